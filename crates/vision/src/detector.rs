@@ -1,0 +1,182 @@
+//! CenterFace: where the faces are (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point",
+//! 2019).
+
+use crate::Result;
+use crate::geometry::{Point, Rect};
+use crate::onnx::Shapes;
+use crate::picture::Picture;
+use crate::runtime::{Model, Output, Runtime};
+
+/// Network cells are this many input pixels wide and high.
+const STRIDE: f32 = 4.0;
+/// Input sides must be multiples of this.
+const SIDE_STEP: u32 = 32;
+/// A cell whose heat is under this is no face.
+const THRESHOLD: f32 = 0.5;
+/// Of two boxes that overlap more than this, the weaker goes.
+const MAX_OVERLAP: f32 = 0.3;
+/// Larger pictures are scaled down to this many pixels: the area of 640x384.
+const INPUT_AREA: f32 = 640.0 * 384.0;
+/// What the second look at a picture with no face in it may cost, in pixels.
+const SECOND_AREA: f32 = 4.0 * INPUT_AREA;
+/// Pictures that the first look took whole are scaled up to this many pixels for the second.
+const SMALL_AREA: f32 = INPUT_AREA / 4.0;
+
+/// A face found in a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DetectedFace {
+    /// The box from forehead to chin, in pixels of the upright picture, clipped to it.
+    pub area: Rect,
+    /// Right eye, left eye, nose tip, right and left corner of the mouth, as the person has them; that is from left
+    /// to right in the picture for an upright face.
+    pub landmarks: [Point; 5],
+    /// How sure the detector is, 0.5..1.
+    pub confidence: f32,
+}
+
+/// The detector network.
+pub(crate) struct Detector {
+    model: Model,
+    input: Vec<f32>,
+}
+
+impl Detector {
+    pub fn load(runtime: &Runtime, name: &str, file: &[u8]) -> Result<Self> {
+        Ok(Self { model: Model::load(runtime, name, file, Shapes::AnySize)?, input: Vec::new() })
+    }
+
+    /// All faces, the largest first.
+    ///
+    /// The picture is scaled to a bounded number of pixels whatever its shape. If that shows no face, it is looked
+    /// at once more: a large one in finer detail, a small one enlarged with a margin around it, since the network
+    /// wants some surroundings.
+    pub fn detect(&mut self, picture: &Picture) -> Result<Vec<DetectedFace>> {
+        let area = picture.width() as f32 * picture.height() as f32;
+        let scale = (INPUT_AREA / area).sqrt().min(1.0);
+        let faces = self.look(picture, scale, 0.0)?;
+        if !faces.is_empty() {
+            return Ok(faces);
+        }
+        if area > INPUT_AREA {
+            self.look(picture, (SECOND_AREA / area).sqrt().min(1.0), 0.0)
+        } else {
+            self.look(picture, (SMALL_AREA / area).sqrt().clamp(1.0, 8.0), 0.5)
+        }
+    }
+
+    /// One run of the network at the given scale, with an empty margin (as a share of each side) on every side.
+    fn look(&mut self, picture: &Picture, scale: f32, margin: f32) -> Result<Vec<DetectedFace>> {
+        let scaled_side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
+        let (width, height) = (scaled_side(picture.width()), scaled_side(picture.height()));
+        let (left, top) = ((width as f32 * margin) as u32, (height as f32 * margin) as u32);
+        let padded_side = |side: u32, before: u32| (side + 2 * before).next_multiple_of(SIDE_STEP);
+        let (padded_w, padded_h) = (padded_side(width, left), padded_side(height, top));
+        let whole = Rect { x: 0.0, y: 0.0, width: picture.width() as f32, height: picture.height() as f32 };
+        let scaled = picture.scaled(whole, width, height)?;
+        fill_planes(&scaled, left, top, padded_w, padded_h, &mut self.input);
+
+        let cells = self.model.run([1, 3, padded_h as usize, padded_w as usize], &self.input, |outputs| {
+            Heat::of(outputs).map(|heat| heat.faces())
+        })?;
+        // Rounding may scale the two sides by slightly different amounts.
+        let (sx, sy) = (width as f32 / picture.width() as f32, height as f32 / picture.height() as f32);
+        let back = |p: Point| Point::new((p.x - left as f32) / sx, (p.y - top as f32) / sy);
+        let mut faces: Vec<DetectedFace> = suppress(cells)
+            .into_iter()
+            .map(|face| {
+                let corner = back(Point::new(face.area.x, face.area.y));
+                let area =
+                    Rect { x: corner.x, y: corner.y, width: face.area.width / sx, height: face.area.height / sy };
+                DetectedFace {
+                    area: area.clamped(picture.width(), picture.height()),
+                    landmarks: face.landmarks.map(back),
+                    confidence: face.confidence,
+                }
+            })
+            .filter(|face| face.area.width >= 1.0 && face.area.height >= 1.0)
+            .collect();
+        faces.sort_by(|a, b| b.area.area().total_cmp(&a.area.area()));
+        Ok(faces)
+    }
+}
+
+/// Writes RGB pixels as three planes of floats into a larger black canvas at (left, top).
+fn fill_planes(pixels: &image::RgbImage, left: u32, top: u32, width: u32, height: u32, out: &mut Vec<f32>) {
+    let plane = (width * height) as usize;
+    out.clear();
+    out.resize(3 * plane, 0.0);
+    let (red, rest) = out.split_at_mut(plane);
+    let (green, blue) = rest.split_at_mut(plane);
+    let row_bytes = pixels.width() as usize * 3;
+    for (y, row) in pixels.as_raw().chunks_exact(row_bytes.max(3)).enumerate() {
+        let start = (y + top as usize) * width as usize + left as usize;
+        for (x, pixel) in row.chunks_exact(3).enumerate() {
+            red[start + x] = f32::from(pixel[0]);
+            green[start + x] = f32::from(pixel[1]);
+            blue[start + x] = f32::from(pixel[2]);
+        }
+    }
+}
+
+/// The four output maps.
+struct Heat<'a> {
+    width: usize,
+    plane: usize,
+    heat: &'a [f32],
+    size: &'a [f32],
+    offset: &'a [f32],
+    landmarks: &'a [f32],
+}
+
+impl<'a> Heat<'a> {
+    fn of(outputs: &[Output<'a>]) -> Option<Self> {
+        let [heat, size, offset, landmarks] = outputs else { return None };
+        let &[1, 1, height, width] = heat.shape else { return None };
+        let (height, width) = (usize::try_from(height).ok()?, usize::try_from(width).ok()?);
+        let plane = height * width;
+        let fits = heat.data.len() == plane
+            && size.data.len() == 2 * plane
+            && offset.data.len() == 2 * plane
+            && landmarks.data.len() == 10 * plane;
+        fits.then_some(Self {
+            width,
+            plane,
+            heat: heat.data,
+            size: size.data,
+            offset: offset.data,
+            landmarks: landmarks.data,
+        })
+    }
+
+    /// Every cell over the threshold as a face in input pixels.
+    fn faces(&self) -> Vec<DetectedFace> {
+        let hot = self.heat.iter().enumerate().filter(|&(_, &heat)| heat > THRESHOLD);
+        hot.map(|(cell, &confidence)| {
+            let (row, column) = (cell / self.width, cell % self.width);
+            let height = self.size[cell].exp() * STRIDE;
+            let width = self.size[self.plane + cell].exp() * STRIDE;
+            let x = (column as f32 + self.offset[self.plane + cell] + 0.5) * STRIDE - width / 2.0;
+            let y = (row as f32 + self.offset[cell] + 0.5) * STRIDE - height / 2.0;
+            let landmarks = std::array::from_fn(|i| {
+                Point::new(
+                    self.landmarks[(2 * i + 1) * self.plane + cell] * width + x,
+                    self.landmarks[2 * i * self.plane + cell] * height + y,
+                )
+            });
+            DetectedFace { area: Rect { x, y, width, height }, landmarks, confidence }
+        })
+        .collect()
+    }
+}
+
+/// Non-maximum suppression: the surest face of each heap stays.
+fn suppress(mut faces: Vec<DetectedFace>) -> Vec<DetectedFace> {
+    faces.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    let mut kept: Vec<DetectedFace> = Vec::new();
+    for face in faces {
+        if kept.iter().all(|k| k.area.overlap(&face.area) <= MAX_OVERLAP) {
+            kept.push(face);
+        }
+    }
+    kept
+}

@@ -1,0 +1,144 @@
+//! A face to its embedding: alignment to the ArcFace points, then the network.
+
+use image::RgbImage;
+
+use crate::Result;
+use crate::geometry::{Point, Similarity};
+use crate::onnx::Shapes;
+use crate::picture::Picture;
+use crate::runtime::{Model, Runtime};
+
+/// Side of the aligned face in pixels.
+const SIDE: u32 = 112;
+
+/// Where the five landmarks lie in the aligned face (Deng et al., "ArcFace", 2019).
+const TARGET: [Point; 5] = [
+    Point::new(38.2946, 51.6963),
+    Point::new(73.5318, 51.5014),
+    Point::new(56.0252, 71.7366),
+    Point::new(41.5493, 92.3655),
+    Point::new(70.7299, 92.2041),
+];
+
+/// A face as a point on the unit sphere; the cosine of two is how alike the faces are.
+#[derive(Clone, PartialEq)]
+pub struct Embedding(Vec<f32>);
+
+impl Embedding {
+    /// Scales numbers to length one. `None` if they are all zero or not finite.
+    pub fn new(mut numbers: Vec<f32>) -> Option<Self> {
+        let norm = numbers.iter().map(|v| v * v).sum::<f32>().sqrt();
+        if !norm.is_finite() || norm <= f32::MIN_POSITIVE {
+            return None;
+        }
+        for number in &mut numbers {
+            *number /= norm;
+        }
+        Some(Self(numbers))
+    }
+
+    /// The numbers, of which the squares add up to one.
+    pub fn as_slice(&self) -> &[f32] {
+        &self.0
+    }
+
+    /// The numbers.
+    pub fn into_vec(self) -> Vec<f32> {
+        self.0
+    }
+
+    /// The cosine to another embedding of the same model, -1..1.
+    pub fn cosine(&self, other: &Self) -> f32 {
+        let dot: f32 = self.0.iter().zip(&other.0).map(|(a, b)| a * b).sum();
+        dot.clamp(-1.0, 1.0)
+    }
+}
+
+impl std::fmt::Debug for Embedding {
+    /// Biometric data stays out of logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Embedding({} numbers)", self.0.len())
+    }
+}
+
+/// What an embedding is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be searched with: one run.
+    Probe,
+    /// To be kept: the mean of the face and its mirror image, which costs a second run once and matches better.
+    Enrolment,
+}
+
+/// The embedder network.
+pub(crate) struct Embedder {
+    model: Model,
+    input: Vec<f32>,
+}
+
+impl Embedder {
+    pub fn load(runtime: &Runtime, name: &str, file: &[u8]) -> Result<Self> {
+        Ok(Self {
+            model: Model::load(runtime, name, file, Shapes::Fixed)?,
+            input: vec![0.0; (3 * SIDE * SIDE) as usize],
+        })
+    }
+
+    /// Aligns the face with these five landmarks and embeds it.
+    pub fn embed(&mut self, picture: &Picture, landmarks: &[Point; 5], purpose: Purpose) -> Result<Embedding> {
+        let aligned = align(picture, landmarks);
+        let mut sum = self.run(&aligned)?;
+        if purpose == Purpose::Enrolment {
+            let mirrored = self.run(&image::imageops::flip_horizontal(&aligned))?;
+            for (a, b) in sum.0.iter_mut().zip(mirrored.0) {
+                *a += b;
+            }
+            return self.unit(sum.0);
+        }
+        Ok(sum)
+    }
+
+    fn run(&mut self, aligned: &RgbImage) -> Result<Embedding> {
+        let plane = (SIDE * SIDE) as usize;
+        for (i, pixel) in aligned.as_raw().chunks_exact(3).enumerate() {
+            for (channel, &value) in pixel.iter().rev().enumerate() {
+                self.input[channel * plane + i] = (f32::from(value) - 127.0) / 128.0;
+            }
+        }
+        let side = SIDE as usize;
+        let numbers = self.model.run([1, 3, side, side], &self.input, |outputs| match outputs {
+            [only] => Some(only.data.to_vec()),
+            _ => None,
+        })?;
+        self.unit(numbers)
+    }
+
+    fn unit(&self, numbers: Vec<f32>) -> Result<Embedding> {
+        Embedding::new(numbers).ok_or_else(|| crate::Error::Worker("an embedding has no length".to_owned()))
+    }
+}
+
+/// The face laid onto its standard place, 112x112.
+pub(crate) fn align(picture: &Picture, landmarks: &[Point; 5]) -> RgbImage {
+    picture.warped(&Similarity::fit(landmarks, &TARGET), SIDE, SIDE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn embeddings_have_length_one_and_nothing_comes_of_zeros() {
+        let e = Embedding::new(vec![3.0, 4.0]).expect("has a length");
+        assert_eq!(e.as_slice(), [0.6, 0.8]);
+        assert!((e.cosine(&e) - 1.0).abs() < 1e-6);
+        assert!(Embedding::new(vec![0.0; 4]).is_none());
+        assert!(Embedding::new(vec![f32::NAN; 4]).is_none());
+    }
+
+    #[test]
+    fn debug_shows_no_numbers() {
+        let e = Embedding::new(vec![0.123, 0.9]).expect("has a length");
+        assert_eq!(format!("{e:?}"), "Embedding(2 numbers)");
+    }
+}

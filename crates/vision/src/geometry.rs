@@ -1,0 +1,185 @@
+//! Points, boxes and the similarity transform that lays a face onto its standard place.
+
+/// A point in pixels, origin at the top left.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Point {
+    /// Rightwards.
+    pub x: f32,
+    /// Downwards.
+    pub y: f32,
+}
+
+impl Point {
+    /// A point from its coordinates in pixels.
+    pub const fn new(x: f32, y: f32) -> Self {
+        Self { x, y }
+    }
+
+    /// The distance to another point in pixels.
+    pub fn distance(self, other: Self) -> f32 {
+        (self.x - other.x).hypot(self.y - other.y)
+    }
+
+    /// The point halfway to another.
+    pub fn midpoint(self, other: Self) -> Self {
+        Self::new((self.x + other.x) / 2.0, (self.y + other.y) / 2.0)
+    }
+
+    /// The mean of some points; the origin if there are none.
+    pub fn mean(points: &[Self]) -> Self {
+        let n = points.len().max(1) as f32;
+        let sum = points.iter().fold(Self::default(), |a, p| Self::new(a.x + p.x, a.y + p.y));
+        Self::new(sum.x / n, sum.y / n)
+    }
+}
+
+/// A rectangle in pixels; it may reach outside its picture.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Rect {
+    /// Left edge.
+    pub x: f32,
+    /// Top edge.
+    pub y: f32,
+    /// Width, not negative.
+    pub width: f32,
+    /// Height, not negative.
+    pub height: f32,
+}
+
+impl Rect {
+    /// Area in square pixels.
+    pub fn area(&self) -> f32 {
+        self.width * self.height
+    }
+
+    /// The part inside a picture of the given size.
+    pub fn clamped(&self, width: u32, height: u32) -> Self {
+        let x = self.x.clamp(0.0, width as f32);
+        let y = self.y.clamp(0.0, height as f32);
+        Self {
+            x,
+            y,
+            width: ((self.x + self.width).clamp(0.0, width as f32) - x).max(0.0),
+            height: ((self.y + self.height).clamp(0.0, height as f32) - y).max(0.0),
+        }
+    }
+
+    /// Intersection over union with another box, 0..1.
+    pub fn overlap(&self, other: &Self) -> f32 {
+        let width = (self.x + self.width).min(other.x + other.width) - self.x.max(other.x);
+        let height = (self.y + self.height).min(other.y + other.height) - self.y.max(other.y);
+        if width <= 0.0 || height <= 0.0 {
+            return 0.0;
+        }
+        let shared = width * height;
+        shared / (self.area() + other.area() - shared)
+    }
+
+    /// The box grown around its centre by `scale` (less if the picture is smaller than that) and then shifted so
+    /// that all of it lies inside a picture of the given size.
+    pub fn grown_inside(&self, scale: f32, width: u32, height: u32) -> Self {
+        let (w, h) = (width as f32, height as f32);
+        let scale = scale.min(w / self.width.max(1.0)).min(h / self.height.max(1.0));
+        let grown_w = (self.width * scale).clamp(1.0, w.max(1.0));
+        let grown_h = (self.height * scale).clamp(1.0, h.max(1.0));
+        Self {
+            x: (self.x + (self.width - grown_w) / 2.0).clamp(0.0, (w - grown_w).max(0.0)),
+            y: (self.y + (self.height - grown_h) / 2.0).clamp(0.0, (h - grown_h).max(0.0)),
+            width: grown_w,
+            height: grown_h,
+        }
+    }
+}
+
+/// A rotation, a uniform scale and a shift: `x' = a x - b y + tx`, `y' = b x + a y + ty`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Similarity {
+    /// Scale times cosine.
+    pub a: f32,
+    /// Scale times sine.
+    pub b: f32,
+    /// Shift rightwards in pixels.
+    pub tx: f32,
+    /// Shift downwards in pixels.
+    pub ty: f32,
+}
+
+impl Similarity {
+    /// The transform without reflection that takes `from` to `to` with the least squared error (Umeyama 1991; in two
+    /// dimensions it has this closed form). Points that all coincide give a pure shift.
+    pub fn fit(from: &[Point; 5], to: &[Point; 5]) -> Self {
+        let (mean_from, mean_to) = (Point::mean(from), Point::mean(to));
+        let (mut dot, mut cross, mut spread) = (0.0, 0.0, 0.0);
+        for (p, q) in from.iter().zip(to) {
+            let (px, py) = (p.x - mean_from.x, p.y - mean_from.y);
+            let (qx, qy) = (q.x - mean_to.x, q.y - mean_to.y);
+            dot += px * qx + py * qy;
+            cross += px * qy - py * qx;
+            spread += px * px + py * py;
+        }
+        let (a, b) = if spread > f32::EPSILON { (dot / spread, cross / spread) } else { (1.0, 0.0) };
+        Self {
+            a,
+            b,
+            tx: mean_to.x - a * mean_from.x + b * mean_from.y,
+            ty: mean_to.y - b * mean_from.x - a * mean_from.y,
+        }
+    }
+
+    /// Where a point goes.
+    pub fn apply(&self, p: Point) -> Point {
+        Point::new(self.a * p.x - self.b * p.y + self.tx, self.b * p.x + self.a * p.y + self.ty)
+    }
+
+    /// The transform back. A scale of zero has none; the identity is returned then.
+    pub fn inverse(&self) -> Self {
+        let scale2 = self.a * self.a + self.b * self.b;
+        if scale2 <= f32::EPSILON * f32::EPSILON {
+            return Self { a: 1.0, b: 0.0, tx: 0.0, ty: 0.0 };
+        }
+        let (a, b) = (self.a / scale2, -self.b / scale2);
+        Self { a, b, tx: -(a * self.tx - b * self.ty), ty: -(b * self.tx + a * self.ty) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn fit_recovers_a_similarity(
+            angle in -3.1f32..3.1, scale in 0.05f32..20.0, tx in -500f32..500.0, ty in -500f32..500.0,
+        ) {
+            let truth = Similarity { a: scale * angle.cos(), b: scale * angle.sin(), tx, ty };
+            let from = [
+                Point::new(30.0, 40.0), Point::new(70.0, 42.0), Point::new(50.0, 60.0),
+                Point::new(35.0, 80.0), Point::new(66.0, 81.0),
+            ];
+            let to = from.map(|p| truth.apply(p));
+            let found = Similarity::fit(&from, &to);
+            for p in from {
+                prop_assert!(found.apply(p).distance(truth.apply(p)) < 0.01 * scale.max(1.0));
+                prop_assert!(found.inverse().apply(found.apply(p)).distance(p) < 0.05);
+            }
+        }
+
+        #[test]
+        fn grown_box_lies_inside(
+            x in -50f32..900.0, y in -50f32..900.0, w in 0f32..900.0, h in 0f32..900.0,
+            pw in 1u32..800, ph in 1u32..800, scale in 0.5f32..4.0,
+        ) {
+            let r = Rect { x, y, width: w, height: h }.grown_inside(scale, pw, ph);
+            prop_assert!(r.x >= 0.0 && r.y >= 0.0 && r.width > 0.0 && r.height > 0.0);
+            prop_assert!(r.x + r.width <= pw as f32 + 0.01 && r.y + r.height <= ph as f32 + 0.01);
+        }
+    }
+
+    #[test]
+    fn overlap_of_equal_boxes_is_one_and_of_distant_ones_zero() {
+        let r = Rect { x: 1.0, y: 1.0, width: 4.0, height: 2.0 };
+        assert_eq!(r.overlap(&r), 1.0);
+        assert_eq!(r.overlap(&Rect { x: 10.0, ..r }), 0.0);
+    }
+}

@@ -1,0 +1,28 @@
+//! Pictures in, faces out.
+//!
+//! [`Picture::decode`] turns untrusted bytes into upright RGB pixels. [`Vision`] is a bounded pool of worker threads,
+//! each with its own networks ([`FaceModels`]): detection, embedding, quality and liveness run there and nowhere
+//! else. This crate knows models and pixels; it knows no person, no network and no database.
+
+mod attributes;
+mod detector;
+mod embedder;
+mod error;
+mod geometry;
+pub mod manifest;
+mod models;
+mod onnx;
+mod picture;
+mod pool;
+mod quality;
+mod runtime;
+
+pub use attributes::HeadPose;
+pub use detector::DetectedFace;
+pub use embedder::{Embedding, Purpose};
+pub use error::{Error, Result};
+pub use geometry::{Point, Rect};
+pub use models::{Algorithm, FaceModels, ModelPaths};
+pub use picture::{Format, MAX_PIXELS, Picture};
+pub use pool::{PoolSize, Vision};
+pub use quality::{Components, Grade, Quality};

@@ -1,0 +1,159 @@
+//! The list of model files: what each is for, where it comes from, and its checksum.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Result};
+
+const EMBEDDED: &str = include_str!("../../../models/models.toml");
+
+/// What a model does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Picture to face boxes and five landmarks.
+    Detector,
+    /// Aligned face to embedding.
+    Embedder,
+    /// Face crop to 68 landmarks.
+    Landmarks,
+    /// Face crop to the probability that it is a live face.
+    Liveness,
+    /// Face crop to yaw, pitch and roll.
+    Pose,
+}
+
+/// One model of the manifest.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ModelEntry {
+    /// What it does.
+    pub role: Role,
+    /// File name in the models folder.
+    pub file: String,
+    /// Key of the package that carries it.
+    pub package: String,
+    /// Lower-case hex SHA-256 of the file.
+    pub sha256: String,
+    /// Algorithm name that a template made with it records.
+    pub algorithm: String,
+    /// Provider name that a template made with it records.
+    pub provider: String,
+    /// Version that a template made with it records.
+    pub version: String,
+    /// What goes in and what comes out.
+    pub contract: String,
+}
+
+/// The ONNX Runtime library for one processor architecture.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RuntimeEntry {
+    /// Architecture as Rust names it (`x86_64`, `aarch64`).
+    pub arch: String,
+    /// File name in the models folder.
+    pub file: String,
+    /// Lower-case hex SHA-256 of the file.
+    pub sha256: String,
+}
+
+/// A registry package.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PackageEntry {
+    /// `pypi` or `npm`.
+    pub registry: String,
+    /// Package name there.
+    pub name: String,
+    /// Pinned version.
+    pub version: String,
+    /// SPDX licence expression.
+    pub licence: String,
+}
+
+/// The whole manifest, `models/models.toml`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Manifest {
+    /// Registry packages by key.
+    pub package: std::collections::BTreeMap<String, PackageEntry>,
+    /// Models.
+    pub model: Vec<ModelEntry>,
+    /// ONNX Runtime libraries.
+    pub runtime: Vec<RuntimeEntry>,
+}
+
+impl Manifest {
+    /// The manifest that this binary was built with.
+    ///
+    /// # Errors
+    /// [`Error::Manifest`] if the file in the source tree was broken at build time.
+    pub fn embedded() -> Result<Self> {
+        toml::from_str(EMBEDDED).map_err(|e| Error::Manifest(e.to_string()))
+    }
+
+    /// The model with the given role.
+    ///
+    /// # Errors
+    /// [`Error::Manifest`] if the manifest has none.
+    pub fn model(&self, role: Role) -> Result<&ModelEntry> {
+        self.model
+            .iter()
+            .find(|entry| entry.role == role)
+            .ok_or_else(|| Error::Manifest(format!("no model has the role {role:?}")))
+    }
+
+    /// The runtime library for this machine's architecture, if the manifest has one.
+    pub fn runtime(&self) -> Option<&RuntimeEntry> {
+        self.runtime.iter().find(|entry| entry.arch == std::env::consts::ARCH)
+    }
+
+    /// Every file that an installation on this machine needs: name and expected SHA-256.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.model
+            .iter()
+            .map(|entry| (entry.file.as_str(), entry.sha256.as_str()))
+            .chain(self.runtime().map(|entry| (entry.file.as_str(), entry.sha256.as_str())))
+    }
+}
+
+/// Reads a file of the models folder and checks it against its expected SHA-256 (lower-case hex).
+///
+/// # Errors
+/// [`Error::MissingFile`], [`Error::Io`] or [`Error::Checksum`].
+pub fn read_verified(folder: &Path, file: &str, expected: &str) -> Result<Vec<u8>> {
+    let path: PathBuf = folder.join(file);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::MissingFile { path });
+        }
+        Err(source) => return Err(Error::Io { path, source }),
+    };
+    let found = hex::encode(Sha256::digest(&bytes));
+    if found == expected { Ok(bytes) } else { Err(Error::Checksum { path, found, expected: expected.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn embedded_manifest_names_a_model_for_every_role() {
+        let manifest = Manifest::embedded().expect("manifest parses");
+        for role in [Role::Detector, Role::Embedder, Role::Landmarks, Role::Liveness, Role::Pose] {
+            let entry = manifest.model(role).expect("role present");
+            assert_eq!(entry.sha256.len(), 64, "{}", entry.file);
+            assert!(manifest.package.contains_key(&entry.package));
+        }
+    }
+
+    #[test]
+    fn a_changed_file_is_refused() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        std::fs::write(folder.path().join("a"), b"abc").expect("write");
+        let right = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(read_verified(folder.path(), "a", right).expect("right"), b"abc");
+        std::fs::write(folder.path().join("a"), b"abd").expect("write");
+        assert!(matches!(read_verified(folder.path(), "a", right), Err(Error::Checksum { .. })));
+        assert!(matches!(read_verified(folder.path(), "b", right), Err(Error::MissingFile { .. })));
+    }
+}

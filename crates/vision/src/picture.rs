@@ -1,0 +1,203 @@
+//! Untrusted bytes to upright RGB pixels.
+
+use std::io::Cursor;
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
+
+use crate::geometry::{Point, Rect, Similarity};
+use crate::{Error, Result};
+
+/// The largest number of pixels that is decoded.
+pub const MAX_PIXELS: u64 = 40_000_000;
+
+/// A picture file format that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JPEG, baseline or progressive; grey, YCbCr, CMYK.
+    Jpeg,
+    /// PNG of any colour type and depth.
+    Png,
+    /// Windows bitmap.
+    Bmp,
+    /// WebP, lossy or lossless; of an animation the first picture.
+    WebP,
+}
+
+impl Format {
+    /// Recognises a format by the bytes it begins with.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        match image::guess_format(bytes).ok()? {
+            ImageFormat::Jpeg => Some(Self::Jpeg),
+            ImageFormat::Png => Some(Self::Png),
+            ImageFormat::Bmp => Some(Self::Bmp),
+            ImageFormat::WebP => Some(Self::WebP),
+            _ => None,
+        }
+    }
+
+    /// The media type (RFC 2046).
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::Bmp => "image/bmp",
+            Self::WebP => "image/webp",
+        }
+    }
+
+    fn decoder_format(self) -> ImageFormat {
+        match self {
+            Self::Jpeg => ImageFormat::Jpeg,
+            Self::Png => ImageFormat::Png,
+            Self::Bmp => ImageFormat::Bmp,
+            Self::WebP => ImageFormat::WebP,
+        }
+    }
+}
+
+/// A decoded picture: upright, 8-bit RGB, rows from the top, no padding.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    pixels: RgbImage,
+}
+
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Picture({}x{})", self.width(), self.height())
+    }
+}
+
+impl Picture {
+    /// Decodes a picture, turns it upright by its EXIF orientation and lays transparent parts on white.
+    ///
+    /// The number of pixels is checked before anything is decoded, at most [`MAX_PIXELS`].
+    ///
+    /// # Errors
+    /// The variants of [`Error`] for which [`Error::is_bad_picture`] holds.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        if bytes.is_empty() {
+            return Err(Error::EmptyPicture);
+        }
+        let format = Format::of(bytes).ok_or(Error::UnknownFormat)?;
+        if format == Format::Jpeg && !jpeg_has_an_end(bytes) {
+            return Err(Error::Truncated);
+        }
+        let mut reader = ImageReader::with_format(Cursor::new(bytes), format.decoder_format());
+        reader.no_limits();
+        let mut decoder = reader.into_decoder()?;
+        let (width, height) = decoder.dimensions();
+        if u64::from(width) * u64::from(height) > MAX_PIXELS {
+            return Err(Error::TooManyPixels { width, height, limit: MAX_PIXELS });
+        }
+        // 16-bit RGBA is the widest layout there is; decoders get as much again for their own tables.
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = Some(u64::from(width) * u64::from(height) * 16 + (64 << 20));
+        decoder.set_limits(limits)?;
+        let orientation = decoder.orientation()?;
+        let mut decoded = DynamicImage::from_decoder(decoder)?;
+        decoded.apply_orientation(orientation);
+        Ok(Self { pixels: flatten(decoded) })
+    }
+
+    /// Wraps pixels that are already RGB.
+    pub fn from_rgb(pixels: RgbImage) -> Self {
+        Self { pixels }
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> u32 {
+        self.pixels.width()
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> u32 {
+        self.pixels.height()
+    }
+
+    /// The pixels.
+    pub fn rgb(&self) -> &RgbImage {
+        &self.pixels
+    }
+
+    /// Scales a part of the picture to the given size (triangle filter, so that shrinking does not alias).
+    pub(crate) fn scaled(&self, part: Rect, width: u32, height: u32) -> Result<RgbImage> {
+        let part = part.clamped(self.width(), self.height());
+        let mut out = RgbImage::new(width, height);
+        let source = ImageRef::new(self.width(), self.height(), self.pixels.as_raw(), PixelType::U8x3)
+            .map_err(|e| Error::Worker(e.to_string()))?;
+        let mut target = Image::from_slice_u8(width, height, out.as_flat_samples_mut().samples, PixelType::U8x3)
+            .map_err(|e| Error::Worker(e.to_string()))?;
+        Resizer::new().resize(
+            &source,
+            &mut target,
+            &ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
+                f64::from(part.x),
+                f64::from(part.y),
+                f64::from(part.width),
+                f64::from(part.height),
+            ),
+        )?;
+        Ok(out)
+    }
+
+    /// Lays the picture onto a canvas through `place` (picture to canvas), bilinear, black outside the picture.
+    pub(crate) fn warped(&self, place: &Similarity, width: u32, height: u32) -> RgbImage {
+        let back = place.inverse();
+        let (w, h) = (self.width() as i64, self.height() as i64);
+        let raw = self.pixels.as_raw();
+        let at = |x: i64, y: i64, channel: usize| -> f32 {
+            if x < 0 || y < 0 || x >= w || y >= h { 0.0 } else { f32::from(raw[(y * w + x) as usize * 3 + channel]) }
+        };
+        RgbImage::from_fn(width, height, |u, v| {
+            let p = back.apply(Point::new(u as f32, v as f32));
+            let (x, y) = (p.x.floor(), p.y.floor());
+            let (fx, fy) = (p.x - x, p.y - y);
+            let (x, y) = (x as i64, y as i64);
+            Rgb(std::array::from_fn(|c| {
+                let top = at(x, y, c) * (1.0 - fx) + at(x + 1, y, c) * fx;
+                let bottom = at(x, y + 1, c) * (1.0 - fx) + at(x + 1, y + 1, c) * fx;
+                (top * (1.0 - fy) + bottom * fy).round() as u8
+            }))
+        })
+    }
+}
+
+/// Any decoded layout to 8-bit RGB, transparency laid on white.
+fn flatten(decoded: DynamicImage) -> RgbImage {
+    if !decoded.color().has_alpha() {
+        return decoded.into_rgb8();
+    }
+    let rgba = decoded.into_rgba8();
+    RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
+        let [r, g, b, alpha] = rgba.get_pixel(x, y).0;
+        let alpha = u32::from(alpha);
+        Rgb([r, g, b].map(|c| ((u32::from(c) * alpha + 255 * (255 - alpha) + 127) / 255) as u8))
+    })
+}
+
+/// Whether a JPEG has an end-of-image marker after its first scan begins (ITU-T T.81 B.1). Decoders fill in what a
+/// cut file lacks, and a half grey face must not be enrolled. Thumbnails before the scan have ends of their own.
+fn jpeg_has_an_end(bytes: &[u8]) -> bool {
+    const START_OF_SCAN: u8 = 0xda;
+    const END_OF_IMAGE: u8 = 0xd9;
+    let mut at = 2;
+    while let Some(&[0xff, marker]) = bytes.get(at..at + 2) {
+        match marker {
+            START_OF_SCAN => {
+                return bytes[at..].windows(2).rev().any(|w| w == [0xff, END_OF_IMAGE]);
+            }
+            // Fill bytes and markers without a length.
+            0xff => at += 1,
+            0x01 | 0xd0..=0xd8 => at += 2,
+            _ => {
+                let Some(&[high, low]) = bytes.get(at + 2..at + 4) else {
+                    return false;
+                };
+                at += 2 + usize::from(u16::from_be_bytes([high, low])).max(2);
+            }
+        }
+    }
+    false
+}
