@@ -130,12 +130,11 @@ fn free_value(value: &[u8], prefix: &str) -> Result<Vec<u8>, Malformed> {
     })
 }
 
+/// What is done to a message.
+type Rewriter<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Vec<u8>, Malformed>;
+
 /// Rewrites the message found by following length-delimited fields down `path`.
-fn descend(
-    message: &[u8],
-    path: &[u32],
-    leaf: &mut dyn FnMut(&[u8]) -> Result<Vec<u8>, Malformed>,
-) -> Result<Vec<u8>, Malformed> {
+fn descend(message: &[u8], path: &[u32], leaf: Rewriter<'_>) -> Result<Vec<u8>, Malformed> {
     let Some((&step, rest)) = path.split_first() else {
         return leaf(message);
     };

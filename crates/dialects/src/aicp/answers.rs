@@ -1,0 +1,275 @@
+//! The `data` of each answer: keys in the order of the manual's samples.
+
+use aicp_platform::{DetectedFace, Library, Match, Person, Similarity};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::links::Links;
+use super::literals;
+
+/// An `f32` in decimal, as short as it can be and still read back the same, with at least one decimal and never an
+/// exponent: `0.99933773`, `100.0`, `0.00001`.
+pub(super) fn decimal(value: f32) -> String {
+    let mut text = value.to_string();
+    if !text.contains('.') {
+        text.push_str(".0");
+    }
+    text
+}
+
+/// A similarity, 0..1, on the scale of section 7, 0..100.
+pub(super) fn percent(similarity: Similarity) -> f32 {
+    similarity * 100.0
+}
+
+/// Writes a number as [`decimal`] does.
+fn number<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+    let raw = RawValue::from_string(decimal(*value)).map_err(serde::ser::Error::custom)?;
+    raw.serialize(serializer)
+}
+
+/// 2.1, 3.1 and 3.4.
+#[derive(Serialize)]
+pub(super) struct PersonId {
+    #[serde(rename = "personID")]
+    pub person_id: String,
+}
+
+/// 7.4.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EnrolledFace {
+    pub person_no: String,
+    pub url: String,
+}
+
+/// 2.2 and 3.2.
+#[derive(Serialize)]
+pub(super) struct TopHit {
+    #[serde(rename = "personID")]
+    pub person_id: Option<String>,
+    #[serde(rename = "faceFlag")]
+    pub face_flag: &'static str,
+    pub similarity: String,
+    pub personinfo: Option<PersonInfo>,
+}
+
+/// Who was found, in 2.2 and 3.2.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PersonInfo {
+    id: i64,
+    person_id: String,
+    name: Option<String>,
+    sex: Option<i64>,
+    #[serde(rename = "sexCN")]
+    sex_cn: Option<&'static str>,
+    birthday: Option<i64>,
+    id_iccid: Option<String>,
+    cust_id: Option<String>,
+    company: Option<String>,
+    duty: Option<String>,
+    province: Option<String>,
+    image_url: String,
+    #[serde(rename = "type")]
+    kind: Option<i64>,
+    #[serde(rename = "typeCN")]
+    kind_cn: Option<&'static str>,
+    remark: Option<String>,
+}
+
+impl PersonInfo {
+    pub fn new(person: Person, image_url: String) -> Self {
+        let profile = person.profile;
+        Self {
+            id: person.id,
+            person_id: person.person_id.to_string(),
+            name: profile.name,
+            sex: profile.sex,
+            sex_cn: profile.sex.and_then(literals::sex_name),
+            birthday: profile.birthday,
+            id_iccid: profile.id_iccid,
+            cust_id: profile.cust_id,
+            company: profile.company,
+            duty: profile.duty,
+            province: profile.province,
+            image_url,
+            kind: profile.kind,
+            kind_cn: profile.kind.and_then(literals::kind_name),
+            remark: profile.remark,
+        }
+    }
+}
+
+/// 2.3 and 3.3.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OnePerson {
+    pub one_person: &'static str,
+    pub similarity: String,
+}
+
+/// 7.6.
+#[derive(Serialize)]
+pub(super) struct Compared {
+    pub msg: &'static str,
+    pub score: String,
+}
+
+/// 7.7.
+#[derive(Serialize)]
+pub(super) struct Requested {
+    pub request: &'static str,
+}
+
+/// 3.5 and 7.8.
+#[derive(Serialize)]
+pub(super) struct FaceUrl {
+    #[serde(rename = "faceDBURL")]
+    pub face_db_url: String,
+    #[serde(rename = "personID")]
+    pub person_id: String,
+    #[serde(rename = "faceId")]
+    pub face_id: String,
+}
+
+/// 3.6.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct QualityScore {
+    pub quality_flag: &'static str,
+    pub feature: String,
+    pub quality_scores: String,
+}
+
+/// 7.9.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct QualityGrades {
+    pub quality_flag: &'static str,
+    pub qualities: [u8; 5],
+}
+
+/// 7.3, 7.5, 7.10 and 7.11.
+#[derive(Serialize)]
+pub(super) struct Records<T> {
+    pub records: Vec<T>,
+}
+
+/// 7.1.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MadeLibrary {
+    db_desc: Option<String>,
+    db_name: String,
+    person_db_lib: String,
+}
+
+impl From<Library> for MadeLibrary {
+    fn from(library: Library) -> Self {
+        Self { db_desc: library.db_desc, db_name: library.db_name, person_db_lib: library.person_db_lib }
+    }
+}
+
+/// 7.2.
+#[derive(Serialize)]
+pub(super) struct Deleted {
+    pub message: &'static str,
+}
+
+/// A row of 7.3.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LibraryRow {
+    db_desc: Option<String>,
+    db_name: String,
+    id: i64,
+    person_db_lib: String,
+}
+
+impl From<Library> for LibraryRow {
+    fn from(library: Library) -> Self {
+        Self {
+            db_desc: library.db_desc,
+            db_name: library.db_name,
+            id: library.id,
+            person_db_lib: library.person_db_lib,
+        }
+    }
+}
+
+/// A person found, in 7.5 and 7.11.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Hit {
+    #[serde(serialize_with = "number")]
+    score: f32,
+    id: String,
+    face_id: String,
+    person_no: String,
+    url: String,
+}
+
+impl Hit {
+    pub fn new(found: &Match, links: &Links<'_>) -> Self {
+        Self {
+            score: percent(found.similarity),
+            id: found.face.created_ns.to_string(),
+            face_id: format!("koala-{}-", found.person.person_no),
+            person_no: found.person.person_no.clone(),
+            url: links.by_moment(&found.face),
+        }
+    }
+}
+
+/// A face box, in 7.10.
+#[derive(Serialize)]
+pub(super) struct FaceBox {
+    width: i64,
+    x: i64,
+    y: i64,
+    height: i64,
+}
+
+impl From<&DetectedFace> for FaceBox {
+    fn from(face: &DetectedFace) -> Self {
+        // Edges are rounded, not sizes, so that the box ends where the face does.
+        let area = face.area;
+        let (x, y) = (area.x.round() as i64, area.y.round() as i64);
+        Self {
+            width: (area.x + area.width).round() as i64 - x,
+            x,
+            y,
+            height: (area.y + area.height).round() as i64 - y,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_short_and_have_no_exponent() {
+        for (value, text) in [
+            (1.0, "1.0"),
+            (0.0, "0.0"),
+            (100.0, "100.0"),
+            (0.999_337_73, "0.99933773"),
+            (89.740_37, "89.74037"),
+            (0.00001, "0.00001"),
+            (0.9444, "0.9444"),
+        ] {
+            assert_eq!(decimal(value), text);
+            assert_eq!(text.parse::<f32>(), Ok(value));
+        }
+    }
+
+    #[test]
+    fn scores_are_json_numbers() {
+        #[derive(Serialize)]
+        struct Score(#[serde(serialize_with = "number")] f32);
+        assert_eq!(serde_json::to_string(&Score(100.0)).expect("serialises"), "100.0");
+        assert_eq!(serde_json::to_string(&Score(89.740_37)).expect("serialises"), "89.74037");
+    }
+}

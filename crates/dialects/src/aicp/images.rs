@@ -1,0 +1,77 @@
+//! Answers picture links with the uploaded bytes. No token: the signature in the link is the right to see it.
+
+use aicp_platform::{Error, StoredPicture};
+use axum::body::Body;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::Response;
+
+use super::envelope::{Failure, Shape};
+use super::routes::ImageLink;
+use super::{Context, links, literals};
+
+pub(super) async fn answer(context: &Context, link: ImageLink, method: &Method, uri: &Uri) -> Response {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return Failure::wrong_method("GET, HEAD").render(Shape::Plain);
+    }
+    let query = Query::of(uri);
+    match find(context, &link, &query).await {
+        Ok(picture) => picture_response(picture, query.get("download") == Some("1")),
+        Err(Error::NoPicture) => Failure::status(StatusCode::NOT_FOUND, literals::NO_SUCH_PICTURE).render(Shape::Plain),
+        Err(e) => {
+            tracing::error!(error = %e, "a picture can't be read");
+            Failure::status(StatusCode::INTERNAL_SERVER_ERROR, literals::SERVER_ERROR).render(Shape::Plain)
+        }
+    }
+}
+
+async fn find(context: &Context, link: &ImageLink, query: &Query) -> Result<StoredPicture, Error> {
+    let platform = &context.platform;
+    let is_signed = |path: &str| query.get("sig").is_some_and(|sig| platform.is_signed(path, sig));
+    match link {
+        ImageLink::Moment(path) if is_signed(path) => {
+            platform.picture_by_moment(links::moment_of_path(path).ok_or(Error::NoPicture)?).await
+        }
+        ImageLink::File(path) if is_signed(path) => {
+            platform.picture_by_file(links::file_of_path(path).ok_or(Error::NoPicture)?).await
+        }
+        ImageLink::Face => {
+            let parameter = |name| query.get(name).ok_or(Error::NoPicture);
+            let (app_id, group_id) = (parameter("app_id")?, parameter("groupId")?);
+            let face_id: i64 = parameter("faceId")?.parse().map_err(|_| Error::NoPicture)?;
+            if !links::is_getimage_secret(platform, parameter("app_secret")?, app_id, group_id, face_id) {
+                return Err(Error::NoPicture);
+            }
+            platform.picture_in_library(app_id, group_id, face_id).await
+        }
+        ImageLink::Moment(_) | ImageLink::File(_) => Err(Error::NoPicture),
+    }
+}
+
+/// The parameters of a link; the first of equal names counts.
+struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn of(uri: &Uri) -> Self {
+        let query = uri.query().unwrap_or_default();
+        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn picture_response(picture: StoredPicture, download: bool) -> Response {
+    let media_type = picture.format.map_or("application/octet-stream", |format| format.media_type());
+    let mut response = Response::new(Body::from(picture.bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    // A person who is removed must not live on in a shared cache.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if download {
+        headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    }
+    response
+}

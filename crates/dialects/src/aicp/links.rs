@@ -1,0 +1,119 @@
+//! Links to enrolled pictures, as the manual shapes them, each with a signature: no picture can be guessed.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aicp_platform::{Face, Platform};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::shanghai;
+
+/// How long a `getimage` link is good.
+const GETIMAGE_LIFE: Duration = Duration::from_secs(3600);
+const NANOS_PER_MILLI: i64 = 1_000_000;
+/// What a query value keeps as it is (RFC 3986 unreserved).
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Makes the links of one answer.
+pub(super) struct Links<'a> {
+    platform: &'a Platform,
+    base: String,
+}
+
+impl<'a> Links<'a> {
+    /// Links that begin with this base, such as `http://10.0.0.1:9012`.
+    pub fn new(platform: &'a Platform, base: String) -> Self {
+        Self { platform, base }
+    }
+
+    /// `/face/getimage?..`: `app_secret` holds an expiry and a signature instead of a secret.
+    pub fn by_face(&self, app_id: &str, group_id: &str, face_id: i64) -> String {
+        let expiry = now().saturating_add(GETIMAGE_LIFE).as_secs();
+        let signature = self.platform.sign(&getimage_text(app_id, group_id, face_id, expiry));
+        format!(
+            "{}/face/getimage?app_id={}&app_secret={expiry:x}-{signature}&groupId={}&faceId={face_id}",
+            self.base,
+            utf8_percent_encode(app_id, QUERY),
+            utf8_percent_encode(group_id, QUERY),
+        )
+    }
+
+    /// `/group1/default/<yyyymmdd>/<HH>/<mm>/<n>/<epochMillis>?download=0&sig=..`
+    pub fn by_moment(&self, face: &Face) -> String {
+        let path = moment_path(face.created_ns);
+        format!("{}{path}?download=0&sig={}", self.base, self.platform.sign(&path))
+    }
+
+    /// `/person/<yyyymmdd>/<id>.png?sig=..`
+    pub fn by_file(&self, face: &Face) -> String {
+        let date = shanghai::local(face.created_ns / NANOS_PER_MILLI).strftime("%Y%m%d");
+        let path = format!("/person/{date}/{}.png", face.file_id);
+        format!("{}{path}?sig={}", self.base, self.platform.sign(&path))
+    }
+}
+
+/// The path of a face's moment: the running number counts faces of one millisecond from 1.
+fn moment_path(created_ns: i64) -> String {
+    let (millis, number) = (created_ns / NANOS_PER_MILLI, created_ns % NANOS_PER_MILLI + 1);
+    let minute = shanghai::local(millis).strftime("%Y%m%d/%H/%M");
+    format!("/group1/default/{minute}/{number}/{millis}")
+}
+
+/// The moment, in nanoseconds, that a path made by [`moment_path`] names.
+pub(super) fn moment_of_path(path: &str) -> Option<i64> {
+    let mut parts = path.rsplit('/');
+    let millis: i64 = parts.next()?.parse().ok()?;
+    let number: i64 = parts.next()?.parse().ok()?;
+    let created_ns = millis.checked_mul(NANOS_PER_MILLI)?.checked_add(number)?.checked_sub(1)?;
+    (moment_path(created_ns) == path).then_some(created_ns)
+}
+
+/// The file id that a path of [`Links::by_file`] names.
+pub(super) fn file_of_path(path: &str) -> Option<i64> {
+    path.rsplit('/').next()?.strip_suffix(".png")?.parse().ok()
+}
+
+/// Whether the `app_secret` of a `getimage` link vouches for it and is not expired.
+pub(super) fn is_getimage_secret(
+    platform: &Platform,
+    secret: &str,
+    app_id: &str,
+    group_id: &str,
+    face_id: i64,
+) -> bool {
+    let Some((expiry, signature)) = secret.split_once('-') else { return false };
+    let Ok(expiry) = u64::from_str_radix(expiry, 16) else { return false };
+    expiry >= now().as_secs() && platform.is_signed(&getimage_text(app_id, group_id, face_id, expiry), signature)
+}
+
+/// What a `getimage` signature covers. Lengths keep two ids from running into each other.
+fn getimage_text(app_id: &str, group_id: &str, face_id: i64, expiry: u64) -> String {
+    format!("getimage {}:{app_id} {}:{group_id} {face_id} {expiry}", app_id.len(), group_id.len())
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_and_paths_name_each_other() {
+        let created_ns = 1_585_114_811_949_000_000;
+        assert_eq!(moment_path(created_ns), "/group1/default/20200325/13/40/1/1585114811949");
+        assert_eq!(moment_path(created_ns + 4), "/group1/default/20200325/13/40/5/1585114811949");
+        for ns in [created_ns, created_ns + 4, created_ns + 999_999] {
+            assert_eq!(moment_of_path(&moment_path(ns)), Some(ns));
+        }
+        for path in [
+            "/group1/default/20200326/13/40/1/1585114811949",
+            "/group1/default/20200325/13/40/0/1585114811949",
+            "/group1/default/20200325/13/40/1/9223372036854775807",
+            "/group1/default/x",
+            "",
+        ] {
+            assert_eq!(moment_of_path(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The manual's messages, byte for byte, and those for what the manual leaves open.
+
+/// Every success but the enrolments of sections 2 and 3.
+pub const OK: &str = "系统处理正常";
+/// Enrolments of sections 2 and 3.
+pub const ENROLLED: &str = "人脸录入成功";
+/// Picture undecodable or without a face, where a template is made (2.1 3.1 3.6 7.4 7.9 7.10 7.11); so spelt.
+pub const NO_FEATURE: &str = "80018,extract feature decode pictrue! get feature failed";
+/// Picture unusable, where faces are compared (2.2 2.3 3.2 3.3 7.5 7.6).
+pub const UNUSABLE_PICTURE: &str = "Base64编码错误或图片原始数据错误或特征图片都为空";
+/// Any failure of 7.1 to 7.3; a failure of ours anywhere in sections 2, 3 and 7.
+pub const SERVER_ERROR: &str = "服务端报错";
+/// Query of somebody who is not there (3.5 7.8).
+pub const NOT_FOUND_PERSON: &str = "查询人脸错误,错误信息[record not found]";
+/// Picture over the size limit.
+pub const PICTURE_TOO_LARGE: &str = "图片大小超过2M";
+
+/// HTTP 404.
+pub const NO_SUCH_PATH: &str = "接口不存在";
+/// HTTP 405.
+pub const WRONG_METHOD: &str = "请求方法不支持";
+/// HTTP 413.
+pub const BODY_TOO_LARGE: &str = "请求体过大";
+/// HTTP 415.
+pub const WRONG_CONTENT_TYPE: &str = "请求类型不支持";
+/// HTTP 400.
+pub const MALFORMED: &str = "请求格式错误";
+/// HTTP 401 without a token.
+pub const NO_TOKEN: &str = "token不能为空";
+/// HTTP 401 with a token that nobody has.
+pub const UNKNOWN_TOKEN: &str = "token无效";
+/// HTTP 404 for a picture link.
+pub const NO_SUCH_PICTURE: &str = "图片不存在";
+
+/// Removal of somebody who is not there (3.4 7.7).
+pub fn not_removed(group_id: &str, user_id: &str) -> String {
+    format!("人脸库[{group_id}]删除人脸[{user_id}]错误,错误信息[人脸不存在]")
+}
+
+/// A library that does not exist (2.1 2.2 3.1 3.2 7.4 7.5 7.11).
+pub fn no_library(group_id: &str) -> String {
+    format!("人脸库[{group_id}]不存在")
+}
+
+/// A required field that is missing or blank.
+pub fn blank(field: &str) -> String {
+    format!("{field}不能为空")
+}
+
+/// A field of the wrong type or with an unreadable value.
+pub fn wrong_format(field: &str) -> String {
+    format!("{field}格式错误")
+}
+
+/// 性别.
+pub fn sex_name(sex: i64) -> Option<&'static str> {
+    match sex {
+        1 => Some("男"),
+        2 => Some("女"),
+        _ => None,
+    }
+}
+
+/// 人员类别.
+pub fn kind_name(kind: i64) -> Option<&'static str> {
+    match kind {
+        1 => Some("运营商"),
+        2 => Some("客户"),
+        3 => Some("内部人员"),
+        4 => Some("陌生人"),
+        _ => None,
+    }
+}

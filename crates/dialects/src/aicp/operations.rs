@@ -1,0 +1,299 @@
+//! The operations: fields to platform calls, and results to the manual's data.
+
+use aicp_platform::{App, Error, Grade, MissingLibrary, Platform, Profile};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::answers::{
+    Compared, Deleted, EnrolledFace, FaceBox, FaceUrl, Hit, LibraryRow, MadeLibrary, OnePerson, PersonId, PersonInfo,
+    QualityGrades, QualityScore, Records, Requested, TopHit, decimal, percent,
+};
+use super::envelope::{Answer, Failure};
+use super::fields::{Fields, Input, PictureError};
+use super::links::Links;
+use super::routes::{Dialect, Operation};
+use super::{Options, literals};
+
+/// Names that the library's id goes by.
+const GROUP_ID: &[&str] = &["groupId", "group_id"];
+/// Names that a person's id goes by.
+const USER_ID: &[&str] = &["userId", "user_id", "personID", "personId", "personNo"];
+/// Libraries on a page, by default and at most.
+const PAGE_SIZE: u64 = 20;
+const MAX_PAGE_SIZE: u64 = 1000;
+
+/// An authenticated call.
+pub(super) struct Call<'a> {
+    pub platform: &'a Platform,
+    pub options: &'a Options,
+    pub links: &'a Links<'a>,
+    pub app: &'a App,
+    pub dialect: Dialect,
+}
+
+impl Call<'_> {
+    pub async fn run(&self, operation: Operation, input: Input) -> Result<Answer, Failure> {
+        match operation {
+            Operation::Compare => self.compare(input).await,
+            Operation::Enrol => self.enrol(input.object()?).await,
+            Operation::Recognise => self.recognise(input.object()?).await,
+            Operation::Remove => self.remove(input.object()?).await,
+            Operation::Query => self.query(input.object()?).await,
+            Operation::Quality => self.quality(input.object()?).await,
+            Operation::Detect => self.detect(input.object()?).await,
+            Operation::RecogniseMany => self.recognise_many(input.object()?).await,
+            // Whatever fails in these three is one message in the manual, a missing field included.
+            Operation::AddLibrary => all_one(self.add_library(input.object()?).await),
+            Operation::DeleteLibrary => all_one(self.delete_library(input.object()?).await),
+            Operation::ListLibraries => all_one(self.list_libraries(input.object()?).await),
+        }
+    }
+
+    /// 2.1, 3.1, 7.4.
+    async fn enrol(&self, mut fields: Fields) -> Result<Answer, Failure> {
+        let group_id = fields.required_text(GROUP_ID)?;
+        let picture = picture(&mut fields, "image", literals::NO_FEATURE)?;
+        let profile = profile(&fields)?;
+        let missing = if self.dialect != Dialect::Micro && self.options.autocreate_library {
+            MissingLibrary::Create
+        } else {
+            MissingLibrary::Refuse
+        };
+        let enrolled = self
+            .platform
+            .enrol(self.app, &group_id, profile, picture, missing)
+            .await
+            .map_err(|e| picture_failure(e, literals::NO_FEATURE, &group_id))?;
+        if self.dialect == Dialect::Micro {
+            let url = self.links.by_moment(&enrolled.face);
+            Answer::ok(&EnrolledFace { person_no: enrolled.person.person_no, url })
+        } else {
+            let person_id = enrolled.person.person_id.to_string();
+            Answer::new(literals::ENROLLED, &PersonId { person_id })
+        }
+    }
+
+    /// 2.2, 3.2, 7.5.
+    async fn recognise(&self, mut fields: Fields) -> Result<Answer, Failure> {
+        let group_id = fields.required_text(GROUP_ID)?;
+        let picture = picture(&mut fields, "image", literals::UNUSABLE_PICTURE)?;
+        let top_n = if self.dialect == Dialect::Micro { self.platform.settings().top_n } else { 1 };
+        let mut found = self
+            .platform
+            .identify(self.app, &group_id, picture, top_n)
+            .await
+            .map_err(|e| picture_failure(e, literals::UNUSABLE_PICTURE, &group_id))?;
+        if self.dialect == Dialect::Micro {
+            let records = found.matches.iter().map(|m| Hit::new(m, self.links)).collect();
+            return Answer::ok(&Records { records });
+        }
+        let top = if found.matches.is_empty() { None } else { Some(found.matches.swap_remove(0)) };
+        Answer::ok(&match top {
+            Some(top) => TopHit {
+                person_id: Some(top.person.person_id.to_string()),
+                face_flag: "Y",
+                similarity: decimal(top.similarity),
+                personinfo: Some(PersonInfo::new(top.person, self.links.by_file(&top.face))),
+            },
+            None => TopHit {
+                person_id: None,
+                face_flag: "N",
+                similarity: decimal(found.best.unwrap_or(0.0)),
+                personinfo: None,
+            },
+        })
+    }
+
+    /// 2.3, 3.3, 7.6: an object of two pictures or an array of two objects, whichever the client sends.
+    async fn compare(&self, input: Input) -> Result<Answer, Failure> {
+        let (a, b) = match input {
+            Input::Object(mut fields) => {
+                let a = picture(&mut fields, "imageA", literals::UNUSABLE_PICTURE)?;
+                (a, picture(&mut fields, "imageB", literals::UNUSABLE_PICTURE)?)
+            }
+            Input::Array(items) => {
+                let unusable = || Failure::message(literals::UNUSABLE_PICTURE);
+                let [a, b]: [Value; 2] = items.try_into().map_err(|_| unusable())?;
+                (picture_of_item(a)?, picture_of_item(b)?)
+            }
+        };
+        let similarity =
+            self.platform.compare(a, b).await.map_err(|e| picture_failure(e, literals::UNUSABLE_PICTURE, ""))?;
+        let same = self.platform.is_match(similarity);
+        if self.dialect == Dialect::Micro {
+            Answer::ok(&Compared { msg: if same { "ok" } else { "no" }, score: decimal(percent(similarity)) })
+        } else {
+            let one_person = if same { "true" } else { "false" };
+            Answer::ok(&OnePerson { one_person, similarity: decimal(similarity) })
+        }
+    }
+
+    /// 3.4, 7.7.
+    async fn remove(&self, fields: Fields) -> Result<Answer, Failure> {
+        let group_id = fields.required_text(GROUP_ID)?;
+        let user_id = fields.required_text(USER_ID)?;
+        self.platform.remove_person(self.app, &group_id, &user_id).await.map_err(|e| match e {
+            Error::NoLibrary | Error::NoPerson => Failure::message(literals::not_removed(&group_id, &user_id)),
+            other => our_failure(&other),
+        })?;
+        if self.dialect == Dialect::Micro {
+            Answer::ok(&Requested { request: "Request successful" })
+        } else {
+            Answer::ok(&PersonId { person_id: user_id })
+        }
+    }
+
+    /// 3.5, 7.8.
+    async fn query(&self, fields: Fields) -> Result<Answer, Failure> {
+        let group_id = fields.required_text(GROUP_ID)?;
+        let user_id = fields.required_text(USER_ID)?;
+        let found = self.platform.find_person(self.app, &group_id, &user_id).await.map_err(|e| match e {
+            Error::NoLibrary | Error::NoPerson => Failure::message(literals::NOT_FOUND_PERSON),
+            other => our_failure(&other),
+        })?;
+        Answer::ok(&FaceUrl {
+            face_db_url: self.links.by_face(self.app.id(), &group_id, found.face.id),
+            person_id: user_id,
+            face_id: found.face.id.to_string(),
+        })
+    }
+
+    /// 3.6, 7.9.
+    async fn quality(&self, mut fields: Fields) -> Result<Answer, Failure> {
+        let picture = picture(&mut fields, "image", literals::NO_FEATURE)?;
+        let assessed = self.platform.assess(picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
+        let quality = assessed.quality;
+        let quality_flag = if self.platform.is_good(quality.score) { "Y" } else { "N" };
+        if self.dialect == Dialect::Micro {
+            let qualities = quality.grades().map(|grade: Grade| grade as u8);
+            return Answer::ok(&QualityGrades { quality_flag, qualities });
+        }
+        let bytes: Vec<u8> = assessed.template.iter().flat_map(|number| number.to_le_bytes()).collect();
+        Answer::ok(&QualityScore {
+            quality_flag,
+            feature: BASE64.encode(bytes),
+            quality_scores: decimal(quality.score),
+        })
+    }
+
+    /// 7.10: a list of pictures, of which there is one, each a list of faces.
+    async fn detect(&self, mut fields: Fields) -> Result<Answer, Failure> {
+        let picture = picture(&mut fields, "image", literals::NO_FEATURE)?;
+        let faces = self.platform.detect(picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
+        let faces: Vec<FaceBox> = faces.iter().map(FaceBox::from).collect();
+        Answer::ok(&Records { records: vec![faces] })
+    }
+
+    /// 7.11.
+    async fn recognise_many(&self, mut fields: Fields) -> Result<Answer, Failure> {
+        let group_id = fields.text(GROUP_ID)?.filter(|id| !id.trim().is_empty());
+        let picture = picture(&mut fields, "image", literals::NO_FEATURE)?;
+        let faces = self
+            .platform
+            .identify_many(self.app, group_id.as_deref(), picture, self.platform.settings().top_n)
+            .await
+            .map_err(|e| picture_failure(e, literals::NO_FEATURE, group_id.as_deref().unwrap_or_default()))?;
+        let records =
+            faces.iter().map(|face| face.matches.iter().map(|m| Hit::new(m, self.links)).collect::<Vec<_>>()).collect();
+        Answer::ok(&Records { records })
+    }
+
+    /// 7.1.
+    async fn add_library(&self, fields: Fields) -> Result<Answer, Failure> {
+        let group_id = fields.required_text(GROUP_ID)?;
+        let name = fields.required_text(&["dbName"])?;
+        let description = fields.text(&["dbDesc"])?;
+        let library = self
+            .platform
+            .create_library(self.app, &group_id, &name, description.as_deref())
+            .await
+            .map_err(|e| our_failure(&e))?;
+        Answer::ok(&MadeLibrary::from(library))
+    }
+
+    /// 7.2.
+    async fn delete_library(&self, fields: Fields) -> Result<Answer, Failure> {
+        let group_id = fields.required_text(GROUP_ID)?;
+        self.platform.delete_library(self.app, &group_id).await.map_err(|e| our_failure(&e))?;
+        Answer::ok(&Deleted { message: "ok" })
+    }
+
+    /// 7.3.
+    async fn list_libraries(&self, fields: Fields) -> Result<Answer, Failure> {
+        let positive = |name: &'static str, default: u64| match fields.integer(&[name])? {
+            None => Ok(default),
+            Some(number) => u64::try_from(number)
+                .ok()
+                .filter(|&number| number > 0)
+                .ok_or_else(|| Failure::message(literals::wrong_format(name))),
+        };
+        let page = positive("pageNo", 1)?;
+        let size = positive("pageSize", PAGE_SIZE)?.min(MAX_PAGE_SIZE);
+        let offset = (page - 1).saturating_mul(size);
+        let libraries = self.platform.libraries(self.app, offset, size).await.map_err(|e| our_failure(&e))?;
+        Answer::ok(&Records { records: libraries.into_iter().map(LibraryRow::from).collect() })
+    }
+}
+
+/// Every failure of the platform in 7.1 to 7.3 with the manual's one message. What the body itself lacks keeps its
+/// HTTP status.
+fn all_one(result: Result<Answer, Failure>) -> Result<Answer, Failure> {
+    result.map_err(|failure| failure.with_message(literals::SERVER_ERROR))
+}
+
+/// The picture in a field; `unusable` is what the operation says to one that can't be used.
+fn picture(fields: &mut Fields, name: &str, unusable: &'static str) -> Result<Bytes, Failure> {
+    fields.picture(name).map_err(|e| {
+        Failure::message(match e {
+            PictureError::Unusable => unusable,
+            PictureError::TooLarge => literals::PICTURE_TOO_LARGE,
+        })
+    })
+}
+
+/// The picture of one item of the array form of a comparison.
+fn picture_of_item(item: Value) -> Result<Bytes, Failure> {
+    match Input::of(item) {
+        Some(Input::Object(mut fields)) => picture(&mut fields, "image", literals::UNUSABLE_PICTURE),
+        _ => Err(Failure::message(literals::UNUSABLE_PICTURE)),
+    }
+}
+
+/// The optional fields of an enrolment.
+fn profile(fields: &Fields) -> Result<Profile, Failure> {
+    Ok(Profile {
+        name: fields.text(&["name", "cust_name"])?,
+        sex: fields.integer(&["sex"])?,
+        birthday: fields.integer(&["birthday"])?,
+        province: fields.text(&["province"])?,
+        duty: fields.text(&["duty"])?,
+        kind: fields.integer(&["type"])?,
+        source_url: fields.text(&["imageUrl"])?,
+        id_iccid: fields.text(&["idIccid", "id_iccid"])?,
+        cust_id: fields.text(&["custId", "cust_id"])?,
+        remark: fields.text(&["remark"])?,
+        company: fields.text(&["company"])?,
+    })
+}
+
+/// What an operation on a picture says when the platform refuses; `bad_picture` is its word for a picture that can't
+/// be used.
+fn picture_failure(e: Error, bad_picture: &'static str, group_id: &str) -> Failure {
+    match e {
+        Error::BadPicture(_) | Error::NoFace => Failure::message(bad_picture),
+        Error::NoLibrary => Failure::message(literals::no_library(group_id)),
+        other => our_failure(&other),
+    }
+}
+
+/// What is said when the fault is ours, or there is no better word.
+fn our_failure(e: &Error) -> Failure {
+    match e {
+        Error::Busy => return Failure::busy(),
+        Error::NoLibrary | Error::LibraryExists | Error::NoPerson | Error::PersonExists => {}
+        e => tracing::error!(error = %e, "a call failed"),
+    }
+    Failure::message(literals::SERVER_ERROR)
+}

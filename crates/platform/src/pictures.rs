@@ -1,0 +1,60 @@
+//! Enrolled pictures, handed out to whoever holds a signed link.
+
+use aicp_engines::Format;
+
+use crate::{Error, Face, Platform, Result};
+
+/// An enrolled picture as it was uploaded.
+#[derive(Clone)]
+pub struct StoredPicture {
+    /// The uploaded bytes.
+    pub bytes: Vec<u8>,
+    /// Their format.
+    pub format: Option<Format>,
+}
+
+impl Platform {
+    /// A signature for a link, to be checked with [`Platform::is_signed`].
+    pub fn sign(&self, link: &str) -> String {
+        self.inner.signer.sign(link)
+    }
+
+    /// Whether a link carries its right signature.
+    pub fn is_signed(&self, link: &str, signature: &str) -> bool {
+        self.inner.signer.verify(link, signature)
+    }
+
+    /// The picture of the face that was enrolled at this moment (nanoseconds since the Unix epoch).
+    ///
+    /// # Errors
+    /// [`Error::NoPicture`].
+    pub async fn picture_by_moment(&self, created_ns: i64) -> Result<StoredPicture> {
+        self.picture_of(self.inner.store.face_by_created(created_ns).await?).await
+    }
+
+    /// The picture with this file id.
+    ///
+    /// # Errors
+    /// [`Error::NoPicture`].
+    pub async fn picture_by_file(&self, file_id: i64) -> Result<StoredPicture> {
+        self.picture_of(self.inner.store.face_by_file_id(file_id).await?).await
+    }
+
+    /// The picture of a face of a library.
+    ///
+    /// # Errors
+    /// [`Error::NoPicture`].
+    pub async fn picture_in_library(&self, app_id: &str, group_id: &str, face_id: i64) -> Result<StoredPicture> {
+        self.picture_of(self.inner.store.face_in_library(app_id, group_id, face_id).await?).await
+    }
+
+    async fn picture_of(&self, face: Option<Face>) -> Result<StoredPicture> {
+        let face = face.ok_or(Error::NoPicture)?;
+        let bytes = self.inner.store.picture(&face.picture_key).await.map_err(|e| match e {
+            aicp_store::Error::NotFound => Error::NoPicture,
+            other => other.into(),
+        })?;
+        let format = Format::of(&bytes);
+        Ok(StoredPicture { bytes, format })
+    }
+}

@@ -1,0 +1,92 @@
+//! Marks on pictures: a box a face, its landmarks and a label.
+
+use aicp_vision::{DetectedFace, Point};
+use font8x8::UnicodeFonts;
+use image::{Rgb, RgbImage};
+
+const BOX: Rgb<u8> = Rgb([0, 220, 90]);
+const LANDMARK: Rgb<u8> = Rgb([255, 60, 60]);
+const LABEL: Rgb<u8> = Rgb([0, 0, 0]);
+/// Side of a glyph in dots.
+const GLYPH: i64 = 8;
+
+/// Draws boxes, landmarks and labels. Characters outside Latin-1 are drawn as `?`.
+pub(crate) fn faces(mut picture: RgbImage, marks: &[(&DetectedFace, String)]) -> RgbImage {
+    let unit = i64::from(picture.width().max(picture.height()) / 480).max(1);
+    for (face, label) in marks {
+        let (x, y) = (face.area.x as i64, face.area.y as i64);
+        let (width, height) = (face.area.width as i64, face.area.height as i64);
+        let line = 2 * unit;
+        fill(&mut picture, x, y, width, line, BOX);
+        fill(&mut picture, x, y + height - line, width, line, BOX);
+        fill(&mut picture, x, y, line, height, BOX);
+        fill(&mut picture, x + width - line, y, line, height, BOX);
+        for point in face.landmarks {
+            dot(&mut picture, point, 2 * unit);
+        }
+        let scale = 2 * unit;
+        let label_height = (GLYPH + 2) * scale;
+        // Above the box, or inside it where there is no room above.
+        let top = if y >= label_height { y - label_height } else { y };
+        let label_width = (label.chars().count() as i64 * GLYPH + 2) * scale;
+        fill(&mut picture, x, top, label_width, label_height, BOX);
+        write_text(&mut picture, x + scale, top + scale, scale, label);
+    }
+    picture
+}
+
+fn write_text(picture: &mut RgbImage, x: i64, y: i64, scale: i64, text: &str) {
+    for (index, character) in text.chars().enumerate() {
+        let glyph = font8x8::BASIC_FONTS
+            .get(character)
+            .or_else(|| font8x8::LATIN_FONTS.get(character))
+            .or_else(|| font8x8::BASIC_FONTS.get('?'))
+            .unwrap_or_default();
+        let left = x + index as i64 * GLYPH * scale;
+        for (row, bits) in (0i64..).zip(glyph) {
+            for column in (0..GLYPH).filter(|column| bits >> column & 1 == 1) {
+                fill(picture, left + column * scale, y + row * scale, scale, scale, LABEL);
+            }
+        }
+    }
+}
+
+fn dot(picture: &mut RgbImage, centre: Point, radius: i64) {
+    let (x, y) = (centre.x as i64, centre.y as i64);
+    for row in -radius..=radius {
+        let half = ((radius * radius - row * row) as f64).sqrt() as i64;
+        fill(picture, x - half, y + row, 2 * half + 1, 1, LANDMARK);
+    }
+}
+
+/// Fills a rectangle; what lies outside the picture is left out.
+fn fill(picture: &mut RgbImage, x: i64, y: i64, width: i64, height: i64, colour: Rgb<u8>) {
+    let clip = |from: i64, size: i64, end: u32| {
+        let end = i64::from(end);
+        from.clamp(0, end) as u32..(from + size).clamp(0, end) as u32
+    };
+    let columns = clip(x, width, picture.width());
+    for row in clip(y, height, picture.height()) {
+        for column in columns.clone() {
+            picture.put_pixel(column, row, colour);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aicp_vision::Rect;
+
+    #[test]
+    fn a_face_at_the_very_edge_is_drawn_within_the_picture() {
+        let face = DetectedFace {
+            area: Rect { x: -5.0, y: 0.0, width: 40.0, height: 90.0 },
+            landmarks: [Point::new(-3.0, 5.0); 5],
+            confidence: 0.9,
+        };
+        let marked = faces(RgbImage::new(30, 60), &[(&face, "名 ok".to_owned())]);
+        assert_eq!((marked.width(), marked.height()), (30, 60));
+        assert!(marked.pixels().any(|p| *p == BOX));
+    }
+}

@@ -1,0 +1,133 @@
+//! The command line.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{compare, detect, import, models, serve};
+use crate::config::{Config, Flags, Listen};
+use crate::{Result, logging};
+
+/// AICP, a self-hosted face-identity platform.
+#[derive(Debug, Parser)]
+#[command(name = "aicp", version, disable_help_subcommand = false)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// Settings in TOML
+    #[arg(long, global = true, value_name = "FILE", env = "AICP_CONFIG")]
+    config: Option<PathBuf>,
+    /// Folder of database, pictures and keys [default: ./data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve
+    Serve {
+        /// Address and dialect, ADDR[=legacy|micro|auto]; may be repeated [default: 127.0.0.1:9012=auto]
+        #[arg(long, value_name = "ADDR[=DIALECT]")]
+        listen: Vec<Listen>,
+    },
+    /// Find the faces in a picture, with landmarks, quality and liveness
+    Detect {
+        /// The picture
+        picture: PathBuf,
+        /// Write the picture with the faces marked, as PNG
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare the largest faces of two pictures
+    Compare {
+        /// One picture
+        a: PathBuf,
+        /// The other
+        b: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Enrol a folder that has one folder of pictures per person
+    #[command(visible_alias = "enrol")]
+    Import {
+        /// The folder
+        dir: PathBuf,
+        /// Library to enrol into, made if there is none
+        #[arg(long, value_name = "ID")]
+        library: String,
+        /// App that owns the library
+        #[arg(long, value_name = "APP", default_value = aicp_platform::ADMIN_APP)]
+        app: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The model files
+    Models {
+        #[command(subcommand)]
+        command: ModelsCommand,
+    },
+    /// The settings
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ModelsCommand {
+    /// Check every file against the manifest
+    Verify,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print every setting and where it came from, secrets masked
+    Show,
+}
+
+/// Runs the program: 0 fine, 1 failed, 2 wrong usage.
+pub fn main() -> ExitCode {
+    // Ends the process with 2 and a message if the arguments are wrong.
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            let _ = writeln!(std::io::stderr(), "error: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let mut flags = Flags { data_dir: cli.common.data_dir, listen: Vec::new() };
+    if let Command::Serve { listen } = &cli.command {
+        flags.listen.clone_from(listen);
+    }
+    let loaded = Config::load(cli.common.config.as_deref(), &flags)?;
+    logging::start(&loaded.config.log)?;
+    let config = loaded.config.clone();
+    match cli.command {
+        Command::Serve { .. } => serve::run(config),
+        Command::Detect { picture, out, json } => detect::run(&config, &picture, out.as_deref(), json),
+        Command::Compare { a, b, json } => compare::run(&config, &a, &b, json),
+        Command::Import { dir, library, app, json } => import::run(&config, &dir, &app, &library, json),
+        Command::Models { command: ModelsCommand::Verify } => models::verify(&config),
+        Command::Config { command: ConfigCommand::Show } => {
+            writeln!(std::io::stdout(), "{}", loaded.describe()?)?;
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What each command does.
+
+pub(crate) mod compare;
+pub(crate) mod detect;
+pub(crate) mod import;
+pub(crate) mod models;
+pub(crate) mod serve;
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use aicp_platform::{Platform, Settings};
+use aicp_vision::{FaceModels, ModelPaths, Picture, PoolSize, Vision};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::config::Config;
+use crate::{Error, Result, data_dir};
+
+/// Starts inference as configured.
+fn start_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Vision> {
+    let defaults = PoolSize::for_this_machine();
+    let workers = workers.or(NonZeroUsize::new(config.vision.workers)).unwrap_or(defaults.workers);
+    let queue = NonZeroUsize::new(config.vision.queue).unwrap_or(defaults.queue);
+    let paths = ModelPaths { folder: config.models_dir.clone(), runtime: config.ort_lib.clone() };
+    Ok(Vision::start(&paths, PoolSize { workers, queue })?)
+}
+
+/// Opens the data folder.
+async fn open_platform(config: &Config, vision: Vision, admin_token: String) -> Result<Platform> {
+    let key = data_dir::master_key(config)?;
+    let settings = Settings {
+        threshold: config.recognition.threshold,
+        top_n: config.recognition.top_n,
+        quality_threshold: config.quality.threshold,
+        anonymous_app: config.anonymous_app().map(str::to_owned),
+        admin_token,
+    };
+    Ok(Platform::open(&config.data_dir, aicp_engines::Builtin::new(vision), &key, settings).await?)
+}
+
+fn async_runtime() -> Result<Runtime> {
+    Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)
+}
+
+/// Decodes one picture file on a single worker and runs `job` on it.
+fn on_picture<T: Send + 'static>(
+    vision: &Vision,
+    path: &Path,
+    job: impl FnOnce(&mut FaceModels, Picture) -> aicp_vision::Result<T> + Send + 'static,
+) -> Result<T> {
+    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    async_runtime()?
+        .block_on(vision.run(move |models| job(models, Picture::decode(&bytes)?)))
+        .map_err(|source| Error::Picture { path: path.to_owned(), source })
+}

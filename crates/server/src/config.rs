@@ -1,0 +1,466 @@
+//! Settings: defaults < TOML file < environment < command line.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use aicp_dialects::aicp::Listener;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::value::{Dict, Value};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Error, Result};
+
+/// Environment variables begin with this; `__` goes a level down: `AICP_RECOGNITION__THRESHOLD`.
+const ENV_PREFIX: &str = "AICP_";
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folder of database, pictures and keys.
+    pub data_dir: PathBuf,
+    /// Addresses to listen on.
+    #[serde(deserialize_with = "one_or_many")]
+    pub listen: Vec<Listen>,
+    /// Base of the links in answers; by default the `Host` of the request.
+    pub public_url: Option<String>,
+    /// Folder of models and runtime library.
+    pub models_dir: PathBuf,
+    /// The ONNX Runtime library, if not the one in the models folder.
+    pub ort_lib: Option<PathBuf>,
+    /// The admin token; by default one is made at the first start and kept in the data folder.
+    pub admin_token: Option<Secret>,
+    /// Recognition.
+    pub recognition: Recognition,
+    /// Quality.
+    pub quality: Quality,
+    /// Sections 2 and 3 of the AICP manual.
+    pub legacy: Legacy,
+    /// Inference.
+    pub vision: Vision,
+    /// HTTP.
+    pub http: Http,
+    /// Logs.
+    pub log: Log,
+}
+
+/// Who is the same person.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recognition {
+    /// Similarity above which two faces are one person, 0..1. 0.80 stands for a false-match rate of 1e-4.
+    pub threshold: f32,
+    /// People that a 1:N answer holds at most, 1..=100.
+    pub top_n: usize,
+}
+
+/// Which picture is good enough.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quality {
+    /// Quality score from which a picture is good, 0..1.
+    pub threshold: f32,
+}
+
+/// How sections 2 and 3 of the AICP manual, which know no token, are served.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Legacy {
+    /// Whether calls without a token are answered. Unset: yes, but only where every listener is on loopback.
+    pub anonymous: Option<bool>,
+    /// App that calls without a token act for.
+    pub app_id: String,
+    /// Whether an enrolment makes the library that it names.
+    pub autocreate_library: bool,
+}
+
+/// Inference workers.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vision {
+    /// Worker threads; 0: one a core.
+    pub workers: usize,
+    /// Calls that may wait for a worker; 0: 32 a worker.
+    pub queue: usize,
+}
+
+/// Bounds of the HTTP server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Memory that all request bodies together may take, in MiB.
+    pub body_memory_mib: usize,
+    /// Open connections of all listeners together.
+    pub max_connections: usize,
+}
+
+/// Logs go to stderr.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// Filter in the syntax of `tracing-subscriber`, such as `info` or `aicp_dialects=debug,info`.
+    pub level: String,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: "data".into(),
+            listen: vec![Listen { address: SocketAddr::from(([127, 0, 0, 1], 9012)), dialect: Dialect::Auto }],
+            public_url: None,
+            models_dir: "models".into(),
+            ort_lib: None,
+            admin_token: None,
+            recognition: Recognition::default(),
+            quality: Quality::default(),
+            legacy: Legacy::default(),
+            vision: Vision::default(),
+            http: Http::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Recognition {
+    fn default() -> Self {
+        Self { threshold: 0.80, top_n: 1 }
+    }
+}
+
+impl Default for Quality {
+    fn default() -> Self {
+        Self { threshold: 0.5 }
+    }
+}
+
+impl Default for Legacy {
+    fn default() -> Self {
+        Self { anonymous: None, app_id: "legacy".into(), autocreate_library: true }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { body_memory_mib: 512, max_connections: 4096 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".into() }
+    }
+}
+
+/// A text that never shows in logs or in `config show`.
+#[derive(Clone, Deserialize)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+}
+
+/// Which dialect a listener speaks on paths that several share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Section 3 of the AICP manual.
+    Legacy,
+    /// Section 7.
+    Micro,
+    /// Section 7 if a token was sent, else section 3.
+    Auto,
+}
+
+impl From<Dialect> for Listener {
+    fn from(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Legacy => Self::Legacy,
+            Dialect::Micro => Self::Micro,
+            Dialect::Auto => Self::Auto,
+        }
+    }
+}
+
+/// An address and its dialect: `ADDR[=legacy|micro|auto]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// Where.
+    pub address: SocketAddr,
+    /// What.
+    pub dialect: Dialect,
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (address, dialect) = text.rsplit_once('=').unwrap_or((text, "auto"));
+        let address =
+            address.parse().map_err(|_| format!("{address:?} is no address and port such as 127.0.0.1:9012"))?;
+        let dialect = match dialect {
+            "legacy" => Dialect::Legacy,
+            "micro" => Dialect::Micro,
+            "auto" => Dialect::Auto,
+            other => return Err(format!("{other:?} is none of legacy, micro, auto")),
+        };
+        Ok(Self { address, dialect })
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dialect = match self.dialect {
+            Dialect::Legacy => "legacy",
+            Dialect::Micro => "micro",
+            Dialect::Auto => "auto",
+        };
+        write!(f, "{}={dialect}", self.address)
+    }
+}
+
+impl Serialize for Listen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A list, or one text with commas between (as an environment variable has it).
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Listen>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    let texts = match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(text) => text.split(',').map(|t| t.trim().to_owned()).collect(),
+        OneOrMany::Many(texts) => texts,
+    };
+    texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
+}
+
+/// What the command line sets.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Flags {
+    /// `--data-dir`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// `--listen`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub listen: Vec<Listen>,
+}
+
+/// The settings and where each came from.
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    figment: Figment,
+}
+
+impl Config {
+    /// Puts the settings together and checks them.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the name of the setting.
+    pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Loaded> {
+        let defaults = Serialized::defaults(Self::default());
+        let known = Figment::from(&defaults).extract::<Dict>().map_err(|e| Error::Config(e.to_string()))?;
+        let mut figment = Figment::from(defaults);
+        if let Some(file) = file {
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        // Other programs' variables may begin alike: only names of settings count. A token of digits stays a text.
+        let environment = Env::prefixed(ENV_PREFIX)
+            .map(|key| key.as_str().replace("__", ".").into())
+            .filter(move |key| is_setting(&known, key.as_str()))
+            .ignore(&["admin_token"]);
+        figment = figment.merge(environment);
+        if let Ok(token) = std::env::var("AICP_ADMIN_TOKEN") {
+            figment = figment.merge(("admin_token", token));
+        }
+        figment = figment.merge(Serialized::defaults(flags));
+        let config: Self = figment.extract().map_err(|e| Error::Config(e.to_string()))?;
+        config.check()?;
+        Ok(Loaded { config, figment })
+    }
+
+    fn check(&self) -> Result<()> {
+        let wrong = |name: &str, wanted: &str| Err(Error::Config(format!("{name} must be {wanted}")));
+        if self.listen.is_empty() {
+            return wrong("listen", "at least one address");
+        }
+        if !(0.0..=1.0).contains(&self.recognition.threshold) {
+            return wrong("recognition.threshold", "in 0..1");
+        }
+        if !(1..=aicp_platform::MAX_TOP_N).contains(&self.recognition.top_n) {
+            return wrong("recognition.top_n", "in 1..=100");
+        }
+        if !(0.0..=1.0).contains(&self.quality.threshold) {
+            return wrong("quality.threshold", "in 0..1");
+        }
+        if self.legacy.app_id.trim().is_empty() || self.legacy.app_id == aicp_platform::ADMIN_APP {
+            return wrong("legacy.app_id", "a name of its own");
+        }
+        if self.http.body_memory_mib < 16 {
+            return wrong("http.body_memory_mib", "16 or more");
+        }
+        if self.http.max_connections == 0 {
+            return wrong("http.max_connections", "1 or more");
+        }
+        if self.admin_token.as_ref().is_some_and(|token| token.reveal().trim().len() < 16) {
+            return wrong("admin_token", "at least 16 characters long");
+        }
+        if self.public_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+            return wrong("public_url", "an http:// or https:// address");
+        }
+        let network = self.listen.iter().find(|listen| !listen.address.ip().is_loopback());
+        match network {
+            Some(listen) if self.legacy.anonymous.is_none() => Err(Error::AnonymousOnNetwork(listen.address)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The app of calls without a token, if they are allowed.
+    pub fn anonymous_app(&self) -> Option<&str> {
+        self.legacy.anonymous.unwrap_or(true).then_some(self.legacy.app_id.as_str())
+    }
+}
+
+impl Loaded {
+    /// Every setting as `name = value  # where it came from`, secrets masked.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a value can't be written.
+    pub fn describe(&self) -> Result<String> {
+        let masked = Figment::from(Serialized::defaults(&self.config));
+        let settings: Dict = masked.extract().map_err(|e| Error::Config(e.to_string()))?;
+        let mut lines = Vec::new();
+        self.describe_into("", &settings, &mut lines);
+        Ok(lines.join("\n"))
+    }
+
+    fn describe_into(&self, prefix: &str, settings: &Dict, lines: &mut Vec<String>) {
+        for (name, value) in settings {
+            let name = format!("{prefix}{name}");
+            if let Value::Dict(_, inner) = value {
+                self.describe_into(&format!("{name}."), inner, lines);
+                continue;
+            }
+            let source = match self.figment.find_metadata(&name) {
+                Some(m) if m.name.contains("TOML") => {
+                    m.source.as_ref().map_or_else(|| "file".to_owned(), ToString::to_string)
+                }
+                Some(m) if m.name.contains("environment") || m.name.contains("Env") => "environment".to_owned(),
+                _ if name == "admin_token" && std::env::var_os("AICP_ADMIN_TOKEN").is_some() => {
+                    "environment".to_owned()
+                }
+                Some(m) if m.name.contains("Flags") => "flag".to_owned(),
+                _ => "default".to_owned(),
+            };
+            let value = match value {
+                Value::Empty(..) => "(unset)".to_owned(),
+                value => serde_json::to_string(value).unwrap_or_default(),
+            };
+            lines.push(format!("{name} = {value}  # {source}"));
+        }
+    }
+}
+
+/// Whether a dotted name is one of the settings.
+fn is_setting(known: &Dict, name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    match lower.split_once('.') {
+        None => known.contains_key(&lower),
+        Some((head, rest)) => matches!(known.get(head), Some(Value::Dict(_, inner)) if is_setting(inner, rest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_are_read_with_and_without_a_dialect() {
+        let listen: Listen = "127.0.0.1:9012".parse().expect("an address");
+        assert_eq!(listen.dialect, Dialect::Auto);
+        let listen: Listen = "[::1]:8090=legacy".parse().expect("an address");
+        assert_eq!((listen.address.port(), listen.dialect), (8090, Dialect::Legacy));
+        assert_eq!(listen.to_string(), "[::1]:8090=legacy");
+        for wrong in ["", "9012", "localhost:9012", "127.0.0.1:9012=old"] {
+            assert!(wrong.parse::<Listen>().is_err(), "{wrong}");
+        }
+    }
+
+    fn load(toml: &str) -> Result<Loaded> {
+        let file = tempfile::NamedTempFile::new().expect("temp file");
+        std::fs::write(file.path(), toml).expect("write");
+        Config::load(Some(file.path()), &Flags::default())
+    }
+
+    #[test]
+    fn a_file_overrides_defaults_and_wrong_settings_are_named() {
+        let loaded =
+            load("public_url = \"https://faces.example.com\"\n[recognition]\nthreshold = 0.7\n").expect("loads");
+        assert_eq!(loaded.config.recognition.threshold, 0.7);
+        assert_eq!(loaded.config.recognition.top_n, 1);
+        for (toml, name) in [
+            ("nonsense = 1", "nonsense"),
+            ("[recognition]\nthreshold = 1.5", "recognition.threshold"),
+            ("[recognition]\ntop_n = 0", "recognition.top_n"),
+            ("listen = [\"nowhere\"]", "nowhere"),
+            ("public_url = \"faces\"", "public_url"),
+            ("admin_token = \"short\"", "admin_token"),
+        ] {
+            let message = load(toml).err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(message.contains(name), "{toml}: {message}");
+        }
+    }
+
+    #[test]
+    fn anonymous_calls_from_the_network_must_be_set_explicitly() {
+        let open = "listen = [\"0.0.0.0:9012\"]\n";
+        assert!(matches!(load(open), Err(Error::AnonymousOnNetwork(_))));
+        let on = load(&format!("{open}[legacy]\nanonymous = true\n")).expect("set on purpose");
+        assert_eq!(on.config.anonymous_app(), Some("legacy"));
+        let off = load(&format!("{open}[legacy]\nanonymous = false\n")).expect("switched off");
+        assert_eq!(off.config.anonymous_app(), None);
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        let loaded = load("admin_token = \"a-very-secret-token\"").expect("loads");
+        let shown = loaded.describe().expect("shows");
+        assert!(shown.contains("admin_token = \"***\""), "{shown}");
+        assert!(!shown.contains("a-very-secret-token"));
+        assert!(!format!("{:?}", loaded.config).contains("a-very-secret-token"));
+    }
+}

@@ -1,0 +1,94 @@
+//! Keys and tokens that the data folder keeps, readable by their owner alone.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use aicp_platform::MasterKey;
+
+use crate::config::Config;
+use crate::{Error, Result};
+
+const KEY_FILE: &str = "secret.key";
+const TOKEN_FILE: &str = "admin-token";
+
+/// The admin token and whether it was made just now.
+pub(crate) struct AdminToken {
+    pub token: String,
+    pub is_new: bool,
+}
+
+/// The master key of the data folder, made if there is none.
+pub(crate) fn master_key(config: &Config) -> Result<MasterKey> {
+    let path = config.data_dir.join(KEY_FILE);
+    let (text, _) = read_or_make(&path, || Ok(MasterKey::generate()?.to_hex()))?;
+    MasterKey::from_hex(&text).ok_or(Error::DataFile { path, reason: "not a key of 64 hex digits" })
+}
+
+/// The configured admin token, else that of the data folder, made if there is none.
+pub(crate) fn admin_token(config: &Config) -> Result<AdminToken> {
+    if let Some(token) = &config.admin_token {
+        return Ok(AdminToken { token: token.reveal().trim().to_owned(), is_new: false });
+    }
+    let path = config.data_dir.join(TOKEN_FILE);
+    let (text, is_new) = read_or_make(&path, || Ok(aicp_platform::new_token()?))?;
+    let token = text.trim().to_owned();
+    if token.is_empty() {
+        return Err(Error::DataFile { path, reason: "it is empty" });
+    }
+    Ok(AdminToken { token, is_new })
+}
+
+/// The text of a file, and whether it had to be made. It appears under its name only when it is whole and on disk.
+fn read_or_make(path: &Path, make: impl FnOnce() -> Result<String>) -> Result<(String, bool)> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => return Ok((text, false)),
+        Err(e) if e.kind() == ErrorKind::NotFound => {}
+        Err(e) => return Err(Error::io(path)(e)),
+    }
+    let text = make()?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(Error::io(folder))?;
+    let part = path.with_extension(format!("part-{}", std::process::id()));
+    let write = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        writeln!(file, "{text}")?;
+        file.sync_all()?;
+        // Fails if another process was faster, whose file then counts.
+        let linked = std::fs::hard_link(&part, path);
+        std::fs::remove_file(&part)?;
+        linked?;
+        std::fs::File::open(folder)?.sync_all()
+    };
+    match write() {
+        Ok(()) => Ok((text, true)),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            Ok((std::fs::read_to_string(path).map_err(Error::io(path))?, false))
+        }
+        Err(e) => Err(Error::io(path)(e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn key_and_token_are_made_once_and_private() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let config = Config { data_dir: folder.path().join("deep/data"), ..Config::default() };
+        let key = master_key(&config).expect("made").to_hex();
+        assert_eq!(master_key(&config).expect("read").to_hex(), key);
+        let first = admin_token(&config).expect("made");
+        let second = admin_token(&config).expect("read");
+        assert!(first.is_new && !second.is_new && first.token == second.token);
+        for name in [KEY_FILE, TOKEN_FILE] {
+            let mode = config.data_dir.join(name).metadata().expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+        std::fs::write(config.data_dir.join(KEY_FILE), "abc").expect("write");
+        assert!(matches!(master_key(&config), Err(Error::DataFile { .. })));
+    }
+}

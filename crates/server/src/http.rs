@@ -1,0 +1,140 @@
+//! Listeners: accept, bound, serve, drain.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aicp_platform::Platform;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt;
+
+/// A client must send the head of a request within this time.
+const HEAD_TIME: Duration = Duration::from_secs(15);
+/// At shut-down, calls under way may take this long.
+const DRAIN_TIME: Duration = Duration::from_secs(30);
+/// After a failed accept (out of file handles, say) the next try waits.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a listener answers with: health at once, everything else when it is loaded.
+#[derive(Clone)]
+pub(crate) struct Front {
+    ready: Arc<OnceLock<Ready>>,
+}
+
+struct Ready {
+    platform: Platform,
+    routers: Vec<(SocketAddr, Router)>,
+}
+
+impl Front {
+    pub fn new() -> Self {
+        Self { ready: Arc::new(OnceLock::new()) }
+    }
+
+    /// From now on calls are answered: on each address by its router.
+    pub fn open(&self, platform: Platform, routers: Vec<(SocketAddr, Router)>) {
+        let _ = self.ready.set(Ready { platform, routers });
+    }
+
+    async fn answer(&self, address: SocketAddr, request: Request<Incoming>) -> Response<Body> {
+        let request = request.map(Body::new);
+        let ready = self.ready.get();
+        match (request.uri().path(), ready) {
+            ("/healthz", _) => plain(StatusCode::OK, "ok\n"),
+            ("/readyz", Some(ready)) => match ready.platform.ping().await {
+                Ok(()) => plain(StatusCode::OK, "ready\n"),
+                Err(e) => {
+                    tracing::error!(error = %e, "not ready");
+                    plain(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+                }
+            },
+            (_, None) => {
+                let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "loading\n");
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                response
+            }
+            (_, Some(ready)) => match ready.routers.iter().find(|(known, _)| *known == address) {
+                Some((_, router)) => match router.clone().oneshot(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                },
+                None => plain(StatusCode::NOT_FOUND, "no such listener\n"),
+            },
+        }
+    }
+}
+
+/// Accepts connections until `stop` turns true, then waits for the calls under way.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    address: SocketAddr,
+    front: Front,
+    connections: Arc<Semaphore>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let graceful = GracefulShutdown::new();
+    loop {
+        let stream = tokio::select! {
+            () = stopped(&mut stop) => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(e) => {
+                    tracing::warn!(error = %e, "a connection can't be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        // Over the limit, a connection is closed at once rather than left hanging.
+        let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else { continue };
+        let connection = graceful.watch(connection(stream, address, front.clone()));
+        tokio::spawn(async move {
+            let _permit = permit;
+            if let Err(e) = connection.await {
+                tracing::debug!(error = %e, "a connection broke off");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some calls were still under way at shut-down");
+    }
+}
+
+/// Returns when the flag is set, or nobody is left to set it.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    front: Front,
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let front = front.clone();
+        async move { Ok::<_, Infallible>(front.answer(address, request).await) }
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .serve_connection(TokioIo::new(stream), service)
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

@@ -1,0 +1,13 @@
+//! The binary's parts: command line, configuration, listeners, and the commands that need no server.
+
+mod annotate;
+pub mod cli;
+mod commands;
+mod config;
+mod data_dir;
+mod error;
+mod http;
+mod logging;
+
+pub use config::Config;
+pub use error::{Error, Result};

@@ -1,0 +1,42 @@
+//! News of what was committed.
+
+use std::sync::Arc;
+
+use crate::NewTemplate;
+
+/// Is told of every committed change of faces.
+///
+/// Calls come one at a time, in commit order, after the commit is durable and before the write that made the change
+/// returns. They hold up the one writer: an observer must be quick, must not panic, and must not wait for the store.
+pub trait Observer: Send + Sync {
+    /// Takes note of `change`.
+    fn committed(&self, change: &Change);
+}
+
+/// A committed change of faces.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A face was stored.
+    FaceAdded {
+        /// Row id of the library.
+        library_id: i64,
+        /// Row id of the person.
+        person_row_id: i64,
+        /// Row id of the face.
+        face_id: i64,
+        /// The template, if the face has one.
+        template: Option<Arc<NewTemplate>>,
+    },
+    /// Faces of one person were removed, with or without the person.
+    FacesRemoved {
+        /// Row id of the library.
+        library_id: i64,
+        /// Row ids of the faces; at least one.
+        face_ids: Vec<i64>,
+    },
+    /// A library was removed with all people and faces in it.
+    LibraryRemoved {
+        /// Row id of the library.
+        library_id: i64,
+    },
+}

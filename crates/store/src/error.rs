@@ -1,0 +1,74 @@
+//! What can go wrong while keeping things.
+
+use std::{path::PathBuf, sync::Arc};
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why the store could not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The row or picture asked for, or the row that a new one should belong to, is not there.
+    #[error("not found")]
+    NotFound,
+    /// The name is taken: a library's `(app_id, group_id)`, or a person's `ext_user_id` inside the library.
+    #[error("already exists")]
+    Exists,
+    /// The store was closed, or its writer broke off.
+    #[error("the store is closed")]
+    Closed,
+    /// Another process, or another `Store` of this one, has the data directory open.
+    #[error("{path} is in use by another process")]
+    InUse {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The picture on disk is not the one that was stored.
+    #[error("picture {key} is damaged")]
+    Corrupt {
+        /// The picture's key.
+        key: String,
+    },
+    /// The database refused a statement. Nothing was written.
+    #[error("database: {0}")]
+    Database(#[source] sqlx::Error),
+    /// The transaction that the write was part of failed. Nothing was written.
+    #[error("the transaction was rolled back: {0}")]
+    RolledBack(#[source] Arc<sqlx::Error>),
+    /// Writing the commit to disk failed. It counts as not written, but may come back if the machine stops now.
+    #[error("the commit could not be written: {0}")]
+    InDoubt(#[source] Arc<sqlx::Error>),
+    /// The schema could not be brought up to date.
+    #[error("schema migration: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A file or folder could not be worked on.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's word.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Whether a write that ended so may nevertheless be found committed later.
+    pub(crate) fn may_be_committed(&self) -> bool {
+        matches!(self, Self::Closed | Self::InDoubt(_))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed,
+            other => Self::Database(other),
+        }
+    }
+}
+
+/// Adds the path to an I/O error; made for `map_err`.
+pub(crate) fn at(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.into();
+    move |source| Error::Io { path, source }
+}

@@ -1,0 +1,31 @@
+//! What must last: apps, libraries, people, faces and templates in a relational schema, pictures in an object store.
+//!
+//! [`Store`] is the way in. A data directory holds `aicp.db` (SQLite), `objects/` (the pictures, named by content) and
+//! `lock` (held as long as the store is open).
+//!
+//! Promises, also over `kill -9` and power loss:
+//! - a write that returned `Ok` is on disk, and so is its picture;
+//! - a write that returned an error left nothing behind ([`Error::InDoubt`] is the one exception);
+//! - the file of a removed picture is gone, at the latest when the store is next opened;
+//! - a write once begun goes on to its end even if the caller drops the future.
+//!
+//! There are no business rules in here: no limits, no wire words.
+
+mod blocking;
+mod change;
+mod error;
+mod model;
+mod objects;
+mod pictures;
+mod sqlite;
+mod store;
+
+pub use bytes::Bytes;
+pub use change::{Change, Observer};
+pub use error::{Error, Result};
+pub use model::{
+    Algorithm, Counts, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Person, Profile,
+    TemplateRow,
+};
+pub use objects::picture_key;
+pub use store::Store;

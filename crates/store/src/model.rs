@@ -1,0 +1,242 @@
+//! The rows, as plain data.
+
+use std::fmt;
+
+/// A library (group) of people, as it comes from the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Library {
+    /// Row id; never reused.
+    pub id: i64,
+    /// The app it belongs to.
+    pub app_id: String,
+    /// The app's own name for it, unique inside the app.
+    pub group_id: String,
+    /// Display name.
+    pub db_name: String,
+    /// Description.
+    pub db_desc: Option<String>,
+    /// The engine-side id, unique over all apps.
+    pub person_db_lib: String,
+    /// Name of the engine that its templates are made with.
+    pub engine: String,
+    /// Milliseconds since the epoch.
+    pub created_ms: i64,
+}
+
+/// A library to create.
+#[derive(Clone, Debug)]
+pub struct NewLibrary {
+    /// An app that [`Store::ensure_app`](crate::Store::ensure_app) has made known.
+    pub app_id: String,
+    /// The app's own name for it, unique inside the app.
+    pub group_id: String,
+    /// Display name.
+    pub db_name: String,
+    /// Description.
+    pub db_desc: Option<String>,
+    /// The engine-side id, unique over all apps: 32 lower-case hex digits.
+    pub person_db_lib: String,
+    /// Name of the engine that its templates are made with.
+    pub engine: String,
+    /// Milliseconds since the epoch.
+    pub created_ms: i64,
+}
+
+/// What a caller tells about a person; the store attaches no meaning to any of it.
+///
+/// `Debug` leaves out the number of the identity document.
+#[derive(Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say all there is to say")]
+pub struct Profile {
+    pub name: Option<String>,
+    pub sex: Option<i64>,
+    pub birthday: Option<i64>,
+    /// Number of an identity document.
+    pub id_iccid: Option<String>,
+    pub cust_id: Option<String>,
+    pub company: Option<String>,
+    pub duty: Option<String>,
+    pub province: Option<String>,
+    /// The wire's `type`.
+    pub kind: Option<i64>,
+    pub remark: Option<String>,
+    /// The caller's own address of the picture; metadata, never fetched.
+    pub source_url: Option<String>,
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Taken apart in full, so that a new field can't be forgotten here.
+        let Self { name, sex, birthday, id_iccid, cust_id, company, duty, province, kind, remark, source_url } = self;
+        f.debug_struct("Profile")
+            .field("name", name)
+            .field("sex", sex)
+            .field("birthday", birthday)
+            .field("id_iccid", &id_iccid.as_ref().map(|_| Withheld))
+            .field("cust_id", cust_id)
+            .field("company", company)
+            .field("duty", duty)
+            .field("province", province)
+            .field("kind", kind)
+            .field("remark", remark)
+            .field("source_url", source_url)
+            .finish()
+    }
+}
+
+/// A person, as it comes from the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Row id; never reused. Elsewhere called `person_row_id`.
+    pub id: i64,
+    /// Row id of the library.
+    pub library_id: i64,
+    /// Snowflake, unique over all libraries.
+    pub person_id: i64,
+    /// 32 hex digits, unique over all libraries.
+    pub person_no: String,
+    /// The caller's own id, unique inside the library.
+    pub ext_user_id: Option<String>,
+    /// Free text of the caller.
+    pub user_info: Option<String>,
+    /// What the caller told about the person.
+    pub profile: Profile,
+    /// Milliseconds since the epoch.
+    pub created_ms: i64,
+}
+
+/// A person to enrol.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    /// Snowflake, unique over all libraries; the caller sees to that.
+    pub person_id: i64,
+    /// 32 hex digits, unique over all libraries; the caller sees to that.
+    pub person_no: String,
+    /// The caller's own id, unique inside the library.
+    pub ext_user_id: Option<String>,
+    /// Free text of the caller.
+    pub user_info: Option<String>,
+    /// What the caller told about the person.
+    pub profile: Profile,
+    /// Milliseconds since the epoch.
+    pub created_ms: i64,
+}
+
+/// A face, as it comes from the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Face {
+    /// Row id; never reused.
+    pub id: i64,
+    /// Row id of the person.
+    pub person_row_id: i64,
+    /// Nanoseconds since the epoch, unique over all faces.
+    pub created_ns: i64,
+    /// Snowflake used in picture addresses, unique over all faces.
+    pub file_id: i64,
+    /// Key of the picture: lower-case hex of its SHA-256.
+    pub picture_key: String,
+    /// Where the face is in the picture: x, y, width, height in pixels.
+    pub box_: [f32; 4],
+    /// The detector's confidence.
+    pub confidence: f32,
+    /// 0 to 1, if it was measured.
+    pub quality: Option<f32>,
+}
+
+/// A face to store. All numbers must be finite: SQL has no NaN.
+#[derive(Clone, Debug)]
+pub struct NewFace {
+    /// Nanoseconds since the epoch, unique over all faces; the caller sees to that.
+    pub created_ns: i64,
+    /// Snowflake used in picture addresses, unique over all faces; the caller sees to that.
+    pub file_id: i64,
+    /// Where the face is in the picture: x, y, width, height in pixels.
+    pub box_: [f32; 4],
+    /// The detector's confidence.
+    pub confidence: f32,
+    /// 0 to 1, if it was measured.
+    pub quality: Option<f32>,
+    /// The template to find it by, if it is to be found.
+    pub template: Option<NewTemplate>,
+}
+
+/// What made a template. Only templates of equal algorithms can be compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Algorithm {
+    /// Name of the algorithm.
+    pub name: String,
+    /// Who provides it.
+    pub provider: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// A template to store. `Debug` leaves out the vector.
+#[derive(Clone, PartialEq)]
+pub struct NewTemplate {
+    /// What made it.
+    pub algorithm: Algorithm,
+    /// Kept bit for bit.
+    pub vector: Vec<f32>,
+}
+
+impl fmt::Debug for NewTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewTemplate").field("algorithm", &self.algorithm).field("vector", &Withheld).finish()
+    }
+}
+
+/// A template and whose it is. `Debug` leaves out the vector.
+#[derive(Clone, PartialEq)]
+pub struct TemplateRow {
+    /// Row id of the library.
+    pub library_id: i64,
+    /// Row id of the person.
+    pub person_row_id: i64,
+    /// Row id of the face.
+    pub face_id: i64,
+    /// Bit for bit as it was stored.
+    pub vector: Vec<f32>,
+}
+
+impl fmt::Debug for TemplateRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TemplateRow")
+            .field("library_id", &self.library_id)
+            .field("person_row_id", &self.person_row_id)
+            .field("face_id", &self.face_id)
+            .field("vector", &Withheld)
+            .finish()
+    }
+}
+
+/// How much there is of everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Libraries of all apps.
+    pub libraries: u64,
+    /// People of all libraries.
+    pub people: u64,
+    /// Faces of all people.
+    pub faces: u64,
+}
+
+/// The highest ids ever committed, also if their rows are gone since. `None`: there never was one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastIds {
+    /// Of [`NewPerson::person_id`].
+    pub max_person_id: Option<i64>,
+    /// Of [`NewFace::file_id`].
+    pub max_file_id: Option<i64>,
+    /// Of [`NewFace::created_ns`].
+    pub max_created_ns: Option<i64>,
+}
+
+/// Stands in a `Debug` output for what must not get into logs.
+struct Withheld;
+
+impl fmt::Debug for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<withheld>")
+    }
+}

@@ -1,0 +1,162 @@
+//! Pictures as files in a local folder, named by their content. Everything here blocks.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Result, error::at};
+
+/// Hex digits in a key.
+const KEY_LENGTH: usize = 64;
+
+/// The key of a picture: lower-case hex of the SHA-256 of its bytes.
+pub fn picture_key(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// Which of the 256 shards a key belongs to; `None` if it is no key.
+pub(crate) fn shard_of(key: &str) -> Option<u8> {
+    let is_key = key.len() == KEY_LENGTH && key.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if is_key { u8::from_str_radix(&key[..2], 16).ok() } else { None }
+}
+
+/// The folder of pictures: `<first 2 digits>/<other digits>` when in place, `incoming/<key>.<number>` before.
+#[derive(Debug)]
+pub(crate) struct LocalObjects {
+    root: PathBuf,
+    incoming: PathBuf,
+    next_number: AtomicU64,
+}
+
+/// A picture that is durable, but not in its place yet.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    pub(crate) key: String,
+    path: PathBuf,
+}
+
+impl LocalObjects {
+    /// Opens the folder; makes it, and every shard folder, where missing.
+    pub(crate) fn open(root: PathBuf) -> Result<Self> {
+        let incoming = root.join("incoming");
+        create_dir(&root)?;
+        create_dir(&incoming)?;
+        for shard in 0..=u8::MAX {
+            create_dir(&root.join(hex::encode([shard])))?;
+        }
+        sync_dir(&root)?;
+        Ok(Self { root, incoming, next_number: AtomicU64::new(0) })
+    }
+
+    /// Writes a picture so that it lasts, but not to its place yet.
+    pub(crate) fn stage(&self, bytes: &[u8]) -> Result<Staged> {
+        let key = picture_key(bytes);
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let path = self.incoming.join(format!("{key}.{number}"));
+        let written = write_new(&path, bytes).map_err(at(&path)).and_then(|()| sync_dir(&self.incoming));
+        match written {
+            Ok(()) => Ok(Staged { key, path }),
+            Err(error) => {
+                // The first error is the one to tell; what can't be removed now is removed at the next open.
+                fs::remove_file(&path).ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Moves a staged picture to its place. An equal picture that is there already is replaced.
+    pub(crate) fn publish(&self, staged: &Staged) -> Result<()> {
+        let place = self.place(&staged.key)?;
+        fs::rename(&staged.path, &place).map_err(at(&staged.path))?;
+        sync_dir(self.parent(&place))
+    }
+
+    /// Removes a staged picture.
+    pub(crate) fn discard(&self, staged: &Staged) -> Result<()> {
+        remove_if_there(&staged.path)
+    }
+
+    /// Everything an earlier run left in `incoming`, keyed by content whatever its name: one cut short has no row.
+    pub(crate) fn leftovers(&self) -> Result<Vec<Staged>> {
+        let mut leftovers = Vec::new();
+        for entry in fs::read_dir(&self.incoming).map_err(at(&self.incoming))? {
+            let path = entry.map_err(at(&self.incoming))?.path();
+            let bytes = fs::read(&path).map_err(at(&path))?;
+            leftovers.push(Staged { key: picture_key(&bytes), path });
+        }
+        Ok(leftovers)
+    }
+
+    /// The bytes of a picture.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it is not in its place; [`Error::Corrupt`] if its bytes are not those stored.
+    pub(crate) fn read(&self, key: &str) -> Result<Vec<u8>> {
+        let place = self.place(key)?;
+        let bytes = match fs::read(&place) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(Error::NotFound),
+            Err(error) => return Err(at(place)(error)),
+        };
+        if picture_key(&bytes) == key { Ok(bytes) } else { Err(Error::Corrupt { key: key.to_owned() }) }
+    }
+
+    /// Removes pictures of one shard for good; those not there are passed over.
+    pub(crate) fn remove(&self, shard: u8, keys: &[String]) -> Result<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        for key in keys {
+            remove_if_there(&self.place(key)?)?;
+        }
+        sync_dir(&self.root.join(hex::encode([shard])))
+    }
+
+    /// Where the picture of `key` belongs. What is no key can't be there: [`Error::NotFound`].
+    fn place(&self, key: &str) -> Result<PathBuf> {
+        shard_of(key).ok_or(Error::NotFound)?;
+        let (shard, rest) = key.split_at(2);
+        Ok(self.root.join(shard).join(rest))
+    }
+
+    fn parent<'p>(&'p self, place: &'p Path) -> &'p Path {
+        place.parent().unwrap_or(&self.root)
+    }
+}
+
+/// Makes a folder for this user only; one that is there already is left as it is.
+fn create_dir(path: &Path) -> Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(at(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a folder and those it is in for this user only; those that are there already are left as they are.
+pub(crate) fn create_data_dir(path: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))
+}
+
+/// Makes additions to and removals from a folder durable.
+pub(crate) fn sync_dir(path: &Path) -> Result<()> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(at(path))
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(at(path)(error)),
+        _ => Ok(()),
+    }
+}

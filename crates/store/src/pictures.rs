@@ -1,0 +1,133 @@
+//! Pictures in step with the rows that refer to them.
+//!
+//! A picture is staged before its row is committed and moved to its place after; a picture is unlinked after its last
+//! row is gone. Equal pictures share a file, so both happen under a lock per shard: enrolments hold it together, from
+//! before the commit until the file is in place; unlinking holds it alone, from looking for rows until the file is
+//! gone. Hence nobody unlinks what a committed row refers to.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::{
+    Error, Result,
+    blocking::run_blocking,
+    objects::{LocalObjects, shard_of},
+    sqlite::{Database, Removal},
+};
+
+pub(crate) struct Pictures {
+    objects: Arc<LocalObjects>,
+    shard_locks: Vec<RwLock<()>>,
+}
+
+impl Pictures {
+    pub(crate) async fn open(root: PathBuf) -> Result<Self> {
+        let objects = Arc::new(run_blocking(move || LocalObjects::open(root)).await?);
+        Ok(Self { objects, shard_locks: (0..=u8::MAX).map(|_| RwLock::new(())).collect() })
+    }
+
+    /// Stores a picture together with the rows that refer to it, which `insert` commits given the picture's key.
+    pub(crate) async fn store_with<T, F>(&self, picture: Bytes, insert: impl FnOnce(String) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let staged = self.on_objects(move |objects| objects.stage(&picture)).await?;
+        let _shared = self.share(&staged.key).await?;
+        let inserted = insert(staged.key.clone()).await;
+        match &inserted {
+            // The rows are committed, there is no way back.
+            Ok(_) => {
+                let published = self.on_objects(move |objects| objects.publish(&staged)).await;
+                log_failure(published, "a picture stays in objects/incoming until the store is opened again");
+            }
+            // Opening finds out what became of the rows, and needs the file for that.
+            Err(error) if error.may_be_committed() => {}
+            Err(_) => {
+                let discarded = self.on_objects(move |objects| objects.discard(&staged)).await;
+                log_failure(discarded, "a refused picture stays in objects/incoming until the store is opened again");
+            }
+        }
+        inserted
+    }
+
+    /// Deletes the files of removed pictures as far as no row refers to them any more, then forgets the removals.
+    pub(crate) async fn erase(&self, database: &Database, removals: Vec<Removal>) -> Result<()> {
+        let mut by_shard = BTreeMap::<Option<u8>, Vec<Removal>>::new();
+        for removal in removals {
+            by_shard.entry(shard_of(&removal.picture_key)).or_default().push(removal);
+        }
+        for (shard, removals) in by_shard {
+            let (ids, keys) = removals.into_iter().map(|removal| (removal.id, removal.picture_key)).unzip();
+            if let Some(shard) = shard {
+                self.unlink_unused(database, shard, keys).await?;
+            }
+            database.forget_removals(ids).await?;
+        }
+        Ok(())
+    }
+
+    /// As [`erase`](Self::erase), for removals that are committed and so can't fail any more.
+    pub(crate) async fn erase_or_log(&self, database: &Database, removals: Vec<Removal>) {
+        let erased = self.erase(database, removals).await;
+        log_failure(erased, "removed pictures stay on disk until the store is opened again");
+    }
+
+    /// Puts right what a run that was broken off left behind.
+    pub(crate) async fn recover(&self, database: &Database) -> Result<()> {
+        for staged in self.on_objects(LocalObjects::leftovers).await? {
+            if database.used_pictures(vec![staged.key.clone()]).await?.is_empty() {
+                self.on_objects(move |objects| objects.discard(&staged)).await?;
+            } else {
+                self.on_objects(move |objects| objects.publish(&staged)).await?;
+            }
+        }
+        self.erase(database, database.pending_removals().await?).await
+    }
+
+    /// The bytes of a picture.
+    pub(crate) async fn read(&self, key: &str) -> Result<Vec<u8>> {
+        let owned_key = key.to_owned();
+        let found = self.on_objects(move |objects| objects.read(&owned_key)).await;
+        let Err(Error::NotFound) = found else { return found };
+        // The caller may know the key from a row whose picture is on its way: wait until it is in place.
+        let alone = self.lock(shard_of(key).ok_or(Error::NotFound)?).await?;
+        drop(alone);
+        let owned_key = key.to_owned();
+        self.on_objects(move |objects| objects.read(&owned_key)).await
+    }
+
+    async fn unlink_unused(&self, database: &Database, shard: u8, mut keys: Vec<String>) -> Result<()> {
+        let _alone = self.lock(shard).await?;
+        let used = database.used_pictures(keys.clone()).await?;
+        keys.retain(|key| !used.contains(key));
+        self.on_objects(move |objects| objects.remove(shard, &keys)).await
+    }
+
+    async fn share(&self, key: &str) -> Result<RwLockReadGuard<'_, ()>> {
+        let shard = shard_of(key).ok_or(Error::NotFound)?;
+        Ok(self.shard_locks.get(usize::from(shard)).ok_or(Error::NotFound)?.read().await)
+    }
+
+    async fn lock(&self, shard: u8) -> Result<RwLockWriteGuard<'_, ()>> {
+        Ok(self.shard_locks.get(usize::from(shard)).ok_or(Error::NotFound)?.write().await)
+    }
+
+    async fn on_objects<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&LocalObjects) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let objects = Arc::clone(&self.objects);
+        run_blocking(move || work(&objects)).await
+    }
+}
+
+fn log_failure(result: Result<()>, consequence: &str) {
+    if let Err(error) = result {
+        tracing::error!(%error, "{consequence}");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! The relational schema on SQLite. Everything that knows SQLite is in this module.
+//!
+//! One connection writes, a few others read. The statements keep to what PostgreSQL understands as well, save for
+//! `json_each` (there `= ANY`) and the two-argument `MAX` (there `GREATEST`).
+
+mod reads;
+mod rows;
+mod writer;
+mod writes;
+
+use std::{collections::HashSet, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc, time::Duration};
+
+use sqlx::{
+    ConnectOptions, SqlitePool,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use self::writer::Writer;
+use crate::{
+    Algorithm, Counts, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result, TemplateRow,
+    blocking::run_blocking, error::at,
+};
+
+static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+
+const READERS: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The database file: readers and the writer.
+pub(crate) struct Database {
+    readers: SqlitePool,
+    writer: Writer,
+}
+
+/// A picture that a committed transaction took the last known row from, and whose file may still be there.
+#[derive(Debug)]
+pub(crate) struct Removal {
+    pub(crate) id: i64,
+    pub(crate) picture_key: String,
+}
+
+impl Database {
+    /// Opens the file, making it where missing, brings its schema up to date and starts the writer.
+    pub(crate) async fn open(path: &Path, observer: Option<Arc<dyn Observer>>) -> Result<Self> {
+        // Made here, as SQLite would let others read it; its companion files take over the mode.
+        let file = path.to_owned();
+        run_blocking(move || {
+            OpenOptions::new().append(true).create(true).mode(0o600).open(&file).map(drop).map_err(at(file))
+        })
+        .await?;
+        let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT);
+
+        let mut connection = options
+            .clone()
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            // What is deleted here is biometric: free pages are overwritten, not just let go.
+            .pragma("secure_delete", "ON")
+            .connect()
+            .await?;
+        MIGRATOR.run_direct(None, &mut connection, false).await?;
+
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self { readers, writer: Writer::start(connection, observer) })
+    }
+
+    /// Closes the readers, lets the writer finish its queue, and folds the write-ahead log into the file.
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.readers.close().await;
+        self.writer.close().await
+    }
+
+    /// A trivial read, and an empty write.
+    pub(crate) async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.readers).await?;
+        self.writer.run(|_| Box::pin(async { Ok(()) })).await
+    }
+
+    pub(crate) async fn ensure_app(&self, app_id: String, created_ms: i64) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(writes::ensure_app(tx, app_id, created_ms))).await
+    }
+
+    pub(crate) async fn create_library(&self, new: NewLibrary) -> Result<Library> {
+        self.writer.run(move |tx| Box::pin(writes::create_library(tx, new))).await
+    }
+
+    pub(crate) async fn delete_library(&self, library_id: i64) -> Result<Vec<Removal>> {
+        self.writer.run(move |tx| Box::pin(writes::delete_library(tx, library_id))).await
+    }
+
+    pub(crate) async fn enrol(
+        &self,
+        library_id: i64,
+        person: NewPerson,
+        face: NewFace,
+        picture_key: String,
+    ) -> Result<(Person, Face)> {
+        self.writer.run(move |tx| Box::pin(writes::enrol(tx, library_id, person, face, picture_key))).await
+    }
+
+    pub(crate) async fn add_face(&self, person_row_id: i64, face: NewFace, picture_key: String) -> Result<Face> {
+        self.writer.run(move |tx| Box::pin(writes::add_face(tx, person_row_id, face, picture_key))).await
+    }
+
+    pub(crate) async fn remove_person(&self, person_row_id: i64) -> Result<Vec<Removal>> {
+        self.writer.run(move |tx| Box::pin(writes::remove_person(tx, person_row_id))).await
+    }
+
+    pub(crate) async fn remove_face(&self, face_id: i64) -> Result<Vec<Removal>> {
+        self.writer.run(move |tx| Box::pin(writes::remove_face(tx, face_id))).await
+    }
+
+    pub(crate) async fn forget_removals(&self, ids: Vec<i64>) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(writes::forget_removals(tx, ids))).await
+    }
+
+    pub(crate) async fn library(&self, app_id: &str, group_id: &str) -> Result<Option<Library>> {
+        reads::library(&self.readers, app_id, group_id).await
+    }
+
+    pub(crate) async fn library_by_engine_id(&self, app_id: &str, person_db_lib: &str) -> Result<Option<Library>> {
+        reads::library_by_engine_id(&self.readers, app_id, person_db_lib).await
+    }
+
+    pub(crate) async fn libraries(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
+        reads::libraries(&self.readers, app_id, offset, limit).await
+    }
+
+    pub(crate) async fn find_person(&self, library_id: i64, user_id: &str) -> Result<Option<Person>> {
+        reads::find_person(&self.readers, library_id, user_id).await
+    }
+
+    pub(crate) async fn person(&self, person_row_id: i64) -> Result<Option<Person>> {
+        reads::person(&self.readers, person_row_id).await
+    }
+
+    pub(crate) async fn faces_of(&self, person_row_id: i64) -> Result<Vec<Face>> {
+        reads::faces_of(&self.readers, person_row_id).await
+    }
+
+    pub(crate) async fn face(&self, face_id: i64) -> Result<Option<Face>> {
+        reads::face(&self.readers, face_id).await
+    }
+
+    pub(crate) async fn face_by_created(&self, created_ns: i64) -> Result<Option<Face>> {
+        reads::face_by_created(&self.readers, created_ns).await
+    }
+
+    pub(crate) async fn face_by_file_id(&self, file_id: i64) -> Result<Option<Face>> {
+        reads::face_by_file_id(&self.readers, file_id).await
+    }
+
+    pub(crate) async fn face_in_library(&self, app_id: &str, group_id: &str, face_id: i64) -> Result<Option<Face>> {
+        reads::face_in_library(&self.readers, app_id, group_id, face_id).await
+    }
+
+    pub(crate) async fn people_with_faces(&self, face_ids: &[i64]) -> Result<Vec<(Face, Person)>> {
+        reads::people_with_faces(&self.readers, face_ids).await
+    }
+
+    pub(crate) async fn has_picture(&self, person_row_id: i64, picture_key: &str) -> Result<bool> {
+        reads::has_picture(&self.readers, person_row_id, picture_key).await
+    }
+
+    /// Those of `keys` that some face refers to.
+    pub(crate) async fn used_pictures(&self, keys: Vec<String>) -> Result<HashSet<String>> {
+        reads::used_pictures(&self.readers, &keys).await
+    }
+
+    /// The removals that were not [forgotten](Self::forget_removals) yet.
+    pub(crate) async fn pending_removals(&self) -> Result<Vec<Removal>> {
+        reads::pending_removals(&self.readers).await
+    }
+
+    pub(crate) async fn counts(&self) -> Result<Counts> {
+        reads::counts(&self.readers).await
+    }
+
+    pub(crate) async fn last_ids(&self) -> Result<LastIds> {
+        reads::last_ids(&self.readers).await
+    }
+
+    pub(crate) async fn for_each_template(
+        &self,
+        algorithm: &Algorithm,
+        f: impl FnMut(TemplateRow) + Send,
+    ) -> Result<u64> {
+        reads::for_each_template(&self.readers, algorithm, f).await
+    }
+}

@@ -1,0 +1,120 @@
+//! Rows into plain data, and back.
+
+use sqlx::{FromRow, Row, sqlite::SqliteRow};
+
+use super::Removal;
+use crate::{Counts, Face, LastIds, Library, Person, Profile, TemplateRow};
+
+impl FromRow<'_, SqliteRow> for Library {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            app_id: row.try_get("app_id")?,
+            group_id: row.try_get("group_id")?,
+            db_name: row.try_get("db_name")?,
+            db_desc: row.try_get("db_desc")?,
+            person_db_lib: row.try_get("person_db_lib")?,
+            engine: row.try_get("engine")?,
+            created_ms: row.try_get("created")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Person {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            library_id: row.try_get("library_id")?,
+            person_id: row.try_get("person_id")?,
+            person_no: row.try_get("person_no")?,
+            ext_user_id: row.try_get("ext_user_id")?,
+            user_info: row.try_get("user_info")?,
+            profile: Profile::from_row(row)?,
+            created_ms: row.try_get("created")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Profile {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            name: row.try_get("name")?,
+            sex: row.try_get("sex")?,
+            birthday: row.try_get("birthday")?,
+            id_iccid: row.try_get("id_iccid")?,
+            cust_id: row.try_get("cust_id")?,
+            company: row.try_get("company")?,
+            duty: row.try_get("duty")?,
+            province: row.try_get("province")?,
+            kind: row.try_get("kind")?,
+            remark: row.try_get("remark")?,
+            source_url: row.try_get("source_url")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Face {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            person_row_id: row.try_get("person_id")?,
+            created_ns: row.try_get("created")?,
+            file_id: row.try_get("file_id")?,
+            picture_key: row.try_get("picture_key")?,
+            box_: [row.try_get("box_x")?, row.try_get("box_y")?, row.try_get("box_w")?, row.try_get("box_h")?],
+            confidence: row.try_get("confidence")?,
+            quality: row.try_get("quality")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for TemplateRow {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            library_id: row.try_get("library_id")?,
+            person_row_id: row.try_get("person_id")?,
+            face_id: row.try_get("face_id")?,
+            vector: vector_from_blob(row.try_get("vector")?)?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Removal {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self { id: row.try_get("id")?, picture_key: row.try_get("picture_key")? })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Counts {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self { libraries: row.try_get("libraries")?, people: row.try_get("people")?, faces: row.try_get("faces")? })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for LastIds {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            max_person_id: row.try_get("max_person_id")?,
+            max_file_id: row.try_get("max_file_id")?,
+            max_created_ns: row.try_get("max_created_ns")?,
+        })
+    }
+}
+
+pub(super) fn blob_from_vector(vector: &[f32]) -> Vec<u8> {
+    vector.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn vector_from_blob(blob: &[u8]) -> sqlx::Result<Vec<f32>> {
+    let (values, rest) = blob.as_chunks();
+    if !rest.is_empty() {
+        return Err(sqlx::Error::Decode("a template's length is no multiple of 4 bytes".into()));
+    }
+    Ok(values.iter().map(|&value| f32::from_le_bytes(value)).collect())
+}
+
+/// A JSON array for `json_each`, which is how one parameter stands for a list.
+pub(super) fn json_array<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
+    format!("[{}]", items.join(","))
+}

@@ -1,0 +1,197 @@
+//! The one writer: gathers what is queued, commits it at once, then tells everybody.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sqlx::{Connection, SqliteConnection};
+use tokio::{
+    sync::{Mutex, mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use crate::{Change, Error, Observer, Result};
+
+/// How many jobs may wait before senders have to.
+const QUEUE_DEPTH: usize = 1024;
+/// How many jobs share a commit at most.
+const BATCH_SIZE: usize = 256;
+
+/// The low byte of an SQLite error code, for "the disk failed".
+const SQLITE_IOERR: u32 = 10;
+
+/// The way to the writer task.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Message>,
+    /// Gone once it has ended.
+    task: Mutex<Option<JoinHandle<Result<()>>>>,
+}
+
+/// What a job works on: the connection, inside a transaction, and the changes to announce once it is committed.
+pub(super) struct WriteTx {
+    pub(super) connection: SqliteConnection,
+    pub(super) changes: Vec<Change>,
+}
+
+enum Message {
+    Run(Box<dyn Job>),
+    Close,
+}
+
+impl Writer {
+    /// Starts the writer task on `connection`.
+    pub(super) fn start(connection: SqliteConnection, observer: Option<Arc<dyn Observer>>) -> Self {
+        let (queue, messages) = mpsc::channel(QUEUE_DEPTH);
+        let tx = WriteTx { connection, changes: Vec::new() };
+        let task = tokio::spawn(write_until_closed(tx, observer, messages));
+        Self { queue, task: Mutex::new(Some(task)) }
+    }
+
+    /// Has `work` done as a whole or not at all; returns when it is committed and announced.
+    pub(super) async fn run<T, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'t> FnOnce(&'t mut WriteTx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        let (reply, outcome) = oneshot::channel();
+        let job = Box::new(Pending { work: Some(work), outcome: None, reply });
+        self.queue.send(Message::Run(job)).await.map_err(|_| Error::Closed)?;
+        outcome.await.unwrap_or(Err(Error::Closed))
+    }
+
+    /// Waits until everything queued is done, then closes the connection. Again: does nothing.
+    pub(super) async fn close(&self) -> Result<()> {
+        let mut slot = self.task.lock().await;
+        let Some(task) = slot.as_mut() else { return Ok(()) };
+        // If this can't be sent the task has ended already; what matters is how.
+        self.queue.send(Message::Close).await.ok();
+        let ended = task.await.unwrap_or(Err(Error::Closed));
+        *slot = None;
+        ended
+    }
+}
+
+async fn write_until_closed(
+    mut tx: WriteTx,
+    observer: Option<Arc<dyn Observer>>,
+    mut messages: mpsc::Receiver<Message>,
+) -> Result<()> {
+    let mut received = Vec::with_capacity(BATCH_SIZE);
+    let mut closing = false;
+    while !closing && messages.recv_many(&mut received, BATCH_SIZE).await > 0 {
+        let mut jobs = Vec::with_capacity(received.len());
+        for message in received.drain(..) {
+            match message {
+                Message::Run(job) => jobs.push(job),
+                Message::Close => closing = true,
+            }
+        }
+        finish_batch(&mut tx, observer.as_deref(), jobs).await;
+    }
+    messages.close();
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut tx.connection).await?;
+    Ok(tx.connection.close().await?)
+}
+
+/// Commits `jobs` at once, announces their changes, and tells each how it went.
+async fn finish_batch(tx: &mut WriteTx, observer: Option<&dyn Observer>, mut jobs: Vec<Box<dyn Job>>) {
+    if jobs.is_empty() {
+        return;
+    }
+    let failure = match run_all(tx, &mut jobs).await {
+        Ok(()) => tx.execute("COMMIT").await.err().map(|error| (may_be_durable(&error), error)),
+        Err(error) => Some((false, error)),
+    };
+    match failure {
+        None => {
+            for change in tx.changes.drain(..) {
+                if let Some(observer) = observer {
+                    observer.committed(&change);
+                }
+            }
+            jobs.into_iter().for_each(|job| job.acknowledge());
+        }
+        Some((in_doubt, error)) => {
+            tracing::error!(%error, jobs = jobs.len(), "a batch of writes failed");
+            tx.changes.clear();
+            // Fails if SQLite has rolled back by itself, which is as good.
+            tx.execute("ROLLBACK").await.ok();
+            let error = Arc::new(error);
+            let tell = if in_doubt { Error::InDoubt } else { Error::RolledBack };
+            jobs.into_iter().for_each(|job| job.fail(tell(Arc::clone(&error))));
+        }
+    }
+}
+
+/// Runs each job in a savepoint of its own, so that one that fails takes back its own work only.
+async fn run_all(tx: &mut WriteTx, jobs: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
+    tx.execute("BEGIN IMMEDIATE").await?;
+    for job in jobs {
+        let changes_before = tx.changes.len();
+        tx.execute("SAVEPOINT job").await?;
+        if !job.run(tx).await {
+            // On a full disk, say, SQLite drops the whole transaction; then this fails, and so does the batch.
+            tx.execute("ROLLBACK TO job").await?;
+            tx.changes.truncate(changes_before);
+        }
+        tx.execute("RELEASE job").await?;
+    }
+    Ok(())
+}
+
+/// Whether a commit that failed so may be found in the log after a crash. Only SQLite's word that it did not get as
+/// far as a failing disk excludes that.
+fn may_be_durable(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(|error| error.code()?.parse::<u32>().ok())
+        .is_none_or(|code| code & 0xff == SQLITE_IOERR)
+}
+
+impl WriteTx {
+    async fn execute(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::query(sql).execute(&mut self.connection).await.map(|_| ())
+    }
+}
+
+/// A [`Pending`] of any type.
+trait Job: Send {
+    /// Does the work and keeps its outcome; says whether it is to be committed.
+    fn run<'t>(&'t mut self, tx: &'t mut WriteTx) -> BoxFuture<'t, bool>;
+    /// Tells the caller the outcome.
+    fn acknowledge(self: Box<Self>);
+    /// Tells the caller that, whatever the outcome, it was not committed.
+    fn fail(self: Box<Self>, error: Error);
+}
+
+struct Pending<T, W> {
+    work: Option<W>,
+    outcome: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T, W> Job for Pending<T, W>
+where
+    T: Send,
+    W: for<'t> FnOnce(&'t mut WriteTx) -> BoxFuture<'t, Result<T>> + Send,
+{
+    fn run<'t>(&'t mut self, tx: &'t mut WriteTx) -> BoxFuture<'t, bool> {
+        Box::pin(async move {
+            if let Some(work) = self.work.take() {
+                self.outcome = Some(work(tx).await);
+            }
+            matches!(self.outcome, Some(Ok(_)))
+        })
+    }
+
+    fn acknowledge(self: Box<Self>) {
+        // A caller that has gone away needs no answer.
+        self.reply.send(self.outcome.unwrap_or(Err(Error::Closed))).ok();
+    }
+
+    fn fail(self: Box<Self>, error: Error) {
+        self.reply.send(Err(error)).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! The jobs of the writer. Each sees the work of those before it, and no other writer interferes.
+
+use std::sync::Arc;
+
+use sqlx::SqliteConnection;
+
+use super::{
+    Removal,
+    rows::{blob_from_vector, json_array},
+    writer::WriteTx,
+};
+use crate::{Change, Error, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Person, Result};
+
+pub(super) async fn ensure_app(tx: &mut WriteTx, app_id: String, created_ms: i64) -> Result<()> {
+    let query = sqlx::query("INSERT INTO app (app_id, created) VALUES ($1, $2) ON CONFLICT (app_id) DO NOTHING");
+    query.bind(app_id).bind(created_ms).execute(&mut tx.connection).await?;
+    Ok(())
+}
+
+pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<Library> {
+    let inserted = sqlx::query_as(
+        "INSERT INTO library (app_id, group_id, db_name, db_desc, person_db_lib, engine, created)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (app_id, group_id) DO NOTHING RETURNING *",
+    )
+    .bind(new.app_id)
+    .bind(new.group_id)
+    .bind(new.db_name)
+    .bind(new.db_desc)
+    .bind(new.person_db_lib)
+    .bind(new.engine)
+    .bind(new.created_ms)
+    .fetch_optional(&mut tx.connection)
+    .await;
+    inserted.map_err(missing_parent)?.ok_or(Error::Exists)
+}
+
+pub(super) async fn delete_library(tx: &mut WriteTx, library_id: i64) -> Result<Vec<Removal>> {
+    let removals = sqlx::query_as(
+        "INSERT INTO removed_picture (picture_key)
+         SELECT DISTINCT face.picture_key FROM face JOIN person ON person.id = face.person_id
+         WHERE person.library_id = $1
+         RETURNING id, picture_key",
+    )
+    .bind(library_id)
+    .fetch_all(&mut tx.connection)
+    .await?;
+    let deleted = sqlx::query("DELETE FROM library WHERE id = $1").bind(library_id).execute(&mut tx.connection).await?;
+    if deleted.rows_affected() == 0 {
+        return Err(Error::NotFound);
+    }
+    tx.changes.push(Change::LibraryRemoved { library_id });
+    Ok(removals)
+}
+
+pub(super) async fn enrol(
+    tx: &mut WriteTx,
+    library_id: i64,
+    person: NewPerson,
+    face: NewFace,
+    picture_key: String,
+) -> Result<(Person, Face)> {
+    let person = insert_person(&mut tx.connection, library_id, person).await?;
+    let face = insert_face(tx, library_id, person.id, face, picture_key).await?;
+    note_ids(&mut tx.connection, Some(person.person_id), &face).await?;
+    Ok((person, face))
+}
+
+pub(super) async fn add_face(tx: &mut WriteTx, person_row_id: i64, face: NewFace, picture_key: String) -> Result<Face> {
+    let library_id = library_of(&mut tx.connection, person_row_id).await?;
+    let face = insert_face(tx, library_id, person_row_id, face, picture_key).await?;
+    note_ids(&mut tx.connection, None, &face).await?;
+    Ok(face)
+}
+
+pub(super) async fn remove_person(tx: &mut WriteTx, person_row_id: i64) -> Result<Vec<Removal>> {
+    let library_id = library_of(&mut tx.connection, person_row_id).await?;
+    let face_ids: Vec<i64> = sqlx::query_scalar("SELECT id FROM face WHERE person_id = $1 ORDER BY id")
+        .bind(person_row_id)
+        .fetch_all(&mut tx.connection)
+        .await?;
+    let removals = sqlx::query_as(
+        "INSERT INTO removed_picture (picture_key)
+         SELECT DISTINCT picture_key FROM face WHERE person_id = $1
+         RETURNING id, picture_key",
+    )
+    .bind(person_row_id)
+    .fetch_all(&mut tx.connection)
+    .await?;
+    sqlx::query("DELETE FROM person WHERE id = $1").bind(person_row_id).execute(&mut tx.connection).await?;
+    if !face_ids.is_empty() {
+        tx.changes.push(Change::FacesRemoved { library_id, face_ids });
+    }
+    Ok(removals)
+}
+
+pub(super) async fn remove_face(tx: &mut WriteTx, face_id: i64) -> Result<Vec<Removal>> {
+    let deleted: Option<(i64, String)> =
+        sqlx::query_as("DELETE FROM face WHERE id = $1 RETURNING person_id, picture_key")
+            .bind(face_id)
+            .fetch_optional(&mut tx.connection)
+            .await?;
+    let (person_row_id, picture_key) = deleted.ok_or(Error::NotFound)?;
+    let library_id = library_of(&mut tx.connection, person_row_id).await?;
+    let removals = sqlx::query_as("INSERT INTO removed_picture (picture_key) VALUES ($1) RETURNING id, picture_key")
+        .bind(picture_key)
+        .fetch_all(&mut tx.connection)
+        .await?;
+    tx.changes.push(Change::FacesRemoved { library_id, face_ids: vec![face_id] });
+    Ok(removals)
+}
+
+pub(super) async fn forget_removals(tx: &mut WriteTx, ids: Vec<i64>) -> Result<()> {
+    let query = sqlx::query("DELETE FROM removed_picture WHERE id IN (SELECT value FROM json_each($1))");
+    query.bind(json_array(ids)).execute(&mut tx.connection).await?;
+    Ok(())
+}
+
+async fn insert_person(db: &mut SqliteConnection, library_id: i64, new: NewPerson) -> Result<Person> {
+    let profile = new.profile;
+    let inserted = sqlx::query_as(
+        "INSERT INTO person (
+            library_id, person_id, person_no, ext_user_id, user_info, name, sex, birthday, id_iccid, cust_id, company,
+            duty, province, kind, remark, source_url, created)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+         ON CONFLICT (library_id, ext_user_id) DO NOTHING RETURNING *",
+    )
+    .bind(library_id)
+    .bind(new.person_id)
+    .bind(new.person_no)
+    .bind(new.ext_user_id)
+    .bind(new.user_info)
+    .bind(profile.name)
+    .bind(profile.sex)
+    .bind(profile.birthday)
+    .bind(profile.id_iccid)
+    .bind(profile.cust_id)
+    .bind(profile.company)
+    .bind(profile.duty)
+    .bind(profile.province)
+    .bind(profile.kind)
+    .bind(profile.remark)
+    .bind(profile.source_url)
+    .bind(new.created_ms)
+    .fetch_optional(db)
+    .await;
+    inserted.map_err(missing_parent)?.ok_or(Error::Exists)
+}
+
+async fn insert_face(
+    tx: &mut WriteTx,
+    library_id: i64,
+    person_row_id: i64,
+    new: NewFace,
+    picture_key: String,
+) -> Result<Face> {
+    let [x, y, width, height] = new.box_;
+    let face: Face = sqlx::query_as(
+        "INSERT INTO face (person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING *",
+    )
+    .bind(person_row_id)
+    .bind(new.created_ns)
+    .bind(new.file_id)
+    .bind(picture_key)
+    .bind(x)
+    .bind(y)
+    .bind(width)
+    .bind(height)
+    .bind(new.confidence)
+    .bind(new.quality)
+    .fetch_one(&mut tx.connection)
+    .await?;
+    if let Some(template) = &new.template {
+        insert_template(&mut tx.connection, face.id, template).await?;
+    }
+    let template = new.template.map(Arc::new);
+    tx.changes.push(Change::FaceAdded { library_id, person_row_id, face_id: face.id, template });
+    Ok(face)
+}
+
+async fn insert_template(db: &mut SqliteConnection, face_id: i64, template: &NewTemplate) -> Result<()> {
+    let algorithm = &template.algorithm;
+    sqlx::query("INSERT INTO template (face_id, algorithm, provider, version, vector) VALUES ($1, $2, $3, $4, $5)")
+        .bind(face_id)
+        .bind(&algorithm.name)
+        .bind(&algorithm.provider)
+        .bind(&algorithm.version)
+        .bind(blob_from_vector(&template.vector))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Raises the highest ids ever committed.
+async fn note_ids(db: &mut SqliteConnection, person_id: Option<i64>, face: &Face) -> Result<()> {
+    // MAX is NULL if any of its arguments is.
+    sqlx::query(
+        "UPDATE last_ids SET
+            max_person_id = MAX(COALESCE(max_person_id, $1), COALESCE($1, max_person_id)),
+            max_file_id = MAX(COALESCE(max_file_id, $2), $2),
+            max_created_ns = MAX(COALESCE(max_created_ns, $3), $3)",
+    )
+    .bind(person_id)
+    .bind(face.file_id)
+    .bind(face.created_ns)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn library_of(db: &mut SqliteConnection, person_row_id: i64) -> Result<i64> {
+    let query = sqlx::query_scalar("SELECT library_id FROM person WHERE id = $1");
+    query.bind(person_row_id).fetch_optional(db).await?.ok_or(Error::NotFound)
+}
+
+/// A foreign key that points nowhere means that what the row should belong to is gone.
+fn missing_parent(error: sqlx::Error) -> Error {
+    match &error {
+        sqlx::Error::Database(cause) if cause.is_foreign_key_violation() => Error::NotFound,
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,275 @@
+//! The way in.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::{
+    Algorithm, Counts, Error, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result,
+    TemplateRow,
+    blocking::run_blocking,
+    error::at,
+    objects::{create_data_dir, sync_dir},
+    pictures::Pictures,
+    sqlite::Database,
+};
+
+/// How many writes may be under way at once, pictures in memory included; more wait.
+const WRITES_UNDER_WAY: u32 = 1024;
+
+/// Everything that lasts. Cheap to clone; all clones are the same store.
+///
+/// Every method that takes an absent row's id, or makes a row belong to an absent one, gives [`Error::NotFound`], if
+/// it does not return an `Option`. After [`close`](Self::close) everything but
+/// [`picture`](Self::picture) gives [`Error::Closed`].
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    database: Database,
+    pictures: Pictures,
+    writes: Arc<Semaphore>,
+    /// Given back when closed.
+    lock: Mutex<Option<File>>,
+}
+
+impl Store {
+    /// Opens the store in `data_dir`, making it where missing (readable by this user only), and puts right what a run
+    /// that was broken off left behind. `observer` is told of every change of faces from now on.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] if the store is open already, [`Error::Migrate`] if a newer version wrote it, and whatever
+    /// the disk or the database says.
+    pub async fn open(data_dir: &Path, observer: Option<Arc<dyn Observer>>) -> Result<Self> {
+        let dir = data_dir.to_owned();
+        let lock = run_blocking(move || {
+            create_data_dir(&dir)?;
+            take_lock(dir.join("lock"))
+        })
+        .await?;
+        let database = Database::open(&data_dir.join("aicp.db"), observer).await?;
+        let pictures = Pictures::open(data_dir.join("objects")).await?;
+        let dir = data_dir.to_owned();
+        run_blocking(move || sync_dir(&dir)).await?;
+        pictures.recover(&database).await?;
+        let writes = Arc::new(Semaphore::new(WRITES_UNDER_WAY as usize));
+        Ok(Self { shared: Arc::new(Shared { database, pictures, writes, lock: Mutex::new(Some(lock)) }) })
+    }
+
+    /// Lets the writes under way finish, closes the database and gives the data directory free. Again: does nothing.
+    ///
+    /// # Errors
+    /// What the database says; the store is closed nevertheless.
+    pub async fn close(&self) -> Result<()> {
+        let mut lock = self.shared.lock.lock().await;
+        if lock.is_none() {
+            return Ok(());
+        }
+        // Holding every permit means that no write is under way. It fails only if closed before.
+        let _all = self.shared.writes.acquire_many(WRITES_UNDER_WAY).await;
+        self.shared.writes.close();
+        let closed = self.shared.database.close().await;
+        *lock = None;
+        closed
+    }
+
+    /// Checks that the database can be read and that the writer is at work.
+    pub async fn ping(&self) -> Result<()> {
+        self.shared.database.ping().await
+    }
+
+    /// Makes an app known. One that is known already is left as it is.
+    pub async fn ensure_app(&self, app_id: &str, created_ms: i64) -> Result<()> {
+        let app_id = app_id.to_owned();
+        self.write(move |shared| async move { shared.database.ensure_app(app_id, created_ms).await }).await
+    }
+
+    /// Creates a library.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if the app has a library of that `group_id`; [`Error::NotFound`] if the app is not known;
+    /// [`Error::Database`] if `person_db_lib` is taken.
+    pub async fn create_library(&self, new: NewLibrary) -> Result<Library> {
+        self.write(move |shared| async move { shared.database.create_library(new).await }).await
+    }
+
+    /// Removes a library with its people, faces, templates and pictures.
+    pub async fn delete_library(&self, library_id: i64) -> Result<()> {
+        self.write(move |shared| async move {
+            let removals = shared.database.delete_library(library_id).await?;
+            shared.pictures.erase_or_log(&shared.database, removals).await;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The library that an app calls `group_id`.
+    pub async fn library(&self, app_id: &str, group_id: &str) -> Result<Option<Library>> {
+        self.shared.database.library(app_id, group_id).await
+    }
+
+    /// The library of an app by its engine-side id.
+    pub async fn library_by_engine_id(&self, app_id: &str, person_db_lib: &str) -> Result<Option<Library>> {
+        self.shared.database.library_by_engine_id(app_id, person_db_lib).await
+    }
+
+    /// Up to `limit` libraries of an app, oldest first, leaving out the first `offset`. Negative numbers count as 0.
+    pub async fn libraries(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
+        self.shared.database.libraries(app_id, offset, limit).await
+    }
+
+    /// Stores a person with a first face and its picture.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the library is gone; [`Error::Exists`] if it has a person of that `ext_user_id`;
+    /// [`Error::Database`] if another id is taken or a number is NaN.
+    pub async fn enrol(
+        &self,
+        library_id: i64,
+        person: NewPerson,
+        face: NewFace,
+        picture: Bytes,
+    ) -> Result<(Person, Face)> {
+        self.write(move |shared| async move {
+            let insert = |key| shared.database.enrol(library_id, person, face, key);
+            shared.pictures.store_with(picture, insert).await
+        })
+        .await
+    }
+
+    /// Stores one more face of a person, and its picture.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the person is gone; [`Error::Database`] if an id is taken or a number is NaN.
+    pub async fn add_face(&self, person_row_id: i64, face: NewFace, picture: Bytes) -> Result<Face> {
+        self.write(move |shared| async move {
+            let insert = |key| shared.database.add_face(person_row_id, face, key);
+            shared.pictures.store_with(picture, insert).await
+        })
+        .await
+    }
+
+    /// Removes a person with all faces, templates and pictures. Of several calls for one person, one succeeds.
+    pub async fn remove_person(&self, person_row_id: i64) -> Result<()> {
+        self.write(move |shared| async move {
+            let removals = shared.database.remove_person(person_row_id).await?;
+            shared.pictures.erase_or_log(&shared.database, removals).await;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes a face with its template and picture. The person stays, even without any face.
+    pub async fn remove_face(&self, face_id: i64) -> Result<()> {
+        self.write(move |shared| async move {
+            let removals = shared.database.remove_face(face_id).await?;
+            shared.pictures.erase_or_log(&shared.database, removals).await;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The person of a library whose `person_id` (in decimal) is `user_id`; failing that, whose `person_no` is;
+    /// failing that, whose `ext_user_id` is.
+    pub async fn find_person(&self, library_id: i64, user_id: &str) -> Result<Option<Person>> {
+        self.shared.database.find_person(library_id, user_id).await
+    }
+
+    /// A person by row id.
+    pub async fn person(&self, person_row_id: i64) -> Result<Option<Person>> {
+        self.shared.database.person(person_row_id).await
+    }
+
+    /// The faces of a person, newest first.
+    pub async fn faces_of(&self, person_row_id: i64) -> Result<Vec<Face>> {
+        self.shared.database.faces_of(person_row_id).await
+    }
+
+    /// A face by row id.
+    pub async fn face(&self, face_id: i64) -> Result<Option<Face>> {
+        self.shared.database.face(face_id).await
+    }
+
+    /// A face by its time of creation, in nanoseconds since the epoch.
+    pub async fn face_by_created(&self, created_ns: i64) -> Result<Option<Face>> {
+        self.shared.database.face_by_created(created_ns).await
+    }
+
+    /// A face by the snowflake of its picture address.
+    pub async fn face_by_file_id(&self, file_id: i64) -> Result<Option<Face>> {
+        self.shared.database.face_by_file_id(file_id).await
+    }
+
+    /// A face by row id, if it is in that library.
+    pub async fn face_in_library(&self, app_id: &str, group_id: &str, face_id: i64) -> Result<Option<Face>> {
+        self.shared.database.face_in_library(app_id, group_id, face_id).await
+    }
+
+    /// The faces of these row ids, each with its person, in any order. Absent ids are left out.
+    pub async fn people_with_faces(&self, face_ids: &[i64]) -> Result<Vec<(Face, Person)>> {
+        self.shared.database.people_with_faces(face_ids).await
+    }
+
+    /// Whether a person has a face with the picture of that key.
+    pub async fn has_picture(&self, person_row_id: i64, picture_key: &str) -> Result<bool> {
+        self.shared.database.has_picture(person_row_id, picture_key).await
+    }
+
+    /// The bytes of a picture.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none of that key; [`Error::Corrupt`] if the file is not what was stored.
+    pub async fn picture(&self, key: &str) -> Result<Vec<u8>> {
+        self.shared.pictures.read(key).await
+    }
+
+    /// How much there is of everything.
+    pub async fn counts(&self) -> Result<Counts> {
+        self.shared.database.counts().await
+    }
+
+    /// Hands every template of an algorithm to `f`, by ascending `face_id`, and returns how many there were.
+    ///
+    /// All come from one state of the database: that at the beginning.
+    pub async fn for_each_template(&self, algorithm: &Algorithm, f: impl FnMut(TemplateRow) + Send) -> Result<u64> {
+        self.shared.database.for_each_template(algorithm, f).await
+    }
+
+    /// The highest ids ever committed, so that no generator goes back behind what was handed out.
+    pub async fn last_ids(&self) -> Result<LastIds> {
+        self.shared.database.last_ids().await
+    }
+
+    /// Runs a write to its end even if the caller doesn't wait for that: row and picture must not part.
+    async fn write<T, F>(&self, write: impl FnOnce(Arc<Shared>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.shared.writes).acquire_owned().await.map_err(|_| Error::Closed)?;
+        let written = write(Arc::clone(&self.shared));
+        let task = tokio::spawn(async move {
+            let _permit = permit;
+            written.await
+        });
+        task.await.unwrap_or(Err(Error::Closed))
+    }
+}
+
+fn take_lock(path: PathBuf) -> Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.append(true).create(true).mode(0o600).open(&path).map_err(at(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path }),
+        Err(TryLockError::Error(error)) => Err(at(path)(error)),
+    }
+}

@@ -1,0 +1,241 @@
+//! Many callers at once.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use aicp_store::{Change, Counts, Error, Observer};
+use futures_util::FutureExt;
+use tokio::task::JoinSet;
+
+use crate::fixture::{Fixture, Log, bytes, face_with, key, named, names, new_face, new_person};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_are_acknowledged_and_failures_hurt_nobody_else() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let mut calls = JoinSet::new();
+    for n in 0..300 {
+        let store = f.store.clone();
+        // Every third wants a name that only one can have.
+        let person = if n % 3 == 0 { named("wanted") } else { new_person() };
+        calls.spawn(async move {
+            let picture = format!("picture {n}");
+            (n, store.enrol(library.id, person, new_face(), bytes(&picture)).await)
+        });
+    }
+    let mut winners = 0;
+    for (n, outcome) in calls.join_all().await {
+        match outcome {
+            Ok((_, face)) => {
+                winners += u64::from(n % 3 == 0);
+                assert_eq!(
+                    f.store.picture(&face.picture_key).await.expect("picture"),
+                    format!("picture {n}").as_bytes()
+                );
+            }
+            Err(Error::Exists) => assert_eq!(n % 3, 0),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(winners, 1);
+    assert_eq!(f.store.counts().await.expect("counts"), Counts { libraries: 1, people: 201, faces: 201 });
+    assert_eq!(f.picture_files().len(), 201);
+    assert!(names(&f.incoming()).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_many_removals_succeeds() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let (person, _) = f.enrol(&library, "p").await;
+    let mut calls = JoinSet::new();
+    for _ in 0..20 {
+        let store = f.store.clone();
+        calls.spawn(async move { store.remove_person(person.id).await });
+    }
+    let outcomes = calls.join_all().await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(()) | Err(Error::NotFound))), "{outcomes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_equal_picture_may_come_and_go_at_once() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let mut calls = JoinSet::new();
+    for _ in 0..16 {
+        let store = f.store.clone();
+        calls.spawn(async move {
+            for _ in 0..25 {
+                let (person, face) =
+                    store.enrol(library.id, new_person(), new_face(), bytes("shared")).await.expect("enrol");
+                assert_eq!(store.picture(&face.picture_key).await.expect("own picture"), b"shared");
+                store.remove_person(person.id).await.expect("remove");
+            }
+        });
+    }
+    calls.join_all().await;
+    assert!(f.picture_files().is_empty());
+
+    f.enrol(&library, "shared").await;
+    assert_eq!(f.reopen().await.store.picture(&key("shared")).await.expect("picture"), b"shared");
+}
+
+/// Tells of added faces on another thread, as a search index would make them findable.
+struct Forward(std::sync::mpsc::Sender<i64>);
+
+impl Observer for Forward {
+    fn committed(&self, change: &Change) {
+        if let Change::FaceAdded { face_id, .. } = change {
+            self.0.send(*face_id).ok();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_can_be_read_as_soon_as_its_row_can() {
+    let (sender, announced) = std::sync::mpsc::channel();
+    let f = Fixture::observed(Some(Arc::new(Forward(sender)))).await;
+    let library = f.library("g").await;
+    let (store, runtime) = (f.store.clone(), tokio::runtime::Handle::current());
+    let reader = std::thread::spawn(move || {
+        for _ in 0..100 {
+            let face_id = announced.recv().expect("announcement");
+            runtime.block_on(async {
+                let face = store.face(face_id).await.expect("read").expect("committed");
+                store.picture(&face.picture_key).await.expect("picture");
+            });
+        }
+    });
+    for n in 0..100 {
+        f.enrol(&library, &format!("picture {n}")).await;
+    }
+    reader.join().expect("every picture was there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_observer_hears_of_changes_in_commit_order_and_before_the_caller_does() {
+    let log = Arc::new(Log::default());
+    let f = Fixture::observed(Some(log.clone())).await;
+    let library = f.library("g").await;
+    let mut calls = JoinSet::new();
+    for n in 0..100 {
+        let (store, log) = (f.store.clone(), log.clone());
+        calls.spawn(async move {
+            let new = face_with(&[n as f32], "1");
+            let template = new.template.clone().map(Arc::new);
+            let (person, face) =
+                store.enrol(library.id, new_person(), new, bytes(&format!("{n}"))).await.expect("enrol");
+            let added =
+                Change::FaceAdded { library_id: library.id, person_row_id: person.id, face_id: face.id, template };
+            assert!(log.changes().contains(&added));
+            if n % 2 == 0 {
+                store.remove_person(person.id).await.expect("remove");
+                let removed = Change::FacesRemoved { library_id: library.id, face_ids: vec![face.id] };
+                assert!(log.changes().contains(&removed));
+            }
+        });
+    }
+    calls.join_all().await;
+
+    // Row ids are handed out inside the transactions, hence in commit order.
+    let changes = log.changes();
+    let added: Vec<i64> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::FaceAdded { face_id, .. } => Some(*face_id),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(added.len(), 100);
+    assert!(added.is_sorted(), "{added:?}");
+    let position: HashMap<i64, usize> = added
+        .iter()
+        .map(|id| {
+            (
+                *id,
+                changes
+                    .iter()
+                    .position(|change| matches!(change, Change::FaceAdded { face_id, .. } if face_id == id))
+                    .expect("added"),
+            )
+        })
+        .collect();
+    for (at, change) in changes.iter().enumerate() {
+        if let Change::FacesRemoved { face_ids, .. } = change {
+            assert!(face_ids.iter().all(|id| position[id] < at), "removed before added");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_observer_hears_what_was_removed_and_nothing_of_failures() {
+    let log = Arc::new(Log::default());
+    let f = Fixture::observed(Some(log.clone())).await;
+    let library = f.library("g").await;
+    let (person, first) = f.enrol(&library, "p").await;
+    let second = f.store.add_face(person.id, new_face(), bytes("q")).await.expect("face");
+    let third = f.store.add_face(person.id, new_face(), bytes("r")).await.expect("face");
+    f.store
+        .add_face(person.id, aicp_store::NewFace { file_id: third.file_id, ..new_face() }, bytes("s"))
+        .await
+        .expect_err("taken");
+    f.store.remove_face(second.id).await.expect("remove");
+    f.store.remove_person(person.id).await.expect("remove");
+    f.store.remove_person(person.id).await.expect_err("gone");
+    f.store.delete_library(library.id).await.expect("delete");
+    let removed = |face_ids| Change::FacesRemoved { library_id: library.id, face_ids };
+    assert_eq!(
+        log.changes()[3..],
+        [
+            removed(vec![second.id]),
+            removed(vec![first.id, third.id]),
+            Change::LibraryRemoved { library_id: library.id },
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_goes_on_when_its_caller_gives_up() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    for n in 0..200 {
+        let call = f.store.enrol(library.id, new_person(), new_face(), bytes(&format!("{n}")));
+        // Polled once, then dropped.
+        assert!(call.now_or_never().is_none());
+        // Else tokio makes the polls of a task that never waits come to nothing.
+        tokio::task::yield_now().await;
+    }
+    f.store.close().await.expect("close waits for them");
+    assert!(names(&f.incoming()).is_empty());
+    assert_eq!(f.picture_files().len(), 200);
+    let f = f.reopen().await;
+    assert_eq!(f.store.counts().await.expect("counts").faces, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_finishes_what_is_under_way_and_refuses_the_rest() {
+    let f = Fixture::new().await;
+    f.store.ping().await.expect("ping");
+    let library = f.library("g").await;
+    let mut calls = JoinSet::new();
+    for n in 0..400 {
+        let store = f.store.clone();
+        calls.spawn(async move { store.enrol(library.id, new_person(), new_face(), bytes(&format!("{n}"))).await });
+    }
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let (one, other) = tokio::join!(f.store.close(), f.store.close());
+    one.expect("close");
+    other.expect("close again");
+    let files = f.picture_files().len() as u64;
+    assert!(names(&f.incoming()).is_empty(), "every picture is in its place");
+    let outcomes = calls.join_all().await;
+    let stored = outcomes.iter().filter(|outcome| outcome.is_ok()).count() as u64;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_) | Err(Error::Closed))), "{outcomes:?}");
+
+    assert!(matches!(f.store.ping().await, Err(Error::Closed)));
+    assert!(matches!(f.store.counts().await, Err(Error::Closed)));
+    assert!(matches!(f.store.ensure_app("x", 1).await, Err(Error::Closed)));
+    let f = f.reopen().await;
+    assert_eq!(f.store.counts().await.expect("counts").faces, stored);
+    assert_eq!(files, stored);
+}

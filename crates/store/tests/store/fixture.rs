@@ -1,0 +1,153 @@
+//! A store in a temporary folder, and things to put into it.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use aicp_store::{
+    Algorithm, Bytes, Change, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Observer, Person, Profile,
+    Store,
+};
+use tempfile::TempDir;
+
+pub const APP: &str = "app";
+
+/// Unique over the process, and small enough not to meet any id made by hand.
+pub fn next_id() -> i64 {
+    static NEXT: AtomicI64 = AtomicI64::new(1_000);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+pub struct Fixture {
+    pub store: Store,
+    pub dir: TempDir,
+}
+
+impl Fixture {
+    pub async fn new() -> Self {
+        Self::observed(None).await
+    }
+
+    pub async fn observed(observer: Option<Arc<dyn Observer>>) -> Self {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let store = Store::open(dir.path(), observer).await.expect("open");
+        store.ensure_app(APP, 1).await.expect("app");
+        Self { store, dir }
+    }
+
+    pub async fn reopen(self) -> Self {
+        self.store.close().await.expect("close");
+        let store = Store::open(self.dir.path(), None).await.expect("reopen");
+        Self { store, dir: self.dir }
+    }
+
+    pub async fn library(&self, group_id: &str) -> Library {
+        self.store.create_library(new_library(group_id)).await.expect("library")
+    }
+
+    pub async fn enrol(&self, library: &Library, picture: &str) -> (Person, Face) {
+        self.store.enrol(library.id, new_person(), new_face(), bytes(picture)).await.expect("enrol")
+    }
+
+    pub fn picture_files(&self) -> BTreeSet<String> {
+        picture_files(self.dir.path())
+    }
+
+    pub fn incoming(&self) -> PathBuf {
+        self.dir.path().join("objects/incoming")
+    }
+}
+
+/// The keys of all pictures in their place.
+pub fn picture_files(data_dir: &Path) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    for shard in names(&data_dir.join("objects")).into_iter().filter(|name| name != "incoming") {
+        for rest in names(&data_dir.join("objects").join(&shard)) {
+            keys.insert(format!("{shard}{rest}"));
+        }
+    }
+    keys
+}
+
+pub fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).expect("folder");
+    entries.map(|entry| entry.expect("entry").file_name().into_string().expect("UTF-8")).collect()
+}
+
+pub fn bytes(picture: &str) -> Bytes {
+    Bytes::copy_from_slice(picture.as_bytes())
+}
+
+pub fn key(picture: &str) -> String {
+    aicp_store::picture_key(picture.as_bytes())
+}
+
+pub fn new_library(group_id: &str) -> NewLibrary {
+    NewLibrary {
+        app_id: APP.into(),
+        group_id: group_id.into(),
+        db_name: "people".into(),
+        db_desc: None,
+        person_db_lib: format!("{:032x}", next_id()),
+        engine: "cpu".into(),
+        created_ms: 2,
+    }
+}
+
+pub fn new_person() -> NewPerson {
+    let id = next_id();
+    NewPerson {
+        person_id: id,
+        person_no: format!("{id:032x}"),
+        ext_user_id: None,
+        user_info: None,
+        profile: Profile::default(),
+        created_ms: 3,
+    }
+}
+
+pub fn named(ext_user_id: &str) -> NewPerson {
+    NewPerson { ext_user_id: Some(ext_user_id.into()), ..new_person() }
+}
+
+pub fn new_face() -> NewFace {
+    NewFace {
+        created_ns: next_id(),
+        file_id: next_id(),
+        box_: [1.0, 2.0, 3.0, 4.0],
+        confidence: 0.5,
+        quality: None,
+        template: None,
+    }
+}
+
+pub fn algorithm(version: &str) -> Algorithm {
+    Algorithm { name: "sface".into(), provider: "opencv".into(), version: version.into() }
+}
+
+pub fn face_with(vector: &[f32], version: &str) -> NewFace {
+    let template = NewTemplate { algorithm: algorithm(version), vector: vector.to_vec() };
+    NewFace { template: Some(template), ..new_face() }
+}
+
+/// Keeps what it is told.
+#[derive(Default)]
+pub struct Log(pub Mutex<Vec<Change>>);
+
+impl Log {
+    pub fn changes(&self) -> Vec<Change> {
+        self.0.lock().expect("not poisoned").clone()
+    }
+}
+
+impl Observer for Log {
+    fn committed(&self, change: &Change) {
+        self.0.lock().expect("not poisoned").push(change.clone());
+    }
+}

@@ -1,0 +1,105 @@
+//! Opening again, also after an end at a bad moment.
+
+use std::fs;
+
+use aicp_store::{Error, Store};
+use sqlx::{Connection, SqliteConnection};
+
+use crate::fixture::{Fixture, key, names, picture_files};
+
+async fn database(f: &Fixture) -> SqliteConnection {
+    let url = format!("sqlite://{}", f.dir.path().join("aicp.db").display());
+    SqliteConnection::connect(&url).await.expect("database")
+}
+
+#[tokio::test]
+async fn a_second_open_is_refused_until_the_first_is_closed() {
+    let f = Fixture::new().await;
+    let second = Store::open(f.dir.path(), None).await;
+    assert!(matches!(second, Err(Error::InUse { path }) if path == f.dir.path().join("lock")));
+    f.store.close().await.expect("close");
+    Store::open(f.dir.path(), None).await.expect("free").close().await.expect("close");
+}
+
+#[tokio::test]
+async fn closing_folds_the_log_into_the_file() {
+    let f = Fixture::new().await;
+    f.library("g").await;
+    f.store.close().await.expect("close");
+    let mut left = names(f.dir.path());
+    left.sort();
+    assert_eq!(left, ["aicp.db", "lock", "objects"]);
+}
+
+#[tokio::test]
+async fn staged_pictures_are_put_in_place_if_a_row_refers_to_them_and_deleted_if_not() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    f.enrol(&library, "committed").await;
+    f.enrol(&library, "in place").await;
+    f.store.close().await.expect("close");
+    let incoming = f.incoming();
+    let committed = key("committed");
+    let place = f.dir.path().join("objects").join(&committed[..2]).join(&committed[2..]);
+    fs::rename(&place, incoming.join(format!("{committed}.7"))).expect("as if killed before the move");
+    fs::write(incoming.join(format!("{}.8", key("uncommitted"))), "uncommitted").expect("write");
+    fs::write(incoming.join(format!("{}.9", key("in place"))), "in pl").expect("a write cut short");
+    fs::write(incoming.join("what is this"), "?").expect("write");
+
+    let f = f.reopen().await;
+    assert!(names(&incoming).is_empty());
+    assert_eq!(f.picture_files(), [key("committed"), key("in place")].into());
+    assert_eq!(f.store.picture(&committed).await.expect("picture"), b"committed");
+    assert_eq!(f.store.picture(&key("in place")).await.expect("picture"), b"in place");
+}
+
+#[tokio::test]
+async fn removals_are_finished() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    f.enrol(&library, "kept").await;
+    let (_, face) = f.enrol(&library, "removed").await;
+    f.store.close().await.expect("close");
+    let mut db = database(&f).await;
+    // As if killed after the commits and before the files were dealt with.
+    sqlx::query("DELETE FROM face WHERE id = $1").bind(face.id).execute(&mut db).await.expect("delete");
+    for removed in [key("kept"), key("removed"), key("never there"), "no key at all".to_owned()] {
+        sqlx::query("INSERT INTO removed_picture (picture_key) VALUES ($1)")
+            .bind(removed)
+            .execute(&mut db)
+            .await
+            .expect("insert");
+    }
+    db.close().await.expect("close");
+
+    let f = f.reopen().await;
+    assert_eq!(f.picture_files(), [key("kept")].into());
+    f.store.close().await.expect("close");
+    let pending: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM removed_picture")
+        .fetch_one(&mut database(&f).await)
+        .await
+        .expect("count");
+    assert_eq!(pending, 0);
+}
+
+#[tokio::test]
+async fn writes_survive_a_store_that_was_never_closed() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let (person, _) = f.enrol(&library, "p").await;
+    let copy = tempfile::tempdir().expect("temporary folder");
+    // What a killed process leaves behind, taken while the store is open but idle.
+    for name in names(f.dir.path()).into_iter().filter(|name| name.starts_with("aicp.db")) {
+        fs::copy(f.dir.path().join(&name), copy.path().join(&name)).expect("copy");
+    }
+    let store = Store::open(copy.path(), None).await.expect("open");
+    assert_eq!(store.person(person.id).await.expect("read"), Some(person));
+    assert!(picture_files(copy.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_an_error() {
+    let f = Fixture::new().await;
+    let under_a_file = f.dir.path().join("lock/data");
+    assert!(matches!(Store::open(&under_a_file, None).await, Err(Error::Io { .. })));
+}

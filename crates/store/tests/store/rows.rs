@@ -1,0 +1,201 @@
+//! Rows come back as they went in, and what must be unique is.
+
+use aicp_store::{Counts, Error, LastIds, NewFace, NewLibrary, NewPerson, Profile};
+
+use crate::fixture::{APP, Fixture, bytes, face_with, key, named, new_face, new_library, new_person, next_id};
+
+/// Quotes, other scripts, an astral character, a NUL, and something that looks like SQL.
+const ODD: &str = "O'Brien \"x\" 张伟 😀 \0 '); DROP TABLE person; --";
+
+#[tokio::test]
+async fn libraries_round_trip() {
+    let f = Fixture::new().await;
+    f.store.ensure_app(ODD, 1).await.expect("app");
+    let new = NewLibrary {
+        app_id: ODD.into(),
+        db_name: ODD.into(),
+        db_desc: Some(ODD.into()),
+        engine: ODD.into(),
+        created_ms: i64::MAX,
+        ..new_library(ODD)
+    };
+    let made = f.store.create_library(new.clone()).await.expect("library");
+    assert_eq!((&*made.app_id, &*made.group_id, &*made.db_name), (ODD, ODD, ODD));
+    assert_eq!((made.db_desc.as_deref(), &*made.engine, made.created_ms), (Some(ODD), ODD, i64::MAX));
+    assert_eq!(made.person_db_lib, new.person_db_lib);
+
+    let f = f.reopen().await;
+    assert_eq!(f.store.library(ODD, ODD).await.expect("read"), Some(made.clone()));
+    assert_eq!(f.store.library_by_engine_id(ODD, &made.person_db_lib).await.expect("read"), Some(made.clone()));
+    assert_eq!(f.store.library(APP, ODD).await.expect("read"), None, "another app's");
+    assert_eq!(f.store.library_by_engine_id(APP, &made.person_db_lib).await.expect("read"), None, "another app's");
+    let cut_at_nul = ODD.split('\0').next().expect("a first part");
+    assert_eq!(f.store.library(ODD, cut_at_nul).await.expect("read"), None, "NUL must not end a name");
+}
+
+#[tokio::test]
+async fn people_and_faces_round_trip() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let odd = || Some(ODD.to_owned());
+    let profile = Profile {
+        name: odd(),
+        sex: Some(-1),
+        birthday: Some(i64::MIN),
+        id_iccid: odd(),
+        cust_id: odd(),
+        company: odd(),
+        duty: odd(),
+        province: odd(),
+        kind: Some(7),
+        remark: odd(),
+        source_url: odd(),
+    };
+    let new = NewPerson { ext_user_id: odd(), user_info: odd(), profile: profile.clone(), ..new_person() };
+    let face = NewFace {
+        box_: [-0.1, 1e-30, f32::MAX, f32::INFINITY],
+        confidence: 0.1,
+        quality: Some(0.3),
+        ..face_with(&[0.5], "1")
+    };
+    let (person, stored) =
+        f.store.enrol(library.id, new.clone(), face.clone(), bytes("a picture")).await.expect("enrol");
+    assert_eq!((person.library_id, person.person_id, &person.person_no), (library.id, new.person_id, &new.person_no));
+    assert_eq!((&person.ext_user_id, &person.user_info, &person.profile), (&odd(), &odd(), &profile));
+    assert_eq!((stored.person_row_id, stored.created_ns, stored.file_id), (person.id, face.created_ns, face.file_id));
+    assert_eq!((stored.box_, stored.confidence, stored.quality), (face.box_, face.confidence, face.quality));
+    assert_eq!(stored.picture_key, key("a picture"));
+
+    let f = f.reopen().await;
+    assert_eq!(f.store.person(person.id).await.expect("read"), Some(person.clone()));
+    let expected = Some(stored.clone());
+    assert_eq!(f.store.face(stored.id).await.expect("read"), expected);
+    assert_eq!(f.store.face_by_created(face.created_ns).await.expect("read"), expected);
+    assert_eq!(f.store.face_by_file_id(face.file_id).await.expect("read"), expected);
+    assert_eq!(f.store.face_in_library(APP, "g", stored.id).await.expect("read"), expected);
+    assert_eq!(f.store.face_in_library(APP, "other", stored.id).await.expect("read"), None);
+    assert_eq!(f.store.picture(&stored.picture_key).await.expect("picture"), b"a picture");
+}
+
+#[tokio::test]
+async fn libraries_come_in_pages() {
+    let f = Fixture::new().await;
+    for group in ["c", "a", "b"] {
+        f.library(group).await;
+    }
+    let page = async |offset, limit| -> Vec<String> {
+        let page = f.store.libraries(APP, offset, limit).await.expect("read");
+        page.into_iter().map(|library| library.group_id).collect()
+    };
+    assert_eq!(page(0, 10).await, ["c", "a", "b"]);
+    assert_eq!(page(1, 1).await, ["a"]);
+    assert!(page(3, 1).await.is_empty());
+    assert!(page(-1, -1).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_library_name_is_unique_in_its_app() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let again = f.store.create_library(new_library("g")).await;
+    assert!(matches!(again, Err(Error::Exists)), "{again:?}");
+
+    f.store.ensure_app("other", 1).await.expect("app");
+    f.store.create_library(NewLibrary { app_id: "other".into(), ..new_library("g") }).await.expect("other app");
+
+    let clash = NewLibrary { person_db_lib: library.person_db_lib, ..new_library("h") };
+    let clash = f.store.create_library(clash).await;
+    assert!(matches!(clash, Err(Error::Database(_))), "{clash:?}");
+    let orphan = f.store.create_library(NewLibrary { app_id: "unknown".into(), ..new_library("g") }).await;
+    assert!(matches!(orphan, Err(Error::NotFound)), "{orphan:?}");
+}
+
+#[tokio::test]
+async fn an_app_may_be_made_known_again() {
+    let f = Fixture::new().await;
+    f.store.ensure_app(APP, 99).await.expect("again");
+}
+
+#[tokio::test]
+async fn ids_of_people_and_faces_are_unique() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let (person, face) =
+        f.store.enrol(library.id, named("u"), new_face(), bytes("first")).await.expect("first of its name");
+
+    let same_name = f.store.enrol(library.id, named("u"), new_face(), bytes("second")).await;
+    assert!(matches!(same_name, Err(Error::Exists)), "{same_name:?}");
+    let same_ids = [
+        (NewPerson { person_id: person.person_id, ..new_person() }, new_face()),
+        (NewPerson { person_no: person.person_no.clone(), ..new_person() }, new_face()),
+        (new_person(), NewFace { created_ns: face.created_ns, ..new_face() }),
+        (new_person(), NewFace { file_id: face.file_id, ..new_face() }),
+        (new_person(), NewFace { confidence: f32::NAN, ..new_face() }),
+    ];
+    for (person, face) in same_ids {
+        let refused = f.store.enrol(library.id, person, face, bytes("second")).await;
+        assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
+    }
+
+    let other = f.library("h").await;
+    f.store.enrol(other.id, named("u"), new_face(), bytes("third")).await.expect("another library");
+    let counts = f.store.counts().await.expect("counts");
+    assert_eq!(counts, Counts { libraries: 2, people: 2, faces: 2 });
+    assert_eq!(f.picture_files(), [key("first"), key("third")].into(), "refused pictures are not kept");
+    assert!(crate::fixture::names(&f.incoming()).is_empty());
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let f = Fixture::new().await;
+    let none = next_id();
+    assert!(matches!(f.store.enrol(none, new_person(), new_face(), bytes("p")).await, Err(Error::NotFound)));
+    assert!(matches!(f.store.add_face(none, new_face(), bytes("p")).await, Err(Error::NotFound)));
+    assert!(matches!(f.store.delete_library(none).await, Err(Error::NotFound)));
+    assert!(matches!(f.store.remove_person(none).await, Err(Error::NotFound)));
+    assert!(matches!(f.store.remove_face(none).await, Err(Error::NotFound)));
+    for key in [key("p").as_str(), "", "../../aicp.db", "é", &"A".repeat(64), &"/".repeat(64)] {
+        assert!(matches!(f.store.picture(key).await, Err(Error::NotFound)), "{key}");
+    }
+    assert_eq!(f.store.person(none).await.expect("read"), None);
+    assert_eq!(f.store.face(none).await.expect("read"), None);
+    assert!(f.store.faces_of(none).await.expect("read").is_empty());
+    assert!(f.picture_files().is_empty());
+}
+
+#[tokio::test]
+async fn row_ids_are_not_reused_and_the_highest_ids_are_remembered() {
+    let f = Fixture::new().await;
+    assert_eq!(f.store.last_ids().await.expect("read"), LastIds::default());
+    let library = f.library("g").await;
+    let (person, face) = f.enrol(&library, "p").await;
+    let newer = f.store.add_face(person.id, new_face(), bytes("q")).await.expect("face");
+    f.store.delete_library(library.id).await.expect("delete");
+
+    let f = f.reopen().await;
+    let expected = LastIds {
+        max_person_id: Some(person.person_id),
+        max_file_id: Some(newer.file_id),
+        max_created_ns: Some(newer.created_ns),
+    };
+    assert_eq!(f.store.last_ids().await.expect("read"), expected);
+    let library_again = f.library("g").await;
+    let (person_again, face_again) = f.enrol(&library_again, "p").await;
+    assert!(library_again.id > library.id);
+    assert!(person_again.id > person.id);
+    assert!(face_again.id > newer.id && newer.id > face.id);
+}
+
+#[tokio::test]
+async fn debug_output_tells_no_secrets() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let profile = Profile { name: Some("Ann".into()), id_iccid: Some("110101".into()), ..Profile::default() };
+    let new = NewPerson { profile, ..new_person() };
+    let face = face_with(&[0.123_456], "1");
+    let shown = format!("{new:?} {face:?}");
+    let (person, stored) = f.store.enrol(library.id, new, face, bytes("p")).await.expect("enrol");
+    let shown = format!("{shown} {person:?} {stored:?}");
+    assert!(shown.contains("Ann"));
+    assert!(!shown.contains("110101") && !shown.contains("0.123"), "{shown}");
+}
