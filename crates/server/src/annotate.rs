@@ -12,8 +12,8 @@ const GLYPH: i64 = 8;
 
 /// Draws boxes, landmarks and labels. Characters outside Latin-1 are drawn as `?`.
 pub(crate) fn faces(mut picture: RgbImage, marks: &[(&DetectedFace, String)]) -> RgbImage {
-    let unit = i64::from(picture.width().max(picture.height()) / 480).max(1);
-    for (face, label) in marks {
+    let unit = i64::from(picture.width().max(picture.height()) / 640).max(1);
+    for (face, _) in marks {
         let (x, y) = (face.area.x as i64, face.area.y as i64);
         let (width, height) = (face.area.width as i64, face.area.height as i64);
         let line = 2 * unit;
@@ -24,15 +24,24 @@ pub(crate) fn faces(mut picture: RgbImage, marks: &[(&DetectedFace, String)]) ->
         for point in face.landmarks {
             dot(&mut picture, point, 2 * unit);
         }
-        let scale = 2 * unit;
-        let label_height = (GLYPH + 2) * scale;
-        // Above the box, or inside it where there is no room above.
-        let top = if y >= label_height { y - label_height } else { y };
-        let label_width = (label.chars().count() as i64 * GLYPH + 2) * scale;
-        fill(&mut picture, x, top, label_width, label_height, BOX);
-        write_text(&mut picture, x + scale, top + scale, scale, label);
+    }
+    // Labels last, so that no box crosses one.
+    for (face, text) in marks {
+        label(&mut picture, face, text);
     }
     picture
+}
+
+/// Writes a label as wide as its face, above the box where there is room and inside it otherwise.
+fn label(picture: &mut RgbImage, face: &DetectedFace, text: &str) {
+    let (x, y, face_width) = (face.area.x as i64, face.area.y as i64, face.area.width as i64);
+    let dots = text.chars().count() as i64 * GLYPH + 2;
+    let scale = (face_width / dots.max(1)).max(1);
+    let (width, height) = (dots * scale, (GLYPH + 2) * scale);
+    let left = x.min(i64::from(picture.width()) - width).max(0);
+    let top = if y >= height { y - height } else { y };
+    fill(picture, left, top, width, height, BOX);
+    write_text(picture, left + scale, top + scale, scale, text);
 }
 
 fn write_text(picture: &mut RgbImage, x: i64, y: i64, scale: i64, text: &str) {

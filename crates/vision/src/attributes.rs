@@ -69,7 +69,7 @@ impl LivenessJudge {
 /// Which way a head is turned, in degrees; zero looks into the camera.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
 pub struct HeadPose {
-    /// Turned to the side; positive towards the right edge of the picture.
+    /// Turned to the side; positive towards the left edge of the picture.
     pub yaw: f32,
     /// Nodded; positive upwards.
     pub pitch: f32,

@@ -121,9 +121,11 @@ impl Picture {
         &self.pixels
     }
 
-    /// Scales a part of the picture to the given size (triangle filter, so that shrinking does not alias).
+    /// Scales a part of the picture to the given size (triangle filter, so that shrinking does not alias). Of a part
+    /// that reaches outside only the inside counts, at least one pixel of it.
     pub(crate) fn scaled(&self, part: Rect, width: u32, height: u32) -> Result<RgbImage> {
-        let part = part.clamped(self.width(), self.height());
+        let (left, part_width) = span_inside(part.x, part.width, self.width());
+        let (top, part_height) = span_inside(part.y, part.height, self.height());
         let mut out = RgbImage::new(width, height);
         let source = ImageRef::new(self.width(), self.height(), self.pixels.as_raw(), PixelType::U8x3)
             .map_err(|e| Error::Worker(e.to_string()))?;
@@ -133,10 +135,10 @@ impl Picture {
             &source,
             &mut target,
             &ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
-                f64::from(part.x),
-                f64::from(part.y),
-                f64::from(part.width),
-                f64::from(part.height),
+                left,
+                top,
+                part_width,
+                part_height,
             ),
         )?;
         Ok(out)
@@ -162,6 +164,14 @@ impl Picture {
             }))
         })
     }
+}
+
+/// The part of a side that starts at `from` and is `length` long, cut to a side of `end` pixels. In `f64`, since the sum
+/// of the two must not pass `end` by a rounding.
+fn span_inside(from: f32, length: f32, end: u32) -> (f64, f64) {
+    let end = f64::from(end);
+    let from = f64::from(from).clamp(0.0, (end - 1.0).max(0.0));
+    (from, f64::from(length).clamp(1.0, (end - from).max(1.0)))
 }
 
 /// Any decoded layout to 8-bit RGB, transparency laid on white.

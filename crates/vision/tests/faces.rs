@@ -1,0 +1,278 @@
+//! Real networks on real pictures, through the pool as the server uses it.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use aicp_vision::{
+    DetectedFace, Embedding, Error, FaceModels, ModelPaths, Picture, PoolSize, Purpose, Quality, Vision,
+};
+use image::{DynamicImage, RgbImage, imageops};
+
+/// Cosine that stands for the default threshold, a false-match rate of 1e-4.
+const SAME: f32 = 0.435;
+
+static VISION: LazyLock<Vision> = LazyLock::new(|| start(2, 8));
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn start(workers: usize, queue: usize) -> Vision {
+    let paths = ModelPaths { folder: root().join("models"), runtime: None };
+    let at_least_one = |n| NonZeroUsize::new(n).expect("not zero");
+    let size = PoolSize { workers: at_least_one(workers), queue: at_least_one(queue) };
+    Vision::start(&paths, size).expect("models are fetched: run `make setup`")
+}
+
+fn read(sample: &str) -> Picture {
+    let bytes = std::fs::read(root().join("samples").join(sample)).expect("samples are fetched: run `make setup`");
+    Picture::decode(&bytes).expect("a picture")
+}
+
+/// Runs a job on the pool and waits for it.
+fn on_pool<T: Send + 'static>(job: impl FnOnce(&mut FaceModels) -> Result<T, Error> + Send + 'static) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(VISION.run(job)).expect("the job succeeds")
+}
+
+fn detect(picture: Picture) -> Vec<DetectedFace> {
+    on_pool(move |models| models.detect(&picture))
+}
+
+fn embed(picture: Picture, purpose: Purpose) -> Embedding {
+    on_pool(move |models| {
+        let faces = models.detect(&picture)?;
+        models.embed(&picture, faces.first().expect("a face"), purpose)
+    })
+}
+
+fn quality(picture: Picture) -> Quality {
+    on_pool(move |models| {
+        let faces = models.detect(&picture)?;
+        models.quality(&picture, faces.first().expect("a face"))
+    })
+}
+
+fn altered(sample: &str, change: impl FnOnce(DynamicImage) -> DynamicImage) -> Picture {
+    let picture = read(sample);
+    Picture::from_rgb(change(DynamicImage::ImageRgb8(picture.rgb().clone())).into_rgb8())
+}
+
+const PORTRAIT: &str = "people/obama/obama.jpg";
+
+#[test]
+fn every_visible_face_of_the_group_photos_is_found_and_nothing_else() {
+    for (sample, faces) in [(1, 3), (2, 3), (3, 3), (4, 4), (5, 5), (6, 4)] {
+        let found = detect(read(&format!("groups/sample{sample}.jpg")));
+        assert_eq!(found.len(), faces, "sample{sample}");
+        assert!(found.is_sorted_by(|a, b| a.area.area() >= b.area.area()), "sample{sample}: largest first");
+    }
+}
+
+#[test]
+fn landmarks_lie_where_a_face_has_them() {
+    let faces = detect(read(PORTRAIT));
+    let [face] = faces.as_slice() else { panic!("one face") };
+    let [right_eye, left_eye, nose, right_mouth, left_mouth] = face.landmarks;
+    assert!(right_eye.x < nose.x && nose.x < left_eye.x && right_mouth.x < left_mouth.x);
+    assert!(right_eye.y < nose.y && nose.y < right_mouth.y && left_eye.y < left_mouth.y);
+    let area = face.area;
+    for point in face.landmarks {
+        assert!((area.x..area.x + area.width).contains(&point.x) && (area.y..area.y + area.height).contains(&point.y));
+    }
+}
+
+#[test]
+fn one_person_matches_in_every_picture_and_another_does_not() {
+    let one = [
+        PORTRAIT,
+        "people/obama/obama2.jpg",
+        "people/obama/obama3.jpg",
+        "probes/obama_partial_face.jpg",
+        "probes/obama_partial_face2.jpg",
+        "probes/obama_32bit.png",
+    ];
+    let other = embed(read("people/biden/biden.jpg"), Purpose::Enrolment);
+    for a in one {
+        let enrolled = embed(read(a), Purpose::Enrolment);
+        for b in one {
+            let cosine = enrolled.cosine(&embed(read(b), Purpose::Probe));
+            assert!(cosine > SAME, "{a} and {b}: {cosine}");
+        }
+        let cosine = enrolled.cosine(&other);
+        assert!(cosine < SAME, "{a} and the other person: {cosine}");
+    }
+}
+
+#[test]
+fn strangers_on_group_photos_do_not_match_each_other() {
+    let embeddings: Vec<Embedding> = (1..=6)
+        .flat_map(|sample| {
+            let picture = read(&format!("groups/sample{sample}.jpg"));
+            on_pool(move |models| {
+                let faces = models.detect(&picture)?;
+                faces.iter().map(|face| models.embed(&picture, face, Purpose::Probe)).collect::<Result<Vec<_>, _>>()
+            })
+        })
+        .collect();
+    let portrait = embed(read(PORTRAIT), Purpose::Enrolment);
+    assert_eq!(embeddings.len(), 22);
+    for (i, embedding) in embeddings.iter().enumerate() {
+        assert!(portrait.cosine(embedding) < SAME, "face {i}");
+    }
+}
+
+#[test]
+fn blur_darkness_size_and_covering_each_lower_their_own_component() {
+    let good = quality(read(PORTRAIT));
+    assert!(good.score > 0.85, "{good:?}");
+    assert!(good.grades().iter().all(|&grade| grade as u8 == 0), "{good:?}");
+
+    let blurred = quality(altered(PORTRAIT, |p| p.blur(6.0)));
+    assert!(blurred.components.sharpness < 30 && good.components.sharpness > 90);
+    assert_eq!(blurred.grades().map(|g| g as u8), [0, 0, 2, 0, 0]);
+
+    let dark = quality(altered(PORTRAIT, |p| scale_light(p, 0.12)));
+    assert!(dark.components.luminance < 30 && dark.components.under_exposure_prevention < 30);
+    assert_eq!(dark.grades()[1] as u8, 2);
+
+    let burnt = quality(altered(PORTRAIT, |p| scale_light(p, 2.2)));
+    assert!(burnt.components.over_exposure_prevention < 30);
+
+    let small = quality(altered(PORTRAIT, |p| p.thumbnail(200, 200)));
+    assert!(small.components.inter_eye_distance < 20 && good.components.inter_eye_distance > 70);
+
+    let covered = quality(altered(PORTRAIT, |p| {
+        let mut p = p.into_rgb8();
+        paint(&mut p, 381..495, 98..420);
+        DynamicImage::ImageRgb8(p)
+    }));
+    assert!(covered.components.landmark_agreement < 30 && good.components.landmark_agreement > 80);
+    assert_eq!(covered.grades()[0] as u8, 2);
+
+    let cropped = quality(altered(PORTRAIT, |p| p.crop_imm(381, 98, 229, 321)));
+    assert!(cropped.components.crop < 30 && good.components.crop > 90);
+    assert_eq!(cropped.grades()[3] as u8, 2);
+
+    for worse in [blurred, dark, burnt, small, covered, cropped] {
+        assert!(worse.score < good.score - 0.1, "{worse:?}");
+    }
+}
+
+#[test]
+fn head_pose_turns_with_the_picture() {
+    let straight = quality(read("people/obama/obama2.jpg")).pose;
+    let mirrored = quality(altered("people/obama/obama2.jpg", |p| p.fliph())).pose;
+    assert!((straight.yaw + mirrored.yaw).abs() < 12.0 && straight.yaw.abs() > 6.0, "{straight:?} {mirrored:?}");
+    // Profile to the left edge of the picture: positive, and far.
+    let profile = on_pool({
+        let picture = read("groups/sample2.jpg");
+        move |models| {
+            let faces = models.detect(&picture)?;
+            let leftmost = faces.iter().min_by(|a, b| a.area.x.total_cmp(&b.area.x)).expect("faces");
+            models.quality(&picture, leftmost)
+        }
+    });
+    assert!(profile.pose.yaw > 50.0 && profile.components.head_pose < 30, "{profile:?}");
+}
+
+#[test]
+fn portraits_are_live() {
+    for sample in [PORTRAIT, "people/obama/obama2.jpg", "people/obama/obama3.jpg", "people/biden/biden.jpg"] {
+        let picture = read(sample);
+        let live = on_pool(move |models| {
+            let faces = models.detect(&picture)?;
+            models.liveness(&picture, faces.first().expect("a face"))
+        });
+        assert!((0.9..=1.0).contains(&live), "{sample}: {live}");
+    }
+}
+
+#[test]
+fn pictures_of_any_shape_are_looked_at() {
+    let portrait = read(PORTRAIT);
+    let small =
+        DynamicImage::ImageRgb8(portrait.rgb().clone()).resize(240, 300, imageops::FilterType::Triangle).into_rgb8();
+    for (width, height) in [(6000, 320), (320, 6000)] {
+        let mut canvas = RgbImage::from_pixel(width, height, image::Rgb([90, 110, 130]));
+        imageops::overlay(&mut canvas, &small, i64::from(width) / 2 - 120, i64::from(height) / 2 - 150);
+        assert_eq!(detect(Picture::from_rgb(canvas)).len(), 1, "{width}x{height}");
+    }
+    let face_only =
+        altered(PORTRAIT, |p| p.crop_imm(381, 98, 229, 321).resize_exact(112, 112, imageops::FilterType::Triangle));
+    assert_eq!(detect(face_only).len(), 1, "a face that fills its picture");
+    for (width, height) in [(1, 1), (1, 5000), (5000, 1), (31, 33)] {
+        assert!(detect(Picture::from_rgb(RgbImage::new(width, height))).is_empty(), "{width}x{height}");
+    }
+}
+
+#[test]
+fn embeddings_do_not_depend_on_the_worker() {
+    let first = embed(read(PORTRAIT), Purpose::Probe);
+    for _ in 0..6 {
+        assert_eq!(embed(read(PORTRAIT), Purpose::Probe), first);
+    }
+}
+
+#[test]
+fn a_full_queue_is_busy_and_a_panic_is_contained() {
+    let vision = start(1, 1);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+    runtime.block_on(async {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let running = tokio::spawn({
+            let vision = vision.clone();
+            async move {
+                vision
+                    .run(move |_| {
+                        let _ = begun.send(());
+                        let _ = released.recv();
+                        Ok(1)
+                    })
+                    .await
+            }
+        });
+        has_begun.await.expect("the job begins");
+        let waiting = tokio::spawn({
+            let vision = vision.clone();
+            async move { vision.run(|_| Ok(2)).await }
+        });
+        while vision.waiting() < 1 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(vision.run(|_| Ok(3)).await, Err(Error::Busy)));
+        release.send(()).expect("the job waits");
+        assert_eq!(running.await.expect("joined").expect("ran"), 1);
+        assert_eq!(waiting.await.expect("joined").expect("ran"), 2);
+
+        let panicked = vision.run(|_| -> Result<(), Error> { panic!("on purpose") }).await;
+        assert!(matches!(panicked, Err(Error::Worker(text)) if text == "on purpose"));
+        assert_eq!(vision.run(|_| Ok(4)).await.expect("the worker lives on"), 4);
+    });
+}
+
+#[test]
+fn a_broken_model_folder_is_named() {
+    let folder = tempfile::tempdir().expect("temp dir");
+    let paths = ModelPaths { folder: folder.path().to_owned(), runtime: None };
+    let size = PoolSize::for_this_machine();
+    assert!(matches!(Vision::start(&paths, size), Err(Error::MissingFile { .. })));
+}
+
+fn scale_light(picture: DynamicImage, factor: f32) -> DynamicImage {
+    let mut pixels = picture.into_rgb8();
+    for value in pixels.iter_mut() {
+        *value = (f32::from(*value) * factor).min(255.0) as u8;
+    }
+    DynamicImage::ImageRgb8(pixels)
+}
+
+fn paint(picture: &mut RgbImage, columns: std::ops::Range<u32>, rows: std::ops::Range<u32>) {
+    for y in rows {
+        for x in columns.clone() {
+            picture.put_pixel(x, y, image::Rgb([120, 150, 190]));
+        }
+    }
+}
