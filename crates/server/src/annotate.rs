@@ -12,17 +12,17 @@ const GLYPH: i64 = 8;
 
 /// Draws boxes, landmarks and labels. Characters outside Latin-1 are drawn as `?`.
 pub(crate) fn faces(mut picture: RgbImage, marks: &[(&DetectedFace, String)]) -> RgbImage {
-    let unit = i64::from(picture.width().max(picture.height()) / 640).max(1);
+    let unit = i64::from(picture.width().max(picture.height()) / 500).max(1);
     for (face, _) in marks {
         let (x, y) = (face.area.x as i64, face.area.y as i64);
         let (width, height) = (face.area.width as i64, face.area.height as i64);
-        let line = 2 * unit;
+        let line = unit + 1;
         fill(&mut picture, x, y, width, line, BOX);
         fill(&mut picture, x, y + height - line, width, line, BOX);
         fill(&mut picture, x, y, line, height, BOX);
         fill(&mut picture, x + width - line, y, line, height, BOX);
         for point in face.landmarks {
-            dot(&mut picture, point, 2 * unit);
+            dot(&mut picture, point, 2 * unit + 1);
         }
     }
     // Labels last, so that no box crosses one.
@@ -36,7 +36,7 @@ pub(crate) fn faces(mut picture: RgbImage, marks: &[(&DetectedFace, String)]) ->
 fn label(picture: &mut RgbImage, face: &DetectedFace, text: &str) {
     let (x, y, face_width) = (face.area.x as i64, face.area.y as i64, face.area.width as i64);
     let dots = text.chars().count() as i64 * GLYPH + 2;
-    let scale = (face_width / dots.max(1)).max(1);
+    let scale = ((face_width + dots / 2) / dots.max(1)).max(1);
     let (width, height) = (dots * scale, (GLYPH + 2) * scale);
     let left = x.min(i64::from(picture.width()) - width).max(0);
     let top = if y >= height { y - height } else { y };

@@ -18,11 +18,8 @@ use crate::fixture::{APP, bytes, names, new_face, new_library, new_person, pictu
 
 const DATA_DIR: &str = "AICP_STORE_CRASH_TEST_DIR";
 
-/// Not a test: the process that [`acknowledged_writes_survive_a_kill`] kills. Writes down what was acknowledged.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by acknowledged_writes_survive_a_kill"]
-async fn victim() {
-    let Some(dir) = env::var_os(DATA_DIR).map(PathBuf::from) else { return };
+/// What the process that is killed does: writes down what was acknowledged, until it is killed.
+async fn enrol_and_remove_for_ever(dir: &Path) {
     let store = Store::open(&dir.join("data"), None).await.expect("open");
     store.ensure_app(APP, 1).await.expect("app");
     let library = store.create_library(new_library("g")).await.expect("library");
@@ -49,8 +46,12 @@ async fn victim() {
     workers.join_all().await;
 }
 
-#[tokio::test]
+/// Runs itself once more, with [`DATA_DIR`] set, as the process to kill.
+#[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_writes_survive_a_kill() {
+    if let Some(dir) = env::var_os(DATA_DIR).map(PathBuf::from) {
+        return enrol_and_remove_for_ever(&dir).await;
+    }
     for round in 0..3 {
         let dir = tempfile::tempdir().expect("temporary folder");
         kill_at_work(dir.path(), Duration::from_millis(150 + round * 70));
@@ -84,7 +85,7 @@ async fn acknowledged_writes_survive_a_kill() {
 /// Starts the victim and kills it that long after its first acknowledgement.
 fn kill_at_work(dir: &Path, after: Duration) {
     let mut victim = Command::new(env::current_exe().expect("own path"))
-        .args(["--exact", "crash::victim", "--ignored"])
+        .args(["--exact", "crash::acknowledged_writes_survive_a_kill"])
         .env(DATA_DIR, dir)
         .stdout(Stdio::null())
         .spawn()

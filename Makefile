@@ -1,0 +1,45 @@
+# The doors of the project. Each sets up what it needs: `make run` and `make test` work on a fresh machine.
+
+CARGO ?= cargo
+PYTHON ?= python3
+NEXTEST_VERSION := 0.9.143
+
+.PHONY: help tools setup build run nextest test lint fmt demo bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+tools:
+	@command -v cc >/dev/null || (apt-get update && apt-get install -y --no-install-recommends build-essential)
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || (apt-get update && apt-get install -y --no-install-recommends python3-pip)
+
+setup: tools ## Fetch models, runtime library and sample pictures, verified
+	@$(PYTHON) tools/fetch.py
+
+build: tools ## Build target/release/aicp
+	$(CARGO) build --release --locked
+
+run: setup build ## Serve on 127.0.0.1:9012
+	target/release/aicp serve
+
+nextest:
+	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest --version $(NEXTEST_VERSION)
+
+test: setup nextest ## Run every test
+	$(CARGO) nextest run --workspace --locked --no-fail-fast
+
+lint: tools ## Check format and lints
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+demo: setup build ## Enrol the sample people, recognise the other pictures, mark the faces
+	$(PYTHON) demo/demo.py
+
+bench: setup build ## Measure each stage and the whole HTTP call
+	$(CARGO) run --release --locked -p aicp-bench
+
+clean: ## Remove what was built; fetched files stay
+	$(CARGO) clean
