@@ -1,17 +1,27 @@
 //! Reading what clients send: tolerant of strings for numbers, of old names and of line breaks in base64.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
 
 use super::envelope::Failure;
 use super::literals;
 
 /// Base64 text of one picture may have this many characters.
 const MAX_BASE64: usize = 2 << 20;
+/// Fields of an object beyond this many are passed over, as unknown ones are: a body can't take many times its size
+/// in memory.
+const MAX_FIELDS: usize = 1024;
+/// Items of an array beyond this many are counted, not kept: no call takes more than two.
+const MAX_ITEMS: usize = 2;
 
 /// Padding may be missing and the unused last bits set: encoders differ, the picture is the same.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -21,36 +31,139 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// A request body.
+/// A value as far as any call reads it. Texts are borrowed from the body where they have no escapes.
 #[derive(Debug, PartialEq)]
-pub(super) enum Input {
-    /// A JSON object.
-    Object(Fields),
-    /// A JSON array.
-    Array(Vec<Value>),
+enum Scalar<'a> {
+    Null,
+    Number(Number),
+    Text(Cow<'a, str>),
+    /// A boolean, an array or an object: no field takes one.
+    Other,
 }
 
-impl Input {
-    /// Parses a body. Of a key that is repeated the last value counts.
-    pub fn parse(body: &[u8]) -> Result<Self, Failure> {
-        serde_json::from_slice(body).ok().and_then(Self::of).ok_or_else(malformed)
-    }
+/// A request body.
+#[derive(Debug, PartialEq)]
+pub(super) enum Input<'a> {
+    /// A JSON object.
+    Object(Fields<'a>),
+    /// A JSON array: its first items, each an object or not, and how many there are.
+    Array { items: Vec<Option<Fields<'a>>>, count: usize },
+}
 
-    /// A value that is an object or an array.
-    pub fn of(value: Value) -> Option<Self> {
-        match value {
-            Value::Object(fields) => Some(Self::Object(Fields(fields))),
-            Value::Array(items) => Some(Self::Array(items)),
-            _ => None,
+impl<'a> Input<'a> {
+    /// Parses a body. Of a key that is repeated the last value counts.
+    pub fn parse(body: &'a [u8]) -> Result<Self, Failure> {
+        match serde_json::from_slice(body) {
+            Ok(Node::Object(fields)) => Ok(Self::Object(fields)),
+            Ok(Node::Array { items, count }) => Ok(Self::Array { items, count }),
+            Ok(Node::Scalar(_)) | Err(_) => Err(malformed()),
         }
     }
 
     /// The object, where the call takes nothing else.
-    pub fn object(self) -> Result<Fields, Failure> {
+    pub fn object(self) -> Result<Fields<'a>, Failure> {
         match self {
             Self::Object(fields) => Ok(fields),
-            Self::Array(_) => Err(malformed()),
+            Self::Array { .. } => Err(malformed()),
         }
+    }
+}
+
+/// A JSON value of which only the two outer levels are kept. Deeper ones are still parsed, so that a broken or too
+/// deep body is refused wherever it is broken.
+enum Node<'a> {
+    Object(Fields<'a>),
+    Array { items: Vec<Option<Fields<'a>>>, count: usize },
+    Scalar(Scalar<'a>),
+}
+
+impl<'de> Deserialize<'de> for Node<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
+        Ok(Node::Scalar(Scalar::Null))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Node<'de>, E> {
+        Ok(Node::Scalar(Scalar::Other))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Node<'de>, E> {
+        Ok(Node::Scalar(Scalar::Number(value.into())))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Node<'de>, E> {
+        Ok(Node::Scalar(Scalar::Number(value.into())))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Node<'de>, E> {
+        Ok(Node::Scalar(Number::from_f64(value).map_or(Scalar::Other, Scalar::Number)))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
+        Ok(Node::Scalar(Scalar::Text(Cow::Borrowed(text))))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
+        Ok(Node::Scalar(Scalar::Text(Cow::Owned(text.to_owned()))))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node<'de>, A::Error> {
+        let (mut items, mut count) = (Vec::new(), 0);
+        while let Some(node) = seq.next_element::<Node<'de>>()? {
+            if items.len() < MAX_ITEMS {
+                items.push(if let Node::Object(fields) = node { Some(fields) } else { None });
+            }
+            count += 1;
+        }
+        Ok(Node::Array { items, count })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
+        let mut fields = HashMap::new();
+        while let Some((name, node)) = map.next_entry::<Name<'de>, Node<'de>>()? {
+            if fields.len() < MAX_FIELDS || fields.contains_key(&name.0) {
+                fields.insert(name.0, if let Node::Scalar(scalar) = node { scalar } else { Scalar::Other });
+            }
+        }
+        Ok(Node::Object(Fields(fields)))
+    }
+}
+
+/// A field name, borrowed where it has no escapes (serde's own `Cow` never borrows).
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a field name")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(NameVisitor)
     }
 }
 
@@ -69,20 +182,20 @@ pub(super) enum PictureError {
 
 /// The fields of a JSON object. A field that is null counts as absent.
 #[derive(Debug, PartialEq)]
-pub(super) struct Fields(Map<String, Value>);
+pub(super) struct Fields<'a>(HashMap<Cow<'a, str>, Scalar<'a>>);
 
-impl Fields {
+impl Fields<'_> {
     /// The value of the first of these names that is present: the manual's own name, then its aliases.
-    fn value(&self, names: &[&str]) -> Option<&Value> {
-        names.iter().filter_map(|name| self.0.get(*name)).find(|value| !value.is_null())
+    fn value(&self, names: &[&str]) -> Option<&Scalar<'_>> {
+        names.iter().filter_map(|name| self.0.get(*name)).find(|value| **value != Scalar::Null)
     }
 
     /// A text; a number counts as its digits.
     pub fn text(&self, names: &[&str]) -> Result<Option<String>, Failure> {
         match self.value(names) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(Scalar::Text(text)) => Ok(Some(text.as_ref().to_owned())),
+            Some(Scalar::Number(number)) => Ok(Some(number.to_string())),
             Some(_) => Err(wrong_format(names)),
         }
     }
@@ -97,17 +210,20 @@ impl Fields {
     pub fn integer(&self, names: &[&str]) -> Result<Option<i64>, Failure> {
         let parsed = match self.value(names) {
             None => return Ok(None),
-            Some(Value::String(text)) if text.trim().is_empty() => return Ok(None),
-            Some(Value::String(text)) => text.trim().parse().ok(),
-            Some(Value::Number(number)) => number.as_i64().or_else(|| whole(number.as_f64()?)),
+            Some(Scalar::Text(text)) if text.trim().is_empty() => return Ok(None),
+            Some(Scalar::Text(text)) => text.trim().parse().ok(),
+            Some(Scalar::Number(number)) => number.as_i64().or_else(|| whole(number.as_f64()?)),
             Some(_) => None,
         };
         parsed.map(Some).ok_or_else(|| wrong_format(names))
     }
 
     /// The bytes of a base64 picture.
-    pub fn picture(&mut self, name: &str) -> Result<Bytes, PictureError> {
-        self.0.remove(name).map_or(Err(PictureError::Unusable), decode_picture)
+    pub fn picture(&self, name: &str) -> Result<Bytes, PictureError> {
+        match self.0.get(name) {
+            Some(Scalar::Text(text)) => decode_picture(text),
+            _ => Err(PictureError::Unusable),
+        }
     }
 }
 
@@ -122,33 +238,31 @@ fn whole(number: f64) -> Option<i64> {
 }
 
 /// The bytes of a base64 text, with or without a `data:...;base64,` prefix and white space.
-fn decode_picture(value: Value) -> Result<Bytes, PictureError> {
-    let Value::String(text) = value else { return Err(PictureError::Unusable) };
-    let mut text = text.as_str();
-    if let Some(rest) = text.trim_start().strip_prefix("data:")
-        && let Some((_, data)) = rest.split_once(";base64,")
-    {
-        text = data;
-    }
-    let stripped: String;
-    if text.bytes().any(|b| b.is_ascii_whitespace()) {
-        stripped = text.split_ascii_whitespace().collect();
-        text = &stripped;
-    }
+fn decode_picture(text: &str) -> Result<Bytes, PictureError> {
+    let data = text
+        .trim_start()
+        .strip_prefix("data:")
+        .and_then(|rest| rest.split_once(";base64,"))
+        .map_or(text, |(_, data)| data);
+    let text: Cow<'_, str> = if data.bytes().any(|b| b.is_ascii_whitespace()) {
+        Cow::Owned(data.split_ascii_whitespace().collect())
+    } else {
+        Cow::Borrowed(data)
+    };
     if text.is_empty() {
         return Err(PictureError::Unusable);
     }
     if text.len() > MAX_BASE64 {
         return Err(PictureError::TooLarge);
     }
-    BASE64.decode(text).map(Bytes::from).map_err(|_| PictureError::Unusable)
+    BASE64.decode(text.as_bytes()).map(Bytes::from).map_err(|_| PictureError::Unusable)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fields(json: &str) -> Fields {
+    fn fields(json: &str) -> Fields<'_> {
         Input::parse(json.as_bytes()).expect("JSON").object().expect("object")
     }
 
@@ -180,11 +294,13 @@ mod tests {
     #[test]
     fn base64_is_read_with_prefix_spaces_and_without_padding() {
         for text in ["aGVsbG8=", "aGVsbG8", " aGVs\\nbG8= ", "data:image/png;base64,aGVsbG8="] {
-            let mut f = fields(&format!(r#"{{"image":"{text}"}}"#));
+            let json = format!(r#"{{"image":"{text}"}}"#);
+            let f = fields(&json);
             assert_eq!(f.picture("image"), Ok(Bytes::from_static(b"hello")), "{text}");
         }
         for text in [r#""""#, r#"" ""#, r#""***""#, "5", "null", r#""data:image/png;base64,""#] {
-            let mut f = fields(&format!(r#"{{"image":{text}}}"#));
+            let json = format!(r#"{{"image":{text}}}"#);
+            let f = fields(&json);
             assert_eq!(f.picture("image"), Err(PictureError::Unusable), "{text}");
         }
     }
@@ -192,10 +308,29 @@ mod tests {
     #[test]
     fn the_size_limit_counts_base64_without_spaces() {
         let at_limit = "A".repeat(MAX_BASE64);
-        let mut f = Fields(Map::from_iter([("image".to_owned(), Value::String(format!(" {at_limit}\n")))]));
-        assert!(f.picture("image").is_ok());
-        let mut f = Fields(Map::from_iter([("image".to_owned(), Value::String(format!("{at_limit}A")))]));
-        assert_eq!(f.picture("image"), Err(PictureError::TooLarge));
+        let json = format!(r#"{{"image":" {at_limit}\n"}}"#);
+        assert!(fields(&json).picture("image").is_ok());
+        let json = format!(r#"{{"image":"{at_limit}A"}}"#);
+        assert_eq!(fields(&json).picture("image"), Err(PictureError::TooLarge));
+    }
+
+    #[test]
+    fn arrays_keep_their_first_items_and_their_length() {
+        let input = Input::parse(br#"[{"image":"aGk="},5,{"image":"x"},{}]"#).expect("JSON");
+        let Input::Array { items, count } = input else { panic!("an array") };
+        assert_eq!((items.len(), count), (2, 4));
+        let first = items[0].as_ref().expect("an object");
+        assert_eq!(first.picture("image"), Ok(Bytes::from_static(b"hi")));
+        assert_eq!(items[1], None);
+    }
+
+    #[test]
+    fn a_body_of_many_fields_keeps_a_bounded_number() {
+        let many: Vec<String> = (0..5000).map(|i| format!(r#""k{i}":{i}"#)).collect();
+        let json = format!("{{{},\"k0\":\"last\"}}", many.join(","));
+        let f = fields(&json);
+        assert_eq!(f.0.len(), MAX_FIELDS);
+        assert_eq!(f.text(&["k0"]), Ok(Some("last".into())));
     }
 
     #[test]

@@ -1,11 +1,5 @@
 //! The operations: fields to platform calls, and results to the manual's data.
 
-use aicp_platform::{App, Error, Grade, MissingLibrary, Platform, Profile};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
-use serde_json::Value;
-
 use super::answers::{
     Compared, Deleted, EnrolledFace, FaceBox, FaceUrl, Hit, LibraryRow, MadeLibrary, OnePerson, PersonId, PersonInfo,
     QualityGrades, QualityScore, Records, Requested, TopHit, decimal, percent,
@@ -15,6 +9,10 @@ use super::fields::{Fields, Input, PictureError};
 use super::links::Links;
 use super::routes::{Dialect, Operation};
 use super::{Options, literals};
+use aicp_platform::{App, Error, Grade, MissingLibrary, Platform, Profile};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
 
 /// Names that the library's id goes by.
 const GROUP_ID: &[&str] = &["groupId", "group_id"];
@@ -34,7 +32,7 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    pub async fn run(&self, operation: Operation, input: Input) -> Result<Answer, Failure> {
+    pub async fn run(&self, operation: Operation, input: Input<'_>) -> Result<Answer, Failure> {
         match operation {
             Operation::Compare => self.compare(input).await,
             Operation::Enrol => self.enrol(input.object()?).await,
@@ -52,9 +50,9 @@ impl Call<'_> {
     }
 
     /// 2.1, 3.1, 7.4.
-    async fn enrol(&self, mut fields: Fields) -> Result<Answer, Failure> {
+    async fn enrol(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
-        let picture = picture(&mut fields, "image", literals::NO_FEATURE)?;
+        let picture = picture(&fields, "image", literals::NO_FEATURE)?;
         let profile = profile(&fields)?;
         let missing = if self.dialect != Dialect::Micro && self.options.autocreate_library {
             MissingLibrary::Create
@@ -76,9 +74,9 @@ impl Call<'_> {
     }
 
     /// 2.2, 3.2, 7.5.
-    async fn recognise(&self, mut fields: Fields) -> Result<Answer, Failure> {
+    async fn recognise(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
-        let picture = picture(&mut fields, "image", literals::UNUSABLE_PICTURE)?;
+        let picture = picture(&fields, "image", literals::UNUSABLE_PICTURE)?;
         let top_n = if self.dialect == Dialect::Micro { self.platform.settings().top_n } else { 1 };
         let mut found = self
             .platform
@@ -107,16 +105,19 @@ impl Call<'_> {
     }
 
     /// 2.3, 3.3, 7.6: an object of two pictures or an array of two objects, whichever the client sends.
-    async fn compare(&self, input: Input) -> Result<Answer, Failure> {
+    async fn compare(&self, input: Input<'_>) -> Result<Answer, Failure> {
+        let unusable = || Failure::message(literals::UNUSABLE_PICTURE);
         let (a, b) = match input {
-            Input::Object(mut fields) => {
-                let a = picture(&mut fields, "imageA", literals::UNUSABLE_PICTURE)?;
-                (a, picture(&mut fields, "imageB", literals::UNUSABLE_PICTURE)?)
+            Input::Object(fields) => {
+                let a = picture(&fields, "imageA", literals::UNUSABLE_PICTURE)?;
+                (a, picture(&fields, "imageB", literals::UNUSABLE_PICTURE)?)
             }
-            Input::Array(items) => {
-                let unusable = || Failure::message(literals::UNUSABLE_PICTURE);
-                let [a, b]: [Value; 2] = items.try_into().map_err(|_| unusable())?;
-                (picture_of_item(a)?, picture_of_item(b)?)
+            Input::Array { items, count } => {
+                let [Some(a), Some(b)] = items.as_slice() else { return Err(unusable()) };
+                if count != 2 {
+                    return Err(unusable());
+                }
+                (picture(a, "image", literals::UNUSABLE_PICTURE)?, picture(b, "image", literals::UNUSABLE_PICTURE)?)
             }
         };
         let similarity =
@@ -131,7 +132,7 @@ impl Call<'_> {
     }
 
     /// 3.4, 7.7.
-    async fn remove(&self, fields: Fields) -> Result<Answer, Failure> {
+    async fn remove(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
         let user_id = fields.required_text(USER_ID)?;
         self.platform.remove_person(self.app, &group_id, &user_id).await.map_err(|e| match e {
@@ -146,7 +147,7 @@ impl Call<'_> {
     }
 
     /// 3.5, 7.8.
-    async fn query(&self, fields: Fields) -> Result<Answer, Failure> {
+    async fn query(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
         let user_id = fields.required_text(USER_ID)?;
         let found = self.platform.find_person(self.app, &group_id, &user_id).await.map_err(|e| match e {
@@ -161,8 +162,8 @@ impl Call<'_> {
     }
 
     /// 3.6, 7.9.
-    async fn quality(&self, mut fields: Fields) -> Result<Answer, Failure> {
-        let picture = picture(&mut fields, "image", literals::NO_FEATURE)?;
+    async fn quality(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let picture = picture(&fields, "image", literals::NO_FEATURE)?;
         let assessed = self.platform.assess(picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
         let quality = assessed.quality;
         let quality_flag = if self.platform.is_good(quality.score) { "Y" } else { "N" };
@@ -179,17 +180,17 @@ impl Call<'_> {
     }
 
     /// 7.10: a list of pictures, of which there is one, each a list of faces.
-    async fn detect(&self, mut fields: Fields) -> Result<Answer, Failure> {
-        let picture = picture(&mut fields, "image", literals::NO_FEATURE)?;
+    async fn detect(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let picture = picture(&fields, "image", literals::NO_FEATURE)?;
         let faces = self.platform.detect(picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
         let faces: Vec<FaceBox> = faces.iter().map(FaceBox::from).collect();
         Answer::ok(&Records { records: vec![faces] })
     }
 
     /// 7.11.
-    async fn recognise_many(&self, mut fields: Fields) -> Result<Answer, Failure> {
+    async fn recognise_many(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.text(GROUP_ID)?.filter(|id| !id.trim().is_empty());
-        let picture = picture(&mut fields, "image", literals::NO_FEATURE)?;
+        let picture = picture(&fields, "image", literals::NO_FEATURE)?;
         let faces = self
             .platform
             .identify_many(self.app, group_id.as_deref(), picture, self.platform.settings().top_n)
@@ -201,7 +202,7 @@ impl Call<'_> {
     }
 
     /// 7.1.
-    async fn add_library(&self, fields: Fields) -> Result<Answer, Failure> {
+    async fn add_library(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
         let name = fields.required_text(&["dbName"])?;
         let description = fields.text(&["dbDesc"])?;
@@ -214,14 +215,14 @@ impl Call<'_> {
     }
 
     /// 7.2.
-    async fn delete_library(&self, fields: Fields) -> Result<Answer, Failure> {
+    async fn delete_library(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
         self.platform.delete_library(self.app, &group_id).await.map_err(|e| our_failure(&e))?;
         Answer::ok(&Deleted { message: "ok" })
     }
 
     /// 7.3.
-    async fn list_libraries(&self, fields: Fields) -> Result<Answer, Failure> {
+    async fn list_libraries(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let positive = |name: &'static str, default: u64| match fields.integer(&[name])? {
             None => Ok(default),
             Some(number) => u64::try_from(number)
@@ -244,7 +245,7 @@ fn all_one(result: Result<Answer, Failure>) -> Result<Answer, Failure> {
 }
 
 /// The picture in a field; `unusable` is what the operation says to one that can't be used.
-fn picture(fields: &mut Fields, name: &str, unusable: &'static str) -> Result<Bytes, Failure> {
+fn picture(fields: &Fields<'_>, name: &str, unusable: &'static str) -> Result<Bytes, Failure> {
     fields.picture(name).map_err(|e| {
         Failure::message(match e {
             PictureError::Unusable => unusable,
@@ -253,16 +254,8 @@ fn picture(fields: &mut Fields, name: &str, unusable: &'static str) -> Result<By
     })
 }
 
-/// The picture of one item of the array form of a comparison.
-fn picture_of_item(item: Value) -> Result<Bytes, Failure> {
-    match Input::of(item) {
-        Some(Input::Object(mut fields)) => picture(&mut fields, "image", literals::UNUSABLE_PICTURE),
-        _ => Err(Failure::message(literals::UNUSABLE_PICTURE)),
-    }
-}
-
 /// The optional fields of an enrolment.
-fn profile(fields: &Fields) -> Result<Profile, Failure> {
+fn profile(fields: &Fields<'_>) -> Result<Profile, Failure> {
     Ok(Profile {
         name: fields.text(&["name", "cust_name"])?,
         sex: fields.integer(&["sex"])?,
