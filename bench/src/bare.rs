@@ -50,7 +50,8 @@ pub fn measure(request: &Request) -> Outcome<BareModels> {
         .args(["--detector-height", &request.detector_height.to_string()])
         .args(["--iterations", &request.iterations.to_string()])
         .stderr(Stdio::inherit())
-        .output()?;
+        .output()
+        .map_err(|e| format!("bare-models can't be started: {e}"))?;
     if !output.status.success() {
         return Err(format!("bare-models: {}", output.status).into());
     }

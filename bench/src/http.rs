@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::Outcome;
 
@@ -28,6 +28,11 @@ impl Connection {
 
     /// Sends a request and gives status and body of the answer.
     pub fn call(&mut self, request: &[u8]) -> Outcome<(u16, Vec<u8>)> {
+        let begun = Instant::now();
+        self.exchange(request).map_err(|e| format!("a call failed after {:.1?}: {e}", begun.elapsed()).into())
+    }
+
+    fn exchange(&mut self, request: &[u8]) -> Outcome<(u16, Vec<u8>)> {
         self.stream.get_mut().write_all(request)?;
         let status = self.line()?;
         let status = status.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or("no HTTP status")?;

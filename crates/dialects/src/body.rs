@@ -14,8 +14,8 @@ use tokio::time::timeout;
 const READ_TIME: Duration = Duration::from_secs(60);
 /// A request waits this long for memory before it is told that the server is busy.
 const WAIT_FOR_MEMORY: Duration = Duration::from_secs(5);
-/// Of a body that is too large this much is still read and thrown away: a client that is cut off while it sends sees
-/// a broken connection instead of the answer.
+/// Of a body that is refused this much is still read and thrown away: a client that is cut off while it sends sees a
+/// broken connection instead of the answer.
 const MAX_DRAINED: usize = 64 << 20;
 const KIB: usize = 1024;
 
@@ -43,16 +43,9 @@ impl BodyBudget {
     }
 
     /// Reads a body of at most `limit` bytes. Its share of the budget is held until the returned body is dropped.
-    pub(crate) async fn read(&self, headers: &HeaderMap, body: Body, limit: usize) -> Result<HeldBody, BodyError> {
-        let declared = headers
-            .get(header::CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.parse::<usize>().ok());
+    pub(crate) async fn read(&self, body: &mut UnreadBody, limit: usize) -> Result<HeldBody, BodyError> {
+        let declared = body.declared;
         if declared.is_some_and(|length| length > limit) {
-            // A client that asks first has sent nothing yet and reads the refusal.
-            if !headers.contains_key(header::EXPECT) {
-                let _ = timeout(READ_TIME, drain(body, MAX_DRAINED)).await;
-            }
             return Err(BodyError::TooLarge);
         }
         let wanted = declared.unwrap_or(limit).div_ceil(KIB).max(1);
@@ -61,8 +54,49 @@ impl BodyBudget {
             .await
             .map_err(|_| BodyError::Busy)?
             .map_err(|_| BodyError::Busy)?;
-        let bytes = timeout(READ_TIME, gather(body, declared, limit)).await.map_err(|_| BodyError::Broken)??;
+        let bytes = timeout(READ_TIME, body.gather(limit)).await.map_err(|_| BodyError::Broken)??;
         Ok(HeldBody { bytes, _share: share })
+    }
+}
+
+/// A request's body as long as it is, in whole or in part, on its way.
+pub(crate) struct UnreadBody {
+    body: Body,
+    /// What `Content-Length` says.
+    declared: Option<usize>,
+    /// The client sends nothing until it is told to, or sees the answer.
+    waits_for_word: bool,
+}
+
+impl UnreadBody {
+    pub fn new(headers: &HeaderMap, body: Body) -> Self {
+        let declared = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.parse::<usize>().ok());
+        Self { body, declared, waits_for_word: headers.contains_key(header::EXPECT) }
+    }
+
+    async fn gather(&mut self, limit: usize) -> Result<Bytes, BodyError> {
+        self.waits_for_word = false;
+        let mut bytes = BytesMut::with_capacity(self.declared.unwrap_or(0));
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|_| BodyError::Broken)?;
+            if let Ok(data) = frame.into_data() {
+                if bytes.len() + data.len() > limit {
+                    return Err(BodyError::TooLarge);
+                }
+                bytes.extend_from_slice(&data);
+            }
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// Reads what has not been read and throws it away, within bounds, before a refusal is answered.
+    pub async fn discard(self) {
+        if !self.waits_for_word {
+            let _ = timeout(READ_TIME, drain(self.body, MAX_DRAINED)).await;
+        }
     }
 }
 
@@ -70,22 +104,6 @@ impl BodyBudget {
 pub(crate) struct HeldBody {
     pub bytes: Bytes,
     _share: OwnedSemaphorePermit,
-}
-
-async fn gather(mut body: Body, declared: Option<usize>, limit: usize) -> Result<Bytes, BodyError> {
-    let mut bytes = BytesMut::with_capacity(declared.unwrap_or(0));
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| BodyError::Broken)?;
-        if let Ok(data) = frame.into_data() {
-            if bytes.len() + data.len() > limit {
-                drop(bytes);
-                drain(body, MAX_DRAINED).await;
-                return Err(BodyError::TooLarge);
-            }
-            bytes.extend_from_slice(&data);
-        }
-    }
-    Ok(bytes.freeze())
 }
 
 async fn drain(mut body: Body, at_most: usize) {

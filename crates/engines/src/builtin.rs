@@ -157,11 +157,17 @@ impl Builtin {
     /// # Errors
     /// As [`Builtin::enrol`].
     pub async fn compare(&self, a: Bytes, b: Bytes) -> Result<Similarity> {
-        let embed = |models: &mut FaceModels, picture: &Picture, face: DetectedFace| {
-            models.embed(picture, &face, Purpose::Probe)
-        };
-        let (a, b) = tokio::try_join!(self.on_largest_face(a, embed), self.on_largest_face(b, embed))?;
-        Ok(similarity_of_cosine(a.cosine(&b)))
+        // One job, not two: half a comparison must not wait for, or be refused, a second place in the queue.
+        let cosine = self
+            .vision
+            .run(move |models| {
+                let (Some(a), Some(b)) = (embed_largest(models, &a)?, embed_largest(models, &b)?) else {
+                    return Ok(None);
+                };
+                Ok(Some(a.cosine(&b)))
+            })
+            .await?;
+        cosine.map(similarity_of_cosine).ok_or(Error::NoFace)
     }
 
     /// Every face of a picture, the largest first; none is no error.
@@ -244,6 +250,15 @@ impl Builtin {
             })
             .await?
             .ok_or(Error::NoFace)
+    }
+}
+
+/// The probe embedding of the largest face of a picture, if it shows any.
+fn embed_largest(models: &mut FaceModels, picture: &[u8]) -> aicp_vision::Result<Option<Embedding>> {
+    let picture = Picture::decode(picture)?;
+    match models.detect(&picture)?.first() {
+        Some(face) => models.embed(&picture, face, Purpose::Probe).map(Some),
+        None => Ok(None),
     }
 }
 

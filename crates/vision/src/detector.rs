@@ -19,6 +19,8 @@ const MAX_OVERLAP: f32 = 0.3;
 const INPUT_AREA: f32 = 640.0 * 384.0;
 /// What the second look at a picture with no face in it may cost, in pixels.
 const SECOND_AREA: f32 = 4.0 * INPUT_AREA;
+/// No side of the network's input is longer, so that a picture of a few pixels' height costs what others do.
+const MAX_SIDE: f32 = 4096.0;
 /// Pictures that the first look took whole are scaled up to this many pixels for the second.
 const SMALL_AREA: f32 = INPUT_AREA / 4.0;
 
@@ -66,6 +68,8 @@ impl Detector {
 
     /// One run of the network at the given scale, with an empty margin (as a share of each side) on every side.
     fn look(&mut self, picture: &Picture, scale: f32, margin: f32) -> Result<Vec<DetectedFace>> {
+        let longest = picture.width().max(picture.height()) as f32 * (1.0 + 2.0 * margin);
+        let scale = scale.min(MAX_SIDE / longest);
         let scaled_side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
         let (width, height) = (scaled_side(picture.width()), scaled_side(picture.height()));
         let (left, top) = ((width as f32 * margin) as u32, (height as f32 * margin) as u32);

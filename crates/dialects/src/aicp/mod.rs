@@ -21,10 +21,11 @@ use aicp_platform::{App, Platform, TokenError};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-use crate::body::{BodyBudget, BodyError};
+use crate::body::{BodyBudget, BodyError, UnreadBody};
 use envelope::{Failure, Shape};
 use fields::Input;
 use links::Links;
@@ -70,17 +71,22 @@ pub fn router(platform: Platform, options: Options, budget: BodyBudget) -> Route
 }
 
 async fn handle(State(context): State<Context>, request: Request) -> Response {
-    let Some(path) = routes::normalise(request.uri().path()) else {
+    let (parts, body) = request.into_parts();
+    let mut body = UnreadBody::new(&parts.headers, body);
+    let response = respond(&context, &parts, &mut body).await;
+    body.discard().await;
+    response
+}
+
+async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
+    let Some(path) = routes::normalise(parts.uri.path()) else {
         return Failure::not_found().render(Shape::Plain);
     };
     match routes::find(&path) {
-        Route::Image(link) => {
-            let (parts, _) = request.into_parts();
-            images::answer(&context, link, &parts.method, &parts.uri).await
-        }
+        Route::Image(link) => images::answer(context, link, &parts.method, &parts.uri).await,
         Route::Operation { operation, section } => {
-            let dialect = routes::dialect(section, context.options.listener, request.headers());
-            match run(&context, operation, dialect, request).await {
+            let dialect = routes::dialect(section, context.options.listener, &parts.headers);
+            match run(context, operation, dialect, parts, body).await {
                 Ok(answer) => answer.render(dialect.shape()),
                 Err(failure) => failure.render(dialect.shape()),
             }
@@ -93,9 +99,9 @@ async fn run(
     context: &Context,
     operation: routes::Operation,
     dialect: Dialect,
-    request: Request,
+    parts: &Parts,
+    body: &mut UnreadBody,
 ) -> Result<envelope::Answer, Failure> {
-    let (parts, body) = request.into_parts();
     if parts.method != Method::POST {
         return Err(Failure::wrong_method("POST"));
     }
@@ -103,7 +109,7 @@ async fn run(
     if !is_json(&parts.headers) {
         return Err(Failure::status(StatusCode::UNSUPPORTED_MEDIA_TYPE, literals::WRONG_CONTENT_TYPE));
     }
-    let held = context.budget.read(&parts.headers, body, MAX_BODY).await.map_err(|e| match e {
+    let held = context.budget.read(body, MAX_BODY).await.map_err(|e| match e {
         BodyError::TooLarge => Failure::status(StatusCode::PAYLOAD_TOO_LARGE, literals::BODY_TOO_LARGE),
         BodyError::Broken => Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED),
         BodyError::Busy => Failure::busy(),

@@ -42,6 +42,10 @@ struct Summary {
 pub(crate) fn run(config: &Config, dir: &Path, app: &str, library: &str, json: bool) -> Result<()> {
     let (items, mut rejects) = list(dir)?;
     let runtime = async_runtime()?;
+    // The import paces itself; a short queue set for the server must not make it "busy".
+    let mut config = config.clone();
+    config.vision.queue = 0;
+    let config = &config;
     let vision = start_vision(config, None)?;
     let summary = runtime.block_on(async {
         let token = data_dir::admin_token(config)?.token;

@@ -1,0 +1,257 @@
+//! The real binary on a data folder of its own.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::{Api, send};
+
+/// The admin token of every server here.
+pub const TOKEN: &str = "admin-token-of-the-tests";
+/// How long anything may take before the test fails. Generous: the machine may be busy with other tests.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// The root of the workspace.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace is there")
+}
+
+/// Waits until `condition` holds.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < end, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The binary with nothing of this process's own settings.
+pub fn aicp<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aicp"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AICP_")) {
+        command.env_remove(name);
+    }
+    command.args(args).env("AICP_MODELS_DIR", workspace().join("models")).stdin(Stdio::null());
+    command
+}
+
+/// What a command that ends by itself printed and ended with.
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn of(command: &mut Command) -> Self {
+        let Output { status, stdout, stderr } = command.output().expect("the binary starts");
+        let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+        Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// The output of a command that must succeed.
+    pub fn successful(command: &mut Command) -> Self {
+        let ran = Self::of(command);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+        ran
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).expect("standard output is JSON")
+    }
+}
+
+/// How to start a server.
+pub struct Setup {
+    dialects: Vec<&'static str>,
+    env: Vec<(&'static str, String)>,
+    data_dir: Option<PathBuf>,
+}
+
+impl Setup {
+    /// With one listener a dialect.
+    pub fn new(dialects: &[&'static str]) -> Self {
+        Self { dialects: dialects.to_vec(), env: Vec::new(), data_dir: None }
+    }
+
+    pub fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.env.push((name, value.into()));
+        self
+    }
+
+    /// Instead of a new, empty one.
+    pub fn data_dir(mut self, data_dir: &Path) -> Self {
+        self.data_dir = Some(data_dir.to_owned());
+        self
+    }
+
+    /// The command line, as [`Setup::start`] runs it.
+    pub fn command(&self, data_dir: &Path) -> Command {
+        let mut command = aicp(["serve", "--data-dir"]);
+        command.arg(data_dir);
+        for dialect in &self.dialects {
+            command.arg("--listen").arg(format!("127.0.0.1:0={dialect}"));
+        }
+        command.env("AICP_ADMIN_TOKEN", TOKEN).env("AICP_LOG__FORMAT", "json");
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts the server and waits until it is ready.
+    pub fn start(self) -> Server {
+        let server = self.start_unready();
+        wait_until("the server is ready", || {
+            server.assert_running();
+            server.addresses().len() == self.dialects.len()
+                && send(server.addresses()[0], "GET", "/readyz", &[], b"").is_ok_and(|answer| answer.status == 200)
+        });
+        server
+    }
+
+    /// Starts the server.
+    pub fn start_unready(&self) -> Server {
+        let temp = tempfile::tempdir().expect("a temp dir");
+        let data_dir = self.data_dir.clone().unwrap_or_else(|| temp.path().join("data"));
+        let mut command = self.command(&data_dir);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::clone(&log);
+        // Ends with the process; reading on keeps the pipe from filling up.
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lines.lock().expect("no panic while locked").push(line);
+            }
+        });
+        Server { child: Mutex::new(child), log, data_dir, _temp: temp }
+    }
+}
+
+/// A running server; it is killed on drop.
+pub struct Server {
+    child: Mutex<Child>,
+    log: Arc<Mutex<Vec<String>>>,
+    data_dir: PathBuf,
+    _temp: TempDir,
+}
+
+impl Server {
+    /// A server with one listener in the `auto` dialect.
+    pub fn auto() -> Self {
+        Setup::new(&["auto"]).start()
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The listeners in the order of the command line.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let log = self.log.lock().expect("no panic while locked");
+        let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines
+            .filter(|line| line["fields"]["message"] == "listening")
+            .map(|line| line["fields"]["address"].as_str().and_then(|a| a.parse().ok()).expect("an address"))
+            .collect()
+    }
+
+    /// Whether the log has a line with this message.
+    pub fn has_logged(&self, message: &str) -> bool {
+        self.log.lock().expect("no panic while locked").iter().any(|line| line.contains(message))
+    }
+
+    /// A caller of a listener without a token.
+    pub fn anonymous(&self, listener: usize) -> Api {
+        Api::new(self.addresses()[listener])
+    }
+
+    /// A caller of a listener with the admin token.
+    pub fn admin(&self, listener: usize) -> Api {
+        self.anonymous(listener).with_token(TOKEN)
+    }
+
+    /// The most memory that the process ever held, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let id = self.child.lock().expect("no panic while locked").id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("the process runs");
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says it");
+        kib.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
+    }
+
+    /// Asks the process to stop.
+    pub fn terminate(&self) {
+        let id = self.child.lock().expect("no panic while locked").id();
+        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().expect("sh runs");
+        assert!(sent.success(), "the process takes signals");
+    }
+
+    /// Ends the process at once.
+    pub fn kill(&self) {
+        let mut child = self.child.lock().expect("no panic while locked");
+        child.kill().expect("the process takes signals");
+        child.wait().expect("the process ends");
+    }
+
+    /// Waits for the end of the process.
+    pub fn wait(&self) -> ExitStatus {
+        let mut status = None;
+        wait_until("the process has ended", || {
+            let mut child = self.child.lock().expect("no panic while locked");
+            status = child.try_wait().expect("a child of ours");
+            status.is_some()
+        });
+        status.expect("it has ended")
+    }
+
+    fn assert_running(&self) {
+        let ended = self.child.lock().expect("no panic while locked").try_wait().expect("a child of ours");
+        assert_eq!(ended, None, "the server ended: {:#?}", self.log.lock().expect("no panic while locked"));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Ok(mut child) = self.child.lock() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if thread::panicking()
+            && let Ok(log) = self.log.lock()
+        {
+            eprintln!("the server's log:\n{}", log.join("\n"));
+        }
+    }
+}
+
+/// The pictures in place in a data folder: their keys and bytes.
+pub fn objects(data_dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for shard in fs::read_dir(data_dir.join("objects")).expect("the folder of pictures") {
+        let shard = shard.expect("an entry");
+        let shard_name = shard.file_name().into_string().expect("UTF-8");
+        if shard_name == "incoming" {
+            continue;
+        }
+        for object in fs::read_dir(shard.path()).expect("a shard") {
+            let object = object.expect("an entry");
+            let name = object.file_name().into_string().expect("UTF-8");
+            found.push((format!("{shard_name}{name}"), fs::read(object.path()).expect("a picture")));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// How many pictures are on their way in a data folder.
+pub fn incoming(data_dir: &Path) -> usize {
+    fs::read_dir(data_dir.join("objects/incoming")).expect("the folder of incoming pictures").count()
+}

@@ -1,0 +1,19 @@
+//! End-to-end tests: each starts the real binary on a data folder of its own and talks to it over HTTP, or runs a
+//! command of it. What is expected is written out literally: the wire contract, not the source, is the reference.
+
+mod fixture;
+mod http;
+mod pictures;
+mod template;
+
+mod bad_input;
+mod busy;
+mod cli;
+mod crash;
+mod dialects;
+mod golden;
+mod images;
+mod literals;
+mod recognition;
+mod tolerance;
+mod unusual;
