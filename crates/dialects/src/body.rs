@@ -17,7 +17,8 @@ const WAIT_FOR_MEMORY: Duration = Duration::from_secs(5);
 /// Of a body that is refused this much is still read and thrown away: a client that is cut off while it sends sees a
 /// broken connection instead of the answer.
 const MAX_DRAINED: usize = 64 << 20;
-const KIB: usize = 1024;
+/// Memory is given out in shares of this many bytes.
+const SHARE: usize = 256 << 10;
 
 /// Why there is no body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,29 +34,52 @@ pub(crate) enum BodyError {
 /// The memory that all request bodies together may take. Clones share it.
 #[derive(Clone)]
 pub struct BodyBudget {
-    kib: Arc<Semaphore>,
+    shares: Arc<Semaphore>,
 }
 
 impl BodyBudget {
     /// A budget of this many bytes.
     pub fn new(bytes: usize) -> Self {
-        Self { kib: Arc::new(Semaphore::new(bytes / KIB)) }
+        Self { shares: Arc::new(Semaphore::new(bytes / SHARE)) }
     }
 
-    /// Reads a body of at most `limit` bytes. Its share of the budget is held until the returned body is dropped.
+    /// Reads a body of at most `limit` bytes. Its shares of the budget are held until the returned body is dropped.
     pub(crate) async fn read(&self, body: &mut UnreadBody, limit: usize) -> Result<HeldBody, BodyError> {
-        let declared = body.declared;
-        if declared.is_some_and(|length| length > limit) {
+        if body.declared.is_some_and(|length| length > limit) {
             return Err(BodyError::TooLarge);
         }
-        let wanted = declared.unwrap_or(limit).div_ceil(KIB).max(1);
-        let wanted = u32::try_from(wanted).map_err(|_| BodyError::TooLarge)?;
-        let share = timeout(WAIT_FOR_MEMORY, Arc::clone(&self.kib).acquire_many_owned(wanted))
+        let read = timeout(READ_TIME, self.gather(body, limit)).await.unwrap_or(Err(BodyError::Broken));
+        body.is_broken = matches!(read, Err(BodyError::Broken));
+        read
+    }
+
+    /// Takes shares of the budget as the bytes come in: what was only announced holds no memory.
+    async fn gather(&self, body: &mut UnreadBody, limit: usize) -> Result<HeldBody, BodyError> {
+        body.waits_for_word = false;
+        let mut bytes = BytesMut::new();
+        let mut shares: Vec<OwnedSemaphorePermit> = Vec::new();
+        let mut covered = 0;
+        while let Some(frame) = body.body.frame().await {
+            let frame = frame.map_err(|_| BodyError::Broken)?;
+            let Ok(data) = frame.into_data() else { continue };
+            let length = bytes.len() + data.len();
+            if length > limit {
+                return Err(BodyError::TooLarge);
+            }
+            while covered < length {
+                shares.push(self.share().await?);
+                covered += SHARE;
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(HeldBody { bytes: bytes.freeze(), _shares: shares })
+    }
+
+    async fn share(&self) -> Result<OwnedSemaphorePermit, BodyError> {
+        timeout(WAIT_FOR_MEMORY, Arc::clone(&self.shares).acquire_owned())
             .await
             .map_err(|_| BodyError::Busy)?
-            .map_err(|_| BodyError::Busy)?;
-        let bytes = timeout(READ_TIME, body.gather(limit)).await.map_err(|_| BodyError::Broken)??;
-        Ok(HeldBody { bytes, _share: share })
+            .map_err(|_| BodyError::Busy)
     }
 }
 
@@ -66,6 +90,8 @@ pub(crate) struct UnreadBody {
     declared: Option<usize>,
     /// The client sends nothing until it is told to, or sees the answer.
     waits_for_word: bool,
+    /// It broke off; nothing more is to be expected.
+    is_broken: bool,
 }
 
 impl UnreadBody {
@@ -74,36 +100,21 @@ impl UnreadBody {
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.parse::<usize>().ok());
-        Self { body, declared, waits_for_word: headers.contains_key(header::EXPECT) }
-    }
-
-    async fn gather(&mut self, limit: usize) -> Result<Bytes, BodyError> {
-        self.waits_for_word = false;
-        let mut bytes = BytesMut::with_capacity(self.declared.unwrap_or(0));
-        while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|_| BodyError::Broken)?;
-            if let Ok(data) = frame.into_data() {
-                if bytes.len() + data.len() > limit {
-                    return Err(BodyError::TooLarge);
-                }
-                bytes.extend_from_slice(&data);
-            }
-        }
-        Ok(bytes.freeze())
+        Self { body, declared, waits_for_word: headers.contains_key(header::EXPECT), is_broken: false }
     }
 
     /// Reads what has not been read and throws it away, within bounds, before a refusal is answered.
     pub async fn discard(self) {
-        if !self.waits_for_word {
+        if !self.waits_for_word && !self.is_broken {
             let _ = timeout(READ_TIME, drain(self.body, MAX_DRAINED)).await;
         }
     }
 }
 
-/// A body and its share of the budget.
+/// A body and its shares of the budget.
 pub(crate) struct HeldBody {
     pub bytes: Bytes,
-    _share: OwnedSemaphorePermit,
+    _shares: Vec<OwnedSemaphorePermit>,
 }
 
 async fn drain(mut body: Body, at_most: usize) {

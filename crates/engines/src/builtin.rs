@@ -14,8 +14,8 @@ use crate::{Error, Result};
 /// Faces of one picture that are worked on, the largest first; a crowd can't hold a worker for ever.
 pub const MAX_FACES: usize = 100;
 
-/// A face made ready to be kept.
-#[derive(Debug, Clone)]
+/// A face made ready to be kept. Not `Debug`, as a template belongs into no log.
+#[derive(Clone)]
 pub struct Enrolled {
     /// Where it is in the upright picture.
     pub face: DetectedFace,
@@ -45,8 +45,8 @@ pub struct FaceCandidates {
     pub candidates: Vec<Candidate>,
 }
 
-/// The quality of the largest face of a picture, with its template.
-#[derive(Debug, Clone)]
+/// The quality of the largest face of a picture, with its template. Not `Debug`, as a template belongs into no log.
+#[derive(Clone)]
 pub struct Assessment {
     /// The face.
     pub face: DetectedFace,
@@ -56,8 +56,8 @@ pub struct Assessment {
     pub template: Vec<f32>,
 }
 
-/// A stored template, as it is loaded at start.
-#[derive(Debug, Clone)]
+/// A stored template, as it is loaded at start. Not `Debug`, as a template belongs into no log.
+#[derive(Clone)]
 pub struct TemplateRow {
     /// Row id of the library.
     pub library: i64,
@@ -176,6 +176,14 @@ impl Builtin {
     /// [`Error::BadPicture`], [`Error::Busy`] or [`Error::Failed`].
     pub async fn detect(&self, picture: Bytes) -> Result<Vec<DetectedFace>> {
         Ok(self.vision.run(move |models| models.detect(&Picture::decode(&picture)?)).await?)
+    }
+
+    /// Nothing, if the picture can be decoded and shows a face.
+    ///
+    /// # Errors
+    /// As [`Builtin::enrol`].
+    pub async fn require_face(&self, picture: Bytes) -> Result<()> {
+        self.on_largest_face(picture, |_, _, _| Ok(())).await
     }
 
     /// The quality and the template of the largest face of a picture.

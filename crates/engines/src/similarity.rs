@@ -1,9 +1,9 @@
-//! From the cosine of two embeddings to a similarity that means the same for every model.
+//! From the cosine of two embeddings to a similarity that is anchored on false-match rates.
 //!
 //! A cosine by itself says little: what counts is how often two different people reach it. The map is piecewise
 //! linear through points measured on 1.4 million impostor pairs (grey 350x350 crops of Labeled Faces in the Wild, the
-//! `fr_feature` embedder on refined landmarks): each false-match rate has its similarity, so a threshold keeps its
-//! meaning when the model changes. 1.0 is reached by cosine 1 alone.
+//! `fr_feature` embedder on refined landmarks). Another embedder gets points of its own, measured the same way, so that
+//! a threshold keeps its meaning. 1.0 is reached by cosine 1 alone.
 //!
 //! | similarity | cosine | false-match rate |
 //! |---|---|---|
@@ -40,7 +40,8 @@ pub fn similarity_of_cosine(cosine: f32) -> Similarity {
             let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
             y0 + (y1 - y0) * ((cosine - x0) / (x1 - x0))
         })
-        .unwrap_or(1.0)
+        // Only for what is no number: no match.
+        .unwrap_or(0.0)
 }
 
 #[cfg(test)]
@@ -56,6 +57,7 @@ mod tests {
         assert_eq!(similarity_of_cosine(1.0), 1.0);
         assert_eq!(similarity_of_cosine(1.000_001), 1.0);
         assert!(similarity_of_cosine(0.999_999) < 1.0);
+        assert_eq!(similarity_of_cosine(f32::NAN), 0.0);
     }
 
     proptest! {

@@ -4,7 +4,8 @@ use crate::ids::now_ms;
 use crate::secrets::TokenHash;
 use crate::{ADMIN_APP, Platform};
 
-/// The tenant that a call acts for. Only [`Platform`] makes one, so having one means that it was authenticated.
+/// The tenant that a call acts for. Having one means that a token was checked, that calls without one are allowed, or
+/// that an operator asked at the machine itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
     id: String,
@@ -55,8 +56,7 @@ impl Platform {
         }
     }
 
-    /// The app of the admin token.
-    pub fn admin_app(&self) -> App {
+    fn admin_app(&self) -> App {
         App { id: ADMIN_APP.to_owned() }
     }
 

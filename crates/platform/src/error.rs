@@ -1,13 +1,8 @@
 //! Why a use case did not do what it was asked.
 
-use crate::apps::TokenError;
-
 /// What went wrong, in the platform's own terms; each dialect has its own words for it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The caller may not do this.
-    #[error("not allowed: {0}")]
-    Token(#[from] TokenError),
     /// The app has no such library.
     #[error("no such library")]
     NoLibrary,

@@ -49,8 +49,6 @@ pub struct Settings {
     pub quality_threshold: f32,
     /// App that calls without a token act for, if they are allowed at all.
     pub anonymous_app: Option<String>,
-    /// The admin token in clear; only its hash is kept.
-    pub admin_token: String,
 }
 
 /// The use cases. Clones share everything.
@@ -69,11 +67,18 @@ struct Inner {
 }
 
 impl Platform {
-    /// Opens the data folder, makes every stored face findable and is then ready.
+    /// Opens the data folder, makes every stored face findable and is then ready. Of the admin token only the hash is
+    /// kept.
     ///
     /// # Errors
     /// [`Error::Store`] if the folder can't be opened or another process has it open.
-    pub async fn open(data_dir: &Path, engine: Builtin, key: &MasterKey, settings: Settings) -> Result<Self> {
+    pub async fn open(
+        data_dir: &Path,
+        engine: Builtin,
+        key: &MasterKey,
+        admin_token: &str,
+        settings: Settings,
+    ) -> Result<Self> {
         let feed: Arc<dyn Observer> = Arc::new(GalleryFeed(engine.clone()));
         let store = Store::open(data_dir, Some(feed)).await?;
         let now_ms = ids::now_ms();
@@ -84,7 +89,7 @@ impl Platform {
         let inner = Inner {
             ids: Ids::after(last.max_person_id.max(last.max_file_id), last.max_created_ns),
             signer: Signer::new(key),
-            tokens: Tokens::new(&settings.admin_token),
+            tokens: Tokens::new(admin_token),
             store,
             engine,
             settings,
@@ -146,6 +151,11 @@ impl Inner {
         outcome?;
         engine.admit_all(batch)?;
         tracing::info!(templates = loaded, algorithm = algorithm.name, "galleries are loaded");
+        let stored = self.store.counts().await?.faces;
+        if loaded < stored {
+            let missing = stored - loaded;
+            tracing::warn!(missing, "faces of another algorithm or without a template can't be found");
+        }
         Ok(())
     }
 

@@ -51,12 +51,9 @@ impl Platform {
         picture: Bytes,
         missing: MissingLibrary,
     ) -> Result<EnrolledPerson> {
-        // Known at once where it is to be refused, so that no inference is wasted.
-        if missing == MissingLibrary::Refuse {
-            self.library(app, group_id).await?;
-        }
         let enrolled = self.inner.engine.enrol(picture.clone()).await?;
-        // Made only now, so that a bad picture leaves no empty library behind.
+        // Looked up only now: of a bad picture and an unknown library the picture is the one to name, and a bad picture
+        // leaves no empty library behind.
         let library = match missing {
             MissingLibrary::Refuse => self.library(app, group_id).await?,
             MissingLibrary::Create => self.open_library(app, group_id).await?,
@@ -68,10 +65,12 @@ impl Platform {
     /// same picture it changes nothing, so an import can be repeated until it is through.
     ///
     /// # Errors
-    /// As [`Platform::enrol`].
+    /// As [`Platform::enrol`]; [`Error::PersonExists`] if the person was made by somebody else meanwhile.
     pub async fn import(&self, library: &Library, user_id: &str, profile: Profile, picture: Bytes) -> Result<Imported> {
         let store = &self.inner.store;
-        let known = store.find_person(library.id, user_id).await?;
+        // Somebody whose platform id happens to be this text is another person.
+        let is_own = |person: &Person| person.ext_user_id.as_deref() == Some(user_id);
+        let known = store.find_person(library.id, user_id).await?.filter(is_own);
         if let Some(person) = &known
             && store.has_picture(person.id, &picture_key(&picture)).await?
         {
@@ -80,12 +79,10 @@ impl Platform {
         let enrolled = self.inner.engine.enrol(picture.clone()).await?;
         let known = match known {
             Some(person) => person,
-            None => match self.keep(library, Some(user_id), profile, enrolled.clone(), picture.clone()).await {
-                Ok(_) => return Ok(Imported::NewPerson),
-                // Another picture of the same person was imported at the same time.
-                Err(Error::PersonExists) => store.find_person(library.id, user_id).await?.ok_or(Error::NoPerson)?,
-                Err(e) => return Err(e),
-            },
+            None => {
+                self.keep(library, Some(user_id), profile, enrolled, picture).await?;
+                return Ok(Imported::NewPerson);
+            }
         };
         store.add_face(known.id, self.new_face(enrolled), picture).await.map_err(|e| match e {
             aicp_store::Error::NotFound => Error::NoPerson,

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use aicp_engines::{Assessment, Candidate, DetectedFace, Similarity};
 
 use crate::apps::App;
-use crate::{Face, MAX_TOP_N, Person, Platform, Result};
+use crate::{Error, Face, Library, MAX_TOP_N, Person, Platform, Result};
 
 /// Libraries of one app that a search over all of them looks at.
 const MAX_LIBRARIES: i64 = 100_000;
@@ -46,7 +46,7 @@ impl Platform {
     /// # Errors
     /// [`crate::Error::NoLibrary`], [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`].
     pub async fn identify(&self, app: &App, group_id: &str, picture: Bytes, top_n: usize) -> Result<Identification> {
-        let library = self.library(app, group_id).await?;
+        let library = self.library_for(app, group_id, &picture).await?;
         let top_n = top_n.clamp(1, MAX_TOP_N);
         let candidates = self.inner.engine.identify(vec![library.id], picture, top_n).await?;
         let best = candidates.first().map(|c| c.similarity);
@@ -66,7 +66,7 @@ impl Platform {
         top_n: usize,
     ) -> Result<Vec<FaceMatches>> {
         let libraries = match group_id {
-            Some(group_id) => vec![self.library(app, group_id).await?.id],
+            Some(group_id) => vec![self.library_for(app, group_id, &picture).await?.id],
             None => {
                 let all = self.inner.store.libraries(app.id(), 0, MAX_LIBRARIES).await?;
                 all.into_iter().map(|library| library.id).collect()
@@ -113,7 +113,19 @@ impl Platform {
         score >= self.inner.settings.quality_threshold
     }
 
-    /// The rows behind the candidates above the threshold. Somebody removed since the search is left out.
+    /// The library to search with a picture. Of a bad picture and an unknown library the picture is the one to name.
+    async fn library_for(&self, app: &App, group_id: &str, picture: &Bytes) -> Result<Library> {
+        match self.library(app, group_id).await {
+            Err(Error::NoLibrary) => {
+                self.inner.engine.require_face(picture.clone()).await?;
+                Err(Error::NoLibrary)
+            }
+            found => found,
+        }
+    }
+
+    /// The rows behind the candidates above the threshold, most similar first, equal ones in the order of enrolment.
+    /// Somebody removed since the search is left out.
     async fn matches(&self, found: Vec<Vec<Candidate>>) -> Result<Vec<Vec<Match>>> {
         let wanted: Vec<Vec<Candidate>> = found
             .into_iter()
@@ -126,13 +138,16 @@ impl Platform {
         let rows = self.inner.store.people_with_faces(&ids).await?;
         let rows: HashMap<i64, (Face, Person)> = rows.into_iter().map(|row| (row.0.id, row)).collect();
         let found = wanted.into_iter().map(|candidates| {
-            candidates
+            let mut matches: Vec<Match> = candidates
                 .into_iter()
                 .filter_map(|c| {
                     let (face, person) = rows.get(&c.face)?.clone();
                     Some(Match { person, face, similarity: c.similarity })
                 })
-                .collect()
+                .collect();
+            matches
+                .sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.face.created_ns.cmp(&b.face.created_ns)));
+            matches
         });
         Ok(found.collect())
     }

@@ -72,6 +72,7 @@ pub struct Legacy {
     /// Whether calls without a token are answered. Unset: yes, but only where every listener is on loopback.
     pub anonymous: Option<bool>,
     /// App that calls without a token act for.
+    #[serde(deserialize_with = "text_or_number")]
     pub app_id: String,
     /// Whether an enrolment makes the library that it names.
     pub autocreate_library: bool,
@@ -168,7 +169,7 @@ impl Default for Log {
 
 /// A text that never shows in logs or in `config show`.
 #[derive(Clone, Deserialize)]
-pub struct Secret(String);
+pub struct Secret(#[serde(deserialize_with = "text_or_number")] String);
 
 impl Secret {
     /// The text itself.
@@ -268,6 +269,21 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Listen>
     texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
 }
 
+/// A text, or a number that stands for its digits: in the environment the two look alike. No error shows the value.
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum TextOrNumber {
+        Text(String),
+        Number(u64),
+    }
+    match TextOrNumber::deserialize(deserializer) {
+        Ok(TextOrNumber::Text(text)) => Ok(text),
+        Ok(TextOrNumber::Number(number)) => Ok(number.to_string()),
+        Err(_) => Err(serde::de::Error::custom("a text is wanted")),
+    }
+}
+
 /// What the command line sets.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Flags {
@@ -330,8 +346,8 @@ impl Config {
         if self.legacy.app_id.trim().is_empty() || self.legacy.app_id == aicp_platform::ADMIN_APP {
             return wrong("legacy.app_id", "a name of its own");
         }
-        if self.http.body_memory_mib < 16 {
-            return wrong("http.body_memory_mib", "16 or more");
+        if !(16..=1 << 20).contains(&self.http.body_memory_mib) {
+            return wrong("http.body_memory_mib", "in 16..=1048576");
         }
         if self.http.max_connections == 0 {
             return wrong("http.max_connections", "1 or more");
@@ -342,6 +358,14 @@ impl Config {
         if self.public_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
             return wrong("public_url", "an http:// or https:// address");
         }
+        Ok(())
+    }
+
+    /// Refuses to answer calls without a token from the network unless that was set on purpose.
+    ///
+    /// # Errors
+    /// [`Error::AnonymousOnNetwork`].
+    pub fn refuse_open_network(&self) -> Result<()> {
         let network = self.listen.iter().find(|listen| !listen.address.ip().is_loopback());
         match network {
             Some(listen) if self.legacy.anonymous.is_none() => Err(Error::AnonymousOnNetwork(listen.address)),
@@ -448,11 +472,22 @@ mod tests {
     #[test]
     fn anonymous_calls_from_the_network_must_be_set_explicitly() {
         let open = "listen = [\"0.0.0.0:9012\"]\n";
-        assert!(matches!(load(open), Err(Error::AnonymousOnNetwork(_))));
+        let unset = load(open).expect("only serving is refused");
+        assert!(matches!(unset.config.refuse_open_network(), Err(Error::AnonymousOnNetwork(_))));
         let on = load(&format!("{open}[legacy]\nanonymous = true\n")).expect("set on purpose");
         assert_eq!(on.config.anonymous_app(), Some("legacy"));
+        assert!(on.config.refuse_open_network().is_ok());
         let off = load(&format!("{open}[legacy]\nanonymous = false\n")).expect("switched off");
         assert_eq!(off.config.anonymous_app(), None);
+    }
+
+    #[test]
+    fn digits_are_text_and_a_wrong_token_is_not_shown() {
+        let loaded = load("admin_token = 1234567890123456\n[legacy]\napp_id = 10001\n").expect("loads");
+        assert_eq!(loaded.config.legacy.app_id, "10001");
+        assert_eq!(loaded.config.admin_token.as_ref().map(Secret::reveal), Some("1234567890123456"));
+        let message = load("admin_token = [123456789]").err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(message.contains("a text is wanted") && !message.contains("123456789"), "{message}");
     }
 
     #[test]

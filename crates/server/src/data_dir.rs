@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aicp_platform::MasterKey;
 
@@ -31,13 +31,18 @@ pub(crate) fn admin_token(config: &Config) -> Result<AdminToken> {
     if let Some(token) = &config.admin_token {
         return Ok(AdminToken { token: token.reveal().trim().to_owned(), is_new: false });
     }
-    let path = config.data_dir.join(TOKEN_FILE);
+    let path = token_file(config);
     let (text, is_new) = read_or_make(&path, || Ok(aicp_platform::new_token()?))?;
     let token = text.trim().to_owned();
     if token.is_empty() {
         return Err(Error::DataFile { path, reason: "it is empty" });
     }
     Ok(AdminToken { token, is_new })
+}
+
+/// Where the admin token is kept, if none is configured.
+pub(crate) fn token_file(config: &Config) -> PathBuf {
+    config.data_dir.join(TOKEN_FILE)
 }
 
 /// The text of a file, and whether it had to be made. It appears under its name only when it is whole and on disk.

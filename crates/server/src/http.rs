@@ -16,10 +16,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
 /// A client must send the head of a request within this time.
 const HEAD_TIME: Duration = Duration::from_secs(15);
+/// The head of a request may have this many bytes.
+const HEAD_SIZE: usize = 64 << 10;
+/// A client must take some of its answer within this time.
+const WRITE_TIME: Duration = Duration::from_secs(30);
 /// At shut-down, calls under way may take this long.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
 /// After a failed accept (out of file handles, say) the next try waits.
@@ -122,6 +127,8 @@ fn connection(
     front: Front,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIME));
     let service = service_fn(move |request| {
         let front = front.clone();
         async move { Ok::<_, Infallible>(front.answer(address, request).await) }
@@ -129,7 +136,8 @@ fn connection(
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
-        .serve_connection(TokioIo::new(stream), service)
+        .max_buf_size(HEAD_SIZE)
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {

@@ -1,5 +1,6 @@
 //! Untrusted bytes to upright RGB pixels.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use fast_image_resize::images::{Image, ImageRef};
@@ -11,6 +12,8 @@ use crate::{Error, Result};
 
 /// The largest number of pixels that is decoded.
 pub const MAX_PIXELS: u64 = 40_000_000;
+/// The longest side that is decoded: what JPEG itself can hold. Scaling needs memory for each pixel of a side.
+const MAX_SIDE: u32 = 65_535;
 
 /// A picture file format that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,11 +87,12 @@ impl Picture {
         if format == Format::Jpeg && !jpeg_has_an_end(bytes) {
             return Err(Error::Truncated);
         }
-        let mut reader = ImageReader::with_format(Cursor::new(bytes), format.decoder_format());
+        let bytes = if format == Format::Png { without_compressed_metadata(bytes) } else { Cow::Borrowed(bytes) };
+        let mut reader = ImageReader::with_format(Cursor::new(bytes.as_ref()), format.decoder_format());
         reader.no_limits();
         let mut decoder = reader.into_decoder()?;
         let (width, height) = decoder.dimensions();
-        if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        if u64::from(width) * u64::from(height) > MAX_PIXELS || width.max(height) > MAX_SIDE {
             return Err(Error::TooManyPixels { width, height, limit: MAX_PIXELS });
         }
         // 16-bit RGBA is the widest layout there is; decoders get as much again for their own tables.
@@ -96,9 +100,10 @@ impl Picture {
         limits.max_alloc = Some(u64::from(width) * u64::from(height) * 16 + (64 << 20));
         decoder.set_limits(limits)?;
         let orientation = decoder.orientation()?;
-        let mut decoded = DynamicImage::from_decoder(decoder)?;
-        decoded.apply_orientation(orientation);
-        Ok(Self { pixels: flatten(decoded) })
+        // Flattened first: what is turned is then a quarter of the widest layout.
+        let mut upright = DynamicImage::ImageRgb8(flatten(DynamicImage::from_decoder(decoder)?));
+        upright.apply_orientation(orientation);
+        Ok(Self { pixels: upright.into_rgb8() })
     }
 
     /// Wraps pixels that are already RGB.
@@ -185,6 +190,34 @@ fn flatten(decoded: DynamicImage) -> RgbImage {
         let alpha = u32::from(alpha);
         Rgb([r, g, b].map(|c| ((u32::from(c) * alpha + 255 * (255 - alpha) + 127) / 255) as u8))
     })
+}
+
+/// A PNG without its compressed metadata. Decoders unpack a colour profile before they can be given a limit, and a
+/// few KB of it may hold gigabytes; pixels do not depend on it here. What is no well-formed chunk is left to the
+/// decoder.
+fn without_compressed_metadata(png: &[u8]) -> Cow<'_, [u8]> {
+    const SIGNATURE: usize = 8;
+    const BESIDES_DATA: usize = 12;
+    const COMPRESSED: [&[u8]; 3] = [b"iCCP", b"zTXt", b"iTXt"];
+    let mut kept: Vec<u8> = Vec::new();
+    let mut copied = 0;
+    let mut at = SIGNATURE;
+    while let Some((length, name)) = png.get(at..at + 8).and_then(|head| head.split_first_chunk::<4>()) {
+        let Some(end) = (u32::from_be_bytes(*length) as usize).checked_add(at + BESIDES_DATA) else { break };
+        if end > png.len() {
+            break;
+        }
+        if COMPRESSED.contains(&name) {
+            kept.extend_from_slice(&png[copied..at]);
+            copied = end;
+        }
+        at = end;
+    }
+    if copied == 0 {
+        return Cow::Borrowed(png);
+    }
+    kept.extend_from_slice(&png[copied..]);
+    Cow::Owned(kept)
 }
 
 /// Whether a JPEG has an end-of-image marker after its first scan begins (ITU-T T.81 B.1). Decoders fill in what a

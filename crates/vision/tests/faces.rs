@@ -202,7 +202,7 @@ fn pictures_of_any_shape_are_looked_at() {
     let face_only =
         altered(PORTRAIT, |p| p.crop_imm(381, 98, 229, 321).resize_exact(112, 112, imageops::FilterType::Triangle));
     assert_eq!(detect(face_only).len(), 1, "a face that fills its picture");
-    for (width, height) in [(1, 1), (1, 5000), (40_000_000, 1), (1, 40_000_000), (31, 33)] {
+    for (width, height) in [(1, 1), (1, 5000), (65_000, 1), (1, 65_000), (31, 33)] {
         assert!(detect(Picture::from_rgb(RgbImage::new(width, height))).is_empty(), "{width}x{height}");
     }
 }

@@ -17,6 +17,8 @@ use super::literals;
 
 /// Base64 text of one picture may have this many characters.
 const MAX_BASE64: usize = 2 << 20;
+/// Texts other than pictures may have this many bytes: they are stored and come back in answers.
+const MAX_TEXT: usize = 4096;
 /// Fields of an object beyond this many are passed over, as unknown ones are: a body can't take many times its size
 /// in memory.
 const MAX_FIELDS: usize = 1024;
@@ -32,13 +34,25 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// A value as far as any call reads it. Texts are borrowed from the body where they have no escapes.
-#[derive(Debug, PartialEq)]
+#[derive(PartialEq)]
 enum Scalar<'a> {
     Null,
     Number(Number),
     Text(Cow<'a, str>),
     /// A boolean, an array or an object: no field takes one.
     Other,
+}
+
+impl fmt::Debug for Scalar<'_> {
+    /// Pictures and document numbers stay out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "null",
+            Self::Number(_) => "number",
+            Self::Text(_) => "text",
+            Self::Other => "other",
+        })
+    }
 }
 
 /// A request body.
@@ -194,8 +208,9 @@ impl Fields<'_> {
     pub fn text(&self, names: &[&str]) -> Result<Option<String>, Failure> {
         match self.value(names) {
             None => Ok(None),
-            Some(Scalar::Text(text)) => Ok(Some(text.as_ref().to_owned())),
-            Some(Scalar::Number(number)) => Ok(Some(number.to_string())),
+            Some(Scalar::Text(text)) if text.len() <= MAX_TEXT => Ok(Some(text.as_ref().to_owned())),
+            // Digits that were lost in reading must not be stored as if they had been sent.
+            Some(Scalar::Number(number)) if is_exact(number) => Ok(Some(number.to_string())),
             Some(_) => Err(wrong_format(names)),
         }
     }
@@ -231,9 +246,15 @@ fn wrong_format(names: &[&str]) -> Failure {
     Failure::message(literals::wrong_format(names.first().unwrap_or(&"")))
 }
 
+/// Up to here floats hold every whole number.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+fn is_exact(number: &Number) -> bool {
+    !number.is_f64() || number.as_f64().is_some_and(|float| float.abs() <= EXACT)
+}
+
 /// A float that is a whole number which floats hold exactly.
 fn whole(number: f64) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
     (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }
 
@@ -312,6 +333,19 @@ mod tests {
         assert!(fields(&json).picture("image").is_ok());
         let json = format!(r#"{{"image":"{at_limit}A"}}"#);
         assert_eq!(fields(&json).picture("image"), Err(PictureError::TooLarge));
+    }
+
+    #[test]
+    fn long_texts_and_numbers_that_lose_digits_are_refused() {
+        let at_limit = "字".repeat(MAX_TEXT / 3);
+        let json =
+            format!(r#"{{"a":"{at_limit}","b":"{at_limit}字","c":119020199000123456789,"d":18446744073709551615}}"#);
+        let f = fields(&json);
+        assert_eq!(f.text(&["a"]), Ok(Some(at_limit)));
+        assert_eq!(f.text(&["b"]), Err(Failure::message("b格式错误")));
+        assert_eq!(f.text(&["c"]), Err(Failure::message("c格式错误")));
+        assert_eq!(f.text(&["d"]), Ok(Some("18446744073709551615".into())));
+        assert!(!format!("{f:?}").contains('字'));
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn authenticate(platform: &Platform, dialect: Dialect, headers: &HeaderMap) -> R
         None => Err(TokenError::Missing),
     };
     let app = match known {
-        Err(TokenError::Missing) if dialect.allows_anonymous() => platform.anonymous_app(),
+        Err(TokenError::Missing) if dialect.allows_anonymous() && !is_cross_site(headers) => platform.anonymous_app(),
         other => other,
     };
     app.map_err(|e| {
@@ -141,6 +141,16 @@ fn authenticate(platform: &Platform, dialect: Dialect, headers: &HeaderMap) -> R
         };
         Failure::status(StatusCode::UNAUTHORIZED, message)
     })
+}
+
+/// Whether a browser sends this for a page of another site. Such a page must not act for whoever sits at a machine from
+/// which calls need no token.
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    match text(header::ORIGIN) {
+        Some(origin) => origin.split_once("://").map(|(_, host)| host) != text(header::HOST),
+        None => text(header::HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site == "cross-site"),
+    }
 }
 
 /// Whether the body is declared as JSON, in whatever charset, or not declared at all.

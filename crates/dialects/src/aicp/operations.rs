@@ -1,4 +1,7 @@
 //! The operations: fields to platform calls, and results to the manual's data.
+//!
+//! Pictures are looked at before other fields: where two things are wrong, the manual's own message, which is about
+//! the picture, wins over ours.
 
 use super::answers::{
     Compared, Deleted, EnrolledFace, FaceBox, FaceUrl, Hit, LibraryRow, MadeLibrary, OnePerson, PersonId, PersonInfo,
@@ -51,8 +54,8 @@ impl Call<'_> {
 
     /// 2.1, 3.1, 7.4.
     async fn enrol(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let group_id = fields.required_text(GROUP_ID)?;
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
+        let group_id = fields.required_text(GROUP_ID)?;
         let profile = profile(&fields)?;
         let missing = if self.dialect != Dialect::Micro && self.options.autocreate_library {
             MissingLibrary::Create
@@ -75,8 +78,8 @@ impl Call<'_> {
 
     /// 2.2, 3.2, 7.5.
     async fn recognise(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let group_id = fields.required_text(GROUP_ID)?;
         let picture = picture(&fields, "image", literals::UNUSABLE_PICTURE)?;
+        let group_id = fields.required_text(GROUP_ID)?;
         let top_n = if self.dialect == Dialect::Micro { self.platform.settings().top_n } else { 1 };
         let mut found = self
             .platform
@@ -189,8 +192,8 @@ impl Call<'_> {
 
     /// 7.11.
     async fn recognise_many(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let group_id = fields.text(GROUP_ID)?.filter(|id| !id.trim().is_empty());
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
+        let group_id = fields.text(GROUP_ID)?.filter(|id| !id.trim().is_empty());
         let faces = self
             .platform
             .identify_many(self.app, group_id.as_deref(), picture, self.platform.settings().top_n)

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use aicp_platform::{Imported, Library, Platform, Profile};
@@ -14,13 +15,14 @@ use super::{async_runtime, open_platform, start_vision};
 use crate::config::Config;
 use crate::{Error, Result, data_dir};
 
-/// Pictures under way per worker: one in work, one waiting.
+/// People under way per worker: one in work, one waiting.
 const DEPTH: usize = 2;
 
-/// A picture to enrol and the person it shows.
-struct Item {
-    person: String,
-    path: PathBuf,
+/// The pictures of one person.
+struct Pictures {
+    /// Name of the folder: the person's name and the caller's id for them.
+    name: String,
+    paths: Vec<PathBuf>,
 }
 
 /// A picture that was not enrolled.
@@ -40,41 +42,49 @@ struct Summary {
 
 /// Enrols a folder of one folder per person. Run again, it goes on where it was stopped.
 pub(crate) fn run(config: &Config, dir: &Path, app: &str, library: &str, json: bool) -> Result<()> {
-    let (items, mut rejects) = list(dir)?;
+    let (people, mut rejects) = list(dir)?;
     let runtime = async_runtime()?;
     // The import paces itself; a short queue set for the server must not make it "busy".
     let mut config = config.clone();
     config.vision.queue = 0;
     let config = &config;
     let vision = start_vision(config, None)?;
-    let summary = runtime.block_on(async {
+    let mut outcome = runtime.block_on(async {
         let token = data_dir::admin_token(config)?.token;
-        let platform = open_platform(config, vision, token).await?;
+        let platform = open_platform(config, vision, &token).await?;
         let app = platform.app_for_operator(app).await?;
         let library = platform.open_library(&app, library).await?;
-        let summary = enrol_all(&platform, &library, items).await;
+        let outcome = enrol_all(&platform, &library, people).await;
         platform.close().await?;
-        Ok::<_, Error>(summary)
+        Ok::<_, Error>(outcome)
     })?;
-    rejects.extend(summary.rejects);
-    report(&Summary { rejects, ..summary }, json)
+    rejects.append(&mut outcome.summary.rejects);
+    outcome.summary.rejects = rejects;
+    report(&outcome.summary, json)?;
+    outcome.failure.map_or(Ok(()), Err)
 }
 
-async fn enrol_all(platform: &Platform, library: &Library, items: Vec<Item>) -> Summary {
-    let progress = ProgressBar::new(items.len() as u64);
+/// How far an import came.
+struct Outcome {
+    summary: Summary,
+    /// What ended it early, if anything.
+    failure: Option<Error>,
+}
+
+/// Enrols person by person, several at once; the pictures of one person in turn, so that equal ones are seen.
+async fn enrol_all(platform: &Platform, library: &Library, people: Vec<Pictures>) -> Outcome {
+    let pictures = people.iter().map(|person| person.paths.len() as u64).sum();
+    let progress = ProgressBar::new(pictures);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta} {msg}") {
         progress.set_style(style);
     }
     progress.enable_steady_tick(Duration::from_millis(200));
     let depth = DEPTH * std::thread::available_parallelism().map_or(1, usize::from);
-    let mut outcomes = stream::iter(items)
-        .map(|item| async move {
-            let outcome = enrol_one(platform, library, &item).await;
-            (item, outcome)
-        })
-        .buffer_unordered(depth);
+    let outcomes = stream::iter(people).map(|person| enrol_person(platform, library, person)).buffer_unordered(depth);
+    let mut outcomes = pin!(outcomes.flat_map(stream::iter));
     let mut summary = Summary::default();
-    while let Some((item, outcome)) = outcomes.next().await {
+    let mut failure = None;
+    while let Some((path, outcome)) = outcomes.next().await {
         match outcome {
             Ok(Imported::NewPerson) => {
                 summary.people += 1;
@@ -82,44 +92,66 @@ async fn enrol_all(platform: &Platform, library: &Library, items: Vec<Item>) -> 
             }
             Ok(Imported::NewFace) => summary.faces += 1,
             Ok(Imported::Known) => summary.known += 1,
-            Err(e) => summary.rejects.push(Reject { path: item.path, reason: e.to_string() }),
+            Err(e) if is_about_the_picture(&e) => summary.rejects.push(Reject { path, reason: e.to_string() }),
+            // A full disk, say: every further picture would only fail as well.
+            Err(e) => {
+                failure = Some(e);
+                break;
+            }
         }
         progress.set_message(format!("{} rejected", summary.rejects.len()));
         progress.inc(1);
     }
     progress.finish_and_clear();
-    summary
+    Outcome { summary, failure }
 }
 
-async fn enrol_one(platform: &Platform, library: &Library, item: &Item) -> Result<Imported> {
-    let bytes = std::fs::read(&item.path).map_err(Error::io(&item.path))?;
-    let profile = Profile { name: Some(item.person.clone()), ..Profile::default() };
-    Ok(platform.import(library, &item.person, profile, bytes.into()).await?)
+async fn enrol_person(platform: &Platform, library: &Library, person: Pictures) -> Vec<(PathBuf, Result<Imported>)> {
+    let mut outcomes = Vec::with_capacity(person.paths.len());
+    for path in person.paths {
+        let outcome = enrol_picture(platform, library, &person.name, &path).await;
+        let go_on = outcome.as_ref().err().is_none_or(is_about_the_picture);
+        outcomes.push((path, outcome));
+        if !go_on {
+            break;
+        }
+    }
+    outcomes
+}
+
+async fn enrol_picture(platform: &Platform, library: &Library, person: &str, path: &Path) -> Result<Imported> {
+    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    let profile = Profile { name: Some(person.to_owned()), ..Profile::default() };
+    Ok(platform.import(library, person, profile, bytes.into()).await?)
+}
+
+/// Whether one picture is at fault and the next may do better.
+fn is_about_the_picture(e: &Error) -> bool {
+    use aicp_platform::Error as Platform;
+    matches!(e, Error::Io { .. } | Error::Platform(Platform::BadPicture(_) | Platform::NoFace))
 }
 
 /// The pictures of a folder of folders, in the order of their names; what stands where no picture should is a reject.
-fn list(dir: &Path) -> Result<(Vec<Item>, Vec<Reject>)> {
-    let (mut items, mut rejects) = (Vec::new(), Vec::new());
+fn list(dir: &Path) -> Result<(Vec<Pictures>, Vec<Reject>)> {
+    let (mut people, mut rejects) = (Vec::new(), Vec::new());
     for folder in entries(dir)? {
         if !folder.is_dir() {
             let reason = "not in a person's folder".to_owned();
             rejects.push(Reject { path: folder, reason });
             continue;
         }
-        let Some(person) = folder.file_name().and_then(|name| name.to_str()) else {
+        let Some(name) = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
             let reason = "the folder's name is not UTF-8".to_owned();
             rejects.push(Reject { path: folder, reason });
             continue;
         };
-        for path in entries(&folder)? {
-            if path.is_dir() {
-                rejects.push(Reject { path, reason: "a folder within a person's folder".to_owned() });
-            } else {
-                items.push(Item { person: person.to_owned(), path });
-            }
+        let (folders, paths): (Vec<_>, Vec<_>) = entries(&folder)?.into_iter().partition(|path| path.is_dir());
+        for path in folders {
+            rejects.push(Reject { path, reason: "a folder within a person's folder".to_owned() });
         }
+        people.push(Pictures { name, paths });
     }
-    Ok((items, rejects))
+    Ok((people, rejects))
 }
 
 /// What is in a folder, by name, without hidden files.

@@ -26,16 +26,16 @@ fn start_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Vision
 }
 
 /// Opens the data folder.
-async fn open_platform(config: &Config, vision: Vision, admin_token: String) -> Result<Platform> {
+async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Result<Platform> {
     let key = data_dir::master_key(config)?;
     let settings = Settings {
         threshold: config.recognition.threshold,
         top_n: config.recognition.top_n,
         quality_threshold: config.quality.threshold,
         anonymous_app: config.anonymous_app().map(str::to_owned),
-        admin_token,
     };
-    Ok(Platform::open(&config.data_dir, aicp_engines::Builtin::new(vision), &key, settings).await?)
+    let engine = aicp_engines::Builtin::new(vision);
+    Ok(Platform::open(&config.data_dir, engine, &key, admin_token, settings).await?)
 }
 
 fn async_runtime() -> Result<Runtime> {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use aicp_dialects::BodyBudget;
 use aicp_dialects::aicp::{self, Options};
+use aicp_platform::Platform;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
@@ -18,21 +19,43 @@ use crate::http::{self, Front};
 use crate::{Error, Result, data_dir};
 
 const MIB: usize = 1 << 20;
+/// Files that the process has open itself: database, pictures under way, libraries.
+const OWN_FILES: usize = 256;
 
 /// Serves until SIGTERM or SIGINT, then finishes the calls under way.
 pub(crate) fn run(config: Config) -> Result<()> {
     async_runtime()?.block_on(serve(config))
 }
 
+/// Loads models, opens the store and fills the galleries.
+async fn load(config: &Config, admin_token: &str) -> Result<Platform> {
+    let for_vision = config.clone();
+    let vision = tokio::task::spawn_blocking(move || start_vision(&for_vision, None))
+        .await
+        .map_err(|e| Error::Runtime(std::io::Error::other(e)))??;
+    open_platform(config, vision, admin_token).await
+}
+
+/// As many connections as wanted, or as the process may have files open besides its own.
+fn connections_within_file_limit(wanted: usize) -> usize {
+    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
+    let possible = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OWN_FILES).max(1);
+    if possible < wanted {
+        tracing::warn!(wanted, possible, "the limit of open files allows fewer connections than are set");
+    }
+    wanted.min(possible).min(Semaphore::MAX_PERMITS)
+}
+
 async fn serve(config: Config) -> Result<()> {
+    config.refuse_open_network()?;
     let begun = Instant::now();
+    let connections = Arc::new(Semaphore::new(connections_within_file_limit(config.http.max_connections)));
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
     let token = data_dir::admin_token(&config)?;
 
     let front = Front::new();
     let (stop, stopped) = watch::channel(false);
-    let connections = Arc::new(Semaphore::new(config.http.max_connections));
     let mut listeners = JoinSet::new();
     let mut bound: Vec<(SocketAddr, Listen)> = Vec::new();
     for listen in &config.listen {
@@ -43,11 +66,11 @@ async fn serve(config: Config) -> Result<()> {
         bound.push((address, *listen));
     }
 
-    let for_vision = config.clone();
-    let vision = tokio::task::spawn_blocking(move || start_vision(&for_vision, None))
-        .await
-        .map_err(|e| Error::Runtime(std::io::Error::other(e)))??;
-    let platform = open_platform(&config, vision, token.token.clone()).await?;
+    let platform = tokio::select! {
+        loaded = load(&config, &token.token) => loaded?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
     let budget = BodyBudget::new(config.http.body_memory_mib * MIB);
     let routers = bound.iter().map(|&(address, listen)| {
         let options = Options {
@@ -64,9 +87,11 @@ async fn serve(config: Config) -> Result<()> {
         tracing::info!(%address, dialect = %listen, "listening");
     }
     tracing::info!(milliseconds = begun.elapsed().as_millis(), "ready");
-    if token.is_new {
-        // Once, to the terminal of whoever starts the server; it goes into no log.
-        let _ = writeln!(std::io::stdout(), "admin token: {}", token.token);
+    match (&config.admin_token, token.is_new) {
+        (Some(_), _) => {}
+        // Once, on stdout: logs go to stderr.
+        (None, true) => drop(writeln!(std::io::stdout(), "admin token: {}", token.token)),
+        (None, false) => tracing::info!(file = %data_dir::token_file(&config).display(), "the admin token is in"),
     }
 
     tokio::select! {
