@@ -188,6 +188,24 @@ fn pictures_that_are_long_and_thin_cost_no_more_than_others() {
 }
 
 #[test]
+fn a_colour_profile_that_unpacks_to_a_lot_costs_nothing() {
+    let server = server_with_library();
+    let mut info = png::Info::with_size(64, 64);
+    info.color_type = png::ColorType::Rgb;
+    info.bit_depth = png::BitDepth::Eight;
+    info.icc_profile = Some(vec![0; 256 << 20].into());
+    let mut bomb = Vec::new();
+    let encoder = png::Encoder::with_info(&mut bomb, info).expect("an encoder");
+    encoder.write_header().expect("a header").write_image_data(&[200; 64 * 64 * 3]).expect("pixels");
+    assert!(bomb.len() < 1 << 20, "{} bytes", bomb.len());
+    let before = server.peak_memory();
+    let request = json!({"groupId": "g", "image": base64(&bomb)});
+    server.admin(0).post("/aicp/face/add", &request).assert(200, &coded(NO_FEATURE));
+    let more = server.peak_memory() - before;
+    assert!(more < 128 << 20, "{} MiB", more >> 20);
+}
+
+#[test]
 fn pictures_without_a_face() {
     let server = server_with_library();
     let dot = jpeg(&image::RgbImage::new(1, 1));
