@@ -43,10 +43,12 @@ class Server:
 
     def find_address(self) -> str:
         for line in self.process.stderr:
+            if not line.startswith("{"):
+                raise SystemExit(f"the server did not start: {line.strip()}")
             fields = json.loads(line)["fields"]
             if fields["message"] == "listening":
                 return fields["address"]
-        raise SystemExit("error: the server did not start")
+        raise SystemExit("the server did not start")
 
     def call(self, path: str, **body) -> dict:
         """One call as section 7 of the AICP manual has it; its data, or an error."""

@@ -32,19 +32,22 @@ def is_present(entry: dict, target: pathlib.Path) -> bool:
 
 def download(package: dict, arch: str, folder: str) -> pathlib.Path:
     """Download one package archive into the (empty) folder and return its path."""
-    spec = f"{package['name']}=={package['version']}"
     if package["registry"] == "npm":
         spec = f"{package['name']}@{package['version']}"
         command = ["npm", "pack", "--silent", "--pack-destination", folder, spec]
     else:
+        spec = f"{package['name']}=={package['version']}"
+        # With hashes demanded, pip looks at nothing in an archive before its checksum was found right.
+        wanted = pathlib.Path(folder) / "requirements.txt"
+        wanted.write_text(" ".join([spec] + [f"--hash=sha256:{digest}" for digest in package["sha256"]]))
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
+        command += ["--require-hashes", "--requirement", str(wanted)]
         if package.get("source"):
             command += ["--no-binary", ":all:"]
         else:
             command += ["--only-binary", ":all:"]
         if "platform" in package:
             command += ["--python-version", package["python"], "--platform", f"{package['platform']}_{arch}"]
-        command.append(spec)
     print(f"fetching {spec} from {package['registry']}", file=sys.stderr, flush=True)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     archives = [path for path in pathlib.Path(folder).iterdir() if path.suffix in (".whl", ".tgz", ".gz")]
@@ -69,7 +72,7 @@ def install(data: bytes, entry: dict, target: pathlib.Path) -> None:
     if found != entry["sha256"]:
         raise SystemExit(f"error: {entry['file']}: SHA-256 is {found}, the manifest says {entry['sha256']}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
+    part = target.with_name(f"{target.name}.part-{os.getpid()}")
     part.write_bytes(data)
     os.replace(part, target)
 

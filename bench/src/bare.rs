@@ -3,16 +3,16 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use aicp_vision::manifest::{Manifest, Role, read_verified};
+use aicp_vision::manifest::Role;
+use aicp_vision::{BareModel, ModelPaths};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
-use crate::onnx::Shapes;
-use crate::runtime::{Model, Runtime};
 use crate::stages::Random;
-use crate::timing::{Timing, repeat};
+use crate::timing::Timing;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -59,33 +59,40 @@ pub fn measure(request: &Request) -> Outcome<BareModels> {
 }
 
 /// Measures in this process and prints JSON.
+///
+/// The networks run in turn, as in a call: each finds the caches as the others leave them.
 pub fn run(request: &Request) -> Outcome<()> {
-    let manifest = Manifest::embedded()?;
-    let library = manifest.runtime().ok_or("no ONNX Runtime library is listed for this architecture")?;
-    let runtime = Runtime::load(&request.models.join(&library.file))?;
+    let paths = ModelPaths { folder: request.models.clone(), runtime: None };
     let (width, height) = (request.detector_width as usize, request.detector_height as usize);
-    let networks = [
-        (Role::Detector, Shapes::AnySize, [1, 3, height, width], 255.0),
-        (Role::Landmarks, Shapes::Fixed, [1, 1, 64, 64], 1.0),
-        (Role::Embedder, Shapes::Fixed, [1, 3, 112, 112], 1.0),
-    ];
     let mut random = Random(1);
-    let mut models = Vec::new();
-    for (role, shapes, shape, largest) in networks {
-        let entry = manifest.model(role)?;
-        let file = read_verified(&request.models, &entry.file, &entry.sha256)?;
-        let mut model = Model::load(&runtime, &entry.file, &file, shapes)?;
+    let mut networks = Vec::new();
+    for (name, role, shape, largest) in [
+        ("detector", Role::Detector, [1, 3, height, width], 255.0),
+        ("landmarks", Role::Landmarks, [1, 1, 64, 64], 1.0),
+        ("embedder", Role::Embedder, [1, 3, 112, 112], 1.0),
+    ] {
         let input: Vec<f32> = (0..shape.iter().product()).map(|_| random.number().abs() * largest).collect();
-        let name = format!("{} {}x{}", entry.file, shape[3], shape[2]);
-        models.push(repeat(&name, request.iterations, || {
-            let read = |outputs: &[crate::runtime::Output<'_>]| {
-                Some(outputs.iter().map(|output| output.shape.len() + output.data.len()).sum::<usize>())
-            };
-            model.run(shape, &input, read).map(|numbers| {
-                std::hint::black_box(numbers);
-            })
-        })?);
+        networks.push((format!("{name} {}x{}", shape[3], shape[2]), BareModel::load(&paths, role)?, shape, input));
     }
+    let mut times = vec![Vec::new(); networks.len()];
+    for round in 0..request.iterations + request.iterations.div_ceil(10) {
+        for ((_, model, shape, input), times) in networks.iter_mut().zip(&mut times) {
+            let begun = Instant::now();
+            model.run(*shape, input)?;
+            // The first tenth warms up.
+            if round >= request.iterations.div_ceil(10) {
+                times.push(begun.elapsed());
+            }
+        }
+    }
+    let models: Vec<Timing> = networks
+        .iter()
+        .zip(times)
+        .map(|((name, ..), times)| {
+            let elapsed = times.iter().sum();
+            Timing::new(name.as_str(), times, elapsed)
+        })
+        .collect();
     let sum_p50_ms = models.iter().map(|timing| timing.p50_ms).sum();
     serde_json::to_writer(std::io::stdout().lock(), &BareModels { models, sum_p50_ms })?;
     writeln!(std::io::stdout())?;

@@ -10,15 +10,6 @@ mod server;
 mod stages;
 mod timing;
 
-// The bare networks must be prepared and run exactly as aicp-vision does it, but that crate shows no network to the
-// outside. So its two files that know ONNX are compiled in here as well; they ask for the crate's error types at the
-// root.
-#[path = "../../crates/vision/src/onnx.rs"]
-mod onnx;
-#[path = "../../crates/vision/src/runtime.rs"]
-mod runtime;
-use aicp_vision::{Error, Result};
-
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,7 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 /// What can go wrong here is told to the person who runs it, and nothing else.
-type Outcome<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Measures AICP and writes the numbers down
 #[derive(Debug, Parser)]

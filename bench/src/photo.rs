@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aicp_vision::Picture;
+use aicp_vision::{Picture, detector_input};
 use image::imageops::{FilterType, overlay, resize};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
@@ -41,12 +41,4 @@ pub fn make(samples: &Path) -> Outcome<Photo> {
     encoder.set_sampling_factor(SAMPLING);
     encoder.encode(canvas.as_raw(), WIDTH as u16, HEIGHT as u16, ColorType::Rgb)?;
     Ok(Photo { jpeg, width: WIDTH, height: HEIGHT, detector_input: detector_input(WIDTH, HEIGHT) })
-}
-
-/// How aicp-vision's detector scales a picture: to the area of 640x384 if it is larger, each side then filled up to a
-/// multiple of 32.
-fn detector_input(width: u32, height: u32) -> (u32, u32) {
-    let scale = (640.0 * 384.0 / (width as f32 * height as f32)).sqrt().min(1.0);
-    let side = |side: u32| ((side as f32 * scale).round() as u32).max(1).next_multiple_of(32);
-    (side(width), side(height))
 }

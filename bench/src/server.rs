@@ -21,8 +21,8 @@ const START_TIME: Duration = Duration::from_secs(60);
 const STOP_TIME: Duration = Duration::from_secs(40);
 const RECOGNITION: &str = "/aicp/face/recognition";
 const LIBRARY: &str = "people";
-/// There is no such library, so a call on it ends before the picture is looked at.
-const NO_LIBRARY: &str = "nobody";
+/// A call that carries a picture and does not look at it.
+const QUERY: &str = "/aicp/face/query";
 const PEOPLE: [&str; 4] = ["obama/obama.jpg", "obama/obama2.jpg", "obama/obama3.jpg", "biden/biden.jpg"];
 
 /// What some clients saw.
@@ -40,7 +40,7 @@ pub struct Load {
 /// What the server did.
 #[derive(Debug, Serialize)]
 pub struct Served {
-    /// Calls that end before the picture is decoded: HTTP, JSON, base64, a query.
+    /// Calls that do not look at the picture that they carry: HTTP, JSON, a query.
     pub without_vision: Load,
     /// 1:N calls of one client.
     pub one_client: Load,
@@ -50,9 +50,9 @@ pub struct Served {
     pub peak_memory_mib: f64,
 }
 
-/// The body of a 1:N call.
-pub fn recognition_body(library: &str, jpeg: &[u8]) -> Vec<u8> {
-    json!({ "groupId": library, "image": BASE64.encode(jpeg) }).to_string().into_bytes()
+/// The body of a 1:N call; for a query, it names somebody too.
+pub fn recognition_body(jpeg: &[u8]) -> Vec<u8> {
+    json!({ "groupId": LIBRARY, "userId": "nobody", "image": BASE64.encode(jpeg) }).to_string().into_bytes()
 }
 
 /// Starts a server, enrols some people, calls it and ends it.
@@ -63,8 +63,8 @@ pub fn measure(aicp: &Path, models: &Path, samples: &Path, jpeg: &[u8], calls: u
     let token = token.trim();
     enrol(server.address, token, samples)?;
 
-    let recognition = post(RECOGNITION, token, &recognition_body(LIBRARY, jpeg));
-    let without_vision = post(RECOGNITION, token, &recognition_body(NO_LIBRARY, jpeg));
+    let recognition = post(RECOGNITION, token, &recognition_body(jpeg));
+    let without_vision = post(QUERY, token, &recognition_body(jpeg));
     let is_hit = |answer: &Value| answer["data"]["records"].as_array().is_some_and(|hits| hits.len() == 1);
     let is_refusal = |answer: &Value| answer["flag"] == false;
     let cores = thread::available_parallelism()?.get();

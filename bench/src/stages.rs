@@ -32,7 +32,7 @@ pub fn measure(models: &Path, photo: &Photo, iterations: u32) -> Outcome<Vec<Tim
 
 /// What the dialect does to a body: JSON to a tree, base64 to bytes.
 fn parse(jpeg: &[u8], iterations: u32) -> Outcome<Timing> {
-    let body = recognition_body("people", jpeg);
+    let body = recognition_body(jpeg);
     repeat("parse JSON + base64", iterations, || {
         let value: Value = serde_json::from_slice(&body)?;
         let text = value.get("image").and_then(Value::as_str).ok_or("no picture in the body")?;

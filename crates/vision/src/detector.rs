@@ -17,6 +17,8 @@ const THRESHOLD: f32 = 0.5;
 const MAX_OVERLAP: f32 = 0.3;
 /// Larger pictures are scaled down to this many pixels: the area of 640x384.
 const INPUT_AREA: f32 = 640.0 * 384.0;
+/// To spare the network empty margins a side may be shrunk by this share more than the other.
+const MAX_SQUEEZE: f32 = 0.06;
 /// What the second look at a picture with no face in it may cost, in pixels.
 const SECOND_AREA: f32 = 4.0 * INPUT_AREA;
 /// No side of the network's input is longer, so that a picture of a few pixels' height costs what others do.
@@ -36,6 +38,53 @@ pub struct DetectedFace {
     pub confidence: f32,
 }
 
+/// Width and height of what the network is given of a picture that it sees for the first time.
+pub fn detector_input(width: u32, height: u32) -> (u32, u32) {
+    let view = View::new(width, height, first_scale(width, height), 0.0);
+    (view.input_width, view.input_height)
+}
+
+fn first_scale(width: u32, height: u32) -> f32 {
+    (INPUT_AREA / (width as f32 * height as f32)).sqrt().min(1.0)
+}
+
+/// How a picture is laid into the network's input.
+struct View {
+    /// Size of the scaled picture.
+    width: u32,
+    height: u32,
+    /// Where it begins.
+    left: u32,
+    top: u32,
+    /// Size of the whole input, multiples of [`SIDE_STEP`].
+    input_width: u32,
+    input_height: u32,
+}
+
+impl View {
+    /// A picture at (about) the given scale with an empty margin, as a share of each side, on every side.
+    fn new(width: u32, height: u32, scale: f32, margin: f32) -> Self {
+        let longest = width.max(height) as f32 * (1.0 + 2.0 * margin);
+        let scale = scale.min(MAX_SIDE / longest);
+        let scaled_side = |side: u32| {
+            let scaled = ((side as f32 * scale).round() as u32).max(1);
+            let whole_steps = scaled / SIDE_STEP * SIDE_STEP;
+            let squeezes_little = (scaled - whole_steps) as f32 <= MAX_SQUEEZE * scaled as f32;
+            if margin == 0.0 && squeezes_little { whole_steps } else { scaled }
+        };
+        let (width, height) = (scaled_side(width), scaled_side(height));
+        let (left, top) = ((width as f32 * margin) as u32, (height as f32 * margin) as u32);
+        Self {
+            width,
+            height,
+            left,
+            top,
+            input_width: (width + 2 * left).next_multiple_of(SIDE_STEP),
+            input_height: (height + 2 * top).next_multiple_of(SIDE_STEP),
+        }
+    }
+}
+
 /// The detector network.
 pub(crate) struct Detector {
     model: Model,
@@ -53,38 +102,32 @@ impl Detector {
     /// at once more: a large one in finer detail, a small one enlarged with a margin around it, since the network
     /// wants some surroundings.
     pub fn detect(&mut self, picture: &Picture) -> Result<Vec<DetectedFace>> {
-        let area = picture.width() as f32 * picture.height() as f32;
-        let scale = (INPUT_AREA / area).sqrt().min(1.0);
-        let faces = self.look(picture, scale, 0.0)?;
+        let (width, height) = (picture.width(), picture.height());
+        let area = width as f32 * height as f32;
+        let look = |scale, margin| View::new(width, height, scale, margin);
+        let faces = self.look(picture, &look(first_scale(width, height), 0.0))?;
         if !faces.is_empty() {
             return Ok(faces);
         }
         if area > INPUT_AREA {
-            self.look(picture, (SECOND_AREA / area).sqrt().min(1.0), 0.0)
+            self.look(picture, &look((SECOND_AREA / area).sqrt().min(1.0), 0.0))
         } else {
-            self.look(picture, (SMALL_AREA / area).sqrt().clamp(1.0, 8.0), 0.5)
+            self.look(picture, &look((SMALL_AREA / area).sqrt().clamp(1.0, 8.0), 0.5))
         }
     }
 
-    /// One run of the network at the given scale, with an empty margin (as a share of each side) on every side.
-    fn look(&mut self, picture: &Picture, scale: f32, margin: f32) -> Result<Vec<DetectedFace>> {
-        let longest = picture.width().max(picture.height()) as f32 * (1.0 + 2.0 * margin);
-        let scale = scale.min(MAX_SIDE / longest);
-        let scaled_side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
-        let (width, height) = (scaled_side(picture.width()), scaled_side(picture.height()));
-        let (left, top) = ((width as f32 * margin) as u32, (height as f32 * margin) as u32);
-        let padded_side = |side: u32, before: u32| (side + 2 * before).next_multiple_of(SIDE_STEP);
-        let (padded_w, padded_h) = (padded_side(width, left), padded_side(height, top));
+    /// One run of the network.
+    fn look(&mut self, picture: &Picture, view: &View) -> Result<Vec<DetectedFace>> {
         let whole = Rect { x: 0.0, y: 0.0, width: picture.width() as f32, height: picture.height() as f32 };
-        let scaled = picture.scaled(whole, width, height)?;
-        fill_planes(&scaled, left, top, padded_w, padded_h, &mut self.input);
-
-        let cells = self.model.run([1, 3, padded_h as usize, padded_w as usize], &self.input, |outputs| {
-            Heat::of(outputs).map(|heat| heat.faces())
-        })?;
-        // Rounding may scale the two sides by slightly different amounts.
-        let (sx, sy) = (width as f32 / picture.width() as f32, height as f32 / picture.height() as f32);
-        let back = |p: Point| Point::new((p.x - left as f32) / sx, (p.y - top as f32) / sy);
+        let scaled = picture.scaled(whole, view.width, view.height)?;
+        fill_planes(&scaled, view, &mut self.input);
+        let cells =
+            self.model.run([1, 3, view.input_height as usize, view.input_width as usize], &self.input, |outputs| {
+                Heat::of(outputs).map(|heat| heat.faces())
+            })?;
+        // The two sides may be scaled by slightly different amounts.
+        let (sx, sy) = (view.width as f32 / whole.width, view.height as f32 / whole.height);
+        let back = |p: Point| Point::new((p.x - view.left as f32) / sx, (p.y - view.top as f32) / sy);
         let mut faces: Vec<DetectedFace> = suppress(cells)
             .into_iter()
             .map(|face| {
@@ -104,20 +147,20 @@ impl Detector {
     }
 }
 
-/// Writes RGB pixels as three planes of floats into a larger black canvas at (left, top).
-fn fill_planes(pixels: &image::RgbImage, left: u32, top: u32, width: u32, height: u32, out: &mut Vec<f32>) {
-    let plane = (width * height) as usize;
+/// Writes the scaled picture as three planes of floats into an otherwise black input.
+fn fill_planes(pixels: &image::RgbImage, view: &View, out: &mut Vec<f32>) {
+    let plane = (view.input_width * view.input_height) as usize;
     out.clear();
     out.resize(3 * plane, 0.0);
     let (red, rest) = out.split_at_mut(plane);
     let (green, blue) = rest.split_at_mut(plane);
     let row_bytes = pixels.width() as usize * 3;
     for (y, row) in pixels.as_raw().chunks_exact(row_bytes.max(3)).enumerate() {
-        let start = (y + top as usize) * width as usize + left as usize;
-        for (x, pixel) in row.chunks_exact(3).enumerate() {
-            red[start + x] = f32::from(pixel[0]);
-            green[start + x] = f32::from(pixel[1]);
-            blue[start + x] = f32::from(pixel[2]);
+        let start = (y + view.top as usize) * view.input_width as usize + view.left as usize;
+        let end = start + view.width as usize;
+        let planes = red[start..end].iter_mut().zip(&mut green[start..end]).zip(&mut blue[start..end]);
+        for (((r, g), b), pixel) in planes.zip(row.chunks_exact(3)) {
+            (*r, *g, *b) = (f32::from(pixel[0]), f32::from(pixel[1]), f32::from(pixel[2]));
         }
     }
 }

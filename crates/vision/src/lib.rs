@@ -5,6 +5,7 @@
 //! else. This crate knows models and pixels; it knows no person, no network and no database.
 
 mod attributes;
+mod bare;
 mod detector;
 mod embedder;
 mod error;
@@ -18,7 +19,8 @@ mod quality;
 mod runtime;
 
 pub use attributes::HeadPose;
-pub use detector::DetectedFace;
+pub use bare::BareModel;
+pub use detector::{DetectedFace, detector_input};
 pub use embedder::{Embedding, Purpose};
 pub use error::{Error, Result};
 pub use geometry::{Point, Rect};

@@ -72,7 +72,8 @@ impl ModelFiles {
     }
 }
 
-fn runtime_library(manifest: &Manifest, paths: &ModelPaths) -> Result<PathBuf> {
+/// The runtime library, verified if it is the one of the manifest.
+pub(crate) fn runtime_library(manifest: &Manifest, paths: &ModelPaths) -> Result<PathBuf> {
     if let Some(path) = &paths.runtime {
         return Ok(path.clone());
     }

@@ -154,20 +154,27 @@ impl Picture {
         let back = place.inverse();
         let (w, h) = (self.width() as i64, self.height() as i64);
         let raw = self.pixels.as_raw();
-        let at = |x: i64, y: i64, channel: usize| -> f32 {
-            if x < 0 || y < 0 || x >= w || y >= h { 0.0 } else { f32::from(raw[(y * w + x) as usize * 3 + channel]) }
+        let at = |x: i64, y: i64| -> [f32; 3] {
+            if x < 0 || y < 0 || x >= w || y >= h {
+                return [0.0; 3];
+            }
+            let start = (y * w + x) as usize * 3;
+            [raw[start], raw[start + 1], raw[start + 2]].map(f32::from)
         };
-        RgbImage::from_fn(width, height, |u, v| {
+        let mut out = RgbImage::new(width, height);
+        for (u, v, pixel) in out.enumerate_pixels_mut() {
             let p = back.apply(Point::new(u as f32, v as f32));
             let (x, y) = (p.x.floor(), p.y.floor());
             let (fx, fy) = (p.x - x, p.y - y);
             let (x, y) = (x as i64, y as i64);
-            Rgb(std::array::from_fn(|c| {
-                let top = at(x, y, c) * (1.0 - fx) + at(x + 1, y, c) * fx;
-                let bottom = at(x, y + 1, c) * (1.0 - fx) + at(x + 1, y + 1, c) * fx;
-                (top * (1.0 - fy) + bottom * fy).round() as u8
-            }))
-        })
+            let corners = [at(x, y), at(x + 1, y), at(x, y + 1), at(x + 1, y + 1)];
+            let weights = [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy];
+            pixel.0 = std::array::from_fn(|channel| {
+                let sum: f32 = corners.iter().zip(weights).map(|(corner, weight)| corner[channel] * weight).sum();
+                (sum + 0.5) as u8
+            });
+        }
+        out
     }
 }
 

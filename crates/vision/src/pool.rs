@@ -1,11 +1,12 @@
 //! A bounded pool of worker threads, each with networks of its own.
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
 use crate::models::{Algorithm, FaceModels, ModelFiles, ModelPaths};
@@ -33,8 +34,17 @@ impl PoolSize {
 /// The worker threads. Clones share them; they end when the last clone is gone.
 #[derive(Clone)]
 pub struct Vision {
-    jobs: Sender<Job>,
+    handle: Arc<Handle>,
     algorithm: Arc<Algorithm>,
+}
+
+/// Ends the workers when the last [`Vision`] is gone.
+struct Handle(Arc<Queue>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Vision {
@@ -45,10 +55,11 @@ impl Vision {
     pub fn start(paths: &ModelPaths, size: PoolSize) -> Result<Self> {
         let files = Arc::new(ModelFiles::read(paths)?);
         let algorithm = Arc::new(files.algorithm.clone());
-        let (jobs, queue) = bounded::<Job>(size.queue.get());
+        let queue = Arc::new(Queue::new(size.queue.get()));
+        let handle = Arc::new(Handle(Arc::clone(&queue)));
         let (ready, loaded) = mpsc::channel();
         for number in 0..size.workers.get() {
-            let (files, queue, ready) = (Arc::clone(&files), queue.clone(), ready.clone());
+            let (files, queue, ready) = (Arc::clone(&files), Arc::clone(&queue), ready.clone());
             thread::Builder::new()
                 .name(format!("vision-{number}"))
                 .spawn(move || {
@@ -71,7 +82,7 @@ impl Vision {
         for _ in 0..size.workers.get() {
             loaded.recv().map_err(|_| Error::Worker("it ended while loading its models".to_owned()))??;
         }
-        Ok(Self { jobs, algorithm })
+        Ok(Self { handle, algorithm })
     }
 
     /// Which algorithm the embeddings are of.
@@ -81,7 +92,7 @@ impl Vision {
 
     /// Jobs that wait for a worker now.
     pub fn waiting(&self) -> usize {
-        self.jobs.len()
+        self.handle.0.lock().waiting.len()
     }
 
     /// Runs `job` on a worker and waits for its result.
@@ -102,18 +113,77 @@ impl Vision {
                 .unwrap_or_else(|panic| Err(Error::Worker(panic_text(panic.as_ref()))));
             let _ = answer.send(result);
         });
-        match self.jobs.try_send(job) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => return Err(Error::Busy),
-            Err(TrySendError::Disconnected(_)) => return Err(Error::Worker("no worker is left".to_owned())),
-        }
+        self.handle.0.put(job)?;
         answered.await.map_err(|_| Error::Worker("no answer".to_owned()))?
     }
 }
 
-fn work(mut models: FaceModels, queue: &Receiver<Job>) {
-    while let Ok(job) = queue.recv() {
+fn work(mut models: FaceModels, queue: &Queue) {
+    while let Some(job) = queue.take() {
         job(&mut models);
+    }
+}
+
+/// Jobs on their way to workers. A job goes to the worker that became idle last, whose networks are the likeliest to
+/// be still in its core's cache; with all at work it waits its turn.
+struct Queue {
+    state: Mutex<State>,
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Job>,
+    /// One sender for each idle worker, the latest last.
+    idle: Vec<SyncSender<Job>>,
+    closed: bool,
+}
+
+impl Queue {
+    fn new(capacity: usize) -> Self {
+        Self { state: Mutex::default(), capacity }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a job to an idle worker or lets it wait; busy if there is neither a worker nor room.
+    fn put(&self, job: Job) -> Result<()> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Error::Worker("no worker is left".to_owned()));
+        }
+        let Some(worker) = state.idle.pop() else {
+            if state.waiting.len() >= self.capacity {
+                return Err(Error::Busy);
+            }
+            state.waiting.push_back(job);
+            return Ok(());
+        };
+        worker.send(job).map_err(|_| Error::Worker("it ended while idle".to_owned()))
+    }
+
+    /// The next job for the calling worker; none once the queue is closed.
+    fn take(&self) -> Option<Job> {
+        let mut state = self.lock();
+        if let Some(job) = state.waiting.pop_front() {
+            return Some(job);
+        }
+        if state.closed {
+            return None;
+        }
+        let (sender, receiver) = mpsc::sync_channel(1);
+        state.idle.push(sender);
+        drop(state);
+        receiver.recv().ok()
+    }
+
+    /// Ends idle workers now and the others when nothing waits any more.
+    fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.idle.clear();
     }
 }
 
