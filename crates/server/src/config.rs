@@ -452,8 +452,7 @@ mod tests {
 
     #[test]
     fn a_file_overrides_defaults_and_wrong_settings_are_named() {
-        let loaded =
-            load("public_url = \"https://faces.example.com\"\n[recognition]\nthreshold = 0.7\n").expect("loads");
+        let loaded = load("public_url = \"https://example.com\"\n[recognition]\nthreshold = 0.7\n").expect("loads");
         assert_eq!(loaded.config.recognition.threshold, 0.7);
         assert_eq!(loaded.config.recognition.top_n, 1);
         for (toml, name) in [

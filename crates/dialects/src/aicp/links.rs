@@ -20,7 +20,7 @@ pub(super) struct Links<'a> {
 }
 
 impl<'a> Links<'a> {
-    /// Links that begin with this base, such as `http://10.0.0.1:9012`.
+    /// Links that begin with this base, such as `http://example.com:9012`.
     pub fn new(platform: &'a Platform, base: String) -> Self {
         Self { platform, base }
     }

@@ -50,7 +50,7 @@ pub enum Listener {
 pub struct Options {
     /// The dialect of shared paths.
     pub listener: Listener,
-    /// Base of the links in answers, such as `https://faces.example.com`; by default the `Host` of the request.
+    /// Base of the links in answers, such as `https://example.com`; by default the `Host` of the request.
     pub public_url: Option<String>,
     /// Base of the links if a request has no usable `Host`.
     pub local_address: SocketAddr,

@@ -72,7 +72,7 @@ fn what_is_no_base64() {
         json!("图片"),
         json!("QUJD=QUJD"),
         json!("data:image/jpeg;base64,"),
-        json!("http://198.51.100.1/a.jpg"),
+        json!("http://example.com/a.jpg"),
         json!(""),
         json!(" \n "),
         json!(null),

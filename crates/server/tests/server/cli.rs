@@ -287,7 +287,7 @@ fn models_are_verified() {
 fn settings_are_shown_with_their_source_and_without_secrets() {
     let temp = tempfile::tempdir().expect("a temp dir");
     let file = temp.path().join("aicp.toml");
-    let settings = "public_url = \"https://faces.example.com\"\n[recognition]\ntop_n = 5\nthreshold = 0.5\n";
+    let settings = "public_url = \"https://example.com\"\n[recognition]\ntop_n = 5\nthreshold = 0.5\n";
     fs::write(&file, settings).expect("written");
     let mut command = aicp(["config", "show", "--data-dir", "/somewhere", "--config"]);
     command.arg(&file).env("AICP_ADMIN_TOKEN", TOKEN).env("AICP_RECOGNITION__THRESHOLD", "0.25");
@@ -309,7 +309,7 @@ fn settings_are_shown_with_their_source_and_without_secrets() {
     ] {
         assert_eq!(line(name), format!("{name} = {value}  # {source}"));
     }
-    for (name, value) in [("recognition.top_n", "5"), ("public_url", "\"https://faces.example.com\"")] {
+    for (name, value) in [("recognition.top_n", "5"), ("public_url", "\"https://example.com\"")] {
         assert!(line(name).starts_with(&format!("{name} = {value}  # ")), "{}", line(name));
         assert!(line(name).contains("aicp.toml"), "{}", line(name));
     }

@@ -70,6 +70,31 @@ fn without_anonymous_calls_every_section_wants_a_token() {
 }
 
 #[test]
+fn pages_of_other_sites_need_a_token() {
+    let server = Server::auto();
+    let body = json!({"groupId": "g", "userId": "1"}).to_string();
+    let host = server.addresses()[0].to_string();
+    let own = format!("http://{host}");
+    for (headers, allowed) in [
+        (vec![], true),
+        (vec![("Origin", own.as_str())], true),
+        (vec![("Sec-Fetch-Site", "same-origin")], true),
+        (vec![("Origin", "http://example.org")], false),
+        (vec![("Origin", "null")], false),
+        (vec![("Sec-Fetch-Site", "cross-site")], false),
+    ] {
+        // As a browser sends it without asking first: no content type.
+        let answer = server.anonymous(0).send("POST", "/aicp/face/query", &headers, body.as_bytes());
+        match allowed {
+            true => answer.assert(200, &plain(NOT_FOUND)),
+            false => answer.assert(401, &plain("token不能为空")),
+        }
+    }
+    let foreign = [("Origin", "http://example.org"), ("Content-Type", "application/json")];
+    server.admin(0).send("POST", "/aicp/face/query", &foreign, body.as_bytes()).assert(200, &coded(NOT_FOUND));
+}
+
+#[test]
 fn apps_see_their_own_data_alone() {
     let server = Server::auto();
     let (legacy, admin) = (server.anonymous(0), server.admin(0));

@@ -36,7 +36,7 @@ fn golden(answer: &Answer, template: &str) -> Vec<String> {
 fn full_profile(group: &str) -> Value {
     json!({
         "groupId": group, "image": base64(&obama()), "name": "客户姓名", "sex": 1, "birthday": 20190601,
-        "province": "吉林", "duty": "高工", "type": "1", "imageUrl": "http://198.51.100.1/x.jpg",
+        "province": "吉林", "duty": "高工", "type": "1", "imageUrl": "http://example.com/x.jpg",
         "idIccid": "220112****0551", "custId": "119020199000", "remark": "备注\"/\\", "company": "思特奇",
     })
 }

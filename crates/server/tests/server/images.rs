@@ -217,10 +217,10 @@ fn paths_of_pictures_without_a_picture_are_404() {
 
 #[test]
 fn the_base_of_links_can_be_set() {
-    for setting in ["https://faces.example.com/aicp", "https://faces.example.com/aicp/"] {
+    for setting in ["https://example.com/aicp", "https://example.com/aicp/"] {
         let server = Setup::new(&["auto"]).env("AICP_PUBLIC_URL", setting).start();
         for url in links(&server, &obama()) {
-            let path = url.strip_prefix("https://faces.example.com/aicp").unwrap_or_else(|| panic!("{url}"));
+            let path = url.strip_prefix("https://example.com/aicp").unwrap_or_else(|| panic!("{url}"));
             assert!(path.starts_with('/') && !path.starts_with("//"), "{url}");
             let answer = send(server.addresses()[0], "GET", path, &[], b"").expect("an answer");
             assert!(answer.status == 200 && answer.body == obama(), "{url}");
@@ -244,7 +244,7 @@ fn the_host_of_the_request_is_the_base_unless_it_is_hostile() {
         let url = answer.data_text("faceDBURL");
         Some(url[..url.len() - target(&url).len()].to_owned())
     };
-    for host in ["faces.example.com", "10.0.0.1:9012", "[::1]:9012", "my_host:80"] {
+    for host in ["example.com", "10.0.0.1:9012", "[::1]:9012", "my_host:80"] {
         assert_eq!(base(host), Some(format!("http://{host}")));
     }
     for host in [r#"evil"host"#, "evil host", "evil.com/path", "user@evil.com", "<script>", "evil\\", "a?b", "a#b", ""]

@@ -145,7 +145,7 @@ fn a_sex_or_type_outside_its_list_is_kept_without_a_name() {
 fn image_url_is_kept_but_never_answered() {
     let server = Server::auto();
     let api = server.anonymous(0);
-    let request = json!({"groupId": "g", "image": base64(&obama()), "imageUrl": "http://198.51.100.1/evil.png"});
+    let request = json!({"groupId": "g", "image": base64(&obama()), "imageUrl": "http://example.com/evil.png"});
     api.post(OLD_ENROL, &request).data();
     let found = api.post("/aicp/face/recognition", &request).data();
     let url = found["personinfo"]["imageUrl"].as_str().expect("a link");
