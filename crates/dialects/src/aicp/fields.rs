@@ -282,6 +282,7 @@ fn decode_picture(text: &str) -> Result<Bytes, PictureError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn fields(json: &str) -> Fields<'_> {
         Input::parse(json.as_bytes()).expect("JSON").object().expect("object")
@@ -375,5 +376,65 @@ mod tests {
         assert_eq!(Input::parse(b"{\"a\":\"\xff\"}"), Err(malformed()));
         let deep = format!("{}{}", "[".repeat(4000), "]".repeat(4000));
         assert_eq!(Input::parse(deep.as_bytes()), Err(malformed()));
+    }
+
+    /// What a field says, read off a full JSON tree.
+    fn naive_text(tree: &serde_json::Value, name: &str) -> Result<Option<String>, ()> {
+        use serde_json::Value;
+        match tree.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(_) => Err(()),
+        }
+    }
+
+    fn json_value() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            (-1e9f64..1e9).prop_map(Into::into),
+            "[a-z\"\\\\/\u{0}-\u{1f}字 ]{0,12}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                proptest::collection::hash_map("[a-d]{1,2}", inner, 0..4)
+                    .prop_map(|fields| serde_json::Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn fields_read_as_off_a_full_tree(tree in proptest::collection::hash_map("[a-d]", json_value(), 0..5)) {
+            let tree = serde_json::Value::Object(tree.into_iter().collect());
+            let json = tree.to_string();
+            let f = fields(&json);
+            for name in ["a", "b", "c", "d"] {
+                prop_assert_eq!(f.text(&[name]).map_err(drop), naive_text(&tree, name), "{} of {}", name, json);
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_parsing_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Input::parse(&bytes);
+        }
+
+        #[test]
+        fn base64_comes_back_however_it_is_wrapped(
+            bytes in proptest::collection::vec(any::<u8>(), 1..200), width in 1usize..80, prefix in any::<bool>(), pad in any::<bool>(),
+        ) {
+            let mut text = base64::engine::general_purpose::STANDARD.encode(&bytes);
+            if !pad {
+                text = text.trim_end_matches('=').to_owned();
+            }
+            let lines: Vec<String> =
+                text.as_bytes().chunks(width).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+            let prefix = if prefix { "data:image/png;base64," } else { "" };
+            let json = serde_json::json!({ "image": format!("{prefix}{}", lines.join("\r\n")) }).to_string();
+            prop_assert_eq!(fields(&json).picture("image"), Ok(Bytes::from(bytes)));
+        }
     }
 }

@@ -19,6 +19,8 @@ use crate::http::{self, Front};
 use crate::{Error, Result, data_dir};
 
 const MIB: usize = 1 << 20;
+/// An admin token of fewer characters is warned about.
+const SAFE_TOKEN: usize = 16;
 /// Files that the process has open itself: database, pictures under way, libraries.
 const OWN_FILES: usize = 256;
 
@@ -88,6 +90,9 @@ async fn serve(config: Config) -> Result<()> {
     }
     tracing::info!(milliseconds = begun.elapsed().as_millis(), "ready");
     match (&config.admin_token, token.is_new) {
+        (Some(_), _) if token.token.len() < SAFE_TOKEN => {
+            tracing::warn!(characters = SAFE_TOKEN, "the admin token is short and can be guessed: set a longer one");
+        }
         (Some(_), _) => {}
         // Once, on stdout: logs go to stderr.
         (None, true) => drop(writeln!(std::io::stdout(), "admin token: {}", token.token)),

@@ -239,7 +239,6 @@ fn wrong_settings_and_wrong_usage_have_their_exit_codes() {
     assert_eq!(Ran::of(&mut aicp(["nonsense"])).code, Some(2));
     assert_eq!(Ran::of(&mut aicp(Vec::<&str>::new())).code, Some(2));
     for (name, value, told) in [
-        ("AICP_ADMIN_TOKEN", "short", "admin_token"),
         ("AICP_RECOGNITION__THRESHOLD", "2", "recognition.threshold"),
         ("AICP_RECOGNITION__TOP_N", "101", "recognition.top_n"),
         ("AICP_LEGACY__APP_ID", "admin", "legacy.app_id"),
