@@ -126,3 +126,63 @@ async fn drain(mut body: Body, at_most: usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+    use futures_util::{StreamExt, stream};
+    use std::convert::Infallible;
+
+    const KIB: usize = 1 << 10;
+    const MIB: usize = 1 << 20;
+
+    /// A body that brings these bytes and then either ends or stays open for ever.
+    fn body(bytes: usize, ends: bool) -> UnreadBody {
+        let pieces = (0..bytes / KIB).map(|_| Ok::<_, Infallible>(Bytes::from_static(&[b'x'; KIB])));
+        let rest = if ends { stream::empty().boxed() } else { stream::pending().boxed() };
+        UnreadBody::new(&HeaderMap::new(), Body::from_stream(stream::iter(pieces).chain(rest)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_others_hold_is_waited_for_and_then_given_up() {
+        let budget = BodyBudget::new(4 * MIB);
+        let first = budget.read(&mut body(3 * MIB, true), 8 * MIB).await.map_err(drop).expect("there is room");
+        assert_eq!(first.bytes.len(), 3 * MIB);
+        assert!(budget.read(&mut body(MIB, true), 8 * MIB).await.is_ok());
+        assert_eq!(budget.read(&mut body(2 * MIB, true), 8 * MIB).await.err(), Some(BodyError::Busy));
+        drop(first);
+        assert!(budget.read(&mut body(4 * MIB, true), 8 * MIB).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_is_only_announced_holds_nothing() {
+        let budget = BodyBudget::new(4 * MIB);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("4194304"));
+        let open = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+        let mut announced = UnreadBody::new(&headers, open);
+        let mut sent = body(4 * MIB, true);
+        let (never, other) = tokio::join!(budget.read(&mut announced, 8 * MIB), budget.read(&mut sent, 8 * MIB));
+        assert!(other.is_ok());
+        assert_eq!(never.err(), Some(BodyError::Broken), "it took too long");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn too_much_is_refused_whether_announced_or_not() {
+        let budget = BodyBudget::new(4 * MIB);
+        assert_eq!(budget.read(&mut body(2 * MIB, true), MIB).await.err(), Some(BodyError::TooLarge));
+        assert_eq!(budget.read(&mut body(2 * MIB, false), MIB).await.err(), Some(BodyError::TooLarge));
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("99999999999"));
+        let mut announced = UnreadBody::new(&headers, Body::empty());
+        assert_eq!(budget.read(&mut announced, MIB).await.err(), Some(BodyError::TooLarge));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_left_is_read_but_not_for_ever() {
+        body(2 * MIB, true).discard().await;
+        body(2 * MIB, false).discard().await;
+        body(MAX_DRAINED + MIB, false).discard().await;
+    }
+}

@@ -1,14 +1,12 @@
 //! More calls than the machine takes on: each gets an answer at once, a right one or one that says to come back.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::Barrier;
 use std::thread;
 
 use serde_json::json;
 
 use crate::fixture::{Setup, wait_until};
-use crate::http::{coded, connect, plain, read_answer};
+use crate::http::{coded, connect, plain};
 use crate::pictures::{base64, biden, obama, obama2};
 
 const CALLERS: usize = 16;
@@ -108,44 +106,4 @@ fn connections_over_the_limit_are_closed_not_left_hanging() {
     });
     drop(held);
     wait_until("there is room again", || call().is_ok());
-}
-
-#[test]
-fn bodies_that_would_take_too_much_memory_have_to_wait_or_come_back() {
-    let server = Setup::new(&["auto"]).env("AICP_HTTP__BODY_MEMORY_MIB", "16").start();
-    let address = server.addresses()[0];
-    let body = json!({"groupId": "g", "userId": "1", "x": "A".repeat(7 << 20)}).to_string();
-    let not_found = "查询人脸错误,错误信息[record not found]";
-    // Two clients that have sent nearly everything hold nearly all of it.
-    let (most, last) = body.as_bytes().split_at(body.len() - 1);
-    let mut held: Vec<TcpStream> = (0..2)
-        .map(|_| {
-            let mut stream = connect(address).expect("it listens");
-            let head = "POST /aicp/face/query HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n";
-            write!(stream, "{head}Content-Length: {}\r\n\r\n", body.len()).expect("it is sent");
-            let mut interim = [0; 25];
-            stream.read_exact(&mut interim).expect("it asks for the body");
-            assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
-            stream.write_all(most).expect("it is sent");
-            stream
-        })
-        .collect();
-    let small = json!({"groupId": "g", "userId": "1"});
-    server.anonymous(0).post("/aicp/face/query", &small).assert(200, &plain(not_found));
-    // Bytes may still be on their way to the server; once they are in, there is no room for a third.
-    wait_until("there is no more room", || {
-        server.anonymous(0).post_bytes("/aicp/face/query", body.as_bytes()).status == 503
-    });
-    for (api, busy) in [(server.anonymous(0), plain("服务端报错")), (server.admin(0), coded("服务端报错"))] {
-        let answer = api.post_bytes("/aicp/face/query", body.as_bytes());
-        answer.assert(503, &busy);
-        assert!(answer.header("retry-after").is_some(), "it says when to come back");
-    }
-    for stream in &mut held {
-        stream.write_all(last).expect("it is sent");
-    }
-    for stream in held {
-        read_answer(stream, "POST").expect("an answer").assert(200, &plain(not_found));
-    }
-    server.anonymous(0).post_bytes("/aicp/face/query", body.as_bytes()).assert(200, &plain(not_found));
 }
