@@ -31,6 +31,9 @@ test: setup nextest ## Run every test
 lint: tools ## Check format and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@# Outside tests nothing may panic on purpose.
+	$(CARGO) clippy --workspace --lib --bins --locked -- -D warnings \
+		-D clippy::unwrap_used -D clippy::expect_used -D clippy::panic -D clippy::unreachable
 
 fmt: ## Format the code
 	$(CARGO) fmt --all

@@ -30,7 +30,7 @@ pub fn measure(models: &Path, photo: &Photo, iterations: u32) -> Outcome<Vec<Tim
     Ok(timings)
 }
 
-/// What the dialect does to a body: JSON to a tree, base64 to bytes.
+/// No less than what the dialect does to a body: JSON to a tree (the dialect keeps only fields), base64 to bytes.
 fn parse(jpeg: &[u8], iterations: u32) -> Outcome<Timing> {
     let body = recognition_body(jpeg);
     repeat("parse JSON + base64", iterations, || {

@@ -179,10 +179,17 @@ mod tests {
         assert_eq!(budget.read(&mut announced, MIB).await.err(), Some(BodyError::TooLarge));
     }
 
+    /// How long discarding takes on the paused clock, which moves on only while something waits.
+    async fn time_to_discard(body: UnreadBody) -> Duration {
+        let begun = tokio::time::Instant::now();
+        timeout(2 * READ_TIME, body.discard()).await.expect("it ends");
+        begun.elapsed()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_is_left_is_read_but_not_for_ever() {
-        body(2 * MIB, true).discard().await;
-        body(2 * MIB, false).discard().await;
-        body(MAX_DRAINED + MIB, false).discard().await;
+        assert_eq!(time_to_discard(body(2 * MIB, true)).await, Duration::ZERO);
+        assert!(time_to_discard(body(2 * MIB, false)).await >= READ_TIME, "it waited for the rest");
+        assert_eq!(time_to_discard(body(MAX_DRAINED + MIB, false)).await, Duration::ZERO, "it read enough");
     }
 }

@@ -90,11 +90,6 @@ impl Builtin {
         self.vision.algorithm()
     }
 
-    /// Templates that can be found.
-    pub fn templates(&self) -> usize {
-        self.galleries.len()
-    }
-
     /// Makes the largest face of a picture ready to be kept.
     ///
     /// # Errors
