@@ -1,4 +1,5 @@
-//! What must last: apps, libraries, people, faces and templates in a relational schema, pictures in an object store.
+//! What must last: apps and their grants, libraries, people, faces and templates, what engines have still to be told,
+//! console users, calls and their statistics in a relational schema; pictures in an object store.
 //!
 //! [`Store`] is the way in. A data directory holds `aicp.db` (SQLite), `objects/` (the pictures, named by content) and
 //! `lock` (held as long as the store is open).
@@ -24,8 +25,9 @@ pub use bytes::Bytes;
 pub use change::{Change, Observer};
 pub use error::{Error, Result};
 pub use model::{
-    Algorithm, Counts, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Person, Profile,
-    TemplateRow,
+    Algorithm, CallRow, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal, Face, Grant, LastIds, Library,
+    LibraryCounts, NewCall, NewConsoleUser, NewFace, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, OutboxAction,
+    OutboxFilter, OutboxRow, Person, Profile, Solution, TemplateRow,
 };
 pub use objects::picture_key;
 pub use store::Store;

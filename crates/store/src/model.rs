@@ -1,6 +1,18 @@
 //! The rows, as plain data.
 
+mod calls;
+mod console;
+mod grants;
+mod outbox;
+
 use std::fmt;
+
+pub use self::{
+    calls::{CallRow, CallScope, CallTotal, DayTotal, NewCall},
+    console::{ConsoleUser, NewConsoleUser},
+    grants::Grant,
+    outbox::{NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Solution},
+};
 
 /// A library (group) of people, as it comes from the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +33,8 @@ pub struct Library {
     pub engine: String,
     /// Milliseconds since the epoch.
     pub created_ms: i64,
+    /// Found only by [`Store::hidden_library`](crate::Store::hidden_library) and by row id.
+    pub hidden: bool,
 }
 
 /// A library to create.
@@ -40,6 +54,8 @@ pub struct NewLibrary {
     pub engine: String,
     /// Milliseconds since the epoch.
     pub created_ms: i64,
+    /// Found only by [`Store::hidden_library`](crate::Store::hidden_library) and by row id.
+    pub hidden: bool,
 }
 
 /// What a caller tells about a person; the store attaches no meaning to any of it.
@@ -141,6 +157,10 @@ pub struct Face {
     pub confidence: f32,
     /// 0 to 1, if it was measured.
     pub quality: Option<f32>,
+    /// The id that an engine which keeps faces itself knows it by.
+    pub engine_ref: Option<String>,
+    /// Whether such an engine has still to be told of it.
+    pub pending: bool,
 }
 
 /// A face to store. All numbers must be finite: SQL has no NaN.
@@ -158,6 +178,19 @@ pub struct NewFace {
     pub quality: Option<f32>,
     /// The template to find it by, if it is to be found.
     pub template: Option<NewTemplate>,
+    /// The id that an engine which keeps faces itself knows it by.
+    pub engine_ref: Option<String>,
+}
+
+/// A face to make out of one that is there.
+#[derive(Clone, Copy, Debug)]
+pub struct CopiedFace {
+    /// Row id of the face whose picture, template and measures are taken.
+    pub face_id: i64,
+    /// As [`NewFace::created_ns`].
+    pub created_ns: i64,
+    /// As [`NewFace::file_id`].
+    pub file_id: i64,
 }
 
 /// What made a template. Only templates of equal algorithms can be compared.
@@ -221,6 +254,15 @@ pub struct Counts {
     pub faces: u64,
 }
 
+/// How much there is in a library.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LibraryCounts {
+    /// Different user ids: `ext_user_id`, or `person_id` in decimal of those without.
+    pub users: u64,
+    /// Faces of all people.
+    pub faces: u64,
+}
+
 /// The highest ids ever committed, also if their rows are gone since. `None`: there never was one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastIds {
@@ -230,6 +272,10 @@ pub struct LastIds {
     pub max_file_id: Option<i64>,
     /// Of [`NewFace::created_ns`].
     pub max_created_ns: Option<i64>,
+    /// Of [`NewOutboxRow::id`].
+    pub max_outbox_id: Option<i64>,
+    /// Of [`NewCall::trace_id`].
+    pub max_trace_id: Option<i64>,
 }
 
 /// Stands in a `Debug` output for what must not get into logs.

@@ -1,5 +1,11 @@
 //! The way in.
 
+mod calls;
+mod console;
+mod grants;
+mod outbox;
+mod people;
+
 use std::{
     fs::{File, OpenOptions, TryLockError},
     os::unix::fs::OpenOptionsExt,
@@ -8,6 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::{
@@ -44,18 +51,19 @@ struct Shared {
 impl Store {
     /// Opens the store in `data_dir`, making it where missing (readable by this user only), and puts right what a run
     /// that was broken off left behind. `observer` is told of every change of faces from now on.
+    /// `zone` is what days of statistics are days of; if it is another one than last time, they are summed up anew.
     ///
     /// # Errors
     /// [`Error::InUse`] if the store is open already, [`Error::Migrate`] if a newer version wrote it, and whatever
     /// the disk or the database says.
-    pub async fn open(data_dir: &Path, observer: Option<Arc<dyn Observer>>) -> Result<Self> {
+    pub async fn open(data_dir: &Path, observer: Option<Arc<dyn Observer>>, zone: TimeZone) -> Result<Self> {
         let dir = data_dir.to_owned();
         let lock = run_blocking(move || {
             create_data_dir(&dir)?;
             take_lock(dir.join("lock"))
         })
         .await?;
-        let database = Database::open(&data_dir.join("aicp.db"), observer).await?;
+        let database = Database::open(&data_dir.join("aicp.db"), observer, zone).await?;
         let pictures = Pictures::open(data_dir.join("objects")).await?;
         let dir = data_dir.to_owned();
         run_blocking(move || sync_dir(&dir)).await?;

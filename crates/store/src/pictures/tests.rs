@@ -10,7 +10,7 @@ use crate::{NewFace, NewLibrary, NewPerson, Profile, picture_key};
 const PICTURE: &[u8] = b"a picture";
 
 async fn open(dir: &Path) -> (Database, Pictures, i64) {
-    let database = Database::open(&dir.join("aicp.db"), None).await.expect("database");
+    let database = Database::open(&dir.join("aicp.db"), None, jiff::tz::TimeZone::UTC).await.expect("database");
     let pictures = Pictures::open(dir.join("objects")).await.expect("pictures");
     database.ensure_app("app".into(), 1).await.expect("app");
     let library = NewLibrary {
@@ -21,6 +21,7 @@ async fn open(dir: &Path) -> (Database, Pictures, i64) {
         person_db_lib: "0".repeat(32),
         engine: "cpu".into(),
         created_ms: 1,
+        hidden: false,
     };
     let library = database.create_library(library).await.expect("library");
     (database, pictures, library.id)
@@ -35,7 +36,15 @@ fn person_and_face(id: i64) -> (NewPerson, NewFace) {
         profile: Profile::default(),
         created_ms: 1,
     };
-    let face = NewFace { created_ns: id, file_id: id, box_: [0.0; 4], confidence: 1.0, quality: None, template: None };
+    let face = NewFace {
+        created_ns: id,
+        file_id: id,
+        box_: [0.0; 4],
+        confidence: 1.0,
+        quality: None,
+        template: None,
+        engine_ref: None,
+    };
     (person, face)
 }
 

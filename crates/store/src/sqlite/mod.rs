@@ -10,6 +10,7 @@ mod writes;
 
 use std::{collections::HashSet, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc, time::Duration};
 
+use jiff::tz::TimeZone;
 use sqlx::{
     ConnectOptions, SqlitePool,
     migrate::Migrator,
@@ -31,6 +32,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Database {
     readers: SqlitePool,
     writer: Writer,
+    zone: TimeZone,
 }
 
 /// A picture that a committed transaction took the last known row from, and whose file may still be there.
@@ -42,7 +44,7 @@ pub(crate) struct Removal {
 
 impl Database {
     /// Opens the file, making it where missing, brings its schema up to date and starts the writer.
-    pub(crate) async fn open(path: &Path, observer: Option<Arc<dyn Observer>>) -> Result<Self> {
+    pub(crate) async fn open(path: &Path, observer: Option<Arc<dyn Observer>>, zone: TimeZone) -> Result<Self> {
         // Made here, as SQLite would let others read it; its companion files take over the mode.
         let file = path.to_owned();
         run_blocking(move || {
@@ -69,7 +71,7 @@ impl Database {
             .max_lifetime(None)
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self { readers, writer: Writer::start(connection, observer) })
+        Ok(Self { readers, writer: Writer::start(connection, observer), zone })
     }
 
     /// Closes the readers, lets the writer finish its queue, and folds the write-ahead log into the file.

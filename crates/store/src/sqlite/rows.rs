@@ -16,6 +16,7 @@ impl FromRow<'_, SqliteRow> for Library {
             person_db_lib: row.try_get("person_db_lib")?,
             engine: row.try_get("engine")?,
             created_ms: row.try_get("created")?,
+            hidden: row.try_get("hidden")?,
         })
     }
 }
@@ -64,6 +65,8 @@ impl FromRow<'_, SqliteRow> for Face {
             box_: [row.try_get("box_x")?, row.try_get("box_y")?, row.try_get("box_w")?, row.try_get("box_h")?],
             confidence: row.try_get("confidence")?,
             quality: row.try_get("quality")?,
+            engine_ref: row.try_get("engine_ref")?,
+            pending: row.try_get("pending")?,
         })
     }
 }
@@ -97,6 +100,8 @@ impl FromRow<'_, SqliteRow> for LastIds {
             max_person_id: row.try_get("max_person_id")?,
             max_file_id: row.try_get("max_file_id")?,
             max_created_ns: row.try_get("max_created_ns")?,
+            max_outbox_id: row.try_get("max_outbox_id")?,
+            max_trace_id: row.try_get("max_trace_id")?,
         })
     }
 }

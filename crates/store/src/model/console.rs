@@ -1,0 +1,73 @@
+//! People who use the console.
+
+use std::fmt;
+
+use super::Withheld;
+
+/// A user of the console, as it comes from the store. `Debug` leaves out the hash of the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConsoleUser {
+    /// Row id; never reused.
+    pub id: i64,
+    /// Unique over all users.
+    pub username: String,
+    /// As the caller made it; opaque here.
+    pub password_hash: String,
+    /// Telephone number.
+    pub telephone: String,
+    /// Address of electronic mail.
+    pub mail: String,
+    /// Department.
+    pub dept_id: String,
+    /// Row id of the person whose face opens the console; `None` once that person is removed.
+    pub person_row_id: Option<i64>,
+    /// Milliseconds since the epoch.
+    pub created_ms: i64,
+}
+
+impl fmt::Debug for ConsoleUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, username, password_hash: _, telephone, mail, dept_id, person_row_id, created_ms } = self;
+        f.debug_struct("ConsoleUser")
+            .field("id", id)
+            .field("username", username)
+            .field("password_hash", &Withheld)
+            .field("telephone", telephone)
+            .field("mail", mail)
+            .field("dept_id", dept_id)
+            .field("person_row_id", person_row_id)
+            .field("created_ms", created_ms)
+            .finish()
+    }
+}
+
+/// A user of the console to register. `Debug` leaves out the hash of the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewConsoleUser {
+    /// Unique over all users.
+    pub username: String,
+    /// Opaque here.
+    pub password_hash: String,
+    /// Telephone number.
+    pub telephone: String,
+    /// Address of electronic mail.
+    pub mail: String,
+    /// Department.
+    pub dept_id: String,
+    /// Milliseconds since the epoch.
+    pub created_ms: i64,
+}
+
+impl fmt::Debug for NewConsoleUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { username, password_hash: _, telephone, mail, dept_id, created_ms } = self;
+        f.debug_struct("NewConsoleUser")
+            .field("username", username)
+            .field("password_hash", &Withheld)
+            .field("telephone", telephone)
+            .field("mail", mail)
+            .field("dept_id", dept_id)
+            .field("created_ms", created_ms)
+            .finish()
+    }
+}

@@ -1,0 +1,37 @@
+//! The log of calls, and statistics.
+//!
+//! Sums are exact to the millisecond. They outlive the log by whole quarters of an hour: once rows of the log are
+//! deleted, the part of a quarter that a range begins or ends within counts as empty.
+
+use super::Store;
+use crate::{CallRow, CallScope, CallTotal, DayTotal, NewCall, Result};
+
+impl Store {
+    /// Puts down calls; all or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) if a call is there already.
+    pub async fn append_calls(&self, calls: Vec<NewCall>) -> Result<()> {
+        todo!()
+    }
+
+    /// The sums of each method, by method in byte order. Methods of equal name are one, also over several apps.
+    pub async fn call_totals(&self, scope: CallScope<'_>) -> Result<Vec<CallTotal>> {
+        todo!()
+    }
+
+    /// The sums of each method on each day with calls, by method in byte order, then day.
+    pub async fn call_days(&self, scope: CallScope<'_>) -> Result<Vec<DayTotal>> {
+        todo!()
+    }
+
+    /// The latest `limit` calls in the log, by method, time and trace id, all ascending. A negative limit counts as 0.
+    pub async fn calls(&self, scope: CallScope<'_>, limit: i64) -> Result<Vec<CallRow>> {
+        todo!()
+    }
+
+    /// Deletes up to `at_most` rows of the log that are older than `time_ms`, and returns how many. The sums stay.
+    pub async fn delete_calls_before(&self, time_ms: i64, at_most: i64) -> Result<u64> {
+        todo!()
+    }
+}

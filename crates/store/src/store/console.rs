@@ -1,0 +1,57 @@
+//! Users of the console, and their sessions.
+
+use bytes::Bytes;
+
+use super::Store;
+use crate::{ConsoleUser, Face, NewConsoleUser, NewFace, NewPerson, Person, Result};
+
+impl Store {
+    /// Registers a user of the console together with a person, first face and picture; all or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Exists`](crate::Error::Exists) if the username is taken, and as [`enrol`](Self::enrol).
+    pub async fn register_user(
+        &self,
+        user: NewConsoleUser,
+        library_id: i64,
+        person: NewPerson,
+        face: NewFace,
+        picture: Bytes,
+    ) -> Result<(ConsoleUser, Person, Face)> {
+        todo!()
+    }
+
+    /// A user by name.
+    pub async fn user_by_name(&self, username: &str) -> Result<Option<ConsoleUser>> {
+        todo!()
+    }
+
+    /// The user that a person is.
+    pub async fn user_by_person(&self, person_row_id: i64) -> Result<Option<ConsoleUser>> {
+        todo!()
+    }
+
+    /// A user by row id.
+    pub async fn user_by_id(&self, user_id: i64) -> Result<Option<ConsoleUser>> {
+        todo!()
+    }
+
+    /// Opens a session of a user until `expires_ms`, and deletes those that have expired by `now_ms`; milliseconds
+    /// since the epoch. `token_hash` is the SHA-256 of the session's token; a session of that hash is replaced.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if there is no such user.
+    pub async fn open_session(&self, token_hash: [u8; 32], user_id: i64, expires_ms: i64, now_ms: i64) -> Result<()> {
+        todo!()
+    }
+
+    /// Whose session it is, if there is one that has not expired by `now_ms`.
+    pub async fn session_user(&self, token_hash: &[u8; 32], now_ms: i64) -> Result<Option<ConsoleUser>> {
+        todo!()
+    }
+
+    /// Ends a session. One that is not there has ended already.
+    pub async fn close_session(&self, token_hash: &[u8; 32]) -> Result<()> {
+        todo!()
+    }
+}

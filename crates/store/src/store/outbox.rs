@@ -1,0 +1,145 @@
+//! Writes to engines that keep faces themselves.
+//!
+//! A row is born in the transaction of the change it belongs to, so that neither is there without the other.
+
+use bytes::Bytes;
+
+use super::Store;
+use crate::{
+    Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxFilter, OutboxRow, Person, Result, Solution,
+};
+
+impl Store {
+    /// Creates a library and, if `row` is given, a row that has the engine do so too.
+    ///
+    /// # Errors
+    /// As [`create_library`](Self::create_library).
+    pub async fn enqueue_library(&self, new: NewLibrary, row: Option<NewOutboxRow>) -> Result<Library> {
+        todo!()
+    }
+
+    /// As [`enrol`](Self::enrol), with a pending face and a row that has the engine take it in.
+    pub async fn enqueue_person(
+        &self,
+        library_id: i64,
+        person: NewPerson,
+        face: NewFace,
+        picture: Bytes,
+        row: NewOutboxRow,
+    ) -> Result<(Person, Face)> {
+        todo!()
+    }
+
+    /// As [`add_face`](Self::add_face), with a pending face and a row that has the engine take it in.
+    pub async fn enqueue_face(
+        &self,
+        person_row_id: i64,
+        face: NewFace,
+        picture: Bytes,
+        row: NewOutboxRow,
+    ) -> Result<Face> {
+        todo!()
+    }
+
+    /// Removes a person here at once, and leaves what the engine has still to do. Of each face:
+    /// - if it is not pending, a new row has the engine let go of it;
+    /// - if the row that has the engine take it in is not in doubt, that row is dropped;
+    /// - if it is in doubt, it becomes an [`UndoAdd`](crate::OutboxAction::UndoAdd) and keeps its id and picture.
+    ///
+    /// New rows are made after `template`, each with an id of its own from `next_id`; the template's id is not used.
+    /// Returns the ids of new rows.
+    pub async fn enqueue_removal(
+        &self,
+        person_row_id: i64,
+        template: NewOutboxRow,
+        next_id: Box<dyn FnMut() -> i64 + Send>,
+    ) -> Result<Vec<i64>> {
+        todo!()
+    }
+
+    /// Removes a face here at once; else as [`enqueue_removal`](Self::enqueue_removal). The person stays.
+    pub async fn enqueue_face_removal(
+        &self,
+        face_id: i64,
+        template: NewOutboxRow,
+        next_id: Box<dyn FnMut() -> i64 + Send>,
+    ) -> Result<Vec<i64>> {
+        todo!()
+    }
+
+    /// Removes a library here with all in it, drops its unsolved rows, and leaves one that has the engine drop the
+    /// library, whose id it returns; none if the engine was never asked to make it.
+    pub async fn enqueue_library_removal(&self, library_id: i64, row: NewOutboxRow) -> Result<Option<i64>> {
+        todo!()
+    }
+
+    /// A row by id.
+    pub async fn outbox_row(&self, id: i64) -> Result<Option<OutboxRow>> {
+        todo!()
+    }
+
+    /// What is to be done next in a library: the row of lowest id that is neither solved nor rejected.
+    pub async fn outbox_head(&self, library_id: i64) -> Result<Option<OutboxRow>> {
+        todo!()
+    }
+
+    /// The row ids of libraries that have a [head](Self::outbox_head), ascending; of one engine or of all.
+    pub async fn outbox_libraries(&self, engine: Option<&str>) -> Result<Vec<i64>> {
+        todo!()
+    }
+
+    /// How many listed rows there are, and up to `limit` of them, leaving out the first `offset`: latest created
+    /// first, then by id descending. Negative numbers count as 0.
+    pub async fn outbox_page(&self, filter: OutboxFilter, offset: i64, limit: i64) -> Result<(u64, Vec<OutboxRow>)> {
+        todo!()
+    }
+
+    /// Notes that an attempt begins, to be called before the engine is asked: the row is in doubt from now on. Returns
+    /// the row as it was before.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
+    pub async fn outbox_attempt(&self, id: i64) -> Result<OutboxRow> {
+        todo!()
+    }
+
+    /// Notes that an attempt came to nothing so far, and whether it is still in doubt. The row is listed from now on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
+    pub async fn outbox_postpone(&self, id: i64, in_doubt: bool, error: &str) -> Result<()> {
+        todo!()
+    }
+
+    /// Notes that the engine did it. A row that was never listed is deleted, a listed one is kept as solved.
+    /// - [`AddFace`](crate::OutboxAction::AddFace): the face takes over the solution and is no longer pending.
+    /// - [`UndoAdd`](crate::OutboxAction::UndoAdd): its picture is let go.
+    ///
+    /// If the face was removed while the engine was taking it in, its row is an `UndoAdd` by now, and it was not that
+    /// which was done. So an `UndoAdd` whose solution has an `engine_ref` becomes a
+    /// [`RemoveFace`](crate::OutboxAction::RemoveFace) of it, listed and yet to be done; one that is not listed stays
+    /// to be done.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
+    pub async fn outbox_solve(
+        &self,
+        id: i64,
+        solution: Solution,
+        solved_by: Option<&str>,
+        solved_ms: i64,
+    ) -> Result<()> {
+        todo!()
+    }
+
+    /// Notes that the engine refused it for good. A listed row stays, and no longer holds up the library. If it is not
+    /// listed, all is as if it had never been: the row is gone, and with it the face of an
+    /// [`AddFace`](crate::OutboxAction::AddFace), the person if that has no other, and the picture; or the library of
+    /// a [`CreateLibrary`](crate::OutboxAction::CreateLibrary).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
+    pub async fn outbox_reject(&self, id: i64, error: &str) -> Result<()> {
+        todo!()
+    }
+}

@@ -1,0 +1,116 @@
+//! More ways to libraries, people and faces.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::Store;
+use crate::{CopiedFace, Face, Library, LibraryCounts, NewFace, NewPerson, Person, Result};
+
+impl Store {
+    /// Every app, by time of creation, then by id.
+    pub async fn app_ids(&self) -> Result<Vec<String>> {
+        todo!()
+    }
+
+    /// The hidden library that an app calls `group_id`.
+    pub async fn hidden_library(&self, app_id: &str, group_id: &str) -> Result<Option<Library>> {
+        todo!()
+    }
+
+    /// A library by row id, hidden or not.
+    pub async fn library_by_id(&self, library_id: i64) -> Result<Option<Library>> {
+        todo!()
+    }
+
+    /// How many libraries an app has, leaving out hidden ones.
+    pub async fn library_count(&self, app_id: &str) -> Result<u64> {
+        todo!()
+    }
+
+    /// How much there is in a library. All zero if there is no such library.
+    pub async fn library_counts(&self, library_id: i64) -> Result<LibraryCounts> {
+        todo!()
+    }
+
+    /// Up to `limit` people of a library, by row id, leaving out the first `offset`. Negative numbers count as 0.
+    pub async fn people(&self, library_id: i64, offset: i64, limit: i64) -> Result<Vec<Person>> {
+        todo!()
+    }
+
+    /// The people of a library whose `ext_user_id` is `user_id`, or who have none and whose `person_id` (in decimal)
+    /// is; by row id.
+    pub async fn people_by_user(&self, library_id: i64, user_id: &str) -> Result<Vec<Person>> {
+        todo!()
+    }
+
+    /// As [`people_by_user`](Self::people_by_user), over all libraries of an app that are not hidden.
+    pub async fn people_of_app_by_user(&self, app_id: &str, user_id: &str) -> Result<Vec<Person>> {
+        todo!()
+    }
+
+    /// The faces of a library that the engine knows by these ids, each with its person, in any order. Absent ids are
+    /// left out.
+    pub async fn faces_by_engine_ref(&self, library_id: i64, engine_refs: &[String]) -> Result<Vec<(Face, Person)>> {
+        todo!()
+    }
+
+    /// Those of `engine_refs` that a face of the library or an unsolved outbox row of it has.
+    pub async fn claimed_engine_refs(&self, library_id: i64, engine_refs: &[String]) -> Result<HashSet<String>> {
+        todo!()
+    }
+
+    /// The newest face in an app's libraries that are not hidden whose picture key begins with `token`, 32 lower-case
+    /// hex digits. Anything else is the beginning of no key.
+    pub async fn face_by_token(&self, app_id: &str, token: &str) -> Result<Option<Face>> {
+        todo!()
+    }
+
+    /// The newest face of a person whose picture key begins with `token`; see [`face_by_token`](Self::face_by_token).
+    pub async fn face_of_person_by_token(&self, person_row_id: i64, token: &str) -> Result<Option<Face>> {
+        todo!()
+    }
+
+    /// Whether a library has a face whose picture key begins with `token`; see [`face_by_token`](Self::face_by_token).
+    pub async fn has_picture_in_library(&self, library_id: i64, token: &str) -> Result<bool> {
+        todo!()
+    }
+
+    /// Makes a person in a library, with copies of these faces of another person: same picture, measures and
+    /// template. A copy has no `engine_ref` and is not pending. All or nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if the person or the library is gone, or a face is not that
+    /// person's; [`Error::Exists`](crate::Error::Exists) if the library has a person of that `ext_user_id`;
+    /// [`Error::Database`](crate::Error::Database) if another id is taken.
+    pub async fn copy_person(
+        &self,
+        person_row_id: i64,
+        library_id: i64,
+        new: NewPerson,
+        faces: Vec<CopiedFace>,
+    ) -> Result<Person> {
+        todo!()
+    }
+
+    /// Removes all faces of a person, stores this one with its picture, and sets `user_info` if it is given. All or
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if the person is gone; [`Error::Database`](crate::Error::Database)
+    /// if an id is taken or a number is NaN.
+    pub async fn replace_faces(
+        &self,
+        person_row_id: i64,
+        user_info: Option<String>,
+        face: NewFace,
+        picture: Bytes,
+    ) -> Result<Face> {
+        todo!()
+    }
+
+    /// Sets a person's `user_info`, or takes it away.
+    pub async fn set_user_info(&self, person_row_id: i64, user_info: Option<String>) -> Result<()> {
+        todo!()
+    }
+}
