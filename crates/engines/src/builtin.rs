@@ -3,57 +3,43 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 
 use aicp_gallery::{Entry, Galleries, Query};
-use aicp_vision::{Algorithm, DetectedFace, Embedding, FaceModels, Picture, Purpose, Quality, Vision};
+use aicp_vision::{Algorithm, DetectedFace, Embedding, FaceModels, HeadPose, Picture, Point, Purpose, Quality, Vision};
 
+use crate::engine::{
+    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, SeenFace, Target, Write,
+};
 use crate::similarity::{Similarity, similarity_of_cosine};
 use crate::{Error, Result};
 
 /// Faces of one picture that are worked on, the largest first; a crowd can't hold a worker for ever.
 pub const MAX_FACES: usize = 100;
 
-/// A face made ready to be kept. Not `Debug`, as a template belongs into no log.
-#[derive(Clone)]
-pub struct Enrolled {
-    /// Where it is in the upright picture.
-    pub face: DetectedFace,
-    /// Its template: a unit vector.
-    pub template: Vec<f32>,
+/// What to find out about each face of a picture, beside where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Examination {
     /// How fit it is.
-    pub quality: Quality,
+    pub quality: bool,
+    /// Whether it was live.
+    pub liveness: bool,
 }
 
-/// A person of a library who may be the one in the picture.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Candidate {
-    /// Row id of the person.
-    pub person: i64,
-    /// Row id of their best matching face.
-    pub face: i64,
-    /// How alike they are, 0..1.
-    pub similarity: Similarity,
-}
-
-/// A face of a picture and who it may be.
-#[derive(Debug, Clone)]
-pub struct FaceCandidates {
+/// What was found out about a face.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExaminedFace {
     /// The face in the picture.
-    pub face: DetectedFace,
-    /// Who it may be, most similar first.
-    pub candidates: Vec<Candidate>,
-}
-
-/// The quality of the largest face of a picture, with its template. Not `Debug`, as a template belongs into no log.
-#[derive(Clone)]
-pub struct Assessment {
-    /// The face.
-    pub face: DetectedFace,
-    /// Its quality.
-    pub quality: Quality,
-    /// Its template: a unit vector.
-    pub template: Vec<f32>,
+    pub face: SeenFace,
+    /// Right eye, left eye, nose tip, right and left corner of the mouth, as the person has them, in pixels.
+    pub landmarks: [Point; 5],
+    /// How fit it is, if asked for.
+    pub quality: Option<Quality>,
+    /// Which way the head is turned.
+    pub pose: HeadPose,
+    /// The probability, 0..1, that it was live before the camera, if asked for.
+    pub liveness: Option<f32>,
 }
 
 /// A stored template, as it is loaded at start. Not `Debug`, as a template belongs into no log.
@@ -90,114 +76,35 @@ impl Builtin {
         self.vision.algorithm()
     }
 
-    /// Makes the largest face of a picture ready to be kept.
+    /// The faces of a picture, at most `max_faces` (and [`MAX_FACES`]), the largest first, with what was asked about
+    /// each; none is no error.
     ///
     /// # Errors
-    /// [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`] or [`Error::Failed`].
-    pub async fn enrol(&self, picture: Bytes) -> Result<Enrolled> {
-        self.on_largest_face(picture, |models, picture, face| {
-            let template = models.embed(picture, &face, Purpose::Enrolment)?.into_vec();
-            let quality = models.quality(picture, &face)?;
-            Ok(Enrolled { face, template, quality })
-        })
-        .await
-    }
-
-    /// The people of some libraries most like the largest face of a picture, at most `top_n`, best first.
-    ///
-    /// # Errors
-    /// As [`Builtin::enrol`].
-    pub async fn identify(&self, libraries: Vec<i64>, picture: Bytes, top_n: usize) -> Result<Vec<Candidate>> {
-        let galleries = Arc::clone(&self.galleries);
-        let searched = self
-            .on_largest_face(picture, move |models, picture, face| {
-                let probe = models.embed(picture, &face, Purpose::Probe)?;
-                Ok(search(&galleries, &libraries, &probe, top_n))
-            })
-            .await?;
-        Ok(searched?)
-    }
-
-    /// Every face of a picture, the largest first, each with the people of some libraries most like it.
-    ///
-    /// # Errors
-    /// As [`Builtin::enrol`].
-    pub async fn identify_many(
-        &self,
-        libraries: Vec<i64>,
-        picture: Bytes,
-        top_n: usize,
-    ) -> Result<Vec<FaceCandidates>> {
-        let galleries = Arc::clone(&self.galleries);
-        let found = self
+    /// [`Error::BadPicture`], [`Error::Busy`] or [`Error::Failed`].
+    pub async fn examine(&self, picture: Bytes, max_faces: usize, wanted: Examination) -> Result<Vec<ExaminedFace>> {
+        let examined = self
             .vision
             .run(move |models| {
                 let picture = Picture::decode(&picture)?;
                 let mut faces = models.detect(&picture)?;
-                faces.truncate(MAX_FACES);
-                let searched = faces.into_iter().map(|face| {
-                    let probe = models.embed(&picture, &face, Purpose::Probe)?;
-                    Ok(search(&galleries, &libraries, &probe, top_n)
-                        .map(|candidates| FaceCandidates { face, candidates }))
+                faces.truncate(max_faces.min(MAX_FACES));
+                let examined = faces.into_iter().map(|face| {
+                    // The pose comes with the quality alone.
+                    let quality = models.quality(&picture, &face)?;
+                    let (pose, quality) = (quality.pose, wanted.quality.then_some(quality));
+                    let liveness = if wanted.liveness { Some(models.liveness(&picture, &face)?) } else { None };
+                    Ok(ExaminedFace { face: seen(&face), landmarks: face.landmarks, quality, pose, liveness })
                 });
-                searched.collect::<aicp_vision::Result<Vec<_>>>()
+                examined.collect()
             })
             .await?;
-        let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
-        if found.is_empty() { Err(Error::NoFace) } else { Ok(found) }
-    }
-
-    /// How alike the largest faces of two pictures are.
-    ///
-    /// # Errors
-    /// As [`Builtin::enrol`].
-    pub async fn compare(&self, a: Bytes, b: Bytes) -> Result<Similarity> {
-        // One job, not two: half a comparison must not wait for, or be refused, a second place in the queue.
-        let cosine = self
-            .vision
-            .run(move |models| {
-                let (Some(a), Some(b)) = (embed_largest(models, &a)?, embed_largest(models, &b)?) else {
-                    return Ok(None);
-                };
-                Ok(Some(a.cosine(&b)))
-            })
-            .await?;
-        cosine.map(similarity_of_cosine).ok_or(Error::NoFace)
-    }
-
-    /// Every face of a picture, the largest first; none is no error.
-    ///
-    /// # Errors
-    /// [`Error::BadPicture`], [`Error::Busy`] or [`Error::Failed`].
-    pub async fn detect(&self, picture: Bytes) -> Result<Vec<DetectedFace>> {
-        Ok(self.vision.run(move |models| models.detect(&Picture::decode(&picture)?)).await?)
-    }
-
-    /// Nothing, if the picture can be decoded and shows a face.
-    ///
-    /// # Errors
-    /// As [`Builtin::enrol`].
-    pub async fn require_face(&self, picture: Bytes) -> Result<()> {
-        self.on_largest_face(picture, |_, _, _| Ok(())).await
-    }
-
-    /// The quality and the template of the largest face of a picture.
-    ///
-    /// # Errors
-    /// As [`Builtin::enrol`].
-    pub async fn assess(&self, picture: Bytes) -> Result<Assessment> {
-        self.on_largest_face(picture, |models, picture, face| {
-            let quality = models.quality(picture, &face)?;
-            let template = models.embed(picture, &face, Purpose::Probe)?.into_vec();
-            Ok(Assessment { face, quality, template })
-        })
-        .await
+        Ok(examined)
     }
 
     /// The probability, 0..1, that the largest face of a picture was live before the camera.
     ///
     /// # Errors
-    /// As [`Builtin::enrol`].
+    /// [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`] or [`Error::Failed`].
     pub async fn liveness(&self, picture: Bytes) -> Result<f32> {
         self.on_largest_face(picture, |models, picture, face| models.liveness(picture, &face)).await
     }
@@ -256,6 +163,138 @@ impl Builtin {
     }
 }
 
+#[async_trait]
+impl Engine for Builtin {
+    fn name(&self) -> &str {
+        "builtin"
+    }
+
+    fn label(&self) -> &'static str {
+        "内置"
+    }
+
+    fn keeping(&self) -> Keeping {
+        Keeping::Templates
+    }
+
+    fn threshold(&self) -> Option<Similarity> {
+        None
+    }
+
+    fn target(&self, _: Write) -> Option<Target> {
+        None
+    }
+
+    async fn create_library(&self, _: &LibraryRef) -> Result<()> {
+        Ok(())
+    }
+
+    async fn delete_library(&self, _: &LibraryRef) -> Result<()> {
+        Ok(())
+    }
+
+    async fn add_face(&self, _: &LibraryRef, _: &str, picture: Bytes) -> Result<Added> {
+        self.on_largest_face(picture, |models, picture, face| {
+            let template = models.embed(picture, &face, Purpose::Enrolment)?.into_vec();
+            let quality = models.quality(picture, &face)?.score;
+            Ok(Added { engine_ref: None, template: Some(template), face: Some(seen(&face)), quality: Some(quality) })
+        })
+        .await
+    }
+
+    async fn find_added(&self, _: &LibraryRef, _: &str, _: Bytes, _: &dyn Claimed) -> Result<Option<Added>> {
+        Ok(None)
+    }
+
+    async fn remove_face(&self, _: &LibraryRef, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    async fn identify(&self, libraries: &[LibraryRef], picture: Bytes, top_n: usize) -> Result<Vec<Candidate>> {
+        let (galleries, libraries) = (Arc::clone(&self.galleries), rows(libraries));
+        let searched = self
+            .on_largest_face(picture, move |models, picture, face| {
+                let probe = models.embed(picture, &face, Purpose::Probe)?;
+                Ok(search(&galleries, &libraries, &probe, top_n))
+            })
+            .await?;
+        Ok(searched?)
+    }
+
+    async fn identify_many(
+        &self,
+        libraries: &[LibraryRef],
+        picture: Bytes,
+        top_n: usize,
+    ) -> Result<Vec<FaceCandidates>> {
+        let (galleries, libraries) = (Arc::clone(&self.galleries), rows(libraries));
+        let found = self
+            .vision
+            .run(move |models| {
+                let picture = Picture::decode(&picture)?;
+                let mut faces = models.detect(&picture)?;
+                faces.truncate(MAX_FACES);
+                let searched = faces.into_iter().map(|face| {
+                    let probe = models.embed(&picture, &face, Purpose::Probe)?;
+                    Ok(search(&galleries, &libraries, &probe, top_n)
+                        .map(|candidates| FaceCandidates { face: seen(&face), candidates }))
+                });
+                searched.collect::<aicp_vision::Result<Vec<_>>>()
+            })
+            .await?;
+        let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if found.is_empty() { Err(Error::NoFace) } else { Ok(found) }
+    }
+
+    async fn compare(&self, a: Bytes, b: Bytes) -> Result<Similarity> {
+        // One job, not two: half a comparison must not wait for, or be refused, a second place in the queue.
+        let cosine = self
+            .vision
+            .run(move |models| {
+                let (Some(a), Some(b)) = (embed_largest(models, &a)?, embed_largest(models, &b)?) else {
+                    return Ok(None);
+                };
+                Ok(Some(a.cosine(&b)))
+            })
+            .await?;
+        cosine.map(similarity_of_cosine).ok_or(Error::NoFace)
+    }
+
+    async fn detect(&self, picture: Bytes) -> Result<Vec<SeenFace>> {
+        let faces = self.vision.run(move |models| models.detect(&Picture::decode(&picture)?)).await?;
+        Ok(faces.iter().map(seen).collect())
+    }
+
+    async fn assess(&self, picture: Bytes) -> Result<Assessed> {
+        self.on_largest_face(picture, |models, picture, face| {
+            let quality = models.quality(picture, &face)?;
+            let template = models.embed(picture, &face, Purpose::Probe)?.into_vec();
+            let feature = template.iter().flat_map(|value| value.to_le_bytes()).collect();
+            Ok(Assessed { score: quality.score, grades: Some(quality.grades()), feature })
+        })
+        .await
+    }
+
+    async fn require_face(&self, picture: Bytes) -> Result<()> {
+        self.on_largest_face(picture, |_, _, _| Ok(())).await
+    }
+
+    async fn health(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn rows(libraries: &[LibraryRef]) -> Vec<i64> {
+    libraries.iter().map(|library| library.row).collect()
+}
+
+/// A detected face as engines speak of it.
+fn seen(face: &DetectedFace) -> SeenFace {
+    let [right, left, ..] = face.landmarks;
+    let rotation = (left.y - right.y).atan2(left.x - right.x).to_degrees();
+    SeenFace { area: face.area, confidence: face.confidence, rotation }
+}
+
 /// The probe embedding of the largest face of a picture, if it shows any.
 fn embed_largest(models: &mut FaceModels, picture: &[u8]) -> aicp_vision::Result<Option<Embedding>> {
     let picture = Picture::decode(picture)?;
@@ -265,7 +304,7 @@ fn embed_largest(models: &mut FaceModels, picture: &[u8]) -> aicp_vision::Result
     }
 }
 
-/// The best people of all these libraries together.
+/// The best people of all these libraries together, each with the best of their faces.
 fn search(
     galleries: &Galleries,
     libraries: &[i64],
@@ -281,10 +320,6 @@ fn search(
     hits.truncate(top_n);
     Ok(hits
         .into_iter()
-        .map(|hit| Candidate {
-            person: hit.entry.person,
-            face: hit.entry.face,
-            similarity: similarity_of_cosine(hit.cosine),
-        })
+        .map(|hit| Candidate { face: FaceKey::Row(hit.entry.face), similarity: similarity_of_cosine(hit.cosine) })
         .collect())
 }

@@ -1,15 +1,26 @@
-//! Engines do the biometrics of a library: pictures in, templates and ranked people out.
+//! Engines do the biometrics of a library: pictures in, templates and ranked faces out.
 //!
-//! [`Builtin`] does it here, with `aicp-vision` and `aicp-gallery`. An engine knows libraries, people and faces as
-//! row ids; who they are and who may ask is the platform's business.
+//! [`Engine`] is what each of them can do. [`Builtin`] does it here, with `aicp-vision` and `aicp-gallery`; [`Koala`]
+//! and [`Cloudwalk`] ask a vendor's server over HTTP. An engine knows libraries and faces as row ids and refs; who they
+//! are and who may ask is the platform's business.
 
 mod builtin;
+mod cloudwalk;
+mod engine;
 mod error;
+mod koala;
+mod remote;
 mod similarity;
 
 pub use aicp_vision::{
-    Algorithm, Components, DetectedFace, Format, Grade, HeadPose, ModelPaths, PoolSize, Quality, Rect, Vision,
+    Algorithm, Components, DetectedFace, Format, Grade, HeadPose, ModelPaths, Point, PoolSize, Quality, Rect, Vision,
 };
-pub use builtin::{Assessment, Builtin, Candidate, Enrolled, FaceCandidates, MAX_FACES, TemplateRow};
-pub use error::{Error, Result};
+pub use builtin::{Builtin, Examination, ExaminedFace, MAX_FACES, TemplateRow};
+pub use cloudwalk::{Cloudwalk, CloudwalkSettings};
+pub use engine::{
+    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, SeenFace, Target, Write,
+};
+pub use error::{BoxError, Error, Result};
+pub use koala::{Koala, KoalaPaths, KoalaSettings};
+pub use remote::RemoteSettings;
 pub use similarity::{Similarity, similarity_of_cosine};
