@@ -1,20 +1,59 @@
-//! Who asks: apps and their tokens.
+//! Who asks: apps, their grants and their tokens.
 
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use aicp_store::Grant;
+use arc_swap::ArcSwap;
+
+use crate::capabilities::{Area, Areas};
 use crate::ids::now_ms;
-use crate::secrets::TokenHash;
-use crate::{ADMIN_APP, Platform};
+use crate::secrets::{TokenHash, new_app_token};
+use crate::{ADMIN_APP, Error, Platform, Result};
+
+/// Ids of apps have at most this many bytes.
+const MAX_APP_ID: usize = 128;
 
 /// The tenant that a call acts for. Having one means that a token was checked, that calls without one are allowed, or
 /// that an operator asked at the machine itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct App {
     id: String,
+    areas: Areas,
+    engine: Arc<OnceLock<&'static str>>,
 }
 
 impl App {
+    fn new(id: &str, areas: Areas) -> Self {
+        Self { id: id.to_owned(), areas, engine: Arc::default() }
+    }
+
     /// Its id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether this is the administrator, who sees every app's calls.
+    pub fn is_admin(&self) -> bool {
+        self.id == ADMIN_APP
+    }
+
+    /// Refuses what the app was not granted.
+    ///
+    /// # Errors
+    /// [`TokenError::NotGranted`].
+    pub fn require(&self, area: Area) -> Result<(), TokenError> {
+        if self.areas.contains(area) { Ok(()) } else { Err(TokenError::NotGranted) }
+    }
+
+    /// Notes which engine this call turned out to be about; the first counts.
+    pub(crate) fn note_engine(&self, label: &'static str) {
+        let _ = self.engine.set(label);
+    }
+
+    /// The label of the engine that the call was about, if it came that far.
+    pub fn engine(&self) -> Option<&'static str> {
+        self.engine.get().copied()
     }
 }
 
@@ -27,46 +66,78 @@ pub enum TokenError {
     /// Nobody has this token.
     #[error("unknown token")]
     Unknown,
+    /// The grant's time is over.
+    #[error("expired token")]
+    Expired,
+    /// The app may not do this.
+    #[error("not granted")]
+    NotGranted,
 }
 
-/// The tokens that are known.
+/// The tokens that are known: read without waiting, replaced as a whole when a grant changes.
 pub(crate) struct Tokens {
     admin: TokenHash,
+    apps: ArcSwap<HashMap<TokenHash, ActiveGrant>>,
+    /// One change at a time, so that the table never goes back to an older state.
+    changes: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone)]
+struct ActiveGrant {
+    app_id: String,
+    areas: Areas,
+    due_ms: i64,
 }
 
 impl Tokens {
     pub fn new(admin: &str) -> Self {
-        Self { admin: TokenHash::of(admin) }
+        Self { admin: TokenHash::of(admin), apps: ArcSwap::default(), changes: tokio::sync::Mutex::default() }
     }
 }
 
+/// What an update of a grant changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtendedGrant {
+    /// Requested capabilities that the app had before, in the order of the request.
+    pub held: Vec<String>,
+    /// Those that are new.
+    pub added: Vec<String>,
+    /// The app's token, unchanged.
+    pub token: String,
+}
+
 impl Platform {
-    /// The app that a token belongs to.
+    /// The app that a token belongs to. What it may do is to be asked with [`App::require`].
     ///
     /// # Errors
-    /// [`TokenError::Missing`] for a blank token, [`TokenError::Unknown`] for one that nobody has.
+    /// [`TokenError::Missing`] for a blank token, [`TokenError::Unknown`] for one that nobody has,
+    /// [`TokenError::Expired`] after its due time.
     pub fn app_of_token(&self, token: &str) -> Result<App, TokenError> {
         let token = token.trim();
         if token.is_empty() {
-            Err(TokenError::Missing)
-        } else if self.inner.tokens.admin.is_of(token) {
-            Ok(self.admin_app())
-        } else {
-            Err(TokenError::Unknown)
+            return Err(TokenError::Missing);
         }
-    }
-
-    fn admin_app(&self) -> App {
-        App { id: ADMIN_APP.to_owned() }
+        let hash = TokenHash::of(token);
+        let tokens = &self.inner.tokens;
+        if tokens.admin.is(&hash) {
+            return Ok(App::new(ADMIN_APP, Areas::ALL));
+        }
+        // Finding a hash in a table tells nothing about the token that it is the hash of.
+        let apps = tokens.apps.load();
+        let grant = apps.get(&hash).ok_or(TokenError::Unknown)?;
+        if grant.due_ms < now_ms() {
+            return Err(TokenError::Expired);
+        }
+        Ok(App::new(&grant.app_id, grant.areas))
     }
 
     /// An app by its id, for whoever sits at this machine and has its files in hand: made if there is none.
     ///
     /// # Errors
-    /// [`crate::Error::Store`].
-    pub async fn app_for_operator(&self, id: &str) -> crate::Result<App> {
+    /// [`Error::Store`].
+    pub async fn app_for_operator(&self, id: &str) -> Result<App> {
         self.inner.store.ensure_app(id, now_ms()).await?;
-        Ok(App { id: id.to_owned() })
+        Ok(App::new(id, Areas::ALL))
     }
 
     /// The app of calls without a token, if such calls are allowed.
@@ -74,7 +145,112 @@ impl Platform {
     /// # Errors
     /// [`TokenError::Missing`] if they are not.
     pub fn anonymous_app(&self) -> Result<App, TokenError> {
-        let id = self.inner.settings.anonymous_app.clone().ok_or(TokenError::Missing)?;
-        Ok(App { id })
+        let settings = &self.inner.settings;
+        if settings.anonymous { Ok(self.legacy_app()) } else { Err(TokenError::Missing) }
+    }
+
+    /// The app that calls without a token act for.
+    pub fn legacy_app(&self) -> App {
+        App::new(&self.inner.settings.legacy_app, Areas::ALL)
+    }
+
+    /// The app of this id, where `app` may look after it: its own, or for the administrator any.
+    pub fn act_as(&self, app: &App, id: &str) -> Option<App> {
+        (app.is_admin() || app.id() == id).then(|| App::new(id, app.areas))
+    }
+
+    /// The app that the calls of console users, who have no token yet, are counted for.
+    pub fn console_app(&self) -> App {
+        self.admin_app()
+    }
+
+    /// The administrator's app, for what the platform does for itself.
+    pub(crate) fn admin_app(&self) -> App {
+        App::new(ADMIN_APP, Areas::ALL)
+    }
+
+    /// Grants capabilities to a new app until a moment (milliseconds since the epoch; a past one is valid), and
+    /// returns its token.
+    ///
+    /// # Errors
+    /// [`Error::AppExists`] if it has a grant or is one of the platform's own; [`Error::BadAppId`];
+    /// [`Error::NoCapability`].
+    pub async fn grant(&self, app_id: &str, due_ms: i64, capabilities: Vec<String>) -> Result<String> {
+        if self.is_reserved(app_id) {
+            return Err(Error::AppExists);
+        }
+        if app_id.is_empty() || app_id.len() > MAX_APP_ID || app_id.chars().any(char::is_control) {
+            return Err(Error::BadAppId);
+        }
+        self.require_known(&capabilities)?;
+        let token = new_app_token()?;
+        let grant = Grant {
+            app_id: app_id.to_owned(),
+            token_hash: TokenHash::of(&token).bytes(),
+            token_sealed: self.inner.vault.seal(app_id, &token)?,
+            due_ms,
+            capabilities,
+        };
+        let _one = self.inner.tokens.changes.lock().await;
+        self.inner.store.create_grant(grant, now_ms()).await.map_err(|e| match e {
+            aicp_store::Error::Exists => Error::AppExists,
+            other => other.into(),
+        })?;
+        self.load_grants().await?;
+        Ok(token)
+    }
+
+    /// Sets the due time of a grant and adds capabilities to it; none is taken away.
+    ///
+    /// # Errors
+    /// [`Error::NoApp`] if the app has no grant; [`Error::NoCapability`].
+    pub async fn extend_grant(&self, app_id: &str, due_ms: i64, capabilities: Vec<String>) -> Result<ExtendedGrant> {
+        self.require_known(&capabilities)?;
+        let _one = self.inner.tokens.changes.lock().await;
+        let before = self.inner.store.grants().await?;
+        let before = before.into_iter().find(|grant| grant.app_id == app_id).ok_or(Error::NoApp)?;
+        let grant =
+            self.inner.store.extend_grant(app_id, due_ms, capabilities.clone()).await.map_err(Error::or_no_app)?;
+        self.load_grants().await?;
+        let (held, added) = capabilities.into_iter().partition(|id| before.capabilities.contains(id));
+        Ok(ExtendedGrant { held, added, token: self.inner.vault.open(app_id, &grant.token_sealed)? })
+    }
+
+    /// Takes the grant of an app away: its token is dead on return, its libraries stay.
+    ///
+    /// # Errors
+    /// [`Error::NoApp`].
+    pub async fn revoke(&self, app_id: &str) -> Result<()> {
+        let _one = self.inner.tokens.changes.lock().await;
+        self.inner.store.delete_grant(app_id).await.map_err(Error::or_no_app)?;
+        self.load_grants().await
+    }
+
+    /// Every app, those without a grant too.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn app_ids(&self) -> Result<Vec<String>> {
+        Ok(self.inner.store.app_ids().await?)
+    }
+
+    /// Reads the grants anew; `changes` must be held, or nobody else be there yet.
+    pub(crate) async fn load_grants(&self) -> Result<()> {
+        let grants = self.inner.store.grants().await?.into_iter().map(|grant| {
+            let areas = self.inner.settings.capabilities.areas(&grant.capabilities);
+            let active = ActiveGrant { app_id: grant.app_id, areas, due_ms: grant.due_ms };
+            (TokenHash::from(grant.token_hash), active)
+        });
+        self.inner.tokens.apps.store(Arc::new(grants.collect()));
+        Ok(())
+    }
+
+    fn is_reserved(&self, app_id: &str) -> bool {
+        app_id == ADMIN_APP || app_id == self.inner.settings.legacy_app
+    }
+
+    fn require_known(&self, capabilities: &[String]) -> Result<()> {
+        let known = |id: &String| self.inner.settings.capabilities.knows(id);
+        if capabilities.iter().all(known) { Ok(()) } else { Err(Error::NoCapability) }
     }
 }

@@ -1,5 +1,7 @@
 //! Why a use case did not do what it was asked.
 
+use crate::gates::QualityFault;
+
 /// What went wrong, in the platform's own terms; each dialect has its own words for it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -18,6 +20,62 @@ pub enum Error {
     /// There is no such picture, or its link is not valid.
     #[error("no such picture")]
     NoPicture,
+    /// The person has no such face, or nobody has.
+    #[error("no such face")]
+    NoSuchFace,
+    /// The library has this very face already.
+    #[error("the face exists")]
+    FaceExists,
+    /// The app has as many libraries, or the person as many faces, as are allowed.
+    #[error("no more {0} are allowed")]
+    TooMany(&'static str),
+    /// There is no app of this id with a grant.
+    #[error("no such app")]
+    NoApp,
+    /// There is an app of this id with a grant.
+    #[error("the app exists")]
+    AppExists,
+    /// The id can't be that of an app.
+    #[error("an app's id is wanted")]
+    BadAppId,
+    /// There is no such capability.
+    #[error("no such capability")]
+    NoCapability,
+    /// There is a console user of this name.
+    #[error("the user exists")]
+    UserExists,
+    /// Nobody could be logged in.
+    #[error("not recognised")]
+    NotRecognised,
+    /// Too many attempts from one address, or at one name, in a short time.
+    #[error("too many attempts")]
+    TooManyAttempts,
+    /// The picture is not good enough for what was asked of it.
+    #[error("the picture is not good enough: {0}")]
+    Quality(QualityFault),
+    /// The face was not live before the camera, as far as can be told.
+    #[error("not a live face")]
+    NotLive,
+    /// The library's engine is not configured.
+    #[error("no such engine")]
+    NoEngine,
+    /// The engine does not answer.
+    #[error("the engine is unavailable: {0}")]
+    EngineUnavailable(String),
+    /// The engine understood and refused.
+    #[error("the engine refused: {code},{text}")]
+    Rejected {
+        /// The engine's code.
+        code: String,
+        /// The engine's words.
+        text: String,
+    },
+    /// A sealed secret can't be opened: it was changed, or `secret.key` is another one.
+    #[error("a sealed secret can't be opened")]
+    Sealed,
+    /// A password can't be hashed, or a hash not be read.
+    #[error("password hash: {0}")]
+    PasswordHash(String),
     /// The bytes are no picture that can be decoded, or too large a one.
     #[error("bad picture: {0}")]
     BadPicture(String),
@@ -41,10 +99,49 @@ pub enum Error {
 impl From<aicp_engines::Error> for Error {
     fn from(e: aicp_engines::Error) -> Self {
         match e {
-            aicp_engines::Error::BadPicture(reason) => Self::BadPicture(reason.to_string()),
+            aicp_engines::Error::BadPicture(reason) => Self::BadPicture(reason),
+            aicp_engines::Error::Unavailable { reason, .. } => Self::EngineUnavailable(reason),
+            aicp_engines::Error::Rejected { code, text } => Self::Rejected { code, text },
             aicp_engines::Error::NoFace => Self::NoFace,
             aicp_engines::Error::Busy => Self::Busy,
             other => Self::Engine(other),
+        }
+    }
+}
+
+impl Error {
+    /// A store's error where a missing row is a missing library.
+    pub(crate) fn or_no_library(e: aicp_store::Error) -> Self {
+        Self::where_missing(e, Self::NoLibrary)
+    }
+
+    /// A store's error where a missing row is a missing person.
+    pub(crate) fn or_no_person(e: aicp_store::Error) -> Self {
+        Self::where_missing(e, Self::NoPerson)
+    }
+
+    /// A store's error where a missing row is a missing face.
+    pub(crate) fn or_no_face(e: aicp_store::Error) -> Self {
+        Self::where_missing(e, Self::NoSuchFace)
+    }
+
+    /// A store's error where a missing row is a missing app.
+    pub(crate) fn or_no_app(e: aicp_store::Error) -> Self {
+        Self::where_missing(e, Self::NoApp)
+    }
+
+    /// A store's error about a new person of a library.
+    pub(crate) fn of_enrolment(e: aicp_store::Error) -> Self {
+        match e {
+            aicp_store::Error::Exists => Self::PersonExists,
+            other => Self::or_no_library(other),
+        }
+    }
+
+    fn where_missing(e: aicp_store::Error, missing: Self) -> Self {
+        match e {
+            aicp_store::Error::NotFound => missing,
+            other => other.into(),
         }
     }
 }

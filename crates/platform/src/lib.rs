@@ -1,35 +1,62 @@
-//! Every use case, as plain async functions: libraries, people, recognition, pictures, apps.
+//! Every use case, as plain async functions: libraries, people, recognition, pictures, apps and their grants, the call
+//! log and its statistics, console users, and the outbox of writes that wait for an engine.
 //!
 //! The rules are here: who may do what, what is unique, in which order things are written. A use case takes the
 //! [`App`] that asks and answers with rows of the store and similarities of the engine. No HTTP status and no field
 //! name of any wire protocol is known here.
 
 mod apps;
+mod calls;
+mod capabilities;
+mod console;
+mod engines;
 mod error;
+mod gates;
 mod ids;
 mod libraries;
+mod outbox;
 mod people;
 mod pictures;
 mod recognition;
 mod secrets;
+mod statistics;
+mod users;
 
+use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-pub use aicp_engines::{Assessment, DetectedFace, Format, Grade, Quality, Similarity};
-pub use aicp_store::{Counts, Face, Library, Person, Profile};
-pub use apps::{App, TokenError};
+pub use aicp_engines::{
+    Assessed, Components, Examination, ExaminedFace, Format, Grade, HeadPose, Point, Quality, Rect, SeenFace, Similarity,
+};
+pub use aicp_store::{CallRow, CallTotal, Counts, Face, Library, LibraryCounts, OutboxFilter, Person, Profile};
+pub use apps::{App, ExtendedGrant, TokenError};
+pub use calls::Call;
+pub use capabilities::{Area, Capabilities};
+pub use console::{Registration, Session};
+pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
+pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault};
+pub use outbox::{Caretaker, EngineHealth, OutboxEntry};
 pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
-pub use recognition::{FaceMatches, Identification, Match};
+pub use recognition::{Bar, FaceMatches, Identification, Match};
 pub use secrets::{MasterKey, new_token};
+pub use statistics::{Bucket, BucketTotal, CallFilter};
+pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
 
 use aicp_engines::{Builtin, TemplateRow};
 use aicp_store::{Algorithm, Change, Observer, Store};
 use apps::Tokens;
+use calls::CallLog;
+use console::Door;
 use ids::Ids;
-use secrets::Signer;
+use jiff::tz::TimeZone;
+use outbox::Lines;
+use secrets::{Signer, Vault};
+use tokio::sync::Notify;
 
 /// The largest number of people that one recognition answers.
 pub const MAX_TOP_N: usize = 100;
@@ -41,14 +68,58 @@ const LOAD_BATCH: usize = 8192;
 /// What can be set.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Two faces are one person if their similarity is above this, 0..1.
+    /// Two faces are one person if their similarity is above this, 0..1; an engine may have a threshold of its own.
     pub threshold: Similarity,
     /// How many people a recognition answers at most, 1..=[`MAX_TOP_N`].
     pub top_n: usize,
     /// A picture is good enough if its quality score is at least this, 0..1.
     pub quality_threshold: f32,
-    /// App that calls without a token act for, if they are allowed at all.
-    pub anonymous_app: Option<String>,
+    /// App that calls without a token act for, where they are allowed. Nobody else can have this name.
+    pub legacy_app: String,
+    /// Whether calls without a token are allowed.
+    pub anonymous: bool,
+    /// What each capability opens.
+    pub capabilities: Capabilities,
+    /// Zone whose days the statistics count by.
+    pub zone: TimeZone,
+    /// Single calls are kept for so many days; 0: for ever. The statistics remain.
+    pub retention_days: u32,
+    /// Single calls that one question about them answers at most, the latest.
+    pub max_call_rows: u32,
+    /// Whether writes that waited for an engine are worked off once it answers again.
+    pub auto_replay: bool,
+    /// How often the engines are asked whether they answer.
+    pub outbox_interval: Duration,
+    /// How sure it must be that a face which logs in is live.
+    pub login_liveness: Control,
+    /// Logins and registrations that one address, or one name, may try in a minute.
+    pub login_attempts: NonZeroU32,
+    /// Libraries that an app may have; 0: any number.
+    pub max_libraries: u64,
+    /// Faces that a user may have; 0: any number.
+    pub max_faces_a_user: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            threshold: 0.80,
+            top_n: 1,
+            quality_threshold: 0.5,
+            legacy_app: "legacy".to_owned(),
+            anonymous: true,
+            capabilities: Capabilities::default(),
+            zone: TimeZone::fixed(jiff::tz::offset(8)),
+            retention_days: 0,
+            max_call_rows: 100_000,
+            auto_replay: true,
+            outbox_interval: Duration::from_secs(5),
+            login_liveness: Control::Normal,
+            login_attempts: NonZeroU32::MIN.saturating_add(29),
+            max_libraries: 0,
+            max_faces_a_user: 0,
+        }
+    }
 }
 
 /// The use cases. Clones share everything.
@@ -59,10 +130,19 @@ pub struct Platform {
 
 struct Inner {
     store: Store,
-    engine: Builtin,
+    engines: Engines,
     ids: Ids,
     signer: Signer,
+    vault: Vault,
     tokens: Tokens,
+    calls: CallLog,
+    door: Door,
+    /// Turns of writes to one library at an engine.
+    lines: Lines,
+    /// Turns of users and pictures that must not be doubled.
+    same_face: Lines,
+    outbox_news: Arc<Notify>,
+    health: Mutex<HashMap<String, bool>>,
     settings: Settings,
 }
 
@@ -74,28 +154,40 @@ impl Platform {
     /// [`Error::Store`] if the folder can't be opened or another process has it open.
     pub async fn open(
         data_dir: &Path,
-        engine: Builtin,
+        engines: impl Into<Engines>,
         key: &MasterKey,
         admin_token: &str,
         settings: Settings,
     ) -> Result<Self> {
-        let feed: Arc<dyn Observer> = Arc::new(GalleryFeed(engine.clone()));
-        let store = Store::open(data_dir, Some(feed)).await?;
+        let engines = engines.into();
+        let feed: Arc<dyn Observer> = Arc::new(GalleryFeed(engines.builtin().clone()));
+        let store = Store::open(data_dir, Some(feed), settings.zone.clone()).await?;
         let now_ms = ids::now_ms();
-        for app in [Some(ADMIN_APP), settings.anonymous_app.as_deref()].into_iter().flatten() {
+        for app in [ADMIN_APP, &settings.legacy_app] {
             store.ensure_app(app, now_ms).await?;
         }
         let last = store.last_ids().await?;
+        let last_snowflake =
+            [last.max_person_id, last.max_file_id, last.max_outbox_id, last.max_trace_id].into_iter().max().flatten();
         let inner = Inner {
-            ids: Ids::after(last.max_person_id.max(last.max_file_id), last.max_created_ns),
+            ids: Ids::after(last_snowflake, last.max_created_ns),
             signer: Signer::new(key),
+            vault: Vault::new(key),
             tokens: Tokens::new(admin_token),
+            calls: CallLog::start(store.clone(), settings.retention_days),
+            door: Door::new(settings.login_attempts),
+            lines: Lines::default(),
+            same_face: Lines::default(),
+            outbox_news: Arc::default(),
+            health: Mutex::default(),
             store,
-            engine,
+            engines,
             settings,
         };
         inner.load_templates().await?;
-        Ok(Self { inner: Arc::new(inner) })
+        let platform = Self { inner: Arc::new(inner) };
+        platform.load_grants().await?;
+        Ok(platform)
     }
 
     /// What was set.
@@ -119,11 +211,17 @@ impl Platform {
         Ok(self.inner.store.ping().await?)
     }
 
-    /// Finishes the writes under way and closes the store.
+    /// Starts to look after the engines behind the network, until the returned caretaker is closed.
+    pub fn look_after_engines(&self) -> Caretaker {
+        Caretaker::start(self)
+    }
+
+    /// Finishes the writes under way, the call log's too, and closes the store.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn close(&self) -> Result<()> {
+        self.inner.calls.close().await;
         Ok(self.inner.store.close().await?)
     }
 }
@@ -133,7 +231,7 @@ impl Inner {
         let algorithm = self.algorithm();
         let mut batch = Vec::with_capacity(LOAD_BATCH);
         let mut outcome = Ok(());
-        let engine = &self.engine;
+        let engine = self.engines.builtin();
         let loaded = self
             .store
             .for_each_template(&algorithm, |row| {
@@ -160,7 +258,7 @@ impl Inner {
     }
 
     fn algorithm(&self) -> Algorithm {
-        let engine = self.engine.algorithm();
+        let engine = self.engines.builtin().algorithm();
         Algorithm { name: engine.name.clone(), provider: engine.provider.clone(), version: engine.version.clone() }
     }
 }

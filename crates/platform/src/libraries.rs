@@ -1,39 +1,52 @@
-//! Libraries: make, delete, list.
+//! Libraries: make, delete, list, count.
 
-use aicp_store::NewLibrary;
+use aicp_engines::Keeping;
+use aicp_store::{LibraryCounts, NewLibrary};
 
 use crate::apps::App;
 use crate::ids::{now_ms, random_hex32};
 use crate::{Error, Library, Platform, Result};
 
-/// Name of the engine that runs in this process, as a library stores it.
-pub(crate) const BUILTIN: &str = "builtin";
-
 impl Platform {
-    /// Makes a library. `group_id` is the app's own name for it.
+    /// Makes a library. `group_id` is the app's own name for it; `engine` names who does its biometrics, the default
+    /// engine if it names none.
     ///
     /// # Errors
-    /// [`Error::LibraryExists`] if the app has one of this name.
+    /// [`Error::LibraryExists`] if the app has one of this name; [`Error::NoEngine`]; [`Error::TooMany`] if the app
+    /// may have no more; what the engine says if it refuses.
     pub async fn create_library(
         &self,
         app: &App,
         group_id: &str,
         name: &str,
         description: Option<&str>,
+        engine: Option<&str>,
     ) -> Result<Library> {
+        let engines = &self.inner.engines;
+        let engine = engine.map_or(Ok(engines.default()), |name| engines.named(name))?;
+        app.note_engine(engine.label());
+        let limit = self.inner.settings.max_libraries;
+        if limit > 0 && self.inner.store.library_count(app.id()).await? >= limit {
+            // Of one that is there already that is said.
+            return Err(self.library(app, group_id).await.map_or(Error::TooMany("libraries"), |_| Error::LibraryExists));
+        }
         let new = NewLibrary {
             app_id: app.id().to_owned(),
             group_id: group_id.to_owned(),
             db_name: name.to_owned(),
             db_desc: description.map(str::to_owned),
             person_db_lib: random_hex32()?,
-            engine: BUILTIN.to_owned(),
+            engine: engine.name().to_owned(),
             created_ms: now_ms(),
+            hidden: false,
         };
-        self.inner.store.create_library(new).await.map_err(|e| match e {
-            aicp_store::Error::Exists => Error::LibraryExists,
-            other => other.into(),
-        })
+        match engine.keeping() {
+            Keeping::Faces => self.create_remotely(engine.clone(), new).await,
+            Keeping::Templates => self.inner.store.create_library(new).await.map_err(|e| match e {
+                aicp_store::Error::Exists => Error::LibraryExists,
+                other => other.into(),
+            }),
+        }
     }
 
     /// Deletes a library with its people, faces and pictures. It may be named by its group id or, where no library
@@ -47,10 +60,11 @@ impl Platform {
             Some(library) => library,
             None => store.library_by_engine_id(app.id(), key).await?.ok_or(Error::NoLibrary)?,
         };
-        store.delete_library(library.id).await.map_err(|e| match e {
-            aicp_store::Error::NotFound => Error::NoLibrary,
-            other => other.into(),
-        })
+        let engine = self.engine_of(app, &library)?;
+        match engine.keeping() {
+            Keeping::Faces => self.delete_remotely(engine.clone(), library.id).await,
+            Keeping::Templates => store.delete_library(library.id).await.map_err(Error::or_no_library),
+        }
     }
 
     /// The app's libraries in the order they were made, `limit` of them after the first `offset`.
@@ -58,8 +72,15 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn libraries(&self, app: &App, offset: u64, limit: u64) -> Result<Vec<Library>> {
-        let clip = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         Ok(self.inner.store.libraries(app.id(), clip(offset), clip(limit)).await?)
+    }
+
+    /// How many libraries an app has, by its id; none if there is no such app.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn library_count(&self, app_id: &str) -> Result<u64> {
+        Ok(self.inner.store.library_count(app_id).await?)
     }
 
     /// A library by its group id.
@@ -70,19 +91,32 @@ impl Platform {
         self.inner.store.library(app.id(), group_id).await?.ok_or(Error::NoLibrary)
     }
 
-    /// A library by its group id, made if there is none.
+    /// How many people and faces a library has.
     ///
     /// # Errors
     /// [`Error::Store`].
+    pub async fn library_counts(&self, library: &Library) -> Result<LibraryCounts> {
+        Ok(self.inner.store.library_counts(library.id).await?)
+    }
+
+    /// A library by its group id, made if there is none.
+    ///
+    /// # Errors
+    /// As [`Platform::create_library`].
     pub async fn open_library(&self, app: &App, group_id: &str) -> Result<Library> {
         match self.library(app, group_id).await {
             Err(Error::NoLibrary) => {}
             found => return found,
         }
-        match self.create_library(app, group_id, group_id, None).await {
+        match self.create_library(app, group_id, group_id, None, None).await {
             // Somebody else made it in between.
             Err(Error::LibraryExists) => self.library(app, group_id).await,
             made => made,
         }
     }
+}
+
+/// A count as the store has them.
+pub(crate) fn clip(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }

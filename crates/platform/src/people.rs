@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
-use aicp_engines::Enrolled;
+use aicp_engines::{Added, Keeping};
 use aicp_store::{NewFace, NewPerson, NewTemplate, picture_key};
 
 use crate::apps::App;
+use crate::engines::library_ref;
 use crate::ids::{now_ms, random_hex32};
 use crate::{Error, Face, Library, Person, Platform, Profile, Result};
 
@@ -25,6 +26,8 @@ pub struct EnrolledPerson {
     pub person: Person,
     /// The face.
     pub face: Face,
+    /// How far the face is turned in its picture, in degrees clockwise; 0 where that is not known.
+    pub rotation: f32,
 }
 
 /// What became of a picture that was imported.
@@ -39,10 +42,12 @@ pub enum Imported {
 }
 
 impl Platform {
-    /// Enrols the largest face of a picture as a new person. On return the person is durable and can be found.
+    /// Enrols the largest face of a picture as a new person. On return the person is durable and can be found; if the
+    /// library's engine can't be reached, as soon as that is back.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`], [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`].
+    /// [`Error::NoLibrary`], [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`], and what an engine says that
+    /// refuses.
     pub async fn enrol(
         &self,
         app: &App,
@@ -51,14 +56,8 @@ impl Platform {
         picture: Bytes,
         missing: MissingLibrary,
     ) -> Result<EnrolledPerson> {
-        let enrolled = self.inner.engine.enrol(picture.clone()).await?;
-        // Looked up only now: of a bad picture and an unknown library the picture is the one to name, and a bad picture
-        // leaves no empty library behind.
-        let library = match missing {
-            MissingLibrary::Refuse => self.library(app, group_id).await?,
-            MissingLibrary::Create => self.open_library(app, group_id).await?,
-        };
-        self.keep(&library, None, profile, enrolled, picture).await
+        let library = self.library_to_enrol_into(app, group_id, &picture, missing).await?;
+        self.add_person(app, &library, NewUser { profile, ..NewUser::default() }, picture).await
     }
 
     /// Adds a picture to the person with this id of the caller's, who is made if there is none. Asked again for the
@@ -66,28 +65,27 @@ impl Platform {
     ///
     /// # Errors
     /// As [`Platform::enrol`]; [`Error::PersonExists`] if the person was made by somebody else meanwhile.
-    pub async fn import(&self, library: &Library, user_id: &str, profile: Profile, picture: Bytes) -> Result<Imported> {
+    pub async fn import(
+        &self,
+        app: &App,
+        library: &Library,
+        user_id: &str,
+        profile: Profile,
+        picture: Bytes,
+    ) -> Result<Imported> {
         let store = &self.inner.store;
         // Somebody whose platform id happens to be this text is another person.
         let is_own = |person: &Person| person.ext_user_id.as_deref() == Some(user_id);
         let known = store.find_person(library.id, user_id).await?.filter(is_own);
-        if let Some(person) = &known
-            && store.has_picture(person.id, &picture_key(&picture)).await?
-        {
+        let Some(known) = known else {
+            let new = NewUser { user_id: Some(user_id.to_owned()), profile, ..NewUser::default() };
+            self.add_person(app, library, new, picture).await?;
+            return Ok(Imported::NewPerson);
+        };
+        if store.has_picture(known.id, &picture_key(&picture)).await? {
             return Ok(Imported::Known);
         }
-        let enrolled = self.inner.engine.enrol(picture.clone()).await?;
-        let known = match known {
-            Some(person) => person,
-            None => {
-                self.keep(library, Some(user_id), profile, enrolled, picture).await?;
-                return Ok(Imported::NewPerson);
-            }
-        };
-        store.add_face(known.id, self.new_face(enrolled), picture).await.map_err(|e| match e {
-            aicp_store::Error::NotFound => Error::NoPerson,
-            other => other.into(),
-        })?;
+        self.add_face(app, library, known, picture).await?;
         Ok(Imported::NewFace)
     }
 
@@ -96,11 +94,9 @@ impl Platform {
     /// # Errors
     /// [`Error::NoLibrary`] or [`Error::NoPerson`].
     pub async fn remove_person(&self, app: &App, group_id: &str, user_id: &str) -> Result<()> {
-        let person = self.person(app, group_id, user_id).await?;
-        self.inner.store.remove_person(person.id).await.map_err(|e| match e {
-            aicp_store::Error::NotFound => Error::NoPerson,
-            other => other.into(),
-        })
+        let library = self.library(app, group_id).await?;
+        let person = self.inner.store.find_person(library.id, user_id).await?.ok_or(Error::NoPerson)?;
+        self.drop_person(app, &library, &person).await
     }
 
     /// A person by any of their ids (platform id, person number, the caller's own), with their newest face.
@@ -108,51 +104,130 @@ impl Platform {
     /// # Errors
     /// [`Error::NoLibrary`] or [`Error::NoPerson`].
     pub async fn find_person(&self, app: &App, group_id: &str, user_id: &str) -> Result<EnrolledPerson> {
-        let person = self.person(app, group_id, user_id).await?;
+        let library = self.library(app, group_id).await?;
+        self.engine_of(app, &library)?;
+        let person = self.inner.store.find_person(library.id, user_id).await?.ok_or(Error::NoPerson)?;
         let newest = self.inner.store.faces_of(person.id).await?.into_iter().next();
         let face = newest.ok_or(Error::NoPerson)?;
-        Ok(EnrolledPerson { person, face })
+        Ok(EnrolledPerson { person, face, rotation: 0.0 })
     }
 
-    async fn person(&self, app: &App, group_id: &str, user_id: &str) -> Result<Person> {
-        let library = self.library(app, group_id).await?;
-        self.inner.store.find_person(library.id, user_id).await?.ok_or(Error::NoPerson)
-    }
-
-    async fn keep(
+    /// The library of an enrolment. Where there is none the picture is looked at first: of a bad picture and an unknown
+    /// library the picture is the one to name, and a bad picture leaves no empty library behind.
+    pub(crate) async fn library_to_enrol_into(
         &self,
+        app: &App,
+        group_id: &str,
+        picture: &Bytes,
+        missing: MissingLibrary,
+    ) -> Result<Library> {
+        match self.library_for(app, group_id, picture).await {
+            Err(Error::NoLibrary) if missing == MissingLibrary::Create => self.open_library(app, group_id).await,
+            found => found,
+        }
+    }
+
+    /// Adds a person with the largest face of a picture.
+    pub(crate) async fn add_person(
+        &self,
+        app: &App,
         library: &Library,
-        user_id: Option<&str>,
-        profile: Profile,
-        enrolled: Enrolled,
+        user: NewUser,
         picture: Bytes,
     ) -> Result<EnrolledPerson> {
-        let person = NewPerson {
-            person_id: self.inner.ids.snowflake(),
-            person_no: random_hex32()?,
-            ext_user_id: user_id.map(str::to_owned),
-            user_info: None,
-            profile,
-            created_ms: now_ms(),
-        };
-        let face = self.new_face(enrolled);
-        let (person, face) = self.inner.store.enrol(library.id, person, face, picture).await.map_err(|e| match e {
-            aicp_store::Error::NotFound => Error::NoLibrary,
-            aicp_store::Error::Exists => Error::PersonExists,
-            other => other.into(),
-        })?;
-        Ok(EnrolledPerson { person, face })
+        let engine = self.engine_of(app, library)?;
+        let person = self.new_person(user)?;
+        match engine.keeping() {
+            Keeping::Templates => {
+                let added = engine.add_face(&library_ref(library), &person.person_no, picture.clone()).await?;
+                let rotation = added.face.map_or(0.0, |seen| seen.rotation);
+                let enrolled = self.inner.store.enrol(library.id, person, self.new_face(added), picture).await;
+                let (person, face) = enrolled.map_err(Error::of_enrolment)?;
+                Ok(EnrolledPerson { person, face, rotation })
+            }
+            Keeping::Faces => {
+                let face = self.new_face(Added::default());
+                let (person, face) = self.enrol_remotely(engine.clone(), library, person, face, picture).await?;
+                Ok(EnrolledPerson { person, face, rotation: 0.0 })
+            }
+        }
     }
 
-    fn new_face(&self, enrolled: Enrolled) -> NewFace {
-        let area = enrolled.face.area;
+    /// Adds the largest face of a picture to a person.
+    pub(crate) async fn add_face(
+        &self,
+        app: &App,
+        library: &Library,
+        person: Person,
+        picture: Bytes,
+    ) -> Result<EnrolledPerson> {
+        let engine = self.engine_of(app, library)?;
+        let (face, rotation) = match engine.keeping() {
+            Keeping::Templates => {
+                let added = engine.add_face(&library_ref(library), &person.person_no, picture.clone()).await?;
+                let rotation = added.face.map_or(0.0, |seen| seen.rotation);
+                let face = self.inner.store.add_face(person.id, self.new_face(added), picture).await;
+                (face.map_err(Error::or_no_person)?, rotation)
+            }
+            Keeping::Faces => {
+                let face = self.new_face(Added::default());
+                (self.add_face_remotely(engine.clone(), &person, face, picture).await?, 0.0)
+            }
+        };
+        Ok(EnrolledPerson { person, face, rotation })
+    }
+
+    /// Removes a person of a library.
+    pub(crate) async fn drop_person(&self, app: &App, library: &Library, person: &Person) -> Result<()> {
+        let engine = self.engine_of(app, library)?;
+        match engine.keeping() {
+            Keeping::Templates => self.inner.store.remove_person(person.id).await.map_err(Error::or_no_person),
+            Keeping::Faces => self.remove_remotely(engine.clone(), person).await,
+        }
+    }
+
+    /// Removes a face of a person of a library.
+    pub(crate) async fn drop_face(&self, app: &App, library: &Library, face: &Face) -> Result<()> {
+        let engine = self.engine_of(app, library)?;
+        match engine.keeping() {
+            Keeping::Templates => self.inner.store.remove_face(face.id).await.map_err(Error::or_no_face),
+            Keeping::Faces => self.remove_face_remotely(engine.clone(), library.id, face.id).await,
+        }
+    }
+
+    pub(crate) fn new_person(&self, user: NewUser) -> Result<NewPerson> {
+        Ok(NewPerson {
+            person_id: self.inner.ids.snowflake(),
+            person_no: random_hex32()?,
+            ext_user_id: user.user_id,
+            user_info: user.user_info,
+            profile: user.profile,
+            created_ms: now_ms(),
+        })
+    }
+
+    pub(crate) fn new_face(&self, added: Added) -> NewFace {
+        let seen = added.face.unwrap_or_default();
+        let area = seen.area;
         NewFace {
             created_ns: self.inner.ids.created_ns(),
             file_id: self.inner.ids.snowflake(),
             box_: [area.x, area.y, area.width, area.height],
-            confidence: enrolled.face.confidence,
-            quality: Some(enrolled.quality.score),
-            template: Some(NewTemplate { algorithm: self.inner.algorithm(), vector: enrolled.template }),
+            confidence: seen.confidence,
+            quality: added.quality,
+            template: added.template.map(|vector| NewTemplate { algorithm: self.inner.algorithm(), vector }),
+            engine_ref: added.engine_ref,
         }
     }
+}
+
+/// What a caller says about a person to be.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewUser {
+    /// The caller's own id.
+    pub user_id: Option<String>,
+    /// Free text.
+    pub user_info: Option<String>,
+    /// What else is known.
+    pub profile: Profile,
 }

@@ -1,15 +1,22 @@
 //! Who is it, is it the same person, is the picture good: nothing here changes anything.
 
-use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use aicp_engines::{Assessment, Candidate, DetectedFace, Similarity};
+use bytes::Bytes;
+
+use aicp_engines::{Assessed, Candidate, Engine, FaceKey, LibraryRef, SeenFace, Similarity};
 
 use crate::apps::App;
+use crate::engines::library_ref;
 use crate::{Error, Face, Library, MAX_TOP_N, Person, Platform, Result};
 
 /// Libraries of one app that a search over all of them looks at.
 const MAX_LIBRARIES: i64 = 100_000;
+/// Two engines see the same face if their boxes overlap by this much of what both cover.
+const SAME_FACE: f32 = 0.4;
+/// People with several faces take several places of an engine's answer, so it is asked for more than wanted.
+const FACES_A_PERSON: usize = 4;
 
 /// A person found.
 #[derive(Debug, Clone)]
@@ -18,7 +25,7 @@ pub struct Match {
     pub person: Person,
     /// Their best matching face.
     pub face: Face,
-    /// How alike, 0..1, above the threshold.
+    /// How alike, 0..1.
     pub similarity: Similarity,
 }
 
@@ -35,22 +42,52 @@ pub struct Identification {
 #[derive(Debug, Clone)]
 pub struct FaceMatches {
     /// The face in the picture.
-    pub face: DetectedFace,
+    pub face: SeenFace,
     /// The people above the threshold, most similar first.
     pub matches: Vec<Match>,
+}
+
+/// How similar somebody must be to count as found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Bar {
+    /// Above the threshold of the settings or, if it has one of its own, of the library's engine.
+    Usual,
+    /// As similar as this, or more.
+    AtLeast(Similarity),
 }
 
 impl Platform {
     /// Who of a library is the largest face of a picture (1:N)? At most `top_n` people.
     ///
     /// # Errors
-    /// [`crate::Error::NoLibrary`], [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`].
+    /// [`crate::Error::NoLibrary`], [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
+    /// [`crate::Error::EngineUnavailable`].
     pub async fn identify(&self, app: &App, group_id: &str, picture: Bytes, top_n: usize) -> Result<Identification> {
         let library = self.library_for(app, group_id, &picture).await?;
+        self.identify_in(app, &[library], picture, top_n, Bar::Usual).await
+    }
+
+    /// As [`Platform::identify`], in several libraries at once.
+    ///
+    /// # Errors
+    /// As [`Platform::identify`].
+    pub async fn identify_in(
+        &self,
+        app: &App,
+        libraries: &[Library],
+        picture: Bytes,
+        top_n: usize,
+        bar: Bar,
+    ) -> Result<Identification> {
         let top_n = top_n.clamp(1, MAX_TOP_N);
-        let candidates = self.inner.engine.identify(vec![library.id], picture, top_n).await?;
-        let best = candidates.first().map(|c| c.similarity);
-        let mut matches = self.matches(vec![candidates]).await?;
+        let mut found = Vec::new();
+        for (engine, libraries) in self.by_engine(app, libraries)? {
+            let candidates = engine.identify(&libraries, picture.clone(), top_n * FACES_A_PERSON).await?;
+            let threshold = engine.threshold();
+            found.extend(candidates.into_iter().map(|candidate| (candidate, threshold)));
+        }
+        let best = found.iter().map(|(c, _)| c.similarity).max_by(f32::total_cmp);
+        let mut matches = self.matches(vec![found], top_n, bar).await?;
         Ok(Identification { matches: matches.pop().unwrap_or_default(), best })
     }
 
@@ -66,46 +103,87 @@ impl Platform {
         top_n: usize,
     ) -> Result<Vec<FaceMatches>> {
         let libraries = match group_id {
-            Some(group_id) => vec![self.library_for(app, group_id, &picture).await?.id],
-            None => {
-                let all = self.inner.store.libraries(app.id(), 0, MAX_LIBRARIES).await?;
-                all.into_iter().map(|library| library.id).collect()
-            }
+            Some(group_id) => vec![self.library_for(app, group_id, &picture).await?],
+            None => self.inner.store.libraries(app.id(), 0, MAX_LIBRARIES).await?,
         };
+        self.identify_many_in(app, &libraries, picture, top_n, Bar::Usual).await
+    }
+
+    /// As [`Platform::identify_many`], in some libraries.
+    ///
+    /// # Errors
+    /// As [`Platform::identify`].
+    pub async fn identify_many_in(
+        &self,
+        app: &App,
+        libraries: &[Library],
+        picture: Bytes,
+        top_n: usize,
+        bar: Bar,
+    ) -> Result<Vec<FaceMatches>> {
         let top_n = top_n.clamp(1, MAX_TOP_N);
-        let found = self.inner.engine.identify_many(libraries, picture, top_n).await?;
-        let (faces, candidates): (Vec<_>, Vec<_>) = found.into_iter().map(|f| (f.face, f.candidates)).unzip();
-        let matches = self.matches(candidates).await?;
-        Ok(faces.into_iter().zip(matches).map(|(face, matches)| FaceMatches { face, matches }).collect())
+        let mut faces: Vec<SeenFace> = Vec::new();
+        let mut found: Vec<Vec<(Candidate, Option<Similarity>)>> = Vec::new();
+        let mut by_engine = self.by_engine(app, libraries)?;
+        if by_engine.is_empty() {
+            // Nobody can be found, but the faces are there all the same.
+            by_engine.push((Arc::clone(self.default_engine(app)), Vec::new()));
+        }
+        for (engine, libraries) in by_engine {
+            let threshold = engine.threshold();
+            for seen in engine.identify_many(&libraries, picture.clone(), top_n * FACES_A_PERSON).await? {
+                let candidates = seen.candidates.into_iter().map(|candidate| (candidate, threshold));
+                match faces.iter().position(|known| known.area.overlap(&seen.face.area) > SAME_FACE) {
+                    Some(same) if !libraries.is_empty() => found[same].extend(candidates),
+                    _ => {
+                        faces.push(seen.face);
+                        found.push(candidates.collect());
+                    }
+                }
+            }
+        }
+        let matches = self.matches(found, top_n, bar).await?;
+        let mut faces: Vec<FaceMatches> =
+            faces.into_iter().zip(matches).map(|(face, matches)| FaceMatches { face, matches }).collect();
+        faces.sort_by(|a, b| b.face.area.area().total_cmp(&a.face.area.area()));
+        Ok(faces)
     }
 
     /// How alike are the largest faces of two pictures (1:1), 0..1?
     ///
     /// # Errors
-    /// [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`].
-    pub async fn compare(&self, a: Bytes, b: Bytes) -> Result<Similarity> {
-        Ok(self.inner.engine.compare(a, b).await?)
+    /// [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
+    /// [`crate::Error::EngineUnavailable`].
+    pub async fn compare(&self, app: &App, a: Bytes, b: Bytes) -> Result<Similarity> {
+        Ok(self.default_engine(app).compare(a, b).await?)
     }
 
-    /// Whether a similarity means one person.
+    /// Whether a similarity found by [`Platform::compare`] means one person.
     pub fn is_match(&self, similarity: Similarity) -> bool {
-        similarity > self.inner.settings.threshold
+        self.reaches(similarity, self.inner.engines.default().threshold(), Bar::Usual)
     }
 
     /// Where are the faces of a picture? The largest first; none is no error.
     ///
     /// # Errors
-    /// [`crate::Error::BadPicture`], [`crate::Error::Busy`].
-    pub async fn detect(&self, picture: Bytes) -> Result<Vec<DetectedFace>> {
-        Ok(self.inner.engine.detect(picture).await?)
+    /// [`crate::Error::BadPicture`], [`crate::Error::Busy`], [`crate::Error::EngineUnavailable`].
+    pub async fn detect(&self, app: &App, picture: Bytes) -> Result<Vec<SeenFace>> {
+        Ok(self.default_engine(app).detect(picture).await?)
     }
 
-    /// How fit for recognition is the largest face of a picture?
+    /// How fit for recognition is the largest face of a picture? Grades that the engine does not give are the built-in
+    /// engine's.
     ///
     /// # Errors
-    /// [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`].
-    pub async fn assess(&self, picture: Bytes) -> Result<Assessment> {
-        Ok(self.inner.engine.assess(picture).await?)
+    /// [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
+    /// [`crate::Error::EngineUnavailable`].
+    pub async fn assess(&self, app: &App, picture: Bytes) -> Result<Assessed> {
+        let mut assessed = self.default_engine(app).assess(picture.clone()).await?;
+        if assessed.grades.is_none() {
+            let builtin: &dyn Engine = self.inner.engines.builtin();
+            assessed.grades = builtin.assess(picture).await?.grades;
+        }
+        Ok(assessed)
     }
 
     /// Whether a quality score is good enough.
@@ -113,30 +191,54 @@ impl Platform {
         score >= self.inner.settings.quality_threshold
     }
 
-    /// The library to search with a picture. Of a bad picture and an unknown library the picture is the one to name.
-    async fn library_for(&self, app: &App, group_id: &str, picture: &Bytes) -> Result<Library> {
+    fn reaches(&self, similarity: Similarity, engine: Option<Similarity>, bar: Bar) -> bool {
+        match bar {
+            Bar::Usual => similarity > engine.unwrap_or(self.inner.settings.threshold),
+            Bar::AtLeast(least) => similarity >= least,
+        }
+    }
+
+    /// The library to work on with a picture. Of a bad picture and an unknown library the picture is the one to name.
+    pub(crate) async fn library_for(&self, app: &App, group_id: &str, picture: &Bytes) -> Result<Library> {
         match self.library(app, group_id).await {
-            Err(Error::NoLibrary) => {
-                self.inner.engine.require_face(picture.clone()).await?;
-                Err(Error::NoLibrary)
-            }
+            Err(Error::NoLibrary) => match self.default_engine(app).require_face(picture.clone()).await.map_err(Error::from) {
+                // An engine that can't be asked has nothing against the picture.
+                Ok(()) | Err(Error::EngineUnavailable(_)) => Err(Error::NoLibrary),
+                Err(e) => Err(e),
+            },
             found => found,
         }
     }
 
-    /// The rows behind the candidates above the threshold, most similar first, equal ones in the order of enrolment.
-    /// Somebody removed since the search is left out.
-    async fn matches(&self, found: Vec<Vec<Candidate>>) -> Result<Vec<Vec<Match>>> {
+    /// Libraries by their engines, in the order in which the engines first come.
+    fn by_engine(&self, app: &App, libraries: &[Library]) -> Result<Vec<(Arc<dyn Engine>, Vec<LibraryRef>)>> {
+        let mut engines: Vec<(Arc<dyn Engine>, Vec<LibraryRef>)> = Vec::new();
+        for library in libraries {
+            let engine = self.engine_of(app, library)?;
+            match engines.iter_mut().find(|(known, _)| known.name() == engine.name()) {
+                Some((_, of_it)) => of_it.push(library_ref(library)),
+                None => engines.push((Arc::clone(engine), vec![library_ref(library)])),
+            }
+        }
+        Ok(engines)
+    }
+
+    /// The rows behind the candidates that reach the bar, each person once, most similar first, equal ones in the order
+    /// of enrolment. Somebody removed since the search, or whom only the engine knows, is left out.
+    async fn matches(
+        &self,
+        found: Vec<Vec<(Candidate, Option<Similarity>)>>,
+        top_n: usize,
+        bar: Bar,
+    ) -> Result<Vec<Vec<Match>>> {
         let wanted: Vec<Vec<Candidate>> = found
             .into_iter()
-            .map(|candidates| candidates.into_iter().filter(|c| self.is_match(c.similarity)).collect())
+            .map(|candidates| {
+                let reaching = candidates.into_iter().filter(|(c, engine)| self.reaches(c.similarity, *engine, bar));
+                reaching.map(|(candidate, _)| candidate).collect()
+            })
             .collect();
-        let ids: Vec<i64> = wanted.iter().flatten().map(|c| c.face).collect();
-        if ids.is_empty() {
-            return Ok(wanted.iter().map(|_| Vec::new()).collect());
-        }
-        let rows = self.inner.store.people_with_faces(&ids).await?;
-        let rows: HashMap<i64, (Face, Person)> = rows.into_iter().map(|row| (row.0.id, row)).collect();
+        let rows = self.rows_of(wanted.iter().flatten().map(|candidate| &candidate.face)).await?;
         let found = wanted.into_iter().map(|candidates| {
             let mut matches: Vec<Match> = candidates
                 .into_iter()
@@ -147,8 +249,38 @@ impl Platform {
                 .collect();
             matches
                 .sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.face.created_ns.cmp(&b.face.created_ns)));
+            let mut seen = HashSet::new();
+            matches.retain(|found| seen.insert(found.person.id));
+            matches.truncate(top_n);
             matches
         });
         Ok(found.collect())
+    }
+
+    async fn rows_of<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a FaceKey>,
+    ) -> Result<HashMap<FaceKey, (Face, Person)>> {
+        let mut here = Vec::new();
+        let mut elsewhere: HashMap<i64, Vec<String>> = HashMap::new();
+        for key in keys {
+            match key {
+                FaceKey::Row(face) => here.push(*face),
+                FaceKey::Ref { library, engine_ref } => elsewhere.entry(*library).or_default().push(engine_ref.clone()),
+            }
+        }
+        let mut rows = HashMap::new();
+        if !here.is_empty() {
+            let found = self.inner.store.people_with_faces(&here).await?;
+            rows.extend(found.into_iter().map(|row| (FaceKey::Row(row.0.id), row)));
+        }
+        for (library, engine_refs) in elsewhere {
+            let found = self.inner.store.faces_by_engine_ref(library, &engine_refs).await?;
+            rows.extend(found.into_iter().filter_map(|row| {
+                let engine_ref = row.0.engine_ref.clone()?;
+                Some((FaceKey::Ref { library, engine_ref }, row))
+            }));
+        }
+        Ok(rows)
     }
 }

@@ -1,5 +1,9 @@
 //! The master key and what is derived from it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -62,8 +66,37 @@ impl Signer {
     }
 }
 
+/// Encrypts secrets that must be shown or used again (XChaCha20-Poly1305, a random nonce before each text).
+pub(crate) struct Vault(XChaCha20Poly1305);
+
+const NONCE: usize = 24;
+
+impl Vault {
+    pub fn new(key: &MasterKey) -> Self {
+        Self(XChaCha20Poly1305::new(&key.derive("sealed secrets").into()))
+    }
+
+    /// A sealed copy that opens only under the name of its owner.
+    pub fn seal(&self, owner: &str, secret: &str) -> Result<Vec<u8>> {
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).map_err(Error::Random)?;
+        let payload = Payload { msg: secret.as_bytes(), aad: owner.as_bytes() };
+        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).map_err(|_| Error::Sealed)?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// # Errors
+    /// [`Error::Sealed`] if it was sealed with another key, for another owner, or changed since.
+    pub fn open(&self, owner: &str, sealed: &[u8]) -> Result<String> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(Error::Sealed)?;
+        let payload = Payload { msg: sealed, aad: owner.as_bytes() };
+        let secret = self.0.decrypt(&XNonce::from(*nonce), payload).map_err(|_| Error::Sealed)?;
+        String::from_utf8(secret).map_err(|_| Error::Sealed)
+    }
+}
+
 /// What is kept of a token.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct TokenHash([u8; 32]);
 
 impl TokenHash {
@@ -71,10 +104,27 @@ impl TokenHash {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
-    /// Whether this is the hash of the token; takes as long whichever byte differs.
-    pub fn is_of(&self, token: &str) -> bool {
-        bool::from(self.0.ct_eq(&Self::of(token).0))
+    /// Whether two hashes are equal; takes as long whichever byte differs.
+    pub fn is(&self, other: &Self) -> bool {
+        bool::from(self.0.ct_eq(&other.0))
     }
+
+    pub fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+}
+
+impl From<[u8; 32]> for TokenHash {
+    fn from(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+}
+
+/// A new token of an app: 16 random bytes in base64, as the manual shows them.
+pub(crate) fn new_app_token() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(Error::Random)?;
+    Ok(BASE64.encode(bytes))
 }
 
 /// A new token: 16 random bytes as 32 hex digits.
@@ -120,6 +170,24 @@ mod tests {
         assert!(!signer.verify("/person/1.png", &signature[1..]));
         let other = Signer::new(&MasterKey::from_hex(&"ac".repeat(32)).expect("64 digits"));
         assert!(!other.verify("/person/1.png", &signature));
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_its_key_for_its_owner() {
+        let vault = Vault::new(&MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits"));
+        let sealed = vault.seal("shop", "DU/mHOzoR4it4ljQFugDcA==").expect("random");
+        assert!(!String::from_utf8_lossy(&sealed).contains("DU/m"));
+        assert_eq!(vault.open("shop", &sealed).expect("it opens"), "DU/mHOzoR4it4ljQFugDcA==");
+        assert!(vault.open("other", &sealed).is_err());
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(vault.open("shop", &changed).is_err(), "byte {at}");
+        }
+        assert!(vault.open("shop", &sealed[..20]).is_err());
+        let other = Vault::new(&MasterKey::from_hex(&"ac".repeat(32)).expect("64 digits"));
+        assert!(other.open("shop", &sealed).is_err());
+        assert_eq!(new_app_token().expect("random").len(), 24);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The `data` of each answer: keys in the order of the manual's samples.
 
-use aicp_platform::{DetectedFace, Library, Match, Person, Similarity};
+use aicp_platform::{Library, Match, Person, SeenFace, Similarity};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -23,7 +23,7 @@ pub(super) fn percent(similarity: Similarity) -> f32 {
 }
 
 /// Writes a number as [`decimal`] does.
-fn number<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn number<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
     let raw = RawValue::from_string(decimal(*value)).map_err(serde::ser::Error::custom)?;
     raw.serialize(serializer)
 }
@@ -231,8 +231,8 @@ pub(super) struct FaceBox {
     height: i64,
 }
 
-impl From<&DetectedFace> for FaceBox {
-    fn from(face: &DetectedFace) -> Self {
+impl From<&SeenFace> for FaceBox {
+    fn from(face: &SeenFace) -> Self {
         // Edges are rounded, not sizes, so that the box ends where the face does.
         let area = face.area;
         let (x, y) = (area.x.round() as i64, area.y.round() as i64);

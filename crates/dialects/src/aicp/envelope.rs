@@ -1,23 +1,36 @@
 //! What every answer is wrapped in.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::codes::{self, Code};
 use super::{json_response, literals};
 
 /// The wrapping of a dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// `{flag,message,data}` (section 3).
+    /// `{flag,message,data}` (sections 3 and 5).
     Plain,
-    /// `{flag,resultCode,message,data}` (sections 2 and 7).
+    /// `{flag,resultCode,message,data}` (sections 2, 6, 7, 8, 10 and 11).
     WithResultCode,
     /// `{error_code,error_msg,log_id,timestamp,cached,result}` (section 9).
-    FaceApi,
+    FaceApi(TimeUnit),
+}
+
+/// What `timestamp` of section 9 counts: the manual's samples have both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// Seconds since the epoch.
+    Seconds,
+    /// Milliseconds since the epoch.
+    Milliseconds,
 }
 
 #[derive(Serialize)]
@@ -39,10 +52,22 @@ struct FaceApiBody<'a> {
     result: Option<&'a RawValue>,
 }
 
+/// What a Spring server says of an exception.
+#[derive(Serialize)]
+struct SpringBody<'a> {
+    timestamp: String,
+    status: u16,
+    error: &'static str,
+    message: &'a str,
+    path: &'a str,
+}
+
 /// A success.
 pub(super) struct Answer {
     message: &'static str,
     data: Box<RawValue>,
+    is_bare: bool,
+    cookie: Option<HeaderValue>,
 }
 
 impl Answer {
@@ -51,15 +76,38 @@ impl Answer {
             tracing::error!(error = %e, "an answer can't be written");
             Failure::message(literals::SERVER_ERROR)
         })?;
-        Ok(Self { message, data })
+        Ok(Self { message, data, is_bare: false, cookie: None })
     }
 
     pub fn ok(data: &impl Serialize) -> Result<Self, Failure> {
         Self::new(literals::OK, data)
     }
 
+    /// A success that carries nothing.
+    pub fn null(message: &'static str) -> Result<Self, Failure> {
+        Self::new(message, &())
+    }
+
+    /// A body of its own, without any wrapping.
+    pub fn bare(body: &impl Serialize) -> Result<Self, Failure> {
+        Ok(Self { is_bare: true, ..Self::ok(body)? })
+    }
+
+    /// The same answer with a cookie.
+    pub fn with_cookie(self, cookie: Option<HeaderValue>) -> Self {
+        Self { cookie, ..self }
+    }
+
     pub fn render(&self, shape: Shape) -> Response {
-        render(shape, StatusCode::OK, true, self.message, Some(&self.data))
+        let mut response = if self.is_bare {
+            json_response(StatusCode::OK, self.data.get().as_bytes().to_vec())
+        } else {
+            render(shape, StatusCode::OK, None, self.message, Some(&self.data))
+        };
+        if let Some(cookie) = &self.cookie {
+            response.headers_mut().insert(header::SET_COOKIE, cookie.clone());
+        }
+        response
     }
 }
 
@@ -67,18 +115,31 @@ impl Answer {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     status: StatusCode,
-    message: String,
+    code: Code,
+    message: Cow<'static, str>,
     header: Option<(header::HeaderName, &'static str)>,
+    /// The path to name in the body of a Spring server, if it is to be one.
+    spring_path: Option<String>,
 }
 
 impl Failure {
     /// A failure that the manual answers with HTTP 200.
-    pub fn message(message: impl Into<String>) -> Self {
+    pub fn message(message: impl Into<Cow<'static, str>>) -> Self {
         Self::status(StatusCode::OK, message)
     }
 
-    pub fn status(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), header: None }
+    pub fn status(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code: codes::INVALID_PARAMETER, message: message.into(), header: None, spring_path: None }
+    }
+
+    /// A failure of section 9.
+    pub fn code(code: Code) -> Self {
+        Self { code, ..Self::message(code.1) }
+    }
+
+    /// A failure of section 9 whose message names a parameter.
+    pub fn code_with_message(code: u32, message: String) -> Self {
+        Self { code: Code(code, ""), ..Self::message(message) }
     }
 
     pub fn not_found() -> Self {
@@ -96,46 +157,113 @@ impl Failure {
     pub fn busy() -> Self {
         Self {
             header: Some((header::RETRY_AFTER, "1")),
+            code: codes::BUSY,
             ..Self::status(StatusCode::SERVICE_UNAVAILABLE, literals::SERVER_ERROR)
         }
     }
 
+    /// Somebody tries too often.
+    pub fn too_many_attempts() -> Self {
+        Self {
+            header: Some((header::RETRY_AFTER, "60")),
+            ..Self::status(StatusCode::TOO_MANY_REQUESTS, literals::TOO_MANY_ATTEMPTS)
+        }
+    }
+
+    /// What a Spring server says: HTTP 500 and a body of its own that names the path as it was requested.
+    pub fn spring(message: &'static str, path: &str) -> Self {
+        Self {
+            spring_path: Some(path.to_owned()),
+            ..Self::status(StatusCode::INTERNAL_SERVER_ERROR, message)
+        }
+    }
+
     /// The same failure in other words.
-    pub fn with_message(self, message: &str) -> Self {
-        Self { message: message.to_owned(), ..self }
+    pub fn with_message(self, message: &'static str) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
+    /// The message.
+    pub fn text(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether the call was refused before it was begun.
+    pub fn is_refusal(&self) -> bool {
+        self.status.is_client_error()
+    }
+
+    /// The code that a log keeps of it.
+    pub fn code_in(&self, shape: Shape) -> i64 {
+        match shape {
+            Shape::FaceApi(_) => i64::from(self.code.0),
+            Shape::Plain | Shape::WithResultCode => 1,
+        }
     }
 
     pub fn render(&self, shape: Shape) -> Response {
-        let mut response = render(shape, self.status, false, &self.message, None);
+        let mut response = match (&self.spring_path, shape) {
+            (Some(path), _) => self.render_spring(path),
+            (None, Shape::FaceApi(_)) => {
+                let message = if self.code.1.is_empty() { &self.message } else { self.code.1 };
+                render(shape, self.status, Some(self.code.0), message, None)
+            }
+            (None, _) => render(shape, self.status, Some(1), &self.message, None),
+        };
         if let Some((name, value)) = &self.header {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
     }
+
+    fn render_spring(&self, path: &str) -> Response {
+        let timestamp = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string();
+        let body = SpringBody {
+            timestamp,
+            status: self.status.as_u16(),
+            error: self.status.canonical_reason().unwrap_or_default(),
+            message: &self.message,
+            path,
+        };
+        json_response(self.status, serde_json::to_vec(&body).unwrap_or_default())
+    }
 }
 
-fn render(shape: Shape, status: StatusCode, flag: bool, message: &str, data: Option<&RawValue>) -> Response {
+/// `failed` is the code of a failure, and none for a success.
+fn render(shape: Shape, status: StatusCode, failed: Option<u32>, message: &str, data: Option<&RawValue>) -> Response {
     let body = match shape {
         Shape::Plain | Shape::WithResultCode => {
+            let flag = failed.is_none();
             let result_code = (shape == Shape::WithResultCode).then_some(u8::from(!flag));
             serde_json::to_vec(&FlagBody { flag, result_code, message, data })
         }
-        // Only paths that do not exist are answered in this shape: code 100 of the contract.
-        Shape::FaceApi => {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let timestamp = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-            serde_json::to_vec(&FaceApiBody {
-                error_code: 100,
-                error_msg: "Invalid parameter",
-                log_id: timestamp,
-                timestamp,
-                cached: 0,
-                result: data,
-            })
+        Shape::FaceApi(unit) => {
+            let (error_code, error_msg) = failed.map_or((0, codes::SUCCESS), |code| (code, message));
+            let now = now_ms();
+            let timestamp = match unit {
+                TimeUnit::Seconds => now / 1000,
+                TimeUnit::Milliseconds => now,
+            };
+            let body = FaceApiBody { error_code, error_msg, log_id: log_id(now), timestamp, cached: 0, result: data };
+            serde_json::to_vec(&body)
         }
     };
     // Strings, numbers and ready JSON always serialise.
     json_response(status, body.unwrap_or_default())
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A number of 13 digits that no two answers share: the time, or the next number after the last one.
+fn log_id(now: u64) -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let next = |last: u64| now.max(last + 1);
+    match LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last))) {
+        Ok(last) | Err(last) => next(last),
+    }
 }
 
 #[cfg(test)]
@@ -175,6 +303,39 @@ mod tests {
             r#"{"flag":false,"resultCode":1,"message":"服务端报错","data":null}"#
         );
         assert_eq!(text(failure.render(Shape::Plain)), r#"{"flag":false,"message":"服务端报错","data":null}"#);
+    }
+
+    #[test]
+    fn face_api_bodies_name_their_code() {
+        let shape = Shape::FaceApi(TimeUnit::Milliseconds);
+        let body: serde_json::Value = serde_json::from_str(&text(Failure::code(codes::NO_GROUP).render(shape))).expect("JSON");
+        assert_eq!(body["error_code"], 223_100);
+        assert_eq!(body["error_msg"], "group is not exist");
+        let generic = text(Failure::not_found().render(shape));
+        assert!(generic.starts_with(r#"{"error_code":100,"error_msg":"Invalid parameter","log_id":"#), "{generic}");
+        let fine = text(Answer::null(literals::OK).expect("serialises").render(shape));
+        assert!(fine.starts_with(r#"{"error_code":0,"error_msg":"SUCCESS","log_id":"#), "{fine}");
+        assert!(fine.ends_with(r#","cached":0,"result":null}"#), "{fine}");
+    }
+
+    #[test]
+    fn log_ids_are_unique_and_have_13_digits() {
+        let ids: Vec<u64> = (0..1000).map(|_| log_id(1_590_646_236_468)).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b));
+        assert!(ids.iter().all(|id| id.to_string().len() == 13));
+    }
+
+    #[test]
+    fn spring_bodies_are_those_of_the_manual() {
+        let response = Failure::spring("当前授权用户已存在", "/authorize/grantAuthorize").render(Shape::WithResultCode);
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = text(response);
+        let (timestamp, rest) = body.split_at(r#"{"timestamp":"2020-04-04T08:22:51.121+0000"#.len());
+        assert!(timestamp.ends_with("+0000"), "{body}");
+        assert_eq!(
+            rest,
+            r#"","status":500,"error":"Internal Server Error","message":"当前授权用户已存在","path":"/authorize/grantAuthorize"}"#
+        );
     }
 
     #[test]

@@ -22,8 +22,10 @@ const MAX_TEXT: usize = 4096;
 /// Fields of an object beyond this many are passed over, as unknown ones are: a body can't take many times its size
 /// in memory.
 const MAX_FIELDS: usize = 1024;
-/// Items of an array beyond this many are counted, not kept: no call takes more than two.
-const MAX_ITEMS: usize = 2;
+/// Objects in an array beyond this many are counted, not kept: no call takes more.
+const MAX_ITEMS: usize = 8;
+/// Scalars in an array beyond this many are passed over.
+const MAX_LIST: usize = 1024;
 
 /// Padding may be missing and the unused last bits set: encoders differ, the picture is the same.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -39,7 +41,9 @@ enum Scalar<'a> {
     Null,
     Number(Number),
     Text(Cow<'a, str>),
-    /// A boolean, an array or an object: no field takes one.
+    /// An array of nothing but scalars.
+    List(Vec<Scalar<'a>>),
+    /// A boolean, an object, or an array with one in it: no field takes one.
     Other,
 }
 
@@ -50,6 +54,7 @@ impl fmt::Debug for Scalar<'_> {
             Self::Null => "null",
             Self::Number(_) => "number",
             Self::Text(_) => "text",
+            Self::List(_) => "list",
             Self::Other => "other",
         })
     }
@@ -69,7 +74,7 @@ impl<'a> Input<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, Failure> {
         match serde_json::from_slice(body) {
             Ok(Node::Object(fields)) => Ok(Self::Object(fields)),
-            Ok(Node::Array { items, count }) => Ok(Self::Array { items, count }),
+            Ok(Node::Array { items, count, .. }) => Ok(Self::Array { items, count }),
             Ok(Node::Scalar(_)) | Err(_) => Err(malformed()),
         }
     }
@@ -87,7 +92,7 @@ impl<'a> Input<'a> {
 /// deep body is refused wherever it is broken.
 enum Node<'a> {
     Object(Fields<'a>),
-    Array { items: Vec<Option<Fields<'a>>>, count: usize },
+    Array { items: Vec<Option<Fields<'a>>>, count: usize, scalars: Option<Vec<Scalar<'a>>> },
     Scalar(Scalar<'a>),
 }
 
@@ -136,20 +141,42 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node<'de>, A::Error> {
         let (mut items, mut count) = (Vec::new(), 0);
+        let mut scalars = Some(Vec::new());
         while let Some(node) = seq.next_element::<Node<'de>>()? {
-            if items.len() < MAX_ITEMS {
-                items.push(if let Node::Object(fields) = node { Some(fields) } else { None });
-            }
             count += 1;
+            let fields = match node {
+                Node::Scalar(scalar) => {
+                    if let Some(scalars) = scalars.as_mut().filter(|scalars| scalars.len() < MAX_LIST) {
+                        scalars.push(scalar);
+                    }
+                    None
+                }
+                Node::Object(fields) => {
+                    scalars = None;
+                    Some(fields)
+                }
+                Node::Array { .. } => {
+                    scalars = None;
+                    None
+                }
+            };
+            if items.len() < MAX_ITEMS {
+                items.push(fields);
+            }
         }
-        Ok(Node::Array { items, count })
+        Ok(Node::Array { items, count, scalars })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
         let mut fields = HashMap::new();
         while let Some((name, node)) = map.next_entry::<Name<'de>, Node<'de>>()? {
             if fields.len() < MAX_FIELDS || fields.contains_key(&name.0) {
-                fields.insert(name.0, if let Node::Scalar(scalar) = node { scalar } else { Scalar::Other });
+                let scalar = match node {
+                    Node::Scalar(scalar) => scalar,
+                    Node::Array { scalars: Some(scalars), .. } => Scalar::List(scalars),
+                    Node::Array { .. } | Node::Object(_) => Scalar::Other,
+                };
+                fields.insert(name.0, scalar);
             }
         }
         Ok(Node::Object(Fields(fields)))
@@ -219,6 +246,33 @@ impl Fields<'_> {
     pub fn required_text(&self, names: &[&str]) -> Result<String, Failure> {
         let text = self.text(names)?.filter(|text| !text.trim().is_empty());
         text.ok_or_else(|| Failure::message(literals::blank(names.first().unwrap_or(&""))))
+    }
+
+    /// Texts: the items of an array, or the one text (or number) that stands in its place. Absent, there are none.
+    pub fn texts(&self, names: &[&str]) -> Result<Vec<String>, Failure> {
+        let Some(Scalar::List(items)) = self.value(names) else {
+            return Ok(self.text(names)?.into_iter().collect());
+        };
+        let texts = items.iter().filter(|item| **item != Scalar::Null).map(|item| match item {
+            Scalar::Text(text) if text.len() <= MAX_TEXT => Ok(text.as_ref().to_owned()),
+            Scalar::Number(number) if is_exact(number) => Ok(number.to_string()),
+            _ => Err(wrong_format(names)),
+        });
+        texts.collect()
+    }
+
+    /// Whether a field is there at all and not null.
+    pub fn has(&self, name: &str) -> bool {
+        self.value(&[name]).is_some()
+    }
+
+    /// Whether a field is missing, null or blank text.
+    pub fn is_blank(&self, name: &str) -> bool {
+        match self.value(&[name]) {
+            None => true,
+            Some(Scalar::Text(text)) => text.trim().is_empty(),
+            Some(_) => false,
+        }
     }
 
     /// A whole number, as a number or as text; blank text counts as absent.

@@ -25,6 +25,11 @@ impl<'a> Links<'a> {
         Self { platform, base }
     }
 
+    /// Whether the links begin with `https`.
+    pub fn is_https(&self) -> bool {
+        self.base.starts_with("https:")
+    }
+
     /// `/face/getimage?..`: `app_secret` holds an expiry and a signature instead of a secret.
     pub fn by_face(&self, app_id: &str, group_id: &str, face_id: i64) -> String {
         let expiry = now().saturating_add(GETIMAGE_LIFE).as_secs();

@@ -29,6 +29,30 @@ pub const MALFORMED: &str = "请求格式错误";
 pub const NO_TOKEN: &str = "token不能为空";
 /// HTTP 401 with a token that nobody has.
 pub const UNKNOWN_TOKEN: &str = "token无效";
+/// HTTP 401 with a token whose grant is over.
+pub const EXPIRED_TOKEN: &str = "授权已过期";
+/// HTTP 403.
+pub const NOT_GRANTED: &str = "未授权该能力";
+/// HTTP 429.
+pub const TOO_MANY_ATTEMPTS: &str = "尝试过于频繁";
+/// Any failure of 5.x, 8.x and 6.2; the exclamation mark is ASCII.
+pub const RUNTIME_ERROR: &str = "运行时出错!";
+/// 6.1 for an app that has a grant.
+pub const APP_EXISTS: &str = "当前授权用户已存在";
+/// 6.3 for an app that has none.
+pub const NO_APP: &str = "该用户不存在";
+/// 10.1 for a name that is taken.
+pub const USER_EXISTS: &str = "用户名已存在";
+/// 10.2 for whoever is not let in.
+pub const NOT_RECOGNISED: &str = "人脸识别未通过";
+/// Password login for whoever is not let in.
+pub const WRONG_PASSWORD: &str = "用户名或密码错误";
+/// 11.2.
+pub const RESUMED: &str = "异常数据恢复成功";
+/// Any failure of 11.2.
+pub const NOT_RESUMED: &str = "异常数据恢复失败";
+/// What kind of call the log says a call was; the engine follows in parentheses.
+pub const CATEGORY: &str = "人脸识别";
 /// HTTP 404 for a picture link.
 pub const NO_SUCH_PICTURE: &str = "图片不存在";
 

@@ -1,21 +1,34 @@
-//! The AICP manual's face interfaces: sections 2 (old), 3 (new) and 7 (micro-service), and the picture links inside
-//! their answers.
+//! The AICP manual: faces in sections 2 (old), 3 (new) and 7 (micro-service), statistics in 5 and 8, grants in 6,
+//! face-api in 9, console users in 10, high availability in 11, and the picture links inside their answers.
 //!
 //! A request goes through [`handle`] in the order the contract sets: path, method, authentication, content type, size,
 //! body, fields. The dialect is known from the path and the listener before anything can fail, so every failure has
-//! the right shape.
+//! the right shape. What was begun leaves a record in the call log.
 
 mod answers;
+mod codes;
 mod envelope;
+mod face_api;
 mod fields;
+mod grants;
 mod images;
 mod links;
 mod literals;
 mod operations;
+mod outbox;
+mod pages;
 mod routes;
+mod statistics;
+mod times;
+mod token_exchange;
+mod users;
+
+pub use envelope::TimeUnit;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use aicp_platform::{App, Platform, TokenError};
 use axum::Router;
@@ -25,23 +38,28 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-use crate::body::{BodyBudget, BodyError, UnreadBody};
-use envelope::{Failure, Shape};
+use crate::Client;
+use crate::body::{BodyBudget, BodyError, HeldBody, UnreadBody};
+use envelope::{Answer, Failure, Shape};
 use fields::Input;
+use images::Query;
 use links::Links;
-use routes::{Dialect, Route};
+use operations::Call;
+use routes::{Dialect, Entry, Operation, OutboxCall, Route};
 
 /// Request bodies may have this many bytes.
 const MAX_BODY: usize = 8 << 20;
+/// A page of waiting writes comes back in full to be resumed.
+const MAX_RESUME_BODY: usize = 256 << 20;
 
 /// Which of the manual's dialects a listener speaks on the paths that several of them share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listener {
-    /// Section 3: no token needed, answers without `resultCode`.
+    /// Sections 3 and 5: no token needed, answers without `resultCode`.
     Legacy,
-    /// Section 7: token needed.
+    /// Sections 7 and 8: token needed.
     Micro,
-    /// Section 7 if a `token` header was sent, else section 3.
+    /// Sections 7 and 8 if a `token` header was sent, else 3 and 5.
     Auto,
 }
 
@@ -56,6 +74,12 @@ pub struct Options {
     pub local_address: SocketAddr,
     /// Whether an enrolment in sections 2 and 3, which can't make libraries, makes the one that it names.
     pub autocreate_library: bool,
+    /// Whether section 9 answers calls without a token.
+    pub face_api_anonymous: bool,
+    /// What `timestamp` of section 9 counts.
+    pub face_api_timestamp: TimeUnit,
+    /// The data folder, as section 11 names it.
+    pub data_dir: String,
 }
 
 #[derive(Clone)]
@@ -79,68 +103,176 @@ async fn handle(State(context): State<Context>, request: Request) -> Response {
 }
 
 async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
+    let shape_of = |dialect: Dialect| dialect.shape(context.options.face_api_timestamp);
     let Some(path) = routes::normalise(parts.uri.path()) else {
         return Failure::not_found().render(Shape::Plain);
     };
     match routes::find(&path) {
         Route::Image(link) => images::answer(context, link, &parts.method, &parts.uri).await,
-        Route::Operation { operation, section } => {
-            let dialect = routes::dialect(section, context.options.listener, &parts.headers);
-            match run(context, operation, dialect, parts, body).await {
-                Ok(answer) => answer.render(dialect.shape()),
-                Err(failure) => failure.render(dialect.shape()),
+        Route::Page(page) => pages::answer(context, page, &parts.method, &parts.headers).await,
+        Route::TokenExchange => token_exchange::answer(context, parts, body).await,
+        Route::Operation(entry) => {
+            let dialect = routes::dialect(entry.section, context.options.listener, &parts.headers);
+            let shape = shape_of(dialect);
+            match run(context, entry, dialect, parts, body).await {
+                Ok(answer) => answer.render(shape),
+                Err(failure) => failure.render(shape),
             }
         }
-        Route::Unknown(shape) => Failure::not_found().render(shape),
+        Route::Unknown(dialect) => Failure::not_found().render(shape_of(dialect)),
     }
 }
 
 async fn run(
     context: &Context,
-    operation: routes::Operation,
+    entry: &Entry,
     dialect: Dialect,
     parts: &Parts,
     body: &mut UnreadBody,
-) -> Result<envelope::Answer, Failure> {
+) -> Result<Answer, Failure> {
     if parts.method != Method::POST {
         return Err(Failure::wrong_method("POST"));
     }
-    let app = authenticate(&context.platform, dialect, &parts.headers)?;
+    let query = Query::of(&parts.uri);
+    let app = authenticate(context, entry, dialect, &parts.headers, &query)?;
     if !is_json(&parts.headers) {
         return Err(Failure::status(StatusCode::UNSUPPORTED_MEDIA_TYPE, literals::WRONG_CONTENT_TYPE));
     }
-    let held = context.budget.read(body, MAX_BODY).await.map_err(|e| match e {
+    let resumes = entry.operation == Operation::Outbox(OutboxCall::Resume);
+    let limit = if resumes { MAX_RESUME_BODY } else { MAX_BODY };
+    let held = context.budget.read(body, limit).await.map_err(|e| match e {
         BodyError::TooLarge => Failure::status(StatusCode::PAYLOAD_TOO_LARGE, literals::BODY_TOO_LARGE),
         BodyError::Broken => Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED),
         BodyError::Busy => Failure::busy(),
     })?;
-    let input = Input::parse(&held.bytes)?;
     let links = Links::new(&context.platform, base_url(&context.options, &parts.headers));
-    let call =
-        operations::Call { platform: &context.platform, options: &context.options, links: &links, app: &app, dialect };
-    call.run(operation, input).await
+    let call = Call {
+        platform: &context.platform,
+        options: &context.options,
+        links: &links,
+        app: &app,
+        dialect,
+        path: parts.uri.path(),
+        headers: &parts.headers,
+        query_app: query.get("appid").map(str::to_owned),
+        client: parts.extensions.get::<Client>().map(|client| client.0),
+    };
+    let begun = (SystemTime::now(), Instant::now());
+    let outcome = call.dispatch(entry.operation, &held).await;
+    call.record(entry, begun, &outcome);
+    outcome
 }
 
-/// The app that a request acts for. Sections 2 and 3 may go without a token where the platform allows it; a token
+impl Call<'_> {
+    async fn dispatch(&self, operation: Operation, held: &HeldBody) -> Result<Answer, Failure> {
+        if operation == Operation::Outbox(OutboxCall::Resume) {
+            return self.resume(&held.bytes).await;
+        }
+        let input = Input::parse(&held.bytes)?;
+        match operation {
+            Operation::Face(call) => self.face(call, input).await,
+            Operation::FaceApi(call) => self.face_api(call, input).await,
+            Operation::Statistics(call) => self.statistics(call, input.object()?).await,
+            Operation::Grant(call) => self.grants(call, input.object()?).await,
+            Operation::User(call) => self.users(call, input.object()?).await,
+            Operation::Outbox(_) => self.outbox(input.object()?).await,
+        }
+    }
+
+    /// Puts the call into the log, if it is of a kind that is logged and was not refused before it was begun.
+    fn record(&self, entry: &Entry, (at, begun): (SystemTime, Instant), outcome: &Result<Answer, Failure>) {
+        let Some(name) = entry.log else { return };
+        let failure = outcome.as_ref().err();
+        if failure.is_some_and(Failure::is_refusal) {
+            return;
+        }
+        let shape = self.dialect.shape(self.options.face_api_timestamp);
+        let engine = self.app.engine().unwrap_or_else(|| self.platform.default_engine_label());
+        let milliseconds = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        self.platform.record(aicp_platform::Call {
+            app_id: self.app.id().to_owned(),
+            method: name.method.to_owned(),
+            label: name.label,
+            source: format!("{}({engine})", literals::CATEGORY),
+            url: entry.path.to_owned(),
+            began_ms: milliseconds(at.duration_since(UNIX_EPOCH).unwrap_or_default()),
+            cost_ms: milliseconds(begun.elapsed()),
+            client: self.client,
+            ok: failure.is_none(),
+            code: Some(failure.map_or(0, |failure| failure.code_in(shape))),
+            message: failure.map(|failure| failure.text().to_owned()),
+        });
+    }
+}
+
+/// The app that a request acts for. Where the manual knows no token, calls may go without one if that is set; a token
 /// that is sent is always checked.
-fn authenticate(platform: &Platform, dialect: Dialect, headers: &HeaderMap) -> Result<App, Failure> {
-    let token = headers.get("token").map(HeaderValue::as_bytes).map(std::str::from_utf8);
-    let known = match token {
+fn authenticate(
+    context: &Context,
+    entry: &Entry,
+    dialect: Dialect,
+    headers: &HeaderMap,
+    query: &Query,
+) -> Result<App, Failure> {
+    let platform = &context.platform;
+    if let Operation::User(_) = entry.operation {
+        // Nobody is logged in yet; the administrator's log keeps these calls.
+        return if is_cross_site(headers) { Err(refusal(dialect, TokenError::Missing)) } else { Ok(platform.console_app()) };
+    }
+    let may_go_without = match dialect {
+        Dialect::Old | Dialect::New => true,
+        Dialect::FaceApi => context.options.face_api_anonymous,
+        Dialect::Micro | Dialect::Common => false,
+    };
+    let app = match sent_token(dialect, headers, query) {
         Some(Ok(token)) => platform.app_of_token(token),
         Some(Err(_)) => Err(TokenError::Unknown),
         None => Err(TokenError::Missing),
     };
-    let app = match known {
-        Err(TokenError::Missing) if dialect.allows_anonymous() && !is_cross_site(headers) => platform.anonymous_app(),
+    let app = match app {
+        Err(TokenError::Missing) if may_go_without && !is_cross_site(headers) => match dialect {
+            Dialect::FaceApi => Ok(platform.legacy_app()),
+            _ => platform.anonymous_app(),
+        },
         other => other,
     };
-    app.map_err(|e| {
-        let message = match e {
-            TokenError::Missing => literals::NO_TOKEN,
-            TokenError::Unknown => literals::UNKNOWN_TOKEN,
-        };
-        Failure::status(StatusCode::UNAUTHORIZED, message)
-    })
+    let app = app.map_err(|e| refusal(dialect, e))?;
+    let granted = match entry.area {
+        Some(area) => app.require(area),
+        // Sections 6 and 11 are the administrator's.
+        None if app.is_admin() => Ok(()),
+        None => Err(TokenError::NotGranted),
+    };
+    granted.map_err(|e| refusal(dialect, e))?;
+    Ok(app)
+}
+
+/// The token in the header or, where SDKs of section 9 put it, in the query.
+fn sent_token<'a>(
+    dialect: Dialect,
+    headers: &'a HeaderMap,
+    query: &'a Query,
+) -> Option<Result<&'a str, std::str::Utf8Error>> {
+    let in_header = headers.get("token").map(|token| std::str::from_utf8(token.as_bytes()));
+    in_header.or_else(|| if dialect == Dialect::FaceApi { query.get("access_token").map(Ok) } else { None })
+}
+
+/// How a dialect says that a token opens nothing.
+fn refusal(dialect: Dialect, e: TokenError) -> Failure {
+    if dialect == Dialect::FaceApi {
+        return Failure::code(match e {
+            TokenError::Missing | TokenError::Unknown => codes::INVALID_TOKEN,
+            TokenError::Expired => codes::EXPIRED_TOKEN,
+            TokenError::NotGranted => codes::NO_PERMISSION,
+        });
+    }
+    let (status, message) = match e {
+        TokenError::Missing => (StatusCode::UNAUTHORIZED, literals::NO_TOKEN),
+        TokenError::Unknown => (StatusCode::UNAUTHORIZED, literals::UNKNOWN_TOKEN),
+        TokenError::Expired => (StatusCode::UNAUTHORIZED, literals::EXPIRED_TOKEN),
+        TokenError::NotGranted => (StatusCode::FORBIDDEN, literals::NOT_GRANTED),
+    };
+    Failure::status(status, message)
 }
 
 /// Whether a browser sends this for a page of another site. Such a page must not act for whoever sits at a machine from

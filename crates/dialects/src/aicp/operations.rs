@@ -10,9 +10,12 @@ use super::answers::{
 use super::envelope::{Answer, Failure};
 use super::fields::{Fields, Input, PictureError};
 use super::links::Links;
-use super::routes::{Dialect, Operation};
+use super::routes::{Dialect, FaceCall};
 use super::{Options, literals};
+use std::net::IpAddr;
+
 use aicp_platform::{App, Error, Grade, MissingLibrary, Platform, Profile};
+use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
@@ -32,23 +35,30 @@ pub(super) struct Call<'a> {
     pub links: &'a Links<'a>,
     pub app: &'a App,
     pub dialect: Dialect,
+    /// The path as it was requested.
+    pub path: &'a str,
+    pub headers: &'a HeaderMap,
+    /// The app that the query names.
+    pub query_app: Option<String>,
+    /// Who calls.
+    pub client: Option<IpAddr>,
 }
 
 impl Call<'_> {
-    pub async fn run(&self, operation: Operation, input: Input<'_>) -> Result<Answer, Failure> {
-        match operation {
-            Operation::Compare => self.compare(input).await,
-            Operation::Enrol => self.enrol(input.object()?).await,
-            Operation::Recognise => self.recognise(input.object()?).await,
-            Operation::Remove => self.remove(input.object()?).await,
-            Operation::Query => self.query(input.object()?).await,
-            Operation::Quality => self.quality(input.object()?).await,
-            Operation::Detect => self.detect(input.object()?).await,
-            Operation::RecogniseMany => self.recognise_many(input.object()?).await,
+    pub async fn face(&self, call: FaceCall, input: Input<'_>) -> Result<Answer, Failure> {
+        match call {
+            FaceCall::Compare => self.compare(input).await,
+            FaceCall::Enrol => self.enrol(input.object()?).await,
+            FaceCall::Recognise => self.recognise(input.object()?).await,
+            FaceCall::Remove => self.remove(input.object()?).await,
+            FaceCall::Query => self.query(input.object()?).await,
+            FaceCall::Quality => self.quality(input.object()?).await,
+            FaceCall::Detect => self.detect(input.object()?).await,
+            FaceCall::RecogniseMany => self.recognise_many(input.object()?).await,
             // Whatever fails in these three is one message in the manual, a missing field included.
-            Operation::AddLibrary => all_one(self.add_library(input.object()?).await),
-            Operation::DeleteLibrary => all_one(self.delete_library(input.object()?).await),
-            Operation::ListLibraries => all_one(self.list_libraries(input.object()?).await),
+            FaceCall::AddLibrary => all_one(self.add_library(input.object()?).await),
+            FaceCall::DeleteLibrary => all_one(self.delete_library(input.object()?).await),
+            FaceCall::ListLibraries => all_one(self.list_libraries(input.object()?).await),
         }
     }
 
@@ -124,7 +134,7 @@ impl Call<'_> {
             }
         };
         let similarity =
-            self.platform.compare(a, b).await.map_err(|e| picture_failure(e, literals::UNUSABLE_PICTURE, ""))?;
+            self.platform.compare(self.app, a, b).await.map_err(|e| picture_failure(e, literals::UNUSABLE_PICTURE, ""))?;
         let same = self.platform.is_match(similarity);
         if self.dialect == Dialect::Micro {
             Answer::ok(&Compared { msg: if same { "ok" } else { "no" }, score: decimal(percent(similarity)) })
@@ -167,25 +177,23 @@ impl Call<'_> {
     /// 3.6, 7.9.
     async fn quality(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
-        let assessed = self.platform.assess(picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
-        let quality = assessed.quality;
-        let quality_flag = if self.platform.is_good(quality.score) { "Y" } else { "N" };
+        let assessed = self.platform.assess(self.app, picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
+        let quality_flag = if self.platform.is_good(assessed.score) { "Y" } else { "N" };
         if self.dialect == Dialect::Micro {
-            let qualities = quality.grades().map(|grade: Grade| grade as u8);
+            let qualities = assessed.grades.map_or([0; 5], |grades| grades.map(|grade: Grade| grade as u8));
             return Answer::ok(&QualityGrades { quality_flag, qualities });
         }
-        let bytes: Vec<u8> = assessed.template.iter().flat_map(|number| number.to_le_bytes()).collect();
         Answer::ok(&QualityScore {
             quality_flag,
-            feature: BASE64.encode(bytes),
-            quality_scores: decimal(quality.score),
+            feature: BASE64.encode(&assessed.feature),
+            quality_scores: decimal(assessed.score),
         })
     }
 
     /// 7.10: a list of pictures, of which there is one, each a list of faces.
     async fn detect(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
-        let faces = self.platform.detect(picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
+        let faces = self.platform.detect(self.app, picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
         let faces: Vec<FaceBox> = faces.iter().map(FaceBox::from).collect();
         Answer::ok(&Records { records: vec![faces] })
     }
@@ -209,9 +217,11 @@ impl Call<'_> {
         let group_id = fields.required_text(GROUP_ID)?;
         let name = fields.required_text(&["dbName"])?;
         let description = fields.text(&["dbDesc"])?;
+        // Ours: who does the biometrics of the library.
+        let engine = fields.text(&["engine"])?.filter(|engine| !engine.is_empty());
         let library = self
             .platform
-            .create_library(self.app, &group_id, &name, description.as_deref())
+            .create_library(self.app, &group_id, &name, description.as_deref(), engine.as_deref())
             .await
             .map_err(|e| our_failure(&e))?;
         Answer::ok(&MadeLibrary::from(library))
@@ -226,6 +236,14 @@ impl Call<'_> {
 
     /// 7.3.
     async fn list_libraries(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let (page, size) = self.page(&fields, PAGE_SIZE, MAX_PAGE_SIZE)?;
+        let offset = (page - 1).saturating_mul(size);
+        let libraries = self.platform.libraries(self.app, offset, size).await.map_err(|e| our_failure(&e))?;
+        Answer::ok(&Records { records: libraries.into_iter().map(LibraryRow::from).collect() })
+    }
+
+    /// `pageNo`, from 1, and `pageSize`.
+    pub fn page(&self, fields: &Fields<'_>, default_size: u64, most: u64) -> Result<(u64, u64), Failure> {
         let positive = |name: &'static str, default: u64| match fields.integer(&[name])? {
             None => Ok(default),
             Some(number) => u64::try_from(number)
@@ -233,11 +251,7 @@ impl Call<'_> {
                 .filter(|&number| number > 0)
                 .ok_or_else(|| Failure::message(literals::wrong_format(name))),
         };
-        let page = positive("pageNo", 1)?;
-        let size = positive("pageSize", PAGE_SIZE)?.min(MAX_PAGE_SIZE);
-        let offset = (page - 1).saturating_mul(size);
-        let libraries = self.platform.libraries(self.app, offset, size).await.map_err(|e| our_failure(&e))?;
-        Answer::ok(&Records { records: libraries.into_iter().map(LibraryRow::from).collect() })
+        Ok((positive("pageNo", 1)?, positive("pageSize", default_size)?.min(most)))
     }
 }
 
@@ -248,7 +262,7 @@ fn all_one(result: Result<Answer, Failure>) -> Result<Answer, Failure> {
 }
 
 /// The picture in a field; `unusable` is what the operation says to one that can't be used.
-fn picture(fields: &Fields<'_>, name: &str, unusable: &'static str) -> Result<Bytes, Failure> {
+pub(super) fn picture(fields: &Fields<'_>, name: &str, unusable: &'static str) -> Result<Bytes, Failure> {
     fields.picture(name).map_err(|e| {
         Failure::message(match e {
             PictureError::Unusable => unusable,
@@ -285,10 +299,19 @@ fn picture_failure(e: Error, bad_picture: &'static str, group_id: &str) -> Failu
 }
 
 /// What is said when the fault is ours, or there is no better word.
-fn our_failure(e: &Error) -> Failure {
+pub(super) fn our_failure(e: &Error) -> Failure {
     match e {
         Error::Busy => return Failure::busy(),
-        Error::NoLibrary | Error::LibraryExists | Error::NoPerson | Error::PersonExists => {}
+        // The manual's own shape of an engine's refusal.
+        Error::Rejected { code, text } => return Failure::message(format!("{code},{text}")),
+        Error::NoLibrary
+        | Error::LibraryExists
+        | Error::NoPerson
+        | Error::PersonExists
+        | Error::NoApp
+        | Error::NoCapability
+        | Error::TooMany(_) => {}
+        Error::EngineUnavailable(reason) => tracing::warn!(reason, "an engine is not to be reached"),
         e => tracing::error!(error = %e, "a call failed"),
     }
     Failure::message(literals::SERVER_ERROR)

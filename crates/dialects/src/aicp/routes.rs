@@ -3,12 +3,32 @@
 use axum::http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
+use aicp_platform::Area;
+
 use super::Listener;
-use super::envelope::Shape;
+use super::envelope::{Shape, TimeUnit};
+use super::pages::Page;
 
 /// What a call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
+    /// Sections 2, 3 and 7.
+    Face(FaceCall),
+    /// Sections 5 and 8.
+    Statistics(StatisticsCall),
+    /// Section 6.
+    Grant(GrantCall),
+    /// Section 9.
+    FaceApi(FaceApiCall),
+    /// Section 10.
+    User(UserCall),
+    /// Section 11.
+    Outbox(OutboxCall),
+}
+
+/// Sections 2, 3 and 7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FaceCall {
     Enrol,
     Recognise,
     Compare,
@@ -22,39 +42,111 @@ pub(super) enum Operation {
     RecogniseMany,
 }
 
+/// Sections 5 and 8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StatisticsCall {
+    Totals,
+    ByDay,
+    ByWeek,
+    ByMonth,
+    ChartByDay,
+    ChartByMonth,
+    All,
+}
+
+/// Section 6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GrantCall {
+    Grant,
+    Extend,
+    Revoke,
+}
+
+/// Section 9 and what the later documents of the same interface add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FaceApiCall {
+    GroupAdd,
+    GroupDelete,
+    GroupList,
+    StatApp,
+    StatGroup,
+    UserCopy,
+    UserGet,
+    UserList,
+    UserDelete,
+    AppList,
+    FaceAdd,
+    FaceUpdate,
+    FaceList,
+    FaceDelete,
+    FaceDetect,
+    FaceMatch,
+    FaceIdentify,
+    FaceIdentifyMany,
+    FaceLiveness,
+}
+
+/// Section 10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UserCall {
+    Register,
+    FaceLogin,
+    PasswordLogin,
+    LogOut,
+}
+
+/// Section 11.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OutboxCall {
+    List,
+    Resume,
+}
+
 /// Where in the manual a path stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     /// Section 2 alone.
     Old,
-    /// Sections 3 and 7: listener and token decide.
+    /// Sections 3 and 7, or 5 and 8: listener and token decide.
     Shared,
     /// Section 7 alone.
     Micro,
+    /// Sections 6, 10 and 11, which answer in one way.
+    Common,
+    /// Section 9.
+    FaceApi,
 }
 
-/// A dialect of the face interfaces.
+/// A dialect of the manual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// Section 2.
     Old,
-    /// Section 3.
+    /// Sections 3 and 5.
     New,
-    /// Section 7.
+    /// Sections 7 and 8.
     Micro,
+    /// Sections 6, 10 and 11.
+    Common,
+    /// Section 9.
+    FaceApi,
 }
 
 impl Dialect {
-    pub fn shape(self) -> Shape {
+    pub fn shape(self, unit: TimeUnit) -> Shape {
         match self {
             Self::New => Shape::Plain,
-            Self::Old | Self::Micro => Shape::WithResultCode,
+            Self::Old | Self::Micro | Self::Common => Shape::WithResultCode,
+            Self::FaceApi => Shape::FaceApi(unit),
         }
     }
+}
 
-    pub fn allows_anonymous(self) -> bool {
-        self != Self::Micro
-    }
+/// A call as the log names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LogName {
+    pub method: &'static str,
+    pub label: &'static str,
 }
 
 /// A kind of picture link.
@@ -71,30 +163,195 @@ pub(super) enum ImageLink {
 /// What a path leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
-    Operation {
-        operation: Operation,
-        section: Section,
-    },
+    Operation(&'static Entry),
     Image(ImageLink),
-    /// Nothing; with the shape of the answer that says so.
-    Unknown(Shape),
+    /// A page of the console, or a part of one.
+    Page(Page),
+    /// Where SDKs of face-api exchange their keys for a token.
+    TokenExchange,
+    /// Nothing; with the dialect of the answer that says so.
+    Unknown(Dialect),
 }
 
-const OPERATIONS: [(&str, Operation, Section); 14] = [
-    ("/interactiveability/face/faceentry", Operation::Enrol, Section::Old),
-    ("/interactiveability/face/FaceRecognition", Operation::Recognise, Section::Old),
-    ("/interactiveability/face/personwitnessratio", Operation::Compare, Section::Old),
-    ("/aicp/face/add", Operation::Enrol, Section::Shared),
-    ("/aicp/face/recognition", Operation::Recognise, Section::Shared),
-    ("/aicp/face/couple", Operation::Compare, Section::Shared),
-    ("/aicp/face/remove", Operation::Remove, Section::Shared),
-    ("/aicp/face/query", Operation::Query, Section::Shared),
-    ("/aicp/face/quality", Operation::Quality, Section::Shared),
-    ("/aicp/face/addBase", Operation::AddLibrary, Section::Micro),
-    ("/aicp/face/deleteBase", Operation::DeleteLibrary, Section::Micro),
-    ("/aicp/face/queryBaseAll", Operation::ListLibraries, Section::Micro),
-    ("/aicp/face/detect", Operation::Detect, Section::Micro),
-    ("/aicp/face/recognitionmn", Operation::RecogniseMany, Section::Micro),
+/// An operation and where it stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The path as the manual has it.
+    pub path: &'static str,
+    pub operation: Operation,
+    pub section: Section,
+    /// What it takes to be allowed; for what needs more than a grant, or none, nothing.
+    pub area: Option<Area>,
+    /// How the log names it; what is not logged has no name.
+    pub log: Option<LogName>,
+}
+
+const fn entry(
+    path: &'static str,
+    operation: Operation,
+    section: Section,
+    area: Option<Area>,
+    log: Option<(&'static str, &'static str)>,
+) -> Entry {
+    let log = match log {
+        Some((method, label)) => Some(LogName { method, label }),
+        None => None,
+    };
+    Entry { path, operation, section, area, log }
+}
+
+const ENROL: Option<(&str, &str)> = Some(("faceEntry", "人脸录入"));
+const RECOGNISE: Option<(&str, &str)> = Some(("faceRecognition", "人脸识别"));
+const COMPARE: Option<(&str, &str)> = Some(("personWitnessRatio", "人证对比"));
+const FACE_ADD: Option<(&str, &str)> = Some(("faceApiFaceAdd", "face/add"));
+const FACE_UPDATE: Option<(&str, &str)> = Some(("faceApiFaceUpdate", "face/update"));
+const FACE_LIST: Option<(&str, &str)> = Some(("faceApiFaceList", "face/list"));
+const FACE_DELETE: Option<(&str, &str)> = Some(("faceApiFaceDelete", "face/delete"));
+const FACE_DETECT: Option<(&str, &str)> = Some(("faceApiFaceDetect", "face/detect"));
+const FACE_MATCH: Option<(&str, &str)> = Some(("faceApiFaceMatch", "face/match"));
+const FACE_IDENTIFY: Option<(&str, &str)> = Some(("faceApiFaceIdentify", "face/identify"));
+const FACE_MIDENTIFY: Option<(&str, &str)> = Some(("faceApiFaceMidentify", "face/midentify"));
+const FACE_LIVENESS: Option<(&str, &str)> = Some(("faceApiFaceLiveness", "face/liveness"));
+const GROUP_ADD: Option<(&str, &str)> = Some(("faceApiGroupAdd", "创建用户组"));
+const GROUP_DELETE: Option<(&str, &str)> = Some(("faceApiGroupDelete", "删除用户组"));
+const GROUP_LIST: Option<(&str, &str)> = Some(("faceApiGroupList", "组列表"));
+const USER_COPY: Option<(&str, &str)> = Some(("faceApiUserCopy", "复制用户"));
+const USER_GET: Option<(&str, &str)> = Some(("faceApiUserGet", "获取用户信息"));
+const USER_LIST: Option<(&str, &str)> = Some(("faceApiUserList", "用户列表"));
+const USER_DELETE: Option<(&str, &str)> = Some(("faceApiUserDelete", "user/delete"));
+
+const GROUPS: Option<Area> = Some(Area::Groups);
+const FACES: Option<Area> = Some(Area::Faces);
+
+use FaceApiCall as Api;
+use Operation::{Face, FaceApi, Grant, Outbox, Statistics, User};
+use Section::{Common, FaceApi as Nine, Micro, Old, Shared};
+
+static ENTRIES: &[Entry] = &[
+    entry("/interactiveability/face/faceentry", Face(FaceCall::Enrol), Old, Some(Area::People), ENROL),
+    entry("/interactiveability/face/FaceRecognition", Face(FaceCall::Recognise), Old, Some(Area::Recognition), RECOGNISE),
+    entry("/interactiveability/face/personwitnessratio", Face(FaceCall::Compare), Old, Some(Area::Compare), COMPARE),
+    entry("/aicp/face/add", Face(FaceCall::Enrol), Shared, Some(Area::People), ENROL),
+    entry("/aicp/face/recognition", Face(FaceCall::Recognise), Shared, Some(Area::Recognition), RECOGNISE),
+    entry("/aicp/face/couple", Face(FaceCall::Compare), Shared, Some(Area::Compare), COMPARE),
+    entry("/aicp/face/remove", Face(FaceCall::Remove), Shared, Some(Area::People), Some(("faceRemove", "人脸删除"))),
+    entry("/aicp/face/query", Face(FaceCall::Query), Shared, Some(Area::People), Some(("faceQuery", "人脸查询"))),
+    entry(
+        "/aicp/face/quality",
+        Face(FaceCall::Quality),
+        Shared,
+        Some(Area::Quality),
+        Some(("imageQualityScores", "图片质量检测")),
+    ),
+    entry(
+        "/aicp/face/addBase",
+        Face(FaceCall::AddLibrary),
+        Micro,
+        Some(Area::Libraries),
+        Some(("faceBaseAdd", "人脸底库添加")),
+    ),
+    entry(
+        "/aicp/face/deleteBase",
+        Face(FaceCall::DeleteLibrary),
+        Micro,
+        Some(Area::Libraries),
+        Some(("faceBaseDelete", "人脸底库删除")),
+    ),
+    entry(
+        "/aicp/face/queryBaseAll",
+        Face(FaceCall::ListLibraries),
+        Micro,
+        Some(Area::Libraries),
+        Some(("faceBaseQuery", "人脸底库查询")),
+    ),
+    entry("/aicp/face/detect", Face(FaceCall::Detect), Micro, Some(Area::Detect), Some(("faceDetect", "人脸检测"))),
+    entry(
+        "/aicp/face/recognitionmn",
+        Face(FaceCall::RecogniseMany),
+        Micro,
+        Some(Area::Recognition),
+        Some(("faceRecognitionMN", "人脸M:N")),
+    ),
+    entry("/method/call", Statistics(StatisticsCall::Totals), Shared, Some(Area::Statistics), None),
+    entry("/method/call/getMethodCountByDay", Statistics(StatisticsCall::ByDay), Shared, Some(Area::Statistics), None),
+    entry("/method/call/getMethodCountByWeek", Statistics(StatisticsCall::ByWeek), Shared, Some(Area::Statistics), None),
+    entry(
+        "/method/call/getMethodCountByMonth",
+        Statistics(StatisticsCall::ByMonth),
+        Shared,
+        Some(Area::Statistics),
+        None,
+    ),
+    entry("/method/call/getChartByDay", Statistics(StatisticsCall::ChartByDay), Shared, Some(Area::Statistics), None),
+    entry("/method/call/getChartByMonth", Statistics(StatisticsCall::ChartByMonth), Shared, Some(Area::Statistics), None),
+    entry("/method/call/all", Statistics(StatisticsCall::All), Shared, Some(Area::Statistics), None),
+    entry("/authorize/grantAuthorize", Grant(GrantCall::Grant), Common, None, None),
+    entry("/authorize/updateAuthorize", Grant(GrantCall::Extend), Common, None, None),
+    entry("/authorize/deleteAuthorizedUser", Grant(GrantCall::Revoke), Common, None, None),
+    entry("/user/register", User(UserCall::Register), Common, None, Some(("userRegister", "用户注册"))),
+    entry("/user/facelogin.json", User(UserCall::FaceLogin), Common, None, Some(("faceLogin", "刷脸登录"))),
+    entry("/user/facelogin", User(UserCall::FaceLogin), Common, None, Some(("faceLogin", "刷脸登录"))),
+    entry("/user/login", User(UserCall::PasswordLogin), Common, None, Some(("passwordLogin", "密码登录"))),
+    entry("/user/logout", User(UserCall::LogOut), Common, None, None),
+    entry("/asynchrony/getall", Outbox(OutboxCall::List), Common, None, None),
+    entry("/asynchrony/resumedata", Outbox(OutboxCall::Resume), Common, None, None),
+    entry("/face-api/v3/group/add", FaceApi(Api::GroupAdd), Nine, GROUPS, GROUP_ADD),
+    entry("/face-api/v3/group/delete", FaceApi(Api::GroupDelete), Nine, GROUPS, GROUP_DELETE),
+    entry("/face-api/v3/group/list", FaceApi(Api::GroupList), Nine, GROUPS, GROUP_LIST),
+    entry(
+        "/face-api/facehub/statapp",
+        FaceApi(Api::StatApp),
+        Nine,
+        GROUPS,
+        Some(("faceApiStatApp", "查询人脸组数量")),
+    ),
+    entry(
+        "/face-api/facehub/statgroup",
+        FaceApi(Api::StatGroup),
+        Nine,
+        GROUPS,
+        Some(("faceApiStatGroup", "批量获取组统计信息")),
+    ),
+    entry("/face-api/v3/user/copy", FaceApi(Api::UserCopy), Nine, GROUPS, USER_COPY),
+    entry("/face-api/v3/user/get", FaceApi(Api::UserGet), Nine, GROUPS, USER_GET),
+    entry("/face-api/v3/user/list", FaceApi(Api::UserList), Nine, GROUPS, USER_LIST),
+    entry("/face-api/v3/user/delete", FaceApi(Api::UserDelete), Nine, GROUPS, USER_DELETE),
+    entry("/face-api/v3/app/list", FaceApi(Api::AppList), Nine, FACES, Some(("faceApiAppList", "app/list"))),
+    entry("/face-api/v3/face/add", FaceApi(Api::FaceAdd), Nine, FACES, FACE_ADD),
+    entry(
+        "/face-api/v3/face/addNoDetect",
+        FaceApi(Api::FaceAdd),
+        Nine,
+        FACES,
+        Some(("faceApiFaceAddNoDetect", "face/addNoDetect")),
+    ),
+    entry("/face-api/v3/face/update", FaceApi(Api::FaceUpdate), Nine, FACES, FACE_UPDATE),
+    entry("/face-api/v3/face/list", FaceApi(Api::FaceList), Nine, FACES, FACE_LIST),
+    entry("/face-api/v3/face/delete", FaceApi(Api::FaceDelete), Nine, FACES, FACE_DELETE),
+    entry("/face-api/v3/face/detect", FaceApi(Api::FaceDetect), Nine, FACES, FACE_DETECT),
+    entry("/face-api/v3/face/match", FaceApi(Api::FaceMatch), Nine, FACES, FACE_MATCH),
+    entry("/face-api/v3/face/identify", FaceApi(Api::FaceIdentify), Nine, FACES, FACE_IDENTIFY),
+    entry("/face-api/v3/face/search", FaceApi(Api::FaceIdentify), Nine, FACES, FACE_IDENTIFY),
+    entry("/face-api/v3/face/midentify", FaceApi(Api::FaceIdentifyMany), Nine, FACES, FACE_MIDENTIFY),
+    entry("/face-api/v3/face/multi-search", FaceApi(Api::FaceIdentifyMany), Nine, FACES, FACE_MIDENTIFY),
+    entry("/face-api/v3/face/liveness", FaceApi(Api::FaceLiveness), Nine, FACES, FACE_LIVENESS),
+    // The same calls where the official SDKs of the public cloud look for them.
+    entry("/rest/2.0/face/v3/detect", FaceApi(Api::FaceDetect), Nine, FACES, FACE_DETECT),
+    entry("/rest/2.0/face/v3/search", FaceApi(Api::FaceIdentify), Nine, FACES, FACE_IDENTIFY),
+    entry("/rest/2.0/face/v3/multi-search", FaceApi(Api::FaceIdentifyMany), Nine, FACES, FACE_MIDENTIFY),
+    entry("/rest/2.0/face/v3/match", FaceApi(Api::FaceMatch), Nine, FACES, FACE_MATCH),
+    entry("/rest/2.0/face/v3/faceverify", FaceApi(Api::FaceLiveness), Nine, FACES, FACE_LIVENESS),
+    entry("/rest/2.0/face/v3/faceset/user/add", FaceApi(Api::FaceAdd), Nine, FACES, FACE_ADD),
+    entry("/rest/2.0/face/v3/faceset/user/update", FaceApi(Api::FaceUpdate), Nine, FACES, FACE_UPDATE),
+    entry("/rest/2.0/face/v3/faceset/user/get", FaceApi(Api::UserGet), Nine, GROUPS, USER_GET),
+    entry("/rest/2.0/face/v3/faceset/user/copy", FaceApi(Api::UserCopy), Nine, GROUPS, USER_COPY),
+    entry("/rest/2.0/face/v3/faceset/user/delete", FaceApi(Api::UserDelete), Nine, GROUPS, USER_DELETE),
+    entry("/rest/2.0/face/v3/faceset/face/getlist", FaceApi(Api::FaceList), Nine, FACES, FACE_LIST),
+    entry("/rest/2.0/face/v3/faceset/face/delete", FaceApi(Api::FaceDelete), Nine, FACES, FACE_DELETE),
+    entry("/rest/2.0/face/v3/faceset/group/getusers", FaceApi(Api::UserList), Nine, GROUPS, USER_LIST),
+    entry("/rest/2.0/face/v3/faceset/group/add", FaceApi(Api::GroupAdd), Nine, GROUPS, GROUP_ADD),
+    entry("/rest/2.0/face/v3/faceset/group/delete", FaceApi(Api::GroupDelete), Nine, GROUPS, GROUP_DELETE),
+    entry("/rest/2.0/face/v3/faceset/group/getlist", FaceApi(Api::GroupList), Nine, GROUPS, GROUP_LIST),
 ];
 
 /// The path as it is looked up: percent-decoded, without trailing spaces and one trailing slash. `None` if it is not
@@ -107,14 +364,17 @@ pub(super) fn normalise(raw: &str) -> Option<String> {
 
 /// Looks a normalised path up: exactly, then in any case.
 pub(super) fn find(path: &str) -> Route {
-    let exact = OPERATIONS.iter().find(|(known, ..)| *known == path);
-    let found = exact.or_else(|| OPERATIONS.iter().find(|(known, ..)| known.eq_ignore_ascii_case(path)));
-    if let Some(&(_, operation, section)) = found {
-        return Route::Operation { operation, section };
+    let exact = ENTRIES.iter().find(|entry| entry.path == path);
+    let found = exact.or_else(|| ENTRIES.iter().find(|entry| entry.path.eq_ignore_ascii_case(path)));
+    if let Some(entry) = found {
+        return Route::Operation(entry);
     }
     let lower = path.to_ascii_lowercase();
     if lower == "/face/getimage" {
         return Route::Image(ImageLink::Face);
+    }
+    if lower == "/oauth/2.0/token" {
+        return Route::TokenExchange;
     }
     if lower.starts_with("/group1/default/") {
         return Route::Image(ImageLink::Moment(lower));
@@ -122,27 +382,39 @@ pub(super) fn find(path: &str) -> Route {
     if lower.starts_with("/person/") {
         return Route::Image(ImageLink::File(lower));
     }
+    if let Some(page) = Page::at(&lower) {
+        return Route::Page(page);
+    }
     Route::Unknown(match lower.split('/').nth(1).unwrap_or_default() {
-        "aicp" | "interactiveability" | "method" | "authorize" | "user" | "asynchrony" => Shape::WithResultCode,
-        "face-api" => Shape::FaceApi,
-        _ => Shape::Plain,
+        "aicp" | "interactiveability" | "method" | "authorize" | "user" | "asynchrony" => Dialect::Micro,
+        "face-api" | "rest" => Dialect::FaceApi,
+        _ => Dialect::New,
     })
 }
 
 /// The dialect of an operation on a listener.
 pub(super) fn dialect(section: Section, listener: Listener, headers: &HeaderMap) -> Dialect {
     match (section, listener) {
-        (Section::Old, _) => Dialect::Old,
-        (Section::Micro, _) | (Section::Shared, Listener::Micro) => Dialect::Micro,
-        (Section::Shared, Listener::Legacy) => Dialect::New,
-        (Section::Shared, Listener::Auto) if headers.contains_key("token") => Dialect::Micro,
-        (Section::Shared, Listener::Auto) => Dialect::New,
+        (Old, _) => Dialect::Old,
+        (Common, _) => Dialect::Common,
+        (Nine, _) => Dialect::FaceApi,
+        (Micro, _) | (Shared, Listener::Micro) => Dialect::Micro,
+        (Shared, Listener::Legacy) => Dialect::New,
+        (Shared, Listener::Auto) if headers.contains_key("token") => Dialect::Micro,
+        (Shared, Listener::Auto) => Dialect::New,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn operation(path: &str) -> Option<Operation> {
+        match find(path) {
+            Route::Operation(entry) => Some(entry.operation),
+            _ => None,
+        }
+    }
 
     #[test]
     fn paths_are_trimmed_and_found_in_any_case() {
@@ -153,23 +425,26 @@ mod tests {
             "/aicp/face/recogn%69tion",
         ] {
             let path = normalise(raw).expect("UTF-8");
-            assert_eq!(
-                find(&path),
-                Route::Operation { operation: Operation::Recognise, section: Section::Shared },
-                "{raw}"
-            );
+            assert_eq!(operation(&path), Some(Face(FaceCall::Recognise)), "{raw}");
         }
         let curl = normalise("/InteractiveAbility/face/FaceEntry").expect("UTF-8");
-        assert_eq!(find(&curl), Route::Operation { operation: Operation::Enrol, section: Section::Old });
+        assert_eq!(operation(&curl), Some(Face(FaceCall::Enrol)));
+    }
+
+    #[test]
+    fn paths_are_unique() {
+        let mut paths: Vec<String> = ENTRIES.iter().map(|entry| entry.path.to_ascii_lowercase()).collect();
+        paths.sort();
+        assert!(paths.is_sorted_by(|a, b| a < b));
     }
 
     #[test]
     fn unknown_paths_keep_the_shape_of_their_family() {
-        assert_eq!(find("/aicp/face/nothing"), Route::Unknown(Shape::WithResultCode));
-        assert_eq!(find("/authorize/saveOrUpdateAuthorize"), Route::Unknown(Shape::WithResultCode));
-        assert_eq!(find("/face-api/v3/nothing"), Route::Unknown(Shape::FaceApi));
-        assert_eq!(find("/nothing"), Route::Unknown(Shape::Plain));
-        assert_eq!(find(""), Route::Unknown(Shape::Plain));
+        assert_eq!(find("/aicp/face/nothing"), Route::Unknown(Dialect::Micro));
+        assert_eq!(find("/authorize/saveOrUpdateAuthorize"), Route::Unknown(Dialect::Micro));
+        assert_eq!(find("/face-api/v3/nothing"), Route::Unknown(Dialect::FaceApi));
+        assert_eq!(find("/nothing"), Route::Unknown(Dialect::New));
+        assert_eq!(find(""), Route::Unknown(Dialect::New));
         assert_eq!(normalise("/%ff"), None);
     }
 }

@@ -1,0 +1,877 @@
+//! Section 9, face-api/v3: groups, users and faces, with the calls that the later documents of the same interface add.
+//!
+//! A group is a library and a user is a person with an id of the caller's (`ext_user_id`); both are the same ones that
+//! sections 3 and 7 work on.
+
+use aicp_platform::{
+    Bar, Control, Error, Examination, ExaminedFace, Gates, LIVENESS_THRESHOLDS, Library, Match, MissingUser, OldFaces,
+    Person, QualityFault, Rect, SeenFace, UserFace, face_token, token_of_face,
+};
+use bytes::Bytes;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::answers::{number, percent};
+use super::codes::{self, Code};
+use super::envelope::{Answer, Failure};
+use super::fields::{Fields, Input, PictureError};
+use super::operations::Call;
+use super::routes::FaceApiCall;
+use super::literals;
+use crate::shanghai;
+
+/// Ids of groups and users have at most this many bytes.
+const MAX_ID: usize = 48;
+/// Free text about a user has at most this many bytes.
+const MAX_USER_INFO: usize = 256;
+/// Rows of a list, by default and at most.
+const PAGE: u64 = 100;
+const MAX_PAGE: u64 = 1000;
+/// Groups that are counted, or searched, in one call.
+const MAX_COUNTED_GROUPS: usize = 20;
+const MAX_SEARCHED_GROUPS: usize = 10;
+/// Apps that are asked about in one call.
+const MAX_APPS: usize = 20;
+/// Faces of one picture, and users found, at most.
+const MAX_FACES: usize = 10;
+const MAX_USERS: usize = 50;
+const MAX_USERS_A_FACE: usize = 20;
+/// Score from which a user counts as found where every face of a picture is searched for.
+const MANY_THRESHOLD: f32 = 80.0;
+/// Stands for every group.
+const ALL: &str = "@ALL";
+const NANOS_PER_MILLI: i64 = 1_000_000;
+
+/// What `face_field` may ask for. Of what no model here can tell, nothing is said.
+const FACE_FIELDS: [&str; 17] = [
+    "age", "beauty", "expression", "face_shape", "gender", "glasses", "landmark", "landmark72", "landmark150",
+    "quality", "eye_status", "emotion", "face_type", "mask", "spoofing", "liveness", "angle",
+];
+
+/// An object whose keys are not known beforehand, in the order given.
+struct Keyed<T>(Vec<(String, T)>);
+
+impl<T: Serialize> Serialize for Keyed<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct GroupIds {
+    group_id_list: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct AppIds {
+    app_id_list: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct AppStat {
+    group_num: u64,
+}
+
+#[derive(Serialize)]
+struct GroupStat {
+    user_num: u64,
+    face_num: u64,
+    ctime: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UserRow {
+    id: String,
+    group_id: String,
+    user_id: String,
+    user_name: Option<String>,
+    user_info: Option<String>,
+    create_time: String,
+}
+
+impl UserRow {
+    fn new(group_id: &str, person: Person) -> Self {
+        Self {
+            id: person.id.to_string(),
+            group_id: group_id.to_owned(),
+            create_time: shanghai::text(person.created_ms),
+            user_id: person.ext_user_id.unwrap_or_else(|| person.person_id.to_string()),
+            user_name: person.profile.name,
+            user_info: person.user_info,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct UserList {
+    user_list: Vec<UserRow>,
+}
+
+#[derive(Serialize)]
+struct UserIdList {
+    user_id_list: Vec<UserRow>,
+}
+
+#[derive(Serialize)]
+struct Location {
+    left: f64,
+    top: f64,
+    width: i64,
+    height: i64,
+    rotation: i64,
+}
+
+impl Location {
+    fn new(area: Rect, rotation: f32) -> Self {
+        let hundredths = |pixels: f32| (f64::from(pixels) * 100.0).round() / 100.0;
+        Self {
+            left: hundredths(area.x),
+            top: hundredths(area.y),
+            width: area.width.round() as i64,
+            height: area.height.round() as i64,
+            rotation: rotation.round() as i64,
+        }
+    }
+}
+
+impl From<&SeenFace> for Location {
+    fn from(face: &SeenFace) -> Self {
+        Self::new(face.area, face.rotation)
+    }
+}
+
+#[derive(Serialize)]
+struct AddedFace {
+    face_token: String,
+    location: Location,
+}
+
+#[derive(Serialize)]
+struct FaceRow {
+    face_token: String,
+    ctime: String,
+}
+
+#[derive(Serialize)]
+struct FaceList<T> {
+    face_list: Vec<T>,
+}
+
+#[derive(Serialize)]
+struct Token {
+    face_token: String,
+}
+
+#[derive(Serialize)]
+struct FoundFaces<T> {
+    face_num: usize,
+    face_list: Vec<T>,
+}
+
+#[derive(Serialize)]
+struct Matched {
+    #[serde(serialize_with = "number")]
+    score: f32,
+    face_list: [Token; 2],
+}
+
+#[derive(Serialize)]
+struct Found {
+    face_token: String,
+    user_list: Vec<FoundUser>,
+}
+
+#[derive(Serialize)]
+struct FoundUser {
+    group_id: String,
+    user_id: String,
+    user_info: Option<String>,
+    #[serde(serialize_with = "number")]
+    score: f32,
+}
+
+impl FoundUser {
+    fn new(found: Match, libraries: &[Library]) -> Self {
+        let library = libraries.iter().find(|library| library.id == found.person.library_id);
+        Self {
+            group_id: library.map(|library| library.group_id.clone()).unwrap_or_default(),
+            user_id: found.person.ext_user_id.unwrap_or_else(|| found.person.person_id.to_string()),
+            user_info: found.person.user_info,
+            score: percent(found.similarity),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FoundFace {
+    face_token: String,
+    location: Location,
+    user_list: Vec<FoundUser>,
+}
+
+#[derive(Serialize)]
+struct Angle {
+    yaw: f32,
+    pitch: f32,
+    roll: f32,
+}
+
+#[derive(Serialize)]
+struct DetectedFace {
+    face_token: String,
+    location: Location,
+    face_probability: f32,
+    angle: Angle,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    landmark: Option<[Point; 4]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<FaceQuality>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    liveness: Option<Liveness>,
+}
+
+#[derive(Serialize)]
+struct Point {
+    x: f32,
+    y: f32,
+}
+
+/// 0..1; of `blur` less is better, of the others more. `illumination` is 0..255.
+#[derive(Serialize)]
+struct FaceQuality {
+    blur: f32,
+    illumination: f32,
+    completeness: f32,
+}
+
+#[derive(Serialize)]
+struct Liveness {
+    livemapscore: f32,
+}
+
+impl DetectedFace {
+    fn new(picture: &[u8], index: usize, face: &ExaminedFace, wanted: &Wanted) -> Self {
+        let [right_eye, left_eye, nose, mouth_right, mouth_left] = face.landmarks;
+        let point = |p: aicp_platform::Point| Point { x: p.x, y: p.y };
+        let pose = face.pose;
+        Self {
+            face_token: token_of_face(picture, index),
+            location: Location::from(&face.face),
+            face_probability: face.face.confidence,
+            angle: Angle { yaw: pose.yaw, pitch: pose.pitch, roll: pose.roll },
+            landmark: wanted.landmark.then(|| {
+                [point(left_eye), point(right_eye), point(nose), point(mouth_left.midpoint(mouth_right))]
+            }),
+            quality: face.quality.as_ref().filter(|_| wanted.quality).map(|quality| {
+                let c = &quality.components;
+                FaceQuality {
+                    blur: 1.0 - f32::from(c.sharpness) / 100.0,
+                    illumination: f32::from(c.luminance) * 2.55,
+                    completeness: if c.crop >= 60 { 1.0 } else { 0.0 },
+                }
+            }),
+            liveness: face.liveness.filter(|_| wanted.liveness).map(|livemapscore| Liveness { livemapscore }),
+        }
+    }
+}
+
+/// What `face_field` asks for and can be told.
+#[derive(Default)]
+struct Wanted {
+    landmark: bool,
+    quality: bool,
+    liveness: bool,
+}
+
+#[derive(Serialize)]
+struct LivenessAnswer {
+    face_liveness: f32,
+    thresholds: Thresholds,
+    face_list: Vec<DetectedFace>,
+}
+
+#[derive(Serialize)]
+struct Thresholds {
+    #[serde(rename = "frr_1e-4")]
+    one_in_ten_thousand: f32,
+    #[serde(rename = "frr_1e-3")]
+    one_in_a_thousand: f32,
+    #[serde(rename = "frr_1e-2")]
+    one_in_a_hundred: f32,
+}
+
+/// A failure of the platform in the codes of section 9.
+fn failure(e: Error) -> Failure {
+    Failure::code(match e {
+        Error::Busy => return Failure::busy(),
+        Error::NoLibrary => codes::NO_GROUP,
+        Error::LibraryExists => codes::GROUP_EXISTS,
+        Error::TooMany("libraries") => codes::TOO_MANY_GROUPS,
+        Error::TooMany(_) => codes::NOT_ADDED,
+        Error::PersonExists => codes::USER_EXISTS,
+        Error::NoPerson => codes::NO_USER,
+        Error::FaceExists => codes::FACE_EXISTS,
+        Error::NoSuchFace => codes::NO_SUCH_FACE,
+        Error::BadPicture(_) => codes::BAD_IMAGE,
+        Error::NoFace => codes::NO_FACE,
+        Error::NotLive => codes::NOT_LIVE,
+        Error::Quality(QualityFault::Covered) => codes::COVERED,
+        Error::Quality(QualityFault::Blurred) => codes::FUZZY,
+        Error::Quality(QualityFault::Light) => codes::BAD_LIGHT,
+        Error::Quality(QualityFault::Incomplete) => codes::INCOMPLETE,
+        Error::Quality(QualityFault::Other) => codes::BAD_QUALITY,
+        Error::EngineUnavailable(reason) => {
+            tracing::warn!(reason, "an engine is not to be reached");
+            codes::NO_ENGINE
+        }
+        Error::NoEngine => codes::NO_ENGINE,
+        Error::Rejected { code, text } => {
+            tracing::warn!(code, text, "an engine refused");
+            codes::ENGINE_REFUSED
+        }
+        other => {
+            tracing::error!(error = %other, "a call failed");
+            codes::SYSTEM_ERROR
+        }
+    })
+}
+
+fn null() -> Result<Answer, Failure> {
+    Answer::null(literals::OK)
+}
+
+impl Call<'_> {
+    pub async fn face_api(&self, call: FaceApiCall, input: Input<'_>) -> Result<Answer, Failure> {
+        match call {
+            FaceApiCall::FaceMatch => return self.face_match(input).await,
+            FaceApiCall::FaceLiveness => return self.face_liveness(input).await,
+            _ => {}
+        }
+        let fields = input.object()?;
+        self.require_own_app(&fields)?;
+        match call {
+            FaceApiCall::GroupAdd => self.group_add(&fields).await,
+            FaceApiCall::GroupDelete => self.group_delete(&fields).await,
+            FaceApiCall::GroupList => self.group_list(&fields).await,
+            FaceApiCall::StatApp => self.stat_app(&fields).await,
+            FaceApiCall::StatGroup => self.stat_group(&fields).await,
+            FaceApiCall::UserCopy => self.user_copy(&fields).await,
+            FaceApiCall::UserGet => self.user_get(&fields).await,
+            FaceApiCall::UserList => self.user_list(&fields).await,
+            FaceApiCall::UserDelete => self.user_delete(&fields).await,
+            FaceApiCall::AppList => self.app_list().await,
+            FaceApiCall::FaceAdd => self.face_add(&fields).await,
+            FaceApiCall::FaceUpdate => self.face_update(&fields).await,
+            FaceApiCall::FaceList => self.face_list(&fields).await,
+            FaceApiCall::FaceDelete => self.face_delete(&fields).await,
+            FaceApiCall::FaceDetect => self.face_detect(&fields).await,
+            FaceApiCall::FaceIdentify => self.face_identify(&fields).await,
+            FaceApiCall::FaceIdentifyMany => self.face_identify_many(&fields).await,
+            FaceApiCall::FaceMatch | FaceApiCall::FaceLiveness => Err(Failure::code(codes::INVALID_PARAMETER)),
+        }
+    }
+
+    /// `appid`, in the query or the body, must be the app that the token is of.
+    fn require_own_app(&self, fields: &Fields<'_>) -> Result<(), Failure> {
+        let in_body = text(fields, "appid", codes::APP_ID)?;
+        let named = in_body.iter().chain(&self.query_app);
+        if named.into_iter().all(|id| id.is_empty() || id == self.app.id()) {
+            Ok(())
+        } else {
+            Err(Failure::code(codes::NO_PERMISSION))
+        }
+    }
+
+    /// 9.1.1.
+    async fn group_add(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let group_id = group_id(fields, "group_id")?;
+        let engine = text(fields, "engine", codes::INVALID_PARAMETER)?;
+        self.platform.create_library(self.app, &group_id, &group_id, None, engine.as_deref()).await.map_err(failure)?;
+        null()
+    }
+
+    /// 9.1.2.
+    async fn group_delete(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let group_id = group_id(fields, "group_id")?;
+        // Here an engine's id does not stand for the group's.
+        let library = self.platform.library(self.app, &group_id).await.map_err(failure)?;
+        self.platform.delete_library(self.app, &library.group_id).await.map_err(failure)?;
+        null()
+    }
+
+    /// 9.1.3.
+    async fn group_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let (start, length) = page(fields)?;
+        let libraries = self.platform.libraries(self.app, start, length).await.map_err(failure)?;
+        Answer::ok(&GroupIds { group_id_list: libraries.into_iter().map(|library| library.group_id).collect() })
+    }
+
+    /// 9.1.4.
+    async fn stat_app(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let ids = list(fields, "op_app_id_list", codes::APP_ID_LIST, is_app_id)?;
+        if ids.len() > MAX_APPS {
+            return Err(Failure::code(codes::TOO_MANY_APPS));
+        }
+        let known = self.visible_apps().await?;
+        if ids.iter().any(|id| !self.app.is_admin() && id != self.app.id()) {
+            return Err(Failure::code(codes::NO_PERMISSION));
+        }
+        let ids = if ids.is_empty() { known } else { ids.into_iter().filter(|id| known.contains(id)).collect() };
+        let mut stats = Vec::with_capacity(ids.len());
+        for id in ids {
+            let group_num = self.platform.library_count(&id).await.map_err(failure)?;
+            stats.push((id, AppStat { group_num }));
+        }
+        Answer::bare(&Keyed(stats))
+    }
+
+    /// 9.1.5.
+    async fn stat_group(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let groups = list(fields, "group_id_list", codes::GROUP_ID_LIST, is_id)?;
+        if groups.is_empty() {
+            return Err(missing("group_id_list"));
+        }
+        if groups.len() > MAX_COUNTED_GROUPS {
+            return Err(Failure::code(codes::TOO_MANY_GROUPS));
+        }
+        let mut apps = list(fields, "op_app_id_list", codes::APP_ID_LIST, is_app_id)?;
+        if apps.is_empty() {
+            apps = list(fields, "op_app_id", codes::APP_ID, is_app_id)?;
+        }
+        if apps.len() > MAX_APPS {
+            return Err(Failure::code(codes::TOO_MANY_APPS));
+        }
+        if apps.is_empty() {
+            apps.push(self.app.id().to_owned());
+        }
+        let mut stats = Vec::with_capacity(groups.len());
+        for group_id in groups {
+            for id in &apps {
+                let app = self.platform.act_as(self.app, id).ok_or_else(|| Failure::code(codes::NO_PERMISSION))?;
+                let Some(library) = found(self.platform.library(&app, &group_id).await)? else { continue };
+                let counts = self.platform.library_counts(&library).await.map_err(failure)?;
+                let ctime = shanghai::text(library.created_ms);
+                stats.push((group_id, GroupStat { user_num: counts.users, face_num: counts.faces, ctime }));
+                break;
+            }
+        }
+        Answer::bare(&Keyed(stats))
+    }
+
+    /// 9.2.1.
+    async fn user_copy(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let user_id = user_id(fields)?;
+        let from = group_id(fields, "src_group_id")?;
+        let to = group_id(fields, "dst_group_id")?;
+        let from = self.platform.library(self.app, &from).await.map_err(failure)?;
+        let to = found(self.platform.library(self.app, &to).await)?;
+        let to = to.ok_or_else(|| Failure::code(codes::NO_TARGET_GROUP))?;
+        self.platform.copy_user(self.app, &from, &to, &user_id).await.map_err(failure)?;
+        null()
+    }
+
+    /// 9.2.2.
+    async fn user_get(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let user_id = user_id(fields)?;
+        let group = group_or_all(fields)?;
+        let users = self.platform.users_named(self.app, group.as_deref(), &user_id).await.map_err(failure)?;
+        let user_list =
+            users.into_iter().map(|(library, person)| UserRow::new(&library.group_id, person)).collect();
+        Answer::ok(&UserList { user_list })
+    }
+
+    /// 9.2.3.
+    async fn user_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let group_id = group_id(fields, "group_id")?;
+        let (start, length) = page(fields)?;
+        let users = self.platform.users(self.app, &group_id, start, length).await.map_err(failure)?;
+        let user_id_list = users.into_iter().map(|person| UserRow::new(&group_id, person)).collect();
+        Answer::ok(&UserIdList { user_id_list })
+    }
+
+    async fn user_delete(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let user_id = user_id(fields)?;
+        let group = group_or_all(fields)?;
+        self.platform.remove_user(self.app, group.as_deref(), &user_id).await.map_err(failure)?;
+        null()
+    }
+
+    async fn app_list(&self) -> Result<Answer, Failure> {
+        Answer::ok(&AppIds { app_id_list: self.visible_apps().await? })
+    }
+
+    /// The apps that the caller may know of: its own, or for the administrator all.
+    async fn visible_apps(&self) -> Result<Vec<String>, Failure> {
+        if self.app.is_admin() {
+            self.platform.app_ids().await.map_err(failure)
+        } else {
+            Ok(vec![self.app.id().to_owned()])
+        }
+    }
+
+    async fn face_add(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let old = match action(fields)?.as_deref() {
+            None | Some("APPEND") => OldFaces::Keep,
+            Some("REPLACE") => OldFaces::Replace,
+            Some(_) => return Err(Failure::code(codes::INVALID_PARAMETER)),
+        };
+        self.put_face(fields, old, MissingUser::Create).await
+    }
+
+    /// With `UPDATE` the user must be there; `REPLACE` makes one.
+    async fn face_update(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let missing = match action(fields)?.as_deref() {
+            None | Some("UPDATE") => MissingUser::Refuse,
+            Some("REPLACE") => MissingUser::Create,
+            Some(_) => return Err(Failure::code(codes::INVALID_PARAMETER)),
+        };
+        self.put_face(fields, OldFaces::Replace, missing).await
+    }
+
+    async fn put_face(&self, fields: &Fields<'_>, old: OldFaces, missing: MissingUser) -> Result<Answer, Failure> {
+        let face = UserFace {
+            group_id: group_id(fields, "group_id")?,
+            user_id: user_id(fields)?,
+            user_info: user_info(fields)?,
+            gates: gates(fields)?,
+            picture: self.picture_of(fields).await?,
+        };
+        let enrolled = self.platform.add_user_face(self.app, face, old, missing).await.map_err(failure)?;
+        let [x, y, width, height] = enrolled.face.box_;
+        Answer::ok(&AddedFace {
+            face_token: face_token(&enrolled.face),
+            location: Location::new(Rect { x, y, width, height }, enrolled.rotation),
+        })
+    }
+
+    async fn face_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let (user_id, group_id) = (user_id(fields)?, group_id(fields, "group_id")?);
+        let faces = self.platform.user_faces(self.app, &group_id, &user_id).await.map_err(failure)?;
+        let row = |face: &aicp_platform::Face| FaceRow {
+            face_token: face_token(face),
+            ctime: shanghai::text(face.created_ns / NANOS_PER_MILLI),
+        };
+        Answer::ok(&FaceList { face_list: faces.iter().map(row).collect() })
+    }
+
+    async fn face_delete(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let (user_id, group_id) = (user_id(fields)?, group_id(fields, "group_id")?);
+        let token = required(fields, "face_token", codes::FACE_TOKEN)?;
+        if token.len() > 64 {
+            return Err(Failure::code(codes::FACE_TOKEN));
+        }
+        self.platform.remove_user_face(self.app, &group_id, &user_id, &token).await.map_err(failure)?;
+        null()
+    }
+
+    async fn face_detect(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let wanted = wanted(fields)?;
+        let most = count(fields, "max_face_num", 1, MAX_FACES, codes::MAX_FACES)?;
+        face_type(fields)?;
+        let gates = Gates { liveness: control(fields, "liveness_control", codes::LIVENESS_CONTROL)?, ..Gates::default() };
+        let picture = self.picture_of(fields).await?;
+        let examination = Examination {
+            quality: wanted.quality,
+            liveness: wanted.liveness || gates.liveness != Control::None,
+        };
+        let faces = self.platform.examine(self.app, picture.clone(), most, examination).await.map_err(failure)?;
+        let largest = faces.first().ok_or_else(|| Failure::code(codes::NO_FACE))?;
+        gates.check(largest).map_err(failure)?;
+        let face_list: Vec<_> =
+            faces.iter().enumerate().map(|(i, face)| DetectedFace::new(&picture, i, face, &wanted)).collect();
+        Answer::ok(&FoundFaces { face_num: face_list.len(), face_list })
+    }
+
+    /// An array of two pictures.
+    async fn face_match(&self, input: Input<'_>) -> Result<Answer, Failure> {
+        let wrong_number = || Failure::code(codes::WRONG_NUMBER_OF_IMAGES);
+        let Input::Array { items, count: 2 } = input else { return Err(wrong_number()) };
+        let mut pictures = Vec::with_capacity(2);
+        for fields in items {
+            let fields = fields.ok_or_else(|| Failure::code(codes::INVALID_PARAMETER))?;
+            self.require_own_app(&fields)?;
+            face_type(&fields)?;
+            let gates = gates(&fields)?;
+            let picture = self.picture_of(&fields).await?;
+            self.platform.require(gates, &picture).await.map_err(failure)?;
+            pictures.push(picture);
+        }
+        let [a, b]: [Bytes; 2] = pictures.try_into().map_err(|_| wrong_number())?;
+        let face_list = [&a, &b].map(|picture| Token { face_token: token_of_face(picture, 0) });
+        let similarity = self.platform.compare(self.app, a, b).await.map_err(failure)?;
+        Answer::ok(&Matched { score: percent(similarity), face_list })
+    }
+
+    async fn face_identify(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let libraries = self.searched(fields).await?;
+        let threshold = threshold(fields, 0.0)?;
+        let most = count(fields, "max_user_num", 1, MAX_USERS, codes::MAX_USERS)?;
+        let gates = gates(fields)?;
+        let user = if has_text(fields, "user_id") { Some(user_id(fields)?) } else { None };
+        let picture = self.picture_of(fields).await?;
+        self.platform.require(gates, &picture).await.map_err(failure)?;
+        let face_token = token_of_face(&picture, 0);
+        let mut matches = match user {
+            Some(user_id) => {
+                let found = self.platform.compare_with_user(self.app, &libraries, &user_id, picture).await;
+                found.map_err(failure)?
+            }
+            None => {
+                let bar = Bar::AtLeast(threshold / 100.0);
+                let found = self.platform.identify_in(self.app, &libraries, picture, most, bar).await;
+                found.map_err(failure)?.matches
+            }
+        };
+        matches.retain(|found| percent(found.similarity) >= threshold);
+        matches.truncate(most);
+        if matches.is_empty() {
+            return Err(Failure::code(codes::NO_MATCH));
+        }
+        let user_list = matches.into_iter().map(|found| FoundUser::new(found, &libraries)).collect();
+        Answer::ok(&Found { face_token, user_list })
+    }
+
+    async fn face_identify_many(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let libraries = self.searched(fields).await?;
+        let threshold = threshold(fields, MANY_THRESHOLD)?;
+        let faces = count(fields, "max_face_num", 1, MAX_FACES, codes::MAX_FACES)?;
+        let users = count(fields, "max_user_num", 1, MAX_USERS_A_FACE, codes::MAX_USERS)?;
+        let gates = gates(fields)?;
+        let picture = self.picture_of(fields).await?;
+        self.platform.require(gates, &picture).await.map_err(failure)?;
+        let bar = Bar::AtLeast(threshold / 100.0);
+        let found = self.platform.identify_many_in(self.app, &libraries, picture.clone(), users, bar).await;
+        let face_list: Vec<FoundFace> = found
+            .map_err(failure)?
+            .into_iter()
+            .take(faces)
+            .enumerate()
+            .map(|(index, face)| FoundFace {
+                face_token: token_of_face(&picture, index),
+                location: Location::from(&face.face),
+                user_list: face.matches.into_iter().map(|found| FoundUser::new(found, &libraries)).collect(),
+            })
+            .collect();
+        if face_list.iter().all(|face| face.user_list.is_empty()) {
+            return Err(Failure::code(codes::NO_MATCH));
+        }
+        Answer::ok(&FoundFaces { face_num: face_list.len(), face_list })
+    }
+
+    /// One picture, or several of one person taken one after the other: the mean counts.
+    async fn face_liveness(&self, input: Input<'_>) -> Result<Answer, Failure> {
+        let wrong_number = || Failure::code(codes::WRONG_NUMBER_OF_IMAGES);
+        let Input::Array { items, count: 1 | 3 | 8 } = input else { return Err(wrong_number()) };
+        let mut face_list = Vec::with_capacity(items.len());
+        let mut sum = 0.0;
+        for fields in &items {
+            let fields = fields.as_ref().ok_or_else(|| Failure::code(codes::INVALID_PARAMETER))?;
+            self.require_own_app(fields)?;
+            if !matches!(text(fields, "option", codes::INVALID_PARAMETER)?.as_deref(), None | Some("" | "COMMON" | "GATE")) {
+                return Err(Failure::code(codes::INVALID_PARAMETER));
+            }
+            let wanted = Wanted { liveness: true, ..wanted(fields)? };
+            let picture = self.picture_of(fields).await?;
+            let examination = Examination { quality: wanted.quality, liveness: true };
+            let faces = self.platform.examine(self.app, picture.clone(), 1, examination).await.map_err(failure)?;
+            let face = faces.first().ok_or_else(|| Failure::code(codes::NO_FACE))?;
+            sum += face.liveness.unwrap_or_default();
+            face_list.push(DetectedFace::new(&picture, 0, face, &wanted));
+        }
+        let [low, normal, high] = LIVENESS_THRESHOLDS;
+        Answer::ok(&LivenessAnswer {
+            face_liveness: sum / face_list.len() as f32,
+            thresholds: Thresholds { one_in_ten_thousand: low, one_in_a_thousand: normal, one_in_a_hundred: high },
+            face_list,
+        })
+    }
+
+    /// The groups of `group_id_list`, all of which must be there.
+    async fn searched(&self, fields: &Fields<'_>) -> Result<Vec<Library>, Failure> {
+        let groups = list(fields, "group_id_list", codes::GROUP_ID_LIST, is_id)?;
+        if groups.is_empty() {
+            return Err(missing("group_id_list"));
+        }
+        if groups.len() > MAX_SEARCHED_GROUPS {
+            return Err(Failure::code(codes::TOO_MANY_GROUPS));
+        }
+        let mut libraries = Vec::with_capacity(groups.len());
+        for group_id in groups {
+            libraries.push(self.platform.library(self.app, &group_id).await.map_err(failure)?);
+        }
+        Ok(libraries)
+    }
+
+    /// The picture of a request: sent along, or enrolled before and named by its token.
+    async fn picture_of(&self, fields: &Fields<'_>) -> Result<Bytes, Failure> {
+        if !fields.has("image") {
+            return Err(missing("image"));
+        }
+        match required(fields, "image_type", codes::IMAGE_TYPE)?.as_str() {
+            "BASE64" => fields.picture("image").map_err(|e| match e {
+                PictureError::TooLarge => Failure::code(codes::IMAGE),
+                PictureError::Unusable if !has_text(fields, "image") => missing("image"),
+                PictureError::Unusable => Failure::code(codes::BAD_IMAGE),
+            }),
+            "FACE_TOKEN" => {
+                let token = required(fields, "image", codes::FACE_TOKEN)?;
+                self.platform.picture_by_token(self.app, &token).await.map_err(|e| match e {
+                    Error::NoSuchFace => Failure::code(codes::NO_SUCH_TOKEN),
+                    other => failure(other),
+                })
+            }
+            _ => Err(Failure::code(codes::IMAGE_TYPE)),
+        }
+    }
+}
+
+/// Nothing instead of a library that is not there.
+fn found(library: Result<Library, Error>) -> Result<Option<Library>, Failure> {
+    match library {
+        Ok(library) => Ok(Some(library)),
+        Err(Error::NoLibrary) => Ok(None),
+        Err(e) => Err(failure(e)),
+    }
+}
+
+fn missing(name: &str) -> Failure {
+    let (code, message) = codes::missing(name);
+    Failure::code_with_message(code, message)
+}
+
+/// Letters, digits and underscores, at most [`MAX_ID`] of them.
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_ID && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Ids of apps are the operator's to choose.
+fn is_app_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 128 && !text.chars().any(char::is_control)
+}
+
+fn text(fields: &Fields<'_>, name: &str, wrong: Code) -> Result<Option<String>, Failure> {
+    fields.text(&[name]).map_err(|_| Failure::code(wrong))
+}
+
+/// Whether a field holds text, or what stands for text, that is not blank. An image is not looked at in full.
+fn has_text(fields: &Fields<'_>, name: &str) -> bool {
+    !fields.is_blank(name)
+}
+
+fn required(fields: &Fields<'_>, name: &str, wrong: Code) -> Result<String, Failure> {
+    let text = text(fields, name, wrong)?.filter(|text| !text.trim().is_empty());
+    text.ok_or_else(|| missing(name))
+}
+
+fn group_id(fields: &Fields<'_>, name: &str) -> Result<String, Failure> {
+    let id = required(fields, name, codes::GROUP_ID)?;
+    if is_id(&id) { Ok(id) } else { Err(Failure::code(codes::GROUP_ID)) }
+}
+
+fn group_or_all(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
+    if required(fields, "group_id", codes::GROUP_ID)? == ALL { Ok(None) } else { group_id(fields, "group_id").map(Some) }
+}
+
+fn user_id(fields: &Fields<'_>) -> Result<String, Failure> {
+    let id = required(fields, "user_id", codes::USER_ID)?;
+    if is_id(&id) { Ok(id) } else { Err(Failure::code(codes::USER_ID)) }
+}
+
+fn user_info(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
+    let info = text(fields, "user_info", codes::USER_INFO)?;
+    match &info {
+        Some(info) if info.len() > MAX_USER_INFO => Err(Failure::code(codes::USER_INFO)),
+        _ => Ok(info),
+    }
+}
+
+/// The items of a text with commas between, or of an array, blank ones left out; each once.
+fn list(
+    fields: &Fields<'_>,
+    name: &'static str,
+    wrong: Code,
+    is_right: fn(&str) -> bool,
+) -> Result<Vec<String>, Failure> {
+    let texts = fields.texts(&[name]).map_err(|_| Failure::code(wrong))?;
+    let mut items: Vec<String> = Vec::new();
+    for item in texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|item| !item.is_empty()) {
+        if !is_right(item) {
+            return Err(Failure::code(wrong));
+        }
+        if !items.iter().any(|known| known == item) {
+            items.push(item.to_owned());
+        }
+    }
+    Ok(items)
+}
+
+/// `start` and `length`.
+fn page(fields: &Fields<'_>) -> Result<(u64, u64), Failure> {
+    let number = |name: &'static str, default: u64, most: u64, wrong: Code| {
+        let number = fields.integer(&[name]).map_err(|_| Failure::code(wrong))?;
+        number.map_or(Ok(default), |n| {
+            u64::try_from(n).ok().filter(|n| *n <= most).ok_or_else(|| Failure::code(wrong))
+        })
+    };
+    Ok((number("start", 0, u64::MAX, codes::START)?, number("length", PAGE, MAX_PAGE, codes::LENGTH)?))
+}
+
+/// A number of 1 to `most`.
+fn count(fields: &Fields<'_>, name: &'static str, default: usize, most: usize, wrong: Code) -> Result<usize, Failure> {
+    let number = fields.integer(&[name]).map_err(|_| Failure::code(wrong))?;
+    number.map_or(Ok(default), |n| {
+        usize::try_from(n).ok().filter(|n| (1..=most).contains(n)).ok_or_else(|| Failure::code(wrong))
+    })
+}
+
+/// `match_threshold`, 0..100.
+fn threshold(fields: &Fields<'_>, default: f32) -> Result<f32, Failure> {
+    let Some(text) = text(fields, "match_threshold", codes::INVALID_PARAMETER)?.filter(|t| !t.trim().is_empty()) else {
+        return Ok(default);
+    };
+    let number = text.trim().parse::<f32>().ok().filter(|n| (0.0..=100.0).contains(n));
+    number.ok_or_else(|| Failure::code(codes::INVALID_PARAMETER))
+}
+
+fn action(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
+    Ok(text(fields, "action_type", codes::INVALID_PARAMETER)?.filter(|action| !action.is_empty()))
+}
+
+fn gates(fields: &Fields<'_>) -> Result<Gates, Failure> {
+    Ok(Gates {
+        quality: control(fields, "quality_control", codes::QUALITY_CONTROL)?,
+        liveness: control(fields, "liveness_control", codes::LIVENESS_CONTROL)?,
+    })
+}
+
+fn control(fields: &Fields<'_>, name: &'static str, wrong: Code) -> Result<Control, Failure> {
+    match text(fields, name, wrong)?.as_deref() {
+        None | Some("" | "NONE") => Ok(Control::None),
+        Some("LOW") => Ok(Control::Low),
+        Some("NORMAL") => Ok(Control::Normal),
+        Some("HIGH") => Ok(Control::High),
+        Some(_) => Err(Failure::code(wrong)),
+    }
+}
+
+fn face_type(fields: &Fields<'_>) -> Result<(), Failure> {
+    match text(fields, "face_type", codes::FACE_TYPE)?.as_deref() {
+        None | Some("" | "LIVE" | "IDCARD" | "WATERMARK" | "CERT") => Ok(()),
+        Some(_) => Err(Failure::code(codes::FACE_TYPE)),
+    }
+}
+
+fn wanted(fields: &Fields<'_>) -> Result<Wanted, Failure> {
+    let names = list(fields, "face_field", codes::FACE_FIELD, |name| FACE_FIELDS.contains(&name))?;
+    let wants = |name: &str| names.iter().any(|wanted| wanted == name);
+    Ok(Wanted {
+        landmark: wants("landmark"),
+        quality: wants("quality"),
+        liveness: wants("liveness") || wants("spoofing"),
+    })
+}

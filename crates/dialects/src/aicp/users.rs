@@ -1,0 +1,109 @@
+//! Section 10: console users. They register with a face and log in by face or by password; a login is a cookie.
+
+use aicp_platform::{Error, Registration, Session};
+use axum::http::HeaderValue;
+
+use super::answers::EnrolledFace;
+use super::envelope::{Answer, Failure};
+use super::fields::Fields;
+use super::literals;
+use super::operations::{Call, our_failure, picture};
+use super::pages;
+use super::routes::UserCall;
+
+/// Names and such have at most this many characters.
+const MAX_CHARACTERS: usize = 64;
+/// Passwords have at most this many bytes.
+const MAX_PASSWORD: usize = 512;
+
+impl Call<'_> {
+    pub async fn users(&self, call: UserCall, fields: Fields<'_>) -> Result<Answer, Failure> {
+        match call {
+            UserCall::Register => self.register(&fields).await,
+            UserCall::FaceLogin => self.face_login(&fields).await,
+            UserCall::PasswordLogin => self.password_login(&fields).await,
+            UserCall::LogOut => self.log_out().await,
+        }
+    }
+
+    /// 10.1.
+    async fn register(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let short = |name: &'static str| {
+            let text = fields.required_text(&[name])?;
+            if text.chars().count() > MAX_CHARACTERS || text.chars().any(char::is_control) {
+                return Err(Failure::message(literals::wrong_format(name)));
+            }
+            Ok(text)
+        };
+        let registration = Registration {
+            username: short("username")?,
+            password: password(fields)?,
+            telephone: short("telephone")?,
+            mail: short("mail")?,
+            dept_id: short("deptId")?,
+        };
+        let picture = picture(fields, "image", literals::NO_FEATURE)?;
+        let registered = self.platform.register(registration, picture, self.client).await.map_err(|e| match e {
+            Error::UserExists => Failure::message(literals::USER_EXISTS),
+            Error::BadPicture(_) | Error::NoFace => Failure::message(literals::NO_FEATURE),
+            Error::TooManyAttempts => Failure::too_many_attempts(),
+            other => our_failure(&other),
+        })?;
+        let url = self.links.by_moment(&registered.face);
+        Answer::ok(&EnrolledFace { person_no: registered.person.person_no, url })
+    }
+
+    /// 10.2. Whoever is not let in is told one thing, whatever the reason.
+    async fn face_login(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let not_recognised = || Failure::spring(literals::NOT_RECOGNISED, self.path);
+        let picture = fields.picture("image").map_err(|_| not_recognised())?;
+        let session = self.platform.login_with_face(picture, self.client).await.map_err(|e| match e {
+            Error::TooManyAttempts => Failure::too_many_attempts(),
+            Error::NotRecognised | Error::NotLive | Error::BadPicture(_) | Error::NoFace => not_recognised(),
+            other => our_failure(&other),
+        })?;
+        self.logged_in(&session)
+    }
+
+    /// Ours: by name and password.
+    async fn password_login(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let username = fields.required_text(&["username"])?;
+        let password = password(fields)?;
+        let session = self.platform.login_with_password(&username, password, self.client).await;
+        let session = session.map_err(|e| match e {
+            Error::TooManyAttempts => Failure::too_many_attempts(),
+            Error::NotRecognised => Failure::message(literals::WRONG_PASSWORD),
+            other => our_failure(&other),
+        })?;
+        self.logged_in(&session)
+    }
+
+    async fn log_out(&self) -> Result<Answer, Failure> {
+        if let Some(token) = pages::session_token(self.headers) {
+            self.platform.log_out(&token).await.map_err(|e| our_failure(&e))?;
+        }
+        let cookie = self.cookie("", 0);
+        Ok(Answer::ok(&pages::LOGIN)?.with_cookie(cookie))
+    }
+
+    fn logged_in(&self, session: &Session) -> Result<Answer, Failure> {
+        let cookie = self.cookie(&session.token, session.life.as_secs());
+        Ok(Answer::ok(&pages::INDEX)?.with_cookie(cookie))
+    }
+
+    /// Scripts can't read it, other sites can't have it sent; over TLS, which only `public_url` tells us of, it stays on
+    /// TLS.
+    fn cookie(&self, token: &str, seconds: u64) -> Option<HeaderValue> {
+        let secure = if self.links.is_https() { "; Secure" } else { "" };
+        let cookie = format!("{}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}", pages::COOKIE);
+        HeaderValue::from_str(&cookie).ok()
+    }
+}
+
+fn password(fields: &Fields<'_>) -> Result<String, Failure> {
+    let password = fields.required_text(&["password"])?;
+    if password.len() > MAX_PASSWORD {
+        return Err(Failure::message(literals::wrong_format("password")));
+    }
+    Ok(password)
+}

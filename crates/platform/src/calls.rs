@@ -1,0 +1,235 @@
+//! The call log: what was called, by whom, how long it took and how it ended.
+//!
+//! A call leaves its record in a bounded buffer and goes on. One task writes the buffer to the store, at the latest
+//! [`FLUSH_AFTER`] after a record came in; so a power cut can lose no more than that, and a clean stop loses nothing.
+//! If the store can't keep up until the buffer is full, further records are dropped and counted: calls never wait.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aicp_store::{NewCall, Store};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::Platform;
+use crate::ids::now_ms;
+
+/// A record is written at the latest so long after its call.
+const FLUSH_AFTER: Duration = Duration::from_millis(500);
+/// Records that may wait to be written, about 300 bytes each.
+const BUFFER: usize = 1 << 16;
+/// Records written in one transaction: other writes wait for its end.
+const BATCH: usize = 1000;
+/// After a failed write the next try waits.
+const PAUSE: Duration = Duration::from_secs(1);
+/// At shut-down the last records are tried to be written so many times.
+const LAST_TRIES: u32 = 3;
+/// Old records deleted in one transaction, and how often is looked for some.
+const DELETED_AT_ONCE: i64 = 2000;
+const DELETE_EVERY: Duration = Duration::from_secs(60);
+const DAY_MS: i64 = 86_400_000;
+/// Messages are cut to this many bytes.
+const MAX_MESSAGE: usize = 500;
+
+/// A call that has ended.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// App that it acted for.
+    pub app_id: String,
+    /// Name of the operation, such as `faceQuery`.
+    pub method: String,
+    /// What people call it, such as `人脸查询`.
+    pub label: &'static str,
+    /// What kind of call it was and which engine it was about, such as `人脸识别(云从)`.
+    pub source: String,
+    /// Path that was called, as the interface spells it.
+    pub url: String,
+    /// When it began, in milliseconds since the epoch.
+    pub began_ms: i64,
+    /// How long it took, in milliseconds.
+    pub cost_ms: i64,
+    /// Who called.
+    pub client: Option<IpAddr>,
+    /// Whether it succeeded.
+    pub ok: bool,
+    /// The code that was answered, if the interface has such.
+    pub code: Option<i64>,
+    /// The message that was answered, unless it was a plain success.
+    pub message: Option<String>,
+}
+
+enum Record {
+    Call(NewCall),
+    /// Answered when everything before it is written.
+    Flush(oneshot::Sender<()>),
+    Close,
+}
+
+/// The way to the task that writes.
+pub(crate) struct CallLog {
+    buffer: mpsc::Sender<Record>,
+    dropped: Arc<AtomicU64>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl CallLog {
+    pub fn start(store: Store, retention_days: u32) -> Self {
+        let (buffer, records) = mpsc::channel(BUFFER);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let writer = Writer { store, dropped: Arc::clone(&dropped), retention_days };
+        Self { buffer, dropped, task: Mutex::new(Some(tokio::spawn(writer.run(records)))) }
+    }
+
+    fn push(&self, call: NewCall) {
+        if self.buffer.try_send(Record::Call(call)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns when everything recorded so far is written, or the writer is gone.
+    async fn flush(&self) {
+        let (done, written) = oneshot::channel();
+        if self.buffer.send(Record::Flush(done)).await.is_ok() {
+            let _ = written.await;
+        }
+    }
+
+    /// Writes what is left and ends.
+    pub async fn close(&self) {
+        let task = self.task.lock().await.take();
+        if let Some(task) = task {
+            let _ = self.buffer.send(Record::Close).await;
+            let _ = task.await;
+        }
+    }
+}
+
+struct Writer {
+    store: Store,
+    dropped: Arc<AtomicU64>,
+    retention_days: u32,
+}
+
+impl Writer {
+    async fn run(self, mut records: mpsc::Receiver<Record>) {
+        let mut received = Vec::with_capacity(BATCH);
+        let mut next_deletion = Instant::now();
+        loop {
+            let wake = next_deletion.min(Instant::now() + DELETE_EVERY);
+            let (calls, waiting, closing) = gather(&mut records, &mut received, wake).await;
+            self.write(calls, closing).await;
+            for done in waiting {
+                let _ = done.send(());
+            }
+            self.report_dropped();
+            if closing {
+                return;
+            }
+            if Instant::now() >= next_deletion {
+                // More may be left; then the next turn goes on, so that calls are written in between.
+                let rest = self.delete_old().await;
+                next_deletion = Instant::now() + if rest { Duration::ZERO } else { DELETE_EVERY };
+            }
+        }
+    }
+
+    /// Writes calls, again and again until the store takes them.
+    async fn write(&self, calls: Vec<NewCall>, closing: bool) {
+        if calls.is_empty() {
+            return;
+        }
+        let mut tries = 0;
+        while let Err(e) = self.store.append_calls(calls.clone()).await {
+            tries += 1;
+            tracing::error!(error = %e, calls = calls.len(), "the call log can't be written");
+            if closing && tries == LAST_TRIES {
+                return;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn report_dropped(&self) {
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            tracing::error!(dropped, "the call log could not keep up: calls are missing in it");
+        }
+    }
+
+    /// Deletes some records that are older than wanted; whether there may be more.
+    async fn delete_old(&self) -> bool {
+        if self.retention_days == 0 {
+            return false;
+        }
+        let oldest = now_ms() - i64::from(self.retention_days) * DAY_MS;
+        match self.store.delete_calls_before(oldest, DELETED_AT_ONCE).await {
+            Ok(deleted) => i64::try_from(deleted).is_ok_and(|deleted| deleted >= DELETED_AT_ONCE),
+            Err(e) => {
+                tracing::error!(error = %e, "old calls can't be deleted");
+                false
+            }
+        }
+    }
+}
+
+/// Waits for records: a full batch, or what came in within [`FLUSH_AFTER`] of the first, or up to somebody who waits;
+/// for the first no longer than until `wake`.
+async fn gather(
+    records: &mut mpsc::Receiver<Record>,
+    received: &mut Vec<Record>,
+    wake: Instant,
+) -> (Vec<NewCall>, Vec<oneshot::Sender<()>>, bool) {
+    let mut calls = Vec::new();
+    let mut waiting = Vec::new();
+    let mut closing = false;
+    let mut until = None;
+    while calls.len() < BATCH && waiting.is_empty() && !closing {
+        let room = BATCH - calls.len();
+        let more = records.recv_many(received, room);
+        let Ok(count) = timeout_at(until.unwrap_or(wake), more).await else { break };
+        // All senders are gone.
+        closing |= count == 0;
+        until = until.or_else(|| Some(Instant::now() + FLUSH_AFTER));
+        for record in received.drain(..) {
+            match record {
+                Record::Call(call) => calls.push(call),
+                Record::Flush(done) => waiting.push(done),
+                Record::Close => closing = true,
+            }
+        }
+    }
+    (calls, waiting, closing)
+}
+
+impl Platform {
+    /// Puts a call into the log. Never waits; the statistics count it from now on.
+    pub fn record(&self, call: Call) {
+        self.inner.calls.push(NewCall {
+            trace_id: self.inner.ids.snowflake(),
+            app_id: call.app_id,
+            method: call.method,
+            label: call.label.to_owned(),
+            source: call.source,
+            url: call.url,
+            time_ms: call.began_ms,
+            ip: call.client.map(|ip| ip.to_string()),
+            cost_ms: call.cost_ms,
+            ok: call.ok,
+            code: call.code,
+            message: call.message.map(cut),
+        });
+    }
+
+    /// Returns when every call recorded so far is on disk.
+    pub(crate) async fn flush_calls(&self) {
+        self.inner.calls.flush().await;
+    }
+}
+
+fn cut(mut message: String) -> String {
+    message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+    message
+}

@@ -1,0 +1,123 @@
+//! What an app may do: capability ids open areas, and every call lies in one area.
+
+use std::collections::BTreeMap;
+
+/// A part of the platform that is granted as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Area {
+    /// Make, delete and list libraries.
+    Libraries,
+    /// Enrol, remove and look up people.
+    People,
+    /// Who is it (1:N, M:N)?
+    Recognition,
+    /// Are two faces one person (1:1)?
+    Compare,
+    /// How good is a picture?
+    Quality,
+    /// Where are the faces of a picture?
+    Detect,
+    /// Groups and users of face-api.
+    Groups,
+    /// The rest of face-api: faces, search, match, liveness.
+    Faces,
+    /// Call statistics.
+    Statistics,
+}
+
+impl Area {
+    /// Every area with its name in the configuration.
+    pub const ALL: [(Self, &'static str); 9] = [
+        (Self::Libraries, "libraries"),
+        (Self::People, "people"),
+        (Self::Recognition, "recognition"),
+        (Self::Compare, "compare"),
+        (Self::Quality, "quality"),
+        (Self::Detect, "detect"),
+        (Self::Groups, "groups"),
+        (Self::Faces, "faces"),
+        (Self::Statistics, "statistics"),
+    ];
+
+    /// The area of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(area, _)| *area)
+    }
+}
+
+/// A set of areas.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Areas(u16);
+
+impl Areas {
+    /// Every area.
+    pub const ALL: Self = Self(u16::MAX);
+
+    pub fn contains(self, area: Area) -> bool {
+        self.0 & (1 << area as u8) != 0
+    }
+}
+
+impl FromIterator<Area> for Areas {
+    fn from_iter<I: IntoIterator<Item = Area>>(areas: I) -> Self {
+        Self(areas.into_iter().fold(0, |set, area| set | 1 << area as u8))
+    }
+}
+
+/// Which areas each capability id opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities(BTreeMap<String, Vec<Area>>);
+
+impl Capabilities {
+    /// A map of capability ids to areas.
+    pub fn new(areas_of_ids: BTreeMap<String, Vec<Area>>) -> Self {
+        Self(areas_of_ids)
+    }
+
+    /// Whether there is such a capability.
+    pub fn knows(&self, id: &str) -> bool {
+        self.0.contains_key(id)
+    }
+
+    /// What some capabilities open together. Ids that are not known (any more) open nothing.
+    pub(crate) fn areas<'a>(&self, ids: impl IntoIterator<Item = &'a String>) -> Areas {
+        ids.into_iter().filter_map(|id| self.0.get(id)).flatten().copied().collect()
+    }
+}
+
+impl Default for Capabilities {
+    /// The manual names three ids and says nothing of their meaning; with these three all of its sections 7 to 9 are
+    /// open.
+    fn default() -> Self {
+        use Area::{Compare, Detect, Faces, Groups, Libraries, People, Quality, Recognition, Statistics};
+        let areas: [(&str, &[Area]); 7] = [
+            ("C10000000001", &[Libraries, People, Groups]),
+            ("C10000000002", &[Recognition]),
+            ("C10000000003", &[Compare, Quality, Detect, Statistics]),
+            ("C10000000004", &[Quality]),
+            ("C10000000005", &[Detect]),
+            ("C10000000006", &[Groups, Faces]),
+            ("C10000000007", &[Statistics]),
+        ];
+        Self(areas.into_iter().map(|(id, areas)| (id.to_owned(), areas.to_vec())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capability_opens_its_areas_alone() {
+        let capabilities = Capabilities::default();
+        let areas = capabilities.areas(&["C10000000004".to_owned(), "C10000000002".to_owned(), "gone".to_owned()]);
+        for (area, name) in Area::ALL {
+            let open = matches!(area, Area::Quality | Area::Recognition);
+            assert_eq!(areas.contains(area), open, "{name}");
+            assert!(Areas::ALL.contains(area));
+            assert_eq!(Area::named(name), Some(area));
+        }
+        assert_eq!(Area::named("nothing"), None);
+    }
+}

@@ -1,0 +1,264 @@
+//! Console users: registered with a face, logged in by password or by face.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aicp_engines::Engine;
+use aicp_store::{ConsoleUser, NewConsoleUser, NewLibrary};
+use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use argon2::{Algorithm, Argon2, Params, Version};
+use bytes::Bytes;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use tokio::sync::Semaphore;
+
+use crate::engines::{BUILTIN, library_ref};
+use crate::ids::{now_ms, random_hex32};
+use crate::people::{EnrolledPerson, NewUser};
+use crate::secrets::{TokenHash, new_token};
+use crate::{Bar, Error, Gates, Library, Platform, Profile, Result};
+
+/// The library of the console users' faces: hidden, so no caller can list it or reach it by name.
+const LOGIN_LIBRARY: &str = "\u{1}console";
+/// How long a login lasts.
+const SESSION_LIFE: Duration = Duration::from_secs(12 * 3600);
+/// Passwords are hashed with argon2id, 19 MiB and 2 passes (OWASP's first choice), so few at a time.
+const HASHED_AT_ONCE: usize = 2;
+/// Keys of a throttle that are kept before those that are free again are forgotten.
+const MANY_KEYS: usize = 10_000;
+/// Passwords are at most this long, in bytes.
+const MAX_PASSWORD: usize = 512;
+
+/// A console user to be.
+#[derive(Clone)]
+pub struct Registration {
+    /// Name to log in with.
+    pub username: String,
+    /// Password; only a hash of it is kept.
+    pub password: String,
+    /// Telephone number.
+    pub telephone: String,
+    /// Mail address.
+    pub mail: String,
+    /// Department.
+    pub dept_id: String,
+}
+
+/// A console user who is logged in.
+#[derive(Clone)]
+pub struct Session {
+    /// To be sent with every call. Only its hash is kept.
+    pub token: String,
+    /// Name of the user.
+    pub username: String,
+    /// How long it lasts.
+    pub life: Duration,
+}
+
+/// What guards the logins.
+pub(crate) struct Door {
+    by_address: Throttle,
+    by_name: Throttle,
+    hashing: Arc<Semaphore>,
+}
+
+impl Door {
+    pub fn new(attempts_a_minute: NonZeroU32) -> Self {
+        Self {
+            by_address: Throttle::new(attempts_a_minute),
+            by_name: Throttle::new(attempts_a_minute),
+            hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
+        }
+    }
+}
+
+/// So many attempts a minute for each key.
+struct Throttle(DefaultKeyedRateLimiter<String>);
+
+impl Throttle {
+    fn new(attempts_a_minute: NonZeroU32) -> Self {
+        Self(RateLimiter::keyed(Quota::per_minute(attempts_a_minute)))
+    }
+
+    fn admit(&self, key: String) -> Result<()> {
+        if self.0.len() > MANY_KEYS {
+            self.0.retain_recent();
+        }
+        self.0.check_key(&key).map_err(|_| Error::TooManyAttempts)
+    }
+}
+
+impl Platform {
+    /// Makes a console user with the largest face of a picture.
+    ///
+    /// # Errors
+    /// [`Error::TooManyAttempts`], [`Error::UserExists`], [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`].
+    pub async fn register(
+        &self,
+        registration: Registration,
+        picture: Bytes,
+        client: Option<IpAddr>,
+    ) -> Result<EnrolledPerson> {
+        self.admit_address(client)?;
+        let store = &self.inner.store;
+        if store.user_by_name(&registration.username).await?.is_some() {
+            return Err(Error::UserExists);
+        }
+        let app = self.admin_app();
+        let library = self.login_library().await?;
+        let engine = self.engine_of(&app, &library)?;
+        let new = NewUser {
+            profile: Profile { name: Some(registration.username.clone()), ..Profile::default() },
+            ..NewUser::default()
+        };
+        let person = self.new_person(new)?;
+        let added = engine.add_face(&library_ref(&library), &person.person_no, picture.clone()).await?;
+        let rotation = added.face.map_or(0.0, |seen| seen.rotation);
+        let user = NewConsoleUser {
+            username: registration.username,
+            password_hash: self.hash(registration.password).await?,
+            telephone: registration.telephone,
+            mail: registration.mail,
+            dept_id: registration.dept_id,
+            created_ms: now_ms(),
+        };
+        let registered = store.register_user(user, library.id, person, self.new_face(added), picture).await;
+        let (_, person, face) = registered.map_err(|e| match e {
+            aicp_store::Error::Exists => Error::UserExists,
+            other => Error::or_no_library(other),
+        })?;
+        Ok(EnrolledPerson { person, face, rotation })
+    }
+
+    /// Logs the user in whose face a picture shows, if it passes as live.
+    ///
+    /// # Errors
+    /// [`Error::TooManyAttempts`], [`Error::NotRecognised`], [`Error::NotLive`], [`Error::BadPicture`],
+    /// [`Error::NoFace`], [`Error::Busy`].
+    pub async fn login_with_face(&self, picture: Bytes, client: Option<IpAddr>) -> Result<Session> {
+        self.admit_address(client)?;
+        let gates = Gates { liveness: self.inner.settings.login_liveness, ..Gates::default() };
+        self.require(gates, &picture).await?;
+        let app = self.admin_app();
+        let library = self.login_library().await?;
+        let found = self.identify_in(&app, &[library], picture, 1, Bar::Usual).await?;
+        let person = found.matches.first().ok_or(Error::NotRecognised)?.person.id;
+        let user = self.inner.store.user_by_person(person).await?.ok_or(Error::NotRecognised)?;
+        self.open_session(user).await
+    }
+
+    /// Logs a user in by name and password. An unknown name takes as long as a wrong password.
+    ///
+    /// # Errors
+    /// [`Error::TooManyAttempts`], [`Error::NotRecognised`].
+    pub async fn login_with_password(
+        &self,
+        username: &str,
+        password: String,
+        client: Option<IpAddr>,
+    ) -> Result<Session> {
+        self.admit_address(client)?;
+        self.inner.door.by_name.admit(username.to_owned())?;
+        let user = self.inner.store.user_by_name(username).await?;
+        let hash = user.as_ref().map(|user| user.password_hash.clone());
+        match (self.is_password(password, hash).await?, user) {
+            (true, Some(user)) => self.open_session(user).await,
+            _ => Err(Error::NotRecognised),
+        }
+    }
+
+    /// The name of the user whose session a token is of, if it is of one.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn session(&self, token: &str) -> Result<Option<String>> {
+        let user = self.inner.store.session_user(&TokenHash::of(token).bytes(), now_ms()).await?;
+        Ok(user.map(|user| user.username))
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn log_out(&self, token: &str) -> Result<()> {
+        Ok(self.inner.store.close_session(&TokenHash::of(token).bytes()).await?)
+    }
+
+    async fn open_session(&self, user: ConsoleUser) -> Result<Session> {
+        let token = new_token()?;
+        let now = now_ms();
+        let life = i64::try_from(SESSION_LIFE.as_millis()).unwrap_or(i64::MAX);
+        self.inner.store.open_session(TokenHash::of(&token).bytes(), user.id, now.saturating_add(life), now).await?;
+        Ok(Session { token, username: user.username, life: SESSION_LIFE })
+    }
+
+    fn admit_address(&self, client: Option<IpAddr>) -> Result<()> {
+        self.inner.door.by_address.admit(client.map_or_else(String::new, |ip| ip.to_string()))
+    }
+
+    async fn login_library(&self) -> Result<Library> {
+        let store = &self.inner.store;
+        let app = self.admin_app();
+        if let Some(library) = store.hidden_library(app.id(), LOGIN_LIBRARY).await? {
+            return Ok(library);
+        }
+        let new = NewLibrary {
+            app_id: app.id().to_owned(),
+            group_id: LOGIN_LIBRARY.to_owned(),
+            db_name: LOGIN_LIBRARY.to_owned(),
+            db_desc: None,
+            person_db_lib: random_hex32()?,
+            // Whoever looks after the machine must be able to log in when no other engine answers.
+            engine: BUILTIN.to_owned(),
+            created_ms: now_ms(),
+            hidden: true,
+        };
+        match store.create_library(new).await {
+            Ok(library) => Ok(library),
+            Err(aicp_store::Error::Exists) => {
+                store.hidden_library(app.id(), LOGIN_LIBRARY).await?.ok_or(Error::NoLibrary)
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    async fn hash(&self, password: String) -> Result<String> {
+        self.off_the_executor(move || {
+            let hash = argon2().hash_password(password.as_bytes()).map_err(hash_error)?;
+            Ok(hash.to_string())
+        })
+        .await
+    }
+
+    /// Whether a password is the one that was hashed; never, but as slowly, without a hash.
+    async fn is_password(&self, password: String, hash: Option<String>) -> Result<bool> {
+        if password.len() > MAX_PASSWORD {
+            return Ok(false);
+        }
+        self.off_the_executor(move || match hash {
+            Some(hash) => {
+                let hash = PasswordHash::new(&hash).map_err(hash_error)?;
+                Ok(argon2().verify_password(password.as_bytes(), &hash).is_ok())
+            }
+            None => argon2().hash_password(password.as_bytes()).map(|_| false).map_err(hash_error),
+        })
+        .await
+    }
+
+    async fn off_the_executor<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let _permit = self.inner.door.hashing.acquire().await.map_err(|_| Error::Busy)?;
+        tokio::task::spawn_blocking(work).await.map_err(|e| Error::PasswordHash(e.to_string()))?
+    }
+}
+
+fn argon2() -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
+}
+
+fn hash_error(e: impl std::fmt::Display) -> Error {
+    Error::PasswordHash(e.to_string())
+}

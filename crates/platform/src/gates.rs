@@ -1,0 +1,152 @@
+//! How good, and how surely live, a picture must be to be taken.
+
+use std::fmt;
+
+use aicp_engines::{Engine, Examination, ExaminedFace, Quality};
+use bytes::Bytes;
+
+use crate::{App, Error, Platform, Result};
+
+/// How much is asked of a picture (`quality_control`, `liveness_control` of face-api).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Control {
+    /// Nothing.
+    #[default]
+    None,
+    /// Little.
+    Low,
+    /// A usual picture of somebody who cooperates.
+    Normal,
+    /// Much.
+    High,
+}
+
+/// What is asked of a picture.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gates {
+    /// Of its quality.
+    pub quality: Control,
+    /// Of its being live.
+    pub liveness: Control,
+}
+
+/// What is wrong with a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QualityFault {
+    /// Something covers the face.
+    Covered,
+    /// The face is blurred.
+    Blurred,
+    /// The face is too dark, too bright or unevenly lit.
+    Light,
+    /// The face is not all in the picture.
+    Incomplete,
+    /// Something else: too small, turned away, or all in all too poor.
+    Other,
+}
+
+impl fmt::Display for QualityFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Covered => "the face is covered",
+            Self::Blurred => "the face is blurred",
+            Self::Light => "the light is not good",
+            Self::Incomplete => "the face is incomplete",
+            Self::Other => "the face is too small, turned away or too poor",
+        })
+    }
+}
+
+/// Probability of being live that each control asks for: where the manual's thresholds have false-reject rates of
+/// 1e-4, 1e-3 and 1e-2.
+pub const LIVENESS_THRESHOLDS: [f32; 3] = [0.05, 0.3, 0.9];
+
+impl Control {
+    /// The least probability of being live, 0..1.
+    pub(crate) fn liveness_threshold(self) -> Option<f32> {
+        let [low, normal, high] = LIVENESS_THRESHOLDS;
+        match self {
+            Self::None => None,
+            Self::Low => Some(low),
+            Self::Normal => Some(normal),
+            Self::High => Some(high),
+        }
+    }
+
+    /// The least of every component, 0..100.
+    fn component_threshold(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Low => 10,
+            Self::Normal => 30,
+            Self::High => 60,
+        }
+    }
+}
+
+/// The first thing wrong with a face: what hides it, then what blurs it, then the rest.
+fn fault(quality: &Quality, control: Control) -> Option<QualityFault> {
+    let least = control.component_threshold();
+    let c = &quality.components;
+    // Uneven light alone is no fault below the strictest control: it is what windows and lamps do.
+    let light = [c.luminance, c.dynamic_range, c.over_exposure_prevention, c.under_exposure_prevention];
+    let uneven = if control == Control::High { c.illumination_uniformity } else { u8::MAX };
+    let light = light.into_iter().fold(uneven, u8::min);
+    let checks = [
+        (c.crop, QualityFault::Incomplete),
+        (c.landmark_agreement, QualityFault::Covered),
+        (light, QualityFault::Light),
+        (c.sharpness, QualityFault::Blurred),
+        (c.inter_eye_distance.min(c.head_pose), QualityFault::Other),
+    ];
+    checks.into_iter().find(|(component, _)| *component < least).map(|(_, fault)| fault)
+}
+
+impl Platform {
+    /// What the built-in engine finds out about the faces of a picture, the largest first, at most `most`; none is no
+    /// error.
+    ///
+    /// # Errors
+    /// [`Error::BadPicture`], [`Error::Busy`].
+    pub async fn examine(
+        &self,
+        app: &App,
+        picture: Bytes,
+        most: usize,
+        wanted: Examination,
+    ) -> Result<Vec<ExaminedFace>> {
+        let builtin: &dyn Engine = self.inner.engines.builtin();
+        app.note_engine(builtin.label());
+        Ok(self.inner.engines.builtin().examine(picture, most, wanted).await?)
+    }
+
+    /// Refuses a picture whose largest face does not pass.
+    ///
+    /// # Errors
+    /// [`Error::Quality`], [`Error::NotLive`], [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`].
+    pub async fn require(&self, gates: Gates, picture: &Bytes) -> Result<()> {
+        if gates == Gates::default() {
+            return Ok(());
+        }
+        let wanted =
+            Examination { quality: gates.quality != Control::None, liveness: gates.liveness != Control::None };
+        let faces = self.inner.engines.builtin().examine(picture.clone(), 1, wanted).await?;
+        gates.check(faces.first().ok_or(Error::NoFace)?)
+    }
+}
+
+impl Gates {
+    /// Refuses a face that does not pass.
+    ///
+    /// # Errors
+    /// [`Error::Quality`], [`Error::NotLive`].
+    pub fn check(&self, face: &ExaminedFace) -> Result<()> {
+        if let Some(fault) = face.quality.as_ref().and_then(|quality| fault(quality, self.quality)) {
+            return Err(Error::Quality(fault));
+        }
+        match (self.liveness.liveness_threshold(), face.liveness) {
+            (Some(least), Some(live)) if live < least => Err(Error::NotLive),
+            _ => Ok(()),
+        }
+    }
+}

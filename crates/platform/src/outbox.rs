@@ -1,0 +1,503 @@
+//! Writes to engines that keep faces themselves, and what becomes of them while an engine can't be reached.
+//!
+//! A write to such an engine is first a row in the outbox, committed together with the change that it belongs to. Then
+//! the engine is asked. If it answers, the row is done with. If it can't be reached, the row stays, the caller is told of
+//! success, and the row is worked off later: when somebody asks for it or, if so set, once the engine answers again.
+//!
+//! The writes of a library go to its engine one at a time, in the order in which they were made. So at most one can be
+//! in doubt (sent, but never answered, or broken off by the end of this process), and before that one is tried again the
+//! engine is asked whether it has been done: nothing is done twice, nothing is lost.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use aicp_engines::{Added, BoxError, Claimed, Engine, LibraryRef, Write};
+use aicp_store::{NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Solution, Store};
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::{OwnedMutexGuard, watch};
+use tokio::task::JoinHandle;
+
+use crate::engines::library_ref;
+use crate::ids::now_ms;
+use crate::libraries::clip;
+use crate::{App, Error, Face, Inner, Library, Person, Platform, Result};
+
+/// Whoever has the same number takes turns: the writes of a library, for one.
+#[derive(Default)]
+pub(crate) struct Lines(Mutex<HashMap<i64, Weak<tokio::sync::Mutex<()>>>>);
+
+impl Lines {
+    pub async fn enter(&self, number: i64) -> OwnedMutexGuard<()> {
+        let line = {
+            let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = lines.get(&number).and_then(Weak::upgrade);
+            known.unwrap_or_else(|| {
+                lines.retain(|_, line| line.strong_count() > 0);
+                let line = Arc::default();
+                lines.insert(number, Arc::downgrade(&line));
+                line
+            })
+        };
+        line.lock_owned().await
+    }
+}
+
+/// A write that waits for its engine, or waited.
+#[derive(Debug, Clone)]
+pub struct OutboxEntry {
+    /// The row.
+    pub row: OutboxRow,
+    /// The picture that it carries, as long as it is kept.
+    pub picture: Option<Vec<u8>>,
+}
+
+/// How an attempt ended.
+enum Outcome {
+    /// The engine has done it.
+    Done,
+    /// The engine can't be reached; the write waits.
+    Waits,
+    /// The engine refused.
+    Refused(Error),
+}
+
+/// An engine and whether it answered when it was last asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineHealth {
+    /// Name of the engine.
+    pub engine: String,
+    /// Whether it answered; `None` before it was first asked.
+    pub is_up: Option<bool>,
+}
+
+impl Platform {
+    /// The writes that an engine did not take at once, newest first: how many there are, and a page of them.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn outbox(&self, filter: OutboxFilter, offset: u64, limit: u64) -> Result<(u64, Vec<OutboxEntry>)> {
+        let (total, rows) = self.inner.store.outbox_page(filter, clip(offset), clip(limit)).await?;
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in rows {
+            let picture = self.outbox_picture(&row).await?;
+            entries.push(OutboxEntry { row, picture });
+        }
+        Ok((total, entries))
+    }
+
+    /// Tries waiting writes again, each after those of its library that came before it. Writes that were done
+    /// meanwhile are left alone. Whether all are done now; an id that names none counts as not done.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn resume(&self, app: &App, ids: BTreeSet<i64>) -> Result<bool> {
+        let (platform, solved_by) = (self.clone(), app.id().to_owned());
+        run_to_the_end(async move {
+            let mut all_done = true;
+            for id in ids {
+                all_done &= platform.resume_one(id, &solved_by).await?;
+            }
+            Ok(all_done)
+        })
+        .await
+    }
+
+    async fn resume_one(&self, id: i64, solved_by: &str) -> Result<bool> {
+        let store = &self.inner.store;
+        let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
+        let _turn = self.inner.lines.enter(row.library_id).await;
+        // It may have been done while this waited for its turn.
+        let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
+        if row.solved_ms.is_some() {
+            return Ok(true);
+        }
+        if row.rejected {
+            return Ok(matches!(self.attempt(id, Some(solved_by)).await?, Outcome::Done));
+        }
+        while let Some(head) = store.outbox_head(row.library_id).await?.filter(|head| head.id <= id) {
+            if let Outcome::Waits = self.attempt(head.id, Some(solved_by)).await? {
+                break;
+            }
+        }
+        Ok(store.outbox_row(id).await?.is_some_and(|row| row.solved_ms.is_some()))
+    }
+
+    /// Whether each engine behind the network answered when it was last asked.
+    pub fn engine_health(&self) -> Vec<EngineHealth> {
+        let up = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let engines = self.inner.engines.remote().iter();
+        engines.map(|e| EngineHealth { engine: e.name().to_owned(), is_up: up.get(e.name()).copied() }).collect()
+    }
+
+    /// Makes a library, at its engine too.
+    pub(crate) async fn create_remotely(&self, engine: Arc<dyn Engine>, new: NewLibrary) -> Result<Library> {
+        let platform = self.clone();
+        run_to_the_end(async move {
+            let row = platform.new_row(engine.as_ref(), Write::CreateLibrary);
+            let row_id = row.id;
+            // Nobody else knows the library yet, so it needs no turn before it is made.
+            let library = platform.inner.store.enqueue_library(new, Some(row)).await.map_err(|e| match e {
+                aicp_store::Error::Exists => Error::LibraryExists,
+                other => other.into(),
+            })?;
+            let _turn = platform.inner.lines.enter(library.id).await;
+            platform.first_attempt(row_id, library.id).await?;
+            Ok(library)
+        })
+        .await
+    }
+
+    /// Deletes a library here at once, and at its engine as soon as that can be reached.
+    pub(crate) async fn delete_remotely(&self, engine: Arc<dyn Engine>, library_id: i64) -> Result<()> {
+        let platform = self.clone();
+        run_to_the_end(async move {
+            let _turn = platform.inner.lines.enter(library_id).await;
+            let row = platform.new_row(engine.as_ref(), Write::DeleteLibrary);
+            let row = platform.inner.store.enqueue_library_removal(library_id, row).await;
+            match row.map_err(Error::or_no_library)? {
+                Some(row_id) => platform.first_attempt(row_id, library_id).await,
+                None => Ok(()),
+            }
+        })
+        .await
+    }
+
+    /// Enrols a new person at the library's engine.
+    pub(crate) async fn enrol_remotely(
+        &self,
+        engine: Arc<dyn Engine>,
+        library: &Library,
+        person: NewPerson,
+        face: NewFace,
+        picture: Bytes,
+    ) -> Result<(Person, Face)> {
+        let (platform, library_id) = (self.clone(), library.id);
+        run_to_the_end(async move {
+            let store = &platform.inner.store;
+            let _turn = platform.inner.lines.enter(library_id).await;
+            let row = platform.new_row(engine.as_ref(), Write::AddFace);
+            let row_id = row.id;
+            let enqueued = store.enqueue_person(library_id, person, face, picture, row).await;
+            let (person, face) = enqueued.map_err(Error::of_enrolment)?;
+            platform.first_attempt(row_id, library_id).await?;
+            Ok((person, store.face(face.id).await?.unwrap_or(face)))
+        })
+        .await
+    }
+
+    /// Adds a face to a person, at the library's engine too.
+    pub(crate) async fn add_face_remotely(
+        &self,
+        engine: Arc<dyn Engine>,
+        person: &Person,
+        face: NewFace,
+        picture: Bytes,
+    ) -> Result<Face> {
+        let (platform, library_id, person_row_id) = (self.clone(), person.library_id, person.id);
+        run_to_the_end(async move {
+            let store = &platform.inner.store;
+            let _turn = platform.inner.lines.enter(library_id).await;
+            let row = platform.new_row(engine.as_ref(), Write::AddFace);
+            let row_id = row.id;
+            let enqueued = store.enqueue_face(person_row_id, face, picture, row).await;
+            let face = enqueued.map_err(Error::or_no_person)?;
+            platform.first_attempt(row_id, library_id).await?;
+            Ok(store.face(face.id).await?.unwrap_or(face))
+        })
+        .await
+    }
+
+    /// Removes a person here at once, and at the engine as soon as that can be reached.
+    pub(crate) async fn remove_remotely(&self, engine: Arc<dyn Engine>, person: &Person) -> Result<()> {
+        let (platform, library_id, person_row_id) = (self.clone(), person.library_id, person.id);
+        run_to_the_end(async move {
+            let _turn = platform.inner.lines.enter(library_id).await;
+            let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
+            let rows = platform.inner.store.enqueue_removal(person_row_id, row, platform.row_ids()).await;
+            platform.attempt_removals(rows.map_err(Error::or_no_person)?, library_id).await
+        })
+        .await
+    }
+
+    /// Removes one face of a person, in the same way.
+    pub(crate) async fn remove_face_remotely(
+        &self,
+        engine: Arc<dyn Engine>,
+        library_id: i64,
+        face_id: i64,
+    ) -> Result<()> {
+        let platform = self.clone();
+        run_to_the_end(async move {
+            let _turn = platform.inner.lines.enter(library_id).await;
+            let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
+            let rows = platform.inner.store.enqueue_face_removal(face_id, row, platform.row_ids()).await;
+            platform.attempt_removals(rows.map_err(Error::or_no_face)?, library_id).await
+        })
+        .await
+    }
+
+    async fn attempt_removals(&self, rows: Vec<i64>, library_id: i64) -> Result<()> {
+        for row in rows {
+            // Here the person is gone whatever the engine says; a refusal is left in the outbox for an operator.
+            if let Err(e) = self.first_attempt(row, library_id).await {
+                tracing::error!(error = %e, row, "an engine refused a removal");
+            }
+        }
+        Ok(())
+    }
+
+    /// The first attempt at a write, if none of the library's earlier ones waits. The library's turn must be held.
+    async fn first_attempt(&self, row_id: i64, library_id: i64) -> Result<()> {
+        let head = self.inner.store.outbox_head(library_id).await?;
+        if head.is_some_and(|head| head.id != row_id) {
+            self.inner.store.outbox_postpone(row_id, false, "earlier writes of this library wait").await?;
+            self.inner.outbox_news.notify_one();
+            return Ok(());
+        }
+        match self.attempt(row_id, None).await? {
+            Outcome::Done | Outcome::Waits => Ok(()),
+            Outcome::Refused(e) => Err(e),
+        }
+    }
+
+    /// Asks the engine for what a row says. The library's turn must be held.
+    async fn attempt(&self, row_id: i64, solved_by: Option<&str>) -> Result<Outcome> {
+        let store = &self.inner.store;
+        // From here on the write counts as one that may have reached the engine.
+        let row = store.outbox_attempt(row_id).await?;
+        let mut in_doubt = row.in_doubt;
+        let asked = match self.inner.engines.named(&row.engine) {
+            Ok(engine) => self.ask(engine.as_ref(), &row, &mut in_doubt).await,
+            Err(e) => Err(e),
+        };
+        match asked {
+            Ok(solution) => {
+                store.outbox_solve(row_id, solution, solved_by, now_ms()).await?;
+                Ok(Outcome::Done)
+            }
+            Err(Error::EngineUnavailable(reason)) => {
+                tracing::warn!(row = row_id, engine = row.engine, reason, "a write waits for its engine");
+                store.outbox_postpone(row_id, in_doubt, &reason).await?;
+                Ok(Outcome::Waits)
+            }
+            Err(e @ (Error::Busy | Error::NoEngine)) => {
+                store.outbox_postpone(row_id, in_doubt, &e.to_string()).await?;
+                Ok(Outcome::Waits)
+            }
+            Err(e @ Error::Store(_)) => Err(e),
+            Err(e) => {
+                store.outbox_reject(row_id, &e.to_string()).await?;
+                Ok(Outcome::Refused(e))
+            }
+        }
+    }
+
+    /// Does what a row says. `in_doubt` says before whether it may have been done, and after a failure whether this try
+    /// may have.
+    async fn ask(&self, engine: &dyn Engine, row: &OutboxRow, in_doubt: &mut bool) -> Result<Solution> {
+        let library = self.library_of(row).await?;
+        let doubtful = |e: aicp_engines::Error, in_doubt: &mut bool| {
+            *in_doubt = matches!(e, aicp_engines::Error::Unavailable { in_doubt: true, .. });
+            Error::from(e)
+        };
+        let nothing = |()| Solution::default();
+        match row.action {
+            OutboxAction::AddFace => {
+                let (tag, picture) = self.tag_and_picture(row).await?;
+                // While this fails the doubt remains.
+                if let Some(added) = self.added_before(engine, row, &library, &tag, &picture, *in_doubt).await? {
+                    return Ok(solution(added));
+                }
+                *in_doubt = false;
+                engine.add_face(&library, &tag, picture).await.map(solution).map_err(|e| doubtful(e, in_doubt))
+            }
+            OutboxAction::UndoAdd => {
+                let (tag, picture) = self.tag_and_picture(row).await?;
+                let added = self.added_before(engine, row, &library, &tag, &picture, true).await?;
+                if let Some(engine_ref) = added.and_then(|added| added.engine_ref) {
+                    engine.remove_face(&library, &engine_ref).await?;
+                }
+                Ok(Solution::default())
+            }
+            // These may be done twice.
+            OutboxAction::RemoveFace => {
+                let engine_ref = row.engine_ref.as_deref().unwrap_or_default();
+                engine.remove_face(&library, engine_ref).await.map(nothing).map_err(|e| doubtful(e, in_doubt))
+            }
+            OutboxAction::CreateLibrary => {
+                engine.create_library(&library).await.map(nothing).map_err(|e| doubtful(e, in_doubt))
+            }
+            OutboxAction::DeleteLibrary => {
+                engine.delete_library(&library).await.map(nothing).map_err(|e| doubtful(e, in_doubt))
+            }
+        }
+    }
+
+    /// What an earlier attempt left at the engine, if it may have left anything.
+    async fn added_before(
+        &self,
+        engine: &dyn Engine,
+        row: &OutboxRow,
+        library: &LibraryRef,
+        tag: &str,
+        picture: &Bytes,
+        in_doubt: bool,
+    ) -> Result<Option<Added>> {
+        if !in_doubt {
+            return Ok(None);
+        }
+        let claims = Claims { store: self.inner.store.clone(), library_id: row.library_id };
+        Ok(engine.find_added(library, tag, picture.clone(), &claims).await?)
+    }
+
+    async fn tag_and_picture(&self, row: &OutboxRow) -> Result<(String, Bytes)> {
+        let picture = self.outbox_picture(row).await?.ok_or(Error::NoPicture)?;
+        Ok((row.person_no.clone().unwrap_or_default(), picture.into()))
+    }
+
+    async fn outbox_picture(&self, row: &OutboxRow) -> Result<Option<Vec<u8>>> {
+        let Some(key) = &row.picture_key else { return Ok(None) };
+        match self.inner.store.picture(key).await {
+            Ok(picture) => Ok(Some(picture)),
+            // Its person was removed since.
+            Err(aicp_store::Error::NotFound) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    async fn library_of(&self, row: &OutboxRow) -> Result<LibraryRef> {
+        // A library that is being deleted has no row any more; its id says enough.
+        let known = self.inner.store.library_by_id(row.library_id).await?;
+        Ok(known.as_ref().map_or_else(
+            || LibraryRef {
+                row: row.library_id,
+                engine_id: row.person_db_lib.clone(),
+                name: String::new(),
+                description: None,
+            },
+            library_ref,
+        ))
+    }
+
+    fn new_row(&self, engine: &dyn Engine, write: Write) -> NewOutboxRow {
+        let (engine_url, operate_type) =
+            engine.target(write).map(|target| (target.url, target.operate_type)).unwrap_or_default();
+        NewOutboxRow {
+            id: self.inner.ids.snowflake(),
+            engine: engine.name().to_owned(),
+            engine_url,
+            operate_type,
+            created_ms: now_ms(),
+        }
+    }
+
+    fn row_ids(&self) -> Box<dyn FnMut() -> i64 + Send> {
+        let platform = self.clone();
+        Box::new(move || platform.inner.ids.snowflake())
+    }
+
+    /// Works off what waits for an engine that answers.
+    async fn work_off(&self, engine: &dyn Engine, stop: &watch::Receiver<bool>) -> Result<()> {
+        for library_id in self.inner.store.outbox_libraries(Some(engine.name())).await? {
+            let _turn = self.inner.lines.enter(library_id).await;
+            while let Some(head) = self.inner.store.outbox_head(library_id).await? {
+                if *stop.borrow() {
+                    return Ok(());
+                }
+                if let Outcome::Waits = self.attempt(head.id, None).await? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The task that looks after the engines behind the network.
+pub struct Caretaker {
+    stop: watch::Sender<bool>,
+    task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Caretaker {
+    /// Asks every engine behind the network how it is, every so often, and works off what waits for it, if set so.
+    pub(crate) fn start(platform: &Platform) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let has_work = !platform.inner.engines.remote().is_empty();
+        let task = has_work.then(|| tokio::spawn(look_after(Arc::downgrade(&platform.inner), stopped)));
+        Self { stop, task: tokio::sync::Mutex::new(task) }
+    }
+
+    /// Ends the task after what it is at.
+    pub async fn close(&self) {
+        let _ = self.stop.send(true);
+        if let Some(task) = self.task.lock().await.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+async fn look_after(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
+    loop {
+        // The platform is not kept alive in between.
+        let Some(inner) = inner.upgrade() else { return };
+        let platform = Platform { inner };
+        for engine in platform.inner.engines.remote() {
+            platform.look_at(engine.as_ref(), &stop).await;
+        }
+        let (pause, news) = (platform.inner.settings.outbox_interval, Arc::clone(&platform.inner.outbox_news));
+        drop(platform);
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(pause) => {}
+            () = news.notified() => {}
+        }
+    }
+}
+
+impl Platform {
+    async fn look_at(&self, engine: &dyn Engine, stop: &watch::Receiver<bool>) {
+        let is_up = engine.health().await.is_ok();
+        let before = {
+            let mut health = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
+            health.insert(engine.name().to_owned(), is_up)
+        };
+        if before != Some(is_up) {
+            tracing::info!(engine = engine.name(), is_up, "an engine's health");
+        }
+        if is_up
+            && self.inner.settings.auto_replay
+            && let Err(e) = self.work_off(engine, stop).await
+        {
+            tracing::error!(error = %e, engine = engine.name(), "waiting writes can't be worked off");
+        }
+    }
+}
+
+/// Runs work to its end even if the caller goes away: what an engine was asked for must be written down.
+async fn run_to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(work).await.unwrap_or(Err(Error::Store(aicp_store::Error::Closed)))
+}
+
+fn solution(added: Added) -> Solution {
+    Solution {
+        engine_ref: added.engine_ref,
+        box_: added.face.as_ref().map(|f| [f.area.x, f.area.y, f.area.width, f.area.height]),
+        confidence: added.face.as_ref().map(|f| f.confidence),
+        quality: added.quality,
+    }
+}
+
+/// Which refs of an engine belong to faces known here.
+struct Claims {
+    store: Store,
+    library_id: i64,
+}
+
+#[async_trait]
+impl Claimed for Claims {
+    async fn claimed(&self, engine_refs: &[String]) -> Result<HashSet<String>, BoxError> {
+        Ok(self.store.claimed_engine_refs(self.library_id, engine_refs).await?)
+    }
+}

@@ -1,0 +1,149 @@
+//! How often was what called, and how long did it take?
+
+use aicp_store::{CallScope, CallTotal, DayTotal};
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+
+use crate::{App, CallRow, Platform, Result};
+
+/// Which calls are asked about.
+#[derive(Debug, Clone, Default)]
+pub struct CallFilter {
+    /// Label of the calls, exactly, or name of their method in any case.
+    pub name: Option<String>,
+    /// From this moment on, milliseconds since the epoch.
+    pub from_ms: Option<i64>,
+    /// Before this moment.
+    pub to_ms: Option<i64>,
+}
+
+/// A span of the calendar that calls are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bucket {
+    /// A day.
+    Day,
+    /// Monday to Sunday.
+    Week,
+    /// First to last of a month.
+    Month,
+}
+
+impl Bucket {
+    /// First and last day of the bucket that a day is in.
+    fn around(self, day: Date) -> (Date, Date) {
+        match self {
+            Self::Day => (day, day),
+            Self::Week => {
+                let monday = i64::from(day.weekday().to_monday_zero_offset());
+                (day.saturating_sub(monday.days()), day.saturating_add((6 - monday).days()))
+            }
+            Self::Month => (day.first_of_month(), day.last_of_month()),
+        }
+    }
+}
+
+/// The calls of one method in one bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketTotal {
+    /// First day of the bucket.
+    pub first: Date,
+    /// Last day.
+    pub last: Date,
+    /// The calls.
+    pub total: CallTotal,
+}
+
+impl Platform {
+    /// The zone whose days the statistics count by.
+    pub fn zone(&self) -> &TimeZone {
+        &self.inner.settings.zone
+    }
+
+    /// The moment, in milliseconds since the epoch, of a local date and time. One that a change of clocks leaves out
+    /// counts as that much later; of one that there is twice the first is meant.
+    pub fn moment(&self, local: DateTime) -> Option<i64> {
+        local.to_zoned(self.zone().clone()).ok().map(|moment| moment.timestamp().as_millisecond())
+    }
+
+    /// The local date and time of a moment.
+    pub fn local(&self, ms: i64) -> DateTime {
+        let moment = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+        moment.to_zoned(self.zone().clone()).datetime()
+    }
+
+    /// Today's date.
+    pub fn today(&self) -> Date {
+        Timestamp::now().to_zoned(self.zone().clone()).date()
+    }
+
+    /// All calls of each method, by method. An app sees its own calls, the administrator those of all.
+    ///
+    /// # Errors
+    /// [`crate::Error::Store`].
+    pub async fn call_totals(&self, app: &App, filter: &CallFilter) -> Result<Vec<CallTotal>> {
+        self.flush_calls().await;
+        Ok(self.inner.store.call_totals(scope(app, filter)).await?)
+    }
+
+    /// The calls of each method in each bucket that has some, by method, then time. Calls outside the filter's times
+    /// don't count; buckets are given in full.
+    ///
+    /// # Errors
+    /// [`crate::Error::Store`].
+    pub async fn call_buckets(&self, app: &App, filter: &CallFilter, bucket: Bucket) -> Result<Vec<BucketTotal>> {
+        self.flush_calls().await;
+        let days = self.inner.store.call_days(scope(app, filter)).await?;
+        let mut buckets: Vec<BucketTotal> = Vec::new();
+        for DayTotal { day, total } in days {
+            let (first, last) = bucket.around(day);
+            match buckets.last_mut().filter(|b| b.first == first && b.total.method == total.method) {
+                // Days ascend, so the later one's latest call is the latest of both.
+                Some(known) => {
+                    let (count, cost_ms) = (known.total.count + total.count, known.total.cost_ms + total.cost_ms);
+                    known.total = CallTotal { count, cost_ms, ..total };
+                }
+                None => buckets.push(BucketTotal { first, last, total }),
+            }
+        }
+        Ok(buckets)
+    }
+
+    /// Single calls, by method, then time: the latest ones, as many as the settings allow.
+    ///
+    /// # Errors
+    /// [`crate::Error::Store`].
+    pub async fn calls(&self, app: &App, filter: &CallFilter) -> Result<Vec<CallRow>> {
+        self.flush_calls().await;
+        Ok(self.inner.store.calls(scope(app, filter), i64::from(self.inner.settings.max_call_rows)).await?)
+    }
+}
+
+fn scope<'a>(app: &'a App, filter: &'a CallFilter) -> CallScope<'a> {
+    CallScope {
+        app_id: (!app.is_admin()).then_some(app.id()),
+        name: filter.name.as_deref(),
+        from_ms: filter.from_ms,
+        to_ms: filter.to_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn buckets_are_those_of_the_calendar() {
+        // The manual's own: 2020-03-23~~~2020-03-29, 2020-03-01~~~2020-03-31.
+        let day = date(2020, 3, 26);
+        assert_eq!(Bucket::Day.around(day), (day, day));
+        assert_eq!(Bucket::Week.around(day), (date(2020, 3, 23), date(2020, 3, 29)));
+        assert_eq!(Bucket::Month.around(day), (date(2020, 3, 1), date(2020, 3, 31)));
+        for day in [date(2020, 3, 23), date(2020, 3, 29)] {
+            assert_eq!(Bucket::Week.around(day), (date(2020, 3, 23), date(2020, 3, 29)));
+        }
+        assert_eq!(Bucket::Week.around(date(2021, 1, 1)), (date(2020, 12, 28), date(2021, 1, 3)));
+        assert_eq!(Bucket::Month.around(date(2024, 2, 5)), (date(2024, 2, 1), date(2024, 2, 29)));
+    }
+}

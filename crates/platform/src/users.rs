@@ -1,0 +1,353 @@
+//! People by the caller's own ids, with several faces each: what face-api calls users.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use aicp_engines::Keeping;
+use aicp_store::{CopiedFace, picture_key};
+use bytes::Bytes;
+
+use crate::engines::library_ref;
+use crate::libraries::clip;
+use crate::people::{EnrolledPerson, MissingLibrary, NewUser};
+use crate::recognition::Match;
+use crate::{App, Error, Face, Gates, Library, Person, Platform, Profile, Result};
+
+/// Hex digits of a face token.
+const TOKEN_DIGITS: usize = 32;
+/// Faces of one user that a 1:1 comparison looks at, the newest first.
+const MAX_COMPARED: usize = 20;
+
+/// A face for a user.
+#[derive(Debug, Clone)]
+pub struct UserFace {
+    /// The library.
+    pub group_id: String,
+    /// The caller's id of the user.
+    pub user_id: String,
+    /// Free text to keep with the user, if any was sent.
+    pub user_info: Option<String>,
+    /// The picture; its largest face counts.
+    pub picture: Bytes,
+    /// What is asked of the picture.
+    pub gates: Gates,
+}
+
+/// What happens to the faces that a user has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldFaces {
+    /// They stay.
+    Keep,
+    /// They go.
+    Replace,
+}
+
+/// What happens if there is no such user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingUser {
+    /// [`Error::NoPerson`], and of a library that does not exist [`Error::NoLibrary`].
+    Refuse,
+    /// Made, the library too.
+    Create,
+}
+
+/// The token of an enrolled face: the same picture always has the same one.
+pub fn face_token(face: &Face) -> String {
+    face.picture_key.chars().take(TOKEN_DIGITS).collect()
+}
+
+/// The token of a face of a picture, enrolled or not: the largest, which is the one that an enrolment takes, has index
+/// 0.
+pub fn token_of_face(picture: &[u8], index: usize) -> String {
+    let mut key = picture_key(picture);
+    if index > 0 {
+        key = picture_key(format!("{key}:{index}").as_bytes());
+    }
+    key.truncate(TOKEN_DIGITS);
+    key
+}
+
+impl Platform {
+    /// Gives a user a face.
+    ///
+    /// # Errors
+    /// As [`Platform::enrol`] and [`Platform::require`]; [`Error::NoPerson`]; [`Error::FaceExists`] if the library has
+    /// this very picture; [`Error::TooMany`] if the user may have no more faces.
+    pub async fn add_user_face(
+        &self,
+        app: &App,
+        face: UserFace,
+        old: OldFaces,
+        missing: MissingUser,
+    ) -> Result<EnrolledPerson> {
+        let UserFace { group_id, user_id, user_info, picture, gates } = face;
+        self.require(gates, &picture).await?;
+        let library = match missing {
+            MissingUser::Create => {
+                self.library_to_enrol_into(app, &group_id, &picture, MissingLibrary::Create).await?
+            }
+            MissingUser::Refuse => self.library(app, &group_id).await?,
+        };
+        let store = &self.inner.store;
+        let token = token_of_face(&picture, 0);
+        // Of two calls with one picture at a time the second must see the first one's face; so must those for one user.
+        let _same_picture = self.inner.same_face.enter(digest(&(library.id, &token))).await;
+        let _same_user = self.inner.same_face.enter(digest(&(library.id, &user_id, "user"))).await;
+        let known = store.people_by_user(library.id, &user_id).await?.into_iter().next();
+        let is_own = match &known {
+            Some(person) => store.face_of_person_by_token(person.id, &token).await?.is_some(),
+            None => false,
+        };
+        let may_stay = is_own && old == OldFaces::Replace;
+        if !may_stay && store.has_picture_in_library(library.id, &token).await? {
+            return Err(Error::FaceExists);
+        }
+        let Some(person) = known else {
+            if missing == MissingUser::Refuse {
+                return Err(Error::NoPerson);
+            }
+            let new = NewUser { user_id: Some(user_id), user_info, profile: Profile::default() };
+            return self.add_person(app, &library, new, picture).await;
+        };
+        let enrolled = match old {
+            OldFaces::Keep => {
+                let limit = self.inner.settings.max_faces_a_user;
+                if limit > 0 && store.faces_of(person.id).await?.len() >= limit {
+                    return Err(Error::TooMany("faces"));
+                }
+                let enrolled = self.add_face(app, &library, person, picture).await?;
+                if user_info.is_some() {
+                    store.set_user_info(enrolled.person.id, user_info).await.map_err(Error::or_no_person)?;
+                }
+                enrolled
+            }
+            OldFaces::Replace => self.replace_faces(app, &library, person, user_info, picture).await?,
+        };
+        Ok(enrolled)
+    }
+
+    async fn replace_faces(
+        &self,
+        app: &App,
+        library: &Library,
+        person: Person,
+        user_info: Option<String>,
+        picture: Bytes,
+    ) -> Result<EnrolledPerson> {
+        let store = &self.inner.store;
+        let engine = self.engine_of(app, library)?;
+        match engine.keeping() {
+            Keeping::Templates => {
+                let added = engine.add_face(&library_ref(library), &person.person_no, picture.clone()).await?;
+                let rotation = added.face.map_or(0.0, |seen| seen.rotation);
+                let face = self.new_face(added);
+                let face = store.replace_faces(person.id, user_info, face, picture).await;
+                Ok(EnrolledPerson { person, face: face.map_err(Error::or_no_person)?, rotation })
+            }
+            Keeping::Faces => {
+                let before = store.faces_of(person.id).await?;
+                let enrolled = self.add_face(app, library, person, picture).await?;
+                for face in before {
+                    match self.drop_face(app, library, &face).await {
+                        Ok(()) | Err(Error::NoSuchFace) => {}
+                        Err(e) => return Err(e),
+                    }
+                }
+                if user_info.is_some() {
+                    store.set_user_info(enrolled.person.id, user_info).await.map_err(Error::or_no_person)?;
+                }
+                Ok(enrolled)
+            }
+        }
+    }
+
+    /// The faces of a user, the oldest first.
+    ///
+    /// # Errors
+    /// [`Error::NoLibrary`], [`Error::NoPerson`].
+    pub async fn user_faces(&self, app: &App, group_id: &str, user_id: &str) -> Result<Vec<Face>> {
+        let (_, person) = self.user_of(app, group_id, user_id).await?;
+        let mut faces = self.inner.store.faces_of(person.id).await?;
+        faces.reverse();
+        Ok(faces)
+    }
+
+    /// Takes a face from a user; the user goes with the last one.
+    ///
+    /// # Errors
+    /// [`Error::NoLibrary`], [`Error::NoPerson`], [`Error::NoSuchFace`].
+    pub async fn remove_user_face(&self, app: &App, group_id: &str, user_id: &str, token: &str) -> Result<()> {
+        let (library, person) = self.user_of(app, group_id, user_id).await?;
+        // Two last faces that are taken at once must not leave a user without any.
+        let _same_user = self.inner.same_face.enter(digest(&(library.id, user_id, "user"))).await;
+        let store = &self.inner.store;
+        let face = store.face_of_person_by_token(person.id, token).await?.ok_or(Error::NoSuchFace)?;
+        if store.faces_of(person.id).await?.len() > 1 {
+            self.drop_face(app, &library, &face).await
+        } else {
+            self.drop_person(app, &library, &person).await
+        }
+    }
+
+    /// Removes a user from a library or, without one named, from all of the app's.
+    ///
+    /// # Errors
+    /// [`Error::NoLibrary`], [`Error::NoPerson`].
+    pub async fn remove_user(&self, app: &App, group_id: Option<&str>, user_id: &str) -> Result<()> {
+        let mut removed = false;
+        for (library, person) in self.users_named(app, group_id, user_id).await? {
+            match self.drop_person(app, &library, &person).await {
+                Ok(()) => removed = true,
+                Err(Error::NoPerson) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        if removed { Ok(()) } else { Err(Error::NoPerson) }
+    }
+
+    /// A user with the library they are in; without one named, in all libraries of the app. At least one.
+    ///
+    /// # Errors
+    /// [`Error::NoLibrary`], [`Error::NoPerson`].
+    pub async fn users_named(
+        &self,
+        app: &App,
+        group_id: Option<&str>,
+        user_id: &str,
+    ) -> Result<Vec<(Library, Person)>> {
+        let store = &self.inner.store;
+        let mut users = Vec::new();
+        match group_id {
+            Some(group_id) => {
+                let library = self.library(app, group_id).await?;
+                let people = store.people_by_user(library.id, user_id).await?;
+                users.extend(people.into_iter().map(|person| (library.clone(), person)));
+            }
+            None => {
+                for person in store.people_of_app_by_user(app.id(), user_id).await? {
+                    if let Some(library) = store.library_by_id(person.library_id).await? {
+                        users.push((library, person));
+                    }
+                }
+            }
+        }
+        if let Some((library, _)) = users.first() {
+            self.engine_of(app, library)?;
+        }
+        if users.is_empty() { Err(Error::NoPerson) } else { Ok(users) }
+    }
+
+    /// The users of a library in the order in which they were made, `limit` of them after the first `offset`.
+    ///
+    /// # Errors
+    /// [`Error::NoLibrary`].
+    pub async fn users(&self, app: &App, group_id: &str, offset: u64, limit: u64) -> Result<Vec<Person>> {
+        let library = self.library(app, group_id).await?;
+        self.engine_of(app, &library)?;
+        Ok(self.inner.store.people(library.id, clip(offset), clip(limit)).await?)
+    }
+
+    /// Copies a user with all faces into another library; the original stays.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`], [`Error::PersonExists`]; what the other library's engine says if it is another one.
+    pub async fn copy_user(&self, app: &App, from: &Library, to: &Library, user_id: &str) -> Result<()> {
+        let store = &self.inner.store;
+        let person = store.people_by_user(from.id, user_id).await?.into_iter().next().ok_or(Error::NoPerson)?;
+        let _same_user = self.inner.same_face.enter(digest(&(to.id, user_id, "user"))).await;
+        if !store.people_by_user(to.id, user_id).await?.is_empty() {
+            return Err(Error::PersonExists);
+        }
+        let new = NewUser {
+            user_id: Some(user_id.to_owned()),
+            user_info: person.user_info.clone(),
+            profile: person.profile.clone(),
+        };
+        let mut faces = store.faces_of(person.id).await?;
+        faces.reverse();
+        let keeps_templates = self.engine_of(app, from)?.keeping() == Keeping::Templates;
+        if keeps_templates && from.engine == to.engine {
+            let copies = faces.iter().map(|face| CopiedFace {
+                face_id: face.id,
+                created_ns: self.inner.ids.created_ns(),
+                file_id: self.inner.ids.snowflake(),
+            });
+            let copied = store.copy_person(person.id, to.id, self.new_person(new)?, copies.collect()).await;
+            return copied.map(drop).map_err(|e| match e {
+                aicp_store::Error::Exists => Error::PersonExists,
+                other => Error::or_no_person(other),
+            });
+        }
+        // Another engine has to see the pictures.
+        let mut copy: Option<Person> = None;
+        for face in faces {
+            let picture = Bytes::from(store.picture(&face.picture_key).await.map_err(Error::or_no_face)?);
+            let added = match copy.clone() {
+                None => self.add_person(app, to, new.clone(), picture).await,
+                Some(person) => self.add_face(app, to, person, picture).await,
+            };
+            match (added, &copy) {
+                (Ok(enrolled), _) => copy = Some(enrolled.person),
+                (Err(e), None) => return Err(e),
+                (Err(e), Some(person)) => {
+                    self.drop_person(app, to, person).await?;
+                    return Err(e);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How like one user of some libraries is the largest face of a picture (1:1)? The user's best face in each
+    /// library; libraries without the user are left out.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`] if none of them has the user, and as [`Platform::compare`].
+    pub async fn compare_with_user(
+        &self,
+        app: &App,
+        libraries: &[Library],
+        user_id: &str,
+        picture: Bytes,
+    ) -> Result<Vec<Match>> {
+        let store = &self.inner.store;
+        let mut found: Vec<Match> = Vec::new();
+        for library in libraries {
+            let engine = self.engine_of(app, library)?;
+            for person in store.people_by_user(library.id, user_id).await? {
+                let mut best: Option<Match> = None;
+                for face in store.faces_of(person.id).await?.into_iter().take(MAX_COMPARED) {
+                    let enrolled = Bytes::from(store.picture(&face.picture_key).await.map_err(Error::or_no_face)?);
+                    let similarity = engine.compare(picture.clone(), enrolled).await?;
+                    if best.as_ref().is_none_or(|best| similarity > best.similarity) {
+                        best = Some(Match { person: person.clone(), face, similarity });
+                    }
+                }
+                found.extend(best);
+            }
+        }
+        found.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.person.id.cmp(&b.person.id)));
+        if found.is_empty() { Err(Error::NoPerson) } else { Ok(found) }
+    }
+
+    /// The picture of an enrolled face of the app's by its token.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchFace`].
+    pub async fn picture_by_token(&self, app: &App, token: &str) -> Result<Bytes> {
+        let face = self.inner.store.face_by_token(app.id(), token).await?.ok_or(Error::NoSuchFace)?;
+        let picture = self.inner.store.picture(&face.picture_key).await.map_err(Error::or_no_face)?;
+        Ok(picture.into())
+    }
+
+    async fn user_of(&self, app: &App, group_id: &str, user_id: &str) -> Result<(Library, Person)> {
+        let mut users = self.users_named(app, Some(group_id), user_id).await?;
+        Ok(users.swap_remove(0))
+    }
+}
+
+/// A number that stands for a key; two keys with one number only wait for each other.
+fn digest(key: &impl Hash) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish().cast_signed()
+}
