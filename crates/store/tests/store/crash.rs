@@ -13,6 +13,7 @@ use std::{
 };
 
 use aicp_store::Store;
+use jiff::tz::TimeZone;
 
 use crate::fixture::{APP, bytes, names, new_face, new_library, new_person, picture_files};
 
@@ -20,7 +21,7 @@ const DATA_DIR: &str = "AICP_STORE_CRASH_TEST_DIR";
 
 /// What the process that is killed does: writes down what was acknowledged, until it is killed.
 async fn enrol_and_remove_for_ever(dir: &Path) {
-    let store = Store::open(&dir.join("data"), None).await.expect("open");
+    let store = Store::open(&dir.join("data"), None, TimeZone::UTC).await.expect("open");
     store.ensure_app(APP, 1).await.expect("app");
     let library = store.create_library(new_library("g")).await.expect("library");
     let journal = Arc::new(Mutex::new(fs::File::create(dir.join("journal")).expect("journal")));
@@ -62,7 +63,7 @@ async fn acknowledged_writes_survive_a_kill() {
             last_note.insert(id.parse::<i64>().expect("id"), what.to_owned());
         }
         let data_dir = dir.path().join("data");
-        let store = Store::open(&data_dir, None).await.expect("open");
+        let store = Store::open(&data_dir, None, TimeZone::UTC).await.expect("open");
         let mut used = BTreeSet::new();
         for id in 1..=last_note.keys().max().expect("some work was done") + 1_000 {
             let face = store.face(id).await.expect("read");
