@@ -1,8 +1,11 @@
 //! Behaviour of the store through its public API, on real SQLite in temporary folders.
 
 mod concurrency;
+mod console;
+mod copies;
 mod crash;
 mod fixture;
+mod grants;
 mod people;
 mod pictures;
 mod recovery;
