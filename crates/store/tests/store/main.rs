@@ -6,6 +6,7 @@ mod copies;
 mod crash;
 mod fixture;
 mod grants;
+mod outbox;
 mod people;
 mod pictures;
 mod recovery;
