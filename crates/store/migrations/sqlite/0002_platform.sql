@@ -46,6 +46,7 @@ CREATE TABLE outbox (
     solved_by     TEXT
 );
 CREATE INDEX outbox_heads ON outbox (library_id, id) WHERE solved IS NULL AND rejected = 0;
+CREATE INDEX outbox_engines ON outbox (engine, library_id) WHERE solved IS NULL AND rejected = 0;
 CREATE INDEX outbox_unlisted ON outbox (id) WHERE listed = 0;
 CREATE INDEX outbox_listed ON outbox (created, id, solved) WHERE listed = 1;
 CREATE INDEX outbox_listed_unsolved ON outbox (created, id) WHERE listed = 1 AND solved IS NULL;

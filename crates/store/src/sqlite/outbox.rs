@@ -76,11 +76,17 @@ impl Database {
     }
 
     pub(crate) async fn outbox_libraries(&self, engine: Option<&str>) -> Result<Vec<i64>> {
-        let query = sqlx::query_scalar(
-            "SELECT DISTINCT library_id FROM outbox
-             WHERE solved IS NULL AND rejected = 0 AND (engine = $1 OR $1 IS NULL) ORDER BY library_id",
-        );
-        Ok(query.bind(engine).fetch_all(&self.readers).await?)
+        let query = match engine {
+            Some(engine) => sqlx::query_scalar(
+                "SELECT DISTINCT library_id FROM outbox
+                 WHERE engine = $1 AND solved IS NULL AND rejected = 0 ORDER BY library_id",
+            )
+            .bind(engine),
+            None => sqlx::query_scalar(
+                "SELECT DISTINCT library_id FROM outbox WHERE solved IS NULL AND rejected = 0 ORDER BY library_id",
+            ),
+        };
+        Ok(query.fetch_all(&self.readers).await?)
     }
 
     pub(crate) async fn outbox_page(
