@@ -290,6 +290,24 @@ async fn a_call_is_put_down_once() {
 }
 
 #[tokio::test]
+async fn of_calls_at_the_same_time_that_of_the_greater_id_is_the_latest() {
+    let f = Fixture::new().await;
+    let time = 5 * QUARTER + 3;
+    let named = |trace_id, label: &str| NewCall { label: label.into(), cost_ms: trace_id, ..call(trace_id, time) };
+    let calls =
+        [(1, "B"), (5, "B"), (4, "B"), (2, "A"), (9, "B"), (8, "B"), (10, "A")].map(|(id, label)| named(id, label));
+    for (n, batch) in calls.chunks(2).enumerate() {
+        f.store.append_calls(batch.to_vec()).await.expect("append");
+        let calls = &calls[..calls.len().min(n * 2 + 2)];
+        // From days, from quarters, and from the log.
+        for (from_ms, to_ms) in [(0, DAY), (QUARTER, 6 * QUARTER), (time, time + 1)] {
+            let scope = CallScope { from_ms: Some(from_ms), to_ms: Some(to_ms), ..CallScope::default() };
+            assert_sums(&f.store, &TimeZone::UTC, calls, scope).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn many_calls_go_in_at_once() {
     let f = Fixture::new().await;
     let calls: Vec<_> = (0..4_500).map(|n| call(n, n * QUARTER / 2)).collect();
