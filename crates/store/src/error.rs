@@ -11,7 +11,8 @@ pub enum Error {
     /// The row or picture asked for, or the row that a new one should belong to, is not there.
     #[error("not found")]
     NotFound,
-    /// The name is taken: a library's `(app_id, group_id)`, or a person's `ext_user_id` inside the library.
+    /// The name is taken: a library's `(app_id, group_id)`, a person's `ext_user_id` inside the library, or a console
+    /// user's name; or the app has a grant already.
     #[error("already exists")]
     Exists,
     /// The store was closed, or its writer broke off.

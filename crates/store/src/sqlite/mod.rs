@@ -1,8 +1,14 @@
 //! The relational schema on SQLite. Everything that knows SQLite is in this module.
 //!
 //! One connection writes, a few others read. The statements keep to what PostgreSQL understands as well, save for
-//! `json_each` (there `= ANY`) and the two-argument `MAX` (there `GREATEST`).
+//! `json_each` (there `= ANY`), the two-argument `MAX` (there `GREATEST`), and columns beside a `MAX` that stand for the
+//! row it comes from (there `DISTINCT ON`).
 
+mod calls;
+mod console;
+mod grants;
+mod outbox;
+mod people;
 mod reads;
 mod rows;
 mod writer;
@@ -63,6 +69,8 @@ impl Database {
             .connect()
             .await?;
         MIGRATOR.run_direct(None, &mut connection, false).await?;
+        outbox::list_broken_off(&mut connection).await?;
+        calls::set_zone(&mut connection, &zone).await?;
 
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -172,7 +180,7 @@ impl Database {
         reads::has_picture(&self.readers, person_row_id, picture_key).await
     }
 
-    /// Those of `keys` that some face refers to.
+    /// Those of `keys` that some face or unsolved row of the outbox refers to.
     pub(crate) async fn used_pictures(&self, keys: Vec<String>) -> Result<HashSet<String>> {
         reads::used_pictures(&self.readers, &keys).await
     }

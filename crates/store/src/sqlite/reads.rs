@@ -5,11 +5,14 @@ use std::collections::{HashMap, HashSet};
 use futures_util::TryStreamExt;
 use sqlx::SqlitePool;
 
-use super::{Removal, rows::json_array};
+use super::{
+    Removal,
+    rows::{json_array, json_strings},
+};
 use crate::{Algorithm, Counts, Face, LastIds, Library, Person, Result, TemplateRow};
 
 pub(super) async fn library(db: &SqlitePool, app_id: &str, group_id: &str) -> Result<Option<Library>> {
-    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND group_id = $2");
+    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND group_id = $2 AND hidden = 0");
     Ok(query.bind(app_id).bind(group_id).fetch_optional(db).await?)
 }
 
@@ -18,12 +21,12 @@ pub(super) async fn library_by_engine_id(
     app_id: &str,
     person_db_lib: &str,
 ) -> Result<Option<Library>> {
-    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND person_db_lib = $2");
+    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND person_db_lib = $2 AND hidden = 0");
     Ok(query.bind(app_id).bind(person_db_lib).fetch_optional(db).await?)
 }
 
 pub(super) async fn libraries(db: &SqlitePool, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
-    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 ORDER BY id LIMIT $2 OFFSET $3");
+    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY id LIMIT $2 OFFSET $3");
     // A negative limit would mean none at all to SQLite.
     Ok(query.bind(app_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(db).await?)
 }
@@ -72,7 +75,7 @@ pub(super) async fn face_in_library(
         "SELECT face.* FROM face
          JOIN person ON person.id = face.person_id
          JOIN library ON library.id = person.library_id
-         WHERE face.id = $1 AND library.app_id = $2 AND library.group_id = $3",
+         WHERE face.id = $1 AND library.app_id = $2 AND library.group_id = $3 AND library.hidden = 0",
     );
     Ok(query.bind(face_id).bind(app_id).bind(group_id).fetch_optional(db).await?)
 }
@@ -82,6 +85,11 @@ pub(super) async fn people_with_faces(db: &SqlitePool, face_ids: &[i64]) -> Resu
         .bind(json_array(face_ids))
         .fetch_all(db)
         .await?;
+    with_people(db, faces).await
+}
+
+/// Faces, each with its person.
+pub(super) async fn with_people(db: &SqlitePool, faces: Vec<Face>) -> Result<Vec<(Face, Person)>> {
     let person_row_ids: HashSet<i64> = faces.iter().map(|face| face.person_row_id).collect();
     let people: Vec<Person> = sqlx::query_as("SELECT * FROM person WHERE id IN (SELECT value FROM json_each($1))")
         .bind(json_array(person_row_ids))
@@ -99,12 +107,14 @@ pub(super) async fn has_picture(db: &SqlitePool, person_row_id: i64, picture_key
 }
 
 pub(super) async fn used_pictures(db: &SqlitePool, keys: &[String]) -> Result<HashSet<String>> {
-    // Keys are hex digits, there is nothing to escape.
-    let keys = json_array(keys.iter().map(|key| format!("\"{key}\"")));
+    // One statement, so that a key that goes from a face to the outbox at this time is not missed.
     let query = sqlx::query_scalar(
-        "SELECT DISTINCT picture_key FROM face WHERE picture_key IN (SELECT value FROM json_each($1))",
+        "SELECT picture_key FROM face WHERE picture_key IN (SELECT value FROM json_each($1))
+         UNION
+         SELECT picture_key FROM outbox
+         WHERE picture_key IN (SELECT value FROM json_each($1)) AND solved IS NULL",
     );
-    Ok(query.bind(keys).fetch_all(db).await?.into_iter().collect())
+    Ok(query.bind(json_strings(keys)).fetch_all(db).await?.into_iter().collect())
 }
 
 pub(super) async fn pending_removals(db: &SqlitePool) -> Result<Vec<Removal>> {

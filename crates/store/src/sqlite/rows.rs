@@ -3,7 +3,10 @@
 use sqlx::{FromRow, Row, sqlite::SqliteRow};
 
 use super::Removal;
-use crate::{Counts, Face, LastIds, Library, Person, Profile, TemplateRow};
+use crate::{
+    CallRow, ConsoleUser, Counts, Face, LastIds, Library, LibraryCounts, OutboxAction, OutboxRow, Person, Profile,
+    TemplateRow,
+};
 
 impl FromRow<'_, SqliteRow> for Library {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
@@ -94,6 +97,74 @@ impl FromRow<'_, SqliteRow> for Counts {
     }
 }
 
+impl FromRow<'_, SqliteRow> for LibraryCounts {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self { users: row.try_get("users")?, faces: row.try_get("faces")? })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for OutboxRow {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            library_id: row.try_get("library_id")?,
+            app_id: row.try_get("app_id")?,
+            engine: row.try_get("engine")?,
+            action: action_from_name(row.try_get("action")?)?,
+            person_db_lib: row.try_get("person_db_lib")?,
+            person_id: row.try_get("person_id")?,
+            person_no: row.try_get("person_no")?,
+            face_id: row.try_get("face_id")?,
+            engine_ref: row.try_get("engine_ref")?,
+            picture_key: row.try_get("picture_key")?,
+            engine_url: row.try_get("engine_url")?,
+            operate_type: row.try_get("operate_type")?,
+            created_ms: row.try_get("created")?,
+            in_doubt: row.try_get("in_doubt")?,
+            listed: row.try_get("listed")?,
+            rejected: row.try_get("rejected")?,
+            attempts: row.try_get("attempts")?,
+            last_error: row.try_get("last_error")?,
+            solved_ms: row.try_get("solved")?,
+            solved_by: row.try_get("solved_by")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for ConsoleUser {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            username: row.try_get("username")?,
+            password_hash: row.try_get("password_hash")?,
+            telephone: row.try_get("telephone")?,
+            mail: row.try_get("mail")?,
+            dept_id: row.try_get("dept_id")?,
+            person_row_id: row.try_get("person_id")?,
+            created_ms: row.try_get("created")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for CallRow {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            trace_id: row.try_get("trace_id")?,
+            app_id: row.try_get("app_id")?,
+            method: row.try_get("method")?,
+            label: row.try_get("label")?,
+            source: row.try_get("source")?,
+            url: row.try_get("url")?,
+            time_ms: row.try_get("time")?,
+            ip: row.try_get("ip")?,
+            cost_ms: row.try_get("cost_ms")?,
+            ok: row.try_get::<i64, _>("result")? == 0,
+            code: row.try_get("code")?,
+            message: row.try_get("message")?,
+        })
+    }
+}
+
 impl FromRow<'_, SqliteRow> for LastIds {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
         Ok(Self {
@@ -106,11 +177,34 @@ impl FromRow<'_, SqliteRow> for LastIds {
     }
 }
 
+/// What an action is called in the table.
+pub(super) fn name_of_action(action: OutboxAction) -> &'static str {
+    match action {
+        OutboxAction::AddFace => "add_face",
+        OutboxAction::RemoveFace => "remove_face",
+        OutboxAction::CreateLibrary => "create_library",
+        OutboxAction::DeleteLibrary => "delete_library",
+        OutboxAction::UndoAdd => "undo_add",
+    }
+}
+
+fn action_from_name(name: &str) -> sqlx::Result<OutboxAction> {
+    let all = [
+        OutboxAction::AddFace,
+        OutboxAction::RemoveFace,
+        OutboxAction::CreateLibrary,
+        OutboxAction::DeleteLibrary,
+        OutboxAction::UndoAdd,
+    ];
+    let named = all.into_iter().find(|&action| name_of_action(action) == name);
+    named.ok_or_else(|| sqlx::Error::Decode(format!("{name} is no action of the outbox").into()))
+}
+
 pub(super) fn blob_from_vector(vector: &[f32]) -> Vec<u8> {
     vector.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-fn vector_from_blob(blob: &[u8]) -> sqlx::Result<Vec<f32>> {
+pub(super) fn vector_from_blob(blob: &[u8]) -> sqlx::Result<Vec<f32>> {
     let (values, rest) = blob.as_chunks();
     if !rest.is_empty() {
         return Err(sqlx::Error::Decode("a template's length is no multiple of 4 bytes".into()));
@@ -122,4 +216,20 @@ fn vector_from_blob(blob: &[u8]) -> sqlx::Result<Vec<f32>> {
 pub(super) fn json_array<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
     format!("[{}]", items.join(","))
+}
+
+/// As [`json_array`], of texts.
+pub(super) fn json_strings(items: &[String]) -> String {
+    json_array(items.iter().map(|item| {
+        let mut quoted = String::from("\"");
+        for c in item.chars() {
+            match c {
+                '"' | '\\' => quoted.extend(['\\', c]),
+                '\0'..='\u{1f}' => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+                _ => quoted.push(c),
+            }
+        }
+        quoted.push('"');
+        quoted
+    }))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::SqliteConnection;
 
 use super::{
-    Removal,
+    Removal, outbox,
     rows::{blob_from_vector, json_array},
     writer::WriteTx,
 };
@@ -19,8 +19,8 @@ pub(super) async fn ensure_app(tx: &mut WriteTx, app_id: String, created_ms: i64
 
 pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<Library> {
     let inserted = sqlx::query_as(
-        "INSERT INTO library (app_id, group_id, db_name, db_desc, person_db_lib, engine, created)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
+        "INSERT INTO library (app_id, group_id, db_name, db_desc, person_db_lib, engine, created, hidden)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (app_id, group_id) DO NOTHING RETURNING *",
     )
     .bind(new.app_id)
@@ -30,6 +30,7 @@ pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<
     .bind(new.person_db_lib)
     .bind(new.engine)
     .bind(new.created_ms)
+    .bind(new.hidden)
     .fetch_optional(&mut tx.connection)
     .await;
     inserted.map_err(missing_parent)?.ok_or(Error::Exists)
@@ -38,13 +39,16 @@ pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<
 pub(super) async fn delete_library(tx: &mut WriteTx, library_id: i64) -> Result<Vec<Removal>> {
     let removals = sqlx::query_as(
         "INSERT INTO removed_picture (picture_key)
-         SELECT DISTINCT face.picture_key FROM face JOIN person ON person.id = face.person_id
-         WHERE person.library_id = $1
+         SELECT face.picture_key FROM face JOIN person ON person.id = face.person_id WHERE person.library_id = $1
+         UNION
+         SELECT picture_key FROM outbox WHERE library_id = $1 AND solved IS NULL AND picture_key IS NOT NULL
          RETURNING id, picture_key",
     )
     .bind(library_id)
     .fetch_all(&mut tx.connection)
     .await?;
+    let query = sqlx::query("DELETE FROM outbox WHERE library_id = $1 AND solved IS NULL");
+    query.bind(library_id).execute(&mut tx.connection).await?;
     let deleted = sqlx::query("DELETE FROM library WHERE id = $1").bind(library_id).execute(&mut tx.connection).await?;
     if deleted.rows_affected() == 0 {
         return Err(Error::NotFound);
@@ -61,24 +65,28 @@ pub(super) async fn enrol(
     picture_key: String,
 ) -> Result<(Person, Face)> {
     let person = insert_person(&mut tx.connection, library_id, person).await?;
-    let face = insert_face(tx, library_id, person.id, face, picture_key).await?;
+    let face = insert_face(tx, library_id, person.id, face, picture_key, false).await?;
     note_ids(&mut tx.connection, Some(person.person_id), &face).await?;
     Ok((person, face))
 }
 
 pub(super) async fn add_face(tx: &mut WriteTx, person_row_id: i64, face: NewFace, picture_key: String) -> Result<Face> {
     let library_id = library_of(&mut tx.connection, person_row_id).await?;
-    let face = insert_face(tx, library_id, person_row_id, face, picture_key).await?;
+    let face = insert_face(tx, library_id, person_row_id, face, picture_key, false).await?;
     note_ids(&mut tx.connection, None, &face).await?;
     Ok(face)
 }
 
 pub(super) async fn remove_person(tx: &mut WriteTx, person_row_id: i64) -> Result<Vec<Removal>> {
     let library_id = library_of(&mut tx.connection, person_row_id).await?;
-    let face_ids: Vec<i64> = sqlx::query_scalar("SELECT id FROM face WHERE person_id = $1 ORDER BY id")
-        .bind(person_row_id)
-        .fetch_all(&mut tx.connection)
-        .await?;
+    outbox::settle_faces_of(&mut tx.connection, person_row_id, None).await?;
+    let removals = remove_faces_of(tx, library_id, person_row_id).await?;
+    sqlx::query("DELETE FROM person WHERE id = $1").bind(person_row_id).execute(&mut tx.connection).await?;
+    Ok(removals)
+}
+
+/// Removes the faces of a person; what of them is in the outbox must be settled before.
+pub(super) async fn remove_faces_of(tx: &mut WriteTx, library_id: i64, person_row_id: i64) -> Result<Vec<Removal>> {
     let removals = sqlx::query_as(
         "INSERT INTO removed_picture (picture_key)
          SELECT DISTINCT picture_key FROM face WHERE person_id = $1
@@ -87,7 +95,11 @@ pub(super) async fn remove_person(tx: &mut WriteTx, person_row_id: i64) -> Resul
     .bind(person_row_id)
     .fetch_all(&mut tx.connection)
     .await?;
-    sqlx::query("DELETE FROM person WHERE id = $1").bind(person_row_id).execute(&mut tx.connection).await?;
+    let mut face_ids: Vec<i64> = sqlx::query_scalar("DELETE FROM face WHERE person_id = $1 RETURNING id")
+        .bind(person_row_id)
+        .fetch_all(&mut tx.connection)
+        .await?;
+    face_ids.sort_unstable();
     if !face_ids.is_empty() {
         tx.changes.push(Change::FacesRemoved { library_id, face_ids });
     }
@@ -95,6 +107,7 @@ pub(super) async fn remove_person(tx: &mut WriteTx, person_row_id: i64) -> Resul
 }
 
 pub(super) async fn remove_face(tx: &mut WriteTx, face_id: i64) -> Result<Vec<Removal>> {
+    outbox::settle_face(&mut tx.connection, face_id, None).await?;
     let deleted: Option<(i64, String)> =
         sqlx::query_as("DELETE FROM face WHERE id = $1 RETURNING person_id, picture_key")
             .bind(face_id)
@@ -116,7 +129,7 @@ pub(super) async fn forget_removals(tx: &mut WriteTx, ids: Vec<i64>) -> Result<(
     Ok(())
 }
 
-async fn insert_person(db: &mut SqliteConnection, library_id: i64, new: NewPerson) -> Result<Person> {
+pub(super) async fn insert_person(db: &mut SqliteConnection, library_id: i64, new: NewPerson) -> Result<Person> {
     let profile = new.profile;
     let inserted = sqlx::query_as(
         "INSERT INTO person (
@@ -147,17 +160,20 @@ async fn insert_person(db: &mut SqliteConnection, library_id: i64, new: NewPerso
     inserted.map_err(missing_parent)?.ok_or(Error::Exists)
 }
 
-async fn insert_face(
+pub(super) async fn insert_face(
     tx: &mut WriteTx,
     library_id: i64,
     person_row_id: i64,
     new: NewFace,
     picture_key: String,
+    pending: bool,
 ) -> Result<Face> {
     let [x, y, width, height] = new.box_;
     let face: Face = sqlx::query_as(
-        "INSERT INTO face (person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING *",
+        "INSERT INTO face (
+            person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
+            pending)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING *",
     )
     .bind(person_row_id)
     .bind(new.created_ns)
@@ -169,6 +185,8 @@ async fn insert_face(
     .bind(height)
     .bind(new.confidence)
     .bind(new.quality)
+    .bind(new.engine_ref)
+    .bind(pending)
     .fetch_one(&mut tx.connection)
     .await?;
     if let Some(template) = &new.template {
@@ -179,7 +197,7 @@ async fn insert_face(
     Ok(face)
 }
 
-async fn insert_template(db: &mut SqliteConnection, face_id: i64, template: &NewTemplate) -> Result<()> {
+pub(super) async fn insert_template(db: &mut SqliteConnection, face_id: i64, template: &NewTemplate) -> Result<()> {
     let algorithm = &template.algorithm;
     sqlx::query("INSERT INTO template (face_id, algorithm, provider, version, vector) VALUES ($1, $2, $3, $4, $5)")
         .bind(face_id)
@@ -193,7 +211,7 @@ async fn insert_template(db: &mut SqliteConnection, face_id: i64, template: &New
 }
 
 /// Raises the highest ids ever committed.
-async fn note_ids(db: &mut SqliteConnection, person_id: Option<i64>, face: &Face) -> Result<()> {
+pub(super) async fn note_ids(db: &mut SqliteConnection, person_id: Option<i64>, face: &Face) -> Result<()> {
     // MAX is NULL if any of its arguments is.
     sqlx::query(
         "UPDATE last_ids SET
@@ -209,13 +227,13 @@ async fn note_ids(db: &mut SqliteConnection, person_id: Option<i64>, face: &Face
     Ok(())
 }
 
-async fn library_of(db: &mut SqliteConnection, person_row_id: i64) -> Result<i64> {
+pub(super) async fn library_of(db: &mut SqliteConnection, person_row_id: i64) -> Result<i64> {
     let query = sqlx::query_scalar("SELECT library_id FROM person WHERE id = $1");
     query.bind(person_row_id).fetch_optional(db).await?.ok_or(Error::NotFound)
 }
 
 /// A foreign key that points nowhere means that what the row should belong to is gone.
-fn missing_parent(error: sqlx::Error) -> Error {
+pub(super) fn missing_parent(error: sqlx::Error) -> Error {
     match &error {
         sqlx::Error::Database(cause) if cause.is_foreign_key_violation() => Error::NotFound,
         _ => error.into(),

@@ -12,26 +12,26 @@ impl Store {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) if a call is there already.
     pub async fn append_calls(&self, calls: Vec<NewCall>) -> Result<()> {
-        todo!()
+        self.write(move |shared| async move { shared.database.append_calls(calls).await }).await
     }
 
     /// The sums of each method, by method in byte order. Methods of equal name are one, also over several apps.
     pub async fn call_totals(&self, scope: CallScope<'_>) -> Result<Vec<CallTotal>> {
-        todo!()
+        self.shared.database.call_totals(scope).await
     }
 
     /// The sums of each method on each day with calls, by method in byte order, then day.
     pub async fn call_days(&self, scope: CallScope<'_>) -> Result<Vec<DayTotal>> {
-        todo!()
+        self.shared.database.call_days(scope).await
     }
 
     /// The latest `limit` calls in the log, by method, time and trace id, all ascending. A negative limit counts as 0.
     pub async fn calls(&self, scope: CallScope<'_>, limit: i64) -> Result<Vec<CallRow>> {
-        todo!()
+        self.shared.database.calls(scope, limit).await
     }
 
     /// Deletes up to `at_most` rows of the log that are older than `time_ms`, and returns how many. The sums stay.
     pub async fn delete_calls_before(&self, time_ms: i64, at_most: i64) -> Result<u64> {
-        todo!()
+        self.write(move |shared| async move { shared.database.delete_calls_before(time_ms, at_most).await }).await
     }
 }

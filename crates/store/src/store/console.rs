@@ -18,22 +18,26 @@ impl Store {
         face: NewFace,
         picture: Bytes,
     ) -> Result<(ConsoleUser, Person, Face)> {
-        todo!()
+        self.write(move |shared| async move {
+            let insert = |key| shared.database.register_user(user, library_id, person, face, key);
+            shared.pictures.store_with(picture, insert).await
+        })
+        .await
     }
 
     /// A user by name.
     pub async fn user_by_name(&self, username: &str) -> Result<Option<ConsoleUser>> {
-        todo!()
+        self.shared.database.user_by_name(username).await
     }
 
     /// The user that a person is.
     pub async fn user_by_person(&self, person_row_id: i64) -> Result<Option<ConsoleUser>> {
-        todo!()
+        self.shared.database.user_by_person(person_row_id).await
     }
 
     /// A user by row id.
     pub async fn user_by_id(&self, user_id: i64) -> Result<Option<ConsoleUser>> {
-        todo!()
+        self.shared.database.user_by_id(user_id).await
     }
 
     /// Opens a session of a user until `expires_ms`, and deletes those that have expired by `now_ms`; milliseconds
@@ -42,16 +46,20 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if there is no such user.
     pub async fn open_session(&self, token_hash: [u8; 32], user_id: i64, expires_ms: i64, now_ms: i64) -> Result<()> {
-        todo!()
+        self.write(
+            move |shared| async move { shared.database.open_session(token_hash, user_id, expires_ms, now_ms).await },
+        )
+        .await
     }
 
     /// Whose session it is, if there is one that has not expired by `now_ms`.
     pub async fn session_user(&self, token_hash: &[u8; 32], now_ms: i64) -> Result<Option<ConsoleUser>> {
-        todo!()
+        self.shared.database.session_user(token_hash, now_ms).await
     }
 
     /// Ends a session. One that is not there has ended already.
     pub async fn close_session(&self, token_hash: &[u8; 32]) -> Result<()> {
-        todo!()
+        let token_hash = *token_hash;
+        self.write(move |shared| async move { shared.database.close_session(token_hash).await }).await
     }
 }

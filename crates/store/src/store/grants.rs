@@ -6,7 +6,7 @@ use crate::{Grant, Result};
 impl Store {
     /// The grants of all apps that have one, by app id.
     pub async fn grants(&self) -> Result<Vec<Grant>> {
-        todo!()
+        self.shared.database.grants().await
     }
 
     /// Gives an app a grant. Makes the app known if it is not, as of `created_ms`; keeps its libraries if it is.
@@ -15,7 +15,7 @@ impl Store {
     /// [`Error::Exists`](crate::Error::Exists) if the app has a grant; [`Error::Database`](crate::Error::Database) if
     /// another app has that token.
     pub async fn create_grant(&self, grant: Grant, created_ms: i64) -> Result<()> {
-        todo!()
+        self.write(move |shared| async move { shared.database.create_grant(grant, created_ms).await }).await
     }
 
     /// Sets the end of an app's grant and adds those of `capabilities` that it does not hold, in their order. Returns
@@ -24,7 +24,8 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the app has no grant.
     pub async fn extend_grant(&self, app_id: &str, due_ms: i64, capabilities: Vec<String>) -> Result<Grant> {
-        todo!()
+        let app_id = app_id.to_owned();
+        self.write(move |shared| async move { shared.database.extend_grant(app_id, due_ms, capabilities).await }).await
     }
 
     /// Takes an app's grant away. The app and its libraries stay.
@@ -32,6 +33,7 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the app has no grant.
     pub async fn delete_grant(&self, app_id: &str) -> Result<()> {
-        todo!()
+        let app_id = app_id.to_owned();
+        self.write(move |shared| async move { shared.database.delete_grant(app_id).await }).await
     }
 }

@@ -15,7 +15,7 @@ impl Store {
     /// # Errors
     /// As [`create_library`](Self::create_library).
     pub async fn enqueue_library(&self, new: NewLibrary, row: Option<NewOutboxRow>) -> Result<Library> {
-        todo!()
+        self.write(move |shared| async move { shared.database.enqueue_library(new, row).await }).await
     }
 
     /// As [`enrol`](Self::enrol), with a pending face and a row that has the engine take it in.
@@ -27,7 +27,11 @@ impl Store {
         picture: Bytes,
         row: NewOutboxRow,
     ) -> Result<(Person, Face)> {
-        todo!()
+        self.write(move |shared| async move {
+            let insert = |key| shared.database.enqueue_person(library_id, person, face, key, row);
+            shared.pictures.store_with(picture, insert).await
+        })
+        .await
     }
 
     /// As [`add_face`](Self::add_face), with a pending face and a row that has the engine take it in.
@@ -38,7 +42,11 @@ impl Store {
         picture: Bytes,
         row: NewOutboxRow,
     ) -> Result<Face> {
-        todo!()
+        self.write(move |shared| async move {
+            let insert = |key| shared.database.enqueue_face(person_row_id, face, key, row);
+            shared.pictures.store_with(picture, insert).await
+        })
+        .await
     }
 
     /// Removes a person here at once, and leaves what the engine has still to do. Of each face:
@@ -54,7 +62,12 @@ impl Store {
         template: NewOutboxRow,
         next_id: Box<dyn FnMut() -> i64 + Send>,
     ) -> Result<Vec<i64>> {
-        todo!()
+        self.write(move |shared| async move {
+            let (done, removals) = shared.database.enqueue_removal(person_row_id, template, next_id).await?;
+            shared.pictures.erase_or_log(&shared.database, removals).await;
+            Ok(done)
+        })
+        .await
     }
 
     /// Removes a face here at once; else as [`enqueue_removal`](Self::enqueue_removal). The person stays.
@@ -64,34 +77,44 @@ impl Store {
         template: NewOutboxRow,
         next_id: Box<dyn FnMut() -> i64 + Send>,
     ) -> Result<Vec<i64>> {
-        todo!()
+        self.write(move |shared| async move {
+            let (done, removals) = shared.database.enqueue_face_removal(face_id, template, next_id).await?;
+            shared.pictures.erase_or_log(&shared.database, removals).await;
+            Ok(done)
+        })
+        .await
     }
 
     /// Removes a library here with all in it, drops its unsolved rows, and leaves one that has the engine drop the
     /// library, whose id it returns; none if the engine was never asked to make it.
     pub async fn enqueue_library_removal(&self, library_id: i64, row: NewOutboxRow) -> Result<Option<i64>> {
-        todo!()
+        self.write(move |shared| async move {
+            let (done, removals) = shared.database.enqueue_library_removal(library_id, row).await?;
+            shared.pictures.erase_or_log(&shared.database, removals).await;
+            Ok(done)
+        })
+        .await
     }
 
     /// A row by id.
     pub async fn outbox_row(&self, id: i64) -> Result<Option<OutboxRow>> {
-        todo!()
+        self.shared.database.outbox_row(id).await
     }
 
     /// What is to be done next in a library: the row of lowest id that is neither solved nor rejected.
     pub async fn outbox_head(&self, library_id: i64) -> Result<Option<OutboxRow>> {
-        todo!()
+        self.shared.database.outbox_head(library_id).await
     }
 
     /// The row ids of libraries that have a [head](Self::outbox_head), ascending; of one engine or of all.
     pub async fn outbox_libraries(&self, engine: Option<&str>) -> Result<Vec<i64>> {
-        todo!()
+        self.shared.database.outbox_libraries(engine).await
     }
 
     /// How many listed rows there are, and up to `limit` of them, leaving out the first `offset`: latest created
     /// first, then by id descending. Negative numbers count as 0.
     pub async fn outbox_page(&self, filter: OutboxFilter, offset: i64, limit: i64) -> Result<(u64, Vec<OutboxRow>)> {
-        todo!()
+        self.shared.database.outbox_page(filter, offset, limit).await
     }
 
     /// Notes that an attempt begins, to be called before the engine is asked: the row is in doubt from now on. Returns
@@ -100,7 +123,7 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
     pub async fn outbox_attempt(&self, id: i64) -> Result<OutboxRow> {
-        todo!()
+        self.write(move |shared| async move { shared.database.outbox_attempt(id).await }).await
     }
 
     /// Notes that an attempt came to nothing so far, and whether it is still in doubt. The row is listed from now on.
@@ -108,7 +131,8 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
     pub async fn outbox_postpone(&self, id: i64, in_doubt: bool, error: &str) -> Result<()> {
-        todo!()
+        let error = error.to_owned();
+        self.write(move |shared| async move { shared.database.outbox_postpone(id, in_doubt, error).await }).await
     }
 
     /// Notes that the engine did it. A row that was never listed is deleted, a listed one is kept as solved.
@@ -129,17 +153,33 @@ impl Store {
         solved_by: Option<&str>,
         solved_ms: i64,
     ) -> Result<()> {
-        todo!()
+        let solved_by = solved_by.map(str::to_owned);
+        self.write(move |shared| async move {
+            let removals = shared.database.outbox_solve(id, solution, solved_by, solved_ms).await?;
+            shared.pictures.erase_or_log(&shared.database, removals).await;
+            Ok(())
+        })
+        .await
     }
 
-    /// Notes that the engine refused it for good. A listed row stays, and no longer holds up the library. If it is not
-    /// listed, all is as if it had never been: the row is gone, and with it the face of an
-    /// [`AddFace`](crate::OutboxAction::AddFace), the person if that has no other, and the picture; or the library of
-    /// a [`CreateLibrary`](crate::OutboxAction::CreateLibrary).
+    /// Notes that the engine refused it for good. The row is listed from now on, and no longer holds up the library; it
+    /// is in doubt if it was before the attempt.
+    ///
+    /// If it was not listed yet, all is as if it had never been: the row is gone, and with it the face of an
+    /// [`AddFace`](crate::OutboxAction::AddFace), the person if that has no other, and the picture; the library of a
+    /// [`CreateLibrary`](crate::OutboxAction::CreateLibrary); the picture of an
+    /// [`UndoAdd`](crate::OutboxAction::UndoAdd), as what was refused is the taking in. Other actions can't be taken
+    /// back, and stay.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
     pub async fn outbox_reject(&self, id: i64, error: &str) -> Result<()> {
-        todo!()
+        let error = error.to_owned();
+        self.write(move |shared| async move {
+            let removals = shared.database.outbox_reject(id, error).await?;
+            shared.pictures.erase_or_log(&shared.database, removals).await;
+            Ok(())
+        })
+        .await
     }
 }

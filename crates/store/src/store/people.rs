@@ -10,70 +10,70 @@ use crate::{CopiedFace, Face, Library, LibraryCounts, NewFace, NewPerson, Person
 impl Store {
     /// Every app, by time of creation, then by id.
     pub async fn app_ids(&self) -> Result<Vec<String>> {
-        todo!()
+        self.shared.database.app_ids().await
     }
 
     /// The hidden library that an app calls `group_id`.
     pub async fn hidden_library(&self, app_id: &str, group_id: &str) -> Result<Option<Library>> {
-        todo!()
+        self.shared.database.hidden_library(app_id, group_id).await
     }
 
     /// A library by row id, hidden or not.
     pub async fn library_by_id(&self, library_id: i64) -> Result<Option<Library>> {
-        todo!()
+        self.shared.database.library_by_id(library_id).await
     }
 
     /// How many libraries an app has, leaving out hidden ones.
     pub async fn library_count(&self, app_id: &str) -> Result<u64> {
-        todo!()
+        self.shared.database.library_count(app_id).await
     }
 
     /// How much there is in a library. All zero if there is no such library.
     pub async fn library_counts(&self, library_id: i64) -> Result<LibraryCounts> {
-        todo!()
+        self.shared.database.library_counts(library_id).await
     }
 
     /// Up to `limit` people of a library, by row id, leaving out the first `offset`. Negative numbers count as 0.
     pub async fn people(&self, library_id: i64, offset: i64, limit: i64) -> Result<Vec<Person>> {
-        todo!()
+        self.shared.database.people(library_id, offset, limit).await
     }
 
     /// The people of a library whose `ext_user_id` is `user_id`, or who have none and whose `person_id` (in decimal)
     /// is; by row id.
     pub async fn people_by_user(&self, library_id: i64, user_id: &str) -> Result<Vec<Person>> {
-        todo!()
+        self.shared.database.people_by_user(library_id, user_id).await
     }
 
     /// As [`people_by_user`](Self::people_by_user), over all libraries of an app that are not hidden.
     pub async fn people_of_app_by_user(&self, app_id: &str, user_id: &str) -> Result<Vec<Person>> {
-        todo!()
+        self.shared.database.people_of_app_by_user(app_id, user_id).await
     }
 
     /// The faces of a library that the engine knows by these ids, each with its person, in any order. Absent ids are
     /// left out.
     pub async fn faces_by_engine_ref(&self, library_id: i64, engine_refs: &[String]) -> Result<Vec<(Face, Person)>> {
-        todo!()
+        self.shared.database.faces_by_engine_ref(library_id, engine_refs).await
     }
 
     /// Those of `engine_refs` that a face of the library or an unsolved outbox row of it has.
     pub async fn claimed_engine_refs(&self, library_id: i64, engine_refs: &[String]) -> Result<HashSet<String>> {
-        todo!()
+        self.shared.database.claimed_engine_refs(library_id, engine_refs).await
     }
 
     /// The newest face in an app's libraries that are not hidden whose picture key begins with `token`, 32 lower-case
     /// hex digits. Anything else is the beginning of no key.
     pub async fn face_by_token(&self, app_id: &str, token: &str) -> Result<Option<Face>> {
-        todo!()
+        self.shared.database.face_by_token(app_id, token).await
     }
 
     /// The newest face of a person whose picture key begins with `token`; see [`face_by_token`](Self::face_by_token).
     pub async fn face_of_person_by_token(&self, person_row_id: i64, token: &str) -> Result<Option<Face>> {
-        todo!()
+        self.shared.database.face_of_person_by_token(person_row_id, token).await
     }
 
     /// Whether a library has a face whose picture key begins with `token`; see [`face_by_token`](Self::face_by_token).
     pub async fn has_picture_in_library(&self, library_id: i64, token: &str) -> Result<bool> {
-        todo!()
+        self.shared.database.has_picture_in_library(library_id, token).await
     }
 
     /// Makes a person in a library, with copies of these faces of another person: same picture, measures and
@@ -90,7 +90,10 @@ impl Store {
         new: NewPerson,
         faces: Vec<CopiedFace>,
     ) -> Result<Person> {
-        todo!()
+        self.write(
+            move |shared| async move { shared.database.copy_person(person_row_id, library_id, new, faces).await },
+        )
+        .await
     }
 
     /// Removes all faces of a person, stores this one with its picture, and sets `user_info` if it is given. All or
@@ -106,11 +109,17 @@ impl Store {
         face: NewFace,
         picture: Bytes,
     ) -> Result<Face> {
-        todo!()
+        self.write(move |shared| async move {
+            let insert = |key| shared.database.replace_faces(person_row_id, user_info, face, key);
+            let (face, removals) = shared.pictures.store_with(picture, insert).await?;
+            shared.pictures.erase_or_log(&shared.database, removals).await;
+            Ok(face)
+        })
+        .await
     }
 
     /// Sets a person's `user_info`, or takes it away.
     pub async fn set_user_info(&self, person_row_id: i64, user_info: Option<String>) -> Result<()> {
-        todo!()
+        self.write(move |shared| async move { shared.database.set_user_info(person_row_id, user_info).await }).await
     }
 }

@@ -12,15 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aicp_store::Store;
+use aicp_store::{CopiedFace, NewOutboxRow, OutboxFilter, Solution, Store};
+use jiff::tz::TimeZone;
 
-use crate::fixture::{APP, bytes, names, new_face, new_library, new_person, picture_files};
+use crate::fixture::{APP, bytes, names, new_face, new_library, new_person, next_id, picture_files};
 
 const DATA_DIR: &str = "AICP_STORE_CRASH_TEST_DIR";
 
 /// What the process that is killed does: writes down what was acknowledged, until it is killed.
 async fn enrol_and_remove_for_ever(dir: &Path) {
-    let store = Store::open(&dir.join("data"), None).await.expect("open");
+    let store = Store::open(&dir.join("data"), None, TimeZone::UTC).await.expect("open");
     store.ensure_app(APP, 1).await.expect("app");
     let library = store.create_library(new_library("g")).await.expect("library");
     let journal = Arc::new(Mutex::new(fs::File::create(dir.join("journal")).expect("journal")));
@@ -35,6 +36,20 @@ async fn enrol_and_remove_for_ever(dir: &Path) {
                 let (person, face) =
                     store.enrol(library.id, new_person(), new_face(), bytes(&picture)).await.expect("enrol");
                 note(format!("enrolled {}\n", face.id));
+                match n % 5 {
+                    1 => {
+                        let copied = CopiedFace { face_id: face.id, created_ns: next_id(), file_id: next_id() };
+                        store.copy_person(person.id, library.id, new_person(), vec![copied]).await.expect("copy");
+                    }
+                    2 => {
+                        note(format!("removing {}\n", face.id));
+                        let other = bytes(&format!("{worker} {n} replaced"));
+                        store.replace_faces(person.id, None, new_face(), other).await.expect("replace");
+                        note(format!("removed {}\n", face.id));
+                    }
+                    3 => add_and_undo(&store, library.id, &picture).await,
+                    _ => {}
+                }
                 if n % 3 != 0 {
                     note(format!("removing {}\n", face.id));
                     store.remove_person(person.id).await.expect("remove");
@@ -44,6 +59,26 @@ async fn enrol_and_remove_for_ever(dir: &Path) {
         });
     }
     workers.join_all().await;
+}
+
+/// Leaves a row that alone keeps the picture in use.
+async fn add_and_undo(store: &Store, library_id: i64, picture: &str) {
+    let row = |id| NewOutboxRow {
+        id,
+        engine: "remote".into(),
+        engine_url: "url".into(),
+        operate_type: "add".into(),
+        created_ms: 1,
+    };
+    let id = next_id();
+    let picture = bytes(&format!("{picture} queued"));
+    let enqueued = store.enqueue_person(library_id, new_person(), new_face(), picture, row(id)).await;
+    store.outbox_attempt(id).await.expect("attempt");
+    store.enqueue_removal(enqueued.expect("enqueue").0.id, row(0), Box::new(next_id)).await.expect("remove");
+    if id % 2 == 0 {
+        store.outbox_postpone(id, true, "no answer").await.expect("postpone");
+        store.outbox_solve(id, Solution::default(), None, 1).await.expect("solve");
+    }
 }
 
 /// Runs itself once more, with [`DATA_DIR`] set, as the process to kill.
@@ -62,7 +97,7 @@ async fn acknowledged_writes_survive_a_kill() {
             last_note.insert(id.parse::<i64>().expect("id"), what.to_owned());
         }
         let data_dir = dir.path().join("data");
-        let store = Store::open(&data_dir, None).await.expect("open");
+        let store = Store::open(&data_dir, None, TimeZone::UTC).await.expect("open");
         let mut used = BTreeSet::new();
         for id in 1..=last_note.keys().max().expect("some work was done") + 1_000 {
             let face = store.face(id).await.expect("read");
@@ -75,6 +110,12 @@ async fn acknowledged_writes_survive_a_kill() {
                 store.picture(&face.picture_key).await.expect("a committed face has its picture");
                 used.insert(face.picture_key);
             }
+        }
+        let unsolved = OutboxFilter { solved: Some(false), ..OutboxFilter::default() };
+        for row in store.outbox_page(unsolved, 0, i64::MAX).await.expect("read").1 {
+            let key = row.picture_key.expect("all of them add a face");
+            store.picture(&key).await.expect("a row has its picture");
+            used.insert(key);
         }
         assert_eq!(picture_files(&data_dir), used, "no other picture is left");
         assert!(names(&data_dir.join("objects/incoming")).is_empty());

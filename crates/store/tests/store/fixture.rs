@@ -14,6 +14,7 @@ use aicp_store::{
     Algorithm, Bytes, Change, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Observer, Person, Profile,
     Store,
 };
+use jiff::tz::TimeZone;
 use tempfile::TempDir;
 
 pub const APP: &str = "app";
@@ -36,14 +37,14 @@ impl Fixture {
 
     pub async fn observed(observer: Option<Arc<dyn Observer>>) -> Self {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let store = Store::open(dir.path(), observer).await.expect("open");
+        let store = Store::open(dir.path(), observer, TimeZone::UTC).await.expect("open");
         store.ensure_app(APP, 1).await.expect("app");
         Self { store, dir }
     }
 
     pub async fn reopen(self) -> Self {
         self.store.close().await.expect("close");
-        let store = Store::open(self.dir.path(), None).await.expect("reopen");
+        let store = Store::open(self.dir.path(), None, TimeZone::UTC).await.expect("reopen");
         Self { store, dir: self.dir }
     }
 
@@ -97,6 +98,7 @@ pub fn new_library(group_id: &str) -> NewLibrary {
         person_db_lib: format!("{:032x}", next_id()),
         engine: "cpu".into(),
         created_ms: 2,
+        hidden: false,
     }
 }
 
@@ -124,6 +126,7 @@ pub fn new_face() -> NewFace {
         confidence: 0.5,
         quality: None,
         template: None,
+        engine_ref: None,
     }
 }
 

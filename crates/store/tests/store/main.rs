@@ -1,8 +1,13 @@
 //! Behaviour of the store through its public API, on real SQLite in temporary folders.
 
+mod calls;
 mod concurrency;
+mod console;
+mod copies;
 mod crash;
 mod fixture;
+mod grants;
+mod outbox;
 mod people;
 mod pictures;
 mod recovery;

@@ -91,7 +91,7 @@ async fn an_empty_picture_is_a_picture() {
 async fn nobody_else_can_read_the_files() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let data_dir = dir.path().join("a/b");
-    let store = aicp_store::Store::open(&data_dir, None).await.expect("open");
+    let store = aicp_store::Store::open(&data_dir, None, jiff::tz::TimeZone::UTC).await.expect("open");
     store.ensure_app(crate::fixture::APP, 1).await.expect("app");
     let f = Fixture { store, dir };
     let library = f.library("g").await;

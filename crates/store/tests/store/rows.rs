@@ -177,6 +177,7 @@ async fn row_ids_are_not_reused_and_the_highest_ids_are_remembered() {
         max_person_id: Some(person.person_id),
         max_file_id: Some(newer.file_id),
         max_created_ns: Some(newer.created_ns),
+        ..LastIds::default()
     };
     assert_eq!(f.store.last_ids().await.expect("read"), expected);
     let library_again = f.library("g").await;

@@ -1,0 +1,455 @@
+//! The log of calls, and statistics.
+//!
+//! Sums are kept by quarters of an hour, which hold in every time zone, and by days of one zone, so that long ranges
+//! are quick. A range is answered from whole days as far as it has any, from whole quarters beside these, and from the
+//! log where it begins or ends within a quarter.
+
+use std::collections::{BTreeMap, HashMap, btree_map};
+
+use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
+use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
+
+use super::{Database, writer::WriteTx};
+use crate::{CallRow, CallScope, CallTotal, DayTotal, NewCall, Result};
+
+/// Milliseconds in a quarter of an hour.
+const QUARTER_MS: i64 = 900_000;
+/// Seconds in a quarter of an hour.
+const QUARTER_S: i64 = 900;
+/// Seconds in a day.
+const DAY_S: i64 = 86_400;
+/// How many quarters clocks are set back by at most, with a margin.
+const SET_BACK: i64 = 16;
+/// How many rows one statement inserts; SQLite takes 32766 parameters.
+const ROWS_AT_ONCE: usize = 1000;
+
+impl Database {
+    pub(crate) async fn append_calls(&self, calls: Vec<NewCall>) -> Result<()> {
+        let zone = self.zone.clone();
+        self.writer.run(move |tx| Box::pin(append_calls(tx, zone, calls))).await
+    }
+
+    pub(crate) async fn call_totals(&self, scope: CallScope<'_>) -> Result<Vec<CallTotal>> {
+        let mut query = query_of_sums(scope, parts(&self.zone, scope.from_ms, scope.to_ms), false);
+        let rows = query.build().fetch_all(&self.readers).await?;
+        Ok(rows.iter().map(total_from_row).collect::<sqlx::Result<_>>()?)
+    }
+
+    pub(crate) async fn call_days(&self, scope: CallScope<'_>) -> Result<Vec<DayTotal>> {
+        let mut query = query_of_sums(scope, parts(&self.zone, scope.from_ms, scope.to_ms), true);
+        let rows = query.build().fetch_all(&self.readers).await?;
+        let day_total =
+            |row: &SqliteRow| Ok(DayTotal { day: date_of(row.try_get("day")?), total: total_from_row(row)? });
+        Ok(rows.iter().map(day_total).collect::<sqlx::Result<_>>()?)
+    }
+
+    pub(crate) async fn calls(&self, scope: CallScope<'_>, limit: i64) -> Result<Vec<CallRow>> {
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let mut snapshot = self.readers.begin().await?;
+        let mut kinds = QueryBuilder::<Sqlite>::new("");
+        push_kinds(&mut kinds, scope);
+        let kinds: Vec<i64> = kinds.build_query_scalar().fetch_all(&mut *snapshot).await?;
+        let mut latest = Vec::<CallRow>::new();
+        let mut from_ms = scope.from_ms.unwrap_or(i64::MIN);
+        for kind in kinds {
+            let found: Vec<CallRow> = sqlx::query_as(
+                "SELECT call_kind.*, call_log.* FROM call_kind CROSS JOIN call_log
+                 WHERE call_kind.id = $1 AND call_log.kind_id = $1 AND call_log.time >= $2 AND call_log.time < $3
+                 ORDER BY call_log.time DESC, call_log.trace_id DESC LIMIT $4",
+            )
+            .bind(kind)
+            .bind(from_ms)
+            .bind(scope.to_ms.unwrap_or(i64::MAX))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&mut *snapshot)
+            .await?;
+            latest.extend(found);
+            latest.sort_unstable_by_key(|call| std::cmp::Reverse((call.time_ms, call.trace_id)));
+            latest.truncate(limit);
+            // None older than the oldest of so many is among the latest.
+            if let (true, Some(oldest)) = (latest.len() == limit, latest.last()) {
+                from_ms = oldest.time_ms;
+            }
+        }
+        latest.sort_unstable_by(|a, b| (&a.method, a.time_ms, a.trace_id).cmp(&(&b.method, b.time_ms, b.trace_id)));
+        Ok(latest)
+    }
+
+    pub(crate) async fn delete_calls_before(&self, time_ms: i64, at_most: i64) -> Result<u64> {
+        self.writer.run(move |tx| Box::pin(delete_calls_before(tx, time_ms, at_most))).await
+    }
+}
+
+/// Sums up the days anew if they are not those of `zone`.
+pub(super) async fn set_zone(db: &mut SqliteConnection, zone: &TimeZone) -> Result<()> {
+    let stored: Option<String> =
+        sqlx::query_scalar("SELECT name FROM statistics_zone").fetch_optional(&mut *db).await?;
+    // A zone without a name may be any other than that before.
+    if stored.is_some() && stored.as_deref() == zone.iana_name() {
+        return Ok(());
+    }
+    let mut tx = db.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::query("DELETE FROM call_day").execute(&mut *tx).await?;
+    let bounds: (Option<i64>, Option<i64>) =
+        sqlx::query_as("SELECT MIN(quarter), MAX(quarter) FROM call_quarter").fetch_one(&mut *tx).await?;
+    if let (Some(first), Some(last)) = bounds {
+        // Numbers as they are, as there may be more of them than parameters.
+        let mut query = QueryBuilder::<Sqlite>::new("WITH period (first, last, shift) AS (");
+        query.push_values(periods(zone, first, last), |mut row, (first, last, shift)| {
+            row.push(first).push(last).push(shift);
+        });
+        // Division rounds towards zero, so the sum is made positive for it. Quarters don't overlap, hence no two of a
+        // kind have the same last time.
+        query.push(
+            ") INSERT INTO call_day (kind_id, day, count, cost_ms, last_time, last_trace, last_cost)
+             SELECT kind_id, (quarter * 900 + shift + 86400000000) / 86400 - 1000000 AS day,
+                    SUM(count), SUM(cost_ms), MAX(last_time), last_trace, last_cost
+             FROM call_quarter CROSS JOIN period WHERE quarter BETWEEN first AND last
+             GROUP BY kind_id, day",
+        );
+        query.build().execute(&mut *tx).await?;
+    }
+    sqlx::query("INSERT INTO statistics_zone (id, name) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET name = $1")
+        .bind(zone.iana_name().unwrap_or_default())
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The runs of quarters from `first` to `last` that begin at the same offset from UTC: first, last, and offset in
+/// seconds.
+fn periods(zone: &TimeZone, first: i64, last: i64) -> Vec<(i64, i64, i64)> {
+    let mut periods = Vec::new();
+    let mut begin = first;
+    let mut shift = offset_at(zone, first);
+    if let Ok(start) = Timestamp::from_second(first.saturating_mul(QUARTER_S)) {
+        for transition in zone.following(start) {
+            let next = ceil_div(transition.timestamp().as_second(), QUARTER_S);
+            if next > last {
+                break;
+            }
+            if next > begin {
+                periods.push((begin, next - 1, shift));
+            }
+            (begin, shift) = (next, i64::from(transition.offset().seconds()));
+        }
+    }
+    periods.push((begin, last, shift));
+    periods
+}
+
+/// The sums of some calls of one kind.
+struct Sums {
+    count: i64,
+    cost_ms: i64,
+    last_time: i64,
+    last_trace: i64,
+    last_cost: i64,
+}
+
+impl Sums {
+    fn of(call: &NewCall) -> Self {
+        let &NewCall { time_ms: last_time, trace_id: last_trace, cost_ms, .. } = call;
+        Self { count: 1, cost_ms, last_time, last_trace, last_cost: cost_ms }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.cost_ms = self.cost_ms.saturating_add(other.cost_ms);
+        if (other.last_time, other.last_trace) > (self.last_time, self.last_trace) {
+            Self { last_time: self.last_time, last_trace: self.last_trace, last_cost: self.last_cost, .. } = other;
+        }
+    }
+}
+
+async fn append_calls(tx: &mut WriteTx, zone: TimeZone, calls: Vec<NewCall>) -> Result<()> {
+    let db = &mut tx.connection;
+    let Some(max_trace_id) = calls.iter().map(|call| call.trace_id).max() else { return Ok(()) };
+    let mut kinds = HashMap::new();
+    let mut rows = Vec::with_capacity(calls.len());
+    let mut by_quarter = BTreeMap::<(i64, i64), Sums>::new();
+    for call in &calls {
+        let kind = (&*call.app_id, &*call.method, &*call.label, &*call.source, &*call.url);
+        let kind_id = match kinds.get(&kind) {
+            Some(&kind_id) => kind_id,
+            None => *kinds.entry(kind).or_insert(kind_of(db, call).await?),
+        };
+        let place = (kind_id, call.time_ms.div_euclid(QUARTER_MS));
+        by_quarter.entry(place).and_modify(|sums| sums.add(Sums::of(call))).or_insert_with(|| Sums::of(call));
+        rows.push((kind_id, call));
+    }
+    // In the order of the table, which is the quickest.
+    rows.sort_unstable_by_key(|(kind_id, call)| (*kind_id, call.time_ms, call.trace_id));
+    for rows in rows.chunks(ROWS_AT_ONCE) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO call_log (kind_id, time, trace_id, ip, cost_ms, result, code, message) ",
+        );
+        query.push_values(rows, |mut row, (kind_id, call)| {
+            row.push_bind(kind_id).push_bind(call.time_ms).push_bind(call.trace_id).push_bind(&call.ip);
+            row.push_bind(call.cost_ms).push_bind(!call.ok).push_bind(call.code).push_bind(&call.message);
+        });
+        query.build().persistent(false).execute(&mut *db).await?;
+    }
+
+    upsert_sums(db, "call_quarter", "quarter", &by_quarter).await?;
+    let mut by_day = BTreeMap::<(i64, i64), Sums>::new();
+    for ((kind_id, quarter), sums) in by_quarter {
+        match by_day.entry((kind_id, day_of(&zone, quarter))) {
+            btree_map::Entry::Occupied(mut day) => day.get_mut().add(sums),
+            btree_map::Entry::Vacant(day) => drop(day.insert(sums)),
+        }
+    }
+    upsert_sums(db, "call_day", "day", &by_day).await?;
+    let query = sqlx::query("UPDATE last_ids SET max_trace_id = MAX(COALESCE(max_trace_id, $1), $1)");
+    query.bind(max_trace_id).execute(db).await?;
+    Ok(())
+}
+
+/// The id of the kind of call that `call` is.
+async fn kind_of(db: &mut SqliteConnection, call: &NewCall) -> Result<i64> {
+    let known = sqlx::query_scalar(
+        "SELECT id FROM call_kind WHERE app_id = $1 AND method = $2 AND label = $3 AND source = $4 AND url = $5",
+    );
+    let of_call = [&call.app_id, &call.method, &call.label, &call.source, &call.url];
+    let known = of_call.into_iter().fold(known, |query, part| query.bind(part)).fetch_optional(&mut *db).await?;
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let new = sqlx::query_scalar(
+        "INSERT INTO call_kind (app_id, method, label, source, url) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+    );
+    Ok(of_call.into_iter().fold(new, |query, part| query.bind(part)).fetch_one(db).await?)
+}
+
+/// Adds sums, by kind and `unit`, to those in `table`.
+async fn upsert_sums(
+    db: &mut SqliteConnection,
+    table: &'static str,
+    unit: &'static str,
+    sums: &BTreeMap<(i64, i64), Sums>,
+) -> Result<()> {
+    let sums: Vec<_> = sums.iter().collect();
+    for sums in sums.chunks(ROWS_AT_ONCE) {
+        let mut query = QueryBuilder::<Sqlite>::new(format!(
+            "INSERT INTO {table} (kind_id, {unit}, count, cost_ms, last_time, last_trace, last_cost) "
+        ));
+        query.push_values(sums, |mut row, ((kind_id, place), sums)| {
+            row.push_bind(kind_id).push_bind(place).push_bind(sums.count).push_bind(sums.cost_ms);
+            row.push_bind(sums.last_time).push_bind(sums.last_trace).push_bind(sums.last_cost);
+        });
+        let later = format!("(excluded.last_time, excluded.last_trace) > ({table}.last_time, {table}.last_trace)");
+        query.push(format!(" ON CONFLICT (kind_id, {unit}) DO UPDATE SET count = {table}.count + excluded.count"));
+        query.push(format!(", cost_ms = {table}.cost_ms + excluded.cost_ms"));
+        for column in ["last_time", "last_trace", "last_cost"] {
+            let new = format!("CASE WHEN {later} THEN excluded.{column} ELSE {table}.{column} END");
+            query.push(format!(", {column} = {new}"));
+        }
+        query.build().persistent(false).execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+async fn delete_calls_before(tx: &mut WriteTx, time_ms: i64, at_most: i64) -> Result<u64> {
+    let kinds: Vec<i64> = sqlx::query_scalar(
+        "SELECT id FROM call_kind
+         WHERE EXISTS (SELECT 1 FROM call_log WHERE call_log.kind_id = call_kind.id AND call_log.time < $1)",
+    )
+    .bind(time_ms)
+    .fetch_all(&mut tx.connection)
+    .await?;
+    let mut deleted = 0;
+    for kind in kinds {
+        let left = at_most.saturating_sub(i64::try_from(deleted).unwrap_or(i64::MAX));
+        if left <= 0 {
+            break;
+        }
+        let query = sqlx::query(
+            "DELETE FROM call_log WHERE (kind_id, time, trace_id) IN (
+                SELECT kind_id, time, trace_id FROM call_log WHERE kind_id = $1 AND time < $2
+                ORDER BY time, trace_id LIMIT $3)",
+        );
+        deleted += query.bind(kind).bind(time_ms).bind(left).execute(&mut tx.connection).await?.rows_affected();
+    }
+    Ok(deleted)
+}
+
+/// A part of a range of time, and where its sums come from. All bounds are first inclusive, second exclusive.
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    /// Whole days.
+    Days(Option<i64>, Option<i64>),
+    /// Whole quarters, all on this day.
+    Quarters(i64, i64, i64),
+    /// Milliseconds within one quarter, which is on this day.
+    Log(i64, i64, i64),
+}
+
+/// Takes a range apart.
+fn parts(zone: &TimeZone, from_ms: Option<i64>, to_ms: Option<i64>) -> Vec<Part> {
+    // What is beyond all dates has no days to tell apart.
+    let clamp = |ms: i64| ms.clamp(Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
+    let (from_ms, to_ms) = (from_ms.map(clamp), to_ms.map(clamp));
+    let first = from_ms.map(|ms| ceil_div(ms, QUARTER_MS));
+    let end = to_ms.map(|ms| ms.div_euclid(QUARTER_MS));
+    if let (Some(from_ms), Some(to_ms), Some(first), Some(end)) = (from_ms, to_ms, first, end)
+        && (from_ms >= to_ms || first > end)
+    {
+        let day = day_of(zone, end);
+        return if from_ms < to_ms { vec![Part::Log(from_ms, to_ms, day)] } else { Vec::new() };
+    }
+    let mut parts = Vec::new();
+    if let (Some(from_ms), Some(first)) = (from_ms, first)
+        && from_ms < first * QUARTER_MS
+    {
+        parts.push(Part::Log(from_ms, first * QUARTER_MS, day_of(zone, first - 1)));
+    }
+    let first_day = first.map(|first| (first..).find(|&quarter| begins_day(zone, quarter)).unwrap_or(first));
+    let end_day = end.map(|end| (0..).map(|back| end - back).find(|&quarter| begins_day(zone, quarter)).unwrap_or(end));
+    match (first, first_day, end_day, end) {
+        (Some(first), Some(first_day), Some(end_day), Some(end)) if first_day >= end_day => {
+            push_quarters(&mut parts, zone, first, end);
+        }
+        _ => {
+            if let (Some(first), Some(first_day)) = (first, first_day) {
+                push_quarters(&mut parts, zone, first, first_day);
+            }
+            let day = |quarter| day_of(zone, quarter);
+            parts.push(Part::Days(first_day.map(day), end_day.map(day)));
+            if let (Some(end_day), Some(end)) = (end_day, end) {
+                push_quarters(&mut parts, zone, end_day, end);
+            }
+        }
+    }
+    if let (Some(to_ms), Some(end)) = (to_ms, end)
+        && end * QUARTER_MS < to_ms
+    {
+        parts.push(Part::Log(end * QUARTER_MS, to_ms, day_of(zone, end)));
+    }
+    parts
+}
+
+/// Pushes quarters, a part for each run of them on the same day.
+fn push_quarters(parts: &mut Vec<Part>, zone: &TimeZone, first: i64, end: i64) {
+    for quarter in first..end {
+        let day = day_of(zone, quarter);
+        match parts.last_mut() {
+            Some(Part::Quarters(_, end, last_day)) if *end == quarter && *last_day == day => *end += 1,
+            _ => parts.push(Part::Quarters(quarter, quarter + 1, day)),
+        }
+    }
+}
+
+/// Whether all quarters from this one on are on later days than all before. Where clocks are set back over midnight,
+/// a day is left and entered again.
+fn begins_day(zone: &TimeZone, quarter: i64) -> bool {
+    let day = day_of(zone, quarter);
+    day_of(zone, quarter - 1) < day
+        && (2..=SET_BACK).all(|by| day_of(zone, quarter - by) < day)
+        && (1..SET_BACK).all(|by| day_of(zone, quarter + by) >= day)
+}
+
+/// The day that a quarter begins on, counted from 1970-01-01.
+fn day_of(zone: &TimeZone, quarter: i64) -> i64 {
+    (quarter.saturating_mul(QUARTER_S).saturating_add(offset_at(zone, quarter))).div_euclid(DAY_S)
+}
+
+/// The offset from UTC at the beginning of a quarter, in seconds. Beyond all dates there is none.
+fn offset_at(zone: &TimeZone, quarter: i64) -> i64 {
+    let start = Timestamp::from_second(quarter.saturating_mul(QUARTER_S));
+    start.map_or(0, |start| zone.to_offset(start).seconds().into())
+}
+
+fn date_of(day: i64) -> Date {
+    let epoch = Date::constant(1970, 1, 1);
+    Span::new().try_days(day).map_or(epoch, |days| epoch.saturating_add(days))
+}
+
+fn ceil_div(a: i64, b: i64) -> i64 {
+    a.div_euclid(b) + i64::from(a.rem_euclid(b) != 0)
+}
+
+/// Pushes a query for the ids of the kinds in scope.
+fn push_kinds(query: &mut QueryBuilder<Sqlite>, scope: CallScope<'_>) {
+    query.push("SELECT id FROM call_kind WHERE TRUE");
+    if let Some(app_id) = scope.app_id {
+        query.push(" AND app_id = ").push_bind(app_id);
+    }
+    if let Some(name) = scope.name {
+        query.push(" AND (label = ").push_bind(name);
+        // Only ASCII letters have another case to SQLite.
+        query.push(" OR LOWER(method) = LOWER(").push_bind(name).push("))");
+    }
+}
+
+/// The query for the sums by method, or by method and day.
+fn query_of_sums(scope: CallScope<'_>, parts: Vec<Part>, by_day: bool) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::<Sqlite>::new("WITH kind AS (");
+    push_kinds(&mut query, scope);
+    query.push(
+        "), part (kind_id, day, count, cost_ms, last_time, last_trace, last_cost) AS (
+            SELECT 0, 0, 0, 0, 0, 0, 0 WHERE FALSE",
+    );
+    for part in parts {
+        push_part(&mut query, part, by_day);
+    }
+    query.push(
+        ") SELECT method, label, source, day, count, cost_ms, last_time, last_cost FROM (
+            SELECT call_kind.method, call_kind.label, call_kind.source, part.day, part.last_time, part.last_cost,
+                   SUM(part.count) OVER method_day AS count, SUM(part.cost_ms) OVER method_day AS cost_ms,
+                   ROW_NUMBER() OVER (PARTITION BY call_kind.method, part.day
+                                      ORDER BY part.last_time DESC, part.last_trace DESC) AS place
+            FROM part JOIN call_kind ON call_kind.id = part.kind_id
+            WINDOW method_day AS (PARTITION BY call_kind.method, part.day)
+         ) AS summed WHERE place = 1 ORDER BY method, day",
+    );
+    query
+}
+
+/// Pushes the sums of a part: by kind, and by day if asked for.
+fn push_part(query: &mut QueryBuilder<Sqlite>, part: Part, by_day: bool) {
+    // Neither days nor quarters overlap, so no two of a kind have the same last time, and there is but one row that
+    // the columns beside MAX can come from.
+    const SUMS: &str = "SUM(count), SUM(cost_ms), MAX(last_time), last_trace, last_cost";
+    query.push(" UNION ALL SELECT kind_id, ");
+    match part {
+        Part::Days(first, end) => {
+            match by_day {
+                true => query.push("day, count, cost_ms, last_time, last_trace, last_cost"),
+                false => query.push("0, ").push(SUMS),
+            };
+            query.push(" FROM kind CROSS JOIN call_day WHERE kind_id = kind.id");
+            if let Some(first) = first {
+                query.push(" AND day >= ").push_bind(first);
+            }
+            if let Some(end) = end {
+                query.push(" AND day < ").push_bind(end);
+            }
+            if !by_day {
+                query.push(" GROUP BY kind_id");
+            }
+        }
+        Part::Quarters(first, end, day) => {
+            query.push_bind(if by_day { day } else { 0 }).push(", ").push(SUMS);
+            query.push(" FROM kind CROSS JOIN call_quarter WHERE kind_id = kind.id AND quarter >= ").push_bind(first);
+            query.push(" AND quarter < ").push_bind(end).push(" GROUP BY kind_id");
+        }
+        Part::Log(from_ms, to_ms, day) => {
+            query.push_bind(if by_day { day } else { 0 }).push(", 1, cost_ms, time, trace_id, cost_ms");
+            query.push(" FROM kind CROSS JOIN call_log WHERE kind_id = kind.id AND time >= ").push_bind(from_ms);
+            query.push(" AND time < ").push_bind(to_ms);
+        }
+    }
+}
+
+fn total_from_row(row: &SqliteRow) -> sqlx::Result<CallTotal> {
+    Ok(CallTotal {
+        method: row.try_get("method")?,
+        label: row.try_get("label")?,
+        source: row.try_get("source")?,
+        count: row.try_get("count")?,
+        cost_ms: row.try_get("cost_ms")?,
+        last_time_ms: row.try_get("last_time")?,
+        last_cost_ms: row.try_get("last_cost")?,
+    })
+}

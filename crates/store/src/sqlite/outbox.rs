@@ -1,0 +1,544 @@
+//! Writes to engines that keep faces themselves.
+
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::{Database, Removal, rows::name_of_action, writer::WriteTx, writes};
+use crate::{
+    Error, Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Person,
+    Result, Solution,
+};
+
+/// Where new ids come from.
+type NextId = Box<dyn FnMut() -> i64 + Send>;
+
+impl Database {
+    pub(crate) async fn enqueue_library(&self, new: NewLibrary, row: Option<NewOutboxRow>) -> Result<Library> {
+        self.writer.run(move |tx| Box::pin(enqueue_library(tx, new, row))).await
+    }
+
+    pub(crate) async fn enqueue_person(
+        &self,
+        library_id: i64,
+        person: NewPerson,
+        face: NewFace,
+        picture_key: String,
+        row: NewOutboxRow,
+    ) -> Result<(Person, Face)> {
+        self.writer.run(move |tx| Box::pin(enqueue_person(tx, library_id, person, face, picture_key, row))).await
+    }
+
+    pub(crate) async fn enqueue_face(
+        &self,
+        person_row_id: i64,
+        face: NewFace,
+        picture_key: String,
+        row: NewOutboxRow,
+    ) -> Result<Face> {
+        self.writer.run(move |tx| Box::pin(enqueue_face(tx, person_row_id, face, picture_key, row))).await
+    }
+
+    pub(crate) async fn enqueue_removal(
+        &self,
+        person_row_id: i64,
+        template: NewOutboxRow,
+        next_id: NextId,
+    ) -> Result<(Vec<i64>, Vec<Removal>)> {
+        self.writer.run(move |tx| Box::pin(enqueue_removal(tx, person_row_id, template, next_id))).await
+    }
+
+    pub(crate) async fn enqueue_face_removal(
+        &self,
+        face_id: i64,
+        template: NewOutboxRow,
+        next_id: NextId,
+    ) -> Result<(Vec<i64>, Vec<Removal>)> {
+        self.writer.run(move |tx| Box::pin(enqueue_face_removal(tx, face_id, template, next_id))).await
+    }
+
+    pub(crate) async fn enqueue_library_removal(
+        &self,
+        library_id: i64,
+        row: NewOutboxRow,
+    ) -> Result<(Option<i64>, Vec<Removal>)> {
+        self.writer.run(move |tx| Box::pin(enqueue_library_removal(tx, library_id, row))).await
+    }
+
+    pub(crate) async fn outbox_row(&self, id: i64) -> Result<Option<OutboxRow>> {
+        let query = sqlx::query_as("SELECT * FROM outbox WHERE id = $1");
+        Ok(query.bind(id).fetch_optional(&self.readers).await?)
+    }
+
+    pub(crate) async fn outbox_head(&self, library_id: i64) -> Result<Option<OutboxRow>> {
+        let query = sqlx::query_as(
+            "SELECT * FROM outbox WHERE library_id = $1 AND solved IS NULL AND rejected = 0 ORDER BY id LIMIT 1",
+        );
+        Ok(query.bind(library_id).fetch_optional(&self.readers).await?)
+    }
+
+    pub(crate) async fn outbox_libraries(&self, engine: Option<&str>) -> Result<Vec<i64>> {
+        let query = match engine {
+            Some(engine) => sqlx::query_scalar(
+                "SELECT DISTINCT library_id FROM outbox
+                 WHERE engine = $1 AND solved IS NULL AND rejected = 0 ORDER BY library_id",
+            )
+            .bind(engine),
+            None => sqlx::query_scalar(
+                "SELECT DISTINCT library_id FROM outbox WHERE solved IS NULL AND rejected = 0 ORDER BY library_id",
+            ),
+        };
+        Ok(query.fetch_all(&self.readers).await?)
+    }
+
+    pub(crate) async fn outbox_page(
+        &self,
+        filter: OutboxFilter,
+        offset: i64,
+        limit: i64,
+    ) -> Result<(u64, Vec<OutboxRow>)> {
+        let mut snapshot = self.readers.begin().await?;
+        let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM outbox");
+        push_filter(&mut count, filter);
+        let count = count.build_query_scalar().fetch_one(&mut *snapshot).await?;
+        let mut page = QueryBuilder::<Sqlite>::new("SELECT * FROM outbox");
+        push_filter(&mut page, filter);
+        page.push(" ORDER BY created DESC, id DESC LIMIT ").push_bind(limit.max(0));
+        page.push(" OFFSET ").push_bind(offset.max(0));
+        let page = page.build_query_as().fetch_all(&mut *snapshot).await?;
+        Ok((count, page))
+    }
+
+    pub(crate) async fn outbox_attempt(&self, id: i64) -> Result<OutboxRow> {
+        self.writer.run(move |tx| Box::pin(outbox_attempt(tx, id))).await
+    }
+
+    pub(crate) async fn outbox_postpone(&self, id: i64, in_doubt: bool, error: String) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(outbox_postpone(tx, id, in_doubt, error))).await
+    }
+
+    pub(crate) async fn outbox_solve(
+        &self,
+        id: i64,
+        solution: Solution,
+        solved_by: Option<String>,
+        solved_ms: i64,
+    ) -> Result<Vec<Removal>> {
+        self.writer.run(move |tx| Box::pin(outbox_solve(tx, id, solution, solved_by, solved_ms))).await
+    }
+
+    pub(crate) async fn outbox_reject(&self, id: i64, error: String) -> Result<Vec<Removal>> {
+        self.writer.run(move |tx| Box::pin(outbox_reject(tx, id, error))).await
+    }
+}
+
+/// Lists the rows whose first attempt was broken off with the last run.
+pub(super) async fn list_broken_off(db: &mut SqliteConnection) -> Result<()> {
+    sqlx::query("UPDATE outbox SET listed = 1 WHERE listed = 0").execute(db).await?;
+    Ok(())
+}
+
+/// Sees to the rows of a person's faces that have yet to be taken in, before the faces are removed.
+pub(super) async fn settle_faces_of(
+    db: &mut SqliteConnection,
+    person_row_id: i64,
+    template: Option<&NewOutboxRow>,
+) -> Result<()> {
+    let query = sqlx::query_scalar("SELECT id FROM face WHERE person_id = $1 AND pending = 1");
+    let face_ids: Vec<i64> = query.bind(person_row_id).fetch_all(&mut *db).await?;
+    for face_id in face_ids {
+        settle_face(db, face_id, template).await?;
+    }
+    Ok(())
+}
+
+/// Sees to the row of a face that has yet to be taken in, before the face is removed: what the engine was never asked
+/// need not be done, what it may have done must be undone.
+pub(super) async fn settle_face(
+    db: &mut SqliteConnection,
+    face_id: i64,
+    template: Option<&NewOutboxRow>,
+) -> Result<()> {
+    sqlx::query("DELETE FROM outbox WHERE face_id = $1 AND action = $2 AND solved IS NULL AND in_doubt = 0")
+        .bind(face_id)
+        .bind(name_of_action(OutboxAction::AddFace))
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "UPDATE outbox SET
+            action = $3, rejected = 0, engine_url = COALESCE($4, engine_url), operate_type = COALESCE($5, operate_type)
+         WHERE face_id = $1 AND action = $2 AND solved IS NULL",
+    )
+    .bind(face_id)
+    .bind(name_of_action(OutboxAction::AddFace))
+    .bind(name_of_action(OutboxAction::UndoAdd))
+    .bind(template.map(|template| &template.engine_url))
+    .bind(template.map(|template| &template.operate_type))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn enqueue_library(tx: &mut WriteTx, new: NewLibrary, row: Option<NewOutboxRow>) -> Result<Library> {
+    let library = writes::create_library(tx, new).await?;
+    if let Some(row) = row {
+        insert(&mut tx.connection, row, OutboxAction::CreateLibrary, &library, About::default()).await?;
+    }
+    Ok(library)
+}
+
+async fn enqueue_person(
+    tx: &mut WriteTx,
+    library_id: i64,
+    person: NewPerson,
+    face: NewFace,
+    picture_key: String,
+    row: NewOutboxRow,
+) -> Result<(Person, Face)> {
+    let person = writes::insert_person(&mut tx.connection, library_id, person).await?;
+    let face = insert_pending_face(tx, &person, face, picture_key, row).await?;
+    writes::note_ids(&mut tx.connection, Some(person.person_id), &face).await?;
+    Ok((person, face))
+}
+
+async fn enqueue_face(
+    tx: &mut WriteTx,
+    person_row_id: i64,
+    face: NewFace,
+    picture_key: String,
+    row: NewOutboxRow,
+) -> Result<Face> {
+    let person = person_of(&mut tx.connection, person_row_id).await?;
+    let face = insert_pending_face(tx, &person, face, picture_key, row).await?;
+    writes::note_ids(&mut tx.connection, None, &face).await?;
+    Ok(face)
+}
+
+async fn insert_pending_face(
+    tx: &mut WriteTx,
+    person: &Person,
+    face: NewFace,
+    picture_key: String,
+    row: NewOutboxRow,
+) -> Result<Face> {
+    let face = writes::insert_face(tx, person.library_id, person.id, face, picture_key, true).await?;
+    let library = library_of(&mut tx.connection, person.library_id).await?;
+    let about = About {
+        person: Some(person),
+        face_id: Some(face.id),
+        engine_ref: face.engine_ref.as_deref(),
+        picture_key: Some(&face.picture_key),
+    };
+    insert(&mut tx.connection, row, OutboxAction::AddFace, &library, about).await?;
+    Ok(face)
+}
+
+async fn enqueue_removal(
+    tx: &mut WriteTx,
+    person_row_id: i64,
+    template: NewOutboxRow,
+    mut next_id: NextId,
+) -> Result<(Vec<i64>, Vec<Removal>)> {
+    let person = person_of(&mut tx.connection, person_row_id).await?;
+    settle_faces_of(&mut tx.connection, person_row_id, Some(&template)).await?;
+    let faces: Vec<Face> = sqlx::query_as("SELECT * FROM face WHERE person_id = $1 AND pending = 0 ORDER BY id")
+        .bind(person_row_id)
+        .fetch_all(&mut tx.connection)
+        .await?;
+    let mut ids = Vec::with_capacity(faces.len());
+    for face in faces {
+        ids.push(next_id());
+        insert_face_removal(&mut tx.connection, &person, &face, &template, ids.last().copied()).await?;
+    }
+    Ok((ids, writes::remove_person(tx, person_row_id).await?))
+}
+
+async fn enqueue_face_removal(
+    tx: &mut WriteTx,
+    face_id: i64,
+    template: NewOutboxRow,
+    mut next_id: NextId,
+) -> Result<(Vec<i64>, Vec<Removal>)> {
+    let face: Option<Face> =
+        sqlx::query_as("SELECT * FROM face WHERE id = $1").bind(face_id).fetch_optional(&mut tx.connection).await?;
+    let face = face.ok_or(Error::NotFound)?;
+    let mut ids = Vec::new();
+    if face.pending {
+        settle_face(&mut tx.connection, face_id, Some(&template)).await?;
+    } else {
+        let person = person_of(&mut tx.connection, face.person_row_id).await?;
+        ids.push(next_id());
+        insert_face_removal(&mut tx.connection, &person, &face, &template, ids.last().copied()).await?;
+    }
+    Ok((ids, writes::remove_face(tx, face_id).await?))
+}
+
+async fn insert_face_removal(
+    db: &mut SqliteConnection,
+    person: &Person,
+    face: &Face,
+    template: &NewOutboxRow,
+    id: Option<i64>,
+) -> Result<()> {
+    let library = library_of(db, person.library_id).await?;
+    let row = NewOutboxRow { id: id.unwrap_or(template.id), ..template.clone() };
+    let engine_ref = face.engine_ref.as_deref();
+    let about = About { person: Some(person), face_id: Some(face.id), engine_ref, picture_key: None };
+    insert(db, row, OutboxAction::RemoveFace, &library, about).await
+}
+
+async fn enqueue_library_removal(
+    tx: &mut WriteTx,
+    library_id: i64,
+    row: NewOutboxRow,
+) -> Result<(Option<i64>, Vec<Removal>)> {
+    let library = library_of(&mut tx.connection, library_id).await?;
+    let never_asked: bool = sqlx::query_scalar(
+        "SELECT EXISTS (
+            SELECT 1 FROM outbox
+            WHERE library_id = $1 AND action = $2 AND solved IS NULL AND in_doubt = 0 AND attempts = 0)",
+    )
+    .bind(library_id)
+    .bind(name_of_action(OutboxAction::CreateLibrary))
+    .fetch_one(&mut tx.connection)
+    .await?;
+    let removals = writes::delete_library(tx, library_id).await?;
+    if never_asked {
+        return Ok((None, removals));
+    }
+    let id = row.id;
+    insert(&mut tx.connection, row, OutboxAction::DeleteLibrary, &library, About::default()).await?;
+    Ok((Some(id), removals))
+}
+
+async fn outbox_attempt(tx: &mut WriteTx, id: i64) -> Result<OutboxRow> {
+    let before = unsolved(&mut tx.connection, id).await?;
+    // Taking back is not the first attempt any more.
+    let listed = before.listed || before.action == OutboxAction::UndoAdd;
+    sqlx::query(
+        "UPDATE outbox SET was_in_doubt = in_doubt, in_doubt = 1, attempts = attempts + 1, listed = $2 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(listed)
+    .execute(&mut tx.connection)
+    .await?;
+    Ok(before)
+}
+
+async fn outbox_postpone(tx: &mut WriteTx, id: i64, in_doubt: bool, error: String) -> Result<()> {
+    let query =
+        sqlx::query("UPDATE outbox SET listed = 1, in_doubt = $2, last_error = $3 WHERE id = $1 AND solved IS NULL");
+    let updated = query.bind(id).bind(in_doubt).bind(error).execute(&mut tx.connection).await?;
+    if updated.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+}
+
+async fn outbox_solve(
+    tx: &mut WriteTx,
+    id: i64,
+    solution: Solution,
+    solved_by: Option<String>,
+    solved_ms: i64,
+) -> Result<Vec<Removal>> {
+    let row = unsolved(&mut tx.connection, id).await?;
+    let mut removals = Vec::new();
+    match row.action {
+        OutboxAction::AddFace => take_over(&mut tx.connection, &row, &solution).await?,
+        OutboxAction::UndoAdd if solution.engine_ref.is_some() => {
+            removals = let_picture_go(&mut tx.connection, id).await?;
+            return change_to_removal(&mut tx.connection, id, solution.engine_ref).await.map(|()| removals);
+        }
+        OutboxAction::UndoAdd if !row.listed => {
+            sqlx::query("UPDATE outbox SET listed = 1 WHERE id = $1").bind(id).execute(&mut tx.connection).await?;
+            return Ok(removals);
+        }
+        OutboxAction::UndoAdd => removals = let_picture_go(&mut tx.connection, id).await?,
+        OutboxAction::RemoveFace | OutboxAction::CreateLibrary | OutboxAction::DeleteLibrary => {}
+    }
+    if row.listed {
+        sqlx::query(
+            "UPDATE outbox SET
+                in_doubt = 0, engine_ref = COALESCE($2, engine_ref), solved = $3, solved_by = $4 WHERE id = $1",
+        )
+        .bind(id)
+        .bind(solution.engine_ref)
+        .bind(solved_ms)
+        .bind(solved_by)
+        .execute(&mut tx.connection)
+        .await?;
+    } else {
+        delete(&mut tx.connection, id).await?;
+    }
+    Ok(removals)
+}
+
+/// Has the face of `row` take over what the engine said.
+async fn take_over(db: &mut SqliteConnection, row: &OutboxRow, solution: &Solution) -> Result<()> {
+    let side = |i: usize| solution.box_.as_ref().and_then(|box_| box_.get(i)).copied();
+    sqlx::query(
+        "UPDATE face SET
+            pending = 0, engine_ref = COALESCE($2, engine_ref), box_x = COALESCE($3, box_x),
+            box_y = COALESCE($4, box_y), box_w = COALESCE($5, box_w), box_h = COALESCE($6, box_h),
+            confidence = COALESCE($7, confidence), quality = COALESCE($8, quality)
+         WHERE id = $1",
+    )
+    .bind(row.face_id)
+    .bind(&solution.engine_ref)
+    .bind(side(0))
+    .bind(side(1))
+    .bind(side(2))
+    .bind(side(3))
+    .bind(solution.confidence)
+    .bind(solution.quality)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The face was removed while the engine took it in; now it is known by what name it has to be removed there.
+async fn change_to_removal(db: &mut SqliteConnection, id: i64, engine_ref: Option<String>) -> Result<()> {
+    sqlx::query(
+        "UPDATE outbox SET
+            action = $2, engine_ref = $3, picture_key = NULL, in_doubt = 0, was_in_doubt = 0, listed = 1, rejected = 0
+         WHERE id = $1",
+    )
+    .bind(id)
+    .bind(name_of_action(OutboxAction::RemoveFace))
+    .bind(engine_ref)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn outbox_reject(tx: &mut WriteTx, id: i64, error: String) -> Result<Vec<Removal>> {
+    let row = unsolved(&mut tx.connection, id).await?;
+    match row.action {
+        OutboxAction::AddFace if !row.listed => {
+            delete(&mut tx.connection, id).await?;
+            forget_face(tx, row.face_id).await
+        }
+        OutboxAction::CreateLibrary if !row.listed => {
+            delete(&mut tx.connection, id).await?;
+            writes::delete_library(tx, row.library_id).await
+        }
+        // What was refused is the taking in, so there is nothing to take back.
+        OutboxAction::UndoAdd if !row.listed => {
+            let removals = let_picture_go(&mut tx.connection, id).await?;
+            delete(&mut tx.connection, id).await?;
+            Ok(removals)
+        }
+        _ => {
+            // The attempt was answered, so it left no doubt that was not there before.
+            sqlx::query(
+                "UPDATE outbox SET listed = 1, rejected = 1, in_doubt = was_in_doubt, last_error = $2 WHERE id = $1",
+            )
+            .bind(id)
+            .bind(error)
+            .execute(&mut tx.connection)
+            .await?;
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// Removes a face, and its person if that has no other.
+async fn forget_face(tx: &mut WriteTx, face_id: Option<i64>) -> Result<Vec<Removal>> {
+    let alone: Option<(i64, bool)> = sqlx::query_as(
+        "SELECT person_id, NOT EXISTS (
+            SELECT 1 FROM face AS other WHERE other.person_id = face.person_id AND other.id <> face.id)
+         FROM face WHERE id = $1",
+    )
+    .bind(face_id)
+    .fetch_optional(&mut tx.connection)
+    .await?;
+    match (alone, face_id) {
+        (Some((person_row_id, true)), _) => writes::remove_person(tx, person_row_id).await,
+        (Some((_, false)), Some(face_id)) => writes::remove_face(tx, face_id).await,
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// What a row is about, besides its library.
+#[derive(Default)]
+struct About<'a> {
+    person: Option<&'a Person>,
+    face_id: Option<i64>,
+    engine_ref: Option<&'a str>,
+    picture_key: Option<&'a str>,
+}
+
+async fn insert(
+    db: &mut SqliteConnection,
+    row: NewOutboxRow,
+    action: OutboxAction,
+    library: &Library,
+    about: About<'_>,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO outbox (
+            id, library_id, app_id, engine, action, person_db_lib, person_id, person_no, face_id, engine_ref,
+            picture_key, engine_url, operate_type, created)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+    )
+    .bind(row.id)
+    .bind(library.id)
+    .bind(&library.app_id)
+    .bind(row.engine)
+    .bind(name_of_action(action))
+    .bind(&library.person_db_lib)
+    .bind(about.person.map(|person| person.person_id))
+    .bind(about.person.map(|person| &person.person_no))
+    .bind(about.face_id)
+    .bind(about.engine_ref)
+    .bind(about.picture_key)
+    .bind(row.engine_url)
+    .bind(row.operate_type)
+    .bind(row.created_ms)
+    .execute(&mut *db)
+    .await?;
+    let query = sqlx::query("UPDATE last_ids SET max_outbox_id = MAX(COALESCE(max_outbox_id, $1), $1)");
+    query.bind(row.id).execute(db).await?;
+    Ok(())
+}
+
+async fn unsolved(db: &mut SqliteConnection, id: i64) -> Result<OutboxRow> {
+    let query = sqlx::query_as("SELECT * FROM outbox WHERE id = $1 AND solved IS NULL");
+    query.bind(id).fetch_optional(db).await?.ok_or(Error::NotFound)
+}
+
+async fn delete(db: &mut SqliteConnection, id: i64) -> Result<()> {
+    sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(db).await?;
+    Ok(())
+}
+
+/// The picture of a row that is about to be solved or deleted.
+async fn let_picture_go(db: &mut SqliteConnection, id: i64) -> Result<Vec<Removal>> {
+    let query = sqlx::query_as(
+        "INSERT INTO removed_picture (picture_key)
+         SELECT picture_key FROM outbox WHERE id = $1 AND picture_key IS NOT NULL
+         RETURNING id, picture_key",
+    );
+    Ok(query.bind(id).fetch_all(db).await?)
+}
+
+async fn person_of(db: &mut SqliteConnection, person_row_id: i64) -> Result<Person> {
+    let query = sqlx::query_as("SELECT * FROM person WHERE id = $1");
+    query.bind(person_row_id).fetch_optional(db).await?.ok_or(Error::NotFound)
+}
+
+async fn library_of(db: &mut SqliteConnection, library_id: i64) -> Result<Library> {
+    let query = sqlx::query_as("SELECT * FROM library WHERE id = $1");
+    query.bind(library_id).fetch_optional(db).await?.ok_or(Error::NotFound)
+}
+
+fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: OutboxFilter) {
+    query.push(" WHERE listed = 1");
+    match filter.solved {
+        Some(true) => query.push(" AND solved IS NOT NULL"),
+        Some(false) => query.push(" AND solved IS NULL"),
+        None => query,
+    };
+    if let Some(from_ms) = filter.from_ms {
+        query.push(" AND created >= ").push_bind(from_ms);
+    }
+    if let Some(to_ms) = filter.to_ms {
+        query.push(" AND created < ").push_bind(to_ms);
+    }
+}

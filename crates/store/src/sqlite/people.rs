@@ -1,0 +1,263 @@
+//! More ways to libraries, people and faces.
+
+use std::{collections::HashSet, sync::Arc};
+
+use sqlx::{Row, SqliteConnection};
+
+use super::{
+    Database, Removal, outbox, reads,
+    rows::{json_strings, vector_from_blob},
+    writer::WriteTx,
+    writes,
+};
+use crate::{
+    Algorithm, Change, CopiedFace, Error, Face, Library, LibraryCounts, NewFace, NewPerson, NewTemplate, Person, Result,
+};
+
+/// Hex digits in the beginning of a picture key that stands for a face.
+const TOKEN_LENGTH: usize = 32;
+
+impl Database {
+    pub(crate) async fn app_ids(&self) -> Result<Vec<String>> {
+        Ok(sqlx::query_scalar("SELECT app_id FROM app ORDER BY created, app_id").fetch_all(&self.readers).await?)
+    }
+
+    pub(crate) async fn hidden_library(&self, app_id: &str, group_id: &str) -> Result<Option<Library>> {
+        let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND group_id = $2 AND hidden = 1");
+        Ok(query.bind(app_id).bind(group_id).fetch_optional(&self.readers).await?)
+    }
+
+    pub(crate) async fn library_by_id(&self, library_id: i64) -> Result<Option<Library>> {
+        let query = sqlx::query_as("SELECT * FROM library WHERE id = $1");
+        Ok(query.bind(library_id).fetch_optional(&self.readers).await?)
+    }
+
+    pub(crate) async fn library_count(&self, app_id: &str) -> Result<u64> {
+        let query = sqlx::query_scalar("SELECT COUNT(*) FROM library WHERE app_id = $1 AND hidden = 0");
+        Ok(query.bind(app_id).fetch_one(&self.readers).await?)
+    }
+
+    pub(crate) async fn library_counts(&self, library_id: i64) -> Result<LibraryCounts> {
+        // Both kinds of ids are unique by themselves, so only one of each can be equal.
+        let query = sqlx::query_as(
+            "SELECT (SELECT COUNT(*) FROM person WHERE library_id = $1)
+                  - (SELECT COUNT(*) FROM person AS unnamed
+                     WHERE library_id = $1 AND ext_user_id IS NULL AND EXISTS (
+                        SELECT 1 FROM person AS named
+                        WHERE named.library_id = $1 AND named.ext_user_id = CAST(unnamed.person_id AS TEXT))) AS users,
+                    (SELECT COUNT(*) FROM person CROSS JOIN face
+                     WHERE person.library_id = $1 AND face.person_id = person.id) AS faces",
+        );
+        Ok(query.bind(library_id).fetch_one(&self.readers).await?)
+    }
+
+    pub(crate) async fn people(&self, library_id: i64, offset: i64, limit: i64) -> Result<Vec<Person>> {
+        // Those left out are counted off in the index, and not looked at.
+        let query = sqlx::query_as(
+            "SELECT * FROM person
+             WHERE id IN (SELECT id FROM person WHERE library_id = $1 ORDER BY id LIMIT $2 OFFSET $3)
+             ORDER BY id",
+        );
+        Ok(query.bind(library_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(&self.readers).await?)
+    }
+
+    pub(crate) async fn people_by_user(&self, library_id: i64, user_id: &str) -> Result<Vec<Person>> {
+        let query = sqlx::query_as(
+            "SELECT * FROM person WHERE id IN (
+                SELECT id FROM person WHERE library_id = $1 AND ext_user_id = $2
+                UNION ALL
+                SELECT id FROM person WHERE person_id = $3 AND library_id = $1 AND ext_user_id IS NULL)
+             ORDER BY id",
+        );
+        Ok(query.bind(library_id).bind(user_id).bind(in_decimal(user_id)).fetch_all(&self.readers).await?)
+    }
+
+    pub(crate) async fn people_of_app_by_user(&self, app_id: &str, user_id: &str) -> Result<Vec<Person>> {
+        let query = sqlx::query_as(
+            "SELECT * FROM person WHERE id IN (
+                SELECT person.id FROM library CROSS JOIN person
+                WHERE library.app_id = $1 AND library.hidden = 0
+                  AND person.library_id = library.id AND person.ext_user_id = $2
+                UNION ALL
+                SELECT person.id FROM person CROSS JOIN library
+                WHERE person.person_id = $3 AND person.ext_user_id IS NULL
+                  AND library.id = person.library_id AND library.app_id = $1 AND library.hidden = 0)
+             ORDER BY id",
+        );
+        Ok(query.bind(app_id).bind(user_id).bind(in_decimal(user_id)).fetch_all(&self.readers).await?)
+    }
+
+    pub(crate) async fn faces_by_engine_ref(
+        &self,
+        library_id: i64,
+        engine_refs: &[String],
+    ) -> Result<Vec<(Face, Person)>> {
+        let query = sqlx::query_as(
+            "SELECT face.* FROM face CROSS JOIN person
+             WHERE face.engine_ref IN (SELECT value FROM json_each($2))
+               AND person.id = face.person_id AND person.library_id = $1",
+        );
+        let faces = query.bind(library_id).bind(json_strings(engine_refs)).fetch_all(&self.readers).await?;
+        reads::with_people(&self.readers, faces).await
+    }
+
+    pub(crate) async fn claimed_engine_refs(&self, library_id: i64, engine_refs: &[String]) -> Result<HashSet<String>> {
+        let query = sqlx::query_scalar(
+            "SELECT face.engine_ref FROM face CROSS JOIN person
+             WHERE face.engine_ref IN (SELECT value FROM json_each($2))
+               AND person.id = face.person_id AND person.library_id = $1
+             UNION
+             SELECT engine_ref FROM outbox
+             WHERE library_id = $1 AND engine_ref IN (SELECT value FROM json_each($2)) AND solved IS NULL",
+        );
+        let found = query.bind(library_id).bind(json_strings(engine_refs)).fetch_all(&self.readers).await?;
+        Ok(found.into_iter().collect())
+    }
+
+    pub(crate) async fn face_by_token(&self, app_id: &str, token: &str) -> Result<Option<Face>> {
+        let Some((first, end)) = keys_with(token) else { return Ok(None) };
+        // By pictures first: a sort of few beats a walk over all faces in order of time.
+        let query = sqlx::query_as(
+            "SELECT face.* FROM face CROSS JOIN person CROSS JOIN library
+             WHERE face.picture_key >= $2 AND face.picture_key < $3
+               AND person.id = face.person_id
+               AND library.id = person.library_id AND library.app_id = $1 AND library.hidden = 0
+             ORDER BY +face.created DESC LIMIT 1",
+        );
+        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&self.readers).await?)
+    }
+
+    pub(crate) async fn face_of_person_by_token(&self, person_row_id: i64, token: &str) -> Result<Option<Face>> {
+        let Some((first, end)) = keys_with(token) else { return Ok(None) };
+        let query = sqlx::query_as(
+            "SELECT * FROM face WHERE person_id = $1 AND picture_key >= $2 AND picture_key < $3
+             ORDER BY +created DESC LIMIT 1",
+        );
+        Ok(query.bind(person_row_id).bind(first).bind(end).fetch_optional(&self.readers).await?)
+    }
+
+    pub(crate) async fn has_picture_in_library(&self, library_id: i64, token: &str) -> Result<bool> {
+        let Some((first, end)) = keys_with(token) else { return Ok(false) };
+        let query = sqlx::query_scalar(
+            "SELECT EXISTS (
+                SELECT 1 FROM face CROSS JOIN person
+                WHERE face.picture_key >= $2 AND face.picture_key < $3
+                  AND person.id = face.person_id AND person.library_id = $1)",
+        );
+        Ok(query.bind(library_id).bind(first).bind(end).fetch_one(&self.readers).await?)
+    }
+
+    pub(crate) async fn copy_person(
+        &self,
+        person_row_id: i64,
+        library_id: i64,
+        new: NewPerson,
+        faces: Vec<CopiedFace>,
+    ) -> Result<Person> {
+        self.writer.run(move |tx| Box::pin(copy_person(tx, person_row_id, library_id, new, faces))).await
+    }
+
+    /// Also returns the pictures of the faces that are gone.
+    pub(crate) async fn replace_faces(
+        &self,
+        person_row_id: i64,
+        user_info: Option<String>,
+        face: NewFace,
+        picture_key: String,
+    ) -> Result<(Face, Vec<Removal>)> {
+        self.writer.run(move |tx| Box::pin(replace_faces(tx, person_row_id, user_info, face, picture_key))).await
+    }
+
+    pub(crate) async fn set_user_info(&self, person_row_id: i64, user_info: Option<String>) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(set_user_info(tx, person_row_id, user_info))).await
+    }
+}
+
+/// The number that `user_id` is the one usual way to write of: not "+7", not "007".
+fn in_decimal(user_id: &str) -> Option<i64> {
+    user_id.parse::<i64>().ok().filter(|id| id.to_string() == user_id)
+}
+
+/// The bounds of the keys that begin with `token`, the second exclusive; `None` if no key does.
+fn keys_with(token: &str) -> Option<(&str, String)> {
+    let is_token = token.len() == TOKEN_LENGTH && token.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    // No hex digit is greater than this letter.
+    is_token.then(|| (token, format!("{token}g")))
+}
+
+async fn copy_person(
+    tx: &mut WriteTx,
+    person_row_id: i64,
+    library_id: i64,
+    new: NewPerson,
+    faces: Vec<CopiedFace>,
+) -> Result<Person> {
+    // A face that is there now keeps its picture, and from the commit on its copy does. So no lock is needed: whoever
+    // is about to unlink the picture looks for rows after the removal of the face, hence after this.
+    writes::library_of(&mut tx.connection, person_row_id).await?;
+    let person = writes::insert_person(&mut tx.connection, library_id, new).await?;
+    let mut person_id = Some(person.person_id);
+    for copied in faces {
+        let face: Option<Face> = sqlx::query_as(
+            "INSERT INTO face (
+                person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality)
+             SELECT $1, $2, $3, picture_key, box_x, box_y, box_w, box_h, confidence, quality
+             FROM face WHERE id = $4 AND person_id = $5
+             RETURNING *",
+        )
+        .bind(person.id)
+        .bind(copied.created_ns)
+        .bind(copied.file_id)
+        .bind(copied.face_id)
+        .bind(person_row_id)
+        .fetch_optional(&mut tx.connection)
+        .await?;
+        let face = face.ok_or(Error::NotFound)?;
+        let template = template_of(&mut tx.connection, copied.face_id).await?;
+        if let Some(template) = &template {
+            writes::insert_template(&mut tx.connection, face.id, template).await?;
+        }
+        writes::note_ids(&mut tx.connection, person_id.take(), &face).await?;
+        let template = template.map(Arc::new);
+        tx.changes.push(Change::FaceAdded { library_id, person_row_id: person.id, face_id: face.id, template });
+    }
+    if let Some(person_id) = person_id {
+        let query = sqlx::query("UPDATE last_ids SET max_person_id = MAX(COALESCE(max_person_id, $1), $1)");
+        query.bind(person_id).execute(&mut tx.connection).await?;
+    }
+    Ok(person)
+}
+
+async fn template_of(db: &mut SqliteConnection, face_id: i64) -> Result<Option<NewTemplate>> {
+    let query = sqlx::query("SELECT algorithm, provider, version, vector FROM template WHERE face_id = $1");
+    let Some(row) = query.bind(face_id).fetch_optional(db).await? else { return Ok(None) };
+    let algorithm = Algorithm {
+        name: row.try_get("algorithm")?,
+        provider: row.try_get("provider")?,
+        version: row.try_get("version")?,
+    };
+    Ok(Some(NewTemplate { algorithm, vector: vector_from_blob(row.try_get("vector")?)? }))
+}
+
+async fn replace_faces(
+    tx: &mut WriteTx,
+    person_row_id: i64,
+    user_info: Option<String>,
+    face: NewFace,
+    picture_key: String,
+) -> Result<(Face, Vec<Removal>)> {
+    let library_id = writes::library_of(&mut tx.connection, person_row_id).await?;
+    outbox::settle_faces_of(&mut tx.connection, person_row_id, None).await?;
+    let removals = writes::remove_faces_of(tx, library_id, person_row_id).await?;
+    let face = writes::add_face(tx, person_row_id, face, picture_key).await?;
+    if user_info.is_some() {
+        set_user_info(tx, person_row_id, user_info).await?;
+    }
+    Ok((face, removals))
+}
+
+async fn set_user_info(tx: &mut WriteTx, person_row_id: i64, user_info: Option<String>) -> Result<()> {
+    let query = sqlx::query("UPDATE person SET user_info = $2 WHERE id = $1");
+    let updated = query.bind(person_row_id).bind(user_info).execute(&mut tx.connection).await?;
+    if updated.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+}

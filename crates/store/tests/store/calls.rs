@@ -1,0 +1,357 @@
+//! The log of calls, and statistics, against a naive fold over the same calls.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use aicp_store::{CallRow, CallScope, CallTotal, DayTotal, Error, NewCall, Store};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use proptest::{prelude::*, sample::select};
+
+use crate::fixture::Fixture;
+
+const QUARTER: i64 = 900_000;
+const DAY: i64 = 86_400_000;
+
+/// Where clocks are set back over midnight, within a quarter.
+const ODD_ZONE: &str = "America/St_Johns";
+const ZONES: [&str; 9] = [
+    "UTC",
+    "Asia/Shanghai",
+    "America/New_York",
+    "Europe/Berlin",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "Antarctica/Troll",
+    "America/Santiago",
+    ODD_ZONE,
+];
+
+fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).expect("time zone")
+}
+
+fn call(trace_id: i64, time_ms: i64) -> NewCall {
+    NewCall {
+        trace_id,
+        app_id: "a".into(),
+        method: "detect".into(),
+        label: "Detection".into(),
+        source: "cpu".into(),
+        url: "/detect".into(),
+        time_ms,
+        ip: None,
+        cost_ms: 1,
+        ok: true,
+        code: None,
+        message: None,
+    }
+}
+
+fn row(call: &NewCall) -> CallRow {
+    let NewCall { trace_id, app_id, method, label, source, url, time_ms, ip, cost_ms, ok, code, message } =
+        call.clone();
+    CallRow { trace_id, app_id, method, label, source, url, time_ms, ip, cost_ms, ok, code, message }
+}
+
+async fn open(dir: &Path, zone: &TimeZone) -> Store {
+    Store::open(dir, None, zone.clone()).await.expect("open")
+}
+
+fn is_in(call: &NewCall, scope: CallScope<'_>) -> bool {
+    scope.app_id.is_none_or(|app_id| call.app_id == app_id)
+        && scope.name.is_none_or(|name| call.label == name || call.method.eq_ignore_ascii_case(name))
+        && scope.from_ms.is_none_or(|from_ms| call.time_ms >= from_ms)
+        && scope.to_ms.is_none_or(|to_ms| call.time_ms < to_ms)
+}
+
+fn date_at(zone: &TimeZone, time_ms: i64) -> Date {
+    zone.to_datetime(Timestamp::from_millisecond(time_ms).expect("in range")).date()
+}
+
+/// The day of a call; that of its quarter's beginning, which differs in the odd zone only.
+fn date_of(zone: &TimeZone, call: &NewCall) -> Date {
+    let date = date_at(zone, call.time_ms - call.time_ms.rem_euclid(QUARTER));
+    if zone.iana_name() != Some(ODD_ZONE) {
+        assert_eq!(date, date_at(zone, call.time_ms));
+    }
+    date
+}
+
+fn naive<K: Ord>(calls: &[&NewCall], key: impl Fn(&NewCall) -> K) -> BTreeMap<K, CallTotal> {
+    let mut groups = BTreeMap::<K, Vec<&NewCall>>::new();
+    for call in calls {
+        groups.entry(key(call)).or_default().push(call);
+    }
+    let sum_up = |calls: Vec<&NewCall>| {
+        let last = calls.iter().max_by_key(|call| (call.time_ms, call.trace_id)).expect("at least one");
+        CallTotal {
+            method: last.method.clone(),
+            label: last.label.clone(),
+            source: last.source.clone(),
+            count: calls.len() as u64,
+            cost_ms: calls.iter().map(|call| call.cost_ms).sum(),
+            last_time_ms: last.time_ms,
+            last_cost_ms: last.cost_ms,
+        }
+    };
+    groups.into_iter().map(|(key, calls)| (key, sum_up(calls))).collect()
+}
+
+async fn assert_sums(store: &Store, zone: &TimeZone, calls: &[NewCall], scope: CallScope<'_>) {
+    let calls: Vec<_> = calls.iter().filter(|call| is_in(call, scope)).collect();
+    let totals: Vec<_> = naive(&calls, |call| call.method.clone()).into_values().collect();
+    assert_eq!(store.call_totals(scope).await.expect("totals"), totals, "{scope:?}");
+    let days: Vec<_> = naive(&calls, |call| (call.method.clone(), date_of(zone, call)))
+        .into_iter()
+        .map(|((_, day), total)| DayTotal { day, total })
+        .collect();
+    assert_eq!(store.call_days(scope).await.expect("days"), days, "{scope:?}");
+}
+
+async fn assert_log(store: &Store, calls: &[NewCall], scope: CallScope<'_>, limit: i64) {
+    let mut calls: Vec<_> = calls.iter().filter(|call| is_in(call, scope)).collect();
+    calls.sort_by_key(|call| std::cmp::Reverse((call.time_ms, call.trace_id)));
+    calls.truncate(usize::try_from(limit).unwrap_or(0));
+    calls.sort_by_key(|call| (&call.method, call.time_ms, call.trace_id));
+    let expected: Vec<_> = calls.into_iter().map(row).collect();
+    assert_eq!(store.calls(scope, limit).await.expect("calls"), expected, "{scope:?} {limit}");
+}
+
+/// Moments at which something changes in a zone: changes of the clocks, ends of days, months and years.
+fn moments(zone: &TimeZone) -> Vec<i64> {
+    let midnight = |year, month, day| {
+        let date = Date::new(year, month, day).expect("date");
+        date.to_zoned(zone.clone()).expect("moment").timestamp()
+    };
+    let mut moments = vec![
+        midnight(2010, 1, 1),
+        midnight(2010, 3, 1),
+        midnight(2010, 12, 31),
+        midnight(2011, 1, 1),
+        midnight(2012, 2, 29),
+        midnight(2012, 3, 1),
+    ];
+    let changes = zone.following(midnight(2010, 1, 1)).map(|change| change.timestamp());
+    moments.extend(changes.take_while(|&change| change < midnight(2012, 3, 1)));
+    moments.into_iter().map(Timestamp::as_millisecond).collect()
+}
+
+/// Which moment, and how far from it in milliseconds. Often at or next to ends of quarters and days, so that bounds
+/// meet calls, and calls each other.
+fn time() -> impl Strategy<Value = (prop::sample::Index, i64)> {
+    let near = prop_oneof![
+        (-12i64..=12, -1i64..=1).prop_map(|(quarters, by)| quarters * QUARTER + by),
+        (-4i64..=4, -1i64..=1).prop_map(|(days, by)| days * DAY + by),
+        -3 * DAY..=3 * DAY,
+        -QUARTER..=QUARTER,
+    ];
+    (any::<prop::sample::Index>(), near)
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    zone: &'static str,
+    next_zone: &'static str,
+    calls: Vec<NewCall>,
+    batch: usize,
+    bounds: Vec<(Option<i64>, Option<i64>)>,
+    delete_before: i64,
+    at_most: i64,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let kind = (0..3u8, select(vec!["detect", "Detect", "compare"]), 0..3u8, 0..2u8, 0..2u8);
+    let call = (time(), kind, 0..1_000i64, any::<bool>(), prop::option::of(0..9i64));
+    let calls = prop::collection::vec(call, 1..120);
+    let bounds = prop::collection::vec((prop::option::weighted(0.9, time()), prop::option::weighted(0.9, time())), 24);
+    (select(&ZONES[..]), select(&ZONES[..]), calls, 1..60usize, bounds, time(), 0..40i64).prop_map(
+        |(zone_name, next_zone, calls, batch, bounds, delete_before, at_most)| {
+            let moments = [zone_name, next_zone].map(|name| moments(&zone(name))).concat();
+            let at = |(moment, by): (prop::sample::Index, i64)| moment.get(&moments) + by;
+            let count = calls.len();
+            let numbered = calls.into_iter().enumerate();
+            let calls = numbered.map(|(n, (time, (app, method, label, source, url), cost_ms, ok, code))| NewCall {
+                // Neither ascending nor descending, and unique.
+                trace_id: (n * 7919 % 100_003) as i64,
+                app_id: format!("app {app}"),
+                method: method.into(),
+                // One label is also the name of a method.
+                label: ["Find", "compare", "Check"][usize::from(label)].into(),
+                source: format!("source {source}"),
+                url: format!("/{method}/{url}"),
+                time_ms: at(time),
+                ip: code.map(|code| format!("10.0.0.{code}")),
+                cost_ms,
+                ok,
+                code,
+                message: (!ok).then(|| format!("failed {n} of {count}")),
+            });
+            let bounds = bounds.into_iter().map(|(from, to)| (from.map(at), to.map(at)));
+            Case {
+                zone: zone_name,
+                next_zone,
+                calls: calls.collect(),
+                batch,
+                bounds: bounds.collect(),
+                delete_before: at(delete_before),
+                at_most,
+            }
+        },
+    )
+}
+
+/// Every bound with some choice of app and name, and both with none.
+fn scopes(case: &Case) -> impl Iterator<Item = CallScope<'static>> {
+    let names = [None, Some("detect"), Some("DETECT"), Some("compare"), Some("Find"), Some("find"), Some("nothing")];
+    let apps = [None, Some("app 0"), Some("app 1"), Some("nobody")];
+    let bounds = case.bounds.clone().into_iter().enumerate();
+    bounds.flat_map(move |(n, (from_ms, to_ms))| {
+        let all = CallScope { from_ms, to_ms, ..CallScope::default() };
+        [all, CallScope { app_id: apps[n % apps.len()], name: names[n % names.len()], ..all }]
+    })
+}
+
+async fn check(case: Case) {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let here = zone(case.zone);
+    let store = open(dir.path(), &here).await;
+    for calls in case.calls.chunks(case.batch) {
+        store.append_calls(calls.to_vec()).await.expect("append");
+    }
+    for (n, scope) in scopes(&case).enumerate() {
+        assert_sums(&store, &here, &case.calls, scope).await;
+        assert_log(&store, &case.calls, scope, n as i64 * 2 - 1).await;
+    }
+    assert_sums(&store, &here, &case.calls, CallScope::default()).await;
+    assert_log(&store, &case.calls, CallScope::default(), i64::MAX).await;
+    store.close().await.expect("close");
+
+    let there = zone(case.next_zone);
+    let store = open(dir.path(), &there).await;
+    for scope in scopes(&case) {
+        assert_sums(&store, &there, &case.calls, scope).await;
+    }
+    // What comes after the change of zone adds to what was summed up anew.
+    let first_id = 200_000;
+    let again = case.calls.iter().map(|call| NewCall { trace_id: call.trace_id + first_id, ..call.clone() });
+    let again: Vec<_> = again.collect();
+    store.append_calls(again.clone()).await.expect("append");
+    let all = [case.calls.clone(), again].concat();
+    assert_sums(&store, &there, &all, CallScope::default()).await;
+    let max_trace_id = all.iter().map(|call| call.trace_id).max();
+    assert_eq!(store.last_ids().await.expect("read").max_trace_id, max_trace_id);
+
+    let old = all.iter().filter(|call| call.time_ms < case.delete_before).count() as u64;
+    let deleted = store.delete_calls_before(case.delete_before, case.at_most).await.expect("delete");
+    assert_eq!(deleted, old.min(case.at_most as u64));
+    let kept = store.calls(CallScope::default(), i64::MAX).await.expect("calls");
+    let kept: BTreeSet<_> = kept.iter().map(|call| call.trace_id).collect();
+    assert_eq!(kept.len() as u64, all.len() as u64 - deleted);
+    assert!(all.iter().all(|call| call.time_ms < case.delete_before || kept.contains(&call.trace_id)));
+    let deleted = store.delete_calls_before(case.delete_before, i64::MAX).await.expect("delete");
+    assert_eq!(deleted, old.saturating_sub(case.at_most as u64));
+    let young: Vec<_> = all.iter().filter(|call| call.time_ms >= case.delete_before).cloned().collect();
+    assert_log(&store, &young, CallScope::default(), i64::MAX).await;
+    for scope in scopes(&case) {
+        let whole = |ms: i64| ms - ms.rem_euclid(QUARTER);
+        let scope = CallScope { from_ms: scope.from_ms.map(whole), to_ms: scope.to_ms.map(whole), ..scope };
+        assert_sums(&store, &there, &all, scope).await;
+    }
+    store.close().await.expect("close");
+
+    // Days can be summed up anew from what is left of a log.
+    let store = open(dir.path(), &here).await;
+    assert_sums(&store, &here, &all, CallScope::default()).await;
+    store.close().await.expect("close");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sums_are_those_of_a_naive_fold(case in case()) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime").block_on(check(case));
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_put_down_once() {
+    let f = Fixture::new().await;
+    f.store.append_calls(Vec::new()).await.expect("nothing");
+    assert_eq!(f.store.last_ids().await.expect("read").max_trace_id, None);
+    f.store.append_calls(vec![call(1, 5)]).await.expect("append");
+    let again = f.store.append_calls(vec![call(2, 6), call(1, 5)]).await;
+    assert!(matches!(again, Err(Error::Database(_))), "{again:?}");
+    let totals = f.store.call_totals(CallScope::default()).await.expect("totals");
+    assert_eq!(totals.iter().map(|total| total.count).collect::<Vec<_>>(), [1]);
+    assert_eq!(f.store.last_ids().await.expect("read").max_trace_id, Some(1));
+}
+
+#[tokio::test]
+async fn of_calls_at_the_same_time_that_of_the_greater_id_is_the_latest() {
+    let f = Fixture::new().await;
+    let time = 5 * QUARTER + 3;
+    let named = |trace_id, label: &str| NewCall { label: label.into(), cost_ms: trace_id, ..call(trace_id, time) };
+    let calls =
+        [(1, "B"), (5, "B"), (4, "B"), (2, "A"), (9, "B"), (8, "B"), (10, "A")].map(|(id, label)| named(id, label));
+    for (n, batch) in calls.chunks(2).enumerate() {
+        f.store.append_calls(batch.to_vec()).await.expect("append");
+        let calls = &calls[..calls.len().min(n * 2 + 2)];
+        // From days, from quarters, and from the log.
+        for (from_ms, to_ms) in [(0, DAY), (QUARTER, 6 * QUARTER), (time, time + 1)] {
+            let scope = CallScope { from_ms: Some(from_ms), to_ms: Some(to_ms), ..CallScope::default() };
+            assert_sums(&f.store, &TimeZone::UTC, calls, scope).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_calls_go_in_at_once() {
+    let f = Fixture::new().await;
+    let calls: Vec<_> = (0..4_500).map(|n| call(n, n * QUARTER / 2)).collect();
+    f.store.append_calls(calls.clone()).await.expect("append");
+    assert_sums(&f.store, &TimeZone::UTC, &calls, CallScope::default()).await;
+    assert_log(&f.store, &calls, CallScope::default(), 3_000).await;
+    assert_eq!(f.store.delete_calls_before(i64::MAX, 4_000).await.expect("delete"), 4_000);
+    assert_log(&f.store, &calls[4_000..], CallScope::default(), 3_000).await;
+}
+
+#[tokio::test]
+async fn any_time_can_be_asked_for_and_put_down() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let berlin = zone("Europe/Berlin");
+    let store = open(dir.path(), &berlin).await;
+    let calls = [call(1, 0), call(2, -1), call(3, -DAY * 800), call(4, DAY * 40_000)];
+    store.append_calls(calls.to_vec()).await.expect("append");
+    let bounds = [None, Some(i64::MIN), Some(i64::MAX), Some(0), Some(-1), Some(1)];
+    for from_ms in bounds {
+        for to_ms in bounds {
+            let scope = CallScope { from_ms, to_ms, ..CallScope::default() };
+            assert_sums(&store, &berlin, &calls, scope).await;
+        }
+    }
+    store.append_calls(vec![call(5, i64::MAX), call(6, i64::MIN)]).await.expect("a clock gone mad");
+    assert_eq!(store.call_totals(CallScope::default()).await.expect("totals")[0].count, 6);
+    store.call_days(CallScope::default()).await.expect("days");
+    store.close().await.expect("close");
+    let store = open(dir.path(), &zone("Asia/Kathmandu")).await;
+    assert_eq!(store.call_totals(CallScope::default()).await.expect("totals")[0].count, 6);
+    store.close().await.expect("close");
+}
+
+#[tokio::test]
+async fn zones_without_a_name_are_told_apart() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let calls = [call(1, 0), call(2, DAY - 1)];
+    for hours in [0, 5, -5] {
+        let zone = TimeZone::posix(&format!("<XYZ>{hours}")).expect("zone");
+        let store = open(dir.path(), &zone).await;
+        if hours == 0 {
+            store.append_calls(calls.to_vec()).await.expect("append");
+        }
+        assert_sums(&store, &zone, &calls, CallScope::default()).await;
+        store.close().await.expect("close");
+    }
+}
