@@ -40,6 +40,11 @@ impl Area {
         (Self::Statistics, "statistics"),
     ];
 
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(area, _)| *area == self).map_or("", |(_, name)| name)
+    }
+
     /// The area of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(area, _)| *area)
@@ -73,6 +78,11 @@ impl Capabilities {
     /// A map of capability ids to areas.
     pub fn new(areas_of_ids: BTreeMap<String, Vec<Area>>) -> Self {
         Self(areas_of_ids)
+    }
+
+    /// Every capability id with what it opens.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Area])> {
+        self.0.iter().map(|(id, areas)| (id.as_str(), areas.as_slice()))
     }
 
     /// Whether there is such a capability.
@@ -117,6 +127,7 @@ mod tests {
             assert_eq!(areas.contains(area), open, "{name}");
             assert!(Areas::ALL.contains(area));
             assert_eq!(Area::named(name), Some(area));
+            assert_eq!(area.name(), name);
         }
         assert_eq!(Area::named("nothing"), None);
     }

@@ -1,16 +1,21 @@
 //! Settings: defaults < TOML file < environment < command line.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use aicp_dialects::aicp::Listener;
+use aicp_platform::{Area, Capabilities, Control};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::engines::Engines;
 use crate::{Error, Result};
 
 /// Environment variables begin with this; `__` goes a level down: `AICP_RECOGNITION__THRESHOLD`.
@@ -45,6 +50,97 @@ pub struct Config {
     pub http: Http,
     /// Logs.
     pub log: Log,
+    /// What apps may be granted.
+    pub authorization: Authorization,
+    /// Call log and statistics.
+    pub statistics: Statistics,
+    /// Section 9 of the AICP manual.
+    pub face_api: FaceApi,
+    /// Console users.
+    pub console: Console,
+    /// Who does the biometrics of libraries.
+    pub engines: Engines,
+    /// Writes that wait for their engine.
+    pub outbox: Outbox,
+}
+
+/// What apps may be granted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Authorization {
+    /// The areas that each capability id opens; a file that has this table replaces the ids that it names.
+    pub capabilities: BTreeMap<String, Vec<String>>,
+}
+
+/// Call log and statistics.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Statistics {
+    /// IANA name of the zone whose days, weeks and months are counted by.
+    pub zone: String,
+    /// Single calls are kept for so many days, 0: for ever; what was counted of them stays.
+    pub retention_days: u32,
+    /// Single calls that one answer lists at most, the latest.
+    pub max_rows: u32,
+}
+
+/// How section 9 of the AICP manual is served.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FaceApi {
+    /// Whether calls without a token are answered; they act for `legacy.app_id`.
+    pub anonymous: bool,
+    /// Whether `timestamp` counts seconds instead of milliseconds.
+    pub timestamp_in_seconds: bool,
+    /// Groups (libraries) that an app may have, 0: any number.
+    pub max_groups: u64,
+    /// Faces that a user may have, 0: any number.
+    pub max_faces_per_user: usize,
+}
+
+/// Console users.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Console {
+    /// How sure it must be that a face which logs in is live: `none`, `low`, `normal` or `high`.
+    pub login_liveness: LoginLiveness,
+    /// Logins and registrations that one address, or one name, may try in a minute.
+    pub attempts_per_minute: NonZeroU32,
+}
+
+/// How sure it must be that a face is live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoginLiveness {
+    /// Not looked at.
+    None,
+    /// Probability 0.05.
+    Low,
+    /// Probability 0.3.
+    Normal,
+    /// Probability 0.9.
+    High,
+}
+
+impl From<LoginLiveness> for Control {
+    fn from(liveness: LoginLiveness) -> Self {
+        match liveness {
+            LoginLiveness::None => Self::None,
+            LoginLiveness::Low => Self::Low,
+            LoginLiveness::Normal => Self::Normal,
+            LoginLiveness::High => Self::High,
+        }
+    }
+}
+
+/// Writes that wait for their engine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outbox {
+    /// Whether they are worked off by themselves once the engine answers again.
+    pub auto_replay: bool,
+    /// How often, in seconds, engines are asked whether they answer.
+    pub interval_s: u32,
 }
 
 /// Who is the same person.
@@ -96,6 +192,9 @@ pub struct Http {
     pub body_memory_mib: usize,
     /// Open connections of all listeners together.
     pub max_connections: usize,
+    /// Addresses of proxies whose `X-Forwarded-For` is believed: then the call log and the limits on logins see the
+    /// client, not the proxy.
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 /// Logs go to stderr.
@@ -133,7 +232,46 @@ impl Default for Config {
             vision: Vision::default(),
             http: Http::default(),
             log: Log::default(),
+            authorization: Authorization::default(),
+            statistics: Statistics::default(),
+            face_api: FaceApi::default(),
+            console: Console::default(),
+            engines: Engines::default(),
+            outbox: Outbox::default(),
         }
+    }
+}
+
+impl Default for Authorization {
+    fn default() -> Self {
+        let capabilities = Capabilities::default();
+        let named = capabilities.iter().map(|(id, areas)| (id.to_owned(), areas.iter().map(|a| a.name().to_owned()).collect()));
+        Self { capabilities: named.collect() }
+    }
+}
+
+impl Default for Statistics {
+    fn default() -> Self {
+        Self { zone: "Asia/Shanghai".into(), retention_days: 365, max_rows: 100_000 }
+    }
+}
+
+impl Default for FaceApi {
+    fn default() -> Self {
+        Self { anonymous: false, timestamp_in_seconds: false, max_groups: 0, max_faces_per_user: 0 }
+    }
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        let attempts_per_minute = NonZeroU32::MIN.saturating_add(29);
+        Self { login_liveness: LoginLiveness::Normal, attempts_per_minute }
+    }
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { auto_replay: true, interval_s: 5 }
     }
 }
 
@@ -157,7 +295,7 @@ impl Default for Legacy {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { body_memory_mib: 512, max_connections: 4096 }
+        Self { body_memory_mib: 512, max_connections: 4096, trusted_proxies: Vec::new() }
     }
 }
 
@@ -270,7 +408,7 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Listen>
 }
 
 /// A text, or a number that stands for its digits: in the environment the two look alike. No error shows the value.
-fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(crate) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum TextOrNumber {
@@ -350,6 +488,15 @@ impl Config {
         if !(16..=1 << 20).contains(&self.http.body_memory_mib) {
             return wrong("http.body_memory_mib", "in 16..=1048576");
         }
+        self.zone()?;
+        self.capabilities()?;
+        self.engines.check()?;
+        if self.statistics.max_rows == 0 {
+            return wrong("statistics.max_rows", "1 or more");
+        }
+        if self.outbox.interval_s == 0 {
+            return wrong("outbox.interval_s", "1 or more");
+        }
         if self.http.max_connections == 0 {
             return wrong("http.max_connections", "1 or more");
         }
@@ -374,9 +521,34 @@ impl Config {
         }
     }
 
-    /// The app of calls without a token, if they are allowed.
-    pub fn anonymous_app(&self) -> Option<&str> {
-        self.legacy.anonymous.unwrap_or(true).then_some(self.legacy.app_id.as_str())
+    /// Whether calls without a token are allowed in sections 2, 3 and 5.
+    pub fn is_anonymous(&self) -> bool {
+        self.legacy.anonymous.unwrap_or(true)
+    }
+
+    /// The zone of the statistics.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if there is none of that name.
+    pub fn zone(&self) -> Result<TimeZone> {
+        let wrong = |_| Error::Config(format!("statistics.zone {:?} is no IANA time zone", self.statistics.zone));
+        TimeZone::get(&self.statistics.zone).map_err(wrong)
+    }
+
+    /// What each capability opens.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it is to open what there is not.
+    pub fn capabilities(&self) -> Result<Capabilities> {
+        let mut areas_of_ids = BTreeMap::new();
+        for (id, names) in &self.authorization.capabilities {
+            let areas = names.iter().map(|name| {
+                let wrong = || Error::Config(format!("authorization.capabilities.{id}: there is no area {name:?}"));
+                Area::named(name).ok_or_else(wrong)
+            });
+            areas_of_ids.insert(id.clone(), areas.collect::<Result<Vec<_>>>()?);
+        }
+        Ok(Capabilities::new(areas_of_ids))
     }
 }
 
@@ -463,6 +635,12 @@ mod tests {
             ("listen = [\"nowhere\"]", "nowhere"),
             ("public_url = \"faces\"", "public_url"),
             ("admin_token = \" \"", "admin_token"),
+            ("[statistics]\nzone = \"Moon\"", "Moon"),
+            ("[authorization.capabilities]\nC1 = [\"everything\"]", "everything"),
+            ("[engines]\ndefault = \"koala\"", "engines.default"),
+            ("[engines.koala]\nurl = \"ftp://h\"", "engines.koala"),
+            ("[outbox]\ninterval_s = 0", "outbox.interval_s"),
+            ("[http]\ntrusted_proxies = [\"proxy\"]", "trusted_proxies"),
         ] {
             let message = load(toml).err().map(|e| e.to_string()).unwrap_or_default();
             assert!(message.contains(name), "{toml}: {message}");
@@ -475,10 +653,10 @@ mod tests {
         let unset = load(open).expect("only serving is refused");
         assert!(matches!(unset.config.refuse_open_network(), Err(Error::AnonymousOnNetwork(_))));
         let on = load(&format!("{open}[legacy]\nanonymous = true\n")).expect("set on purpose");
-        assert_eq!(on.config.anonymous_app(), Some("legacy"));
+        assert!(on.config.is_anonymous());
         assert!(on.config.refuse_open_network().is_ok());
         let off = load(&format!("{open}[legacy]\nanonymous = false\n")).expect("switched off");
-        assert_eq!(off.config.anonymous_app(), None);
+        assert!(!off.config.is_anonymous());
     }
 
     #[test]

@@ -1,0 +1,214 @@
+//! Settings of the engines that libraries can name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aicp_engines::{
+    Builtin, Cloudwalk, CloudwalkSettings, Engine, Koala, KoalaPaths, KoalaSettings, RemoteSettings,
+};
+use aicp_platform::BUILTIN;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Secret;
+use crate::{Error, Result};
+
+/// Who does the biometrics of libraries.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Engines {
+    /// Engine of new libraries that name none, and of calls that are about no library.
+    pub default: String,
+    /// A 考拉悠然 server.
+    pub koala: KoalaConfig,
+    /// A 云从 server.
+    pub cloudwalk: CloudwalkConfig,
+}
+
+impl Default for Engines {
+    fn default() -> Self {
+        Self { default: BUILTIN.to_owned(), koala: KoalaConfig::default(), cloudwalk: CloudwalkConfig::default() }
+    }
+}
+
+/// How an engine is reached.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Remote {
+    /// How long a connection may take to stand, in milliseconds.
+    pub connect_timeout_ms: u64,
+    /// How long a call may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// How often a call that may be repeated is repeated.
+    pub retries: u32,
+    /// Calls under way at once.
+    pub concurrency: usize,
+    /// Calls in a row without an answer after which the engine is left in peace for a while.
+    pub breaker_failures: u32,
+    /// For how long, in milliseconds.
+    pub breaker_pause_ms: u64,
+    /// Similarity, 0..1 on the engine's own scale, above which two faces are one person; unset: as everywhere.
+    pub threshold: Option<f32>,
+    /// Its codes for a picture that it can't decode or that shows no face.
+    pub bad_picture_codes: Vec<i64>,
+    /// Its codes for a library that it has not.
+    pub library_missing_codes: Vec<i64>,
+    /// Its codes for a library that it has already.
+    pub library_exists_codes: Vec<i64>,
+    /// Its codes for a face that it has not.
+    pub face_missing_codes: Vec<i64>,
+}
+
+impl Default for Remote {
+    fn default() -> Self {
+        let RemoteSettings { connect_timeout, timeout, retries, concurrency, breaker_failures, breaker_pause, .. } =
+            RemoteSettings::new("");
+        let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let KoalaSettings {
+            bad_picture_codes, library_missing_codes, library_exists_codes, face_missing_codes, ..
+        } = KoalaSettings::new("");
+        Self {
+            connect_timeout_ms: milliseconds(connect_timeout),
+            timeout_ms: milliseconds(timeout),
+            retries,
+            concurrency,
+            breaker_failures,
+            breaker_pause_ms: milliseconds(breaker_pause),
+            threshold: None,
+            bad_picture_codes,
+            library_missing_codes,
+            library_exists_codes,
+            face_missing_codes,
+        }
+    }
+}
+
+impl Remote {
+    fn settings(&self, url: &str) -> RemoteSettings {
+        RemoteSettings {
+            url: url.to_owned(),
+            connect_timeout: Duration::from_millis(self.connect_timeout_ms),
+            timeout: Duration::from_millis(self.timeout_ms),
+            retries: self.retries,
+            concurrency: self.concurrency,
+            breaker_failures: self.breaker_failures,
+            breaker_pause: Duration::from_millis(self.breaker_pause_ms),
+        }
+    }
+}
+
+/// A 考拉悠然 server.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KoalaConfig {
+    /// Base address, such as `http://192.0.2.5:39081/`; unset: there is none.
+    pub url: Option<String>,
+    /// How it is reached.
+    #[serde(flatten)]
+    pub remote: Remote,
+    /// Where its calls are.
+    pub paths: Paths,
+}
+
+/// Where the calls of a 考拉悠然 server are, without a leading slash; an empty one can't be made.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "the names say all there is to say")]
+pub struct Paths {
+    pub create_library: String,
+    pub delete_library: String,
+    pub remove: String,
+    pub search: String,
+    pub search_many: String,
+    pub compare: String,
+    pub detect: String,
+    pub quality: String,
+    pub health: String,
+}
+
+/// A 云从 server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CloudwalkConfig {
+    /// Base address, such as `http://192.0.2.6:7000/`; unset: there is none.
+    pub url: Option<String>,
+    /// How it is reached.
+    #[serde(flatten)]
+    pub remote: Remote,
+    /// `app_id` of every call, if it wants one.
+    pub app_id: Option<String>,
+    /// `app_secret` of every call, if it wants one.
+    pub app_secret: Option<Secret>,
+    /// Key of the quality score in its answer.
+    pub quality_key: String,
+}
+
+impl Default for CloudwalkConfig {
+    fn default() -> Self {
+        let quality_key = CloudwalkSettings::new("").quality_key;
+        Self { url: None, remote: Remote::default(), app_id: None, app_secret: None, quality_key }
+    }
+}
+
+impl Engines {
+    /// Checks that everything can be made use of.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the name of the setting.
+    pub fn check(&self) -> Result<()> {
+        let engines = self.remote()?;
+        let is_known = self.default == BUILTIN || engines.iter().any(|engine| engine.name() == self.default);
+        if is_known { Ok(()) } else { Err(Error::Config("engines.default must name an engine with a url".to_owned())) }
+    }
+
+    /// The engines, ready to be asked.
+    ///
+    /// # Errors
+    /// [`Error::Config`], [`Error::Platform`].
+    pub fn open(&self, builtin: Builtin) -> Result<aicp_platform::Engines> {
+        Ok(aicp_platform::Engines::new(builtin, self.remote()?, &self.default)?)
+    }
+
+    fn remote(&self) -> Result<Vec<Arc<dyn Engine>>> {
+        let mut engines: Vec<Arc<dyn Engine>> = Vec::new();
+        let wrong = |name: &'static str| move |e: aicp_engines::Error| Error::Config(format!("engines.{name}: {e}"));
+        if let Some(url) = self.koala.url.as_ref().filter(|url| !url.is_empty()) {
+            let (remote, paths) = (&self.koala.remote, self.koala.paths.clone());
+            let koala = Koala::new(KoalaSettings {
+                remote: remote.settings(url),
+                threshold: remote.threshold,
+                paths: KoalaPaths {
+                    create_library: paths.create_library,
+                    delete_library: paths.delete_library,
+                    remove: paths.remove,
+                    search: paths.search,
+                    search_many: paths.search_many,
+                    compare: paths.compare,
+                    detect: paths.detect,
+                    quality: paths.quality,
+                    health: paths.health,
+                },
+                bad_picture_codes: remote.bad_picture_codes.clone(),
+                library_missing_codes: remote.library_missing_codes.clone(),
+                library_exists_codes: remote.library_exists_codes.clone(),
+                face_missing_codes: remote.face_missing_codes.clone(),
+            });
+            engines.push(Arc::new(koala.map_err(wrong("koala"))?));
+        }
+        if let Some(url) = self.cloudwalk.url.as_ref().filter(|url| !url.is_empty()) {
+            let remote = &self.cloudwalk.remote;
+            let cloudwalk = Cloudwalk::new(CloudwalkSettings {
+                remote: remote.settings(url),
+                threshold: remote.threshold,
+                app_id: self.cloudwalk.app_id.clone(),
+                app_secret: self.cloudwalk.app_secret.as_ref().map(|secret| secret.reveal().to_owned()),
+                quality_key: self.cloudwalk.quality_key.clone(),
+                bad_picture_codes: remote.bad_picture_codes.clone(),
+                library_missing_codes: remote.library_missing_codes.clone(),
+                library_exists_codes: remote.library_exists_codes.clone(),
+                face_missing_codes: remote.face_missing_codes.clone(),
+            });
+            engines.push(Arc::new(cloudwalk.map_err(wrong("cloudwalk"))?));
+        }
+        Ok(engines)
+    }
+}
