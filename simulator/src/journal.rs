@@ -99,37 +99,37 @@ mod tests {
 
     #[test]
     fn a_torn_last_line_goes_and_the_rest_stays() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal.jsonl");
-        let (mut journal, ops) = Journal::open(folder.path()).unwrap();
+        let (mut journal, ops) = Journal::open(folder.path()).expect("there");
         assert!(ops.is_empty());
-        journal.append(&library("a")).unwrap();
-        journal.append(&library("b")).unwrap();
+        journal.append(&library("a")).expect("there");
+        journal.append(&library("b")).expect("there");
         drop(journal);
-        let whole = fs::read(&path).unwrap();
-        let first = whole.iter().position(|&b| b == b'\n').unwrap() + 1;
+        let whole = fs::read(&path).expect("a file");
+        let first = whole.iter().position(|&b| b == b'\n').expect("there") + 1;
         for cut in first..whole.len() {
-            fs::write(&path, &whole[..cut]).unwrap();
-            let (mut journal, ops) = Journal::open(folder.path()).unwrap();
+            fs::write(&path, &whole[..cut]).expect("a file");
+            let (mut journal, ops) = Journal::open(folder.path()).expect("there");
             assert_eq!(ops.len(), 1, "cut at {cut}");
-            journal.append(&library("b")).unwrap();
+            journal.append(&library("b")).expect("there");
             drop(journal);
-            assert_eq!(fs::read(&path).unwrap(), whole, "cut at {cut}");
+            assert_eq!(fs::read(&path).expect("a file"), whole, "cut at {cut}");
         }
     }
 
     #[test]
     fn a_broken_line_within_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let whole = format!("x\n{}\n", serde_json::to_string(&library("a")).unwrap());
-        fs::write(folder.path().join("journal.jsonl"), whole).unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
+        let whole = format!("x\n{}\n", serde_json::to_string(&library("a")).expect("there"));
+        fs::write(folder.path().join("journal.jsonl"), whole).expect("a file");
         assert!(matches!(Journal::open(folder.path()), Err(Error::Journal(1, _))));
     }
 
     #[test]
     fn one_simulator_has_it_at_a_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let _open = Journal::open(folder.path()).unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
+        let _open = Journal::open(folder.path()).expect("there");
         assert!(matches!(Journal::open(folder.path()), Err(Error::InUse(_))));
     }
 }

@@ -102,7 +102,7 @@ mod tests {
     fn opened() -> Breaker {
         let breaker = Breaker::new(5, PAUSE);
         for _ in 0..5 {
-            breaker.enter().unwrap().end(false);
+            breaker.enter().expect("it lets pass").end(false);
         }
         breaker
     }
@@ -112,14 +112,14 @@ mod tests {
         let breaker = Breaker::new(5, PAUSE);
         for _ in 0..10 {
             for _ in 0..4 {
-                breaker.enter().unwrap().end(false);
+                breaker.enter().expect("it lets pass").end(false);
             }
-            breaker.enter().unwrap().end(true);
+            breaker.enter().expect("it lets pass").end(true);
         }
         assert!(!breaker.is_open());
         for _ in 0..5 {
             assert!(!breaker.is_open());
-            breaker.enter().unwrap().end(false);
+            breaker.enter().expect("it lets pass").end(false);
         }
         assert!(breaker.is_open() && breaker.enter().is_none());
     }
@@ -130,12 +130,12 @@ mod tests {
         tokio::time::advance(PAUSE - Duration::from_millis(1)).await;
         assert!(breaker.enter().is_none());
         tokio::time::advance(Duration::from_millis(1)).await;
-        let probe = breaker.enter().unwrap();
+        let probe = breaker.enter().expect("it lets pass");
         assert!(breaker.enter().is_none() && !breaker.lets_pass());
         probe.end(false);
         assert!(breaker.enter().is_none(), "a failed probe begins another pause");
         tokio::time::advance(PAUSE).await;
-        breaker.enter().unwrap().end(true);
+        breaker.enter().expect("it lets pass").end(true);
         assert!(!breaker.is_open() && breaker.enter().is_some());
     }
 
@@ -143,21 +143,21 @@ mod tests {
     async fn a_probe_that_is_given_up_makes_room_for_the_next() {
         let breaker = opened();
         tokio::time::advance(PAUSE).await;
-        drop(breaker.enter().unwrap());
+        drop(breaker.enter().expect("it lets pass"));
         assert!(breaker.lets_pass());
-        breaker.enter().unwrap().end(true);
+        breaker.enter().expect("it lets pass").end(true);
         assert!(!breaker.is_open());
     }
 
     #[tokio::test(start_paused = true)]
     async fn calls_from_before_say_nothing_once_open() {
         let breaker = Breaker::new(1, PAUSE);
-        let (early, late) = (breaker.enter().unwrap(), breaker.enter().unwrap());
-        breaker.enter().unwrap().end(false);
+        let (early, late) = (breaker.enter().expect("it lets pass"), breaker.enter().expect("it lets pass"));
+        breaker.enter().expect("it lets pass").end(false);
         early.end(true);
         assert!(breaker.is_open());
         tokio::time::advance(PAUSE).await;
-        let probe = breaker.enter().unwrap();
+        let probe = breaker.enter().expect("it lets pass");
         late.end(true);
         assert!(breaker.enter().is_none(), "the probe is still out");
         probe.end(true);

@@ -83,7 +83,7 @@ mod tests {
         crowd.at(square(0.0, 50.0)).push(candidate(1, 0.5));
         crowd.at(square(1.0, 50.0)).push(candidate(2, 0.9));
         crowd.at(square(2.0, 50.0)).push(candidate(3, 0.7));
-        let faces = crowd.ranked(2).unwrap();
+        let faces = crowd.ranked(2).expect("there");
         assert_eq!(faces[0].candidates, [candidate(2, 0.9), candidate(3, 0.7)]);
         assert!(faces[1].candidates.is_empty() && faces.len() == 2);
         assert!(matches!(Crowd::new(Vec::new()).ranked(1), Err(Error::NoFace)));

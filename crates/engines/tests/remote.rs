@@ -40,8 +40,8 @@ struct Fake {
 impl Fake {
     async fn start(script: impl Fn(usize, &str, &str) -> Then + Send + Sync + 'static) -> Self {
         let script: Arc<Script> = Arc::new(Box::new(script));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("an answer");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
         let (calls, bodies) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
         let fake = Self { url, calls: Arc::clone(&calls), bodies: Arc::clone(&bodies) };
         tokio::spawn(async move {
@@ -62,11 +62,11 @@ impl Fake {
     }
 
     fn cloudwalk(&self) -> Cloudwalk {
-        Cloudwalk::new(cloudwalk(&self.url)).unwrap()
+        Cloudwalk::new(cloudwalk(&self.url)).expect("sound settings")
     }
 
     fn koala(&self) -> Koala {
-        Koala::new(koala(&self.url)).unwrap()
+        Koala::new(koala(&self.url)).expect("sound settings")
     }
 }
 
@@ -74,7 +74,7 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, calls: Arc<AtomicUsiz
     let Some((path, body)) = request(&mut stream).await else { return };
     let number = calls.fetch_add(1, Ordering::SeqCst);
     let then = script(number, &path, &body);
-    bodies.lock().unwrap().push(body);
+    bodies.lock().expect("nobody panicked").push(body);
     match then {
         Then::Send(answer) => {
             let _ = stream.write_all(&answer).await;
@@ -254,12 +254,12 @@ async fn redirects_are_not_followed() {
 
 #[tokio::test]
 async fn an_engine_that_is_down_leaves_no_doubt() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("an answer");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
     drop(listener);
     for engine in [
-        Box::new(Cloudwalk::new(cloudwalk(&url)).unwrap()) as Box<dyn Engine>,
-        Box::new(Koala::new(koala(&url)).unwrap()),
+        Box::new(Cloudwalk::new(cloudwalk(&url)).expect("sound settings")) as Box<dyn Engine>,
+        Box::new(Koala::new(koala(&url)).expect("sound settings")),
     ] {
         assert!(!doubt(engine.add_face(&library(1), TAG, picture()).await));
         assert!(!doubt(engine.create_library(&library(1)).await));
@@ -273,7 +273,7 @@ async fn an_engine_that_never_answers_leaves_doubt() {
     let fake = Fake::start(|_, _, _| Then::Hang).await;
     let mut settings = cloudwalk(&fake.url);
     settings.remote.timeout = Duration::from_millis(100);
-    let engine = Cloudwalk::new(settings).unwrap();
+    let engine = Cloudwalk::new(settings).expect("sound settings");
     assert!(doubt(engine.add_face(&library(1), TAG, picture()).await));
     assert_eq!(fake.calls(), 1);
     assert!(doubt(engine.compare(picture(), picture()).await));
@@ -287,7 +287,7 @@ async fn one_call_more_than_there_are_places_waits_and_is_refused() {
     settings.remote.concurrency = 1;
     settings.remote.retries = 0;
     settings.remote.timeout = Duration::from_millis(200);
-    let engine = Cloudwalk::new(settings).unwrap();
+    let engine = Cloudwalk::new(settings).expect("sound settings");
     // Both wait as long: the one without a place gives up no later than the other's place is free.
     let calls = [(); 3].map(|()| engine.compare(picture(), picture()));
     let results = futures_util::future::join_all(calls).await;
@@ -299,7 +299,7 @@ async fn one_call_more_than_there_are_places_waits_and_is_refused() {
 #[tokio::test]
 async fn a_read_is_well_in_the_end() {
     let fake = Fake::start(|n, _, _| if n < 2 { Then::Close } else { ok(r#"{"result":0,"score":"0.75"}"#) }).await;
-    assert_eq!(fake.cloudwalk().compare(picture(), picture()).await.unwrap(), 0.75);
+    assert_eq!(fake.cloudwalk().compare(picture(), picture()).await.expect("an answer"), 0.75);
     assert_eq!(fake.calls(), 3);
 }
 
@@ -309,7 +309,7 @@ async fn the_breaker_opens_and_closes() {
     let mut settings = cloudwalk(&fake.url);
     settings.remote.breaker_failures = 5;
     settings.remote.breaker_pause = Duration::from_secs(3600);
-    let engine = Cloudwalk::new(settings.clone()).unwrap();
+    let engine = Cloudwalk::new(settings.clone()).expect("sound settings");
     assert!(doubt(engine.compare(picture(), picture()).await));
     assert!(doubt(engine.compare(picture(), picture()).await));
     assert_eq!(fake.calls(), 5, "it opened amid the repetitions");
@@ -331,12 +331,12 @@ async fn the_breaker_opens_and_closes() {
         },
         ..settings
     };
-    let engine = Cloudwalk::new(settings).unwrap();
+    let engine = Cloudwalk::new(settings).expect("sound settings");
     for _ in 0..5 {
         assert!(doubt(engine.compare(picture(), picture()).await));
     }
     for _ in 0..3 {
-        assert_eq!(engine.compare(picture(), picture()).await.unwrap(), 1.0);
+        assert_eq!(engine.compare(picture(), picture()).await.expect("an answer"), 1.0);
     }
 }
 
@@ -362,7 +362,7 @@ async fn refusals_are_told_apart_and_tell_no_secret() {
         Fake::start(|_, _, _| ok(r#"{"result":80018,"info":"no face","status":80018,"message":"no face"}"#)).await;
     for engine in [Box::new(fake.cloudwalk()) as Box<dyn Engine>, Box::new(fake.koala())] {
         assert!(matches!(engine.add_face(&library(1), TAG, picture()).await, Err(Error::BadPicture(_))));
-        let found = engine.find_added(&library(1), TAG, picture(), &Known(Vec::new())).await.unwrap();
+        let found = engine.find_added(&library(1), TAG, picture(), &Known(Vec::new())).await.expect("an answer");
         assert!(found.is_none(), "what is refused was not added");
     }
     // A vendor's own words count, whatever the status line.
@@ -378,10 +378,12 @@ async fn secrets_travel_in_the_body_alone() {
         ok(r#"{"result":0,"faceId":"f"}"#)
     })
     .await;
-    let added = fake.cloudwalk().add_face(&library(1), TAG, Bytes::from_static(b"\xfb\xff")).await.unwrap();
+    let added = fake.cloudwalk().add_face(&library(1), TAG, Bytes::from_static(b"\xfb\xff")).await.expect("an answer");
     assert_eq!(added.engine_ref.as_deref(), Some("f"));
     // Base64 has signs of its own, which a form escapes.
-    assert!(fake.bodies.lock().unwrap()[0].ends_with(&format!("faceId={TAG}&tag={TAG}&img=%2B%2F8%3D")));
+    assert!(
+        fake.bodies.lock().expect("nobody panicked")[0].ends_with(&format!("faceId={TAG}&tag={TAG}&img=%2B%2F8%3D"))
+    );
 }
 
 #[tokio::test]
@@ -393,9 +395,9 @@ async fn what_is_there_or_gone_already_is_fine() {
     })
     .await;
     let engine = fake.koala();
-    engine.create_library(&library(1)).await.unwrap();
-    engine.delete_library(&library(1)).await.unwrap();
-    engine.remove_face(&library(1), "ref").await.unwrap();
+    engine.create_library(&library(1)).await.expect("an answer");
+    engine.delete_library(&library(1)).await.expect("an answer");
+    engine.remove_face(&library(1), "ref").await.expect("an answer");
     // Of Cloudwalk no code is known: it is asked.
     for (rows, create, remove) in [("[{\"groupId\":1,\"faceId\":\"ref\"}]", true, false), ("[]", false, true)] {
         let fake = Fake::start(move |_, path, _| {
@@ -416,14 +418,14 @@ async fn what_is_there_or_gone_already_is_fine() {
 #[tokio::test]
 async fn koala_without_paths_does_what_it_can() {
     let fake = Fake::saying(http("200 OK", r#"{"status":200,"data":{"faceId":"koala-0f-"}}"#)).await;
-    let engine = Koala::new(KoalaSettings::new(fake.url.trim_end_matches('/'))).unwrap();
-    engine.create_library(&library(1)).await.unwrap();
-    engine.delete_library(&library(1)).await.unwrap();
+    let engine = Koala::new(KoalaSettings::new(fake.url.trim_end_matches('/'))).expect("there");
+    engine.create_library(&library(1)).await.expect("an answer");
+    engine.delete_library(&library(1)).await.expect("an answer");
     assert!(engine.target(Write::CreateLibrary).is_none() && engine.target(Write::DeleteLibrary).is_none());
-    let target = engine.target(Write::AddFace).unwrap();
+    let target = engine.target(Write::AddFace).expect("there");
     assert_eq!((target.url, target.operate_type.as_str()), (fake.url.clone(), "business/api/v1/repository/personDb"));
     assert_eq!(fake.calls(), 0);
-    let added = engine.add_face(&library(1), TAG, picture()).await.unwrap();
+    let added = engine.add_face(&library(1), TAG, picture()).await.expect("an answer");
     assert_eq!(added.engine_ref.as_deref(), Some("0f"));
     assert!(matches!(engine.identify(&[library(1)], picture(), 1).await, Err(Error::Unsupported("search"))));
     assert!(matches!(engine.health().await, Err(Error::Unsupported("health"))));
@@ -450,10 +452,10 @@ async fn hits_of_all_libraries_are_ranked_together() {
     .await;
     let engine = fake.koala();
     let libraries = [library(1), library(2)];
-    let found = engine.identify(&libraries, picture(), 2).await.unwrap();
+    let found = engine.identify(&libraries, picture(), 2).await.expect("an answer");
     assert_eq!(found.iter().map(|c| c.face.clone()).collect::<Vec<_>>(), [key(1, "a"), key(2, "c0")]);
     assert_eq!(found[1].similarity, 0.805);
-    let faces = engine.identify_many(&libraries, picture(), 2).await.unwrap();
+    let faces = engine.identify_many(&libraries, picture(), 2).await.expect("an answer");
     let keys: Vec<Vec<FaceKey>> = faces.iter().map(|f| f.candidates.iter().map(|c| c.face.clone()).collect()).collect();
     assert_eq!(keys, [vec![key(2, "c"), key(1, "a")], vec![key(2, "d")]]);
     assert_eq!(faces[0].face.area.width, 30.0, "the box of the larger face");
@@ -463,26 +465,27 @@ async fn hits_of_all_libraries_are_ranked_together() {
 async fn koala_looks_wider_while_all_are_known() {
     // 25 faces of the same picture, all but the last known here.
     let fake = Fake::start(|_, _, body| {
-        let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        let top = body["topN"].as_u64().unwrap().min(25);
+        let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        let top = body["topN"].as_u64().expect("there").min(25);
         let records: Vec<_> =
             (0..top).map(|i| serde_json::json!({"score": 100, "personNo": format!("p{i}")})).collect();
         ok(&serde_json::json!({"status": 200, "data": {"records": records}}).to_string())
     })
     .await;
     let known = |n| Known((0..n).map(|i| format!("p{i}")).collect());
-    let find = async |known: &Known| fake.koala().find_added(&library(1), TAG, picture(), known).await.unwrap();
-    assert_eq!(find(&known(24)).await.unwrap().engine_ref.as_deref(), Some("p24"));
+    let find =
+        async |known: &Known| fake.koala().find_added(&library(1), TAG, picture(), known).await.expect("an answer");
+    assert_eq!(find(&known(24)).await.expect("found").engine_ref.as_deref(), Some("p24"));
     assert_eq!(fake.calls(), 3);
     assert!(find(&known(25)).await.is_none());
-    assert_eq!(find(&known(0)).await.unwrap().engine_ref.as_deref(), Some("p0"));
+    assert_eq!(find(&known(0)).await.expect("found").engine_ref.as_deref(), Some("p0"));
 }
 
 #[tokio::test]
 async fn koala_takes_no_other_face_for_the_lost_one() {
     let fake =
         Fake::saying(http("200 OK", r#"{"status":200,"data":{"records":[{"score":97.9,"personNo":"a"}]}}"#)).await;
-    let found = fake.koala().find_added(&library(1), TAG, picture(), &Known(Vec::new())).await.unwrap();
+    let found = fake.koala().find_added(&library(1), TAG, picture(), &Known(Vec::new())).await.expect("an answer");
     assert!(found.is_none());
 }
 
@@ -491,7 +494,8 @@ async fn cloudwalk_finds_the_lost_face_by_its_tag() {
     let fake = Fake::start(|_, path, body| match path {
         "/face/clustering/face/query" => ok(r#"{"result":3,"info":"no"}"#),
         _ => {
-            let top: usize = body.split("topN=").nth(1).unwrap().split('&').next().unwrap().parse().unwrap();
+            let top: usize =
+                body.split("topN=").nth(1).expect("there").split('&').next().expect("there").parse().expect("there");
             let faces: Vec<_> = (0..top.min(15))
                 .map(|i| serde_json::json!({"faceId": i, "score": 0.999, "tag": if i == 12 { TAG } else { "other" }}))
                 .collect();
@@ -499,7 +503,8 @@ async fn cloudwalk_finds_the_lost_face_by_its_tag() {
         }
     })
     .await;
-    let find = async |known: &Known| fake.cloudwalk().find_added(&library(1), TAG, picture(), known).await.unwrap();
-    assert_eq!(find(&Known(Vec::new())).await.unwrap().engine_ref.as_deref(), Some("12"));
+    let find =
+        async |known: &Known| fake.cloudwalk().find_added(&library(1), TAG, picture(), known).await.expect("an answer");
+    assert_eq!(find(&Known(Vec::new())).await.expect("found").engine_ref.as_deref(), Some("12"));
     assert!(find(&Known(vec!["12".to_owned()])).await.is_none());
 }

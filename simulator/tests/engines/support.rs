@@ -22,7 +22,7 @@ pub fn root() -> PathBuf {
 }
 
 pub fn picture(name: &str) -> Bytes {
-    std::fs::read(root().join("samples").join(name)).unwrap().into()
+    std::fs::read(root().join("samples").join(name)).expect("a file").into()
 }
 
 pub fn obama() -> Bytes {
@@ -46,8 +46,8 @@ pub fn vision() -> Vision {
     static VISION: OnceLock<Vision> = OnceLock::new();
     let start = || {
         let paths = ModelPaths { folder: root().join("models"), runtime: None };
-        let size = PoolSize { workers: NonZeroUsize::MIN, queue: NonZeroUsize::new(64).unwrap() };
-        Vision::start(&paths, size).unwrap()
+        let size = PoolSize { workers: NonZeroUsize::MIN, queue: NonZeroUsize::new(64).expect("there") };
+        Vision::start(&paths, size).expect("there")
     };
     VISION.get_or_init(start).clone()
 }
@@ -74,13 +74,13 @@ pub struct Rig {
 
 impl Rig {
     pub async fn start(speak: Speak, ignore_caller_ids: bool) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
         let mut options = Options::new(speak, folder.path());
         options.ignore_caller_ids = ignore_caller_ids;
         if speak == Speak::Cloudwalk {
             options.credentials = Some((ID.to_owned(), SECRET.to_owned()));
         }
-        let running = start(options, vision()).await.unwrap();
+        let running = start(options, vision()).await.expect("an answer");
         Self { engine: engine(speak, &running.url()), running, _folder: folder }
     }
 
@@ -94,9 +94,9 @@ impl Rig {
     }
 
     pub async fn faults(&self, faults: Faults) {
-        let body = serde_json::to_string(&faults).unwrap();
+        let body = serde_json::to_string(&faults).expect("JSON");
         let url = format!("{}simulator/faults", self.running.url());
-        let answer = reqwest::Client::new().post(url).body(body).send().await.unwrap();
+        let answer = reqwest::Client::new().post(url).body(body).send().await.expect("an answer");
         assert!(answer.status().is_success());
     }
 
@@ -114,27 +114,27 @@ impl Rig {
 
     /// Path of the call that adds a face.
     pub fn add_path(&self) -> String {
-        self.engine.target(aicp_engines::Write::AddFace).unwrap().operate_type
+        self.engine.target(aicp_engines::Write::AddFace).expect("there").operate_type
     }
 }
 
 pub fn engine(speak: Speak, url: &str) -> Box<dyn Engine> {
     match speak {
-        Speak::Koala => Box::new(Koala::new(koala_settings(url)).unwrap()),
+        Speak::Koala => Box::new(Koala::new(koala_settings(url)).expect("sound settings")),
         Speak::Cloudwalk => {
             let settings = CloudwalkSettings {
                 app_id: Some(ID.to_owned()),
                 app_secret: Some(SECRET.to_owned()),
                 ..cloudwalk_settings(url)
             };
-            Box::new(Cloudwalk::new(settings).unwrap())
+            Box::new(Cloudwalk::new(settings).expect("sound settings"))
         }
     }
 }
 
 pub async fn get<T: serde::de::DeserializeOwned>(url: &str, path: &str) -> T {
-    let answer = reqwest::get(format!("{url}{path}")).await.unwrap().bytes().await.unwrap();
-    serde_json::from_slice(&answer).unwrap()
+    let answer = reqwest::get(format!("{url}{path}")).await.expect("an answer").bytes().await.expect("an answer");
+    serde_json::from_slice(&answer).expect("JSON")
 }
 
 /// Claims these refs.
