@@ -369,6 +369,8 @@ impl Engine for Koala {
         for (place, found) in found.into_iter().flat_map(|found| found.into_iter().enumerate()) {
             match found.area {
                 Some(area) => crowd.at(area).extend(found.candidates),
+                // A face without a hit has no box where hits have; the detector tells of it.
+                None if found.candidates.is_empty() && !in_order => {}
                 None => crowd.nth(place).extend(found.candidates),
             }
         }

@@ -15,6 +15,9 @@ use tokio::sync::Semaphore;
 use crate::breaker::Breaker;
 use crate::{Error, Rect, Result};
 
+/// How long a connection is kept without use: less than servers commonly do, as a call on one that is being closed
+/// at the other end is a call in doubt.
+const IDLE: Duration = Duration::from_secs(4);
 /// Bytes that an answer may have.
 const MAX_ANSWER: usize = 16 << 20;
 /// Pause before the first repetition; each further one is twice as long.
@@ -97,6 +100,7 @@ impl Remote {
             .redirect(reqwest::redirect::Policy::none())
             // Repeated here and nowhere else.
             .retry(reqwest::retry::never())
+            .pool_idle_timeout(IDLE)
             .connect_timeout(settings.connect_timeout)
             .timeout(settings.timeout)
             .build()

@@ -462,6 +462,32 @@ async fn hits_of_all_libraries_are_ranked_together() {
 }
 
 #[tokio::test]
+async fn hits_with_boxes_find_their_faces() {
+    let small = r#"{"score":60,"personNo":"s","rect":{"x":50,"y":0,"w":10,"h":10}}"#;
+    let large = r#"{"score":90,"personNo":"l","x":0,"y":0,"width":30,"height":30}"#;
+    let records = format!(r#"{{"status":200,"data":{{"records":[[],[{small}],[{large}]]}}}}"#);
+    let fake = Fake::start(move |_, _, _| ok(&records)).await;
+    let mut settings = koala(&fake.url);
+    settings.paths.detect = String::new();
+    let engine = Koala::new(settings).expect("sound settings");
+    let faces = engine.identify_many(&[library(1), library(2)], picture(), 1).await.expect("an answer");
+    let keys: Vec<&FaceKey> = faces.iter().map(|f| &f.candidates[0].face).collect();
+    assert_eq!(keys, [&key(1, "l"), &key(1, "s")]);
+
+    // Faces without a hit are told of by the detector alone.
+    let fake = Fake::start(|_, path, _| match path {
+        "/face/tool/detect" => {
+            ok(r#"{"result":0,"faces":[{"x":0,"y":0,"width":9,"height":9},{"x":20,"y":0,"width":40,"height":40}]}"#)
+        }
+        _ => ok(r#"{"result":0,"faces":[{"faceId":"f","score":0.9,"x":0,"y":0,"width":9,"height":8}]}"#),
+    })
+    .await;
+    let faces = fake.cloudwalk().identify_many(&[library(1)], picture(), 5).await.expect("an answer");
+    assert!(faces.len() == 2 && faces[0].candidates.is_empty());
+    assert_eq!(faces[1].candidates[0].face, key(1, "f"));
+}
+
+#[tokio::test]
 async fn koala_looks_wider_while_all_are_known() {
     // 25 faces of the same picture, all but the last known here.
     let fake = Fake::start(|_, _, body| {
