@@ -1,15 +1,50 @@
-//! Cloudwalk (云从) over the REST interface of its private server.
+//! Cloudwalk (云从) over the REST interface of its private server, as public clients of it have it.
+//!
+//! Every call is a form-urlencoded POST with `app_id` and `app_secret` where they are set; every answer is JSON with
+//! `result` 0 for well done, else a code, and `info` in words. A library is a group; a face carries our person number
+//! as its tag, by which it is found again. Older servers keep the id of a face that the caller chose, newer ones answer
+//! their own: the answered one is the ref.
 
 use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::future::{try_join, try_join_all};
+use serde_json::Value;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::engine::{
-    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, Keeping, LibraryRef, SeenFace, Target, Write,
+    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, SeenFace, Target, Write,
 };
-use crate::remote::RemoteSettings;
-use crate::{Result, Similarity};
+use crate::ranked::{Crowd, best, by_area};
+use crate::remote::{self, Body, Object, Remote, RemoteSettings, Repeat, lacks};
+use crate::{Error, Result, Similarity};
+
+const GROUP_CREATE: &str = "face/clustering/group/create";
+const GROUP_DELETE: &str = "face/clustering/group/delete";
+const GROUP_QUERY: &str = "face/clustering/group/query";
+const FACE_CREATE: &str = "face/clustering/face/create";
+const FACE_DELETE: &str = "face/clustering/face/delete";
+const FACE_QUERY: &str = "face/clustering/face/query";
+const IDENTIFY: &str = "face/recog/group/identify";
+const IDENTIFY_MANY: &str = "face/recog/group/identify/ext1";
+const COMPARE: &str = "face/tool/compare";
+const DETECT: &str = "face/tool/detect";
+const QUALITY: &str = "face/tool/quality";
+const FEATURE: &str = "face/tool/feature";
+
+/// `result` of an answer that says well done.
+const WELL_DONE: &str = "0";
+/// Bytes that a tag may have.
+const MAX_TAG: usize = 128;
+/// Similarity of a picture with itself, or nearly.
+const SAME: Similarity = 0.98;
+/// How many faces are looked at first for one that a lost answer may have left.
+const FIRST_LOOK: usize = 10;
+/// How many at most.
+const LAST_LOOK: usize = 640;
 
 /// How a Cloudwalk engine is reached and understood.
 #[derive(Clone, PartialEq)]
@@ -70,16 +105,146 @@ impl fmt::Debug for CloudwalkSettings {
 /// A Cloudwalk engine.
 pub struct Cloudwalk {
     settings: CloudwalkSettings,
+    remote: Remote,
+}
+
+/// Whether the vendor has something by this id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Has {
+    Yes,
+    No,
+    Unknown,
 }
 
 impl Cloudwalk {
     /// An engine with these settings. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`Error::Settings`](crate::Error::Settings) if they make no sense.
+    /// [`Error::Settings`] if they make no sense.
     pub fn new(settings: CloudwalkSettings) -> Result<Self> {
-        Ok(Self { settings })
+        let remote = Remote::new(settings.remote.clone(), is_answer)?;
+        Ok(Self { settings, remote })
     }
+
+    /// The fields of a call after those that every call has.
+    fn form(&self, fields: &[(&str, &str)]) -> String {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [("app_id", &self.settings.app_id), ("app_secret", &self.settings.app_secret)] {
+            if let Some(value) = value {
+                form.append_pair(name, value);
+            }
+        }
+        form.extend_pairs(fields).finish()
+    }
+
+    async fn call(&self, path: &str, fields: &[(&str, &str)], repeat: Repeat) -> Result<Object> {
+        let body = Body { content_type: "application/x-www-form-urlencoded", bytes: self.form(fields).into() };
+        let answer = self.remote.post(path, body, repeat).await?;
+        let code = remote::text(answer.get("result")).unwrap_or_default();
+        if code == WELL_DONE {
+            return Ok(answer);
+        }
+        let text = self.without_secret(remote::words(answer.get("info")));
+        Err(if remote::is_one_of(&code, &self.settings.bad_picture_codes) {
+            Error::BadPicture(text)
+        } else if remote::is_one_of(&code, &self.settings.library_missing_codes) {
+            Error::LibraryMissing
+        } else {
+            Error::Rejected { code, text }
+        })
+    }
+
+    /// The vendor's words, should they repeat what was sent.
+    fn without_secret(&self, text: String) -> String {
+        match self.settings.app_secret.as_deref() {
+            Some(secret) if !secret.is_empty() => text.replace(secret, "***"),
+            _ => text,
+        }
+    }
+
+    async fn has_group(&self, library: &LibraryRef) -> Has {
+        let fields = [("type", "queryByGroupId"), ("groupId", library.engine_id.as_str())];
+        self.has(GROUP_QUERY, &fields, "groupId", &library.engine_id).await
+    }
+
+    async fn has_face(&self, library: &LibraryRef, face: &str) -> Has {
+        let fields = [("type", "queryByFaceId"), ("groupId", library.engine_id.as_str()), ("faceId", face)];
+        self.has(FACE_QUERY, &fields, "faceId", face).await
+    }
+
+    /// Whether a query lists what it was asked for.
+    async fn has(&self, path: &str, fields: &[(&str, &str)], key: &str, wanted: &str) -> Has {
+        let Ok(answer) = self.call(path, fields, Repeat::Safe).await else { return Has::Unknown };
+        match answer.get("rows") {
+            Some(Value::Array(rows)) => {
+                let has = rows.iter().any(|row| remote::text(row.get(key)).as_deref() == Some(wanted));
+                if has { Has::Yes } else { Has::No }
+            }
+            _ => Has::Unknown,
+        }
+    }
+
+    /// Hits in a group with the tags of the faces.
+    async fn search(
+        &self,
+        library: &LibraryRef,
+        picture: &str,
+        top_n: usize,
+    ) -> Result<Vec<(Candidate, Option<String>)>> {
+        let top_n = top_n.to_string();
+        let fields = [("groupId", library.engine_id.as_str()), ("topN", &top_n), ("img", picture)];
+        let answer = self.call(IDENTIFY, &fields, Repeat::Safe).await?;
+        let hits = remote::list(answer.get("faces")).iter().map(|face| {
+            let hit = hit(library, face)?.ok_or_else(|| lacks("faceId"))?;
+            Ok((hit, remote::text(face.get("tag"))))
+        });
+        hits.collect()
+    }
+
+    /// Hits of every face of a picture, with their boxes; a face without a hit may be listed by its box alone.
+    async fn search_many(
+        &self,
+        library: &LibraryRef,
+        picture: &str,
+    ) -> Result<Vec<(aicp_vision::Rect, Option<Candidate>)>> {
+        let fields = [("groupId", library.engine_id.as_str()), ("img", picture)];
+        let answer = self.call(IDENTIFY_MANY, &fields, Repeat::Safe).await?;
+        let hits = remote::list(answer.get("faces")).iter().map(|face| {
+            let area = remote::area(face).ok_or_else(|| lacks("a box"))?;
+            Ok((area, hit(library, face)?))
+        });
+        hits.collect()
+    }
+
+    async fn boxes(&self, picture: &str) -> Result<Vec<SeenFace>> {
+        let answer = self.call(DETECT, &[("img", picture)], Repeat::Safe).await?;
+        let faces = remote::list(answer.get("faces")).iter().map(|face| {
+            let area = remote::area(face).ok_or_else(|| lacks("a box"))?;
+            Ok(SeenFace { area, ..SeenFace::default() })
+        });
+        Ok(by_area(faces.collect::<Result<_>>()?))
+    }
+}
+
+fn is_answer(answer: &Object) -> bool {
+    remote::text(answer.get("result")).is_some()
+}
+
+/// A hit; none if it names no face.
+fn hit(library: &LibraryRef, face: &Value) -> Result<Option<Candidate>> {
+    let Some(engine_ref) = remote::reference(face.get("faceId")) else { return Ok(None) };
+    let similarity = score(face.get("score"))?;
+    Ok(Some(Candidate { face: FaceKey::Ref { library: library.row, engine_ref }, similarity }))
+}
+
+/// A score 0..1.
+fn score(value: Option<&Value>) -> Result<f32> {
+    remote::number(value).map(|score| score.clamp(0.0, 1.0)).ok_or_else(|| lacks("score"))
+}
+
+/// As much of a text as a tag takes.
+fn tag_of(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MAX_TAG)]
 }
 
 #[async_trait]
@@ -100,66 +265,181 @@ impl Engine for Cloudwalk {
         self.settings.threshold
     }
 
-    fn target(&self, _write: Write) -> Option<Target> {
-        todo!()
+    fn target(&self, write: Write) -> Option<Target> {
+        let path = match write {
+            Write::AddFace => FACE_CREATE,
+            Write::RemoveFace => FACE_DELETE,
+            Write::CreateLibrary => GROUP_CREATE,
+            Write::DeleteLibrary => GROUP_DELETE,
+        };
+        Some(Target { url: self.remote.base().to_owned(), operate_type: path.to_owned() })
     }
 
-    async fn create_library(&self, _library: &LibraryRef) -> Result<()> {
-        todo!()
+    async fn create_library(&self, library: &LibraryRef) -> Result<()> {
+        let fields = [("groupId", library.engine_id.as_str()), ("tag", tag_of(&library.name))];
+        match self.call(GROUP_CREATE, &fields, Repeat::Safe).await {
+            Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.library_exists_codes) => {
+                Ok(())
+            }
+            // The code may be one that is not known here.
+            Err(e @ Error::Rejected { .. }) => {
+                if self.has_group(library).await == Has::Yes {
+                    Ok(())
+                } else {
+                    Err(e)
+                }
+            }
+            other => other.map(drop),
+        }
     }
 
-    async fn delete_library(&self, _library: &LibraryRef) -> Result<()> {
-        todo!()
+    async fn delete_library(&self, library: &LibraryRef) -> Result<()> {
+        match self.call(GROUP_DELETE, &[("groupId", &library.engine_id)], Repeat::Safe).await {
+            Err(Error::LibraryMissing) => Ok(()),
+            Err(e @ Error::Rejected { .. }) => {
+                if self.has_group(library).await == Has::No {
+                    Ok(())
+                } else {
+                    Err(e)
+                }
+            }
+            other => other.map(drop),
+        }
     }
 
-    async fn add_face(&self, _library: &LibraryRef, _tag: &str, _picture: Bytes) -> Result<Added> {
-        todo!()
+    async fn add_face(&self, library: &LibraryRef, tag: &str, picture: Bytes) -> Result<Added> {
+        let picture = STANDARD.encode(picture);
+        let fields = [("groupId", library.engine_id.as_str()), ("faceId", tag), ("tag", tag), ("img", &picture)];
+        let answer = self.call(FACE_CREATE, &fields, Repeat::Never).await?;
+        let engine_ref = remote::reference(answer.get("faceId")).unwrap_or_else(|| tag.to_owned());
+        Ok(Added { engine_ref: Some(engine_ref), ..Added::default() })
     }
 
     async fn find_added(
         &self,
-        _library: &LibraryRef,
-        _tag: &str,
-        _picture: Bytes,
-        _claimed: &dyn Claimed,
+        library: &LibraryRef,
+        tag: &str,
+        picture: Bytes,
+        claimed: &dyn Claimed,
     ) -> Result<Option<Added>> {
-        todo!()
+        let found = |engine_ref| Ok(Some(Added { engine_ref: Some(engine_ref), ..Added::default() }));
+        if self.has_face(library, tag).await == Has::Yes {
+            let tag = tag.to_owned();
+            if !claimed.claimed(std::slice::from_ref(&tag)).await.map_err(Error::Claims)?.contains(&tag) {
+                return found(tag);
+            }
+        }
+        let picture = STANDARD.encode(picture);
+        let mut top_n = FIRST_LOOK;
+        loop {
+            let hits = match self.search(library, &picture, top_n).await {
+                // What can't be searched with, or in, can't have been added.
+                Err(Error::BadPicture(_) | Error::LibraryMissing) => return Ok(None),
+                hits => hits?,
+            };
+            let ours = hits.iter().filter(|(_, answered)| answered.as_deref() == Some(tag));
+            let ours: Vec<String> = ours.filter_map(|(hit, _)| hit.face.engine_ref().map(str::to_owned)).collect();
+            if !ours.is_empty() {
+                let known = claimed.claimed(&ours).await.map_err(Error::Claims)?;
+                if let Some(engine_ref) = ours.into_iter().find(|engine_ref| !known.contains(engine_ref)) {
+                    return found(engine_ref);
+                }
+            }
+            let all_the_same = hits.len() >= top_n && hits.iter().all(|(hit, _)| hit.similarity >= SAME);
+            if !all_the_same || top_n >= LAST_LOOK {
+                return Ok(None);
+            }
+            top_n *= 2;
+        }
     }
 
-    async fn remove_face(&self, _library: &LibraryRef, _engine_ref: &str) -> Result<()> {
-        todo!()
+    async fn remove_face(&self, library: &LibraryRef, engine_ref: &str) -> Result<()> {
+        let fields = [("groupId", library.engine_id.as_str()), ("faceId", engine_ref)];
+        match self.call(FACE_DELETE, &fields, Repeat::Safe).await {
+            Err(Error::LibraryMissing) => Ok(()),
+            Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.face_missing_codes) => Ok(()),
+            Err(e @ Error::Rejected { .. }) => {
+                if self.has_face(library, engine_ref).await == Has::No {
+                    Ok(())
+                } else {
+                    Err(e)
+                }
+            }
+            other => other.map(drop),
+        }
     }
 
-    async fn identify(&self, _libraries: &[LibraryRef], _picture: Bytes, _top_n: usize) -> Result<Vec<Candidate>> {
-        todo!()
+    async fn identify(&self, libraries: &[LibraryRef], picture: Bytes, top_n: usize) -> Result<Vec<Candidate>> {
+        let picture = STANDARD.encode(picture);
+        let hits = try_join_all(libraries.iter().map(|library| self.search(library, &picture, top_n))).await?;
+        Ok(best(hits.into_iter().flatten().map(|(hit, _)| hit).collect(), top_n))
     }
 
+    /// Hits come by their boxes alone, so the detector is asked as well: a face without a hit is a face.
     async fn identify_many(
         &self,
-        _libraries: &[LibraryRef],
-        _picture: Bytes,
-        _top_n: usize,
+        libraries: &[LibraryRef],
+        picture: Bytes,
+        top_n: usize,
     ) -> Result<Vec<FaceCandidates>> {
-        todo!()
+        let picture = STANDARD.encode(picture);
+        let searches = try_join_all(libraries.iter().map(|library| self.search_many(library, &picture)));
+        let (found, boxes) = try_join(searches, self.boxes(&picture)).await?;
+        let mut crowd = Crowd::new(boxes);
+        for (area, hit) in found.into_iter().flatten() {
+            crowd.at(area).extend(hit);
+        }
+        crowd.ranked(top_n)
     }
 
-    async fn compare(&self, _a: Bytes, _b: Bytes) -> Result<Similarity> {
-        todo!()
+    async fn compare(&self, a: Bytes, b: Bytes) -> Result<Similarity> {
+        let (a, b) = (STANDARD.encode(a), STANDARD.encode(b));
+        let answer = self.call(COMPARE, &[("imgA", &a), ("imgB", &b)], Repeat::Safe).await?;
+        score(answer.get("score"))
     }
 
-    async fn detect(&self, _picture: Bytes) -> Result<Vec<SeenFace>> {
-        todo!()
+    async fn detect(&self, picture: Bytes) -> Result<Vec<SeenFace>> {
+        self.boxes(&STANDARD.encode(picture)).await
     }
 
-    async fn assess(&self, _picture: Bytes) -> Result<Assessed> {
-        todo!()
+    /// The score may stand in the answer itself or in the first of its faces.
+    async fn assess(&self, picture: Bytes) -> Result<Assessed> {
+        let picture = STANDARD.encode(picture);
+        let fields = [("img", picture.as_str())];
+        let (quality, feature) =
+            try_join(self.call(QUALITY, &fields, Repeat::Safe), self.call(FEATURE, &fields, Repeat::Safe)).await?;
+        let key = self.settings.quality_key.as_str();
+        let in_face = || remote::list(quality.get("faces")).first()?.get(key);
+        let score = score(quality.get(key).or_else(in_face))?;
+        let feature = remote::text(feature.get("feature")).and_then(|text| STANDARD.decode(text).ok());
+        Ok(Assessed { score, grades: None, feature: feature.ok_or_else(|| lacks("feature"))? })
     }
 
-    async fn require_face(&self, _picture: Bytes) -> Result<()> {
-        todo!()
+    async fn require_face(&self, picture: Bytes) -> Result<()> {
+        if self.detect(picture).await?.is_empty() { Err(Error::NoFace) } else { Ok(()) }
     }
 
     async fn health(&self) -> Result<()> {
-        todo!()
+        let fields = [("type", "queryByPage"), ("pageNumber", "1"), ("pageSize", "1"), ("faceCount", "0")];
+        self.call(GROUP_QUERY, &fields, Repeat::Safe).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_cut_between_characters() {
+        assert_eq!(tag_of("short"), "short");
+        let cut = tag_of(&"考".repeat(50)).len();
+        assert_eq!(cut, 126);
+    }
+
+    #[test]
+    fn settings_keep_their_secret() {
+        let mut settings = CloudwalkSettings::new("http://engine.example/");
+        settings.app_secret = Some("hush".to_owned());
+        assert!(!format!("{settings:?}").contains("hush"));
     }
 }

@@ -69,6 +69,16 @@ pub enum FaceKey {
     },
 }
 
+impl FaceKey {
+    /// The engine's id, if it keeps the face.
+    pub fn engine_ref(&self) -> Option<&str> {
+        match self {
+            Self::Row(_) => None,
+            Self::Ref { engine_ref, .. } => Some(engine_ref),
+        }
+    }
+}
+
 /// A face of a library that may show the person in the picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {

@@ -4,11 +4,13 @@
 //! and [`Cloudwalk`] ask a vendor's server over HTTP. An engine knows libraries and faces as row ids and refs; who they
 //! are and who may ask is the platform's business.
 
+mod breaker;
 mod builtin;
 mod cloudwalk;
 mod engine;
 mod error;
 mod koala;
+mod ranked;
 mod remote;
 mod similarity;
 

@@ -1,6 +1,31 @@
 //! Calls to an engine elsewhere, over HTTP.
+//!
+//! A call that may be repeated is, with growing pauses, while the engine does not answer. Nothing follows a redirect
+//! or uses a proxy, and no answer is read beyond its bound. Errors name neither addresses nor what was sent.
 
+use std::error::Error as _;
 use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+
+use crate::breaker::Breaker;
+use crate::{Error, Rect, Result};
+
+/// How long a connection is kept without use: less than servers commonly do, as a call on one that is being closed
+/// at the other end is a call in doubt.
+const IDLE: Duration = Duration::from_secs(4);
+/// Bytes that an answer may have.
+const MAX_ANSWER: usize = 16 << 20;
+/// Pause before the first repetition; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Characters of a vendor's words that are passed on.
+const MAX_TEXT: usize = 200;
+/// Characters that a vendor's id may have.
+const MAX_REF: usize = 256;
 
 /// How an engine elsewhere is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,11 +34,11 @@ pub struct RemoteSettings {
     pub url: String,
     /// How long a connection may take to stand.
     pub connect_timeout: Duration,
-    /// How long a call may take, from the wait for a place to the last byte of the answer, without repetitions.
+    /// How long a call may take once it has a place, and how long it may wait for one before; each repetition anew.
     pub timeout: Duration,
     /// How often a call that may be repeated is repeated.
     pub retries: u32,
-    /// Calls under way at once; one more waits, at most as long as a call may take.
+    /// Calls under way at once.
     pub concurrency: usize,
     /// Calls in a row without an answer after which the engine is left in peace.
     pub breaker_failures: u32,
@@ -32,6 +57,313 @@ impl RemoteSettings {
             concurrency: 16,
             breaker_failures: 5,
             breaker_pause: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Whether a call may be made again when it may have been carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Twice is like once.
+    Safe,
+    /// Twice is twice.
+    Never,
+}
+
+/// What is sent.
+#[derive(Clone)]
+pub(crate) struct Body {
+    pub content_type: &'static str,
+    pub bytes: Bytes,
+}
+
+/// A JSON object, as every vendor answers.
+pub(crate) type Object = Map<String, Value>;
+
+/// The way to one engine.
+pub(crate) struct Remote {
+    base: String,
+    settings: RemoteSettings,
+    client: Client,
+    places: Semaphore,
+    breaker: Breaker,
+    /// Whether an object is an answer of the vendor's, not of something on the way.
+    is_answer: fn(&Object) -> bool,
+}
+
+impl Remote {
+    pub fn new(settings: RemoteSettings, is_answer: fn(&Object) -> bool) -> Result<Self> {
+        let base = base_address(&settings.url)?;
+        let client = Client::builder()
+            .http1_only()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            // Repeated here and nowhere else.
+            .retry(reqwest::retry::never())
+            .pool_idle_timeout(IDLE)
+            .connect_timeout(settings.connect_timeout)
+            .timeout(settings.timeout)
+            .build()
+            .map_err(|e| Error::Settings(e.without_url().to_string()))?;
+        let places = Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS));
+        let breaker = Breaker::new(settings.breaker_failures, settings.breaker_pause);
+        Ok(Self { base, settings, client, places, breaker, is_answer })
+    }
+
+    /// The base address; ends in `/`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The whole address of a path.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] if the path can't be one.
+    pub fn address(&self, path: &str) -> Result<Url> {
+        Url::parse(&format!("{}{path}", self.base)).map_err(|e| Error::Settings(format!("path {path:?}: {e}")))
+    }
+
+    /// Posts and hands back the vendor's answer, whether it says well done or not.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] or [`Error::Unavailable`].
+    pub async fn post(&self, path: &str, body: Body, repeat: Repeat) -> Result<Object> {
+        self.repeated(Method::POST, path, body, repeat, |this, status, answer| this.understood(status, answer)).await
+    }
+
+    /// Gets, and is content with any answer of success.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] or [`Error::Unavailable`].
+    pub async fn probe(&self, path: &str) -> Result<()> {
+        let body = Body { content_type: "", bytes: Bytes::new() };
+        let well =
+            |_: &Self, status: StatusCode, _: &[u8]| if status.is_success() { Ok(()) } else { Err(no_answer(status)) };
+        self.repeated(Method::GET, path, body, Repeat::Safe, well).await
+    }
+
+    async fn repeated<T>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+        repeat: Repeat,
+        understand: fn(&Self, StatusCode, &[u8]) -> Result<T>,
+    ) -> Result<T> {
+        let address = self.address(path)?;
+        let mut doubt = false;
+        let mut pause = FIRST_PAUSE;
+        let mut left = self.settings.retries;
+        loop {
+            let mut request = self.client.request(method.clone(), address.clone());
+            if !body.bytes.is_empty() {
+                request = request.header(CONTENT_TYPE, body.content_type).body(body.bytes.clone());
+            }
+            let (in_doubt, reason) = match self.attempt(request, understand).await {
+                Err(Error::Unavailable { in_doubt, reason }) => (in_doubt, reason),
+                Err(Error::Busy) if doubt => (false, Error::Busy.to_string()),
+                done => return done,
+            };
+            doubt |= in_doubt;
+            if left == 0 || (doubt && repeat == Repeat::Never) || self.breaker.is_open() {
+                return Err(Error::Unavailable { in_doubt: doubt, reason });
+            }
+            left -= 1;
+            tokio::time::sleep(jittered(pause)).await;
+            pause *= 2;
+        }
+    }
+
+    /// One call, if there is a place for it and the breaker lets it pass.
+    async fn attempt<T>(
+        &self,
+        request: RequestBuilder,
+        understand: fn(&Self, StatusCode, &[u8]) -> Result<T>,
+    ) -> Result<T> {
+        let open = || Error::Unavailable { in_doubt: false, reason: "circuit open".to_owned() };
+        if !self.breaker.lets_pass() {
+            return Err(open());
+        }
+        let place = tokio::time::timeout(self.settings.timeout, self.places.acquire()).await;
+        let Ok(Ok(_place)) = place else { return Err(Error::Busy) };
+        let pass = self.breaker.enter().ok_or_else(open)?;
+        let result = match self.exchange(request).await {
+            Ok((status, answer)) => understand(self, status, &answer),
+            Err(e) => Err(e),
+        };
+        pass.end(!matches!(result, Err(Error::Unavailable { .. })));
+        result
+    }
+
+    /// Sends a request and reads the answer.
+    async fn exchange(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>)> {
+        let mut response = request.send().await.map_err(broken)?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+            if bytes.len() + chunk.len() > MAX_ANSWER {
+                return Err(in_doubt(format!("an answer of more than {MAX_ANSWER} bytes")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok((response.status(), bytes))
+    }
+
+    fn understood(&self, status: StatusCode, answer: &[u8]) -> Result<Object> {
+        if status.is_redirection() {
+            return Err(no_answer(status));
+        }
+        match serde_json::from_slice::<Object>(answer) {
+            Ok(object) if (self.is_answer)(&object) => Ok(object),
+            _ => Err(no_answer(status)),
+        }
+    }
+}
+
+/// A base address that ends in `/`.
+fn base_address(text: &str) -> Result<String> {
+    let refused = |why: &str| Err(Error::Settings(format!("the url {why}")));
+    let Ok(mut url) = Url::parse(text) else { return refused("can't be read") };
+    if url.scheme() != "http" {
+        return refused("must begin with http://");
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return refused("must have no user, query or fragment");
+    }
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok(url.into())
+}
+
+/// An answer that is not the vendor's. What is refused with a 4xx was not done.
+fn no_answer(status: StatusCode) -> Error {
+    let in_doubt = !status.is_client_error() || status == StatusCode::REQUEST_TIMEOUT;
+    Error::Unavailable { in_doubt, reason: format!("no answer of the engine's, HTTP {}", status.as_u16()) }
+}
+
+fn broken(e: reqwest::Error) -> Error {
+    let in_doubt = !(e.is_connect() || e.is_builder());
+    let what = match () {
+        () if e.is_connect() => "no connection",
+        () if e.is_timeout() => "no answer in time",
+        () => "the connection broke",
+    };
+    // Only the innermost cause: the outer ones name the address.
+    let e = e.without_url();
+    let mut cause = e.source();
+    while let Some(inner) = cause.and_then(|cause| cause.source()) {
+        cause = Some(inner);
+    }
+    let reason = cause.map_or_else(|| what.to_owned(), |cause| format!("{what}: {cause}"));
+    Error::Unavailable { in_doubt, reason }
+}
+
+/// The request may have been carried out, but the answer can't be made sense of.
+pub(crate) fn in_doubt(reason: impl Into<String>) -> Error {
+    Error::Unavailable { in_doubt: true, reason: reason.into() }
+}
+
+/// An answer without something that it must have.
+pub(crate) fn lacks(key: &str) -> Error {
+    in_doubt(format!("the answer lacks {key}"))
+}
+
+/// Half to one and a half times as long, so that callers do not come back all together.
+fn jittered(pause: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    pause.mul_f64(0.5 + f64::from(random) / f64::from(u32::MAX))
+}
+
+/// A number, also as text.
+pub(crate) fn number(value: Option<&Value>) -> Option<f32> {
+    let number = match value? {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    // As f32, too, it must be finite.
+    let number = number as f32;
+    number.is_finite().then_some(number)
+}
+
+/// A text that is not empty, also as a number.
+pub(crate) fn text(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A vendor's id of something.
+pub(crate) fn reference(value: Option<&Value>) -> Option<String> {
+    text(value).filter(|text| text.len() <= MAX_REF)
+}
+
+/// A list; none is an empty one.
+pub(crate) fn list(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The words of a vendor, fit for one line of a log.
+pub(crate) fn words(value: Option<&Value>) -> String {
+    let words = text(value).unwrap_or_default();
+    words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect()
+}
+
+/// Whether a vendor's code is one of these.
+pub(crate) fn is_one_of(code: &str, codes: &[i64]) -> bool {
+    code.parse().is_ok_and(|code| codes.contains(&code))
+}
+
+/// The box of `{x,y,width,height}` or `{rect:{x,y,w,h}}`.
+pub(crate) fn area(value: &Value) -> Option<Rect> {
+    let rect = value.get("rect").unwrap_or(value);
+    let side = |long, short| number(rect.get(long).or_else(|| rect.get(short)));
+    let (width, height) = (side("width", "w")?, side("height", "h")?);
+    let rect = Rect { x: number(rect.get("x"))?, y: number(rect.get("y"))?, width, height };
+    (width >= 0.0 && height >= 0.0).then_some(rect)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn base_addresses_are_plain() {
+        for (text, base) in [
+            ("http://engine.example:39081", "http://engine.example:39081/"),
+            ("http://engine.example/face", "http://engine.example/face/"),
+        ] {
+            assert_eq!(base_address(text).expect("there"), base);
+        }
+        for text in ["", "engine:80", "https://a/", "http://u:secret@a/", "http://a/?k=secret", "http://a/#f"] {
+            let e = base_address(text).expect_err("refused").to_string();
+            assert!(!e.contains("secret"), "{e}");
+        }
+    }
+
+    #[test]
+    fn values_are_read_with_forbearance() {
+        assert_eq!(number(Some(&json!("100.000"))), Some(100.0));
+        assert_eq!(number(Some(&json!("inf"))), None);
+        assert_eq!(number(Some(&json!(1e300))), None);
+        assert_eq!(text(Some(&json!(55))).as_deref(), Some("55"));
+        assert_eq!(reference(Some(&json!("x".repeat(MAX_REF + 1)))), None);
+        assert_eq!(words(Some(&json!("a\nb"))), "a b");
+        assert!(is_one_of("80018", &[80018]) && !is_one_of("x", &[80018]));
+        let rect = Rect { x: 1.0, y: 2.0, width: 3.0, height: 4.0 };
+        assert_eq!(area(&json!({"x": 1, "y": 2, "width": 3, "height": 4})), Some(rect));
+        assert_eq!(area(&json!({"rect": {"x": 1, "y": 2, "w": 3, "h": 4}})), Some(rect));
+        assert_eq!(area(&json!({"x": 1})), None);
+    }
+
+    #[test]
+    fn pauses_vary_around_their_length() {
+        for _ in 0..100 {
+            let pause = jittered(FIRST_PAUSE);
+            assert!(pause >= FIRST_PAUSE / 2 && pause <= FIRST_PAUSE * 3 / 2, "{pause:?}");
         }
     }
 }

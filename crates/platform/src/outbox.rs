@@ -12,7 +12,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use aicp_engines::{Added, BoxError, Claimed, Engine, LibraryRef, Write};
-use aicp_store::{NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Solution, Store};
+use aicp_store::{NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Solution, Store,
+    picture_key};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{OwnedMutexGuard, watch};
@@ -353,7 +354,7 @@ impl Platform {
 
     async fn tag_and_picture(&self, row: &OutboxRow) -> Result<(String, Bytes)> {
         let picture = self.outbox_picture(row).await?.ok_or(Error::NoPicture)?;
-        Ok((row.person_no.clone().unwrap_or_default(), picture.into()))
+        Ok((tag(row), picture.into()))
     }
 
     async fn outbox_picture(&self, row: &OutboxRow) -> Result<Option<Vec<u8>>> {
@@ -478,6 +479,14 @@ impl Platform {
 /// Runs work to its end even if the caller goes away: what an engine was asked for must be written down.
 async fn run_to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
     tokio::spawn(work).await.unwrap_or(Err(Error::Store(aicp_store::Error::Closed)))
+}
+
+/// What the engine keeps with the face: 32 hex digits that are this face's alone, as an engine may take them for its id.
+fn tag(row: &OutboxRow) -> String {
+    let person_no = row.person_no.as_deref().unwrap_or_default();
+    let mut tag = picture_key(format!("{person_no}:{}", row.face_id.unwrap_or_default()).as_bytes());
+    tag.truncate(32);
+    tag
 }
 
 fn solution(added: Added) -> Solution {

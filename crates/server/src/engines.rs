@@ -30,9 +30,9 @@ impl Default for Engines {
     }
 }
 
-/// How an engine is reached.
+/// How an engine is reached and understood.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(deny_unknown_fields, default)]
 pub struct Remote {
     /// How long a connection may take to stand, in milliseconds.
     pub connect_timeout_ms: u64,
@@ -98,12 +98,11 @@ impl Remote {
 
 /// A 考拉悠然 server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(deny_unknown_fields, default)]
 pub struct KoalaConfig {
     /// Base address, such as `http://192.0.2.5:39081/`; unset: there is none.
     pub url: Option<String>,
-    /// How it is reached.
-    #[serde(flatten)]
+    /// How it is reached and understood.
     pub remote: Remote,
     /// Where its calls are.
     pub paths: Paths,
@@ -127,12 +126,11 @@ pub struct Paths {
 
 /// A 云从 server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(deny_unknown_fields, default)]
 pub struct CloudwalkConfig {
     /// Base address, such as `http://192.0.2.6:7000/`; unset: there is none.
     pub url: Option<String>,
-    /// How it is reached.
-    #[serde(flatten)]
+    /// How it is reached and understood.
     pub remote: Remote,
     /// `app_id` of every call, if it wants one.
     pub app_id: Option<String>,

@@ -1,14 +1,15 @@
 //! Listeners: accept, bound, serve, drain.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use aicp_dialects::Client;
 use aicp_platform::Platform;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -34,6 +35,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 pub(crate) struct Front {
     ready: Arc<OnceLock<Ready>>,
+    /// Proxies whose word on the client is taken.
+    proxies: Arc<Vec<IpAddr>>,
 }
 
 struct Ready {
@@ -42,8 +45,8 @@ struct Ready {
 }
 
 impl Front {
-    pub fn new() -> Self {
-        Self { ready: Arc::new(OnceLock::new()) }
+    pub fn new(proxies: Vec<IpAddr>) -> Self {
+        Self { ready: Arc::new(OnceLock::new()), proxies: Arc::new(proxies) }
     }
 
     /// From now on calls are answered: on each address by its router.
@@ -51,13 +54,15 @@ impl Front {
         let _ = self.ready.set(Ready { platform, routers });
     }
 
-    async fn answer(&self, address: SocketAddr, request: Request<Incoming>) -> Response<Body> {
-        let request = request.map(Body::new);
+    async fn answer(&self, address: SocketAddr, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
+        let mut request = request.map(Body::new);
+        let client = client_of(request.headers(), peer, &self.proxies);
+        request.extensions_mut().insert(Client(client));
         let ready = self.ready.get();
         match (request.uri().path(), ready) {
             ("/healthz", _) => plain(StatusCode::OK, "ok\n"),
             ("/readyz", Some(ready)) => match ready.platform.ping().await {
-                Ok(()) => plain(StatusCode::OK, "ready\n"),
+                Ok(()) => plain(StatusCode::OK, readiness(&ready.platform)),
                 Err(e) => {
                     tracing::error!(error = %e, "not ready");
                     plain(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
@@ -89,10 +94,10 @@ pub(crate) async fn serve(
 ) {
     let graceful = GracefulShutdown::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = stopped(&mut stop) => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, peer)) => (stream, peer.ip()),
                 Err(e) => {
                     tracing::warn!(error = %e, "a connection can't be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -102,7 +107,7 @@ pub(crate) async fn serve(
         };
         // Over the limit, a connection is closed at once rather than left hanging.
         let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else { continue };
-        let connection = graceful.watch(connection(stream, address, front.clone()));
+        let connection = graceful.watch(connection(stream, address, peer, front.clone()));
         tokio::spawn(async move {
             let _permit = permit;
             if let Err(e) = connection.await {
@@ -124,6 +129,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 fn connection(
     stream: TcpStream,
     address: SocketAddr,
+    peer: IpAddr,
     front: Front,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
     let _ = stream.set_nodelay(true);
@@ -131,7 +137,7 @@ fn connection(
     stream.set_write_timeout(Some(WRITE_TIME));
     let service = service_fn(move |request| {
         let front = front.clone();
-        async move { Ok::<_, Infallible>(front.answer(address, request).await) }
+        async move { Ok::<_, Infallible>(front.answer(address, peer, request).await) }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -140,9 +146,60 @@ fn connection(
         .serve_connection(TokioIo::new(Box::pin(stream)), service)
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
+/// Says that the server is ready, and of each engine behind the network whether it answered when last asked. One that
+/// does not is no reason to send calls elsewhere: what it is to be told waits for it.
+fn readiness(platform: &Platform) -> String {
+    let engines = platform.engine_health().into_iter().map(|health| {
+        let state = match health.is_up {
+            Some(true) => "up",
+            Some(false) => "down",
+            None => "not asked yet",
+        };
+        format!("engine {}: {state}\n", health.engine)
+    });
+    std::iter::once("ready\n".to_owned()).chain(engines).collect()
+}
+
+/// Who sent a request: who is at the other end or, if that is a trusted proxy, the last one before the trusted ones in
+/// `X-Forwarded-For`.
+fn client_of(headers: &HeaderMap, peer: IpAddr, proxies: &[IpAddr]) -> IpAddr {
+    let mut client = peer.to_canonical();
+    let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).map(str::trim).collect();
+    for hop in hops.into_iter().rev() {
+        if !proxies.contains(&client) {
+            break;
+        }
+        let Ok(before) = hop.parse::<IpAddr>() else { break };
+        client = before.to_canonical();
+    }
+    client
+}
+
+fn plain(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_trusted_proxies_say_who_the_client_is() {
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("198.51.100.1, 203.0.113.7"));
+        headers.append("x-forwarded-for", HeaderValue::from_static("192.0.2.2"));
+        let (near, far) = (address("192.0.2.1"), address("192.0.2.2"));
+        assert_eq!(client_of(&headers, near, &[]), near, "nobody is trusted");
+        assert_eq!(client_of(&headers, near, &[near]), far);
+        assert_eq!(client_of(&headers, near, &[near, far]), address("203.0.113.7"), "not what the client itself wrote");
+        assert_eq!(client_of(&HeaderMap::new(), near, &[near]), near);
+        assert_eq!(client_of(&headers, address("::ffff:192.0.2.1"), &[near]), far);
+        headers.append("x-forwarded-for", HeaderValue::from_static("unknown"));
+        assert_eq!(client_of(&headers, near, &[near]), near);
+    }
 }

@@ -5,6 +5,7 @@ pub mod cli;
 mod commands;
 mod config;
 mod data_dir;
+mod engines;
 mod error;
 mod http;
 mod logging;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
-use aicp_platform::{Imported, Library, Platform, Profile};
+use aicp_platform::{App, Imported, Library, Platform, Profile};
 use futures_util::StreamExt;
 use futures_util::stream;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -54,7 +54,8 @@ pub(crate) fn run(config: &Config, dir: &Path, app: &str, library: &str, json: b
         let platform = open_platform(config, vision, &token).await?;
         let app = platform.app_for_operator(app).await?;
         let library = platform.open_library(&app, library).await?;
-        let outcome = enrol_all(&platform, &library, people).await;
+        let target = Target { platform: &platform, app: &app, library: &library };
+        let outcome = enrol_all(target, people).await;
         platform.close().await?;
         Ok::<_, Error>(outcome)
     })?;
@@ -62,6 +63,14 @@ pub(crate) fn run(config: &Config, dir: &Path, app: &str, library: &str, json: b
     outcome.summary.rejects = rejects;
     report(&outcome.summary, json)?;
     outcome.failure.map_or(Ok(()), Err)
+}
+
+/// Where an import goes.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    platform: &'a Platform,
+    app: &'a App,
+    library: &'a Library,
 }
 
 /// How far an import came.
@@ -72,7 +81,7 @@ struct Outcome {
 }
 
 /// Enrols person by person, several at once; the pictures of one person in turn, so that equal ones are seen.
-async fn enrol_all(platform: &Platform, library: &Library, people: Vec<Pictures>) -> Outcome {
+async fn enrol_all(target: Target<'_>, people: Vec<Pictures>) -> Outcome {
     let pictures = people.iter().map(|person| person.paths.len() as u64).sum();
     let progress = ProgressBar::new(pictures);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta} {msg}") {
@@ -80,7 +89,7 @@ async fn enrol_all(platform: &Platform, library: &Library, people: Vec<Pictures>
     }
     progress.enable_steady_tick(Duration::from_millis(200));
     let depth = DEPTH * std::thread::available_parallelism().map_or(1, usize::from);
-    let outcomes = stream::iter(people).map(|person| enrol_person(platform, library, person)).buffer_unordered(depth);
+    let outcomes = stream::iter(people).map(|person| enrol_person(target, person)).buffer_unordered(depth);
     let mut outcomes = pin!(outcomes.flat_map(stream::iter));
     let mut summary = Summary::default();
     let mut failure = None;
@@ -106,10 +115,10 @@ async fn enrol_all(platform: &Platform, library: &Library, people: Vec<Pictures>
     Outcome { summary, failure }
 }
 
-async fn enrol_person(platform: &Platform, library: &Library, person: Pictures) -> Vec<(PathBuf, Result<Imported>)> {
+async fn enrol_person(target: Target<'_>, person: Pictures) -> Vec<(PathBuf, Result<Imported>)> {
     let mut outcomes = Vec::with_capacity(person.paths.len());
     for path in person.paths {
-        let outcome = enrol_picture(platform, library, &person.name, &path).await;
+        let outcome = enrol_picture(target, &person.name, &path).await;
         let go_on = outcome.as_ref().err().is_none_or(is_about_the_picture);
         outcomes.push((path, outcome));
         if !go_on {
@@ -119,10 +128,11 @@ async fn enrol_person(platform: &Platform, library: &Library, person: Pictures) 
     outcomes
 }
 
-async fn enrol_picture(platform: &Platform, library: &Library, person: &str, path: &Path) -> Result<Imported> {
+async fn enrol_picture(target: Target<'_>, person: &str, path: &Path) -> Result<Imported> {
     let bytes = std::fs::read(path).map_err(Error::io(path))?;
     let profile = Profile { name: Some(person.to_owned()), ..Profile::default() };
-    Ok(platform.import(library, person, profile, bytes.into()).await?)
+    let Target { platform, app, library } = target;
+    Ok(platform.import(app, library, person, profile, bytes.into()).await?)
 }
 
 /// Whether one picture is at fault and the next may do better.

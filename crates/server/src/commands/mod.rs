@@ -8,6 +8,7 @@ pub(crate) mod serve;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::time::Duration;
 
 use aicp_platform::{Platform, Settings};
 use aicp_vision::{FaceModels, ModelPaths, Picture, PoolSize, Vision};
@@ -32,10 +33,21 @@ async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Re
         threshold: config.recognition.threshold,
         top_n: config.recognition.top_n,
         quality_threshold: config.quality.threshold,
-        anonymous_app: config.anonymous_app().map(str::to_owned),
+        legacy_app: config.legacy.app_id.clone(),
+        anonymous: config.is_anonymous(),
+        capabilities: config.capabilities()?,
+        zone: config.zone()?,
+        retention_days: config.statistics.retention_days,
+        max_call_rows: config.statistics.max_rows,
+        auto_replay: config.outbox.auto_replay,
+        outbox_interval: Duration::from_secs(config.outbox.interval_s.into()),
+        login_liveness: config.console.login_liveness.into(),
+        login_attempts: config.console.attempts_per_minute,
+        max_libraries: config.face_api.max_groups,
+        max_faces_a_user: config.face_api.max_faces_per_user,
     };
-    let engine = aicp_engines::Builtin::new(vision);
-    Ok(Platform::open(&config.data_dir, engine, &key, admin_token, settings).await?)
+    let engines = config.engines.open(aicp_engines::Builtin::new(vision))?;
+    Ok(Platform::open(&config.data_dir, engines, &key, admin_token, settings).await?)
 }
 
 fn async_runtime() -> Result<Runtime> {

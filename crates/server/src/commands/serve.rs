@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aicp_dialects::BodyBudget;
-use aicp_dialects::aicp::{self, Options};
+use aicp_dialects::aicp::{self, Options, TimeUnit};
 use aicp_platform::Platform;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -56,7 +56,7 @@ async fn serve(config: Config) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
     let token = data_dir::admin_token(&config)?;
 
-    let front = Front::new();
+    let front = Front::new(config.http.trusted_proxies.clone());
     let (stop, stopped) = watch::channel(false);
     let mut listeners = JoinSet::new();
     let mut bound: Vec<(SocketAddr, Listen)> = Vec::new();
@@ -80,11 +80,19 @@ async fn serve(config: Config) -> Result<()> {
             public_url: config.public_url.clone(),
             local_address: address,
             autocreate_library: config.legacy.autocreate_library,
+            face_api_anonymous: config.face_api.anonymous,
+            face_api_timestamp: if config.face_api.timestamp_in_seconds {
+                TimeUnit::Seconds
+            } else {
+                TimeUnit::Milliseconds
+            },
+            data_dir: config.data_dir.display().to_string(),
         };
         (address, aicp::router(platform.clone(), options, budget.clone()))
     });
     front.open(platform.clone(), routers.collect());
 
+    let caretaker = platform.look_after_engines();
     for (address, listen) in &bound {
         tracing::info!(%address, dialect = %listen, "listening");
     }
@@ -106,6 +114,7 @@ async fn serve(config: Config) -> Result<()> {
     tracing::info!("stopping");
     let _ = stop.send(true);
     while listeners.join_next().await.is_some() {}
+    caretaker.close().await;
     platform.close().await?;
     Ok(())
 }

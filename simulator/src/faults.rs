@@ -1,0 +1,103 @@
+//! What goes wrong on purpose.
+
+use serde::{Deserialize, Serialize};
+
+/// Faults to inject, as `POST /simulator/faults` takes them. Probabilities are 0..1.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Faults {
+    /// Probability that the connection ends before anything is done.
+    pub drop_before: f64,
+    /// Probability that the work is done and the connection ends without an answer.
+    pub drop_after: f64,
+    /// Milliseconds between the work and the answer.
+    pub delay_ms: u64,
+    /// Probability of HTTP 500 in plain words, with nothing done.
+    pub status500: f64,
+    /// Where the dice begin.
+    pub seed: u64,
+    /// How many calls go wrong at most, delays not counted; none: any number.
+    pub limit: Option<u64>,
+    /// Paths, without leading `/`, of the calls that may go wrong; none: all.
+    pub paths: Vec<String>,
+}
+
+/// What becomes of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Well,
+    DroppedBefore,
+    DroppedAfter,
+    Status500,
+}
+
+/// Rolls for each call.
+#[derive(Debug, Default)]
+pub(crate) struct Dice {
+    faults: Faults,
+    state: u64,
+    spent: u64,
+}
+
+impl Dice {
+    pub fn new(faults: Faults) -> Self {
+        Self { state: faults.seed, faults, spent: 0 }
+    }
+
+    /// The fate of a call and how many milliseconds its answer waits.
+    pub fn roll(&mut self, path: &str) -> (Fate, u64) {
+        if !self.faults.paths.is_empty() && !self.faults.paths.iter().any(|p| p == path) {
+            return (Fate::Well, 0);
+        }
+        // Always as many rolls, so that a fate does not hang on the other probabilities.
+        let rolls = [self.next(), self.next(), self.next()];
+        let fate = match rolls {
+            [before, ..] if before < self.faults.drop_before => Fate::DroppedBefore,
+            [_, status, _] if status < self.faults.status500 => Fate::Status500,
+            [.., after] if after < self.faults.drop_after => Fate::DroppedAfter,
+            _ => Fate::Well,
+        };
+        let spent = self.faults.limit.is_some_and(|limit| self.spent >= limit);
+        if fate == Fate::Well || spent {
+            return (Fate::Well, self.faults.delay_ms);
+        }
+        self.spent += 1;
+        (fate, self.faults.delay_ms)
+    }
+
+    /// SplitMix64, as a share 0..1.
+    fn next(&mut self) -> f64 {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) as f64 / (u64::MAX as f64 + 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_is_the_same_fate() {
+        let faults = Faults { drop_before: 0.2, drop_after: 0.3, status500: 0.1, seed: 7, ..Faults::default() };
+        let fates = |faults: &Faults| -> Vec<Fate> {
+            let mut dice = Dice::new(faults.clone());
+            (0..1000).map(|_| dice.roll("p").0).collect()
+        };
+        let rolled = fates(&faults);
+        assert_eq!(rolled, fates(&faults));
+        assert!(rolled.iter().filter(|&&fate| fate == Fate::DroppedBefore).count().abs_diff(200) < 50);
+        assert_ne!(rolled, fates(&Faults { seed: 8, ..faults }));
+    }
+
+    #[test]
+    fn limit_and_paths_bound_what_goes_wrong() {
+        let mut dice =
+            Dice::new(Faults { drop_before: 1.0, limit: Some(1), paths: vec!["p".to_owned()], ..Faults::default() });
+        assert_eq!(dice.roll("q").0, Fate::Well);
+        assert_eq!(dice.roll("p").0, Fate::DroppedBefore);
+        assert_eq!(dice.roll("p").0, Fate::Well);
+    }
+}

@@ -1,0 +1,212 @@
+//! The HTTP server.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Request, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tower::ServiceExt;
+
+use aicp_engines::Vision;
+
+use crate::faults::{Dice, Fate, Faults};
+use crate::world::{Refusal, World};
+use crate::{Error, Options, Result, Speak, cloudwalk, koala};
+
+/// Bytes that a request may have.
+const MAX_BODY: usize = 32 << 20;
+/// How long calls under way may take to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A simulator that runs. It ends when this is dropped, cleanly with [`Running::stop`].
+pub struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    served: JoinHandle<()>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base address of its calls.
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// Ends it when the calls under way are over.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        let _ = (&mut self.served).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.served.abort();
+    }
+}
+
+struct Simulator {
+    options: Options,
+    world: Arc<World>,
+    dice: Mutex<Dice>,
+    calls: Mutex<BTreeMap<String, u64>>,
+}
+
+/// Marks a response in whose place the connection ends.
+#[derive(Clone)]
+struct Cut;
+
+/// Starts a simulator on these workers.
+///
+/// # Errors
+/// If its journal can't be read or its address can't be had.
+pub async fn start(options: Options, vision: Vision) -> Result<Running> {
+    let world = Arc::new(World::open(&options.data_dir, options.any_library, vision)?);
+    let failed = |e| Error::Listen(options.listen, e);
+    let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let simulator = Simulator { options, world, dice: Mutex::default(), calls: Mutex::default() };
+    let router = Router::new()
+        .route("/simulator/faces", get(faces))
+        .route("/simulator/calls", get(calls))
+        .route("/simulator/faults", post(faults))
+        .fallback(vendor)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(Arc::new(simulator));
+    let (stop, stopped) = oneshot::channel();
+    let served = tokio::spawn(serve(listener, router, stopped));
+    Ok(Running { address, stop: Some(stop), served })
+}
+
+async fn serve(listener: TcpListener, router: Router, mut stopped: oneshot::Receiver<()>) {
+    let connections = GracefulShutdown::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => connection(stream, peer, router.clone(), &connections),
+                // Out of file descriptors, most likely: let some connections end.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            },
+            _ = &mut stopped => break,
+        }
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(GRACE, connections.shutdown()).await;
+}
+
+fn connection(stream: TcpStream, peer: SocketAddr, router: Router, connections: &GracefulShutdown) {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let router = router.clone();
+        async move {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            // A task of its own: the work is done even if the caller does not wait for it.
+            let answered = tokio::spawn(router.oneshot(request)).await;
+            let Ok(Ok(response)) = answered else { return Err(io::Error::other("broken")) };
+            if response.extensions().get::<Cut>().is_some() { Err(io::Error::other("cut")) } else { Ok(response) }
+        }
+    });
+    let mut http = hyper::server::conn::http1::Builder::new();
+    let connection = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    let connection = connections.watch(connection);
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+}
+
+/// Any call of the vendor's.
+async fn vendor(State(simulator): State<Arc<Simulator>>, uri: Uri, body: Bytes) -> Response {
+    let path = uri.path().trim_start_matches('/');
+    *locked(&simulator.calls).entry(path.to_owned()).or_default() += 1;
+    let (fate, delay_ms) = locked(&simulator.dice).roll(path);
+    match fate {
+        Fate::DroppedBefore => return cut(),
+        Fate::Status500 => return (StatusCode::INTERNAL_SERVER_ERROR, "simulated").into_response(),
+        Fate::Well | Fate::DroppedAfter => {}
+    }
+    let response = simulator.answer(path, &body).await;
+    if delay_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+    }
+    if fate == Fate::DroppedAfter { cut() } else { response }
+}
+
+impl Simulator {
+    async fn answer(&self, path: &str, body: &[u8]) -> Response {
+        let (answer, refused): (_, fn(&Refusal) -> Option<Value>) = match self.options.speak {
+            Speak::Koala => (koala::answer(&self.world, path, body).await, koala::refused),
+            Speak::Cloudwalk => (cloudwalk::answer(&self.world, &self.options, path, body).await, cloudwalk::refused),
+        };
+        let Some(answer) = answer else { return (StatusCode::NOT_FOUND, "no such call").into_response() };
+        match answer.or_else(|refusal| refused(&refusal).ok_or(())) {
+            Ok(answer) => json_of(&answer),
+            Err(()) => (StatusCode::INTERNAL_SERVER_ERROR, "the simulator failed").into_response(),
+        }
+    }
+}
+
+fn json_of(value: &Value) -> Response {
+    ([(CONTENT_TYPE, "application/json")], value.to_string()).into_response()
+}
+
+fn cut() -> Response {
+    let mut response = Response::default();
+    response.extensions_mut().insert(Cut);
+    response
+}
+
+async fn faces(State(simulator): State<Arc<Simulator>>, ConnectInfo(peer): ConnectInfo<SocketAddr>) -> Response {
+    if !peer.ip().is_loopback() {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let libraries = simulator.world.libraries().into_iter();
+    json_of(&Value::Object(libraries.map(|(id, _, faces)| (id, json!(faces))).collect()))
+}
+
+async fn calls(State(simulator): State<Arc<Simulator>>, ConnectInfo(peer): ConnectInfo<SocketAddr>) -> Response {
+    if !peer.ip().is_loopback() {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    json_of(&json!(*locked(&simulator.calls)))
+}
+
+async fn faults(
+    State(simulator): State<Arc<Simulator>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    body: Bytes,
+) -> Response {
+    if !peer.ip().is_loopback() {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    match serde_json::from_slice::<Faults>(&body) {
+        Ok(faults) => {
+            *locked(&simulator.dice) = Dice::new(faults.clone());
+            json_of(&json!(faults))
+        }
+        Err(e) => (StatusCode::BAD_REQUEST, e.to_string()).into_response(),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,318 @@
+//! Libraries and faces, and the engine that finds them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use aicp_engines::{Assessed, Builtin, Candidate, Engine, LibraryRef, Rect, TemplateRow, Vision};
+
+use crate::Result;
+use crate::journal::{Journal, Op};
+
+/// Why a call is refused.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    BadPicture,
+    BadRequest(String),
+    Forbidden,
+    LibraryMissing,
+    LibraryExists,
+    FaceMissing,
+    FaceExists,
+    /// The simulator's own fault.
+    Broken,
+}
+
+impl From<aicp_engines::Error> for Refusal {
+    fn from(e: aicp_engines::Error) -> Self {
+        match e {
+            aicp_engines::Error::BadPicture(_) | aicp_engines::Error::NoFace => Self::BadPicture,
+            _ => Self::Broken,
+        }
+    }
+}
+
+/// A face found.
+pub(crate) struct Hit {
+    pub face: String,
+    pub tag: String,
+    /// 0..1.
+    pub score: f64,
+}
+
+/// A face as `GET /simulator/faces` lists it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Listed {
+    pub face_id: String,
+    pub tag: String,
+    pub sha256: String,
+}
+
+/// Everything that the simulator knows.
+pub(crate) struct World {
+    engine: Builtin,
+    any_library: bool,
+    book: Mutex<Book>,
+}
+
+struct Book {
+    journal: Journal,
+    libraries: BTreeMap<String, Library>,
+    by_row: HashMap<i64, (String, String)>,
+    last_row: i64,
+}
+
+struct Library {
+    row: i64,
+    name: String,
+    faces: BTreeMap<String, Face>,
+}
+
+struct Face {
+    row: i64,
+    tag: String,
+    sha256: String,
+}
+
+impl Book {
+    fn next_row(&mut self) -> i64 {
+        self.last_row += 1;
+        self.last_row
+    }
+
+    /// What a write changes, apart from the galleries; of a new face its row and that of its library.
+    fn apply(&mut self, op: &Op) -> Option<(i64, i64)> {
+        match op {
+            Op::CreateLibrary { library, name } => {
+                let row = self.next_row();
+                let made = Library { row, name: name.clone(), faces: BTreeMap::new() };
+                self.libraries.insert(library.clone(), made);
+                None
+            }
+            Op::DeleteLibrary { library } => {
+                let gone = self.libraries.remove(library)?;
+                for face in gone.faces.values() {
+                    self.by_row.remove(&face.row);
+                }
+                None
+            }
+            Op::Add { library, face, tag, sha256, .. } => {
+                let row = self.next_row();
+                let into = self.libraries.get_mut(library)?;
+                let kept = Face { row, tag: tag.clone(), sha256: sha256.clone() };
+                into.faces.insert(face.clone(), kept);
+                self.by_row.insert(row, (library.clone(), face.clone()));
+                Some((into.row, row))
+            }
+            Op::Remove { library, face } => {
+                let gone = self.libraries.get_mut(library)?.faces.remove(face)?;
+                self.by_row.remove(&gone.row);
+                None
+            }
+        }
+    }
+}
+
+impl World {
+    /// What the journal of a folder tells.
+    pub fn open(folder: &Path, any_library: bool, vision: Vision) -> Result<Self> {
+        let (journal, ops) = Journal::open(folder)?;
+        let mut book = Book { journal, libraries: BTreeMap::new(), by_row: HashMap::new(), last_row: 0 };
+        let mut templates = HashMap::new();
+        for op in &ops {
+            if let (Some((library, row)), Op::Add { template, .. }) = (book.apply(op), op) {
+                // One that can't be read fits no gallery and is refused there.
+                templates.insert(row, (library, floats(&STANDARD.decode(template).unwrap_or_default())));
+            }
+        }
+        templates.retain(|row, _| book.by_row.contains_key(row));
+        let engine = Builtin::new(vision);
+        let rows = templates.into_iter();
+        let rows = rows.map(|(face, (library, vector))| TemplateRow { library, person: face, face, vector });
+        engine.admit_all(rows.collect())?;
+        Ok(Self { engine, any_library, book: Mutex::new(book) })
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes on a thread that may wait for the disk.
+    async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        job: impl FnOnce(&Self, &mut Book) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let world = Arc::clone(self);
+        let written = tokio::task::spawn_blocking(move || job(&world, &mut world.book()));
+        written.await.unwrap_or(Err(Refusal::Broken))
+    }
+
+    pub async fn create_library(self: &Arc<Self>, library: String, name: String) -> Result<(), Refusal> {
+        self.write(move |_, book| {
+            if book.libraries.contains_key(&library) {
+                return Err(Refusal::LibraryExists);
+            }
+            record(book, &Op::CreateLibrary { library, name }).map(drop)
+        })
+        .await
+    }
+
+    pub async fn delete_library(self: &Arc<Self>, library: String) -> Result<(), Refusal> {
+        self.write(move |world, book| {
+            let row = book.libraries.get(&library).ok_or(Refusal::LibraryMissing)?.row;
+            record(book, &Op::DeleteLibrary { library })?;
+            world.engine.forget_library(row);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Adds a face and says where in the picture it is.
+    pub async fn add(
+        self: &Arc<Self>,
+        library: String,
+        face: String,
+        tag: String,
+        picture: Bytes,
+    ) -> Result<Option<Rect>, Refusal> {
+        if !self.any_library {
+            self.library(&library)?;
+        }
+        let sha256 = hex::encode(Sha256::digest(&picture));
+        let area = self.engine.detect(picture.clone()).await?.first().map(|face| face.area);
+        // The feature of a probe, not a template for keeping: a vendor's engine gives a picture and itself full marks.
+        let vector = floats(&self.engine.assess(picture).await?.feature);
+        self.write(move |world, book| {
+            match book.libraries.get(&library) {
+                Some(known) if known.faces.contains_key(&face) => return Err(Refusal::FaceExists),
+                Some(_) => {}
+                None if world.any_library => {
+                    record(book, &Op::CreateLibrary { library: library.clone(), name: String::new() })?;
+                }
+                None => return Err(Refusal::LibraryMissing),
+            }
+            let template = STANDARD.encode(vector.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
+            let rows = record(book, &Op::Add { library, face, tag, sha256, template })?;
+            let (library, row) = rows.ok_or(Refusal::Broken)?;
+            world.engine.admit(library, row, row, &vector)?;
+            Ok(())
+        })
+        .await?;
+        Ok(area)
+    }
+
+    pub async fn remove(self: &Arc<Self>, library: String, face: String) -> Result<(), Refusal> {
+        self.write(move |world, book| {
+            let known = book.libraries.get(&library).ok_or(Refusal::LibraryMissing)?;
+            let (into, row) = (known.row, known.faces.get(&face).ok_or(Refusal::FaceMissing)?.row);
+            record(book, &Op::Remove { library, face })?;
+            world.engine.forget(into, &[row]);
+            Ok(())
+        })
+        .await
+    }
+
+    pub async fn search(&self, library: &str, picture: Bytes, top_n: usize) -> Result<Vec<Hit>, Refusal> {
+        let library = self.library(library)?;
+        let found = self.engine.identify(&[library], picture, top_n).await?;
+        Ok(self.hits(found))
+    }
+
+    pub async fn search_many(
+        &self,
+        library: &str,
+        picture: Bytes,
+        top_n: usize,
+    ) -> Result<Vec<(Rect, Vec<Hit>)>, Refusal> {
+        let library = self.library(library)?;
+        let found = self.engine.identify_many(&[library], picture, top_n).await?;
+        Ok(found.into_iter().map(|found| (found.face.area, self.hits(found.candidates))).collect())
+    }
+
+    pub async fn compare(&self, a: Bytes, b: Bytes) -> Result<f64, Refusal> {
+        Ok(f64::from(self.engine.compare(a, b).await?))
+    }
+
+    pub async fn detect(&self, picture: Bytes) -> Result<Vec<Rect>, Refusal> {
+        Ok(self.engine.detect(picture).await?.into_iter().map(|face| face.area).collect())
+    }
+
+    pub async fn assess(&self, picture: Bytes) -> Result<Assessed, Refusal> {
+        Ok(self.engine.assess(picture).await?)
+    }
+
+    /// Every library with its name and its faces.
+    pub fn libraries(&self) -> Vec<(String, String, Vec<Listed>)> {
+        let book = self.book();
+        let listed = book.libraries.iter().map(|(id, library)| {
+            let faces = library.faces.iter().map(|(face_id, face)| Listed {
+                face_id: face_id.clone(),
+                tag: face.tag.clone(),
+                sha256: face.sha256.clone(),
+            });
+            (id.clone(), library.name.clone(), faces.collect())
+        });
+        listed.collect()
+    }
+
+    /// A face of a library and its tag.
+    pub fn face(&self, library: &str, face: &str) -> Result<String, Refusal> {
+        let book = self.book();
+        let library = book.libraries.get(library).ok_or(Refusal::LibraryMissing)?;
+        Ok(library.faces.get(face).ok_or(Refusal::FaceMissing)?.tag.clone())
+    }
+
+    fn library(&self, id: &str) -> Result<LibraryRef, Refusal> {
+        let book = self.book();
+        let library = book.libraries.get(id).ok_or(Refusal::LibraryMissing)?;
+        Ok(LibraryRef { row: library.row, engine_id: id.to_owned(), name: library.name.clone(), description: None })
+    }
+
+    /// The faces that are still there.
+    fn hits(&self, found: Vec<Candidate>) -> Vec<Hit> {
+        let book = self.book();
+        let hits = found.into_iter().filter_map(|candidate| {
+            let aicp_engines::FaceKey::Row(row) = candidate.face else { return None };
+            let (library, face) = book.by_row.get(&row)?;
+            let tag = book.libraries.get(library)?.faces.get(face)?.tag.clone();
+            Some(Hit { face: face.clone(), tag, score: f64::from(candidate.similarity) })
+        });
+        hits.collect()
+    }
+}
+
+/// Puts a write on disk and carries it out.
+fn record(book: &mut Book, op: &Op) -> Result<Option<(i64, i64)>, Refusal> {
+    book.journal.append(op).map_err(|_| Refusal::Broken)?;
+    Ok(book.apply(op))
+}
+
+/// Floats from their bytes, little-endian.
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    let (floats, _) = bytes.as_chunks::<4>();
+    floats.iter().map(|&float| f32::from_le_bytes(float)).collect()
+}
+
+/// 32 random lower-case hex digits.
+pub(crate) fn random_id() -> Result<String, Refusal> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| Refusal::Broken)?;
+    Ok(hex::encode(bytes))
+}
+
+/// A picture from base64.
+pub(crate) fn picture(text: &str) -> Result<Bytes, Refusal> {
+    STANDARD.decode(text).map(Bytes::from).map_err(|_| Refusal::BadPicture)
+}
+
+/// A box in whole pixels.
+pub(crate) fn whole(area: &Rect) -> [i64; 4] {
+    [area.x, area.y, area.width, area.height].map(|side| side.round() as i64)
+}

@@ -1,0 +1,5 @@
+//! The vendors' engines against the simulator, with real models and pictures.
+
+mod process;
+mod support;
+mod vendors;

@@ -1,0 +1,148 @@
+//! A simulator, a client of it, and pictures.
+
+use std::collections::{BTreeMap, HashSet};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use aicp_engine_simulator::{Faults, Options, Running, Speak, cloudwalk_settings, koala_settings, start};
+use aicp_engines::{
+    BoxError, Builtin, Claimed, Cloudwalk, CloudwalkSettings, Engine, Koala, LibraryRef, ModelPaths, PoolSize, Vision,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub const ID: &str = "app";
+pub const SECRET: &str = "hush-hush";
+
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+pub fn picture(name: &str) -> Bytes {
+    std::fs::read(root().join("samples").join(name)).expect("a file").into()
+}
+
+pub fn obama() -> Bytes {
+    picture("people/obama/obama.jpg")
+}
+
+pub fn biden() -> Bytes {
+    picture("people/biden/biden.jpg")
+}
+
+/// A picture without a face.
+pub fn faceless() -> Bytes {
+    // A grey bitmap of 64x64 pixels of 24 bits.
+    let mut bytes = b"BM\x36\x30\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x40\0\0\0\x40\0\0\0\x01\0\x18\0".to_vec();
+    bytes.resize(54, 0);
+    bytes.resize(54 + 64 * 64 * 3, 128);
+    bytes.into()
+}
+
+pub fn vision() -> Vision {
+    static VISION: OnceLock<Vision> = OnceLock::new();
+    let start = || {
+        let paths = ModelPaths { folder: root().join("models"), runtime: None };
+        let size = PoolSize { workers: NonZeroUsize::MIN, queue: NonZeroUsize::new(64).expect("there") };
+        Vision::start(&paths, size).expect("there")
+    };
+    VISION.get_or_init(start).clone()
+}
+
+pub fn builtin() -> Builtin {
+    Builtin::new(vision())
+}
+
+pub fn library(row: i64) -> LibraryRef {
+    LibraryRef { row, engine_id: format!("{row:032x}"), name: "员工".to_owned(), description: None }
+}
+
+/// A person number of ours.
+pub fn tag(n: u32) -> String {
+    format!("{n:032x}")
+}
+
+/// A simulator and an engine that speaks to it.
+pub struct Rig {
+    pub engine: Box<dyn Engine>,
+    pub running: Running,
+    _folder: TempDir,
+}
+
+impl Rig {
+    pub async fn start(speak: Speak, ignore_caller_ids: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut options = Options::new(speak, folder.path());
+        options.ignore_caller_ids = ignore_caller_ids;
+        if speak == Speak::Cloudwalk {
+            options.credentials = Some((ID.to_owned(), SECRET.to_owned()));
+        }
+        let running = start(options, vision()).await.expect("an answer");
+        Self { engine: engine(speak, &running.url()), running, _folder: folder }
+    }
+
+    /// Koala, Cloudwalk as it was and Cloudwalk as it is.
+    pub async fn all() -> [Self; 3] {
+        [
+            Self::start(Speak::Koala, false).await,
+            Self::start(Speak::Cloudwalk, false).await,
+            Self::start(Speak::Cloudwalk, true).await,
+        ]
+    }
+
+    pub async fn faults(&self, faults: Faults) {
+        let body = serde_json::to_string(&faults).expect("JSON");
+        let url = format!("{}simulator/faults", self.running.url());
+        let answer = reqwest::Client::new().post(url).body(body).send().await.expect("an answer");
+        assert!(answer.status().is_success());
+    }
+
+    /// The faces of a library, each with `faceId`, `tag` and `sha256`.
+    pub async fn faces(&self, library: &LibraryRef) -> Vec<Value> {
+        let faces: BTreeMap<String, Vec<Value>> = get(&self.running.url(), "simulator/faces").await;
+        faces.get(&library.engine_id).cloned().unwrap_or_default()
+    }
+
+    /// How often a path was called.
+    pub async fn calls(&self, path: &str) -> u64 {
+        let calls: BTreeMap<String, u64> = get(&self.running.url(), "simulator/calls").await;
+        calls.get(path).copied().unwrap_or_default()
+    }
+
+    /// Path of the call that adds a face.
+    pub fn add_path(&self) -> String {
+        self.engine.target(aicp_engines::Write::AddFace).expect("there").operate_type
+    }
+}
+
+pub fn engine(speak: Speak, url: &str) -> Box<dyn Engine> {
+    match speak {
+        Speak::Koala => Box::new(Koala::new(koala_settings(url)).expect("sound settings")),
+        Speak::Cloudwalk => {
+            let settings = CloudwalkSettings {
+                app_id: Some(ID.to_owned()),
+                app_secret: Some(SECRET.to_owned()),
+                ..cloudwalk_settings(url)
+            };
+            Box::new(Cloudwalk::new(settings).expect("sound settings"))
+        }
+    }
+}
+
+pub async fn get<T: serde::de::DeserializeOwned>(url: &str, path: &str) -> T {
+    let answer = reqwest::get(format!("{url}{path}")).await.expect("an answer").bytes().await.expect("an answer");
+    serde_json::from_slice(&answer).expect("JSON")
+}
+
+/// Claims these refs.
+pub struct Known(pub Vec<String>);
+
+#[async_trait]
+impl Claimed for Known {
+    async fn claimed(&self, engine_refs: &[String]) -> Result<HashSet<String>, BoxError> {
+        Ok(engine_refs.iter().filter(|r| self.0.contains(r)).cloned().collect())
+    }
+}
