@@ -128,8 +128,7 @@ impl Platform {
         if gates == Gates::default() {
             return Ok(());
         }
-        let wanted =
-            Examination { quality: gates.quality != Control::None, liveness: gates.liveness != Control::None };
+        let wanted = Examination { quality: gates.quality != Control::None, liveness: gates.liveness != Control::None };
         let faces = self.inner.engines.builtin().examine(picture.clone(), 1, wanted).await?;
         gates.check(faces.first().ok_or(Error::NoFace)?)
     }

@@ -29,7 +29,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
-    Assessed, Components, Examination, ExaminedFace, Format, Grade, HeadPose, Point, Quality, Rect, SeenFace, Similarity,
+    Assessed, Components, Examination, ExaminedFace, Format, Grade, HeadPose, Point, Quality, Rect, SeenFace,
+    Similarity,
 };
 pub use aicp_store::{CallRow, CallTotal, Counts, Face, Library, LibraryCounts, OutboxFilter, Person, Profile};
 pub use apps::{App, ExtendedGrant, TokenError};

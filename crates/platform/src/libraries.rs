@@ -28,7 +28,10 @@ impl Platform {
         let limit = self.inner.settings.max_libraries;
         if limit > 0 && self.inner.store.library_count(app.id()).await? >= limit {
             // Of one that is there already that is said.
-            return Err(self.library(app, group_id).await.map_or(Error::TooMany("libraries"), |_| Error::LibraryExists));
+            return Err(self
+                .library(app, group_id)
+                .await
+                .map_or(Error::TooMany("libraries"), |_| Error::LibraryExists));
         }
         let new = NewLibrary {
             app_id: app.id().to_owned(),

@@ -12,8 +12,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use aicp_engines::{Added, BoxError, Claimed, Engine, LibraryRef, Write};
-use aicp_store::{NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Solution, Store,
-    picture_key};
+use aicp_store::{
+    NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Solution, Store, picture_key,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{OwnedMutexGuard, watch};

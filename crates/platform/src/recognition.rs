@@ -201,11 +201,13 @@ impl Platform {
     /// The library to work on with a picture. Of a bad picture and an unknown library the picture is the one to name.
     pub(crate) async fn library_for(&self, app: &App, group_id: &str, picture: &Bytes) -> Result<Library> {
         match self.library(app, group_id).await {
-            Err(Error::NoLibrary) => match self.default_engine(app).require_face(picture.clone()).await.map_err(Error::from) {
-                // An engine that can't be asked has nothing against the picture.
-                Ok(()) | Err(Error::EngineUnavailable(_)) => Err(Error::NoLibrary),
-                Err(e) => Err(e),
-            },
+            Err(Error::NoLibrary) => {
+                match self.default_engine(app).require_face(picture.clone()).await.map_err(Error::from) {
+                    // An engine that can't be asked has nothing against the picture.
+                    Ok(()) | Err(Error::EngineUnavailable(_)) => Err(Error::NoLibrary),
+                    Err(e) => Err(e),
+                }
+            }
             found => found,
         }
     }
@@ -257,10 +259,7 @@ impl Platform {
         Ok(found.collect())
     }
 
-    async fn rows_of<'a>(
-        &self,
-        keys: impl Iterator<Item = &'a FaceKey>,
-    ) -> Result<HashMap<FaceKey, (Face, Person)>> {
+    async fn rows_of<'a>(&self, keys: impl Iterator<Item = &'a FaceKey>) -> Result<HashMap<FaceKey, (Face, Person)>> {
         let mut here = Vec::new();
         let mut elsewhere: HashMap<i64, Vec<String>> = HashMap::new();
         for key in keys {

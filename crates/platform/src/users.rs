@@ -82,9 +82,7 @@ impl Platform {
         let UserFace { group_id, user_id, user_info, picture, gates } = face;
         self.require(gates, &picture).await?;
         let library = match missing {
-            MissingUser::Create => {
-                self.library_to_enrol_into(app, &group_id, &picture, MissingLibrary::Create).await?
-            }
+            MissingUser::Create => self.library_to_enrol_into(app, &group_id, &picture, MissingLibrary::Create).await?,
             MissingUser::Refuse => self.library(app, &group_id).await?,
         };
         let store = &self.inner.store;

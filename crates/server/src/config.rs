@@ -245,7 +245,8 @@ impl Default for Config {
 impl Default for Authorization {
     fn default() -> Self {
         let capabilities = Capabilities::default();
-        let named = capabilities.iter().map(|(id, areas)| (id.to_owned(), areas.iter().map(|a| a.name().to_owned()).collect()));
+        let named =
+            capabilities.iter().map(|(id, areas)| (id.to_owned(), areas.iter().map(|a| a.name().to_owned()).collect()));
         Self { capabilities: named.collect() }
     }
 }

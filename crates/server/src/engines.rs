@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_engines::{
-    Builtin, Cloudwalk, CloudwalkSettings, Engine, Koala, KoalaPaths, KoalaSettings, RemoteSettings,
-};
+use aicp_engines::{Builtin, Cloudwalk, CloudwalkSettings, Engine, Koala, KoalaPaths, KoalaSettings, RemoteSettings};
 use aicp_platform::BUILTIN;
 use serde::{Deserialize, Serialize};
 

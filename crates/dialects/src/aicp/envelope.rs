@@ -172,10 +172,7 @@ impl Failure {
 
     /// What a Spring server says: HTTP 500 and a body of its own that names the path as it was requested.
     pub fn spring(message: &'static str, path: &str) -> Self {
-        Self {
-            spring_path: Some(path.to_owned()),
-            ..Self::status(StatusCode::INTERNAL_SERVER_ERROR, message)
-        }
+        Self { spring_path: Some(path.to_owned()), ..Self::status(StatusCode::INTERNAL_SERVER_ERROR, message) }
     }
 
     /// The same failure in other words.
@@ -308,7 +305,8 @@ mod tests {
     #[test]
     fn face_api_bodies_name_their_code() {
         let shape = Shape::FaceApi(TimeUnit::Milliseconds);
-        let body: serde_json::Value = serde_json::from_str(&text(Failure::code(codes::NO_GROUP).render(shape))).expect("JSON");
+        let body: serde_json::Value =
+            serde_json::from_str(&text(Failure::code(codes::NO_GROUP).render(shape))).expect("JSON");
         assert_eq!(body["error_code"], 223_100);
         assert_eq!(body["error_msg"], "group is not exist");
         let generic = text(Failure::not_found().render(shape));

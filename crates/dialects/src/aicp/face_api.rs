@@ -15,9 +15,9 @@ use super::answers::{number, percent};
 use super::codes::{self, Code};
 use super::envelope::{Answer, Failure};
 use super::fields::{Fields, Input, PictureError};
+use super::literals;
 use super::operations::Call;
 use super::routes::FaceApiCall;
-use super::literals;
 use crate::shanghai;
 
 /// Ids of groups and users have at most this many bytes.
@@ -44,8 +44,23 @@ const NANOS_PER_MILLI: i64 = 1_000_000;
 
 /// What `face_field` may ask for. Of what no model here can tell, nothing is said.
 const FACE_FIELDS: [&str; 17] = [
-    "age", "beauty", "expression", "face_shape", "gender", "glasses", "landmark", "landmark72", "landmark150",
-    "quality", "eye_status", "emotion", "face_type", "mask", "spoofing", "liveness", "angle",
+    "age",
+    "beauty",
+    "expression",
+    "face_shape",
+    "gender",
+    "glasses",
+    "landmark",
+    "landmark72",
+    "landmark150",
+    "quality",
+    "eye_status",
+    "emotion",
+    "face_type",
+    "mask",
+    "spoofing",
+    "liveness",
+    "angle",
 ];
 
 /// An object whose keys are not known beforehand, in the order given.
@@ -264,9 +279,9 @@ impl DetectedFace {
             location: Location::from(&face.face),
             face_probability: face.face.confidence,
             angle: Angle { yaw: pose.yaw, pitch: pose.pitch, roll: pose.roll },
-            landmark: wanted.landmark.then(|| {
-                [point(left_eye), point(right_eye), point(nose), point(mouth_left.midpoint(mouth_right))]
-            }),
+            landmark: wanted
+                .landmark
+                .then(|| [point(left_eye), point(right_eye), point(nose), point(mouth_left.midpoint(mouth_right))]),
             quality: face.quality.as_ref().filter(|_| wanted.quality).map(|quality| {
                 let c = &quality.components;
                 FaceQuality {
@@ -480,8 +495,7 @@ impl Call<'_> {
         let user_id = user_id(fields)?;
         let group = group_or_all(fields)?;
         let users = self.platform.users_named(self.app, group.as_deref(), &user_id).await.map_err(failure)?;
-        let user_list =
-            users.into_iter().map(|(library, person)| UserRow::new(&library.group_id, person)).collect();
+        let user_list = users.into_iter().map(|(library, person)| UserRow::new(&library.group_id, person)).collect();
         Answer::ok(&UserList { user_list })
     }
 
@@ -573,12 +587,11 @@ impl Call<'_> {
         let wanted = wanted(fields)?;
         let most = count(fields, "max_face_num", 1, MAX_FACES, codes::MAX_FACES)?;
         face_type(fields)?;
-        let gates = Gates { liveness: control(fields, "liveness_control", codes::LIVENESS_CONTROL)?, ..Gates::default() };
+        let gates =
+            Gates { liveness: control(fields, "liveness_control", codes::LIVENESS_CONTROL)?, ..Gates::default() };
         let picture = self.picture_of(fields).await?;
-        let examination = Examination {
-            quality: wanted.quality,
-            liveness: wanted.liveness || gates.liveness != Control::None,
-        };
+        let examination =
+            Examination { quality: wanted.quality, liveness: wanted.liveness || gates.liveness != Control::None };
         let faces = self.platform.examine(self.app, picture.clone(), most, examination).await.map_err(failure)?;
         let largest = faces.first().ok_or_else(|| Failure::code(codes::NO_FACE))?;
         gates.check(largest).map_err(failure)?;
@@ -672,7 +685,10 @@ impl Call<'_> {
         for fields in &items {
             let fields = fields.as_ref().ok_or_else(|| Failure::code(codes::INVALID_PARAMETER))?;
             self.require_own_app(fields)?;
-            if !matches!(text(fields, "option", codes::INVALID_PARAMETER)?.as_deref(), None | Some("" | "COMMON" | "GATE")) {
+            if !matches!(
+                text(fields, "option", codes::INVALID_PARAMETER)?.as_deref(),
+                None | Some("" | "COMMON" | "GATE")
+            ) {
                 return Err(Failure::code(codes::INVALID_PARAMETER));
             }
             let wanted = Wanted { liveness: true, ..wanted(fields)? };
@@ -774,7 +790,11 @@ fn group_id(fields: &Fields<'_>, name: &str) -> Result<String, Failure> {
 }
 
 fn group_or_all(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
-    if required(fields, "group_id", codes::GROUP_ID)? == ALL { Ok(None) } else { group_id(fields, "group_id").map(Some) }
+    if required(fields, "group_id", codes::GROUP_ID)? == ALL {
+        Ok(None)
+    } else {
+        group_id(fields, "group_id").map(Some)
+    }
 }
 
 fn user_id(fields: &Fields<'_>) -> Result<String, Failure> {
@@ -814,9 +834,7 @@ fn list(
 fn page(fields: &Fields<'_>) -> Result<(u64, u64), Failure> {
     let number = |name: &'static str, default: u64, most: u64, wrong: Code| {
         let number = fields.integer(&[name]).map_err(|_| Failure::code(wrong))?;
-        number.map_or(Ok(default), |n| {
-            u64::try_from(n).ok().filter(|n| *n <= most).ok_or_else(|| Failure::code(wrong))
-        })
+        number.map_or(Ok(default), |n| u64::try_from(n).ok().filter(|n| *n <= most).ok_or_else(|| Failure::code(wrong)))
     };
     Ok((number("start", 0, u64::MAX, codes::START)?, number("length", PAGE, MAX_PAGE, codes::LENGTH)?))
 }

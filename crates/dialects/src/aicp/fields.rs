@@ -405,12 +405,29 @@ mod tests {
 
     #[test]
     fn arrays_keep_their_first_items_and_their_length() {
-        let input = Input::parse(br#"[{"image":"aGk="},5,{"image":"x"},{}]"#).expect("JSON");
+        let json = format!(r#"[{{"image":"aGk="}},5{}]"#, ",{}".repeat(20));
+        let input = Input::parse(json.as_bytes()).expect("JSON");
         let Input::Array { items, count } = input else { panic!("an array") };
-        assert_eq!((items.len(), count), (2, 4));
+        assert_eq!((items.len(), count), (MAX_ITEMS, 22));
         let first = items[0].as_ref().expect("an object");
         assert_eq!(first.picture("image"), Ok(Bytes::from_static(b"hi")));
         assert_eq!(items[1], None);
+    }
+
+    #[test]
+    fn lists_of_texts_are_read_and_others_refused() {
+        let many = vec!["1"; 5000].join(",");
+        let json =
+            format!(r#"{{"a":["x",7,null,"y,z"],"b":"x","c":[["x"]],"d":[{{}}],"e":[true],"f":[{many}],"g":[]}}"#);
+        let f = fields(&json);
+        assert_eq!(f.texts(&["a"]), Ok(vec!["x".into(), "7".into(), "y,z".into()]));
+        assert_eq!(f.texts(&["b"]), Ok(vec!["x".into()]));
+        assert_eq!(f.texts(&["f"]).map(|texts| texts.len()), Ok(MAX_LIST));
+        assert_eq!((f.texts(&["g"]), f.texts(&["missing"])), (Ok(vec![]), Ok(vec![])));
+        for name in ["c", "d", "e"] {
+            assert!(f.texts(&[name]).is_err(), "{name}");
+        }
+        assert!(f.text(&["a"]).is_err());
     }
 
     #[test]

@@ -98,8 +98,7 @@ impl Call<'_> {
     /// 6.2.
     async fn extend(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let Request { app_id, due_ms, capabilities, .. } = Request::read(fields)?;
-        let extended =
-            self.platform.extend_grant(&app_id, due_ms, capabilities).await.map_err(|e| our_failure(&e))?;
+        let extended = self.platform.extend_grant(&app_id, due_ms, capabilities).await.map_err(|e| our_failure(&e))?;
         Answer::ok(&Extended {
             exist_authorize: java_list(&extended.held),
             add_authorize: java_list(&extended.added),

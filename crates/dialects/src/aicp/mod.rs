@@ -217,7 +217,11 @@ fn authenticate(
     let platform = &context.platform;
     if let Operation::User(_) = entry.operation {
         // Nobody is logged in yet; the administrator's log keeps these calls.
-        return if is_cross_site(headers) { Err(refusal(dialect, TokenError::Missing)) } else { Ok(platform.console_app()) };
+        return if is_cross_site(headers) {
+            Err(refusal(dialect, TokenError::Missing))
+        } else {
+            Ok(platform.console_app())
+        };
     }
     let may_go_without = match dialect {
         Dialect::Old | Dialect::New => true,

@@ -133,8 +133,11 @@ impl Call<'_> {
                 (picture(a, "image", literals::UNUSABLE_PICTURE)?, picture(b, "image", literals::UNUSABLE_PICTURE)?)
             }
         };
-        let similarity =
-            self.platform.compare(self.app, a, b).await.map_err(|e| picture_failure(e, literals::UNUSABLE_PICTURE, ""))?;
+        let similarity = self
+            .platform
+            .compare(self.app, a, b)
+            .await
+            .map_err(|e| picture_failure(e, literals::UNUSABLE_PICTURE, ""))?;
         let same = self.platform.is_match(similarity);
         if self.dialect == Dialect::Micro {
             Answer::ok(&Compared { msg: if same { "ok" } else { "no" }, score: decimal(percent(similarity)) })
@@ -177,7 +180,8 @@ impl Call<'_> {
     /// 3.6, 7.9.
     async fn quality(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
-        let assessed = self.platform.assess(self.app, picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
+        let assessed =
+            self.platform.assess(self.app, picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
         let quality_flag = if self.platform.is_good(assessed.score) { "Y" } else { "N" };
         if self.dialect == Dialect::Micro {
             let qualities = assessed.grades.map_or([0; 5], |grades| grades.map(|grade: Grade| grade as u8));
@@ -193,7 +197,8 @@ impl Call<'_> {
     /// 7.10: a list of pictures, of which there is one, each a list of faces.
     async fn detect(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
-        let faces = self.platform.detect(self.app, picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
+        let faces =
+            self.platform.detect(self.app, picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
         let faces: Vec<FaceBox> = faces.iter().map(FaceBox::from).collect();
         Answer::ok(&Records { records: vec![faces] })
     }

@@ -229,7 +229,13 @@ use Section::{Common, FaceApi as Nine, Micro, Old, Shared};
 
 static ENTRIES: &[Entry] = &[
     entry("/interactiveability/face/faceentry", Face(FaceCall::Enrol), Old, Some(Area::People), ENROL),
-    entry("/interactiveability/face/FaceRecognition", Face(FaceCall::Recognise), Old, Some(Area::Recognition), RECOGNISE),
+    entry(
+        "/interactiveability/face/FaceRecognition",
+        Face(FaceCall::Recognise),
+        Old,
+        Some(Area::Recognition),
+        RECOGNISE,
+    ),
     entry("/interactiveability/face/personwitnessratio", Face(FaceCall::Compare), Old, Some(Area::Compare), COMPARE),
     entry("/aicp/face/add", Face(FaceCall::Enrol), Shared, Some(Area::People), ENROL),
     entry("/aicp/face/recognition", Face(FaceCall::Recognise), Shared, Some(Area::Recognition), RECOGNISE),
@@ -274,7 +280,13 @@ static ENTRIES: &[Entry] = &[
     ),
     entry("/method/call", Statistics(StatisticsCall::Totals), Shared, Some(Area::Statistics), None),
     entry("/method/call/getMethodCountByDay", Statistics(StatisticsCall::ByDay), Shared, Some(Area::Statistics), None),
-    entry("/method/call/getMethodCountByWeek", Statistics(StatisticsCall::ByWeek), Shared, Some(Area::Statistics), None),
+    entry(
+        "/method/call/getMethodCountByWeek",
+        Statistics(StatisticsCall::ByWeek),
+        Shared,
+        Some(Area::Statistics),
+        None,
+    ),
     entry(
         "/method/call/getMethodCountByMonth",
         Statistics(StatisticsCall::ByMonth),
@@ -283,7 +295,13 @@ static ENTRIES: &[Entry] = &[
         None,
     ),
     entry("/method/call/getChartByDay", Statistics(StatisticsCall::ChartByDay), Shared, Some(Area::Statistics), None),
-    entry("/method/call/getChartByMonth", Statistics(StatisticsCall::ChartByMonth), Shared, Some(Area::Statistics), None),
+    entry(
+        "/method/call/getChartByMonth",
+        Statistics(StatisticsCall::ChartByMonth),
+        Shared,
+        Some(Area::Statistics),
+        None,
+    ),
     entry("/method/call/all", Statistics(StatisticsCall::All), Shared, Some(Area::Statistics), None),
     entry("/authorize/grantAuthorize", Grant(GrantCall::Grant), Common, None, None),
     entry("/authorize/updateAuthorize", Grant(GrantCall::Extend), Common, None, None),
@@ -298,13 +316,7 @@ static ENTRIES: &[Entry] = &[
     entry("/face-api/v3/group/add", FaceApi(Api::GroupAdd), Nine, GROUPS, GROUP_ADD),
     entry("/face-api/v3/group/delete", FaceApi(Api::GroupDelete), Nine, GROUPS, GROUP_DELETE),
     entry("/face-api/v3/group/list", FaceApi(Api::GroupList), Nine, GROUPS, GROUP_LIST),
-    entry(
-        "/face-api/facehub/statapp",
-        FaceApi(Api::StatApp),
-        Nine,
-        GROUPS,
-        Some(("faceApiStatApp", "查询人脸组数量")),
-    ),
+    entry("/face-api/facehub/statapp", FaceApi(Api::StatApp), Nine, GROUPS, Some(("faceApiStatApp", "查询人脸组数量"))),
     entry(
         "/face-api/facehub/statgroup",
         FaceApi(Api::StatGroup),

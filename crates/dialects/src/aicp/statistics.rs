@@ -14,12 +14,44 @@ use super::{literals, times};
 const TO: &str = "~~~";
 
 const LOWER: [&str; 18] = [
-    "traceid", "username", "visitip", "visittime", "visitdesc", "visiturl", "costtime", "visitresult", "visitcode",
-    "visitmsg", "visitsource", "methodname", "callcount", "end", "day", "begin", "total", "count",
+    "traceid",
+    "username",
+    "visitip",
+    "visittime",
+    "visitdesc",
+    "visiturl",
+    "costtime",
+    "visitresult",
+    "visitcode",
+    "visitmsg",
+    "visitsource",
+    "methodname",
+    "callcount",
+    "end",
+    "day",
+    "begin",
+    "total",
+    "count",
 ];
 const CAMEL: [&str; 18] = [
-    "traceId", "username", "visitIp", "visitTime", "visitDesc", "visitUrl", "costTime", "visitResult", "visitCode",
-    "visitMsg", "visitSource", "methodName", "callCount", "end", "day", "begin", "total", "count",
+    "traceId",
+    "username",
+    "visitIp",
+    "visitTime",
+    "visitDesc",
+    "visitUrl",
+    "costTime",
+    "visitResult",
+    "visitCode",
+    "visitMsg",
+    "visitSource",
+    "methodName",
+    "callCount",
+    "end",
+    "day",
+    "begin",
+    "total",
+    "count",
 ];
 
 /// A row of any answer. What the manual's samples leave null stays null.
