@@ -62,7 +62,7 @@ pub struct Call {
 }
 
 enum Record {
-    Call(NewCall),
+    Call(Box<NewCall>),
     /// Answered when everything before it is written.
     Flush(oneshot::Sender<()>),
     Close,
@@ -84,7 +84,7 @@ impl CallLog {
     }
 
     fn push(&self, call: NewCall) {
-        if self.buffer.try_send(Record::Call(call)).is_err() {
+        if self.buffer.try_send(Record::Call(Box::new(call))).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -195,7 +195,7 @@ async fn gather(
         until = until.or_else(|| Some(Instant::now() + FLUSH_AFTER));
         for record in received.drain(..) {
             match record {
-                Record::Call(call) => calls.push(call),
+                Record::Call(call) => calls.push(*call),
                 Record::Flush(done) => waiting.push(done),
                 Record::Close => closing = true,
             }

@@ -47,6 +47,9 @@ pub struct FaceMatches {
     pub matches: Vec<Match>,
 }
 
+/// An engine and those of some libraries that are its own.
+type LibrariesOfEngine = (Arc<dyn Engine>, Vec<LibraryRef>);
+
 /// How similar somebody must be to count as found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Bar {
@@ -213,8 +216,8 @@ impl Platform {
     }
 
     /// Libraries by their engines, in the order in which the engines first come.
-    fn by_engine(&self, app: &App, libraries: &[Library]) -> Result<Vec<(Arc<dyn Engine>, Vec<LibraryRef>)>> {
-        let mut engines: Vec<(Arc<dyn Engine>, Vec<LibraryRef>)> = Vec::new();
+    fn by_engine(&self, app: &App, libraries: &[Library]) -> Result<Vec<LibrariesOfEngine>> {
+        let mut engines: Vec<LibrariesOfEngine> = Vec::new();
         for library in libraries {
             let engine = self.engine_of(app, library)?;
             match engines.iter_mut().find(|(known, _)| known.name() == engine.name()) {

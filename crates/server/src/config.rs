@@ -85,7 +85,7 @@ pub struct Statistics {
 }
 
 /// How section 9 of the AICP manual is served.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FaceApi {
     /// Whether calls without a token are answered; they act for `legacy.app_id`.
@@ -254,12 +254,6 @@ impl Default for Authorization {
 impl Default for Statistics {
     fn default() -> Self {
         Self { zone: "Asia/Shanghai".into(), retention_days: 365, max_rows: 100_000 }
-    }
-}
-
-impl Default for FaceApi {
-    fn default() -> Self {
-        Self { anonymous: false, timestamp_in_seconds: false, max_groups: 0, max_faces_per_user: 0 }
     }
 }
 

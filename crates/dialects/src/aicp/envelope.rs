@@ -111,13 +111,20 @@ impl Answer {
     }
 }
 
+/// A header that tells a client how to do better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hint {
+    Allow(&'static str),
+    RetryAfterSeconds(u16),
+}
+
 /// A failure: HTTP 200 unless the contract names another status.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     status: StatusCode,
     code: Code,
     message: Cow<'static, str>,
-    header: Option<(header::HeaderName, &'static str)>,
+    hint: Option<Hint>,
     /// The path to name in the body of a Spring server, if it is to be one.
     spring_path: Option<String>,
 }
@@ -129,7 +136,7 @@ impl Failure {
     }
 
     pub fn status(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code: codes::INVALID_PARAMETER, message: message.into(), header: None, spring_path: None }
+        Self { status, code: codes::INVALID_PARAMETER, message: message.into(), hint: None, spring_path: None }
     }
 
     /// A failure of section 9.
@@ -148,7 +155,7 @@ impl Failure {
 
     pub fn wrong_method(allowed: &'static str) -> Self {
         Self {
-            header: Some((header::ALLOW, allowed)),
+            hint: Some(Hint::Allow(allowed)),
             ..Self::status(StatusCode::METHOD_NOT_ALLOWED, literals::WRONG_METHOD)
         }
     }
@@ -156,7 +163,7 @@ impl Failure {
     /// More is asked than this machine takes on: HTTP 503, so that proxies and clients know to come back.
     pub fn busy() -> Self {
         Self {
-            header: Some((header::RETRY_AFTER, "1")),
+            hint: Some(Hint::RetryAfterSeconds(1)),
             code: codes::BUSY,
             ..Self::status(StatusCode::SERVICE_UNAVAILABLE, literals::SERVER_ERROR)
         }
@@ -165,7 +172,7 @@ impl Failure {
     /// Somebody tries too often.
     pub fn too_many_attempts() -> Self {
         Self {
-            header: Some((header::RETRY_AFTER, "60")),
+            hint: Some(Hint::RetryAfterSeconds(60)),
             ..Self::status(StatusCode::TOO_MANY_REQUESTS, literals::TOO_MANY_ATTEMPTS)
         }
     }
@@ -207,8 +214,14 @@ impl Failure {
             }
             (None, _) => render(shape, self.status, Some(1), &self.message, None),
         };
-        if let Some((name, value)) = &self.header {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        match self.hint {
+            Some(Hint::Allow(methods)) => {
+                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+            }
+            Some(Hint::RetryAfterSeconds(seconds)) => {
+                response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            }
+            None => {}
         }
         response
     }
