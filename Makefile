@@ -4,10 +4,10 @@ CARGO ?= cargo
 PYTHON ?= python3
 NEXTEST_VERSION := 0.9.143
 
-.PHONY: help tools setup build run nextest test lint fmt demo bench clean
+.PHONY: help tools setup build run engine nextest test lint fmt demo bench bench-statistics clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
 tools:
 	@command -v cc >/dev/null || (apt-get update && apt-get install -y --no-install-recommends build-essential)
@@ -21,6 +21,9 @@ build: tools ## Build target/release/aicp
 
 run: setup build ## Serve on 127.0.0.1:9012
 	target/release/aicp serve
+
+engine: setup build ## Simulate a vendor's engine on 127.0.0.1:39081 (see docs/engines.md)
+	target/release/aicp-engine-simulator --speak koala --data-dir data-engine
 
 nextest:
 	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest --version $(NEXTEST_VERSION)
@@ -43,6 +46,9 @@ demo: setup build ## Enrol the sample people, recognise the other pictures, mark
 
 bench: setup build ## Measure each stage and the whole HTTP call
 	$(CARGO) run --release --locked -p aicp-bench
+
+bench-statistics: build ## Measure statistics over 50 million logged calls
+	$(CARGO) run --release --locked -p aicp-bench -- statistics
 
 clean: ## Remove what was built; fetched files stay
 	$(CARGO) clean

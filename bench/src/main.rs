@@ -8,6 +8,7 @@ mod photo;
 mod report;
 mod server;
 mod stages;
+mod statistics;
 mod timing;
 
 use std::io::Write;
@@ -50,12 +51,15 @@ enum Command {
     /// Measure the networks alone and print JSON; a process holds one runtime, so this is one of its own
     #[command(hide = true)]
     BareModels(bare::Request),
+    /// Measure statistics over many logged calls
+    Statistics(statistics::Request),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
         Some(Command::BareModels(request)) => bare::run(request),
+        Some(Command::Statistics(request)) => statistics::run(&cli, request),
         None => run(&cli),
     };
     match outcome {

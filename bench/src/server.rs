@@ -101,7 +101,7 @@ fn enrol(server: SocketAddr, token: &str, samples: &Path) -> Outcome<()> {
 }
 
 /// Lets some clients make the same call again and again, after a tenth of the calls to warm up.
-fn load(
+pub fn load(
     name: &str,
     server: SocketAddr,
     request: &[u8],
@@ -148,13 +148,15 @@ fn load(
 }
 
 /// A running server; killed when dropped.
-struct Server {
+pub struct Server {
     child: Child,
-    address: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
 }
 
 impl Server {
-    fn start(aicp: &Path, models: &Path, data: &Path) -> Outcome<Self> {
+    /// Starts a server on a data folder and waits until it listens.
+    pub fn start(aicp: &Path, models: &Path, data: &Path) -> Outcome<Self> {
         let mut command = Command::new(aicp);
         // Whatever is set for another server does not count here.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AICP_")) {
@@ -186,7 +188,8 @@ impl Server {
         Ok(kib as f64 / 1024.0)
     }
 
-    fn stop(mut self) -> Outcome<()> {
+    /// Ends it and waits for that.
+    pub fn stop(mut self) -> Outcome<()> {
         // The standard library sends no other signal than SIGKILL.
         let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
         if !sent.success() {

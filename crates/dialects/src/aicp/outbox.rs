@@ -139,7 +139,7 @@ impl Call<'_> {
             Err(_) => return Err(Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED)),
         };
         let records = resume.asynchrony_data_list.filter(|records| !records.is_empty());
-        let records = records.ok_or_else(|| Failure::message(literals::blank("asynchronyDataList")))?;
+        let records = records.ok_or_else(failed)?;
         let ids: Option<BTreeSet<i64>> = records.iter().map(|record| record.id.parse().ok()).collect();
         let resumed = self.platform.resume(self.app, ids.ok_or_else(failed)?).await.map_err(|e| {
             tracing::error!(error = %e, "records can't be resumed");
