@@ -95,9 +95,9 @@ pub fn run(cli: &Cli, request: &Request) -> Outcome<()> {
             json!({ "call_Name": "faceQuery", "timeBefore": first, "timeAfter": last }),
         )?,
         ask(
-            "single calls of a minute",
+            "single calls of ten minutes",
             "/method/call/all",
-            json!({ "timeBefore": format!("{first} 12:00:00"), "timeAfter": format!("{first} 12:00:59") }),
+            json!({ "timeBefore": format!("{first} 12:00:00"), "timeAfter": format!("{first} 12:09:59") }),
         )?,
     ];
     server.stop()?;
