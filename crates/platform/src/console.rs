@@ -1,6 +1,6 @@
 //! Console users: registered with a face, logged in by password or by face.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -193,7 +193,7 @@ impl Platform {
     }
 
     fn admit_address(&self, client: Option<IpAddr>) -> Result<()> {
-        self.inner.door.by_address.admit(client.map_or_else(String::new, |ip| ip.to_string()))
+        self.inner.door.by_address.admit(client.map_or_else(String::new, network_of))
     }
 
     async fn login_library(&self) -> Result<Library> {
@@ -254,10 +254,31 @@ impl Platform {
     }
 }
 
+/// What counts as one client: an IPv4 address, or the network of 64 bits that an IPv6 client has to itself.
+fn network_of(client: IpAddr) -> String {
+    match client {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
+    }
+}
+
 fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
 }
 
 fn hash_error(e: impl std::fmt::Display) -> Error {
     Error::PasswordHash(e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_client_count_together() {
+        let network = |text: &str| network_of(text.parse().expect("an address"));
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::1"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
 }

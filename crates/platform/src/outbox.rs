@@ -17,6 +17,7 @@ use aicp_store::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::sync::{OwnedMutexGuard, watch};
 use tokio::task::JoinHandle;
 
@@ -400,13 +401,10 @@ impl Platform {
     }
 
     /// Works off what waits for an engine that answers.
-    async fn work_off(&self, engine: &dyn Engine, stop: &watch::Receiver<bool>) -> Result<()> {
+    async fn work_off(&self, engine: &dyn Engine) -> Result<()> {
         for library_id in self.inner.store.outbox_libraries(Some(engine.name())).await? {
             let _turn = self.inner.lines.enter(library_id).await;
             while let Some(head) = self.inner.store.outbox_head(library_id).await? {
-                if *stop.borrow() {
-                    return Ok(());
-                }
                 if let Outcome::Waits = self.attempt(head.id, None).await? {
                     return Ok(());
                 }
@@ -431,7 +429,7 @@ impl Caretaker {
         Self { stop, task: tokio::sync::Mutex::new(task) }
     }
 
-    /// Ends the task after what it is at.
+    /// Ends the task.
     pub async fn close(&self) {
         let _ = self.stop.send(true);
         if let Some(task) = self.task.lock().await.take() {
@@ -445,8 +443,12 @@ async fn look_after(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
         // The platform is not kept alive in between.
         let Some(inner) = inner.upgrade() else { return };
         let platform = Platform { inner };
-        for engine in platform.inner.engines.remote() {
-            platform.look_at(engine.as_ref(), &stop).await;
+        // At the same time, so that one that hangs does not keep the others waiting. What is broken off at shut-down is in
+        // doubt, and cleared up later.
+        let looks = platform.inner.engines.remote().iter().map(|engine| platform.look_at(engine.as_ref()));
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = join_all(looks) => {}
         }
         let (pause, news) = (platform.inner.settings.outbox_interval, Arc::clone(&platform.inner.outbox_news));
         drop(platform);
@@ -459,7 +461,7 @@ async fn look_after(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
 }
 
 impl Platform {
-    async fn look_at(&self, engine: &dyn Engine, stop: &watch::Receiver<bool>) {
+    async fn look_at(&self, engine: &dyn Engine) {
         let is_up = engine.health().await.is_ok();
         let before = {
             let mut health = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
@@ -470,7 +472,7 @@ impl Platform {
         }
         if is_up
             && self.inner.settings.auto_replay
-            && let Err(e) = self.work_off(engine, stop).await
+            && let Err(e) = self.work_off(engine).await
         {
             tracing::error!(error = %e, engine = engine.name(), "waiting writes can't be worked off");
         }
