@@ -12,6 +12,7 @@ mod cli;
 mod crash;
 mod dialects;
 mod golden;
+mod grants;
 mod images;
 mod literals;
 mod recognition;
