@@ -5,7 +5,7 @@ use axum::http::HeaderValue;
 
 use super::answers::EnrolledFace;
 use super::envelope::{Answer, Failure};
-use super::fields::Fields;
+use super::fields::{Fields, PictureError};
 use super::literals;
 use super::operations::{Call, our_failure, picture};
 use super::pages;
@@ -53,10 +53,14 @@ impl Call<'_> {
         Answer::ok(&EnrolledFace { person_no: registered.person.person_no, url })
     }
 
-    /// 10.2. Whoever is not let in is told one thing, whatever the reason.
+    /// 10.2. Whoever is not let in is told one thing, whatever the reason; only a picture over the size limit is refused
+    /// in words of its own, as everywhere.
     async fn face_login(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let not_recognised = || Failure::spring(literals::NOT_RECOGNISED, self.path);
-        let picture = fields.picture("image").map_err(|_| not_recognised())?;
+        let picture = fields.picture("image").map_err(|e| match e {
+            PictureError::TooLarge => Failure::message(literals::PICTURE_TOO_LARGE),
+            PictureError::Unusable => not_recognised(),
+        })?;
         let session = self.platform.login_with_face(picture, self.client).await.map_err(|e| match e {
             Error::TooManyAttempts => Failure::too_many_attempts(),
             Error::NotRecognised | Error::NotLive | Error::BadPicture(_) | Error::NoFace => not_recognised(),
