@@ -9,6 +9,7 @@ mod template;
 mod bad_input;
 mod busy;
 mod cli;
+mod console;
 mod crash;
 mod dialects;
 mod golden;
