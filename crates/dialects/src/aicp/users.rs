@@ -53,7 +53,8 @@ impl Call<'_> {
         Answer::ok(&EnrolledFace { person_no: registered.person.person_no, url })
     }
 
-    /// 10.2. Whoever is not let in is told one thing, whatever the reason.
+    /// 10.2. Whoever is not let in is told one thing, whatever the reason; only a picture over the size limit is refused
+    /// in words of its own, as everywhere.
     async fn face_login(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let not_recognised = || Failure::spring(literals::NOT_RECOGNISED, self.path);
         let picture = fields.picture("image").map_err(|e| match e {

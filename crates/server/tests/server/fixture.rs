@@ -7,10 +7,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::{Api, send};
@@ -127,12 +129,12 @@ impl Setup {
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
         // Ends with the process; reading on keeps the pipe from filling up.
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 lines.lock().expect("no panic while locked").push(line);
             }
         });
-        Server { child: Mutex::new(child), log, data_dir, _temp: temp }
+        Server { child: Mutex::new(child), log, reader: Mutex::new(Some(reader)), data_dir, _temp: temp }
     }
 }
 
@@ -140,6 +142,7 @@ impl Setup {
 pub struct Server {
     child: Mutex<Child>,
     log: Arc<Mutex<Vec<String>>>,
+    reader: Mutex<Option<JoinHandle<()>>>,
     data_dir: PathBuf,
     _temp: TempDir,
 }
@@ -167,6 +170,18 @@ impl Server {
     /// Whether the log has a line with this message.
     pub fn has_logged(&self, message: &str) -> bool {
         self.log.lock().expect("no panic while locked").iter().any(|line| line.contains(message))
+    }
+
+    /// Everything that was logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("no panic while locked").join("\n")
+    }
+
+    /// Grants an app capabilities for a long time and returns its token.
+    #[track_caller]
+    pub fn grant(&self, app_id: &str, capabilities: &[&str]) -> String {
+        let grant = json!({"appId": app_id, "dueTime": "2099-12-31 00:00:00", "capabilityIdArray": capabilities});
+        self.admin(0).post("/authorize/grantAuthorize", &grant).data_text("token")
     }
 
     /// A caller of a listener without a token.
@@ -212,6 +227,23 @@ impl Server {
         status.expect("it has ended")
     }
 
+    /// Stops the process in good order; from then on the log is whole.
+    #[track_caller]
+    pub fn stop(&self) {
+        self.terminate();
+        assert!(self.wait().success(), "it ends in good order");
+        if let Some(reader) = self.reader.lock().expect("no panic while locked").take() {
+            reader.join().expect("the log is UTF-8");
+        }
+    }
+
+    /// What stands in the files of the data folder and in the log by now.
+    pub fn kept(&self) -> Kept {
+        let mut bytes = files_in(&self.data_dir).join(&b'\n');
+        bytes.extend(self.log().into_bytes());
+        Kept(latin1(&bytes))
+    }
+
     fn assert_running(&self) {
         let ended = self.child.lock().expect("no panic while locked").try_wait().expect("a child of ours");
         assert_eq!(ended, None, "the server ended: {:#?}", self.log.lock().expect("no panic while locked"));
@@ -230,6 +262,47 @@ impl Drop for Server {
             eprintln!("the server's log:\n{}", log.join("\n"));
         }
     }
+}
+
+/// What a server has kept, one character a byte: texts are searched quickly, even in a debug build.
+pub struct Kept(String);
+
+impl Kept {
+    pub fn has(&self, bytes: &[u8]) -> bool {
+        self.0.contains(&latin1(bytes))
+    }
+
+    /// Checks that a secret stands nowhere: not as it is, nor in base64 or hex.
+    #[track_caller]
+    pub fn assert_without(&self, secret: &[u8]) {
+        assert!(!self.has(secret), "it is kept as it is");
+        let hex = hex::encode(secret);
+        assert!(!self.has(hex.as_bytes()) && !self.has(hex.to_uppercase().as_bytes()), "it is kept in hex");
+        // Inside something longer, base64 depends on where a secret begins; its ends also hold bits of what is around.
+        for before in 0..3 {
+            let base64 = STANDARD_NO_PAD.encode([&[0; 3][..before], secret].concat());
+            let own = &base64.as_bytes()[(before * 4).div_ceil(3)..base64.len() - 1];
+            assert!(!self.has(own), "it is kept in base64");
+        }
+    }
+}
+
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
+}
+
+/// The bytes of every file in a folder and those in it.
+fn files_in(dir: &Path) -> Vec<Vec<u8>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).expect("a folder") {
+        let entry = entry.expect("an entry");
+        if entry.file_type().expect("a type").is_dir() {
+            files.extend(files_in(&entry.path()));
+        } else {
+            files.push(fs::read(entry.path()).expect("a file"));
+        }
+    }
+    files
 }
 
 /// The pictures in place in a data folder: their keys and bytes.

@@ -2,12 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::civil::DateTime;
 
 /// Compares a text with a template in which `<name>` stands for a value that must vary; returns these values.
 ///
 /// `<id>` 19 digits, `<hex>` 32 lower-case hex digits, `<unit>` and `<score>` a decimal number in 0..1 and 0..100,
 /// `<int>` a whole number, `<base64>` base64, `<sig>` a signature, `<day>` 8 digits, `<2>` 2 digits, `<millis>` 13
-/// digits. Everything else must be equal, byte for byte.
+/// digits, `<utc>` a time as Spring writes it, `<time>` a date and time. Everything else must be equal, byte for byte.
 #[track_caller]
 pub fn assert_matches(text: &str, template: &str) -> Vec<String> {
     match matches(text, template) {
@@ -39,6 +40,7 @@ fn span(name: &str, text: &str) -> usize {
         "unit" | "score" => c.is_ascii_digit() || ".-+eE".contains(c),
         "base64" => c.is_ascii_alphanumeric() || "+/=".contains(c),
         "sig" => c.is_ascii_alphanumeric() || "-_".contains(c),
+        "utc" | "time" => c.is_ascii_digit() || "-:.+T ".contains(c),
         _ => c.is_ascii_digit(),
     };
     text.find(|c| !belongs(c)).unwrap_or(text.len())
@@ -56,6 +58,8 @@ fn is_value(name: &str, value: &str) -> bool {
         "day" => value.len() == 8,
         "2" => value.len() == 2,
         "millis" => value.len() == 13,
+        "utc" => value.len() == 28 && DateTime::strptime("%Y-%m-%dT%H:%M:%S%.f+0000", value).is_ok(),
+        "time" => value.len() == 19 && DateTime::strptime("%Y-%m-%d %H:%M:%S", value).is_ok(),
         _ => false,
     }
 }
