@@ -456,7 +456,7 @@ impl Call<'_> {
         }
         let mut apps = list(fields, "op_app_id_list", codes::APP_ID_LIST, is_app_id)?;
         if apps.is_empty() {
-            apps = list(fields, "op_app_id", codes::APP_ID, is_app_id)?;
+            apps = list(fields, "op_app_id", codes::OP_APP_ID, is_app_id)?;
         }
         if apps.len() > MAX_APPS {
             return Err(Failure::code(codes::TOO_MANY_APPS));
