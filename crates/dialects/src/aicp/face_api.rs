@@ -464,11 +464,12 @@ impl Call<'_> {
         if apps.is_empty() {
             apps.push(self.app.id().to_owned());
         }
+        let apps: Option<Vec<_>> = apps.iter().map(|id| self.platform.act_as(self.app, id)).collect();
+        let apps = apps.ok_or_else(|| Failure::code(codes::NO_PERMISSION))?;
         let mut stats = Vec::with_capacity(groups.len());
         for group_id in groups {
-            for id in &apps {
-                let app = self.platform.act_as(self.app, id).ok_or_else(|| Failure::code(codes::NO_PERMISSION))?;
-                let Some(library) = found(self.platform.library(&app, &group_id).await)? else { continue };
+            for app in &apps {
+                let Some(library) = found(self.platform.library(app, &group_id).await)? else { continue };
                 let counts = self.platform.library_counts(&library).await.map_err(failure)?;
                 let ctime = shanghai::text(library.created_ms);
                 stats.push((group_id, GroupStat { user_num: counts.users, face_num: counts.faces, ctime }));
