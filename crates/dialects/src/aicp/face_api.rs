@@ -604,7 +604,7 @@ impl Call<'_> {
     /// An array of two pictures.
     async fn face_match(&self, input: Input<'_>) -> Result<Answer, Failure> {
         let wrong_number = || Failure::code(codes::WRONG_NUMBER_OF_IMAGES);
-        let Input::Array { items, count: 2 } = input else { return Err(wrong_number()) };
+        let (items, 2) = input.array()? else { return Err(wrong_number()) };
         let mut pictures = Vec::with_capacity(2);
         for fields in items {
             let fields = fields.ok_or_else(|| Failure::code(codes::INVALID_PARAMETER))?;
@@ -679,8 +679,9 @@ impl Call<'_> {
 
     /// One picture, or several of one person taken one after the other: the mean counts.
     async fn face_liveness(&self, input: Input<'_>) -> Result<Answer, Failure> {
-        let wrong_number = || Failure::code(codes::WRONG_NUMBER_OF_IMAGES);
-        let Input::Array { items, count: 1 | 3 | 8 } = input else { return Err(wrong_number()) };
+        let (items, 1 | 3 | 8) = input.array()? else {
+            return Err(Failure::code(codes::WRONG_NUMBER_OF_IMAGES));
+        };
         let mut face_list = Vec::with_capacity(items.len());
         let mut sum = 0.0;
         for fields in &items {
