@@ -636,12 +636,11 @@ impl Call<'_> {
                 found.map_err(failure)?
             }
             None => {
-                let bar = Bar::AtLeast(threshold / 100.0);
-                let found = self.platform.identify_in(self.app, &libraries, picture, most, bar).await;
+                let found = self.platform.identify_in(self.app, &libraries, picture, most, bar(threshold)).await;
                 found.map_err(failure)?.matches
             }
         };
-        matches.retain(|found| percent(found.similarity) >= threshold);
+        reaching(threshold, &mut matches);
         matches.truncate(most);
         if matches.is_empty() {
             return Err(Failure::code(codes::NO_MATCH));
@@ -658,17 +657,19 @@ impl Call<'_> {
         let gates = gates(fields)?;
         let picture = self.picture_of(fields).await?;
         self.platform.require(gates, &picture).await.map_err(failure)?;
-        let bar = Bar::AtLeast(threshold / 100.0);
-        let found = self.platform.identify_many_in(self.app, &libraries, picture.clone(), users, bar).await;
+        let found = self.platform.identify_many_in(self.app, &libraries, picture.clone(), users, bar(threshold)).await;
         let face_list: Vec<FoundFace> = found
             .map_err(failure)?
             .into_iter()
             .take(faces)
             .enumerate()
-            .map(|(index, face)| FoundFace {
-                face_token: token_of_face(&picture, index),
-                location: Location::from(&face.face),
-                user_list: face.matches.into_iter().map(|found| FoundUser::new(found, &libraries)).collect(),
+            .map(|(index, mut face)| {
+                reaching(threshold, &mut face.matches);
+                FoundFace {
+                    face_token: token_of_face(&picture, index),
+                    location: Location::from(&face.face),
+                    user_list: face.matches.into_iter().map(|found| FoundUser::new(found, &libraries)).collect(),
+                }
             })
             .collect();
         if face_list.iter().all(|face| face.user_list.is_empty()) {
@@ -858,6 +859,16 @@ fn threshold(fields: &Fields<'_>, default: f32) -> Result<f32, Failure> {
     number.ok_or_else(|| Failure::code(codes::INVALID_PARAMETER))
 }
 
+/// A bar that everybody reaches whose score, 0..100, is `threshold`, however it was rounded.
+fn bar(threshold: f32) -> Bar {
+    Bar::AtLeast((threshold / 100.0).next_down())
+}
+
+/// Leaves those whose score, as it is answered, is at least `threshold`.
+fn reaching(threshold: f32, matches: &mut Vec<Match>) {
+    matches.retain(|found| percent(found.similarity) >= threshold);
+}
+
 fn action(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
     Ok(text(fields, "action_type", codes::INVALID_PARAMETER)?.filter(|action| !action.is_empty()))
 }
@@ -894,4 +905,18 @@ fn wanted(fields: &Fields<'_>) -> Result<Wanted, Failure> {
         quality: wants("quality"),
         liveness: wants("liveness") || wants("spoofing"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_score_that_comes_back_as_a_threshold_is_reached(similarity in 0.0f32..=1.0) {
+            let Bar::AtLeast(least) = bar(percent(similarity)) else { panic!("a bar of its own") };
+            prop_assert!(similarity >= least);
+        }
+    }
 }
