@@ -11,6 +11,7 @@ mod busy;
 mod cli;
 mod crash;
 mod dialects;
+mod face_api;
 mod golden;
 mod images;
 mod literals;

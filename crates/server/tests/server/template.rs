@@ -6,8 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 /// Compares a text with a template in which `<name>` stands for a value that must vary; returns these values.
 ///
 /// `<id>` 19 digits, `<hex>` 32 lower-case hex digits, `<unit>` and `<score>` a decimal number in 0..1 and 0..100,
-/// `<int>` a whole number, `<base64>` base64, `<sig>` a signature, `<day>` 8 digits, `<2>` 2 digits, `<millis>` 13
-/// digits. Everything else must be equal, byte for byte.
+/// `<int>` a whole number, `<number>` any number without an exponent, `<base64>` base64, `<sig>` a signature, `<day>` 8
+/// digits, `<2>` 2 digits, `<millis>` 13 digits, `<seconds>` 10 digits, `<moment>` `yyyy-MM-dd HH:mm:ss`. Everything
+/// else must be equal, byte for byte.
 #[track_caller]
 pub fn assert_matches(text: &str, template: &str) -> Vec<String> {
     match matches(text, template) {
@@ -37,6 +38,8 @@ fn span(name: &str, text: &str) -> usize {
     let belongs = |c: char| match name {
         "hex" => c.is_ascii_hexdigit(),
         "unit" | "score" => c.is_ascii_digit() || ".-+eE".contains(c),
+        "number" => c.is_ascii_digit() || ".-".contains(c),
+        "moment" => c.is_ascii_digit() || "-: ".contains(c),
         "base64" => c.is_ascii_alphanumeric() || "+/=".contains(c),
         "sig" => c.is_ascii_alphanumeric() || "-_".contains(c),
         _ => c.is_ascii_digit(),
@@ -51,11 +54,14 @@ fn is_value(name: &str, value: &str) -> bool {
         "unit" => is_decimal(value, 1.0),
         "score" => is_decimal(value, 100.0),
         "int" => value == "0" || (!value.is_empty() && !value.starts_with('0')),
+        "number" => serde_json::from_str::<serde_json::Number>(value).is_ok(),
+        "moment" => jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M:%S", value).is_ok() && value.len() == 19,
         "base64" => !value.is_empty() && STANDARD.decode(value).is_ok(),
         "sig" => value.len() >= 16,
         "day" => value.len() == 8,
         "2" => value.len() == 2,
         "millis" => value.len() == 13,
+        "seconds" => value.len() == 10,
         _ => false,
     }
 }
