@@ -4,7 +4,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 NEXTEST_VERSION := 0.9.143
 
-.PHONY: help tools setup build run engine nextest test lint fmt demo bench bench-statistics clean
+.PHONY: help tools setup build run engine nextest test conformance lint fmt demo bench bench-statistics clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -30,6 +30,18 @@ nextest:
 
 test: setup nextest ## Run every test
 	$(CARGO) nextest run --workspace --locked --no-fail-fast
+	@$(MAKE) --no-print-directory conformance
+
+conformance: setup conformance/.packages/installed ## Drive a server with the official SDK of face-api
+	$(CARGO) build --locked --package aicp-server
+	$(PYTHON) conformance/run.py $(or $(CARGO_TARGET_DIR),target)/debug/aicp
+
+# What pip puts into a folder needs no venv, which a bare Debian lacks.
+conformance/.packages/installed: conformance/requirements.txt | tools
+	rm -rf conformance/.packages
+	$(PYTHON) -m pip install --quiet --no-deps --only-binary :all: --require-hashes \
+		--requirement conformance/requirements.txt --target conformance/.packages
+	touch $@
 
 lint: tools ## Check format and lints
 	$(CARGO) fmt --all --check

@@ -456,7 +456,7 @@ impl Call<'_> {
         }
         let mut apps = list(fields, "op_app_id_list", codes::APP_ID_LIST, is_app_id)?;
         if apps.is_empty() {
-            apps = list(fields, "op_app_id", codes::APP_ID, is_app_id)?;
+            apps = list(fields, "op_app_id", codes::OP_APP_ID, is_app_id)?;
         }
         if apps.len() > MAX_APPS {
             return Err(Failure::code(codes::TOO_MANY_APPS));
@@ -464,11 +464,12 @@ impl Call<'_> {
         if apps.is_empty() {
             apps.push(self.app.id().to_owned());
         }
+        let apps: Option<Vec<_>> = apps.iter().map(|id| self.platform.act_as(self.app, id)).collect();
+        let apps = apps.ok_or_else(|| Failure::code(codes::NO_PERMISSION))?;
         let mut stats = Vec::with_capacity(groups.len());
         for group_id in groups {
-            for id in &apps {
-                let app = self.platform.act_as(self.app, id).ok_or_else(|| Failure::code(codes::NO_PERMISSION))?;
-                let Some(library) = found(self.platform.library(&app, &group_id).await)? else { continue };
+            for app in &apps {
+                let Some(library) = found(self.platform.library(app, &group_id).await)? else { continue };
                 let counts = self.platform.library_counts(&library).await.map_err(failure)?;
                 let ctime = shanghai::text(library.created_ms);
                 stats.push((group_id, GroupStat { user_num: counts.users, face_num: counts.faces, ctime }));
@@ -603,7 +604,7 @@ impl Call<'_> {
     /// An array of two pictures.
     async fn face_match(&self, input: Input<'_>) -> Result<Answer, Failure> {
         let wrong_number = || Failure::code(codes::WRONG_NUMBER_OF_IMAGES);
-        let Input::Array { items, count: 2 } = input else { return Err(wrong_number()) };
+        let (items, 2) = input.array()? else { return Err(wrong_number()) };
         let mut pictures = Vec::with_capacity(2);
         for fields in items {
             let fields = fields.ok_or_else(|| Failure::code(codes::INVALID_PARAMETER))?;
@@ -635,12 +636,11 @@ impl Call<'_> {
                 found.map_err(failure)?
             }
             None => {
-                let bar = Bar::AtLeast(threshold / 100.0);
-                let found = self.platform.identify_in(self.app, &libraries, picture, most, bar).await;
+                let found = self.platform.identify_in(self.app, &libraries, picture, most, bar(threshold)).await;
                 found.map_err(failure)?.matches
             }
         };
-        matches.retain(|found| percent(found.similarity) >= threshold);
+        reaching(threshold, &mut matches);
         matches.truncate(most);
         if matches.is_empty() {
             return Err(Failure::code(codes::NO_MATCH));
@@ -657,17 +657,19 @@ impl Call<'_> {
         let gates = gates(fields)?;
         let picture = self.picture_of(fields).await?;
         self.platform.require(gates, &picture).await.map_err(failure)?;
-        let bar = Bar::AtLeast(threshold / 100.0);
-        let found = self.platform.identify_many_in(self.app, &libraries, picture.clone(), users, bar).await;
+        let found = self.platform.identify_many_in(self.app, &libraries, picture.clone(), users, bar(threshold)).await;
         let face_list: Vec<FoundFace> = found
             .map_err(failure)?
             .into_iter()
             .take(faces)
             .enumerate()
-            .map(|(index, face)| FoundFace {
-                face_token: token_of_face(&picture, index),
-                location: Location::from(&face.face),
-                user_list: face.matches.into_iter().map(|found| FoundUser::new(found, &libraries)).collect(),
+            .map(|(index, mut face)| {
+                reaching(threshold, &mut face.matches);
+                FoundFace {
+                    face_token: token_of_face(&picture, index),
+                    location: Location::from(&face.face),
+                    user_list: face.matches.into_iter().map(|found| FoundUser::new(found, &libraries)).collect(),
+                }
             })
             .collect();
         if face_list.iter().all(|face| face.user_list.is_empty()) {
@@ -678,8 +680,9 @@ impl Call<'_> {
 
     /// One picture, or several of one person taken one after the other: the mean counts.
     async fn face_liveness(&self, input: Input<'_>) -> Result<Answer, Failure> {
-        let wrong_number = || Failure::code(codes::WRONG_NUMBER_OF_IMAGES);
-        let Input::Array { items, count: 1 | 3 | 8 } = input else { return Err(wrong_number()) };
+        let (items, 1 | 3 | 8) = input.array()? else {
+            return Err(Failure::code(codes::WRONG_NUMBER_OF_IMAGES));
+        };
         let mut face_list = Vec::with_capacity(items.len());
         let mut sum = 0.0;
         for fields in &items {
@@ -856,6 +859,16 @@ fn threshold(fields: &Fields<'_>, default: f32) -> Result<f32, Failure> {
     number.ok_or_else(|| Failure::code(codes::INVALID_PARAMETER))
 }
 
+/// A bar that everybody reaches whose score, 0..100, is `threshold`, however it was rounded.
+fn bar(threshold: f32) -> Bar {
+    Bar::AtLeast((threshold / 100.0).next_down())
+}
+
+/// Leaves those whose score, as it is answered, is at least `threshold`.
+fn reaching(threshold: f32, matches: &mut Vec<Match>) {
+    matches.retain(|found| percent(found.similarity) >= threshold);
+}
+
 fn action(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
     Ok(text(fields, "action_type", codes::INVALID_PARAMETER)?.filter(|action| !action.is_empty()))
 }
@@ -892,4 +905,18 @@ fn wanted(fields: &Fields<'_>) -> Result<Wanted, Failure> {
         quality: wants("quality"),
         liveness: wants("liveness") || wants("spoofing"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_score_that_comes_back_as_a_threshold_is_reached(similarity in 0.0f32..=1.0) {
+            let Bar::AtLeast(least) = bar(percent(similarity)) else { panic!("a bar of its own") };
+            prop_assert!(similarity >= least);
+        }
+    }
 }

@@ -86,6 +86,14 @@ impl<'a> Input<'a> {
             Self::Array { .. } => Err(malformed()),
         }
     }
+
+    /// The array, where the call takes nothing else: its first items, each an object or not, and how many there are.
+    pub fn array(self) -> Result<(Vec<Option<Fields<'a>>>, usize), Failure> {
+        match self {
+            Self::Array { items, count } => Ok((items, count)),
+            Self::Object(_) => Err(malformed()),
+        }
+    }
 }
 
 /// A JSON value of which only the two outer levels are kept. Deeper ones are still parsed, so that a broken or too

@@ -12,6 +12,7 @@ mod cli;
 mod console;
 mod crash;
 mod dialects;
+mod face_api;
 mod golden;
 mod grants;
 mod images;

@@ -7,8 +7,9 @@ use jiff::civil::DateTime;
 /// Compares a text with a template in which `<name>` stands for a value that must vary; returns these values.
 ///
 /// `<id>` 19 digits, `<hex>` 32 lower-case hex digits, `<unit>` and `<score>` a decimal number in 0..1 and 0..100,
-/// `<int>` a whole number, `<base64>` base64, `<sig>` a signature, `<day>` 8 digits, `<2>` 2 digits, `<millis>` 13
-/// digits, `<utc>` a time as Spring writes it, `<time>` a date and time. Everything else must be equal, byte for byte.
+/// `<int>` a whole number, `<number>` any number without an exponent, `<base64>` base64, `<sig>` a signature, `<day>` 8
+/// digits, `<2>` 2 digits, `<millis>` 13 digits, `<seconds>` 10 digits, `<utc>` a time as Spring writes it, `<time>`
+/// `yyyy-MM-dd HH:mm:ss`. Everything else must be equal, byte for byte.
 #[track_caller]
 pub fn assert_matches(text: &str, template: &str) -> Vec<String> {
     match matches(text, template) {
@@ -38,6 +39,7 @@ fn span(name: &str, text: &str) -> usize {
     let belongs = |c: char| match name {
         "hex" => c.is_ascii_hexdigit(),
         "unit" | "score" => c.is_ascii_digit() || ".-+eE".contains(c),
+        "number" => c.is_ascii_digit() || ".-".contains(c),
         "base64" => c.is_ascii_alphanumeric() || "+/=".contains(c),
         "sig" => c.is_ascii_alphanumeric() || "-_".contains(c),
         "utc" | "time" => c.is_ascii_digit() || "-:.+T ".contains(c),
@@ -53,6 +55,7 @@ fn is_value(name: &str, value: &str) -> bool {
         "unit" => is_decimal(value, 1.0),
         "score" => is_decimal(value, 100.0),
         "int" => value == "0" || (!value.is_empty() && !value.starts_with('0')),
+        "number" => serde_json::from_str::<serde_json::Number>(value).is_ok(),
         "base64" => !value.is_empty() && STANDARD.decode(value).is_ok(),
         "sig" => value.len() >= 16,
         "day" => value.len() == 8,
@@ -60,6 +63,7 @@ fn is_value(name: &str, value: &str) -> bool {
         "millis" => value.len() == 13,
         "utc" => value.len() == 28 && DateTime::strptime("%Y-%m-%dT%H:%M:%S%.f+0000", value).is_ok(),
         "time" => value.len() == 19 && DateTime::strptime("%Y-%m-%d %H:%M:%S", value).is_ok(),
+        "seconds" => value.len() == 10,
         _ => false,
     }
 }

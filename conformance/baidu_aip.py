@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+"""Drive the server with the official, unmodified Python SDK of face-api's public cloud (package `baidu-aip`).
+
+Usage: conformance/baidu_aip.py BASE_URL APP_ID TOKEN [--paths cloud|manual] [--samples DIR]
+
+Goes through the life of groups and users with real pictures and checks what the SDK hands back. Prints a table of the
+calls; ends with 1 if anything was not as expected. The app must be granted all of face-api. Of the SDK only the
+addresses are changed: with `--paths cloud` their scheme and host, with `--paths manual` also their paths, to those of
+the manual beneath /face-api/v3.
+"""
+
+import argparse
+import base64
+import inspect
+import pathlib
+import sys
+import urllib.parse
+
+from aip import AipFace
+from aip.base import AipBase
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# What the manual and its later documents call the SDK's paths.
+MANUAL = {
+    "/rest/2.0/face/v3/detect": "face/detect",
+    "/rest/2.0/face/v3/search": "face/identify",
+    "/rest/2.0/face/v3/multi-search": "face/midentify",
+    "/rest/2.0/face/v3/match": "face/match",
+    "/rest/2.0/face/v3/faceverify": "face/liveness",
+    "/rest/2.0/face/v3/faceset/user/add": "face/add",
+    "/rest/2.0/face/v3/faceset/user/update": "face/update",
+    "/rest/2.0/face/v3/faceset/user/get": "user/get",
+    "/rest/2.0/face/v3/faceset/user/copy": "user/copy",
+    "/rest/2.0/face/v3/faceset/user/delete": "user/delete",
+    "/rest/2.0/face/v3/faceset/face/getlist": "face/list",
+    "/rest/2.0/face/v3/faceset/face/delete": "face/delete",
+    "/rest/2.0/face/v3/faceset/group/getusers": "user/list",
+    "/rest/2.0/face/v3/faceset/group/add": "group/add",
+    "/rest/2.0/face/v3/faceset/group/delete": "group/delete",
+    "/rest/2.0/face/v3/faceset/group/getlist": "group/list",
+}
+
+# A grey square of 64 pixels as a PNG.
+NO_FACE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAAAAACPAi4CAAAAKUlEQVR42u3MQREAAAwCIKMb3RD77SAA6VEEAoFAIBAIBAKBQCAQfA8G320A"
+    "eXC6efoAAAAASUVORK5CYII="
+)
+
+
+def point_at(base: str, paths: str) -> None:
+    """Let the SDK's classes call this server instead of the public cloud."""
+    moved = set()
+    for sdk_class in (AipBase, AipFace):
+        for name, url in list(vars(sdk_class).items()):
+            if not (isinstance(url, str) and urllib.parse.urlsplit(url).scheme):
+                continue
+            path = urllib.parse.urlsplit(url).path
+            moved.add(path)
+            if paths == "manual" and path in MANUAL:
+                path = f"/face-api/v3/{MANUAL[path]}"
+            setattr(sdk_class, name, base.rstrip("/") + path)
+    unknown = {"/oauth/2.0/token", *MANUAL} - moved
+    if unknown:
+        raise SystemExit(f"error: the SDK has no call at {', '.join(sorted(unknown))}")
+
+
+class Journey:
+    """Makes calls, checks them and keeps what was covered."""
+
+    def __init__(self, sdk: AipFace):
+        self.sdk = sdk
+        self.rows: list[tuple[str, str, str]] = []
+        self.surprises = 0
+
+    def check(self, call: str, what: str, *truths: bool) -> None:
+        is_right = all(truths)
+        self.surprises += not is_right
+        self.rows.append((call, what, "ok" if is_right else "WRONG"))
+
+    def ask(self, name: str, *arguments, sdk: AipFace | None = None) -> dict:
+        """One call of the SDK; what it hands back must be the envelope of section 9."""
+        answer = getattr(sdk or self.sdk, name)(*arguments)
+        keys = ["error_code", "error_msg", "log_id", "timestamp", "cached", "result"]
+        if list(answer) != keys or (answer["error_code"] == 0) != (answer["error_msg"] == "SUCCESS"):
+            self.check(name, f"unexpected answer: {answer}", False)
+        return answer
+
+    def result(self, name: str, *arguments):
+        """The result of a call that must succeed."""
+        answer = self.ask(name, *arguments)
+        if answer["error_code"] != 0:
+            self.check(name, f"{answer['error_code']} {answer['error_msg']}", False)
+            return {}
+        return answer["result"]
+
+    def fails(self, code: int, words: str, name: str, *arguments, sdk: AipFace | None = None) -> None:
+        answer = self.ask(name, *arguments, sdk=sdk)
+        right = (answer["error_code"], answer["error_msg"], answer["result"]) == (code, words, None)
+        what = f"{code} {words}" if right else f"{answer['error_code']} {answer['error_msg']} instead of {code} {words}"
+        self.check(name, what, right)
+
+
+def is_token(text) -> bool:
+    return isinstance(text, str) and len(text) == 32 and set(text) <= set("0123456789abcdef")
+
+
+def is_location(location) -> bool:
+    return list(location) == ["left", "top", "width", "height", "rotation"] and all(
+        isinstance(number, int | float) for number in location.values()
+    )
+
+
+def live(journey: Journey, samples: pathlib.Path) -> None:
+    def picture(name: str) -> str:
+        return base64.b64encode((samples / name).read_bytes()).decode()
+
+    def image(name: str) -> dict:
+        return {"image": picture(name), "image_type": "BASE64"}
+
+    check, result = journey.check, journey.result
+    obama, obama2, obama3 = (picture(f"people/obama/{name}.jpg") for name in ("obama", "obama2", "obama3"))
+    biden, partial = picture("people/biden/biden.jpg"), picture("probes/obama_partial_face.jpg")
+    png = picture("probes/obama_32bit.png")
+    four_faces = picture("groups/sample5.jpg")
+
+    # Groups.
+    check("groupAdd", "a new group", result("groupAdd", "sdk_staff") is None)
+    check("groupAdd", "another one", result("groupAdd", "sdk_guests") is None)
+    journey.fails(223101, "group is already exist", "groupAdd", "sdk_staff")
+    journey.fails(222006, "group_id format error", "groupAdd", "no-such-id!")
+    groups = result("getGroupList")
+    check("getGroupList", "both, in order", groups == {"group_id_list": ["sdk_staff", "sdk_guests"]})
+    page = result("getGroupList", {"start": 1, "length": 1})
+    check("getGroupList", "a page", page == {"group_id_list": ["sdk_guests"]})
+
+    # Users and their faces.
+    added = result("addUser", obama, "BASE64", "sdk_staff", "obama", {"user_info": "总统", "quality_control": "HIGH"})
+    check("addUser", "a face", list(added) == ["face_token", "location"], is_token(added.get("face_token")))
+    check("addUser", "its place", is_location(added.get("location", {})))
+    first = added.get("face_token")
+    second = result("addUser", obama2, "BASE64", "sdk_staff", "obama", {"action_type": "APPEND"}).get("face_token")
+    check("addUser", "a second face", is_token(second), second != first)
+    check("addUser", "another user", is_token(result("addUser", biden, "BASE64", "sdk_staff", "biden").get("face_token")))
+    journey.fails(223105, "face is already exist", "addUser", obama, "BASE64", "sdk_staff", "biden")
+    options = {"quality_control": "NORMAL"}
+    journey.fails(223113, "face is covered", "addUser", partial, "BASE64", "sdk_staff", "partial", options)
+
+    row_keys = ["id", "groupId", "userId", "userName", "userInfo", "createTime"]
+    users = result("getUser", "obama", "sdk_staff").get("user_list", [])
+    check("getUser", "one row", len(users) == 1, list(users[0]) == row_keys, users[0]["userInfo"] == "总统")
+    faces = result("faceGetlist", "obama", "sdk_staff").get("face_list", [])
+    check("faceGetlist", "both faces", [face["face_token"] for face in faces] == [first, second])
+    check("faceGetlist", "their times", all(len(face["ctime"]) == 19 for face in faces))
+    users = result("getGroupUsers", "sdk_staff").get("user_id_list", [])
+    check("getGroupUsers", "both users", [user["userId"] for user in users] == ["obama", "biden"])
+    users = result("getGroupUsers", "sdk_staff", {"start": 1, "length": 5}).get("user_id_list", [])
+    check("getGroupUsers", "a page", [user["userId"] for user in users] == ["biden"])
+
+    # Who is it?
+    found = result("search", obama3, "BASE64", "sdk_staff,sdk_guests", {"match_threshold": 80})
+    users = found.get("user_list", [{}])
+    check("search", "the right user", len(users) == 1, users[0].get("user_id") == "obama", users[0]["score"] > 80)
+    check("search", "all keys", list(users[0]) == ["group_id", "user_id", "user_info", "score"])
+    users = result("search", png, "BASE64", "sdk_staff", {"max_user_num": 2}).get("user_list", [])
+    check("search", "a PNG; more users", [user["user_id"] for user in users] == ["obama", "biden"])
+    users = result("search", first, "FACE_TOKEN", "sdk_staff").get("user_list", [{}])
+    check("search", "by face token", users[0].get("user_id") == "obama", users[0]["score"] > 99)
+    users = result("search", obama3, "BASE64", "sdk_staff", {"user_id": "biden"}).get("user_list", [{}])
+    check("search", "one user alone (1:1)", users[0].get("user_id") == "biden", users[0]["score"] < 80)
+    journey.fails(222207, "match user is not found", "search", obama, "BASE64", "sdk_guests")
+    options = {"max_face_num": 10, "max_user_num": 2}
+    found = result("multiSearch", biden, "BASE64", "sdk_staff", options)
+    faces = found.get("face_list", [{}])
+    check("multiSearch", "a face and its user", found.get("face_num") == len(faces) == 1, is_location(faces[0]["location"]))
+    check("multiSearch", "the right user", [user["user_id"] for user in faces[0]["user_list"]] == ["biden"])
+    journey.fails(222207, "match user is not found", "multiSearch", four_faces, "BASE64", "sdk_staff", options)
+
+    # Pictures alone.
+    same = result("match", [image("people/obama/obama.jpg"), image("people/obama/obama2.jpg")])
+    check("match", "the same person", same["score"] > 80, [face["face_token"] for face in same["face_list"]] == [first, second])
+    different = result("match", [image("people/biden/biden.jpg"), {"image": first, "image_type": "FACE_TOKEN"}])
+    check("match", "two people", different["score"] < 80)
+    journey.fails(222208, "the number of image is incorrect", "match", [image("people/biden/biden.jpg")])
+    found = result("detect", four_faces, "BASE64", {"max_face_num": 10, "face_field": "landmark,quality,age"})
+    faces = found.get("face_list", [{}])
+    check("detect", "several faces", found["face_num"] == len(faces) > 1, all(is_location(face["location"]) for face in faces))
+    sizes = [face["location"]["width"] * face["location"]["height"] for face in faces]
+    check("detect", "the largest first", sizes == sorted(sizes, reverse=True))
+    check("detect", "what was asked for", len(faces[0]["landmark"]) == 4, "blur" in faces[0]["quality"], "yaw" in faces[0]["angle"])
+    verified = result("faceverify", [image("people/obama/obama.jpg") | {"face_field": "quality", "option": "COMMON"}])
+    check("faceverify", "how live", 0 <= verified["face_liveness"] <= 1, len(verified["face_list"]) == 1)
+    check("faceverify", "thresholds", list(verified["thresholds"]) == ["frr_1e-4", "frr_1e-3", "frr_1e-2"])
+
+    # Changes.
+    options = {"src_group_id": "sdk_staff", "dst_group_id": "sdk_guests"}
+    check("userCopy", "to another group", result("userCopy", "obama", options) is None)
+    journey.fails(223102, "user is already exist", "userCopy", "obama", options)
+    users = result("search", obama3, "BASE64", "sdk_guests", {"match_threshold": 80}).get("user_list", [{}])
+    check("userCopy", "is found there", users[0].get("group_id") == "sdk_guests", users[0]["user_info"] == "总统")
+    users = result("getUser", "obama", "@ALL").get("user_list", [])
+    check("getUser", "in every group", [user["groupId"] for user in users] == ["sdk_staff", "sdk_guests"])
+    third = result("updateUser", obama3, "BASE64", "sdk_staff", "obama", {"user_info": "前总统"}).get("face_token")
+    faces = result("faceGetlist", "obama", "sdk_staff").get("face_list", [])
+    check("updateUser", "the faces before are gone", [face["face_token"] for face in faces] == [third])
+    journey.fails(223103, "user is not exist", "updateUser", obama, "BASE64", "sdk_staff", "nobody")
+    check("faceDelete", "one of two faces", result("faceDelete", "obama", "sdk_guests", first) is None)
+    journey.fails(223106, "face is not exist", "faceDelete", "obama", "sdk_guests", first)
+    check("faceDelete", "the last face", result("faceDelete", "obama", "sdk_guests", second) is None)
+    journey.fails(223103, "user is not exist", "getUser", "obama", "sdk_guests")
+
+    # Errors.
+    journey.fails(223100, "group is not exist", "getGroupUsers", "sdk_nobody")
+    journey.fails(223100, "group is not exist", "search", obama, "BASE64", "sdk_nobody")
+    journey.fails(223103, "user is not exist", "faceGetlist", "nobody", "sdk_staff")
+    journey.fails(222203, "image check fail", "detect", "bm8gcGljdHVyZQ==", "BASE64")
+    journey.fails(222202, "pic not has face", "detect", NO_FACE, "BASE64")
+    journey.fails(222015, "param[image_type] format error", "detect", obama, "URL")
+    journey.fails(222209, "face token not exist", "detect", "0" * 32, "FACE_TOKEN")
+    journey.fails(222001, "param[user_id] is null", "addUser", obama, "BASE64", "sdk_staff", "")
+
+    # The end.
+    check("deleteUser", "one", result("deleteUser", "sdk_staff", "biden") is None)
+    journey.fails(223103, "user is not exist", "deleteUser", "sdk_staff", "biden")
+    for group in ("sdk_staff", "sdk_guests"):
+        check("groupDelete", group, result("groupDelete", group) is None)
+    journey.fails(223100, "group is not exist", "groupDelete", "sdk_staff")
+    check("getGroupList", "nothing is left", result("getGroupList") == {"group_id_list": []})
+
+
+def unsupported(journey: Journey) -> None:
+    """Every other call of the SDK has no counterpart here and is told so, in the envelope."""
+    covered = {call for call, _, _ in journey.rows}
+    for name, method in vars(AipFace).items():
+        if inspect.isfunction(method) and name not in covered:
+            parameters = list(inspect.signature(method).parameters.values())[1:]
+            arguments = ["1" for parameter in parameters if parameter.default is parameter.empty]
+            journey.fails(100, "Invalid parameter", name, *arguments)
+
+
+def tokens(journey: Journey, app_id: str, token: str) -> None:
+    """Keys that are wrong never become a token, and calls without one are refused."""
+    for what, keys in (("a wrong secret key", (app_id, token + "x")), ("a wrong API key", (app_id + "x", token))):
+        stranger = AipFace(app_id, *keys)
+        journey.fails(110, "Access token invalid or no longer valid", "getGroupList", sdk=stranger)
+        obtained = stranger._auth(True)
+        journey.check("(token)", what, obtained.get("error") == "invalid_client", "access_token" not in obtained)
+    own = journey.sdk._auth(True)
+    journey.check("(token)", "the right keys", own.get("access_token") == token, "brain_all_scope" in own["scope"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("base_url")
+    parser.add_argument("app_id")
+    parser.add_argument("token")
+    parser.add_argument("--paths", choices=("cloud", "manual"), default="cloud")
+    parser.add_argument("--samples", type=pathlib.Path, default=ROOT / "samples")
+    options = parser.parse_args()
+    point_at(options.base_url, options.paths)
+    journey = Journey(AipFace(options.app_id, options.app_id, options.token))
+    live(journey, options.samples)
+    unsupported(journey)
+    tokens(journey, options.app_id, options.token)
+
+    width = [max(len(row[column]) for row in journey.rows) for column in (0, 1)]
+    for call, what, outcome in journey.rows:
+        print(f"{call:{width[0]}}  {what:{width[1]}}  {outcome}")
+    calls = {call for call, _, _ in journey.rows if hasattr(AipFace, call)}
+    print(f"\n{options.paths} paths: {len(calls)} calls, {len(journey.rows)} checks, {journey.surprises} surprises")
+    return 1 if journey.surprises else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

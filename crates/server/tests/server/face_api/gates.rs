@@ -1,0 +1,167 @@
+//! How good, and how live, a picture must be.
+
+use image::{Rgb, RgbImage, imageops};
+use serde_json::{Value, json};
+
+use super::{FaceApi, face, image, jpeg, user, with};
+use crate::fixture::Server;
+use crate::pictures::{decode, obama, sample};
+
+const CONTROLS: [&str; 4] = ["NONE", "LOW", "NORMAL", "HIGH"];
+const COVERED: (u32, &str) = (223_113, "face is covered");
+const FUZZY: (u32, &str) = (223_114, "face is fuzzy");
+const LIGHT: (u32, &str) = (223_115, "face light is not good");
+const INCOMPLETE: (u32, &str) = (223_116, "incomplete face");
+const POOR: (u32, &str) = (223_118, "quality control error");
+const NOT_LIVE: (u32, &str) = (223_120, "liveness check fail");
+
+/// The good picture that the poor ones are made of.
+fn good() -> RgbImage {
+    decode(&obama())
+}
+
+pub fn times(brightness: f32) -> Vec<u8> {
+    let mut picture = good();
+    for pixel in picture.pixels_mut() {
+        *pixel = Rgb(pixel.0.map(|value| (f32::from(value) * brightness) as u8));
+    }
+    jpeg(&picture)
+}
+
+pub fn blurred(sigma: f32) -> Vec<u8> {
+    jpeg(&imageops::blur(&good(), sigma))
+}
+
+pub fn of_width(width: u32) -> Vec<u8> {
+    let height = width * good().height() / good().width();
+    jpeg(&imageops::resize(&good(), width, height, imageops::FilterType::Triangle))
+}
+
+/// Without so many rows of pixels at the top.
+pub fn beheaded(rows: u32) -> Vec<u8> {
+    let picture = good();
+    jpeg(&imageops::crop_imm(&picture, 0, rows, picture.width(), picture.height() - rows).to_image())
+}
+
+/// With something before mouth and nose.
+fn masked() -> Vec<u8> {
+    let mut picture = good();
+    imageops::replace(&mut picture, &RgbImage::from_pixel(240, 210, Rgb([200, 30, 30])), 380, 230);
+    jpeg(&picture)
+}
+
+/// Of which the half is outside the picture.
+pub fn half() -> Vec<u8> {
+    sample("probes/obama_partial_face2.jpg")
+}
+
+/// The code that a picture's answer has.
+fn code(api: &FaceApi, path: &str, request: &Value) -> u64 {
+    api.call(path, request).json()["error_code"].as_u64().expect("a number")
+}
+
+#[test]
+fn each_level_of_quality_refuses_what_is_worse() {
+    let server = Server::auto();
+    let api = FaceApi::of_app(&server, "app");
+    api.add("g", "u", &obama());
+    // What each level, LOW, NORMAL and HIGH, says of a picture; without one everything passes.
+    let table: [(&str, Vec<u8>, [Option<(u32, &str)>; 3]); 16] = [
+        ("good", obama(), [None, None, None]),
+        ("a little blurred", blurred(3.0), [None, None, Some(FUZZY)]),
+        ("blurred", blurred(4.6), [None, Some(FUZZY), Some(FUZZY)]),
+        ("very blurred", blurred(8.0), [Some(FUZZY), Some(FUZZY), Some(FUZZY)]),
+        ("dim", times(0.3), [None, None, Some(LIGHT)]),
+        ("dark", times(0.2), [None, Some(LIGHT), Some(LIGHT)]),
+        ("very dark", times(0.1), [Some(LIGHT), Some(LIGHT), Some(LIGHT)]),
+        ("burnt out", times(1.8), [Some(LIGHT), Some(LIGHT), Some(LIGHT)]),
+        ("cut at the hair", beheaded(64), [None, None, Some(INCOMPLETE)]),
+        ("cut at the forehead", beheaded(80), [None, Some(INCOMPLETE), Some(INCOMPLETE)]),
+        ("cut deeper", beheaded(104), [Some(INCOMPLETE), Some(INCOMPLETE), Some(INCOMPLETE)]),
+        ("masked", masked(), [None, None, Some(COVERED)]),
+        ("an eye at the edge", sample("probes/obama_partial_face.jpg"), [None, Some(COVERED), Some(INCOMPLETE)]),
+        ("half a face", half(), [Some(COVERED), Some(COVERED), Some(INCOMPLETE)]),
+        ("small", of_width(400), [None, Some(POOR), Some(POOR)]),
+        ("tiny", of_width(150), [Some(POOR), Some(POOR), Some(POOR)]),
+    ];
+    for (name, picture, expected) in table {
+        let ask = |control: &str| {
+            let answer = api.call(
+                "v3/face/identify",
+                &with(image(&picture), json!({"group_id_list": "g", "quality_control": control})),
+            );
+            let body = answer.json();
+            (body["error_code"].as_u64().expect("a number"), body["error_msg"].as_str().expect("a text").to_owned())
+        };
+        assert_eq!(ask("NONE"), (0, "SUCCESS".to_owned()), "{name}");
+        for (control, expected) in CONTROLS[1..].iter().zip(expected) {
+            let (code, words) = expected.unwrap_or((0, "SUCCESS"));
+            assert_eq!(ask(control), (u64::from(code), words.to_owned()), "{name} at {control}");
+        }
+    }
+}
+
+#[test]
+fn each_level_of_liveness_refuses_what_is_less_sure() {
+    let server = Server::auto();
+    let api = FaceApi::of_app(&server, "app");
+    api.add("g", "u", &obama());
+    let mut refused = [0; 4];
+    // The darker, the less live.
+    let dark = [0.1, 0.09, 0.08, 0.075, 0.07, 0.06, 0.05, 0.035].map(times);
+    for picture in dark.into_iter().chain([obama()]) {
+        let live = api.result("v3/face/liveness", &json!([image(&picture)]));
+        let score = live["face_liveness"].as_f64().expect("a number");
+        let steps =
+            ["frr_1e-4", "frr_1e-3", "frr_1e-2"].map(|step| live["thresholds"][step].as_f64().expect("a number"));
+        let mut levels = 0;
+        for (control, least) in CONTROLS.iter().zip([0.0, steps[0], steps[1], steps[2]]) {
+            let request = with(image(&picture), json!({"group_id_list": "g", "liveness_control": control}));
+            let expected = if score < least { u64::from(NOT_LIVE.0) } else { 0 };
+            for path in ["v3/face/identify", "v3/face/detect"] {
+                assert_eq!(code(&api, path, &request), expected, "{path} at {control} with {score}");
+            }
+            levels += usize::from(score < least);
+        }
+        refused[levels] += 1;
+    }
+    let [by_none, by_high, by_two, by_all] = refused;
+    assert!(by_none > 0 && by_high > 0 && by_two > 0 && by_all > 0, "there is something for each level: {refused:?}");
+}
+
+#[test]
+fn every_call_that_takes_a_picture_has_its_gates() {
+    let server = Server::auto();
+    let api = FaceApi::of_app(&server, "app");
+    api.add("g", "u", &obama());
+    let dark = times(0.035);
+    let quality = json!({"quality_control": "LOW"});
+    let liveness = json!({"liveness_control": "HIGH"});
+    for (control, (code, words)) in [(quality, LIGHT), (liveness, NOT_LIVE)] {
+        for path in ["v3/face/add", "v3/face/addNoDetect", "v3/face/update"] {
+            api.fails(path, &with(face("g", "u", &dark), control.clone()), code, words);
+            api.fails(
+                path,
+                &with(face("g", "new", &dark), with(control.clone(), json!({"action_type": "REPLACE"}))),
+                code,
+                words,
+            );
+        }
+        for path in ["v3/face/identify", "v3/face/search", "v3/face/midentify", "v3/face/multi-search"] {
+            let request = with(with(image(&dark), json!({"group_id_list": "g"})), control.clone());
+            api.fails(path, &request, code, words);
+        }
+        let poor = with(image(&dark), control.clone());
+        api.fails("v3/face/match", &json!([image(&obama()), poor]), code, words);
+        api.fails("v3/face/match", &json!([poor, image(&obama())]), code, words);
+        // What is not asked of the other picture is not looked at.
+        api.result("v3/face/match", &json!([with(image(&obama()), control), image(&dark)]));
+    }
+    // Refused pictures leave nothing behind.
+    api.fails("v3/user/get", &user("g", "new"), 223_103, "user is not exist");
+    let faces = api.result("v3/face/list", &user("g", "u"));
+    assert_eq!(faces["face_list"].as_array().map(Vec::len), Some(1));
+    // A good one passes them all.
+    let best = with(face("g", "u", &obama()), json!({"quality_control": "HIGH", "liveness_control": "HIGH"}));
+    api.result("v3/face/update", &best);
+}
