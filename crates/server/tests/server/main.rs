@@ -1,6 +1,7 @@
 //! End-to-end tests: each starts the real binary on a data folder of its own and talks to it over HTTP, or runs a
 //! command of it. What is expected is written out literally: the wire contract, not the source, is the reference.
 
+mod engine;
 mod fixture;
 mod http;
 mod pictures;
@@ -11,6 +12,7 @@ mod busy;
 mod cli;
 mod crash;
 mod dialects;
+mod engines;
 mod golden;
 mod images;
 mod literals;
