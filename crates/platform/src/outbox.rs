@@ -69,7 +69,7 @@ enum Outcome {
 pub struct EngineHealth {
     /// Name of the engine.
     pub engine: String,
-    /// Whether it answered; `None` before it was first asked.
+    /// Whether it answered; `None` before it was first asked, or if it has no call to ask with.
     pub is_up: Option<bool>,
 }
 
@@ -407,8 +407,9 @@ impl Platform {
                 if *stop.borrow() {
                     return Ok(());
                 }
+                // What the engine chokes on holds up its own library alone.
                 if let Outcome::Waits = self.attempt(head.id, None).await? {
-                    return Ok(());
+                    break;
                 }
             }
         }
@@ -460,15 +461,21 @@ async fn look_after(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
 
 impl Platform {
     async fn look_at(&self, engine: &dyn Engine, stop: &watch::Receiver<bool>) {
-        let is_up = engine.health().await.is_ok();
-        let before = {
-            let mut health = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
-            health.insert(engine.name().to_owned(), is_up)
+        let is_up = match engine.health().await {
+            // There is no such call; what waits will show.
+            Err(aicp_engines::Error::Unsupported(_)) => None,
+            asked => Some(asked.is_ok()),
         };
-        if before != Some(is_up) {
-            tracing::info!(engine = engine.name(), is_up, "an engine's health");
+        if let Some(is_up) = is_up {
+            let before = {
+                let mut health = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
+                health.insert(engine.name().to_owned(), is_up)
+            };
+            if before != Some(is_up) {
+                tracing::info!(engine = engine.name(), is_up, "an engine's health");
+            }
         }
-        if is_up
+        if is_up != Some(false)
             && self.inner.settings.auto_replay
             && let Err(e) = self.work_off(engine, stop).await
         {
