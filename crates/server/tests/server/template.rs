@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 ///
 /// `<id>` 19 digits, `<hex>` 32 lower-case hex digits, `<unit>` and `<score>` a decimal number in 0..1 and 0..100,
 /// `<int>` a whole number, `<base64>` base64, `<sig>` a signature, `<day>` 8 digits, `<2>` 2 digits, `<millis>` 13
-/// digits. Everything else must be equal, byte for byte.
+/// digits, `<time>` as in `2020-06-28 16:05:04`. Everything else must be equal, byte for byte.
 #[track_caller]
 pub fn assert_matches(text: &str, template: &str) -> Vec<String> {
     match matches(text, template) {
@@ -38,6 +38,7 @@ fn span(name: &str, text: &str) -> usize {
         "hex" => c.is_ascii_hexdigit(),
         "unit" | "score" => c.is_ascii_digit() || ".-+eE".contains(c),
         "base64" => c.is_ascii_alphanumeric() || "+/=".contains(c),
+        "time" => c.is_ascii_digit() || "- :".contains(c),
         "sig" => c.is_ascii_alphanumeric() || "-_".contains(c),
         _ => c.is_ascii_digit(),
     };
@@ -56,6 +57,10 @@ fn is_value(name: &str, value: &str) -> bool {
         "day" => value.len() == 8,
         "2" => value.len() == 2,
         "millis" => value.len() == 13,
+        "time" => {
+            let digits = value.replace(|c: char| c.is_ascii_digit(), "0");
+            digits == "0000-00-00 00:00:00"
+        }
         _ => false,
     }
 }
