@@ -21,6 +21,7 @@
 //! | `GET /simulator/calls` | `{"<path>": how often it was called, ..}` |
 //! | `POST /simulator/faults` | what goes wrong from now on: see [`Faults`] |
 
+pub mod cli;
 mod cloudwalk;
 mod error;
 mod faults;

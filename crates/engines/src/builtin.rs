@@ -1,6 +1,6 @@
 //! The engine that runs in this process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -109,6 +109,29 @@ impl Builtin {
         self.on_largest_face(picture, |models, picture, face| models.liveness(picture, &face)).await
     }
 
+    /// How like the largest face of a picture some people of some libraries are (row ids), the most similar first, at
+    /// most `top_n`.
+    ///
+    /// # Errors
+    /// As [`Engine::identify`].
+    pub async fn identify_among(
+        &self,
+        libraries: Vec<i64>,
+        people: HashSet<i64>,
+        picture: Bytes,
+        top_n: usize,
+    ) -> Result<Vec<Candidate>> {
+        let galleries = Arc::clone(&self.galleries);
+        let searched = self
+            .on_largest_face(picture, move |models, picture, face| {
+                let probe = models.embed(picture, &face, Purpose::Probe)?;
+                let is_one = |entry: &Entry| people.contains(&entry.person);
+                Ok(search(&galleries, &libraries, &probe, top_n, Some(&is_one)))
+            })
+            .await?;
+        Ok(searched?)
+    }
+
     /// Lets a face be found from now on.
     ///
     /// # Errors
@@ -215,7 +238,7 @@ impl Engine for Builtin {
         let searched = self
             .on_largest_face(picture, move |models, picture, face| {
                 let probe = models.embed(picture, &face, Purpose::Probe)?;
-                Ok(search(&galleries, &libraries, &probe, top_n))
+                Ok(search(&galleries, &libraries, &probe, top_n, None))
             })
             .await?;
         Ok(searched?)
@@ -236,7 +259,7 @@ impl Engine for Builtin {
                 faces.truncate(MAX_FACES);
                 let searched = faces.into_iter().map(|face| {
                     let probe = models.embed(&picture, &face, Purpose::Probe)?;
-                    Ok(search(&galleries, &libraries, &probe, top_n)
+                    Ok(search(&galleries, &libraries, &probe, top_n, None)
                         .map(|candidates| FaceCandidates { face: seen(&face), candidates }))
                 });
                 searched.collect::<aicp_vision::Result<Vec<_>>>()
@@ -310,8 +333,9 @@ fn search(
     libraries: &[i64],
     probe: &Embedding,
     top_n: usize,
+    filter: Option<&(dyn Fn(&Entry) -> bool + Sync)>,
 ) -> Result<Vec<Candidate>, aicp_gallery::Error> {
-    let query = Query { top_n, above: f32::NEG_INFINITY, filter: None };
+    let query = Query { top_n, above: f32::NEG_INFINITY, filter };
     let mut hits = Vec::new();
     for gallery in libraries.iter().filter_map(|&library| galleries.find(library)) {
         hits.extend(gallery.search(probe.as_slice(), &query)?);

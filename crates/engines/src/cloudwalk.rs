@@ -9,7 +9,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::try_join;
 use serde_json::Value;
 
 use async_trait::async_trait;
@@ -162,26 +162,31 @@ impl Cloudwalk {
         }
     }
 
-    async fn has_group(&self, library: &LibraryRef) -> Has {
+    async fn has_group(&self, library: &LibraryRef) -> Result<Has> {
         let fields = [("type", "queryByGroupId"), ("groupId", library.engine_id.as_str())];
         self.has(GROUP_QUERY, &fields, "groupId", &library.engine_id).await
     }
 
-    async fn has_face(&self, library: &LibraryRef, face: &str) -> Has {
+    async fn has_face(&self, library: &LibraryRef, face: &str) -> Result<Has> {
         let fields = [("type", "queryByFaceId"), ("groupId", library.engine_id.as_str()), ("faceId", face)];
         self.has(FACE_QUERY, &fields, "faceId", face).await
     }
 
     /// Whether a query lists what it was asked for.
-    async fn has(&self, path: &str, fields: &[(&str, &str)], key: &str, wanted: &str) -> Has {
-        let Ok(answer) = self.call(path, fields, Repeat::Safe).await else { return Has::Unknown };
-        match answer.get("rows") {
+    async fn has(&self, path: &str, fields: &[(&str, &str)], key: &str, wanted: &str) -> Result<Has> {
+        let answer = match self.call(path, fields, Repeat::Safe).await {
+            Ok(answer) => answer,
+            // Not asked is not unknown.
+            Err(e @ (Error::Unavailable { .. } | Error::Busy)) => return Err(e),
+            Err(_) => return Ok(Has::Unknown),
+        };
+        Ok(match answer.get("rows") {
             Some(Value::Array(rows)) => {
                 let has = rows.iter().any(|row| remote::text(row.get(key)).as_deref() == Some(wanted));
                 if has { Has::Yes } else { Has::No }
             }
             _ => Has::Unknown,
-        }
+        })
     }
 
     /// Hits in a group with the tags of the faces.
@@ -283,7 +288,7 @@ impl Engine for Cloudwalk {
             }
             // The code may be one that is not known here.
             Err(e @ Error::Rejected { .. }) => {
-                if self.has_group(library).await == Has::Yes {
+                if self.has_group(library).await? == Has::Yes {
                     Ok(())
                 } else {
                     Err(e)
@@ -297,7 +302,7 @@ impl Engine for Cloudwalk {
         match self.call(GROUP_DELETE, &[("groupId", &library.engine_id)], Repeat::Safe).await {
             Err(Error::LibraryMissing) => Ok(()),
             Err(e @ Error::Rejected { .. }) => {
-                if self.has_group(library).await == Has::No {
+                if self.has_group(library).await? == Has::No {
                     Ok(())
                 } else {
                     Err(e)
@@ -323,7 +328,7 @@ impl Engine for Cloudwalk {
         claimed: &dyn Claimed,
     ) -> Result<Option<Added>> {
         let found = |engine_ref| Ok(Some(Added { engine_ref: Some(engine_ref), ..Added::default() }));
-        if self.has_face(library, tag).await == Has::Yes {
+        if self.has_face(library, tag).await? == Has::Yes {
             let tag = tag.to_owned();
             if !claimed.claimed(std::slice::from_ref(&tag)).await.map_err(Error::Claims)?.contains(&tag) {
                 return found(tag);
@@ -359,7 +364,7 @@ impl Engine for Cloudwalk {
             Err(Error::LibraryMissing) => Ok(()),
             Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.face_missing_codes) => Ok(()),
             Err(e @ Error::Rejected { .. }) => {
-                if self.has_face(library, engine_ref).await == Has::No {
+                if self.has_face(library, engine_ref).await? == Has::No {
                     Ok(())
                 } else {
                     Err(e)
@@ -371,7 +376,10 @@ impl Engine for Cloudwalk {
 
     async fn identify(&self, libraries: &[LibraryRef], picture: Bytes, top_n: usize) -> Result<Vec<Candidate>> {
         let picture = STANDARD.encode(picture);
-        let hits = try_join_all(libraries.iter().map(|library| self.search(library, &picture, top_n))).await?;
+        let hits = self
+            .remote
+            .in_turns(libraries.iter().map(|library| self.search(library, &picture, top_n)).collect())
+            .await?;
         Ok(best(hits.into_iter().flatten().map(|(hit, _)| hit).collect(), top_n))
     }
 
@@ -383,7 +391,8 @@ impl Engine for Cloudwalk {
         top_n: usize,
     ) -> Result<Vec<FaceCandidates>> {
         let picture = STANDARD.encode(picture);
-        let searches = try_join_all(libraries.iter().map(|library| self.search_many(library, &picture)));
+        let searches =
+            self.remote.in_turns(libraries.iter().map(|library| self.search_many(library, &picture)).collect());
         let (found, boxes) = try_join(searches, self.boxes(&picture)).await?;
         let mut crowd = Crowd::new(boxes);
         for (area, hit) in found.into_iter().flatten() {

@@ -22,7 +22,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::future::{OptionFuture, try_join, try_join_all};
+use futures_util::future::{OptionFuture, try_join};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -345,7 +345,10 @@ impl Engine for Koala {
 
     async fn identify(&self, libraries: &[LibraryRef], picture: Bytes, top_n: usize) -> Result<Vec<Candidate>> {
         let picture = STANDARD.encode(picture);
-        let hits = try_join_all(libraries.iter().map(|library| self.search(library, &picture, top_n))).await?;
+        let hits = self
+            .remote
+            .in_turns(libraries.iter().map(|library| self.search(library, &picture, top_n)).collect())
+            .await?;
         Ok(best(hits.into_iter().flatten().collect(), top_n))
     }
 
@@ -356,7 +359,8 @@ impl Engine for Koala {
         top_n: usize,
     ) -> Result<Vec<FaceCandidates>> {
         let picture = STANDARD.encode(picture);
-        let searches = try_join_all(libraries.iter().map(|library| self.search_many(library, &picture, top_n)));
+        let searches =
+            self.remote.in_turns(libraries.iter().map(|library| self.search_many(library, &picture, top_n)).collect());
         let boxes = (!self.settings.paths.detect.is_empty()).then(|| self.boxes(&picture));
         let boxes = async { OptionFuture::from(boxes).await.transpose() };
         let (found, boxes) = try_join(searches, boxes).await?;

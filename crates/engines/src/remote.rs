@@ -7,6 +7,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde_json::{Map, Value};
@@ -159,19 +160,32 @@ impl Remote {
             if !body.bytes.is_empty() {
                 request = request.header(CONTENT_TYPE, body.content_type).body(body.bytes.clone());
             }
-            let (in_doubt, reason) = match self.attempt(request, understand).await {
+            let outcome = self.attempt(request, understand).await;
+            // Asked again it would say the same.
+            let is_final = is_answer(&outcome);
+            let (in_doubt, reason) = match outcome {
                 Err(Error::Unavailable { in_doubt, reason }) => (in_doubt, reason),
                 Err(Error::Busy) if doubt => (false, Error::Busy.to_string()),
                 done => return done,
             };
             doubt |= in_doubt;
-            if left == 0 || (doubt && repeat == Repeat::Never) || self.breaker.is_open() {
+            if is_final || left == 0 || (doubt && repeat == Repeat::Never) || self.breaker.is_open() {
                 return Err(Error::Unavailable { in_doubt: doubt, reason });
             }
             left -= 1;
             tokio::time::sleep(jittered(pause)).await;
             pause *= 2;
         }
+    }
+
+    /// Makes calls, as many at a time as there are places: each holds a picture of its own from when it is begun.
+    pub async fn in_turns<T>(&self, calls: Vec<impl Future<Output = Result<T>>>) -> Result<Vec<T>> {
+        let mut answers = Vec::with_capacity(calls.len());
+        let mut calls = calls.into_iter().peekable();
+        while calls.peek().is_some() {
+            answers.extend(try_join_all(calls.by_ref().take(self.settings.concurrency.max(1))).await?);
+        }
+        Ok(answers)
     }
 
     /// One call, if there is a place for it and the breaker lets it pass.
@@ -191,7 +205,7 @@ impl Remote {
             Ok((status, answer)) => understand(self, status, &answer),
             Err(e) => Err(e),
         };
-        pass.end(!matches!(result, Err(Error::Unavailable { .. })));
+        pass.end(is_answer(&result));
         result
     }
 
@@ -235,8 +249,23 @@ fn base_address(text: &str) -> Result<String> {
     Ok(url.into())
 }
 
+/// Begins the reason of an [`Error::Unavailable`] that is nevertheless an answer: the engine refused by HTTP status.
+const REFUSED: &str = "refused by HTTP status";
+
+/// Whether the engine answered, if only by refusing.
+fn is_answer<T>(result: &Result<T>) -> bool {
+    match result {
+        Err(Error::Unavailable { reason, .. }) => reason.starts_with(REFUSED),
+        _ => true,
+    }
+}
+
 /// An answer that is not the vendor's. What is refused with a 4xx was not done.
 fn no_answer(status: StatusCode) -> Error {
+    let passing = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+    if status.is_client_error() && !passing {
+        return Error::Unavailable { in_doubt: false, reason: format!("{REFUSED} {}", status.as_u16()) };
+    }
     let in_doubt = !status.is_client_error() || status == StatusCode::REQUEST_TIMEOUT;
     Error::Unavailable { in_doubt, reason: format!("no answer of the engine's, HTTP {}", status.as_u16()) }
 }

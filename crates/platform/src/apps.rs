@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 
 use crate::capabilities::{Area, Areas};
 use crate::ids::now_ms;
+use crate::outbox::run_to_the_end;
 use crate::secrets::{TokenHash, new_app_token};
 use crate::{ADMIN_APP, Error, Platform, Result};
 
@@ -95,8 +96,8 @@ impl Tokens {
     }
 }
 
-/// What an update of a grant changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What an update of a grant changed. Not `Debug`, as a token belongs into no log.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ExtendedGrant {
     /// Requested capabilities that the app had before, in the order of the request.
     pub held: Vec<String>,
@@ -159,13 +160,8 @@ impl Platform {
         (app.is_admin() || app.id() == id).then(|| App::new(id, app.areas))
     }
 
-    /// The app that the calls of console users, who have no token yet, are counted for.
+    /// The app that console users belong to, and that their calls are counted for: the administrator's.
     pub fn console_app(&self) -> App {
-        self.admin_app()
-    }
-
-    /// The administrator's app, for what the platform does for itself.
-    pub(crate) fn admin_app(&self) -> App {
         App::new(ADMIN_APP, Areas::ALL)
     }
 
@@ -191,12 +187,11 @@ impl Platform {
             due_ms,
             capabilities,
         };
-        let _one = self.inner.tokens.changes.lock().await;
-        self.inner.store.create_grant(grant, now_ms()).await.map_err(|e| match e {
-            aicp_store::Error::Exists => Error::AppExists,
-            other => other.into(),
+        let created = |platform: Self| async move { platform.inner.store.create_grant(grant, now_ms()).await };
+        self.change_grants(created).await.map_err(|e| match e {
+            Error::Store(aicp_store::Error::Exists) => Error::AppExists,
+            other => other,
         })?;
-        self.load_grants().await?;
         Ok(token)
     }
 
@@ -206,14 +201,16 @@ impl Platform {
     /// [`Error::NoApp`] if the app has no grant; [`Error::NoCapability`].
     pub async fn extend_grant(&self, app_id: &str, due_ms: i64, capabilities: Vec<String>) -> Result<ExtendedGrant> {
         self.require_known(&capabilities)?;
-        let _one = self.inner.tokens.changes.lock().await;
         let before = self.inner.store.grants().await?;
         let before = before.into_iter().find(|grant| grant.app_id == app_id).ok_or(Error::NoApp)?;
-        let grant =
-            self.inner.store.extend_grant(app_id, due_ms, capabilities.clone()).await.map_err(Error::or_no_app)?;
-        self.load_grants().await?;
+        // Before anything is changed, as without the token there is no answer.
+        let token = self.inner.vault.open(app_id, &before.token_sealed)?;
+        let (app_id, ids) = (app_id.to_owned(), capabilities.clone());
+        let extended =
+            move |platform: Self| async move { platform.inner.store.extend_grant(&app_id, due_ms, ids).await };
+        self.change_grants(extended).await.map_err(Error::no_app_where_missing)?;
         let (held, added) = capabilities.into_iter().partition(|id| before.capabilities.contains(id));
-        Ok(ExtendedGrant { held, added, token: self.inner.vault.open(app_id, &grant.token_sealed)? })
+        Ok(ExtendedGrant { held, added, token })
     }
 
     /// Takes the grant of an app away: its token is dead on return, its libraries stay.
@@ -221,9 +218,26 @@ impl Platform {
     /// # Errors
     /// [`Error::NoApp`].
     pub async fn revoke(&self, app_id: &str) -> Result<()> {
-        let _one = self.inner.tokens.changes.lock().await;
-        self.inner.store.delete_grant(app_id).await.map_err(Error::or_no_app)?;
-        self.load_grants().await
+        let app_id = app_id.to_owned();
+        let deleted = |platform: Self| async move { platform.inner.store.delete_grant(&app_id).await };
+        self.change_grants(deleted).await.map_err(Error::no_app_where_missing)
+    }
+
+    /// Changes grants, one change at a time, and has the tokens that are known follow, whatever became of the change and
+    /// of the caller: a token must not outlive its grant.
+    async fn change_grants<T, F>(&self, change: impl FnOnce(Self) -> F + Send + 'static) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = aicp_store::Result<T>> + Send,
+    {
+        let platform = self.clone();
+        run_to_the_end(async move {
+            let _one = platform.inner.tokens.changes.lock().await;
+            let changed = change(platform.clone()).await;
+            platform.load_grants().await?;
+            Ok(changed?)
+        })
+        .await
     }
 
     /// Every app, those without a grant too.

@@ -6,16 +6,16 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use aicp_store::{NewCall, Store};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::Platform;
 use crate::ids::now_ms;
+use crate::{Error, Platform, Result};
 
 /// A record is written at the latest so long after its call.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);
@@ -25,6 +25,8 @@ const BUFFER: usize = 1 << 16;
 const BATCH: usize = 1000;
 /// After a failed write the next try waits.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Whoever asks for the statistics waits no longer for the log to be written.
+const WAIT_FOR_FLUSH: Duration = Duration::from_secs(10);
 /// At shut-down the last records are tried to be written so many times.
 const LAST_TRIES: u32 = 3;
 /// Old records deleted in one transaction, and how often is looked for some.
@@ -72,6 +74,7 @@ enum Record {
 pub(crate) struct CallLog {
     buffer: mpsc::Sender<Record>,
     dropped: Arc<AtomicU64>,
+    closing: Arc<AtomicBool>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -79,8 +82,10 @@ impl CallLog {
     pub fn start(store: Store, retention_days: u32) -> Self {
         let (buffer, records) = mpsc::channel(BUFFER);
         let dropped = Arc::new(AtomicU64::new(0));
-        let writer = Writer { store, dropped: Arc::clone(&dropped), retention_days };
-        Self { buffer, dropped, task: Mutex::new(Some(tokio::spawn(writer.run(records)))) }
+        let closing = Arc::new(AtomicBool::new(false));
+        let (of_writer, is_closing) = (Arc::clone(&dropped), Arc::clone(&closing));
+        let writer = Writer { store, dropped: of_writer, closing: is_closing, retention_days };
+        Self { buffer, dropped, closing, task: Mutex::new(Some(tokio::spawn(writer.run(records)))) }
     }
 
     fn push(&self, call: NewCall) {
@@ -90,17 +95,24 @@ impl CallLog {
     }
 
     /// Returns when everything recorded so far is written, or the writer is gone.
-    async fn flush(&self) {
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if that takes too long: the store does not take writes.
+    async fn flush(&self) -> Result<()> {
         let (done, written) = oneshot::channel();
-        if self.buffer.send(Record::Flush(done)).await.is_ok() {
-            let _ = written.await;
-        }
+        let flushed = async {
+            if self.buffer.send(Record::Flush(done)).await.is_ok() {
+                let _ = written.await;
+            }
+        };
+        timeout(WAIT_FOR_FLUSH, flushed).await.map_err(|_| Error::Busy)
     }
 
     /// Writes what is left and ends.
     pub async fn close(&self) {
         let task = self.task.lock().await.take();
         if let Some(task) = task {
+            self.closing.store(true, Ordering::Relaxed);
             let _ = self.buffer.send(Record::Close).await;
             let _ = task.await;
         }
@@ -110,6 +122,8 @@ impl CallLog {
 struct Writer {
     store: Store,
     dropped: Arc<AtomicU64>,
+    /// From now on a write that fails is not tried for ever.
+    closing: Arc<AtomicBool>,
     retention_days: u32,
 }
 
@@ -120,7 +134,7 @@ impl Writer {
         loop {
             let wake = next_deletion.min(Instant::now() + DELETE_EVERY);
             let (calls, waiting, closing) = gather(&mut records, &mut received, wake).await;
-            self.write(calls, closing).await;
+            self.write(calls).await;
             for done in waiting {
                 let _ = done.send(());
             }
@@ -137,7 +151,7 @@ impl Writer {
     }
 
     /// Writes calls, again and again until the store takes them.
-    async fn write(&self, calls: Vec<NewCall>, closing: bool) {
+    async fn write(&self, calls: Vec<NewCall>) {
         if calls.is_empty() {
             return;
         }
@@ -145,7 +159,7 @@ impl Writer {
         while let Err(e) = self.store.append_calls(calls.clone()).await {
             tries += 1;
             tracing::error!(error = %e, calls = calls.len(), "the call log can't be written");
-            if closing && tries == LAST_TRIES {
+            if self.closing.load(Ordering::Relaxed) && tries >= LAST_TRIES {
                 return;
             }
             sleep(PAUSE).await;
@@ -224,8 +238,8 @@ impl Platform {
     }
 
     /// Returns when every call recorded so far is on disk.
-    pub(crate) async fn flush_calls(&self) {
-        self.inner.calls.flush().await;
+    pub(crate) async fn flush_calls(&self) -> Result<()> {
+        self.inner.calls.flush().await
     }
 }
 

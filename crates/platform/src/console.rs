@@ -24,6 +24,8 @@ const LOGIN_LIBRARY: &str = "\u{1}console";
 const SESSION_LIFE: Duration = Duration::from_secs(12 * 3600);
 /// Passwords are hashed with argon2id, 19 MiB and 2 passes (OWASP's first choice), so few at a time.
 const HASHED_AT_ONCE: usize = 2;
+/// A name may be tried so many times as often as an address may try.
+const TIMES_A_NAME: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 /// Keys of a throttle that are kept before those that are free again are forgotten.
 const MANY_KEYS: usize = 10_000;
 /// Passwords are at most this long, in bytes.
@@ -66,7 +68,8 @@ impl Door {
     pub fn new(attempts_a_minute: NonZeroU32) -> Self {
         Self {
             by_address: Throttle::new(attempts_a_minute),
-            by_name: Throttle::new(attempts_a_minute),
+            // More than an address may try, so that one that guesses does not lock the user out.
+            by_name: Throttle::new(attempts_a_minute.saturating_mul(TIMES_A_NAME)),
             hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
         }
     }
@@ -104,7 +107,7 @@ impl Platform {
         if store.user_by_name(&registration.username).await?.is_some() {
             return Err(Error::UserExists);
         }
-        let app = self.admin_app();
+        let app = self.console_app();
         let library = self.login_library().await?;
         let engine = self.engine_of(&app, &library)?;
         let new = NewUser {
@@ -139,7 +142,7 @@ impl Platform {
         self.admit_address(client)?;
         let gates = Gates { liveness: self.inner.settings.login_liveness, ..Gates::default() };
         self.require(gates, &picture).await?;
-        let app = self.admin_app();
+        let app = self.console_app();
         let library = self.login_library().await?;
         let found = self.identify_in(&app, &[library], picture, 1, Bar::Usual).await?;
         let person = found.matches.first().ok_or(Error::NotRecognised)?.person.id;
@@ -198,7 +201,7 @@ impl Platform {
 
     async fn login_library(&self) -> Result<Library> {
         let store = &self.inner.store;
-        let app = self.admin_app();
+        let app = self.console_app();
         if let Some(library) = store.hidden_library(app.id(), LOGIN_LIBRARY).await? {
             return Ok(library);
         }

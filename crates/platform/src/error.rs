@@ -8,6 +8,9 @@ pub enum Error {
     /// The app has no such library.
     #[error("no such library")]
     NoLibrary,
+    /// The id can't be that of a library.
+    #[error("a library's id is wanted")]
+    BadLibraryId,
     /// The app has a library of this name.
     #[error("the library exists")]
     LibraryExists,
@@ -62,6 +65,9 @@ pub enum Error {
     /// The engine does not answer.
     #[error("the engine is unavailable: {0}")]
     EngineUnavailable(String),
+    /// Which faces of an engine are known here could not be learnt.
+    #[error("the store does not tell which faces are known: {0}")]
+    Claims(String),
     /// The engine understood and refused.
     #[error("the engine refused: {code},{text}")]
     Rejected {
@@ -101,6 +107,7 @@ impl From<aicp_engines::Error> for Error {
         match e {
             aicp_engines::Error::BadPicture(reason) => Self::BadPicture(reason),
             aicp_engines::Error::Unavailable { reason, .. } => Self::EngineUnavailable(reason),
+            aicp_engines::Error::Claims(e) => Self::Claims(e.to_string()),
             aicp_engines::Error::Rejected { code, text } => Self::Rejected { code, text },
             aicp_engines::Error::NoFace => Self::NoFace,
             aicp_engines::Error::Busy => Self::Busy,
@@ -125,9 +132,20 @@ impl Error {
         Self::where_missing(e, Self::NoSuchFace)
     }
 
-    /// A store's error where a missing row is a missing app.
-    pub(crate) fn or_no_app(e: aicp_store::Error) -> Self {
-        Self::where_missing(e, Self::NoApp)
+    /// The same error where a row that is missing in the store is a missing app.
+    pub(crate) fn no_app_where_missing(self) -> Self {
+        match self {
+            Self::Store(aicp_store::Error::NotFound) => Self::NoApp,
+            other => other,
+        }
+    }
+
+    /// A store's error about a new library.
+    pub(crate) fn of_new_library(e: aicp_store::Error) -> Self {
+        match e {
+            aicp_store::Error::Exists => Self::LibraryExists,
+            other => other.into(),
+        }
     }
 
     /// A store's error about a new person of a library.

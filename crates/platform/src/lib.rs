@@ -45,7 +45,7 @@ pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
 pub use recognition::{Bar, FaceMatches, Identification, Match};
 pub use secrets::{MasterKey, new_token};
-pub use statistics::{Bucket, BucketTotal, CallFilter};
+pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
 
 use aicp_engines::{Builtin, TemplateRow};
@@ -57,7 +57,7 @@ use ids::Ids;
 use jiff::tz::TimeZone;
 use outbox::Lines;
 use secrets::{Signer, Vault};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// The largest number of people that one recognition answers.
 pub const MAX_TOP_N: usize = 100;
@@ -112,7 +112,7 @@ impl Default for Settings {
             capabilities: Capabilities::default(),
             zone: TimeZone::fixed(jiff::tz::offset(8)),
             retention_days: 0,
-            max_call_rows: 100_000,
+            max_call_rows: 50_000,
             auto_replay: true,
             outbox_interval: Duration::from_secs(5),
             login_liveness: Control::Normal,
@@ -143,6 +143,7 @@ struct Inner {
     /// Turns of users and pictures that must not be doubled.
     same_face: Lines,
     outbox_news: Arc<Notify>,
+    single_calls: Arc<Semaphore>,
     health: Mutex<HashMap<String, bool>>,
     settings: Settings,
 }
@@ -180,6 +181,7 @@ impl Platform {
             lines: Lines::default(),
             same_face: Lines::default(),
             outbox_news: Arc::default(),
+            single_calls: Arc::new(Semaphore::new(statistics::SINGLE_CALLS_AT_ONCE)),
             health: Mutex::default(),
             store,
             engines,

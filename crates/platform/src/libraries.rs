@@ -12,7 +12,7 @@ impl Platform {
     /// engine if it names none.
     ///
     /// # Errors
-    /// [`Error::LibraryExists`] if the app has one of this name; [`Error::NoEngine`]; [`Error::TooMany`] if the app
+    /// [`Error::LibraryExists`] if the app has one of this name; [`Error::BadLibraryId`]; [`Error::NoEngine`]; [`Error::TooMany`] if the app
     /// may have no more; what the engine says if it refuses.
     pub async fn create_library(
         &self,
@@ -22,6 +22,10 @@ impl Platform {
         description: Option<&str>,
         engine: Option<&str>,
     ) -> Result<Library> {
+        // Names with control characters are the platform's own.
+        if group_id.is_empty() || group_id.chars().any(char::is_control) {
+            return Err(Error::BadLibraryId);
+        }
         let engines = &self.inner.engines;
         let engine = engine.map_or(Ok(engines.default()), |name| engines.named(name))?;
         app.note_engine(engine.label());
@@ -45,10 +49,7 @@ impl Platform {
         };
         match engine.keeping() {
             Keeping::Faces => self.create_remotely(engine.clone(), new).await,
-            Keeping::Templates => self.inner.store.create_library(new).await.map_err(|e| match e {
-                aicp_store::Error::Exists => Error::LibraryExists,
-                other => other.into(),
-            }),
+            Keeping::Templates => self.inner.store.create_library(new).await.map_err(Error::of_new_library),
         }
     }
 

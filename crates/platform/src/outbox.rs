@@ -26,6 +26,9 @@ use crate::ids::now_ms;
 use crate::libraries::clip;
 use crate::{App, Error, Face, Inner, Library, Person, Platform, Result};
 
+/// After so many libraries in a row at which an engine took nothing it is left in peace until the next look.
+const VAIN_LIBRARIES: u32 = 8;
+
 /// Whoever has the same number takes turns: the writes of a library, for one.
 #[derive(Default)]
 pub(crate) struct Lines(Mutex<HashMap<i64, Weak<tokio::sync::Mutex<()>>>>);
@@ -46,8 +49,8 @@ impl Lines {
     }
 }
 
-/// A write that waits for its engine, or waited.
-#[derive(Debug, Clone)]
+/// A write that waits for its engine, or waited. Not `Debug`, as a picture belongs into no log.
+#[derive(Clone)]
 pub struct OutboxEntry {
     /// The row.
     pub row: OutboxRow,
@@ -70,7 +73,7 @@ enum Outcome {
 pub struct EngineHealth {
     /// Name of the engine.
     pub engine: String,
-    /// Whether it answered; `None` before it was first asked.
+    /// Whether it answered; `None` before it was first asked, or if it has no call to ask with.
     pub is_up: Option<bool>,
 }
 
@@ -108,22 +111,25 @@ impl Platform {
 
     async fn resume_one(&self, id: i64, solved_by: &str) -> Result<bool> {
         let store = &self.inner.store;
-        let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
-        let _turn = self.inner.lines.enter(row.library_id).await;
-        // It may have been done while this waited for its turn.
-        let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
-        if row.solved_ms.is_some() {
-            return Ok(true);
-        }
-        if row.rejected {
-            return Ok(matches!(self.attempt(id, Some(solved_by)).await?, Outcome::Done));
-        }
-        while let Some(head) = store.outbox_head(row.library_id).await?.filter(|head| head.id <= id) {
-            if let Outcome::Waits = self.attempt(head.id, Some(solved_by)).await? {
-                break;
+        loop {
+            let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
+            let _turn = self.inner.lines.enter(row.library_id).await;
+            // It may have been done while this waited for its turn.
+            let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
+            if row.solved_ms.is_some() {
+                return Ok(true);
+            }
+            if row.rejected {
+                return Ok(matches!(self.attempt(id, Some(solved_by)).await?, Outcome::Done));
+            }
+            let head = store.outbox_head(row.library_id).await?.filter(|head| head.id <= id);
+            let Some(head) = head else { return Ok(false) };
+            match self.attempt(head.id, Some(solved_by)).await? {
+                Outcome::Waits => return Ok(false),
+                Outcome::Refused(_) if head.id == id => return Ok(false),
+                Outcome::Done | Outcome::Refused(_) => {}
             }
         }
-        Ok(store.outbox_row(id).await?.is_some_and(|row| row.solved_ms.is_some()))
     }
 
     /// Whether each engine behind the network answered when it was last asked.
@@ -140,10 +146,7 @@ impl Platform {
             let row = platform.new_row(engine.as_ref(), Write::CreateLibrary);
             let row_id = row.id;
             // Nobody else knows the library yet, so it needs no turn before it is made.
-            let library = platform.inner.store.enqueue_library(new, Some(row)).await.map_err(|e| match e {
-                aicp_store::Error::Exists => Error::LibraryExists,
-                other => other.into(),
-            })?;
+            let library = platform.inner.store.enqueue_library(new, Some(row)).await.map_err(Error::of_new_library)?;
             let _turn = platform.inner.lines.enter(library.id).await;
             platform.first_attempt(row_id, library.id).await?;
             Ok(library)
@@ -159,7 +162,8 @@ impl Platform {
             let row = platform.new_row(engine.as_ref(), Write::DeleteLibrary);
             let row = platform.inner.store.enqueue_library_removal(library_id, row).await;
             match row.map_err(Error::or_no_library)? {
-                Some(row_id) => platform.first_attempt(row_id, library_id).await,
+                // Here the library is gone whatever the engine says.
+                Some(row_id) => platform.attempt_removals(vec![row_id], library_id).await,
                 None => Ok(()),
             }
         })
@@ -242,7 +246,7 @@ impl Platform {
 
     async fn attempt_removals(&self, rows: Vec<i64>, library_id: i64) -> Result<()> {
         for row in rows {
-            // Here the person is gone whatever the engine says; a refusal is left in the outbox for an operator.
+            // Here they are gone whatever the engine says; a refusal is left in the outbox for an operator.
             if let Err(e) = self.first_attempt(row, library_id).await {
                 tracing::error!(error = %e, row, "an engine refused a removal");
             }
@@ -284,14 +288,15 @@ impl Platform {
                 store.outbox_postpone(row_id, in_doubt, &reason).await?;
                 Ok(Outcome::Waits)
             }
-            Err(e @ (Error::Busy | Error::NoEngine)) => {
-                store.outbox_postpone(row_id, in_doubt, &e.to_string()).await?;
-                Ok(Outcome::Waits)
-            }
-            Err(e @ Error::Store(_)) => Err(e),
-            Err(e) => {
+            Err(e) if is_refusal(&e) => {
                 store.outbox_reject(row_id, &e.to_string()).await?;
                 Ok(Outcome::Refused(e))
+            }
+            // The fault is ours, or passing.
+            Err(e) => {
+                tracing::warn!(row = row_id, engine = row.engine, error = %e, "a write waits");
+                store.outbox_postpone(row_id, in_doubt, &e.to_string()).await?;
+                Ok(Outcome::Waits)
             }
         }
     }
@@ -402,15 +407,34 @@ impl Platform {
 
     /// Works off what waits for an engine that answers.
     async fn work_off(&self, engine: &dyn Engine) -> Result<()> {
+        let mut in_vain = 0;
         for library_id in self.inner.store.outbox_libraries(Some(engine.name())).await? {
-            let _turn = self.inner.lines.enter(library_id).await;
-            while let Some(head) = self.inner.store.outbox_head(library_id).await? {
-                if let Outcome::Waits = self.attempt(head.id, None).await? {
-                    return Ok(());
+            // What the engine chokes on holds up its own library alone; an engine that takes nothing is left in peace.
+            match self.work_off_library(library_id).await {
+                Ok(true) => in_vain = 0,
+                Ok(false) => in_vain += 1,
+                Err(e) => {
+                    tracing::error!(error = %e, library = library_id, "waiting writes can't be worked off");
+                    in_vain += 1;
                 }
+            }
+            if in_vain == VAIN_LIBRARIES {
+                break;
             }
         }
         Ok(())
+    }
+
+    /// Works off what waits in one library; whether everything is done. The turn is taken for each write anew, so that
+    /// callers get theirs in between.
+    async fn work_off_library(&self, library_id: i64) -> Result<bool> {
+        loop {
+            let _turn = self.inner.lines.enter(library_id).await;
+            let Some(head) = self.inner.store.outbox_head(library_id).await? else { return Ok(true) };
+            if let Outcome::Waits = self.attempt(head.id, None).await? {
+                return Ok(false);
+            }
+        }
     }
 }
 
@@ -462,15 +486,21 @@ async fn look_after(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
 
 impl Platform {
     async fn look_at(&self, engine: &dyn Engine) {
-        let is_up = engine.health().await.is_ok();
-        let before = {
-            let mut health = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
-            health.insert(engine.name().to_owned(), is_up)
+        let is_up = match engine.health().await {
+            // There is no such call; what waits will show.
+            Err(aicp_engines::Error::Unsupported(_)) => None,
+            asked => Some(asked.is_ok()),
         };
-        if before != Some(is_up) {
-            tracing::info!(engine = engine.name(), is_up, "an engine's health");
+        if let Some(is_up) = is_up {
+            let before = {
+                let mut health = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
+                health.insert(engine.name().to_owned(), is_up)
+            };
+            if before != Some(is_up) {
+                tracing::info!(engine = engine.name(), is_up, "an engine's health");
+            }
         }
-        if is_up
+        if is_up != Some(false)
             && self.inner.settings.auto_replay
             && let Err(e) = self.work_off(engine).await
         {
@@ -480,8 +510,23 @@ impl Platform {
 }
 
 /// Runs work to its end even if the caller goes away: what an engine was asked for must be written down.
-async fn run_to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+pub(crate) async fn run_to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
     tokio::spawn(work).await.unwrap_or(Err(Error::Store(aicp_store::Error::Closed)))
+}
+
+/// Whether the engine, or what it was to be sent, will never let this be done.
+fn is_refusal(e: &Error) -> bool {
+    use aicp_engines::Error::{LibraryMissing, Unsupported};
+    matches!(
+        e,
+        Error::Rejected { .. }
+            | Error::BadPicture(_)
+            | Error::NoFace
+            | Error::NoPicture
+            | Error::Engine(LibraryMissing | Unsupported(_))
+    )
 }
 
 /// What the engine keeps with the face: 32 hex digits that are this face's alone, as an engine may take them for its id.

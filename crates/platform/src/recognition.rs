@@ -207,7 +207,9 @@ impl Platform {
             Err(Error::NoLibrary) => {
                 match self.default_engine(app).require_face(picture.clone()).await.map_err(Error::from) {
                     // An engine that can't be asked has nothing against the picture.
-                    Ok(()) | Err(Error::EngineUnavailable(_)) => Err(Error::NoLibrary),
+                    Ok(()) | Err(Error::EngineUnavailable(_) | Error::Engine(aicp_engines::Error::Unsupported(_))) => {
+                        Err(Error::NoLibrary)
+                    }
                     Err(e) => Err(e),
                 }
             }
@@ -230,7 +232,7 @@ impl Platform {
 
     /// The rows behind the candidates that reach the bar, each person once, most similar first, equal ones in the order
     /// of enrolment. Somebody removed since the search, or whom only the engine knows, is left out.
-    async fn matches(
+    pub(crate) async fn matches(
         &self,
         found: Vec<Vec<(Candidate, Option<Similarity>)>>,
         top_n: usize,

@@ -1,11 +1,16 @@
 //! How often was what called, and how long did it take?
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use aicp_store::{CallScope, CallTotal, DayTotal};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
-use crate::{App, CallRow, Platform, Result};
+use crate::{App, CallRow, Error, Platform, Result};
 
 /// Which calls are asked about.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +59,17 @@ pub struct BucketTotal {
     pub total: CallTotal,
 }
 
+/// Single calls. They may be many, so few answers hold theirs at a time.
+pub struct SingleCalls {
+    /// By method, then time.
+    pub rows: Vec<CallRow>,
+    _turn: OwnedSemaphorePermit,
+}
+
+/// So many questions about single calls are answered at a time; others wait so long for their turn.
+pub(crate) const SINGLE_CALLS_AT_ONCE: usize = 2;
+const WAIT_FOR_TURN: Duration = Duration::from_secs(10);
+
 impl Platform {
     /// The zone whose days the statistics count by.
     pub fn zone(&self) -> &TimeZone {
@@ -80,9 +96,9 @@ impl Platform {
     /// All calls of each method, by method. An app sees its own calls, the administrator those of all.
     ///
     /// # Errors
-    /// [`crate::Error::Store`].
+    /// [`crate::Error::Store`], [`crate::Error::Busy`].
     pub async fn call_totals(&self, app: &App, filter: &CallFilter) -> Result<Vec<CallTotal>> {
-        self.flush_calls().await;
+        self.flush_calls().await?;
         Ok(self.inner.store.call_totals(scope(app, filter)).await?)
     }
 
@@ -90,9 +106,9 @@ impl Platform {
     /// don't count; buckets are given in full.
     ///
     /// # Errors
-    /// [`crate::Error::Store`].
+    /// [`crate::Error::Store`], [`crate::Error::Busy`].
     pub async fn call_buckets(&self, app: &App, filter: &CallFilter, bucket: Bucket) -> Result<Vec<BucketTotal>> {
-        self.flush_calls().await;
+        self.flush_calls().await?;
         let days = self.inner.store.call_days(scope(app, filter)).await?;
         let mut buckets: Vec<BucketTotal> = Vec::new();
         for DayTotal { day, total } in days {
@@ -112,10 +128,14 @@ impl Platform {
     /// Single calls, by method, then time: the latest ones, as many as the settings allow.
     ///
     /// # Errors
-    /// [`crate::Error::Store`].
-    pub async fn calls(&self, app: &App, filter: &CallFilter) -> Result<Vec<CallRow>> {
-        self.flush_calls().await;
-        Ok(self.inner.store.calls(scope(app, filter), i64::from(self.inner.settings.max_call_rows)).await?)
+    /// [`crate::Error::Store`], [`crate::Error::Busy`].
+    pub async fn calls(&self, app: &App, filter: &CallFilter) -> Result<SingleCalls> {
+        let turn = Arc::clone(&self.inner.single_calls).acquire_owned();
+        let turn = timeout(WAIT_FOR_TURN, turn).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+        self.flush_calls().await?;
+        let limit = i64::from(self.inner.settings.max_call_rows);
+        let rows = self.inner.store.calls(scope(app, filter), limit).await?;
+        Ok(SingleCalls { rows, _turn: turn })
     }
 }
 

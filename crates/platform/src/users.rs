@@ -1,5 +1,6 @@
 //! People by the caller's own ids, with several faces each: what face-api calls users.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use aicp_engines::Keeping;
@@ -8,13 +9,14 @@ use bytes::Bytes;
 
 use crate::engines::library_ref;
 use crate::libraries::clip;
+use crate::outbox::run_to_the_end;
 use crate::people::{EnrolledPerson, MissingLibrary, NewUser};
-use crate::recognition::Match;
+use crate::recognition::{Bar, Match};
 use crate::{App, Error, Face, Gates, Library, Person, Platform, Profile, Result};
 
 /// Hex digits of a face token.
 const TOKEN_DIGITS: usize = 32;
-/// Faces of one user that a 1:1 comparison looks at, the newest first.
+/// Pictures that a 1:1 comparison sends to engines behind the network at most, the newest first.
 const MAX_COMPARED: usize = 20;
 
 /// A face for a user.
@@ -79,6 +81,17 @@ impl Platform {
         old: OldFaces,
         missing: MissingUser,
     ) -> Result<EnrolledPerson> {
+        let (platform, app) = (self.clone(), app.clone());
+        run_to_the_end(async move { platform.put_user_face(&app, face, old, missing).await }).await
+    }
+
+    async fn put_user_face(
+        &self,
+        app: &App,
+        face: UserFace,
+        old: OldFaces,
+        missing: MissingUser,
+    ) -> Result<EnrolledPerson> {
         let UserFace { group_id, user_id, user_info, picture, gates } = face;
         self.require(gates, &picture).await?;
         let library = match missing {
@@ -91,6 +104,9 @@ impl Platform {
         let _same_picture = self.inner.same_face.enter(digest(&(library.id, &token))).await;
         let _same_user = self.inner.same_face.enter(digest(&(library.id, &user_id, "user"))).await;
         let known = store.people_by_user(library.id, &user_id).await?.into_iter().next();
+        if known.is_none() && missing == MissingUser::Refuse {
+            return Err(Error::NoPerson);
+        }
         let is_own = match &known {
             Some(person) => store.face_of_person_by_token(person.id, &token).await?.is_some(),
             None => false,
@@ -100,9 +116,6 @@ impl Platform {
             return Err(Error::FaceExists);
         }
         let Some(person) = known else {
-            if missing == MissingUser::Refuse {
-                return Err(Error::NoPerson);
-            }
             let new = NewUser { user_id: Some(user_id), user_info, profile: Profile::default() };
             return self.add_person(app, &library, new, picture).await;
         };
@@ -247,8 +260,14 @@ impl Platform {
     /// Copies a user with all faces into another library; the original stays.
     ///
     /// # Errors
-    /// [`Error::NoPerson`], [`Error::PersonExists`]; what the other library's engine says if it is another one.
+    /// [`Error::NoPerson`], [`Error::PersonExists`], [`Error::NoSuchFace`]; what the other library's engine says if it is another one.
     pub async fn copy_user(&self, app: &App, from: &Library, to: &Library, user_id: &str) -> Result<()> {
+        let (platform, app, from, to) = (self.clone(), app.clone(), from.clone(), to.clone());
+        let user_id = user_id.to_owned();
+        run_to_the_end(async move { platform.copy_user_to(&app, &from, &to, &user_id).await }).await
+    }
+
+    async fn copy_user_to(&self, app: &App, from: &Library, to: &Library, user_id: &str) -> Result<()> {
         let store = &self.inner.store;
         let person = store.people_by_user(from.id, user_id).await?.into_iter().next().ok_or(Error::NoPerson)?;
         let _same_user = self.inner.same_face.enter(digest(&(to.id, user_id, "user"))).await;
@@ -292,7 +311,8 @@ impl Platform {
                 }
             }
         }
-        Ok(())
+        // Somebody without a face can't be shown to another engine.
+        copy.map(drop).ok_or(Error::NoSuchFace)
     }
 
     /// How like one user of some libraries is the largest face of a picture (1:1)? The user's best face in each
@@ -309,11 +329,21 @@ impl Platform {
     ) -> Result<Vec<Match>> {
         let store = &self.inner.store;
         let mut found: Vec<Match> = Vec::new();
+        // Here the picture is looked at once, whatever the number of faces.
+        let mut here = Vec::new();
+        let mut people = HashSet::new();
+        let mut looks_left = MAX_COMPARED;
         for library in libraries {
             let engine = self.engine_of(app, library)?;
             for person in store.people_by_user(library.id, user_id).await? {
+                if engine.keeping() == Keeping::Templates {
+                    here.push(library.id);
+                    people.insert(person.id);
+                    continue;
+                }
                 let mut best: Option<Match> = None;
-                for face in store.faces_of(person.id).await?.into_iter().take(MAX_COMPARED) {
+                for face in store.faces_of(person.id).await?.into_iter().take(looks_left) {
+                    looks_left -= 1;
                     let enrolled = Bytes::from(store.picture(&face.picture_key).await.map_err(Error::or_no_face)?);
                     let similarity = engine.compare(picture.clone(), enrolled).await?;
                     if best.as_ref().is_none_or(|best| similarity > best.similarity) {
@@ -322,6 +352,13 @@ impl Platform {
                 }
                 found.extend(best);
             }
+        }
+        if !people.is_empty() {
+            let top_n = people.len();
+            let candidates = self.inner.engines.builtin().identify_among(here, people, picture, top_n).await?;
+            let candidates = candidates.into_iter().map(|candidate| (candidate, None)).collect();
+            let mut matches = self.matches(vec![candidates], top_n, Bar::AtLeast(0.0)).await?;
+            found.append(&mut matches.pop().unwrap_or_default());
         }
         found.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.person.id.cmp(&b.person.id)));
         if found.is_empty() { Err(Error::NoPerson) } else { Ok(found) }

@@ -21,6 +21,13 @@ use crate::{Error, Result};
 /// Environment variables begin with this; `__` goes a level down: `AICP_RECOGNITION__THRESHOLD`.
 const ENV_PREFIX: &str = "AICP_";
 
+/// Variables whose values are taken as they are, even if they look like numbers.
+const VERBATIM: [(&str, &str); 3] = [
+    ("AICP_ADMIN_TOKEN", "admin_token"),
+    ("AICP_ENGINES__CLOUDWALK__APP_ID", "engines.cloudwalk.app_id"),
+    ("AICP_ENGINES__CLOUDWALK__APP_SECRET", "engines.cloudwalk.app_secret"),
+];
+
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -253,7 +260,7 @@ impl Default for Authorization {
 
 impl Default for Statistics {
     fn default() -> Self {
-        Self { zone: "Asia/Shanghai".into(), retention_days: 365, max_rows: 100_000 }
+        Self { zone: "Asia/Shanghai".into(), retention_days: 365, max_rows: 50_000 }
     }
 }
 
@@ -451,11 +458,13 @@ impl Config {
         let environment = Env::prefixed(ENV_PREFIX)
             .map(|key| key.as_str().replace("__", ".").into())
             .filter(move |key| is_setting(&known, key.as_str()))
-            .ignore(&["admin_token"]);
+            .filter(|key| !VERBATIM.iter().any(|(_, name)| *name == key.as_str().to_ascii_lowercase()));
         figment = figment.merge(environment);
         // Set to nothing counts as not set: that is how compose files leave a variable out.
-        if let Some(token) = std::env::var("AICP_ADMIN_TOKEN").ok().filter(|token| !token.trim().is_empty()) {
-            figment = figment.merge(("admin_token", token));
+        for (variable, name) in VERBATIM {
+            if let Some(text) = std::env::var(variable).ok().filter(|text| !text.trim().is_empty()) {
+                figment = figment.merge((name, text));
+            }
         }
         figment = figment.merge(Serialized::defaults(flags));
         let config: Self = figment.extract().map_err(|e| Error::Config(e.to_string()))?;
@@ -634,6 +643,8 @@ mod tests {
             ("[authorization.capabilities]\nC1 = [\"everything\"]", "everything"),
             ("[engines]\ndefault = \"koala\"", "engines.default"),
             ("[engines.koala]\nurl = \"ftp://h\"", "engines.koala"),
+            ("[engines.koala.remote]\nthreshold = 80", "engines.koala.remote.threshold"),
+            ("[engines.cloudwalk.remote]\ntimeout_ms = 0", "engines.cloudwalk.remote.timeout_ms"),
             ("[outbox]\ninterval_s = 0", "outbox.interval_s"),
             ("[http]\ntrusted_proxies = [\"proxy\"]", "trusted_proxies"),
         ] {

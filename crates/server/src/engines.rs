@@ -151,6 +151,18 @@ impl Engines {
     /// # Errors
     /// [`Error::Config`] with the name of the setting.
     pub fn check(&self) -> Result<()> {
+        for (name, remote) in [("koala", &self.koala.remote), ("cloudwalk", &self.cloudwalk.remote)] {
+            let wrong = |what: &str| Err(Error::Config(format!("engines.{name}.remote.{what}")));
+            if remote.threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
+                return wrong("threshold must be in 0..1");
+            }
+            if remote.connect_timeout_ms == 0 || remote.timeout_ms <= remote.connect_timeout_ms {
+                return wrong("timeout_ms must be more than connect_timeout_ms, and that more than 0");
+            }
+            if remote.concurrency == 0 || remote.breaker_failures == 0 {
+                return wrong("concurrency and breaker_failures must be 1 or more");
+            }
+        }
         let engines = self.remote()?;
         let is_known = self.default == BUILTIN || engines.iter().any(|engine| engine.name() == self.default);
         if is_known { Ok(()) } else { Err(Error::Config("engines.default must name an engine with a url".to_owned())) }

@@ -153,7 +153,7 @@ fn readiness(platform: &Platform) -> String {
         let state = match health.is_up {
             Some(true) => "up",
             Some(false) => "down",
-            None => "not asked yet",
+            None => "unknown",
         };
         format!("engine {}: {state}\n", health.engine)
     });

@@ -194,7 +194,7 @@ impl Failure {
 
     /// Whether the call was refused before it was begun.
     pub fn is_refusal(&self) -> bool {
-        self.status.is_client_error()
+        self.status.is_client_error() || self.code == codes::NO_PERMISSION
     }
 
     /// The code that a log keeps of it.

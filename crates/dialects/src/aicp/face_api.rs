@@ -381,6 +381,7 @@ impl Call<'_> {
             FaceApiCall::UserDelete => self.user_delete(&fields).await,
             FaceApiCall::AppList => self.app_list().await,
             FaceApiCall::FaceAdd => self.face_add(&fields).await,
+            FaceApiCall::FaceAddNoDetect => self.face_add_no_detect(&fields).await,
             FaceApiCall::FaceUpdate => self.face_update(&fields).await,
             FaceApiCall::FaceList => self.face_list(&fields).await,
             FaceApiCall::FaceDelete => self.face_delete(&fields).await,
@@ -405,7 +406,7 @@ impl Call<'_> {
     /// 9.1.1.
     async fn group_add(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let group_id = group_id(fields, "group_id")?;
-        let engine = text(fields, "engine", codes::INVALID_PARAMETER)?;
+        let engine = text(fields, "engine", codes::INVALID_PARAMETER)?.filter(|engine| !engine.is_empty());
         self.platform.create_library(self.app, &group_id, &group_id, None, engine.as_deref()).await.map_err(failure)?;
         null()
     }
@@ -535,7 +536,13 @@ impl Call<'_> {
             Some("REPLACE") => OldFaces::Replace,
             Some(_) => return Err(Failure::code(codes::INVALID_PARAMETER)),
         };
-        self.put_face(fields, old, MissingUser::Create).await
+        Answer::ok(&self.put_face(fields, old, MissingUser::Create).await?)
+    }
+
+    /// The face is looked for all the same, as nothing can be recognised without its landmarks; where it is is not told.
+    async fn face_add_no_detect(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        let AddedFace { face_token, .. } = self.put_face(fields, OldFaces::Keep, MissingUser::Create).await?;
+        Answer::ok(&Token { face_token })
     }
 
     /// With `UPDATE` the user must be there; `REPLACE` makes one.
@@ -545,10 +552,10 @@ impl Call<'_> {
             Some("REPLACE") => MissingUser::Create,
             Some(_) => return Err(Failure::code(codes::INVALID_PARAMETER)),
         };
-        self.put_face(fields, OldFaces::Replace, missing).await
+        Answer::ok(&self.put_face(fields, OldFaces::Replace, missing).await?)
     }
 
-    async fn put_face(&self, fields: &Fields<'_>, old: OldFaces, missing: MissingUser) -> Result<Answer, Failure> {
+    async fn put_face(&self, fields: &Fields<'_>, old: OldFaces, missing: MissingUser) -> Result<AddedFace, Failure> {
         let face = UserFace {
             group_id: group_id(fields, "group_id")?,
             user_id: user_id(fields)?,
@@ -558,7 +565,7 @@ impl Call<'_> {
         };
         let enrolled = self.platform.add_user_face(self.app, face, old, missing).await.map_err(failure)?;
         let [x, y, width, height] = enrolled.face.box_;
-        Answer::ok(&AddedFace {
+        Ok(AddedFace {
             face_token: face_token(&enrolled.face),
             location: Location::new(Rect { x, y, width, height }, enrolled.rotation),
         })

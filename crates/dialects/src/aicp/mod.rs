@@ -28,7 +28,7 @@ pub use envelope::TimeUnit;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aicp_platform::{App, Platform, TokenError};
 use axum::Router;
@@ -157,10 +157,54 @@ async fn run(
         query_app: query.get("appid").map(str::to_owned),
         client: parts.extensions.get::<Client>().map(|client| client.0),
     };
-    let begun = (SystemTime::now(), Instant::now());
+    let mut record = Record { call: &call, entry, at: SystemTime::now(), begun: Instant::now(), is_made: false };
     let outcome = call.dispatch(entry.operation, &held).await;
-    call.record(entry, begun, &outcome);
+    record.make(outcome.as_ref().err());
     outcome
+}
+
+/// What the log gets of a call; if the caller leaves before the answer, that it did.
+struct Record<'a> {
+    call: &'a Call<'a>,
+    entry: &'a Entry,
+    at: SystemTime,
+    begun: Instant,
+    is_made: bool,
+}
+
+impl Record<'_> {
+    fn make(&mut self, failure: Option<&Failure>) {
+        self.is_made = true;
+        let (call, entry) = (self.call, self.entry);
+        let Some(name) = entry.log else { return };
+        if failure.is_some_and(Failure::is_refusal) {
+            return;
+        }
+        let shape = call.dialect.shape(call.options.face_api_timestamp);
+        let engine = call.app.engine().unwrap_or_else(|| call.platform.default_engine_label());
+        let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        call.platform.record(aicp_platform::Call {
+            app_id: call.app.id().to_owned(),
+            method: name.method.to_owned(),
+            label: name.label,
+            source: format!("{}({engine})", literals::CATEGORY),
+            url: entry.path.to_owned(),
+            began_ms: milliseconds(self.at.duration_since(UNIX_EPOCH).unwrap_or_default()),
+            cost_ms: milliseconds(self.begun.elapsed()),
+            client: call.client,
+            ok: failure.is_none(),
+            code: Some(failure.map_or(0, |failure| failure.code_in(shape))),
+            message: failure.map(|failure| failure.text().to_owned()),
+        });
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        if !self.is_made {
+            self.make(Some(&Failure::message(literals::CALLER_LEFT)));
+        }
+    }
 }
 
 impl Call<'_> {
@@ -178,31 +222,6 @@ impl Call<'_> {
             Operation::Outbox(_) => self.outbox(input.object()?).await,
         }
     }
-
-    /// Puts the call into the log, if it is of a kind that is logged and was not refused before it was begun.
-    fn record(&self, entry: &Entry, (at, begun): (SystemTime, Instant), outcome: &Result<Answer, Failure>) {
-        let Some(name) = entry.log else { return };
-        let failure = outcome.as_ref().err();
-        if failure.is_some_and(Failure::is_refusal) {
-            return;
-        }
-        let shape = self.dialect.shape(self.options.face_api_timestamp);
-        let engine = self.app.engine().unwrap_or_else(|| self.platform.default_engine_label());
-        let milliseconds = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        self.platform.record(aicp_platform::Call {
-            app_id: self.app.id().to_owned(),
-            method: name.method.to_owned(),
-            label: name.label,
-            source: format!("{}({engine})", literals::CATEGORY),
-            url: entry.path.to_owned(),
-            began_ms: milliseconds(at.duration_since(UNIX_EPOCH).unwrap_or_default()),
-            cost_ms: milliseconds(begun.elapsed()),
-            client: self.client,
-            ok: failure.is_none(),
-            code: Some(failure.map_or(0, |failure| failure.code_in(shape))),
-            message: failure.map(|failure| failure.text().to_owned()),
-        });
-    }
 }
 
 /// The app that a request acts for. Where the manual knows no token, calls may go without one if that is set; a token
@@ -217,11 +236,8 @@ fn authenticate(
     let platform = &context.platform;
     if let Operation::User(_) = entry.operation {
         // Nobody is logged in yet; the administrator's log keeps these calls.
-        return if is_cross_site(headers) {
-            Err(refusal(dialect, TokenError::Missing))
-        } else {
-            Ok(platform.console_app())
-        };
+        let refused = is_cross_site(headers, &context.options);
+        return if refused { Err(refusal(dialect, TokenError::Missing)) } else { Ok(platform.console_app()) };
     }
     let may_go_without = match dialect {
         Dialect::Old | Dialect::New => true,
@@ -234,10 +250,16 @@ fn authenticate(
         None => Err(TokenError::Missing),
     };
     let app = match app {
-        Err(TokenError::Missing) if may_go_without && !is_cross_site(headers) => match dialect {
-            Dialect::FaceApi => Ok(platform.legacy_app()),
-            _ => platform.anonymous_app(),
-        },
+        Err(TokenError::Missing)
+            if may_go_without
+                && !is_cross_site(headers, &context.options)
+                && !is_under_foreign_name(headers, &context.options) =>
+        {
+            match dialect {
+                Dialect::FaceApi => Ok(platform.legacy_app()),
+                _ => platform.anonymous_app(),
+            }
+        }
         other => other,
     };
     let app = app.map_err(|e| refusal(dialect, e))?;
@@ -281,12 +303,35 @@ fn refusal(dialect: Dialect, e: TokenError) -> Failure {
 
 /// Whether a browser sends this for a page of another site. Such a page must not act for whoever sits at a machine from
 /// which calls need no token.
-fn is_cross_site(headers: &HeaderMap) -> bool {
+fn is_cross_site(headers: &HeaderMap, options: &Options) -> bool {
     let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     match text(header::ORIGIN) {
-        Some(origin) => origin.split_once("://").map(|(_, host)| host) != text(header::HOST),
+        Some(origin) => {
+            let is_ours = options.public_url.as_deref().is_some_and(|url| origin_of(url) == Some(origin));
+            !is_ours && origin.split_once("://").map(|(_, host)| host) != text(header::HOST)
+        }
         None => text(header::HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site == "cross-site"),
     }
+}
+
+/// Whether a browser may have been led here under a name that another site made point here: then its pages count as
+/// our own. An address, `localhost` and the name in `public_url` are nobody else's.
+fn is_under_foreign_name(headers: &HeaderMap, options: &Options) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) else { return false };
+    if options.public_url.as_deref().is_some_and(|url| origin_of(url) == Some(origin)) {
+        return false;
+    }
+    let authority = origin.split_once("://").map(|(_, authority)| authority).unwrap_or_default();
+    let is_address = authority.parse::<SocketAddr>().is_ok()
+        || authority.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
+    let name = authority.rsplit_once(':').map_or(authority, |(name, _)| name);
+    !is_address && name != "localhost"
+}
+
+/// Scheme, host and port of an address.
+fn origin_of(url: &str) -> Option<&str> {
+    let after_scheme = url.find("://")? + 3;
+    Some(url.get(after_scheme..)?.find('/').map_or(url, |path| &url[..after_scheme + path]))
 }
 
 /// Whether the body is declared as JSON, in whatever charset, or not declared at all.
@@ -321,4 +366,44 @@ fn json_response(status: StatusCode, body: Vec<u8>) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json;charset=UTF-8"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(public_url: Option<&str>) -> Options {
+        Options {
+            listener: Listener::Auto,
+            public_url: public_url.map(str::to_owned),
+            local_address: SocketAddr::from(([127, 0, 0, 1], 9012)),
+            autocreate_library: true,
+            face_api_anonymous: false,
+            face_api_timestamp: TimeUnit::Milliseconds,
+            data_dir: "data".into(),
+        }
+    }
+
+    /// Whether a page with this origin, which reached us under this host, may act without a token.
+    fn may_act(origin: &str, host: &'static str, options: &Options) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ORIGIN, HeaderValue::from_str(origin).expect("a header"));
+        headers.insert(header::HOST, HeaderValue::from_static(host));
+        !is_cross_site(&headers, options) && !is_under_foreign_name(&headers, options)
+    }
+
+    #[test]
+    fn only_our_own_pages_act_without_a_token() {
+        let plain = options(None);
+        for host in ["127.0.0.1:9012", "localhost:9012", "localhost", "[::1]:9012", "192.0.2.7"] {
+            assert!(may_act(&format!("http://{host}"), host, &plain), "{host}");
+        }
+        assert!(!may_act("http://example.com", "127.0.0.1:9012", &plain));
+        assert!(!may_act("http://example.com:9012", "example.com:9012", &plain), "a name that was made to point here");
+        assert!(!may_act("null", "127.0.0.1:9012", &plain));
+        let behind_a_proxy = options(Some("https://faces.example.com/base"));
+        assert!(may_act("https://faces.example.com", "127.0.0.1:9012", &behind_a_proxy));
+        assert!(!may_act("https://other.example.com", "127.0.0.1:9012", &behind_a_proxy));
+        assert!(!is_cross_site(&HeaderMap::new(), &plain) && !is_under_foreign_name(&HeaderMap::new(), &plain));
+    }
 }

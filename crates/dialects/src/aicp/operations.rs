@@ -299,6 +299,7 @@ fn picture_failure(e: Error, bad_picture: &'static str, group_id: &str) -> Failu
     match e {
         Error::BadPicture(_) | Error::NoFace => Failure::message(bad_picture),
         Error::NoLibrary => Failure::message(literals::no_library(group_id)),
+        Error::BadLibraryId => Failure::message(literals::wrong_format("groupId")),
         other => our_failure(&other),
     }
 }
@@ -315,6 +316,7 @@ pub(super) fn our_failure(e: &Error) -> Failure {
         | Error::PersonExists
         | Error::NoApp
         | Error::NoCapability
+        | Error::BadLibraryId
         | Error::TooMany(_) => {}
         Error::EngineUnavailable(reason) => tracing::warn!(reason, "an engine is not to be reached"),
         e => tracing::error!(error = %e, "a call failed"),

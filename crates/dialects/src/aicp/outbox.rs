@@ -1,12 +1,13 @@
 //! Section 11: engine writes that wait for their engine.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
 
 use aicp_platform::{OutboxEntry, OutboxFilter};
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::envelope::{Answer, Failure};
@@ -17,6 +18,8 @@ use crate::shanghai;
 
 /// Records on a page, by default and at most: each carries a picture.
 const PAGE_SIZE: u64 = 100;
+/// Ids have at most this many digits.
+const MAX_ID: usize = 20;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,32 +54,89 @@ struct JsonParam<'a> {
     base_ls: String,
 }
 
-/// The only thing of a record that counts is its id: what is to be done, and where, is what was stored.
-#[derive(Deserialize)]
-struct Record<'a> {
-    #[serde(borrow, deserialize_with = "text_or_number")]
-    id: Cow<'a, str>,
+/// A JSON value as far as 11.2 reads it. Of a record only the id counts: what is to be done, and where, is what was stored.
+/// Of a repeated key the last value counts.
+enum Node {
+    Id(String),
+    List(Vec<Node>),
+    Object { id: Option<Box<Node>>, records: Option<Box<Node>> },
+    Other,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Resume<'a> {
-    #[serde(borrow)]
-    asynchrony_data_list: Option<Vec<Record<'a>>>,
-}
-
-fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum TextOrNumber<'a> {
-        #[serde(borrow)]
-        Text(Cow<'a, str>),
-        Number(i64),
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
     }
-    Ok(match TextOrNumber::deserialize(deserializer)? {
-        TextOrNumber::Text(text) => text,
-        TextOrNumber::Number(number) => Cow::Owned(number.to_string()),
-    })
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
+        Ok(Node::Other)
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
+        Ok(Node::Id(number.to_string()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
+        Ok(Node::Id(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
+        Ok(Node::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
+        Ok(if text.len() <= MAX_ID { Node::Id(text.to_owned()) } else { Node::Other })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Node::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        let (mut id, mut records) = (None, None);
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "id" => id = Some(Box::new(map.next_value()?)),
+                "asynchronyDataList" => records = Some(Box::new(map.next_value()?)),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(Node::Object { id, records })
+    }
+}
+
+/// The ids in `asynchronyDataList`, of which there must be some; nothing if any of it is not as it should be. An error
+/// if the body is no JSON object at all.
+fn ids_of(body: &[u8]) -> Result<Option<BTreeSet<i64>>, Failure> {
+    let malformed = || Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED);
+    let Ok(Node::Object { records, .. }) = serde_json::from_slice(body) else { return Err(malformed()) };
+    let Some(Node::List(records)) = records.map(|records| *records) else { return Ok(None) };
+    let ids = records.into_iter().map(|record| match record {
+        Node::Object { id: Some(id), .. } => match *id {
+            Node::Id(id) => id.parse().ok(),
+            _ => None,
+        },
+        _ => None,
+    });
+    Ok(ids.collect::<Option<BTreeSet<i64>>>().filter(|ids| !ids.is_empty()))
 }
 
 impl Call<'_> {
@@ -132,19 +192,39 @@ impl Call<'_> {
     /// 11.2.
     pub async fn resume(&self, body: &[u8]) -> Result<Answer, Failure> {
         let failed = || Failure::message(literals::NOT_RESUMED);
-        let resume: Resume<'_> = match serde_json::from_slice(body) {
-            Ok(resume) => resume,
-            // It is JSON, but not a list of records.
-            Err(e) if e.is_data() => return Err(failed()),
-            Err(_) => return Err(Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED)),
-        };
-        let records = resume.asynchrony_data_list.filter(|records| !records.is_empty());
-        let records = records.ok_or_else(failed)?;
-        let ids: Option<BTreeSet<i64>> = records.iter().map(|record| record.id.parse().ok()).collect();
-        let resumed = self.platform.resume(self.app, ids.ok_or_else(failed)?).await.map_err(|e| {
+        let ids = ids_of(body)?.ok_or_else(failed)?;
+        let resumed = self.platform.resume(self.app, ids).await.map_err(|e| {
             tracing::error!(error = %e, "records can't be resumed");
             failed()
         })?;
         if resumed { Answer::null(literals::RESUMED) } else { Err(failed()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_ids_of_records_are_read() {
+        let ids = |body: &str| ids_of(body.as_bytes()).map(|ids| ids.map(Vec::from_iter));
+        let record = r#"{"id":"7","engineUrl":"http://192.0.2.9/","jsonParam":"{}","x":[{"id":1}]}"#;
+        assert_eq!(ids(&format!(r#"{{"asynchronyDataList":[{record},{{"id":5}}],"id":3}}"#)), Ok(Some(vec![5, 7])));
+        assert_eq!(ids(r#"{"asynchronyDataList":[{"id":"1","id":"2"}]}"#), Ok(Some(vec![2])));
+        assert_eq!(ids(r#"{"asynchronyDataList":5,"asynchronyDataList":[{"id":"2"}]}"#), Ok(Some(vec![2])));
+        for body in [
+            "{}",
+            r#"{"asynchronyDataList":[]}"#,
+            r#"{"asynchronyDataList":null}"#,
+            r#"{"asynchronyDataList":["7"]}"#,
+            r#"{"asynchronyDataList":[["7"]]}"#,
+            r#"{"asynchronyDataList":[{"id":"x"}]}"#,
+            r#"{"asynchronyDataList":[{"id":"7"},{}]}"#,
+        ] {
+            assert_eq!(ids(body), Ok(None), "{body}");
+        }
+        for body in ["", "5", "[]", r#"[[{"id":"1"}]]"#, r#"{"asynchronyDataList":["#, &"[".repeat(500)] {
+            assert!(ids(body).is_err(), "{body}");
+        }
     }
 }

@@ -76,6 +76,7 @@ pub(super) enum FaceApiCall {
     UserDelete,
     AppList,
     FaceAdd,
+    FaceAddNoDetect,
     FaceUpdate,
     FaceList,
     FaceDelete,
@@ -332,7 +333,7 @@ static ENTRIES: &[Entry] = &[
     entry("/face-api/v3/face/add", FaceApi(Api::FaceAdd), Nine, FACES, FACE_ADD),
     entry(
         "/face-api/v3/face/addNoDetect",
-        FaceApi(Api::FaceAdd),
+        FaceApi(Api::FaceAddNoDetect),
         Nine,
         FACES,
         Some(("faceApiFaceAddNoDetect", "face/addNoDetect")),

@@ -1,6 +1,6 @@
 //! Sections 5 and 8: how often was what called? Both say the same, one in lower case, one in camel case.
 
-use aicp_platform::{Bucket, BucketTotal, CallFilter, CallRow, CallTotal};
+use aicp_platform::{Bucket, BucketTotal, CallFilter, CallRow, CallTotal, SingleCalls};
 use jiff::civil::{Date, DateTime};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -165,12 +165,14 @@ impl Call<'_> {
     /// 5.7, 8.7: single calls.
     async fn all_calls(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let calls = self.platform.calls(self.app, &self.filter(fields)?).await.map_err(|e| our_failure(&e))?;
-        let rows = calls.into_iter().map(|call: CallRow| Row {
+        // Held until the answer is written: it may be large.
+        let SingleCalls { rows, .. } = &calls;
+        let rows = rows.iter().map(|call: &CallRow| Row {
             names: self.names(),
             cost_ms: call.cost_ms,
-            label: call.label,
-            source: call.source,
-            method: call.method,
+            label: call.label.clone(),
+            source: call.source.clone(),
+            method: call.method.clone(),
             end: None,
             day: self.date_time(call.time_ms),
             begin: None,

@@ -1,6 +1,7 @@
 //! End-to-end tests: each starts the real binary on a data folder of its own and talks to it over HTTP, or runs a
 //! command of it. What is expected is written out literally: the wire contract, not the source, is the reference.
 
+mod engine;
 mod fixture;
 mod http;
 mod pictures;
@@ -12,9 +13,12 @@ mod cli;
 mod console;
 mod crash;
 mod dialects;
+mod engine_crash;
+mod engines;
 mod face_api;
 mod golden;
 mod grants;
+mod high_availability;
 mod images;
 mod literals;
 mod recognition;

@@ -1,0 +1,319 @@
+//! Server and engine killed at any moment, answers lost and calls failed on purpose: what was acknowledged is done at
+//! the engine, once, and the server and its engine agree on who is there.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use image::RgbImage;
+use serde_json::{Value, json};
+
+use crate::engine::{Engine, Vendor, key};
+use crate::fixture::{Random, Server, Setup, TOKEN, objects, wait_until};
+use crate::http::{Api, fetch};
+use crate::pictures::{base64, jpeg, other_portrait, portrait, with_comment};
+
+const GROUPS: [&str; 3] = ["g0", "g1", "g2"];
+const GETALL: &str = "/asynchrony/getall";
+const RESUME: &str = "/asynchrony/resumedata";
+
+/// How much is done, and how much goes wrong.
+struct Plan {
+    vendor: Vendor,
+    /// Whether what waits is worked off by itself, or by an operator alone.
+    auto_replay: bool,
+    clients: usize,
+    /// By each client; a third as many removals come on top.
+    enrolments: usize,
+    kills: usize,
+}
+
+/// What a client knows about a picture that it sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fate {
+    /// No answer came: it may be there or not.
+    Asked,
+    /// This personNo was answered.
+    Enrolled(String),
+    /// Removal was asked for, but no answer came.
+    MaybeRemoved,
+    /// Removal was answered.
+    Removed,
+}
+
+/// A picture that was sent.
+struct Sent {
+    group: &'static str,
+    bytes: Vec<u8>,
+    fate: Fate,
+}
+
+/// Where the server is now, if it runs, and how far the clients are.
+#[derive(Default)]
+struct Scene {
+    address: Mutex<Option<SocketAddr>>,
+    calls: AtomicUsize,
+    clients_left: AtomicUsize,
+}
+
+impl Scene {
+    fn come_to(&self, address: Option<SocketAddr>) {
+        *self.address.lock().expect("no panic while locked") = address;
+    }
+
+    /// A call to the server, as soon as it runs; none if no answer came.
+    fn try_post(&self, path: &str, body: &Value) -> Option<Value> {
+        let mut address = None;
+        wait_until("the server runs", || {
+            address = *self.address.lock().expect("no panic while locked");
+            address.is_some()
+        });
+        let api = Api::new(address.expect("it runs")).with_token(TOKEN);
+        let answer = api.try_post(path, body).ok();
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        answer.map(|answer| {
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            answer.json()
+        })
+    }
+}
+
+/// Counts a client out, however it ends.
+struct Leaving<'a>(&'a AtomicUsize);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Enrols, and sometimes removes whom it enrolled.
+fn client(scene: &Scene, plan: &Plan, number: usize, faces: &[Vec<u8>], mut random: Random) -> Vec<Sent> {
+    let _leaving = Leaving(&scene.clients_left);
+    let mut all: Vec<Sent> = Vec::new();
+    for n in 0..plan.enrolments {
+        let group = GROUPS[random.index(GROUPS.len())];
+        let bytes = with_comment(&faces[random.index(faces.len())], &format!("{number} {n}"));
+        let request = json!({"groupId": group, "image": base64(&bytes)});
+        let answer = scene.try_post("/aicp/face/add", &request);
+        let fate = answer.map_or(Fate::Asked, |answer| {
+            assert_eq!(answer["flag"], true, "{answer}");
+            Fate::Enrolled(answer["data"]["personNo"].as_str().expect("a personNo").to_owned())
+        });
+        all.push(Sent { group, bytes, fate });
+        if random.index(3) == 0 {
+            let victim = random.index(all.len());
+            let Fate::Enrolled(person) = all[victim].fate.clone() else { continue };
+            let request = json!({"groupId": all[victim].group, "userId": person});
+            all[victim].fate = scene.try_post("/aicp/face/remove", &request).map_or(Fate::MaybeRemoved, |answer| {
+                assert_eq!(answer["flag"], true, "{answer}");
+                Fate::Removed
+            });
+        }
+    }
+    all
+}
+
+/// Somebody who has done what waits, as far as it can be.
+fn operator(scene: &Scene) {
+    if let Some(listed) = scene.try_post(GETALL, &json!({"issolved": "0"})) {
+        scene.try_post(RESUME, &json!({"asynchronyDataList": listed["data"]["items"]}));
+    }
+}
+
+/// Pictures of faces: two people, each in two ways. Of those of one way the engine can't tell which is which.
+fn faces() -> Vec<Vec<u8>> {
+    let small = |picture: RgbImage, brighter: i32| {
+        let picture = image::imageops::resize(&picture, 160, 200, image::imageops::FilterType::Triangle);
+        jpeg(&image::imageops::brighten(&picture, brighter))
+    };
+    vec![small(portrait(), 0), small(portrait(), 10), small(other_portrait(), 0), small(other_portrait(), 10)]
+}
+
+fn setup(engine: &Engine, auto_replay: bool, data_dir: &Path) -> Setup {
+    engine
+        .known_to(Setup::new(&["auto"]))
+        .env("AICP_ENGINES__DEFAULT", engine.vendor.name())
+        .env("AICP_OUTBOX__AUTO_REPLAY", auto_replay.to_string())
+        .env("AICP_OUTBOX__INTERVAL_S", "1")
+        .env("AICP_RECOGNITION__TOP_N", "100")
+        .env("AICP_VISION__WORKERS", "1")
+        .data_dir(data_dir)
+}
+
+/// What goes wrong at an engine that runs: sometimes nothing, sometimes a little of everything.
+fn faults(random: &mut Random) -> Value {
+    let most = [0, 3, 10][random.index(3)];
+    let mut share = || random.below(most + 1) as f64 / 100.0;
+    json!({"dropBefore": share(), "dropAfter": 2.0 * share(), "status500": share(), "seed": random.below(1 << 32)})
+}
+
+fn run(plan: &Plan) {
+    let mut random = Random::new();
+    let temp = tempfile::tempdir().expect("a temp dir");
+    let engine = Engine::start(plan.vendor);
+    let start = || setup(&engine, plan.auto_replay, temp.path()).start();
+    let mut server = start();
+    let libraries = GROUPS.map(|group| {
+        let request = json!({"groupId": group, "dbName": group});
+        server.admin(0).post("/aicp/face/addBase", &request).data_text("personDbLib")
+    });
+    let faces = faces();
+    let scene = Scene::default();
+    scene.clients_left.store(plan.clients, Ordering::Relaxed);
+    scene.come_to(Some(server.addresses()[0]));
+    engine.faults(&faults(&mut random));
+
+    let mut sent: Vec<Sent> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..plan.clients)
+            .map(|number| {
+                let (scene, faces, random) = (&scene, &faces, random.fork());
+                scope.spawn(move || client(scene, plan, number, faces, random))
+            })
+            .collect();
+        for _ in 0..plan.kills {
+            // The kills are spread over the calls, and the last ones may come when all are made.
+            let more = plan.clients * plan.enrolments / plan.kills;
+            let enough = scene.calls.load(Ordering::Relaxed) + random.index(more) + more / 2;
+            wait_until("the clients go on", || {
+                scene.calls.load(Ordering::Relaxed) >= enough || scene.clients_left.load(Ordering::Relaxed) == 0
+            });
+            // The moment is what is random here; nothing is waited for.
+            thread::sleep(Duration::from_millis(random.below(150)));
+            let (kill_engine, kill_server) = [(true, false), (false, true), (true, true)][random.index(3)];
+            let engine_first = random.index(2) == 0;
+            if kill_engine && engine_first {
+                engine.kill();
+            }
+            if kill_server {
+                scene.come_to(None);
+                server.kill();
+            }
+            if kill_engine && !engine_first {
+                engine.kill();
+            }
+            thread::sleep(Duration::from_millis(random.below(150)));
+            if kill_engine && engine_first {
+                engine.restart();
+            }
+            if kill_server {
+                server = start();
+                scene.come_to(Some(server.addresses()[0]));
+            }
+            if kill_engine && !engine_first {
+                engine.restart();
+            }
+            engine.faults(&faults(&mut random));
+            if random.index(2) == 0 {
+                scope.spawn(|| operator(&scene));
+            }
+        }
+        clients.into_iter().flat_map(|client| client.join().expect("no client failed")).collect()
+    });
+
+    engine.faults(&json!({}));
+    let waited = server.admin(0).post(GETALL, &json!({})).data();
+    wait_until("nothing waits", || {
+        if !plan.auto_replay {
+            operator(&scene);
+        }
+        server.admin(0).post(GETALL, &json!({"issolved": "0"})).data()["total"] == 0
+    });
+    let count = |wanted: fn(&Fate) -> bool| sent.iter().filter(|s| wanted(&s.fate)).count();
+    let [enrolled, removed, unanswered] = [
+        count(|fate| matches!(fate, Fate::Enrolled(_))),
+        count(|fate| *fate == Fate::Removed),
+        count(|fate| matches!(fate, Fate::Asked | Fate::MaybeRemoved)),
+    ];
+    eprintln!(
+        "{} sent, {enrolled} enrolled, {removed} removed, {unanswered} unanswered, {} waited",
+        sent.len(),
+        waited["total"]
+    );
+    assert!(enrolled > 0 && removed > 0 && waited["total"] != 0, "there was something to go wrong");
+    check(&server, &engine, &libraries, &sent, &faces);
+
+    // Every face goes by its own name: of those who stay nobody is gone.
+    for known in sent.iter_mut().step_by(2) {
+        let Fate::Enrolled(person) = &known.fate else { continue };
+        let request = json!({"groupId": known.group, "userId": person});
+        server.admin(0).post("/aicp/face/remove", &request).data();
+        known.fate = Fate::Removed;
+    }
+    check(&server, &engine, &libraries, &sent, &faces);
+}
+
+/// Compares what the engine has with what the clients know and what the server says.
+fn check(server: &Server, engine: &Engine, libraries: &[String], sent: &[Sent], faces: &[Vec<u8>]) {
+    let api = server.admin(0);
+    let mut everywhere = BTreeSet::new();
+    for (group, library) in GROUPS.iter().zip(libraries) {
+        let there = engine.pictures(library).expect("the library is there");
+        let once: BTreeSet<String> = there.iter().cloned().collect();
+        assert_eq!(once.len(), there.len(), "{group}: nobody is there twice");
+        let ours: Vec<(String, &Sent)> =
+            sent.iter().filter(|s| s.group == *group).map(|s| (key(&s.bytes), s)).collect();
+        for picture in &there {
+            assert!(ours.iter().any(|(key, _)| key == picture), "{group}: {picture} was sent");
+        }
+        for (key, known) in &ours {
+            match &known.fate {
+                Fate::Enrolled(person) => {
+                    assert!(once.contains(key), "{group}: {person} is at the engine");
+                    let request = json!({"groupId": group, "userId": person});
+                    let url = api.post("/aicp/face/query", &request).data_text("faceDBURL");
+                    assert!(fetch(&url).2 == known.bytes, "{group}: {person} has the picture sent");
+                }
+                Fate::Removed => assert!(!once.contains(key), "{group}: who was removed is gone"),
+                Fate::Asked | Fate::MaybeRemoved => {}
+            }
+        }
+        assert_eq!(pictures_of_users(&api, group), there, "{group}: people here and faces there");
+        // Everybody is found, and nobody else.
+        let mut found = BTreeSet::new();
+        for face in faces {
+            let request = json!({"groupId": group, "image": base64(face)});
+            let data = api.post("/aicp/face/recognition", &request).data();
+            let hits = data["records"].as_array().expect("a list of hits").iter();
+            found.extend(hits.map(|hit| key(&fetch(hit["url"].as_str().expect("a link")).2)));
+        }
+        assert_eq!(found, once, "{group}: who is found");
+        everywhere.extend(there);
+    }
+    let on_disk: BTreeSet<String> = objects(server.data_dir()).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(on_disk, everywhere, "pictures are kept of those who are there, and of nobody else");
+}
+
+/// The keys of the pictures of everybody in a library of the server's, sorted.
+fn pictures_of_users(api: &Api, group: &str) -> Vec<String> {
+    let answer = api.post("/face-api/v3/user/list", &json!({"group_id": group, "length": 1000})).json();
+    let users = answer["result"]["user_id_list"].as_array().expect("a list of users");
+    let mut keys: Vec<String> = users
+        .iter()
+        .map(|user| {
+            let request = json!({"groupId": group, "userId": user["userId"]});
+            key(&fetch(&api.post("/aicp/face/query", &request).data_text("faceDBURL")).2)
+        })
+        .collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn koala_has_what_was_acknowledged() {
+    run(&Plan { vendor: Vendor::Koala, auto_replay: true, clients: 4, enrolments: 70, kills: 12 });
+}
+
+#[test]
+fn cloudwalk_that_keeps_our_ids_has_what_was_acknowledged() {
+    run(&Plan { vendor: Vendor::Cloudwalk, auto_replay: true, clients: 3, enrolments: 40, kills: 5 });
+}
+
+#[test]
+fn cloudwalk_with_ids_of_its_own_has_what_was_acknowledged() {
+    run(&Plan { vendor: Vendor::NewCloudwalk, auto_replay: false, clients: 3, enrolments: 40, kills: 5 });
+}
