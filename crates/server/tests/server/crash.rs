@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::fixture::{Server, Setup, incoming, objects, wait_until};
 use crate::http::{Api, connect, fetch, read_answer};
 use crate::pictures::{base64, jpeg, portrait, with_comment};
+use crate::random::Random;
 
 const ROUNDS: usize = 8;
 const CLIENTS: usize = 3;
@@ -22,25 +23,6 @@ const REMOVE_EVERY: usize = 3;
 const LEAST_A_ROUND: usize = CLIENTS * REMOVE_EVERY;
 /// A library must fit in one answer.
 const MOST_IN_A_LIBRARY: usize = 100;
-
-/// A small generator of numbers (xorshift64*): a failed run is repeated with its seed in `AICP_TEST_SEED`.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Self {
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;
-        let seed = std::env::var("AICP_TEST_SEED").map_or(clock, |seed| seed.parse().expect("a number"));
-        eprintln!("AICP_TEST_SEED={seed}");
-        Self(seed | 1)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) % end
-    }
-}
 
 /// What a client knows about a picture that it sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 mod fixture;
 mod http;
 mod pictures;
+mod random;
 mod template;
 
 mod bad_input;
@@ -17,5 +18,6 @@ mod grants;
 mod images;
 mod literals;
 mod recognition;
+mod statistics;
 mod tolerance;
 mod unusual;
