@@ -330,6 +330,12 @@ fn an_address_has_so_many_attempts() {
     assert_too_often(&api.send("POST", LOGIN, &[("X-Forwarded-For", "203.0.113.7")], body.as_bytes()));
     assert_eq!(api.post(LOG_OUT, &json!({})).status, 200);
     api.post("/aicp/face/quality", &json!({"image": base64(&obama())})).data();
+    // Nor did it count as a call.
+    let called = server.admin(0).post("/method/call", &json!({"call_Name": "passwordLogin"})).data();
+    assert_eq!(called[0]["count"], "1");
+    for name in ["faceLogin", "userRegister"] {
+        assert_eq!(server.admin(0).post("/method/call", &json!({"call_Name": name})).data(), json!([]));
+    }
     // Two are two.
     let server = Setup::new(&["auto"]).env("AICP_CONSOLE__ATTEMPTS_PER_MINUTE", "2").start();
     let api = server.anonymous(0);

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::fixture::{Random, Server, Setup, incoming, objects, wait_until};
 use crate::http::{Api, connect, fetch, read_answer};
 use crate::pictures::{base64, jpeg, portrait, with_comment};
+use crate::random::Random;
 
 const ROUNDS: usize = 8;
 const CLIENTS: usize = 3;

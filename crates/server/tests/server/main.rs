@@ -5,6 +5,7 @@ mod engine;
 mod fixture;
 mod http;
 mod pictures;
+mod random;
 mod template;
 
 mod bad_input;
@@ -22,5 +23,6 @@ mod high_availability;
 mod images;
 mod literals;
 mod recognition;
+mod statistics;
 mod tolerance;
 mod unusual;

@@ -1,0 +1,23 @@
+//! Random numbers: a failed run is repeated with its seed in `AICP_TEST_SEED`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A small generator of numbers (xorshift64*).
+pub struct Random(u64);
+
+impl Random {
+    pub fn new() -> Self {
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;
+        let seed = std::env::var("AICP_TEST_SEED").map_or(clock, |seed| seed.parse().expect("a number"));
+        eprintln!("AICP_TEST_SEED={seed}");
+        Self(seed | 1)
+    }
+
+    /// From 0 up to `end`, which it never is.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) % end
+    }
+}
