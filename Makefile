@@ -33,7 +33,8 @@ test: setup nextest ## Run every test
 	@$(MAKE) --no-print-directory conformance
 
 conformance: setup conformance/.packages/installed ## Drive a server with the official SDK of face-api
-	$(CARGO) build --locked --package aicp-server
+	@# As the tests are built, so that after them nothing is left to build.
+	$(CARGO) build --workspace --tests --locked
 	$(PYTHON) conformance/run.py $(or $(CARGO_TARGET_DIR),target)/debug/aicp
 
 # What pip puts into a folder needs no venv, which a bare Debian lacks.

@@ -246,7 +246,7 @@ def tokens(journey: Journey, app_id: str, token: str) -> None:
         obtained = stranger._auth(True)
         journey.check("(token)", what, obtained.get("error") == "invalid_client", "access_token" not in obtained)
     own = journey.sdk._auth(True)
-    journey.check("(token)", "the right keys", own.get("access_token") == token, "brain_all_scope" in own["scope"])
+    journey.check("(token)", "the right keys", own.get("access_token") == token, "brain_all_scope" in own.get("scope", ""))
 
 
 def main() -> int:
@@ -259,8 +259,12 @@ def main() -> int:
     options = parser.parse_args()
     point_at(options.base_url, options.paths)
     journey = Journey(AipFace(options.app_id, options.app_id, options.token))
-    live(journey, options.samples)
-    unsupported(journey)
+    try:
+        live(journey, options.samples)
+        unsupported(journey)
+    except (LookupError, TypeError) as error:
+        # An answer lacks what the next step needs.
+        journey.check("(broken off)", f"{type(error).__name__}: {error}", False)
     tokens(journey, options.app_id, options.token)
 
     width = [max(len(row[column]) for row in journey.rows) for column in (0, 1)]

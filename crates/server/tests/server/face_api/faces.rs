@@ -169,7 +169,7 @@ fn faces_are_listed_and_deleted_and_the_user_goes_with_the_last() {
 
     api.golden("v3/face/delete", &delete(&first), "null");
     api.fails("v3/face/delete", &delete(&first), 223_106, "face is not exist");
-    assert_eq!(tokens(&api, "g", "u"), [second.clone()]);
+    assert_eq!(tokens(&api, "g", "u"), [&*second]);
     api.golden("v3/face/delete", &delete(&second), "null");
     api.fails("v3/user/get", &user("g", "u"), 223_103, "user is not exist");
     api.fails("v3/face/list", &user("g", "u"), 223_103, "user is not exist");

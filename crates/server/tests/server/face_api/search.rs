@@ -131,33 +131,32 @@ fn identify_finds_users_in_groups() {
     let user = |group: &str, id: &str, info: &str| {
         format!(r#"{{"group_id":"{group}","user_id":"{id}","user_info":{info},"score":<score>}}"#)
     };
-    let found = |users: &[String]| format!(r#"{{"face_token":"<hex>","user_list":[{}]}}"#, users.join(","));
+    let found = |users: &[&str]| format!(r#"{{"face_token":"<hex>","user_list":[{}]}}"#, users.join(","));
     let (u, v, w) = (user("g", "u", r#""信息""#), user("g", "v", "null"), user("h", "w", "null"));
     for path in ["v3/face/identify", "v3/face/search"] {
-        api.golden(path, &with(image(&obama()), groups("g")), &found(&[u.clone()]));
+        api.golden(path, &with(image(&obama()), groups("g")), &found(&[&u]));
         // Each user once, the most similar first, from all groups.
         let request = with(image(&obama()), json!({"group_id_list": "h,g", "max_user_num": 50}));
-        let all = api.golden(path, &request, &found(&[u.clone(), w.clone(), v.clone()]));
+        let all = api.golden(path, &request, &found(&[&u, &w, &v]));
         let scores: Vec<f64> = all[1..].iter().map(|score| score.parse().expect("a number")).collect();
         assert!(scores.is_sorted_by(|a, b| a >= b) && scores[1] > 80.0 && scores[2] < 80.0, "{scores:?}");
         let request =
             with(image(&obama()), json!({"group_id_list": "h,g", "max_user_num": "2", "match_threshold": "0"}));
-        api.golden(path, &request, &found(&[u.clone(), w.clone()]));
+        api.golden(path, &request, &found(&[&u, &w]));
         let request = with(image(&obama()), json!({"group_id_list": "g", "max_user_num": 3, "match_threshold": 80}));
-        api.golden(path, &request, &found(&[u.clone()]));
+        api.golden(path, &request, &found(&[&u]));
         let request = with(image(&biden()), json!({"group_id_list": "h", "match_threshold": 80.5}));
         api.fails(path, &request, NO_MATCH.0, NO_MATCH.1);
         // Exactly the threshold is enough.
         for (count, score) in all[1..].iter().enumerate() {
             let request = json!({"group_id_list": "h,g", "max_user_num": 50, "match_threshold": score});
-            let users = [&u, &w, &v][..=count].iter().map(|user| user.to_string()).collect::<Vec<_>>();
-            let reaching = api.golden(path, &with(image(&obama()), request), &found(&users));
+            let reaching = api.golden(path, &with(image(&obama()), request), &found(&[u.as_str(), &w, &v][..=count]));
             assert_eq!(reaching[1..], all[1..count + 2]);
         }
 
         // One user is compared with alone.
         let request = with(image(&obama()), json!({"group_id_list": "g,h", "user_id": "v"}));
-        let one = api.golden(path, &request, &found(&[v.clone()]));
+        let one = api.golden(path, &request, &found(&[&v]));
         assert!(one[1].parse::<f64>().expect("a number") < 80.0);
         let request = with(request, json!({"match_threshold": 80}));
         api.fails(path, &request, NO_MATCH.0, NO_MATCH.1);
