@@ -52,17 +52,24 @@ struct Sent {
     fate: Fate,
 }
 
-/// Where the server is now, if it runs, and how far the clients are.
+/// Where the server is now, if it runs, and how far the clients are and may go.
 #[derive(Default)]
 struct Scene {
     address: Mutex<Option<SocketAddr>>,
     calls: AtomicUsize,
+    allowed: AtomicUsize,
     clients_left: AtomicUsize,
 }
 
 impl Scene {
     fn come_to(&self, address: Option<SocketAddr>) {
         *self.address.lock().expect("no panic while locked") = address;
+    }
+
+    /// Counts a client's call, as soon as it may be made.
+    fn take_turn(&self) {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        wait_until("the clients may go on", || call < self.allowed.load(Ordering::Relaxed));
     }
 
     /// A call to the server, as soon as it runs; none if no answer came.
@@ -74,7 +81,6 @@ impl Scene {
         });
         let api = Api::new(address.expect("it runs")).with_token(TOKEN);
         let answer = api.try_post(path, body).ok();
-        self.calls.fetch_add(1, Ordering::Relaxed);
         answer.map(|answer| {
             assert_eq!(answer.status, 200, "{path}: {}", answer.text());
             answer.json()
@@ -99,6 +105,7 @@ fn client(scene: &Scene, plan: &Plan, number: usize, faces: &[Vec<u8>], mut rand
         let group = GROUPS[random.index(GROUPS.len())];
         let bytes = with_comment(&faces[random.index(faces.len())], &format!("{number} {n}"));
         let request = json!({"groupId": group, "image": base64(&bytes)});
+        scene.take_turn();
         let answer = scene.try_post("/aicp/face/add", &request);
         let fate = answer.map_or(Fate::Asked, |answer| {
             assert_eq!(answer["flag"], true, "{answer}");
@@ -109,6 +116,7 @@ fn client(scene: &Scene, plan: &Plan, number: usize, faces: &[Vec<u8>], mut rand
             let victim = random.index(all.len());
             let Fate::Enrolled(person) = all[victim].fate.clone() else { continue };
             let request = json!({"groupId": all[victim].group, "userId": person});
+            scene.take_turn();
             all[victim].fate = scene.try_post("/aicp/face/remove", &request).map_or(Fate::MaybeRemoved, |answer| {
                 assert_eq!(answer["flag"], true, "{answer}");
                 Fate::Removed
@@ -123,6 +131,16 @@ fn operator(scene: &Scene) {
     if let Some(listed) = scene.try_post(GETALL, &json!({"issolved": "0"})) {
         scene.try_post(RESUME, &json!({"asynchronyDataList": listed["data"]["items"]}));
     }
+}
+
+/// Waits until nothing waits, which may need an operator.
+fn work_off(server: &Server, scene: &Scene, auto_replay: bool) {
+    wait_until("nothing waits", || {
+        if !auto_replay {
+            operator(scene);
+        }
+        server.admin(0).post(GETALL, &json!({"issolved": "0"})).data()["total"] == 0
+    });
 }
 
 /// Pictures of faces: two people, each in two ways. Of those of one way the engine can't tell which is which.
@@ -176,14 +194,15 @@ fn run(plan: &Plan) {
             })
             .collect();
         for _ in 0..plan.kills {
-            // The kills are spread over the calls, and the last ones may come when all are made.
+            // Amid so many calls.
             let more = plan.clients * plan.enrolments / plan.kills;
-            let enough = scene.calls.load(Ordering::Relaxed) + random.index(more) + more / 2;
+            let from = scene.allowed.fetch_add(more, Ordering::Relaxed);
+            let enough = from + random.index(more);
             wait_until("the clients go on", || {
                 scene.calls.load(Ordering::Relaxed) >= enough || scene.clients_left.load(Ordering::Relaxed) == 0
             });
             // The moment is what is random here; nothing is waited for.
-            thread::sleep(Duration::from_millis(random.below(150)));
+            thread::sleep(Duration::from_millis(random.below(100)));
             let (kill_engine, kill_server) = [(true, false), (false, true), (true, true)][random.index(3)];
             let engine_first = random.index(2) == 0;
             if kill_engine && engine_first {
@@ -208,21 +227,20 @@ fn run(plan: &Plan) {
                 engine.restart();
             }
             engine.faults(&faults(&mut random));
-            if random.index(2) == 0 {
-                scope.spawn(|| operator(&scene));
+            // What comes next finds much that waits, somebody at work on it, or nothing.
+            match random.index(3) {
+                0 => {}
+                1 => drop(scope.spawn(|| operator(&scene))),
+                _ => work_off(&server, &scene, plan.auto_replay),
             }
         }
+        scene.allowed.store(usize::MAX, Ordering::Relaxed);
         clients.into_iter().flat_map(|client| client.join().expect("no client failed")).collect()
     });
 
     engine.faults(&json!({}));
     let waited = server.admin(0).post(GETALL, &json!({})).data();
-    wait_until("nothing waits", || {
-        if !plan.auto_replay {
-            operator(&scene);
-        }
-        server.admin(0).post(GETALL, &json!({"issolved": "0"})).data()["total"] == 0
-    });
+    work_off(&server, &scene, plan.auto_replay);
     let count = |wanted: fn(&Fate) -> bool| sent.iter().filter(|s| wanted(&s.fate)).count();
     let [enrolled, removed, unanswered] = [
         count(|fate| matches!(fate, Fate::Enrolled(_))),
