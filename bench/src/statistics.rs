@@ -147,10 +147,10 @@ async fn fill(data: &std::path::Path, calls: u64) -> Outcome<()> {
                 label: method.to_owned(),
                 source: "人脸识别(内置)".to_owned(),
                 url: "/aicp/face/query".to_owned(),
-                time_ms: begin + (DAYS * DAY_MS) as i64 * (number as i64 / 8) / (calls as i64 / 8 + 1),
+                time_ms: begin + DAYS * DAY_MS * (number as i64 / 8) / (calls as i64 / 8 + 1),
                 ip: Some(format!("192.0.2.{}", random % 250)),
                 cost_ms: (random >> 40) as i64 % 200,
-                ok: random % 50 != 0,
+                ok: !random.is_multiple_of(50),
                 code: Some(0),
                 message: None,
             }

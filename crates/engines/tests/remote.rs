@@ -207,8 +207,21 @@ async fn answers_of_something_else_leave_doubt_but_for_refusals() {
     both_fail(Then::Send(http("502 Bad Gateway", "")), true).await;
     let spring = r#"{"timestamp":"2020","status":500,"error":"Internal Server Error","path":"/x"}"#;
     both_fail(Then::Send(http("500 Oops", spring)), true).await;
-    both_fail(Then::Send(http("404 Not Found", "<html>")), false).await;
     both_fail(Then::Send(http("408 Request Timeout", "")), true).await;
+}
+
+#[tokio::test]
+async fn a_refusal_by_status_is_an_answer() {
+    let fake = Fake::start(move |_, _, _| Then::Send(http("404 Not Found", "<html>"))).await;
+    for engine in [Box::new(fake.cloudwalk()) as Box<dyn Engine>, Box::new(fake.koala())] {
+        // More often than it takes to open the circuit.
+        for _ in 0..10 {
+            let before = fake.calls();
+            assert!(!doubt(engine.add_face(&library(1), TAG, picture()).await), "{}", engine.name());
+            assert!(!doubt(engine.compare(picture(), picture()).await), "{}", engine.name());
+            assert_eq!(fake.calls() - before, 2, "asked again it would say the same");
+        }
+    }
 }
 
 #[tokio::test]
