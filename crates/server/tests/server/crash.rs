@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::fixture::{Random, Server, Setup, incoming, objects, wait_until};
+use crate::fixture::{Server, Setup, incoming, objects, wait_until};
 use crate::http::{Api, connect, fetch, read_answer};
 use crate::pictures::{base64, jpeg, portrait, with_comment};
 use crate::random::Random;

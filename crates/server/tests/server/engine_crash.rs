@@ -13,9 +13,10 @@ use image::RgbImage;
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, Vendor, key};
-use crate::fixture::{Random, Server, Setup, TOKEN, objects, wait_until};
+use crate::fixture::{Server, Setup, TOKEN, objects, wait_until};
 use crate::http::{Api, fetch};
 use crate::pictures::{base64, jpeg, other_portrait, portrait, with_comment};
+use crate::random::Random;
 
 const GROUPS: [&str; 3] = ["g0", "g1", "g2"];
 const GETALL: &str = "/asynchrony/getall";

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -33,34 +33,6 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(Instant::now() < end, "waited in vain until {what}");
         thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// A small generator of numbers (xorshift64*): a failed run is repeated with its seed in `AICP_TEST_SEED`.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new() -> Self {
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;
-        let seed = std::env::var("AICP_TEST_SEED").map_or(clock, |seed| seed.parse().expect("a number"));
-        eprintln!("AICP_TEST_SEED={seed}");
-        Self(seed | 1)
-    }
-
-    /// Another one, for another thread.
-    pub fn fork(&mut self) -> Self {
-        Self(self.below(u64::MAX) | 1)
-    }
-
-    pub fn index(&mut self, length: usize) -> usize {
-        self.below(length as u64) as usize
-    }
-
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) % end
     }
 }
 

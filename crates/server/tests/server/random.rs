@@ -13,6 +13,16 @@ impl Random {
         Self(seed | 1)
     }
 
+    /// Another one, for another thread.
+    pub fn fork(&mut self) -> Self {
+        Self(self.below(u64::MAX) | 1)
+    }
+
+    /// An index into something of this length.
+    pub fn index(&mut self, length: usize) -> usize {
+        self.below(length as u64) as usize
+    }
+
     /// From 0 up to `end`, which it never is.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 >> 12;
