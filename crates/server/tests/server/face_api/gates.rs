@@ -60,13 +60,16 @@ fn code(api: &FaceApi, path: &str, request: &Value) -> u64 {
     api.call(path, request).json()["error_code"].as_u64().expect("a number")
 }
 
+/// What each level of control says, from `LOW` to `HIGH`: nothing, or a code and its words.
+type Verdicts = [Option<(u32, &'static str)>; 3];
+
 #[test]
 fn each_level_of_quality_refuses_what_is_worse() {
     let server = Server::auto();
     let api = FaceApi::of_app(&server, "app");
     api.add("g", "u", &obama());
     // What each level, LOW, NORMAL and HIGH, says of a picture; without one everything passes.
-    let table: [(&str, Vec<u8>, [Option<(u32, &str)>; 3]); 16] = [
+    let table: [(&str, Vec<u8>, Verdicts); 16] = [
         ("good", obama(), [None, None, None]),
         ("a little blurred", blurred(3.0), [None, None, Some(FUZZY)]),
         ("blurred", blurred(4.6), [None, Some(FUZZY), Some(FUZZY)]),
