@@ -367,7 +367,18 @@ fn an_engine_that_is_down_fails_reads_alone() {
         );
         assert_matches(answer.text(), template);
 
-        // Neither what asks no engine nor what asks another one.
+        // Writes wait for it, in every dialect.
+        let answer = old.post("/InteractiveAbility/face/FaceEntry", &request);
+        assert_matches(
+            answer.text(),
+            r#"{"flag":true,"resultCode":0,"message":"人脸录入成功","data":{"personID":"<id>"}}"#,
+        );
+        let face = json!({"group_id": "g", "user_id": "u", "image": base64(&biden()), "image_type": "BASE64"});
+        let (code, added) = face_api(&new, "v3/face/add", &face);
+        assert_eq!((code, added["face_token"].as_str()), (0, Some(&key(&biden())[..32])));
+        assert_eq!(new.post("/asynchrony/getall", &json!({"issolved": "0"})).data()["total"], 2);
+
+        // Neither what asks no engine nor what asks another one fails.
         new.post("/aicp/face/query", &json!({"groupId": "g", "userId": person})).data();
         assert_eq!(found(&new, "b", &obama2()), [here]);
         engine.restart();
