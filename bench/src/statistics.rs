@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use aicp_store::{NewCall, Store};
+use aicp_store::{LoggedCall, Store};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -140,7 +140,7 @@ async fn fill(data: &std::path::Path, calls: u64) -> Outcome<()> {
             random ^= random << 17;
             let number = made + i as u64;
             let method = METHODS[(random >> 8) as usize % METHODS.len()];
-            NewCall {
+            LoggedCall {
                 trace_id: number as i64,
                 app_id: format!("app{}", (random >> 24) as usize % APPS),
                 method: method.to_owned(),

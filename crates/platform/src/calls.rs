@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use aicp_store::{NewCall, Store};
+use aicp_store::{LoggedCall, Store};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -64,7 +64,7 @@ pub struct Call {
 }
 
 enum Record {
-    Call(Box<NewCall>),
+    Call(Box<LoggedCall>),
     /// Answered when everything before it is written.
     Flush(oneshot::Sender<()>),
     Close,
@@ -88,7 +88,7 @@ impl CallLog {
         Self { buffer, dropped, closing, task: Mutex::new(Some(tokio::spawn(writer.run(records)))) }
     }
 
-    fn push(&self, call: NewCall) {
+    fn push(&self, call: LoggedCall) {
         if self.buffer.try_send(Record::Call(Box::new(call))).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -151,7 +151,7 @@ impl Writer {
     }
 
     /// Writes calls, again and again until the store takes them.
-    async fn write(&self, calls: Vec<NewCall>) {
+    async fn write(&self, calls: Vec<LoggedCall>) {
         if calls.is_empty() {
             return;
         }
@@ -195,7 +195,7 @@ async fn gather(
     records: &mut mpsc::Receiver<Record>,
     received: &mut Vec<Record>,
     wake: Instant,
-) -> (Vec<NewCall>, Vec<oneshot::Sender<()>>, bool) {
+) -> (Vec<LoggedCall>, Vec<oneshot::Sender<()>>, bool) {
     let mut calls = Vec::new();
     let mut waiting = Vec::new();
     let mut closing = false;
@@ -221,7 +221,7 @@ async fn gather(
 impl Platform {
     /// Puts a call into the log. Never waits; the statistics count it from now on.
     pub fn record(&self, call: Call) {
-        self.inner.calls.push(NewCall {
+        self.inner.calls.push(LoggedCall {
             trace_id: self.inner.ids.snowflake(),
             app_id: call.app_id,
             method: call.method,

@@ -29,9 +29,12 @@ pub enum Error {
     /// The library has this very face already.
     #[error("the face exists")]
     FaceExists,
-    /// The app has as many libraries, or the person as many faces, as are allowed.
-    #[error("no more {0} are allowed")]
-    TooMany(&'static str),
+    /// The app has as many libraries as are allowed.
+    #[error("no more libraries are allowed")]
+    TooManyLibraries,
+    /// The person has as many faces as are allowed.
+    #[error("no more faces are allowed")]
+    TooManyFaces,
     /// There is no app of this id with a grant.
     #[error("no such app")]
     NoApp,

@@ -32,7 +32,7 @@ pub use aicp_engines::{
     Assessed, Components, Examination, ExaminedFace, Format, Grade, HeadPose, Point, Quality, Rect, SeenFace,
     Similarity,
 };
-pub use aicp_store::{CallRow, CallTotal, Counts, Face, Library, LibraryCounts, OutboxFilter, Person, Profile};
+pub use aicp_store::{CallTotal, Counts, Face, Library, LibraryCounts, LoggedCall, OutboxFilter, Person, Profile};
 pub use apps::{App, ExtendedGrant, TokenError};
 pub use calls::Call;
 pub use capabilities::{Area, Capabilities};

@@ -12,7 +12,7 @@ impl Platform {
     /// engine if it names none.
     ///
     /// # Errors
-    /// [`Error::LibraryExists`] if the app has one of this name; [`Error::BadLibraryId`]; [`Error::NoEngine`]; [`Error::TooMany`] if the app
+    /// [`Error::LibraryExists`] if the app has one of this name; [`Error::BadLibraryId`]; [`Error::NoEngine`]; [`Error::TooManyLibraries`] if the app
     /// may have no more; what the engine says if it refuses.
     pub async fn create_library(
         &self,
@@ -32,10 +32,7 @@ impl Platform {
         let limit = self.inner.settings.max_libraries;
         if limit > 0 && self.inner.store.library_count(app.id()).await? >= limit {
             // Of one that is there already that is said.
-            return Err(self
-                .library(app, group_id)
-                .await
-                .map_or(Error::TooMany("libraries"), |_| Error::LibraryExists));
+            return Err(self.library(app, group_id).await.map_or(Error::TooManyLibraries, |_| Error::LibraryExists));
         }
         let new = NewLibrary {
             app_id: app.id().to_owned(),

@@ -10,7 +10,7 @@ use jiff::{Timestamp, ToSpan};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use crate::{App, CallRow, Error, Platform, Result};
+use crate::{App, Error, LoggedCall, Platform, Result};
 
 /// Which calls are asked about.
 #[derive(Debug, Clone, Default)]
@@ -62,7 +62,7 @@ pub struct BucketTotal {
 /// Single calls. They may be many, so few answers hold theirs at a time.
 pub struct SingleCalls {
     /// By method, then time.
-    pub rows: Vec<CallRow>,
+    pub rows: Vec<LoggedCall>,
     _turn: OwnedSemaphorePermit,
 }
 

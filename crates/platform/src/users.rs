@@ -73,7 +73,7 @@ impl Platform {
     ///
     /// # Errors
     /// As [`Platform::enrol`] and [`Platform::require`]; [`Error::NoPerson`]; [`Error::FaceExists`] if the library has
-    /// this very picture; [`Error::TooMany`] if the user may have no more faces.
+    /// this very picture; [`Error::TooManyFaces`] if the user may have no more faces.
     pub async fn add_user_face(
         &self,
         app: &App,
@@ -123,7 +123,7 @@ impl Platform {
             OldFaces::Keep => {
                 let limit = self.inner.settings.max_faces_a_user;
                 if limit > 0 && store.faces_of(person.id).await?.len() >= limit {
-                    return Err(Error::TooMany("faces"));
+                    return Err(Error::TooManyFaces);
                 }
                 let enrolled = self.add_face(app, &library, person, picture).await?;
                 if user_info.is_some() {

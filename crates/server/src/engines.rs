@@ -103,23 +103,7 @@ pub struct KoalaConfig {
     /// How it is reached and understood.
     pub remote: Remote,
     /// Where its calls are.
-    pub paths: Paths,
-}
-
-/// Where the calls of a 考拉悠然 server are, without a leading slash; an empty one can't be made.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[allow(missing_docs, reason = "the names say all there is to say")]
-pub struct Paths {
-    pub create_library: String,
-    pub delete_library: String,
-    pub remove: String,
-    pub search: String,
-    pub search_many: String,
-    pub compare: String,
-    pub detect: String,
-    pub quality: String,
-    pub health: String,
+    pub paths: KoalaPaths,
 }
 
 /// A 云从 server.
@@ -180,21 +164,11 @@ impl Engines {
         let mut engines: Vec<Arc<dyn Engine>> = Vec::new();
         let wrong = |name: &'static str| move |e: aicp_engines::Error| Error::Config(format!("engines.{name}: {e}"));
         if let Some(url) = self.koala.url.as_ref().filter(|url| !url.is_empty()) {
-            let (remote, paths) = (&self.koala.remote, self.koala.paths.clone());
+            let remote = &self.koala.remote;
             let koala = Koala::new(KoalaSettings {
                 remote: remote.settings(url),
                 threshold: remote.threshold,
-                paths: KoalaPaths {
-                    create_library: paths.create_library,
-                    delete_library: paths.delete_library,
-                    remove: paths.remove,
-                    search: paths.search,
-                    search_many: paths.search_many,
-                    compare: paths.compare,
-                    detect: paths.detect,
-                    quality: paths.quality,
-                    health: paths.health,
-                },
+                paths: self.koala.paths.clone(),
                 bad_picture_codes: remote.bad_picture_codes.clone(),
                 library_missing_codes: remote.library_missing_codes.clone(),
                 library_exists_codes: remote.library_exists_codes.clone(),

@@ -25,8 +25,8 @@ pub use bytes::Bytes;
 pub use change::{Change, Observer};
 pub use error::{Error, Result};
 pub use model::{
-    Algorithm, CallRow, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal, Face, Grant, LastIds, Library,
-    LibraryCounts, NewCall, NewConsoleUser, NewFace, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, OutboxAction,
+    Algorithm, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal, Face, Grant, LastIds, Library,
+    LibraryCounts, LoggedCall, NewConsoleUser, NewFace, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, OutboxAction,
     OutboxFilter, OutboxRow, Person, Profile, Solution, TemplateRow,
 };
 pub use objects::picture_key;

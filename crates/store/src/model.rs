@@ -8,7 +8,7 @@ mod outbox;
 use std::fmt;
 
 pub use self::{
-    calls::{CallRow, CallScope, CallTotal, DayTotal, NewCall},
+    calls::{CallScope, CallTotal, DayTotal, LoggedCall},
     console::{ConsoleUser, NewConsoleUser},
     grants::Grant,
     outbox::{NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Solution},
@@ -274,7 +274,7 @@ pub struct LastIds {
     pub max_created_ns: Option<i64>,
     /// Of [`NewOutboxRow::id`].
     pub max_outbox_id: Option<i64>,
-    /// Of [`NewCall::trace_id`].
+    /// Of [`LoggedCall::trace_id`].
     pub max_trace_id: Option<i64>,
 }
 

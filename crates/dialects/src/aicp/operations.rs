@@ -317,7 +317,7 @@ pub(super) fn our_failure(e: &Error) -> Failure {
         | Error::NoApp
         | Error::NoCapability
         | Error::BadLibraryId
-        | Error::TooMany(_) => {}
+        | Error::TooManyLibraries => {}
         Error::EngineUnavailable(reason) => tracing::warn!(reason, "an engine is not to be reached"),
         e => tracing::error!(error = %e, "a call failed"),
     }

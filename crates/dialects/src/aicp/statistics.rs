@@ -1,6 +1,6 @@
 //! Sections 5 and 8: how often was what called? Both say the same, one in lower case, one in camel case.
 
-use aicp_platform::{Bucket, BucketTotal, CallFilter, CallRow, CallTotal, SingleCalls};
+use aicp_platform::{Bucket, BucketTotal, CallFilter, CallTotal, LoggedCall, SingleCalls};
 use jiff::civil::{Date, DateTime};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -167,7 +167,7 @@ impl Call<'_> {
         let calls = self.platform.calls(self.app, &self.filter(fields)?).await.map_err(|e| our_failure(&e))?;
         // Held until the answer is written: it may be large.
         let SingleCalls { rows, .. } = &calls;
-        let rows = rows.iter().map(|call: &CallRow| Row {
+        let rows = rows.iter().map(|call: &LoggedCall| Row {
             names: self.names(),
             cost_ms: call.cost_ms,
             label: call.label.clone(),

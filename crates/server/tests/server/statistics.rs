@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use aicp_store::{CallRow, CallScope, NewCall, Store};
+use aicp_store::{CallScope, LoggedCall, Store};
 use jiff::civil::{Date, DateTime, Time, date};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -83,8 +83,8 @@ struct Row {
 }
 
 impl Row {
-    fn of(call: &NewCall) -> Self {
-        let NewCall { method, label, source, .. } = call.clone();
+    fn of(call: &LoggedCall) -> Self {
+        let LoggedCall { method, label, source, .. } = call.clone();
         Self { cost: call.cost_ms, label, source, method, count: 1, ..Self::default() }
     }
 
@@ -128,7 +128,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Puts calls into a data folder that no server is at work on.
-fn write_calls(data_dir: &Path, zone: &str, calls: &[NewCall]) {
+fn write_calls(data_dir: &Path, zone: &str, calls: &[LoggedCall]) {
     runtime().block_on(async {
         let store = Store::open(data_dir, None, zone_of(zone)).await.expect("the store opens");
         store.append_calls(calls.to_vec()).await.expect("they are written");
@@ -137,7 +137,7 @@ fn write_calls(data_dir: &Path, zone: &str, calls: &[NewCall]) {
 }
 
 /// All single calls in a data folder that no server is at work on.
-fn read_calls(data_dir: &Path) -> Vec<CallRow> {
+fn read_calls(data_dir: &Path) -> Vec<LoggedCall> {
     runtime().block_on(async {
         let store = Store::open(data_dir, None, zone_of(SHANGHAI)).await.expect("the store opens");
         let calls = store.calls(CallScope::default(), 1_000_000).await.expect("they are read");
@@ -146,8 +146,8 @@ fn read_calls(data_dir: &Path) -> Vec<CallRow> {
     })
 }
 
-fn call(trace_id: i64, app: &str, method: &str, label: &str, engine: &str, time_ms: i64, cost_ms: i64) -> NewCall {
-    NewCall {
+fn call(trace_id: i64, app: &str, method: &str, label: &str, engine: &str, time_ms: i64, cost_ms: i64) -> LoggedCall {
+    LoggedCall {
         trace_id,
         app_id: app.to_owned(),
         method: method.to_owned(),
@@ -177,7 +177,7 @@ fn coded_ok(data: &str) -> String {
 }
 
 /// Three calls, of which the first is that of the manual's sample in 5.2.
-fn samples() -> Vec<NewCall> {
+fn samples() -> Vec<LoggedCall> {
     let shanghai = zone_of(SHANGHAI);
     let at = |text: &str| moment(&shanghai, text.parse().expect("a date and time"));
     vec![
@@ -404,7 +404,7 @@ impl Random {
         }
     }
 
-    fn calls(&mut self, zone: &TimeZone) -> Vec<NewCall> {
+    fn calls(&mut self, zone: &TimeZone) -> Vec<LoggedCall> {
         let kinds = [
             ("faceQuery", "人脸查询"),
             // As it was called in another version.
@@ -452,7 +452,7 @@ impl Random {
 
 /// What a server is to answer, found by looking at every call.
 struct Naive<'a> {
-    calls: &'a [NewCall],
+    calls: &'a [LoggedCall],
     zone: &'a TimeZone,
 }
 
@@ -473,7 +473,7 @@ impl Naive<'_> {
         };
         let (from, to) = (from.map(|from| moment(self.zone, from)), to.map(|to| moment(self.zone, to)));
         let name = text("call_Name");
-        let mut calls: Vec<&NewCall> = self.calls.iter().collect();
+        let mut calls: Vec<&LoggedCall> = self.calls.iter().collect();
         calls.retain(|call| {
             app.is_none_or(|app| call.app_id == app)
                 && (name.is_empty() || call.label == name || call.method.eq_ignore_ascii_case(name))
@@ -510,7 +510,7 @@ impl Naive<'_> {
     }
 
     /// The row of a single call, with the labels of what it is counted in.
-    fn row(&self, path: &str, call: &NewCall, local: DateTime) -> Row {
+    fn row(&self, path: &str, call: &LoggedCall, local: DateTime) -> Row {
         let row = Row::of(call);
         let day = local.date();
         let span = |begin: Date, end: Date| Row {
@@ -948,7 +948,7 @@ fn old_calls_go_and_their_counts_stay() {
     let temp = tempfile::tempdir().expect("a temp dir");
     let now = Timestamp::now().as_millisecond();
     let day = 86_400_000;
-    let calls: Vec<NewCall> = (0..5000)
+    let calls: Vec<LoggedCall> = (0..5000)
         .map(|index| {
             let age = if index < 4990 { 40 } else { 20 };
             call(index + 1, "legacy", "faceQuery", "人脸查询", "内置", now - age * day + index, 3)

@@ -1,38 +1,9 @@
 //! Calls that were answered, and their sums.
 
-/// A call to put down.
+/// A call, in the log or to be put there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewCall {
+pub struct LoggedCall {
     /// Snowflake, unique over all calls; the caller sees to that.
-    pub trace_id: i64,
-    /// The app that called.
-    pub app_id: String,
-    /// Name of what was called.
-    pub method: String,
-    /// Display name of what was called.
-    pub label: String,
-    /// Where the answer came from.
-    pub source: String,
-    /// The address called.
-    pub url: String,
-    /// Milliseconds since the epoch.
-    pub time_ms: i64,
-    /// The caller's network address.
-    pub ip: Option<String>,
-    /// How long it took, in milliseconds.
-    pub cost_ms: i64,
-    /// Whether it succeeded.
-    pub ok: bool,
-    /// The code of the answer.
-    pub code: Option<i64>,
-    /// The message of the answer.
-    pub message: Option<String>,
-}
-
-/// A call, as it comes from the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallRow {
-    /// Snowflake, unique over all calls.
     pub trace_id: i64,
     /// The app that called.
     pub app_id: String,

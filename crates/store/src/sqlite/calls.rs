@@ -10,7 +10,7 @@ use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
 use super::{Database, writer::WriteTx};
-use crate::{CallRow, CallScope, CallTotal, DayTotal, NewCall, Result};
+use crate::{CallScope, CallTotal, DayTotal, LoggedCall, Result};
 
 /// Milliseconds in a quarter of an hour.
 const QUARTER_MS: i64 = 900_000;
@@ -24,7 +24,7 @@ const SET_BACK: i64 = 16;
 const ROWS_AT_ONCE: usize = 1000;
 
 impl Database {
-    pub(crate) async fn append_calls(&self, calls: Vec<NewCall>) -> Result<()> {
+    pub(crate) async fn append_calls(&self, calls: Vec<LoggedCall>) -> Result<()> {
         let zone = self.zone.clone();
         self.writer.run(move |tx| Box::pin(append_calls(tx, zone, calls))).await
     }
@@ -43,16 +43,16 @@ impl Database {
         Ok(rows.iter().map(day_total).collect::<sqlx::Result<_>>()?)
     }
 
-    pub(crate) async fn calls(&self, scope: CallScope<'_>, limit: i64) -> Result<Vec<CallRow>> {
+    pub(crate) async fn calls(&self, scope: CallScope<'_>, limit: i64) -> Result<Vec<LoggedCall>> {
         let limit = usize::try_from(limit).unwrap_or(0);
         let mut snapshot = self.readers.begin().await?;
         let mut kinds = QueryBuilder::<Sqlite>::new("");
         push_kinds(&mut kinds, scope);
         let kinds: Vec<i64> = kinds.build_query_scalar().fetch_all(&mut *snapshot).await?;
-        let mut latest = Vec::<CallRow>::new();
+        let mut latest = Vec::<LoggedCall>::new();
         let mut from_ms = scope.from_ms.unwrap_or(i64::MIN);
         for kind in kinds {
-            let found: Vec<CallRow> = sqlx::query_as(
+            let found: Vec<LoggedCall> = sqlx::query_as(
                 "SELECT call_kind.*, call_log.* FROM call_kind CROSS JOIN call_log
                  WHERE call_kind.id = $1 AND call_log.kind_id = $1 AND call_log.time >= $2 AND call_log.time < $3
                  ORDER BY call_log.time DESC, call_log.trace_id DESC LIMIT $4",
@@ -149,8 +149,8 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(call: &NewCall) -> Self {
-        let &NewCall { time_ms: last_time, trace_id: last_trace, cost_ms, .. } = call;
+    fn of(call: &LoggedCall) -> Self {
+        let &LoggedCall { time_ms: last_time, trace_id: last_trace, cost_ms, .. } = call;
         Self { count: 1, cost_ms, last_time, last_trace, last_cost: cost_ms }
     }
 
@@ -163,7 +163,7 @@ impl Sums {
     }
 }
 
-async fn append_calls(tx: &mut WriteTx, zone: TimeZone, calls: Vec<NewCall>) -> Result<()> {
+async fn append_calls(tx: &mut WriteTx, zone: TimeZone, calls: Vec<LoggedCall>) -> Result<()> {
     let db = &mut tx.connection;
     let Some(max_trace_id) = calls.iter().map(|call| call.trace_id).max() else { return Ok(()) };
     let mut kinds = HashMap::new();
@@ -207,7 +207,7 @@ async fn append_calls(tx: &mut WriteTx, zone: TimeZone, calls: Vec<NewCall>) -> 
 }
 
 /// The id of the kind of call that `call` is.
-async fn kind_of(db: &mut SqliteConnection, call: &NewCall) -> Result<i64> {
+async fn kind_of(db: &mut SqliteConnection, call: &LoggedCall) -> Result<i64> {
     let known = sqlx::query_scalar(
         "SELECT id FROM call_kind WHERE app_id = $1 AND method = $2 AND label = $3 AND source = $4 AND url = $5",
     );

@@ -4,7 +4,7 @@ use sqlx::{FromRow, Row, sqlite::SqliteRow};
 
 use super::Removal;
 use crate::{
-    CallRow, ConsoleUser, Counts, Face, LastIds, Library, LibraryCounts, OutboxAction, OutboxRow, Person, Profile,
+    ConsoleUser, Counts, Face, LastIds, Library, LibraryCounts, LoggedCall, OutboxAction, OutboxRow, Person, Profile,
     TemplateRow,
 };
 
@@ -146,7 +146,7 @@ impl FromRow<'_, SqliteRow> for ConsoleUser {
     }
 }
 
-impl FromRow<'_, SqliteRow> for CallRow {
+impl FromRow<'_, SqliteRow> for LoggedCall {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
         Ok(Self {
             trace_id: row.try_get("trace_id")?,

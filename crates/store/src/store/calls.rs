@@ -4,14 +4,14 @@
 //! deleted, the part of a quarter that a range begins or ends within counts as empty.
 
 use super::Store;
-use crate::{CallRow, CallScope, CallTotal, DayTotal, NewCall, Result};
+use crate::{CallScope, CallTotal, DayTotal, LoggedCall, Result};
 
 impl Store {
     /// Puts down calls; all or nothing.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) if a call is there already.
-    pub async fn append_calls(&self, calls: Vec<NewCall>) -> Result<()> {
+    pub async fn append_calls(&self, calls: Vec<LoggedCall>) -> Result<()> {
         self.write(move |shared| async move { shared.database.append_calls(calls).await }).await
     }
 
@@ -26,7 +26,7 @@ impl Store {
     }
 
     /// The latest `limit` calls in the log, by method, time and trace id, all ascending. A negative limit counts as 0.
-    pub async fn calls(&self, scope: CallScope<'_>, limit: i64) -> Result<Vec<CallRow>> {
+    pub async fn calls(&self, scope: CallScope<'_>, limit: i64) -> Result<Vec<LoggedCall>> {
         self.shared.database.calls(scope, limit).await
     }
 

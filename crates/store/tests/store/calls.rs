@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use aicp_store::{CallRow, CallScope, CallTotal, DayTotal, Error, NewCall, Store};
+use aicp_store::{CallScope, CallTotal, DayTotal, Error, LoggedCall, Store};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use proptest::{prelude::*, sample::select};
 
@@ -32,8 +32,8 @@ fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).expect("time zone")
 }
 
-fn call(trace_id: i64, time_ms: i64) -> NewCall {
-    NewCall {
+fn call(trace_id: i64, time_ms: i64) -> LoggedCall {
+    LoggedCall {
         trace_id,
         app_id: "a".into(),
         method: "detect".into(),
@@ -49,17 +49,17 @@ fn call(trace_id: i64, time_ms: i64) -> NewCall {
     }
 }
 
-fn row(call: &NewCall) -> CallRow {
-    let NewCall { trace_id, app_id, method, label, source, url, time_ms, ip, cost_ms, ok, code, message } =
+fn row(call: &LoggedCall) -> LoggedCall {
+    let LoggedCall { trace_id, app_id, method, label, source, url, time_ms, ip, cost_ms, ok, code, message } =
         call.clone();
-    CallRow { trace_id, app_id, method, label, source, url, time_ms, ip, cost_ms, ok, code, message }
+    LoggedCall { trace_id, app_id, method, label, source, url, time_ms, ip, cost_ms, ok, code, message }
 }
 
 async fn open(dir: &Path, zone: &TimeZone) -> Store {
     Store::open(dir, None, zone.clone()).await.expect("open")
 }
 
-fn is_in(call: &NewCall, scope: CallScope<'_>) -> bool {
+fn is_in(call: &LoggedCall, scope: CallScope<'_>) -> bool {
     scope.app_id.is_none_or(|app_id| call.app_id == app_id)
         && scope.name.is_none_or(|name| call.label == name || call.method.eq_ignore_ascii_case(name))
         && scope.from_ms.is_none_or(|from_ms| call.time_ms >= from_ms)
@@ -71,7 +71,7 @@ fn date_at(zone: &TimeZone, time_ms: i64) -> Date {
 }
 
 /// The day of a call; that of its quarter's beginning, which differs in the odd zone only.
-fn date_of(zone: &TimeZone, call: &NewCall) -> Date {
+fn date_of(zone: &TimeZone, call: &LoggedCall) -> Date {
     let date = date_at(zone, call.time_ms - call.time_ms.rem_euclid(QUARTER));
     if zone.iana_name() != Some(ODD_ZONE) {
         assert_eq!(date, date_at(zone, call.time_ms));
@@ -79,12 +79,12 @@ fn date_of(zone: &TimeZone, call: &NewCall) -> Date {
     date
 }
 
-fn naive<K: Ord>(calls: &[&NewCall], key: impl Fn(&NewCall) -> K) -> BTreeMap<K, CallTotal> {
-    let mut groups = BTreeMap::<K, Vec<&NewCall>>::new();
+fn naive<K: Ord>(calls: &[&LoggedCall], key: impl Fn(&LoggedCall) -> K) -> BTreeMap<K, CallTotal> {
+    let mut groups = BTreeMap::<K, Vec<&LoggedCall>>::new();
     for call in calls {
         groups.entry(key(call)).or_default().push(call);
     }
-    let sum_up = |calls: Vec<&NewCall>| {
+    let sum_up = |calls: Vec<&LoggedCall>| {
         let last = calls.iter().max_by_key(|call| (call.time_ms, call.trace_id)).expect("at least one");
         CallTotal {
             method: last.method.clone(),
@@ -99,7 +99,7 @@ fn naive<K: Ord>(calls: &[&NewCall], key: impl Fn(&NewCall) -> K) -> BTreeMap<K,
     groups.into_iter().map(|(key, calls)| (key, sum_up(calls))).collect()
 }
 
-async fn assert_sums(store: &Store, zone: &TimeZone, calls: &[NewCall], scope: CallScope<'_>) {
+async fn assert_sums(store: &Store, zone: &TimeZone, calls: &[LoggedCall], scope: CallScope<'_>) {
     let calls: Vec<_> = calls.iter().filter(|call| is_in(call, scope)).collect();
     let totals: Vec<_> = naive(&calls, |call| call.method.clone()).into_values().collect();
     assert_eq!(store.call_totals(scope).await.expect("totals"), totals, "{scope:?}");
@@ -110,7 +110,7 @@ async fn assert_sums(store: &Store, zone: &TimeZone, calls: &[NewCall], scope: C
     assert_eq!(store.call_days(scope).await.expect("days"), days, "{scope:?}");
 }
 
-async fn assert_log(store: &Store, calls: &[NewCall], scope: CallScope<'_>, limit: i64) {
+async fn assert_log(store: &Store, calls: &[LoggedCall], scope: CallScope<'_>, limit: i64) {
     let mut calls: Vec<_> = calls.iter().filter(|call| is_in(call, scope)).collect();
     calls.sort_by_key(|call| std::cmp::Reverse((call.time_ms, call.trace_id)));
     calls.truncate(usize::try_from(limit).unwrap_or(0));
@@ -154,7 +154,7 @@ fn time() -> impl Strategy<Value = (prop::sample::Index, i64)> {
 struct Case {
     zone: &'static str,
     next_zone: &'static str,
-    calls: Vec<NewCall>,
+    calls: Vec<LoggedCall>,
     batch: usize,
     bounds: Vec<(Option<i64>, Option<i64>)>,
     delete_before: i64,
@@ -172,7 +172,7 @@ fn case() -> impl Strategy<Value = Case> {
             let at = |(moment, by): (prop::sample::Index, i64)| moment.get(&moments) + by;
             let count = calls.len();
             let numbered = calls.into_iter().enumerate();
-            let calls = numbered.map(|(n, (time, (app, method, label, source, url), cost_ms, ok, code))| NewCall {
+            let calls = numbered.map(|(n, (time, (app, method, label, source, url), cost_ms, ok, code))| LoggedCall {
                 // Neither ascending nor descending, and unique.
                 trace_id: (n * 7919 % 100_003) as i64,
                 app_id: format!("app {app}"),
@@ -235,7 +235,7 @@ async fn check(case: Case) {
     }
     // What comes after the change of zone adds to what was summed up anew.
     let first_id = 200_000;
-    let again = case.calls.iter().map(|call| NewCall { trace_id: call.trace_id + first_id, ..call.clone() });
+    let again = case.calls.iter().map(|call| LoggedCall { trace_id: call.trace_id + first_id, ..call.clone() });
     let again: Vec<_> = again.collect();
     store.append_calls(again.clone()).await.expect("append");
     let all = [case.calls.clone(), again].concat();
@@ -293,7 +293,7 @@ async fn a_call_is_put_down_once() {
 async fn of_calls_at_the_same_time_that_of_the_greater_id_is_the_latest() {
     let f = Fixture::new().await;
     let time = 5 * QUARTER + 3;
-    let named = |trace_id, label: &str| NewCall { label: label.into(), cost_ms: trace_id, ..call(trace_id, time) };
+    let named = |trace_id, label: &str| LoggedCall { label: label.into(), cost_ms: trace_id, ..call(trace_id, time) };
     let calls =
         [(1, "B"), (5, "B"), (4, "B"), (2, "A"), (9, "B"), (8, "B"), (10, "A")].map(|(id, label)| named(id, label));
     for (n, batch) in calls.chunks(2).enumerate() {

@@ -3,30 +3,32 @@
 //! A group is a library and a user is a person with an id of the caller's (`ext_user_id`); both are the same ones that
 //! sections 3 and 7 work on.
 
+mod answers;
+mod request;
+
 use aicp_platform::{
-    Bar, Control, Error, Examination, ExaminedFace, Gates, LIVENESS_THRESHOLDS, Library, Match, MissingUser, OldFaces,
-    Person, QualityFault, Rect, SeenFace, UserFace, face_token, token_of_face,
+    Control, Error, Examination, Gates, LIVENESS_THRESHOLDS, Library, MissingUser, OldFaces, QualityFault, Rect,
+    UserFace, face_token, token_of_face,
 };
 use bytes::Bytes;
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
 
-use super::answers::{number, percent};
-use super::codes::{self, Code};
+use super::answers::percent;
+use super::codes;
 use super::envelope::{Answer, Failure};
 use super::fields::{Fields, Input, PictureError};
 use super::literals;
 use super::operations::Call;
 use super::routes::FaceApiCall;
 use crate::shanghai;
+use answers::{
+    AddedFace, AppIds, AppStat, DetectedFace, FaceList, FaceRow, Found, FoundFace, FoundFaces, FoundUser, GroupIds,
+    GroupStat, Keyed, LivenessAnswer, Location, Matched, Thresholds, Token, UserIdList, UserList, UserRow,
+};
+use request::{
+    Wanted, action, bar, control, count, face_type, gates, group_id, group_or_all, has_text, is_app_id, is_id, list,
+    missing, page, reaching, required, text, threshold, user_id, user_info, wanted,
+};
 
-/// Ids of groups and users have at most this many bytes.
-const MAX_ID: usize = 48;
-/// Free text about a user has at most this many bytes.
-const MAX_USER_INFO: usize = 256;
-/// Rows of a list, by default and at most.
-const PAGE: u64 = 100;
-const MAX_PAGE: u64 = 1000;
 /// Groups that are counted, or searched, in one call.
 const MAX_COUNTED_GROUPS: usize = 20;
 const MAX_SEARCHED_GROUPS: usize = 10;
@@ -38,287 +40,7 @@ const MAX_USERS: usize = 50;
 const MAX_USERS_A_FACE: usize = 20;
 /// Score from which a user counts as found where every face of a picture is searched for.
 const MANY_THRESHOLD: f32 = 80.0;
-/// Stands for every group.
-const ALL: &str = "@ALL";
 const NANOS_PER_MILLI: i64 = 1_000_000;
-
-/// What `face_field` may ask for. Of what no model here can tell, nothing is said.
-const FACE_FIELDS: [&str; 17] = [
-    "age",
-    "beauty",
-    "expression",
-    "face_shape",
-    "gender",
-    "glasses",
-    "landmark",
-    "landmark72",
-    "landmark150",
-    "quality",
-    "eye_status",
-    "emotion",
-    "face_type",
-    "mask",
-    "spoofing",
-    "liveness",
-    "angle",
-];
-
-/// An object whose keys are not known beforehand, in the order given.
-struct Keyed<T>(Vec<(String, T)>);
-
-impl<T: Serialize> Serialize for Keyed<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in &self.0 {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
-    }
-}
-
-#[derive(Serialize)]
-struct GroupIds {
-    group_id_list: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct AppIds {
-    app_id_list: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct AppStat {
-    group_num: u64,
-}
-
-#[derive(Serialize)]
-struct GroupStat {
-    user_num: u64,
-    face_num: u64,
-    ctime: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct UserRow {
-    id: String,
-    group_id: String,
-    user_id: String,
-    user_name: Option<String>,
-    user_info: Option<String>,
-    create_time: String,
-}
-
-impl UserRow {
-    fn new(group_id: &str, person: Person) -> Self {
-        Self {
-            id: person.id.to_string(),
-            group_id: group_id.to_owned(),
-            create_time: shanghai::text(person.created_ms),
-            user_id: person.ext_user_id.unwrap_or_else(|| person.person_id.to_string()),
-            user_name: person.profile.name,
-            user_info: person.user_info,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct UserList {
-    user_list: Vec<UserRow>,
-}
-
-#[derive(Serialize)]
-struct UserIdList {
-    user_id_list: Vec<UserRow>,
-}
-
-#[derive(Serialize)]
-struct Location {
-    left: f64,
-    top: f64,
-    width: i64,
-    height: i64,
-    rotation: i64,
-}
-
-impl Location {
-    fn new(area: Rect, rotation: f32) -> Self {
-        let hundredths = |pixels: f32| (f64::from(pixels) * 100.0).round() / 100.0;
-        Self {
-            left: hundredths(area.x),
-            top: hundredths(area.y),
-            width: area.width.round() as i64,
-            height: area.height.round() as i64,
-            rotation: rotation.round() as i64,
-        }
-    }
-}
-
-impl From<&SeenFace> for Location {
-    fn from(face: &SeenFace) -> Self {
-        Self::new(face.area, face.rotation)
-    }
-}
-
-#[derive(Serialize)]
-struct AddedFace {
-    face_token: String,
-    location: Location,
-}
-
-#[derive(Serialize)]
-struct FaceRow {
-    face_token: String,
-    ctime: String,
-}
-
-#[derive(Serialize)]
-struct FaceList<T> {
-    face_list: Vec<T>,
-}
-
-#[derive(Serialize)]
-struct Token {
-    face_token: String,
-}
-
-#[derive(Serialize)]
-struct FoundFaces<T> {
-    face_num: usize,
-    face_list: Vec<T>,
-}
-
-#[derive(Serialize)]
-struct Matched {
-    #[serde(serialize_with = "number")]
-    score: f32,
-    face_list: [Token; 2],
-}
-
-#[derive(Serialize)]
-struct Found {
-    face_token: String,
-    user_list: Vec<FoundUser>,
-}
-
-#[derive(Serialize)]
-struct FoundUser {
-    group_id: String,
-    user_id: String,
-    user_info: Option<String>,
-    #[serde(serialize_with = "number")]
-    score: f32,
-}
-
-impl FoundUser {
-    fn new(found: Match, libraries: &[Library]) -> Self {
-        let library = libraries.iter().find(|library| library.id == found.person.library_id);
-        Self {
-            group_id: library.map(|library| library.group_id.clone()).unwrap_or_default(),
-            user_id: found.person.ext_user_id.unwrap_or_else(|| found.person.person_id.to_string()),
-            user_info: found.person.user_info,
-            score: percent(found.similarity),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct FoundFace {
-    face_token: String,
-    location: Location,
-    user_list: Vec<FoundUser>,
-}
-
-#[derive(Serialize)]
-struct Angle {
-    yaw: f32,
-    pitch: f32,
-    roll: f32,
-}
-
-#[derive(Serialize)]
-struct DetectedFace {
-    face_token: String,
-    location: Location,
-    face_probability: f32,
-    angle: Angle,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    landmark: Option<[Point; 4]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quality: Option<FaceQuality>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    liveness: Option<Liveness>,
-}
-
-#[derive(Serialize)]
-struct Point {
-    x: f32,
-    y: f32,
-}
-
-/// 0..1; of `blur` less is better, of the others more. `illumination` is 0..255.
-#[derive(Serialize)]
-struct FaceQuality {
-    blur: f32,
-    illumination: f32,
-    completeness: f32,
-}
-
-#[derive(Serialize)]
-struct Liveness {
-    livemapscore: f32,
-}
-
-impl DetectedFace {
-    fn new(picture: &[u8], index: usize, face: &ExaminedFace, wanted: &Wanted) -> Self {
-        let [right_eye, left_eye, nose, mouth_right, mouth_left] = face.landmarks;
-        let point = |p: aicp_platform::Point| Point { x: p.x, y: p.y };
-        let pose = face.pose;
-        Self {
-            face_token: token_of_face(picture, index),
-            location: Location::from(&face.face),
-            face_probability: face.face.confidence,
-            angle: Angle { yaw: pose.yaw, pitch: pose.pitch, roll: pose.roll },
-            landmark: wanted
-                .landmark
-                .then(|| [point(left_eye), point(right_eye), point(nose), point(mouth_left.midpoint(mouth_right))]),
-            quality: face.quality.as_ref().filter(|_| wanted.quality).map(|quality| {
-                let c = &quality.components;
-                FaceQuality {
-                    blur: 1.0 - f32::from(c.sharpness) / 100.0,
-                    illumination: f32::from(c.luminance) * 2.55,
-                    completeness: if c.crop >= 60 { 1.0 } else { 0.0 },
-                }
-            }),
-            liveness: face.liveness.filter(|_| wanted.liveness).map(|livemapscore| Liveness { livemapscore }),
-        }
-    }
-}
-
-/// What `face_field` asks for and can be told.
-#[derive(Default)]
-struct Wanted {
-    landmark: bool,
-    quality: bool,
-    liveness: bool,
-}
-
-#[derive(Serialize)]
-struct LivenessAnswer {
-    face_liveness: f32,
-    thresholds: Thresholds,
-    face_list: Vec<DetectedFace>,
-}
-
-#[derive(Serialize)]
-struct Thresholds {
-    #[serde(rename = "frr_1e-4")]
-    one_in_ten_thousand: f32,
-    #[serde(rename = "frr_1e-3")]
-    one_in_a_thousand: f32,
-    #[serde(rename = "frr_1e-2")]
-    one_in_a_hundred: f32,
-}
 
 /// A failure of the platform in the codes of section 9.
 fn failure(e: Error) -> Failure {
@@ -326,8 +48,8 @@ fn failure(e: Error) -> Failure {
         Error::Busy => return Failure::busy(),
         Error::NoLibrary => codes::NO_GROUP,
         Error::LibraryExists => codes::GROUP_EXISTS,
-        Error::TooMany("libraries") => codes::TOO_MANY_GROUPS,
-        Error::TooMany(_) => codes::NOT_ADDED,
+        Error::TooManyLibraries => codes::TOO_MANY_GROUPS,
+        Error::TooManyFaces => codes::NOT_ADDED,
         Error::PersonExists => codes::USER_EXISTS,
         Error::NoPerson => codes::NO_USER,
         Error::FaceExists => codes::FACE_EXISTS,
@@ -762,168 +484,5 @@ fn found(library: Result<Library, Error>) -> Result<Option<Library>, Failure> {
         Ok(library) => Ok(Some(library)),
         Err(Error::NoLibrary) => Ok(None),
         Err(e) => Err(failure(e)),
-    }
-}
-
-fn missing(name: &str) -> Failure {
-    let (code, message) = codes::missing(name);
-    Failure::code_with_message(code, message)
-}
-
-/// Letters, digits and underscores, at most [`MAX_ID`] of them.
-fn is_id(text: &str) -> bool {
-    !text.is_empty() && text.len() <= MAX_ID && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-/// Ids of apps are the operator's to choose.
-fn is_app_id(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 128 && !text.chars().any(char::is_control)
-}
-
-fn text(fields: &Fields<'_>, name: &str, wrong: Code) -> Result<Option<String>, Failure> {
-    fields.text(&[name]).map_err(|_| Failure::code(wrong))
-}
-
-/// Whether a field holds text, or what stands for text, that is not blank. An image is not looked at in full.
-fn has_text(fields: &Fields<'_>, name: &str) -> bool {
-    !fields.is_blank(name)
-}
-
-fn required(fields: &Fields<'_>, name: &str, wrong: Code) -> Result<String, Failure> {
-    let text = text(fields, name, wrong)?.filter(|text| !text.trim().is_empty());
-    text.ok_or_else(|| missing(name))
-}
-
-fn group_id(fields: &Fields<'_>, name: &str) -> Result<String, Failure> {
-    let id = required(fields, name, codes::GROUP_ID)?;
-    if is_id(&id) { Ok(id) } else { Err(Failure::code(codes::GROUP_ID)) }
-}
-
-fn group_or_all(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
-    if required(fields, "group_id", codes::GROUP_ID)? == ALL {
-        Ok(None)
-    } else {
-        group_id(fields, "group_id").map(Some)
-    }
-}
-
-fn user_id(fields: &Fields<'_>) -> Result<String, Failure> {
-    let id = required(fields, "user_id", codes::USER_ID)?;
-    if is_id(&id) { Ok(id) } else { Err(Failure::code(codes::USER_ID)) }
-}
-
-fn user_info(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
-    let info = text(fields, "user_info", codes::USER_INFO)?;
-    match &info {
-        Some(info) if info.len() > MAX_USER_INFO => Err(Failure::code(codes::USER_INFO)),
-        _ => Ok(info),
-    }
-}
-
-/// The items of a text with commas between, or of an array, blank ones left out; each once.
-fn list(
-    fields: &Fields<'_>,
-    name: &'static str,
-    wrong: Code,
-    is_right: fn(&str) -> bool,
-) -> Result<Vec<String>, Failure> {
-    let texts = fields.texts(&[name]).map_err(|_| Failure::code(wrong))?;
-    let mut items: Vec<String> = Vec::new();
-    for item in texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|item| !item.is_empty()) {
-        if !is_right(item) {
-            return Err(Failure::code(wrong));
-        }
-        if !items.iter().any(|known| known == item) {
-            items.push(item.to_owned());
-        }
-    }
-    Ok(items)
-}
-
-/// `start` and `length`.
-fn page(fields: &Fields<'_>) -> Result<(u64, u64), Failure> {
-    let number = |name: &'static str, default: u64, most: u64, wrong: Code| {
-        let number = fields.integer(&[name]).map_err(|_| Failure::code(wrong))?;
-        number.map_or(Ok(default), |n| u64::try_from(n).ok().filter(|n| *n <= most).ok_or_else(|| Failure::code(wrong)))
-    };
-    Ok((number("start", 0, u64::MAX, codes::START)?, number("length", PAGE, MAX_PAGE, codes::LENGTH)?))
-}
-
-/// A number of 1 to `most`.
-fn count(fields: &Fields<'_>, name: &'static str, default: usize, most: usize, wrong: Code) -> Result<usize, Failure> {
-    let number = fields.integer(&[name]).map_err(|_| Failure::code(wrong))?;
-    number.map_or(Ok(default), |n| {
-        usize::try_from(n).ok().filter(|n| (1..=most).contains(n)).ok_or_else(|| Failure::code(wrong))
-    })
-}
-
-/// `match_threshold`, 0..100.
-fn threshold(fields: &Fields<'_>, default: f32) -> Result<f32, Failure> {
-    let Some(text) = text(fields, "match_threshold", codes::INVALID_PARAMETER)?.filter(|t| !t.trim().is_empty()) else {
-        return Ok(default);
-    };
-    let number = text.trim().parse::<f32>().ok().filter(|n| (0.0..=100.0).contains(n));
-    number.ok_or_else(|| Failure::code(codes::INVALID_PARAMETER))
-}
-
-/// A bar that everybody reaches whose score, 0..100, is `threshold`, however it was rounded.
-fn bar(threshold: f32) -> Bar {
-    Bar::AtLeast((threshold / 100.0).next_down())
-}
-
-/// Leaves those whose score, as it is answered, is at least `threshold`.
-fn reaching(threshold: f32, matches: &mut Vec<Match>) {
-    matches.retain(|found| percent(found.similarity) >= threshold);
-}
-
-fn action(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
-    Ok(text(fields, "action_type", codes::INVALID_PARAMETER)?.filter(|action| !action.is_empty()))
-}
-
-fn gates(fields: &Fields<'_>) -> Result<Gates, Failure> {
-    Ok(Gates {
-        quality: control(fields, "quality_control", codes::QUALITY_CONTROL)?,
-        liveness: control(fields, "liveness_control", codes::LIVENESS_CONTROL)?,
-    })
-}
-
-fn control(fields: &Fields<'_>, name: &'static str, wrong: Code) -> Result<Control, Failure> {
-    match text(fields, name, wrong)?.as_deref() {
-        None | Some("" | "NONE") => Ok(Control::None),
-        Some("LOW") => Ok(Control::Low),
-        Some("NORMAL") => Ok(Control::Normal),
-        Some("HIGH") => Ok(Control::High),
-        Some(_) => Err(Failure::code(wrong)),
-    }
-}
-
-fn face_type(fields: &Fields<'_>) -> Result<(), Failure> {
-    match text(fields, "face_type", codes::FACE_TYPE)?.as_deref() {
-        None | Some("" | "LIVE" | "IDCARD" | "WATERMARK" | "CERT") => Ok(()),
-        Some(_) => Err(Failure::code(codes::FACE_TYPE)),
-    }
-}
-
-fn wanted(fields: &Fields<'_>) -> Result<Wanted, Failure> {
-    let names = list(fields, "face_field", codes::FACE_FIELD, |name| FACE_FIELDS.contains(&name))?;
-    let wants = |name: &str| names.iter().any(|wanted| wanted == name);
-    Ok(Wanted {
-        landmark: wants("landmark"),
-        quality: wants("quality"),
-        liveness: wants("liveness") || wants("spoofing"),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_score_that_comes_back_as_a_threshold_is_reached(similarity in 0.0f32..=1.0) {
-            let Bar::AtLeast(least) = bar(percent(similarity)) else { panic!("a bar of its own") };
-            prop_assert!(similarity >= least);
-        }
     }
 }

@@ -1,0 +1,216 @@
+//! The fields of requests of section 9, each with the code that it is refused with.
+
+use aicp_platform::{Bar, Control, Gates, Match};
+
+use super::super::answers::percent;
+use super::super::codes::{self, Code};
+use super::super::envelope::Failure;
+use super::super::fields::Fields;
+
+/// Ids of groups and users have at most this many bytes.
+const MAX_ID: usize = 48;
+/// Free text about a user has at most this many bytes.
+const MAX_USER_INFO: usize = 256;
+/// Rows of a list, by default and at most.
+const PAGE: u64 = 100;
+const MAX_PAGE: u64 = 1000;
+/// Stands for every group.
+const ALL: &str = "@ALL";
+
+/// What `face_field` may ask for. Of what no model here can tell, nothing is said.
+const FACE_FIELDS: [&str; 17] = [
+    "age",
+    "beauty",
+    "expression",
+    "face_shape",
+    "gender",
+    "glasses",
+    "landmark",
+    "landmark72",
+    "landmark150",
+    "quality",
+    "eye_status",
+    "emotion",
+    "face_type",
+    "mask",
+    "spoofing",
+    "liveness",
+    "angle",
+];
+
+/// What `face_field` asks for and can be told.
+#[derive(Default)]
+pub(super) struct Wanted {
+    pub landmark: bool,
+    pub quality: bool,
+    pub liveness: bool,
+}
+
+pub(super) fn missing(name: &str) -> Failure {
+    let (code, message) = codes::missing(name);
+    Failure::code_with_message(code, message)
+}
+
+/// Letters, digits and underscores, at most [`MAX_ID`] of them.
+pub(super) fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_ID && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Ids of apps are the operator's to choose.
+pub(super) fn is_app_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 128 && !text.chars().any(char::is_control)
+}
+
+pub(super) fn text(fields: &Fields<'_>, name: &str, wrong: Code) -> Result<Option<String>, Failure> {
+    fields.text(&[name]).map_err(|_| Failure::code(wrong))
+}
+
+/// Whether a field holds text, or what stands for text, that is not blank. An image is not looked at in full.
+pub(super) fn has_text(fields: &Fields<'_>, name: &str) -> bool {
+    !fields.is_blank(name)
+}
+
+pub(super) fn required(fields: &Fields<'_>, name: &str, wrong: Code) -> Result<String, Failure> {
+    let text = text(fields, name, wrong)?.filter(|text| !text.trim().is_empty());
+    text.ok_or_else(|| missing(name))
+}
+
+pub(super) fn group_id(fields: &Fields<'_>, name: &str) -> Result<String, Failure> {
+    let id = required(fields, name, codes::GROUP_ID)?;
+    if is_id(&id) { Ok(id) } else { Err(Failure::code(codes::GROUP_ID)) }
+}
+
+pub(super) fn group_or_all(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
+    if required(fields, "group_id", codes::GROUP_ID)? == ALL {
+        Ok(None)
+    } else {
+        group_id(fields, "group_id").map(Some)
+    }
+}
+
+pub(super) fn user_id(fields: &Fields<'_>) -> Result<String, Failure> {
+    let id = required(fields, "user_id", codes::USER_ID)?;
+    if is_id(&id) { Ok(id) } else { Err(Failure::code(codes::USER_ID)) }
+}
+
+pub(super) fn user_info(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
+    let info = text(fields, "user_info", codes::USER_INFO)?;
+    match &info {
+        Some(info) if info.len() > MAX_USER_INFO => Err(Failure::code(codes::USER_INFO)),
+        _ => Ok(info),
+    }
+}
+
+/// The items of a text with commas between, or of an array, blank ones left out; each once.
+pub(super) fn list(
+    fields: &Fields<'_>,
+    name: &'static str,
+    wrong: Code,
+    is_right: fn(&str) -> bool,
+) -> Result<Vec<String>, Failure> {
+    let texts = fields.texts(&[name]).map_err(|_| Failure::code(wrong))?;
+    let mut items: Vec<String> = Vec::new();
+    for item in texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|item| !item.is_empty()) {
+        if !is_right(item) {
+            return Err(Failure::code(wrong));
+        }
+        if !items.iter().any(|known| known == item) {
+            items.push(item.to_owned());
+        }
+    }
+    Ok(items)
+}
+
+/// `start` and `length`.
+pub(super) fn page(fields: &Fields<'_>) -> Result<(u64, u64), Failure> {
+    let number = |name: &'static str, default: u64, most: u64, wrong: Code| {
+        let number = fields.integer(&[name]).map_err(|_| Failure::code(wrong))?;
+        number.map_or(Ok(default), |n| u64::try_from(n).ok().filter(|n| *n <= most).ok_or_else(|| Failure::code(wrong)))
+    };
+    Ok((number("start", 0, u64::MAX, codes::START)?, number("length", PAGE, MAX_PAGE, codes::LENGTH)?))
+}
+
+/// A number of 1 to `most`.
+pub(super) fn count(
+    fields: &Fields<'_>,
+    name: &'static str,
+    default: usize,
+    most: usize,
+    wrong: Code,
+) -> Result<usize, Failure> {
+    let number = fields.integer(&[name]).map_err(|_| Failure::code(wrong))?;
+    number.map_or(Ok(default), |n| {
+        usize::try_from(n).ok().filter(|n| (1..=most).contains(n)).ok_or_else(|| Failure::code(wrong))
+    })
+}
+
+/// `match_threshold`, 0..100.
+pub(super) fn threshold(fields: &Fields<'_>, default: f32) -> Result<f32, Failure> {
+    let Some(text) = text(fields, "match_threshold", codes::INVALID_PARAMETER)?.filter(|t| !t.trim().is_empty()) else {
+        return Ok(default);
+    };
+    let number = text.trim().parse::<f32>().ok().filter(|n| (0.0..=100.0).contains(n));
+    number.ok_or_else(|| Failure::code(codes::INVALID_PARAMETER))
+}
+
+/// A bar that everybody reaches whose score, 0..100, is `threshold`, however it was rounded.
+pub(super) fn bar(threshold: f32) -> Bar {
+    Bar::AtLeast((threshold / 100.0).next_down())
+}
+
+/// Leaves those whose score, as it is answered, is at least `threshold`.
+pub(super) fn reaching(threshold: f32, matches: &mut Vec<Match>) {
+    matches.retain(|found| percent(found.similarity) >= threshold);
+}
+
+pub(super) fn action(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
+    Ok(text(fields, "action_type", codes::INVALID_PARAMETER)?.filter(|action| !action.is_empty()))
+}
+
+pub(super) fn gates(fields: &Fields<'_>) -> Result<Gates, Failure> {
+    Ok(Gates {
+        quality: control(fields, "quality_control", codes::QUALITY_CONTROL)?,
+        liveness: control(fields, "liveness_control", codes::LIVENESS_CONTROL)?,
+    })
+}
+
+pub(super) fn control(fields: &Fields<'_>, name: &'static str, wrong: Code) -> Result<Control, Failure> {
+    match text(fields, name, wrong)?.as_deref() {
+        None | Some("" | "NONE") => Ok(Control::None),
+        Some("LOW") => Ok(Control::Low),
+        Some("NORMAL") => Ok(Control::Normal),
+        Some("HIGH") => Ok(Control::High),
+        Some(_) => Err(Failure::code(wrong)),
+    }
+}
+
+pub(super) fn face_type(fields: &Fields<'_>) -> Result<(), Failure> {
+    match text(fields, "face_type", codes::FACE_TYPE)?.as_deref() {
+        None | Some("" | "LIVE" | "IDCARD" | "WATERMARK" | "CERT") => Ok(()),
+        Some(_) => Err(Failure::code(codes::FACE_TYPE)),
+    }
+}
+
+pub(super) fn wanted(fields: &Fields<'_>) -> Result<Wanted, Failure> {
+    let names = list(fields, "face_field", codes::FACE_FIELD, |name| FACE_FIELDS.contains(&name))?;
+    let wants = |name: &str| names.iter().any(|wanted| wanted == name);
+    Ok(Wanted {
+        landmark: wants("landmark"),
+        quality: wants("quality"),
+        liveness: wants("liveness") || wants("spoofing"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_score_that_comes_back_as_a_threshold_is_reached(similarity in 0.0f32..=1.0) {
+            let Bar::AtLeast(least) = bar(percent(similarity)) else { panic!("a bar of its own") };
+            prop_assert!(similarity >= least);
+        }
+    }
+}
