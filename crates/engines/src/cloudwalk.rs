@@ -447,7 +447,7 @@ mod tests {
 
     #[test]
     fn settings_keep_their_secret() {
-        let mut settings = CloudwalkSettings::new("http://engine.example/");
+        let mut settings = CloudwalkSettings::new("http://example.com/");
         settings.app_secret = Some("hush".to_owned());
         assert!(!format!("{settings:?}").contains("hush"));
     }

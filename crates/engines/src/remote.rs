@@ -31,7 +31,7 @@ const MAX_REF: usize = 256;
 /// How an engine elsewhere is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteSettings {
-    /// Base address, `http://HOST[:PORT]/[PATH/]`, without user, query or fragment.
+    /// Base address, such as `http://127.0.0.1:39081/`, without user, query or fragment.
     pub url: String,
     /// How long a connection may take to stand.
     pub connect_timeout: Duration,
@@ -362,12 +362,13 @@ mod tests {
     #[test]
     fn base_addresses_are_plain() {
         for (text, base) in [
-            ("http://engine.example:39081", "http://engine.example:39081/"),
-            ("http://engine.example/face", "http://engine.example/face/"),
+            ("http://example.com:39081", "http://example.com:39081/"),
+            ("http://example.com/face", "http://example.com/face/"),
         ] {
             assert_eq!(base_address(text).expect("there"), base);
         }
-        for text in ["", "engine:80", "https://a/", "http://u:secret@a/", "http://a/?k=secret", "http://a/#f"] {
+        for text in ["", "engine:80", "https://example.com/", "http://u:secret@a/", "http://a/?k=secret", "http://a/#f"]
+        {
             let e = base_address(text).expect_err("refused").to_string();
             assert!(!e.contains("secret"), "{e}");
         }

@@ -444,7 +444,7 @@ async fn koala_without_paths_does_what_it_can() {
     assert!(matches!(engine.health().await, Err(Error::Unsupported("health"))));
     assert!(matches!(engine.require_face(picture()).await, Err(Error::Unsupported("quality"))));
     assert_eq!((engine.keeping(), engine.threshold()), (Keeping::Faces, None));
-    let mut settings = KoalaSettings::new("http://engine.example/");
+    let mut settings = KoalaSettings::new("http://example.com/");
     settings.paths.search = "/search".to_owned();
     assert!(matches!(Koala::new(settings), Err(Error::Settings(_))));
 }

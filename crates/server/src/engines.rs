@@ -98,7 +98,7 @@ impl Remote {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KoalaConfig {
-    /// Base address, such as `http://192.0.2.5:39081/`; unset: there is none.
+    /// Base address, such as `http://127.0.0.1:39081/`; unset: there is none.
     pub url: Option<String>,
     /// How it is reached and understood.
     pub remote: Remote,
@@ -110,7 +110,7 @@ pub struct KoalaConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CloudwalkConfig {
-    /// Base address, such as `http://192.0.2.6:7000/`; unset: there is none.
+    /// Base address, such as `http://127.0.0.1:7000/`; unset: there is none.
     pub url: Option<String>,
     /// How it is reached and understood.
     pub remote: Remote,

@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn only_the_ids_of_records_are_read() {
         let ids = |body: &str| ids_of(body.as_bytes()).map(|ids| ids.map(Vec::from_iter));
-        let record = r#"{"id":"7","engineUrl":"http://192.0.2.9/","jsonParam":"{}","x":[{"id":1}]}"#;
+        let record = r#"{"id":"7","engineUrl":"http://example.org/","jsonParam":"{}","x":[{"id":1}]}"#;
         assert_eq!(ids(&format!(r#"{{"asynchronyDataList":[{record},{{"id":5}}],"id":3}}"#)), Ok(Some(vec![5, 7])));
         assert_eq!(ids(r#"{"asynchronyDataList":[{"id":"1","id":"2"}]}"#), Ok(Some(vec![2])));
         assert_eq!(ids(r#"{"asynchronyDataList":5,"asynchronyDataList":[{"id":"2"}]}"#), Ok(Some(vec![2])));

@@ -284,10 +284,10 @@ fn a_password_logs_in_until_the_log_out() {
 
 #[test]
 fn over_tls_the_cookie_stays_there() {
-    let server = setup().env("AICP_PUBLIC_URL", "https://faces.example.com").start();
+    let server = setup().env("AICP_PUBLIC_URL", "https://example.com").start();
     let api = server.anonymous(0);
     let registered = api.post(REGISTER, &registration("u", &obama()));
-    assert!(registered.data_text("url").starts_with("https://faces.example.com/group1/default/"));
+    assert!(registered.data_text("url").starts_with("https://example.com/group1/default/"));
     let cookie = password_login(&api, "u", PASSWORD).header("set-cookie").expect("a cookie").to_owned();
     assert!(cookie.ends_with("; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
 }
