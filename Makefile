@@ -7,7 +7,7 @@ NEXTEST_VERSION := 0.9.143
 .PHONY: help tools setup build run engine nextest test conformance lint fmt demo bench bench-statistics clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
 tools:
 	@command -v cc >/dev/null || (apt-get update && apt-get install -y --no-install-recommends build-essential)
