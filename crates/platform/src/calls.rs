@@ -27,7 +27,7 @@ const BATCH: usize = 1000;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Whoever asks for the statistics waits no longer for the log to be written.
 const WAIT_FOR_FLUSH: Duration = Duration::from_secs(10);
-/// At shut-down the last records are tried to be written so many times.
+/// What the store refuses, and at shut-down what it fails at, is tried so many times.
 const LAST_TRIES: u32 = 3;
 /// Old records deleted in one transaction, and how often is looked for some.
 const DELETED_AT_ONCE: i64 = 2000;
@@ -150,7 +150,8 @@ impl Writer {
         }
     }
 
-    /// Writes calls, again and again until the store takes them.
+    /// Writes calls, again and again until the store takes them. What it refuses for good, and what it does not take at
+    /// shut-down, is given up and counted as dropped.
     async fn write(&self, calls: Vec<LoggedCall>) {
         if calls.is_empty() {
             return;
@@ -159,7 +160,10 @@ impl Writer {
         while let Err(e) = self.store.append_calls(calls.clone()).await {
             tries += 1;
             tracing::error!(error = %e, calls = calls.len(), "the call log can't be written");
-            if self.closing.load(Ordering::Relaxed) && tries >= LAST_TRIES {
+            // A refused statement will be refused again: that of a commit, say, that came through without a word.
+            let is_final = matches!(e, aicp_store::Error::Database(_)) || self.closing.load(Ordering::Relaxed);
+            if matches!(e, aicp_store::Error::Closed) || (is_final && tries >= LAST_TRIES) {
+                self.dropped.fetch_add(calls.len() as u64, Ordering::Relaxed);
                 return;
             }
             sleep(PAUSE).await;
@@ -246,4 +250,58 @@ impl Platform {
 fn cut(mut message: String) -> String {
     message.truncate(message.floor_char_boundary(MAX_MESSAGE));
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::TimeZone;
+
+    fn call(trace_id: i64) -> LoggedCall {
+        LoggedCall {
+            trace_id,
+            app_id: "app".into(),
+            method: "faceQuery".into(),
+            label: "人脸查询".into(),
+            source: "人脸识别(内置)".into(),
+            url: "/aicp/face/query".into(),
+            time_ms: trace_id,
+            ip: None,
+            cost_ms: 1,
+            ok: true,
+            code: Some(0),
+            message: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_recorded_is_written_before_the_log_closes() {
+        let folder = tempfile::tempdir().expect("a temp dir");
+        let store = Store::open(folder.path(), None, TimeZone::UTC).await.expect("opens");
+        let log = CallLog::start(store.clone(), 0);
+        (0..2500).for_each(|id| log.push(call(id)));
+        log.close().await;
+        let kept = store.calls(aicp_store::CallScope::default(), 10_000).await.expect("reads");
+        assert_eq!(kept.len(), 2500);
+        store.close().await.expect("closes");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_takes_nothing_holds_nobody_up() {
+        let folder = tempfile::tempdir().expect("a temp dir");
+        let store = Store::open(folder.path(), None, TimeZone::UTC).await.expect("opens");
+        let log = CallLog::start(store.clone(), 0);
+        store.close().await.expect("closes");
+        let more_than_fit = BUFFER as i64 + 10;
+        (0..more_than_fit).for_each(|id| log.push(call(id)));
+        log.flush().await.expect("it is given up");
+        log.close().await;
+    }
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        let long = cut("字".repeat(MAX_MESSAGE));
+        assert!(long.len() <= MAX_MESSAGE && long.chars().all(|c| c == '字'));
+        assert_eq!(cut("short".into()), "short");
+    }
 }

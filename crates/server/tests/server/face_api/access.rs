@@ -70,7 +70,7 @@ fn calls_without_a_token_act_for_the_legacy_app_if_so_set() {
     unknown.fails("v3/group/list", &json!({}), INVALID.0, INVALID.1);
     anonymous.fails("v3/group/list", &json!({"appid": "app"}), NO_PERMISSION.0, NO_PERMISSION.1);
     // A page of another site does not act for who sits here.
-    let headers = [("Origin", "http://elsewhere.example"), ("Content-Type", "application/json")];
+    let headers = [("Origin", "http://example.org"), ("Content-Type", "application/json")];
     let answer = anonymous.0.send("POST", "/face-api/v3/group/list", &headers, b"{}");
     assert_failure(&answer, 200, INVALID.0, INVALID.1);
 }
