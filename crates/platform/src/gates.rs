@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::{App, Error, Platform, Result};
 
-/// How much is asked of a picture (`quality_control`, `liveness_control` of face-api).
+/// How much is asked of a picture.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Control {
     /// Nothing.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::fate::Fate;
 use crate::fixture::{Server, Setup, incoming, objects, wait_until};
 use crate::http::{Api, connect, fetch, read_answer};
 use crate::pictures::{base64, jpeg, portrait, with_comment};
@@ -23,19 +24,6 @@ const REMOVE_EVERY: usize = 3;
 const LEAST_A_ROUND: usize = CLIENTS * REMOVE_EVERY;
 /// A library must fit in one answer.
 const MOST_IN_A_LIBRARY: usize = 100;
-
-/// What a client knows about a picture that it sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Fate {
-    /// No answer came: it may be there or not.
-    Asked,
-    /// This personNo was answered.
-    Enrolled(String),
-    /// Removal was asked for, but no answer came.
-    MaybeRemoved,
-    /// Removal was answered.
-    Removed,
-}
 
 /// A picture that was sent.
 struct Sent {

@@ -13,6 +13,7 @@ use image::RgbImage;
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, Vendor, key};
+use crate::fate::Fate;
 use crate::fixture::{Server, Setup, TOKEN, objects, wait_until};
 use crate::http::{Api, fetch};
 use crate::pictures::{base64, jpeg, other_portrait, portrait, with_comment};
@@ -31,19 +32,6 @@ struct Plan {
     /// By each client; a third as many removals come on top.
     enrolments: usize,
     kills: usize,
-}
-
-/// What a client knows about a picture that it sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Fate {
-    /// No answer came: it may be there or not.
-    Asked,
-    /// This personNo was answered.
-    Enrolled(String),
-    /// Removal was asked for, but no answer came.
-    MaybeRemoved,
-    /// Removal was answered.
-    Removed,
 }
 
 /// A picture that was sent.

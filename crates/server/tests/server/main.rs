@@ -2,6 +2,7 @@
 //! command of it. What is expected is written out literally: the wire contract, not the source, is the reference.
 
 mod engine;
+mod fate;
 mod fixture;
 mod http;
 mod pictures;

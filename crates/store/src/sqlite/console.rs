@@ -25,11 +25,6 @@ impl Database {
         Ok(query.bind(person_row_id).fetch_optional(&self.readers).await?)
     }
 
-    pub(crate) async fn user_by_id(&self, user_id: i64) -> Result<Option<ConsoleUser>> {
-        let query = sqlx::query_as("SELECT * FROM console_user WHERE id = $1");
-        Ok(query.bind(user_id).fetch_optional(&self.readers).await?)
-    }
-
     pub(crate) async fn open_session(
         &self,
         token_hash: [u8; 32],

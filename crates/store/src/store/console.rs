@@ -35,11 +35,6 @@ impl Store {
         self.shared.database.user_by_person(person_row_id).await
     }
 
-    /// A user by row id.
-    pub async fn user_by_id(&self, user_id: i64) -> Result<Option<ConsoleUser>> {
-        self.shared.database.user_by_id(user_id).await
-    }
-
     /// Opens a session of a user until `expires_ms`, and deletes those that have expired by `now_ms`; milliseconds
     /// since the epoch. `token_hash` is the SHA-256 of the session's token; a session of that hash is replaced.
     ///
