@@ -38,6 +38,9 @@ pub enum Error {
     /// There is no app of this id with a grant.
     #[error("no such app")]
     NoApp,
+    /// The app has no such key.
+    #[error("no such key")]
+    NoKey,
     /// There is an app of this id with a grant.
     #[error("the app exists")]
     AppExists,
