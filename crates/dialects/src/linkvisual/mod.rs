@@ -1,5 +1,10 @@
 //! The face library of Alibaba Cloud LinkVisual: `/?Action=...`.
 
+mod errors;
+mod format;
+mod params;
+mod signature;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
