@@ -14,6 +14,7 @@
 
 mod blocking;
 mod change;
+mod digests;
 mod error;
 mod model;
 mod objects;
@@ -25,9 +26,10 @@ pub use bytes::Bytes;
 pub use change::{Change, Observer};
 pub use error::{Error, Result};
 pub use model::{
-    Algorithm, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal, Face, Grant, LastIds, Library,
-    LibraryCounts, LoggedCall, NewConsoleUser, NewFace, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, OutboxAction,
-    OutboxFilter, OutboxRow, Person, Profile, Solution, TemplateRow,
+    Algorithm, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal, DeviceName, DirectoryEntry,
+    DirectoryFace, DirectoryFilter, DirectoryTemplate, Face, Grant, Group, GroupKind, LastIds, Library, LibraryCounts,
+    LoggedCall, NewConsoleUser, NewFace, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, OutboxAction, OutboxFilter,
+    OutboxRow, Person, PersonChanges, Profile, Solution, SyncRelation, TemplateRow,
 };
 pub use objects::picture_key;
 pub use store::Store;

@@ -2,7 +2,9 @@
 
 mod calls;
 mod console;
+mod directory;
 mod grants;
+mod groups;
 mod outbox;
 
 use std::fmt;
@@ -10,7 +12,9 @@ use std::fmt;
 pub use self::{
     calls::{CallScope, CallTotal, DayTotal, LoggedCall},
     console::{ConsoleUser, NewConsoleUser},
+    directory::{DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, PersonChanges},
     grants::Grant,
+    groups::{DeviceName, Group, GroupKind, SyncRelation},
     outbox::{NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Solution},
 };
 
