@@ -98,7 +98,7 @@ mod tests {
     use std::time::Duration;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
     use super::*;
 
@@ -165,6 +165,22 @@ mod tests {
         let port = server("here").await;
         let (fetcher, _) = naming(limits("127.0.0.0/8"), vec![vec![BESIDE, HERE]]);
         assert_eq!(fetcher.fetch(&format!("http://example.com:{port}/")).await, Ok(Bytes::from("here")));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_says_nothing_leaves_time_for_the_next() {
+        let port = server("here").await;
+        let silent = TcpSocket::new_v4().expect("a socket");
+        silent.bind((BESIDE, port).into()).expect("a port");
+        // The system takes two and leaves all others unanswered.
+        let silent = silent.listen(1).expect("a listener");
+        let address = silent.local_addr().expect("an address");
+        let _first = TcpStream::connect(address).await.expect("a connection");
+        let _second = TcpStream::connect(address).await.expect("a connection");
+        let limits = Limits { total_time: Duration::from_secs(1), ..limits("127.0.0.0/8") };
+        let (fetcher, _) = naming(limits, vec![vec![BESIDE, HERE]]);
+        assert_eq!(fetcher.fetch(&format!("http://example.com:{port}/")).await, Ok(Bytes::from("here")));
+        assert_eq!(fetcher.fetch(&format!("http://{address}/")).await, Err(Error::TimedOut));
     }
 
     #[tokio::test]

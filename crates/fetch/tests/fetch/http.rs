@@ -289,6 +289,14 @@ async fn bodies_without_end_are_cut() {
 }
 
 #[tokio::test]
+async fn heads_are_taken_up_to_a_length() {
+    for (length, fits) in [(20_000, true), (40_000, false)] {
+        let fake = Fake::doing(Then::answer(&format!("200 OK\r\nx-filler: {}", "x".repeat(length)), "picture")).await;
+        assert_eq!(fetch(&fake.url("/")).await.is_ok(), fits, "{length}");
+    }
+}
+
+#[tokio::test]
 async fn bodies_are_given_as_they_were_sent() {
     // What a client that undoes compression would make something else of.
     let squeezed = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
