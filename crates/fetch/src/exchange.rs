@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::target::Target;
 use crate::{Error, Result};
 
-/// Bytes of a connection that are held before they are taken; a head must fit in.
+/// Bytes of a connection that are held before they are taken, but for those of one read. A head must fit in.
 const BUFFER: usize = 32 << 10;
 
 /// What a server says.
