@@ -4,7 +4,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 NEXTEST_VERSION := 0.9.143
 
-.PHONY: help tools setup build run engine nextest test conformance lint fmt demo bench bench-statistics clean
+.PHONY: help tools setup build run engine nextest test conformance lint fmt demo bench bench-statistics bench-dialects clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -62,6 +62,9 @@ bench: setup build ## Measure each stage and the whole HTTP call
 
 bench-statistics: build ## Measure statistics over 50 million logged calls
 	$(CARGO) run --release --locked -p aicp-bench -- statistics
+
+bench-dialects: setup build ## Measure the clouds' calls at 1,000 to 1,000,000 rows
+	$(CARGO) run --release --locked -p aicp-bench -- dialects
 
 clean: ## Remove what was built; fetched files stay
 	$(CARGO) clean
