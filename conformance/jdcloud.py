@@ -10,14 +10,10 @@ comparisons, attributes, liveness, the later groups of the V1 calls, and errors.
 import hashlib
 import json
 import re
-import struct
 import sys
 import time
-import zlib
 
-from journey import Bridge, Journey, Setting, picture, text
-
-SECONDS = 30
+from journey import SECONDS, Bridge, Journey, Setting, grey_jpeg, picture, text
 
 # These six put the status of the whole call beside the code.
 WITH_STATUS = ("getFaceGroupList", "faceGroupCreate", "faceGroupDelete", "faceCreate", "faceDelete", "faceSearch")
@@ -136,17 +132,6 @@ def is_uuid(value) -> bool:
     return isinstance(value, str) and len(value) == 36 and is_hex(value.replace("-", ""), 32)
 
 
-def grey_png(side: int) -> bytes:
-    """A grey square without a face."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    rows = zlib.compress((b"\0" + b"\x80" * side) * side)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
 class Life(Journey):
     def __init__(self, client: str, sdk):
         super().__init__("jdcloud", client)
@@ -195,7 +180,7 @@ def live(life: Life) -> None:
     obama, obama2, obama3 = (text(picture(f"people/obama/{name}.jpg")) for name in ("obama", "obama2", "obama3"))
     biden = text(picture("people/biden/biden.jpg"))
     others = text(picture("groups/sample1.jpg"))
-    no_face, tiny = text(grey_png(200)), text(grey_png(20))
+    no_face, tiny = text(grey_jpeg(200)), text(grey_jpeg(20))
 
     # Groups.
     answer = life.ask("getFaceGroupList", {"start": 0, "length": 5})

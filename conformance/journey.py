@@ -13,11 +13,28 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "samples"
 SECONDS = 30
 
-# A grey square of 64 pixels as a PNG.
-NO_FACE = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAAAAACPAi4CAAAAKUlEQVR42u3MQREAAAwCIKMb3RD77SAA6VEEAoFAIBAIBAKBQCAQfA8G320A"
-    "eXC6efoAAAAASUVORK5CYII="
-)
+
+def grey_jpeg(side: int) -> bytes:
+    """A grey square as the smallest of JPEG files: every block is the code for no difference and nothing else."""
+
+    def segment(marker: int, data: bytes) -> bytes:
+        return bytes([0xFF, marker]) + (len(data) + 2).to_bytes(2, "big") + data
+
+    size = side.to_bytes(2, "big")
+    one_code = bytes([1] + [0] * 15 + [0])
+    bits = 2 * ((side + 7) // 8) ** 2
+    scan = bytes(bits // 8) + (bytes([0xFF >> bits % 8]) if bits % 8 else b"")
+    return b"".join(
+        [
+            b"\xff\xd8",
+            segment(0xDB, b"\0" + b"\1" * 64),
+            segment(0xC0, b"\x08" + size + size + b"\x01\x01\x11\x00"),
+            segment(0xC4, b"\x00" + one_code + b"\x10" + one_code),
+            segment(0xDA, b"\x01\x01\x00\x00\x3f\x00"),
+            scan,
+            b"\xff\xd9",
+        ]
+    )
 
 
 def picture(name: str) -> bytes:
@@ -88,10 +105,10 @@ class Journey:
 
 
 class Pictures:
-    """The sample pictures, and others that a client adds, on a free port of the loopback interface."""
+    """The sample pictures, and one of nobody, on a free port of the loopback interface."""
 
     def __init__(self):
-        self.others: dict[str, bytes] = {}
+        self.others = {"nobody.jpg": grey_jpeg(200)}
         pictures = self
 
         class Handler(http.server.BaseHTTPRequestHandler):

@@ -7,9 +7,7 @@ Of the SDKs only the endpoint is set, by the means each offers. Every SDK makes 
 sample pictures from this process, on the loopback interface.
 """
 
-import contextlib
 import hashlib
-import io
 import json
 import logging
 import re
@@ -17,9 +15,8 @@ import sys
 import time
 import urllib.request
 
-from journey import NO_FACE, Bridge, Journey, Pictures, Setting, picture, text
+from journey import SECONDS, Bridge, Journey, Pictures, Setting, picture, text
 
-SECONDS = 30
 REGION = "cn-shanghai"
 SITE = "Headquarters1"
 DEVICE = {"ProductKey": "a1product", "DeviceName": "gate1", "IotInstanceId": "iot-1"}
@@ -192,7 +189,7 @@ def users(life: Life, pictures: Pictures, setting: Setting) -> str:
     other = ok("AddFaceUser", CustomUserId="BIDEN1", FacePicUrl=biden, Name="李四")["UserId"]
     check("AddFaceUser", "another one", is_id(other, 16), other != user)
     fails("466", "face user already exist", "AddFaceUser", CustomUserId="OBAMA1", FacePicUrl=obama2)
-    fails("466", "can not find this face", "AddFaceUser", CustomUserId="GREY1", FacePicUrl=pictures.url("groups/none.jpg"))
+    fails("466", "can not find this face", "AddFaceUser", CustomUserId="GREY1", FacePicUrl=pictures.url("nobody.jpg"))
     fails("460", "picture type error.", "AddFaceUser", CustomUserId="PNG1", FacePicUrl=pictures.url("probes/obama_32bit.png"))
     fails("466", "face picture download error", "AddFaceUser", CustomUserId="GONE1", FacePicUrl=pictures.url("gone.jpg"))
     refused("MissingCustomUserId", "AddFaceUser", FacePicUrl=obama)
@@ -249,7 +246,7 @@ def users(life: Life, pictures: Pictures, setting: Setting) -> str:
 
     same("AddFaceUserPicture", "its MD5", ok("AddFaceUserPicture", UserId=user, FacePicUrl=obama2), md5["obama/obama2"])
     fails("466", "face user not exist", "AddFaceUserPicture", UserId="0000000000000000", FacePicUrl=obama2)
-    fails("466", "can not find this face", "AddFaceUserPicture", UserId=user, FacePicUrl=pictures.url("groups/none.jpg"))
+    fails("466", "can not find this face", "AddFaceUserPicture", UserId=user, FacePicUrl=pictures.url("nobody.jpg"))
     pics = ok("QueryFaceUser", UserId=user)["FacePicList"]
     same("AddFaceUserPicture", "both", {one["FaceMd5"] for one in pics}, set(md5.values()))
     done("DeleteFaceUserPicture", "the first", UserId=user, FacePicMd5=md5["obama/obama"])
@@ -379,7 +376,7 @@ def detection(life: Life, pictures: Pictures) -> None:
     left, top, width, height = (float(part) for part in face["FaceRects"]["FaceRectsData"][0].split(","))
     life.check(action, "where it is", 0 <= left < left + width <= 1, 0 <= top < top + height <= 1)
     life.same(action, "its feature", len(json.loads(face["Landmarks"]["LandmarksData"][0])), 512)
-    nobody = pictures.url("groups/none.jpg")
+    nobody = pictures.url("nobody.jpg")
     life.fails("466", "can not find this face", action, IsolationId=None, FacePicUrl=nobody)
     life.refused("MissingFacePicUrl", action, IsolationId=None)
 
@@ -414,7 +411,6 @@ def main() -> int:
     key = setting.keys["alibaba"]
     life = Life(name, CLIENTS[name](setting, key))
     with Pictures() as pictures:
-        # The body of a JPEG file that shows nobody: a sample's, cut down to its sky.
         with life.to_the_end():
             user = users(life, pictures, setting)
             devices(life, user, user_groups(life, user))
