@@ -128,7 +128,9 @@ def live(life: Life) -> None:
     first = added.get("face_token")
     second = result("addUser", obama2, "BASE64", "sdk_staff", "obama", {"action_type": "APPEND"}).get("face_token")
     check("addUser", "a second face", is_token(second), second != first)
-    check("addUser", "another user", is_token(result("addUser", biden, "BASE64", "sdk_staff", "biden").get("face_token")))
+    check(
+        "addUser", "another user", is_token(result("addUser", biden, "BASE64", "sdk_staff", "biden").get("face_token"))
+    )
     life.fails(223105, "face is already exist", "addUser", obama, "BASE64", "sdk_staff", "biden")
     options = {"quality_control": "NORMAL"}
     life.fails(223113, "face is covered", "addUser", partial, "BASE64", "sdk_staff", "partial", options)
@@ -159,22 +161,43 @@ def live(life: Life) -> None:
     options = {"max_face_num": 10, "max_user_num": 2}
     found = result("multiSearch", biden, "BASE64", "sdk_staff", options)
     faces = found.get("face_list", [{}])
-    check("multiSearch", "a face and its user", found.get("face_num") == len(faces) == 1, is_location(faces[0]["location"]))
+    check(
+        "multiSearch",
+        "a face and its user",
+        found.get("face_num") == len(faces) == 1,
+        is_location(faces[0]["location"]),
+    )
     check("multiSearch", "the right user", [user["user_id"] for user in faces[0]["user_list"]] == ["biden"])
     life.fails(222207, "match user is not found", "multiSearch", four_faces, "BASE64", "sdk_staff", options)
 
     # Pictures alone.
     same = result("match", [image("people/obama/obama.jpg"), image("people/obama/obama2.jpg")])
-    check("match", "the same person", same["score"] > 80, [face["face_token"] for face in same["face_list"]] == [first, second])
+    check(
+        "match",
+        "the same person",
+        same["score"] > 80,
+        [face["face_token"] for face in same["face_list"]] == [first, second],
+    )
     different = result("match", [image("people/biden/biden.jpg"), {"image": first, "image_type": "FACE_TOKEN"}])
     check("match", "two people", different["score"] < 80)
     life.fails(222208, "the number of image is incorrect", "match", [image("people/biden/biden.jpg")])
     found = result("detect", four_faces, "BASE64", {"max_face_num": 10, "face_field": "landmark,quality,age"})
     faces = found.get("face_list", [{}])
-    check("detect", "several faces", found["face_num"] == len(faces) > 1, all(is_location(face["location"]) for face in faces))
+    check(
+        "detect",
+        "several faces",
+        found["face_num"] == len(faces) > 1,
+        all(is_location(face["location"]) for face in faces),
+    )
     sizes = [face["location"]["width"] * face["location"]["height"] for face in faces]
     check("detect", "the largest first", sizes == sorted(sizes, reverse=True))
-    check("detect", "what was asked for", len(faces[0]["landmark"]) == 4, "blur" in faces[0]["quality"], "yaw" in faces[0]["angle"])
+    check(
+        "detect",
+        "what was asked for",
+        len(faces[0]["landmark"]) == 4,
+        "blur" in faces[0]["quality"],
+        "yaw" in faces[0]["angle"],
+    )
     verified = result("faceverify", [image("people/obama/obama.jpg") | {"face_field": "quality", "option": "COMMON"}])
     check("faceverify", "how live", 0 <= verified["face_liveness"] <= 1, len(verified["face_list"]) == 1)
     check("faceverify", "thresholds", list(verified["thresholds"]) == ["frr_1e-4", "frr_1e-3", "frr_1e-2"])

@@ -36,7 +36,9 @@ def main() -> int:
     setting = Setting()
     cloud = JdCloudLife(CLIENT, ApimSdk(setting, setting.keys["jdcloud"]))
     visual = LinkVisualLife(CLIENT, NewerSdk(setting, setting.keys["alibaba"]))
-    obama, obama2, biden = (text(picture(f"people/{name}.jpg")) for name in ("obama/obama", "obama/obama2", "biden/biden"))
+    obama, obama2, biden = (
+        text(picture(f"people/{name}.jpg")) for name in ("obama/obama", "obama/obama2", "biden/biden")
+    )
 
     with cloud.to_the_end(), Pictures() as pictures:
         aicp(setting, "addBase", {"groupId": LIBRARY, "dbName": LIBRARY, "dbDesc": "大厅"})
@@ -73,7 +75,9 @@ def main() -> int:
         visual.check("AddFaceUser", "JD Cloud finds whom it enrolled", len(found) == 1)
         gone = found[0]["faceID"]["outerId"]
         cloud.ok("faceDelete", {"groupName": LIBRARY, "outerId": gone})
-        visual.fails("466", "customuserid not exist", "QueryFaceUserIdByCustomUserId", IsolationId=LIBRARY, CustomUserId="STAFF7")
+        visual.fails(
+            "466", "customuserid not exist", "QueryFaceUserIdByCustomUserId", IsolationId=LIBRARY, CustomUserId="STAFF7"
+        )
         visual.check("AddFaceUser", "JD Cloud calls it by its own id", gone == "STAFF7")
     return cloud.finish() | visual.finish()
 

@@ -1,4 +1,4 @@
-"""What the clients of this folder share: the checks they make, where they hear of the server, and the sample pictures."""
+"""What the clients of this folder share: their checks, how they hear of the server, and the sample pictures."""
 
 import base64
 import contextlib
@@ -83,7 +83,9 @@ class Journey:
             yield
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             place = error.__traceback__
-            while place.tb_next and pathlib.Path(place.tb_next.tb_frame.f_code.co_filename).parent == ROOT / "conformance":
+            while (
+                place.tb_next and pathlib.Path(place.tb_next.tb_frame.f_code.co_filename).parent == ROOT / "conformance"
+            ):
                 place = place.tb_next
             line = f"line {place.tb_lineno}"
             self.check("(broken off)", f"{line}: {type(error).__name__}: {error}", False)
@@ -98,7 +100,7 @@ class Journey:
         print(f"\n{self.client}: {len(operations)} operations, {len(self.rows)} checks, {surprises} surprises")
         if report := os.environ.get("CONFORMANCE_REPORT"):
             with open(report, "a", encoding="utf-8") as file:
-                for operation, what, is_right in self.rows:
+                for operation, _, is_right in self.rows:
                     row = {"dialect": self.dialect, "client": self.client, "operation": operation, "right": is_right}
                     file.write(json.dumps(row) + "\n")
         return 1 if surprises else 0

@@ -178,20 +178,35 @@ def recognised(setting: Setting, name: str) -> list[bytes]:
 def users(life: Life, pictures: Pictures, setting: Setting) -> str:
     """The life of users and their pictures. Returns the id of one who stays."""
     check, same, ok, done, fails, refused = life.check, life.same, life.ok, life.done, life.fails, life.refused
-    obama, obama2, biden = (pictures.url(f"people/{name}.jpg") for name in ("obama/obama", "obama/obama2", "biden/biden"))
+    obama, obama2, biden = (
+        pictures.url(f"people/{name}.jpg") for name in ("obama/obama", "obama/obama2", "biden/biden")
+    )
     md5 = {name: hashlib.md5(picture(f"people/{name}.jpg")).hexdigest() for name in ("obama/obama", "obama/obama2")}
     name, params = "张三-_1", '{"key 1":"值*~+"}'
 
     added = ok("AddFaceUser", CustomUserId="OBAMA1", FacePicUrl=obama, Name=name, Params=params)
     user = added["UserId"]
     check("AddFaceUser", "a user", is_id(user, 16))
-    same("AddFaceUser", "what was sent", added, {"UserId": user, "CustomUserId": "OBAMA1", "Name": name, "Params": params})
+    same(
+        "AddFaceUser",
+        "what was sent",
+        added,
+        {"UserId": user, "CustomUserId": "OBAMA1", "Name": name, "Params": params},
+    )
     other = ok("AddFaceUser", CustomUserId="BIDEN1", FacePicUrl=biden, Name="李四")["UserId"]
     check("AddFaceUser", "another one", is_id(other, 16), other != user)
     fails("466", "face user already exist", "AddFaceUser", CustomUserId="OBAMA1", FacePicUrl=obama2)
     fails("466", "can not find this face", "AddFaceUser", CustomUserId="GREY1", FacePicUrl=pictures.url("nobody.jpg"))
-    fails("460", "picture type error.", "AddFaceUser", CustomUserId="PNG1", FacePicUrl=pictures.url("probes/obama_32bit.png"))
-    fails("466", "face picture download error", "AddFaceUser", CustomUserId="GONE1", FacePicUrl=pictures.url("gone.jpg"))
+    fails(
+        "460",
+        "picture type error.",
+        "AddFaceUser",
+        CustomUserId="PNG1",
+        FacePicUrl=pictures.url("probes/obama_32bit.png"),
+    )
+    fails(
+        "466", "face picture download error", "AddFaceUser", CustomUserId="GONE1", FacePicUrl=pictures.url("gone.jpg")
+    )
     refused("MissingCustomUserId", "AddFaceUser", FacePicUrl=obama)
     refused("MissingFacePicUrl", "AddFaceUser", CustomUserId="NEW1")
     refused("MissingIsolationId", "AddFaceUser", IsolationId=None, CustomUserId="NEW1", FacePicUrl=obama)
@@ -204,13 +219,20 @@ def users(life: Life, pictures: Pictures, setting: Setting) -> str:
     same("QueryFaceUser", "one picture", [one["FaceMd5"] for one in told["FacePicList"]], [md5["obama/obama"]])
     check("QueryFaceUser", "where it is", set(pic) == {"FaceMd5", "FaceUrl", "FeatureDTOList"}, bool(pic["FaceUrl"]))
     feature = pic["FeatureDTOList"][0]
-    check("QueryFaceUser", "its feature", feature["ErrorCode"] == "200", re.fullmatch("[0-9a-f]{32}", feature["FaceMd5"]))
+    check(
+        "QueryFaceUser", "its feature", feature["ErrorCode"] == "200", re.fullmatch("[0-9a-f]{32}", feature["FaceMd5"])
+    )
     named = {"AlgorithmVersion", "AlgorithmProvider", "AlgorithmName"}
     check("QueryFaceUser", "who made it", named <= set(feature), all(feature[key] for key in named))
     fails("466", "face user not exist", "QueryFaceUser", UserId="0000000000000000")
     fails("466", "face user not exist", "QueryFaceUser", IsolationId="Elsewhere1", UserId=user)
 
-    same("recognition", "found by AICP", [hashlib.md5(data).hexdigest() for data in recognised(setting, "people/obama/obama3.jpg")], [md5["obama/obama"]])
+    same(
+        "(recognition)",
+        "found by AICP",
+        [hashlib.md5(data).hexdigest() for data in recognised(setting, "people/obama/obama3.jpg")],
+        [md5["obama/obama"]],
+    )
 
     found = ok("QueryFaceUserBatch", UserIdList=[other, "0000000000000000", user, other])
     same("QueryFaceUserBatch", "in the order asked", [one["UserId"] for one in found], [other, user])
@@ -219,7 +241,11 @@ def users(life: Life, pictures: Pictures, setting: Setting) -> str:
     same("QueryFaceUserBatch", "unset is empty", found[0]["Params"], "")
     now = time.time() * 1000
     times = [one[key] for one in found for key in ("CreateTime", "ModifyTime")]
-    check("QueryFaceUserBatch", "times are numbers", all(isinstance(one, int) and abs(now - one) < 600_000 for one in times))
+    check(
+        "QueryFaceUserBatch",
+        "times are numbers",
+        all(isinstance(one, int) and abs(now - one) < 600_000 for one in times),
+    )
     fails("466", "face user not exist", "QueryFaceUserBatch", UserIdList=["0000000000000000"])
     refused("InvalidUserIdList", "QueryFaceUserBatch", UserIdList=[f"user{number:012}" for number in range(51)])
     refused("MissingUserIdList", "QueryFaceUserBatch")
@@ -251,14 +277,18 @@ def users(life: Life, pictures: Pictures, setting: Setting) -> str:
     same("AddFaceUserPicture", "both", {one["FaceMd5"] for one in pics}, set(md5.values()))
     done("DeleteFaceUserPicture", "the first", UserId=user, FacePicMd5=md5["obama/obama"])
     fails("466", "face picture not exist", "DeleteFaceUserPicture", UserId=user, FacePicMd5=md5["obama/obama"])
-    fails("466", "face user not exist", "DeleteFaceUserPicture", UserId="0000000000000000", FacePicMd5=md5["obama/obama"])
+    fails(
+        "466", "face user not exist", "DeleteFaceUserPicture", UserId="0000000000000000", FacePicMd5=md5["obama/obama"]
+    )
     pics = ok("QueryFaceUser", UserId=user)["FacePicList"]
     same("DeleteFaceUserPicture", "the other stays", [one["FaceMd5"] for one in pics], [md5["obama/obama2"]])
 
     done("UpdateFaceUser", "name and picture", UserId=user, Name="王五", FacePicUrl=obama)
     told = ok("QueryFaceUser", UserId=user)
     same("UpdateFaceUser", "what is new, and what stays", (told["Name"], told["Params"]), ("王五", params))
-    same("UpdateFaceUser", "the new picture alone", [one["FaceMd5"] for one in told["FacePicList"]], [md5["obama/obama"]])
+    same(
+        "UpdateFaceUser", "the new picture alone", [one["FaceMd5"] for one in told["FacePicList"]], [md5["obama/obama"]]
+    )
     fails("466", "face user not exist", "UpdateFaceUser", UserId="0000000000000000", Name="x")
     fails("466", "face user already exist", "UpdateFaceUser", UserId=user, CustomUserId="BIDEN1")
 
@@ -273,7 +303,9 @@ def user_groups(life: Life, user: str) -> str:
     check, same, ok, done, fails, refused = life.check, life.same, life.ok, life.done, life.fails, life.refused
     made = ok("AddFaceUserGroup", UserGroupName="员工 A")
     group = made["UserGroupId"]
-    check("AddFaceUserGroup", "a group", is_id(group, 8), made["UserGroupName"] == "员工 A", is_time(made["ModifiedTime"]))
+    check(
+        "AddFaceUserGroup", "a group", is_id(group, 8), made["UserGroupName"] == "员工 A", is_time(made["ModifiedTime"])
+    )
     second = ok("AddFaceUserGroup", UserGroupName="guests")["UserGroupId"]
     fails("466", "group already exist", "AddFaceUserGroup", UserGroupName="guests")
     refused("MissingUserGroupName", "AddFaceUserGroup")
@@ -290,7 +322,12 @@ def user_groups(life: Life, user: str) -> str:
     fails("466", "face user not exist", "QueryFaceUserGroup", UserId="0000000000000000", **page)
     found = ok("QueryFaceAllUserGroup", PageNo=1, PageSize=1)
     same("QueryFaceAllUserGroup", "a page", (found["PageNo"], found["Total"], len(found["UserGroupList"])), (1, 2, 1))
-    same("QueryFaceAllUserGroup", "its keys", set(found["UserGroupList"][0]), {"UserGroupId", "UserGroupName", "ModifiedTime"})
+    same(
+        "QueryFaceAllUserGroup",
+        "its keys",
+        set(found["UserGroupList"][0]),
+        {"UserGroupId", "UserGroupName", "ModifiedTime"},
+    )
     refused("InvalidPageSize", "QueryFaceAllUserGroup", PageNo=1, PageSize=101)
     found = ok("QueryFaceAllUserIdsByGroupId", UserGroupId=group, **page)
     same("QueryFaceAllUserIdsByGroupId", "a page", (found["Page"], found["PageSize"], found["Total"]), (1, 20, 1))
@@ -314,7 +351,13 @@ def devices(life: Life, user: str, group: str) -> None:
     page = {"PageNo": 1, "PageSize": 20}
     made = ok("AddFaceDeviceGroup", DeviceGroupName="一楼")
     gates = made["DeviceGroupId"]
-    check("AddFaceDeviceGroup", "a group", is_id(gates, 8), made["DeviceGroupName"] == "一楼", is_time(made["ModifiedTime"]))
+    check(
+        "AddFaceDeviceGroup",
+        "a group",
+        is_id(gates, 8),
+        made["DeviceGroupName"] == "一楼",
+        is_time(made["ModifiedTime"]),
+    )
     fails("466", "group already exist", "AddFaceDeviceGroup", DeviceGroupName="一楼")
     refused("MissingDeviceGroupName", "AddFaceDeviceGroup")
     done("AddFaceDeviceToDeviceGroup", "a device", DeviceGroupId=gates, **DEVICE)
@@ -322,9 +365,19 @@ def devices(life: Life, user: str, group: str) -> None:
     refused("MissingDeviceName", "AddFaceDeviceToDeviceGroup", DeviceGroupId=gates, ProductKey="a1product")
     found = ok("QueryFaceAllDeviceGroup", **page)
     same("QueryFaceAllDeviceGroup", "a page", (found["PageNo"], found["PageSize"], found["Total"]), (1, 20, 1))
-    same("QueryFaceAllDeviceGroup", "its keys", set(found["DeviceGroupList"][0]), {"DeviceGroupId", "DeviceGroupName", "ModifiedTime"})
+    same(
+        "QueryFaceAllDeviceGroup",
+        "its keys",
+        set(found["DeviceGroupList"][0]),
+        {"DeviceGroupId", "DeviceGroupName", "ModifiedTime"},
+    )
     found = ok("QueryFaceDeviceGroupsByDevice", **DEVICE, **page)
-    same("QueryFaceDeviceGroupsByDevice", "its groups", [one["DeviceGroupId"] for one in found["DeviceGroupList"]], [gates])
+    same(
+        "QueryFaceDeviceGroupsByDevice",
+        "its groups",
+        [one["DeviceGroupId"] for one in found["DeviceGroupList"]],
+        [gates],
+    )
     refused("MissingIotInstanceId", "QueryFaceDeviceGroupsByDevice", ProductKey="a1product", DeviceName="gate1", **page)
 
     relation = {"UserGroupId": group, "DeviceGroupId": gates, "Relation": "SYNC_INFO_PICTURE"}
@@ -342,11 +395,22 @@ def devices(life: Life, user: str, group: str) -> None:
     same("QueryFaceUserGroupAndDeviceGroupRelation", "all of it", {key: told.get(key) for key in wanted}, wanted)
     check("QueryFaceUserGroupAndDeviceGroupRelation", "its time", is_time(told["ModifiedTime"]))
     found = ok("QueryFaceAllUserGroupAndDeviceGroupRelation", **page)
-    same("QueryFaceAllUserGroupAndDeviceGroupRelation", "all", (found["Page"], found["Total"], found["List"]), (1, 1, [told]))
+    same(
+        "QueryFaceAllUserGroupAndDeviceGroupRelation",
+        "all",
+        (found["Page"], found["Total"], found["List"]),
+        (1, 1, [told]),
+    )
     made = ok("UpdateFaceUserGroupAndDeviceGroupRelation", ControlId=control, Relation="SYNC_INFO_PICTURE")
     same("UpdateFaceUserGroupAndDeviceGroupRelation", "the same one", made["ControlId"], control)
     unknown = "0000000000000000"
-    fails("466", "access control not exist", "UpdateFaceUserGroupAndDeviceGroupRelation", ControlId=unknown, Relation="SYNC_INFO_PICTURE")
+    fails(
+        "466",
+        "access control not exist",
+        "UpdateFaceUserGroupAndDeviceGroupRelation",
+        ControlId=unknown,
+        Relation="SYNC_INFO_PICTURE",
+    )
     fails("466", "access control not exist", "QueryFaceUserGroupAndDeviceGroupRelation", ControlId=unknown)
     same("CheckFaceUserDoExistOnDevice", "it is there", ok("CheckFaceUserDoExistOnDevice", **asked), {"DoExist": True})
     same("ClearFaceDeviceDB", "a device", ok("ClearFaceDeviceDB", **DEVICE), "")
@@ -354,7 +418,12 @@ def devices(life: Life, user: str, group: str) -> None:
     same("ClearFaceDeviceDB", "and all comes back", ok("CheckFaceUserDoExistOnDevice", **asked), {"DoExist": True})
     done("DeleteFaceUserGroupAndDeviceGroupRelation", "one", ControlId=control)
     fails("466", "access control not exist", "DeleteFaceUserGroupAndDeviceGroupRelation", ControlId=control)
-    same("DeleteFaceUserGroupAndDeviceGroupRelation", "it is gone from the device", ok("CheckFaceUserDoExistOnDevice", **asked), {"DoExist": False})
+    same(
+        "DeleteFaceUserGroupAndDeviceGroupRelation",
+        "it is gone from the device",
+        ok("CheckFaceUserDoExistOnDevice", **asked),
+        {"DoExist": False},
+    )
 
     done("RemoveFaceDeviceFromDeviceGroup", "a device", DeviceGroupId=gates, **DEVICE)
     fails("466", "group not exist", "RemoveFaceDeviceFromDeviceGroup", DeviceGroupId="00000000", **DEVICE)

@@ -204,7 +204,9 @@ def main() -> int:
     wrong = sum(not row["right"] for row in rows)
     total = sum(len(operations) for operations in OPERATIONS.values())
     names = {row["client"] for row in rows}
-    print(f"\n{total - len(missing)} of {total} operations, {len(names)} clients, {len(rows)} checks, {wrong} surprises")
+    print(
+        f"\n{total - len(missing)} of {total} operations, {len(names)} clients, {len(rows)} checks, {wrong} surprises"
+    )
     if missing and not words:
         print("checked by no client:", *missing, sep="\n  ")
         is_fine = False

@@ -83,7 +83,15 @@ class Life(Journey):
         found = (answer["ActionStatus"], answer["ErrorCode"], info and answer["ErrorInfo"], told)
         self.same(command, f"{code} as a whole", found, ("FAIL", code, info, {}))
 
-    def items(self, command: str, what: str, told: dict, codes: dict[str, int], key: str = "ResultItem", name: str = "To_Account"):
+    def items(
+        self,
+        command: str,
+        what: str,
+        told: dict,
+        codes: dict[str, int],
+        key: str = "ResultItem",
+        name: str = "To_Account",
+    ):
         """One result for each account, in the order asked, and the failed ones named."""
         found = {item[name]: item["ResultCode"] for item in told[key]}
         self.same(command, what, list(found.items()), list(codes.items()))
@@ -106,7 +114,12 @@ def accounts(life: Life) -> None:
     post = login._post
     same("account_import", "an account", ok("account_import", login.account_import("ann", "安", "a.png")), {})
     same("account_import", "once more", ok("account_import", login.account_import("ann", "安妮")), {})
-    same("account_import", "UserID", ok("account_import", post("im_open_login_svc/account_import", data={"UserID": "bob"})), {})
+    same(
+        "account_import",
+        "UserID",
+        ok("account_import", post("im_open_login_svc/account_import", data={"UserID": "bob"})),
+        {},
+    )
     fails(70402, "account_import", login.account_import("x" * 33))
     fails(70402, "account_import", login.account_import(""))
     told = ok("multiaccount_import", login.im_open_login_svc(["cat", "dan", "eve"]))
@@ -117,7 +130,12 @@ def accounts(life: Life) -> None:
     fails(70402, "multiaccount_import", login.im_open_login_svc([f"user{number}" for number in range(101)]))
     told = ok("account_check", login.account_check(["ann", "nobody", "fay"]))
     states = [(item["UserID"], item["ResultCode"], item["AccountStatus"]) for item in told["ResultItem"]]
-    same("account_check", "by GET with a body", states, [("ann", 0, "Imported"), ("nobody", 0, "NotImported"), ("fay", 0, "Imported")])
+    same(
+        "account_check",
+        "by GET with a body",
+        states,
+        [("ann", 0, "Imported"), ("nobody", 0, "NotImported"), ("fay", 0, "Imported")],
+    )
     fails(70402, "account_check", login.account_check([f"user{number}" for number in range(101)]))
     told = ok("account_delete", login.account_delete(["fay", "nobody"]))
     life.items("account_delete", "one, and one who is not", told, {"fay": 0, "nobody": 70107}, name="UserID")
@@ -154,8 +172,18 @@ def friends(life: Life) -> None:
     items("friend_add", "oneself", told, {"ann": 30001})
     told = ok("friend_add", sns.friend_add("ann", [{"To_Account": "cat"}], sns.ADD_TYPE_SINGLE, sns.FORCE_ADD_FLAGS_NO))
     items("friend_add", "one way", told, {"cat": 0})
-    same("friend_check", "one way", relations("ann", ["cat"], both) + relations("cat", ["ann"], both), ["AWithB", "BWithA"])
-    same("friend_check", "my side", relations("cat", ["ann"], single) + relations("ann", ["cat"], single), ["NoRelation", "AWithB"])
+    same(
+        "friend_check",
+        "one way",
+        relations("ann", ["cat"], both) + relations("cat", ["ann"], both),
+        ["AWithB", "BWithA"],
+    )
+    same(
+        "friend_check",
+        "my side",
+        relations("cat", ["ann"], single) + relations("ann", ["cat"], single),
+        ["NoRelation", "AWithB"],
+    )
     fails(30003, "friend_add", sns.friend_add("nobody", [{"To_Account": "ann"}]))
     fails(30001, "friend_add", sns.friend_add("", [{"To_Account": "ann"}]))
     fails(30001, "friend_add", sns.friend_add("ann", {"To_Account": "bob"}), "SNS_DECODE_ERR")
@@ -164,20 +192,52 @@ def friends(life: Life) -> None:
     fails(30003, "friend_check", sns.friend_check("nobody", ["bob"]))
 
     # Importing and changing.
-    item = {"To_Account": "dan", "AddSource": "AddSource_Type_Old", "Remark": "丹", "RemarkTime": 1500000000, "AddTime": 1500000000}
-    item |= {"GroupName": ["close", "work"], "AddWording": "你好", "CustomItem": [{"Tag": "Tag_SNS_Custom_Level", "Value": 7}]}
-    told = ok("friend_import", sns.friend_import("ann", [item, {"To_Account": "nobody", "AddSource": "AddSource_Type_Old"}]))
+    item = {
+        "To_Account": "dan",
+        "AddSource": "AddSource_Type_Old",
+        "Remark": "丹",
+        "RemarkTime": 1500000000,
+        "AddTime": 1500000000,
+    }
+    item |= {
+        "GroupName": ["close", "work"],
+        "AddWording": "你好",
+        "CustomItem": [{"Tag": "Tag_SNS_Custom_Level", "Value": 7}],
+    }
+    told = ok(
+        "friend_import", sns.friend_import("ann", [item, {"To_Account": "nobody", "AddSource": "AddSource_Type_Old"}])
+    )
     items("friend_import", "one, and one who is not", told, {"dan": 0, "nobody": 30003})
-    told = fields("ann", "dan", ["Tag_SNS_IM_Remark", "Tag_SNS_IM_Group", "Tag_SNS_IM_AddTime", "Tag_SNS_IM_AddSource", "Tag_SNS_IM_AddWording"])
+    told = fields(
+        "ann",
+        "dan",
+        [
+            "Tag_SNS_IM_Remark",
+            "Tag_SNS_IM_Group",
+            "Tag_SNS_IM_AddTime",
+            "Tag_SNS_IM_AddSource",
+            "Tag_SNS_IM_AddWording",
+        ],
+    )
     wanted = {"Tag_SNS_IM_Remark": "丹", "Tag_SNS_IM_Group": ["close", "work"], "Tag_SNS_IM_AddTime": 1500000000}
     wanted |= {"Tag_SNS_IM_AddSource": "AddSource_Type_Old", "Tag_SNS_IM_AddWording": "你好"}
     same("friend_get_list", "what was imported", told, wanted)
     fails(30003, "friend_import", sns.friend_import("nobody", [item]))
     change = [{"Tag": "Tag_SNS_IM_Remark", "Value": "老丹"}, {"Tag": "Tag_SNS_IM_Group", "Value": ["work", "new"]}]
     update = [{"To_Account": "dan", "SnsItem": change}, {"To_Account": "eve", "SnsItem": change}]
-    items("friend_update", "one, and one who is no friend", ok("friend_update", sns.friend_update("ann", update)), {"dan": 0, "eve": 30001})
+    items(
+        "friend_update",
+        "one, and one who is no friend",
+        ok("friend_update", sns.friend_update("ann", update)),
+        {"dan": 0, "eve": 30001},
+    )
     told = fields("ann", "dan", ["Tag_SNS_IM_Remark", "Tag_SNS_IM_Group"])
-    same("friend_update", "remark and groups", (told["Tag_SNS_IM_Remark"], set(told["Tag_SNS_IM_Group"])), ("老丹", {"work", "new"}))
+    same(
+        "friend_update",
+        "remark and groups",
+        (told["Tag_SNS_IM_Remark"], set(told["Tag_SNS_IM_Group"])),
+        ("老丹", {"work", "new"}),
+    )
     update = [{"To_Account": "dan", "SnsItem": [{"Tag": "Tag_SNS_IM_AddTime", "Value": 1}]}]
     items("friend_update", "a tag that stays", ok("friend_update", sns.friend_update("ann", update)), {"dan": 30001})
 
@@ -186,7 +246,9 @@ def friends(life: Life) -> None:
     items("friend_get_list", "one, and one who is no friend", told, {"bob": 0, "eve": 30001}, key="InfoItem")
     check("friend_get_list", "nothing of a stranger", "SnsProfileItem" not in told["InfoItem"][1])
     same("friend_get_list", "a profile", fields("bob", "ann", ["Tag_Profile_IM_Nick"]), {"Tag_Profile_IM_Nick": "安妮"})
-    fails(30001, "friend_get_list", sns._post("sns/friend_get_list", data={"From_Account": "ann", "To_Account": ["bob"]}))
+    fails(
+        30001, "friend_get_list", sns._post("sns/friend_get_list", data={"From_Account": "ann", "To_Account": ["bob"]})
+    )
     told = ok("friend_get", sns.friend_get("ann"))
     same("friend_get", "all", {item["To_Account"] for item in told["UserDataItem"]}, {"bob", "cat", "dan"})
     same("friend_get", "one page", (told["FriendNum"], told["CompleteFlag"] != 0, told["NextStartIndex"]), (3, True, 0))
@@ -201,12 +263,25 @@ def friends(life: Life) -> None:
     crowd = [f"crowd{number:03}" for number in range(120)]
     for start in (0, 60):
         ok("multiaccount_import", life.accounts.im_open_login_svc(crowd[start : start + 60]))
-    ok("friend_import", sns.friend_import("eve", [{"To_Account": one, "AddSource": "AddSource_Type_Old"} for one in crowd]))
+    ok(
+        "friend_import",
+        sns.friend_import("eve", [{"To_Account": one, "AddSource": "AddSource_Type_Old"} for one in crowd]),
+    )
     first = ok("friend_get", sns.friend_get("eve"))
-    same("friend_get", "a full page", (len(first["UserDataItem"]), first["FriendNum"], first["CompleteFlag"]), (100, 120, 0))
+    same(
+        "friend_get",
+        "a full page",
+        (len(first["UserDataItem"]), first["FriendNum"], first["CompleteFlag"]),
+        (100, 120, 0),
+    )
     second = ok("friend_get", sns.friend_get("eve", first["NextStartIndex"]))
     found = [item["To_Account"] for item in first["UserDataItem"] + second["UserDataItem"]]
-    same("friend_get", "both pages", (sorted(found), second["CompleteFlag"] != 0, second["NextStartIndex"]), (crowd, True, 0))
+    same(
+        "friend_get",
+        "both pages",
+        (sorted(found), second["CompleteFlag"] != 0, second["NextStartIndex"]),
+        (crowd, True, 0),
+    )
 
     # Parting.
     told = ok("friend_delete", sns.friend_delete("ann", ["bob", "eve"]))
@@ -245,7 +320,10 @@ def groups(life: Life) -> None:
     told = ok("group_get", get(NeedFriend="Need_Friend_Type_Yes"))
     same("group_get", "with members", [item["To_Account"] for item in told["ResultItem"]], [[], [], ["dan"]])
     told = ok("group_get", get(GroupName=["chess", "nothing", "work"]))
-    named = [{"GroupName": "chess", "FriendNumber": 1, "To_Account": ["dan"]}, {"GroupName": "work", "FriendNumber": 0, "To_Account": []}]
+    named = [
+        {"GroupName": "chess", "FriendNumber": 1, "To_Account": ["dan"]},
+        {"GroupName": "work", "FriendNumber": 0, "To_Account": []},
+    ]
     same("group_get", "by name", told, {"ResultItem": named, "CurrentSequence": 2})
     same("group_get", "nothing new", ok("group_get", get(LastSequence=2)), {"ResultItem": [], "CurrentSequence": 2})
     same("group_get", "something new", len(ok("group_get", get(LastSequence=1))["ResultItem"]), 3)
@@ -260,9 +338,24 @@ def groups(life: Life) -> None:
     told = ok("group_add", sns.group_add("cat", [f"g{number}" for number in range(29)]))
     same("group_add", "up to 32", told["CurrentSequence"], 3)
     fails(30011, "group_add", sns.group_add("cat", ["one more"]))
-    same("group_delete", "some", ok("group_delete", sns.group_delete("cat", [f"g{number}" for number in range(29)])), {"CurrentSequence": 4})
-    same("group_delete", "one that is not", ok("group_delete", sns.group_delete("cat", ["nothing"])), {"CurrentSequence": 4})
-    same("group_delete", "one with a member", ok("group_delete", sns.group_delete("cat", ["chess"])), {"CurrentSequence": 5})
+    same(
+        "group_delete",
+        "some",
+        ok("group_delete", sns.group_delete("cat", [f"g{number}" for number in range(29)])),
+        {"CurrentSequence": 4},
+    )
+    same(
+        "group_delete",
+        "one that is not",
+        ok("group_delete", sns.group_delete("cat", ["nothing"])),
+        {"CurrentSequence": 4},
+    )
+    same(
+        "group_delete",
+        "one with a member",
+        ok("group_delete", sns.group_delete("cat", ["chess"])),
+        {"CurrentSequence": 5},
+    )
     told = ok("friend_check", sns.friend_check("cat", ["dan"]))
     same("group_delete", "the friend stays", told["InfoItem"][0]["Relation"], "CheckResult_Type_BothWay")
     fails(30003, "group_delete", sns.group_delete("nobody", ["x"]))
