@@ -140,20 +140,24 @@ class Server:
         self.folder.cleanup()
 
 
-def drive(server: Server, app_id: str, client: Client, report: str) -> bool:
-    """Let one client drive the server. Prints its lines only if something surprised it."""
-    packages = [str(HERE / ".packages" / name) for name in client.sets.split() + ["base"]]
+def drive(server: Server, number: int, client: Client) -> tuple[bool, list[dict]]:
+    """Let one client drive the server, with an app of its own. Prints its lines only if something surprised it.
+
+    Returns whether all went well, and its checks."""
+    report = pathlib.Path(server.folder.name) / f"report-{number}"
+    packages = [str(HERE / ".packages" / name) for name in [*client.sets.split(), "base"]]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(packages),
-        "CONFORMANCE": json.dumps(server.setting(app_id, client)),
-        "CONFORMANCE_REPORT": report,
+        "CONFORMANCE": json.dumps(server.setting(f"conformance-{number}", client)),
+        "CONFORMANCE_REPORT": str(report),
     }
     command = [sys.executable, str(HERE / client.script), client.name]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=5 * SECONDS)
     lines = run.stdout.splitlines()
-    is_fine = run.returncode == 0 and bool(lines)
-    print(*(lines[-1:] if is_fine else [*lines, run.stderr]), sep="\n", flush=True)
-    return is_fine
+    rows = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
+    is_fine = run.returncode == 0 and bool(rows)
+    print(*(lines[-1:] if is_fine else [f"{client.name}:", *lines, run.stderr]), sep="\n", flush=True)
+    return is_fine, rows
 
 
 def table(dialect: str, rows: list[dict]) -> list[str]:
@@ -182,15 +186,10 @@ def main() -> int:
     words = sys.argv[2:]
     clients = [one for one in CLIENTS if not words or any(word in f"{one.script} {one.name}" for word in words)]
     with Server(sys.argv[1]) as server:
-        report = f"{server.folder.name}/report"
         with concurrent.futures.ThreadPoolExecutor(max_workers=3) as pool:
-            runs = [
-                pool.submit(drive, server, f"conformance-{number}", client, report)
-                for number, client in enumerate(clients, 1)
-            ]
-            is_fine = all([run.result() for run in runs])
-        rows = [json.loads(line) for line in pathlib.Path(report).read_text().splitlines()]
-
+            runs = list(pool.map(drive, [server] * len(clients), range(len(clients)), clients))
+    is_fine = all(is_fine for is_fine, _ in runs)
+    rows = [row for _, own in runs for row in own]
     covered = {(row["dialect"], row["operation"]) for row in rows}
     for dialect in OPERATIONS:
         if own := [row for row in rows if row["dialect"] == dialect]:
