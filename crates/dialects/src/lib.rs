@@ -2,15 +2,77 @@
 //! shapes its errors.
 //!
 //! - [`aicp`]: the AICP manual's interfaces.
+//! - [`jdcloud`]: the face calls of JD Cloud.
+//! - [`linkvisual`]: the face library of Alibaba Cloud LinkVisual.
+//! - [`tencent_im`]: friends, friend groups and accounts of Tencent Cloud IM.
+//! - [`native`]: our own.
+//!
+//! All of them share one port. Which one a request speaks is told by its path as it was sent, before any header is
+//! looked at.
 
 pub mod aicp;
 mod body;
+pub mod jdcloud;
+mod links;
+pub mod linkvisual;
+pub mod native;
+mod record;
 mod shanghai;
+pub mod tencent_im;
 
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use aicp_platform::Platform;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
 
 pub use body::BodyBudget;
+pub use links::Site;
 
 /// Who sent a request; the server puts it into the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client(pub IpAddr);
+
+/// How the dialects are set up for one listener.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where this listener is reached.
+    pub site: Site,
+    /// The AICP manual's interfaces.
+    pub aicp: aicp::Options,
+    /// The face calls of JD Cloud.
+    pub jdcloud: jdcloud::Options,
+    /// The face library of LinkVisual.
+    pub linkvisual: linkvisual::Options,
+    /// Friends, friend groups and accounts of Tencent IM.
+    pub tencent_im: tencent_im::Options,
+}
+
+/// What answers a request.
+#[derive(Clone)]
+struct Context {
+    platform: Platform,
+    options: Arc<Options>,
+    budget: BodyBudget,
+}
+
+/// Answers every path.
+pub fn router(platform: Platform, options: Options, budget: BodyBudget) -> Router {
+    let context = Context { platform, options: Arc::new(options), budget };
+    Router::new().nest("/api/v1", native::routes(context.clone())).fallback(handle).with_state(context)
+}
+
+async fn handle(State(context): State<Context>, request: Request) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/jdai/") {
+        jdcloud::handle(&context, request).await
+    } else if path == "/v4" || path.starts_with("/v4/") {
+        tencent_im::handle(&context, request).await
+    } else if path == "/" && linkvisual::is_meant(&request) {
+        linkvisual::handle(&context, request).await
+    } else {
+        aicp::handle(&context, request).await
+    }
+}

@@ -24,11 +24,13 @@ pub enum Area {
     Faces,
     /// Call statistics.
     Statistics,
+    /// Accounts, friends and friend groups.
+    Social,
 }
 
 impl Area {
     /// Every area with its name in the configuration.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::Libraries, "libraries"),
         (Self::People, "people"),
         (Self::Recognition, "recognition"),
@@ -38,6 +40,7 @@ impl Area {
         (Self::Groups, "groups"),
         (Self::Faces, "faces"),
         (Self::Statistics, "statistics"),
+        (Self::Social, "social"),
     ];
 
     /// Its name in the configuration.
@@ -100,15 +103,16 @@ impl Default for Capabilities {
     /// The manual names three ids and says nothing of their meaning; with these three all of its sections 7 to 9 are
     /// open.
     fn default() -> Self {
-        use Area::{Compare, Detect, Faces, Groups, Libraries, People, Quality, Recognition, Statistics};
-        let areas: [(&str, &[Area]); 7] = [
-            ("C10000000001", &[Libraries, People, Groups]),
+        use Area::{Compare, Detect, Faces, Groups, Libraries, People, Quality, Recognition, Social, Statistics};
+        let areas: [(&str, &[Area]); 8] = [
+            ("C10000000001", &[Libraries, People, Groups, Social]),
             ("C10000000002", &[Recognition]),
             ("C10000000003", &[Compare, Quality, Detect, Statistics]),
             ("C10000000004", &[Quality]),
             ("C10000000005", &[Detect]),
             ("C10000000006", &[Groups, Faces]),
             ("C10000000007", &[Statistics]),
+            ("C10000000008", &[Social]),
         ];
         Self(areas.into_iter().map(|(id, areas)| (id.to_owned(), areas.to_vec())).collect())
     }

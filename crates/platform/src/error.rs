@@ -38,6 +38,9 @@ pub enum Error {
     /// There is no app of this id with a grant.
     #[error("no such app")]
     NoApp,
+    /// The app has no such key.
+    #[error("no such key")]
+    NoKey,
     /// There is an app of this id with a grant.
     #[error("the app exists")]
     AppExists,
@@ -133,6 +136,11 @@ impl Error {
     /// A store's error where a missing row is a missing face.
     pub(crate) fn or_no_face(e: aicp_store::Error) -> Self {
         Self::where_missing(e, Self::NoSuchFace)
+    }
+
+    /// Whether another process has the data folder open.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::Store(aicp_store::Error::InUse { .. }))
     }
 
     /// The same error where a row that is missing in the store is a missing app.

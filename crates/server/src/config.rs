@@ -69,6 +69,44 @@ pub struct Config {
     pub engines: Engines,
     /// Writes that wait for their engine.
     pub outbox: Outbox,
+    /// The face calls of JD Cloud.
+    pub jdcloud: JdCloud,
+    /// The face library of LinkVisual.
+    pub linkvisual: LinkVisual,
+    /// Friends, friend groups and accounts of Tencent IM.
+    pub tencent_im: TencentIm,
+}
+
+/// How the face calls of JD Cloud are served.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JdCloud {
+    /// Seconds that the clock of a client may be off.
+    pub clock_skew_s: u32,
+    /// Libraries that an app may have before `faceGroupCreate` makes no more.
+    pub max_groups: u64,
+    /// Faces that a library may have before `faceCreate` adds no more.
+    pub max_faces: u64,
+}
+
+/// How the face library of LinkVisual is served.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinkVisual {
+    /// Calls of one action that an app may make in a second.
+    pub calls_per_second: NonZeroU32,
+}
+
+/// How friends, friend groups and accounts of Tencent IM are served.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TencentIm {
+    /// Calls of one command that an app may make in a second; of the account commands but `account_import` half as many.
+    pub calls_per_second: NonZeroU32,
+    /// User ids that may call for their app.
+    pub admins: Vec<String>,
+    /// Whether `group_get` lists all groups even if the caller's sequence is the current one.
+    pub always_full_list: bool,
 }
 
 /// What apps may be granted.
@@ -245,7 +283,29 @@ impl Default for Config {
             console: Console::default(),
             engines: Engines::default(),
             outbox: Outbox::default(),
+            jdcloud: JdCloud::default(),
+            linkvisual: LinkVisual::default(),
+            tencent_im: TencentIm::default(),
         }
+    }
+}
+
+impl Default for JdCloud {
+    fn default() -> Self {
+        Self { clock_skew_s: 300, max_groups: 5, max_faces: 100_000 }
+    }
+}
+
+impl Default for LinkVisual {
+    fn default() -> Self {
+        Self { calls_per_second: NonZeroU32::MIN.saturating_add(99) }
+    }
+}
+
+impl Default for TencentIm {
+    fn default() -> Self {
+        let admins = vec!["administrator".to_owned(), "admin".to_owned()];
+        Self { calls_per_second: NonZeroU32::MIN.saturating_add(199), admins, always_full_list: false }
     }
 }
 

@@ -4,8 +4,8 @@ use aicp_platform::{Library, Match, Person, SeenFace, Similarity};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::links::Links;
 use super::literals;
+use crate::links::Links;
 
 /// An `f32` in decimal, as short as it can be and still read back the same, with at least one decimal and never an
 /// exponent: `0.99933773`, `100.0`, `0.00001`.

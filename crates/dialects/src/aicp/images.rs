@@ -6,8 +6,9 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 
 use super::envelope::{Failure, Shape};
+use super::literals;
 use super::routes::ImageLink;
-use super::{Context, links, literals};
+use crate::{Context, links};
 
 pub(super) async fn answer(context: &Context, link: ImageLink, method: &Method, uri: &Uri) -> Response {
     if !matches!(*method, Method::GET | Method::HEAD) {

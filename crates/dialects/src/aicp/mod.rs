@@ -12,7 +12,6 @@ mod face_api;
 mod fields;
 mod grants;
 mod images;
-mod links;
 mod literals;
 mod operations;
 mod outbox;
@@ -26,24 +25,21 @@ mod users;
 pub use envelope::TimeUnit;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use aicp_platform::{App, Platform, TokenError};
-use axum::Router;
+use aicp_platform::{App, TokenError};
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-use crate::Client;
-use crate::body::{BodyBudget, BodyError, HeldBody, UnreadBody};
+use crate::body::{BodyError, HeldBody, UnreadBody};
+use crate::links::{Links, Site};
+use crate::record::{Ending, Record, Subject};
+use crate::{Client, Context};
 use envelope::{Answer, Failure, Shape};
 use fields::Input;
 use images::Query;
-use links::Links;
 use operations::Call;
 use routes::{Dialect, Entry, Operation, OutboxCall, Route};
 
@@ -68,10 +64,6 @@ pub enum Listener {
 pub struct Options {
     /// The dialect of shared paths.
     pub listener: Listener,
-    /// Base of the links in answers, such as `https://example.com`; by default the `Host` of the request.
-    pub public_url: Option<String>,
-    /// Base of the links if a request has no usable `Host`.
-    pub local_address: SocketAddr,
     /// Whether an enrolment in sections 2 and 3, which can't make libraries, makes the one that it names.
     pub autocreate_library: bool,
     /// Whether section 9 answers calls without a token.
@@ -82,28 +74,17 @@ pub struct Options {
     pub data_dir: String,
 }
 
-#[derive(Clone)]
-struct Context {
-    platform: Platform,
-    options: Arc<Options>,
-    budget: BodyBudget,
-}
-
-/// Answers every path with the AICP dialect.
-pub fn router(platform: Platform, options: Options, budget: BodyBudget) -> Router {
-    Router::new().fallback(handle).with_state(Context { platform, options: Arc::new(options), budget })
-}
-
-async fn handle(State(context): State<Context>, request: Request) -> Response {
+/// Answers every path that no other dialect has.
+pub(crate) async fn handle(context: &Context, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut body = UnreadBody::new(&parts.headers, body);
-    let response = respond(&context, &parts, &mut body).await;
+    let response = respond(context, &parts, &mut body).await;
     body.discard().await;
     response
 }
 
 async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
-    let shape_of = |dialect: Dialect| dialect.shape(context.options.face_api_timestamp);
+    let shape_of = |dialect: Dialect| dialect.shape(context.options.aicp.face_api_timestamp);
     let Some(path) = routes::normalise(parts.uri.path()) else {
         return Failure::not_found().render(Shape::Plain);
     };
@@ -112,7 +93,7 @@ async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Res
         Route::Page(page) => pages::answer(context, page, &parts.method, &parts.headers).await,
         Route::TokenExchange => token_exchange::answer(context, parts, body).await,
         Route::Operation(entry) => {
-            let dialect = routes::dialect(entry.section, context.options.listener, &parts.headers);
+            let dialect = routes::dialect(entry.section, context.options.aicp.listener, &parts.headers);
             let shape = shape_of(dialect);
             match run(context, entry, dialect, parts, body).await {
                 Ok(answer) => answer.render(shape),
@@ -145,10 +126,10 @@ async fn run(
         BodyError::Broken => Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED),
         BodyError::Busy => Failure::busy(),
     })?;
-    let links = Links::new(&context.platform, base_url(&context.options, &parts.headers));
+    let links = Links::new(&context.platform, context.options.site.base_url(&parts.headers));
     let call = Call {
         platform: &context.platform,
-        options: &context.options,
+        options: &context.options.aicp,
         links: &links,
         app: &app,
         dialect,
@@ -157,53 +138,34 @@ async fn run(
         query_app: query.get("appid").map(str::to_owned),
         client: parts.extensions.get::<Client>().map(|client| client.0),
     };
-    let mut record = Record { call: &call, entry, at: SystemTime::now(), begun: Instant::now(), is_made: false };
+    let shape = dialect.shape(context.options.aicp.face_api_timestamp);
+    let record = entry.log.map(|name| {
+        let subject = Subject {
+            method: name.method,
+            label: name.label,
+            category: literals::CATEGORY,
+            has_engine: true,
+            path: entry.path,
+            client: call.client,
+            code_if_left: Failure::message(literals::SERVER_ERROR).code_in(shape),
+        };
+        Record::begin(&context.platform, &app, subject)
+    });
     let outcome = call.dispatch(entry.operation, &held).await;
-    record.make(outcome.as_ref().err());
+    match (record, &outcome) {
+        (Some(record), Err(failure)) if failure.is_refusal() => record.discard(),
+        (Some(record), outcome) => record.end(ending(outcome.as_ref().err(), shape)),
+        (None, _) => {}
+    }
     outcome
 }
 
-/// What the log gets of a call; if the caller leaves before the answer, that it did.
-struct Record<'a> {
-    call: &'a Call<'a>,
-    entry: &'a Entry,
-    at: SystemTime,
-    begun: Instant,
-    is_made: bool,
-}
-
-impl Record<'_> {
-    fn make(&mut self, failure: Option<&Failure>) {
-        self.is_made = true;
-        let (call, entry) = (self.call, self.entry);
-        let Some(name) = entry.log else { return };
-        if failure.is_some_and(Failure::is_refusal) {
-            return;
-        }
-        let shape = call.dialect.shape(call.options.face_api_timestamp);
-        let engine = call.app.engine().unwrap_or_else(|| call.platform.default_engine_label());
-        let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        call.platform.record(aicp_platform::Call {
-            app_id: call.app.id().to_owned(),
-            method: name.method.to_owned(),
-            label: name.label,
-            source: format!("{}({engine})", literals::CATEGORY),
-            url: entry.path.to_owned(),
-            began_ms: milliseconds(self.at.duration_since(UNIX_EPOCH).unwrap_or_default()),
-            cost_ms: milliseconds(self.begun.elapsed()),
-            client: call.client,
-            ok: failure.is_none(),
-            code: Some(failure.map_or(0, |failure| failure.code_in(shape))),
-            message: failure.map(|failure| failure.text().to_owned()),
-        });
-    }
-}
-
-impl Drop for Record<'_> {
-    fn drop(&mut self) {
-        if !self.is_made {
-            self.make(Some(&Failure::message(literals::CALLER_LEFT)));
-        }
+/// How the log says that a call ended.
+fn ending(failure: Option<&Failure>, shape: Shape) -> Ending {
+    Ending {
+        ok: failure.is_none(),
+        code: Some(failure.map_or(0, |failure| failure.code_in(shape))),
+        message: failure.map(|failure| failure.text().to_owned()),
     }
 }
 
@@ -236,12 +198,12 @@ fn authenticate(
     let platform = &context.platform;
     if let Operation::User(_) = entry.operation {
         // Nobody is logged in yet; the administrator's log keeps these calls.
-        let refused = is_cross_site(headers, &context.options);
+        let refused = is_cross_site(headers, &context.options.site);
         return if refused { Err(refusal(dialect, TokenError::Missing)) } else { Ok(platform.console_app()) };
     }
     let may_go_without = match dialect {
         Dialect::Old | Dialect::New => true,
-        Dialect::FaceApi => context.options.face_api_anonymous,
+        Dialect::FaceApi => context.options.aicp.face_api_anonymous,
         Dialect::Micro | Dialect::Common => false,
     };
     let app = match sent_token(dialect, headers, query) {
@@ -252,8 +214,8 @@ fn authenticate(
     let app = match app {
         Err(TokenError::Missing)
             if may_go_without
-                && !is_cross_site(headers, &context.options)
-                && !is_under_foreign_name(headers, &context.options) =>
+                && !is_cross_site(headers, &context.options.site)
+                && !is_under_foreign_name(headers, &context.options.site) =>
         {
             match dialect {
                 Dialect::FaceApi => Ok(platform.legacy_app()),
@@ -303,11 +265,11 @@ fn refusal(dialect: Dialect, e: TokenError) -> Failure {
 
 /// Whether a browser sends this for a page of another site. Such a page must not act for whoever sits at a machine from
 /// which calls need no token.
-fn is_cross_site(headers: &HeaderMap, options: &Options) -> bool {
+fn is_cross_site(headers: &HeaderMap, site: &Site) -> bool {
     let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     match text(header::ORIGIN) {
         Some(origin) => {
-            let is_ours = options.public_url.as_deref().is_some_and(|url| origin_of(url) == Some(origin));
+            let is_ours = site.public_url.as_deref().is_some_and(|url| origin_of(url) == Some(origin));
             !is_ours && origin.split_once("://").map(|(_, host)| host) != text(header::HOST)
         }
         None => text(header::HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site == "cross-site"),
@@ -316,9 +278,9 @@ fn is_cross_site(headers: &HeaderMap, options: &Options) -> bool {
 
 /// Whether a browser may have been led here under a name that another site made point here: then its pages count as
 /// our own. An address, `localhost` and the name in `public_url` are nobody else's.
-fn is_under_foreign_name(headers: &HeaderMap, options: &Options) -> bool {
+fn is_under_foreign_name(headers: &HeaderMap, site: &Site) -> bool {
     let Some(origin) = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) else { return false };
-    if options.public_url.as_deref().is_some_and(|url| origin_of(url) == Some(origin)) {
+    if site.public_url.as_deref().is_some_and(|url| origin_of(url) == Some(origin)) {
         return false;
     }
     let authority = origin.split_once("://").map(|(_, authority)| authority).unwrap_or_default();
@@ -342,23 +304,6 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_type.is_empty() || media_type.eq_ignore_ascii_case("application/json")
 }
 
-/// Where links in answers begin.
-fn base_url(options: &Options, headers: &HeaderMap) -> String {
-    if let Some(url) = &options.public_url {
-        return url.trim_end_matches('/').to_owned();
-    }
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(|host| is_host(host));
-    match host {
-        Some(host) => format!("http://{host}"),
-        None => format!("http://{}", options.local_address),
-    }
-}
-
-/// Whether a text can stand as host and port in a link: what a client sends comes back in answers.
-fn is_host(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b))
-}
-
 fn json_response(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -372,36 +317,29 @@ fn json_response(status: StatusCode, body: Vec<u8>) -> Response {
 mod tests {
     use super::*;
 
-    fn options(public_url: Option<&str>) -> Options {
-        Options {
-            listener: Listener::Auto,
-            public_url: public_url.map(str::to_owned),
-            local_address: SocketAddr::from(([127, 0, 0, 1], 9012)),
-            autocreate_library: true,
-            face_api_anonymous: false,
-            face_api_timestamp: TimeUnit::Milliseconds,
-            data_dir: "data".into(),
-        }
+    fn site(public_url: Option<&str>) -> Site {
+        let local_address = SocketAddr::from(([127, 0, 0, 1], 9012));
+        Site { public_url: public_url.map(str::to_owned), local_address }
     }
 
     /// Whether a page with this origin, which reached us under this host, may act without a token.
-    fn may_act(origin: &str, host: &'static str, options: &Options) -> bool {
+    fn may_act(origin: &str, host: &'static str, site: &Site) -> bool {
         let mut headers = HeaderMap::new();
         headers.insert(header::ORIGIN, HeaderValue::from_str(origin).expect("a header"));
         headers.insert(header::HOST, HeaderValue::from_static(host));
-        !is_cross_site(&headers, options) && !is_under_foreign_name(&headers, options)
+        !is_cross_site(&headers, site) && !is_under_foreign_name(&headers, site)
     }
 
     #[test]
     fn only_our_own_pages_act_without_a_token() {
-        let plain = options(None);
+        let plain = site(None);
         for host in ["127.0.0.1:9012", "localhost:9012", "localhost", "[::1]:9012", "192.0.2.7"] {
             assert!(may_act(&format!("http://{host}"), host, &plain), "{host}");
         }
         assert!(!may_act("http://example.com", "127.0.0.1:9012", &plain));
         assert!(!may_act("http://example.com:9012", "example.com:9012", &plain), "a name that was made to point here");
         assert!(!may_act("null", "127.0.0.1:9012", &plain));
-        let behind_a_proxy = options(Some("https://example.com/base"));
+        let behind_a_proxy = site(Some("https://example.com/base"));
         assert!(may_act("https://example.com", "127.0.0.1:9012", &behind_a_proxy));
         assert!(!may_act("https://example.org", "127.0.0.1:9012", &behind_a_proxy));
         assert!(!is_cross_site(&HeaderMap::new(), &plain) && !is_under_foreign_name(&HeaderMap::new(), &plain));

@@ -9,9 +9,9 @@ use super::answers::{
 };
 use super::envelope::{Answer, Failure};
 use super::fields::{Fields, Input, PictureError};
-use super::links::Links;
 use super::routes::{Dialect, FaceCall};
 use super::{Options, literals};
+use crate::links::Links;
 use std::net::IpAddr;
 
 use aicp_platform::{App, Error, Grade, MissingLibrary, Platform, Profile};

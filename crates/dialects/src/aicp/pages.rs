@@ -5,7 +5,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
 use super::envelope::{Failure, Shape};
-use super::{Context, literals};
+use super::literals;
+use crate::Context;
 
 /// Where a login leads.
 pub(super) const INDEX: &str = "/pages/index.html";

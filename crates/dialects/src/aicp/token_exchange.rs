@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::envelope::{Failure, Shape};
 use super::images::Query;
-use super::{Context, json_response};
+use super::json_response;
+use crate::Context;
 use crate::body::{BodyError, UnreadBody};
 
 /// Bodies of this call may have this many bytes.

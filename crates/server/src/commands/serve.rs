@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use aicp_dialects::BodyBudget;
-use aicp_dialects::aicp::{self, Options, TimeUnit};
+use aicp_dialects::aicp::{self, TimeUnit};
+use aicp_dialects::{BodyBudget, Options, Site, jdcloud, linkvisual, tencent_im};
 use aicp_platform::Platform;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,6 +48,35 @@ fn connections_within_file_limit(wanted: usize) -> usize {
     wanted.min(possible).min(Semaphore::MAX_PERMITS)
 }
 
+/// How the dialects are set up for one listener.
+fn options(config: &Config, address: SocketAddr, listen: Listen) -> Options {
+    Options {
+        site: Site { public_url: config.public_url.clone(), local_address: address },
+        aicp: aicp::Options {
+            listener: listen.dialect.into(),
+            autocreate_library: config.legacy.autocreate_library,
+            face_api_anonymous: config.face_api.anonymous,
+            face_api_timestamp: if config.face_api.timestamp_in_seconds {
+                TimeUnit::Seconds
+            } else {
+                TimeUnit::Milliseconds
+            },
+            data_dir: config.data_dir.display().to_string(),
+        },
+        jdcloud: jdcloud::Options {
+            clock_skew: Duration::from_secs(config.jdcloud.clock_skew_s.into()),
+            max_groups: config.jdcloud.max_groups,
+            max_faces: config.jdcloud.max_faces,
+        },
+        linkvisual: linkvisual::Options { calls_per_second: config.linkvisual.calls_per_second },
+        tencent_im: tencent_im::Options {
+            calls_per_second: config.tencent_im.calls_per_second,
+            admins: config.tencent_im.admins.clone(),
+            always_full_list: config.tencent_im.always_full_list,
+        },
+    }
+}
+
 async fn serve(config: Config) -> Result<()> {
     config.refuse_open_network()?;
     let begun = Instant::now();
@@ -75,22 +104,13 @@ async fn serve(config: Config) -> Result<()> {
     };
     let budget = BodyBudget::new(config.http.body_memory_mib * MIB);
     let routers = bound.iter().map(|&(address, listen)| {
-        let options = Options {
-            listener: listen.dialect.into(),
-            public_url: config.public_url.clone(),
-            local_address: address,
-            autocreate_library: config.legacy.autocreate_library,
-            face_api_anonymous: config.face_api.anonymous,
-            face_api_timestamp: if config.face_api.timestamp_in_seconds {
-                TimeUnit::Seconds
-            } else {
-                TimeUnit::Milliseconds
-            },
-            data_dir: config.data_dir.display().to_string(),
-        };
-        (address, aicp::router(platform.clone(), options, budget.clone()))
+        let options = options(&config, address, listen);
+        (address, aicp_dialects::router(platform.clone(), options, budget.clone()))
     });
     front.open(platform.clone(), routers.collect());
+    if let Some((address, _)) = bound.first() {
+        data_dir::note_address(&config, *address)?;
+    }
 
     let caretaker = platform.look_after_engines();
     for (address, listen) in &bound {
@@ -114,6 +134,7 @@ async fn serve(config: Config) -> Result<()> {
     tracing::info!("stopping");
     let _ = stop.send(true);
     while listeners.join_next().await.is_some() {}
+    data_dir::forget_address(&config);
     caretaker.close().await;
     platform.close().await?;
     Ok(())

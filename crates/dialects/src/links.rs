@@ -1,8 +1,10 @@
-//! Links to enrolled pictures, as the manual shapes them, each with a signature: no picture can be guessed.
+//! Links to enrolled pictures, as the AICP manual shapes them, each with a signature: no picture can be guessed.
 
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aicp_platform::{Face, Platform};
+use axum::http::{HeaderMap, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::shanghai;
@@ -13,8 +15,36 @@ const NANOS_PER_MILLI: i64 = 1_000_000;
 /// What a query value keeps as it is (RFC 3986 unreserved).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// Where a listener is reached.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Base of the links in answers, such as `https://example.com`; by default the `Host` of the request.
+    pub public_url: Option<String>,
+    /// Base of the links if a request has no usable `Host`.
+    pub local_address: SocketAddr,
+}
+
+impl Site {
+    /// Where links in the answer to a request begin.
+    pub(crate) fn base_url(&self, headers: &HeaderMap) -> String {
+        if let Some(url) = &self.public_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(|host| is_host(host));
+        match host {
+            Some(host) => format!("http://{host}"),
+            None => format!("http://{}", self.local_address),
+        }
+    }
+}
+
+/// Whether a text can stand as host and port in a link: what a client sends comes back in answers.
+fn is_host(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b))
+}
+
 /// Makes the links of one answer.
-pub(super) struct Links<'a> {
+pub(crate) struct Links<'a> {
     platform: &'a Platform,
     base: String,
 }
@@ -64,7 +94,7 @@ fn moment_path(created_ns: i64) -> String {
 }
 
 /// The moment, in nanoseconds, that a path made by [`moment_path`] names.
-pub(super) fn moment_of_path(path: &str) -> Option<i64> {
+pub(crate) fn moment_of_path(path: &str) -> Option<i64> {
     let mut parts = path.rsplit('/');
     let millis: i64 = parts.next()?.parse().ok()?;
     let number: i64 = parts.next()?.parse().ok()?;
@@ -73,12 +103,12 @@ pub(super) fn moment_of_path(path: &str) -> Option<i64> {
 }
 
 /// The file id that a path of [`Links::by_file`] names.
-pub(super) fn file_of_path(path: &str) -> Option<i64> {
+pub(crate) fn file_of_path(path: &str) -> Option<i64> {
     path.rsplit('/').next()?.strip_suffix(".png")?.parse().ok()
 }
 
 /// Whether the `app_secret` of a `getimage` link vouches for it and is not expired.
-pub(super) fn is_getimage_secret(
+pub(crate) fn is_getimage_secret(
     platform: &Platform,
     secret: &str,
     app_id: &str,
