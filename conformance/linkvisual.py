@@ -467,8 +467,9 @@ def gateway_errors(life: Life, sdk_class, setting: Setting, key: dict) -> None:
         life.refused("InvalidTimeStamp.Expired", "QueryFaceAllUserGroup", Timestamp="2020-01-01T00:00:00Z", **page)
         life.refused("InvalidTimeStamp.Format", "QueryFaceAllUserGroup", Timestamp="yesterday", **page)
         life.refused("InvalidVersion", "QueryFaceAllUserGroup", Version="2017-01-01", **page)
-        life.refused("InvalidAction.NotFound", "QueryFaceNobody", http=404)
-        once = life.ok("QueryFaceUserByName", Name="a b+c~*'()!", **page)
+        status, answer = life.sdk.call("QueryFaceNobody", {})
+        life.same("(action)", "an unknown one", (status, answer.get("Code")), (404, "InvalidAction.NotFound"))
+        once = life.ok("QueryFaceUserByName", Params="a b+c~*'()!", **page)
         life.same("QueryFaceUserByName", "odd characters", once["Total"], 0)
 
 
