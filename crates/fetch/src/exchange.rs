@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::target::Target;
 use crate::{Error, Result};
 
-/// Bytes of a connection that are held before they are taken; a head must fit in.
+/// Bytes of a connection that are held before they are taken, but for those of one read. A head must fit in.
 const BUFFER: usize = 32 << 10;
 
 /// What a server says.
@@ -94,4 +94,31 @@ fn take(taken: &mut Vec<u8>, bytes: &[u8], max_bytes: usize) -> Result<()> {
 /// The library's word for what went wrong, which quotes nothing that was sent.
 fn failed(error: hyper::Error) -> Error {
     Error::Failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn takes_all_or_refuses_and_never_holds_more(
+            pieces in vec(vec(any::<u8>(), 0..40), 0..20),
+            max_bytes in 1..400_usize,
+        ) {
+            let mut taken = Vec::new();
+            let outcome = pieces.iter().try_for_each(|piece| take(&mut taken, piece, max_bytes));
+            prop_assert!(taken.capacity() <= max_bytes);
+            let whole = pieces.concat();
+            if whole.len() <= max_bytes {
+                prop_assert_eq!(outcome, Ok(()));
+                prop_assert_eq!(taken, whole);
+            } else {
+                prop_assert_eq!(outcome, Err(Error::TooLarge));
+            }
+        }
+    }
 }

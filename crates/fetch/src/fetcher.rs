@@ -88,3 +88,130 @@ impl Inner {
         ask(stream, target, self.limits.max_bytes).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+    use super::*;
+
+    const INSIDE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+    const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
+    /// Of this machine as well; nobody listens there.
+    const BESIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+    const OUTSIDE: Ipv4Addr = Ipv4Addr::new(1, 1, 1, 1);
+
+    /// A server at [`HERE`] that answers everything with these bytes; its port.
+    async fn server(body: &'static str) -> u16 {
+        let listener = TcpListener::bind((HERE, 0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 1024];
+                let _ = stream.read(&mut head).await;
+                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        port
+    }
+
+    fn limits(allowed: &str) -> Limits {
+        Limits { allowed_networks: vec![allowed.parse().expect("a range")], ..Limits::default() }
+    }
+
+    /// A fetcher for which a name has these addresses, the last for good; and how often it looked.
+    fn naming(limits: Limits, answers: Vec<Vec<Ipv4Addr>>) -> (Fetcher, Arc<AtomicUsize>) {
+        let looks = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&looks);
+        let lookup = move |_: &str| {
+            let look = counted.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+            Ok(answers[look].iter().copied().map(IpAddr::V4).collect())
+        };
+        (Fetcher::with_lookup(limits, Arc::new(lookup)).expect("a fetcher"), looks)
+    }
+
+    #[tokio::test]
+    async fn a_name_that_points_inside_is_refused_whatever_else_it_points_to() {
+        for addresses in
+            [vec![INSIDE], vec![OUTSIDE, INSIDE], vec![INSIDE, OUTSIDE], vec![HERE, INSIDE], vec![HERE, HERE, INSIDE]]
+        {
+            let port = server("reached").await;
+            let (fetcher, _) = naming(limits("127.0.0.1"), vec![addresses.clone()]);
+            let fetched = fetcher.fetch(&format!("http://example.com:{port}/")).await;
+            assert_eq!(fetched, Err(Error::Forbidden), "{addresses:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_once_so_that_it_can_not_change_its_mind() {
+        let port = server("here").await;
+        let (fetcher, looks) = naming(limits("127.0.0.1"), vec![vec![HERE], vec![INSIDE]]);
+        let url = format!("http://example.com:{port}/");
+        assert_eq!(fetcher.fetch(&url).await, Ok(Bytes::from("here")));
+        assert_eq!(looks.load(Ordering::SeqCst), 1);
+        assert_eq!(fetcher.fetch(&url).await, Err(Error::Forbidden));
+    }
+
+    #[tokio::test]
+    async fn the_next_address_of_a_name_is_tried_if_nobody_is_at_the_first() {
+        let port = server("here").await;
+        let (fetcher, _) = naming(limits("127.0.0.0/8"), vec![vec![BESIDE, HERE]]);
+        assert_eq!(fetcher.fetch(&format!("http://example.com:{port}/")).await, Ok(Bytes::from("here")));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_says_nothing_leaves_time_for_the_next() {
+        let port = server("here").await;
+        let silent = TcpSocket::new_v4().expect("a socket");
+        silent.bind((BESIDE, port).into()).expect("a port");
+        // The system takes two and leaves all others unanswered.
+        let silent = silent.listen(1).expect("a listener");
+        let address = silent.local_addr().expect("an address");
+        let _first = TcpStream::connect(address).await.expect("a connection");
+        let _second = TcpStream::connect(address).await.expect("a connection");
+        let limits = Limits { total_time: Duration::from_secs(1), ..limits("127.0.0.0/8") };
+        let (fetcher, _) = naming(limits, vec![vec![BESIDE, HERE]]);
+        assert_eq!(fetcher.fetch(&format!("http://example.com:{port}/")).await, Ok(Bytes::from("here")));
+        assert_eq!(fetcher.fetch(&format!("http://{address}/")).await, Err(Error::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_name_without_address_or_answer_fails() {
+        let (fetcher, _) = naming(Limits::default(), vec![vec![]]);
+        assert_eq!(fetcher.fetch("http://example.com/").await, Err(Error::Failed("the name has no address".into())));
+        let lookup = |_: &str| Err(io::Error::other("the resolver's words"));
+        let fetcher = Fetcher::with_lookup(Limits::default(), Arc::new(lookup)).expect("a fetcher");
+        assert_eq!(fetcher.fetch("http://example.com/").await, Err(Error::Failed("the name is not known".into())));
+    }
+
+    #[tokio::test]
+    async fn a_lookup_that_goes_on_keeps_its_place() {
+        let port = server("here").await;
+        let (release, released) = mpsc::channel::<()>();
+        let (released, looks) = (std::sync::Mutex::new(released), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&looks);
+        let lookup = move |_: &str| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            // Until the test lets go of the other end.
+            let _ = released.lock().expect("a lock").recv();
+            Ok(vec![IpAddr::V4(HERE)])
+        };
+        let limits = Limits { at_once: 1, total_time: Duration::from_millis(100), ..limits("127.0.0.1") };
+        let fetcher = Fetcher::with_lookup(limits, Arc::new(lookup)).expect("a fetcher");
+        let url = format!("http://example.com:{port}/");
+        assert_eq!(fetcher.fetch(&url).await, Err(Error::TimedOut));
+        // Waits for the place in vain, and asks for nothing.
+        assert_eq!(fetcher.fetch(&format!("http://127.0.0.1:{port}/")).await, Err(Error::TimedOut));
+        assert_eq!(looks.load(Ordering::SeqCst), 1);
+        drop(release);
+        let _place = fetcher.inner.places.acquire().await.expect("a place");
+    }
+}

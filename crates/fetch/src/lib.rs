@@ -4,10 +4,10 @@
 //! cloud, a database next door or the machine itself. So [`Fetcher`] only talks to public addresses, and to those that
 //! [`Limits::allowed_networks`] names. A name is looked up once; what was judged is what is connected to, so that a
 //! name that points elsewhere a moment later gains nothing. Redirects are followed by hand, each through the same
-//! checks. Time, size, redirects and fetches at once are bounded.
+//! checks. Time, size, redirects and fetches at once are bounded, and so is what a body costs in memory.
 //!
-//! What it can't know: a public address may be this machine's own, or one that only this machine is let through to. Such
-//! addresses need a firewall.
+//! What it can't know: a public address may be this machine's own, or one that only this machine is let through to.
+//! Such addresses need a firewall.
 
 mod error;
 mod exchange;

@@ -17,7 +17,8 @@ pub struct Limits {
     pub at_once: usize,
     /// Networks that are not public but may be reached all the same.
     pub allowed_networks: Vec<Network>,
-    /// Authorities that are trusted beside the well-known ones: a certificate in DER each, or any number of them in PEM.
+    /// Authorities that are trusted beside the well-known ones: each a certificate in DER, or any number of them in
+    /// PEM.
     pub extra_roots: Vec<Vec<u8>>,
 }
 

@@ -73,3 +73,52 @@ impl Target {
         Ok(Self { host, port, path, authority: authority.map_err(|_| Error::BadUrl)?, url })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What is asked for, and whom.
+    fn asked(target: &Target) -> (String, String) {
+        (target.authority.to_str().expect("a header").into(), target.path.to_string())
+    }
+
+    #[test]
+    fn asks_for_what_the_address_says() {
+        for (url, authority, path) in [
+            ("http://example.com", "example.com", "/"),
+            ("HTTPS://EXAMPLE.com:443/A?b=c#d", "example.com", "/A?b=c"),
+            ("http://example.com:443/", "example.com:443", "/"),
+            ("http://example.com/a/../b c/\u{4f60}?q= \u{597d}", "example.com", "/b%20c/%E4%BD%A0?q=%20%E5%A5%BD"),
+            ("http://example.com?x={}|^`\"'<>", "example.com", "/?x={}|^`%22%27%3C%3E"),
+            ("http://b\u{fc}cher.example.com/", "xn--bcher-kva.example.com", "/"),
+            ("http://[2001:DB8::1]:8080/", "[2001:db8::1]:8080", "/"),
+            ("  http://0x7f.1/\n", "127.0.0.1", "/"),
+            ("http:\\\\example.com\\a", "example.com", "/a"),
+        ] {
+            let target = Target::parse(url).expect(url);
+            assert_eq!(asked(&target), (authority.into(), path.into()), "{url}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_address_to_fetch_or_refused(
+            text in prop_oneof![any::<String>(), "(https?|ftp)://[ -~]{0,40}", "https?://[0-9a-fx.:@%/\\[\\]]{0,30}"],
+            location in vec(any::<u8>(), 0..40),
+        ) {
+            let Ok(target) = Target::parse(&text) else { return Ok(()) };
+            for target in [target.redirect(text.as_bytes()), target.redirect(&location), Ok(target)] {
+                let Ok(target) = target else { continue };
+                prop_assert!(target.port != 0);
+                prop_assert!(matches!(target.url.scheme(), "http" | "https"));
+                prop_assert!(target.url.username().is_empty() && target.url.password().is_none());
+                prop_assert!(target.path.path().starts_with('/'));
+                prop_assert!(target.path.authority().is_none());
+            }
+        }
+    }
+}

@@ -27,9 +27,10 @@ pub use change::{Change, Observer};
 pub use error::{Error, Result};
 pub use model::{
     Algorithm, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal, DeviceName, DirectoryEntry,
-    DirectoryFace, DirectoryFilter, DirectoryTemplate, Face, Grant, Group, GroupKind, LastIds, Library, LibraryCounts,
-    LoggedCall, NewConsoleUser, NewFace, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, OutboxAction, OutboxFilter,
-    OutboxRow, Person, PersonChanges, Profile, Solution, SyncRelation, TemplateRow,
+    DirectoryFace, DirectoryFilter, DirectoryTemplate, Face, Grant, Group, GroupKind, Key, KeyUsage, LastIds, Library,
+    LibraryCounts, LoggedCall, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson, NewTemplate,
+    OutboxAction, OutboxFilter, OutboxRow, Person, PersonChanges, Profile, Solution, SyncRelation, TemplateRow,
+    UsedSignature,
 };
 pub use objects::picture_key;
 pub use store::Store;

@@ -5,6 +5,7 @@ mod console;
 mod directory;
 mod grants;
 mod groups;
+mod keys;
 mod outbox;
 
 use std::fmt;
@@ -15,6 +16,7 @@ pub use self::{
     directory::{DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, PersonChanges},
     grants::Grant,
     groups::{DeviceName, Group, GroupKind, SyncRelation},
+    keys::{Key, KeyUsage, NewKey, UsedSignature},
     outbox::{NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Solution},
 };
 

@@ -6,6 +6,7 @@ mod devices;
 mod directory;
 mod grants;
 mod groups;
+mod keys;
 mod outbox;
 mod people;
 

@@ -24,8 +24,16 @@ const EXPIRED: &str = "授权已过期";
 const UNKNOWN: &str = "token无效";
 const MISSING: &str = "token不能为空";
 /// Every id of the default map.
-const ALL: [&str; 7] =
-    ["C10000000001", "C10000000002", "C10000000003", "C10000000004", "C10000000005", "C10000000006", "C10000000007"];
+const ALL: [&str; 8] = [
+    "C10000000001",
+    "C10000000002",
+    "C10000000003",
+    "C10000000004",
+    "C10000000005",
+    "C10000000006",
+    "C10000000007",
+    "C10000000008",
+];
 
 fn request(app: &str, due: &str, capabilities: impl Into<Value>) -> Value {
     json!({"appId": app, "dueTime": due, "capabilityIdArray": capabilities.into()})
@@ -143,7 +151,7 @@ fn capability_lists_are_read_however_they_are_packed() {
         admin.post(GRANT, &request(&app, FUTURE, packed.clone())).data();
         let held = admin.post(UPDATE, &request(&app, FUTURE, ALL.to_vec())).data();
         assert_eq!(held["existAuthorize"], "[C10000000001, C10000000003]", "{packed}");
-        let others = "[C10000000002, C10000000004, C10000000005, C10000000006, C10000000007]";
+        let others = "[C10000000002, C10000000004, C10000000005, C10000000006, C10000000007, C10000000008]";
         assert_eq!(held["addAuthorize"], others, "{packed}");
         // Both lists are in the order of the request.
         let held = admin.post(UPDATE, &request(&app, FUTURE, packed)).data();

@@ -11,6 +11,7 @@ mod digests;
 mod directory;
 mod grants;
 mod groups;
+mod keys;
 mod outbox;
 mod people;
 mod reads;
