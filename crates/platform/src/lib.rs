@@ -9,6 +9,8 @@ mod apps;
 mod calls;
 mod capabilities;
 mod console;
+mod devices;
+mod directory;
 mod engines;
 mod error;
 mod gates;
@@ -21,6 +23,7 @@ mod pictures;
 mod recognition;
 mod secrets;
 mod statistics;
+mod user_groups;
 mod users;
 
 use std::collections::HashMap;
@@ -30,14 +33,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
-    Assessed, Components, Examination, ExaminedFace, Format, Grade, HeadPose, Point, Quality, Rect, SeenFace,
-    Similarity,
+    Assessed, Components, DescribedFace, Examination, ExaminedFace, Format, Grade, HeadPose, Point, Quality, Rect,
+    SeenFace, Similarity,
 };
-pub use aicp_store::{CallTotal, Counts, Face, Library, LibraryCounts, LoggedCall, OutboxFilter, Person, Profile};
+pub use aicp_fetch::{Limits as FetchLimits, Network};
+pub use aicp_store::{
+    CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face, Group, GroupKind, Library,
+    LibraryCounts, LoggedCall, OutboxFilter, Person, PersonChanges, Profile, SyncRelation,
+};
 pub use apps::{App, ExtendedGrant, TokenError};
 pub use calls::Call;
 pub use capabilities::{Area, Capabilities};
 pub use console::{Registration, Session};
+pub use directory::{NewDirectoryUser, user_id_of};
 pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault};
@@ -51,6 +59,7 @@ pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
 
 use aicp_engines::{Builtin, TemplateRow};
+use aicp_fetch::Fetcher;
 use aicp_store::{Algorithm, Change, Observer, Store};
 use apps::Tokens;
 use calls::CallLog;
@@ -102,6 +111,8 @@ pub struct Settings {
     pub max_libraries: u64,
     /// Faces that a user may have; 0: any number.
     pub max_faces_a_user: usize,
+    /// Which pictures are fetched from addresses that callers name, and how much of them.
+    pub fetch: FetchLimits,
 }
 
 impl Default for Settings {
@@ -122,6 +133,7 @@ impl Default for Settings {
             login_attempts: NonZeroU32::MIN.saturating_add(29),
             max_libraries: 0,
             max_faces_a_user: 0,
+            fetch: FetchLimits::default(),
         }
     }
 }
@@ -135,6 +147,7 @@ pub struct Platform {
 struct Inner {
     store: Store,
     engines: Engines,
+    fetcher: Fetcher,
     ids: Ids,
     signer: Signer,
     vault: Vault,
@@ -166,6 +179,7 @@ impl Platform {
         settings: Settings,
     ) -> Result<Self> {
         let engines = engines.into();
+        let fetcher = Fetcher::new(settings.fetch.clone()).map_err(Error::Fetching)?;
         let feed: Arc<dyn Observer> = Arc::new(GalleryFeed(engines.builtin().clone()));
         let store = Store::open(data_dir, Some(feed), settings.zone.clone()).await?;
         let now_ms = ids::now_ms();
@@ -193,6 +207,7 @@ impl Platform {
             health: Mutex::default(),
             store,
             engines,
+            fetcher,
             settings,
         };
         inner.load_templates().await?;

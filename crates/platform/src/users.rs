@@ -381,7 +381,7 @@ impl Platform {
 }
 
 /// A number that stands for a key; two keys with one number only wait for each other.
-fn digest(key: &impl Hash) -> i64 {
+pub(crate) fn digest(key: &impl Hash) -> i64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish().cast_signed()

@@ -32,5 +32,5 @@ pub use model::{
     OutboxAction, OutboxFilter, OutboxRow, Person, PersonChanges, Profile, Solution, SyncRelation, TemplateRow,
     UsedSignature,
 };
-pub use objects::picture_key;
+pub use objects::{md5_of, picture_key};
 pub use store::Store;

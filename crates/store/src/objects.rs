@@ -22,7 +22,7 @@ pub fn picture_key(bytes: &[u8]) -> String {
 }
 
 /// The fingerprint of some bytes that callers are shown: lower-case hex of their MD5. Nothing relies on it.
-pub(crate) fn md5_of(bytes: &[u8]) -> String {
+pub fn md5_of(bytes: &[u8]) -> String {
     hex::encode(Md5::digest(bytes))
 }
 

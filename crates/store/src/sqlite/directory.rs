@@ -2,7 +2,7 @@
 
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Database, Removal, outbox, rows::json_array, writer::WriteTx, writes};
+use super::{Database, Removal, outbox, people, rows::json_array, writer::WriteTx, writes};
 use crate::{
     Algorithm, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Error, NewFace, NewOutboxRow, Person,
     PersonChanges, Result, objects::PictureName,
@@ -117,7 +117,7 @@ async fn update_person(tx: &mut WriteTx, person_row_id: i64, changes: PersonChan
     writes::touch(db, person_row_id).await
 }
 
-/// Whether somebody else of the library has an `ext_user_id`.
+/// Whether somebody else of the library is called so, be it by their `ext_user_id` or, without one, by their `person_id`.
 async fn has_other_of(
     db: &mut SqliteConnection,
     library_id: i64,
@@ -125,9 +125,12 @@ async fn has_other_of(
     ext_user_id: &str,
 ) -> Result<bool> {
     let query = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM person WHERE library_id = $1 AND ext_user_id = $2 AND id <> $3)",
+        "SELECT EXISTS (SELECT 1 FROM person WHERE library_id = $1 AND ext_user_id = $2 AND id <> $3)
+             OR EXISTS (
+                SELECT 1 FROM person WHERE person_id = $4 AND library_id = $1 AND ext_user_id IS NULL AND id <> $3)",
     );
-    Ok(query.bind(library_id).bind(ext_user_id).bind(person_row_id).fetch_one(db).await?)
+    let query = query.bind(library_id).bind(ext_user_id).bind(person_row_id);
+    Ok(query.bind(people::in_decimal(ext_user_id)).fetch_one(db).await?)
 }
 
 async fn enqueue_update(

@@ -175,7 +175,7 @@ impl Database {
 }
 
 /// The number that `user_id` is the one usual way to write of: not "+7", not "007".
-fn in_decimal(user_id: &str) -> Option<i64> {
+pub(super) fn in_decimal(user_id: &str) -> Option<i64> {
     user_id.parse::<i64>().ok().filter(|id| id.to_string() == user_id)
 }
 

@@ -37,7 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the person is gone; [`Error::Exists`](crate::Error::Exists) if the
-    /// library has somebody else of that `ext_user_id`.
+    /// library has somebody else of that `ext_user_id`, or somebody without one whose `person_id` it is in decimal.
     pub async fn update_person(&self, person_row_id: i64, changes: PersonChanges) -> Result<()> {
         self.write(move |shared| async move { shared.database.update_person(person_row_id, changes).await }).await
     }
