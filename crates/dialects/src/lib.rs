@@ -16,6 +16,7 @@ pub mod jdcloud;
 mod links;
 pub mod linkvisual;
 pub mod native;
+mod record;
 mod shanghai;
 pub mod tencent_im;
 

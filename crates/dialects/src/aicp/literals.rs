@@ -53,8 +53,6 @@ pub const RESUMED: &str = "异常数据恢复成功";
 pub const NOT_RESUMED: &str = "异常数据恢复失败";
 /// What kind of call the log says a call was; the engine follows in parentheses.
 pub const CATEGORY: &str = "人脸识别";
-/// What the log says of a call whose caller did not wait for the answer.
-pub const CALLER_LEFT: &str = "调用方已断开";
 /// HTTP 404 for a picture link.
 pub const NO_SUCH_PICTURE: &str = "图片不存在";
 

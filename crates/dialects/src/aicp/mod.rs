@@ -26,8 +26,6 @@ pub use envelope::TimeUnit;
 
 use std::net::SocketAddr;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
 use aicp_platform::{App, TokenError};
 use axum::body::Body;
 use axum::extract::Request;
@@ -37,6 +35,7 @@ use axum::response::Response;
 
 use crate::body::{BodyError, HeldBody, UnreadBody};
 use crate::links::{Links, Site};
+use crate::record::{Ending, Record, Subject};
 use crate::{Client, Context};
 use envelope::{Answer, Failure, Shape};
 use fields::Input;
@@ -139,53 +138,34 @@ async fn run(
         query_app: query.get("appid").map(str::to_owned),
         client: parts.extensions.get::<Client>().map(|client| client.0),
     };
-    let mut record = Record { call: &call, entry, at: SystemTime::now(), begun: Instant::now(), is_made: false };
+    let shape = dialect.shape(context.options.aicp.face_api_timestamp);
+    let record = entry.log.map(|name| {
+        let subject = Subject {
+            method: name.method,
+            label: name.label,
+            category: literals::CATEGORY,
+            has_engine: true,
+            path: entry.path,
+            client: call.client,
+            code_if_left: Failure::message(literals::SERVER_ERROR).code_in(shape),
+        };
+        Record::begin(&context.platform, &app, subject)
+    });
     let outcome = call.dispatch(entry.operation, &held).await;
-    record.make(outcome.as_ref().err());
+    match (record, &outcome) {
+        (Some(record), Err(failure)) if failure.is_refusal() => record.discard(),
+        (Some(record), outcome) => record.end(ending(outcome.as_ref().err(), shape)),
+        (None, _) => {}
+    }
     outcome
 }
 
-/// What the log gets of a call; if the caller leaves before the answer, that it did.
-struct Record<'a> {
-    call: &'a Call<'a>,
-    entry: &'a Entry,
-    at: SystemTime,
-    begun: Instant,
-    is_made: bool,
-}
-
-impl Record<'_> {
-    fn make(&mut self, failure: Option<&Failure>) {
-        self.is_made = true;
-        let (call, entry) = (self.call, self.entry);
-        let Some(name) = entry.log else { return };
-        if failure.is_some_and(Failure::is_refusal) {
-            return;
-        }
-        let shape = call.dialect.shape(call.options.face_api_timestamp);
-        let engine = call.app.engine().unwrap_or_else(|| call.platform.default_engine_label());
-        let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        call.platform.record(aicp_platform::Call {
-            app_id: call.app.id().to_owned(),
-            method: name.method.to_owned(),
-            label: name.label,
-            source: format!("{}({engine})", literals::CATEGORY),
-            url: entry.path.to_owned(),
-            began_ms: milliseconds(self.at.duration_since(UNIX_EPOCH).unwrap_or_default()),
-            cost_ms: milliseconds(self.begun.elapsed()),
-            client: call.client,
-            ok: failure.is_none(),
-            code: Some(failure.map_or(0, |failure| failure.code_in(shape))),
-            message: failure.map(|failure| failure.text().to_owned()),
-        });
-    }
-}
-
-impl Drop for Record<'_> {
-    fn drop(&mut self) {
-        if !self.is_made {
-            self.make(Some(&Failure::message(literals::CALLER_LEFT)));
-        }
+/// How the log says that a call ended.
+fn ending(failure: Option<&Failure>, shape: Shape) -> Ending {
+    Ending {
+        ok: failure.is_none(),
+        code: Some(failure.map_or(0, |failure| failure.code_in(shape))),
+        message: failure.map(|failure| failure.text().to_owned()),
     }
 }
 
