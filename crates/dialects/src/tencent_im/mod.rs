@@ -1,5 +1,7 @@
 //! Friends, friend groups and accounts of Tencent Cloud IM: `/v4/...`.
 
+mod usersig;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
