@@ -35,6 +35,12 @@ pub enum Error {
     /// The person has as many faces as are allowed.
     #[error("no more faces are allowed")]
     TooManyFaces,
+    /// The app has no such account.
+    #[error("no such account")]
+    NoAccount,
+    /// The account would have more friend groups than are allowed.
+    #[error("no more friend groups are allowed")]
+    TooManyFriendGroups,
     /// There is no app of this id with a grant.
     #[error("no such app")]
     NoApp,

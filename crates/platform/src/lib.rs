@@ -1,5 +1,5 @@
 //! Every use case, as plain async functions: libraries, people, recognition, pictures, apps and their grants, the call
-//! log and its statistics, console users, and the outbox of writes that wait for an engine.
+//! log and its statistics, console users, accounts and their friends, and the outbox of writes that wait for an engine.
 //!
 //! The rules are here: who may do what, what is unique, in which order things are written. A use case takes the
 //! [`App`] that asks and answers with rows of the store and similarities of the engine. No HTTP status and no field
@@ -20,6 +20,7 @@ mod people;
 mod pictures;
 mod recognition;
 mod secrets;
+mod social;
 mod statistics;
 mod users;
 
@@ -47,6 +48,11 @@ pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
 pub use recognition::{Bar, FaceMatches, Identification, Match};
 pub use secrets::{MasterKey, new_token};
+pub use social::{
+    Account, CustomValue, FRIENDS_A_PAGE, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome,
+    FriendPage, FriendRequests, KnownFriend, MAX_FRIEND_GROUPS, MAX_FRIENDS, Members, NewAccount, Relation, Sequences,
+    Sides, Social,
+};
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
 
@@ -102,6 +108,8 @@ pub struct Settings {
     pub max_libraries: u64,
     /// Faces that a user may have; 0: any number.
     pub max_faces_a_user: usize,
+    /// What becomes of somebody's wish to have an account as a friend.
+    pub friend_requests: FriendRequests,
 }
 
 impl Default for Settings {
@@ -122,6 +130,7 @@ impl Default for Settings {
             login_attempts: NonZeroU32::MIN.saturating_add(29),
             max_libraries: 0,
             max_faces_a_user: 0,
+            friend_requests: FriendRequests::Granted,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What must last: apps and their grants, libraries, people, faces and templates, what engines have still to be told,
-//! console users, calls and their statistics in a relational schema; pictures in an object store.
+//! console users, accounts and their friends, calls and their statistics in a relational schema; pictures in an object
+//! store.
 //!
 //! [`Store`] is the way in. A data directory holds `aicp.db` (SQLite), `objects/` (the pictures, named by content) and
 //! `lock` (held as long as the store is open).
@@ -25,9 +26,10 @@ pub use bytes::Bytes;
 pub use change::{Change, Observer};
 pub use error::{Error, Result};
 pub use model::{
-    Algorithm, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal, Face, Grant, Key, KeyUsage, LastIds,
-    Library, LibraryCounts, LoggedCall, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson,
-    NewTemplate, OutboxAction, OutboxFilter, OutboxRow, Person, Profile, Solution, TemplateRow, UsedSignature,
+    Account, Algorithm, Around, CallScope, CallTotal, Circle, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal,
+    Face, Friend, FriendGroup, FriendGroups, FriendRequest, Grant, Key, KeyUsage, LastIds, Library, LibraryCounts,
+    LoggedCall, Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson, NewTemplate,
+    Other, OutboxAction, OutboxFilter, OutboxRow, Person, Profile, Sequences, Solution, TemplateRow, UsedSignature,
 };
 pub use objects::picture_key;
 pub use store::Store;

@@ -5,6 +5,7 @@ mod console;
 mod grants;
 mod keys;
 mod outbox;
+mod social;
 
 use std::fmt;
 
@@ -14,6 +15,10 @@ pub use self::{
     grants::Grant,
     keys::{Key, KeyUsage, NewKey, UsedSignature},
     outbox::{NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Solution},
+    social::{
+        Account, Around, Circle, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members, NewAccount,
+        Other, Sequences,
+    },
 };
 
 /// A library (group) of people, as it comes from the store.

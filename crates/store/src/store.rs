@@ -6,6 +6,7 @@ mod grants;
 mod keys;
 mod outbox;
 mod people;
+mod social;
 
 use std::{
     fs::{File, OpenOptions, TryLockError},

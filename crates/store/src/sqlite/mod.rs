@@ -12,6 +12,7 @@ mod outbox;
 mod people;
 mod reads;
 mod rows;
+mod social;
 mod writer;
 mod writes;
 
