@@ -11,6 +11,7 @@
 
 mod answers;
 mod keys;
+mod wire;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -21,6 +22,7 @@ use axum::routing::{delete, get};
 
 use crate::Context;
 use answers::Failure;
+pub use wire::{MadeKey, ShownApp, ShownApps, ShownKey, ShownKeys, WantedKey};
 
 /// Every call, below `/api/v1`.
 pub(crate) fn routes(context: Context) -> Router<Context> {
