@@ -1,5 +1,9 @@
 //! The face calls of JD Cloud: `/jdai/...`.
 
+mod md5;
+mod params;
+mod signature;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
