@@ -60,7 +60,8 @@ struct Context {
 
 /// Answers every path.
 pub fn router(platform: Platform, options: Options, budget: BodyBudget) -> Router {
-    Router::new().fallback(handle).with_state(Context { platform, options: Arc::new(options), budget })
+    let context = Context { platform, options: Arc::new(options), budget };
+    Router::new().nest("/api/v1", native::routes(context.clone())).fallback(handle).with_state(context)
 }
 
 async fn handle(State(context): State<Context>, request: Request) -> Response {
@@ -69,8 +70,6 @@ async fn handle(State(context): State<Context>, request: Request) -> Response {
         jdcloud::handle(&context, request).await
     } else if path == "/v4" || path.starts_with("/v4/") {
         tencent_im::handle(&context, request).await
-    } else if path.starts_with("/api/v1/") {
-        native::handle(&context, request).await
     } else if path == "/" && linkvisual::is_meant(&request) {
         linkvisual::handle(&context, request).await
     } else {

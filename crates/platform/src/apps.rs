@@ -1,6 +1,6 @@
 //! Who asks: apps, their grants and their tokens.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use aicp_store::Grant;
@@ -78,21 +78,35 @@ pub enum TokenError {
 /// The tokens that are known: read without waiting, replaced as a whole when a grant changes.
 pub(crate) struct Tokens {
     admin: TokenHash,
-    apps: ArcSwap<HashMap<TokenHash, ActiveGrant>>,
+    grants: ArcSwap<Grants>,
     /// One change at a time, so that the table never goes back to an older state.
     changes: tokio::sync::Mutex<()>,
 }
 
-#[derive(Clone)]
+/// The grants of all apps.
+#[derive(Default)]
+struct Grants {
+    by_token: HashMap<TokenHash, Arc<ActiveGrant>>,
+    by_app: HashMap<String, Arc<ActiveGrant>>,
+    /// Apps whose grant was revoked.
+    revoked: HashSet<String>,
+}
+
 struct ActiveGrant {
     app_id: String,
     areas: Areas,
     due_ms: i64,
 }
 
+impl ActiveGrant {
+    fn app(&self) -> Result<App, TokenError> {
+        if self.due_ms < now_ms() { Err(TokenError::Expired) } else { Ok(App::new(&self.app_id, self.areas)) }
+    }
+}
+
 impl Tokens {
     pub fn new(admin: &str) -> Self {
-        Self { admin: TokenHash::of(admin), apps: ArcSwap::default(), changes: tokio::sync::Mutex::default() }
+        Self { admin: TokenHash::of(admin), grants: ArcSwap::default(), changes: tokio::sync::Mutex::default() }
     }
 }
 
@@ -124,12 +138,17 @@ impl Platform {
             return Ok(App::new(ADMIN_APP, Areas::ALL));
         }
         // Finding a hash in a table tells nothing about the token that it is the hash of.
-        let apps = tokens.apps.load();
-        let grant = apps.get(&hash).ok_or(TokenError::Unknown)?;
-        if grant.due_ms < now_ms() {
-            return Err(TokenError::Expired);
+        tokens.grants.load().by_token.get(&hash).ok_or(TokenError::Unknown)?.app()
+    }
+
+    /// An app as far as its grant goes: everything if it never had one, as then an administrator lets it in otherwise.
+    pub(crate) fn app_by_grant(&self, app_id: &str) -> Result<App, TokenError> {
+        let grants = self.inner.tokens.grants.load();
+        match grants.by_app.get(app_id) {
+            Some(grant) => grant.app(),
+            None if grants.revoked.contains(app_id) => Err(TokenError::Unknown),
+            None => Ok(App::new(app_id, Areas::ALL)),
         }
-        Ok(App::new(&grant.app_id, grant.areas))
     }
 
     /// An app by its id, for whoever sits at this machine and has its files in hand: made if there is none.
@@ -175,9 +194,7 @@ impl Platform {
         if self.is_reserved(app_id) {
             return Err(Error::AppExists);
         }
-        if app_id.is_empty() || app_id.len() > MAX_APP_ID || app_id.chars().any(char::is_control) {
-            return Err(Error::BadAppId);
-        }
+        check_id(app_id)?;
         self.require_known(&capabilities)?;
         let token = new_app_token()?;
         let grant = Grant {
@@ -250,12 +267,15 @@ impl Platform {
 
     /// Reads the grants anew; `changes` must be held, or nobody else be there yet.
     pub(crate) async fn load_grants(&self) -> Result<()> {
-        let grants = self.inner.store.grants().await?.into_iter().map(|grant| {
+        let mut grants = Grants::default();
+        for grant in self.inner.store.grants().await? {
             let areas = self.inner.settings.capabilities.areas(&grant.capabilities);
-            let active = ActiveGrant { app_id: grant.app_id, areas, due_ms: grant.due_ms };
-            (TokenHash::from(grant.token_hash), active)
-        });
-        self.inner.tokens.apps.store(Arc::new(grants.collect()));
+            let active = Arc::new(ActiveGrant { app_id: grant.app_id.clone(), areas, due_ms: grant.due_ms });
+            grants.by_token.insert(TokenHash::from(grant.token_hash), Arc::clone(&active));
+            grants.by_app.insert(grant.app_id, active);
+        }
+        grants.revoked.extend(self.inner.store.apps_with_revoked_grant().await?);
+        self.inner.tokens.grants.store(Arc::new(grants));
         Ok(())
     }
 
@@ -267,4 +287,10 @@ impl Platform {
         let known = |id: &String| self.inner.settings.capabilities.knows(id);
         if capabilities.iter().all(known) { Ok(()) } else { Err(Error::NoCapability) }
     }
+}
+
+/// Refuses what can't be the id of an app.
+pub(crate) fn check_id(app_id: &str) -> Result<()> {
+    let is_id = !app_id.is_empty() && app_id.len() <= MAX_APP_ID && !app_id.chars().any(char::is_control);
+    if is_id { Ok(()) } else { Err(Error::BadAppId) }
 }

@@ -138,6 +138,11 @@ impl Error {
         Self::where_missing(e, Self::NoSuchFace)
     }
 
+    /// Whether another process has the data folder open.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::Store(aicp_store::Error::InUse { .. }))
+    }
+
     /// The same error where a row that is missing in the store is a missing app.
     pub(crate) fn no_app_where_missing(self) -> Self {
         match self {

@@ -2,11 +2,38 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::apps::{App, TokenError};
-use crate::{Platform, Result};
+use aicp_store::{Key, KeyUsage, Store, UsedSignature};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::apps::{App, TokenError, check_id};
+use crate::ids::now_ms;
+use crate::libraries::clip;
+use crate::outbox::run_to_the_end;
+use crate::secrets::{MasterKey, Vault, random_text};
+use crate::{Error, Inner, Platform, Result};
+
+/// What was counted and signed with is on disk so long after, at the latest: a power cut may forget that much.
+const FLUSH_EVERY: Duration = Duration::from_millis(500);
+/// Every so many flushes what has expired is forgotten.
+const FORGET_EVERY: u32 = 60;
+/// Ids are drawn anew so often if one is taken.
+const DRAWS: usize = 20;
+/// `sdkappid`s lie here: clients hold them in 32 bits, signed or not.
+const SDKAPPIDS: std::ops::Range<u32> = 1_400_000_000..2_147_483_647;
+const UPPER_HEX: &[u8] = b"0123456789ABCDEF";
+const LOWER_HEX: &[u8] = b"0123456789abcdef";
+const LETTERS_AND_DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// Which interface a key is for. It opens no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +63,29 @@ impl KeyKind {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
+
+    /// A new id and a new secret, of the shapes that the interface's clients know.
+    fn draw(self) -> Result<NewKey> {
+        let (id, secret) = match self {
+            Self::JdCloud => (random_text(UPPER_HEX, 32)?, random_text(UPPER_HEX, 32)?),
+            Self::Alibaba => {
+                let id = format!("LTAI{}", random_text(LETTERS_AND_DIGITS, 20)?);
+                (id, random_text(LETTERS_AND_DIGITS, 30)?)
+            }
+            Self::TencentIm => {
+                let mut bytes = [0; 8];
+                getrandom::fill(&mut bytes).map_err(Error::Random)?;
+                let offset = u64::from_le_bytes(bytes) % u64::from(SDKAPPIDS.end - SDKAPPIDS.start);
+                ((u64::from(SDKAPPIDS.start) + offset).to_string(), random_text(LOWER_HEX, 64)?)
+            }
+        };
+        Ok(NewKey { id, secret })
+    }
+
+    /// Under what a key's secret is sealed.
+    fn seal_name(self, id: &str) -> String {
+        format!("{} key {id}", self.name())
+    }
 }
 
 /// What a key may do beside the usual, and how often.
@@ -51,6 +101,17 @@ pub struct KeyOptions {
     pub calls_per_day: Option<u64>,
 }
 
+impl KeyOptions {
+    fn of(made: &aicp_store::NewKey) -> Self {
+        Self {
+            allow_md5: made.allow_md5,
+            allow_replay: made.allow_replay,
+            calls_per_second: made.calls_per_second.and_then(NonZeroU32::new),
+            calls_per_day: made.calls_per_day.map(|calls| u64::try_from(calls).unwrap_or(0)),
+        }
+    }
+}
+
 /// A key just made. The secret is shown this once. Not `Debug`, as a secret belongs into no log.
 #[derive(Clone)]
 pub struct NewKey {
@@ -63,6 +124,7 @@ pub struct NewKey {
 /// What may be shown of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyInfo {
+    row: i64,
     /// What a client sends.
     pub id: String,
     /// Which interface it is for.
@@ -77,14 +139,40 @@ pub struct KeyInfo {
 
 /// A key to check signatures with. Not `Debug`, as a secret belongs into no log.
 pub struct AccessKey {
+    row: i64,
     id: String,
     app_id: String,
     secret: String,
     options: KeyOptions,
-    is_revoked: bool,
+    is_revoked: AtomicBool,
+    rate: Option<DefaultDirectRateLimiter>,
+    usage: Mutex<Usage>,
+}
+
+struct Usage {
+    today: KeyUsage,
+    is_saved: bool,
 }
 
 impl AccessKey {
+    fn of(key: Key, vault: &Vault) -> Result<(KeyKind, Self)> {
+        let Key { id: row, made, revoked_ms, usage } = key;
+        let kind = KeyKind::named(&made.kind).ok_or(Error::Sealed)?;
+        let secret = vault.open(&kind.seal_name(&made.name), &made.secret_sealed)?;
+        let options = KeyOptions::of(&made);
+        let key = Self {
+            row,
+            id: made.name,
+            app_id: made.app_id,
+            secret,
+            options,
+            is_revoked: AtomicBool::new(revoked_ms.is_some()),
+            rate: options.calls_per_second.map(|calls| RateLimiter::direct(Quota::per_second(calls))),
+            usage: Mutex::new(Usage { today: usage, is_saved: true }),
+        };
+        Ok((kind, key))
+    }
+
     /// What a client sends.
     pub fn id(&self) -> &str {
         &self.id
@@ -107,7 +195,7 @@ impl AccessKey {
 
     /// Whether it was revoked: it opens nothing any more.
     pub fn is_revoked(&self) -> bool {
-        self.is_revoked
+        self.is_revoked.load(Ordering::Relaxed)
     }
 }
 
@@ -122,6 +210,133 @@ pub enum QuotaError {
     Day,
 }
 
+/// The keys that are known, and what is counted of their use.
+pub(crate) struct Keys {
+    known: RwLock<HashMap<KeyKind, HashMap<String, Arc<AccessKey>>>>,
+    signatures: Mutex<Signatures>,
+    rates: Mutex<HashMap<&'static str, HashMap<String, Arc<DefaultDirectRateLimiter>>>>,
+    stop: Arc<Notify>,
+    flusher: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What was signed with.
+#[derive(Default)]
+struct Signatures {
+    /// Until when each counts, in milliseconds since the epoch.
+    known: HashMap<(i64, [u8; 16]), i64>,
+    /// Those that are not on disk yet.
+    unsaved: Vec<UsedSignature>,
+}
+
+impl Keys {
+    /// The keys of the store. One whose secret can't be opened opens nothing.
+    pub async fn load(store: &Store, vault: &Vault) -> Result<Self> {
+        let mut known: HashMap<KeyKind, HashMap<String, Arc<AccessKey>>> = HashMap::new();
+        for key in store.keys().await? {
+            let (app, id) = (key.made.app_id.clone(), key.made.name.clone());
+            match AccessKey::of(key, vault) {
+                Ok((kind, key)) => drop(known.entry(kind).or_default().insert(key.id.clone(), Arc::new(key))),
+                Err(e) => tracing::error!(app, id, error = %e, "a key can't be used"),
+            }
+        }
+        let used = store.used_signatures(now_ms()).await?;
+        let used = used.into_iter().map(|used| ((used.key_id, used.digest), used.expires_ms)).collect();
+        Ok(Self {
+            known: RwLock::new(known),
+            signatures: Mutex::new(Signatures { known: used, unsaved: Vec::new() }),
+            rates: Mutex::default(),
+            stop: Arc::default(),
+            flusher: tokio::sync::Mutex::default(),
+        })
+    }
+
+    fn find(&self, kind: KeyKind, id: &str) -> Option<Arc<AccessKey>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&kind)?.get(id).cloned()
+    }
+
+    fn insert(&self, kind: KeyKind, key: AccessKey) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.entry(kind).or_default().insert(key.id.clone(), Arc::new(key));
+    }
+
+    /// Whether this is not known as used; then it is from now on.
+    fn note_signature(&self, key_id: i64, text: &str, keep: Duration) -> bool {
+        let hash = Sha256::digest(text.as_bytes());
+        let Some(&digest) = hash.first_chunk::<16>() else { return false };
+        let now = now_ms();
+        let expires_ms = now.saturating_add(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
+        let mut signatures = locked(&self.signatures);
+        let is_known = signatures.known.get(&(key_id, digest)).is_some_and(|expires| *expires > now);
+        if !is_known {
+            signatures.known.insert((key_id, digest), expires_ms);
+            signatures.unsaved.push(UsedSignature { key_id, digest, expires_ms });
+        }
+        !is_known
+    }
+
+    fn forget_expired(&self) {
+        let now = now_ms();
+        locked(&self.signatures).known.retain(|_, expires| *expires > now);
+    }
+
+    /// Brings what is new to disk; what can't be written waits for the next time.
+    async fn flush(&self, store: &Store) {
+        let unsaved = std::mem::take(&mut locked(&self.signatures).unsaved);
+        let mut usage = Vec::new();
+        let keys: Vec<Arc<AccessKey>> = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            known.values().flat_map(|keys| keys.values().cloned()).collect()
+        };
+        for key in &keys {
+            let mut used = locked(&key.usage);
+            if !used.is_saved {
+                used.is_saved = true;
+                usage.push((key.row, used.today));
+            }
+        }
+        if unsaved.is_empty() && usage.is_empty() {
+            return;
+        }
+        if let Err(e) = store.note_key_usage(usage.clone(), unsaved.clone(), now_ms()).await {
+            tracing::error!(error = %e, "the use of keys can't be noted");
+            locked(&self.signatures).unsaved.extend(unsaved);
+            for key in keys.iter().filter(|key| usage.iter().any(|(row, _)| *row == key.row)) {
+                locked(&key.usage).is_saved = false;
+            }
+        }
+    }
+
+    /// Has the use of keys brought to disk from now on.
+    pub async fn start(self: &Arc<Self>, store: Store) {
+        let keys = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let mut until_forgetting = FORGET_EVERY;
+            loop {
+                let is_stopped = timeout(FLUSH_EVERY, keys.stop.notified()).await.is_ok();
+                keys.flush(&store).await;
+                if is_stopped {
+                    return;
+                }
+                until_forgetting -= 1;
+                if until_forgetting == 0 {
+                    keys.forget_expired();
+                    until_forgetting = FORGET_EVERY;
+                }
+            }
+        });
+        *self.flusher.lock().await = Some(task);
+    }
+
+    /// Brings what is left to disk and ends.
+    pub async fn close(&self) {
+        if let Some(task) = self.flusher.lock().await.take() {
+            self.stop.notify_one();
+            let _ = task.await;
+        }
+    }
+}
+
 impl Platform {
     /// Makes a key for an app; the app too, if there is none of this id.
     ///
@@ -129,30 +344,46 @@ impl Platform {
     /// one whose grant was revoked none is made.
     ///
     /// # Errors
-    /// [`crate::Error::BadAppId`], [`crate::Error::Store`].
+    /// [`Error::BadAppId`], [`Error::Store`].
     pub async fn make_key(&self, app_id: &str, kind: KeyKind, options: KeyOptions) -> Result<NewKey> {
-        todo!("{app_id} {kind:?} {options:?}")
+        let (platform, app_id) = (self.clone(), app_id.to_owned());
+        run_to_the_end(async move {
+            let Inner { store, vault, keys, .. } = &*platform.inner;
+            let (drawn, made) = make(store, vault, &app_id, kind, options).await?;
+            let (kind, key) = AccessKey::of(made, vault)?;
+            keys.insert(kind, key);
+            Ok(drawn)
+        })
+        .await
     }
 
     /// The keys of an app, revoked ones too, in the order in which they were made.
     ///
     /// # Errors
-    /// [`crate::Error::NoApp`].
+    /// [`Error::NoApp`].
     pub async fn keys(&self, app_id: &str) -> Result<Vec<KeyInfo>> {
-        todo!("{app_id}")
+        list(&self.inner.store, app_id).await
     }
 
     /// Revokes a key of an app: it opens nothing from now on. One that is revoked is fine.
     ///
     /// # Errors
-    /// [`crate::Error::NoApp`], [`crate::Error::NoKey`].
+    /// [`Error::NoApp`], [`Error::NoKey`].
     pub async fn revoke_key(&self, app_id: &str, id: &str) -> Result<()> {
-        todo!("{app_id} {id}")
+        let (platform, app_id, id) = (self.clone(), app_id.to_owned(), id.to_owned());
+        run_to_the_end(async move {
+            let revoked = revoke(&platform.inner.store, &app_id, &id).await?;
+            if let Some(key) = platform.inner.keys.find(revoked.kind, &id) {
+                key.is_revoked.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// The key that a client names, revoked ones too.
     pub fn access_key(&self, kind: KeyKind, id: &str) -> Option<Arc<AccessKey>> {
-        todo!("{kind:?} {id}")
+        self.inner.keys.find(kind, id)
     }
 
     /// The app that a key acts for, once the signature is checked. What it may do is to be asked with
@@ -162,13 +393,13 @@ impl Platform {
     /// [`TokenError::Unknown`] if the key or the app's grant was revoked, [`TokenError::Expired`] if the grant's time is
     /// over.
     pub fn app_of_key(&self, key: &AccessKey) -> Result<App, TokenError> {
-        todo!("{}", key.id)
+        if key.is_revoked() { Err(TokenError::Unknown) } else { self.app_by_grant(&key.app_id) }
     }
 
     /// Whether a key is used with this text (a nonce, a signature) for the first time, as far as the last `keep` goes;
     /// remembers that it was. To be asked only after the signature was checked.
     pub fn is_first_use(&self, key: &AccessKey, text: &str, keep: Duration) -> bool {
-        todo!("{} {text} {keep:?}", key.id)
+        self.inner.keys.note_signature(key.row, text, keep)
     }
 
     /// Counts a call made with a key, if it may be made.
@@ -176,17 +407,230 @@ impl Platform {
     /// # Errors
     /// [`QuotaError`].
     pub fn count_call(&self, key: &AccessKey) -> Result<(), QuotaError> {
-        todo!("{}", key.id)
+        if key.rate.as_ref().is_some_and(|rate| rate.check().is_err()) {
+            return Err(QuotaError::Second);
+        }
+        let Some(allowed) = key.options.calls_per_day else { return Ok(()) };
+        let today = self.day_number();
+        let mut usage = locked(&key.usage);
+        if usage.today.day != today {
+            usage.today = KeyUsage { day: today, calls: 0 };
+        }
+        if u64::try_from(usage.today.calls).unwrap_or(0) >= allowed {
+            return Err(QuotaError::Day);
+        }
+        usage.today.calls += 1;
+        usage.is_saved = false;
+        Ok(())
     }
 
     /// How many calls a key may still make today; none: any number.
     pub fn calls_left(&self, key: &AccessKey) -> Option<u64> {
-        todo!("{}", key.id)
+        let allowed = key.options.calls_per_day?;
+        let usage = locked(&key.usage);
+        let made = if usage.today.day == self.day_number() { usage.today.calls } else { 0 };
+        Some(allowed.saturating_sub(u64::try_from(made).unwrap_or(0)))
     }
 
     /// Whether an app may make one more call of this name now, at so many in a second; counts it if so.
     pub fn is_within_rate(&self, app: &App, call: &'static str, per_second: NonZeroU32) -> bool {
-        let _: HashMap<(), ()> = HashMap::new();
-        todo!("{} {call} {per_second}", app.id())
+        let rate = {
+            let mut rates = locked(&self.inner.keys.rates);
+            let of_call = rates.entry(call).or_default();
+            match of_call.get(app.id()) {
+                Some(rate) => Arc::clone(rate),
+                None => {
+                    let rate = Arc::new(RateLimiter::direct(Quota::per_second(per_second)));
+                    of_call.insert(app.id().to_owned(), Arc::clone(&rate));
+                    rate
+                }
+            }
+        };
+        rate.check().is_ok()
+    }
+
+    /// Today as days since 1970-01-01, in the statistics' zone.
+    fn day_number(&self) -> i64 {
+        let since_epoch = self.today().since(Date::constant(1970, 1, 1));
+        since_epoch.map_or(0, |span| i64::from(span.get_days()))
+    }
+}
+
+impl KeyInfo {
+    fn of(key: Key) -> Option<Self> {
+        Some(Self {
+            row: key.id,
+            kind: KeyKind::named(&key.made.kind)?,
+            options: KeyOptions::of(&key.made),
+            id: key.made.name,
+            created_ms: key.made.created_ms,
+            revoked_ms: key.revoked_ms,
+        })
+    }
+}
+
+/// The keys of a data folder that no server has open.
+pub struct Keyring {
+    store: Store,
+    vault: Vault,
+}
+
+impl Keyring {
+    /// Opens the data folder; `zone` is that of the statistics.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; [`aicp_store::Error::InUse`] in it if a server has the folder open.
+    pub async fn open(data_dir: &Path, key: &MasterKey, zone: TimeZone) -> Result<Self> {
+        Ok(Self { store: Store::open(data_dir, None, zone).await?, vault: Vault::new(key) })
+    }
+
+    /// As [`Platform::app_ids`].
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn app_ids(&self) -> Result<Vec<String>> {
+        Ok(self.store.app_ids().await?)
+    }
+
+    /// As [`Platform::make_key`].
+    ///
+    /// # Errors
+    /// [`Error::BadAppId`], [`Error::Store`].
+    pub async fn make(&self, app_id: &str, kind: KeyKind, options: KeyOptions) -> Result<NewKey> {
+        Ok(make(&self.store, &self.vault, app_id, kind, options).await?.0)
+    }
+
+    /// As [`Platform::keys`].
+    ///
+    /// # Errors
+    /// [`Error::NoApp`].
+    pub async fn list(&self, app_id: &str) -> Result<Vec<KeyInfo>> {
+        list(&self.store, app_id).await
+    }
+
+    /// As [`Platform::revoke_key`].
+    ///
+    /// # Errors
+    /// [`Error::NoApp`], [`Error::NoKey`].
+    pub async fn revoke(&self, app_id: &str, id: &str) -> Result<()> {
+        revoke(&self.store, app_id, id).await.map(drop)
+    }
+
+    /// Closes the data folder.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn close(self) -> Result<()> {
+        Ok(self.store.close().await?)
+    }
+}
+
+async fn make(store: &Store, vault: &Vault, app_id: &str, kind: KeyKind, options: KeyOptions) -> Result<(NewKey, Key)> {
+    check_id(app_id)?;
+    let mut draws = 0;
+    loop {
+        let drawn = kind.draw()?;
+        let row = aicp_store::NewKey {
+            app_id: app_id.to_owned(),
+            kind: kind.name().to_owned(),
+            name: drawn.id.clone(),
+            secret_sealed: vault.seal(&kind.seal_name(&drawn.id), &drawn.secret)?,
+            allow_md5: options.allow_md5,
+            allow_replay: options.allow_replay,
+            calls_per_second: options.calls_per_second.map(NonZeroU32::get),
+            calls_per_day: options.calls_per_day.map(clip),
+            created_ms: now_ms(),
+        };
+        draws += 1;
+        match store.create_key(row).await {
+            Ok(made) => return Ok((drawn, made)),
+            Err(aicp_store::Error::Exists) if draws < DRAWS => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+async fn list(store: &Store, app_id: &str) -> Result<Vec<KeyInfo>> {
+    let keys = store.keys().await?.into_iter().filter(|key| key.made.app_id == app_id);
+    let keys: Vec<KeyInfo> = keys.filter_map(KeyInfo::of).collect();
+    if keys.is_empty() && !store.app_ids().await?.iter().any(|id| id == app_id) {
+        return Err(Error::NoApp);
+    }
+    Ok(keys)
+}
+
+async fn revoke(store: &Store, app_id: &str, id: &str) -> Result<KeyInfo> {
+    let key = list(store, app_id).await?.into_iter().find(|key| key.id == id).ok_or(Error::NoKey)?;
+    store.revoke_key(key.row, now_ms()).await.map_err(|e| match e {
+        aicp_store::Error::NotFound => Error::NoKey,
+        other => other.into(),
+    })?;
+    Ok(key)
+}
+
+/// What a lock guards; whoever panicked while holding it left nothing half done.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn open(folder: &Path) -> (Store, Vault, Arc<Keys>) {
+        let store = Store::open(folder, None, TimeZone::UTC).await.expect("opens");
+        let vault = Vault::new(&MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits"));
+        let keys = Arc::new(Keys::load(&store, &vault).await.expect("loads"));
+        keys.start(store.clone()).await;
+        (store, vault, keys)
+    }
+
+    #[tokio::test]
+    async fn what_was_signed_with_is_known_after_a_restart() {
+        let folder = tempfile::tempdir().expect("a temp dir");
+        let (store, vault, keys) = open(folder.path()).await;
+        let (_, made) = make(&store, &vault, "shop", KeyKind::JdCloud, KeyOptions::default()).await.expect("made");
+        let hour = Duration::from_secs(3600);
+        assert!(keys.note_signature(made.id, "nonce", hour));
+        assert!(!keys.note_signature(made.id, "nonce", hour));
+        assert!(keys.note_signature(made.id, "other", hour));
+        assert!(keys.note_signature(made.id + 1, "nonce", hour), "of another key");
+        assert!(keys.note_signature(made.id, "short", Duration::ZERO));
+        assert!(keys.note_signature(made.id, "short", Duration::ZERO), "it has expired");
+        keys.close().await;
+        store.close().await.expect("closes");
+
+        let (store, _, keys) = open(folder.path()).await;
+        assert!(!keys.note_signature(made.id, "nonce", hour));
+        assert!(keys.note_signature(made.id, "new", hour));
+        keys.close().await;
+        store.close().await.expect("closes");
+    }
+
+    #[tokio::test]
+    async fn a_key_opens_nothing_under_another_master_key() {
+        let folder = tempfile::tempdir().expect("a temp dir");
+        let (store, vault, _) = open(folder.path()).await;
+        let (drawn, _) = make(&store, &vault, "shop", KeyKind::Alibaba, KeyOptions::default()).await.expect("made");
+        let right = Keys::load(&store, &vault).await.expect("loads");
+        let key = right.find(KeyKind::Alibaba, &drawn.id).expect("known");
+        assert_eq!(key.secret(), drawn.secret);
+        assert!(right.find(KeyKind::JdCloud, &drawn.id).is_none(), "a key is for one interface");
+        let other = Vault::new(&MasterKey::from_hex(&"ac".repeat(32)).expect("64 digits"));
+        let wrong = Keys::load(&store, &other).await.expect("the start goes on");
+        assert!(wrong.find(KeyKind::Alibaba, &drawn.id).is_none());
+    }
+
+    #[test]
+    fn ids_and_secrets_have_the_shapes_that_clients_know() {
+        for (kind, id_length, secret_length) in
+            [(KeyKind::JdCloud, 32, 32), (KeyKind::Alibaba, 24, 30), (KeyKind::TencentIm, 10, 64)]
+        {
+            let (a, b) = (kind.draw().expect("random"), kind.draw().expect("random"));
+            assert_eq!((a.id.len(), a.secret.len()), (id_length, secret_length), "{}", kind.name());
+            assert!(a.id != b.id && a.secret != b.secret);
+            assert!((a.id.clone() + &a.secret).bytes().all(|b| b.is_ascii_alphanumeric()));
+            assert_eq!(KeyKind::named(kind.name()), Some(kind));
+        }
     }
 }

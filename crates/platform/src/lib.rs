@@ -41,7 +41,7 @@ pub use console::{Registration, Session};
 pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault};
-pub use keys::{AccessKey, KeyInfo, KeyKind, KeyOptions, NewKey, QuotaError};
+pub use keys::{AccessKey, KeyInfo, KeyKind, KeyOptions, Keyring, NewKey, QuotaError};
 pub use outbox::{Caretaker, EngineHealth, OutboxEntry};
 pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
@@ -57,6 +57,7 @@ use calls::CallLog;
 use console::Door;
 use ids::Ids;
 use jiff::tz::TimeZone;
+use keys::Keys;
 use outbox::Lines;
 use secrets::{Signer, Vault};
 use tokio::sync::{Notify, Semaphore};
@@ -139,6 +140,7 @@ struct Inner {
     vault: Vault,
     tokens: Tokens,
     calls: CallLog,
+    keys: Arc<Keys>,
     door: Door,
     /// Turns of writes to one library at an engine.
     lines: Lines,
@@ -173,12 +175,16 @@ impl Platform {
         let last = store.last_ids().await?;
         let last_snowflake =
             [last.max_person_id, last.max_file_id, last.max_outbox_id, last.max_trace_id].into_iter().max().flatten();
+        let vault = Vault::new(key);
+        let keys = Arc::new(Keys::load(&store, &vault).await?);
+        keys.start(store.clone()).await;
         let inner = Inner {
             ids: Ids::after(last_snowflake, last.max_created_ns),
             signer: Signer::new(key),
-            vault: Vault::new(key),
+            vault,
             tokens: Tokens::new(admin_token),
             calls: CallLog::start(store.clone(), settings.retention_days),
+            keys,
             door: Door::new(settings.login_attempts),
             lines: Lines::default(),
             same_face: Lines::default(),
@@ -221,12 +227,13 @@ impl Platform {
         Caretaker::start(self)
     }
 
-    /// Finishes the writes under way, the call log's too, and closes the store.
+    /// Finishes the writes under way, those about calls and keys too, and closes the store.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn close(&self) -> Result<()> {
         self.inner.calls.close().await;
+        self.inner.keys.close().await;
         Ok(self.inner.store.close().await?)
     }
 }

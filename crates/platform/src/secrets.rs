@@ -135,6 +135,21 @@ pub fn new_token() -> Result<String> {
     crate::ids::random_hex32()
 }
 
+/// A text of so many characters, each drawn from `alphabet`, all equally likely. An alphabet has at most 256.
+pub(crate) fn random_text(alphabet: &[u8], length: usize) -> Result<String> {
+    // Bytes that would favour the first characters are drawn again.
+    let fair = 256 - 256 % alphabet.len().clamp(1, 256);
+    let mut text = String::with_capacity(length);
+    let mut bytes = [0; 64];
+    while text.len() < length {
+        getrandom::fill(&mut bytes).map_err(Error::Random)?;
+        let drawn = bytes.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < fair);
+        let drawn = drawn.filter_map(|byte| alphabet.get(byte % alphabet.len().max(1)));
+        text.extend(drawn.take(length - text.len()).map(|byte| char::from(*byte)));
+    }
+    Ok(text)
+}
+
 fn mac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     // A key shorter than the block is padded with zeros by definition (RFC 2104).
     let mut block = [0; 64];

@@ -1,12 +1,14 @@
 //! The command line.
 
 use std::io::Write;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use aicp_dialects::native::WantedKey;
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{compare, detect, import, models, serve};
+use crate::commands::{app, compare, detect, import, models, serve};
 use crate::config::{Config, Flags, Listen};
 use crate::{Result, logging};
 
@@ -74,6 +76,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Apps and the keys that they sign with, in the data folder or, if a server has it open, through that
+    App {
+        #[command(subcommand)]
+        command: AppCommand,
+    },
     /// The model files
     Models {
         #[command(subcommand)]
@@ -83,6 +90,54 @@ enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AppCommand {
+    /// List the apps
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the keys of an app, revoked ones too
+    Keys {
+        /// The app
+        app: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a key for an app, and print its secret this once
+    AddKey {
+        /// The app, made if there is none
+        app: String,
+        /// Interface that the key is for
+        #[arg(long, value_name = "KIND", value_parser = ["jdcloud", "alibaba", "tencent-im"])]
+        kind: String,
+        /// Take MD5 signatures too, which bind neither path nor body (jdcloud)
+        #[arg(long)]
+        allow_md5: bool,
+        /// Take a signed request more than once (jdcloud, alibaba)
+        #[arg(long)]
+        allow_replay: bool,
+        /// Calls in a second [default: any number]
+        #[arg(long, value_name = "N")]
+        calls_per_second: Option<NonZeroU32>,
+        /// Calls in a day [default: any number]
+        #[arg(long, value_name = "N")]
+        calls_per_day: Option<u64>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a key of an app
+    RevokeKey {
+        /// The app
+        app: String,
+        /// What the client sends: access key or sdkappid
+        id: String,
     },
 }
 
@@ -124,6 +179,15 @@ fn run(cli: Cli) -> Result<()> {
         Command::Detect { picture, out, json } => detect::run(&config, &picture, out.as_deref(), json),
         Command::Compare { a, b, json } => compare::run(&config, &a, &b, json),
         Command::Import { dir, library, app, json } => import::run(&config, &dir, &app, &library, json),
+        Command::App { command } => match command {
+            AppCommand::List { json } => app::list(&config, json),
+            AppCommand::Keys { app, json } => app::keys(&config, &app, json),
+            AppCommand::AddKey { app, kind, allow_md5, allow_replay, calls_per_second, calls_per_day, json } => {
+                let wanted = WantedKey { kind, allow_md5, allow_replay, calls_per_second, calls_per_day };
+                app::add_key(&config, &app, &wanted, json)
+            }
+            AppCommand::RevokeKey { app, id } => app::revoke_key(&config, &app, &id),
+        },
         Command::Models { command: ModelsCommand::Verify } => models::verify(&config),
         Command::Config { command: ConfigCommand::Show } => {
             writeln!(std::io::stdout(), "{}", loaded.describe()?)?;

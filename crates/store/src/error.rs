@@ -12,7 +12,8 @@ pub enum Error {
     #[error("not found")]
     NotFound,
     /// The name is taken: a library's `(app_id, group_id)`, a person's `ext_user_id` inside the library, or a console
-    /// user's name; or the app has a grant already.
+    /// user's name; a key's name inside its kind; or the app has a grant
+    /// already.
     #[error("already exists")]
     Exists,
     /// The store was closed, or its writer broke off.

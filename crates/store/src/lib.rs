@@ -25,9 +25,9 @@ pub use bytes::Bytes;
 pub use change::{Change, Observer};
 pub use error::{Error, Result};
 pub use model::{
-    Algorithm, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal, Face, Grant, LastIds, Library,
-    LibraryCounts, LoggedCall, NewConsoleUser, NewFace, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, OutboxAction,
-    OutboxFilter, OutboxRow, Person, Profile, Solution, TemplateRow,
+    Algorithm, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal, Face, Grant, Key, KeyUsage, LastIds,
+    Library, LibraryCounts, LoggedCall, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson,
+    NewTemplate, OutboxAction, OutboxFilter, OutboxRow, Person, Profile, Solution, TemplateRow, UsedSignature,
 };
 pub use objects::picture_key;
 pub use store::Store;

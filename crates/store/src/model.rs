@@ -3,6 +3,7 @@
 mod calls;
 mod console;
 mod grants;
+mod keys;
 mod outbox;
 
 use std::fmt;
@@ -11,6 +12,7 @@ pub use self::{
     calls::{CallScope, CallTotal, DayTotal, LoggedCall},
     console::{ConsoleUser, NewConsoleUser},
     grants::Grant,
+    keys::{Key, KeyUsage, NewKey, UsedSignature},
     outbox::{NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Solution},
 };
 

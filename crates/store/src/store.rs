@@ -3,6 +3,7 @@
 mod calls;
 mod console;
 mod grants;
+mod keys;
 mod outbox;
 mod people;
 

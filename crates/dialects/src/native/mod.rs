@@ -1,14 +1,62 @@
-//! Our own interface: `/api/v1/...`.
+//! Our own interface: `/api/v1/...`, JSON in and out, for the administrator.
+//!
+//! | call | answer |
+//! |---|---|
+//! | `GET /apps` | `{"apps":[{"appId"}]}` |
+//! | `GET /apps/{appId}/keys` | `{"keys":[{"id","kind","allowMd5","allowReplay","callsPerSecond","callsPerDay","createdAt","revokedAt"}]}` |
+//! | `POST /apps/{appId}/keys` | 201 and the key with its secret, this once |
+//! | `DELETE /apps/{appId}/keys/{id}` | 204; the key is revoked |
+//!
+//! What goes wrong is told by the HTTP status and `{"error":{"code","message"}}`.
 
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::response::Response;
+mod answers;
+mod keys;
+mod wire;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get};
 
 use crate::Context;
+use answers::Failure;
+pub use wire::{MadeKey, ShownApp, ShownApps, ShownKey, ShownKeys, WantedKey};
 
-pub(crate) async fn handle(_: &Context, _: Request) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
+/// Every call, below `/api/v1`.
+pub(crate) fn routes(context: Context) -> Router<Context> {
+    Router::new()
+        .route("/apps", get(keys::apps))
+        .route("/apps/{app_id}/keys", get(keys::list).post(keys::make))
+        .route("/apps/{app_id}/keys/{id}", delete(keys::revoke))
+        .fallback(async || Failure::new(StatusCode::NOT_FOUND, "notFound", "no such path"))
+        .method_not_allowed_fallback(async || {
+            Failure::new(StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed", "the path knows other methods")
+        })
+        .layer(from_fn_with_state(context, require_administrator))
+}
+
+/// Lets nobody pass but who sends the admin token.
+async fn require_administrator(State(context): State<Context>, request: Request, next: Next) -> Response {
+    let app = match bearer(request.headers()) {
+        Some(token) => context.platform.app_of_token(token),
+        None => Err(aicp_platform::TokenError::Missing),
+    };
+    match app {
+        Ok(app) if app.is_admin() => next.run(request).await,
+        Ok(_) => Failure::new(StatusCode::FORBIDDEN, "forbidden", "the admin token is wanted").into_response(),
+        Err(e) => {
+            let mut response = Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", e.to_string()).into_response();
+            let challenge = header::HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            response
+        }
+    }
+}
+
+/// The token of `Authorization: Bearer ...` (RFC 6750 section 2.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -1,5 +1,6 @@
 //! What each command does.
 
+pub(crate) mod app;
 pub(crate) mod compare;
 pub(crate) mod detect;
 pub(crate) mod import;

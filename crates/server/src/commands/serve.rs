@@ -108,6 +108,9 @@ async fn serve(config: Config) -> Result<()> {
         (address, aicp_dialects::router(platform.clone(), options, budget.clone()))
     });
     front.open(platform.clone(), routers.collect());
+    if let Some((address, _)) = bound.first() {
+        data_dir::note_address(&config, *address)?;
+    }
 
     let caretaker = platform.look_after_engines();
     for (address, listen) in &bound {
@@ -131,6 +134,7 @@ async fn serve(config: Config) -> Result<()> {
     tracing::info!("stopping");
     let _ = stop.send(true);
     while listeners.join_next().await.is_some() {}
+    data_dir::forget_address(&config);
     caretaker.close().await;
     platform.close().await?;
     Ok(())

@@ -184,6 +184,18 @@ impl Server {
         self.admin(0).post("/authorize/grantAuthorize", &grant).data_text("token")
     }
 
+    /// Makes a key of an app by our own interface; `body` as there, such as `{"kind":"jdcloud"}`.
+    #[track_caller]
+    pub fn key(&self, app_id: &str, body: &Value) -> Value {
+        let target = format!("/api/v1/apps/{app_id}/keys");
+        let bearer = format!("Bearer {TOKEN}");
+        let body = body.to_string();
+        let answer = send(self.addresses()[0], "POST", &target, &[("Authorization", &bearer)], body.as_bytes());
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()
+    }
+
     /// A caller of a listener without a token.
     pub fn anonymous(&self, listener: usize) -> Api {
         Api::new(self.addresses()[listener])

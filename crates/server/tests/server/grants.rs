@@ -24,8 +24,16 @@ const EXPIRED: &str = "授权已过期";
 const UNKNOWN: &str = "token无效";
 const MISSING: &str = "token不能为空";
 /// Every id of the default map.
-const ALL: [&str; 7] =
-    ["C10000000001", "C10000000002", "C10000000003", "C10000000004", "C10000000005", "C10000000006", "C10000000007"];
+const ALL: [&str; 8] = [
+    "C10000000001",
+    "C10000000002",
+    "C10000000003",
+    "C10000000004",
+    "C10000000005",
+    "C10000000006",
+    "C10000000007",
+    "C10000000008",
+];
 
 fn request(app: &str, due: &str, capabilities: impl Into<Value>) -> Value {
     json!({"appId": app, "dueTime": due, "capabilityIdArray": capabilities.into()})

@@ -58,7 +58,8 @@ fn fold_grants(rows: Vec<SqliteRow>) -> sqlx::Result<Vec<Grant>> {
 async fn create_grant(tx: &mut WriteTx, grant: Grant, created_ms: i64) -> Result<()> {
     writes::ensure_app(tx, grant.app_id.clone(), created_ms).await?;
     let query = sqlx::query(
-        "UPDATE app SET token_hash = $2, token_sealed = $3, due = $4 WHERE app_id = $1 AND token_hash IS NULL",
+        "UPDATE app SET token_hash = $2, token_sealed = $3, due = $4, grant_revoked = 0
+         WHERE app_id = $1 AND token_hash IS NULL",
     )
     .bind(&grant.app_id)
     .bind(&grant.token_hash[..])
@@ -83,7 +84,7 @@ async fn extend_grant(tx: &mut WriteTx, app_id: String, due_ms: i64, capabilitie
 
 async fn delete_grant(tx: &mut WriteTx, app_id: String) -> Result<()> {
     let query = sqlx::query(
-        "UPDATE app SET token_hash = NULL, token_sealed = NULL, due = NULL
+        "UPDATE app SET token_hash = NULL, token_sealed = NULL, due = NULL, grant_revoked = 1
          WHERE app_id = $1 AND token_hash IS NOT NULL",
     );
     if query.bind(&app_id).execute(&mut tx.connection).await?.rows_affected() == 0 {

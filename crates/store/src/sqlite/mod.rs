@@ -7,6 +7,7 @@
 mod calls;
 mod console;
 mod grants;
+mod keys;
 mod outbox;
 mod people;
 mod reads;

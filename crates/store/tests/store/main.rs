@@ -7,6 +7,7 @@ mod copies;
 mod crash;
 mod fixture;
 mod grants;
+mod keys;
 mod outbox;
 mod people;
 mod pictures;

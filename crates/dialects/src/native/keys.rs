@@ -1,0 +1,52 @@
+//! Apps and their keys.
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::answers::{Failure, json};
+use super::wire::{MadeKey, ShownApps, ShownKeys, WantedKey};
+use crate::Context;
+use crate::body::{BodyError, UnreadBody};
+
+/// Bodies may have this many bytes.
+const MAX_BODY: usize = 16 << 10;
+
+pub(super) async fn apps(State(context): State<Context>) -> Result<Response, Failure> {
+    Ok(json(StatusCode::OK, &ShownApps::new(context.platform.app_ids().await?)))
+}
+
+pub(super) async fn list(State(context): State<Context>, Path(app_id): Path<String>) -> Result<Response, Failure> {
+    Ok(json(StatusCode::OK, &ShownKeys::new(context.platform.keys(&app_id).await?)))
+}
+
+pub(super) async fn make(
+    State(context): State<Context>,
+    Path(app_id): Path<String>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let (parts, body) = request.into_parts();
+    let mut body = UnreadBody::new(&parts.headers, body);
+    let wanted = read(&context, &mut body).await;
+    body.discard().await;
+    let (kind, options) = wanted?.check().map_err(Failure::bad_request)?;
+    let made = context.platform.make_key(&app_id, kind, options).await?;
+    Ok(json(StatusCode::CREATED, &MadeKey::new(kind, made)))
+}
+
+async fn read(context: &Context, body: &mut UnreadBody) -> Result<WantedKey, Failure> {
+    let held = context.budget.read(body, MAX_BODY).await.map_err(|e| match e {
+        BodyError::TooLarge => Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "tooLarge", "the body is too large"),
+        BodyError::Broken => Failure::bad_request("the body broke off"),
+        BodyError::Busy => Failure::from(aicp_platform::Error::Busy),
+    })?;
+    serde_json::from_slice(&held.bytes).map_err(|e| Failure::bad_request(format!("the body is not as wanted: {e}")))
+}
+
+pub(super) async fn revoke(
+    State(context): State<Context>,
+    Path((app_id, id)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    context.platform.revoke_key(&app_id, &id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

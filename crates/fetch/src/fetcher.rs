@@ -1,0 +1,217 @@
+//! The way in.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use url::Host;
+
+use crate::exchange::{Answer, ask};
+use crate::route::{Lookup, Routes, system_lookup};
+use crate::target::Target;
+use crate::{Error, Limits, Result, trust};
+
+/// Fetches pictures. Clones share their places.
+#[derive(Clone)]
+pub struct Fetcher {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    limits: Limits,
+    routes: Routes,
+    tls: TlsConnector,
+    places: Arc<Semaphore>,
+}
+
+impl Fetcher {
+    /// A fetcher within these limits. Proxies that the environment names are not used.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] if a limit lets nothing through, or an authority to trust is no certificate.
+    pub fn new(limits: Limits) -> Result<Self> {
+        Self::with_lookup(limits, Arc::new(system_lookup))
+    }
+
+    fn with_lookup(limits: Limits, lookup: Arc<Lookup>) -> Result<Self> {
+        limits.check()?;
+        let tls = trust::connector(&limits.extra_roots)?;
+        let places = Arc::new(Semaphore::new(limits.at_once.min(Semaphore::MAX_PERMITS)));
+        let routes = Routes { lookup, allowed_networks: limits.allowed_networks.clone() };
+        Ok(Self { inner: Arc::new(Inner { limits, routes, tls, places }) })
+    }
+
+    /// The bytes behind an http or https address. Nothing says that they are a picture.
+    ///
+    /// # Errors
+    /// Every [`Error`] but [`Error::Settings`].
+    pub async fn fetch(&self, url: &str) -> Result<Bytes> {
+        let target = Target::parse(url)?;
+        let deadline = Instant::now() + self.inner.limits.total_time;
+        timeout_at(deadline, self.inner.follow(target, deadline)).await.unwrap_or(Err(Error::TimedOut))
+    }
+}
+
+impl Inner {
+    async fn follow(&self, mut target: Target, deadline: Instant) -> Result<Bytes> {
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|e| Error::Failed(e.to_string()))?;
+        let place = Arc::new(place);
+        let mut redirects = 0;
+        loop {
+            let location = match self.visit(&target, &place, deadline).await? {
+                Answer::Body(bytes) => return Ok(bytes),
+                Answer::Redirect(location) => location,
+            };
+            if redirects == self.limits.max_redirects {
+                return Err(Error::TooManyRedirects);
+            }
+            redirects += 1;
+            target = target.redirect(location.as_bytes())?;
+        }
+    }
+
+    /// Each step on the way goes through everything anew, over a connection of its own.
+    async fn visit(&self, target: &Target, place: &Arc<OwnedSemaphorePermit>, deadline: Instant) -> Result<Answer> {
+        let stream = self.routes.connect(target, place, deadline).await?;
+        if !target.is_https() {
+            return ask(stream, target, self.limits.max_bytes).await;
+        }
+        let name = match &target.host {
+            Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| Error::BadUrl)?,
+            Host::Ipv4(address) => ServerName::IpAddress((*address).into()),
+            Host::Ipv6(address) => ServerName::IpAddress((*address).into()),
+        };
+        let stream = self.tls.connect(name, stream).await.map_err(|e| Error::Failed(trust::reason(&e)))?;
+        ask(stream, target, self.limits.max_bytes).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+    use super::*;
+
+    const INSIDE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+    const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
+    /// Of this machine as well; nobody listens there.
+    const BESIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+    const OUTSIDE: Ipv4Addr = Ipv4Addr::new(1, 1, 1, 1);
+
+    /// A server at [`HERE`] that answers everything with these bytes; its port.
+    async fn server(body: &'static str) -> u16 {
+        let listener = TcpListener::bind((HERE, 0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 1024];
+                let _ = stream.read(&mut head).await;
+                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        port
+    }
+
+    fn limits(allowed: &str) -> Limits {
+        Limits { allowed_networks: vec![allowed.parse().expect("a range")], ..Limits::default() }
+    }
+
+    /// A fetcher for which a name has these addresses, the last for good; and how often it looked.
+    fn naming(limits: Limits, answers: Vec<Vec<Ipv4Addr>>) -> (Fetcher, Arc<AtomicUsize>) {
+        let looks = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&looks);
+        let lookup = move |_: &str| {
+            let look = counted.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+            Ok(answers[look].iter().copied().map(IpAddr::V4).collect())
+        };
+        (Fetcher::with_lookup(limits, Arc::new(lookup)).expect("a fetcher"), looks)
+    }
+
+    #[tokio::test]
+    async fn a_name_that_points_inside_is_refused_whatever_else_it_points_to() {
+        for addresses in
+            [vec![INSIDE], vec![OUTSIDE, INSIDE], vec![INSIDE, OUTSIDE], vec![HERE, INSIDE], vec![HERE, HERE, INSIDE]]
+        {
+            let port = server("reached").await;
+            let (fetcher, _) = naming(limits("127.0.0.1"), vec![addresses.clone()]);
+            let fetched = fetcher.fetch(&format!("http://example.com:{port}/")).await;
+            assert_eq!(fetched, Err(Error::Forbidden), "{addresses:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_once_so_that_it_can_not_change_its_mind() {
+        let port = server("here").await;
+        let (fetcher, looks) = naming(limits("127.0.0.1"), vec![vec![HERE], vec![INSIDE]]);
+        let url = format!("http://example.com:{port}/");
+        assert_eq!(fetcher.fetch(&url).await, Ok(Bytes::from("here")));
+        assert_eq!(looks.load(Ordering::SeqCst), 1);
+        assert_eq!(fetcher.fetch(&url).await, Err(Error::Forbidden));
+    }
+
+    #[tokio::test]
+    async fn the_next_address_of_a_name_is_tried_if_nobody_is_at_the_first() {
+        let port = server("here").await;
+        let (fetcher, _) = naming(limits("127.0.0.0/8"), vec![vec![BESIDE, HERE]]);
+        assert_eq!(fetcher.fetch(&format!("http://example.com:{port}/")).await, Ok(Bytes::from("here")));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_says_nothing_leaves_time_for_the_next() {
+        let port = server("here").await;
+        let silent = TcpSocket::new_v4().expect("a socket");
+        silent.bind((BESIDE, port).into()).expect("a port");
+        // The system takes two and leaves all others unanswered.
+        let silent = silent.listen(1).expect("a listener");
+        let address = silent.local_addr().expect("an address");
+        let _first = TcpStream::connect(address).await.expect("a connection");
+        let _second = TcpStream::connect(address).await.expect("a connection");
+        let limits = Limits { total_time: Duration::from_secs(1), ..limits("127.0.0.0/8") };
+        let (fetcher, _) = naming(limits, vec![vec![BESIDE, HERE]]);
+        assert_eq!(fetcher.fetch(&format!("http://example.com:{port}/")).await, Ok(Bytes::from("here")));
+        assert_eq!(fetcher.fetch(&format!("http://{address}/")).await, Err(Error::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_name_without_address_or_answer_fails() {
+        let (fetcher, _) = naming(Limits::default(), vec![vec![]]);
+        assert_eq!(fetcher.fetch("http://example.com/").await, Err(Error::Failed("the name has no address".into())));
+        let lookup = |_: &str| Err(io::Error::other("the resolver's words"));
+        let fetcher = Fetcher::with_lookup(Limits::default(), Arc::new(lookup)).expect("a fetcher");
+        assert_eq!(fetcher.fetch("http://example.com/").await, Err(Error::Failed("the name is not known".into())));
+    }
+
+    #[tokio::test]
+    async fn a_lookup_that_goes_on_keeps_its_place() {
+        let port = server("here").await;
+        let (release, released) = mpsc::channel::<()>();
+        let (released, looks) = (std::sync::Mutex::new(released), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&looks);
+        let lookup = move |_: &str| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            // Until the test lets go of the other end.
+            let _ = released.lock().expect("a lock").recv();
+            Ok(vec![IpAddr::V4(HERE)])
+        };
+        let limits = Limits { at_once: 1, total_time: Duration::from_millis(100), ..limits("127.0.0.1") };
+        let fetcher = Fetcher::with_lookup(limits, Arc::new(lookup)).expect("a fetcher");
+        let url = format!("http://example.com:{port}/");
+        assert_eq!(fetcher.fetch(&url).await, Err(Error::TimedOut));
+        // Waits for the place in vain, and asks for nothing.
+        assert_eq!(fetcher.fetch(&format!("http://127.0.0.1:{port}/")).await, Err(Error::TimedOut));
+        assert_eq!(looks.load(Ordering::SeqCst), 1);
+        drop(release);
+        let _place = fetcher.inner.places.acquire().await.expect("a place");
+    }
+}

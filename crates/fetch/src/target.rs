@@ -1,0 +1,124 @@
+//! One address to fetch, taken apart.
+
+use hyper::http::uri::PathAndQuery;
+use hyper::http::{HeaderValue, Uri};
+use url::{Host, Url};
+
+use crate::{Error, Result};
+
+/// Bytes that an address may have.
+const MAX_URL: usize = 8 << 10;
+
+/// An http or https address that is well formed. Whether it may be reached is not said.
+pub(crate) struct Target {
+    url: Url,
+    /// Where the bytes come from.
+    pub host: Host<String>,
+    /// Its port, never 0.
+    pub port: u16,
+    /// What is asked for, as it goes into the request line.
+    pub path: Uri,
+    /// The host header.
+    pub authority: HeaderValue,
+}
+
+impl Target {
+    /// Reads an address the way a browser does, so that odd spellings of an IPv4 address become that address here and
+    /// not later.
+    ///
+    /// # Errors
+    /// [`Error::BadUrl`] if it is none, is too long, is neither http nor https, or carries a user or port 0.
+    pub fn parse(url: &str) -> Result<Self> {
+        if url.len() > MAX_URL {
+            return Err(Error::BadUrl);
+        }
+        Self::new(Url::parse(url).map_err(|_| Error::BadUrl)?)
+    }
+
+    /// The address that a redirect from here leads to.
+    ///
+    /// # Errors
+    /// As [`Target::parse`]; [`Error::Downgraded`] if it leads from https to http.
+    pub fn redirect(&self, location: &[u8]) -> Result<Self> {
+        let location = str::from_utf8(location).map_err(|_| Error::BadUrl)?;
+        let url = self.url.join(location).map_err(|_| Error::BadUrl)?;
+        if url.as_str().len() > MAX_URL {
+            return Err(Error::BadUrl);
+        }
+        let target = Self::new(url)?;
+        if self.is_https() && !target.is_https() { Err(Error::Downgraded) } else { Ok(target) }
+    }
+
+    /// Whether the connection is encrypted.
+    pub fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    fn new(url: Url) -> Result<Self> {
+        if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
+            return Err(Error::BadUrl);
+        }
+        let host = url.host().ok_or(Error::BadUrl)?.to_owned();
+        let port = url.port_or_known_default().filter(|port| *port != 0).ok_or(Error::BadUrl)?;
+        let path = match url.query() {
+            Some(query) => PathAndQuery::try_from(format!("{}?{query}", url.path())),
+            None => PathAndQuery::try_from(url.path()),
+        };
+        let path = Uri::from(path.map_err(|_| Error::BadUrl)?);
+        // The default port of the scheme is not part of the header.
+        let authority = match url.port() {
+            Some(port) => HeaderValue::try_from(format!("{host}:{port}")),
+            None => HeaderValue::try_from(host.to_string()),
+        };
+        Ok(Self { host, port, path, authority: authority.map_err(|_| Error::BadUrl)?, url })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What is asked for, and whom.
+    fn asked(target: &Target) -> (String, String) {
+        (target.authority.to_str().expect("a header").into(), target.path.to_string())
+    }
+
+    #[test]
+    fn asks_for_what_the_address_says() {
+        for (url, authority, path) in [
+            ("http://example.com", "example.com", "/"),
+            ("HTTPS://EXAMPLE.com:443/A?b=c#d", "example.com", "/A?b=c"),
+            ("http://example.com:443/", "example.com:443", "/"),
+            ("http://example.com/a/../b c/\u{4f60}?q= \u{597d}", "example.com", "/b%20c/%E4%BD%A0?q=%20%E5%A5%BD"),
+            ("http://example.com?x={}|^`\"'<>", "example.com", "/?x={}|^`%22%27%3C%3E"),
+            ("http://b\u{fc}cher.example.com/", "xn--bcher-kva.example.com", "/"),
+            ("http://[2001:DB8::1]:8080/", "[2001:db8::1]:8080", "/"),
+            ("  http://0x7f.1/\n", "127.0.0.1", "/"),
+            ("http:\\\\example.com\\a", "example.com", "/a"),
+        ] {
+            let target = Target::parse(url).expect(url);
+            assert_eq!(asked(&target), (authority.into(), path.into()), "{url}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_address_to_fetch_or_refused(
+            text in prop_oneof![any::<String>(), "(https?|ftp)://[ -~]{0,40}", "https?://[0-9a-fx.:@%/\\[\\]]{0,30}"],
+            location in vec(any::<u8>(), 0..40),
+        ) {
+            let Ok(target) = Target::parse(&text) else { return Ok(()) };
+            for target in [target.redirect(text.as_bytes()), target.redirect(&location), Ok(target)] {
+                let Ok(target) = target else { continue };
+                prop_assert!(target.port != 0);
+                prop_assert!(matches!(target.url.scheme(), "http" | "https"));
+                prop_assert!(target.url.username().is_empty() && target.url.password().is_none());
+                prop_assert!(target.path.path().starts_with('/'));
+                prop_assert!(target.path.authority().is_none());
+            }
+        }
+    }
+}

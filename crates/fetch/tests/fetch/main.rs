@@ -1,0 +1,5 @@
+//! Fetching, from servers that behave and servers that don't.
+
+mod fake;
+mod http;
+mod https;

@@ -1,0 +1,149 @@
+//! `aicp app ...`
+
+use std::io::Write;
+
+use aicp_dialects::native::{MadeKey, ShownApps, ShownKeys, WantedKey};
+use aicp_platform::Keyring;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::async_runtime;
+use crate::config::Config;
+use crate::{Error, Result, data_dir};
+
+/// Prints every app.
+pub(crate) fn list(config: &Config, json: bool) -> Result<()> {
+    let apps = on_keys(
+        config,
+        async |keys| Ok(as_json(&ShownApps::new(keys.app_ids().await?))),
+        |server| server.call("GET", "/apps", None),
+    )?;
+    if json {
+        return print(&apps);
+    }
+    let ShownApps { apps } = from_json(apps)?;
+    for app in apps {
+        writeln!(std::io::stdout(), "{}", app.app_id)?;
+    }
+    Ok(())
+}
+
+/// Prints the keys of an app.
+pub(crate) fn keys(config: &Config, app: &str, json: bool) -> Result<()> {
+    let keys = on_keys(
+        config,
+        async |keys| Ok(as_json(&ShownKeys::new(keys.list(app).await?))),
+        |server| server.call("GET", &format!("/apps/{}/keys", escaped(app)), None),
+    )?;
+    if json {
+        return print(&keys);
+    }
+    let ShownKeys { keys } = from_json(keys)?;
+    for key in keys {
+        let state = key.revoked_at.map_or("active".to_owned(), |at| format!("revoked {at}"));
+        writeln!(std::io::stdout(), "{}\t{}\t{}\t{state}", key.id, key.kind, key.created_at)?;
+    }
+    Ok(())
+}
+
+/// Makes a key and prints it with its secret.
+pub(crate) fn add_key(config: &Config, app: &str, wanted: &WantedKey, json: bool) -> Result<()> {
+    let (kind, options) = wanted.check().map_err(|reason| Error::Server(reason.to_owned()))?;
+    let made = on_keys(
+        config,
+        async |keys| Ok(as_json(&MadeKey::new(kind, keys.make(app, kind, options).await?))),
+        |server| server.call("POST", &format!("/apps/{}/keys", escaped(app)), Some(as_json(wanted))),
+    )?;
+    if json {
+        return print(&made);
+    }
+    for (name, value) in made.as_object().into_iter().flatten() {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        writeln!(std::io::stdout(), "{name}: {text}")?;
+    }
+    Ok(())
+}
+
+/// Revokes a key.
+pub(crate) fn revoke_key(config: &Config, app: &str, id: &str) -> Result<()> {
+    on_keys(
+        config,
+        async |keys| Ok(keys.revoke(app, id).await.map(|()| Value::Null)?),
+        |server| server.call("DELETE", &format!("/apps/{}/keys/{}", escaped(app), escaped(id)), None),
+    )?;
+    Ok(())
+}
+
+/// Works on the data folder or, if a server has it open, has that do it.
+fn on_keys(
+    config: &Config,
+    here: impl AsyncFnOnce(&Keyring) -> Result<Value>,
+    there: impl FnOnce(&Server) -> Result<Value>,
+) -> Result<Value> {
+    let outcome = async_runtime()?.block_on(async {
+        let key = data_dir::master_key(config)?;
+        let keys = match Keyring::open(&config.data_dir, &key, config.zone()?).await {
+            Err(e) if e.is_in_use() => return Ok::<_, Error>(None),
+            opened => opened?,
+        };
+        let outcome = here(&keys).await;
+        keys.close().await?;
+        outcome.map(Some)
+    })?;
+    match outcome {
+        Some(outcome) => Ok(outcome),
+        None => there(&Server::of(config)?),
+    }
+}
+
+/// A server on the same data folder.
+struct Server {
+    base: String,
+    authorization: String,
+}
+
+impl Server {
+    fn of(config: &Config) -> Result<Self> {
+        let address = data_dir::noted_address(config).ok_or_else(|| Error::InUse(config.data_dir.clone()))?;
+        let token = data_dir::admin_token(config)?.token;
+        Ok(Self { base: format!("http://{address}/api/v1"), authorization: format!("Bearer {token}") })
+    }
+
+    fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value> {
+        let failed = |e: ureq::Error| Error::Server(format!("the server can't be asked: {e}"));
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header("Authorization", &self.authorization)
+            .body(body.map_or_else(Vec::new, |body| body.to_string().into_bytes()))
+            .map_err(|e| Error::Server(format!("the server can't be asked: {e}")))?;
+        let mut response = agent.run(request).map_err(failed)?;
+        let text = response.body_mut().read_to_string().map_err(failed)?;
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        if response.status().is_success() {
+            return Ok(answer);
+        }
+        let reason = answer["error"]["message"].as_str().unwrap_or("it gives no reason");
+        Err(Error::Server(format!("the server refused ({}): {reason}", response.status())))
+    }
+}
+
+/// A text as a segment of a path.
+fn escaped(text: &str) -> String {
+    let kept = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
+    text.bytes().map(|b| if kept(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+fn print(value: &Value) -> Result<()> {
+    Ok(writeln!(std::io::stdout(), "{value}")?)
+}
+
+fn as_json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn from_json<T: DeserializeOwned>(value: Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|e| Error::Server(format!("the server answers something else: {e}")))
+}

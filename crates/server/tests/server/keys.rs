@@ -1,0 +1,153 @@
+//! Keys of apps: made, listed and revoked by our own interface and by the command line.
+
+use serde_json::{Value, json};
+
+use crate::fixture::{Ran, Server, Setup, TOKEN, aicp};
+use crate::http::{Answer, send};
+
+/// A call of our own interface with a token.
+fn call(server: &Server, method: &str, path: &str, token: &str, body: &str) -> Answer {
+    let bearer = format!("Bearer {token}");
+    let target = format!("/api/v1{path}");
+    send(server.addresses()[0], method, &target, &[("Authorization", &bearer)], body.as_bytes()).expect("an answer")
+}
+
+fn list(server: &Server, app: &str) -> Vec<Value> {
+    let answer = call(server, "GET", &format!("/apps/{app}/keys"), TOKEN, "");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["keys"].as_array().expect("a list").clone()
+}
+
+fn keys_of(object: &Value) -> Vec<&str> {
+    object.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+#[track_caller]
+fn assert_refused(answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (status, &json!(code)), "{}", answer.text());
+    assert!(answer.json()["error"]["message"].as_str().is_some_and(|message| !message.is_empty()));
+}
+
+#[test]
+fn a_key_is_shown_with_its_secret_once_and_kept_sealed() {
+    let server = Server::auto();
+    let jd = server.key("shop", &json!({"kind": "jdcloud", "allowMd5": true, "callsPerSecond": 5, "callsPerDay": 9}));
+    let ali = server.key("shop", &json!({"kind": "alibaba"}));
+    let im = server.key("shop", &json!({"kind": "tencent-im"}));
+    assert_eq!(keys_of(&jd), ["accessKey", "secretKey"]);
+    assert_eq!(keys_of(&ali), ["accessKeyId", "accessKeySecret"]);
+    assert_eq!(keys_of(&im), ["key", "sdkappid"]);
+    let sdkappid = im["sdkappid"].as_u64().expect("a number");
+    assert!((1_400_000_000..2_147_483_647).contains(&sdkappid), "{sdkappid}");
+
+    let listed = list(&server, "shop");
+    let ids: Vec<&Value> = listed.iter().map(|key| &key["id"]).collect();
+    assert_eq!(ids, [&jd["accessKey"], &ali["accessKeyId"], &json!(sdkappid.to_string())]);
+    let mut first = listed[0].clone();
+    assert!(first["createdAt"].take().as_str().is_some_and(|at| at.ends_with('Z')));
+    let expected = json!({
+        "id": jd["accessKey"], "kind": "jdcloud", "allowMd5": true, "allowReplay": false,
+        "callsPerSecond": 5, "callsPerDay": 9, "createdAt": null, "revokedAt": null,
+    });
+    assert_eq!(first, expected);
+
+    server.stop();
+    let kept = server.kept();
+    for secret in [&jd["secretKey"], &ali["accessKeySecret"], &im["key"]] {
+        kept.assert_without(secret.as_str().expect("a text").as_bytes());
+    }
+    assert!(kept.has(jd["accessKey"].as_str().expect("a text").as_bytes()), "what is no secret is found");
+}
+
+#[test]
+fn a_revoked_key_stays_listed_and_only_its_own_app_has_it() {
+    let server = Server::auto();
+    let id = server.key("shop", &json!({"kind": "jdcloud"}))["accessKey"].as_str().expect("a text").to_owned();
+    server.key("other", &json!({"kind": "jdcloud"}));
+    let revoke = |app: &str, id: &str| call(&server, "DELETE", &format!("/apps/{app}/keys/{id}"), TOKEN, "");
+    assert_refused(&revoke("other", &id), 404, "notFound");
+    assert_refused(&revoke("shop", "nothing"), 404, "notFound");
+    assert_eq!(list(&server, "shop")[0]["revokedAt"], Value::Null);
+    assert_eq!(revoke("shop", &id).status, 204);
+    let revoked_at = list(&server, "shop")[0]["revokedAt"].clone();
+    assert!(revoked_at.is_string());
+    assert_eq!(revoke("shop", &id).status, 204, "again is fine");
+    assert_eq!(list(&server, "shop")[0]["revokedAt"], revoked_at, "the first time counts");
+
+    let apps = call(&server, "GET", "/apps", TOKEN, "").json();
+    for app in ["shop", "other", "admin", "legacy"] {
+        assert!(apps["apps"].as_array().expect("a list").contains(&json!({"appId": app})), "{apps}");
+    }
+    assert_refused(&call(&server, "GET", "/apps/nobody/keys", TOKEN, ""), 404, "notFound");
+}
+
+#[test]
+fn nobody_but_the_administrator_makes_keys_and_only_sensible_ones() {
+    let server = Server::auto();
+    let token = server.grant("shop", &["C10000000001"]);
+    let make = |token: &str, body: &str| call(&server, "POST", "/apps/shop/keys", token, body);
+    assert_refused(&make("wrong", r#"{"kind":"jdcloud"}"#), 401, "unauthorized");
+    assert_refused(&make("", r#"{"kind":"jdcloud"}"#), 401, "unauthorized");
+    assert_refused(&make(&token, r#"{"kind":"jdcloud"}"#), 403, "forbidden");
+    let anonymous = send(server.addresses()[0], "POST", "/api/v1/apps/shop/keys", &[], b"{}").expect("an answer");
+    assert_refused(&anonymous, 401, "unauthorized");
+    assert_eq!(anonymous.header("www-authenticate"), Some("Bearer"));
+    for body in [
+        "",
+        "[]",
+        "{}",
+        r#"{"kind":"baidu"}"#,
+        r#"{"kind":7}"#,
+        r#"{"kind":"jdcloud","callsPerSecond":0}"#,
+        r#"{"kind":"jdcloud","callsPerDay":-1}"#,
+        r#"{"kind":"jdcloud","allowmd5":true}"#,
+        r#"{"kind":"alibaba","allowMd5":true}"#,
+        r#"{"kind":"tencent-im","allowReplay":true}"#,
+    ] {
+        assert_refused(&make(TOKEN, body), 400, "badRequest");
+    }
+    assert_refused(&make(TOKEN, &" ".repeat(20_000)), 413, "tooLarge");
+    assert_refused(&call(&server, "POST", "/apps/%01/keys", TOKEN, r#"{"kind":"jdcloud"}"#), 400, "badRequest");
+    assert_refused(&call(&server, "PUT", "/apps/shop/keys", TOKEN, ""), 405, "methodNotAllowed");
+    assert_refused(&call(&server, "GET", "/nothing", TOKEN, ""), 404, "notFound");
+    assert_eq!(list(&server, "shop"), Vec::<Value>::new());
+}
+
+#[test]
+fn the_command_line_works_on_the_data_folder_and_through_a_running_server() {
+    let temp = tempfile::tempdir().expect("a temp dir");
+    let data_dir = temp.path().join("data");
+    let run = |args: &[&str]| {
+        let mut command = aicp(["app"]);
+        command.args(args).arg("--data-dir").arg(&data_dir).env("AICP_ADMIN_TOKEN", TOKEN);
+        Ran::of(&mut command)
+    };
+    let add = |kind: &str| {
+        let ran = run(&["add-key", "shop", "--kind", kind, "--json"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.json()
+    };
+    let before = add("jdcloud");
+    let server = Setup::new(&["auto"]).data_dir(&data_dir).start();
+    let during = add("alibaba");
+    let listed = list(&server, "shop");
+    let ids: Vec<&Value> = listed.iter().map(|key| &key["id"]).collect();
+    assert_eq!(ids, [&before["accessKey"], &during["accessKeyId"]]);
+    let same = run(&["keys", "shop", "--json"]).json();
+    assert_eq!(same["keys"], json!(listed));
+
+    let id = during["accessKeyId"].as_str().expect("a text");
+    assert_eq!(run(&["revoke-key", "shop", id]).code, Some(0));
+    assert!(list(&server, "shop")[1]["revokedAt"].is_string());
+    let refused = run(&["revoke-key", "shop", "nothing"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("no such key"), "{}", refused.stderr);
+    server.stop();
+
+    let text = run(&["keys", "shop"]).stdout;
+    assert!(text.contains("jdcloud") && text.contains("active") && text.contains("revoked"), "{text}");
+    assert!(run(&["list"]).stdout.lines().any(|line| line == "shop"));
+    assert_eq!(run(&["add-key", "shop", "--kind", "baidu"]).code, Some(2));
+    assert_eq!(run(&["add-key", "shop", "--kind", "alibaba", "--allow-md5"]).code, Some(1));
+    assert_eq!(run(&["revoke-key", "shop", "nothing"]).code, Some(1));
+}

@@ -1,0 +1,132 @@
+//! Keys that clients of other interfaces sign with.
+
+use sqlx::{FromRow, Row, sqlite::SqliteRow};
+
+use super::{Database, writer::WriteTx, writes};
+use crate::{Error, Key, KeyUsage, NewKey, Result, UsedSignature};
+
+/// Expired signatures that one write forgets at most: other writes wait for its end.
+const FORGOTTEN_AT_ONCE: i64 = 10_000;
+
+impl Database {
+    pub(crate) async fn keys(&self) -> Result<Vec<Key>> {
+        Ok(sqlx::query_as("SELECT * FROM access_key ORDER BY id").fetch_all(&self.readers).await?)
+    }
+
+    pub(crate) async fn create_key(&self, new: NewKey) -> Result<Key> {
+        self.writer.run(move |tx| Box::pin(create_key(tx, new))).await
+    }
+
+    pub(crate) async fn revoke_key(&self, key_id: i64, revoked_ms: i64) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(revoke_key(tx, key_id, revoked_ms))).await
+    }
+
+    pub(crate) async fn apps_with_revoked_grant(&self) -> Result<Vec<String>> {
+        let query = sqlx::query_scalar("SELECT app_id FROM app WHERE grant_revoked = 1");
+        Ok(query.fetch_all(&self.readers).await?)
+    }
+
+    pub(crate) async fn note_key_usage(
+        &self,
+        usage: Vec<(i64, KeyUsage)>,
+        signatures: Vec<UsedSignature>,
+        now_ms: i64,
+    ) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(note_key_usage(tx, usage, signatures, now_ms))).await
+    }
+
+    pub(crate) async fn used_signatures(&self, now_ms: i64) -> Result<Vec<UsedSignature>> {
+        let query = sqlx::query_as("SELECT * FROM used_signature WHERE expires > $1");
+        Ok(query.bind(now_ms).fetch_all(&self.readers).await?)
+    }
+}
+
+async fn create_key(tx: &mut WriteTx, new: NewKey) -> Result<Key> {
+    writes::ensure_app(tx, new.app_id.clone(), new.created_ms).await?;
+    let inserted = sqlx::query_as(
+        "INSERT INTO access_key (
+            app_id, kind, name, secret_sealed, allow_md5, allow_replay, calls_per_second, calls_per_day, created)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         ON CONFLICT (kind, name) DO NOTHING RETURNING *",
+    )
+    .bind(new.app_id)
+    .bind(new.kind)
+    .bind(new.name)
+    .bind(new.secret_sealed)
+    .bind(new.allow_md5)
+    .bind(new.allow_replay)
+    .bind(new.calls_per_second)
+    .bind(new.calls_per_day)
+    .bind(new.created_ms)
+    .fetch_optional(&mut tx.connection)
+    .await?;
+    inserted.ok_or(Error::Exists)
+}
+
+async fn revoke_key(tx: &mut WriteTx, key_id: i64, revoked_ms: i64) -> Result<()> {
+    let query = sqlx::query("UPDATE access_key SET revoked = COALESCE(revoked, $2) WHERE id = $1");
+    let updated = query.bind(key_id).bind(revoked_ms).execute(&mut tx.connection).await?;
+    if updated.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+}
+
+async fn note_key_usage(
+    tx: &mut WriteTx,
+    usage: Vec<(i64, KeyUsage)>,
+    signatures: Vec<UsedSignature>,
+    now_ms: i64,
+) -> Result<()> {
+    for (key_id, KeyUsage { day, calls }) in usage {
+        let query = sqlx::query("UPDATE access_key SET used_day = $2, used = $3 WHERE id = $1");
+        query.bind(key_id).bind(day).bind(calls).execute(&mut tx.connection).await?;
+    }
+    for signature in signatures {
+        sqlx::query(
+            "INSERT INTO used_signature (key_id, digest, expires)
+             SELECT id, $2, $3 FROM access_key WHERE id = $1
+             ON CONFLICT (key_id, digest) DO UPDATE SET expires = excluded.expires",
+        )
+        .bind(signature.key_id)
+        .bind(&signature.digest[..])
+        .bind(signature.expires_ms)
+        .execute(&mut tx.connection)
+        .await?;
+    }
+    sqlx::query(
+        "DELETE FROM used_signature WHERE (key_id, digest) IN (
+            SELECT key_id, digest FROM used_signature WHERE expires <= $1 LIMIT $2)",
+    )
+    .bind(now_ms)
+    .bind(FORGOTTEN_AT_ONCE)
+    .execute(&mut tx.connection)
+    .await?;
+    Ok(())
+}
+
+impl FromRow<'_, SqliteRow> for Key {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let made = NewKey {
+            app_id: row.try_get("app_id")?,
+            kind: row.try_get("kind")?,
+            name: row.try_get("name")?,
+            secret_sealed: row.try_get("secret_sealed")?,
+            allow_md5: row.try_get("allow_md5")?,
+            allow_replay: row.try_get("allow_replay")?,
+            calls_per_second: row.try_get("calls_per_second")?,
+            calls_per_day: row.try_get("calls_per_day")?,
+            created_ms: row.try_get("created")?,
+        };
+        let usage = KeyUsage { day: row.try_get("used_day")?, calls: row.try_get("used")? };
+        Ok(Self { id: row.try_get("id")?, made, revoked_ms: row.try_get("revoked")?, usage })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for UsedSignature {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let digest: &[u8] = row.try_get("digest")?;
+        Ok(Self {
+            key_id: row.try_get("key_id")?,
+            digest: digest.try_into().map_err(|_| sqlx::Error::Decode("a digest is not 16 bytes long".into()))?,
+            expires_ms: row.try_get("expires")?,
+        })
+    }
+}
