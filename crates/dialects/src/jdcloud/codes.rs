@@ -31,8 +31,7 @@ pub(super) const MISSING_PARAM: Fault = Fault(12002, "missing param");
 pub(super) const NO_GROUP_TO_DELETE: Fault = Fault(12002, "groupId, groupName is null");
 pub(super) const NO_GROUP_OR_OUTER_ID: Fault = Fault(12002, "groupId, groupName is null, or outerId is null");
 pub(super) const NO_GROUP_TO_SEARCH: Fault = Fault(12002, "groupId or groupName is null");
-pub(super) const BAD_RANGE: Fault =
-    Fault(12003, "start must be number [0 ~ 100], length must be number [1 ~ 5]");
+pub(super) const BAD_RANGE: Fault = Fault(12003, "start must be number [0 ~ 100], length must be number [1 ~ 5]");
 pub(super) const BAD_GROUP_NAME: Fault = Fault(12003, "groupName must consists of only letters and numbers");
 pub(super) const BAD_IMAGE: Fault = Fault(12003, "image base64 is invalid");
 pub(super) const BAD_IMAGE_QUALITY: Fault = Fault(13111, "image quality is bad");

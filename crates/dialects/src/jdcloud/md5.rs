@@ -7,21 +7,14 @@ use subtle::ConstantTimeEq;
 use super::params::Query;
 
 /// Why a request is not taken for its sender's, in the order in which that is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    #[error("no appkey")]
     NoKey,
-    #[error("no timestamp")]
     NoTime,
-    #[error("no sign")]
     NoSign,
-    #[error("the timestamp is no number")]
     BadTime,
-    #[error("the timestamp is of another time")]
     OtherTime,
-    #[error("no such appkey, or it does not allow this")]
     UnknownKey,
-    #[error("the sign is another one")]
     Mismatch,
 }
 

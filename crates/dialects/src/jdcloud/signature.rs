@@ -29,22 +29,30 @@ const DATE_LENGTH: usize = 16;
 const DAY_LENGTH: usize = 8;
 
 /// Why a request is not taken for its sender's, in the order in which that is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    #[error("lack of header authorization")]
     NoAuthorization,
-    #[error("lack of credential in the header authorization")]
     NoCredential,
-    #[error("lack of header signedHeaders")]
     NoSignedHeaders,
-    #[error("lack of header x-jdcloud-date")]
     NoDate,
-    #[error("Invalid accessKey")]
     UnknownKey,
-    #[error("Invalid authentication credentials")]
     Invalid,
-    #[error("sign result is not same")]
     Mismatch,
+}
+
+impl Refusal {
+    /// The vendor's words for it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NoAuthorization => "lack of header authorization",
+            Self::NoCredential => "lack of credential in the header authorization",
+            Self::NoSignedHeaders => "lack of header signedHeaders",
+            Self::NoDate => "lack of header x-jdcloud-date",
+            Self::UnknownKey => "Invalid accessKey",
+            Self::Invalid => "Invalid authentication credentials",
+            Self::Mismatch => "sign result is not same",
+        }
+    }
 }
 
 /// What the parts of a request are that a signature covers, the body apart.

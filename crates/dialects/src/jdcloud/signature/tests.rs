@@ -119,7 +119,7 @@ fn vectors() -> Vec<(&'static str, Sent)> {
 #[test]
 fn the_vectors_of_the_official_clients_are_right() {
     for (name, sent) in vectors() {
-        let verified = sent.check().unwrap_or_else(|e| panic!("vector {name}: {e}"));
+        let verified = sent.check().unwrap_or_else(|e| panic!("vector {name}: {e:?}"));
         assert!(verified.binds_nonce, "vector {name}");
         assert!(sent.headers["authorization"].to_str().expect("ASCII").ends_with(&verified.signature));
     }
