@@ -15,6 +15,7 @@ mod gates;
 mod ids;
 mod keys;
 mod libraries;
+mod members;
 mod outbox;
 mod people;
 mod pictures;
@@ -31,8 +32,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
-    Assessed, Components, Examination, ExaminedFace, Format, Grade, HeadPose, Point, Quality, Rect, SeenFace,
-    Similarity,
+    Assessed, Components, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose, Point, Quality, Rect,
+    SeenFace, Similarity,
 };
 pub use aicp_store::{CallTotal, Counts, Face, Library, LibraryCounts, LoggedCall, OutboxFilter, Person, Profile};
 pub use apps::{App, ExtendedGrant, TokenError};

@@ -8,6 +8,7 @@ mod calls;
 mod console;
 mod grants;
 mod keys;
+mod libraries;
 mod outbox;
 mod people;
 mod reads;
