@@ -15,7 +15,8 @@ mod remote;
 mod similarity;
 
 pub use aicp_vision::{
-    Algorithm, Components, DetectedFace, Format, Grade, HeadPose, ModelPaths, Point, PoolSize, Quality, Rect, Vision,
+    Algorithm, Components, DetectedFace, Dimensions, Format, Grade, HeadPose, ModelPaths, Point, PoolSize, Quality,
+    Rect, Vision,
 };
 pub use builtin::{Builtin, DescribedFace, Examination, ExaminedFace, MAX_FACES, TemplateRow};
 pub use cloudwalk::{Cloudwalk, CloudwalkSettings};

@@ -48,7 +48,7 @@ impl Platform {
                 return Err(Error::PersonExists);
             }
             let profile = Profile { name, ..Profile::default() };
-            let new = NewUser { user_id: Some(user_id), user_info, profile };
+            let new = NewUser { user_id: Some(user_id), user_info, profile, ..NewUser::default() };
             Ok(platform.add_person(&app, &library, new, picture).await?.person)
         })
         .await

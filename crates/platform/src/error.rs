@@ -32,9 +32,18 @@ pub enum Error {
     /// The app has as many libraries as are allowed.
     #[error("no more libraries are allowed")]
     TooManyLibraries,
+    /// The library has as many people as are allowed.
+    #[error("no more people are allowed")]
+    TooManyPeople,
     /// The person has as many faces as are allowed.
     #[error("no more faces are allowed")]
     TooManyFaces,
+    /// The app has no such account.
+    #[error("no such account")]
+    NoAccount,
+    /// The account would have more friend groups than are allowed.
+    #[error("no more friend groups are allowed")]
+    TooManyFriendGroups,
     /// There is no app of this id with a grant.
     #[error("no such app")]
     NoApp,
@@ -179,6 +188,7 @@ impl Error {
     pub(crate) fn of_new_library(e: aicp_store::Error) -> Self {
         match e {
             aicp_store::Error::Exists => Self::LibraryExists,
+            aicp_store::Error::Full => Self::TooManyLibraries,
             other => other.into(),
         }
     }
@@ -187,6 +197,7 @@ impl Error {
     pub(crate) fn of_enrolment(e: aicp_store::Error) -> Self {
         match e {
             aicp_store::Error::Exists => Self::PersonExists,
+            aicp_store::Error::Full => Self::TooManyPeople,
             other => Self::or_no_library(other),
         }
     }

@@ -1,5 +1,5 @@
 //! Every use case, as plain async functions: libraries, people, recognition, pictures, apps and their grants, the call
-//! log and its statistics, console users, and the outbox of writes that wait for an engine.
+//! log and its statistics, console users, accounts and their friends, and the outbox of writes that wait for an engine.
 //!
 //! The rules are here: who may do what, what is unique, in which order things are written. A use case takes the
 //! [`App`] that asks and answers with rows of the store and similarities of the engine. No HTTP status and no field
@@ -17,11 +17,13 @@ mod gates;
 mod ids;
 mod keys;
 mod libraries;
+mod members;
 mod outbox;
 mod people;
 mod pictures;
 mod recognition;
 mod secrets;
+mod social;
 mod statistics;
 mod user_groups;
 mod users;
@@ -33,8 +35,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
-    Assessed, Components, DescribedFace, Examination, ExaminedFace, Format, Grade, HeadPose, Point, Quality, Rect,
-    SeenFace, Similarity,
+    Assessed, Components, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose, Point,
+    Quality, Rect, SeenFace, Similarity,
 };
 pub use aicp_fetch::{Limits as FetchLimits, Network};
 pub use aicp_store::{
@@ -55,6 +57,11 @@ pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
 pub use recognition::{Bar, FaceMatches, Identification, Match};
 pub use secrets::{MasterKey, new_token};
+pub use social::{
+    Account, CustomValue, FRIENDS_A_PAGE, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome,
+    FriendPage, FriendRequests, KnownFriend, MAX_FRIEND_GROUPS, MAX_FRIENDS, Members, NewAccount, Relation, Sequences,
+    Sides, Social,
+};
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
 
@@ -111,6 +118,8 @@ pub struct Settings {
     pub max_libraries: u64,
     /// Faces that a user may have; 0: any number.
     pub max_faces_a_user: usize,
+    /// What becomes of somebody's wish to have an account as a friend.
+    pub friend_requests: FriendRequests,
     /// Which pictures are fetched from addresses that callers name, and how much of them.
     pub fetch: FetchLimits,
 }
@@ -133,6 +142,7 @@ impl Default for Settings {
             login_attempts: NonZeroU32::MIN.saturating_add(29),
             max_libraries: 0,
             max_faces_a_user: 0,
+            friend_requests: FriendRequests::Granted,
             fetch: FetchLimits::default(),
         }
     }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aicp_dialects::aicp::Listener;
-use aicp_platform::{Area, Capabilities, Control, FetchLimits, Network};
+use aicp_platform::{Area, Capabilities, Control, FetchLimits, FriendRequests, Network};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
@@ -125,6 +125,29 @@ pub struct TencentIm {
     pub admins: Vec<String>,
     /// Whether `group_get` lists all groups even if the caller's sequence is the current one.
     pub always_full_list: bool,
+    /// What becomes of a `friend_add` that is not forced: `AllowAny`, `NeedConfirm` or `DenyAny`.
+    pub allow_type: AllowType,
+}
+
+/// What becomes of somebody's wish to have an account as a friend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AllowType {
+    /// It is granted.
+    AllowAny,
+    /// It is kept until the account says yes.
+    NeedConfirm,
+    /// It is refused.
+    DenyAny,
+}
+
+impl From<AllowType> for FriendRequests {
+    fn from(allow_type: AllowType) -> Self {
+        match allow_type {
+            AllowType::AllowAny => Self::Granted,
+            AllowType::NeedConfirm => Self::Kept,
+            AllowType::DenyAny => Self::Refused,
+        }
+    }
 }
 
 /// What apps may be granted.
@@ -330,7 +353,12 @@ impl Default for LinkVisual {
 impl Default for TencentIm {
     fn default() -> Self {
         let admins = vec!["administrator".to_owned(), "admin".to_owned()];
-        Self { calls_per_second: NonZeroU32::MIN.saturating_add(199), admins, always_full_list: false }
+        Self {
+            calls_per_second: NonZeroU32::MIN.saturating_add(199),
+            admins,
+            always_full_list: false,
+            allow_type: AllowType::AllowAny,
+        }
     }
 }
 
@@ -783,6 +811,7 @@ mod tests {
             ("[engines.cloudwalk.remote]\ntimeout_ms = 0", "engines.cloudwalk.remote.timeout_ms"),
             ("[outbox]\ninterval_s = 0", "outbox.interval_s"),
             ("[http]\ntrusted_proxies = [\"proxy\"]", "trusted_proxies"),
+            ("[tencent_im]\nallow_type = \"Anybody\"", "allow_type"),
         ] {
             let message = load(toml).err().map(|e| e.to_string()).unwrap_or_default();
             assert!(message.contains(name), "{toml}: {message}");

@@ -7,8 +7,10 @@ mod directory;
 mod grants;
 mod groups;
 mod keys;
+mod libraries;
 mod outbox;
 mod people;
+mod social;
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -109,7 +111,8 @@ impl Store {
     /// Creates a library.
     ///
     /// # Errors
-    /// [`Error::Exists`] if the app has a library of that `group_id`; [`Error::NotFound`] if the app is not known;
+    /// [`Error::Exists`] if the app has a library of that `group_id`; [`Error::Full`] if it has as many as `at_most`
+    /// says; [`Error::NotFound`] if the app is not known;
     /// [`Error::Database`] if `person_db_lib` is taken.
     pub async fn create_library(&self, new: NewLibrary) -> Result<Library> {
         self.write(move |shared| async move { shared.database.create_library(new).await }).await
@@ -144,7 +147,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the library is gone; [`Error::Exists`] if it has a person of that `ext_user_id`;
-    /// [`Error::Database`] if another id is taken or a number is NaN.
+    /// [`Error::Full`] if it has as many people as `at_most` says; [`Error::Database`] if another id is taken or a number is NaN.
     pub async fn enrol(
         &self,
         library_id: i64,

@@ -12,10 +12,12 @@ mod directory;
 mod grants;
 mod groups;
 mod keys;
+mod libraries;
 mod outbox;
 mod people;
 mod reads;
 mod rows;
+mod social;
 mod writer;
 mod writes;
 

@@ -219,6 +219,7 @@ async fn copy_person(
             writes::insert_template(&mut tx.connection, face.id, template).await?;
         }
         writes::note_ids(&mut tx.connection, person_id.take(), &face).await?;
+        writes::note_change(&mut tx.connection, library_id, face.created_ns / writes::NANOS_PER_MILLI).await?;
         let template = template.map(Arc::new);
         tx.changes.push(Change::FaceAdded { library_id, person_row_id: person.id, face_id: face.id, template });
     }

@@ -17,6 +17,8 @@ use crate::{
     objects::{PictureName, md5_of},
 };
 
+pub(super) const NANOS_PER_MILLI: i64 = 1_000_000;
+
 pub(super) async fn ensure_app(tx: &mut WriteTx, app_id: String, created_ms: i64) -> Result<()> {
     let query = sqlx::query("INSERT INTO app (app_id, created) VALUES ($1, $2) ON CONFLICT (app_id) DO NOTHING");
     query.bind(app_id).bind(created_ms).execute(&mut tx.connection).await?;
@@ -24,9 +26,16 @@ pub(super) async fn ensure_app(tx: &mut WriteTx, app_id: String, created_ms: i64
 }
 
 pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<Library> {
+    // A slot is free if it is the first, or follows one that is taken, and nobody has it.
     let inserted = sqlx::query_as(
-        "INSERT INTO library (app_id, group_id, db_name, db_desc, person_db_lib, engine, created, hidden)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO library (app_id, group_id, db_name, db_desc, person_db_lib, engine, created, updated, hidden, slot)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $7, $8, CASE WHEN $8 = 0 THEN (
+            SELECT MIN(candidate.slot) FROM (
+                SELECT 1 AS slot UNION ALL SELECT slot + 1 FROM library WHERE app_id = $1 AND slot IS NOT NULL
+            ) AS candidate
+            WHERE NOT EXISTS (SELECT 1 FROM library AS other WHERE other.app_id = $1 AND other.slot = candidate.slot)
+         ) END
+         WHERE TRUE
          ON CONFLICT (app_id, group_id) DO NOTHING RETURNING *",
     )
     .bind(new.app_id)
@@ -39,7 +48,17 @@ pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<
     .bind(new.hidden)
     .fetch_optional(&mut tx.connection)
     .await;
-    inserted.map_err(missing_parent)?.ok_or(Error::Exists)
+    let library: Library = inserted.map_err(missing_parent)?.ok_or(Error::Exists)?;
+    if let Some(at_most) = new.at_most {
+        let query = sqlx::query_scalar("SELECT COUNT(*) FROM library WHERE app_id = $1 AND hidden = 0");
+        require_room(query.bind(&library.app_id).fetch_one(&mut tx.connection).await?, at_most)?;
+    }
+    Ok(library)
+}
+
+/// Refuses one more if with it there are more than there may be.
+fn require_room(count: u64, at_most: u64) -> Result<()> {
+    if count > at_most { Err(Error::Full) } else { Ok(()) }
 }
 
 pub(super) async fn delete_library(tx: &mut WriteTx, library_id: i64) -> Result<Vec<Removal>> {
@@ -113,6 +132,7 @@ pub(super) async fn remove_faces_of(tx: &mut WriteTx, library_id: i64, person_ro
         .await?;
     face_ids.sort_unstable();
     if !face_ids.is_empty() {
+        note_change(&mut tx.connection, library_id, now_ms()).await?;
         tx.changes.push(Change::FacesRemoved { library_id, face_ids });
     }
     Ok(removals)
@@ -127,6 +147,7 @@ pub(super) async fn remove_face(tx: &mut WriteTx, face_id: i64) -> Result<Vec<Re
             .await?;
     let (person_row_id, picture_key) = deleted.ok_or(Error::NotFound)?;
     let library_id = library_of(&mut tx.connection, person_row_id).await?;
+    note_change(&mut tx.connection, library_id, now_ms()).await?;
     touch(&mut tx.connection, person_row_id).await?;
     let removals = sqlx::query_as("INSERT INTO removed_picture (picture_key) VALUES ($1) RETURNING id, picture_key")
         .bind(picture_key)
@@ -168,9 +189,14 @@ pub(super) async fn insert_person(db: &mut SqliteConnection, library_id: i64, ne
     .bind(profile.remark)
     .bind(profile.source_url)
     .bind(new.created_ms)
-    .fetch_optional(db)
+    .fetch_optional(&mut *db)
     .await;
-    inserted.map_err(missing_parent)?.ok_or(Error::Exists)
+    let person = inserted.map_err(missing_parent)?.ok_or(Error::Exists)?;
+    if let Some(at_most) = new.at_most {
+        let query = sqlx::query_scalar("SELECT COUNT(*) FROM person WHERE library_id = $1");
+        require_room(query.bind(library_id).fetch_one(db).await?, at_most)?;
+    }
+    Ok(person)
 }
 
 pub(super) async fn insert_face(
@@ -206,6 +232,7 @@ pub(super) async fn insert_face(
     if let Some(template) = &new.template {
         insert_template(&mut tx.connection, face.id, template).await?;
     }
+    note_change(&mut tx.connection, library_id, face.created_ns / NANOS_PER_MILLI).await?;
     let template = new.template.map(Arc::new);
     tx.changes.push(Change::FaceAdded { library_id, person_row_id, face_id: face.id, template });
     Ok(face)
@@ -231,10 +258,8 @@ pub(super) async fn insert_template(db: &mut SqliteConnection, face_id: i64, tem
 /// Notes that a person, or a face of theirs, has changed. Every change has a moment of its own, later than those before
 /// it, whatever the clock says.
 pub(super) async fn touch(db: &mut SqliteConnection, person_row_id: i64) -> Result<()> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
     let query = sqlx::query("UPDATE person SET updated = MAX(updated + 1, $2) WHERE id = $1");
-    query.bind(person_row_id).bind(now_ms).execute(db).await?;
+    query.bind(person_row_id).bind(now_ms()).execute(db).await?;
     Ok(())
 }
 
@@ -253,6 +278,18 @@ pub(super) async fn note_ids(db: &mut SqliteConnection, person_id: Option<i64>, 
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Notes that a face of a library was added or removed.
+pub(super) async fn note_change(db: &mut SqliteConnection, library_id: i64, time_ms: i64) -> Result<()> {
+    let query = sqlx::query("UPDATE library SET updated = MAX(updated, $2) WHERE id = $1");
+    query.bind(library_id).bind(time_ms).execute(db).await?;
+    Ok(())
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 pub(super) async fn library_of(db: &mut SqliteConnection, person_row_id: i64) -> Result<i64> {

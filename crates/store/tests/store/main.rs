@@ -11,6 +11,7 @@ mod fixture;
 mod grants;
 mod groups;
 mod keys;
+mod libraries;
 mod outbox;
 mod people;
 mod pictures;
