@@ -23,6 +23,7 @@ mod grants;
 mod high_availability;
 mod images;
 mod keys;
+mod linkvisual;
 mod literals;
 mod recognition;
 mod statistics;
