@@ -2,7 +2,9 @@
 
 mod calls;
 mod console;
+mod directory;
 mod grants;
+mod groups;
 mod keys;
 mod outbox;
 mod social;
@@ -12,7 +14,9 @@ use std::fmt;
 pub use self::{
     calls::{CallScope, CallTotal, DayTotal, LoggedCall},
     console::{ConsoleUser, NewConsoleUser},
+    directory::{DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, PersonChanges},
     grants::Grant,
+    groups::{DeviceName, Group, GroupKind, SyncRelation},
     keys::{Key, KeyUsage, NewKey, UsedSignature},
     outbox::{NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Solution},
     social::{
