@@ -27,7 +27,7 @@ pub(super) struct Ids {
 
 impl Ids {
     const fn new(length: usize, factor: u128) -> Self {
-        assert!(factor % 2 == 1 && factor % 3 != 0, "without this, ids could not be read back");
+        assert!(!factor.is_multiple_of(2) && !factor.is_multiple_of(3), "without this, ids could not be read back");
         let mut modulus = 1;
         let mut power = 0;
         while power < length {

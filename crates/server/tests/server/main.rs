@@ -26,5 +26,6 @@ mod keys;
 mod literals;
 mod recognition;
 mod statistics;
+mod tencent_im;
 mod tolerance;
 mod unusual;
