@@ -193,7 +193,7 @@ def live(life: Life) -> None:
     check, same, ok, fails = life.check, life.same, life.ok, life.fails
     obama, obama2, obama3 = (text(picture(f"people/obama/{name}.jpg")) for name in ("obama", "obama2", "obama3"))
     biden = text(picture("people/biden/biden.jpg"))
-    # Of the groups, the largest face of sample5 alone is turned little enough for the V1 calls.
+    # The largest face of sample1 is turned too far for whatever compares or keeps faces, that of sample5 is not.
     others, stranger = (text(picture(f"groups/{name}.jpg")) for name in ("sample1", "sample5"))
     no_face, tiny = text(grey_jpeg(200)), text(grey_jpeg(20))
 
