@@ -3,8 +3,10 @@
 CARGO ?= cargo
 PYTHON ?= python3
 NEXTEST_VERSION := 0.9.143
+# The sets of packages in conformance/requirements.
+SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent
 
-.PHONY: help tools setup build run engine nextest test conformance lint fmt demo bench bench-statistics clean
+.PHONY: help tools setup build run engine nextest test conformance lint fmt demo bench bench-statistics bench-dialects clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -32,16 +34,23 @@ test: setup nextest ## Run every test
 	$(CARGO) nextest run --workspace --locked --no-fail-fast
 	@$(MAKE) --no-print-directory conformance
 
-conformance: setup conformance/.packages/installed ## Drive a server with the official SDK of face-api
+conformance: setup $(SDK_SETS:%=conformance/.packages/%.installed) conformance/node_modules/installed ## Drive a server with the vendors' official SDKs
 	@# As the tests are built, so that after them nothing is left to build.
 	$(CARGO) build --workspace --tests --locked
 	$(PYTHON) conformance/run.py $(or $(CARGO_TARGET_DIR),target)/debug/aicp
 
-# What pip puts into a folder needs no venv, which a bare Debian lacks.
-conformance/.packages/installed: conformance/requirements.txt | tools
-	rm -rf conformance/.packages
-	$(PYTHON) -m pip install --quiet --no-deps --only-binary :all: --require-hashes \
-		--requirement conformance/requirements.txt --target conformance/.packages
+# What pip puts into a folder needs no venv, which a bare Debian lacks. A set is what can be imported together. What is
+# published as source alone is built with the setuptools of the base set.
+conformance/.packages/%.installed: conformance/requirements/%.txt | tools
+	rm -rf conformance/.packages/$*
+	PYTHONPATH=$(CURDIR)/conformance/.packages/base $(PYTHON) -m pip install --quiet --no-compile --no-deps --only-binary :all: \
+		--no-build-isolation --use-pep517 --require-hashes --requirement $< --target conformance/.packages/$*
+	touch $@
+
+$(filter-out %/base.installed,$(SDK_SETS:%=conformance/.packages/%.installed)): conformance/.packages/base.installed
+
+conformance/node_modules/installed: conformance/package.json conformance/package-lock.json
+	npm ci --prefix conformance --ignore-scripts --silent
 	touch $@
 
 lint: tools ## Check format and lints
@@ -62,6 +71,9 @@ bench: setup build ## Measure each stage and the whole HTTP call
 
 bench-statistics: build ## Measure statistics over 50 million logged calls
 	$(CARGO) run --release --locked -p aicp-bench -- statistics
+
+bench-dialects: setup build ## Measure the clouds' calls at 1,000 to 1,000,000 rows
+	$(CARGO) run --release --locked -p aicp-bench -- dialects
 
 clean: ## Remove what was built; fetched files stay
 	$(CARGO) clean

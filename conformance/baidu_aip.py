@@ -1,25 +1,24 @@
 #!/usr/bin/env python3
 """Drive the server with the official, unmodified Python SDK of face-api's public cloud (package `baidu-aip`).
 
-Usage: conformance/baidu_aip.py BASE_URL APP_ID TOKEN [--paths cloud|manual] [--samples DIR]
+Usage: conformance/baidu_aip.py CLIENT, a name of CLIENTS below; `run.py` sets the environment.
 
-Goes through the life of groups and users with real pictures and checks what the SDK hands back. Prints a table of the
-calls; ends with 1 if anything was not as expected. The app must be granted all of face-api. Of the SDK only the
-addresses are changed: with `--paths cloud` their scheme and host, with `--paths manual` also their paths, to those of
-the manual beneath /face-api/v3.
+Goes through the life of groups and users with real pictures and checks what the SDK hands back. The app must be granted
+all of face-api. Of the SDK only the addresses are changed: once their scheme and host, once also their paths, to
+those of the manual beneath /face-api/v3.
 """
 
-import argparse
-import base64
 import inspect
-import pathlib
 import sys
 import urllib.parse
 
 from aip import AipFace
 from aip.base import AipBase
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from journey import Journey, Setting, grey_jpeg, text
+from journey import picture as sample
+
+CLIENTS = {"baidu-aip (cloud)": "cloud", "baidu-aip (manual)": "manual"}
 
 # What the manual and its later documents call the SDK's paths.
 MANUAL = {
@@ -41,12 +40,6 @@ MANUAL = {
     "/rest/2.0/face/v3/faceset/group/getlist": "group/list",
 }
 
-# A grey square of 64 pixels as a PNG.
-NO_FACE = (
-    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAAAAACPAi4CAAAAKUlEQVR42u3MQREAAAwCIKMb3RD77SAA6VEEAoFAIBAIBAKBQCAQfA8G320A"
-    "eXC6efoAAAAASUVORK5CYII="
-)
-
 
 def point_at(base: str, paths: str) -> None:
     """Let the SDK's classes call this server instead of the public cloud."""
@@ -65,18 +58,12 @@ def point_at(base: str, paths: str) -> None:
         raise SystemExit(f"error: the SDK has no call at {', '.join(sorted(unknown))}")
 
 
-class Journey:
-    """Makes calls, checks them and keeps what was covered."""
+class Life(Journey):
+    """Makes the calls of the SDK and checks what it hands back."""
 
-    def __init__(self, sdk: AipFace):
+    def __init__(self, client: str, sdk: AipFace):
+        super().__init__("face-api", client)
         self.sdk = sdk
-        self.rows: list[tuple[str, str, str]] = []
-        self.surprises = 0
-
-    def check(self, call: str, what: str, *truths: bool) -> None:
-        is_right = all(truths)
-        self.surprises += not is_right
-        self.rows.append((call, what, "ok" if is_right else "WRONG"))
 
     def ask(self, name: str, *arguments, sdk: AipFace | None = None) -> dict:
         """One call of the SDK; what it hands back must be the envelope of section 9."""
@@ -111,14 +98,14 @@ def is_location(location) -> bool:
     )
 
 
-def live(journey: Journey, samples: pathlib.Path) -> None:
+def live(life: Life) -> None:
     def picture(name: str) -> str:
-        return base64.b64encode((samples / name).read_bytes()).decode()
+        return text(sample(name))
 
     def image(name: str) -> dict:
         return {"image": picture(name), "image_type": "BASE64"}
 
-    check, result = journey.check, journey.result
+    check, result = life.check, life.result
     obama, obama2, obama3 = (picture(f"people/obama/{name}.jpg") for name in ("obama", "obama2", "obama3"))
     biden, partial = picture("people/biden/biden.jpg"), picture("probes/obama_partial_face.jpg")
     png = picture("probes/obama_32bit.png")
@@ -127,8 +114,8 @@ def live(journey: Journey, samples: pathlib.Path) -> None:
     # Groups.
     check("groupAdd", "a new group", result("groupAdd", "sdk_staff") is None)
     check("groupAdd", "another one", result("groupAdd", "sdk_guests") is None)
-    journey.fails(223101, "group is already exist", "groupAdd", "sdk_staff")
-    journey.fails(222006, "group_id format error", "groupAdd", "no-such-id!")
+    life.fails(223101, "group is already exist", "groupAdd", "sdk_staff")
+    life.fails(222006, "group_id format error", "groupAdd", "no-such-id!")
     groups = result("getGroupList")
     check("getGroupList", "both, in order", groups == {"group_id_list": ["sdk_staff", "sdk_guests"]})
     page = result("getGroupList", {"start": 1, "length": 1})
@@ -141,10 +128,12 @@ def live(journey: Journey, samples: pathlib.Path) -> None:
     first = added.get("face_token")
     second = result("addUser", obama2, "BASE64", "sdk_staff", "obama", {"action_type": "APPEND"}).get("face_token")
     check("addUser", "a second face", is_token(second), second != first)
-    check("addUser", "another user", is_token(result("addUser", biden, "BASE64", "sdk_staff", "biden").get("face_token")))
-    journey.fails(223105, "face is already exist", "addUser", obama, "BASE64", "sdk_staff", "biden")
+    check(
+        "addUser", "another user", is_token(result("addUser", biden, "BASE64", "sdk_staff", "biden").get("face_token"))
+    )
+    life.fails(223105, "face is already exist", "addUser", obama, "BASE64", "sdk_staff", "biden")
     options = {"quality_control": "NORMAL"}
-    journey.fails(223113, "face is covered", "addUser", partial, "BASE64", "sdk_staff", "partial", options)
+    life.fails(223113, "face is covered", "addUser", partial, "BASE64", "sdk_staff", "partial", options)
 
     row_keys = ["id", "groupId", "userId", "userName", "userInfo", "createTime"]
     users = result("getUser", "obama", "sdk_staff").get("user_list", [])
@@ -168,26 +157,47 @@ def live(journey: Journey, samples: pathlib.Path) -> None:
     check("search", "by face token", users[0].get("user_id") == "obama", users[0]["score"] > 99)
     users = result("search", obama3, "BASE64", "sdk_staff", {"user_id": "biden"}).get("user_list", [{}])
     check("search", "one user alone (1:1)", users[0].get("user_id") == "biden", users[0]["score"] < 80)
-    journey.fails(222207, "match user is not found", "search", obama, "BASE64", "sdk_guests")
+    life.fails(222207, "match user is not found", "search", obama, "BASE64", "sdk_guests")
     options = {"max_face_num": 10, "max_user_num": 2}
     found = result("multiSearch", biden, "BASE64", "sdk_staff", options)
     faces = found.get("face_list", [{}])
-    check("multiSearch", "a face and its user", found.get("face_num") == len(faces) == 1, is_location(faces[0]["location"]))
+    check(
+        "multiSearch",
+        "a face and its user",
+        found.get("face_num") == len(faces) == 1,
+        is_location(faces[0]["location"]),
+    )
     check("multiSearch", "the right user", [user["user_id"] for user in faces[0]["user_list"]] == ["biden"])
-    journey.fails(222207, "match user is not found", "multiSearch", four_faces, "BASE64", "sdk_staff", options)
+    life.fails(222207, "match user is not found", "multiSearch", four_faces, "BASE64", "sdk_staff", options)
 
     # Pictures alone.
     same = result("match", [image("people/obama/obama.jpg"), image("people/obama/obama2.jpg")])
-    check("match", "the same person", same["score"] > 80, [face["face_token"] for face in same["face_list"]] == [first, second])
+    check(
+        "match",
+        "the same person",
+        same["score"] > 80,
+        [face["face_token"] for face in same["face_list"]] == [first, second],
+    )
     different = result("match", [image("people/biden/biden.jpg"), {"image": first, "image_type": "FACE_TOKEN"}])
     check("match", "two people", different["score"] < 80)
-    journey.fails(222208, "the number of image is incorrect", "match", [image("people/biden/biden.jpg")])
+    life.fails(222208, "the number of image is incorrect", "match", [image("people/biden/biden.jpg")])
     found = result("detect", four_faces, "BASE64", {"max_face_num": 10, "face_field": "landmark,quality,age"})
     faces = found.get("face_list", [{}])
-    check("detect", "several faces", found["face_num"] == len(faces) > 1, all(is_location(face["location"]) for face in faces))
+    check(
+        "detect",
+        "several faces",
+        found["face_num"] == len(faces) > 1,
+        all(is_location(face["location"]) for face in faces),
+    )
     sizes = [face["location"]["width"] * face["location"]["height"] for face in faces]
     check("detect", "the largest first", sizes == sorted(sizes, reverse=True))
-    check("detect", "what was asked for", len(faces[0]["landmark"]) == 4, "blur" in faces[0]["quality"], "yaw" in faces[0]["angle"])
+    check(
+        "detect",
+        "what was asked for",
+        len(faces[0]["landmark"]) == 4,
+        "blur" in faces[0]["quality"],
+        "yaw" in faces[0]["angle"],
+    )
     verified = result("faceverify", [image("people/obama/obama.jpg") | {"face_field": "quality", "option": "COMMON"}])
     check("faceverify", "how live", 0 <= verified["face_liveness"] <= 1, len(verified["face_list"]) == 1)
     check("faceverify", "thresholds", list(verified["thresholds"]) == ["frr_1e-4", "frr_1e-3", "frr_1e-2"])
@@ -195,7 +205,7 @@ def live(journey: Journey, samples: pathlib.Path) -> None:
     # Changes.
     options = {"src_group_id": "sdk_staff", "dst_group_id": "sdk_guests"}
     check("userCopy", "to another group", result("userCopy", "obama", options) is None)
-    journey.fails(223102, "user is already exist", "userCopy", "obama", options)
+    life.fails(223102, "user is already exist", "userCopy", "obama", options)
     users = result("search", obama3, "BASE64", "sdk_guests", {"match_threshold": 80}).get("user_list", [{}])
     check("userCopy", "is found there", users[0].get("group_id") == "sdk_guests", users[0]["user_info"] == "总统")
     users = result("getUser", "obama", "@ALL").get("user_list", [])
@@ -203,76 +213,65 @@ def live(journey: Journey, samples: pathlib.Path) -> None:
     third = result("updateUser", obama3, "BASE64", "sdk_staff", "obama", {"user_info": "前总统"}).get("face_token")
     faces = result("faceGetlist", "obama", "sdk_staff").get("face_list", [])
     check("updateUser", "the faces before are gone", [face["face_token"] for face in faces] == [third])
-    journey.fails(223103, "user is not exist", "updateUser", obama, "BASE64", "sdk_staff", "nobody")
+    life.fails(223103, "user is not exist", "updateUser", obama, "BASE64", "sdk_staff", "nobody")
     check("faceDelete", "one of two faces", result("faceDelete", "obama", "sdk_guests", first) is None)
-    journey.fails(223106, "face is not exist", "faceDelete", "obama", "sdk_guests", first)
+    life.fails(223106, "face is not exist", "faceDelete", "obama", "sdk_guests", first)
     check("faceDelete", "the last face", result("faceDelete", "obama", "sdk_guests", second) is None)
-    journey.fails(223103, "user is not exist", "getUser", "obama", "sdk_guests")
+    life.fails(223103, "user is not exist", "getUser", "obama", "sdk_guests")
 
     # Errors.
-    journey.fails(223100, "group is not exist", "getGroupUsers", "sdk_nobody")
-    journey.fails(223100, "group is not exist", "search", obama, "BASE64", "sdk_nobody")
-    journey.fails(223103, "user is not exist", "faceGetlist", "nobody", "sdk_staff")
-    journey.fails(222203, "image check fail", "detect", "bm8gcGljdHVyZQ==", "BASE64")
-    journey.fails(222202, "pic not has face", "detect", NO_FACE, "BASE64")
-    journey.fails(222015, "param[image_type] format error", "detect", obama, "URL")
-    journey.fails(222209, "face token not exist", "detect", "0" * 32, "FACE_TOKEN")
-    journey.fails(222001, "param[user_id] is null", "addUser", obama, "BASE64", "sdk_staff", "")
+    life.fails(223100, "group is not exist", "getGroupUsers", "sdk_nobody")
+    life.fails(223100, "group is not exist", "search", obama, "BASE64", "sdk_nobody")
+    life.fails(223103, "user is not exist", "faceGetlist", "nobody", "sdk_staff")
+    life.fails(222203, "image check fail", "detect", "bm8gcGljdHVyZQ==", "BASE64")
+    life.fails(222202, "pic not has face", "detect", text(grey_jpeg(64)), "BASE64")
+    life.fails(222015, "param[image_type] format error", "detect", obama, "URL")
+    life.fails(222209, "face token not exist", "detect", "0" * 32, "FACE_TOKEN")
+    life.fails(222001, "param[user_id] is null", "addUser", obama, "BASE64", "sdk_staff", "")
 
     # The end.
     check("deleteUser", "one", result("deleteUser", "sdk_staff", "biden") is None)
-    journey.fails(223103, "user is not exist", "deleteUser", "sdk_staff", "biden")
+    life.fails(223103, "user is not exist", "deleteUser", "sdk_staff", "biden")
     for group in ("sdk_staff", "sdk_guests"):
         check("groupDelete", group, result("groupDelete", group) is None)
-    journey.fails(223100, "group is not exist", "groupDelete", "sdk_staff")
+    life.fails(223100, "group is not exist", "groupDelete", "sdk_staff")
     check("getGroupList", "nothing is left", result("getGroupList") == {"group_id_list": []})
 
 
-def unsupported(journey: Journey) -> None:
+def unsupported(life: Life) -> None:
     """Every other call of the SDK has no counterpart here and is told so, in the envelope."""
-    covered = {call for call, _, _ in journey.rows}
+    covered = {call for call, _, _ in life.rows}
     for name, method in vars(AipFace).items():
         if inspect.isfunction(method) and name not in covered:
             parameters = list(inspect.signature(method).parameters.values())[1:]
             arguments = ["1" for parameter in parameters if parameter.default is parameter.empty]
-            journey.fails(100, "Invalid parameter", name, *arguments)
+            answer = life.ask(name, *arguments)
+            life.same("(not offered)", name, (answer["error_code"], answer["error_msg"]), (100, "Invalid parameter"))
 
 
-def tokens(journey: Journey, app_id: str, token: str) -> None:
+def tokens(life: Life, app_id: str, token: str) -> None:
     """Keys that are wrong never become a token, and calls without one are refused."""
     for what, keys in (("a wrong secret key", (app_id, token + "x")), ("a wrong API key", (app_id + "x", token))):
         stranger = AipFace(app_id, *keys)
-        journey.fails(110, "Access token invalid or no longer valid", "getGroupList", sdk=stranger)
+        life.fails(110, "Access token invalid or no longer valid", "getGroupList", sdk=stranger)
         obtained = stranger._auth(True)
-        journey.check("(token)", what, obtained.get("error") == "invalid_client", "access_token" not in obtained)
-    own = journey.sdk._auth(True)
-    journey.check("(token)", "the right keys", own.get("access_token") == token, "brain_all_scope" in own.get("scope", ""))
+        life.check("(token)", what, obtained.get("error") == "invalid_client", "access_token" not in obtained)
+    own = life.sdk._auth(True)
+    life.check("(token)", "the right keys", own.get("access_token") == token, "brain_all_scope" in own.get("scope", ""))
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("base_url")
-    parser.add_argument("app_id")
-    parser.add_argument("token")
-    parser.add_argument("--paths", choices=("cloud", "manual"), default="cloud")
-    parser.add_argument("--samples", type=pathlib.Path, default=ROOT / "samples")
-    options = parser.parse_args()
-    point_at(options.base_url, options.paths)
-    journey = Journey(AipFace(options.app_id, options.app_id, options.token))
-    try:
-        live(journey, options.samples)
-        unsupported(journey)
-    except (LookupError, TypeError) as error:
-        # An answer lacks what the next step needs.
-        journey.check("(broken off)", f"{type(error).__name__}: {error}", False)
-    tokens(journey, options.app_id, options.token)
-
-    width = [max(len(row[column]) for row in journey.rows) for column in (0, 1)]
-    for call, what, outcome in journey.rows:
-        print(f"{call:{width[0]}}  {what:{width[1]}}  {outcome}")
-    calls = {call for call, _, _ in journey.rows if hasattr(AipFace, call)}
-    print(f"\n{options.paths} paths: {len(calls)} calls, {len(journey.rows)} checks, {journey.surprises} surprises")
-    return 1 if journey.surprises else 0
+    if len(sys.argv) != 2 or sys.argv[1] not in CLIENTS:
+        raise SystemExit(__doc__ + f"\nCLIENT: {', '.join(CLIENTS)}")
+    name = sys.argv[1]
+    setting = Setting()
+    point_at(setting.base, CLIENTS[name])
+    life = Life(name, AipFace(setting.app_id, setting.app_id, setting.token))
+    with life.to_the_end():
+        live(life)
+        unsupported(life)
+    tokens(life, setting.app_id, setting.token)
+    return life.finish()
 
 
 if __name__ == "__main__":

@@ -1,27 +1,74 @@
 #!/usr/bin/env python3
 """Start a server of its own, let the clients of this folder drive it over HTTP, and stop it.
 
-Usage: conformance/run.py PATH_OF_THE_AICP_BINARY
+Usage: conformance/run.py PATH_OF_THE_AICP_BINARY [WORDS...]
 
-The packages of requirements.txt must be in conformance/.packages (`make conformance` puts them there). Ends with 1 if
-a client is surprised.
+The packages must be in conformance/.packages and conformance/node_modules (`make conformance` puts them there). Prints
+for each dialect a table of what the clients checked. Ends with 1 if a client is surprised or an operation was checked
+by none. With words, only the clients whose names contain one of them run, and nobody asks what was left out.
 """
 
 import collections
+import concurrent.futures
 import json
 import os
 import pathlib
+import string
 import subprocess
 import sys
 import tempfile
 import threading
 import urllib.request
+from typing import NamedTuple
+
+from operations import OPERATIONS
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 ADMIN_TOKEN = "admin-token-of-the-conformance-tests"
-APP_ID = "conformance"
 SECONDS = 60
+CALLS_PER_DAY = 5
+# What together opens every call of every dialect.
+CAPABILITIES = ["C10000000001", "C10000000002", "C10000000003", "C10000000006"]
+
+
+class Client(NamedTuple):
+    """A run of a script with the name of an SDK: it sees the packages of the sets, and its app gets the keys."""
+
+    script: str
+    name: str
+    sets: str
+    keys: str = ""
+
+
+JD_CLOUD_KEYS = "jdcloud limited md5"
+CLIENTS = [
+    Client("baidu_aip.py", "baidu-aip (cloud)", "baidu"),
+    Client("baidu_aip.py", "baidu-aip (manual)", "baidu"),
+    Client("jdcloud.py", "jdcloud-apim-sdk-core", "jdcloud", JD_CLOUD_KEYS),
+    Client("jdcloud.py", "jdcloud-apim-sdk", "jdcloud-older", JD_CLOUD_KEYS),
+    Client("jdcloud.py", "jdcloud-sdk", "jdcloud", JD_CLOUD_KEYS),
+    Client("jdcloud.py", "jdcloud-sdk-core", "jdcloud-older", JD_CLOUD_KEYS),
+    Client("jdcloud.py", "jdcloud-sdk-js", "", JD_CLOUD_KEYS),
+    Client("jdcloud.py", "wx-sdk", "jdcloud", JD_CLOUD_KEYS),
+    Client("linkvisual.py", "aliyun-python-sdk-linkvisual", "alibaba", "alibaba"),
+    Client("linkvisual.py", "alibabacloud_linkvisual20180120", "alibaba", "alibaba"),
+    Client("linkvisual.py", "alibabacloud_linkvisual20180120 (V1)", "alibaba", "alibaba"),
+    Client("linkvisual.py", "@alicloud/pop-core (GET)", "", "alibaba"),
+    Client("linkvisual.py", "@alicloud/pop-core (POST)", "", "alibaba"),
+    Client("tencent_im.py", "timsdk", "tencent", "tencent-im"),
+    Client("tencent_im.py", "timsdk + npm tls-sig-api-v2", "tencent", "tencent-im"),
+    Client("crosswise.py", "crosswise", "jdcloud alibaba", "jdcloud alibaba"),
+]
+
+# What a key is made with, by the name that the clients know it by.
+KEYS = {
+    "jdcloud": {"kind": "jdcloud"},
+    "limited": {"kind": "jdcloud", "callsPerDay": CALLS_PER_DAY},
+    "md5": {"kind": "jdcloud", "allowMd5": True},
+    "alibaba": {"kind": "alibaba"},
+    "tencent-im": {"kind": "tencent-im"},
+}
 
 
 class Server:
@@ -34,6 +81,10 @@ class Server:
             "AICP_ADMIN_TOKEN": ADMIN_TOKEN,
             "AICP_MODELS_DIR": str(ROOT / "models"),
             "AICP_LOG__FORMAT": "json",
+            # LinkVisual's pictures come from the clients themselves, which are in a hurry.
+            #"AICP_FETCH__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
+            "AICP_LINKVISUAL__CALLS_PER_SECOND": "10000",
+            "AICP_TENCENT_IM__CALLS_PER_SECOND": "10000",
         }
         command = [binary, "serve", "--data-dir", f"{self.folder.name}/data", "--listen", "127.0.0.1:0"]
         self.process = subprocess.Popen(
@@ -57,19 +108,30 @@ class Server:
                 return fields["address"]
         raise SystemExit("error: the server did not start")
 
-    def post(self, path: str, body: dict) -> dict:
-        headers = {"Content-Type": "application/json", "token": ADMIN_TOKEN}
+    def post(self, path: str, body: dict, **headers: str) -> dict:
+        headers = {"Content-Type": "application/json"} | headers
         request = urllib.request.Request(self.base + path, json.dumps(body).encode(), headers)
         with urllib.request.urlopen(request, timeout=SECONDS) as response:
             return json.load(response)
 
-    def grant(self) -> str:
-        """The token of a new app that may do all of face-api."""
-        body = {"appId": APP_ID, "dueTime": "2099-12-31 23:59:59", "capabilityIdArray": ["C10000000006"]}
-        answer = self.post("/authorize/grantAuthorize", body)
+    def grant(self, app_id: str) -> str:
+        """The token of a new app that may do everything."""
+        body = {"appId": app_id, "dueTime": "2099-12-31 23:59:59", "capabilityIdArray": CAPABILITIES}
+        answer = self.post("/authorize/grantAuthorize", body, token=ADMIN_TOKEN)
         if not answer["flag"]:
             raise SystemExit(f"error: no grant: {answer['message']}")
         return answer["data"]["token"]
+
+    def key(self, app_id: str, name: str) -> dict:
+        """A new key of an app, together with what it was made with."""
+        body = KEYS[name]
+        return body | self.post(f"/api/v1/apps/{app_id}/keys", body, Authorization=f"Bearer {ADMIN_TOKEN}")
+
+    def setting(self, app_id: str, client: Client) -> dict:
+        """What a client must know, with an app of its own."""
+        token = self.grant(app_id)
+        keys = {name: self.key(app_id, name) for name in client.keys.split()}
+        return {"base": self.base, "app_id": app_id, "token": token, "keys": keys}
 
     def __exit__(self, *_) -> None:
         self.process.terminate()
@@ -78,19 +140,78 @@ class Server:
         self.folder.cleanup()
 
 
+def drive(server: Server, number: int, client: Client) -> tuple[bool, list[dict]]:
+    """Let one client drive the server, with an app of its own. Prints its lines only if something surprised it.
+
+    Returns whether all went well, and its checks."""
+    report = pathlib.Path(server.folder.name) / f"report-{number}"
+    packages = [str(HERE / ".packages" / name) for name in [*client.sets.split(), "base"]]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(packages),
+        "CONFORMANCE": json.dumps(server.setting(f"conformance-{number}", client)),
+        "CONFORMANCE_REPORT": str(report),
+    }
+    command = [sys.executable, str(HERE / client.script), client.name]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=5 * SECONDS)
+    lines = run.stdout.splitlines()
+    rows = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
+    is_fine = run.returncode == 0 and bool(rows)
+    print(*(lines[-1:] if is_fine else [f"{client.name}:", *lines, run.stderr]), sep="\n", flush=True)
+    return is_fine, rows
+
+
+def table(dialect: str, rows: list[dict]) -> list[str]:
+    """The table of a dialect: how many checks of each client covered each operation, and each thing beside them."""
+    clients = [one.name for one in CLIENTS if any(row["client"] == one.name for row in rows)]
+    letters = string.ascii_uppercase[: len(clients)]
+    named = {(row["client"], row["operation"]) for row in rows}
+    asides = sorted({operation for _, operation in named if operation.startswith("(")})
+    others = sorted({operation for _, operation in named} - set(OPERATIONS[dialect]) - set(asides))
+    lines = OPERATIONS[dialect] + asides + others
+    width = max(map(len, lines))
+    told = [f"{dialect}: " + ", ".join(map(" ".join, zip(letters, clients)))]
+    told.append(" " * width + "".join(f"{letter:>9}" for letter in letters))
+    for operation in lines:
+        cells = []
+        for client in clients:
+            own = [row["right"] for row in rows if (row["client"], row["operation"]) == (client, operation)]
+            cells.append(str(len(own) or "-") if all(own) else f"{own.count(False)} WRONG")
+        told.append(f"{operation:{width}}" + "".join(f"{cell:>9}" for cell in cells))
+    return told
+
+
 def main() -> int:
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         raise SystemExit(__doc__)
-    environment = os.environ | {"PYTHONPATH": str(HERE / ".packages")}
-    surprises = 0
+    words = sys.argv[2:]
+    clients = [one for one in CLIENTS if not words or any(word in f"{one.script} {one.name}" for word in words)]
     with Server(sys.argv[1]) as server:
-        token = server.grant()
-        for paths in ("cloud", "manual"):
-            command = [sys.executable, HERE / "baidu_aip.py", server.base, APP_ID, token, "--paths", paths]
-            surprises += subprocess.run(command, env=environment).returncode != 0
-    if surprises:
+        with concurrent.futures.ThreadPoolExecutor(max_workers=3) as pool:
+            runs = list(pool.map(drive, [server] * len(clients), range(len(clients)), clients))
+    is_fine = all(is_fine for is_fine, _ in runs)
+    rows = [row for _, own in runs for row in own]
+    covered = {(row["dialect"], row["operation"]) for row in rows}
+    for dialect in OPERATIONS:
+        if own := [row for row in rows if row["dialect"] == dialect]:
+            print("", *table(dialect, own), sep="\n")
+    missing = [
+        f"{dialect} {operation}"
+        for dialect, operations in OPERATIONS.items()
+        for operation in operations
+        if (dialect, operation) not in covered
+    ]
+    wrong = sum(not row["right"] for row in rows)
+    total = sum(len(operations) for operations in OPERATIONS.values())
+    names = {row["client"] for row in rows}
+    print(
+        f"\n{total - len(missing)} of {total} operations, {len(names)} clients, {len(rows)} checks, {wrong} surprises"
+    )
+    if missing and not words:
+        print("checked by no client:", *missing, sep="\n  ")
+        is_fine = False
+    if not is_fine:
         print("the end of the server's log:", *server.log, sep="\n", file=sys.stderr)
-    return 1 if surprises else 0
+    return 0 if is_fine else 1
 
 
 if __name__ == "__main__":

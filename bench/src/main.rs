@@ -3,10 +3,12 @@
 //! See `bench/README.md` for what is measured and what the numbers mean.
 
 mod bare;
+mod dialects;
 mod http;
 mod photo;
 mod report;
 mod server;
+mod signing;
 mod stages;
 mod statistics;
 mod timing;
@@ -53,6 +55,8 @@ enum Command {
     BareModels(bare::Request),
     /// Measure statistics over many logged calls
     Statistics(statistics::Request),
+    /// Measure the clouds' calls as the data grows
+    Dialects(dialects::Request),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Some(Command::BareModels(request)) => bare::run(request),
         Some(Command::Statistics(request)) => statistics::run(&cli, request),
+        Some(Command::Dialects(request)) => dialects::run(&cli, request),
         None => run(&cli),
     };
     match outcome {

@@ -157,6 +157,11 @@ pub struct Server {
 impl Server {
     /// Starts a server on a data folder and waits until it listens.
     pub fn start(aicp: &Path, models: &Path, data: &Path) -> Outcome<Self> {
+        Self::start_with(aicp, models, data, &[])
+    }
+
+    /// As [`Server::start`], with settings in the environment.
+    pub fn start_with(aicp: &Path, models: &Path, data: &Path, settings: &[(&str, &str)]) -> Outcome<Self> {
         let mut command = Command::new(aicp);
         // Whatever is set for another server does not count here.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AICP_")) {
@@ -167,6 +172,7 @@ impl Server {
             .arg(data)
             .env("AICP_MODELS_DIR", models)
             .env("AICP_LOG__FORMAT", "json")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -56,11 +56,12 @@ struct Context {
     platform: Platform,
     options: Arc<Options>,
     budget: BodyBudget,
+    failed_usersigs: Arc<tencent_im::Failures>,
 }
 
 /// Answers every path.
 pub fn router(platform: Platform, options: Options, budget: BodyBudget) -> Router {
-    let context = Context { platform, options: Arc::new(options), budget };
+    let context = Context { platform, options: Arc::new(options), budget, failed_usersigs: Arc::default() };
     Router::new().nest("/api/v1", native::routes(context.clone())).fallback(handle).with_state(context)
 }
 

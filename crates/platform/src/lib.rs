@@ -1,5 +1,5 @@
 //! Every use case, as plain async functions: libraries, people, recognition, pictures, apps and their grants, the call
-//! log and its statistics, console users, and the outbox of writes that wait for an engine.
+//! log and its statistics, console users, accounts and their friends, and the outbox of writes that wait for an engine.
 //!
 //! The rules are here: who may do what, what is unique, in which order things are written. A use case takes the
 //! [`App`] that asks and answers with rows of the store and similarities of the engine. No HTTP status and no field
@@ -9,6 +9,8 @@ mod apps;
 mod calls;
 mod capabilities;
 mod console;
+mod devices;
+mod directory;
 mod engines;
 mod error;
 mod gates;
@@ -21,7 +23,9 @@ mod people;
 mod pictures;
 mod recognition;
 mod secrets;
+mod social;
 mod statistics;
+mod user_groups;
 mod users;
 
 use std::collections::HashMap;
@@ -31,14 +35,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
-    Assessed, Components, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose, Point, Quality, Rect,
-    SeenFace, Similarity,
+    Assessed, Components, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose, Point,
+    Quality, Rect, SeenFace, Similarity,
 };
-pub use aicp_store::{CallTotal, Counts, Face, Library, LibraryCounts, LoggedCall, OutboxFilter, Person, Profile};
+pub use aicp_fetch::{Limits as FetchLimits, Network};
+pub use aicp_store::{
+    CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face, Group, GroupKind, Library,
+    LibraryCounts, LoggedCall, OutboxFilter, Person, PersonChanges, Profile, SyncRelation,
+};
 pub use apps::{App, ExtendedGrant, TokenError};
 pub use calls::Call;
 pub use capabilities::{Area, Capabilities};
 pub use console::{Registration, Session};
+pub use directory::{NewDirectoryUser, user_id_of};
 pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault};
@@ -48,10 +57,16 @@ pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
 pub use recognition::{Bar, FaceMatches, Identification, Match};
 pub use secrets::{MasterKey, new_token};
+pub use social::{
+    Account, CustomValue, FRIENDS_A_PAGE, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome,
+    FriendPage, FriendRequests, KnownFriend, MAX_FRIEND_GROUPS, MAX_FRIENDS, Members, NewAccount, Relation, Sequences,
+    Sides, Social,
+};
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
 
 use aicp_engines::{Builtin, TemplateRow};
+use aicp_fetch::Fetcher;
 use aicp_store::{Algorithm, Change, Observer, Store};
 use apps::Tokens;
 use calls::CallLog;
@@ -104,6 +119,10 @@ pub struct Settings {
     pub max_libraries: u64,
     /// Faces that a user may have; 0: any number.
     pub max_faces_a_user: usize,
+    /// What becomes of somebody's wish to have an account as a friend.
+    pub friend_requests: FriendRequests,
+    /// Which pictures are fetched from addresses that callers name, and how much of them.
+    pub fetch: FetchLimits,
 }
 
 impl Default for Settings {
@@ -124,6 +143,8 @@ impl Default for Settings {
             login_attempts: NonZeroU32::MIN.saturating_add(29),
             max_libraries: 0,
             max_faces_a_user: 0,
+            friend_requests: FriendRequests::Granted,
+            fetch: FetchLimits::default(),
         }
     }
 }
@@ -137,6 +158,7 @@ pub struct Platform {
 struct Inner {
     store: Store,
     engines: Engines,
+    fetcher: Fetcher,
     ids: Ids,
     signer: Signer,
     vault: Vault,
@@ -169,6 +191,7 @@ impl Platform {
         settings: Settings,
     ) -> Result<Self> {
         let engines = engines.into();
+        let fetcher = Fetcher::new(settings.fetch.clone()).map_err(Error::Fetching)?;
         let oldest = Arc::<OldestLibraries>::default();
         let feed: Arc<dyn Observer> = Arc::new(Feed { engine: engines.builtin().clone(), oldest: Arc::clone(&oldest) });
         let store = Store::open(data_dir, Some(feed), settings.zone.clone()).await?;
@@ -198,6 +221,7 @@ impl Platform {
             health: Mutex::default(),
             store,
             engines,
+            fetcher,
             settings,
         };
         inner.load_templates().await?;

@@ -1,5 +1,6 @@
 //! What must last: apps and their grants, libraries, people, faces and templates, what engines have still to be told,
-//! console users, calls and their statistics in a relational schema; pictures in an object store.
+//! console users, accounts and their friends, calls and their statistics in a relational schema; pictures in an object
+//! store.
 //!
 //! [`Store`] is the way in. A data directory holds `aicp.db` (SQLite), `objects/` (the pictures, named by content) and
 //! `lock` (held as long as the store is open).
@@ -14,6 +15,7 @@
 
 mod blocking;
 mod change;
+mod digests;
 mod error;
 mod model;
 mod objects;
@@ -25,9 +27,12 @@ pub use bytes::Bytes;
 pub use change::{Change, Observer};
 pub use error::{Error, Result};
 pub use model::{
-    Algorithm, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal, Face, Grant, Key, KeyUsage, LastIds,
-    Library, LibraryCounts, LoggedCall, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson,
-    NewTemplate, OutboxAction, OutboxFilter, OutboxRow, Person, Profile, Solution, TemplateRow, UsedSignature,
+    Account, Algorithm, Around, CallScope, CallTotal, Circle, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal,
+    DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Face, Friend, FriendGroup,
+    FriendGroups, FriendRequest, Grant, Group, GroupKind, Key, KeyUsage, LastIds, Library, LibraryCounts, LoggedCall,
+    Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, Other,
+    OutboxAction, OutboxFilter, OutboxRow, Person, PersonChanges, Profile, Sequences, Solution, SyncRelation,
+    TemplateRow, UsedSignature,
 };
-pub use objects::picture_key;
+pub use objects::{md5_of, picture_key};
 pub use store::Store;

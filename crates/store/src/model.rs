@@ -2,18 +2,27 @@
 
 mod calls;
 mod console;
+mod directory;
 mod grants;
+mod groups;
 mod keys;
 mod outbox;
+mod social;
 
 use std::fmt;
 
 pub use self::{
     calls::{CallScope, CallTotal, DayTotal, LoggedCall},
     console::{ConsoleUser, NewConsoleUser},
+    directory::{DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, PersonChanges},
     grants::Grant,
+    groups::{DeviceName, Group, GroupKind, SyncRelation},
     keys::{Key, KeyUsage, NewKey, UsedSignature},
     outbox::{NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Solution},
+    social::{
+        Account, Around, Circle, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members, NewAccount,
+        Other, Sequences,
+    },
 };
 
 /// A library (group) of people, as it comes from the store.

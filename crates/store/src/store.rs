@@ -2,11 +2,15 @@
 
 mod calls;
 mod console;
+mod devices;
+mod directory;
 mod grants;
+mod groups;
 mod keys;
 mod libraries;
 mod outbox;
 mod people;
+mod social;
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -23,6 +27,7 @@ use crate::{
     Algorithm, Counts, Error, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result,
     TemplateRow,
     blocking::run_blocking,
+    digests,
     error::at,
     objects::{create_data_dir, sync_dir},
     pictures::Pictures,
@@ -70,6 +75,7 @@ impl Store {
         let dir = data_dir.to_owned();
         run_blocking(move || sync_dir(&dir)).await?;
         pictures.recover(&database).await?;
+        digests::fill_in(&database, &pictures).await?;
         let writes = Arc::new(Semaphore::new(WRITES_UNDER_WAY as usize));
         Ok(Self { shared: Arc::new(Shared { database, pictures, writes, lock: Mutex::new(Some(lock)) }) })
     }

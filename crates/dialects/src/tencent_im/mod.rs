@@ -1,25 +1,233 @@
 //! Friends, friend groups and accounts of Tencent Cloud IM: `/v4/...`.
+//!
+//! A request goes through [`handle`] in the order that the interface's codes suggest: address, command, app, caller,
+//! UserSig, what the app may do and how often, then the body. Whatever comes of it, the HTTP status is 200.
 
-use axum::body::Body;
+mod accounts;
+mod codes;
+mod commands;
+mod envelope;
+mod failures;
+mod fields;
+mod friends;
+mod groups;
+mod usersig;
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use aicp_platform::{AccessKey, App, Area, Error, KeyKind, Social, TokenError};
+use axum::body::HttpBody;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::Method;
+use axum::http::request::Parts;
 use axum::response::Response;
 
-use crate::Context;
+use crate::body::{BodyError, UnreadBody};
+use crate::record::{Ending, Record, Subject};
+use crate::{Client, Context};
+use codes::GatewayError;
+use commands::{Action, Command};
+use envelope::{Answer, Failure};
+use failures::Caller;
+pub(crate) use failures::Failures;
+use fields::Fields;
+use usersig::UserSigError;
+
+/// Request bodies may have this many bytes.
+const MAX_BODY: usize = 4 << 20;
+/// The kind of all calls, as the call log has it.
+const CATEGORY: &str = "即时通信";
 
 /// How it is served.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Calls of one command that an app may make in a second; the account commands but `account_import` half as many.
-    pub calls_per_second: std::num::NonZeroU32,
+    pub calls_per_second: NonZeroU32,
     /// User ids that may call on behalf of their app.
     pub admins: Vec<String>,
     /// Whether `group_get` answers in full even if the caller's sequence is the current one.
     pub always_full_list: bool,
 }
 
-pub(crate) async fn handle(_: &Context, _: Request) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
+pub(crate) async fn handle(context: &Context, request: Request) -> Response {
+    if request.method() == Method::OPTIONS {
+        return envelope::preflight();
+    }
+    let (parts, body) = request.into_parts();
+    let has_body = !body.is_end_stream();
+    let mut body = UnreadBody::new(&parts.headers, body);
+    let answer = run(context, &parts, has_body, &mut body).await;
+    body.discard().await;
+    match answer {
+        Ok(answer) => envelope::respond(answer),
+        Err(failure) => failure.render(),
+    }
+}
+
+async fn run(context: &Context, parts: &Parts, has_body: bool, body: &mut UnreadBody) -> Result<Answer, Failure> {
+    let path = parts.uri.path();
+    // Some clients send a body with GET.
+    let is_callable = parts.method == Method::POST || (parts.method == Method::GET && has_body);
+    if !is_callable || !is_parsable(path) {
+        return Err(GatewayError::NotParsable.into());
+    }
+    let command = commands::find(path).ok_or(GatewayError::NoCommand)?;
+    let client = parts.extensions.get::<Client>().map(|client| client.0);
+    let (app, key) = authenticate(context, &Query::of(parts), client)?;
+    let options = &context.options.tencent_im;
+    let half = NonZeroU32::new(options.calls_per_second.get() / 2).unwrap_or(NonZeroU32::MIN);
+    let rate = if command.is_half_rate { half } else { options.calls_per_second };
+    if !context.platform.is_within_rate(&app, command.name, rate) {
+        return Err(GatewayError::CommandTooOften.into());
+    }
+    context.platform.count_call(&key).map_err(|_| GatewayError::AppTooOften)?;
+
+    let subject = Subject {
+        method: command.name,
+        label: command.label,
+        category: CATEGORY,
+        has_engine: false,
+        path: command.path,
+        client,
+        code_if_left: GatewayError::BodyNotRead.told().0.into(),
+    };
+    let record = Record::begin(&context.platform, &app, subject);
+    let outcome = Call { context, options, app: &app, command }.answer(body).await;
+    let failure = outcome.as_ref().err();
+    record.end(Ending {
+        ok: failure.is_none(),
+        code: Some(failure.map_or(0, |failure| failure.code().into())),
+        message: failure.map(|failure| failure.info().to_owned()),
+    });
+    outcome
+}
+
+/// Whether a path has a service and a command.
+fn is_parsable(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix("/v4/") else { return false };
+    let mut parts = rest.split('/');
+    parts.next().is_some_and(|service| !service.is_empty())
+        && parts.next().is_some_and(|command| !command.is_empty())
+        && parts.next().is_none()
+}
+
+/// The app that a request acts for, and the key that opened it.
+fn authenticate(
+    context: &Context,
+    query: &Query,
+    client: Option<IpAddr>,
+) -> Result<(App, Arc<AccessKey>), GatewayError> {
+    let platform = &context.platform;
+    let sdk_app_id = query.get("sdkappid").filter(|id| !id.is_empty()).ok_or(GatewayError::NoSdkAppId)?;
+    let sdk_app_id = usersig::number(sdk_app_id).ok_or(GatewayError::UnknownSdkAppId)?;
+    let key = platform.access_key(KeyKind::TencentIm, &sdk_app_id.to_string()).ok_or(GatewayError::UnknownSdkAppId)?;
+    let identifier = query.get("identifier").filter(|identifier| !identifier.is_empty());
+    let identifier = identifier.ok_or(GatewayError::NoCaller)?;
+    let text = query.get("usersig").ok_or(GatewayError::NoCaller)?;
+
+    let app = platform.app_of_key(&key);
+    let known = if key.is_revoked() {
+        usersig::Key::Revoked
+    } else if matches!(app, Err(TokenError::Unknown)) {
+        usersig::Key::WithoutApp
+    } else {
+        usersig::Key::Good(key.secret().as_bytes())
+    };
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let verified = usersig::verify(text, sdk_app_id, identifier, known, now_s);
+    let is_admin = context.options.tencent_im.admins.iter().any(|admin| admin == identifier);
+    // Nobody else is let in anyway.
+    if is_admin && matches!(verified, Ok(()) | Err(UserSigError::WrongSignature | UserSigError::Expired)) {
+        let caller = Caller::new(sdk_app_id, identifier, client);
+        let now = Instant::now();
+        if context.failed_usersigs.are_too_many(&caller, now) {
+            return Err(GatewayError::TooManyFailures);
+        }
+        if verified == Err(UserSigError::WrongSignature) {
+            context.failed_usersigs.note(&caller, now);
+        }
+    }
+    verified.map_err(GatewayError::UserSig)?;
+    if !is_admin {
+        return Err(GatewayError::NotAnAdmin);
+    }
+    let app = app.map_err(|e| match e {
+        TokenError::Expired => GatewayError::GrantEnded,
+        TokenError::Missing | TokenError::Unknown | TokenError::NotGranted => GatewayError::NotGranted,
+    })?;
+    app.require(Area::Social).map_err(|_| GatewayError::NotGranted)?;
+    Ok((app, key))
+}
+
+/// The parameters of an address; the first of equal names counts.
+struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn of(parts: &Parts) -> Self {
+        Self(form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A call whose caller is let in.
+struct Call<'a> {
+    context: &'a Context,
+    options: &'a Options,
+    app: &'a App,
+    command: &'static Command,
+}
+
+impl Call<'_> {
+    async fn answer(&self, body: &mut UnreadBody) -> Result<Answer, Failure> {
+        let service = self.command.service;
+        let held = self.context.budget.read(body, MAX_BODY).await.map_err(|e| match e {
+            BodyError::TooLarge | BodyError::Broken => GatewayError::BodyNotRead.into(),
+            BodyError::Busy => Failure::busy(service),
+        })?;
+        let body = fields::parse(&held.bytes)?;
+        self.dispatch(fields::fields(&body, service)?).await
+    }
+
+    async fn dispatch(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        match self.command.action {
+            Action::GroupGet => self.group_get(fields).await,
+            Action::GroupAdd => self.group_add(fields).await,
+            Action::GroupDelete => self.group_delete(fields).await,
+            Action::FriendAdd => self.friend_add(fields).await,
+            Action::FriendImport => self.friend_import(fields).await,
+            Action::FriendUpdate => self.friend_update(fields).await,
+            Action::FriendDelete => self.friend_delete(fields).await,
+            Action::FriendDeleteAll => self.friend_delete_all(fields).await,
+            Action::FriendCheck => self.friend_check(fields).await,
+            Action::FriendGet => self.friend_get(fields).await,
+            Action::FriendGetList => self.friend_get_list(fields).await,
+            Action::AccountImport => self.account_import(fields).await,
+            Action::MultiAccountImport => self.multiaccount_import(fields).await,
+            Action::AccountDelete => self.account_delete(fields).await,
+            Action::AccountCheck => self.account_check(fields).await,
+        }
+    }
+
+    fn social(&self) -> Social<'_> {
+        self.context.platform.social(self.app)
+    }
+
+    /// How the interface says what befell a whole command.
+    fn failure(&self, e: Error) -> Failure {
+        match e {
+            Error::NoAccount => Failure::sns(self.command, 30003, "Account_Not_Exist"),
+            Error::TooManyFriendGroups => Failure::sns(self.command, 30011, "Group_Num_Exceed_Threshold"),
+            Error::Busy => Failure::busy(self.command.service),
+            e => {
+                tracing::error!(error = %e, command = self.command.name, "a call failed");
+                Failure::internal(self.command.service)
+            }
+        }
+    }
 }

@@ -151,7 +151,7 @@ fn capability_lists_are_read_however_they_are_packed() {
         admin.post(GRANT, &request(&app, FUTURE, packed.clone())).data();
         let held = admin.post(UPDATE, &request(&app, FUTURE, ALL.to_vec())).data();
         assert_eq!(held["existAuthorize"], "[C10000000001, C10000000003]", "{packed}");
-        let others = "[C10000000002, C10000000004, C10000000005, C10000000006, C10000000007]";
+        let others = "[C10000000002, C10000000004, C10000000005, C10000000006, C10000000007, C10000000008]";
         assert_eq!(held["addAuthorize"], others, "{packed}");
         // Both lists are in the order of the request.
         let held = admin.post(UPDATE, &request(&app, FUTURE, packed)).data();

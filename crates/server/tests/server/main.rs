@@ -27,5 +27,6 @@ mod keys;
 mod literals;
 mod recognition;
 mod statistics;
+mod tencent_im;
 mod tolerance;
 mod unusual;

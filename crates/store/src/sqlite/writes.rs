@@ -1,7 +1,9 @@
 //! The jobs of the writer. Each sees the work of those before it, and no other writer interferes.
 
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use sqlx::SqliteConnection;
 
@@ -10,7 +12,10 @@ use super::{
     rows::{blob_from_vector, json_array},
     writer::WriteTx,
 };
-use crate::{Change, Error, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Person, Result};
+use crate::{
+    Change, Error, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Person, Result,
+    objects::{PictureName, md5_of},
+};
 
 pub(super) const NANOS_PER_MILLI: i64 = 1_000_000;
 
@@ -83,18 +88,24 @@ pub(super) async fn enrol(
     library_id: i64,
     person: NewPerson,
     face: NewFace,
-    picture_key: String,
+    picture: PictureName,
 ) -> Result<(Person, Face)> {
     let person = insert_person(&mut tx.connection, library_id, person).await?;
-    let face = insert_face(tx, library_id, person.id, face, picture_key, false).await?;
+    let face = insert_face(tx, library_id, person.id, face, picture, false).await?;
     note_ids(&mut tx.connection, Some(person.person_id), &face).await?;
     Ok((person, face))
 }
 
-pub(super) async fn add_face(tx: &mut WriteTx, person_row_id: i64, face: NewFace, picture_key: String) -> Result<Face> {
+pub(super) async fn add_face(
+    tx: &mut WriteTx,
+    person_row_id: i64,
+    face: NewFace,
+    picture: PictureName,
+) -> Result<Face> {
     let library_id = library_of(&mut tx.connection, person_row_id).await?;
-    let face = insert_face(tx, library_id, person_row_id, face, picture_key, false).await?;
+    let face = insert_face(tx, library_id, person_row_id, face, picture, false).await?;
     note_ids(&mut tx.connection, None, &face).await?;
+    touch(&mut tx.connection, person_row_id).await?;
     Ok(face)
 }
 
@@ -138,6 +149,7 @@ pub(super) async fn remove_face(tx: &mut WriteTx, face_id: i64) -> Result<Vec<Re
     let (person_row_id, picture_key) = deleted.ok_or(Error::NotFound)?;
     let library_id = library_of(&mut tx.connection, person_row_id).await?;
     note_change(&mut tx.connection, library_id, now_ms()).await?;
+    touch(&mut tx.connection, person_row_id).await?;
     let removals = sqlx::query_as("INSERT INTO removed_picture (picture_key) VALUES ($1) RETURNING id, picture_key")
         .bind(picture_key)
         .fetch_all(&mut tx.connection)
@@ -157,8 +169,8 @@ pub(super) async fn insert_person(db: &mut SqliteConnection, library_id: i64, ne
     let inserted = sqlx::query_as(
         "INSERT INTO person (
             library_id, person_id, person_no, ext_user_id, user_info, name, sex, birthday, id_iccid, cust_id, company,
-            duty, province, kind, remark, source_url, created)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+            duty, province, kind, remark, source_url, created, updated)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)
          ON CONFLICT (library_id, ext_user_id) DO NOTHING RETURNING *",
     )
     .bind(library_id)
@@ -193,20 +205,20 @@ pub(super) async fn insert_face(
     library_id: i64,
     person_row_id: i64,
     new: NewFace,
-    picture_key: String,
+    picture: PictureName,
     pending: bool,
 ) -> Result<Face> {
     let [x, y, width, height] = new.box_;
     let face: Face = sqlx::query_as(
         "INSERT INTO face (
             person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
-            pending)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING *",
+            pending, picture_md5)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING *",
     )
     .bind(person_row_id)
     .bind(new.created_ns)
     .bind(new.file_id)
-    .bind(picture_key)
+    .bind(picture.key)
     .bind(x)
     .bind(y)
     .bind(width)
@@ -215,6 +227,7 @@ pub(super) async fn insert_face(
     .bind(new.quality)
     .bind(new.engine_ref)
     .bind(pending)
+    .bind(picture.md5)
     .fetch_one(&mut tx.connection)
     .await?;
     if let Some(template) = &new.template {
@@ -228,14 +241,26 @@ pub(super) async fn insert_face(
 
 pub(super) async fn insert_template(db: &mut SqliteConnection, face_id: i64, template: &NewTemplate) -> Result<()> {
     let algorithm = &template.algorithm;
-    sqlx::query("INSERT INTO template (face_id, algorithm, provider, version, vector) VALUES ($1, $2, $3, $4, $5)")
-        .bind(face_id)
-        .bind(&algorithm.name)
-        .bind(&algorithm.provider)
-        .bind(&algorithm.version)
-        .bind(blob_from_vector(&template.vector))
-        .execute(db)
-        .await?;
+    let blob = blob_from_vector(&template.vector);
+    sqlx::query(
+        "INSERT INTO template (face_id, algorithm, provider, version, md5, vector) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(face_id)
+    .bind(&algorithm.name)
+    .bind(&algorithm.provider)
+    .bind(&algorithm.version)
+    .bind(md5_of(&blob))
+    .bind(blob)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes that a person, or a face of theirs, has changed. Every change has a moment of its own, later than those before
+/// it, whatever the clock says.
+pub(super) async fn touch(db: &mut SqliteConnection, person_row_id: i64) -> Result<()> {
+    let query = sqlx::query("UPDATE person SET updated = MAX(updated + 1, $2) WHERE id = $1");
+    query.bind(person_row_id).bind(now_ms()).execute(db).await?;
     Ok(())
 }
 

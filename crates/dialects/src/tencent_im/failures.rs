@@ -1,0 +1,137 @@
+//! How often UserSigs were not signed with the key they should be.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// So many failures within [`PERIOD`] are too many.
+const TOO_MANY: u32 = 60;
+/// After too many failures nobody is let in for this time.
+const PERIOD: Duration = Duration::from_secs(60);
+/// Callers that are remembered at most.
+const MAX_CALLERS: usize = 10_000;
+
+/// Who calls, from where. The address counts too: else anybody could shut an app out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Caller {
+    sdk_app_id: u64,
+    identifier: String,
+    /// An IPv4 address, or the 64 bits of an IPv6 network.
+    network: Option<IpAddr>,
+}
+
+impl Caller {
+    pub fn new(sdk_app_id: u64, identifier: &str, client: Option<IpAddr>) -> Self {
+        let network = client.map(|client| match client {
+            IpAddr::V4(_) => client,
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        });
+        Self { sdk_app_id, identifier: identifier.to_owned(), network }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Failed {
+    times: u32,
+    /// When the first of these was, or the last one that was too many.
+    since: Instant,
+}
+
+impl Failed {
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= PERIOD
+    }
+}
+
+/// The failures of the last minute.
+#[derive(Debug, Default)]
+pub(crate) struct Failures(Mutex<HashMap<Caller, Failed>>);
+
+impl Failures {
+    /// Counts a failure.
+    pub(super) fn note(&self, caller: &Caller, now: Instant) {
+        let mut callers = self.callers();
+        if callers.len() >= MAX_CALLERS && !callers.contains_key(caller) {
+            callers.retain(|_, failed| !failed.is_over(now));
+            if callers.len() >= MAX_CALLERS {
+                return;
+            }
+        }
+        let failed = callers.entry(caller.clone()).or_insert(Failed { times: 0, since: now });
+        if failed.is_over(now) {
+            *failed = Failed { times: 0, since: now };
+        }
+        failed.times = failed.times.saturating_add(1);
+        if failed.times == TOO_MANY {
+            failed.since = now;
+        }
+    }
+
+    /// Whether a caller has to wait.
+    pub(super) fn are_too_many(&self, caller: &Caller, now: Instant) -> bool {
+        let callers = self.callers();
+        callers.get(caller).is_some_and(|failed| failed.times >= TOO_MANY && !failed.is_over(now))
+    }
+
+    fn callers(&self) -> MutexGuard<'_, HashMap<Caller, Failed>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(identifier: &str, client: &str) -> Caller {
+        Caller::new(1, identifier, Some(client.parse().expect("an address")))
+    }
+
+    #[test]
+    fn too_many_failures_shut_out_one_caller_for_a_minute() {
+        let failures = Failures::default();
+        let begun = Instant::now();
+        let at = |seconds: u64| begun + Duration::from_secs(seconds);
+        let admin = caller("admin", "192.0.2.1");
+        for _ in 0..59 {
+            failures.note(&admin, at(0));
+        }
+        assert!(!failures.are_too_many(&admin, at(1)));
+        failures.note(&admin, at(59));
+        assert!(failures.are_too_many(&admin, at(118)), "for a minute from the last one");
+        assert!(!failures.are_too_many(&admin, at(119)));
+        for other in [caller("root", "192.0.2.1"), caller("admin", "192.0.2.2")] {
+            assert!(!failures.are_too_many(&other, at(60)), "{other:?}");
+        }
+        failures.note(&admin, at(119));
+        assert!(!failures.are_too_many(&admin, at(119)), "counted anew");
+    }
+
+    #[test]
+    fn failures_far_apart_are_not_too_many() {
+        let failures = Failures::default();
+        let begun = Instant::now();
+        let admin = caller("admin", "192.0.2.1");
+        for second in 0..600 {
+            failures.note(&admin, begun + Duration::from_secs(2 * second));
+            assert!(!failures.are_too_many(&admin, begun + Duration::from_secs(2 * second)));
+        }
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_caller_and_memory_is_bounded() {
+        let failures = Failures::default();
+        let begun = Instant::now();
+        for host in 0..60 {
+            failures.note(&caller("admin", &format!("2001:db8:0:1::{host:x}")), begun);
+        }
+        assert!(failures.are_too_many(&caller("admin", "2001:db8:0:1:ffff::"), begun));
+        for network in 0..MAX_CALLERS + 100 {
+            failures.note(&caller("admin", &format!("2001:db8:1:{network:x}::")), begun);
+        }
+        assert_eq!(failures.callers().len(), MAX_CALLERS);
+        assert!(failures.are_too_many(&caller("admin", "2001:db8:0:1::"), begun), "it is still known");
+        failures.note(&caller("admin", "192.0.2.1"), begun + PERIOD);
+        assert_eq!(failures.callers().len(), 1, "what is over is forgotten");
+    }
+}

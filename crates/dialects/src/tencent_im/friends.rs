@@ -1,0 +1,454 @@
+//! Friends.
+
+use std::collections::{HashMap, HashSet};
+
+use aicp_platform::{
+    CustomValue, FRIENDS_A_PAGE, FriendError, FriendFields, FriendOutcome, KnownFriend, Relation, Sides,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Call;
+use super::codes::ItemError;
+use super::commands::Command;
+use super::envelope::{Answer, Failure, Nothing, ok};
+use super::fields::{Fields, is_group_name};
+
+/// Friends that one call may be about.
+pub(super) const MAX_ITEMS: usize = 1000;
+/// Tags that one call may ask for. There are fewer.
+const MAX_TAGS: usize = 100;
+/// Bounds of texts, in bytes.
+const MAX_REMARK: usize = 96;
+const MAX_WORDING: usize = 256;
+const MAX_VALUE: usize = 500;
+/// Letters at the end of names that apps choose.
+const MAX_LETTERS: usize = 8;
+
+const SOURCE: &str = "AddSource_Type_";
+const CUSTOM: &str = "Tag_SNS_Custom_";
+const TAG_GROUP: &str = "Tag_SNS_IM_Group";
+const TAG_REMARK: &str = "Tag_SNS_IM_Remark";
+const TAG_SOURCE: &str = "Tag_SNS_IM_AddSource";
+const TAG_WORDING: &str = "Tag_SNS_IM_AddWording";
+const TAG_TIME: &str = "Tag_SNS_IM_AddTime";
+const TAG_NICK: &str = "Tag_Profile_IM_Nick";
+const TAG_IMAGE: &str = "Tag_Profile_IM_Image";
+
+/// How it went with one of several friends.
+#[derive(Serialize)]
+pub(super) struct ItemOut {
+    #[serde(rename = "To_Account")]
+    to_account: String,
+    #[serde(rename = "ResultCode")]
+    result_code: u32,
+    #[serde(rename = "ResultInfo")]
+    result_info: String,
+}
+
+#[derive(Serialize)]
+struct ItemsOut {
+    #[serde(rename = "ResultItem")]
+    result_item: Vec<ItemOut>,
+    #[serde(rename = "Fail_Account", skip_serializing_if = "Vec::is_empty")]
+    fail_account: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RelationOut {
+    #[serde(rename = "To_Account")]
+    to_account: String,
+    relation: &'static str,
+    result_code: u32,
+    result_info: String,
+}
+
+/// Either kind of answer that has `InfoItem`.
+#[derive(Serialize)]
+struct InfosOut<T> {
+    #[serde(rename = "InfoItem")]
+    info_item: Vec<T>,
+    #[serde(rename = "Fail_Account", skip_serializing_if = "Vec::is_empty")]
+    fail_account: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagOut {
+    tag: String,
+    value: Value,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct FriendOut {
+    #[serde(rename = "To_Account")]
+    to_account: String,
+    value_item: Vec<TagOut>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PageOut {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_data_item: Option<Vec<FriendOut>>,
+    standard_sequence: u64,
+    custom_sequence: u64,
+    friend_num: u64,
+    complete_flag: u8,
+    next_start_index: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedOut {
+    #[serde(rename = "To_Account")]
+    to_account: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sns_profile_item: Option<Vec<TagOut>>,
+    result_code: u32,
+    result_info: String,
+}
+
+/// What is told of each friend, and which of them failed.
+pub(super) fn items_out(
+    command: &Command,
+    outcomes: impl Iterator<Item = (String, Result<(), ItemError>)>,
+) -> (Vec<ItemOut>, Vec<String>) {
+    let mut failed = Vec::new();
+    let items = outcomes.map(|(to_account, outcome)| {
+        let (result_code, result_info) = told(command, outcome.err());
+        if outcome.is_err() {
+            failed.push(to_account.clone());
+        }
+        ItemOut { to_account, result_code, result_info }
+    });
+    (items.collect(), failed)
+}
+
+/// Code and words for one item.
+fn told(command: &Command, e: Option<ItemError>) -> (u32, String) {
+    let Some(e) = e else { return (0, String::new()) };
+    let (code, reason) = e.told(command.title);
+    (code, format!("Err_SNS_{}_{reason}", command.title))
+}
+
+/// What one call is to do about several friends. Of a friend that is named twice the first item counts.
+struct Items {
+    names: Vec<String>,
+    /// Of those about whom everything that is given can be so.
+    good: Vec<FriendFields>,
+}
+
+impl Items {
+    /// Reads each item; `read` returns none if something in it can't be so.
+    fn read<'a>(
+        fields: &Fields<'a>,
+        name: &str,
+        read: impl Fn(&Fields<'a>, String) -> Result<Option<FriendFields>, Failure>,
+    ) -> Result<Self, Failure> {
+        let mut items = Self { names: Vec::new(), good: Vec::new() };
+        let mut seen = HashSet::new();
+        for item in fields.objects(name, MAX_ITEMS)? {
+            let item = item?;
+            let to = item.account("To_Account")?.ok_or_else(|| item.wrong_shape())?.to_owned();
+            let friend = read(&item, to.clone())?;
+            items.names.push(to.clone());
+            if seen.insert(to) {
+                items.good.extend(friend);
+            }
+        }
+        Ok(items)
+    }
+
+    /// What to do, and how to tell how it went.
+    fn split(self) -> (Vec<FriendFields>, Outcomes) {
+        let asked = self.good.iter().map(|friend| friend.user_id.clone()).collect();
+        (self.good, Outcomes { names: self.names, asked })
+    }
+}
+
+/// Puts together what was told of those that could be done something about, with the others.
+struct Outcomes {
+    names: Vec<String>,
+    asked: Vec<String>,
+}
+
+impl Outcomes {
+    fn answer(self, command: &Command, outcomes: Vec<FriendOutcome>) -> Result<Answer, Failure> {
+        let known: HashMap<String, FriendOutcome> = self.asked.into_iter().zip(outcomes).collect();
+        let each = self.names.into_iter().map(|name| {
+            let outcome = known.get(&name).copied().map_or(Err(ItemError::BadField), |o| o.map_err(ItemError::Friend));
+            (name, outcome)
+        });
+        let (result_item, fail_account) = items_out(command, each);
+        ok(command.service, &ItemsOut { result_item, fail_account })
+    }
+}
+
+impl Call<'_> {
+    pub(super) async fn friend_add(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let from = fields.sender(self.command)?;
+        let kinds = [("Add_Type_Both", Sides::Both), ("Add_Type_Single", Sides::Own)];
+        let sides = fields.either("AddType", kinds)?;
+        let is_forced = match fields.number("ForceAddFlags")? {
+            None | Some(0) => false,
+            Some(1) => true,
+            Some(_) => return Err(fields.wrong_shape()),
+        };
+        let items = Items::read(&fields, "AddFriendItem", |item, user_id| {
+            let group = match item.given("GroupName") {
+                Some(Value::Array(_)) => item.list("GroupName")?.map(|list| item.texts(list)).transpose()?,
+                _ => item.text("GroupName")?.map(|name| vec![name.to_owned()]),
+            };
+            let friend = FriendFields { user_id, groups: group, ..common_fields(item)? };
+            let is_one_group = friend.groups.as_ref().is_none_or(|groups| groups.len() == 1);
+            Ok(Some(friend).filter(|friend| is_one_group && is_valid(friend)))
+        })?;
+        let (friends, outcomes) = items.split();
+        let added = self.social().add_friends(from, friends, sides, is_forced).await;
+        outcomes.answer(self.command, added.map_err(|e| self.failure(e))?)
+    }
+
+    pub(super) async fn friend_import(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let from = fields.sender(self.command)?;
+        let items = Items::read(&fields, "AddFriendItem", |item, user_id| {
+            let groups = match item.given("GroupName") {
+                Some(Value::String(name)) if !name.is_empty() => Some(vec![name.clone()]),
+                _ => item.list("GroupName")?.map(|list| item.texts(list)).transpose()?,
+            };
+            let added_s = item.number("AddTime")?.filter(|time| *time != 0);
+            let added_s = added_s.map(|time| i64::try_from(time).map_err(|_| item.wrong_shape())).transpose()?;
+            let Some(custom) = custom_items(item)? else { return Ok(None) };
+            let friend = FriendFields { user_id, groups, added_s, custom, ..common_fields(item)? };
+            Ok(Some(friend).filter(is_valid))
+        })?;
+        let (friends, outcomes) = items.split();
+        let imported = self.social().import_friends(from, friends).await;
+        outcomes.answer(self.command, imported.map_err(|e| self.failure(e))?)
+    }
+
+    pub(super) async fn friend_update(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let from = fields.sender(self.command)?;
+        let items = Items::read(&fields, "UpdateItem", |item, user_id| {
+            let mut friend = FriendFields { user_id, ..FriendFields::default() };
+            let mut is_good = true;
+            for tag in item.objects("SnsItem", MAX_TAGS)? {
+                let tag = tag?;
+                is_good &= change(&mut friend, tag.required_text("Tag")?, tag.given("Value"));
+            }
+            Ok(Some(friend).filter(|friend| is_good && is_valid(friend)))
+        })?;
+        let (friends, outcomes) = items.split();
+        let updated = self.social().update_friends(from, friends).await;
+        outcomes.answer(self.command, updated.map_err(|e| self.failure(e))?)
+    }
+
+    pub(super) async fn friend_delete(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let from = fields.sender(self.command)?;
+        let names = fields.accounts("To_Account", MAX_ITEMS)?;
+        let deleted = self.social().delete_friends(from, names.clone(), sides_to_delete(&fields)?).await;
+        Outcomes { asked: names.clone(), names }.answer(self.command, deleted.map_err(|e| self.failure(e))?)
+    }
+
+    pub(super) async fn friend_delete_all(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let from = fields.sender(self.command)?;
+        let deleted = self.social().delete_all_friends(from, sides_to_delete(&fields)?).await;
+        deleted.map_err(|e| self.failure(e))?;
+        ok(self.command.service, &Nothing {})
+    }
+
+    pub(super) async fn friend_check(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let from = fields.sender(self.command)?;
+        let names = fields.accounts("To_Account", MAX_ITEMS)?;
+        let both = match fields.required_text("CheckType")? {
+            "CheckResult_Type_Single" => false,
+            "CheckResult_Type_Both" => true,
+            _ => return Err(Failure::sns(self.command, 30001, "Invalid_CheckType")),
+        };
+        let relations = self.social().relations(from, &names).await.map_err(|e| self.failure(e))?;
+        let mut fail_account = Vec::new();
+        let items = names.into_iter().zip(relations).map(|(to_account, relation)| {
+            let e = relation.is_none().then_some(ItemError::Friend(FriendError::NoAccount));
+            if e.is_some() {
+                fail_account.push(to_account.clone());
+            }
+            let (result_code, result_info) = told(self.command, e);
+            let relation = relation.map_or("CheckResult_Type_NoRelation", |relation| word(relation, both));
+            RelationOut { to_account, relation, result_code, result_info }
+        });
+        let info_item = items.collect();
+        ok(self.command.service, &InfosOut { info_item, fail_account })
+    }
+
+    pub(super) async fn friend_get(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let from = fields.sender(self.command)?;
+        let start = fields.number("StartIndex")?.ok_or_else(|| fields.wrong_shape())?;
+        let standard = fields.number("StandardSequence")?;
+        let custom = fields.number("CustomSequence")?;
+        let page = self.social().friend_page(from, start).await.map_err(|e| self.failure(e))?;
+        // Later pages are sent in full, or the client would never see their ends.
+        let is_known = |sent: Option<u64>, current: u64| start == 0 && sent == Some(current);
+        let knows_standard = is_known(standard, page.sequences.friends);
+        let knows_custom = is_known(custom, page.sequences.custom);
+        let knows_all = knows_standard && (knows_custom || custom.is_none());
+        let next = start.saturating_add(FRIENDS_A_PAGE);
+        let is_last = knows_all || next >= page.total;
+        let mut friends = Vec::new();
+        for known in if knows_all { Vec::new() } else { page.friends } {
+            let mut value_item = Vec::new();
+            if !knows_standard {
+                value_item.extend(STANDARD_TAGS.into_iter().filter_map(|tag| tag_out(&known, tag)));
+            }
+            if !knows_custom {
+                let tags = known.friend.custom.keys().map(|name| format!("{CUSTOM}{name}"));
+                value_item.extend(tags.filter_map(|tag| tag_out(&known, &tag)));
+            }
+            if !value_item.is_empty() {
+                friends.push(FriendOut { to_account: known.account.user_id, value_item });
+            }
+        }
+        let out = PageOut {
+            user_data_item: (page.total > 0).then_some(friends),
+            standard_sequence: page.sequences.friends,
+            custom_sequence: page.sequences.custom,
+            friend_num: page.total,
+            complete_flag: is_last.into(),
+            next_start_index: if is_last { 0 } else { next },
+        };
+        ok(self.command.service, &out)
+    }
+
+    pub(super) async fn friend_get_list(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let from = fields.sender(self.command)?;
+        let names = fields.accounts("To_Account", MAX_ITEMS)?;
+        let mut tags = Vec::new();
+        for tag in fields.texts(fields.required_list("TagList", MAX_TAGS)?)? {
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        let found = self.social().friends(from, &names).await.map_err(|e| self.failure(e))?;
+        let mut fail_account = Vec::new();
+        let items = names.into_iter().zip(found).map(|(to_account, found)| {
+            if found.is_err() {
+                fail_account.push(to_account.clone());
+            }
+            let (result_code, result_info) = told(self.command, found.as_ref().err().map(|e| ItemError::Friend(*e)));
+            let tags_of = |known: KnownFriend| tags.iter().filter_map(|tag| tag_out(&known, tag)).collect();
+            ListedOut { to_account, sns_profile_item: found.ok().map(tags_of), result_code, result_info }
+        });
+        let info_item = items.collect();
+        ok(self.command.service, &InfosOut { info_item, fail_account })
+    }
+}
+
+/// The tags of a friend that every app has, in the order in which they are sent.
+const STANDARD_TAGS: [&str; 5] = [TAG_GROUP, TAG_REMARK, TAG_SOURCE, TAG_WORDING, TAG_TIME];
+
+/// A tag with its value, if it is set.
+fn tag_out(known: &KnownFriend, tag: &str) -> Option<TagOut> {
+    let KnownFriend { account, friend, groups } = known;
+    let text = |text: &str| Some(Value::from(text)).filter(|_| !text.is_empty());
+    let value = match tag {
+        TAG_GROUP => Some(Value::from(groups.clone())).filter(|_| !groups.is_empty()),
+        TAG_REMARK => text(&friend.remark),
+        TAG_SOURCE => text(&friend.source),
+        TAG_WORDING => text(&friend.wording),
+        TAG_TIME => Some(friend.added_s.into()),
+        TAG_NICK => text(account.nick.as_deref().unwrap_or_default()),
+        TAG_IMAGE => text(account.face_url.as_deref().unwrap_or_default()),
+        custom => match friend.custom.get(custom.strip_prefix(CUSTOM)?)? {
+            CustomValue::Text(value) => Some(value.as_str().into()),
+            CustomValue::Number(value) => Some((*value).into()),
+        },
+    };
+    Some(TagOut { tag: tag.to_owned(), value: value? })
+}
+
+/// Remark, source and wording of a friend to add.
+fn common_fields(item: &Fields<'_>) -> Result<FriendFields, Failure> {
+    let text = |name: &str| Ok::<_, Failure>(item.text(name)?.map(str::to_owned));
+    Ok(FriendFields {
+        remark: text("Remark")?,
+        source: text("AddSource")?,
+        wording: text("AddWording")?,
+        ..FriendFields::default()
+    })
+}
+
+/// The custom values of a friend to import, or none if some can't be so.
+fn custom_items(item: &Fields<'_>) -> Result<Option<Vec<(String, CustomValue)>>, Failure> {
+    if item.list("CustomItem")?.is_none() {
+        return Ok(Some(Vec::new()));
+    }
+    let mut values = Vec::new();
+    for custom in item.objects("CustomItem", MAX_TAGS)? {
+        let custom = custom?;
+        match custom_value(custom.required_text("Tag")?, custom.given("Value")) {
+            Some(value) => values.push(value),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(values))
+}
+
+fn custom_value(tag: &str, value: Option<&Value>) -> Option<(String, CustomValue)> {
+    let name = tag.strip_prefix(CUSTOM).filter(|name| is_short_word(name))?;
+    let value = match value? {
+        Value::String(text) if text.len() <= MAX_VALUE => CustomValue::Text(text.clone()),
+        Value::Number(number) => CustomValue::Number(number.as_i64()?),
+        _ => return None,
+    };
+    Some((name.to_owned(), value))
+}
+
+/// Takes up one tag of an update; returns whether it can be so.
+fn change(friend: &mut FriendFields, tag: &str, value: Option<&Value>) -> bool {
+    match (tag, value) {
+        (TAG_REMARK, Some(Value::String(remark))) => friend.remark = Some(remark.clone()),
+        (TAG_GROUP, Some(Value::String(name))) if name.is_empty() => friend.groups = Some(Vec::new()),
+        (TAG_GROUP, Some(Value::String(name))) => friend.groups = Some(vec![name.clone()]),
+        (TAG_GROUP, Some(Value::Array(names))) => {
+            friend.groups = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+            return friend.groups.is_some();
+        }
+        (custom, value) => {
+            let value = custom_value(custom, value);
+            let is_good = value.is_some();
+            friend.custom.extend(value);
+            return is_good;
+        }
+    }
+    true
+}
+
+/// Whether what is given about a friend is within bounds.
+fn is_valid(friend: &FriendFields) -> bool {
+    let FriendFields { remark, source, wording, groups, .. } = friend;
+    let is_source = |source: &str| source.strip_prefix(SOURCE).is_some_and(is_short_word);
+    remark.as_ref().is_none_or(|remark| remark.len() <= MAX_REMARK)
+        && source.as_ref().is_none_or(|source| is_source(source))
+        && wording.as_ref().is_none_or(|wording| wording.len() <= MAX_WORDING)
+        && groups.as_ref().is_none_or(|groups| groups.iter().all(|name| is_group_name(name)))
+}
+
+/// Whether a text is of one to eight letters.
+fn is_short_word(text: &str) -> bool {
+    (1..=MAX_LETTERS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+fn sides_to_delete(fields: &Fields<'_>) -> Result<Sides, Failure> {
+    fields.either("DeleteType", [("Delete_Type_Single", Sides::Own), ("Delete_Type_Both", Sides::Both)])
+}
+
+/// How the interface calls a relation; unless it is to look at both sides, the own one counts alone.
+fn word(relation: Relation, both: bool) -> &'static str {
+    match (relation.has, relation.is_had && both) {
+        (true, true) => "CheckResult_Type_BothWay",
+        (true, false) => "CheckResult_Type_AWithB",
+        (false, true) => "CheckResult_Type_BWithA",
+        (false, false) => "CheckResult_Type_NoRelation",
+    }
+}

@@ -1,0 +1,96 @@
+//! Friend groups.
+
+use aicp_platform::{FriendGroup, MAX_FRIEND_GROUPS, Members};
+use serde::Serialize;
+
+use super::envelope::{Answer, Failure, ok};
+use super::fields::{Fields, is_group_name};
+use super::friends::{ItemOut, MAX_ITEMS, items_out};
+use super::{Call, codes::ItemError};
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GroupOut {
+    group_name: String,
+    friend_number: u64,
+    #[serde(rename = "To_Account", skip_serializing_if = "Option::is_none")]
+    to_account: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GroupsOut {
+    result_item: Vec<GroupOut>,
+    current_sequence: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AddedOut {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_item: Option<Vec<ItemOut>>,
+    #[serde(rename = "Fail_Account", skip_serializing_if = "Vec::is_empty")]
+    fail_account: Vec<String>,
+    current_sequence: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SequenceOut {
+    current_sequence: u64,
+}
+
+impl Call<'_> {
+    pub(super) async fn group_get(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let from = fields.sender(self.command)?;
+        let last = fields.number("LastSequence")?.unwrap_or(0);
+        let names = fields.list("GroupName")?.map(|list| fields.texts(list)).transpose()?;
+        if names.as_ref().is_some_and(|names| names.len() > MAX_FRIEND_GROUPS) {
+            return Err(fields.wrong_shape());
+        }
+        let wants_members = fields.text("NeedFriend")? == Some("Need_Friend_Type_Yes");
+        // The manual says one thing and shows another; members are sent whenever groups are named.
+        let members = if wants_members || names.is_some() { Members::Named } else { Members::Counted };
+        let found = self.social().friend_groups(from, names.as_deref(), members).await;
+        let found = found.map_err(|e| self.failure(e))?;
+        let is_news = names.is_some() || last == 0 || last != found.sequence || self.options.always_full_list;
+        let mut groups = found.groups;
+        if let Some(names) = &names {
+            groups.sort_by_key(|group| names.iter().position(|name| *name == group.name));
+        }
+        let out = |group: FriendGroup| GroupOut {
+            group_name: group.name,
+            friend_number: group.count,
+            to_account: (members == Members::Named).then_some(group.members),
+        };
+        let result_item = if is_news { groups.into_iter().map(out).collect() } else { Vec::new() };
+        ok(self.command.service, &GroupsOut { result_item, current_sequence: found.sequence })
+    }
+
+    pub(super) async fn group_add(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let from = fields.sender(self.command)?;
+        let names = fields.texts(fields.required_list("GroupName", MAX_FRIEND_GROUPS)?)?;
+        let friends = match fields.list("To_Account")? {
+            Some(_) => fields.accounts("To_Account", MAX_ITEMS)?,
+            None => Vec::new(),
+        };
+        if !names.iter().all(|name| is_group_name(name)) {
+            return Err(Failure::sns(self.command, 30001, "Invalid_Group_Name"));
+        }
+        let added = self.social().add_friend_groups(from, names, friends.clone()).await;
+        let (current_sequence, outcomes) = added.map_err(|e| self.failure(e))?;
+        let outcomes = outcomes.into_iter().map(|outcome| outcome.map_err(ItemError::Friend));
+        let has_friends = !friends.is_empty();
+        let (items, fail_account) = items_out(self.command, friends.into_iter().zip(outcomes));
+        let result_item = has_friends.then_some(items);
+        ok(self.command.service, &AddedOut { result_item, fail_account, current_sequence })
+    }
+
+    pub(super) async fn group_delete(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
+        let from = fields.sender(self.command)?;
+        let names = fields.texts(fields.required_list("GroupName", MAX_FRIEND_GROUPS)?)?;
+        let deleted = self.social().delete_friend_groups(from, names).await;
+        let current_sequence = deleted.map_err(|e| self.failure(e))?;
+        ok(self.command.service, &SequenceOut { current_sequence })
+    }
+}

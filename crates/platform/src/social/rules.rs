@@ -1,0 +1,302 @@
+//! What may become of an account and those around it. Each rule takes a circle as it is and returns it as it is to be.
+
+use std::collections::{BTreeSet, HashMap};
+
+use aicp_store::{Circle, CustomValue, Friend, FriendRequest, Other, Sequences};
+
+use super::{
+    FriendError, FriendFields, FriendOutcome, FriendRequests, MAX_CUSTOM_VALUES, MAX_FRIEND_GROUPS, MAX_FRIENDS,
+    MAX_REQUESTS, Sides,
+};
+use crate::{Error, Result};
+
+/// Another account of a circle.
+pub(super) fn find<'a>(circle: &'a Circle, user_id: &str) -> Result<&'a Other, FriendError> {
+    if user_id == circle.account.user_id {
+        return Err(FriendError::Oneself);
+    }
+    circle.others.iter().find(|other| other.account.user_id == user_id).ok_or(FriendError::NoAccount)
+}
+
+/// Why there is nothing to be done to a friend: nobody has themselves as one.
+pub(super) fn no_friend_of_oneself(e: FriendError) -> FriendError {
+    if e == FriendError::Oneself { FriendError::NotAFriend } else { e }
+}
+
+pub(super) fn add_groups(
+    before: &Circle,
+    names: &[String],
+    friends: &[String],
+) -> (Circle, Result<(u64, Vec<FriendOutcome>)>) {
+    let mut edit = Edit::of(before);
+    if edit.make_groups(names).is_err() {
+        return (before.clone(), Err(Error::TooManyFriendGroups));
+    }
+    let outcomes = edit.each(friends, String::as_str, |edit, place, _| {
+        let friend = edit.other(place)?.friend.as_mut().ok_or(FriendError::NotAFriend)?;
+        friend.groups.extend(names.iter().cloned());
+        Ok(())
+    });
+    let after = edit.finish(before);
+    let sequence = after.account.sequences.groups;
+    (after, Ok((sequence, outcomes)))
+}
+
+pub(super) fn delete_groups(before: &Circle, names: &[String]) -> (Circle, u64) {
+    let mut edit = Edit::of(before);
+    edit.circle.groups.retain(|group| !names.contains(group));
+    for friend in edit.circle.others.iter_mut().filter_map(|other| other.friend.as_mut()) {
+        friend.groups.retain(|group| !names.contains(group));
+    }
+    let after = edit.finish(before);
+    let sequence = after.account.sequences.groups;
+    (after, sequence)
+}
+
+pub(super) fn add_friends(
+    before: &Circle,
+    friends: &[FriendFields],
+    sides: Sides,
+    requests: FriendRequests,
+    now_ms: i64,
+) -> (Circle, Vec<FriendOutcome>) {
+    let mut edit = Edit::of(before);
+    let outcomes = edit.each(friends, FriendFields::name, |edit, place, fields| {
+        let has_room = edit.has_room();
+        let other = edit.other(place)?;
+        if other.friend.is_some() {
+            return Err(FriendError::AlreadyFriends);
+        }
+        if !has_room {
+            return Err(FriendError::TooManyFriends);
+        }
+        let is_new_there = sides == Sides::Both && other.reverse.is_none();
+        if is_new_there && other.account.friends >= MAX_FRIENDS {
+            return Err(FriendError::OtherHasTooManyFriends);
+        }
+        match requests {
+            FriendRequests::Granted => {}
+            FriendRequests::Kept => return Err(ask(other, fields, now_ms)),
+            FriendRequests::Refused => return Err(FriendError::Refused),
+        }
+        edit.set(place, fields, new_friend(now_ms))?;
+        if is_new_there {
+            let met = Friend {
+                source: fields.source.clone().unwrap_or_default(),
+                wording: fields.wording.clone().unwrap_or_default(),
+                ..new_friend(now_ms)
+            };
+            edit.other(place)?.reverse = Some(met);
+        }
+        Ok(())
+    });
+    (edit.finish(before), outcomes)
+}
+
+pub(super) fn import_friends(before: &Circle, friends: &[FriendFields], now_ms: i64) -> (Circle, Vec<FriendOutcome>) {
+    let mut edit = Edit::of(before);
+    let outcomes = edit.each(friends, FriendFields::name, |edit, place, fields| {
+        let known = edit.other(place)?.friend.clone();
+        if known.is_none() && !edit.has_room() {
+            return Err(FriendError::TooManyFriends);
+        }
+        edit.set(place, fields, known.unwrap_or_else(|| new_friend(now_ms)))
+    });
+    (edit.finish(before), outcomes)
+}
+
+pub(super) fn update_friends(before: &Circle, friends: &[FriendFields]) -> (Circle, Vec<FriendOutcome>) {
+    let mut edit = Edit::of(before);
+    let outcomes = edit.each(friends, FriendFields::name, |edit, place, fields| {
+        let known = edit.other(place)?.friend.clone().ok_or(FriendError::NotAFriend)?;
+        edit.set(place, fields, known)
+    });
+    (edit.finish(before), outcomes.into_iter().map(|outcome| outcome.map_err(no_friend_of_oneself)).collect())
+}
+
+pub(super) fn delete_friends(before: &Circle, friends: &[String], sides: Sides) -> (Circle, Vec<FriendOutcome>) {
+    let mut edit = Edit::of(before);
+    let outcomes = edit.each(friends, String::as_str, |edit, place, _| part(edit.other(place)?, sides));
+    (edit.finish(before), outcomes.into_iter().map(|outcome| outcome.map_err(no_friend_of_oneself)).collect())
+}
+
+pub(super) fn delete_all_friends(before: &Circle, sides: Sides) -> (Circle, ()) {
+    let mut edit = Edit::of(before);
+    for other in &mut edit.circle.others {
+        // Each is a friend.
+        let _ = part(other, sides);
+    }
+    (edit.finish(before), ())
+}
+
+fn part(other: &mut Other, sides: Sides) -> FriendOutcome {
+    other.friend.take().ok_or(FriendError::NotAFriend)?;
+    if sides == Sides::Both {
+        other.reverse = None;
+    }
+    Ok(())
+}
+
+/// Keeps a request, unless it is kept already.
+fn ask(other: &mut Other, fields: &FriendFields, now_ms: i64) -> FriendError {
+    if other.request.is_none() {
+        if other.requests >= MAX_REQUESTS {
+            return FriendError::TooManyRequests;
+        }
+        other.request = Some(FriendRequest {
+            source: fields.source.clone().unwrap_or_default(),
+            wording: fields.wording.clone().unwrap_or_default(),
+            created_ms: now_ms,
+        });
+    }
+    FriendError::Asked
+}
+
+fn new_friend(now_ms: i64) -> Friend {
+    Friend { added_s: now_ms / 1000, ..Friend::default() }
+}
+
+impl FriendFields {
+    fn name(&self) -> &str {
+        &self.user_id
+    }
+}
+
+/// A circle that is being changed.
+struct Edit {
+    circle: Circle,
+    /// Where each of the others is.
+    places: HashMap<String, usize>,
+    /// How many friends the account has by now.
+    friends: u64,
+}
+
+impl Edit {
+    fn of(before: &Circle) -> Self {
+        let places = before.others.iter().enumerate().map(|(place, other)| (other.account.user_id.clone(), place));
+        Self { places: places.collect(), friends: before.account.friends, circle: before.clone() }
+    }
+
+    fn other(&mut self, place: usize) -> Result<&mut Other, FriendError> {
+        self.circle.others.get_mut(place).ok_or(FriendError::NoAccount)
+    }
+
+    fn has_room(&self) -> bool {
+        self.friends < MAX_FRIENDS
+    }
+
+    /// Does something about each of some others; where it fails, nothing is done about that one. What is named again is
+    /// done once and has the same outcome.
+    fn each<T>(
+        &mut self,
+        items: &[T],
+        name: impl Fn(&T) -> &str,
+        mut work: impl FnMut(&mut Self, usize, &T) -> FriendOutcome,
+    ) -> Vec<FriendOutcome> {
+        let mut known: HashMap<&str, FriendOutcome> = HashMap::with_capacity(items.len());
+        let mut outcomes = Vec::with_capacity(items.len());
+        for item in items {
+            let name = name(item);
+            let outcome = match known.get(name) {
+                Some(outcome) => *outcome,
+                None if name == self.circle.account.user_id => Err(FriendError::Oneself),
+                None => match self.places.get(name) {
+                    Some(place) => work(self, *place, item),
+                    None => Err(FriendError::NoAccount),
+                },
+            };
+            known.insert(name, outcome);
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    /// Makes those of these groups that are missing, all or none.
+    fn make_groups(&mut self, names: &[String]) -> Result<(), FriendError> {
+        let mut groups = self.circle.groups.clone();
+        for name in names {
+            if !groups.contains(name) {
+                groups.push(name.clone());
+            }
+        }
+        if groups.len() > MAX_FRIEND_GROUPS.max(self.circle.groups.len()) {
+            return Err(FriendError::TooManyGroups);
+        }
+        self.circle.groups = groups;
+        Ok(())
+    }
+
+    /// Makes a friend what `known` becomes with what is given.
+    fn set(&mut self, place: usize, given: &FriendFields, known: Friend) -> Result<(), FriendError> {
+        let FriendFields { user_id: _, remark, source, wording, added_s, groups, custom } = given;
+        let mut friend = Friend {
+            remark: remark.clone().unwrap_or(known.remark),
+            source: source.clone().unwrap_or(known.source),
+            wording: wording.clone().unwrap_or(known.wording),
+            added_s: added_s.unwrap_or(known.added_s),
+            ..known
+        };
+        for (name, value) in custom {
+            match value {
+                CustomValue::Text(text) if text.is_empty() => friend.custom.remove(name),
+                value => friend.custom.insert(name.clone(), value.clone()),
+            };
+        }
+        if friend.custom.len() > MAX_CUSTOM_VALUES {
+            return Err(FriendError::TooManyValues);
+        }
+        if let Some(groups) = groups {
+            self.make_groups(groups)?;
+            friend.groups = groups.iter().cloned().collect::<BTreeSet<_>>();
+        }
+        let is_new = self.other(place)?.friend.replace(friend).is_none();
+        self.friends += u64::from(is_new);
+        Ok(())
+    }
+
+    /// The circle as it is to be: whoever something changed for has the sequences counted on, by one each.
+    fn finish(mut self, before: &Circle) -> Circle {
+        let mut own = Changed { groups: self.circle.groups != before.groups, ..Changed::default() };
+        for (old, new) in before.others.iter().zip(&mut self.circle.others) {
+            own = own.and(Changed::between(old.friend.as_ref(), new.friend.as_ref()));
+            Changed::between(old.reverse.as_ref(), new.reverse.as_ref()).count(&mut new.account.sequences);
+        }
+        own.count(&mut self.circle.account.sequences);
+        self.circle
+    }
+}
+
+/// What changed for an account.
+#[derive(Clone, Copy, Default)]
+struct Changed {
+    groups: bool,
+    friends: bool,
+    custom: bool,
+}
+
+impl Changed {
+    fn between(old: Option<&Friend>, new: Option<&Friend>) -> Self {
+        let (none, is_same_friend) = (Friend::default(), old.is_some() == new.is_some());
+        let (old, new) = (old.unwrap_or(&none), new.unwrap_or(&none));
+        let standard = |friend: &Friend| Friend { custom: Default::default(), ..friend.clone() };
+        Self {
+            groups: old.groups != new.groups,
+            friends: !is_same_friend || standard(old) != standard(new),
+            custom: old.custom != new.custom,
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            groups: self.groups || other.groups,
+            friends: self.friends || other.friends,
+            custom: self.custom || other.custom,
+        }
+    }
+
+    fn count(self, sequences: &mut Sequences) {
+        sequences.groups += u64::from(self.groups);
+        sequences.friends += u64::from(self.friends);
+        sequences.custom += u64::from(self.custom);
+    }
+}

@@ -1,0 +1,471 @@
+//! Accounts of an app's users, their friends and friend groups.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::{Database, rows::json_array, rows::json_strings, writer::WriteTx};
+use crate::{
+    Account, Around, Circle, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members, NewAccount, Other,
+    Result, Sequences,
+};
+
+/// Stands between user ids that come as one text; none has it.
+const BETWEEN_IDS: char = '\n';
+
+impl Database {
+    pub(crate) async fn import_accounts(
+        &self,
+        app_id: String,
+        accounts: Vec<NewAccount>,
+        created_ms: i64,
+    ) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(import_accounts(tx, app_id, accounts, created_ms))).await
+    }
+
+    pub(crate) async fn known_accounts(&self, app_id: &str, user_ids: &[String]) -> Result<Vec<String>> {
+        let query = sqlx::query_scalar(
+            "SELECT user_id FROM social_account
+             WHERE app_id = $1 AND user_id IN (SELECT value FROM json_each($2))",
+        );
+        Ok(query.bind(app_id).bind(json_strings(user_ids)).fetch_all(&self.readers).await?)
+    }
+
+    pub(crate) async fn delete_accounts(&self, app_id: String, user_ids: Vec<String>) -> Result<Vec<String>> {
+        self.writer.run(move |tx| Box::pin(delete_accounts(tx, app_id, user_ids))).await
+    }
+
+    pub(crate) async fn friend_groups(
+        &self,
+        app_id: &str,
+        user_id: &str,
+        names: Option<&[String]>,
+        members: Members,
+    ) -> Result<Option<FriendGroups>> {
+        // One row a group, and one without a group for an account that has none.
+        let members = match members {
+            Members::Counted => "(SELECT COUNT(*) FROM social_member WHERE group_id = social_group.id), NULL",
+            Members::Named => {
+                "NULL, (SELECT string_agg(friend.user_id, '\n' ORDER BY social_member.id) FROM social_member
+                        JOIN social_account AS friend ON friend.id = social_member.friend_id
+                        WHERE social_member.group_id = social_group.id)"
+            }
+        };
+        let named = if names.is_some() { "AND name IN (SELECT value FROM json_each($3))" } else { "" };
+        let sql = format!(
+            "SELECT group_sequence, name, {members} FROM social_account
+             LEFT JOIN social_group ON social_group.account_id = social_account.id {named}
+             WHERE app_id = $1 AND user_id = $2 ORDER BY social_group.id"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(app_id).bind(user_id);
+        let query = if let Some(names) = names { query.bind(json_strings(names)) } else { query };
+        let rows = query.fetch_all(&self.readers).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let mut groups = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let Some(name) = row.try_get(1)? else { continue };
+            let members: Option<&str> = row.try_get(3)?;
+            let members: Vec<String> =
+                members.into_iter().flat_map(|members| members.split(BETWEEN_IDS)).map(str::to_owned).collect();
+            let count = row.try_get::<Option<u64>, _>(2)?.unwrap_or(members.len() as u64);
+            groups.push(FriendGroup { name, count, members });
+        }
+        Ok(Some(FriendGroups { sequence: first.try_get(0)?, groups }))
+    }
+
+    pub(crate) async fn circle(&self, app_id: &str, user_id: &str, around: Around) -> Result<Option<Circle>> {
+        // One state of the database for all that is read.
+        let mut snapshot = self.readers.begin().await?;
+        Ok(read_circle(&mut snapshot, app_id, user_id, around).await?)
+    }
+
+    pub(crate) async fn change_circle<T, W>(
+        &self,
+        app_id: String,
+        user_id: String,
+        around: Around,
+        work: W,
+    ) -> Result<Option<T>>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Circle) -> (Circle, T) + Send + 'static,
+    {
+        self.writer
+            .run(move |tx| {
+                Box::pin(async move {
+                    let db = &mut tx.connection;
+                    let Some(before) = read_circle(db, &app_id, &user_id, around).await? else { return Ok(None) };
+                    let (after, outcome) = work(&before);
+                    write_circle(db, &before, &after).await?;
+                    Ok(Some(outcome))
+                })
+            })
+            .await
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Account {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let sequences = Sequences {
+            groups: row.try_get("group_sequence")?,
+            friends: row.try_get("friend_sequence")?,
+            custom: row.try_get("custom_sequence")?,
+        };
+        Ok(Self {
+            id: row.try_get("id")?,
+            user_id: row.try_get("user_id")?,
+            nick: row.try_get("nick")?,
+            face_url: row.try_get("face_url")?,
+            sequences,
+            friends: row.try_get("friends")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Other {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let friend = match row.try_get("remark")? {
+            None => None,
+            Some(remark) => Some(Friend {
+                remark,
+                source: row.try_get("source")?,
+                wording: row.try_get("wording")?,
+                added_s: row.try_get("added")?,
+                ..Friend::default()
+            }),
+        };
+        let reverse = match row.try_get("reverse_remark")? {
+            None => None,
+            Some(remark) => Some(Friend {
+                remark,
+                source: row.try_get("reverse_source")?,
+                wording: row.try_get("reverse_wording")?,
+                added_s: row.try_get("reverse_added")?,
+                ..Friend::default()
+            }),
+        };
+        let request = match row.try_get("requested")? {
+            None => None,
+            Some(created_ms) => Some(FriendRequest {
+                source: row.try_get("request_source")?,
+                wording: row.try_get("request_wording")?,
+                created_ms,
+            }),
+        };
+        Ok(Self { account: Account::from_row(row)?, friend, reverse, request, requests: row.try_get("requests")? })
+    }
+}
+
+async fn read_circle(
+    db: &mut SqliteConnection,
+    app_id: &str,
+    user_id: &str,
+    around: Around,
+) -> sqlx::Result<Option<Circle>> {
+    let query = sqlx::query_as("SELECT * FROM social_account WHERE app_id = $1 AND user_id = $2");
+    let account: Option<Account> = query.bind(app_id).bind(user_id).fetch_optional(&mut *db).await?;
+    let Some(account) = account else { return Ok(None) };
+    let query = sqlx::query_scalar("SELECT name FROM social_group WHERE account_id = $1 ORDER BY id");
+    let groups = query.bind(account.id).fetch_all(&mut *db).await?;
+    let mut others = read_others(db, account.id, around).await?;
+    read_details(db, account.id, &mut others).await?;
+    Ok(Some(Circle { account, groups, others }))
+}
+
+/// The others of a circle without their groups and custom values.
+async fn read_others(db: &mut SqliteConnection, account_id: i64, around: Around) -> sqlx::Result<Vec<Other>> {
+    let (condition, order) = match around {
+        Around::Named(_) => (
+            "other.app_id = (SELECT app_id FROM social_account WHERE id = $1)
+             AND other.user_id IN (SELECT value FROM json_each($2))",
+            "",
+        ),
+        Around::InGroups(_) => (
+            "other.id IN (SELECT social_member.friend_id FROM social_group
+                          JOIN social_member ON social_member.group_id = social_group.id
+                          WHERE social_group.account_id = $1 AND name IN (SELECT value FROM json_each($2)))",
+            "",
+        ),
+        Around::Friends => ("other.id IN (SELECT friend_id FROM social_friend WHERE account_id = $1)", ""),
+        Around::Page { .. } => (
+            "other.id IN (SELECT social_friend.friend_id FROM social_friend
+                          JOIN social_account ON social_account.id = social_friend.friend_id
+                          WHERE social_friend.account_id = $1
+                          ORDER BY social_friend.added, social_account.user_id LIMIT $2 OFFSET $3)",
+            "ORDER BY social_friend.added, other.user_id",
+        ),
+    };
+    let sql = format!(
+        "SELECT other.*, social_friend.remark, social_friend.source, social_friend.wording, social_friend.added,
+                reverse.remark AS reverse_remark, reverse.source AS reverse_source,
+                reverse.wording AS reverse_wording, reverse.added AS reverse_added,
+                social_request.created AS requested, social_request.source AS request_source,
+                social_request.wording AS request_wording,
+                (SELECT COUNT(*) FROM social_request WHERE to_id = other.id) AS requests
+         FROM social_account AS other
+         LEFT JOIN social_friend ON social_friend.account_id = $1 AND social_friend.friend_id = other.id
+         LEFT JOIN social_friend AS reverse ON reverse.account_id = other.id AND reverse.friend_id = $1
+         LEFT JOIN social_request ON social_request.from_id = $1 AND social_request.to_id = other.id
+         WHERE other.id <> $1 AND {condition} {order}"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql)).bind(account_id);
+    let query = match &around {
+        Around::Named(names) | Around::InGroups(names) => query.bind(json_strings(names)),
+        Around::Friends => query,
+        Around::Page { offset, limit } => query.bind(within_i64(*limit)).bind(within_i64(*offset)),
+    };
+    let mut others: Vec<Other> = query.fetch_all(db).await?;
+    if let Around::Named(names) = &around {
+        let mut places = HashMap::with_capacity(names.len());
+        for (place, name) in names.iter().enumerate() {
+            places.entry(name.as_str()).or_insert(place);
+        }
+        others.sort_by_key(|other| places.get(other.account.user_id.as_str()).copied());
+    }
+    Ok(others)
+}
+
+/// Adds groups and custom values to the others of a circle, on both sides.
+async fn read_details(db: &mut SqliteConnection, account_id: i64, others: &mut [Other]) -> sqlx::Result<()> {
+    let places: HashMap<i64, usize> = others.iter().enumerate().map(|(at, other)| (other.account.id, at)).collect();
+    let side = |is_reverse: bool| {
+        let of_side = |other: &&Other| if is_reverse { other.reverse.is_some() } else { other.friend.is_some() };
+        json_array(others.iter().filter(of_side).map(|other| other.account.id))
+    };
+    let sides = [("account_id", "friend_id", side(false)), ("friend_id", "account_id", side(true))];
+    for (at, (fixed, other, ids)) in sides.into_iter().enumerate() {
+        if ids == "[]" {
+            continue;
+        }
+        let friend_of = |others: &mut [Other], id: i64, change: &mut dyn FnMut(&mut Friend)| {
+            let other = places.get(&id).and_then(|place| others.get_mut(*place));
+            let friend = other.and_then(|other| if at == 0 { other.friend.as_mut() } else { other.reverse.as_mut() });
+            if let Some(friend) = friend {
+                change(friend);
+            }
+        };
+        let sql = format!(
+            "SELECT social_member.{other} AS other, name FROM social_member
+             JOIN social_group ON social_group.id = social_member.group_id
+             WHERE social_member.{fixed} = $1 AND social_member.{other} IN (SELECT value FROM json_each($2))"
+        );
+        for row in sqlx::query(AssertSqlSafe(sql)).bind(account_id).bind(&ids).fetch_all(&mut *db).await? {
+            let name: String = row.try_get("name")?;
+            friend_of(others, row.try_get("other")?, &mut |friend| {
+                friend.groups.insert(name.clone());
+            });
+        }
+        let sql = format!(
+            "SELECT {other} AS other, name, text, number FROM social_custom
+             WHERE {fixed} = $1 AND {other} IN (SELECT value FROM json_each($2))"
+        );
+        for row in sqlx::query(AssertSqlSafe(sql)).bind(account_id).bind(&ids).fetch_all(&mut *db).await? {
+            let name: String = row.try_get("name")?;
+            let value = match row.try_get("text")? {
+                Some(text) => CustomValue::Text(text),
+                None => CustomValue::Number(row.try_get("number")?),
+            };
+            friend_of(others, row.try_get("other")?, &mut |friend| {
+                friend.custom.insert(name.clone(), value.clone());
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Writes what is different.
+async fn write_circle(db: &mut SqliteConnection, before: &Circle, after: &Circle) -> Result<()> {
+    let id = before.account.id;
+    for name in after.groups.iter().filter(|name| !before.groups.contains(name)) {
+        let query = sqlx::query("INSERT INTO social_group (account_id, name) VALUES ($1, $2)");
+        query.bind(id).bind(name).execute(&mut *db).await?;
+    }
+    for name in before.groups.iter().filter(|name| !after.groups.contains(name)) {
+        let query = sqlx::query("DELETE FROM social_group WHERE account_id = $1 AND name = $2");
+        query.bind(id).bind(name).execute(&mut *db).await?;
+    }
+    let afters: HashMap<i64, &Other> = after.others.iter().map(|other| (other.account.id, other)).collect();
+    let mut gained = 0;
+    for old in &before.others {
+        let other_id = old.account.id;
+        let Some(new) = afters.get(&other_id) else { continue };
+        if new.request != old.request
+            && let Some(request) = &new.request
+        {
+            write_request(db, id, other_id, request).await?;
+        }
+        gained += write_friend(db, id, other_id, old.friend.as_ref(), new.friend.as_ref()).await?;
+        let gained_there = write_friend(db, other_id, id, old.reverse.as_ref(), new.reverse.as_ref()).await?;
+        count_on(db, &old.account, new.account.sequences, gained_there).await?;
+    }
+    count_on(db, &before.account, after.account.sequences, gained).await
+}
+
+async fn write_request(db: &mut SqliteConnection, from_id: i64, to_id: i64, request: &FriendRequest) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO social_request (from_id, to_id, source, wording, created) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (from_id, to_id)
+         DO UPDATE SET source = excluded.source, wording = excluded.wording, created = excluded.created",
+    )
+    .bind(from_id)
+    .bind(to_id)
+    .bind(&request.source)
+    .bind(&request.wording)
+    .bind(request.created_ms)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Writes what is different about one friend; returns how many friends the account gained.
+async fn write_friend(
+    db: &mut SqliteConnection,
+    account_id: i64,
+    friend_id: i64,
+    before: Option<&Friend>,
+    after: Option<&Friend>,
+) -> Result<i64> {
+    let none = Friend::default();
+    let (gained, old, new) = match (before, after) {
+        (None, None) => return Ok(0),
+        (Some(_), None) => {
+            let query = sqlx::query("DELETE FROM social_friend WHERE account_id = $1 AND friend_id = $2");
+            query.bind(account_id).bind(friend_id).execute(&mut *db).await?;
+            return Ok(-1);
+        }
+        (Some(old), Some(new)) if old == new => return Ok(0),
+        (Some(old), Some(new)) => (0, old, new),
+        (None, Some(new)) => {
+            let query = sqlx::query("DELETE FROM social_request WHERE from_id = $1 AND to_id = $2");
+            query.bind(account_id).bind(friend_id).execute(&mut *db).await?;
+            (1, &none, new)
+        }
+    };
+    sqlx::query(
+        "INSERT INTO social_friend (account_id, friend_id, remark, source, wording, added)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (account_id, friend_id) DO UPDATE
+         SET remark = excluded.remark, source = excluded.source, wording = excluded.wording, added = excluded.added",
+    )
+    .bind(account_id)
+    .bind(friend_id)
+    .bind(&new.remark)
+    .bind(&new.source)
+    .bind(&new.wording)
+    .bind(new.added_s)
+    .execute(&mut *db)
+    .await?;
+    for name in old.groups.difference(&new.groups) {
+        let query = sqlx::query(
+            "DELETE FROM social_member WHERE account_id = $1 AND friend_id = $2
+             AND group_id = (SELECT id FROM social_group WHERE account_id = $1 AND name = $3)",
+        );
+        query.bind(account_id).bind(friend_id).bind(name).execute(&mut *db).await?;
+    }
+    for name in new.groups.difference(&old.groups) {
+        let query = sqlx::query(
+            "INSERT INTO social_member (account_id, friend_id, group_id)
+             SELECT account_id, $2, id FROM social_group WHERE account_id = $1 AND name = $3",
+        );
+        query.bind(account_id).bind(friend_id).bind(name).execute(&mut *db).await?;
+    }
+    write_custom(db, account_id, friend_id, &old.custom, &new.custom).await?;
+    Ok(gained)
+}
+
+async fn write_custom(
+    db: &mut SqliteConnection,
+    account_id: i64,
+    friend_id: i64,
+    before: &BTreeMap<String, CustomValue>,
+    after: &BTreeMap<String, CustomValue>,
+) -> Result<()> {
+    for name in before.keys().filter(|name| !after.contains_key(*name)) {
+        let query = sqlx::query("DELETE FROM social_custom WHERE account_id = $1 AND friend_id = $2 AND name = $3");
+        query.bind(account_id).bind(friend_id).bind(name).execute(&mut *db).await?;
+    }
+    for (name, value) in after.iter().filter(|(name, value)| before.get(*name) != Some(value)) {
+        let (text, number) = match value {
+            CustomValue::Text(text) => (Some(text), None),
+            CustomValue::Number(number) => (None, Some(*number)),
+        };
+        let query = sqlx::query(
+            "INSERT INTO social_custom (account_id, friend_id, name, text, number) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (account_id, friend_id, name) DO UPDATE SET text = excluded.text, number = excluded.number",
+        );
+        query.bind(account_id).bind(friend_id).bind(name).bind(text).bind(number).execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Sets the sequences of an account and counts the friends that it gained.
+async fn count_on(db: &mut SqliteConnection, account: &Account, sequences: Sequences, gained: i64) -> Result<()> {
+    if account.sequences == sequences && gained == 0 {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE social_account SET group_sequence = $2, friend_sequence = $3, custom_sequence = $4,
+                friends = friends + $5
+         WHERE id = $1",
+    )
+    .bind(account.id)
+    .bind(within_i64(sequences.groups))
+    .bind(within_i64(sequences.friends))
+    .bind(within_i64(sequences.custom))
+    .bind(gained)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn import_accounts(tx: &mut WriteTx, app_id: String, accounts: Vec<NewAccount>, created_ms: i64) -> Result<()> {
+    for NewAccount { user_id, nick, face_url } in accounts {
+        sqlx::query(
+            "INSERT INTO social_account (app_id, user_id, nick, face_url, created) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (app_id, user_id) DO UPDATE
+             SET nick = COALESCE(excluded.nick, nick), face_url = COALESCE(excluded.face_url, face_url)",
+        )
+        .bind(&app_id)
+        .bind(user_id)
+        .bind(nick)
+        .bind(face_url)
+        .bind(created_ms)
+        .execute(&mut tx.connection)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn delete_accounts(tx: &mut WriteTx, app_id: String, user_ids: Vec<String>) -> Result<Vec<String>> {
+    let db = &mut tx.connection;
+    let query = sqlx::query_as(
+        "SELECT id, user_id FROM social_account
+         WHERE app_id = $1 AND user_id IN (SELECT value FROM json_each($2))",
+    );
+    let found: Vec<(i64, String)> = query.bind(app_id).bind(json_strings(&user_ids)).fetch_all(&mut *db).await?;
+    let ids = json_array(found.iter().map(|(id, _)| id));
+    // Those who lose friends by it.
+    let query = sqlx::query(
+        "UPDATE social_account
+         SET friend_sequence = friend_sequence + 1,
+             group_sequence = group_sequence + CASE WHEN id IN (
+                 SELECT account_id FROM social_member WHERE friend_id IN (SELECT value FROM json_each($1))
+             ) THEN 1 ELSE 0 END,
+             custom_sequence = custom_sequence + CASE WHEN id IN (
+                 SELECT account_id FROM social_custom WHERE friend_id IN (SELECT value FROM json_each($1))
+             ) THEN 1 ELSE 0 END,
+             friends = friends - (
+                 SELECT COUNT(*) FROM social_friend
+                 WHERE account_id = social_account.id AND friend_id IN (SELECT value FROM json_each($1)))
+         WHERE id IN (SELECT account_id FROM social_friend WHERE friend_id IN (SELECT value FROM json_each($1)))",
+    );
+    query.bind(&ids).execute(&mut *db).await?;
+    let query = sqlx::query("DELETE FROM social_account WHERE id IN (SELECT value FROM json_each($1))");
+    query.bind(&ids).execute(&mut *db).await?;
+    Ok(found.into_iter().map(|(_, user_id)| user_id).collect())
+}
+
+/// A count as SQLite has it.
+fn within_i64(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
