@@ -1,7 +1,7 @@
 //! More ways to libraries, and to people by their numbers.
 
 use super::{Database, writer::WriteTx, writes};
-use crate::{Error, Library, Person, Result};
+use crate::{Change, Error, Library, Person, Result};
 
 impl Database {
     pub(crate) async fn libraries_by_age(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
@@ -54,7 +54,10 @@ async fn rename_library(tx: &mut WriteTx, library_id: i64, group_id: String) -> 
     let renamed = query.bind(library_id).bind(group_id).execute(&mut tx.connection).await;
     match renamed {
         Ok(done) if done.rows_affected() == 0 => Err(Error::NotFound),
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            tx.changes.push(Change::LibraryChanged { library_id });
+            Ok(())
+        }
         Err(sqlx::Error::Database(cause)) if cause.is_unique_violation() => Err(Error::Exists),
         Err(e) => Err(writes::missing_parent(e)),
     }
