@@ -220,6 +220,7 @@ async fn copy_people(data: &Path, rows: usize) -> Outcome<()> {
             user_info: Some(r#"{"key1":"value1", "key2":"value2"}"#.to_owned()),
             profile: Profile { name: Some(format!("Tony {number}")), ..Profile::default() },
             created_ms: now_ms,
+            at_most: None,
         };
         let copied =
             CopiedFace { face_id: face.id, created_ns: created_ns + offset, file_id: person_id + 2 * offset + 1 };

@@ -80,9 +80,15 @@ impl<'a> Links<'a> {
 
     /// `/person/<yyyymmdd>/<id>.png?sig=..`
     pub fn by_file(&self, face: &Face) -> String {
-        let date = shanghai::local(face.created_ns / NANOS_PER_MILLI).strftime("%Y%m%d");
-        let path = format!("/person/{date}/{}.png", face.file_id);
-        format!("{}{path}?sig={}", self.base, self.platform.sign(&path))
+        self.by_file_id(face.created_ns, face.file_id)
+    }
+
+    /// As [`Links::by_file`], of a face with this moment (nanoseconds since the Unix epoch) and file id.
+    pub fn by_file_id(&self, created_ns: i64, file_id: i64) -> String {
+        let date = shanghai::local(created_ns / NANOS_PER_MILLI).date();
+        let path = format!("/person/{:04}{:02}{:02}/{file_id}.png", date.year(), date.month(), date.day());
+        let signature = self.platform.sign(&path);
+        [&self.base, &path, "?sig=", &signature].concat()
     }
 }
 

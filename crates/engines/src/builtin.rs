@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use aicp_gallery::{Entry, Galleries, Query};
-use aicp_vision::{Algorithm, DetectedFace, Embedding, FaceModels, HeadPose, Picture, Point, Purpose, Quality, Vision};
+use aicp_vision::{
+    Algorithm, DetectedFace, Embedding, FaceModels, HeadPose, Picture, Point, Purpose, Quality, Rect, Vision,
+};
 
 use crate::engine::{
     Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, SeenFace, Target, Write,
@@ -40,6 +42,17 @@ pub struct ExaminedFace {
     pub pose: HeadPose,
     /// The probability, 0..1, that it was live before the camera, if asked for.
     pub liveness: Option<f32>,
+}
+
+/// A face with its feature. Not `Debug`, as a feature belongs into no log.
+#[derive(Clone)]
+pub struct DescribedFace {
+    /// Left, top, width and height of its box as fractions of the upright picture, inside of it.
+    pub area: [f32; 4],
+    /// How fit it is.
+    pub quality: Quality,
+    /// The feature, as a probe has it: a unit vector.
+    pub feature: Vec<f32>,
 }
 
 /// A stored template, as it is loaded at start. Not `Debug`, as a template belongs into no log.
@@ -99,6 +112,29 @@ impl Builtin {
             })
             .await?;
         Ok(examined)
+    }
+
+    /// The faces of a picture, at most [`MAX_FACES`], the largest first, each with its feature; none is no error.
+    ///
+    /// # Errors
+    /// As [`Builtin::examine`].
+    pub async fn describe(&self, picture: Bytes) -> Result<Vec<DescribedFace>> {
+        let described = self
+            .vision
+            .run(move |models| {
+                let picture = Picture::decode(&picture)?;
+                let mut faces = models.detect(&picture)?;
+                faces.truncate(MAX_FACES);
+                let (width, height) = (picture.width() as f32, picture.height() as f32);
+                let described = faces.into_iter().map(|face| {
+                    let quality = models.quality(&picture, &face)?;
+                    let feature = models.embed(&picture, &face, Purpose::Probe)?.into_vec();
+                    Ok(DescribedFace { area: fractions(&face.area, width, height), quality, feature })
+                });
+                described.collect()
+            })
+            .await?;
+        Ok(described)
     }
 
     /// The probability, 0..1, that the largest face of a picture was live before the camera.
@@ -309,6 +345,13 @@ impl Engine for Builtin {
 
 fn rows(libraries: &[LibraryRef]) -> Vec<i64> {
     libraries.iter().map(|library| library.row).collect()
+}
+
+/// The part of a box that is inside a picture of this size, as fractions of it: left, top, width, height.
+fn fractions(area: &Rect, width: f32, height: f32) -> [f32; 4] {
+    let share = |at: f32, of: f32| (at / of).clamp(0.0, 1.0);
+    let (left, top) = (share(area.x, width), share(area.y, height));
+    [left, top, share(area.x + area.width, width) - left, share(area.y + area.height, height) - top]
 }
 
 /// A detected face as engines speak of it.

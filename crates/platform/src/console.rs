@@ -214,6 +214,7 @@ impl Platform {
             // Whoever looks after the machine must be able to log in when no other engine answers.
             engine: BUILTIN.to_owned(),
             created_ms: now_ms(),
+            at_most: None,
             hidden: true,
         };
         match store.create_library(new).await {

@@ -32,6 +32,9 @@ pub enum Error {
     /// The app has as many libraries as are allowed.
     #[error("no more libraries are allowed")]
     TooManyLibraries,
+    /// The library has as many people as are allowed.
+    #[error("no more people are allowed")]
+    TooManyPeople,
     /// The person has as many faces as are allowed.
     #[error("no more faces are allowed")]
     TooManyFaces,
@@ -109,6 +112,30 @@ pub enum Error {
     /// The store failed; the fault is not the caller's.
     #[error(transparent)]
     Store(#[from] aicp_store::Error),
+    /// The library has no such group.
+    #[error("no such group")]
+    NoGroup,
+    /// The library has a group of this kind and name.
+    #[error("the group exists")]
+    GroupExists,
+    /// The person or device is not in the group.
+    #[error("not in the group")]
+    NotInGroup,
+    /// The library knows no such device.
+    #[error("no such device")]
+    NoDevice,
+    /// The library has no such relation of groups.
+    #[error("no such relation")]
+    NoRelation,
+    /// What should be the address of a picture can't be one.
+    #[error("not the address of a picture")]
+    BadAddress,
+    /// The picture behind an address could not be fetched.
+    #[error("a picture could not be fetched: {0}")]
+    NotFetched(aicp_fetch::Error),
+    /// The settings of fetching make no sense.
+    #[error(transparent)]
+    Fetching(aicp_fetch::Error),
     /// The operating system gives no random numbers.
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),
@@ -161,6 +188,7 @@ impl Error {
     pub(crate) fn of_new_library(e: aicp_store::Error) -> Self {
         match e {
             aicp_store::Error::Exists => Self::LibraryExists,
+            aicp_store::Error::Full => Self::TooManyLibraries,
             other => other.into(),
         }
     }
@@ -169,8 +197,32 @@ impl Error {
     pub(crate) fn of_enrolment(e: aicp_store::Error) -> Self {
         match e {
             aicp_store::Error::Exists => Self::PersonExists,
+            aicp_store::Error::Full => Self::TooManyPeople,
             other => Self::or_no_library(other),
         }
+    }
+
+    /// A store's error about changes of a person.
+    pub(crate) fn of_changed_person(e: aicp_store::Error) -> Self {
+        match e {
+            aicp_store::Error::Exists => Self::PersonExists,
+            other => Self::or_no_person(other),
+        }
+    }
+
+    /// A store's error where a missing row is a missing group.
+    pub(crate) fn or_no_group(e: aicp_store::Error) -> Self {
+        Self::where_missing(e, Self::NoGroup)
+    }
+
+    /// A store's error where a missing row means that somebody or something is not in a group.
+    pub(crate) fn or_not_in_group(e: aicp_store::Error) -> Self {
+        Self::where_missing(e, Self::NotInGroup)
+    }
+
+    /// A store's error where a missing row is a missing relation.
+    pub(crate) fn or_no_relation(e: aicp_store::Error) -> Self {
+        Self::where_missing(e, Self::NoRelation)
     }
 
     fn where_missing(e: aicp_store::Error, missing: Self) -> Self {

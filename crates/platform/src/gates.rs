@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aicp_engines::{Engine, Examination, ExaminedFace, Quality};
+use aicp_engines::{DescribedFace, Engine, Examination, ExaminedFace, Quality};
 use bytes::Bytes;
 
 use crate::{App, Error, Platform, Result};
@@ -118,6 +118,16 @@ impl Platform {
         let builtin: &dyn Engine = self.inner.engines.builtin();
         app.note_engine(builtin.label());
         Ok(self.inner.engines.builtin().examine(picture, most, wanted).await?)
+    }
+
+    /// The faces of a picture, the largest first, each with the built-in engine's feature; none is no error.
+    ///
+    /// # Errors
+    /// [`Error::BadPicture`], [`Error::Busy`].
+    pub async fn describe(&self, app: &App, picture: Bytes) -> Result<Vec<DescribedFace>> {
+        let builtin: &dyn Engine = self.inner.engines.builtin();
+        app.note_engine(builtin.label());
+        Ok(self.inner.engines.builtin().describe(picture).await?)
     }
 
     /// Refuses a picture whose largest face does not pass.

@@ -9,12 +9,15 @@ mod apps;
 mod calls;
 mod capabilities;
 mod console;
+mod devices;
+mod directory;
 mod engines;
 mod error;
 mod gates;
 mod ids;
 mod keys;
 mod libraries;
+mod members;
 mod outbox;
 mod people;
 mod pictures;
@@ -22,6 +25,7 @@ mod recognition;
 mod secrets;
 mod social;
 mod statistics;
+mod user_groups;
 mod users;
 
 use std::collections::HashMap;
@@ -31,14 +35,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
-    Assessed, Components, Examination, ExaminedFace, Format, Grade, HeadPose, Point, Quality, Rect, SeenFace,
-    Similarity,
+    Assessed, Components, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose, Point,
+    Quality, Rect, SeenFace, Similarity,
 };
-pub use aicp_store::{CallTotal, Counts, Face, Library, LibraryCounts, LoggedCall, OutboxFilter, Person, Profile};
+pub use aicp_fetch::{Limits as FetchLimits, Network};
+pub use aicp_store::{
+    CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face, Group, GroupKind, Library,
+    LibraryCounts, LoggedCall, OutboxFilter, Person, PersonChanges, Profile, SyncRelation,
+};
 pub use apps::{App, ExtendedGrant, TokenError};
 pub use calls::Call;
 pub use capabilities::{Area, Capabilities};
 pub use console::{Registration, Session};
+pub use directory::{NewDirectoryUser, user_id_of};
 pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault};
@@ -57,6 +66,7 @@ pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
 
 use aicp_engines::{Builtin, TemplateRow};
+use aicp_fetch::Fetcher;
 use aicp_store::{Algorithm, Change, Observer, Store};
 use apps::Tokens;
 use calls::CallLog;
@@ -110,6 +120,8 @@ pub struct Settings {
     pub max_faces_a_user: usize,
     /// What becomes of somebody's wish to have an account as a friend.
     pub friend_requests: FriendRequests,
+    /// Which pictures are fetched from addresses that callers name, and how much of them.
+    pub fetch: FetchLimits,
 }
 
 impl Default for Settings {
@@ -131,6 +143,7 @@ impl Default for Settings {
             max_libraries: 0,
             max_faces_a_user: 0,
             friend_requests: FriendRequests::Granted,
+            fetch: FetchLimits::default(),
         }
     }
 }
@@ -144,6 +157,7 @@ pub struct Platform {
 struct Inner {
     store: Store,
     engines: Engines,
+    fetcher: Fetcher,
     ids: Ids,
     signer: Signer,
     vault: Vault,
@@ -175,6 +189,7 @@ impl Platform {
         settings: Settings,
     ) -> Result<Self> {
         let engines = engines.into();
+        let fetcher = Fetcher::new(settings.fetch.clone()).map_err(Error::Fetching)?;
         let feed: Arc<dyn Observer> = Arc::new(GalleryFeed(engines.builtin().clone()));
         let store = Store::open(data_dir, Some(feed), settings.zone.clone()).await?;
         let now_ms = ids::now_ms();
@@ -202,6 +217,7 @@ impl Platform {
             health: Mutex::default(),
             store,
             engines,
+            fetcher,
             settings,
         };
         inner.load_templates().await?;

@@ -22,18 +22,27 @@ impl Platform {
         description: Option<&str>,
         engine: Option<&str>,
     ) -> Result<Library> {
-        // Names with control characters are the platform's own.
-        if group_id.is_empty() || group_id.chars().any(char::is_control) {
-            return Err(Error::BadLibraryId);
-        }
+        self.create_library_within(app, group_id, name, description, engine, None).await
+    }
+
+    /// As [`Platform::create_library`], if the app has then no more than `at_most` libraries.
+    ///
+    /// # Errors
+    /// As [`Platform::create_library`].
+    pub async fn create_library_within(
+        &self,
+        app: &App,
+        group_id: &str,
+        name: &str,
+        description: Option<&str>,
+        engine: Option<&str>,
+        at_most: Option<u64>,
+    ) -> Result<Library> {
+        require_library_id(group_id)?;
         let engines = &self.inner.engines;
         let engine = engine.map_or(Ok(engines.default()), |name| engines.named(name))?;
         app.note_engine(engine.label());
-        let limit = self.inner.settings.max_libraries;
-        if limit > 0 && self.inner.store.library_count(app.id()).await? >= limit {
-            // Of one that is there already that is said.
-            return Err(self.library(app, group_id).await.map_or(Error::TooManyLibraries, |_| Error::LibraryExists));
-        }
+        let of_all = Some(self.inner.settings.max_libraries).filter(|limit| *limit > 0);
         let new = NewLibrary {
             app_id: app.id().to_owned(),
             group_id: group_id.to_owned(),
@@ -42,6 +51,7 @@ impl Platform {
             person_db_lib: random_hex32()?,
             engine: engine.name().to_owned(),
             created_ms: now_ms(),
+            at_most: at_most.into_iter().chain(of_all).min(),
             hidden: false,
         };
         match engine.keeping() {
@@ -74,6 +84,36 @@ impl Platform {
     /// [`Error::Store`].
     pub async fn libraries(&self, app: &App, offset: u64, limit: u64) -> Result<Vec<Library>> {
         Ok(self.inner.store.libraries(app.id(), clip(offset), clip(limit)).await?)
+    }
+
+    /// The app's libraries by time of creation, then by engine-side id, `limit` of them after the first `offset`.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn libraries_by_age(&self, app: &App, offset: u64, limit: u64) -> Result<Vec<Library>> {
+        Ok(self.inner.store.libraries_by_age(app.id(), clip(offset), clip(limit)).await?)
+    }
+
+    /// A library of the app by its engine-side id or the beginning of that, lower-case hex digits.
+    ///
+    /// # Errors
+    /// [`Error::NoLibrary`].
+    pub async fn library_by_number(&self, app: &App, digits: &str) -> Result<Library> {
+        let store = &self.inner.store;
+        store.library_by_engine_id_head(app.id(), digits).await?.ok_or(Error::NoLibrary)
+    }
+
+    /// Gives a library of the app another group id.
+    ///
+    /// # Errors
+    /// [`Error::NoLibrary`], [`Error::BadLibraryId`], [`Error::LibraryExists`] if the app has another one of this name.
+    pub async fn rename_library(&self, app: &App, library: &Library, group_id: &str) -> Result<()> {
+        require_library_id(group_id)?;
+        self.engine_of(app, library)?;
+        self.inner.store.rename_library(library.id, group_id).await.map_err(|e| match e {
+            aicp_store::Error::Exists => Error::LibraryExists,
+            other => Error::or_no_library(other),
+        })
     }
 
     /// How many libraries an app has, by its id; none if there is no such app.
@@ -115,6 +155,12 @@ impl Platform {
             made => made,
         }
     }
+}
+
+/// Names with control characters are the platform's own.
+fn require_library_id(group_id: &str) -> Result<()> {
+    let is_good = !group_id.is_empty() && !group_id.chars().any(char::is_control);
+    if is_good { Ok(()) } else { Err(Error::BadLibraryId) }
 }
 
 /// A count as the store has them.

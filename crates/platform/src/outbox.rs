@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use crate::engines::library_ref;
 use crate::ids::now_ms;
 use crate::libraries::clip;
-use crate::{App, Error, Face, Inner, Library, Person, Platform, Result};
+use crate::{App, Error, Face, Inner, Library, Person, PersonChanges, Platform, Result};
 
 /// After so many libraries in a row at which an engine took nothing it is left in peace until the next look.
 const VAIN_LIBRARIES: u32 = 8;
@@ -240,6 +240,26 @@ impl Platform {
             let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
             let rows = platform.inner.store.enqueue_face_removal(face_id, row, platform.row_ids()).await;
             platform.attempt_removals(rows.map_err(Error::or_no_face)?, library_id).await
+        })
+        .await
+    }
+
+    /// Changes a person and removes all their faces but one, here at once, and the faces at the engine as soon as that
+    /// can be reached.
+    pub(crate) async fn update_remotely(
+        &self,
+        engine: Arc<dyn Engine>,
+        person: &Person,
+        changes: PersonChanges,
+        kept_face: i64,
+    ) -> Result<()> {
+        let (platform, library_id, person_row_id) = (self.clone(), person.library_id, person.id);
+        run_to_the_end(async move {
+            let _turn = platform.inner.lines.enter(library_id).await;
+            let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
+            let ids = platform.row_ids();
+            let rows = platform.inner.store.enqueue_update(person_row_id, changes, kept_face, row, ids).await;
+            platform.attempt_removals(rows.map_err(Error::of_changed_person)?, library_id).await
         })
         .await
     }

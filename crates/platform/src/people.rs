@@ -203,6 +203,7 @@ impl Platform {
             user_info: user.user_info,
             profile: user.profile,
             created_ms: now_ms(),
+            at_most: user.at_most,
         })
     }
 
@@ -230,4 +231,6 @@ pub(crate) struct NewUser {
     pub user_info: Option<String>,
     /// What else is known.
     pub profile: Profile,
+    /// How many people the library may have with this one; none: any number.
+    pub at_most: Option<u64>,
 }

@@ -1,6 +1,7 @@
 //! Enrolled pictures, handed out to whoever holds a signed link.
 
 use aicp_engines::Format;
+use bytes::Bytes;
 
 use crate::{Error, Face, Platform, Result};
 
@@ -22,6 +23,18 @@ impl Platform {
     /// Whether a link carries its right signature.
     pub fn is_signed(&self, link: &str, signature: &str) -> bool {
         self.inner.signer.verify(link, signature)
+    }
+
+    /// The bytes behind an address that a caller names, within the bounds of the settings. Whether they are a picture is
+    /// not looked at.
+    ///
+    /// # Errors
+    /// [`Error::BadAddress`], [`Error::NotFetched`].
+    pub async fn fetch_picture(&self, address: &str) -> Result<Bytes> {
+        self.inner.fetcher.fetch(address).await.map_err(|e| match e {
+            aicp_fetch::Error::BadUrl => Error::BadAddress,
+            other => Error::NotFetched(other),
+        })
     }
 
     /// The picture of the face that was enrolled at this moment (nanoseconds since the Unix epoch).

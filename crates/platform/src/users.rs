@@ -12,7 +12,7 @@ use crate::libraries::clip;
 use crate::outbox::run_to_the_end;
 use crate::people::{EnrolledPerson, MissingLibrary, NewUser};
 use crate::recognition::{Bar, Match};
-use crate::{App, Error, Face, Gates, Library, Person, Platform, Profile, Result};
+use crate::{App, Error, Face, Gates, Library, Person, Platform, Result};
 
 /// Hex digits of a face token.
 const TOKEN_DIGITS: usize = 32;
@@ -116,7 +116,7 @@ impl Platform {
             return Err(Error::FaceExists);
         }
         let Some(person) = known else {
-            let new = NewUser { user_id: Some(user_id), user_info, profile: Profile::default() };
+            let new = NewUser { user_id: Some(user_id), user_info, ..NewUser::default() };
             return self.add_person(app, &library, new, picture).await;
         };
         let enrolled = match old {
@@ -136,7 +136,7 @@ impl Platform {
         Ok(enrolled)
     }
 
-    async fn replace_faces(
+    pub(crate) async fn replace_faces(
         &self,
         app: &App,
         library: &Library,
@@ -278,6 +278,7 @@ impl Platform {
             user_id: Some(user_id.to_owned()),
             user_info: person.user_info.clone(),
             profile: person.profile.clone(),
+            at_most: None,
         };
         let mut faces = store.faces_of(person.id).await?;
         faces.reverse();
@@ -381,7 +382,7 @@ impl Platform {
 }
 
 /// A number that stands for a key; two keys with one number only wait for each other.
-fn digest(key: &impl Hash) -> i64 {
+pub(crate) fn digest(key: &impl Hash) -> i64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish().cast_signed()

@@ -6,9 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use aicp_dialects::aicp::Listener;
-use aicp_platform::{Area, Capabilities, Control, FriendRequests};
+use aicp_platform::{Area, Capabilities, Control, FetchLimits, FriendRequests, Network};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
@@ -69,12 +70,29 @@ pub struct Config {
     pub engines: Engines,
     /// Writes that wait for their engine.
     pub outbox: Outbox,
+    /// Pictures that are fetched from addresses that callers name.
+    pub fetch: Fetch,
     /// The face calls of JD Cloud.
     pub jdcloud: JdCloud,
     /// The face library of LinkVisual.
     pub linkvisual: LinkVisual,
     /// Friends, friend groups and accounts of Tencent IM.
     pub tencent_im: TencentIm,
+}
+
+/// What is fetched from addresses that callers name. Only public addresses are, unless their network is allowed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fetch {
+    /// Networks, such as `10.1.0.0/16`, that are not public but may be fetched from all the same.
+    #[serde(deserialize_with = "texts")]
+    pub allowed_networks: Vec<String>,
+    /// Bytes that a picture may have.
+    pub max_bytes: usize,
+    /// Seconds that one fetch may take, redirects and body included.
+    pub timeout_s: u32,
+    /// File of certificates (PEM) of authorities that are trusted beside the well-known ones.
+    pub extra_roots_file: Option<PathBuf>,
 }
 
 /// How the face calls of JD Cloud are served.
@@ -306,10 +324,17 @@ impl Default for Config {
             console: Console::default(),
             engines: Engines::default(),
             outbox: Outbox::default(),
+            fetch: Fetch::default(),
             jdcloud: JdCloud::default(),
             linkvisual: LinkVisual::default(),
             tencent_im: TencentIm::default(),
         }
+    }
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self { allowed_networks: Vec::new(), max_bytes: 8 << 20, timeout_s: 15, extra_roots_file: None }
     }
 }
 
@@ -512,6 +537,50 @@ pub(crate) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     }
 }
 
+/// A list of texts, or one text with commas between (as an environment variable has it).
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(text) => {
+            text.split(',').map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect()
+        }
+        OneOrMany::Many(texts) => texts,
+    })
+}
+
+impl Fetch {
+    /// The networks that may be fetched from though they are not public.
+    fn networks(&self) -> Result<Vec<Network>> {
+        let network = |text: &String| {
+            text.parse().map_err(|_| Error::Config(format!("fetch.allowed_networks: {text:?} is no network")))
+        };
+        self.allowed_networks.iter().map(network).collect()
+    }
+
+    /// The bounds of fetching.
+    ///
+    /// # Errors
+    /// [`Error::Config`], or [`Error::Io`] if the file of authorities can't be read.
+    pub(crate) fn limits(&self) -> Result<FetchLimits> {
+        let extra_roots = match &self.extra_roots_file {
+            Some(file) => vec![std::fs::read(file).map_err(Error::io(file))?],
+            None => Vec::new(),
+        };
+        Ok(FetchLimits {
+            max_bytes: self.max_bytes,
+            total_time: Duration::from_secs(self.timeout_s.into()),
+            allowed_networks: self.networks()?,
+            extra_roots,
+            ..FetchLimits::default()
+        })
+    }
+}
+
 /// What the command line sets.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Flags {
@@ -583,6 +652,13 @@ impl Config {
         self.zone()?;
         self.capabilities()?;
         self.engines.check()?;
+        self.fetch.networks()?;
+        if !(1..=64 << 20).contains(&self.fetch.max_bytes) {
+            return wrong("fetch.max_bytes", "in 1..=67108864");
+        }
+        if !(1..=600).contains(&self.fetch.timeout_s) {
+            return wrong("fetch.timeout_s", "in 1..=600");
+        }
         if self.statistics.max_rows == 0 {
             return wrong("statistics.max_rows", "1 or more");
         }

@@ -16,6 +16,9 @@ pub enum Error {
     /// already.
     #[error("already exists")]
     Exists,
+    /// There are as many of them already as there may be at most.
+    #[error("there is room for no more")]
+    Full,
     /// The store was closed, or its writer broke off.
     #[error("the store is closed")]
     Closed,

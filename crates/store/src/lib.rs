@@ -15,6 +15,7 @@
 
 mod blocking;
 mod change;
+mod digests;
 mod error;
 mod model;
 mod objects;
@@ -27,9 +28,11 @@ pub use change::{Change, Observer};
 pub use error::{Error, Result};
 pub use model::{
     Account, Algorithm, Around, CallScope, CallTotal, Circle, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal,
-    Face, Friend, FriendGroup, FriendGroups, FriendRequest, Grant, Key, KeyUsage, LastIds, Library, LibraryCounts,
-    LoggedCall, Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson, NewTemplate,
-    Other, OutboxAction, OutboxFilter, OutboxRow, Person, Profile, Sequences, Solution, TemplateRow, UsedSignature,
+    DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Face, Friend, FriendGroup,
+    FriendGroups, FriendRequest, Grant, Group, GroupKind, Key, KeyUsage, LastIds, Library, LibraryCounts, LoggedCall,
+    Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, Other,
+    OutboxAction, OutboxFilter, OutboxRow, Person, PersonChanges, Profile, Sequences, Solution, SyncRelation,
+    TemplateRow, UsedSignature,
 };
-pub use objects::picture_key;
+pub use objects::{md5_of, picture_key};
 pub use store::Store;

@@ -2,7 +2,9 @@
 
 mod calls;
 mod console;
+mod directory;
 mod grants;
+mod groups;
 mod keys;
 mod outbox;
 mod social;
@@ -12,7 +14,9 @@ use std::fmt;
 pub use self::{
     calls::{CallScope, CallTotal, DayTotal, LoggedCall},
     console::{ConsoleUser, NewConsoleUser},
+    directory::{DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, PersonChanges},
     grants::Grant,
+    groups::{DeviceName, Group, GroupKind, SyncRelation},
     keys::{Key, KeyUsage, NewKey, UsedSignature},
     outbox::{NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Solution},
     social::{
@@ -40,6 +44,10 @@ pub struct Library {
     pub engine: String,
     /// Milliseconds since the epoch.
     pub created_ms: i64,
+    /// When a face was last added or removed, until then [`created_ms`](Self::created_ms): milliseconds since the epoch.
+    pub updated_ms: i64,
+    /// The lowest number from 1 on that no other library of the app had when this one was made; hidden ones have none.
+    pub slot: Option<i64>,
     /// Found only by [`Store::hidden_library`](crate::Store::hidden_library) and by row id.
     pub hidden: bool,
 }
@@ -61,6 +69,8 @@ pub struct NewLibrary {
     pub engine: String,
     /// Milliseconds since the epoch.
     pub created_ms: i64,
+    /// How many libraries that are not hidden the app may have with this one; `None`: any number.
+    pub at_most: Option<u64>,
     /// Found only by [`Store::hidden_library`](crate::Store::hidden_library) and by row id.
     pub hidden: bool,
 }
@@ -143,6 +153,8 @@ pub struct NewPerson {
     pub profile: Profile,
     /// Milliseconds since the epoch.
     pub created_ms: i64,
+    /// How many people the library may have with this one; `None`: any number.
+    pub at_most: Option<u64>,
 }
 
 /// A face, as it comes from the store.

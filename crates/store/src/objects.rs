@@ -8,6 +8,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use crate::{Error, Result, error::at};
@@ -18,6 +19,19 @@ const KEY_LENGTH: usize = 64;
 /// The key of a picture: lower-case hex of the SHA-256 of its bytes.
 pub fn picture_key(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// The fingerprint of some bytes that callers are shown: lower-case hex of their MD5. Nothing relies on it.
+pub fn md5_of(bytes: &[u8]) -> String {
+    hex::encode(Md5::digest(bytes))
+}
+
+/// What a picture is called by its content.
+#[derive(Clone, Debug)]
+pub(crate) struct PictureName {
+    pub(crate) key: String,
+    /// See [`md5_of`].
+    pub(crate) md5: String,
 }
 
 /// Which of the 256 shards a key belongs to; `None` if it is no key.
@@ -38,7 +52,16 @@ pub(crate) struct LocalObjects {
 #[derive(Debug)]
 pub(crate) struct Staged {
     pub(crate) key: String,
+    /// See [`md5_of`].
+    pub(crate) md5: String,
     path: PathBuf,
+}
+
+impl Staged {
+    /// What the picture is called.
+    pub(crate) fn name(&self) -> PictureName {
+        PictureName { key: self.key.clone(), md5: self.md5.clone() }
+    }
 }
 
 impl LocalObjects {
@@ -61,7 +84,7 @@ impl LocalObjects {
         let path = self.incoming.join(format!("{key}.{number}"));
         let written = write_new(&path, bytes).map_err(at(&path)).and_then(|()| sync_dir(&self.incoming));
         match written {
-            Ok(()) => Ok(Staged { key, path }),
+            Ok(()) => Ok(Staged { key, md5: md5_of(bytes), path }),
             Err(error) => {
                 // The first error is the one to tell; what can't be removed now is removed at the next open.
                 fs::remove_file(&path).ok();
@@ -88,7 +111,7 @@ impl LocalObjects {
         for entry in fs::read_dir(&self.incoming).map_err(at(&self.incoming))? {
             let path = entry.map_err(at(&self.incoming))?.path();
             let bytes = fs::read(&path).map_err(at(&path))?;
-            leftovers.push(Staged { key: picture_key(&bytes), path });
+            leftovers.push(Staged { key: picture_key(&bytes), md5: md5_of(&bytes), path });
         }
         Ok(leftovers)
     }

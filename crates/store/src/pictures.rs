@@ -13,7 +13,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::{
     Error, Result,
     blocking::run_blocking,
-    objects::{LocalObjects, shard_of},
+    objects::{LocalObjects, PictureName, shard_of},
     sqlite::{Database, Removal},
 };
 
@@ -28,14 +28,14 @@ impl Pictures {
         Ok(Self { objects, shard_locks: (0..=u8::MAX).map(|_| RwLock::new(())).collect() })
     }
 
-    /// Stores a picture together with the rows that refer to it, which `insert` commits given the picture's key.
-    pub(crate) async fn store_with<T, F>(&self, picture: Bytes, insert: impl FnOnce(String) -> F) -> Result<T>
+    /// Stores a picture together with the rows that refer to it, which `insert` commits given the picture's name.
+    pub(crate) async fn store_with<T, F>(&self, picture: Bytes, insert: impl FnOnce(PictureName) -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
         let staged = self.on_objects(move |objects| objects.stage(&picture)).await?;
         let _shared = self.share(&staged.key).await?;
-        let inserted = insert(staged.key.clone()).await;
+        let inserted = insert(staged.name()).await;
         match &inserted {
             // The rows are committed, there is no way back.
             Ok(_) => {

@@ -2,8 +2,12 @@
 
 mod calls;
 mod console;
+mod devices;
+mod directory;
 mod grants;
+mod groups;
 mod keys;
+mod libraries;
 mod outbox;
 mod people;
 mod social;
@@ -23,6 +27,7 @@ use crate::{
     Algorithm, Counts, Error, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result,
     TemplateRow,
     blocking::run_blocking,
+    digests,
     error::at,
     objects::{create_data_dir, sync_dir},
     pictures::Pictures,
@@ -70,6 +75,7 @@ impl Store {
         let dir = data_dir.to_owned();
         run_blocking(move || sync_dir(&dir)).await?;
         pictures.recover(&database).await?;
+        digests::fill_in(&database, &pictures).await?;
         let writes = Arc::new(Semaphore::new(WRITES_UNDER_WAY as usize));
         Ok(Self { shared: Arc::new(Shared { database, pictures, writes, lock: Mutex::new(Some(lock)) }) })
     }
@@ -105,7 +111,8 @@ impl Store {
     /// Creates a library.
     ///
     /// # Errors
-    /// [`Error::Exists`] if the app has a library of that `group_id`; [`Error::NotFound`] if the app is not known;
+    /// [`Error::Exists`] if the app has a library of that `group_id`; [`Error::Full`] if it has as many as `at_most`
+    /// says; [`Error::NotFound`] if the app is not known;
     /// [`Error::Database`] if `person_db_lib` is taken.
     pub async fn create_library(&self, new: NewLibrary) -> Result<Library> {
         self.write(move |shared| async move { shared.database.create_library(new).await }).await
@@ -140,7 +147,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the library is gone; [`Error::Exists`] if it has a person of that `ext_user_id`;
-    /// [`Error::Database`] if another id is taken or a number is NaN.
+    /// [`Error::Full`] if it has as many people as `at_most` says; [`Error::Database`] if another id is taken or a number is NaN.
     pub async fn enrol(
         &self,
         library_id: i64,

@@ -25,6 +25,6 @@ pub use embedder::{Embedding, Purpose};
 pub use error::{Error, Result};
 pub use geometry::{Point, Rect};
 pub use models::{Algorithm, FaceModels, ModelPaths};
-pub use picture::{Format, MAX_PIXELS, Picture};
+pub use picture::{Dimensions, Format, MAX_PIXELS, Picture};
 pub use pool::{PoolSize, Vision};
 pub use quality::{Components, Grade, Quality};

@@ -60,6 +60,30 @@ impl Format {
     }
 }
 
+/// What the head of a picture file says about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dimensions {
+    /// Its format.
+    pub format: Format,
+    /// Width in pixels, before any turning upright.
+    pub width: u32,
+    /// Height in pixels, before any turning upright.
+    pub height: u32,
+}
+
+impl Dimensions {
+    /// Reads the head of a picture file; no pixel is decoded, so this is quick wherever it runs. The rest of the file may
+    /// be broken all the same.
+    ///
+    /// # Errors
+    /// The variants of [`Error`] for which [`Error::is_bad_picture`] holds.
+    pub fn of(bytes: &[u8]) -> Result<Self> {
+        let (format, bytes) = recognised(bytes)?;
+        let (width, height) = opened(format, &bytes)?.dimensions();
+        Ok(Self { format, width, height })
+    }
+}
+
 /// A decoded picture: upright, 8-bit RGB, rows from the top, no padding.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
@@ -80,17 +104,11 @@ impl Picture {
     /// # Errors
     /// The variants of [`Error`] for which [`Error::is_bad_picture`] holds.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        if bytes.is_empty() {
-            return Err(Error::EmptyPicture);
-        }
-        let format = Format::of(bytes).ok_or(Error::UnknownFormat)?;
-        if format == Format::Jpeg && !jpeg_has_an_end(bytes) {
+        let (format, bytes) = recognised(bytes)?;
+        if format == Format::Jpeg && !jpeg_has_an_end(&bytes) {
             return Err(Error::Truncated);
         }
-        let bytes = if format == Format::Png { without_compressed_metadata(bytes) } else { Cow::Borrowed(bytes) };
-        let mut reader = ImageReader::with_format(Cursor::new(bytes.as_ref()), format.decoder_format());
-        reader.no_limits();
-        let mut decoder = reader.into_decoder()?;
+        let mut decoder = opened(format, &bytes)?;
         let (width, height) = decoder.dimensions();
         if u64::from(width) * u64::from(height) > MAX_PIXELS || width.max(height) > MAX_SIDE {
             return Err(Error::TooManyPixels { width, height, limit: MAX_PIXELS });
@@ -176,6 +194,23 @@ impl Picture {
         }
         out
     }
+}
+
+/// The format of a picture file, and its bytes as far as decoders may see them.
+fn recognised(bytes: &[u8]) -> Result<(Format, Cow<'_, [u8]>)> {
+    if bytes.is_empty() {
+        return Err(Error::EmptyPicture);
+    }
+    let format = Format::of(bytes).ok_or(Error::UnknownFormat)?;
+    let bytes = if format == Format::Png { without_compressed_metadata(bytes) } else { Cow::Borrowed(bytes) };
+    Ok((format, bytes))
+}
+
+/// A decoder that has read the head of the file.
+fn opened(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.decoder_format());
+    reader.no_limits();
+    Ok(reader.into_decoder()?)
 }
 
 /// The part of a side that starts at `from` and is `length` long, cut to a side of `end` pixels. In `f64`, since the sum

@@ -1,25 +1,235 @@
 //! The face calls of JD Cloud: `/jdai/...`.
+//!
+//! A request goes through [`handle`] in this order: path and method, whose key it is, the body, the signature, whether it
+//! was sent before, what the app may do, how often the key may call, parameters, and then the call itself. Up to the
+//! signature a failure is told by the HTTP status, as the vendor's gateway does; from then on by codes in the envelope.
 
-use axum::body::Body;
+mod answers;
+mod calls;
+mod codes;
+mod envelope;
+mod faces;
+mod groups;
+mod looks;
+mod md5;
+mod params;
+mod pictures;
+mod routes;
+mod score;
+mod signature;
+mod stored_v1;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aicp_platform::{AccessKey, KeyKind, QuotaError};
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::header;
+use axum::http::request::Parts;
 use axum::response::Response;
+use sha2::{Digest, Sha256};
 
-use crate::Context;
+use crate::body::{BodyError, UnreadBody};
+use crate::record::{Ending, Record, Subject};
+use crate::{Client, Context};
+use calls::Call;
+use codes::{Gateway, System};
+use envelope::{Failure, Left, Stamp, now_ms};
+use params::{Params, Query};
+use routes::{Api, Entry};
+use signature::Signed;
+
+/// Request bodies may have this many bytes.
+const MAX_BODY: usize = 100 << 20;
+/// Path and query may have this many bytes.
+const MAX_ADDRESS: usize = 8 << 10;
+/// So many bytes are hashed before others get their turn.
+const HASHED_AT_ONCE: usize = 1 << 20;
+/// What kind of call the log says a call was; the engine follows in parentheses.
+const CATEGORY: &str = "京东云";
 
 /// How it is served.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// How far the clock of a client may be off.
-    pub clock_skew: std::time::Duration,
+    pub clock_skew: Duration,
     /// Groups (libraries) that an app may have before no more can be made here.
     pub max_groups: u64,
-    /// Faces that a group may have before no more can be made here.
+    /// Faces (people, as each has one here) that a group may have before no more can be made here.
     pub max_faces: u64,
 }
 
-pub(crate) async fn handle(_: &Context, _: Request) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NOT_FOUND;
+/// Why no call was begun.
+enum Refusal {
+    /// Told by the HTTP status.
+    Gateway(Gateway),
+    /// Told by the envelope.
+    System(System),
+}
+
+impl From<Gateway> for Refusal {
+    fn from(gateway: Gateway) -> Self {
+        Self::Gateway(gateway)
+    }
+}
+
+impl From<System> for Refusal {
+    fn from(system: System) -> Self {
+        Self::System(system)
+    }
+}
+
+impl From<signature::Refusal> for Refusal {
+    fn from(refusal: signature::Refusal) -> Self {
+        Self::Gateway(Gateway::denied(refusal.text()))
+    }
+}
+
+impl From<md5::Refusal> for Refusal {
+    fn from(refusal: md5::Refusal) -> Self {
+        Self::System(match refusal {
+            md5::Refusal::NoKey => codes::NO_KEY,
+            md5::Refusal::NoTime => codes::NO_TIME,
+            md5::Refusal::NoSign => codes::NO_SIGN,
+            md5::Refusal::BadTime => codes::BAD_TIME,
+            md5::Refusal::OtherTime => codes::OTHER_TIME,
+            md5::Refusal::UnknownKey => codes::UNKNOWN_KEY,
+            md5::Refusal::Mismatch => codes::WRONG_SIGN,
+        })
+    }
+}
+
+/// A claim to be the owner of a key, not yet checked.
+enum Claim<'a> {
+    Hmac(signature::Claim<'a>),
+    Md5(md5::Claim),
+}
+
+/// Answers a request whose path begins with `/jdai/`.
+pub(crate) async fn handle(context: &Context, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut body = UnreadBody::new(&parts.headers, body);
+    let response = match aicp_platform::new_token() {
+        Ok(id) => respond(context, &parts, &mut body, Stamp { id, begun: Instant::now() }).await,
+        Err(e) => {
+            tracing::error!(error = %e, "a request can't be numbered");
+            envelope::render_gateway(Gateway::FAILED, &Stamp { id: String::new(), begun: Instant::now() })
+        }
+    };
+    body.discard().await;
     response
+}
+
+async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody, stamp: Stamp) -> Response {
+    let query = parts.uri.query().unwrap_or_default();
+    if parts.uri.path().len() + query.len() >= MAX_ADDRESS {
+        return envelope::render_gateway(Gateway::ADDRESS_TOO_LONG, &stamp);
+    }
+    let Some(entry) = routes::find(parts.uri.path(), &parts.method) else {
+        return envelope::render_gateway(Gateway::NOT_FOUND, &stamp);
+    };
+    match run(context, entry, parts, Query::of(query), body, &stamp).await {
+        Ok(response) => response,
+        Err(Refusal::Gateway(gateway)) => envelope::render_gateway(gateway, &stamp),
+        Err(Refusal::System(system)) => {
+            envelope::render(entry.api, entry.family, None, &Err(Failure::System(system)), &stamp)
+        }
+    }
+}
+
+async fn run(
+    context: &Context,
+    entry: &'static Entry,
+    parts: &Parts,
+    query: Query<'_>,
+    body: &mut UnreadBody,
+    stamp: &Stamp,
+) -> Result<Response, Refusal> {
+    let platform = &context.platform;
+    let options = &context.options.jdcloud;
+    let (claim, key) = claim(context, parts, query)?;
+    let held = context.budget.read(body, MAX_BODY).await.map_err(|e| match e {
+        BodyError::TooLarge => Refusal::Gateway(Gateway::BODY_TOO_LARGE),
+        BodyError::Broken => Refusal::Gateway(Gateway::BROKEN_BODY),
+        BodyError::Busy => Refusal::System(codes::BUSY),
+    })?;
+    match claim {
+        Claim::Hmac(claim) => {
+            let hash = hash(&held.bytes).await;
+            let verified = claim.verify(&Signed::of(parts), &hash, key.secret())?;
+            // A signature that binds no nonce may rightly come twice within a second.
+            let must_be_new = verified.binds_nonce && !key.options().allow_replay;
+            // It could come back as long as its date counts: from the future end of the window to the past one.
+            if must_be_new && !platform.is_first_use(&key, &verified.signature, options.clock_skew.saturating_mul(2)) {
+                return Err(Gateway::REPEATED.into());
+            }
+        }
+        Claim::Md5(claim) => claim.verify(key.secret())?,
+    }
+
+    let unquoted = params::unquoted(&held.bytes);
+    let params = Params::of(query, unquoted.as_deref());
+    let deletes_face = entry.api == Api::GroupDelete && params.has("outerId");
+    let entry = if deletes_face { routes::face_deletion() } else { entry };
+    let left = || platform.calls_left(&key);
+    let refused = |system: System, left: Left| {
+        envelope::render(entry.api, entry.family, left, &Err(Failure::System(system)), stamp)
+    };
+    let Ok(app) = platform.app_of_key(&key) else { return Ok(refused(codes::DISABLED, left())) };
+    // There is no network here that could tell a mask.
+    if app.require(entry.area).is_err() || entry.api == Api::MaskDetect {
+        return Ok(refused(codes::NOT_GRANTED, left()));
+    }
+    let subject = Subject {
+        method: entry.name,
+        label: entry.label,
+        category: CATEGORY,
+        has_engine: true,
+        path: parts.uri.path(),
+        client: parts.extensions.get::<Client>().map(|client| client.0),
+        code_if_left: codes::BROKEN.0.into(),
+    };
+    let record = Record::begin(platform, &app, subject);
+    let outcome = match platform.count_call(&key) {
+        Ok(()) => Call { platform, options, app: &app, entry, params: &params, stamp }.make().await,
+        Err(QuotaError::Second) => Err(codes::TOO_FAST.into()),
+        Err(QuotaError::Day) => Err(codes::DAY_IS_FULL.into()),
+    };
+    record.end(ending(outcome.as_ref().err().copied()));
+    Ok(envelope::render(entry.api, entry.family, left(), &outcome, stamp))
+}
+
+/// How the log says that a call ended.
+fn ending(failure: Option<Failure>) -> Ending {
+    match failure.map(Failure::told) {
+        None => Ending { ok: true, code: Some(0), message: None },
+        Some((code, text)) => Ending { ok: false, code: Some(code), message: Some(text.to_owned()) },
+    }
+}
+
+/// Whose request it is said to be, as far as that can be checked before the body is there.
+fn claim<'a>(context: &Context, parts: &'a Parts, query: Query<'_>) -> Result<(Claim<'a>, Arc<AccessKey>), Refusal> {
+    let key = |id: &str| context.platform.access_key(KeyKind::JdCloud, id);
+    let skew_ms = i64::try_from(context.options.jdcloud.clock_skew.as_millis()).unwrap_or(i64::MAX);
+    if !parts.headers.contains_key(header::AUTHORIZATION) && md5::is_meant(&query) {
+        let claim = md5::Claim::read(&query, now_ms(), skew_ms)?;
+        let key = key(claim.access_key()).filter(|key| key.options().allow_md5);
+        return Ok((Claim::Md5(claim), key.ok_or(md5::Refusal::UnknownKey)?));
+    }
+    let claim = signature::Claim::read(&parts.headers)?;
+    let key = key(claim.access_key()).ok_or(signature::Refusal::UnknownKey)?;
+    claim.require_timely(now_ms(), skew_ms)?;
+    Ok((Claim::Hmac(claim), key))
+}
+
+/// The SHA-256 of a body; others get their turn in between.
+async fn hash(body: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in body.chunks(HASHED_AT_ONCE) {
+        hash.update(part);
+        if part.len() == HASHED_AT_ONCE {
+            tokio::task::yield_now().await;
+        }
+    }
+    hash.finalize().into()
 }

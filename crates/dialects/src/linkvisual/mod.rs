@@ -1,11 +1,52 @@
-//! The face library of Alibaba Cloud LinkVisual: `/?Action=...`.
+//! The face library of Alibaba Cloud LinkVisual: `/?Action=...`, signed with a key that an app owns.
+//!
+//! A request goes through [`handle`] in the order of the interface: public parameters, version and action, method, key,
+//! time, signature, nonce, grant, rate, and only then what the action itself asks for. The format of the answer is known
+//! before anything can fail. What was begun leaves a record in the call log.
 
-use axum::body::Body;
+mod actions;
+mod calls;
+mod detect;
+mod devices;
+mod errors;
+mod format;
+mod groups;
+mod ids;
+mod params;
+mod signature;
+mod users;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aicp_platform::{AccessKey, App, KeyKind};
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
+use jiff::Timestamp;
 
-use crate::Context;
+use self::actions::Entry;
+use self::calls::{Call, Outcome};
+use self::errors::Failure;
+use self::format::{Envelope, Format};
+use self::params::Params;
+use self::signature::Claim;
+use crate::body::{BodyError, UnreadBody};
+use crate::links::Links;
+use crate::record::{Ending, Record, Subject};
+use crate::{Client, Context};
+
+/// Request bodies may have this many bytes.
+const MAX_BODY: usize = 1 << 20;
+/// The one version of the interface.
+const VERSION: &str = "2018-01-20";
+/// What the call log calls these calls.
+const CATEGORY: &str = "LinkVisual";
+/// Code in the call log of a success.
+const SUCCESS: i64 = 200;
+/// Code in the call log of a call whose caller left.
+const CALLER_LEFT: i64 = 499;
 
 /// How it is served.
 #[derive(Debug, Clone)]
@@ -15,12 +56,194 @@ pub struct Options {
 }
 
 /// Whether a request for `/` is for this dialect; others get the console.
-pub(crate) fn is_meant(_: &Request) -> bool {
-    false
+pub(crate) fn is_meant(request: &Request) -> bool {
+    match *request.method() {
+        Method::GET => speaks(request.headers(), request.uri().query().unwrap_or_default()),
+        Method::HEAD => false,
+        _ => true,
+    }
 }
 
-pub(crate) async fn handle(_: &Context, _: Request) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NOT_FOUND;
+/// Whether a request shows that its caller speaks this dialect.
+fn speaks(headers: &HeaderMap, query: &str) -> bool {
+    let is_public = |name: &str| matches!(name, "Action" | "AccessKeyId" | "Signature");
+    signature::is_v3(headers)
+        || headers.contains_key("x-acs-action")
+        || form_urlencoded::parse(query.as_bytes()).any(|(name, _)| is_public(&name))
+}
+
+pub(crate) async fn handle(context: &Context, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut body = UnreadBody::new(&parts.headers, body);
+    let response = respond(context, &parts, &mut body).await;
+    body.discard().await;
     response
+}
+
+async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
+    let query = parts.uri.query().unwrap_or_default();
+    let held = context.budget.read(body, MAX_BODY).await;
+    let body = held.as_ref().map_or(&[][..], |held| &held.bytes);
+    let form = is_form(&parts.headers).then_some(body);
+    let (params, read) = Params::read(query, form);
+    let (format, is_format) = Format::wanted(&params, signature::is_v3(&parts.headers));
+    let mut envelope = Envelope { format, action: "", request_id: request_id(), host: format::host_of(&parts.headers) };
+    let is_body = held.as_ref().map(|_| ()).map_err(|e| match e {
+        BodyError::TooLarge => Failure::BODY_TOO_LARGE,
+        BodyError::Broken => Failure::BODY_BROKEN,
+        BodyError::Busy => Failure::UNAVAILABLE,
+    });
+    let asked = is_body.and(read).and_then(|()| {
+        let is_ours = matches!(parts.method, Method::GET | Method::POST) || speaks(&parts.headers, query);
+        if is_ours { Asked::read(context, parts, &params, body, is_format) } else { Err(Failure::METHOD) }
+    });
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(failure) => return envelope.failure(failure),
+    };
+    envelope.action = asked.entry.name;
+    match asked.answer(context, parts, &params).await {
+        Ok(data) => envelope.success(data),
+        Err(failure) => envelope.failure(failure),
+    }
+}
+
+/// A call whose caller is known to have signed it.
+struct Asked {
+    entry: &'static Entry,
+    app: App,
+    key: Arc<AccessKey>,
+}
+
+impl Asked {
+    /// Finds out what is called and by whom.
+    fn read(context: &Context, parts: &Parts, params: &Params, body: &[u8], is_format: bool) -> Result<Self, Failure> {
+        let claim = Claim::read(&parts.headers, params)?;
+        if !is_format {
+            return Err(Failure::FORMAT);
+        }
+        if claim.version != VERSION {
+            return Err(Failure::invalid("Version"));
+        }
+        let entry = actions::find(claim.action).ok_or(Failure::ACTION_NOT_FOUND)?;
+        if !matches!(parts.method, Method::GET | Method::POST) {
+            return Err(Failure::METHOD);
+        }
+        let platform = &context.platform;
+        let key = platform.access_key(KeyKind::Alibaba, claim.key_id).ok_or(Failure::KEY_NOT_FOUND)?;
+        if key.is_revoked() {
+            return Err(Failure::KEY_INACTIVE);
+        }
+        // We issue no temporary keys, so nobody has a token.
+        if params.text("SecurityToken").is_some() || parts.headers.contains_key("x-acs-security-token") {
+            return Err(Failure::SECURITY_TOKEN);
+        }
+        claim.check_time(Timestamp::now())?;
+        let signed = signature::Parts { method: parts.method.as_str(), headers: &parts.headers, params, body };
+        claim.verify(&signed, key.secret())?;
+        let keep = Duration::try_from(claim.window().saturating_mul(2)).unwrap_or(Duration::MAX);
+        if !key.options().allow_replay && !platform.is_first_use(&key, claim.nonce, keep) {
+            return Err(Failure::NONCE_USED);
+        }
+        let app = platform.app_of_key(&key).map_err(|_| Failure::KEY_INACTIVE)?;
+        Ok(Self { entry, app, key })
+    }
+
+    /// Makes the call, if it may be made.
+    async fn answer(&self, context: &Context, parts: &Parts, params: &Params) -> Outcome {
+        let Self { entry, app, key } = self;
+        let platform = &context.platform;
+        app.require(entry.area).map_err(|_| Failure::FORBIDDEN)?;
+        platform.count_call(key).map_err(|_| Failure::THROTTLED)?;
+        if !platform.is_within_rate(app, entry.name, context.options.linkvisual.calls_per_second) {
+            return Err(Failure::THROTTLED);
+        }
+        let links = Links::new(platform, context.options.site.base_url(&parts.headers));
+        let subject = Subject {
+            method: entry.name,
+            label: entry.label,
+            category: CATEGORY,
+            has_engine: true,
+            path: "/",
+            client: parts.extensions.get::<Client>().map(|client| client.0),
+            code_if_left: CALLER_LEFT,
+        };
+        let record = Record::begin(platform, app, subject);
+        let outcome = Call { platform, links: &links, app, params }.make(entry.action).await;
+        record.end(match &outcome {
+            Ok(_) => Ending { ok: true, code: Some(SUCCESS), message: None },
+            Err(failure) => Ending { ok: false, code: Some(failure.number()), message: Some(failure.text()) },
+        });
+        outcome
+    }
+}
+
+/// Whether the body is declared as a form, in whatever charset.
+fn is_form(headers: &HeaderMap) -> bool {
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = declared.split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// A random UUID (RFC 9562, version 4) in upper case.
+fn request_id() -> String {
+    let digits = aicp_platform::new_token().unwrap_or_else(|_| "0".repeat(32)).to_ascii_uppercase();
+    let mut id = String::with_capacity(36);
+    for (index, digit) in digits.chars().enumerate() {
+        if matches!(index, 8 | 12 | 16 | 20) {
+            id.push('-');
+        }
+        id.push(match (index, digit) {
+            (12, _) => '4',
+            (16, '0'..='3') => '8',
+            (16, '4'..='7') => '9',
+            (16, '8'..='9' | 'A' | 'B') => 'A',
+            (16, _) => 'B',
+            (_, digit) => digit,
+        });
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    #[test]
+    fn requests_for_the_root_are_told_from_the_consoles() {
+        let is_ours = |method: &str, target: &str, headers: &[(&str, &str)]| {
+            let mut request = Request::builder().method(method).uri(target);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            is_meant(&request.body(Body::empty()).expect("a request"))
+        };
+        for (method, target, headers, expected) in [
+            ("GET", "/", &[][..], false),
+            ("GET", "/?lang=zh&action=x", &[], false),
+            ("GET", "/?Action=", &[], true),
+            ("GET", "/?a=b&AccessKeyId=x", &[], true),
+            ("GET", "/?Signature", &[], true),
+            ("GET", "/", &[("authorization", "ACS3-HMAC-SHA256 x")], true),
+            ("GET", "/", &[("authorization", "Bearer x")], false),
+            ("GET", "/", &[("x-acs-action", "QueryFaceUser")], true),
+            ("HEAD", "/?Action=x", &[], false),
+            ("POST", "/", &[], true),
+            ("PUT", "/", &[], true),
+            ("DELETE", "/", &[], true),
+        ] {
+            assert_eq!(is_ours(method, target, headers), expected, "{method} {target} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn request_ids_are_uuids() {
+        let id = request_id();
+        let parts: Vec<&str> = id.split('-').collect();
+        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        assert!(id.chars().all(|c| c == '-' || c.is_ascii_digit() || ('A'..='F').contains(&c)), "{id}");
+        assert!(parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'A', 'B']), "{id}");
+        assert_ne!(id, request_id());
+    }
 }

@@ -63,7 +63,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The account that a command is about.
-    pub fn owner(&self, command: &Command) -> Result<&'a str, Failure> {
+    pub fn sender(&self, command: &Command) -> Result<&'a str, Failure> {
         let account = self.account("From_Account")?.filter(|account| !account.is_empty());
         account.ok_or_else(|| Failure::sns(command, 30001, "From_Account_Empty"))
     }

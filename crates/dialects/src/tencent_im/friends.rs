@@ -189,7 +189,7 @@ impl Outcomes {
 
 impl Call<'_> {
     pub(super) async fn friend_add(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let from = fields.owner(self.command)?;
+        let from = fields.sender(self.command)?;
         let kinds = [("Add_Type_Both", Sides::Both), ("Add_Type_Single", Sides::Own)];
         let sides = fields.either("AddType", kinds)?;
         let is_forced = match fields.number("ForceAddFlags")? {
@@ -212,7 +212,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn friend_import(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let from = fields.owner(self.command)?;
+        let from = fields.sender(self.command)?;
         let items = Items::read(&fields, "AddFriendItem", |item, user_id| {
             let groups = match item.given("GroupName") {
                 Some(Value::String(name)) if !name.is_empty() => Some(vec![name.clone()]),
@@ -230,7 +230,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn friend_update(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let from = fields.owner(self.command)?;
+        let from = fields.sender(self.command)?;
         let items = Items::read(&fields, "UpdateItem", |item, user_id| {
             let mut friend = FriendFields { user_id, ..FriendFields::default() };
             let mut is_good = true;
@@ -246,21 +246,21 @@ impl Call<'_> {
     }
 
     pub(super) async fn friend_delete(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let from = fields.owner(self.command)?;
+        let from = fields.sender(self.command)?;
         let names = fields.accounts("To_Account", MAX_ITEMS)?;
         let deleted = self.social().delete_friends(from, names.clone(), sides_to_delete(&fields)?).await;
         Outcomes { asked: names.clone(), names }.answer(self.command, deleted.map_err(|e| self.failure(e))?)
     }
 
     pub(super) async fn friend_delete_all(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let from = fields.owner(self.command)?;
+        let from = fields.sender(self.command)?;
         let deleted = self.social().delete_all_friends(from, sides_to_delete(&fields)?).await;
         deleted.map_err(|e| self.failure(e))?;
         ok(self.command.service, &Nothing {})
     }
 
     pub(super) async fn friend_check(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let from = fields.owner(self.command)?;
+        let from = fields.sender(self.command)?;
         let names = fields.accounts("To_Account", MAX_ITEMS)?;
         let both = match fields.required_text("CheckType")? {
             "CheckResult_Type_Single" => false,
@@ -283,7 +283,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn friend_get(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let from = fields.owner(self.command)?;
+        let from = fields.sender(self.command)?;
         let start = fields.number("StartIndex")?.ok_or_else(|| fields.wrong_shape())?;
         let standard = fields.number("StandardSequence")?;
         let custom = fields.number("CustomSequence")?;
@@ -321,7 +321,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn friend_get_list(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let from = fields.owner(self.command)?;
+        let from = fields.sender(self.command)?;
         let names = fields.accounts("To_Account", MAX_ITEMS)?;
         let mut tags = Vec::new();
         for tag in fields.texts(fields.required_list("TagList", MAX_TAGS)?)? {

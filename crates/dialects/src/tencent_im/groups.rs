@@ -42,7 +42,7 @@ struct SequenceOut {
 
 impl Call<'_> {
     pub(super) async fn group_get(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let from = fields.owner(self.command)?;
+        let from = fields.sender(self.command)?;
         let last = fields.number("LastSequence")?.unwrap_or(0);
         let names = fields.list("GroupName")?.map(|list| fields.texts(list)).transpose()?;
         if names.as_ref().is_some_and(|names| names.len() > MAX_FRIEND_GROUPS) {
@@ -68,7 +68,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn group_add(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let from = fields.owner(self.command)?;
+        let from = fields.sender(self.command)?;
         let names = fields.texts(fields.required_list("GroupName", MAX_FRIEND_GROUPS)?)?;
         let friends = match fields.list("To_Account")? {
             Some(_) => fields.accounts("To_Account", MAX_ITEMS)?,
@@ -87,7 +87,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn group_delete(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let from = fields.owner(self.command)?;
+        let from = fields.sender(self.command)?;
         let names = fields.texts(fields.required_list("GroupName", MAX_FRIEND_GROUPS)?)?;
         let deleted = self.social().delete_friend_groups(from, names).await;
         let current_sequence = deleted.map_err(|e| self.failure(e))?;

@@ -103,7 +103,9 @@ impl Model {
         let name = |user: &usize| USERS[*user].to_owned();
         match command {
             Command::Import(users) => {
-                users.iter().for_each(|user| drop(self.people.entry(name(user)).or_default()));
+                for user in users {
+                    self.people.entry(name(user)).or_default();
+                }
                 Vec::new()
             }
             Command::DeleteAccounts(users) => {

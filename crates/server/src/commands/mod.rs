@@ -47,6 +47,7 @@ async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Re
         max_libraries: config.face_api.max_groups,
         max_faces_a_user: config.face_api.max_faces_per_user,
         friend_requests: config.tencent_im.allow_type.into(),
+        fetch: config.fetch.limits()?,
     };
     let engines = config.engines.open(aicp_engines::Builtin::new(vision))?;
     Ok(Platform::open(&config.data_dir, engines, &key, admin_token, settings).await?)

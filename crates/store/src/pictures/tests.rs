@@ -21,6 +21,7 @@ async fn open(dir: &Path) -> (Database, Pictures, i64) {
         person_db_lib: "0".repeat(32),
         engine: "cpu".into(),
         created_ms: 1,
+        at_most: None,
         hidden: false,
     };
     let library = database.create_library(library).await.expect("library");
@@ -35,6 +36,7 @@ fn person_and_face(id: i64) -> (NewPerson, NewFace) {
         user_info: None,
         profile: Profile::default(),
         created_ms: 1,
+        at_most: None,
     };
     let face = NewFace {
         created_ns: id,

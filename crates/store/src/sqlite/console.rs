@@ -1,7 +1,7 @@
 //! Users of the console, and their sessions.
 
 use super::{Database, writer::WriteTx, writes};
-use crate::{ConsoleUser, Error, Face, NewConsoleUser, NewFace, NewPerson, Person, Result};
+use crate::{ConsoleUser, Error, Face, NewConsoleUser, NewFace, NewPerson, Person, Result, objects::PictureName};
 
 impl Database {
     pub(crate) async fn register_user(
@@ -10,9 +10,9 @@ impl Database {
         library_id: i64,
         person: NewPerson,
         face: NewFace,
-        picture_key: String,
+        picture: PictureName,
     ) -> Result<(ConsoleUser, Person, Face)> {
-        self.writer.run(move |tx| Box::pin(register_user(tx, user, library_id, person, face, picture_key))).await
+        self.writer.run(move |tx| Box::pin(register_user(tx, user, library_id, person, face, picture))).await
     }
 
     pub(crate) async fn user_by_name(&self, username: &str) -> Result<Option<ConsoleUser>> {
@@ -62,9 +62,9 @@ async fn register_user(
     library_id: i64,
     person: NewPerson,
     face: NewFace,
-    picture_key: String,
+    picture: PictureName,
 ) -> Result<(ConsoleUser, Person, Face)> {
-    let (person, face) = writes::enrol(tx, library_id, person, face, picture_key).await?;
+    let (person, face) = writes::enrol(tx, library_id, person, face, picture).await?;
     let user: Option<ConsoleUser> = sqlx::query_as(
         "INSERT INTO console_user (username, password_hash, telephone, mail, dept_id, person_id, created)
          VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -6,8 +6,13 @@
 
 mod calls;
 mod console;
+mod devices;
+mod digests;
+mod directory;
 mod grants;
+mod groups;
 mod keys;
+mod libraries;
 mod outbox;
 mod people;
 mod reads;
@@ -28,7 +33,7 @@ use sqlx::{
 use self::writer::Writer;
 use crate::{
     Algorithm, Counts, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result, TemplateRow,
-    blocking::run_blocking, error::at,
+    blocking::run_blocking, error::at, objects::PictureName,
 };
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -113,13 +118,13 @@ impl Database {
         library_id: i64,
         person: NewPerson,
         face: NewFace,
-        picture_key: String,
+        picture: PictureName,
     ) -> Result<(Person, Face)> {
-        self.writer.run(move |tx| Box::pin(writes::enrol(tx, library_id, person, face, picture_key))).await
+        self.writer.run(move |tx| Box::pin(writes::enrol(tx, library_id, person, face, picture))).await
     }
 
-    pub(crate) async fn add_face(&self, person_row_id: i64, face: NewFace, picture_key: String) -> Result<Face> {
-        self.writer.run(move |tx| Box::pin(writes::add_face(tx, person_row_id, face, picture_key))).await
+    pub(crate) async fn add_face(&self, person_row_id: i64, face: NewFace, picture: PictureName) -> Result<Face> {
+        self.writer.run(move |tx| Box::pin(writes::add_face(tx, person_row_id, face, picture))).await
     }
 
     pub(crate) async fn remove_person(&self, person_row_id: i64) -> Result<Vec<Removal>> {

@@ -5,11 +5,11 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use super::{Database, Removal, rows::name_of_action, writer::WriteTx, writes};
 use crate::{
     Error, Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Person,
-    Result, Solution,
+    Result, Solution, objects::PictureName,
 };
 
 /// Where new ids come from.
-type NextId = Box<dyn FnMut() -> i64 + Send>;
+pub(super) type NextId = Box<dyn FnMut() -> i64 + Send>;
 
 impl Database {
     pub(crate) async fn enqueue_library(&self, new: NewLibrary, row: Option<NewOutboxRow>) -> Result<Library> {
@@ -21,20 +21,20 @@ impl Database {
         library_id: i64,
         person: NewPerson,
         face: NewFace,
-        picture_key: String,
+        picture: PictureName,
         row: NewOutboxRow,
     ) -> Result<(Person, Face)> {
-        self.writer.run(move |tx| Box::pin(enqueue_person(tx, library_id, person, face, picture_key, row))).await
+        self.writer.run(move |tx| Box::pin(enqueue_person(tx, library_id, person, face, picture, row))).await
     }
 
     pub(crate) async fn enqueue_face(
         &self,
         person_row_id: i64,
         face: NewFace,
-        picture_key: String,
+        picture: PictureName,
         row: NewOutboxRow,
     ) -> Result<Face> {
-        self.writer.run(move |tx| Box::pin(enqueue_face(tx, person_row_id, face, picture_key, row))).await
+        self.writer.run(move |tx| Box::pin(enqueue_face(tx, person_row_id, face, picture, row))).await
     }
 
     pub(crate) async fn enqueue_removal(
@@ -52,7 +52,10 @@ impl Database {
         template: NewOutboxRow,
         next_id: NextId,
     ) -> Result<(Vec<i64>, Vec<Removal>)> {
-        self.writer.run(move |tx| Box::pin(enqueue_face_removal(tx, face_id, template, next_id))).await
+        let mut next_id = next_id;
+        self.writer
+            .run(move |tx| Box::pin(async move { enqueue_face_removal(tx, face_id, template, &mut next_id).await }))
+            .await
     }
 
     pub(crate) async fn enqueue_library_removal(
@@ -190,11 +193,11 @@ async fn enqueue_person(
     library_id: i64,
     person: NewPerson,
     face: NewFace,
-    picture_key: String,
+    picture: PictureName,
     row: NewOutboxRow,
 ) -> Result<(Person, Face)> {
     let person = writes::insert_person(&mut tx.connection, library_id, person).await?;
-    let face = insert_pending_face(tx, &person, face, picture_key, row).await?;
+    let face = insert_pending_face(tx, &person, face, picture, row).await?;
     writes::note_ids(&mut tx.connection, Some(person.person_id), &face).await?;
     Ok((person, face))
 }
@@ -203,12 +206,13 @@ async fn enqueue_face(
     tx: &mut WriteTx,
     person_row_id: i64,
     face: NewFace,
-    picture_key: String,
+    picture: PictureName,
     row: NewOutboxRow,
 ) -> Result<Face> {
     let person = person_of(&mut tx.connection, person_row_id).await?;
-    let face = insert_pending_face(tx, &person, face, picture_key, row).await?;
+    let face = insert_pending_face(tx, &person, face, picture, row).await?;
     writes::note_ids(&mut tx.connection, None, &face).await?;
+    writes::touch(&mut tx.connection, person_row_id).await?;
     Ok(face)
 }
 
@@ -216,10 +220,10 @@ async fn insert_pending_face(
     tx: &mut WriteTx,
     person: &Person,
     face: NewFace,
-    picture_key: String,
+    picture: PictureName,
     row: NewOutboxRow,
 ) -> Result<Face> {
-    let face = writes::insert_face(tx, person.library_id, person.id, face, picture_key, true).await?;
+    let face = writes::insert_face(tx, person.library_id, person.id, face, picture, true).await?;
     let library = library_of(&mut tx.connection, person.library_id).await?;
     let about = About {
         person: Some(person),
@@ -251,11 +255,11 @@ async fn enqueue_removal(
     Ok((ids, writes::remove_person(tx, person_row_id).await?))
 }
 
-async fn enqueue_face_removal(
+pub(super) async fn enqueue_face_removal(
     tx: &mut WriteTx,
     face_id: i64,
     template: NewOutboxRow,
-    mut next_id: NextId,
+    next_id: &mut NextId,
 ) -> Result<(Vec<i64>, Vec<Removal>)> {
     let face: Option<Face> =
         sqlx::query_as("SELECT * FROM face WHERE id = $1").bind(face_id).fetch_optional(&mut tx.connection).await?;

@@ -11,7 +11,8 @@ use super::{
     writes,
 };
 use crate::{
-    Algorithm, Change, CopiedFace, Error, Face, Library, LibraryCounts, NewFace, NewPerson, NewTemplate, Person, Result,
+    Algorithm, Change, CopiedFace, Error, Face, Library, LibraryCounts, NewFace, NewPerson, NewTemplate, Person,
+    Result, objects::PictureName,
 };
 
 /// Hex digits in the beginning of a picture key that stands for a face.
@@ -163,9 +164,9 @@ impl Database {
         person_row_id: i64,
         user_info: Option<String>,
         face: NewFace,
-        picture_key: String,
+        picture: PictureName,
     ) -> Result<(Face, Vec<Removal>)> {
-        self.writer.run(move |tx| Box::pin(replace_faces(tx, person_row_id, user_info, face, picture_key))).await
+        self.writer.run(move |tx| Box::pin(replace_faces(tx, person_row_id, user_info, face, picture))).await
     }
 
     pub(crate) async fn set_user_info(&self, person_row_id: i64, user_info: Option<String>) -> Result<()> {
@@ -174,7 +175,7 @@ impl Database {
 }
 
 /// The number that `user_id` is the one usual way to write of: not "+7", not "007".
-fn in_decimal(user_id: &str) -> Option<i64> {
+pub(super) fn in_decimal(user_id: &str) -> Option<i64> {
     user_id.parse::<i64>().ok().filter(|id| id.to_string() == user_id)
 }
 
@@ -200,8 +201,8 @@ async fn copy_person(
     for copied in faces {
         let face: Option<Face> = sqlx::query_as(
             "INSERT INTO face (
-                person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality)
-             SELECT $1, $2, $3, picture_key, box_x, box_y, box_w, box_h, confidence, quality
+                person_id, created, file_id, picture_key, picture_md5, box_x, box_y, box_w, box_h, confidence, quality)
+             SELECT $1, $2, $3, picture_key, picture_md5, box_x, box_y, box_w, box_h, confidence, quality
              FROM face WHERE id = $4 AND person_id = $5
              RETURNING *",
         )
@@ -218,6 +219,7 @@ async fn copy_person(
             writes::insert_template(&mut tx.connection, face.id, template).await?;
         }
         writes::note_ids(&mut tx.connection, person_id.take(), &face).await?;
+        writes::note_change(&mut tx.connection, library_id, face.created_ns / writes::NANOS_PER_MILLI).await?;
         let template = template.map(Arc::new);
         tx.changes.push(Change::FaceAdded { library_id, person_row_id: person.id, face_id: face.id, template });
     }
@@ -244,12 +246,12 @@ async fn replace_faces(
     person_row_id: i64,
     user_info: Option<String>,
     face: NewFace,
-    picture_key: String,
+    picture: PictureName,
 ) -> Result<(Face, Vec<Removal>)> {
     let library_id = writes::library_of(&mut tx.connection, person_row_id).await?;
     outbox::settle_faces_of(&mut tx.connection, person_row_id, None).await?;
     let removals = writes::remove_faces_of(tx, library_id, person_row_id).await?;
-    let face = writes::add_face(tx, person_row_id, face, picture_key).await?;
+    let face = writes::add_face(tx, person_row_id, face, picture).await?;
     if user_info.is_some() {
         set_user_info(tx, person_row_id, user_info).await?;
     }
@@ -259,5 +261,8 @@ async fn replace_faces(
 async fn set_user_info(tx: &mut WriteTx, person_row_id: i64, user_info: Option<String>) -> Result<()> {
     let query = sqlx::query("UPDATE person SET user_info = $2 WHERE id = $1");
     let updated = query.bind(person_row_id).bind(user_info).execute(&mut tx.connection).await?;
-    if updated.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+    if updated.rows_affected() == 0 {
+        return Err(Error::NotFound);
+    }
+    writes::touch(&mut tx.connection, person_row_id).await
 }

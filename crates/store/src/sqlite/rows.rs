@@ -19,6 +19,8 @@ impl FromRow<'_, SqliteRow> for Library {
             person_db_lib: row.try_get("person_db_lib")?,
             engine: row.try_get("engine")?,
             created_ms: row.try_get("created")?,
+            updated_ms: row.try_get("updated")?,
+            slot: row.try_get("slot")?,
             hidden: row.try_get("hidden")?,
         })
     }

@@ -1,6 +1,9 @@
 //! The jobs of the writer. Each sees the work of those before it, and no other writer interferes.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use sqlx::SqliteConnection;
 
@@ -9,7 +12,12 @@ use super::{
     rows::{blob_from_vector, json_array},
     writer::WriteTx,
 };
-use crate::{Change, Error, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Person, Result};
+use crate::{
+    Change, Error, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Person, Result,
+    objects::{PictureName, md5_of},
+};
+
+pub(super) const NANOS_PER_MILLI: i64 = 1_000_000;
 
 pub(super) async fn ensure_app(tx: &mut WriteTx, app_id: String, created_ms: i64) -> Result<()> {
     let query = sqlx::query("INSERT INTO app (app_id, created) VALUES ($1, $2) ON CONFLICT (app_id) DO NOTHING");
@@ -18,9 +26,16 @@ pub(super) async fn ensure_app(tx: &mut WriteTx, app_id: String, created_ms: i64
 }
 
 pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<Library> {
+    // A slot is free if it is the first, or follows one that is taken, and nobody has it.
     let inserted = sqlx::query_as(
-        "INSERT INTO library (app_id, group_id, db_name, db_desc, person_db_lib, engine, created, hidden)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO library (app_id, group_id, db_name, db_desc, person_db_lib, engine, created, updated, hidden, slot)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $7, $8, CASE WHEN $8 = 0 THEN (
+            SELECT MIN(candidate.slot) FROM (
+                SELECT 1 AS slot UNION ALL SELECT slot + 1 FROM library WHERE app_id = $1 AND slot IS NOT NULL
+            ) AS candidate
+            WHERE NOT EXISTS (SELECT 1 FROM library AS other WHERE other.app_id = $1 AND other.slot = candidate.slot)
+         ) END
+         WHERE TRUE
          ON CONFLICT (app_id, group_id) DO NOTHING RETURNING *",
     )
     .bind(new.app_id)
@@ -33,7 +48,17 @@ pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<
     .bind(new.hidden)
     .fetch_optional(&mut tx.connection)
     .await;
-    inserted.map_err(missing_parent)?.ok_or(Error::Exists)
+    let library: Library = inserted.map_err(missing_parent)?.ok_or(Error::Exists)?;
+    if let Some(at_most) = new.at_most {
+        let query = sqlx::query_scalar("SELECT COUNT(*) FROM library WHERE app_id = $1 AND hidden = 0");
+        require_room(query.bind(&library.app_id).fetch_one(&mut tx.connection).await?, at_most)?;
+    }
+    Ok(library)
+}
+
+/// Refuses one more if with it there are more than there may be.
+fn require_room(count: u64, at_most: u64) -> Result<()> {
+    if count > at_most { Err(Error::Full) } else { Ok(()) }
 }
 
 pub(super) async fn delete_library(tx: &mut WriteTx, library_id: i64) -> Result<Vec<Removal>> {
@@ -62,18 +87,24 @@ pub(super) async fn enrol(
     library_id: i64,
     person: NewPerson,
     face: NewFace,
-    picture_key: String,
+    picture: PictureName,
 ) -> Result<(Person, Face)> {
     let person = insert_person(&mut tx.connection, library_id, person).await?;
-    let face = insert_face(tx, library_id, person.id, face, picture_key, false).await?;
+    let face = insert_face(tx, library_id, person.id, face, picture, false).await?;
     note_ids(&mut tx.connection, Some(person.person_id), &face).await?;
     Ok((person, face))
 }
 
-pub(super) async fn add_face(tx: &mut WriteTx, person_row_id: i64, face: NewFace, picture_key: String) -> Result<Face> {
+pub(super) async fn add_face(
+    tx: &mut WriteTx,
+    person_row_id: i64,
+    face: NewFace,
+    picture: PictureName,
+) -> Result<Face> {
     let library_id = library_of(&mut tx.connection, person_row_id).await?;
-    let face = insert_face(tx, library_id, person_row_id, face, picture_key, false).await?;
+    let face = insert_face(tx, library_id, person_row_id, face, picture, false).await?;
     note_ids(&mut tx.connection, None, &face).await?;
+    touch(&mut tx.connection, person_row_id).await?;
     Ok(face)
 }
 
@@ -101,6 +132,7 @@ pub(super) async fn remove_faces_of(tx: &mut WriteTx, library_id: i64, person_ro
         .await?;
     face_ids.sort_unstable();
     if !face_ids.is_empty() {
+        note_change(&mut tx.connection, library_id, now_ms()).await?;
         tx.changes.push(Change::FacesRemoved { library_id, face_ids });
     }
     Ok(removals)
@@ -115,6 +147,8 @@ pub(super) async fn remove_face(tx: &mut WriteTx, face_id: i64) -> Result<Vec<Re
             .await?;
     let (person_row_id, picture_key) = deleted.ok_or(Error::NotFound)?;
     let library_id = library_of(&mut tx.connection, person_row_id).await?;
+    note_change(&mut tx.connection, library_id, now_ms()).await?;
+    touch(&mut tx.connection, person_row_id).await?;
     let removals = sqlx::query_as("INSERT INTO removed_picture (picture_key) VALUES ($1) RETURNING id, picture_key")
         .bind(picture_key)
         .fetch_all(&mut tx.connection)
@@ -134,8 +168,8 @@ pub(super) async fn insert_person(db: &mut SqliteConnection, library_id: i64, ne
     let inserted = sqlx::query_as(
         "INSERT INTO person (
             library_id, person_id, person_no, ext_user_id, user_info, name, sex, birthday, id_iccid, cust_id, company,
-            duty, province, kind, remark, source_url, created)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+            duty, province, kind, remark, source_url, created, updated)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)
          ON CONFLICT (library_id, ext_user_id) DO NOTHING RETURNING *",
     )
     .bind(library_id)
@@ -155,9 +189,14 @@ pub(super) async fn insert_person(db: &mut SqliteConnection, library_id: i64, ne
     .bind(profile.remark)
     .bind(profile.source_url)
     .bind(new.created_ms)
-    .fetch_optional(db)
+    .fetch_optional(&mut *db)
     .await;
-    inserted.map_err(missing_parent)?.ok_or(Error::Exists)
+    let person = inserted.map_err(missing_parent)?.ok_or(Error::Exists)?;
+    if let Some(at_most) = new.at_most {
+        let query = sqlx::query_scalar("SELECT COUNT(*) FROM person WHERE library_id = $1");
+        require_room(query.bind(library_id).fetch_one(db).await?, at_most)?;
+    }
+    Ok(person)
 }
 
 pub(super) async fn insert_face(
@@ -165,20 +204,20 @@ pub(super) async fn insert_face(
     library_id: i64,
     person_row_id: i64,
     new: NewFace,
-    picture_key: String,
+    picture: PictureName,
     pending: bool,
 ) -> Result<Face> {
     let [x, y, width, height] = new.box_;
     let face: Face = sqlx::query_as(
         "INSERT INTO face (
             person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
-            pending)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING *",
+            pending, picture_md5)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING *",
     )
     .bind(person_row_id)
     .bind(new.created_ns)
     .bind(new.file_id)
-    .bind(picture_key)
+    .bind(picture.key)
     .bind(x)
     .bind(y)
     .bind(width)
@@ -187,11 +226,13 @@ pub(super) async fn insert_face(
     .bind(new.quality)
     .bind(new.engine_ref)
     .bind(pending)
+    .bind(picture.md5)
     .fetch_one(&mut tx.connection)
     .await?;
     if let Some(template) = &new.template {
         insert_template(&mut tx.connection, face.id, template).await?;
     }
+    note_change(&mut tx.connection, library_id, face.created_ns / NANOS_PER_MILLI).await?;
     let template = new.template.map(Arc::new);
     tx.changes.push(Change::FaceAdded { library_id, person_row_id, face_id: face.id, template });
     Ok(face)
@@ -199,14 +240,26 @@ pub(super) async fn insert_face(
 
 pub(super) async fn insert_template(db: &mut SqliteConnection, face_id: i64, template: &NewTemplate) -> Result<()> {
     let algorithm = &template.algorithm;
-    sqlx::query("INSERT INTO template (face_id, algorithm, provider, version, vector) VALUES ($1, $2, $3, $4, $5)")
-        .bind(face_id)
-        .bind(&algorithm.name)
-        .bind(&algorithm.provider)
-        .bind(&algorithm.version)
-        .bind(blob_from_vector(&template.vector))
-        .execute(db)
-        .await?;
+    let blob = blob_from_vector(&template.vector);
+    sqlx::query(
+        "INSERT INTO template (face_id, algorithm, provider, version, md5, vector) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(face_id)
+    .bind(&algorithm.name)
+    .bind(&algorithm.provider)
+    .bind(&algorithm.version)
+    .bind(md5_of(&blob))
+    .bind(blob)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes that a person, or a face of theirs, has changed. Every change has a moment of its own, later than those before
+/// it, whatever the clock says.
+pub(super) async fn touch(db: &mut SqliteConnection, person_row_id: i64) -> Result<()> {
+    let query = sqlx::query("UPDATE person SET updated = MAX(updated + 1, $2) WHERE id = $1");
+    query.bind(person_row_id).bind(now_ms()).execute(db).await?;
     Ok(())
 }
 
@@ -225,6 +278,18 @@ pub(super) async fn note_ids(db: &mut SqliteConnection, person_id: Option<i64>, 
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Notes that a face of a library was added or removed.
+pub(super) async fn note_change(db: &mut SqliteConnection, library_id: i64, time_ms: i64) -> Result<()> {
+    let query = sqlx::query("UPDATE library SET updated = MAX(updated, $2) WHERE id = $1");
+    query.bind(library_id).bind(time_ms).execute(db).await?;
+    Ok(())
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 pub(super) async fn library_of(db: &mut SqliteConnection, person_row_id: i64) -> Result<i64> {

@@ -98,6 +98,7 @@ pub fn new_library(group_id: &str) -> NewLibrary {
         person_db_lib: format!("{:032x}", next_id()),
         engine: "cpu".into(),
         created_ms: 2,
+        at_most: None,
         hidden: false,
     }
 }
@@ -111,6 +112,7 @@ pub fn new_person() -> NewPerson {
         user_info: None,
         profile: Profile::default(),
         created_ms: 3,
+        at_most: None,
     }
 }
 

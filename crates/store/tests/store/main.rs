@@ -8,6 +8,7 @@ mod crash;
 mod fixture;
 mod grants;
 mod keys;
+mod libraries;
 mod outbox;
 mod people;
 mod pictures;

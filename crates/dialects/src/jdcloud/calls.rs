@@ -1,0 +1,166 @@
+//! What all calls have in common: reading what they take, and telling what went wrong.
+
+use std::time::Duration;
+
+use aicp_platform::{App, Error, Examination, ExaminedFace, Library, Platform};
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::answers::{digits, is_frontal};
+use super::codes::{self, Fault};
+use super::envelope::{Answer, Failure, Stamp};
+use super::params::Params;
+use super::routes::{Api, Entry, Family};
+use super::{Options, pictures};
+
+/// Nobody waits longer for a look at a picture.
+const MAX_LOOK: Duration = Duration::from_secs(10);
+/// Names of groups have at most this many letters.
+pub(super) const MAX_GROUP_NAME: usize = 64;
+
+/// A call that was begun.
+pub(super) struct Call<'a> {
+    pub platform: &'a Platform,
+    pub options: &'a Options,
+    pub app: &'a App,
+    pub entry: &'static Entry,
+    pub params: &'a Params<'a>,
+    pub stamp: &'a Stamp,
+}
+
+impl Call<'_> {
+    /// Makes the call.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn make(&self) -> Result<Answer, Failure> {
+        if self.entry.family == Family::V1 && !self.params.is_json() {
+            return Err(codes::V1_NO_JSON.into());
+        }
+        match self.entry.api {
+            Api::GroupList => self.group_list().await,
+            Api::GroupCreate => self.group_create().await,
+            Api::GroupDelete => self.group_delete().await,
+            Api::FaceCreate => self.face_create().await,
+            Api::FaceDelete => self.face_delete().await,
+            Api::FaceSearch => self.face_search().await,
+            Api::CompareV1 => self.compare_v1().await,
+            Api::Compare => self.compare().await,
+            Api::PropertiesV1 => self.properties_v1().await,
+            Api::DetectAttributes => self.detect_attributes().await,
+            Api::MaskDetect => Err(codes::NOT_GRANTED.into()),
+            Api::LivenessV1 => self.liveness_v1().await,
+            Api::AntiSpoof => self.anti_spoof().await,
+            Api::GroupCreateV1 => self.group_create_v1().await,
+            Api::GroupFetchV1 => self.group_fetch_v1().await,
+            Api::GroupUpdateV1 => self.group_update_v1().await,
+            Api::GroupDeleteV1 => self.group_delete_v1().await,
+            Api::FaceFetchV1 => self.face_fetch_v1().await,
+            Api::FaceDeleteV1 => self.face_delete_v1().await,
+            Api::FaceCreateV1 => self.face_create_v1().await,
+            Api::FaceSearchV1 => self.face_search_v1().await,
+            Api::FaceUpdateV1 => self.face_update_v1().await,
+        }
+    }
+
+    /// A text that is there, else `missing`.
+    pub fn required_text(&self, name: &str, missing: Fault) -> Result<String, Failure> {
+        Ok(self.text(name)?.ok_or(missing)?)
+    }
+
+    /// A text, if it is there.
+    pub fn text(&self, name: &str) -> Result<Option<String>, Failure> {
+        Ok(self.params.text(name).map_err(|_| self.entry.family.unreadable())?)
+    }
+
+    /// A picture of a size that the call takes.
+    pub fn picture(&self, name: &str) -> Result<Bytes, Failure> {
+        let Entry { api, family, .. } = *self.entry;
+        Ok(pictures::picture(self.params, name, family).map_err(|e| pictures::fault(api, family, e))?)
+    }
+
+    /// The group that is named by id or by name; the id goes first. `missing` if it is not named at all.
+    pub fn group_key(&self, missing: Fault) -> Result<GroupKey, Failure> {
+        if let Some(id) = self.text("groupId")? {
+            return Ok(GroupKey::Id(id));
+        }
+        Ok(GroupKey::Name(self.text("groupName")?.ok_or(missing)?))
+    }
+
+    /// The library of a group.
+    pub async fn library(&self, key: &GroupKey) -> Result<Library, Failure> {
+        let found = match key {
+            GroupKey::Id(id) => {
+                let digits = digits(id).ok_or(codes::NO_GROUP)?;
+                self.platform.library_by_number(self.app, &digits).await
+            }
+            GroupKey::Name(name) => self.platform.library(self.app, name).await,
+        };
+        found.map_err(|e| self.failure(e))
+    }
+
+    /// The faces of a picture, at most so many, the largest first; none is no failure.
+    pub async fn look(&self, picture: Bytes, most: usize, wanted: Examination) -> Result<Vec<ExaminedFace>, Failure> {
+        self.in_time(self.platform.examine(self.app, picture, most, wanted)).await
+    }
+
+    /// The largest face of a picture.
+    pub async fn largest_face(&self, picture: Bytes, wanted: Examination) -> Result<ExaminedFace, Failure> {
+        let faces = self.look(picture, 1, wanted).await?;
+        faces.into_iter().next().ok_or_else(|| self.failure(Error::NoFace))
+    }
+
+    /// The largest face of a picture, which must look into the camera.
+    pub async fn frontal_face(&self, picture: Bytes, wanted: Examination) -> Result<ExaminedFace, Failure> {
+        let face = self.largest_face(picture, wanted).await?;
+        let turned = if self.entry.family == Family::V1 { codes::V1_BAD_POSTURE } else { codes::BAD_POSTURE };
+        if is_frontal(&face.pose) { Ok(face) } else { Err(turned.into()) }
+    }
+
+    /// What the platform finds, unless that takes too long. Only for what changes nothing: it may go on unheard.
+    pub async fn in_time<T>(&self, work: impl Future<Output = aicp_platform::Result<T>>) -> Result<T, Failure> {
+        match timeout(MAX_LOOK, work).await {
+            Ok(found) => found.map_err(|e| self.failure(e)),
+            Err(_) => Err(match (self.entry.family, self.entry.api) {
+                (Family::V1, _) => codes::V1_TIMED_OUT,
+                (Family::Search, _) | (_, Api::AntiSpoof) => codes::TIMED_OUT,
+                (Family::Plain, _) => codes::TOOK_TOO_LONG,
+            }
+            .into()),
+        }
+    }
+
+    /// A failure of the platform in the vendor's codes.
+    pub fn failure(&self, e: Error) -> Failure {
+        let Entry { api, family, .. } = *self.entry;
+        let fault = match e {
+            Error::NoLibrary => codes::NO_GROUP,
+            Error::LibraryExists => codes::GROUP_EXISTS,
+            Error::BadLibraryId => codes::BAD_GROUP_NAME,
+            Error::TooManyLibraries => codes::TOO_MANY_GROUPS,
+            Error::NoPerson => codes::NO_OUTER_ID,
+            Error::PersonExists => codes::OUTER_ID_EXISTS,
+            Error::TooManyPeople | Error::TooManyFaces => codes::TOO_MANY_FACES,
+            Error::NoFace => match (family, api) {
+                (Family::V1, _) => codes::V1_NO_FACE,
+                (Family::Search, _) | (_, Api::AntiSpoof) => codes::NO_FACE,
+                (Family::Plain, _) => codes::NO_FACE_SEEN,
+            },
+            // Its head was fine, or it would not have come this far.
+            Error::BadPicture(_) => pictures::fault(api, family, pictures::PictureError::NoPicture),
+            Error::Busy => return codes::BUSY.into(),
+            other => {
+                tracing::error!(error = %other, call = self.entry.name, "a call failed");
+                return codes::BROKEN.into();
+            }
+        };
+        fault.into()
+    }
+}
+
+/// How a group is named.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum GroupKey {
+    Id(String),
+    Name(String),
+}

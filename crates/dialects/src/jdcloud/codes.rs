@@ -1,0 +1,107 @@
+//! The vendor's codes and messages, byte for byte.
+
+use axum::http::StatusCode;
+
+/// A failure that the envelope tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct System(pub u32, pub &'static str);
+
+pub(super) const OK: System = System(10000, "查询成功");
+pub(super) const UNKNOWN_KEY: System = System(10001, "错误的请求appkey");
+pub(super) const NO_KEY: System = System(10004, "URL上appkey参数不能为空");
+pub(super) const BUSY: System = System(10020, "系统繁忙，请稍后再试");
+pub(super) const DAY_IS_FULL: System = System(10040, "超过每天限量，请明天继续");
+pub(super) const NO_TIME: System = System(10041, "URL上timestamp参数不能为空");
+pub(super) const NO_SIGN: System = System(10042, "URL上sign参数不能为空");
+pub(super) const TOO_FAST: System = System(10043, "超过QPS限额，请降低调用频率或与京东智联云联系");
+pub(super) const OTHER_TIME: System = System(10045, "timestamp参数无效，请检查timestamp距离当前时间是否超过5分钟");
+pub(super) const BAD_TIME: System = System(10046, "timestamp参数格式错误");
+pub(super) const WRONG_SIGN: System = System(10047, "请求签名sign无效，请检查签名信息");
+pub(super) const NOT_GRANTED: System = System(10048, "无接口权限，请下单购买");
+pub(super) const DISABLED: System = System(10050, "用户已被禁用");
+pub(super) const BROKEN: System = System(11010, "发布方接口调用异常，请稍后再试");
+
+/// A failure that the result tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fault(pub i32, pub &'static str);
+
+/// Face search, and where the calls of 2019 say nothing else.
+pub(super) const NO_NUMBER: Fault = Fault(400, "start and length must be int");
+pub(super) const MISSING_PARAM: Fault = Fault(12002, "missing param");
+pub(super) const NO_GROUP_TO_DELETE: Fault = Fault(12002, "groupId, groupName is null");
+pub(super) const NO_GROUP_OR_OUTER_ID: Fault = Fault(12002, "groupId, groupName is null, or outerId is null");
+pub(super) const NO_GROUP_TO_SEARCH: Fault = Fault(12002, "groupId or groupName is null");
+pub(super) const BAD_RANGE: Fault = Fault(12003, "start must be number [0 ~ 100], length must be number [1 ~ 5]");
+pub(super) const BAD_GROUP_NAME: Fault = Fault(12003, "groupName must consists of only letters and numbers");
+pub(super) const BAD_IMAGE: Fault = Fault(12003, "image base64 is invalid");
+pub(super) const BAD_IMAGE_QUALITY: Fault = Fault(13111, "image quality is bad");
+/// So spelt.
+pub(super) const BAD_POSTURE: Fault = Fault(13112, "face quality is not stardard");
+pub(super) const NO_FACE: Fault = Fault(13134, "face not found");
+pub(super) const TIMED_OUT: Fault = Fault(13303, "time out");
+pub(super) const NO_GROUP: Fault = Fault(13312, "groupId not found");
+pub(super) const GROUP_EXISTS: Fault = Fault(13315, "groupName has existed");
+pub(super) const NO_OUTER_ID: Fault = Fault(13320, "outerId not found");
+pub(super) const OUTER_ID_EXISTS: Fault = Fault(13321, "outerId has exists");
+pub(super) const TOO_MANY_GROUPS: Fault = Fault(13327, "group num exceed limit");
+pub(super) const TOO_MANY_FACES: Fault = Fault(13329, "face num exceed limit");
+
+/// The calls of 2019.
+pub(super) const MISSING: Fault = Fault(12002, "参数缺失");
+pub(super) const UNREADABLE: Fault = Fault(12003, "解析参数错误");
+pub(super) const IMAGE_TOO_LARGE: Fault = Fault(13005, "图像超过尺寸");
+pub(super) const NO_FACE_SEEN: Fault = Fault(13134, "未检测到脸");
+pub(super) const TOOK_TOO_LONG: Fault = Fault(13303, "处理超时");
+
+/// The `V1` calls.
+pub(super) const ACCEPTED: Fault = Fault(0, "Accept");
+pub(super) const V1_MISSING: Fault = Fault(1, "NoRequiredFields");
+pub(super) const V1_TOO_SMALL: Fault = Fault(2, "ImageIsTooSmall");
+pub(super) const V1_TOO_LARGE: Fault = Fault(3, "ImageIsTooLarge");
+pub(super) const V1_BAD_BASE64: Fault = Fault(4, "Base64IsInvalid");
+pub(super) const V1_BASE64_TOO_LARGE: Fault = Fault(5, "Base64IsTooLarge");
+pub(super) const V1_BAD_TYPE: Fault = Fault(9, "ParamTypeIsInvalid");
+pub(super) const V1_NO_FACE: Fault = Fault(10, "NoFaceDetected");
+pub(super) const V1_BAD_POSTURE: Fault = Fault(12, "InvalidFacePosture");
+pub(super) const V1_NO_JSON: Fault = Fault(31, "RequestBodyIsNotJson");
+pub(super) const V1_TIMED_OUT: Fault = Fault(41, "TimeoutException");
+
+/// A failure before any call is begun, told by the HTTP status and a body of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Gateway {
+    pub status: StatusCode,
+    pub name: &'static str,
+    pub message: &'static str,
+}
+
+impl Gateway {
+    pub const BROKEN_BODY: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        name: "HTTP_BAD_REQUEST",
+        message: "the request blocked by security rules",
+    };
+    pub const REPEATED: Self =
+        Self { status: StatusCode::FORBIDDEN, name: "APIGW_NONCE_CONFLICT", message: "重复访问" };
+    pub const NOT_FOUND: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        name: "NOT_FOUND",
+        message: "no route and no API found with those values",
+    };
+    pub const BODY_TOO_LARGE: Self = Self {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        name: "HTTP_REQUEST_ENTITY_TOO_LARGE",
+        message: "Payload too large",
+    };
+    pub const ADDRESS_TOO_LONG: Self =
+        Self { status: StatusCode::URI_TOO_LONG, name: "HTTP_URI_TOO_LONG", message: "URI too long" };
+    pub const FAILED: Self = Self {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        name: "HTTP_INTERNAL_SERVER_ERROR",
+        message: "internal server error",
+    };
+
+    /// Nobody could be told to be the sender.
+    pub fn denied(message: &'static str) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, name: "ACCESS_ERROR", message }
+    }
+}

@@ -1,0 +1,66 @@
+//! Faces of face search: a face is a person of the group's library with the one face that counts.
+
+use aicp_platform::{Bar, Examination};
+
+use super::answers::{FaceId, FoundFace, SearchResult, SearchResults, Told, outer_id};
+use super::calls::Call;
+use super::codes;
+use super::envelope::{Answer, Failure, inner_text};
+use super::groups::SUCCESS;
+use super::score::score;
+
+/// Faces that a search finds at most.
+pub(super) const MAX_FOUND: usize = 5;
+
+impl Call<'_> {
+    pub async fn face_create(&self) -> Result<Answer, Failure> {
+        let key = self.group_key(codes::NO_GROUP_OR_OUTER_ID)?;
+        let outer_id = self.required_text("outerId", codes::NO_GROUP_OR_OUTER_ID)?;
+        let picture = self.picture("imageBase64")?;
+        let library = self.library(&key).await?;
+        // What is cheap to find out comes before the picture is looked at; the enrolment looks again.
+        if self.platform.has_member(&library, &outer_id).await.map_err(|e| self.failure(e))? {
+            return Err(codes::OUTER_ID_EXISTS.into());
+        }
+        self.frontal_face(picture.clone(), Examination::default()).await?;
+        let at_most = self.options.max_faces;
+        let enrolled = self.platform.enrol_member(self.app, &library, Some(&outer_id), picture, at_most).await;
+        let enrolled = enrolled.map_err(|e| self.failure(e))?;
+        let result = inner_text(&FaceId { face_id: &enrolled.person.person_no })?;
+        Answer::new(&Told { requestid: &self.stamp.id, message: SUCCESS, status: 0, result: Some(&result) })
+    }
+
+    pub async fn face_delete(&self) -> Result<Answer, Failure> {
+        let key = self.group_key(codes::NO_GROUP_OR_OUTER_ID)?;
+        let outer_id = self.required_text("outerId", codes::NO_GROUP_OR_OUTER_ID)?;
+        let library = self.library(&key).await?;
+        let removed = self.platform.remove_user(self.app, Some(&library.group_id), &outer_id).await;
+        removed.map_err(|e| self.failure(e))?;
+        self.told(SUCCESS)
+    }
+
+    pub async fn face_search(&self) -> Result<Answer, Failure> {
+        let key = self.group_key(codes::NO_GROUP_TO_SEARCH)?;
+        let picture = self.picture("imageBase64")?;
+        let library = self.library(&key).await?;
+        let probe = self.frontal_face(picture.clone(), Examination::default()).await?.face;
+        let search =
+            self.platform.identify_in(self.app, std::slice::from_ref(&library), picture, MAX_FOUND, Bar::Usual);
+        let found = self.in_time(search).await?;
+        let results = found.matches.iter().enumerate().map(|(index, found)| SearchResult {
+            conf: probe.confidence,
+            face_id: FoundFace {
+                face_id: &found.person.person_no,
+                index,
+                outer_id: outer_id(&found.person),
+                sim: score(found.similarity),
+            },
+            height: probe.area.height,
+            left: probe.area.x,
+            top: probe.area.y,
+            width: probe.area.width,
+        });
+        let result = inner_text(&SearchResults { face_search_results: results.collect() })?;
+        Ok(self.listed(&result)?.copied_outside(SUCCESS))
+    }
+}

@@ -1,0 +1,55 @@
+//! Groups of face search: a group is a library of the app, whoever made it.
+
+use super::answers::{Group, Listed, Told, dashed};
+use super::calls::{Call, MAX_GROUP_NAME};
+use super::codes;
+use super::envelope::{Answer, Failure, inner_text};
+
+/// Where a page may begin, and how long it may be.
+const STARTS: std::ops::RangeInclusive<i32> = 0..=100;
+const LENGTHS: std::ops::RangeInclusive<i32> = 1..=5;
+const USUAL_LENGTH: i32 = 5;
+pub(super) const SUCCESS: &str = "success";
+
+impl Call<'_> {
+    pub async fn group_list(&self) -> Result<Answer, Failure> {
+        let number = |name: &str| self.params.integer(name).map_err(|_| codes::NO_NUMBER);
+        let (start, length) = (number("start")?.unwrap_or(0), number("length")?.unwrap_or(USUAL_LENGTH));
+        if !STARTS.contains(&start) || !LENGTHS.contains(&length) {
+            return Err(codes::BAD_RANGE.into());
+        }
+        let (start, length) = (u64::from(start.unsigned_abs()), u64::from(length.unsigned_abs()));
+        let libraries = self.platform.libraries_by_age(self.app, start, length).await;
+        let libraries = libraries.map_err(|e| self.failure(e))?;
+        let groups: Vec<Group<'_>> = libraries.iter().map(Group::new).collect();
+        self.listed(&inner_text(&groups)?)
+    }
+
+    pub async fn group_create(&self) -> Result<Answer, Failure> {
+        let name = self.required_text("groupName", codes::MISSING_PARAM)?;
+        let info = self.text("groupInfo")?;
+        if name.len() > MAX_GROUP_NAME || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(codes::BAD_GROUP_NAME.into());
+        }
+        let at_most = Some(self.options.max_groups);
+        let made = self.platform.create_library_within(self.app, &name, &name, info.as_deref(), None, at_most).await;
+        self.told(&dashed(&made.map_err(|e| self.failure(e))?.person_db_lib))
+    }
+
+    pub async fn group_delete(&self) -> Result<Answer, Failure> {
+        let key = self.group_key(codes::NO_GROUP_TO_DELETE)?;
+        let library = self.library(&key).await?;
+        self.platform.delete_library(self.app, &library.group_id).await.map_err(|e| self.failure(e))?;
+        self.told(&dashed(&library.person_db_lib))
+    }
+
+    /// A success that tells something and lists nothing.
+    pub fn told(&self, message: &str) -> Result<Answer, Failure> {
+        Answer::new(&Told { requestid: &self.stamp.id, message, status: 0, result: None })
+    }
+
+    /// A success that lists something.
+    pub fn listed(&self, result: &str) -> Result<Answer, Failure> {
+        Answer::new(&Listed { result, requestid: &self.stamp.id, message: SUCCESS, status: 0 })
+    }
+}

@@ -1,0 +1,124 @@
+//! Calls that look at pictures and keep nothing: comparison, detection, liveness.
+
+use aicp_platform::Examination;
+
+use super::answers::{
+    AntiSpoof, Attributes, Compared, ComparedV1, Detected, DetectedFace, Item, LivenessV1, PropertiesV1, measure,
+};
+use super::calls::Call;
+use super::codes::{self, Fault};
+use super::envelope::{Answer, Failure, now_ms};
+use super::groups::SUCCESS;
+use super::score::score;
+
+/// Faces of one picture that are told of.
+const MAX_FACES: i32 = 100;
+const USUAL_FACES: i32 = 5;
+const QUALITY: Examination = Examination { quality: true, liveness: false };
+
+impl Call<'_> {
+    pub async fn compare_v1(&self) -> Result<Answer, Failure> {
+        let (a, b) = (self.picture("imgBase64A")?, self.picture("imgBase64B")?);
+        let face_a = self.frontal_face(a.clone(), QUALITY).await?;
+        let face_b = self.frontal_face(b.clone(), QUALITY).await?;
+        let similarity = self.in_time(self.platform.compare(self.app, a, b)).await?;
+        let Fault(code, msg) = codes::ACCEPTED;
+        Answer::new(&ComparedV1 {
+            code,
+            face_items_a: vec![Item::new(&face_a)],
+            face_items_b: vec![Item::new(&face_b)],
+            msg,
+            process_time_in_ms: self.stamp.milliseconds(),
+            score: measure(score(similarity)),
+            timestamp: now_ms(),
+        })
+    }
+
+    pub async fn compare(&self) -> Result<Answer, Failure> {
+        let (a, b) = (self.picture("imageBase64_1")?, self.picture("imageBase64_2")?);
+        self.frontal_face(a.clone(), Examination::default()).await?;
+        self.frontal_face(b.clone(), Examination::default()).await?;
+        let similarity = self.in_time(self.platform.compare(self.app, a, b)).await?;
+        let requestid = &self.stamp.id;
+        Answer::new(&Compared { status: 0, message: SUCCESS, requestid, score: score(similarity) })
+    }
+
+    pub async fn properties_v1(&self) -> Result<Answer, Failure> {
+        let most = self.params.integer("maxFaceCount").map_err(|_| codes::V1_BAD_TYPE)?.unwrap_or(USUAL_FACES);
+        let picture = self.picture("imgBase64")?;
+        if !(1..=MAX_FACES).contains(&most) {
+            return Err(codes::V1_BAD_TYPE.into());
+        }
+        let faces = self.look(picture, usize::try_from(most).unwrap_or(1), QUALITY).await?;
+        if faces.is_empty() {
+            return Err(codes::V1_NO_FACE.into());
+        }
+        let Fault(code, msg) = codes::ACCEPTED;
+        Answer::new(&PropertiesV1 {
+            code,
+            face_count: faces.len(),
+            face_items: faces.iter().map(Item::new).collect(),
+            max_face_count: most,
+            msg,
+            process_time_in_ms: self.stamp.milliseconds(),
+            props: faces.iter().map(|_| Attributes {}).collect(),
+            timestamp: now_ms(),
+        })
+    }
+
+    pub async fn detect_attributes(&self) -> Result<Answer, Failure> {
+        let number = |name: &str, most: i32| {
+            let number = self.params.integer(name).map_err(|_| codes::UNREADABLE)?.unwrap_or(0);
+            if (0..=most).contains(&number) { Ok(number) } else { Err(codes::UNREADABLE) }
+        };
+        let (landmarks, attributes) = (number("return_landmark", 2)?, number("return_attr", 1)?);
+        let wanted = number("face_detect_num", MAX_FACES)?;
+        let picture = self.picture("imageBase64")?;
+        // None asks for all.
+        let most = if wanted == 0 { MAX_FACES } else { wanted };
+        let faces = self.look(picture, usize::try_from(most).unwrap_or(1), Examination::default()).await?;
+        if faces.is_empty() {
+            return Err(codes::NO_FACE_SEEN.into());
+        }
+        let id = &self.stamp.id;
+        Answer::new(&Detected {
+            requestid: id,
+            error_msg: SUCCESS,
+            face_num: faces.len(),
+            faces: faces.iter().map(|face| DetectedFace::new(face, landmarks > 0, attributes > 0)).collect(),
+            serial_no: id,
+            status: 0,
+            used_time: self.stamp.milliseconds(),
+        })
+    }
+
+    pub async fn liveness_v1(&self) -> Result<Answer, Failure> {
+        let is_visual = self.params.boolean("isVisual").map_err(|_| codes::V1_BAD_TYPE)?.ok_or(codes::V1_MISSING)?;
+        let visual = self.picture("imgBase64Visual")?;
+        let near_infrared = if is_visual { None } else { Some(self.picture("imgBase64Nir")?) };
+        let face = self.largest_face(visual, Examination { quality: true, liveness: true }).await?;
+        // The network is made for visible light: the other picture must show a face, and no more is asked of it.
+        let face_items_nir = match near_infrared {
+            Some(picture) => vec![Item::new(&self.largest_face(picture, QUALITY).await?)],
+            None => Vec::new(),
+        };
+        let Fault(code, msg) = codes::ACCEPTED;
+        Answer::new(&LivenessV1 {
+            code,
+            face_items_nir,
+            face_items_visual: vec![Item::new(&face)],
+            msg,
+            process_time_in_ms: self.stamp.milliseconds(),
+            score: measure(face.liveness.unwrap_or_default()),
+            timestamp: now_ms(),
+        })
+    }
+
+    pub async fn anti_spoof(&self) -> Result<Answer, Failure> {
+        let picture = self.picture("imageBase64")?;
+        let face = self.largest_face(picture, Examination { quality: false, liveness: true }).await?;
+        // Here the score says how surely it is a fake.
+        let score = 1.0 - face.liveness.unwrap_or_default();
+        Answer::new(&AntiSpoof { score, status: 0, message: SUCCESS, request_id: &self.stamp.id })
+    }
+}

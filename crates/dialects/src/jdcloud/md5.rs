@@ -1,0 +1,125 @@
+//! The older signatures in the query: the MD5 of a secret and a time. They bind neither path nor body, so a key has to
+//! allow them.
+
+use md5::{Digest, Md5};
+use subtle::ConstantTimeEq;
+
+use super::params::Query;
+
+/// Why a request is not taken for its sender's, in the order in which that is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    NoKey,
+    NoTime,
+    NoSign,
+    BadTime,
+    OtherTime,
+    UnknownKey,
+    Mismatch,
+}
+
+/// A claim to be the owner of a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    access_key: String,
+    time: String,
+    sign: String,
+}
+
+/// Whether a query is signed in this way, rightly or not.
+pub(super) fn is_meant(query: &Query<'_>) -> bool {
+    ["appkey", "timestamp", "sign"].into_iter().any(|name| query.has(name))
+}
+
+impl Claim {
+    /// Reads a claim off the query. Times in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// [`Refusal`], up to [`Refusal::OtherTime`].
+    pub fn read(query: &Query<'_>, now_ms: i64, skew_ms: i64) -> Result<Self, Refusal> {
+        let access_key = query.text("appkey").ok_or(Refusal::NoKey)?;
+        let time = query.text("timestamp").ok_or(Refusal::NoTime)?;
+        let sign = query.text("sign").ok_or(Refusal::NoSign)?;
+        let moment = if time.bytes().all(|byte| byte.is_ascii_digit()) { time.parse::<i64>().ok() } else { None };
+        let moment = moment.ok_or(Refusal::BadTime)?;
+        if now_ms.saturating_sub(moment).saturating_abs() > skew_ms {
+            return Err(Refusal::OtherTime);
+        }
+        Ok(Self { access_key, time, sign })
+    }
+
+    /// The id of the key that the client says is its own.
+    pub fn access_key(&self) -> &str {
+        &self.access_key
+    }
+
+    /// Checks the signature.
+    ///
+    /// # Errors
+    /// [`Refusal::Mismatch`].
+    pub fn verify(&self, secret: &str) -> Result<(), Refusal> {
+        let expected = hex::encode(Md5::new().chain_update(secret).chain_update(&self.time).finalize());
+        let is_same = bool::from(expected.as_bytes().ct_eq(self.sign.to_ascii_lowercase().as_bytes()));
+        if is_same { Ok(()) } else { Err(Refusal::Mismatch) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_541_491_668_060;
+    const SKEW: i64 = 300_000;
+    const GOOD: &str = "appkey=K&timestamp=1541491668060&sign=e58e726a4783ae6db9756d4df8ed0605";
+
+    fn check(query: &str, now_ms: i64) -> Result<(), Refusal> {
+        Claim::read(&Query::of(query), now_ms, SKEW)?.verify("SECRET1")
+    }
+
+    #[test]
+    fn the_documented_signature_is_right() {
+        assert_eq!(check(GOOD, NOW), Ok(()));
+        assert_eq!(check(&GOOD.replace("e58e", "E58E"), NOW), Ok(()));
+        for edge in [NOW - SKEW, NOW + SKEW] {
+            assert_eq!(check(GOOD, edge), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_order() {
+        let cases = [
+            ("", Refusal::NoKey),
+            ("appkey=&timestamp=x", Refusal::NoKey),
+            ("timestamp=1541491668060&sign=x", Refusal::NoKey),
+            ("appkey=K&sign=x", Refusal::NoTime),
+            ("appkey=K&secretkey=SECRET1", Refusal::NoTime),
+            ("appkey=K&timestamp=x", Refusal::NoSign),
+            ("appkey=K&timestamp=x&sign=", Refusal::NoSign),
+            ("appkey=K&timestamp=x&sign=x", Refusal::BadTime),
+            ("appkey=K&timestamp=-1&sign=x", Refusal::BadTime),
+            ("appkey=K&timestamp=1541491668060.0&sign=x", Refusal::BadTime),
+            ("appkey=K&timestamp=99999999999999999999&sign=x", Refusal::BadTime),
+            ("appkey=K&timestamp=9223372036854775807&sign=x", Refusal::OtherTime),
+            ("appkey=K&timestamp=1541491668&sign=x", Refusal::OtherTime),
+            ("appkey=K&timestamp=1541491668060&sign=x", Refusal::Mismatch),
+            ("appkey=K&timestamp=1541491668061&sign=e58e726a4783ae6db9756d4df8ed0605", Refusal::Mismatch),
+        ];
+        for (query, refusal) in cases {
+            assert_eq!(check(query, NOW), Err(refusal), "{query}");
+        }
+        for outside in [NOW - SKEW - 1, NOW + SKEW + 1] {
+            assert_eq!(check(GOOD, outside), Err(Refusal::OtherTime));
+        }
+        assert_eq!(Claim::read(&Query::of(GOOD), NOW, SKEW).map(|c| c.verify("SECRET2")), Ok(Err(Refusal::Mismatch)));
+    }
+
+    #[test]
+    fn any_of_its_parameters_means_it() {
+        for query in ["appkey", "timestamp=", "a=b&sign=x", "%73ign=x"] {
+            assert!(is_meant(&Query::of(query)), "{query}");
+        }
+        for query in ["", "start=0&length=5", "Sign=x", "secretkey=x"] {
+            assert!(!is_meant(&Query::of(query)), "{query}");
+        }
+    }
+}

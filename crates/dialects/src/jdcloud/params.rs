@@ -1,0 +1,531 @@
+//! Where clients put parameters, and in what form: the query and the body in any mix, the body as JSON, as JSON inside a
+//! JSON string, or as a form whose base64 nobody escaped. What the content type says counts for nothing.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+use percent_encoding::percent_decode;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+
+/// Texts other than pictures may have this many bytes: they are stored and come back in answers.
+const MAX_TEXT: usize = 4096;
+/// Fields of an object beyond this many are passed over, as unknown ones are: a body can't take many times its size in
+/// memory.
+const MAX_FIELDS: usize = 64;
+
+/// A parameter that is there but not of the kind that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unreadable;
+
+/// A value as it was sent.
+#[derive(Clone, PartialEq)]
+pub(super) enum Value<'a> {
+    Text(Cow<'a, str>),
+    Number(Number),
+    Boolean(bool),
+    Null,
+    /// An object, an array, or bytes that are no text.
+    Other,
+}
+
+impl fmt::Debug for Value<'_> {
+    /// Pictures stay out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text(_) => "text",
+            Self::Number(_) => "number",
+            Self::Boolean(_) => "boolean",
+            Self::Null => "null",
+            Self::Other => "other",
+        })
+    }
+}
+
+impl<'a> Value<'a> {
+    fn of_bytes(bytes: Cow<'a, [u8]>) -> Self {
+        let text = match bytes {
+            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).ok(),
+            Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).ok(),
+        };
+        text.map_or(Self::Other, Self::Text)
+    }
+
+    fn is_missing(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Text(text) => text.is_empty(),
+            Self::Number(_) | Self::Boolean(_) | Self::Other => false,
+        }
+    }
+}
+
+/// The part of an address after `?`, as it was sent. Not `Debug`, as it may hold a secret that a client put there.
+#[derive(Clone, Copy)]
+pub(super) struct Query<'a>(&'a str);
+
+impl<'a> Query<'a> {
+    pub fn of(query: &'a str) -> Self {
+        Self(query)
+    }
+
+    /// Whether there is a parameter of this name, empty or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.values(name).next().is_some()
+    }
+
+    /// The first text of this name that is not empty.
+    pub fn text(&self, name: &str) -> Option<String> {
+        match self.value(name)? {
+            Value::Text(text) => Some(text.into_owned()),
+            _ => None,
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<Value<'a>> {
+        self.values(name).find(|value| !value.is_missing())
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = Value<'a>> {
+        let text = |bytes: &'a [u8]| -> Cow<'a, [u8]> {
+            if bytes.contains(&b'+') {
+                let spaced: Vec<u8> = bytes.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+                Cow::Owned(percent_decode(&spaced).collect())
+            } else {
+                percent_decode(bytes).into()
+            }
+        };
+        values_in(self.0.as_bytes(), name, text)
+    }
+}
+
+/// The values of a name in pairs that are parted by `&` and, at their first, by `=`.
+fn values_in<'a>(
+    pairs: &'a [u8],
+    name: &str,
+    decode: impl Fn(&'a [u8]) -> Cow<'a, [u8]>,
+) -> impl Iterator<Item = Value<'a>> {
+    pairs.split(|&byte| byte == b'&').filter_map(move |pair| {
+        let (key, value) = match pair.iter().position(|&byte| byte == b'=') {
+            Some(at) => (pair.get(..at)?, pair.get(at + 1..)?),
+            None => (pair, [].as_slice()),
+        };
+        (*decode(key) == *name.as_bytes()).then(|| Value::of_bytes(decode(value)))
+    })
+}
+
+/// What a body turned out to be.
+#[derive(Debug, PartialEq)]
+enum Content<'a> {
+    /// Nothing, in any of the ways in which clients say so.
+    Empty,
+    Json(HashMap<Cow<'a, str>, Value<'a>>),
+    Form(Cow<'a, [u8]>),
+    /// It begins like JSON and goes on otherwise.
+    Broken,
+}
+
+/// The parameters of a call.
+pub(super) struct Params<'a> {
+    query: Query<'a>,
+    content: Content<'a>,
+}
+
+/// A body as [`Params::of`] takes it: what a JSON string holds if it is one, else as it is. `None` if it begins as a
+/// JSON string and is none.
+pub(super) fn unquoted(body: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let body = body.trim_ascii();
+    if !body.starts_with(b"\"") {
+        return Some(Cow::Borrowed(body));
+    }
+    let text: String = serde_json::from_slice(body).ok()?;
+    Some(Cow::Owned(text.trim_ascii().as_bytes().to_vec()))
+}
+
+impl<'a> Params<'a> {
+    /// The parameters of a query and of a body that [`unquoted`] has looked at.
+    pub fn of(query: Query<'a>, body: Option<&'a [u8]>) -> Self {
+        let content = match body {
+            None => Content::Broken,
+            Some(b"" | b"null" | b"{}") => Content::Empty,
+            Some(body) if body.starts_with(b"{") => {
+                serde_json::from_slice(body).map_or(Content::Broken, |Object(fields)| Content::Json(fields))
+            }
+            Some(body) => Content::Form(Cow::Borrowed(body)),
+        };
+        Self { query, content }
+    }
+
+    /// Whether the body, if there is any, is a JSON object.
+    pub fn is_json(&self) -> bool {
+        matches!(self.content, Content::Empty | Content::Json(_))
+    }
+
+    /// Whether there is a parameter of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
+    /// A text; a number counts as its digits.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is neither, or longer than any name needs to be.
+    pub fn text(&self, name: &str) -> Result<Option<String>, Unreadable> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Text(text)) if text.len() <= MAX_TEXT => Ok(Some(text.into_owned())),
+            // Digits that were lost in reading must not be stored as if they had been sent.
+            Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
+            Some(_) => Err(Unreadable),
+        }
+    }
+
+    /// A whole number of 32 bits, as a number or as its digits.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is anything else.
+    pub fn integer(&self, name: &str) -> Result<Option<i32>, Unreadable> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number { text.parse().map(Some).map_err(|_| Unreadable) } else { Err(Unreadable) }
+    }
+
+    /// Yes or no, as JSON has them or as a text.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is anything else.
+    pub fn boolean(&self, name: &str) -> Result<Option<bool>, Unreadable> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Boolean(boolean)) => Ok(Some(boolean)),
+            Some(Value::Text(text)) => text.to_ascii_lowercase().parse().map(Some).map_err(|_| Unreadable),
+            Some(_) => Err(Unreadable),
+        }
+    }
+
+    /// A text of any length.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is no text.
+    pub fn long_text(&self, name: &str) -> Result<Option<Cow<'_, str>>, Unreadable> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(_) => Err(Unreadable),
+        }
+    }
+
+    /// The first value of this name that is not missing: that of the query, else that of the body.
+    fn value(&self, name: &str) -> Option<Value<'_>> {
+        self.query.value(name).or_else(|| match &self.content {
+            Content::Empty | Content::Broken => None,
+            Content::Json(fields) => fields.get(name).filter(|value| !value.is_missing()).map(borrowed),
+            // A plus is one: base64 comes unescaped.
+            Content::Form(form) => {
+                values_in(form, name, |bytes| percent_decode(bytes).into()).find(|value| !value.is_missing())
+            }
+        })
+    }
+}
+
+fn borrowed<'b>(value: &'b Value<'_>) -> Value<'b> {
+    match value {
+        Value::Text(text) => Value::Text(Cow::Borrowed(text)),
+        Value::Number(number) => Value::Number(number.clone()),
+        Value::Boolean(boolean) => Value::Boolean(*boolean),
+        Value::Null => Value::Null,
+        Value::Other => Value::Other,
+    }
+}
+
+/// The fields of a JSON object. Of a key that is repeated the first value counts that is not missing.
+struct Object<'a>(HashMap<Cow<'a, str>, Value<'a>>);
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor;
+        impl<'de> Visitor<'de> for ObjectVisitor {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = HashMap::<Cow<'de, str>, Value<'de>>::new();
+                while let Some((Name(name), value)) = map.next_entry::<Name<'de>, Value<'de>>()? {
+                    let is_known = fields.get(&name).is_some_and(|known| !known.is_missing());
+                    if !is_known && !value.is_missing() && fields.len() < MAX_FIELDS {
+                        fields.insert(name, value);
+                    }
+                }
+                Ok(Object(fields))
+            }
+        }
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+/// A field name, borrowed where it has no escapes (serde's own `Cow` never borrows).
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Text(name) => Ok(Self(name)),
+            // Keys of JSON are always texts.
+            _ => Ok(Self(Cow::Borrowed(""))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ValueVisitor;
+        impl<'de> Visitor<'de> for ValueVisitor {
+            type Value = Value<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
+                Ok(Value::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
+                Ok(Value::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Value<'de>, E> {
+                Ok(Value::Number(number.into()))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Value<'de>, E> {
+                Ok(Value::Number(number.into()))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Value<'de>, E> {
+                Ok(Number::from_f64(number).map_or(Value::Other, Value::Number))
+            }
+
+            fn visit_bool<E>(self, boolean: bool) -> Result<Value<'de>, E> {
+                Ok(Value::Boolean(boolean))
+            }
+
+            fn visit_unit<E>(self) -> Result<Value<'de>, E> {
+                Ok(Value::Null)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value<'de>, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Value::Other)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Value::Other)
+            }
+        }
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a call sees of a parameter.
+    fn seen(query: &str, body: &str, name: &str) -> Result<Option<String>, Unreadable> {
+        let body = unquoted(body.as_bytes());
+        Params::of(Query::of(query), body.as_deref()).text(name)
+    }
+
+    fn some(text: &str) -> Result<Option<String>, Unreadable> {
+        Ok(Some(text.to_owned()))
+    }
+
+    #[test]
+    fn a_body_is_what_it_looks_like() {
+        for body in [
+            "a=1",
+            "{\"a\":1}",
+            "{\"a\":\"1\"}",
+            "\"a=1\"",
+            " \r\n{ \"a\" : \"1\" }\n",
+            r#""{\"a\":\"1\"}""#,
+            "b&a=1",
+            " a=1 ",
+        ] {
+            assert_eq!(seen("", body, "a"), some("1"), "{body}");
+        }
+        for body in [
+            "",
+            " \n",
+            "null",
+            "{}",
+            "\"\"",
+            "\"null\"",
+            "\"{}\"",
+            "[]",
+            "5",
+            "a",
+            "a=",
+            "b=1",
+            "{\"a\":null}",
+            "{\"a\":\"\"}",
+        ] {
+            assert_eq!(seen("", body, "a"), Ok(None), "{body}");
+        }
+        for body in ["{", "{\"a\":1", "\"a=1", "{\"a\":1}x", "{\"a\":\"\\ud800\"}", "{a:1}"] {
+            let unquoted = unquoted(body.as_bytes());
+            let params = Params::of(Query::of(""), unquoted.as_deref());
+            assert!(!params.is_json() && !params.has("a"), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_json_is_told_from_forms() {
+        for (body, is_json) in
+            [("", true), ("null", true), ("{}", true), ("{\"a\":[1]}", true), ("\"{\\\"a\\\":1}\"", true)]
+                .into_iter()
+                .chain([("a=1", false), ("[]", false), ("\"a=1\"", false), ("{", false), ("5", false)])
+        {
+            let unquoted = unquoted(body.as_bytes());
+            assert_eq!(Params::of(Query::of(""), unquoted.as_deref()).is_json(), is_json, "{body}");
+        }
+    }
+
+    #[test]
+    fn raw_base64_survives_a_form_and_escapes_are_undone() {
+        let cases = [
+            ("imageBase64=AA+/==", "AA+/=="),
+            ("imageBase64=AA%2B%2F%3D%3D", "AA+/=="),
+            ("\"imageBase64=AA+/==\"", "AA+/=="),
+            ("{\"imageBase64\":\"AA+\\/==\"}", "AA+/=="),
+            ("%69mageBase64=%E5%BC%A0", "张"),
+            ("imageBase64=100%&x=y", "100%"),
+            ("imageBase64=%zz%4", "%zz%4"),
+        ];
+        for (body, value) in cases {
+            assert_eq!(seen("", body, "imageBase64"), some(value), "{body}");
+        }
+        // In a query a plus is a space.
+        assert_eq!(seen("a=x+y%2Bz", "", "a"), some("x y+z"));
+        assert_eq!(seen("a=%E5%BC%A0%E4%B8%89", "", "a"), some("张三"));
+    }
+
+    #[test]
+    fn the_query_wins_then_the_first_that_is_not_empty() {
+        assert_eq!(seen("a=q", "a=b", "a"), some("q"));
+        assert_eq!(seen("a=", "a=b", "a"), some("b"));
+        assert_eq!(seen("a", "{\"a\":\"b\"}", "a"), some("b"));
+        assert_eq!(seen("a=&a=1&a=2", "", "a"), some("1"));
+        assert_eq!(seen("", "a=&a=1&a=2", "a"), some("1"));
+        assert_eq!(seen("", "{\"a\":null,\"a\":\"\",\"a\":1,\"a\":2}", "a"), some("1"));
+    }
+
+    #[test]
+    fn numbers_and_texts_stand_for_each_other() {
+        let integer = |body: &str| {
+            let body = unquoted(body.as_bytes());
+            Params::of(Query::of(""), body.as_deref()).integer("a")
+        };
+        for (body, number) in [
+            ("a=5", 5),
+            ("{\"a\":5}", 5),
+            ("{\"a\":\"5\"}", 5),
+            ("a=-5", -5),
+            ("{\"a\":-5}", -5),
+            ("a=007", 7),
+            ("a=-0", 0),
+            ("a=2147483647", i32::MAX),
+            ("a=-2147483648", i32::MIN),
+        ] {
+            assert_eq!(integer(body), Ok(Some(number)), "{body}");
+        }
+        assert_eq!(integer("a="), Ok(None));
+        for body in [
+            "a=x",
+            "a=+5",
+            "a= 5",
+            "a=5.0",
+            "a=-",
+            "a=--5",
+            "a=2147483648",
+            "a=-2147483649",
+            "a=99999999999999999999",
+            "{\"a\":5.0}",
+            "{\"a\":1e1}",
+            "{\"a\":true}",
+            "{\"a\":[5]}",
+            "{\"a\":{}}",
+            "{\"a\":2147483648}",
+            "a=%FF",
+            "a=٥",
+        ] {
+            assert_eq!(integer(body), Err(Unreadable), "{body}");
+        }
+        for (body, boolean) in [("{\"a\":true}", true), ("{\"a\":\"False\"}", false), ("a=true", true)] {
+            let unquoted = unquoted(body.as_bytes());
+            assert_eq!(Params::of(Query::of(""), unquoted.as_deref()).boolean("a"), Ok(Some(boolean)), "{body}");
+        }
+        for body in ["{\"a\":1}", "a=1", "a=yes", "{\"a\":[]}"] {
+            let unquoted = unquoted(body.as_bytes());
+            assert_eq!(Params::of(Query::of(""), unquoted.as_deref()).boolean("a"), Err(Unreadable), "{body}");
+        }
+    }
+
+    #[test]
+    fn texts_have_bounds() {
+        let long = "字".repeat(MAX_TEXT / 3);
+        assert_eq!(seen("", &format!("a={long}"), "a"), some(&long));
+        assert_eq!(seen("", &format!("a={long}字"), "a"), Err(Unreadable));
+        for body in ["{\"a\":[1]}", "{\"a\":{\"b\":1}}", "{\"a\":true}", "{\"a\":1.5}", "a=%ff%fe"] {
+            assert_eq!(seen("", body, "a"), Err(Unreadable), "{body}");
+        }
+        let many: Vec<String> = (0..MAX_FIELDS).map(|n| format!("\"k{n}\":1")).collect();
+        assert_eq!(seen("", &format!("{{{},\"a\":1}}", many.join(",")), "a"), Ok(None));
+        assert_eq!(seen("", &format!("{{{},\"a\":1}}", many[1..].join(",")), "a"), some("1"));
+    }
+
+    /// The value of a name, found by taking the text apart in another way.
+    fn naive(query: &str, name: &str) -> Option<String> {
+        form_urlencoded::parse(query.as_bytes())
+            .find(|(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.into_owned())
+    }
+
+    proptest! {
+        #[test]
+        fn queries_read_as_a_form_parser_reads_them(query in "[ab=&+%0-9a-f张]{0,24}") {
+            let expected = naive(&query, "a");
+            // The other parser replaces bytes that are no text.
+            prop_assume!(expected.as_ref().is_none_or(|text| !text.contains('\u{fffd}')) && !query.contains("%f"));
+            prop_assume!(!query.contains("%8") && !query.contains("%9") && !query.contains("%a") && !query.contains("%b"));
+            prop_assume!(!query.contains("%c") && !query.contains("%d") && !query.contains("%e"));
+            prop_assert_eq!(seen(&query, "", "a"), Ok(expected));
+        }
+
+        #[test]
+        fn a_text_comes_back_however_it_is_sent(text in "[^\u{0}]{1,40}") {
+            let escaped: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            let in_query = format!("a={escaped}");
+            prop_assert_eq!(seen(&in_query, "", "a"), some(&text));
+            let json = serde_json::json!({ "a": &text }).to_string();
+            prop_assert_eq!(seen("", &json, "a"), some(&text));
+            let quoted = serde_json::to_string(&json).expect("serialises");
+            prop_assert_eq!(seen("", &quoted, "a"), some(&text));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(query in ".{0,40}", body in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let body = unquoted(&body);
+            let params = Params::of(Query::of(&query), body.as_deref());
+            let _ = (params.text("a"), params.integer("a"), params.boolean("a"), params.long_text("a").is_ok());
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Signatures of the `JDCLOUD2-HMAC-SHA256` scheme and of its successor `JDCLOUD3-HMAC-SHA256`, checked as pure
+//! functions: the clock is a parameter, and so is the secret.
+//!
+//! Clients differ in which headers they sign, so a signature is made again over just those that the client lists. What
+//! the client signs about the query and about white space in headers differs too: the documented form is tried first,
+//! then the forms that shipped clients use. Every form covers the method, the path, the query, the body and the date.
+
+use std::borrow::Cow;
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, Method, header};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// Headers that a client may sign; more are not looked at, as each may be long.
+const MAX_SIGNED_HEADERS: usize = 64;
+/// What stays as it is in a canonical request (RFC 3986 unreserved).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const DATE: &str = "x-jdcloud-date";
+const NONCE: &str = "x-jdcloud-nonce";
+const BODY_HASH: &str = "x-jdcloud-content-sha256";
+/// How a moment is written.
+const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
+const DATE_LENGTH: usize = 16;
+const DAY_LENGTH: usize = 8;
+
+/// Why a request is not taken for its sender's, in the order in which that is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    NoAuthorization,
+    NoCredential,
+    NoSignedHeaders,
+    NoDate,
+    UnknownKey,
+    Invalid,
+    Mismatch,
+}
+
+impl Refusal {
+    /// The vendor's words for it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NoAuthorization => "lack of header authorization",
+            Self::NoCredential => "lack of credential in the header authorization",
+            Self::NoSignedHeaders => "lack of header signedHeaders",
+            Self::NoDate => "lack of header x-jdcloud-date",
+            Self::UnknownKey => "Invalid accessKey",
+            Self::Invalid => "Invalid authentication credentials",
+            Self::Mismatch => "sign result is not same",
+        }
+    }
+}
+
+/// What the parts of a request are that a signature covers, the body apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Signed<'a> {
+    /// As it was sent.
+    pub method: &'a Method,
+    /// As it was sent, undecoded.
+    pub path: &'a str,
+    /// As it was sent, undecoded.
+    pub query: &'a str,
+    /// As they were sent.
+    pub headers: &'a HeaderMap,
+}
+
+impl<'a> Signed<'a> {
+    /// Those of a request.
+    pub fn of(parts: &'a Parts) -> Self {
+        Self {
+            method: &parts.method,
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            headers: &parts.headers,
+        }
+    }
+
+    /// A header's value without the white space around it; empty if there is none.
+    fn value(&self, name: &str) -> Cow<'a, [u8]> {
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return Cow::Borrowed(b"") };
+        let mut values = self.headers.get_all(&name).iter().map(|value| value.as_bytes().trim_ascii());
+        match (values.next(), values.next()) {
+            (Some(only), None) => Cow::Borrowed(only),
+            (Some(first), Some(second)) => {
+                let all: Vec<&[u8]> = [first, second].into_iter().chain(values).collect();
+                Cow::Owned(all.join(&b','))
+            }
+            _ => Cow::Borrowed(b""),
+        }
+    }
+}
+
+/// A generation of the scheme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Scheme {
+    name: &'static str,
+    /// Stands before the secret in the first key.
+    key_prefix: &'static str,
+    /// The last part of a scope.
+    terminator: &'static str,
+}
+
+const SCHEMES: [Scheme; 2] = [
+    Scheme { name: "JDCLOUD2-HMAC-SHA256", key_prefix: "JDCLOUD2", terminator: "jdcloud2_request" },
+    Scheme { name: "JDCLOUD3-HMAC-SHA256", key_prefix: "JDCLOUD3", terminator: "jdcloud3_request" },
+];
+
+/// What a client says about its signature.
+#[derive(Debug, PartialEq, Eq)]
+struct Authorization<'a> {
+    scheme: Scheme,
+    access_key: &'a str,
+    day: &'a str,
+    region: &'a str,
+    service: &'a str,
+    signed_headers: &'a str,
+    signature: Option<&'a str>,
+}
+
+/// A claim to be the owner of a key, as far as it can be checked before the body is there.
+#[derive(Debug)]
+pub(super) struct Claim<'a> {
+    authorization: Authorization<'a>,
+    date: &'a str,
+}
+
+impl<'a> Claim<'a> {
+    /// Reads a claim off the headers.
+    ///
+    /// # Errors
+    /// [`Refusal`], up to [`Refusal::NoDate`].
+    pub fn read(headers: &'a HeaderMap) -> Result<Self, Refusal> {
+        let header = headers.get(header::AUTHORIZATION).ok_or(Refusal::NoAuthorization)?;
+        let text = std::str::from_utf8(header.as_bytes()).map_err(|_| Refusal::NoCredential)?;
+        let authorization = Authorization::parse(text.trim())?;
+        let date = headers.get(DATE).ok_or(Refusal::NoDate)?;
+        let date = std::str::from_utf8(date.as_bytes()).map(str::trim).unwrap_or_default();
+        Ok(Self { authorization, date })
+    }
+
+    /// The id of the key that the client says is its own.
+    pub fn access_key(&self) -> &'a str {
+        self.authorization.access_key
+    }
+
+    /// Refuses a claim that no body could make good: one without a signature, or of another time. Times in
+    /// milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`].
+    pub fn require_timely(&self, now_ms: i64, skew_ms: i64) -> Result<(), Refusal> {
+        let moment = moment(self.date).ok_or(Refusal::Invalid)?;
+        let is_of_the_day = self.date.get(..DAY_LENGTH) == Some(self.authorization.day);
+        let is_near = now_ms.saturating_sub(moment).saturating_abs() <= skew_ms;
+        let has_signature = self.authorization.signature.is_some();
+        if is_of_the_day && is_near && has_signature { Ok(()) } else { Err(Refusal::Invalid) }
+    }
+
+    /// Checks the signature. `body_hash` is the SHA-256 of the body.
+    ///
+    /// # Errors
+    /// [`Refusal::Mismatch`].
+    pub fn verify(&self, signed: &Signed<'_>, body_hash: &[u8; 32], secret: &str) -> Result<Verified, Refusal> {
+        let claimed = self.authorization.signature.unwrap_or_default();
+        let mut signature = [0; 32];
+        hex::decode_to_slice(claimed, &mut signature).map_err(|_| Refusal::Mismatch)?;
+        let names: Vec<&str> = self.authorization.signed_headers.split(';').map(str::trim).collect();
+        if names.len() > MAX_SIGNED_HEADERS {
+            return Err(Refusal::Mismatch);
+        }
+        let body_hash = hex::encode(body_hash);
+        let signs = |wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+        if signs(BODY_HASH) && !signed.value(BODY_HASH).eq_ignore_ascii_case(body_hash.as_bytes()) {
+            return Err(Refusal::Mismatch);
+        }
+        let key = self.authorization.key(secret);
+        let path = canonical_path(signed.path);
+        let matches = |query: &str, spaces: Spaces| {
+            let headers = canonical_headers(signed, &names, spaces);
+            let request = [
+                signed.method.as_str().as_bytes(),
+                path.as_bytes(),
+                query.as_bytes(),
+                &headers,
+                self.authorization.signed_headers.as_bytes(),
+                body_hash.as_bytes(),
+            ];
+            let text = self.authorization.text_to_sign(self.date, &Sha256::digest(request.join(&b'\n')));
+            bool::from(mac(&key, text.as_bytes()).ct_eq(&signature))
+        };
+        let (canonical, raw) = (canonical_query(signed.query), sorted_query(signed.query));
+        let forms = [
+            (&canonical, Spaces::Kept),
+            (&canonical, Spaces::Collapsed),
+            (&raw, Spaces::Kept),
+            (&raw, Spaces::Collapsed),
+        ];
+        if forms.into_iter().any(|(query, spaces)| matches(query, spaces)) {
+            Ok(Verified { signature: hex::encode(signature), binds_nonce: signs(NONCE) })
+        } else {
+            Err(Refusal::Mismatch)
+        }
+    }
+}
+
+/// A signature that is right.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Verified {
+    /// 64 lower-case hex digits.
+    pub signature: String,
+    /// Whether a nonce is signed, so that no two requests should have this signature.
+    pub binds_nonce: bool,
+}
+
+impl<'a> Authorization<'a> {
+    fn parse(text: &'a str) -> Result<Self, Refusal> {
+        let (scheme, fields) = SCHEMES
+            .into_iter()
+            .find_map(|scheme| Some((scheme, text.strip_prefix(scheme.name)?)))
+            .ok_or(Refusal::NoCredential)?;
+        let field = |wanted: &str| {
+            let mut fields = fields.split(',').filter_map(|field| field.trim().split_once('='));
+            fields.find(|(name, _)| *name == wanted).map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
+        };
+        // From behind, as nothing is known of what a key's id looks like.
+        let mut parts = field("Credential").ok_or(Refusal::NoCredential)?.rsplitn(5, '/');
+        let (Some(terminator), Some(service), Some(region), Some(day), Some(access_key)) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Refusal::NoCredential);
+        };
+        if terminator != scheme.terminator || access_key.is_empty() {
+            return Err(Refusal::NoCredential);
+        }
+        let signed_headers = field("SignedHeaders").ok_or(Refusal::NoSignedHeaders)?;
+        Ok(Self { scheme, access_key, day, region, service, signed_headers, signature: field("Signature") })
+    }
+
+    /// The key to sign with.
+    fn key(&self, secret: &str) -> [u8; 32] {
+        let of_day = mac(format!("{}{secret}", self.scheme.key_prefix).as_bytes(), self.day.as_bytes());
+        let of_region = mac(&of_day, self.region.as_bytes());
+        let of_service = mac(&of_region, self.service.as_bytes());
+        mac(&of_service, self.scheme.terminator.as_bytes())
+    }
+
+    fn text_to_sign(&self, date: &str, request_hash: &[u8]) -> String {
+        let Self { scheme, day, region, service, .. } = self;
+        let (name, terminator, hash) = (scheme.name, scheme.terminator, hex::encode(request_hash));
+        format!("{name}\n{date}\n{day}/{region}/{service}/{terminator}\n{hash}")
+    }
+}
+
+/// What becomes of runs of white space inside a header's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spaces {
+    Kept,
+    /// Each becomes one space.
+    Collapsed,
+}
+
+/// A line for each signed header, in the client's order.
+fn canonical_headers(signed: &Signed<'_>, names: &[&str], spaces: Spaces) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for name in names {
+        lines.extend(name.to_ascii_lowercase().into_bytes());
+        lines.push(b':');
+        let value = signed.value(name);
+        match spaces {
+            Spaces::Kept => lines.extend_from_slice(&value),
+            Spaces::Collapsed => {
+                let words: Vec<&[u8]> = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
+                lines.extend(words.join(&b' '));
+            }
+        }
+        lines.push(b'\n');
+    }
+    lines
+}
+
+/// The path with every segment percent-encoded.
+fn canonical_path(path: &str) -> String {
+    let segments: Vec<String> = path.split('/').map(|segment| encoded(&decoded(segment.as_bytes()))).collect();
+    segments.join("/")
+}
+
+/// The parameters encoded in the one usual way, then sorted by name and value.
+fn canonical_query(query: &str) -> String {
+    let mut pairs: Vec<(String, String)> = pairs(query)
+        .map(|(name, value)| {
+            let usual = |text: &str| encoded(&decoded(text.replace('+', " ").as_bytes()));
+            (usual(name), usual(value))
+        })
+        .collect();
+    pairs.sort();
+    joined(&pairs)
+}
+
+/// The parameters as they were sent, but sorted.
+fn sorted_query(query: &str) -> String {
+    let mut pairs: Vec<(&str, &str)> = pairs(query).collect();
+    pairs.sort_unstable();
+    joined(&pairs)
+}
+
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+fn joined<T: AsRef<str>>(pairs: &[(T, T)]) -> String {
+    let pairs: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{}={}", name.as_ref(), value.as_ref())).collect();
+    pairs.join("&")
+}
+
+/// `%` before anything but two hex digits stands for itself.
+fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    percent_decode(text).into()
+}
+
+fn encoded(bytes: &[u8]) -> String {
+    percent_encode(bytes, ENCODED).to_string()
+}
+
+/// The moment, in milliseconds since the epoch, that a text such as `20190214T104514Z` names.
+fn moment(text: &str) -> Option<i64> {
+    // The parser takes a number of fewer digits too, and signs.
+    let is_shaped = text.len() == DATE_LENGTH
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 => byte == b'T',
+            15 => byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        });
+    let moment = if is_shaped { DateTime::strptime(DATE_FORMAT, text).ok()? } else { return None };
+    Some(moment.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
+}
+
+fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    // A key is padded with zeros to the block, and hashed before if it is longer (RFC 2104).
+    let hash: [u8; 32];
+    let key = if key.len() > 64 {
+        hash = Sha256::digest(key).into();
+        &hash
+    } else {
+        key
+    };
+    let mut block = [0; 64];
+    block.iter_mut().zip(key).for_each(|(place, byte)| *place = *byte);
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    mac.update(message);
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! The `V1` calls on groups and faces. The vendor's pages have none of them: what they take is known from a client, and
+//! of their results that of the search alone; the others are shaped like it. What goes wrong and has no `V1` code has that
+//! of face search.
+
+use aicp_platform::{Bar, Face, Library, Person};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::answers::{FaceV1, GroupV1, Item, StoredV1, digits, short};
+use super::calls::{Call, GroupKey, MAX_GROUP_NAME};
+use super::codes::{self, Fault};
+use super::envelope::{Answer, Failure, now_ms};
+use super::faces::MAX_FOUND;
+use super::score::score;
+
+/// Groups that are listed, and faces on a page.
+const MAX_GROUPS: u64 = 1000;
+const USUAL_PAGE: i32 = 10;
+const MAX_PAGE: i32 = 100;
+const NANOS_PER_MILLI: i64 = 1_000_000;
+const QUALITY: aicp_platform::Examination = aicp_platform::Examination { quality: true, liveness: false };
+
+impl Call<'_> {
+    fn accepted(&self) -> StoredV1 {
+        let Fault(code, msg) = codes::ACCEPTED;
+        let process_time_in_ms = self.stamp.milliseconds();
+        StoredV1 { code, msg, process_time_in_ms, timestamp: now_ms(), ..StoredV1::default() }
+    }
+
+    async fn group_v1(&self) -> Result<Library, Failure> {
+        let id = self.required_text("groupId", codes::V1_MISSING)?;
+        self.library(&GroupKey::Id(id)).await
+    }
+
+    fn group_name_v1(&self) -> Result<String, Failure> {
+        let name = self.required_text("groupName", codes::V1_MISSING)?;
+        let is_good = name.len() <= MAX_GROUP_NAME && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if is_good { Ok(name) } else { Err(codes::BAD_GROUP_NAME.into()) }
+    }
+
+    async fn member_v1(&self) -> Result<(Library, Person), Failure> {
+        let id = self.required_text("faceId", codes::V1_MISSING)?;
+        let digits = digits(&id).ok_or(codes::NO_OUTER_ID)?;
+        self.platform.member_by_number(self.app, &digits).await.map_err(|e| self.failure(e))
+    }
+
+    pub async fn group_create_v1(&self) -> Result<Answer, Failure> {
+        let name = self.group_name_v1()?;
+        let at_most = Some(self.options.max_groups);
+        let made = self.platform.create_library_within(self.app, &name, &name, None, None, at_most).await;
+        let made = made.map_err(|e| self.failure(e))?;
+        Answer::new(&StoredV1 { group_id: Some(short(&made.person_db_lib)), ..self.accepted() })
+    }
+
+    pub async fn group_fetch_v1(&self) -> Result<Answer, Failure> {
+        let libraries = self.platform.libraries_by_age(self.app, 0, MAX_GROUPS).await.map_err(|e| self.failure(e))?;
+        let groups = libraries.into_iter().map(GroupV1::new).collect();
+        Answer::new(&StoredV1 { groups: Some(groups), ..self.accepted() })
+    }
+
+    pub async fn group_update_v1(&self) -> Result<Answer, Failure> {
+        let name = self.group_name_v1()?;
+        let library = self.group_v1().await?;
+        self.platform.rename_library(self.app, &library, &name).await.map_err(|e| self.failure(e))?;
+        Answer::new(&StoredV1 { group_id: Some(short(&library.person_db_lib)), ..self.accepted() })
+    }
+
+    pub async fn group_delete_v1(&self) -> Result<Answer, Failure> {
+        let library = self.group_v1().await?;
+        self.platform.delete_library(self.app, &library.group_id).await.map_err(|e| self.failure(e))?;
+        Answer::new(&self.accepted())
+    }
+
+    pub async fn face_fetch_v1(&self) -> Result<Answer, Failure> {
+        let number = |name: &str| self.params.integer(name).map_err(|_| codes::V1_BAD_TYPE);
+        let (page, size) = (number("pageId")?.unwrap_or(0), number("pageSize")?.unwrap_or(USUAL_PAGE));
+        if page < 0 || !(1..=MAX_PAGE).contains(&size) {
+            return Err(codes::V1_BAD_TYPE.into());
+        }
+        let library = self.group_v1().await?;
+        let (page, size) = (u64::from(page.unsigned_abs()), u64::from(size.unsigned_abs()));
+        let people = self.platform.users(self.app, &library.group_id, page * size, size).await;
+        let mut faces = Vec::new();
+        for person in people.map_err(|e| self.failure(e))? {
+            let newest = self.platform.newest_face(&person).await.map_err(|e| self.failure(e))?;
+            faces.push(face_v1(&library, &person, newest.as_ref()));
+        }
+        Answer::new(&StoredV1 { faces: Some(faces), ..self.accepted() })
+    }
+
+    pub async fn face_delete_v1(&self) -> Result<Answer, Failure> {
+        let (library, person) = self.member_v1().await?;
+        self.platform.remove_member(self.app, &library, &person).await.map_err(|e| self.failure(e))?;
+        Answer::new(&self.accepted())
+    }
+
+    pub async fn face_create_v1(&self) -> Result<Answer, Failure> {
+        let id = self.required_text("groupId", codes::V1_MISSING)?;
+        let picture = self.picture("imgBase64")?;
+        let library = self.library(&GroupKey::Id(id)).await?;
+        let face = self.frontal_face(picture.clone(), QUALITY).await?;
+        let enrolled = self.platform.enrol_member(self.app, &library, None, picture, self.options.max_faces).await;
+        let enrolled = enrolled.map_err(|e| self.failure(e))?;
+        Answer::new(&StoredV1 {
+            face_id: Some(short(&enrolled.person.person_no)),
+            face_items: Some(vec![Item::new(&face)]),
+            group_id: Some(short(&library.person_db_lib)),
+            ..self.accepted()
+        })
+    }
+
+    pub async fn face_search_v1(&self) -> Result<Answer, Failure> {
+        let id = self.required_text("groupId", codes::V1_MISSING)?;
+        let picture = self.picture("imgBase64")?;
+        let library = self.library(&GroupKey::Id(id)).await?;
+        let face = self.frontal_face(picture.clone(), QUALITY).await?;
+        let search =
+            self.platform.identify_in(self.app, std::slice::from_ref(&library), picture, MAX_FOUND, Bar::Usual);
+        let mut face_matches = Vec::new();
+        for found in self.in_time(search).await?.matches {
+            // Somebody who was removed meanwhile is found no more.
+            let Ok(picture) = self.platform.picture_of_face(&found.face).await else { continue };
+            face_matches.push(FaceV1 {
+                picture: Some(BASE64.encode(picture)),
+                score: Some(score(found.similarity)),
+                ..face_v1(&library, &found.person, Some(&found.face))
+            });
+        }
+        let face_items = Some(vec![Item::new(&face)]);
+        Answer::new(&StoredV1 { face_items, face_matches: Some(face_matches), ..self.accepted() })
+    }
+
+    pub async fn face_update_v1(&self) -> Result<Answer, Failure> {
+        let group = self.text("groupId")?;
+        let picture = self.picture("imgBase64")?;
+        let (library, person) = self.member_v1().await?;
+        if let Some(id) = group {
+            let named = self.library(&GroupKey::Id(id)).await?;
+            if named.id != library.id {
+                return Err(codes::NO_OUTER_ID.into());
+            }
+        }
+        let face = self.frontal_face(picture.clone(), QUALITY).await?;
+        let replaced = self.platform.replace_member_face(self.app, &library, person, picture).await;
+        let replaced = replaced.map_err(|e| self.failure(e))?;
+        Answer::new(&StoredV1 {
+            face_id: Some(short(&replaced.person.person_no)),
+            face_items: Some(vec![Item::new(&face)]),
+            group_id: Some(short(&library.person_db_lib)),
+            ..self.accepted()
+        })
+    }
+}
+
+/// Somebody with their face.
+fn face_v1(library: &Library, person: &Person, face: Option<&Face>) -> FaceV1 {
+    let updated_ms = face.map_or(person.created_ms, |face| face.created_ns / NANOS_PER_MILLI);
+    FaceV1 {
+        create_time: person.created_ms.to_string(),
+        custom_info: person.user_info.clone().unwrap_or_default(),
+        face_id: short(&person.person_no),
+        group_id: short(&library.person_db_lib),
+        picture: None,
+        score: None,
+        update_time: updated_ms.max(person.created_ms).to_string(),
+    }
+}

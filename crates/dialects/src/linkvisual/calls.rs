@@ -1,0 +1,185 @@
+//! One call, once it is known who makes it; what calls have in common.
+
+use aicp_platform::{App, Error, Format as PictureFormat, Library, Person, Platform};
+use bytes::Bytes;
+
+use super::actions::Action;
+use super::errors::Failure;
+use super::format::Node;
+use super::ids;
+use super::params::Params;
+use crate::links::Links;
+use crate::shanghai;
+
+/// Isolations have at most this many characters.
+const MAX_ISOLATION: usize = 128;
+/// Addresses of pictures have at most this many bytes.
+const MAX_ADDRESS: usize = 2048;
+/// Largest page of most listings, and the usual one.
+const MAX_PAGE_SIZE: u64 = 100;
+const PAGE_SIZE: u64 = 20;
+/// Number of the last page where the interface names none.
+const MAX_PAGE: u64 = 1_000_000;
+
+/// What an action answers: its `Data`, if it has any.
+pub(super) type Outcome = Result<Option<Node>, Failure>;
+
+/// A call that may be made.
+pub(super) struct Call<'a> {
+    pub platform: &'a Platform,
+    pub links: &'a Links<'a>,
+    pub app: &'a App,
+    pub params: &'a Params,
+}
+
+/// Which part of a listing is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Page {
+    /// From 1.
+    pub number: u64,
+    pub size: u64,
+}
+
+impl Page {
+    /// Items before it.
+    pub fn offset(&self) -> u64 {
+        (self.number - 1).saturating_mul(self.size)
+    }
+
+    /// A page of a listing. Some listings call the number of the page `Page`, others `PageNo`.
+    pub fn listing(self, number: &'static str, total: u64, list: &'static str, items: Vec<Node>) -> Option<Node> {
+        Some(Node::Fields(vec![
+            (number, Node::count(self.number)),
+            ("PageSize", Node::count(self.size)),
+            ("Total", Node::count(total)),
+            (list, Node::List(items)),
+        ]))
+    }
+}
+
+impl Call<'_> {
+    pub async fn make(&self, action: Action) -> Outcome {
+        match action {
+            Action::AddFaceUser => self.add_user().await,
+            Action::UpdateFaceUser => self.update_user().await,
+            Action::DeleteFaceUser => self.delete_user().await,
+            Action::QueryFaceUser => self.query_user().await,
+            Action::QueryFaceUserBatch => self.query_users().await,
+            Action::QueryFaceUserByName => self.query_users_by_name().await,
+            Action::QueryFaceUserIdByCustomUserId => self.query_user_id().await,
+            Action::QueryFaceCustomUserIdByUserId => self.query_custom_id().await,
+            Action::AddFaceUserPicture => self.add_picture().await,
+            Action::DeleteFaceUserPicture => self.delete_picture().await,
+            Action::AddFaceUserGroup => self.add_user_group().await,
+            Action::DeleteFaceUserGroup => self.delete_user_group().await,
+            Action::AddFaceUserToUserGroup => self.add_user_to_group().await,
+            Action::RemoveFaceUserFromUserGroup => self.remove_user_from_group().await,
+            Action::QueryFaceUserGroup => self.query_groups_of_user().await,
+            Action::QueryFaceAllUserGroup => self.query_user_groups().await,
+            Action::QueryFaceAllUserIdsByGroupId => self.query_users_of_group().await,
+            Action::AddFaceDeviceGroup => self.add_device_group().await,
+            Action::DeleteFaceDeviceGroup => self.delete_device_group().await,
+            Action::QueryFaceAllDeviceGroup => self.query_device_groups().await,
+            Action::AddFaceDeviceToDeviceGroup => self.add_device_to_group().await,
+            Action::RemoveFaceDeviceFromDeviceGroup => self.remove_device_from_group().await,
+            Action::QueryFaceDeviceGroupsByDevice => self.query_groups_of_device().await,
+            Action::CheckFaceUserDoExistOnDevice => self.is_user_on_device().await,
+            Action::ClearFaceDeviceDb => self.clear_device().await,
+            Action::AddRelation => self.add_relation().await,
+            Action::UpdateRelation => self.update_relation().await,
+            Action::DeleteRelation => self.delete_relation().await,
+            Action::QueryRelation => self.query_relation().await,
+            Action::QueryAllRelation => self.query_relations().await,
+            Action::DetectUserFaceByUrl => self.detect().await,
+        }
+    }
+
+    /// `IsolationId`: letters and digits.
+    pub fn isolation(&self) -> Result<&str, Failure> {
+        let name = "IsolationId";
+        let isolation = self.params.required(name)?;
+        let fits = isolation.len() <= MAX_ISOLATION && isolation.bytes().all(|b| b.is_ascii_alphanumeric());
+        if fits { Ok(isolation) } else { Err(Failure::invalid(name)) }
+    }
+
+    /// `PageNo` and `PageSize` as most listings take them.
+    pub fn page(&self, last: Option<u64>) -> Result<Page, Failure> {
+        let number = self.params.number("PageNo", 1..=last.unwrap_or(MAX_PAGE))?;
+        let number = number.ok_or_else(|| Failure::missing("PageNo"))?;
+        let size = self.params.number("PageSize", 1..=MAX_PAGE_SIZE)?.unwrap_or(PAGE_SIZE);
+        Ok(Page { number, size })
+    }
+
+    /// The library of an isolation, if there is one.
+    pub async fn known_library(&self, isolation: &str) -> Result<Option<Library>, Failure> {
+        match self.platform.library(self.app, isolation).await {
+            Ok(library) => Ok(Some(library)),
+            Err(Error::NoLibrary) => Ok(None),
+            Err(e) => Err(Failure::of_platform(&e)),
+        }
+    }
+
+    /// The library of an isolation; without one there is not what is asked for.
+    pub async fn library(&self, isolation: &str, missing: Failure) -> Result<Library, Failure> {
+        self.known_library(isolation).await?.ok_or(missing)
+    }
+
+    /// The library of an isolation, made if there is none.
+    pub async fn open_library(&self, isolation: &str) -> Result<Library, Failure> {
+        self.platform.open_library(self.app, isolation).await.map_err(|e| Failure::of_platform(&e))
+    }
+
+    /// The user of a library with this id.
+    pub async fn user(&self, library: &Library, user_id: &str) -> Result<Person, Failure> {
+        let person_id = ids::USER.number(user_id).ok_or(Failure::USER_NOT_FOUND)?;
+        self.platform.user_by_person_id(library, person_id).await.map_err(|e| Failure::of_platform(&e))
+    }
+
+    /// The address of a picture, if one was sent.
+    pub fn picture_address(&self) -> Result<Option<&str>, Failure> {
+        let name = "FacePicUrl";
+        let Some(address) = self.params.text(name) else { return Ok(None) };
+        let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let is_web = matches!(scheme.as_deref(), Some("http" | "https"));
+        let is_plain = address.is_ascii() && !address.bytes().any(|b| b.is_ascii_control());
+        if is_web && is_plain && address.len() <= MAX_ADDRESS { Ok(Some(address)) } else { Err(Failure::invalid(name)) }
+    }
+
+    /// The address of a picture that must be sent.
+    pub fn required_picture_address(&self) -> Result<&str, Failure> {
+        self.picture_address()?.ok_or_else(|| Failure::missing("FacePicUrl"))
+    }
+
+    /// The picture behind an address: a JPEG.
+    pub async fn fetch(&self, address: &str) -> Result<Bytes, Failure> {
+        let picture = self.platform.fetch_picture(address).await.map_err(|e| match e {
+            Error::BadAddress => Failure::invalid("FacePicUrl"),
+            Error::NotFetched(reason) => {
+                tracing::debug!(%reason, "a picture was not fetched");
+                Failure::DOWNLOAD
+            }
+            other => Failure::of_platform(&other),
+        })?;
+        match PictureFormat::of(&picture) {
+            Some(PictureFormat::Jpeg) => Ok(picture),
+            _ => Err(Failure::PICTURE_TYPE),
+        }
+    }
+}
+
+impl Node {
+    /// A count.
+    pub fn count(number: u64) -> Self {
+        Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    /// A moment, in milliseconds since the epoch, as a date and a time.
+    pub fn moment(unix_ms: i64) -> Self {
+        Self::text(shanghai::text(unix_ms))
+    }
+
+    /// A text that may not be set.
+    pub fn optional(text: Option<String>) -> Self {
+        Self::text(text.unwrap_or_default())
+    }
+}

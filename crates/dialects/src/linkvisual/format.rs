@@ -1,0 +1,306 @@
+//! One answer, written as JSON or as XML.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::errors::Failure;
+use super::params::Params;
+
+/// What an answer is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Node {
+    Text(Cow<'static, str>),
+    Number(i64),
+    /// A finite number.
+    Real(f32),
+    Flag(bool),
+    /// Lists hold no lists.
+    List(Vec<Node>),
+    Fields(Vec<(&'static str, Node)>),
+}
+
+impl Node {
+    pub fn text(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Xml,
+}
+
+impl Format {
+    /// What a request asks for, and whether it asks for something that there is: anything else gets XML. Requests signed
+    /// by version 3 want JSON unless they say otherwise, all others XML.
+    pub fn wanted(params: &Params, is_v3: bool) -> (Self, bool) {
+        match params.text("Format") {
+            None if is_v3 => (Self::Json, true),
+            None => (Self::Xml, true),
+            Some(format) if format.eq_ignore_ascii_case("JSON") => (Self::Json, true),
+            Some(format) => (Self::Xml, format.eq_ignore_ascii_case("XML")),
+        }
+    }
+
+    fn media_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Json => "application/json;charset=utf-8",
+            // SDKs compare with exactly this.
+            Self::Xml => "text/xml;charset=utf-8",
+        })
+    }
+}
+
+/// What every answer to one request has in common.
+#[derive(Debug, Clone)]
+pub(super) struct Envelope {
+    pub format: Format,
+    /// The action, as far as it is known.
+    pub action: &'static str,
+    pub request_id: String,
+    /// The host that was asked.
+    pub host: String,
+}
+
+impl Envelope {
+    /// An answer of success.
+    pub fn success(self, data: Option<Node>) -> Response {
+        let mut fields = vec![("RequestId", Node::text(self.request_id))];
+        fields.extend(data.map(|data| ("Data", data)));
+        fields.extend([("Code", Node::text("200")), ("Success", Node::Flag(true))]);
+        let root = [self.action, "Response"].concat();
+        response(StatusCode::OK, self.format, &root, &Node::Fields(fields))
+    }
+
+    /// An answer of failure.
+    pub fn failure(self, failure: Failure) -> Response {
+        match failure {
+            Failure::Gateway { status, code, message, retry_after_ms } => {
+                let fields = vec![
+                    ("RequestId", Node::text(self.request_id)),
+                    ("HostId", Node::text(self.host)),
+                    ("Code", Node::text(code)),
+                    ("Message", Node::text(message)),
+                ];
+                let mut response = response(status, self.format, "Error", &Node::Fields(fields));
+                if let Some(milliseconds) = retry_after_ms {
+                    response.headers_mut().insert("x-acs-retry-after", milliseconds.into());
+                }
+                response
+            }
+            Failure::Business { code, message } => {
+                let fields = vec![
+                    ("RequestId", Node::text(self.request_id)),
+                    ("Code", Node::text(code)),
+                    ("ErrorMessage", Node::text(message)),
+                    ("Success", Node::Flag(false)),
+                ];
+                let root = [self.action, "Response"].concat();
+                response(StatusCode::OK, self.format, &root, &Node::Fields(fields))
+            }
+        }
+    }
+}
+
+/// The host that a request was sent to, as it says.
+pub(super) fn host_of(headers: &HeaderMap) -> String {
+    headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+fn response(status: StatusCode, format: Format, root: &str, node: &Node) -> Response {
+    let mut text = String::new();
+    match format {
+        Format::Json => write_json(&mut text, node),
+        Format::Xml => {
+            text.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+            write_xml(&mut text, root, node);
+        }
+    }
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, format.media_type());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn write_json(out: &mut String, node: &Node) {
+    match node {
+        Node::Text(text) => write_json_text(out, text),
+        Node::List(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_json(out, item);
+            }
+            out.push(']');
+        }
+        Node::Fields(fields) => {
+            out.push('{');
+            for (index, (name, value)) in fields.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                out.extend(["\"", name, "\":"]);
+                write_json(out, value);
+            }
+            out.push('}');
+        }
+        scalar => write_scalar(out, scalar),
+    }
+}
+
+/// A text in quotes; all but quotes, backslashes and control characters stays as it is.
+fn write_json_text(out: &mut String, text: &str) {
+    out.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c == '"' || c == '\\' || c < ' ') {
+        let (plain, from) = rest.split_at(at);
+        out.push_str(plain);
+        let mut chars = from.chars();
+        match chars.next() {
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(c @ ('"' | '\\')) => out.extend(['\\', c]),
+            Some(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            None => {}
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// Writes an element. A list is the element again and again, so an empty one is none.
+fn write_xml(out: &mut String, name: &str, node: &Node) {
+    match node {
+        Node::List(items) => {
+            for item in items {
+                write_xml(out, name, item);
+            }
+        }
+        Node::Text(text) if text.is_empty() => out.extend(["<", name, "/>"]),
+        node => {
+            out.extend(["<", name, ">"]);
+            match node {
+                Node::Text(text) => write_xml_text(out, text),
+                Node::Fields(fields) => {
+                    for (name, value) in fields {
+                        write_xml(out, name, value);
+                    }
+                }
+                scalar => write_scalar(out, scalar),
+            }
+            out.extend(["</", name, ">"]);
+        }
+    }
+}
+
+fn write_xml_text(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // Readers would take it for a line feed.
+            '\r' => out.push_str("&#13;"),
+            // These XML 1.0 can't say at all.
+            '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
+            c => out.push(c),
+        }
+    }
+}
+
+fn write_scalar(out: &mut String, node: &Node) {
+    match node {
+        Node::Number(number) => out.push_str(&number.to_string()),
+        Node::Real(number) => out.push_str(&number.to_string()),
+        Node::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Node::Text(_) | Node::List(_) | Node::Fields(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn json(node: &Node) -> String {
+        let mut out = String::new();
+        write_json(&mut out, node);
+        out
+    }
+
+    fn xml(node: &Node) -> String {
+        let mut out = String::new();
+        write_xml(&mut out, "R", node);
+        out
+    }
+
+    #[test]
+    fn one_tree_is_written_both_ways() {
+        let item = |n| Node::Fields(vec![("N", Node::Number(n)), ("Tags", Node::List(vec![]))]);
+        let tree = Node::Fields(vec![
+            ("Name", Node::text("张<三>&\"'\u{1}\u{ffff}\r\n")),
+            ("Empty", Node::text("")),
+            ("Good", Node::Flag(true)),
+            ("Score", Node::Real(0.25)),
+            ("List", Node::List(vec![item(1), item(-2)])),
+            ("Texts", Node::List(vec![Node::text("a"), Node::text("")])),
+        ]);
+        assert_eq!(
+            json(&tree),
+            "{\"Name\":\"张<三>&\\\"'\\u0001\u{ffff}\\r\\n\",\"Empty\":\"\",\"Good\":true,\"Score\":0.25,\
+             \"List\":[{\"N\":1,\"Tags\":[]},{\"N\":-2,\"Tags\":[]}],\"Texts\":[\"a\",\"\"]}"
+        );
+        assert_eq!(
+            xml(&tree),
+            "<R><Name>张&lt;三&gt;&amp;\"'&#13;\n</Name><Empty/><Good>true</Good><Score>0.25</Score>\
+             <List><N>1</N></List><List><N>-2</N></List><Texts>a</Texts><Texts/></R>"
+        );
+    }
+
+    #[test]
+    fn the_format_follows_the_request() {
+        for (query, v1, v3) in [
+            ("", (Format::Xml, true), (Format::Json, true)),
+            ("Format=", (Format::Xml, true), (Format::Json, true)),
+            ("Format=JSON", (Format::Json, true), (Format::Json, true)),
+            ("Format=json", (Format::Json, true), (Format::Json, true)),
+            ("Format=xml", (Format::Xml, true), (Format::Xml, true)),
+            ("Format=YAML", (Format::Xml, false), (Format::Xml, false)),
+        ] {
+            let (params, _) = Params::read(query, None);
+            assert_eq!(Format::wanted(&params, false), v1, "{query}");
+            assert_eq!(Format::wanted(&params, true), v3, "{query}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn json_texts_are_read_back(text in any::<String>()) {
+            let written = json(&Node::text(text.clone()));
+            prop_assert_eq!(serde_json::from_str::<String>(&written).expect("JSON"), text);
+        }
+
+        #[test]
+        fn xml_texts_hold_no_markup(text in any::<String>()) {
+            let mut written = String::new();
+            write_xml_text(&mut written, &text);
+            prop_assert!(!written.contains(['<', '>']) && !written.contains("]]>"));
+            prop_assert!(written.chars().all(|c| c >= ' ' || c == '\n' || c == '\t'));
+            let read = written.replace("&lt;", "<").replace("&gt;", ">").replace("&#13;", "\r").replace("&amp;", "&");
+            let kept: String =
+                text.chars().filter(|&c| (c >= ' ' || "\t\r\n".contains(c)) && c < '\u{fffe}' || c > '\u{ffff}').collect();
+            prop_assert_eq!(read, kept);
+        }
+    }
+}

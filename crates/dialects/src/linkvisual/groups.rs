@@ -1,0 +1,162 @@
+//! Groups of users.
+
+use aicp_platform::{Error, Group, GroupKind, Library};
+
+use super::calls::{Call, Outcome};
+use super::errors::Failure;
+use super::format::Node;
+use super::ids::{self, Ids};
+use super::users::short;
+
+/// Names of groups have at most this many characters.
+pub(super) const MAX_NAME: usize = 128;
+/// Number of the last page of a user's groups, and of all groups.
+const LAST_PAGE_OF_USER: u64 = 100;
+const LAST_PAGE: u64 = 1000;
+
+/// What one kind of groups is called.
+pub(super) struct Naming {
+    pub kind: GroupKind,
+    pub ids: Ids,
+    pub id: &'static str,
+    pub name: &'static str,
+    pub missing: Failure,
+}
+
+const USERS: Naming = Naming {
+    kind: GroupKind::Users,
+    ids: ids::USER_GROUP,
+    id: "UserGroupId",
+    name: "UserGroupName",
+    missing: Failure::USER_GROUP_NOT_FOUND,
+};
+
+impl Naming {
+    /// A group as it is shown.
+    pub fn shown(&self, group: Group) -> Node {
+        Node::Fields(vec![
+            (self.id, Node::text(self.ids.text(group.id))),
+            (self.name, Node::text(group.name)),
+            ("ModifiedTime", Node::moment(group.modified_ms)),
+        ])
+    }
+}
+
+impl Call<'_> {
+    /// `AddFaceUserGroup`.
+    pub async fn add_user_group(&self) -> Outcome {
+        self.add_group(&USERS).await
+    }
+
+    /// `DeleteFaceUserGroup`.
+    pub async fn delete_user_group(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let group_id = self.params.required(USERS.id)?;
+        let library = self.library(isolation, USERS.missing).await?;
+        let group = self.group(&library, &USERS, group_id).await?;
+        let removed = self.platform.remove_user_group(self.app, &library, &group).await;
+        removed.map_err(of_user_group)?;
+        Ok(None)
+    }
+
+    /// `AddFaceUserToUserGroup`.
+    pub async fn add_user_to_group(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let (group_id, user_id) = (self.params.required(USERS.id)?, self.params.required("UserId")?);
+        let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
+        let person = self.user(&library, user_id).await?;
+        let group = self.group(&library, &USERS, group_id).await?;
+        self.platform.put_into_user_group(&group, &person).await.map_err(of_user_group)?;
+        Ok(None)
+    }
+
+    /// `RemoveFaceUserFromUserGroup`.
+    pub async fn remove_user_from_group(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let (group_id, user_id) = (self.params.required(USERS.id)?, self.params.required("UserId")?);
+        let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
+        let person = self.user(&library, user_id).await?;
+        let group = self.group(&library, &USERS, group_id).await?;
+        self.platform.take_out_of_user_group(&group, &person).await.map_err(of_user_group)?;
+        Ok(None)
+    }
+
+    /// `QueryFaceUserGroup`.
+    pub async fn query_groups_of_user(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let user_id = self.params.required("UserId")?;
+        let page = self.page(Some(LAST_PAGE_OF_USER))?;
+        let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
+        let person = self.user(&library, user_id).await?;
+        let (total, groups) =
+            self.platform.groups_of_user(&person, page.offset(), page.size).await.map_err(of_user_group)?;
+        let groups = groups.into_iter().map(|group| USERS.shown(group)).collect();
+        Ok(page.listing("PageNo", total, "UserGroupList", groups))
+    }
+
+    /// `QueryFaceAllUserGroup`.
+    pub async fn query_user_groups(&self) -> Outcome {
+        self.query_groups(&USERS, "UserGroupList", Some(LAST_PAGE)).await
+    }
+
+    /// `QueryFaceAllUserIdsByGroupId`.
+    pub async fn query_users_of_group(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let group_id = self.params.required(USERS.id)?;
+        let page = self.page(None)?;
+        let library = self.library(isolation, USERS.missing).await?;
+        let group = self.group(&library, &USERS, group_id).await?;
+        let (total, people) =
+            self.platform.users_of_group(&group, page.offset(), page.size).await.map_err(of_user_group)?;
+        Ok(page.listing("Page", total, "List", people.into_iter().map(short).collect()))
+    }
+
+    /// Makes a group of a kind.
+    pub async fn add_group(&self, naming: &Naming) -> Outcome {
+        let isolation = self.isolation()?;
+        let name = self.params.required_short(naming.name, MAX_NAME)?;
+        let library = self.open_library(isolation).await?;
+        let group = self.platform.make_group(&library, naming.kind, name).await.map_err(|e| match e {
+            Error::GroupExists => Failure::GROUP_EXISTS,
+            other => Failure::of_platform(&other),
+        })?;
+        Ok(Some(naming.shown(group)))
+    }
+
+    /// A group of a library by its id.
+    pub async fn group(&self, library: &Library, naming: &Naming, id: &str) -> Result<Group, Failure> {
+        let id = naming.ids.number(id).ok_or_else(|| naming.missing.clone())?;
+        self.platform.group(library, naming.kind, id).await.map_err(|e| match e {
+            Error::NoGroup => naming.missing.clone(),
+            other => Failure::of_platform(&other),
+        })
+    }
+
+    /// A group of users of a library by its id.
+    pub async fn user_group(&self, library: &Library, id: &str) -> Result<Group, Failure> {
+        self.group(library, &USERS, id).await
+    }
+
+    /// Lists the groups of a kind.
+    pub async fn query_groups(&self, naming: &Naming, list: &'static str, last_page: Option<u64>) -> Outcome {
+        let isolation = self.isolation()?;
+        let page = self.page(last_page)?;
+        let (total, groups) = match self.known_library(isolation).await? {
+            Some(library) => {
+                let found = self.platform.groups(&library, naming.kind, page.offset(), page.size).await;
+                found.map_err(|e| Failure::of_platform(&e))?
+            }
+            None => (0, Vec::new()),
+        };
+        let groups = groups.into_iter().map(|group| naming.shown(group)).collect();
+        Ok(page.listing("PageNo", total, list, groups))
+    }
+}
+
+fn of_user_group(e: Error) -> Failure {
+    match e {
+        Error::NoGroup => Failure::USER_GROUP_NOT_FOUND,
+        Error::NotInGroup => Failure::USER_NOT_FOUND,
+        other => Failure::of_platform(&other),
+    }
+}

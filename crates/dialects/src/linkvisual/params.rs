@@ -1,0 +1,265 @@
+//! The parameters of a request: those of the address and those of a form, each name once.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::RangeInclusive;
+
+use percent_encoding::percent_decode;
+
+use super::errors::Failure;
+
+/// Decoded parameters, sorted by name in the order of its bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Params(BTreeMap<String, Param>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Param {
+    value: String,
+    in_query: bool,
+}
+
+impl Params {
+    /// Reads the query of an address and, if there is one, the form in the body.
+    ///
+    /// # Errors
+    /// A name sent twice, or text that is not UTF-8; with it what could be read nevertheless.
+    pub fn read(query: &str, form: Option<&[u8]>) -> (Self, Result<(), Failure>) {
+        let mut params = Self::default();
+        let mut outcome = Ok(());
+        let sources = [(Some(query.as_bytes()), true), (form, false)];
+        for (text, in_query) in sources {
+            for pair in text.unwrap_or_default().split(|&b| b == b'&').filter(|pair| !pair.is_empty()) {
+                if let Err(failure) = params.add(pair, in_query)
+                    && outcome.is_ok()
+                {
+                    outcome = Err(failure);
+                }
+            }
+        }
+        (params, outcome)
+    }
+
+    fn add(&mut self, pair: &[u8], in_query: bool) -> Result<(), Failure> {
+        let mut halves = pair.splitn(2, |&b| b == b'=');
+        let mut half = || decoded(halves.next().unwrap_or_default());
+        let name = half().map_err(|_| Failure::invalid(""))?;
+        let value = half().map_err(|_| Failure::invalid(&name))?;
+        if self.0.contains_key(&name) {
+            return Err(Failure::invalid(&name));
+        }
+        self.0.insert(name, Param { value, in_query });
+        Ok(())
+    }
+
+    /// Every parameter, sorted by the bytes of its name.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, param)| (name.as_str(), param.value.as_str()))
+    }
+
+    /// Those of the address alone, sorted by the bytes of their names.
+    pub fn of_query(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter(|(_, param)| param.in_query).map(|(name, param)| (name.as_str(), param.value.as_str()))
+    }
+
+    /// A parameter; an empty one counts as not sent.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|param| param.value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter that must be sent.
+    ///
+    /// # Errors
+    /// `Missing…`.
+    pub fn required(&self, name: &str) -> Result<&str, Failure> {
+        self.text(name).ok_or_else(|| Failure::missing(name))
+    }
+
+    /// A parameter of at most so many characters, none of them a control character, if it was sent.
+    ///
+    /// # Errors
+    /// `Invalid…`.
+    pub fn short(&self, name: &str, most: usize) -> Result<Option<&str>, Failure> {
+        let text = self.text(name);
+        match text {
+            Some(text) if text.chars().count() > most || text.chars().any(char::is_control) => {
+                Err(Failure::invalid(name))
+            }
+            _ => Ok(text),
+        }
+    }
+
+    /// As [`Params::short`], of a parameter that must be sent.
+    ///
+    /// # Errors
+    /// `Missing…`, `Invalid…`.
+    pub fn required_short(&self, name: &str, most: usize) -> Result<&str, Failure> {
+        self.short(name, most)?.ok_or_else(|| Failure::missing(name))
+    }
+
+    /// A whole number within a range, if one was sent.
+    ///
+    /// # Errors
+    /// `Invalid…`.
+    pub fn number(&self, name: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, Failure> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let is_plain = text.bytes().all(|b| b.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| is_plain && range.contains(number));
+        number.map(Some).ok_or_else(|| Failure::invalid(name))
+    }
+
+    /// The items of `name.1`, `name.2`… by their numbers, each once. An item that is a JSON array of texts stands for
+    /// its items, and so does the bare name.
+    ///
+    /// # Errors
+    /// `Missing…` if there is none that is not empty, `Invalid…` if there are more than `most`.
+    pub fn list(&self, name: &str, most: usize) -> Result<Vec<String>, Failure> {
+        let mut elements: Vec<(u64, &str)> = self
+            .all()
+            .filter_map(|(known, value)| {
+                let rest = known.strip_prefix(name)?;
+                if rest.is_empty() {
+                    return Some((0, value));
+                }
+                let digits = rest.strip_prefix('.')?;
+                let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+                Some((digits.parse().ok().filter(|_| is_number)?, value))
+            })
+            .collect();
+        elements.sort_by_key(|(number, _)| *number);
+        let mut seen = HashSet::new();
+        let items = elements.into_iter().flat_map(|(_, value)| spliced(value));
+        let items: Vec<String> =
+            items.filter(|item| !item.is_empty() && seen.insert(item.clone())).take(most + 1).collect();
+        match items.len() {
+            0 => Err(Failure::missing(name)),
+            count if count > most => Err(Failure::invalid(name)),
+            _ => Ok(items),
+        }
+    }
+}
+
+/// The items of an element that is a JSON array of texts; any other is an item itself.
+fn spliced(element: &str) -> Vec<String> {
+    let trimmed = element.trim();
+    let is_array = trimmed.starts_with('[') && trimmed.ends_with(']');
+    let items = if is_array { serde_json::from_str::<Vec<String>>(trimmed).ok() } else { None };
+    items.unwrap_or_else(|| vec![element.to_owned()])
+}
+
+/// A name or value as a form writes it.
+fn decoded(text: &[u8]) -> Result<String, std::string::FromUtf8Error> {
+    let spaced: Vec<u8> = text.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
+    String::from_utf8(percent_decode(&spaced).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn params(query: &str) -> Params {
+        let (params, outcome) = Params::read(query, None);
+        assert_eq!(outcome, Ok(()), "{query}");
+        params
+    }
+
+    #[test]
+    fn query_and_form_are_read_alike() {
+        let (both, outcome) = Params::read("a=1+2&b=%2B%20&=&", Some("c=%E5%BC%A0&d&e=x=y&%zz=%4".as_bytes()));
+        assert_eq!(outcome, Ok(()));
+        assert_eq!(both.text("a"), Some("1 2"));
+        assert_eq!(both.text("b"), Some("+ "));
+        assert_eq!(both.text("c"), Some("张"));
+        assert!(both.all().any(|param| param == ("d", "")) && both.text("d").is_none());
+        assert_eq!(both.text("e"), Some("x=y"));
+        assert_eq!(both.text("%zz"), Some("%4"));
+        assert_eq!(both.of_query().map(|(name, _)| name).collect::<Vec<_>>(), ["", "a", "b"]);
+    }
+
+    #[test]
+    fn a_name_is_sent_once_and_text_is_utf8() {
+        for (query, form, code) in [
+            ("a=1&a=1", "", "a"),
+            ("a=1", "a=2", "a"),
+            ("", "UserIdList.1=a&UserIdList.1=b", "UserIdList.1"),
+            ("Name=%ff", "", "Name"),
+            ("%ff=1", "", ""),
+            ("", "a=%c3%28", "a"),
+        ] {
+            let (_, outcome) = Params::read(query, Some(form.as_bytes()));
+            assert_eq!(outcome, Err(Failure::invalid(code)), "{query} {form}");
+        }
+        let (_, outcome) = Params::read("", Some(b"a=\xff"));
+        assert_eq!(outcome, Err(Failure::invalid("a")));
+    }
+
+    #[test]
+    fn arrays_come_in_every_spelling() {
+        let list = |query: &str| params(query).list("L", 3);
+        let items = |items: &[&str]| Ok(items.iter().map(|&item| item.to_owned()).collect::<Vec<_>>());
+        for (query, expected) in [
+            ("L.1=a&L.2=b", &["a", "b"][..]),
+            ("L.10=b&L.2=a", &["a", "b"]),
+            ("L.7=a&L.3=", &["a"]),
+            ("L.1=a&L.2=a&L.3=b", &["a", "b"]),
+            ("L.1=%5B%22a%22%2C%22b%22%5D", &["a", "b"]),
+            ("L.1=x&L.2=%20%5B%22a%22%2C+%22%22%5D%20", &["x", "a"]),
+            ("L=%5B%22a%22%5D", &["a"]),
+            ("L=a", &["a"]),
+            ("L.1=%5B1%2C2%5D", &["[1,2]"]),
+            ("L.1=%5Bab", &["[ab"]),
+            ("L.1=a&L.x=b&L.=c&L.-2=d&Lx.1=e&L.%2B4=f&L.1.2=g", &["a"]),
+        ] {
+            assert_eq!(list(query), items(expected), "{query}");
+        }
+        for query in ["", "L.1=", "L.1=%5B%5D", "L.1=%5B%22%22%5D", "l.1=a"] {
+            assert_eq!(list(query), Err(Failure::missing("L")), "{query}");
+        }
+        assert_eq!(list("L.1=a&L.2=b&L.3=c&L.4=d"), Err(Failure::invalid("L")));
+        assert_eq!(list("L.1=%5B%22a%22%2C%22b%22%2C%22c%22%2C%22d%22%5D"), Err(Failure::invalid("L")));
+        assert_eq!(list("L.1=a&L.2=b&L.3=c&L.4=a&L.5="), items(&["a", "b", "c"]), "repeats don't count");
+    }
+
+    #[test]
+    fn numbers_are_plain_and_within_their_range() {
+        for (text, expected) in [
+            ("", Ok(None)),
+            ("1", Ok(Some(1))),
+            ("100", Ok(Some(100))),
+            ("007", Ok(Some(7))),
+            ("0", Err(())),
+            ("101", Err(())),
+            ("%2B1", Err(())),
+            ("-1", Err(())),
+            ("1.0", Err(())),
+            ("1+", Err(())),
+            ("%EF%BC%91", Err(())),
+            ("99999999999999999999999", Err(())),
+        ] {
+            let number = params(&format!("n={text}")).number("n", 1..=100);
+            assert_eq!(number, expected.map_err(|()| Failure::invalid("n")), "{text}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is sent is read as the usual form decoder reads it, as long as that loses nothing.
+        #[test]
+        fn reading_agrees_with_the_usual_decoder(query in "[a-c=&%+0-9A-F~*é -]{0,40}") {
+            let (params, outcome) = Params::read(&query, None);
+            let usual: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+            let names: HashSet<&String> = usual.iter().map(|(name, _)| name).collect();
+            let is_lossless = usual.iter().all(|(name, value)| !format!("{name}{value}").contains('\u{fffd}'));
+            if is_lossless {
+                prop_assert_eq!(outcome.is_ok(), names.len() == usual.len());
+            } else {
+                prop_assert!(outcome.is_err());
+            }
+            if outcome.is_ok() {
+                let mut usual = usual;
+                usual.sort();
+                let read: Vec<(String, String)> =
+                    params.all().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+                prop_assert_eq!(read, usual);
+            }
+        }
+    }
+}

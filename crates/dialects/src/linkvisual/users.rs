@@ -1,0 +1,239 @@
+//! Users and their pictures.
+
+use std::borrow::Cow;
+
+use aicp_platform::{
+    DirectoryEntry, DirectoryFace, DirectoryFilter, NewDirectoryUser, Person, PersonChanges, user_id_of,
+};
+
+use super::calls::{Call, Outcome, Page};
+use super::errors::Failure;
+use super::format::Node;
+use super::ids;
+
+/// Names have at most this many characters.
+const MAX_NAME: usize = 64;
+/// Ids of the caller's own have at most this many characters.
+const MAX_CUSTOM_ID: usize = 128;
+/// What callers keep with a user has at most this many characters.
+const MAX_PARAMS: usize = 16_384;
+/// Users that are asked for at once.
+const MAX_USERS: usize = 50;
+/// Number of the last page, and the largest page, of a search by name.
+const LAST_PAGE: u64 = 1_000_000;
+const PAGE_SIZE: u64 = 50;
+
+impl Call<'_> {
+    /// `AddFaceUser`.
+    pub async fn add_user(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let custom_id = self.params.required_short("CustomUserId", MAX_CUSTOM_ID)?;
+        let address = self.required_picture_address()?;
+        let name = self.params.short("Name", MAX_NAME)?;
+        let params = self.free_text()?;
+        // Looked at again when the picture is there; this saves the way to it.
+        if let Some(library) = self.known_library(isolation).await?
+            && self.platform.user_by_id(&library, custom_id).await.is_ok()
+        {
+            return Err(Failure::USER_EXISTS);
+        }
+        let new = NewDirectoryUser {
+            group_id: isolation.to_owned(),
+            user_id: custom_id.to_owned(),
+            name: name.map(str::to_owned),
+            user_info: params.map(str::to_owned),
+            picture: self.fetch(address).await?,
+        };
+        let person = self.platform.add_user(self.app, new).await.map_err(|e| Failure::of_platform(&e))?;
+        Ok(Some(short(person)))
+    }
+
+    /// `UpdateFaceUser`.
+    pub async fn update_user(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let user_id = self.params.required("UserId")?;
+        let changes = PersonChanges {
+            name: self.params.short("Name", MAX_NAME)?.map(str::to_owned),
+            user_info: self.free_text()?.map(str::to_owned),
+            ext_user_id: self.params.short("CustomUserId", MAX_CUSTOM_ID)?.map(str::to_owned),
+        };
+        let address = self.picture_address()?;
+        let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
+        let person = self.user(&library, user_id).await?;
+        let picture = match address {
+            Some(address) => Some(self.fetch(address).await?),
+            None => None,
+        };
+        if picture.is_some() || changes != PersonChanges::default() {
+            let updated = self.platform.update_user(self.app, &library, &person, changes, picture).await;
+            updated.map_err(|e| Failure::of_platform(&e))?;
+        }
+        Ok(None)
+    }
+
+    /// `DeleteFaceUser`.
+    pub async fn delete_user(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let user_id = self.params.required("UserId")?;
+        let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
+        let person = self.user(&library, user_id).await?;
+        let removed = self.platform.remove_directory_user(self.app, &library, &person).await;
+        removed.map_err(|e| Failure::of_platform(&e))?;
+        Ok(None)
+    }
+
+    /// `QueryFaceUser`.
+    pub async fn query_user(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let user_id = self.params.required("UserId")?;
+        let entry = self.entries(isolation, &[user_id]).await?.pop().ok_or(Failure::USER_NOT_FOUND)?;
+        let id = ids::USER.text(entry.person_id);
+        let custom_id = user_id_of(entry.ext_user_id.as_deref(), entry.person_id);
+        Ok(Some(Node::Fields(vec![
+            ("UserId", Node::text(id)),
+            ("CustomUserId", Node::text(custom_id)),
+            ("Name", Node::optional(entry.name)),
+            ("Params", Node::optional(entry.user_info)),
+            ("FacePicList", self.pictures(entry.faces)),
+        ])))
+    }
+
+    /// `QueryFaceUserBatch`.
+    pub async fn query_users(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let user_ids = self.params.list("UserIdList", MAX_USERS)?;
+        let user_ids: Vec<&str> = user_ids.iter().map(String::as_str).collect();
+        let entries = self.entries(isolation, &user_ids).await?;
+        if entries.is_empty() {
+            return Err(Failure::USER_NOT_FOUND);
+        }
+        Ok(Some(Node::List(entries.into_iter().map(|entry| self.entry(entry)).collect())))
+    }
+
+    /// `QueryFaceUserByName`.
+    pub async fn query_users_by_name(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let number = self.params.number("PageNo", 1..=LAST_PAGE)?.ok_or_else(|| Failure::missing("PageNo"))?;
+        let size = self.params.number("PageSize", 1..=PAGE_SIZE)?.ok_or_else(|| Failure::missing("PageSize"))?;
+        let page = Page { number, size };
+        let name_part = self.params.short("Name", MAX_NAME)?;
+        let filter = DirectoryFilter { name_part, user_info: self.free_text()? };
+        let (total, entries) = match self.known_library(isolation).await? {
+            Some(library) => {
+                let found = self.platform.directory_page(self.app, &library, filter, page.offset(), size).await;
+                found.map_err(|e| Failure::of_platform(&e))?
+            }
+            None => (0, Vec::new()),
+        };
+        let items = entries.into_iter().map(|entry| self.entry(entry)).collect();
+        Ok(page.listing("Page", total, "List", items))
+    }
+
+    /// `QueryFaceUserIdByCustomUserId`.
+    pub async fn query_user_id(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let custom_id = self.params.required_short("CustomUserId", MAX_CUSTOM_ID)?;
+        let library = self.library(isolation, Failure::CUSTOM_ID_NOT_FOUND).await?;
+        let person = self.platform.user_by_id(&library, custom_id).await.map_err(|e| match e {
+            aicp_platform::Error::NoPerson => Failure::CUSTOM_ID_NOT_FOUND,
+            other => Failure::of_platform(&other),
+        })?;
+        Ok(Some(short(person)))
+    }
+
+    /// `QueryFaceCustomUserIdByUserId`.
+    pub async fn query_custom_id(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let user_id = self.params.required("UserId")?;
+        let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
+        let person = self.user(&library, user_id).await?;
+        Ok(Some(Node::text(user_id_of(person.ext_user_id.as_deref(), person.person_id))))
+    }
+
+    /// `AddFaceUserPicture`.
+    pub async fn add_picture(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let user_id = self.params.required("UserId")?;
+        let address = self.required_picture_address()?;
+        let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
+        let person = self.user(&library, user_id).await?;
+        let picture = self.fetch(address).await?;
+        let md5 = self.platform.add_user_picture(self.app, &library, &person, picture).await;
+        Ok(Some(Node::text(md5.map_err(|e| Failure::of_platform(&e))?)))
+    }
+
+    /// `DeleteFaceUserPicture`.
+    pub async fn delete_picture(&self) -> Outcome {
+        let isolation = self.isolation()?;
+        let user_id = self.params.required("UserId")?;
+        let md5 = self.params.required("FacePicMd5")?;
+        let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
+        let person = self.user(&library, user_id).await?;
+        let removed = self.platform.remove_user_picture(self.app, &library, &person, md5).await;
+        removed.map_err(|e| Failure::of_platform(&e))?;
+        Ok(None)
+    }
+
+    /// `Params`, if they were sent: whatever the caller wants to keep.
+    fn free_text(&self) -> Result<Option<&str>, Failure> {
+        let text = self.params.text("Params");
+        match text {
+            Some(text) if text.chars().count() > MAX_PARAMS => Err(Failure::invalid("Params")),
+            _ => Ok(text),
+        }
+    }
+
+    /// Those of some users whom there are, in the order asked for.
+    async fn entries(&self, isolation: &str, user_ids: &[&str]) -> Result<Vec<DirectoryEntry>, Failure> {
+        let person_ids: Vec<i64> = user_ids.iter().filter_map(|user_id| ids::USER.number(user_id)).collect();
+        let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
+        let entries = self.platform.directory_entries(self.app, &library, &person_ids).await;
+        entries.map_err(|e| Failure::of_platform(&e))
+    }
+
+    /// A user in full.
+    fn entry(&self, entry: DirectoryEntry) -> Node {
+        Node::Fields(vec![
+            ("ModifyTime", Node::Number(entry.updated_ms)),
+            ("UserId", Node::text(ids::USER.text(entry.person_id))),
+            ("CreateTime", Node::Number(entry.created_ms)),
+            ("Params", Node::optional(entry.user_info)),
+            ("CustomUserId", Node::text(user_id_of(entry.ext_user_id.as_deref(), entry.person_id))),
+            ("Name", Node::optional(entry.name)),
+            ("FacePicList", self.pictures(entry.faces)),
+        ])
+    }
+
+    fn pictures(&self, faces: Vec<DirectoryFace>) -> Node {
+        Node::List(faces.into_iter().map(|face| self.face_picture(face)).collect())
+    }
+
+    fn face_picture(&self, face: DirectoryFace) -> Node {
+        let url = self.links.by_file_id(face.created_ns, face.file_id);
+        let feature = face.template.map(|template| {
+            Node::Fields(vec![
+                ("AlgorithmVersion", Node::text(template.algorithm.version)),
+                ("ErrorCode", Node::Text(Cow::Borrowed("200"))),
+                ("AlgorithmProvider", Node::text(template.algorithm.provider)),
+                ("FaceMd5", Node::text(template.md5)),
+                ("AlgorithmName", Node::text(template.algorithm.name)),
+            ])
+        });
+        Node::Fields(vec![
+            ("FaceMd5", Node::optional(face.picture_md5)),
+            ("FaceUrl", Node::text(url)),
+            ("FeatureDTOList", Node::List(feature.into_iter().collect())),
+        ])
+    }
+}
+
+/// A user without pictures.
+pub(super) fn short(person: Person) -> Node {
+    let custom_id = user_id_of(person.ext_user_id.as_deref(), person.person_id);
+    Node::Fields(vec![
+        ("UserId", Node::text(ids::USER.text(person.person_id))),
+        ("CustomUserId", Node::text(custom_id)),
+        ("Name", Node::optional(person.profile.name)),
+        ("Params", Node::optional(person.user_info)),
+    ])
+}

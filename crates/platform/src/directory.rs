@@ -1,0 +1,232 @@
+//! A library as a directory of users: added and changed as a whole, listed with all their faces.
+
+use std::collections::HashMap;
+
+use aicp_engines::Keeping;
+use aicp_store::{md5_of, picture_key};
+use bytes::Bytes;
+
+use crate::engines::library_ref;
+use crate::libraries::clip;
+use crate::outbox::run_to_the_end;
+use crate::people::{MissingLibrary, NewUser};
+use crate::users::digest;
+use crate::{App, DirectoryEntry, DirectoryFilter, Error, Library, Person, PersonChanges, Platform, Profile, Result};
+
+/// A user to be added.
+#[derive(Debug, Clone)]
+pub struct NewDirectoryUser {
+    /// The library, made if there is none.
+    pub group_id: String,
+    /// The caller's own id, unique in the library.
+    pub user_id: String,
+    /// The user's name.
+    pub name: Option<String>,
+    /// Free text.
+    pub user_info: Option<String>,
+    /// The picture; its largest face counts.
+    pub picture: Bytes,
+}
+
+/// What a caller calls a user: the caller's own id or, where there is none, ours in decimal.
+pub fn user_id_of(ext_user_id: Option<&str>, person_id: i64) -> String {
+    ext_user_id.map_or_else(|| person_id.to_string(), str::to_owned)
+}
+
+impl Platform {
+    /// Adds a user with a first picture.
+    ///
+    /// # Errors
+    /// [`Error::PersonExists`], and as [`Platform::enrol`].
+    pub async fn add_user(&self, app: &App, user: NewDirectoryUser) -> Result<Person> {
+        let (platform, app) = (self.clone(), app.clone());
+        run_to_the_end(async move {
+            let NewDirectoryUser { group_id, user_id, name, user_info, picture } = user;
+            let library = platform.library_to_enrol_into(&app, &group_id, &picture, MissingLibrary::Create).await?;
+            let _same_user = platform.inner.same_face.enter(digest(&(library.id, &user_id, "user"))).await;
+            if !platform.inner.store.people_by_user(library.id, &user_id).await?.is_empty() {
+                return Err(Error::PersonExists);
+            }
+            let profile = Profile { name, ..Profile::default() };
+            let new = NewUser { user_id: Some(user_id), user_info, profile, ..NewUser::default() };
+            Ok(platform.add_person(&app, &library, new, picture).await?.person)
+        })
+        .await
+    }
+
+    /// The user of a library with this platform id.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`].
+    pub async fn user_by_person_id(&self, library: &Library, person_id: i64) -> Result<Person> {
+        self.inner.store.person_with_id(library.id, person_id).await?.ok_or(Error::NoPerson)
+    }
+
+    /// The user of a library whom a caller calls so.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`].
+    pub async fn user_by_id(&self, library: &Library, user_id: &str) -> Result<Person> {
+        let mut named = self.inner.store.people_by_user(library.id, user_id).await?;
+        // An id that was given goes before one that was not.
+        let given = named.iter().position(|person| person.ext_user_id.is_some()).unwrap_or(0);
+        if named.is_empty() { Err(Error::NoPerson) } else { Ok(named.swap_remove(given)) }
+    }
+
+    /// Changes a user; if a picture is given, its largest face takes the place of all others. All or nothing.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`]; [`Error::PersonExists`] if somebody else of the library is called so; as [`Platform::enrol`]
+    /// about the picture.
+    pub async fn update_user(
+        &self,
+        app: &App,
+        library: &Library,
+        person: &Person,
+        changes: PersonChanges,
+        picture: Option<Bytes>,
+    ) -> Result<()> {
+        let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
+        run_to_the_end(async move {
+            let _same_user = platform.turn_of(&person).await;
+            platform.change_user(&app, &library, &person, changes, picture).await
+        })
+        .await
+    }
+
+    async fn change_user(
+        &self,
+        app: &App,
+        library: &Library,
+        person: &Person,
+        changes: PersonChanges,
+        picture: Option<Bytes>,
+    ) -> Result<()> {
+        let store = &self.inner.store;
+        let engine = self.engine_of(app, library)?;
+        let Some(picture) = picture else {
+            return store.update_person(person.id, changes).await.map_err(Error::of_changed_person);
+        };
+        if engine.keeping() == Keeping::Templates {
+            let added = engine.add_face(&library_ref(library), &person.person_no, picture.clone()).await?;
+            let face = self.new_face(added);
+            let updated = store.update_person_and_face(person.id, changes, face, picture).await;
+            return updated.map_err(Error::of_changed_person);
+        }
+        // The engine's part can't be in our transaction: it takes in the new face first, which it may refuse.
+        if let Some(user_id) = &changes.ext_user_id {
+            let named = store.people_by_user(library.id, user_id).await?;
+            if named.iter().any(|other| other.id != person.id) {
+                return Err(Error::PersonExists);
+            }
+        }
+        let key = picture_key(&picture);
+        let known = store.faces_of(person.id).await?.into_iter().find(|face| face.picture_key == key);
+        let is_new = known.is_none();
+        let kept = match known {
+            Some(face) => face,
+            None => self.add_face(app, library, person.clone(), picture).await?.face,
+        };
+        let updated = self.update_remotely(engine.clone(), person, changes, kept.id).await;
+        if updated.is_err() && is_new {
+            self.drop_face(app, library, &kept).await?;
+        }
+        updated
+    }
+
+    /// Gives a user one more picture, and returns its fingerprint (lower-case hex of its MD5). One that the user has
+    /// is fine.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`], and as [`Platform::enrol`] about the picture.
+    pub async fn add_user_picture(
+        &self,
+        app: &App,
+        library: &Library,
+        person: &Person,
+        picture: Bytes,
+    ) -> Result<String> {
+        let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
+        run_to_the_end(async move {
+            let md5 = md5_of(&picture);
+            let _same_user = platform.turn_of(&person).await;
+            if !platform.inner.store.has_picture(person.id, &picture_key(&picture)).await? {
+                platform.add_face(&app, &library, person, picture).await?;
+            }
+            Ok(md5)
+        })
+        .await
+    }
+
+    /// Takes a picture, named by its fingerprint, from a user, who stays even without any.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchFace`].
+    pub async fn remove_user_picture(&self, app: &App, library: &Library, person: &Person, md5: &str) -> Result<()> {
+        let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
+        let md5 = md5.to_owned();
+        run_to_the_end(async move {
+            let _same_user = platform.turn_of(&person).await;
+            let ids = platform.inner.store.faces_with_md5(person.id, &md5).await?;
+            if ids.is_empty() {
+                return Err(Error::NoSuchFace);
+            }
+            for id in ids {
+                if let Some(face) = platform.inner.store.face(id).await? {
+                    platform.drop_face(&app, &library, &face).await?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes a user with all their pictures.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`].
+    pub async fn remove_directory_user(&self, app: &App, library: &Library, person: &Person) -> Result<()> {
+        self.drop_person(app, library, person).await
+    }
+
+    /// The users of a library with these platform ids, with all their faces, in this order. Those that there are not are
+    /// left out.
+    ///
+    /// # Errors
+    /// [`Error::NoEngine`], [`Error::Store`].
+    pub async fn directory_entries(
+        &self,
+        app: &App,
+        library: &Library,
+        person_ids: &[i64],
+    ) -> Result<Vec<DirectoryEntry>> {
+        self.engine_of(app, library)?;
+        let places: HashMap<i64, usize> = person_ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+        let mut entries = self.inner.store.directory_entries(library.id, person_ids).await?;
+        entries.sort_by_key(|entry| places.get(&entry.person_id).copied());
+        Ok(entries)
+    }
+
+    /// How many users of a library there are to list, and `limit` of them with all their faces after the first `offset`,
+    /// in the order in which they were added. The whole library is looked at.
+    ///
+    /// # Errors
+    /// [`Error::NoEngine`], [`Error::Store`].
+    pub async fn directory_page(
+        &self,
+        app: &App,
+        library: &Library,
+        filter: DirectoryFilter<'_>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<(u64, Vec<DirectoryEntry>)> {
+        self.engine_of(app, library)?;
+        Ok(self.inner.store.directory_page(library.id, filter, clip(offset), clip(limit)).await?)
+    }
+
+    /// The turn of a user's changes.
+    async fn turn_of(&self, person: &Person) -> tokio::sync::OwnedMutexGuard<()> {
+        let user_id = user_id_of(person.ext_user_id.as_deref(), person.person_id);
+        self.inner.same_face.enter(digest(&(person.library_id, &user_id, "user"))).await
+    }
+}

@@ -1,0 +1,50 @@
+//! Fingerprints that rows of older versions lack.
+
+use super::Database;
+use crate::{Result, objects::md5_of};
+
+impl Database {
+    /// Gives every template its fingerprint, so many in a transaction; returns how many had none.
+    pub(crate) async fn fill_in_template_md5s(&self, at_once: i64) -> Result<u64> {
+        let mut filled = 0;
+        loop {
+            let batch: Vec<(i64, Vec<u8>)> =
+                sqlx::query_as("SELECT face_id, vector FROM template WHERE md5 IS NULL ORDER BY face_id LIMIT $1")
+                    .bind(at_once)
+                    .fetch_all(&self.readers)
+                    .await?;
+            if batch.is_empty() {
+                return Ok(filled);
+            }
+            filled += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+            let md5s = batch.into_iter().map(|(face_id, vector)| (face_id, md5_of(&vector))).collect();
+            self.set_md5s("UPDATE template SET md5 = $2 WHERE face_id = $1", md5s).await?;
+        }
+    }
+
+    /// Faces whose picture has no fingerprint, with its key: up to `limit` of those after a row id, ascending.
+    pub(crate) async fn faces_without_md5(&self, after: i64, limit: i64) -> Result<Vec<(i64, String)>> {
+        let query = sqlx::query_as(
+            "SELECT id, picture_key FROM face WHERE picture_md5 IS NULL AND id > $1 ORDER BY id LIMIT $2",
+        );
+        Ok(query.bind(after).bind(limit).fetch_all(&self.readers).await?)
+    }
+
+    /// Gives faces, by row id, the fingerprints of their pictures.
+    pub(crate) async fn set_picture_md5s(&self, md5s: Vec<(i64, String)>) -> Result<()> {
+        self.set_md5s("UPDATE face SET picture_md5 = $2 WHERE id = $1", md5s).await
+    }
+
+    async fn set_md5s(&self, update: &'static str, md5s: Vec<(i64, String)>) -> Result<()> {
+        self.writer
+            .run(move |tx| {
+                Box::pin(async move {
+                    for (id, md5) in md5s {
+                        sqlx::query(update).bind(id).bind(md5).execute(&mut tx.connection).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}

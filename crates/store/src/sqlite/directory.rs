@@ -1,0 +1,205 @@
+//! A library as a directory of people.
+
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
+
+use super::{Database, Removal, outbox, people, rows::json_array, writer::WriteTx, writes};
+use crate::{
+    Algorithm, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Error, NewFace, NewOutboxRow, Person,
+    PersonChanges, Result, objects::PictureName,
+};
+
+/// A row a face, and one of a person without any; those of a person come one after the other.
+const ENTRIES: &str = "SELECT person.person_id, person.ext_user_id, person.name, person.user_info, person.created,
+        person.updated, face.created AS face_created, face.file_id, face.picture_md5,
+        template.algorithm, template.provider, template.version, template.md5
+     FROM person LEFT JOIN face ON face.person_id = person.id LEFT JOIN template ON template.face_id = face.id";
+
+impl Database {
+    pub(crate) async fn person_with_id(&self, library_id: i64, person_id: i64) -> Result<Option<Person>> {
+        let query = sqlx::query_as("SELECT * FROM person WHERE person_id = $2 AND library_id = $1");
+        Ok(query.bind(library_id).bind(person_id).fetch_optional(&self.readers).await?)
+    }
+
+    pub(crate) async fn directory_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<DirectoryEntry>> {
+        let query = format!(
+            "{ENTRIES} WHERE person.person_id IN (SELECT value FROM json_each($2)) AND person.library_id = $1
+             ORDER BY person.id, face.id"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(library_id).bind(json_array(person_ids));
+        entries_of(&query.fetch_all(&self.readers).await?)
+    }
+
+    pub(crate) async fn directory_page(
+        &self,
+        library_id: i64,
+        filter: DirectoryFilter<'_>,
+        offset: i64,
+        limit: i64,
+    ) -> Result<(u64, Vec<DirectoryEntry>)> {
+        let mut snapshot = self.readers.begin().await?;
+        let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM person");
+        push_filter(&mut count, library_id, filter);
+        let count = count.build_query_scalar().fetch_one(&mut *snapshot).await?;
+        let mut page = QueryBuilder::<Sqlite>::new(ENTRIES);
+        page.push(" WHERE person.id IN (SELECT id FROM person");
+        push_filter(&mut page, library_id, filter);
+        page.push(" ORDER BY id LIMIT ").push_bind(limit.max(0)).push(" OFFSET ").push_bind(offset.max(0));
+        page.push(") ORDER BY person.id, face.id");
+        let page = entries_of(&page.build().fetch_all(&mut *snapshot).await?)?;
+        Ok((count, page))
+    }
+
+    pub(crate) async fn faces_with_md5(&self, person_row_id: i64, md5: &str) -> Result<Vec<i64>> {
+        let query = sqlx::query_scalar("SELECT id FROM face WHERE person_id = $1 AND picture_md5 = $2 ORDER BY id");
+        Ok(query.bind(person_row_id).bind(md5).fetch_all(&self.readers).await?)
+    }
+
+    pub(crate) async fn update_person(&self, person_row_id: i64, changes: PersonChanges) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(update_person(tx, person_row_id, changes))).await
+    }
+
+    /// Also returns the pictures of the faces that are gone.
+    pub(crate) async fn update_person_and_face(
+        &self,
+        person_row_id: i64,
+        changes: PersonChanges,
+        face: NewFace,
+        picture: PictureName,
+    ) -> Result<((), Vec<Removal>)> {
+        self.writer
+            .run(move |tx| {
+                Box::pin(async move {
+                    let library_id = writes::library_of(&mut tx.connection, person_row_id).await?;
+                    update_person(tx, person_row_id, changes).await?;
+                    outbox::settle_faces_of(&mut tx.connection, person_row_id, None).await?;
+                    let removals = writes::remove_faces_of(tx, library_id, person_row_id).await?;
+                    writes::add_face(tx, person_row_id, face, picture).await?;
+                    Ok(((), removals))
+                })
+            })
+            .await
+    }
+
+    /// Also returns the pictures of the faces that are gone.
+    pub(crate) async fn enqueue_update(
+        &self,
+        person_row_id: i64,
+        changes: PersonChanges,
+        kept_face: i64,
+        template: NewOutboxRow,
+        next_id: outbox::NextId,
+    ) -> Result<(Vec<i64>, Vec<Removal>)> {
+        self.writer
+            .run(move |tx| Box::pin(enqueue_update(tx, person_row_id, changes, kept_face, template, next_id)))
+            .await
+    }
+}
+
+async fn update_person(tx: &mut WriteTx, person_row_id: i64, changes: PersonChanges) -> Result<()> {
+    let db = &mut tx.connection;
+    let library_id = writes::library_of(db, person_row_id).await?;
+    if let Some(ext_user_id) = &changes.ext_user_id
+        && has_other_of(db, library_id, person_row_id, ext_user_id).await?
+    {
+        return Err(Error::Exists);
+    }
+    sqlx::query(
+        "UPDATE person SET
+            ext_user_id = COALESCE($2, ext_user_id), name = COALESCE($3, name), user_info = COALESCE($4, user_info)
+         WHERE id = $1",
+    )
+    .bind(person_row_id)
+    .bind(changes.ext_user_id)
+    .bind(changes.name)
+    .bind(changes.user_info)
+    .execute(&mut *db)
+    .await?;
+    writes::touch(db, person_row_id).await
+}
+
+/// Whether somebody else of the library is called so, be it by their `ext_user_id` or, without one, by their `person_id`.
+async fn has_other_of(
+    db: &mut SqliteConnection,
+    library_id: i64,
+    person_row_id: i64,
+    ext_user_id: &str,
+) -> Result<bool> {
+    let query = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM person WHERE library_id = $1 AND ext_user_id = $2 AND id <> $3)
+             OR EXISTS (
+                SELECT 1 FROM person WHERE person_id = $4 AND library_id = $1 AND ext_user_id IS NULL AND id <> $3)",
+    );
+    let query = query.bind(library_id).bind(ext_user_id).bind(person_row_id);
+    Ok(query.bind(people::in_decimal(ext_user_id)).fetch_one(db).await?)
+}
+
+async fn enqueue_update(
+    tx: &mut WriteTx,
+    person_row_id: i64,
+    changes: PersonChanges,
+    kept_face: i64,
+    template: NewOutboxRow,
+    mut next_id: outbox::NextId,
+) -> Result<(Vec<i64>, Vec<Removal>)> {
+    update_person(tx, person_row_id, changes).await?;
+    let faces: Vec<i64> = sqlx::query_scalar("SELECT id FROM face WHERE person_id = $1 AND id <> $2 ORDER BY id")
+        .bind(person_row_id)
+        .bind(kept_face)
+        .fetch_all(&mut tx.connection)
+        .await?;
+    let (mut ids, mut removals) = (Vec::new(), Vec::new());
+    for face_id in faces {
+        let (rows, pictures) = outbox::enqueue_face_removal(tx, face_id, template.clone(), &mut next_id).await?;
+        ids.extend(rows);
+        removals.extend(pictures);
+    }
+    Ok((ids, removals))
+}
+
+fn push_filter(query: &mut QueryBuilder<Sqlite>, library_id: i64, filter: DirectoryFilter<'_>) {
+    query.push(" WHERE library_id = ").push_bind(library_id);
+    if let Some(part) = filter.name_part {
+        query.push(" AND name LIKE ").push_bind(format!("%{}%", literal_like(part))).push(" ESCAPE '!'");
+    }
+    if let Some(user_info) = filter.user_info {
+        query.push(" AND user_info = ").push_bind(user_info);
+    }
+}
+
+/// A text as `LIKE` takes it for itself, with `!` as the escape.
+fn literal_like(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}
+
+fn entries_of(rows: &[SqliteRow]) -> Result<Vec<DirectoryEntry>> {
+    let mut entries: Vec<DirectoryEntry> = Vec::new();
+    for row in rows {
+        let person_id = row.try_get(0)?;
+        let face = face_of(row)?;
+        match entries.last_mut().filter(|entry| entry.person_id == person_id) {
+            Some(entry) => entry.faces.extend(face),
+            None => entries.push(DirectoryEntry {
+                person_id,
+                ext_user_id: row.try_get(1)?,
+                name: row.try_get(2)?,
+                user_info: row.try_get(3)?,
+                created_ms: row.try_get(4)?,
+                updated_ms: row.try_get(5)?,
+                faces: face.into_iter().collect(),
+            }),
+        }
+    }
+    Ok(entries)
+}
+
+fn face_of(row: &SqliteRow) -> Result<Option<DirectoryFace>> {
+    let Some(created_ns) = row.try_get(6)? else { return Ok(None) };
+    let template = match row.try_get(9)? {
+        Some(name) => Some(DirectoryTemplate {
+            algorithm: Algorithm { name, provider: row.try_get(10)?, version: row.try_get(11)? },
+            md5: row.try_get::<Option<String>, _>(12)?.unwrap_or_default(),
+        }),
+        None => None,
+    };
+    Ok(Some(DirectoryFace { created_ns, file_id: row.try_get(7)?, picture_md5: row.try_get(8)?, template }))
+}

@@ -1,0 +1,155 @@
+//! Groups of people and of devices.
+
+use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::{Database, writes::missing_parent};
+use crate::{Error, Group, GroupKind, Person, Result};
+
+impl FromRow<'_, SqliteRow> for Group {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            library_id: row.try_get("library_id")?,
+            name: row.try_get("name")?,
+            modified_ms: row.try_get("modified")?,
+        })
+    }
+}
+
+/// The table of a kind of groups.
+fn table(kind: GroupKind) -> &'static str {
+    match kind {
+        GroupKind::Users => "user_group",
+        GroupKind::Devices => "device_group",
+    }
+}
+
+impl Database {
+    pub(crate) async fn create_group(
+        &self,
+        kind: GroupKind,
+        library_id: i64,
+        name: String,
+        modified_ms: i64,
+    ) -> Result<Group> {
+        let insert = format!(
+            "INSERT INTO {} (library_id, name, modified) VALUES ($1, $2, $3)
+             ON CONFLICT (library_id, name) DO NOTHING RETURNING *",
+            table(kind)
+        );
+        self.writer
+            .run(move |tx| {
+                Box::pin(async move {
+                    let query = sqlx::query_as(AssertSqlSafe(insert)).bind(library_id).bind(name).bind(modified_ms);
+                    let inserted = query.fetch_optional(&mut tx.connection).await;
+                    inserted.map_err(missing_parent)?.ok_or(Error::Exists)
+                })
+            })
+            .await
+    }
+
+    pub(crate) async fn group(&self, kind: GroupKind, library_id: i64, group_id: i64) -> Result<Option<Group>> {
+        let query = format!("SELECT * FROM {} WHERE id = $1 AND library_id = $2", table(kind));
+        let query = sqlx::query_as(AssertSqlSafe(query)).bind(group_id).bind(library_id);
+        Ok(query.fetch_optional(&self.readers).await?)
+    }
+
+    pub(crate) async fn groups(
+        &self,
+        kind: GroupKind,
+        library_id: i64,
+        offset: i64,
+        limit: i64,
+    ) -> Result<(u64, Vec<Group>)> {
+        let count = format!("SELECT COUNT(*) FROM {} WHERE library_id = $1", table(kind));
+        let page = format!("SELECT * FROM {} WHERE library_id = $1 ORDER BY id LIMIT $2 OFFSET $3", table(kind));
+        self.page(count, page, library_id, offset, limit).await
+    }
+
+    pub(crate) async fn delete_group(&self, kind: GroupKind, group_id: i64) -> Result<()> {
+        let delete = format!("DELETE FROM {} WHERE id = $1", table(kind));
+        self.writer
+            .run(move |tx| {
+                Box::pin(async move {
+                    let query = sqlx::query(AssertSqlSafe(delete)).bind(group_id);
+                    found(query.execute(&mut tx.connection).await?.rows_affected())
+                })
+            })
+            .await
+    }
+
+    pub(crate) async fn add_to_user_group(&self, group_id: i64, person_row_id: i64) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(add_member(&mut tx.connection, ADD_PERSON, group_id, person_row_id))).await
+    }
+
+    pub(crate) async fn remove_from_user_group(&self, group_id: i64, person_row_id: i64) -> Result<()> {
+        self.writer
+            .run(move |tx| Box::pin(remove_member(&mut tx.connection, REMOVE_PERSON, group_id, person_row_id)))
+            .await
+    }
+
+    pub(crate) async fn groups_of_person(
+        &self,
+        person_row_id: i64,
+        offset: i64,
+        limit: i64,
+    ) -> Result<(u64, Vec<Group>)> {
+        let count = "SELECT COUNT(*) FROM user_group_member WHERE person_id = $1";
+        let page = "SELECT * FROM user_group WHERE id IN (
+                SELECT group_id FROM user_group_member WHERE person_id = $1 ORDER BY group_id LIMIT $2 OFFSET $3)
+             ORDER BY id";
+        self.page(count.to_owned(), page.to_owned(), person_row_id, offset, limit).await
+    }
+
+    pub(crate) async fn people_of_group(&self, group_id: i64, offset: i64, limit: i64) -> Result<(u64, Vec<Person>)> {
+        let count = "SELECT COUNT(*) FROM user_group_member WHERE group_id = $1";
+        let page = "SELECT * FROM person WHERE id IN (
+                SELECT person_id FROM user_group_member WHERE group_id = $1 ORDER BY person_id LIMIT $2 OFFSET $3)
+             ORDER BY id";
+        self.page(count.to_owned(), page.to_owned(), group_id, offset, limit).await
+    }
+
+    /// A count and a page of what belongs to a row, of one state of the database.
+    pub(super) async fn page<T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin>(
+        &self,
+        count: String,
+        page: String,
+        owner: i64,
+        offset: i64,
+        limit: i64,
+    ) -> Result<(u64, Vec<T>)> {
+        let mut snapshot = self.readers.begin().await?;
+        let count = sqlx::query_scalar(AssertSqlSafe(count)).bind(owner).fetch_one(&mut *snapshot).await?;
+        let page = sqlx::query_as(AssertSqlSafe(page)).bind(owner).bind(limit.max(0)).bind(offset.max(0));
+        Ok((count, page.fetch_all(&mut *snapshot).await?))
+    }
+}
+
+const ADD_PERSON: &str = "INSERT INTO user_group_member (group_id, person_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+const REMOVE_PERSON: &str = "DELETE FROM user_group_member WHERE group_id = $1 AND person_id = $2";
+
+/// Puts something into a group; in it already is fine.
+pub(super) async fn add_member(
+    db: &mut SqliteConnection,
+    insert: &'static str,
+    group_id: i64,
+    member: i64,
+) -> Result<()> {
+    sqlx::query(insert).bind(group_id).bind(member).execute(db).await.map_err(missing_parent)?;
+    Ok(())
+}
+
+/// Takes something out of a group.
+pub(super) async fn remove_member(
+    db: &mut SqliteConnection,
+    delete: &'static str,
+    group_id: i64,
+    member: i64,
+) -> Result<()> {
+    found(sqlx::query(delete).bind(group_id).bind(member).execute(db).await?.rows_affected())
+}
+
+/// Whether a statement met the row that it was about.
+pub(super) fn found(rows: u64) -> Result<()> {
+    if rows == 0 { Err(Error::NotFound) } else { Ok(()) }
+}
