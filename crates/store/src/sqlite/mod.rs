@@ -1,8 +1,9 @@
 //! The relational schema on SQLite. Everything that knows SQLite is in this module.
 //!
 //! One connection writes, a few others read. The statements keep to what PostgreSQL understands as well, save for
-//! `json_each` (there `= ANY`), the two-argument `MAX` (there `GREATEST`), and columns beside a `MAX` that stand for the
-//! row it comes from (there `DISTINCT ON`).
+//! `json_each` (there `= ANY`), `json_array` and `json_group_array` (there `json_build_array` and `json_agg`), the
+//! two-argument `MAX` (there `GREATEST`), and columns beside a `MAX` that stand for the row it comes from (there
+//! `DISTINCT ON`).
 
 mod calls;
 mod console;
