@@ -74,6 +74,7 @@ use console::Door;
 use ids::Ids;
 use jiff::tz::TimeZone;
 use keys::Keys;
+use libraries::OldestLibraries;
 use outbox::Lines;
 use secrets::{Signer, Vault};
 use tokio::sync::{Notify, Semaphore};
@@ -169,6 +170,7 @@ struct Inner {
     lines: Lines,
     /// Turns of users and pictures that must not be doubled.
     same_face: Lines,
+    oldest: Arc<OldestLibraries>,
     outbox_news: Arc<Notify>,
     single_calls: Arc<Semaphore>,
     health: Mutex<HashMap<String, bool>>,
@@ -190,7 +192,8 @@ impl Platform {
     ) -> Result<Self> {
         let engines = engines.into();
         let fetcher = Fetcher::new(settings.fetch.clone()).map_err(Error::Fetching)?;
-        let feed: Arc<dyn Observer> = Arc::new(GalleryFeed(engines.builtin().clone()));
+        let oldest = Arc::<OldestLibraries>::default();
+        let feed: Arc<dyn Observer> = Arc::new(Feed { engine: engines.builtin().clone(), oldest: Arc::clone(&oldest) });
         let store = Store::open(data_dir, Some(feed), settings.zone.clone()).await?;
         let now_ms = ids::now_ms();
         for app in [ADMIN_APP, &settings.legacy_app] {
@@ -212,6 +215,7 @@ impl Platform {
             door: Door::new(settings.login_attempts),
             lines: Lines::default(),
             same_face: Lines::default(),
+            oldest,
             outbox_news: Arc::default(),
             single_calls: Arc::new(Semaphore::new(statistics::SINGLE_CALLS_AT_ONCE)),
             health: Mutex::default(),
@@ -300,22 +304,27 @@ impl Inner {
     }
 }
 
-/// Brings committed changes to the engine's galleries, in the order of the commits and before the caller is answered:
-/// an acknowledged person is found by the next call.
-struct GalleryFeed(Builtin);
+/// Brings committed changes to the engine's galleries and to what is remembered of libraries, in the order of the commits
+/// and before the caller is answered: an acknowledged person is found by the next call.
+struct Feed {
+    engine: Builtin,
+    oldest: Arc<OldestLibraries>,
+}
 
-impl Observer for GalleryFeed {
+impl Observer for Feed {
     fn committed(&self, change: &Change) {
+        self.oldest.forget();
         match change {
             Change::FaceAdded { library_id, person_row_id, face_id, template } => {
                 if let Some(template) = template
-                    && let Err(e) = self.0.admit(*library_id, *person_row_id, *face_id, &template.vector)
+                    && let Err(e) = self.engine.admit(*library_id, *person_row_id, *face_id, &template.vector)
                 {
                     tracing::error!(face = face_id, error = %e, "a stored face can't be found");
                 }
             }
-            Change::FacesRemoved { library_id, face_ids } => self.0.forget(*library_id, face_ids),
-            Change::LibraryRemoved { library_id } => self.0.forget_library(*library_id),
+            Change::FacesRemoved { library_id, face_ids } => self.engine.forget(*library_id, face_ids),
+            Change::LibraryRemoved { library_id } => self.engine.forget_library(*library_id),
+            Change::LibraryChanged { .. } => {}
         }
     }
 }

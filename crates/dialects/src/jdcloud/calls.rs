@@ -96,7 +96,9 @@ impl Call<'_> {
             }
             GroupKey::Name(name) => self.platform.library(self.app, name).await,
         };
-        found.map_err(|e| self.failure(e))
+        let library = found.map_err(|e| self.failure(e))?;
+        self.platform.note_engine_of(self.app, &library).map_err(|e| self.failure(e))?;
+        Ok(library)
     }
 
     /// The faces of a picture, at most so many, the largest first; none is no failure.

@@ -41,7 +41,9 @@ impl Call<'_> {
     async fn member_v1(&self) -> Result<(Library, Person), Failure> {
         let id = self.required_text("faceId", codes::V1_MISSING)?;
         let digits = digits(&id).ok_or(codes::NO_OUTER_ID)?;
-        self.platform.member_by_number(self.app, &digits).await.map_err(|e| self.failure(e))
+        let found = self.platform.member_by_number(self.app, &digits).await.map_err(|e| self.failure(e))?;
+        self.platform.note_engine_of(self.app, &found.0).map_err(|e| self.failure(e))?;
+        Ok(found)
     }
 
     pub async fn group_create_v1(&self) -> Result<Answer, Failure> {

@@ -1,6 +1,6 @@
 //! A library as a directory of people.
 
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
 use super::{Database, Removal, outbox, people, rows::json_array, writer::WriteTx, writes};
 use crate::{
@@ -17,7 +17,7 @@ const ENTRIES: &str = "SELECT person.person_id, person.ext_user_id, person.name,
 impl Database {
     pub(crate) async fn person_with_id(&self, library_id: i64, person_id: i64) -> Result<Option<Person>> {
         let query = sqlx::query_as("SELECT * FROM person WHERE person_id = $2 AND library_id = $1");
-        Ok(query.bind(library_id).bind(person_id).fetch_optional(&self.readers).await?)
+        Ok(query.bind(library_id).bind(person_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn directory_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<DirectoryEntry>> {
@@ -26,7 +26,7 @@ impl Database {
              ORDER BY person.id, face.id"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(library_id).bind(json_array(person_ids));
-        entries_of(&query.fetch_all(&self.readers).await?)
+        entries_of(&query.fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn directory_page(
@@ -36,7 +36,8 @@ impl Database {
         offset: i64,
         limit: i64,
     ) -> Result<(u64, Vec<DirectoryEntry>)> {
-        let mut snapshot = self.readers.begin().await?;
+        let mut reader = self.readers.get().await?;
+        let mut snapshot = reader.begin().await?;
         let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM person");
         push_filter(&mut count, library_id, filter);
         let count = count.build_query_scalar().fetch_one(&mut *snapshot).await?;
@@ -51,7 +52,7 @@ impl Database {
 
     pub(crate) async fn faces_with_md5(&self, person_row_id: i64, md5: &str) -> Result<Vec<i64>> {
         let query = sqlx::query_scalar("SELECT id FROM face WHERE person_id = $1 AND picture_md5 = $2 ORDER BY id");
-        Ok(query.bind(person_row_id).bind(md5).fetch_all(&self.readers).await?)
+        Ok(query.bind(person_row_id).bind(md5).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn update_person(&self, person_row_id: i64, changes: PersonChanges) -> Result<()> {

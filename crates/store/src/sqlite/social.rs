@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, Connection, FromRow, Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{Database, rows::json_array, rows::json_strings, writer::WriteTx};
 use crate::{
@@ -28,7 +28,7 @@ impl Database {
             "SELECT user_id FROM social_account
              WHERE app_id = $1 AND user_id IN (SELECT value FROM json_each($2))",
         );
-        Ok(query.bind(app_id).bind(json_strings(user_ids)).fetch_all(&self.readers).await?)
+        Ok(query.bind(app_id).bind(json_strings(user_ids)).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn delete_accounts(&self, app_id: String, user_ids: Vec<String>) -> Result<Vec<String>> {
@@ -66,7 +66,7 @@ impl Database {
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(app_id).bind(user_id);
         let query = names.unwrap_or_default().iter().fold(query, |query, name| query.bind(name));
-        let rows = query.fetch_all(&self.readers).await?;
+        let rows = query.fetch_all(&mut *self.readers.get().await?).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let mut groups = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -82,7 +82,8 @@ impl Database {
 
     pub(crate) async fn circle(&self, app_id: &str, user_id: &str, around: Around) -> Result<Option<Circle>> {
         // One state of the database for all that is read.
-        let mut snapshot = self.readers.begin().await?;
+        let mut reader = self.readers.get().await?;
+        let mut snapshot = reader.begin().await?;
         Ok(read_circle(&mut snapshot, app_id, user_id, around).await?)
     }
 
