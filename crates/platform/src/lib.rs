@@ -35,8 +35,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
-    Assessed, Components, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose, Point,
-    Quality, Rect, SeenFace, Similarity,
+    Accepts, Assessed, Components, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose,
+    Point, Quality, Rect, SeenFace, Similarity,
 };
 pub use aicp_fetch::{Limits as FetchLimits, Network};
 pub use aicp_store::{
@@ -52,6 +52,7 @@ pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault};
 pub use keys::{AccessKey, KeyInfo, KeyKind, KeyOptions, Keyring, NewKey, QuotaError};
+pub use members::NewMember;
 pub use outbox::{Caretaker, EngineHealth, OutboxEntry};
 pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
