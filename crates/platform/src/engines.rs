@@ -62,6 +62,14 @@ impl Platform {
         Ok(engine)
     }
 
+    /// Notes that a call is about a library's engine, before anything else of the call notes another one.
+    ///
+    /// # Errors
+    /// [`Error::NoEngine`] if it is not configured.
+    pub fn note_engine_of(&self, app: &App, library: &Library) -> Result<()> {
+        self.engine_of(app, library).map(drop)
+    }
+
     /// The engine of a call that is about no library.
     pub(crate) fn default_engine(&self, app: &App) -> &Arc<dyn Engine> {
         let engine = self.inner.engines.default();

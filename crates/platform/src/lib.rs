@@ -35,8 +35,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
-    Assessed, Components, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose, Point,
-    Quality, Rect, SeenFace, Similarity,
+    Accepts, Assessed, Components, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose,
+    Point, Quality, Rect, SeenFace, Similarity,
 };
 pub use aicp_fetch::{Limits as FetchLimits, Network};
 pub use aicp_store::{
@@ -52,6 +52,7 @@ pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault};
 pub use keys::{AccessKey, KeyInfo, KeyKind, KeyOptions, Keyring, NewKey, QuotaError};
+pub use members::NewMember;
 pub use outbox::{Caretaker, EngineHealth, OutboxEntry};
 pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
@@ -74,6 +75,7 @@ use console::Door;
 use ids::Ids;
 use jiff::tz::TimeZone;
 use keys::Keys;
+use libraries::OldestLibraries;
 use outbox::Lines;
 use secrets::{Signer, Vault};
 use tokio::sync::{Notify, Semaphore};
@@ -169,6 +171,7 @@ struct Inner {
     lines: Lines,
     /// Turns of users and pictures that must not be doubled.
     same_face: Lines,
+    oldest: Arc<OldestLibraries>,
     outbox_news: Arc<Notify>,
     single_calls: Arc<Semaphore>,
     health: Mutex<HashMap<String, bool>>,
@@ -190,7 +193,8 @@ impl Platform {
     ) -> Result<Self> {
         let engines = engines.into();
         let fetcher = Fetcher::new(settings.fetch.clone()).map_err(Error::Fetching)?;
-        let feed: Arc<dyn Observer> = Arc::new(GalleryFeed(engines.builtin().clone()));
+        let oldest = Arc::<OldestLibraries>::default();
+        let feed: Arc<dyn Observer> = Arc::new(Feed { engine: engines.builtin().clone(), oldest: Arc::clone(&oldest) });
         let store = Store::open(data_dir, Some(feed), settings.zone.clone()).await?;
         let now_ms = ids::now_ms();
         for app in [ADMIN_APP, &settings.legacy_app] {
@@ -212,6 +216,7 @@ impl Platform {
             door: Door::new(settings.login_attempts),
             lines: Lines::default(),
             same_face: Lines::default(),
+            oldest,
             outbox_news: Arc::default(),
             single_calls: Arc::new(Semaphore::new(statistics::SINGLE_CALLS_AT_ONCE)),
             health: Mutex::default(),
@@ -300,22 +305,27 @@ impl Inner {
     }
 }
 
-/// Brings committed changes to the engine's galleries, in the order of the commits and before the caller is answered:
-/// an acknowledged person is found by the next call.
-struct GalleryFeed(Builtin);
+/// Brings committed changes to the engine's galleries and to what is remembered of libraries, in the order of the commits
+/// and before the caller is answered: an acknowledged person is found by the next call.
+struct Feed {
+    engine: Builtin,
+    oldest: Arc<OldestLibraries>,
+}
 
-impl Observer for GalleryFeed {
+impl Observer for Feed {
     fn committed(&self, change: &Change) {
+        self.oldest.forget();
         match change {
             Change::FaceAdded { library_id, person_row_id, face_id, template } => {
                 if let Some(template) = template
-                    && let Err(e) = self.0.admit(*library_id, *person_row_id, *face_id, &template.vector)
+                    && let Err(e) = self.engine.admit(*library_id, *person_row_id, *face_id, &template.vector)
                 {
                     tracing::error!(face = face_id, error = %e, "a stored face can't be found");
                 }
             }
-            Change::FacesRemoved { library_id, face_ids } => self.0.forget(*library_id, face_ids),
-            Change::LibraryRemoved { library_id } => self.0.forget_library(*library_id),
+            Change::FacesRemoved { library_id, face_ids } => self.engine.forget(*library_id, face_ids),
+            Change::LibraryRemoved { library_id } => self.engine.forget_library(*library_id),
+            Change::LibraryChanged { .. } => {}
         }
     }
 }

@@ -1,11 +1,19 @@
 //! Libraries: make, delete, list, count.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
 use aicp_engines::Keeping;
 use aicp_store::{LibraryCounts, NewLibrary};
 
 use crate::apps::App;
 use crate::ids::{now_ms, random_hex32};
 use crate::{Error, Library, Platform, Result};
+
+/// Libraries of an app that are remembered, and apps whose are.
+const REMEMBERED: u64 = 128;
+const REMEMBERED_APPS: usize = 256;
 
 impl Platform {
     /// Makes a library. `group_id` is the app's own name for it; `engine` names who does its biometrics, the default
@@ -91,7 +99,20 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn libraries_by_age(&self, app: &App, offset: u64, limit: u64) -> Result<Vec<Library>> {
-        Ok(self.inner.store.libraries_by_age(app.id(), clip(offset), clip(limit)).await?)
+        if offset.saturating_add(limit) > REMEMBERED {
+            return Ok(self.inner.store.libraries_by_age(app.id(), clip(offset), clip(limit)).await?);
+        }
+        let oldest = match self.inner.oldest.of(app.id()) {
+            Ok(oldest) => oldest,
+            Err(before) => {
+                let read: Arc<[Library]> =
+                    self.inner.store.libraries_by_age(app.id(), 0, clip(REMEMBERED)).await?.into();
+                self.inner.oldest.remember(app.id(), before, Arc::clone(&read));
+                read
+            }
+        };
+        let in_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        Ok(oldest.iter().skip(in_usize(offset)).take(in_usize(limit)).cloned().collect())
     }
 
     /// A library of the app by its engine-side id or the beginning of that, lower-case hex digits.
@@ -154,6 +175,37 @@ impl Platform {
             Err(Error::LibraryExists) => self.library(app, group_id).await,
             made => made,
         }
+    }
+}
+
+/// The oldest libraries of apps as they were last read: clients ask for them again and again.
+#[derive(Default)]
+pub(crate) struct OldestLibraries {
+    /// Counts the changes of any library; what was read before the latest one does not count.
+    changes: AtomicU64,
+    known: RwLock<HashMap<String, (u64, Arc<[Library]>)>>,
+}
+
+impl OldestLibraries {
+    /// Those of an app, or, if they have to be read, the count of changes before that.
+    fn of(&self, app_id: &str) -> Result<Arc<[Library]>, u64> {
+        let changes = self.changes.load(Ordering::SeqCst);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(app_id).filter(|(at, _)| *at == changes).map(|(_, oldest)| Arc::clone(oldest)).ok_or(changes)
+    }
+
+    /// Keeps what was read since the count of changes was `before`.
+    fn remember(&self, app_id: &str, before: u64, oldest: Arc<[Library]>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED_APPS {
+            known.clear();
+        }
+        known.insert(app_id.to_owned(), (before, oldest));
+    }
+
+    /// Some library has changed.
+    pub fn forget(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -103,7 +103,7 @@ pub struct JdCloud {
     pub clock_skew_s: u32,
     /// Libraries that an app may have before `faceGroupCreate` makes no more.
     pub max_groups: u64,
-    /// Faces that a library may have before `faceCreate` adds no more.
+    /// Faces (people, as each has one there) that a library may have before `faceCreate` adds no more.
     pub max_faces: u64,
 }
 

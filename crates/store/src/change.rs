@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::NewTemplate;
 
-/// Is told of every committed change of faces.
+/// Is told of every committed change of libraries and faces.
 ///
 /// Calls come one at a time, in commit order, after the commit is durable and before the write that made the change
 /// returns. They hold up the one writer: an observer must be quick, must not panic, and must not wait for the store.
@@ -13,7 +13,7 @@ pub trait Observer: Send + Sync {
     fn committed(&self, change: &Change);
 }
 
-/// A committed change of faces.
+/// A committed change of libraries or faces.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// A face was stored.
@@ -33,6 +33,11 @@ pub enum Change {
         library_id: i64,
         /// Row ids of the faces; at least one.
         face_ids: Vec<i64>,
+    },
+    /// A library was made, or has another name.
+    LibraryChanged {
+        /// Row id of the library.
+        library_id: i64,
     },
     /// A library was removed with all people and faces in it.
     LibraryRemoved {

@@ -22,6 +22,7 @@ mod golden;
 mod grants;
 mod high_availability;
 mod images;
+mod jdcloud;
 mod keys;
 mod linkvisual;
 mod literals;

@@ -137,7 +137,7 @@ fn write_calls(data_dir: &Path, zone: &str, calls: &[LoggedCall]) {
 }
 
 /// All single calls in a data folder that no server is at work on.
-fn read_calls(data_dir: &Path) -> Vec<LoggedCall> {
+pub fn read_calls(data_dir: &Path) -> Vec<LoggedCall> {
     runtime().block_on(async {
         let store = Store::open(data_dir, None, zone_of(SHANGHAI)).await.expect("the store opens");
         let calls = store.calls(CallScope::default(), 1_000_000).await.expect("they are read");

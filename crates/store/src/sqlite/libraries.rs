@@ -1,14 +1,14 @@
 //! More ways to libraries, and to people by their numbers.
 
 use super::{Database, writer::WriteTx, writes};
-use crate::{Error, Library, Person, Result};
+use crate::{Change, Error, Library, Person, Result};
 
 impl Database {
     pub(crate) async fn libraries_by_age(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
         let query = sqlx::query_as(
             "SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY created, person_db_lib LIMIT $2 OFFSET $3",
         );
-        Ok(query.bind(app_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(&self.readers).await?)
+        Ok(query.bind(app_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn library_by_engine_id_head(&self, app_id: &str, head: &str) -> Result<Option<Library>> {
@@ -18,7 +18,7 @@ impl Database {
              WHERE person_db_lib >= $2 AND person_db_lib < $3 AND +app_id = $1 AND hidden = 0
              ORDER BY person_db_lib LIMIT 1",
         );
-        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&self.readers).await?)
+        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn person_by_number_head(&self, app_id: &str, head: &str) -> Result<Option<Person>> {
@@ -29,7 +29,7 @@ impl Database {
                AND library.id = person.library_id AND library.app_id = $1 AND library.hidden = 0
              ORDER BY person.person_no LIMIT 1",
         );
-        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&self.readers).await?)
+        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn rename_library(&self, library_id: i64, group_id: String) -> Result<()> {
@@ -54,7 +54,10 @@ async fn rename_library(tx: &mut WriteTx, library_id: i64, group_id: String) -> 
     let renamed = query.bind(library_id).bind(group_id).execute(&mut tx.connection).await;
     match renamed {
         Ok(done) if done.rows_affected() == 0 => Err(Error::NotFound),
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            tx.changes.push(Change::LibraryChanged { library_id });
+            Ok(())
+        }
         Err(sqlx::Error::Database(cause)) if cause.is_unique_violation() => Err(Error::Exists),
         Err(e) => Err(writes::missing_parent(e)),
     }

@@ -53,6 +53,7 @@ pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<
         let query = sqlx::query_scalar("SELECT COUNT(*) FROM library WHERE app_id = $1 AND hidden = 0");
         require_room(query.bind(&library.app_id).fetch_one(&mut tx.connection).await?, at_most)?;
     }
+    tx.changes.push(Change::LibraryChanged { library_id: library.id });
     Ok(library)
 }
 

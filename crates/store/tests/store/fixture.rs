@@ -141,7 +141,7 @@ pub fn face_with(vector: &[f32], version: &str) -> NewFace {
     NewFace { template: Some(template), ..new_face() }
 }
 
-/// Keeps what it is told.
+/// Keeps what it is told of faces and of libraries that go.
 #[derive(Default)]
 pub struct Log(pub Mutex<Vec<Change>>);
 
@@ -153,6 +153,8 @@ impl Log {
 
 impl Observer for Log {
     fn committed(&self, change: &Change) {
-        self.0.lock().expect("not poisoned").push(change.clone());
+        if !matches!(change, Change::LibraryChanged { .. }) {
+            self.0.lock().expect("not poisoned").push(change.clone());
+        }
     }
 }
