@@ -1,5 +1,7 @@
 //! A library as a directory of people.
 
+use std::collections::BTreeSet;
+
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{Database, Removal, outbox, people, rows::json_array, writer::WriteTx, writes};
@@ -14,8 +16,8 @@ const ENTRIES: &str = "SELECT json_group_array(json_array(
         json_array(person.id, person.person_id, person.ext_user_id, person.name, person.user_info, person.created,
             person.updated),
         json_array(face.created, face.file_id, face.picture_md5),
-        json_array(template.algorithm, template.provider, template.version, template.md5)))
-     FROM person LEFT JOIN face ON face.person_id = person.id LEFT JOIN template ON template.face_id = face.id";
+        json_array(template.algorithm, template.provider, template.version, template.md5)))";
+const FACES: &str = "LEFT JOIN face ON face.person_id = person.id LEFT JOIN template ON template.face_id = face.id";
 
 impl Database {
     pub(crate) async fn person_with_id(&self, library_id: i64, person_id: i64) -> Result<Option<Person>> {
@@ -24,8 +26,12 @@ impl Database {
     }
 
     pub(crate) async fn directory_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<DirectoryEntry>> {
-        let query =
-            format!("{ENTRIES} WHERE person.person_id IN (SELECT value FROM json_each($2)) AND person.library_id = $1");
+        let person_ids: BTreeSet<i64> = person_ids.iter().copied().collect();
+        // From the ids to the people: the other way round, all people of the library would be looked at.
+        let query = format!(
+            "{ENTRIES} FROM json_each($2) AS asked
+             CROSS JOIN person ON person.person_id = asked.value AND person.library_id = $1 {FACES}"
+        );
         let query = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(library_id).bind(json_array(person_ids));
         let entries: String = query.fetch_one(&mut *self.readers.get().await?).await?;
         entries_of(&entries)
@@ -43,7 +49,7 @@ impl Database {
         let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM person");
         push_filter(&mut count, library_id, filter);
         let count = count.build_query_scalar().fetch_one(&mut *snapshot).await?;
-        let mut page = QueryBuilder::<Sqlite>::new(ENTRIES);
+        let mut page = QueryBuilder::<Sqlite>::new(format!("{ENTRIES} FROM person {FACES}"));
         page.push(" WHERE person.id IN (SELECT id FROM person");
         push_filter(&mut page, library_id, filter);
         page.push(" ORDER BY id LIMIT ").push_bind(limit.max(0)).push(" OFFSET ").push_bind(offset.max(0));
