@@ -1,10 +1,17 @@
 //! A library as a directory of people.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{Database, Removal, outbox, people, rows::json_array, writer::WriteTx, writes};
+use super::{
+    Database, Removal,
+    kept::{Found, Kept},
+    outbox, people,
+    rows::json_array,
+    writer::WriteTx,
+    writes,
+};
 use crate::{
     Algorithm, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Error, NewFace, NewOutboxRow, Person,
     PersonChanges, Result, objects::PictureName,
@@ -27,6 +34,17 @@ impl Database {
 
     pub(crate) async fn directory_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<DirectoryEntry>> {
         let person_ids: BTreeSet<i64> = person_ids.iter().copied().collect();
+        let Found { mut known, unknown, age } = self.kept.find(library_id, person_ids);
+        if !unknown.is_empty() {
+            let read = self.read_entries(library_id, &unknown).await?;
+            self.kept.keep(age, &read);
+            known.extend(read);
+            known.sort_unstable_by_key(|kept| kept.entry.person_id);
+        }
+        Ok(known.iter().map(|kept| kept.entry.clone()).collect())
+    }
+
+    async fn read_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<Arc<Kept>>> {
         // From the ids to the people: the other way round, all people of the library would be looked at.
         let query = format!(
             "{ENTRIES} FROM json_each($2) AS asked
@@ -34,7 +52,8 @@ impl Database {
         );
         let query = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(library_id).bind(json_array(person_ids));
         let entries: String = query.fetch_one(&mut *self.readers.get().await?).await?;
-        entries_of(&entries)
+        let entries = entries_of(&entries)?;
+        Ok(entries.into_iter().map(|(row_id, entry)| Arc::new(Kept { library_id, row_id, entry })).collect())
     }
 
     pub(crate) async fn directory_page(
@@ -55,7 +74,7 @@ impl Database {
         page.push(" ORDER BY id LIMIT ").push_bind(limit.max(0)).push(" OFFSET ").push_bind(offset.max(0));
         page.push(")");
         let page: String = page.build_query_scalar().fetch_one(&mut *snapshot).await?;
-        let page = entries_of(&page)?;
+        let page = entries_of(&page)?.into_iter().map(|(_, entry)| entry).collect();
         Ok((count, page))
     }
 
@@ -124,7 +143,7 @@ async fn update_person(tx: &mut WriteTx, person_row_id: i64, changes: PersonChan
     .bind(changes.user_info)
     .execute(&mut *db)
     .await?;
-    writes::touch(db, person_row_id).await
+    writes::touch(tx, person_row_id).await
 }
 
 /// Whether somebody else of the library is called so, be it by their `ext_user_id` or, without one, by their `person_id`.
@@ -188,30 +207,26 @@ type EntryRow = (
     (Option<String>, Option<String>, Option<String>, Option<String>),
 );
 
-/// The people in the order of their row ids, their faces in that of their making.
-fn entries_of(json: &str) -> Result<Vec<DirectoryEntry>> {
+/// The people, each after their row id, in the order of these; their faces in that of their making.
+fn entries_of(json: &str) -> Result<Vec<(i64, DirectoryEntry)>> {
     let mut rows: Vec<EntryRow> =
         serde_json::from_str(json).map_err(|error| Error::Database(sqlx::Error::Decode(error.into())))?;
     rows.sort_by_key(|(person, face, _)| (person.0, face.0));
-    let mut entries: Vec<DirectoryEntry> = Vec::new();
-    for ((_, person_id, ext_user_id, name, user_info, created_ms, updated_ms), face, template) in rows {
+    let mut entries: Vec<(i64, DirectoryEntry)> = Vec::new();
+    for ((row_id, person_id, ext_user_id, name, user_info, created_ms, updated_ms), face, template) in rows {
         let face = match face {
             (Some(created_ns), Some(file_id), picture_md5) => {
                 Some(DirectoryFace { created_ns, file_id, picture_md5, template: template_of(template) })
             }
             _ => None,
         };
-        match entries.last_mut().filter(|entry| entry.person_id == person_id) {
-            Some(entry) => entry.faces.extend(face),
-            None => entries.push(DirectoryEntry {
-                person_id,
-                ext_user_id,
-                name,
-                user_info,
-                created_ms,
-                updated_ms,
-                faces: face.into_iter().collect(),
-            }),
+        match entries.last_mut().filter(|(last, _)| *last == row_id) {
+            Some((_, entry)) => entry.faces.extend(face),
+            None => {
+                let faces = face.into_iter().collect();
+                let entry = DirectoryEntry { person_id, ext_user_id, name, user_info, created_ms, updated_ms, faces };
+                entries.push((row_id, entry));
+            }
         }
     }
     Ok(entries)

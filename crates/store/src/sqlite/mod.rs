@@ -12,6 +12,7 @@ mod digests;
 mod directory;
 mod grants;
 mod groups;
+mod kept;
 mod keys;
 mod libraries;
 mod outbox;
@@ -32,7 +33,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use self::{readers::Readers, writer::Writer};
+use self::{kept::KeptEntries, readers::Readers, writer::Writer};
 use crate::{
     Algorithm, Counts, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result, TemplateRow,
     blocking::run_blocking, error::at, objects::PictureName,
@@ -53,6 +54,7 @@ pub(crate) struct Database {
     readers: Readers,
     writer: Writer,
     zone: TimeZone,
+    kept: Arc<KeptEntries>,
 }
 
 /// A picture that a committed transaction took the last known row from, and whose file may still be there.
@@ -91,7 +93,8 @@ impl Database {
         calls::set_zone(&mut connection, &zone).await?;
 
         let readers = Readers::open(&options.read_only(true), READERS).await?;
-        Ok(Self { readers, writer: Writer::start(connection, observer), zone })
+        let kept = Arc::new(KeptEntries::default());
+        Ok(Self { readers, writer: Writer::start(connection, observer, Arc::clone(&kept)), zone, kept })
     }
 
     /// Closes the readers, lets the writer finish its queue, and folds the write-ahead log into the file.

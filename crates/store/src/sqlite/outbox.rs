@@ -213,7 +213,7 @@ async fn enqueue_face(
     let person = person_of(&mut tx.connection, person_row_id).await?;
     let face = insert_pending_face(tx, &person, face, picture, row).await?;
     writes::note_ids(&mut tx.connection, None, &face).await?;
-    writes::touch(&mut tx.connection, person_row_id).await?;
+    writes::touch(tx, person_row_id).await?;
     Ok(face)
 }
 

@@ -283,5 +283,5 @@ async fn set_user_info(tx: &mut WriteTx, person_row_id: i64, user_info: Option<S
     if updated.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
-    writes::touch(&mut tx.connection, person_row_id).await
+    writes::touch(tx, person_row_id).await
 }

@@ -9,6 +9,7 @@ use tokio::{
     task::JoinHandle,
 };
 
+use super::kept::{KeptEntries, Stale};
 use crate::{Change, Error, Observer, Result};
 
 /// How many jobs may wait before senders have to.
@@ -30,6 +31,8 @@ pub(super) struct Writer {
 pub(super) struct WriteTx {
     pub(super) connection: SqliteConnection,
     pub(super) changes: Vec<Change>,
+    /// Who is to be forgotten.
+    pub(super) stale: Vec<Stale>,
 }
 
 enum Message {
@@ -38,11 +41,15 @@ enum Message {
 }
 
 impl Writer {
-    /// Starts the writer task on `connection`.
-    pub(super) fn start(connection: SqliteConnection, observer: Option<Arc<dyn Observer>>) -> Self {
+    /// Starts the writer task on `connection`. It has what it changes forgotten by `kept`.
+    pub(super) fn start(
+        connection: SqliteConnection,
+        observer: Option<Arc<dyn Observer>>,
+        kept: Arc<KeptEntries>,
+    ) -> Self {
         let (queue, messages) = mpsc::channel(QUEUE_DEPTH);
-        let tx = WriteTx { connection, changes: Vec::new() };
-        let task = tokio::spawn(write_until_closed(tx, observer, messages));
+        let tx = WriteTx { connection, changes: Vec::new(), stale: Vec::new() };
+        let task = tokio::spawn(write_until_closed(tx, observer, kept, messages));
         Self { queue, task: Mutex::new(Some(task)) }
     }
 
@@ -73,6 +80,7 @@ impl Writer {
 async fn write_until_closed(
     mut tx: WriteTx,
     observer: Option<Arc<dyn Observer>>,
+    kept: Arc<KeptEntries>,
     mut messages: mpsc::Receiver<Message>,
 ) -> Result<()> {
     let mut received = Vec::with_capacity(BATCH_SIZE);
@@ -85,7 +93,7 @@ async fn write_until_closed(
                 Message::Close => closing = true,
             }
         }
-        finish_batch(&mut tx, observer.as_deref(), jobs).await;
+        finish_batch(&mut tx, observer.as_deref(), &kept, jobs).await;
     }
     messages.close();
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut tx.connection).await?;
@@ -93,7 +101,12 @@ async fn write_until_closed(
 }
 
 /// Commits `jobs` at once, announces their changes, and tells each how it went.
-async fn finish_batch(tx: &mut WriteTx, observer: Option<&dyn Observer>, mut jobs: Vec<Box<dyn Job>>) {
+async fn finish_batch(
+    tx: &mut WriteTx,
+    observer: Option<&dyn Observer>,
+    kept: &KeptEntries,
+    mut jobs: Vec<Box<dyn Job>>,
+) {
     if jobs.is_empty() {
         return;
     }
@@ -101,6 +114,8 @@ async fn finish_batch(tx: &mut WriteTx, observer: Option<&dyn Observer>, mut job
         Ok(()) => tx.execute("COMMIT").await.err().map(|error| (may_be_durable(&error), error)),
         Err(error) => Some((false, error)),
     };
+    // Also after a failure, as a commit in doubt may be one.
+    kept.forget(tx.stale.drain(..));
     match failure {
         None => {
             for change in tx.changes.drain(..) {
@@ -126,12 +141,13 @@ async fn finish_batch(tx: &mut WriteTx, observer: Option<&dyn Observer>, mut job
 async fn run_all(tx: &mut WriteTx, jobs: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
     tx.execute("BEGIN IMMEDIATE").await?;
     for job in jobs {
-        let changes_before = tx.changes.len();
+        let (changes_before, stale_before) = (tx.changes.len(), tx.stale.len());
         tx.execute("SAVEPOINT job").await?;
         if !job.run(tx).await {
             // On a full disk, say, SQLite drops the whole transaction; then this fails, and so does the batch.
             tx.execute("ROLLBACK TO job").await?;
             tx.changes.truncate(changes_before);
+            tx.stale.truncate(stale_before);
         }
         tx.execute("RELEASE job").await?;
     }

@@ -8,7 +8,9 @@ use std::{
 use sqlx::SqliteConnection;
 
 use super::{
-    Removal, outbox,
+    Removal,
+    kept::Stale,
+    outbox,
     rows::{blob_from_vector, json_array},
     writer::WriteTx,
 };
@@ -80,6 +82,7 @@ pub(super) async fn delete_library(tx: &mut WriteTx, library_id: i64) -> Result<
         return Err(Error::NotFound);
     }
     tx.changes.push(Change::LibraryRemoved { library_id });
+    tx.stale.push(Stale::Everybody);
     Ok(removals)
 }
 
@@ -105,7 +108,7 @@ pub(super) async fn add_face(
     let library_id = library_of(&mut tx.connection, person_row_id).await?;
     let face = insert_face(tx, library_id, person_row_id, face, picture, false).await?;
     note_ids(&mut tx.connection, None, &face).await?;
-    touch(&mut tx.connection, person_row_id).await?;
+    touch(tx, person_row_id).await?;
     Ok(face)
 }
 
@@ -113,6 +116,7 @@ pub(super) async fn remove_person(tx: &mut WriteTx, person_row_id: i64) -> Resul
     let library_id = library_of(&mut tx.connection, person_row_id).await?;
     outbox::settle_faces_of(&mut tx.connection, person_row_id, None).await?;
     let removals = remove_faces_of(tx, library_id, person_row_id).await?;
+    tx.stale.push(Stale::Person(person_row_id));
     sqlx::query("DELETE FROM person WHERE id = $1").bind(person_row_id).execute(&mut tx.connection).await?;
     Ok(removals)
 }
@@ -149,7 +153,7 @@ pub(super) async fn remove_face(tx: &mut WriteTx, face_id: i64) -> Result<Vec<Re
     let (person_row_id, picture_key) = deleted.ok_or(Error::NotFound)?;
     let library_id = library_of(&mut tx.connection, person_row_id).await?;
     note_change(&mut tx.connection, library_id, now_ms()).await?;
-    touch(&mut tx.connection, person_row_id).await?;
+    touch(tx, person_row_id).await?;
     let removals = sqlx::query_as("INSERT INTO removed_picture (picture_key) VALUES ($1) RETURNING id, picture_key")
         .bind(picture_key)
         .fetch_all(&mut tx.connection)
@@ -258,9 +262,10 @@ pub(super) async fn insert_template(db: &mut SqliteConnection, face_id: i64, tem
 
 /// Notes that a person, or a face of theirs, has changed. Every change has a moment of its own, later than those before
 /// it, whatever the clock says.
-pub(super) async fn touch(db: &mut SqliteConnection, person_row_id: i64) -> Result<()> {
+pub(super) async fn touch(tx: &mut WriteTx, person_row_id: i64) -> Result<()> {
+    tx.stale.push(Stale::Person(person_row_id));
     let query = sqlx::query("UPDATE person SET updated = MAX(updated + 1, $2) WHERE id = $1");
-    query.bind(person_row_id).bind(now_ms()).execute(db).await?;
+    query.bind(person_row_id).bind(now_ms()).execute(&mut tx.connection).await?;
     Ok(())
 }
 

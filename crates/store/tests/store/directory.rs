@@ -243,3 +243,61 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+#[tokio::test]
+async fn who_is_gone_is_listed_no_more() {
+    let f = Fixture::new().await;
+    let (library, other) = (f.library("g").await, f.library("h").await);
+    let (p, q) = (f.enrol(&library, "p").await.0, f.enrol(&library, "q").await.0);
+    let r = f.enrol(&other, "r").await.0;
+    let listed = async |library: i64| {
+        let ids = [p.person_id, q.person_id, r.person_id];
+        let entries = f.store.directory_entries(library, &ids).await.expect("read");
+        entries.into_iter().map(|entry| entry.person_id).collect::<Vec<_>>()
+    };
+    // Asked twice, as the second answer may come from elsewhere than the first.
+    for _ in 0..2 {
+        assert_eq!(listed(library.id).await, [p.person_id, q.person_id]);
+        assert_eq!(listed(other.id).await, [r.person_id]);
+    }
+    f.store.remove_person(p.id).await.expect("remove");
+    assert_eq!(listed(library.id).await, [q.person_id]);
+    f.store.delete_library(library.id).await.expect("delete");
+    assert_eq!(listed(library.id).await, Vec::<i64>::new());
+    assert_eq!(listed(other.id).await, [r.person_id]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_acknowledged_change_is_in_every_later_answer() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let (person, _) = f.enrol(&library, "p").await;
+    let (other, _) = f.enrol(&library, "q").await;
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut readers = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (store, stop) = (f.store.clone(), std::sync::Arc::clone(&stop));
+        let (library_id, ids) = (library.id, [person.person_id, other.person_id]);
+        readers.spawn(async move {
+            let mut last = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let entries = store.directory_entries(library_id, &ids).await.expect("read");
+                let name = entries[0].name.as_deref().map_or(0, |name| name.parse::<u32>().expect("a number"));
+                assert!(name >= last, "{name} after {last}");
+                last = name;
+                // An answer from memory waits for nothing, and would leave no room for the writer.
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    for n in 1..=200u32 {
+        let changes = PersonChanges { name: Some(n.to_string()), ..PersonChanges::default() };
+        f.store.update_person(person.id, changes).await.expect("update");
+        let entries = f.store.directory_entries(library.id, &[person.person_id]).await.expect("read");
+        assert_eq!(entries[0].name, Some(n.to_string()));
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    while let Some(reader) = readers.join_next().await {
+        reader.expect("it saw nothing go back");
+    }
+}

@@ -12,7 +12,7 @@ async fn held_up_writer() -> (Arc<Writer>, oneshot::Sender<()>, JoinHandle<Resul
     .execute(&mut connection)
     .await
     .expect("schema");
-    let writer = Arc::new(Writer::start(connection, None));
+    let writer = Arc::new(Writer::start(connection, None, Arc::default()));
     let (release, released) = oneshot::channel::<()>();
     let first = tokio::spawn({
         let writer = Arc::clone(&writer);
@@ -115,7 +115,7 @@ impl Observer for Log {
 async fn changes_of_a_failed_job_are_not_announced() {
     let log = Arc::new(Log::default());
     let connection = SqliteConnection::connect(":memory:").await.expect("in-memory database");
-    let writer = Writer::start(connection, Some(log.clone()));
+    let writer = Writer::start(connection, Some(log.clone()), Arc::default());
     for library_id in 1..=3 {
         let announce = writer.run(move |tx| {
             Box::pin(async move {
