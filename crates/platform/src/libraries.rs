@@ -183,8 +183,11 @@ impl Platform {
 pub(crate) struct OldestLibraries {
     /// Counts the changes of any library; what was read before the latest one does not count.
     changes: AtomicU64,
-    known: RwLock<HashMap<String, (u64, Arc<[Library]>)>>,
+    known: RwLock<HashMap<String, Remembered>>,
 }
+
+/// Some libraries, and the count of changes before they were read.
+type Remembered = (u64, Arc<[Library]>);
 
 impl OldestLibraries {
     /// Those of an app, or, if they have to be read, the count of changes before that.
