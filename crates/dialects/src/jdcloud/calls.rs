@@ -37,6 +37,10 @@ impl Call<'_> {
         if self.entry.family == Family::V1 && !self.params.is_json() {
             return Err(codes::V1_NO_JSON.into());
         }
+        // Half of what was asked for may be another call: that of a face's deletion is the one of its whole group.
+        if self.params.is_broken() {
+            return Err(codes::UNREADABLE.into());
+        }
         match self.entry.api {
             Api::GroupList => self.group_list().await,
             Api::GroupCreate => self.group_create().await,

@@ -14,6 +14,8 @@ const MAX_TEXT: usize = 4096;
 /// Fields of an object beyond this many are passed over, as unknown ones are: a body can't take many times its size in
 /// memory.
 const MAX_FIELDS: usize = 64;
+/// Stands before texts that some clients write; it says nothing (RFC 8259, section 8.1).
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A parameter that is there but not of the kind that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +102,14 @@ impl<'a> Query<'a> {
     }
 }
 
+/// Whether what stands for names in a form is text of one line, which it isn't in UTF-16, multipart and plain pictures.
+fn are_names(form: &[u8]) -> bool {
+    form.split(|&byte| byte == b'&').all(|pair| {
+        let name = pair.split(|&byte| byte == b'=').next().unwrap_or_default();
+        std::str::from_utf8(name).is_ok_and(|name| !name.chars().any(char::is_control))
+    })
+}
+
 /// The values of a name in pairs that are parted by `&` and, at their first, by `=`.
 fn values_in<'a>(
     pairs: &'a [u8],
@@ -122,7 +132,8 @@ enum Content<'a> {
     Empty,
     Json(HashMap<Cow<'a, str>, Value<'a>>),
     Form(Cow<'a, [u8]>),
-    /// It begins like JSON and goes on otherwise.
+    /// It can't be read: it begins like JSON and goes on otherwise, is JSON but no object, or has names
+    /// that are none.
     Broken,
 }
 
@@ -135,7 +146,7 @@ pub(super) struct Params<'a> {
 /// A body as [`Params::of`] takes it: what a JSON string holds if it is one, else as it is. `None` if it begins as a
 /// JSON string and is none.
 pub(super) fn unquoted(body: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let body = body.trim_ascii();
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii();
     if !body.starts_with(b"\"") {
         return Some(Cow::Borrowed(body));
     }
@@ -152,9 +163,15 @@ impl<'a> Params<'a> {
             Some(body) if body.starts_with(b"{") => {
                 serde_json::from_slice(body).map_or(Content::Broken, |Object(fields)| Content::Json(fields))
             }
+            Some(body) if body.starts_with(b"[") || !are_names(body) => Content::Broken,
             Some(body) => Content::Form(Cow::Borrowed(body)),
         };
         Self { query, content }
+    }
+
+    /// Whether the body can't be read, so that nobody knows what it asked for.
+    pub fn is_broken(&self) -> bool {
+        self.content == Content::Broken
     }
 
     /// Whether the body, if there is any, is a JSON object.
@@ -359,6 +376,8 @@ mod tests {
             r#""{\"a\":\"1\"}""#,
             "b&a=1",
             " a=1 ",
+            "\u{feff}{\"a\":1}",
+            "a=1&b=x\r\ny\0",
         ] {
             assert_eq!(seen("", body, "a"), some("1"), "{body}");
         }
@@ -370,7 +389,8 @@ mod tests {
             "\"\"",
             "\"null\"",
             "\"{}\"",
-            "[]",
+            "\u{feff}",
+            "\u{feff}{}",
             "5",
             "a",
             "a=",
@@ -380,11 +400,33 @@ mod tests {
         ] {
             assert_eq!(seen("", body, "a"), Ok(None), "{body}");
         }
-        for body in ["{", "{\"a\":1", "\"a=1", "{\"a\":1}x", "{\"a\":\"\\ud800\"}", "{a:1}"] {
-            let unquoted = unquoted(body.as_bytes());
-            let params = Params::of(Query::of(""), unquoted.as_deref());
-            assert!(!params.is_json() && !params.has("a"), "{body}");
+        for body in [
+            "{",
+            "{\"a\":1",
+            "\"a=1",
+            "{\"a\":1}x",
+            "{\"a\":\"\\ud800\"}",
+            "{a:1}",
+            "[]",
+            "[{\"a\":1}]",
+            "\"[{\\\"a\\\":1}]\"",
+            "a=1&\0b=2",
+            "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--",
+        ] {
+            assert_broken(body.as_bytes());
         }
+        // What is no text: GBK, UTF-16, a picture.
+        for body in [&b"{\"a\":\"\xd5\xc5\"}"[..], b"\"a=\xd5\xc5\"", b"\xff\xfe{\0\"\0a\0", b"\xff\xd8\xff\xe0\0"] {
+            assert_broken(body);
+        }
+    }
+
+    #[track_caller]
+    fn assert_broken(body: &[u8]) {
+        let unquoted = unquoted(body);
+        let params = Params::of(Query::of(""), unquoted.as_deref());
+        let is_broken = params.is_broken() && !params.is_json() && !params.has("a");
+        assert!(is_broken, "{}", String::from_utf8_lossy(body));
     }
 
     #[test]
