@@ -11,7 +11,7 @@ use serde_json::Number;
 
 /// Texts other than pictures may have this many bytes: they are stored and come back in answers.
 const MAX_TEXT: usize = 4096;
-/// An object of more fields is not read: a body can't take many times its size in memory.
+/// A body of more fields is not read: none can take many times its size in memory.
 const MAX_FIELDS: usize = 64;
 /// Stands before texts that some clients write; it says nothing (RFC 8259, section 8.1).
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -89,7 +89,7 @@ impl<'a> Query<'a> {
     }
 
     fn values(&self, name: &str) -> impl Iterator<Item = Value<'a>> {
-        let text = |bytes: &'a [u8]| -> Cow<'a, [u8]> {
+        let decoded = |bytes: &'a [u8]| -> Cow<'a, [u8]> {
             if bytes.contains(&b'+') {
                 let spaced: Vec<u8> = bytes.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
                 Cow::Owned(percent_decode(&spaced).collect())
@@ -97,42 +97,69 @@ impl<'a> Query<'a> {
                 percent_decode(bytes).into()
             }
         };
-        values_in(self.0.as_bytes(), name, text)
+        let named = pairs(self.0.as_bytes()).filter(move |(key, _)| *decoded(key) == *name.as_bytes());
+        named.map(move |(_, value)| Value::of_bytes(decoded(value)))
     }
 }
 
-/// Whether what stands for names in a form is text of one line, which it isn't in UTF-16, multipart and plain pictures.
-fn are_names(form: &[u8]) -> bool {
-    form.split(|&byte| byte == b'&').all(|pair| {
-        let name = pair.split(|&byte| byte == b'=').next().unwrap_or_default();
-        std::str::from_utf8(name).is_ok_and(|name| !name.chars().any(char::is_control))
+/// Names and values that are parted by `&` and, at their first, by `=`.
+fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let mut halves = pair.splitn(2, |&byte| byte == b'=');
+        (halves.next().unwrap_or_default(), halves.next().unwrap_or_default())
     })
 }
 
-/// The values of a name in pairs that are parted by `&` and, at their first, by `=`.
-fn values_in<'a>(
-    pairs: &'a [u8],
-    name: &str,
-    decode: impl Fn(&'a [u8]) -> Cow<'a, [u8]>,
-) -> impl Iterator<Item = Value<'a>> {
-    pairs.split(|&byte| byte == b'&').filter_map(move |pair| {
-        let (key, value) = match pair.iter().position(|&byte| byte == b'=') {
-            Some(at) => (pair.get(..at)?, pair.get(at + 1..)?),
-            None => (pair, [].as_slice()),
-        };
-        (*decode(key) == *name.as_bytes()).then(|| Value::of_bytes(decode(value)))
-    })
+/// The parameters in a body, by name. Of a name that is repeated the first value counts that is not missing.
+#[derive(Debug, Default)]
+struct Fields<'a>(HashMap<Cow<'a, str>, Value<'a>>);
+
+impl<'a> Fields<'a> {
+    /// Reads a form; `None` if it is none: names are text of one line, which what stands in their place in UTF-16,
+    /// multipart and plain pictures is not.
+    fn of_form(form: &'a [u8]) -> Option<Self> {
+        let mut fields = Self::default();
+        for (name, value) in pairs(form) {
+            if std::str::from_utf8(name).ok()?.chars().any(char::is_control) {
+                return None;
+            }
+            // A plus is one: base64 comes unescaped.
+            let decoded = |bytes| Value::of_bytes(percent_decode(bytes).into());
+            // Escapes that make no text name nothing that anybody asks for.
+            if let Value::Text(name) = decoded(name) {
+                fields.add(name, decoded(value)).ok()?;
+            }
+        }
+        Some(fields)
+    }
+
+    fn add(&mut self, name: Cow<'a, str>, value: Value<'a>) -> Result<(), TooManyFields> {
+        if self.0.len() == MAX_FIELDS && !self.0.contains_key(&name) {
+            return Err(TooManyFields);
+        }
+        let known = self.0.entry(name).or_insert(Value::Null);
+        if known.is_missing() {
+            *known = value;
+        }
+        Ok(())
+    }
+
+    fn value(&self, name: &str) -> Option<Value<'_>> {
+        self.0.get(name).filter(|value| !value.is_missing()).map(borrowed)
+    }
 }
+
+/// A body has more fields than [`MAX_FIELDS`].
+struct TooManyFields;
 
 /// What a body turned out to be.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 enum Content<'a> {
     /// Nothing, in any of the ways in which clients say so.
     Empty,
-    Json(HashMap<Cow<'a, str>, Value<'a>>),
-    Form(Cow<'a, [u8]>),
-    /// It can't be read: it begins like JSON and goes on otherwise, is JSON but no object, or has names
-    /// that are none.
+    Json(Fields<'a>),
+    Form(Fields<'a>),
+    /// It can't be read: it begins like JSON and goes on otherwise, is a list, has names that are none, or too many.
     Broken,
 }
 
@@ -149,8 +176,16 @@ pub(super) fn unquoted(body: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !body.starts_with(b"\"") {
         return Some(Cow::Borrowed(body));
     }
-    let text: String = serde_json::from_slice(body).ok()?;
-    Some(Cow::Owned(text.trim_ascii().as_bytes().to_vec()))
+    match serde_json::from_slice(body).ok()? {
+        Value::Text(Cow::Borrowed(text)) => Some(Cow::Borrowed(text.as_bytes().trim_ascii())),
+        Value::Text(Cow::Owned(text)) => {
+            let mut bytes = text.into_bytes();
+            bytes.truncate(bytes.trim_ascii_end().len());
+            bytes.drain(..bytes.len() - bytes.trim_ascii_start().len());
+            Some(Cow::Owned(bytes))
+        }
+        _ => None,
+    }
 }
 
 impl<'a> Params<'a> {
@@ -159,18 +194,18 @@ impl<'a> Params<'a> {
         let content = match body {
             None => Content::Broken,
             Some(b"" | b"null" | b"{}") => Content::Empty,
+            Some(body) if body.starts_with(b"[") => Content::Broken,
             Some(body) if body.starts_with(b"{") => {
                 serde_json::from_slice(body).map_or(Content::Broken, |Object(fields)| Content::Json(fields))
             }
-            Some(body) if body.starts_with(b"[") || !are_names(body) => Content::Broken,
-            Some(body) => Content::Form(Cow::Borrowed(body)),
+            Some(body) => Fields::of_form(body).map_or(Content::Broken, Content::Form),
         };
         Self { query, content }
     }
 
     /// Whether the body can't be read, so that nobody knows what it asked for.
     pub fn is_broken(&self) -> bool {
-        self.content == Content::Broken
+        matches!(self.content, Content::Broken)
     }
 
     /// Whether the body, if there is any, is a JSON object.
@@ -180,12 +215,7 @@ impl<'a> Params<'a> {
 
     /// Whether there is a parameter of this name anywhere, empty or not.
     pub fn has(&self, name: &str) -> bool {
-        self.query.has(name)
-            || match &self.content {
-                Content::Empty | Content::Broken => false,
-                Content::Json(fields) => fields.contains_key(name),
-                Content::Form(form) => values_in(form, name, |bytes| percent_decode(bytes).into()).next().is_some(),
-            }
+        self.query.has(name) || self.fields().is_some_and(|fields| fields.0.contains_key(name))
     }
 
     /// A text; a number counts as its digits.
@@ -240,14 +270,14 @@ impl<'a> Params<'a> {
 
     /// The first value of this name that is not missing: that of the query, else that of the body.
     fn value(&self, name: &str) -> Option<Value<'_>> {
-        self.query.value(name).or_else(|| match &self.content {
+        self.query.value(name).or_else(|| self.fields()?.value(name))
+    }
+
+    fn fields(&self) -> Option<&Fields<'a>> {
+        match &self.content {
             Content::Empty | Content::Broken => None,
-            Content::Json(fields) => fields.get(name).filter(|value| !value.is_missing()).map(borrowed),
-            // A plus is one: base64 comes unescaped.
-            Content::Form(form) => {
-                values_in(form, name, |bytes| percent_decode(bytes).into()).find(|value| !value.is_missing())
-            }
-        })
+            Content::Json(fields) | Content::Form(fields) => Some(fields),
+        }
     }
 }
 
@@ -261,8 +291,8 @@ fn borrowed<'b>(value: &'b Value<'_>) -> Value<'b> {
     }
 }
 
-/// The fields of a JSON object. Of a key that is repeated the first value counts that is not missing.
-struct Object<'a>(HashMap<Cow<'a, str>, Value<'a>>);
+/// A JSON object.
+struct Object<'a>(Fields<'a>);
 
 impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -275,15 +305,9 @@ impl<'de> Deserialize<'de> for Object<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = HashMap::<Cow<'de, str>, Value<'de>>::new();
-                while let Some((Name(name), value)) = map.next_entry::<Name<'de>, Value<'de>>()? {
-                    if fields.len() == MAX_FIELDS && !fields.contains_key(&name) {
-                        return Err(Error::custom("too many fields"));
-                    }
-                    let known = fields.entry(name).or_insert(Value::Null);
-                    if known.is_missing() {
-                        *known = value;
-                    }
+                let mut fields = Fields::default();
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    fields.add(name, value).map_err(|TooManyFields| Error::custom("too many fields"))?;
                 }
                 Ok(Object(fields))
             }
@@ -564,6 +588,9 @@ mod tests {
         }
         let many: Vec<String> = (0..MAX_FIELDS).map(|n| format!("\"k{n}\":1")).collect();
         assert_broken(format!("{{{},\"a\":1}}", many.join(",")).as_bytes());
+        let form: Vec<String> = (0..MAX_FIELDS).map(|n| format!("k{n}=1")).collect();
+        assert_broken(format!("{}&a=1", form.join("&")).as_bytes());
+        assert_eq!(seen("", &format!("{}&a=&a=1&k1=2", form[1..].join("&")), "a"), some("1"));
         assert_eq!(seen("", &format!("{{{},\"a\":1}}", many[1..].join(",")), "a"), some("1"));
     }
 
@@ -583,6 +610,16 @@ mod tests {
             prop_assume!(!query.contains("%8") && !query.contains("%9") && !query.contains("%a") && !query.contains("%b"));
             prop_assume!(!query.contains("%c") && !query.contains("%d") && !query.contains("%e"));
             prop_assert_eq!(seen(&query, "", "a"), Ok(expected));
+        }
+
+        #[test]
+        fn forms_read_as_a_form_parser_reads_them_but_for_the_plus(form in "[ab=&+%0-7]{0,24}") {
+            let expected = naive(&form.replace('+', "%2B"), "a");
+            let body = unquoted(form.as_bytes());
+            let params = Params::of(Query::of(""), body.as_deref());
+            prop_assert_eq!(params.text("a"), Ok(expected));
+            let is_there = form_urlencoded::parse(form.replace('+', "%2B").as_bytes()).any(|(key, _)| key == "a");
+            prop_assert_eq!(params.has("a"), is_there);
         }
 
         #[test]
