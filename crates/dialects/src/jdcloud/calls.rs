@@ -6,12 +6,13 @@ use aicp_platform::{App, Error, Examination, ExaminedFace, Library, Platform};
 use bytes::Bytes;
 use tokio::time::timeout;
 
+use super::Options;
 use super::answers::digits;
 use super::codes::{self, Fault};
 use super::envelope::{Answer, Failure, Stamp};
 use super::params::Params;
+use super::pictures::{self, PictureError};
 use super::routes::{Api, Entry, Family};
-use super::{Options, pictures};
 
 /// Nobody waits longer for a look at a picture.
 const MAX_LOOK: Duration = Duration::from_secs(10);
@@ -34,13 +35,7 @@ impl Call<'_> {
     /// # Errors
     /// [`Failure`].
     pub async fn make(&self) -> Result<Answer, Failure> {
-        if self.entry.family == Family::V1 && !self.params.is_json() {
-            return Err(codes::V1_NO_JSON.into());
-        }
-        // Half of what was asked for may be another call: that of a face's deletion is the one of its whole group.
-        if self.params.is_broken() {
-            return Err(codes::UNREADABLE.into());
-        }
+        self.require_readable()?;
         match self.entry.api {
             Api::GroupList => self.group_list().await,
             Api::GroupCreate => self.group_create().await,
@@ -64,6 +59,20 @@ impl Call<'_> {
             Api::FaceCreateV1 => self.face_create_v1().await,
             Api::FaceSearchV1 => self.face_search_v1().await,
             Api::FaceUpdateV1 => self.face_update_v1().await,
+        }
+    }
+
+    /// Refuses a body that can't be read: what it asked for may have been another call, as the deletion of a face is one
+    /// on its group's path.
+    fn require_readable(&self) -> Result<(), Fault> {
+        let Entry { api, family, takes_get, .. } = *self.entry;
+        if self.params.is_too_large() && !takes_get {
+            return Err(pictures::fault(api, family, PictureError::TooLong));
+        }
+        match family {
+            Family::V1 if !self.params.is_json() => Err(codes::V1_NO_JSON),
+            Family::Search | Family::Plain if self.params.is_broken() => Err(codes::UNREADABLE),
+            Family::V1 | Family::Search | Family::Plain => Ok(()),
         }
     }
 
@@ -152,7 +161,7 @@ impl Call<'_> {
                 (Family::Plain, _) => codes::NO_FACE_SEEN,
             },
             // Its head was fine, or it would not have come this far.
-            Error::BadPicture(_) => pictures::fault(api, family, pictures::PictureError::NoPicture),
+            Error::BadPicture(_) => pictures::fault(api, family, PictureError::NoPicture),
             Error::Busy => return codes::BUSY.into(),
             other => {
                 tracing::error!(error = %other, call = self.entry.name, "a call failed");

@@ -161,6 +161,8 @@ enum Content<'a> {
     Form(Fields<'a>),
     /// It can't be read: it begins like JSON and goes on otherwise, is a list, has names that are none, or too many.
     Broken,
+    /// It is larger than any that the call can use, and was not kept.
+    TooLarge,
 }
 
 /// The parameters of a call.
@@ -203,9 +205,19 @@ impl<'a> Params<'a> {
         Self { query, content }
     }
 
-    /// Whether the body can't be read, so that nobody knows what it asked for.
+    /// The parameters of a query whose body is larger than any that the call can use.
+    pub fn of_too_large(query: Query<'a>) -> Self {
+        Self { query, content: Content::TooLarge }
+    }
+
+    /// Whether the body is larger than any that the call can use.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self.content, Content::TooLarge)
+    }
+
+    /// Whether the body can't be read or was not kept, so that nobody knows what it asked for.
     pub fn is_broken(&self) -> bool {
-        matches!(self.content, Content::Broken)
+        matches!(self.content, Content::Broken | Content::TooLarge)
     }
 
     /// Whether the body, if there is any, is a JSON object.
@@ -275,7 +287,7 @@ impl<'a> Params<'a> {
 
     fn fields(&self) -> Option<&Fields<'a>> {
         match &self.content {
-            Content::Empty | Content::Broken => None,
+            Content::Empty | Content::Broken | Content::TooLarge => None,
             Content::Json(fields) | Content::Form(fields) => Some(fields),
         }
     }
