@@ -39,7 +39,7 @@ impl Call<'_> {
     pub async fn group_delete(&self) -> Result<Answer, Failure> {
         let key = self.group_key(codes::NO_GROUP_TO_DELETE)?;
         let library = self.library(&key).await?;
-        self.platform.delete_library(self.app, &library.group_id).await.map_err(|e| self.failure(e))?;
+        self.platform.delete_library(self.app, &library).await.map_err(|e| self.failure(e))?;
         self.told(&dashed(&library.person_db_lib))
     }
 

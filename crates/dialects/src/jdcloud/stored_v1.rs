@@ -69,7 +69,7 @@ impl Call<'_> {
 
     pub async fn group_delete_v1(&self) -> Result<Answer, Failure> {
         let library = self.group_v1().await?;
-        self.platform.delete_library(self.app, &library.group_id).await.map_err(|e| self.failure(e))?;
+        self.platform.delete_library(self.app, &library).await.map_err(|e| self.failure(e))?;
         Answer::new(&self.accepted())
     }
 
@@ -81,7 +81,7 @@ impl Call<'_> {
         }
         let library = self.group_v1().await?;
         let (page, size) = (u64::from(page.unsigned_abs()), u64::from(size.unsigned_abs()));
-        let people = self.platform.users(self.app, &library.group_id, page * size, size).await;
+        let people = self.platform.members(self.app, &library, page * size, size).await;
         let mut faces = Vec::new();
         for person in people.map_err(|e| self.failure(e))? {
             let newest = self.platform.newest_face(&person).await.map_err(|e| self.failure(e))?;
