@@ -16,8 +16,8 @@ use super::routes::{Api, Entry, Family};
 
 /// Nobody waits longer for a look at a picture.
 const MAX_LOOK: Duration = Duration::from_secs(10);
-/// Names of groups have at most this many letters.
-pub(super) const MAX_GROUP_NAME: usize = 64;
+/// Names of groups have at most this many letters and digits.
+const MAX_GROUP_NAME: usize = 64;
 
 /// A call that was begun.
 pub(super) struct Call<'a> {
@@ -84,6 +84,13 @@ impl Call<'_> {
     /// A text, if it is there.
     pub fn text(&self, name: &str) -> Result<Option<String>, Failure> {
         Ok(self.params.text(name).map_err(|_| self.entry.family.unreadable())?)
+    }
+
+    /// A name that a group may be given, else `missing` if there is none.
+    pub fn new_group_name(&self, missing: Fault) -> Result<String, Failure> {
+        let name = self.required_text("groupName", missing)?;
+        let is_good = name.len() <= MAX_GROUP_NAME && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if is_good { Ok(name) } else { Err(codes::BAD_GROUP_NAME.into()) }
     }
 
     /// A picture of a size that the call takes.

@@ -1,8 +1,12 @@
 //! The face calls of JD Cloud: `/jdai/...`.
 //!
 //! A request goes through [`handle`] in this order: path and method, whose key it is, the body, the signature, whether it
-//! was sent before, what the app may do, how often the key may call, parameters, and then the call itself. Up to the
-//! signature a failure is told by the HTTP status, as the vendor's gateway does; from then on by codes in the envelope.
+//! was sent before, what the app may do, how often the key may call, parameters, and then the call itself. A signature in
+//! the query covers no body and is checked before there is one.
+//!
+//! What the vendor's gateway would refuse is told by the HTTP status: no such call, no right signature in the headers, a
+//! repeat, a body that is too large or broke off. All else is told by codes in the envelope: a wrong signature in the
+//! query, no memory for the body, and, once the signature is right, whatever goes wrong.
 
 mod answers;
 mod calls;

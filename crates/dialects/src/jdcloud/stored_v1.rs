@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::answers::{FaceV1, GroupV1, Item, StoredV1, digits, is_frontal, short};
-use super::calls::{Call, GroupKey, MAX_GROUP_NAME};
+use super::calls::{Call, GroupKey};
 use super::codes::{self, Fault};
 use super::envelope::{Answer, Failure, now_ms};
 use super::faces::MAX_FOUND;
@@ -32,12 +32,6 @@ impl Call<'_> {
         self.library(&GroupKey::Id(id)).await
     }
 
-    fn group_name_v1(&self) -> Result<String, Failure> {
-        let name = self.required_text("groupName", codes::V1_MISSING)?;
-        let is_good = name.len() <= MAX_GROUP_NAME && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if is_good { Ok(name) } else { Err(codes::BAD_GROUP_NAME.into()) }
-    }
-
     async fn member_v1(&self) -> Result<(Library, Person), Failure> {
         let id = self.required_text("faceId", codes::V1_MISSING)?;
         let digits = digits(&id).ok_or(codes::NO_OUTER_ID)?;
@@ -47,7 +41,7 @@ impl Call<'_> {
     }
 
     pub async fn group_create_v1(&self) -> Result<Answer, Failure> {
-        let name = self.group_name_v1()?;
+        let name = self.new_group_name(codes::V1_MISSING)?;
         let at_most = Some(self.options.max_groups);
         let made = self.platform.create_library_within(self.app, &name, &name, None, None, at_most).await;
         let made = made.map_err(|e| self.failure(e))?;
@@ -61,7 +55,7 @@ impl Call<'_> {
     }
 
     pub async fn group_update_v1(&self) -> Result<Answer, Failure> {
-        let name = self.group_name_v1()?;
+        let name = self.new_group_name(codes::V1_MISSING)?;
         let library = self.group_v1().await?;
         self.platform.rename_library(self.app, &library, &name).await.map_err(|e| self.failure(e))?;
         Answer::new(&StoredV1 { group_id: Some(short(&library.person_db_lib)), ..self.accepted() })

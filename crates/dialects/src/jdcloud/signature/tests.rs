@@ -154,7 +154,8 @@ fn the_strict_form_of_the_fifth_vector_differs_from_the_lenient_one() {
         format!("POST\n/jdai/faceGroupCreate\ngroupInfo=a%2Fb&groupName=g1\n{headers}\n{USUAL_HEADERS}\n{empty_hash}");
     let claim = Claim::read(&fifth.headers).expect("a claim");
     let text = claim.authorization.text_to_sign(DATE_SENT, &Sha256::digest(request));
-    let strict = hex::encode(mac(&claim.authorization.key(SECRET), text.as_bytes()));
+    let key = claim.authorization.key(SECRET).expect("any length will do");
+    let strict = hex::encode(mac(&key, text.as_bytes()).expect("any length will do"));
     assert!(strict.starts_with("ce8c7034") && strict.ends_with("2713"), "{strict}");
     let sent = fifth.clone().authorized("JDCLOUD2-HMAC-SHA256", USUAL_SCOPE, USUAL_HEADERS, &strict);
     assert!(sent.check().is_ok());
