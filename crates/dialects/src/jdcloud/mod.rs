@@ -34,11 +34,12 @@ use axum::response::Response;
 use sha2::{Digest, Sha256};
 
 use crate::body::{BodyError, UnreadBody};
+use crate::clock::now_ms;
 use crate::record::{Ending, Record, Subject};
 use crate::{Client, Context};
 use calls::Call;
 use codes::{Gateway, System};
-use envelope::{Failure, Left, Stamp, now_ms};
+use envelope::{Failure, Left, Stamp};
 use params::{Params, Query};
 use routes::{Api, Entry};
 use signature::Signed;

@@ -12,16 +12,16 @@ use axum::http::{HeaderMap, HeaderName, Method, header};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+use crate::percent::encoded;
 
 /// Headers that a client may sign. Nothing is hashed for one that signs more: who asks is not known yet.
 const MAX_SIGNED_HEADERS: usize = 64;
 /// As [`MAX_SIGNED_HEADERS`], bytes of all signed headers with their names.
 const MAX_SIGNED_BYTES: usize = 32 << 10;
-/// What stays as it is in a canonical request (RFC 3986 unreserved).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const DATE: &str = "x-jdcloud-date";
 const NONCE: &str = "x-jdcloud-nonce";
 const BODY_HASH: &str = "x-jdcloud-content-sha256";
@@ -308,7 +308,8 @@ impl<'a> SignedHeaders<'a> {
 
 /// The path with every segment percent-encoded.
 fn canonical_path(path: &str) -> String {
-    let segments: Vec<String> = path.split('/').map(|segment| encoded(&decoded(segment.as_bytes()))).collect();
+    let segments: Vec<String> =
+        path.split('/').map(|segment| encoded(&decoded(segment.as_bytes())).to_string()).collect();
     segments.join("/")
 }
 
@@ -316,7 +317,7 @@ fn canonical_path(path: &str) -> String {
 fn canonical_query(query: &str) -> String {
     let mut pairs: Vec<(String, String)> = pairs(query)
         .map(|(name, value)| {
-            let usual = |text: &str| encoded(&decoded(text.replace('+', " ").as_bytes()));
+            let usual = |text: &str| encoded(&decoded(text.replace('+', " ").as_bytes())).to_string();
             (usual(name), usual(value))
         })
         .collect();
@@ -344,10 +345,6 @@ fn joined<T: AsRef<str>>(pairs: &[(T, T)]) -> String {
 /// `%` before anything but two hex digits stands for itself.
 fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
     percent_decode(text).into()
-}
-
-fn encoded(bytes: &[u8]) -> String {
-    percent_encode(bytes, ENCODED).to_string()
 }
 
 /// The moment, in milliseconds since the epoch, that a text such as `20190214T104514Z` names.

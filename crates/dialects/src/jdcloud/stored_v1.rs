@@ -9,9 +9,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::answers::{FaceV1, GroupV1, Item, StoredV1, digits, is_frontal, short};
 use super::calls::{Call, GroupKey};
 use super::codes::{self, Fault};
-use super::envelope::{Answer, Failure, now_ms};
+use super::envelope::{Answer, Failure};
 use super::faces::MAX_FOUND;
 use super::score::score;
+use crate::clock::now_ms;
 
 /// Groups that are listed, and faces on a page.
 const MAX_GROUPS: u64 = 1000;
