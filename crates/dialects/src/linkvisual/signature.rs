@@ -7,12 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::errors::Failure;
 use super::params::Params;
+use crate::percent::encoded;
 
 /// How far the time of a version 1 request may be off, both ways.
 const WINDOW_V1: SignedDuration = SignedDuration::from_mins(31);
@@ -20,8 +20,6 @@ const WINDOW_V1: SignedDuration = SignedDuration::from_mins(31);
 const WINDOW_V3: SignedDuration = SignedDuration::from_mins(15);
 /// Nonces have at most this many bytes: each is remembered.
 const MAX_NONCE: usize = 128;
-/// What stays as it is when a text is encoded.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 /// Of what was signed an answer repeats this many bytes.
 const MAX_SHOWN: usize = 16 << 10;
 /// The algorithm of version 3, as `Authorization` begins with it.
@@ -182,7 +180,7 @@ fn verify_v1(parts: &Parts<'_>, base64: &str, secret: &str) -> Result<(), Failur
 /// What version 1 signs: every parameter but the signature.
 fn string_to_sign_v1(method: &str, params: &Params) -> String {
     let canonical = joined(params.all().filter(|(name, _)| *name != "Signature"));
-    format!("{method}&%2F&{}", utf8_percent_encode(&canonical, ENCODED))
+    format!("{method}&%2F&{}", encoded(&canonical))
 }
 
 /// Encoded names and values.
@@ -192,9 +190,9 @@ fn joined<'a>(params: impl Iterator<Item = (&'a str, &'a str)>) -> String {
         if !text.is_empty() {
             text.push('&');
         }
-        text.extend(utf8_percent_encode(name, ENCODED));
+        text.extend(encoded(name));
         text.push('=');
-        text.extend(utf8_percent_encode(value, ENCODED));
+        text.extend(encoded(value));
     }
     text
 }

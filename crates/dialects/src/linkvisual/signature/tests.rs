@@ -320,7 +320,7 @@ fn signed_v1(method: &str, query: &str) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(format!("{SECRET}&").as_bytes()).expect("any length");
     mac.update(string_to_sign_v1(method, &params).as_bytes());
     let signature = BASE64.encode(mac.finalize().into_bytes());
-    format!("{query}&Signature={}", utf8_percent_encode(&signature, NON_ALPHANUMERIC))
+    format!("{query}&Signature={}", encoded(&signature))
 }
 
 /// Encodes byte by byte, as the interface's text has it.
