@@ -43,8 +43,10 @@ conformance: setup $(SDK_SETS:%=conformance/.packages/%.installed) conformance/n
 # published as source alone is built with the setuptools of the base set.
 conformance/.packages/%.installed: conformance/requirements/%.txt | tools
 	rm -rf conformance/.packages/$*
-	PYTHONPATH=$(CURDIR)/conformance/.packages/base $(PYTHON) -m pip install --quiet --no-compile --no-deps --only-binary :all: \
-		--no-build-isolation --use-pep517 --require-hashes --requirement $< --target conformance/.packages/$*
+	@# Quiet twice: errors alone, no advice to root and none about pip.
+	PYTHONPATH=$(CURDIR)/conformance/.packages/base $(PYTHON) -m pip install --quiet --quiet --disable-pip-version-check \
+		--no-compile --no-deps --only-binary :all: --no-build-isolation --use-pep517 --require-hashes --requirement $< \
+		--target conformance/.packages/$*
 	touch $@
 
 $(filter-out %/base.installed,$(SDK_SETS:%=conformance/.packages/%.installed)): conformance/.packages/base.installed

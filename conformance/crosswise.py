@@ -67,9 +67,10 @@ def main() -> int:
         cloud.check("faceCreate", "AICP recognises whom it enrolled", len(records) == 1, records[0]["score"] > 99)
         told = visual.ok("QueryFaceUserByName", IsolationId=LIBRARY, **page)
         visual.same("QueryFaceUserByName", "whom JD Cloud enrolled too", told["Total"], 2)
-        where = pictures.url("groups/sample1.jpg")
+        stranger = "groups/sample5.jpg"
+        where = pictures.url(stranger)
         visual.ok("AddFaceUser", IsolationId=LIBRARY, CustomUserId="STAFF7", FacePicUrl=where, Name="李四")
-        probe = {"imageBase64": text(picture("groups/sample1.jpg"))}
+        probe = {"imageBase64": text(picture(stranger))}
         found = json.loads(cloud.ok("faceSearch", {"groupName": LIBRARY}, probe)["result"])["faceSearchResults"]
         cloud.check("faceSearch", "whom LinkVisual enrolled", len(found) == 1, found[0]["faceID"]["sim"] > 0.99)
         visual.check("AddFaceUser", "JD Cloud finds whom it enrolled", len(found) == 1)

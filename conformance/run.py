@@ -82,7 +82,7 @@ class Server:
             "AICP_MODELS_DIR": str(ROOT / "models"),
             "AICP_LOG__FORMAT": "json",
             # LinkVisual's pictures come from the clients themselves, which are in a hurry.
-            #"AICP_FETCH__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
+            "AICP_FETCH__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
             "AICP_LINKVISUAL__CALLS_PER_SECOND": "10000",
             "AICP_TENCENT_IM__CALLS_PER_SECOND": "10000",
         }

@@ -35,6 +35,11 @@ pub use links::Site;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client(pub IpAddr);
 
+/// Marks a request of whoever may read the data folder; the server puts it into the extensions of what comes in by a
+/// way that nobody else has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operator;
+
 /// How the dialects are set up for one listener.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -71,6 +76,8 @@ async fn handle(State(context): State<Context>, request: Request) -> Response {
         jdcloud::handle(&context, request).await
     } else if path == "/v4" || path.starts_with("/v4/") {
         tencent_im::handle(&context, request).await
+    } else if path.starts_with("/api/v1/") {
+        native::nothing()
     } else if path == "/" && linkvisual::is_meant(&request) {
         linkvisual::handle(&context, request).await
     } else {

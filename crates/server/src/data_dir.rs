@@ -2,7 +2,6 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ use crate::{Error, Result};
 
 const KEY_FILE: &str = "secret.key";
 const TOKEN_FILE: &str = "admin-token";
-const ADDRESS_FILE: &str = "address";
+const CONTROL_SOCKET: &str = "control.sock";
 
 /// The admin token and whether it was made just now.
 pub(crate) struct AdminToken {
@@ -47,27 +46,9 @@ pub(crate) fn token_file(config: &Config) -> PathBuf {
     config.data_dir.join(TOKEN_FILE)
 }
 
-/// Notes where a server of this data folder is reached, for commands that find the folder in use.
-pub(crate) fn note_address(config: &Config, address: SocketAddr) -> Result<()> {
-    let path = config.data_dir.join(ADDRESS_FILE);
-    std::fs::write(&path, format!("{address}\n")).map_err(Error::io(&path))
-}
-
-/// Forgets what [`note_address`] noted.
-pub(crate) fn forget_address(config: &Config) {
-    let _ = std::fs::remove_file(config.data_dir.join(ADDRESS_FILE));
-}
-
-/// Where the server of this data folder is reached from this machine.
-pub(crate) fn noted_address(config: &Config) -> Option<SocketAddr> {
-    let noted = std::fs::read_to_string(config.data_dir.join(ADDRESS_FILE)).ok()?;
-    let mut address: SocketAddr = noted.trim().parse().ok()?;
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    Some(address)
+/// Where a server of this data folder takes the commands of whoever may read the folder.
+pub(crate) fn control_socket(config: &Config) -> PathBuf {
+    config.data_dir.join(CONTROL_SOCKET)
 }
 
 /// The text of a file, and whether it had to be made. It appears under its name only when it is whole and on disk.

@@ -53,9 +53,6 @@ pub enum Error {
     /// Models or runtime library are missing or broken.
     #[error(transparent)]
     Vision(#[from] aicp_vision::Error),
-    /// The data folder is open elsewhere, but not by a server that could be asked.
-    #[error("{0} is in use by another process, and no server on it can be asked")]
-    InUse(PathBuf),
     /// A running server refused, or could not be asked.
     #[error("{0}")]
     Server(String),

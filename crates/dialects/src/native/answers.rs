@@ -27,6 +27,10 @@ impl Failure {
         Self { status, error: Reason { code, message: message.into() } }
     }
 
+    pub fn no_path() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "notFound", "no such path")
+    }
+
     pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "badRequest", message)
     }

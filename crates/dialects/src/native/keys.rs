@@ -1,5 +1,6 @@
 //! Apps and their keys.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -12,19 +13,28 @@ use crate::body::{BodyError, UnreadBody};
 /// Bodies may have this many bytes.
 const MAX_BODY: usize = 16 << 10;
 
+/// What a path names, if that is text.
+type Segments<T> = Result<Path<T>, PathRejection>;
+
+fn segments<T>(read: Segments<T>) -> Result<T, Failure> {
+    read.map(|Path(segments)| segments).map_err(|_| Failure::bad_request("the path can't be read"))
+}
+
 pub(super) async fn apps(State(context): State<Context>) -> Result<Response, Failure> {
     Ok(json(StatusCode::OK, &ShownApps::new(context.platform.app_ids().await?)))
 }
 
-pub(super) async fn list(State(context): State<Context>, Path(app_id): Path<String>) -> Result<Response, Failure> {
+pub(super) async fn list(State(context): State<Context>, app_id: Segments<String>) -> Result<Response, Failure> {
+    let app_id = segments(app_id)?;
     Ok(json(StatusCode::OK, &ShownKeys::new(context.platform.keys(&app_id).await?)))
 }
 
 pub(super) async fn make(
     State(context): State<Context>,
-    Path(app_id): Path<String>,
+    app_id: Segments<String>,
     request: Request,
 ) -> Result<Response, Failure> {
+    let app_id = segments(app_id)?;
     let (parts, body) = request.into_parts();
     let mut body = UnreadBody::new(&parts.headers, body);
     let wanted = read(&context, &mut body).await;
@@ -45,8 +55,9 @@ async fn read(context: &Context, body: &mut UnreadBody) -> Result<WantedKey, Fai
 
 pub(super) async fn revoke(
     State(context): State<Context>,
-    Path((app_id, id)): Path<(String, String)>,
+    ids: Segments<(String, String)>,
 ) -> Result<Response, Failure> {
+    let (app_id, id) = segments(ids)?;
     context.platform.revoke_key(&app_id, &id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -10,7 +10,7 @@ use super::*;
 const APP: &str = "app";
 /// Few names, so that what is done meets what was done.
 const USERS: [&str; 5] = ["ada", "bob", "cyd", "dan", "Ada"];
-const GROUPS: [&str; 4] = ["family", "工作", "a\"b\n", "x"];
+const GROUPS: [&str; 4] = ["family", "工作", "x\0\"\n", "x"];
 
 #[derive(Debug, Clone)]
 enum Command {

@@ -1,6 +1,7 @@
 //! `aicp app ...`
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use aicp_dialects::native::{MadeKey, ShownApps, ShownKeys, WantedKey};
 use aicp_platform::Keyring;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use super::async_runtime;
 use crate::config::Config;
-use crate::{Error, Result, data_dir};
+use crate::{Error, Result, control, data_dir};
 
 /// Prints every app.
 pub(crate) fn list(config: &Config, json: bool) -> Result<()> {
@@ -93,40 +94,28 @@ fn on_keys(
     })?;
     match outcome {
         Some(outcome) => Ok(outcome),
-        None => there(&Server::of(config)?),
+        None => there(&Server { socket: data_dir::control_socket(config) }),
     }
 }
 
 /// A server on the same data folder.
 struct Server {
-    base: String,
-    authorization: String,
+    socket: PathBuf,
 }
 
 impl Server {
-    fn of(config: &Config) -> Result<Self> {
-        let address = data_dir::noted_address(config).ok_or_else(|| Error::InUse(config.data_dir.clone()))?;
-        let token = data_dir::admin_token(config)?.token;
-        Ok(Self { base: format!("http://{address}/api/v1"), authorization: format!("Bearer {token}") })
-    }
-
     fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value> {
-        let failed = |e: ureq::Error| Error::Server(format!("the server can't be asked: {e}"));
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .header("Authorization", &self.authorization)
-            .body(body.map_or_else(Vec::new, |body| body.to_string().into_bytes()))
-            .map_err(|e| Error::Server(format!("the server can't be asked: {e}")))?;
-        let mut response = agent.run(request).map_err(failed)?;
-        let text = response.body_mut().read_to_string().map_err(failed)?;
-        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
-        if response.status().is_success() {
+        let body = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
+        let path = format!("/api/v1{path}");
+        let answer = async_runtime()?.block_on(control::ask(&self.socket, method, &path, body));
+        let (status, body) =
+            answer.map_err(|e| Error::Server(format!("the data folder is in use, but no server can be asked: {e}")))?;
+        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if status.is_success() {
             return Ok(answer);
         }
         let reason = answer["error"]["message"].as_str().unwrap_or("it gives no reason");
-        Err(Error::Server(format!("the server refused ({}): {reason}", response.status())))
+        Err(Error::Server(format!("the server refused ({status}): {reason}")))
     }
 }
 

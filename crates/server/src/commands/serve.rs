@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::{async_runtime, open_platform, start_vision};
 use crate::config::{Config, Listen};
+use crate::control::Control;
 use crate::http::{self, Front};
 use crate::{Error, Result, data_dir};
 
@@ -107,10 +108,10 @@ async fn serve(config: Config) -> Result<()> {
         let options = options(&config, address, listen);
         (address, aicp_dialects::router(platform.clone(), options, budget.clone()))
     });
-    front.open(platform.clone(), routers.collect());
-    if let Some((address, _)) = bound.first() {
-        data_dir::note_address(&config, *address)?;
-    }
+    let routers: Vec<_> = routers.collect();
+    let control_router = routers.first().map(|(_, router)| router.clone()).unwrap_or_default();
+    front.open(platform.clone(), routers);
+    let control = Control::open(data_dir::control_socket(&config), control_router);
 
     let caretaker = platform.look_after_engines();
     for (address, listen) in &bound {
@@ -134,7 +135,7 @@ async fn serve(config: Config) -> Result<()> {
     tracing::info!("stopping");
     let _ = stop.send(true);
     while listeners.join_next().await.is_some() {}
-    data_dir::forget_address(&config);
+    drop(control);
     caretaker.close().await;
     platform.close().await?;
     Ok(())

@@ -1,5 +1,7 @@
 //! Keys of apps: made, listed and revoked by our own interface and by the command line.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::{Value, json};
 
 use crate::fixture::{Ran, Server, Setup, TOKEN, aicp};
@@ -109,7 +111,10 @@ fn nobody_but_the_administrator_makes_keys_and_only_sensible_ones() {
     assert_refused(&make(TOKEN, &" ".repeat(20_000)), 413, "tooLarge");
     assert_refused(&call(&server, "POST", "/apps/%01/keys", TOKEN, r#"{"kind":"jdcloud"}"#), 400, "badRequest");
     assert_refused(&call(&server, "PUT", "/apps/shop/keys", TOKEN, ""), 405, "methodNotAllowed");
-    assert_refused(&call(&server, "GET", "/nothing", TOKEN, ""), 404, "notFound");
+    for path in ["/nothing", "/", "", "/apps/shop"] {
+        assert_refused(&call(&server, "GET", path, TOKEN, ""), 404, "notFound");
+    }
+    assert_refused(&call(&server, "GET", "/apps/%FF/keys", TOKEN, ""), 400, "badRequest");
     assert_eq!(list(&server, "shop"), Vec::<Value>::new());
 }
 
@@ -119,7 +124,7 @@ fn the_command_line_works_on_the_data_folder_and_through_a_running_server() {
     let data_dir = temp.path().join("data");
     let run = |args: &[&str]| {
         let mut command = aicp(["app"]);
-        command.args(args).arg("--data-dir").arg(&data_dir).env("AICP_ADMIN_TOKEN", TOKEN);
+        command.args(args).arg("--data-dir").arg(&data_dir);
         Ran::of(&mut command)
     };
     let add = |kind: &str| {
@@ -150,4 +155,23 @@ fn the_command_line_works_on_the_data_folder_and_through_a_running_server() {
     assert_eq!(run(&["add-key", "shop", "--kind", "baidu"]).code, Some(2));
     assert_eq!(run(&["add-key", "shop", "--kind", "alibaba", "--allow-md5"]).code, Some(1));
     assert_eq!(run(&["revoke-key", "shop", "nothing"]).code, Some(1));
+    assert!(!data_dir.join("admin-token").exists(), "no command makes one");
+}
+
+#[test]
+fn a_command_trusts_nothing_but_the_folder() {
+    let temp = tempfile::tempdir().expect("a temp dir");
+    let data_dir = temp.path().join("data");
+    let list = || Ran::of(aicp(["app", "list", "--data-dir"]).arg(&data_dir));
+    let server = Setup::new(&["auto"]).data_dir(&data_dir).start();
+    assert_eq!(list().code, Some(0));
+    let mode = std::fs::metadata(&data_dir).expect("the folder").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "nobody else gets at the socket");
+    server.kill();
+    assert!(data_dir.join("control.sock").exists(), "it was left behind");
+    assert_eq!(list().code, Some(0), "the folder is free");
+    let server = Setup::new(&["auto"]).data_dir(&data_dir).start();
+    assert_eq!(list().code, Some(0), "what was left behind is no hindrance");
+    server.stop();
+    assert!(!data_dir.join("control.sock").exists());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, Connection, FromRow, Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{Database, rows::json_array, rows::json_strings, writer::WriteTx};
 use crate::{
@@ -28,7 +28,7 @@ impl Database {
             "SELECT user_id FROM social_account
              WHERE app_id = $1 AND user_id IN (SELECT value FROM json_each($2))",
         );
-        Ok(query.bind(app_id).bind(json_strings(user_ids)).fetch_all(&self.readers).await?)
+        Ok(query.bind(app_id).bind(json_strings(user_ids)).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn delete_accounts(&self, app_id: String, user_ids: Vec<String>) -> Result<Vec<String>> {
@@ -51,15 +51,22 @@ impl Database {
                         WHERE social_member.group_id = social_group.id)"
             }
         };
-        let named = if names.is_some() { "AND name IN (SELECT value FROM json_each($3))" } else { "" };
+        let named = match names {
+            None => String::new(),
+            // One by one, as JSON in SQLite would cut a name at a zero character.
+            Some(names) => {
+                let parameters: Vec<String> = (0..names.len()).map(|number| format!("${}", number + 3)).collect();
+                format!("AND name IN ({})", parameters.join(", "))
+            }
+        };
         let sql = format!(
             "SELECT group_sequence, name, {members} FROM social_account
              LEFT JOIN social_group ON social_group.account_id = social_account.id {named}
              WHERE app_id = $1 AND user_id = $2 ORDER BY social_group.id"
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(app_id).bind(user_id);
-        let query = if let Some(names) = names { query.bind(json_strings(names)) } else { query };
-        let rows = query.fetch_all(&self.readers).await?;
+        let query = names.unwrap_or_default().iter().fold(query, |query, name| query.bind(name));
+        let rows = query.fetch_all(&mut *self.readers.get().await?).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let mut groups = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -75,7 +82,8 @@ impl Database {
 
     pub(crate) async fn circle(&self, app_id: &str, user_id: &str, around: Around) -> Result<Option<Circle>> {
         // One state of the database for all that is read.
-        let mut snapshot = self.readers.begin().await?;
+        let mut reader = self.readers.get().await?;
+        let mut snapshot = reader.begin().await?;
         Ok(read_circle(&mut snapshot, app_id, user_id, around).await?)
     }
 
@@ -165,15 +173,21 @@ async fn read_circle(
     let query = sqlx::query_as("SELECT * FROM social_account WHERE app_id = $1 AND user_id = $2");
     let account: Option<Account> = query.bind(app_id).bind(user_id).fetch_optional(&mut *db).await?;
     let Some(account) = account else { return Ok(None) };
-    let query = sqlx::query_scalar("SELECT name FROM social_group WHERE account_id = $1 ORDER BY id");
-    let groups = query.bind(account.id).fetch_all(&mut *db).await?;
-    let mut others = read_others(db, account.id, around).await?;
+    let query = sqlx::query_as("SELECT id, name FROM social_group WHERE account_id = $1 ORDER BY id");
+    let groups: Vec<(i64, String)> = query.bind(account.id).fetch_all(&mut *db).await?;
+    let mut others = read_others(db, account.id, &groups, around).await?;
     read_details(db, account.id, &mut others).await?;
+    let groups = groups.into_iter().map(|(_, name)| name).collect();
     Ok(Some(Circle { account, groups, others }))
 }
 
 /// The others of a circle without their groups and custom values.
-async fn read_others(db: &mut SqliteConnection, account_id: i64, around: Around) -> sqlx::Result<Vec<Other>> {
+async fn read_others(
+    db: &mut SqliteConnection,
+    account_id: i64,
+    groups: &[(i64, String)],
+    around: Around,
+) -> sqlx::Result<Vec<Other>> {
     let (condition, order) = match around {
         Around::Named(_) => (
             "other.app_id = (SELECT app_id FROM social_account WHERE id = $1)
@@ -181,9 +195,7 @@ async fn read_others(db: &mut SqliteConnection, account_id: i64, around: Around)
             "",
         ),
         Around::InGroups(_) => (
-            "other.id IN (SELECT social_member.friend_id FROM social_group
-                          JOIN social_member ON social_member.group_id = social_group.id
-                          WHERE social_group.account_id = $1 AND name IN (SELECT value FROM json_each($2)))",
+            "other.id IN (SELECT friend_id FROM social_member WHERE group_id IN (SELECT value FROM json_each($2)))",
             "",
         ),
         Around::Friends => ("other.id IN (SELECT friend_id FROM social_friend WHERE account_id = $1)", ""),
@@ -210,7 +222,10 @@ async fn read_others(db: &mut SqliteConnection, account_id: i64, around: Around)
     );
     let query = sqlx::query_as(AssertSqlSafe(sql)).bind(account_id);
     let query = match &around {
-        Around::Named(names) | Around::InGroups(names) => query.bind(json_strings(names)),
+        Around::Named(names) => query.bind(json_strings(names)),
+        Around::InGroups(names) => {
+            query.bind(json_array(groups.iter().filter(|(_, name)| names.contains(name)).map(|(id, _)| id)))
+        }
         Around::Friends => query,
         Around::Page { offset, limit } => query.bind(within_i64(*limit)).bind(within_i64(*offset)),
     };
@@ -442,7 +457,9 @@ async fn delete_accounts(tx: &mut WriteTx, app_id: String, user_ids: Vec<String>
         "SELECT id, user_id FROM social_account
          WHERE app_id = $1 AND user_id IN (SELECT value FROM json_each($2))",
     );
-    let found: Vec<(i64, String)> = query.bind(app_id).bind(json_strings(&user_ids)).fetch_all(&mut *db).await?;
+    let mut found: Vec<(i64, String)> = query.bind(app_id).bind(json_strings(&user_ids)).fetch_all(&mut *db).await?;
+    // JSON in SQLite cuts a name at a zero character, and so would find another.
+    found.retain(|(_, user_id)| user_ids.contains(user_id));
     let ids = json_array(found.iter().map(|(id, _)| id));
     // Those who lose friends by it.
     let query = sqlx::query(

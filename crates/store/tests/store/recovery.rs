@@ -104,3 +104,35 @@ async fn a_folder_that_cannot_be_made_is_an_error() {
     let under_a_file = f.dir.path().join("lock/data");
     assert!(matches!(Store::open(&under_a_file, None, TimeZone::UTC).await, Err(Error::Io { .. })));
 }
+
+#[tokio::test]
+async fn fingerprints_of_older_rows_are_filled_in_and_a_missing_picture_stops_nothing() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let mut expected = Vec::new();
+    for picture in ["p", "q", "lost"] {
+        let face = crate::fixture::face_with(&[0.6, 0.8], "1");
+        let enrolled = f.store.enrol(library.id, crate::fixture::new_person(), face, crate::fixture::bytes(picture));
+        expected.push(enrolled.await.expect("enrol").0.person_id);
+    }
+    let before = f.store.directory_entries(library.id, &expected).await.expect("read");
+    f.store.close().await.expect("close");
+    let mut db = database(&f).await;
+    for forget in ["UPDATE face SET picture_md5 = NULL", "UPDATE template SET md5 = NULL"] {
+        sqlx::query(forget).execute(&mut db).await.expect("as an older version left it");
+    }
+    db.close().await.expect("close");
+    let lost = key("lost");
+    let place = f.dir.path().join("objects").join(&lost[..2]).join(&lost[2..]);
+    fs::rename(&place, f.dir.path().join("elsewhere")).expect("moved away");
+
+    let f = f.reopen().await;
+    let mut after = f.store.directory_entries(library.id, &expected).await.expect("read");
+    assert_eq!(after[2].faces[0].picture_md5.take(), None);
+    assert_eq!(after[..2], before[..2]);
+    assert_eq!(after[2].faces[0].template, before[2].faces[0].template);
+    f.store.close().await.expect("close");
+    fs::rename(f.dir.path().join("elsewhere"), place).expect("moved back");
+    let f = f.reopen().await;
+    assert_eq!(f.store.directory_entries(library.id, &expected).await.expect("read"), before);
+}

@@ -1,0 +1,109 @@
+//! The way of commands at this machine to a running server: a socket in the data folder.
+//!
+//! The data folder is its owner's alone, so nobody else can reach the socket, and nobody else can have put one there.
+//! That is why neither side has to show a token.
+
+use std::convert::Infallible;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aicp_dialects::Operator;
+use axum::Router;
+use axum::body::Body;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::server::conn::http1 as server;
+use hyper::service::service_fn;
+use hyper::{Request, StatusCode, client::conn::http1 as client};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinHandle;
+use tower::ServiceExt;
+
+/// Commands under way at once; more wait to be accepted.
+const AT_ONCE: usize = 16;
+/// A command must be through within this time.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// An answer may have this many bytes.
+const MAX_ANSWER: usize = 64 << 20;
+/// After a failed accept (out of file handles, say) the next try waits.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The socket of a running server; gone when dropped.
+pub(crate) struct Control {
+    path: PathBuf,
+    task: JoinHandle<()>,
+}
+
+impl Control {
+    /// Opens the socket; what an earlier server left in its place goes. The data folder must be held. Without a socket the
+    /// server does all but answer commands.
+    pub fn open(path: PathBuf, router: Router) -> Option<Self> {
+        let opened = match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => UnixListener::bind(&path),
+        };
+        match opened {
+            Ok(listener) => Some(Self { path, task: tokio::spawn(serve(listener, router)) }),
+            Err(e) => {
+                tracing::warn!(path = %path.display(), error = %e, "commands can't be taken while the server runs");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.task.abort();
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn serve(listener: UnixListener, router: Router) {
+    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
+    loop {
+        let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(e) => {
+                tracing::warn!(error = %e, "a command can't be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let router = router.clone();
+        let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+            let router = router.clone();
+            async move {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(Operator);
+                let Ok(response) = router.oneshot(request).await;
+                Ok::<_, Infallible>(response)
+            }
+        });
+        tokio::spawn(async move {
+            let _place = place;
+            let connection =
+                server::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+            let _ = tokio::time::timeout(PATIENCE, connection).await;
+        });
+    }
+}
+
+/// Asks the server behind a socket; gives status and body of its answer.
+pub(crate) async fn ask(socket: &Path, method: &str, path: &str, body: Vec<u8>) -> io::Result<(StatusCode, Bytes)> {
+    let stream = UnixStream::connect(socket).await?;
+    let exchange = async move {
+        let (mut sender, connection) = client::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        tokio::spawn(connection);
+        let request = Request::builder().method(method).uri(path).header("Host", "localhost");
+        let request = request.body(Full::new(Bytes::from(body))).map_err(io::Error::other)?;
+        let response = sender.send_request(request).await.map_err(io::Error::other)?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(io::Error::other)?;
+        Ok((status, body.to_bytes()))
+    };
+    tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}

@@ -1,0 +1,245 @@
+//! A library as a directory of people.
+
+use aicp_store::{
+    Algorithm, DirectoryFilter, DirectoryTemplate, Error, NewFace, NewOutboxRow, NewPerson, OutboxAction, Person,
+    PersonChanges, Profile, md5_of,
+};
+use proptest::prelude::*;
+
+use crate::fixture::{Fixture, bytes, face_with, key, named, new_face, new_person, next_id};
+
+fn called(name: Option<&str>, user_info: Option<&str>) -> NewPerson {
+    let profile = Profile { name: name.map(str::to_owned), ..Profile::default() };
+    NewPerson { profile, user_info: user_info.map(str::to_owned), ..new_person() }
+}
+
+impl Fixture {
+    /// When a person was last changed.
+    async fn updated(&self, person: &Person) -> i64 {
+        let entries = self.store.directory_entries(person.library_id, &[person.person_id]).await.expect("read");
+        entries.first().expect("the person").updated_ms
+    }
+
+    async fn fingerprints(&self, person: &Person) -> Vec<Option<String>> {
+        let entries = self.store.directory_entries(person.library_id, &[person.person_id]).await.expect("read");
+        entries.into_iter().flat_map(|entry| entry.faces).map(|face| face.picture_md5).collect()
+    }
+}
+
+fn md5(picture: &str) -> Option<String> {
+    Some(md5_of(picture.as_bytes()))
+}
+
+#[tokio::test]
+async fn entries_hold_people_with_all_their_faces() {
+    let f = Fixture::new().await;
+    let (library, other) = (f.library("g").await, f.library("h").await);
+    let new = NewPerson { ext_user_id: Some("u".into()), ..called(Some("n"), Some("i")) };
+    let (person, first) = f.store.enrol(library.id, new, face_with(&[0.6, 0.8], "1"), bytes("p")).await.expect("enrol");
+    let second = f.store.add_face(person.id, new_face(), bytes("q")).await.expect("face");
+    let (bare, face) = f.enrol(&library, "r").await;
+    f.store.remove_face(face.id).await.expect("remove");
+    let (elsewhere, _) = f.enrol(&other, "s").await;
+
+    let asked = [elsewhere.person_id, bare.person_id, person.person_id, 7, person.person_id];
+    let entries = f.store.directory_entries(library.id, &asked).await.expect("read");
+    let [entry, bare_entry] = entries.as_slice() else { panic!("{entries:?}") };
+    assert_eq!((entry.person_id, entry.created_ms), (person.person_id, 3));
+    assert_eq!((entry.ext_user_id.as_deref(), entry.name.as_deref()), (Some("u"), Some("n")));
+    assert_eq!(entry.user_info.as_deref(), Some("i"));
+    let faces: Vec<_> = entry.faces.iter().map(|face| (face.created_ns, face.file_id)).collect();
+    assert_eq!(faces, [(first.created_ns, first.file_id), (second.created_ns, second.file_id)]);
+    assert_eq!(f.fingerprints(&person).await, [md5("p"), md5("q")]);
+    let algorithm = Algorithm { name: "sface".into(), provider: "opencv".into(), version: "1".into() };
+    let blob: Vec<u8> = [0.6f32, 0.8].iter().flat_map(|value| value.to_le_bytes()).collect();
+    assert_eq!(entry.faces[0].template, Some(DirectoryTemplate { algorithm, md5: md5_of(&blob) }));
+    assert_eq!(entry.faces[1].template, None);
+    assert_eq!((bare_entry.person_id, bare_entry.faces.len()), (bare.person_id, 0));
+
+    assert_eq!(f.store.person_with_id(library.id, person.person_id).await.expect("read"), Some(person.clone()));
+    assert_eq!(f.store.person_with_id(other.id, person.person_id).await.expect("read"), None);
+    assert_eq!(f.store.directory_entries(library.id, &[]).await.expect("read"), []);
+}
+
+#[tokio::test]
+async fn every_change_moves_the_time_of_the_last_one() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let (person, face) = f.enrol(&library, "p").await;
+    let (bystander, _) = f.enrol(&library, "b").await;
+    let mut last = f.updated(&person).await;
+    assert_eq!(last, person.created_ms, "an enrolment is no change");
+    let mut step = async |what: &str| {
+        let now = f.updated(&person).await;
+        assert!(now > last, "{what}: {now} after {last}");
+        last = now;
+    };
+    let added = f.store.add_face(person.id, new_face(), bytes("q")).await.expect("face");
+    step("add_face").await;
+    f.store.remove_face(face.id).await.expect("remove");
+    step("remove_face").await;
+    f.store.set_user_info(person.id, Some("i".into())).await.expect("set");
+    step("set_user_info").await;
+    f.store.replace_faces(person.id, None, new_face(), bytes("r")).await.expect("replace");
+    step("replace_faces").await;
+    f.store.update_person(person.id, PersonChanges::default()).await.expect("update");
+    step("update_person").await;
+    f.store.update_person_and_face(person.id, PersonChanges::default(), new_face(), bytes("s")).await.expect("update");
+    step("update_person_and_face").await;
+    let pending = f.store.enqueue_face(person.id, new_face(), bytes("t"), row()).await.expect("enqueue");
+    step("enqueue_face").await;
+    f.store.enqueue_face_removal(pending.id, row(), ids()).await.expect("remove");
+    step("enqueue_face_removal").await;
+    assert!(matches!(f.store.remove_face(added.id).await, Err(Error::NotFound)));
+    assert_eq!(f.updated(&bystander).await, bystander.created_ms);
+}
+
+#[tokio::test]
+async fn pages_are_filtered_by_part_of_the_name_and_by_the_whole_text() {
+    let f = Fixture::new().await;
+    let (library, other) = (f.library("g").await, f.library("h").await);
+    let mut made = Vec::new();
+    for (name, info) in [
+        (Some("张三"), Some("a")),
+        (Some("张三丰"), Some("A")),
+        (Some("100%_!"), None),
+        (None, Some("a")),
+        (Some("Tony"), Some("a b")),
+    ] {
+        let enrolled = f.store.enrol(library.id, called(name, info), new_face(), bytes("p")).await.expect("enrol");
+        made.push(enrolled.0.person_id);
+    }
+    f.store.enrol(other.id, called(Some("张三"), Some("a")), new_face(), bytes("p")).await.expect("enrol");
+    let page = async |name_part, user_info, offset, limit| {
+        let filter = DirectoryFilter { name_part, user_info };
+        let (total, page) = f.store.directory_page(library.id, filter, offset, limit).await.expect("read");
+        let places = page.iter().map(|entry| made.iter().position(|id| *id == entry.person_id).expect("one of these"));
+        (total, places.collect::<Vec<_>>())
+    };
+    assert_eq!(page(None, None, 0, 50).await, (5, vec![0, 1, 2, 3, 4]));
+    assert_eq!(page(None, None, 1, 2).await, (5, vec![1, 2]));
+    assert_eq!(page(None, None, 5, 2).await, (5, vec![]));
+    assert_eq!(page(None, None, -1, -1).await, (5, vec![]));
+    assert_eq!(page(Some("三"), None, 0, 50).await, (2, vec![0, 1]));
+    assert_eq!(page(Some("三"), None, 1, 50).await, (2, vec![1]));
+    assert_eq!(page(Some("三"), Some("A"), 0, 50).await, (1, vec![1]));
+    assert_eq!(page(None, Some("a"), 0, 50).await, (2, vec![0, 3]));
+    assert_eq!(page(Some("%"), None, 0, 50).await, (1, vec![2]));
+    assert_eq!(page(Some("_!"), None, 0, 50).await, (1, vec![2]));
+    assert_eq!(page(Some("__"), None, 0, 50).await, (0, vec![]));
+    assert_eq!(page(Some("tON"), None, 0, 50).await, (1, vec![4]));
+    assert_eq!(f.store.directory_page(-1, DirectoryFilter::default(), 0, 9).await.expect("read").0, 0);
+}
+
+#[tokio::test]
+async fn a_change_is_made_as_a_whole_or_not_at_all() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let (person, _) = f.store.enrol(library.id, named("u"), new_face(), bytes("p")).await.expect("enrol");
+    let (taken, _) = f.store.enrol(library.id, named("taken"), new_face(), bytes("q")).await.expect("enrol");
+    let (unnamed, _) = f.enrol(&library, "r").await;
+    let before = f.store.directory_entries(library.id, &[person.person_id]).await.expect("read");
+    let changes = |ext_user_id: &str| PersonChanges {
+        ext_user_id: Some(ext_user_id.to_owned()),
+        name: Some("n".into()),
+        user_info: Some("i".into()),
+    };
+    for ext_user_id in ["taken", &unnamed.person_id.to_string()] {
+        let refused = f.store.update_person(person.id, changes(ext_user_id)).await;
+        assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
+        let refused = f.store.update_person_and_face(person.id, changes(ext_user_id), new_face(), bytes("new")).await;
+        assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
+        let broken = NewFace { confidence: f32::NAN, ..new_face() };
+        let refused = f.store.update_person_and_face(person.id, changes("free"), broken, bytes("new")).await;
+        assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
+        assert_eq!(f.store.directory_entries(library.id, &[person.person_id]).await.expect("read"), before);
+        assert_eq!(f.picture_files(), [key("p"), key("q"), key("r")].into());
+    }
+    f.store.update_person(person.id, changes("u")).await.expect("one's own id is free");
+    f.store.update_person_and_face(person.id, changes("new"), new_face(), bytes("new")).await.expect("update");
+    let after = f.store.person(person.id).await.expect("read").expect("person");
+    assert_eq!(after.ext_user_id.as_deref(), Some("new"));
+    assert_eq!((after.profile.name.as_deref(), after.user_info.as_deref()), (Some("n"), Some("i")));
+    assert_eq!(f.fingerprints(&person).await, [md5("new")]);
+    assert_eq!(f.picture_files(), [key("new"), key("q"), key("r")].into());
+    f.store.update_person(person.id, PersonChanges::default()).await.expect("update");
+    assert_eq!(f.store.person(person.id).await.expect("read"), Some(after), "what is not named stays");
+
+    assert_eq!(f.store.faces_with_md5(taken.id, &md5_of(b"q")).await.expect("read").len(), 1);
+    assert!(f.store.faces_with_md5(taken.id, &md5_of(b"p")).await.expect("read").is_empty());
+    let gone = f.store.update_person(-1, PersonChanges::default()).await;
+    assert!(matches!(gone, Err(Error::NotFound)), "{gone:?}");
+}
+
+fn row() -> NewOutboxRow {
+    NewOutboxRow {
+        id: next_id(),
+        engine: "remote".into(),
+        engine_url: "url".into(),
+        operate_type: "remove".into(),
+        created_ms: 10,
+    }
+}
+
+fn ids() -> Box<dyn FnMut() -> i64 + Send> {
+    Box::new(next_id)
+}
+
+#[tokio::test]
+async fn a_change_at_an_engine_elsewhere_leaves_it_the_old_faces_to_remove() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let known = |engine_ref: &str| NewFace { engine_ref: Some(engine_ref.into()), ..new_face() };
+    let (person, _) = f.store.enrol(library.id, new_person(), known("1"), bytes("p")).await.expect("enrol");
+    f.store.add_face(person.id, known("2"), bytes("q")).await.expect("face");
+    let kept = f.store.add_face(person.id, known("3"), bytes("r")).await.expect("face");
+    f.store.enrol(library.id, named("taken"), known("4"), bytes("s")).await.expect("enrol");
+    let changes = |id: &str| PersonChanges { ext_user_id: Some(id.to_owned()), ..PersonChanges::default() };
+    let refused = f.store.enqueue_update(person.id, changes("taken"), kept.id, row(), ids()).await;
+    assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
+    assert_eq!(f.fingerprints(&person).await, [md5("p"), md5("q"), md5("r")]);
+    assert_eq!(f.store.outbox_head(library.id).await.expect("read"), None);
+
+    let rows = f.store.enqueue_update(person.id, changes("u"), kept.id, row(), ids()).await.expect("update");
+    assert_eq!(f.fingerprints(&person).await, [md5("r")]);
+    let mut removed = Vec::new();
+    for id in rows {
+        let row = f.store.outbox_row(id).await.expect("read").expect("a row");
+        assert_eq!(row.action, OutboxAction::RemoveFace);
+        removed.push(row.engine_ref.expect("a ref"));
+    }
+    assert_eq!(removed, ["1", "2"]);
+    let after = f.store.person(person.id).await.expect("read").expect("person");
+    assert_eq!(after.ext_user_id.as_deref(), Some("u"));
+    assert_eq!(f.picture_files(), [key("r"), key("s")].into());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Any part of any name, whatever signs it is made of.
+    #[test]
+    fn names_are_searched_as_a_plain_search_would(
+        names in proptest::collection::vec("[a-cA-C%_!\\\\张é]{0,5}", 1..12),
+        part in "[a-cA-C%_!\\\\张é]{1,2}",
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (found, expected) = runtime.block_on(async {
+            let f = Fixture::new().await;
+            let library = f.library("g").await;
+            let mut expected = Vec::new();
+            for name in &names {
+                let new = called(Some(name), None);
+                if name.to_ascii_lowercase().contains(&part.to_ascii_lowercase()) {
+                    expected.push(new.person_id);
+                }
+                f.store.enrol(library.id, new, new_face(), bytes("p")).await.expect("enrol");
+            }
+            let filter = DirectoryFilter { name_part: Some(&part), user_info: None };
+            let (total, page) = f.store.directory_page(library.id, filter, 0, 100).await.expect("read");
+            assert_eq!(total, page.len() as u64);
+            (page.into_iter().map(|entry| entry.person_id).collect::<Vec<_>>(), expected)
+        });
+        prop_assert_eq!(found, expected);
+    }
+}
