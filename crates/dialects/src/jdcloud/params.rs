@@ -159,7 +159,8 @@ enum Content<'a> {
     Empty,
     Json(Fields<'a>),
     Form(Fields<'a>),
-    /// It can't be read: it begins like JSON and goes on otherwise, is a list, has names that are none, or too many.
+    /// It can't be read: it begins like JSON and goes on otherwise, is a list or a text in a text, has names that
+    /// are none, or too many.
     Broken,
     /// It is larger than any that the call can use, and was not kept.
     TooLarge,
@@ -196,7 +197,7 @@ impl<'a> Params<'a> {
         let content = match body {
             None => Content::Broken,
             Some(b"" | b"null" | b"{}") => Content::Empty,
-            Some(body) if body.starts_with(b"[") => Content::Broken,
+            Some(body) if body.starts_with(b"[") || body.starts_with(b"\"") => Content::Broken,
             Some(body) if body.starts_with(b"{") => {
                 serde_json::from_slice(body).map_or(Content::Broken, |Object(fields)| Content::Json(fields))
             }
@@ -453,6 +454,7 @@ mod tests {
             "[]",
             "[{\"a\":1}]",
             "\"[{\\\"a\\\":1}]\"",
+            "\"\\\"a=1\\\"\"",
             "a=1&\0b=2",
             "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--",
         ] {

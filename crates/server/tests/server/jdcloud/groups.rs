@@ -192,6 +192,7 @@ fn a_body_that_cannot_be_read_deletes_nothing() {
         b"[{\"outerId\":\"a\"}]",
         b"\"outerId=\xd5\xc5\"",
         b"\"[]\"",
+        b"\"\\\"outerId=a\\\"\"",
         b"\xff\xfe{\0\"\0o\0",
         multipart,
     ]
