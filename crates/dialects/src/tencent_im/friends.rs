@@ -7,13 +7,13 @@ use aicp_platform::{
     Sides,
 };
 use serde::Serialize;
-use serde_json::Value;
 
 use super::Call;
 use super::codes::ItemError;
 use super::commands::Command;
 use super::envelope::{Answer, Failure, Nothing, ok};
 use super::fields::{Fields, is_group_name};
+use super::json::Value;
 
 /// Friends that one call may be about.
 pub(super) const MAX_ITEMS: usize = 1000;
@@ -78,7 +78,7 @@ struct InfosOut<T> {
 #[serde(rename_all = "PascalCase")]
 struct TagOut {
     tag: String,
-    value: Value,
+    value: serde_json::Value,
 }
 
 #[derive(Serialize)]
@@ -210,7 +210,7 @@ impl Call<'_> {
         };
         let items = Items::read(&fields, "AddFriendItem", |item, user_id| {
             let group = match item.given("GroupName") {
-                Some(Value::Array(_)) => item.list("GroupName")?.map(|list| item.texts(list)).transpose()?,
+                Some(Value::List(_)) => item.list("GroupName")?.map(|list| item.texts(list)).transpose()?,
                 _ => item.text("GroupName")?.map(|name| vec![name.to_owned()]),
             };
             let friend = FriendFields { user_id, groups: group, ..common_fields(item)? };
@@ -226,7 +226,7 @@ impl Call<'_> {
         let from = fields.sender(self.command)?;
         let items = Items::read(&fields, "AddFriendItem", |item, user_id| {
             let groups = match item.given("GroupName") {
-                Some(Value::String(name)) if !name.is_empty() => Some(vec![name.clone()]),
+                Some(Value::Text(name)) if !name.is_empty() => Some(vec![name.to_string()]),
                 _ => item.list("GroupName")?.map(|list| item.texts(list)).transpose()?,
             };
             let added_s = item.number("AddTime")?.filter(|time| *time != 0);
@@ -361,9 +361,9 @@ const STANDARD_TAGS: [&str; 5] = [TAG_GROUP, TAG_REMARK, TAG_SOURCE, TAG_WORDING
 /// A tag with its value, if it is set.
 fn tag_out(known: &KnownFriend, tag: &str) -> Option<TagOut> {
     let KnownFriend { account, friend, groups } = known;
-    let text = |text: &str| Some(Value::from(text)).filter(|_| !text.is_empty());
+    let text = |text: &str| (!text.is_empty()).then(|| text.into());
     let value = match tag {
-        TAG_GROUP => Some(Value::from(groups.clone())).filter(|_| !groups.is_empty()),
+        TAG_GROUP => (!groups.is_empty()).then(|| groups.clone().into()),
         TAG_REMARK => text(&friend.remark),
         TAG_SOURCE => text(&friend.source),
         TAG_WORDING => text(&friend.wording),
@@ -405,10 +405,10 @@ fn custom_items(item: &Fields<'_>) -> Result<Option<Vec<(String, CustomValue)>>,
     Ok(Some(values))
 }
 
-fn custom_value(tag: &str, value: Option<&Value>) -> Option<(String, CustomValue)> {
+fn custom_value(tag: &str, value: Option<&Value<'_>>) -> Option<(String, CustomValue)> {
     let name = tag.strip_prefix(CUSTOM).filter(|name| is_short_word(name))?;
     let value = match value? {
-        Value::String(text) if text.len() <= MAX_VALUE => CustomValue::Text(text.clone()),
+        Value::Text(text) if text.len() <= MAX_VALUE => CustomValue::Text(text.to_string()),
         Value::Number(number) => CustomValue::Number(number.as_i64()?),
         _ => return None,
     };
@@ -416,13 +416,13 @@ fn custom_value(tag: &str, value: Option<&Value>) -> Option<(String, CustomValue
 }
 
 /// Takes up one tag of an update; returns whether it can be so.
-fn change(friend: &mut FriendFields, tag: &str, value: Option<&Value>) -> bool {
+fn change(friend: &mut FriendFields, tag: &str, value: Option<&Value<'_>>) -> bool {
     match (tag, value) {
-        (TAG_REMARK, Some(Value::String(remark))) => friend.remark = Some(remark.clone()),
-        (TAG_GROUP, Some(Value::String(name))) if name.is_empty() => friend.groups = Some(Vec::new()),
-        (TAG_GROUP, Some(Value::String(name))) => friend.groups = Some(vec![name.clone()]),
-        (TAG_GROUP, Some(Value::Array(names))) => {
-            friend.groups = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+        (TAG_REMARK, Some(Value::Text(remark))) => friend.remark = Some(remark.to_string()),
+        (TAG_GROUP, Some(Value::Text(name))) if name.is_empty() => friend.groups = Some(Vec::new()),
+        (TAG_GROUP, Some(Value::Text(name))) => friend.groups = Some(vec![name.to_string()]),
+        (TAG_GROUP, Some(Value::List(names))) => {
+            friend.groups = names.iter().map(|name| name.text().map(str::to_owned)).collect();
             return friend.groups.is_some();
         }
         (custom, value) => {

@@ -11,6 +11,7 @@ mod failures;
 mod fields;
 mod friends;
 mod groups;
+mod json;
 mod usersig;
 
 use std::net::IpAddr;
@@ -190,7 +191,7 @@ impl Call<'_> {
             BodyError::TooLarge | BodyError::Broken => GatewayError::BodyNotRead.into(),
             BodyError::Busy => Failure::busy(service),
         })?;
-        let body = fields::parse(&held.bytes)?;
+        let body = fields::parse(&held.bytes, service)?;
         self.dispatch(fields::fields(&body, service)?).await
     }
 
