@@ -55,6 +55,9 @@ pub struct DescribedFace {
     pub feature: Vec<f32>,
 }
 
+/// Decides, by what there is about a face, whether it is worth more work.
+pub type Accepts = fn(&ExaminedFace) -> bool;
+
 /// A stored template, as it is loaded at start. Not `Debug`, as a template belongs into no log.
 #[derive(Clone)]
 pub struct TemplateRow {
@@ -95,23 +98,98 @@ impl Builtin {
     /// # Errors
     /// [`Error::BadPicture`], [`Error::Busy`] or [`Error::Failed`].
     pub async fn examine(&self, picture: Bytes, max_faces: usize, wanted: Examination) -> Result<Vec<ExaminedFace>> {
-        let examined = self
+        let all = self
             .vision
             .run(move |models| {
                 let picture = Picture::decode(&picture)?;
                 let mut faces = models.detect(&picture)?;
                 faces.truncate(max_faces.min(MAX_FACES));
-                let examined = faces.into_iter().map(|face| {
-                    // The pose comes with the quality alone.
-                    let quality = models.quality(&picture, &face)?;
-                    let (pose, quality) = (quality.pose, wanted.quality.then_some(quality));
-                    let liveness = if wanted.liveness { Some(models.liveness(&picture, &face)?) } else { None };
-                    Ok(ExaminedFace { face: seen(&face), landmarks: face.landmarks, quality, pose, liveness })
-                });
-                examined.collect()
+                faces.iter().map(|face| examined(models, &picture, face, wanted)).collect()
             })
             .await?;
-        Ok(examined)
+        Ok(all)
+    }
+
+    /// As [`Engine::identify`] in one library (row id), with what there is about the face; nobody is looked for if
+    /// `accepts` turns it down.
+    ///
+    /// # Errors
+    /// As [`Engine::identify`].
+    pub async fn identify_examined(
+        &self,
+        library: i64,
+        picture: Bytes,
+        top_n: usize,
+        wanted: Examination,
+        accepts: Accepts,
+    ) -> Result<(ExaminedFace, Vec<Candidate>)> {
+        let galleries = Arc::clone(&self.galleries);
+        let (face, searched) = self
+            .on_largest_face(picture, move |models, picture, face| {
+                let examined = examined(models, picture, &face, wanted)?;
+                if !accepts(&examined) {
+                    return Ok((examined, Ok(Vec::new())));
+                }
+                let probe = models.embed(picture, &face, Purpose::Probe)?;
+                Ok((examined, search(&galleries, &[library], &probe, top_n, None)))
+            })
+            .await?;
+        Ok((face, searched?))
+    }
+
+    /// As [`Engine::add_face`], with what there is about the face; no template is made if `accepts` turns it down.
+    ///
+    /// # Errors
+    /// As [`Engine::add_face`].
+    pub async fn add_examined(
+        &self,
+        picture: Bytes,
+        wanted: Examination,
+        accepts: Accepts,
+    ) -> Result<(ExaminedFace, Option<Added>)> {
+        self.on_largest_face(picture, move |models, picture, face| {
+            // An enrolled face keeps its quality, asked for or not.
+            let mut examined = examined(models, picture, &face, Examination { quality: true, ..wanted })?;
+            let quality = examined.quality.map(|quality| quality.score);
+            if !wanted.quality {
+                examined.quality = None;
+            }
+            if !accepts(&examined) {
+                return Ok((examined, None));
+            }
+            let template = Some(models.embed(picture, &face, Purpose::Enrolment)?.into_vec());
+            Ok((examined, Some(Added { engine_ref: None, template, face: Some(seen(&face)), quality })))
+        })
+        .await
+    }
+
+    /// As [`Engine::compare`], with what there is about both faces; they are not compared if `accepts` turns one down.
+    ///
+    /// # Errors
+    /// As [`Engine::compare`].
+    pub async fn compare_examined(
+        &self,
+        a: Bytes,
+        b: Bytes,
+        wanted: Examination,
+        accepts: Accepts,
+    ) -> Result<([ExaminedFace; 2], Option<Similarity>)> {
+        let compared = self
+            .vision
+            .run(move |models| {
+                let (a, b) = (Picture::decode(&a)?, Picture::decode(&b)?);
+                let (faces_a, faces_b) = (models.detect(&a)?, models.detect(&b)?);
+                let (Some(face_a), Some(face_b)) = (faces_a.first(), faces_b.first()) else { return Ok(None) };
+                let both = [examined(models, &a, face_a, wanted)?, examined(models, &b, face_b, wanted)?];
+                if !both.iter().all(accepts) {
+                    return Ok(Some((both, None)));
+                }
+                let probe = models.embed(&a, face_a, Purpose::Probe)?;
+                let cosine = probe.cosine(&models.embed(&b, face_b, Purpose::Probe)?);
+                Ok(Some((both, Some(similarity_of_cosine(cosine)))))
+            })
+            .await?;
+        compared.ok_or(Error::NoFace)
     }
 
     /// The faces of a picture, at most [`MAX_FACES`], the largest first, each with its feature; none is no error.
@@ -359,6 +437,20 @@ fn seen(face: &DetectedFace) -> SeenFace {
     let [right, left, ..] = face.landmarks;
     let rotation = (left.y - right.y).atan2(left.x - right.x).to_degrees();
     SeenFace { area: face.area, confidence: face.confidence, rotation }
+}
+
+/// What there is about a face.
+fn examined(
+    models: &mut FaceModels,
+    picture: &Picture,
+    face: &DetectedFace,
+    wanted: Examination,
+) -> aicp_vision::Result<ExaminedFace> {
+    // The pose comes with the quality alone.
+    let quality = models.quality(picture, face)?;
+    let (pose, quality) = (quality.pose, wanted.quality.then_some(quality));
+    let liveness = if wanted.liveness { Some(models.liveness(picture, face)?) } else { None };
+    Ok(ExaminedFace { face: seen(face), landmarks: face.landmarks, quality, pose, liveness })
 }
 
 /// The probe embedding of the largest face of a picture, if it shows any.

@@ -18,7 +18,7 @@ pub use aicp_vision::{
     Algorithm, Components, DetectedFace, Dimensions, Format, Grade, HeadPose, ModelPaths, Point, PoolSize, Quality,
     Rect, Vision,
 };
-pub use builtin::{Builtin, DescribedFace, Examination, ExaminedFace, MAX_FACES, TemplateRow};
+pub use builtin::{Accepts, Builtin, DescribedFace, Examination, ExaminedFace, MAX_FACES, TemplateRow};
 pub use cloudwalk::{Cloudwalk, CloudwalkSettings};
 pub use engine::{
     Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, SeenFace, Target, Write,

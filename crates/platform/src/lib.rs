@@ -35,8 +35,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
-    Assessed, Components, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose, Point,
-    Quality, Rect, SeenFace, Similarity,
+    Accepts, Assessed, Components, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose,
+    Point, Quality, Rect, SeenFace, Similarity,
 };
 pub use aicp_fetch::{Limits as FetchLimits, Network};
 pub use aicp_store::{
@@ -52,6 +52,7 @@ pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault};
 pub use keys::{AccessKey, KeyInfo, KeyKind, KeyOptions, Keyring, NewKey, QuotaError};
+pub use members::NewMember;
 pub use outbox::{Caretaker, EngineHealth, OutboxEntry};
 pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
@@ -60,7 +61,7 @@ pub use secrets::{MasterKey, new_token};
 pub use social::{
     Account, CustomValue, FRIENDS_A_PAGE, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome,
     FriendPage, FriendRequests, KnownFriend, MAX_FRIEND_GROUPS, MAX_FRIENDS, Members, NewAccount, Relation, Sequences,
-    Sides, Social,
+    Sides, Social, UserIds,
 };
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
@@ -77,6 +78,7 @@ use keys::Keys;
 use libraries::OldestLibraries;
 use outbox::Lines;
 use secrets::{Signer, Vault};
+use social::RememberedGroups;
 use tokio::sync::{Notify, Semaphore};
 
 /// The largest number of people that one recognition answers.
@@ -171,6 +173,7 @@ struct Inner {
     /// Turns of users and pictures that must not be doubled.
     same_face: Lines,
     oldest: Arc<OldestLibraries>,
+    friend_groups: Arc<RememberedGroups>,
     outbox_news: Arc<Notify>,
     single_calls: Arc<Semaphore>,
     health: Mutex<HashMap<String, bool>>,
@@ -193,7 +196,12 @@ impl Platform {
         let engines = engines.into();
         let fetcher = Fetcher::new(settings.fetch.clone()).map_err(Error::Fetching)?;
         let oldest = Arc::<OldestLibraries>::default();
-        let feed: Arc<dyn Observer> = Arc::new(Feed { engine: engines.builtin().clone(), oldest: Arc::clone(&oldest) });
+        let friend_groups = Arc::<RememberedGroups>::default();
+        let feed: Arc<dyn Observer> = Arc::new(Feed {
+            engine: engines.builtin().clone(),
+            oldest: Arc::clone(&oldest),
+            friend_groups: Arc::clone(&friend_groups),
+        });
         let store = Store::open(data_dir, Some(feed), settings.zone.clone()).await?;
         let now_ms = ids::now_ms();
         for app in [ADMIN_APP, &settings.legacy_app] {
@@ -216,6 +224,7 @@ impl Platform {
             lines: Lines::default(),
             same_face: Lines::default(),
             oldest,
+            friend_groups,
             outbox_news: Arc::default(),
             single_calls: Arc::new(Semaphore::new(statistics::SINGLE_CALLS_AT_ONCE)),
             health: Mutex::default(),
@@ -304,15 +313,20 @@ impl Inner {
     }
 }
 
-/// Brings committed changes to the engine's galleries and to what is remembered of libraries, in the order of the commits
-/// and before the caller is answered: an acknowledged person is found by the next call.
+/// Brings committed changes to the engine's galleries and to what is remembered of libraries and friend groups, in the
+/// order of the commits and before the caller is answered: an acknowledged person is found by the next call.
 struct Feed {
     engine: Builtin,
     oldest: Arc<OldestLibraries>,
+    friend_groups: Arc<RememberedGroups>,
 }
 
 impl Observer for Feed {
     fn committed(&self, change: &Change) {
+        if let Change::FriendGroupsChanged { app_id, user_id } = change {
+            self.friend_groups.forget(app_id, user_id);
+            return;
+        }
         self.oldest.forget();
         match change {
             Change::FaceAdded { library_id, person_row_id, face_id, template } => {
@@ -324,7 +338,7 @@ impl Observer for Feed {
             }
             Change::FacesRemoved { library_id, face_ids } => self.engine.forget(*library_id, face_ids),
             Change::LibraryRemoved { library_id } => self.engine.forget_library(*library_id),
-            Change::LibraryChanged { .. } => {}
+            Change::LibraryChanged { .. } | Change::FriendGroupsChanged { .. } => {}
         }
     }
 }

@@ -1,15 +1,28 @@
-//! People as members of a group who have one face each, by numbers of ours.
+//! People as members of a group who have one face each, by numbers of ours; and pictures whose largest face has to be
+//! accepted before anything is done with it.
 
+use aicp_engines::{Keeping, Similarity};
 use bytes::Bytes;
 
 use crate::outbox::run_to_the_end;
 use crate::people::{EnrolledPerson, NewUser};
+use crate::recognition::FACES_A_PERSON;
 use crate::users::digest;
-use crate::{App, Error, Face, Library, Person, Platform, Result};
+use crate::{Accepts, App, Bar, Error, Examination, ExaminedFace, Face, Library, Match, Person, Platform, Result};
+
+/// Somebody to enrol as a member of a group.
+#[derive(Debug, Clone)]
+pub struct NewMember {
+    /// The caller's own id, if they have one.
+    pub user_id: Option<String>,
+    /// The picture; its largest face counts.
+    pub picture: Bytes,
+    /// How many people the library may have with this one.
+    pub at_most: u64,
+}
 
 impl Platform {
-    /// Enrols the largest face of a picture as a new person of a library, if that has then no more than `at_most`
-    /// people. `user_id` is the caller's own id, if they have one.
+    /// Enrols the largest face of a picture as a new person of a library; nobody if `accepts` turns the face down.
     ///
     /// # Errors
     /// As [`Platform::enrol`]; [`Error::PersonExists`] if the library has somebody of this id,
@@ -18,13 +31,13 @@ impl Platform {
         &self,
         app: &App,
         library: &Library,
-        user_id: Option<&str>,
-        picture: Bytes,
-        at_most: u64,
-    ) -> Result<EnrolledPerson> {
+        member: NewMember,
+        wanted: Examination,
+        accepts: Accepts,
+    ) -> Result<(ExaminedFace, Option<EnrolledPerson>)> {
         let (platform, app, library) = (self.clone(), app.clone(), library.clone());
-        let user_id = user_id.map(str::to_owned);
         run_to_the_end(async move {
+            let NewMember { user_id, picture, at_most } = member;
             let _same_user = match &user_id {
                 Some(user_id) => {
                     let turn = platform.inner.same_face.enter(digest(&(library.id, user_id, "user"))).await;
@@ -36,9 +49,78 @@ impl Platform {
                 None => None,
             };
             let new = NewUser { user_id, at_most: Some(at_most), ..NewUser::default() };
-            platform.add_person(&app, &library, new, picture).await
+            let builtin = platform.inner.engines.builtin();
+            if platform.engine_of(&app, &library)?.keeping() == Keeping::Templates {
+                let (face, added) = builtin.add_examined(picture.clone(), wanted, accepts).await?;
+                let Some(added) = added else { return Ok((face, None)) };
+                let person = platform.new_person(new)?;
+                return Ok((face, Some(platform.store_person(&library, person, added, picture).await?)));
+            }
+            let face = platform.largest_face(picture.clone(), wanted).await?;
+            let enrolled =
+                if accepts(&face) { Some(platform.add_person(&app, &library, new, picture).await?) } else { None };
+            Ok((face, enrolled))
         })
         .await
+    }
+
+    /// As [`Platform::identify`] in one library, with what there is about the face; nobody is looked for if `accepts`
+    /// turns it down.
+    ///
+    /// # Errors
+    /// As [`Platform::identify`].
+    pub async fn identify_member(
+        &self,
+        app: &App,
+        library: &Library,
+        picture: Bytes,
+        top_n: usize,
+        wanted: Examination,
+        accepts: Accepts,
+    ) -> Result<(ExaminedFace, Vec<Match>)> {
+        let engine = self.engine_of(app, library)?;
+        if engine.keeping() == Keeping::Templates {
+            let builtin = self.inner.engines.builtin();
+            // People with several faces take several places.
+            let (face, found) =
+                builtin.identify_examined(library.id, picture, top_n * FACES_A_PERSON, wanted, accepts).await?;
+            let found = found.into_iter().map(|candidate| (candidate, engine.threshold())).collect();
+            let mut matches = self.matches(vec![found], top_n, Bar::Usual).await?;
+            return Ok((face, matches.pop().unwrap_or_default()));
+        }
+        let face = self.largest_face(picture.clone(), wanted).await?;
+        if !accepts(&face) {
+            return Ok((face, Vec::new()));
+        }
+        let found = self.identify_in(app, std::slice::from_ref(library), picture, top_n, Bar::Usual).await?;
+        Ok((face, found.matches))
+    }
+
+    /// As [`Platform::compare`], with what there is about both faces; they are not compared if `accepts` turns one down.
+    ///
+    /// # Errors
+    /// As [`Platform::compare`].
+    pub async fn compare_examined(
+        &self,
+        app: &App,
+        a: Bytes,
+        b: Bytes,
+        wanted: Examination,
+        accepts: Accepts,
+    ) -> Result<([ExaminedFace; 2], Option<Similarity>)> {
+        let engine = self.default_engine(app);
+        if engine.keeping() == Keeping::Templates {
+            return Ok(self.inner.engines.builtin().compare_examined(a, b, wanted, accepts).await?);
+        }
+        let both = [self.largest_face(a.clone(), wanted).await?, self.largest_face(b.clone(), wanted).await?];
+        let similarity = if both.iter().all(accepts) { Some(engine.compare(a, b).await?) } else { None };
+        Ok((both, similarity))
+    }
+
+    /// What the built-in engine finds out about the largest face of a picture.
+    async fn largest_face(&self, picture: Bytes, wanted: Examination) -> Result<ExaminedFace> {
+        let faces = self.inner.engines.builtin().examine(picture, 1, wanted).await?;
+        faces.into_iter().next().ok_or(Error::NoFace)
     }
 
     /// Whether a library has somebody of this id of the caller's, or of this platform id if they have none.

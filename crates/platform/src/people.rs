@@ -140,10 +140,7 @@ impl Platform {
         match engine.keeping() {
             Keeping::Templates => {
                 let added = engine.add_face(&library_ref(library), &person.person_no, picture.clone()).await?;
-                let rotation = added.face.map_or(0.0, |seen| seen.rotation);
-                let enrolled = self.inner.store.enrol(library.id, person, self.new_face(added), picture).await;
-                let (person, face) = enrolled.map_err(Error::of_enrolment)?;
-                Ok(EnrolledPerson { person, face, rotation })
+                self.store_person(library, person, added, picture).await
             }
             Keeping::Faces => {
                 let face = self.new_face(Added::default());
@@ -151,6 +148,20 @@ impl Platform {
                 Ok(EnrolledPerson { person, face, rotation: 0.0 })
             }
         }
+    }
+
+    /// Stores a person with a face that was made a template of.
+    pub(crate) async fn store_person(
+        &self,
+        library: &Library,
+        person: NewPerson,
+        added: Added,
+        picture: Bytes,
+    ) -> Result<EnrolledPerson> {
+        let rotation = added.face.map_or(0.0, |seen| seen.rotation);
+        let enrolled = self.inner.store.enrol(library.id, person, self.new_face(added), picture).await;
+        let (person, face) = enrolled.map_err(Error::of_enrolment)?;
+        Ok(EnrolledPerson { person, face, rotation })
     }
 
     /// Adds the largest face of a picture to a person.

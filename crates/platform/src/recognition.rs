@@ -16,7 +16,7 @@ const MAX_LIBRARIES: i64 = 100_000;
 /// Two engines see the same face if their boxes overlap by this much of what both cover.
 const SAME_FACE: f32 = 0.4;
 /// People with several faces take several places of an engine's answer, so it is asked for more than wanted.
-const FACES_A_PERSON: usize = 4;
+pub(crate) const FACES_A_PERSON: usize = 4;
 
 /// A person found.
 #[derive(Debug, Clone)]

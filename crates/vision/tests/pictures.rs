@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use aicp_vision::{Error, Format, Picture};
+use aicp_vision::{Dimensions, Error, Format, Picture};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use jpeg_encoder::{ColorType, Encoder};
 use proptest::prelude::*;
@@ -66,6 +66,10 @@ fn formats_and_layouts_give_the_same_pixels() {
         ("WebP", encode(rgb, ImageFormat::WebP)),
     ] {
         assert_quarters(&Picture::decode(&bytes).expect(what), what);
+        // The head says as much before anything is decoded.
+        let whole = Dimensions::of(&bytes).expect(what);
+        assert_eq!(Some(whole.format), Format::of(&bytes), "{what}");
+        assert_eq!((whole.width, whole.height), (quarters().width(), quarters().height()), "{what}");
     }
 }
 
@@ -150,6 +154,8 @@ fn the_number_of_pixels_is_checked_before_decoding() {
         b"\0\0\0\x04IDAT\0\0\0\0\0\0\0\0",
     ]
     .concat();
+    let head = Dimensions::of(&png).expect("a head");
+    assert_eq!((head.format, head.width, head.height), (Format::Png, 30_000, 30_000));
     match Picture::decode(&png) {
         Err(Error::TooManyPixels { width: 30_000, height: 30_000, .. }) => {}
         other => panic!("{other:?}"),
@@ -194,8 +200,20 @@ proptest! {
             let at = usize::from(at) % bytes.len();
             bytes[at] = value;
         }
-        if let Err(e) = Picture::decode(&bytes) {
-            prop_assert!(e.is_bad_picture(), "{e}");
+        let head = Dimensions::of(&bytes);
+        match (Picture::decode(&bytes), &head) {
+            (Ok(picture), Ok(head)) => {
+                let mut sides = [picture.width(), picture.height()];
+                let mut told = [head.width, head.height];
+                sides.sort_unstable();
+                told.sort_unstable();
+                prop_assert_eq!(sides, told);
+            }
+            (Ok(_), Err(e)) => prop_assert!(false, "decoded, but its head is none: {}", e),
+            (Err(e), _) => prop_assert!(e.is_bad_picture(), "{}", e),
+        }
+        if let Err(e) = head {
+            prop_assert!(e.is_bad_picture(), "{}", e);
         }
     }
 }

@@ -210,7 +210,7 @@ impl Item {
                 top: measure(area.y),
                 width: measure(area.width),
             },
-            is_valid_posture: is_frontal(&face.pose),
+            is_valid_posture: is_frontal(face),
             posture: Posture {
                 pitch: measure(face.pose.pitch),
                 roll: measure(face.pose.roll),
@@ -223,9 +223,10 @@ impl Item {
 /// The head may be turned, nodded and tilted by so many degrees.
 const MAX_ANGLE: f32 = 30.0;
 
-/// Whether a head looks into the camera, as far as the vendor asks for it.
-pub(super) fn is_frontal(pose: &HeadPose) -> bool {
-    [pose.yaw, pose.pitch, pose.roll].into_iter().all(|angle| angle.abs() <= MAX_ANGLE)
+/// Whether a face looks into the camera, as far as the vendor asks for it.
+pub(super) fn is_frontal(face: &ExaminedFace) -> bool {
+    let HeadPose { yaw, pitch, roll } = face.pose;
+    [yaw, pitch, roll].into_iter().all(|angle| angle.abs() <= MAX_ANGLE)
 }
 
 /// A measure as the `V1` calls write it.

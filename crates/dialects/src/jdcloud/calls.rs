@@ -6,7 +6,7 @@ use aicp_platform::{App, Error, Examination, ExaminedFace, Library, Platform};
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::answers::{digits, is_frontal};
+use super::answers::digits;
 use super::codes::{self, Fault};
 use super::envelope::{Answer, Failure, Stamp};
 use super::params::Params;
@@ -112,11 +112,10 @@ impl Call<'_> {
         faces.into_iter().next().ok_or_else(|| self.failure(Error::NoFace))
     }
 
-    /// The largest face of a picture, which must look into the camera.
-    pub async fn frontal_face(&self, picture: Bytes, wanted: Examination) -> Result<ExaminedFace, Failure> {
-        let face = self.largest_face(picture, wanted).await?;
-        let turned = if self.entry.family == Family::V1 { codes::V1_BAD_POSTURE } else { codes::BAD_POSTURE };
-        if is_frontal(&face.pose) { Ok(face) } else { Err(turned.into()) }
+    /// What is said of a head that does not look into the camera.
+    pub fn turned(&self) -> Failure {
+        let fault = if self.entry.family == Family::V1 { codes::V1_BAD_POSTURE } else { codes::BAD_POSTURE };
+        fault.into()
     }
 
     /// What the platform finds, unless that takes too long. Only for what changes nothing: it may go on unheard.

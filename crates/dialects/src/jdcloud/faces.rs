@@ -1,8 +1,8 @@
 //! Faces of face search: a face is a person of the group's library with the one face that counts.
 
-use aicp_platform::{Bar, Examination};
+use aicp_platform::{Examination, NewMember};
 
-use super::answers::{FaceId, FoundFace, SearchResult, SearchResults, Told, outer_id};
+use super::answers::{FaceId, FoundFace, SearchResult, SearchResults, Told, is_frontal, outer_id};
 use super::calls::Call;
 use super::codes;
 use super::envelope::{Answer, Failure, inner_text};
@@ -22,10 +22,10 @@ impl Call<'_> {
         if self.platform.has_member(&library, &outer_id).await.map_err(|e| self.failure(e))? {
             return Err(codes::OUTER_ID_EXISTS.into());
         }
-        self.frontal_face(picture.clone(), Examination::default()).await?;
-        let at_most = self.options.max_faces;
-        let enrolled = self.platform.enrol_member(self.app, &library, Some(&outer_id), picture, at_most).await;
-        let enrolled = enrolled.map_err(|e| self.failure(e))?;
+        let member = NewMember { user_id: Some(outer_id), picture, at_most: self.options.max_faces };
+        let nothing_more = Examination::default();
+        let enrolled = self.platform.enrol_member(self.app, &library, member, nothing_more, is_frontal).await;
+        let enrolled = enrolled.map_err(|e| self.failure(e))?.1.ok_or_else(|| self.turned())?;
         let result = inner_text(&FaceId { face_id: &enrolled.person.person_no })?;
         Answer::new(&Told { requestid: &self.stamp.id, message: SUCCESS, status: 0, result: Some(&result) })
     }
@@ -43,11 +43,14 @@ impl Call<'_> {
         let key = self.group_key(codes::NO_GROUP_TO_SEARCH)?;
         let picture = self.picture("imageBase64")?;
         let library = self.library(&key).await?;
-        let probe = self.frontal_face(picture.clone(), Examination::default()).await?.face;
-        let search =
-            self.platform.identify_in(self.app, std::slice::from_ref(&library), picture, MAX_FOUND, Bar::Usual);
-        let found = self.in_time(search).await?;
-        let results = found.matches.iter().enumerate().map(|(index, found)| SearchResult {
+        let nothing_more = Examination::default();
+        let search = self.platform.identify_member(self.app, &library, picture, MAX_FOUND, nothing_more, is_frontal);
+        let (face, found) = self.in_time(search).await?;
+        if !is_frontal(&face) {
+            return Err(self.turned());
+        }
+        let probe = face.face;
+        let results = found.iter().enumerate().map(|(index, found)| SearchResult {
             conf: probe.confidence,
             face_id: FoundFace {
                 face_id: &found.person.person_no,

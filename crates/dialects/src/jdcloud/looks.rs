@@ -3,7 +3,8 @@
 use aicp_platform::Examination;
 
 use super::answers::{
-    AntiSpoof, Attributes, Compared, ComparedV1, Detected, DetectedFace, Item, LivenessV1, PropertiesV1, measure,
+    AntiSpoof, Attributes, Compared, ComparedV1, Detected, DetectedFace, Item, LivenessV1, PropertiesV1, is_frontal,
+    measure,
 };
 use super::calls::Call;
 use super::codes::{self, Fault};
@@ -19,9 +20,8 @@ const QUALITY: Examination = Examination { quality: true, liveness: false };
 impl Call<'_> {
     pub async fn compare_v1(&self) -> Result<Answer, Failure> {
         let (a, b) = (self.picture("imgBase64A")?, self.picture("imgBase64B")?);
-        let face_a = self.frontal_face(a.clone(), QUALITY).await?;
-        let face_b = self.frontal_face(b.clone(), QUALITY).await?;
-        let similarity = self.in_time(self.platform.compare(self.app, a, b)).await?;
+        let compared = self.in_time(self.platform.compare_examined(self.app, a, b, QUALITY, is_frontal)).await?;
+        let ([face_a, face_b], Some(similarity)) = compared else { return Err(self.turned()) };
         let Fault(code, msg) = codes::ACCEPTED;
         Answer::new(&ComparedV1 {
             code,
@@ -36,9 +36,9 @@ impl Call<'_> {
 
     pub async fn compare(&self) -> Result<Answer, Failure> {
         let (a, b) = (self.picture("imageBase64_1")?, self.picture("imageBase64_2")?);
-        self.frontal_face(a.clone(), Examination::default()).await?;
-        self.frontal_face(b.clone(), Examination::default()).await?;
-        let similarity = self.in_time(self.platform.compare(self.app, a, b)).await?;
+        let nothing_more = Examination::default();
+        let compared = self.in_time(self.platform.compare_examined(self.app, a, b, nothing_more, is_frontal)).await?;
+        let similarity = compared.1.ok_or_else(|| self.turned())?;
         let requestid = &self.stamp.id;
         Answer::new(&Compared { status: 0, message: SUCCESS, requestid, score: score(similarity) })
     }

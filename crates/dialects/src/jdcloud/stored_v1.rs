@@ -2,11 +2,11 @@
 //! of their results that of the search alone; the others are shaped like it. What goes wrong and has no `V1` code has that
 //! of face search.
 
-use aicp_platform::{Bar, Face, Library, Person};
+use aicp_platform::{Face, Library, NewMember, Person};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::answers::{FaceV1, GroupV1, Item, StoredV1, digits, short};
+use super::answers::{FaceV1, GroupV1, Item, StoredV1, digits, is_frontal, short};
 use super::calls::{Call, GroupKey, MAX_GROUP_NAME};
 use super::codes::{self, Fault};
 use super::envelope::{Answer, Failure, now_ms};
@@ -100,9 +100,10 @@ impl Call<'_> {
         let id = self.required_text("groupId", codes::V1_MISSING)?;
         let picture = self.picture("imgBase64")?;
         let library = self.library(&GroupKey::Id(id)).await?;
-        let face = self.frontal_face(picture.clone(), QUALITY).await?;
-        let enrolled = self.platform.enrol_member(self.app, &library, None, picture, self.options.max_faces).await;
-        let enrolled = enrolled.map_err(|e| self.failure(e))?;
+        let member = NewMember { user_id: None, picture, at_most: self.options.max_faces };
+        let enrolled = self.platform.enrol_member(self.app, &library, member, QUALITY, is_frontal).await;
+        let (face, enrolled) = enrolled.map_err(|e| self.failure(e))?;
+        let enrolled = enrolled.ok_or_else(|| self.turned())?;
         Answer::new(&StoredV1 {
             face_id: Some(short(&enrolled.person.person_no)),
             face_items: Some(vec![Item::new(&face)]),
@@ -115,11 +116,13 @@ impl Call<'_> {
         let id = self.required_text("groupId", codes::V1_MISSING)?;
         let picture = self.picture("imgBase64")?;
         let library = self.library(&GroupKey::Id(id)).await?;
-        let face = self.frontal_face(picture.clone(), QUALITY).await?;
-        let search =
-            self.platform.identify_in(self.app, std::slice::from_ref(&library), picture, MAX_FOUND, Bar::Usual);
+        let search = self.platform.identify_member(self.app, &library, picture, MAX_FOUND, QUALITY, is_frontal);
+        let (face, found) = self.in_time(search).await?;
+        if !is_frontal(&face) {
+            return Err(self.turned());
+        }
         let mut face_matches = Vec::new();
-        for found in self.in_time(search).await?.matches {
+        for found in found {
             // Somebody who was removed meanwhile is found no more.
             let Ok(picture) = self.platform.picture_of_face(&found.face).await else { continue };
             face_matches.push(FaceV1 {
@@ -142,7 +145,10 @@ impl Call<'_> {
                 return Err(codes::NO_OUTER_ID.into());
             }
         }
-        let face = self.frontal_face(picture.clone(), QUALITY).await?;
+        let face = self.largest_face(picture.clone(), QUALITY).await?;
+        if !is_frontal(&face) {
+            return Err(self.turned());
+        }
         let replaced = self.platform.replace_member_face(self.app, &library, person, picture).await;
         let replaced = replaced.map_err(|e| self.failure(e))?;
         Answer::new(&StoredV1 {

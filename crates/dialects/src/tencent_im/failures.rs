@@ -23,8 +23,8 @@ pub(super) struct Caller {
 
 impl Caller {
     pub fn new(sdk_app_id: u64, identifier: &str, client: Option<IpAddr>) -> Self {
-        let network = client.map(|client| match client {
-            IpAddr::V4(_) => client,
+        let network = client.map(|client| match client.to_canonical() {
+            IpAddr::V4(address) => address.into(),
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         });
         Self { sdk_app_id, identifier: identifier.to_owned(), network }
@@ -126,6 +126,8 @@ mod tests {
             failures.note(&caller("admin", &format!("2001:db8:0:1::{host:x}")), begun);
         }
         assert!(failures.are_too_many(&caller("admin", "2001:db8:0:1:ffff::"), begun));
+        assert_ne!(caller("admin", "::ffff:192.0.2.1"), caller("admin", "::ffff:192.0.2.2"));
+        assert_eq!(caller("admin", "::ffff:192.0.2.1"), caller("admin", "192.0.2.1"));
         for network in 0..MAX_CALLERS + 100 {
             failures.note(&caller("admin", &format!("2001:db8:1:{network:x}::")), begun);
         }

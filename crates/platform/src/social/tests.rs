@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aicp_store::{Change, Observer};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -10,7 +11,7 @@ use super::*;
 const APP: &str = "app";
 /// Few names, so that what is done meets what was done.
 const USERS: [&str; 5] = ["ada", "bob", "cyd", "dan", "Ada"];
-const GROUPS: [&str; 4] = ["family", "工作", "a\"b\n", "x"];
+const GROUPS: [&str; 4] = ["family", "工作", "x\0\"\n", "x"];
 
 #[derive(Debug, Clone)]
 enum Command {
@@ -302,8 +303,20 @@ fn sides(both: bool) -> Sides {
     if both { Sides::Both } else { Sides::Own }
 }
 
+/// What the platform tells those who remember.
+struct Feed(Arc<RememberedGroups>);
+
+impl Observer for Feed {
+    fn committed(&self, change: &Change) {
+        if let Change::FriendGroupsChanged { app_id, user_id } = change {
+            self.0.forget(app_id, user_id);
+        }
+    }
+}
+
 struct Fixture {
     store: Store,
+    remembered: Arc<RememberedGroups>,
     dir: TempDir,
     requests: FriendRequests,
 }
@@ -311,21 +324,29 @@ struct Fixture {
 impl Fixture {
     async fn new(requests: FriendRequests) -> Self {
         let dir = tempfile::tempdir().expect("a temp dir");
-        let store = Store::open(dir.path(), None, jiff::tz::TimeZone::UTC).await.expect("it opens");
+        let remembered = Arc::<RememberedGroups>::default();
+        let feed: Arc<dyn Observer> = Arc::new(Feed(Arc::clone(&remembered)));
+        let store = Store::open(dir.path(), Some(feed), jiff::tz::TimeZone::UTC).await.expect("it opens");
         for app in [APP, "other"] {
             store.ensure_app(app, 1).await.expect("it is written");
         }
-        Self { store, dir, requests }
+        Self { store, remembered, dir, requests }
     }
 
     fn social(&self) -> Social<'_> {
-        Social { store: &self.store, app_id: APP, requests: self.requests, now_ms: 1_700_000_000_000 }
+        Social {
+            store: &self.store,
+            remembered: &self.remembered,
+            app_id: APP,
+            requests: self.requests,
+            now_ms: 1_700_000_000_000,
+        }
     }
 
     async fn reopen(self) -> Self {
         self.store.close().await.expect("it closes");
         let store = Store::open(self.dir.path(), None, jiff::tz::TimeZone::UTC).await.expect("it opens");
-        Self { store, ..self }
+        Self { store, remembered: Arc::default(), ..self }
     }
 
     async fn import(&self, user_ids: impl IntoIterator<Item = impl Into<String>>) {
@@ -375,16 +396,23 @@ impl Fixture {
         let known = social.known_accounts(&all).await.expect("it is read");
         assert_eq!(known.into_iter().collect::<BTreeSet<_>>(), model.people.keys().cloned().collect());
         for user in USERS {
-            let groups = social.friend_groups(user, None, Members::Named).await;
+            let groups = social.friend_groups(user, Members::Named).await;
             let Some(person) = model.people.get(user) else {
                 assert!(matches!(groups, Err(Error::NoAccount)), "{user}");
                 continue;
             };
             let groups = groups.expect("it is read");
             assert_eq!(groups.sequence, person.sequences.groups, "{user}");
-            let listed: Vec<_> = groups.groups.iter().map(|g| (g.name.clone(), g.members.clone())).collect();
-            assert_eq!(listed, person.groups, "{user}");
-            let counted = social.friend_groups(user, None, Members::Counted).await.expect("it is read");
+            let listed = |groups: &FriendGroups| -> Vec<(String, Vec<String>)> {
+                let members = |group: &FriendGroup| group.members.iter().map(str::to_owned).collect();
+                groups.groups.iter().map(|group| (group.name.clone(), members(group))).collect()
+            };
+            assert_eq!(listed(&groups), person.groups, "{user}");
+            let group_names = GROUPS.map(str::to_owned);
+            let named = social.named_friend_groups(user, &group_names[1..]).await.expect("it is read");
+            let expected: Vec<_> = person.groups.iter().filter(|(name, _)| *name != group_names[0]).cloned().collect();
+            assert_eq!((listed(&named), named.sequence), (expected, groups.sequence), "{user}");
+            let counted = social.friend_groups(user, Members::Counted).await.expect("it is read");
             let counts: Vec<_> = counted.groups.iter().map(|g| (g.name.clone(), g.count)).collect();
             let expected: Vec<_> = person.groups.iter().map(|(n, m)| (n.clone(), m.len() as u64)).collect();
             assert_eq!(counts, expected, "{user}");
@@ -510,9 +538,9 @@ async fn groups_are_made_up_to_the_limit_or_not_at_all() {
     assert_eq!(outcomes.expect("it is written"), [Err(FriendError::TooManyGroups), Ok(())]);
     let outcomes = social.update_friends("ada", vec![grouped("cyd", &[32])]).await.expect("it is written");
     assert_eq!(outcomes, [Err(FriendError::TooManyGroups)]);
-    let groups = social.friend_groups("ada", None, Members::Named).await.expect("it is read");
+    let groups = social.friend_groups("ada", Members::Named).await.expect("it is read");
     assert_eq!((groups.sequence, groups.groups.len()), (2, 32));
-    assert_eq!(groups.groups[31].members, ["cyd"]);
+    assert_eq!(groups.groups[31].members.iter().collect::<Vec<_>>(), ["cyd"]);
     assert_eq!(social.friend_page("ada", 0).await.expect("it is read").total, 1, "bob is no friend");
 }
 
@@ -551,7 +579,7 @@ async fn two_writers_together_pass_no_limit() {
     let sequences: BTreeSet<u64> = outcomes.iter().flatten().map(|(sequence, _)| *sequence).collect();
     assert_eq!(sequences, (1..=32).collect());
     assert_eq!(outcomes.iter().filter(|o| matches!(o, Err(Error::TooManyFriendGroups))).count(), 8);
-    let groups = social.friend_groups("ada", None, Members::Counted).await.expect("it is read");
+    let groups = social.friend_groups("ada", Members::Counted).await.expect("it is read");
     assert_eq!((groups.sequence, groups.groups.len()), (32, 32));
 }
 

@@ -24,6 +24,7 @@ mod high_availability;
 mod images;
 mod jdcloud;
 mod keys;
+mod linkvisual;
 mod literals;
 mod recognition;
 mod statistics;

@@ -31,13 +31,13 @@ impl Database {
 
     pub(crate) async fn call_totals(&self, scope: CallScope<'_>) -> Result<Vec<CallTotal>> {
         let mut query = query_of_sums(scope, parts(&self.zone, scope.from_ms, scope.to_ms), false);
-        let rows = query.build().fetch_all(&self.readers).await?;
+        let rows = query.build().fetch_all(&mut *self.readers.get().await?).await?;
         Ok(rows.iter().map(total_from_row).collect::<sqlx::Result<_>>()?)
     }
 
     pub(crate) async fn call_days(&self, scope: CallScope<'_>) -> Result<Vec<DayTotal>> {
         let mut query = query_of_sums(scope, parts(&self.zone, scope.from_ms, scope.to_ms), true);
-        let rows = query.build().fetch_all(&self.readers).await?;
+        let rows = query.build().fetch_all(&mut *self.readers.get().await?).await?;
         let day_total =
             |row: &SqliteRow| Ok(DayTotal { day: date_of(row.try_get("day")?), total: total_from_row(row)? });
         Ok(rows.iter().map(day_total).collect::<sqlx::Result<_>>()?)
@@ -45,7 +45,8 @@ impl Database {
 
     pub(crate) async fn calls(&self, scope: CallScope<'_>, limit: i64) -> Result<Vec<LoggedCall>> {
         let limit = usize::try_from(limit).unwrap_or(0);
-        let mut snapshot = self.readers.begin().await?;
+        let mut reader = self.readers.get().await?;
+        let mut snapshot = reader.begin().await?;
         let mut kinds = QueryBuilder::<Sqlite>::new("");
         push_kinds(&mut kinds, scope);
         let kinds: Vec<i64> = kinds.build_query_scalar().fetch_all(&mut *snapshot).await?;

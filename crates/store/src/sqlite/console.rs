@@ -17,12 +17,12 @@ impl Database {
 
     pub(crate) async fn user_by_name(&self, username: &str) -> Result<Option<ConsoleUser>> {
         let query = sqlx::query_as("SELECT * FROM console_user WHERE username = $1");
-        Ok(query.bind(username).fetch_optional(&self.readers).await?)
+        Ok(query.bind(username).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn user_by_person(&self, person_row_id: i64) -> Result<Option<ConsoleUser>> {
         let query = sqlx::query_as("SELECT * FROM console_user WHERE person_id = $1");
-        Ok(query.bind(person_row_id).fetch_optional(&self.readers).await?)
+        Ok(query.bind(person_row_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn open_session(
@@ -40,7 +40,7 @@ impl Database {
             "SELECT console_user.* FROM console_session JOIN console_user ON console_user.id = console_session.user_id
              WHERE console_session.token_hash = $1 AND console_session.expires > $2",
         );
-        Ok(query.bind(&token_hash[..]).bind(now_ms).fetch_optional(&self.readers).await?)
+        Ok(query.bind(&token_hash[..]).bind(now_ms).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn close_session(&self, token_hash: [u8; 32]) -> Result<()> {

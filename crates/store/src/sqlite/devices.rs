@@ -32,7 +32,7 @@ impl Database {
              WHERE library_id = $1 AND product_key = $2 AND device_name = $3 AND instance_id = $4",
         );
         let query = query.bind(library_id).bind(&name.product_key).bind(&name.device_name).bind(&name.instance_id);
-        Ok(query.fetch_optional(&self.readers).await?)
+        Ok(query.fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn add_to_device_group(&self, library_id: i64, group_id: i64, name: DeviceName) -> Result<()> {
@@ -79,7 +79,7 @@ impl Database {
                 JOIN device_group_member ON device_group_member.group_id = sync_relation.device_group_id
                 WHERE user_group_member.person_id = $1 AND device_group_member.device_id = $2)",
         );
-        Ok(query.bind(person_row_id).bind(device_id).fetch_one(&self.readers).await?)
+        Ok(query.bind(person_row_id).bind(device_id).fetch_one(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn create_sync_relation(
@@ -109,7 +109,7 @@ impl Database {
 
     pub(crate) async fn sync_relation(&self, library_id: i64, id: i64) -> Result<Option<SyncRelation>> {
         let query = sqlx::query_as("SELECT * FROM sync_relation WHERE id = $2 AND library_id = $1");
-        Ok(query.bind(library_id).bind(id).fetch_optional(&self.readers).await?)
+        Ok(query.bind(library_id).bind(id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn sync_relations(

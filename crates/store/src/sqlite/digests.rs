@@ -11,7 +11,7 @@ impl Database {
             let batch: Vec<(i64, Vec<u8>)> =
                 sqlx::query_as("SELECT face_id, vector FROM template WHERE md5 IS NULL ORDER BY face_id LIMIT $1")
                     .bind(at_once)
-                    .fetch_all(&self.readers)
+                    .fetch_all(&mut *self.readers.get().await?)
                     .await?;
             if batch.is_empty() {
                 return Ok(filled);
@@ -27,7 +27,7 @@ impl Database {
         let query = sqlx::query_as(
             "SELECT id, picture_key FROM face WHERE picture_md5 IS NULL AND id > $1 ORDER BY id LIMIT $2",
         );
-        Ok(query.bind(after).bind(limit).fetch_all(&self.readers).await?)
+        Ok(query.bind(after).bind(limit).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     /// Gives faces, by row id, the fingerprints of their pictures.

@@ -1,6 +1,6 @@
 //! A library as a directory of people.
 
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{Database, Removal, outbox, people, rows::json_array, writer::WriteTx, writes};
 use crate::{
@@ -8,25 +8,27 @@ use crate::{
     PersonChanges, Result, objects::PictureName,
 };
 
-/// A row a face, and one of a person without any; those of a person come one after the other.
-const ENTRIES: &str = "SELECT person.person_id, person.ext_user_id, person.name, person.user_info, person.created,
-        person.updated, face.created AS face_created, face.file_id, face.picture_md5,
-        template.algorithm, template.provider, template.version, template.md5
+/// Everything in one row and one column, a JSON array of an array for each face, and of one for a person without any:
+/// each row more would be a way more between two threads.
+const ENTRIES: &str = "SELECT json_group_array(json_array(
+        json_array(person.id, person.person_id, person.ext_user_id, person.name, person.user_info, person.created,
+            person.updated),
+        json_array(face.created, face.file_id, face.picture_md5),
+        json_array(template.algorithm, template.provider, template.version, template.md5)))
      FROM person LEFT JOIN face ON face.person_id = person.id LEFT JOIN template ON template.face_id = face.id";
 
 impl Database {
     pub(crate) async fn person_with_id(&self, library_id: i64, person_id: i64) -> Result<Option<Person>> {
         let query = sqlx::query_as("SELECT * FROM person WHERE person_id = $2 AND library_id = $1");
-        Ok(query.bind(library_id).bind(person_id).fetch_optional(&self.readers).await?)
+        Ok(query.bind(library_id).bind(person_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn directory_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<DirectoryEntry>> {
-        let query = format!(
-            "{ENTRIES} WHERE person.person_id IN (SELECT value FROM json_each($2)) AND person.library_id = $1
-             ORDER BY person.id, face.id"
-        );
-        let query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(library_id).bind(json_array(person_ids));
-        entries_of(&query.fetch_all(&self.readers).await?)
+        let query =
+            format!("{ENTRIES} WHERE person.person_id IN (SELECT value FROM json_each($2)) AND person.library_id = $1");
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(library_id).bind(json_array(person_ids));
+        let entries: String = query.fetch_one(&mut *self.readers.get().await?).await?;
+        entries_of(&entries)
     }
 
     pub(crate) async fn directory_page(
@@ -36,7 +38,8 @@ impl Database {
         offset: i64,
         limit: i64,
     ) -> Result<(u64, Vec<DirectoryEntry>)> {
-        let mut snapshot = self.readers.begin().await?;
+        let mut reader = self.readers.get().await?;
+        let mut snapshot = reader.begin().await?;
         let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM person");
         push_filter(&mut count, library_id, filter);
         let count = count.build_query_scalar().fetch_one(&mut *snapshot).await?;
@@ -44,14 +47,15 @@ impl Database {
         page.push(" WHERE person.id IN (SELECT id FROM person");
         push_filter(&mut page, library_id, filter);
         page.push(" ORDER BY id LIMIT ").push_bind(limit.max(0)).push(" OFFSET ").push_bind(offset.max(0));
-        page.push(") ORDER BY person.id, face.id");
-        let page = entries_of(&page.build().fetch_all(&mut *snapshot).await?)?;
+        page.push(")");
+        let page: String = page.build_query_scalar().fetch_one(&mut *snapshot).await?;
+        let page = entries_of(&page)?;
         Ok((count, page))
     }
 
     pub(crate) async fn faces_with_md5(&self, person_row_id: i64, md5: &str) -> Result<Vec<i64>> {
         let query = sqlx::query_scalar("SELECT id FROM face WHERE person_id = $1 AND picture_md5 = $2 ORDER BY id");
-        Ok(query.bind(person_row_id).bind(md5).fetch_all(&self.readers).await?)
+        Ok(query.bind(person_row_id).bind(md5).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn update_person(&self, person_row_id: i64, changes: PersonChanges) -> Result<()> {
@@ -171,20 +175,35 @@ fn literal_like(text: &str) -> String {
     text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }
 
-fn entries_of(rows: &[SqliteRow]) -> Result<Vec<DirectoryEntry>> {
+/// As [`ENTRIES`] has it.
+type EntryRow = (
+    (i64, i64, Option<String>, Option<String>, Option<String>, i64, i64),
+    (Option<i64>, Option<i64>, Option<String>),
+    (Option<String>, Option<String>, Option<String>, Option<String>),
+);
+
+/// The people in the order of their row ids, their faces in that of their making.
+fn entries_of(json: &str) -> Result<Vec<DirectoryEntry>> {
+    let mut rows: Vec<EntryRow> =
+        serde_json::from_str(json).map_err(|error| Error::Database(sqlx::Error::Decode(error.into())))?;
+    rows.sort_by_key(|(person, face, _)| (person.0, face.0));
     let mut entries: Vec<DirectoryEntry> = Vec::new();
-    for row in rows {
-        let person_id = row.try_get(0)?;
-        let face = face_of(row)?;
+    for ((_, person_id, ext_user_id, name, user_info, created_ms, updated_ms), face, template) in rows {
+        let face = match face {
+            (Some(created_ns), Some(file_id), picture_md5) => {
+                Some(DirectoryFace { created_ns, file_id, picture_md5, template: template_of(template) })
+            }
+            _ => None,
+        };
         match entries.last_mut().filter(|entry| entry.person_id == person_id) {
             Some(entry) => entry.faces.extend(face),
             None => entries.push(DirectoryEntry {
                 person_id,
-                ext_user_id: row.try_get(1)?,
-                name: row.try_get(2)?,
-                user_info: row.try_get(3)?,
-                created_ms: row.try_get(4)?,
-                updated_ms: row.try_get(5)?,
+                ext_user_id,
+                name,
+                user_info,
+                created_ms,
+                updated_ms,
                 faces: face.into_iter().collect(),
             }),
         }
@@ -192,14 +211,9 @@ fn entries_of(rows: &[SqliteRow]) -> Result<Vec<DirectoryEntry>> {
     Ok(entries)
 }
 
-fn face_of(row: &SqliteRow) -> Result<Option<DirectoryFace>> {
-    let Some(created_ns) = row.try_get(6)? else { return Ok(None) };
-    let template = match row.try_get(9)? {
-        Some(name) => Some(DirectoryTemplate {
-            algorithm: Algorithm { name, provider: row.try_get(10)?, version: row.try_get(11)? },
-            md5: row.try_get::<Option<String>, _>(12)?.unwrap_or_default(),
-        }),
-        None => None,
-    };
-    Ok(Some(DirectoryFace { created_ns, file_id: row.try_get(7)?, picture_md5: row.try_get(8)?, template }))
+fn template_of(
+    (name, provider, version, md5): (Option<String>, Option<String>, Option<String>, Option<String>),
+) -> Option<DirectoryTemplate> {
+    let algorithm = Algorithm { name: name?, provider: provider?, version: version? };
+    Some(DirectoryTemplate { algorithm, md5: md5.unwrap_or_default() })
 }

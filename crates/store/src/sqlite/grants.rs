@@ -7,7 +7,7 @@ use crate::{Error, Grant, Result};
 
 impl Database {
     pub(crate) async fn grants(&self) -> Result<Vec<Grant>> {
-        let rows = sqlx::query(AssertSqlSafe(select_grants(""))).fetch_all(&self.readers).await?;
+        let rows = sqlx::query(AssertSqlSafe(select_grants(""))).fetch_all(&mut *self.readers.get().await?).await?;
         Ok(fold_grants(rows)?)
     }
 

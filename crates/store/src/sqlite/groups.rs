@@ -1,6 +1,6 @@
 //! Groups of people and of devices.
 
-use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, Connection, FromRow, Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{Database, writes::missing_parent};
 use crate::{Error, Group, GroupKind, Person, Result};
@@ -51,7 +51,7 @@ impl Database {
     pub(crate) async fn group(&self, kind: GroupKind, library_id: i64, group_id: i64) -> Result<Option<Group>> {
         let query = format!("SELECT * FROM {} WHERE id = $1 AND library_id = $2", table(kind));
         let query = sqlx::query_as(AssertSqlSafe(query)).bind(group_id).bind(library_id);
-        Ok(query.fetch_optional(&self.readers).await?)
+        Ok(query.fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn groups(
@@ -118,7 +118,8 @@ impl Database {
         offset: i64,
         limit: i64,
     ) -> Result<(u64, Vec<T>)> {
-        let mut snapshot = self.readers.begin().await?;
+        let mut reader = self.readers.get().await?;
+        let mut snapshot = reader.begin().await?;
         let count = sqlx::query_scalar(AssertSqlSafe(count)).bind(owner).fetch_one(&mut *snapshot).await?;
         let page = sqlx::query_as(AssertSqlSafe(page)).bind(owner).bind(limit.max(0)).bind(offset.max(0));
         Ok((count, page.fetch_all(&mut *snapshot).await?))

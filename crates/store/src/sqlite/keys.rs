@@ -10,7 +10,7 @@ const FORGOTTEN_AT_ONCE: i64 = 10_000;
 
 impl Database {
     pub(crate) async fn keys(&self) -> Result<Vec<Key>> {
-        Ok(sqlx::query_as("SELECT * FROM access_key ORDER BY id").fetch_all(&self.readers).await?)
+        Ok(sqlx::query_as("SELECT * FROM access_key ORDER BY id").fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn create_key(&self, new: NewKey) -> Result<Key> {
@@ -23,7 +23,7 @@ impl Database {
 
     pub(crate) async fn apps_with_revoked_grant(&self) -> Result<Vec<String>> {
         let query = sqlx::query_scalar("SELECT app_id FROM app WHERE grant_revoked = 1");
-        Ok(query.fetch_all(&self.readers).await?)
+        Ok(query.fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn note_key_usage(
@@ -37,7 +37,7 @@ impl Database {
 
     pub(crate) async fn used_signatures(&self, now_ms: i64) -> Result<Vec<UsedSignature>> {
         let query = sqlx::query_as("SELECT * FROM used_signature WHERE expires > $1");
-        Ok(query.bind(now_ms).fetch_all(&self.readers).await?)
+        Ok(query.bind(now_ms).fetch_all(&mut *self.readers.get().await?).await?)
     }
 }
 

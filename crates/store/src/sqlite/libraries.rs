@@ -8,7 +8,7 @@ impl Database {
         let query = sqlx::query_as(
             "SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY created, person_db_lib LIMIT $2 OFFSET $3",
         );
-        Ok(query.bind(app_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(&self.readers).await?)
+        Ok(query.bind(app_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn library_by_engine_id_head(&self, app_id: &str, head: &str) -> Result<Option<Library>> {
@@ -18,7 +18,7 @@ impl Database {
              WHERE person_db_lib >= $2 AND person_db_lib < $3 AND +app_id = $1 AND hidden = 0
              ORDER BY person_db_lib LIMIT 1",
         );
-        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&self.readers).await?)
+        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn person_by_number_head(&self, app_id: &str, head: &str) -> Result<Option<Person>> {
@@ -29,7 +29,7 @@ impl Database {
                AND library.id = person.library_id AND library.app_id = $1 AND library.hidden = 0
              ORDER BY person.person_no LIMIT 1",
         );
-        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&self.readers).await?)
+        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn rename_library(&self, library_id: i64, group_id: String) -> Result<()> {

@@ -1,8 +1,9 @@
 //! The relational schema on SQLite. Everything that knows SQLite is in this module.
 //!
 //! One connection writes, a few others read. The statements keep to what PostgreSQL understands as well, save for
-//! `json_each` (there `= ANY`), the two-argument `MAX` (there `GREATEST`), and columns beside a `MAX` that stand for the
-//! row it comes from (there `DISTINCT ON`).
+//! `json_each` (there `= ANY`), `json_array` and `json_group_array` (there `json_build_array` and `json_agg`), the
+//! two-argument `MAX` (there `GREATEST`), and columns beside a `MAX` that stand for the row it comes from (there
+//! `DISTINCT ON`).
 
 mod calls;
 mod console;
@@ -15,6 +16,7 @@ mod keys;
 mod libraries;
 mod outbox;
 mod people;
+mod readers;
 mod reads;
 mod rows;
 mod social;
@@ -25,12 +27,12 @@ use std::{collections::HashSet, fs::OpenOptions, os::unix::fs::OpenOptionsExt, p
 
 use jiff::tz::TimeZone;
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions,
     migrate::Migrator,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use self::writer::Writer;
+use self::{readers::Readers, writer::Writer};
 use crate::{
     Algorithm, Counts, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result, TemplateRow,
     blocking::run_blocking, error::at, objects::PictureName,
@@ -38,12 +40,17 @@ use crate::{
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
-const READERS: u32 = 4;
+const READERS: usize = 4;
+/// Pages that each connection keeps; negative, so that it counts KiB.
+const CACHE_KIB: &str = "-16384";
+/// So much of the file is read in place instead of being copied page by page. It is the most that SQLite takes; of
+/// memory it costs what the system's page cache holds anyway.
+const MAPPED_BYTES: &str = "2147418112";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database file: readers and the writer.
 pub(crate) struct Database {
-    readers: SqlitePool,
+    readers: Readers,
     writer: Writer,
     zone: TimeZone,
 }
@@ -64,7 +71,11 @@ impl Database {
             OpenOptions::new().append(true).create(true).mode(0o600).open(&file).map(drop).map_err(at(file))
         })
         .await?;
-        let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT);
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("cache_size", CACHE_KIB)
+            .pragma("mmap_size", MAPPED_BYTES);
 
         let mut connection = options
             .clone()
@@ -79,13 +90,7 @@ impl Database {
         outbox::list_broken_off(&mut connection).await?;
         calls::set_zone(&mut connection, &zone).await?;
 
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.read_only(true))
-            .await?;
+        let readers = Readers::open(&options.read_only(true), READERS).await?;
         Ok(Self { readers, writer: Writer::start(connection, observer), zone })
     }
 
@@ -97,7 +102,7 @@ impl Database {
 
     /// A trivial read, and an empty write.
     pub(crate) async fn ping(&self) -> Result<()> {
-        sqlx::query("SELECT 1").execute(&self.readers).await?;
+        sqlx::query("SELECT 1").execute(&mut *self.readers.get().await?).await?;
         self.writer.run(|_| Box::pin(async { Ok(()) })).await
     }
 

@@ -1,6 +1,6 @@
 //! Writes to engines that keep faces themselves.
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{Database, Removal, rows::name_of_action, writer::WriteTx, writes};
 use crate::{
@@ -68,14 +68,14 @@ impl Database {
 
     pub(crate) async fn outbox_row(&self, id: i64) -> Result<Option<OutboxRow>> {
         let query = sqlx::query_as("SELECT * FROM outbox WHERE id = $1");
-        Ok(query.bind(id).fetch_optional(&self.readers).await?)
+        Ok(query.bind(id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn outbox_head(&self, library_id: i64) -> Result<Option<OutboxRow>> {
         let query = sqlx::query_as(
             "SELECT * FROM outbox WHERE library_id = $1 AND solved IS NULL AND rejected = 0 ORDER BY id LIMIT 1",
         );
-        Ok(query.bind(library_id).fetch_optional(&self.readers).await?)
+        Ok(query.bind(library_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn outbox_libraries(&self, engine: Option<&str>) -> Result<Vec<i64>> {
@@ -89,7 +89,7 @@ impl Database {
                 "SELECT DISTINCT library_id FROM outbox WHERE solved IS NULL AND rejected = 0 ORDER BY library_id",
             ),
         };
-        Ok(query.fetch_all(&self.readers).await?)
+        Ok(query.fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn outbox_page(
@@ -98,7 +98,8 @@ impl Database {
         offset: i64,
         limit: i64,
     ) -> Result<(u64, Vec<OutboxRow>)> {
-        let mut snapshot = self.readers.begin().await?;
+        let mut reader = self.readers.get().await?;
+        let mut snapshot = reader.begin().await?;
         let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM outbox");
         push_filter(&mut count, filter);
         let count = count.build_query_scalar().fetch_one(&mut *snapshot).await?;

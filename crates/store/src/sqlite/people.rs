@@ -20,22 +20,24 @@ const TOKEN_LENGTH: usize = 32;
 
 impl Database {
     pub(crate) async fn app_ids(&self) -> Result<Vec<String>> {
-        Ok(sqlx::query_scalar("SELECT app_id FROM app ORDER BY created, app_id").fetch_all(&self.readers).await?)
+        Ok(sqlx::query_scalar("SELECT app_id FROM app ORDER BY created, app_id")
+            .fetch_all(&mut *self.readers.get().await?)
+            .await?)
     }
 
     pub(crate) async fn hidden_library(&self, app_id: &str, group_id: &str) -> Result<Option<Library>> {
         let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND group_id = $2 AND hidden = 1");
-        Ok(query.bind(app_id).bind(group_id).fetch_optional(&self.readers).await?)
+        Ok(query.bind(app_id).bind(group_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn library_by_id(&self, library_id: i64) -> Result<Option<Library>> {
         let query = sqlx::query_as("SELECT * FROM library WHERE id = $1");
-        Ok(query.bind(library_id).fetch_optional(&self.readers).await?)
+        Ok(query.bind(library_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn library_count(&self, app_id: &str) -> Result<u64> {
         let query = sqlx::query_scalar("SELECT COUNT(*) FROM library WHERE app_id = $1 AND hidden = 0");
-        Ok(query.bind(app_id).fetch_one(&self.readers).await?)
+        Ok(query.bind(app_id).fetch_one(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn library_counts(&self, library_id: i64) -> Result<LibraryCounts> {
@@ -49,7 +51,7 @@ impl Database {
                     (SELECT COUNT(*) FROM person CROSS JOIN face
                      WHERE person.library_id = $1 AND face.person_id = person.id) AS faces",
         );
-        Ok(query.bind(library_id).fetch_one(&self.readers).await?)
+        Ok(query.bind(library_id).fetch_one(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn people(&self, library_id: i64, offset: i64, limit: i64) -> Result<Vec<Person>> {
@@ -59,7 +61,12 @@ impl Database {
              WHERE id IN (SELECT id FROM person WHERE library_id = $1 ORDER BY id LIMIT $2 OFFSET $3)
              ORDER BY id",
         );
-        Ok(query.bind(library_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(&self.readers).await?)
+        Ok(query
+            .bind(library_id)
+            .bind(limit.max(0))
+            .bind(offset.max(0))
+            .fetch_all(&mut *self.readers.get().await?)
+            .await?)
     }
 
     pub(crate) async fn people_by_user(&self, library_id: i64, user_id: &str) -> Result<Vec<Person>> {
@@ -70,7 +77,12 @@ impl Database {
                 SELECT id FROM person WHERE person_id = $3 AND library_id = $1 AND ext_user_id IS NULL)
              ORDER BY id",
         );
-        Ok(query.bind(library_id).bind(user_id).bind(in_decimal(user_id)).fetch_all(&self.readers).await?)
+        Ok(query
+            .bind(library_id)
+            .bind(user_id)
+            .bind(in_decimal(user_id))
+            .fetch_all(&mut *self.readers.get().await?)
+            .await?)
     }
 
     pub(crate) async fn people_of_app_by_user(&self, app_id: &str, user_id: &str) -> Result<Vec<Person>> {
@@ -85,7 +97,12 @@ impl Database {
                   AND library.id = person.library_id AND library.app_id = $1 AND library.hidden = 0)
              ORDER BY id",
         );
-        Ok(query.bind(app_id).bind(user_id).bind(in_decimal(user_id)).fetch_all(&self.readers).await?)
+        Ok(query
+            .bind(app_id)
+            .bind(user_id)
+            .bind(in_decimal(user_id))
+            .fetch_all(&mut *self.readers.get().await?)
+            .await?)
     }
 
     pub(crate) async fn faces_by_engine_ref(
@@ -98,7 +115,8 @@ impl Database {
              WHERE face.engine_ref IN (SELECT value FROM json_each($2))
                AND person.id = face.person_id AND person.library_id = $1",
         );
-        let faces = query.bind(library_id).bind(json_strings(engine_refs)).fetch_all(&self.readers).await?;
+        let faces =
+            query.bind(library_id).bind(json_strings(engine_refs)).fetch_all(&mut *self.readers.get().await?).await?;
         reads::with_people(&self.readers, faces).await
     }
 
@@ -111,7 +129,8 @@ impl Database {
              SELECT engine_ref FROM outbox
              WHERE library_id = $1 AND engine_ref IN (SELECT value FROM json_each($2)) AND solved IS NULL",
         );
-        let found = query.bind(library_id).bind(json_strings(engine_refs)).fetch_all(&self.readers).await?;
+        let found =
+            query.bind(library_id).bind(json_strings(engine_refs)).fetch_all(&mut *self.readers.get().await?).await?;
         Ok(found.into_iter().collect())
     }
 
@@ -125,7 +144,7 @@ impl Database {
                AND library.id = person.library_id AND library.app_id = $1 AND library.hidden = 0
              ORDER BY +face.created DESC LIMIT 1",
         );
-        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&self.readers).await?)
+        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn face_of_person_by_token(&self, person_row_id: i64, token: &str) -> Result<Option<Face>> {
@@ -134,7 +153,7 @@ impl Database {
             "SELECT * FROM face WHERE person_id = $1 AND picture_key >= $2 AND picture_key < $3
              ORDER BY +created DESC LIMIT 1",
         );
-        Ok(query.bind(person_row_id).bind(first).bind(end).fetch_optional(&self.readers).await?)
+        Ok(query.bind(person_row_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn has_picture_in_library(&self, library_id: i64, token: &str) -> Result<bool> {
@@ -145,7 +164,7 @@ impl Database {
                 WHERE face.picture_key >= $2 AND face.picture_key < $3
                   AND person.id = face.person_id AND person.library_id = $1)",
         );
-        Ok(query.bind(library_id).bind(first).bind(end).fetch_one(&self.readers).await?)
+        Ok(query.bind(library_id).bind(first).bind(end).fetch_one(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn copy_person(

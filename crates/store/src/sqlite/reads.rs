@@ -3,35 +3,31 @@
 use std::collections::{HashMap, HashSet};
 
 use futures_util::TryStreamExt;
-use sqlx::SqlitePool;
 
 use super::{
     Removal,
+    readers::Readers,
     rows::{json_array, json_strings},
 };
 use crate::{Algorithm, Counts, Face, LastIds, Library, Person, Result, TemplateRow};
 
-pub(super) async fn library(db: &SqlitePool, app_id: &str, group_id: &str) -> Result<Option<Library>> {
+pub(super) async fn library(db: &Readers, app_id: &str, group_id: &str) -> Result<Option<Library>> {
     let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND group_id = $2 AND hidden = 0");
-    Ok(query.bind(app_id).bind(group_id).fetch_optional(db).await?)
+    Ok(query.bind(app_id).bind(group_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn library_by_engine_id(
-    db: &SqlitePool,
-    app_id: &str,
-    person_db_lib: &str,
-) -> Result<Option<Library>> {
+pub(super) async fn library_by_engine_id(db: &Readers, app_id: &str, person_db_lib: &str) -> Result<Option<Library>> {
     let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND person_db_lib = $2 AND hidden = 0");
-    Ok(query.bind(app_id).bind(person_db_lib).fetch_optional(db).await?)
+    Ok(query.bind(app_id).bind(person_db_lib).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn libraries(db: &SqlitePool, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
+pub(super) async fn libraries(db: &Readers, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
     let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY id LIMIT $2 OFFSET $3");
     // A negative limit would mean none at all to SQLite.
-    Ok(query.bind(app_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(db).await?)
+    Ok(query.bind(app_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn find_person(db: &SqlitePool, library_id: i64, user_id: &str) -> Result<Option<Person>> {
+pub(super) async fn find_person(db: &Readers, library_id: i64, user_id: &str) -> Result<Option<Person>> {
     // Only the one usual way to write a number names a person: not "+7", not "007".
     let person_id = user_id.parse::<i64>().ok().filter(|id| id.to_string() == user_id);
     let query = sqlx::query_as(
@@ -40,60 +36,61 @@ pub(super) async fn find_person(db: &SqlitePool, library_id: i64, user_id: &str)
             (SELECT id FROM person WHERE library_id = $1 AND person_no = $3),
             (SELECT id FROM person WHERE library_id = $1 AND ext_user_id = $3))",
     );
-    Ok(query.bind(library_id).bind(person_id).bind(user_id).fetch_optional(db).await?)
+    Ok(query.bind(library_id).bind(person_id).bind(user_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn person(db: &SqlitePool, person_row_id: i64) -> Result<Option<Person>> {
+pub(super) async fn person(db: &Readers, person_row_id: i64) -> Result<Option<Person>> {
     let query = sqlx::query_as("SELECT * FROM person WHERE id = $1");
-    Ok(query.bind(person_row_id).fetch_optional(db).await?)
+    Ok(query.bind(person_row_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn faces_of(db: &SqlitePool, person_row_id: i64) -> Result<Vec<Face>> {
+pub(super) async fn faces_of(db: &Readers, person_row_id: i64) -> Result<Vec<Face>> {
     let query = sqlx::query_as("SELECT * FROM face WHERE person_id = $1 ORDER BY created DESC");
-    Ok(query.bind(person_row_id).fetch_all(db).await?)
+    Ok(query.bind(person_row_id).fetch_all(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn face(db: &SqlitePool, face_id: i64) -> Result<Option<Face>> {
-    Ok(sqlx::query_as("SELECT * FROM face WHERE id = $1").bind(face_id).fetch_optional(db).await?)
+pub(super) async fn face(db: &Readers, face_id: i64) -> Result<Option<Face>> {
+    Ok(sqlx::query_as("SELECT * FROM face WHERE id = $1").bind(face_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn face_by_created(db: &SqlitePool, created_ns: i64) -> Result<Option<Face>> {
-    Ok(sqlx::query_as("SELECT * FROM face WHERE created = $1").bind(created_ns).fetch_optional(db).await?)
+pub(super) async fn face_by_created(db: &Readers, created_ns: i64) -> Result<Option<Face>> {
+    Ok(sqlx::query_as("SELECT * FROM face WHERE created = $1")
+        .bind(created_ns)
+        .fetch_optional(&mut *db.get().await?)
+        .await?)
 }
 
-pub(super) async fn face_by_file_id(db: &SqlitePool, file_id: i64) -> Result<Option<Face>> {
-    Ok(sqlx::query_as("SELECT * FROM face WHERE file_id = $1").bind(file_id).fetch_optional(db).await?)
+pub(super) async fn face_by_file_id(db: &Readers, file_id: i64) -> Result<Option<Face>> {
+    Ok(sqlx::query_as("SELECT * FROM face WHERE file_id = $1")
+        .bind(file_id)
+        .fetch_optional(&mut *db.get().await?)
+        .await?)
 }
 
-pub(super) async fn face_in_library(
-    db: &SqlitePool,
-    app_id: &str,
-    group_id: &str,
-    face_id: i64,
-) -> Result<Option<Face>> {
+pub(super) async fn face_in_library(db: &Readers, app_id: &str, group_id: &str, face_id: i64) -> Result<Option<Face>> {
     let query = sqlx::query_as(
         "SELECT face.* FROM face
          JOIN person ON person.id = face.person_id
          JOIN library ON library.id = person.library_id
          WHERE face.id = $1 AND library.app_id = $2 AND library.group_id = $3 AND library.hidden = 0",
     );
-    Ok(query.bind(face_id).bind(app_id).bind(group_id).fetch_optional(db).await?)
+    Ok(query.bind(face_id).bind(app_id).bind(group_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn people_with_faces(db: &SqlitePool, face_ids: &[i64]) -> Result<Vec<(Face, Person)>> {
+pub(super) async fn people_with_faces(db: &Readers, face_ids: &[i64]) -> Result<Vec<(Face, Person)>> {
     let faces: Vec<Face> = sqlx::query_as("SELECT * FROM face WHERE id IN (SELECT value FROM json_each($1))")
         .bind(json_array(face_ids))
-        .fetch_all(db)
+        .fetch_all(&mut *db.get().await?)
         .await?;
     with_people(db, faces).await
 }
 
 /// Faces, each with its person.
-pub(super) async fn with_people(db: &SqlitePool, faces: Vec<Face>) -> Result<Vec<(Face, Person)>> {
+pub(super) async fn with_people(db: &Readers, faces: Vec<Face>) -> Result<Vec<(Face, Person)>> {
     let person_row_ids: HashSet<i64> = faces.iter().map(|face| face.person_row_id).collect();
     let people: Vec<Person> = sqlx::query_as("SELECT * FROM person WHERE id IN (SELECT value FROM json_each($1))")
         .bind(json_array(person_row_ids))
-        .fetch_all(db)
+        .fetch_all(&mut *db.get().await?)
         .await?;
     let people: HashMap<i64, Person> = people.into_iter().map(|person| (person.id, person)).collect();
     // A person removed between the two queries took the faces along.
@@ -101,12 +98,12 @@ pub(super) async fn with_people(db: &SqlitePool, faces: Vec<Face>) -> Result<Vec
     Ok(faces.into_iter().filter_map(pair).collect())
 }
 
-pub(super) async fn has_picture(db: &SqlitePool, person_row_id: i64, picture_key: &str) -> Result<bool> {
+pub(super) async fn has_picture(db: &Readers, person_row_id: i64, picture_key: &str) -> Result<bool> {
     let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM face WHERE person_id = $1 AND picture_key = $2)");
-    Ok(query.bind(person_row_id).bind(picture_key).fetch_one(db).await?)
+    Ok(query.bind(person_row_id).bind(picture_key).fetch_one(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn used_pictures(db: &SqlitePool, keys: &[String]) -> Result<HashSet<String>> {
+pub(super) async fn used_pictures(db: &Readers, keys: &[String]) -> Result<HashSet<String>> {
     // One statement, so that a key that goes from a face to the outbox at this time is not missed.
     let query = sqlx::query_scalar(
         "SELECT picture_key FROM face WHERE picture_key IN (SELECT value FROM json_each($1))
@@ -114,31 +111,32 @@ pub(super) async fn used_pictures(db: &SqlitePool, keys: &[String]) -> Result<Ha
          SELECT picture_key FROM outbox
          WHERE picture_key IN (SELECT value FROM json_each($1)) AND solved IS NULL",
     );
-    Ok(query.bind(json_strings(keys)).fetch_all(db).await?.into_iter().collect())
+    Ok(query.bind(json_strings(keys)).fetch_all(&mut *db.get().await?).await?.into_iter().collect())
 }
 
-pub(super) async fn pending_removals(db: &SqlitePool) -> Result<Vec<Removal>> {
-    Ok(sqlx::query_as("SELECT id, picture_key FROM removed_picture").fetch_all(db).await?)
+pub(super) async fn pending_removals(db: &Readers) -> Result<Vec<Removal>> {
+    Ok(sqlx::query_as("SELECT id, picture_key FROM removed_picture").fetch_all(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn counts(db: &SqlitePool) -> Result<Counts> {
+pub(super) async fn counts(db: &Readers) -> Result<Counts> {
     let query = sqlx::query_as(
         "SELECT (SELECT COUNT(*) FROM library) AS libraries,
                 (SELECT COUNT(*) FROM person) AS people,
                 (SELECT COUNT(*) FROM face) AS faces",
     );
-    Ok(query.fetch_one(db).await?)
+    Ok(query.fetch_one(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn last_ids(db: &SqlitePool) -> Result<LastIds> {
-    Ok(sqlx::query_as("SELECT * FROM last_ids").fetch_one(db).await?)
+pub(super) async fn last_ids(db: &Readers) -> Result<LastIds> {
+    Ok(sqlx::query_as("SELECT * FROM last_ids").fetch_one(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn for_each_template(
-    db: &SqlitePool,
+    db: &Readers,
     algorithm: &Algorithm,
     mut f: impl FnMut(TemplateRow) + Send,
 ) -> Result<u64> {
+    let mut reader = db.get().await?;
     let mut rows = sqlx::query_as(
         "SELECT person.library_id, face.person_id, template.face_id, template.vector
          FROM template
@@ -150,7 +148,7 @@ pub(super) async fn for_each_template(
     .bind(&algorithm.name)
     .bind(&algorithm.provider)
     .bind(&algorithm.version)
-    .fetch(db);
+    .fetch(&mut *reader);
     let mut count = 0;
     while let Some(row) = rows.try_next().await? {
         f(row);

@@ -222,16 +222,5 @@ pub(super) fn json_array<T: ToString>(items: impl IntoIterator<Item = T>) -> Str
 
 /// As [`json_array`], of texts.
 pub(super) fn json_strings(items: &[String]) -> String {
-    json_array(items.iter().map(|item| {
-        let mut quoted = String::from("\"");
-        for c in item.chars() {
-            match c {
-                '"' | '\\' => quoted.extend(['\\', c]),
-                '\0'..='\u{1f}' => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-                _ => quoted.push(c),
-            }
-        }
-        quoted.push('"');
-        quoted
-    }))
+    json_array(items.iter().map(|item| serde_json::Value::from(item.as_str())))
 }

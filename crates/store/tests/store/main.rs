@@ -17,4 +17,5 @@ mod people;
 mod pictures;
 mod recovery;
 mod rows;
+mod social;
 mod templates;

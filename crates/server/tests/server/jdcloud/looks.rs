@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Jd, assert_fault, assert_system, assert_v1_fault};
 use crate::fixture::Server;
 use crate::http::Answer;
-use crate::pictures::{base64, jpeg, no_face, obama, obama2, on_canvas, other_portrait, portrait};
+use crate::pictures::{base64, jpeg, no_face, obama2, on_canvas, other_portrait, portrait};
 
 /// The result of a success that has no status in its envelope.
 #[track_caller]
@@ -166,12 +166,10 @@ fn what_is_wrong_with_pictures_is_said_in_v1() {
     let good = base64(&jpeg(&portrait()));
     let small = base64(&jpeg(&image::RgbImage::new(48, 47)));
     let large = base64(&jpeg(&image::RgbImage::new(2049, 48)));
-    assert!(image::load_from_memory(&obama()).expect("a picture").height() > 2048);
     let heavy = "A".repeat(2 << 20);
     for (picture, code, message) in [
         (small.as_str(), 2, "ImageIsTooSmall"),
         (&large, 3, "ImageIsTooLarge"),
-        (&base64(&obama()), 3, "ImageIsTooLarge"),
         ("***", 4, "Base64IsInvalid"),
         ("aGVsbG8=", 4, "Base64IsInvalid"),
         (&heavy, 5, "Base64IsTooLarge"),

@@ -1,0 +1,134 @@
+//! Accounts, friends and friend groups.
+
+use aicp_store::{Around, Circle, Error, Friend, FriendGroup, Members, NewAccount, Store};
+
+use crate::fixture::{APP, Fixture};
+
+fn account(user_id: &str) -> NewAccount {
+    NewAccount { user_id: user_id.into(), nick: None, face_url: None }
+}
+
+async fn fixture(user_ids: &[&str]) -> Fixture {
+    let f = Fixture::new().await;
+    let accounts = user_ids.iter().map(|user_id| account(user_id)).collect();
+    f.store.import_accounts(APP, accounts, 1).await.expect("import");
+    f
+}
+
+fn named(user_ids: &[&str]) -> Around {
+    Around::Named(user_ids.iter().map(|&user_id| user_id.into()).collect())
+}
+
+async fn circle(store: &Store, user_id: &str, around: Around) -> Circle {
+    store.circle(APP, user_id, around).await.expect("read").expect("it is there")
+}
+
+/// Makes everybody around a friend, in these groups.
+async fn befriend(store: &Store, user_id: &str, around: Around, groups: &[&str]) {
+    let groups: Vec<String> = groups.iter().map(|&group| group.into()).collect();
+    let work = move |before: &Circle| {
+        let mut after = before.clone();
+        after.groups.extend(groups.iter().filter(|group| !before.groups.contains(group)).cloned());
+        for other in &mut after.others {
+            other.friend.get_or_insert_default().groups.extend(groups.iter().cloned());
+        }
+        (after, ())
+    };
+    store.change_circle(APP, user_id, around, work).await.expect("write").expect("it is there");
+}
+
+async fn groups(store: &Store, user_id: &str, names: Option<&[String]>) -> Vec<FriendGroup> {
+    store.friend_groups(APP, user_id, names, Members::Named).await.expect("read").expect("it is there").groups
+}
+
+fn group(name: &str, members: &[&str]) -> FriendGroup {
+    FriendGroup { name: name.into(), count: members.len() as u64, members: members.iter().collect() }
+}
+
+#[tokio::test]
+async fn members_come_in_the_order_of_the_request_and_groups_in_that_of_making() {
+    let f = fixture(&["a", "b", "c", "d", "me"]).await;
+    befriend(&f.store, "me", named(&["c", "a", "nobody", "me", "d", "a"]), &["z", "y"]).await;
+    befriend(&f.store, "me", named(&["b"]), &["y"]).await;
+    let f = f.reopen().await;
+    let expected = [group("z", &["c", "a", "d"]), group("y", &["c", "a", "d", "b"])];
+    assert_eq!(groups(&f.store, "me", None).await, expected);
+    let names = ["y".to_owned(), "nothing".to_owned()];
+    assert_eq!(groups(&f.store, "me", Some(&names)).await, expected[1..]);
+    assert_eq!(groups(&f.store, "me", Some(&[])).await, []);
+    assert_eq!(circle(&f.store, "me", Around::Friends).await.account.friends, 4);
+    let grouped = circle(&f.store, "me", Around::InGroups(vec!["z".into()])).await;
+    assert_eq!(grouped.others.len(), 3);
+}
+
+#[tokio::test]
+async fn pages_go_by_time_then_name() {
+    let f = fixture(&["a", "b", "c", "d", "me"]).await;
+    let add = |before: &Circle| {
+        let mut after = before.clone();
+        for (other, added_s) in after.others.iter_mut().zip([9, 5, 9, 1]) {
+            other.friend = Some(Friend { added_s, ..Friend::default() });
+        }
+        (after, ())
+    };
+    f.store.change_circle(APP, "me", named(&["a", "c", "b", "d"]), add).await.expect("write").expect("it is there");
+    for (offset, limit, expected) in [
+        (0, 10, &["d", "c", "a", "b"][..]),
+        (0, 2, &["d", "c"]),
+        (1, 2, &["c", "a"]),
+        (3, u64::MAX, &["b"]),
+        (4, 1, &[]),
+        (u64::MAX, 1, &[]),
+    ] {
+        let page = circle(&f.store, "me", Around::Page { offset, limit }).await;
+        let told: Vec<&str> = page.others.iter().map(|other| other.account.user_id.as_str()).collect();
+        assert_eq!(told, expected, "{offset} {limit}");
+        assert_eq!(page.account.friends, 4);
+    }
+}
+
+#[tokio::test]
+async fn a_name_with_a_zero_character_is_no_other_name() {
+    let f = fixture(&["a", "me"]).await;
+    befriend(&f.store, "me", named(&["a"]), &["x", "x\0y"]).await;
+    for name in ["x", "x\0y"] {
+        assert_eq!(groups(&f.store, "me", Some(&[name.into()])).await, [group(name, &["a"])]);
+    }
+    assert_eq!(groups(&f.store, "me", Some(&["x\0".into()])).await, []);
+    assert_eq!(f.store.delete_accounts(APP, vec!["a\0".into()]).await.expect("write"), Vec::<String>::new());
+    assert_eq!(circle(&f.store, "me", Around::Friends).await.account.friends, 1);
+}
+
+#[tokio::test]
+async fn a_deleted_account_is_gone_from_everywhere() {
+    let f = fixture(&["a", "b", "c", "me"]).await;
+    befriend(&f.store, "me", named(&["a", "b"]), &["g"]).await;
+    befriend(&f.store, "a", named(&["me", "b"]), &["h"]).await;
+    befriend(&f.store, "c", named(&["me"]), &[]).await;
+    let mut deleted = f.store.delete_accounts(APP, ["a", "nobody", "b", "a"].map(Into::into).to_vec()).await;
+    deleted.as_mut().expect("write").sort();
+    assert_eq!(deleted.expect("write"), ["a", "b"]);
+    let me = circle(&f.store, "me", Around::Friends).await;
+    assert_eq!((me.account.friends, me.others.len()), (0, 0));
+    let sequences = me.account.sequences;
+    assert_eq!((sequences.friends, sequences.groups, sequences.custom), (1, 1, 0), "once for both");
+    assert_eq!(groups(&f.store, "me", None).await, [group("g", &[])]);
+    let c = circle(&f.store, "c", named(&["me"])).await;
+    assert_eq!((c.account.sequences.friends, c.account.friends), (0, 1), "nothing changed");
+    f.store.import_accounts(APP, vec![account("a")], 2).await.expect("import");
+    let anew = circle(&f.store, "a", Around::Friends).await;
+    assert_eq!((anew.groups.len(), anew.others.len(), anew.account.friends), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn accounts_belong_to_a_known_app() {
+    let f = fixture(&["a"]).await;
+    let strange = f.store.import_accounts("strange", vec![account("a")], 1).await;
+    assert!(matches!(strange, Err(Error::Database(_))), "{strange:?}");
+    f.store.ensure_app("other", 1).await.expect("app");
+    assert_eq!(f.store.known_accounts("other", &["a".into()]).await.expect("read"), Vec::<String>::new());
+    assert_eq!(f.store.circle("other", "a", Around::Friends).await.expect("read"), None);
+    let never = f.store.change_circle("other", "a", Around::Friends, |before| (before.clone(), 1)).await;
+    assert_eq!(never.expect("read"), None);
+    assert_eq!(f.store.friend_groups("other", "a", None, Members::Counted).await.expect("read"), None);
+}
