@@ -12,10 +12,12 @@
 
 pub mod aicp;
 mod body;
+mod clock;
 pub mod jdcloud;
 mod links;
 pub mod linkvisual;
 pub mod native;
+mod percent;
 mod record;
 mod shanghai;
 pub mod tencent_im;

@@ -183,24 +183,32 @@ impl Platform {
 pub(crate) struct OldestLibraries {
     /// Counts the changes of any library; what was read before the latest one does not count.
     changes: AtomicU64,
-    known: RwLock<HashMap<String, (u64, Arc<[Library]>)>>,
+    by_app: RwLock<HashMap<String, Remembered>>,
+}
+
+/// What was read of an app.
+struct Remembered {
+    /// The count of changes before that.
+    changes: u64,
+    libraries: Arc<[Library]>,
 }
 
 impl OldestLibraries {
     /// Those of an app, or, if they have to be read, the count of changes before that.
     fn of(&self, app_id: &str) -> Result<Arc<[Library]>, u64> {
         let changes = self.changes.load(Ordering::SeqCst);
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(app_id).filter(|(at, _)| *at == changes).map(|(_, oldest)| Arc::clone(oldest)).ok_or(changes)
+        let by_app = self.by_app.read().unwrap_or_else(PoisonError::into_inner);
+        let known = by_app.get(app_id).filter(|known| known.changes == changes);
+        known.map(|known| Arc::clone(&known.libraries)).ok_or(changes)
     }
 
     /// Keeps what was read since the count of changes was `before`.
-    fn remember(&self, app_id: &str, before: u64, oldest: Arc<[Library]>) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED_APPS {
-            known.clear();
+    fn remember(&self, app_id: &str, before: u64, libraries: Arc<[Library]>) {
+        let mut by_app = self.by_app.write().unwrap_or_else(PoisonError::into_inner);
+        if by_app.len() >= REMEMBERED_APPS {
+            by_app.clear();
         }
-        known.insert(app_id.to_owned(), (before, oldest));
+        by_app.insert(app_id.to_owned(), Remembered { changes: before, libraries });
     }
 
     /// Some library has changed.

@@ -4,6 +4,7 @@
 use aicp_engines::{Keeping, Similarity};
 use bytes::Bytes;
 
+use crate::libraries::clip;
 use crate::outbox::run_to_the_end;
 use crate::people::{EnrolledPerson, NewUser};
 use crate::recognition::FACES_A_PERSON;
@@ -141,6 +142,24 @@ impl Platform {
         let person = store.person_by_number_head(app.id(), digits).await?.ok_or(Error::NoPerson)?;
         let library = store.library_by_id(person.library_id).await?.ok_or(Error::NoPerson)?;
         Ok((library, person))
+    }
+
+    /// The people of a library in the order in which they were made, `limit` of them after the first `offset`.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn members(&self, app: &App, library: &Library, offset: u64, limit: u64) -> Result<Vec<Person>> {
+        self.engine_of(app, library)?;
+        Ok(self.inner.store.people(library.id, clip(offset), clip(limit)).await?)
+    }
+
+    /// Removes whoever of a library has this id of the caller's, or this platform id if they have none.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`].
+    pub async fn remove_members(&self, app: &App, library: &Library, user_id: &str) -> Result<()> {
+        let people = self.inner.store.people_by_user(library.id, user_id).await?;
+        self.drop_users(app, people.into_iter().map(|person| (library.clone(), person)).collect()).await
     }
 
     /// Removes somebody with their faces and pictures. On return they can't be found.

@@ -8,7 +8,6 @@ use aicp_store::{CopiedFace, picture_key};
 use bytes::Bytes;
 
 use crate::engines::library_ref;
-use crate::libraries::clip;
 use crate::outbox::run_to_the_end;
 use crate::people::{EnrolledPerson, MissingLibrary, NewUser};
 use crate::recognition::{Bar, Match};
@@ -204,8 +203,14 @@ impl Platform {
     /// # Errors
     /// [`Error::NoLibrary`], [`Error::NoPerson`].
     pub async fn remove_user(&self, app: &App, group_id: Option<&str>, user_id: &str) -> Result<()> {
+        let users = self.users_named(app, group_id, user_id).await?;
+        self.drop_users(app, users).await
+    }
+
+    /// Removes people; [`Error::NoPerson`] if none is there.
+    pub(crate) async fn drop_users(&self, app: &App, users: Vec<(Library, Person)>) -> Result<()> {
         let mut removed = false;
-        for (library, person) in self.users_named(app, group_id, user_id).await? {
+        for (library, person) in users {
             match self.drop_person(app, &library, &person).await {
                 Ok(()) => removed = true,
                 Err(Error::NoPerson) => {}
@@ -253,8 +258,7 @@ impl Platform {
     /// [`Error::NoLibrary`].
     pub async fn users(&self, app: &App, group_id: &str, offset: u64, limit: u64) -> Result<Vec<Person>> {
         let library = self.library(app, group_id).await?;
-        self.engine_of(app, &library)?;
-        Ok(self.inner.store.people(library.id, clip(offset), clip(limit)).await?)
+        self.members(app, &library, offset, limit).await
     }
 
     /// Copies a user with all faces into another library; the original stays.

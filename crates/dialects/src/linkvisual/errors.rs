@@ -39,6 +39,8 @@ impl Failure {
     pub const BODY_BROKEN: Self = Self::gateway(400, "IncompleteRequestBody", "The request body broke off.");
     pub const BODY_TOO_LARGE: Self =
         Self::gateway(413, "RequestBodyTooLarge", "The request body is larger than 1 MiB.");
+    /// As [`Failure::THROTTLED`], but waiting a second does not help.
+    pub const DAY_IS_FULL: Self = Self::gateway(400, "Throttling.User", "Request was denied due to user flow control.");
     pub const FORBIDDEN: Self =
         Self::gateway(403, "Forbidden.RAM", "User not authorized to operate on the specified resource.");
     pub const FORMAT: Self = Self::gateway(400, "InvalidParameter.Format", "Specified parameter format is not valid.");
