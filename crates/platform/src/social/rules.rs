@@ -38,6 +38,7 @@ pub(super) fn add_groups(
         friend.groups.extend(names.iter().copied().cloned());
         Ok(())
     });
+    let outcomes = outcomes.into_iter().map(|outcome| outcome.map_err(no_friend_of_oneself)).collect();
     let after = edit.finish(before);
     let sequence = after.account.sequences.groups;
     (after, Ok((sequence, outcomes)))
