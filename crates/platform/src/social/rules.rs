@@ -1,4 +1,8 @@
 //! What may become of an account and those around it. Each rule takes a circle as it is and returns it as it is to be.
+//!
+//! One rule is kept elsewhere, as a circle has no place for all who lose a friend at once: where accounts are deleted, the
+//! store counts the sequences of the others on, in `delete_accounts` of its `sqlite/social.rs`. It counts as [`Changed`]
+//! does here, and the model in the tests holds both to the same rule.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -259,7 +263,8 @@ impl Edit {
         Ok(())
     }
 
-    /// The circle as it is to be: whoever something changed for has the sequences counted on, by one each.
+    /// The circle as it is to be: whoever something changed for has the sequences counted on, by one each. So does the
+    /// store where accounts are deleted.
     fn finish(mut self, before: &Circle) -> Circle {
         let mut own = Changed { groups: self.circle.groups != before.groups, ..Changed::default() };
         for (old, new) in before.others.iter().zip(&mut self.circle.others) {
