@@ -34,7 +34,7 @@ pub(super) enum UserSigError {
     /// There is none.
     #[error("UserSig is empty")]
     Empty,
-    /// It can't be unpacked, or is no document of version 2.0 with all its fields.
+    /// It can't be unpacked, is no document of version 2.0 with all its fields, or was signed in the future.
     #[error("UserSig can't be decoded")]
     Undecodable,
     /// It is for another app.
@@ -74,7 +74,8 @@ impl Validity {
 /// Checks that `text` lets this user of this app in at this moment, in Unix seconds, and returns when else it does.
 ///
 /// # Errors
-/// [`UserSigError`]: of several reasons the first in the order of its variants.
+/// [`UserSigError`]: of several reasons the first in the order of its variants. A time that is ahead is the exception: it
+/// is told as [`UserSigError::Undecodable`], but only of a text whose signature is right.
 pub(super) fn verify(
     text: &str,
     sdk_app_id: u64,
@@ -288,6 +289,8 @@ mod tests {
             (V1, APP, "administrator", Key::WithoutApp, NOW, AppGone),
             (V1, APP, "administrator", Key::Good(K2), u64::MAX, WrongSignature),
             (V1, APP, "administrator", Key::Good(b""), NOW, WrongSignature),
+            (V1, APP, "administrator", Key::Good(K2), 0, WrongSignature),
+            (V1, APP, "administrator", Key::Good(K1), 0, Undecodable),
             (V1, APP, "administrator", Key::Good(K1), u64::MAX, Expired),
             (V2, 88_888_888, "admin", Key::Good(K2), 1_600_086_401, Expired),
             (V3, APP, "user_张三", Key::Good(K1), NOW + 604_801, Expired),

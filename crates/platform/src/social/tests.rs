@@ -127,9 +127,9 @@ impl Model {
                     groups.iter().for_each(|group| person.join(GROUPS[*group], friend));
                     Ok(())
                 };
-                self.each(&name(user), friends.iter().map(|friend| (name(friend), ())), |model, friend, ()| {
-                    each(model, friend)
-                })
+                let friends = friends.iter().map(|friend| (name(friend), ()));
+                let outcomes = self.each(&name(user), friends, |model, friend, ()| each(model, friend));
+                outcomes.into_iter().map(|outcome| outcome.map_err(rules::no_friend_of_oneself)).collect()
             }
             Command::DeleteGroups(user, groups) => {
                 if let Some(person) = self.people.get_mut(&name(user)) {
@@ -542,6 +542,31 @@ async fn groups_are_made_up_to_the_limit_or_not_at_all() {
     assert_eq!((groups.sequence, groups.groups.len()), (2, 32));
     assert_eq!(groups.groups[31].members.iter().collect::<Vec<_>>(), ["cyd"]);
     assert_eq!(social.friend_page("ada", 0).await.expect("it is read").total, 1, "bob is no friend");
+}
+
+#[tokio::test]
+async fn endless_lists_of_groups_hold_nobody_up() {
+    let f = Fixture::new(FriendRequests::Granted).await;
+    f.import((0..101).map(user)).await;
+    let social = f.social();
+    // To compare each with each would take hours.
+    let names: Vec<String> = (0..300_000).map(|number| format!("group {number}")).collect();
+    let grouped = FriendFields { groups: Some(names.clone()), ..friends([user(1)]).remove(0) };
+    let outcomes = social.import_friends(&user(0), vec![grouped.clone()]).await.expect("it is written");
+    assert_eq!(outcomes, [Err(FriendError::TooManyGroups)]);
+    let outcomes = social.import_friends(&user(0), friends((1..101).map(user))).await.expect("it is written");
+    assert!(outcomes.iter().all(Result::is_ok));
+    let outcomes = social.update_friends(&user(0), vec![grouped]).await.expect("it is written");
+    assert_eq!(outcomes, [Err(FriendError::TooManyGroups)]);
+    let refused = social.add_friend_groups(&user(0), names.clone(), vec![user(1)]).await;
+    assert!(matches!(refused, Err(Error::TooManyFriendGroups)));
+    let repeated = (0..300_000).map(|number| format!("group {}", number % 32)).collect();
+    let (sequence, outcomes) =
+        social.add_friend_groups(&user(0), repeated, (1..101).map(user).collect()).await.expect("it is written");
+    assert_eq!((sequence, outcomes.len()), (1, 100));
+    assert_eq!(social.delete_friend_groups(&user(0), names).await.expect("it is written"), 2);
+    let groups = social.friend_groups(&user(0), Members::Named).await.expect("it is read");
+    assert_eq!(groups.groups, []);
 }
 
 #[tokio::test]

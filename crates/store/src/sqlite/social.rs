@@ -480,7 +480,8 @@ async fn delete_accounts(tx: &mut WriteTx, app_id: String, user_ids: Vec<String>
     // JSON in SQLite cuts a name at a zero character, and so would find another.
     found.retain(|(_, user_id)| user_ids.contains(user_id));
     let ids = json_array(found.iter().map(|(id, _)| id));
-    // Those who lose friends by it.
+    // Those who lose friends by it. Their sequences are counted on by the rule that `platform/src/social/rules.rs` has
+    // for all other changes: by one each, however many friends go, and those alone that something is different for.
     let query = sqlx::query_scalar(
         "UPDATE social_account
          SET friend_sequence = friend_sequence + 1,
