@@ -22,6 +22,7 @@ mod outbox;
 mod people;
 mod pictures;
 mod recognition;
+mod scans;
 mod secrets;
 mod social;
 mod statistics;
@@ -77,6 +78,7 @@ use jiff::tz::TimeZone;
 use keys::Keys;
 use libraries::OldestLibraries;
 use outbox::Lines;
+use scans::Scans;
 use secrets::{Signer, Vault};
 use tokio::sync::{Notify, Semaphore};
 
@@ -169,8 +171,11 @@ struct Inner {
     door: Door,
     /// Turns of writes to one library at an engine.
     lines: Lines,
-    /// Turns of users and pictures that must not be doubled.
+    /// Turns of names and pictures that must not be doubled.
     same_face: Lines,
+    /// Turns of changes of one person, by row id.
+    same_person: Lines,
+    scans: Scans,
     oldest: Arc<OldestLibraries>,
     outbox_news: Arc<Notify>,
     single_calls: Arc<Semaphore>,
@@ -216,6 +221,8 @@ impl Platform {
             door: Door::new(settings.login_attempts),
             lines: Lines::default(),
             same_face: Lines::default(),
+            same_person: Lines::default(),
+            scans: Scans::default(),
             oldest,
             outbox_news: Arc::default(),
             single_calls: Arc::new(Semaphore::new(statistics::SINGLE_CALLS_AT_ONCE)),
