@@ -19,6 +19,8 @@ const WAIT_FOR_MEMORY: Duration = Duration::from_secs(5);
 const MAX_DRAINED: usize = 64 << 20;
 /// Memory is given out in shares of this many bytes.
 const SHARE: usize = 256 << 10;
+/// After this many bytes of one body others get their turn.
+const SEEN_AT_ONCE: usize = 1 << 20;
 
 /// Why there is no body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,34 +47,62 @@ impl BodyBudget {
 
     /// Reads a body of at most `limit` bytes. Its shares of the budget are held until the returned body is dropped.
     pub(crate) async fn read(&self, body: &mut UnreadBody, limit: usize) -> Result<HeldBody, BodyError> {
+        self.read_through(body, limit, limit, |_| ()).await?.ok_or(BodyError::TooLarge)
+    }
+
+    /// Reads a body of at most `limit` bytes to its end and shows `see` each part as it comes in. A body of more than
+    /// `kept` bytes is not held, nor returned.
+    pub(crate) async fn read_through(
+        &self,
+        body: &mut UnreadBody,
+        limit: usize,
+        kept: usize,
+        see: impl FnMut(&[u8]),
+    ) -> Result<Option<HeldBody>, BodyError> {
         if body.declared.is_some_and(|length| length > limit) {
             return Err(BodyError::TooLarge);
         }
-        let read = timeout(READ_TIME, self.gather(body, limit)).await.unwrap_or(Err(BodyError::Broken));
+        let read = timeout(READ_TIME, self.gather(body, limit, kept, see)).await.unwrap_or(Err(BodyError::Broken));
         body.is_broken = matches!(read, Err(BodyError::Broken));
         read
     }
 
     /// Takes shares of the budget as the bytes come in: what was only announced holds no memory.
-    async fn gather(&self, body: &mut UnreadBody, limit: usize) -> Result<HeldBody, BodyError> {
+    async fn gather(
+        &self,
+        body: &mut UnreadBody,
+        limit: usize,
+        kept: usize,
+        mut see: impl FnMut(&[u8]),
+    ) -> Result<Option<HeldBody>, BodyError> {
         body.waits_for_word = false;
-        let mut bytes = BytesMut::new();
-        let mut shares: Vec<OwnedSemaphorePermit> = Vec::new();
-        let mut covered = 0;
+        let is_kept = body.declared.is_none_or(|length| length <= kept);
+        let mut held = is_kept.then(|| (BytesMut::new(), Vec::new()));
+        let (mut length, mut rested) = (0, 0);
         while let Some(frame) = body.body.frame().await {
             let frame = frame.map_err(|_| BodyError::Broken)?;
             let Ok(data) = frame.into_data() else { continue };
-            let length = bytes.len() + data.len();
+            length += data.len();
             if length > limit {
                 return Err(BodyError::TooLarge);
             }
-            while covered < length {
-                shares.push(self.share().await?);
-                covered += SHARE;
+            see(&data);
+            if length > kept {
+                // Bytes and shares go back at once.
+                held = None;
             }
-            bytes.extend_from_slice(&data);
+            if let Some((bytes, shares)) = &mut held {
+                while shares.len() * SHARE < length {
+                    shares.push(self.share().await?);
+                }
+                bytes.extend_from_slice(&data);
+            }
+            if length - rested >= SEEN_AT_ONCE {
+                rested = length;
+                tokio::task::yield_now().await;
+            }
         }
-        Ok(HeldBody { bytes: bytes.freeze(), _shares: shares })
+        Ok(held.map(|(bytes, shares)| HeldBody { bytes: bytes.freeze(), _shares: shares }))
     }
 
     async fn share(&self) -> Result<OwnedSemaphorePermit, BodyError> {
@@ -177,6 +207,37 @@ mod tests {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("99999999999"));
         let mut announced = UnreadBody::new(&headers, Body::empty());
         assert_eq!(budget.read(&mut announced, MIB).await.err(), Some(BodyError::TooLarge));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_kept_is_seen_to_its_end_and_held_by_nobody() {
+        let budget = BodyBudget::new(MIB);
+        let declared = |bytes: usize| {
+            let mut body = body(bytes, true);
+            body.declared = Some(bytes);
+            body
+        };
+        for (mut body, length) in [(body(8 * MIB, true), 8 * MIB), (declared(8 * MIB), 8 * MIB)] {
+            let mut seen = 0;
+            let read = budget.read_through(&mut body, 8 * MIB, MIB, |part| seen += part.len()).await;
+            assert!(read.is_ok_and(|held| held.is_none()));
+            assert_eq!(seen, length);
+        }
+        let mut seen = Vec::new();
+        let read = budget.read_through(&mut declared(MIB), 8 * MIB, MIB, |part| seen.extend_from_slice(part)).await;
+        assert!(read.is_ok_and(|held| held.is_some_and(|held| held.bytes == seen && seen.len() == MIB)));
+        let read = budget.read_through(&mut body(9 * MIB, false), 8 * MIB, MIB, |_| ()).await;
+        assert_eq!(read.err(), Some(BodyError::TooLarge));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_grew_too_large_to_keep_gives_its_shares_back_before_it_ends() {
+        let budget = BodyBudget::new(4 * MIB);
+        let (mut open, mut sent) = (body(3 * MIB, false), body(4 * MIB, true));
+        let (never, other) =
+            tokio::join!(budget.read_through(&mut open, 8 * MIB, 2 * MIB, |_| ()), budget.read(&mut sent, 8 * MIB));
+        assert!(other.is_ok());
+        assert_eq!(never.err(), Some(BodyError::Broken), "it took too long");
     }
 
     /// How long discarding takes on the paused clock, which moves on only while something waits.

@@ -1,19 +1,18 @@
 //! Links to enrolled pictures, as the AICP manual shapes them, each with a signature: no picture can be guessed.
 
 use std::net::SocketAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aicp_platform::{Face, Platform};
 use axum::http::{HeaderMap, header};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::clock::since_epoch;
+use crate::percent::encoded;
 use crate::shanghai;
 
 /// How long a `getimage` link is good.
 const GETIMAGE_LIFE: Duration = Duration::from_secs(3600);
 const NANOS_PER_MILLI: i64 = 1_000_000;
-/// What a query value keeps as it is (RFC 3986 unreserved).
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Where a listener is reached.
 #[derive(Debug, Clone)]
@@ -62,13 +61,13 @@ impl<'a> Links<'a> {
 
     /// `/face/getimage?..`: `app_secret` holds an expiry and a signature instead of a secret.
     pub fn by_face(&self, app_id: &str, group_id: &str, face_id: i64) -> String {
-        let expiry = now().saturating_add(GETIMAGE_LIFE).as_secs();
+        let expiry = since_epoch().saturating_add(GETIMAGE_LIFE).as_secs();
         let signature = self.platform.sign(&getimage_text(app_id, group_id, face_id, expiry));
         format!(
             "{}/face/getimage?app_id={}&app_secret={expiry:x}-{signature}&groupId={}&faceId={face_id}",
             self.base,
-            utf8_percent_encode(app_id, QUERY),
-            utf8_percent_encode(group_id, QUERY),
+            encoded(app_id),
+            encoded(group_id),
         )
     }
 
@@ -123,16 +122,13 @@ pub(crate) fn is_getimage_secret(
 ) -> bool {
     let Some((expiry, signature)) = secret.split_once('-') else { return false };
     let Ok(expiry) = u64::from_str_radix(expiry, 16) else { return false };
-    expiry >= now().as_secs() && platform.is_signed(&getimage_text(app_id, group_id, face_id, expiry), signature)
+    expiry >= since_epoch().as_secs()
+        && platform.is_signed(&getimage_text(app_id, group_id, face_id, expiry), signature)
 }
 
 /// What a `getimage` signature covers. Lengths keep two ids from running into each other.
 fn getimage_text(app_id: &str, group_id: &str, face_id: i64, expiry: u64) -> String {
     format!("getimage {}:{app_id} {}:{group_id} {face_id} {expiry}", app_id.len(), group_id.len())
-}
-
-fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod outbox;
 mod people;
 mod pictures;
 mod recognition;
+mod scans;
 mod secrets;
 mod social;
 mod statistics;
@@ -61,7 +62,7 @@ pub use secrets::{MasterKey, new_token};
 pub use social::{
     Account, CustomValue, FRIENDS_A_PAGE, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome,
     FriendPage, FriendRequests, KnownFriend, MAX_FRIEND_GROUPS, MAX_FRIENDS, Members, NewAccount, Relation, Sequences,
-    Sides, Social,
+    Sides, Social, UserIds,
 };
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
@@ -77,7 +78,9 @@ use jiff::tz::TimeZone;
 use keys::Keys;
 use libraries::OldestLibraries;
 use outbox::Lines;
+use scans::Scans;
 use secrets::{Signer, Vault};
+use social::RememberedGroups;
 use tokio::sync::{Notify, Semaphore};
 
 /// The largest number of people that one recognition answers.
@@ -169,9 +172,13 @@ struct Inner {
     door: Door,
     /// Turns of writes to one library at an engine.
     lines: Lines,
-    /// Turns of users and pictures that must not be doubled.
+    /// Turns of names and pictures that must not be doubled.
     same_face: Lines,
+    /// Turns of changes of one person, by row id.
+    same_person: Lines,
+    scans: Scans,
     oldest: Arc<OldestLibraries>,
+    friend_groups: Arc<RememberedGroups>,
     outbox_news: Arc<Notify>,
     single_calls: Arc<Semaphore>,
     health: Mutex<HashMap<String, bool>>,
@@ -194,7 +201,12 @@ impl Platform {
         let engines = engines.into();
         let fetcher = Fetcher::new(settings.fetch.clone()).map_err(Error::Fetching)?;
         let oldest = Arc::<OldestLibraries>::default();
-        let feed: Arc<dyn Observer> = Arc::new(Feed { engine: engines.builtin().clone(), oldest: Arc::clone(&oldest) });
+        let friend_groups = Arc::<RememberedGroups>::default();
+        let feed: Arc<dyn Observer> = Arc::new(Feed {
+            engine: engines.builtin().clone(),
+            oldest: Arc::clone(&oldest),
+            friend_groups: Arc::clone(&friend_groups),
+        });
         let store = Store::open(data_dir, Some(feed), settings.zone.clone()).await?;
         let now_ms = ids::now_ms();
         for app in [ADMIN_APP, &settings.legacy_app] {
@@ -216,7 +228,10 @@ impl Platform {
             door: Door::new(settings.login_attempts),
             lines: Lines::default(),
             same_face: Lines::default(),
+            same_person: Lines::default(),
+            scans: Scans::default(),
             oldest,
+            friend_groups,
             outbox_news: Arc::default(),
             single_calls: Arc::new(Semaphore::new(statistics::SINGLE_CALLS_AT_ONCE)),
             health: Mutex::default(),
@@ -305,15 +320,20 @@ impl Inner {
     }
 }
 
-/// Brings committed changes to the engine's galleries and to what is remembered of libraries, in the order of the commits
-/// and before the caller is answered: an acknowledged person is found by the next call.
+/// Brings committed changes to the engine's galleries and to what is remembered of libraries and friend groups, in the
+/// order of the commits and before the caller is answered: an acknowledged person is found by the next call.
 struct Feed {
     engine: Builtin,
     oldest: Arc<OldestLibraries>,
+    friend_groups: Arc<RememberedGroups>,
 }
 
 impl Observer for Feed {
     fn committed(&self, change: &Change) {
+        if let Change::FriendGroupsChanged { app_id, user_id } = change {
+            self.friend_groups.forget(app_id, user_id);
+            return;
+        }
         self.oldest.forget();
         match change {
             Change::FaceAdded { library_id, person_row_id, face_id, template } => {
@@ -325,7 +345,7 @@ impl Observer for Feed {
             }
             Change::FacesRemoved { library_id, face_ids } => self.engine.forget(*library_id, face_ids),
             Change::LibraryRemoved { library_id } => self.engine.forget_library(*library_id),
-            Change::LibraryChanged { .. } => {}
+            Change::LibraryChanged { .. } | Change::FriendGroupsChanged { .. } => {}
         }
     }
 }

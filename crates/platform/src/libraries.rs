@@ -68,21 +68,28 @@ impl Platform {
         }
     }
 
-    /// Deletes a library with its people, faces and pictures. It may be named by its group id or, where no library
-    /// has that, by its engine's id.
+    /// Deletes a library that is named by its group id or, where no library has that, by its engine's id.
     ///
     /// # Errors
     /// [`Error::NoLibrary`].
-    pub async fn delete_library(&self, app: &App, key: &str) -> Result<()> {
+    pub async fn delete_library_named(&self, app: &App, key: &str) -> Result<()> {
         let store = &self.inner.store;
         let library = match store.library(app.id(), key).await? {
             Some(library) => library,
             None => store.library_by_engine_id(app.id(), key).await?.ok_or(Error::NoLibrary)?,
         };
-        let engine = self.engine_of(app, &library)?;
+        self.delete_library(app, &library).await
+    }
+
+    /// Deletes a library of the app with its people, faces and pictures, whatever it is called by now.
+    ///
+    /// # Errors
+    /// [`Error::NoLibrary`].
+    pub async fn delete_library(&self, app: &App, library: &Library) -> Result<()> {
+        let engine = self.engine_of(app, library)?;
         match engine.keeping() {
             Keeping::Faces => self.delete_remotely(engine.clone(), library.id).await,
-            Keeping::Templates => store.delete_library(library.id).await.map_err(Error::or_no_library),
+            Keeping::Templates => self.inner.store.delete_library(library.id).await.map_err(Error::or_no_library),
         }
     }
 
@@ -183,8 +190,11 @@ impl Platform {
 pub(crate) struct OldestLibraries {
     /// Counts the changes of any library; what was read before the latest one does not count.
     changes: AtomicU64,
-    known: RwLock<HashMap<String, (u64, Arc<[Library]>)>>,
+    known: RwLock<HashMap<String, Remembered>>,
 }
+
+/// Some libraries, and the count of changes before they were read.
+type Remembered = (u64, Arc<[Library]>);
 
 impl OldestLibraries {
     /// Those of an app, or, if they have to be read, the count of changes before that.
@@ -218,4 +228,58 @@ fn require_library_id(group_id: &str) -> Result<()> {
 /// A count as the store has them.
 pub(crate) fn clip(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroUsize;
+    use std::path::Path;
+
+    use crate::people::NewUser;
+    use crate::{MasterKey, Settings};
+    use aicp_engines::{Added, Builtin, ModelPaths, PoolSize, Vision};
+
+    async fn open(folder: &Path) -> Platform {
+        let models = ModelPaths { folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models"), runtime: None };
+        let size = PoolSize { workers: NonZeroUsize::MIN, queue: NonZeroUsize::MIN };
+        let engine = Builtin::new(Vision::start(&models, size).expect("it starts"));
+        let key = MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits");
+        Platform::open(folder, engine, &key, "admin token", Settings::default()).await.expect("it opens")
+    }
+
+    /// A library with one person, who is called the same in each.
+    async fn make(platform: &Platform, app: &App, name: &str) -> Library {
+        let library = platform.create_library(app, name, name, None, None).await.expect("it is made");
+        let user = NewUser { user_id: Some("same".to_owned()), ..NewUser::default() };
+        let person = platform.new_person(user).expect("random");
+        let face = platform.new_face(Added::default());
+        let picture = name.as_bytes().to_vec().into();
+        platform.inner.store.enrol(library.id, person, face, picture).await.expect("it is written");
+        library
+    }
+
+    #[tokio::test]
+    async fn what_was_found_is_acted_on_whatever_it_is_called_by_now() {
+        let folder = tempfile::tempdir().expect("a temp dir");
+        let platform = open(folder.path()).await;
+        let app = platform.app_for_operator("shop").await.expect("an app");
+        // Somebody found the first library, then it was renamed, and another one has its name.
+        let found = make(&platform, &app, "a").await;
+        platform.rename_library(&app, &found, "b").await.expect("it is renamed");
+        let other = make(&platform, &app, "a").await;
+
+        let count = async |library: &Library| platform.members(&app, library, 0, 10).await.expect("it is read").len();
+        assert_eq!(count(&found).await, 1);
+        platform.remove_members(&app, &found, "same").await.expect("it is removed");
+        assert!(matches!(platform.remove_members(&app, &found, "same").await, Err(Error::NoPerson)));
+        assert_eq!(count(&found).await, 0);
+        platform.delete_library(&app, &found).await.expect("it is deleted");
+
+        assert_eq!(platform.library(&app, "a").await.expect("it is there").id, other.id);
+        assert_eq!(count(&other).await, 1);
+        assert!(matches!(platform.library(&app, "b").await, Err(Error::NoLibrary)));
+        assert!(matches!(platform.delete_library(&app, &found).await, Err(Error::NoLibrary)));
+        platform.close().await.expect("it closes");
+    }
 }

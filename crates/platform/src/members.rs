@@ -4,10 +4,10 @@
 use aicp_engines::{Keeping, Similarity};
 use bytes::Bytes;
 
+use crate::libraries::clip;
 use crate::outbox::run_to_the_end;
 use crate::people::{EnrolledPerson, NewUser};
 use crate::recognition::FACES_A_PERSON;
-use crate::users::digest;
 use crate::{Accepts, App, Bar, Error, Examination, ExaminedFace, Face, Library, Match, Person, Platform, Result};
 
 /// Somebody to enrol as a member of a group.
@@ -40,7 +40,7 @@ impl Platform {
             let NewMember { user_id, picture, at_most } = member;
             let _same_user = match &user_id {
                 Some(user_id) => {
-                    let turn = platform.inner.same_face.enter(digest(&(library.id, user_id, "user"))).await;
+                    let turn = platform.turn_of_name(library.id, user_id).await;
                     if platform.has_member(&library, user_id).await? {
                         return Err(Error::PersonExists);
                     }
@@ -143,6 +143,24 @@ impl Platform {
         Ok((library, person))
     }
 
+    /// The people of a library in the order in which they were made, `limit` of them after the first `offset`.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn members(&self, app: &App, library: &Library, offset: u64, limit: u64) -> Result<Vec<Person>> {
+        self.engine_of(app, library)?;
+        Ok(self.inner.store.people(library.id, clip(offset), clip(limit)).await?)
+    }
+
+    /// Removes whoever of a library has this id of the caller's, or this platform id if they have none.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`].
+    pub async fn remove_members(&self, app: &App, library: &Library, user_id: &str) -> Result<()> {
+        let people = self.inner.store.people_by_user(library.id, user_id).await?;
+        self.drop_users(app, people.into_iter().map(|person| (library.clone(), person)).collect()).await
+    }
+
     /// Removes somebody with their faces and pictures. On return they can't be found.
     ///
     /// # Errors
@@ -164,8 +182,7 @@ impl Platform {
     ) -> Result<EnrolledPerson> {
         let (platform, app, library) = (self.clone(), app.clone(), library.clone());
         run_to_the_end(async move {
-            let user_id = person.ext_user_id.clone().unwrap_or_else(|| person.person_id.to_string());
-            let _same_user = platform.inner.same_face.enter(digest(&(library.id, user_id, "user"))).await;
+            let _same_person = platform.turn_of(&person).await;
             platform.replace_faces(&app, &library, person, None, picture).await
         })
         .await

@@ -47,17 +47,18 @@ impl std::fmt::Debug for MasterKey {
     }
 }
 
-/// Signs picture links.
-pub(crate) struct Signer([u8; 32]);
+/// Signs picture links, of which an answer may hold hundreds: the key is taken in once.
+pub(crate) struct Signer(Hmac<Sha256>);
 
 impl Signer {
     pub fn new(key: &MasterKey) -> Self {
-        Self(key.derive("picture links"))
+        Self(keyed(&key.derive("picture links")))
     }
 
     /// 32 hex digits that vouch for a text.
     pub fn sign(&self, text: &str) -> String {
-        hex::encode(&mac(&self.0, text.as_bytes())[..16])
+        let mac: [u8; 32] = self.0.clone().chain_update(text.as_bytes()).finalize().into_bytes().into();
+        hex::encode(&mac[..16])
     }
 
     /// Whether a signature vouches for a text; takes as long whichever digit is wrong.
@@ -151,12 +152,14 @@ pub(crate) fn random_text(alphabet: &[u8], length: usize) -> Result<String> {
 }
 
 fn mac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    keyed(key).chain_update(message).finalize().into_bytes().into()
+}
+
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
     // A key shorter than the block is padded with zeros by definition (RFC 2104).
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new(&block.into());
-    mac.update(message);
-    mac.finalize().into_bytes().into()
+    Hmac::<Sha256>::new(&block.into())
 }
 
 #[cfg(test)]

@@ -3,17 +3,22 @@
 //! An account has friends of its own: that it has somebody as a friend does not mean that it is one of theirs. Whatever
 //! is asked about several friends at once is done as a whole, with an outcome for each.
 
+mod remembered;
 mod rules;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use aicp_store::{Around, Circle, Other, Store};
 
-pub use aicp_store::{Account, CustomValue, Friend, FriendGroup, FriendGroups, Members, NewAccount, Sequences};
+pub use aicp_store::{
+    Account, CustomValue, Friend, FriendGroup, FriendGroups, Members, NewAccount, Sequences, UserIds,
+};
+pub(crate) use remembered::RememberedGroups;
 
 use crate::apps::App;
 use crate::ids::now_ms;
-use crate::{Error, Platform, Result};
+use crate::{Error, Inner, Platform, Result};
 
 /// Groups that an account may have. This and the other limits are those that Tencent Cloud IM documents.
 pub const MAX_FRIEND_GROUPS: usize = 32;
@@ -145,6 +150,7 @@ pub struct FriendPage {
 #[derive(Clone, Copy)]
 pub struct Social<'a> {
     store: &'a Store,
+    remembered: &'a RememberedGroups,
     app_id: &'a str,
     requests: FriendRequests,
     now_ms: i64,
@@ -154,7 +160,8 @@ impl Platform {
     /// The accounts of an app's users, as of now.
     pub fn social<'a>(&'a self, app: &'a App) -> Social<'a> {
         let requests = self.inner.settings.friend_requests;
-        Social { store: &self.inner.store, app_id: app.id(), requests, now_ms: now_ms() }
+        let Inner { store, friend_groups: remembered, .. } = &*self.inner;
+        Social { store, remembered, app_id: app.id(), requests, now_ms: now_ms() }
     }
 }
 
@@ -184,17 +191,28 @@ impl Social<'_> {
         Ok(self.store.delete_accounts(self.app_id, user_ids).await?.into_iter().collect())
     }
 
-    /// All groups of an account, or those of these names that there are, in the order in which they were made.
+    /// All groups of an account, in the order in which they were made.
     ///
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
-    pub async fn friend_groups(
-        &self,
-        user_id: &str,
-        names: Option<&[String]>,
-        members: Members,
-    ) -> Result<FriendGroups> {
-        self.store.friend_groups(self.app_id, user_id, names, members).await?.ok_or(Error::NoAccount)
+    pub async fn friend_groups(&self, user_id: &str, members: Members) -> Result<Arc<FriendGroups>> {
+        let before = match self.remembered.of(self.app_id, user_id, members) {
+            Ok(groups) => return Ok(groups),
+            Err(before) => before,
+        };
+        let groups = self.store.friend_groups(self.app_id, user_id, None, members).await?.ok_or(Error::NoAccount)?;
+        let groups = Arc::new(groups);
+        self.remembered.remember(self.app_id, user_id, members, before, &groups);
+        Ok(groups)
+    }
+
+    /// Those of these groups that an account has, with their members, in the order in which they were made.
+    ///
+    /// # Errors
+    /// [`Error::NoAccount`], [`Error::Store`].
+    pub async fn named_friend_groups(&self, user_id: &str, names: &[String]) -> Result<FriendGroups> {
+        let groups = self.store.friend_groups(self.app_id, user_id, Some(names), Members::Named).await?;
+        groups.ok_or(Error::NoAccount)
     }
 
     /// Makes those groups that are missing, and puts friends into each of these. Returns the sequence of the groups and

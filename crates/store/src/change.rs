@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::NewTemplate;
 
-/// Is told of every committed change of libraries and faces.
+/// Is told of every committed change of libraries, faces and friend groups.
 ///
 /// Calls come one at a time, in commit order, after the commit is durable and before the write that made the change
 /// returns. They hold up the one writer: an observer must be quick, must not panic, and must not wait for the store.
@@ -13,7 +13,7 @@ pub trait Observer: Send + Sync {
     fn committed(&self, change: &Change);
 }
 
-/// A committed change of libraries or faces.
+/// A committed change of libraries, faces or friend groups.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// A face was stored.
@@ -43,5 +43,12 @@ pub enum Change {
     LibraryRemoved {
         /// Row id of the library.
         library_id: i64,
+    },
+    /// An account's friend groups are not as before, or it was deleted.
+    FriendGroupsChanged {
+        /// The app.
+        app_id: String,
+        /// Name of the account.
+        user_id: String,
     },
 }

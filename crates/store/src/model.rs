@@ -21,7 +21,7 @@ pub use self::{
     outbox::{NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Solution},
     social::{
         Account, Around, Circle, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members, NewAccount,
-        Other, Sequences,
+        Other, Sequences, UserIds,
     },
 };
 

@@ -1,8 +1,7 @@
 //! What every answer is wrapped in.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -12,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::codes::{self, Code};
 use super::{json_response, literals};
+use crate::clock::now_ms;
 
 /// The wrapping of a dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,8 @@ struct FlagBody<'a> {
 struct FaceApiBody<'a> {
     error_code: u32,
     error_msg: &'a str,
-    log_id: u64,
-    timestamp: u64,
+    log_id: i64,
+    timestamp: i64,
     cached: u8,
     result: Option<&'a RawValue>,
 }
@@ -262,15 +262,10 @@ fn render(shape: Shape, status: StatusCode, failed: Option<u32>, message: &str, 
     json_response(status, body.unwrap_or_default())
 }
 
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// A number of 13 digits that no two answers share: the time, or the next number after the last one.
-fn log_id(now: u64) -> u64 {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    let next = |last: u64| now.max(last + 1);
+fn log_id(now: i64) -> i64 {
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    let next = |last: i64| now.max(last + 1);
     match LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last))) {
         Ok(last) | Err(last) => next(last),
     }
@@ -331,7 +326,7 @@ mod tests {
 
     #[test]
     fn log_ids_are_unique_and_have_13_digits() {
-        let ids: Vec<u64> = (0..1000).map(|_| log_id(1_590_646_236_468)).collect();
+        let ids: Vec<i64> = (0..1000).map(|_| log_id(1_590_646_236_468)).collect();
         assert!(ids.is_sorted_by(|a, b| a < b));
         assert!(ids.iter().all(|id| id.to_string().len() == 13));
     }

@@ -235,7 +235,7 @@ impl Call<'_> {
     /// 7.2.
     async fn delete_library(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
-        self.platform.delete_library(self.app, &group_id).await.map_err(|e| our_failure(&e))?;
+        self.platform.delete_library_named(self.app, &group_id).await.map_err(|e| our_failure(&e))?;
         Answer::ok(&Deleted { message: "ok" })
     }
 

@@ -6,17 +6,18 @@ use aicp_platform::{App, Error, Examination, ExaminedFace, Library, Platform};
 use bytes::Bytes;
 use tokio::time::timeout;
 
+use super::Options;
 use super::answers::digits;
 use super::codes::{self, Fault};
 use super::envelope::{Answer, Failure, Stamp};
 use super::params::Params;
+use super::pictures::{self, PictureError};
 use super::routes::{Api, Entry, Family};
-use super::{Options, pictures};
 
 /// Nobody waits longer for a look at a picture.
 const MAX_LOOK: Duration = Duration::from_secs(10);
-/// Names of groups have at most this many letters.
-pub(super) const MAX_GROUP_NAME: usize = 64;
+/// Names of groups have at most this many letters and digits.
+const MAX_GROUP_NAME: usize = 64;
 
 /// A call that was begun.
 pub(super) struct Call<'a> {
@@ -34,9 +35,7 @@ impl Call<'_> {
     /// # Errors
     /// [`Failure`].
     pub async fn make(&self) -> Result<Answer, Failure> {
-        if self.entry.family == Family::V1 && !self.params.is_json() {
-            return Err(codes::V1_NO_JSON.into());
-        }
+        self.require_readable()?;
         match self.entry.api {
             Api::GroupList => self.group_list().await,
             Api::GroupCreate => self.group_create().await,
@@ -63,6 +62,20 @@ impl Call<'_> {
         }
     }
 
+    /// Refuses a body that can't be read: what it asked for may have been another call, as the deletion of a face is one
+    /// on its group's path.
+    fn require_readable(&self) -> Result<(), Fault> {
+        let Entry { api, family, takes_get, .. } = *self.entry;
+        if self.params.is_too_large() && !takes_get {
+            return Err(pictures::fault(api, family, PictureError::TooLong));
+        }
+        match family {
+            Family::V1 if !self.params.is_json() => Err(codes::V1_NO_JSON),
+            Family::Search | Family::Plain if self.params.is_broken() => Err(codes::UNREADABLE),
+            Family::V1 | Family::Search | Family::Plain => Ok(()),
+        }
+    }
+
     /// A text that is there, else `missing`.
     pub fn required_text(&self, name: &str, missing: Fault) -> Result<String, Failure> {
         Ok(self.text(name)?.ok_or(missing)?)
@@ -71,6 +84,13 @@ impl Call<'_> {
     /// A text, if it is there.
     pub fn text(&self, name: &str) -> Result<Option<String>, Failure> {
         Ok(self.params.text(name).map_err(|_| self.entry.family.unreadable())?)
+    }
+
+    /// A name that a group may be given, else `missing` if there is none.
+    pub fn new_group_name(&self, missing: Fault) -> Result<String, Failure> {
+        let name = self.required_text("groupName", missing)?;
+        let is_good = name.len() <= MAX_GROUP_NAME && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if is_good { Ok(name) } else { Err(codes::BAD_GROUP_NAME.into()) }
     }
 
     /// A picture of a size that the call takes.
@@ -148,7 +168,7 @@ impl Call<'_> {
                 (Family::Plain, _) => codes::NO_FACE_SEEN,
             },
             // Its head was fine, or it would not have come this far.
-            Error::BadPicture(_) => pictures::fault(api, family, pictures::PictureError::NoPicture),
+            Error::BadPicture(_) => pictures::fault(api, family, PictureError::NoPicture),
             Error::Busy => return codes::BUSY.into(),
             other => {
                 tracing::error!(error = %other, call = self.entry.name, "a call failed");

@@ -1,7 +1,7 @@
 //! What every answer is wrapped in. The order of keys is part of the contract: a shipped client finds the score of a
 //! comparison by counting colons.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::codes::{self, Fault, Gateway, System};
 use super::routes::{Api, Family};
+use crate::clock::now_ms;
 
 /// How many calls a key may still make today; none: any number.
 pub(super) type Left = Option<u64>;
@@ -96,12 +97,6 @@ impl Stamp {
     pub fn milliseconds(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
-}
-
-/// The time, in milliseconds since the epoch.
-pub(super) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[derive(Serialize)]

@@ -34,8 +34,7 @@ impl Call<'_> {
         let key = self.group_key(codes::NO_GROUP_OR_OUTER_ID)?;
         let outer_id = self.required_text("outerId", codes::NO_GROUP_OR_OUTER_ID)?;
         let library = self.library(&key).await?;
-        let removed = self.platform.remove_user(self.app, Some(&library.group_id), &outer_id).await;
-        removed.map_err(|e| self.failure(e))?;
+        self.platform.remove_members(self.app, &library, &outer_id).await.map_err(|e| self.failure(e))?;
         self.told(SUCCESS)
     }
 

@@ -1,7 +1,7 @@
 //! Groups of face search: a group is a library of the app, whoever made it.
 
 use super::answers::{Group, Listed, Told, dashed};
-use super::calls::{Call, MAX_GROUP_NAME};
+use super::calls::Call;
 use super::codes;
 use super::envelope::{Answer, Failure, inner_text};
 
@@ -26,11 +26,8 @@ impl Call<'_> {
     }
 
     pub async fn group_create(&self) -> Result<Answer, Failure> {
-        let name = self.required_text("groupName", codes::MISSING_PARAM)?;
+        let name = self.new_group_name(codes::MISSING_PARAM)?;
         let info = self.text("groupInfo")?;
-        if name.len() > MAX_GROUP_NAME || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(codes::BAD_GROUP_NAME.into());
-        }
         let at_most = Some(self.options.max_groups);
         let made = self.platform.create_library_within(self.app, &name, &name, info.as_deref(), None, at_most).await;
         self.told(&dashed(&made.map_err(|e| self.failure(e))?.person_db_lib))
@@ -39,7 +36,7 @@ impl Call<'_> {
     pub async fn group_delete(&self) -> Result<Answer, Failure> {
         let key = self.group_key(codes::NO_GROUP_TO_DELETE)?;
         let library = self.library(&key).await?;
-        self.platform.delete_library(self.app, &library.group_id).await.map_err(|e| self.failure(e))?;
+        self.platform.delete_library(self.app, &library).await.map_err(|e| self.failure(e))?;
         self.told(&dashed(&library.person_db_lib))
     }
 

@@ -8,9 +8,10 @@ use super::answers::{
 };
 use super::calls::Call;
 use super::codes::{self, Fault};
-use super::envelope::{Answer, Failure, now_ms};
+use super::envelope::{Answer, Failure};
 use super::groups::SUCCESS;
 use super::score::score;
+use crate::clock::now_ms;
 
 /// Faces of one picture that are told of.
 const MAX_FACES: i32 = 100;

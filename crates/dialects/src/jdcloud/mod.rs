@@ -1,8 +1,12 @@
 //! The face calls of JD Cloud: `/jdai/...`.
 //!
 //! A request goes through [`handle`] in this order: path and method, whose key it is, the body, the signature, whether it
-//! was sent before, what the app may do, how often the key may call, parameters, and then the call itself. Up to the
-//! signature a failure is told by the HTTP status, as the vendor's gateway does; from then on by codes in the envelope.
+//! was sent before, what the app may do, how often the key may call, parameters, and then the call itself. A signature in
+//! the query covers no body and is checked before there is one.
+//!
+//! What the vendor's gateway would refuse is told by the HTTP status: no such call, no right signature in the headers, a
+//! repeat, a body that is too large or broke off. All else is told by codes in the envelope: a wrong signature in the
+//! query, no memory for the body, and, once the signature is right, whatever goes wrong.
 
 mod answers;
 mod calls;
@@ -30,21 +34,24 @@ use axum::response::Response;
 use sha2::{Digest, Sha256};
 
 use crate::body::{BodyError, UnreadBody};
+use crate::clock::now_ms;
 use crate::record::{Ending, Record, Subject};
 use crate::{Client, Context};
 use calls::Call;
 use codes::{Gateway, System};
-use envelope::{Failure, Left, Stamp, now_ms};
+use envelope::{Failure, Left, Stamp};
 use params::{Params, Query};
 use routes::{Api, Entry};
 use signature::Signed;
 
-/// Request bodies may have this many bytes.
+/// Request bodies may have this many bytes, as the vendor's gateway says. What no call could use is hashed, not kept.
 const MAX_BODY: usize = 100 << 20;
+/// Of a call without pictures this much of a body is kept: names, ids and pages.
+const MAX_KEPT: usize = 64 << 10;
+/// As [`MAX_KEPT`], of a call with one picture or two: each is less than 2.8 MB of base64, some of it escaped.
+const MAX_KEPT_PICTURES: usize = 12 << 20;
 /// Path and query may have this many bytes.
 const MAX_ADDRESS: usize = 8 << 10;
-/// So many bytes are hashed before others get their turn.
-const HASHED_AT_ONCE: usize = 1 << 20;
 /// What kind of call the log says a call was; the engine follows in parentheses.
 const CATEGORY: &str = "京东云";
 
@@ -99,12 +106,6 @@ impl From<md5::Refusal> for Refusal {
     }
 }
 
-/// A claim to be the owner of a key, not yet checked.
-enum Claim<'a> {
-    Hmac(signature::Claim<'a>),
-    Md5(md5::Claim),
-}
-
 /// Answers a request whose path begins with `/jdai/`.
 pub(crate) async fn handle(context: &Context, request: Request) -> Response {
     let (parts, body) = request.into_parts();
@@ -148,27 +149,33 @@ async fn run(
     let platform = &context.platform;
     let options = &context.options.jdcloud;
     let (claim, key) = claim(context, parts, query)?;
-    let held = context.budget.read(body, MAX_BODY).await.map_err(|e| match e {
+    let kept = if entry.takes_get { MAX_KEPT } else { MAX_KEPT_PICTURES };
+    let mut hash = Sha256::new();
+    let see = |part: &[u8]| {
+        if claim.is_some() {
+            hash.update(part);
+        }
+    };
+    let held = context.budget.read_through(body, MAX_BODY, kept, see).await.map_err(|e| match e {
         BodyError::TooLarge => Refusal::Gateway(Gateway::BODY_TOO_LARGE),
         BodyError::Broken => Refusal::Gateway(Gateway::BROKEN_BODY),
         BodyError::Busy => Refusal::System(codes::BUSY),
     })?;
-    match claim {
-        Claim::Hmac(claim) => {
-            let hash = hash(&held.bytes).await;
-            let verified = claim.verify(&Signed::of(parts), &hash, key.secret())?;
-            // A signature that binds no nonce may rightly come twice within a second.
-            let must_be_new = verified.binds_nonce && !key.options().allow_replay;
-            // It could come back as long as its date counts: from the future end of the window to the past one.
-            if must_be_new && !platform.is_first_use(&key, &verified.signature, options.clock_skew.saturating_mul(2)) {
-                return Err(Gateway::REPEATED.into());
-            }
+    if let Some(claim) = claim {
+        let verified = claim.verify(&Signed::of(parts), &hash.finalize().into(), key.secret())?;
+        // A signature that binds no nonce may rightly come twice within a second.
+        let must_be_new = verified.binds_nonce && !key.options().allow_replay;
+        // It could come back as long as its date counts: from the future end of the window to the past one.
+        if must_be_new && !platform.is_first_use(&key, &verified.signature, options.clock_skew.saturating_mul(2)) {
+            return Err(Gateway::REPEATED.into());
         }
-        Claim::Md5(claim) => claim.verify(key.secret())?,
     }
 
-    let unquoted = params::unquoted(&held.bytes);
-    let params = Params::of(query, unquoted.as_deref());
+    let unquoted = held.as_ref().and_then(|held| params::unquoted(&held.bytes));
+    let params = match &held {
+        Some(_) => Params::of(query, unquoted.as_deref()),
+        None => Params::of_too_large(query),
+    };
     let deletes_face = entry.api == Api::GroupDelete && params.has("outerId");
     let entry = if deletes_face { routes::face_deletion() } else { entry };
     let left = || platform.calls_left(&key);
@@ -207,29 +214,23 @@ fn ending(failure: Option<Failure>) -> Ending {
     }
 }
 
-/// Whose request it is said to be, as far as that can be checked before the body is there.
-fn claim<'a>(context: &Context, parts: &'a Parts, query: Query<'_>) -> Result<(Claim<'a>, Arc<AccessKey>), Refusal> {
+/// Whose request it is said to be, and what about that is left to check once the body is there; nothing, if no body is
+/// signed.
+fn claim<'a>(
+    context: &Context,
+    parts: &'a Parts,
+    query: Query<'_>,
+) -> Result<(Option<signature::Claim<'a>>, Arc<AccessKey>), Refusal> {
     let key = |id: &str| context.platform.access_key(KeyKind::JdCloud, id);
     let skew_ms = i64::try_from(context.options.jdcloud.clock_skew.as_millis()).unwrap_or(i64::MAX);
     if !parts.headers.contains_key(header::AUTHORIZATION) && md5::is_meant(&query) {
         let claim = md5::Claim::read(&query, now_ms(), skew_ms)?;
-        let key = key(claim.access_key()).filter(|key| key.options().allow_md5);
-        return Ok((Claim::Md5(claim), key.ok_or(md5::Refusal::UnknownKey)?));
+        let key = key(claim.access_key()).filter(|key| key.options().allow_md5).ok_or(md5::Refusal::UnknownKey)?;
+        claim.verify(key.secret())?;
+        return Ok((None, key));
     }
     let claim = signature::Claim::read(&parts.headers)?;
     let key = key(claim.access_key()).ok_or(signature::Refusal::UnknownKey)?;
     claim.require_timely(now_ms(), skew_ms)?;
-    Ok((Claim::Hmac(claim), key))
-}
-
-/// The SHA-256 of a body; others get their turn in between.
-async fn hash(body: &[u8]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for part in body.chunks(HASHED_AT_ONCE) {
-        hash.update(part);
-        if part.len() == HASHED_AT_ONCE {
-            tokio::task::yield_now().await;
-        }
-    }
-    hash.finalize().into()
+    Ok((Some(claim), key))
 }

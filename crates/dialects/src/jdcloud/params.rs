@@ -6,14 +6,15 @@ use std::collections::HashMap;
 use std::fmt;
 
 use percent_encoding::percent_decode;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
 /// Texts other than pictures may have this many bytes: they are stored and come back in answers.
 const MAX_TEXT: usize = 4096;
-/// Fields of an object beyond this many are passed over, as unknown ones are: a body can't take many times its size in
-/// memory.
+/// A body of more fields is not read: none can take many times its size in memory.
 const MAX_FIELDS: usize = 64;
+/// Stands before texts that some clients write; it says nothing (RFC 8259, section 8.1).
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A parameter that is there but not of the kind that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +89,7 @@ impl<'a> Query<'a> {
     }
 
     fn values(&self, name: &str) -> impl Iterator<Item = Value<'a>> {
-        let text = |bytes: &'a [u8]| -> Cow<'a, [u8]> {
+        let decoded = |bytes: &'a [u8]| -> Cow<'a, [u8]> {
             if bytes.contains(&b'+') {
                 let spaced: Vec<u8> = bytes.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
                 Cow::Owned(percent_decode(&spaced).collect())
@@ -96,34 +97,73 @@ impl<'a> Query<'a> {
                 percent_decode(bytes).into()
             }
         };
-        values_in(self.0.as_bytes(), name, text)
+        let named = pairs(self.0.as_bytes()).filter(move |(key, _)| *decoded(key) == *name.as_bytes());
+        named.map(move |(_, value)| Value::of_bytes(decoded(value)))
     }
 }
 
-/// The values of a name in pairs that are parted by `&` and, at their first, by `=`.
-fn values_in<'a>(
-    pairs: &'a [u8],
-    name: &str,
-    decode: impl Fn(&'a [u8]) -> Cow<'a, [u8]>,
-) -> impl Iterator<Item = Value<'a>> {
-    pairs.split(|&byte| byte == b'&').filter_map(move |pair| {
-        let (key, value) = match pair.iter().position(|&byte| byte == b'=') {
-            Some(at) => (pair.get(..at)?, pair.get(at + 1..)?),
-            None => (pair, [].as_slice()),
-        };
-        (*decode(key) == *name.as_bytes()).then(|| Value::of_bytes(decode(value)))
+/// Names and values that are parted by `&` and, at their first, by `=`.
+fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let mut halves = pair.splitn(2, |&byte| byte == b'=');
+        (halves.next().unwrap_or_default(), halves.next().unwrap_or_default())
     })
 }
 
+/// The parameters in a body, by name. Of a name that is repeated the first value counts that is not missing.
+#[derive(Debug, Default)]
+struct Fields<'a>(HashMap<Cow<'a, str>, Value<'a>>);
+
+impl<'a> Fields<'a> {
+    /// Reads a form; `None` if it is none: names are text of one line, which what stands in their place in UTF-16,
+    /// multipart and plain pictures is not.
+    fn of_form(form: &'a [u8]) -> Option<Self> {
+        let mut fields = Self::default();
+        for (name, value) in pairs(form) {
+            if std::str::from_utf8(name).ok()?.chars().any(char::is_control) {
+                return None;
+            }
+            // A plus is one: base64 comes unescaped.
+            let decoded = |bytes| Value::of_bytes(percent_decode(bytes).into());
+            // Escapes that make no text name nothing that anybody asks for.
+            if let Value::Text(name) = decoded(name) {
+                fields.add(name, decoded(value)).ok()?;
+            }
+        }
+        Some(fields)
+    }
+
+    fn add(&mut self, name: Cow<'a, str>, value: Value<'a>) -> Result<(), TooManyFields> {
+        if self.0.len() == MAX_FIELDS && !self.0.contains_key(&name) {
+            return Err(TooManyFields);
+        }
+        let known = self.0.entry(name).or_insert(Value::Null);
+        if known.is_missing() {
+            *known = value;
+        }
+        Ok(())
+    }
+
+    fn value(&self, name: &str) -> Option<Value<'_>> {
+        self.0.get(name).filter(|value| !value.is_missing()).map(borrowed)
+    }
+}
+
+/// A body has more fields than [`MAX_FIELDS`].
+struct TooManyFields;
+
 /// What a body turned out to be.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 enum Content<'a> {
     /// Nothing, in any of the ways in which clients say so.
     Empty,
-    Json(HashMap<Cow<'a, str>, Value<'a>>),
-    Form(Cow<'a, [u8]>),
-    /// It begins like JSON and goes on otherwise.
+    Json(Fields<'a>),
+    Form(Fields<'a>),
+    /// It can't be read: it begins like JSON and goes on otherwise, is a list or a text in a text, has names that
+    /// are none, or too many.
     Broken,
+    /// It is larger than any that the call can use, and was not kept.
+    TooLarge,
 }
 
 /// The parameters of a call.
@@ -135,12 +175,20 @@ pub(super) struct Params<'a> {
 /// A body as [`Params::of`] takes it: what a JSON string holds if it is one, else as it is. `None` if it begins as a
 /// JSON string and is none.
 pub(super) fn unquoted(body: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let body = body.trim_ascii();
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii();
     if !body.starts_with(b"\"") {
         return Some(Cow::Borrowed(body));
     }
-    let text: String = serde_json::from_slice(body).ok()?;
-    Some(Cow::Owned(text.trim_ascii().as_bytes().to_vec()))
+    match serde_json::from_slice(body).ok()? {
+        Value::Text(Cow::Borrowed(text)) => Some(Cow::Borrowed(text.as_bytes().trim_ascii())),
+        Value::Text(Cow::Owned(text)) => {
+            let mut bytes = text.into_bytes();
+            bytes.truncate(bytes.trim_ascii_end().len());
+            bytes.drain(..bytes.len() - bytes.trim_ascii_start().len());
+            Some(Cow::Owned(bytes))
+        }
+        _ => None,
+    }
 }
 
 impl<'a> Params<'a> {
@@ -149,12 +197,28 @@ impl<'a> Params<'a> {
         let content = match body {
             None => Content::Broken,
             Some(b"" | b"null" | b"{}") => Content::Empty,
+            Some(body) if body.starts_with(b"[") || body.starts_with(b"\"") => Content::Broken,
             Some(body) if body.starts_with(b"{") => {
                 serde_json::from_slice(body).map_or(Content::Broken, |Object(fields)| Content::Json(fields))
             }
-            Some(body) => Content::Form(Cow::Borrowed(body)),
+            Some(body) => Fields::of_form(body).map_or(Content::Broken, Content::Form),
         };
         Self { query, content }
+    }
+
+    /// The parameters of a query whose body is larger than any that the call can use.
+    pub fn of_too_large(query: Query<'a>) -> Self {
+        Self { query, content: Content::TooLarge }
+    }
+
+    /// Whether the body is larger than any that the call can use.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self.content, Content::TooLarge)
+    }
+
+    /// Whether the body can't be read or was not kept, so that nobody knows what it asked for.
+    pub fn is_broken(&self) -> bool {
+        matches!(self.content, Content::Broken | Content::TooLarge)
     }
 
     /// Whether the body, if there is any, is a JSON object.
@@ -162,9 +226,9 @@ impl<'a> Params<'a> {
         matches!(self.content, Content::Empty | Content::Json(_))
     }
 
-    /// Whether there is a parameter of this name.
+    /// Whether there is a parameter of this name anywhere, empty or not.
     pub fn has(&self, name: &str) -> bool {
-        self.value(name).is_some()
+        self.query.has(name) || self.fields().is_some_and(|fields| fields.0.contains_key(name))
     }
 
     /// A text; a number counts as its digits.
@@ -219,14 +283,14 @@ impl<'a> Params<'a> {
 
     /// The first value of this name that is not missing: that of the query, else that of the body.
     fn value(&self, name: &str) -> Option<Value<'_>> {
-        self.query.value(name).or_else(|| match &self.content {
-            Content::Empty | Content::Broken => None,
-            Content::Json(fields) => fields.get(name).filter(|value| !value.is_missing()).map(borrowed),
-            // A plus is one: base64 comes unescaped.
-            Content::Form(form) => {
-                values_in(form, name, |bytes| percent_decode(bytes).into()).find(|value| !value.is_missing())
-            }
-        })
+        self.query.value(name).or_else(|| self.fields()?.value(name))
+    }
+
+    fn fields(&self) -> Option<&Fields<'a>> {
+        match &self.content {
+            Content::Empty | Content::Broken | Content::TooLarge => None,
+            Content::Json(fields) | Content::Form(fields) => Some(fields),
+        }
     }
 }
 
@@ -240,8 +304,8 @@ fn borrowed<'b>(value: &'b Value<'_>) -> Value<'b> {
     }
 }
 
-/// The fields of a JSON object. Of a key that is repeated the first value counts that is not missing.
-struct Object<'a>(HashMap<Cow<'a, str>, Value<'a>>);
+/// A JSON object.
+struct Object<'a>(Fields<'a>);
 
 impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -254,12 +318,9 @@ impl<'de> Deserialize<'de> for Object<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = HashMap::<Cow<'de, str>, Value<'de>>::new();
-                while let Some((Name(name), value)) = map.next_entry::<Name<'de>, Value<'de>>()? {
-                    let is_known = fields.get(&name).is_some_and(|known| !known.is_missing());
-                    if !is_known && !value.is_missing() && fields.len() < MAX_FIELDS {
-                        fields.insert(name, value);
-                    }
+                let mut fields = Fields::default();
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    fields.add(name, value).map_err(|TooManyFields| Error::custom("too many fields"))?;
                 }
                 Ok(Object(fields))
             }
@@ -359,6 +420,8 @@ mod tests {
             r#""{\"a\":\"1\"}""#,
             "b&a=1",
             " a=1 ",
+            "\u{feff}{\"a\":1}",
+            "a=1&b=x\r\ny\0",
         ] {
             assert_eq!(seen("", body, "a"), some("1"), "{body}");
         }
@@ -370,7 +433,8 @@ mod tests {
             "\"\"",
             "\"null\"",
             "\"{}\"",
-            "[]",
+            "\u{feff}",
+            "\u{feff}{}",
             "5",
             "a",
             "a=",
@@ -380,11 +444,34 @@ mod tests {
         ] {
             assert_eq!(seen("", body, "a"), Ok(None), "{body}");
         }
-        for body in ["{", "{\"a\":1", "\"a=1", "{\"a\":1}x", "{\"a\":\"\\ud800\"}", "{a:1}"] {
-            let unquoted = unquoted(body.as_bytes());
-            let params = Params::of(Query::of(""), unquoted.as_deref());
-            assert!(!params.is_json() && !params.has("a"), "{body}");
+        for body in [
+            "{",
+            "{\"a\":1",
+            "\"a=1",
+            "{\"a\":1}x",
+            "{\"a\":\"\\ud800\"}",
+            "{a:1}",
+            "[]",
+            "[{\"a\":1}]",
+            "\"[{\\\"a\\\":1}]\"",
+            "\"\\\"a=1\\\"\"",
+            "a=1&\0b=2",
+            "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--",
+        ] {
+            assert_broken(body.as_bytes());
         }
+        // What is no text: GBK, UTF-16, a picture.
+        for body in [&b"{\"a\":\"\xd5\xc5\"}"[..], b"\"a=\xd5\xc5\"", b"\xff\xfe{\0\"\0a\0", b"\xff\xd8\xff\xe0\0"] {
+            assert_broken(body);
+        }
+    }
+
+    #[track_caller]
+    fn assert_broken(body: &[u8]) {
+        let unquoted = unquoted(body);
+        let params = Params::of(Query::of(""), unquoted.as_deref());
+        let is_broken = params.is_broken() && !params.is_json() && !params.has("a");
+        assert!(is_broken, "{}", String::from_utf8_lossy(body));
     }
 
     #[test]
@@ -426,6 +513,32 @@ mod tests {
         assert_eq!(seen("a=&a=1&a=2", "", "a"), some("1"));
         assert_eq!(seen("", "a=&a=1&a=2", "a"), some("1"));
         assert_eq!(seen("", "{\"a\":null,\"a\":\"\",\"a\":1,\"a\":2}", "a"), some("1"));
+    }
+
+    #[test]
+    fn what_is_empty_is_there_all_the_same() {
+        let has = |query: &str, body: &str| {
+            let body = unquoted(body.as_bytes());
+            Params::of(Query::of(query), body.as_deref()).has("a")
+        };
+        for (query, body) in [
+            ("a", ""),
+            ("a=", ""),
+            ("b=1&%61=", "{}"),
+            ("", "a"),
+            ("", "b=1&a="),
+            ("", "%61"),
+            ("", "\"a=\""),
+            ("", "{\"a\":null}"),
+            ("", "{\"a\":\"\"}"),
+            ("", "{\"\\u0061\":[]}"),
+            ("", "\"{\\\"a\\\":null}\""),
+        ] {
+            assert!(has(query, body), "{query} {body}");
+        }
+        for (query, body) in [("", ""), ("A=1&b=a", "aa=1&=a"), ("", "{\"b\":{\"a\":1}}"), ("ab", "null")] {
+            assert!(!has(query, body), "{query} {body}");
+        }
     }
 
     #[test]
@@ -488,7 +601,10 @@ mod tests {
             assert_eq!(seen("", body, "a"), Err(Unreadable), "{body}");
         }
         let many: Vec<String> = (0..MAX_FIELDS).map(|n| format!("\"k{n}\":1")).collect();
-        assert_eq!(seen("", &format!("{{{},\"a\":1}}", many.join(",")), "a"), Ok(None));
+        assert_broken(format!("{{{},\"a\":1}}", many.join(",")).as_bytes());
+        let form: Vec<String> = (0..MAX_FIELDS).map(|n| format!("k{n}=1")).collect();
+        assert_broken(format!("{}&a=1", form.join("&")).as_bytes());
+        assert_eq!(seen("", &format!("{}&a=&a=1&k1=2", form[1..].join("&")), "a"), some("1"));
         assert_eq!(seen("", &format!("{{{},\"a\":1}}", many[1..].join(",")), "a"), some("1"));
     }
 
@@ -508,6 +624,16 @@ mod tests {
             prop_assume!(!query.contains("%8") && !query.contains("%9") && !query.contains("%a") && !query.contains("%b"));
             prop_assume!(!query.contains("%c") && !query.contains("%d") && !query.contains("%e"));
             prop_assert_eq!(seen(&query, "", "a"), Ok(expected));
+        }
+
+        #[test]
+        fn forms_read_as_a_form_parser_reads_them_but_for_the_plus(form in "[ab=&+%0-7]{0,24}") {
+            let expected = naive(&form.replace('+', "%2B"), "a");
+            let body = unquoted(form.as_bytes());
+            let params = Params::of(Query::of(""), body.as_deref());
+            prop_assert_eq!(params.text("a"), Ok(expected));
+            let is_there = form_urlencoded::parse(form.replace('+', "%2B").as_bytes()).any(|(key, _)| key == "a");
+            prop_assert_eq!(params.has("a"), is_there);
         }
 
         #[test]

@@ -54,7 +54,7 @@ pub(super) struct Entry {
     pub family: Family,
     /// What has to be granted for it.
     pub area: Area,
-    /// Whether all that it takes may stand in the query, so that `GET` will do.
+    /// Whether all that it takes may stand in the query, as it takes no picture, so that `GET` will do.
     pub takes_get: bool,
 }
 

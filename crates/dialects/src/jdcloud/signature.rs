@@ -12,14 +12,16 @@ use axum::http::{HeaderMap, HeaderName, Method, header};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// Headers that a client may sign; more are not looked at, as each may be long.
+use crate::percent::encoded;
+
+/// Headers that a client may sign. Nothing is hashed for one that signs more: who asks is not known yet.
 const MAX_SIGNED_HEADERS: usize = 64;
-/// What stays as it is in a canonical request (RFC 3986 unreserved).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// As [`MAX_SIGNED_HEADERS`], bytes of all signed headers with their names.
+const MAX_SIGNED_BYTES: usize = 32 << 10;
 const DATE: &str = "x-jdcloud-date";
 const NONCE: &str = "x-jdcloud-nonce";
 const BODY_HASH: &str = "x-jdcloud-content-sha256";
@@ -168,39 +170,32 @@ impl<'a> Claim<'a> {
         let claimed = self.authorization.signature.unwrap_or_default();
         let mut signature = [0; 32];
         hex::decode_to_slice(claimed, &mut signature).map_err(|_| Refusal::Mismatch)?;
-        let names: Vec<&str> = self.authorization.signed_headers.split(';').map(str::trim).collect();
-        if names.len() > MAX_SIGNED_HEADERS {
-            return Err(Refusal::Mismatch);
-        }
+        let headers = SignedHeaders::of(signed, self.authorization.signed_headers).ok_or(Refusal::Mismatch)?;
         let body_hash = hex::encode(body_hash);
-        let signs = |wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
-        if signs(BODY_HASH) && !signed.value(BODY_HASH).eq_ignore_ascii_case(body_hash.as_bytes()) {
+        if headers.has(BODY_HASH) && !signed.value(BODY_HASH).eq_ignore_ascii_case(body_hash.as_bytes()) {
             return Err(Refusal::Mismatch);
         }
-        let key = self.authorization.key(secret);
+        let key = self.authorization.key(secret).ok_or(Refusal::Mismatch)?;
         let path = canonical_path(signed.path);
-        let matches = |query: &str, spaces: Spaces| {
-            let headers = canonical_headers(signed, &names, spaces);
+        let matches = |query: &str, headers: &[u8]| {
             let request = [
                 signed.method.as_str().as_bytes(),
                 path.as_bytes(),
                 query.as_bytes(),
-                &headers,
+                headers,
                 self.authorization.signed_headers.as_bytes(),
                 body_hash.as_bytes(),
             ];
             let text = self.authorization.text_to_sign(self.date, &Sha256::digest(request.join(&b'\n')));
-            bool::from(mac(&key, text.as_bytes()).ct_eq(&signature))
+            mac(&key, text.as_bytes()).is_some_and(|mac| bool::from(mac.ct_eq(&signature)))
         };
-        let (canonical, raw) = (canonical_query(signed.query), sorted_query(signed.query));
-        let forms = [
-            (&canonical, Spaces::Kept),
-            (&canonical, Spaces::Collapsed),
-            (&raw, Spaces::Kept),
-            (&raw, Spaces::Collapsed),
-        ];
-        if forms.into_iter().any(|(query, spaces)| matches(query, spaces)) {
-            Ok(Verified { signature: hex::encode(signature), binds_nonce: signs(NONCE) })
+        let mut lines = vec![headers.lines(Spaces::Kept), headers.lines(Spaces::Collapsed)];
+        let mut queries = vec![canonical_query(signed.query), sorted_query(signed.query)];
+        // Of most requests both forms are one.
+        lines.dedup();
+        queries.dedup();
+        if queries.iter().any(|query| lines.iter().any(|lines| matches(query, lines))) {
+            Ok(Verified { signature: hex::encode(signature), binds_nonce: headers.has(NONCE) })
         } else {
             Err(Refusal::Mismatch)
         }
@@ -241,10 +236,10 @@ impl<'a> Authorization<'a> {
     }
 
     /// The key to sign with.
-    fn key(&self, secret: &str) -> [u8; 32] {
-        let of_day = mac(format!("{}{secret}", self.scheme.key_prefix).as_bytes(), self.day.as_bytes());
-        let of_region = mac(&of_day, self.region.as_bytes());
-        let of_service = mac(&of_region, self.service.as_bytes());
+    fn key(&self, secret: &str) -> Option<[u8; 32]> {
+        let of_day = mac(format!("{}{secret}", self.scheme.key_prefix).as_bytes(), self.day.as_bytes())?;
+        let of_region = mac(&of_day, self.region.as_bytes())?;
+        let of_service = mac(&of_region, self.service.as_bytes())?;
         mac(&of_service, self.scheme.terminator.as_bytes())
     }
 
@@ -263,28 +258,58 @@ enum Spaces {
     Collapsed,
 }
 
-/// A line for each signed header, in the client's order.
-fn canonical_headers(signed: &Signed<'_>, names: &[&str], spaces: Spaces) -> Vec<u8> {
-    let mut lines = Vec::new();
-    for name in names {
-        lines.extend(name.to_ascii_lowercase().into_bytes());
-        lines.push(b':');
-        let value = signed.value(name);
-        match spaces {
-            Spaces::Kept => lines.extend_from_slice(&value),
-            Spaces::Collapsed => {
-                let words: Vec<&[u8]> = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
-                lines.extend(words.join(&b' '));
-            }
+/// The headers that a client lists as signed, in its order: names in lower case with their values.
+struct SignedHeaders<'a>(Vec<(String, Cow<'a, [u8]>)>);
+
+impl<'a> SignedHeaders<'a> {
+    /// `None` if they are more than may be, or one is listed twice.
+    fn of(signed: &Signed<'a>, list: &str) -> Option<Self> {
+        if list.split(';').count() > MAX_SIGNED_HEADERS {
+            return None;
         }
-        lines.push(b'\n');
+        let mut headers: Vec<(String, Cow<'a, [u8]>)> = Vec::new();
+        let mut length = 0;
+        for name in list.split(';') {
+            let name = name.trim().to_ascii_lowercase();
+            let value = signed.value(&name);
+            length += name.len() + value.len();
+            if length > MAX_SIGNED_BYTES || headers.iter().any(|(known, _)| *known == name) {
+                return None;
+            }
+            headers.push((name, value));
+        }
+        Some(Self(headers))
     }
-    lines
+
+    /// Whether one of this name, in lower case, is signed.
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
+    /// A line for each.
+    fn lines(&self, spaces: Spaces) -> Vec<u8> {
+        let mut lines = Vec::new();
+        for (name, value) in &self.0 {
+            lines.extend_from_slice(name.as_bytes());
+            lines.push(b':');
+            match spaces {
+                Spaces::Kept => lines.extend_from_slice(value),
+                Spaces::Collapsed => {
+                    let words: Vec<&[u8]> =
+                        value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
+                    lines.extend(words.join(&b' '));
+                }
+            }
+            lines.push(b'\n');
+        }
+        lines
+    }
 }
 
 /// The path with every segment percent-encoded.
 fn canonical_path(path: &str) -> String {
-    let segments: Vec<String> = path.split('/').map(|segment| encoded(&decoded(segment.as_bytes()))).collect();
+    let segments: Vec<String> =
+        path.split('/').map(|segment| encoded(&decoded(segment.as_bytes())).to_string()).collect();
     segments.join("/")
 }
 
@@ -292,7 +317,7 @@ fn canonical_path(path: &str) -> String {
 fn canonical_query(query: &str) -> String {
     let mut pairs: Vec<(String, String)> = pairs(query)
         .map(|(name, value)| {
-            let usual = |text: &str| encoded(&decoded(text.replace('+', " ").as_bytes()));
+            let usual = |text: &str| encoded(&decoded(text.replace('+', " ").as_bytes())).to_string();
             (usual(name), usual(value))
         })
         .collect();
@@ -322,10 +347,6 @@ fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
     percent_decode(text).into()
 }
 
-fn encoded(bytes: &[u8]) -> String {
-    percent_encode(bytes, ENCODED).to_string()
-}
-
 /// The moment, in milliseconds since the epoch, that a text such as `20190214T104514Z` names.
 fn moment(text: &str) -> Option<i64> {
     // The parser takes a number of fewer digits too, and signs.
@@ -339,20 +360,10 @@ fn moment(text: &str) -> Option<i64> {
     Some(moment.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
 }
 
-fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    // A key is padded with zeros to the block, and hashed before if it is longer (RFC 2104).
-    let hash: [u8; 32];
-    let key = if key.len() > 64 {
-        hash = Sha256::digest(key).into();
-        &hash
-    } else {
-        key
-    };
-    let mut block = [0; 64];
-    block.iter_mut().zip(key).for_each(|(place, byte)| *place = *byte);
-    let mut mac = Hmac::<Sha256>::new(&block.into());
-    mac.update(message);
-    mac.finalize().into_bytes().into()
+/// The keyed hash of a message; any key will do.
+fn mac(key: &[u8], message: &[u8]) -> Option<[u8; 32]> {
+    let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    Some(mac.chain_update(message).finalize().into_bytes().into())
 }
 
 #[cfg(test)]

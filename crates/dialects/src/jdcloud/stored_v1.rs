@@ -7,11 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::answers::{FaceV1, GroupV1, Item, StoredV1, digits, is_frontal, short};
-use super::calls::{Call, GroupKey, MAX_GROUP_NAME};
+use super::calls::{Call, GroupKey};
 use super::codes::{self, Fault};
-use super::envelope::{Answer, Failure, now_ms};
+use super::envelope::{Answer, Failure};
 use super::faces::MAX_FOUND;
 use super::score::score;
+use crate::clock::now_ms;
 
 /// Groups that are listed, and faces on a page.
 const MAX_GROUPS: u64 = 1000;
@@ -32,12 +33,6 @@ impl Call<'_> {
         self.library(&GroupKey::Id(id)).await
     }
 
-    fn group_name_v1(&self) -> Result<String, Failure> {
-        let name = self.required_text("groupName", codes::V1_MISSING)?;
-        let is_good = name.len() <= MAX_GROUP_NAME && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if is_good { Ok(name) } else { Err(codes::BAD_GROUP_NAME.into()) }
-    }
-
     async fn member_v1(&self) -> Result<(Library, Person), Failure> {
         let id = self.required_text("faceId", codes::V1_MISSING)?;
         let digits = digits(&id).ok_or(codes::NO_OUTER_ID)?;
@@ -47,7 +42,7 @@ impl Call<'_> {
     }
 
     pub async fn group_create_v1(&self) -> Result<Answer, Failure> {
-        let name = self.group_name_v1()?;
+        let name = self.new_group_name(codes::V1_MISSING)?;
         let at_most = Some(self.options.max_groups);
         let made = self.platform.create_library_within(self.app, &name, &name, None, None, at_most).await;
         let made = made.map_err(|e| self.failure(e))?;
@@ -61,7 +56,7 @@ impl Call<'_> {
     }
 
     pub async fn group_update_v1(&self) -> Result<Answer, Failure> {
-        let name = self.group_name_v1()?;
+        let name = self.new_group_name(codes::V1_MISSING)?;
         let library = self.group_v1().await?;
         self.platform.rename_library(self.app, &library, &name).await.map_err(|e| self.failure(e))?;
         Answer::new(&StoredV1 { group_id: Some(short(&library.person_db_lib)), ..self.accepted() })
@@ -69,7 +64,7 @@ impl Call<'_> {
 
     pub async fn group_delete_v1(&self) -> Result<Answer, Failure> {
         let library = self.group_v1().await?;
-        self.platform.delete_library(self.app, &library.group_id).await.map_err(|e| self.failure(e))?;
+        self.platform.delete_library(self.app, &library).await.map_err(|e| self.failure(e))?;
         Answer::new(&self.accepted())
     }
 
@@ -81,7 +76,7 @@ impl Call<'_> {
         }
         let library = self.group_v1().await?;
         let (page, size) = (u64::from(page.unsigned_abs()), u64::from(size.unsigned_abs()));
-        let people = self.platform.users(self.app, &library.group_id, page * size, size).await;
+        let people = self.platform.members(self.app, &library, page * size, size).await;
         let mut faces = Vec::new();
         for person in people.map_err(|e| self.failure(e))? {
             let newest = self.platform.newest_face(&person).await.map_err(|e| self.failure(e))?;

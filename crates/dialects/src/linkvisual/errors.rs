@@ -39,6 +39,8 @@ impl Failure {
     pub const BODY_BROKEN: Self = Self::gateway(400, "IncompleteRequestBody", "The request body broke off.");
     pub const BODY_TOO_LARGE: Self =
         Self::gateway(413, "RequestBodyTooLarge", "The request body is larger than 1 MiB.");
+    /// As [`Failure::THROTTLED`], but waiting a second does not help.
+    pub const DAY_IS_FULL: Self = Self::gateway(400, "Throttling.User", "Request was denied due to user flow control.");
     pub const FORBIDDEN: Self =
         Self::gateway(403, "Forbidden.RAM", "User not authorized to operate on the specified resource.");
     pub const FORMAT: Self = Self::gateway(400, "InvalidParameter.Format", "Specified parameter format is not valid.");
@@ -77,6 +79,7 @@ impl Failure {
     pub const GROUP_EXISTS: Self = Self::business("466", "group already exist");
     pub const NO_FACE: Self = Self::business("466", "can not find this face");
     pub const NOT_ALLOWED: Self = Self::business("403", "request forbidden.");
+    pub const PICTURE_LIMIT: Self = Self::business("466", "face picture exceed limit");
     pub const PICTURE_NOT_FOUND: Self = Self::business("466", "face picture not exist");
     pub const PICTURE_TYPE: Self = Self::business("460", "picture type error.");
     pub const RELATION_NOT_FOUND: Self = Self::business("466", "access control not exist");
@@ -131,7 +134,8 @@ impl Failure {
             Error::BadPicture(_) => Self::PICTURE_TYPE,
             Error::NoFace => Self::NO_FACE,
             Error::NoSuchFace => Self::PICTURE_NOT_FOUND,
-            Error::TooManyLibraries | Error::TooManyFaces => Self::NOT_ALLOWED,
+            Error::TooManyLibraries => Self::NOT_ALLOWED,
+            Error::TooManyFaces => Self::PICTURE_LIMIT,
             Error::Rejected { code, text } => {
                 tracing::warn!(code, text, "an engine refused");
                 Self::SYSTEM

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use serde::{Serialize, Serializer};
 
 use super::errors::Failure;
 use super::params::Params;
@@ -20,6 +21,19 @@ pub(super) enum Node {
     /// Lists hold no lists.
     List(Vec<Node>),
     Fields(Vec<(&'static str, Node)>),
+}
+
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Number(number) => serializer.serialize_i64(*number),
+            Self::Real(number) => serializer.serialize_f32(*number),
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Fields(fields) => serializer.collect_map(fields.iter().map(|(name, value)| (name, value))),
+        }
+    }
 }
 
 impl Node {
@@ -113,70 +127,20 @@ pub(super) fn host_of(headers: &HeaderMap) -> String {
 }
 
 fn response(status: StatusCode, format: Format, root: &str, node: &Node) -> Response {
-    let mut text = String::new();
-    match format {
-        Format::Json => write_json(&mut text, node),
+    let body = match format {
+        Format::Json => serde_json::to_vec(node).unwrap_or_default(),
         Format::Xml => {
-            text.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+            let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
             write_xml(&mut text, root, node);
+            text.into_bytes()
         }
-    }
-    let mut response = Response::new(Body::from(text));
+    };
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, format.media_type());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
-}
-
-fn write_json(out: &mut String, node: &Node) {
-    match node {
-        Node::Text(text) => write_json_text(out, text),
-        Node::List(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_json(out, item);
-            }
-            out.push(']');
-        }
-        Node::Fields(fields) => {
-            out.push('{');
-            for (index, (name, value)) in fields.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                out.extend(["\"", name, "\":"]);
-                write_json(out, value);
-            }
-            out.push('}');
-        }
-        scalar => write_scalar(out, scalar),
-    }
-}
-
-/// A text in quotes; all but quotes, backslashes and control characters stays as it is.
-fn write_json_text(out: &mut String, text: &str) {
-    out.push('"');
-    let mut rest = text;
-    while let Some(at) = rest.find(|c: char| c == '"' || c == '\\' || c < ' ') {
-        let (plain, from) = rest.split_at(at);
-        out.push_str(plain);
-        let mut chars = from.chars();
-        match chars.next() {
-            Some('\n') => out.push_str("\\n"),
-            Some('\r') => out.push_str("\\r"),
-            Some('\t') => out.push_str("\\t"),
-            Some(c @ ('"' | '\\')) => out.extend(['\\', c]),
-            Some(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            None => {}
-        }
-        rest = chars.as_str();
-    }
-    out.push_str(rest);
-    out.push('"');
 }
 
 /// Writes an element. A list is the element again and again, so an empty one is none.
@@ -234,9 +198,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn json(node: &Node) -> String {
-        let mut out = String::new();
-        write_json(&mut out, node);
-        out
+        serde_json::to_string(node).expect("it can be written")
     }
 
     fn xml(node: &Node) -> String {

@@ -19,7 +19,7 @@ mod users;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_platform::{AccessKey, App, KeyKind};
+use aicp_platform::{AccessKey, App, KeyKind, QuotaError};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
@@ -97,6 +97,8 @@ async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Res
         let is_ours = matches!(parts.method, Method::GET | Method::POST) || speaks(&parts.headers, query);
         if is_ours { Asked::read(context, parts, &params, body, is_format) } else { Err(Failure::METHOD) }
     });
+    // A picture may take its time; others need the memory.
+    drop(held);
     let asked = match asked {
         Ok(asked) => asked,
         Err(failure) => return envelope.failure(failure),
@@ -154,10 +156,13 @@ impl Asked {
         let Self { entry, app, key } = self;
         let platform = &context.platform;
         app.require(entry.area).map_err(|_| Failure::FORBIDDEN)?;
-        platform.count_call(key).map_err(|_| Failure::THROTTLED)?;
         if !platform.is_within_rate(app, entry.name, context.options.linkvisual.calls_per_second) {
             return Err(Failure::THROTTLED);
         }
+        platform.count_call(key).map_err(|e| match e {
+            QuotaError::Second => Failure::THROTTLED,
+            QuotaError::Day => Failure::DAY_IS_FULL,
+        })?;
         let links = Links::new(platform, context.options.site.base_url(&parts.headers));
         let subject = Subject {
             method: entry.name,

@@ -7,6 +7,9 @@ use percent_encoding::percent_decode;
 
 use super::errors::Failure;
 
+/// A request has at most this many parameters; the largest of the interface has some sixty.
+const MAX_PARAMS: usize = 1000;
+
 /// Decoded parameters, sorted by name in the order of its bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Params(BTreeMap<String, Param>);
@@ -28,6 +31,9 @@ impl Params {
         let sources = [(Some(query.as_bytes()), true), (form, false)];
         for (text, in_query) in sources {
             for pair in text.unwrap_or_default().split(|&b| b == b'&').filter(|pair| !pair.is_empty()) {
+                if params.0.len() >= MAX_PARAMS {
+                    return (params, outcome.and(Err(Failure::invalid(""))));
+                }
                 if let Err(failure) = params.add(pair, in_query)
                     && outcome.is_ok()
                 {

@@ -7,12 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::errors::Failure;
 use super::params::Params;
+use crate::percent::encoded;
 
 /// How far the time of a version 1 request may be off, both ways.
 const WINDOW_V1: SignedDuration = SignedDuration::from_mins(31);
@@ -20,8 +20,8 @@ const WINDOW_V1: SignedDuration = SignedDuration::from_mins(31);
 const WINDOW_V3: SignedDuration = SignedDuration::from_mins(15);
 /// Nonces have at most this many bytes: each is remembered.
 const MAX_NONCE: usize = 128;
-/// What stays as it is when a text is encoded.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// Of what was signed an answer repeats this many bytes.
+const MAX_SHOWN: usize = 16 << 10;
 /// The algorithm of version 3, as `Authorization` begins with it.
 const ACS3: &str = "ACS3-HMAC-SHA256";
 /// Headers that a version 3 signature must cover.
@@ -172,14 +172,15 @@ fn verify_v1(parts: &Parts<'_>, base64: &str, secret: &str) -> Result<(), Failur
     }
     // SDKs compare what follows the colon with what they signed themselves.
     Err(Failure::signature_mismatch(format!(
-        "Specified signature is not matched with our calculation. server string to sign is:{text}"
+        "Specified signature is not matched with our calculation. server string to sign is:{}",
+        cut(&text)
     )))
 }
 
 /// What version 1 signs: every parameter but the signature.
 fn string_to_sign_v1(method: &str, params: &Params) -> String {
     let canonical = joined(params.all().filter(|(name, _)| *name != "Signature"));
-    format!("{method}&%2F&{}", utf8_percent_encode(&canonical, ENCODED))
+    format!("{method}&%2F&{}", encoded(&canonical))
 }
 
 /// Encoded names and values.
@@ -189,15 +190,15 @@ fn joined<'a>(params: impl Iterator<Item = (&'a str, &'a str)>) -> String {
         if !text.is_empty() {
             text.push('&');
         }
-        text.extend(utf8_percent_encode(name, ENCODED));
+        text.extend(encoded(name));
         text.push('=');
-        text.extend(utf8_percent_encode(value, ENCODED));
+        text.extend(encoded(value));
     }
     text
 }
 
 fn verify_v3(parts: &Parts<'_>, signed_headers: &str, hex: &str, secret: &str) -> Result<(), Failure> {
-    let canonical = canonical_request(parts, signed_headers).ok_or(Failure::INCOMPLETE_SIGNATURE)?;
+    let canonical = canonical_request(parts, signed_headers, |_| true).ok_or(Failure::INCOMPLETE_SIGNATURE)?;
     let text = format!("{ACS3}\n{}", hex::encode(Sha256::digest(&canonical)));
     let is_ours = hex::decode(hex).is_ok_and(|sent| is_signed::<Hmac<Sha256>>(secret.as_bytes(), &text, &sent));
     // The body is signed by way of this header.
@@ -206,16 +207,31 @@ fn verify_v3(parts: &Parts<'_>, signed_headers: &str, hex: &str, secret: &str) -
     if is_ours && is_of_body {
         return Ok(());
     }
-    let canonical = String::from_utf8_lossy(&canonical);
+    // Whoever is between the client and us may have added headers that are none of the client's business.
+    let shown = canonical_request(parts, signed_headers, is_clients_own).unwrap_or_default();
+    let shown = String::from_utf8_lossy(&shown);
     Err(Failure::signature_mismatch(format!(
         "Specified signature does not match our calculation. server StringToSign is [{text}] \
-         server CanonicalRequest is [{canonical}]"
+         server CanonicalRequest is [{}]",
+        cut(&shown)
     )))
+}
+
+/// Whether a header is one that clients of this interface send.
+fn is_clients_own(name: &str) -> bool {
+    name.starts_with("x-acs-") || matches!(name, "host" | "accept" | "content-type" | "user-agent")
+}
+
+/// As much of a text as an answer repeats to somebody of whom nothing is known yet.
+fn cut(text: &str) -> &str {
+    text.split_at(text.floor_char_boundary(MAX_SHOWN)).0
 }
 
 /// What version 3 signs the digest of; `None` if the list of signed headers can't be: one that must be there is not, or
 /// one is not in the request, or twice.
-fn canonical_request(parts: &Parts<'_>, signed_headers: &str) -> Option<Vec<u8>> {
+///
+/// Of headers that are not to be shown it has no values.
+fn canonical_request(parts: &Parts<'_>, signed_headers: &str, is_shown: impl Fn(&str) -> bool) -> Option<Vec<u8>> {
     let mut names: Vec<String> = signed_headers.split(';').map(str::to_ascii_lowercase).collect();
     names.sort_unstable();
     names.dedup();
@@ -229,7 +245,9 @@ fn canonical_request(parts: &Parts<'_>, signed_headers: &str) -> Option<Vec<u8>>
         let (Some(value), None) = (sent.next(), sent.next()) else { return None };
         text.extend_from_slice(name.as_bytes());
         text.push(b':');
-        text.extend_from_slice(value.as_bytes().trim_ascii());
+        if is_shown(name) {
+            text.extend_from_slice(value.as_bytes().trim_ascii());
+        }
         text.push(b'\n');
     }
     text.push(b'\n');

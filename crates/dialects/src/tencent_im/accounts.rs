@@ -51,7 +51,7 @@ struct ItemsOut<T> {
 impl Call<'_> {
     pub(super) async fn account_import(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         // Older clients call it Identifier.
-        let user_id = match fields.account("UserID")? {
+        let user_id = match fields.account("UserID")?.filter(|user_id| !user_id.is_empty()) {
             Some(user_id) => Some(user_id),
             None => fields.account("Identifier")?,
         };

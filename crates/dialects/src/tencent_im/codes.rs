@@ -27,7 +27,7 @@ pub(super) enum GatewayError {
     NoCaller,
     /// The UserSig lets nobody in.
     UserSig(UserSigError),
-    /// Too many UserSigs were not signed with the key.
+    /// The UserSig was not signed with the key, and too many before it weren't either.
     TooManyFailures,
     /// The caller is no admin of the app.
     NotAnAdmin,

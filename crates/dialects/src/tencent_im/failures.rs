@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 /// So many failures within [`PERIOD`] are too many.
 const TOO_MANY: u32 = 60;
-/// After too many failures nobody is let in for this time.
+/// After too many failures, further ones are told so for this time.
 const PERIOD: Duration = Duration::from_secs(60);
 /// Callers that are remembered at most.
 const MAX_CALLERS: usize = 10_000;
 
-/// Who calls, from where. The address counts too: else anybody could shut an app out.
+/// Who calls, from where.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Caller {
     sdk_app_id: u64,
@@ -46,11 +46,11 @@ impl Failed {
 
 /// The failures of the last minute.
 #[derive(Debug, Default)]
-pub(crate) struct Failures(Mutex<HashMap<Caller, Failed>>);
+pub(super) struct Failures(Mutex<HashMap<Caller, Failed>>);
 
 impl Failures {
     /// Counts a failure.
-    pub(super) fn note(&self, caller: &Caller, now: Instant) {
+    pub fn note(&self, caller: &Caller, now: Instant) {
         let mut callers = self.callers();
         if callers.len() >= MAX_CALLERS && !callers.contains_key(caller) {
             callers.retain(|_, failed| !failed.is_over(now));
@@ -68,8 +68,8 @@ impl Failures {
         }
     }
 
-    /// Whether a caller has to wait.
-    pub(super) fn are_too_many(&self, caller: &Caller, now: Instant) -> bool {
+    /// Whether a caller that fails now is told to wait.
+    pub fn are_too_many(&self, caller: &Caller, now: Instant) -> bool {
         let callers = self.callers();
         callers.get(caller).is_some_and(|failed| failed.times >= TOO_MANY && !failed.is_over(now))
     }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_failures_shut_out_one_caller_for_a_minute() {
+    fn too_many_failures_count_for_one_caller_and_a_minute() {
         let failures = Failures::default();
         let begun = Instant::now();
         let at = |seconds: u64| begun + Duration::from_secs(seconds);

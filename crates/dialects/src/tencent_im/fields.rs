@@ -3,11 +3,10 @@
 //! Clients send optional fields that they have nothing for as `null`, `""` or `[]`: each counts as absent. Of a key that
 //! is sent twice, the last counts.
 
-use serde_json::{Map, Value};
-
 use super::codes::GatewayError;
 use super::commands::{Command, Service};
 use super::envelope::Failure;
+use super::json::{self, Object, Unreadable, Value};
 
 /// Groups have names of at most this many bytes.
 const MAX_GROUP_NAME: usize = 30;
@@ -15,46 +14,54 @@ const MAX_GROUP_NAME: usize = 30;
 /// The fields of an object in a body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a> {
-    map: &'a Map<String, Value>,
+    object: &'a Object<'a>,
     service: Service,
 }
 
 /// Reads a body. What it must hold, [`fields`] and its methods say.
 ///
 /// # Errors
-/// If it is no JSON.
-pub(super) fn parse(body: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(body).map_err(|_| GatewayError::BodyNotParsable.into())
+/// If it is no JSON, or too much of it.
+pub(super) fn parse(body: &[u8], service: Service) -> Result<Value<'_>, Failure> {
+    json::parse(body).map_err(|e| match e {
+        Unreadable::NotJson => GatewayError::BodyNotParsable.into(),
+        Unreadable::TooMany => Failure::wrong_shape(service),
+    })
 }
 
 /// The fields of a value that must be an object.
-pub(super) fn fields(value: &Value, service: Service) -> Result<Fields<'_>, Failure> {
-    let map = value.as_object().ok_or_else(|| Failure::wrong_shape(service))?;
-    Ok(Fields { map, service })
+pub(super) fn fields<'a>(value: &'a Value<'a>, service: Service) -> Result<Fields<'a>, Failure> {
+    match value {
+        Value::Object(object) => Ok(Fields { object, service }),
+        _ => Err(Failure::wrong_shape(service)),
+    }
 }
 
 impl<'a> Fields<'a> {
     /// A field that is there and not null.
-    pub fn given(&self, name: &str) -> Option<&'a Value> {
-        self.map.get(name).filter(|value| !value.is_null())
+    pub fn given(&self, name: &str) -> Option<&'a Value<'a>> {
+        self.object.get(name).filter(|value| **value != Value::Null)
     }
 
     /// A text that need not be there.
     pub fn text(&self, name: &str) -> Result<Option<&'a str>, Failure> {
         let Some(value) = self.given(name) else { return Ok(None) };
-        let text = value.as_str().ok_or_else(|| self.wrong_shape())?;
+        let text = value.text().ok_or_else(|| self.wrong_shape())?;
         Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
     /// A text that must be there, though it may be empty.
     pub fn required_text(&self, name: &str) -> Result<&'a str, Failure> {
-        self.given(name).and_then(Value::as_str).ok_or_else(|| self.wrong_shape())
+        self.given(name).and_then(Value::text).ok_or_else(|| self.wrong_shape())
     }
 
     /// A whole number from 0 that need not be there.
     pub fn number(&self, name: &str) -> Result<Option<u64>, Failure> {
         let Some(value) = self.given(name) else { return Ok(None) };
-        Ok(Some(value.as_u64().ok_or_else(|| self.wrong_shape())?))
+        match value {
+            Value::Number(number) => Ok(Some(number.as_u64().ok_or_else(|| self.wrong_shape())?)),
+            _ => Err(self.wrong_shape()),
+        }
     }
 
     /// The name of an account that need not be there.
@@ -69,17 +76,17 @@ impl<'a> Fields<'a> {
     }
 
     /// A list that need not be there.
-    pub fn list(&self, name: &str) -> Result<Option<&'a [Value]>, Failure> {
+    pub fn list(&self, name: &str) -> Result<Option<&'a [Value<'a>]>, Failure> {
         match self.given(name) {
             None => Ok(None),
-            Some(Value::String(text)) if text.is_empty() => Ok(None),
-            Some(Value::Array(list)) => Ok(Some(list.as_slice()).filter(|list| !list.is_empty())),
+            Some(Value::Text(text)) if text.is_empty() => Ok(None),
+            Some(Value::List(list)) => Ok(Some(list.as_slice()).filter(|list| !list.is_empty())),
             Some(_) => Err(self.wrong_shape()),
         }
     }
 
     /// A list that must have from one to `most` members.
-    pub fn required_list(&self, name: &str, most: usize) -> Result<&'a [Value], Failure> {
+    pub fn required_list(&self, name: &str, most: usize) -> Result<&'a [Value<'a>], Failure> {
         self.list(name)?.filter(|list| list.len() <= most).ok_or_else(|| self.wrong_shape())
     }
 
@@ -100,8 +107,8 @@ impl<'a> Fields<'a> {
     }
 
     /// Texts out of a list.
-    pub fn texts(&self, list: &'a [Value]) -> Result<Vec<String>, Failure> {
-        let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| self.wrong_shape());
+    pub fn texts(&self, list: &[Value<'_>]) -> Result<Vec<String>, Failure> {
+        let text = |value: &Value<'_>| value.text().map(str::to_owned).ok_or_else(|| self.wrong_shape());
         list.iter().map(text).collect()
     }
 
@@ -122,8 +129,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn account(value: &Value) -> Result<&str, Failure> {
-    value.as_str().ok_or_else(|| GatewayError::AccountNotAText.into())
+fn account<'a>(value: &'a Value<'_>) -> Result<&'a str, Failure> {
+    value.text().ok_or_else(|| GatewayError::AccountNotAText.into())
 }
 
 /// Whether a text can be the name of a group.

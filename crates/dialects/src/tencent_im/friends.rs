@@ -3,16 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use aicp_platform::{
-    CustomValue, FRIENDS_A_PAGE, FriendError, FriendFields, FriendOutcome, KnownFriend, Relation, Sides,
+    CustomValue, FRIENDS_A_PAGE, FriendError, FriendFields, FriendOutcome, KnownFriend, MAX_FRIEND_GROUPS, Relation,
+    Sides,
 };
 use serde::Serialize;
-use serde_json::Value;
 
 use super::Call;
 use super::codes::ItemError;
 use super::commands::Command;
 use super::envelope::{Answer, Failure, Nothing, ok};
 use super::fields::{Fields, is_group_name};
+use super::json::Value;
 
 /// Friends that one call may be about.
 pub(super) const MAX_ITEMS: usize = 1000;
@@ -77,7 +78,7 @@ struct InfosOut<T> {
 #[serde(rename_all = "PascalCase")]
 struct TagOut {
     tag: String,
-    value: Value,
+    value: serde_json::Value,
 }
 
 #[derive(Serialize)]
@@ -139,24 +140,31 @@ struct Items {
     names: Vec<String>,
     /// Of those about whom everything that is given can be so.
     good: Vec<FriendFields>,
+    /// The others, and why.
+    bad: HashMap<String, ItemError>,
 }
 
 impl Items {
-    /// Reads each item; `read` returns none if something in it can't be so.
+    /// Reads each item; `read` says if something in it can't be so.
     fn read<'a>(
         fields: &Fields<'a>,
         name: &str,
-        read: impl Fn(&Fields<'a>, String) -> Result<Option<FriendFields>, Failure>,
+        read: impl Fn(&Fields<'a>, String) -> Result<Result<FriendFields, ItemError>, Failure>,
     ) -> Result<Self, Failure> {
-        let mut items = Self { names: Vec::new(), good: Vec::new() };
+        let mut items = Self { names: Vec::new(), good: Vec::new(), bad: HashMap::new() };
         let mut seen = HashSet::new();
         for item in fields.objects(name, MAX_ITEMS)? {
             let item = item?;
             let to = item.account("To_Account")?.ok_or_else(|| item.wrong_shape())?.to_owned();
             let friend = read(&item, to.clone())?;
             items.names.push(to.clone());
-            if seen.insert(to) {
-                items.good.extend(friend);
+            if seen.insert(to.clone()) {
+                match friend {
+                    Ok(friend) => items.good.push(friend),
+                    Err(e) => {
+                        items.bad.insert(to, e);
+                    }
+                }
             }
         }
         Ok(items)
@@ -165,7 +173,7 @@ impl Items {
     /// What to do, and how to tell how it went.
     fn split(self) -> (Vec<FriendFields>, Outcomes) {
         let asked = self.good.iter().map(|friend| friend.user_id.clone()).collect();
-        (self.good, Outcomes { names: self.names, asked })
+        (self.good, Outcomes { names: self.names, asked, bad: self.bad })
     }
 }
 
@@ -173,13 +181,16 @@ impl Items {
 struct Outcomes {
     names: Vec<String>,
     asked: Vec<String>,
+    bad: HashMap<String, ItemError>,
 }
 
 impl Outcomes {
     fn answer(self, command: &Command, outcomes: Vec<FriendOutcome>) -> Result<Answer, Failure> {
-        let known: HashMap<String, FriendOutcome> = self.asked.into_iter().zip(outcomes).collect();
+        let mut known: HashMap<String, Result<(), ItemError>> =
+            self.bad.into_iter().map(|(name, e)| (name, Err(e))).collect();
+        known.extend(self.asked.into_iter().zip(outcomes.into_iter().map(|o| o.map_err(ItemError::Friend))));
         let each = self.names.into_iter().map(|name| {
-            let outcome = known.get(&name).copied().map_or(Err(ItemError::BadField), |o| o.map_err(ItemError::Friend));
+            let outcome = known.get(&name).copied().unwrap_or(Err(ItemError::BadField));
             (name, outcome)
         });
         let (result_item, fail_account) = items_out(command, each);
@@ -199,12 +210,12 @@ impl Call<'_> {
         };
         let items = Items::read(&fields, "AddFriendItem", |item, user_id| {
             let group = match item.given("GroupName") {
-                Some(Value::Array(_)) => item.list("GroupName")?.map(|list| item.texts(list)).transpose()?,
+                Some(Value::List(_)) => item.list("GroupName")?.map(|list| item.texts(list)).transpose()?,
                 _ => item.text("GroupName")?.map(|name| vec![name.to_owned()]),
             };
             let friend = FriendFields { user_id, groups: group, ..common_fields(item)? };
             let is_one_group = friend.groups.as_ref().is_none_or(|groups| groups.len() == 1);
-            Ok(Some(friend).filter(|friend| is_one_group && is_valid(friend)))
+            Ok(if is_one_group { checked(friend) } else { Err(ItemError::BadField) })
         })?;
         let (friends, outcomes) = items.split();
         let added = self.social().add_friends(from, friends, sides, is_forced).await;
@@ -215,14 +226,13 @@ impl Call<'_> {
         let from = fields.sender(self.command)?;
         let items = Items::read(&fields, "AddFriendItem", |item, user_id| {
             let groups = match item.given("GroupName") {
-                Some(Value::String(name)) if !name.is_empty() => Some(vec![name.clone()]),
+                Some(Value::Text(name)) if !name.is_empty() => Some(vec![name.to_string()]),
                 _ => item.list("GroupName")?.map(|list| item.texts(list)).transpose()?,
             };
             let added_s = item.number("AddTime")?.filter(|time| *time != 0);
             let added_s = added_s.map(|time| i64::try_from(time).map_err(|_| item.wrong_shape())).transpose()?;
-            let Some(custom) = custom_items(item)? else { return Ok(None) };
-            let friend = FriendFields { user_id, groups, added_s, custom, ..common_fields(item)? };
-            Ok(Some(friend).filter(is_valid))
+            let Some(custom) = custom_items(item)? else { return Ok(Err(ItemError::BadField)) };
+            Ok(checked(FriendFields { user_id, groups, added_s, custom, ..common_fields(item)? }))
         })?;
         let (friends, outcomes) = items.split();
         let imported = self.social().import_friends(from, friends).await;
@@ -238,7 +248,7 @@ impl Call<'_> {
                 let tag = tag?;
                 is_good &= change(&mut friend, tag.required_text("Tag")?, tag.given("Value"));
             }
-            Ok(Some(friend).filter(|friend| is_good && is_valid(friend)))
+            Ok(if is_good { checked(friend) } else { Err(ItemError::BadField) })
         })?;
         let (friends, outcomes) = items.split();
         let updated = self.social().update_friends(from, friends).await;
@@ -249,7 +259,8 @@ impl Call<'_> {
         let from = fields.sender(self.command)?;
         let names = fields.accounts("To_Account", MAX_ITEMS)?;
         let deleted = self.social().delete_friends(from, names.clone(), sides_to_delete(&fields)?).await;
-        Outcomes { asked: names.clone(), names }.answer(self.command, deleted.map_err(|e| self.failure(e))?)
+        Outcomes { asked: names.clone(), names, bad: HashMap::new() }
+            .answer(self.command, deleted.map_err(|e| self.failure(e))?)
     }
 
     pub(super) async fn friend_delete_all(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
@@ -350,9 +361,9 @@ const STANDARD_TAGS: [&str; 5] = [TAG_GROUP, TAG_REMARK, TAG_SOURCE, TAG_WORDING
 /// A tag with its value, if it is set.
 fn tag_out(known: &KnownFriend, tag: &str) -> Option<TagOut> {
     let KnownFriend { account, friend, groups } = known;
-    let text = |text: &str| Some(Value::from(text)).filter(|_| !text.is_empty());
+    let text = |text: &str| (!text.is_empty()).then(|| text.into());
     let value = match tag {
-        TAG_GROUP => Some(Value::from(groups.clone())).filter(|_| !groups.is_empty()),
+        TAG_GROUP => (!groups.is_empty()).then(|| groups.clone().into()),
         TAG_REMARK => text(&friend.remark),
         TAG_SOURCE => text(&friend.source),
         TAG_WORDING => text(&friend.wording),
@@ -394,10 +405,10 @@ fn custom_items(item: &Fields<'_>) -> Result<Option<Vec<(String, CustomValue)>>,
     Ok(Some(values))
 }
 
-fn custom_value(tag: &str, value: Option<&Value>) -> Option<(String, CustomValue)> {
+fn custom_value(tag: &str, value: Option<&Value<'_>>) -> Option<(String, CustomValue)> {
     let name = tag.strip_prefix(CUSTOM).filter(|name| is_short_word(name))?;
     let value = match value? {
-        Value::String(text) if text.len() <= MAX_VALUE => CustomValue::Text(text.clone()),
+        Value::Text(text) if text.len() <= MAX_VALUE => CustomValue::Text(text.to_string()),
         Value::Number(number) => CustomValue::Number(number.as_i64()?),
         _ => return None,
     };
@@ -405,13 +416,13 @@ fn custom_value(tag: &str, value: Option<&Value>) -> Option<(String, CustomValue
 }
 
 /// Takes up one tag of an update; returns whether it can be so.
-fn change(friend: &mut FriendFields, tag: &str, value: Option<&Value>) -> bool {
+fn change(friend: &mut FriendFields, tag: &str, value: Option<&Value<'_>>) -> bool {
     match (tag, value) {
-        (TAG_REMARK, Some(Value::String(remark))) => friend.remark = Some(remark.clone()),
-        (TAG_GROUP, Some(Value::String(name))) if name.is_empty() => friend.groups = Some(Vec::new()),
-        (TAG_GROUP, Some(Value::String(name))) => friend.groups = Some(vec![name.clone()]),
-        (TAG_GROUP, Some(Value::Array(names))) => {
-            friend.groups = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+        (TAG_REMARK, Some(Value::Text(remark))) => friend.remark = Some(remark.to_string()),
+        (TAG_GROUP, Some(Value::Text(name))) if name.is_empty() => friend.groups = Some(Vec::new()),
+        (TAG_GROUP, Some(Value::Text(name))) => friend.groups = Some(vec![name.to_string()]),
+        (TAG_GROUP, Some(Value::List(names))) => {
+            friend.groups = names.iter().map(|name| name.text().map(str::to_owned)).collect();
             return friend.groups.is_some();
         }
         (custom, value) => {
@@ -424,14 +435,19 @@ fn change(friend: &mut FriendFields, tag: &str, value: Option<&Value>) -> bool {
     true
 }
 
-/// Whether what is given about a friend is within bounds.
-fn is_valid(friend: &FriendFields) -> bool {
-    let FriendFields { remark, source, wording, groups, .. } = friend;
+/// What is given about a friend, if it is within bounds.
+fn checked(friend: FriendFields) -> Result<FriendFields, ItemError> {
+    let FriendFields { remark, source, wording, groups, .. } = &friend;
     let is_source = |source: &str| source.strip_prefix(SOURCE).is_some_and(is_short_word);
-    remark.as_ref().is_none_or(|remark| remark.len() <= MAX_REMARK)
+    // No account can have so many, whatever it has now.
+    if groups.as_ref().is_some_and(|groups| groups.len() > MAX_FRIEND_GROUPS) {
+        return Err(ItemError::Friend(FriendError::TooManyGroups));
+    }
+    let is_valid = remark.as_ref().is_none_or(|remark| remark.len() <= MAX_REMARK)
         && source.as_ref().is_none_or(|source| is_source(source))
         && wording.as_ref().is_none_or(|wording| wording.len() <= MAX_WORDING)
-        && groups.as_ref().is_none_or(|groups| groups.iter().all(|name| is_group_name(name)))
+        && groups.as_ref().is_none_or(|groups| groups.iter().all(|name| is_group_name(name)));
+    if is_valid { Ok(friend) } else { Err(ItemError::BadField) }
 }
 
 /// Whether a text is of one to eight letters.

@@ -1,7 +1,9 @@
 //! Friend groups.
 
-use aicp_platform::{FriendGroup, MAX_FRIEND_GROUPS, Members};
-use serde::Serialize;
+use std::sync::Arc;
+
+use aicp_platform::{FriendGroup, MAX_FRIEND_GROUPS, Members, UserIds};
+use serde::{Serialize, Serializer};
 
 use super::envelope::{Answer, Failure, ok};
 use super::fields::{Fields, is_group_name};
@@ -10,17 +12,25 @@ use super::{Call, codes::ItemError};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct GroupOut {
-    group_name: String,
+struct GroupOut<'a> {
+    group_name: &'a str,
     friend_number: u64,
     #[serde(rename = "To_Account", skip_serializing_if = "Option::is_none")]
-    to_account: Option<Vec<String>>,
+    to_account: Option<NamesOut<'a>>,
+}
+
+struct NamesOut<'a>(&'a UserIds);
+
+impl Serialize for NamesOut<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter())
+    }
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct GroupsOut {
-    result_item: Vec<GroupOut>,
+struct GroupsOut<'a> {
+    result_item: Vec<GroupOut<'a>>,
     current_sequence: u64,
 }
 
@@ -49,21 +59,25 @@ impl Call<'_> {
             return Err(fields.wrong_shape());
         }
         let wants_members = fields.text("NeedFriend")? == Some("Need_Friend_Type_Yes");
-        // The manual says one thing and shows another; members are sent whenever groups are named.
-        let members = if wants_members || names.is_some() { Members::Named } else { Members::Counted };
-        let found = self.social().friend_groups(from, names.as_deref(), members).await;
+        let found = match &names {
+            // The manual says one thing and shows another; members are sent whenever groups are named.
+            Some(names) => self.social().named_friend_groups(from, names).await.map(Arc::new),
+            None if wants_members => self.social().friend_groups(from, Members::Named).await,
+            None => self.social().friend_groups(from, Members::Counted).await,
+        };
         let found = found.map_err(|e| self.failure(e))?;
         let is_news = names.is_some() || last == 0 || last != found.sequence || self.options.always_full_list;
-        let mut groups = found.groups;
+        let mut groups: Vec<&FriendGroup> = if is_news { found.groups.iter().collect() } else { Vec::new() };
         if let Some(names) = &names {
             groups.sort_by_key(|group| names.iter().position(|name| *name == group.name));
         }
-        let out = |group: FriendGroup| GroupOut {
-            group_name: group.name,
+        let has_members = wants_members || names.is_some();
+        let result_item = groups.into_iter().map(|group| GroupOut {
+            group_name: &group.name,
             friend_number: group.count,
-            to_account: (members == Members::Named).then_some(group.members),
-        };
-        let result_item = if is_news { groups.into_iter().map(out).collect() } else { Vec::new() };
+            to_account: has_members.then_some(NamesOut(&group.members)),
+        });
+        let result_item = result_item.collect();
         ok(self.command.service, &GroupsOut { result_item, current_sequence: found.sequence })
     }
 

@@ -131,6 +131,36 @@ pub enum Members {
     Named,
 }
 
+/// Names of accounts, kept as one text: there may be many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserIds {
+    /// With a line end after each.
+    lines: String,
+}
+
+impl UserIds {
+    /// The names, one by one.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.lines.split_terminator('\n')
+    }
+
+    /// How many bytes they take.
+    pub fn bytes(&self) -> usize {
+        self.lines.len()
+    }
+}
+
+impl<T: AsRef<str>> FromIterator<T> for UserIds {
+    fn from_iter<I: IntoIterator<Item = T>>(user_ids: I) -> Self {
+        let mut lines = String::new();
+        for user_id in user_ids {
+            lines.push_str(user_id.as_ref());
+            lines.push('\n');
+        }
+        Self { lines }
+    }
+}
+
 /// A group of friends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FriendGroup {
@@ -139,7 +169,7 @@ pub struct FriendGroup {
     /// How many are in it.
     pub count: u64,
     /// Who is in it, in the order of adding; empty if only counted.
-    pub members: Vec<String>,
+    pub members: UserIds,
 }
 
 /// Groups of an account, in the order of making.

@@ -1,6 +1,9 @@
 //! A library as a directory of people.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
@@ -17,14 +20,19 @@ use crate::{
     PersonChanges, Result, objects::PictureName,
 };
 
-/// Everything in one row and one column, a JSON array of an array for each face, and of one for a person without any:
-/// each row more would be a way more between two threads.
-const ENTRIES: &str = "SELECT json_group_array(json_array(
-        json_array(person.id, person.person_id, person.ext_user_id, person.name, person.user_info, person.created,
-            person.updated),
-        json_array(face.created, face.file_id, face.picture_md5),
-        json_array(template.algorithm, template.provider, template.version, template.md5)))";
-const FACES: &str = "LEFT JOIN face ON face.person_id = person.id LEFT JOIN template ON template.face_id = face.id";
+/// People and their faces by a condition on `person`, in one row of two JSON arrays: each row more would be a way more
+/// between two threads.
+fn select_entries(condition: &str) -> String {
+    format!(
+        "SELECT
+            (SELECT json_group_array(json_array(id, person_id, ext_user_id, name, user_info, created, updated))
+             FROM person WHERE {condition}),
+            (SELECT json_group_array(json_array(face.person_id, face.created, face.file_id, face.picture_md5,
+                template.algorithm, template.provider, template.version, template.md5))
+             FROM face LEFT JOIN template ON template.face_id = face.id
+             WHERE face.person_id IN (SELECT id FROM person WHERE {condition}))"
+    )
+}
 
 impl Database {
     pub(crate) async fn person_with_id(&self, library_id: i64, person_id: i64) -> Result<Option<Person>> {
@@ -39,20 +47,16 @@ impl Database {
             let read = self.read_entries(library_id, &unknown).await?;
             self.kept.keep(age, &read);
             known.extend(read);
-            known.sort_unstable_by_key(|kept| kept.entry.person_id);
+            known.sort_unstable_by_key(|kept| kept.row_id);
         }
         Ok(known.iter().map(|kept| kept.entry.clone()).collect())
     }
 
     async fn read_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<Arc<Kept>>> {
-        // From the ids to the people: the other way round, all people of the library would be looked at.
-        let query = format!(
-            "{ENTRIES} FROM json_each($2) AS asked
-             CROSS JOIN person ON person.person_id = asked.value AND person.library_id = $1 {FACES}"
-        );
-        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(library_id).bind(json_array(person_ids));
-        let entries: String = query.fetch_one(&mut *self.readers.get().await?).await?;
-        let entries = entries_of(&entries)?;
+        // Without the plus, the index by library would be taken, and all of it be read.
+        let query = select_entries("person_id IN (SELECT value FROM json_each($2)) AND +library_id = $1");
+        let query = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(library_id).bind(json_array(person_ids));
+        let entries = entries_of(query.fetch_one(&mut *self.readers.get().await?).await?)?;
         Ok(entries.into_iter().map(|(row_id, entry)| Arc::new(Kept { library_id, row_id, entry })).collect())
     }
 
@@ -68,14 +72,13 @@ impl Database {
         let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM person");
         push_filter(&mut count, library_id, filter);
         let count = count.build_query_scalar().fetch_one(&mut *snapshot).await?;
-        let mut page = QueryBuilder::<Sqlite>::new(format!("{ENTRIES} FROM person {FACES}"));
-        page.push(" WHERE person.id IN (SELECT id FROM person");
+        let mut page = QueryBuilder::<Sqlite>::new("SELECT id FROM person");
         push_filter(&mut page, library_id, filter);
         page.push(" ORDER BY id LIMIT ").push_bind(limit.max(0)).push(" OFFSET ").push_bind(offset.max(0));
-        page.push(")");
-        let page: String = page.build_query_scalar().fetch_one(&mut *snapshot).await?;
-        let page = entries_of(&page)?.into_iter().map(|(_, entry)| entry).collect();
-        Ok((count, page))
+        let page: Vec<i64> = page.build_query_scalar().fetch_all(&mut *snapshot).await?;
+        let entries = sqlx::query_as(sqlx::AssertSqlSafe(select_entries("id IN (SELECT value FROM json_each($1))")));
+        let page = entries_of(entries.bind(json_array(page)).fetch_one(&mut *snapshot).await?)?;
+        Ok((count, page.into_iter().map(|(_, entry)| entry).collect()))
     }
 
     pub(crate) async fn faces_with_md5(&self, person_row_id: i64, md5: &str) -> Result<Vec<i64>> {
@@ -200,36 +203,28 @@ fn literal_like(text: &str) -> String {
     text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }
 
-/// As [`ENTRIES`] has it.
-type EntryRow = (
-    (i64, i64, Option<String>, Option<String>, Option<String>, i64, i64),
-    (Option<i64>, Option<i64>, Option<String>),
-    (Option<String>, Option<String>, Option<String>, Option<String>),
-);
+/// As [`select_entries`] has them.
+type PersonRow = (i64, i64, Option<String>, Option<String>, Option<String>, i64, i64);
+type FaceRow = (i64, i64, i64, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
 
 /// The people, each after their row id, in the order of these; their faces in that of their making.
-fn entries_of(json: &str) -> Result<Vec<(i64, DirectoryEntry)>> {
-    let mut rows: Vec<EntryRow> =
-        serde_json::from_str(json).map_err(|error| Error::Database(sqlx::Error::Decode(error.into())))?;
-    rows.sort_by_key(|(person, face, _)| (person.0, face.0));
-    let mut entries: Vec<(i64, DirectoryEntry)> = Vec::new();
-    for ((row_id, person_id, ext_user_id, name, user_info, created_ms, updated_ms), face, template) in rows {
-        let face = match face {
-            (Some(created_ns), Some(file_id), picture_md5) => {
-                Some(DirectoryFace { created_ns, file_id, picture_md5, template: template_of(template) })
-            }
-            _ => None,
-        };
-        match entries.last_mut().filter(|(last, _)| *last == row_id) {
-            Some((_, entry)) => entry.faces.extend(face),
-            None => {
-                let faces = face.into_iter().collect();
-                let entry = DirectoryEntry { person_id, ext_user_id, name, user_info, created_ms, updated_ms, faces };
-                entries.push((row_id, entry));
-            }
-        }
+fn entries_of((people, faces): (String, String)) -> Result<Vec<(i64, DirectoryEntry)>> {
+    let unreadable = |error: serde_json::Error| Error::Database(sqlx::Error::Decode(error.into()));
+    let mut people: Vec<PersonRow> = serde_json::from_str(&people).map_err(unreadable)?;
+    let faces: Vec<FaceRow> = serde_json::from_str(&faces).map_err(unreadable)?;
+    let mut of_people: HashMap<i64, Vec<DirectoryFace>> = HashMap::with_capacity(people.len());
+    for (person_row_id, created_ns, file_id, picture_md5, name, provider, version, md5) in faces {
+        let template = template_of((name, provider, version, md5));
+        let face = DirectoryFace { created_ns, file_id, picture_md5, template };
+        of_people.entry(person_row_id).or_default().push(face);
     }
-    Ok(entries)
+    people.sort_by_key(|person| person.0);
+    let entries = people.into_iter().map(|(id, person_id, ext_user_id, name, user_info, created_ms, updated_ms)| {
+        let mut faces = of_people.remove(&id).unwrap_or_default();
+        faces.sort_by_key(|face| face.created_ns);
+        (id, DirectoryEntry { person_id, ext_user_id, name, user_info, created_ms, updated_ms, faces })
+    });
+    Ok(entries.collect())
 }
 
 fn template_of(

@@ -1,13 +1,13 @@
 //! Accounts of an app's users, their friends and friend groups.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::{AssertSqlSafe, Connection, FromRow, Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{Database, rows::json_array, rows::json_strings, writer::WriteTx};
 use crate::{
-    Account, Around, Circle, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members, NewAccount, Other,
-    Result, Sequences,
+    Account, Around, Change, Circle, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members,
+    NewAccount, Other, Result, Sequences, UserIds,
 };
 
 /// Stands between user ids that come as one text; none has it.
@@ -44,9 +44,9 @@ impl Database {
     ) -> Result<Option<FriendGroups>> {
         // One row a group, and one without a group for an account that has none.
         let members = match members {
-            Members::Counted => "(SELECT COUNT(*) FROM social_member WHERE group_id = social_group.id), NULL",
+            Members::Counted => "NULL",
             Members::Named => {
-                "NULL, (SELECT string_agg(friend.user_id, '\n' ORDER BY social_member.id) FROM social_member
+                "(SELECT string_agg(friend.user_id, '\n' ORDER BY social_member.id) FROM social_member
                         JOIN social_account AS friend ON friend.id = social_member.friend_id
                         WHERE social_member.group_id = social_group.id)"
             }
@@ -60,7 +60,9 @@ impl Database {
             }
         };
         let sql = format!(
-            "SELECT group_sequence, name, {members} FROM social_account
+            "SELECT group_sequence, name,
+                    (SELECT COUNT(*) FROM social_member WHERE group_id = social_group.id), {members}
+             FROM social_account
              LEFT JOIN social_group ON social_group.account_id = social_account.id {named}
              WHERE app_id = $1 AND user_id = $2 ORDER BY social_group.id"
         );
@@ -72,10 +74,8 @@ impl Database {
         for row in &rows {
             let Some(name) = row.try_get(1)? else { continue };
             let members: Option<&str> = row.try_get(3)?;
-            let members: Vec<String> =
-                members.into_iter().flat_map(|members| members.split(BETWEEN_IDS)).map(str::to_owned).collect();
-            let count = row.try_get::<Option<u64>, _>(2)?.unwrap_or(members.len() as u64);
-            groups.push(FriendGroup { name, count, members });
+            let members: UserIds = members.into_iter().flat_map(|members| members.split(BETWEEN_IDS)).collect();
+            groups.push(FriendGroup { name, count: row.try_get(2)?, members });
         }
         Ok(Some(FriendGroups { sequence: first.try_get(0)?, groups }))
     }
@@ -101,10 +101,10 @@ impl Database {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    let db = &mut tx.connection;
-                    let Some(before) = read_circle(db, &app_id, &user_id, around).await? else { return Ok(None) };
+                    let read = read_circle(&mut tx.connection, &app_id, &user_id, around).await?;
+                    let Some(before) = read else { return Ok(None) };
                     let (after, outcome) = work(&before);
-                    write_circle(db, &before, &after).await?;
+                    write_circle(tx, &app_id, &before, &after).await?;
                     Ok(Some(outcome))
                 })
             })
@@ -289,7 +289,8 @@ async fn read_details(db: &mut SqliteConnection, account_id: i64, others: &mut [
 }
 
 /// Writes what is different.
-async fn write_circle(db: &mut SqliteConnection, before: &Circle, after: &Circle) -> Result<()> {
+async fn write_circle(tx: &mut WriteTx, app_id: &str, before: &Circle, after: &Circle) -> Result<()> {
+    let db = &mut tx.connection;
     let id = before.account.id;
     for name in after.groups.iter().filter(|name| !before.groups.contains(name)) {
         let query = sqlx::query("INSERT INTO social_group (account_id, name) VALUES ($1, $2)");
@@ -299,7 +300,10 @@ async fn write_circle(db: &mut SqliteConnection, before: &Circle, after: &Circle
         let query = sqlx::query("DELETE FROM social_group WHERE account_id = $1 AND name = $2");
         query.bind(id).bind(name).execute(&mut *db).await?;
     }
+    let has_other_sequence = |old: &Account, new: &Account| old.sequences.groups != new.sequences.groups;
+    let groups_changed = |user_id: &str| Change::FriendGroupsChanged { app_id: app_id.into(), user_id: user_id.into() };
     let afters: HashMap<i64, &Other> = after.others.iter().map(|other| (other.account.id, other)).collect();
+    let mut is_regrouped = before.groups != after.groups || has_other_sequence(&before.account, &after.account);
     let mut gained = 0;
     for old in &before.others {
         let other_id = old.account.id;
@@ -312,8 +316,23 @@ async fn write_circle(db: &mut SqliteConnection, before: &Circle, after: &Circle
         gained += write_friend(db, id, other_id, old.friend.as_ref(), new.friend.as_ref()).await?;
         let gained_there = write_friend(db, other_id, id, old.reverse.as_ref(), new.reverse.as_ref()).await?;
         count_on(db, &old.account, new.account.sequences, gained_there).await?;
+        is_regrouped |= groups_of(old.friend.as_ref()) != groups_of(new.friend.as_ref());
+        if groups_of(old.reverse.as_ref()) != groups_of(new.reverse.as_ref())
+            || has_other_sequence(&old.account, &new.account)
+        {
+            tx.changes.push(groups_changed(&old.account.user_id));
+        }
     }
-    count_on(db, &before.account, after.account.sequences, gained).await
+    count_on(db, &before.account, after.account.sequences, gained).await?;
+    if is_regrouped {
+        tx.changes.push(groups_changed(&before.account.user_id));
+    }
+    Ok(())
+}
+
+/// The groups that a friend is in; none if it is no friend, or in no group.
+fn groups_of(friend: Option<&Friend>) -> Option<&BTreeSet<String>> {
+    friend.map(|friend| &friend.groups).filter(|groups| !groups.is_empty())
 }
 
 async fn write_request(db: &mut SqliteConnection, from_id: i64, to_id: i64, request: &FriendRequest) -> Result<()> {
@@ -457,12 +476,13 @@ async fn delete_accounts(tx: &mut WriteTx, app_id: String, user_ids: Vec<String>
         "SELECT id, user_id FROM social_account
          WHERE app_id = $1 AND user_id IN (SELECT value FROM json_each($2))",
     );
-    let mut found: Vec<(i64, String)> = query.bind(app_id).bind(json_strings(&user_ids)).fetch_all(&mut *db).await?;
+    let mut found: Vec<(i64, String)> = query.bind(&app_id).bind(json_strings(&user_ids)).fetch_all(&mut *db).await?;
     // JSON in SQLite cuts a name at a zero character, and so would find another.
     found.retain(|(_, user_id)| user_ids.contains(user_id));
     let ids = json_array(found.iter().map(|(id, _)| id));
-    // Those who lose friends by it.
-    let query = sqlx::query(
+    // Those who lose friends by it. Their sequences are counted on by the rule that `platform/src/social/rules.rs` has
+    // for all other changes: by one each, however many friends go, and those alone that something is different for.
+    let query = sqlx::query_scalar(
         "UPDATE social_account
          SET friend_sequence = friend_sequence + 1,
              group_sequence = group_sequence + CASE WHEN id IN (
@@ -474,12 +494,20 @@ async fn delete_accounts(tx: &mut WriteTx, app_id: String, user_ids: Vec<String>
              friends = friends - (
                  SELECT COUNT(*) FROM social_friend
                  WHERE account_id = social_account.id AND friend_id IN (SELECT value FROM json_each($1)))
-         WHERE id IN (SELECT account_id FROM social_friend WHERE friend_id IN (SELECT value FROM json_each($1)))",
+         WHERE id IN (SELECT account_id FROM social_friend WHERE friend_id IN (SELECT value FROM json_each($1)))
+         RETURNING user_id",
     );
-    query.bind(&ids).execute(&mut *db).await?;
+    let bereft: Vec<String> = query.bind(&ids).fetch_all(&mut *db).await?;
     let query = sqlx::query("DELETE FROM social_account WHERE id IN (SELECT value FROM json_each($1))");
     query.bind(&ids).execute(&mut *db).await?;
-    Ok(found.into_iter().map(|(_, user_id)| user_id).collect())
+    let deleted: Vec<String> = found.into_iter().map(|(_, user_id)| user_id).collect();
+    tx.changes.extend(
+        bereft
+            .iter()
+            .chain(&deleted)
+            .map(|user_id| Change::FriendGroupsChanged { app_id: app_id.clone(), user_id: user_id.clone() }),
+    );
+    Ok(deleted)
 }
 
 /// A count as SQLite has it.

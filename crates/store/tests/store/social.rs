@@ -42,8 +42,7 @@ async fn groups(store: &Store, user_id: &str, names: Option<&[String]>) -> Vec<F
 }
 
 fn group(name: &str, members: &[&str]) -> FriendGroup {
-    let members: Vec<String> = members.iter().map(|&member| member.into()).collect();
-    FriendGroup { name: name.into(), count: members.len() as u64, members }
+    FriendGroup { name: name.into(), count: members.len() as u64, members: members.iter().collect() }
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ impl Call<'_> {
         let group_id = group_id(fields, "group_id")?;
         // Here an engine's id does not stand for the group's.
         let library = self.platform.library(self.app, &group_id).await.map_err(failure)?;
-        self.platform.delete_library(self.app, &library.group_id).await.map_err(failure)?;
+        self.platform.delete_library(self.app, &library).await.map_err(failure)?;
         null()
     }
 

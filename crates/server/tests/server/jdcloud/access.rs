@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
-use super::{Jd, assert_fault, assert_gateway, assert_system, inner};
+use super::{Jd, assert_fault, assert_gateway, assert_system, assert_v1_fault, inner};
 use crate::fixture::{Server, Setup, TOKEN};
 use crate::http::{Answer, send};
 use crate::pictures::{base64, jpeg, portrait};
@@ -337,4 +337,53 @@ fn more_than_a_body_may_have_is_refused() {
     ]);
     let answer = send(jd.address, "POST", &format!("/jdai/{LIST}"), &headers, b"").expect("an answer");
     assert_gateway(&answer, 413, "HTTP_REQUEST_ENTITY_TOO_LARGE", "Payload too large");
+}
+
+#[test]
+fn what_no_call_could_use_takes_no_memory_and_is_refused_by_the_call() {
+    // All bodies together may take 16 MiB.
+    let server = Setup::new(&["auto"]).env("AICP_HTTP__BODY_MEMORY_MIB", "16").start();
+    let jd = Jd::new(&server);
+    jd.create_group("g1");
+    let before = jd.groups();
+    let heavy = format!("imageBase64={}", "A".repeat(20 << 20));
+    let wrong = Jd { secret_key: "x".to_owned(), ..jd.clone() };
+    assert_gateway(&wrong.call("faceCreate", "", &heavy), 401, DENIED, "sign result is not same");
+    for (api, status, message) in [
+        ("faceCreate", 13111, "image quality is bad"),
+        ("face_compare", 13005, "图像超过尺寸"),
+        ("faceGroupDelete", 12003, "解析参数错误"),
+        (LIST, 12003, "解析参数错误"),
+    ] {
+        assert_fault(&jd.call(api, "groupName=g1&outerId=a", &heavy), status, message);
+    }
+    let json = format!(r#"{{"imgBase64":"{}"}}"#, &heavy[12..]);
+    assert_v1_fault(&jd.call("facePropV1", "", &json), 5, "Base64IsTooLarge");
+    assert_v1_fault(&jd.call("groupDeleteV1", "groupId=x", &json), 31, "RequestBodyIsNotJson");
+    assert_system(&jd.call("mask_detect", "", &heavy), "10048", "无接口权限，请下单购买");
+
+    // Names, ids and pages fit into 64 KiB.
+    let padded = |length: usize| format!("groupName=g1{}", " ".repeat(length - 12));
+    let deletes = |body: String| jd.call("faceGroupDelete", "", &body);
+    assert_fault(&deletes(padded((64 << 10) + 1)), 12003, "解析参数错误");
+    assert_eq!(jd.groups(), before);
+    assert_eq!(deletes(padded(64 << 10)).json()["status"], 0);
+    assert_eq!(jd.groups(), Vec::<Value>::new());
+}
+
+#[test]
+fn md5_signatures_are_checked_before_any_body_is_read() {
+    let server = Server::auto();
+    let jd = Jd::of_app(&server, "shop", &json!({"allowMd5": true}));
+    let time = now().as_millisecond();
+    let right = hex::encode(Md5::digest(format!("{}{time}", jd.secret_key)));
+    let length = ((100_usize << 20) + 1).to_string();
+    // Nothing is sent before the answer.
+    let headers = [("content-length", length.as_str()), ("expect", "100-continue")];
+    let call = |sign: &str| {
+        let target = format!("/jdai/{LIST}?appkey={}&timestamp={time}&sign={sign}", jd.access_key);
+        send(jd.address, "POST", &target, &headers, b"").expect("an answer")
+    };
+    assert_system(&call("x"), "10047", "请求签名sign无效，请检查签名信息");
+    assert_gateway(&call(&right), 413, "HTTP_REQUEST_ENTITY_TOO_LARGE", "Payload too large");
 }

@@ -100,6 +100,19 @@ fn pages_that_print_the_wrong_path_lose_no_group() {
         assert_eq!((&answer["status"], &answer["result"]["message"]), (&json!(0), &json!("success")));
     }
     assert_fault(&jd.call("faceGroupDelete", "groupName=g1&outerId=a", ""), 13320, "outerId not found");
+    // Somebody whose id is empty is nobody, but it is a person that was meant.
+    let null = "groupId, groupName is null, or outerId is null";
+    for (query, body) in [
+        ("groupName=g1&outerId=", ""),
+        ("groupName=g1&outerId=", "null"),
+        ("groupName=g1", "outerId="),
+        ("groupName=g1", "outerId"),
+        ("groupName=g1", r#"{"outerId":""}"#),
+        ("groupName=g1", r#"{"outerId":null}"#),
+        ("groupName=g1", r#""{\"outerId\":null}""#),
+    ] {
+        assert_fault(&jd.call("faceGroupDelete", query, body), 12002, null);
+    }
     assert_eq!((jd.groups().len(), jd.search("g1", &picture)), (1, vec![]));
 }
 

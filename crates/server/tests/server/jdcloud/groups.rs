@@ -2,9 +2,10 @@
 
 use std::thread;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{HEAD, Jd, assert_fault, inner};
+use super::{HEAD, Jd, assert_fault, assert_v1_fault, inner};
 use crate::fixture::{Server, Setup};
 
 #[test]
@@ -174,6 +175,40 @@ fn what_is_wrong_with_groups_is_said_and_changes_nothing() {
     assert_fault(&jd.call("faceGroupCreate", "groupName=g6", ""), 13327, "group num exceed limit");
     assert_fault(&jd.call("faceGroupCreate", "groupName=g5", ""), 13315, "groupName has existed");
     assert_eq!(jd.groups().len(), 5);
+}
+
+#[test]
+fn a_body_that_cannot_be_read_deletes_nothing() {
+    let server = Server::auto();
+    let jd = Jd::new(&server);
+    jd.create_group("g1");
+    let before = jd.groups();
+    let in_gbk = b"{\"outerId\":\"\xd5\xc5\xc8\xfd\"}";
+    let multipart = b"--x\r\nContent-Disposition: form-data; name=\"outerId\"\r\n\r\na\r\n--x--";
+    for (n, body) in [
+        &in_gbk[..],
+        b"{\"outerId\":\"a\"",
+        b"{",
+        b"[{\"outerId\":\"a\"}]",
+        b"\"outerId=\xd5\xc5\"",
+        b"\"[]\"",
+        b"\"\\\"outerId=a\\\"\"",
+        b"\xff\xfe{\0\"\0o\0",
+        multipart,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let nonce = format!("unreadable {n}");
+        let headers = [("x-jdcloud-nonce", nonce.as_str())];
+        for api in ["faceGroupDelete", "getFaceGroupList", "faceCreate"] {
+            let answer = jd.send("POST", api, "groupName=g1", body, &Timestamp::now(), &headers);
+            assert_fault(&answer, 12003, "解析参数错误");
+        }
+        let answer = jd.send("POST", "groupDeleteV1", "groupId=x", body, &Timestamp::now(), &headers);
+        assert_v1_fault(&answer, 31, "RequestBodyIsNotJson");
+    }
+    assert_eq!(jd.groups(), before);
 }
 
 #[test]

@@ -70,7 +70,8 @@ fn what_is_wrong_is_told_in_order() {
     let wrong = Client { secret: "wrong".to_owned(), ..client.clone() };
     let (late, early) = (off(-32 * 60), off(32 * 60));
     let long = "n".repeat(200);
-    let cases: [(&Client, &str, &str, Vec<(&str, &str)>, u16, &str); 20] = [
+    type Case<'a> = (&'a Client, &'a str, &'a str, Vec<(&'a str, &'a str)>, u16, &'a str);
+    let cases: [Case<'_>; 20] = [
         (&stranger, "PUT", "", vec![("Version", "")], 400, "MissingAction"),
         (&stranger, "PUT", "Nothing", vec![("Version", "")], 400, "MissingVersion"),
         (&stranger, "PUT", "Nothing", vec![("AccessKeyId", "")], 400, "MissingAccessKeyId"),

@@ -17,6 +17,7 @@ fn accounts_come_and_go_byte_for_byte() {
     assert_body(&im.login("account_import", &json!({"Identifier": "ada", "Nick": "x".repeat(500)})), &bare);
     assert_body(&im.login("account_import", &json!({"UserID": null, "Identifier": "ada", "FaceUrl": ""})), &bare);
     assert_body(&im.login("account_import", &json!({"UserID": longest})), &bare);
+    assert_body(&im.login("account_import", &json!({"UserID": "", "Identifier": "zed"})), &bare);
     let import = json!({"Accounts": ["bob", "张三", "", "bob", "x".repeat(33)]});
     let failed = format!(r#"{{"FailAccounts":["张三","","{}"],{END}"#, "x".repeat(33));
     assert_body(&im.login("multiaccount_import", &import), &failed);
@@ -28,12 +29,13 @@ fn accounts_come_and_go_byte_for_byte() {
     assert_body(&im.login("multiaccount_import", &json!({"Accounts": all})), &none);
 
     let check = json!({"CheckItem": [{"UserID": "ada"}, {"UserID": "Ada"}, {"UserID": ""}, {"UserID": "a b"},
-        {"UserID": "ada"}, {"UserID": "dan"}, {"UserID": longest}]});
+        {"UserID": "ada"}, {"UserID": "dan"}, {"UserID": longest}, {"UserID": "zed"}]});
     let item = |name: &str, status: &str| {
         format!(r#"{{"UserID":"{name}","ResultCode":0,"ResultInfo":"","AccountStatus":"{status}"}}"#)
     };
     let (yes, no) = ("Imported", "NotImported");
-    let items = [("ada", yes), ("Ada", no), ("", no), ("a b", yes), ("ada", yes), ("dan", no), (&longest, yes)];
+    let items =
+        [("ada", yes), ("Ada", no), ("", no), ("a b", yes), ("ada", yes), ("dan", no), (&longest, yes), ("zed", yes)];
     let items = items.map(|(name, status)| item(name, status)).join(",");
     assert_body(&im.login("account_check", &check), &format!(r#"{{"ResultItem":[{items}],{END}"#));
 

@@ -216,6 +216,17 @@ fn what_is_given_about_a_friend_has_bounds() {
             im.ok("friend_delete_all", &json!({"From_Account": "ada"}));
         }
     }
+    let groups_before = im.groups("ada");
+    // More groups than anybody can have are refused before anything else is looked at.
+    let many: Vec<String> = (0..33).map(|number| number.to_string()).collect();
+    let groups = |to: &str| json!({"To_Account": to, "GroupName": many, "AddSource": "Web"});
+    let items = json!([groups("nobody"), groups("ada"), {"To_Account": "cyd"}, groups("cyd"), groups("bob")]);
+    let over = json!({"From_Account": "ada", "AddFriendItem": items});
+    assert_eq!(im.codes("friend_import", &over), [30011, 30011, 0, 0, 30011]);
+    let tag = json!({"Tag": "Tag_SNS_IM_Group", "Value": vec!["x"; 33]});
+    let over = json!({"From_Account": "ada", "UpdateItem": [{"To_Account": "cyd", "SnsItem": [tag]}]});
+    assert_eq!(im.codes("friend_update", &over), [30011]);
+    assert_eq!(im.groups("ada"), groups_before);
     let two = json!({"From_Account": "ada", "AddFriendItem": [{"To_Account": "bob", "GroupName": ["a", "b"]}]});
     assert_eq!(im.codes("friend_add", &two), [30001], "one group only");
     assert_eq!(im.codes("friend_import", &two), [0]);

@@ -167,16 +167,33 @@ fn bodies_are_read_whatever_they_are_declared_as() {
         r#" {"From_Account":"\u0061da","X":[{}],"LastSequence":null,"NeedFriend":"","GroupName":null} "#,
         r#"{"From_Account":"ada","GroupName":[],"LastSequence":0,"NeedFriend":"Need_Friend_Type_No"}"#,
         r#"{"From_Account":"ada","GroupName":""}"#,
+        &format!(r#"{{"From_Account":"ada","X":[{}]}}"#, vec![r#"{"":0}"#; 500_000].join(",")),
     ] {
         assert_body(&im.post(GROUP_GET, same.as_bytes()), empty);
     }
 
     let deep = format!("{}{}", "[".repeat(1 << 20), "]".repeat(1 << 20));
-    for body in
-        [&b""[..], b"{", b"{}x", b"\xff", b"{\"From_Account\":\"\xc3\"}", b"{\"a\":\"\\ud800\"}", deep.as_bytes()]
-    {
+    let deep_unknown = format!(r#"{{"From_Account":"ada","X":{deep}}}"#);
+    let deep_known = format!(r#"{{"From_Account":"ada","GroupName":{deep}}}"#);
+    for body in [
+        &b""[..],
+        b"{",
+        b"{}x",
+        b"\xff",
+        b"{\"From_Account\":\"\xc3\"}",
+        b"{\"a\":\"\\ud800\"}",
+        deep.as_bytes(),
+        deep_unknown.as_bytes(),
+        deep_known.as_bytes(),
+    ] {
         assert_fails(&im.post(GROUP_GET, body), 60003);
     }
+    // More than any call has use for.
+    let many = vec!["{}"; 500_000].join(",");
+    let many = format!(r#"{{"From_Account":"ada","To_Account":[{many}],"CheckItem":[]}}"#);
+    assert_fails(&im.post("/v4/sns/friend_delete", many.as_bytes()), 30001);
+    assert_fails(&im.post("/v4/im_open_login_svc/account_check", many.as_bytes()), 70402);
+    assert_fails(&im.post("/v4/sns/friend_delete", many.trim_end_matches('}').as_bytes()), 60003);
     let names: Vec<String> = (0..1000).map(|n| format!("{n}{}", "x".repeat(1000))).collect();
     let codes = im.codes("friend_delete", &json!({"From_Account": "ada", "To_Account": names}));
     assert_eq!(codes, [30003; 1000], "a body of a megabyte");
@@ -324,10 +341,22 @@ fn calls_are_counted_by_command_and_by_key() {
     let few = Im { query: few.signed("admin"), ..few };
     few.import(&["ada"]);
     assert_fails(&few.sns("group_get", &json!({"From_Account": "ada"})), 60011);
+    drop(server);
+
+    let server = Server::auto();
+    let key = server.key("shop", &json!({"kind": "tencent-im", "callsPerSecond": 1}));
+    let sdkappid = key["sdkappid"].as_u64().expect("a number");
+    let slow = Im { api: server.anonymous(0), sdkappid, key: key["key"].as_str().expect("a text").to_owned(), ..few };
+    let slow = Im { query: slow.signed("admin"), ..slow };
+    let body = json!({"From_Account": "ada"});
+    assert_fails(&slow.sns("group_get", &body), 30003);
+    let refused = (0..1000).map(|_| slow.sns("group_get", &body)).find(|answer| answer.json()["ErrorCode"] != 30003);
+    assert_fails(&refused.expect("one of many is too many"), 60011);
+    Im::of_app(&server, "shop").import(&["ada"]);
 }
 
 #[test]
-fn too_many_forged_usersigs_shut_the_caller_out() {
+fn too_many_forged_usersigs_are_told_so_and_shut_nobody_out() {
     let server = Server::auto();
     let im = Im::of_app(&server, "shop");
     im.import(&["ada"]);
@@ -338,9 +367,15 @@ fn too_many_forged_usersigs_shut_the_caller_out() {
         (0..61).map(|_| forged.sns("group_get", &body).json()["ErrorCode"].as_u64().expect("a code")).collect();
     assert_eq!(refusals.pop(), Some(70050));
     assert_eq!(refusals, [70009; 60]);
-    assert_fails(&im.sns("group_get", &body), 70050);
-    let second = Im { query: im.signed("admin"), ..im };
-    second.ok("group_get", &body);
+    // From the same address, as behind a proxy.
+    im.ok("group_get", &body);
+    let expired = user_sig(im.sdkappid, &im.key, "administrator", now() - 100, 99);
+    let expired = Im { query: im.with_sig("administrator", &expired), ..im.clone() };
+    assert_fails(&expired.sns("group_get", &body), 70001);
+    assert_fails(&forged.sns("group_get", &body), 70050);
+    let second = user_sig(im.sdkappid, "x", "admin", now(), 3600);
+    let second = Im { query: im.with_sig("admin", &second), ..im };
+    assert_fails(&second.sns("group_get", &body), 70009);
 }
 
 #[test]

@@ -1,0 +1,337 @@
+//! Bodies in memory. What no command knows is looked over and not kept, and of the rest there is a limit, as a byte of
+//! JSON could otherwise become a hundred.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Deserializer as Parser, Number};
+
+/// The names of all fields that a command looks at.
+const NAMES: [&str; 31] = [
+    "AccountList",
+    "Accounts",
+    "AddFriendItem",
+    "AddSource",
+    "AddTime",
+    "AddType",
+    "AddWording",
+    "CheckItem",
+    "CheckType",
+    "CustomItem",
+    "CustomSequence",
+    "DeleteItem",
+    "DeleteType",
+    "FaceUrl",
+    "ForceAddFlags",
+    "From_Account",
+    "GroupName",
+    "Identifier",
+    "LastSequence",
+    "NeedFriend",
+    "Nick",
+    "Remark",
+    "SnsItem",
+    "StandardSequence",
+    "StartIndex",
+    "Tag",
+    "TagList",
+    "To_Account",
+    "UpdateItem",
+    "UserID",
+    "Value",
+];
+/// Values that are kept of a body. A call about a thousand friends with all that may be said of each has fewer.
+const MAX_VALUES: usize = 200_000;
+
+/// A value in a body.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value<'a> {
+    Null,
+    Text(Cow<'a, str>),
+    /// A whole number.
+    Number(Number),
+    List(Vec<Value<'a>>),
+    Object(Object<'a>),
+    /// What no command has a use for: yes or no, a fraction.
+    Other,
+}
+
+/// The fields of an object whose names are known. Of a name that is there twice, the last counts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Object<'a>(Vec<(&'static str, Value<'a>)>);
+
+/// Why there is nothing of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unreadable {
+    /// It is no JSON.
+    #[error("no JSON")]
+    NotJson,
+    /// It is, but holds more values than any call needs.
+    #[error("more than {MAX_VALUES} values")]
+    TooMany,
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// [`Unreadable`].
+pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Unreadable> {
+    let mut room = Room { left: MAX_VALUES, is_over: false };
+    let mut parser = Parser::from_slice(body);
+    let value = Reader(Some(&mut room)).deserialize(&mut parser).map_err(|_| Unreadable::NotJson)?;
+    parser.end().map_err(|_| Unreadable::NotJson)?;
+    if room.is_over { Err(Unreadable::TooMany) } else { Ok(value) }
+}
+
+impl Value<'_> {
+    /// It, if it is a text.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Object<'a> {
+    /// A field, if it is there.
+    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    fn set(&mut self, name: &'static str, value: Value<'a>) {
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((name, value)),
+        }
+    }
+}
+
+/// How many values may still be kept.
+struct Room {
+    left: usize,
+    is_over: bool,
+}
+
+impl Room {
+    /// Takes the place of one value, if there is one.
+    fn take(&mut self) -> bool {
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => self.is_over = true,
+        }
+        !self.is_over
+    }
+}
+
+/// Reads a value, which counts as [`Value::Other`] if there is no room at all for it. It has to be good JSON anyway.
+struct Reader<'r>(Option<&'r mut Room>);
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Value<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Value::Number(number.into()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Value::Number(number.into()))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Value::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(if self.0.is_some() { Value::Text(Cow::Owned(text.to_owned())) } else { Value::Other })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(member) = members.next_element_seed(Reader(self.0.as_deref_mut()))? {
+            if self.0.as_mut().is_some_and(|room| room.take()) {
+                list.push(member);
+            }
+        }
+        list.shrink_to_fit();
+        Ok(if self.0.is_some() { Value::List(list) } else { Value::Other })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let mut object = Object::default();
+        while let Some(name) = fields.next_key_seed(NameReader)? {
+            let room = self.0.as_deref_mut().filter(|_| name.is_some());
+            let value = fields.next_value_seed(Reader(room))?;
+            if let Some(name) = name
+                && self.0.as_mut().is_some_and(|room| room.take())
+            {
+                object.set(name, value);
+            }
+        }
+        object.0.shrink_to_fit();
+        Ok(if self.0.is_some() { Value::Object(object) } else { Value::Other })
+    }
+}
+
+/// Reads the name of a field; none if no command knows it.
+struct NameReader;
+
+impl<'de> DeserializeSeed<'de> for NameReader {
+    type Value = Option<&'static str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for NameReader {
+    type Value = Option<&'static str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(NAMES.into_iter().find(|known| *known == name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value as Json, json};
+
+    /// A value without what is not to be kept of it; what no command has a use for as `true`.
+    fn pruned(json: Json) -> Json {
+        match json {
+            Json::Bool(_) => json!(true),
+            Json::Number(number) if number.is_f64() => json!(true),
+            Json::Array(list) => list.into_iter().map(pruned).collect(),
+            Json::Object(fields) => fields
+                .into_iter()
+                .filter(|(name, _)| NAMES.contains(&name.as_str()))
+                .map(|(name, value)| (name, pruned(value)))
+                .collect(),
+            other => other,
+        }
+    }
+
+    /// What was read, as the naive reader has it.
+    fn plain(value: Value<'_>) -> Json {
+        match value {
+            Value::Null => Json::Null,
+            Value::Text(text) => text.into(),
+            Value::Number(number) => number.into(),
+            Value::List(list) => list.into_iter().map(plain).collect(),
+            Value::Object(Object(fields)) => {
+                fields.into_iter().map(|(name, value)| (name.to_owned(), plain(value))).collect()
+            }
+            Value::Other => json!(true),
+        }
+    }
+
+    fn assert_like_naive(body: &[u8]) {
+        let naive = serde_json::from_slice(body).map(pruned).map_err(|_| Unreadable::NotJson);
+        assert_eq!(parse(body).map(plain), naive, "{}", String::from_utf8_lossy(body));
+    }
+
+    /// JSON texts with some fields that are known and some that are not, and some names twice.
+    fn texts() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            any::<bool>().prop_map(|is| is.to_string()),
+            any::<u64>().prop_map(|number| number.to_string()),
+            any::<i64>().prop_map(|number| number.to_string()),
+            any::<f64>().prop_map(|number| json!(number).to_string()),
+            "\\PC{0,8}|[\"\\\\\n]{0,3}".prop_map(|text| json!(text).to_string()),
+        ];
+        leaf.prop_recursive(5, 60, 6, |inner| {
+            let name = prop_oneof![Just("To_Account"), Just("Value"), Just("V\\u0061lue"), Just("value"), Just("")];
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..6).prop_map(|list| format!("[{}]", list.join(","))),
+                proptest::collection::vec((name, inner), 0..6).prop_map(|fields| {
+                    let fields: Vec<String> =
+                        fields.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                    format!("{{ {}}}", fields.join(" , "))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn bodies_are_read_as_by_a_naive_reader(text in texts()) {
+            assert_like_naive(text.as_bytes());
+        }
+
+        #[test]
+        fn broken_bodies_are_seen_as_by_a_naive_reader(text in texts(), at: prop::sample::Index, byte: u8, cut: bool) {
+            let mut body = text.into_bytes();
+            let at = at.index(body.len());
+            if cut {
+                body.truncate(at);
+            } else {
+                body[at] = byte;
+            }
+            assert_like_naive(&body);
+        }
+    }
+
+    #[test]
+    fn what_is_not_kept_has_to_be_good_all_the_same() {
+        let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let (fits, deep) = (deep(100), deep(200));
+        for value in
+            [r#""\ud800""#, r#""\x""#, "1e999", "01", "nul", "[1,]", "{1:2}", r#"{"a"}"#, "\"\n\"", &fits, &deep]
+        {
+            for name in ["Value", "unknown"] {
+                assert_like_naive(format!(r#"{{"{name}":{value}}}"#).as_bytes());
+            }
+        }
+        assert_eq!(parse(format!(r#"{{"unknown":{deep}}}"#).as_bytes()), Err(Unreadable::NotJson));
+        assert_eq!(parse(b"{\"unknown\":\"\xff\"}"), Err(Unreadable::NotJson));
+    }
+
+    #[test]
+    fn as_many_values_are_kept_as_a_call_may_need_and_no_more() {
+        let list = |name: &str, of: &str, count: usize| format!(r#"{{"{name}":[{}]}}"#, vec![of; count].join(","));
+        for (of, values) in [("0", 1), ("[]", 1), (r#"{"x":[0]}"#, 1), (r#"{"Tag":0}"#, 2), ("[[0],[]]", 4)] {
+            // One is the list itself.
+            let most = (MAX_VALUES - 1) / values;
+            let kept = list("Value", of, most);
+            assert!(parse(kept.as_bytes()).is_ok(), "{of}");
+            let over = list("Value", of, most + 1);
+            assert_eq!(parse(over.as_bytes()), Err(Unreadable::TooMany), "{of}");
+            assert_eq!(parse(format!("{over}x").as_bytes()), Err(Unreadable::NotJson), "{of}");
+            assert_eq!(parse(list("unknown", of, 500_000).as_bytes()), Ok(Value::Object(Object::default())), "{of}");
+        }
+        let repeated = format!("{{{}}}", vec![r#""Tag":0"#; MAX_VALUES + 1].join(","));
+        assert_eq!(parse(repeated.as_bytes()), Err(Unreadable::TooMany), "what was replaced was kept, too");
+    }
+}

@@ -1,0 +1,135 @@
+//! Friend groups as they were last read: clients ask for them again and again, and seldom is there anything new.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aicp_store::{FriendGroups, Members};
+
+/// Groups may take so many bytes in all; then all are forgotten.
+const MAX_BYTES: usize = 64 << 20;
+/// What takes more than this by itself is not remembered.
+const MAX_BYTES_EACH: usize = 256 << 10;
+/// What a group takes beside its names, and an account too, about.
+const OVERHEAD: usize = 128;
+
+/// The groups of accounts, as long as they are as they were read.
+#[derive(Default)]
+pub(crate) struct RememberedGroups(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// By app, then account; app ids have no line ends.
+    accounts: HashMap<String, Remembered>,
+    bytes: usize,
+    /// Counts what was forgotten: what was read before may be old.
+    changes: u64,
+}
+
+#[derive(Default)]
+struct Remembered {
+    counted: Option<Arc<FriendGroups>>,
+    named: Option<Arc<FriendGroups>>,
+    bytes: usize,
+}
+
+impl Remembered {
+    fn slot(&mut self, members: Members) -> &mut Option<Arc<FriendGroups>> {
+        match members {
+            Members::Counted => &mut self.counted,
+            Members::Named => &mut self.named,
+        }
+    }
+}
+
+impl RememberedGroups {
+    /// Those of an account, or, if they have to be read, what [`remember`](Self::remember) is to be told then.
+    pub fn of(&self, app_id: &str, user_id: &str, members: Members) -> Result<Arc<FriendGroups>, u64> {
+        let mut known = self.known();
+        let changes = known.changes;
+        let account = known.accounts.get_mut(&key(app_id, user_id));
+        account.and_then(|account| account.slot(members).clone()).ok_or(changes)
+    }
+
+    /// Keeps what was read, unless something changed after [`of`](Self::of) returned `before`.
+    pub fn remember(&self, app_id: &str, user_id: &str, members: Members, before: u64, groups: &Arc<FriendGroups>) {
+        let names = groups.groups.iter().map(|group| group.name.len() + group.members.bytes() + OVERHEAD);
+        let bytes = names.sum::<usize>() + app_id.len() + user_id.len() + OVERHEAD;
+        let mut known = self.known();
+        if known.changes != before || bytes > MAX_BYTES_EACH {
+            return;
+        }
+        if known.bytes + bytes > MAX_BYTES {
+            known.accounts.clear();
+            known.bytes = 0;
+        }
+        let account = known.accounts.entry(key(app_id, user_id)).or_default();
+        if account.slot(members).replace(Arc::clone(groups)).is_none() {
+            account.bytes += bytes;
+            known.bytes += bytes;
+        }
+    }
+
+    /// The groups of an account have changed.
+    pub fn forget(&self, app_id: &str, user_id: &str) {
+        let mut known = self.known();
+        known.changes += 1;
+        if let Some(account) = known.accounts.remove(&key(app_id, user_id)) {
+            known.bytes -= account.bytes;
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(app_id: &str, user_id: &str) -> String {
+    format!("{app_id}\n{user_id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aicp_store::FriendGroup;
+
+    fn groups(sequence: u64, name_bytes: usize) -> Arc<FriendGroups> {
+        let group = FriendGroup { name: "x".repeat(name_bytes), count: 0, members: Default::default() };
+        Arc::new(FriendGroups { sequence, groups: vec![group] })
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_kept() {
+        let remembered = RememberedGroups::default();
+        let of = |user: &str, members| remembered.of("app", user, members).map(|groups| groups.sequence);
+        let before = of("ada", Members::Counted).expect_err("not read yet");
+        remembered.forget("app", "bob");
+        remembered.remember("app", "ada", Members::Counted, before, &groups(1, 1));
+        let before = of("ada", Members::Counted).expect_err("it may be old");
+        remembered.remember("app", "ada", Members::Counted, before, &groups(2, 1));
+        assert_eq!(of("ada", Members::Counted), Ok(2));
+        assert!(of("ada", Members::Named).is_err() && of("bob", Members::Counted).is_err());
+        assert!(remembered.of("ap", "p\nada", Members::Counted).is_err());
+        remembered.remember("app", "ada", Members::Named, before, &groups(2, 9));
+        remembered.forget("app", "ada");
+        assert!(of("ada", Members::Counted).is_err() && of("ada", Members::Named).is_err());
+        assert_eq!(remembered.known().bytes, 0);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let remembered = RememberedGroups::default();
+        remembered.remember("app", "large", Members::Named, 0, &groups(1, MAX_BYTES_EACH));
+        assert!(remembered.of("app", "large", Members::Named).is_err());
+        for number in 0..MAX_BYTES / (MAX_BYTES_EACH / 2) + 10 {
+            for _ in 0..2 {
+                let half = groups(1, MAX_BYTES_EACH / 2);
+                remembered.remember("app", &number.to_string(), Members::Named, 0, &half);
+            }
+            assert!(remembered.of("app", &number.to_string(), Members::Named).is_ok());
+            let known = remembered.known();
+            assert!(known.bytes <= MAX_BYTES);
+            assert_eq!(known.bytes, known.accounts.values().map(|account| account.bytes).sum::<usize>());
+        }
+        assert!(remembered.of("app", "0", Members::Named).is_err(), "forgotten with the others");
+    }
+}
