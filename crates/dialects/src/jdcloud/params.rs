@@ -627,7 +627,7 @@ mod tests {
         }
 
         #[test]
-        fn forms_read_as_a_form_parser_reads_them_but_for_the_plus(form in "[ab=&+%0-7]{0,24}") {
+        fn forms_read_as_a_form_parser_reads_them_but_for_the_plus(form in "(a|b|=|&|[+]|%61|%4|%zz){0,12}") {
             let expected = naive(&form.replace('+', "%2B"), "a");
             let body = unquoted(form.as_bytes());
             let params = Params::of(Query::of(""), body.as_deref());
