@@ -63,12 +63,12 @@ struct Context {
     platform: Platform,
     options: Arc<Options>,
     budget: BodyBudget,
-    failed_usersigs: Arc<tencent_im::Failures>,
+    im_callers: Arc<tencent_im::Callers>,
 }
 
 /// Answers every path.
 pub fn router(platform: Platform, options: Options, budget: BodyBudget) -> Router {
-    let context = Context { platform, options: Arc::new(options), budget, failed_usersigs: Arc::default() };
+    let context = Context { platform, options: Arc::new(options), budget, im_callers: Arc::default() };
     Router::new().nest("/api/v1", native::routes(context.clone())).fallback(handle).with_state(context)
 }
 

@@ -18,7 +18,10 @@ pub enum Error {
     /// The body is larger than is taken.
     #[error("too large")]
     TooLarge,
-    /// It took longer than it may, the wait for a place included.
+    /// As many fetches are under way as may be, of all or of this owner; try again later.
+    #[error("busy")]
+    Busy,
+    /// It took longer than it may.
     #[error("timed out")]
     TimedOut,
     /// The server answered with this status, which is neither 200 nor a redirect that leads anywhere.

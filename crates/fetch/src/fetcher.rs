@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use url::Host;
 
 use crate::exchange::{Answer, ask};
+use crate::places::{Place, Places};
 use crate::route::{Lookup, Routes, system_lookup};
 use crate::target::Target;
 use crate::{Error, Limits, Result, trust};
@@ -24,7 +24,7 @@ struct Inner {
     limits: Limits,
     routes: Routes,
     tls: TlsConnector,
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 impl Fetcher {
@@ -39,30 +39,48 @@ impl Fetcher {
     fn with_lookup(limits: Limits, lookup: Arc<Lookup>) -> Result<Self> {
         limits.check()?;
         let tls = trust::connector(&limits.extra_roots)?;
-        let places = Arc::new(Semaphore::new(limits.at_once.min(Semaphore::MAX_PERMITS)));
+        let places = Places::new(limits.at_once);
         let routes = Routes { lookup, allowed_networks: limits.allowed_networks.clone() };
         Ok(Self { inner: Arc::new(Inner { limits, routes, tls, places }) })
     }
 
-    /// The bytes behind an http or https address. Nothing says that they are a picture.
+    /// The bytes behind an http or https address, fetched on behalf of `owner`. Nothing says that they are a picture.
+    ///
+    /// They keep their place until the last clone of them is dropped, so that what was fetched and waits for something
+    /// else is bounded too.
     ///
     /// # Errors
     /// Every [`Error`] but [`Error::Settings`].
-    pub async fn fetch(&self, url: &str) -> Result<Bytes> {
+    pub async fn fetch(&self, owner: &str, url: &str) -> Result<Bytes> {
         let target = Target::parse(url)?;
-        let deadline = Instant::now() + self.inner.limits.total_time;
-        timeout_at(deadline, self.inner.follow(target, deadline)).await.unwrap_or(Err(Error::TimedOut))
+        let (now, total_time) = (Instant::now(), self.inner.limits.total_time);
+        // Whoever waits longer would not have the time left that an address may need.
+        let place =
+            timeout_at(now + total_time / 2, self.inner.places.take(owner)).await.unwrap_or(Err(Error::Busy))?;
+        let deadline = now + total_time;
+        timeout_at(deadline, self.inner.follow(target, place, deadline)).await.unwrap_or(Err(Error::TimedOut))
+    }
+}
+
+/// A body with the place that it takes up.
+struct Fetched {
+    bytes: Bytes,
+    _place: Arc<Place>,
+}
+
+impl AsRef<[u8]> for Fetched {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
 impl Inner {
-    async fn follow(&self, mut target: Target, deadline: Instant) -> Result<Bytes> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|e| Error::Failed(e.to_string()))?;
+    async fn follow(&self, mut target: Target, place: Place, deadline: Instant) -> Result<Bytes> {
         let place = Arc::new(place);
         let mut redirects = 0;
         loop {
             let location = match self.visit(&target, &place, deadline).await? {
-                Answer::Body(bytes) => return Ok(bytes),
+                Answer::Body(bytes) => return Ok(Bytes::from_owner(Fetched { bytes, _place: place })),
                 Answer::Redirect(location) => location,
             };
             if redirects == self.limits.max_redirects {
@@ -74,7 +92,7 @@ impl Inner {
     }
 
     /// Each step on the way goes through everything anew, over a connection of its own.
-    async fn visit(&self, target: &Target, place: &Arc<OwnedSemaphorePermit>, deadline: Instant) -> Result<Answer> {
+    async fn visit(&self, target: &Target, place: &Arc<Place>, deadline: Instant) -> Result<Answer> {
         let stream = self.routes.connect(target, place, deadline).await?;
         if !target.is_https() {
             return ask(stream, target, self.limits.max_bytes).await;
@@ -145,7 +163,7 @@ mod tests {
         {
             let port = server("reached").await;
             let (fetcher, _) = naming(limits("127.0.0.1"), vec![addresses.clone()]);
-            let fetched = fetcher.fetch(&format!("http://example.com:{port}/")).await;
+            let fetched = fetcher.fetch("app", &format!("http://example.com:{port}/")).await;
             assert_eq!(fetched, Err(Error::Forbidden), "{addresses:?}");
         }
     }
@@ -155,16 +173,16 @@ mod tests {
         let port = server("here").await;
         let (fetcher, looks) = naming(limits("127.0.0.1"), vec![vec![HERE], vec![INSIDE]]);
         let url = format!("http://example.com:{port}/");
-        assert_eq!(fetcher.fetch(&url).await, Ok(Bytes::from("here")));
+        assert_eq!(fetcher.fetch("app", &url).await, Ok(Bytes::from("here")));
         assert_eq!(looks.load(Ordering::SeqCst), 1);
-        assert_eq!(fetcher.fetch(&url).await, Err(Error::Forbidden));
+        assert_eq!(fetcher.fetch("app", &url).await, Err(Error::Forbidden));
     }
 
     #[tokio::test]
     async fn the_next_address_of_a_name_is_tried_if_nobody_is_at_the_first() {
         let port = server("here").await;
         let (fetcher, _) = naming(limits("127.0.0.0/8"), vec![vec![BESIDE, HERE]]);
-        assert_eq!(fetcher.fetch(&format!("http://example.com:{port}/")).await, Ok(Bytes::from("here")));
+        assert_eq!(fetcher.fetch("app", &format!("http://example.com:{port}/")).await, Ok(Bytes::from("here")));
     }
 
     #[tokio::test]
@@ -179,17 +197,23 @@ mod tests {
         let _second = TcpStream::connect(address).await.expect("a connection");
         let limits = Limits { total_time: Duration::from_secs(1), ..limits("127.0.0.0/8") };
         let (fetcher, _) = naming(limits, vec![vec![BESIDE, HERE]]);
-        assert_eq!(fetcher.fetch(&format!("http://example.com:{port}/")).await, Ok(Bytes::from("here")));
-        assert_eq!(fetcher.fetch(&format!("http://{address}/")).await, Err(Error::TimedOut));
+        assert_eq!(fetcher.fetch("app", &format!("http://example.com:{port}/")).await, Ok(Bytes::from("here")));
+        assert_eq!(fetcher.fetch("app", &format!("http://{address}/")).await, Err(Error::TimedOut));
     }
 
     #[tokio::test]
     async fn a_name_without_address_or_answer_fails() {
         let (fetcher, _) = naming(Limits::default(), vec![vec![]]);
-        assert_eq!(fetcher.fetch("http://example.com/").await, Err(Error::Failed("the name has no address".into())));
+        assert_eq!(
+            fetcher.fetch("app", "http://example.com/").await,
+            Err(Error::Failed("the name has no address".into()))
+        );
         let lookup = |_: &str| Err(io::Error::other("the resolver's words"));
         let fetcher = Fetcher::with_lookup(Limits::default(), Arc::new(lookup)).expect("a fetcher");
-        assert_eq!(fetcher.fetch("http://example.com/").await, Err(Error::Failed("the name is not known".into())));
+        assert_eq!(
+            fetcher.fetch("app", "http://example.com/").await,
+            Err(Error::Failed("the name is not known".into()))
+        );
     }
 
     #[tokio::test]
@@ -207,11 +231,13 @@ mod tests {
         let limits = Limits { at_once: 1, total_time: Duration::from_millis(100), ..limits("127.0.0.1") };
         let fetcher = Fetcher::with_lookup(limits, Arc::new(lookup)).expect("a fetcher");
         let url = format!("http://example.com:{port}/");
-        assert_eq!(fetcher.fetch(&url).await, Err(Error::TimedOut));
-        // Waits for the place in vain, and asks for nothing.
-        assert_eq!(fetcher.fetch(&format!("http://127.0.0.1:{port}/")).await, Err(Error::TimedOut));
+        assert_eq!(fetcher.fetch("app", &url).await, Err(Error::TimedOut));
+        // Wait for the place in vain, and ask for nothing.
+        for owner in ["app", "another"] {
+            assert_eq!(fetcher.fetch(owner, &format!("http://127.0.0.1:{port}/")).await, Err(Error::Busy), "{owner}");
+        }
         assert_eq!(looks.load(Ordering::SeqCst), 1);
         drop(release);
-        let _place = fetcher.inner.places.acquire().await.expect("a place");
+        let _place = fetcher.inner.places.take("app").await.expect("a place");
     }
 }

@@ -9,11 +9,13 @@ use crate::{Error, Network, Result};
 pub struct Limits {
     /// Bytes that a body may have.
     pub max_bytes: usize,
-    /// Time for one fetch, at most an hour: the wait for a place, connections, all redirects and the body.
+    /// Time for one fetch, at most an hour: the wait for a place (at most half of it), connections, all redirects and the
+    /// body.
     pub total_time: Duration,
     /// Redirects that are followed.
     pub max_redirects: usize,
-    /// Fetches under way at once; more wait.
+    /// Fetches under way at once, and fetched bodies not yet dropped; a quarter of them (and at least one) for each owner.
+    /// More wait.
     pub at_once: usize,
     /// Networks that are not public but may be reached all the same.
     pub allowed_networks: Vec<Network>,
@@ -31,7 +33,7 @@ impl Default for Limits {
             max_bytes: 8 << 20,
             total_time: Duration::from_secs(15),
             max_redirects: 3,
-            at_once: 8,
+            at_once: 32,
             allowed_networks: Vec::new(),
             extra_roots: Vec::new(),
         }

@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use url::Host;
 
 use crate::network::is_public;
+use crate::places::Place;
 use crate::target::Target;
 use crate::{Error, Network, Result};
 
@@ -40,12 +40,7 @@ impl Routes {
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::Failed`], and [`Error::TimedOut`] at the deadline.
-    pub async fn connect(
-        &self,
-        target: &Target,
-        place: &Arc<OwnedSemaphorePermit>,
-        deadline: Instant,
-    ) -> Result<TcpStream> {
+    pub async fn connect(&self, target: &Target, place: &Arc<Place>, deadline: Instant) -> Result<TcpStream> {
         let addresses = match &target.host {
             Host::Ipv4(address) => vec![IpAddr::V4(*address)],
             Host::Ipv6(address) => vec![IpAddr::V6(*address)],
@@ -69,7 +64,7 @@ impl Routes {
         Err(failure)
     }
 
-    async fn look_up(&self, name: String, place: Arc<OwnedSemaphorePermit>, deadline: Instant) -> Result<Vec<IpAddr>> {
+    async fn look_up(&self, name: String, place: Arc<Place>, deadline: Instant) -> Result<Vec<IpAddr>> {
         let lookup = Arc::clone(&self.lookup);
         let answer = tokio::task::spawn_blocking(move || {
             let answer = lookup(&name);

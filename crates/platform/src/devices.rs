@@ -32,16 +32,22 @@ impl Platform {
         self.inner.store.remove_from_device_group(group.id, device_id).await.map_err(Error::or_not_in_group)
     }
 
-    /// The number of a device that a library knows.
+    /// The number of a device that a library knows. One that was made known without an instance is found under any that
+    /// has no device of its own.
     ///
     /// # Errors
     /// [`Error::NoDevice`].
     pub async fn device(&self, library: &Library, device: &DeviceName) -> Result<i64> {
-        self.inner.store.device(library.id, device).await?.ok_or(Error::NoDevice)
+        let store = &self.inner.store;
+        if let Some(id) = store.device(library.id, device).await? {
+            return Ok(id);
+        }
+        let anywhere = DeviceName { instance_id: String::new(), ..device.clone() };
+        store.device(library.id, &anywhere).await?.ok_or(Error::NoDevice)
     }
 
     /// How many groups a device is in, and `limit` of them after the first `offset`, in the order in which they were
-    /// made. A device that was made known without an instance is found under any.
+    /// made.
     ///
     /// # Errors
     /// [`Error::NoDevice`].
@@ -52,12 +58,7 @@ impl Platform {
         offset: u64,
         limit: u64,
     ) -> Result<(u64, Vec<Group>)> {
-        let device_id = match self.device(library, device).await {
-            Err(Error::NoDevice) => {
-                self.device(library, &DeviceName { instance_id: String::new(), ..device.clone() }).await?
-            }
-            found => found?,
-        };
+        let device_id = self.device(library, device).await?;
         Ok(self.inner.store.groups_of_device(device_id, clip(offset), clip(limit)).await?)
     }
 

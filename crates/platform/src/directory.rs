@@ -10,8 +10,10 @@ use crate::engines::library_ref;
 use crate::libraries::clip;
 use crate::outbox::run_to_the_end;
 use crate::people::{MissingLibrary, NewUser};
-use crate::users::digest;
 use crate::{App, DirectoryEntry, DirectoryFilter, Error, Library, Person, PersonChanges, Platform, Profile, Result};
+
+/// Pictures that a user may be given where the settings allow any number: each answer about a user lists them all.
+const MAX_PICTURES: usize = 100;
 
 /// A user to be added.
 #[derive(Debug, Clone)]
@@ -43,7 +45,7 @@ impl Platform {
         run_to_the_end(async move {
             let NewDirectoryUser { group_id, user_id, name, user_info, picture } = user;
             let library = platform.library_to_enrol_into(&app, &group_id, &picture, MissingLibrary::Create).await?;
-            let _same_user = platform.inner.same_face.enter(digest(&(library.id, &user_id, "user"))).await;
+            let _same_user = platform.turn_of_name(library.id, &user_id).await;
             if !platform.inner.store.people_by_user(library.id, &user_id).await?.is_empty() {
                 return Err(Error::PersonExists);
             }
@@ -88,7 +90,7 @@ impl Platform {
     ) -> Result<()> {
         let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
         run_to_the_end(async move {
-            let _same_user = platform.turn_of(&person).await;
+            let _same_person = platform.turn_of(&person).await;
             platform.change_user(&app, &library, &person, changes, picture).await
         })
         .await
@@ -138,7 +140,7 @@ impl Platform {
     /// is fine.
     ///
     /// # Errors
-    /// [`Error::NoPerson`], and as [`Platform::enrol`] about the picture.
+    /// [`Error::NoPerson`]; [`Error::TooManyFaces`] if the user may have no more pictures; as [`Platform::enrol`] about the picture.
     pub async fn add_user_picture(
         &self,
         app: &App,
@@ -149,8 +151,13 @@ impl Platform {
         let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
         run_to_the_end(async move {
             let md5 = md5_of(&picture);
-            let _same_user = platform.turn_of(&person).await;
-            if !platform.inner.store.has_picture(person.id, &picture_key(&picture)).await? {
+            let _same_person = platform.turn_of(&person).await;
+            let store = &platform.inner.store;
+            if !store.has_picture(person.id, &picture_key(&picture)).await? {
+                let limit = Some(platform.inner.settings.max_faces_a_user).filter(|limit| *limit > 0);
+                if store.faces_of(person.id).await?.len() >= limit.unwrap_or(MAX_PICTURES) {
+                    return Err(Error::TooManyFaces);
+                }
                 platform.add_face(&app, &library, person, picture).await?;
             }
             Ok(md5)
@@ -166,7 +173,7 @@ impl Platform {
         let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
         let md5 = md5.to_owned();
         run_to_the_end(async move {
-            let _same_user = platform.turn_of(&person).await;
+            let _same_person = platform.turn_of(&person).await;
             let ids = platform.inner.store.faces_with_md5(person.id, &md5).await?;
             if ids.is_empty() {
                 return Err(Error::NoSuchFace);
@@ -208,10 +215,11 @@ impl Platform {
     }
 
     /// How many users of a library there are to list, and `limit` of them with all their faces after the first `offset`,
-    /// in the order in which they were added. The whole library is looked at.
+    /// in the order in which they were added. With a filter the whole library is looked at, for one call of an app and a few of
+    /// all apps at a time; more wait.
     ///
     /// # Errors
-    /// [`Error::NoEngine`], [`Error::Store`].
+    /// [`Error::NoEngine`], [`Error::Store`]; [`Error::Busy`] if the wait is too long.
     pub async fn directory_page(
         &self,
         app: &App,
@@ -221,12 +229,18 @@ impl Platform {
         limit: u64,
     ) -> Result<(u64, Vec<DirectoryEntry>)> {
         self.engine_of(app, library)?;
-        Ok(self.inner.store.directory_page(library.id, filter, clip(offset), clip(limit)).await?)
-    }
-
-    /// The turn of a user's changes.
-    async fn turn_of(&self, person: &Person) -> tokio::sync::OwnedMutexGuard<()> {
-        let user_id = user_id_of(person.ext_user_id.as_deref(), person.person_id);
-        self.inner.same_face.enter(digest(&(person.library_id, &user_id, "user"))).await
+        let (platform, app_id, library_id) = (self.clone(), app.id().to_owned(), library.id);
+        let DirectoryFilter { name_part, user_info } = filter;
+        let (name_part, user_info) = (name_part.map(str::to_owned), user_info.map(str::to_owned));
+        // A scan that nobody waits for any more goes on all the same, and has its turn until then.
+        run_to_the_end(async move {
+            let filter = DirectoryFilter { name_part: name_part.as_deref(), user_info: user_info.as_deref() };
+            let _turn = match filter {
+                DirectoryFilter { name_part: None, user_info: None } => None,
+                _ => Some(platform.inner.scans.enter(&app_id).await?),
+            };
+            Ok(platform.inner.store.directory_page(library_id, filter, clip(offset), clip(limit)).await?)
+        })
+        .await
     }
 }

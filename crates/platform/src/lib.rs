@@ -22,6 +22,7 @@ mod outbox;
 mod people;
 mod pictures;
 mod recognition;
+mod scans;
 mod secrets;
 mod social;
 mod statistics;
@@ -77,6 +78,7 @@ use jiff::tz::TimeZone;
 use keys::Keys;
 use libraries::OldestLibraries;
 use outbox::Lines;
+use scans::Scans;
 use secrets::{Signer, Vault};
 use social::RememberedGroups;
 use tokio::sync::{Notify, Semaphore};
@@ -170,8 +172,11 @@ struct Inner {
     door: Door,
     /// Turns of writes to one library at an engine.
     lines: Lines,
-    /// Turns of users and pictures that must not be doubled.
+    /// Turns of names and pictures that must not be doubled.
     same_face: Lines,
+    /// Turns of changes of one person, by row id.
+    same_person: Lines,
+    scans: Scans,
     oldest: Arc<OldestLibraries>,
     friend_groups: Arc<RememberedGroups>,
     outbox_news: Arc<Notify>,
@@ -223,6 +228,8 @@ impl Platform {
             door: Door::new(settings.login_attempts),
             lines: Lines::default(),
             same_face: Lines::default(),
+            same_person: Lines::default(),
+            scans: Scans::default(),
             oldest,
             friend_groups,
             outbox_news: Arc::default(),

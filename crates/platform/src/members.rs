@@ -8,7 +8,6 @@ use crate::libraries::clip;
 use crate::outbox::run_to_the_end;
 use crate::people::{EnrolledPerson, NewUser};
 use crate::recognition::FACES_A_PERSON;
-use crate::users::digest;
 use crate::{Accepts, App, Bar, Error, Examination, ExaminedFace, Face, Library, Match, Person, Platform, Result};
 
 /// Somebody to enrol as a member of a group.
@@ -41,7 +40,7 @@ impl Platform {
             let NewMember { user_id, picture, at_most } = member;
             let _same_user = match &user_id {
                 Some(user_id) => {
-                    let turn = platform.inner.same_face.enter(digest(&(library.id, user_id, "user"))).await;
+                    let turn = platform.turn_of_name(library.id, user_id).await;
                     if platform.has_member(&library, user_id).await? {
                         return Err(Error::PersonExists);
                     }
@@ -183,8 +182,7 @@ impl Platform {
     ) -> Result<EnrolledPerson> {
         let (platform, app, library) = (self.clone(), app.clone(), library.clone());
         run_to_the_end(async move {
-            let user_id = person.ext_user_id.clone().unwrap_or_else(|| person.person_id.to_string());
-            let _same_user = platform.inner.same_face.enter(digest(&(library.id, user_id, "user"))).await;
+            let _same_person = platform.turn_of(&person).await;
             platform.replace_faces(&app, &library, person, None, picture).await
         })
         .await

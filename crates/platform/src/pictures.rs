@@ -3,7 +3,7 @@
 use aicp_engines::Format;
 use bytes::Bytes;
 
-use crate::{Error, Face, Platform, Result};
+use crate::{App, Error, Face, Platform, Result};
 
 /// An enrolled picture as it was uploaded.
 #[derive(Clone)]
@@ -25,14 +25,15 @@ impl Platform {
         self.inner.signer.verify(link, signature)
     }
 
-    /// The bytes behind an address that a caller names, within the bounds of the settings. Whether they are a picture is
-    /// not looked at.
+    /// The bytes behind an address that an app names, within the bounds of the settings. Whether they are a picture is not
+    /// looked at.
     ///
     /// # Errors
-    /// [`Error::BadAddress`], [`Error::NotFetched`].
-    pub async fn fetch_picture(&self, address: &str) -> Result<Bytes> {
-        self.inner.fetcher.fetch(address).await.map_err(|e| match e {
+    /// [`Error::BadAddress`], [`Error::NotFetched`], [`Error::Busy`].
+    pub async fn fetch_picture(&self, app: &App, address: &str) -> Result<Bytes> {
+        self.inner.fetcher.fetch(app.id(), address).await.map_err(|e| match e {
             aicp_fetch::Error::BadUrl => Error::BadAddress,
+            aicp_fetch::Error::Busy => Error::Busy,
             other => Error::NotFetched(other),
         })
     }

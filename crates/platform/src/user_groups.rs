@@ -56,11 +56,9 @@ impl Platform {
         let (platform, app, library, group_id) = (self.clone(), app.clone(), library.clone(), group.id);
         run_to_the_end(async move {
             let store = &platform.inner.store;
-            loop {
+            // Somebody may be put into it meanwhile.
+            while !store.delete_empty_user_group(group_id).await.map_err(Error::or_no_group)? {
                 let (_, people) = store.people_of_group(group_id, 0, LOOKED_UP).await?;
-                if people.is_empty() {
-                    break;
-                }
                 for some in people.chunks(REMOVED_AT_ONCE) {
                     // Together, so that they share commits.
                     let mut removals = Vec::with_capacity(some.len());
@@ -76,7 +74,7 @@ impl Platform {
                     }
                 }
             }
-            store.delete_group(GroupKind::Users, group_id).await.map_err(Error::or_no_group)
+            Ok(())
         })
         .await
     }

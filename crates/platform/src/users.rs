@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use aicp_engines::Keeping;
 use aicp_store::{CopiedFace, picture_key};
 use bytes::Bytes;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::engines::library_ref;
 use crate::outbox::run_to_the_end;
@@ -101,11 +102,15 @@ impl Platform {
         let token = token_of_face(&picture, 0);
         // Of two calls with one picture at a time the second must see the first one's face; so must those for one user.
         let _same_picture = self.inner.same_face.enter(digest(&(library.id, &token))).await;
-        let _same_user = self.inner.same_face.enter(digest(&(library.id, &user_id, "user"))).await;
+        let _same_user = self.turn_of_name(library.id, &user_id).await;
         let known = store.people_by_user(library.id, &user_id).await?.into_iter().next();
         if known.is_none() && missing == MissingUser::Refuse {
             return Err(Error::NoPerson);
         }
+        let _same_person = match &known {
+            Some(person) => Some(self.turn_of(person).await),
+            None => None,
+        };
         let is_own = match &known {
             Some(person) => store.face_of_person_by_token(person.id, &token).await?.is_some(),
             None => false,
@@ -188,7 +193,7 @@ impl Platform {
     pub async fn remove_user_face(&self, app: &App, group_id: &str, user_id: &str, token: &str) -> Result<()> {
         let (library, person) = self.user_of(app, group_id, user_id).await?;
         // Two last faces that are taken at once must not leave a user without any.
-        let _same_user = self.inner.same_face.enter(digest(&(library.id, user_id, "user"))).await;
+        let _same_person = self.turn_of(&person).await;
         let store = &self.inner.store;
         let face = store.face_of_person_by_token(person.id, token).await?.ok_or(Error::NoSuchFace)?;
         if store.faces_of(person.id).await?.len() > 1 {
@@ -274,7 +279,7 @@ impl Platform {
     async fn copy_user_to(&self, app: &App, from: &Library, to: &Library, user_id: &str) -> Result<()> {
         let store = &self.inner.store;
         let person = store.people_by_user(from.id, user_id).await?.into_iter().next().ok_or(Error::NoPerson)?;
-        let _same_user = self.inner.same_face.enter(digest(&(to.id, user_id, "user"))).await;
+        let _same_user = self.turn_of_name(to.id, user_id).await;
         if !store.people_by_user(to.id, user_id).await?.is_empty() {
             return Err(Error::PersonExists);
         }
@@ -377,6 +382,17 @@ impl Platform {
         let face = self.inner.store.face_by_token(app.id(), token).await?.ok_or(Error::NoSuchFace)?;
         let picture = self.inner.store.picture(&face.picture_key).await.map_err(Error::or_no_face)?;
         Ok(picture.into())
+    }
+
+    /// The turn of whoever may make a user of this name. Where a [turn of the person](Self::turn_of) is needed too, it comes
+    /// second.
+    pub(crate) async fn turn_of_name(&self, library_id: i64, user_id: &str) -> OwnedMutexGuard<()> {
+        self.inner.same_face.enter(digest(&(library_id, user_id, "user"))).await
+    }
+
+    /// The turn of changes of a person, whatever their name is by then.
+    pub(crate) async fn turn_of(&self, person: &Person) -> OwnedMutexGuard<()> {
+        self.inner.same_person.enter(person.id).await
     }
 
     async fn user_of(&self, app: &App, group_id: &str, user_id: &str) -> Result<(Library, Person)> {

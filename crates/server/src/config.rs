@@ -91,6 +91,9 @@ pub struct Fetch {
     pub max_bytes: usize,
     /// Seconds that one fetch may take, redirects and body included.
     pub timeout_s: u32,
+    /// Pictures that are being fetched, or were and are being worked on, at once; a quarter of them for each app. More wait
+    /// for at most half of `timeout_s`.
+    pub at_once: usize,
     /// File of certificates (PEM) of authorities that are trusted beside the well-known ones.
     pub extra_roots_file: Option<PathBuf>,
 }
@@ -334,7 +337,7 @@ impl Default for Config {
 
 impl Default for Fetch {
     fn default() -> Self {
-        Self { allowed_networks: Vec::new(), max_bytes: 8 << 20, timeout_s: 15, extra_roots_file: None }
+        Self { allowed_networks: Vec::new(), max_bytes: 8 << 20, timeout_s: 15, at_once: 32, extra_roots_file: None }
     }
 }
 
@@ -574,6 +577,7 @@ impl Fetch {
         Ok(FetchLimits {
             max_bytes: self.max_bytes,
             total_time: Duration::from_secs(self.timeout_s.into()),
+            at_once: self.at_once,
             allowed_networks: self.networks()?,
             extra_roots,
             ..FetchLimits::default()
@@ -658,6 +662,9 @@ impl Config {
         }
         if !(1..=600).contains(&self.fetch.timeout_s) {
             return wrong("fetch.timeout_s", "in 1..=600");
+        }
+        if !(1..=1024).contains(&self.fetch.at_once) {
+            return wrong("fetch.at_once", "in 1..=1024");
         }
         if self.statistics.max_rows == 0 {
             return wrong("statistics.max_rows", "1 or more");

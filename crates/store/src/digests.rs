@@ -1,14 +1,47 @@
 //! Fills in the fingerprints that rows of older versions lack.
 
+use std::time::{Duration, Instant};
+
 use crate::{Error, Result, objects::md5_of, pictures::Pictures, sqlite::Database};
 
 /// Rows worked on at once.
 const BATCH: i64 = 500;
+/// How often it is told how many rows are left.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// How many rows are left, and when that was last told.
+struct Progress {
+    left: u64,
+    told: Instant,
+}
+
+impl Progress {
+    fn new(left: u64, now: Instant) -> Self {
+        Self { left, told: now }
+    }
+
+    /// Some rows are done; how many are left, if it is time to tell.
+    fn less(&mut self, rows: u64, now: Instant) -> Option<u64> {
+        self.left = self.left.saturating_sub(rows);
+        let is_time = now.saturating_duration_since(self.told) >= PAUSE;
+        is_time.then(|| {
+            self.told = now;
+            self.left
+        })
+    }
+}
 
 /// Fills in every fingerprint that is missing. A picture that can't be read keeps its face from getting one, and nothing
 /// else from starting.
 pub(crate) async fn fill_in(database: &Database, pictures: &Pictures) -> Result<()> {
-    let templates = database.fill_in_template_md5s(BATCH).await?;
+    let (templates, faces) = database.without_md5().await?;
+    let mut progress = Progress::new(templates + faces, Instant::now());
+    if progress.left > 0 {
+        tracing::info!(templates, faces, "fingerprints of older rows are being filled in before anything is served");
+    }
+    let tell = |left| tracing::info!(left, "fingerprints of older rows are being filled in");
+    let mut filled_in = |rows| progress.less(rows, Instant::now()).map_or((), tell);
+    let templates = database.fill_in_template_md5s(BATCH, &mut filled_in).await?;
     let (mut faces, mut unread) = (0, 0);
     let mut last = i64::MIN;
     loop {
@@ -22,6 +55,7 @@ pub(crate) async fn fill_in(database: &Database, pictures: &Pictures) -> Result<
                 Err(Error::NotFound | Error::Corrupt { .. } | Error::Io { .. }) => unread += 1,
                 Err(error) => return Err(error),
             }
+            filled_in(1);
         }
         faces += md5s.len();
         database.set_picture_md5s(md5s).await?;
@@ -33,4 +67,21 @@ pub(crate) async fn fill_in(database: &Database, pictures: &Pictures) -> Result<
         tracing::warn!(faces = unread, "pictures that can't be read have no fingerprint");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_every_so_often_what_is_left() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut progress = Progress::new(10, start);
+        for (seconds, rows, told) in
+            [(9, 1, None), (10, 1, Some(8)), (19, 2, None), (21, 1, Some(5)), (30, 0, None), (31, 9, Some(0))]
+        {
+            assert_eq!(progress.less(rows, after(seconds)), told, "{seconds}");
+        }
+    }
 }

@@ -152,7 +152,7 @@ impl Call<'_> {
 
     /// The picture behind an address: a JPEG.
     pub async fn fetch(&self, address: &str) -> Result<Bytes, Failure> {
-        let picture = self.platform.fetch_picture(address).await.map_err(|e| match e {
+        let picture = self.platform.fetch_picture(self.app, address).await.map_err(|e| match e {
             Error::BadAddress => Failure::invalid("FacePicUrl"),
             Error::NotFetched(reason) => {
                 tracing::debug!(%reason, "a picture was not fetched");

@@ -79,6 +79,7 @@ impl Failure {
     pub const GROUP_EXISTS: Self = Self::business("466", "group already exist");
     pub const NO_FACE: Self = Self::business("466", "can not find this face");
     pub const NOT_ALLOWED: Self = Self::business("403", "request forbidden.");
+    pub const PICTURE_LIMIT: Self = Self::business("466", "face picture exceed limit");
     pub const PICTURE_NOT_FOUND: Self = Self::business("466", "face picture not exist");
     pub const PICTURE_TYPE: Self = Self::business("460", "picture type error.");
     pub const RELATION_NOT_FOUND: Self = Self::business("466", "access control not exist");
@@ -133,7 +134,8 @@ impl Failure {
             Error::BadPicture(_) => Self::PICTURE_TYPE,
             Error::NoFace => Self::NO_FACE,
             Error::NoSuchFace => Self::PICTURE_NOT_FOUND,
-            Error::TooManyLibraries | Error::TooManyFaces => Self::NOT_ALLOWED,
+            Error::TooManyLibraries => Self::NOT_ALLOWED,
+            Error::TooManyFaces => Self::PICTURE_LIMIT,
             Error::Rejected { code, text } => {
                 tracing::warn!(code, text, "an engine refused");
                 Self::SYSTEM

@@ -46,11 +46,11 @@ impl Failed {
 
 /// The failures of the last minute.
 #[derive(Debug, Default)]
-pub(crate) struct Failures(Mutex<HashMap<Caller, Failed>>);
+pub(super) struct Failures(Mutex<HashMap<Caller, Failed>>);
 
 impl Failures {
     /// Counts a failure.
-    pub(super) fn note(&self, caller: &Caller, now: Instant) {
+    pub fn note(&self, caller: &Caller, now: Instant) {
         let mut callers = self.callers();
         if callers.len() >= MAX_CALLERS && !callers.contains_key(caller) {
             callers.retain(|_, failed| !failed.is_over(now));
@@ -69,7 +69,7 @@ impl Failures {
     }
 
     /// Whether a caller that fails now is told to wait.
-    pub(super) fn are_too_many(&self, caller: &Caller, now: Instant) -> bool {
+    pub fn are_too_many(&self, caller: &Caller, now: Instant) -> bool {
         let callers = self.callers();
         callers.get(caller).is_some_and(|failed| failed.times >= TOO_MANY && !failed.is_over(now))
     }

@@ -57,7 +57,21 @@ pub(super) enum UserSigError {
     Expired,
 }
 
-/// Checks that `text` lets this user of this app in at this moment, in Unix seconds.
+/// How long a text lets somebody in, in Unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Validity {
+    from_s: u64,
+    until_s: u64,
+}
+
+impl Validity {
+    /// Whether a moment is within.
+    pub fn holds_at(self, now_s: u64) -> bool {
+        (self.from_s..=self.until_s).contains(&now_s)
+    }
+}
+
+/// Checks that `text` lets this user of this app in at this moment, in Unix seconds, and returns when else it does.
 ///
 /// # Errors
 /// [`UserSigError`]: of several reasons the first in the order of its variants. A time that is ahead is the exception: it
@@ -68,7 +82,7 @@ pub(super) fn verify(
     identifier: &str,
     key: Key<'_>,
     now_s: u64,
-) -> Result<(), UserSigError> {
+) -> Result<Validity, UserSigError> {
     if text.is_empty() {
         return Err(UserSigError::Empty);
     }
@@ -88,13 +102,17 @@ pub(super) fn verify(
     let mac = mac.chain_update(document.signed_content());
     // In constant time.
     mac.verify_slice(&document.signature).map_err(|_| UserSigError::WrongSignature)?;
-    if document.issued_s > now_s.saturating_add(MAX_AHEAD_S) {
+    let validity = Validity {
+        from_s: document.issued_s.saturating_sub(MAX_AHEAD_S),
+        until_s: document.issued_s.saturating_add(document.life_s),
+    };
+    if now_s < validity.from_s {
         return Err(UserSigError::Undecodable);
     }
-    if document.issued_s.saturating_add(document.life_s) < now_s {
+    if validity.until_s < now_s {
         return Err(UserSigError::Expired);
     }
-    Ok(())
+    Ok(validity)
 }
 
 /// The bytes of the document in a text, if it is one within bounds.
@@ -179,13 +197,17 @@ pub(super) fn number(digits: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Key, STANDARD, UserSigError, Validity, unpack};
     use std::io::Write;
+
+    use base64::Engine;
 
     use flate2::Compression;
     use flate2::write::ZlibEncoder;
+    use hmac::{Hmac, KeyInit, Mac};
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
+    use sha2::Sha256;
 
     const K1: &[u8] = b"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
     const K2: &[u8] = b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -198,6 +220,13 @@ mod tests {
     const V2: &str = "eJyrVgrxCdYrSy1SslJQMtIzUNJRAItkpqTmlWSmZUIkElNyM-NgUsUp2YkFBZkpQAkLKIDKpFYUZBalgsTNTAwMoIIlmbkgIUMzAyiAGZOZDjI6UNvIP8rEzy05sCw4KiI8MaTEJ8nZv8I8O9TP2N3EP1Xbxyg7rNKtwtI72VapFgCzSDEu";
     const V3: &str = "eJyrVgrxCdYrSy1SslJQMtIzUNJRAItkpqTmlWSmZUIkSotTi*JjSk3TjAxiSk1SDSxhyopTshMLCjJTgIoMTQygACqXWlGQWZQKlDEzMLGAi5Zk5oLEDM3RVBdnpoNs8i8oDnKJtPB1NIks9XAKSzYo8K5K8Y00sjQNCk7TjsxzNC5xTcvydg10NLBVqgUAwNo1DA__";
     const V4: &str = "eJyrVgrxCdYrSy1SslJQMtIzUNJRAItkpqTmlWSmZUIkKjIT87NK82CSxSnZiQUFmSlAKUMTAyiAyqVWFGQWpYJkTE1NjRDiJZm5YFFzNPWlxalFSaVpIFsiw72y4FZkpoOEPNIy3TwDSz1883wCKiySsxLTtD30vY08nS2jiiOzclKy-N3dLHwyMpO9k22VagHqHToS";
+
+    /// Whether a text lets somebody in.
+    fn verify(text: &str, app: u64, identifier: &str, key: Key<'_>, now_s: u64) -> Result<(), UserSigError> {
+        let verified = super::verify(text, app, identifier, key, now_s);
+        assert!(verified.is_err() || verified.is_ok_and(|validity| validity.holds_at(now_s)));
+        verified.map(|_| ())
+    }
 
     /// Packs a document as a generator does.
     fn pack(document: &[u8]) -> String {
@@ -281,6 +310,8 @@ mod tests {
         ] {
             assert_eq!(verify(V3, APP, "user_张三", Key::Good(K1), now_s), outcome, "{now_s}");
         }
+        let validity = super::verify(V3, APP, "user_张三", Key::Good(K1), NOW);
+        assert_eq!(validity, Ok(Validity { from_s: NOW - 300, until_s: NOW + 604_800 }));
         let endless = pack(document("admin", NOW, u64::MAX, None).to_string().as_bytes());
         assert_eq!(check(&endless, u64::MAX), Ok(()), "the sum does not overflow");
     }

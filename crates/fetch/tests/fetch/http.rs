@@ -19,7 +19,7 @@ fn fetcher(limits: Limits) -> Fetcher {
 
 /// What a fetch of this address leads to.
 async fn fetch(url: &str) -> Result<Bytes, Error> {
-    fetcher(limits()).fetch(url).await
+    fetcher(limits()).fetch("app", url).await
 }
 
 /// A listener at an address that the fakes' limits don't let through.
@@ -115,7 +115,7 @@ async fn addresses_inside_are_refused_however_they_are_written() {
         "[ff02::1]",
     ] {
         for scheme in ["http", "https"] {
-            let fetched = fetcher.fetch(&format!("{scheme}://{host}/latest/meta-data/")).await;
+            let fetched = fetcher.fetch("app", &format!("{scheme}://{host}/latest/meta-data/")).await;
             assert_eq!(fetched, Err(Error::Forbidden), "{scheme}://{host}/");
         }
     }
@@ -138,7 +138,7 @@ async fn allowed_networks_are_reached_however_they_are_written() {
     let both = ["127.0.0.0/8", "::1"].map(|network| network.parse().expect("a range"));
     let fetcher = fetcher(Limits { allowed_networks: both.to_vec(), ..Limits::default() });
     let url = format!("http://localhost:{}/", fake.address.port());
-    assert_eq!(fetcher.fetch(&url).await, Ok(Bytes::from("here")));
+    assert_eq!(fetcher.fetch("app", &url).await, Ok(Bytes::from("here")));
 }
 
 #[tokio::test]
@@ -211,7 +211,7 @@ async fn as_many_redirects_are_followed_as_may_be() {
     ] {
         let before = fake.heads().len();
         let fetcher = fetcher(Limits { max_redirects, ..limits() });
-        assert_eq!(fetcher.fetch(&fake.url(path)).await, outcome, "{path}");
+        assert_eq!(fetcher.fetch("app", &fake.url(path)).await, outcome, "{path}");
         assert_eq!(fake.heads().len() - before, requests, "{path}");
     }
 }
@@ -265,7 +265,7 @@ async fn bodies_are_taken_up_to_the_limit() {
         for (length, fits) in [(0, true), (1, true), (99, true), (100, true), (101, false), (5000, false)] {
             let body = "x".repeat(length);
             let fake = Fake::doing(then(body.clone())).await;
-            let fetched = fetcher(Limits { max_bytes: 100, ..limits() }).fetch(&fake.url("/")).await;
+            let fetched = fetcher(Limits { max_bytes: 100, ..limits() }).fetch("app", &fake.url("/")).await;
             let expected = if fits { Ok(Bytes::from(body)) } else { Err(Error::TooLarge) };
             assert_eq!(fetched, expected, "{name}, {length}");
         }
@@ -283,7 +283,7 @@ async fn bodies_without_end_are_cut() {
         ("until closed", Then::Repeat(b"HTTP/1.1 200 OK\r\n\r\n".into(), filler)),
     ] {
         let fake = Fake::doing(then).await;
-        let fetched = fetcher(Limits { max_bytes: 1 << 20, ..limits() }).fetch(&fake.url("/")).await;
+        let fetched = fetcher(Limits { max_bytes: 1 << 20, ..limits() }).fetch("app", &fake.url("/")).await;
         assert_eq!(fetched, Err(Error::TooLarge), "{name}");
     }
 }
@@ -356,7 +356,7 @@ async fn nobody_there_fails_and_no_error_tells_the_address() {
         ("http://secret:secret@127.0.0.1/".into(), Error::BadUrl),
         ("http://10.0.0.1/?secret".into(), Error::Forbidden),
     ] {
-        let found = fetcher.fetch(&url).await.expect_err("an error");
+        let found = fetcher.fetch("app", &url).await.expect_err("an error");
         assert_eq!(found, error, "{url}");
         assert!(!format!("{found} {found:?}").contains("secret"), "{found:?}");
     }
@@ -380,7 +380,7 @@ async fn servers_that_take_their_time_run_out_of_it() {
     ] {
         let fake = Fake::doing(then).await;
         let fetcher = fetcher(Limits { total_time: Duration::from_millis(200), ..limits() });
-        assert_eq!(fetcher.fetch(&fake.url("/")).await, Err(Error::TimedOut), "{name}");
+        assert_eq!(fetcher.fetch("app", &fake.url("/")).await, Err(Error::TimedOut), "{name}");
     }
 }
 
@@ -391,11 +391,11 @@ async fn a_connection_that_nobody_accepts_and_slow_redirects_run_out_of_time() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     for scheme in ["http", "https"] {
         let url = format!("{scheme}://{}/", silent.local_addr().expect("an address"));
-        assert_eq!(fetcher.fetch(&url).await, Err(Error::TimedOut), "{scheme}");
+        assert_eq!(fetcher.fetch("app", &url).await, Err(Error::TimedOut), "{scheme}");
     }
     // Each step is quick; all of them together are not.
     let fake = Fake::doing(Then::redirect("/")).await;
-    assert_eq!(fetcher.fetch(&fake.url("/")).await, Err(Error::TimedOut));
+    assert_eq!(fetcher.fetch("app", &fake.url("/")).await, Err(Error::TimedOut));
 }
 
 #[tokio::test]
@@ -422,14 +422,31 @@ async fn no_more_than_so_many_are_under_way_and_the_others_wait() {
     });
     let fetcher = fetcher(Limits { at_once: AT_ONCE, ..limits() });
     let mut fetches = tokio::task::JoinSet::new();
-    for _ in 0..10 {
+    for owner in 0..10 {
         let (fetcher, url) = (fetcher.clone(), url.clone());
-        fetches.spawn(async move { fetcher.fetch(&url).await });
+        fetches.spawn(async move { fetcher.fetch(&owner.to_string(), &url).await });
     }
     for fetched in fetches.join_all().await {
         assert_eq!(fetched, Ok(Bytes::from("ok")));
     }
     assert_eq!(most.load(Ordering::SeqCst), AT_ONCE);
+}
+
+#[tokio::test]
+async fn what_was_fetched_keeps_its_place_until_it_is_dropped() {
+    let fake = Fake::doing(Then::well("picture")).await;
+    let fetcher = fetcher(Limits { at_once: 1, total_time: Duration::from_millis(400), ..limits() });
+    let fetched = loop {
+        // On a busy machine the time may be too short.
+        if let Ok(fetched) = fetcher.fetch("app", &fake.url("/")).await {
+            break fetched;
+        }
+    };
+    let copy = fetched.clone();
+    drop(fetched);
+    assert_eq!(fetcher.fetch("another", &fake.url("/")).await, Err(Error::Busy));
+    drop(copy);
+    assert_ne!(fetcher.fetch("another", &fake.url("/")).await, Err(Error::Busy));
 }
 
 #[tokio::test]
@@ -445,13 +462,37 @@ async fn a_fetch_that_is_given_up_gives_its_place_back() {
     // The first has the place; the second waits until the first is dropped.
     let slow = tokio::spawn({
         let fetcher = fetcher.clone();
-        async move { fetcher.fetch(&slow).await }
+        async move { fetcher.fetch("app", &slow).await }
     });
     while fake.heads().is_empty() {
         tokio::task::yield_now().await;
     }
     slow.abort();
-    assert_eq!(fetcher.fetch(&quick).await, Ok(Bytes::from("picture")));
+    assert_eq!(fetcher.fetch("app", &quick).await, Ok(Bytes::from("picture")));
+}
+
+#[tokio::test]
+async fn silent_addresses_of_one_owner_hold_up_nobody_else() {
+    const AT_ONCE: usize = 8;
+    let fake = Fake::start(|path| match path {
+        "/silent" => Then::SendAndStay(Vec::new()),
+        _ => Then::well("picture"),
+    })
+    .await;
+    let fetcher = fetcher(Limits { at_once: AT_ONCE, total_time: Duration::from_secs(4), ..limits() });
+    let mut silent = tokio::task::JoinSet::new();
+    for _ in 0..2 * AT_ONCE {
+        let (fetcher, url) = (fetcher.clone(), fake.url("/silent"));
+        silent.spawn(async move { fetcher.fetch("rude", &url).await });
+    }
+    while fake.heads().len() < AT_ONCE / 4 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fetcher.fetch("polite", &fake.url("/")).await, Ok(Bytes::from("picture")));
+    let ends = silent.join_all().await;
+    let count = |error: Error| ends.iter().filter(|end| **end == Err(error.clone())).count();
+    // Those without a place are told so, and not that the address is slow.
+    assert_eq!((count(Error::TimedOut), count(Error::Busy)), (AT_ONCE / 4, 2 * AT_ONCE - AT_ONCE / 4));
 }
 
 #[test]

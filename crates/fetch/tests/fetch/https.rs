@@ -101,7 +101,7 @@ async fn certificates_decide_who_is_believed() {
     ] {
         let fake = Fake::encrypted(authority.acceptor(names, until), |_| Then::well("picture")).await;
         let url = format!("https://{host}:{}/?secret", fake.address.port());
-        assert_eq!(trusting(roots).fetch(&url).await, outcome, "{name}");
+        assert_eq!(trusting(roots).fetch("app", &url).await, outcome, "{name}");
         assert_eq!(fake.heads().len(), usize::from(outcome.is_ok()), "{name}");
     }
 }
@@ -120,10 +120,10 @@ async fn redirects_lead_into_encryption_but_not_out() {
     .await;
     let url = format!("https://{}", encrypted.address);
     let fetcher = trusting(vec![authority.der.clone()]);
-    assert_eq!(fetcher.fetch(&format!("{url}/elsewhere")).await, Ok(Bytes::from("picture")));
+    assert_eq!(fetcher.fetch("app", &format!("{url}/elsewhere")).await, Ok(Bytes::from("picture")));
     let entry = Fake::doing(Then::redirect(&format!("{url}/picture"))).await;
-    assert_eq!(fetcher.fetch(&entry.url("/")).await, Ok(Bytes::from("picture")));
-    assert_eq!(fetcher.fetch(&format!("{url}/out")).await, Err(Error::Downgraded));
+    assert_eq!(fetcher.fetch("app", &entry.url("/")).await, Ok(Bytes::from("picture")));
+    assert_eq!(fetcher.fetch("app", &format!("{url}/out")).await, Err(Error::Downgraded));
     assert!(inside.accept().is_err(), "it was connected to");
 }
 
@@ -138,7 +138,7 @@ async fn a_server_that_does_not_encrypt_fails() {
             let _ = stream.read_to_end(&mut Vec::new()).await;
         }
     });
-    assert_eq!(trusting(vec![]).fetch(&url).await, failed("no encrypted connection"));
+    assert_eq!(trusting(vec![]).fetch("app", &url).await, failed("no encrypted connection"));
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_body_that_is_cut_off_is_not_taken_for_whole() {
             let _ = stream.flush().await;
         }
     });
-    match trusting(vec![authority.der]).fetch(&url).await {
+    match trusting(vec![authority.der]).fetch("app", &url).await {
         Err(Error::Failed(_)) => {}
         other => panic!("{other:?}"),
     }

@@ -4,8 +4,18 @@ use super::Database;
 use crate::{Result, objects::md5_of};
 
 impl Database {
-    /// Gives every template its fingerprint, so many in a transaction; returns how many had none.
-    pub(crate) async fn fill_in_template_md5s(&self, at_once: i64) -> Result<u64> {
+    /// How many templates and how many faces have none.
+    pub(crate) async fn without_md5(&self) -> Result<(u64, u64)> {
+        let query = sqlx::query_as(
+            "SELECT (SELECT COUNT(*) FROM template WHERE md5 IS NULL),
+                (SELECT COUNT(*) FROM face WHERE picture_md5 IS NULL)",
+        );
+        Ok(query.fetch_one(&mut *self.readers.get().await?).await?)
+    }
+
+    /// Gives every template its fingerprint, so many in a transaction, of which `filled_in` is told each time; returns how
+    /// many had none.
+    pub(crate) async fn fill_in_template_md5s(&self, at_once: i64, filled_in: &mut impl FnMut(u64)) -> Result<u64> {
         let mut filled = 0;
         loop {
             let batch: Vec<(i64, Vec<u8>)> =
@@ -16,9 +26,11 @@ impl Database {
             if batch.is_empty() {
                 return Ok(filled);
             }
-            filled += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+            let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
             let md5s = batch.into_iter().map(|(face_id, vector)| (face_id, md5_of(&vector))).collect();
             self.set_md5s("UPDATE template SET md5 = $2 WHERE face_id = $1", md5s).await?;
+            filled += rows;
+            filled_in(rows);
         }
     }
 

@@ -78,6 +78,22 @@ impl Database {
             .await
     }
 
+    pub(crate) async fn delete_empty_user_group(&self, group_id: i64) -> Result<bool> {
+        let has_members = "SELECT EXISTS (SELECT 1 FROM user_group_member WHERE group_id = $1)";
+        self.writer
+            .run(move |tx| {
+                Box::pin(async move {
+                    let query = sqlx::query_scalar(has_members).bind(group_id);
+                    if query.fetch_one(&mut tx.connection).await? {
+                        return Ok(false);
+                    }
+                    let query = sqlx::query("DELETE FROM user_group WHERE id = $1").bind(group_id);
+                    found(query.execute(&mut tx.connection).await?.rows_affected()).map(|()| true)
+                })
+            })
+            .await
+    }
+
     pub(crate) async fn add_to_user_group(&self, group_id: i64, person_row_id: i64) -> Result<()> {
         self.writer.run(move |tx| Box::pin(add_member(&mut tx.connection, ADD_PERSON, group_id, person_row_id))).await
     }

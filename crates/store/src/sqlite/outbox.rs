@@ -198,7 +198,7 @@ async fn enqueue_person(
     row: NewOutboxRow,
 ) -> Result<(Person, Face)> {
     let person = writes::insert_person(&mut tx.connection, library_id, person).await?;
-    let face = insert_pending_face(tx, &person, face, picture, row).await?;
+    let face = insert_pending_face(tx, &person, true, face, picture, row).await?;
     writes::note_ids(&mut tx.connection, Some(person.person_id), &face).await?;
     Ok((person, face))
 }
@@ -211,7 +211,7 @@ async fn enqueue_face(
     row: NewOutboxRow,
 ) -> Result<Face> {
     let person = person_of(&mut tx.connection, person_row_id).await?;
-    let face = insert_pending_face(tx, &person, face, picture, row).await?;
+    let face = insert_pending_face(tx, &person, false, face, picture, row).await?;
     writes::note_ids(&mut tx.connection, None, &face).await?;
     writes::touch(&mut tx.connection, person_row_id).await?;
     Ok(face)
@@ -220,6 +220,7 @@ async fn enqueue_face(
 async fn insert_pending_face(
     tx: &mut WriteTx,
     person: &Person,
+    made_person: bool,
     face: NewFace,
     picture: PictureName,
     row: NewOutboxRow,
@@ -228,6 +229,7 @@ async fn insert_pending_face(
     let library = library_of(&mut tx.connection, person.library_id).await?;
     let about = About {
         person: Some(person),
+        made_person,
         face_id: Some(face.id),
         engine_ref: face.engine_ref.as_deref(),
         picture_key: Some(&face.picture_key),
@@ -286,7 +288,7 @@ async fn insert_face_removal(
     let library = library_of(db, person.library_id).await?;
     let row = NewOutboxRow { id: id.unwrap_or(template.id), ..template.clone() };
     let engine_ref = face.engine_ref.as_deref();
-    let about = About { person: Some(person), face_id: Some(face.id), engine_ref, picture_key: None };
+    let about = About { person: Some(person), face_id: Some(face.id), engine_ref, ..About::default() };
     insert(db, row, OutboxAction::RemoveFace, &library, about).await
 }
 
@@ -416,8 +418,9 @@ async fn outbox_reject(tx: &mut WriteTx, id: i64, error: String) -> Result<Vec<R
     let row = unsolved(&mut tx.connection, id).await?;
     match row.action {
         OutboxAction::AddFace if !row.listed => {
-            delete(&mut tx.connection, id).await?;
-            forget_face(tx, row.face_id).await
+            let query = sqlx::query_scalar("DELETE FROM outbox WHERE id = $1 RETURNING made_person");
+            let made_person = query.bind(id).fetch_one(&mut tx.connection).await?;
+            forget_face(tx, row.face_id, made_person).await
         }
         OutboxAction::CreateLibrary if !row.listed => {
             delete(&mut tx.connection, id).await?;
@@ -443,8 +446,8 @@ async fn outbox_reject(tx: &mut WriteTx, id: i64, error: String) -> Result<Vec<R
     }
 }
 
-/// Removes a face, and its person if that has no other.
-async fn forget_face(tx: &mut WriteTx, face_id: Option<i64>) -> Result<Vec<Removal>> {
+/// Removes a face; its person too if that came with the face and has no other.
+async fn forget_face(tx: &mut WriteTx, face_id: Option<i64>, made_person: bool) -> Result<Vec<Removal>> {
     let alone: Option<(i64, bool)> = sqlx::query_as(
         "SELECT person_id, NOT EXISTS (
             SELECT 1 FROM face AS other WHERE other.person_id = face.person_id AND other.id <> face.id)
@@ -454,8 +457,8 @@ async fn forget_face(tx: &mut WriteTx, face_id: Option<i64>) -> Result<Vec<Remov
     .fetch_optional(&mut tx.connection)
     .await?;
     match (alone, face_id) {
-        (Some((person_row_id, true)), _) => writes::remove_person(tx, person_row_id).await,
-        (Some((_, false)), Some(face_id)) => writes::remove_face(tx, face_id).await,
+        (Some((person_row_id, true)), _) if made_person => writes::remove_person(tx, person_row_id).await,
+        (Some(_), Some(face_id)) => writes::remove_face(tx, face_id).await,
         _ => Ok(Vec::new()),
     }
 }
@@ -464,6 +467,8 @@ async fn forget_face(tx: &mut WriteTx, face_id: Option<i64>) -> Result<Vec<Remov
 #[derive(Default)]
 struct About<'a> {
     person: Option<&'a Person>,
+    /// The person was put down with the row.
+    made_person: bool,
     face_id: Option<i64>,
     engine_ref: Option<&'a str>,
     picture_key: Option<&'a str>,
@@ -479,8 +484,8 @@ async fn insert(
     sqlx::query(
         "INSERT INTO outbox (
             id, library_id, app_id, engine, action, person_db_lib, person_id, person_no, face_id, engine_ref,
-            picture_key, engine_url, operate_type, created)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            picture_key, engine_url, operate_type, created, made_person)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(row.id)
     .bind(library.id)
@@ -496,6 +501,7 @@ async fn insert(
     .bind(row.engine_url)
     .bind(row.operate_type)
     .bind(row.created_ms)
+    .bind(about.made_person)
     .execute(&mut *db)
     .await?;
     let query = sqlx::query("UPDATE last_ids SET max_outbox_id = MAX(COALESCE(max_outbox_id, $1), $1)");

@@ -31,6 +31,14 @@ impl Store {
         self.write(move |shared| async move { shared.database.delete_group(kind, group_id).await }).await
     }
 
+    /// Removes a group of people with its relations if nobody is in it; whether that was so.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if the group is gone.
+    pub async fn delete_empty_user_group(&self, group_id: i64) -> Result<bool> {
+        self.write(move |shared| async move { shared.database.delete_empty_user_group(group_id).await }).await
+    }
+
     /// Puts a person into a group of people. One who is in it already is fine.
     pub async fn add_to_user_group(&self, group_id: i64, person_row_id: i64) -> Result<()> {
         self.write(move |shared| async move { shared.database.add_to_user_group(group_id, person_row_id).await }).await

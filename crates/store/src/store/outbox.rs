@@ -166,7 +166,7 @@ impl Store {
     /// is in doubt if it was before the attempt.
     ///
     /// If it was not listed yet, all is as if it had never been: the row is gone, and with it the face of an
-    /// [`AddFace`](crate::OutboxAction::AddFace), the person if that has no other, and the picture; the library of a
+    /// [`AddFace`](crate::OutboxAction::AddFace), the person if that came with it and has no other, and the picture; the library of a
     /// [`CreateLibrary`](crate::OutboxAction::CreateLibrary); the picture of an
     /// [`UndoAdd`](crate::OutboxAction::UndoAdd), as what was refused is the taking in. Other actions can't be taken
     /// back, and stay.

@@ -52,6 +52,22 @@ async fn groups_come_in_pages() {
 }
 
 #[tokio::test]
+async fn a_group_with_somebody_in_it_is_not_taken_for_empty() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let group = f.group(GroupKind::Users, library.id, "n").await;
+    let person = f.enrol(&library, "p").await.0;
+    f.store.add_to_user_group(group.id, person.id).await.expect("add");
+    assert!(!f.store.delete_empty_user_group(group.id).await.expect("look"));
+    assert_eq!(f.store.group(GroupKind::Users, library.id, group.id).await.expect("read"), Some(group.clone()));
+    assert_eq!(f.store.groups_of_person(person.id, 0, 9).await.expect("read").0, 1);
+    f.store.remove_person(person.id).await.expect("remove");
+    assert!(f.store.delete_empty_user_group(group.id).await.expect("delete"));
+    assert_eq!(f.store.group(GroupKind::Users, library.id, group.id).await.expect("read"), None);
+    assert!(matches!(f.store.delete_empty_user_group(group.id).await, Err(Error::NotFound)));
+}
+
+#[tokio::test]
 async fn people_are_in_any_number_of_groups() {
     let f = Fixture::new().await;
     let library = f.library("g").await;

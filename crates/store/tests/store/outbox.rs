@@ -272,9 +272,22 @@ async fn a_first_attempt_that_is_refused_leaves_nothing_behind() {
     let id = more.id;
     let refused = f.store.enqueue_face(person.id, new_face(), bytes("q"), more).await.expect("enqueue");
     f.reject(id).await;
-    assert_eq!(f.store.faces_of(person.id).await.expect("read"), [kept], "the person has another face");
+    assert_eq!(f.store.faces_of(person.id).await.expect("read"), std::slice::from_ref(&kept), "the person has another face");
     assert_eq!(f.picture_files(), [key("p")].into());
     assert_eq!(log.changes().last(), Some(&removed(vec![refused.id])));
+
+    // One who was here before stays, even without a face.
+    f.store.remove_face(kept.id).await.expect("remove");
+    let more = row();
+    let id = more.id;
+    let refused = f.store.enqueue_face(person.id, new_face(), bytes("s"), more).await.expect("enqueue");
+    f.attempt(id).await;
+    f.reject(id).await;
+    f.assert_gone(id).await;
+    assert_eq!(f.store.person(person.id).await.expect("read").map(|kept| kept.id), Some(person.id));
+    assert_eq!(f.store.faces_of(person.id).await.expect("read"), []);
+    assert_eq!(f.store.face(refused.id).await.expect("read"), None);
+    assert!(f.picture_files().is_empty());
 
     let create = row();
     let id = create.id;
@@ -284,7 +297,7 @@ async fn a_first_attempt_that_is_refused_leaves_nothing_behind() {
     f.assert_gone(id).await;
     f.assert_gone(waiting).await;
     assert_eq!(f.store.library_by_id(unwanted.id).await.expect("read"), None);
-    assert_eq!(f.picture_files(), [key("p")].into());
+    assert!(f.picture_files().is_empty());
 }
 
 #[tokio::test]

@@ -66,6 +66,22 @@ fn addresses_that_lead_inside_are_not_followed() {
 }
 
 #[test]
+fn silent_addresses_of_one_app_hold_up_no_other() {
+    let server = setup().env("AICP_FETCH__AT_ONCE", "4").env("AICP_FETCH__TIMEOUT_S", "8").start();
+    let pictures = PictureServer::start();
+    let (rude, polite) = (Client::new(&server, "rude"), Client::new(&server, APP));
+    let (silent, good) = (pictures.url("silent"), pictures.put("obama.jpg", obama()));
+    std::thread::scope(|scope| {
+        scope.spawn(|| rude.fails("466", DOWNLOAD, "DetectUserFaceByUrl", &[("FacePicUrl", &silent)]));
+        while pictures.asked() == 0 {
+            std::thread::yield_now();
+        }
+        scope.spawn(|| rude.refused(503, "ServiceUnavailable", "DetectUserFaceByUrl", &[("FacePicUrl", &silent)]));
+        polite.add("A", &good);
+    });
+}
+
+#[test]
 fn without_the_setting_no_picture_of_this_machine_is_fetched() {
     let server = crate::fixture::Server::auto();
     let pictures = PictureServer::start();

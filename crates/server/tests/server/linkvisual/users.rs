@@ -276,6 +276,22 @@ fn batches_come_in_the_order_asked_for() {
 }
 
 #[test]
+fn a_user_has_so_many_pictures_and_no_more() {
+    let server = setup().env("AICP_FACE_API__MAX_FACES_PER_USER", "2").start();
+    let (client, pictures) = (Client::new(&server, APP), PictureServer::start());
+    let urls = ["1", "2", "3"].map(|name| pictures.put(name, with_comment(&obama(), name)));
+    let user = client.add("A", &urls[0]);
+    let add = |url: &str| client.ask("AddFaceUserPicture", &[("UserId", &user), ("FacePicUrl", url)]).json();
+    assert_eq!(add(&urls[1])["Success"], json!(true));
+    let refused = add(&urls[2]);
+    assert_eq!((&refused["Code"], &refused["ErrorMessage"]), (&json!("466"), &json!("face picture exceed limit")));
+    assert_eq!(add(&urls[1])["Success"], json!(true), "one that the user has is no more");
+    client.ok("UpdateFaceUser", &[("UserId", &user), ("FacePicUrl", &urls[2])]);
+    assert_eq!(add(&urls[0])["Success"], json!(true));
+    assert_eq!(pictures_of(&client, &user).len(), 2);
+}
+
+#[test]
 fn users_of_a_vendors_engine_are_users_too() {
     let engine = Engine::start(Vendor::Koala);
     let server = engine.known_to(setup()).env("AICP_ENGINES__DEFAULT", "koala").start();
@@ -295,6 +311,16 @@ fn users_of_a_vendors_engine_are_users_too() {
     let third = pictures.put("third.jpg", with_comment(&obama(), "third"));
     client.ok("UpdateFaceUser", &[("UserId", &user), ("CustomUserId", "C"), ("FacePicUrl", &third)]);
     assert_eq!(pictures_of(&client, &user), [fingerprint(&with_comment(&obama(), "third"))]);
+    // A picture that the engine refuses leaves the user as they were, even without any.
+    let md5 = fingerprint(&with_comment(&obama(), "third"));
+    client.ok("DeleteFaceUserPicture", &[("UserId", &user), ("FacePicMd5", &md5)]);
+    let broken = pictures.put("broken.jpg", [&obama()[..300], &[0xff; 200]].concat());
+    for action in ["AddFaceUserPicture", "UpdateFaceUser"] {
+        let refused = client.ask(action, &[("UserId", &user), ("FacePicUrl", &broken)]);
+        assert_eq!(refused.json()["Success"], json!(false), "{}", refused.text());
+        assert_eq!(pictures_of(&client, &user), Vec::<String>::new(), "{action}");
+    }
+    client.ok("AddFaceUserPicture", &[("UserId", &user), ("FacePicUrl", &third)]);
     let api = aicp(&server);
     assert_eq!(recognised(&api, &obama2()).len(), 1);
     let group = client.text("AddFaceUserGroup", &[("UserGroupName", "all")], "UserGroupId");

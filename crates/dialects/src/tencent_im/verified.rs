@@ -1,0 +1,82 @@
+//! UserSigs that were found good: a client sends the same one for months, and unpacking it is most of the work.
+//!
+//! That a text is known says all that checking it would say, but for the time: it is kept with app, user and validity.
+//! What is not known is checked; a text that is good and differs is none the worse.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::usersig::Validity;
+
+/// Texts that are kept, each of at most 2 KiB. If there are more, all are forgotten.
+const MAX_TEXTS: usize = 4096;
+
+/// The texts that were found good, signed with the key of their app.
+#[derive(Default)]
+pub(super) struct Verified(Mutex<HashMap<String, Known>>);
+
+struct Known {
+    sdk_app_id: u64,
+    identifier: String,
+    validity: Validity,
+}
+
+impl Verified {
+    /// Whether a text is known to let this user of this app in at this moment, in Unix seconds, if the app's key is
+    /// good.
+    pub fn lets_in(&self, text: &str, sdk_app_id: u64, identifier: &str, now_s: u64) -> bool {
+        self.texts().get(text).is_some_and(|known| {
+            known.sdk_app_id == sdk_app_id && known.identifier == identifier && known.validity.holds_at(now_s)
+        })
+    }
+
+    /// Keeps a text that was found good.
+    pub fn remember(&self, text: &str, sdk_app_id: u64, identifier: &str, validity: Validity) {
+        let mut texts = self.texts();
+        if texts.len() >= MAX_TEXTS {
+            texts.clear();
+        }
+        let identifier = identifier.to_owned();
+        texts.insert(text.to_owned(), Known { sdk_app_id, identifier, validity });
+    }
+
+    fn texts(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tencent_im::usersig::{Key, verify};
+
+    const KEY: Key<'_> = Key::Good(b"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+    const APP: u64 = 1_400_000_000;
+    /// Good from 1700000000 for a week, for `user_张三`.
+    const TEXT: &str = "eJyrVgrxCdYrSy1SslJQMtIzUNJRAItkpqTmlWSmZUIkSotTi*JjSk3TjAxiSk1SDSxhyopTshMLCjJTgIoMTQygACqXWlGQWZQKlDEzMLGAi5Zk5oLEDM3RVBdnpoNs8i8oDnKJtPB1NIks9XAKSzYo8K5K8Y00sjQNCk7TjsxzNC5xTcvydg10NLBVqgUAwNo1DA__";
+
+    #[test]
+    fn what_is_known_is_bound_to_app_user_and_time() {
+        let verified = Verified::default();
+        let (name, now_s) = ("user_张三", 1_700_000_000);
+        let validity = verify(TEXT, APP, name, KEY, now_s).expect("it is good");
+        assert!(!verified.lets_in(TEXT, APP, name, now_s), "not known yet");
+        verified.remember(TEXT, APP, name, validity);
+        for (text, app, identifier, now_s, is_let_in) in [
+            (TEXT, APP, name, now_s, true),
+            (TEXT, APP, name, now_s - 300, true),
+            (TEXT, APP, name, now_s - 301, false),
+            (TEXT, APP, name, now_s + 604_800, true),
+            (TEXT, APP, name, now_s + 604_801, false),
+            (TEXT, APP + 1, name, now_s, false),
+            (TEXT, APP, "administrator", now_s, false),
+            (&TEXT[1..], APP, name, now_s, false),
+        ] {
+            assert_eq!(verified.lets_in(text, app, identifier, now_s), is_let_in, "{app} {identifier} {now_s}");
+        }
+        for number in 0..2 * MAX_TEXTS {
+            verified.remember(&number.to_string(), APP, name, validity);
+            assert!(verified.texts().len() <= MAX_TEXTS);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Fetches that may be under way at once, of all owners and of each.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{Error, Result};
+
+/// One owner has at most one in so many places, so that silent addresses of one don't hold up the others.
+const SHARE: usize = 4;
+
+/// The places, each held by one fetch.
+pub(crate) struct Places {
+    all: Arc<Semaphore>,
+    each: usize,
+    owners: Mutex<HashMap<String, Weak<Semaphore>>>,
+}
+
+/// A place, given back when it is dropped.
+pub(crate) struct Place {
+    _own: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+}
+
+impl Places {
+    /// So many places for all.
+    pub fn new(at_once: usize) -> Self {
+        let at_once = at_once.min(Semaphore::MAX_PERMITS);
+        let all = Arc::new(Semaphore::new(at_once));
+        Self { all, each: (at_once / SHARE).max(1), owners: Mutex::default() }
+    }
+
+    /// A place for an owner; waits for one.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if no places are given any more.
+    pub async fn take(&self, owner: &str) -> Result<Place> {
+        // First its own, so that what waits for those stands in nobody else's way.
+        let own = self.of(owner).acquire_owned().await.map_err(|_| Error::Busy)?;
+        let of_all = Arc::clone(&self.all).acquire_owned().await.map_err(|_| Error::Busy)?;
+        Ok(Place { _own: own, _of_all: of_all })
+    }
+
+    /// The places of an owner, known as long as one is held or waited for.
+    fn of(&self, owner: &str) -> Arc<Semaphore> {
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = owners.get(owner).and_then(Weak::upgrade) {
+            return known;
+        }
+        owners.retain(|_, places| places.strong_count() > 0);
+        let places = Arc::new(Semaphore::new(self.each));
+        owners.insert(owner.to_owned(), Arc::downgrade(&places));
+        places
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    /// So many places taken for an owner, as many as can be had.
+    async fn taken(places: &Places, owner: &str) -> Vec<Place> {
+        let mut taken = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                place = places.take(owner) => taken.push(place.expect("a place")),
+                () = yield_now() => return taken,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_owner_has_a_quarter_and_at_least_one() {
+        for (at_once, own, owners_served) in [(1, 1, 1), (2, 1, 2), (7, 1, 7), (8, 2, 4), (32, 8, 4), (33, 8, 5)] {
+            let places = Places::new(at_once);
+            let first = taken(&places, "0").await;
+            assert_eq!(first.len(), own, "{at_once}");
+            let mut others = Vec::new();
+            for owner in 1..=at_once {
+                others.push(taken(&places, &owner.to_string()).await);
+            }
+            let served = 1 + others.iter().filter(|places| !places.is_empty()).count();
+            assert_eq!(served, owners_served, "{at_once}");
+            assert_eq!(first.len() + others.iter().map(Vec::len).sum::<usize>(), at_once, "none is wasted");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_owner_who_holds_nothing_is_forgotten() {
+        let places = Places::new(4);
+        for owner in ["a", "b", "c"] {
+            drop(taken(&places, owner).await);
+        }
+        let held = taken(&places, "d").await;
+        assert_eq!(held.len(), 1);
+        let owners = places.owners.lock().expect("a lock");
+        assert_eq!(owners.keys().collect::<Vec<_>>(), ["d"]);
+    }
+}

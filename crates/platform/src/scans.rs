@@ -1,0 +1,69 @@
+//! Turns of searches that look at every row of a library.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::outbox::Lines;
+use crate::users::digest;
+use crate::{Error, Result};
+
+/// Searches of all apps at once: they share the store's readers with everybody else.
+const AT_ONCE: usize = 2;
+/// How long a search waits for its turn.
+const WAIT_FOR_TURN: Duration = Duration::from_secs(5);
+
+/// One search at a time for each app, a few for all.
+pub(crate) struct Scans {
+    apps: Lines,
+    all: Arc<Semaphore>,
+}
+
+/// A turn, over when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _of_app: OwnedMutexGuard<()>,
+    _of_all: OwnedSemaphorePermit,
+}
+
+impl Default for Scans {
+    fn default() -> Self {
+        Self { apps: Lines::default(), all: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
+
+impl Scans {
+    /// The turn of an app.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if it does not come soon.
+    pub async fn enter(&self, app_id: &str) -> Result<Turn> {
+        let turn = async {
+            // First the app's own, so that its searches wait for each other in nobody else's way.
+            let of_app = self.apps.enter(digest(&app_id)).await;
+            let of_all = Arc::clone(&self.all).acquire_owned().await.map_err(|_| Error::Busy)?;
+            Ok(Turn { _of_app: of_app, _of_all: of_all })
+        };
+        timeout(WAIT_FOR_TURN, turn).await.unwrap_or(Err(Error::Busy))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_app_has_one_turn_and_all_have_two() {
+        let scans = Scans::default();
+        let first = scans.enter("a").await.expect("a turn");
+        assert!(matches!(scans.enter("a").await, Err(Error::Busy)), "the app has its turn");
+        let second = scans.enter("b").await.expect("a turn");
+        assert!(matches!(scans.enter("c").await, Err(Error::Busy)), "all turns are taken");
+        drop(first);
+        let third = scans.enter("c").await.expect("a turn");
+        drop((second, third));
+        scans.enter("a").await.expect("a turn");
+    }
+}
