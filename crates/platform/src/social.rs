@@ -305,11 +305,12 @@ impl Social<'_> {
     pub async fn relations(&self, user_id: &str, others: &[String]) -> Result<Vec<Option<Relation>>> {
         let circle = self.circle(user_id, Around::Named(others.to_vec())).await?;
         let relation = |other: &Other| Relation { has: other.friend.is_some(), is_had: other.reverse.is_some() };
-        let relation_to = |name: &String| match rules::find(&circle, name) {
+        let relation_to = |found| match found {
             Err(FriendError::Oneself) => Some(Relation { has: false, is_had: false }),
-            found => found.ok().map(relation),
+            Err(_) => None,
+            Ok(other) => Some(relation(other)),
         };
-        Ok(others.iter().map(relation_to).collect())
+        Ok(rules::find_each(&circle, others).into_iter().map(relation_to).collect())
     }
 
     /// Friends of an account, leaving out the first `start`.
@@ -329,11 +330,11 @@ impl Social<'_> {
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn friends(&self, user_id: &str, friends: &[String]) -> Result<Vec<Result<KnownFriend, FriendError>>> {
         let circle = self.circle(user_id, Around::Named(friends.to_vec())).await?;
-        let known = |name: &String| {
-            let other = rules::find(&circle, name).map_err(rules::no_friend_of_oneself)?;
+        let known = |found: Result<&Other, FriendError>| {
+            let other = found.map_err(rules::no_friend_of_oneself)?;
             known_friend(&circle.groups, other.clone()).ok_or(FriendError::NotAFriend)
         };
-        Ok(friends.iter().map(known).collect())
+        Ok(rules::find_each(&circle, friends).into_iter().map(known).collect())
     }
 
     async fn circle(&self, user_id: &str, around: Around) -> Result<Circle> {

@@ -14,12 +14,17 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Another account of a circle.
-pub(super) fn find<'a>(circle: &'a Circle, user_id: &str) -> Result<&'a Other, FriendError> {
-    if user_id == circle.account.user_id {
-        return Err(FriendError::Oneself);
-    }
-    circle.others.iter().find(|other| other.account.user_id == user_id).ok_or(FriendError::NoAccount)
+/// Each of some other accounts of a circle.
+pub(super) fn find_each<'a>(circle: &'a Circle, user_ids: &[String]) -> Vec<Result<&'a Other, FriendError>> {
+    let others: HashMap<&str, &Other> =
+        circle.others.iter().map(|other| (other.account.user_id.as_str(), other)).collect();
+    let find = |user_id: &String| {
+        if *user_id == circle.account.user_id {
+            return Err(FriendError::Oneself);
+        }
+        others.get(user_id.as_str()).copied().ok_or(FriendError::NoAccount)
+    };
+    user_ids.iter().map(find).collect()
 }
 
 /// Why there is nothing to be done to a friend: nobody has themselves as one.

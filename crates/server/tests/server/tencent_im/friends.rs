@@ -227,6 +227,7 @@ fn what_is_given_about_a_friend_has_bounds() {
     let over = json!({"From_Account": "ada", "UpdateItem": [{"To_Account": "cyd", "SnsItem": [tag]}]});
     assert_eq!(im.codes("friend_update", &over), [30011]);
     assert_eq!(im.groups("ada"), groups_before);
+    im.ok("friend_delete_all", &json!({"From_Account": "ada"}));
     let two = json!({"From_Account": "ada", "AddFriendItem": [{"To_Account": "bob", "GroupName": ["a", "b"]}]});
     assert_eq!(im.codes("friend_add", &two), [30001], "one group only");
     assert_eq!(im.codes("friend_import", &two), [0]);
