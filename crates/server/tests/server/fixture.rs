@@ -308,9 +308,10 @@ fn files_in(dir: &Path) -> Vec<Vec<u8>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).expect("a folder") {
         let entry = entry.expect("an entry");
-        if entry.file_type().expect("a type").is_dir() {
+        let kind = entry.file_type().expect("a type");
+        if kind.is_dir() {
             files.extend(files_in(&entry.path()));
-        } else {
+        } else if kind.is_file() {
             files.push(fs::read(entry.path()).expect("a file"));
         }
     }
