@@ -6,7 +6,7 @@ NEXTEST_VERSION := 0.9.143
 # The sets of packages in conformance/requirements.
 SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent
 
-.PHONY: help tools setup build run engine nextest test conformance lint fmt demo bench bench-statistics bench-dialects clean
+.PHONY: help tools setup build run engine nextest test conformance lint fmt demo bench bench-10m bench-statistics bench-dialects clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -68,8 +68,44 @@ fmt: ## Format the code
 demo: setup build ## Enrol the sample people, recognise the other pictures, mark the faces
 	$(PYTHON) demo/demo.py
 
-bench: setup build ## Measure each stage and the whole HTTP call
-	$(CARGO) run --release --locked -p aicp-bench
+# What AICP is compared with lives in folders of bench/ alone, as for conformance.
+bench/.packages/installed: bench/compare/requirements-build.txt bench/compare/requirements.txt | tools
+	rm -rf bench/.packages
+	$(PYTHON) -m pip install --quiet --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+		--requirement bench/compare/requirements-build.txt --target bench/.packages/build
+	PYTHONPATH=$(CURDIR)/bench/.packages/build $(PYTHON) -m pip install --quiet --quiet --disable-pip-version-check \
+		--no-compile --no-deps --no-build-isolation --use-pep517 --require-hashes \
+		--requirement bench/compare/requirements.txt --target bench/.packages/all
+	touch $@
+
+bench/compare/node_modules/installed: bench/compare/package.json bench/compare/package-lock.json
+	npm ci --prefix bench/compare --ignore-scripts --silent
+	touch $@
+
+AICP := $(or $(CARGO_TARGET_DIR),target)/release/aicp
+AICP_BENCH := $(or $(CARGO_TARGET_DIR),target)/release/aicp-bench
+COMPARE := PYTHONPATH=$(CURDIR)/bench/.packages/all $(PYTHON) bench/compare
+
+bench: setup bench/.packages/installed bench/compare/node_modules/installed ## Measure everything, side by side with others; tables and plots (25 minutes)
+	$(CARGO) build --release --locked -p aicp-server -p aicp-bench
+	@mkdir -p bench/scratch
+	$(AICP_BENCH) photo bench/scratch/photo.jpg
+	$(AICP_BENCH) --aicp $(AICP)
+	$(AICP) bench vision --picture bench/scratch/photo.jpg --json >bench/results/vision-1280x720.json
+	$(AICP) bench vision --picture samples/people/obama/obama.jpg --json >bench/results/vision-910x1137.json
+	for people in 1000 10000 100000; do \
+		$(AICP) bench gallery --people $$people --probes 2000 --json >bench/results/gallery-$$people.json || exit 1; \
+	done
+	$(AICP) bench gallery --people 1000000 --probes 10000 --json >bench/results/gallery-1000000.json
+	$(AICP) bench service --people 1000000 --json >bench/results/service.json
+	$(COMPARE)/vision.py --aicp $(AICP) --out bench/results/compare-vision.json
+	$(COMPARE)/gallery.py --aicp $(AICP) --pictures samples --out bench/results/compare-gallery.json
+	$(PYTHON) bench/report.py bench/results
+
+bench-10m: setup ## Measure a library of 10,000,000 people (20 GB of memory, 10 minutes)
+	$(CARGO) build --release --locked -p aicp-server
+	$(AICP) bench gallery --people 10000000 --probes 1000 --json >bench/results/gallery-10000000.json
+	$(PYTHON) bench/report.py bench/results
 
 bench-statistics: build ## Measure statistics over 50 million logged calls
 	$(CARGO) run --release --locked -p aicp-bench -- statistics

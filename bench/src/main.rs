@@ -12,7 +12,7 @@ mod stages;
 mod statistics;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -51,6 +51,11 @@ enum Command {
     /// Measure the networks alone and print JSON; a process holds one runtime, so this is one of its own
     #[command(hide = true)]
     BareModels(bare::Request),
+    /// Write the photograph that everything is measured on
+    Photo {
+        /// The file
+        file: PathBuf,
+    },
     /// Measure statistics over many logged calls
     Statistics(statistics::Request),
     /// Measure the clouds' calls as the data grows
@@ -61,6 +66,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
         Some(Command::BareModels(request)) => bare::run(request),
+        Some(Command::Photo { file }) => write_photo(&cli, file),
         Some(Command::Statistics(request)) => statistics::run(&cli, request),
         Some(Command::Dialects(request)) => dialects::run(&cli, request),
         None => run(&cli),
@@ -72,6 +78,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn write_photo(cli: &Cli, file: &Path) -> Outcome<()> {
+    std::fs::write(file, photo::make(&cli.samples)?.jpeg).map_err(|e| format!("{}: {e}", file.display()).into())
 }
 
 fn run(cli: &Cli) -> Outcome<()> {

@@ -5,12 +5,16 @@
 
 mod bandwidth;
 mod error;
+pub mod exact;
+pub mod gallery;
 mod http;
 mod machine;
 mod random;
 mod server;
 pub mod service;
+pub mod templates;
 mod timing;
+pub mod vision;
 
 pub use bandwidth::ReadBuffer;
 pub use error::{Error, Result};

@@ -148,6 +148,10 @@ enum AppCommand {
 
 #[derive(Debug, Subcommand)]
 enum BenchCommand {
+    /// How fast, how exactly and in how much memory a library is searched
+    Gallery(aicp_measure::gallery::Request),
+    /// What a picture costs, stage by stage, on one thread
+    Vision(aicp_measure::vision::Request),
     /// Recognition over HTTP as the number of clients grows
     Service(aicp_measure::service::Request),
 }
@@ -200,6 +204,8 @@ fn run(cli: Cli) -> Result<()> {
             AppCommand::RevokeKey { app, id } => app::revoke_key(&config, &app, &id),
         },
         Command::Bench { command } => match command {
+            BenchCommand::Gallery(request) => bench::gallery(&config, &request),
+            BenchCommand::Vision(request) => bench::vision(&config, &request),
             BenchCommand::Service(request) => bench::service(&config, &request),
         },
         Command::Models { command: ModelsCommand::Verify } => models::verify(&config),

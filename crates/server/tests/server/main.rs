@@ -10,6 +10,7 @@ mod random;
 mod template;
 
 mod bad_input;
+mod bench;
 mod busy;
 mod cli;
 mod console;

@@ -1,0 +1,514 @@
+//! `aicp bench gallery`: how fast, how exactly and in how much memory a library of any size is searched.
+
+mod report;
+mod subject;
+
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use aicp_vision::ModelPaths;
+use clap::Args;
+use serde_json::json;
+
+use self::report::{Batch, Exactness, Made, Report, Writing};
+use self::subject::{Found, Subject};
+use crate::bandwidth::ReadBuffer;
+use crate::exact::{self, Scored};
+use crate::machine::{Machine, Threads, resident_bytes};
+use crate::templates::{COSINE_TO_SEED, DIMENSIONS, Templates};
+use crate::timing::Timing;
+use crate::{Error, Result, vision};
+
+/// People asked for in every search.
+const TOP_N: usize = 5;
+/// Rows that are made at a time.
+const BLOCK: usize = 16_384;
+/// Searches and a reading of the memory take turns, so that what disturbs the machine disturbs both.
+const ROUNDS: usize = 10;
+/// Passes over the memory in each round, of which the best counts.
+const PASSES: usize = 2;
+/// Rows that are put in and taken out again, one by one, to see how long that takes.
+const CHANGES: usize = 1000;
+/// Batches are searched for so long, and no more of them than this.
+const BATCHES_TIME: Duration = Duration::from_secs(3);
+const BATCHES: usize = 200;
+/// Scores closer than this are equal in single precision: what the order of its sums makes of them.
+const ROUNDING: f64 = 3e-7;
+/// What is measured of so many probes at most, except for their exactness.
+const TIMED_PROBES: usize = 2000;
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub struct Request {
+    /// People in the library, a template each
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = at_least_one)]
+    pub people: usize,
+    /// Threads that search [default: one a core]
+    #[arg(long, value_name = "T")]
+    pub threads: Option<Threads>,
+    /// Probes to look for
+    #[arg(long, value_name = "Q", default_value_t = 1000, value_parser = at_least_one)]
+    pub probes: usize,
+    /// Probes that are looked for together
+    #[arg(long, value_name = "B", default_value_t = 64, value_parser = at_least_one)]
+    pub batch: usize,
+    /// What all templates and probes are made from
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Probes that are compared with every template in single precision, to see whether what was found is right
+    /// [default: all]
+    #[arg(long, value_name = "M")]
+    pub verify: Option<usize>,
+    /// Insertions and removals in a second while it is searched; 0 for none
+    #[arg(long, value_name = "W", default_value_t = 1000)]
+    pub writes_per_second: u32,
+    /// Seconds that it is searched while it is written, and as long while it is not
+    #[arg(long, value_name = "S", default_value_t = 10)]
+    pub writing_seconds: u32,
+    /// Folder of pictures; half of the templates are made of the faces in them [default: samples, if it is there]
+    #[arg(long, value_name = "DIR")]
+    pub pictures: Option<PathBuf>,
+    /// Write templates, probes and the nearest templates of each into this folder, for other programs
+    #[arg(long, value_name = "DIR")]
+    pub export: Option<PathBuf>,
+    /// Then search as lines of standard input say, for a comparison in turns with another program
+    #[arg(long, hide = true)]
+    pub in_turns: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn at_least_one(text: &str) -> std::result::Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(e) => Err(format!("{e}")),
+    }
+}
+
+/// Measures and writes the numbers to `out`.
+///
+/// # Errors
+/// [`Error`] if pictures can't be read, memory or threads can't be had.
+pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Result<()> {
+    let machine = Machine::here()?;
+    let threads = request.threads.map_or_else(thread::available_parallelism, Ok)?;
+    let templates = templates(request, models)?;
+    let probes: Vec<Vec<f32>> = (0..request.probes).map(|number| templates.probe(number)).collect();
+
+    let subject = Subject::new(threads)?;
+    let filled = fill(&subject, &templates, threads)?;
+    let timed = &probes[..probes.len().min(TIMED_PROBES)];
+    let alone = search_and_read(&subject, timed, threads)?;
+    let together = search_by_threads(&subject, timed, threads, alone.search.p50_ms)?;
+    let batch = search_batches(&subject, timed, request.batch, alone.search.p50_ms)?;
+    let (insert_us, remove_us) = change(&subject, &templates)?;
+    let writing = search_while_written(&subject, &templates, timed, request)?;
+
+    let verified = request.verify.unwrap_or(probes.len()).min(probes.len());
+    let begun = Instant::now();
+    let nearest = exact::nearest(&templates, &probes[..verified], threads)?;
+    let exactness = judge(&subject, &templates, &probes[..verified], &nearest, begun.elapsed())?;
+    if let Some(folder) = &request.export {
+        export(folder, &templates, &probes, &nearest, threads)?;
+    }
+    let report = Report {
+        machine,
+        people: request.people,
+        dimensions: DIMENSIONS,
+        threads: threads.get(),
+        probes: request.probes,
+        templates: Made {
+            seed: request.seed,
+            real_seeds: templates.real(),
+            resampled_share: if templates.real() == 0 { 0.0 } else { 0.5 },
+            cosine_to_seed: COSINE_TO_SEED,
+        },
+        kernel: subject.kernel(),
+        load_s: filled.load_s,
+        memory_bytes: filled.memory_bytes,
+        bytes_per_template: filled.memory_bytes as f64 / request.people as f64,
+        bytes_scanned: subject.bytes_scanned(),
+        read_bandwidth_bytes_per_s: alone.bandwidth,
+        read_bandwidth_all_threads_bytes_per_s: alone.bandwidth_all_threads,
+        scan_bytes_per_s: subject.bytes_scanned() as f64 / alone.search.p50_ms * 1000.0,
+        scan_fraction_of_bandwidth: alone.fraction,
+        search: alone.search,
+        search_by_threads: together,
+        batch,
+        recall_at_1: exactness.recall_at_1,
+        recall_at_5: exactness.recall_at_5,
+        exactness,
+        insert_us,
+        remove_us,
+        writing,
+    };
+    report.write(request.json, out)?;
+    if request.in_turns {
+        out.flush()?;
+        search_in_turns(&subject, timed, std::io::stdin().lock(), out)?;
+    }
+    Ok(())
+}
+
+/// What is to be made, half of it of the faces in the pictures.
+fn templates(request: &Request, models: &ModelPaths) -> Result<Templates> {
+    let usual = Path::new("samples");
+    let real = match &request.pictures {
+        Some(folder) => vision::embeddings(models, folder)?,
+        // Without pictures or models there is still something to be measured.
+        None if usual.is_dir() => vision::embeddings(models, usual).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    Templates::new(request.seed, request.people, real)
+}
+
+struct Filled {
+    load_s: f64,
+    memory_bytes: u64,
+}
+
+/// Puts all rows in; what it takes to make them is not counted.
+fn fill(subject: &Subject, templates: &Templates, threads: Threads) -> Result<Filled> {
+    let mut rows = vec![1.0; BLOCK.min(templates.people()) * DIMENSIONS];
+    // The table behind the noise is made before the memory is looked at.
+    templates.rows(0, &mut rows, threads);
+    let before = resident_bytes()?;
+    let mut loading = Duration::ZERO;
+    for first in (0..templates.people()).step_by(BLOCK) {
+        let rows = &mut rows[..BLOCK.min(templates.people() - first) * DIMENSIONS];
+        templates.rows(first, rows, threads);
+        let begun = Instant::now();
+        subject.extend(first, rows)?;
+        loading += begun.elapsed();
+    }
+    if subject.len() != templates.people() {
+        return Err(Error::Request(format!("{} templates instead of {}", subject.len(), templates.people())));
+    }
+    let memory_bytes = resident_bytes()?.saturating_sub(before);
+    Ok(Filled { load_s: loading.as_secs_f64(), memory_bytes })
+}
+
+struct Alone {
+    search: Timing,
+    bandwidth: f64,
+    bandwidth_all_threads: f64,
+    /// The median over the rounds of (bytes a second of the round's median search) over the round's bandwidth.
+    fraction: f64,
+}
+
+/// Searches one by one on this thread, in turns with reading as much memory as a search reads.
+fn search_and_read(subject: &Subject, probes: &[Vec<f32>], threads: Threads) -> Result<Alone> {
+    let buffer = ReadBuffer::new(subject.bytes_scanned())?;
+    for probe in probes.iter().take(5) {
+        subject.search(probe, TOP_N)?;
+    }
+    let (mut times, mut fractions) = (Vec::new(), Vec::new());
+    let (mut one, mut all) = (Vec::new(), 0.0f64);
+    for probes in probes.chunks(probes.len().div_ceil(ROUNDS)) {
+        let bandwidth = buffer.read(Threads::MIN, PASSES)?;
+        one.push(bandwidth);
+        all = all.max(buffer.read(threads, 1)?);
+        let mut round = Vec::with_capacity(probes.len());
+        for probe in probes {
+            let begun = Instant::now();
+            std::hint::black_box(subject.search(probe, TOP_N)?);
+            round.push(begun.elapsed());
+        }
+        times.extend_from_slice(&round);
+        round.sort_unstable();
+        let median = round[round.len() / 2].as_secs_f64();
+        fractions.push(subject.bytes_scanned() as f64 / median / bandwidth);
+    }
+    let elapsed = times.iter().sum();
+    Ok(Alone {
+        search: Timing::new("search", times, elapsed),
+        bandwidth: one.iter().copied().fold(0.0, f64::max),
+        bandwidth_all_threads: all,
+        fraction: median(fractions),
+    })
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// One probe at a time by all threads, then two probes for each thread all the time.
+fn search_by_threads(
+    subject: &Subject,
+    probes: &[Vec<f32>],
+    threads: Threads,
+    alone_ms: f64,
+) -> Result<report::ByThreads> {
+    let one_at_a_time = keep_busy("one at a time, all threads", subject, probes, 1)?;
+    let in_flight = 2 * threads.get();
+    let many = keep_busy(&format!("{in_flight} at a time, all threads"), subject, probes, in_flight)?;
+    Ok(report::ByThreads { times_one_thread: alone_ms / one_at_a_time.p50_ms, one_at_a_time, in_flight, many })
+}
+
+/// Hands probes to the searching threads so that always so many are under way.
+fn keep_busy(name: &str, subject: &Subject, probes: &[Vec<f32>], in_flight: usize) -> Result<Timing> {
+    let asked: Vec<&Vec<f32>> = probes.iter().cycle().take(probes.len().max(2 * in_flight)).collect();
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let client = || -> Result<Vec<Duration>> {
+        let (sender, answers) = mpsc::channel();
+        let mut times = Vec::new();
+        while let Some(probe) = asked.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let begun = Instant::now();
+            subject.begin(Vec::clone(probe), TOP_N, sender.clone())?;
+            let found: Found = answers.recv().map_err(|_| Error::Request("a search was not answered".to_owned()))?;
+            times.push(begun.elapsed());
+            std::hint::black_box(found);
+        }
+        Ok(times)
+    };
+    let begun = Instant::now();
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..in_flight).map(|_| scope.spawn(client)).collect();
+        clients.into_iter().map(thread::ScopedJoinHandle::join).collect()
+    });
+    let elapsed = begun.elapsed();
+    let mut times = Vec::new();
+    for outcome in outcomes {
+        times.extend(outcome.map_err(|_| Error::Request("a client ended early".to_owned()))??);
+    }
+    Ok(Timing::new(name, times, elapsed))
+}
+
+/// Searches for some probes together, on this thread.
+fn search_batches(subject: &Subject, probes: &[Vec<f32>], size: usize, alone_ms: f64) -> Result<Batch> {
+    let mut times = Vec::new();
+    let begun = Instant::now();
+    let mut probes = probes.iter().map(Vec::as_slice).cycle();
+    while times.len() < 5 || (begun.elapsed() < BATCHES_TIME && times.len() < BATCHES) {
+        let together: Vec<&[f32]> = probes.by_ref().take(size).collect();
+        let begun = Instant::now();
+        std::hint::black_box(subject.search_many(&together, TOP_N)?);
+        times.push(begun.elapsed());
+    }
+    let elapsed = times.iter().sum();
+    let timing = Timing::new("batch", times, elapsed);
+    let probes_per_second = size as f64 / timing.p50_ms * 1000.0;
+    Ok(Batch { size, timing, probes_per_second, times_one_by_one: probes_per_second * alone_ms / 1000.0 })
+}
+
+/// Median microseconds to put a row in and to take it out, at this size.
+fn change(subject: &Subject, templates: &Templates) -> Result<(f64, f64)> {
+    let (mut inserting, mut removing) = (Vec::with_capacity(CHANGES), Vec::with_capacity(CHANGES));
+    let mut vector = vec![0.0; DIMENSIONS];
+    for number in 0..CHANGES {
+        templates.row(templates.people() + number, &mut vector);
+        let begun = Instant::now();
+        subject.insert(templates.people() + number, &vector)?;
+        inserting.push(begun.elapsed().as_secs_f64() * 1e6);
+    }
+    for number in 0..CHANGES {
+        let begun = Instant::now();
+        subject.remove(templates.people() + number);
+        removing.push(begun.elapsed().as_secs_f64() * 1e6);
+    }
+    Ok((median(inserting), median(removing)))
+}
+
+/// Searches on this thread with and without a thread that writes, in turns.
+fn search_while_written(
+    subject: &Subject,
+    templates: &Templates,
+    probes: &[Vec<f32>],
+    request: &Request,
+) -> Result<Option<Writing>> {
+    let Request { writes_per_second, writing_seconds, .. } = *request;
+    if writes_per_second == 0 {
+        return Ok(None);
+    }
+    let rounds = ROUNDS as u32 / 2;
+    let time = Duration::from_secs(writing_seconds.into()) / rounds;
+    let (mut idle, mut written, mut writes) = (Vec::new(), Vec::new(), 0);
+    let mut probes = probes.iter().cycle();
+    let mut phase = |times: &mut Vec<Duration>| -> Result<Duration> {
+        let begun = Instant::now();
+        // Once at least, however long that takes.
+        for probe in probes.by_ref() {
+            let searching = Instant::now();
+            std::hint::black_box(subject.search(probe, TOP_N)?);
+            times.push(searching.elapsed());
+            if begun.elapsed() >= time {
+                break;
+            }
+        }
+        Ok(begun.elapsed())
+    };
+    let mut written_for = Duration::ZERO;
+    for _ in 0..rounds {
+        phase(&mut idle)?;
+        let stop = AtomicBool::new(false);
+        writes += thread::scope(|scope| -> Result<usize> {
+            let writer = scope.spawn(|| write(subject, templates, writes_per_second, &stop));
+            let searched = phase(&mut written);
+            // Whatever happened, or the writer would go on for ever.
+            stop.store(true, Ordering::Relaxed);
+            let writes = writer.join().map_err(|_| Error::Request("the writing thread ended early".to_owned()))??;
+            written_for += searched?;
+            Ok(writes)
+        })?;
+    }
+    let timing = |name: &str, times: Vec<Duration>| {
+        let elapsed = times.iter().sum();
+        Timing::new(name, times, elapsed)
+    };
+    let (idle, search) = (timing("idle", idle), timing("while written", written));
+    Ok(Some(Writing {
+        writes_per_second: writes as f64 / written_for.as_secs_f64(),
+        p99_ratio: search.p99_ms / idle.p99_ms,
+        p50_ratio: search.p50_ms / idle.p50_ms,
+        idle,
+        search,
+    }))
+}
+
+/// Puts rows in and takes them out, in turn, evenly spread over time; gives how many times.
+fn write(subject: &Subject, templates: &Templates, writes_per_second: u32, stop: &AtomicBool) -> Result<usize> {
+    let mut vector = vec![0.0; DIMENSIONS];
+    let begun = Instant::now();
+    let mut writes = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let due = begun + Duration::from_secs(1) / writes_per_second * writes as u32;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        // The one that is taken out is any of the library's; it comes back next.
+        let row = writes / 2 * 7919 % templates.people();
+        if writes % 2 == 0 {
+            subject.remove(row);
+        } else {
+            templates.row(row, &mut vector);
+            subject.insert(row, &vector)?;
+        }
+        writes += 1;
+    }
+    if writes % 2 == 1 {
+        let row = writes / 2 * 7919 % templates.people();
+        templates.row(row, &mut vector);
+        subject.insert(row, &vector)?;
+    }
+    Ok(writes)
+}
+
+/// Compares what is found with the truth.
+fn judge(
+    subject: &Subject,
+    templates: &Templates,
+    probes: &[Vec<f32>],
+    nearest: &[Vec<Scored>],
+    verifying: Duration,
+) -> Result<Exactness> {
+    let mut seen = Exactness { probes: probes.len(), verify_s: verifying.as_secs_f64(), ..Exactness::default() };
+    let (mut right_at_1, mut right_at_5, mut wanted_at_5) = (0, 0, 0);
+    for (probes, nearest) in probes.chunks(64).zip(nearest.chunks(64)) {
+        let together: Vec<&[f32]> = probes.iter().map(Vec::as_slice).collect();
+        for ((probe, nearest), found) in probes.iter().zip(nearest).zip(subject.search_many(&together, TOP_N)?) {
+            let truth = &nearest[..nearest.len().min(TOP_N)];
+            let rows = found.iter().map(|hit| usize::try_from(hit.entry.face).unwrap_or(usize::MAX));
+            let scored = exact::in_double_precision(templates, probe, rows);
+            for hit in &found {
+                let score = scored.iter().find(|scored| scored.row as i64 == hit.entry.face).map_or(0.0, |s| s.score);
+                seen.largest_score_error = seen.largest_score_error.max((score - f64::from(hit.cosine)).abs());
+            }
+            let mut right = |truth: &[Scored], first: usize| {
+                let Some(last) = truth.last() else { return 0 };
+                let first: Vec<usize> = found.iter().take(first).map(|hit| hit.entry.face as usize).collect();
+                let ours = scored.iter().filter(|scored| first.contains(&scored.row));
+                ours.filter(|ours| {
+                    let is_named = truth.iter().any(|truth| truth.row == ours.row);
+                    let is_equal = ours.score >= last.score - ROUNDING;
+                    seen.equal_within_rounding += usize::from(!is_named && is_equal);
+                    is_named || is_equal
+                })
+                .count()
+            };
+            right_at_1 += right(&truth[..truth.len().min(1)], 1);
+            right_at_5 += right(truth, TOP_N);
+            wanted_at_5 += truth.len();
+        }
+    }
+    seen.recall_at_1 = right_at_1 as f64 / probes.len().max(1) as f64;
+    seen.recall_at_5 = right_at_5 as f64 / wanted_at_5.max(1) as f64;
+    Ok(seen)
+}
+
+/// Writes `templates.f32` and `probes.f32` (rows of little-endian numbers), `nearest.i32` (the five nearest rows of each
+/// verified probe, the best first, -1 where there are fewer) and `made.json`.
+fn export(
+    folder: &Path,
+    templates: &Templates,
+    probes: &[Vec<f32>],
+    nearest: &[Vec<Scored>],
+    threads: Threads,
+) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
+    let create = |name: &str| -> Result<BufWriter<std::fs::File>> {
+        let path = folder.join(name);
+        Ok(BufWriter::with_capacity(1 << 20, std::fs::File::create(&path).map_err(Error::file(path))?))
+    };
+    let write = |file: &mut BufWriter<std::fs::File>, numbers: &[f32]| {
+        numbers.iter().try_for_each(|number| file.write_all(&number.to_le_bytes()))
+    };
+    let mut file = create("templates.f32")?;
+    let mut rows = vec![0.0; BLOCK * DIMENSIONS];
+    for first in (0..templates.people()).step_by(BLOCK) {
+        let rows = &mut rows[..BLOCK.min(templates.people() - first) * DIMENSIONS];
+        templates.rows(first, rows, threads);
+        write(&mut file, rows)?;
+    }
+    file.flush()?;
+    let mut file = create("probes.f32")?;
+    probes.iter().try_for_each(|probe| write(&mut file, probe))?;
+    file.flush()?;
+    let mut file = create("nearest.i32")?;
+    for nearest in nearest {
+        for place in 0..TOP_N {
+            let row = nearest.get(place).map_or(-1, |scored| scored.row as i32);
+            file.write_all(&row.to_le_bytes())?;
+        }
+    }
+    file.flush()?;
+    let mut file = create("made.json")?;
+    let made = json!({
+        "people": templates.people(), "dimensions": DIMENSIONS, "probes": probes.len(), "verified": nearest.len(),
+        "real_seeds": templates.real(), "places": TOP_N,
+    });
+    writeln!(file, "{made}")?;
+    Ok(file.flush()?)
+}
+
+/// Answers lines `alone N` and `together N B` with a line of JSON each: the times, in milliseconds, of N searches one by
+/// one or for B probes at a time.
+fn search_in_turns(
+    subject: &Subject,
+    probes: &[Vec<f32>],
+    orders: impl std::io::Read,
+    out: &mut impl Write,
+) -> Result<()> {
+    let mut probes = probes.iter().map(Vec::as_slice).cycle();
+    for line in BufReader::new(orders).lines() {
+        let line = line?;
+        let mut words = line.split_whitespace();
+        let (order, mut number) = (words.next(), || words.next().and_then(|word| word.parse::<usize>().ok()));
+        let times = number().unwrap_or(1);
+        let size = if order == Some("together") { number().unwrap_or(1) } else { 1 };
+        let mut each_ms = Vec::with_capacity(times);
+        for _ in 0..times {
+            let together: Vec<&[f32]> = probes.by_ref().take(size).collect();
+            let begun = Instant::now();
+            std::hint::black_box(subject.search_many(&together, TOP_N)?);
+            each_ms.push(begun.elapsed().as_secs_f64() * 1000.0);
+        }
+        writeln!(out, "{}", serde_json::to_string(&each_ms)?)?;
+        out.flush()?;
+    }
+    Ok(())
+}

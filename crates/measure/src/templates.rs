@@ -1,0 +1,225 @@
+//! Templates that are made, not kept: any row of a library of any size can be made again from a seed.
+//!
+//! Every other row is a real embedding moved by Gaussian noise, so that many people crowd around a few, which is what a
+//! search finds hardest; the rest point anywhere. Probes are made alike: every other one is a row moved a little, the
+//! rest are strangers.
+
+use std::f64::consts::PI;
+use std::sync::OnceLock;
+use std::thread;
+
+use crate::machine::Threads;
+use crate::random::Random;
+use crate::{Error, Result};
+
+/// Numbers in a template.
+pub const DIMENSIONS: usize = 512;
+/// Cosine of a resampled template to the real embedding that it is made of: evenly spread between these.
+pub const COSINE_TO_SEED: [f32; 2] = [0.3, 0.9];
+/// Cosine of a probe to the row that it is made of: evenly spread between these.
+pub const COSINE_TO_ROW: [f32; 2] = [0.5, 0.9];
+/// Steps of the normal distribution's table.
+const STEPS: usize = 1 << 16;
+/// What sets the numbers of probes apart from those of rows.
+const PROBES: u64 = 0x70_726f_6265;
+
+/// What a probe is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A row of the library.
+    Row(usize),
+    /// Nobody in the library.
+    Stranger,
+}
+
+/// A library to be made, and probes to look for in it.
+pub struct Templates {
+    seed: u64,
+    people: usize,
+    real: Vec<Vec<f32>>,
+}
+
+impl Templates {
+    /// A library of so many people, a template each. `real` are unit vectors of [`DIMENSIONS`]; without any, all rows
+    /// point anywhere.
+    ///
+    /// # Errors
+    /// [`Error::Request`] if a real embedding has another number of dimensions.
+    pub fn new(seed: u64, people: usize, real: Vec<Vec<f32>>) -> Result<Self> {
+        if let Some(other) = real.iter().find(|vector| vector.len() != DIMENSIONS) {
+            return Err(Error::Request(format!("an embedding of {} numbers instead of {DIMENSIONS}", other.len())));
+        }
+        Ok(Self { seed, people, real })
+    }
+
+    /// How many rows there are.
+    pub fn people(&self) -> usize {
+        self.people
+    }
+
+    /// How many real embeddings rows are made of.
+    pub fn real(&self) -> usize {
+        self.real.len()
+    }
+
+    /// The real embedding that a row is made of and the cosine between them; `None` for a row that points anywhere.
+    pub fn seed_of(&self, row: usize) -> Option<(&[f32], f32)> {
+        self.plan(&mut self.random_of(row as u64), row)
+    }
+
+    /// Writes a row: [`DIMENSIONS`] numbers, a unit vector.
+    pub fn row(&self, row: usize, out: &mut [f32]) {
+        let mut random = self.random_of(row as u64);
+        match self.plan(&mut random, row) {
+            Some((seed, cosine)) => near(&mut random, seed, cosine, out),
+            None => anywhere(&mut random, out),
+        }
+    }
+
+    /// Writes the rows from `first` on, as many as `out` has room for, with so many threads.
+    pub fn rows(&self, first: usize, out: &mut [f32], threads: Threads) {
+        let share = (out.len() / DIMENSIONS).div_ceil(threads.get()).max(1);
+        let fill = |first: usize, out: &mut [f32]| {
+            out.chunks_exact_mut(DIMENSIONS).enumerate().for_each(|(offset, out)| self.row(first + offset, out));
+        };
+        thread::scope(|scope| {
+            for (number, out) in out.chunks_mut(share * DIMENSIONS).enumerate() {
+                scope.spawn(move || fill(first + number * share, out));
+            }
+        });
+    }
+
+    /// What a probe is made of; every other one is a stranger.
+    pub fn origin(&self, probe: usize) -> Origin {
+        if probe.is_multiple_of(2) && self.people > 0 {
+            let mut random = self.random_of_probe(probe);
+            Origin::Row((random.bits() % self.people as u64) as usize)
+        } else {
+            Origin::Stranger
+        }
+    }
+
+    /// Makes a probe, a unit vector.
+    pub fn probe(&self, probe: usize) -> Vec<f32> {
+        let mut random = self.random_of_probe(probe);
+        let mut out = vec![0.0; DIMENSIONS];
+        match self.origin(probe) {
+            Origin::Row(row) => {
+                let mut of = vec![0.0; DIMENSIONS];
+                self.row(row, &mut of);
+                random.bits();
+                let cosine = between(&mut random, COSINE_TO_ROW);
+                near(&mut random, &of, cosine, &mut out);
+            }
+            // Half of the strangers look like the people that many rows crowd around.
+            Origin::Stranger => match self.plan(&mut random, probe / 2) {
+                Some((seed, cosine)) => near(&mut random, seed, cosine, &mut out),
+                None => anywhere(&mut random, &mut out),
+            },
+        }
+        out
+    }
+
+    fn random_of(&self, number: u64) -> Random {
+        // The first number of one generator seeds another, so that neighbours have nothing in common.
+        Random(Random(self.seed ^ number.rotate_left(32)).bits())
+    }
+
+    fn random_of_probe(&self, probe: usize) -> Random {
+        Random(self.random_of(probe as u64).bits() ^ PROBES)
+    }
+
+    fn plan(&self, random: &mut Random, row: usize) -> Option<(&[f32], f32)> {
+        if self.real.is_empty() || !row.is_multiple_of(2) {
+            return None;
+        }
+        let seed = &self.real[(random.bits() % self.real.len() as u64) as usize];
+        Some((seed, between(random, COSINE_TO_SEED)))
+    }
+}
+
+fn between(random: &mut Random, [low, high]: [f32; 2]) -> f32 {
+    low + (high - low) * (random.number() + 1.0) / 2.0
+}
+
+/// A unit vector that points anywhere.
+fn anywhere(random: &mut Random, out: &mut [f32]) {
+    gaussian(random, out);
+    scale_to_one(out);
+}
+
+/// A unit vector at this cosine to another: that one plus Gaussian noise, of which only what is across it is taken.
+fn near(random: &mut Random, to: &[f32], cosine: f32, out: &mut [f32]) {
+    gaussian(random, out);
+    let along = dot(out, to);
+    let across = (dot(out, out) - along * along).max(f32::MIN_POSITIVE).sqrt();
+    let noise = (1.0 - cosine * cosine).sqrt() / across;
+    let base = cosine - noise * along;
+    for (number, to) in out.iter_mut().zip(to) {
+        *number = base * to + noise * *number;
+    }
+    scale_to_one(out);
+}
+
+fn scale_to_one(vector: &mut [f32]) {
+    let scale = dot(vector, vector).max(f32::MIN_POSITIVE).sqrt().recip();
+    vector.iter_mut().for_each(|number| *number *= scale);
+}
+
+/// Numbers of the normal distribution in steps of a probability of 1/65536: four of each 64 random bits.
+fn gaussian(random: &mut Random, out: &mut [f32]) {
+    let table = normal_table();
+    for four in out.chunks_mut(4) {
+        let bits = random.bits().to_le_bytes();
+        let (pairs, _) = bits.as_chunks::<2>();
+        for (number, pair) in four.iter_mut().zip(pairs) {
+            *number = table[usize::from(u16::from_le_bytes(*pair))];
+        }
+    }
+}
+
+/// The quantiles of the normal distribution in the middle of each step.
+fn normal_table() -> &'static [f32; STEPS] {
+    static TABLE: OnceLock<Box<[f32; STEPS]>> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let mut table = Box::new([0.0; STEPS]);
+        // Each is found from the one before by Newton's method; the middle is at 0.
+        let (mut x, mut below) = (0.0f64, 0.5f64);
+        for step in STEPS / 2..STEPS {
+            let wanted = (step as f64 + 0.5) / STEPS as f64;
+            let (from, from_below) = (x, below);
+            for _ in 0..4 {
+                below = from_below + area(from, x);
+                x += (wanted - below) / density(x);
+            }
+            below = from_below + area(from, x);
+            table[step] = x as f32;
+            table[STEPS - 1 - step] = -x as f32;
+        }
+        table
+    })
+}
+
+fn density(x: f64) -> f64 {
+    (-x * x / 2.0).exp() / (2.0 * PI).sqrt()
+}
+
+/// The probability between two numbers that are close together (Simpson's rule, four steps).
+fn area(from: f64, to: f64) -> f64 {
+    let at = |quarter: f64| density(from + (to - from) * quarter / 4.0);
+    (to - from) / 12.0 * (at(0.0) + 4.0 * at(1.0) + 2.0 * at(2.0) + 4.0 * at(3.0) + at(4.0))
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
+    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
+    let mut sums = [0.0f32; LANES];
+    for (x, y) in a_chunks.iter().zip(b_chunks) {
+        for lane in 0..LANES {
+            sums[lane] += x[lane] * y[lane];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
+    sums.iter().sum::<f32>() + rest
+}

@@ -1,0 +1,262 @@
+//! `aicp bench vision`: what a picture costs, stage by stage, beside its networks alone.
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use aicp_vision::manifest::Role;
+use aicp_vision::{
+    BareModel, DetectedFace, FaceModels, ModelPaths, Picture, PoolSize, Purpose, Vision, detector_input,
+};
+use clap::Args;
+use serde::Serialize;
+
+use crate::machine::Machine;
+use crate::random::Random;
+use crate::timing::Timing;
+use crate::{Error, Result};
+
+/// Stages and networks take turns, in so many rounds, so that what disturbs the machine disturbs all.
+const ROUNDS: u32 = 10;
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub struct Request {
+    /// The picture
+    #[arg(long, value_name = "FILE")]
+    pub picture: PathBuf,
+    /// Times that each stage is measured
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub iterations: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    machine: Machine,
+    picture: Seen,
+    runtime: String,
+    /// Each on one thread.
+    stages: Vec<Timing>,
+    /// Decoded, the largest face found, its landmarks refined, aligned, embedded.
+    whole: Timing,
+    /// Random numbers in, numbers out; loaded as a worker loads them.
+    bare_models: Vec<Timing>,
+    bare_models_p50_ms: f64,
+    ratio_whole_to_bare_models: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Seen {
+    file: PathBuf,
+    bytes: usize,
+    width: u32,
+    height: u32,
+    faces: usize,
+    /// Width and height of what the detector's network sees of it at first.
+    detector_input: [u32; 2],
+}
+
+/// Measures and writes the numbers to `out`.
+///
+/// # Errors
+/// [`Error`] if the picture or the models can't be used, or there is no face in it.
+pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Result<()> {
+    let machine = Machine::here()?;
+    let bytes = std::fs::read(&request.picture).map_err(Error::file(&request.picture))?;
+    let (file, iterations) = (request.picture.clone(), request.iterations);
+    let paths = models.clone();
+    let measured = on_one_worker(models, move |models| measure(models, &paths, machine, file, &bytes, iterations))?;
+    let report = measured?;
+    if request.json {
+        return Ok(writeln!(out, "{}", serde_json::to_string(&report)?)?);
+    }
+    report.print(out)
+}
+
+/// The embeddings of all faces in all pictures of a folder and those below it, in the order of the files' names.
+///
+/// # Errors
+/// [`Error`] if the folder can't be read or the models can't be used. What is no picture is passed over.
+pub fn embeddings(models: &ModelPaths, folder: &Path) -> Result<Vec<Vec<f32>>> {
+    let mut files = Vec::new();
+    list(folder, &mut files)?;
+    files.sort();
+    on_one_worker(models, move |models| {
+        let mut embeddings = Vec::new();
+        for file in files {
+            let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
+            let Ok(picture) = Picture::decode(&bytes) else { continue };
+            for face in models.detect(&picture)? {
+                embeddings.push(models.embed(&picture, &face, Purpose::Probe)?.into_vec());
+            }
+        }
+        Ok(embeddings)
+    })?
+}
+
+fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).map_err(Error::file(folder))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            list(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Runs a job on the worker of a pool that has one.
+fn on_one_worker<T: Send + 'static>(
+    paths: &ModelPaths,
+    job: impl FnOnce(&mut FaceModels) -> T + Send + 'static,
+) -> Result<T> {
+    let one = NonZeroUsize::MIN;
+    let vision = Vision::start(paths, PoolSize { workers: one, queue: one })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    Ok(runtime.block_on(vision.run(move |models| Ok(job(models))))?)
+}
+
+/// Something that is measured in turns with the others.
+struct Stage<'a> {
+    name: String,
+    run: Box<dyn FnMut(&mut FaceModels) -> Result<()> + 'a>,
+    times: Vec<Duration>,
+}
+
+impl<'a> Stage<'a> {
+    fn new(name: &str, run: impl FnMut(&mut FaceModels) -> Result<()> + 'a) -> Self {
+        Self { name: name.to_owned(), run: Box::new(run), times: Vec::new() }
+    }
+
+    fn go_on(&mut self, models: &mut FaceModels, times: u32) -> Result<()> {
+        for _ in 0..times {
+            let begun = Instant::now();
+            (self.run)(models)?;
+            self.times.push(begun.elapsed());
+        }
+        Ok(())
+    }
+
+    fn timing(self) -> Timing {
+        let elapsed = self.times.iter().sum();
+        Timing::new(self.name, self.times, elapsed)
+    }
+}
+
+fn measure(
+    models: &mut FaceModels,
+    paths: &ModelPaths,
+    machine: Machine,
+    file: PathBuf,
+    bytes: &[u8],
+    iterations: u32,
+) -> Result<Report> {
+    let picture = Picture::decode(bytes).map_err(|e| Error::Request(format!("{}: {e}", file.display())))?;
+    let faces = models.detect(&picture)?;
+    let face = faces.first().ok_or_else(|| Error::Request(format!("{}: no face found", file.display())))?;
+    let (width, height) = detector_input(picture.width(), picture.height());
+    let mut whole = vec![Stage::new("whole", |models| recognise(models, bytes))];
+    let mut stages = stages(bytes, &picture, face);
+    let mut networks = networks(paths, [width, height])?;
+    for stage in whole.iter_mut().chain(&mut stages).chain(&mut networks) {
+        stage.go_on(models, iterations.div_ceil(10))?;
+        stage.times.clear();
+    }
+    let mut left = iterations;
+    for round in 0..ROUNDS {
+        let times = left / (ROUNDS - round);
+        left -= times;
+        for stage in whole.iter_mut().chain(&mut stages) {
+            stage.go_on(models, times)?;
+        }
+        // The networks run in turn, as in a call: each finds the caches as the others leave them.
+        for _ in 0..times {
+            networks.iter_mut().try_for_each(|network| network.go_on(models, 1))?;
+        }
+    }
+    let bare_models: Vec<Timing> = networks.into_iter().map(Stage::timing).collect();
+    let bare_models_p50_ms = bare_models.iter().map(|timing| timing.p50_ms).sum();
+    let whole = whole.remove(0).timing();
+    Ok(Report {
+        machine,
+        picture: Seen {
+            file,
+            bytes: bytes.len(),
+            width: picture.width(),
+            height: picture.height(),
+            faces: faces.len(),
+            detector_input: [width, height],
+        },
+        runtime: "ONNX Runtime".to_owned(),
+        ratio_whole_to_bare_models: whole.p50_ms / bare_models_p50_ms,
+        stages: stages.into_iter().map(Stage::timing).collect(),
+        whole,
+        bare_models,
+        bare_models_p50_ms,
+    })
+}
+
+/// What is done with the picture of a recognition.
+fn recognise(models: &mut FaceModels, bytes: &[u8]) -> Result<()> {
+    let picture = Picture::decode(bytes)?;
+    if let Some(face) = models.detect(&picture)?.first() {
+        std::hint::black_box(models.embed(&picture, face, Purpose::Probe)?);
+    }
+    Ok(())
+}
+
+fn stages<'a>(bytes: &'a [u8], picture: &'a Picture, face: &'a DetectedFace) -> Vec<Stage<'a>> {
+    vec![
+        Stage::new("decode", |_| Ok(Picture::decode(bytes).map(drop)?)),
+        Stage::new("detect", |models| Ok(models.detect(picture).map(drop)?)),
+        Stage::new("landmarks + align + embed", |models| Ok(models.embed(picture, face, Purpose::Probe).map(drop)?)),
+    ]
+}
+
+fn networks<'a>(paths: &ModelPaths, [width, height]: [u32; 2]) -> Result<Vec<Stage<'a>>> {
+    let mut random = Random(1);
+    let networks = [
+        ("detector", Role::Detector, [1, 3, height as usize, width as usize], 255.0),
+        ("landmarks", Role::Landmarks, [1, 1, 64, 64], 1.0),
+        ("embedder", Role::Embedder, [1, 3, 112, 112], 1.0),
+    ];
+    networks
+        .into_iter()
+        .map(|(name, role, shape, largest)| {
+            let mut network = BareModel::load(paths, role)?;
+            let input: Vec<f32> = (0..shape.iter().product()).map(|_| random.number().abs() * largest).collect();
+            let name = format!("{name} {}x{}", shape[3], shape[2]);
+            Ok(Stage::new(&name, move |_| Ok(network.run(shape, &input)?)))
+        })
+        .collect()
+}
+
+impl Report {
+    fn print(&self, out: &mut impl Write) -> Result<()> {
+        writeln!(out, "{}", self.machine.line())?;
+        let Seen { file, bytes, width, height, faces, detector_input: [w, h] } = &self.picture;
+        writeln!(
+            out,
+            "{}: {width}x{height}, {bytes} bytes, {faces} face(s); the detector sees {w}x{h}",
+            file.display()
+        )?;
+        writeln!(out, "networks run by {}", self.runtime)?;
+        let groups = [("1 thread", &self.stages), ("bare networks, 1 thread", &self.bare_models)];
+        for (title, timings) in groups {
+            writeln!(out, "\n{title:<30} {:>7} {:>10} {:>10}", "times", "p50 ms", "p99 ms")?;
+            for Timing { name, calls, p50_ms, p99_ms, .. } in timings {
+                writeln!(out, "{name:<30} {calls:>7} {p50_ms:>10.3} {p99_ms:>10.3}")?;
+            }
+        }
+        let Timing { p50_ms, p99_ms, calls_per_second, .. } = &self.whole;
+        writeln!(out, "\nwhole                {p50_ms:>10.3} ms (p99 {p99_ms:.3}), {calls_per_second:.1} a second")?;
+        writeln!(out, "bare networks        {:>10.3} ms", self.bare_models_p50_ms)?;
+        writeln!(out, "whole / bare         {:>10.3}", self.ratio_whole_to_bare_models)?;
+        Ok(())
+    }
+}
