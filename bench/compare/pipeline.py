@@ -47,7 +47,7 @@ def session(path: pathlib.Path, any_size: bool = False) -> onnxruntime.Inference
 
 
 class Pipeline:
-    name = "Python, onnxruntime and OpenCV, our models"
+    name = "Python + onnxruntime, our models"
 
     def __init__(self, models: pathlib.Path):
         self.detector = session(models / "centerface.onnx", any_size=True)
