@@ -10,6 +10,10 @@ use crate::kernel::{BIAS, QUAD};
 const LARGEST: f32 = 127.0;
 /// What one step of the upper part is in steps of the lower.
 pub(crate) const FINE_STEPS: f32 = 65_536.0;
+/// The largest lower part.
+const MOST_FINE: f32 = 32_767.0;
+/// Numbers that are worked on side by side.
+const LANES: usize = 16;
 /// Bounds are widened by this share for what rounding in `f32` may have taken off.
 const ROUNDING: f32 = 1e-5;
 
@@ -30,7 +34,7 @@ pub(crate) struct Codes {
 impl Codes {
     /// The codes of a vector; `None` if it has no finite length.
     pub fn of(vector: &[f32]) -> Option<Self> {
-        let length = norm(vector);
+        let length = norm(vector, |number| number);
         if !length.is_finite() {
             return None;
         }
@@ -39,14 +43,12 @@ impl Codes {
         let mut fine = vec![0; padded];
         let scale = scale_of(vector);
         let steps = FINE_STEPS / scale;
-        let mut rest = 0.0;
         for ((&number, coarse), fine) in vector.iter().zip(&mut coarse).zip(&mut fine) {
             let (upper, lower) = split(number * steps);
             *coarse = (upper + BIAS) as u8;
             *fine = lower as i16;
-            rest += (lower as f32 / FINE_STEPS) * (lower as f32 / FINE_STEPS);
         }
-        let left_out = rest.sqrt() * (1.0 + ROUNDING);
+        let left_out = norm(&fine, |lower| f32::from(lower) / FINE_STEPS) * (1.0 + ROUNDING);
         Some(Self { coarse, fine, scale, left_out, length: length * (1.0 + ROUNDING) })
     }
 }
@@ -54,20 +56,45 @@ impl Codes {
 /// A number of steps, rounded to a whole one and parted into its upper 8 and lower 16 bits.
 #[inline]
 fn split(steps: f32) -> (i32, i32) {
-    let whole = (steps + 0.5f32.copysign(steps)) as i32;
-    let upper = (whole + 0x8000) >> 16;
-    (upper, whole - (upper << 16))
+    let (upper, whole) = rounded(steps / FINE_STEPS);
+    // Halfway between two upper parts the lower one may be a step too large.
+    let rest = steps - whole * FINE_STEPS;
+    let (lower, _) = rounded(if rest > MOST_FINE { MOST_FINE } else { rest });
+    (upper, lower)
+}
+
+/// A number between -2^22 and 2^22 to the next whole one, both ways. Added to 1.5 * 2^23, it loses what is behind the point, and
+/// the rest stands in the lowest bits; a conversion, which has to mind numbers out of range, would be made one by one.
+#[inline]
+fn rounded(number: f32) -> (i32, f32) {
+    const SHIFT: f32 = 12_582_912.0;
+    let shifted = number + SHIFT;
+    (shifted.to_bits().cast_signed() - SHIFT.to_bits().cast_signed(), shifted - SHIFT)
 }
 
 /// The step with which the largest number gets the largest code; 1 for a vector of zeros.
 fn scale_of(vector: &[f32]) -> f32 {
-    let largest = vector.iter().fold(0.0f32, |largest, number| largest.max(number.abs()));
+    let largest =
+        fold_lanes(vector, |largest, number: f32| if number.abs() > largest { number.abs() } else { largest });
+    let largest = largest.into_iter().fold(0.0, f32::max);
     // So small a number would have a scale that is none any more.
     if largest > LARGEST * f32::MIN_POSITIVE * FINE_STEPS { largest / LARGEST } else { 1.0 }
 }
 
-fn norm(vector: &[f32]) -> f32 {
-    vector.iter().map(|v| v * v).sum::<f32>().sqrt()
+/// The length of a vector whose numbers `number` makes.
+fn norm<T: Copy>(vector: &[T], number: impl Fn(T) -> f32) -> f32 {
+    fold_lanes(vector, |sum, part| sum + number(part) * number(part)).iter().sum::<f32>().sqrt()
+}
+
+/// Folds numbers into several results side by side, from 0, so that the compiler can use vector registers.
+fn fold_lanes<T: Copy>(vector: &[T], fold: impl Fn(f32, T) -> f32) -> [f32; LANES] {
+    let mut lanes = [0.0; LANES];
+    for part in vector.chunks(LANES) {
+        for (lane, &number) in lanes.iter_mut().zip(part) {
+            *lane = fold(*lane, number);
+        }
+    }
+    lanes
 }
 
 /// A probe, as it is and as codes.
@@ -87,7 +114,7 @@ pub(crate) struct Probe {
 impl Probe {
     /// The probe of a vector; `None` if it has no finite length.
     pub fn of(vector: &[f32]) -> Option<Self> {
-        if !norm(vector).is_finite() {
+        if !norm(vector, |number| number).is_finite() {
             return None;
         }
         let mut numbers = vector.to_vec();
@@ -96,7 +123,7 @@ impl Probe {
         let codes: Vec<i8> = numbers.iter().map(|number| (number / scale).round() as i8).collect();
         let coded: Vec<f32> = codes.iter().map(|&code| f32::from(code) * scale).collect();
         let rest: Vec<f32> = numbers.iter().zip(&coded).map(|(number, coded)| number - coded).collect();
-        let widened = |vector: &[f32]| norm(vector) * (1.0 + ROUNDING);
+        let widened = |vector: &[f32]| norm(vector, |number| number) * (1.0 + ROUNDING);
         Some(Self { scale, coded_length: widened(&coded), left_out: widened(&rest), codes, numbers })
     }
 }

@@ -258,7 +258,8 @@ impl Gallery {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.version.load(Ordering::Acquire);
         let oldest = self.searching().first_key_value().map_or(now, |(&oldest, _)| oldest);
-        let mut change = Change { gallery: self, writer: &mut writer, version: now + 1 };
+        let segments = self.segments.load_full();
+        let mut change = Change { gallery: self, writer: &mut writer, segments, version: now + 1 };
         change.reclaim(oldest);
         make(&mut change);
         self.live.store(change.writer.places.len(), Ordering::Release);
@@ -342,13 +343,22 @@ impl Drop for View<'_> {
 struct Change<'a> {
     gallery: &'a Gallery,
     writer: &'a mut Writer,
+    /// Those of the gallery, as only this changes them.
+    segments: Segments,
     /// The version that will have them.
     version: u64,
 }
 
 impl Change<'_> {
-    fn segment(&self, row: usize) -> Arc<Segment> {
-        Arc::clone(&self.gallery.segments.load()[row / SEGMENT])
+    /// The segment of a row.
+    fn segment(&self, row: usize) -> &Segment {
+        &self.segments[row / SEGMENT]
+    }
+
+    /// Changes which segments there are.
+    fn resegment(&mut self, edit: impl FnOnce(&mut Vec<Arc<Segment>>)) {
+        edit(Arc::make_mut(&mut self.segments));
+        self.gallery.segments.store(Arc::clone(&self.segments));
     }
 
     fn put_in(&mut self, entry: Entry, codes: &Codes) {
@@ -375,11 +385,9 @@ impl Change<'_> {
             return row;
         }
         let row = self.writer.rows;
-        let segments = self.gallery.segments.load();
-        if row == segments.len() * SEGMENT {
-            let mut more = Vec::clone(&segments);
-            more.push(Arc::new(Segment(RwLock::new(Rows::new(self.gallery.dimensions)))));
-            self.gallery.segments.store(Arc::new(more));
+        if row == self.segments.len() * SEGMENT {
+            let new = Arc::new(Segment(RwLock::new(Rows::new(self.gallery.dimensions))));
+            self.resegment(|segments| segments.push(new));
         }
         self.segment(row).write().push_free(row >= SEGMENT);
         self.writer.rows += 1;
@@ -398,18 +406,16 @@ impl Change<'_> {
     /// Takes free rows at the end away.
     fn trim(&mut self) {
         while let Some(last) = self.writer.rows.checked_sub(1) {
-            let segment = self.segment(last);
-            let mut rows = segment.write();
+            let mut rows = self.segment(last).write();
             if rows.life(last % SEGMENT).born != NEVER {
                 return;
             }
             rows.pop();
+            drop(rows);
             self.writer.free.remove(&last);
             self.writer.rows = last;
-            if last % SEGMENT == 0 {
-                let mut fewer = Vec::clone(&self.gallery.segments.load());
-                fewer.pop();
-                self.gallery.segments.store(Arc::new(fewer));
+            if last.is_multiple_of(SEGMENT) {
+                self.resegment(|segments| drop(segments.pop()));
             }
         }
     }
@@ -423,8 +429,7 @@ impl Change<'_> {
                 return;
             }
             let (life, codes) = {
-                let segment = self.segment(last);
-                let rows = segment.read();
+                let rows = self.segment(last).read();
                 let life = rows.life(last % SEGMENT);
                 // Free already, on its way to be, or only just written.
                 if life.died != NEVER || life.born >= self.version {
