@@ -317,11 +317,11 @@ pub(crate) fn look_closer(
     ranking: &mut Ranking,
 ) {
     let life = rows.life(row);
-    if !life.covers(version) {
+    if !life.covers(version) || !filter.is_none_or(|passes| passes(&life.entry)) {
         return;
     }
     let cosine = rows.cosine(probe, row);
-    if ranking.admits(cosine, life.entry.face) && filter.is_none_or(|passes| passes(&life.entry)) {
+    if ranking.admits(cosine, life.entry.face) {
         ranking.offer(Hit { entry: life.entry, cosine });
     }
 }

@@ -35,9 +35,6 @@ pub enum Error {
     /// It has no finite length.
     #[error("a vector without a finite length")]
     NotFinite,
-    /// As many searches as may be are under way.
-    #[error("too many searches at a time")]
-    Busy,
 }
 
 /// Who a template is of.

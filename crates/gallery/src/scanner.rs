@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -15,7 +16,7 @@ use crate::codes::Probe;
 use crate::gallery::{Gallery, Scratch, Segment, Segments, look_closer, meet};
 use crate::kernel::Pack;
 use crate::ranking::Ranking;
-use crate::segment::SEGMENT;
+use crate::segment::{Rows, SEGMENT};
 use crate::{Entry, Error, Hit, Query};
 
 /// Galleries of no more rows are searched by the caller: to wake a thread would take about as long.
@@ -49,15 +50,12 @@ struct Shared {
     rounds: Mutex<Rounds>,
     work: Condvar,
     numbers: AtomicU64,
-    /// Searches that may be under way.
-    limit: usize,
 }
 
 #[derive(Default)]
 struct Rounds {
     /// One for each gallery that is searched now; the one whose turn is next first.
     turns: VecDeque<Round>,
-    searches: usize,
     closed: bool,
 }
 
@@ -100,17 +98,12 @@ struct Slice {
 }
 
 impl Scanner {
-    /// Starts so many threads; `limit` searches may be under way at a time.
+    /// Starts so many threads.
     ///
     /// # Errors
     /// [`std::io::Error`] if the system starts no thread.
-    pub fn start(threads: NonZeroUsize, limit: NonZeroUsize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            rounds: Mutex::default(),
-            work: Condvar::new(),
-            numbers: AtomicU64::new(0),
-            limit: limit.get(),
-        });
+    pub fn start(threads: NonZeroUsize) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared { rounds: Mutex::default(), work: Condvar::new(), numbers: AtomicU64::new(0) });
         let mut scanner = Self { shared, threads: Vec::new() };
         for number in 0..threads.get() {
             let shared = Arc::clone(&scanner.shared);
@@ -121,11 +114,12 @@ impl Scanner {
     }
 
     /// Looks for people as [`Gallery::search`] does, and calls `answer` with them on one of the threads, or on the calling
-    /// one before this returns if the gallery is small.
+    /// one before this returns if the gallery is small. A filter that panics drops `answer` uncalled.
+    ///
+    /// How many may be under way is for the caller to bound.
     ///
     /// # Errors
-    /// [`Error::Dimensions`] or [`Error::NotFinite`] if the probe does not fit; [`Error::Busy`] if too many searches are
-    /// under way. `answer` is not called then.
+    /// [`Error::Dimensions`] or [`Error::NotFinite`] if the probe does not fit; `answer` is not called then.
     pub fn search(
         &self,
         gallery: &Arc<Gallery>,
@@ -158,7 +152,8 @@ impl Scanner {
             task.done();
             return Ok(());
         }
-        self.shared.begin(task)
+        self.shared.begin(task);
+        Ok(())
     }
 }
 
@@ -177,12 +172,8 @@ impl Shared {
         self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(&self, task: Arc<Task>) -> Result<(), Error> {
+    fn begin(&self, task: Arc<Task>) {
         let mut rounds = self.lock();
-        if rounds.searches >= self.limit {
-            return Err(Error::Busy);
-        }
-        rounds.searches += 1;
         match rounds.turns.iter_mut().find(|round| Arc::ptr_eq(&round.gallery, &task.gallery) && round.takes(&task)) {
             Some(round) => round.given.push((task, 0)),
             None => {
@@ -192,7 +183,6 @@ impl Shared {
         }
         drop(rounds);
         self.work.notify_all();
-        Ok(())
     }
 
     /// What a thread does.
@@ -200,11 +190,10 @@ impl Shared {
         let mut desk = Desk::default();
         while let Some(slice) = self.take() {
             desk.compare(&slice);
-            let done: Vec<_> =
-                slice.tasks.into_iter().filter(|task| task.left.fetch_sub(1, Ordering::AcqRel) == 1).collect();
-            if !done.is_empty() {
-                self.lock().searches -= done.len();
-                done.iter().for_each(|task| task.done());
+            for task in slice.tasks {
+                if task.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    task.done();
+                }
             }
         }
     }
@@ -269,13 +258,31 @@ impl Round {
 }
 
 impl Task {
+    /// Looks at a row more closely.
+    fn look(&self, rows: &Rows, row: usize) {
+        let filter = self.filter.as_deref().map(|filter| filter as &(dyn Fn(&Entry) -> bool + Sync));
+        let mut ranking = self.ranking();
+        let look = || look_closer(rows, row, &self.probe, self.version, filter, &mut ranking);
+        if catch_unwind(AssertUnwindSafe(look)).is_err() {
+            // The filter's fault. Who waits is told by the loss of the answer's way; nothing more is looked at.
+            drop(self.answer().take());
+            *ranking = Ranking::new(0, f32::INFINITY);
+        }
+        // Under the lock of the ranking, so that it only rises.
+        self.floor.store(ranking.floor().to_bits(), Ordering::Relaxed);
+    }
+
     /// Tells the answer.
     fn done(&self) {
-        let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let answer = self.answer().take();
         let hits = std::mem::replace(&mut *self.ranking(), Ranking::new(0, 0.0)).into_hits();
         if let Some(answer) = answer {
             answer(hits);
         }
+    }
+
+    fn answer(&self) -> MutexGuard<'_, Option<Answer>> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ranking(&self) -> MutexGuard<'_, Ranking> {
@@ -303,21 +310,7 @@ impl Desk {
         }
         let probes: Vec<&Probe> = tasks.iter().map(|task| &task.probe).collect();
         let floor = |task: usize| f32::from_bits(tasks[task].floor.load(Ordering::Relaxed));
-        meet(
-            &slice.segment,
-            first.gallery.kernel(),
-            &self.pack,
-            &probes,
-            floor,
-            &mut self.scratch,
-            |rows, task, row| {
-                let Task { probe, version, filter, floor, .. } = &*tasks[task];
-                let filter = filter.as_deref().map(|filter| filter as &(dyn Fn(&Entry) -> bool + Sync));
-                let mut ranking = tasks[task].ranking();
-                look_closer(rows, row, probe, *version, filter, &mut ranking);
-                // Under the lock of the ranking, so that it only rises.
-                floor.store(ranking.floor().to_bits(), Ordering::Relaxed);
-            },
-        );
+        let look = |rows: &Rows, task: usize, row: usize| tasks[task].look(rows, row);
+        meet(&slice.segment, first.gallery.kernel(), &self.pack, &probes, floor, &mut self.scratch, look);
     }
 }
