@@ -53,7 +53,8 @@ async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Re
         friend_requests: config.tencent_im.allow_type.into(),
         fetch: config.fetch.limits()?,
     };
-    let engines = config.engines.open(aicp_engines::Builtin::new(vision))?;
+    let builtin = aicp_engines::Builtin::new(vision).map_err(aicp_platform::Error::from)?;
+    let engines = config.engines.open(builtin)?;
     Ok(Platform::open(&config.data_dir, engines, &key, admin_token, settings).await?)
 }
 
