@@ -129,7 +129,7 @@ pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Resu
             resampled_share: if templates.real() == 0 { 0.0 } else { 0.5 },
             cosine_to_seed: COSINE_TO_SEED,
         },
-        kernel: subject.kernel(),
+        kernel: subject.kernel().to_owned(),
         load_s: filled.load_s,
         memory_bytes: filled.memory_bytes,
         bytes_per_template: filled.memory_bytes as f64 / request.people as f64,

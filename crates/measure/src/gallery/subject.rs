@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, mpsc};
 
-use aicp_gallery::{Entry, Gallery, Hit, Query};
+use aicp_gallery::{Entry, Gallery, Hit, Query, Scanner, Search};
 
 use crate::Result;
 use crate::machine::Threads;
@@ -14,17 +14,18 @@ pub type Found = Vec<Hit>;
 /// A gallery, and threads that search it.
 pub struct Subject {
     gallery: Arc<Gallery>,
+    scanner: Scanner,
 }
 
 impl Subject {
     /// An empty gallery.
-    pub fn new(_threads: Threads) -> Result<Self> {
-        Ok(Self { gallery: Arc::new(Gallery::new(DIMENSIONS)) })
+    pub fn new(threads: Threads) -> Result<Self> {
+        Ok(Self { gallery: Arc::new(Gallery::new(DIMENSIONS)), scanner: Scanner::start(threads)? })
     }
 
     /// What it searches with.
-    pub fn kernel(&self) -> String {
-        "portable".to_owned()
+    pub fn kernel(&self) -> &'static str {
+        self.gallery.kernel().name()
     }
 
     /// Puts rows in, a person each; the first has this number.
@@ -50,7 +51,7 @@ impl Subject {
 
     /// What one search reads, in bytes.
     pub fn bytes_scanned(&self) -> usize {
-        self.gallery.len() * DIMENSIONS * size_of::<f32>()
+        self.gallery.bytes_scanned()
     }
 
     /// The people most like a probe, on the calling thread.
@@ -60,13 +61,14 @@ impl Subject {
 
     /// As [`Self::search`] for several probes at once, on the calling thread.
     pub fn search_many(&self, probes: &[&[f32]], top_n: usize) -> Result<Vec<Found>> {
-        probes.iter().map(|probe| self.search(probe, top_n)).collect()
+        Ok(self.gallery.search_many(probes, &query(top_n))?)
     }
 
     /// Hands a probe to the searching threads; what they find comes out of the channel.
     pub fn begin(&self, probe: Vec<f32>, top_n: usize, answer: mpsc::Sender<Found>) -> Result<()> {
-        let _ = answer.send(self.search(&probe, top_n)?);
-        Ok(())
+        let search = Search { probe, top_n, above: f32::NEG_INFINITY, filter: None };
+        // Nobody listens any more where a client has ended early.
+        Ok(self.scanner.search(&self.gallery, search, move |found| drop(answer.send(found)))?)
     }
 }
 
