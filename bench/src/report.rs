@@ -83,7 +83,7 @@ impl Report {
         ];
         for (title, timings) in groups {
             writeln!(out, "\n{title:<30} {:>7} {:>10} {:>10} {:>10}", "calls", "p50 ms", "p99 ms", "calls/s")?;
-            for Timing { name, calls, p50_ms, p99_ms, calls_per_second } in timings {
+            for Timing { name, calls, p50_ms, p99_ms, calls_per_second, .. } in timings {
                 writeln!(out, "{name:<30} {calls:>7} {p50_ms:>10.3} {p99_ms:>10.3} {calls_per_second:>10.1}")?;
             }
         }

@@ -121,10 +121,12 @@ fn on_one_worker<T: Send + 'static>(
     Ok(runtime.block_on(vision.run(move |models| Ok(job(models))))?)
 }
 
+type Run<'a> = Box<dyn FnMut(&mut FaceModels) -> Result<()> + 'a>;
+
 /// Something that is measured in turns with the others.
 struct Stage<'a> {
     name: String,
-    run: Box<dyn FnMut(&mut FaceModels) -> Result<()> + 'a>,
+    run: Run<'a>,
     times: Vec<Duration>,
 }
 

@@ -28,7 +28,7 @@ fn row(templates: &Templates, row: usize) -> Vec<f32> {
 
 #[test]
 fn rows_are_unit_vectors_half_of_them_around_real_ones() {
-    let templates = Templates::new(1, 4000, real(5)).unwrap();
+    let templates = Templates::new(1, 4000, real(5)).expect("512 numbers");
     let mut cosines = Vec::new();
     for number in 0..4000 {
         let row = row(&templates, number);
@@ -52,7 +52,7 @@ fn rows_are_unit_vectors_half_of_them_around_real_ones() {
 
 #[test]
 fn rows_that_point_anywhere_have_nothing_in_common() {
-    let templates = Templates::new(2, 300, Vec::new()).unwrap();
+    let templates = Templates::new(2, 300, Vec::new()).expect("512 numbers");
     let rows: Vec<_> = (0..300).map(|number| row(&templates, number)).collect();
     let (mut sum, mut squares, mut pairs) = (0.0, 0.0, 0.0);
     for a in 0..rows.len() {
@@ -62,7 +62,7 @@ fn rows_that_point_anywhere_have_nothing_in_common() {
             (sum, squares, pairs) = (sum + cosine, squares + cosine * cosine, pairs + 1.0);
         }
     }
-    assert!((sum / pairs as f64).abs() < 0.002);
+    assert!((sum / pairs).abs() < 0.002);
     // On the unit sphere the variance of a cosine is one over the number of dimensions.
     assert!((squares / pairs * DIMENSIONS as f64 - 1.0).abs() < 0.05);
     let numbers: Vec<f64> = rows.iter().flatten().map(|n| f64::from(*n) * (DIMENSIONS as f64).sqrt()).collect();
@@ -72,8 +72,11 @@ fn rows_that_point_anywhere_have_nothing_in_common() {
 
 #[test]
 fn the_same_seed_makes_the_same_rows_by_any_number_of_threads() {
-    let (one, other) = (Templates::new(3, 1000, real(3)).unwrap(), Templates::new(4, 1000, real(3)).unwrap());
-    let again = Templates::new(3, 1000, real(3)).unwrap();
+    let (one, other) = (
+        Templates::new(3, 1000, real(3)).expect("512 numbers"),
+        Templates::new(4, 1000, real(3)).expect("512 numbers"),
+    );
+    let again = Templates::new(3, 1000, real(3)).expect("512 numbers");
     let mut block = vec![0.0; 101 * DIMENSIONS];
     again.rows(17, &mut block, TWO);
     for (offset, from_block) in block.chunks_exact(DIMENSIONS).enumerate() {
@@ -86,7 +89,7 @@ fn the_same_seed_makes_the_same_rows_by_any_number_of_threads() {
 
 #[test]
 fn every_other_probe_is_of_a_row() {
-    let templates = Templates::new(5, 1000, real(3)).unwrap();
+    let templates = Templates::new(5, 1000, real(3)).expect("512 numbers");
     let [low, high] = COSINE_TO_ROW.map(f64::from);
     let (mut known, mut strangers) = (0, 0);
     for number in 0..200 {
@@ -107,9 +110,9 @@ fn every_other_probe_is_of_a_row() {
 #[test]
 fn the_nearest_are_those_of_a_plain_comparison() {
     // Neither the rows nor the probes fill the last block.
-    let templates = Templates::new(6, 1337, real(4)).unwrap();
+    let templates = Templates::new(6, 1337, real(4)).expect("512 numbers");
     let probes: Vec<_> = (0..43).map(|number| templates.probe(number)).collect();
-    let found = nearest(&templates, &probes, TWO).unwrap();
+    let found = nearest(&templates, &probes, TWO).expect("512 numbers");
     assert_eq!(found.len(), probes.len());
     for (probe, found) in probes.iter().zip(&found) {
         let plain = in_double_precision(&templates, probe, 0..1337);
@@ -119,8 +122,8 @@ fn the_nearest_are_those_of_a_plain_comparison() {
 
 #[test]
 fn a_library_of_fewer_than_are_kept_is_found_whole() {
-    let templates = Templates::new(8, 3, real(1)).unwrap();
-    let found = nearest(&templates, &[templates.probe(0)], TWO).unwrap();
+    let templates = Templates::new(8, 3, real(1)).expect("512 numbers");
+    let found = nearest(&templates, &[templates.probe(0)], TWO).expect("512 numbers");
     assert_eq!(found[0].len(), 3);
     assert!(nearest(&templates, &[vec![1.0; 3]], TWO).is_err());
 }

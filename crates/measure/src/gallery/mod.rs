@@ -31,6 +31,8 @@ const BLOCK: usize = 16_384;
 const ROUNDS: usize = 10;
 /// Passes over the memory in each round, of which the best counts.
 const PASSES: usize = 2;
+/// No more memory is read for comparison: beyond the caches, and beside a large gallery still to be had.
+const MOST_READ: usize = 1 << 30;
 /// Rows that are put in and taken out again, one by one, to see how long that takes.
 const CHANGES: usize = 1000;
 /// Batches are searched for so long, and no more of them than this.
@@ -204,7 +206,7 @@ struct Alone {
 
 /// Searches one by one on this thread, in turns with reading as much memory as a search reads.
 fn search_and_read(subject: &Subject, probes: &[Vec<f32>], threads: Threads) -> Result<Alone> {
-    let buffer = ReadBuffer::new(subject.bytes_scanned())?;
+    let buffer = ReadBuffer::new(subject.bytes_scanned().min(MOST_READ))?;
     for probe in probes.iter().take(5) {
         subject.search(probe, TOP_N)?;
     }
