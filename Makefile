@@ -97,7 +97,7 @@ bench: setup bench/.packages/installed bench/compare/node_modules/installed ## M
 		$(AICP) bench gallery --people $$people --probes 2000 --json >bench/results/gallery-$$people.json || exit 1; \
 	done
 	$(AICP) bench gallery --people 1000000 --probes 10000 --json >bench/results/gallery-1000000.json
-	$(AICP) bench service --people 1000000 --json >bench/results/service.json
+	$(AICP) bench service --people 1000000 --clients 1,2,8,64 --json >bench/results/service.json
 	$(COMPARE)/vision.py --aicp $(AICP) --out bench/results/compare-vision.json
 	$(COMPARE)/gallery.py --aicp $(AICP) --pictures samples --out bench/results/compare-gallery.json
 	$(PYTHON) bench/report.py bench/results

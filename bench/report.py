@@ -158,7 +158,7 @@ def draw_comparisons(folder):
     compared = read(folder, "compare-vision")
     if compared:
         rows = [
-            (name, tool["p50_ms"], f"{tool['p50_ms']:.1f} ms" + ("" if name == "AICP" else f", AICP is {tool['times_aicp']:.1f} x"), name == "AICP")
+            (name, tool["p50_ms"], f"{tool['p50_ms']:.1f} ms" + ("" if name == "AICP" else f", {tool['times_aicp']:.1f} times AICP's"), name == "AICP")
             for name, tool in compared["tools"].items()
         ]
         rows.sort(key=lambda row: row[1])
@@ -174,7 +174,7 @@ def main():
         print_galleries(reports)
         draw_galleries(folder, reports)
     service = read(folder, "service")
-    if service:
+    if service and service.get("loads"):
         print_service(service)
         draw_service(folder, service)
     print_aims(folder, reports)

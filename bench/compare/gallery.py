@@ -322,11 +322,11 @@ def main():
     }
     arguments.out.write_text(json.dumps(report, indent=2) + "\n")
     for people, tools in report["sizes"].items():
-        print(f"{people + ' templates, 1 thread':<38}{'p50 ms':>10}{'AICP is':>10}{'64: /s':>10}{'@1':>8}{'@5':>8}{'@1 known':>10}{'built s':>9}")
+        print(f"{people + ' templates, 1 thread':<38}{'p50 ms':>10}{'x AICP':>10}{'64: /s':>10}{'@1':>8}{'@5':>8}{'@1 known':>10}{'built s':>9}")
         for name, tool in tools.items():
             batch = f"{tool['probes_per_second_of_64']:.0f}" if "probes_per_second_of_64" in tool else ""
             print(
-                f"{name:<38}{tool['p50_ms']:>10.2f}{tool['times_aicp']:>8.1f} x{batch:>10}"
+                f"{name:<38}{tool['p50_ms']:>10.2f}{tool['times_aicp']:>10.1f}{batch:>10}"
                 f"{tool['recall_at_1']:>8.4f}{tool['recall_at_5']:>8.4f}"
                 f"{tool['recall_at_1_of_known']:>10.4f}{tool['build_s']:>9.1f}"
             )

@@ -147,10 +147,10 @@ def main():
         "tools": tools,
     }
     arguments.out.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    print(f"{'file to embedding, 1 thread':<46}{'p50 ms':>10}{'best ms':>10}{'AICP is':>12}{'right':>8}")
+    print(f"{'file to embedding, 1 thread':<46}{'p50 ms':>10}{'best ms':>10}{'x AICP':>12}{'right':>8}")
     for name, tool in tools.items():
         right = "yes" if tool["same_person_is_same"] and tool["other_person_is_other"] else "NO"
-        print(f"{name:<46}{tool['p50_ms']:>10.1f}{tool['best_ms']:>10.1f}{tool['times_aicp']:>10.1f} x{right:>8}")
+        print(f"{name:<46}{tool['p50_ms']:>10.1f}{tool['best_ms']:>10.1f}{tool['times_aicp']:>12.1f}{right:>8}")
     if any(not (tool["same_person_is_same"] and tool["other_person_is_other"]) for tool in tools.values()):
         sys.exit("somebody is wrong about who is who")
 
