@@ -100,11 +100,12 @@ pub fn embeddings(models: &ModelPaths, folder: &Path) -> Result<Vec<Vec<f32>>> {
 
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in std::fs::read_dir(folder).map_err(Error::file(folder))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            list(&path, files)?;
-        } else {
-            files.push(path);
+        let entry = entry?;
+        // A link to a folder may lead round in circles.
+        if entry.file_type()?.is_dir() {
+            list(&entry.path(), files)?;
+        } else if entry.path().is_file() {
+            files.push(entry.path());
         }
     }
     Ok(())

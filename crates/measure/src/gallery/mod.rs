@@ -163,8 +163,10 @@ fn templates(request: &Request, models: &ModelPaths) -> Result<Templates> {
     let usual = Path::new("samples");
     let real = match &request.pictures {
         Some(folder) => vision::embeddings(models, folder)?,
-        // Without pictures or models there is still something to be measured.
-        None if usual.is_dir() => vision::embeddings(models, usual).unwrap_or_default(),
+        None if usual.is_dir() => vision::embeddings(models, usual).or_else(|e| {
+            // There is still something to be measured.
+            writeln!(std::io::stderr(), "no template is made of a real face: {e}").map(|()| Vec::new())
+        })?,
         None => Vec::new(),
     };
     Templates::new(request.seed, request.people, real)
