@@ -16,6 +16,8 @@ const RUNS: usize = 4;
 const LANES: usize = 32;
 /// What is read of a run before the next one has its turn, in words.
 const STEP: usize = 512;
+/// How far ahead memory is asked for, in chunks of [`LANES`] words; 0 leaves that to the processor.
+const AHEAD: [usize; 2] = [0, 8];
 
 /// Memory to be read.
 pub struct ReadBuffer {
@@ -48,30 +50,32 @@ impl ReadBuffer {
 
     /// The best of some passes by so many threads, each with a share of its own, in bytes a second.
     ///
-    /// Every pass is made twice: with one run a thread from end to end, and with [`RUNS`] side by side.
+    /// A pass is made in each of several ways, as processors differ in what suits them: with one run a thread from end to
+    /// end or [`RUNS`] side by side, and with or without asking for memory ahead.
     ///
     /// # Errors
     /// [`Error::Request`] if a reading thread can't be waited for.
     pub fn read(&self, threads: Threads, passes: usize) -> Result<f64> {
         let mut best = 0.0f64;
-        for pass in 0..2 * passes.max(1) {
-            let runs = if pass % 2 == 0 { 1 } else { RUNS };
-            let begun = Instant::now();
-            self.pass(threads, runs)?;
-            best = best.max(self.memory.len() as f64 / begun.elapsed().as_secs_f64());
+        for _ in 0..passes.max(1) {
+            for (runs, ahead) in [1, RUNS].into_iter().flat_map(|runs| AHEAD.map(|ahead| (runs, ahead))) {
+                let begun = Instant::now();
+                self.pass(threads, Way { runs, ahead })?;
+                best = best.max(self.memory.len() as f64 / begun.elapsed().as_secs_f64());
+            }
         }
         Ok(best)
     }
 
-    fn pass(&self, threads: Threads, runs: usize) -> Result<()> {
+    fn pass(&self, threads: Threads, way: Way) -> Result<()> {
         let (words, _) = self.memory.as_chunks::<8>();
         let share = words.len().div_ceil(threads.get());
         if threads == Threads::MIN {
-            std::hint::black_box(sum(words, runs));
+            std::hint::black_box(sum(words, way));
             return Ok(());
         }
         thread::scope(|scope| {
-            let readers: Vec<_> = words.chunks(share).map(|words| scope.spawn(move || sum(words, runs))).collect();
+            let readers: Vec<_> = words.chunks(share).map(|words| scope.spawn(move || sum(words, way))).collect();
             readers.into_iter().try_for_each(|reader| {
                 let sum = reader.join().map_err(|_| Error::Request("a reading thread ended early".to_owned()))?;
                 std::hint::black_box(sum);
@@ -81,45 +85,57 @@ impl ReadBuffer {
     }
 }
 
-/// Adds up every word, `runs` stretches in turn.
-fn sum(words: &[[u8; 8]], runs: usize) -> u64 {
+/// A way to read memory.
+#[derive(Clone, Copy)]
+struct Way {
+    /// Stretches that are read in turn.
+    runs: usize,
+    /// Chunks that are asked for ahead.
+    ahead: usize,
+}
+
+/// Adds up every word.
+fn sum(words: &[[u8; 8]], way: Way) -> u64 {
     #[cfg(target_arch = "x86_64")]
     {
         // Wide loads are only to be had in functions that are compiled for them, which are unsafe to call.
         #[allow(unsafe_code)]
         if std::is_x86_feature_detected!("avx512f") {
             // SAFETY: the processor has been found to have the feature.
-            return unsafe { sum_avx512(words, runs) };
+            return unsafe { sum_avx512(words, way) };
         } else if std::is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has been found to have the feature.
-            return unsafe { sum_avx2(words, runs) };
+            return unsafe { sum_avx2(words, way) };
         }
     }
-    sum_portable(words, runs)
+    sum_portable(words, way)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-fn sum_avx512(words: &[[u8; 8]], runs: usize) -> u64 {
-    sum_portable(words, runs)
+fn sum_avx512(words: &[[u8; 8]], way: Way) -> u64 {
+    sum_portable(words, way)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn sum_avx2(words: &[[u8; 8]], runs: usize) -> u64 {
-    sum_portable(words, runs)
+fn sum_avx2(words: &[[u8; 8]], way: Way) -> u64 {
+    sum_portable(words, way)
 }
 
 #[inline(always)]
-fn sum_portable(words: &[[u8; 8]], runs: usize) -> u64 {
-    let run = words.len().div_ceil(runs.max(1));
+fn sum_portable(words: &[[u8; 8]], way: Way) -> u64 {
+    let run = words.len().div_ceil(way.runs.max(1));
     let mut sums = [0u64; LANES];
     for start in (0..run).step_by(STEP) {
         for first in (0..words.len()).step_by(run.max(1)) {
             let end = (first + run.min(start + STEP)).min(words.len());
             let stretch = words.get(first + start..end).unwrap_or_default();
             let (chunks, rest) = stretch.as_chunks::<LANES>();
-            for chunk in chunks {
+            for (number, chunk) in chunks.iter().enumerate() {
+                if way.ahead > 0 {
+                    ask_for(words, first + start + (number + way.ahead) * LANES);
+                }
                 for lane in 0..LANES {
                     sums[lane] = sums[lane].wrapping_add(u64::from_ne_bytes(chunk[lane]));
                 }
@@ -130,4 +146,23 @@ fn sum_portable(words: &[[u8; 8]], runs: usize) -> u64 {
         }
     }
     sums.iter().fold(0, |all, sum| all.wrapping_add(*sum))
+}
+
+/// Asks for the chunk that begins at this word.
+#[inline(always)]
+fn ask_for(words: &[[u8; 8]], first: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(chunk) = words.get(first..first + LANES) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        const LINE: usize = 8;
+        for line in chunk.chunks(LINE) {
+            // SAFETY: it is only a hint, and the address is one of the slice.
+            #[allow(unsafe_code)]
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+            }
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (words, first);
 }
