@@ -1,13 +1,13 @@
 //! 256-bit vectors (AVX2).
 
 use std::arch::x86_64::{
-    __m256i, _CMP_GE_OQ, _mm256_abs_epi8, _mm256_add_epi32, _mm256_add_ps, _mm256_cmp_ps, _mm256_cvtepi32_ps,
-    _mm256_load_si256, _mm256_loadu_ps, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_movemask_ps, _mm256_mul_ps,
-    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256, _mm256_sign_epi8,
-    _mm256_xor_si256,
+    __m256i, _CMP_GE_OQ, _MM_HINT_T0, _mm_prefetch, _mm256_abs_epi8, _mm256_add_epi32, _mm256_add_ps, _mm256_cmp_ps,
+    _mm256_cvtepi32_ps, _mm256_load_si256, _mm256_loadu_ps, _mm256_madd_epi16, _mm256_maddubs_epi16,
+    _mm256_movemask_ps, _mm256_mul_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
+    _mm256_setzero_si256, _mm256_sign_epi8, _mm256_xor_si256,
 };
 
-use super::{Group, Line, Pack, TILE, Test, Tiles, report};
+use super::{AHEAD, Group, Line, Pack, TILE, Test, Tiles, report};
 
 /// Rows of half a tile: as many sums as a vector holds.
 const HALF: usize = TILE / 2;
@@ -62,6 +62,8 @@ fn meet<const W: usize, const P: usize>(
     let mut sums = [[_mm256_setzero_si256(); 2]; P];
     let ones = _mm256_set1_epi16(1);
     for (line, quad) in lines.iter().zip(quads) {
+        // Past the end it asks in vain, which does no harm.
+        _mm_prefetch::<_MM_HINT_T0>((&raw const *line).wrapping_add(AHEAD).cast());
         let codes = load(line);
         let sizes = [_mm256_abs_epi8(codes[0]), _mm256_abs_epi8(codes[1])];
         for p in 0..P {

@@ -6,10 +6,7 @@ use std::arch::x86_64::{
     _mm512_set1_ps, _mm512_setzero_si512,
 };
 
-use super::{Group, Line, Pack, TILE, Test, Tiles, report};
-
-/// How far ahead a search by itself asks memory for lines: enough to keep it busy all the time.
-const AHEAD: usize = 64;
+use super::{AHEAD, Group, Line, Pack, TILE, Test, Tiles, report};
 
 pub(super) fn scan(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl FnMut(usize, usize)) {
     // SAFETY: the caller has seen that the processor has these instructions.

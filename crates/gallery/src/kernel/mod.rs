@@ -24,6 +24,10 @@ pub(crate) const QUAD: usize = 4;
 /// What is added to a template's codes when they are stored.
 pub(crate) const BIAS: i32 = 128;
 
+/// Lines ahead that memory is asked for, enough to keep it busy all the time.
+#[cfg(target_arch = "x86_64")]
+const AHEAD: usize = 64;
+
 /// Four codes of each row of a tile: a line of the processor's cache.
 #[derive(Clone, Copy)]
 #[cfg_attr(test, derive(Debug))]

@@ -22,14 +22,16 @@ pub(super) fn scan(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut 
 
 /// The dot products of the codes of a tile's rows and a probe.
 fn dots(lines: &[Line], group: &Group, member: usize) -> [i32; TILE] {
-    let mut sums = [0; TILE];
+    // Two sums a row, of pairs of 16-bit products: compilers know an instruction for that on most processors.
+    let mut sums = [0i32; TILE * 2];
     for (line, quads) in lines.iter().zip(group.quads.chunks_exact(group.width)) {
-        let quad = quads[member].to_le_bytes().map(|code| i32::from(code.cast_signed()));
-        for (sum, codes) in sums.iter_mut().zip(line.0.as_chunks::<QUAD>().0) {
-            for (code, number) in codes.iter().zip(quad) {
-                *sum += (i32::from(*code) - BIAS) * number;
-            }
+        let quad = quads[member].to_le_bytes().map(|code| i16::from(code.cast_signed()));
+        let codes = line.0.map(|code| i16::from(code) - BIAS as i16);
+        let probe: [i16; TILE * QUAD] = std::array::from_fn(|i| quad[i % QUAD]);
+        for (i, sum) in sums.iter_mut().enumerate() {
+            *sum += i32::from(codes[2 * i]) * i32::from(probe[2 * i])
+                + i32::from(codes[2 * i + 1]) * i32::from(probe[2 * i + 1]);
         }
     }
-    sums
+    std::array::from_fn(|row| sums[2 * row] + sums[2 * row + 1])
 }
