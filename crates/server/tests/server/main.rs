@@ -27,6 +27,7 @@ mod keys;
 mod linkvisual;
 mod literals;
 mod recognition;
+mod start;
 mod statistics;
 mod tencent_im;
 mod tolerance;
