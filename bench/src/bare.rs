@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use aicp_measure::{Random, Timing};
 use aicp_vision::manifest::Role;
 use aicp_vision::{BareModel, ModelPaths};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
-use crate::stages::Random;
-use crate::timing::Timing;
 
 /// What to measure.
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use aicp_measure::{Answer, Connection, Load, Machine, Server, Timing, post};
 use aicp_store::{CopiedFace, NewPerson, Profile, Store};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -16,11 +17,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::http::{Connection, post};
-use crate::report::Machine;
-use crate::server::{Load, Server};
 use crate::signing;
-use crate::timing::Timing;
 use crate::{Cli, Outcome};
 
 /// The library of the people, and the app that owns it.
@@ -122,7 +119,7 @@ fn begin(cli: &Cli, data: &Path) -> Outcome<Keys> {
         ("/aicp/face/addBase", json!({ "groupId": LIBRARY, "dbName": LIBRARY })),
         ("/aicp/face/add", json!({ "groupId": LIBRARY, "name": "Barack", "image": BASE64.encode(picture) })),
     ] {
-        let (_, answer) = connection.call(&post(path, token.trim(), body.to_string().as_bytes()))?;
+        let answer = connection.call(&post(path, token.trim(), body.to_string().as_bytes()))?.body;
         if serde_json::from_slice::<Value>(&answer)?["flag"] != true {
             return Err(format!("{path}: {}", String::from_utf8_lossy(&answer)).into());
         }
@@ -134,7 +131,7 @@ fn begin(cli: &Cli, data: &Path) -> Outcome<Keys> {
             token.trim(),
             body.len()
         );
-        let (status, answer) = connection.call(request.as_bytes())?;
+        let Answer { status, body: answer, .. } = connection.call(request.as_bytes())?;
         if status == 201 { Ok(serde_json::from_slice(&answer)?) } else { Err(format!("no key: {status}").into()) }
     };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -249,7 +246,7 @@ fn befriend(server: SocketAddr, keys: &Keys, accounts: usize) -> Outcome<()> {
     let mut connection = Connection::open(server)?;
     let mut must = |command: &str, body: &Value| -> Outcome<()> {
         let request = signing::tencent_im(keys.sdkappid, &keys.usersig, command, &body.to_string());
-        let (_, answer) = connection.call(&request)?;
+        let answer = connection.call(&request)?.body;
         let is_ok = serde_json::from_slice::<Value>(&answer)?["ErrorCode"] == 0;
         if is_ok { Ok(()) } else { Err(format!("{command}: {}", String::from_utf8_lossy(&answer)).into()) }
     };
@@ -284,7 +281,7 @@ fn user_ids(server: SocketAddr, keys: &Keys, rows: usize) -> Outcome<Vec<String>
             [("IsolationId".to_owned(), LIBRARY.to_owned()), ("CustomUserId".to_owned(), custom_id(number))];
         let action = "QueryFaceUserIdByCustomUserId";
         let request = signing::linkvisual(id, secret, 100_000_000 + rows + number, action, &parameters)?;
-        let (_, answer) = connection.call(&request)?;
+        let answer = connection.call(&request)?.body;
         let answer: Value = serde_json::from_slice(&answer)?;
         let user = answer["Data"]["UserId"].as_str().ok_or_else(|| format!("{action}: {answer}"))?;
         ids.push(user.to_owned());
@@ -311,7 +308,7 @@ fn drive(
         for call in (index..total).step_by(clients) {
             let request = &requests[call % requests.len()];
             let begun = Instant::now();
-            let (status, answer) = connection.call(request)?;
+            let Answer { status, body: answer, .. } = connection.call(request)?;
             each.push(begun.elapsed());
             if status != 200 || !is_right(&answer) {
                 if errors == 0 {

@@ -4,14 +4,12 @@
 
 mod bare;
 mod dialects;
-mod http;
 mod photo;
 mod report;
 mod server;
 mod signing;
 mod stages;
 mod statistics;
-mod timing;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -77,7 +75,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Outcome<()> {
-    let machine = report::Machine::here()?;
+    let machine = aicp_measure::Machine::here()?;
     let photo = photo::make(&cli.samples)?;
     let stages = stages::measure(&cli.models, &photo, cli.iterations)?;
     let bare_models = bare::measure(&bare::Request {

@@ -3,51 +3,16 @@
 use std::io::Write;
 use std::path::Path;
 
+use aicp_measure::{Machine, Timing};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::bare::BareModels;
 use crate::photo::Photo;
 use crate::server::Served;
-use crate::timing::Timing;
 
 /// The whole call should take no longer than this many times the bare networks.
 const AIM: f64 = 1.25;
-
-/// What was measured on.
-#[derive(Debug, Serialize)]
-pub struct Machine {
-    /// The processor's own name.
-    pub cpu: String,
-    /// Processors that this program may use.
-    pub cores: usize,
-    /// Memory in MiB.
-    pub memory_mib: u64,
-    /// Processes that wanted to run in the minute before, on average; over 0.5 others disturbed the measurement.
-    pub load_before: f64,
-}
-
-impl Machine {
-    /// This machine.
-    pub fn here() -> Outcome<Self> {
-        let cpus = std::fs::read_to_string("/proc/cpuinfo")?;
-        let cpu = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
-        let memory = proc_number(&std::fs::read_to_string("/proc/meminfo")?, "MemTotal");
-        let load = std::fs::read_to_string("/proc/loadavg")?;
-        Ok(Self {
-            cpu: cpu.unwrap_or(std::env::consts::ARCH).to_owned(),
-            cores: std::thread::available_parallelism()?.get(),
-            memory_mib: memory.unwrap_or(0) / 1024,
-            load_before: load.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0.0),
-        })
-    }
-}
-
-/// The number in a line `name: number kB` of a file of /proc.
-pub fn proc_number(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    line.split_whitespace().next()?.parse().ok()
-}
 
 #[derive(Debug, Serialize)]
 struct PhotoFacts {
@@ -105,8 +70,8 @@ impl Report {
 
     /// Prints the table.
     pub fn print(&self, out: &mut impl Write) -> Outcome<()> {
-        let Machine { cpu, cores, memory_mib, load_before } = &self.machine;
-        writeln!(out, "{cpu}, {cores} cores, {memory_mib} MiB; load before: {load_before}")?;
+        let cores = self.machine.cores;
+        writeln!(out, "{}", self.machine.line())?;
         let PhotoFacts { width, height, jpeg_bytes, detector_input: (w, h) } = &self.photo;
         writeln!(out, "photo: {width}x{height}, {jpeg_bytes} bytes; the detector sees {w}x{h}")?;
         let http =

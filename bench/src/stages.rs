@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use aicp_gallery::{Entry, Gallery, Query};
+use aicp_measure::{Random, Timing, repeat};
 use aicp_vision::{Embedding, FaceModels, ModelPaths, Picture, PoolSize, Purpose, Vision};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -12,7 +13,6 @@ use serde_json::Value;
 use crate::Outcome;
 use crate::photo::Photo;
 use crate::server::recognition_body;
-use crate::timing::{Timing, repeat};
 
 const DIMENSIONS: usize = 512;
 const GALLERIES: [usize; 2] = [10_000, 100_000];
@@ -90,19 +90,4 @@ fn search(size: usize, probe: &Embedding, iterations: u32) -> Outcome<Timing> {
         std::hint::black_box(gallery.search(probe.as_slice(), &query)?);
         Ok(())
     })
-}
-
-/// SplitMix64 (Steele, Lea, Flood, 2014): the same numbers on every machine.
-pub struct Random(pub u64);
-
-impl Random {
-    /// The next number, -1..1.
-    pub fn number(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        (z >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    }
 }

@@ -4,14 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use aicp_measure::{Load, Machine, Server, load, post};
 use aicp_store::{LoggedCall, Store};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::http::post;
-use crate::report::Machine;
-use crate::server::{Load, Server, load};
 use crate::{Cli, Outcome};
 
 /// The calls are spread over so many days up to now.

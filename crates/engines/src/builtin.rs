@@ -1,12 +1,14 @@
 //! The engine that runs in this process.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::{Semaphore, oneshot};
 
-use aicp_gallery::{Entry, Galleries, Query};
+use aicp_gallery::{Entry, Filter, Galleries, Hit, Scanner, Search};
 use aicp_vision::{
     Algorithm, DetectedFace, Embedding, FaceModels, HeadPose, Picture, Point, Purpose, Quality, Rect, Vision,
 };
@@ -19,6 +21,10 @@ use crate::{Error, Result};
 
 /// Faces of one picture that are worked on, the largest first; a crowd can't hold a worker for ever.
 pub const MAX_FACES: usize = 100;
+
+/// Calls whose faces are searched for at a time. They take turns in one pass over a library, so that more of them would each
+/// wait longer; one more is refused.
+const MAX_SEARCHES: usize = 256;
 
 /// What to find out about each face of a picture, beside where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,15 +82,27 @@ pub struct TemplateRow {
 pub struct Builtin {
     vision: Vision,
     galleries: Arc<Galleries>,
+    scanner: Arc<Scanner>,
+    /// A permit for each call whose faces are searched for.
+    searches: Arc<Semaphore>,
 }
 
 impl Builtin {
     /// Dimensions of an embedding.
     const DIMENSIONS: usize = 512;
 
-    /// An engine on these workers, with empty galleries.
-    pub fn new(vision: Vision) -> Self {
-        Self { vision, galleries: Arc::new(Galleries::new(Self::DIMENSIONS)) }
+    /// An engine on these workers, with empty galleries and a thread a core to search them.
+    ///
+    /// # Errors
+    /// [`Error::Threads`] if the system starts no thread.
+    pub fn new(vision: Vision) -> Result<Self> {
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Ok(Self {
+            vision,
+            galleries: Arc::new(Galleries::new(Self::DIMENSIONS)),
+            scanner: Arc::new(Scanner::start(threads).map_err(Error::Threads)?),
+            searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
+        })
     }
 
     /// Which algorithm its templates are of.
@@ -123,18 +141,15 @@ impl Builtin {
         wanted: Examination,
         accepts: Accepts,
     ) -> Result<(ExaminedFace, Vec<Candidate>)> {
-        let galleries = Arc::clone(&self.galleries);
-        let (face, searched) = self
+        let (face, probe) = self
             .on_largest_face(picture, move |models, picture, face| {
                 let examined = examined(models, picture, &face, wanted)?;
-                if !accepts(&examined) {
-                    return Ok((examined, Ok(Vec::new())));
-                }
-                let probe = models.embed(picture, &face, Purpose::Probe)?;
-                Ok((examined, search(&galleries, &[library], &probe, top_n, None)))
+                let probe = if accepts(&examined) { Some(models.embed(picture, &face, Purpose::Probe)?) } else { None };
+                Ok((examined, probe))
             })
             .await?;
-        Ok((face, searched?))
+        let Some(probe) = probe else { return Ok((face, Vec::new())) };
+        Ok((face, self.search(&[library], probe, top_n, None).await?))
     }
 
     /// As [`Engine::add_face`], with what there is about the face; no template is made if `accepts` turns it down.
@@ -235,15 +250,9 @@ impl Builtin {
         picture: Bytes,
         top_n: usize,
     ) -> Result<Vec<Candidate>> {
-        let galleries = Arc::clone(&self.galleries);
-        let searched = self
-            .on_largest_face(picture, move |models, picture, face| {
-                let probe = models.embed(picture, &face, Purpose::Probe)?;
-                let is_one = |entry: &Entry| people.contains(&entry.person);
-                Ok(search(&galleries, &libraries, &probe, top_n, Some(&is_one)))
-            })
-            .await?;
-        Ok(searched?)
+        let probe = self.probe(picture).await?;
+        let is_one: Filter = Arc::new(move |entry| people.contains(&entry.person));
+        self.search(&libraries, probe, top_n, Some(is_one)).await
     }
 
     /// Lets a face be found from now on.
@@ -279,6 +288,59 @@ impl Builtin {
     /// Lets nobody of a library be found any more.
     pub fn forget_library(&self, library: i64) {
         self.galleries.close(library);
+    }
+
+    /// The probe of the largest face of a picture.
+    async fn probe(&self, picture: Bytes) -> Result<Embedding> {
+        self.on_largest_face(picture, |models, picture, face| models.embed(picture, &face, Purpose::Probe)).await
+    }
+
+    /// The best people of all these libraries together, each with the best of their faces.
+    async fn search(
+        &self,
+        libraries: &[i64],
+        probe: Embedding,
+        top_n: usize,
+        filter: Option<Filter>,
+    ) -> Result<Vec<Candidate>> {
+        Ok(self.search_all(libraries, vec![probe], top_n, filter).await?.pop().unwrap_or_default())
+    }
+
+    /// As [`Builtin::search`] for several probes, all at once.
+    async fn search_all(
+        &self,
+        libraries: &[i64],
+        probes: Vec<Embedding>,
+        top_n: usize,
+        filter: Option<Filter>,
+    ) -> Result<Vec<Vec<Candidate>>> {
+        let _permit = self.searches.try_acquire().map_err(|_| Error::Busy)?;
+        let galleries: Vec<_> = libraries.iter().filter_map(|&library| self.galleries.find(library)).collect();
+        let mut under_way = Vec::with_capacity(probes.len());
+        for probe in probes {
+            let mut answers = Vec::with_capacity(galleries.len());
+            for gallery in &galleries {
+                let (answer, answered) = oneshot::channel();
+                let probe = probe.as_slice().to_vec();
+                let search = Search { probe, top_n, above: f32::NEG_INFINITY, filter: filter.clone() };
+                self.scanner.search(gallery, search, |hits| drop(answer.send(hits)))?;
+                answers.push(answered);
+            }
+            under_way.push(answers);
+        }
+        let mut found = Vec::with_capacity(under_way.len());
+        for answers in under_way {
+            let mut hits = Vec::new();
+            for answered in answers {
+                hits.extend(
+                    answered.await.map_err(|_| aicp_vision::Error::Worker("a search gave no answer".to_owned()))?,
+                );
+            }
+            hits.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.entry.face.cmp(&b.entry.face)));
+            hits.truncate(top_n);
+            found.push(hits.into_iter().map(candidate).collect());
+        }
+        Ok(found)
     }
 
     /// Decodes, detects and hands the largest face to `job`, all on one worker.
@@ -348,14 +410,8 @@ impl Engine for Builtin {
     }
 
     async fn identify(&self, libraries: &[LibraryRef], picture: Bytes, top_n: usize) -> Result<Vec<Candidate>> {
-        let (galleries, libraries) = (Arc::clone(&self.galleries), rows(libraries));
-        let searched = self
-            .on_largest_face(picture, move |models, picture, face| {
-                let probe = models.embed(picture, &face, Purpose::Probe)?;
-                Ok(search(&galleries, &libraries, &probe, top_n, None))
-            })
-            .await?;
-        Ok(searched?)
+        let probe = self.probe(picture).await?;
+        self.search(&rows(libraries), probe, top_n, None).await
     }
 
     async fn identify_many(
@@ -364,23 +420,22 @@ impl Engine for Builtin {
         picture: Bytes,
         top_n: usize,
     ) -> Result<Vec<FaceCandidates>> {
-        let (galleries, libraries) = (Arc::clone(&self.galleries), rows(libraries));
-        let found = self
+        let seen = self
             .vision
             .run(move |models| {
                 let picture = Picture::decode(&picture)?;
                 let mut faces = models.detect(&picture)?;
                 faces.truncate(MAX_FACES);
-                let searched = faces.into_iter().map(|face| {
-                    let probe = models.embed(&picture, &face, Purpose::Probe)?;
-                    Ok(search(&galleries, &libraries, &probe, top_n, None)
-                        .map(|candidates| FaceCandidates { face: seen(&face), candidates }))
-                });
-                searched.collect::<aicp_vision::Result<Vec<_>>>()
+                let probes = faces.iter().map(|face| Ok((seen(face), models.embed(&picture, face, Purpose::Probe)?)));
+                probes.collect::<aicp_vision::Result<Vec<_>>>()
             })
             .await?;
-        let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
-        if found.is_empty() { Err(Error::NoFace) } else { Ok(found) }
+        if seen.is_empty() {
+            return Err(Error::NoFace);
+        }
+        let (faces, probes): (Vec<_>, Vec<_>) = seen.into_iter().unzip();
+        let found = self.search_all(&rows(libraries), probes, top_n, None).await?;
+        Ok(faces.into_iter().zip(found).map(|(face, candidates)| FaceCandidates { face, candidates }).collect())
     }
 
     async fn compare(&self, a: Bytes, b: Bytes) -> Result<Similarity> {
@@ -462,23 +517,6 @@ fn embed_largest(models: &mut FaceModels, picture: &[u8]) -> aicp_vision::Result
     }
 }
 
-/// The best people of all these libraries together, each with the best of their faces.
-fn search(
-    galleries: &Galleries,
-    libraries: &[i64],
-    probe: &Embedding,
-    top_n: usize,
-    filter: Option<&(dyn Fn(&Entry) -> bool + Sync)>,
-) -> Result<Vec<Candidate>, aicp_gallery::Error> {
-    let query = Query { top_n, above: f32::NEG_INFINITY, filter };
-    let mut hits = Vec::new();
-    for gallery in libraries.iter().filter_map(|&library| galleries.find(library)) {
-        hits.extend(gallery.search(probe.as_slice(), &query)?);
-    }
-    hits.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.entry.face.cmp(&b.entry.face)));
-    hits.truncate(top_n);
-    Ok(hits
-        .into_iter()
-        .map(|hit| Candidate { face: FaceKey::Row(hit.entry.face), similarity: similarity_of_cosine(hit.cosine) })
-        .collect())
+fn candidate(hit: Hit) -> Candidate {
+    Candidate { face: FaceKey::Row(hit.entry.face), similarity: similarity_of_cosine(hit.cosine) }
 }

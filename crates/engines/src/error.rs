@@ -18,6 +18,9 @@ pub enum Error {
     /// The engine in this process failed.
     #[error("the engine failed: {0}")]
     Failed(#[source] aicp_vision::Error),
+    /// The threads that search can't be started.
+    #[error("no thread can be started to search: {0}")]
+    Threads(#[source] std::io::Error),
     /// A template does not fit the engine's gallery.
     #[error("a template does not fit: {0}")]
     Template(#[from] aicp_gallery::Error),

@@ -41,6 +41,14 @@ impl Ranking {
         self.hits.truncate(self.top_n);
     }
 
+    /// No face of a lower cosine can take a place.
+    pub fn floor(&self) -> f32 {
+        match self.hits.last() {
+            Some(worst) if self.hits.len() >= self.top_n => self.above.max(worst.cosine),
+            _ => self.above,
+        }
+    }
+
     pub fn into_hits(self) -> Vec<Hit> {
         self.hits
     }

@@ -1,9 +1,10 @@
 //! A gallery answers as a list that is scanned and sorted in full.
 
-use std::sync::Arc;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 
-use aicp_gallery::{Entry, Error, Galleries, Gallery, Hit, Query};
+use aicp_gallery::{Entry, Error, Galleries, Gallery, Hit, Kernel, Query, Scanner, Search};
 use proptest::prelude::*;
 
 const DIMENSIONS: usize = 19;
@@ -154,4 +155,168 @@ fn libraries_are_apart() {
     galleries.close(1);
     assert!(galleries.find(1).is_none());
     assert_eq!(galleries.find(2).map(|g| g.len()), Some(1));
+}
+
+/// Unit vectors of 512 numbers, of which every third is much like the one before.
+fn many(count: i64) -> Vec<(Entry, Vec<f32>)> {
+    let mut state = 7u64;
+    let mut number = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let mut templates: Vec<(Entry, Vec<f32>)> = Vec::new();
+    for id in 0..count {
+        let mut raw: Vec<f32> = (0..512).map(|_| number()).collect();
+        if let (0, Some((_, last))) = (id % 3, templates.last()) {
+            raw = last.iter().zip(raw).map(|(last, raw)| last + raw * 0.02).collect();
+        }
+        let norm = raw.iter().map(|v| v * v).sum::<f32>().sqrt();
+        templates.push((Entry { person: id / 2, face: id }, raw.into_iter().map(|v| v / norm).collect()));
+    }
+    templates
+}
+
+#[test]
+fn every_kernel_gives_the_very_same_answers() {
+    let templates = many(6000);
+    let probes: Vec<&[f32]> = templates.iter().step_by(211).map(|(_, vector)| vector.as_slice()).collect();
+    let query = Query { top_n: 5, above: f32::NEG_INFINITY, filter: None };
+    let answers = |kernel| {
+        let gallery = Gallery::with_kernel(512, kernel);
+        gallery.extend(templates.iter().map(|(entry, vector)| (*entry, vector))).expect("fits");
+        let together = gallery.search_many(&probes, &query).expect("fits");
+        for (probe, hits) in probes.iter().zip(&together) {
+            assert_eq!(&gallery.search(probe, &query).expect("fits"), hits, "{} one by one", kernel.name());
+        }
+        together
+    };
+    let expected = answers(Kernel::Portable);
+    for (probe, hits) in probes.iter().zip(&expected) {
+        let truth = naive(&templates, probe, 5, -2.0, false);
+        assert_eq!(hits.iter().map(|hit| hit.entry).collect::<Vec<_>>(), truth.iter().map(|t| t.0).collect::<Vec<_>>());
+        assert!(hits.iter().zip(&truth).all(|(hit, (_, cosine))| (f64::from(hit.cosine) - cosine).abs() < 2e-7));
+    }
+    for kernel in Kernel::available() {
+        assert_eq!(answers(kernel), expected, "{}", kernel.name());
+    }
+}
+
+#[test]
+fn what_has_no_finite_length_is_refused() {
+    let gallery = Gallery::new(2);
+    assert_eq!(gallery.insert(Entry { person: 1, face: 1 }, &[f32::NAN, 0.0]), Err(Error::NotFinite));
+    let query = Query { top_n: 1, above: 0.0, filter: None };
+    assert_eq!(gallery.search(&[f32::INFINITY, 0.0], &query).map(|_| ()), Err(Error::NotFinite));
+    assert!(gallery.is_empty());
+}
+
+fn scanner(threads: usize) -> Scanner {
+    Scanner::start(NonZeroUsize::new(threads).expect("not zero")).expect("threads start")
+}
+
+fn wanted(probe: &[f32], top_n: usize) -> Search {
+    Search { probe: probe.to_vec(), top_n, above: f32::NEG_INFINITY, filter: None }
+}
+
+#[test]
+fn threads_answer_as_one_does() {
+    let templates = many(13_000);
+    let gallery = Arc::new(Gallery::new(512));
+    gallery.extend(templates.iter().map(|(entry, vector)| (*entry, vector))).expect("fits");
+    let small = Arc::new(Gallery::new(512));
+    small.extend(templates[..40].iter().map(|(entry, vector)| (*entry, vector))).expect("fits");
+    let scanner = scanner(3);
+    let (answer, answers) = mpsc::channel();
+    // Not all at once: some join a round that is under way, some begin one.
+    for (number, (_, probe)) in templates.iter().step_by(97).enumerate() {
+        for (gallery, top_n) in [(&gallery, 1 + number % 4), (&small, 3)] {
+            let (answer, of) = (answer.clone(), Arc::clone(gallery));
+            let sent = move |hits| drop(answer.send((number, top_n, of, hits)));
+            scanner.search(gallery, wanted(probe, top_n), sent).expect("fits");
+        }
+        if number % 10 == 0 {
+            std::thread::yield_now();
+        }
+    }
+    drop(answer);
+    let mut count = 0;
+    for (number, top_n, of, hits) in answers {
+        let query = Query { top_n, above: f32::NEG_INFINITY, filter: None };
+        assert_eq!(hits, of.search(&templates[number * 97].1, &query).expect("fits"));
+        count += 1;
+    }
+    assert_eq!(count, 2 * templates.len().div_ceil(97));
+}
+
+#[test]
+fn threads_heed_filter_and_threshold() {
+    let templates = many(9000);
+    let gallery = Arc::new(Gallery::new(512));
+    gallery.extend(templates.iter().map(|(entry, vector)| (*entry, vector))).expect("fits");
+    let (answer, answers) = mpsc::channel();
+    let filter: aicp_gallery::Filter = Arc::new(|entry| entry.face % 2 == 1);
+    let search = Search { filter: Some(filter), above: 0.1, ..wanted(&templates[600].1, 50) };
+    scanner(2).search(&gallery, search, move |hits| drop(answer.send(hits))).expect("fits");
+    let hits = answers.recv().expect("an answer");
+    let truth = naive(&templates, &templates[600].1, 50, 0.1, true);
+    assert_eq!(hits.iter().map(|hit| hit.entry).collect::<Vec<_>>(), truth.iter().map(|t| t.0).collect::<Vec<_>>());
+    assert!(hits.len() > 1 && hits.iter().all(|hit| hit.entry.face % 2 == 1));
+}
+
+#[test]
+fn a_filter_that_panics_ends_its_own_search_alone() {
+    let gallery = Arc::new(Gallery::new(4));
+    let templates = (0..20_000i64).map(|id| (Entry { person: id, face: id }, [1.0, 0.0, 0.0, 0.0]));
+    gallery.extend(templates).expect("fits");
+    let scanner = scanner(1);
+    let probe = [1.0, 0.0, 0.0, 0.0];
+    let (answer, answers) = mpsc::channel();
+    let search = Search { filter: Some(Arc::new(|_| panic!("a fault"))), ..wanted(&probe, 1) };
+    scanner.search(&gallery, search, move |hits| drop(answer.send(hits))).expect("fits");
+    assert!(answers.recv().is_err());
+    let (answer, answers) = mpsc::channel();
+    scanner.search(&gallery, wanted(&probe, 1), move |hits| drop(answer.send(hits))).expect("fits");
+    assert_eq!(answers.recv().expect("an answer").first().map(|hit| hit.entry.face), Some(0));
+}
+
+/// A face that is moved, replaced and moved again while threads search is found by every search, once.
+#[test]
+fn nobody_is_missed_while_rows_come_and_go() {
+    let templates = many(9000);
+    let gallery = Arc::new(Gallery::new(512));
+    gallery.extend(templates.iter().map(|(entry, vector)| (*entry, vector))).expect("fits");
+    let stay: Vec<_> = templates.iter().step_by(450).collect();
+    let done = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let (gallery, done) = (Arc::clone(&gallery), Arc::clone(&done));
+        let templates = templates.clone();
+        std::thread::spawn(move || {
+            for round in 0..3 {
+                for (number, (entry, vector)) in templates.iter().enumerate() {
+                    if number % 450 == 0 || round == 1 {
+                        gallery.insert(*entry, vector).expect("fits");
+                    } else {
+                        gallery.remove(&[entry.face]);
+                    }
+                }
+            }
+            done.store(true, Ordering::SeqCst);
+        })
+    };
+    let scanner = scanner(2);
+    let mut looks = 0;
+    while !done.load(Ordering::SeqCst) || looks == 0 {
+        let (answer, answers) = mpsc::channel();
+        for (entry, probe) in &stay {
+            let (answer, face) = (answer.clone(), entry.face);
+            scanner.search(&gallery, wanted(probe, 1), move |hits| drop(answer.send((face, hits)))).expect("fits");
+        }
+        drop(answer);
+        for (face, hits) in answers {
+            assert_eq!(hits.first().map(|hit| hit.entry.face), Some(face));
+        }
+        looks += 1;
+    }
+    writer.join().expect("writer ends");
+    assert_eq!(gallery.len(), stay.len());
 }

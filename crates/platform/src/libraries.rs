@@ -243,7 +243,7 @@ mod tests {
     async fn open(folder: &Path) -> Platform {
         let models = ModelPaths { folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models"), runtime: None };
         let size = PoolSize { workers: NonZeroUsize::MIN, queue: NonZeroUsize::MIN };
-        let engine = Builtin::new(Vision::start(&models, size).expect("it starts"));
+        let engine = Builtin::new(Vision::start(&models, size).expect("it starts")).expect("threads start");
         let key = MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits");
         Platform::open(folder, engine, &key, "admin token", Settings::default()).await.expect("it opens")
     }

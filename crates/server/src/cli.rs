@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use aicp_dialects::native::WantedKey;
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{app, compare, detect, import, models, serve};
+use crate::commands::{app, bench, compare, detect, import, models, serve};
 use crate::config::{Config, Flags, Listen};
 use crate::{Result, logging};
 
@@ -81,6 +81,11 @@ enum Command {
         #[command(subcommand)]
         command: AppCommand,
     },
+    /// Measure this machine
+    Bench {
+        #[command(subcommand)]
+        command: BenchCommand,
+    },
     /// The model files
     Models {
         #[command(subcommand)]
@@ -142,6 +147,12 @@ enum AppCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum BenchCommand {
+    /// Recognition over HTTP as the number of clients grows
+    Service(aicp_measure::service::Request),
+}
+
+#[derive(Debug, Subcommand)]
 enum ModelsCommand {
     /// Check every file against the manifest
     Verify,
@@ -187,6 +198,9 @@ fn run(cli: Cli) -> Result<()> {
                 app::add_key(&config, &app, &wanted, json)
             }
             AppCommand::RevokeKey { app, id } => app::revoke_key(&config, &app, &id),
+        },
+        Command::Bench { command } => match command {
+            BenchCommand::Service(request) => bench::service(&config, &request),
         },
         Command::Models { command: ModelsCommand::Verify } => models::verify(&config),
         Command::Config { command: ConfigCommand::Show } => {

@@ -53,6 +53,9 @@ pub enum Error {
     /// Models or runtime library are missing or broken.
     #[error(transparent)]
     Vision(#[from] aicp_vision::Error),
+    /// A measurement failed.
+    #[error(transparent)]
+    Measure(#[from] aicp_measure::Error),
     /// A running server refused, or could not be asked.
     #[error("{0}")]
     Server(String),

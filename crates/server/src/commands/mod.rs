@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub(crate) mod app;
+pub(crate) mod bench;
 pub(crate) mod compare;
 pub(crate) mod detect;
 pub(crate) mod import;
@@ -23,8 +24,11 @@ fn start_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Vision
     let defaults = PoolSize::for_this_machine();
     let workers = workers.or(NonZeroUsize::new(config.vision.workers)).unwrap_or(defaults.workers);
     let queue = NonZeroUsize::new(config.vision.queue).unwrap_or(defaults.queue);
-    let paths = ModelPaths { folder: config.models_dir.clone(), runtime: config.ort_lib.clone() };
-    Ok(Vision::start(&paths, PoolSize { workers, queue })?)
+    Ok(Vision::start(&model_paths(config), PoolSize { workers, queue })?)
+}
+
+fn model_paths(config: &Config) -> ModelPaths {
+    ModelPaths { folder: config.models_dir.clone(), runtime: config.ort_lib.clone() }
 }
 
 /// Opens the data folder.
@@ -49,7 +53,8 @@ async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Re
         friend_requests: config.tencent_im.allow_type.into(),
         fetch: config.fetch.limits()?,
     };
-    let engines = config.engines.open(aicp_engines::Builtin::new(vision))?;
+    let builtin = aicp_engines::Builtin::new(vision).map_err(aicp_platform::Error::from)?;
+    let engines = config.engines.open(builtin)?;
     Ok(Platform::open(&config.data_dir, engines, &key, admin_token, settings).await?)
 }
 

@@ -4,12 +4,23 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
+use crate::{Error, Result};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// An answer may have this many header fields and bytes.
 const MAX_FIELDS: usize = 100;
 const MAX_BODY: usize = 1 << 20;
+
+/// What the server said.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// What it said of when to come again, in seconds.
+    pub retry_after_s: Option<u32>,
+    /// The body.
+    pub body: Vec<u8>,
+}
 
 /// A connection.
 pub struct Connection {
@@ -18,7 +29,10 @@ pub struct Connection {
 
 impl Connection {
     /// Connects.
-    pub fn open(server: SocketAddr) -> Outcome<Self> {
+    ///
+    /// # Errors
+    /// [`Error::Io`] if nobody listens there.
+    pub fn open(server: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&server, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -26,40 +40,44 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// Sends a request and gives status and body of the answer.
-    pub fn call(&mut self, request: &[u8]) -> Outcome<(u16, Vec<u8>)> {
+    /// Sends a request and waits for the answer, whatever its status.
+    ///
+    /// # Errors
+    /// [`Error::Call`] if there is no answer or it is none that this client understands.
+    pub fn call(&mut self, request: &[u8]) -> Result<Answer> {
         let begun = Instant::now();
-        self.exchange(request).map_err(|e| format!("a call failed after {:.1?}: {e}", begun.elapsed()).into())
+        self.exchange(request).map_err(|e| Error::Call(format!("after {:.1?}: {e}", begun.elapsed())))
     }
 
-    fn exchange(&mut self, request: &[u8]) -> Outcome<(u16, Vec<u8>)> {
+    fn exchange(&mut self, request: &[u8]) -> std::result::Result<Answer, Box<dyn std::error::Error>> {
         self.stream.get_mut().write_all(request)?;
         let status = self.line()?;
         let status = status.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or("no HTTP status")?;
-        let mut length = 0;
+        let (mut length, mut retry_after_s) = (0, None);
         for _ in 0..MAX_FIELDS {
             let line = self.line()?;
             if line.is_empty() {
                 let mut body = vec![0; length];
                 self.stream.read_exact(&mut body)?;
-                return Ok((status, body));
+                return Ok(Answer { status, retry_after_s, body });
             }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
+            let Some((name, value)) = line.split_once(':') else { continue };
+            if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse()?;
                 if length > MAX_BODY {
                     return Err("the answer is too long".into());
                 }
+            } else if name.eq_ignore_ascii_case("retry-after") {
+                retry_after_s = value.trim().parse().ok();
             }
         }
         Err("the answer has too many header fields".into())
     }
 
-    fn line(&mut self) -> Outcome<String> {
+    fn line(&mut self) -> std::io::Result<String> {
         let mut line = String::new();
         if self.stream.by_ref().take(16 << 10).read_line(&mut line)? == 0 {
-            return Err("the server closed the connection".into());
+            return Err(std::io::Error::other("the server closed the connection"));
         }
         Ok(line.trim_end().to_owned())
     }

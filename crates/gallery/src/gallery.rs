@@ -1,0 +1,493 @@
+//! The templates of one library.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use arc_swap::ArcSwap;
+
+use crate::codes::{Codes, Probe};
+use crate::kernel::{Kernel, Pack, TILE, Test};
+use crate::ranking::Ranking;
+use crate::segment::{NEVER, Rows, SEGMENT};
+use crate::{Entry, Error, Hit, Query};
+
+/// Templates that become visible together when many are put in.
+const TOGETHER: usize = 1024;
+/// Free rows that are left alone, and beyond that one in so many.
+const FREE_ROWS: usize = SEGMENT / 4;
+const FREE_SHARE: usize = 8;
+/// Rows that are looked at before the lock is given back, so that no writer waits for long.
+const STRIDE: usize = 1024;
+/// Rows that are looked at while a probe has no floor.
+const FIRST_STRIDE: usize = 4 * TILE;
+/// Rows that a removal may move to fill gaps.
+const MOVES: usize = 2;
+/// Rows at the end that are looked at for each that may be moved.
+const LOOKS: usize = 64;
+
+/// A run of rows behind its lock.
+pub(crate) struct Segment(RwLock<Rows>);
+
+impl Segment {
+    pub fn read(&self) -> RwLockReadGuard<'_, Rows> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Rows> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The segments, all full but the last.
+pub(crate) type Segments = Arc<Vec<Arc<Segment>>>;
+
+/// The templates of one library, for exact search.
+///
+/// A template takes 3 bytes a dimension and about 80 besides. Searches see the gallery as it was when they began; they
+/// and writers hold a lock on a few thousand rows at a time, for well under a millisecond. Putting in and taking out cost the same
+/// whatever the size.
+pub struct Gallery {
+    dimensions: usize,
+    kernel: Kernel,
+    segments: ArcSwap<Vec<Arc<Segment>>>,
+    /// What searches see.
+    version: AtomicU64,
+    live: AtomicUsize,
+    /// How many searches began with which version.
+    searching: Mutex<BTreeMap<u64, usize>>,
+    /// Held by the one writer at a time.
+    writer: Mutex<Writer>,
+}
+
+/// What only writers need.
+#[derive(Default)]
+struct Writer {
+    /// The row of each face.
+    places: HashMap<i64, usize>,
+    /// Rows, free or not.
+    rows: usize,
+    /// Rows that went, and with which version; the oldest first.
+    gone: VecDeque<(u64, usize)>,
+    /// Rows to be used again.
+    free: BTreeSet<usize>,
+}
+
+impl Gallery {
+    /// An empty gallery for unit vectors of this many dimensions.
+    pub fn new(dimensions: usize) -> Self {
+        Self::with_kernel(dimensions, Kernel::best())
+    }
+
+    /// An empty gallery that searches with this kernel; if the processor can't run it, with the portable one.
+    pub fn with_kernel(dimensions: usize, kernel: Kernel) -> Self {
+        Self {
+            dimensions,
+            kernel,
+            segments: ArcSwap::default(),
+            version: AtomicU64::new(0),
+            live: AtomicUsize::new(0),
+            searching: Mutex::default(),
+            writer: Mutex::default(),
+        }
+    }
+
+    /// How many numbers a vector has.
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    /// What it searches with.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    /// Puts a template in, in place of the one that the face had.
+    ///
+    /// # Errors
+    /// [`Error::Dimensions`] or [`Error::NotFinite`] if the vector does not fit.
+    pub fn insert(&self, entry: Entry, vector: &[f32]) -> Result<(), Error> {
+        self.extend(std::iter::once((entry, vector)))
+    }
+
+    /// Puts many templates in; searches see them by the thousand.
+    ///
+    /// # Errors
+    /// [`Error::Dimensions`] or [`Error::NotFinite`] at the first vector that does not fit; those before it are in.
+    pub fn extend<V: AsRef<[f32]>>(&self, templates: impl IntoIterator<Item = (Entry, V)>) -> Result<(), Error> {
+        let mut templates = templates.into_iter();
+        loop {
+            // What takes the time is done before anybody has to wait for it.
+            let mut coded = Vec::new();
+            let mut outcome = Ok(());
+            for (entry, vector) in templates.by_ref().take(TOGETHER) {
+                match self.codes(vector.as_ref()) {
+                    Ok(codes) => coded.push((entry, codes)),
+                    Err(e) => {
+                        outcome = Err(e);
+                        break;
+                    }
+                }
+            }
+            let is_last = coded.len() < TOGETHER;
+            if !coded.is_empty() {
+                self.change(|change| coded.iter().for_each(|(entry, codes)| change.put_in(*entry, codes)));
+            }
+            if is_last {
+                return outcome;
+            }
+        }
+    }
+
+    fn codes(&self, vector: &[f32]) -> Result<Codes, Error> {
+        self.check(vector)?;
+        Codes::of(vector).ok_or(Error::NotFinite)
+    }
+
+    fn check(&self, vector: &[f32]) -> Result<(), Error> {
+        if vector.len() == self.dimensions {
+            Ok(())
+        } else {
+            Err(Error::Dimensions { expected: self.dimensions, found: vector.len() })
+        }
+    }
+
+    /// Takes faces out; searches see all of them go at once. Faces that are not there are passed over.
+    pub fn remove(&self, faces: &[i64]) {
+        self.change(|change| {
+            faces.iter().for_each(|&face| change.take_out(face));
+            change.close_gaps(faces.len().saturating_mul(MOVES));
+        });
+    }
+
+    /// How many templates are in.
+    pub fn len(&self) -> usize {
+        self.live.load(Ordering::Acquire)
+    }
+
+    /// Whether no template is in.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What a search for one probe reads from memory, in bytes, apart from what it looks at more closely.
+    pub fn bytes_scanned(&self) -> usize {
+        self.segments.load().iter().map(|segment| segment.read().bytes_scanned()).sum()
+    }
+
+    /// Rows that a search passes, those of templates that went too.
+    pub(crate) fn rows(&self) -> usize {
+        let segments = self.segments.load();
+        segments.last().map_or(0, |last| (segments.len() - 1) * SEGMENT + last.read().len())
+    }
+
+    /// The people most like the probe (a unit vector), best first, equal cosines by face id; each person once, with
+    /// the best of their faces. Exact: no template that could be among them is left out. Runs on the calling thread.
+    ///
+    /// # Errors
+    /// [`Error::Dimensions`] or [`Error::NotFinite`] if the probe does not fit.
+    pub fn search(&self, probe: &[f32], query: &Query<'_>) -> Result<Vec<Hit>, Error> {
+        Ok(self.search_many(&[probe], query)?.pop().unwrap_or_default())
+    }
+
+    /// As [`Gallery::search`] for several probes, which share one pass over memory; an answer for each, in their order.
+    ///
+    /// # Errors
+    /// As [`Gallery::search`]; nothing is searched for then.
+    pub fn search_many(&self, probes: &[&[f32]], query: &Query<'_>) -> Result<Vec<Vec<Hit>>, Error> {
+        let probes: Vec<Probe> = probes.iter().map(|vector| self.probe(vector)).collect::<Result<_, _>>()?;
+        let rankings: Vec<Ranking> = probes.iter().map(|_| Ranking::new(query.top_n, query.above)).collect();
+        let view = self.view();
+        let pack = Pack::new(&probes.iter().map(|probe| probe.codes.as_slice()).collect::<Vec<_>>());
+        let rankings: Vec<RefCell<Ranking>> = rankings.into_iter().map(RefCell::new).collect();
+        let probes: Vec<&Probe> = probes.iter().collect();
+        let floor = |probe: usize| rankings[probe].borrow().floor();
+        let mut scratch = Scratch::default();
+        for segment in view.segments.iter() {
+            meet(segment, self.kernel, &pack, &probes, floor, &mut scratch, |rows, probe, row| {
+                let mut ranking = rankings[probe].borrow_mut();
+                look_closer(rows, row, probes[probe], view.version, query.filter, &mut ranking);
+            });
+        }
+        Ok(rankings.into_iter().map(|ranking| ranking.into_inner().into_hits()).collect())
+    }
+
+    /// A vector as a probe.
+    pub(crate) fn probe(&self, vector: &[f32]) -> Result<Probe, Error> {
+        self.check(vector)?;
+        Probe::of(vector).ok_or(Error::NotFinite)
+    }
+
+    /// The gallery as it is now, until the view is dropped.
+    pub(crate) fn view(&self) -> View<'_> {
+        let version = self.begin();
+        View { gallery: self, version, segments: self.segments.load_full() }
+    }
+
+    /// Notes that a search begins, and with which version.
+    pub(crate) fn begin(&self) -> u64 {
+        let mut searching = self.searching();
+        // Under the lock, so that no writer finds the version unused before it is noted.
+        let version = self.version.load(Ordering::Acquire);
+        *searching.entry(version).or_default() += 1;
+        version
+    }
+
+    /// Notes that a search that began with this version is over.
+    pub(crate) fn end(&self, version: u64) {
+        let mut searching = self.searching();
+        if let Some(count) = searching.get_mut(&version) {
+            *count -= 1;
+            if *count == 0 {
+                searching.remove(&version);
+            }
+        }
+    }
+
+    pub(crate) fn segments(&self) -> Segments {
+        self.segments.load_full()
+    }
+
+    fn searching(&self) -> MutexGuard<'_, BTreeMap<u64, usize>> {
+        self.searching.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets `make` change rows, and then everybody see it.
+    fn change(&self, make: impl FnOnce(&mut Change<'_>)) {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.version.load(Ordering::Acquire);
+        let oldest = self.searching().first_key_value().map_or(now, |(&oldest, _)| oldest);
+        let segments = self.segments.load_full();
+        let mut change = Change { gallery: self, writer: &mut writer, segments, version: now + 1 };
+        change.reclaim(oldest);
+        make(&mut change);
+        self.live.store(change.writer.places.len(), Ordering::Release);
+        self.version.store(now + 1, Ordering::Release);
+    }
+}
+
+/// Lists that are filled again and again.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    floors: Vec<f32>,
+    tests: Vec<Test>,
+    candidates: Vec<(usize, usize)>,
+}
+
+/// Brings the rows of a segment and some packed probes together: calls `look(rows, probe, row)` for each pair of which the
+/// cosine may be as high as the probe's floor.
+pub(crate) fn meet(
+    segment: &Segment,
+    kernel: Kernel,
+    pack: &Pack,
+    probes: &[&Probe],
+    floor: impl Fn(usize) -> f32,
+    scratch: &mut Scratch,
+    mut look: impl FnMut(&Rows, usize, usize),
+) {
+    let Scratch { floors, tests, candidates } = scratch;
+    let (mut from, mut step) = (0, FIRST_STRIDE);
+    loop {
+        floors.clear();
+        floors.extend((0..probes.len()).map(&floor));
+        // Without a floor every row is looked at: better few at first.
+        step = if floors.contains(&f32::NEG_INFINITY) { FIRST_STRIDE } else { (step * 2).min(STRIDE) };
+        let rows = segment.read();
+        if from >= rows.len() {
+            return;
+        }
+        candidates.clear();
+        let tested = probes.iter().copied().zip(floors.iter().copied());
+        rows.scan(kernel, from..from + step, pack, tested, tests, |probe, row| candidates.push((probe, row)));
+        for &(probe, row) in candidates.iter() {
+            look(&rows, probe, row);
+        }
+        from += step;
+    }
+}
+
+/// Offers a row to a ranking, if it is there and could take a place.
+pub(crate) fn look_closer(
+    rows: &Rows,
+    row: usize,
+    probe: &Probe,
+    version: u64,
+    filter: Option<&(dyn Fn(&Entry) -> bool + Sync)>,
+    ranking: &mut Ranking,
+) {
+    let life = rows.life(row);
+    if !life.covers(version) || !filter.is_none_or(|passes| passes(&life.entry)) {
+        return;
+    }
+    let cosine = rows.cosine(probe, row);
+    if ranking.admits(cosine, life.entry.face) {
+        ranking.offer(Hit { entry: life.entry, cosine });
+    }
+}
+
+/// A gallery as it was at one moment.
+pub(crate) struct View<'a> {
+    gallery: &'a Gallery,
+    pub version: u64,
+    pub segments: Segments,
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        self.gallery.end(self.version);
+    }
+}
+
+/// Changes that become visible together.
+struct Change<'a> {
+    gallery: &'a Gallery,
+    writer: &'a mut Writer,
+    /// Those of the gallery, as only this changes them.
+    segments: Segments,
+    /// The version that will have them.
+    version: u64,
+}
+
+impl Change<'_> {
+    /// The segment of a row.
+    fn segment(&self, row: usize) -> &Segment {
+        &self.segments[row / SEGMENT]
+    }
+
+    /// Changes which segments there are.
+    fn resegment(&mut self, edit: impl FnOnce(&mut Vec<Arc<Segment>>)) {
+        edit(Arc::make_mut(&mut self.segments));
+        self.gallery.segments.store(Arc::clone(&self.segments));
+    }
+
+    fn put_in(&mut self, entry: Entry, codes: &Codes) {
+        self.take_out(entry.face);
+        let row = self.free_row();
+        self.segment(row).write().write(row % SEGMENT, codes, entry, self.version);
+        self.writer.places.insert(entry.face, row);
+    }
+
+    fn take_out(&mut self, face: i64) {
+        let Some(row) = self.writer.places.remove(&face) else { return };
+        self.end(row);
+    }
+
+    /// From now on the row is not there; its place is used again when nobody can have begun before.
+    fn end(&mut self, row: usize) {
+        self.segment(row).write().end(row % SEGMENT, self.version);
+        self.writer.gone.push_back((self.version, row));
+    }
+
+    /// A row to write into: a free one, or a new one at the end.
+    fn free_row(&mut self) -> usize {
+        if let Some(row) = self.writer.free.pop_first() {
+            return row;
+        }
+        let row = self.writer.rows;
+        if row == self.segments.len() * SEGMENT {
+            let new = Arc::new(Segment(RwLock::new(Rows::new(self.gallery.dimensions))));
+            self.resegment(|segments| segments.push(new));
+        }
+        self.segment(row).write().push_free(row >= SEGMENT);
+        self.writer.rows += 1;
+        row
+    }
+
+    /// Makes free what no search can see any more: what went with the version of the oldest search or before.
+    fn reclaim(&mut self, oldest: u64) {
+        while let Some((_, row)) = self.writer.gone.pop_front_if(|(died, _)| *died <= oldest) {
+            self.segment(row).write().free(row % SEGMENT);
+            self.writer.free.insert(row);
+        }
+        self.trim();
+    }
+
+    /// Takes free rows at the end away.
+    fn trim(&mut self) {
+        while let Some(last) = self.writer.rows.checked_sub(1) {
+            let mut rows = self.segment(last).write();
+            if rows.life(last % SEGMENT).born != NEVER {
+                return;
+            }
+            rows.pop();
+            drop(rows);
+            self.writer.free.remove(&last);
+            self.writer.rows = last;
+            if last.is_multiple_of(SEGMENT) {
+                self.resegment(|segments| drop(segments.pop()));
+            }
+        }
+    }
+
+    /// Moves rows from the end into gaps, at most so many, if there are many gaps.
+    fn close_gaps(&mut self, moves: usize) {
+        let mut left = moves;
+        for last in (0..self.writer.rows).rev().take(moves.saturating_mul(LOOKS)) {
+            let many = FREE_ROWS + self.writer.places.len() / FREE_SHARE;
+            if left == 0 || self.writer.free.len() <= many || self.writer.free.first().is_none_or(|&to| to >= last) {
+                return;
+            }
+            let (life, codes) = {
+                let rows = self.segment(last).read();
+                let life = rows.life(last % SEGMENT);
+                // Free already, on its way to be, or only just written.
+                if life.died != NEVER || life.born >= self.version {
+                    continue;
+                }
+                (life, rows.read(last % SEGMENT))
+            };
+            let to = self.free_row();
+            self.segment(to).write().write(to % SEGMENT, &codes, life.entry, self.version);
+            self.writer.places.insert(life.entry.face, to);
+            self.end(last);
+            left -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_what_went_are_used_again_and_given_back() {
+        let gallery = Gallery::new(4);
+        let entry = |id: i64| Entry { person: id, face: id };
+        let fill = || gallery.extend((0..10_000).map(|id| (entry(id), [0.6, 0.8, 0.0, 0.0]))).expect("fits");
+        fill();
+        assert_eq!((gallery.rows(), gallery.segments().len()), (10_000, 3));
+        for id in 0..10_000 {
+            gallery.insert(entry(id), &[0.0, 1.0, 0.0, 0.0]).expect("fits");
+        }
+        assert!(gallery.rows() < 10_000 + SEGMENT, "{} rows", gallery.rows());
+        for id in 0..10_000 {
+            gallery.remove(&[id]);
+        }
+        gallery.remove(&[]);
+        assert_eq!((gallery.len(), gallery.rows(), gallery.segments().len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_search_under_way_keeps_what_it_may_want_to_see() {
+        let gallery = Gallery::new(4);
+        gallery.insert(Entry { person: 1, face: 1 }, &[1.0, 0.0, 0.0, 0.0]).expect("fits");
+        let view = gallery.view();
+        for round in 0..100 {
+            gallery.insert(Entry { person: 1, face: 1 }, &[0.0, 1.0, 0.0, 0.0]).expect("fits");
+            gallery.remove(&[if round % 2 == 0 { 1 } else { 2 }]);
+        }
+        let seen = view.segments.iter().flat_map(|segment| {
+            let rows = segment.read();
+            (0..rows.len())
+                .filter(|&row| rows.life(row).covers(view.version))
+                .map(|row| rows.read(row).coarse[0])
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(seen.collect::<Vec<_>>(), [255]);
+        drop(view);
+        gallery.remove(&[1]);
+        gallery.remove(&[]);
+        assert_eq!(gallery.rows(), 0);
+    }
+}
