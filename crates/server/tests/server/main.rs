@@ -10,6 +10,7 @@ mod random;
 mod template;
 
 mod bad_input;
+mod bench_service;
 mod busy;
 mod cli;
 mod console;
