@@ -133,7 +133,7 @@ impl World {
             }
         }
         templates.retain(|row, _| book.by_row.contains_key(row));
-        let engine = Builtin::new(vision);
+        let engine = Builtin::new(vision)?;
         let rows = templates.into_iter();
         let rows = rows.map(|(face, (library, vector))| TemplateRow { library, person: face, face, vector });
         engine.admit_all(rows.collect())?;

@@ -31,6 +31,9 @@ pub enum Error {
     /// A template or a probe was refused.
     #[error(transparent)]
     Gallery(#[from] aicp_gallery::Error),
+    /// The data folder of a measurement can't be made.
+    #[error(transparent)]
+    Store(#[from] aicp_store::Error),
     /// The numbers can't be put down as JSON.
     #[error("JSON: {0}")]
     Json(#[from] serde_json::Error),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aicp_engines::{Builtin, Engine, LibraryRef};
+use aicp_store::Algorithm;
 
 use crate::{App, Error, Library, Platform, Result};
 
@@ -31,6 +32,16 @@ impl Engines {
 
     pub(crate) fn builtin(&self) -> &Builtin {
         &self.builtin
+    }
+
+    /// What the engine of this process makes templates with.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        let algorithm = self.builtin.algorithm();
+        Algorithm {
+            name: algorithm.name.clone(),
+            provider: algorithm.provider.clone(),
+            version: algorithm.version.clone(),
+        }
     }
 
     pub(crate) fn default(&self) -> &Arc<dyn Engine> {

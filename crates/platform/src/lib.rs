@@ -69,7 +69,7 @@ pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
 
 use aicp_engines::{Builtin, TemplateRow};
 use aicp_fetch::Fetcher;
-use aicp_store::{Algorithm, Change, Observer, Store};
+use aicp_store::{AddedFace, Algorithm, Change, NewTemplate, Observer, Store, TemplateRow as StoredTemplate};
 use apps::Tokens;
 use calls::CallLog;
 use console::Door;
@@ -87,8 +87,6 @@ use tokio::sync::{Notify, Semaphore};
 pub const MAX_TOP_N: usize = 100;
 /// App that the admin token acts for. Nobody else can have this name.
 pub const ADMIN_APP: &str = "admin";
-/// Templates handed to the engine at once at start.
-const LOAD_BATCH: usize = 8192;
 
 /// What can be set.
 #[derive(Debug, Clone)]
@@ -204,6 +202,7 @@ impl Platform {
         let friend_groups = Arc::<RememberedGroups>::default();
         let feed: Arc<dyn Observer> = Arc::new(Feed {
             engine: engines.builtin().clone(),
+            algorithm: engines.algorithm(),
             oldest: Arc::clone(&oldest),
             friend_groups: Arc::clone(&friend_groups),
         });
@@ -286,37 +285,27 @@ impl Platform {
 impl Inner {
     async fn load_templates(&self) -> Result<()> {
         let algorithm = self.algorithm();
-        let mut batch = Vec::with_capacity(LOAD_BATCH);
-        let mut outcome = Ok(());
-        let engine = self.engines.builtin();
-        let loaded = self
-            .store
-            .for_each_template(&algorithm, |row| {
-                batch.push(TemplateRow {
-                    library: row.library_id,
-                    person: row.person_row_id,
-                    face: row.face_id,
-                    vector: row.vector,
-                });
-                if batch.len() == LOAD_BATCH && outcome.is_ok() {
-                    outcome = engine.admit_all(std::mem::take(&mut batch));
-                }
-            })
-            .await?;
-        outcome?;
-        engine.admit_all(batch)?;
-        tracing::info!(templates = loaded, algorithm = algorithm.name, "galleries are loaded");
-        let stored = self.store.counts().await?.faces;
-        if loaded < stored {
-            let missing = stored - loaded;
-            tracing::warn!(missing, "faces of another algorithm or without a template can't be found");
+        let engine = self.engines.builtin().clone();
+        let admit = move |rows: Vec<StoredTemplate>| engine.admit_all(rows.into_iter().map(template_row).collect());
+        let read = self.store.read_templates(&algorithm, admit).await??;
+        tracing::info!(templates = read.templates, algorithm = algorithm.name, "galleries are loaded");
+        if read.others > 0 {
+            tracing::warn!(missing = read.others, "faces of another algorithm or without a template can't be found");
         }
         Ok(())
     }
 
     fn algorithm(&self) -> Algorithm {
-        let engine = self.engines.builtin().algorithm();
-        Algorithm { name: engine.name.clone(), provider: engine.provider.clone(), version: engine.version.clone() }
+        self.engines.algorithm()
+    }
+}
+
+fn template_row(stored: StoredTemplate) -> TemplateRow {
+    TemplateRow {
+        library: stored.library_id,
+        person: stored.person_row_id,
+        face: stored.face_id,
+        vector: stored.vector,
     }
 }
 
@@ -324,8 +313,16 @@ impl Inner {
 /// order of the commits and before the caller is answered: an acknowledged person is found by the next call.
 struct Feed {
     engine: Builtin,
+    algorithm: Algorithm,
     oldest: Arc<OldestLibraries>,
     friend_groups: Arc<RememberedGroups>,
+}
+
+impl Feed {
+    /// Whether a template is one of the engine's own. One that came from elsewhere, or was copied, need not be.
+    fn can_meet(&self, template: &NewTemplate) -> bool {
+        template.algorithm == self.algorithm
+    }
 }
 
 impl Observer for Feed {
@@ -337,10 +334,20 @@ impl Observer for Feed {
         self.oldest.forget();
         match change {
             Change::FaceAdded { library_id, person_row_id, face_id, template } => {
-                if let Some(template) = template
+                if let Some(template) = template.as_deref().filter(|template| self.can_meet(template))
                     && let Err(e) = self.engine.admit(*library_id, *person_row_id, *face_id, &template.vector)
                 {
                     tracing::error!(face = face_id, error = %e, "a stored face can't be found");
+                }
+            }
+            Change::FacesAdded { library_id, faces } => {
+                let rows = faces.iter().filter_map(|AddedFace { person_row_id, face_id, template }| {
+                    let template = template.as_deref().filter(|template| self.can_meet(template))?;
+                    let vector = template.vector.clone();
+                    Some(TemplateRow { library: *library_id, person: *person_row_id, face: *face_id, vector })
+                });
+                if let Err(e) = self.engine.admit_all(rows.collect()) {
+                    tracing::error!(faces = faces.len(), error = %e, "stored faces can't be found");
                 }
             }
             Change::FacesRemoved { library_id, face_ids } => self.engine.forget(*library_id, face_ids),

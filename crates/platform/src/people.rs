@@ -8,6 +8,7 @@ use aicp_store::{NewFace, NewPerson, NewTemplate, picture_key};
 use crate::apps::App;
 use crate::engines::library_ref;
 use crate::ids::{now_ms, random_hex32};
+use crate::users::digest;
 use crate::{Error, Face, Library, Person, Platform, Profile, Result};
 
 /// What to do if the library of an enrolment does not exist.
@@ -61,7 +62,7 @@ impl Platform {
     }
 
     /// Adds a picture to the person with this id of the caller's, who is made if there is none. Asked again for the
-    /// same picture it changes nothing, so an import can be repeated until it is through.
+    /// same picture it changes nothing, so an import can be repeated until it is through. Several may be asked for at a time.
     ///
     /// # Errors
     /// As [`Platform::enrol`]; [`Error::PersonExists`] if the person was made by somebody else meanwhile.
@@ -73,20 +74,35 @@ impl Platform {
         profile: Profile,
         picture: Bytes,
     ) -> Result<Imported> {
-        let store = &self.inner.store;
-        // Somebody whose platform id happens to be this text is another person.
-        let is_own = |person: &Person| person.ext_user_id.as_deref() == Some(user_id);
-        let known = store.find_person(library.id, user_id).await?.filter(is_own);
-        let Some(known) = known else {
-            let new = NewUser { user_id: Some(user_id.to_owned()), profile, ..NewUser::default() };
-            self.add_person(app, library, new, picture).await?;
-            return Ok(Imported::NewPerson);
+        // Who asks for one picture twice at a time has it once, as who asks for it again has.
+        let key = picture_key(&picture);
+        let _same_picture = self.inner.same_face.enter(digest(&(library.id, user_id, &key))).await;
+        let known = match self.own_person(library, user_id).await? {
+            Some(known) => known,
+            None => {
+                // Of pictures of somebody new, one makes the person.
+                let _same_user = self.turn_of_name(library.id, user_id).await;
+                match self.own_person(library, user_id).await? {
+                    Some(known) => known,
+                    None => {
+                        let new = NewUser { user_id: Some(user_id.to_owned()), profile, ..NewUser::default() };
+                        self.add_person(app, library, new, picture).await?;
+                        return Ok(Imported::NewPerson);
+                    }
+                }
+            }
         };
-        if store.has_picture(known.id, &picture_key(&picture)).await? {
+        if self.inner.store.has_picture(known.id, &key).await? {
             return Ok(Imported::Known);
         }
         self.add_face(app, library, known, picture).await?;
         Ok(Imported::NewFace)
+    }
+
+    /// The person with this id of the caller's. Somebody whose platform id happens to be this text is another one.
+    async fn own_person(&self, library: &Library, user_id: &str) -> Result<Option<Person>> {
+        let found = self.inner.store.find_person(library.id, user_id).await?;
+        Ok(found.filter(|person| person.ext_user_id.as_deref() == Some(user_id)))
     }
 
     /// Removes a person with their faces and pictures. On return they can't be found.

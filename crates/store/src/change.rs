@@ -27,6 +27,13 @@ pub enum Change {
         /// The template, if the face has one.
         template: Option<Arc<NewTemplate>>,
     },
+    /// Many faces were stored at once.
+    FacesAdded {
+        /// Row id of the library.
+        library_id: i64,
+        /// The faces; at least one.
+        faces: Vec<AddedFace>,
+    },
     /// Faces of one person were removed, with or without the person.
     FacesRemoved {
         /// Row id of the library.
@@ -51,4 +58,15 @@ pub enum Change {
         /// Name of the account.
         user_id: String,
     },
+}
+
+/// A face of [`Change::FacesAdded`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct AddedFace {
+    /// Row id of the person.
+    pub person_row_id: i64,
+    /// Row id of the face.
+    pub face_id: i64,
+    /// The template, if the face has one.
+    pub template: Option<Arc<NewTemplate>>,
 }

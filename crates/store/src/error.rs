@@ -72,6 +72,12 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(sqlx::Error::AnyDriverError(Box::new(error)))
+    }
+}
+
 /// Adds the path to an I/O error; made for `map_err`.
 pub(crate) fn at(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.into();

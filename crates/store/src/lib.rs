@@ -24,15 +24,15 @@ mod sqlite;
 mod store;
 
 pub use bytes::Bytes;
-pub use change::{Change, Observer};
+pub use change::{AddedFace, Change, Observer};
 pub use error::{Error, Result};
 pub use model::{
     Account, Algorithm, Around, CallScope, CallTotal, Circle, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal,
     DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Face, Friend, FriendGroup,
     FriendGroups, FriendRequest, Grant, Group, GroupKind, Key, KeyUsage, LastIds, Library, LibraryCounts, LoggedCall,
     Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, Other,
-    OutboxAction, OutboxFilter, OutboxRow, Person, PersonChanges, Profile, Sequences, Solution, SyncRelation,
-    TemplateRow, UsedSignature, UserIds,
+    OutboxAction, OutboxFilter, OutboxRow, Person, PersonChanges, Profile, ReadyPerson, Sequences, Solution,
+    SyncRelation, TemplateRow, TemplatesRead, UsedSignature, UserIds,
 };
 pub use objects::{md5_of, picture_key};
 pub use store::Store;

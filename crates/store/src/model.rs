@@ -201,6 +201,15 @@ pub struct NewFace {
     pub engine_ref: Option<String>,
 }
 
+/// A person to store whose faces, templates and all, are ready.
+#[derive(Clone, Debug)]
+pub struct ReadyPerson {
+    /// The person.
+    pub person: NewPerson,
+    /// Each face with the number, from 0 on, of its picture in the list that is handed over with the people.
+    pub faces: Vec<(NewFace, usize)>,
+}
+
 /// A face to make out of one that is there.
 #[derive(Clone, Copy, Debug)]
 pub struct CopiedFace {
@@ -260,6 +269,15 @@ impl fmt::Debug for TemplateRow {
             .field("vector", &Withheld)
             .finish()
     }
+}
+
+/// How many faces were looked at when templates were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TemplatesRead {
+    /// Faces with a template of the algorithm.
+    pub templates: u64,
+    /// Faces with one of another algorithm, or none.
+    pub others: u64,
 }
 
 /// How much there is of everything.

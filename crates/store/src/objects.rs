@@ -8,6 +8,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use bytes::Bytes;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
@@ -77,32 +78,52 @@ impl LocalObjects {
         Ok(Self { root, incoming, next_number: AtomicU64::new(0) })
     }
 
-    /// Writes a picture so that it lasts, but not to its place yet.
-    pub(crate) fn stage(&self, bytes: &[u8]) -> Result<Staged> {
-        let key = picture_key(bytes);
-        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        let path = self.incoming.join(format!("{key}.{number}"));
-        let written = write_new(&path, bytes).map_err(at(&path)).and_then(|()| sync_dir(&self.incoming));
+    /// Writes pictures so that they last, but not to their places yet; all or none.
+    pub(crate) fn stage(&self, pictures: &[Bytes]) -> Result<Vec<Staged>> {
+        let mut staged = Vec::with_capacity(pictures.len());
+        let mut written = Ok(());
+        for bytes in pictures {
+            let key = picture_key(bytes);
+            let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+            let path = self.incoming.join(format!("{key}.{number}"));
+            written = write_new(&path, bytes).map_err(at(&path));
+            staged.push(Staged { key, md5: md5_of(bytes), path });
+            if written.is_err() {
+                break;
+            }
+        }
+        if !staged.is_empty() {
+            written = written.and_then(|()| sync_dir(&self.incoming));
+        }
         match written {
-            Ok(()) => Ok(Staged { key, md5: md5_of(bytes), path }),
+            Ok(()) => Ok(staged),
             Err(error) => {
                 // The first error is the one to tell; what can't be removed now is removed at the next open.
-                fs::remove_file(&path).ok();
+                staged.iter().for_each(|staged| drop(fs::remove_file(&staged.path)));
                 Err(error)
             }
         }
     }
 
-    /// Moves a staged picture to its place. An equal picture that is there already is replaced.
-    pub(crate) fn publish(&self, staged: &Staged) -> Result<()> {
+    /// Moves staged pictures to their places. An equal picture that is there already is replaced. One that can't be moved
+    /// keeps no other from it; the first error is told.
+    pub(crate) fn publish(&self, staged: &[Staged]) -> Result<()> {
+        let mut outcome = Ok(());
+        for staged in staged {
+            outcome = outcome.and(self.publish_one(staged));
+        }
+        outcome
+    }
+
+    fn publish_one(&self, staged: &Staged) -> Result<()> {
         let place = self.place(&staged.key)?;
         fs::rename(&staged.path, &place).map_err(at(&staged.path))?;
         sync_dir(self.parent(&place))
     }
 
-    /// Removes a staged picture.
-    pub(crate) fn discard(&self, staged: &Staged) -> Result<()> {
-        remove_if_there(&staged.path)
+    /// Removes staged pictures.
+    pub(crate) fn discard(&self, staged: &[Staged]) -> Result<()> {
+        staged.iter().fold(Ok(()), |outcome, staged| outcome.and(remove_if_there(&staged.path)))
     }
 
     /// Everything an earlier run left in `incoming`, keyed by content whatever its name: one cut short has no row.

@@ -5,7 +5,11 @@
 //! before the commit until the file is in place; unlinking holds it alone, from looking for rows until the file is
 //! gone. Hence nobody unlinks what a committed row refers to.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -13,7 +17,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::{
     Error, Result,
     blocking::run_blocking,
-    objects::{LocalObjects, PictureName, shard_of},
+    objects::{LocalObjects, PictureName, Staged, shard_of},
     sqlite::{Database, Removal},
 };
 
@@ -33,9 +37,28 @@ impl Pictures {
     where
         F: Future<Output = Result<T>>,
     {
-        let staged = self.on_objects(move |objects| objects.stage(&picture)).await?;
-        let _shared = self.share(&staged.key).await?;
-        let inserted = insert(staged.name()).await;
+        let insert = |mut names: Vec<PictureName>| async move {
+            match names.pop() {
+                Some(name) => insert(name).await,
+                None => Err(Error::NotFound),
+            }
+        };
+        self.store_all_with(vec![picture], insert).await
+    }
+
+    /// Stores pictures together with the rows that refer to them, which `insert` commits given the pictures' names, in
+    /// their order.
+    pub(crate) async fn store_all_with<T, F>(
+        &self,
+        pictures: Vec<Bytes>,
+        insert: impl FnOnce(Vec<PictureName>) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let staged = self.on_objects(move |objects| objects.stage(&pictures)).await?;
+        let _shared = self.share(&staged).await?;
+        let inserted = insert(staged.iter().map(Staged::name).collect()).await;
         match &inserted {
             // The rows are committed, there is no way back.
             Ok(_) => {
@@ -78,9 +101,9 @@ impl Pictures {
     pub(crate) async fn recover(&self, database: &Database) -> Result<()> {
         for staged in self.on_objects(LocalObjects::leftovers).await? {
             if database.used_pictures(vec![staged.key.clone()]).await?.is_empty() {
-                self.on_objects(move |objects| objects.discard(&staged)).await?;
+                self.on_objects(move |objects| objects.discard(&[staged])).await?;
             } else {
-                self.on_objects(move |objects| objects.publish(&staged)).await?;
+                self.on_objects(move |objects| objects.publish(&[staged])).await?;
             }
         }
         self.erase(database, database.pending_removals().await?).await
@@ -105,9 +128,16 @@ impl Pictures {
         self.on_objects(move |objects| objects.remove(shard, &keys)).await
     }
 
-    async fn share(&self, key: &str) -> Result<RwLockReadGuard<'_, ()>> {
-        let shard = shard_of(key).ok_or(Error::NotFound)?;
-        Ok(self.shard_locks.get(usize::from(shard)).ok_or(Error::NotFound)?.read().await)
+    /// Holds the shards of some pictures together with others. They are taken in one order everywhere, as else two could
+    /// wait for each other by way of somebody who wants one alone.
+    async fn share(&self, staged: &[Staged]) -> Result<Vec<RwLockReadGuard<'_, ()>>> {
+        let shards: BTreeSet<Option<u8>> = staged.iter().map(|staged| shard_of(&staged.key)).collect();
+        let mut guards = Vec::with_capacity(shards.len());
+        for shard in shards {
+            let shard = shard.ok_or(Error::NotFound)?;
+            guards.push(self.shard_locks.get(usize::from(shard)).ok_or(Error::NotFound)?.read().await);
+        }
+        Ok(guards)
     }
 
     async fn lock(&self, shard: u8) -> Result<RwLockWriteGuard<'_, ()>> {

@@ -25,7 +25,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::{
     Algorithm, Counts, Error, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result,
-    TemplateRow,
+    TemplateRow, TemplatesRead,
     blocking::run_blocking,
     digests,
     error::at,
@@ -253,11 +253,16 @@ impl Store {
         self.shared.database.counts().await
     }
 
-    /// Hands every template of an algorithm to `f`, by ascending `face_id`, and returns how many there were.
+    /// Hands every template of an algorithm to `take`, some at a time, and returns how many there were.
     ///
-    /// All come from one state of the database: that at the beginning.
-    pub async fn for_each_template(&self, algorithm: &Algorithm, f: impl FnMut(TemplateRow) + Send) -> Result<u64> {
-        self.shared.database.for_each_template(algorithm, f).await
+    /// All come from one state of the database: that at the beginning. They come on several threads at once, in no order
+    /// from batch to batch; inside a batch, by ascending `face_id`. An error of `take` ends it and is the inner one.
+    pub async fn read_templates<E, F>(&self, algorithm: &Algorithm, take: F) -> Result<Result<TemplatesRead, E>>
+    where
+        E: Send + 'static,
+        F: Fn(Vec<TemplateRow>) -> Result<(), E> + Send + Sync + 'static,
+    {
+        self.shared.database.read_templates(algorithm, take).await
     }
 
     /// The highest ids ever committed, so that no generator goes back behind what was handed out.

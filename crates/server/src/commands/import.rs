@@ -2,21 +2,20 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aicp_platform::{App, Imported, Library, Platform, Profile};
-use futures_util::StreamExt;
-use futures_util::stream;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use tokio::task::JoinSet;
 
 use super::{async_runtime, open_platform, start_vision};
 use crate::config::Config;
 use crate::{Error, Result, data_dir};
 
-/// People under way per worker: one in work, one waiting.
-const DEPTH: usize = 2;
+/// Pictures under way per worker: one in work, the others being read or written, so that a slow disk keeps no worker waiting.
+const DEPTH: usize = 8;
 
 /// The pictures of one person.
 struct Pictures {
@@ -54,7 +53,7 @@ pub(crate) fn run(config: &Config, dir: &Path, app: &str, library: &str, json: b
         let platform = open_platform(config, vision, &token).await?;
         let app = platform.app_for_operator(app).await?;
         let library = platform.open_library(&app, library).await?;
-        let target = Target { platform: &platform, app: &app, library: &library };
+        let target = Target { platform: platform.clone(), app, library };
         let outcome = enrol_all(target, people).await;
         platform.close().await?;
         Ok::<_, Error>(outcome)
@@ -66,11 +65,10 @@ pub(crate) fn run(config: &Config, dir: &Path, app: &str, library: &str, json: b
 }
 
 /// Where an import goes.
-#[derive(Clone, Copy)]
-struct Target<'a> {
-    platform: &'a Platform,
-    app: &'a App,
-    library: &'a Library,
+struct Target {
+    platform: Platform,
+    app: App,
+    library: Library,
 }
 
 /// How far an import came.
@@ -80,8 +78,8 @@ struct Outcome {
     failure: Option<Error>,
 }
 
-/// Enrols person by person, several at once; the pictures of one person in turn, so that equal ones are seen.
-async fn enrol_all(target: Target<'_>, people: Vec<Pictures>) -> Outcome {
+/// Enrols picture by picture, several at once.
+async fn enrol_all(target: Target, people: Vec<Pictures>) -> Outcome {
     let pictures = people.iter().map(|person| person.paths.len() as u64).sum();
     let progress = ProgressBar::new(pictures);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta} {msg}") {
@@ -89,47 +87,58 @@ async fn enrol_all(target: Target<'_>, people: Vec<Pictures>) -> Outcome {
     }
     progress.enable_steady_tick(Duration::from_millis(200));
     let depth = DEPTH * std::thread::available_parallelism().map_or(1, usize::from);
-    let outcomes = stream::iter(people).map(|person| enrol_person(target, person)).buffer_unordered(depth);
-    let mut outcomes = pin!(outcomes.flat_map(stream::iter));
+    let target = Arc::new(target);
+    let mut waiting = people.into_iter().flat_map(|Pictures { name, paths }| {
+        let name: Arc<str> = name.into();
+        paths.into_iter().map(move |path| (Arc::clone(&name), path))
+    });
+    let mut under_way = JoinSet::new();
     let mut summary = Summary::default();
     let mut failure = None;
-    while let Some((path, outcome)) = outcomes.next().await {
-        match outcome {
-            Ok(Imported::NewPerson) => {
+    loop {
+        while under_way.len() < depth
+            && let Some((person, path)) = waiting.next()
+        {
+            let target = Arc::clone(&target);
+            under_way.spawn(async move {
+                let outcome = enrol_picture(&target, &person, &path).await;
+                (path, outcome)
+            });
+        }
+        match under_way.join_next().await {
+            Some(Ok((_, Ok(Imported::NewPerson)))) => {
                 summary.people += 1;
                 summary.faces += 1;
             }
-            Ok(Imported::NewFace) => summary.faces += 1,
-            Ok(Imported::Known) => summary.known += 1,
-            Err(e) if is_about_the_picture(&e) => summary.rejects.push(Reject { path, reason: e.to_string() }),
+            Some(Ok((_, Ok(Imported::NewFace)))) => summary.faces += 1,
+            Some(Ok((_, Ok(Imported::Known)))) => summary.known += 1,
+            Some(Ok((path, Err(e)))) if is_about_the_picture(&e) => {
+                summary.rejects.push(Reject { path, reason: e.to_string() });
+            }
             // A full disk, say: every further picture would only fail as well.
-            Err(e) => {
+            Some(Ok((_, Err(e)))) => {
                 failure = Some(e);
                 break;
             }
+            Some(Err(e)) => {
+                failure = Some(Error::Runtime(std::io::Error::other(e)));
+                break;
+            }
+            None => break,
         }
         progress.set_message(format!("{} rejected", summary.rejects.len()));
         progress.inc(1);
     }
     progress.finish_and_clear();
+    summary.rejects.sort_by(|a, b| a.path.cmp(&b.path));
     Outcome { summary, failure }
 }
 
-async fn enrol_person(target: Target<'_>, person: Pictures) -> Vec<(PathBuf, Result<Imported>)> {
-    let mut outcomes = Vec::with_capacity(person.paths.len());
-    for path in person.paths {
-        let outcome = enrol_picture(target, &person.name, &path).await;
-        let go_on = outcome.as_ref().err().is_none_or(is_about_the_picture);
-        outcomes.push((path, outcome));
-        if !go_on {
-            break;
-        }
-    }
-    outcomes
-}
-
-async fn enrol_picture(target: Target<'_>, person: &str, path: &Path) -> Result<Imported> {
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+async fn enrol_picture(target: &Target, person: &str, path: &Path) -> Result<Imported> {
+    let file = path.to_owned();
+    let bytes = tokio::task::spawn_blocking(move || std::fs::read(&file).map_err(Error::io(&file)))
+        .await
+        .map_err(|e| Error::Runtime(std::io::Error::other(e)))??;
     let profile = Profile { name: Some(person.to_owned()), ..Profile::default() };
     let Target { platform, app, library } = target;
     Ok(platform.import(app, library, person, profile, bytes.into()).await?)

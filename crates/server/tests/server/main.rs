@@ -11,6 +11,7 @@ mod template;
 
 mod bad_input;
 mod bench;
+mod bench_service;
 mod busy;
 mod cli;
 mod console;
@@ -28,6 +29,7 @@ mod keys;
 mod linkvisual;
 mod literals;
 mod recognition;
+mod start;
 mod statistics;
 mod tencent_im;
 mod tolerance;

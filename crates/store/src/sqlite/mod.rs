@@ -5,6 +5,7 @@
 //! two-argument `MAX` (there `GREATEST`), and columns beside a `MAX` that stand for the row it comes from (there
 //! `DISTINCT ON`).
 
+mod bulk;
 mod calls;
 mod console;
 mod devices;
@@ -21,10 +22,18 @@ mod readers;
 mod reads;
 mod rows;
 mod social;
+mod templates;
 mod writer;
 mod writes;
 
-use std::{collections::HashSet, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 use sqlx::{
@@ -33,10 +42,11 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
+pub(crate) use self::bulk::Prepared;
 use self::{kept::KeptEntries, readers::Readers, writer::Writer};
 use crate::{
-    Algorithm, Counts, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result, TemplateRow,
-    blocking::run_blocking, error::at, objects::PictureName,
+    Counts, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result, blocking::run_blocking,
+    error::at, objects::PictureName,
 };
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -47,10 +57,14 @@ const CACHE_KIB: &str = "-16384";
 /// So much of the file is read in place instead of being copied page by page. It is the most that SQLite takes; of
 /// memory it costs what the system's page cache holds anyway.
 const MAPPED_BYTES: &str = "2147418112";
+/// Bytes a page of a new file; one that is there keeps its own. Three templates of 2 KiB fit one, where of the usual 4 KiB
+/// half stays empty: the file is smaller and read faster, and a commit still writes few bytes.
+const PAGE_BYTES: u32 = 8192;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database file: readers and the writer.
 pub(crate) struct Database {
+    path: PathBuf,
     readers: Readers,
     writer: Writer,
     zone: TimeZone,
@@ -81,6 +95,7 @@ impl Database {
 
         let mut connection = options
             .clone()
+            .page_size(PAGE_BYTES)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
@@ -94,7 +109,8 @@ impl Database {
 
         let readers = Readers::open(&options.read_only(true), READERS).await?;
         let kept = Arc::new(KeptEntries::default());
-        Ok(Self { readers, writer: Writer::start(connection, observer, Arc::clone(&kept)), zone, kept })
+        let path = path.to_owned();
+        Ok(Self { path, readers, writer: Writer::start(connection, observer, Arc::clone(&kept)), zone, kept })
     }
 
     /// Closes the readers, lets the writer finish its queue, and folds the write-ahead log into the file.
@@ -211,13 +227,5 @@ impl Database {
 
     pub(crate) async fn last_ids(&self) -> Result<LastIds> {
         reads::last_ids(&self.readers).await
-    }
-
-    pub(crate) async fn for_each_template(
-        &self,
-        algorithm: &Algorithm,
-        f: impl FnMut(TemplateRow) + Send,
-    ) -> Result<u64> {
-        reads::for_each_template(&self.readers, algorithm, f).await
     }
 }

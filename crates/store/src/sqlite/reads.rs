@@ -2,14 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures_util::TryStreamExt;
-
 use super::{
     Removal,
     readers::Readers,
     rows::{json_array, json_strings},
 };
-use crate::{Algorithm, Counts, Face, LastIds, Library, Person, Result, TemplateRow};
+use crate::{Counts, Face, LastIds, Library, Person, Result};
 
 pub(super) async fn library(db: &Readers, app_id: &str, group_id: &str) -> Result<Option<Library>> {
     let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND group_id = $2 AND hidden = 0");
@@ -129,30 +127,4 @@ pub(super) async fn counts(db: &Readers) -> Result<Counts> {
 
 pub(super) async fn last_ids(db: &Readers) -> Result<LastIds> {
     Ok(sqlx::query_as("SELECT * FROM last_ids").fetch_one(&mut *db.get().await?).await?)
-}
-
-pub(super) async fn for_each_template(
-    db: &Readers,
-    algorithm: &Algorithm,
-    mut f: impl FnMut(TemplateRow) + Send,
-) -> Result<u64> {
-    let mut reader = db.get().await?;
-    let mut rows = sqlx::query_as(
-        "SELECT person.library_id, face.person_id, template.face_id, template.vector
-         FROM template
-         JOIN face ON face.id = template.face_id
-         JOIN person ON person.id = face.person_id
-         WHERE template.algorithm = $1 AND template.provider = $2 AND template.version = $3
-         ORDER BY template.face_id",
-    )
-    .bind(&algorithm.name)
-    .bind(&algorithm.provider)
-    .bind(&algorithm.version)
-    .fetch(&mut *reader);
-    let mut count = 0;
-    while let Some(row) = rows.try_next().await? {
-        f(row);
-        count += 1;
-    }
-    Ok(count)
 }

@@ -5,7 +5,6 @@ use sqlx::{FromRow, Row, sqlite::SqliteRow};
 use super::Removal;
 use crate::{
     ConsoleUser, Counts, Face, LastIds, Library, LibraryCounts, LoggedCall, OutboxAction, OutboxRow, Person, Profile,
-    TemplateRow,
 };
 
 impl FromRow<'_, SqliteRow> for Library {
@@ -72,17 +71,6 @@ impl FromRow<'_, SqliteRow> for Face {
             quality: row.try_get("quality")?,
             engine_ref: row.try_get("engine_ref")?,
             pending: row.try_get("pending")?,
-        })
-    }
-}
-
-impl FromRow<'_, SqliteRow> for TemplateRow {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            library_id: row.try_get("library_id")?,
-            person_row_id: row.try_get("person_id")?,
-            face_id: row.try_get("face_id")?,
-            vector: vector_from_blob(row.try_get("vector")?)?,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    convert::Infallible,
     fs,
     path::{Path, PathBuf},
     sync::{
@@ -12,7 +13,7 @@ use std::{
 
 use aicp_store::{
     Algorithm, Bytes, Change, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Observer, Person, Profile,
-    Store,
+    ReadyPerson, Store, TemplateRow, TemplatesRead,
 };
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
@@ -54,6 +55,27 @@ impl Fixture {
 
     pub async fn enrol(&self, library: &Library, picture: &str) -> (Person, Face) {
         self.store.enrol(library.id, new_person(), new_face(), bytes(picture)).await.expect("enrol")
+    }
+
+    /// What there is of templates of a version, by face: library, person, face, and the bits of the vector.
+    pub async fn templates(&self, version: &str) -> (TemplatesRead, Vec<(i64, i64, i64, Vec<u32>)>) {
+        let found = Arc::new(Mutex::new(Vec::new()));
+        let take = {
+            let found = Arc::clone(&found);
+            move |rows: Vec<TemplateRow>| {
+                assert!(rows.is_sorted_by_key(|row| row.face_id));
+                let rows = rows.into_iter().map(|row| {
+                    let bits = row.vector.iter().map(|value| value.to_bits()).collect();
+                    (row.library_id, row.person_row_id, row.face_id, bits)
+                });
+                found.lock().expect("not poisoned").extend(rows);
+                Ok::<_, Infallible>(())
+            }
+        };
+        let Ok(read) = self.store.read_templates(&algorithm(version), take).await.expect("templates");
+        let mut found = std::mem::take(&mut *found.lock().expect("not poisoned"));
+        found.sort_by_key(|&(.., face, _)| face);
+        (read, found)
     }
 
     pub fn picture_files(&self) -> BTreeSet<String> {
@@ -139,6 +161,11 @@ pub fn algorithm(version: &str) -> Algorithm {
 pub fn face_with(vector: &[f32], version: &str) -> NewFace {
     let template = NewTemplate { algorithm: algorithm(version), vector: vector.to_vec() };
     NewFace { template: Some(template), ..new_face() }
+}
+
+/// A person without a name, with faces of the first picture.
+pub fn ready(faces: impl IntoIterator<Item = NewFace>) -> ReadyPerson {
+    ReadyPerson { person: new_person(), faces: faces.into_iter().map(|face| (face, 0)).collect() }
 }
 
 /// Keeps what it is told of faces and of libraries that go.

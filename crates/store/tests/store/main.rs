@@ -1,5 +1,6 @@
 //! Behaviour of the store through its public API, on real SQLite in temporary folders.
 
+mod bulk;
 mod calls;
 mod concurrency;
 mod console;

@@ -4,10 +4,10 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use aicp_store::{Counts, Error};
 
-use crate::fixture::{Fixture, algorithm, bytes, face_with, key, names, new_face, new_person};
+use crate::fixture::{Fixture, bytes, face_with, key, names, new_face, new_person};
 
 async fn templates(f: &Fixture) -> u64 {
-    f.store.for_each_template(&algorithm("1"), |_| ()).await.expect("templates")
+    f.templates("1").await.0.templates
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Templates, bit for bit.
 
-use aicp_store::TemplateRow;
+use std::collections::BTreeSet;
 
-use crate::fixture::{Fixture, algorithm, bytes, face_with, new_face, new_person};
+use aicp_store::{Error, TemplatesRead};
+
+use crate::fixture::{Fixture, algorithm, bytes, face_with, new_face, new_person, ready};
 
 #[tokio::test]
 async fn templates_come_back_bit_for_bit_for_the_asked_algorithm() {
@@ -23,12 +25,49 @@ async fn templates_come_back_bit_for_bit_for_the_asked_algorithm() {
     f.store.enrol(library.id, new_person(), new_face(), bytes("p")).await.expect("without template");
 
     let f = f.reopen().await;
-    let mut found = Vec::new();
-    let take = |row: TemplateRow| {
-        let bits: Vec<u32> = row.vector.iter().map(|value| value.to_bits()).collect();
-        found.push((row.library_id, row.person_row_id, row.face_id, bits));
-    };
-    assert_eq!(f.store.for_each_template(&algorithm("1"), take).await.expect("templates"), 3);
+    let (read, found) = f.templates("1").await;
     assert_eq!(found, expected, "by ascending face id");
-    assert_eq!(f.store.for_each_template(&algorithm("3"), |_| ()).await.expect("templates"), 0);
+    assert_eq!(read, TemplatesRead { templates: 3, others: 2 });
+    let (read, found) = f.templates("3").await;
+    assert_eq!((read, found.len()), (TemplatesRead { templates: 0, others: 5 }, 0));
+}
+
+#[tokio::test]
+async fn every_template_comes_once_whatever_is_missing_between_them() {
+    let f = Fixture::new().await;
+    let libraries = [f.library("g").await, f.library("h").await];
+    let people = |count: u16| (0..count).map(|n| ready([face_with(&[f32::from(n)], "1")])).collect::<Vec<_>>();
+    let mut kept = BTreeSet::new();
+    for library in [&libraries[0], &libraries[1], &libraries[0]] {
+        let ids = f.store.add_people(library.id, people(3000), vec![bytes("p")]).await.expect("add");
+        kept.extend(ids.iter().map(|&id| (library.id, id)));
+        for &person in ids.iter().step_by(100) {
+            f.store.remove_person(person).await.expect("remove");
+            kept.remove(&(library.id, person));
+        }
+    }
+    // A gap of more rows than anybody takes at a time.
+    let gone = f.library("gone").await;
+    f.store.add_people(gone.id, people(10_000), vec![bytes("p")]).await.expect("add");
+    f.store.delete_library(gone.id).await.expect("delete");
+    let (last, _) =
+        f.store.enrol(libraries[1].id, new_person(), face_with(&[0.5], "1"), bytes("q")).await.expect("enrol");
+    kept.insert((libraries[1].id, last.id));
+
+    let (read, found) = f.templates("1").await;
+    assert_eq!(read, TemplatesRead { templates: kept.len() as u64, others: 0 });
+    assert_eq!(found.len(), kept.len(), "each once");
+    assert_eq!(found.into_iter().map(|(library, person, ..)| (library, person)).collect::<BTreeSet<_>>(), kept);
+}
+
+#[tokio::test]
+async fn whoever_takes_templates_can_end_it() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let people = (0..1000).map(|_| ready([face_with(&[1.0], "1")])).collect();
+    f.store.add_people(library.id, people, vec![bytes("p")]).await.expect("add");
+    let read = f.store.read_templates(&algorithm("1"), |_| Err("enough")).await.expect("read");
+    assert_eq!(read, Err("enough"));
+    f.store.close().await.expect("close");
+    assert!(matches!(f.store.read_templates::<(), _>(&algorithm("1"), |_| Ok(())).await, Err(Error::Closed)));
 }

@@ -1,0 +1,125 @@
+//! A data folder full of people.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aicp_store::{Algorithm, Bytes, NewFace, NewLibrary, NewPerson, NewTemplate, Profile, ReadyPerson, Store};
+use aicp_vision::{ModelPaths, Picture, PoolSize, Purpose, Vision};
+use jiff::tz::TimeZone;
+
+use crate::machine::Threads;
+use crate::random::Random;
+use crate::{Error, Result};
+
+/// The app that the admin token acts for, and its library.
+const APP: &str = "admin";
+pub(super) const LIBRARY: &str = "benchmark";
+/// People who are stored at once.
+const TOGETHER: usize = 4096;
+const SEED: u64 = 5;
+
+/// What a picture's face is made of.
+struct Face {
+    algorithm: Algorithm,
+    vector: Vec<f32>,
+}
+
+/// Fills a new data folder with so many people. One has the face of the picture, the others point anywhere. All have the
+/// picture, which is kept once.
+pub(super) fn fill(folder: &Path, people: usize, picture: &[u8], models: &ModelPaths) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let face = look(picture, models).await?;
+        let store = Store::open(folder, None, TimeZone::UTC).await?;
+        let filled = add(&store, people, picture, &face).await;
+        store.close().await?;
+        filled
+    })
+}
+
+async fn look(picture: &[u8], models: &ModelPaths) -> Result<Face> {
+    let vision = Vision::start(models, PoolSize { workers: Threads::MIN, queue: Threads::MIN })?;
+    let picture = picture.to_vec();
+    let found = vision.run(move |models| {
+        let picture = Picture::decode(&picture)?;
+        match models.detect(&picture)?.first() {
+            Some(face) => models.embed(&picture, face, Purpose::Enrolment).map(Some),
+            None => Ok(None),
+        }
+    });
+    let vector = found.await?.ok_or_else(|| Error::Request("the picture shows no face".to_owned()))?.into_vec();
+    let aicp_vision::Algorithm { name, provider, version } = vision.algorithm().clone();
+    Ok(Face { algorithm: Algorithm { name, provider, version }, vector })
+}
+
+async fn add(store: &Store, people: usize, picture: &[u8], face: &Face) -> Result<()> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    store.ensure_app(APP, now_ms).await?;
+    let library = NewLibrary {
+        app_id: APP.to_owned(),
+        group_id: LIBRARY.to_owned(),
+        db_name: LIBRARY.to_owned(),
+        db_desc: None,
+        person_db_lib: format!("{:032x}", 1),
+        engine: "builtin".to_owned(),
+        created_ms: now_ms,
+        at_most: None,
+        hidden: false,
+    };
+    let library = store.create_library(library).await?.id;
+    let picture = Bytes::copy_from_slice(picture);
+    let mut random = Random(SEED);
+    let mut under_way = None;
+    for first in (0..people).step_by(TOGETHER) {
+        let numbers = first..people.min(first + TOGETHER);
+        let together: Vec<_> = numbers.map(|number| person(number, now_ms, face, &mut random)).collect();
+        // While these are stored, the next ones are made.
+        let (store, pictures) = (store.clone(), vec![picture.clone()]);
+        let next = tokio::spawn(async move { store.add_people(library, together, pictures).await });
+        finish(under_way.replace(next)).await?;
+    }
+    finish(under_way).await
+}
+
+async fn finish(adding: Option<tokio::task::JoinHandle<aicp_store::Result<Vec<i64>>>>) -> Result<()> {
+    if let Some(adding) = adding {
+        adding.await.map_err(std::io::Error::other)??;
+    }
+    Ok(())
+}
+
+/// Numbers are older than any that the server will give.
+fn person(number: usize, now_ms: i64, face: &Face, random: &mut Random) -> ReadyPerson {
+    let id = i64::try_from(number).unwrap_or(i64::MAX).saturating_add(1);
+    let vector = if number == 0 { face.vector.clone() } else { anywhere(face.vector.len(), random) };
+    let face = NewFace {
+        created_ns: id,
+        file_id: 2 * id,
+        box_: [0.0; 4],
+        confidence: 1.0,
+        quality: None,
+        template: Some(NewTemplate { algorithm: face.algorithm.clone(), vector }),
+        engine_ref: None,
+    };
+    let person = NewPerson {
+        person_id: 2 * id + 1,
+        // Spread over the index, as real ones are.
+        person_no: format!("{:016x}{number:016x}", random.bits()),
+        ext_user_id: Some(format!("user-{number}")),
+        user_info: None,
+        profile: Profile { name: Some(format!("Person {number}")), ..Profile::default() },
+        created_ms: now_ms,
+        at_most: None,
+    };
+    ReadyPerson { person, faces: vec![(face, 0)] }
+}
+
+/// A unit vector.
+fn anywhere(dimensions: usize, random: &mut Random) -> Vec<f32> {
+    // The sum of a few numbers is near enough to a normal one that no direction is preferred.
+    let mut vector: Vec<f32> = (0..dimensions).map(|_| random.number() + random.number() + random.number()).collect();
+    let length = vector.iter().map(|number| number * number).sum::<f32>().max(f32::MIN_POSITIVE).sqrt();
+    vector.iter_mut().for_each(|number| *number /= length);
+    vector
+}

@@ -1,0 +1,134 @@
+//! What a server knows when it starts on a folder that is full.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::mpsc;
+
+use aicp_store::{
+    Algorithm, Bytes, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Profile, ReadyPerson, Store, TemplateRow,
+};
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use crate::fixture::{Server, Setup};
+use crate::http::Api;
+use crate::pictures::{base64, biden, obama, obama2};
+
+/// More than is read or put into a gallery in one go.
+const STRANGERS: usize = 5000;
+
+async fn library(store: &Store, group_id: &str, number: u8) -> Library {
+    let new = NewLibrary {
+        app_id: "admin".to_owned(),
+        group_id: group_id.to_owned(),
+        db_name: group_id.to_owned(),
+        db_desc: None,
+        person_db_lib: format!("{number:032x}"),
+        engine: "builtin".to_owned(),
+        created_ms: 1,
+        at_most: None,
+        hidden: false,
+    };
+    store.create_library(new).await.expect("a library")
+}
+
+/// People of these numbers, each with one template.
+fn people(templates: impl IntoIterator<Item = (u16, NewTemplate)>) -> Vec<ReadyPerson> {
+    let people = templates.into_iter().map(|(number, template)| {
+        let id = i64::from(number) + 1;
+        let person = NewPerson {
+            person_id: id,
+            person_no: format!("{number:032x}"),
+            ext_user_id: None,
+            user_info: None,
+            profile: Profile::default(),
+            created_ms: 1,
+            at_most: None,
+        };
+        let face = NewFace {
+            created_ns: id,
+            file_id: id,
+            box_: [0.0; 4],
+            confidence: 1.0,
+            quality: None,
+            template: Some(template),
+            engine_ref: None,
+        };
+        ReadyPerson { person, faces: vec![(face, 0)] }
+    });
+    people.collect()
+}
+
+/// Unit vectors that are like nothing, each of other numbers.
+fn stranger(number: usize) -> Vec<f32> {
+    let mut vector = vec![0.0; 512];
+    vector[number % 512] = 0.6;
+    vector[(number / 512 + number % 512 + 1) % 512] = 0.8;
+    vector
+}
+
+/// Puts the only template of the folder among those of many people, of two libraries of two algorithms.
+async fn fill(data_dir: &Path) {
+    let store = Store::open(data_dir, None, TimeZone::UTC).await.expect("the store opens");
+    let enrolled = store.library("admin", "enrolled").await.expect("a read").expect("the library");
+    let person = store.people(enrolled.id, 0, 1).await.expect("a read").remove(0);
+    let mut entry = store.directory_entries(enrolled.id, &[person.person_id]).await.expect("a read").remove(0);
+    let algorithm = entry.faces.remove(0).template.expect("a template").algorithm;
+    let (sender, vectors) = mpsc::channel();
+    let take = move |rows: Vec<TemplateRow>| {
+        rows.into_iter().for_each(|row| sender.send(row.vector).expect("somebody listens"));
+        Ok::<_, Infallible>(())
+    };
+    let Ok(read) = store.read_templates(&algorithm, take).await.expect("a read");
+    assert_eq!(read.templates, 1);
+    let vector = vectors.recv().expect("a template");
+
+    let template = |vector: &[f32]| NewTemplate { algorithm: algorithm.clone(), vector: vector.to_vec() };
+    let filled = library(&store, "filled", 1).await;
+    let strangers = (0..STRANGERS).map(|number| (number as u16 + 100, template(&stranger(number))));
+    let known = [(7, template(&vector))];
+    let picture = vec![Bytes::from_static(b"a picture")];
+    store.add_people(filled.id, people(known.into_iter().chain(strangers)), picture.clone()).await.expect("people");
+    let other = library(&store, "other", 2).await;
+    let foreign = Algorithm { version: "another".to_owned(), ..algorithm.clone() };
+    let foreign = NewTemplate { algorithm: foreign, vector };
+    store.add_people(other.id, people([(8, foreign)]), picture).await.expect("people");
+    store.close().await.expect("the store closes");
+}
+
+fn recognise(api: &Api, group: &str, picture: &[u8]) -> Vec<String> {
+    let request = json!({"groupId": group, "image": base64(picture)});
+    let data = api.post("/aicp/face/recognition", &request).data();
+    let hits = data["records"].as_array().expect("a list of hits");
+    hits.iter().map(|hit| hit["personNo"].as_str().expect("a personNo").to_owned()).collect()
+}
+
+#[test]
+fn every_stored_template_of_its_algorithm_is_found_after_a_start() {
+    let server = Server::auto();
+    let api = server.admin(0);
+    api.post("/aicp/face/addBase", &json!({"groupId": "enrolled", "dbName": "enrolled"})).data();
+    let enrolled =
+        api.post("/aicp/face/add", &json!({"groupId": "enrolled", "image": base64(&obama())})).data_text("personNo");
+    server.stop();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(fill(server.data_dir()));
+
+    let full = Setup::new(&["auto"]).env("AICP_RECOGNITION__TOP_N", "5").data_dir(server.data_dir()).start();
+    let api = full.admin(0);
+    for picture in [obama(), obama2()] {
+        assert_eq!(recognise(&api, "enrolled", &picture), [enrolled.clone()]);
+        assert_eq!(recognise(&api, "filled", &picture), [format!("{:032x}", 7)], "once, and none of the strangers");
+        assert_eq!(recognise(&api, "other", &picture), Vec::<String>::new(), "templates of two algorithms never meet");
+    }
+    assert_eq!(recognise(&api, "filled", &biden()), Vec::<String>::new());
+    assert!(full.has_logged("faces of another algorithm or without a template can't be found"));
+
+    // What came so can be removed, and who comes after has ids of their own.
+    let gone = json!({"groupId": "filled", "userId": format!("{:032x}", 7)});
+    api.post("/aicp/face/remove", &gone).data();
+    assert_eq!(recognise(&api, "filled", &obama()), Vec::<String>::new());
+    let again =
+        api.post("/aicp/face/add", &json!({"groupId": "filled", "image": base64(&obama())})).data_text("personNo");
+    assert_eq!(recognise(&api, "filled", &obama2()), [again]);
+}

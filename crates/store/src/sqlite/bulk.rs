@@ -1,0 +1,237 @@
+//! Many people at once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::{Database, rows::blob_from_vector, writer::WriteTx, writes};
+use crate::{
+    AddedFace, Change, Error, NewFace, NewPerson, NewTemplate, ReadyPerson, Result,
+    objects::{PictureName, md5_of},
+};
+
+/// Rows in a statement: enough that what a statement costs by itself no longer counts, few enough that every length is
+/// worth to be remembered as a prepared statement.
+const ROWS: usize = 128;
+
+/// People in the shape in which they are inserted. What takes time to make is made before the writer is held up.
+pub(crate) struct Prepared {
+    people: Vec<NewPerson>,
+    faces: Vec<PreparedFace>,
+}
+
+struct PreparedFace {
+    /// Which of the people it is of.
+    person: usize,
+    /// Which of the pictures it is in.
+    picture: usize,
+    new: NewFace,
+    template: Option<PreparedTemplate>,
+}
+
+struct PreparedTemplate {
+    template: Arc<NewTemplate>,
+    blob: Vec<u8>,
+    md5: String,
+}
+
+impl Prepared {
+    /// Makes ready what the writer will insert; also returns those pictures that a face is in.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if a face is in a picture that is not there.
+    pub(crate) fn new(people: Vec<ReadyPerson>, pictures: Vec<Bytes>) -> Result<(Self, Vec<Bytes>)> {
+        let mut used = vec![false; pictures.len()];
+        for (_, picture) in people.iter().flat_map(|ready| &ready.faces) {
+            *used.get_mut(*picture).ok_or(Error::NotFound)? = true;
+        }
+        // An unused one is left out, and those after it move up.
+        let mut next = 0;
+        let numbers: Vec<usize> = used.iter().map(|&is_used| (next, next += usize::from(is_used)).0).collect();
+        let mut prepared = Self { people: Vec::with_capacity(people.len()), faces: Vec::with_capacity(people.len()) };
+        for ready in people {
+            for (mut new, picture) in ready.faces {
+                let picture = numbers.get(picture).copied().ok_or(Error::NotFound)?;
+                let template = new.template.take().map(PreparedTemplate::new);
+                prepared.faces.push(PreparedFace { person: prepared.people.len(), picture, new, template });
+            }
+            prepared.people.push(ready.person);
+        }
+        let kept = pictures.into_iter().zip(&used).filter_map(|(picture, &is_used)| is_used.then_some(picture));
+        Ok((prepared, kept.collect()))
+    }
+}
+
+impl PreparedTemplate {
+    fn new(template: NewTemplate) -> Self {
+        let blob = blob_from_vector(&template.vector);
+        Self { md5: md5_of(&blob), blob, template: Arc::new(template) }
+    }
+}
+
+impl Database {
+    /// Returns the row ids of the people, in their order.
+    pub(crate) async fn add_people(
+        &self,
+        library_id: i64,
+        prepared: Prepared,
+        pictures: Vec<PictureName>,
+    ) -> Result<Vec<i64>> {
+        self.writer.run(move |tx| Box::pin(add_people(tx, library_id, prepared, pictures))).await
+    }
+}
+
+async fn add_people(
+    tx: &mut WriteTx,
+    library_id: i64,
+    prepared: Prepared,
+    pictures: Vec<PictureName>,
+) -> Result<Vec<i64>> {
+    let Prepared { people, faces } = prepared;
+    let db = &mut tx.connection;
+    let people_ids = insert_people(db, library_id, &people).await?;
+    require_room(db, library_id, &people).await?;
+    let face_ids = insert_faces(db, &faces, &people_ids, &pictures).await?;
+    insert_templates(db, &faces, &face_ids).await?;
+    note_last(db, library_id, &people, &faces).await?;
+    if !faces.is_empty() {
+        tx.changes.push(Change::FacesAdded { library_id, faces: added_faces(faces, &face_ids, &people_ids) });
+    }
+    Ok(people_ids)
+}
+
+fn added_faces(faces: Vec<PreparedFace>, face_ids: &[i64], people_ids: &[i64]) -> Vec<AddedFace> {
+    let added = faces.into_iter().zip(face_ids).filter_map(|(face, &face_id)| {
+        let person_row_id = *people_ids.get(face.person)?;
+        Some(AddedFace { person_row_id, face_id, template: face.template.map(|prepared| prepared.template) })
+    });
+    added.collect()
+}
+
+async fn insert_people(db: &mut SqliteConnection, library_id: i64, people: &[NewPerson]) -> Result<Vec<i64>> {
+    let mut ids = Vec::with_capacity(people.len());
+    for people in people.chunks(ROWS) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO person (
+                library_id, person_id, person_no, ext_user_id, user_info, name, sex, birthday, id_iccid, cust_id,
+                company, duty, province, kind, remark, source_url, created, updated) ",
+        );
+        insert.push_values(people, |mut row, new| {
+            let profile = &new.profile;
+            row.push_bind(library_id).push_bind(new.person_id).push_bind(&new.person_no);
+            row.push_bind(&new.ext_user_id).push_bind(&new.user_info);
+            row.push_bind(&profile.name).push_bind(profile.sex).push_bind(profile.birthday);
+            row.push_bind(&profile.id_iccid).push_bind(&profile.cust_id).push_bind(&profile.company);
+            row.push_bind(&profile.duty).push_bind(&profile.province).push_bind(profile.kind);
+            row.push_bind(&profile.remark).push_bind(&profile.source_url);
+            row.push_bind(new.created_ms).push_bind(new.created_ms);
+        });
+        insert.push(" ON CONFLICT (library_id, ext_user_id) DO NOTHING RETURNING person_id, id");
+        let inserted = insert.build_query_as().fetch_all(&mut *db).await.map_err(writes::missing_parent)?;
+        ids.extend(in_order(inserted, people.iter().map(|new| new.person_id))?);
+    }
+    Ok(ids)
+}
+
+/// Refuses the people if one of them, added after those before, had been one too many.
+async fn require_room(db: &mut SqliteConnection, library_id: i64, people: &[NewPerson]) -> Result<()> {
+    if people.iter().all(|new| new.at_most.is_none()) {
+        return Ok(());
+    }
+    let query = sqlx::query_scalar("SELECT COUNT(*) FROM person WHERE library_id = $1");
+    let mut count: u64 = query.bind(library_id).fetch_one(db).await?;
+    for new in people.iter().rev() {
+        if new.at_most.is_some_and(|at_most| count > at_most) {
+            return Err(Error::Full);
+        }
+        count = count.saturating_sub(1);
+    }
+    Ok(())
+}
+
+async fn insert_faces(
+    db: &mut SqliteConnection,
+    faces: &[PreparedFace],
+    people_ids: &[i64],
+    pictures: &[PictureName],
+) -> Result<Vec<i64>> {
+    let mut ids = Vec::with_capacity(faces.len());
+    for faces in faces.chunks(ROWS) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO face (
+                person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
+                picture_md5) ",
+        );
+        insert.push_values(faces, |mut row, face| {
+            let PreparedFace { person, picture, new, .. } = face;
+            let [x, y, width, height] = new.box_;
+            let picture = pictures.get(*picture);
+            row.push_bind(people_ids.get(*person)).push_bind(new.created_ns).push_bind(new.file_id);
+            row.push_bind(picture.map(|picture| picture.key.as_str()));
+            row.push_bind(x).push_bind(y).push_bind(width).push_bind(height);
+            row.push_bind(new.confidence).push_bind(new.quality).push_bind(&new.engine_ref);
+            row.push_bind(picture.map(|picture| picture.md5.as_str()));
+        });
+        insert.push(" RETURNING created, id");
+        let inserted = insert.build_query_as().fetch_all(&mut *db).await?;
+        ids.extend(in_order(inserted, faces.iter().map(|face| face.new.created_ns))?);
+    }
+    Ok(ids)
+}
+
+async fn insert_templates(db: &mut SqliteConnection, faces: &[PreparedFace], face_ids: &[i64]) -> Result<()> {
+    for (faces, face_ids) in faces.chunks(ROWS).zip(face_ids.chunks(ROWS)) {
+        if let Some(mut insert) = insertion_of_templates(faces, face_ids) {
+            insert.build().execute(&mut *db).await?;
+        }
+    }
+    Ok(())
+}
+
+/// None if no face has one.
+fn insertion_of_templates(faces: &[PreparedFace], face_ids: &[i64]) -> Option<QueryBuilder<Sqlite>> {
+    let rows = faces.iter().zip(face_ids);
+    let mut rows = rows.filter_map(|(face, face_id)| Some((face.template.as_ref()?, face_id))).peekable();
+    rows.peek()?;
+    let mut insert = QueryBuilder::new("INSERT INTO template (face_id, algorithm, provider, version, md5, vector) ");
+    insert.push_values(rows, |mut row, (PreparedTemplate { template, blob, md5 }, face_id)| {
+        let algorithm = &template.algorithm;
+        row.push_bind(face_id).push_bind(&algorithm.name).push_bind(&algorithm.provider);
+        row.push_bind(&algorithm.version).push_bind(md5).push_bind(blob.as_slice());
+    });
+    Some(insert)
+}
+
+/// Raises the highest ids ever committed, and notes the change of the library.
+async fn note_last(
+    db: &mut SqliteConnection,
+    library_id: i64,
+    people: &[NewPerson],
+    faces: &[PreparedFace],
+) -> Result<()> {
+    let created_ns = faces.iter().map(|face| face.new.created_ns).max();
+    // MAX is NULL if any of its arguments is.
+    sqlx::query(
+        "UPDATE last_ids SET
+            max_person_id = MAX(COALESCE(max_person_id, $1), COALESCE($1, max_person_id)),
+            max_file_id = MAX(COALESCE(max_file_id, $2), COALESCE($2, max_file_id)),
+            max_created_ns = MAX(COALESCE(max_created_ns, $3), COALESCE($3, max_created_ns))",
+    )
+    .bind(people.iter().map(|new| new.person_id).max())
+    .bind(faces.iter().map(|face| face.new.file_id).max())
+    .bind(created_ns)
+    .execute(&mut *db)
+    .await?;
+    match created_ns {
+        Some(created_ns) => writes::note_change(db, library_id, created_ns / writes::NANOS_PER_MILLI).await,
+        None => Ok(()),
+    }
+}
+
+/// The row ids of what was inserted under some keys, in the order of these; SQL promises no order of what an insertion
+/// returns. A key that is missing met a row that was there.
+fn in_order(inserted: Vec<(i64, i64)>, keys: impl Iterator<Item = i64>) -> Result<Vec<i64>> {
+    let ids: HashMap<i64, i64> = inserted.into_iter().collect();
+    keys.map(|key| ids.get(&key).copied().ok_or(Error::Exists)).collect()
+}

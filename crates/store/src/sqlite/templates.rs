@@ -1,0 +1,155 @@
+//! All templates, as fast as the machine reads them: what a server waits for when it starts.
+//!
+//! Here rows don't come by way of sqlx, which copies each and hands it from one thread to another at several times the
+//! cost of reading it. A second safe binding to the same library of SQLite steps through them on the thread that uses
+//! them, several of these beside each other.
+
+use std::{
+    num::NonZeroUsize,
+    path::Path,
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+    thread,
+};
+
+use rusqlite::{Connection, OpenFlags, Row};
+
+use super::{BUSY_TIMEOUT, CACHE_KIB, Database, MAPPED_BYTES, rows::vector_from_blob};
+use crate::{Algorithm, Error, Result, TemplateRow, TemplatesRead, blocking::run_blocking};
+
+/// Threads that read at most; more would wait for memory.
+const THREADS: usize = 8;
+/// Row ids of faces that a thread takes for itself at a time.
+const STEP: i64 = 4096;
+/// Templates in a batch: few enough that they are still in the processor's cache when they are taken, and that the memory
+/// they were in is used again for the next ones instead of being given back to the system.
+const BATCH: usize = 64;
+
+/// Faces by row id, each with the template of one algorithm, if it has one. All three tables are read in the order in
+/// which they lie, as people and their faces are nearly always added together.
+const SELECT: &str = "
+    SELECT face.id, face.person_id, person.library_id, template.vector
+    FROM face CROSS JOIN person ON person.id = face.person_id
+    LEFT JOIN template ON template.face_id = face.id
+        AND template.algorithm = ?3 AND template.provider = ?4 AND template.version = ?5
+    WHERE face.id >= ?1 AND face.id < ?2
+    ORDER BY face.id";
+
+impl Database {
+    pub(crate) async fn read_templates<E, F>(&self, algorithm: &Algorithm, take: F) -> Result<Result<TemplatesRead, E>>
+    where
+        E: Send + 'static,
+        F: Fn(Vec<TemplateRow>) -> Result<(), E> + Send + Sync + 'static,
+    {
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
+        let snapshots = self.snapshots(threads).await?;
+        let algorithm = algorithm.clone();
+        run_blocking(move || read_on(snapshots, &algorithm, &take)).await
+    }
+
+    /// Connections that all see the present state of the database, and go on seeing it.
+    async fn snapshots(&self, count: usize) -> Result<Vec<Snapshot>> {
+        let path = self.path.clone();
+        // While the writer is at this, it writes nothing else.
+        self.writer
+            .run(move |_| Box::pin(run_blocking(move || (0..count).map(|_| Snapshot::open(&path)).collect())))
+            .await
+    }
+}
+
+/// A read transaction.
+struct Snapshot {
+    connection: Connection,
+    /// The highest row id of a face.
+    last_face: i64,
+}
+
+impl Snapshot {
+    fn open(path: &Path) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+        connection.pragma_update(None, "mmap_size", MAPPED_BYTES)?;
+        connection.execute_batch("BEGIN")?;
+        let last_face: Option<i64> = connection.query_one("SELECT MAX(id) FROM face", [], |row| row.get(0))?;
+        Ok(Self { connection, last_face: last_face.unwrap_or(0) })
+    }
+}
+
+/// Divides the faces among the threads, piece by piece. The first error ends it, that of `take` before one of ours.
+fn read_on<E: Send>(
+    snapshots: Vec<Snapshot>,
+    algorithm: &Algorithm,
+    take: &(impl Fn(Vec<TemplateRow>) -> Result<(), E> + Sync),
+) -> Result<Result<TemplatesRead, E>> {
+    let (next, failed) = (AtomicI64::new(0), AtomicBool::new(false));
+    let (next, failed) = (&next, &failed);
+    let read = |snapshot: Snapshot| {
+        let read = snapshot.read(algorithm, next, failed, take);
+        if !matches!(read, Ok(Ok(_))) {
+            failed.store(true, Ordering::Relaxed);
+        }
+        read
+    };
+    let read = thread::scope(|scope| {
+        let threads: Vec<_> = snapshots.into_iter().map(|snapshot| scope.spawn(move || read(snapshot))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or(Err(Error::Closed))).collect::<Result<Vec<_>>>()
+    });
+    let parts = read?.into_iter().collect::<Result<Vec<_>, E>>();
+    Ok(parts.map(|parts| TemplatesRead {
+        templates: parts.iter().map(|part| part.templates).sum(),
+        others: parts.iter().map(|part| part.others).sum(),
+    }))
+}
+
+impl Snapshot {
+    fn read<E>(
+        &self,
+        algorithm: &Algorithm,
+        next: &AtomicI64,
+        failed: &AtomicBool,
+        take: &impl Fn(Vec<TemplateRow>) -> Result<(), E>,
+    ) -> Result<Result<TemplatesRead, E>> {
+        let mut select = self.connection.prepare(SELECT)?;
+        let mut read = TemplatesRead::default();
+        let Algorithm { name, provider, version } = algorithm;
+        while !failed.load(Ordering::Relaxed) {
+            let first = next.fetch_add(STEP, Ordering::Relaxed);
+            if first > self.last_face {
+                break;
+            }
+            let mut rows = select.query((first, first.saturating_add(STEP), name, provider, version))?;
+            let mut is_last = false;
+            while !is_last {
+                let mut batch = Vec::with_capacity(BATCH);
+                while batch.len() < BATCH && !is_last {
+                    match rows.next()? {
+                        Some(row) => match template_row(row)? {
+                            Some(template) => batch.push(template),
+                            None => read.others += 1,
+                        },
+                        None => is_last = true,
+                    }
+                }
+                read.templates += batch.len() as u64;
+                if !batch.is_empty()
+                    && let Err(error) = take(batch)
+                {
+                    return Ok(Err(error));
+                }
+            }
+        }
+        Ok(Ok(read))
+    }
+}
+
+/// None if the face has no template of the algorithm.
+fn template_row(row: &Row<'_>) -> Result<Option<TemplateRow>> {
+    let Some(vector) = row.get_ref(3)?.as_blob_or_null().map_err(rusqlite::Error::from)? else { return Ok(None) };
+    Ok(Some(TemplateRow {
+        library_id: row.get(2)?,
+        person_row_id: row.get(1)?,
+        face_id: row.get(0)?,
+        vector: vector_from_blob(vector)?,
+    }))
+}
