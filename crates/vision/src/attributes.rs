@@ -37,6 +37,20 @@ impl Landmarker {
             points.try_into().ok()
         })
     }
+
+    /// The same, found once more in the box that the first landmarks give: what they are then depends less on where
+    /// exactly the detector drew its box.
+    pub fn find_exactly(&mut self, picture: &Picture, face: &Rect) -> Result<Landmarks68> {
+        let rough = self.find(picture, face)?;
+        self.find(picture, &face_box(&rough).clamped(picture.width(), picture.height()))
+    }
+}
+
+/// The box that the detector would draw around a face with these landmarks: it begins a quarter of their height above the
+/// brows. Medians over the sample pictures.
+fn face_box(points: &Landmarks68) -> Rect {
+    let all = Rect::around(points);
+    Rect { y: all.y - 0.25 * all.height, height: 1.26 * all.height, ..all }
 }
 
 /// Eyes, nose tip and mouth corners from the 68 landmarks, in the detector's order.

@@ -121,7 +121,7 @@ impl FaceModels {
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
     pub fn embed(&mut self, picture: &Picture, face: &DetectedFace, purpose: Purpose) -> Result<Embedding> {
-        let points = self.landmarker.find(picture, &face.area)?;
+        let points = self.landmarker.find_exactly(picture, &face.area)?;
         self.embedder.embed(picture, &five_of(&points), purpose)
     }
 
