@@ -90,7 +90,6 @@ bench: setup bench/.packages/installed bench/compare/node_modules/installed ## M
 	$(CARGO) build --release --locked -p aicp-server -p aicp-bench
 	@mkdir -p bench/scratch
 	$(AICP_BENCH) photo bench/scratch/photo.jpg
-	$(AICP_BENCH) --aicp $(AICP)
 	$(AICP) bench vision --picture bench/scratch/photo.jpg --json >bench/results/vision-1280x720.json
 	$(AICP) bench vision --picture samples/people/obama/obama.jpg --json >bench/results/vision-910x1137.json
 	for people in 1000 10000 100000; do \

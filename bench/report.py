@@ -50,7 +50,7 @@ def print_aims(folder, reports):
     if million:
         for place in (1, 5):
             recall = million[f"recall_at_{place}"]
-            line(f"1M: recall@{place} of {million['exactness']['probes']} probes", f"{recall:.6f}", "1.000", round(recall, 3) == 1)
+            line(f"1M: recall@{place} of {million['exactness']['probes']} probes", f"{recall:.6f}", "1.000", recall == 1)
         fraction = million["scan_fraction_of_bandwidth"]
         line("1M: share of the memory's bandwidth, 1 thread", f"{fraction:.2f}", "0.7", fraction >= 0.7)
         threads = million["search_by_threads"]["times_one_thread"]

@@ -89,8 +89,10 @@ def main() -> None:
     if not runtimes:
         print(f"warning: no ONNX Runtime for {arch} in the manifest: set AICP_ORT_LIB", file=sys.stderr)
 
+    plugins = [entry for entry in manifest["plugin"] if entry["arch"] == arch]
+
     wanted: dict[str, list[tuple[dict, pathlib.Path]]] = {}
-    for folder, entries in ((options.models, manifest["model"] + runtimes), (options.samples, manifest["sample"])):
+    for folder, entries in ((options.models, manifest["model"] + runtimes + plugins), (options.samples, manifest["sample"])):
         for entry in entries:
             target = pathlib.Path(folder) / entry["file"]
             if not is_present(entry, target):

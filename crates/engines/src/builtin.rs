@@ -292,7 +292,7 @@ impl Builtin {
 
     /// The probe of the largest face of a picture.
     async fn probe(&self, picture: Bytes) -> Result<Embedding> {
-        self.on_largest_face(picture, |models, picture, face| models.embed(picture, &face, Purpose::Probe)).await
+        self.on_probe(picture, |models, picture, face| models.embed(picture, &face, Purpose::Probe)).await
     }
 
     /// The best people of all these libraries together, each with the best of their faces.
@@ -349,13 +349,28 @@ impl Builtin {
         picture: Bytes,
         job: impl FnOnce(&mut FaceModels, &Picture, DetectedFace) -> aicp_vision::Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.on_face(picture, |models, picture| Ok(models.detect(picture)?.into_iter().next()), job).await
+    }
+
+    /// As `on_largest_face`, where the face is embedded and not judged: it may be found by a coarser look.
+    async fn on_probe<T: Send + 'static>(
+        &self,
+        picture: Bytes,
+        job: impl FnOnce(&mut FaceModels, &Picture, DetectedFace) -> aicp_vision::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.on_face(picture, FaceModels::detect_largest, job).await
+    }
+
+    async fn on_face<T: Send + 'static>(
+        &self,
+        picture: Bytes,
+        find: fn(&mut FaceModels, &Picture) -> aicp_vision::Result<Option<DetectedFace>>,
+        job: impl FnOnce(&mut FaceModels, &Picture, DetectedFace) -> aicp_vision::Result<T> + Send + 'static,
+    ) -> Result<T> {
         self.vision
             .run(move |models| {
                 let picture = Picture::decode(&picture)?;
-                match models.detect(&picture)?.into_iter().next() {
-                    Some(face) => job(models, &picture, face).map(Some),
-                    None => Ok(None),
-                }
+                find(models, &picture)?.map(|face| job(models, &picture, face)).transpose()
             })
             .await?
             .ok_or(Error::NoFace)
@@ -511,10 +526,8 @@ fn examined(
 /// The probe embedding of the largest face of a picture, if it shows any.
 fn embed_largest(models: &mut FaceModels, picture: &[u8]) -> aicp_vision::Result<Option<Embedding>> {
     let picture = Picture::decode(picture)?;
-    match models.detect(&picture)?.first() {
-        Some(face) => models.embed(&picture, face, Purpose::Probe).map(Some),
-        None => Ok(None),
-    }
+    let face = models.detect_largest(&picture)?;
+    face.map(|face| models.embed(&picture, &face, Purpose::Probe)).transpose()
 }
 
 fn candidate(hit: Hit) -> Candidate {

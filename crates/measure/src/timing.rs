@@ -1,6 +1,6 @@
 //! Durations to percentiles.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,21 +34,6 @@ impl Timing {
             calls_per_second: each.len() as f64 / elapsed.as_secs_f64(),
         }
     }
-}
-
-/// Runs something `iterations` times, after a tenth of that to warm up.
-pub fn repeat<E>(name: &str, iterations: u32, mut run: impl FnMut() -> Result<(), E>) -> Result<Timing, E> {
-    for _ in 0..iterations.div_ceil(10) {
-        run()?;
-    }
-    let mut each = Vec::with_capacity(iterations as usize);
-    let begun = Instant::now();
-    for _ in 0..iterations {
-        let start = Instant::now();
-        run()?;
-        each.push(start.elapsed());
-    }
-    Ok(Timing::new(name, each, begun.elapsed()))
 }
 
 /// The nearest-rank percentile of sorted durations, in milliseconds.

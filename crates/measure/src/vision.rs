@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use aicp_vision::manifest::Role;
 use aicp_vision::{
-    BareModel, DetectedFace, FaceModels, ModelPaths, Picture, PoolSize, Purpose, Vision, detector_input,
+    BareModel, DetectedFace, FaceModels, Inference, ModelPaths, Picture, PoolSize, Purpose, RuntimeInfo, Vision,
 };
 use clap::Args;
 use serde::Serialize;
@@ -38,7 +38,7 @@ pub struct Request {
 struct Report {
     machine: Machine,
     picture: Seen,
-    runtime: String,
+    runtime: RuntimeInfo,
     /// Each on one thread.
     stages: Vec<Timing>,
     /// Decoded, the largest face found, its landmarks refined, aligned, embedded.
@@ -56,20 +56,23 @@ struct Seen {
     width: u32,
     height: u32,
     faces: usize,
-    /// Width and height of what the detector's network sees of it at first.
-    detector_input: [u32; 2],
+    /// Width and height of what the detector's network is given to find the largest face, look by look.
+    detector_inputs: Vec<(u32, u32)>,
 }
 
 /// Measures and writes the numbers to `out`.
 ///
 /// # Errors
 /// [`Error`] if the picture or the models can't be used, or there is no face in it.
-pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Result<()> {
+pub fn run(request: &Request, models: &ModelPaths, inference: Inference, out: &mut impl Write) -> Result<()> {
     let machine = Machine::here()?;
     let bytes = std::fs::read(&request.picture).map_err(Error::file(&request.picture))?;
     let (file, iterations) = (request.picture.clone(), request.iterations);
     let paths = models.clone();
-    let measured = on_one_worker(models, move |models| measure(models, &paths, machine, file, &bytes, iterations))?;
+    let measured = on_one_worker(models, inference, move |models| {
+        let networks = Networks { paths, inference };
+        measure(models, &networks, machine, file, &bytes, iterations)
+    })?;
     let report = measured?;
     if request.json {
         return Ok(writeln!(out, "{}", serde_json::to_string(&report)?)?);
@@ -85,7 +88,7 @@ pub fn embeddings(models: &ModelPaths, folder: &Path) -> Result<Vec<Vec<f32>>> {
     let mut files = Vec::new();
     list(folder, &mut files)?;
     files.sort();
-    on_one_worker(models, move |models| {
+    on_one_worker(models, Inference::default(), move |models| {
         let mut embeddings = Vec::new();
         for file in files {
             let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
@@ -114,10 +117,11 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 /// Runs a job on the worker of a pool that has one.
 fn on_one_worker<T: Send + 'static>(
     paths: &ModelPaths,
+    inference: Inference,
     job: impl FnOnce(&mut FaceModels) -> T + Send + 'static,
 ) -> Result<T> {
     let one = NonZeroUsize::MIN;
-    let vision = Vision::start(paths, PoolSize { workers: one, queue: one })?;
+    let vision = Vision::start_with(paths, PoolSize { workers: one, queue: one }, inference)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     Ok(runtime.block_on(vision.run(move |models| Ok(job(models))))?)
 }
@@ -153,7 +157,7 @@ impl<'a> Stage<'a> {
 
 fn measure(
     models: &mut FaceModels,
-    paths: &ModelPaths,
+    networks: &Networks,
     machine: Machine,
     file: PathBuf,
     bytes: &[u8],
@@ -162,10 +166,12 @@ fn measure(
     let picture = Picture::decode(bytes).map_err(|e| Error::Request(format!("{}: {e}", file.display())))?;
     let faces = models.detect(&picture)?;
     let face = faces.first().ok_or_else(|| Error::Request(format!("{}: no face found", file.display())))?;
-    let (width, height) = detector_input(picture.width(), picture.height());
+    models.take_looks();
+    models.detect_largest(&picture)?;
+    let looks = models.take_looks();
     let mut whole = vec![Stage::new("whole", |models| recognise(models, bytes))];
     let mut stages = stages(bytes, &picture, face);
-    let mut networks = networks(paths, [width, height])?;
+    let (mut networks, runtime) = networks.load(&looks)?;
     for stage in whole.iter_mut().chain(&mut stages).chain(&mut networks) {
         stage.go_on(models, iterations.div_ceil(10))?;
         stage.times.clear();
@@ -193,9 +199,9 @@ fn measure(
             width: picture.width(),
             height: picture.height(),
             faces: faces.len(),
-            detector_input: [width, height],
+            detector_inputs: looks,
         },
-        runtime: "ONNX Runtime".to_owned(),
+        runtime,
         ratio_whole_to_bare_models: whole.p50_ms / bare_models_p50_ms,
         stages: stages.into_iter().map(Stage::timing).collect(),
         whole,
@@ -207,8 +213,8 @@ fn measure(
 /// What is done with the picture of a recognition.
 fn recognise(models: &mut FaceModels, bytes: &[u8]) -> Result<()> {
     let picture = Picture::decode(bytes)?;
-    if let Some(face) = models.detect(&picture)?.first() {
-        std::hint::black_box(models.embed(&picture, face, Purpose::Probe)?);
+    if let Some(face) = models.detect_largest(&picture)? {
+        std::hint::black_box(models.embed(&picture, &face, Purpose::Probe)?);
     }
     Ok(())
 }
@@ -216,39 +222,55 @@ fn recognise(models: &mut FaceModels, bytes: &[u8]) -> Result<()> {
 fn stages<'a>(bytes: &'a [u8], picture: &'a Picture, face: &'a DetectedFace) -> Vec<Stage<'a>> {
     vec![
         Stage::new("decode", |_| Ok(Picture::decode(bytes).map(drop)?)),
-        Stage::new("detect", |models| Ok(models.detect(picture).map(drop)?)),
+        Stage::new("detect the largest face", |models| Ok(models.detect_largest(picture).map(drop)?)),
+        Stage::new("(detect all faces)", |models| Ok(models.detect(picture).map(drop)?)),
         Stage::new("landmarks + align + embed", |models| Ok(models.embed(picture, face, Purpose::Probe).map(drop)?)),
     ]
 }
 
-fn networks<'a>(paths: &ModelPaths, [width, height]: [u32; 2]) -> Result<Vec<Stage<'a>>> {
-    let mut random = Random(1);
-    let networks = [
-        ("detector", Role::Detector, [1, 3, height as usize, width as usize], 255.0),
-        ("landmarks", Role::Landmarks, [1, 1, 64, 64], 1.0),
-        ("embedder", Role::Embedder, [1, 3, 112, 112], 1.0),
-    ];
-    networks
-        .into_iter()
-        .map(|(name, role, shape, largest)| {
-            let mut network = BareModel::load(paths, role)?;
+/// What networks are loaded from and how they run.
+struct Networks {
+    paths: ModelPaths,
+    inference: Inference,
+}
+
+impl Networks {
+    /// The networks of a recognition, one for each look of the detector, and what runs them.
+    fn load<'a>(&self, looks: &[(u32, u32)]) -> Result<(Vec<Stage<'a>>, RuntimeInfo)> {
+        let mut random = Random(1);
+        let looks = looks
+            .iter()
+            .map(|&(width, height)| ("detector", Role::Detector, [1, 3, height as usize, width as usize], 255.0));
+        let others =
+            [("landmarks", Role::Landmarks, [1, 1, 64, 64], 1.0), ("embedder", Role::Embedder, [1, 3, 112, 112], 1.0)];
+        let mut stages = Vec::new();
+        let mut runtime = None;
+        for (name, role, shape, largest) in looks.chain(others) {
+            let mut network = BareModel::load_with(&self.paths, role, self.inference)?;
+            runtime = Some(network.runtime().clone());
             let input: Vec<f32> = (0..shape.iter().product()).map(|_| random.number().abs() * largest).collect();
             let name = format!("{name} {}x{}", shape[3], shape[2]);
-            Ok(Stage::new(&name, move |_| Ok(network.run(shape, &input)?)))
-        })
-        .collect()
+            stages.push(Stage::new(&name, move |_| Ok(network.run(shape, &input)?)));
+        }
+        let runtime = runtime.ok_or_else(|| Error::Request("there is no network".to_owned()))?;
+        Ok((stages, runtime))
+    }
 }
 
 impl Report {
     fn print(&self, out: &mut impl Write) -> Result<()> {
         writeln!(out, "{}", self.machine.line())?;
-        let Seen { file, bytes, width, height, faces, detector_input: [w, h] } = &self.picture;
+        let Seen { file, bytes, width, height, faces, detector_inputs } = &self.picture;
+        let looks: Vec<String> = detector_inputs.iter().map(|(w, h)| format!("{w}x{h}")).collect();
         writeln!(
             out,
-            "{}: {width}x{height}, {bytes} bytes, {faces} face(s); the detector sees {w}x{h}",
-            file.display()
+            "{}: {width}x{height}, {bytes} bytes, {faces} face(s); the detector is given {}",
+            file.display(),
+            looks.join(", then ")
         )?;
-        writeln!(out, "networks run by {}", self.runtime)?;
+        let RuntimeInfo { name, version, precision, embedder_precision, .. } = &self.runtime;
+        let version = version.as_deref().unwrap_or("of unknown version");
+        writeln!(out, "networks run by {name} {version} in {precision}, the embedder in {embedder_precision}")?;
         let groups = [("1 thread", &self.stages), ("bare networks, 1 thread", &self.bare_models)];
         for (title, timings) in groups {
             writeln!(out, "\n{title:<30} {:>7} {:>10} {:>10}", "times", "p50 ms", "p99 ms")?;

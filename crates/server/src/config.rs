@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use aicp_dialects::aicp::Listener;
 use aicp_platform::{Area, Capabilities, Control, FetchLimits, FriendRequests, Network};
+use aicp_vision::{PrecisionChoice, RuntimeChoice};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
@@ -271,6 +272,12 @@ pub struct Vision {
     pub workers: usize,
     /// Calls that may wait for a worker; 0: 32 a worker.
     pub queue: usize,
+    /// What runs the networks: `auto` (OpenVINO where its plugin is there, loads, and the processor has AVX2; else ONNX
+    /// Runtime), `onnxruntime` or `openvino`.
+    pub runtime: RuntimeChoice,
+    /// Arithmetic of the networks: `auto` (bf16 where OpenVINO runs and the processor has AMX; else f32), `f32` or
+    /// `bf16`.
+    pub precision: PrecisionChoice,
 }
 
 /// Bounds of the HTTP server.

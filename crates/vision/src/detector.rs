@@ -1,8 +1,11 @@
 //! CenterFace: where the faces are (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point",
 //! 2019).
 
+use std::sync::Arc;
+
 use crate::Result;
 use crate::geometry::{Point, Rect};
+use crate::manifest::Role;
 use crate::onnx::Shapes;
 use crate::picture::Picture;
 use crate::runtime::{Model, Output, Runtime};
@@ -26,6 +29,27 @@ const MAX_SIDE: f32 = 4096.0;
 /// Pictures that the first look took whole are scaled up to this many pixels for the second.
 const SMALL_AREA: f32 = INPUT_AREA / 4.0;
 
+/// Width and height of the inputs of a look at all faces, for pictures from 9:16 to 16:9. They are few since a runtime
+/// may have to compile a network anew for each.
+const FULL: [(u32, u32); 5] = [(640, 352), (544, 416), (480, 480), (416, 544), (352, 640)];
+/// The same of a look at large faces.
+const COARSE: [(u32, u32); 5] = [(320, 192), (288, 224), (256, 256), (224, 288), (192, 320)];
+/// A picture of another shape gets an input of its own if one of [`FULL`] showed it at less than this share of the scale,
+const MIN_SCALE: f32 = 0.85;
+/// or if it left more than this share of that input empty.
+const MAX_EMPTY: f32 = 0.4;
+
+/// A coarse look settles which face is the largest, if its box there has a side (the root of its area) of so many pixels:
+/// from here on the box is as exact as the landmark network needs it,
+const SURE_SIDE: f32 = 32.0;
+/// and it is this certain to be a face,
+const SURE_CONFIDENCE: f32 = 0.6;
+/// and the area of the next is at most this share of its area, so that the finer look can't order them otherwise.
+const SURE_LEAD: f32 = 0.7;
+
+/// Runs of the network that are remembered for who asks.
+const MAX_LOOKS: usize = 16;
+
 /// A face found in a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DetectedFace {
@@ -38,10 +62,16 @@ pub struct DetectedFace {
     pub confidence: f32,
 }
 
-/// Width and height of what the network is given of a picture that it sees for the first time.
+/// Width and height of what the network is given of a picture that it sees for the first time, when all faces are
+/// asked for.
 pub fn detector_input(width: u32, height: u32) -> (u32, u32) {
-    let view = View::new(width, height, first_scale(width, height), 0.0);
+    let view = View::of_all_faces(width, height);
     (view.input_width, view.input_height)
+}
+
+/// The same when the largest face is asked for; none for a picture that is only ever looked at as a whole.
+pub fn coarse_detector_input(width: u32, height: u32) -> Option<(u32, u32)> {
+    View::of_large_faces(width, height).map(|view| (view.input_width, view.input_height))
 }
 
 fn first_scale(width: u32, height: u32) -> f32 {
@@ -59,9 +89,62 @@ struct View {
     /// Size of the whole input, multiples of [`SIDE_STEP`].
     input_width: u32,
     input_height: u32,
+    /// By how much the picture was scaled.
+    scale: f32,
 }
 
 impl View {
+    /// The first look at all faces.
+    fn of_all_faces(width: u32, height: u32) -> Self {
+        // What fits a small input as it is has nothing more to show in a large one.
+        if let Some(small) = Self::of_large_faces(width, height)
+            && (small.width, small.height) == (width, height)
+        {
+            return small;
+        }
+        let wanted = first_scale(width, height);
+        let fixed = Self::within(width, height, &FULL);
+        if fixed.scale >= MIN_SCALE * wanted && fixed.empty() <= MAX_EMPTY {
+            fixed
+        } else {
+            Self::new(width, height, wanted, 0.0)
+        }
+    }
+
+    /// A look that shows large faces alone; none for a picture so long that it would be mostly empty.
+    fn of_large_faces(width: u32, height: u32) -> Option<Self> {
+        let view = Self::within(width, height, &COARSE);
+        let is_whole = (view.width, view.height) == (width, height);
+        (is_whole || view.empty() <= MAX_EMPTY).then_some(view)
+    }
+
+    /// A picture in that of the inputs that shows it largest, not enlarged.
+    fn within(width: u32, height: u32, inputs: &[(u32, u32); 5]) -> Self {
+        let scale_in = |&(w, h): &(u32, u32)| (w as f32 / width as f32).min(h as f32 / height as f32).min(1.0);
+        let [first, others @ ..] = inputs;
+        let best = others.iter().fold(first, |best, input| if scale_in(input) > scale_in(best) { input } else { best });
+        let scale = scale_in(best);
+        let scaled_side = |side: u32, input: u32| {
+            let scaled = ((side as f32 * scale).round() as u32).clamp(1, input);
+            let stretches_little = (input - scaled) as f32 <= MAX_SQUEEZE * input as f32;
+            if scale < 1.0 && stretches_little { input } else { scaled }
+        };
+        Self {
+            width: scaled_side(width, best.0),
+            height: scaled_side(height, best.1),
+            left: 0,
+            top: 0,
+            input_width: best.0,
+            input_height: best.1,
+            scale,
+        }
+    }
+
+    /// How much of the input shows nothing, 0..1.
+    fn empty(&self) -> f32 {
+        1.0 - (self.width * self.height) as f32 / (self.input_width * self.input_height) as f32
+    }
+
     /// A picture at (about) the given scale with an empty margin, as a share of each side, on every side.
     fn new(width: u32, height: u32, scale: f32, margin: f32) -> Self {
         let longest = width.max(height) as f32 * (1.0 + 2.0 * margin);
@@ -81,19 +164,74 @@ impl View {
             top,
             input_width: (width + 2 * left).next_multiple_of(SIDE_STEP),
             input_height: (height + 2 * top).next_multiple_of(SIDE_STEP),
+            scale,
         }
     }
 }
 
-/// The detector network.
+/// The detector network for inputs of any size.
+pub(crate) struct Network {
+    /// Takes every size, on ONNX Runtime.
+    any: Model,
+    /// What a network for one size is made of, where the runtime is faster with such.
+    made_of: Option<(Runtime, String, Arc<[u8]>)>,
+    /// Networks for one size each, by width and height; made when a size is first seen.
+    fixed: Vec<((u32, u32), Model)>,
+}
+
+impl Network {
+    /// Loads the network, and those for the sizes that most pictures need.
+    pub fn load(runtime: &Runtime, name: &str, file: &Arc<[u8]>) -> Result<Self> {
+        let any = Model::load(runtime, Role::Detector, name, file, Shapes::AnySize)?;
+        let made_of =
+            runtime.wants_fixed_sizes(Role::Detector).then(|| (runtime.clone(), name.to_owned(), Arc::clone(file)));
+        let mut network = Self { any, made_of, fixed: Vec::new() };
+        for (width, height) in [COARSE[0], FULL[0]] {
+            network.for_size(width, height)?;
+        }
+        Ok(network)
+    }
+
+    /// Runs the network on an input of this shape, see [`Model::run`].
+    pub fn run<T>(
+        &mut self,
+        shape: [usize; 4],
+        input: &[f32],
+        read: impl FnOnce(&[Output<'_>]) -> Option<T>,
+    ) -> Result<T> {
+        let [.., height, width] = shape;
+        self.for_size(width as u32, height as u32)?.run(shape, input, read)
+    }
+
+    fn for_size(&mut self, width: u32, height: u32) -> Result<&mut Model> {
+        let size = (width, height);
+        let Some((runtime, name, file)) =
+            self.made_of.as_ref().filter(|_| FULL.contains(&size) || COARSE.contains(&size))
+        else {
+            return Ok(&mut self.any);
+        };
+        let at = match self.fixed.iter().position(|(of, _)| *of == size) {
+            Some(at) => at,
+            None => {
+                let shapes = Shapes::OneSize { width, height };
+                self.fixed.push((size, Model::load(runtime, Role::Detector, name, file, shapes)?));
+                self.fixed.len() - 1
+            }
+        };
+        Ok(&mut self.fixed[at].1)
+    }
+}
+
+/// Finds faces.
 pub(crate) struct Detector {
-    model: Model,
+    network: Network,
     input: Vec<f32>,
+    looks: Vec<(u32, u32)>,
 }
 
 impl Detector {
-    pub fn load(runtime: &Runtime, name: &str, file: &[u8]) -> Result<Self> {
-        Ok(Self { model: Model::load(runtime, name, file, Shapes::AnySize)?, input: Vec::new() })
+    pub fn load(runtime: &Runtime, name: &str, file: &Arc<[u8]>) -> Result<Self> {
+        Ok(Self { network: Network::load(runtime, name, file)?, input: Vec::new(), looks: Vec::new() })
     }
 
     /// All faces, the largest first.
@@ -105,7 +243,7 @@ impl Detector {
         let (width, height) = (picture.width(), picture.height());
         let area = width as f32 * height as f32;
         let look = |scale, margin| View::new(width, height, scale, margin);
-        let faces = self.look(picture, &look(first_scale(width, height), 0.0))?;
+        let faces = self.look(picture, &View::of_all_faces(width, height))?;
         if !faces.is_empty() {
             return Ok(faces);
         }
@@ -116,15 +254,39 @@ impl Detector {
         }
     }
 
+    /// The largest face: by a coarse look if that settles it, else the first of [`Detector::detect`].
+    pub fn detect_largest(&mut self, picture: &Picture) -> Result<Option<DetectedFace>> {
+        if let Some(view) = View::of_large_faces(picture.width(), picture.height()) {
+            let mut faces = self.look(picture, &view)?.into_iter();
+            if let Some(first) = faces.next()
+                && first.confidence >= SURE_CONFIDENCE
+                && first.area.area().sqrt() * view.scale >= SURE_SIDE
+                && faces.all(|other| other.area.area() <= SURE_LEAD * first.area.area())
+            {
+                return Ok(Some(first));
+            }
+        }
+        Ok(self.detect(picture)?.into_iter().next())
+    }
+
+    /// Width and height of what the network was given, run after run, since this was asked last.
+    pub fn take_looks(&mut self) -> Vec<(u32, u32)> {
+        std::mem::take(&mut self.looks)
+    }
+
     /// One run of the network.
     fn look(&mut self, picture: &Picture, view: &View) -> Result<Vec<DetectedFace>> {
+        if self.looks.len() < MAX_LOOKS {
+            self.looks.push((view.input_width, view.input_height));
+        }
         let whole = Rect { x: 0.0, y: 0.0, width: picture.width() as f32, height: picture.height() as f32 };
         let scaled = picture.scaled(whole, view.width, view.height)?;
         fill_planes(&scaled, view, &mut self.input);
-        let cells =
-            self.model.run([1, 3, view.input_height as usize, view.input_width as usize], &self.input, |outputs| {
-                Heat::of(outputs).map(|heat| heat.faces())
-            })?;
+        let cells = self.network.run(
+            [1, 3, view.input_height as usize, view.input_width as usize],
+            &self.input,
+            |outputs| Heat::of(outputs).map(|heat| heat.faces()),
+        )?;
         // The two sides may be scaled by slightly different amounts.
         let (sx, sy) = (view.width as f32 / whole.width, view.height as f32 / whole.height);
         let back = |p: Point| Point::new((p.x - view.left as f32) / sx, (p.y - view.top as f32) / sy);

@@ -1,9 +1,12 @@
 //! A face to its embedding: alignment to the ArcFace points, then the network.
 
+use std::sync::Arc;
+
 use image::RgbImage;
 
 use crate::Result;
 use crate::geometry::{Point, Similarity};
+use crate::manifest::Role;
 use crate::onnx::Shapes;
 use crate::picture::Picture;
 use crate::runtime::{Model, Runtime};
@@ -77,9 +80,9 @@ pub(crate) struct Embedder {
 }
 
 impl Embedder {
-    pub fn load(runtime: &Runtime, name: &str, file: &[u8]) -> Result<Self> {
+    pub fn load(runtime: &Runtime, name: &str, file: &Arc<[u8]>) -> Result<Self> {
         Ok(Self {
-            model: Model::load(runtime, name, file, Shapes::Fixed)?,
+            model: Model::load(runtime, Role::Embedder, name, file, Shapes::Fixed)?,
             input: vec![0.0; (3 * SIDE * SIDE) as usize],
         })
     }

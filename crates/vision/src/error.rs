@@ -36,14 +36,17 @@ pub enum Error {
     /// A worker broke off; the fault is in this program, not in the picture.
     #[error("an inference worker broke off: {0}")]
     Worker(String),
-    /// The ONNX Runtime library could not be loaded.
-    #[error("the ONNX Runtime library {path} can't be loaded: {reason}")]
+    /// The ONNX Runtime library, or the OpenVINO plugin that was asked for by name, could not be loaded.
+    #[error("the runtime library {path} can't be loaded: {reason}")]
     Runtime {
         /// Where it was looked for.
         path: PathBuf,
         /// What the loader said.
         reason: String,
     },
+    /// ONNX Runtime was asked for by name, and an arithmetic with it that it does not have.
+    #[error("bf16 was asked for with ONNX Runtime, but only OpenVINO has it")]
+    NoBf16,
     /// The runtime refused a model or a run.
     #[error("model {model}: {reason}")]
     Model {

@@ -47,6 +47,17 @@ pub struct Rect {
 }
 
 impl Rect {
+    /// The smallest that holds all these points; an infinite one if there are none.
+    pub fn around(points: &[Point]) -> Self {
+        let (mut left, mut top) = (f32::INFINITY, f32::INFINITY);
+        let (mut right, mut bottom) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
+        for p in points {
+            (left, right) = (left.min(p.x), right.max(p.x));
+            (top, bottom) = (top.min(p.y), bottom.max(p.y));
+        }
+        Self { x: left, y: top, width: right - left, height: bottom - top }
+    }
+
     /// Area in square pixels.
     pub fn area(&self) -> f32 {
         self.width * self.height

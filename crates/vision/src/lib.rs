@@ -20,7 +20,7 @@ mod runtime;
 
 pub use attributes::HeadPose;
 pub use bare::BareModel;
-pub use detector::{DetectedFace, detector_input};
+pub use detector::{DetectedFace, coarse_detector_input, detector_input};
 pub use embedder::{Embedding, Purpose};
 pub use error::{Error, Result};
 pub use geometry::{Point, Rect};
@@ -28,3 +28,4 @@ pub use models::{Algorithm, FaceModels, ModelPaths};
 pub use picture::{Dimensions, Format, MAX_PIXELS, Picture};
 pub use pool::{PoolSize, Vision};
 pub use quality::{Components, Grade, Quality};
+pub use runtime::{Inference, Precision, PrecisionChoice, RuntimeChoice, RuntimeInfo};

@@ -1,5 +1,7 @@
 //! The list of model files: what each is for, where it comes from, and its checksum.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -57,6 +59,17 @@ pub struct RuntimeEntry {
     pub sha256: String,
 }
 
+/// A library of a plugin of the runtime, for one processor architecture.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PluginEntry {
+    /// Architecture as Rust names it.
+    pub arch: String,
+    /// File name in the models folder, with the folder in it.
+    pub file: String,
+    /// Lower-case hex SHA-256 of the file.
+    pub sha256: String,
+}
+
 /// A registry package.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PackageEntry {
@@ -79,6 +92,8 @@ pub struct Manifest {
     pub model: Vec<ModelEntry>,
     /// ONNX Runtime libraries.
     pub runtime: Vec<RuntimeEntry>,
+    /// The libraries of the OpenVINO plugin; of an architecture the first is the one to be loaded.
+    pub plugin: Vec<PluginEntry>,
 }
 
 impl Manifest {
@@ -106,6 +121,22 @@ impl Manifest {
         self.runtime.iter().find(|entry| entry.arch == std::env::consts::ARCH)
     }
 
+    /// The libraries of the plugin for this machine's architecture, the one to be loaded first; none where there is no
+    /// plugin.
+    pub fn plugin(&self) -> impl Iterator<Item = &PluginEntry> {
+        self.plugin.iter().filter(|entry| entry.arch == std::env::consts::ARCH)
+    }
+
+    /// The version of a package, by its key.
+    pub fn version_of(&self, package: &str) -> Option<String> {
+        self.package.get(package).map(|entry| entry.version.clone())
+    }
+
+    /// Every file that an installation on this machine is faster with, but can do without: name and expected SHA-256.
+    pub fn optional_files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.plugin().map(|entry| (entry.file.as_str(), entry.sha256.as_str()))
+    }
+
     /// Every file that an installation on this machine needs: name and expected SHA-256.
     pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.model
@@ -120,16 +151,46 @@ impl Manifest {
 /// # Errors
 /// [`Error::MissingFile`], [`Error::Io`] or [`Error::Checksum`].
 pub fn read_verified(folder: &Path, file: &str, expected: &str) -> Result<Vec<u8>> {
-    let path: PathBuf = folder.join(file);
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::MissingFile { path });
-        }
-        Err(source) => return Err(Error::Io { path, source }),
-    };
-    let found = hex::encode(Sha256::digest(&bytes));
-    if found == expected { Ok(bytes) } else { Err(Error::Checksum { path, found, expected: expected.to_owned() }) }
+    let path = folder.join(file);
+    let bytes = std::fs::read(&path).map_err(|source| unreadable(&path, source))?;
+    compare(path, Sha256::digest(&bytes).as_slice(), expected)?;
+    Ok(bytes)
+}
+
+/// As [`read_verified`], without holding the file in memory; gives its size in bytes.
+///
+/// # Errors
+/// As [`read_verified`].
+pub fn verify(folder: &Path, file: &str, expected: &str) -> Result<u64> {
+    let path = folder.join(file);
+    let mut hasher = Sha256::new();
+    let size = File::open(&path)
+        .and_then(|mut file| {
+            let mut block = vec![0; 1 << 18];
+            let mut size = 0;
+            loop {
+                match file.read(&mut block)? {
+                    0 => return Ok(size),
+                    n => {
+                        hasher.update(&block[..n]);
+                        size += n as u64;
+                    }
+                }
+            }
+        })
+        .map_err(|source| unreadable(&path, source))?;
+    compare(path, hasher.finalize().as_slice(), expected)?;
+    Ok(size)
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> Error {
+    let path = path.to_owned();
+    if source.kind() == std::io::ErrorKind::NotFound { Error::MissingFile { path } } else { Error::Io { path, source } }
+}
+
+fn compare(path: PathBuf, digest: &[u8], expected: &str) -> Result<()> {
+    let found = hex::encode(digest);
+    if found == expected { Ok(()) } else { Err(Error::Checksum { path, found, expected: expected.to_owned() }) }
 }
 
 #[cfg(test)]
@@ -155,5 +216,9 @@ mod tests {
         std::fs::write(folder.path().join("a"), b"abd").expect("write");
         assert!(matches!(read_verified(folder.path(), "a", right), Err(Error::Checksum { .. })));
         assert!(matches!(read_verified(folder.path(), "b", right), Err(Error::MissingFile { .. })));
+        assert!(matches!(verify(folder.path(), "a", right), Err(Error::Checksum { .. })));
+        assert!(matches!(verify(folder.path(), "b", right), Err(Error::MissingFile { .. })));
+        std::fs::write(folder.path().join("a"), b"abc").expect("write");
+        assert_eq!(verify(folder.path(), "a", right).expect("right"), 3);
     }
 }

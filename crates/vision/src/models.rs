@@ -1,6 +1,7 @@
 //! The five networks together, as one worker holds them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::attributes::{Landmarker, LivenessJudge, PoseEstimator, five_of};
 use crate::detector::{DetectedFace, Detector};
@@ -8,7 +9,7 @@ use crate::embedder::{Embedder, Embedding, Purpose};
 use crate::manifest::{Manifest, Role, read_verified};
 use crate::picture::Picture;
 use crate::quality::{self, Quality};
-use crate::runtime::Runtime;
+use crate::runtime::{Inference, Runtime};
 use crate::{Error, Result};
 
 /// Which model made a template; templates of different algorithms can't be compared.
@@ -32,22 +33,24 @@ pub struct ModelPaths {
 }
 
 /// The files of all networks, verified and held in memory until every worker has loaded them.
+#[derive(Clone)]
 pub(crate) struct ModelFiles {
-    runtime: Runtime,
-    files: Vec<(Role, String, Vec<u8>)>,
+    pub runtime: Runtime,
+    files: Vec<(Role, String, Arc<[u8]>)>,
     pub algorithm: Algorithm,
 }
 
 impl ModelFiles {
     /// Reads and verifies every file, and loads the runtime.
-    pub fn read(paths: &ModelPaths) -> Result<Self> {
+    pub fn read(paths: &ModelPaths, inference: Inference) -> Result<Self> {
         let manifest = Manifest::embedded()?;
-        let runtime = Runtime::load(&runtime_library(&manifest, paths)?)?;
+        let runtime = Runtime::load(&manifest, paths, inference)?;
         let files = manifest
             .model
             .iter()
             .map(|entry| {
-                Ok((entry.role, entry.file.clone(), read_verified(&paths.folder, &entry.file, &entry.sha256)?))
+                let file = read_verified(&paths.folder, &entry.file, &entry.sha256)?;
+                Ok((entry.role, entry.file.clone(), file.into()))
             })
             .collect::<Result<_>>()?;
         let embedder = manifest.model(Role::Embedder)?;
@@ -62,7 +65,7 @@ impl ModelFiles {
         })
     }
 
-    fn load<T>(&self, role: Role, load: impl FnOnce(&Runtime, &str, &[u8]) -> Result<T>) -> Result<T> {
+    fn load<T>(&self, role: Role, load: impl FnOnce(&Runtime, &str, &Arc<[u8]>) -> Result<T>) -> Result<T> {
         let (_, name, bytes) = self
             .files
             .iter()
@@ -70,19 +73,6 @@ impl ModelFiles {
             .ok_or_else(|| Error::Manifest(format!("no model has the role {role:?}")))?;
         load(&self.runtime, name, bytes)
     }
-}
-
-/// The runtime library, verified if it is the one of the manifest.
-pub(crate) fn runtime_library(manifest: &Manifest, paths: &ModelPaths) -> Result<PathBuf> {
-    if let Some(path) = &paths.runtime {
-        return Ok(path.clone());
-    }
-    let entry = manifest.runtime().ok_or_else(|| {
-        Error::Manifest(format!("no ONNX Runtime library is listed for {}: set AICP_ORT_LIB", std::env::consts::ARCH))
-    })?;
-    read_verified(&paths.folder, &entry.file, &entry.sha256)?;
-    let path: &Path = &paths.folder;
-    Ok(path.join(&entry.file))
 }
 
 /// The networks of one worker thread: everything that can be asked about a picture and the faces in it.
@@ -114,12 +104,30 @@ impl FaceModels {
         self.detector.detect(picture)
     }
 
+    /// The face that is the first of [`FaceModels::detect`], found in less time if it is large.
+    ///
+    /// The picture is looked at in few pixels first. That settles it only if the largest face seen so is large enough
+    /// to be placed exactly, seen for certain, and clearly larger than the next; else the picture is looked at as
+    /// `detect` does.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the runtime fails.
+    pub fn detect_largest(&mut self, picture: &Picture) -> Result<Option<DetectedFace>> {
+        self.detector.detect_largest(picture)
+    }
+
+    /// Width and height of what the detector's network was given, run after run, since this was asked last; of many runs the
+    /// first ones. For measuring.
+    pub fn take_looks(&mut self) -> Vec<(u32, u32)> {
+        self.detector.take_looks()
+    }
+
     /// The embedding of a face. Its landmarks are refined first.
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
     pub fn embed(&mut self, picture: &Picture, face: &DetectedFace, purpose: Purpose) -> Result<Embedding> {
-        let points = self.landmarker.find(picture, &face.area)?;
+        let points = self.landmarker.find_exactly(picture, &face.area)?;
         self.embedder.embed(picture, &five_of(&points), purpose)
     }
 

@@ -27,6 +27,7 @@ const VALUE_TYPE: u32 = 2;
 const TYPE_TENSOR: u32 = 1;
 const TENSOR_SHAPE: u32 = 2;
 const SHAPE_DIM: u32 = 1;
+const DIM_VALUE: u32 = 1;
 const DIM_PARAM: u32 = 2;
 
 /// The file is not a well-formed protocol-buffers message.
@@ -40,6 +41,13 @@ pub enum Shapes {
     Fixed,
     /// Batch, height and width become symbolic.
     AnySize,
+    /// One picture of this many pixels at a time; the outputs' sizes become symbolic.
+    OneSize {
+        /// Width of the input.
+        width: u32,
+        /// Height of the input.
+        height: u32,
+    },
 }
 
 /// Applies the repairs to a serialised ONNX model.
@@ -76,11 +84,13 @@ fn prepare_graph(graph: &[u8], shapes: Shapes) -> Result<Vec<u8>, Malformed> {
             if field.number == GRAPH_INPUT && weights.contains(name) {
                 return Ok(());
             }
-            if shapes == Shapes::Fixed {
-                return field.keep(out);
-            }
-            let prefix = if field.number == GRAPH_INPUT { "in" } else { "out" };
-            field.replace(&free_value(value, prefix)?, out);
+            let is_input = field.number == GRAPH_INPUT;
+            let resized = match shapes {
+                Shapes::Fixed => return field.keep(out),
+                Shapes::OneSize { width, height } if is_input => with_size(value, width, height)?,
+                Shapes::AnySize | Shapes::OneSize { .. } => free_value(value, if is_input { "in" } else { "out" })?,
+            };
+            field.replace(&resized, out);
             Ok(())
         }
         _ => field.keep(out),
@@ -108,6 +118,28 @@ fn flush_tensor(tensor: &[u8]) -> Result<Vec<u8>, Malformed> {
 
 /// Makes every dimension of a graph value but the channels symbolic.
 fn free_value(value: &[u8], prefix: &str) -> Result<Vec<u8>, Malformed> {
+    with_dimensions(value, &|axis| {
+        let name = format!("{prefix}{axis}");
+        let mut dim = Vec::new();
+        put_varint(u64::from(DIM_PARAM) << 3 | 2, &mut dim);
+        put_varint(name.len() as u64, &mut dim);
+        dim.extend_from_slice(name.as_bytes());
+        dim
+    })
+}
+
+/// Gives a graph value of batch, channels, height and width a batch of one and this size.
+fn with_size(value: &[u8], width: u32, height: u32) -> Result<Vec<u8>, Malformed> {
+    with_dimensions(value, &|axis| {
+        let mut dim = Vec::new();
+        put_varint(u64::from(DIM_VALUE) << 3, &mut dim);
+        put_varint(u64::from([1, 1, height, width][axis.min(3)]), &mut dim);
+        dim
+    })
+}
+
+/// Replaces every dimension of a graph value but the channels.
+fn with_dimensions(value: &[u8], dimension: &dyn Fn(usize) -> Vec<u8>) -> Result<Vec<u8>, Malformed> {
     descend(value, &[VALUE_TYPE, TYPE_TENSOR, TENSOR_SHAPE], &mut |shape| {
         let mut axis = 0;
         rewrite(shape, |field, out| match (field.number, field.value) {
@@ -117,12 +149,7 @@ fn free_value(value: &[u8], prefix: &str) -> Result<Vec<u8>, Malformed> {
                 if current == 1 {
                     return field.keep(out);
                 }
-                let name = format!("{prefix}{current}");
-                let mut dim = Vec::new();
-                put_varint(u64::from(DIM_PARAM) << 3 | 2, &mut dim);
-                put_varint(name.len() as u64, &mut dim);
-                dim.extend_from_slice(name.as_bytes());
-                field.replace(&dim, out);
+                field.replace(&dimension(current), out);
                 Ok(())
             }
             _ => field.keep(out),
@@ -326,6 +353,16 @@ mod tests {
             assert!(text.contains(name), "{name}");
         }
         assert!(!text.contains("in1") && !text.contains("out1"));
+    }
+
+    #[test]
+    fn one_size_fixes_the_input_and_frees_the_outputs() {
+        let out = prepare(&model(), Shapes::OneSize { width: 320, height: 192 }).expect("well-formed");
+        let graph = find_bytes(&out, MODEL_GRAPH).expect("ok").expect("graph");
+        let input = find_bytes(graph, GRAPH_INPUT).expect("ok").expect("the picture");
+        assert_eq!(input, value_info("picture", &[1, 3, 192, 320]));
+        let text = String::from_utf8_lossy(&out);
+        assert!(["out0", "out2", "out3"].iter().all(|name| text.contains(name)));
     }
 
     proptest! {

@@ -10,6 +10,7 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use crate::models::{Algorithm, FaceModels, ModelFiles, ModelPaths};
+use crate::runtime::{Inference, RuntimeChoice, RuntimeInfo};
 use crate::{Error, Result};
 
 type Job = Box<dyn FnOnce(&mut FaceModels) + Send>;
@@ -36,6 +37,7 @@ impl PoolSize {
 pub struct Vision {
     handle: Arc<Handle>,
     algorithm: Arc<Algorithm>,
+    runtime: Arc<RuntimeInfo>,
 }
 
 /// Ends the workers when the last [`Vision`] is gone.
@@ -48,13 +50,38 @@ impl Drop for Handle {
 }
 
 impl Vision {
+    /// As [`Vision::start_with`], on the runtime and in the precision that are chosen by themselves.
+    ///
+    /// # Errors
+    /// As [`Vision::start_with`].
+    pub fn start(paths: &ModelPaths, size: PoolSize) -> Result<Self> {
+        Self::start_with(paths, size, Inference::default())
+    }
+
     /// Reads and verifies the model files, starts the workers and waits until each has loaded its networks.
+    ///
+    /// Where OpenVINO was not asked for by name and its networks can't be loaded, ONNX Runtime runs them.
     ///
     /// # Errors
     /// Whatever is wrong with the files or the runtime library.
-    pub fn start(paths: &ModelPaths, size: PoolSize) -> Result<Self> {
-        let files = Arc::new(ModelFiles::read(paths)?);
-        let algorithm = Arc::new(files.algorithm.clone());
+    pub fn start_with(paths: &ModelPaths, size: PoolSize, inference: Inference) -> Result<Self> {
+        let mut files = ModelFiles::read(paths, inference)?;
+        let reason = match Self::on(files.clone(), size) {
+            Err(Error::Model { model, reason })
+                if inference.runtime == RuntimeChoice::Auto && files.runtime.is_openvino() =>
+            {
+                format!("{model}: {reason}")
+            }
+            settled => return settled,
+        };
+        files.runtime = files.runtime.without_openvino(reason);
+        Self::on(files, size)
+    }
+
+    /// Workers on these files.
+    fn on(files: ModelFiles, size: PoolSize) -> Result<Self> {
+        let files = Arc::new(files);
+        let (algorithm, runtime) = (Arc::new(files.algorithm.clone()), Arc::new(files.runtime.info().clone()));
         let queue = Arc::new(Queue::new(size.queue.get()));
         let handle = Arc::new(Handle(Arc::clone(&queue)));
         let (ready, loaded) = mpsc::channel();
@@ -82,7 +109,12 @@ impl Vision {
         for _ in 0..size.workers.get() {
             loaded.recv().map_err(|_| Error::Worker("it ended while loading its models".to_owned()))??;
         }
-        Ok(Self { handle, algorithm })
+        Ok(Self { handle, algorithm, runtime })
+    }
+
+    /// What runs the networks.
+    pub fn runtime(&self) -> &RuntimeInfo {
+        &self.runtime
     }
 
     /// Which algorithm the embeddings are of.

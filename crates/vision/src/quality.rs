@@ -217,7 +217,7 @@ impl FaceRegion {
     /// The pixels within the outline of jaw and brows.
     fn cut(picture: &Picture, points: &Landmarks68) -> Result<Self> {
         let outline: Vec<Point> = (0..=16).chain((17..=26).rev()).map(|i| points[i]).collect();
-        let part = bounds(&outline).clamped(picture.width(), picture.height());
+        let part = Rect::around(&outline).clamped(picture.width(), picture.height());
         let height = FACE_HEIGHT as u32;
         let width = (FACE_HEIGHT * part.width.max(1.0) / part.height.max(1.0)).clamp(16.0, 512.0) as u32;
         let part = Rect { width: part.width.max(1.0), height: part.height.max(1.0), ..part };
@@ -350,16 +350,6 @@ impl Moments {
         let mean = self.sum / self.count;
         (self.squares / self.count - mean * mean).max(0.0) as f32
     }
-}
-
-fn bounds(points: &[Point]) -> Rect {
-    let (mut left, mut top) = (f32::INFINITY, f32::INFINITY);
-    let (mut right, mut bottom) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
-    for p in points {
-        (left, right) = (left.min(p.x), right.max(p.x));
-        (top, bottom) = (top.min(p.y), bottom.max(p.y));
-    }
-    Rect { x: left, y: top, width: right - left, height: bottom - top }
 }
 
 /// Whether a point lies in a polygon: a ray to the right crosses its border an odd number of times.

@@ -12,6 +12,9 @@ use image::{DynamicImage, RgbImage, imageops};
 /// Cosine that stands for the default threshold, a false-match rate of 1e-4.
 const SAME: f32 = 0.435;
 
+/// Cosine of a face found by a coarse look to the same face found by a whole one: a hand over half the face is the worst.
+const LEAST_COARSE: f32 = 0.9;
+
 static VISION: LazyLock<Vision> = LazyLock::new(|| start(2, 8));
 
 fn root() -> PathBuf {
@@ -158,6 +161,51 @@ fn blur_darkness_size_and_covering_each_lower_their_own_component() {
     for worse in [blurred, dark, burnt, small, covered, cropped] {
         assert!(worse.score < good.score - 0.1, "{worse:?}");
     }
+}
+
+#[test]
+fn the_largest_face_is_the_same_at_a_coarse_look_at_every_size_and_shape() {
+    let mut cosines = Vec::new();
+    for sample in [
+        PORTRAIT,
+        "people/obama/obama2.jpg",
+        "people/biden/biden.jpg",
+        "probes/obama_partial_face.jpg",
+        "groups/sample1.jpg",
+        "groups/sample2.jpg",
+        "groups/sample3.jpg",
+        "groups/sample4.jpg",
+        "groups/sample5.jpg",
+        "groups/sample6.jpg",
+    ] {
+        for longest in [320, 900, 4000] {
+            let plain = altered(sample, |p| p.resize(longest, longest, imageops::FilterType::Triangle));
+            let (width, height) = (plain.width(), plain.height());
+            let mut wide =
+                RgbImage::from_pixel(width.max(height) * 16 / 9, width.max(height), image::Rgb([40, 60, 70]));
+            let left = i64::from((wide.width() - width) / 2);
+            imageops::overlay(&mut wide, plain.rgb(), left, 0);
+            for picture in [plain, Picture::from_rgb(wide)] {
+                let size = format!("{sample} in {picture:?}");
+                let (expected, found, cosine) = on_pool(move |models| {
+                    let expected = models.detect(&picture)?.into_iter().next().expect("a face");
+                    let found = models.detect_largest(&picture)?.expect("a face");
+                    let cosine = models.embed(&picture, &expected, Purpose::Probe)?.cosine(&models.embed(
+                        &picture,
+                        &found,
+                        Purpose::Probe,
+                    )?);
+                    Ok((expected, found, cosine))
+                });
+                assert!(expected.area.overlap(&found.area) > 0.7, "{size}: {expected:?} {found:?}");
+                assert!(cosine > LEAST_COARSE, "{size}: {cosine}");
+                cosines.push(cosine);
+            }
+        }
+    }
+    let mean = cosines.iter().sum::<f32>() / cosines.len() as f32;
+    assert!(mean >= 0.99, "{mean}");
+    assert!(cosines.iter().any(|&cosine| cosine < 1.0), "no coarse look settled it");
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub fn vision() -> Vision {
 }
 
 pub fn builtin() -> Builtin {
-    Builtin::new(vision())
+    Builtin::new(vision()).expect("threads start")
 }
 
 pub fn library(row: i64) -> LibraryRef {

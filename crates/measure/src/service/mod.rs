@@ -1,7 +1,6 @@
 //! `aicp bench service`: recognition over HTTP as the number of clients grows.
 
 mod people;
-mod photo;
 
 use std::fs;
 use std::io::Write;
@@ -20,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Connection, post};
 use crate::machine::Machine;
+use crate::photo;
 use crate::server::Server;
 use crate::timing::Timing;
 use crate::{Error, Result};

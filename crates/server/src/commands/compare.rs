@@ -38,8 +38,8 @@ pub(crate) fn run(config: &Config, a: &Path, b: &Path, json: bool) -> Result<()>
 }
 
 fn embed(vision: &Vision, path: &Path) -> Result<Embedding> {
-    let found = on_picture(vision, path, |models, picture| match models.detect(&picture)?.first() {
-        Some(face) => models.embed(&picture, face, Purpose::Probe).map(Some),
+    let found = on_picture(vision, path, |models, picture| match models.detect_largest(&picture)? {
+        Some(face) => models.embed(&picture, &face, Purpose::Probe).map(Some),
         None => Ok(None),
     })?;
     found.ok_or_else(|| Error::NoFace(path.to_owned()))

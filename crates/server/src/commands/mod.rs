@@ -13,8 +13,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use aicp_platform::{Platform, Settings};
-use aicp_vision::{FaceModels, ModelPaths, Picture, PoolSize, Vision};
+use aicp_vision::{FaceModels, Inference, ModelPaths, Picture, PoolSize, RuntimeInfo, Vision};
 use tokio::runtime::{Builder, Runtime};
+use tracing::info;
 
 use crate::config::Config;
 use crate::{Error, Result, data_dir};
@@ -24,11 +25,20 @@ fn start_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Vision
     let defaults = PoolSize::for_this_machine();
     let workers = workers.or(NonZeroUsize::new(config.vision.workers)).unwrap_or(defaults.workers);
     let queue = NonZeroUsize::new(config.vision.queue).unwrap_or(defaults.queue);
-    Ok(Vision::start(&model_paths(config), PoolSize { workers, queue })?)
+    let vision = Vision::start_with(&model_paths(config), PoolSize { workers, queue }, inference(config))?;
+    let RuntimeInfo { name, version, precision, embedder_precision, not_openvino } = vision.runtime();
+    let version = version.as_deref().unwrap_or("of unknown version");
+    let but = not_openvino.as_ref().map(|reason| format!("; not on OpenVINO: {reason}")).unwrap_or_default();
+    info!("networks run on {name} {version} in {precision}, the embedder in {embedder_precision}{but}");
+    Ok(vision)
 }
 
 fn model_paths(config: &Config) -> ModelPaths {
     ModelPaths { folder: config.models_dir.clone(), runtime: config.ort_lib.clone() }
+}
+
+fn inference(config: &Config) -> Inference {
+    Inference { runtime: config.vision.runtime, precision: config.vision.precision }
 }
 
 /// Opens the data folder.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use aicp_vision::manifest::{Manifest, read_verified};
+use aicp_vision::manifest::{Manifest, verify as check};
 
 use crate::config::Config;
 use crate::{Error, Result};
@@ -12,9 +12,13 @@ pub(crate) fn verify(config: &Config) -> Result<()> {
     let manifest = Manifest::embedded()?;
     let mut out = std::io::stdout().lock();
     let mut wrong = 0;
-    for (file, sha256) in manifest.files() {
-        match read_verified(&config.models_dir, file, sha256) {
-            Ok(bytes) => writeln!(out, "ok       {file} ({} bytes, {sha256})", bytes.len())?,
+    let needed = manifest.files().map(|file| (file, true));
+    for ((file, sha256), is_needed) in needed.chain(manifest.optional_files().map(|file| (file, false))) {
+        match check(&config.models_dir, file, sha256) {
+            Ok(bytes) => writeln!(out, "ok       {file} ({bytes} bytes, {sha256})")?,
+            Err(aicp_vision::Error::MissingFile { .. }) if !is_needed => {
+                writeln!(out, "absent   {file} (optional)")?;
+            }
             Err(e) => {
                 wrong += 1;
                 writeln!(out, "WRONG    {file}: {e}")?;

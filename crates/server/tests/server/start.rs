@@ -117,7 +117,7 @@ fn every_stored_template_of_its_algorithm_is_found_after_a_start() {
     let full = Setup::new(&["auto"]).env("AICP_RECOGNITION__TOP_N", "5").data_dir(server.data_dir()).start();
     let api = full.admin(0);
     for picture in [obama(), obama2()] {
-        assert_eq!(recognise(&api, "enrolled", &picture), [enrolled.clone()]);
+        assert_eq!(recognise(&api, "enrolled", &picture), std::slice::from_ref(&enrolled));
         assert_eq!(recognise(&api, "filled", &picture), [format!("{:032x}", 7)], "once, and none of the strangers");
         assert_eq!(recognise(&api, "other", &picture), Vec::<String>::new(), "templates of two algorithms never meet");
     }

@@ -1,4 +1,4 @@
-//! The photograph that is recognised.
+//! The photograph that is measured on.
 
 use std::path::Path;
 
@@ -8,14 +8,19 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use crate::{Error, Result};
 
-pub(super) const WIDTH: u16 = 1280;
-pub(super) const HEIGHT: u16 = 720;
+/// Its width in pixels.
+pub const WIDTH: u16 = 1280;
+/// Its height in pixels.
+pub const HEIGHT: u16 = 720;
 /// Quality and chroma subsampling that most programs write.
 const QUALITY: u8 = 90;
 const SAMPLING: SamplingFactor = SamplingFactor::F_2_2;
 
 /// A JPEG of [`WIDTH`] x [`HEIGHT`]: a picture as large as fits, before a blurred copy of itself.
-pub(super) fn of_usual_size(path: &Path) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// [`Error`] if the file is no picture that can be read.
+pub fn of_usual_size(path: &Path) -> Result<Vec<u8>> {
     let file = std::fs::read(path).map_err(Error::file(path))?;
     let picture = Picture::decode(&file)?;
     let (width, height) = (u32::from(WIDTH), u32::from(HEIGHT));
