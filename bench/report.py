@@ -69,6 +69,17 @@ def print_aims(folder, reports):
     if ten:
         gib = ten["memory_bytes"] / 2**30
         line("10M: memory, GiB", f"{gib:.1f}", "18", gib <= 18)
+    service = read(folder, "service")
+    if service:
+        people = f"{service['people']:,} people"
+        line(f"server with {people}: start to ready, s", f"{service['start_s']:.2f}", "4", service["start_s"] <= 4)
+        throughput = [load["calls_per_second"] for load in service["loads"]]
+        # From as many clients as cores on, it should not fall.
+        share = throughput[-1] / max(throughput)
+        line("throughput of most clients over the best", f"{share:.2f}", "flat: 0.9", share >= 0.9)
+        line("calls of the overload that were told busy", f"{service['overload']['busy_share']:.2f}")
+        line("memory of the idle server, MiB", f"{service['idle_memory_bytes'] / 2**20:.0f}")
+        line("size of the program, MiB", f"{service['binary_bytes'] / 2**20:.0f}")
     for size in ("1280x720", "910x1137"):
         vision = read(folder, f"vision-{size}")
         if vision:
@@ -86,11 +97,11 @@ def print_aims(folder, reports):
 
 
 def print_service(service):
-    loads = service["loads"]
+    loads = service["loads"] + [service["overload"]]
     print(f"{'clients':>8}{'calls/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'busy':>8}{'errors':>8}")
     for load in loads:
         print(f"{load['clients']:>8}{load['calls_per_second']:>10.1f}{load['p50_ms']:>10.1f}{load['p99_ms']:>10.1f}"
-              f"{load.get('busy', 0):>8}{load['errors']:>8}")
+              f"{load['busy']:>8}{load['errors']:>8}")
     print()
 
 
@@ -174,7 +185,7 @@ def main():
         print_galleries(reports)
         draw_galleries(folder, reports)
     service = read(folder, "service")
-    if service and service.get("loads"):
+    if service:
         print_service(service)
         draw_service(folder, service)
     print_aims(folder, reports)
