@@ -27,10 +27,10 @@ fn start_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Vision
     let paths = ModelPaths { folder: config.models_dir.clone(), runtime: config.ort_lib.clone() };
     let inference = Inference { runtime: config.vision.runtime, precision: config.vision.precision };
     let vision = Vision::start_with(&paths, PoolSize { workers, queue }, inference)?;
-    let RuntimeInfo { name, version, precision, embedder_precision, not_openvino } = vision.runtime();
+    let RuntimeInfo { name, version, precision, not_openvino } = vision.runtime();
     let version = version.as_deref().unwrap_or("of unknown version");
     let but = not_openvino.as_ref().map(|reason| format!("; not on OpenVINO: {reason}")).unwrap_or_default();
-    info!("networks run on {name} {version} in {precision}, the embedder in {embedder_precision}{but}");
+    info!("networks run on {name} {version} in {precision}{but}");
     Ok(vision)
 }
 
