@@ -268,9 +268,9 @@ impl Report {
             file.display(),
             looks.join(", then ")
         )?;
-        let RuntimeInfo { name, version, precision, embedder_precision, .. } = &self.runtime;
+        let RuntimeInfo { name, version, precision, .. } = &self.runtime;
         let version = version.as_deref().unwrap_or("of unknown version");
-        writeln!(out, "networks run by {name} {version} in {precision}, the embedder in {embedder_precision}")?;
+        writeln!(out, "networks run by {name} {version} in {precision}")?;
         let groups = [("1 thread", &self.stages), ("bare networks, 1 thread", &self.bare_models)];
         for (title, timings) in groups {
             writeln!(out, "\n{title:<30} {:>7} {:>10} {:>10}", "times", "p50 ms", "p99 ms")?;

@@ -123,7 +123,9 @@ impl LocalObjects {
 
     /// Removes staged pictures.
     pub(crate) fn discard(&self, staged: &[Staged]) -> Result<()> {
-        staged.iter().fold(Ok(()), |outcome, staged| outcome.and(remove_if_there(&staged.path)))
+        // All of them, even if one can't be removed.
+        let outcomes: Vec<_> = staged.iter().map(|staged| remove_if_there(&staged.path)).collect();
+        outcomes.into_iter().collect()
     }
 
     /// Everything an earlier run left in `incoming`, keyed by content whatever its name: one cut short has no row.

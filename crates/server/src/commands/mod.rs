@@ -26,10 +26,10 @@ fn start_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Vision
     let workers = workers.or(NonZeroUsize::new(config.vision.workers)).unwrap_or(defaults.workers);
     let queue = NonZeroUsize::new(config.vision.queue).unwrap_or(defaults.queue);
     let vision = Vision::start_with(&model_paths(config), PoolSize { workers, queue }, inference(config))?;
-    let RuntimeInfo { name, version, precision, embedder_precision, not_openvino } = vision.runtime();
+    let RuntimeInfo { name, version, precision, not_openvino } = vision.runtime();
     let version = version.as_deref().unwrap_or("of unknown version");
     let but = not_openvino.as_ref().map(|reason| format!("; not on OpenVINO: {reason}")).unwrap_or_default();
-    info!("networks run on {name} {version} in {precision}, the embedder in {embedder_precision}{but}");
+    info!("networks run on {name} {version} in {precision}{but}");
     Ok(vision)
 }
 

@@ -35,7 +35,7 @@ pub enum RuntimeChoice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PrecisionChoice {
-    /// bf16 where the runtime is OpenVINO and the processor has AMX, but for the embedder; else f32.
+    /// bf16 where the runtime is OpenVINO and the processor has AMX; else f32.
     #[default]
     Auto,
     /// 32-bit floats.
@@ -79,10 +79,8 @@ pub struct RuntimeInfo {
     pub name: &'static str,
     /// The version that the manifest names; none of a library from elsewhere.
     pub version: Option<String>,
-    /// The arithmetic of the networks that look for faces and judge them.
+    /// The arithmetic of the networks that it is asked for; some stay in f32 as they gain nothing.
     pub precision: Precision,
-    /// The arithmetic of the embedder.
-    pub embedder_precision: Precision,
     /// Why it is not OpenVINO, where that was not ruled out by the caller.
     pub not_openvino: Option<String>,
 }
@@ -107,8 +105,7 @@ pub struct Runtime {
 }
 
 fn own_info(version: Option<String>, not_openvino: Option<String>) -> RuntimeInfo {
-    let f32 = Precision::F32;
-    RuntimeInfo { name: "ONNX Runtime", version, precision: f32, embedder_precision: f32, not_openvino }
+    RuntimeInfo { name: "ONNX Runtime", version, precision: Precision::F32, not_openvino }
 }
 
 impl Runtime {
@@ -133,16 +130,14 @@ impl Runtime {
         let own_version = if paths.runtime.is_none() { manifest.version_of("onnxruntime") } else { None };
         match plugin {
             Some(Ok(())) => {
-                let (precision, embedder_precision) = match wanted.precision {
-                    PrecisionChoice::F32 => (Precision::F32, Precision::F32),
-                    PrecisionChoice::Bf16 => (Precision::Bf16, Precision::Bf16),
-                    // Boxes and scores stay what they are in bf16. Embeddings move, and no large labelled set has shown
-                    // that this costs no accuracy.
-                    PrecisionChoice::Auto if openvino::has_amx() => (Precision::Bf16, Precision::F32),
-                    PrecisionChoice::Auto => (Precision::F32, Precision::F32),
+                let precision = match wanted.precision {
+                    PrecisionChoice::F32 => Precision::F32,
+                    PrecisionChoice::Bf16 => Precision::Bf16,
+                    PrecisionChoice::Auto if openvino::has_amx() => Precision::Bf16,
+                    PrecisionChoice::Auto => Precision::F32,
                 };
                 let version = manifest.version_of("openvino");
-                let info = RuntimeInfo { name: "OpenVINO", version, precision, embedder_precision, not_openvino: None };
+                let info = RuntimeInfo { name: "OpenVINO", version, precision, not_openvino: None };
                 Ok(Self { environment, is_openvino: true, info, own_version })
             }
             Some(Err(reason)) if wanted.runtime == RuntimeChoice::OpenVino => {
@@ -180,7 +175,7 @@ impl Runtime {
     /// in bf16 it is faster for all but the landmarks, which take half a millisecond anyhow. What gains nothing is left to
     /// ONNX Runtime, which starts ten times faster.
     fn openvino_for(&self, role: Role) -> Option<Precision> {
-        let precision = if role == Role::Embedder { self.info.embedder_precision } else { self.info.precision };
+        let precision = self.info.precision;
         let gains = match role {
             Role::Embedder | Role::Liveness => true,
             Role::Detector | Role::Pose => precision == Precision::Bf16,
