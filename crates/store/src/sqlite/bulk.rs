@@ -47,8 +47,12 @@ impl Prepared {
             *used.get_mut(*picture).ok_or(Error::NotFound)? = true;
         }
         // An unused one is left out, and those after it move up.
-        let mut next = 0;
-        let numbers: Vec<usize> = used.iter().map(|&is_used| (next, next += usize::from(is_used)).0).collect();
+        let number_of = |next: &mut usize, &is_used: &bool| {
+            let number = *next;
+            *next += usize::from(is_used);
+            Some(number)
+        };
+        let numbers: Vec<usize> = used.iter().scan(0, number_of).collect();
         let mut prepared = Self { people: Vec::with_capacity(people.len()), faces: Vec::with_capacity(people.len()) };
         for ready in people {
             for (mut new, picture) in ready.faces {

@@ -76,7 +76,7 @@ impl Snapshot {
     }
 }
 
-/// Divides the faces among the threads, piece by piece. The first error ends it, that of `take` before one of ours.
+/// Divides the faces among the threads, piece by piece. The first error ends it; one of ours is told before one of `take`.
 fn read_on<E: Send>(
     snapshots: Vec<Snapshot>,
     algorithm: &Algorithm,
