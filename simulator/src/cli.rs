@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use aicp_engines::{ModelPaths, PoolSize, Vision};
+use aicp_engines::{Inference, ModelPaths, PoolSize, RuntimeChoice, Vision};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -63,7 +63,9 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     let mut size = PoolSize::for_this_machine();
     size.workers = cli.workers.unwrap_or(size.workers);
-    let vision = Vision::start(&ModelPaths { folder: cli.models_dir, runtime: cli.ort_lib }, size)?;
+    // It starts soonest so, and stands for a slow engine anyway.
+    let inference = Inference { runtime: RuntimeChoice::OnnxRuntime, ..Inference::default() };
+    let vision = Vision::start_with(&ModelPaths { folder: cli.models_dir, runtime: cli.ort_lib }, size, inference)?;
     let options = Options {
         listen: cli.listen,
         speak: cli.speak,

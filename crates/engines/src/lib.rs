@@ -15,8 +15,8 @@ mod remote;
 mod similarity;
 
 pub use aicp_vision::{
-    Algorithm, Components, DetectedFace, Dimensions, Format, Grade, HeadPose, ModelPaths, Point, PoolSize, Quality,
-    Rect, Vision,
+    Algorithm, Components, DetectedFace, Dimensions, Format, Grade, HeadPose, Inference, ModelPaths, Point, PoolSize,
+    Quality, Rect, RuntimeChoice, Vision,
 };
 pub use builtin::{Accepts, Builtin, DescribedFace, Examination, ExaminedFace, MAX_FACES, TemplateRow};
 pub use cloudwalk::{Cloudwalk, CloudwalkSettings};

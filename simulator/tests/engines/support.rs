@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 
 use aicp_engine_simulator::{Faults, Options, Running, Speak, cloudwalk_settings, koala_settings, start};
 use aicp_engines::{
-    BoxError, Builtin, Claimed, Cloudwalk, CloudwalkSettings, Engine, Koala, LibraryRef, ModelPaths, PoolSize, Vision,
+    BoxError, Builtin, Claimed, Cloudwalk, CloudwalkSettings, Engine, Inference, Koala, LibraryRef, ModelPaths,
+    PoolSize, RuntimeChoice, Vision,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -47,7 +48,9 @@ pub fn vision() -> Vision {
     let start = || {
         let paths = ModelPaths { folder: root().join("models"), runtime: None };
         let size = PoolSize { workers: NonZeroUsize::MIN, queue: NonZeroUsize::new(64).expect("there") };
-        Vision::start(&paths, size).expect("there")
+        // As the simulator's.
+        let inference = Inference { runtime: RuntimeChoice::OnnxRuntime, ..Inference::default() };
+        Vision::start_with(&paths, size, inference).expect("there")
     };
     VISION.get_or_init(start).clone()
 }

@@ -36,13 +36,21 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// The runtime that starts soonest: with the one that would be chosen by itself, most of a test run would be starts. What is about
+/// recognition asks for `auto`.
+const RUNTIME: (&str, &str) = ("AICP_VISION__RUNTIME", "onnxruntime");
+
 /// The binary with nothing of this process's own settings.
 pub fn aicp<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aicp"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AICP_")) {
         command.env_remove(name);
     }
-    command.args(args).env("AICP_MODELS_DIR", workspace().join("models")).stdin(Stdio::null());
+    command
+        .args(args)
+        .env("AICP_MODELS_DIR", workspace().join("models"))
+        .env(RUNTIME.0, RUNTIME.1)
+        .stdin(Stdio::null());
     command
 }
 

@@ -44,7 +44,7 @@ fn recognise(api: &Api, group: &str, picture: &[u8]) -> Vec<String> {
 
 #[test]
 fn every_two_pictures_of_a_person_match_and_those_of_two_people_do_not() {
-    let server = Server::auto();
+    let server = Setup::new(&["auto"]).env("AICP_VISION__RUNTIME", "auto").start();
     let compare = |a: &str, b: &str| {
         let pair = json!({"imageA": base64(&sample(a)), "imageB": base64(&sample(b))});
         let new = server.admin(0).post("/aicp/face/couple", &pair);
@@ -67,7 +67,7 @@ fn every_two_pictures_of_a_person_match_and_those_of_two_people_do_not() {
 
 #[test]
 fn comparing_is_the_same_both_ways_and_most_with_itself() {
-    let server = Server::auto();
+    let server = Setup::new(&["auto"]).env("AICP_VISION__RUNTIME", "auto").start();
     let score = |a: &[u8], b: &[u8]| {
         let pair = json!({"imageA": base64(a), "imageB": base64(b)});
         server.admin(0).post("/aicp/face/couple", &pair).data_text("score")
@@ -79,7 +79,7 @@ fn comparing_is_the_same_both_ways_and_most_with_itself() {
 
 #[test]
 fn people_are_recognised_on_other_pictures_of_theirs() {
-    let server = Server::auto();
+    let server = Setup::new(&["auto"]).env("AICP_VISION__RUNTIME", "auto").start();
     let api = server.admin(0);
     make_library(&api, "g");
     let first = enrol(&api, "g", &obama());
@@ -104,7 +104,7 @@ fn people_are_recognised_on_other_pictures_of_theirs() {
 
 #[test]
 fn everybody_on_a_picture_is_recognised_the_largest_face_first() {
-    let server = Server::auto();
+    let server = Setup::new(&["auto"]).env("AICP_VISION__RUNTIME", "auto").start();
     let api = server.admin(0);
     make_library(&api, "g");
     let first = enrol(&api, "g", &obama());
@@ -137,7 +137,7 @@ fn everybody_on_a_picture_is_recognised_the_largest_face_first() {
 
 #[test]
 fn all_faces_of_a_group_photo_are_found() {
-    let server = Server::auto();
+    let server = Setup::new(&["auto"]).env("AICP_VISION__RUNTIME", "auto").start();
     let api = server.admin(0);
     make_library(&api, "g");
     enrol(&api, "g", &obama());
@@ -161,7 +161,7 @@ fn all_faces_of_a_group_photo_are_found() {
 
 #[test]
 fn somebody_unknown_is_answered_with_n() {
-    let server = Server::auto();
+    let server = Setup::new(&["auto"]).env("AICP_VISION__RUNTIME", "auto").start();
     let api = server.anonymous(0);
     let enrolment = json!({"groupId": "g", "image": base64(&obama())});
     let person = api.post("/aicp/face/add", &enrolment).data_text("personID");
@@ -192,7 +192,7 @@ fn the_threshold_can_be_set_and_a_hit_is_strictly_above_it() {
 
 #[test]
 fn what_was_answered_holds_for_the_next_call() {
-    let server = Server::auto();
+    let server = Setup::new(&["auto"]).env("AICP_VISION__RUNTIME", "auto").start();
     let api = server.admin(0);
     make_library(&api, "g");
     for _ in 0..8 {
@@ -314,7 +314,7 @@ fn somebody_who_is_enrolled_twice_is_two_people() {
 
 #[test]
 fn by_default_one_person_is_answered() {
-    let server = Server::auto();
+    let server = Setup::new(&["auto"]).env("AICP_VISION__RUNTIME", "auto").start();
     let api = server.admin(0);
     make_library(&api, "g");
     let best = enrol(&api, "g", &obama());
@@ -324,7 +324,7 @@ fn by_default_one_person_is_answered() {
 
 #[test]
 fn a_good_picture_is_good_and_a_blurred_one_is_worse() {
-    let server = Server::auto();
+    let server = Setup::new(&["auto"]).env("AICP_VISION__RUNTIME", "auto").start();
     let quality = |picture: &[u8]| {
         let request = json!({"image": base64(picture)});
         let old = server.anonymous(0).post("/aicp/face/quality", &request).data();
