@@ -6,7 +6,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Server, Setup, objects};
+use crate::fixture::{Setup, objects};
 use crate::http::{Answer, Api};
 use crate::pictures::{base64, biden, jpeg, obama, obama2, on_canvas, other_portrait, portrait, sample};
 
