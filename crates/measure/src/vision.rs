@@ -241,8 +241,11 @@ impl Networks {
         let looks = looks
             .iter()
             .map(|&(width, height)| ("detector", Role::Detector, [1, 3, height as usize, width as usize], 255.0));
-        let others =
-            [("landmarks", Role::Landmarks, [1, 1, 64, 64], 1.0), ("embedder", Role::Embedder, [1, 3, 112, 112], 1.0)];
+        let others = [
+            ("landmarks", Role::Landmarks, [1, 1, 64, 64], 1.0),
+            ("landmarks again", Role::Landmarks, [1, 1, 64, 64], 1.0),
+            ("embedder", Role::Embedder, [1, 3, 112, 112], 1.0),
+        ];
         let mut stages = Vec::new();
         let mut runtime = None;
         for (name, role, shape, largest) in looks.chain(others) {

@@ -29,14 +29,12 @@ const MAX_SIDE: f32 = 4096.0;
 /// Pictures that the first look took whole are scaled up to this many pixels for the second.
 const SMALL_AREA: f32 = INPUT_AREA / 4.0;
 
-/// Width and height of the inputs of a look at all faces, for pictures from 9:16 to 16:9. They are few since a runtime
-/// may have to compile a network anew for each.
-const FULL: [(u32, u32); 5] = [(640, 352), (544, 416), (480, 480), (416, 544), (352, 640)];
-/// The same of a look at large faces.
+/// Width and height of the inputs of a look at all faces that the usual shapes of pictures lead to: 16:9, 3:2, 4:3, square and the
+/// same upright. They are few since a runtime may have to compile a network anew for each.
+const FULL: [(u32, u32); 7] = [(640, 352), (576, 384), (544, 416), (480, 480), (416, 544), (384, 576), (352, 640)];
+/// Width and height of the inputs of a look at large faces alone.
 const COARSE: [(u32, u32); 5] = [(320, 192), (288, 224), (256, 256), (224, 288), (192, 320)];
-/// A picture of another shape gets an input of its own if one of [`FULL`] showed it at less than this share of the scale,
-const MIN_SCALE: f32 = 0.85;
-/// or if it left more than this share of that input empty.
+/// A picture is not looked at so if it would leave more than this share of the input empty.
 const MAX_EMPTY: f32 = 0.4;
 
 /// A coarse look settles which face is the largest, if its box there has a side (the root of its area) of so many pixels:
@@ -96,19 +94,7 @@ struct View {
 impl View {
     /// The first look at all faces.
     fn of_all_faces(width: u32, height: u32) -> Self {
-        // What fits a small input as it is has nothing more to show in a large one.
-        if let Some(small) = Self::of_large_faces(width, height)
-            && (small.width, small.height) == (width, height)
-        {
-            return small;
-        }
-        let wanted = first_scale(width, height);
-        let fixed = Self::within(width, height, &FULL);
-        if fixed.scale >= MIN_SCALE * wanted && fixed.empty() <= MAX_EMPTY {
-            fixed
-        } else {
-            Self::new(width, height, wanted, 0.0)
-        }
+        Self::new(width, height, first_scale(width, height), 0.0)
     }
 
     /// A look that shows large faces alone; none for a picture so long that it would be mostly empty.

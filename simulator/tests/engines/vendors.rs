@@ -15,9 +15,9 @@ fn of(added: Added) -> String {
     added.engine_ref.expect("there")
 }
 
-/// A face is looked for in fewer pixels where it is only compared, so that it is not placed to the last bit as when it was added.
+/// A face that is only compared is looked for in fewer pixels than one that is added, and so is not placed just as exactly.
 fn near(a: Similarity, b: Similarity) {
-    assert!((a - b).abs() < 5e-3, "{a} and {b}");
+    assert!((a - b).abs() < 0.03, "{a} and {b}");
 }
 
 fn refs(candidates: &[Candidate]) -> Vec<&str> {
