@@ -163,6 +163,15 @@ fn without_a_whole_plugin_onnx_runtime_runs_and_openvino_by_name_is_an_error() {
     }
 }
 
+/// The runtime would look for such a path beside its own library.
+#[test]
+fn the_models_folder_may_be_named_from_where_the_process_is() {
+    let here = PathBuf::from("../../models");
+    assert!(here.is_dir(), "tests run in the folder of their crate");
+    let vision = start_in(here, Inference::default()).expect("it starts");
+    assert_eq!(vision.runtime().name == "OpenVINO", has_plugin(), "{:?}", vision.runtime());
+}
+
 #[test]
 fn onnx_runtime_by_name_has_no_bf16_and_says_so() {
     let wanted = Inference { runtime: RuntimeChoice::OnnxRuntime, precision: PrecisionChoice::Bf16 };

@@ -29,7 +29,8 @@ pub fn find(manifest: &Manifest, folder: &Path) -> Result<PathBuf, String> {
     for entry in std::iter::once(first).chain(files) {
         verify(folder, &entry.file, &entry.sha256).map_err(|e| e.to_string())?;
     }
-    Ok(folder.join(&first.file))
+    // The runtime would look for a relative path beside its own library.
+    std::path::absolute(folder.join(&first.file)).map_err(|e| e.to_string())
 }
 
 /// Loads the plugin into the runtime.
