@@ -26,6 +26,6 @@ pub use error::{Error, Result};
 pub use geometry::{Point, Rect};
 pub use models::{Algorithm, FaceModels, ModelPaths};
 pub use picture::{Dimensions, Format, MAX_PIXELS, Picture};
-pub use pool::{PoolSize, Vision};
+pub use pool::{PoolSize, Starting, Vision};
 pub use quality::{Components, Grade, Quality};
 pub use runtime::{Inference, Precision, PrecisionChoice, RuntimeChoice, RuntimeInfo};

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -37,7 +37,7 @@ impl PoolSize {
 pub struct Vision {
     handle: Arc<Handle>,
     algorithm: Arc<Algorithm>,
-    runtime: Arc<RuntimeInfo>,
+    runtime: Arc<RwLock<RuntimeInfo>>,
 }
 
 /// Ends the workers when the last [`Vision`] is gone.
@@ -65,56 +65,29 @@ impl Vision {
     /// # Errors
     /// Whatever is wrong with the files or the runtime library.
     pub fn start_with(paths: &ModelPaths, size: PoolSize, inference: Inference) -> Result<Self> {
-        let mut files = ModelFiles::read(paths, inference)?;
-        let reason = match Self::on(files.clone(), size) {
-            Err(Error::Model { model, reason })
-                if inference.runtime == RuntimeChoice::Auto && files.runtime.is_openvino() =>
-            {
-                format!("{model}: {reason}")
-            }
-            settled => return settled,
-        };
-        files.runtime = files.runtime.without_openvino(reason);
-        Self::on(files, size)
+        Self::begin(paths, size, inference)?.wait()
     }
 
-    /// Workers on these files.
-    fn on(files: ModelFiles, size: PoolSize) -> Result<Self> {
-        let files = Arc::new(files);
-        let (algorithm, runtime) = (Arc::new(files.algorithm.clone()), Arc::new(files.runtime.info().clone()));
+    /// As [`Vision::start_with`], but leaves the workers to load their networks while something else is done.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files or the runtime library.
+    pub fn begin(paths: &ModelPaths, size: PoolSize, inference: Inference) -> Result<Starting> {
+        let files = ModelFiles::read(paths, inference)?;
         let queue = Arc::new(Queue::new(size.queue.get()));
-        let handle = Arc::new(Handle(Arc::clone(&queue)));
-        let (ready, loaded) = mpsc::channel();
-        for number in 0..size.workers.get() {
-            let (files, queue, ready) = (Arc::clone(&files), Arc::clone(&queue), ready.clone());
-            thread::Builder::new()
-                .name(format!("vision-{number}"))
-                .spawn(move || {
-                    let models = FaceModels::load(&files);
-                    drop(files);
-                    match models {
-                        Ok(models) => {
-                            let _ = ready.send(Ok(()));
-                            drop(ready);
-                            work(models, &queue);
-                        }
-                        Err(e) => {
-                            let _ = ready.send(Err(e));
-                        }
-                    }
-                })
-                .map_err(|e| Error::Worker(e.to_string()))?;
-        }
-        drop(ready);
-        for _ in 0..size.workers.get() {
-            loaded.recv().map_err(|_| Error::Worker("it ended while loading its models".to_owned()))??;
-        }
-        Ok(Self { handle, algorithm, runtime })
+        let workers = Loading::start(&files, &queue, size.workers)?;
+        let vision = Self {
+            algorithm: Arc::new(files.algorithm.clone()),
+            runtime: Arc::new(RwLock::new(files.runtime.info().clone())),
+            handle: Arc::new(Handle(queue)),
+        };
+        let may_fall_back = inference.runtime == RuntimeChoice::Auto && files.runtime.is_openvino();
+        Ok(Starting { vision, workers, files, size, may_fall_back })
     }
 
     /// What runs the networks.
-    pub fn runtime(&self) -> &RuntimeInfo {
-        &self.runtime
+    pub fn runtime(&self) -> RuntimeInfo {
+        self.runtime.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Which algorithm the embeddings are of.
@@ -147,6 +120,87 @@ impl Vision {
         });
         self.handle.0.put(job)?;
         answered.await.map_err(|_| Error::Worker("no answer".to_owned()))?
+    }
+}
+
+/// Workers that load their networks.
+pub struct Starting {
+    vision: Vision,
+    workers: Loading,
+    files: ModelFiles,
+    size: PoolSize,
+    may_fall_back: bool,
+}
+
+impl Starting {
+    /// The pool. What it is given to do waits until [`Starting::wait`] found all workers ready.
+    pub fn vision(&self) -> Vision {
+        self.vision.clone()
+    }
+
+    /// Waits until each worker has loaded its networks.
+    ///
+    /// # Errors
+    /// As [`Vision::start_with`]; the pool is of no use then.
+    pub fn wait(mut self) -> Result<Vision> {
+        match self.workers.wait() {
+            Err(Error::Model { model, reason }) if self.may_fall_back => {
+                self.files.runtime = self.files.runtime.without_openvino(format!("{model}: {reason}"));
+                let mut runtime = self.vision.runtime.write().unwrap_or_else(PoisonError::into_inner);
+                *runtime = self.files.runtime.info().clone();
+                drop(runtime);
+                Loading::start(&self.files, &self.vision.handle.0, self.size.workers)?.wait()?;
+            }
+            settled => settled?,
+        }
+        Ok(self.vision)
+    }
+}
+
+/// Threads that load networks and then wait for the word to begin; those of which it is dropped end.
+struct Loading {
+    loaded: Receiver<Result<()>>,
+    words: Vec<SyncSender<()>>,
+}
+
+impl Loading {
+    fn start(files: &ModelFiles, queue: &Arc<Queue>, workers: NonZeroUsize) -> Result<Self> {
+        let files = Arc::new(files.clone());
+        let (ready, loaded) = mpsc::channel();
+        let mut words = Vec::new();
+        for number in 0..workers.get() {
+            let (files, queue, ready) = (Arc::clone(&files), Arc::clone(queue), ready.clone());
+            let (word, begin) = mpsc::sync_channel(1);
+            words.push(word);
+            thread::Builder::new()
+                .name(format!("vision-{number}"))
+                .spawn(move || {
+                    let models = FaceModels::load(&files);
+                    drop(files);
+                    let (outcome, models) = match models {
+                        Ok(models) => (Ok(()), Some(models)),
+                        Err(e) => (Err(e), None),
+                    };
+                    let _ = ready.send(outcome);
+                    drop(ready);
+                    if let (Some(models), Ok(())) = (models, begin.recv()) {
+                        work(models, &queue);
+                    }
+                })
+                .map_err(|e| Error::Worker(e.to_string()))?;
+        }
+        Ok(Self { loaded, words })
+    }
+
+    /// Waits for all, and lets them begin if all have loaded.
+    fn wait(&self) -> Result<()> {
+        for _ in &self.words {
+            self.loaded.recv().map_err(|_| Error::Worker("it ended while loading its models".to_owned()))??;
+        }
+        for word in &self.words {
+            word.send(()).map_err(|_| Error::Worker("it ended before its work".to_owned()))?;
+        }
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use aicp_platform::{Platform, Settings};
-use aicp_vision::{FaceModels, Inference, ModelPaths, Picture, PoolSize, RuntimeInfo, Vision};
+use aicp_vision::{FaceModels, Inference, ModelPaths, Picture, PoolSize, RuntimeInfo, Starting, Vision};
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
 
@@ -22,10 +22,19 @@ use crate::{Error, Result, data_dir};
 
 /// Starts inference as configured.
 fn start_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Vision> {
+    wait_for_vision(begin_vision(config, workers)?)
+}
+
+/// Begins to start it.
+fn begin_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Starting> {
     let defaults = PoolSize::for_this_machine();
     let workers = workers.or(NonZeroUsize::new(config.vision.workers)).unwrap_or(defaults.workers);
     let queue = NonZeroUsize::new(config.vision.queue).unwrap_or(defaults.queue);
-    let vision = Vision::start_with(&model_paths(config), PoolSize { workers, queue }, inference(config))?;
+    Ok(Vision::begin(&model_paths(config), PoolSize { workers, queue }, inference(config))?)
+}
+
+fn wait_for_vision(starting: Starting) -> Result<Vision> {
+    let vision = starting.wait()?;
     let RuntimeInfo { name, version, precision, not_openvino } = vision.runtime();
     let version = version.as_deref().unwrap_or("of unknown version");
     let but = not_openvino.as_ref().map(|reason| format!("; not on OpenVINO: {reason}")).unwrap_or_default();

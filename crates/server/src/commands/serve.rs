@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::{async_runtime, open_platform, start_vision};
+use super::{async_runtime, begin_vision, open_platform, wait_for_vision};
 use crate::config::{Config, Listen};
 use crate::control::Control;
 use crate::http::{self, Front};
@@ -30,13 +30,22 @@ pub(crate) fn run(config: Config) -> Result<()> {
     async_runtime()?.block_on(serve(config))
 }
 
-/// Loads models, opens the store and fills the galleries.
+/// Opens the store and fills the galleries while networks are loaded.
 async fn load(config: &Config, admin_token: &str) -> Result<Platform> {
     let for_vision = config.clone();
-    let vision = tokio::task::spawn_blocking(move || start_vision(&for_vision, None))
-        .await
-        .map_err(|e| Error::Runtime(std::io::Error::other(e)))??;
-    open_platform(config, vision, admin_token).await
+    let starting = on_blocking_thread(move || begin_vision(&for_vision, None)).await?;
+    let platform = open_platform(config, starting.vision(), admin_token).await?;
+    match on_blocking_thread(move || wait_for_vision(starting)).await {
+        Ok(_) => Ok(platform),
+        Err(e) => {
+            platform.close().await?;
+            Err(e)
+        }
+    }
+}
+
+async fn on_blocking_thread<T: Send + 'static>(job: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(job).await.map_err(|e| Error::Runtime(std::io::Error::other(e)))?
 }
 
 /// As many connections as wanted, or as the process may have files open besides its own.
