@@ -103,7 +103,7 @@ bench: setup bench/.packages/installed bench/compare/node_modules/installed ## M
 
 bench-10m: setup ## Measure a library of 10,000,000 people (20 GB of memory, 10 minutes)
 	$(CARGO) build --release --locked -p aicp-server
-	$(AICP) bench gallery --people 10000000 --probes 1000 --json >bench/results/gallery-10000000.json
+	$(AICP) bench gallery --people 10000000 --probes 200 --json >bench/results/gallery-10000000.json
 	$(PYTHON) bench/report.py bench/results
 
 bench-statistics: build ## Measure statistics over 50 million logged calls
