@@ -60,18 +60,6 @@ pub struct DetectedFace {
     pub confidence: f32,
 }
 
-/// Width and height of what the network is given of a picture that it sees for the first time, when all faces are
-/// asked for.
-pub fn detector_input(width: u32, height: u32) -> (u32, u32) {
-    let view = View::of_all_faces(width, height);
-    (view.input_width, view.input_height)
-}
-
-/// The same when the largest face is asked for; none for a picture that is only ever looked at as a whole.
-pub fn coarse_detector_input(width: u32, height: u32) -> Option<(u32, u32)> {
-    View::of_large_faces(width, height).map(|view| (view.input_width, view.input_height))
-}
-
 fn first_scale(width: u32, height: u32) -> f32 {
     (INPUT_AREA / (width as f32 * height as f32)).sqrt().min(1.0)
 }

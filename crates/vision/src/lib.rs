@@ -20,7 +20,7 @@ mod runtime;
 
 pub use attributes::HeadPose;
 pub use bare::BareModel;
-pub use detector::{DetectedFace, coarse_detector_input, detector_input};
+pub use detector::DetectedFace;
 pub use embedder::{Embedding, Purpose};
 pub use error::{Error, Result};
 pub use geometry::{Point, Rect};
