@@ -3,6 +3,7 @@
 //! See `bench/README.md` for what is measured and what the numbers mean.
 
 mod dialects;
+mod recognition;
 mod signing;
 mod statistics;
 
@@ -39,6 +40,8 @@ enum Command {
         /// The file
         file: PathBuf,
     },
+    /// Measure what spoilt pictures do to recognition
+    Recognition(recognition::Request),
     /// Measure statistics over many logged calls
     Statistics(statistics::Request),
     /// Measure the clouds' calls as the data grows
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
         Command::Photo { file } => write_photo(&cli, file),
+        Command::Recognition(request) => recognition::run(&cli, request),
         Command::Statistics(request) => statistics::run(&cli, request),
         Command::Dialects(request) => dialects::run(&cli, request),
     };

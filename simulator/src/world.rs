@@ -135,7 +135,7 @@ impl World {
         templates.retain(|row, _| book.by_row.contains_key(row));
         let engine = Builtin::new(vision)?;
         let rows = templates.into_iter();
-        let rows = rows.map(|(face, (library, vector))| TemplateRow { library, person: face, face, vector });
+        let rows = rows.map(|(face, (library, vector))| TemplateRow { library, person: face, face, vector, recognisability: Some(1.0) });
         engine.admit_all(rows.collect())?;
         Ok(Self { engine, any_library, book: Mutex::new(book) })
     }
@@ -186,9 +186,9 @@ impl World {
             self.library(&library)?;
         }
         let sha256 = hex::encode(Sha256::digest(&picture));
-        let area = self.engine.detect(picture.clone()).await?.first().map(|face| face.area);
+        let area = self.engine.detect(picture.clone().into()).await?.first().map(|face| face.area);
         // The feature of a probe, not a template for keeping: a vendor's engine gives a picture and itself full marks.
-        let vector = floats(&self.engine.assess(picture).await?.feature);
+        let vector = floats(&self.engine.assess(picture.into()).await?.feature);
         self.write(move |world, book| {
             match book.libraries.get(&library) {
                 Some(known) if known.faces.contains_key(&face) => return Err(Refusal::FaceExists),
@@ -221,7 +221,7 @@ impl World {
 
     pub async fn search(&self, library: &str, picture: Bytes, top_n: usize) -> Result<Vec<Hit>, Refusal> {
         let library = self.library(library)?;
-        let found = self.engine.identify(&[library], picture, top_n).await?;
+        let found = self.engine.identify(&[library], picture.into(), top_n).await?;
         Ok(self.hits(found))
     }
 
@@ -232,20 +232,20 @@ impl World {
         top_n: usize,
     ) -> Result<Vec<(Rect, Vec<Hit>)>, Refusal> {
         let library = self.library(library)?;
-        let found = self.engine.identify_many(&[library], picture, top_n).await?;
+        let found = self.engine.identify_many(&[library], picture.into(), top_n).await?;
         Ok(found.into_iter().map(|found| (found.face.area, self.hits(found.candidates))).collect())
     }
 
     pub async fn compare(&self, a: Bytes, b: Bytes) -> Result<f64, Refusal> {
-        Ok(f64::from(self.engine.compare(a, b).await?))
+        Ok(f64::from(self.engine.compare(a.into(), b.into()).await?))
     }
 
     pub async fn detect(&self, picture: Bytes) -> Result<Vec<Rect>, Refusal> {
-        Ok(self.engine.detect(picture).await?.into_iter().map(|face| face.area).collect())
+        Ok(self.engine.detect(picture.into()).await?.into_iter().map(|face| face.area).collect())
     }
 
     pub async fn assess(&self, picture: Bytes) -> Result<Assessed, Refusal> {
-        Ok(self.engine.assess(picture).await?)
+        Ok(self.engine.assess(picture.into()).await?)
     }
 
     /// Every library with its name and its faces.

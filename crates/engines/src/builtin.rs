@@ -5,22 +5,30 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 
 use aicp_gallery::{Entry, Filter, Galleries, Hit, Scanner, Search};
 use aicp_vision::{
-    Algorithm, DetectedFace, Embedding, FaceModels, HeadPose, Picture, Point, Purpose, Quality, Rect, Vision,
+    Algorithm, DetectedFace, Effort, Embedding, FaceModels, HeadPose, Judge, Liveness, Picture, Point, Purpose, Quality,
+    Recognised, Rect, Vision,
 };
 
 use crate::engine::{
-    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, SeenFace, Target, Write,
+    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, Photo, SeenFace, Target,
+    Terms, Write,
 };
 use crate::similarity::{Similarity, similarity_of_cosine};
-use crate::{Error, Result};
+use crate::{Error, Result, Unrecognisable};
 
 /// Faces of one picture that are worked on, the largest first; a crowd can't hold a worker for ever.
 pub const MAX_FACES: usize = 100;
+
+/// A face that the detector is less certain of is not enrolled, 0..1: of what it takes for a face in pictures without
+/// people, most is under this.
+const LEAST_CONFIDENCE: f32 = 0.6;
+
+/// The similarity of two faces of which one is not recognisable: nothing is known of it.
+const NOT_COMPARABLE: Similarity = 0.0;
 
 /// Calls whose faces are searched for at a time. They take turns in one pass over a library, so that more of them would each
 /// wait longer; one more is refused.
@@ -46,8 +54,10 @@ pub struct ExaminedFace {
     pub quality: Option<Quality>,
     /// Which way the head is turned.
     pub pose: HeadPose,
-    /// The probability, 0..1, that it was live before the camera, if asked for.
-    pub liveness: Option<f32>,
+    /// Whether it was live before the camera, if asked for.
+    pub liveness: Option<Liveness>,
+    /// Whether it carries an identity.
+    pub is_recognisable: bool,
 }
 
 /// A face with its feature. Not `Debug`, as a feature belongs into no log.
@@ -57,6 +67,8 @@ pub struct DescribedFace {
     pub area: [f32; 4],
     /// How fit it is.
     pub quality: Quality,
+    /// Whether it carries an identity.
+    pub is_recognisable: bool,
     /// The feature, as a probe has it: a unit vector.
     pub feature: Vec<f32>,
 }
@@ -75,6 +87,8 @@ pub struct TemplateRow {
     pub face: i64,
     /// The unit vector.
     pub vector: Vec<f32>,
+    /// Recognisability when it was enrolled, 0..1, if it was judged.
+    pub recognisability: Option<f32>,
 }
 
 /// Detection, embedding and exact search in this process. Clones share everything.
@@ -85,6 +99,8 @@ pub struct Builtin {
     scanner: Arc<Scanner>,
     /// A permit for each call whose faces are searched for.
     searches: Arc<Semaphore>,
+    /// Judges templates that were enrolled before faces were judged; none where the embedder is another model.
+    judge: Arc<Option<Judge>>,
 }
 
 impl Builtin {
@@ -102,6 +118,7 @@ impl Builtin {
             galleries: Arc::new(Galleries::new(Self::DIMENSIONS)),
             scanner: Arc::new(Scanner::start(threads).map_err(Error::Threads)?),
             searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
+            judge: Arc::new(Judge::embedded().map_err(Error::Failed)?),
         })
     }
 
@@ -115,14 +132,14 @@ impl Builtin {
     ///
     /// # Errors
     /// [`Error::BadPicture`], [`Error::Busy`] or [`Error::Failed`].
-    pub async fn examine(&self, picture: Bytes, max_faces: usize, wanted: Examination) -> Result<Vec<ExaminedFace>> {
+    pub async fn examine(&self, picture: Photo, max_faces: usize, wanted: Examination) -> Result<Vec<ExaminedFace>> {
+        let Photo { bytes, terms } = picture;
         let all = self
             .vision
             .run(move |models| {
-                let picture = Picture::decode(&picture)?;
-                let mut faces = models.detect(&picture)?;
-                faces.truncate(max_faces.min(MAX_FACES));
-                faces.iter().map(|face| examined(models, &picture, face, wanted)).collect()
+                let picture = Picture::decode(&bytes)?;
+                let faces = recognise_some(models, &picture, max_faces, terms.effort)?;
+                faces.iter().map(|face| examined(models, &picture, face, wanted, terms)).collect()
             })
             .await?;
         Ok(all)
@@ -136,16 +153,17 @@ impl Builtin {
     pub async fn identify_examined(
         &self,
         library: i64,
-        picture: Bytes,
+        picture: Photo,
         top_n: usize,
         wanted: Examination,
         accepts: Accepts,
     ) -> Result<(ExaminedFace, Vec<Candidate>)> {
+        let terms = picture.terms;
         let (face, probe) = self
-            .on_largest_face(picture, move |models, picture, face| {
-                let examined = examined(models, picture, &face, wanted)?;
-                let probe = if accepts(&examined) { Some(models.embed(picture, &face, Purpose::Probe)?) } else { None };
-                Ok((examined, probe))
+            .on_largest_face(picture, Purpose::Probe, move |models, picture, face| {
+                let examined = examined(models, picture, &face, wanted, terms)?;
+                let is_searched = accepts(&examined) && examined.is_recognisable;
+                Ok((examined, is_searched.then_some(face.embedding)))
             })
             .await?;
         let Some(probe) = probe else { return Ok((face, Vec::new())) };
@@ -158,24 +176,24 @@ impl Builtin {
     /// As [`Engine::add_face`].
     pub async fn add_examined(
         &self,
-        picture: Bytes,
+        picture: Photo,
         wanted: Examination,
         accepts: Accepts,
     ) -> Result<(ExaminedFace, Option<Added>)> {
-        self.on_largest_face(picture, move |models, picture, face| {
-            // An enrolled face keeps its quality, asked for or not.
-            let mut examined = examined(models, picture, &face, Examination { quality: true, ..wanted })?;
-            let quality = examined.quality.map(|quality| quality.score);
-            if !wanted.quality {
-                examined.quality = None;
-            }
-            if !accepts(&examined) {
-                return Ok((examined, None));
-            }
-            let template = Some(models.embed(picture, &face, Purpose::Enrolment)?.into_vec());
-            Ok((examined, Some(Added { engine_ref: None, template, face: Some(seen(&face)), quality })))
-        })
-        .await
+        let terms = picture.terms;
+        let (examined, added) = self
+            .on_largest_face(picture, Purpose::Enrolment, move |models, picture, face| {
+                // An enrolled face keeps its quality, asked for or not.
+                let mut examined = examined(models, picture, &face, Examination { quality: true, ..wanted }, terms)?;
+                let quality = examined.quality.map(|quality| quality.score);
+                if !wanted.quality {
+                    examined.quality = None;
+                }
+                let added = accepts(&examined).then(|| added(face, quality, terms));
+                Ok((examined, added))
+            })
+            .await?;
+        Ok((examined, added.transpose()?))
     }
 
     /// As [`Engine::compare`], with what there is about both faces; they are not compared if `accepts` turns one down.
@@ -184,24 +202,22 @@ impl Builtin {
     /// As [`Engine::compare`].
     pub async fn compare_examined(
         &self,
-        a: Bytes,
-        b: Bytes,
+        a: Photo,
+        b: Photo,
         wanted: Examination,
         accepts: Accepts,
     ) -> Result<([ExaminedFace; 2], Option<Similarity>)> {
+        let terms = a.terms;
         let compared = self
             .vision
             .run(move |models| {
-                let (a, b) = (Picture::decode(&a)?, Picture::decode(&b)?);
-                let (faces_a, faces_b) = (models.detect(&a)?, models.detect(&b)?);
-                let (Some(face_a), Some(face_b)) = (faces_a.first(), faces_b.first()) else { return Ok(None) };
-                let both = [examined(models, &a, face_a, wanted)?, examined(models, &b, face_b, wanted)?];
-                if !both.iter().all(accepts) {
-                    return Ok(Some((both, None)));
-                }
-                let probe = models.embed(&a, face_a, Purpose::Probe)?;
-                let cosine = probe.cosine(&models.embed(&b, face_b, Purpose::Probe)?);
-                Ok(Some((both, Some(similarity_of_cosine(cosine)))))
+                let (a, b) = (Picture::decode(&a.bytes)?, Picture::decode(&b.bytes)?);
+                let face_a = models.recognise_largest(&a, Purpose::Probe, terms.effort)?;
+                let face_b = models.recognise_largest(&b, Purpose::Probe, terms.effort)?;
+                let (Some(face_a), Some(face_b)) = (face_a, face_b) else { return Ok(None) };
+                let both = [examined(models, &a, &face_a, wanted, terms)?, examined(models, &b, &face_b, wanted, terms)?];
+                let similarity = both.iter().all(accepts).then(|| similarity(&face_a, &face_b, terms));
+                Ok(Some((both, similarity)))
             })
             .await?;
         compared.ok_or(Error::NoFace)
@@ -211,18 +227,22 @@ impl Builtin {
     ///
     /// # Errors
     /// As [`Builtin::examine`].
-    pub async fn describe(&self, picture: Bytes) -> Result<Vec<DescribedFace>> {
+    pub async fn describe(&self, picture: Photo) -> Result<Vec<DescribedFace>> {
+        let Photo { bytes, terms } = picture;
         let described = self
             .vision
             .run(move |models| {
-                let picture = Picture::decode(&picture)?;
-                let mut faces = models.detect(&picture)?;
-                faces.truncate(MAX_FACES);
+                let picture = Picture::decode(&bytes)?;
+                let faces = recognise_some(models, &picture, MAX_FACES, terms.effort)?;
                 let (width, height) = (picture.width() as f32, picture.height() as f32);
                 let described = faces.into_iter().map(|face| {
                     let quality = models.quality(&picture, &face)?;
-                    let feature = models.embed(&picture, &face, Purpose::Probe)?.into_vec();
-                    Ok(DescribedFace { area: fractions(&face.area, width, height), quality, feature })
+                    Ok(DescribedFace {
+                        area: fractions(&face.face.area, width, height),
+                        quality,
+                        is_recognisable: terms.accepts(&face),
+                        feature: face.embedding.into_vec(),
+                    })
                 });
                 described.collect()
             })
@@ -230,16 +250,24 @@ impl Builtin {
         Ok(described)
     }
 
-    /// The probability, 0..1, that the largest face of a picture was live before the camera.
+    /// Whether the largest face of a picture was live before the camera.
     ///
     /// # Errors
     /// [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`] or [`Error::Failed`].
-    pub async fn liveness(&self, picture: Bytes) -> Result<f32> {
-        self.on_largest_face(picture, |models, picture, face| models.liveness(picture, &face)).await
+    pub async fn liveness(&self, picture: Photo) -> Result<Liveness> {
+        let Photo { bytes, terms } = picture;
+        self.vision
+            .run(move |models| {
+                let picture = Picture::decode(&bytes)?;
+                let face = models.detect_largest(&picture, terms.effort)?;
+                face.map(|face| models.liveness(&picture, &face)).transpose()
+            })
+            .await?
+            .ok_or(Error::NoFace)
     }
 
     /// How like the largest face of a picture some people of some libraries are (row ids), the most similar first, at
-    /// most `top_n`.
+    /// most `top_n`. Of a face that is not recognisable the similarity to everybody is 0.
     ///
     /// # Errors
     /// As [`Engine::identify`].
@@ -247,12 +275,20 @@ impl Builtin {
         &self,
         libraries: Vec<i64>,
         people: HashSet<i64>,
-        picture: Bytes,
+        picture: Photo,
         top_n: usize,
     ) -> Result<Vec<Candidate>> {
+        let terms = picture.terms;
         let probe = self.probe(picture).await?;
+        let is_recognisable = terms.accepts(&probe);
         let is_one: Filter = Arc::new(move |entry| people.contains(&entry.person));
-        self.search(&libraries, probe, top_n, Some(is_one)).await
+        let mut candidates = self.search(&libraries, probe.embedding, top_n, Some(is_one)).await?;
+        if !is_recognisable {
+            for candidate in &mut candidates {
+                candidate.similarity = NOT_COMPARABLE;
+            }
+        }
+        Ok(candidates)
     }
 
     /// Lets a face be found from now on.
@@ -263,19 +299,37 @@ impl Builtin {
         Ok(self.galleries.open(library).insert(Entry { person, face }, template)?)
     }
 
-    /// Lets many faces be found, at start.
+    /// Whether a template may be found by a search: one that was judged when it was enrolled may, as that let it in; one from
+    /// before is judged by itself.
+    fn may_be_found(&self, template: &TemplateRow) -> bool {
+        template.recognisability.is_some()
+            || self.judge.as_ref().as_ref().is_none_or(|judge| judge.accepts_template(&template.vector))
+    }
+
+    /// Lets many faces be found, but for those that were never judged and carry no identity; tells how many those are.
     ///
     /// # Errors
     /// [`Error::Template`] if a template is of other dimensions.
-    pub fn admit_all(&self, templates: Vec<TemplateRow>) -> Result<()> {
+    pub fn admit_all(&self, templates: Vec<TemplateRow>) -> Result<usize> {
+        let mut left_out = 0;
         let mut by_library: HashMap<i64, Vec<(Entry, Vec<f32>)>> = HashMap::new();
-        for TemplateRow { library, person, face, vector } in templates {
+        for template in templates {
+            if !self.may_be_found(&template) {
+                left_out += 1;
+                continue;
+            }
+            let TemplateRow { library, person, face, vector, .. } = template;
             by_library.entry(library).or_default().push((Entry { person, face }, vector));
         }
         for (library, templates) in by_library {
             self.galleries.open(library).extend(templates)?;
         }
-        Ok(())
+        Ok(left_out)
+    }
+
+    /// Faces of some libraries (row ids) that may be found.
+    pub fn faces(&self, libraries: &[LibraryRef]) -> usize {
+        libraries.iter().filter_map(|library| self.galleries.find(library.row)).map(|gallery| gallery.len()).sum()
     }
 
     /// Lets faces of a library be found no more.
@@ -291,8 +345,8 @@ impl Builtin {
     }
 
     /// The probe of the largest face of a picture.
-    async fn probe(&self, picture: Bytes) -> Result<Embedding> {
-        self.on_probe(picture, |models, picture, face| models.embed(picture, &face, Purpose::Probe)).await
+    async fn probe(&self, picture: Photo) -> Result<Recognised> {
+        self.on_largest_face(picture, Purpose::Probe, |_, _, face| Ok(face)).await
     }
 
     /// The best people of all these libraries together, each with the best of their faces.
@@ -343,37 +397,30 @@ impl Builtin {
         Ok(found)
     }
 
-    /// Decodes, detects and hands the largest face to `job`, all on one worker.
+    /// Decodes, finds and embeds the largest face and hands it to `job`, all on one worker. An enrolment and a probe find
+    /// the same face.
     async fn on_largest_face<T: Send + 'static>(
         &self,
-        picture: Bytes,
-        job: impl FnOnce(&mut FaceModels, &Picture, DetectedFace) -> aicp_vision::Result<T> + Send + 'static,
+        picture: Photo,
+        purpose: Purpose,
+        job: impl FnOnce(&mut FaceModels, &Picture, Recognised) -> aicp_vision::Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.on_face(picture, |models, picture| Ok(models.detect(picture)?.into_iter().next()), job).await
-    }
-
-    /// As `on_largest_face`, where the face is embedded and not judged: it may be found by a coarser look.
-    async fn on_probe<T: Send + 'static>(
-        &self,
-        picture: Bytes,
-        job: impl FnOnce(&mut FaceModels, &Picture, DetectedFace) -> aicp_vision::Result<T> + Send + 'static,
-    ) -> Result<T> {
-        self.on_face(picture, FaceModels::detect_largest, job).await
-    }
-
-    async fn on_face<T: Send + 'static>(
-        &self,
-        picture: Bytes,
-        find: fn(&mut FaceModels, &Picture) -> aicp_vision::Result<Option<DetectedFace>>,
-        job: impl FnOnce(&mut FaceModels, &Picture, DetectedFace) -> aicp_vision::Result<T> + Send + 'static,
-    ) -> Result<T> {
+        let Photo { bytes, terms } = picture;
         self.vision
             .run(move |models| {
-                let picture = Picture::decode(&picture)?;
-                find(models, &picture)?.map(|face| job(models, &picture, face)).transpose()
+                let picture = Picture::decode(&bytes)?;
+                let face = models.recognise_largest(&picture, purpose, terms.effort)?;
+                face.map(|face| job(models, &picture, face)).transpose()
             })
             .await?
             .ok_or(Error::NoFace)
+    }
+}
+
+impl Terms {
+    /// Whether a face is recognisable enough.
+    fn accepts(&self, face: &Recognised) -> bool {
+        face.recognisability >= self.least_recognisability
     }
 }
 
@@ -407,16 +454,16 @@ impl Engine for Builtin {
         Ok(())
     }
 
-    async fn add_face(&self, _: &LibraryRef, _: &str, picture: Bytes) -> Result<Added> {
-        self.on_largest_face(picture, |models, picture, face| {
-            let template = models.embed(picture, &face, Purpose::Enrolment)?.into_vec();
+    async fn add_face(&self, _: &LibraryRef, _: &str, picture: Photo) -> Result<Added> {
+        let terms = picture.terms;
+        self.on_largest_face(picture, Purpose::Enrolment, move |models, picture, face| {
             let quality = models.quality(picture, &face)?.score;
-            Ok(Added { engine_ref: None, template: Some(template), face: Some(seen(&face)), quality: Some(quality) })
+            Ok(added(face, Some(quality), terms))
         })
-        .await
+        .await?
     }
 
-    async fn find_added(&self, _: &LibraryRef, _: &str, _: Bytes, _: &dyn Claimed) -> Result<Option<Added>> {
+    async fn find_added(&self, _: &LibraryRef, _: &str, _: Photo, _: &dyn Claimed) -> Result<Option<Added>> {
         Ok(None)
     }
 
@@ -424,66 +471,86 @@ impl Engine for Builtin {
         Ok(())
     }
 
-    async fn identify(&self, libraries: &[LibraryRef], picture: Bytes, top_n: usize) -> Result<Vec<Candidate>> {
+    async fn identify(&self, libraries: &[LibraryRef], picture: Photo, top_n: usize) -> Result<Vec<Candidate>> {
+        let terms = picture.terms;
         let probe = self.probe(picture).await?;
-        self.search(&rows(libraries), probe, top_n, None).await
+        if !terms.accepts(&probe) {
+            return Ok(Vec::new());
+        }
+        self.search(&rows(libraries), probe.embedding, top_n, None).await
     }
 
     async fn identify_many(
         &self,
         libraries: &[LibraryRef],
-        picture: Bytes,
+        picture: Photo,
         top_n: usize,
     ) -> Result<Vec<FaceCandidates>> {
-        let seen = self
+        let Photo { bytes, terms } = picture;
+        let recognised = self
             .vision
-            .run(move |models| {
-                let picture = Picture::decode(&picture)?;
-                let mut faces = models.detect(&picture)?;
-                faces.truncate(MAX_FACES);
-                let probes = faces.iter().map(|face| Ok((seen(face), models.embed(&picture, face, Purpose::Probe)?)));
-                probes.collect::<aicp_vision::Result<Vec<_>>>()
-            })
+            .run(move |models| recognise_some(models, &Picture::decode(&bytes)?, MAX_FACES, terms.effort))
             .await?;
-        if seen.is_empty() {
+        if recognised.is_empty() {
             return Err(Error::NoFace);
         }
-        let (faces, probes): (Vec<_>, Vec<_>) = seen.into_iter().unzip();
-        let found = self.search_all(&rows(libraries), probes, top_n, None).await?;
-        Ok(faces.into_iter().zip(found).map(|(face, candidates)| FaceCandidates { face, candidates }).collect())
+        let mut faces = Vec::with_capacity(recognised.len());
+        let mut probes = Vec::with_capacity(recognised.len());
+        let mut searched = Vec::with_capacity(recognised.len());
+        for (i, recognised) in recognised.into_iter().enumerate() {
+            if terms.accepts(&recognised) {
+                searched.push(i);
+                probes.push(recognised.embedding);
+            }
+            faces.push(FaceCandidates { face: seen(&recognised.face), candidates: Vec::new() });
+        }
+        for (i, candidates) in searched.into_iter().zip(self.search_all(&rows(libraries), probes, top_n, None).await?) {
+            faces[i].candidates = candidates;
+        }
+        Ok(faces)
     }
 
-    async fn compare(&self, a: Bytes, b: Bytes) -> Result<Similarity> {
+    async fn compare(&self, a: Photo, b: Photo) -> Result<Similarity> {
+        let terms = a.terms;
         // One job, not two: half a comparison must not wait for, or be refused, a second place in the queue.
-        let cosine = self
+        let compared = self
             .vision
             .run(move |models| {
-                let (Some(a), Some(b)) = (embed_largest(models, &a)?, embed_largest(models, &b)?) else {
+                let (Some(a), Some(b)) =
+                    (recognise_bytes(models, &a.bytes, terms.effort)?, recognise_bytes(models, &b.bytes, terms.effort)?)
+                else {
                     return Ok(None);
                 };
-                Ok(Some(a.cosine(&b)))
+                Ok(Some(similarity(&a, &b, terms)))
             })
             .await?;
-        cosine.map(similarity_of_cosine).ok_or(Error::NoFace)
+        compared.ok_or(Error::NoFace)
     }
 
-    async fn detect(&self, picture: Bytes) -> Result<Vec<SeenFace>> {
-        let faces = self.vision.run(move |models| models.detect(&Picture::decode(&picture)?)).await?;
+    async fn detect(&self, picture: Photo) -> Result<Vec<SeenFace>> {
+        let Photo { bytes, terms } = picture;
+        let faces = self.vision.run(move |models| models.detect(&Picture::decode(&bytes)?, terms.effort)).await?;
         Ok(faces.iter().map(seen).collect())
     }
 
-    async fn assess(&self, picture: Bytes) -> Result<Assessed> {
-        self.on_largest_face(picture, |models, picture, face| {
+    async fn assess(&self, picture: Photo) -> Result<Assessed> {
+        let terms = picture.terms;
+        self.on_largest_face(picture, Purpose::Probe, move |models, picture, face| {
             let quality = models.quality(picture, &face)?;
-            let template = models.embed(picture, &face, Purpose::Probe)?.into_vec();
-            let feature = template.iter().flat_map(|value| value.to_le_bytes()).collect();
-            Ok(Assessed { score: quality.score, grades: Some(quality.grades()), feature })
+            let is_recognisable = Some(terms.accepts(&face));
+            let feature = face.embedding.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect();
+            Ok(Assessed { score: quality.score, grades: Some(quality.grades()), is_recognisable, feature })
         })
         .await
     }
 
-    async fn require_face(&self, picture: Bytes) -> Result<()> {
-        self.on_largest_face(picture, |_, _, _| Ok(())).await
+    async fn require_face(&self, picture: Photo) -> Result<()> {
+        let Photo { bytes, terms } = picture;
+        let face = self
+            .vision
+            .run(move |models| models.detect_largest(&Picture::decode(&bytes)?, terms.effort))
+            .await?;
+        face.map(drop).ok_or(Error::NoFace)
     }
 
     async fn health(&self) -> Result<()> {
@@ -504,30 +571,68 @@ fn fractions(area: &Rect, width: f32, height: f32) -> [f32; 4] {
 
 /// A detected face as engines speak of it.
 fn seen(face: &DetectedFace) -> SeenFace {
-    let [right, left, ..] = face.landmarks;
-    let rotation = (left.y - right.y).atan2(left.x - right.x).to_degrees();
-    SeenFace { area: face.area, confidence: face.confidence, rotation }
+    SeenFace { area: face.area, confidence: face.confidence, rotation: face.rotation() }
 }
 
 /// What there is about a face.
 fn examined(
     models: &mut FaceModels,
     picture: &Picture,
-    face: &DetectedFace,
+    recognised: &Recognised,
     wanted: Examination,
+    terms: Terms,
 ) -> aicp_vision::Result<ExaminedFace> {
+    let face = &recognised.face;
     // The pose comes with the quality alone.
-    let quality = models.quality(picture, face)?;
+    let quality = models.quality(picture, recognised)?;
     let (pose, quality) = (quality.pose, wanted.quality.then_some(quality));
     let liveness = if wanted.liveness { Some(models.liveness(picture, face)?) } else { None };
-    Ok(ExaminedFace { face: seen(face), landmarks: face.landmarks, quality, pose, liveness })
+    let is_recognisable = terms.accepts(recognised);
+    Ok(ExaminedFace { face: seen(face), landmarks: face.landmarks, quality, pose, liveness, is_recognisable })
 }
 
-/// The probe embedding of the largest face of a picture, if it shows any.
-fn embed_largest(models: &mut FaceModels, picture: &[u8]) -> aicp_vision::Result<Option<Embedding>> {
-    let picture = Picture::decode(picture)?;
-    let face = models.detect_largest(&picture)?;
-    face.map(|face| models.embed(&picture, &face, Purpose::Probe)).transpose()
+/// What is kept of an enrolled face.
+fn added(face: Recognised, quality: Option<f32>, terms: Terms) -> Result<Added> {
+    let confidence = face.face.confidence;
+    if !terms.accepts(&face) {
+        return Err(Error::NotRecognisable(Unrecognisable::Recognisability(face.recognisability)));
+    }
+    if confidence < LEAST_CONFIDENCE && terms.least_recognisability > 0.0 {
+        return Err(Error::NotRecognisable(Unrecognisable::Confidence(confidence)));
+    }
+    Ok(Added {
+        engine_ref: None,
+        face: Some(seen(&face.face)),
+        quality,
+        recognisability: Some(face.recognisability),
+        template: Some(face.embedding.into_vec()),
+    })
+}
+
+/// How alike two faces are; not at all if one is not recognisable.
+fn similarity(a: &Recognised, b: &Recognised, terms: Terms) -> Similarity {
+    if !terms.accepts(a) || !terms.accepts(b) {
+        return NOT_COMPARABLE;
+    }
+    similarity_of_cosine(a.embedding.cosine(&b.embedding))
+}
+
+/// The largest faces of a picture as probes, at most `max_faces` and [`MAX_FACES`].
+fn recognise_some(
+    models: &mut FaceModels,
+    picture: &Picture,
+    max_faces: usize,
+    effort: Effort,
+) -> aicp_vision::Result<Vec<Recognised>> {
+    if max_faces == 1 {
+        return Ok(models.recognise_largest(picture, Purpose::Probe, effort)?.into_iter().collect());
+    }
+    models.recognise_all(picture, max_faces.min(MAX_FACES), Purpose::Probe, effort)
+}
+
+/// The largest face of a picture as a probe, if it shows any.
+fn recognise_bytes(models: &mut FaceModels, picture: &[u8], effort: Effort) -> aicp_vision::Result<Option<Recognised>> {
+    models.recognise_largest(&Picture::decode(picture)?, Purpose::Probe, effort)
 }
 
 fn candidate(hit: Hit) -> Candidate {

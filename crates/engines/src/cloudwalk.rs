@@ -13,10 +13,9 @@ use futures_util::future::try_join;
 use serde_json::Value;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
 use crate::engine::{
-    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, SeenFace, Target, Write,
+    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, Photo, SeenFace, Target, Write,
 };
 use crate::ranked::{Crowd, best, by_area};
 use crate::remote::{self, Body, Object, Remote, RemoteSettings, Repeat, lacks};
@@ -312,7 +311,7 @@ impl Engine for Cloudwalk {
         }
     }
 
-    async fn add_face(&self, library: &LibraryRef, tag: &str, picture: Bytes) -> Result<Added> {
+    async fn add_face(&self, library: &LibraryRef, tag: &str, picture: Photo) -> Result<Added> {
         let picture = STANDARD.encode(picture);
         let fields = [("groupId", library.engine_id.as_str()), ("faceId", tag), ("tag", tag), ("img", &picture)];
         let answer = self.call(FACE_CREATE, &fields, Repeat::Never).await?;
@@ -324,7 +323,7 @@ impl Engine for Cloudwalk {
         &self,
         library: &LibraryRef,
         tag: &str,
-        picture: Bytes,
+        picture: Photo,
         claimed: &dyn Claimed,
     ) -> Result<Option<Added>> {
         let found = |engine_ref| Ok(Some(Added { engine_ref: Some(engine_ref), ..Added::default() }));
@@ -374,7 +373,7 @@ impl Engine for Cloudwalk {
         }
     }
 
-    async fn identify(&self, libraries: &[LibraryRef], picture: Bytes, top_n: usize) -> Result<Vec<Candidate>> {
+    async fn identify(&self, libraries: &[LibraryRef], picture: Photo, top_n: usize) -> Result<Vec<Candidate>> {
         let picture = STANDARD.encode(picture);
         let hits = self
             .remote
@@ -387,7 +386,7 @@ impl Engine for Cloudwalk {
     async fn identify_many(
         &self,
         libraries: &[LibraryRef],
-        picture: Bytes,
+        picture: Photo,
         top_n: usize,
     ) -> Result<Vec<FaceCandidates>> {
         let picture = STANDARD.encode(picture);
@@ -401,18 +400,18 @@ impl Engine for Cloudwalk {
         crowd.ranked(top_n)
     }
 
-    async fn compare(&self, a: Bytes, b: Bytes) -> Result<Similarity> {
+    async fn compare(&self, a: Photo, b: Photo) -> Result<Similarity> {
         let (a, b) = (STANDARD.encode(a), STANDARD.encode(b));
         let answer = self.call(COMPARE, &[("imgA", &a), ("imgB", &b)], Repeat::Safe).await?;
         score(answer.get("score"))
     }
 
-    async fn detect(&self, picture: Bytes) -> Result<Vec<SeenFace>> {
+    async fn detect(&self, picture: Photo) -> Result<Vec<SeenFace>> {
         self.boxes(&STANDARD.encode(picture)).await
     }
 
     /// The score may stand in the answer itself or in the first of its faces.
-    async fn assess(&self, picture: Bytes) -> Result<Assessed> {
+    async fn assess(&self, picture: Photo) -> Result<Assessed> {
         let picture = STANDARD.encode(picture);
         let fields = [("img", picture.as_str())];
         let (quality, feature) =
@@ -421,10 +420,10 @@ impl Engine for Cloudwalk {
         let in_face = || remote::list(quality.get("faces")).first()?.get(key);
         let score = score(quality.get(key).or_else(in_face))?;
         let feature = remote::text(feature.get("feature")).and_then(|text| STANDARD.decode(text).ok());
-        Ok(Assessed { score, grades: None, feature: feature.ok_or_else(|| lacks("feature"))? })
+        Ok(Assessed { score, grades: None, is_recognisable: None, feature: feature.ok_or_else(|| lacks("feature"))? })
     }
 
-    async fn require_face(&self, picture: Bytes) -> Result<()> {
+    async fn require_face(&self, picture: Photo) -> Result<()> {
         if self.detect(picture).await?.is_empty() { Err(Error::NoFace) } else { Ok(()) }
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use aicp_vision::{Grade, Rect};
+use aicp_vision::{Effort, Grade, RECOGNISABLE, Rect};
 
 use crate::{BoxError, Result, Similarity};
 
@@ -31,6 +31,49 @@ pub enum Keeping {
     Faces,
 }
 
+/// A picture that an engine is given, and on which terms.
+#[derive(Clone)]
+pub struct Photo {
+    /// The bytes of the file.
+    pub bytes: Bytes,
+    /// The terms.
+    pub terms: Terms,
+}
+
+impl Photo {
+    /// Another picture on the same terms.
+    pub fn with(&self, bytes: Bytes) -> Self {
+        Self { bytes, terms: self.terms }
+    }
+}
+
+impl AsRef<[u8]> for Photo {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl From<Bytes> for Photo {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, terms: Terms::default() }
+    }
+}
+
+/// How hard the built-in engine looks at a picture, and what it asks of a face. Another engine has terms of its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// How hard a picture is looked at in which no face is seen at first.
+    pub effort: Effort,
+    /// A face of a lower recognisability is not enrolled and matches nobody; 0 lets every face pass.
+    pub least_recognisability: f32,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { effort: Effort::Full, least_recognisability: RECOGNISABLE }
+    }
+}
+
 /// A face that an engine saw in a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SeenFace {
@@ -53,6 +96,8 @@ pub struct Added {
     pub face: Option<SeenFace>,
     /// Quality score of the face, 0..1, if the engine says.
     pub quality: Option<f32>,
+    /// Recognisability of the face, 0..1, if the engine judges it.
+    pub recognisability: Option<f32>,
 }
 
 /// Which face a candidate is.
@@ -104,6 +149,8 @@ pub struct Assessed {
     pub score: f32,
     /// Grades of occlusion, light, blur, completeness and confidence, if the engine gives any.
     pub grades: Option<[Grade; 5]>,
+    /// Whether the face carries an identity, if the engine judges that.
+    pub is_recognisable: Option<bool>,
     /// The feature: little-endian 32-bit floats of the built-in engine, opaque bytes of another; empty if it gives
     /// none.
     pub feature: Vec<u8>,
@@ -137,6 +184,10 @@ pub enum Write {
 /// [`Error::NoFace`](crate::Error::NoFace); an engine that can't tell them apart says `BadPicture`. Every call may
 /// fail with `Busy`, `Failed`, and for an engine elsewhere with `Unavailable`, `Rejected` and `Unsupported`. A picture
 /// is the bytes of the file.
+///
+/// A face that the built-in engine judges not recognisable is refused with
+/// [`Error::NotRecognisable`](crate::Error::NotRecognisable) where it would be added, has no candidates where it is
+/// searched for, and a similarity of 0 where it is compared.
 #[async_trait]
 pub trait Engine: Send + Sync {
     /// Its name as a library stores it: `builtin`, `koala` or `cloudwalk`.
@@ -163,7 +214,7 @@ pub trait Engine: Send + Sync {
 
     /// Adds the largest face of a picture. `tag` is our person number, 32 hex digits. Not repeated once it may have
     /// reached the engine: see `in_doubt` of [`Error::Unavailable`](crate::Error::Unavailable).
-    async fn add_face(&self, library: &LibraryRef, tag: &str, picture: Bytes) -> Result<Added>;
+    async fn add_face(&self, library: &LibraryRef, tag: &str, picture: Photo) -> Result<Added>;
 
     /// Looks for a face that an earlier [`Engine::add_face`], whose answer was lost, may have left at the engine.
     /// A face that `claimed` knows is not it.
@@ -173,7 +224,7 @@ pub trait Engine: Send + Sync {
         &self,
         library: &LibraryRef,
         tag: &str,
-        picture: Bytes,
+        picture: Photo,
         claimed: &dyn Claimed,
     ) -> Result<Option<Added>>;
 
@@ -181,27 +232,27 @@ pub trait Engine: Send + Sync {
     async fn remove_face(&self, library: &LibraryRef, engine_ref: &str) -> Result<()>;
 
     /// The faces most like the largest face of a picture, at most `top_n`, best first over all libraries.
-    async fn identify(&self, libraries: &[LibraryRef], picture: Bytes, top_n: usize) -> Result<Vec<Candidate>>;
+    async fn identify(&self, libraries: &[LibraryRef], picture: Photo, top_n: usize) -> Result<Vec<Candidate>>;
 
     /// Every face of a picture, the largest first, each with at most `top_n` candidates over all libraries.
     async fn identify_many(
         &self,
         libraries: &[LibraryRef],
-        picture: Bytes,
+        picture: Photo,
         top_n: usize,
     ) -> Result<Vec<FaceCandidates>>;
 
     /// How alike the largest faces of two pictures are, 0..1.
-    async fn compare(&self, a: Bytes, b: Bytes) -> Result<Similarity>;
+    async fn compare(&self, a: Photo, b: Photo) -> Result<Similarity>;
 
     /// Every face of a picture, the largest first; none is no error where the engine can tell.
-    async fn detect(&self, picture: Bytes) -> Result<Vec<SeenFace>>;
+    async fn detect(&self, picture: Photo) -> Result<Vec<SeenFace>>;
 
     /// The quality and the feature of the largest face of a picture.
-    async fn assess(&self, picture: Bytes) -> Result<Assessed>;
+    async fn assess(&self, picture: Photo) -> Result<Assessed>;
 
     /// Nothing, if the picture can be decoded and shows a face.
-    async fn require_face(&self, picture: Bytes) -> Result<()>;
+    async fn require_face(&self, picture: Photo) -> Result<()>;
 
     /// Nothing, if the engine answers.
     async fn health(&self) -> Result<()>;

@@ -1,5 +1,7 @@
 //! Why an engine could not answer.
 
+use std::fmt;
+
 /// An error of somebody else's.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -12,6 +14,9 @@ pub enum Error {
     /// The picture shows no face.
     #[error("the picture shows no face")]
     NoFace,
+    /// The face carries no identity, or is hardly certain to be one; it is not enrolled.
+    #[error("the face is not recognisable: {0}")]
+    NotRecognisable(Unrecognisable),
     /// The engine has as much to do as it takes on; nothing was done; try again later.
     #[error("the engine is busy")]
     Busy,
@@ -52,6 +57,26 @@ pub enum Error {
     /// The settings of an engine make no sense.
     #[error("settings of the engine: {0}")]
     Settings(String),
+}
+
+/// Why a face is not enrolled. The numbers are 0..1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Unrecognisable {
+    /// Its recognisability is too low: it is too dark, too bright, blurred, small, cut or covered.
+    Recognisability(f32),
+    /// The detector is not certain enough that it is a face.
+    Confidence(f32),
+}
+
+impl fmt::Display for Unrecognisable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Recognisability(value) => {
+                write!(f, "recognisability {value:.2}; it may be dark, overexposed, blurred, small, cut or covered")
+            }
+            Self::Confidence(value) => write!(f, "confidence {value:.2} that it is a face"),
+        }
+    }
 }
 
 impl From<aicp_vision::Error> for Error {

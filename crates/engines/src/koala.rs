@@ -27,12 +27,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
 use aicp_vision::Grade;
 
 use crate::engine::{
-    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, SeenFace, Target, Write,
+    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, Photo, SeenFace, Target, Write,
 };
 use crate::ranked::{Crowd, best, by_area};
 use crate::remote::{self, Body, Object, Remote, RemoteSettings, Repeat, lacks};
@@ -297,7 +296,7 @@ impl Engine for Koala {
         }
     }
 
-    async fn add_face(&self, library: &LibraryRef, _: &str, picture: Bytes) -> Result<Added> {
+    async fn add_face(&self, library: &LibraryRef, _: &str, picture: Photo) -> Result<Added> {
         let body = json!({"personLibId": library.engine_id, "baseLs": STANDARD.encode(picture)});
         let data = self.call("add", ADD, &body, Repeat::Never).await?;
         let engine_ref = person_no(&data).ok_or_else(|| lacks("personNo"))?;
@@ -309,7 +308,7 @@ impl Engine for Koala {
         &self,
         library: &LibraryRef,
         _: &str,
-        picture: Bytes,
+        picture: Photo,
         claimed: &dyn Claimed,
     ) -> Result<Option<Added>> {
         let picture = STANDARD.encode(picture);
@@ -343,7 +342,7 @@ impl Engine for Koala {
         }
     }
 
-    async fn identify(&self, libraries: &[LibraryRef], picture: Bytes, top_n: usize) -> Result<Vec<Candidate>> {
+    async fn identify(&self, libraries: &[LibraryRef], picture: Photo, top_n: usize) -> Result<Vec<Candidate>> {
         let picture = STANDARD.encode(picture);
         let hits = self
             .remote
@@ -355,7 +354,7 @@ impl Engine for Koala {
     async fn identify_many(
         &self,
         libraries: &[LibraryRef],
-        picture: Bytes,
+        picture: Photo,
         top_n: usize,
     ) -> Result<Vec<FaceCandidates>> {
         let picture = STANDARD.encode(picture);
@@ -381,18 +380,18 @@ impl Engine for Koala {
         crowd.ranked(top_n)
     }
 
-    async fn compare(&self, a: Bytes, b: Bytes) -> Result<Similarity> {
+    async fn compare(&self, a: Photo, b: Photo) -> Result<Similarity> {
         let body = json!({"baseLsA": STANDARD.encode(a), "baseLsB": STANDARD.encode(b)});
         let data = self.call("compare", &self.settings.paths.compare, &body, Repeat::Safe).await?;
         remote::number(data.get("score")).map(similarity).ok_or_else(|| lacks("score"))
     }
 
-    async fn detect(&self, picture: Bytes) -> Result<Vec<SeenFace>> {
+    async fn detect(&self, picture: Photo) -> Result<Vec<SeenFace>> {
         self.boxes(&STANDARD.encode(picture)).await
     }
 
     /// Without a `score`, each of the five grades counts a fifth: 1, 0.5 or 0.
-    async fn assess(&self, picture: Bytes) -> Result<Assessed> {
+    async fn assess(&self, picture: Photo) -> Result<Assessed> {
         let body = json!({"baseLs": STANDARD.encode(picture)});
         let data = self.call("quality", &self.settings.paths.quality, &body, Repeat::Safe).await?;
         let grades = grades(data.get("qualities"));
@@ -401,10 +400,10 @@ impl Engine for Koala {
         let score = remote::number(data.get("score")).or(grades.map(of_grades)).ok_or_else(|| lacks("qualities"))?;
         let feature = remote::text(data.get("feature")).unwrap_or_default();
         let feature = STANDARD.decode(feature).map_err(|_| lacks("a feature in base64"))?;
-        Ok(Assessed { score: score.clamp(0.0, 1.0), grades, feature })
+        Ok(Assessed { score: score.clamp(0.0, 1.0), grades, is_recognisable: None, feature })
     }
 
-    async fn require_face(&self, picture: Bytes) -> Result<()> {
+    async fn require_face(&self, picture: Photo) -> Result<()> {
         if self.settings.paths.detect.is_empty() {
             return self.assess(picture).await.map(drop);
         }

@@ -15,15 +15,16 @@ mod remote;
 mod similarity;
 
 pub use aicp_vision::{
-    Algorithm, Components, DetectedFace, Dimensions, Format, Grade, HeadPose, Inference, ModelPaths, Point, PoolSize,
-    Quality, Rect, RuntimeChoice, Vision,
+    Algorithm, Components, DetectedFace, Dimensions, Effort, Format, Grade, HeadPose, Inference, Liveness, ModelPaths, Point,
+    PoolSize, Quality, RECOGNISABLE, Rect, RuntimeChoice, Vision,
 };
 pub use builtin::{Accepts, Builtin, DescribedFace, Examination, ExaminedFace, MAX_FACES, TemplateRow};
 pub use cloudwalk::{Cloudwalk, CloudwalkSettings};
 pub use engine::{
-    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, SeenFace, Target, Write,
+    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, Photo, SeenFace, Target,
+    Terms, Write,
 };
-pub use error::{BoxError, Error, Result};
+pub use error::{BoxError, Error, Result, Unrecognisable};
 pub use koala::{Koala, KoalaPaths, KoalaSettings};
 pub use remote::RemoteSettings;
-pub use similarity::{Similarity, similarity_of_cosine};
+pub use similarity::{Similarity, similarity_of_cosine, similarity_of_false_match_rate};

@@ -44,6 +44,25 @@ pub fn similarity_of_cosine(cosine: f32) -> Similarity {
         .unwrap_or(0.0)
 }
 
+/// False-match rates of two random strangers: (similarity, logarithm to the base of 10). Beyond the last measured one the
+/// line goes on to what more pairs would be needed to see.
+const FALSE_MATCH_RATES: [(Similarity, f32); 8] =
+    [(0.30, 0.0), (0.50, -1.0), (0.60, -2.0), (0.70, -3.0), (0.80, -4.0), (0.86, -5.0), (0.91, -6.0), (0.95, -7.0)];
+
+/// The similarity that two strangers reach at most at this rate, 0..1: the least one of those that stand for the rate. Rates
+/// under 1e-7 can't be told from it.
+pub fn similarity_of_false_match_rate(rate: f64) -> Similarity {
+    let wanted = rate.clamp(1e-7, 1.0).log10() as f32;
+    FALSE_MATCH_RATES
+        .windows(2)
+        .find(|pair| wanted >= pair[1].1)
+        .map(|pair| {
+            let ((y0, x0), (y1, x1)) = (pair[0], pair[1]);
+            y0 + (y1 - y0) * ((wanted - x0) / (x1 - x0))
+        })
+        .unwrap_or(0.95)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +77,13 @@ mod tests {
         assert_eq!(similarity_of_cosine(1.000_001), 1.0);
         assert!(similarity_of_cosine(0.999_999) < 1.0);
         assert_eq!(similarity_of_cosine(f32::NAN), 0.0);
+    }
+
+    #[test]
+    fn rates_lead_to_the_similarities_that_stand_for_them() {
+        for (rate, similarity) in [(1e-1, 0.5), (1e-3, 0.7), (1e-4, 0.8), (1e-6, 0.91), (1e-9, 0.95), (1.0, 0.3)] {
+            assert!((similarity_of_false_match_rate(rate) - similarity).abs() < 1e-5, "{rate}");
+        }
     }
 
     proptest! {

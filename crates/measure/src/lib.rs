@@ -3,6 +3,7 @@
 //! Durations become percentiles ([`Timing`]), the machine is described ([`Machine`]), its memory is read at full speed
 //! for comparison ([`ReadBuffer`]), and a real server is started and called over HTTP ([`Server`], [`Connection`]).
 
+pub mod alterations;
 mod bandwidth;
 mod error;
 pub mod exact;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use aicp_vision::manifest::Role;
 use aicp_vision::{
-    BareModel, DetectedFace, FaceModels, Inference, ModelPaths, Picture, PoolSize, Purpose, RuntimeInfo, Vision,
+    BareModel, DetectedFace, Effort, FaceModels, Inference, ModelPaths, Picture, PoolSize, Purpose, RuntimeInfo, Vision,
 };
 use clap::Args;
 use serde::Serialize;
@@ -93,8 +93,8 @@ pub fn embeddings(models: &ModelPaths, folder: &Path) -> Result<Vec<Vec<f32>>> {
         for file in files {
             let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
             let Ok(picture) = Picture::decode(&bytes) else { continue };
-            for face in models.detect(&picture)? {
-                embeddings.push(models.embed(&picture, &face, Purpose::Probe)?.into_vec());
+            for face in models.detect(&picture, Effort::Full)? {
+                embeddings.push(models.embed(&picture, &face, Purpose::Probe)?.embedding.into_vec());
             }
         }
         Ok(embeddings)
@@ -164,10 +164,10 @@ fn measure(
     iterations: u32,
 ) -> Result<Report> {
     let picture = Picture::decode(bytes).map_err(|e| Error::Request(format!("{}: {e}", file.display())))?;
-    let faces = models.detect(&picture)?;
+    let faces = models.detect(&picture, Effort::Full)?;
     let face = faces.first().ok_or_else(|| Error::Request(format!("{}: no face found", file.display())))?;
     models.take_looks();
-    models.detect_largest(&picture)?;
+    models.detect_largest(&picture, Effort::Full)?;
     let looks = models.take_looks();
     let mut whole = vec![Stage::new("whole", |models| recognise(models, bytes))];
     let mut stages = stages(bytes, &picture, face);
@@ -213,7 +213,7 @@ fn measure(
 /// What is done with the picture of a recognition.
 fn recognise(models: &mut FaceModels, bytes: &[u8]) -> Result<()> {
     let picture = Picture::decode(bytes)?;
-    if let Some(face) = models.detect_largest(&picture)? {
+    if let Some(face) = models.detect_largest(&picture, Effort::Full)? {
         std::hint::black_box(models.embed(&picture, &face, Purpose::Probe)?);
     }
     Ok(())
@@ -222,8 +222,8 @@ fn recognise(models: &mut FaceModels, bytes: &[u8]) -> Result<()> {
 fn stages<'a>(bytes: &'a [u8], picture: &'a Picture, face: &'a DetectedFace) -> Vec<Stage<'a>> {
     vec![
         Stage::new("decode", |_| Ok(Picture::decode(bytes).map(drop)?)),
-        Stage::new("detect the largest face", |models| Ok(models.detect_largest(picture).map(drop)?)),
-        Stage::new("(detect all faces)", |models| Ok(models.detect(picture).map(drop)?)),
+        Stage::new("detect the largest face", |models| Ok(models.detect_largest(picture, Effort::Full).map(drop)?)),
+        Stage::new("(detect all faces)", |models| Ok(models.detect(picture, Effort::Full).map(drop)?)),
         Stage::new("landmarks + align + embed", |models| Ok(models.embed(picture, face, Purpose::Probe).map(drop)?)),
     ]
 }

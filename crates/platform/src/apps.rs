@@ -22,12 +22,13 @@ pub struct App {
     id: String,
     areas: Areas,
     is_admin: bool,
+    is_anonymous: bool,
     engine: Arc<OnceLock<&'static str>>,
 }
 
 impl App {
     fn new(id: &str, areas: Areas) -> Self {
-        Self { id: id.to_owned(), areas, is_admin: false, engine: Arc::default() }
+        Self { id: id.to_owned(), areas, is_admin: false, is_anonymous: false, engine: Arc::default() }
     }
 
     /// The administrator, with the libraries of the app of that name. Others may act for that app, but are not this.
@@ -43,6 +44,11 @@ impl App {
     /// Whether this is the administrator, who sees every app's calls.
     pub fn is_admin(&self) -> bool {
         self.is_admin
+    }
+
+    /// Whether the call came without any credentials.
+    pub fn is_anonymous(&self) -> bool {
+        self.is_anonymous
     }
 
     /// Refuses what the app was not granted.
@@ -177,7 +183,7 @@ impl Platform {
 
     /// The app that calls without a token act for.
     pub fn legacy_app(&self) -> App {
-        App::new(&self.inner.settings.legacy_app, Areas::ALL)
+        App { is_anonymous: true, ..App::new(&self.inner.settings.legacy_app, Areas::ALL) }
     }
 
     /// The app of this id, where `app` may look after it: its own, or for the administrator any.

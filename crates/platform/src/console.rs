@@ -115,7 +115,7 @@ impl Platform {
             ..NewUser::default()
         };
         let person = self.new_person(new)?;
-        let added = engine.add_face(&library_ref(&library), &person.person_no, picture.clone()).await?;
+        let added = engine.add_face(&library_ref(&library), &person.person_no, self.photo(&app, picture.clone())).await?;
         let rotation = added.face.map_or(0.0, |seen| seen.rotation);
         let user = NewConsoleUser {
             username: registration.username,
@@ -141,8 +141,8 @@ impl Platform {
     pub async fn login_with_face(&self, picture: Bytes, client: Option<IpAddr>) -> Result<Session> {
         self.admit_address(client)?;
         let gates = Gates { liveness: self.inner.settings.login_liveness, ..Gates::default() };
-        self.require(gates, &picture).await?;
         let app = self.console_app();
+        self.require(&app, gates, &picture).await?;
         let library = self.login_library().await?;
         let found = self.identify_in(&app, &[library], picture, 1, Bar::Usual).await?;
         let person = found.matches.first().ok_or(Error::NotRecognised)?.person.id;

@@ -74,6 +74,12 @@ pub enum Error {
     /// The face was not live before the camera, as far as can be told.
     #[error("not a live face")]
     NotLive,
+    /// The picture shows too little around the face to tell whether it is live.
+    #[error("too little around the face to tell whether it is live")]
+    TooTight,
+    /// The face carries no identity, or is hardly certain to be one; it is not enrolled.
+    #[error("the face is not recognisable: {0}")]
+    NotRecognisable(aicp_engines::Unrecognisable),
     /// The library's engine is not configured.
     #[error("no such engine")]
     NoEngine,
@@ -149,6 +155,7 @@ impl From<aicp_engines::Error> for Error {
             aicp_engines::Error::Claims(e) => Self::Claims(e.to_string()),
             aicp_engines::Error::Rejected { code, text } => Self::Rejected { code, text },
             aicp_engines::Error::NoFace => Self::NoFace,
+            aicp_engines::Error::NotRecognisable(why) => Self::NotRecognisable(why),
             aicp_engines::Error::Busy => Self::Busy,
             other => Self::Engine(other),
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aicp_engines::{DescribedFace, Engine, Examination, ExaminedFace, Quality};
+use aicp_engines::{DescribedFace, Engine, Examination, ExaminedFace, Quality, RECOGNISABLE};
 use bytes::Bytes;
 
 use crate::{App, Error, Platform, Result};
@@ -19,6 +19,29 @@ pub enum Control {
     Normal,
     /// Much.
     High,
+}
+
+/// How recognisable a face must be to be enrolled and to match anybody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum RecognitionGate {
+    /// The embedding carries an identity: the rate that the threshold stands for holds.
+    #[default]
+    On,
+    /// Faces that are spoilt badly pass too. docs/recognition.md says how many strangers match then.
+    Loose,
+    /// Every face passes.
+    Off,
+}
+
+impl RecognitionGate {
+    /// The least recognisability, 0..1.
+    pub(crate) fn least(self) -> f32 {
+        match self {
+            Self::On => RECOGNISABLE,
+            Self::Loose => RECOGNISABLE / 5.0,
+            Self::Off => 0.0,
+        }
+    }
 }
 
 /// What is asked of a picture.
@@ -117,7 +140,7 @@ impl Platform {
     ) -> Result<Vec<ExaminedFace>> {
         let builtin: &dyn Engine = self.inner.engines.builtin();
         app.note_engine(builtin.label());
-        Ok(self.inner.engines.builtin().examine(picture, most, wanted).await?)
+        Ok(self.inner.engines.builtin().examine(self.photo(app, picture), most, wanted).await?)
     }
 
     /// The faces of a picture, the largest first, each with the built-in engine's feature; none is no error.
@@ -127,19 +150,19 @@ impl Platform {
     pub async fn describe(&self, app: &App, picture: Bytes) -> Result<Vec<DescribedFace>> {
         let builtin: &dyn Engine = self.inner.engines.builtin();
         app.note_engine(builtin.label());
-        Ok(self.inner.engines.builtin().describe(picture).await?)
+        Ok(self.inner.engines.builtin().describe(self.photo(app, picture)).await?)
     }
 
     /// Refuses a picture whose largest face does not pass.
     ///
     /// # Errors
     /// [`Error::Quality`], [`Error::NotLive`], [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`].
-    pub async fn require(&self, gates: Gates, picture: &Bytes) -> Result<()> {
+    pub async fn require(&self, app: &App, gates: Gates, picture: &Bytes) -> Result<()> {
         if gates == Gates::default() {
             return Ok(());
         }
         let wanted = Examination { quality: gates.quality != Control::None, liveness: gates.liveness != Control::None };
-        let faces = self.inner.engines.builtin().examine(picture.clone(), 1, wanted).await?;
+        let faces = self.inner.engines.builtin().examine(self.photo(app, picture.clone()), 1, wanted).await?;
         gates.check(faces.first().ok_or(Error::NoFace)?)
     }
 }
@@ -148,13 +171,14 @@ impl Gates {
     /// Refuses a face that does not pass.
     ///
     /// # Errors
-    /// [`Error::Quality`], [`Error::NotLive`].
+    /// [`Error::Quality`], [`Error::TooTight`], [`Error::NotLive`].
     pub fn check(&self, face: &ExaminedFace) -> Result<()> {
         if let Some(fault) = face.quality.as_ref().and_then(|quality| fault(quality, self.quality)) {
             return Err(Error::Quality(fault));
         }
         match (self.liveness.liveness_threshold(), face.liveness) {
-            (Some(least), Some(live)) if live < least => Err(Error::NotLive),
+            (Some(_), Some(live)) if live.is_too_tight => Err(Error::TooTight),
+            (Some(least), Some(live)) if live.probability < least => Err(Error::NotLive),
             _ => Ok(()),
         }
     }

@@ -29,15 +29,16 @@ mod statistics;
 mod user_groups;
 mod users;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
     Accepts, Assessed, Components, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose,
-    Point, Quality, Rect, SeenFace, Similarity,
+    Liveness, Point, Quality, Rect, SeenFace, Similarity, Unrecognisable,
 };
 pub use aicp_fetch::{Limits as FetchLimits, Network};
 pub use aicp_store::{
@@ -51,13 +52,13 @@ pub use console::{Registration, Session};
 pub use directory::{NewDirectoryUser, user_id_of};
 pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
-pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault};
+pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
 pub use keys::{AccessKey, KeyInfo, KeyKind, KeyOptions, Keyring, NewKey, QuotaError};
 pub use members::NewMember;
 pub use outbox::{Caretaker, EngineHealth, OutboxEntry};
 pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
-pub use recognition::{Bar, FaceMatches, Identification, Match};
+pub use recognition::{Bar, FaceMatches, Identification, Match, threshold_for};
 pub use secrets::{MasterKey, new_token};
 pub use social::{
     Account, CustomValue, FRIENDS_A_PAGE, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome,
@@ -97,6 +98,12 @@ pub struct Settings {
     pub top_n: usize,
     /// A picture is good enough if its quality score is at least this, 0..1.
     pub quality_threshold: f32,
+    /// Share of strangers, 0..1, that a search may name by mistake: the threshold then rises with the faces that are searched.
+    pub fpir: Option<f64>,
+    /// How recognisable a face must be.
+    pub gate: RecognitionGate,
+    /// Apps of which less, or more, is asked than of all.
+    pub app_gates: HashMap<String, RecognitionGate>,
     /// App that calls without a token act for, where they are allowed. Nobody else can have this name.
     pub legacy_app: String,
     /// Whether calls without a token are allowed.
@@ -133,6 +140,9 @@ impl Default for Settings {
             threshold: 0.80,
             top_n: 1,
             quality_threshold: 0.5,
+            fpir: None,
+            gate: RecognitionGate::On,
+            app_gates: HashMap::new(),
             legacy_app: "legacy".to_owned(),
             anonymous: true,
             capabilities: Capabilities::default(),
@@ -148,6 +158,13 @@ impl Default for Settings {
             friend_requests: FriendRequests::Granted,
             fetch: FetchLimits::default(),
         }
+    }
+}
+
+impl Settings {
+    /// How recognisable a face must be for an app.
+    pub fn gate_of(&self, app: &str) -> RecognitionGate {
+        self.app_gates.get(app).copied().unwrap_or(self.gate)
     }
 }
 
@@ -180,6 +197,8 @@ struct Inner {
     outbox_news: Arc<Notify>,
     single_calls: Arc<Semaphore>,
     health: Mutex<HashMap<String, bool>>,
+    /// Libraries, by row id, of which the log says that the threshold is low for their size.
+    told_of_threshold: Mutex<HashSet<i64>>,
     settings: Settings,
 }
 
@@ -234,6 +253,7 @@ impl Platform {
             outbox_news: Arc::default(),
             single_calls: Arc::new(Semaphore::new(statistics::SINGLE_CALLS_AT_ONCE)),
             health: Mutex::default(),
+            told_of_threshold: Mutex::default(),
             store,
             engines,
             fetcher,
@@ -286,8 +306,18 @@ impl Inner {
     async fn load_templates(&self) -> Result<()> {
         let algorithm = self.algorithm();
         let engine = self.engines.builtin().clone();
-        let admit = move |rows: Vec<StoredTemplate>| engine.admit_all(rows.into_iter().map(template_row).collect());
+        let left_out = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&left_out);
+        let admit = move |rows: Vec<StoredTemplate>| {
+            let left_out = engine.admit_all(rows.into_iter().map(template_row).collect())?;
+            counted.fetch_add(left_out, Ordering::Relaxed);
+            Ok::<_, aicp_engines::Error>(())
+        };
         let read = self.store.read_templates(&algorithm, admit).await??;
+        let left_out = left_out.load(Ordering::Relaxed);
+        if left_out > 0 {
+            tracing::warn!(faces = left_out, "faces enrolled before they were judged are not recognisable and match nobody");
+        }
         tracing::info!(templates = read.templates, algorithm = algorithm.name, "galleries are loaded");
         if read.others > 0 {
             tracing::warn!(missing = read.others, "faces of another algorithm or without a template can't be found");
@@ -306,6 +336,7 @@ fn template_row(stored: StoredTemplate) -> TemplateRow {
         person: stored.person_row_id,
         face: stored.face_id,
         vector: stored.vector,
+        recognisability: stored.recognisability,
     }
 }
 
@@ -344,7 +375,14 @@ impl Observer for Feed {
                 let rows = faces.iter().filter_map(|AddedFace { person_row_id, face_id, template }| {
                     let template = template.as_deref().filter(|template| self.can_meet(template))?;
                     let vector = template.vector.clone();
-                    Some(TemplateRow { library: *library_id, person: *person_row_id, face: *face_id, vector })
+                    let recognisability = template.recognisability;
+                    Some(TemplateRow {
+                        library: *library_id,
+                        person: *person_row_id,
+                        face: *face_id,
+                        vector,
+                        recognisability,
+                    })
                 });
                 if let Err(e) = self.engine.admit_all(rows.collect()) {
                     tracing::error!(faces = faces.len(), error = %e, "stored faces can't be found");

@@ -4,6 +4,7 @@
 use aicp_engines::{Keeping, Similarity};
 use bytes::Bytes;
 
+use crate::engines::library_ref;
 use crate::libraries::clip;
 use crate::outbox::run_to_the_end;
 use crate::people::{EnrolledPerson, NewUser};
@@ -51,12 +52,12 @@ impl Platform {
             let new = NewUser { user_id, at_most: Some(at_most), ..NewUser::default() };
             let builtin = platform.inner.engines.builtin();
             if platform.engine_of(&app, &library)?.keeping() == Keeping::Templates {
-                let (face, added) = builtin.add_examined(picture.clone(), wanted, accepts).await?;
+                let (face, added) = builtin.add_examined(platform.photo(&app, picture.clone()), wanted, accepts).await?;
                 let Some(added) = added else { return Ok((face, None)) };
                 let person = platform.new_person(new)?;
                 return Ok((face, Some(platform.store_person(&library, person, added, picture).await?)));
             }
-            let face = platform.largest_face(picture.clone(), wanted).await?;
+            let face = platform.largest_face(&app, picture.clone(), wanted).await?;
             let enrolled =
                 if accepts(&face) { Some(platform.add_person(&app, &library, new, picture).await?) } else { None };
             Ok((face, enrolled))
@@ -81,14 +82,18 @@ impl Platform {
         let engine = self.engine_of(app, library)?;
         if engine.keeping() == Keeping::Templates {
             let builtin = self.inner.engines.builtin();
+            let picture = self.photo(app, picture);
             // People with several faces take several places.
-            let (face, found) =
-                builtin.identify_examined(library.id, picture, top_n * FACES_A_PERSON, wanted, accepts).await?;
-            let found = found.into_iter().map(|candidate| (candidate, engine.threshold())).collect();
-            let mut matches = self.matches(vec![found], top_n, Bar::Usual).await?;
+            let (face, found) = builtin
+                .identify_examined(library.id, picture.clone(), top_n * FACES_A_PERSON, wanted, accepts)
+                .await?;
+            let libraries = [library_ref(library)];
+            let threshold = self.threshold_of(engine, &libraries, Bar::Usual);
+            let found = found.into_iter().map(|candidate| (candidate, threshold)).collect();
+            let mut matches = self.matches(&picture, vec![found], top_n, Bar::Usual).await?;
             return Ok((face, matches.pop().unwrap_or_default()));
         }
-        let face = self.largest_face(picture.clone(), wanted).await?;
+        let face = self.largest_face(app, picture.clone(), wanted).await?;
         if !accepts(&face) {
             return Ok((face, Vec::new()));
         }
@@ -110,16 +115,21 @@ impl Platform {
     ) -> Result<([ExaminedFace; 2], Option<Similarity>)> {
         let engine = self.default_engine(app);
         if engine.keeping() == Keeping::Templates {
+            let (a, b) = (self.photo(app, a), self.photo(app, b));
             return Ok(self.inner.engines.builtin().compare_examined(a, b, wanted, accepts).await?);
         }
-        let both = [self.largest_face(a.clone(), wanted).await?, self.largest_face(b.clone(), wanted).await?];
-        let similarity = if both.iter().all(accepts) { Some(engine.compare(a, b).await?) } else { None };
+        let face_a = self.largest_face(app, a.clone(), wanted).await?;
+        let both = [face_a, self.largest_face(app, b.clone(), wanted).await?];
+        if !both.iter().all(accepts) {
+            return Ok((both, None));
+        }
+        let similarity = Some(engine.compare(self.photo(app, a), self.photo(app, b)).await?);
         Ok((both, similarity))
     }
 
     /// What the built-in engine finds out about the largest face of a picture.
-    async fn largest_face(&self, picture: Bytes, wanted: Examination) -> Result<ExaminedFace> {
-        let faces = self.inner.engines.builtin().examine(picture, 1, wanted).await?;
+    async fn largest_face(&self, app: &App, picture: Bytes, wanted: Examination) -> Result<ExaminedFace> {
+        let faces = self.inner.engines.builtin().examine(self.photo(app, picture), 1, wanted).await?;
         faces.into_iter().next().ok_or(Error::NoFace)
     }
 

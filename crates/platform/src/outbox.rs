@@ -338,7 +338,7 @@ impl Platform {
                     return Ok(solution(added));
                 }
                 *in_doubt = false;
-                engine.add_face(&library, &tag, picture).await.map(solution).map_err(|e| doubtful(e, in_doubt))
+                engine.add_face(&library, &tag, picture.into()).await.map(solution).map_err(|e| doubtful(e, in_doubt))
             }
             OutboxAction::UndoAdd => {
                 let (tag, picture) = self.tag_and_picture(row).await?;
@@ -376,7 +376,7 @@ impl Platform {
             return Ok(None);
         }
         let claims = Claims { store: self.inner.store.clone(), library_id: row.library_id };
-        Ok(engine.find_added(library, tag, picture.clone(), &claims).await?)
+        Ok(engine.find_added(library, tag, picture.clone().into(), &claims).await?)
     }
 
     async fn tag_and_picture(&self, row: &OutboxRow) -> Result<(String, Bytes)> {
@@ -544,6 +544,7 @@ fn is_refusal(e: &Error) -> bool {
         Error::Rejected { .. }
             | Error::BadPicture(_)
             | Error::NoFace
+            | Error::NotRecognisable(_)
             | Error::NoPicture
             | Error::Engine(LibraryMissing | Unsupported(_))
     )

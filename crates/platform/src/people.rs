@@ -155,7 +155,7 @@ impl Platform {
         let person = self.new_person(user)?;
         match engine.keeping() {
             Keeping::Templates => {
-                let added = engine.add_face(&library_ref(library), &person.person_no, picture.clone()).await?;
+                let added = engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
                 self.store_person(library, person, added, picture).await
             }
             Keeping::Faces => {
@@ -191,7 +191,7 @@ impl Platform {
         let engine = self.engine_of(app, library)?;
         let (face, rotation) = match engine.keeping() {
             Keeping::Templates => {
-                let added = engine.add_face(&library_ref(library), &person.person_no, picture.clone()).await?;
+                let added = engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
                 let face = self.inner.store.add_face(person.id, self.new_face(added), picture).await;
                 (face.map_err(Error::or_no_person)?, rotation)
@@ -243,7 +243,11 @@ impl Platform {
             box_: [area.x, area.y, area.width, area.height],
             confidence: seen.confidence,
             quality: added.quality,
-            template: added.template.map(|vector| NewTemplate { algorithm: self.inner.algorithm(), vector }),
+            template: added.template.map(|vector| NewTemplate {
+                algorithm: self.inner.algorithm(),
+                vector,
+                recognisability: added.recognisability,
+            }),
             engine_ref: added.engine_ref,
         }
     }

@@ -1,11 +1,15 @@
 //! Who is it, is it the same person, is the picture good: nothing here changes anything.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use aicp_engines::{Assessed, Candidate, Engine, FaceKey, LibraryRef, SeenFace, Similarity};
+use aicp_engines::{
+    Assessed, Candidate, Effort, Engine, FaceKey, Grade, Keeping, LibraryRef, Photo, SeenFace, Similarity, Terms,
+    similarity_of_false_match_rate,
+};
+use aicp_store::picture_key;
 
 use crate::apps::App;
 use crate::engines::library_ref;
@@ -47,6 +51,19 @@ pub struct FaceMatches {
     pub matches: Vec<Match>,
 }
 
+/// A probe that is the very file of an enrolled face is told to be so, from this similarity on. The template is made of the
+/// face and its mirror image, the probe of the face alone, so that their cosine is not quite 1.
+const SAME_FILE: Similarity = 0.95;
+
+/// Share of strangers that a search should name at most, where nothing is set.
+const USUAL_FPIR: f64 = 0.01;
+
+/// The threshold at which a search of so many faces names at most this share of strangers (ISO/IEC 19795-1: FPIR is about
+/// the number of faces times the false-match rate, while that is small).
+pub fn threshold_for(faces: usize, fpir: f64) -> Similarity {
+    similarity_of_false_match_rate(fpir / faces.max(1) as f64)
+}
+
 /// An engine and those of some libraries that are its own.
 type LibrariesOfEngine = (Arc<dyn Engine>, Vec<LibraryRef>);
 
@@ -57,6 +74,10 @@ pub enum Bar {
     Usual,
     /// As similar as this, or more.
     AtLeast(Similarity),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Platform {
@@ -83,14 +104,15 @@ impl Platform {
         bar: Bar,
     ) -> Result<Identification> {
         let top_n = top_n.clamp(1, MAX_TOP_N);
+        let picture = self.photo(app, picture);
         let mut found = Vec::new();
         for (engine, libraries) in self.by_engine(app, libraries)? {
             let candidates = engine.identify(&libraries, picture.clone(), top_n * FACES_A_PERSON).await?;
-            let threshold = engine.threshold();
+            let threshold = self.threshold_of(&engine, &libraries, bar);
             found.extend(candidates.into_iter().map(|candidate| (candidate, threshold)));
         }
         let best = found.iter().map(|(c, _)| c.similarity).max_by(f32::total_cmp);
-        let mut matches = self.matches(vec![found], top_n, bar).await?;
+        let mut matches = self.matches(&picture, vec![found], top_n, bar).await?;
         Ok(Identification { matches: matches.pop().unwrap_or_default(), best })
     }
 
@@ -127,13 +149,14 @@ impl Platform {
         let top_n = top_n.clamp(1, MAX_TOP_N);
         let mut faces: Vec<SeenFace> = Vec::new();
         let mut found: Vec<Vec<(Candidate, Option<Similarity>)>> = Vec::new();
+        let picture = self.photo(app, picture);
         let mut by_engine = self.by_engine(app, libraries)?;
         if by_engine.is_empty() {
             // Nobody can be found, but the faces are there all the same.
             by_engine.push((Arc::clone(self.default_engine(app)), Vec::new()));
         }
         for (engine, libraries) in by_engine {
-            let threshold = engine.threshold();
+            let threshold = self.threshold_of(&engine, &libraries, bar);
             for seen in engine.identify_many(&libraries, picture.clone(), top_n * FACES_A_PERSON).await? {
                 let candidates = seen.candidates.into_iter().map(|candidate| (candidate, threshold));
                 match faces.iter().position(|known| known.area.overlap(&seen.face.area) > SAME_FACE) {
@@ -145,7 +168,7 @@ impl Platform {
                 }
             }
         }
-        let matches = self.matches(found, top_n, bar).await?;
+        let matches = self.matches(&picture, found, top_n, bar).await?;
         let mut faces: Vec<FaceMatches> =
             faces.into_iter().zip(matches).map(|(face, matches)| FaceMatches { face, matches }).collect();
         faces.sort_by(|a, b| b.face.area.area().total_cmp(&a.face.area.area()));
@@ -158,7 +181,7 @@ impl Platform {
     /// [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
     /// [`crate::Error::EngineUnavailable`].
     pub async fn compare(&self, app: &App, a: Bytes, b: Bytes) -> Result<Similarity> {
-        Ok(self.default_engine(app).compare(a, b).await?)
+        Ok(self.default_engine(app).compare(self.photo(app, a), self.photo(app, b)).await?)
     }
 
     /// Whether a similarity found by [`Platform::compare`] means one person.
@@ -171,7 +194,7 @@ impl Platform {
     /// # Errors
     /// [`crate::Error::BadPicture`], [`crate::Error::Busy`], [`crate::Error::EngineUnavailable`].
     pub async fn detect(&self, app: &App, picture: Bytes) -> Result<Vec<SeenFace>> {
-        Ok(self.default_engine(app).detect(picture).await?)
+        Ok(self.default_engine(app).detect(self.photo(app, picture)).await?)
     }
 
     /// How fit for recognition is the largest face of a picture? Grades that the engine does not give are the built-in
@@ -181,17 +204,55 @@ impl Platform {
     /// [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
     /// [`crate::Error::EngineUnavailable`].
     pub async fn assess(&self, app: &App, picture: Bytes) -> Result<Assessed> {
+        let picture = self.photo(app, picture);
         let mut assessed = self.default_engine(app).assess(picture.clone()).await?;
         if assessed.grades.is_none() {
             let builtin: &dyn Engine = self.inner.engines.builtin();
-            assessed.grades = builtin.assess(picture).await?.grades;
+            let ours = builtin.assess(picture).await?;
+            (assessed.grades, assessed.is_recognisable) = (ours.grades, ours.is_recognisable);
         }
         Ok(assessed)
     }
 
-    /// Whether a quality score is good enough.
-    pub fn is_good(&self, score: f32) -> bool {
-        score >= self.inner.settings.quality_threshold
+    /// Whether a face is good enough: its score is, no grade is the worst one, and it is recognisable.
+    pub fn is_good(&self, score: f32, grades: Option<[Grade; 5]>, is_recognisable: bool) -> bool {
+        let is_poor = grades.is_some_and(|grades| grades.contains(&Grade::Poor));
+        score >= self.inner.settings.quality_threshold && !is_poor && is_recognisable
+    }
+
+    /// The threshold of a search that leaves it to the engine, if that is not the one of the settings: a vendor's engine has
+    /// one of its own, ours may have one that follows the number of faces searched. A caller who names none and searches
+    /// more faces than the threshold is meant for is told so in the log, once for a library.
+    pub(crate) fn threshold_of(&self, engine: &Arc<dyn Engine>, libraries: &[LibraryRef], bar: Bar) -> Option<Similarity> {
+        let settings = &self.inner.settings;
+        if engine.keeping() == Keeping::Faces || bar != Bar::Usual {
+            return engine.threshold();
+        }
+        let faces = self.inner.engines.builtin().faces(libraries);
+        if let Some(fpir) = settings.fpir {
+            return Some(threshold_for(faces, fpir).max(settings.threshold));
+        }
+        let recommended = threshold_for(faces, USUAL_FPIR);
+        if recommended > settings.threshold
+            && let [library] = libraries
+            && lock(&self.inner.told_of_threshold).insert(library.row)
+        {
+            tracing::warn!(
+                library = library.name,
+                faces,
+                threshold = settings.threshold,
+                recommended,
+                "the threshold is low for a library of this size: more than 1 stranger in 100 may be named"
+            );
+        }
+        None
+    }
+
+    /// A picture on the terms of an app: a caller without credentials gets fewer looks at it, and how recognisable a face
+    /// must be can be set for each app.
+    pub(crate) fn photo(&self, app: &App, bytes: Bytes) -> Photo {
+        let effort = if app.is_anonymous() { Effort::Limited } else { Effort::Full };
+        Photo { bytes, terms: Terms { effort, least_recognisability: self.inner.settings.gate_of(app.id()).least() } }
     }
 
     fn reaches(&self, similarity: Similarity, engine: Option<Similarity>, bar: Bar) -> bool {
@@ -205,7 +266,7 @@ impl Platform {
     pub(crate) async fn library_for(&self, app: &App, group_id: &str, picture: &Bytes) -> Result<Library> {
         match self.library(app, group_id).await {
             Err(Error::NoLibrary) => {
-                match self.default_engine(app).require_face(picture.clone()).await.map_err(Error::from) {
+                match self.default_engine(app).require_face(self.photo(app, picture.clone())).await.map_err(Error::from) {
                     // An engine that can't be asked has nothing against the picture.
                     Ok(()) | Err(Error::EngineUnavailable(_) | Error::Engine(aicp_engines::Error::Unsupported(_))) => {
                         Err(Error::NoLibrary)
@@ -232,8 +293,11 @@ impl Platform {
 
     /// The rows behind the candidates that reach the bar, each person once, most similar first, equal ones in the order
     /// of enrolment. Somebody removed since the search, or whom only the engine knows, is left out.
+    ///
+    /// A face that was enrolled from the very file that is searched with has a similarity of 1.
     pub(crate) async fn matches(
         &self,
+        picture: &Photo,
         found: Vec<Vec<(Candidate, Option<Similarity>)>>,
         top_n: usize,
         bar: Bar,
@@ -246,12 +310,16 @@ impl Platform {
             })
             .collect();
         let rows = self.rows_of(wanted.iter().flatten().map(|candidate| &candidate.face)).await?;
+        let is_close = wanted.iter().flatten().any(|candidate| candidate.similarity >= SAME_FILE);
+        let key = is_close.then(|| picture_key(&picture.bytes));
         let found = wanted.into_iter().map(|candidates| {
             let mut matches: Vec<Match> = candidates
                 .into_iter()
                 .filter_map(|c| {
                     let (face, person) = rows.get(&c.face)?.clone();
-                    Some(Match { person, face, similarity: c.similarity })
+                    let is_same_file = c.similarity >= SAME_FILE && key.as_ref() == Some(&face.picture_key);
+                    let similarity = if is_same_file { 1.0 } else { c.similarity };
+                    Some(Match { person, face, similarity })
                 })
                 .collect();
             matches

@@ -93,7 +93,7 @@ impl Platform {
         missing: MissingUser,
     ) -> Result<EnrolledPerson> {
         let UserFace { group_id, user_id, user_info, picture, gates } = face;
-        self.require(gates, &picture).await?;
+        self.require(app, gates, &picture).await?;
         let library = match missing {
             MissingUser::Create => self.library_to_enrol_into(app, &group_id, &picture, MissingLibrary::Create).await?,
             MissingUser::Refuse => self.library(app, &group_id).await?,
@@ -152,7 +152,7 @@ impl Platform {
         let engine = self.engine_of(app, library)?;
         match engine.keeping() {
             Keeping::Templates => {
-                let added = engine.add_face(&library_ref(library), &person.person_no, picture.clone()).await?;
+                let added = engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
                 let face = self.new_face(added);
                 let face = store.replace_faces(person.id, user_info, face, picture).await;
@@ -343,6 +343,7 @@ impl Platform {
         let mut here = Vec::new();
         let mut people = HashSet::new();
         let mut looks_left = MAX_COMPARED;
+        let photo = self.photo(app, picture);
         for library in libraries {
             let engine = self.engine_of(app, library)?;
             for person in store.people_by_user(library.id, user_id).await? {
@@ -355,7 +356,7 @@ impl Platform {
                 for face in store.faces_of(person.id).await?.into_iter().take(looks_left) {
                     looks_left -= 1;
                     let enrolled = Bytes::from(store.picture(&face.picture_key).await.map_err(Error::or_no_face)?);
-                    let similarity = engine.compare(picture.clone(), enrolled).await?;
+                    let similarity = engine.compare(photo.clone(), photo.with(enrolled)).await?;
                     if best.as_ref().is_none_or(|best| similarity > best.similarity) {
                         best = Some(Match { person: person.clone(), face, similarity });
                     }
@@ -365,9 +366,9 @@ impl Platform {
         }
         if !people.is_empty() {
             let top_n = people.len();
-            let candidates = self.inner.engines.builtin().identify_among(here, people, picture, top_n).await?;
+            let candidates = self.inner.engines.builtin().identify_among(here, people, photo.clone(), top_n).await?;
             let candidates = candidates.into_iter().map(|candidate| (candidate, None)).collect();
-            let mut matches = self.matches(vec![candidates], top_n, Bar::AtLeast(0.0)).await?;
+            let mut matches = self.matches(&photo, vec![candidates], top_n, Bar::AtLeast(0.0)).await?;
             found.append(&mut matches.pop().unwrap_or_default());
         }
         found.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.person.id.cmp(&b.person.id)));

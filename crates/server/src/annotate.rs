@@ -85,12 +85,14 @@ fn fill(picture: &mut RgbImage, x: i64, y: i64, width: i64, height: i64, colour:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aicp_vision::Rect;
+    use aicp_vision::{Rect, Turn};
 
     #[test]
     fn a_face_at_the_very_edge_is_drawn_within_the_picture() {
         let face = DetectedFace {
             area: Rect { x: -5.0, y: 0.0, width: 40.0, height: 90.0 },
+            frame: Rect { x: -5.0, y: 0.0, width: 40.0, height: 90.0 },
+            turn: Turn::None,
             landmarks: [Point::new(-3.0, 5.0); 5],
             confidence: 0.9,
         };

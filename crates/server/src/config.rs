@@ -1,5 +1,6 @@
 //! Settings: defaults < TOML file < environment < command line.
 
+use std::collections::HashMap;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -241,6 +242,36 @@ pub struct Recognition {
     pub threshold: f32,
     /// People that a 1:N answer holds at most, 1..=100.
     pub top_n: usize,
+    /// Share of strangers, 0..1, that a search may name by mistake: the threshold then rises with the faces searched. Unset:
+    /// it stays what `threshold` says.
+    pub fpir: Option<f64>,
+    /// How recognisable a face must be to be enrolled and to match anybody.
+    pub gate: Gate,
+    /// Apps of which something else is asked, by their ids.
+    pub app_gates: HashMap<String, Gate>,
+}
+
+/// How recognisable a face must be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gate {
+    /// It carries an identity.
+    #[default]
+    On,
+    /// It may be spoilt badly.
+    Loose,
+    /// It may be anything.
+    Off,
+}
+
+impl From<Gate> for aicp_platform::RecognitionGate {
+    fn from(gate: Gate) -> Self {
+        match gate {
+            Gate::On => Self::On,
+            Gate::Loose => Self::Loose,
+            Gate::Off => Self::Off,
+        }
+    }
 }
 
 /// Which picture is good enough.
@@ -402,7 +433,7 @@ impl Default for Outbox {
 
 impl Default for Recognition {
     fn default() -> Self {
-        Self { threshold: 0.80, top_n: 1 }
+        Self { threshold: 0.80, top_n: 1, fpir: None, gate: Gate::On, app_gates: HashMap::new() }
     }
 }
 
@@ -651,6 +682,9 @@ impl Config {
         if !(1..=aicp_platform::MAX_TOP_N).contains(&self.recognition.top_n) {
             return wrong("recognition.top_n", "in 1..=100");
         }
+        if self.recognition.fpir.is_some_and(|fpir| !(fpir > 0.0 && fpir <= 1.0)) {
+            return wrong("recognition.fpir", "above 0 and at most 1");
+        }
         if !(0.0..=1.0).contains(&self.quality.threshold) {
             return wrong("quality.threshold", "in 0..1");
         }
@@ -814,6 +848,7 @@ mod tests {
             ("nonsense = 1", "nonsense"),
             ("[recognition]\nthreshold = 1.5", "recognition.threshold"),
             ("[recognition]\ntop_n = 0", "recognition.top_n"),
+            ("[recognition]\nfpir = 0.0", "recognition.fpir"),
             ("listen = [\"nowhere\"]", "nowhere"),
             ("public_url = \"faces\"", "public_url"),
             ("admin_token = \" \"", "admin_token"),

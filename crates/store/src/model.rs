@@ -239,6 +239,8 @@ pub struct NewTemplate {
     pub algorithm: Algorithm,
     /// Kept bit for bit.
     pub vector: Vec<f32>,
+    /// How recognisable the face is, 0..1, if that was judged.
+    pub recognisability: Option<f32>,
 }
 
 impl fmt::Debug for NewTemplate {
@@ -258,6 +260,8 @@ pub struct TemplateRow {
     pub face_id: i64,
     /// Bit for bit as it was stored.
     pub vector: Vec<f32>,
+    /// How recognisable the face is, 0..1, if that was judged.
+    pub recognisability: Option<f32>,
 }
 
 impl fmt::Debug for TemplateRow {

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use crate::Result;
-use crate::geometry::{Point, Rect};
+use crate::attributes::Frame;
+use crate::geometry::{Point, Rect, Turn};
 use crate::manifest::Role;
 use crate::onnx::Shapes;
-use crate::picture::Picture;
+use crate::picture::{Picture, turned};
 use crate::runtime::{Model, Output, Runtime};
 
 /// Network cells are this many input pixels wide and high.
@@ -22,8 +23,17 @@ const MAX_OVERLAP: f32 = 0.3;
 const INPUT_AREA: f32 = 640.0 * 384.0;
 /// To spare the network empty margins a side may be shrunk by this share more than the other.
 const MAX_SQUEEZE: f32 = 0.06;
-/// What the second look at a picture with no face in it may cost, in pixels.
+/// Pixels of a picture that a look in finer detail shows; what is larger is scaled down to this.
+const FINE_AREA: f32 = 6_000_000.0;
+/// The most that one level of detail grows over the one before. The smallest faces that one level shows for certain are
+/// then smaller than the largest that fit whole into a tile of the next.
+const LEVEL_STEP: f32 = 4.0;
+/// Tiles of a finer level overlap by this many pixels, so that a face up to this size is whole in one of them.
+const TILE_OVERLAP: u32 = 64;
+/// What a caller without credentials gets for the second look at a picture with no face in it, in pixels.
 const SECOND_AREA: f32 = 4.0 * INPUT_AREA;
+/// A face of a finer level that lies by this share in the box of a face of a coarser one is a part of that.
+const PART_OF_FACE: f32 = 0.5;
 /// No side of the network's input is longer, so that a picture of a few pixels' height costs what others do.
 const MAX_SIDE: f32 = 4096.0;
 /// Pictures that the first look took whole are scaled up to this many pixels for the second.
@@ -48,16 +58,62 @@ const SURE_LEAD: f32 = 0.7;
 /// Runs of the network that are remembered for who asks.
 const MAX_LOOKS: usize = 16;
 
+/// How hard a picture is looked at when the first looks show no face.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Effort {
+    /// Every size and every turn: for callers that are known.
+    #[default]
+    Full,
+    /// One finer look, and turned looks at large faces alone: for callers without credentials.
+    Limited,
+}
+
+/// In how much detail a turned picture is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TurnedView {
+    /// In few pixels.
+    LargeFaces,
+    /// As the first look at all faces.
+    Whole,
+}
+
+impl TurnedView {
+    /// What is tried, one after the other.
+    pub fn of(effort: Effort) -> &'static [Self] {
+        match effort {
+            Effort::Full => &[Self::LargeFaces, Self::Whole],
+            Effort::Limited => &[Self::LargeFaces],
+        }
+    }
+}
+
 /// A face found in a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DetectedFace {
     /// The box from forehead to chin, in pixels of the upright picture, clipped to it.
     pub area: Rect,
+    /// The box as the detector gives it; it reaches outside the picture where the face is cut off.
+    pub frame: Rect,
+    /// The quarter turns that set the picture upright for this face.
+    pub turn: Turn,
     /// Right eye, left eye, nose tip, right and left corner of the mouth, as the person has them; that is from left
     /// to right in the picture for an upright face.
     pub landmarks: [Point; 5],
     /// How sure the detector is, 0.5..1.
     pub confidence: f32,
+}
+
+impl DetectedFace {
+    /// How far the line between the eyes is tilted in the picture, in degrees clockwise, -180..180.
+    pub fn rotation(&self) -> f32 {
+        let [right, left, ..] = self.landmarks;
+        (left.y - right.y).atan2(left.x - right.x).to_degrees()
+    }
+
+    /// The box, turned as the face is in its plane.
+    pub(crate) fn frame(&self) -> Frame {
+        Frame::of_detected(self.frame, &self.landmarks)
+    }
 }
 
 fn first_scale(width: u32, height: u32) -> f32 {
@@ -208,30 +264,24 @@ impl Detector {
         Ok(Self { network: Network::load(runtime, name, file)?, input: Vec::new(), looks: Vec::new() })
     }
 
-    /// All faces, the largest first.
+    /// All faces that are about upright, the largest first.
     ///
-    /// The picture is scaled to a bounded number of pixels whatever its shape. If that shows no face, it is looked
-    /// at once more: a large one in finer detail, a small one enlarged with a margin around it, since the network
-    /// wants some surroundings.
-    pub fn detect(&mut self, picture: &Picture) -> Result<Vec<DetectedFace>> {
-        let (width, height) = (picture.width(), picture.height());
-        let area = width as f32 * height as f32;
-        let look = |scale, margin| View::new(width, height, scale, margin);
-        let faces = self.look(picture, &View::of_all_faces(width, height))?;
-        if !faces.is_empty() {
-            return Ok(faces);
+    /// The picture is scaled to a bounded number of pixels whatever its shape. A larger one is looked at again in finer
+    /// detail, tile by tile, and what only that shows is added. A small one without a face is enlarged with a margin
+    /// around it, since the network wants some surroundings.
+    pub fn detect(&mut self, picture: &Picture, effort: Effort) -> Result<Vec<DetectedFace>> {
+        let faces = self.first_look(picture)?;
+        if faces.is_empty() || effort == Effort::Limited {
+            return if faces.is_empty() { self.look_again(picture, effort) } else { Ok(faces) };
         }
-        if area > INPUT_AREA {
-            self.look(picture, &look((SECOND_AREA / area).sqrt().min(1.0), 0.0))
-        } else {
-            self.look(picture, &look((SMALL_AREA / area).sqrt().clamp(1.0, 8.0), 0.5))
-        }
+        self.add_finer(picture, faces)
     }
 
-    /// The largest face: by a coarse look if that settles it, else the first of [`Detector::detect`].
-    pub fn detect_largest(&mut self, picture: &Picture) -> Result<Option<DetectedFace>> {
+    /// The largest face: by a coarse look if that settles it, else by the looks of [`Detector::detect`] until one shows
+    /// a face.
+    pub fn detect_largest(&mut self, picture: &Picture, effort: Effort) -> Result<Option<DetectedFace>> {
         if let Some(view) = View::of_large_faces(picture.width(), picture.height()) {
-            let mut faces = self.look(picture, &view)?.into_iter();
+            let mut faces = self.look(picture, &view, Turn::None)?.into_iter();
             if let Some(first) = faces.next()
                 && first.confidence >= SURE_CONFIDENCE
                 && first.area.area().sqrt() * view.scale >= SURE_SIDE
@@ -240,7 +290,91 @@ impl Detector {
                 return Ok(Some(first));
             }
         }
-        Ok(self.detect(picture)?.into_iter().next())
+        let faces = self.first_look(picture)?;
+        let faces = if faces.is_empty() { self.look_again(picture, effort)? } else { faces };
+        Ok(faces.into_iter().next())
+    }
+
+    /// The faces of the turned picture, the largest first, in the coordinates of the picture as it is.
+    pub fn detect_turned(&mut self, picture: &Picture, turn: Turn, view: TurnedView) -> Result<Vec<DetectedFace>> {
+        let (width, height) = turn.size(picture.width(), picture.height());
+        let view = match view {
+            TurnedView::LargeFaces => View::of_large_faces(width, height),
+            TurnedView::Whole => Some(View::of_all_faces(width, height)),
+        };
+        view.map_or(Ok(Vec::new()), |view| self.look(picture, &view, turn))
+    }
+
+    fn first_look(&mut self, picture: &Picture) -> Result<Vec<DetectedFace>> {
+        self.look(picture, &View::of_all_faces(picture.width(), picture.height()), Turn::None)
+    }
+
+    /// What further looks show of a picture in which the first one showed no face.
+    fn look_again(&mut self, picture: &Picture, effort: Effort) -> Result<Vec<DetectedFace>> {
+        let (width, height) = (picture.width(), picture.height());
+        let area = width as f32 * height as f32;
+        if area <= INPUT_AREA {
+            let scale = (SMALL_AREA / area).sqrt().clamp(1.0, 8.0);
+            return self.look(picture, &View::new(width, height, scale, 0.5), Turn::None);
+        }
+        match effort {
+            Effort::Full => self.add_finer(picture, Vec::new()),
+            Effort::Limited => {
+                let scale = (SECOND_AREA / area).sqrt().min(1.0);
+                self.look(picture, &View::new(width, height, scale, 0.0), Turn::None)
+            }
+        }
+    }
+
+    /// Adds the faces that only finer detail shows.
+    fn add_finer(&mut self, picture: &Picture, mut faces: Vec<DetectedFace>) -> Result<Vec<DetectedFace>> {
+        let (width, height) = (picture.width(), picture.height());
+        for scale in finer_scales(width, height) {
+            let found = self.tiles(picture, scale)?;
+            for face in suppress(found) {
+                let is_known = faces.iter().any(|known| {
+                    known.area.overlap(&face.area) > MAX_OVERLAP || face.area.share_in(&known.area) > PART_OF_FACE
+                });
+                if !is_known {
+                    faces.push(face);
+                }
+            }
+        }
+        sort_by_area(&mut faces);
+        Ok(faces)
+    }
+
+    /// The faces of the picture at this scale that are small enough to be whole in one of the tiles.
+    fn tiles(&mut self, picture: &Picture, scale: f32) -> Result<Vec<DetectedFace>> {
+        let (width, height) = (picture.width() as f32, picture.height() as f32);
+        let (tile_width, tile_height) = if width >= height { FULL[0] } else { FULL[FULL.len() - 1] };
+        let mut faces = Vec::new();
+        for (y, rows) in steps((height * scale).ceil() as u32, tile_height) {
+            for (x, columns) in steps((width * scale).ceil() as u32, tile_width) {
+                let part = Rect {
+                    x: x as f32 / scale,
+                    y: y as f32 / scale,
+                    width: columns as f32 / scale,
+                    height: rows as f32 / scale,
+                }
+                .clamped(picture.width(), picture.height());
+                let view = View {
+                    width: columns,
+                    height: rows,
+                    left: 0,
+                    top: 0,
+                    input_width: tile_width,
+                    input_height: tile_height,
+                    scale,
+                };
+                let found = self.look_at_part(picture, part, &view, Turn::None)?;
+                faces.extend(found.into_iter().filter(|face| {
+                    let is_whole = face.area.width.max(face.area.height) * scale <= TILE_OVERLAP as f32;
+                    is_whole && !touches_inner_edge(&face.frame, &part, width, height)
+                }));
+            }
+        }
+        Ok(faces)
     }
 
     /// Width and height of what the network was given, run after run, since this was asked last.
@@ -248,39 +382,94 @@ impl Detector {
         std::mem::take(&mut self.looks)
     }
 
-    /// One run of the network.
-    fn look(&mut self, picture: &Picture, view: &View) -> Result<Vec<DetectedFace>> {
+    /// One run of the network on the turned picture; what it finds is told in the picture as it is.
+    fn look(&mut self, picture: &Picture, view: &View, turn: Turn) -> Result<Vec<DetectedFace>> {
+        let whole = Rect { x: 0.0, y: 0.0, width: picture.width() as f32, height: picture.height() as f32 };
+        self.look_at_part(picture, whole, view, turn)
+    }
+
+    /// As [`Detector::look`], at a part of the picture; `view` is of the turned part.
+    fn look_at_part(
+        &mut self,
+        picture: &Picture,
+        part: Rect,
+        view: &View,
+        turn: Turn,
+    ) -> Result<Vec<DetectedFace>> {
         if self.looks.len() < MAX_LOOKS {
             self.looks.push((view.input_width, view.input_height));
         }
-        let whole = Rect { x: 0.0, y: 0.0, width: picture.width() as f32, height: picture.height() as f32 };
-        let scaled = picture.scaled(whole, view.width, view.height)?;
-        fill_planes(&scaled, view, &mut self.input);
+        // Scaled before it is turned: that is quicker.
+        let (scaled_width, scaled_height) = turn.size(view.width, view.height);
+        let scaled = picture.scaled(part, scaled_width, scaled_height)?;
+        if turn == Turn::None {
+            fill_planes(&scaled, view, &mut self.input);
+        } else {
+            fill_planes(&turned(&scaled, turn), view, &mut self.input);
+        }
         let cells = self.network.run(
             [1, 3, view.input_height as usize, view.input_width as usize],
             &self.input,
             |outputs| Heat::of(outputs).map(|heat| heat.faces()),
         )?;
         // The two sides may be scaled by slightly different amounts.
-        let (sx, sy) = (view.width as f32 / whole.width, view.height as f32 / whole.height);
-        let back = |p: Point| Point::new((p.x - view.left as f32) / sx, (p.y - view.top as f32) / sy);
+        let (sx, sy) = (scaled_width as f32 / part.width, scaled_height as f32 / part.height);
+        let back = |p: Point| {
+            let p = Point::new(p.x - view.left as f32, p.y - view.top as f32);
+            let p = turn.undo(p, scaled_width as f32, scaled_height as f32);
+            Point::new(part.x + p.x / sx, part.y + p.y / sy)
+        };
         let mut faces: Vec<DetectedFace> = suppress(cells)
             .into_iter()
             .map(|face| {
-                let corner = back(Point::new(face.area.x, face.area.y));
-                let area =
-                    Rect { x: corner.x, y: corner.y, width: face.area.width / sx, height: face.area.height / sy };
+                let frame = face.area.mapped(back);
                 DetectedFace {
-                    area: area.clamped(picture.width(), picture.height()),
+                    area: frame.clamped(picture.width(), picture.height()),
+                    frame,
+                    turn,
                     landmarks: face.landmarks.map(back),
                     confidence: face.confidence,
                 }
             })
             .filter(|face| face.area.width >= 1.0 && face.area.height >= 1.0)
             .collect();
-        faces.sort_by(|a, b| b.area.area().total_cmp(&a.area.area()));
+        sort_by_area(&mut faces);
         Ok(faces)
     }
+}
+
+/// Sorts the largest to the front.
+pub(crate) fn sort_by_area(faces: &mut [DetectedFace]) {
+    faces.sort_by(|a, b| b.area.area().total_cmp(&a.area.area()));
+}
+
+/// The scales of the looks in finer detail at a picture of this size, from the coarsest.
+fn finer_scales(width: u32, height: u32) -> Vec<f32> {
+    let area = width as f32 * height as f32;
+    let first = first_scale(width, height);
+    let finest = (FINE_AREA / area).sqrt().min(1.0);
+    let ratio = finest / first;
+    // A level that shows hardly more than the first look is left out.
+    let levels = if ratio < 1.1 { 0 } else { (ratio.ln() / LEVEL_STEP.ln()).ceil() as i32 };
+    (1..=levels).map(|level| first * ratio.powf(level as f32 / levels as f32)).collect()
+}
+
+/// Where the tiles of a side begin, and how long they are.
+fn steps(side: u32, tile: u32) -> Vec<(u32, u32)> {
+    if side <= tile {
+        return vec![(0, side.max(1))];
+    }
+    let count = (side - TILE_OVERLAP).div_ceil(tile - TILE_OVERLAP);
+    (0..count).map(|i| (i * (side - tile) / (count - 1).max(1), tile)).collect()
+}
+
+/// Whether a box touches an edge of a tile that is none of the picture's: the neighbour shows more of it.
+fn touches_inner_edge(face: &Rect, tile: &Rect, width: f32, height: f32) -> bool {
+    let (right, bottom) = (tile.x + tile.width, tile.y + tile.height);
+    (tile.x > 0.5 && face.x < tile.x)
+        || (tile.y > 0.5 && face.y < tile.y)
+        || (right < width - 0.5 && face.x + face.width > right)
+        || (bottom < height - 0.5 && face.y + face.height > bottom)
 }
 
 /// Writes the scaled picture as three planes of floats into an otherwise black input.
@@ -346,7 +535,8 @@ impl<'a> Heat<'a> {
                     self.landmarks[2 * i * self.plane + cell] * height + y,
                 )
             });
-            DetectedFace { area: Rect { x, y, width, height }, landmarks, confidence }
+            let area = Rect { x, y, width, height };
+            DetectedFace { area, frame: area, turn: Turn::None, landmarks, confidence }
         })
         .collect()
     }

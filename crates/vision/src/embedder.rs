@@ -15,7 +15,7 @@ use crate::runtime::{Model, Runtime};
 const SIDE: u32 = 112;
 
 /// Where the five landmarks lie in the aligned face (Deng et al., "ArcFace", 2019).
-const TARGET: [Point; 5] = [
+pub(crate) const TARGET: [Point; 5] = [
     Point::new(38.2946, 51.6963),
     Point::new(73.5318, 51.5014),
     Point::new(56.0252, 71.7366),
@@ -88,20 +88,26 @@ impl Embedder {
     }
 
     /// Aligns the face with these five landmarks and embeds it.
-    pub fn embed(&mut self, picture: &Picture, landmarks: &[Point; 5], purpose: Purpose) -> Result<Embedding> {
-        let aligned = align(picture, landmarks);
-        let mut sum = self.run(&aligned)?;
+    pub fn embed(&mut self, picture: &Picture, landmarks: &[Point; 5], purpose: Purpose) -> Result<Embedded> {
+        let aligned = align(picture, landmarks)?;
+        let mut numbers = self.run(&aligned)?;
+        let mut length = length(&numbers);
         if purpose == Purpose::Enrolment {
             let mirrored = self.run(&image::imageops::flip_horizontal(&aligned))?;
-            for (a, b) in sum.0.iter_mut().zip(mirrored.0) {
-                *a += b;
+            let other = self::length(&mirrored);
+            // Each counts the same, however long it is.
+            for (a, b) in numbers.iter_mut().zip(mirrored) {
+                *a = *a / length + b / other;
             }
-            return self.unit(sum.0);
+            length = (length + other) / 2.0;
         }
-        Ok(sum)
+        let embedding =
+            Embedding::new(numbers).ok_or_else(|| crate::Error::Worker("an embedding has no length".to_owned()))?;
+        Ok(Embedded { embedding, length })
     }
 
-    fn run(&mut self, aligned: &RgbImage) -> Result<Embedding> {
+    /// The network's numbers for an aligned face.
+    fn run(&mut self, aligned: &RgbImage) -> Result<Vec<f32>> {
         let plane = (SIDE * SIDE) as usize;
         for (i, pixel) in aligned.as_raw().chunks_exact(3).enumerate() {
             for (channel, &value) in pixel.iter().rev().enumerate() {
@@ -109,21 +115,35 @@ impl Embedder {
             }
         }
         let side = SIDE as usize;
-        let numbers = self.model.run([1, 3, side, side], &self.input, |outputs| match outputs {
+        self.model.run([1, 3, side, side], &self.input, |outputs| match outputs {
             [only] => Some(only.data.to_vec()),
             _ => None,
-        })?;
-        self.unit(numbers)
-    }
-
-    fn unit(&self, numbers: Vec<f32>) -> Result<Embedding> {
-        Embedding::new(numbers).ok_or_else(|| crate::Error::Worker("an embedding has no length".to_owned()))
+        })
     }
 }
 
+/// An embedding, and how long the network's numbers were before they were scaled to length one.
+pub(crate) struct Embedded {
+    pub embedding: Embedding,
+    /// Of an enrolment the mean of the face's and its mirror image's.
+    pub length: f32,
+}
+
+fn length(numbers: &[f32]) -> f32 {
+    numbers.iter().map(|v| v * v).sum::<f32>().sqrt()
+}
+
+/// How far five landmarks are from the ArcFace points once they are laid onto them as well as can be: the root of the
+/// mean squared distance, in distances between the eyes there. A frontal face stays under 0.1.
+pub(crate) fn misfit(landmarks: &[Point; 5]) -> f32 {
+    let place = Similarity::fit(landmarks, &TARGET);
+    let squares: f32 = landmarks.iter().zip(&TARGET).map(|(p, q)| place.apply(*p).distance(*q).powi(2)).sum();
+    (squares / 5.0).sqrt() / TARGET[0].distance(TARGET[1])
+}
+
 /// The face laid onto its standard place, 112x112.
-pub(crate) fn align(picture: &Picture, landmarks: &[Point; 5]) -> RgbImage {
-    picture.warped(&Similarity::fit(landmarks, &TARGET), SIDE, SIDE)
+pub(crate) fn align(picture: &Picture, landmarks: &[Point; 5]) -> Result<RgbImage> {
+    picture.laid(&Similarity::fit(landmarks, &TARGET), SIDE, SIDE)
 }
 
 #[cfg(test)]

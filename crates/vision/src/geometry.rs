@@ -58,6 +58,24 @@ impl Rect {
         Self { x: left, y: top, width: right - left, height: bottom - top }
     }
 
+    /// The middle.
+    pub fn centre(&self) -> Point {
+        Point::new(self.x + self.width / 2.0, self.y + self.height / 2.0)
+    }
+
+    /// The same box with every corner moved by `place`, which must keep its sides parallel to the picture's.
+    pub fn mapped(&self, place: impl Fn(Point) -> Point) -> Self {
+        let corner = Point::new(self.x + self.width, self.y + self.height);
+        Self::around(&[place(Point::new(self.x, self.y)), place(corner)])
+    }
+
+    /// The box grown around its centre by `scale`.
+    pub fn grown(&self, scale: f32) -> Self {
+        let (width, height) = (self.width * scale, self.height * scale);
+        let centre = self.centre();
+        Self { x: centre.x - width / 2.0, y: centre.y - height / 2.0, width, height }
+    }
+
     /// Area in square pixels.
     pub fn area(&self) -> f32 {
         self.width * self.height
@@ -86,6 +104,13 @@ impl Rect {
         shared / (self.area() + other.area() - shared)
     }
 
+    /// The share of this box that lies in another one, 0..1.
+    pub fn share_in(&self, other: &Self) -> f32 {
+        let width = (self.x + self.width).min(other.x + other.width) - self.x.max(other.x);
+        let height = (self.y + self.height).min(other.y + other.height) - self.y.max(other.y);
+        width.max(0.0) * height.max(0.0) / self.area().max(f32::EPSILON)
+    }
+
     /// The box grown around its centre by `scale` (less if the picture is smaller than that) and then shifted so
     /// that all of it lies inside a picture of the given size.
     pub fn grown_inside(&self, scale: f32, width: u32, height: u32) -> Self {
@@ -98,6 +123,63 @@ impl Rect {
             y: (self.y + (self.height - grown_h) / 2.0).clamp(0.0, (h - grown_h).max(0.0)),
             width: grown_w,
             height: grown_h,
+        }
+    }
+}
+
+/// A rotation of a picture by quarter turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Turn {
+    /// As it is.
+    #[default]
+    None,
+    /// By 90 degrees clockwise.
+    Clockwise,
+    /// By 180 degrees.
+    Half,
+    /// By 90 degrees counter-clockwise.
+    Counterclockwise,
+}
+
+impl Turn {
+    /// The turns that change a picture.
+    pub const OTHERS: [Self; 3] = [Self::Clockwise, Self::Counterclockwise, Self::Half];
+
+    /// How far it turns, in degrees clockwise, -90..=180.
+    pub fn degrees(self) -> f32 {
+        match self {
+            Self::None => 0.0,
+            Self::Clockwise => 90.0,
+            Self::Half => 180.0,
+            Self::Counterclockwise => -90.0,
+        }
+    }
+
+    /// Width and height of the turned picture.
+    pub fn size<T>(self, width: T, height: T) -> (T, T) {
+        match self {
+            Self::None | Self::Half => (width, height),
+            Self::Clockwise | Self::Counterclockwise => (height, width),
+        }
+    }
+
+    /// Where a point of a picture of the given size lies in the turned picture.
+    pub fn apply(self, p: Point, width: f32, height: f32) -> Point {
+        match self {
+            Self::None => p,
+            Self::Clockwise => Point::new(height - p.y, p.x),
+            Self::Half => Point::new(width - p.x, height - p.y),
+            Self::Counterclockwise => Point::new(p.y, width - p.x),
+        }
+    }
+
+    /// Where a point of the turned picture lies in the picture, which has the given size before it is turned.
+    pub fn undo(self, p: Point, width: f32, height: f32) -> Point {
+        match self {
+            Self::None => p,
+            Self::Clockwise => Point::new(p.y, height - p.x),
+            Self::Half => Point::new(width - p.x, height - p.y),
+            Self::Counterclockwise => Point::new(width - p.y, p.x),
         }
     }
 }
@@ -135,6 +217,11 @@ impl Similarity {
             tx: mean_to.x - a * mean_from.x + b * mean_from.y,
             ty: mean_to.y - b * mean_from.x - a * mean_from.y,
         }
+    }
+
+    /// The scale: canvas pixels for a picture's pixel.
+    pub fn scale(&self) -> f32 {
+        self.a.hypot(self.b)
     }
 
     /// Where a point goes.
@@ -184,6 +271,29 @@ mod tests {
             let r = Rect { x, y, width: w, height: h }.grown_inside(scale, pw, ph);
             prop_assert!(r.x >= 0.0 && r.y >= 0.0 && r.width > 0.0 && r.height > 0.0);
             prop_assert!(r.x + r.width <= pw as f32 + 0.01 && r.y + r.height <= ph as f32 + 0.01);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_turn_is_undone(x in 0f32..60.0, y in 0f32..40.0) {
+            let p = Point::new(x, y);
+            for turn in Turn::OTHERS {
+                let there = turn.apply(p, 60.0, 40.0);
+                prop_assert!(turn.undo(there, 60.0, 40.0).distance(p) < 1e-3);
+                let (width, height) = turn.size(60.0, 40.0);
+                prop_assert!((0.0..=width).contains(&there.x) && (0.0..=height).contains(&there.y));
+            }
+        }
+    }
+
+    #[test]
+    fn a_clockwise_turn_takes_the_left_edge_to_the_top() {
+        let picture = image::RgbImage::from_fn(3, 2, |x, y| image::Rgb([x as u8, y as u8, 0]));
+        let turned = image::imageops::rotate90(&picture);
+        for (x, y, pixel) in picture.enumerate_pixels() {
+            let there = Turn::Clockwise.apply(Point::new(x as f32 + 0.5, y as f32 + 0.5), 3.0, 2.0);
+            assert_eq!(turned.get_pixel(there.x as u32, there.y as u32), pixel);
         }
     }
 

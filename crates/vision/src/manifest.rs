@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::recognisability::Weights;
 use crate::{Error, Result};
 
 const EMBEDDED: &str = include_str!("../../../models/models.toml");
@@ -83,6 +84,32 @@ pub struct PackageEntry {
     pub licence: String,
 }
 
+/// What judges whether the embedder's embeddings carry an identity.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RecognisabilityEntry {
+    /// File name in the models folder of the source tree; the binary holds it.
+    pub file: String,
+    /// Lower-case hex SHA-256 of the file.
+    pub sha256: String,
+    /// Algorithm name of the embedder that it is for.
+    pub algorithm: String,
+    /// What each mean is of, in the order of the file.
+    pub kinds: Vec<String>,
+    /// What the evidence weighs.
+    pub weights: Weights,
+    /// What tells whether a face is covered.
+    pub covers: CoversEntry,
+}
+
+/// What tells by an embedding whether a face is covered.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CoversEntry {
+    /// File name in the models folder of the source tree; the binary holds it.
+    pub file: String,
+    /// Lower-case hex SHA-256 of the file.
+    pub sha256: String,
+}
+
 /// The whole manifest, `models/models.toml`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Manifest {
@@ -90,6 +117,8 @@ pub struct Manifest {
     pub package: std::collections::BTreeMap<String, PackageEntry>,
     /// Models.
     pub model: Vec<ModelEntry>,
+    /// What judges the embeddings.
+    pub recognisability: RecognisabilityEntry,
     /// ONNX Runtime libraries.
     pub runtime: Vec<RuntimeEntry>,
     /// The libraries of the OpenVINO plugin; of an architecture the first is the one to be loaded.
@@ -155,6 +184,11 @@ pub fn read_verified(folder: &Path, file: &str, expected: &str) -> Result<Vec<u8
     let bytes = std::fs::read(&path).map_err(|source| unreadable(&path, source))?;
     compare(path, Sha256::digest(&bytes).as_slice(), expected)?;
     Ok(bytes)
+}
+
+/// Lower-case hex SHA-256 of some bytes.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// As [`read_verified`], without holding the file in memory; gives its size in bytes.

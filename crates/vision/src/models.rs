@@ -1,14 +1,17 @@
 //! The five networks together, as one worker holds them.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::attributes::{Landmarker, LivenessJudge, PoseEstimator, five_of};
-use crate::detector::{DetectedFace, Detector};
-use crate::embedder::{Embedder, Embedding, Purpose};
+use crate::attributes::{Landmarker, Liveness, LivenessJudge, PoseEstimator, five_of, roll};
+use crate::detector::{self, DetectedFace, Detector, Effort, TurnedView};
+use crate::embedder::{Embedded, Embedder, Embedding, Purpose, misfit};
+use crate::geometry::{Point, Turn};
 use crate::manifest::{Manifest, Role, read_verified};
 use crate::picture::Picture;
 use crate::quality::{self, Quality};
+use crate::recognisability::{Evidence, Judge};
 use crate::runtime::{Inference, Runtime};
 use crate::{Error, Result};
 
@@ -38,6 +41,7 @@ pub(crate) struct ModelFiles {
     pub runtime: Runtime,
     files: Vec<(Role, String, Arc<[u8]>)>,
     pub algorithm: Algorithm,
+    judge: Arc<Option<Judge>>,
 }
 
 impl ModelFiles {
@@ -57,6 +61,7 @@ impl ModelFiles {
         Ok(Self {
             runtime,
             files,
+            judge: Arc::new(Judge::embedded()?),
             algorithm: Algorithm {
                 name: embedder.algorithm.clone(),
                 provider: embedder.provider.clone(),
@@ -82,6 +87,7 @@ pub struct FaceModels {
     landmarker: Landmarker,
     liveness: LivenessJudge,
     pose: PoseEstimator,
+    judge: Arc<Option<Judge>>,
 }
 
 impl FaceModels {
@@ -93,15 +99,31 @@ impl FaceModels {
             landmarker: files.load(Role::Landmarks, Landmarker::load)?,
             liveness: files.load(Role::Liveness, LivenessJudge::load)?,
             pose: files.load(Role::Pose, PoseEstimator::load)?,
+            judge: Arc::clone(&files.judge),
         })
     }
 
-    /// All faces in the picture, the largest first.
+    /// All faces in the picture, the largest first, whichever way they are turned.
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
-    pub fn detect(&mut self, picture: &Picture) -> Result<Vec<DetectedFace>> {
-        self.detector.detect(picture)
+    pub fn detect(&mut self, picture: &Picture, effort: Effort) -> Result<Vec<DetectedFace>> {
+        let faces = self.detector.detect(picture, effort)?;
+        let mut upright = Vec::with_capacity(faces.len());
+        let mut doubtful = Vec::new();
+        for (i, face) in faces.into_iter().enumerate() {
+            if i < MAX_CHECKED && self.seems_turned(picture, &face)? {
+                doubtful.push(self.embed(picture, &face, Purpose::Probe)?);
+            } else {
+                upright.push(face);
+            }
+        }
+        if !doubtful.is_empty() || upright.is_empty() {
+            self.look_turned(picture, &mut doubtful, &upright, effort)?;
+            upright.extend(doubtful.into_iter().map(|recognised| recognised.face));
+            detector::sort_by_area(&mut upright);
+        }
+        Ok(upright)
     }
 
     /// The face that is the first of [`FaceModels::detect`], found in less time if it is large.
@@ -112,8 +134,69 @@ impl FaceModels {
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
-    pub fn detect_largest(&mut self, picture: &Picture) -> Result<Option<DetectedFace>> {
-        self.detector.detect_largest(picture)
+    pub fn detect_largest(&mut self, picture: &Picture, effort: Effort) -> Result<Option<DetectedFace>> {
+        let Some(face) = self.detector.detect_largest(picture, effort)? else {
+            return Ok(self.best_turned(picture, effort)?.map(|recognised| recognised.face));
+        };
+        if self.seems_turned(picture, &face)? {
+            let first = self.embed(picture, &face, Purpose::Probe)?;
+            return Ok(Some(self.or_turned(picture, first, effort)?.face));
+        }
+        Ok(Some(face))
+    }
+
+    /// The largest face of the picture, whichever way it is turned, with its embedding.
+    ///
+    /// Only where there is no face, or one that is hardly recognisable, the picture is looked at turned.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the runtime fails.
+    pub fn recognise_largest(
+        &mut self,
+        picture: &Picture,
+        purpose: Purpose,
+        effort: Effort,
+    ) -> Result<Option<Recognised>> {
+        let best = match self.detector.detect_largest(picture, effort)? {
+            None => self.best_turned(picture, effort)?,
+            Some(face) => {
+                let first = self.embed(picture, &face, purpose)?;
+                if first.seems_turned() { Some(self.or_turned(picture, first, effort)?) } else { Some(first) }
+            }
+        };
+        best.map(|best| self.for_purpose(picture, best, purpose)).transpose()
+    }
+
+    /// The largest faces of the picture, at most `max_faces`, whichever way they are turned, with their embeddings; the
+    /// largest first.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the runtime fails.
+    pub fn recognise_all(
+        &mut self,
+        picture: &Picture,
+        max_faces: usize,
+        purpose: Purpose,
+        effort: Effort,
+    ) -> Result<Vec<Recognised>> {
+        let mut faces = self.detector.detect(picture, effort)?;
+        faces.truncate(max_faces);
+        let mut upright = Vec::with_capacity(faces.len());
+        let mut doubtful = Vec::new();
+        for face in faces {
+            let recognised = self.embed(picture, &face, purpose)?;
+            if recognised.seems_turned() { doubtful.push(recognised) } else { upright.push(recognised) }
+        }
+        if !doubtful.is_empty() || upright.is_empty() {
+            let others: Vec<DetectedFace> = upright.iter().map(|recognised| recognised.face.clone()).collect();
+            self.look_turned(picture, &mut doubtful, &others, effort)?;
+            for recognised in doubtful {
+                upright.push(self.for_purpose(picture, recognised, purpose)?);
+            }
+            upright.sort_by(|a, b| b.face.area.area().total_cmp(&a.face.area.area()));
+            upright.truncate(max_faces);
+        }
+        Ok(upright)
     }
 
     /// Width and height of what the detector's network was given, run after run, since this was asked last; of many runs the
@@ -122,30 +205,209 @@ impl FaceModels {
         self.detector.take_looks()
     }
 
-    /// The embedding of a face. Its landmarks are refined first.
+    /// The embedding of a face that was found in this picture, and whether it carries an identity.
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
-    pub fn embed(&mut self, picture: &Picture, face: &DetectedFace, purpose: Purpose) -> Result<Embedding> {
-        let points = self.landmarker.find_exactly(picture, &face.area)?;
-        self.embedder.embed(picture, &five_of(&points), purpose)
+    pub fn embed(&mut self, picture: &Picture, face: &DetectedFace, purpose: Purpose) -> Result<Recognised> {
+        let (around, placed) = upright(picture, face);
+        let points = self.landmarker.find_exactly(&around, &placed.frame())?;
+        let five = five_of(&points);
+        let Embedded { embedding, length } = self.embedder.embed(&around, &five, purpose)?;
+        let evidence = Evidence {
+            spoilt_likeness: self.judge.as_ref().as_ref().map_or(0.0, |judge| judge.spoilt_likeness(embedding.as_slice())),
+            length,
+            landmarks_apart: quality::landmarks_apart(&placed.landmarks, &five),
+            misfit: misfit(&five),
+            confidence: face.confidence,
+            covers: self.judge.as_ref().as_ref().map_or([-1.0; 3], |judge| judge.cover_evidence(embedding.as_slice())),
+        };
+        let recognisability = self.judge.as_ref().as_ref().map_or(1.0, |judge| judge.recognisability(&evidence));
+        let embedding = match self.judge.as_ref().as_ref().filter(|_| purpose == Purpose::Probe) {
+            Some(judge) => judge.cleaned(embedding, recognisability),
+            None => embedding,
+        };
+        Ok(Recognised { face: face.clone(), embedding, evidence, recognisability })
+    }
+
+    /// The embedding of a face as the network gives it, for measuring.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the runtime fails.
+    pub fn embed_raw(&mut self, picture: &Picture, face: &DetectedFace) -> Result<Embedding> {
+        let (around, placed) = upright(picture, face);
+        let points = self.landmarker.find_exactly(&around, &placed.frame())?;
+        Ok(self.embedder.embed(&around, &five_of(&points), Purpose::Probe)?.embedding)
     }
 
     /// The quality of a face.
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
-    pub fn quality(&mut self, picture: &Picture, face: &DetectedFace) -> Result<Quality> {
-        let points = self.landmarker.find(picture, &face.area)?;
-        let pose = self.pose.estimate(picture, &face.area)?;
-        quality::measure(picture, face, &points, pose)
+    pub fn quality(&mut self, picture: &Picture, recognised: &Recognised) -> Result<Quality> {
+        let turn = recognised.face.turn;
+        let (picture, face) = upright(picture, &recognised.face);
+        let points = self.landmarker.find(&picture, &face.frame())?;
+        let pose = self.pose.estimate(&picture, &face.area)?;
+        let mut quality = quality::measure(&picture, &face, &points, pose, recognised)?;
+        // What is said of the head is said of it in the picture as it came.
+        quality.pose.roll = wrapped(quality.pose.roll - turn.degrees());
+        Ok(quality)
     }
 
-    /// The probability, 0..1, that the face was live before the camera.
+    /// Whether a face was live before the camera.
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
-    pub fn liveness(&mut self, picture: &Picture, face: &DetectedFace) -> Result<f32> {
-        self.liveness.judge(picture, &face.area)
+    pub fn liveness(&mut self, picture: &Picture, face: &DetectedFace) -> Result<Liveness> {
+        let (picture, face) = upright(picture, face);
+        self.liveness.judge(&picture, &face.area)
     }
+
+    /// The face as it is wanted: what was found turned was embedded as a probe.
+    fn for_purpose(&mut self, picture: &Picture, found: Recognised, purpose: Purpose) -> Result<Recognised> {
+        if purpose == Purpose::Probe || found.face.turn == Turn::None {
+            return Ok(found);
+        }
+        self.embed(picture, &found.face, purpose)
+    }
+
+    /// As [`Recognised::seems_turned`], by the landmarks alone, which cost less than an embedding.
+    fn seems_turned(&mut self, picture: &Picture, face: &DetectedFace) -> Result<bool> {
+        if lies_on_its_side(face) {
+            return Ok(true);
+        }
+        let points = self.landmarker.find(picture, &face.frame())?;
+        Ok(quality::landmarks_apart(&face.landmarks, &five_of(&points)) > APART_WHEN_TURNED)
+    }
+
+    /// The most recognisable of the largest faces that the turned picture shows.
+    fn best_turned(&mut self, picture: &Picture, effort: Effort) -> Result<Option<Recognised>> {
+        let mut best: Option<Recognised> = None;
+        for view in TurnedView::of(effort) {
+            for turn in Turn::OTHERS {
+                let faces = self.detector.detect_turned(picture, turn, *view)?;
+                let Some(face) = faces.first() else { continue };
+                let found = self.embed(picture, face, Purpose::Probe)?;
+                if best.as_ref().is_none_or(|best| found.recognisability > best.recognisability) {
+                    best = Some(found);
+                }
+            }
+            if best.as_ref().is_some_and(|best| !best.is_doubtful()) {
+                break;
+            }
+        }
+        Ok(best)
+    }
+
+    /// This face, or the largest one that the turned picture shows if that is clearly more recognisable.
+    fn or_turned(&mut self, picture: &Picture, first: Recognised, effort: Effort) -> Result<Recognised> {
+        Ok(match self.best_turned(picture, effort)? {
+            Some(turned) if turned.recognisability > first.recognisability + CLEARLY_MORE => turned,
+            _ => first,
+        })
+    }
+
+    /// Looks at the turned picture for faces that are not among `others`: better views of the doubtful ones, and faces
+    /// that are not known at all.
+    fn look_turned(
+        &mut self,
+        picture: &Picture,
+        doubtful: &mut Vec<Recognised>,
+        others: &[DetectedFace],
+        effort: Effort,
+    ) -> Result<()> {
+        let view = if effort == Effort::Full { TurnedView::Whole } else { TurnedView::LargeFaces };
+        let is_same = |a: &DetectedFace, b: &DetectedFace| {
+            a.area.overlap(&b.area) > SAME_FACE || a.area.share_in(&b.area) > 2.0 * SAME_FACE
+        };
+        let none_known = doubtful.is_empty() && others.is_empty();
+        for turn in Turn::OTHERS {
+            let mut faces = self.detector.detect_turned(picture, turn, view)?;
+            faces.retain(|face| !others.iter().any(|other| is_same(face, other)));
+            faces.truncate(MAX_CHECKED);
+            for face in faces {
+                let found = self.embed(picture, &face, Purpose::Probe)?;
+                match doubtful.iter_mut().find(|known| is_same(&found.face, &known.face)) {
+                    Some(known) if found.recognisability > known.recognisability + CLEARLY_MORE => *known = found,
+                    Some(_) => {}
+                    // Among known faces only one that is sure is news.
+                    None if none_known || !found.is_doubtful() => doubtful.push(found),
+                    None => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A face with its embedding, and whether that carries an identity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recognised {
+    /// The face.
+    pub face: DetectedFace,
+    /// The embedding. A probe that is not recognisable beyond doubt lacks what spoilt faces have in common.
+    pub embedding: Embedding,
+    /// What the recognisability was judged by.
+    pub evidence: Evidence,
+    /// The probability, 0..1, that the embedding matches one of a good picture of the same face. 1 where the embedder is
+    /// not the manifest's.
+    pub recognisability: f32,
+}
+
+impl Recognised {
+    /// Whether a turned picture may show the face better.
+    fn is_doubtful(&self) -> bool {
+        self.recognisability < BEYOND_DOUBT
+    }
+
+    /// Whether the face may lie on its side or head.
+    fn seems_turned(&self) -> bool {
+        self.is_doubtful() || self.evidence.landmarks_apart > APART_WHEN_TURNED || lies_on_its_side(&self.face)
+    }
+}
+
+/// From this recognisability on a picture is not looked at turned.
+const BEYOND_DOUBT: f32 = 0.8;
+/// A turned view of a face is taken if it is more recognisable by this.
+const CLEARLY_MORE: f32 = 0.1;
+/// The two networks' landmarks of a face that lies on its side are further apart than this, in eye distances.
+const APART_WHEN_TURNED: f32 = 0.3;
+/// A face that is tilted by more is taken for one that lies on its side, in degrees.
+const ON_ITS_SIDE: f32 = 50.0;
+/// Two views show the same face if their boxes overlap by this much of what both cover.
+const SAME_FACE: f32 = 0.3;
+/// Faces of a picture of which it is checked at most whether they are turned, the largest first.
+const MAX_CHECKED: usize = 16;
+
+/// Whether the detector itself sees the face lying.
+fn lies_on_its_side(face: &DetectedFace) -> bool {
+    roll(&face.landmarks).abs() > ON_ITS_SIDE
+}
+
+/// An angle in degrees, brought to -180..180.
+fn wrapped(degrees: f32) -> f32 {
+    (degrees + 180.0).rem_euclid(360.0) - 180.0
+}
+
+/// How much of a picture around a turned face is turned upright with it, in sides of its box: more than any network or
+/// quality component looks at.
+const SURROUNDINGS: f32 = 5.0;
+
+/// A face in a picture in which it is about upright: the picture itself, or what is around the face, turned.
+fn upright<'a>(picture: &'a Picture, face: &DetectedFace) -> (Cow<'a, Picture>, DetectedFace) {
+    if face.turn == Turn::None {
+        return (Cow::Borrowed(picture), face.clone());
+    }
+    let (turned, part) = picture.turned_part(face.frame.grown(SURROUNDINGS), face.turn);
+    let place = |p: Point| face.turn.apply(Point::new(p.x - part.x, p.y - part.y), part.width, part.height);
+    let frame = face.frame.mapped(place);
+    let face = DetectedFace {
+        area: frame.clamped(turned.width(), turned.height()),
+        frame,
+        turn: Turn::None,
+        landmarks: face.landmarks.map(place),
+        confidence: face.confidence,
+    };
+    (Cow::Owned(turned), face)
 }

@@ -7,13 +7,16 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
 
-use crate::geometry::{Point, Rect, Similarity};
+use crate::geometry::{Point, Rect, Similarity, Turn};
 use crate::{Error, Result};
 
 /// The largest number of pixels that is decoded.
 pub const MAX_PIXELS: u64 = 40_000_000;
 /// The longest side that is decoded: what JPEG itself can hold. Scaling needs memory for each pixel of a side.
 const MAX_SIDE: u32 = 65_535;
+
+/// Canvas pixels for a picture's pixel from which on bilinear sampling does not alias visibly.
+const SHRINKS_LITTLE: f32 = 0.6;
 
 /// A picture file format that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +170,48 @@ impl Picture {
         Ok(out)
     }
 
-    /// Lays the picture onto a canvas through `place` (picture to canvas), bilinear, black outside the picture.
+    /// The picture, turned.
+    pub fn turned(&self, turn: Turn) -> Self {
+        Self { pixels: turned(&self.pixels, turn) }
+    }
+
+    /// A part of the picture, rounded outwards to whole pixels and cut to the picture, turned; with it the part.
+    pub(crate) fn turned_part(&self, part: Rect, turn: Turn) -> (Self, Rect) {
+        let part = part.clamped(self.width(), self.height());
+        let left = (part.x.floor() as u32).min(self.width().saturating_sub(1));
+        let top = (part.y.floor() as u32).min(self.height().saturating_sub(1));
+        let width = ((part.x + part.width).ceil() as u32).min(self.width()).saturating_sub(left).max(1);
+        let height = ((part.y + part.height).ceil() as u32).min(self.height()).saturating_sub(top).max(1);
+        let pixels = image::imageops::crop_imm(&self.pixels, left, top, width, height).to_image();
+        let part = Rect { x: left as f32, y: top as f32, width: width as f32, height: height as f32 };
+        (Self { pixels: turned(&pixels, turn) }, part)
+    }
+
+    /// Lays the picture onto a canvas through `place` (picture to canvas), black outside the picture.
+    ///
+    /// A picture that shrinks much is first scaled to about twice the canvas's resolution, so that it does not alias.
+    pub(crate) fn laid(&self, place: &Similarity, width: u32, height: u32) -> Result<RgbImage> {
+        let scale = place.scale();
+        if scale >= SHRINKS_LITTLE {
+            return Ok(self.warped(place, width, height));
+        }
+        let back = place.inverse();
+        let (right, bottom) = (width as f32, height as f32);
+        let corners = [(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom)].map(|(x, y)| back.apply(Point::new(x, y)));
+        let part = Rect::around(&corners).grown(1.1).clamped(self.width(), self.height());
+        let (part_width, part_height) = (part.width.max(1.0), part.height.max(1.0));
+        let between = (2.0 * scale).min(1.0);
+        let scaled_side = |side: f32| ((side * between).ceil() as u32).max(1);
+        let (w, h) = (scaled_side(part_width), scaled_side(part_height));
+        let smaller = Self { pixels: self.scaled(Rect { width: part_width, height: part_height, ..part }, w, h)? };
+        // From the smaller picture's pixels to the canvas; a pixel's place is that of its centre.
+        let grow = part_width / w as f32;
+        let origin = place.apply(Point::new(part.x + 0.5 * grow - 0.5, part.y + 0.5 * grow - 0.5));
+        let place = Similarity { a: place.a * grow, b: place.b * grow, tx: origin.x, ty: origin.y };
+        Ok(smaller.warped(&place, width, height))
+    }
+
+    /// As [`Picture::laid`], bilinear from the picture as it is.
     pub(crate) fn warped(&self, place: &Similarity, width: u32, height: u32) -> RgbImage {
         let back = place.inverse();
         let (w, h) = (self.width() as i64, self.height() as i64);
@@ -193,6 +237,16 @@ impl Picture {
             });
         }
         out
+    }
+}
+
+/// Pixels turned by quarter turns.
+pub(crate) fn turned(pixels: &RgbImage, turn: Turn) -> RgbImage {
+    match turn {
+        Turn::None => pixels.clone(),
+        Turn::Clockwise => image::imageops::rotate90(pixels),
+        Turn::Half => image::imageops::rotate180(pixels),
+        Turn::Counterclockwise => image::imageops::rotate270(pixels),
     }
 }
 

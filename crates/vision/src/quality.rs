@@ -12,6 +12,7 @@ use crate::Result;
 use crate::attributes::{HeadPose, Landmarks68, five_of, luma};
 use crate::detector::DetectedFace;
 use crate::geometry::{Point, Rect};
+use crate::models::Recognised;
 use crate::picture::Picture;
 
 /// Height in pixels to which a face is scaled before its light and sharpness are measured.
@@ -42,6 +43,8 @@ pub struct Components {
     pub confidence: u8,
     /// Two networks agree where eyes, nose and mouth are; they part where something covers the face.
     pub landmark_agreement: u8,
+    /// The embedding carries an identity: the probability that it matches a good picture's.
+    pub recognisability: u8,
 }
 
 /// A grade of the manual's quality vector.
@@ -99,7 +102,13 @@ impl Quality {
 }
 
 /// Measures a face of which the landmarks and the pose are known.
-pub(crate) fn measure(picture: &Picture, face: &DetectedFace, points: &Landmarks68, pose: HeadPose) -> Result<Quality> {
+pub(crate) fn measure(
+    picture: &Picture,
+    face: &DetectedFace,
+    points: &Landmarks68,
+    pose: HeadPose,
+    recognised: &Recognised,
+) -> Result<Quality> {
     let five = five_of(points);
     let eyes = five[0].midpoint(five[1]);
     let eye_distance = five[0].distance(five[1]).max(f32::EPSILON);
@@ -116,9 +125,11 @@ pub(crate) fn measure(picture: &Picture, face: &DetectedFace, points: &Landmarks
         illumination_uniformity: percent(region.cheek_likeness(&five).powf(0.3)),
         crop: crop(picture, eyes, eye_distance),
         confidence: percent((face.confidence - 0.5) * 2.0),
-        landmark_agreement: landmark_agreement(&face.landmarks, &five, eye_distance),
+        landmark_agreement: landmark_agreement(landmarks_apart(&face.landmarks, &five)),
+        recognisability: percent(recognised.recognisability),
     };
-    Ok(Quality { score: unified(&components), components, pose })
+    let score = unified(&components) * worth(recognised.recognisability);
+    Ok(Quality { score, components, pose })
 }
 
 /// ISO/IEC 29794-5 inter-eye distance: a sigmoid around 70 pixels, made up for by the shortening of a turned head.
@@ -173,8 +184,12 @@ fn crop(picture: &Picture, eyes: Point, eye_distance: f32) -> u8 {
 
 /// The mean distance between the detector's five landmarks and those of the landmark network, in eye distances: they
 /// agree within a few hundredths on an open face and part where one of them has to guess.
-fn landmark_agreement(ours: &[Point; 5], theirs: &[Point; 5], eye_distance: f32) -> u8 {
-    let apart = ours.iter().zip(theirs).map(|(a, b)| a.distance(*b)).sum::<f32>() / 5.0 / eye_distance;
+pub(crate) fn landmarks_apart(ours: &[Point; 5], theirs: &[Point; 5]) -> f32 {
+    let eye_distance = theirs[0].distance(theirs[1]).max(f32::EPSILON);
+    ours.iter().zip(theirs).map(|(a, b)| a.distance(*b)).sum::<f32>() / 5.0 / eye_distance
+}
+
+fn landmark_agreement(apart: f32) -> u8 {
     percent(1.0 - sigmoid((apart - APART_MIDDLE) / APART_WIDTH))
 }
 
@@ -182,6 +197,17 @@ fn landmark_agreement(ours: &[Point; 5], theirs: &[Point; 5], eye_distance: f32)
 const APART_MIDDLE: f32 = 0.15;
 /// How fast it falls around it.
 const APART_WIDTH: f32 = 0.03;
+
+/// What recognisability leaves of a score, 0..1: all of it where the embedding carries an identity, nothing where it
+/// surely carries none. So strong blur can't look better than mild blur, whatever it does to the other components.
+fn worth(recognisability: f32) -> f32 {
+    ((recognisability - WORTHLESS) / (WORTH_ALL - WORTHLESS)).clamp(0.0, 1.0)
+}
+
+/// Up to this recognisability nothing is left of the score.
+const WORTHLESS: f32 = 0.1;
+/// From this recognisability on all of it is left.
+const WORTH_ALL: f32 = 0.8;
 
 /// The weighted geometric mean of the components, 0..1.
 fn unified(c: &Components) -> f32 {
@@ -424,6 +450,7 @@ mod tests {
             crop: 100,
             confidence: 100,
             landmark_agreement: 100,
+            recognisability: 100,
         };
         assert!((unified(&good) - 1.0).abs() < 1e-5);
         assert!(unified(&Components { sharpness: 0, ..good }) < 0.5);

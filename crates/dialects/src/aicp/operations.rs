@@ -182,7 +182,9 @@ impl Call<'_> {
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
         let assessed =
             self.platform.assess(self.app, picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
-        let quality_flag = if self.platform.is_good(assessed.score) { "Y" } else { "N" };
+        let is_recognisable = assessed.is_recognisable.unwrap_or(true);
+        let is_good = self.platform.is_good(assessed.score, assessed.grades, is_recognisable);
+        let quality_flag = if is_good { "Y" } else { "N" };
         if self.dialect == Dialect::Micro {
             let qualities = assessed.grades.map_or([0; 5], |grades| grades.map(|grade: Grade| grade as u8));
             return Answer::ok(&QualityGrades { quality_flag, qualities });
@@ -298,6 +300,7 @@ fn profile(fields: &Fields<'_>) -> Result<Profile, Failure> {
 fn picture_failure(e: Error, bad_picture: &'static str, group_id: &str) -> Failure {
     match e {
         Error::BadPicture(_) | Error::NoFace => Failure::message(bad_picture),
+        Error::NotRecognisable(_) => Failure::message(literals::NO_FEATURE),
         Error::NoLibrary => Failure::message(literals::no_library(group_id)),
         Error::BadLibraryId => Failure::message(literals::wrong_format("groupId")),
         other => our_failure(&other),

@@ -45,7 +45,7 @@ impl Call<'_> {
         let picture = picture(fields, "image", literals::NO_FEATURE)?;
         let registered = self.platform.register(registration, picture, self.client).await.map_err(|e| match e {
             Error::UserExists => Failure::message(literals::USER_EXISTS),
-            Error::BadPicture(_) | Error::NoFace => Failure::message(literals::NO_FEATURE),
+            Error::BadPicture(_) | Error::NoFace | Error::NotRecognisable(_) => Failure::message(literals::NO_FEATURE),
             Error::TooManyAttempts => Failure::too_many_attempts(),
             other => our_failure(&other),
         })?;
@@ -63,7 +63,7 @@ impl Call<'_> {
         })?;
         let session = self.platform.login_with_face(picture, self.client).await.map_err(|e| match e {
             Error::TooManyAttempts => Failure::too_many_attempts(),
-            Error::NotRecognised | Error::NotLive | Error::BadPicture(_) | Error::NoFace => not_recognised(),
+            Error::NotRecognised | Error::NotLive | Error::TooTight | Error::BadPicture(_) | Error::NoFace => not_recognised(),
             other => our_failure(&other),
         })?;
         self.logged_in(&session)

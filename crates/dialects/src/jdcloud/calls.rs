@@ -168,6 +168,10 @@ impl Call<'_> {
                 (Family::Plain, _) => codes::NO_FACE_SEEN,
             },
             // Its head was fine, or it would not have come this far.
+            Error::NotRecognisable(_) | Error::TooTight => match family {
+                Family::V1 => codes::V1_BAD_QUALITY,
+                Family::Search | Family::Plain => codes::BAD_IMAGE_QUALITY,
+            },
             Error::BadPicture(_) => pictures::fault(api, family, PictureError::NoPicture),
             Error::Busy => return codes::BUSY.into(),
             other => {

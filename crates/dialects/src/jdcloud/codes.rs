@@ -62,6 +62,7 @@ pub(super) const V1_BAD_BASE64: Fault = Fault(4, "Base64IsInvalid");
 pub(super) const V1_BASE64_TOO_LARGE: Fault = Fault(5, "Base64IsTooLarge");
 pub(super) const V1_BAD_TYPE: Fault = Fault(9, "ParamTypeIsInvalid");
 pub(super) const V1_NO_FACE: Fault = Fault(10, "NoFaceDetected");
+pub(super) const V1_BAD_QUALITY: Fault = Fault(11, "InvalidFaceQuality");
 pub(super) const V1_BAD_POSTURE: Fault = Fault(12, "InvalidFacePosture");
 pub(super) const V1_NO_JSON: Fault = Fault(31, "RequestBodyIsNotJson");
 pub(super) const V1_TIMED_OUT: Fault = Fault(41, "TimeoutException");

@@ -1,6 +1,6 @@
 //! Calls that look at pictures and keep nothing: comparison, detection, liveness.
 
-use aicp_platform::Examination;
+use aicp_platform::{Error, Examination, ExaminedFace};
 
 use super::answers::{
     AntiSpoof, Attributes, Compared, ComparedV1, Detected, DetectedFace, Item, LivenessV1, PropertiesV1, is_frontal,
@@ -110,16 +110,22 @@ impl Call<'_> {
             face_items_visual: vec![Item::new(&face)],
             msg,
             process_time_in_ms: self.stamp.milliseconds(),
-            score: measure(face.liveness.unwrap_or_default()),
+            score: measure(self.live(&face)?),
             timestamp: now_ms(),
         })
+    }
+
+    /// The probability that a face was live.
+    fn live(&self, face: &ExaminedFace) -> Result<f32, Failure> {
+        let live = face.liveness.unwrap_or_default();
+        if live.is_too_tight { Err(self.failure(Error::TooTight)) } else { Ok(live.probability) }
     }
 
     pub async fn anti_spoof(&self) -> Result<Answer, Failure> {
         let picture = self.picture("imageBase64")?;
         let face = self.largest_face(picture, Examination { quality: false, liveness: true }).await?;
         // Here the score says how surely it is a fake.
-        let score = 1.0 - face.liveness.unwrap_or_default();
+        let score = 1.0 - self.live(&face)?;
         Answer::new(&AntiSpoof { score, status: 0, message: SUCCESS, request_id: &self.stamp.id })
     }
 }

@@ -132,7 +132,7 @@ impl Failure {
             Error::NoPerson => Self::USER_NOT_FOUND,
             Error::PersonExists => Self::USER_EXISTS,
             Error::BadPicture(_) => Self::PICTURE_TYPE,
-            Error::NoFace => Self::NO_FACE,
+            Error::NoFace | Error::NotRecognisable(_) => Self::NO_FACE,
             Error::NoSuchFace => Self::PICTURE_NOT_FOUND,
             Error::TooManyLibraries => Self::NOT_ALLOWED,
             Error::TooManyFaces => Self::PICTURE_LIMIT,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aicp_store::{Algorithm, Bytes, NewFace, NewLibrary, NewPerson, NewTemplate, Profile, ReadyPerson, Store};
-use aicp_vision::{ModelPaths, Picture, PoolSize, Purpose, Vision};
+use aicp_vision::{Effort, ModelPaths, Picture, PoolSize, Purpose, Vision};
 use jiff::tz::TimeZone;
 
 use crate::machine::Threads;
@@ -42,8 +42,8 @@ async fn look(picture: &[u8], models: &ModelPaths) -> Result<Face> {
     let picture = picture.to_vec();
     let found = vision.run(move |models| {
         let picture = Picture::decode(&picture)?;
-        match models.detect(&picture)?.first() {
-            Some(face) => models.embed(&picture, face, Purpose::Enrolment).map(Some),
+        match models.detect_largest(&picture, Effort::Full)? {
+            Some(face) => Ok(Some(models.embed(&picture, &face, Purpose::Enrolment)?.embedding)),
             None => Ok(None),
         }
     });
@@ -99,7 +99,7 @@ fn person(number: usize, now_ms: i64, face: &Face, random: &mut Random) -> Ready
         box_: [0.0; 4],
         confidence: 1.0,
         quality: None,
-        template: Some(NewTemplate { algorithm: face.algorithm.clone(), vector }),
+        template: Some(NewTemplate { algorithm: face.algorithm.clone(), vector, recognisability: Some(1.0) }),
         engine_ref: None,
     };
     let person = NewPerson {

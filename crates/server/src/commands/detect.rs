@@ -4,7 +4,7 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use aicp_vision::{DetectedFace, Quality};
+use aicp_vision::{DetectedFace, Effort, Liveness, Purpose, Quality};
 use serde::Serialize;
 
 use super::{on_picture, start_vision};
@@ -26,7 +26,11 @@ struct FaceReport {
     /// Right eye, left eye, nose tip, right and left corner of the mouth.
     landmarks: [[f32; 2]; 5],
     confidence: f32,
+    /// How far the face is tilted in the picture, in degrees clockwise, -180..180.
+    rotation: f32,
     liveness: f32,
+    /// Whether too little around the face is in the picture to tell whether it is live.
+    too_tight: bool,
     quality: Quality,
     /// Manual 7.9: occlusion, light, blur, completeness, confidence; 0 is good.
     grades: [u8; 5],
@@ -44,13 +48,13 @@ struct BoxReport {
 pub(crate) fn run(config: &Config, path: &Path, out: Option<&Path>, json: bool) -> Result<()> {
     let vision = start_vision(config, Some(NonZeroUsize::MIN))?;
     let (picture, faces) = on_picture(&vision, path, |models, picture| {
-        let faces = models.detect(&picture)?;
+        let faces = models.recognise_all(&picture, usize::MAX, Purpose::Probe, Effort::Full)?;
         let faces = faces
             .into_iter()
-            .map(|face| {
-                let quality = models.quality(&picture, &face)?;
-                let liveness = models.liveness(&picture, &face)?;
-                Ok((face, quality, liveness))
+            .map(|recognised| {
+                let quality = models.quality(&picture, &recognised)?;
+                let liveness = models.liveness(&picture, &recognised.face)?;
+                Ok((recognised.face, quality, liveness))
             })
             .collect::<aicp_vision::Result<Vec<_>>>()?;
         Ok((picture, faces))
@@ -96,13 +100,15 @@ pub(crate) fn run(config: &Config, path: &Path, out: Option<&Path>, json: bool) 
     Ok(())
 }
 
-fn face_report(face: &DetectedFace, quality: Quality, liveness: f32) -> FaceReport {
+fn face_report(face: &DetectedFace, quality: Quality, liveness: Liveness) -> FaceReport {
     let area = face.area;
     FaceReport {
         area: BoxReport { x: area.x, y: area.y, width: area.width, height: area.height },
         landmarks: face.landmarks.map(|p| [p.x, p.y]),
         confidence: face.confidence,
-        liveness,
+        rotation: face.rotation(),
+        liveness: liveness.probability,
+        too_tight: liveness.is_too_tight,
         quality,
         grades: quality.grades().map(|grade| grade as u8),
     }

@@ -56,6 +56,9 @@ async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Re
     let settings = Settings {
         threshold: config.recognition.threshold,
         top_n: config.recognition.top_n,
+        fpir: config.recognition.fpir,
+        gate: config.recognition.gate.into(),
+        app_gates: config.recognition.app_gates.iter().map(|(app, gate)| (app.clone(), (*gate).into())).collect(),
         quality_threshold: config.quality.threshold,
         legacy_app: config.legacy.app_id.clone(),
         anonymous: config.is_anonymous(),

@@ -83,7 +83,11 @@ async fn fill(data_dir: &Path) {
     assert_eq!(read.templates, 1);
     let vector = vectors.recv().expect("a template");
 
-    let template = |vector: &[f32]| NewTemplate { algorithm: algorithm.clone(), vector: vector.to_vec() };
+    let template = |vector: &[f32]| NewTemplate {
+        algorithm: algorithm.clone(),
+        vector: vector.to_vec(),
+        recognisability: None,
+    };
     let filled = library(&store, "filled", 1).await;
     let strangers = (0..STRANGERS).map(|number| (number as u16 + 100, template(&stranger(number))));
     let known = [(7, template(&vector))];
@@ -91,7 +95,7 @@ async fn fill(data_dir: &Path) {
     store.add_people(filled.id, people(known.into_iter().chain(strangers)), picture.clone()).await.expect("people");
     let other = library(&store, "other", 2).await;
     let foreign = Algorithm { version: "another".to_owned(), ..algorithm.clone() };
-    let foreign = NewTemplate { algorithm: foreign, vector };
+    let foreign = NewTemplate { algorithm: foreign, vector, recognisability: None };
     store.add_people(other.id, people([(8, foreign)]), picture).await.expect("people");
     store.close().await.expect("the store closes");
 }

@@ -198,11 +198,14 @@ fn insertion_of_templates(faces: &[PreparedFace], face_ids: &[i64]) -> Option<Qu
     let rows = faces.iter().zip(face_ids);
     let mut rows = rows.filter_map(|(face, face_id)| Some((face.template.as_ref()?, face_id))).peekable();
     rows.peek()?;
-    let mut insert = QueryBuilder::new("INSERT INTO template (face_id, algorithm, provider, version, md5, vector) ");
+    let mut insert = QueryBuilder::new(
+        "INSERT INTO template (face_id, algorithm, provider, version, md5, vector, recognisability) ",
+    );
     insert.push_values(rows, |mut row, (PreparedTemplate { template, blob, md5 }, face_id)| {
         let algorithm = &template.algorithm;
         row.push_bind(face_id).push_bind(&algorithm.name).push_bind(&algorithm.provider);
         row.push_bind(&algorithm.version).push_bind(md5).push_bind(blob.as_slice());
+        row.push_bind(template.recognisability);
     });
     Some(insert)
 }

@@ -250,14 +250,15 @@ async fn copy_person(
 }
 
 async fn template_of(db: &mut SqliteConnection, face_id: i64) -> Result<Option<NewTemplate>> {
-    let query = sqlx::query("SELECT algorithm, provider, version, vector FROM template WHERE face_id = $1");
+    let query = sqlx::query("SELECT algorithm, provider, version, vector, recognisability FROM template WHERE face_id = $1");
     let Some(row) = query.bind(face_id).fetch_optional(db).await? else { return Ok(None) };
     let algorithm = Algorithm {
         name: row.try_get("algorithm")?,
         provider: row.try_get("provider")?,
         version: row.try_get("version")?,
     };
-    Ok(Some(NewTemplate { algorithm, vector: vector_from_blob(row.try_get("vector")?)? }))
+    let vector = vector_from_blob(row.try_get("vector")?)?;
+    Ok(Some(NewTemplate { algorithm, vector, recognisability: row.try_get("recognisability")? }))
 }
 
 async fn replace_faces(

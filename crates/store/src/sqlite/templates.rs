@@ -27,7 +27,7 @@ const BATCH: usize = 64;
 /// Faces by row id, each with the template of one algorithm, if it has one. All three tables are read in the order in
 /// which they lie, as people and their faces are nearly always added together.
 const SELECT: &str = "
-    SELECT face.id, face.person_id, person.library_id, template.vector
+    SELECT face.id, face.person_id, person.library_id, template.vector, template.recognisability
     FROM face CROSS JOIN person ON person.id = face.person_id
     LEFT JOIN template ON template.face_id = face.id
         AND template.algorithm = ?3 AND template.provider = ?4 AND template.version = ?5
@@ -151,5 +151,6 @@ fn template_row(row: &Row<'_>) -> Result<Option<TemplateRow>> {
         person_row_id: row.get(1)?,
         face_id: row.get(0)?,
         vector: vector_from_blob(vector)?,
+        recognisability: row.get(4)?,
     }))
 }

@@ -247,7 +247,8 @@ pub(super) async fn insert_template(db: &mut SqliteConnection, face_id: i64, tem
     let algorithm = &template.algorithm;
     let blob = blob_from_vector(&template.vector);
     sqlx::query(
-        "INSERT INTO template (face_id, algorithm, provider, version, md5, vector) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO template (face_id, algorithm, provider, version, md5, vector, recognisability)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(face_id)
     .bind(&algorithm.name)
@@ -255,6 +256,7 @@ pub(super) async fn insert_template(db: &mut SqliteConnection, face_id: i64, tem
     .bind(&algorithm.version)
     .bind(md5_of(&blob))
     .bind(blob)
+    .bind(template.recognisability)
     .execute(db)
     .await?;
     Ok(())

@@ -159,7 +159,7 @@ pub fn algorithm(version: &str) -> Algorithm {
 }
 
 pub fn face_with(vector: &[f32], version: &str) -> NewFace {
-    let template = NewTemplate { algorithm: algorithm(version), vector: vector.to_vec() };
+    let template = NewTemplate { algorithm: algorithm(version), vector: vector.to_vec(), recognisability: Some(0.75) };
     NewFace { template: Some(template), ..new_face() }
 }
 

@@ -235,7 +235,7 @@ impl DetectedFace {
                     completeness: if c.crop >= 60 { 1.0 } else { 0.0 },
                 }
             }),
-            liveness: face.liveness.filter(|_| wanted.liveness).map(|livemapscore| Liveness { livemapscore }),
+            liveness: face.liveness.filter(|_| wanted.liveness).map(|live| Liveness { livemapscore: live.probability }),
         }
     }
 }

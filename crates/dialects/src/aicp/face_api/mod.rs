@@ -57,6 +57,8 @@ fn failure(e: Error) -> Failure {
         Error::BadPicture(_) => codes::BAD_IMAGE,
         Error::NoFace => codes::NO_FACE,
         Error::NotLive => codes::NOT_LIVE,
+        Error::TooTight => codes::INCOMPLETE,
+        Error::NotRecognisable(_) => codes::BAD_QUALITY,
         Error::Quality(QualityFault::Covered) => codes::COVERED,
         Error::Quality(QualityFault::Blurred) => codes::FUZZY,
         Error::Quality(QualityFault::Light) => codes::BAD_LIGHT,
@@ -341,7 +343,7 @@ impl Call<'_> {
             face_type(&fields)?;
             let gates = gates(&fields)?;
             let picture = self.picture_of(&fields).await?;
-            self.platform.require(gates, &picture).await.map_err(failure)?;
+            self.platform.require(self.app, gates, &picture).await.map_err(failure)?;
             pictures.push(picture);
         }
         let [a, b]: [Bytes; 2] = pictures.try_into().map_err(|_| wrong_number())?;
@@ -357,7 +359,7 @@ impl Call<'_> {
         let gates = gates(fields)?;
         let user = if has_text(fields, "user_id") { Some(user_id(fields)?) } else { None };
         let picture = self.picture_of(fields).await?;
-        self.platform.require(gates, &picture).await.map_err(failure)?;
+        self.platform.require(self.app, gates, &picture).await.map_err(failure)?;
         let face_token = token_of_face(&picture, 0);
         let mut matches = match user {
             Some(user_id) => {
@@ -385,7 +387,7 @@ impl Call<'_> {
         let users = count(fields, "max_user_num", 1, MAX_USERS_A_FACE, codes::MAX_USERS)?;
         let gates = gates(fields)?;
         let picture = self.picture_of(fields).await?;
-        self.platform.require(gates, &picture).await.map_err(failure)?;
+        self.platform.require(self.app, gates, &picture).await.map_err(failure)?;
         let found = self.platform.identify_many_in(self.app, &libraries, picture.clone(), users, bar(threshold)).await;
         let face_list: Vec<FoundFace> = found
             .map_err(failure)?
@@ -428,7 +430,11 @@ impl Call<'_> {
             let examination = Examination { quality: wanted.quality, liveness: true };
             let faces = self.platform.examine(self.app, picture.clone(), 1, examination).await.map_err(failure)?;
             let face = faces.first().ok_or_else(|| Failure::code(codes::NO_FACE))?;
-            sum += face.liveness.unwrap_or_default();
+            let live = face.liveness.unwrap_or_default();
+            if live.is_too_tight {
+                return Err(failure(Error::TooTight));
+            }
+            sum += live.probability;
             face_list.push(DetectedFace::new(&picture, 0, face, &wanted));
         }
         let [low, normal, high] = LIVENESS_THRESHOLDS;

@@ -1,0 +1,481 @@
+//! What spoilt pictures of faces do to recognition: strangers that match, faces that are lost.
+//!
+//! Every face of the sample pictures is altered in many ways. Of each way: how many are found, how many are judged
+//! recognisable, how many still match the good picture, and how many pairs of strangers match if both are altered so.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use aicp_measure::Random;
+use aicp_measure::alterations::Alteration;
+use aicp_vision::manifest::Manifest;
+use aicp_vision::{
+    Cover, CoverDetector, DetectedFace, Effort, Embedding, Evidence, FaceModels, Judge, ModelPaths, Picture, Point, PoolSize, Purpose,
+    RECOGNISABLE, Recognised, Rect, Turn, Vision, Weights,
+};
+use clap::Args;
+
+use crate::{Cli, Outcome};
+
+/// Cosine that stands for the default threshold.
+const SAME: f32 = 0.435;
+/// Means that came with the project and are not made here: the first of the file.
+const GIVEN: usize = 9;
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub(crate) struct Request {
+    /// Make the means of spoilt faces anew, write them to this file, and print the weights that go with them
+    #[arg(long, value_name = "FILE")]
+    fit: Option<PathBuf>,
+    /// With `--fit`: write the detectors of covers to this file
+    #[arg(long, value_name = "FILE", requires = "fit")]
+    covers: Option<PathBuf>,
+    /// Judge each half of the people by means and weights that are made of the other half
+    #[arg(long)]
+    halves: bool,
+    /// Write what is known of each altered face to this file, a JSON object a line
+    #[arg(long, value_name = "FILE")]
+    faces: Option<PathBuf>,
+}
+
+const WHITE: [u8; 3] = [235, 235, 235];
+const BLACK: [u8; 3] = [15, 15, 15];
+const BLUE: [u8; 3] = [120, 170, 200];
+const SKIN: [u8; 3] = [200, 160, 130];
+
+/// What is done to the faces, and whether it leaves so little of an identity that a mean is made of it.
+fn alterations() -> Vec<(Alteration, bool)> {
+    use Alteration as A;
+    let kept = |alterations: &[A]| alterations.iter().map(|a| (*a, false)).collect::<Vec<_>>();
+    let spoilt = |alterations: &[A]| alterations.iter().map(|a| (*a, true)).collect::<Vec<_>>();
+    let covers = [WHITE, BLACK, BLUE, SKIN];
+    [
+        kept(&[A::None, A::Jpeg(60), A::Grey]),
+        kept(&Turn::OTHERS.map(A::Turned)),
+        kept(&[15.0, 30.0, 45.0, 60.0, -30.0, -60.0].map(A::Tilted)),
+        kept(&[0.5, 0.2].map(A::Dark)),
+        spoilt(&[0.1, 0.08].map(A::Dark)),
+        kept(&[A::Dark(0.06)]),
+        spoilt(&[0.05, 0.03].map(A::Dark)),
+        kept(&[A::Bright(180)]),
+        spoilt(&[220, 240].map(A::Bright)),
+        kept(&[A::Bright(248)]),
+        spoilt(&[0.2, 0.5].map(A::Noise)),
+        kept(&[0.7, 0.85].map(A::Noise)),
+        kept(&[0.01, 0.02].map(A::Blur)),
+        spoilt(&[0.03, 0.05, 0.08].map(A::Blur)),
+        kept(&[0.05, 0.1].map(A::Motion)),
+        spoilt(&[0.15, 0.2].map(A::Motion)),
+        kept(&[48.0, 32.0, 24.0].map(A::Tiny)),
+        spoilt(&[18.0, 12.0].map(A::Tiny)),
+        kept(&[0.1, 0.2, 0.3].map(A::CutChin)),
+        spoilt(&[0.4, 0.5].map(A::CutChin)),
+        kept(&[0.2, 0.3].map(A::CutTop)),
+        spoilt(&[A::CutTop(0.4)]),
+        kept(&[A::CutSide(0.3)]),
+        spoilt(&[A::CutSide(0.5)]),
+        spoilt(&covers.map(A::CoverMouth)),
+        spoilt(&covers.map(A::Mask)),
+        spoilt(&[WHITE, BLACK, SKIN].map(A::CoverEyes)),
+        spoilt(&[WHITE, BLACK, SKIN].map(A::CoverHalf)),
+        kept(&[WHITE, BLACK, SKIN].map(A::CoverOtherHalf)),
+        kept(&[A::RoundOverMouth, A::Sunglasses]),
+    ]
+    .concat()
+}
+
+/// An altered face as the networks see it; the embedding of a probe as the network gives it.
+struct Seen {
+    probe: Vec<f32>,
+    enrolled: Vec<f32>,
+    evidence: Evidence,
+}
+
+/// A face of a sample picture and what became of it, by alteration.
+struct Subject {
+    person: String,
+    seen: BTreeMap<String, Seen>,
+}
+
+impl Subject {
+    /// People go to one half or the other.
+    fn half(&self) -> u64 {
+        let mut random = Random(self.person.bytes().fold(7, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte)));
+        random.bits() % 2
+    }
+
+    fn half_of_half(&self) -> u64 {
+        let mut random = Random(self.person.bytes().fold(7, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte)));
+        random.bits();
+        random.bits() % 2
+    }
+
+    fn original(&self) -> Option<&Seen> {
+        self.seen.get(&Alteration::None.to_string())
+    }
+}
+
+pub(crate) fn run(cli: &Cli, request: &Request) -> Outcome<()> {
+    let subjects = subjects(cli)?;
+    if let Some(file) = &request.faces {
+        write_faces(&subjects, file)?;
+    }
+    let everybody: Vec<&Subject> = subjects.iter().collect();
+    let mut out = std::io::stdout().lock();
+    if let Some(file) = &request.fit {
+        let means = means(&everybody)?;
+        let weights = fit(&everybody, &means)?;
+        write_floats(file, means.iter().flat_map(|mean| mean.as_slice()))?;
+        if let Some(file) = &request.covers {
+            let detectors = cover_detectors(&everybody);
+            write_floats(file, detectors.iter().flat_map(|detector| detector.weights.iter().chain([&detector.bias])))?;
+        }
+        let names: Vec<String> = spoilt().map(|alteration| alteration.to_string()).collect();
+        writeln!(out, "means: {GIVEN} given, then {names:?}")?;
+        writeln!(out, "weights: {}", serde_json::to_string(&weights)?)?;
+    }
+    let (mut rows, judged): (BTreeMap<String, Row>, _) = if request.halves {
+        let halves: [Vec<&Subject>; 2] = [0, 1].map(|half| everybody.iter().copied().filter(|s| s.half() == half).collect());
+        let mut rows = BTreeMap::new();
+        for (made_of, judged) in [(&halves[0], &halves[1]), (&halves[1], &halves[0])] {
+            let means = means(made_of)?;
+            let weights = fit(made_of, &means)?;
+            measure(&Judge::new(means, weights, Some(cover_detectors(made_of))), judged, &mut rows);
+        }
+        (rows, "each half of the people by what is made of the other")
+    } else {
+        let judge = Judge::embedded()?.ok_or("the manifest has no judge for its embedder")?;
+        let mut rows = BTreeMap::new();
+        measure(&judge, &everybody, &mut rows);
+        (rows, "by the manifest")
+    };
+    writeln!(out, "{} faces, judged {judged}\n", subjects.len())?;
+    writeln!(out, "| altered | found | refused | still match, of all found | strangers match, ungated | strangers match, gated (95 % at most) | mouth, eyes, half said to be covered |")?;
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    for alteration in alterations().into_iter().map(|(alteration, _)| alteration) {
+        let name = alteration.to_string();
+        if let Some(row) = rows.remove(&name) {
+            writeln!(out, "{}", row.line(&name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Counts of one alteration.
+#[derive(Default)]
+struct Row {
+    found: usize,
+    refused: usize,
+    matched: usize,
+    pairs: usize,
+    alike: usize,
+    gated_pairs: usize,
+    gated_alike: usize,
+    /// For each of `Cover::ALL` the faces that are told to be covered so.
+    covered: [usize; 3],
+}
+
+impl Row {
+    fn line(&self, name: &str) -> String {
+        let share = |part: usize, of: usize| if of == 0 { "-".to_owned() } else { format!("{:.4}", part as f64 / of as f64) };
+        format!(
+            "| {name} | {} | {} | {} | {} | {} of {} ({:.4}) | {} |",
+            self.found,
+            self.refused,
+            self.matched,
+            share(self.alike, self.pairs),
+            self.gated_alike,
+            self.gated_pairs,
+            upper_bound(self.gated_alike, self.gated_pairs),
+            self.covered.map(|count| count.to_string()).join(" "),
+        )
+    }
+}
+
+/// The upper end of the 95 % interval of a share (Wilson, 1927).
+fn upper_bound(part: usize, of: usize) -> f64 {
+    if of == 0 {
+        return 1.0;
+    }
+    let (n, p, z) = (of as f64, part as f64 / of as f64, 1.96f64);
+    let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    (p + z * z / (2.0 * n) + spread) / (1.0 + z * z / n)
+}
+
+fn measure(judge: &Judge, subjects: &[&Subject], rows: &mut BTreeMap<String, Row>) {
+    for alteration in alterations().into_iter().map(|(alteration, _)| alteration) {
+        let name = alteration.to_string();
+        let row = rows.entry(name.clone()).or_default();
+        let faces: Vec<(&str, &Seen, &Seen, Embedding, bool)> = subjects
+            .iter()
+            .filter_map(|subject| {
+                let (seen, original) = (subject.seen.get(&name)?, subject.original()?);
+                let evidence = Evidence {
+                    spoilt_likeness: judge.spoilt_likeness(&seen.probe),
+                    covers: judge.cover_evidence(&seen.probe),
+                    ..seen.evidence
+                };
+                for (count, evidence) in row.covered.iter_mut().zip(evidence.covers) {
+                    *count += usize::from(evidence > 0.0);
+                }
+                let recognisability = judge.recognisability(&evidence);
+                let probe = judge.cleaned(Embedding::new(seen.probe.clone())?, recognisability);
+                Some((subject.person.as_str(), seen, original, probe, recognisability >= RECOGNISABLE))
+            })
+            .collect();
+        for (person, seen, original, probe, accepted) in &faces {
+            row.found += 1;
+            row.refused += usize::from(!accepted);
+            row.matched += usize::from(*accepted && dot(&original.enrolled, probe.as_slice()) > SAME);
+            for (other, enrolled, .., enrols) in faces.iter().filter(|(other, ..)| other != person) {
+                let _ = other;
+                row.pairs += 1;
+                row.alike += usize::from(dot(&enrolled.enrolled, &seen.probe) > SAME);
+                if *accepted && *enrols {
+                    row.gated_pairs += 1;
+                    row.gated_alike += usize::from(dot(&enrolled.enrolled, probe.as_slice()) > SAME);
+                }
+            }
+        }
+    }
+}
+
+fn spoilt() -> impl Iterator<Item = Alteration> {
+    alterations().into_iter().filter(|(_, is_spoilt)| *is_spoilt).map(|(alteration, _)| alteration)
+}
+
+/// The given means, then one of each alteration that spoils a face.
+fn means(subjects: &[&Subject]) -> Outcome<Vec<Embedding>> {
+    let given = std::fs::read(Path::new("models").join(Manifest::embedded()?.recognisability.file))?;
+    let numbers: Vec<f32> = given.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let given = numbers.chunks(512).take(GIVEN).map(|mean| Embedding::new(mean.to_vec()));
+    let made = spoilt().map(|alteration| {
+        let name = alteration.to_string();
+        let mut sum = vec![0.0; 512];
+        for seen in subjects.iter().filter_map(|subject| subject.seen.get(&name)) {
+            for (total, value) in sum.iter_mut().zip(&seen.probe) {
+                *total += value;
+            }
+        }
+        Embedding::new(sum)
+    });
+    Ok(given.chain(made).collect::<Option<_>>().ok_or("a kind of spoilt faces has no face")?)
+}
+
+/// Which evidence goes with an altered face that does not match its original well.
+fn fit(subjects: &[&Subject], means: &[Embedding]) -> Outcome<Weights> {
+    let none =
+        Weights { bias: 0.0, spoilt_likeness: 0.0, length: 0.0, landmarks_apart: 0.0, misfit: 0.0, confidence: 0.0 };
+    let judge = Judge::new(means.to_vec(), none, None);
+    let mut samples: Vec<(Vec<f32>, bool)> = Vec::new();
+    for subject in subjects {
+        let Some(original) = subject.original() else { continue };
+        let original = judge.cleaned(Embedding::new(original.enrolled.clone()).ok_or("no length")?, 0.0);
+        for seen in subject.seen.values() {
+            let evidence = Evidence { spoilt_likeness: judge.spoilt_likeness(&seen.probe), ..seen.evidence };
+            let probe = judge.cleaned(Embedding::new(seen.probe.clone()).ok_or("no length")?, 0.0);
+            samples.push((Weights::features(&evidence).to_vec(), original.cosine(&probe) < 0.5));
+        }
+    }
+    let (weights, bias) = logistic_regression(&samples, 1e-4, 4000);
+    let [spoilt_likeness, length, landmarks_apart, misfit, confidence] = weights[..] else {
+        return Err("as many weights as features".into());
+    };
+    Ok(Weights { bias, spoilt_likeness, length, landmarks_apart, misfit, confidence })
+}
+
+fn covers(cover: Cover, alteration: Alteration) -> bool {
+    use Alteration as A;
+    match cover {
+        Cover::Mouth => matches!(alteration, A::CoverMouth(_) | A::Mask(_) | A::RoundOverMouth),
+        Cover::Eyes => matches!(alteration, A::CoverEyes(_) | A::Sunglasses),
+        Cover::Half => matches!(alteration, A::CoverHalf(_) | A::CoverOtherHalf(_)),
+    }
+}
+
+/// Share of the faces with nothing over them that may be told to be covered, and of those that may be refused for it.
+const NAMED_BY_MISTAKE: f32 = 0.01;
+const REFUSED_BY_MISTAKE: f32 = 0.002;
+
+/// A detector for each cover. Its scale is set by people that it is not made of: 0 where [`NAMED_BY_MISTAKE`] of the
+/// uncovered faces are told to be covered, 1 where [`REFUSED_BY_MISTAKE`] are refused.
+fn cover_detectors(subjects: &[&Subject]) -> [CoverDetector; 3] {
+    Cover::ALL.map(|cover| {
+        let samples = |keep: &dyn Fn(&Subject) -> bool| -> Vec<(Vec<f32>, bool)> {
+            let mut samples = Vec::new();
+            for (alteration, is_spoilt) in alterations() {
+                let is_covered = covers(cover, alteration);
+                // Faces that are spoilt in another way are not asked about.
+                if is_spoilt && !is_covered || !is_covered && Cover::ALL.iter().any(|c| covers(*c, alteration)) {
+                    continue;
+                }
+                let name = alteration.to_string();
+                let seen = subjects.iter().filter(|subject| keep(subject)).filter_map(|subject| subject.seen.get(&name));
+                samples.extend(seen.map(|seen| (seen.probe.iter().map(|v| v * 10.0).collect(), is_covered)));
+            }
+            samples
+        };
+        let score = |(weights, bias): &(Vec<f32>, f32), x: &[f32]| dot(weights, x) + bias;
+        // Quarters, so that this works on half of the people too.
+        let mut uncovered: Vec<f32> = Vec::new();
+        for part in 0..2 {
+            let is_part = |subject: &Subject| subject.half_of_half() == part;
+            let fitted = logistic_regression(&samples(&|s| !is_part(s)), 3e-3, 400);
+            let left_out = samples(&|s| is_part(s));
+            uncovered.extend(left_out.iter().filter(|(_, covered)| !covered).map(|(x, _)| score(&fitted, x)));
+        }
+        uncovered.sort_by(f32::total_cmp);
+        let quantile = |share: f32| uncovered[((uncovered.len() - 1) as f32 * (1.0 - share)) as usize];
+        let (named, refused) = (quantile(NAMED_BY_MISTAKE), quantile(REFUSED_BY_MISTAKE));
+        let (weights, bias) = logistic_regression(&samples(&|_| true), 3e-3, 400);
+        let scale = 1.0 / (refused - named).max(0.1);
+        CoverDetector {
+            weights: weights.into_iter().map(|w| w * 10.0 * scale).collect(),
+            bias: (bias - named) * scale,
+        }
+    })
+}
+
+/// Weights and bias, by gradient descent on features brought to the same spread. Both outcomes count the same, however
+/// many samples there are of each.
+fn logistic_regression(samples: &[(Vec<f32>, bool)], decay: f32, rounds: usize) -> (Vec<f32>, f32) {
+    let dimensions = samples.first().map_or(0, |(x, _)| x.len());
+    let count = samples.len().max(1) as f32;
+    let mut centre = vec![0.0f32; dimensions];
+    for (x, _) in samples {
+        centre.iter_mut().zip(x).for_each(|(c, v)| *c += v / count);
+    }
+    let mut spread = vec![0.0f32; dimensions];
+    for (x, _) in samples {
+        spread.iter_mut().zip(x).zip(&centre).for_each(|((s, v), c)| *s += (v - c).powi(2) / count);
+    }
+    spread.iter_mut().for_each(|s| *s = s.sqrt().max(1e-6));
+    let scaled: Vec<Vec<f32>> = samples
+        .iter()
+        .map(|(x, _)| x.iter().zip(&centre).zip(&spread).map(|((v, c), s)| (v - c) / s).collect())
+        .collect();
+    let positive = samples.iter().filter(|(_, outcome)| *outcome).count().max(1) as f32;
+    let (weight_of_yes, weight_of_no) = (0.5 / positive, 0.5 / (count - positive).max(1.0));
+    let step = if dimensions > 100 { 4.0 / dimensions as f32 } else { 0.5 };
+    let (mut weights, mut bias) = (vec![0.0f32; dimensions], 0.0f32);
+    for _ in 0..rounds {
+        let mut gradient = vec![0.0f32; dimensions];
+        let mut of_bias = 0.0;
+        for (z, (_, outcome)) in scaled.iter().zip(samples) {
+            let probability = 1.0 / (1.0 + (-(dot(&weights, z) + bias)).exp());
+            let error = if *outcome { (probability - 1.0) * weight_of_yes } else { probability * weight_of_no };
+            gradient.iter_mut().zip(z).for_each(|(g, z)| *g += error * z);
+            of_bias += error;
+        }
+        weights.iter_mut().zip(gradient).for_each(|(w, g)| *w -= step * (g + decay * *w));
+        bias -= 0.5 * of_bias;
+    }
+    let weights: Vec<f32> = weights.iter().zip(&spread).map(|(w, s)| w / s).collect();
+    bias -= dot(&weights, &centre);
+    (weights, bias)
+}
+
+fn write_floats<'a>(file: &Path, numbers: impl Iterator<Item = &'a f32>) -> Outcome<()> {
+    let bytes: Vec<u8> = numbers.flat_map(|number| number.to_le_bytes()).collect();
+    Ok(std::fs::write(file, bytes).map_err(|e| format!("{}: {e}", file.display()))?)
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Every face of the sample pictures, altered in every way.
+fn subjects(cli: &Cli) -> Outcome<Vec<Subject>> {
+    let paths = ModelPaths { folder: cli.models.clone(), runtime: None };
+    let workers = std::thread::available_parallelism()?;
+    let size = PoolSize { workers, queue: NonZeroUsize::MIN.saturating_add(10_000) };
+    let vision = Vision::start(&paths, size)?;
+    let mut files = Vec::new();
+    for folder in ["strangers", "groups", "people"] {
+        list(&cli.samples.join(folder), &mut files)?;
+    }
+    files.sort();
+    let jobs = files.into_iter().map(|file| {
+        let vision = vision.clone();
+        async move {
+            let bytes = std::fs::read(&file)?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(
+                vision.run(move |models| altered_faces(models, &file, &Picture::decode(&bytes)?)).await?,
+            )
+        }
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let found = runtime.block_on(futures_util::future::join_all(jobs));
+    Ok(found.into_iter().collect::<Outcome<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+fn altered_faces(models: &mut FaceModels, file: &Path, picture: &Picture) -> aicp_vision::Result<Vec<Subject>> {
+    let mut subjects = Vec::new();
+    for (i, face) in models.detect(picture, Effort::Limited)?.into_iter().enumerate() {
+        let (cut, face) = alone(picture, &face);
+        let mut seen = BTreeMap::new();
+        let mut random = Random(i as u64 + 1);
+        for alteration in alterations().into_iter().map(|(alteration, _)| alteration) {
+            let altered = Picture::from_rgb(alteration.apply(cut.rgb(), &face, &mut random));
+            let Some(found) = models.recognise_largest(&altered, Purpose::Probe, Effort::Full)? else { continue };
+            let raw = models.embed_raw(&altered, &found.face)?;
+            let enrolled = models.embed(&altered, &found.face, Purpose::Enrolment)?;
+            let Recognised { evidence, .. } = found;
+            seen.insert(alteration.to_string(), Seen { probe: raw.into_vec(), enrolled: enrolled.embedding.into_vec(), evidence });
+        }
+        subjects.push(Subject { person: person(file, i), seen });
+    }
+    Ok(subjects)
+}
+
+/// Who it is: the pictures of people are in a folder for each, and two of the group photos show the same woman.
+fn person(file: &Path, face: usize) -> String {
+    let name = |path: Option<&Path>| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+    let (folder, file) = (name(file.parent()), name(Some(file)));
+    match (folder.as_str(), file.as_str(), face) {
+        ("groups", "sample1.jpg", 1) | ("groups", "sample3.jpg", 0) => "the woman of two group photos".to_owned(),
+        ("groups", ..) | ("female" | "male", ..) => format!("{folder}/{file}/{face}"),
+        _ => folder,
+    }
+}
+
+/// The face with what is around it, so that a group's other faces are left out.
+fn alone(picture: &Picture, face: &DetectedFace) -> (Picture, DetectedFace) {
+    let part = face.frame.grown(2.2).clamped(picture.width(), picture.height());
+    let (left, top) = (part.x as u32, part.y as u32);
+    let cut = image::imageops::crop_imm(picture.rgb(), left, top, part.width.max(1.0) as u32, part.height.max(1.0) as u32);
+    let moved = |r: Rect| Rect { x: r.x - left as f32, y: r.y - top as f32, ..r };
+    let face = DetectedFace {
+        area: moved(face.area),
+        frame: moved(face.frame),
+        landmarks: face.landmarks.map(|p| Point::new(p.x - left as f32, p.y - top as f32)),
+        ..face.clone()
+    };
+    (Picture::from_rgb(cut.to_image()), face)
+}
+
+fn write_faces(subjects: &[Subject], file: &Path) -> Outcome<()> {
+    let mut out = std::io::BufWriter::new(std::fs::File::create(file)?);
+    for subject in subjects {
+        for (altered, seen) in &subject.seen {
+            let line = serde_json::json!({"person": subject.person, "altered": altered, "evidence": seen.evidence, "probe": seen.probe, "enrolled": seen.enrolled});
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Outcome<()> {
+    for entry in std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            list(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
