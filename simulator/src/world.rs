@@ -136,7 +136,7 @@ impl World {
         let engine = Builtin::new(vision)?;
         let rows = templates.into_iter();
         let rows = rows.map(|(face, (library, vector))| TemplateRow { library, person: face, face, vector, recognisability: Some(1.0) });
-        engine.admit_all(rows.collect())?;
+        engine.admit_all(rows.collect(), 0.0)?;
         Ok(Self { engine, any_library, book: Mutex::new(book) })
     }
 

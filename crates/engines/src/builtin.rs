@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 
 use aicp_gallery::{Entry, Filter, Galleries, Hit, Scanner, Search};
@@ -299,22 +300,32 @@ impl Builtin {
         Ok(self.galleries.open(library).insert(Entry { person, face }, template)?)
     }
 
-    /// Whether a template may be found by a search: one that was judged when it was enrolled may, as that let it in; one from
-    /// before is judged by itself.
-    fn may_be_found(&self, template: &TemplateRow) -> bool {
-        template.recognisability.is_some()
-            || self.judge.as_ref().as_ref().is_none_or(|judge| judge.accepts_template(&template.vector))
+    /// Whether a template may be found by a search: by the judgement of its picture or, without one, by the template alone.
+    fn may_be_found(&self, template: &TemplateRow, least_recognisability: f32) -> bool {
+        match template.recognisability {
+            Some(recognisability) => recognisability >= least_recognisability,
+            None if least_recognisability == 0.0 => true,
+            None => self.judge.as_ref().as_ref().is_none_or(|judge| judge.accepts_template(&template.vector)),
+        }
     }
 
-    /// Lets many faces be found, but for those that were never judged and carry no identity; tells how many those are.
+    /// How recognisable the largest face of a picture is as an enrolment, 0..1.
+    ///
+    /// # Errors
+    /// [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`] or [`Error::Failed`].
+    pub async fn recognisability(&self, picture: Bytes) -> Result<f32> {
+        self.on_largest_face(picture.into(), Purpose::Enrolment, |_, _, face| Ok(face.recognisability)).await
+    }
+
+    /// Lets many faces be found, but for those of a lower recognisability; tells how many those are.
     ///
     /// # Errors
     /// [`Error::Template`] if a template is of other dimensions.
-    pub fn admit_all(&self, templates: Vec<TemplateRow>) -> Result<usize> {
+    pub fn admit_all(&self, templates: Vec<TemplateRow>, least_recognisability: f32) -> Result<usize> {
         let mut left_out = 0;
         let mut by_library: HashMap<i64, Vec<(Entry, Vec<f32>)>> = HashMap::new();
         for template in templates {
-            if !self.may_be_found(&template) {
+            if !self.may_be_found(&template, least_recognisability) {
                 left_out += 1;
                 continue;
             }

@@ -15,7 +15,7 @@ mod remote;
 mod similarity;
 
 pub use aicp_vision::{
-    Algorithm, Components, DetectedFace, Dimensions, Effort, Format, Grade, HeadPose, Inference, Liveness, ModelPaths, Point,
+    Algorithm, Components, Cover, DetectedFace, Dimensions, Effort, Format, Grade, HeadPose, Inference, Liveness, ModelPaths, Point,
     PoolSize, Quality, RECOGNISABLE, Rect, RuntimeChoice, Vision,
 };
 pub use builtin::{Accepts, Builtin, DescribedFace, Examination, ExaminedFace, MAX_FACES, TemplateRow};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aicp_engines::{
     BoxError, Claimed, Cloudwalk, CloudwalkSettings, Engine, Error, FaceKey, Keeping, Koala, KoalaPaths, KoalaSettings,
-    LibraryRef, RemoteSettings, Write,
+    LibraryRef, Photo, RemoteSettings, Write,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -151,8 +151,8 @@ fn library(row: i64) -> LibraryRef {
     LibraryRef { row, engine_id: format!("{row:032x}"), name: "staff".to_owned(), description: None }
 }
 
-fn picture() -> Bytes {
-    Bytes::from_static(b"picture")
+fn picture() -> Photo {
+    Bytes::from_static(b"picture").into()
 }
 
 fn key(library: i64, engine_ref: &str) -> FaceKey {
@@ -391,7 +391,7 @@ async fn secrets_travel_in_the_body_alone() {
         ok(r#"{"result":0,"faceId":"f"}"#)
     })
     .await;
-    let added = fake.cloudwalk().add_face(&library(1), TAG, Bytes::from_static(b"\xfb\xff")).await.expect("an answer");
+    let added = fake.cloudwalk().add_face(&library(1), TAG, Bytes::from_static(b"\xfb\xff").into()).await.expect("an answer");
     assert_eq!(added.engine_ref.as_deref(), Some("f"));
     // Base64 has signs of its own, which a form escapes.
     assert!(

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aicp_engines::{DescribedFace, Engine, Examination, ExaminedFace, Quality, RECOGNISABLE};
+use aicp_engines::{Cover, DescribedFace, Engine, Examination, ExaminedFace, Quality, RECOGNISABLE};
 use bytes::Bytes;
 
 use crate::{App, Error, Platform, Result};
@@ -56,8 +56,8 @@ pub struct Gates {
 /// What is wrong with a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QualityFault {
-    /// Something covers the face.
-    Covered,
+    /// Something covers the face; what part, if that is told.
+    Covered(Option<Cover>),
     /// The face is blurred.
     Blurred,
     /// The face is too dark, too bright or unevenly lit.
@@ -71,7 +71,10 @@ pub enum QualityFault {
 impl fmt::Display for QualityFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Covered => "the face is covered",
+            Self::Covered(None) => "the face is covered",
+            Self::Covered(Some(Cover::Mouth)) => "mouth and nose are covered",
+            Self::Covered(Some(Cover::Eyes)) => "the eyes are covered",
+            Self::Covered(Some(Cover::Half)) => "half of the face is covered",
             Self::Blurred => "the face is blurred",
             Self::Light => "the light is not good",
             Self::Incomplete => "the face is incomplete",
@@ -117,7 +120,7 @@ fn fault(quality: &Quality, control: Control) -> Option<QualityFault> {
     let light = light.into_iter().fold(uneven, u8::min);
     let checks = [
         (c.crop, QualityFault::Incomplete),
-        (c.landmark_agreement, QualityFault::Covered),
+        (c.landmark_agreement.min(c.uncovered), QualityFault::Covered(quality.cover)),
         (light, QualityFault::Light),
         (c.sharpness, QualityFault::Blurred),
         (c.inter_eye_distance.min(c.head_pose), QualityFault::Other),

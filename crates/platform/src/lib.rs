@@ -15,6 +15,7 @@ mod engines;
 mod error;
 mod gates;
 mod ids;
+mod judgements;
 mod keys;
 mod libraries;
 mod members;
@@ -37,7 +38,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
-    Accepts, Assessed, Components, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose,
+    Accepts, Assessed, Components, Cover, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose,
     Liveness, Point, Quality, Rect, SeenFace, Similarity, Unrecognisable,
 };
 pub use aicp_fetch::{Limits as FetchLimits, Network};
@@ -53,6 +54,7 @@ pub use directory::{NewDirectoryUser, user_id_of};
 pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
+pub use judgements::Judging;
 pub use keys::{AccessKey, KeyInfo, KeyKind, KeyOptions, Keyring, NewKey, QuotaError};
 pub use members::NewMember;
 pub use outbox::{Caretaker, EngineHealth, OutboxEntry};
@@ -165,6 +167,12 @@ impl Settings {
     /// How recognisable a face must be for an app.
     pub fn gate_of(&self, app: &str) -> RecognitionGate {
         self.app_gates.get(app).copied().unwrap_or(self.gate)
+    }
+
+    /// The gate of the app that asks least. What it lets in is found wherever it is.
+    pub(crate) fn loosest_gate(&self) -> RecognitionGate {
+        let gates = self.app_gates.values().copied().chain([self.gate]);
+        gates.min_by(|a, b| a.least().total_cmp(&b.least())).unwrap_or_default()
     }
 }
 
@@ -306,17 +314,18 @@ impl Inner {
     async fn load_templates(&self) -> Result<()> {
         let algorithm = self.algorithm();
         let engine = self.engines.builtin().clone();
+        let least = self.settings.loosest_gate().least();
         let left_out = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&left_out);
         let admit = move |rows: Vec<StoredTemplate>| {
-            let left_out = engine.admit_all(rows.into_iter().map(template_row).collect())?;
+            let left_out = engine.admit_all(rows.into_iter().map(template_row).collect(), least)?;
             counted.fetch_add(left_out, Ordering::Relaxed);
             Ok::<_, aicp_engines::Error>(())
         };
         let read = self.store.read_templates(&algorithm, admit).await??;
         let left_out = left_out.load(Ordering::Relaxed);
         if left_out > 0 {
-            tracing::warn!(faces = left_out, "faces enrolled before they were judged are not recognisable and match nobody");
+            tracing::warn!(faces = left_out, "enrolled faces that are not recognisable match nobody");
         }
         tracing::info!(templates = read.templates, algorithm = algorithm.name, "galleries are loaded");
         if read.others > 0 {
@@ -384,7 +393,8 @@ impl Observer for Feed {
                         recognisability,
                     })
                 });
-                if let Err(e) = self.engine.admit_all(rows.collect()) {
+                // What was added passed the gate of its app.
+                if let Err(e) = self.engine.admit_all(rows.collect(), 0.0) {
                     tracing::error!(faces = faces.len(), error = %e, "stored faces can't be found");
                 }
             }

@@ -32,7 +32,7 @@ pub use model::{
     FriendGroups, FriendRequest, Grant, Group, GroupKind, Key, KeyUsage, LastIds, Library, LibraryCounts, LoggedCall,
     Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, Other,
     OutboxAction, OutboxFilter, OutboxRow, Person, PersonChanges, Profile, ReadyPerson, Sequences, Solution,
-    SyncRelation, TemplateRow, TemplatesRead, UsedSignature, UserIds,
+    SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds,
 };
 pub use objects::{md5_of, picture_key};
 pub use store::Store;

@@ -249,6 +249,17 @@ impl fmt::Debug for NewTemplate {
     }
 }
 
+/// A face whose template was stored before its recognisability was judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnjudgedFace {
+    /// Row id of the face.
+    pub face_id: i64,
+    /// Row id of the library.
+    pub library_id: i64,
+    /// Key of the picture.
+    pub picture_key: String,
+}
+
 /// A template and whose it is. `Debug` leaves out the vector.
 #[derive(Clone, PartialEq)]
 pub struct TemplateRow {

@@ -25,7 +25,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::{
     Algorithm, Counts, Error, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result,
-    TemplateRow, TemplatesRead,
+    TemplateRow, TemplatesRead, UnjudgedFace,
     blocking::run_blocking,
     digests,
     error::at,
@@ -263,6 +263,16 @@ impl Store {
         F: Fn(Vec<TemplateRow>) -> Result<(), E> + Send + Sync + 'static,
     {
         self.shared.database.read_templates(algorithm, take).await
+    }
+
+    /// Faces of this algorithm whose recognisability was not judged, by ascending row id: the first `limit` after `after`.
+    pub async fn unjudged_faces(&self, algorithm: &Algorithm, after: i64, limit: i64) -> Result<Vec<UnjudgedFace>> {
+        self.shared.database.unjudged_faces(algorithm, after, limit).await
+    }
+
+    /// Stores the recognisability, 0..1, of a face's template. A face that is gone is fine.
+    pub async fn set_recognisability(&self, face_id: i64, recognisability: f32) -> Result<()> {
+        self.shared.database.set_recognisability(face_id, recognisability).await
     }
 
     /// The highest ids ever committed, so that no generator goes back behind what was handed out.

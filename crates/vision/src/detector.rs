@@ -23,15 +23,15 @@ const MAX_OVERLAP: f32 = 0.3;
 const INPUT_AREA: f32 = 640.0 * 384.0;
 /// To spare the network empty margins a side may be shrunk by this share more than the other.
 const MAX_SQUEEZE: f32 = 0.06;
-/// Pixels of a picture that a look in finer detail shows; what is larger is scaled down to this.
-const FINE_AREA: f32 = 6_000_000.0;
+/// Pixels of a picture that the looks in finer detail show at full resolution; what is larger is scaled down to this.
+const FINE_AREA: f32 = 24_000_000.0;
+/// The same for callers without credentials.
+const LIMITED_FINE_AREA: f32 = 4.0 * INPUT_AREA;
 /// The most that one level of detail grows over the one before. The smallest faces that one level shows for certain are
 /// then smaller than the largest that fit whole into a tile of the next.
 const LEVEL_STEP: f32 = 4.0;
 /// Tiles of a finer level overlap by this many pixels, so that a face up to this size is whole in one of them.
 const TILE_OVERLAP: u32 = 64;
-/// What a caller without credentials gets for the second look at a picture with no face in it, in pixels.
-const SECOND_AREA: f32 = 4.0 * INPUT_AREA;
 /// A face of a finer level that lies by this share in the box of a face of a coarser one is a part of that.
 const PART_OF_FACE: f32 = 0.5;
 /// No side of the network's input is longer, so that a picture of a few pixels' height costs what others do.
@@ -64,8 +64,18 @@ pub enum Effort {
     /// Every size and every turn: for callers that are known.
     #[default]
     Full,
-    /// One finer look, and turned looks at large faces alone: for callers without credentials.
+    /// A little finer detail, and turned looks at large faces alone: for callers without credentials.
     Limited,
+}
+
+impl Effort {
+    /// Pixels that the looks in finer detail show.
+    fn fine_area(self) -> f32 {
+        match self {
+            Self::Full => FINE_AREA,
+            Self::Limited => LIMITED_FINE_AREA,
+        }
+    }
 }
 
 /// In how much detail a turned picture is looked at.
@@ -271,10 +281,10 @@ impl Detector {
     /// around it, since the network wants some surroundings.
     pub fn detect(&mut self, picture: &Picture, effort: Effort) -> Result<Vec<DetectedFace>> {
         let faces = self.first_look(picture)?;
-        if faces.is_empty() || effort == Effort::Limited {
-            return if faces.is_empty() { self.look_again(picture, effort) } else { Ok(faces) };
+        if faces.is_empty() {
+            return self.look_again(picture, effort);
         }
-        self.add_finer(picture, faces)
+        self.add_finer(picture, faces, effort)
     }
 
     /// The largest face: by a coarse look if that settles it, else by the looks of [`Detector::detect`] until one shows
@@ -313,23 +323,21 @@ impl Detector {
     fn look_again(&mut self, picture: &Picture, effort: Effort) -> Result<Vec<DetectedFace>> {
         let (width, height) = (picture.width(), picture.height());
         let area = width as f32 * height as f32;
-        if area <= INPUT_AREA {
-            let scale = (SMALL_AREA / area).sqrt().clamp(1.0, 8.0);
-            return self.look(picture, &View::new(width, height, scale, 0.5), Turn::None);
+        if area > INPUT_AREA {
+            return self.add_finer(picture, Vec::new(), effort);
         }
-        match effort {
-            Effort::Full => self.add_finer(picture, Vec::new()),
-            Effort::Limited => {
-                let scale = (SECOND_AREA / area).sqrt().min(1.0);
-                self.look(picture, &View::new(width, height, scale, 0.0), Turn::None)
-            }
-        }
+        let scale = (SMALL_AREA / area).sqrt().clamp(1.0, 8.0);
+        self.look(picture, &View::new(width, height, scale, 0.5), Turn::None)
     }
 
     /// Adds the faces that only finer detail shows.
-    fn add_finer(&mut self, picture: &Picture, mut faces: Vec<DetectedFace>) -> Result<Vec<DetectedFace>> {
-        let (width, height) = (picture.width(), picture.height());
-        for scale in finer_scales(width, height) {
+    fn add_finer(
+        &mut self,
+        picture: &Picture,
+        mut faces: Vec<DetectedFace>,
+        effort: Effort,
+    ) -> Result<Vec<DetectedFace>> {
+        for scale in finer_scales(picture.width(), picture.height(), effort.fine_area()) {
             let found = self.tiles(picture, scale)?;
             for face in suppress(found) {
                 let is_known = faces.iter().any(|known| {
@@ -444,10 +452,10 @@ pub(crate) fn sort_by_area(faces: &mut [DetectedFace]) {
 }
 
 /// The scales of the looks in finer detail at a picture of this size, from the coarsest.
-fn finer_scales(width: u32, height: u32) -> Vec<f32> {
+fn finer_scales(width: u32, height: u32, fine_area: f32) -> Vec<f32> {
     let area = width as f32 * height as f32;
     let first = first_scale(width, height);
-    let finest = (FINE_AREA / area).sqrt().min(1.0);
+    let finest = (fine_area / area).sqrt().min(1.0);
     let ratio = finest / first;
     // A level that shows hardly more than the first look is left out.
     let levels = if ratio < 1.1 { 0 } else { (ratio.ln() / LEVEL_STEP.ln()).ceil() as i32 };

@@ -14,6 +14,7 @@ use crate::detector::DetectedFace;
 use crate::geometry::{Point, Rect};
 use crate::models::Recognised;
 use crate::picture::Picture;
+use crate::recognisability::{Cover, CoverEvidence};
 
 /// Height in pixels to which a face is scaled before its light and sharpness are measured.
 const FACE_HEIGHT: f32 = 128.0;
@@ -43,6 +44,8 @@ pub struct Components {
     pub confidence: u8,
     /// Two networks agree where eyes, nose and mouth are; they part where something covers the face.
     pub landmark_agreement: u8,
+    /// The embedding shows nothing over mouth, eyes or a half of the face.
+    pub uncovered: u8,
     /// The embedding carries an identity: the probability that it matches a good picture's.
     pub recognisability: u8,
 }
@@ -78,6 +81,8 @@ pub struct Quality {
     pub components: Components,
     /// The head pose in degrees.
     pub pose: HeadPose,
+    /// What covers the face, if anything is told to.
+    pub cover: Option<Cover>,
 }
 
 impl Quality {
@@ -92,7 +97,7 @@ impl Quality {
             c.illumination_uniformity,
         ];
         [
-            Grade::of(c.landmark_agreement),
+            Grade::of(c.landmark_agreement.min(c.uncovered)),
             Grade::of(light.into_iter().min().unwrap_or_default()),
             Grade::of(c.sharpness),
             Grade::of(c.crop),
@@ -126,10 +131,11 @@ pub(crate) fn measure(
         crop: crop(picture, eyes, eye_distance),
         confidence: percent((face.confidence - 0.5) * 2.0),
         landmark_agreement: landmark_agreement(landmarks_apart(&face.landmarks, &five)),
+        uncovered: uncovered(recognised.evidence.covers),
         recognisability: percent(recognised.recognisability),
     };
     let score = unified(&components) * worth(recognised.recognisability);
-    Ok(Quality { score, components, pose })
+    Ok(Quality { score, components, pose, cover: recognised.evidence.named_cover() })
 }
 
 /// ISO/IEC 29794-5 inter-eye distance: a sigmoid around 70 pixels, made up for by the shortening of a turned head.
@@ -197,6 +203,13 @@ fn landmark_agreement(apart: f32) -> u8 {
 const APART_MIDDLE: f32 = 0.15;
 /// How fast it falls around it.
 const APART_WIDTH: f32 = 0.03;
+
+/// From the evidence for covers: 100 where it is far from naming one, 30 where it just does not, falling on to 0 where the
+/// face is refused for it.
+fn uncovered(covers: CoverEvidence) -> u8 {
+    let most = covers.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    percent(if most < 0.0 { 0.3 - 0.7 * most.max(-1.0) } else { 0.29 * (1.0 - most) })
+}
 
 /// What recognisability leaves of a score, 0..1: all of it where the embedding carries an identity, nothing where it
 /// surely carries none. So strong blur can't look better than mild blur, whatever it does to the other components.
@@ -437,6 +450,14 @@ mod tests {
     }
 
     #[test]
+    fn a_cover_that_is_named_is_graded_poor() {
+        assert_eq!(uncovered([-2.0, -1.5, -9.0]), 100);
+        assert_eq!(Grade::of(uncovered([-2.0, -0.01, -9.0])), Grade::Fair);
+        assert_eq!(Grade::of(uncovered([-2.0, 0.01, -9.0])), Grade::Poor);
+        assert_eq!(uncovered([-2.0, 1.5, -9.0]), 0);
+    }
+
+    #[test]
     fn one_bad_component_pulls_the_score_down() {
         let good = Components {
             inter_eye_distance: 100,
@@ -450,6 +471,7 @@ mod tests {
             crop: 100,
             confidence: 100,
             landmark_agreement: 100,
+            uncovered: 100,
             recognisability: 100,
         };
         assert!((unified(&good) - 1.0).abs() < 1e-5);

@@ -46,9 +46,10 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// What covers the face, as far as the embedding tells.
-    pub fn named_covers(&self) -> impl Iterator<Item = Cover> {
-        Cover::ALL.into_iter().zip(self.covers).filter(|(_, evidence)| *evidence > 0.0).map(|(cover, _)| cover)
+    /// What covers the face, as far as the embedding tells: the one that most speaks for.
+    pub fn named_cover(&self) -> Option<Cover> {
+        let named = Cover::ALL.into_iter().zip(self.covers).filter(|(_, evidence)| *evidence > 0.0);
+        named.max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(cover, _)| cover)
     }
 }
 
@@ -100,7 +101,8 @@ impl Cover {
     pub const ALL: [Self; 3] = [Self::Mouth, Self::Eyes, Self::Half];
 }
 
-/// For each of [`Cover::ALL`] how much speaks for it: above 0 it is named, from 1 on the face is refused for it.
+/// For each of [`Cover::ALL`] how much speaks for it: above 0 it is named; from 1 on the face is refused for
+/// it, if it is over mouth or eyes.
 pub type CoverEvidence = [f32; 3];
 
 /// Tells by an embedding, linearly, whether something covers a part of the face.
@@ -196,7 +198,9 @@ impl Judge {
     /// The probability, 0..1, that a face with this evidence matches itself; under [`RECOGNISABLE`] if it is covered beyond
     /// doubt.
     pub fn recognisability(&self, evidence: &Evidence) -> f32 {
-        let covered = evidence.covers.into_iter().fold(0.0, f32::max).min(1.0);
+        // A profile looks half covered to the detector of halves, so that this one refuses nobody.
+        let [mouth, eyes, _half] = evidence.covers;
+        let covered = mouth.max(eyes).clamp(0.0, 1.0);
         (1.0 - 0.51 * covered) / (1.0 + self.weights.against(evidence).exp())
     }
 
@@ -303,7 +307,8 @@ mod tests {
         };
         assert!(judge().recognisability(&evidence([-2.0, 0.0, -1.0])) > 0.99);
         assert!(judge().recognisability(&evidence([-2.0, 1.5, -1.0])) < RECOGNISABLE);
-        assert_eq!(evidence([-2.0, 0.5, 0.1]).named_covers().collect::<Vec<_>>(), [Cover::Eyes, Cover::Half]);
+        assert_eq!(evidence([-2.0, 0.5, 0.1]).named_cover(), Some(Cover::Eyes));
+        assert_eq!(evidence([-2.0, -0.5, -0.1]).named_cover(), None);
     }
 
     #[test]

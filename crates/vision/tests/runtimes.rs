@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use aicp_vision::{
-    DetectedFace, Embedding, Error, FaceModels, Inference, ModelPaths, Picture, PoolSize, Precision, PrecisionChoice,
+    DetectedFace, Effort, Embedding, Error, FaceModels, Inference, ModelPaths, Picture, PoolSize, Precision, PrecisionChoice,
     Purpose, RuntimeChoice, Vision,
 };
 
@@ -62,14 +62,16 @@ struct Seen {
 fn see(vision: &Vision, picture: &Picture, given: Option<Vec<DetectedFace>>) -> Seen {
     let picture = picture.clone();
     on(vision, move |models| {
-        let faces = models.detect(&picture)?;
+        let faces = models.detect(&picture, Effort::Full)?;
         let of = given.as_ref().unwrap_or(&faces);
-        let embeddings =
-            of.iter().map(|face| models.embed(&picture, face, Purpose::Probe)).collect::<Result<_, _>>()?;
-        let scores = of
-            .iter()
-            .map(|face| Ok([models.liveness(&picture, face)?, models.quality(&picture, face)?.score]))
-            .collect::<Result<_, Error>>()?;
+        let mut embeddings = Vec::new();
+        let mut scores = Vec::new();
+        for face in of {
+            let recognised = models.embed(&picture, face, Purpose::Probe)?;
+            let liveness = models.liveness(&picture, face)?.probability;
+            scores.push([liveness, models.quality(&picture, &recognised)?.score]);
+            embeddings.push(recognised.embedding);
+        }
         Ok(Seen { faces, embeddings, scores })
     })
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use aicp_engine_simulator::{Faults, Options, Running, Speak, cloudwalk_settings, koala_settings, start};
 use aicp_engines::{
-    BoxError, Builtin, Claimed, Cloudwalk, CloudwalkSettings, Engine, Inference, Koala, LibraryRef, ModelPaths,
+    BoxError, Builtin, Claimed, Cloudwalk, CloudwalkSettings, Engine, Inference, Koala, LibraryRef, ModelPaths, Photo,
     PoolSize, RuntimeChoice, Vision,
 };
 use async_trait::async_trait;
@@ -22,25 +22,25 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-pub fn picture(name: &str) -> Bytes {
-    std::fs::read(root().join("samples").join(name)).expect("a file").into()
+pub fn picture(name: &str) -> Photo {
+    Bytes::from(std::fs::read(root().join("samples").join(name)).expect("a file")).into()
 }
 
-pub fn obama() -> Bytes {
+pub fn obama() -> Photo {
     picture("people/obama/obama.jpg")
 }
 
-pub fn biden() -> Bytes {
+pub fn biden() -> Photo {
     picture("people/biden/biden.jpg")
 }
 
 /// A picture without a face.
-pub fn faceless() -> Bytes {
+pub fn faceless() -> Photo {
     // A grey bitmap of 64x64 pixels of 24 bits.
     let mut bytes = b"BM\x36\x30\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x40\0\0\0\x40\0\0\0\x01\0\x18\0".to_vec();
     bytes.resize(54, 0);
     bytes.resize(54 + 64 * 64 * 3, 128);
-    bytes.into()
+    Bytes::from(bytes).into()
 }
 
 pub fn vision() -> Vision {

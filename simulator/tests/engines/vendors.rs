@@ -146,7 +146,7 @@ async fn pictures_that_show_nobody_are_refused() {
     for rig in Rig::all().await {
         let engine = &rig.engine;
         engine.create_library(&library(1)).await.expect("an answer");
-        for bad in [Bytes::from_static(b"no picture"), faceless()] {
+        for bad in [Bytes::from_static(b"no picture").into(), faceless()] {
             assert!(matches!(engine.add_face(&library(1), &tag(1), bad.clone()).await, Err(Error::BadPicture(_))));
             assert!(matches!(engine.identify(&[library(1)], bad.clone(), 1).await, Err(Error::BadPicture(_))));
             assert!(matches!(engine.identify_many(&[library(1)], bad.clone(), 1).await, Err(Error::BadPicture(_))));
@@ -155,7 +155,7 @@ async fn pictures_that_show_nobody_are_refused() {
             let found = engine.find_added(&library(1), &tag(1), bad, &Known(Vec::new())).await.expect("an answer");
             assert!(found.is_none());
         }
-        assert!(matches!(engine.detect(Bytes::from_static(b"x")).await, Err(Error::BadPicture(_))));
+        assert!(matches!(engine.detect(Bytes::from_static(b"x").into()).await, Err(Error::BadPicture(_))));
         assert!(engine.detect(faceless()).await.expect("an answer").is_empty());
         assert!(matches!(engine.require_face(faceless()).await, Err(Error::NoFace)));
         assert!(rig.faces(&library(1)).await.is_empty());
@@ -295,10 +295,10 @@ async fn the_builtin_engine_examines_every_face() {
     for (full, plain) in full.iter().zip(&plain) {
         assert_eq!((full.face, full.landmarks, full.pose), (plain.face, plain.landmarks, plain.pose));
         assert_eq!(full.quality.expect("there").pose, full.pose);
-        assert!((0.0..=1.0).contains(&full.liveness.expect("there")));
+        assert!((0.0..=1.0).contains(&full.liveness.expect("there").probability));
     }
     assert!(home.examine(faceless(), 9, wanted).await.expect("an answer").is_empty());
-    assert!(matches!(home.examine(Bytes::from_static(b"x"), 9, wanted).await, Err(Error::BadPicture(_))));
+    assert!(matches!(home.examine(Bytes::from_static(b"x").into(), 9, wanted).await, Err(Error::BadPicture(_))));
     // As an engine among others it keeps templates and takes part in nothing that is kept elsewhere.
     let engine: &dyn Engine = &home;
     assert_eq!(engine.keeping(), Keeping::Templates);

@@ -31,7 +31,7 @@ impl Call<'_> {
             ("Age", Node::Number(0)),
             ("Gender", Node::Number(0)),
             ("BlurScore", score(components.sharpness)),
-            ("OcclusionScore", score(components.landmark_agreement)),
+            ("OcclusionScore", score(components.landmark_agreement.min(components.uncovered))),
             ("PoseScore", score(components.head_pose)),
             ("FaceProbability", score(components.confidence)),
             ("GoodForLibrary", is_good.clone()),

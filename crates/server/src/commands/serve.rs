@@ -123,6 +123,7 @@ async fn serve(config: Config) -> Result<()> {
     let control = Control::open(data_dir::control_socket(&config), control_router);
 
     let caretaker = platform.look_after_engines();
+    let judging = platform.judge_old_faces();
     for (address, listen) in &bound {
         tracing::info!(%address, dialect = %listen, "listening");
     }
@@ -146,6 +147,7 @@ async fn serve(config: Config) -> Result<()> {
     while listeners.join_next().await.is_some() {}
     drop(control);
     caretaker.close().await;
+    judging.close().await;
     platform.close().await?;
     Ok(())
 }

@@ -14,6 +14,7 @@ mod directory;
 mod grants;
 mod groups;
 mod kept;
+mod judgements;
 mod keys;
 mod libraries;
 mod outbox;

@@ -6,7 +6,7 @@
 mod answers;
 mod request;
 
-use aicp_platform::{
+use aicp_platform::{Cover, 
     Control, Error, Examination, Gates, LIVENESS_THRESHOLDS, Library, MissingUser, OldFaces, QualityFault, Rect,
     UserFace, face_token, token_of_face,
 };
@@ -59,7 +59,9 @@ fn failure(e: Error) -> Failure {
         Error::NotLive => codes::NOT_LIVE,
         Error::TooTight => codes::INCOMPLETE,
         Error::NotRecognisable(_) => codes::BAD_QUALITY,
-        Error::Quality(QualityFault::Covered) => codes::COVERED,
+        Error::Quality(QualityFault::Covered(Some(Cover::Mouth))) => codes::MOUTH_COVERED,
+        Error::Quality(QualityFault::Covered(Some(Cover::Eyes))) => codes::LEFT_EYE_COVERED,
+        Error::Quality(QualityFault::Covered(_)) => codes::COVERED,
         Error::Quality(QualityFault::Blurred) => codes::FUZZY,
         Error::Quality(QualityFault::Light) => codes::BAD_LIGHT,
         Error::Quality(QualityFault::Incomplete) => codes::INCOMPLETE,

@@ -1,0 +1,115 @@
+//! Judges the faces that were enrolled before faces were judged, from their stored pictures.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use aicp_store::UnjudgedFace;
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::{Inner, Platform, Result};
+
+/// Faces whose rows are read at a time.
+const BATCH: i64 = 256;
+/// Pause after a picture that found every worker busy: calls come first.
+const PAUSE_WHEN_BUSY: Duration = Duration::from_millis(500);
+
+/// The job that judges faces. Each judgement is stored at once, so that the job goes on after a restart where it stopped.
+pub struct Judging {
+    stop: watch::Sender<bool>,
+    task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Judging {
+    pub(crate) fn start(platform: &Platform) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(judge_all(Arc::downgrade(&platform.inner), stopped));
+        Self { stop, task: tokio::sync::Mutex::new(Some(task)) }
+    }
+
+    /// Ends the job after the picture that it is at.
+    pub async fn close(&self) {
+        let _ = self.stop.send(true);
+        self.finished().await;
+    }
+
+    /// Waits until every face is judged, or the job is ended.
+    pub async fn finished(&self) {
+        if let Some(task) = self.task.lock().await.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
+    let (mut after, mut judged, mut left_out) = (0, 0u64, 0u64);
+    loop {
+        // The platform is not kept alive for longer than a batch.
+        let Some(inner) = inner.upgrade() else { return };
+        let platform = Platform { inner };
+        let algorithm = platform.inner.algorithm();
+        let faces = match platform.inner.store.unjudged_faces(&algorithm, after, BATCH).await {
+            Ok(faces) => faces,
+            Err(e) => {
+                tracing::error!(error = %e, "faces enrolled before they were judged can't be read");
+                return;
+            }
+        };
+        let Some(last) = faces.last() else { break };
+        after = last.face_id;
+        for face in faces {
+            loop {
+                if *stop.borrow() {
+                    return;
+                }
+                match platform.judge(&face).await {
+                    Ok(is_recognisable) => {
+                        judged += 1;
+                        left_out += u64::from(!is_recognisable);
+                        break;
+                    }
+                    Err(crate::Error::Busy) => {
+                        tokio::select! {
+                            _ = stop.wait_for(|stop| *stop) => return,
+                            () = tokio::time::sleep(PAUSE_WHEN_BUSY) => {}
+                        }
+                    }
+                    Err(e) => {
+                        tracing::warn!(face = face.face_id, error = %e, "a face can't be judged; it goes on matching");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    if judged > 0 {
+        tracing::info!(judged, left_out, "faces enrolled before they were judged have been judged");
+    }
+}
+
+impl Platform {
+    /// Starts the job that judges faces enrolled before faces were judged, until the returned handle is closed.
+    pub fn judge_old_faces(&self) -> Judging {
+        Judging::start(self)
+    }
+
+    /// Judges one face, stores the judgement and, if the face is not recognisable, lets it be found no more.
+    async fn judge(&self, face: &UnjudgedFace) -> Result<bool> {
+        let store = &self.inner.store;
+        let picture = Bytes::from(store.picture(&face.picture_key).await?);
+        let builtin = self.inner.engines.builtin();
+        let recognisability = match builtin.recognisability(picture).await {
+            // The picture shows no face to today's detector, or can't be read by today's decoder.
+            Err(aicp_engines::Error::NoFace | aicp_engines::Error::BadPicture(_)) => 0.0,
+            judged => judged?,
+        };
+        store.set_recognisability(face.face_id, recognisability).await?;
+        let is_recognisable = recognisability >= self.inner.settings.loosest_gate().least();
+        if !is_recognisable {
+            builtin.forget(face.library_id, &[face.face_id]);
+            tracing::info!(face = face.face_id, recognisability, "an enrolled face is not recognisable and matches nobody");
+        }
+        Ok(is_recognisable)
+    }
+}

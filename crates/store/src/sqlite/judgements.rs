@@ -1,0 +1,41 @@
+//! Recognisability of templates that were stored before it was judged.
+
+use super::Database;
+use crate::{Algorithm, Result, UnjudgedFace};
+
+impl Database {
+    pub(crate) async fn unjudged_faces(
+        &self,
+        algorithm: &Algorithm,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<UnjudgedFace>> {
+        let query = sqlx::query_as(
+            "SELECT face.id, person.library_id, face.picture_key
+             FROM template JOIN face ON face.id = template.face_id JOIN person ON person.id = face.person_id
+             WHERE template.recognisability IS NULL AND template.face_id > $1
+                 AND template.algorithm = $2 AND template.provider = $3 AND template.version = $4
+             ORDER BY template.face_id LIMIT $5",
+        );
+        let query = query.bind(after).bind(&algorithm.name).bind(&algorithm.provider).bind(&algorithm.version);
+        let rows: Vec<(i64, i64, String)> = query.bind(limit).fetch_all(&mut *self.readers.get().await?).await?;
+        let face = |(face_id, library_id, picture_key)| UnjudgedFace { face_id, library_id, picture_key };
+        Ok(rows.into_iter().map(face).collect())
+    }
+
+    pub(crate) async fn set_recognisability(&self, face_id: i64, recognisability: f32) -> Result<()> {
+        self.writer
+            .run(move |tx| {
+                Box::pin(async move {
+                    // Gone meanwhile: nothing is left to be judged.
+                    sqlx::query("UPDATE template SET recognisability = $2 WHERE face_id = $1")
+                        .bind(face_id)
+                        .bind(recognisability)
+                        .execute(&mut tx.connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
