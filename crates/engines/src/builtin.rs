@@ -635,9 +635,6 @@ fn recognise_some(
     max_faces: usize,
     effort: Effort,
 ) -> aicp_vision::Result<Vec<Recognised>> {
-    if max_faces == 1 {
-        return Ok(models.recognise_largest(picture, Purpose::Probe, effort)?.into_iter().collect());
-    }
     models.recognise_all(picture, max_faces.min(MAX_FACES), Purpose::Probe, effort)
 }
 

@@ -76,7 +76,7 @@ async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
                         }
                     }
                     Err(e) => {
-                        tracing::warn!(face = face.face_id, error = %e, "a face can't be judged; it goes on matching");
+                        tracing::warn!(face = face.face_id, error = %e, "the picture of an enrolled face tells nothing; its template alone is judged");
                         break;
                     }
                 }
@@ -99,11 +99,7 @@ impl Platform {
         let store = &self.inner.store;
         let picture = Bytes::from(store.picture(&face.picture_key).await?);
         let builtin = self.inner.engines.builtin();
-        let recognisability = match builtin.recognisability(picture).await {
-            // The picture shows no face to today's detector, or can't be read by today's decoder.
-            Err(aicp_engines::Error::NoFace | aicp_engines::Error::BadPicture(_)) => 0.0,
-            judged => judged?,
-        };
+        let recognisability = builtin.recognisability(picture).await?;
         store.set_recognisability(face.face_id, recognisability).await?;
         let is_recognisable = recognisability >= self.inner.settings.loosest_gate().least();
         if !is_recognisable {

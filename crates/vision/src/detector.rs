@@ -279,12 +279,17 @@ impl Detector {
     /// The picture is scaled to a bounded number of pixels whatever its shape. A larger one is looked at again in finer
     /// detail, tile by tile, and what only that shows is added. A small one without a face is enlarged with a margin
     /// around it, since the network wants some surroundings.
-    pub fn detect(&mut self, picture: &Picture, effort: Effort) -> Result<Vec<DetectedFace>> {
+    ///
+    /// Where one face is wanted, the looks end with the first one that shows any: finer ones only show smaller faces.
+    pub fn detect(&mut self, picture: &Picture, max_faces: usize, effort: Effort) -> Result<Vec<DetectedFace>> {
         let faces = self.first_look(picture)?;
-        if faces.is_empty() {
-            return self.look_again(picture, effort);
-        }
-        self.add_finer(picture, faces, effort)
+        let mut faces = match faces.len() {
+            0 => self.look_again(picture, effort)?,
+            _ if max_faces == 1 => faces,
+            _ => self.add_finer(picture, faces, effort)?,
+        };
+        faces.truncate(max_faces);
+        Ok(faces)
     }
 
     /// The largest face: by a coarse look if that settles it, else by the looks of [`Detector::detect`] until one shows
@@ -300,9 +305,7 @@ impl Detector {
                 return Ok(Some(first));
             }
         }
-        let faces = self.first_look(picture)?;
-        let faces = if faces.is_empty() { self.look_again(picture, effort)? } else { faces };
-        Ok(faces.into_iter().next())
+        Ok(self.detect(picture, 1, effort)?.into_iter().next())
     }
 
     /// The faces of the turned picture, the largest first, in the coordinates of the picture as it is.

@@ -108,7 +108,7 @@ impl FaceModels {
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
     pub fn detect(&mut self, picture: &Picture, effort: Effort) -> Result<Vec<DetectedFace>> {
-        let faces = self.detector.detect(picture, effort)?;
+        let faces = self.detector.detect(picture, usize::MAX, effort)?;
         let mut upright = Vec::with_capacity(faces.len());
         let mut doubtful = Vec::new();
         for (i, face) in faces.into_iter().enumerate() {
@@ -136,7 +136,7 @@ impl FaceModels {
     /// [`Error::Model`] if the runtime fails.
     pub fn detect_largest(&mut self, picture: &Picture, effort: Effort) -> Result<Option<DetectedFace>> {
         let Some(face) = self.detector.detect_largest(picture, effort)? else {
-            return Ok(self.best_turned(picture, effort)?.map(|recognised| recognised.face));
+            return Ok(self.best_turned(picture, None, effort)?.map(|recognised| recognised.face));
         };
         if self.seems_turned(picture, &face)? {
             let first = self.embed(picture, &face, Purpose::Probe)?;
@@ -158,7 +158,7 @@ impl FaceModels {
         effort: Effort,
     ) -> Result<Option<Recognised>> {
         let best = match self.detector.detect_largest(picture, effort)? {
-            None => self.best_turned(picture, effort)?,
+            None => self.best_turned(picture, None, effort)?,
             Some(face) => {
                 let first = self.embed(picture, &face, purpose)?;
                 if first.seems_turned() { Some(self.or_turned(picture, first, effort)?) } else { Some(first) }
@@ -179,8 +179,7 @@ impl FaceModels {
         purpose: Purpose,
         effort: Effort,
     ) -> Result<Vec<Recognised>> {
-        let mut faces = self.detector.detect(picture, effort)?;
-        faces.truncate(max_faces);
+        let faces = self.detector.detect(picture, max_faces, effort)?;
         let mut upright = Vec::with_capacity(faces.len());
         let mut doubtful = Vec::new();
         for face in faces {
@@ -281,13 +280,22 @@ impl FaceModels {
         Ok(quality::landmarks_apart(&face.landmarks, &five_of(&points)) > APART_WHEN_TURNED)
     }
 
-    /// The most recognisable of the largest faces that the turned picture shows.
-    fn best_turned(&mut self, picture: &Picture, effort: Effort) -> Result<Option<Recognised>> {
+    /// The most recognisable view of a face that the turned picture shows: of this face, of a larger one, or of the largest
+    /// where no face is known.
+    fn best_turned(
+        &mut self,
+        picture: &Picture,
+        of: Option<&DetectedFace>,
+        effort: Effort,
+    ) -> Result<Option<Recognised>> {
         let mut best: Option<Recognised> = None;
         for view in TurnedView::of(effort) {
             for turn in Turn::OTHERS {
                 let faces = self.detector.detect_turned(picture, turn, *view)?;
-                let Some(face) = faces.first() else { continue };
+                let is_wanted = |face: &&DetectedFace| {
+                    of.is_none_or(|of| is_same(face, of) || face.area.area() > of.area.area())
+                };
+                let Some(face) = faces.iter().find(is_wanted) else { continue };
                 let found = self.embed(picture, face, Purpose::Probe)?;
                 if best.as_ref().is_none_or(|best| found.recognisability > best.recognisability) {
                     best = Some(found);
@@ -300,9 +308,9 @@ impl FaceModels {
         Ok(best)
     }
 
-    /// This face, or the largest one that the turned picture shows if that is clearly more recognisable.
+    /// This face, or what the turned picture shows of it if that is clearly more recognisable.
     fn or_turned(&mut self, picture: &Picture, first: Recognised, effort: Effort) -> Result<Recognised> {
-        Ok(match self.best_turned(picture, effort)? {
+        Ok(match self.best_turned(picture, Some(&first.face), effort)? {
             Some(turned) if turned.recognisability > first.recognisability + CLEARLY_MORE => turned,
             _ => first,
         })
@@ -318,9 +326,6 @@ impl FaceModels {
         effort: Effort,
     ) -> Result<()> {
         let view = if effort == Effort::Full { TurnedView::Whole } else { TurnedView::LargeFaces };
-        let is_same = |a: &DetectedFace, b: &DetectedFace| {
-            a.area.overlap(&b.area) > SAME_FACE || a.area.share_in(&b.area) > 2.0 * SAME_FACE
-        };
         let none_known = doubtful.is_empty() && others.is_empty();
         for turn in Turn::OTHERS {
             let mut faces = self.detector.detect_turned(picture, turn, view)?;
@@ -379,6 +384,11 @@ const ON_ITS_SIDE: f32 = 50.0;
 const SAME_FACE: f32 = 0.3;
 /// Faces of a picture of which it is checked at most whether they are turned, the largest first.
 const MAX_CHECKED: usize = 16;
+
+/// Whether two boxes are of one face.
+fn is_same(a: &DetectedFace, b: &DetectedFace) -> bool {
+    a.area.overlap(&b.area) > SAME_FACE || a.area.share_in(&b.area) > 2.0 * SAME_FACE
+}
 
 /// Whether the detector itself sees the face lying.
 fn lies_on_its_side(face: &DetectedFace) -> bool {

@@ -46,6 +46,10 @@ pub struct Components {
     pub landmark_agreement: u8,
     /// The embedding shows nothing over mouth, eyes or a half of the face.
     pub uncovered: u8,
+    /// Length of the embedding before it was normalised: 50 at 2.4. It falls with everything that takes detail away.
+    pub embedding_length: u8,
+    /// How unlike the embedding is to those of spoilt faces: 50 at a cosine of 0.38.
+    pub distinctness: u8,
     /// The embedding carries an identity: the probability that it matches a good picture's.
     pub recognisability: u8,
 }
@@ -132,6 +136,8 @@ pub(crate) fn measure(
         confidence: percent((face.confidence - 0.5) * 2.0),
         landmark_agreement: landmark_agreement(landmarks_apart(&face.landmarks, &five)),
         uncovered: uncovered(recognised.evidence.covers),
+        embedding_length: percent(sigmoid((recognised.evidence.length - 2.4) / 0.35)),
+        distinctness: percent(sigmoid((0.38 - recognised.evidence.spoilt_likeness) / 0.07)),
         recognisability: percent(recognised.recognisability),
     };
     let score = unified(&components) * worth(recognised.recognisability);
@@ -225,17 +231,19 @@ const WORTH_ALL: f32 = 0.8;
 /// The weighted geometric mean of the components, 0..1.
 fn unified(c: &Components) -> f32 {
     let weighted = [
-        (c.inter_eye_distance, 0.10),
-        (c.head_pose, 0.20),
-        (c.sharpness, 0.20),
-        (c.luminance, 0.08),
-        (c.dynamic_range, 0.05),
-        (c.over_exposure_prevention, 0.05),
-        (c.under_exposure_prevention, 0.05),
-        (c.illumination_uniformity, 0.05),
-        (c.crop, 0.10),
-        (c.confidence, 0.06),
-        (c.landmark_agreement, 0.06),
+        (c.inter_eye_distance, 0.08),
+        (c.head_pose, 0.16),
+        (c.sharpness, 0.16),
+        (c.luminance, 0.07),
+        (c.dynamic_range, 0.04),
+        (c.over_exposure_prevention, 0.04),
+        (c.under_exposure_prevention, 0.04),
+        (c.illumination_uniformity, 0.04),
+        (c.crop, 0.08),
+        (c.confidence, 0.05),
+        (c.landmark_agreement, 0.04),
+        (c.embedding_length, 0.10),
+        (c.distinctness, 0.10),
     ];
     let log: f32 =
         weighted.into_iter().map(|(component, weight)| weight * (f32::from(component.max(1)) / 100.0).ln()).sum();
@@ -472,6 +480,8 @@ mod tests {
             confidence: 100,
             landmark_agreement: 100,
             uncovered: 100,
+            embedding_length: 100,
+            distinctness: 100,
             recognisability: 100,
         };
         assert!((unified(&good) - 1.0).abs() < 1e-5);

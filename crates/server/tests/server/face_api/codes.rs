@@ -64,6 +64,8 @@ const CODES: &[(u32, &str)] = &[
     (223_114, "face is fuzzy"),
     (223_115, "face light is not good"),
     (223_116, "incomplete face"),
+    (223_121, "left eye is occlusion"),
+    (223_127, "mouth is occlusion"),
     (223_117, "app_list is too large"),
     (223_118, "quality control error"),
     (223_120, "liveness check fail"),
@@ -297,7 +299,9 @@ fn pictures(seen: &mut Seen) {
     let token = api.add("g", "u", &other());
     let gated = |picture: &[u8], name: &str| with(image(picture), json!({"group_id_list": "g", name: "NORMAL"}));
     let controls = [
-        (gates::half(), 223_113),
+        (gates::half_covered(), 223_113),
+        (gates::masked(), 223_127),
+        (gates::blindfolded(), 223_121),
         (gates::blurred(8.0), 223_114),
         (gates::times(0.1), 223_115),
         (gates::beheaded(104), 223_116),
