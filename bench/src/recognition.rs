@@ -12,8 +12,8 @@ use aicp_measure::Random;
 use aicp_measure::alterations::Alteration;
 use aicp_vision::manifest::Manifest;
 use aicp_vision::{
-    Cover, CoverDetector, DetectedFace, Effort, Embedding, Evidence, FaceModels, Judge, ModelPaths, Picture, Point, PoolSize, Purpose,
-    RECOGNISABLE, Recognised, Rect, Turn, Vision, Weights,
+    Cover, CoverDetector, DetectedFace, Effort, Embedding, Evidence, FaceModels, Judge, ModelPaths, Picture, Point,
+    PoolSize, Purpose, RECOGNISABLE, Recognised, Rect, Turn, Vision, Weights,
 };
 use clap::Args;
 
@@ -138,7 +138,8 @@ pub(crate) fn run(cli: &Cli, request: &Request) -> Outcome<()> {
         writeln!(out, "weights: {}", serde_json::to_string(&weights)?)?;
     }
     let (mut rows, judged): (BTreeMap<String, Row>, _) = if request.halves {
-        let halves: [Vec<&Subject>; 2] = [0, 1].map(|half| everybody.iter().copied().filter(|s| s.half() == half).collect());
+        let halves: [Vec<&Subject>; 2] =
+            [0, 1].map(|half| everybody.iter().copied().filter(|s| s.half() == half).collect());
         let mut rows = BTreeMap::new();
         for (made_of, judged) in [(&halves[0], &halves[1]), (&halves[1], &halves[0])] {
             let means = means(made_of)?;
@@ -153,7 +154,10 @@ pub(crate) fn run(cli: &Cli, request: &Request) -> Outcome<()> {
         (rows, "by the manifest")
     };
     writeln!(out, "{} faces, judged {judged}\n", subjects.len())?;
-    writeln!(out, "| altered | found | refused | still match, of all found | strangers match, ungated | strangers match, gated (95 % at most) | mouth, eyes, half said to be covered |")?;
+    writeln!(
+        out,
+        "| altered | found | refused | still match, of all found | strangers match, ungated | strangers match, gated (95 % at most) | mouth, eyes, half said to be covered |"
+    )?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
     for alteration in alterations().into_iter().map(|(alteration, _)| alteration) {
         let name = alteration.to_string();
@@ -180,7 +184,8 @@ struct Row {
 
 impl Row {
     fn line(&self, name: &str) -> String {
-        let share = |part: usize, of: usize| if of == 0 { "-".to_owned() } else { format!("{:.4}", part as f64 / of as f64) };
+        let share =
+            |part: usize, of: usize| if of == 0 { "-".to_owned() } else { format!("{:.4}", part as f64 / of as f64) };
         format!(
             "| {name} | {} | {} | {} | {} | {} of {} ({:.4}) | {} |",
             self.found,
@@ -313,7 +318,8 @@ fn cover_detectors(subjects: &[&Subject]) -> [CoverDetector; 3] {
                     continue;
                 }
                 let name = alteration.to_string();
-                let seen = subjects.iter().filter(|subject| keep(subject)).filter_map(|subject| subject.seen.get(&name));
+                let seen =
+                    subjects.iter().filter(|subject| keep(subject)).filter_map(|subject| subject.seen.get(&name));
                 samples.extend(seen.map(|seen| (seen.probe.iter().map(|v| v * 10.0).collect(), is_covered)));
             }
             samples
@@ -332,10 +338,7 @@ fn cover_detectors(subjects: &[&Subject]) -> [CoverDetector; 3] {
         let (named, refused) = (quantile(NAMED_BY_MISTAKE), quantile(REFUSED_BY_MISTAKE));
         let (weights, bias) = logistic_regression(&samples(&|_| true), 3e-3, 400);
         let scale = 1.0 / (refused - named).max(0.1);
-        CoverDetector {
-            weights: weights.into_iter().map(|w| w * 10.0 * scale).collect(),
-            bias: (bias - named) * scale,
-        }
+        CoverDetector { weights: weights.into_iter().map(|w| w * 10.0 * scale).collect(), bias: (bias - named) * scale }
     })
 }
 
@@ -424,7 +427,10 @@ fn altered_faces(models: &mut FaceModels, file: &Path, picture: &Picture) -> aic
             let raw = models.embed_raw(&altered, &found.face)?;
             let enrolled = models.embed(&altered, &found.face, Purpose::Enrolment)?;
             let Recognised { evidence, .. } = found;
-            seen.insert(alteration.to_string(), Seen { probe: raw.into_vec(), enrolled: enrolled.embedding.into_vec(), evidence });
+            seen.insert(
+                alteration.to_string(),
+                Seen { probe: raw.into_vec(), enrolled: enrolled.embedding.into_vec(), evidence },
+            );
         }
         subjects.push(Subject { person: person(file, i), seen });
     }
@@ -446,7 +452,8 @@ fn person(file: &Path, face: usize) -> String {
 fn alone(picture: &Picture, face: &DetectedFace) -> (Picture, DetectedFace) {
     let part = face.frame.grown(2.2).clamped(picture.width(), picture.height());
     let (left, top) = (part.x as u32, part.y as u32);
-    let cut = image::imageops::crop_imm(picture.rgb(), left, top, part.width.max(1.0) as u32, part.height.max(1.0) as u32);
+    let cut =
+        image::imageops::crop_imm(picture.rgb(), left, top, part.width.max(1.0) as u32, part.height.max(1.0) as u32);
     let moved = |r: Rect| Rect { x: r.x - left as f32, y: r.y - top as f32, ..r };
     let face = DetectedFace {
         area: moved(face.area),

@@ -135,7 +135,13 @@ impl World {
         templates.retain(|row, _| book.by_row.contains_key(row));
         let engine = Builtin::new(vision)?;
         let rows = templates.into_iter();
-        let rows = rows.map(|(face, (library, vector))| TemplateRow { library, person: face, face, vector, recognisability: Some(1.0) });
+        let rows = rows.map(|(face, (library, vector))| TemplateRow {
+            library,
+            person: face,
+            face,
+            vector,
+            recognisability: Some(1.0),
+        });
         engine.admit_all(rows.collect(), 0.0)?;
         Ok(Self { engine, any_library, book: Mutex::new(book) })
     }

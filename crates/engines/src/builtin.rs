@@ -10,8 +10,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 use aicp_gallery::{Entry, Filter, Galleries, Hit, Scanner, Search};
 use aicp_vision::{
-    Algorithm, DetectedFace, Effort, Embedding, FaceModels, HeadPose, Judge, Liveness, Picture, Point, Purpose, Quality,
-    Recognised, Rect, Vision,
+    Algorithm, DetectedFace, Effort, Embedding, FaceModels, HeadPose, Judge, Liveness, Picture, Point, Purpose,
+    Quality, Recognised, Rect, Vision,
 };
 
 use crate::engine::{
@@ -216,7 +216,8 @@ impl Builtin {
                 let face_a = models.recognise_largest(&a, Purpose::Probe, terms.effort)?;
                 let face_b = models.recognise_largest(&b, Purpose::Probe, terms.effort)?;
                 let (Some(face_a), Some(face_b)) = (face_a, face_b) else { return Ok(None) };
-                let both = [examined(models, &a, &face_a, wanted, terms)?, examined(models, &b, &face_b, wanted, terms)?];
+                let both =
+                    [examined(models, &a, &face_a, wanted, terms)?, examined(models, &b, &face_b, wanted, terms)?];
                 let similarity = both.iter().all(accepts).then(|| similarity(&face_a, &face_b, terms));
                 Ok(Some((both, similarity)))
             })
@@ -527,9 +528,10 @@ impl Engine for Builtin {
         let compared = self
             .vision
             .run(move |models| {
-                let (Some(a), Some(b)) =
-                    (recognise_bytes(models, &a.bytes, terms.effort)?, recognise_bytes(models, &b.bytes, terms.effort)?)
-                else {
+                let (Some(a), Some(b)) = (
+                    recognise_bytes(models, &a.bytes, terms.effort)?,
+                    recognise_bytes(models, &b.bytes, terms.effort)?,
+                ) else {
                     return Ok(None);
                 };
                 Ok(Some(similarity(&a, &b, terms)))
@@ -557,10 +559,8 @@ impl Engine for Builtin {
 
     async fn require_face(&self, picture: Photo) -> Result<()> {
         let Photo { bytes, terms } = picture;
-        let face = self
-            .vision
-            .run(move |models| models.detect_largest(&Picture::decode(&bytes)?, terms.effort))
-            .await?;
+        let face =
+            self.vision.run(move |models| models.detect_largest(&Picture::decode(&bytes)?, terms.effort)).await?;
         face.map(drop).ok_or(Error::NoFace)
     }
 

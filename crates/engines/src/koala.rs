@@ -31,7 +31,8 @@ use async_trait::async_trait;
 use aicp_vision::Grade;
 
 use crate::engine::{
-    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, Photo, SeenFace, Target, Write,
+    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, Photo, SeenFace, Target,
+    Write,
 };
 use crate::ranked::{Crowd, best, by_area};
 use crate::remote::{self, Body, Object, Remote, RemoteSettings, Repeat, lacks};

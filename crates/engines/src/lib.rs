@@ -15,8 +15,8 @@ mod remote;
 mod similarity;
 
 pub use aicp_vision::{
-    Algorithm, Components, Cover, DetectedFace, Dimensions, Effort, Format, Grade, HeadPose, Inference, Liveness, ModelPaths, Point,
-    PoolSize, Quality, RECOGNISABLE, Rect, RuntimeChoice, Vision,
+    Algorithm, Components, Cover, DetectedFace, Dimensions, Effort, Format, Grade, HeadPose, Inference, Liveness,
+    ModelPaths, Point, PoolSize, Quality, RECOGNISABLE, Rect, RuntimeChoice, Vision,
 };
 pub use builtin::{Accepts, Builtin, DescribedFace, Examination, ExaminedFace, MAX_FACES, TemplateRow};
 pub use cloudwalk::{Cloudwalk, CloudwalkSettings};

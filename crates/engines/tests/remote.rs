@@ -391,7 +391,8 @@ async fn secrets_travel_in_the_body_alone() {
         ok(r#"{"result":0,"faceId":"f"}"#)
     })
     .await;
-    let added = fake.cloudwalk().add_face(&library(1), TAG, Bytes::from_static(b"\xfb\xff").into()).await.expect("an answer");
+    let added =
+        fake.cloudwalk().add_face(&library(1), TAG, Bytes::from_static(b"\xfb\xff").into()).await.expect("an answer");
     assert_eq!(added.engine_ref.as_deref(), Some("f"));
     // Base64 has signs of its own, which a form escapes.
     assert!(

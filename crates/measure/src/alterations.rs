@@ -134,7 +134,8 @@ impl Alteration {
                 let [right_eye, left_eye, nose, ..] = face.landmarks;
                 let eyes = (right_eye.y + left_eye.y) / 2.0;
                 let top = eyes + 0.3 * (nose.y - eyes);
-                let (left, right, chin) = (area.x - 0.02 * area.width, area.x + 1.02 * area.width, area.y + area.height);
+                let (left, right, chin) =
+                    (area.x - 0.02 * area.width, area.x + 1.02 * area.width, area.y + area.height);
                 let outline = [
                     Point::new(left, top),
                     Point::new(nose.x, top - 0.03 * area.height),
@@ -216,9 +217,7 @@ fn fill_inside(picture: &RgbImage, colour: [u8; 3], outline: &[Point]) -> RgbIma
         let (x, y) = (x as f32 + 0.5, y as f32 + 0.5);
         // A ray to the right crosses the outline an odd number of times.
         let sides = outline.iter().zip(outline.iter().cycle().skip(1));
-        let crossed = sides.filter(|(a, b)| {
-            (a.y > y) != (b.y > y) && x < (b.x - a.x) * (y - a.y) / (b.y - a.y) + a.x
-        });
+        let crossed = sides.filter(|(a, b)| (a.y > y) != (b.y > y) && x < (b.x - a.x) * (y - a.y) / (b.y - a.y) + a.x);
         if crossed.count() % 2 == 1 {
             *pixel = Rgb(colour);
         }

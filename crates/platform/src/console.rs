@@ -115,7 +115,8 @@ impl Platform {
             ..NewUser::default()
         };
         let person = self.new_person(new)?;
-        let added = engine.add_face(&library_ref(&library), &person.person_no, self.photo(&app, picture.clone())).await?;
+        let added =
+            engine.add_face(&library_ref(&library), &person.person_no, self.photo(&app, picture.clone())).await?;
         let rotation = added.face.map_or(0.0, |seen| seen.rotation);
         let user = NewConsoleUser {
             username: registration.username,

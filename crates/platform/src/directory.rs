@@ -110,7 +110,8 @@ impl Platform {
             return store.update_person(person.id, changes).await.map_err(Error::of_changed_person);
         };
         if engine.keeping() == Keeping::Templates {
-            let added = engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
+            let added =
+                engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
             let face = self.new_face(added);
             let updated = store.update_person_and_face(person.id, changes, face, picture).await;
             return updated.map_err(Error::of_changed_person);

@@ -104,7 +104,11 @@ impl Platform {
         let is_recognisable = recognisability >= self.inner.settings.loosest_gate().least();
         if !is_recognisable {
             builtin.forget(face.library_id, &[face.face_id]);
-            tracing::info!(face = face.face_id, recognisability, "an enrolled face is not recognisable and matches nobody");
+            tracing::info!(
+                face = face.face_id,
+                recognisability,
+                "an enrolled face is not recognisable and matches nobody"
+            );
         }
         Ok(is_recognisable)
     }

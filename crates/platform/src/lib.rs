@@ -38,8 +38,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
-    Accepts, Assessed, Components, Cover, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose,
-    Liveness, Point, Quality, Rect, SeenFace, Similarity, Unrecognisable,
+    Accepts, Assessed, Components, Cover, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade,
+    HeadPose, Liveness, Point, Quality, Rect, SeenFace, Similarity, Unrecognisable,
 };
 pub use aicp_fetch::{Limits as FetchLimits, Network};
 pub use aicp_store::{

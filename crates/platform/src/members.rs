@@ -52,7 +52,8 @@ impl Platform {
             let new = NewUser { user_id, at_most: Some(at_most), ..NewUser::default() };
             let builtin = platform.inner.engines.builtin();
             if platform.engine_of(&app, &library)?.keeping() == Keeping::Templates {
-                let (face, added) = builtin.add_examined(platform.photo(&app, picture.clone()), wanted, accepts).await?;
+                let (face, added) =
+                    builtin.add_examined(platform.photo(&app, picture.clone()), wanted, accepts).await?;
                 let Some(added) = added else { return Ok((face, None)) };
                 let person = platform.new_person(new)?;
                 return Ok((face, Some(platform.store_person(&library, person, added, picture).await?)));
@@ -84,9 +85,8 @@ impl Platform {
             let builtin = self.inner.engines.builtin();
             let picture = self.photo(app, picture);
             // People with several faces take several places.
-            let (face, found) = builtin
-                .identify_examined(library.id, picture.clone(), top_n * FACES_A_PERSON, wanted, accepts)
-                .await?;
+            let (face, found) =
+                builtin.identify_examined(library.id, picture.clone(), top_n * FACES_A_PERSON, wanted, accepts).await?;
             let libraries = [library_ref(library)];
             let threshold = self.threshold_of(engine, &libraries, Bar::Usual);
             let found = found.into_iter().map(|candidate| (candidate, threshold)).collect();

@@ -155,7 +155,8 @@ impl Platform {
         let person = self.new_person(user)?;
         match engine.keeping() {
             Keeping::Templates => {
-                let added = engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
+                let added =
+                    engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
                 self.store_person(library, person, added, picture).await
             }
             Keeping::Faces => {
@@ -191,7 +192,8 @@ impl Platform {
         let engine = self.engine_of(app, library)?;
         let (face, rotation) = match engine.keeping() {
             Keeping::Templates => {
-                let added = engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
+                let added =
+                    engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
                 let face = self.inner.store.add_face(person.id, self.new_face(added), picture).await;
                 (face.map_err(Error::or_no_person)?, rotation)

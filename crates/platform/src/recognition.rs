@@ -223,7 +223,12 @@ impl Platform {
     /// The threshold of a search that leaves it to the engine, if that is not the one of the settings: a vendor's engine has
     /// one of its own, ours may have one that follows the number of faces searched. A caller who names none and searches
     /// more faces than the threshold is meant for is told so in the log, once for a library.
-    pub(crate) fn threshold_of(&self, engine: &Arc<dyn Engine>, libraries: &[LibraryRef], bar: Bar) -> Option<Similarity> {
+    pub(crate) fn threshold_of(
+        &self,
+        engine: &Arc<dyn Engine>,
+        libraries: &[LibraryRef],
+        bar: Bar,
+    ) -> Option<Similarity> {
         let settings = &self.inner.settings;
         if engine.keeping() == Keeping::Faces || bar != Bar::Usual {
             return engine.threshold();
@@ -266,7 +271,8 @@ impl Platform {
     pub(crate) async fn library_for(&self, app: &App, group_id: &str, picture: &Bytes) -> Result<Library> {
         match self.library(app, group_id).await {
             Err(Error::NoLibrary) => {
-                match self.default_engine(app).require_face(self.photo(app, picture.clone())).await.map_err(Error::from) {
+                match self.default_engine(app).require_face(self.photo(app, picture.clone())).await.map_err(Error::from)
+                {
                     // An engine that can't be asked has nothing against the picture.
                     Ok(()) | Err(Error::EngineUnavailable(_) | Error::Engine(aicp_engines::Error::Unsupported(_))) => {
                         Err(Error::NoLibrary)

@@ -152,7 +152,8 @@ impl Platform {
         let engine = self.engine_of(app, library)?;
         match engine.keeping() {
             Keeping::Templates => {
-                let added = engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
+                let added =
+                    engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
                 let face = self.new_face(added);
                 let face = store.replace_faces(person.id, user_info, face, picture).await;

@@ -400,13 +400,7 @@ impl Detector {
     }
 
     /// As [`Detector::look`], at a part of the picture; `view` is of the turned part.
-    fn look_at_part(
-        &mut self,
-        picture: &Picture,
-        part: Rect,
-        view: &View,
-        turn: Turn,
-    ) -> Result<Vec<DetectedFace>> {
+    fn look_at_part(&mut self, picture: &Picture, part: Rect, view: &View, turn: Turn) -> Result<Vec<DetectedFace>> {
         if self.looks.len() < MAX_LOOKS {
             self.looks.push((view.input_width, view.input_height));
         }

@@ -214,7 +214,11 @@ impl FaceModels {
         let five = five_of(&points);
         let Embedded { embedding, length } = self.embedder.embed(&around, &five, purpose)?;
         let evidence = Evidence {
-            spoilt_likeness: self.judge.as_ref().as_ref().map_or(0.0, |judge| judge.spoilt_likeness(embedding.as_slice())),
+            spoilt_likeness: self
+                .judge
+                .as_ref()
+                .as_ref()
+                .map_or(0.0, |judge| judge.spoilt_likeness(embedding.as_slice())),
             length,
             landmarks_apart: quality::landmarks_apart(&placed.landmarks, &five),
             misfit: misfit(&five),
@@ -292,9 +296,8 @@ impl FaceModels {
         for view in TurnedView::of(effort) {
             for turn in Turn::OTHERS {
                 let faces = self.detector.detect_turned(picture, turn, *view)?;
-                let is_wanted = |face: &&DetectedFace| {
-                    of.is_none_or(|of| is_same(face, of) || face.area.area() > of.area.area())
-                };
+                let is_wanted =
+                    |face: &&DetectedFace| of.is_none_or(|of| is_same(face, of) || face.area.area() > of.area.area());
                 let Some(face) = faces.iter().find(is_wanted) else { continue };
                 let found = self.embed(picture, face, Purpose::Probe)?;
                 if best.as_ref().is_none_or(|best| found.recognisability > best.recognisability) {

@@ -197,7 +197,8 @@ impl Picture {
         }
         let back = place.inverse();
         let (right, bottom) = (width as f32, height as f32);
-        let corners = [(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom)].map(|(x, y)| back.apply(Point::new(x, y)));
+        let corners =
+            [(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom)].map(|(x, y)| back.apply(Point::new(x, y)));
         let part = Rect::around(&corners).grown(1.1).clamped(self.width(), self.height());
         let (part_width, part_height) = (part.width.max(1.0), part.height.max(1.0));
         let between = (2.0 * scale).min(1.0);

@@ -177,7 +177,9 @@ impl Judge {
             .ok_or_else(|| Error::Manifest(format!("{file} does not hold {} means", kinds.len())))?;
         let detectors: Option<Vec<CoverDetector>> = detectors
             .chunks(detectors.len() / Cover::ALL.len())
-            .map(|numbers| numbers.split_last().map(|(bias, weights)| CoverDetector { weights: weights.to_vec(), bias: *bias }))
+            .map(|numbers| {
+                numbers.split_last().map(|(bias, weights)| CoverDetector { weights: weights.to_vec(), bias: *bias })
+            })
             .collect();
         let detectors = detectors
             .and_then(|detectors| detectors.try_into().ok())

@@ -188,7 +188,7 @@ fn the_largest_face_is_the_same_at_a_coarse_look_at_every_size_and_shape() {
             for picture in [plain, Picture::from_rgb(wide)] {
                 let size = format!("{sample} in {picture:?}");
                 let (expected, found, cosine) = on_pool(move |models| {
-                    let expected = models.detect(&picture, Effort::Full)?.into_iter().next().expect("a face");
+                    let expected = models.recognise_all(&picture, 1, Purpose::Probe, Effort::Full)?.remove(0).face;
                     let found = models.detect_largest(&picture, Effort::Full)?.expect("a face");
                     let fine = models.embed(&picture, &expected, Purpose::Probe)?.embedding;
                     let cosine = fine.cosine(&models.embed(&picture, &found, Purpose::Probe)?.embedding);

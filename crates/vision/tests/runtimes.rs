@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use aicp_vision::{
-    DetectedFace, Effort, Embedding, Error, FaceModels, Inference, ModelPaths, Picture, PoolSize, Precision, PrecisionChoice,
-    Purpose, RuntimeChoice, Vision,
+    DetectedFace, Effort, Embedding, Error, FaceModels, Inference, ModelPaths, Picture, PoolSize, Precision,
+    PrecisionChoice, Purpose, RuntimeChoice, Vision,
 };
 
 /// Cosine that stands for the default threshold, a false-match rate of 1e-4.

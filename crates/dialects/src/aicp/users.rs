@@ -63,7 +63,9 @@ impl Call<'_> {
         })?;
         let session = self.platform.login_with_face(picture, self.client).await.map_err(|e| match e {
             Error::TooManyAttempts => Failure::too_many_attempts(),
-            Error::NotRecognised | Error::NotLive | Error::TooTight | Error::BadPicture(_) | Error::NoFace => not_recognised(),
+            Error::NotRecognised | Error::NotLive | Error::TooTight | Error::BadPicture(_) | Error::NoFace => {
+                not_recognised()
+            }
             other => our_failure(&other),
         })?;
         self.logged_in(&session)

@@ -21,11 +21,8 @@ impl Call<'_> {
     fn described(&self, face: &DescribedFace) -> Node {
         let score = |component: u8| Node::Real(f32::from(component) / 100.0);
         let components = &face.quality.components;
-        let is_good = Node::Flag(self.platform.is_good(
-            face.quality.score,
-            Some(face.quality.grades()),
-            face.is_recognisable,
-        ));
+        let is_good =
+            Node::Flag(self.platform.is_good(face.quality.score, Some(face.quality.grades()), face.is_recognisable));
         let wrapped = |name, text| Node::Fields(vec![(name, Node::List(vec![Node::text(text)]))]);
         Node::Fields(vec![
             ("Age", Node::Number(0)),

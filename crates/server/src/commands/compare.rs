@@ -49,8 +49,7 @@ pub(crate) fn run(config: &Config, a: &Path, b: &Path, json: bool) -> Result<()>
 }
 
 fn recognise(vision: &Vision, path: &Path) -> Result<Recognised> {
-    let found = on_picture(vision, path, |models, picture| {
-        models.recognise_largest(&picture, Purpose::Probe, Effort::Full)
-    })?;
+    let found =
+        on_picture(vision, path, |models, picture| models.recognise_largest(&picture, Purpose::Probe, Effort::Full))?;
     found.ok_or_else(|| Error::NoFace(path.to_owned()))
 }

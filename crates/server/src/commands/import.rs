@@ -147,7 +147,10 @@ async fn enrol_picture(target: &Target, person: &str, path: &Path) -> Result<Imp
 /// Whether one picture is at fault and the next may do better.
 fn is_about_the_picture(e: &Error) -> bool {
     use aicp_platform::Error as Platform;
-    matches!(e, Error::Io { .. } | Error::Platform(Platform::BadPicture(_) | Platform::NoFace | Platform::NotRecognisable(_)))
+    matches!(
+        e,
+        Error::Io { .. } | Error::Platform(Platform::BadPicture(_) | Platform::NoFace | Platform::NotRecognisable(_))
+    )
 }
 
 /// The pictures of a folder of folders, in the order of their names; what stands where no picture should is a reject.

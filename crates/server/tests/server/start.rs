@@ -83,11 +83,8 @@ async fn fill(data_dir: &Path) {
     assert_eq!(read.templates, 1);
     let vector = vectors.recv().expect("a template");
 
-    let template = |vector: &[f32]| NewTemplate {
-        algorithm: algorithm.clone(),
-        vector: vector.to_vec(),
-        recognisability: None,
-    };
+    let template =
+        |vector: &[f32]| NewTemplate { algorithm: algorithm.clone(), vector: vector.to_vec(), recognisability: None };
     let filled = library(&store, "filled", 1).await;
     let strangers = (0..STRANGERS).map(|number| (number as u16 + 100, template(&stranger(number))));
     let known = [(7, template(&vector))];

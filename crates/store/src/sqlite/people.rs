@@ -250,7 +250,8 @@ async fn copy_person(
 }
 
 async fn template_of(db: &mut SqliteConnection, face_id: i64) -> Result<Option<NewTemplate>> {
-    let query = sqlx::query("SELECT algorithm, provider, version, vector, recognisability FROM template WHERE face_id = $1");
+    let query =
+        sqlx::query("SELECT algorithm, provider, version, vector, recognisability FROM template WHERE face_id = $1");
     let Some(row) = query.bind(face_id).fetch_optional(db).await? else { return Ok(None) };
     let algorithm = Algorithm {
         name: row.try_get("algorithm")?,

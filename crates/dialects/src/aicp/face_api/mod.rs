@@ -6,8 +6,8 @@
 mod answers;
 mod request;
 
-use aicp_platform::{Cover, 
-    Control, Error, Examination, Gates, LIVENESS_THRESHOLDS, Library, MissingUser, OldFaces, QualityFault, Rect,
+use aicp_platform::{
+    Control, Cover, Error, Examination, Gates, LIVENESS_THRESHOLDS, Library, MissingUser, OldFaces, QualityFault, Rect,
     UserFace, face_token, token_of_face,
 };
 use bytes::Bytes;
