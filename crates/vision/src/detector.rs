@@ -27,9 +27,11 @@ const MAX_SQUEEZE: f32 = 0.06;
 const FINE_AREA: f32 = 24_000_000.0;
 /// The same for callers without credentials.
 const LIMITED_FINE_AREA: f32 = 4.0 * INPUT_AREA;
-/// The most that one level of detail grows over the one before. The smallest faces that one level shows for certain are
-/// then smaller than the largest that fit whole into a tile of the next.
+/// The most that one level of detail grows over the one before. A face too large for the tiles of one level then has a
+/// side of 40 pixels in the level before, which shows it for certain.
 const LEVEL_STEP: f32 = 4.0;
+/// Longest side, in pixels of the network's input, of a face that a tile is trusted with.
+const MAX_TILE_FACE: f32 = 160.0;
 /// Tiles of a finer level overlap by this many pixels, so that a face up to this size is whole in one of them.
 const TILE_OVERLAP: u32 = 64;
 /// A face of a finer level that lies by this share in the box of a face of a coarser one is a part of that.
@@ -343,10 +345,12 @@ impl Detector {
         for scale in finer_scales(picture.width(), picture.height(), effort.fine_area()) {
             let found = self.tiles(picture, scale)?;
             for face in suppress(found) {
-                let is_known = faces.iter().any(|known| {
-                    known.area.overlap(&face.area) > MAX_OVERLAP || face.area.share_in(&known.area) > PART_OF_FACE
-                });
-                if !is_known {
+                if let Some(same) = faces.iter_mut().find(|known| known.area.overlap(&face.area) > MAX_OVERLAP) {
+                    // In finer detail a small face is placed better.
+                    if face.confidence > same.confidence {
+                        *same = face;
+                    }
+                } else if faces.iter().all(|known| face.area.share_in(&known.area) <= PART_OF_FACE) {
                     faces.push(face);
                 }
             }
@@ -355,7 +359,7 @@ impl Detector {
         Ok(faces)
     }
 
-    /// The faces of the picture at this scale that are small enough to be whole in one of the tiles.
+    /// The faces of the picture at this scale that are small enough to be seen whole in a tile.
     fn tiles(&mut self, picture: &Picture, scale: f32) -> Result<Vec<DetectedFace>> {
         let (width, height) = (picture.width() as f32, picture.height() as f32);
         let (tile_width, tile_height) = if width >= height { FULL[0] } else { FULL[FULL.len() - 1] };
@@ -380,7 +384,7 @@ impl Detector {
                 };
                 let found = self.look_at_part(picture, part, &view, Turn::None)?;
                 faces.extend(found.into_iter().filter(|face| {
-                    let is_whole = face.area.width.max(face.area.height) * scale <= TILE_OVERLAP as f32;
+                    let is_whole = face.area.width.max(face.area.height) * scale <= MAX_TILE_FACE;
                     is_whole && !touches_inner_edge(&face.frame, &part, width, height)
                 }));
             }

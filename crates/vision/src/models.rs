@@ -11,7 +11,7 @@ use crate::geometry::{Point, Turn};
 use crate::manifest::{Manifest, Role, read_verified};
 use crate::picture::Picture;
 use crate::quality::{self, Quality};
-use crate::recognisability::{Evidence, Judge};
+use crate::recognisability::{Evidence, Judge, RECOGNISABLE};
 use crate::runtime::{Inference, Runtime};
 use crate::{Error, Result};
 
@@ -157,7 +157,19 @@ impl FaceModels {
         purpose: Purpose,
         effort: Effort,
     ) -> Result<Option<Recognised>> {
-        let best = match self.detector.detect_largest(picture, effort)? {
+        let face = self.detector.detect_largest(picture, effort)?;
+        self.recognise_one(picture, face, purpose, effort)
+    }
+
+    /// The face that the upright picture shows, or a better view of it, or what the turned picture shows.
+    fn recognise_one(
+        &mut self,
+        picture: &Picture,
+        face: Option<DetectedFace>,
+        purpose: Purpose,
+        effort: Effort,
+    ) -> Result<Option<Recognised>> {
+        let best = match face {
             None => self.best_turned(picture, None, effort)?,
             Some(face) => {
                 let first = self.embed(picture, &face, purpose)?;
@@ -179,7 +191,10 @@ impl FaceModels {
         purpose: Purpose,
         effort: Effort,
     ) -> Result<Vec<Recognised>> {
-        let faces = self.detector.detect(picture, max_faces, effort)?;
+        let mut faces = self.detector.detect(picture, max_faces, effort)?;
+        if max_faces == 1 {
+            return Ok(self.recognise_one(picture, faces.pop(), purpose, effort)?.into_iter().collect());
+        }
         let mut upright = Vec::with_capacity(faces.len());
         let mut doubtful = Vec::new();
         for face in faces {
@@ -284,20 +299,24 @@ impl FaceModels {
         Ok(quality::landmarks_apart(&face.landmarks, &five_of(&points)) > APART_WHEN_TURNED)
     }
 
-    /// The most recognisable view of a face that the turned picture shows: of this face, of a larger one, or of the largest
-    /// where no face is known.
+    /// The most recognisable view of a face that the turned picture shows: of this face, of a larger one if this is not
+    /// recognisable, or of the largest where no face is known.
     fn best_turned(
         &mut self,
         picture: &Picture,
-        of: Option<&DetectedFace>,
+        of: Option<&Recognised>,
         effort: Effort,
     ) -> Result<Option<Recognised>> {
         let mut best: Option<Recognised> = None;
         for view in TurnedView::of(effort) {
             for turn in Turn::OTHERS {
                 let faces = self.detector.detect_turned(picture, turn, *view)?;
-                let is_wanted =
-                    |face: &&DetectedFace| of.is_none_or(|of| is_same(face, of) || face.area.area() > of.area.area());
+                let is_wanted = |face: &&DetectedFace| {
+                    of.is_none_or(|of| {
+                        let is_larger = face.area.area() > of.face.area.area();
+                        is_same(face, &of.face) || (of.recognisability < RECOGNISABLE && is_larger)
+                    })
+                };
                 let Some(face) = faces.iter().find(is_wanted) else { continue };
                 let found = self.embed(picture, face, Purpose::Probe)?;
                 if best.as_ref().is_none_or(|best| found.recognisability > best.recognisability) {
@@ -313,8 +332,8 @@ impl FaceModels {
 
     /// This face, or what the turned picture shows of it if that is clearly more recognisable.
     fn or_turned(&mut self, picture: &Picture, first: Recognised, effort: Effort) -> Result<Recognised> {
-        Ok(match self.best_turned(picture, Some(&first.face), effort)? {
-            Some(turned) if turned.recognisability > first.recognisability + CLEARLY_MORE => turned,
+        Ok(match self.best_turned(picture, Some(&first), effort)? {
+            Some(turned) if turned.is_better_view_than(&first) => turned,
             _ => first,
         })
     }
@@ -337,7 +356,7 @@ impl FaceModels {
             for face in faces {
                 let found = self.embed(picture, &face, Purpose::Probe)?;
                 match doubtful.iter_mut().find(|known| is_same(&found.face, &known.face)) {
-                    Some(known) if found.recognisability > known.recognisability + CLEARLY_MORE => *known = found,
+                    Some(known) if found.is_better_view_than(known) => *known = found,
                     Some(_) => {}
                     // Among known faces only one that is sure is news.
                     None if none_known || !found.is_doubtful() => doubtful.push(found),
@@ -371,7 +390,19 @@ impl Recognised {
 
     /// Whether the face may lie on its side or head.
     fn seems_turned(&self) -> bool {
-        self.is_doubtful() || self.evidence.landmarks_apart > APART_WHEN_TURNED || lies_on_its_side(&self.face)
+        self.is_doubtful() || self.has_turned_landmarks()
+    }
+
+    fn has_turned_landmarks(&self) -> bool {
+        self.evidence.landmarks_apart > APART_WHEN_TURNED || lies_on_its_side(&self.face)
+    }
+
+    /// Whether this view, found in the turned picture, is to be taken for the other one of the same face. Where the other
+    /// one has the landmarks of a lying face, its detector's landmarks are worse than its embedding.
+    fn is_better_view_than(&self, other: &Self) -> bool {
+        let margin =
+            if other.has_turned_landmarks() && !self.has_turned_landmarks() { -CLEARLY_MORE } else { CLEARLY_MORE };
+        self.recognisability > other.recognisability + margin
     }
 }
 
@@ -395,7 +426,7 @@ fn is_same(a: &DetectedFace, b: &DetectedFace) -> bool {
 
 /// Whether the detector itself sees the face lying.
 fn lies_on_its_side(face: &DetectedFace) -> bool {
-    roll(&face.landmarks).abs() > ON_ITS_SIDE
+    wrapped(roll(&face.landmarks) + face.turn.degrees()).abs() > ON_ITS_SIDE
 }
 
 /// An angle in degrees, brought to -180..180.

@@ -255,26 +255,38 @@ fn a_chin_that_is_cut_off_costs_little() {
     assert!(accepted >= 27, "{accepted} of {}", STRANGERS.len());
 }
 
+/// Strangers of which the altered picture is told to be covered so, and those of which a face is found.
+fn named(alteration: Alteration, cover: Cover) -> (usize, usize) {
+    let mut counts = (0, 0);
+    for sample in STRANGERS {
+        let picture = altered(&format!("strangers/{sample}.jpg"), alteration);
+        let quality = on_pool(move |models| {
+            let face = models.recognise_largest(&picture, Purpose::Probe, Effort::Full)?;
+            face.map(|face| models.quality(&picture, &face)).transpose()
+        });
+        let Some(quality) = quality else { continue };
+        counts.0 += usize::from(quality.cover == Some(cover));
+        counts.1 += 1;
+        assert_eq!(quality.cover.is_some(), quality.components.uncovered < 30, "{sample} {alteration}");
+        assert!(quality.cover.is_none() || quality.grades()[0] as u8 == 2, "{sample} {alteration}");
+    }
+    counts
+}
+
 #[test]
 fn covers_are_named() {
     use Alteration as A;
     let covers = [
-        (Cover::Mouth, [A::Mask(WHITE), A::CoverMouth(BLUE)]),
-        (Cover::Eyes, [A::CoverEyes([15, 15, 15]), A::CoverEyes(WHITE)]),
-        (Cover::Half, [A::CoverHalf([15, 15, 15]), A::CoverHalf(WHITE)]),
+        (Cover::Mouth, A::Mask([40, 90, 60]), 8),
+        (Cover::Mouth, A::CoverMouth(BLUE), 6),
+        (Cover::Eyes, A::CoverEyes([60, 60, 70]), 5),
+        (Cover::Half, A::CoverHalf([60, 100, 60]), 5),
     ];
-    for sample in ["people/obama/obama.jpg", "people/biden/biden.jpg"] {
-        for (cover, alterations) in covers {
-            for alteration in alterations {
-                let picture = altered(sample, alteration);
-                let quality = on_pool(move |models| {
-                    let face = models.recognise_largest(&picture, Purpose::Probe, Effort::Full)?.expect("a face");
-                    models.quality(&picture, &face)
-                });
-                assert_eq!(quality.cover, Some(cover), "{sample} {alteration}");
-                assert_eq!(quality.grades()[0] as u8, 2, "{sample} {alteration}");
-            }
-        }
+    for (cover, alteration, of_ten) in covers {
+        let (named, found) = named(alteration, cover);
+        assert!(found >= 20 && named * 10 >= found * of_ten, "{alteration}: {named} of {found}");
+        let (by_mistake, found) = self::named(A::None, cover);
+        assert!(by_mistake <= 1, "{cover:?}: {by_mistake} of {found} uncovered faces");
     }
 }
 
@@ -303,7 +315,7 @@ fn quality_falls_along_each_degradation() {
                 assert!(score <= last + 0.005, "{sample} {alteration}: {score} after {last}");
                 last = score;
             }
-            assert!(last < 0.5, "{sample} {series:?} ends at {last}");
+            assert!(last < 0.6, "{sample} {series:?} ends at {last}");
         }
     }
 }
