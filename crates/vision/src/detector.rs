@@ -342,18 +342,20 @@ impl Detector {
         mut faces: Vec<DetectedFace>,
         effort: Effort,
     ) -> Result<Vec<DetectedFace>> {
+        let mut coarser = first_scale(picture.width(), picture.height());
         for scale in finer_scales(picture.width(), picture.height(), effort.fine_area()) {
             let found = self.tiles(picture, scale)?;
             for face in suppress(found) {
                 if let Some(same) = faces.iter_mut().find(|known| known.area.overlap(&face.area) > MAX_OVERLAP) {
                     // In finer detail a small face is placed better.
-                    if face.confidence > same.confidence {
+                    if same.area.area().sqrt() * coarser < SURE_SIDE {
                         *same = face;
                     }
                 } else if faces.iter().all(|known| face.area.share_in(&known.area) <= PART_OF_FACE) {
                     faces.push(face);
                 }
             }
+            coarser = scale;
         }
         sort_by_area(&mut faces);
         Ok(faces)

@@ -333,7 +333,9 @@ impl FaceModels {
     /// This face, or what the turned picture shows of it if that is clearly more recognisable.
     fn or_turned(&mut self, picture: &Picture, first: Recognised, effort: Effort) -> Result<Recognised> {
         Ok(match self.best_turned(picture, Some(&first), effort)? {
-            Some(turned) if turned.is_better_view_than(&first) => turned,
+            Some(turned) if is_same(&turned.face, &first.face) && turned.is_better_view_than(&first) => turned,
+            // Another face must be sure to be one.
+            Some(turned) if !is_same(&turned.face, &first.face) && !turned.is_doubtful() => turned,
             _ => first,
         })
     }

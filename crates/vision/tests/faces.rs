@@ -189,7 +189,7 @@ fn the_largest_face_is_the_same_at_a_coarse_look_at_every_size_and_shape() {
                 let size = format!("{sample} in {picture:?}");
                 let (expected, found, cosine) = on_pool(move |models| {
                     let expected = models.recognise_all(&picture, 1, Purpose::Probe, Effort::Full)?.remove(0).face;
-                    let found = models.detect_largest(&picture, Effort::Full)?.expect("a face");
+                    let found = models.recognise_largest(&picture, Purpose::Probe, Effort::Full)?.expect("a face").face;
                     let fine = models.embed(&picture, &expected, Purpose::Probe)?.embedding;
                     let cosine = fine.cosine(&models.embed(&picture, &found, Purpose::Probe)?.embedding);
                     Ok((expected, found, cosine))

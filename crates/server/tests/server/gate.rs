@@ -41,10 +41,10 @@ fn is_refused(api: &Api, path: &str, group: &str, picture: &[u8]) -> bool {
 fn what_carries_no_identity_is_not_enrolled_and_matches_nobody() {
     let server = Server::auto();
     let (api, old) = (server.admin(0), server.anonymous(0));
-    for (api, group) in [(&api, "g"), (&old, "g")] {
-        make_library(api, group);
-        assert!(is_refused(api, "/aicp/face/add", group, &dark(&obama())));
-        api.post("/aicp/face/add", &image(group, &obama())).data();
+    make_library(&api, "g");
+    for api in [&api, &old] {
+        assert!(is_refused(api, "/aicp/face/add", "g", &dark(&obama())));
+        api.post("/aicp/face/add", &image("g", &obama())).data();
     }
     // 7.5 and 3.2.
     assert_eq!(api.post("/aicp/face/recognition", &image("g", &dark(&obama()))).data(), json!({"records": []}));
@@ -67,7 +67,6 @@ fn one_app_may_be_let_through() {
     let server = Setup::new(&["auto"]).env("AICP_RECOGNITION__APP_GATES", "{admin=\"off\"}").start();
     let (api, old) = (server.admin(0), server.anonymous(0));
     make_library(&api, "g");
-    make_library(&old, "g");
     assert!(is_refused(&old, "/aicp/face/add", "g", &dark(&obama())));
     api.post("/aicp/face/add", &image("g", &dark(&obama()))).data();
     let hits = api.post("/aicp/face/recognition", &image("g", &dark(&obama()))).data();

@@ -10,9 +10,9 @@ use aicp_store::{
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::fixture::{Server, Setup};
+use crate::fixture::{Server, Setup, wait_until};
 use crate::http::Api;
-use crate::pictures::{base64, biden, obama, obama2};
+use crate::pictures::{base64, biden, decode, jpeg, obama, obama2};
 
 /// More than is read or put into a gallery in one go.
 const STRANGERS: usize = 5000;
@@ -67,12 +67,10 @@ fn stranger(number: usize) -> Vec<f32> {
     vector
 }
 
-/// Puts the only template of the folder among those of many people, of two libraries of two algorithms.
-async fn fill(data_dir: &Path) {
-    let store = Store::open(data_dir, None, TimeZone::UTC).await.expect("the store opens");
-    let enrolled = store.library("admin", "enrolled").await.expect("a read").expect("the library");
-    let person = store.people(enrolled.id, 0, 1).await.expect("a read").remove(0);
-    let mut entry = store.directory_entries(enrolled.id, &[person.person_id]).await.expect("a read").remove(0);
+/// The one template that a store has.
+async fn only_template(store: &Store, library: &Library) -> NewTemplate {
+    let person = store.people(library.id, 0, 1).await.expect("a read").remove(0);
+    let mut entry = store.directory_entries(library.id, &[person.person_id]).await.expect("a read").remove(0);
     let algorithm = entry.faces.remove(0).template.expect("a template").algorithm;
     let (sender, vectors) = mpsc::channel();
     let take = move |rows: Vec<TemplateRow>| {
@@ -81,7 +79,14 @@ async fn fill(data_dir: &Path) {
     };
     let Ok(read) = store.read_templates(&algorithm, take).await.expect("a read");
     assert_eq!(read.templates, 1);
-    let vector = vectors.recv().expect("a template");
+    NewTemplate { algorithm, vector: vectors.recv().expect("a template"), recognisability: None }
+}
+
+/// Puts the only template of the folder among those of many people, of two libraries of two algorithms.
+async fn fill(data_dir: &Path) {
+    let store = Store::open(data_dir, None, TimeZone::UTC).await.expect("the store opens");
+    let enrolled = store.library("admin", "enrolled").await.expect("a read").expect("the library");
+    let NewTemplate { algorithm, vector, .. } = only_template(&store, &enrolled).await;
 
     let template =
         |vector: &[f32]| NewTemplate { algorithm: algorithm.clone(), vector: vector.to_vec(), recognisability: None };
@@ -132,4 +137,42 @@ fn every_stored_template_of_its_algorithm_is_found_after_a_start() {
     let again =
         api.post("/aicp/face/add", &json!({"groupId": "filled", "image": base64(&obama())})).data_text("personNo");
     assert_eq!(recognise(&api, "filled", &obama2()), [again]);
+}
+
+/// Three faces with the template of one, enrolled before faces were judged: of a good picture, of a spoilt one, and of none.
+async fn fill_unjudged(data_dir: &Path) {
+    let store = Store::open(data_dir, None, TimeZone::UTC).await.expect("the store opens");
+    let enrolled = store.library("admin", "enrolled").await.expect("a read").expect("the library");
+    let template = NewTemplate { recognisability: None, ..only_template(&store, &enrolled).await };
+    let old = library(&store, "old", 1).await;
+    let mut spoilt = decode(&obama());
+    spoilt.iter_mut().for_each(|value| *value = (f32::from(*value) * 0.045) as u8);
+    for (number, picture) in [(1, obama()), (2, jpeg(&spoilt)), (3, b"no picture".to_vec())] {
+        let people = people([(number, template.clone())]);
+        store.add_people(old.id, people, vec![picture.into()]).await.expect("people");
+    }
+    store.close().await.expect("the store closes");
+}
+
+#[test]
+fn faces_from_before_they_were_judged_are_judged_by_their_pictures_once() {
+    let server = Server::auto();
+    let api = server.admin(0);
+    api.post("/aicp/face/addBase", &json!({"groupId": "enrolled", "dbName": "enrolled"})).data();
+    api.post("/aicp/face/add", &json!({"groupId": "enrolled", "image": base64(&obama())})).data();
+    server.stop();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(fill_unjudged(server.data_dir()));
+
+    let numbered = |number: u8| format!("{number:032x}");
+    let judged = "faces enrolled before they were judged have been judged";
+    let start = || Setup::new(&["auto"]).env("AICP_RECOGNITION__TOP_N", "5").data_dir(server.data_dir()).start();
+    let first = start();
+    wait_until("the faces are judged", || first.has_logged(judged));
+    // What has no picture to be judged by is judged by its template.
+    assert_eq!(recognise(&first.admin(0), "old", &obama2()), [numbered(1), numbered(3)]);
+    first.stop();
+    let second = start();
+    assert_eq!(recognise(&second.admin(0), "old", &obama2()), [numbered(1), numbered(3)]);
+    assert!(second.has_logged("enrolled faces that are not recognisable match nobody"));
 }

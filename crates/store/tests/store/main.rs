@@ -11,6 +11,7 @@ mod directory;
 mod fixture;
 mod grants;
 mod groups;
+mod judgements;
 mod keys;
 mod libraries;
 mod outbox;

@@ -1,0 +1,58 @@
+//! Recognisability of templates: kept with them, told of where it is missing, and judged later.
+
+use std::convert::Infallible;
+use std::sync::mpsc;
+
+use aicp_store::{NewFace, NewTemplate, TemplateRow, UnjudgedFace};
+
+use crate::fixture::{Fixture, algorithm, bytes, face_with, key, new_person, ready};
+
+fn face(vector: &[f32], recognisability: Option<f32>) -> NewFace {
+    let template = NewTemplate { algorithm: algorithm("1"), vector: vector.to_vec(), recognisability };
+    NewFace { template: Some(template), ..face_with(vector, "1") }
+}
+
+/// Recognisability of every template by its first number.
+async fn stored(f: &Fixture) -> Vec<(u32, Option<f32>)> {
+    let (sender, rows) = mpsc::channel();
+    let take = move |batch: Vec<TemplateRow>| {
+        batch.into_iter().for_each(|row| sender.send(row).expect("somebody listens"));
+        Ok::<_, Infallible>(())
+    };
+    let Ok(_) = f.store.read_templates(&algorithm("1"), take).await.expect("a read");
+    let mut rows: Vec<_> = rows.into_iter().map(|row| (row.vector[0] as u32, row.recognisability)).collect();
+    rows.sort_by_key(|(number, _)| *number);
+    rows
+}
+
+#[tokio::test]
+async fn recognisability_is_kept_with_a_template_however_it_is_stored() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    f.store.enrol(library.id, new_person(), face(&[1.0, 0.0], Some(0.5)), bytes("p")).await.expect("enrol");
+    let people = vec![ready([face(&[2.0, 0.0], Some(0.25)), face(&[3.0, 0.0], None)])];
+    f.store.add_people(library.id, people, vec![bytes("q")]).await.expect("people");
+    let f = f.reopen().await;
+    assert_eq!(stored(&f).await, [(1, Some(0.5)), (2, Some(0.25)), (3, None)]);
+}
+
+#[tokio::test]
+async fn what_is_not_judged_is_told_page_by_page_until_it_is() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let mut unjudged = Vec::new();
+    for (i, picture) in ["p", "q", "r"].into_iter().enumerate() {
+        let new = face(&[i as f32 + 1.0, 0.0], None);
+        let (_, face) = f.store.enrol(library.id, new_person(), new, bytes(picture)).await.expect("enrol");
+        unjudged.push(UnjudgedFace { face_id: face.id, library_id: library.id, picture_key: key(picture) });
+    }
+    f.store.enrol(library.id, new_person(), face(&[4.0, 0.0], Some(1.0)), bytes("s")).await.expect("enrol");
+    let ask = async |after, limit| f.store.unjudged_faces(&algorithm("1"), after, limit).await.expect("a read");
+    assert_eq!(ask(0, 2).await, unjudged[..2]);
+    assert_eq!(ask(unjudged[1].face_id, 2).await, unjudged[2..]);
+    assert_eq!(f.store.unjudged_faces(&algorithm("2"), 0, 9).await.expect("a read"), []);
+    f.store.set_recognisability(unjudged[0].face_id, 0.75).await.expect("set");
+    f.store.set_recognisability(987_654, 0.5).await.expect("one that is gone is fine");
+    assert_eq!(ask(0, 9).await, unjudged[1..]);
+    assert_eq!(stored(&f).await[0], (1, Some(0.75)));
+}
