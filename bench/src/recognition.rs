@@ -235,8 +235,7 @@ fn measure(judge: &Judge, subjects: &[&Subject], rows: &mut BTreeMap<String, Row
             row.found += 1;
             row.refused += usize::from(!accepted);
             row.matched += usize::from(*accepted && dot(&original.enrolled, probe.as_slice()) > SAME);
-            for (other, enrolled, .., enrols) in faces.iter().filter(|(other, ..)| other != person) {
-                let _ = other;
+            for (_, enrolled, .., enrols) in faces.iter().filter(|(other, ..)| other != person) {
                 row.pairs += 1;
                 row.alike += usize::from(dot(&enrolled.enrolled, &seen.probe) > SAME);
                 if *accepted && *enrols {
@@ -314,7 +313,7 @@ fn cover_detectors(subjects: &[&Subject]) -> [CoverDetector; 3] {
             for (alteration, is_spoilt) in alterations() {
                 let is_covered = covers(cover, alteration);
                 // Faces that are spoilt in another way are not asked about.
-                if is_spoilt && !is_covered || !is_covered && Cover::ALL.iter().any(|c| covers(*c, alteration)) {
+                if !is_covered && (is_spoilt || Cover::ALL.iter().any(|c| covers(*c, alteration))) {
                     continue;
                 }
                 let name = alteration.to_string();
