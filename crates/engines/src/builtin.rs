@@ -409,8 +409,8 @@ impl Builtin {
         Ok(found)
     }
 
-    /// Decodes, finds and embeds the largest face and hands it to `job`, all on one worker. An enrolment and a probe find
-    /// the same face.
+    /// Decodes, finds and embeds the largest face and hands it to `job`, all on one worker. What is enrolled is placed as
+    /// exactly as a listing of all faces places it; a probe may be found by a coarser look at the same face.
     async fn on_largest_face<T: Send + 'static>(
         &self,
         picture: Photo,
@@ -421,7 +421,10 @@ impl Builtin {
         self.vision
             .run(move |models| {
                 let picture = Picture::decode(&bytes)?;
-                let face = models.recognise_largest(&picture, purpose, terms.effort)?;
+                let face = match purpose {
+                    Purpose::Enrolment => models.recognise_all(&picture, 1, purpose, terms.effort)?.pop(),
+                    Purpose::Probe => models.recognise_largest(&picture, purpose, terms.effort)?,
+                };
                 face.map(|face| job(models, &picture, face)).transpose()
             })
             .await?
