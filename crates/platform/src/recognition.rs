@@ -53,7 +53,7 @@ pub struct FaceMatches {
 
 /// A probe that is the very file of an enrolled face is told to be so, from this similarity on. The template is made of the
 /// face and its mirror image, the probe of the face alone, so that their cosine is not quite 1.
-const SAME_FILE: Similarity = 0.95;
+const SAME_FILE: Similarity = 0.80;
 
 /// Share of strangers that a search should name at most, where nothing is set.
 const USUAL_FPIR: f64 = 0.01;

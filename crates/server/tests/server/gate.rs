@@ -51,8 +51,8 @@ fn what_carries_no_identity_is_not_enrolled_and_matches_nobody() {
     assert_eq!(old.post("/aicp/face/recognition", &image("g", &dark(&obama()))).data()["faceFlag"], "N");
     // 7.6 and 3.3: the very same picture, too.
     let pair = json!({"imageA": base64(&dark(&obama())), "imageB": base64(&dark(&obama()))});
-    assert_eq!(api.post("/aicp/face/couple", &pair).data(), json!({"msg": "no", "score": "0"}));
-    assert_eq!(old.post("/aicp/face/couple", &pair).data(), json!({"onePerson": "false", "similarity": "0"}));
+    assert_eq!(api.post("/aicp/face/couple", &pair).data(), json!({"msg": "no", "score": "0.0"}));
+    assert_eq!(old.post("/aicp/face/couple", &pair).data(), json!({"onePerson": "false", "similarity": "0.0"}));
     // 7.9, 7.10 and 7.11: a face, not a good one, and nobody's.
     let quality = api.post("/aicp/face/quality", &image("g", &dark(&obama()))).data();
     assert_eq!(quality["qualityFlag"], "N", "{quality}");
