@@ -69,8 +69,6 @@ fn one_app_may_be_let_through() {
     make_library(&api, "g");
     assert!(is_refused(&old, "/aicp/face/add", "g", &dark(&obama())));
     api.post("/aicp/face/add", &image("g", &dark(&obama()))).data();
-    let hits = api.post("/aicp/face/recognition", &image("g", &dark(&obama()))).data();
-    assert_eq!(hits["records"][0]["score"], 100.0, "the very file: {hits}");
 }
 
 #[test]
