@@ -27,10 +27,11 @@ mod scans;
 mod secrets;
 mod social;
 mod statistics;
+mod thresholds;
 mod user_groups;
 mod users;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,7 +61,7 @@ pub use members::NewMember;
 pub use outbox::{Caretaker, EngineHealth, OutboxEntry};
 pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
-pub use recognition::{Bar, FaceMatches, Identification, Match, threshold_for};
+pub use recognition::{Bar, FaceMatches, Identification, Match};
 pub use secrets::{MasterKey, new_token};
 pub use social::{
     Account, CustomValue, FRIENDS_A_PAGE, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome,
@@ -68,6 +69,7 @@ pub use social::{
     Sides, Social, UserIds,
 };
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
+pub use thresholds::{LibraryThreshold, threshold_for};
 pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
 
 use aicp_engines::{Builtin, TemplateRow};
@@ -84,6 +86,7 @@ use outbox::Lines;
 use scans::Scans;
 use secrets::{Signer, Vault};
 use social::RememberedGroups;
+use thresholds::ToldOf;
 use tokio::sync::{Notify, Semaphore};
 
 /// The largest number of people that one recognition answers.
@@ -205,8 +208,7 @@ struct Inner {
     outbox_news: Arc<Notify>,
     single_calls: Arc<Semaphore>,
     health: Mutex<HashMap<String, bool>>,
-    /// Libraries, by row id, of which the log says that the threshold is low for their size.
-    told_of_threshold: Mutex<HashSet<i64>>,
+    told_of_threshold: ToldOf,
     settings: Settings,
 }
 
@@ -261,7 +263,7 @@ impl Platform {
             outbox_news: Arc::default(),
             single_calls: Arc::new(Semaphore::new(statistics::SINGLE_CALLS_AT_ONCE)),
             health: Mutex::default(),
-            told_of_threshold: Mutex::default(),
+            told_of_threshold: ToldOf::default(),
             store,
             engines,
             fetcher,

@@ -1,13 +1,12 @@
 //! Who is it, is it the same person, is the picture good: nothing here changes anything.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use aicp_engines::{
-    Assessed, Candidate, Effort, Engine, FaceKey, Grade, Keeping, LibraryRef, Photo, SeenFace, Similarity, Terms,
-    similarity_of_false_match_rate,
+    Assessed, Candidate, Effort, Engine, FaceKey, Grade, LibraryRef, Photo, SeenFace, Similarity, Terms,
 };
 use aicp_store::picture_key;
 
@@ -16,7 +15,7 @@ use crate::engines::library_ref;
 use crate::{Error, Face, Library, MAX_TOP_N, Person, Platform, Result};
 
 /// Libraries of one app that a search over all of them looks at.
-const MAX_LIBRARIES: i64 = 100_000;
+pub(crate) const MAX_LIBRARIES: i64 = 100_000;
 /// Two engines see the same face if their boxes overlap by this much of what both cover.
 const SAME_FACE: f32 = 0.4;
 /// People with several faces take several places of an engine's answer, so it is asked for more than wanted.
@@ -55,15 +54,6 @@ pub struct FaceMatches {
 /// face and its mirror image, the probe of the face alone, so that their cosine is not quite 1.
 const SAME_FILE: Similarity = 0.80;
 
-/// Share of strangers that a search should name at most, where nothing is set.
-const USUAL_FPIR: f64 = 0.01;
-
-/// The threshold at which a search of so many faces names at most this share of strangers (ISO/IEC 19795-1: FPIR is about
-/// the number of faces times the false-match rate, while that is small).
-pub fn threshold_for(faces: usize, fpir: f64) -> Similarity {
-    similarity_of_false_match_rate(fpir / faces.max(1) as f64)
-}
-
 /// An engine and those of some libraries that are its own.
 type LibrariesOfEngine = (Arc<dyn Engine>, Vec<LibraryRef>);
 
@@ -74,10 +64,6 @@ pub enum Bar {
     Usual,
     /// As similar as this, or more.
     AtLeast(Similarity),
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Platform {
@@ -218,39 +204,6 @@ impl Platform {
     pub fn is_good(&self, score: f32, grades: Option<[Grade; 5]>, is_recognisable: bool) -> bool {
         let is_poor = grades.is_some_and(|grades| grades.contains(&Grade::Poor));
         score >= self.inner.settings.quality_threshold && !is_poor && is_recognisable
-    }
-
-    /// The threshold of a search that leaves it to the engine, if that is not the one of the settings: a vendor's engine has
-    /// one of its own, ours may have one that follows the number of faces searched. A caller who names none and searches
-    /// more faces than the threshold is meant for is told so in the log, once for a library.
-    pub(crate) fn threshold_of(
-        &self,
-        engine: &Arc<dyn Engine>,
-        libraries: &[LibraryRef],
-        bar: Bar,
-    ) -> Option<Similarity> {
-        let settings = &self.inner.settings;
-        if engine.keeping() == Keeping::Faces || bar != Bar::Usual {
-            return engine.threshold();
-        }
-        let faces = self.inner.engines.builtin().faces(libraries);
-        if let Some(fpir) = settings.fpir {
-            return Some(threshold_for(faces, fpir).max(settings.threshold));
-        }
-        let recommended = threshold_for(faces, USUAL_FPIR);
-        if recommended > settings.threshold
-            && let [library] = libraries
-            && lock(&self.inner.told_of_threshold).insert(library.row)
-        {
-            tracing::warn!(
-                library = library.name,
-                faces,
-                threshold = settings.threshold,
-                recommended,
-                "the threshold is low for a library of this size: more than 1 stranger in 100 may be named"
-            );
-        }
-        None
     }
 
     /// A picture on the terms of an app: a caller without credentials gets fewer looks at it, and how recognisable a face

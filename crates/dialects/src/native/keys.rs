@@ -14,9 +14,9 @@ use crate::body::{BodyError, UnreadBody};
 const MAX_BODY: usize = 16 << 10;
 
 /// What a path names, if that is text.
-type Segments<T> = Result<Path<T>, PathRejection>;
+pub(super) type Segments<T> = Result<Path<T>, PathRejection>;
 
-fn segments<T>(read: Segments<T>) -> Result<T, Failure> {
+pub(super) fn segments<T>(read: Segments<T>) -> Result<T, Failure> {
     read.map(|Path(segments)| segments).map_err(|_| Failure::bad_request("the path can't be read"))
 }
 

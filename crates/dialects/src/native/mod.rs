@@ -6,11 +6,13 @@
 //! | `GET /apps/{appId}/keys` | `{"keys":[{"id","kind","allowMd5","allowReplay","callsPerSecond","callsPerDay","createdAt","revokedAt"}]}` |
 //! | `POST /apps/{appId}/keys` | 201 and the key with its secret, this once |
 //! | `DELETE /apps/{appId}/keys/{id}` | 204; the key is revoked |
+//! | `GET /apps/{appId}/libraries` | `{"fpir","libraries":[{"id","name","engine","faces","threshold","recommendedThreshold"}]}` |
 //!
 //! What goes wrong is told by the HTTP status and `{"error":{"code","message"}}`.
 
 mod answers;
 mod keys;
+mod libraries;
 mod wire;
 
 use axum::Router;
@@ -22,7 +24,7 @@ use axum::routing::{delete, get};
 
 use crate::{Context, Operator};
 use answers::Failure;
-pub use wire::{MadeKey, ShownApp, ShownApps, ShownKey, ShownKeys, WantedKey};
+pub use wire::{MadeKey, ShownApp, ShownApps, ShownKey, ShownKeys, ShownLibraries, ShownLibrary, WantedKey};
 
 /// Every call, below `/api/v1`.
 pub(crate) fn routes(context: Context) -> Router<Context> {
@@ -30,6 +32,7 @@ pub(crate) fn routes(context: Context) -> Router<Context> {
         .route("/apps", get(keys::apps))
         .route("/apps/{app_id}/keys", get(keys::list).post(keys::make))
         .route("/apps/{app_id}/keys/{id}", delete(keys::revoke))
+        .route("/apps/{app_id}/libraries", get(libraries::list))
         .fallback(async || Failure::no_path())
         .method_not_allowed_fallback(async || {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed", "the path knows other methods")

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use aicp_platform::{KeyInfo, KeyKind, KeyOptions, NewKey};
+use aicp_platform::{KeyInfo, KeyKind, KeyOptions, LibraryThreshold, NewKey};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,44 @@ impl ShownKeys {
             }
         });
         Self { keys: keys.collect() }
+    }
+}
+
+/// A library and its threshold.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownLibrary {
+    /// The app's own name for it.
+    pub id: String,
+    /// Display name.
+    pub name: String,
+    /// Name of its engine.
+    pub engine: String,
+    /// Faces that may be found; `None` if its engine does not tell.
+    pub faces: Option<usize>,
+    /// Threshold of a search that names none, 0..1.
+    pub threshold: f32,
+    /// Threshold that goes with so many faces and the wanted share of strangers, 0..1; `None` for a vendor's engine.
+    pub recommended_threshold: Option<f32>,
+}
+
+/// The libraries of an app.
+#[derive(Debug, Serialize)]
+pub struct ShownLibraries {
+    /// Share of strangers that a search is meant to name at most.
+    pub fpir: f64,
+    /// In the order in which they were made.
+    pub libraries: Vec<ShownLibrary>,
+}
+
+impl ShownLibraries {
+    /// What is shown of these.
+    pub fn new(fpir: f64, thresholds: Vec<LibraryThreshold>) -> Self {
+        let libraries = thresholds.into_iter().map(|LibraryThreshold { library, faces, threshold, recommended }| {
+            let (id, name, engine) = (library.group_id, library.db_name, library.engine);
+            ShownLibrary { id, name, engine, faces, threshold, recommended_threshold: recommended }
+        });
+        Self { fpir, libraries: libraries.collect() }
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::{Ran, Server, Setup, TOKEN, aicp};
 use crate::http::{Answer, send};
+use crate::pictures::{base64, obama};
 
 /// A call of our own interface with a token.
 fn call(server: &Server, method: &str, path: &str, token: &str, body: &str) -> Answer {
@@ -174,4 +175,39 @@ fn a_command_trusts_nothing_but_the_folder() {
     assert_eq!(list().code, Some(0), "what was left behind is no hindrance");
     server.stop();
     assert!(!data_dir.join("control.sock").exists());
+}
+
+#[test]
+fn the_threshold_that_a_librarys_size_asks_for_is_told() {
+    let thresholds = |fpir: Option<&str>| {
+        let mut setup = Setup::new(&["auto"]);
+        if let Some(fpir) = fpir {
+            setup = setup.env("AICP_RECOGNITION__FPIR", fpir);
+        }
+        let server = setup.start();
+        let api = server.admin(0);
+        api.post("/aicp/face/addBase", &json!({"groupId": "staff", "dbName": "Staff"})).data();
+        api.post("/aicp/face/add", &json!({"groupId": "staff", "image": base64(&obama())})).data();
+        let answer = call(&server, "GET", "/apps/admin/libraries", TOKEN, "");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_refused(&call(&server, "GET", "/apps/nobody/libraries", TOKEN, ""), 404, "notFound");
+        answer.json()
+    };
+    // One face and 1 stranger in 100: a false-match rate of 1 in 100, which the usual threshold is far above.
+    let answer = thresholds(None);
+    assert_eq!(keys_of(&answer), ["fpir", "libraries"]);
+    assert_eq!(answer["fpir"], 0.01);
+    let staff = &answer["libraries"][0];
+    assert_eq!(keys_of(staff), ["engine", "faces", "id", "name", "recommendedThreshold", "threshold"]);
+    assert_eq!((&staff["id"], &staff["name"], &staff["engine"]), (&json!("staff"), &json!("Staff"), &json!("builtin")));
+    assert_eq!(staff["faces"], 1);
+    let number = |value: &Value| value.as_f64().expect("a number");
+    assert!((number(&staff["threshold"]) - 0.80).abs() < 1e-6, "{staff}");
+    assert!((number(&staff["recommendedThreshold"]) - 0.60).abs() < 1e-6, "{staff}");
+    // 1 in 100,000: the table of docs/recognition.md says 0.86, and the threshold follows.
+    let answer = thresholds(Some("0.00001"));
+    assert_eq!(answer["fpir"], 0.00001);
+    let staff = &answer["libraries"][0];
+    assert!((number(&staff["recommendedThreshold"]) - 0.86).abs() < 1e-6, "{staff}");
+    assert_eq!(staff["threshold"], staff["recommendedThreshold"]);
 }
