@@ -1,12 +1,11 @@
 //! Judges the faces that were enrolled before faces were judged, from their stored pictures.
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use aicp_store::UnjudgedFace;
 use bytes::Bytes;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::{Inner, Platform, Result};
 
@@ -16,33 +15,7 @@ const BATCH: i64 = 256;
 const PAUSE_WHEN_BUSY: Duration = Duration::from_millis(500);
 
 /// The job that judges faces. Each judgement is stored at once, so that the job goes on after a restart where it stopped.
-pub struct Judging {
-    stop: watch::Sender<bool>,
-    task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Judging {
-    pub(crate) fn start(platform: &Platform) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(judge_all(Arc::downgrade(&platform.inner), stopped));
-        Self { stop, task: tokio::sync::Mutex::new(Some(task)) }
-    }
-
-    /// Ends the job after the picture that it is at.
-    pub async fn close(&self) {
-        let _ = self.stop.send(true);
-        self.finished().await;
-    }
-
-    /// Waits until every face is judged, or the job is ended.
-    pub async fn finished(&self) {
-        if let Some(task) = self.task.lock().await.take() {
-            let _ = task.await;
-        }
-    }
-}
-
-async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
     let (mut after, mut judged, mut left_out) = (0, 0u64, 0u64);
     loop {
         // The platform is not kept alive for longer than a batch.
@@ -89,11 +62,6 @@ async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
 }
 
 impl Platform {
-    /// Starts the job that judges faces enrolled before faces were judged, until the returned handle is closed.
-    pub fn judge_old_faces(&self) -> Judging {
-        Judging::start(self)
-    }
-
     /// Judges one face, stores the judgement and, if the face is not recognisable, lets it be found no more.
     async fn judge(&self, face: &UnjudgedFace) -> Result<bool> {
         let store = &self.inner.store;

@@ -6,6 +6,7 @@
 //! name of any wire protocol is known here.
 
 mod apps;
+mod background;
 mod calls;
 mod capabilities;
 mod console;
@@ -48,6 +49,7 @@ pub use aicp_store::{
     LibraryCounts, LoggedCall, OutboxFilter, Person, PersonChanges, Profile, SyncRelation,
 };
 pub use apps::{App, ExtendedGrant, TokenError};
+pub use background::Background;
 pub use calls::Call;
 pub use capabilities::{Area, Capabilities};
 pub use console::{Registration, Session};
@@ -55,10 +57,9 @@ pub use directory::{NewDirectoryUser, user_id_of};
 pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
-pub use judgements::Judging;
 pub use keys::{AccessKey, KeyInfo, KeyKind, KeyOptions, Keyring, NewKey, QuotaError};
 pub use members::NewMember;
-pub use outbox::{Caretaker, EngineHealth, OutboxEntry};
+pub use outbox::{EngineHealth, OutboxEntry};
 pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
 pub use recognition::{Bar, FaceMatches, Identification, Match};
@@ -296,9 +297,16 @@ impl Platform {
         Ok(self.inner.store.ping().await?)
     }
 
-    /// Starts to look after the engines behind the network, until the returned caretaker is closed.
-    pub fn look_after_engines(&self) -> Caretaker {
-        Caretaker::start(self)
+    /// Starts to look after the engines behind the network, until the returned task is closed.
+    pub fn look_after_engines(&self) -> Background {
+        let inner = Arc::downgrade(&self.inner);
+        Background::start(|stop| outbox::look_after(inner, stop))
+    }
+
+    /// Starts to judge the faces that were enrolled before faces were judged, until all are or the returned task is closed.
+    pub fn judge_old_faces(&self) -> Background {
+        let inner = Arc::downgrade(&self.inner);
+        Background::start(|stop| judgements::judge_all(inner, stop))
     }
 
     /// Finishes the writes under way, those about calls and keys too, and closes the store.

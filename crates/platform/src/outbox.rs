@@ -19,7 +19,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::sync::{OwnedMutexGuard, watch};
-use tokio::task::JoinHandle;
 
 use crate::engines::library_ref;
 use crate::ids::now_ms;
@@ -458,31 +457,11 @@ impl Platform {
     }
 }
 
-/// The task that looks after the engines behind the network.
-pub struct Caretaker {
-    stop: watch::Sender<bool>,
-    task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Caretaker {
-    /// Asks every engine behind the network how it is, every so often, and works off what waits for it, if set so.
-    pub(crate) fn start(platform: &Platform) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        let has_work = !platform.inner.engines.remote().is_empty();
-        let task = has_work.then(|| tokio::spawn(look_after(Arc::downgrade(&platform.inner), stopped)));
-        Self { stop, task: tokio::sync::Mutex::new(task) }
+/// Asks every engine behind the network how it is, every so often, and works off what waits for it, if set so.
+pub(crate) async fn look_after(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
+    if inner.upgrade().is_none_or(|inner| inner.engines.remote().is_empty()) {
+        return;
     }
-
-    /// Ends the task.
-    pub async fn close(&self) {
-        let _ = self.stop.send(true);
-        if let Some(task) = self.task.lock().await.take() {
-            let _ = task.await;
-        }
-    }
-}
-
-async fn look_after(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
     loop {
         // The platform is not kept alive in between.
         let Some(inner) = inner.upgrade() else { return };

@@ -1,7 +1,8 @@
 //! Real networks on real pictures, through the pool as the server uses it.
 
+mod common;
+
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use aicp_vision::{
@@ -9,17 +10,12 @@ use aicp_vision::{
 };
 use image::{DynamicImage, RgbImage, imageops};
 
-/// Cosine that stands for the default threshold, a false-match rate of 1e-4.
-const SAME: f32 = 0.435;
+use common::{SAME, on, read, root};
 
 /// Cosine of a face found by a coarse look to the same face found by a whole one: a hand over half the face is the worst.
 const LEAST_COARSE: f32 = 0.9;
 
 static VISION: LazyLock<Vision> = LazyLock::new(|| start(2, 8));
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
 
 fn start(workers: usize, queue: usize) -> Vision {
     let paths = ModelPaths { folder: root().join("models"), runtime: None };
@@ -28,15 +24,9 @@ fn start(workers: usize, queue: usize) -> Vision {
     Vision::start(&paths, size).expect("models are fetched: run `make setup`")
 }
 
-fn read(sample: &str) -> Picture {
-    let bytes = std::fs::read(root().join("samples").join(sample)).expect("samples are fetched: run `make setup`");
-    Picture::decode(&bytes).expect("a picture")
-}
-
 /// Runs a job on the pool and waits for it.
 fn on_pool<T: Send + 'static>(job: impl FnOnce(&mut FaceModels) -> Result<T, Error> + Send + 'static) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(VISION.run(job)).expect("the job succeeds")
+    on(&VISION, job)
 }
 
 fn detect(picture: Picture) -> Vec<DetectedFace> {

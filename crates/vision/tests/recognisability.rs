@@ -1,7 +1,8 @@
 //! Strangers and altered pictures: nobody matches for being spoilt alike, and nobody is lost for lying on their side.
 
+mod common;
+
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use aicp_measure::Random;
@@ -12,8 +13,8 @@ use aicp_vision::{
 };
 use image::RgbImage;
 
-/// Cosine that stands for the default threshold.
-const SAME: f32 = 0.435;
+use common::{SAME, on, read, root};
+
 /// Portraits of different people in which the face is seen whole.
 const STRANGERS: [&str; 30] = [
     "female/1",
@@ -57,18 +58,8 @@ static VISION: LazyLock<Vision> = LazyLock::new(|| {
     Vision::start(&paths, size).expect("models are fetched: run `make setup`")
 });
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn read(sample: &str) -> Picture {
-    let bytes = std::fs::read(root().join("samples").join(sample)).expect("samples are fetched: run `make setup`");
-    Picture::decode(&bytes).expect("a picture")
-}
-
 fn on_pool<T: Send + 'static>(job: impl FnOnce(&mut FaceModels) -> Result<T, Error> + Send + 'static) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(VISION.run(job)).expect("the job succeeds")
+    on(&VISION, job)
 }
 
 fn recognise(picture: Picture) -> Option<Recognised> {

@@ -1,15 +1,16 @@
 //! Every runtime and precision that this machine has against ONNX Runtime in f32, and what happens without a plugin.
 
+mod common;
+
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aicp_vision::{
     DetectedFace, Effort, Embedding, Error, FaceModels, Inference, ModelPaths, Picture, PoolSize, Precision,
     PrecisionChoice, Purpose, RuntimeChoice, Vision,
 };
 
-/// Cosine that stands for the default threshold, a false-match rate of 1e-4.
-const SAME: f32 = 0.435;
+use common::{SAME, on, read, root};
 
 const PLAIN: Inference = Inference { runtime: RuntimeChoice::OnnxRuntime, precision: PrecisionChoice::F32 };
 
@@ -29,10 +30,6 @@ const PICTURES: [&str; 13] = [
     "groups/sample6.jpg",
 ];
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
 fn start_in(folder: PathBuf, inference: Inference) -> Result<Vision, Error> {
     let size = PoolSize { workers: NonZeroUsize::MIN, queue: NonZeroUsize::MIN };
     Vision::start_with(&ModelPaths { folder, runtime: None }, size, inference)
@@ -40,16 +37,6 @@ fn start_in(folder: PathBuf, inference: Inference) -> Result<Vision, Error> {
 
 fn start(inference: Inference) -> Vision {
     start_in(root().join("models"), inference).expect("models are fetched: run `make setup`")
-}
-
-fn read(sample: &str) -> Picture {
-    let bytes = std::fs::read(root().join("samples").join(sample)).expect("samples are fetched: run `make setup`");
-    Picture::decode(&bytes).expect("a picture")
-}
-
-fn on<T: Send + 'static>(vision: &Vision, job: impl FnOnce(&mut FaceModels) -> Result<T, Error> + Send + 'static) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(vision.run(job)).expect("the job succeeds")
 }
 
 /// What a runtime makes of a picture: the faces that it finds, and what it says of the faces that it is given.

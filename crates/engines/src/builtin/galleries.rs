@@ -1,0 +1,136 @@
+//! Faces that may be found, and the search for them.
+
+use std::collections::HashMap;
+
+use aicp_gallery::{Entry, Filter, Hit, Search};
+use aicp_vision::Embedding;
+use tokio::sync::oneshot;
+
+use super::Builtin;
+use crate::engine::{Candidate, FaceKey, LibraryRef};
+use crate::similarity::similarity_of_cosine;
+use crate::{Error, Result};
+
+/// A stored template, as it is loaded at start. Not `Debug`, as a template belongs into no log.
+#[derive(Clone)]
+pub struct TemplateRow {
+    /// Row id of the library.
+    pub library: i64,
+    /// Row id of the person.
+    pub person: i64,
+    /// Row id of the face.
+    pub face: i64,
+    /// The unit vector.
+    pub vector: Vec<f32>,
+    /// Recognisability when it was enrolled, 0..1, if it was judged.
+    pub recognisability: Option<f32>,
+}
+
+impl Builtin {
+    /// Lets a face be found from now on.
+    ///
+    /// # Errors
+    /// [`Error::Template`] if the template is of other dimensions.
+    pub fn admit(&self, library: i64, person: i64, face: i64, template: &[f32]) -> Result<()> {
+        Ok(self.galleries.open(library).insert(Entry { person, face }, template)?)
+    }
+
+    /// Whether a template may be found by a search: by the judgement of its picture or, without one, by the template alone.
+    fn may_be_found(&self, template: &TemplateRow, least_recognisability: f32) -> bool {
+        match template.recognisability {
+            Some(recognisability) => recognisability >= least_recognisability,
+            None if least_recognisability == 0.0 => true,
+            None => self.judge.as_ref().as_ref().is_none_or(|judge| judge.accepts_template(&template.vector)),
+        }
+    }
+
+    /// Lets many faces be found, but for those of a lower recognisability; tells how many those are.
+    ///
+    /// # Errors
+    /// [`Error::Template`] if a template is of other dimensions.
+    pub fn admit_all(&self, templates: Vec<TemplateRow>, least_recognisability: f32) -> Result<usize> {
+        let mut left_out = 0;
+        let mut by_library: HashMap<i64, Vec<(Entry, Vec<f32>)>> = HashMap::new();
+        for template in templates {
+            if !self.may_be_found(&template, least_recognisability) {
+                left_out += 1;
+                continue;
+            }
+            let TemplateRow { library, person, face, vector, .. } = template;
+            by_library.entry(library).or_default().push((Entry { person, face }, vector));
+        }
+        for (library, templates) in by_library {
+            self.galleries.open(library).extend(templates)?;
+        }
+        Ok(left_out)
+    }
+
+    /// Faces of some libraries (row ids) that may be found.
+    pub fn faces(&self, libraries: &[LibraryRef]) -> usize {
+        libraries.iter().filter_map(|library| self.galleries.find(library.row)).map(|gallery| gallery.len()).sum()
+    }
+
+    /// Lets faces of a library be found no more.
+    pub fn forget(&self, library: i64, faces: &[i64]) {
+        if let Some(gallery) = self.galleries.find(library) {
+            gallery.remove(faces);
+        }
+    }
+
+    /// Lets nobody of a library be found any more.
+    pub fn forget_library(&self, library: i64) {
+        self.galleries.close(library);
+    }
+
+    /// The best people of all these libraries together, each with the best of their faces.
+    pub(super) async fn search(
+        &self,
+        libraries: &[i64],
+        probe: Embedding,
+        top_n: usize,
+        filter: Option<Filter>,
+    ) -> Result<Vec<Candidate>> {
+        Ok(self.search_all(libraries, vec![probe], top_n, filter).await?.pop().unwrap_or_default())
+    }
+
+    /// As [`Builtin::search`] for several probes, all at once.
+    pub(super) async fn search_all(
+        &self,
+        libraries: &[i64],
+        probes: Vec<Embedding>,
+        top_n: usize,
+        filter: Option<Filter>,
+    ) -> Result<Vec<Vec<Candidate>>> {
+        let _permit = self.searches.try_acquire().map_err(|_| Error::Busy)?;
+        let galleries: Vec<_> = libraries.iter().filter_map(|&library| self.galleries.find(library)).collect();
+        let mut under_way = Vec::with_capacity(probes.len());
+        for probe in probes {
+            let mut answers = Vec::with_capacity(galleries.len());
+            for gallery in &galleries {
+                let (answer, answered) = oneshot::channel();
+                let probe = probe.as_slice().to_vec();
+                let search = Search { probe, top_n, above: f32::NEG_INFINITY, filter: filter.clone() };
+                self.scanner.search(gallery, search, |hits| drop(answer.send(hits)))?;
+                answers.push(answered);
+            }
+            under_way.push(answers);
+        }
+        let mut found = Vec::with_capacity(under_way.len());
+        for answers in under_way {
+            let mut hits = Vec::new();
+            for answered in answers {
+                hits.extend(
+                    answered.await.map_err(|_| aicp_vision::Error::Worker("a search gave no answer".to_owned()))?,
+                );
+            }
+            hits.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.entry.face.cmp(&b.entry.face)));
+            hits.truncate(top_n);
+            found.push(hits.into_iter().map(candidate).collect());
+        }
+        Ok(found)
+    }
+}
+
+fn candidate(hit: Hit) -> Candidate {
+    Candidate { face: FaceKey::Row(hit.entry.face), similarity: similarity_of_cosine(hit.cosine) }
+}

@@ -1,0 +1,326 @@
+//! The engine that runs in this process.
+
+mod examination;
+mod galleries;
+
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use aicp_gallery::{Filter, Galleries, Scanner};
+use aicp_vision::{Algorithm, DetectedFace, Effort, FaceModels, Judge, Picture, Purpose, Recognised, Vision};
+
+use crate::engine::{
+    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, Keeping, LibraryRef, Photo, SeenFace, Target, Terms,
+    Write,
+};
+use crate::similarity::{Similarity, similarity_of_cosine};
+use crate::{Error, Result, Unrecognisable};
+
+pub use examination::{Accepts, DescribedFace, Examination, ExaminedFace};
+pub use galleries::TemplateRow;
+
+/// Faces of one picture that are worked on, the largest first; a crowd can't hold a worker for ever.
+pub const MAX_FACES: usize = 100;
+
+/// A face that the detector is less certain of is not enrolled, 0..1: of what it takes for a face in pictures without
+/// people, most is under this.
+const LEAST_CONFIDENCE: f32 = 0.6;
+
+/// The similarity of two faces of which one is not recognisable: nothing is known of it.
+const NOT_COMPARABLE: Similarity = 0.0;
+
+/// Calls whose faces are searched for at a time. They take turns in one pass over a library, so that more of them would each
+/// wait longer; one more is refused.
+const MAX_SEARCHES: usize = 256;
+
+/// Detection, embedding and exact search in this process. Clones share everything.
+#[derive(Clone)]
+pub struct Builtin {
+    vision: Vision,
+    galleries: Arc<Galleries>,
+    scanner: Arc<Scanner>,
+    /// A permit for each call whose faces are searched for.
+    searches: Arc<Semaphore>,
+    /// Judges templates that were enrolled before faces were judged; none where the embedder is another model.
+    judge: Arc<Option<Judge>>,
+}
+
+impl Builtin {
+    /// Dimensions of an embedding.
+    const DIMENSIONS: usize = 512;
+
+    /// An engine on these workers, with empty galleries and a thread a core to search them.
+    ///
+    /// # Errors
+    /// [`Error::Threads`] if the system starts no thread.
+    pub fn new(vision: Vision) -> Result<Self> {
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Ok(Self {
+            vision,
+            galleries: Arc::new(Galleries::new(Self::DIMENSIONS)),
+            scanner: Arc::new(Scanner::start(threads).map_err(Error::Threads)?),
+            searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
+            judge: Arc::new(Judge::embedded().map_err(Error::Failed)?),
+        })
+    }
+
+    /// Which algorithm its templates are of.
+    pub fn algorithm(&self) -> &Algorithm {
+        self.vision.algorithm()
+    }
+
+    /// How like the largest face of a picture some people of some libraries are (row ids), the most similar first, at
+    /// most `top_n`. Of a face that is not recognisable the similarity to everybody is 0.
+    ///
+    /// # Errors
+    /// As [`Engine::identify`].
+    pub async fn identify_among(
+        &self,
+        libraries: Vec<i64>,
+        people: HashSet<i64>,
+        picture: Photo,
+        top_n: usize,
+    ) -> Result<Vec<Candidate>> {
+        let terms = picture.terms;
+        let probe = self.probe(picture).await?;
+        let is_recognisable = terms.accepts(&probe);
+        let is_one: Filter = Arc::new(move |entry| people.contains(&entry.person));
+        let mut candidates = self.search(&libraries, probe.embedding, top_n, Some(is_one)).await?;
+        if !is_recognisable {
+            for candidate in &mut candidates {
+                candidate.similarity = NOT_COMPARABLE;
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// How recognisable the largest face of a picture is as an enrolment, 0..1.
+    ///
+    /// # Errors
+    /// [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`] or [`Error::Failed`].
+    pub async fn recognisability(&self, picture: Bytes) -> Result<f32> {
+        self.on_largest_face(picture.into(), Purpose::Enrolment, |_, _, face| Ok(face.recognisability)).await
+    }
+
+    /// The probe of the largest face of a picture.
+    async fn probe(&self, picture: Photo) -> Result<Recognised> {
+        self.on_largest_face(picture, Purpose::Probe, |_, _, face| Ok(face)).await
+    }
+
+    /// Decodes, finds and embeds the largest face and hands it to `job`, all on one worker. What is enrolled is placed as
+    /// exactly as a listing of all faces places it; a probe may be found by a coarser look at the same face.
+    async fn on_largest_face<T: Send + 'static>(
+        &self,
+        picture: Photo,
+        purpose: Purpose,
+        job: impl FnOnce(&mut FaceModels, &Picture, Recognised) -> aicp_vision::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let Photo { bytes, terms } = picture;
+        self.vision
+            .run(move |models| {
+                let picture = Picture::decode(&bytes)?;
+                let face = match purpose {
+                    Purpose::Enrolment => models.recognise_all(&picture, 1, purpose, terms.effort)?.pop(),
+                    Purpose::Probe => models.recognise_largest(&picture, purpose, terms.effort)?,
+                };
+                face.map(|face| job(models, &picture, face)).transpose()
+            })
+            .await?
+            .ok_or(Error::NoFace)
+    }
+}
+
+impl Terms {
+    /// Whether a face is recognisable enough.
+    fn accepts(&self, face: &Recognised) -> bool {
+        face.recognisability >= self.least_recognisability
+    }
+}
+
+#[async_trait]
+impl Engine for Builtin {
+    fn name(&self) -> &str {
+        "builtin"
+    }
+
+    fn label(&self) -> &'static str {
+        "内置"
+    }
+
+    fn keeping(&self) -> Keeping {
+        Keeping::Templates
+    }
+
+    fn threshold(&self) -> Option<Similarity> {
+        None
+    }
+
+    fn target(&self, _: Write) -> Option<Target> {
+        None
+    }
+
+    async fn create_library(&self, _: &LibraryRef) -> Result<()> {
+        Ok(())
+    }
+
+    async fn delete_library(&self, _: &LibraryRef) -> Result<()> {
+        Ok(())
+    }
+
+    async fn add_face(&self, _: &LibraryRef, _: &str, picture: Photo) -> Result<Added> {
+        let terms = picture.terms;
+        self.on_largest_face(picture, Purpose::Enrolment, move |models, picture, face| {
+            let quality = models.quality(picture, &face)?.score;
+            Ok(added(face, Some(quality), terms))
+        })
+        .await?
+    }
+
+    async fn find_added(&self, _: &LibraryRef, _: &str, _: Photo, _: &dyn Claimed) -> Result<Option<Added>> {
+        Ok(None)
+    }
+
+    async fn remove_face(&self, _: &LibraryRef, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    async fn identify(&self, libraries: &[LibraryRef], picture: Photo, top_n: usize) -> Result<Vec<Candidate>> {
+        let terms = picture.terms;
+        let probe = self.probe(picture).await?;
+        if !terms.accepts(&probe) {
+            return Ok(Vec::new());
+        }
+        self.search(&rows(libraries), probe.embedding, top_n, None).await
+    }
+
+    async fn identify_many(
+        &self,
+        libraries: &[LibraryRef],
+        picture: Photo,
+        top_n: usize,
+    ) -> Result<Vec<FaceCandidates>> {
+        let Photo { bytes, terms } = picture;
+        let recognised = self
+            .vision
+            .run(move |models| recognise_some(models, &Picture::decode(&bytes)?, MAX_FACES, terms.effort))
+            .await?;
+        if recognised.is_empty() {
+            return Err(Error::NoFace);
+        }
+        let mut faces = Vec::with_capacity(recognised.len());
+        let mut probes = Vec::with_capacity(recognised.len());
+        let mut searched = Vec::with_capacity(recognised.len());
+        for (i, recognised) in recognised.into_iter().enumerate() {
+            if terms.accepts(&recognised) {
+                searched.push(i);
+                probes.push(recognised.embedding);
+            }
+            faces.push(FaceCandidates { face: seen(&recognised.face), candidates: Vec::new() });
+        }
+        for (i, candidates) in searched.into_iter().zip(self.search_all(&rows(libraries), probes, top_n, None).await?) {
+            faces[i].candidates = candidates;
+        }
+        Ok(faces)
+    }
+
+    async fn compare(&self, a: Photo, b: Photo) -> Result<Similarity> {
+        let terms = a.terms;
+        // One job, not two: half a comparison must not wait for, or be refused, a second place in the queue.
+        let compared = self
+            .vision
+            .run(move |models| {
+                let (Some(a), Some(b)) = (
+                    recognise_bytes(models, &a.bytes, terms.effort)?,
+                    recognise_bytes(models, &b.bytes, terms.effort)?,
+                ) else {
+                    return Ok(None);
+                };
+                Ok(Some(similarity(&a, &b, terms)))
+            })
+            .await?;
+        compared.ok_or(Error::NoFace)
+    }
+
+    async fn detect(&self, picture: Photo) -> Result<Vec<SeenFace>> {
+        let Photo { bytes, terms } = picture;
+        let faces = self.vision.run(move |models| models.detect(&Picture::decode(&bytes)?, terms.effort)).await?;
+        Ok(faces.iter().map(seen).collect())
+    }
+
+    async fn assess(&self, picture: Photo) -> Result<Assessed> {
+        let terms = picture.terms;
+        self.on_largest_face(picture, Purpose::Probe, move |models, picture, face| {
+            let quality = models.quality(picture, &face)?;
+            let is_recognisable = Some(terms.accepts(&face));
+            let feature = face.embedding.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect();
+            Ok(Assessed { score: quality.score, grades: Some(quality.grades()), is_recognisable, feature })
+        })
+        .await
+    }
+
+    async fn require_face(&self, picture: Photo) -> Result<()> {
+        let Photo { bytes, terms } = picture;
+        let face =
+            self.vision.run(move |models| models.detect_largest(&Picture::decode(&bytes)?, terms.effort)).await?;
+        face.map(drop).ok_or(Error::NoFace)
+    }
+
+    async fn health(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn rows(libraries: &[LibraryRef]) -> Vec<i64> {
+    libraries.iter().map(|library| library.row).collect()
+}
+
+/// A detected face as engines speak of it.
+fn seen(face: &DetectedFace) -> SeenFace {
+    SeenFace { area: face.area, confidence: face.confidence, rotation: face.rotation() }
+}
+
+/// What is kept of an enrolled face.
+fn added(face: Recognised, quality: Option<f32>, terms: Terms) -> Result<Added> {
+    let confidence = face.face.confidence;
+    if !terms.accepts(&face) {
+        return Err(Error::NotRecognisable(Unrecognisable::Recognisability(face.recognisability)));
+    }
+    if confidence < LEAST_CONFIDENCE && terms.least_recognisability > 0.0 {
+        return Err(Error::NotRecognisable(Unrecognisable::Confidence(confidence)));
+    }
+    Ok(Added {
+        engine_ref: None,
+        face: Some(seen(&face.face)),
+        quality,
+        recognisability: Some(face.recognisability),
+        template: Some(face.embedding.into_vec()),
+    })
+}
+
+/// How alike two faces are; not at all if one is not recognisable.
+fn similarity(a: &Recognised, b: &Recognised, terms: Terms) -> Similarity {
+    if !terms.accepts(a) || !terms.accepts(b) {
+        return NOT_COMPARABLE;
+    }
+    similarity_of_cosine(a.embedding.cosine(&b.embedding))
+}
+
+/// The largest faces of a picture as probes, at most `max_faces` and [`MAX_FACES`].
+fn recognise_some(
+    models: &mut FaceModels,
+    picture: &Picture,
+    max_faces: usize,
+    effort: Effort,
+) -> aicp_vision::Result<Vec<Recognised>> {
+    models.recognise_all(picture, max_faces.min(MAX_FACES), Purpose::Probe, effort)
+}
+
+/// The largest face of a picture as a probe, if it shows any.
+fn recognise_bytes(models: &mut FaceModels, picture: &[u8], effort: Effort) -> aicp_vision::Result<Option<Recognised>> {
+    models.recognise_largest(&Picture::decode(picture)?, Purpose::Probe, effort)
+}
