@@ -3,11 +3,11 @@
 mod common;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use aicp_vision::{
-    DetectedFace, Effort, Embedding, Error, FaceModels, Inference, ModelPaths, Picture, PoolSize, Precision,
-    PrecisionChoice, Purpose, RuntimeChoice, Vision,
+    DetectedFace, Effort, Embedding, Error, Inference, ModelPaths, Picture, PoolSize, Precision, PrecisionChoice,
+    Purpose, RuntimeChoice, Vision,
 };
 
 use common::{SAME, on, read, root};
