@@ -13,6 +13,8 @@ help: ## Show this list
 
 tools:
 	@command -v cc >/dev/null || (apt-get update && apt-get install -y --no-install-recommends build-essential)
+	@# For the vector code of libjpeg-turbo on x86-64.
+	@command -v nasm >/dev/null || (apt-get update && apt-get install -y --no-install-recommends nasm)
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || (apt-get update && apt-get install -y --no-install-recommends python3-pip)
 
 setup: tools ## Fetch models, runtime library and sample pictures, verified

@@ -8,9 +8,12 @@ pub enum Error {
     /// No bytes at all.
     #[error("the picture is empty")]
     EmptyPicture,
-    /// Not one of JPEG, PNG, BMP, WebP.
-    #[error("the bytes are no JPEG, PNG, BMP or WebP picture")]
+    /// Not one of the formats that are read, nor one that is known by name.
+    #[error("the bytes are no JPEG, PNG, BMP, WebP, GIF or TIFF picture")]
     UnknownFormat,
+    /// A format that is known and not read.
+    #[error("{0} is not read: send a JPEG or PNG picture")]
+    Unsupported(&'static str),
     /// The declared size is over the limit; nothing was decoded.
     #[error("the picture has {width}x{height} pixels, more than {limit} in all")]
     TooManyPixels {
@@ -21,9 +24,22 @@ pub enum Error {
         /// The largest number of pixels allowed.
         limit: u64,
     },
+    /// More scans, or larger ones, than a JPEG encoder writes; nothing was decoded.
+    #[error("the picture has {scans} scans or more of {width}x{height} pixels")]
+    TooManyScans {
+        /// Scans that were counted until it was too much.
+        scans: usize,
+        /// Declared width in pixels.
+        width: u32,
+        /// Declared height in pixels.
+        height: u32,
+    },
     /// The picture ends before its format says it does.
     #[error("the picture is cut off")]
     Truncated,
+    /// A part of the picture is not what its format says it is, so that pixels would be missing or wrong.
+    #[error("the picture is damaged: {0}")]
+    Damaged(&'static str),
     /// The decoder refused the bytes.
     #[error("the picture can't be decoded: {0}")]
     Undecodable(#[from] image::ImageError),
@@ -92,7 +108,10 @@ impl Error {
             Self::EmptyPicture
                 | Self::UnknownFormat
                 | Self::TooManyPixels { .. }
+                | Self::TooManyScans { .. }
                 | Self::Truncated
+                | Self::Damaged(_)
+                | Self::Unsupported(_)
                 | Self::Undecodable(_)
         )
     }

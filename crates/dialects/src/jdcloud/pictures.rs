@@ -56,7 +56,7 @@ pub(super) fn picture(params: &Params<'_>, name: &str, family: Family) -> Result
     }
     match format {
         Format::Jpeg | Format::Png | Format::Bmp => Ok(bytes),
-        Format::WebP => Err(PictureError::NoPicture),
+        Format::WebP | Format::Gif | Format::Tiff => Err(PictureError::NoPicture),
     }
 }
 

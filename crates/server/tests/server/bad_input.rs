@@ -104,7 +104,7 @@ fn what_is_no_picture() {
     }
     assert_undecodable(&server, &vec![0xff; 300_000]);
     assert_undecodable(&server, b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>");
-    assert_undecodable(&server, b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;");
+    assert_undecodable(&server, b"\0\0\0\x18ftypheic\0\0\0\0mif1heic");
     assert_nothing_written(&server);
 }
 

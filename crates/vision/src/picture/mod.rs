@@ -1,14 +1,24 @@
 //! Untrusted bytes to upright RGB pixels.
 
+mod bmp;
+mod format;
+mod jpeg;
+mod orientation;
+mod png;
+mod webp;
+
 use std::borrow::Cow;
 use std::io::Cursor;
+use std::panic::catch_unwind;
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
 
 use crate::geometry::{Point, Rect, Similarity, Turn};
 use crate::{Error, Result};
+pub use format::Format;
 
 /// The largest number of pixels that is decoded.
 pub const MAX_PIXELS: u64 = 40_000_000;
@@ -17,51 +27,6 @@ const MAX_SIDE: u32 = 65_535;
 
 /// Canvas pixels for a picture's pixel from which on bilinear sampling does not alias visibly.
 const SHRINKS_LITTLE: f32 = 0.6;
-
-/// A picture file format that is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// JPEG, baseline or progressive; grey, YCbCr, CMYK.
-    Jpeg,
-    /// PNG of any colour type and depth.
-    Png,
-    /// Windows bitmap.
-    Bmp,
-    /// WebP, lossy or lossless; of an animation the first picture.
-    WebP,
-}
-
-impl Format {
-    /// Recognises a format by the bytes it begins with.
-    pub fn of(bytes: &[u8]) -> Option<Self> {
-        match image::guess_format(bytes).ok()? {
-            ImageFormat::Jpeg => Some(Self::Jpeg),
-            ImageFormat::Png => Some(Self::Png),
-            ImageFormat::Bmp => Some(Self::Bmp),
-            ImageFormat::WebP => Some(Self::WebP),
-            _ => None,
-        }
-    }
-
-    /// The media type (RFC 2046).
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Jpeg => "image/jpeg",
-            Self::Png => "image/png",
-            Self::Bmp => "image/bmp",
-            Self::WebP => "image/webp",
-        }
-    }
-
-    fn decoder_format(self) -> ImageFormat {
-        match self {
-            Self::Jpeg => ImageFormat::Jpeg,
-            Self::Png => ImageFormat::Png,
-            Self::Bmp => ImageFormat::Bmp,
-            Self::WebP => ImageFormat::WebP,
-        }
-    }
-}
 
 /// What the head of a picture file says about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,9 +46,37 @@ impl Dimensions {
     /// # Errors
     /// The variants of [`Error`] for which [`Error::is_bad_picture`] holds.
     pub fn of(bytes: &[u8]) -> Result<Self> {
-        let (format, bytes) = recognised(bytes)?;
-        let (width, height) = opened(format, &bytes)?.dimensions();
+        let format = Format::required(bytes)?;
+        let (width, height) = match format {
+            Format::Jpeg => jpeg::dimensions(bytes)?,
+            _ => opened(format, &readable(format, bytes))?.dimensions(),
+        };
         Ok(Self { format, width, height })
+    }
+}
+
+/// How much smaller than it is stored a picture is decoded, each side by this factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shrink {
+    /// As it is.
+    None,
+    /// To a half.
+    Half,
+    /// To a quarter.
+    Quarter,
+    /// To an eighth.
+    Eighth,
+}
+
+impl Shrink {
+    /// Stored pixels for a decoded one, along a side.
+    pub fn factor(self) -> u32 {
+        match self {
+            Self::None => 1,
+            Self::Half => 2,
+            Self::Quarter => 4,
+            Self::Eighth => 8,
+        }
     }
 }
 
@@ -100,30 +93,21 @@ impl std::fmt::Debug for Picture {
 }
 
 impl Picture {
-    /// Decodes a picture, turns it upright by its EXIF orientation and lays transparent parts on white.
+    /// Decodes a picture, turns it upright by its Exif or XMP orientation and lays transparent parts on white.
     ///
     /// The number of pixels is checked before anything is decoded, at most [`MAX_PIXELS`].
     ///
     /// # Errors
     /// The variants of [`Error`] for which [`Error::is_bad_picture`] holds.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let (format, bytes) = recognised(bytes)?;
-        if format == Format::Jpeg && !jpeg_has_an_end(&bytes) {
-            return Err(Error::Truncated);
-        }
-        let mut decoder = opened(format, &bytes)?;
-        let (width, height) = decoder.dimensions();
-        if u64::from(width) * u64::from(height) > MAX_PIXELS || width.max(height) > MAX_SIDE {
-            return Err(Error::TooManyPixels { width, height, limit: MAX_PIXELS });
-        }
-        // 16-bit RGBA is the widest layout there is; decoders get as much again for their own tables.
-        let mut limits = Limits::no_limits();
-        limits.max_alloc = Some(u64::from(width) * u64::from(height) * 16 + (64 << 20));
-        decoder.set_limits(limits)?;
-        let orientation = decoder.orientation()?;
-        // Flattened first: what is turned is then a quarter of the widest layout.
-        let mut upright = DynamicImage::ImageRgb8(flatten(DynamicImage::from_decoder(decoder)?));
-        upright.apply_orientation(orientation);
+        let format = Format::required(bytes)?;
+        let pixels = match format {
+            Format::Jpeg => jpeg::decode(bytes, Shrink::None)?,
+            // A decoder may take itself to be wrong about a hostile file.
+            _ => catch_unwind(|| decoded(format, bytes)).unwrap_or(Err(Error::Damaged("its decoder broke off")))?,
+        };
+        let mut upright = DynamicImage::ImageRgb8(pixels);
+        upright.apply_orientation(orientation_of(format, bytes));
         Ok(Self { pixels: upright.into_rgb8() })
     }
 
@@ -251,14 +235,13 @@ pub(crate) fn turned(pixels: &RgbImage, turn: Turn) -> RgbImage {
     }
 }
 
-/// The format of a picture file, and its bytes as far as decoders may see them.
-fn recognised(bytes: &[u8]) -> Result<(Format, Cow<'_, [u8]>)> {
-    if bytes.is_empty() {
-        return Err(Error::EmptyPicture);
+/// The bytes of a picture file as its decoder is to see them.
+fn readable(format: Format, bytes: &[u8]) -> Cow<'_, [u8]> {
+    match format {
+        Format::Png => png::without_compressed_metadata(bytes),
+        Format::Bmp => bmp::readable(bytes),
+        _ => Cow::Borrowed(bytes),
     }
-    let format = Format::of(bytes).ok_or(Error::UnknownFormat)?;
-    let bytes = if format == Format::Png { without_compressed_metadata(bytes) } else { Cow::Borrowed(bytes) };
-    Ok((format, bytes))
 }
 
 /// A decoder that has read the head of the file.
@@ -266,6 +249,33 @@ fn opened(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.decoder_format());
     reader.no_limits();
     Ok(reader.into_decoder()?)
+}
+
+/// The pixels of a picture that is no JPEG, as they are stored.
+fn decoded(format: Format, bytes: &[u8]) -> Result<RgbImage> {
+    let bytes = readable(format, bytes);
+    let mut decoder = opened(format, &bytes)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS || width.max(height) > MAX_SIDE {
+        return Err(Error::TooManyPixels { width, height, limit: MAX_PIXELS });
+    }
+    // 16-bit RGBA is the widest layout there is; decoders get as much again for their own tables.
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(u64::from(width) * u64::from(height) * 16 + (64 << 20));
+    decoder.set_limits(limits)?;
+    let decoded = DynamicImage::from_decoder(decoder)?;
+    Ok(flatten(decoded, format == Format::Bmp))
+}
+
+fn orientation_of(format: Format, bytes: &[u8]) -> Orientation {
+    let told = match format {
+        Format::Jpeg => jpeg::orientation(bytes),
+        Format::Png => png::orientation(bytes),
+        Format::WebP => webp::orientation(bytes),
+        Format::Tiff => orientation::of_exif(bytes),
+        Format::Bmp | Format::Gif => None,
+    };
+    told.unwrap_or(Orientation::NoTransforms)
 }
 
 /// The part of a side that starts at `from` and is `length` long, cut to a side of `end` pixels. In `f64`, since the sum
@@ -276,68 +286,17 @@ fn span_inside(from: f32, length: f32, end: u32) -> (f64, f64) {
     (from, f64::from(length).clamp(1.0, (end - from).max(1.0)))
 }
 
-/// Any decoded layout to 8-bit RGB, transparency laid on white.
-fn flatten(decoded: DynamicImage) -> RgbImage {
+/// Any decoded layout to 8-bit RGB, transparency laid on white. A bitmap that is transparent all over has no transparency at all:
+/// its writer left those bits at zero.
+fn flatten(decoded: DynamicImage, is_bitmap: bool) -> RgbImage {
     if !decoded.color().has_alpha() {
         return decoded.into_rgb8();
     }
     let rgba = decoded.into_rgba8();
+    let is_opaque = is_bitmap && rgba.pixels().all(|pixel| pixel.0[3] == 0);
     RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
         let [r, g, b, alpha] = rgba.get_pixel(x, y).0;
-        let alpha = u32::from(alpha);
+        let alpha = if is_opaque { 255 } else { u32::from(alpha) };
         Rgb([r, g, b].map(|c| ((u32::from(c) * alpha + 255 * (255 - alpha) + 127) / 255) as u8))
     })
-}
-
-/// A PNG without its compressed metadata. Decoders unpack a colour profile before they can be given a limit, and a
-/// few KB of it may hold gigabytes; pixels do not depend on it here. What is no well-formed chunk is left to the
-/// decoder.
-fn without_compressed_metadata(png: &[u8]) -> Cow<'_, [u8]> {
-    const SIGNATURE: usize = 8;
-    const BESIDES_DATA: usize = 12;
-    const COMPRESSED: [&[u8]; 3] = [b"iCCP", b"zTXt", b"iTXt"];
-    let mut kept: Vec<u8> = Vec::new();
-    let mut copied = 0;
-    let mut at = SIGNATURE;
-    while let Some((length, name)) = png.get(at..at + 8).and_then(|head| head.split_first_chunk::<4>()) {
-        let Some(end) = (u32::from_be_bytes(*length) as usize).checked_add(at + BESIDES_DATA) else { break };
-        if end > png.len() {
-            break;
-        }
-        if COMPRESSED.contains(&name) {
-            kept.extend_from_slice(&png[copied..at]);
-            copied = end;
-        }
-        at = end;
-    }
-    if copied == 0 {
-        return Cow::Borrowed(png);
-    }
-    kept.extend_from_slice(&png[copied..]);
-    Cow::Owned(kept)
-}
-
-/// Whether a JPEG has an end-of-image marker after its first scan begins (ITU-T T.81 B.1). Decoders fill in what a
-/// cut file lacks, and a half grey face must not be enrolled. Thumbnails before the scan have ends of their own.
-fn jpeg_has_an_end(bytes: &[u8]) -> bool {
-    const START_OF_SCAN: u8 = 0xda;
-    const END_OF_IMAGE: u8 = 0xd9;
-    let mut at = 2;
-    while let Some(&[0xff, marker]) = bytes.get(at..at + 2) {
-        match marker {
-            START_OF_SCAN => {
-                return bytes[at..].windows(2).rev().any(|w| w == [0xff, END_OF_IMAGE]);
-            }
-            // Fill bytes and markers without a length.
-            0xff => at += 1,
-            0x01 | 0xd0..=0xd8 => at += 2,
-            _ => {
-                let Some(&[high, low]) = bytes.get(at + 2..at + 4) else {
-                    return false;
-                };
-                at += 2 + usize::from(u16::from_be_bytes([high, low])).max(2);
-            }
-        }
-    }
-    false
 }

@@ -1,49 +1,11 @@
-//! Bytes to pixels: every format, layout and orientation, and everything that must be refused.
-
-use std::io::Cursor;
+//! Every format and layout of pixels, and what is no picture.
 
 use aicp_vision::{Dimensions, Error, Format, Picture};
-use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
-use jpeg_encoder::{ColorType, Encoder};
+use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgba, RgbaImage};
+use jpeg_encoder::ColorType;
 use proptest::prelude::*;
 
-const WIDTH: u32 = 48;
-const HEIGHT: u32 = 32;
-
-/// Four flat quarters, so that every turn and flip shows: red, green, blue, white from the top left.
-fn quarters() -> RgbImage {
-    RgbImage::from_fn(WIDTH, HEIGHT, |x, y| match (x < WIDTH / 2, y < HEIGHT / 2) {
-        (true, true) => Rgb([220, 30, 30]),
-        (false, true) => Rgb([30, 220, 30]),
-        (true, false) => Rgb([30, 30, 220]),
-        (false, false) => Rgb([240, 240, 240]),
-    })
-}
-
-fn encode(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
-    let mut out = Cursor::new(Vec::new());
-    picture.into().write_to(&mut out, format).expect("encodes");
-    out.into_inner()
-}
-
-fn jpeg(pixels: &[u8], colour: ColorType, progressive: bool) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut encoder = Encoder::new(&mut out, 95);
-    encoder.set_progressive(progressive);
-    encoder.encode(pixels, WIDTH as u16, HEIGHT as u16, colour).expect("encodes");
-    out
-}
-
-/// Whether the middles of the four quarters have the expected colours, within what JPEG loses.
-fn assert_quarters(picture: &Picture, what: &str) {
-    assert_eq!((picture.width(), picture.height()), (WIDTH, HEIGHT), "{what}");
-    let expected = quarters();
-    for (x, y) in [(12, 8), (36, 8), (12, 24), (36, 24)] {
-        let (found, wanted) = (picture.rgb().get_pixel(x, y).0, expected.get_pixel(x, y).0);
-        let apart = found.iter().zip(wanted).map(|(a, b)| a.abs_diff(b)).max().unwrap_or_default();
-        assert!(apart <= 24, "{what}: {found:?} at {x},{y} instead of {wanted:?}");
-    }
-}
+use crate::quarters::{HEIGHT, WIDTH, assert_quarters, encode, jpeg, quarters};
 
 #[test]
 fn formats_and_layouts_give_the_same_pixels() {
@@ -65,7 +27,7 @@ fn formats_and_layouts_give_the_same_pixels() {
         ("BMP", encode(rgb.clone(), ImageFormat::Bmp)),
         ("WebP", encode(rgb, ImageFormat::WebP)),
     ] {
-        assert_quarters(&Picture::decode(&bytes).expect(what), what);
+        assert_quarters(&bytes, what);
         // The head says as much before anything is decoded.
         let whole = Dimensions::of(&bytes).expect(what);
         assert_eq!(Some(whole.format), Format::of(&bytes), "{what}");
@@ -94,39 +56,11 @@ fn grey_and_transparent_pictures_become_rgb() {
     assert_eq!(picture.rgb().get_pixel(0, 0).0, [255; 3]);
 }
 
-/// An APP1 segment with nothing but an EXIF orientation (TIFF 6.0 tag 274), to go after a JPEG's first two bytes.
-fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
-    let tiff = [b"II*\0\x08\0\0\0".as_slice(), &[1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0]]
-        .concat();
-    let length = (2 + 6 + tiff.len()) as u16;
-    [&jpeg[..2], &[0xff, 0xe1], &length.to_be_bytes(), b"Exif\0\0", &tiff, &jpeg[2..]].concat()
-}
-
-#[test]
-fn every_exif_orientation_is_turned_upright() {
-    let upright = DynamicImage::ImageRgb8(quarters());
-    for orientation in 1..=8u8 {
-        // What a camera held so stores: the inverse of what the tag asks viewers to do.
-        let stored = match orientation {
-            1 => upright.clone(),
-            2 => upright.fliph(),
-            3 => upright.rotate180(),
-            4 => upright.flipv(),
-            5 => upright.rotate90().fliph(),
-            6 => upright.rotate270(),
-            7 => upright.rotate270().fliph(),
-            _ => upright.rotate90(),
-        };
-        let bytes = with_orientation(&encode(stored, ImageFormat::Jpeg), orientation);
-        assert_quarters(&Picture::decode(&bytes).expect("decodes"), &format!("orientation {orientation}"));
-    }
-}
-
 #[test]
 fn what_is_no_whole_picture_is_refused() {
     assert!(matches!(Picture::decode(b""), Err(Error::EmptyPicture)));
     assert!(matches!(Picture::decode(b"hello, this is text"), Err(Error::UnknownFormat)));
-    assert!(matches!(Picture::decode(b"GIF89a\x01\0\x01\0\0\0\0"), Err(Error::UnknownFormat)));
+    assert!(Picture::decode(b"GIF89a\x01\0\x01\0\0\0\0").is_err_and(|e| e.is_bad_picture()));
     let rgb = quarters();
     for progressive in [false, true] {
         let whole = jpeg(rgb.as_raw(), ColorType::Rgb, progressive);
@@ -183,17 +117,144 @@ fn formats_are_told_by_their_bytes() {
     assert_eq!(Format::of(b"x"), None);
 }
 
+/// A bitmap: 14 bytes about the file, a header, masks or palette, rows from below, each of whole words.
+fn bitmap(header: &[u8], between: &[u8], rows: &[u8]) -> Vec<u8> {
+    let start = 14 + header.len() + between.len();
+    let size = (start + rows.len()) as u32;
+    [b"BM", &size.to_le_bytes()[..], &[0; 4], &(start as u32).to_le_bytes(), header, between, rows].concat()
+}
+
+/// The first 40 bytes of a header of this size.
+fn bitmap_header(size: u32, bits: u16, compression: u32) -> Vec<u8> {
+    let (width, height) = (WIDTH, HEIGHT);
+    let sides = [size.to_le_bytes(), width.to_le_bytes(), height.to_le_bytes()].concat();
+    let mut header = [&sides[..], &1u16.to_le_bytes(), &bits.to_le_bytes(), &compression.to_le_bytes()].concat();
+    header.resize(40, 0);
+    header
+}
+
+/// Rows of a bitmap from below, a pixel as these bytes.
+fn bitmap_rows<const N: usize>(pixel: impl Fn([u8; 3]) -> [u8; N]) -> Vec<u8> {
+    let rgb = quarters();
+    (0..HEIGHT)
+        .rev()
+        .flat_map(|y| (0..WIDTH).flat_map(move |x| [(x, y)]))
+        .flat_map(|(x, y)| pixel(rgb.get_pixel(x, y).0))
+        .collect()
+}
+
+#[test]
+fn bitmaps_of_os2_and_with_unused_alpha_are_read() {
+    let mut os2 = bitmap_header(64, 24, 0);
+    os2.resize(64, 0);
+    assert_quarters(&bitmap(&os2, &[], &bitmap_rows(|[r, g, b]| [b, g, r])), "OS/2 2.x");
+    let five = |c: u8| u16::from(c >> 3);
+    let fields = |alpha: u32| {
+        let mut header = bitmap_header(108, 16, 3);
+        header.extend([0x7c00u32, 0x3e0, 0x1f, alpha].iter().flat_map(|mask| mask.to_le_bytes()));
+        header.resize(108, 0);
+        header
+    };
+    let dull = bitmap_rows(|[r, g, b]| (five(r) << 10 | five(g) << 5 | five(b)).to_le_bytes());
+    assert_quarters(&bitmap(&fields(0x8000), &[], &dull), "A1R5G5B5, alpha zero");
+    let opaque = bitmap_rows(|[r, g, b]| (0x8000 | five(r) << 10 | five(g) << 5 | five(b)).to_le_bytes());
+    assert_quarters(&bitmap(&fields(0x8000), &[], &opaque), "A1R5G5B5");
+    // The place of the pixels is inside the palette.
+    let palette = [[30, 30, 220, 0], [30, 220, 30, 0], [220, 30, 30, 0], [240, 240, 240, 0]].concat();
+    let mut header = bitmap_header(40, 8, 0);
+    header[32] = 4;
+    let rows = bitmap_rows(|c| match c {
+        [220, 30, 30] => [0],
+        [30, 220, 30] => [1],
+        [30, 30, 220] => [2],
+        _ => [3],
+    });
+    let mut bytes = bitmap(&header, &palette, &rows);
+    assert_quarters(&bytes, "palette");
+    bytes[10] = 54;
+    assert_quarters(&bytes, "pixels inside the palette");
+}
+
+#[test]
+fn of_moving_pictures_the_first_one_is_taken() {
+    let mut gif = Vec::new();
+    {
+        let mut encoder = image::codecs::gif::GifEncoder::new(&mut gif);
+        for picture in [quarters(), image::RgbImage::new(WIDTH, HEIGHT)] {
+            let rgba = DynamicImage::ImageRgb8(picture).into_rgba8();
+            encoder.encode_frame(image::Frame::new(rgba)).expect("encodes");
+        }
+    }
+    assert_quarters(&gif, "GIF");
+    assert_eq!(Dimensions::of(&gif).expect("a head").format, Format::Gif);
+    let chunk = |name: &[u8; 4], data: &[u8]| [&name[..], &(data.len() as u32).to_le_bytes(), data].concat();
+    let [width, height] = [WIDTH - 1, HEIGHT - 1].map(u32::to_le_bytes);
+    // A frame: place, size, duration, flags, then the picture's own chunk (RFC 9649 section 2.7.1.1).
+    let frame = |picture: image::RgbImage| {
+        let still = encode(picture, ImageFormat::WebP);
+        chunk(b"ANMF", &[&[0; 6], &width[..3], &height[..3], &[100, 0, 0, 0], &still[12..]].concat())
+    };
+    let all = [
+        b"WEBP",
+        &chunk(b"VP8X", &[&[2, 0, 0, 0], &width[..3], &height[..3]].concat())[..],
+        &chunk(b"ANIM", &[255, 255, 255, 255, 0, 0]),
+        &frame(quarters()),
+        &frame(image::RgbImage::new(WIDTH, HEIGHT)),
+    ]
+    .concat();
+    assert_quarters(&[b"RIFF", &(all.len() as u32).to_le_bytes()[..], &all].concat(), "WebP");
+}
+
+#[test]
+fn tiffs_of_any_depth_are_read() {
+    let rgb = DynamicImage::ImageRgb8(quarters());
+    for (what, picture) in
+        [("8 bits", rgb.clone()), ("16 bits", rgb.to_rgb16().into()), ("alpha", rgb.to_rgba8().into())]
+    {
+        let bytes = encode(picture, ImageFormat::Tiff);
+        assert_quarters(&bytes, what);
+        for cut in (8..bytes.len()).step_by(97) {
+            let refused = Picture::decode(&bytes[..cut]).expect_err("cut off");
+            assert!(refused.is_bad_picture(), "{what} cut at {cut}: {refused}");
+        }
+    }
+}
+
+#[test]
+fn formats_that_are_not_read_are_named() {
+    for (bytes, name) in [
+        (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "AVIF"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "MP4 video"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"\xff\x0a\xfa\x7f", "JPEG XL"),
+        (b"8BPS\0\x01", "Photoshop"),
+        (b"%PDF-1.7", "PDF"),
+        (b"<svg xmlns=", "SVG"),
+        (b"P6\n4 4\n255\n", "PNM"),
+    ] {
+        match Picture::decode(bytes) {
+            Err(Error::Unsupported(found)) => assert_eq!(found, name),
+            other => panic!("{name}: {other:?}"),
+        }
+        assert!(Dimensions::of(bytes).is_err_and(|e| e.is_bad_picture()), "{name}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn no_bytes_make_decoding_panic(kind in 0usize..5, noise in proptest::collection::vec((any::<u16>(), any::<u8>()), 0..12)) {
+    fn no_bytes_make_decoding_panic(kind in 0usize..7, noise in proptest::collection::vec((any::<u16>(), any::<u8>()), 0..12)) {
         let rgb = quarters();
         let mut bytes = match kind {
             0 => jpeg(rgb.as_raw(), ColorType::Rgb, false),
             1 => jpeg(rgb.as_raw(), ColorType::Rgb, true),
             2 => encode(rgb, ImageFormat::Png),
             3 => encode(rgb, ImageFormat::Bmp),
+            4 => encode(rgb, ImageFormat::Gif),
+            5 => encode(rgb, ImageFormat::Tiff),
             _ => encode(rgb, ImageFormat::WebP),
         };
         for (at, value) in noise {

@@ -1,0 +1,60 @@
+//! Bitmaps whose heads the decoder does not take as they are.
+
+use std::borrow::Cow;
+
+/// Bytes before the header that is rewritten.
+const FILE_HEADER: usize = 14;
+/// Where the place of the pixels is said.
+const PIXELS: usize = 10;
+const OS2_HEADER: usize = 64;
+const WINDOWS_HEADER: usize = 40;
+
+/// A bitmap with the 64-byte header of OS/2 2.x as one with the 40-byte header of Windows, which begins alike; and one whose pixels
+/// are said to begin inside the palette as one in which they begin behind it.
+pub(super) fn readable(bmp: &[u8]) -> Cow<'_, [u8]> {
+    let bmp = with_short_header(bmp).map_or(Cow::Borrowed(bmp), Cow::Owned);
+    match with_pixels_behind_palette(&bmp) {
+        Some(rewritten) => Cow::Owned(rewritten),
+        None => bmp,
+    }
+}
+
+fn u32_at(bmp: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bmp.get(at..)?.first_chunk()?))
+}
+
+/// Kinds of compression that mean another thing to Windows are left as they are, for the decoder to refuse.
+fn with_short_header(bmp: &[u8]) -> Option<Vec<u8>> {
+    const DROPPED: u32 = (OS2_HEADER - WINDOWS_HEADER) as u32;
+    const RUN_LENGTH_4: u32 = 2;
+    if u32_at(bmp, FILE_HEADER)? as usize != OS2_HEADER || u32_at(bmp, FILE_HEADER + 16)? > RUN_LENGTH_4 {
+        return None;
+    }
+    let pixels = u32_at(bmp, PIXELS)?.checked_sub(DROPPED)?;
+    let mut out = bmp.get(..PIXELS)?.to_vec();
+    out.extend_from_slice(&pixels.to_le_bytes());
+    out.extend_from_slice(&(WINDOWS_HEADER as u32).to_le_bytes());
+    out.extend_from_slice(bmp.get(FILE_HEADER + 4..FILE_HEADER + WINDOWS_HEADER)?);
+    out.extend_from_slice(bmp.get(FILE_HEADER + OS2_HEADER..)?);
+    Some(out)
+}
+
+fn with_pixels_behind_palette(bmp: &[u8]) -> Option<Vec<u8>> {
+    const MOST_COLOURS: u32 = 256;
+    let header = u32_at(bmp, FILE_HEADER)?;
+    let bits = u16::from_le_bytes(*bmp.get(FILE_HEADER + 14..)?.first_chunk()?);
+    if header as usize != WINDOWS_HEADER || !matches!(bits, 1 | 4 | 8) {
+        return None;
+    }
+    let colours = match u32_at(bmp, FILE_HEADER + 32)? {
+        0 => 1 << bits,
+        colours => colours.min(MOST_COLOURS),
+    };
+    let behind = FILE_HEADER as u32 + header + 4 * colours;
+    if u32_at(bmp, PIXELS)? >= behind {
+        return None;
+    }
+    let mut out = bmp.to_vec();
+    out.get_mut(PIXELS..FILE_HEADER)?.copy_from_slice(&behind.to_le_bytes());
+    Some(out)
+}

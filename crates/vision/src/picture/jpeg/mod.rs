@@ -1,0 +1,176 @@
+//! JPEG (ITU-T T.81) by libjpeg-turbo, through the raw libjpeg interface of `mozjpeg-sys`.
+//!
+//! The raw interface tells damage by its kind. Where a scan's data runs out, or is left over, or holds a code that is none, the
+//! picture is refused: the decoder would fill what is missing with grey, and half a face must not be enrolled.
+
+mod structure;
+
+use std::ffi::{c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
+
+use image::RgbImage;
+use image::metadata::Orientation;
+use mozjpeg_sys as ffi;
+
+use super::{Shrink, orientation};
+use crate::{Error, Result};
+
+/// Which way up a JPEG is to be seen. The first Exif segment counts, then XMP.
+pub(super) fn orientation(bytes: &[u8]) -> Option<Orientation> {
+    let (exif, xmp) = structure::metadata(bytes);
+    exif.and_then(orientation::of_exif).or_else(|| xmp.and_then(orientation::of_xmp))
+}
+
+/// Width and height as stored, by the head alone.
+///
+/// # Errors
+/// [`Error::Truncated`] or [`Error::Damaged`].
+pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
+    structure::frame(bytes).map(|frame| (frame.width, frame.height))
+}
+
+/// Decodes a JPEG as it is stored, shrunk by the inverse transform.
+///
+/// # Errors
+/// The variants of [`Error`] for which [`Error::is_bad_picture`] holds.
+pub(super) fn decode(bytes: &[u8], shrink: Shrink) -> Result<RgbImage> {
+    structure::check(bytes)?;
+    // The decoder breaks off by unwinding; what it has allocated goes with it.
+    let decoded = catch_unwind(AssertUnwindSafe(|| Decoder::new(bytes).decode(shrink)));
+    decoded.unwrap_or_else(|broken_off| match broken_off.downcast::<Refusal>() {
+        Ok(refusal) => Err(refusal.0),
+        Err(panic) => resume_unwind(panic),
+    })
+}
+
+/// What unwinds through the decoder.
+struct Refusal(Error);
+
+/// Where the decoder is, as the same warning means damage in one place and not in another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Head,
+    Scans,
+}
+
+/// A decompression and what its callbacks see. The parts are boxed apart, as C keeps their addresses.
+struct Decoder<'a> {
+    info: Box<ffi::jpeg_decompress_struct>,
+    _errors: Box<ffi::jpeg_error_mgr>,
+    place: Box<Place>,
+    bytes: &'a [u8],
+}
+
+impl Drop for Decoder<'_> {
+    fn drop(&mut self) {
+        // SAFETY: `info` was made by `jpeg_CreateDecompress` or is zeroed, and is not used any more.
+        #[allow(unsafe_code, reason = "libjpeg is C")]
+        unsafe {
+            ffi::jpeg_destroy_decompress(&mut self.info);
+        }
+    }
+}
+
+impl<'a> Decoder<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        // SAFETY: both are plain C structures for which zeros are what libjpeg asks for before it fills them. The pointers that
+        // are stored in them lead to boxes that live as long as the decoder does.
+        #[allow(unsafe_code, reason = "libjpeg is C")]
+        unsafe {
+            let mut errors: Box<ffi::jpeg_error_mgr> = Box::new(std::mem::zeroed());
+            ffi::jpeg_std_error(&mut errors);
+            errors.error_exit = Some(break_off);
+            errors.emit_message = Some(weigh);
+            let info: Box<ffi::jpeg_decompress_struct> = Box::new(std::mem::zeroed());
+            let mut decoder = Self { info, _errors: errors, place: Box::new(Place::Head), bytes };
+            decoder.info.common.err = &mut *decoder._errors;
+            ffi::jpeg_create_decompress(&mut *decoder.info);
+            decoder.info.common.client_data = (&raw mut *decoder.place).cast::<c_void>();
+            decoder
+        }
+    }
+
+    fn decode(&mut self, shrink: Shrink) -> Result<RgbImage> {
+        // SAFETY: the calls come in the order that libjpeg.txt prescribes; `bytes` outlives them; `rows` point into `pixels`,
+        // which has room for each of them.
+        #[allow(unsafe_code, reason = "libjpeg is C")]
+        unsafe {
+            let info = &mut *self.info;
+            ffi::jpeg_mem_src(info, self.bytes.as_ptr(), self.bytes.len() as _);
+            ffi::jpeg_read_header(info, 1);
+            let is_ink = info.num_components == 4;
+            info.out_color_space = if is_ink { ffi::J_COLOR_SPACE::JCS_CMYK } else { ffi::J_COLOR_SPACE::JCS_RGB };
+            info.scale_num = 1;
+            info.scale_denom = shrink.factor();
+            *self.place = Place::Scans;
+            ffi::jpeg_start_decompress(info);
+            let (width, height) = (info.output_width, info.output_height);
+            let channels = if is_ink { 4 } else { 3 };
+            let stride = width as usize * channels;
+            if info.output_components as usize != channels {
+                return Err(Error::Unsupported("JPEG of so many components"));
+            }
+            let mut pixels = vec![0u8; stride * height as usize];
+            while info.output_scanline < height {
+                let at = info.output_scanline as usize;
+                let mut rows: [*mut u8; ROWS] = [ptr::null_mut(); ROWS];
+                let left = pixels[at * stride..].chunks_exact_mut(stride);
+                let count = rows.iter_mut().zip(left).map(|(row, pixels)| *row = pixels.as_mut_ptr()).count();
+                ffi::jpeg_read_scanlines(info, rows.as_mut_ptr(), count as u32);
+            }
+            // Reads on to the end of the file's picture: what is left over in the last scan shows here.
+            ffi::jpeg_finish_decompress(info);
+            let pixels = if is_ink { without_ink(&pixels) } else { pixels };
+            RgbImage::from_raw(width, height, pixels).ok_or(Error::Damaged("its rows do not fit its size"))
+        }
+    }
+}
+
+/// Rows that are asked for at a time.
+const ROWS: usize = 16;
+
+/// Cyan, magenta, yellow and black as Adobe stores them, inverted, to RGB.
+fn without_ink(pixels: &[u8]) -> Vec<u8> {
+    let rgb = pixels
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .flat_map(|&[c, m, y, k]| [c, m, y].map(|ink| ((u32::from(ink) * u32::from(k) + 127) / 255) as u8));
+    rgb.collect()
+}
+
+/// The decoder can't go on.
+#[allow(unsafe_code, reason = "libjpeg is C")]
+unsafe extern "C-unwind" fn break_off(info: &mut ffi::jpeg_common_struct) {
+    // SAFETY: libjpeg calls this with the structure whose error manager it is.
+    let code = unsafe { (*info.err).msg_code };
+    resume_unwind(Box::new(Refusal(Error::Damaged(match code {
+        code if code == ffi::JERR_NO_HUFF_TABLE as c_int => "it lacks a table of codes",
+        code if code == ffi::JERR_NO_QUANT_TABLE as c_int => "it lacks a table of steps",
+        code if code == ffi::JERR_BAD_PRECISION as c_int => "it has more than 8 bits a sample, which is not read",
+        code if code == ffi::JERR_FRACT_SAMPLE_NOTIMPL as c_int => "its sampling is not read",
+        code if code == ffi::JERR_CONVERSION_NOTIMPL as c_int => "its colours are not read",
+        _ => "its structure is broken",
+    }))));
+}
+
+/// The decoder has something to say and could go on. At damage it is made to break off.
+#[allow(unsafe_code, reason = "libjpeg is C")]
+unsafe extern "C-unwind" fn weigh(info: &mut ffi::jpeg_common_struct, level: c_int) {
+    const WARNING: c_int = -1;
+    if level != WARNING {
+        return;
+    }
+    // SAFETY: as in `break_off`; `client_data` leads to the place for as long as the decoder lives.
+    let (code, place) = unsafe { ((*info.err).msg_code, *info.client_data.cast::<Place>()) };
+    let damage = match code as ffi::J_MESSAGE_CODE {
+        ffi::JWRN_ADOBE_XFORM | ffi::JWRN_JFIF_MAJOR | ffi::JWRN_BOGUS_ICC => return,
+        ffi::JWRN_EXTRANEOUS_DATA if place == Place::Head => return,
+        ffi::JWRN_EXTRANEOUS_DATA => Error::Damaged("data is left over behind a scan"),
+        ffi::JWRN_HIT_MARKER | ffi::JWRN_JPEG_EOF => Error::Truncated,
+        ffi::JWRN_BOGUS_PROGRESSION => Error::Damaged("its scans do not follow on each other"),
+        _ => Error::Damaged("its data is corrupt"),
+    };
+    resume_unwind(Box::new(Refusal(damage)));
+}

@@ -1,0 +1,6 @@
+//! Bytes to pixels: every format, layout and orientation, and everything that must be refused.
+
+mod formats;
+mod orientation;
+mod quarters;
+mod unusual_jpegs;
