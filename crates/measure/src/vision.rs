@@ -212,8 +212,7 @@ fn measure(
 
 /// What is done with the picture of a recognition.
 fn recognise(models: &mut FaceModels, bytes: &[u8]) -> Result<()> {
-    let picture = Picture::decode(bytes)?;
-    std::hint::black_box(models.recognise_largest(&picture, Purpose::Probe, Effort::Full)?);
+    std::hint::black_box(models.recognise_file(bytes, Effort::Full)?);
     Ok(())
 }
 

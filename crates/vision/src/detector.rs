@@ -122,6 +122,22 @@ impl DetectedFace {
         (left.y - right.y).atan2(left.x - right.x).to_degrees()
     }
 
+    /// The face in a picture of so many times as many pixels along a side.
+    pub(crate) fn enlarged(&self, factor: f32) -> Self {
+        let enlarge = |p: Point| Point::new(p.x * factor, p.y * factor);
+        Self {
+            area: self.area.mapped(enlarge),
+            frame: self.frame.mapped(enlarge),
+            landmarks: self.landmarks.map(enlarge),
+            ..self.clone()
+        }
+    }
+
+    /// The face in the pixels of the file that the picture was decoded from.
+    pub fn as_stored(&self, picture: &Picture) -> Self {
+        self.enlarged(picture.stored_per_pixel())
+    }
+
     /// The box, turned as the face is in its plane.
     pub(crate) fn frame(&self) -> Frame {
         Frame::of_detected(self.frame, &self.landmarks)
@@ -297,17 +313,21 @@ impl Detector {
     /// The largest face: by a coarse look if that settles it, else by the looks of [`Detector::detect`] until one shows
     /// a face.
     pub fn detect_largest(&mut self, picture: &Picture, effort: Effort) -> Result<Option<DetectedFace>> {
-        if let Some(view) = View::of_large_faces(picture.width(), picture.height()) {
-            let mut faces = self.look(picture, &view, Turn::None)?.into_iter();
-            if let Some(first) = faces.next()
-                && first.confidence >= SURE_CONFIDENCE
+        match self.detect_surely(picture)? {
+            Some(face) => Ok(Some(face)),
+            None => Ok(self.detect(picture, 1, effort)?.into_iter().next()),
+        }
+    }
+
+    /// The largest face, if a coarse look settles which that is.
+    pub fn detect_surely(&mut self, picture: &Picture) -> Result<Option<DetectedFace>> {
+        let Some(view) = View::of_large_faces(picture.width(), picture.height()) else { return Ok(None) };
+        let mut faces = self.look(picture, &view, Turn::None)?.into_iter();
+        Ok(faces.next().filter(|first| {
+            first.confidence >= SURE_CONFIDENCE
                 && first.area.area().sqrt() * view.scale >= SURE_SIDE
                 && faces.all(|other| other.area.area() <= SURE_LEAD * first.area.area())
-            {
-                return Ok(Some(first));
-            }
-        }
-        Ok(self.detect(picture, 1, effort)?.into_iter().next())
+        }))
     }
 
     /// The faces of the turned picture, the largest first, in the coordinates of the picture as it is.

@@ -124,7 +124,7 @@ pub(crate) fn measure(
     let region = FaceRegion::cut(picture, points)?;
     let histogram = region.histogram();
     let components = Components {
-        inter_eye_distance: inter_eye_distance(eye_distance, pose),
+        inter_eye_distance: inter_eye_distance(eye_distance * picture.stored_per_pixel(), pose),
         head_pose: head_pose(pose),
         sharpness: sharpness(region.detail()),
         luminance: luminance(histogram.mean() / 255.0),

@@ -312,3 +312,34 @@ fn paint(picture: &mut RgbImage, columns: std::ops::Range<u32>, rows: std::ops::
         }
     }
 }
+
+#[test]
+fn a_large_photo_is_decoded_smaller_and_tells_the_same() {
+    let portrait = DynamicImage::ImageRgb8(read(PORTRAIT).rgb().clone());
+    let (width, height) = (portrait.width(), portrait.height());
+    // The face is as high as this share of the picture, and less.
+    for (times, canvas) in [(3, (3 * width, 3 * height)), (2, (4000, 3000)), (1, (4000, 3000))] {
+        let face = portrait.resize(times * width, times * height, imageops::FilterType::Triangle).into_rgb8();
+        let mut photo = RgbImage::from_pixel(canvas.0, canvas.1, image::Rgb([90, 110, 130]));
+        imageops::overlay(&mut photo, &face, i64::from(canvas.0 - face.width()) / 2, i64::from(canvas.1) / 9);
+        let mut bytes = Vec::new();
+        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 90).encode_image(&photo).expect("encodes");
+        let (small, whole) = on_pool(move |models| {
+            let (picture, small) = models.recognise_file(&bytes, Effort::Full)?;
+            let small = small.expect("a face");
+            assert!(models.detect_in_file(&bytes, Effort::Full)?.1.is_some());
+            let quality = models.quality(&picture, &small)?;
+            let stored = small.face.as_stored(&picture);
+            let picture = Picture::decode(&bytes)?;
+            let whole = models.recognise_largest(&picture, Purpose::Probe, Effort::Full)?.expect("a face");
+            let of_whole = models.quality(&picture, &whole)?;
+            Ok(((small.embedding, stored, quality), (whole.embedding, whole.face, of_whole)))
+        });
+        let cosine = small.0.cosine(&whole.0);
+        assert!(cosine > 0.97, "{times}: {cosine}");
+        let overlap = small.1.area.overlap(&whole.1.area);
+        assert!(overlap > 0.9, "{times}: {overlap}");
+        let apart = small.2.components.inter_eye_distance.abs_diff(whole.2.components.inter_eye_distance);
+        assert!(apart <= 2 && (small.2.score - whole.2.score).abs() < 0.1, "{times}: {:?} {:?}", small.2, whole.2);
+    }
+}

@@ -134,9 +134,8 @@ impl Builtin {
         let compared = self
             .vision
             .run(move |models| {
-                let (a, b) = (Picture::decode(&a.bytes)?, Picture::decode(&b.bytes)?);
-                let face_a = models.recognise_largest(&a, Purpose::Probe, terms.effort)?;
-                let face_b = models.recognise_largest(&b, Purpose::Probe, terms.effort)?;
+                let (a, face_a) = models.recognise_file(&a.bytes, terms.effort)?;
+                let (b, face_b) = models.recognise_file(&b.bytes, terms.effort)?;
                 let (Some(face_a), Some(face_b)) = (face_a, face_b) else { return Ok(None) };
                 let both =
                     [examined(models, &a, &face_a, wanted, terms)?, examined(models, &b, &face_b, wanted, terms)?];
@@ -182,8 +181,7 @@ impl Builtin {
         let Photo { bytes, terms } = picture;
         self.vision
             .run(move |models| {
-                let picture = Picture::decode(&bytes)?;
-                let face = models.detect_largest(&picture, terms.effort)?;
+                let (picture, face) = models.detect_in_file(&bytes, terms.effort)?;
                 face.map(|face| models.liveness(&picture, &face)).transpose()
             })
             .await?
@@ -212,5 +210,6 @@ fn examined(
     let (pose, quality) = (quality.pose, wanted.quality.then_some(quality));
     let liveness = if wanted.liveness { Some(models.liveness(picture, face)?) } else { None };
     let is_recognisable = terms.accepts(recognised);
-    Ok(ExaminedFace { face: seen(face), landmarks: face.landmarks, quality, pose, liveness, is_recognisable })
+    let face = face.as_stored(picture);
+    Ok(ExaminedFace { face: seen(&face), landmarks: face.landmarks, quality, pose, liveness, is_recognisable })
 }

@@ -123,10 +123,13 @@ impl Builtin {
         let Photo { bytes, terms } = picture;
         self.vision
             .run(move |models| {
-                let picture = Picture::decode(&bytes)?;
-                let face = match purpose {
-                    Purpose::Enrolment => models.recognise_all(&picture, 1, purpose, terms.effort)?.pop(),
-                    Purpose::Probe => models.recognise_largest(&picture, purpose, terms.effort)?,
+                let (picture, face) = match purpose {
+                    Purpose::Enrolment => {
+                        let picture = Picture::decode(&bytes)?;
+                        let face = models.recognise_all(&picture, 1, purpose, terms.effort)?.pop();
+                        (picture, face)
+                    }
+                    Purpose::Probe => models.recognise_file(&bytes, terms.effort)?,
                 };
                 face.map(|face| job(models, &picture, face)).transpose()
             })
@@ -265,8 +268,7 @@ impl Engine for Builtin {
 
     async fn require_face(&self, picture: Photo) -> Result<()> {
         let Photo { bytes, terms } = picture;
-        let face =
-            self.vision.run(move |models| models.detect_largest(&Picture::decode(&bytes)?, terms.effort)).await?;
+        let (_, face) = self.vision.run(move |models| models.detect_in_file(&bytes, terms.effort)).await?;
         face.map(drop).ok_or(Error::NoFace)
     }
 
@@ -322,5 +324,5 @@ fn recognise_some(
 
 /// The largest face of a picture as a probe, if it shows any.
 fn recognise_bytes(models: &mut FaceModels, picture: &[u8], effort: Effort) -> aicp_vision::Result<Option<Recognised>> {
-    models.recognise_largest(&Picture::decode(picture)?, Purpose::Probe, effort)
+    Ok(models.recognise_file(picture, effort)?.1)
 }

@@ -55,20 +55,23 @@ impl Dimensions {
     }
 }
 
-/// How much smaller than it is stored a picture is decoded, each side by this factor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Shrink {
+/// How much smaller than it is stored a picture is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shrink {
     /// As it is.
     None,
-    /// To a half.
+    /// Each side to a half.
     Half,
-    /// To a quarter.
+    /// Each side to a quarter.
     Quarter,
-    /// To an eighth.
+    /// Each side to an eighth.
     Eighth,
 }
 
 impl Shrink {
+    /// From the strongest on.
+    pub const ALL: [Self; 4] = [Self::Eighth, Self::Quarter, Self::Half, Self::None];
+
     /// Stored pixels for a decoded one, along a side.
     pub fn factor(self) -> u32 {
         match self {
@@ -84,11 +87,12 @@ impl Shrink {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     pixels: RgbImage,
+    shrink: Shrink,
 }
 
 impl std::fmt::Debug for Picture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Picture({}x{})", self.width(), self.height())
+        write!(f, "Picture({}x{}, 1/{})", self.width(), self.height(), self.stored_per_pixel())
     }
 }
 
@@ -100,20 +104,31 @@ impl Picture {
     /// # Errors
     /// The variants of [`Error`] for which [`Error::is_bad_picture`] holds.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
+        Self::decode_shrunk(bytes, Shrink::None)
+    }
+
+    /// As [`Picture::decode`], smaller than it is stored; only a JPEG can be.
+    pub(crate) fn decode_shrunk(bytes: &[u8], shrink: Shrink) -> Result<Self> {
         let format = Format::required(bytes)?;
         let pixels = match format {
-            Format::Jpeg => jpeg::decode(bytes, Shrink::None)?,
+            Format::Jpeg => jpeg::decode(bytes, shrink)?,
             // A decoder may take itself to be wrong about a hostile file.
             _ => catch_unwind(|| decoded(format, bytes)).unwrap_or(Err(Error::Damaged("its decoder broke off")))?,
         };
         let mut upright = DynamicImage::ImageRgb8(pixels);
         upright.apply_orientation(orientation_of(format, bytes));
-        Ok(Self { pixels: upright.into_rgb8() })
+        let shrink = if format == Format::Jpeg { shrink } else { Shrink::None };
+        Ok(Self { pixels: upright.into_rgb8(), shrink })
     }
 
     /// Wraps pixels that are already RGB.
     pub fn from_rgb(pixels: RgbImage) -> Self {
-        Self { pixels }
+        Self { pixels, shrink: Shrink::None }
+    }
+
+    /// Pixels of the file for a pixel of this, along a side: more than 1 where it was decoded smaller.
+    pub fn stored_per_pixel(&self) -> f32 {
+        self.shrink.factor() as f32
     }
 
     /// Width in pixels.
@@ -156,7 +171,7 @@ impl Picture {
 
     /// The picture, turned.
     pub fn turned(&self, turn: Turn) -> Self {
-        Self { pixels: turned(&self.pixels, turn) }
+        Self { pixels: turned(&self.pixels, turn), shrink: self.shrink }
     }
 
     /// A part of the picture, rounded outwards to whole pixels and cut to the picture, turned; with it the part.
@@ -168,7 +183,7 @@ impl Picture {
         let height = ((part.y + part.height).ceil() as u32).min(self.height()).saturating_sub(top).max(1);
         let pixels = image::imageops::crop_imm(&self.pixels, left, top, width, height).to_image();
         let part = Rect { x: left as f32, y: top as f32, width: width as f32, height: height as f32 };
-        (Self { pixels: turned(&pixels, turn) }, part)
+        (Self { pixels: turned(&pixels, turn), shrink: self.shrink }, part)
     }
 
     /// Lays the picture onto a canvas through `place` (picture to canvas), black outside the picture.
@@ -188,7 +203,7 @@ impl Picture {
         let between = (2.0 * scale).min(1.0);
         let scaled_side = |side: f32| ((side * between).ceil() as u32).max(1);
         let (w, h) = (scaled_side(part_width), scaled_side(part_height));
-        let smaller = Self { pixels: self.scaled(Rect { width: part_width, height: part_height, ..part }, w, h)? };
+        let smaller = Self::from_rgb(self.scaled(Rect { width: part_width, height: part_height, ..part }, w, h)?);
         // From the smaller picture's pixels to the canvas; a pixel's place is that of its centre.
         let grow = part_width / w as f32;
         let origin = place.apply(Point::new(part.x + 0.5 * grow - 0.5, part.y + 0.5 * grow - 0.5));
