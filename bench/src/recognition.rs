@@ -266,7 +266,9 @@ fn write_error_versus_discard(subjects: &[&Subject], out: &mut impl Write) -> Ou
             altered.map(|(_, seen)| (seen, dot(&original.enrolled, &seen.probe) > SAME))
         })
         .collect();
-    let measures: [(&str, fn(&(&Seen, bool)) -> f32); 4] = [
+    /// A number for a face and whether it matches: the lower, the sooner it is set aside.
+    type Measure = fn(&(&Seen, bool)) -> f32;
+    let measures: [(&str, Measure); 4] = [
         ("quality score", |(seen, _)| seen.score),
         ("length of the embedding", |(seen, _)| seen.evidence.length),
         ("unlike spoilt faces", |(seen, _)| -seen.evidence.spoilt_likeness),
