@@ -11,6 +11,7 @@
 //! looked at.
 
 pub mod aicp;
+mod base64_text;
 mod body;
 mod clock;
 pub mod jdcloud;

@@ -121,11 +121,17 @@ impl From<[u8; 32]> for TokenHash {
     }
 }
 
-/// A new token of an app: 16 random bytes in base64, as the manual shows them.
+/// A new token of an app: 16 random bytes in base64, as the manual shows them, drawn again until no character of it means
+/// another thing in an address.
 pub(crate) fn new_app_token() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(Error::Random)?;
-    Ok(BASE64.encode(bytes))
+    loop {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(Error::Random)?;
+        let token = BASE64.encode(bytes);
+        if !token.contains(['+', '/']) {
+            return Ok(token);
+        }
+    }
 }
 
 /// A new token: 16 random bytes as 32 hex digits.
@@ -205,7 +211,10 @@ mod tests {
         assert!(vault.open("shop", &sealed[..20]).is_err());
         let other = Vault::new(&MasterKey::from_hex(&"ac".repeat(32)).expect("64 digits"));
         assert!(other.open("shop", &sealed).is_err());
-        assert_eq!(new_app_token().expect("random").len(), 24);
+        for _ in 0..200 {
+            let token = new_app_token().expect("random");
+            assert!(token.len() == 24 && !token.contains(['+', '/']), "{token}");
+        }
     }
 
     #[test]

@@ -319,6 +319,8 @@ pub struct Http {
     pub body_memory_mib: usize,
     /// Open connections of all listeners together.
     pub max_connections: usize,
+    /// Seconds that a connection which is kept open may wait for its next request.
+    pub idle_seconds: u64,
     /// Addresses of proxies whose `X-Forwarded-For` is believed: then the call log and the limits on logins see the
     /// client, not the proxy.
     pub trusted_proxies: Vec<IpAddr>,
@@ -451,7 +453,7 @@ impl Default for Legacy {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { body_memory_mib: 512, max_connections: 4096, trusted_proxies: Vec::new() }
+        Self { body_memory_mib: 512, max_connections: 4096, idle_seconds: 75, trusted_proxies: Vec::new() }
     }
 }
 
@@ -715,6 +717,9 @@ impl Config {
         }
         if self.http.max_connections == 0 {
             return wrong("http.max_connections", "1 or more");
+        }
+        if !(1..=86_400).contains(&self.http.idle_seconds) {
+            return wrong("http.idle_seconds", "1 to 86400");
         }
         if self.admin_token.as_ref().is_some_and(|token| token.reveal().trim().is_empty()) {
             return wrong("admin_token", "not blank");

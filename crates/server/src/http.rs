@@ -20,6 +20,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
+use crate::idle::{Answering, Patient, Times};
+
 /// A client must send the head of a request within this time.
 const HEAD_TIME: Duration = Duration::from_secs(15);
 /// The head of a request may have this many bytes.
@@ -90,6 +92,7 @@ pub(crate) async fn serve(
     address: SocketAddr,
     front: Front,
     connections: Arc<Semaphore>,
+    idle: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
     let graceful = GracefulShutdown::new();
@@ -107,7 +110,7 @@ pub(crate) async fn serve(
         };
         // Over the limit, a connection is closed at once rather than left hanging.
         let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else { continue };
-        let connection = graceful.watch(connection(stream, address, peer, front.clone()));
+        let connection = graceful.watch(connection(stream, address, peer, front.clone(), idle));
         tokio::spawn(async move {
             let _permit = permit;
             if let Err(e) = connection.await {
@@ -131,19 +134,27 @@ fn connection(
     address: SocketAddr,
     peer: IpAddr,
     front: Front,
+    idle: Duration,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIME));
+    let answering = Answering::default();
+    let stream = Patient::new(Box::pin(stream), Times { idle, head: HEAD_TIME }, answering.clone());
     let service = service_fn(move |request| {
-        let front = front.clone();
-        async move { Ok::<_, Infallible>(front.answer(address, peer, request).await) }
+        let (front, under_way) = (front.clone(), answering.begin());
+        async move {
+            let response = front.answer(address, peer, request).await;
+            drop(under_way);
+            Ok::<_, Infallible>(response)
+        }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        // The stream has the times of its own.
+        .header_read_timeout(None)
         .max_buf_size(HEAD_SIZE)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service)
+        .serve_connection(TokioIo::new(stream), service)
 }
 
 /// Says that the server is ready, and of each engine behind the network whether it answered when last asked. One that

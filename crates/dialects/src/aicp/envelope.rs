@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::codes::{self, Code};
 use super::{json_response, literals};
 use crate::clock::now_ms;
+use crate::shanghai;
 
 /// The wrapping of a dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +128,8 @@ pub(super) struct Failure {
     hint: Option<Hint>,
     /// The path to name in the body of a Spring server, if it is to be one.
     spring_path: Option<String>,
+    /// Whether such a body tells the day alone.
+    is_dated_by_day: bool,
 }
 
 impl Failure {
@@ -136,7 +139,14 @@ impl Failure {
     }
 
     pub fn status(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code: codes::INVALID_PARAMETER, message: message.into(), hint: None, spring_path: None }
+        Self {
+            status,
+            code: codes::INVALID_PARAMETER,
+            message: message.into(),
+            hint: None,
+            spring_path: None,
+            is_dated_by_day: false,
+        }
     }
 
     /// A failure of section 9.
@@ -180,6 +190,11 @@ impl Failure {
     /// What a Spring server says: HTTP 500 and a body of its own that names the path as it was requested.
     pub fn spring(message: &'static str, path: &str) -> Self {
         Self { spring_path: Some(path.to_owned()), ..Self::status(StatusCode::INTERNAL_SERVER_ERROR, message) }
+    }
+
+    /// As [`Failure::spring`], with the day alone as its time, as 10.2 has it.
+    pub fn spring_by_day(message: &'static str, path: &str) -> Self {
+        Self { is_dated_by_day: true, ..Self::spring(message, path) }
     }
 
     /// The same failure in other words.
@@ -227,7 +242,11 @@ impl Failure {
     }
 
     fn render_spring(&self, path: &str) -> Response {
-        let timestamp = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string();
+        let timestamp = if self.is_dated_by_day {
+            shanghai::local(now_ms()).strftime("%Y-%m-%d").to_string()
+        } else {
+            Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()
+        };
         let body = SpringBody {
             timestamp,
             status: self.status.as_u16(),

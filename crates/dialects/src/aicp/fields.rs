@@ -5,15 +5,13 @@ use std::collections::HashMap;
 use std::fmt;
 
 use axum::http::StatusCode;
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
 use super::envelope::Failure;
 use super::literals;
+use crate::base64_text;
 
 /// Base64 text of one picture may have this many characters.
 const MAX_BASE64: usize = 2 << 20;
@@ -26,14 +24,6 @@ const MAX_FIELDS: usize = 1024;
 const MAX_ITEMS: usize = 8;
 /// Scalars in an array beyond this many are passed over.
 const MAX_LIST: usize = 1024;
-
-/// Padding may be missing and the unused last bits set: encoders differ, the picture is the same.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 
 /// A value as far as any call reads it. Texts are borrowed from the body where they have no escapes.
 #[derive(PartialEq)]
@@ -84,6 +74,14 @@ impl<'a> Input<'a> {
         match self {
             Self::Object(fields) => Ok(fields),
             Self::Array { .. } => Err(malformed()),
+        }
+    }
+
+    /// The object, or none in which nothing is: PHP writes an empty object as an empty array.
+    pub fn object_or_empty(self) -> Result<Fields<'a>, Failure> {
+        match self {
+            Self::Array { count: 0, .. } => Ok(Fields(HashMap::new())),
+            other => other.object(),
         }
     }
 
@@ -320,30 +318,22 @@ fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }
 
-/// The bytes of a base64 text, with or without a `data:...;base64,` prefix and white space.
+/// The bytes of a base64 text.
 fn decode_picture(text: &str) -> Result<Bytes, PictureError> {
-    let data = text
-        .trim_start()
-        .strip_prefix("data:")
-        .and_then(|rest| rest.split_once(";base64,"))
-        .map_or(text, |(_, data)| data);
-    let text: Cow<'_, str> = if data.bytes().any(|b| b.is_ascii_whitespace()) {
-        Cow::Owned(data.split_ascii_whitespace().collect())
-    } else {
-        Cow::Borrowed(data)
-    };
+    let text = base64_text::cleaned(text);
     if text.is_empty() {
         return Err(PictureError::Unusable);
     }
     if text.len() > MAX_BASE64 {
         return Err(PictureError::TooLarge);
     }
-    BASE64.decode(text.as_bytes()).map(Bytes::from).map_err(|_| PictureError::Unusable)
+    base64_text::decode(&text).ok_or(PictureError::Unusable)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
     use proptest::prelude::*;
 
     fn fields(json: &str) -> Fields<'_> {

@@ -53,7 +53,8 @@ pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
     pub fn of(uri: &Uri) -> Self {
-        Self::parse(uri.query().unwrap_or_default().as_bytes())
+        // Some SDKs begin their own parameters with another question mark.
+        Self::parse(uri.query().unwrap_or_default().replace('?', "&").as_bytes())
     }
 
     /// Parameters as a query or a form has them.

@@ -32,6 +32,7 @@ use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
+use bytes::Bytes;
 
 use crate::body::{BodyError, HeldBody, UnreadBody};
 use crate::links::{Links, Site};
@@ -41,7 +42,7 @@ use envelope::{Answer, Failure, Shape};
 use fields::Input;
 use images::Query;
 use operations::Call;
-use routes::{Dialect, Entry, Operation, OutboxCall, Route};
+use routes::{Dialect, Entry, FaceCall, Operation, OutboxCall, Route};
 
 /// Request bodies may have this many bytes.
 const MAX_BODY: usize = 8 << 20;
@@ -94,7 +95,11 @@ async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Res
         Route::TokenExchange => token_exchange::answer(context, parts, body).await,
         Route::Operation(entry) => {
             let dialect = routes::dialect(entry.section, context.options.aicp.listener, &parts.headers);
-            let shape = shape_of(dialect);
+            let shape = match entry.operation {
+                // 7.8 alone of its section is without `resultCode`.
+                Operation::Face(FaceCall::Query) => Shape::Plain,
+                _ => shape_of(dialect),
+            };
             match run(context, entry, dialect, parts, body).await {
                 Ok(answer) => answer.render(shape),
                 Err(failure) => failure.render(shape),
@@ -116,7 +121,9 @@ async fn run(
     }
     let query = Query::of(&parts.uri);
     let app = authenticate(context, entry, dialect, &parts.headers, &query)?;
-    if !is_json(&parts.headers) {
+    // SDKs of section 9 send forms, and JSON that they declare to be one.
+    let is_form = dialect == Dialect::FaceApi && has_media_type(&parts.headers, "application/x-www-form-urlencoded");
+    if !is_form && !is_json(&parts.headers) {
         return Err(Failure::status(StatusCode::UNSUPPORTED_MEDIA_TYPE, literals::WRONG_CONTENT_TYPE));
     }
     let resumes = entry.operation == Operation::Outbox(OutboxCall::Resume);
@@ -126,6 +133,7 @@ async fn run(
         BodyError::Broken => Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED),
         BodyError::Busy => Failure::busy(),
     })?;
+    let held = if is_form { held.map(form_as_json) } else { held };
     let links = Links::new(&context.platform, context.options.site.base_url(&parts.headers));
     let call = Call {
         platform: &context.platform,
@@ -298,10 +306,26 @@ fn origin_of(url: &str) -> Option<&str> {
 
 /// Whether the body is declared as JSON, in whatever charset, or not declared at all.
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(declared) = headers.get(header::CONTENT_TYPE) else { return true };
-    let Ok(declared) = declared.to_str() else { return false };
-    let media_type = declared.split(';').next().unwrap_or_default().trim();
-    media_type.is_empty() || media_type.eq_ignore_ascii_case("application/json")
+    !headers.contains_key(header::CONTENT_TYPE)
+        || has_media_type(headers, "")
+        || has_media_type(headers, "application/json")
+}
+
+fn has_media_type(headers: &HeaderMap, wanted: &str) -> bool {
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    declared.is_some_and(|text| text.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted))
+}
+
+/// A form as the JSON object with its fields as texts. What is JSON, whatever was declared, stays as it is.
+fn form_as_json(body: Bytes) -> Bytes {
+    match body.trim_ascii_start().first() {
+        Some(b'{' | b'[') => body,
+        _ => {
+            let fields = form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), value.into()));
+            let object: serde_json::Map<String, serde_json::Value> = fields.collect();
+            serde_json::to_vec(&object).map_or(body, Bytes::from)
+        }
+    }
 }
 
 fn json_response(status: StatusCode, body: Vec<u8>) -> Response {

@@ -16,7 +16,7 @@ use crate::body::{BodyError, UnreadBody};
 /// Bodies of this call may have this many bytes.
 const MAX_BODY: usize = 16 << 10;
 /// SDKs ask again after so many seconds. A grant that ends before shows in the calls themselves.
-const LIFE: u32 = 86_400;
+const LIFE: u32 = 2_592_000;
 /// What the SDKs take as the sign that the token is to be sent with every call.
 const SCOPE: &str = "public brain_all_scope";
 
@@ -50,7 +50,9 @@ pub(super) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBo
         return refused("unsupported_grant_type", "grant_type must be client_credentials");
     }
     let id = query.get("client_id").unwrap_or_default();
-    let token = query.get("client_secret").unwrap_or_default().trim();
+    // A plus that was not escaped comes as a space.
+    let token = query.get("client_secret").unwrap_or_default().trim_end().replace(' ', "+");
+    let token = token.as_str();
     match context.platform.app_of_token(token) {
         Ok(app) if app.id() == id => {
             let body = Token { access_token: token, expires_in: LIFE, scope: SCOPE };

@@ -56,7 +56,7 @@ impl Call<'_> {
     /// 10.2. Whoever is not let in is told one thing, whatever the reason; only a picture over the size limit is refused
     /// in words of its own, as everywhere.
     async fn face_login(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
-        let not_recognised = || Failure::spring(literals::NOT_RECOGNISED, self.path);
+        let not_recognised = || Failure::spring_by_day(literals::NOT_RECOGNISED, self.path);
         let picture = fields.picture("image").map_err(|e| match e {
             PictureError::TooLarge => Failure::message(literals::PICTURE_TOO_LARGE),
             PictureError::Unusable => not_recognised(),

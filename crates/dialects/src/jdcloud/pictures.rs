@@ -1,29 +1,17 @@
 //! Pictures as clients send them: base64, with bounds on bytes and on sides that are checked before a pixel is decoded.
 
-use std::borrow::Cow;
-
 use aicp_platform::{Dimensions, Format};
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 
 use super::codes::{self, Fault};
 use super::params::Params;
 use super::routes::{Api, Family};
+use crate::base64_text;
 
 /// The shortest side of a picture in pixels.
 const MIN_SIDE: u32 = 48;
 /// A picture file, and in the `V1` calls its base64, has fewer bytes.
 const SIZE_LIMIT: usize = 2 << 20;
-
-/// Padding may be missing and the unused last bits set: encoders differ, the picture is the same.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 
 /// What is wrong with a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,18 +48,9 @@ pub(super) fn picture(params: &Params<'_>, name: &str, family: Family) -> Result
     }
 }
 
-/// The bytes of a base64 text, with or without a `data:...;base64,` prefix and white space.
+/// The bytes of a base64 text.
 fn decode(text: &str, family: Family) -> Result<Bytes, PictureError> {
-    let data = text
-        .trim_start()
-        .strip_prefix("data:")
-        .and_then(|rest| rest.split_once(";base64,"))
-        .map_or(text, |(_, data)| data);
-    let data: Cow<'_, str> = if data.bytes().any(|byte| byte.is_ascii_whitespace()) {
-        Cow::Owned(data.split_ascii_whitespace().collect())
-    } else {
-        Cow::Borrowed(data)
-    };
+    let data = base64_text::cleaned(text);
     if data.is_empty() {
         return Err(PictureError::NoBase64);
     }
@@ -83,7 +62,7 @@ fn decode(text: &str, family: Family) -> Result<Bytes, PictureError> {
     if data.len() >= limit {
         return Err(refusal);
     }
-    BASE64.decode(data.as_bytes()).map(Bytes::from).map_err(|_| PictureError::NoBase64)
+    base64_text::decode(&data).ok_or(PictureError::NoBase64)
 }
 
 /// What a call says of a picture.
@@ -111,6 +90,7 @@ pub(super) fn fault(api: Api, family: Family, e: PictureError) -> Fault {
 mod tests {
     use super::*;
     use crate::jdcloud::params::{Query, unquoted};
+    use base64::Engine;
     use base64::engine::general_purpose::STANDARD as PLAIN;
 
     /// A bitmap of one colour: 54 bytes of head, then rows of 4 bytes a pixel (so no padding), cut to the head.

@@ -10,6 +10,8 @@ use super::usersig::UserSigError;
 pub(super) const HTTP_PARSE: &str = "HTTP parse Error";
 pub(super) const TIMEOUT: &str = "service timeout or request format error,please check and try again";
 pub(super) const SNS_DECODE: &str = "SNS_DECODE_ERR";
+/// Code of `sns` for callers who are no admins; elsewhere it is 60010.
+pub(super) const SNS_NOT_AN_ADMIN: u32 = 30004;
 pub(super) const ACCOUNT_NOT_EXIST: &str = "Err_TLS_PT_Open_Login_Account_Not_Exist";
 
 /// What went wrong before a command was begun.

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::codes::{GatewayError, SNS_DECODE};
+use super::codes::{GatewayError, SNS_DECODE, SNS_NOT_AN_ADMIN};
 use super::commands::{Command, Service};
 
 #[derive(Serialize)]
@@ -52,7 +52,24 @@ impl From<GatewayError> for Failure {
     }
 }
 
+/// Whether a path is one of [`Service::Sns`], there or not.
+pub(super) fn is_sns(path: &str) -> bool {
+    path.starts_with("/v4/sns/")
+}
+
 impl Failure {
+    /// The failure as the service of this path tells it: every body of `sns` has an `ErrorDisplay`, and its own code for
+    /// callers who are no admins.
+    pub fn told_by(mut self, path: &str) -> Self {
+        if is_sns(path) {
+            self.has_display = true;
+            if self.code == GatewayError::NotAnAdmin.told().0 {
+                self.code = SNS_NOT_AN_ADMIN;
+            }
+        }
+        self
+    }
+
     /// A failure of a command.
     pub fn of(service: Service, code: u32, info: impl Into<Cow<'static, str>>) -> Self {
         Self { code, info: info.into(), has_display: service == Service::Sns }

@@ -72,7 +72,7 @@ pub(crate) async fn handle(context: &Context, request: Request) -> Response {
     body.discard().await;
     match answer {
         Ok(answer) => envelope::respond(answer),
-        Err(failure) => failure.render(),
+        Err(failure) => failure.told_by(parts.uri.path()).render(),
     }
 }
 

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_platform::{App, Imported, Library, Platform, Profile};
+use aicp_platform::{App, Format, Imported, Library, Platform, Profile};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tokio::task::JoinSet;
+use unicode_normalization::UnicodeNormalization;
 
 use super::{async_runtime, open_platform, start_vision};
 use crate::config::Config;
@@ -16,6 +17,11 @@ use crate::{Error, Result, data_dir};
 
 /// Pictures under way per worker: one in work, the others being read or written, so that a slow disk keeps no worker waiting.
 const DEPTH: usize = 8;
+
+/// Bytes that tell the format of a file.
+const HEAD: u64 = 4096;
+/// Files are read up to this size: the largest bitmap that is decoded has twice as many bytes, photographs a tenth.
+const MAX_FILE: u64 = 64 << 20;
 
 /// The pictures of one person.
 struct Pictures {
@@ -27,8 +33,15 @@ struct Pictures {
 /// A picture that was not enrolled.
 #[derive(Debug, Serialize)]
 struct Reject {
-    path: PathBuf,
+    /// As text, with a replacement character for what is none.
+    path: String,
     reason: String,
+}
+
+impl Reject {
+    fn new(path: &Path, reason: impl Into<String>) -> Self {
+        Self { path: path.to_string_lossy().into_owned(), reason: reason.into() }
+    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -113,7 +126,7 @@ async fn enrol_all(target: Target, people: Vec<Pictures>) -> Outcome {
             Some(Ok((_, Ok(Imported::NewFace)))) => summary.faces += 1,
             Some(Ok((_, Ok(Imported::Known)))) => summary.known += 1,
             Some(Ok((path, Err(e)))) if is_about_the_picture(&e) => {
-                summary.rejects.push(Reject { path, reason: e.to_string() });
+                summary.rejects.push(Reject::new(&path, e.to_string()));
             }
             // A full disk, say: every further picture would only fail as well.
             Some(Ok((_, Err(e)))) => {
@@ -136,12 +149,34 @@ async fn enrol_all(target: Target, people: Vec<Pictures>) -> Outcome {
 
 async fn enrol_picture(target: &Target, person: &str, path: &Path) -> Result<Imported> {
     let file = path.to_owned();
-    let bytes = tokio::task::spawn_blocking(move || std::fs::read(&file).map_err(Error::io(&file)))
+    let bytes = tokio::task::spawn_blocking(move || read_picture(&file).map_err(Error::io(&file)))
         .await
         .map_err(|e| Error::Runtime(std::io::Error::other(e)))??;
     let profile = Profile { name: Some(person.to_owned()), ..Profile::default() };
     let Target { platform, app, library } = target;
     Ok(platform.import(app, library, person, profile, bytes.into()).await?)
+}
+
+/// Reads a regular file that begins as a picture does and is not too large; nothing else is read, nor waited for.
+fn read_picture(file: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::{Error, Read};
+    // A pipe or a device may never answer an open.
+    if !std::fs::metadata(file)?.is_file() {
+        return Err(Error::other("not a regular file"));
+    }
+    let mut opened = std::fs::File::open(file)?;
+    if opened.metadata()?.len() > MAX_FILE {
+        return Err(Error::other("larger than 64 MiB"));
+    }
+    let mut bytes = Vec::new();
+    (&mut opened).take(HEAD).read_to_end(&mut bytes)?;
+    if Format::of(&bytes).is_none() {
+        // Its first bytes are enough to refuse it by its name.
+        return Ok(bytes);
+    }
+    // A file that grows meanwhile is not followed for ever.
+    opened.take(MAX_FILE).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Whether one picture is at fault and the next may do better.
@@ -158,18 +193,18 @@ fn list(dir: &Path) -> Result<(Vec<Pictures>, Vec<Reject>)> {
     let (mut people, mut rejects) = (Vec::new(), Vec::new());
     for folder in entries(dir)? {
         if !folder.is_dir() {
-            let reason = "not in a person's folder".to_owned();
-            rejects.push(Reject { path: folder, reason });
+            rejects.push(Reject::new(&folder, "not in a person's folder"));
             continue;
         }
-        let Some(name) = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
-            let reason = "the folder's name is not UTF-8".to_owned();
-            rejects.push(Reject { path: folder, reason });
+        let Some(name) = folder.file_name().and_then(|name| name.to_str()) else {
+            rejects.push(Reject::new(&folder, "the folder's name is not UTF-8"));
             continue;
         };
+        // Some systems write an accent as a character of its own: it is one name.
+        let name: String = name.nfc().collect();
         let (folders, paths): (Vec<_>, Vec<_>) = entries(&folder)?.into_iter().partition(|path| path.is_dir());
         for path in folders {
-            rejects.push(Reject { path, reason: "a folder within a person's folder".to_owned() });
+            rejects.push(Reject::new(&path, "a folder within a person's folder"));
         }
         people.push(Pictures { name, paths });
     }
@@ -194,7 +229,7 @@ fn report(summary: &Summary, json: bool) -> Result<()> {
         return Ok(());
     }
     for reject in &summary.rejects {
-        writeln!(out, "rejected {}: {}", reject.path.display(), reject.reason)?;
+        writeln!(out, "rejected {}: {}", reject.path, reject.reason)?;
     }
     writeln!(
         out,

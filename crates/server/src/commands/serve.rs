@@ -90,6 +90,7 @@ fn options(config: &Config, address: SocketAddr, listen: Listen) -> Options {
 async fn serve(config: Config) -> Result<()> {
     config.refuse_open_network()?;
     let begun = Instant::now();
+    let idle = Duration::from_secs(config.http.idle_seconds);
     let connections = Arc::new(Semaphore::new(connections_within_file_limit(config.http.max_connections)));
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
@@ -103,7 +104,7 @@ async fn serve(config: Config) -> Result<()> {
         let failed = |source| Error::Listen { address: listen.address, source };
         let listener = TcpListener::bind(listen.address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        listeners.spawn(http::serve(listener, address, front.clone(), Arc::clone(&connections), stopped.clone()));
+        listeners.spawn(http::serve(listener, address, front.clone(), Arc::clone(&connections), idle, stopped.clone()));
         bound.push((address, *listen));
     }
 

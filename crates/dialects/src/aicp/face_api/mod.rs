@@ -93,7 +93,7 @@ impl Call<'_> {
             FaceApiCall::FaceLiveness => return self.face_liveness(input).await,
             _ => {}
         }
-        let fields = input.object()?;
+        let fields = input.object_or_empty()?;
         self.require_own_app(&fields)?;
         match call {
             FaceApiCall::GroupAdd => self.group_add(&fields).await,

@@ -143,7 +143,7 @@ fn the_sdks_exchange_an_apps_keys_for_its_token() {
         format!("grant_type=client_credentials&client_id={id}&client_secret={}", encoded(token))
     };
     let api = server.anonymous(0);
-    let given = format!(r#"{{"access_token":"{token}","expires_in":86400,"scope":"public brain_all_scope"}}"#);
+    let given = format!(r#"{{"access_token":"{token}","expires_in":2592000,"scope":"public brain_all_scope"}}"#);
     let path = "/oauth/2.0/token";
     for method in ["GET", "POST"] {
         api.send(method, &format!("{path}?{}", form("app", &token)), &[], b"").assert(200, &given);

@@ -1,5 +1,7 @@
 //! Request bodies, read within bounds of size, time and memory.
 
+mod encoding;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+
+use encoding::Encoding;
 
 /// A body must be in within this time.
 const READ_TIME: Duration = Duration::from_secs(60);
@@ -45,7 +49,7 @@ impl BodyBudget {
         Self { shares: Arc::new(Semaphore::new(bytes / SHARE)) }
     }
 
-    /// Reads a body of at most `limit` bytes. Its shares of the budget are held until the returned body is dropped.
+    /// Reads a body of at most `limit` bytes, unpacked, as UTF-8. Its shares of the budget are held until the returned body is dropped.
     pub(crate) async fn read(&self, body: &mut UnreadBody, limit: usize) -> Result<HeldBody, BodyError> {
         self.read_through(body, limit, limit, |_| ()).await?.ok_or(BodyError::TooLarge)
     }
@@ -64,7 +68,9 @@ impl BodyBudget {
         }
         let read = timeout(READ_TIME, self.gather(body, limit, kept, see)).await.unwrap_or(Err(BodyError::Broken));
         body.is_broken = matches!(read, Err(BodyError::Broken));
-        read
+        let Some(held) = read? else { return Ok(None) };
+        let bytes = body.encoding.plain(held.bytes).ok_or(BodyError::Broken)?;
+        Ok(Some(HeldBody { bytes, ..held }))
     }
 
     /// Takes shares of the budget as the bytes come in: what was only announced holds no memory.
@@ -77,32 +83,45 @@ impl BodyBudget {
     ) -> Result<Option<HeldBody>, BodyError> {
         body.waits_for_word = false;
         let is_kept = body.declared.is_none_or(|length| length <= kept);
-        let mut held = is_kept.then(|| (BytesMut::new(), Vec::new()));
-        let (mut length, mut rested) = (0, 0);
+        let mut gathered = Gathered { length: 0, limit, kept, held: is_kept.then(Default::default) };
+        let mut unpacker = body.encoding.unpacker();
+        let mut rested = 0;
         while let Some(frame) = body.body.frame().await {
             let frame = frame.map_err(|_| BodyError::Broken)?;
             let Ok(data) = frame.into_data() else { continue };
-            length += data.len();
-            if length > limit {
-                return Err(BodyError::TooLarge);
+            for piece in unpacker.pieces(&data) {
+                let plain = unpacker.unpack(piece)?;
+                see(&plain);
+                self.take(&mut gathered, &plain).await?;
             }
-            see(&data);
-            if length > kept {
-                // Bytes and shares go back at once.
-                held = None;
-            }
-            if let Some((bytes, shares)) = &mut held {
-                while shares.len() * SHARE < length {
-                    shares.push(self.share().await?);
-                }
-                bytes.extend_from_slice(&data);
-            }
-            if length - rested >= SEEN_AT_ONCE {
-                rested = length;
+            if gathered.length - rested >= SEEN_AT_ONCE {
+                rested = gathered.length;
                 tokio::task::yield_now().await;
             }
         }
-        Ok(held.map(|(bytes, shares)| HeldBody { bytes: bytes.freeze(), _shares: shares }))
+        let plain = unpacker.finish()?;
+        see(&plain);
+        self.take(&mut gathered, &plain).await?;
+        Ok(gathered.held.map(|(bytes, shares)| HeldBody { bytes: bytes.freeze(), _shares: shares }))
+    }
+
+    /// Adds bytes to what is held, and shares for them.
+    async fn take(&self, gathered: &mut Gathered, bytes: &[u8]) -> Result<(), BodyError> {
+        gathered.length += bytes.len();
+        if gathered.length > gathered.limit {
+            return Err(BodyError::TooLarge);
+        }
+        if gathered.length > gathered.kept {
+            // Bytes and shares go back at once.
+            gathered.held = None;
+        }
+        if let Some((held, shares)) = &mut gathered.held {
+            while shares.len() * SHARE < gathered.length {
+                shares.push(self.share().await?);
+            }
+            held.extend_from_slice(bytes);
+        }
+        Ok(())
     }
 
     async fn share(&self) -> Result<OwnedSemaphorePermit, BodyError> {
@@ -113,9 +132,20 @@ impl BodyBudget {
     }
 }
 
+/// What of a body has come in.
+struct Gathered {
+    /// Bytes, unpacked.
+    length: usize,
+    limit: usize,
+    kept: usize,
+    /// The bytes and their shares, unless it is too long to be kept.
+    held: Option<(BytesMut, Vec<OwnedSemaphorePermit>)>,
+}
+
 /// A request's body as long as it is, in whole or in part, on its way.
 pub(crate) struct UnreadBody {
     body: Body,
+    encoding: Encoding,
     /// What `Content-Length` says.
     declared: Option<usize>,
     /// The client sends nothing until it is told to, or sees the answer.
@@ -130,7 +160,8 @@ impl UnreadBody {
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.parse::<usize>().ok());
-        Self { body, declared, waits_for_word: headers.contains_key(header::EXPECT), is_broken: false }
+        let encoding = Encoding::of(headers);
+        Self { body, encoding, declared, waits_for_word: headers.contains_key(header::EXPECT), is_broken: false }
     }
 
     /// Reads what has not been read and throws it away, within bounds, before a refusal is answered.
@@ -145,6 +176,13 @@ impl UnreadBody {
 pub(crate) struct HeldBody {
     pub bytes: Bytes,
     _shares: Vec<OwnedSemaphorePermit>,
+}
+
+impl HeldBody {
+    /// The body in another form.
+    pub fn map(self, to: impl FnOnce(Bytes) -> Bytes) -> Self {
+        Self { bytes: to(self.bytes), ..self }
+    }
 }
 
 async fn drain(mut body: Body, at_most: usize) {

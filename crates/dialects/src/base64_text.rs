@@ -1,0 +1,147 @@
+//! Base64 as clients send it: of either alphabet, escaped, with pluses that a form made spaces, with a prefix and line breaks.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+
+use crate::percent;
+
+/// Padding may be missing and the unused last bits set: encoders differ, the picture is the same.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+/// A prefix has at most this many bytes: `data:`, a media type, its parameters, `;base64,`.
+const MAX_PREFIX: usize = 256;
+
+/// A base64 text as the standard alphabet has it, without white space, prefix and surplus padding.
+pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
+    let data = without_prefix(text);
+    let is_clean = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let (body, padding) = data.split_at(data.trim_end_matches('=').len());
+    if padding.len() <= 2 && body.bytes().all(is_clean) {
+        return Cow::Borrowed(data);
+    }
+    let unescaped = if data.contains('%') { percent::decode(data) } else { Cow::Borrowed(data) };
+    let trimmed = unescaped.trim_matches(|c: char| c.is_ascii_whitespace());
+    let are_pluses = spaces_are_pluses(trimmed);
+    let characters = trimmed.chars().filter_map(|c| match c {
+        ' ' if are_pluses => Some('+'),
+        '-' => Some('+'),
+        '_' => Some('/'),
+        c if c.is_ascii_whitespace() => None,
+        c => Some(c),
+    });
+    let cleaned: String = characters.collect();
+    Cow::Owned(cleaned.trim_end_matches('=').to_owned())
+}
+
+/// The bytes of a text as [`cleaned`] gives it, if it is base64.
+pub(crate) fn decode(cleaned: &str) -> Option<Bytes> {
+    BASE64.decode(cleaned).ok().map(Bytes::from)
+}
+
+/// Without `data:<media type>;base64,` or `base64,`, in any case.
+fn without_prefix(text: &str) -> &str {
+    const MARK: &str = "base64,";
+    let text = text.trim_start();
+    let head = text.as_bytes().get(..MAX_PREFIX).unwrap_or(text.as_bytes());
+    let has_name = |name: &str| text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    if !has_name("data:") && !has_name(MARK) {
+        return text;
+    }
+    let place = head.windows(MARK.len()).position(|window| window.eq_ignore_ascii_case(MARK.as_bytes()));
+    place.map_or(text, |at| &text[at + MARK.len()..])
+}
+
+/// Whether the spaces in a text were pluses, rather than line breaks: then only with them its length is right, or they are not
+/// at equal distances.
+fn spaces_are_pluses(text: &str) -> bool {
+    let spaces = text.bytes().filter(|byte| *byte == b' ').count();
+    if spaces == 0 || text.bytes().any(|byte| byte.is_ascii_whitespace() && byte != b' ') {
+        return false;
+    }
+    let body = text.trim_end_matches('=');
+    let is_padded = body.len() < text.len();
+    let (without, with) = (text.len() - spaces, text.len());
+    match (without % 4 == 0, with % 4 == 0) {
+        (true, false) => false,
+        (false, true) => true,
+        // Without padding a length is wrong only if a single character is left over.
+        (false, false) if !is_padded && without % 4 == 1 => true,
+        _ => !is_wrapped(text),
+    }
+}
+
+/// Whether all parts between single spaces have one length, of which the last may be shorter.
+fn is_wrapped(text: &str) -> bool {
+    let lengths: Vec<usize> = text.split(' ').map(str::len).collect();
+    let Some((last, lines)) = lengths.split_last() else { return true };
+    lines.iter().all(|length| *length == lines[0]) && *last <= lines[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::{STANDARD as PLAIN, URL_SAFE, URL_SAFE_NO_PAD};
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Option<Bytes> {
+        decode(&cleaned(text))
+    }
+
+    #[test]
+    fn prefixes_in_any_case_and_surplus_padding_are_passed_over() {
+        for text in [
+            "aGVsbG8=",
+            "aGVsbG8",
+            "aGVsbG8===",
+            " aGVs\nbG8= ",
+            "data:image/png;base64,aGVsbG8=",
+            "DATA:image/PNG;BASE64,aGVsbG8=",
+            "Data:;base64,aGVsbG8",
+            "base64,aGVsbG8=",
+            "aGVsbG8%3D",
+        ] {
+            assert_eq!(read(text).as_deref(), Some(&b"hello"[..]), "{text}");
+        }
+        for text in ["***", "data:image/png", "data:image/png;base32,aGVsbG8=", "aGVsbG8=aGVsbG8=", "a%zz"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_come_back_however_they_are_sent(bytes in proptest::collection::vec(any::<u8>(), 1..400)) {
+            let plain = PLAIN.encode(&bytes);
+            let sent = [
+                plain.clone(),
+                URL_SAFE.encode(&bytes),
+                URL_SAFE_NO_PAD.encode(&bytes),
+                plain.replace('+', "%2B").replace('/', "%2f").replace('=', "%3D"),
+                plain.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line)).collect::<Vec<_>>().join("\r\n"),
+                format!("DATA:image/jpeg;Base64,{plain}"),
+            ];
+            for text in sent {
+                prop_assert_eq!(read(&text), Some(Bytes::from(bytes.clone())), "{}", text);
+            }
+        }
+
+        #[test]
+        fn pluses_that_a_form_made_spaces_are_pluses_again(mut bytes in proptest::collection::vec(any::<u8>(), 60..400)) {
+            // Pluses at unequal distances, as pictures have them.
+            bytes[..9].fill(0xfb);
+            bytes[20] = 0xfb;
+            bytes[21] = 0xef;
+            bytes[22] = 0xbe;
+            let plain = PLAIN.encode(&bytes);
+            prop_assume!(!is_wrapped(&plain.replace('+', " ")) && !plain.starts_with('+') && !plain.ends_with('+'));
+            prop_assert_eq!(read(&plain.replace('+', " ")), Some(Bytes::from(bytes)));
+        }
+    }
+}

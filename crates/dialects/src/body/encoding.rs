@@ -1,0 +1,130 @@
+//! How a body is packed and written: gzip and deflate (RFC 9110 section 8.4.1), GBK and GB 18030, a byte order mark.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+
+use super::BodyError;
+
+/// Packed bytes that are unpacked at a time: they become a thousand times as many at most, which is then counted.
+const PIECE: usize = 1 << 10;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What the headers say of a body.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Encoding {
+    packing: Packing,
+    charset: Option<&'static encoding_rs::Encoding>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Packing {
+    #[default]
+    None,
+    Gzip,
+    Deflate,
+}
+
+impl Encoding {
+    pub fn of(headers: &HeaderMap) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let packing = match text(header::CONTENT_ENCODING).trim().to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => Packing::Gzip,
+            "deflate" => Packing::Deflate,
+            _ => Packing::None,
+        };
+        let parameters = text(header::CONTENT_TYPE).split(';').skip(1).filter_map(|part| part.split_once('='));
+        let charset = parameters
+            .filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
+            .find_map(|(_, label)| encoding_rs::Encoding::for_label(label.trim().trim_matches('"').as_bytes()))
+            .filter(|charset| [encoding_rs::GBK, encoding_rs::GB18030].contains(charset));
+        Self { packing, charset }
+    }
+
+    pub fn unpacker(self) -> Unpacker {
+        match self.packing {
+            Packing::None => Unpacker::None,
+            Packing::Gzip => Unpacker::Gzip(MultiGzDecoder::new(Vec::new())),
+            Packing::Deflate => Unpacker::NotBegun,
+        }
+    }
+
+    /// A body as UTF-8, without a byte order mark. None if it is not in the charset that it says.
+    pub fn plain(self, bytes: Bytes) -> Option<Bytes> {
+        let bytes = match self.charset {
+            None => bytes,
+            Some(charset) => {
+                let text = charset.decode_without_bom_handling_and_without_replacement(&bytes)?;
+                Bytes::from(text.into_owned())
+            }
+        };
+        Some(if bytes.starts_with(BYTE_ORDER_MARK) { bytes.slice(BYTE_ORDER_MARK.len()..) } else { bytes })
+    }
+}
+
+/// A body that is being unpacked.
+pub(super) enum Unpacker {
+    None,
+    Gzip(MultiGzDecoder<Vec<u8>>),
+    /// Deflate, of which the first byte tells whether it has the head of zlib; some clients leave that out.
+    NotBegun,
+    Zlib(ZlibDecoder<Vec<u8>>),
+    Deflate(DeflateDecoder<Vec<u8>>),
+}
+
+impl Unpacker {
+    /// Bytes in pieces that [`Unpacker::unpack`] takes one by one.
+    pub fn pieces<'a>(&self, bytes: &'a [u8]) -> std::slice::Chunks<'a, u8> {
+        bytes.chunks(if matches!(self, Self::None) { bytes.len().max(1) } else { PIECE })
+    }
+
+    /// A piece, unpacked.
+    pub fn unpack<'a>(&mut self, piece: &'a [u8]) -> Result<Cow<'a, [u8]>, BodyError> {
+        if matches!(self, Self::None) {
+            return Ok(Cow::Borrowed(piece));
+        }
+        self.write(piece).map_err(|_| BodyError::Broken)?;
+        Ok(Cow::Owned(self.taken()))
+    }
+
+    /// What is left at the end of the body.
+    pub fn finish(&mut self) -> Result<Vec<u8>, BodyError> {
+        let finished = match self {
+            Self::None | Self::NotBegun => Ok(()),
+            Self::Gzip(decoder) => decoder.try_finish(),
+            Self::Zlib(decoder) => decoder.try_finish(),
+            Self::Deflate(decoder) => decoder.try_finish(),
+        };
+        finished.map_err(|_| BodyError::Broken)?;
+        Ok(self.taken())
+    }
+
+    fn write(&mut self, piece: &[u8]) -> std::io::Result<()> {
+        const HEAD_OF_ZLIB: u8 = 0x78;
+        if matches!(self, Self::NotBegun) {
+            *self = if piece.first() == Some(&HEAD_OF_ZLIB) {
+                Self::Zlib(ZlibDecoder::new(Vec::new()))
+            } else {
+                Self::Deflate(DeflateDecoder::new(Vec::new()))
+            };
+        }
+        match self {
+            Self::None | Self::NotBegun => Ok(()),
+            Self::Gzip(decoder) => decoder.write_all(piece).and_then(|()| decoder.flush()),
+            Self::Zlib(decoder) => decoder.write_all(piece).and_then(|()| decoder.flush()),
+            Self::Deflate(decoder) => decoder.write_all(piece).and_then(|()| decoder.flush()),
+        }
+    }
+
+    fn taken(&mut self) -> Vec<u8> {
+        match self {
+            Self::Gzip(decoder) => std::mem::take(decoder.get_mut()),
+            Self::Zlib(decoder) => std::mem::take(decoder.get_mut()),
+            Self::Deflate(decoder) => std::mem::take(decoder.get_mut()),
+            Self::None | Self::NotBegun => Vec::new(),
+        }
+    }
+}
