@@ -386,7 +386,7 @@ def signatures(life: Life, key: dict) -> None:
         ("cut short", 70003, {"signature": good[:-20]}),
         ("no signature at all", 70003, {"signature": "xxx"}),
         ("empty", 70002, {"signature": ""}),
-        ("of no administrator", 60010, {"identifier": "ann", "signature": maker.gen_sig("ann", DAY)}),
+        ("of no administrator", 30004, {"identifier": "ann", "signature": maker.gen_sig("ann", DAY)}),
         ("no identifier", 60004, {"identifier": ""}),
         ("an unknown app", 60006, {"sdkappid": 1}),
         ("no number", 60006, {"sdkappid": "app"}),

@@ -135,7 +135,7 @@ mod tests {
         #[test]
         fn pluses_that_a_form_made_spaces_are_pluses_again(mut bytes in proptest::collection::vec(any::<u8>(), 60..400)) {
             // Pluses at unequal distances, as pictures have them.
-            bytes[..9].fill(0xfb);
+            bytes[3..12].fill(0xfb);
             bytes[20] = 0xfb;
             bytes[21] = 0xef;
             bytes[22] = 0xbe;

@@ -10,8 +10,8 @@ use crate::clock::since_epoch;
 use crate::percent::encoded;
 use crate::shanghai;
 
-/// How long a `getimage` link is good.
-const GETIMAGE_LIFE: Duration = Duration::from_secs(3600);
+/// What stands for a link that is good for ever: a time that a link never sees, in the year 9999.
+const NEVER: u64 = 253_402_300_799;
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
 /// Where a listener is reached.
@@ -21,6 +21,8 @@ pub struct Site {
     pub public_url: Option<String>,
     /// Base of the links if a request has no usable `Host`.
     pub local_address: SocketAddr,
+    /// How long a link of 3.5 and 7.8 is good; zero: for ever.
+    pub face_url_life: Duration,
 }
 
 impl Site {
@@ -46,12 +48,13 @@ fn is_host(text: &str) -> bool {
 pub(crate) struct Links<'a> {
     platform: &'a Platform,
     base: String,
+    face_url_life: Duration,
 }
 
 impl<'a> Links<'a> {
-    /// Links that begin with this base, such as `http://example.com:9012`.
-    pub fn new(platform: &'a Platform, base: String) -> Self {
-        Self { platform, base }
+    /// Links in the answer to a request.
+    pub fn new(platform: &'a Platform, site: &Site, headers: &HeaderMap) -> Self {
+        Self { platform, base: site.base_url(headers), face_url_life: site.face_url_life }
     }
 
     /// Whether the links begin with `https`.
@@ -61,7 +64,11 @@ impl<'a> Links<'a> {
 
     /// `/face/getimage?..`: `app_secret` holds an expiry and a signature instead of a secret.
     pub fn by_face(&self, app_id: &str, group_id: &str, face_id: i64) -> String {
-        let expiry = since_epoch().saturating_add(GETIMAGE_LIFE).as_secs();
+        let expiry = if self.face_url_life.is_zero() {
+            NEVER
+        } else {
+            since_epoch().saturating_add(self.face_url_life).as_secs()
+        };
         let signature = self.platform.sign(&getimage_text(app_id, group_id, face_id, expiry));
         format!(
             "{}/face/getimage?app_id={}&app_secret={expiry:x}-{signature}&groupId={}&faceId={face_id}",

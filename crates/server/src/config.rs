@@ -54,6 +54,8 @@ pub struct Config {
     pub quality: Quality,
     /// Sections 2 and 3 of the AICP manual.
     pub legacy: Legacy,
+    /// Links to pictures.
+    pub links: Links,
     /// Inference.
     pub vision: Vision,
     /// HTTP.
@@ -295,6 +297,20 @@ pub struct Legacy {
     pub autocreate_library: bool,
 }
 
+/// Links to pictures in answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Links {
+    /// Seconds that the links of sections 3.5 and 7.8 (`faceDBURL`) are good; 0: for ever.
+    pub face_url_seconds: u64,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Self { face_url_seconds: 3600 }
+    }
+}
+
 /// Inference workers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -358,6 +374,7 @@ impl Default for Config {
             recognition: Recognition::default(),
             quality: Quality::default(),
             legacy: Legacy::default(),
+            links: Links::default(),
             vision: Vision::default(),
             http: Http::default(),
             log: Log::default(),

@@ -44,11 +44,12 @@ impl Drop for Under {
     }
 }
 
+/// What the stream waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Waiting {
-    ForRequest,
-    ForHead,
-    ForNothing,
+    Request,
+    Head,
+    Nothing,
 }
 
 /// A stream whose reads fail when a request, or the rest of its head, does not come in time.
@@ -63,13 +64,13 @@ pub(crate) struct Patient<S> {
 impl<S> Patient<S> {
     pub fn new(stream: S, times: Times, answering: Answering) -> Self {
         let deadline = Box::pin(sleep(times.head));
-        Self { stream, times, answering, waiting: Waiting::ForHead, deadline }
+        Self { stream, times, answering, waiting: Waiting::Head, deadline }
     }
 
     fn wait_for(&mut self, waiting: Waiting) {
         if self.waiting != waiting {
             self.waiting = waiting;
-            let time = if waiting == Waiting::ForRequest { self.times.idle } else { self.times.head };
+            let time = if waiting == Waiting::Request { self.times.idle } else { self.times.head };
             self.deadline.as_mut().reset(Instant::now() + time);
         }
     }
@@ -80,19 +81,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         let this = self.get_mut();
         if this.answering.is_on() {
             // Bodies have a time of their own.
-            this.waiting = Waiting::ForNothing;
-        } else if this.waiting == Waiting::ForNothing {
-            this.wait_for(Waiting::ForRequest);
+            this.waiting = Waiting::Nothing;
+        } else if this.waiting == Waiting::Nothing {
+            this.wait_for(Waiting::Request);
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         if read.is_ready() {
-            if this.waiting == Waiting::ForRequest && buffer.filled().len() > before {
-                this.wait_for(Waiting::ForHead);
+            if this.waiting == Waiting::Request && buffer.filled().len() > before {
+                this.wait_for(Waiting::Head);
             }
             return read;
         }
-        if this.waiting != Waiting::ForNothing && this.deadline.as_mut().poll(cx).is_ready() {
+        if this.waiting != Waiting::Nothing && this.deadline.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "no request in time")));
         }
         Poll::Pending

@@ -134,7 +134,7 @@ async fn run(
         BodyError::Busy => Failure::busy(),
     })?;
     let held = if is_form { held.map(form_as_json) } else { held };
-    let links = Links::new(&context.platform, context.options.site.base_url(&parts.headers));
+    let links = Links::new(&context.platform, &context.options.site, &parts.headers);
     let call = Call {
         platform: &context.platform,
         options: &context.options.aicp,
@@ -343,7 +343,11 @@ mod tests {
 
     fn site(public_url: Option<&str>) -> Site {
         let local_address = SocketAddr::from(([127, 0, 0, 1], 9012));
-        Site { public_url: public_url.map(str::to_owned), local_address }
+        Site {
+            public_url: public_url.map(str::to_owned),
+            local_address,
+            face_url_life: std::time::Duration::from_secs(60),
+        }
     }
 
     /// Whether a page with this origin, which reached us under this host, may act without a token.

@@ -163,7 +163,7 @@ impl Asked {
             QuotaError::Second => Failure::THROTTLED,
             QuotaError::Day => Failure::DAY_IS_FULL,
         })?;
-        let links = Links::new(platform, context.options.site.base_url(&parts.headers));
+        let links = Links::new(platform, &context.options.site, &parts.headers);
         let subject = Subject {
             method: entry.name,
             label: entry.label,

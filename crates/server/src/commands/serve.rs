@@ -61,7 +61,11 @@ fn connections_within_file_limit(wanted: usize) -> usize {
 /// How the dialects are set up for one listener.
 fn options(config: &Config, address: SocketAddr, listen: Listen) -> Options {
     Options {
-        site: Site { public_url: config.public_url.clone(), local_address: address },
+        site: Site {
+            public_url: config.public_url.clone(),
+            local_address: address,
+            face_url_life: Duration::from_secs(config.links.face_url_seconds),
+        },
         aicp: aicp::Options {
             listener: listen.dialect.into(),
             autocreate_library: config.legacy.autocreate_library,

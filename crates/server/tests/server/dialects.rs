@@ -7,10 +7,11 @@ use crate::http::{Api, coded, plain, send};
 use crate::pictures::{base64, biden, obama};
 
 const OLD_ENROL: &str = "/interactiveability/face/faceentry";
-const NOT_FOUND: &str = "查询人脸错误,错误信息[record not found]";
+/// What 3.3 and 7.6 say of the same body, each in its own shape.
+const UNUSABLE: &str = "Base64编码错误或图片原始数据错误或特征图片都为空";
 
-fn query(api: &Api) -> crate::http::Answer {
-    api.post("/aicp/face/query", &json!({"groupId": "g", "userId": "1"}))
+fn compare(api: &Api) -> crate::http::Answer {
+    api.post("/aicp/face/couple", &json!({"imageA": "", "imageB": ""}))
 }
 
 #[test]
@@ -19,25 +20,25 @@ fn shared_paths_follow_listener_and_token() {
     let (legacy, micro, auto) = (0, 1, 2);
     let missing = coded("token不能为空");
     // Without a token.
-    query(&server.anonymous(legacy)).assert(200, &plain(NOT_FOUND));
-    query(&server.anonymous(micro)).assert(401, &missing);
-    query(&server.anonymous(auto)).assert(200, &plain(NOT_FOUND));
+    compare(&server.anonymous(legacy)).assert(200, &plain(UNUSABLE));
+    compare(&server.anonymous(micro)).assert(401, &missing);
+    compare(&server.anonymous(auto)).assert(200, &plain(UNUSABLE));
     // With the admin token.
-    query(&server.admin(legacy)).assert(200, &plain(NOT_FOUND));
-    query(&server.admin(micro)).assert(200, &coded(NOT_FOUND));
-    query(&server.admin(auto)).assert(200, &coded(NOT_FOUND));
+    compare(&server.admin(legacy)).assert(200, &plain(UNUSABLE));
+    compare(&server.admin(micro)).assert(200, &coded(UNUSABLE));
+    compare(&server.admin(auto)).assert(200, &coded(UNUSABLE));
     // With an empty one, which is none, but chooses the dialect of `auto`.
-    query(&server.anonymous(legacy).with_token("")).assert(200, &plain(NOT_FOUND));
-    query(&server.anonymous(micro).with_token("")).assert(401, &missing);
-    query(&server.anonymous(auto).with_token("")).assert(401, &missing);
+    compare(&server.anonymous(legacy).with_token("")).assert(200, &plain(UNUSABLE));
+    compare(&server.anonymous(micro).with_token("")).assert(401, &missing);
+    compare(&server.anonymous(auto).with_token("")).assert(401, &missing);
     // With a wrong one.
-    query(&server.anonymous(legacy).with_token("x")).assert(401, &plain("token无效"));
-    query(&server.anonymous(micro).with_token("x")).assert(401, &coded("token无效"));
-    query(&server.anonymous(auto).with_token("x")).assert(401, &coded("token无效"));
+    compare(&server.anonymous(legacy).with_token("x")).assert(401, &plain("token无效"));
+    compare(&server.anonymous(micro).with_token("x")).assert(401, &coded("token无效"));
+    compare(&server.anonymous(auto).with_token("x")).assert(401, &coded("token无效"));
     // The header's name is not case-sensitive.
-    let body = json!({"groupId": "g", "userId": "1"}).to_string();
+    let body = json!({"imageA": "", "imageB": ""}).to_string();
     let headers = [("TOKEN", TOKEN)];
-    server.anonymous(micro).send("POST", "/aicp/face/query", &headers, body.as_bytes()).assert(200, &coded(NOT_FOUND));
+    server.anonymous(micro).send("POST", "/aicp/face/couple", &headers, body.as_bytes()).assert(200, &coded(UNUSABLE));
 }
 
 #[test]
@@ -62,17 +63,17 @@ fn without_anonymous_calls_every_section_wants_a_token() {
     for listener in 0..2 {
         let api = server.anonymous(listener);
         api.post(OLD_ENROL, &json!({})).assert(401, &coded(text));
-        query(&api).assert(401, &plain(text));
+        compare(&api).assert(401, &plain(text));
         let no_group = json!({"image": "aGVsbG8="});
         server.admin(listener).post(OLD_ENROL, &no_group).assert(200, &coded("groupId不能为空"));
     }
-    query(&server.admin(0)).assert(200, &plain(NOT_FOUND));
+    compare(&server.admin(0)).assert(200, &plain(UNUSABLE));
 }
 
 #[test]
 fn pages_of_other_sites_need_a_token() {
     let server = Server::auto();
-    let body = json!({"groupId": "g", "userId": "1"}).to_string();
+    let body = json!({"imageA": "", "imageB": ""}).to_string();
     let host = server.addresses()[0].to_string();
     let own = format!("http://{host}");
     for (headers, allowed) in [
@@ -84,14 +85,14 @@ fn pages_of_other_sites_need_a_token() {
         (vec![("Sec-Fetch-Site", "cross-site")], false),
     ] {
         // As a browser sends it without asking first: no content type.
-        let answer = server.anonymous(0).send("POST", "/aicp/face/query", &headers, body.as_bytes());
+        let answer = server.anonymous(0).send("POST", "/aicp/face/couple", &headers, body.as_bytes());
         match allowed {
-            true => answer.assert(200, &plain(NOT_FOUND)),
+            true => answer.assert(200, &plain(UNUSABLE)),
             false => answer.assert(401, &plain("token不能为空")),
         }
     }
     let foreign = [("Origin", "http://example.org"), ("Content-Type", "application/json")];
-    server.admin(0).send("POST", "/aicp/face/query", &foreign, body.as_bytes()).assert(200, &coded(NOT_FOUND));
+    server.admin(0).send("POST", "/aicp/face/couple", &foreign, body.as_bytes()).assert(200, &coded(UNUSABLE));
 }
 
 #[test]
@@ -110,7 +111,10 @@ fn apps_see_their_own_data_alone() {
     let ours = admin.post("/aicp/face/add", &enrolment).data_text("personNo");
 
     for (api, own, other) in [(&legacy, &theirs, &ours), (&admin, &ours, &theirs)] {
-        assert_eq!(api.post("/aicp/face/query", &json!({"groupId": "g", "userId": other})).message(), NOT_FOUND);
+        assert_eq!(
+            api.post("/aicp/face/query", &json!({"groupId": "g", "userId": other})).message(),
+            "查询人脸错误,错误信息[record not found]"
+        );
         let removed = api.post("/aicp/face/remove", &json!({"groupId": "g", "userId": other}));
         assert_eq!(removed.message(), format!("人脸库[g]删除人脸[{other}]错误,错误信息[人脸不存在]"));
         api.post("/aicp/face/query", &json!({"groupId": "g", "userId": own})).data();
@@ -164,12 +168,12 @@ fn several_requests_go_over_one_connection() {
     use std::io::{Read, Write};
     let server = Server::auto();
     let mut stream = crate::http::connect(server.addresses()[0]).expect("it listens");
-    let body = json!({"groupId": "g", "userId": "1"}).to_string();
+    let body = json!({"imageA": "", "imageB": ""}).to_string();
     for _ in 0..3 {
         let request =
-            format!("POST /aicp/face/query HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            format!("POST /aicp/face/couple HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         stream.write_all(request.as_bytes()).expect("it is sent");
-        let expected = plain(NOT_FOUND);
+        let expected = plain(UNUSABLE);
         let mut seen = Vec::new();
         while !seen.ends_with(expected.as_bytes()) {
             let mut byte = [0];
@@ -216,7 +220,7 @@ fn the_network_is_not_listened_on_unless_anonymous_calls_are_decided_on() {
             address.is_some() || child.try_wait().expect("a child of ours").is_some()
         });
         let port = address.as_deref().and_then(|a| a.rsplit_once(':')).map(|(_, port)| port.to_owned());
-        let answer = port.map(|port| query(&Api::new(format!("127.0.0.1:{port}").parse().expect("an address"))));
+        let answer = port.map(|port| compare(&Api::new(format!("127.0.0.1:{port}").parse().expect("an address"))));
         child.kill().expect("the process takes signals");
         child.wait().expect("the process ends");
         assert_eq!(answer.expect("it listens").status, if anonymous == "true" { 200 } else { 401 });

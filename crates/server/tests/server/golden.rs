@@ -217,9 +217,10 @@ fn section_7_faces() {
 
     let template =
         format!(r#"{{"faceDBURL":"{}","personID":"{person}","faceId":"<int>"}}"#, getimage_link(&api, "admin", group));
-    golden(&api.post("/aicp/face/query", &json!({"groupId": group, "userId": person})), &ok(&template));
+    let template = format!(r#"{{"flag":true,"message":"系统处理正常","data":{template}}}"#);
+    golden(&api.post("/aicp/face/query", &json!({"groupId": group, "userId": person})), &template);
     api.post("/aicp/face/query", &json!({"groupId": group, "userId": "x"}))
-        .assert(200, &coded("查询人脸错误,错误信息[record not found]"));
+        .assert(200, &plain("查询人脸错误,错误信息[record not found]"));
 
     let answer = api.post("/aicp/face/quality", &json!({"image": base64(&obama())}));
     let grades = golden(&answer, &ok(r#"{"qualityFlag":"Y","qualities":[<int>,<int>,<int>,<int>,<int>]}"#));

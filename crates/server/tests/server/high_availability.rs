@@ -430,7 +430,7 @@ fn writes_of_a_library_are_done_in_their_order() {
         remove(&api, "g", &a);
         let b = add(&api, "g", &obama2());
         api.post("/aicp/face/query", &json!({"groupId": "g", "userId": a}))
-            .assert(200, &coded("查询人脸错误,错误信息[record not found]"));
+            .assert(200, &plain("查询人脸错误,错误信息[record not found]"));
         let records = waiting(&api);
         assert_eq!(records.len(), 2, "what the engine was never told of need not be taken back");
         engine.restart();

@@ -14,6 +14,7 @@ mod bench;
 mod bench_service;
 mod busy;
 mod cli;
+mod clients;
 mod console;
 mod crash;
 mod dialects;

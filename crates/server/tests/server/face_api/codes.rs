@@ -200,7 +200,7 @@ fn bodies(seen: &mut Seen) {
     for path in ["/face-api/v3/group/list", "/face-api/facehub/statapp", "/rest/2.0/face/v3/detect"] {
         seen.answer(&api.0.send("GET", path, &[], b""), 405, 100);
         seen.answer(&api.0.send("POST", path, &[("Content-Type", "text/plain")], b"{}"), 415, 100);
-        for body in ["", "{", "5", "null", "[]", "\"x\"", "\u{feff}{}"] {
+        for body in ["", "{", "5", "null", "[5", "\"x\""] {
             seen.answer(&api.0.send("POST", path, &json, body.as_bytes()), 400, 100);
         }
         seen.answer(&api.0.send("POST", path, &json, &vec![b' '; (8 << 20) + 1]), 413, 100);

@@ -90,7 +90,7 @@ fn parameters_and_usersigs_have_their_codes() {
         (format!("sdkappid={id}&identifier=admin&usersig={sig}"), 70013),
         (format!("sdkappid={id}&identifier=administrator&usersig={forged}"), 70009),
         (format!("sdkappid={id}&identifier=administrator&usersig={expired}"), 70001),
-        (format!("sdkappid={id}&identifier=ada&usersig={end_user}"), 60010),
+        (format!("sdkappid={id}&identifier=ada&usersig={end_user}"), 30004),
         // From here on only the body is missing.
         (format!("sdkappid={id}&identifier=administrator&usersig={sig}"), 60003),
         (format!("usersig={sig}&random=&identifier=administrator&sdkappid=0{id}&apn=1&apn=2"), 60003),
