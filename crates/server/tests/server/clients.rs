@@ -46,7 +46,7 @@ fn bodies_are_unpacked_and_read_in_their_charset() {
     };
     // 员工 in GB 18030, of which GBK is a part.
     let gbk = [&br#"{"groupId":"g4","dbName":""#[..], &[0xd4, 0xb1, 0xb9, 0xa4], br#""}"#].concat();
-    let calls: [(Vec<(&str, &str)>, Vec<u8>, &str); 7] = [
+    let calls = [
         (vec![JSON, ("Content-Encoding", "gzip")], gzip(&body(0, "gzip")), "gzip"),
         (vec![JSON, ("Content-Encoding", "deflate")], zlib(&body(1, "zlib")), "zlib"),
         (vec![JSON, ("Content-Encoding", "deflate")], deflate(&body(2, "raw")), "raw"),

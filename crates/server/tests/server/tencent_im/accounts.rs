@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Im, assert_body, assert_fails};
+use super::{Im, assert_body, assert_fails, assert_fails_elsewhere};
 use crate::fixture::{Server, Setup};
 
 const END: &str = r#""ActionStatus":"OK","ErrorCode":0,"ErrorInfo":""}"#;
@@ -59,7 +59,7 @@ fn admins_are_those_that_are_set() {
     let server = Setup::new(&["auto"]).env("AICP_TENCENT_IM__ADMINS", "[\"boss\"]").start();
     let im = Im::of_app(&server, "shop");
     let check = json!({"CheckItem": [{"UserID": "boss"}]});
-    assert_fails(&im.login("account_check", &check), 60010);
+    assert_fails_elsewhere(&im.login("account_check", &check), 60010);
     let boss = Im { query: im.signed("boss"), ..im };
     boss.import(&["boss", "administrator"]);
     let delete = json!({"DeleteItem": [{"UserID": "boss"}, {"UserID": "administrator"}]});

@@ -135,11 +135,21 @@ fn assert_body(answer: &Answer, body: &str) {
     assert_eq!(answer.header("access-control-allow-methods"), Some("POST"));
 }
 
-/// Checks a failure: the envelope alone.
+/// Checks a failure of `sns`: the envelope alone, with an `ErrorDisplay`.
 #[track_caller]
 fn assert_fails(answer: &Answer, code: u64) {
+    assert_fails_with(answer, code, r#","ErrorDisplay":"""#);
+}
+
+/// Checks a failure of another service, or of none.
+#[track_caller]
+fn assert_fails_elsewhere(answer: &Answer, code: u64) {
+    assert_fails_with(answer, code, "");
+}
+
+#[track_caller]
+fn assert_fails_with(answer: &Answer, code: u64, display: &str) {
     let info = answer.json()["ErrorInfo"].clone();
-    let display = if (30000..40000).contains(&code) { r#","ErrorDisplay":"""# } else { "" };
     assert_body(answer, &format!(r#"{{"ActionStatus":"FAIL","ErrorCode":{code},"ErrorInfo":{info}{display}}}"#));
     assert!(info.as_str().is_some_and(|info| !info.is_empty()), "{info}");
 }
