@@ -335,7 +335,7 @@ pub struct Http {
     pub body_memory_mib: usize,
     /// Open connections of all listeners together.
     pub max_connections: usize,
-    /// Seconds that a connection which is kept open may wait for its next request.
+    /// Seconds from the start of a connection, or from an answer on it, to the end of the next request's head.
     pub idle_seconds: u64,
     /// Addresses of proxies whose `X-Forwarded-For` is believed: then the call log and the limits on logins see the
     /// client, not the proxy.
