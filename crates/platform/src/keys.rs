@@ -1,8 +1,9 @@
 //! Keys that apps own, for clients of interfaces that sign their requests instead of sending a token.
 
+mod keyring;
+
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -10,17 +11,15 @@ use std::time::Duration;
 use aicp_store::{Key, KeyUsage, Store, UsedSignature};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::apps::{App, TokenError, check_id};
+use crate::apps::{App, TokenError};
 use crate::ids::now_ms;
-use crate::libraries::clip;
 use crate::outbox::run_to_the_end;
-use crate::secrets::{MasterKey, Vault, random_text};
+use crate::secrets::{Vault, random_text};
 use crate::{Error, Inner, Platform, Result};
 
 /// What was counted and signed with is on disk so long after, at the latest: a power cut may forget that much.
@@ -34,6 +33,9 @@ const SDKAPPIDS: std::ops::Range<u32> = 1_400_000_000..2_147_483_647;
 const UPPER_HEX: &[u8] = b"0123456789ABCDEF";
 const LOWER_HEX: &[u8] = b"0123456789abcdef";
 const LETTERS_AND_DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+pub use keyring::Keyring;
+use keyring::{list, make, revoke};
 
 /// Which interface a key is for. It opens no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -469,168 +471,10 @@ impl KeyInfo {
     }
 }
 
-/// The keys of a data folder that no server has open.
-pub struct Keyring {
-    store: Store,
-    vault: Vault,
-}
-
-impl Keyring {
-    /// Opens the data folder; `zone` is that of the statistics.
-    ///
-    /// # Errors
-    /// [`Error::Store`]; [`aicp_store::Error::InUse`] in it if a server has the folder open.
-    pub async fn open(data_dir: &Path, key: &MasterKey, zone: TimeZone) -> Result<Self> {
-        Ok(Self { store: Store::open(data_dir, None, zone).await?, vault: Vault::new(key) })
-    }
-
-    /// As [`Platform::app_ids`].
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub async fn app_ids(&self) -> Result<Vec<String>> {
-        Ok(self.store.app_ids().await?)
-    }
-
-    /// As [`Platform::make_key`].
-    ///
-    /// # Errors
-    /// [`Error::BadAppId`], [`Error::Store`].
-    pub async fn make(&self, app_id: &str, kind: KeyKind, options: KeyOptions) -> Result<NewKey> {
-        Ok(make(&self.store, &self.vault, app_id, kind, options).await?.0)
-    }
-
-    /// As [`Platform::keys`].
-    ///
-    /// # Errors
-    /// [`Error::NoApp`].
-    pub async fn list(&self, app_id: &str) -> Result<Vec<KeyInfo>> {
-        list(&self.store, app_id).await
-    }
-
-    /// As [`Platform::revoke_key`].
-    ///
-    /// # Errors
-    /// [`Error::NoApp`], [`Error::NoKey`].
-    pub async fn revoke(&self, app_id: &str, id: &str) -> Result<()> {
-        revoke(&self.store, app_id, id).await.map(drop)
-    }
-
-    /// Closes the data folder.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub async fn close(self) -> Result<()> {
-        Ok(self.store.close().await?)
-    }
-}
-
-async fn make(store: &Store, vault: &Vault, app_id: &str, kind: KeyKind, options: KeyOptions) -> Result<(NewKey, Key)> {
-    check_id(app_id)?;
-    let mut draws = 0;
-    loop {
-        let drawn = kind.draw()?;
-        let row = aicp_store::NewKey {
-            app_id: app_id.to_owned(),
-            kind: kind.name().to_owned(),
-            name: drawn.id.clone(),
-            secret_sealed: vault.seal(&kind.seal_name(&drawn.id), &drawn.secret)?,
-            allow_md5: options.allow_md5,
-            allow_replay: options.allow_replay,
-            calls_per_second: options.calls_per_second.map(NonZeroU32::get),
-            calls_per_day: options.calls_per_day.map(clip),
-            created_ms: now_ms(),
-        };
-        draws += 1;
-        match store.create_key(row).await {
-            Ok(made) => return Ok((drawn, made)),
-            Err(aicp_store::Error::Exists) if draws < DRAWS => {}
-            Err(e) => return Err(e.into()),
-        }
-    }
-}
-
-async fn list(store: &Store, app_id: &str) -> Result<Vec<KeyInfo>> {
-    let keys = store.keys().await?.into_iter().filter(|key| key.made.app_id == app_id);
-    let keys: Vec<KeyInfo> = keys.filter_map(KeyInfo::of).collect();
-    if keys.is_empty() && !store.app_ids().await?.iter().any(|id| id == app_id) {
-        return Err(Error::NoApp);
-    }
-    Ok(keys)
-}
-
-async fn revoke(store: &Store, app_id: &str, id: &str) -> Result<KeyInfo> {
-    let key = list(store, app_id).await?.into_iter().find(|key| key.id == id).ok_or(Error::NoKey)?;
-    store.revoke_key(key.row, now_ms()).await.map_err(|e| match e {
-        aicp_store::Error::NotFound => Error::NoKey,
-        other => other.into(),
-    })?;
-    Ok(key)
-}
-
 /// What a lock guards; whoever panicked while holding it left nothing half done.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn open(folder: &Path) -> (Store, Vault, Arc<Keys>) {
-        let store = Store::open(folder, None, TimeZone::UTC).await.expect("opens");
-        let vault = Vault::new(&MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits"));
-        let keys = Arc::new(Keys::load(&store, &vault).await.expect("loads"));
-        keys.start(store.clone()).await;
-        (store, vault, keys)
-    }
-
-    #[tokio::test]
-    async fn what_was_signed_with_is_known_after_a_restart() {
-        let folder = tempfile::tempdir().expect("a temp dir");
-        let (store, vault, keys) = open(folder.path()).await;
-        let (_, made) = make(&store, &vault, "shop", KeyKind::JdCloud, KeyOptions::default()).await.expect("made");
-        let hour = Duration::from_secs(3600);
-        assert!(keys.note_signature(made.id, "nonce", hour));
-        assert!(!keys.note_signature(made.id, "nonce", hour));
-        assert!(keys.note_signature(made.id, "other", hour));
-        assert!(keys.note_signature(made.id + 1, "nonce", hour), "of another key");
-        assert!(keys.note_signature(made.id, "short", Duration::ZERO));
-        assert!(keys.note_signature(made.id, "short", Duration::ZERO), "it has expired");
-        keys.close().await;
-        store.close().await.expect("closes");
-
-        let (store, _, keys) = open(folder.path()).await;
-        assert!(!keys.note_signature(made.id, "nonce", hour));
-        assert!(keys.note_signature(made.id, "new", hour));
-        keys.close().await;
-        store.close().await.expect("closes");
-    }
-
-    #[tokio::test]
-    async fn a_key_opens_nothing_under_another_master_key() {
-        let folder = tempfile::tempdir().expect("a temp dir");
-        let (store, vault, _) = open(folder.path()).await;
-        let (drawn, _) = make(&store, &vault, "shop", KeyKind::Alibaba, KeyOptions::default()).await.expect("made");
-        let right = Keys::load(&store, &vault).await.expect("loads");
-        let key = right.find(KeyKind::Alibaba, &drawn.id).expect("known");
-        assert_eq!(key.secret(), drawn.secret);
-        assert!(right.find(KeyKind::JdCloud, &drawn.id).is_none(), "a key is for one interface");
-        let other = Vault::new(&MasterKey::from_hex(&"ac".repeat(32)).expect("64 digits"));
-        let wrong = Keys::load(&store, &other).await.expect("the start goes on");
-        assert!(wrong.find(KeyKind::Alibaba, &drawn.id).is_none());
-    }
-
-    #[test]
-    fn ids_and_secrets_have_the_shapes_that_clients_know() {
-        for (kind, id_length, secret_length) in
-            [(KeyKind::JdCloud, 32, 32), (KeyKind::Alibaba, 24, 30), (KeyKind::TencentIm, 10, 64)]
-        {
-            let (a, b) = (kind.draw().expect("random"), kind.draw().expect("random"));
-            assert_eq!((a.id.len(), a.secret.len()), (id_length, secret_length), "{}", kind.name());
-            assert!(a.id != b.id && a.secret != b.secret);
-            assert!((a.id.clone() + &a.secret).bytes().all(|b| b.is_ascii_alphanumeric()));
-            assert_eq!(KeyKind::named(kind.name()), Some(kind));
-        }
-    }
-}
+mod tests;

@@ -8,6 +8,8 @@
 //! in doubt (sent, but never answered, or broken off by the end of this process), and before that one is tried again the
 //! engine is asked whether it has been done: nothing is done twice, nothing is lost.
 
+mod health;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -17,13 +19,15 @@ use aicp_store::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::future::join_all;
-use tokio::sync::{OwnedMutexGuard, watch};
+use tokio::sync::OwnedMutexGuard;
 
 use crate::engines::library_ref;
 use crate::ids::now_ms;
 use crate::libraries::clip;
-use crate::{App, Error, Face, Inner, Library, Person, PersonChanges, Platform, Result};
+use crate::{App, Error, Face, Library, Person, PersonChanges, Platform, Result};
+
+pub use health::EngineHealth;
+pub(crate) use health::look_after;
 
 /// After so many libraries in a row at which an engine took nothing it is left in peace until the next look.
 const VAIN_LIBRARIES: u32 = 8;
@@ -65,15 +69,6 @@ enum Outcome {
     Waits,
     /// The engine refused.
     Refused(Error),
-}
-
-/// An engine and whether it answered when it was last asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EngineHealth {
-    /// Name of the engine.
-    pub engine: String,
-    /// Whether it answered; `None` before it was first asked, or if it has no call to ask with.
-    pub is_up: Option<bool>,
 }
 
 impl Platform {
@@ -129,13 +124,6 @@ impl Platform {
                 Outcome::Done | Outcome::Refused(_) => {}
             }
         }
-    }
-
-    /// Whether each engine behind the network answered when it was last asked.
-    pub fn engine_health(&self) -> Vec<EngineHealth> {
-        let up = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let engines = self.inner.engines.remote().iter();
-        engines.map(|e| EngineHealth { engine: e.name().to_owned(), is_up: up.get(e.name()).copied() }).collect()
     }
 
     /// Makes a library, at its engine too.
@@ -453,57 +441,6 @@ impl Platform {
             if let Outcome::Waits = self.attempt(head.id, None).await? {
                 return Ok(false);
             }
-        }
-    }
-}
-
-/// Asks every engine behind the network how it is, every so often, and works off what waits for it, if set so.
-pub(crate) async fn look_after(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
-    if inner.upgrade().is_none_or(|inner| inner.engines.remote().is_empty()) {
-        return;
-    }
-    loop {
-        // The platform is not kept alive in between.
-        let Some(inner) = inner.upgrade() else { return };
-        let platform = Platform { inner };
-        // At the same time, so that one that hangs does not keep the others waiting. What is broken off at shut-down is in
-        // doubt, and cleared up later.
-        let looks = platform.inner.engines.remote().iter().map(|engine| platform.look_at(engine.as_ref()));
-        tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
-            _ = join_all(looks) => {}
-        }
-        let (pause, news) = (platform.inner.settings.outbox_interval, Arc::clone(&platform.inner.outbox_news));
-        drop(platform);
-        tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(pause) => {}
-            () = news.notified() => {}
-        }
-    }
-}
-
-impl Platform {
-    async fn look_at(&self, engine: &dyn Engine) {
-        let is_up = match engine.health().await {
-            // There is no such call; what waits will show.
-            Err(aicp_engines::Error::Unsupported(_)) => None,
-            asked => Some(asked.is_ok()),
-        };
-        if let Some(is_up) = is_up {
-            let before = {
-                let mut health = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
-                health.insert(engine.name().to_owned(), is_up)
-            };
-            if before != Some(is_up) {
-                tracing::info!(engine = engine.name(), is_up, "an engine's health");
-            }
-        }
-        if is_up != Some(false)
-            && self.inner.settings.auto_replay
-            && let Err(e) = self.work_off(engine).await
-        {
-            tracing::error!(error = %e, engine = engine.name(), "waiting writes can't be worked off");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! `aicp bench gallery`: how fast, how exactly and in how much memory a library of any size is searched.
 
+mod export;
 mod report;
 mod subject;
 
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use aicp_vision::ModelPaths;
 use clap::Args;
-use serde_json::json;
 
+use self::export::export;
 use self::report::{Batch, Exactness, Made, Report, Writing};
 use self::subject::{Found, Subject};
 use crate::bandwidth::ReadBuffer;
@@ -442,51 +443,6 @@ fn judge(
     seen.recall_at_1 = right_at_1 as f64 / probes.len().max(1) as f64;
     seen.recall_at_5 = right_at_5 as f64 / wanted_at_5.max(1) as f64;
     Ok(seen)
-}
-
-/// Writes `templates.f32` and `probes.f32` (rows of little-endian numbers), `nearest.i32` (the five nearest rows of each
-/// verified probe, the best first, -1 where there are fewer) and `made.json`.
-fn export(
-    folder: &Path,
-    templates: &Templates,
-    probes: &[Vec<f32>],
-    nearest: &[Vec<Scored>],
-    threads: Threads,
-) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
-    let create = |name: &str| -> Result<BufWriter<std::fs::File>> {
-        let path = folder.join(name);
-        Ok(BufWriter::with_capacity(1 << 20, std::fs::File::create(&path).map_err(Error::file(path))?))
-    };
-    let write = |file: &mut BufWriter<std::fs::File>, numbers: &[f32]| {
-        numbers.iter().try_for_each(|number| file.write_all(&number.to_le_bytes()))
-    };
-    let mut file = create("templates.f32")?;
-    let mut rows = vec![0.0; BLOCK * DIMENSIONS];
-    for first in (0..templates.people()).step_by(BLOCK) {
-        let rows = &mut rows[..BLOCK.min(templates.people() - first) * DIMENSIONS];
-        templates.rows(first, rows, threads);
-        write(&mut file, rows)?;
-    }
-    file.flush()?;
-    let mut file = create("probes.f32")?;
-    probes.iter().try_for_each(|probe| write(&mut file, probe))?;
-    file.flush()?;
-    let mut file = create("nearest.i32")?;
-    for nearest in nearest {
-        for place in 0..TOP_N {
-            let row = nearest.get(place).map_or(-1, |scored| scored.row as i32);
-            file.write_all(&row.to_le_bytes())?;
-        }
-    }
-    file.flush()?;
-    let mut file = create("made.json")?;
-    let made = json!({
-        "people": templates.people(), "dimensions": DIMENSIONS, "probes": probes.len(), "verified": nearest.len(),
-        "real_seeds": templates.real(), "places": TOP_N,
-    });
-    writeln!(file, "{made}")?;
-    Ok(file.flush()?)
 }
 
 /// Answers lines `alone N` and `together N B` with a line of JSON each: the times, in milliseconds, of N searches one by

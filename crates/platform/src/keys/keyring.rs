@@ -1,0 +1,119 @@
+//! Keys in the store: made, listed and revoked, by a server or, where no server has the data folder open, by the command line.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use aicp_store::{Key, Store};
+use jiff::tz::TimeZone;
+
+use super::{DRAWS, KeyInfo, KeyKind, KeyOptions, NewKey};
+use crate::apps::check_id;
+use crate::ids::now_ms;
+use crate::libraries::clip;
+use crate::secrets::{MasterKey, Vault};
+use crate::{Error, Result};
+
+/// The keys of a data folder that no server has open.
+pub struct Keyring {
+    store: Store,
+    vault: Vault,
+}
+
+impl Keyring {
+    /// Opens the data folder; `zone` is that of the statistics.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; [`aicp_store::Error::InUse`] in it if a server has the folder open.
+    pub async fn open(data_dir: &Path, key: &MasterKey, zone: TimeZone) -> Result<Self> {
+        Ok(Self { store: Store::open(data_dir, None, zone).await?, vault: Vault::new(key) })
+    }
+
+    /// As [`Platform::app_ids`].
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn app_ids(&self) -> Result<Vec<String>> {
+        Ok(self.store.app_ids().await?)
+    }
+
+    /// As [`Platform::make_key`].
+    ///
+    /// # Errors
+    /// [`Error::BadAppId`], [`Error::Store`].
+    pub async fn make(&self, app_id: &str, kind: KeyKind, options: KeyOptions) -> Result<NewKey> {
+        Ok(make(&self.store, &self.vault, app_id, kind, options).await?.0)
+    }
+
+    /// As [`Platform::keys`].
+    ///
+    /// # Errors
+    /// [`Error::NoApp`].
+    pub async fn list(&self, app_id: &str) -> Result<Vec<KeyInfo>> {
+        list(&self.store, app_id).await
+    }
+
+    /// As [`Platform::revoke_key`].
+    ///
+    /// # Errors
+    /// [`Error::NoApp`], [`Error::NoKey`].
+    pub async fn revoke(&self, app_id: &str, id: &str) -> Result<()> {
+        revoke(&self.store, app_id, id).await.map(drop)
+    }
+
+    /// Closes the data folder.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn close(self) -> Result<()> {
+        Ok(self.store.close().await?)
+    }
+}
+
+pub(super) async fn make(
+    store: &Store,
+    vault: &Vault,
+    app_id: &str,
+    kind: KeyKind,
+    options: KeyOptions,
+) -> Result<(NewKey, Key)> {
+    check_id(app_id)?;
+    let mut draws = 0;
+    loop {
+        let drawn = kind.draw()?;
+        let row = aicp_store::NewKey {
+            app_id: app_id.to_owned(),
+            kind: kind.name().to_owned(),
+            name: drawn.id.clone(),
+            secret_sealed: vault.seal(&kind.seal_name(&drawn.id), &drawn.secret)?,
+            allow_md5: options.allow_md5,
+            allow_replay: options.allow_replay,
+            calls_per_second: options.calls_per_second.map(NonZeroU32::get),
+            calls_per_day: options.calls_per_day.map(clip),
+            created_ms: now_ms(),
+        };
+        draws += 1;
+        match store.create_key(row).await {
+            Ok(made) => return Ok((drawn, made)),
+            Err(aicp_store::Error::Exists) if draws < DRAWS => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+pub(super) async fn list(store: &Store, app_id: &str) -> Result<Vec<KeyInfo>> {
+    let keys = store.keys().await?.into_iter().filter(|key| key.made.app_id == app_id);
+    let keys: Vec<KeyInfo> = keys.filter_map(KeyInfo::of).collect();
+    if keys.is_empty() && !store.app_ids().await?.iter().any(|id| id == app_id) {
+        return Err(Error::NoApp);
+    }
+    Ok(keys)
+}
+
+pub(super) async fn revoke(store: &Store, app_id: &str, id: &str) -> Result<KeyInfo> {
+    let key = list(store, app_id).await?.into_iter().find(|key| key.id == id).ok_or(Error::NoKey)?;
+    store.revoke_key(key.row, now_ms()).await.map_err(|e| match e {
+        aicp_store::Error::NotFound => Error::NoKey,
+        other => other.into(),
+    })?;
+    Ok(key)
+}

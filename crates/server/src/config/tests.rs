@@ -1,0 +1,77 @@
+use super::*;
+
+#[test]
+fn listeners_are_read_with_and_without_a_dialect() {
+    let listen: Listen = "127.0.0.1:9012".parse().expect("an address");
+    assert_eq!(listen.dialect, Dialect::Auto);
+    let listen: Listen = "[::1]:8090=legacy".parse().expect("an address");
+    assert_eq!((listen.address.port(), listen.dialect), (8090, Dialect::Legacy));
+    assert_eq!(listen.to_string(), "[::1]:8090=legacy");
+    for wrong in ["", "9012", "localhost:9012", "127.0.0.1:9012=old"] {
+        assert!(wrong.parse::<Listen>().is_err(), "{wrong}");
+    }
+}
+
+fn load(toml: &str) -> Result<Loaded> {
+    let file = tempfile::NamedTempFile::new().expect("temp file");
+    std::fs::write(file.path(), toml).expect("write");
+    Config::load(Some(file.path()), &Flags::default())
+}
+
+#[test]
+fn a_file_overrides_defaults_and_wrong_settings_are_named() {
+    let loaded = load("public_url = \"https://example.com\"\n[recognition]\nthreshold = 0.7\n").expect("loads");
+    assert_eq!(loaded.config.recognition.threshold, 0.7);
+    assert_eq!(loaded.config.recognition.top_n, 1);
+    for (toml, name) in [
+        ("nonsense = 1", "nonsense"),
+        ("[recognition]\nthreshold = 1.5", "recognition.threshold"),
+        ("[recognition]\ntop_n = 0", "recognition.top_n"),
+        ("[recognition]\nfpir = 0.0", "recognition.fpir"),
+        ("listen = [\"nowhere\"]", "nowhere"),
+        ("public_url = \"faces\"", "public_url"),
+        ("admin_token = \" \"", "admin_token"),
+        ("[statistics]\nzone = \"Moon\"", "Moon"),
+        ("[authorization.capabilities]\nC1 = [\"everything\"]", "everything"),
+        ("[engines]\ndefault = \"koala\"", "engines.default"),
+        ("[engines.koala]\nurl = \"ftp://h\"", "engines.koala"),
+        ("[engines.koala.remote]\nthreshold = 80", "engines.koala.remote.threshold"),
+        ("[engines.cloudwalk.remote]\ntimeout_ms = 0", "engines.cloudwalk.remote.timeout_ms"),
+        ("[outbox]\ninterval_s = 0", "outbox.interval_s"),
+        ("[http]\ntrusted_proxies = [\"proxy\"]", "trusted_proxies"),
+        ("[tencent_im]\nallow_type = \"Anybody\"", "allow_type"),
+    ] {
+        let message = load(toml).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(message.contains(name), "{toml}: {message}");
+    }
+}
+
+#[test]
+fn anonymous_calls_from_the_network_must_be_set_explicitly() {
+    let open = "listen = [\"0.0.0.0:9012\"]\n";
+    let unset = load(open).expect("only serving is refused");
+    assert!(matches!(unset.config.refuse_open_network(), Err(Error::AnonymousOnNetwork(_))));
+    let on = load(&format!("{open}[legacy]\nanonymous = true\n")).expect("set on purpose");
+    assert!(on.config.is_anonymous());
+    assert!(on.config.refuse_open_network().is_ok());
+    let off = load(&format!("{open}[legacy]\nanonymous = false\n")).expect("switched off");
+    assert!(!off.config.is_anonymous());
+}
+
+#[test]
+fn digits_are_text_and_a_wrong_token_is_not_shown() {
+    let loaded = load("admin_token = 1234567890123456\n[legacy]\napp_id = 10001\n").expect("loads");
+    assert_eq!(loaded.config.legacy.app_id, "10001");
+    assert_eq!(loaded.config.admin_token.as_ref().map(Secret::reveal), Some("1234567890123456"));
+    let message = load("admin_token = [123456789]").err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(message.contains("a text is wanted") && !message.contains("123456789"), "{message}");
+}
+
+#[test]
+fn secrets_are_masked() {
+    let loaded = load("admin_token = \"a-very-secret-token\"").expect("loads");
+    let shown = loaded.describe().expect("shows");
+    assert!(shown.contains("admin_token = \"***\""), "{shown}");
+    assert!(!shown.contains("a-very-secret-token"));
+    assert!(!format!("{:?}", loaded.config).contains("a-very-secret-token"));
+}
