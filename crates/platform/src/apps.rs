@@ -140,19 +140,10 @@ impl Platform {
     /// [`TokenError::Missing`] for a blank token, [`TokenError::Unknown`] for one that nobody has,
     /// [`TokenError::Expired`] after its due time.
     pub fn app_of_token(&self, token: &str) -> Result<App, TokenError> {
-        if token.trim().is_empty() {
+        let token = token.trim();
+        if token.is_empty() {
             return Err(TokenError::Missing);
         }
-        // A plus that was not escaped in an address or a form comes as a space. No token has a space.
-        let as_sent = self.app_of_exact_token(token.trim());
-        if as_sent.is_err() && token.contains(' ') {
-            self.app_of_exact_token(&token.replace(' ', "+"))
-        } else {
-            as_sent
-        }
-    }
-
-    fn app_of_exact_token(&self, token: &str) -> Result<App, TokenError> {
         let hash = TokenHash::of(token);
         let tokens = &self.inner.tokens;
         if tokens.admin.is(&hash) {

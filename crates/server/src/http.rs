@@ -20,6 +20,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
+use crate::idle::{Answering, Patient, Times};
+
+/// A client must send the head of a request within this time, from its first byte on.
+const HEAD_TIME: Duration = Duration::from_secs(15);
 /// The head of a request may have this many bytes.
 const HEAD_SIZE: usize = 64 << 10;
 /// A client must take some of its answer within this time.
@@ -135,16 +139,22 @@ fn connection(
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIME));
+    let answering = Answering::default();
+    let stream = Patient::new(Box::pin(stream), Times { idle, head: HEAD_TIME }, answering.clone());
     let service = service_fn(move |request| {
-        let front = front.clone();
-        async move { Ok::<_, Infallible>(front.answer(address, peer, request).await) }
+        let (front, under_way) = (front.clone(), answering.begin());
+        async move {
+            let response = front.answer(address, peer, request).await;
+            drop(under_way);
+            Ok::<_, Infallible>(response)
+        }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
-        // It counts from the last answer on, so that it bounds the wait for a request and its head together.
-        .header_read_timeout(idle)
+        // The stream has these times.
+        .header_read_timeout(None)
         .max_buf_size(HEAD_SIZE)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service)
+        .serve_connection(TokioIo::new(stream), service)
 }
 
 /// Says that the server is ready, and of each engine behind the network whether it answered when last asked. One that

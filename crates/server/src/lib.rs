@@ -9,6 +9,7 @@ mod data_dir;
 mod engines;
 mod error;
 mod http;
+mod idle;
 mod logging;
 
 pub use config::Config;

@@ -12,7 +12,7 @@ pub enum Error {
     #[error("the bytes are no JPEG, PNG, BMP, WebP, GIF or TIFF picture")]
     UnknownFormat,
     /// A format that is known and not read.
-    #[error("{0} is not read: send a JPEG or PNG picture")]
+    #[error("{0} is not read: send a baseline JPEG or a PNG picture")]
     Unsupported(&'static str),
     /// The declared size is over the limit; nothing was decoded.
     #[error("the picture has {width}x{height} pixels, more than {limit} in all")]

@@ -126,9 +126,14 @@ pub(super) struct Failure {
     code: Code,
     message: Cow<'static, str>,
     hint: Option<Hint>,
-    /// The path to name in the body of a Spring server, if it is to be one.
-    spring_path: Option<String>,
-    /// Whether such a body tells the day alone.
+    /// How the body of a Spring server is made, if it is to be one.
+    spring: Option<Spring>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Spring {
+    path: String,
+    /// Whether its time is the day alone.
     is_dated_by_day: bool,
 }
 
@@ -139,14 +144,7 @@ impl Failure {
     }
 
     pub fn status(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status,
-            code: codes::INVALID_PARAMETER,
-            message: message.into(),
-            hint: None,
-            spring_path: None,
-            is_dated_by_day: false,
-        }
+        Self { status, code: codes::INVALID_PARAMETER, message: message.into(), hint: None, spring: None }
     }
 
     /// A failure of section 9.
@@ -189,12 +187,16 @@ impl Failure {
 
     /// What a Spring server says: HTTP 500 and a body of its own that names the path as it was requested.
     pub fn spring(message: &'static str, path: &str) -> Self {
-        Self { spring_path: Some(path.to_owned()), ..Self::status(StatusCode::INTERNAL_SERVER_ERROR, message) }
+        Self::of_spring(message, Spring { path: path.to_owned(), is_dated_by_day: false })
     }
 
     /// As [`Failure::spring`], with the day alone as its time, as 10.2 has it.
     pub fn spring_by_day(message: &'static str, path: &str) -> Self {
-        Self { is_dated_by_day: true, ..Self::spring(message, path) }
+        Self::of_spring(message, Spring { path: path.to_owned(), is_dated_by_day: true })
+    }
+
+    fn of_spring(message: &'static str, spring: Spring) -> Self {
+        Self { spring: Some(spring), ..Self::status(StatusCode::INTERNAL_SERVER_ERROR, message) }
     }
 
     /// The same failure in other words.
@@ -221,8 +223,8 @@ impl Failure {
     }
 
     pub fn render(&self, shape: Shape) -> Response {
-        let mut response = match (&self.spring_path, shape) {
-            (Some(path), _) => self.render_spring(path),
+        let mut response = match (&self.spring, shape) {
+            (Some(spring), _) => self.render_spring(spring),
             (None, Shape::FaceApi(_)) => {
                 let message = if self.code.1.is_empty() { &self.message } else { self.code.1 };
                 render(shape, self.status, Some(self.code.0), message, None)
@@ -241,8 +243,8 @@ impl Failure {
         response
     }
 
-    fn render_spring(&self, path: &str) -> Response {
-        let timestamp = if self.is_dated_by_day {
+    fn render_spring(&self, Spring { path, is_dated_by_day }: &Spring) -> Response {
+        let timestamp = if *is_dated_by_day {
             shanghai::local(now_ms()).strftime("%Y-%m-%d").to_string()
         } else {
             Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()

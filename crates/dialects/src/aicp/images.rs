@@ -62,6 +62,11 @@ impl Query {
         Self(form_urlencoded::parse(text).into_owned().collect())
     }
 
+    /// The token under a name. A plus that was not escaped comes as a space, and no token has a space.
+    pub fn token(&self, name: &str) -> Option<String> {
+        self.get(name).map(|token| token.trim_end().replace(' ', "+"))
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

@@ -24,7 +24,9 @@ mod users;
 
 pub use envelope::TimeUnit;
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::str::Utf8Error;
 
 use aicp_platform::{App, TokenError};
 use axum::body::Body;
@@ -215,7 +217,7 @@ fn authenticate(
         Dialect::Micro | Dialect::Common => false,
     };
     let app = match sent_token(dialect, headers, query) {
-        Some(Ok(token)) => platform.app_of_token(token),
+        Some(Ok(token)) => platform.app_of_token(&token),
         Some(Err(_)) => Err(TokenError::Unknown),
         None => Err(TokenError::Missing),
     };
@@ -244,13 +246,10 @@ fn authenticate(
 }
 
 /// The token in the header or, where SDKs of section 9 put it, in the query.
-fn sent_token<'a>(
-    dialect: Dialect,
-    headers: &'a HeaderMap,
-    query: &'a Query,
-) -> Option<Result<&'a str, std::str::Utf8Error>> {
-    let in_header = headers.get("token").map(|token| std::str::from_utf8(token.as_bytes()));
-    in_header.or_else(|| if dialect == Dialect::FaceApi { query.get("access_token").map(Ok) } else { None })
+fn sent_token<'a>(dialect: Dialect, headers: &'a HeaderMap, query: &Query) -> Option<Result<Cow<'a, str>, Utf8Error>> {
+    let in_header = headers.get("token").map(|token| str::from_utf8(token.as_bytes()).map(Cow::Borrowed));
+    let in_query = || query.token("access_token").map(|token| Ok(Cow::Owned(token)));
+    in_header.or_else(|| if dialect == Dialect::FaceApi { in_query() } else { None })
 }
 
 /// How a dialect says that a token opens nothing.

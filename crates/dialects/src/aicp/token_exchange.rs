@@ -50,12 +50,10 @@ pub(super) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBo
         return refused("unsupported_grant_type", "grant_type must be client_credentials");
     }
     let id = query.get("client_id").unwrap_or_default();
-    // A plus that was not escaped comes as a space.
-    let token = query.get("client_secret").unwrap_or_default().trim_end().replace(' ', "+");
-    let token = token.as_str();
-    match context.platform.app_of_token(token) {
+    let token = query.token("client_secret").unwrap_or_default();
+    match context.platform.app_of_token(&token) {
         Ok(app) if app.id() == id => {
-            let body = Token { access_token: token, expires_in: LIFE, scope: SCOPE };
+            let body = Token { access_token: &token, expires_in: LIFE, scope: SCOPE };
             json_response(StatusCode::OK, serde_json::to_vec(&body).unwrap_or_default())
         }
         Ok(_) => refused("invalid_client", "unknown client id"),

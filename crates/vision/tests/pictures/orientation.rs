@@ -68,7 +68,7 @@ fn exif_segment(block: &[u8]) -> Vec<u8> {
 }
 
 fn xmp_segment(packet: &[u8]) -> Vec<u8> {
-    segment(0xe1, &[b"http://ns.adobe.com/xap/1.0/\0", packet].concat())
+    segment(0xe1, &[b"http://ns.example.com/xap/1.0/\0", packet].concat())
 }
 
 #[test]

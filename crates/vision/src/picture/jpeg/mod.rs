@@ -109,7 +109,7 @@ impl<'a> Decoder<'a> {
             let channels = if is_ink { 4 } else { 3 };
             let stride = width as usize * channels;
             if info.output_components as usize != channels {
-                return Err(Error::Unsupported("JPEG of so many components"));
+                return Err(Error::Unsupported("JPEG of two components"));
             }
             let mut pixels = vec![0u8; stride * height as usize];
             while info.output_scanline < height {
@@ -145,14 +145,16 @@ fn without_ink(pixels: &[u8]) -> Vec<u8> {
 unsafe extern "C-unwind" fn break_off(info: &mut ffi::jpeg_common_struct) {
     // SAFETY: libjpeg calls this with the structure whose error manager it is.
     let code = unsafe { (*info.err).msg_code };
-    resume_unwind(Box::new(Refusal(Error::Damaged(match code {
-        code if code == ffi::JERR_NO_HUFF_TABLE as c_int => "it lacks a table of codes",
-        code if code == ffi::JERR_NO_QUANT_TABLE as c_int => "it lacks a table of steps",
-        code if code == ffi::JERR_BAD_PRECISION as c_int => "it has more than 8 bits a sample, which is not read",
-        code if code == ffi::JERR_FRACT_SAMPLE_NOTIMPL as c_int => "its sampling is not read",
-        code if code == ffi::JERR_CONVERSION_NOTIMPL as c_int => "its colours are not read",
-        _ => "its structure is broken",
-    }))));
+    resume_unwind(Box::new(Refusal(match code as ffi::J_MESSAGE_CODE {
+        ffi::JERR_NO_HUFF_TABLE => Error::Damaged("it lacks a table of codes"),
+        ffi::JERR_NO_QUANT_TABLE => Error::Damaged("it lacks a table of steps"),
+        ffi::JERR_BAD_PRECISION => Error::Unsupported("JPEG of more than 8 bits a sample"),
+        ffi::JERR_FRACT_SAMPLE_NOTIMPL => {
+            Error::Unsupported("JPEG with sampling factors that do not divide each other")
+        }
+        ffi::JERR_CONVERSION_NOTIMPL => Error::Unsupported("JPEG of two components"),
+        _ => Error::Damaged("its structure is broken"),
+    })));
 }
 
 /// The decoder has something to say and could go on. At damage it is made to break off.

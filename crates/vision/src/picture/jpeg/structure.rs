@@ -212,12 +212,14 @@ fn check_scan(frame: &Frame, scan: &Segment<'_>) -> Result<u64> {
 /// The first Exif block of a file and its first XMP packet.
 pub(super) fn metadata(bytes: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
     const EXIF: &[u8] = b"Exif\0\0";
-    const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+    // The end of the name space that stands before a packet, up to a zero (ISO 16684-3).
+    const XMP: &[u8] = b"/xap/1.0/";
     let (mut exif, mut xmp) = (None, None);
     for segment in Segments::of(bytes).take_while(|segment| segment.marker != START_OF_SCAN) {
         if segment.marker == APP1 {
             exif = exif.or(segment.body.strip_prefix(EXIF));
-            xmp = xmp.or(segment.body.strip_prefix(XMP));
+            let named = memchr::memchr(0, segment.body).map(|end| segment.body.split_at(end));
+            xmp = xmp.or(named.filter(|(name, _)| name.ends_with(XMP)).map(|(_, packet)| packet));
         }
     }
     (exif, xmp)

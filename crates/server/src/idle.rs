@@ -1,0 +1,203 @@
+//! How long a connection may wait for a request, apart from the time that a request's head may take.
+
+use std::io::{Error, ErrorKind, Result};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// Times of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// From an answer to the first byte of the next request.
+    pub idle: Duration,
+    /// From the first byte of a request, or from the start of the connection, to the end of its head.
+    pub head: Duration,
+}
+
+/// Whether a request is being answered, and how many have been. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Answering(Arc<Requests>);
+
+#[derive(Default)]
+struct Requests {
+    begun: AtomicU64,
+    ended: AtomicU64,
+    /// Who reads the stream. The server looks for the end of the stream while it answers, and not again until something
+    /// happens: so it is woken to begin its wait.
+    reader: Mutex<Option<Waker>>,
+}
+
+impl Answering {
+    /// Says that the head of a request is in, until the returned guard is dropped with the answer.
+    pub fn begin(&self) -> Under {
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
+        Under(self.clone())
+    }
+
+    fn begun(&self) -> u64 {
+        self.0.begun.load(Ordering::Relaxed)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.0.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_on(&self) -> bool {
+        self.begun() != self.0.ended.load(Ordering::Relaxed)
+    }
+}
+
+/// A request is being answered as long as this lives.
+pub(crate) struct Under(Answering);
+
+impl Drop for Under {
+    fn drop(&mut self) {
+        self.0.0.ended.fetch_add(1, Ordering::Relaxed);
+        if let Some(reader) = self.0.reader().take() {
+            reader.wake();
+        }
+    }
+}
+
+/// What the stream waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    Request,
+    Head,
+    Nothing,
+}
+
+/// A stream whose reads fail when a request, or the rest of its head, does not come in time.
+pub(crate) struct Patient<S> {
+    stream: S,
+    times: Times,
+    answering: Answering,
+    /// Requests whose heads have come in.
+    heads: u64,
+    waiting: Waiting,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl<S> Patient<S> {
+    pub fn new(stream: S, times: Times, answering: Answering) -> Self {
+        let deadline = Box::pin(sleep(times.head));
+        Self { stream, times, answering, heads: 0, waiting: Waiting::Head, deadline }
+    }
+
+    fn wait_for(&mut self, waiting: Waiting) {
+        if self.waiting != waiting {
+            self.waiting = waiting;
+            let time = if waiting == Waiting::Request { self.times.idle } else { self.times.head };
+            self.deadline.as_mut().reset(Instant::now() + time);
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let this = self.get_mut();
+        let heads = this.answering.begun();
+        if this.heads != heads {
+            // Bodies have a time of their own.
+            (this.heads, this.waiting) = (heads, Waiting::Nothing);
+        }
+        if this.answering.is_on() {
+            this.waiting = Waiting::Nothing;
+            *this.answering.reader() = Some(cx.waker().clone());
+        } else if this.waiting == Waiting::Nothing {
+            this.wait_for(Waiting::Request);
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        if read.is_ready() {
+            if this.waiting == Waiting::Request && buffer.filled().len() > before {
+                this.wait_for(Waiting::Head);
+            }
+            return read;
+        }
+        if this.waiting != Waiting::Nothing && this.deadline.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "no request in time")));
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[std::io::IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    const TIMES: Times = Times { idle: Duration::from_secs(75), head: Duration::from_secs(15) };
+
+    /// Seconds until a read of one more byte fails; the clock is the test's.
+    async fn seconds_until_it_fails<S: AsyncRead + Unpin>(stream: &mut Patient<S>) -> u64 {
+        let begun = Instant::now();
+        let failed = stream.read(&mut [0]).await.expect_err("nothing comes");
+        assert_eq!(failed.kind(), ErrorKind::TimedOut);
+        begun.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_its_time_and_the_wait_for_a_request_another() {
+        let answering = Answering::default();
+        let (mut client, server) = duplex(64);
+        let mut stream = Patient::new(server, TIMES, answering.clone());
+        // A head that comes byte by byte has 15 seconds in all.
+        client.write_all(b"G").await.expect("sent");
+        assert_eq!(stream.read(&mut [0]).await.expect("a byte"), 1);
+        assert_eq!(seconds_until_it_fails(&mut stream).await, 15);
+
+        for is_slow in [false, true] {
+            let (mut client, server) = duplex(64);
+            let mut stream = Patient::new(server, TIMES, answering.clone());
+            client.write_all(b"G").await.expect("sent");
+            assert_eq!(stream.read(&mut [0]).await.expect("a byte"), 1);
+            let under = answering.begin();
+            if is_slow {
+                // While it is answered, a body may be read, and nothing runs out.
+                let waited = tokio::time::timeout(Duration::from_secs(1000), stream.read(&mut [0])).await;
+                assert!(waited.is_err());
+            }
+            drop(under);
+            // The next request may be 75 seconds away, and its head has 15 from its first byte on.
+            let waited = tokio::time::timeout(Duration::from_secs(70), stream.read(&mut [0])).await;
+            assert!(waited.is_err(), "the wait was cut short");
+            client.write_all(b"G").await.expect("sent");
+            assert_eq!(stream.read(&mut [0]).await.expect("a byte"), 1);
+            assert_eq!(seconds_until_it_fails(&mut stream).await, 15);
+            drop(answering.begin());
+            assert_eq!(seconds_until_it_fails(&mut stream).await, 75);
+        }
+    }
+}
