@@ -1,6 +1,9 @@
 //! CenterFace: where the faces are (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point",
 //! 2019).
 
+mod heat;
+mod view;
+
 use std::sync::Arc;
 
 use crate::Result;
@@ -10,19 +13,11 @@ use crate::manifest::Role;
 use crate::onnx::Shapes;
 use crate::picture::{Picture, turned};
 use crate::runtime::{Model, Output, Runtime};
+use heat::{Heat, MAX_OVERLAP, suppress};
+use view::{View, first_scale};
 
-/// Network cells are this many input pixels wide and high.
-const STRIDE: f32 = 4.0;
-/// Input sides must be multiples of this.
-const SIDE_STEP: u32 = 32;
-/// A cell whose heat is under this is no face.
-const THRESHOLD: f32 = 0.5;
-/// Of two boxes that overlap more than this, the weaker goes.
-const MAX_OVERLAP: f32 = 0.3;
 /// Larger pictures are scaled down to this many pixels: the area of 640x384.
 const INPUT_AREA: f32 = 640.0 * 384.0;
-/// To spare the network empty margins a side may be shrunk by this share more than the other.
-const MAX_SQUEEZE: f32 = 0.06;
 /// Pixels of a picture that the looks in finer detail show at full resolution; what is larger is scaled down to this.
 const FINE_AREA: f32 = 24_000_000.0;
 /// The same for callers without credentials.
@@ -36,8 +31,6 @@ const MAX_TILE_FACE: f32 = 160.0;
 const TILE_OVERLAP: u32 = 64;
 /// A face of a finer level that lies by this share in the box of a face of a coarser one is a part of that.
 const PART_OF_FACE: f32 = 0.5;
-/// No side of the network's input is longer, so that a picture of a few pixels' height costs what others do.
-const MAX_SIDE: f32 = 4096.0;
 /// Pictures that the first look took whole are scaled up to this many pixels for the second.
 const SMALL_AREA: f32 = INPUT_AREA / 4.0;
 
@@ -46,8 +39,6 @@ const SMALL_AREA: f32 = INPUT_AREA / 4.0;
 const FULL: [(u32, u32); 7] = [(640, 352), (576, 384), (544, 416), (480, 480), (416, 544), (384, 576), (352, 640)];
 /// Width and height of the inputs of a look at large faces alone.
 const COARSE: [(u32, u32); 5] = [(320, 192), (288, 224), (256, 256), (224, 288), (192, 320)];
-/// A picture is not looked at so if it would leave more than this share of the input empty.
-const MAX_EMPTY: f32 = 0.4;
 
 /// A coarse look settles which face is the largest, if its box there has a side (the root of its area) of so many pixels:
 /// from here on the box is as exact as the landmark network needs it,
@@ -141,89 +132,6 @@ impl DetectedFace {
     /// The box, turned as the face is in its plane.
     pub(crate) fn frame(&self) -> Frame {
         Frame::of_detected(self.frame, &self.landmarks)
-    }
-}
-
-fn first_scale(width: u32, height: u32) -> f32 {
-    (INPUT_AREA / (width as f32 * height as f32)).sqrt().min(1.0)
-}
-
-/// How a picture is laid into the network's input.
-struct View {
-    /// Size of the scaled picture.
-    width: u32,
-    height: u32,
-    /// Where it begins.
-    left: u32,
-    top: u32,
-    /// Size of the whole input, multiples of [`SIDE_STEP`].
-    input_width: u32,
-    input_height: u32,
-    /// By how much the picture was scaled.
-    scale: f32,
-}
-
-impl View {
-    /// The first look at all faces.
-    fn of_all_faces(width: u32, height: u32) -> Self {
-        Self::new(width, height, first_scale(width, height), 0.0)
-    }
-
-    /// A look that shows large faces alone; none for a picture so long that it would be mostly empty.
-    fn of_large_faces(width: u32, height: u32) -> Option<Self> {
-        let view = Self::within(width, height, &COARSE);
-        let is_whole = (view.width, view.height) == (width, height);
-        (is_whole || view.empty() <= MAX_EMPTY).then_some(view)
-    }
-
-    /// A picture in that of the inputs that shows it largest, not enlarged.
-    fn within(width: u32, height: u32, inputs: &[(u32, u32); 5]) -> Self {
-        let scale_in = |&(w, h): &(u32, u32)| (w as f32 / width as f32).min(h as f32 / height as f32).min(1.0);
-        let [first, others @ ..] = inputs;
-        let best = others.iter().fold(first, |best, input| if scale_in(input) > scale_in(best) { input } else { best });
-        let scale = scale_in(best);
-        let scaled_side = |side: u32, input: u32| {
-            let scaled = ((side as f32 * scale).round() as u32).clamp(1, input);
-            let stretches_little = (input - scaled) as f32 <= MAX_SQUEEZE * input as f32;
-            if scale < 1.0 && stretches_little { input } else { scaled }
-        };
-        Self {
-            width: scaled_side(width, best.0),
-            height: scaled_side(height, best.1),
-            left: 0,
-            top: 0,
-            input_width: best.0,
-            input_height: best.1,
-            scale,
-        }
-    }
-
-    /// How much of the input shows nothing, 0..1.
-    fn empty(&self) -> f32 {
-        1.0 - (self.width * self.height) as f32 / (self.input_width * self.input_height) as f32
-    }
-
-    /// A picture at (about) the given scale with an empty margin, as a share of each side, on every side.
-    fn new(width: u32, height: u32, scale: f32, margin: f32) -> Self {
-        let longest = width.max(height) as f32 * (1.0 + 2.0 * margin);
-        let scale = scale.min(MAX_SIDE / longest);
-        let scaled_side = |side: u32| {
-            let scaled = ((side as f32 * scale).round() as u32).max(1);
-            let whole_steps = scaled / SIDE_STEP * SIDE_STEP;
-            let squeezes_little = (scaled - whole_steps) as f32 <= MAX_SQUEEZE * scaled as f32;
-            if margin == 0.0 && squeezes_little { whole_steps } else { scaled }
-        };
-        let (width, height) = (scaled_side(width), scaled_side(height));
-        let (left, top) = ((width as f32 * margin) as u32, (height as f32 * margin) as u32);
-        Self {
-            width,
-            height,
-            left,
-            top,
-            input_width: (width + 2 * left).next_multiple_of(SIDE_STEP),
-            input_height: (height + 2 * top).next_multiple_of(SIDE_STEP),
-            scale,
-        }
     }
 }
 
@@ -519,68 +427,4 @@ fn fill_planes(pixels: &image::RgbImage, view: &View, out: &mut Vec<f32>) {
             (*r, *g, *b) = (f32::from(pixel[0]), f32::from(pixel[1]), f32::from(pixel[2]));
         }
     }
-}
-
-/// The four output maps.
-struct Heat<'a> {
-    width: usize,
-    plane: usize,
-    heat: &'a [f32],
-    size: &'a [f32],
-    offset: &'a [f32],
-    landmarks: &'a [f32],
-}
-
-impl<'a> Heat<'a> {
-    fn of(outputs: &[Output<'a>]) -> Option<Self> {
-        let [heat, size, offset, landmarks] = outputs else { return None };
-        let &[1, 1, height, width] = heat.shape else { return None };
-        let (height, width) = (usize::try_from(height).ok()?, usize::try_from(width).ok()?);
-        let plane = height * width;
-        let fits = heat.data.len() == plane
-            && size.data.len() == 2 * plane
-            && offset.data.len() == 2 * plane
-            && landmarks.data.len() == 10 * plane;
-        fits.then_some(Self {
-            width,
-            plane,
-            heat: heat.data,
-            size: size.data,
-            offset: offset.data,
-            landmarks: landmarks.data,
-        })
-    }
-
-    /// Every cell over the threshold as a face in input pixels.
-    fn faces(&self) -> Vec<DetectedFace> {
-        let hot = self.heat.iter().enumerate().filter(|&(_, &heat)| heat > THRESHOLD);
-        hot.map(|(cell, &confidence)| {
-            let (row, column) = (cell / self.width, cell % self.width);
-            let height = self.size[cell].exp() * STRIDE;
-            let width = self.size[self.plane + cell].exp() * STRIDE;
-            let x = (column as f32 + self.offset[self.plane + cell] + 0.5) * STRIDE - width / 2.0;
-            let y = (row as f32 + self.offset[cell] + 0.5) * STRIDE - height / 2.0;
-            let landmarks = std::array::from_fn(|i| {
-                Point::new(
-                    self.landmarks[(2 * i + 1) * self.plane + cell] * width + x,
-                    self.landmarks[2 * i * self.plane + cell] * height + y,
-                )
-            });
-            let area = Rect { x, y, width, height };
-            DetectedFace { area, frame: area, turn: Turn::None, landmarks, confidence }
-        })
-        .collect()
-    }
-}
-
-/// Non-maximum suppression: the surest face of each heap stays.
-fn suppress(mut faces: Vec<DetectedFace>) -> Vec<DetectedFace> {
-    faces.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    let mut kept: Vec<DetectedFace> = Vec::new();
-    for face in faces {
-        if kept.iter().all(|k| k.area.overlap(&face.area) <= MAX_OVERLAP) {
-            kept.push(face);
-        }
-    }
-    kept
 }
