@@ -31,7 +31,7 @@ const SEEN_AT_ONCE: usize = 1 << 20;
 pub(crate) enum BodyError {
     /// It is larger than the call allows.
     TooLarge,
-    /// It broke off or took too long.
+    /// It broke off, took too long, or is not packed or written as its head says.
     Broken,
     /// Too many large bodies are in memory now.
     Busy,
@@ -49,7 +49,8 @@ impl BodyBudget {
         Self { shares: Arc::new(Semaphore::new(bytes / SHARE)) }
     }
 
-    /// Reads a body of at most `limit` bytes, unpacked, as UTF-8. Its shares of the budget are held until the returned body is dropped.
+    /// Reads a body of at most `limit` bytes, unpacked, as UTF-8. Its shares of the budget are held until the returned body
+    /// is dropped.
     pub(crate) async fn read(&self, body: &mut UnreadBody, limit: usize) -> Result<HeldBody, BodyError> {
         self.read_through(body, limit, limit, |_| ()).await?.ok_or(BodyError::TooLarge)
     }
@@ -66,9 +67,9 @@ impl BodyBudget {
         if body.declared.is_some_and(|length| length > limit) {
             return Err(BodyError::TooLarge);
         }
-        let read = timeout(READ_TIME, self.gather(body, limit, kept, see)).await.unwrap_or(Err(BodyError::Broken));
-        body.is_broken = matches!(read, Err(BodyError::Broken));
-        let Some(held) = read? else { return Ok(None) };
+        let read = timeout(READ_TIME, self.gather(body, limit, kept, see)).await;
+        body.is_broken |= read.is_err();
+        let Some(held) = read.unwrap_or(Err(BodyError::Broken))? else { return Ok(None) };
         let bytes = body.encoding.plain(held.bytes).ok_or(BodyError::Broken)?;
         Ok(Some(HeldBody { bytes, ..held }))
     }
@@ -87,7 +88,10 @@ impl BodyBudget {
         let mut unpacker = body.encoding.unpacker();
         let mut rested = 0;
         while let Some(frame) = body.body.frame().await {
-            let frame = frame.map_err(|_| BodyError::Broken)?;
+            let frame = frame.map_err(|_| {
+                body.is_broken = true;
+                BodyError::Broken
+            })?;
             let Ok(data) = frame.into_data() else { continue };
             for piece in unpacker.pieces(&data) {
                 let plain = unpacker.unpack(piece)?;
@@ -150,7 +154,7 @@ pub(crate) struct UnreadBody {
     declared: Option<usize>,
     /// The client sends nothing until it is told to, or sees the answer.
     waits_for_word: bool,
-    /// It broke off; nothing more is to be expected.
+    /// It broke off or took too long; nothing more is to be expected.
     is_broken: bool,
 }
 
