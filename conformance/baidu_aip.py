@@ -1,24 +1,32 @@
 #!/usr/bin/env python3
-"""Drive the server with the official, unmodified Python SDK of face-api's public cloud (package `baidu-aip`).
+"""Drive the server with the official, unmodified SDKs of face-api's public cloud: `baidu-aip`, npm `baidu-aip-sdk`.
 
 Usage: conformance/baidu_aip.py CLIENT, a name of CLIENTS below; `run.py` sets the environment.
 
 Goes through the life of groups and users with real pictures and checks what the SDK hands back. The app must be granted
-all of face-api. Of the SDK only the addresses are changed: once their scheme and host, once also their paths, to
-those of the manual beneath /face-api/v3.
+all of face-api. Of the SDKs only the addresses are changed: their scheme and host, and for one client of `baidu-aip` also
+their paths, to those of the manual beneath /face-api/v3.
 """
 
+import functools
 import inspect
 import sys
 import urllib.parse
+from collections.abc import Callable
 
 from aip import AipFace
 from aip.base import AipBase
 
-from journey import Journey, Setting, grey_jpeg, text
+from journey import Bridge, Journey, Setting, grey_jpeg, text
 from journey import picture as sample
 
-CLIENTS = {"baidu-aip (cloud)": "cloud", "baidu-aip (manual)": "manual"}
+# The client of the npm package; the others are of the Python package, with these paths.
+NPM = "baidu-aip-sdk"
+CLIENTS = {"baidu-aip (cloud)": "cloud", "baidu-aip (manual)": "manual", NPM: "cloud"}
+
+# What the npm package calls the calls of the Python package. Its `mutilSearch` leaves out the slash after the host.
+NPM_NAMES = {"getGroupList": "getGrouplist", "multiSearch": "faceMultiSearchV3"}
+NPM_BROKEN = {"mutilSearch"}
 
 # What the manual and its later documents call the SDK's paths.
 MANUAL = {
@@ -58,16 +66,61 @@ def point_at(base: str, paths: str) -> None:
         raise SystemExit(f"error: the SDK has no call at {', '.join(sorted(unknown))}")
 
 
-class Life(Journey):
-    """Makes the calls of the SDK and checks what it hands back."""
+class PythonSdk:
+    """The Python package with a set of keys: app id, API key and secret key."""
 
-    def __init__(self, client: str, sdk: AipFace):
+    def __init__(self, *keys: str):
+        self.face = AipFace(*keys)
+
+    def call(self, name: str, *arguments) -> dict:
+        return getattr(self.face, name)(*arguments)
+
+    def exchange(self) -> dict:
+        """What the keys are exchanged for."""
+        return self.face._auth(True)
+
+    def methods(self) -> dict[str, int]:
+        """The names of all calls, each with how many arguments it must have."""
+        parameters = {
+            name: inspect.signature(method).parameters.values()
+            for name, method in vars(AipFace).items()
+            if inspect.isfunction(method)
+        }
+        return {name: sum(one.default is one.empty for one in own) - 1 for name, own in parameters.items()}
+
+
+class NpmSdk:
+    """The npm package with a set of keys, called by the Python package's names."""
+
+    def __init__(self, bridge: Bridge, *keys: str):
+        self.bridge = bridge
+        self.keys = keys
+
+    def call(self, name: str, *arguments) -> dict:
+        return self.bridge.call(keys=self.keys, name=NPM_NAMES.get(name, name), arguments=arguments)["answer"]
+
+    def exchange(self) -> dict:
+        return self.bridge.call(keys=self.keys)["answer"]
+
+    def methods(self) -> dict[str, int]:
+        python_names = {theirs: ours for ours, theirs in NPM_NAMES.items()}
+        methods = self.bridge.call(methods=True)["answer"]
+        return {python_names.get(name, name): count for name, count in methods.items() if name not in NPM_BROKEN}
+
+
+Sdk = PythonSdk | NpmSdk
+
+
+class Life(Journey):
+    """Makes the calls of an SDK and checks what it hands back."""
+
+    def __init__(self, client: str, sdk: Sdk):
         super().__init__("face-api", client)
         self.sdk = sdk
 
-    def ask(self, name: str, *arguments, sdk: AipFace | None = None) -> dict:
+    def ask(self, name: str, *arguments, sdk: Sdk | None = None) -> dict:
         """One call of the SDK; what it hands back must be the envelope of section 9."""
-        answer = getattr(sdk or self.sdk, name)(*arguments)
+        answer = (sdk or self.sdk).call(name, *arguments)
         keys = ["error_code", "error_msg", "log_id", "timestamp", "cached", "result"]
         if list(answer) != keys or (answer["error_code"] == 0) != (answer["error_msg"] == "SUCCESS"):
             self.check(name, f"unexpected answer: {answer}", False)
@@ -81,7 +134,7 @@ class Life(Journey):
             return {}
         return answer["result"]
 
-    def fails(self, code: int, words: str, name: str, *arguments, sdk: AipFace | None = None) -> None:
+    def fails(self, code: int, words: str, name: str, *arguments, sdk: Sdk | None = None) -> None:
         answer = self.ask(name, *arguments, sdk=sdk)
         right = (answer["error_code"], answer["error_msg"], answer["result"]) == (code, words, None)
         what = f"{code} {words}" if right else f"{answer['error_code']} {answer['error_msg']} instead of {code} {words}"
@@ -241,23 +294,32 @@ def live(life: Life) -> None:
 def unsupported(life: Life) -> None:
     """Every other call of the SDK has no counterpart here and is told so, in the envelope."""
     covered = {call for call, _, _ in life.rows}
-    for name, method in vars(AipFace).items():
-        if inspect.isfunction(method) and name not in covered:
-            parameters = list(inspect.signature(method).parameters.values())[1:]
-            arguments = ["1" for parameter in parameters if parameter.default is parameter.empty]
-            answer = life.ask(name, *arguments)
+    for name, arguments in life.sdk.methods().items():
+        if name not in covered:
+            answer = life.ask(name, *["1"] * arguments)
             life.same("(not offered)", name, (answer["error_code"], answer["error_msg"]), (100, "Invalid parameter"))
 
 
-def tokens(life: Life, app_id: str, token: str) -> None:
+def tokens(life: Life, sdk_with: Callable[..., Sdk], app_id: str, token: str) -> None:
     """Keys that are wrong never become a token, and calls without one are refused."""
     for what, keys in (("a wrong secret key", (app_id, token + "x")), ("a wrong API key", (app_id + "x", token))):
-        stranger = AipFace(app_id, *keys)
+        stranger = sdk_with(app_id, *keys)
         life.fails(110, "Access token invalid or no longer valid", "getGroupList", sdk=stranger)
-        obtained = stranger._auth(True)
-        life.check("(token)", what, obtained.get("error") == "invalid_client", "access_token" not in obtained)
-    own = life.sdk._auth(True)
+        exchanged = stranger.exchange()
+        life.check("(token)", what, exchanged.get("error") == "invalid_client", "access_token" not in exchanged)
+    own = life.sdk.exchange()
     life.check("(token)", "the right keys", own.get("access_token") == token, "brain_all_scope" in own.get("scope", ""))
+
+
+def drive(name: str, sdk_with: Callable[..., Sdk], setting: Setting, bridge: Bridge | None = None) -> int:
+    life = Life(name, sdk_with(setting.app_id, setting.app_id, setting.token))
+    with life.to_the_end():
+        live(life)
+        unsupported(life)
+        if bridge:
+            life.same("(token)", "asked for once", bridge.call(exchanges=True)["answer"], 1)
+    tokens(life, sdk_with, setting.app_id, setting.token)
+    return life.finish()
 
 
 def main() -> int:
@@ -265,13 +327,11 @@ def main() -> int:
         raise SystemExit(__doc__ + f"\nCLIENT: {', '.join(CLIENTS)}")
     name = sys.argv[1]
     setting = Setting()
+    if name == NPM:
+        with Bridge(NPM, {"base": setting.base}) as bridge:
+            return drive(name, functools.partial(NpmSdk, bridge), setting, bridge)
     point_at(setting.base, CLIENTS[name])
-    life = Life(name, AipFace(setting.app_id, setting.app_id, setting.token))
-    with life.to_the_end():
-        live(life)
-        unsupported(life)
-    tokens(life, setting.app_id, setting.token)
-    return life.finish()
+    return drive(name, PythonSdk, setting)
 
 
 if __name__ == "__main__":

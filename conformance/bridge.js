@@ -48,6 +48,39 @@ const clients = {
       service.makeRequest(path, method, {}, query, {}, {}, body, ['application/json'], ['application/json'], null).then(told, told)
   },
 
+  // {keys, name, arguments} -> {answer}; without a name, what those keys are exchanged for. {methods: true} -> the names of
+  // the client's calls, each with how many arguments it takes. {exchanges: true} -> how often a token was asked for.
+  'baidu-aip-sdk': () => {
+    const { face: Face, HttpClient } = require('baidu-aip-sdk')
+    let exchanges = 0
+    HttpClient.setRequestInterceptor(options => {
+      const { origin, pathname } = new URL(options.url)
+      if (pathname === '/oauth/2.0/token') exchanges += 1
+      return { ...options, url: setting.base + options.url.slice(origin.length) }
+    })
+    const faces = new Map()
+    const clientOf = keys => {
+      const name = JSON.stringify(keys)
+      if (!faces.has(name)) faces.set(name, new Face(...keys))
+      return faces.get(name)
+    }
+    const exchanged = keys =>
+      clientOf(keys).devAuth.getToken().then(
+        ({ token, scope }) => ({ access_token: token, scope }),
+        ({ error }) => ({ error })
+      )
+    const methods = () => {
+      const names = Object.getOwnPropertyNames(Face.prototype).filter(name => !/^constructor$|Impl$/.test(name))
+      return Object.fromEntries(names.map(name => [name, Face.prototype[name].length]))
+    }
+    return async request => {
+      if (request.methods) return { answer: methods() }
+      if (request.exchanges) return { answer: exchanges }
+      if (!request.name) return { answer: await exchanged(request.keys) }
+      return { answer: await clientOf(request.keys)[request.name](...request.arguments) }
+    }
+  },
+
   // {identifier, seconds, room} -> {answer}, a user signature.
   'tls-sig-api-v2': () => {
     const { Api } = require('tls-sig-api-v2')

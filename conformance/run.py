@@ -45,6 +45,7 @@ JD_CLOUD_KEYS = "jdcloud limited md5"
 CLIENTS = [
     Client("baidu_aip.py", "baidu-aip (cloud)", "baidu"),
     Client("baidu_aip.py", "baidu-aip (manual)", "baidu"),
+    Client("baidu_aip.py", "baidu-aip-sdk", "baidu"),
     Client("jdcloud.py", "jdcloud-apim-sdk-core", "jdcloud", JD_CLOUD_KEYS),
     Client("jdcloud.py", "jdcloud-apim-sdk", "jdcloud-older", JD_CLOUD_KEYS),
     Client("jdcloud.py", "jdcloud-sdk", "jdcloud", JD_CLOUD_KEYS),
