@@ -11,6 +11,7 @@
 mod health;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use aicp_engines::{Added, BoxError, Claimed, Engine, LibraryRef, Write};
@@ -84,6 +85,18 @@ impl Platform {
             entries.push(OutboxEntry { row, picture });
         }
         Ok((total, entries))
+    }
+
+    /// The picture of a write as a file of its own, whose `name` is a path inside the folder for such files. It is there as
+    /// long as the write carries the picture; `None` if it doesn't.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn outbox_file(&self, entry: &OutboxEntry, name: String) -> Result<Option<PathBuf>> {
+        match &entry.picture {
+            Some(_) => Ok(self.inner.store.outbox_picture_file(&entry.row, name).await?),
+            None => Ok(None),
+        }
     }
 
     /// Tries waiting writes again, each after those of its library that came before it. Writes that were done

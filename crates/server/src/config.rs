@@ -18,7 +18,7 @@ use crate::engines::Engines;
 use crate::{Error, Result};
 pub use sections::*;
 use values::one_or_many;
-pub use values::{Dialect, Listen, Secret};
+pub use values::{Chapter, Dialect, Listen, Secret};
 
 /// Environment variables begin with this; `__` goes a level down: `AICP_RECOGNITION__THRESHOLD`.
 const ENV_PREFIX: &str = "AICP_";

@@ -41,11 +41,18 @@ pub(crate) fn shard_of(key: &str) -> Option<u8> {
     if is_key { u8::from_str_radix(&key[..2], 16).ok() } else { None }
 }
 
-/// The folder of pictures: `<first 2 digits>/<other digits>` when in place, `incoming/<key>.<number>` before.
+/// Folder of pictures in the data folder.
+const OBJECTS: &str = "objects";
+/// Folder of pictures under names of their own, as section 11 of the AICP manual names it.
+const LINKS: &str = "highAvailability/picture";
+
+/// The folder of pictures: `<first 2 digits>/<other digits>` when in place, `incoming/<key>.<number>` before. Beside it the
+/// folder of links, where some have a second name.
 #[derive(Debug)]
 pub(crate) struct LocalObjects {
     root: PathBuf,
     incoming: PathBuf,
+    links: PathBuf,
     next_number: AtomicU64,
 }
 
@@ -66,8 +73,10 @@ impl Staged {
 }
 
 impl LocalObjects {
-    /// Opens the folder; makes it, and every shard folder, where missing.
-    pub(crate) fn open(root: PathBuf) -> Result<Self> {
+    /// Opens the folder inside the data folder; makes it, and every shard folder, where missing.
+    pub(crate) fn open(data_dir: &Path) -> Result<Self> {
+        let root = data_dir.join(OBJECTS);
+        let links = std::path::absolute(data_dir.join(LINKS)).map_err(at(data_dir))?;
         let incoming = root.join("incoming");
         create_dir(&root)?;
         create_dir(&incoming)?;
@@ -75,7 +84,8 @@ impl LocalObjects {
             create_dir(&root.join(hex::encode([shard])))?;
         }
         sync_dir(&root)?;
-        Ok(Self { root, incoming, next_number: AtomicU64::new(0) })
+        remove_empty_dirs(&links)?;
+        Ok(Self { root, incoming, links, next_number: AtomicU64::new(0) })
     }
 
     /// Writes pictures so that they last, but not to their places yet; all or none.
@@ -164,6 +174,33 @@ impl LocalObjects {
         sync_dir(&self.root.join(hex::encode([shard])))
     }
 
+    /// Gives a picture in its place a second name, a path inside the folder of links. Returns where it is. Where the disk has
+    /// no hard links it is a copy.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the picture is not in its place.
+    pub(crate) fn link(&self, key: &str, name: &str) -> Result<PathBuf> {
+        let place = self.place(key)?;
+        let link = self.links.join(name);
+        if link.exists() {
+            return Ok(link);
+        }
+        if !place.exists() {
+            return Err(Error::NotFound);
+        }
+        create_data_dir(link.parent().unwrap_or(&self.links))?;
+        match fs::hard_link(&place, &link) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => copy(&place, &link)?,
+            _ => {}
+        }
+        Ok(link)
+    }
+
+    /// Takes second names away; those not there are passed over.
+    pub(crate) fn unlink(&self, names: &[String]) -> Result<()> {
+        names.iter().try_for_each(|name| remove_if_there(&self.links.join(name)))
+    }
+
     /// Where the picture of `key` belongs. What is no key can't be there: [`Error::NotFound`].
     fn place(&self, key: &str) -> Result<PathBuf> {
         shard_of(key).ok_or(Error::NotFound)?;
@@ -198,6 +235,25 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Copies a file so that it is either there whole or not at all.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let part = to.with_extension("part");
+    fs::copy(from, &part).and_then(|_| fs::rename(&part, to)).map_err(at(to))
+}
+
+/// Removes those folders in `path`, if that is there, in which nothing is.
+fn remove_empty_dirs(path: &Path) -> Result<()> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(at(path))?,
+    };
+    for entry in entries {
+        // Fails for one in which something is.
+        drop(fs::remove_dir(entry.map_err(at(path))?.path()));
+    }
+    Ok(())
 }
 
 fn remove_if_there(path: &Path) -> Result<()> {

@@ -27,8 +27,8 @@ pub(crate) struct Pictures {
 }
 
 impl Pictures {
-    pub(crate) async fn open(root: PathBuf) -> Result<Self> {
-        let objects = Arc::new(run_blocking(move || LocalObjects::open(root)).await?);
+    pub(crate) async fn open(data_dir: PathBuf) -> Result<Self> {
+        let objects = Arc::new(run_blocking(move || LocalObjects::open(&data_dir)).await?);
         Ok(Self { objects, shard_locks: (0..=u8::MAX).map(|_| RwLock::new(())).collect() })
     }
 
@@ -88,13 +88,34 @@ impl Pictures {
             }
             database.forget_removals(ids).await?;
         }
-        Ok(())
+        self.unlink_dead(database).await
     }
 
     /// As [`erase`](Self::erase), for removals that are committed and so can't fail any more.
     pub(crate) async fn erase_or_log(&self, database: &Database, removals: Vec<Removal>) {
         let erased = self.erase(database, removals).await;
         log_failure(erased, "removed pictures stay on disk until the store is opened again");
+    }
+
+    /// The path of a row's picture under a name of its own, which it is given if it has not got it: `None` if there is no
+    /// such row, or no such picture of it.
+    pub(crate) async fn link(
+        &self,
+        database: &Database,
+        row_id: i64,
+        key: String,
+        name: String,
+    ) -> Result<Option<PathBuf>> {
+        let shard = shard_of(&key).ok_or(Error::NotFound)?;
+        // Held until the link is there: whoever takes the row away unlinks after that.
+        let _shared = self.shard_lock(shard)?.read().await;
+        if !database.note_link(&name, row_id, &key).await? {
+            return Ok(None);
+        }
+        match self.on_objects(move |objects| objects.link(&key, &name)).await {
+            Err(Error::NotFound) => Ok(None),
+            linked => linked.map(Some),
+        }
     }
 
     /// Puts right what a run that was broken off left behind.
@@ -125,7 +146,25 @@ impl Pictures {
         let _alone = self.lock(shard).await?;
         let used = database.used_pictures(keys.clone()).await?;
         keys.retain(|key| !used.contains(key));
-        self.on_objects(move |objects| objects.remove(shard, &keys)).await
+        let links = database.links_to(&keys).await?;
+        self.on_objects(move |objects| objects.remove(shard, &keys)).await?;
+        self.unlink(database, links).await
+    }
+
+    /// Takes away the second names of pictures whose rows are gone.
+    async fn unlink_dead(&self, database: &Database) -> Result<()> {
+        for link in database.dead_links().await? {
+            let _alone = self.lock(shard_of(&link.picture_key).ok_or(Error::NotFound)?).await?;
+            self.unlink(database, vec![link.name]).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes second names away; their shards must be locked.
+    async fn unlink(&self, database: &Database, names: Vec<String>) -> Result<()> {
+        let unlinked = names.clone();
+        self.on_objects(move |objects| objects.unlink(&unlinked)).await?;
+        database.forget_links(names).await
     }
 
     /// Holds the shards of some pictures together with others. They are taken in one order everywhere, as else two could
@@ -135,13 +174,17 @@ impl Pictures {
         let mut guards = Vec::with_capacity(shards.len());
         for shard in shards {
             let shard = shard.ok_or(Error::NotFound)?;
-            guards.push(self.shard_locks.get(usize::from(shard)).ok_or(Error::NotFound)?.read().await);
+            guards.push(self.shard_lock(shard)?.read().await);
         }
         Ok(guards)
     }
 
     async fn lock(&self, shard: u8) -> Result<RwLockWriteGuard<'_, ()>> {
-        Ok(self.shard_locks.get(usize::from(shard)).ok_or(Error::NotFound)?.write().await)
+        Ok(self.shard_lock(shard)?.write().await)
+    }
+
+    fn shard_lock(&self, shard: u8) -> Result<&RwLock<()>> {
+        self.shard_locks.get(usize::from(shard)).ok_or(Error::NotFound)
     }
 
     async fn on_objects<T: Send + 'static>(

@@ -71,7 +71,7 @@ impl Store {
         })
         .await?;
         let database = Database::open(&data_dir.join("aicp.db"), observer, zone).await?;
-        let pictures = Pictures::open(data_dir.join("objects")).await?;
+        let pictures = Pictures::open(data_dir.to_owned()).await?;
         let dir = data_dir.to_owned();
         run_blocking(move || sync_dir(&dir)).await?;
         pictures.recover(&database).await?;

@@ -44,7 +44,7 @@ use envelope::{Answer, Failure, Shape};
 use fields::Input;
 use images::Query;
 use operations::Call;
-use routes::{Dialect, Entry, FaceCall, Operation, OutboxCall, Route};
+use routes::{Dialect, Entry, FaceCall, Operation, OutboxCall, Route, StatisticsCall};
 
 /// Request bodies may have this many bytes.
 const MAX_BODY: usize = 8 << 20;
@@ -69,12 +69,22 @@ pub struct Options {
     pub listener: Listener,
     /// Whether an enrolment in sections 2 and 3, which can't make libraries, makes the one that it names.
     pub autocreate_library: bool,
-    /// Whether section 9 answers calls without a token.
-    pub face_api_anonymous: bool,
+    /// What else answers calls without a token.
+    pub open: OpenChapters,
     /// What `timestamp` of section 9 counts.
     pub face_api_timestamp: TimeUnit,
-    /// The data folder, as section 11 names it.
-    pub data_dir: String,
+}
+
+/// Chapters that want a token although the manual shows none, and whether they do without. Such calls act for the app of
+/// sections 2 and 3, under its rules for pages of other sites.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenChapters {
+    /// 8.7.
+    pub all_calls: bool,
+    /// Section 9.
+    pub face_api: bool,
+    /// Section 11, which else is the administrator's.
+    pub high_availability: bool,
 }
 
 /// Answers every path that no other dialect has.
@@ -211,11 +221,14 @@ fn authenticate(
         let refused = is_cross_site(headers, &context.options.site);
         return if refused { Err(refusal(dialect, TokenError::Missing)) } else { Ok(platform.console_app()) };
     }
-    let may_go_without = match dialect {
-        Dialect::Old | Dialect::New => true,
-        Dialect::FaceApi => context.options.aicp.face_api_anonymous,
-        Dialect::Micro | Dialect::Common => false,
+    let open = context.options.aicp.open;
+    let is_open = match entry.operation {
+        Operation::FaceApi(_) => open.face_api,
+        Operation::Outbox(_) => open.high_availability,
+        Operation::Statistics(StatisticsCall::All) => open.all_calls,
+        _ => false,
     };
+    let may_go_without = is_open || matches!(dialect, Dialect::Old | Dialect::New);
     let app = match sent_token(dialect, headers, query) {
         Some(Ok(token)) => platform.app_of_token(&token),
         Some(Err(_)) => Err(TokenError::Unknown),
@@ -227,18 +240,15 @@ fn authenticate(
                 && !is_cross_site(headers, &context.options.site)
                 && !is_under_foreign_name(headers, &context.options.site) =>
         {
-            match dialect {
-                Dialect::FaceApi => Ok(platform.legacy_app()),
-                _ => platform.anonymous_app(),
-            }
+            if is_open { Ok(platform.legacy_app()) } else { platform.anonymous_app() }
         }
         other => other,
     };
     let app = app.map_err(|e| refusal(dialect, e))?;
     let granted = match entry.area {
         Some(area) => app.require(area),
-        // Sections 6 and 11 are the administrator's.
-        None if app.is_admin() => Ok(()),
+        // Sections 6 and 11 are the administrator's, unless they are open.
+        None if app.is_admin() || app.is_anonymous() => Ok(()),
         None => Err(TokenError::NotGranted),
     };
     granted.map_err(|e| refusal(dialect, e))?;

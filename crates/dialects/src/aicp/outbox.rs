@@ -153,40 +153,27 @@ impl Call<'_> {
         let filter = OutboxFilter { solved, from_ms, to_ms };
         let offset = (page - 1).saturating_mul(size);
         let (total, entries) = self.platform.outbox(filter, offset, size).await.map_err(|e| our_failure(&e))?;
-        let items = entries.into_iter().map(|entry| self.item(entry)).collect::<Result<_, _>>()?;
+        let mut items = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let address = self.picture_address(&entry).await?;
+            items.push(item(entry, address)?);
+        }
         Answer::ok(&Page { total, total_page: total.div_ceil(size), items })
     }
 
-    fn item(&self, OutboxEntry { row, picture }: OutboxEntry) -> Result<Item, Failure> {
-        let person_id = row.person_id.map(|id| id.to_string()).unwrap_or_default();
-        let data_image_address = if row.picture_key.is_some() {
-            let day = shanghai::local(row.created_ms).strftime("%Y%m%d").to_string();
-            format!("{}/highAvailability/picture/{day}/{person_id}.jpg", self.options.data_dir)
+    /// Where the picture of a record lies on this machine; nothing if it has none. It is named by its person; a further
+    /// picture of a person known before, by the record too.
+    async fn picture_address(&self, entry: &OutboxEntry) -> Result<String, Failure> {
+        let row = &entry.row;
+        let Some(person_id) = row.person_id else { return Ok(String::new()) };
+        let day = shanghai::local(row.created_ms).strftime("%Y%m%d");
+        let name = if row.made_person {
+            format!("{day}/{person_id}.jpg")
         } else {
-            String::new()
+            format!("{day}/{person_id}_{}.jpg", row.id)
         };
-        let param = JsonParam {
-            person_lib_id: &row.person_db_lib,
-            base_ls: picture.map(|bytes| BASE64.encode(bytes)).unwrap_or_default(),
-        };
-        let json_param = serde_json::to_string(&param).map_err(|e| {
-            tracing::error!(error = %e, "a record can't be written");
-            Failure::message(literals::SERVER_ERROR)
-        })?;
-        Ok(Item {
-            id: row.id.to_string(),
-            data_group_id: row.person_db_lib,
-            data_person_id: person_id,
-            data_image_address,
-            create_time: shanghai::text(row.created_ms),
-            operate_type: row.operate_type,
-            engine_url: row.engine_url,
-            solve_time: row.solved_ms.map(shanghai::text),
-            issolved: u8::from(row.solved_ms.is_some()),
-            solve_man_code: row.solved_by,
-            json_param,
-            asynchrony_data_list: (),
-        })
+        let path = self.platform.outbox_file(entry, name).await.map_err(|e| our_failure(&e))?;
+        Ok(path.map(|path| path.display().to_string()).unwrap_or_default())
     }
 
     /// 11.2.
@@ -199,6 +186,31 @@ impl Call<'_> {
         })?;
         if resumed { Answer::null(literals::RESUMED) } else { Err(failed()) }
     }
+}
+
+fn item(OutboxEntry { row, picture }: OutboxEntry, data_image_address: String) -> Result<Item, Failure> {
+    let param = JsonParam {
+        person_lib_id: &row.person_db_lib,
+        base_ls: picture.map(|bytes| BASE64.encode(bytes)).unwrap_or_default(),
+    };
+    let json_param = serde_json::to_string(&param).map_err(|e| {
+        tracing::error!(error = %e, "a record can't be written");
+        Failure::message(literals::SERVER_ERROR)
+    })?;
+    Ok(Item {
+        id: row.id.to_string(),
+        data_group_id: row.person_db_lib,
+        data_person_id: row.person_id.map(|id| id.to_string()).unwrap_or_default(),
+        data_image_address,
+        create_time: shanghai::text(row.created_ms),
+        operate_type: row.operate_type,
+        engine_url: row.engine_url,
+        solve_time: row.solved_ms.map(shanghai::text),
+        issolved: u8::from(row.solved_ms.is_some()),
+        solve_man_code: row.solved_by,
+        json_param,
+        asynchrony_data_list: (),
+    })
 }
 
 #[cfg(test)]

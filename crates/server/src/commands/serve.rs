@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aicp_dialects::aicp::{self, TimeUnit};
+use aicp_dialects::aicp::{self, OpenChapters, TimeUnit};
 use aicp_dialects::{BodyBudget, Options, Site, jdcloud, linkvisual, tencent_im};
 use aicp_platform::Platform;
 use tokio::net::TcpListener;
@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::{async_runtime, begin_vision, open_platform, wait_for_vision};
-use crate::config::{Config, Listen};
+use crate::config::{Chapter, Config, Listen};
 use crate::control::Control;
 use crate::http::{self, Front};
 use crate::{Error, Result, data_dir};
@@ -60,6 +60,7 @@ fn connections_within_file_limit(wanted: usize) -> usize {
 
 /// How the dialects are set up for one listener.
 fn options(config: &Config, address: SocketAddr, listen: Listen) -> Options {
+    let is_open = |chapter| config.legacy.open_chapters.contains(&chapter);
     Options {
         site: Site {
             public_url: config.public_url.clone(),
@@ -69,13 +70,16 @@ fn options(config: &Config, address: SocketAddr, listen: Listen) -> Options {
         aicp: aicp::Options {
             listener: listen.dialect.into(),
             autocreate_library: config.legacy.autocreate_library,
-            face_api_anonymous: config.face_api.anonymous,
+            open: OpenChapters {
+                all_calls: is_open(Chapter::AllCalls),
+                face_api: is_open(Chapter::FaceApi) || config.face_api.anonymous,
+                high_availability: is_open(Chapter::HighAvailability),
+            },
             face_api_timestamp: if config.face_api.timestamp_in_seconds {
                 TimeUnit::Seconds
             } else {
                 TimeUnit::Milliseconds
             },
-            data_dir: config.data_dir.display().to_string(),
         },
         jdcloud: jdcloud::Options {
             clock_skew: Duration::from_secs(config.jdcloud.clock_skew_s.into()),

@@ -10,7 +10,7 @@ use aicp_platform::{Capabilities, Control, FetchLimits, FriendRequests, Network}
 use aicp_vision::{PrecisionChoice, RuntimeChoice};
 use serde::{Deserialize, Serialize};
 
-use super::values::{text_or_number, texts};
+use super::values::{Chapter, chapters, text_or_number, texts};
 use crate::{Error, Result};
 
 /// What is fetched from addresses that callers name. Only public addresses are, unless their network is allowed.
@@ -224,6 +224,9 @@ pub struct Legacy {
     pub app_id: String,
     /// Whether an enrolment makes the library that it names.
     pub autocreate_library: bool,
+    /// Chapters for which the manual shows no token, but one is wanted unless they are named here.
+    #[serde(deserialize_with = "chapters")]
+    pub open_chapters: Vec<Chapter>,
 }
 
 /// Links to pictures in answers.
@@ -363,7 +366,7 @@ impl Default for Quality {
 
 impl Default for Legacy {
     fn default() -> Self {
-        Self { anonymous: None, app_id: "legacy".into(), autocreate_library: true }
+        Self { anonymous: None, app_id: "legacy".into(), autocreate_library: true, open_chapters: Vec::new() }
     }
 }
 

@@ -39,6 +39,7 @@ fn a_file_overrides_defaults_and_wrong_settings_are_named() {
         ("[engines.cloudwalk.remote]\ntimeout_ms = 0", "engines.cloudwalk.remote.timeout_ms"),
         ("[outbox]\ninterval_s = 0", "outbox.interval_s"),
         ("[http]\ntrusted_proxies = [\"proxy\"]", "trusted_proxies"),
+        ("[legacy]\nopen_chapters = [\"6\"]", "8.7, 9, 11"),
         ("[tencent_im]\nallow_type = \"Anybody\"", "allow_type"),
     ] {
         let message = load(toml).err().map(|e| e.to_string()).unwrap_or_default();
@@ -56,6 +57,21 @@ fn anonymous_calls_from_the_network_must_be_set_explicitly() {
     assert!(on.config.refuse_open_network().is_ok());
     let off = load(&format!("{open}[legacy]\nanonymous = false\n")).expect("switched off");
     assert!(!off.config.is_anonymous());
+}
+
+#[test]
+fn chapters_are_opened_by_number_or_text() {
+    let opened = |value: &str| {
+        let loaded = load(&format!("[legacy]\nopen_chapters = {value}")).unwrap_or_else(|e| panic!("{value}: {e}"));
+        loaded.config.legacy.open_chapters
+    };
+    let all = [Chapter::AllCalls, Chapter::FaceApi, Chapter::HighAvailability];
+    for value in [r#"["8.7", "9", "11"]"#, "[8.7, 9, 11]", r#""8.7, 9,11""#] {
+        assert_eq!(opened(value), all, "{value}");
+    }
+    assert_eq!(opened("9"), [Chapter::FaceApi]);
+    assert_eq!(opened("[]"), []);
+    assert_eq!(opened(r#""""#), []);
 }
 
 #[test]

@@ -109,6 +109,62 @@ pub(super) fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
 }
 
+/// A chapter of the AICP manual that can be opened to calls without a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Chapter {
+    /// Every call there was.
+    #[serde(rename = "8.7")]
+    AllCalls,
+    /// face-api.
+    #[serde(rename = "9")]
+    FaceApi,
+    /// High availability.
+    #[serde(rename = "11")]
+    HighAvailability,
+}
+
+impl FromStr for Chapter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "8.7" => Ok(Self::AllCalls),
+            "9" => Ok(Self::FaceApi),
+            "11" => Ok(Self::HighAvailability),
+            other => Err(format!("{other:?} is none of the chapters that can be opened: 8.7, 9, 11")),
+        }
+    }
+}
+
+/// A list of chapters as texts or numbers, or one text with commas between (as an environment variable has it).
+pub(super) fn chapters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Chapter>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Name {
+        Text(String),
+        Number(f64),
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(Name),
+        Many(Vec<Name>),
+    }
+    let names = match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(name) => vec![name],
+        OneOrMany::Many(names) => names,
+    };
+    let texts: Vec<String> = names
+        .into_iter()
+        .map(|name| match name {
+            Name::Text(text) => text,
+            Name::Number(number) => number.to_string(),
+        })
+        .collect();
+    let chapters = texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|text| !text.is_empty());
+    chapters.map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
+}
+
 /// A text, or a number that stands for its digits: in the environment the two look alike. No error shows the value.
 pub(super) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]

@@ -41,6 +41,8 @@ pub struct OutboxRow {
     /// Key of the picture, for [`AddFace`](OutboxAction::AddFace) and [`UndoAdd`](OutboxAction::UndoAdd). The picture
     /// is kept until the row is solved.
     pub picture_key: Option<String>,
+    /// Whether the person was put down with the row.
+    pub made_person: bool,
     /// As it was given.
     pub engine_url: String,
     /// As it was given.

@@ -11,7 +11,7 @@ const PICTURE: &[u8] = b"a picture";
 
 async fn open(dir: &Path) -> (Database, Pictures, i64) {
     let database = Database::open(&dir.join("aicp.db"), None, jiff::tz::TimeZone::UTC).await.expect("database");
-    let pictures = Pictures::open(dir.join("objects")).await.expect("pictures");
+    let pictures = Pictures::open(dir.to_owned()).await.expect("pictures");
     database.ensure_app("app".into(), 1).await.expect("app");
     let library = NewLibrary {
         app_id: "app".into(),

@@ -17,6 +17,7 @@ mod judgements;
 mod kept;
 mod keys;
 mod libraries;
+mod links;
 mod outbox;
 mod people;
 mod readers;

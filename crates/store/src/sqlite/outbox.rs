@@ -521,6 +521,7 @@ async fn delete(db: &mut SqliteConnection, id: i64) -> Result<()> {
 
 /// The picture of a row that is about to be solved or deleted.
 async fn let_picture_go(db: &mut SqliteConnection, id: i64) -> Result<Vec<Removal>> {
+    sqlx::query("UPDATE outbox_link SET row_id = NULL WHERE row_id = $1").bind(id).execute(&mut *db).await?;
     let query = sqlx::query_as(
         "INSERT INTO removed_picture (picture_key)
          SELECT picture_key FROM outbox WHERE id = $1 AND picture_key IS NOT NULL

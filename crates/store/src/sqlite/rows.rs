@@ -107,6 +107,7 @@ impl FromRow<'_, SqliteRow> for OutboxRow {
             face_id: row.try_get("face_id")?,
             engine_ref: row.try_get("engine_ref")?,
             picture_key: row.try_get("picture_key")?,
+            made_person: row.try_get("made_person")?,
             engine_url: row.try_get("engine_url")?,
             operate_type: row.try_get("operate_type")?,
             created_ms: row.try_get("created")?,

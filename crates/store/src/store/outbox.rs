@@ -2,6 +2,8 @@
 //!
 //! A row is born in the transaction of the change it belongs to, so that neither is there without the other.
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 
 use super::Store;
@@ -115,6 +117,14 @@ impl Store {
     /// first, then by id descending. Negative numbers count as 0.
     pub async fn outbox_page(&self, filter: OutboxFilter, offset: i64, limit: i64) -> Result<(u64, Vec<OutboxRow>)> {
         self.shared.database.outbox_page(filter, offset, limit).await
+    }
+
+    /// The picture of a row as a file of its own, whose `name` is a path: a hard link in the folder
+    /// `highAvailability/picture` of the data folder, or a copy where the disk has no hard links. It is made if it is not
+    /// there, and goes with the row or the picture. `None` if row or picture are gone.
+    pub async fn outbox_picture_file(&self, row: &OutboxRow, name: String) -> Result<Option<PathBuf>> {
+        let (id, Some(key)) = (row.id, row.picture_key.clone()) else { return Ok(None) };
+        self.write(move |shared| async move { shared.pictures.link(&shared.database, id, key, name).await }).await
     }
 
     /// Notes that an attempt begins, to be called before the engine is asked: the row is in doubt from now on. Returns

@@ -14,6 +14,7 @@ mod groups;
 mod judgements;
 mod keys;
 mod libraries;
+mod links;
 mod outbox;
 mod people;
 mod pictures;

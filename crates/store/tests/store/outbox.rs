@@ -117,6 +117,7 @@ async fn a_face_is_pending_until_the_engine_has_it() {
         face_id: Some(face.id),
         engine_ref: None,
         picture_key: Some(key("p")),
+        made_person: true,
         engine_url: "url".into(),
         operate_type: "add".into(),
         created_ms: 10,

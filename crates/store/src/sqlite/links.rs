@@ -1,0 +1,62 @@
+//! Pictures of rows of the outbox under names of their own.
+
+use super::{Database, rows::json_strings, writer::WriteTx};
+use crate::Result;
+
+/// A picture under a name of its own that no row has any more.
+pub(crate) struct DeadLink {
+    pub(crate) name: String,
+    pub(crate) picture_key: String,
+}
+
+impl Database {
+    /// Notes that the picture of a row has this name. `false` if there is no such row, or it has another picture or none.
+    pub(crate) async fn note_link(&self, name: &str, row_id: i64, picture_key: &str) -> Result<bool> {
+        let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM outbox_link WHERE name = $1 AND row_id = $2)");
+        let noted = query.bind(name).bind(row_id).fetch_one(&mut *self.readers.get().await?).await?;
+        if noted {
+            return Ok(true);
+        }
+        let (name, picture_key) = (name.to_owned(), picture_key.to_owned());
+        self.writer.run(move |tx| Box::pin(note_link(tx, name, row_id, picture_key))).await
+    }
+
+    /// The links of rows that are gone, or have no picture any more.
+    pub(crate) async fn dead_links(&self) -> Result<Vec<DeadLink>> {
+        let query = sqlx::query_as("SELECT name, picture_key FROM outbox_link WHERE row_id IS NULL");
+        let links: Vec<(String, String)> = query.fetch_all(&mut *self.readers.get().await?).await?;
+        Ok(links.into_iter().map(|(name, picture_key)| DeadLink { name, picture_key }).collect())
+    }
+
+    /// The names of links to pictures.
+    pub(crate) async fn links_to(&self, picture_keys: &[String]) -> Result<Vec<String>> {
+        let query = sqlx::query_scalar(
+            "SELECT name FROM outbox_link WHERE picture_key IN (SELECT value FROM json_each($1))",
+        );
+        Ok(query.bind(json_strings(picture_keys)).fetch_all(&mut *self.readers.get().await?).await?)
+    }
+
+    /// Forgets links that are unlinked.
+    pub(crate) async fn forget_links(&self, names: Vec<String>) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.writer.run(move |tx| Box::pin(forget_links(tx, names))).await
+    }
+}
+
+async fn note_link(tx: &mut WriteTx, name: String, row_id: i64, picture_key: String) -> Result<bool> {
+    let query = sqlx::query(
+        "INSERT INTO outbox_link (name, row_id, picture_key)
+         SELECT $1, id, picture_key FROM outbox WHERE id = $2 AND picture_key = $3
+         ON CONFLICT (name) DO UPDATE SET row_id = excluded.row_id, picture_key = excluded.picture_key",
+    );
+    let noted = query.bind(name).bind(row_id).bind(picture_key).execute(&mut tx.connection).await?;
+    Ok(noted.rows_affected() > 0)
+}
+
+async fn forget_links(tx: &mut WriteTx, names: Vec<String>) -> Result<()> {
+    let query = sqlx::query("DELETE FROM outbox_link WHERE name IN (SELECT value FROM json_each($1))");
+    query.bind(json_strings(&names)).execute(&mut tx.connection).await?;
+    Ok(())
+}
