@@ -240,7 +240,11 @@ fn authenticate(
                 && !is_cross_site(headers, &context.options.site)
                 && !is_under_foreign_name(headers, &context.options.site) =>
         {
-            if is_open { Ok(platform.legacy_app()) } else { platform.anonymous_app() }
+            if is_open {
+                Ok(platform.legacy_app())
+            } else {
+                platform.anonymous_app()
+            }
         }
         other => other,
     };

@@ -1,6 +1,7 @@
 //! Section 11: writes that an engine could not be told of, and how it comes to know them.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 
 use aicp_engine_simulator::koala_paths;
 use serde_json::{Value, json};
@@ -278,6 +279,60 @@ fn only_the_administrator_lists_and_resumes() {
     }
     back(&engine, &admin);
     assert_eq!(waiting(&admin), records, "nothing was done");
+}
+
+/// The file that a record names.
+fn file_of(record: &Value) -> PathBuf {
+    PathBuf::from(record["dataImageAddress"].as_str().expect("a text"))
+}
+
+#[test]
+fn the_picture_of_a_record_is_a_file_that_goes_with_it() {
+    let engine = Engine::start(Vendor::Koala);
+    let server = server_of(&engine, false);
+    let api = server.admin(0);
+    add_base(&api, "g");
+    engine.kill();
+    let pictures = [obama(), biden()];
+    let people = pictures.each_ref().map(|picture| add(&api, "g", picture));
+    let records = waiting(&api);
+    let files: Vec<PathBuf> = records.iter().map(file_of).collect();
+    for (file, picture) in files.iter().zip(pictures.iter().rev()) {
+        assert_eq!(&std::fs::read(file).expect("read"), picture, "{}", file.display());
+    }
+    // Its person is gone before the engine heard of them.
+    remove(&api, "g", &people[1]);
+    assert_eq!(waiting(&api), records[1..]);
+    assert!(!files[0].exists());
+
+    back(&engine, &api);
+    resume(&api, &records[1..]).assert(200, RESUMED);
+    assert!(files[1].exists(), "the record still carries the picture");
+    remove(&api, "g", &people[0]);
+    let solved = self::records(&api, &json!({"issolved": "1"}));
+    assert_eq!((solved.len(), &solved[0]["dataImageAddress"]), (1, &json!("")));
+    assert!(!files[1].exists());
+}
+
+#[test]
+fn another_picture_of_a_person_has_a_file_of_its_own() {
+    let engine = Engine::start(Vendor::Koala);
+    let server = server_of(&engine, false);
+    let api = server.admin(0);
+    add_base(&api, "g");
+    engine.kill();
+    let pictures = [obama(), obama2()];
+    for picture in &pictures {
+        let face = json!({
+            "image": base64(picture), "image_type": "BASE64", "group_id": "g", "user_id": "u", "action_type": "APPEND"
+        });
+        api.post("/face-api/v3/face/add", &face);
+    }
+    let records = waiting(&api);
+    assert_eq!(records[0]["dataPersonId"], records[1]["dataPersonId"]);
+    for (record, picture) in records.iter().zip(pictures.iter().rev()) {
+        assert_eq!(&std::fs::read(file_of(record)).expect("read"), picture);
+    }
 }
 
 #[test]

@@ -30,9 +30,8 @@ impl Database {
 
     /// The names of links to pictures.
     pub(crate) async fn links_to(&self, picture_keys: &[String]) -> Result<Vec<String>> {
-        let query = sqlx::query_scalar(
-            "SELECT name FROM outbox_link WHERE picture_key IN (SELECT value FROM json_each($1))",
-        );
+        let query =
+            sqlx::query_scalar("SELECT name FROM outbox_link WHERE picture_key IN (SELECT value FROM json_each($1))");
         Ok(query.bind(json_strings(picture_keys)).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
