@@ -4,9 +4,10 @@ CARGO ?= cargo
 PYTHON ?= python3
 NEXTEST_VERSION := 0.9.143
 # The sets of packages in conformance/requirements.
-SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent
+SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow
+DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build run engine nextest test conformance lint fmt demo bench bench-10m bench-statistics bench-dialects clean
+.PHONY: help tools setup build run engine nextest test conformance pictures lint fmt demo bench bench-10m bench-statistics bench-dialects clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -36,10 +37,20 @@ test: setup nextest ## Run every test
 	$(CARGO) nextest run --workspace --locked --no-fail-fast
 	@$(MAKE) --no-print-directory conformance
 
-conformance: setup $(SDK_SETS:%=conformance/.packages/%.installed) conformance/node_modules/installed ## Drive a server with the vendors' official SDKs
+conformance: setup $(SDK_SETS:%=conformance/.packages/%.installed) conformance/node_modules/installed pictures ## Drive a server with the vendors' official SDKs, compare decoded pictures
+	$(PYTHON) conformance/run.py $(DEBUG)/aicp
+
+pictures: setup conformance/.packages/pillow-source.installed ## Compare decoded pictures with Pillow's
 	@# As the tests are built, so that after them nothing is left to build.
-	$(CARGO) build --workspace --tests --locked
-	$(PYTHON) conformance/run.py $(or $(CARGO_TARGET_DIR),target)/debug/aicp
+	$(CARGO) build --workspace --bins --tests --locked
+	PYTHONPATH=conformance/.packages/pillow $(PYTHON) conformance/pictures.py $(DEBUG)/aicp-bench
+
+# The test pictures of Pillow, beside what reads them.
+conformance/.packages/pillow-source.installed: conformance/requirements/pillow-source.txt conformance/.packages/pillow.installed
+	PYTHONPATH=$(CURDIR)/conformance/.packages/base:$(CURDIR)/conformance/.packages/pillow \
+		$(PYTHON) -m pip download --quiet --quiet --disable-pip-version-check --no-deps --no-binary pillow \
+		--no-build-isolation --require-hashes --requirement $< --dest conformance/.packages/pillow
+	touch $@
 
 # What pip puts into a folder needs no venv, which a bare Debian lacks. A set is what can be imported together. What is
 # published as source alone is built with the setuptools of the base set.

@@ -2,6 +2,7 @@
 //!
 //! See `bench/README.md` for what is measured and what the numbers mean.
 
+mod decode;
 mod dialects;
 mod recognition;
 mod signing;
@@ -40,6 +41,8 @@ enum Command {
         /// The file
         file: PathBuf,
     },
+    /// Write down what files look like once they are decoded
+    Decode(decode::Request),
     /// Measure what spoilt pictures do to recognition
     Recognition(recognition::Request),
     /// Measure statistics over many logged calls
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
         Command::Photo { file } => write_photo(&cli, file),
+        Command::Decode(request) => decode::run(request),
         Command::Recognition(request) => recognition::run(&cli, request),
         Command::Statistics(request) => statistics::run(&cli, request),
         Command::Dialects(request) => dialects::run(&cli, request),

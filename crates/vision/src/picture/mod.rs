@@ -5,6 +5,7 @@ mod format;
 mod jpeg;
 mod orientation;
 mod png;
+mod tiff;
 mod webp;
 
 use std::borrow::Cow;
@@ -269,6 +270,9 @@ fn opened(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder> {
 /// The pixels of a picture that is no JPEG, as they are stored.
 fn decoded(format: Format, bytes: &[u8]) -> Result<RgbImage> {
     let bytes = readable(format, bytes);
+    if format == Format::Tiff {
+        tiff::check(&bytes)?;
+    }
     let mut decoder = opened(format, &bytes)?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_PIXELS || width.max(height) > MAX_SIDE {
@@ -279,7 +283,12 @@ fn decoded(format: Format, bytes: &[u8]) -> Result<RgbImage> {
     limits.max_alloc = Some(u64::from(width) * u64::from(height) * 16 + (64 << 20));
     decoder.set_limits(limits)?;
     let decoded = DynamicImage::from_decoder(decoder)?;
-    Ok(flatten(decoded, format == Format::Bmp))
+    let alpha = match format {
+        Format::Bmp => Alpha::UnlessZeroAllOver,
+        Format::Tiff if tiff::is_premultiplied(&bytes) => Alpha::Multiplied,
+        _ => Alpha::Apart,
+    };
+    Ok(flatten(decoded, alpha))
 }
 
 fn orientation_of(format: Format, bytes: &[u8]) -> Orientation {
@@ -301,17 +310,31 @@ fn span_inside(from: f32, length: f32, end: u32) -> (f64, f64) {
     (from, f64::from(length).clamp(1.0, (end - from).max(1.0)))
 }
 
-/// Any decoded layout to 8-bit RGB, transparency laid on white. A bitmap that is transparent all over has no transparency at all:
-/// its writer left those bits at zero.
-fn flatten(decoded: DynamicImage, is_bitmap: bool) -> RgbImage {
+/// How a file stores transparency.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Alpha {
+    /// Beside the colours.
+    Apart,
+    /// The same, but what is transparent all over has no transparency at all: its writer left those bits at zero.
+    UnlessZeroAllOver,
+    /// Multiplied into the colours.
+    Multiplied,
+}
+
+/// Any decoded layout to 8-bit RGB, transparency laid on white.
+fn flatten(decoded: DynamicImage, stored: Alpha) -> RgbImage {
     if !decoded.color().has_alpha() {
         return decoded.into_rgb8();
     }
     let rgba = decoded.into_rgba8();
-    let is_opaque = is_bitmap && rgba.pixels().all(|pixel| pixel.0[3] == 0);
+    let is_opaque = stored == Alpha::UnlessZeroAllOver && rgba.pixels().all(|pixel| pixel.0[3] == 0);
     RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
         let [r, g, b, alpha] = rgba.get_pixel(x, y).0;
         let alpha = if is_opaque { 255 } else { u32::from(alpha) };
-        Rgb([r, g, b].map(|c| ((u32::from(c) * alpha + 255 * (255 - alpha) + 127) / 255) as u8))
+        let white = 255 - alpha;
+        Rgb([r, g, b].map(|c| match stored {
+            Alpha::Multiplied => (u32::from(c) + white).min(255) as u8,
+            _ => ((u32::from(c) * alpha + 255 * white + 127) / 255) as u8,
+        }))
     })
 }

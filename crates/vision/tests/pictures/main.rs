@@ -3,4 +3,5 @@
 mod formats;
 mod orientation;
 mod quarters;
+mod tiffs;
 mod unusual_jpegs;

@@ -1,0 +1,86 @@
+//! TIFF as cameras, scanners and fax machines write it.
+
+use aicp_vision::{Error, Picture};
+use image::DynamicImage;
+
+use crate::orientation::{CLOCKWISE, LONG, SHORT, stored};
+use crate::quarters::{HEIGHT, WIDTH, assert_quarters, quarters};
+
+/// An uncompressed picture of 8-bit samples in one strip (TIFF 6.0 section 6), with further entries: tag, type, value.
+fn tiff(picture: &DynamicImage, further: &[(u16, u16, u32)]) -> Vec<u8> {
+    let (samples, pixels) = (u32::from(picture.color().channel_count()), picture.as_bytes());
+    let mut entries = vec![
+        (256, LONG, 1, picture.width()),
+        (257, LONG, 1, picture.height()),
+        (258, SHORT, samples, 0),
+        (259, SHORT, 1, 1),
+        (262, SHORT, 1, 2),
+        (273, LONG, 1, 0),
+        (277, SHORT, 1, samples),
+        (278, LONG, 1, picture.height()),
+        (279, LONG, 1, pixels.len() as u32),
+    ];
+    entries.extend(further.iter().map(|&(tag, kind, value)| (tag, kind, 1, value)));
+    entries.sort_unstable();
+    let bits_at = 8 + 2 + 12 * entries.len() as u32 + 4;
+    let mut out = [b"II*\0".as_slice(), &8u32.to_le_bytes(), &(entries.len() as u16).to_le_bytes()].concat();
+    for (tag, kind, count, value) in entries {
+        let value = match tag {
+            258 => bits_at,
+            273 => bits_at + 2 * samples,
+            _ => value,
+        };
+        out.extend([&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value.to_le_bytes()].concat());
+    }
+    out.extend([0; 4]);
+    out.extend([8u16.to_le_bytes()].repeat(samples as usize).concat());
+    out.extend(pixels);
+    out
+}
+
+#[test]
+fn the_orientation_stands_in_the_directory() {
+    let picture = DynamicImage::ImageRgb8(stored(CLOCKWISE).into_rgb8());
+    for kind in [SHORT, LONG] {
+        assert_quarters(&tiff(&picture, &[(274, kind, CLOCKWISE.into())]), &format!("type {kind}"));
+    }
+}
+
+#[test]
+fn colours_multiplied_by_their_alpha_are_laid_on_white_as_others_are() {
+    let mut apart = DynamicImage::ImageRgb8(quarters()).into_rgba8();
+    for (x, _, pixel) in apart.enumerate_pixels_mut() {
+        pixel.0[3] = (255 * x / (WIDTH - 1)) as u8;
+    }
+    let mut multiplied = apart.clone();
+    for pixel in multiplied.pixels_mut() {
+        let [r, g, b, alpha] = pixel.0;
+        let by_alpha = |c: u8| (u32::from(c) * u32::from(alpha) / 255) as u8;
+        pixel.0 = [by_alpha(r), by_alpha(g), by_alpha(b), alpha];
+    }
+    let decoded = |picture, kind| {
+        let bytes = tiff(&DynamicImage::ImageRgba8(picture), &[(338, SHORT, kind)]);
+        Picture::decode(&bytes).expect("decodes").rgb().clone()
+    };
+    let (wanted, found) = (decoded(apart, 2), decoded(multiplied.clone(), 1));
+    assert_eq!(wanted.get_pixel(0, 0).0, [255; 3], "transparent");
+    for (a, b) in wanted.as_raw().iter().zip(found.as_raw()) {
+        assert!(a.abs_diff(*b) <= 1, "{a} {b}");
+    }
+    // A file that says so of colours brighter than that does not turn dark.
+    multiplied.pixels_mut().for_each(|pixel| pixel.0 = [255, 255, 255, 128]);
+    assert!(decoded(multiplied, 1).as_raw().iter().all(|&sample| sample == 255));
+}
+
+#[test]
+fn what_the_decoder_takes_for_something_else_is_refused_by_name() {
+    let picture = DynamicImage::ImageRgb8(quarters());
+    assert_quarters(&tiff(&picture, &[(266, SHORT, 1), (284, SHORT, 1)]), "the usual order");
+    for (further, named) in [
+        (vec![(266, SHORT, 2)], "reverse order"),
+        (vec![(284, SHORT, 2), (322, LONG, WIDTH), (323, LONG, HEIGHT)], "separate planes"),
+    ] {
+        let refused = Picture::decode(&tiff(&picture, &further)).expect_err(named);
+        assert!(matches!(refused, Error::Unsupported(name) if name.contains(named)), "{refused}");
+    }
+}
