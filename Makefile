@@ -104,6 +104,8 @@ bench: setup bench/.packages/installed bench/compare/node_modules/installed ## M
 	@mkdir -p bench/scratch
 	$(AICP_BENCH) photo bench/scratch/photo.jpg
 	$(AICP) bench vision --picture bench/scratch/photo.jpg --json >bench/results/vision-1280x720.json
+	$(AICP_BENCH) photo bench/scratch/photo-12mp.jpg --width 4000 --height 3000
+	$(AICP) bench vision --picture bench/scratch/photo-12mp.jpg --iterations 20 --json >bench/results/vision-4000x3000.json
 	$(AICP) bench vision --picture samples/people/obama/obama.jpg --json >bench/results/vision-910x1137.json
 	for people in 1000 10000 100000; do \
 		$(AICP) bench gallery --people $$people --probes 2000 --json >bench/results/gallery-$$people.json || exit 1; \

@@ -12,6 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use aicp_measure::photo;
 use clap::{Parser, Subcommand};
 
 /// What can go wrong here is told to the person who runs it, and nothing else.
@@ -36,10 +37,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write the photograph that everything is measured on
+    /// Write a photograph to measure on
     Photo {
         /// The file
         file: PathBuf,
+        /// Width in pixels
+        #[arg(long, default_value_t = photo::WIDTH)]
+        width: u16,
+        /// Height in pixels
+        #[arg(long, default_value_t = photo::HEIGHT)]
+        height: u16,
     },
     /// Write down what files look like once they are decoded
     Decode(decode::Request),
@@ -54,7 +61,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
-        Command::Photo { file } => write_photo(&cli, file),
+        Command::Photo { file, width, height } => write_photo(&cli, file, *width, *height),
         Command::Decode(request) => decode::run(request),
         Command::Recognition(request) => recognition::run(&cli, request),
         Command::Statistics(request) => statistics::run(&cli, request),
@@ -69,7 +76,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn write_photo(cli: &Cli, file: &Path) -> Outcome<()> {
-    let photo = aicp_measure::photo::of_usual_size(&cli.samples.join("people/obama/obama.jpg"))?;
+fn write_photo(cli: &Cli, file: &Path, width: u16, height: u16) -> Outcome<()> {
+    let photo = photo::of_size(&cli.samples.join("people/obama/obama.jpg"), width, height)?;
     std::fs::write(file, photo).map_err(|e| format!("{}: {e}", file.display()).into())
 }

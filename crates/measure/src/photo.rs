@@ -6,24 +6,37 @@ use aicp_vision::Picture;
 use image::imageops::{FilterType, overlay, resize};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
+use crate::random::Random;
 use crate::{Error, Result};
 
-/// Its width in pixels.
+/// Width in pixels of the photograph that a service is measured on.
 pub const WIDTH: u16 = 1280;
 /// Its height in pixels.
 pub const HEIGHT: u16 = 720;
+/// How much brighter or darker, of 255, a sensor makes a pixel.
+const GRAIN: f32 = 6.0;
 /// Quality and chroma subsampling that most programs write.
 const QUALITY: u8 = 90;
 const SAMPLING: SamplingFactor = SamplingFactor::F_2_2;
 
-/// A JPEG of [`WIDTH`] x [`HEIGHT`]: a picture as large as fits, before a blurred copy of itself.
+/// A JPEG of [`WIDTH`] x [`HEIGHT`], see [`of_size`].
+///
+/// # Errors
+/// As [`of_size`].
+pub fn of_usual_size(path: &Path) -> Result<Vec<u8>> {
+    of_size(path, WIDTH, HEIGHT)
+}
+
+/// A JPEG of this size in pixels: a picture as large as fits, before a blurred copy of itself. Where the picture has to be enlarged
+/// it gets the grain that a sensor would give it, without which there would be little to decode.
 ///
 /// # Errors
 /// [`Error`] if the file is no picture that can be read.
-pub fn of_usual_size(path: &Path) -> Result<Vec<u8>> {
+pub fn of_size(path: &Path, width: u16, height: u16) -> Result<Vec<u8>> {
     let file = std::fs::read(path).map_err(Error::file(path))?;
     let picture = Picture::decode(&file)?;
-    let (width, height) = (u32::from(WIDTH), u32::from(HEIGHT));
+    let size = (width, height);
+    let (width, height) = (u32::from(width), u32::from(height));
     // Whichever side is too long for the other decides.
     let fitting_width = (picture.width() * height / picture.height().max(1)).clamp(1, width);
     let fitting_height = (picture.height() * fitting_width / picture.width().max(1)).clamp(1, height);
@@ -32,11 +45,18 @@ pub fn of_usual_size(path: &Path) -> Result<Vec<u8>> {
     let mut canvas = resize(&specks, width, height, FilterType::CatmullRom);
     let margin = |outer: u32, inner: u32| i64::from((outer - inner) / 2);
     overlay(&mut canvas, &front, margin(width, fitting_width), margin(height, fitting_height));
+    if fitting_width > picture.width() {
+        let mut random = Random(1);
+        for pixel in canvas.pixels_mut() {
+            let grain = random.number() * GRAIN;
+            pixel.0 = pixel.0.map(|sample| (f32::from(sample) + grain).round() as u8);
+        }
+    }
     let mut jpeg = Vec::new();
     let mut encoder = Encoder::new(&mut jpeg, QUALITY);
     encoder.set_sampling_factor(SAMPLING);
     encoder
-        .encode(canvas.as_raw(), WIDTH, HEIGHT, ColorType::Rgb)
+        .encode(canvas.as_raw(), size.0, size.1, ColorType::Rgb)
         .map_err(|e| Error::Request(format!("the picture can't be encoded: {e}")))?;
     Ok(jpeg)
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use aicp_vision::manifest::Role;
 use aicp_vision::{
-    BareModel, DetectedFace, Effort, FaceModels, Inference, ModelPaths, Picture, PoolSize, Purpose, RuntimeInfo, Vision,
+    BareModel, DetectedFace, Effort, FaceModels, Inference, ModelPaths, Picture, PoolSize, Purpose, RuntimeInfo,
+    SMALLEST_AREA, Vision,
 };
 use clap::Args;
 use serde::Serialize;
@@ -219,10 +220,19 @@ fn recognise(models: &mut FaceModels, bytes: &[u8]) -> Result<()> {
 fn stages<'a>(bytes: &'a [u8], picture: &'a Picture, face: &'a DetectedFace) -> Vec<Stage<'a>> {
     vec![
         Stage::new("decode", |_| Ok(Picture::decode(bytes).map(drop)?)),
+        Stage::new("(decode with image-rs)", |_| by_image_rs(bytes)),
+        Stage::new("(decode for a first look)", |_| Ok(Picture::decode_at_least(bytes, SMALLEST_AREA).map(drop)?)),
         Stage::new("detect the largest face", |models| Ok(models.detect_largest(picture, Effort::Full).map(drop)?)),
         Stage::new("(detect all faces)", |models| Ok(models.detect(picture, Effort::Full).map(drop)?)),
         Stage::new("landmarks + align + embed", |models| Ok(models.embed(picture, face, Purpose::Probe).map(drop)?)),
     ]
+}
+
+/// Another decoder of the same file.
+fn by_image_rs(bytes: &[u8]) -> Result<()> {
+    let decoded = image::load_from_memory(bytes).map_err(|e| Error::Request(format!("image-rs: {e}")))?;
+    std::hint::black_box(decoded.into_rgb8());
+    Ok(())
 }
 
 /// What networks are loaded from and how they run.

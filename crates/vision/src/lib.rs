@@ -25,7 +25,7 @@ pub use detector::{DetectedFace, Effort};
 pub use embedder::{Embedding, Purpose};
 pub use error::{Error, Result};
 pub use geometry::{Point, Rect, Turn};
-pub use models::{Algorithm, FaceModels, ModelPaths, Recognised};
+pub use models::{Algorithm, FaceModels, ModelPaths, Recognised, SMALLEST_AREA};
 pub use picture::{Dimensions, Format, MAX_PIXELS, Picture};
 pub use pool::{PoolSize, Starting, Vision};
 pub use quality::{Components, Grade, Quality};

@@ -2,6 +2,8 @@
 
 mod file;
 
+pub use file::SMALLEST_AREA;
+
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -4,12 +4,15 @@ use super::{FaceModels, Recognised};
 use crate::Result;
 use crate::detector::{DetectedFace, Effort};
 use crate::embedder::Purpose;
-use crate::picture::{Dimensions, Format, Picture, Shrink};
+use crate::picture::{Dimensions, Picture, Shrink};
 
-/// Pixels that a picture is decoded to at least, as far as it has them: more than the detector is ever given of all of it.
-const SMALLEST_AREA: u64 = 500_000;
-/// Side of a face, in pixels, from which decoding it larger changes nothing: twice what the networks are given.
-const SMALLEST_SIDE: f32 = 224.0;
+/// Pixels that a picture is decoded to at least for a coarse look, as far as it has them: more than the detector is ever given of
+/// all of it.
+pub const SMALLEST_AREA: u64 = 500_000;
+/// Side of a face, in pixels, from which decoding it larger changes next to nothing. Of the sample faces that have more pixels the
+/// embeddings at a half of them have cosines of 0.996 and more to those at all of them from 140 pixels on; at 60 to 80 they have
+/// 0.979 to 0.993.
+const SMALLEST_SIDE: f32 = 160.0;
 
 impl FaceModels {
     /// As [`FaceModels::recognise_largest`], as a probe, of a picture file; with the picture, which is decoded no larger than
@@ -44,10 +47,10 @@ impl FaceModels {
     /// The largest face of a large JPEG that is decoded smaller, if a coarse look settles which that is. A picture in which the face
     /// has too few pixels for the networks is decoded again, as large as it needs to be.
     fn look_at_file(&mut self, bytes: &[u8]) -> Result<Option<(Picture, DetectedFace)>> {
-        let Dimensions { format, width, height } = Dimensions::of(bytes)?;
-        let area = u64::from(width) * u64::from(height);
-        let shrink = Shrink::ALL.into_iter().find(|s| area >= SMALLEST_AREA * u64::from(s.factor()).pow(2));
-        let Some(shrink) = shrink.filter(|s| *s != Shrink::None && format == Format::Jpeg) else { return Ok(None) };
+        let shrink = Dimensions::of(bytes)?.shrunk_to(SMALLEST_AREA);
+        if shrink == Shrink::None {
+            return Ok(None);
+        }
         let small = Picture::decode_shrunk(bytes, shrink)?;
         let Some(face) = self.detector.detect_surely(&small)? else { return Ok(None) };
         let side = face.area.area().sqrt() * shrink.factor() as f32;

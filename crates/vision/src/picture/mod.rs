@@ -54,6 +54,16 @@ impl Dimensions {
         };
         Ok(Self { format, width, height })
     }
+
+    /// How much smaller the file can be decoded with at least so many pixels.
+    pub(crate) fn shrunk_to(self, pixels: u64) -> Shrink {
+        let area = u64::from(self.width) * u64::from(self.height);
+        let fits = |shrink: &Shrink| area >= pixels * u64::from(shrink.factor()).pow(2);
+        match self.format {
+            Format::Jpeg => Shrink::ALL.into_iter().find(fits).unwrap_or(Shrink::None),
+            _ => Shrink::None,
+        }
+    }
 }
 
 /// How much smaller than it is stored a picture is decoded.
@@ -106,6 +116,14 @@ impl Picture {
     /// The variants of [`Error`] for which [`Error::is_bad_picture`] holds.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         Self::decode_shrunk(bytes, Shrink::None)
+    }
+
+    /// As [`Picture::decode`], but a JPEG as small as it can be decoded with at least `pixels` pixels.
+    ///
+    /// # Errors
+    /// As [`Picture::decode`].
+    pub fn decode_at_least(bytes: &[u8], pixels: u64) -> Result<Self> {
+        Self::decode_shrunk(bytes, Dimensions::of(bytes)?.shrunk_to(pixels))
     }
 
     /// As [`Picture::decode`], smaller than it is stored; only a JPEG can be.
