@@ -141,8 +141,8 @@ impl Call<'_> {
         let Some(address) = self.params.text(name) else { return Ok(None) };
         let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         let is_web = matches!(scheme.as_deref(), Some("http" | "https"));
-        let is_plain = address.is_ascii() && !address.bytes().any(|b| b.is_ascii_control());
-        if is_web && is_plain && address.len() <= MAX_ADDRESS { Ok(Some(address)) } else { Err(Failure::invalid(name)) }
+        let is_plain = !address.chars().any(char::is_control) && address.chars().count() <= MAX_ADDRESS;
+        if is_web && is_plain { Ok(Some(address)) } else { Err(Failure::invalid(name)) }
     }
 
     /// The address of a picture that must be sent.

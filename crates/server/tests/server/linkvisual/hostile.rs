@@ -47,8 +47,6 @@ fn addresses_that_lead_inside_are_not_followed() {
         "obama.jpg",
         "//127.0.0.1/a.jpg",
         "http://",
-        "http://张三.example.com/a.jpg",
-        "http://example.com/张三.jpg",
         "http://user:pass@127.0.0.1/a.jpg",
         "http://127.0.0.1:0/a.jpg",
         "http://a\nb/",

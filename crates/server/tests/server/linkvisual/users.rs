@@ -41,6 +41,16 @@ fn times(client: &Client, user: &str) -> (i64, i64) {
 }
 
 #[test]
+fn the_address_of_a_picture_may_have_chinese_and_spaces() {
+    let (server, pictures) = (server(), PictureServer::start());
+    let client = Client::new(&server, APP);
+    pictures.put("%E5%BC%A0%20%E4%B8%89.jpg?%E5%BA%93=%E4%B8%80", obama());
+    client.add("raw", &pictures.url("张 三.jpg?库=一"));
+    client.add("escaped", &pictures.url("%E5%BC%A0%20%E4%B8%89.jpg?%E5%BA%93=%E4%B8%80"));
+    assert_eq!(client.total(), 2);
+}
+
+#[test]
 fn a_user_lives_and_is_recognised() {
     let (server, pictures) = (server(), PictureServer::start());
     let client = Client::new(&server, APP);
