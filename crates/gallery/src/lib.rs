@@ -7,6 +7,7 @@
 //! A search reads 8 bits of each number and asks which templates could, at the most that the other bits may add, be among the
 //! best. Those few are compared in full. So it is exact, and reads a quarter of what single-precision numbers take.
 
+mod across;
 mod codes;
 mod gallery;
 mod kernel;
@@ -19,7 +20,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use gallery::Gallery;
 pub use kernel::Kernel;
-pub use scanner::{Filter, Scanner, Search};
+pub use scanner::{Filter, Scanner, Search, SearchAll};
 
 /// Why a template or a probe was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::across::{Chunk, Chunks, Gathered, Probes};
 use crate::codes::Probe;
 use crate::gallery::{Gallery, Scratch, Segment, Segments, look_closer, meet};
 use crate::kernel::Pack;
@@ -40,6 +41,18 @@ pub struct Search {
     pub filter: Option<Filter>,
 }
 
+/// What to look for in many galleries, by threads.
+pub struct SearchAll {
+    /// The probes, unit vectors.
+    pub probes: Vec<Vec<f32>>,
+    /// How many people at most, for each probe.
+    pub top_n: usize,
+    /// Only cosines strictly above this count; `f32::NEG_INFINITY` for all.
+    pub above: f32,
+    /// Only entries for which this holds count.
+    pub filter: Option<Filter>,
+}
+
 /// Threads that search galleries. They end when it is dropped, when what is under way is done.
 pub struct Scanner {
     shared: Arc<Shared>,
@@ -54,9 +67,22 @@ struct Shared {
 
 #[derive(Default)]
 struct Rounds {
-    /// One for each gallery that is searched now; the one whose turn is next first.
-    turns: VecDeque<Round>,
+    /// What is to be done, in turns; what is next first.
+    turns: VecDeque<Turn>,
     closed: bool,
+}
+
+enum Turn {
+    /// A gallery that is searched now.
+    Round(Round),
+    /// Small galleries of one search.
+    Chunks(VecDeque<Chunk>),
+}
+
+/// What a thread does next.
+enum Work {
+    Slice(Slice),
+    Chunk(Chunk),
 }
 
 /// The searches of one gallery.
@@ -75,7 +101,7 @@ struct Task {
     gallery: Arc<Gallery>,
     version: u64,
     segments: Segments,
-    probe: Probe,
+    probe: Arc<Probe>,
     filter: Option<Filter>,
     ranking: Mutex<Ranking>,
     /// What [`Ranking::floor`] said last, as bits; it only rises.
@@ -132,10 +158,71 @@ impl Scanner {
             answer(gallery.search(&probe, &Query { top_n, above, filter })?);
             return Ok(());
         }
-        let probe = gallery.probe(&probe)?;
+        let probe = Arc::new(gallery.probe(&probe)?);
+        self.begin(gallery, probe, Ranking::new(top_n, above), filter, Box::new(answer));
+        Ok(())
+    }
+
+    /// Looks for people in many galleries together, and calls `answer` with the best of all of them, for each probe in their
+    /// order. Small galleries are searched in chunks by the threads, or by the caller before this returns if they are few.
+    /// All galleries must be of the same dimensions. A filter that panics drops `answer` uncalled.
+    ///
+    /// How many may be under way is for the caller to bound.
+    ///
+    /// # Errors
+    /// As [`Scanner::search`].
+    pub fn search_all(
+        &self,
+        galleries: Vec<Arc<Gallery>>,
+        search: SearchAll,
+        answer: impl FnOnce(Vec<Vec<Hit>>) + Send + 'static,
+    ) -> Result<(), Error> {
+        let SearchAll { probes, top_n, above, filter } = search;
+        let Some(first) = galleries.first() else {
+            answer(vec![Vec::new(); probes.len()]);
+            return Ok(());
+        };
+        let kernel = first.kernel();
+        let encoded: Result<_, _> = probes.iter().map(|probe| first.probe(probe).map(Arc::new)).collect();
+        let probes = Arc::new(Probes::new(kernel, encoded?, top_n, above, filter));
+        let (small, large): (Vec<_>, Vec<_>) = galleries.into_iter().partition(|gallery| gallery.rows() <= SMALL);
+        let chunks = Chunks::new(small, probes.probes.len());
+        let parts = chunks.len() + large.len() * probes.probes.len();
+        // One more, so that the answer is not told before everything is under way.
+        let gathered = Arc::new(Gathered::new(probes.probes.len(), top_n, parts + 1, answer));
+        let are_few = chunks.are_few();
+        let chunks: VecDeque<Chunk> = chunks.of(&probes, &gathered).collect();
+        if are_few {
+            chunks.into_iter().for_each(Chunk::search);
+        } else {
+            self.shared.put(Turn::Chunks(chunks));
+        }
+        for gallery in &large {
+            for (number, probe) in probes.probes.iter().enumerate() {
+                let gathered = Arc::clone(&gathered);
+                let answer = move |hits| {
+                    gathered.add(number, hits);
+                    gathered.done();
+                };
+                let ranking = Ranking::new(top_n, above);
+                self.begin(gallery, Arc::clone(probe), ranking, probes.filter.clone(), Box::new(answer));
+            }
+        }
+        gathered.done();
+        Ok(())
+    }
+
+    /// Begins to look for one probe in one gallery.
+    fn begin(
+        &self,
+        gallery: &Arc<Gallery>,
+        probe: Arc<Probe>,
+        ranking: Ranking,
+        filter: Option<Filter>,
+        answer: Answer,
+    ) {
         let version = gallery.begin();
         let segments = gallery.segments();
-        let ranking = Ranking::new(top_n, above);
         let task = Arc::new(Task {
             number: self.shared.numbers.fetch_add(1, Ordering::Relaxed),
             gallery: Arc::clone(gallery),
@@ -146,14 +233,13 @@ impl Scanner {
             filter,
             floor: AtomicU32::new(ranking.floor().to_bits()),
             ranking: Mutex::new(ranking),
-            answer: Mutex::new(Some(Box::new(answer))),
+            answer: Mutex::new(Some(answer)),
         });
         if task.segments.is_empty() {
             task.done();
-            return Ok(());
+        } else {
+            self.shared.begin(task);
         }
-        self.shared.begin(task);
-        Ok(())
     }
 }
 
@@ -174,21 +260,37 @@ impl Shared {
 
     fn begin(&self, task: Arc<Task>) {
         let mut rounds = self.lock();
-        match rounds.turns.iter_mut().find(|round| Arc::ptr_eq(&round.gallery, &task.gallery) && round.takes(&task)) {
+        let known = rounds.turns.iter_mut().find_map(|turn| match turn {
+            Turn::Round(round) if Arc::ptr_eq(&round.gallery, &task.gallery) && round.takes(&task) => Some(round),
+            _ => None,
+        });
+        match known {
             Some(round) => round.given.push((task, 0)),
             None => {
                 let gallery = Arc::clone(&task.gallery);
-                rounds.turns.push_back(Round { gallery, next: 0, given: vec![(task, 0)] });
+                rounds.turns.push_back(Turn::Round(Round { gallery, next: 0, given: vec![(task, 0)] }));
             }
         }
         drop(rounds);
         self.work.notify_all();
     }
 
+    fn put(&self, turn: Turn) {
+        self.lock().turns.push_back(turn);
+        self.work.notify_all();
+    }
+
     /// What a thread does.
     fn work(&self) {
         let mut desk = Desk::default();
-        while let Some(slice) = self.take() {
+        while let Some(work) = self.take() {
+            let slice = match work {
+                Work::Slice(slice) => slice,
+                Work::Chunk(chunk) => {
+                    chunk.search();
+                    continue;
+                }
+            };
             desk.compare(&slice);
             for task in slice.tasks {
                 if task.left.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -198,12 +300,12 @@ impl Shared {
         }
     }
 
-    /// The next slice, as soon as there is one; none when there will be no more.
-    fn take(&self) -> Option<Slice> {
+    /// What is next, as soon as there is something; none when there will be no more.
+    fn take(&self) -> Option<Work> {
         let mut rounds = self.lock();
         loop {
-            if let Some(slice) = rounds.next() {
-                return Some(slice);
+            if let Some(work) = rounds.next() {
+                return Some(work);
             }
             if rounds.closed {
                 return None;
@@ -214,15 +316,29 @@ impl Shared {
 }
 
 impl Rounds {
-    /// The next segment of the gallery whose turn it is, with all that have yet to meet it.
-    fn next(&mut self) -> Option<Slice> {
-        while let Some(mut round) = self.turns.pop_front() {
-            let slice = round.next();
-            if !round.given.is_empty() {
-                self.turns.push_back(round);
-            }
-            if slice.is_some() {
-                return slice;
+    /// The next segment of the gallery whose turn it is, with all that have yet to meet it; or the next small galleries of the
+    /// search whose turn it is.
+    fn next(&mut self) -> Option<Work> {
+        while let Some(turn) = self.turns.pop_front() {
+            match turn {
+                Turn::Round(mut round) => {
+                    let slice = round.next();
+                    if !round.given.is_empty() {
+                        self.turns.push_back(Turn::Round(round));
+                    }
+                    if let Some(slice) = slice {
+                        return Some(Work::Slice(slice));
+                    }
+                }
+                Turn::Chunks(mut chunks) => {
+                    let chunk = chunks.pop_front();
+                    if !chunks.is_empty() {
+                        self.turns.push_back(Turn::Chunks(chunks));
+                    }
+                    if let Some(chunk) = chunk {
+                        return Some(Work::Chunk(chunk));
+                    }
+                }
             }
         }
         None
@@ -308,7 +424,7 @@ impl Desk {
             self.packed = tasks.iter().map(|task| task.number).collect();
             self.pack = Pack::new(&tasks.iter().map(|task| task.probe.codes.as_slice()).collect::<Vec<_>>());
         }
-        let probes: Vec<&Probe> = tasks.iter().map(|task| &task.probe).collect();
+        let probes: Vec<&Probe> = tasks.iter().map(|task| task.probe.as_ref()).collect();
         let floor = |task: usize| f32::from_bits(tasks[task].floor.load(Ordering::Relaxed));
         let look = |rows: &Rows, task: usize, row: usize| tasks[task].look(rows, row);
         meet(&slice.segment, first.gallery.kernel(), &self.pack, &probes, floor, &mut self.scratch, look);

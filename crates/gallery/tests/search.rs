@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
-use aicp_gallery::{Entry, Error, Galleries, Gallery, Hit, Kernel, Query, Scanner, Search};
+use aicp_gallery::{Entry, Error, Galleries, Gallery, Hit, Kernel, Query, Scanner, Search, SearchAll};
 use proptest::prelude::*;
 
 const DIMENSIONS: usize = 19;
@@ -277,6 +277,78 @@ fn a_filter_that_panics_ends_its_own_search_alone() {
     let (answer, answers) = mpsc::channel();
     scanner.search(&gallery, wanted(&probe, 1), move |hits| drop(answer.send(hits))).expect("fits");
     assert_eq!(answers.recv().expect("an answer").first().map(|hit| hit.entry.face), Some(0));
+}
+
+type Templates = Vec<(Entry, Vec<f32>)>;
+
+/// Galleries of these sizes, with the templates of all of them in a row.
+fn galleries(sizes: &[usize]) -> (Vec<Arc<Gallery>>, Templates) {
+    let templates = many(sizes.iter().sum::<usize>() as i64);
+    let mut rest = templates.as_slice();
+    let galleries = sizes.iter().map(|&size| {
+        let (own, others) = rest.split_at(size);
+        rest = others;
+        let gallery = Arc::new(Gallery::new(512));
+        gallery.extend(own.iter().map(|(entry, vector)| (*entry, vector))).expect("fits");
+        gallery
+    });
+    (galleries.collect(), templates)
+}
+
+fn wanted_all(probes: Vec<Vec<f32>>, top_n: usize) -> SearchAll {
+    SearchAll { probes, top_n, above: f32::NEG_INFINITY, filter: None }
+}
+
+#[test]
+fn many_galleries_are_searched_as_one() {
+    let scanner = scanner(2);
+    for sizes in [vec![], vec![0], vec![1, 0, 3], vec![1; 700], vec![300, 4096, 5000, 1, 4097, 40], vec![9000, 9000]] {
+        let (galleries, templates) = galleries(&sizes);
+        let of_some: Vec<Vec<f32>> = templates.iter().step_by(601).map(|(_, vector)| vector.clone()).collect();
+        let stranger = many(20_000).pop().expect("a template").1;
+        for (probes, top_n) in [(of_some, 5), (vec![stranger], 3), (Vec::new(), 1)] {
+            let (answer, answers) = mpsc::channel();
+            let search = wanted_all(probes.clone(), top_n);
+            scanner.search_all(galleries.clone(), search, move |found| drop(answer.send(found))).expect("fits");
+            let found = answers.recv().expect("an answer");
+            assert_eq!(found.len(), probes.len());
+            for (hits, probe) in found.iter().zip(&probes) {
+                let truth = naive(&templates, probe, top_n, f32::NEG_INFINITY, false);
+                let entries = |hits: &[Hit]| hits.iter().map(|hit| hit.entry).collect::<Vec<_>>();
+                assert_eq!(entries(hits), truth.iter().map(|(entry, _)| *entry).collect::<Vec<_>>(), "{sizes:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn many_galleries_heed_filter_and_threshold_and_a_fault_ends_that_search_alone() {
+    let (galleries, templates) = galleries(&[500, 6000, 1, 900]);
+    let scanner = scanner(2);
+    let probe = templates[600].1.clone();
+    let filter: aicp_gallery::Filter = Arc::new(|entry| entry.face % 2 == 1);
+    let (answer, answers) = mpsc::channel();
+    let search = SearchAll { filter: Some(filter), above: 0.1, ..wanted_all(vec![probe.clone()], 50) };
+    scanner.search_all(galleries.clone(), search, move |found| drop(answer.send(found))).expect("fits");
+    let hits = answers.recv().expect("an answer").remove(0);
+    let truth = naive(&templates, &probe, 50, 0.1, true);
+    assert_eq!(hits.iter().map(|hit| hit.entry).collect::<Vec<_>>(), truth.iter().map(|t| t.0).collect::<Vec<_>>());
+    assert!(hits.len() > 1);
+
+    for galleries in [galleries.clone(), vec![Arc::clone(&galleries[2])]] {
+        let (answer, answers) = mpsc::channel();
+        let search = SearchAll { filter: Some(Arc::new(|_| panic!("a fault"))), ..wanted_all(vec![probe.clone()], 1) };
+        scanner.search_all(galleries, search, move |found| drop(answer.send(found))).expect("fits");
+        assert!(answers.recv().is_err());
+    }
+    let (answer, answers) = mpsc::channel();
+    let search = wanted_all(vec![vec![f32::NAN; 512]], 1);
+    let refused = scanner.search_all(galleries.clone(), search, move |found| drop(answer.send(found)));
+    assert_eq!(refused, Err(Error::NotFinite));
+    assert!(answers.recv().is_err());
+    let (answer, answers) = mpsc::channel();
+    scanner.search_all(galleries, wanted_all(vec![probe], 1), move |found| drop(answer.send(found))).expect("fits");
+    assert_eq!(answers.recv().expect("an answer")[0][0].entry, templates[600].0);
 }
 
 /// A face that is moved, replaced and moved again while threads search is found by every search, once.
