@@ -28,6 +28,20 @@ pub enum Error {
         /// The lock file.
         path: PathBuf,
     },
+    /// There is too little room on the disk to write anything new.
+    #[error("the disk of {path} is full: {free} bytes are free")]
+    DiskFull {
+        /// The data folder.
+        path: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+    },
+    /// The database file was moved, removed or replaced under the open store: what is written now would be lost.
+    #[error("{path} is not the file that was opened: stop the server and put it back")]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// The picture on disk is not the one that was stored.
     #[error("picture {key} is damaged")]
     Corrupt {

@@ -16,6 +16,7 @@
 mod blocking;
 mod change;
 mod digests;
+mod disk;
 mod error;
 mod model;
 mod objects;

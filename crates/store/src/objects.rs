@@ -1,9 +1,9 @@
 //! Pictures as files in a local folder, named by their content. Everything here blocks.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -142,7 +142,12 @@ impl LocalObjects {
     pub(crate) fn leftovers(&self) -> Result<Vec<Staged>> {
         let mut leftovers = Vec::new();
         for entry in fs::read_dir(&self.incoming).map_err(at(&self.incoming))? {
-            let path = entry.map_err(at(&self.incoming))?.path();
+            let entry = entry.map_err(at(&self.incoming))?;
+            let path = entry.path();
+            if !entry.file_type().map_err(at(&path))?.is_file() {
+                tracing::warn!(path = %path.display(), "this is no picture of the store and is left alone");
+                continue;
+            }
             let bytes = fs::read(&path).map_err(at(&path))?;
             leftovers.push(Staged { key: picture_key(&bytes), md5: md5_of(&bytes), path });
         }
@@ -188,7 +193,7 @@ impl LocalObjects {
         if !place.exists() {
             return Err(Error::NotFound);
         }
-        create_data_dir(link.parent().unwrap_or(&self.links))?;
+        create_dirs(link.parent().unwrap_or(&self.links))?;
         match fs::hard_link(&place, &link) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => copy(&place, &link)?,
             _ => {}
@@ -222,8 +227,19 @@ fn create_dir(path: &Path) -> Result<()> {
 }
 
 /// Makes a folder and those it is in for this user only; those that are there already are left as they are.
-pub(crate) fn create_data_dir(path: &Path) -> Result<()> {
+fn create_dirs(path: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))
+}
+
+/// Makes the data folder, for this user only, also if it is there and open to others.
+pub(crate) fn create_data_dir(path: &Path) -> Result<()> {
+    create_dirs(path)?;
+    let mode = fs::metadata(path).map_err(at(path))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "the data folder was open to other users of this machine; it is no more");
+        fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(at(path))?;
+    }
+    Ok(())
 }
 
 /// Makes additions to and removals from a folder durable.

@@ -17,6 +17,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -28,12 +29,17 @@ use crate::{
     TemplateRow, TemplatesRead, UnjudgedFace,
     blocking::run_blocking,
     digests,
+    disk::Disk,
     error::at,
     objects::{create_data_dir, sync_dir},
     pictures::Pictures,
     sqlite::Database,
 };
 
+/// The database in the data folder.
+const DATABASE: &str = "aicp.db";
+/// A database that took a write is not asked again before this.
+const BETWEEN_PROBES: Duration = Duration::from_secs(2);
 /// How many writes may be under way at once, pictures in memory included; more wait.
 const WRITES_UNDER_WAY: u32 = 1024;
 
@@ -51,6 +57,9 @@ struct Shared {
     database: Database,
     pictures: Pictures,
     writes: Arc<Semaphore>,
+    disk: Arc<Disk>,
+    /// When the disk and the database were last found to be well.
+    well: Mutex<Option<Instant>>,
     /// Given back when closed.
     lock: Mutex<Option<File>>,
 }
@@ -70,14 +79,17 @@ impl Store {
             take_lock(dir.join("lock"))
         })
         .await?;
-        let database = Database::open(&data_dir.join("aicp.db"), observer, zone).await?;
+        let database = Database::open(&data_dir.join(DATABASE), observer, zone).await?;
         let pictures = Pictures::open(data_dir.to_owned()).await?;
         let dir = data_dir.to_owned();
         run_blocking(move || sync_dir(&dir)).await?;
         pictures.recover(&database).await?;
         digests::fill_in(&database, &pictures).await?;
         let writes = Arc::new(Semaphore::new(WRITES_UNDER_WAY as usize));
-        Ok(Self { shared: Arc::new(Shared { database, pictures, writes, lock: Mutex::new(Some(lock)) }) })
+        let dir = data_dir.to_owned();
+        let disk = Arc::new(run_blocking(move || Disk::of(&dir, &dir.join(DATABASE))).await?);
+        let (well, lock) = (Mutex::default(), Mutex::new(Some(lock)));
+        Ok(Self { shared: Arc::new(Shared { database, pictures, writes, disk, well, lock }) })
     }
 
     /// Lets the writes under way finish, closes the database and gives the data directory free. Again: does nothing.
@@ -97,9 +109,25 @@ impl Store {
         closed
     }
 
-    /// Checks that the database can be read and that the writer is at work.
+    /// Checks that the database is the one that was opened, that the disk has room, and that a row can be read and written;
+    /// once it was so, the row is left alone for a few seconds.
+    ///
+    /// # Errors
+    /// [`Error::Gone`], [`Error::DiskFull`], or what the database says.
     pub async fn ping(&self) -> Result<()> {
-        self.shared.database.ping().await
+        if self.shared.writes.is_closed() {
+            return Err(Error::Closed);
+        }
+        let disk = Arc::clone(&self.shared.disk);
+        run_blocking(move || disk.check()).await?;
+        let mut well = self.shared.well.lock().await;
+        if well.is_some_and(|at| at.elapsed() < BETWEEN_PROBES) {
+            return Ok(());
+        }
+        *well = None;
+        self.shared.database.ping().await?;
+        *well = Some(Instant::now());
+        Ok(())
     }
 
     /// Makes an app known. One that is known already is left as it is.
@@ -120,7 +148,7 @@ impl Store {
 
     /// Removes a library with its people, faces, templates and pictures.
     pub async fn delete_library(&self, library_id: i64) -> Result<()> {
-        self.write(move |shared| async move {
+        self.write_removal(move |shared| async move {
             let removals = shared.database.delete_library(library_id).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
             Ok(())
@@ -176,7 +204,7 @@ impl Store {
 
     /// Removes a person with all faces, templates and pictures. Of several calls for one person, one succeeds.
     pub async fn remove_person(&self, person_row_id: i64) -> Result<()> {
-        self.write(move |shared| async move {
+        self.write_removal(move |shared| async move {
             let removals = shared.database.remove_person(person_row_id).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
             Ok(())
@@ -186,7 +214,7 @@ impl Store {
 
     /// Removes a face with its template and picture. The person stays, even without any face.
     pub async fn remove_face(&self, face_id: i64) -> Result<()> {
-        self.write(move |shared| async move {
+        self.write_removal(move |shared| async move {
             let removals = shared.database.remove_face(face_id).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
             Ok(())
@@ -280,8 +308,28 @@ impl Store {
         self.shared.database.last_ids().await
     }
 
-    /// Runs a write to its end even if the caller doesn't wait for that: row and picture must not part.
+    /// Runs a write to its end even if the caller doesn't wait for that: row and picture must not part. Refused when the disk
+    /// is full.
     async fn write<T, F>(&self, write: impl FnOnce(Arc<Shared>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.shared.disk.check_room()?;
+        self.to_the_end(write).await
+    }
+
+    /// As [`Store::write`], of something that makes room: on a full disk it gets the reserve.
+    async fn write_removal<T, F>(&self, write: impl FnOnce(Arc<Shared>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.shared.disk.make_room()?;
+        self.to_the_end(write).await
+    }
+
+    async fn to_the_end<T, F>(&self, write: impl FnOnce(Arc<Shared>) -> F) -> Result<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,

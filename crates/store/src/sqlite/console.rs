@@ -15,6 +15,11 @@ impl Database {
         self.writer.run(move |tx| Box::pin(register_user(tx, user, library_id, person, face, picture))).await
     }
 
+    pub(crate) async fn user_count(&self) -> Result<u64> {
+        let query = sqlx::query_scalar("SELECT COUNT(*) FROM console_user");
+        Ok(query.fetch_one(&mut *self.readers.get().await?).await?)
+    }
+
     pub(crate) async fn user_by_name(&self, username: &str) -> Result<Option<ConsoleUser>> {
         let query = sqlx::query_as("SELECT * FROM console_user WHERE username = $1");
         Ok(query.bind(username).fetch_optional(&mut *self.readers.get().await?).await?)

@@ -121,10 +121,10 @@ impl Database {
         self.writer.close().await
     }
 
-    /// A trivial read, and an empty write.
+    /// Reads and writes a row.
     pub(crate) async fn ping(&self) -> Result<()> {
-        sqlx::query("SELECT 1").execute(&mut *self.readers.get().await?).await?;
-        self.writer.run(|_| Box::pin(async { Ok(()) })).await
+        sqlx::query("SELECT written FROM probe").execute(&mut *self.readers.get().await?).await?;
+        self.writer.run(|tx| Box::pin(writes::probe(tx))).await
     }
 
     pub(crate) async fn ensure_app(&self, app_id: String, created_ms: i64) -> Result<()> {

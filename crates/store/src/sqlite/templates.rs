@@ -150,7 +150,8 @@ fn template_row(row: &Row<'_>) -> Result<Option<TemplateRow>> {
         library_id: row.get(2)?,
         person_row_id: row.get(1)?,
         face_id: row.get(0)?,
-        vector: vector_from_blob(vector)?,
+        // What is no vector is none: whoever takes it sees that.
+        vector: vector_from_blob(vector).unwrap_or_default(),
         recognisability: row.get(4)?,
     }))
 }

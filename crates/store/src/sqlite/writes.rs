@@ -21,6 +21,14 @@ use crate::{
 
 pub(super) const NANOS_PER_MILLI: i64 = 1_000_000;
 
+pub(super) async fn probe(tx: &mut WriteTx) -> Result<()> {
+    let query = sqlx::query(
+        "INSERT INTO probe (id, written) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET written = excluded.written",
+    );
+    query.bind(now_ms()).execute(&mut tx.connection).await?;
+    Ok(())
+}
+
 pub(super) async fn ensure_app(tx: &mut WriteTx, app_id: String, created_ms: i64) -> Result<()> {
     let query = sqlx::query("INSERT INTO app (app_id, created) VALUES ($1, $2) ON CONFLICT (app_id) DO NOTHING");
     query.bind(app_id).bind(created_ms).execute(&mut tx.connection).await?;

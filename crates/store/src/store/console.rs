@@ -30,6 +30,11 @@ impl Store {
         self.shared.database.user_by_name(username).await
     }
 
+    /// How many users there are.
+    pub async fn user_count(&self) -> Result<u64> {
+        self.shared.database.user_count().await
+    }
+
     /// The user that a person is.
     pub async fn user_by_person(&self, person_row_id: i64) -> Result<Option<ConsoleUser>> {
         self.shared.database.user_by_person(person_row_id).await

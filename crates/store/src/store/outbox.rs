@@ -64,7 +64,7 @@ impl Store {
         template: NewOutboxRow,
         next_id: Box<dyn FnMut() -> i64 + Send>,
     ) -> Result<Vec<i64>> {
-        self.write(move |shared| async move {
+        self.write_removal(move |shared| async move {
             let (done, removals) = shared.database.enqueue_removal(person_row_id, template, next_id).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
             Ok(done)
@@ -79,7 +79,7 @@ impl Store {
         template: NewOutboxRow,
         next_id: Box<dyn FnMut() -> i64 + Send>,
     ) -> Result<Vec<i64>> {
-        self.write(move |shared| async move {
+        self.write_removal(move |shared| async move {
             let (done, removals) = shared.database.enqueue_face_removal(face_id, template, next_id).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
             Ok(done)
@@ -90,7 +90,7 @@ impl Store {
     /// Removes a library here with all in it, drops its unsolved rows, and leaves one that has the engine drop the
     /// library, whose id it returns; none if the engine was never asked to make it.
     pub async fn enqueue_library_removal(&self, library_id: i64, row: NewOutboxRow) -> Result<Option<i64>> {
-        self.write(move |shared| async move {
+        self.write_removal(move |shared| async move {
             let (done, removals) = shared.database.enqueue_library_removal(library_id, row).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
             Ok(done)
@@ -185,7 +185,7 @@ impl Store {
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
     pub async fn outbox_reject(&self, id: i64, error: &str) -> Result<()> {
         let error = error.to_owned();
-        self.write(move |shared| async move {
+        self.write_removal(move |shared| async move {
             let removals = shared.database.outbox_reject(id, error).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
             Ok(())

@@ -29,7 +29,7 @@ async fn closing_folds_the_log_into_the_file() {
     f.store.close().await.expect("close");
     let mut left = names(f.dir.path());
     left.sort();
-    assert_eq!(left, ["aicp.db", "lock", "objects"]);
+    assert_eq!(left, ["aicp.db", "lock", "objects", "reserve"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,119 @@
+//! What the disk below the data folder has room for, and whether the database is still the one that was opened.
+//!
+//! A file of some MiB is kept in reserve. When the disk is full it is given up for removals, which write a little before they free
+//! anything; everything else is refused until there is room again.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
+
+use crate::{Error, Result, error::at};
+
+/// Bytes kept in reserve.
+const RESERVE: u64 = 4 << 20;
+/// With less free than this, removals get the reserve.
+const HARDLY_ANY: u64 = 1 << 20;
+/// With so much free the reserve is laid by again, and until then nothing new is written.
+const ENOUGH: u64 = 2 * RESERVE;
+
+/// The disk of a data folder.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    folder: PathBuf,
+    reserve: PathBuf,
+    database: PathBuf,
+    /// Device and number of the database file.
+    identity: (u64, u64),
+}
+
+impl Disk {
+    /// Of the folder with this database file, which must be there. Lays the reserve by if there is room.
+    pub fn of(folder: &Path, database: &Path) -> Result<Self> {
+        let disk = Self {
+            folder: folder.to_owned(),
+            reserve: folder.join("reserve"),
+            database: database.to_owned(),
+            identity: identity_of(database)?,
+        };
+        disk.lay_by();
+        Ok(disk)
+    }
+
+    /// Bytes that are free for this user.
+    fn free(&self) -> Result<u64> {
+        let found = statvfs(&self.folder).map_err(|e| at(&self.folder)(e.into()))?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    /// Refuses a write that is no removal when the disk is full.
+    pub fn check_room(&self) -> Result<()> {
+        if self.reserve.exists() {
+            return Ok(());
+        }
+        let free = self.free()?;
+        if free < ENOUGH {
+            return Err(Error::DiskFull { path: self.folder.clone(), free });
+        }
+        self.lay_by();
+        Ok(())
+    }
+
+    /// Gives the reserve up for a removal if there is hardly any room.
+    pub fn make_room(&self) -> Result<()> {
+        if self.free()? < HARDLY_ANY && self.reserve.exists() {
+            tracing::warn!(folder = %self.folder.display(), "the disk is full: the reserve is given up for removals");
+            fs::remove_file(&self.reserve).map_err(at(&self.reserve))?;
+        }
+        Ok(())
+    }
+
+    /// Whether new things can be written.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`], and [`Error::Gone`] if the database file is not the one that was opened.
+    pub fn check(&self) -> Result<()> {
+        match identity_of(&self.database) {
+            Ok(identity) if identity == self.identity => {}
+            _ => return Err(Error::Gone { path: self.database.clone() }),
+        }
+        let free = self.free()?;
+        if free < RESERVE {
+            return Err(Error::DiskFull { path: self.folder.clone(), free });
+        }
+        self.check_room()
+    }
+
+    /// What can't be laid by now may be later.
+    fn lay_by(&self) {
+        if self.reserve.exists() || self.free().unwrap_or_default() < ENOUGH {
+            return;
+        }
+        let part = self.reserve.with_extension("part");
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+            if fallocate(&file, FallocateFlags::empty(), 0, RESERVE).is_err() {
+                // This file system can't set bytes aside without writing them.
+                let zeros = vec![0; 1 << 16];
+                for _ in 0..RESERVE / zeros.len() as u64 {
+                    file.write_all(&zeros)?;
+                }
+                file.sync_all()?;
+            }
+            fs::rename(&part, &self.reserve)
+        };
+        if let Err(error) = write() {
+            tracing::warn!(path = %self.reserve.display(), %error, "no reserve can be laid by for a full disk");
+            drop(fs::remove_file(&part));
+        }
+    }
+}
+
+fn identity_of(path: &Path) -> Result<(u64, u64)> {
+    let found = fs::metadata(path).map_err(at(path))?;
+    Ok((found.dev(), found.ino()))
+}
