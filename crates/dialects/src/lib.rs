@@ -25,6 +25,7 @@ pub mod tencent_im;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aicp_platform::Platform;
 use axum::Router;
@@ -37,6 +38,23 @@ pub use links::Site;
 /// Who sent a request; the server puts it into the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client(pub IpAddr);
+
+/// Whether a connection has had a call with credentials that were checked; the server puts it into the extensions of each of its
+/// requests. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Standing(Arc<AtomicBool>);
+
+impl Standing {
+    /// Says that credentials were checked and found right.
+    pub fn is_known_now(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was said.
+    pub fn is_known(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// Marks a request of whoever may read the data folder; the server puts it into the extensions of what comes in by a
 /// way that nobody else has.

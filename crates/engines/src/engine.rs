@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use aicp_vision::{Effort, Grade, RECOGNISABLE, Rect};
+use aicp_vision::{Caller, Effort, Grade, RECOGNISABLE, Rect};
 
 use crate::{BoxError, Result, Similarity};
 
@@ -59,18 +59,25 @@ impl From<Bytes> for Photo {
     }
 }
 
-/// How hard the built-in engine looks at a picture, and what it asks of a face. Another engine has terms of its own.
+/// For whom the built-in engine looks at a picture, and what it asks of a face. Another engine has terms of its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Terms {
-    /// How hard a picture is looked at in which no face is seen at first.
-    pub effort: Effort,
+    /// Decides whose turn it is, how large a picture may be, and how hard one is looked at in which no face is seen at first.
+    pub caller: Caller,
     /// A face of a lower recognisability is not enrolled and matches nobody; 0 lets every face pass.
     pub least_recognisability: f32,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { effort: Effort::Full, least_recognisability: RECOGNISABLE }
+        Self { caller: Caller::Known, least_recognisability: RECOGNISABLE }
+    }
+}
+
+impl Terms {
+    /// How hard a picture is looked at.
+    pub fn effort(&self) -> Effort {
+        if self.caller == Caller::Unknown { Effort::Limited } else { Effort::Full }
     }
 }
 

@@ -82,7 +82,7 @@ impl fmt::Display for Unrecognisable {
 impl From<aicp_vision::Error> for Error {
     fn from(e: aicp_vision::Error) -> Self {
         match e {
-            aicp_vision::Error::Busy => Self::Busy,
+            aicp_vision::Error::Busy | aicp_vision::Error::Overdue => Self::Busy,
             e if e.is_bad_picture() => Self::BadPicture(e.to_string()),
             e => Self::Failed(e),
         }

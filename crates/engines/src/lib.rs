@@ -15,10 +15,10 @@ mod remote;
 mod similarity;
 
 pub use aicp_vision::{
-    Algorithm, Components, Cover, DetectedFace, Dimensions, Effort, Format, Grade, HeadPose, Inference, Liveness,
-    ModelPaths, Point, PoolSize, Quality, RECOGNISABLE, Rect, RuntimeChoice, Vision,
+    Algorithm, Caller, Components, Cover, DetectedFace, Dimensions, Effort, Format, Grade, HeadPose, Inference,
+    Liveness, ModelPaths, Point, PoolSize, Quality, RECOGNISABLE, Rect, RuntimeChoice, Vision,
 };
-pub use builtin::{Accepts, Builtin, DescribedFace, Examination, ExaminedFace, MAX_FACES, TemplateRow};
+pub use builtin::{Accepts, Builtin, DescribedFace, Examination, ExaminedFace, LeftOut, MAX_FACES, TemplateRow};
 pub use cloudwalk::{Cloudwalk, CloudwalkSettings};
 pub use engine::{
     Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, Photo, SeenFace, Target,

@@ -193,7 +193,7 @@ impl Platform {
 
     /// The app that console users belong to, and that their calls are counted for: the administrator's.
     pub fn console_app(&self) -> App {
-        App::new(ADMIN_APP, Areas::ALL)
+        App { is_anonymous: true, ..App::new(ADMIN_APP, Areas::ALL) }
     }
 
     /// Grants capabilities to a new app until a moment (milliseconds since the epoch; a past one is valid), and

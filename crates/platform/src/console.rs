@@ -24,8 +24,6 @@ const LOGIN_LIBRARY: &str = "\u{1}console";
 const SESSION_LIFE: Duration = Duration::from_secs(12 * 3600);
 /// Passwords are hashed with argon2id, 19 MiB and 2 passes (OWASP's first choice), so few at a time.
 const HASHED_AT_ONCE: usize = 2;
-/// A name may be tried so many times as often as an address may try.
-const TIMES_A_NAME: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 /// Keys of a throttle that are kept before those that are free again are forgotten.
 const MANY_KEYS: usize = 10_000;
 /// Passwords are at most this long, in bytes.
@@ -68,8 +66,7 @@ impl Door {
     pub fn new(attempts_a_minute: NonZeroU32) -> Self {
         Self {
             by_address: Throttle::new(attempts_a_minute),
-            // More than an address may try, so that one that guesses does not lock the user out.
-            by_name: Throttle::new(attempts_a_minute.saturating_mul(TIMES_A_NAME)),
+            by_name: Throttle::new(attempts_a_minute),
             hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
         }
     }
@@ -95,7 +92,8 @@ impl Platform {
     /// Makes a console user with the largest face of a picture.
     ///
     /// # Errors
-    /// [`Error::TooManyAttempts`], [`Error::UserExists`], [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`].
+    /// [`Error::TooManyAttempts`], [`Error::UserExists`], [`Error::TooManyUsers`], [`Error::BadPicture`], [`Error::NoFace`],
+    /// [`Error::Busy`].
     pub async fn register(
         &self,
         registration: Registration,
@@ -106,6 +104,9 @@ impl Platform {
         let store = &self.inner.store;
         if store.user_by_name(&registration.username).await?.is_some() {
             return Err(Error::UserExists);
+        }
+        if store.user_count().await? >= self.inner.settings.max_users {
+            return Err(Error::TooManyUsers);
         }
         let app = self.console_app();
         let library = self.login_library().await?;

@@ -62,6 +62,9 @@ pub enum Error {
     /// There is a console user of this name.
     #[error("the user exists")]
     UserExists,
+    /// There are as many console users as there may be.
+    #[error("there are too many users")]
+    TooManyUsers,
     /// Nobody could be logged in.
     #[error("not recognised")]
     NotRecognised,
@@ -163,6 +166,17 @@ impl From<aicp_engines::Error> for Error {
 }
 
 impl Error {
+    /// Why the store is not ready, in words that anybody may read: without paths.
+    pub fn of_store_told(&self) -> String {
+        match self {
+            Self::Store(aicp_store::Error::DiskFull { free, .. }) => format!("the disk is full, {free} bytes are free"),
+            Self::Store(aicp_store::Error::Gone { .. }) => {
+                "the database file was moved, removed or replaced".to_owned()
+            }
+            _ => "it does not answer".to_owned(),
+        }
+    }
+
     /// A store's error where a missing row is a missing library.
     pub(crate) fn or_no_library(e: aicp_store::Error) -> Self {
         Self::where_missing(e, Self::NoLibrary)

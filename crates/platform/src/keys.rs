@@ -1,6 +1,7 @@
 //! Keys that apps own, for clients of interfaces that sign their requests instead of sending a token.
 
 mod keyring;
+mod signatures;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -8,10 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use aicp_store::{Key, KeyUsage, Store, UsedSignature};
+use aicp_store::{Key, KeyUsage, Store};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::civil::Date;
-use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -36,6 +36,8 @@ const LETTERS_AND_DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 
 pub use keyring::Keyring;
 use keyring::{list, make, revoke};
+pub use signatures::SignatureUse;
+use signatures::Signatures;
 
 /// Which interface a key is for. It opens no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -221,15 +223,6 @@ pub(crate) struct Keys {
     flusher: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What was signed with.
-#[derive(Default)]
-struct Signatures {
-    /// Until when each counts, in milliseconds since the epoch.
-    known: HashMap<(i64, [u8; 16]), i64>,
-    /// Those that are not on disk yet.
-    unsaved: Vec<UsedSignature>,
-}
-
 impl Keys {
     /// The keys of the store. One whose secret can't be opened opens nothing.
     pub async fn load(store: &Store, vault: &Vault) -> Result<Self> {
@@ -242,10 +235,9 @@ impl Keys {
             }
         }
         let used = store.used_signatures(now_ms()).await?;
-        let used = used.into_iter().map(|used| ((used.key_id, used.digest), used.expires_ms)).collect();
         Ok(Self {
             known: RwLock::new(known),
-            signatures: Mutex::new(Signatures { known: used, unsaved: Vec::new() }),
+            signatures: Mutex::new(Signatures::new(used)),
             rates: Mutex::default(),
             stop: Arc::default(),
             flusher: tokio::sync::Mutex::default(),
@@ -262,29 +254,17 @@ impl Keys {
         known.entry(kind).or_default().insert(key.id.clone(), Arc::new(key));
     }
 
-    /// Whether this is not known as used; then it is from now on.
-    fn note_signature(&self, key_id: i64, text: &str, keep: Duration) -> bool {
-        let hash = Sha256::digest(text.as_bytes());
-        let Some(&digest) = hash.first_chunk::<16>() else { return false };
-        let now = now_ms();
-        let expires_ms = now.saturating_add(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
-        let mut signatures = locked(&self.signatures);
-        let is_known = signatures.known.get(&(key_id, digest)).is_some_and(|expires| *expires > now);
-        if !is_known {
-            signatures.known.insert((key_id, digest), expires_ms);
-            signatures.unsaved.push(UsedSignature { key_id, digest, expires_ms });
-        }
-        !is_known
+    fn note_signature(&self, key_id: i64, text: &str, keep: Duration) -> SignatureUse {
+        locked(&self.signatures).note(key_id, text, now_ms(), keep)
     }
 
     fn forget_expired(&self) {
-        let now = now_ms();
-        locked(&self.signatures).known.retain(|_, expires| *expires > now);
+        locked(&self.signatures).forget_expired(now_ms());
     }
 
     /// Brings what is new to disk; what can't be written waits for the next time.
     async fn flush(&self, store: &Store) {
-        let unsaved = std::mem::take(&mut locked(&self.signatures).unsaved);
+        let unsaved = locked(&self.signatures).take_unsaved();
         let mut usage = Vec::new();
         let keys: Vec<Arc<AccessKey>> = {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -302,7 +282,7 @@ impl Keys {
         }
         if let Err(e) = store.note_key_usage(usage.clone(), unsaved.clone(), now_ms()).await {
             tracing::error!(error = %e, "the use of keys can't be noted");
-            locked(&self.signatures).unsaved.extend(unsaved);
+            locked(&self.signatures).put_back(unsaved);
             for key in keys.iter().filter(|key| usage.iter().any(|(row, _)| *row == key.row)) {
                 locked(&key.usage).is_saved = false;
             }
@@ -398,9 +378,14 @@ impl Platform {
         if key.is_revoked() { Err(TokenError::Unknown) } else { self.app_by_grant(&key.app_id) }
     }
 
-    /// Whether a key is used with this text (a nonce, a signature) for the first time, as far as the last `keep` goes;
-    /// remembers that it was. To be asked only after the signature was checked.
-    pub fn is_first_use(&self, key: &AccessKey, text: &str, keep: Duration) -> bool {
+    /// Whether a key was used with this text (a nonce, a signature) and that still counts.
+    pub fn was_used(&self, key: &AccessKey, text: &str) -> bool {
+        locked(&self.inner.keys.signatures).is_known(key.row, text, now_ms())
+    }
+
+    /// Remembers for so long that a key was used with this text. To be called only after the signature was checked and the call
+    /// was counted: a caller who is refused must not fill the memory.
+    pub fn note_use(&self, key: &AccessKey, text: &str, keep: Duration) -> SignatureUse {
         self.inner.keys.note_signature(key.row, text, keep)
     }
 

@@ -57,7 +57,7 @@ pub use directory::{NewDirectoryUser, user_id_of};
 pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
-pub use keys::{AccessKey, KeyInfo, KeyKind, KeyOptions, Keyring, NewKey, QuotaError};
+pub use keys::{AccessKey, KeyInfo, KeyKind, KeyOptions, Keyring, NewKey, QuotaError, SignatureUse};
 pub use members::NewMember;
 pub use outbox::{EngineHealth, OutboxEntry};
 pub use people::{EnrolledPerson, Imported, MissingLibrary};
@@ -130,6 +130,8 @@ pub struct Settings {
     pub login_liveness: Control,
     /// Logins and registrations that one address, or one name, may try in a minute.
     pub login_attempts: NonZeroU32,
+    /// Console users that there may be.
+    pub max_users: u64,
     /// Libraries that an app may have; 0: any number.
     pub max_libraries: u64,
     /// Faces that a user may have; 0: any number.
@@ -159,6 +161,7 @@ impl Default for Settings {
             outbox_interval: Duration::from_secs(5),
             login_liveness: Control::Normal,
             login_attempts: NonZeroU32::MIN.saturating_add(29),
+            max_users: 10_000,
             max_libraries: 0,
             max_faces_a_user: 0,
             friend_requests: FriendRequests::Granted,
@@ -297,6 +300,12 @@ impl Platform {
         Ok(self.inner.store.ping().await?)
     }
 
+    /// How long the workers of the built-in engine have been at their jobs without one being done, if that is longer than a job
+    /// may take.
+    pub fn recognition_stuck_for(&self) -> Option<Duration> {
+        self.inner.engines.builtin().stuck_for()
+    }
+
     /// Starts to look after the engines behind the network, until the returned task is closed.
     pub fn look_after_engines(&self) -> Background {
         let inner = Arc::downgrade(&self.inner);
@@ -329,7 +338,14 @@ impl Inner {
         let counted = Arc::clone(&left_out);
         let admit = move |rows: Vec<StoredTemplate>| {
             let left_out = engine.admit_all(rows.into_iter().map(template_row).collect(), least)?;
-            counted.fetch_add(left_out, Ordering::Relaxed);
+            counted.fetch_add(left_out.not_recognisable, Ordering::Relaxed);
+            for (library, face) in left_out.damaged {
+                tracing::warn!(
+                    library,
+                    face,
+                    "the template of a face is damaged: the face matches nobody until it is enrolled anew"
+                );
+            }
             Ok::<_, aicp_engines::Error>(())
         };
         let read = self.store.read_templates(&algorithm, admit).await??;
@@ -404,8 +420,10 @@ impl Observer for Feed {
                     })
                 });
                 // What was added passed the gate of its app.
-                if let Err(e) = self.engine.admit_all(rows.collect(), 0.0) {
-                    tracing::error!(faces = faces.len(), error = %e, "stored faces can't be found");
+                match self.engine.admit_all(rows.collect(), 0.0) {
+                    Ok(left_out) if left_out.damaged.is_empty() => {}
+                    Ok(left_out) => tracing::error!(faces = left_out.damaged.len(), "stored faces can't be found"),
+                    Err(e) => tracing::error!(faces = faces.len(), error = %e, "stored faces can't be found"),
                 }
             }
             Change::FacesRemoved { library_id, face_ids } => self.engine.forget(*library_id, face_ids),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use aicp_engines::{
-    Assessed, Candidate, Effort, Engine, FaceKey, Grade, LibraryRef, Photo, SeenFace, Similarity, Terms,
+    Assessed, Caller, Candidate, Engine, FaceKey, Grade, LibraryRef, Photo, SeenFace, Similarity, Terms,
 };
 use aicp_store::picture_key;
 
@@ -206,11 +206,11 @@ impl Platform {
         score >= self.inner.settings.quality_threshold && !is_poor && is_recognisable
     }
 
-    /// A picture on the terms of an app: a caller without credentials gets fewer looks at it, and how recognisable a face
+    /// A picture on the terms of an app: a caller without credentials waits behind others and gets fewer looks at it, and how recognisable a face
     /// must be can be set for each app.
     pub(crate) fn photo(&self, app: &App, bytes: Bytes) -> Photo {
-        let effort = if app.is_anonymous() { Effort::Limited } else { Effort::Full };
-        Photo { bytes, terms: Terms { effort, least_recognisability: self.inner.settings.gate_of(app.id()).least() } }
+        let caller = if app.is_anonymous() { Caller::Unknown } else { Caller::Known };
+        Photo { bytes, terms: Terms { caller, least_recognisability: self.inner.settings.gate_of(app.id()).least() } }
     }
 
     fn reaches(&self, similarity: Similarity, engine: Option<Similarity>, bar: Bar) -> bool {

@@ -39,6 +39,9 @@ enum Command {
         /// Address and dialect, ADDR[=legacy|micro|auto]; may be repeated [default: 127.0.0.1:9012=auto]
         #[arg(long, value_name = "ADDR[=DIALECT]")]
         listen: Vec<Listen>,
+        /// Start anew although a part of the data folder is gone: without its database, or with a new key
+        #[arg(long)]
+        new: bool,
     },
     /// Find the faces in a picture, with landmarks, quality and liveness
     Detect {
@@ -183,14 +186,14 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<()> {
     let mut flags = Flags { data_dir: cli.common.data_dir, listen: Vec::new() };
-    if let Command::Serve { listen } = &cli.command {
+    if let Command::Serve { listen, .. } = &cli.command {
         flags.listen.clone_from(listen);
     }
     let loaded = Config::load(cli.common.config.as_deref(), &flags)?;
     logging::start(&loaded.config.log)?;
     let config = loaded.config.clone();
     match cli.command {
-        Command::Serve { .. } => serve::run(config),
+        Command::Serve { new, .. } => serve::run(config, new),
         Command::Detect { picture, out, json } => detect::run(&config, &picture, out.as_deref(), json),
         Command::Compare { a, b, json } => compare::run(&config, &a, &b, json),
         Command::Import { dir, library, app, json } => import::run(&config, &dir, &app, &library, json),

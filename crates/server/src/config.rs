@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use aicp_dialects::aicp;
 use aicp_platform::{Area, Capabilities};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -184,6 +185,13 @@ impl Config {
         if !(16..=1 << 20).contains(&self.http.body_memory_mib) {
             return wrong("http.body_memory_mib", "in 16..=1048576");
         }
+        for (name, seconds) in
+            [("vision.wait_seconds", self.vision.wait_seconds), ("vision.job_seconds", self.vision.job_seconds)]
+        {
+            if !(1..=3600).contains(&seconds) {
+                return wrong(name, "1 to 3600");
+            }
+        }
         self.zone()?;
         self.capabilities()?;
         self.engines.check()?;
@@ -233,6 +241,17 @@ impl Config {
     /// Whether calls without a token are allowed in sections 2, 3 and 5.
     pub fn is_anonymous(&self) -> bool {
         self.legacy.anonymous.unwrap_or(true)
+    }
+
+    /// Who may register console users: by default anybody, but only where every listener is on loopback.
+    pub fn registration(&self) -> aicp::Registration {
+        match self.console.registration {
+            Some(Registration::Off) => aicp::Registration::Off,
+            Some(Registration::Admin) => aicp::Registration::Admin,
+            Some(Registration::Open) => aicp::Registration::Open,
+            None if self.listen.iter().all(|listen| listen.address.ip().is_loopback()) => aicp::Registration::Open,
+            None => aicp::Registration::Admin,
+        }
     }
 
     /// The zone of the statistics.

@@ -4,7 +4,9 @@
 //! That is why neither side has to show a token.
 
 use std::convert::Infallible;
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,7 +44,7 @@ impl Control {
     pub fn open(path: PathBuf, router: Router) -> Option<Self> {
         let opened = match std::fs::remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-            _ => UnixListener::bind(&path),
+            _ => bind_for_owner(&path),
         };
         match opened {
             Ok(listener) => Some(Self { path, task: tokio::spawn(serve(listener, router)) }),
@@ -52,6 +54,13 @@ impl Control {
             }
         }
     }
+}
+
+/// A socket that nobody but this user reaches, whatever the process's mask and the folder allow.
+fn bind_for_owner(path: &Path) -> io::Result<UnixListener> {
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(listener)
 }
 
 impl Drop for Control {

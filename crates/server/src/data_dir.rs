@@ -27,6 +27,30 @@ pub(crate) fn master_key(config: &Config) -> Result<MasterKey> {
     MasterKey::from_hex(&text).ok_or(Error::DataFile { path, reason: "not a key of 64 hex digits" })
 }
 
+/// Refuses a data folder of which a part is gone: a new part would hide that, and the other parts are of no use without the old
+/// one. If a new start is insisted on, what a new database would delete is put aside.
+pub(crate) fn check_parts(config: &Config, insists_on_new: bool) -> Result<()> {
+    let [database, log, objects, key] =
+        ["aicp.db", "aicp.db-wal", "objects", KEY_FILE].map(|name| config.data_dir.join(name));
+    let is_there = |path: &Path| path.metadata().is_ok_and(|found| found.len() > 0);
+    let lost = |path: &Path, beside: &Path| Error::Lost { path: path.to_owned(), beside: beside.to_owned() };
+    if !is_there(&database) {
+        let beside = [&log, &objects].into_iter().find(|path| is_there(path));
+        match beside {
+            Some(beside) if !insists_on_new => return Err(lost(&database, beside)),
+            Some(_) if log.exists() => {
+                let aside = config.data_dir.join(format!("aicp.db-wal.{}", std::process::id()));
+                std::fs::rename(&log, &aside).map_err(Error::io(&log))?;
+                tracing::warn!(path = %aside.display(), "the log of a database that is gone is put aside");
+            }
+            _ => {}
+        }
+    } else if !is_there(&key) && !insists_on_new {
+        return Err(lost(&key, &database));
+    }
+    Ok(())
+}
+
 /// The configured admin token, else that of the data folder, made if there is none.
 pub(crate) fn admin_token(config: &Config) -> Result<AdminToken> {
     if let Some(token) = &config.admin_token {

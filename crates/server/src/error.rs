@@ -15,6 +15,28 @@ pub enum Error {
          Set legacy.anonymous = false to require one, or = true to allow this on purpose"
     )]
     AnonymousOnNetwork(SocketAddr),
+    /// A part of the data folder is gone.
+    #[error(
+        "{path} is missing or empty, but {beside} is there: put it back, from a backup if need be, or give up what it held with \
+         --new"
+    )]
+    Lost {
+        /// What is gone.
+        path: PathBuf,
+        /// What is there.
+        beside: PathBuf,
+    },
+    /// The system lets this process have too few files open.
+    #[error(
+        "at most {files} files may be open, and {needed} are needed for http.max_connections: raise the limit \
+         (`ulimit -n {needed}`, LimitNOFILE= of systemd) or lower the setting"
+    )]
+    OpenFiles {
+        /// Files that may be open.
+        files: usize,
+        /// Files that are needed.
+        needed: usize,
+    },
     /// An address can't be listened on.
     #[error("can't listen on {address}: {source}")]
     Listen {

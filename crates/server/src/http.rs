@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aicp_dialects::Client;
+use aicp_dialects::{Client, Standing};
 use aicp_platform::Platform;
 use axum::Router;
 use axum::body::Body;
@@ -16,10 +16,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
+use crate::connections::{Asker, Connections};
 use crate::idle::{Answering, Patient, Times};
 
 /// A client must send the head of a request within this time, from its first byte on.
@@ -39,6 +40,7 @@ pub(crate) struct Front {
     ready: Arc<OnceLock<Ready>>,
     /// Proxies whose word on the client is taken.
     proxies: Arc<Vec<IpAddr>>,
+    connections: Connections,
 }
 
 struct Ready {
@@ -47,8 +49,8 @@ struct Ready {
 }
 
 impl Front {
-    pub fn new(proxies: Vec<IpAddr>) -> Self {
-        Self { ready: Arc::new(OnceLock::new()), proxies: Arc::new(proxies) }
+    pub fn new(proxies: Vec<IpAddr>, connections: Connections) -> Self {
+        Self { ready: Arc::new(OnceLock::new()), proxies: Arc::new(proxies), connections }
     }
 
     /// From now on calls are answered: on each address by its router.
@@ -56,25 +58,31 @@ impl Front {
         let _ = self.ready.set(Ready { platform, routers });
     }
 
-    async fn answer(&self, address: SocketAddr, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(
+        &self,
+        address: SocketAddr,
+        peer: IpAddr,
+        standing: Standing,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
         let mut request = request.map(Body::new);
         let client = client_of(request.headers(), peer, &self.proxies);
         request.extensions_mut().insert(Client(client));
+        request.extensions_mut().insert(standing);
         let ready = self.ready.get();
+        let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
+        let _passed_on = if client != peer.to_canonical() && !is_probe {
+            match self.connections.pass_on(client) {
+                Some(passed_on) => Some(passed_on),
+                None => return later("too many calls of one client are under way\n"),
+            }
+        } else {
+            None
+        };
         match (request.uri().path(), ready) {
             ("/healthz", _) => plain(StatusCode::OK, "ok\n"),
-            ("/readyz", Some(ready)) => match ready.platform.ping().await {
-                Ok(()) => plain(StatusCode::OK, readiness(&ready.platform)),
-                Err(e) => {
-                    tracing::error!(error = %e, "not ready");
-                    plain(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
-                }
-            },
-            (_, None) => {
-                let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "loading\n");
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-                response
-            }
+            ("/readyz", Some(ready)) => readyz(&ready.platform).await,
+            (_, None) => later("loading\n"),
             (_, Some(ready)) => match ready.routers.iter().find(|(known, _)| *known == address) {
                 Some((_, router)) => match router.clone().oneshot(request).await {
                     Ok(response) => response,
@@ -91,7 +99,6 @@ pub(crate) async fn serve(
     listener: TcpListener,
     address: SocketAddr,
     front: Front,
-    connections: Arc<Semaphore>,
     idle: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -109,13 +116,16 @@ pub(crate) async fn serve(
             },
         };
         // Over the limit, a connection is closed at once rather than left hanging.
-        let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else { continue };
-        let connection = graceful.watch(connection(stream, address, peer, front.clone(), idle));
+        let Some(admitted) = front.connections.admit(peer) else { continue };
+        let connection = graceful.watch(connection(stream, address, peer, front.clone(), admitted.asker(), idle));
         tokio::spawn(async move {
-            let _permit = permit;
-            if let Err(e) = connection.await {
-                tracing::debug!(error = %e, "a connection broke off");
+            tokio::select! {
+                ended = connection => if let Err(e) = ended {
+                    tracing::debug!(error = %e, "a connection broke off");
+                },
+                () = admitted.closed() => tracing::debug!("a connection made room for another"),
             }
+            drop(admitted);
         });
     }
     drop(listener);
@@ -134,6 +144,7 @@ fn connection(
     address: SocketAddr,
     peer: IpAddr,
     front: Front,
+    asker: Asker,
     idle: Duration,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
     let _ = stream.set_nodelay(true);
@@ -142,10 +153,10 @@ fn connection(
     let answering = Answering::default();
     let stream = Patient::new(Box::pin(stream), Times { idle, head: HEAD_TIME }, answering.clone());
     let service = service_fn(move |request| {
-        let (front, under_way) = (front.clone(), answering.begin());
+        let (front, under_way, asked) = (front.clone(), answering.begin(), asker.begin());
         async move {
-            let response = front.answer(address, peer, request).await;
-            drop(under_way);
+            let response = front.answer(address, peer, asked.standing(), request).await;
+            drop((under_way, asked));
             Ok::<_, Infallible>(response)
         }
     });
@@ -155,6 +166,20 @@ fn connection(
         .header_read_timeout(None)
         .max_buf_size(HEAD_SIZE)
         .serve_connection(TokioIo::new(stream), service)
+}
+
+/// Whether the server does its work, with the reason if not.
+async fn readyz(platform: &Platform) -> Response<Body> {
+    if let Err(e) = platform.ping().await {
+        tracing::error!(error = %e, "not ready");
+        return plain(StatusCode::SERVICE_UNAVAILABLE, format!("store: {}\n", e.of_store_told()));
+    }
+    if let Some(still) = platform.recognition_stuck_for() {
+        let seconds = still.as_secs();
+        tracing::error!(seconds, "not ready: no picture was done");
+        return plain(StatusCode::SERVICE_UNAVAILABLE, format!("recognition: no picture was done for {seconds} s\n"));
+    }
+    plain(StatusCode::OK, readiness(platform))
 }
 
 /// Says that the server is ready, and of each engine behind the network whether it answered when last asked. One that
@@ -185,6 +210,13 @@ fn client_of(headers: &HeaderMap, peer: IpAddr, proxies: &[IpAddr]) -> IpAddr {
         client = before.to_canonical();
     }
     client
+}
+
+/// Says that the call may be made again in a moment.
+fn later(text: &'static str) -> Response<Body> {
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, text);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 fn plain(status: StatusCode, text: impl Into<Body>) -> Response<Body> {

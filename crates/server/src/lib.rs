@@ -4,6 +4,7 @@ mod annotate;
 pub mod cli;
 mod commands;
 mod config;
+mod connections;
 mod control;
 mod data_dir;
 mod engines;

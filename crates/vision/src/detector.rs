@@ -10,6 +10,7 @@ use crate::Result;
 use crate::attributes::Frame;
 use crate::geometry::{Point, Rect, Turn};
 use crate::manifest::Role;
+use crate::models::Deadline;
 use crate::onnx::Shapes;
 use crate::picture::{Picture, turned};
 use crate::runtime::{Model, Output, Runtime};
@@ -193,11 +194,22 @@ pub(crate) struct Detector {
     network: Network,
     input: Vec<f32>,
     looks: Vec<(u32, u32)>,
+    deadline: Deadline,
 }
 
 impl Detector {
     pub fn load(runtime: &Runtime, name: &str, file: &Arc<[u8]>) -> Result<Self> {
-        Ok(Self { network: Network::load(runtime, name, file)?, input: Vec::new(), looks: Vec::new() })
+        Ok(Self {
+            network: Network::load(runtime, name, file)?,
+            input: Vec::new(),
+            looks: Vec::new(),
+            deadline: Deadline::default(),
+        })
+    }
+
+    /// No look is begun after this.
+    pub fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
     }
 
     /// All faces that are about upright, the largest first.
@@ -335,6 +347,7 @@ impl Detector {
 
     /// As [`Detector::look`], at a part of the picture; `view` is of the turned part.
     fn look_at_part(&mut self, picture: &Picture, part: Rect, view: &View, turn: Turn) -> Result<Vec<DetectedFace>> {
+        self.deadline.check()?;
         if self.looks.len() < MAX_LOOKS {
             self.looks.push((view.input_width, view.input_height));
         }

@@ -49,6 +49,9 @@ pub enum Error {
     /// Every worker is busy and the queue is full; try again later.
     #[error("every inference worker is busy and the queue is full")]
     Busy,
+    /// A job was not done in the time that it may take.
+    #[error("the picture takes too long")]
+    Overdue,
     /// A worker broke off; the fault is in this program, not in the picture.
     #[error("an inference worker broke off: {0}")]
     Worker(String),

@@ -27,7 +27,7 @@ pub use error::{Error, Result};
 pub use geometry::{Point, Rect, Turn};
 pub use models::{Algorithm, FaceModels, ModelPaths, Recognised, SMALLEST_AREA};
 pub use picture::{Dimensions, Format, MAX_PIXELS, Picture};
-pub use pool::{PoolSize, Starting, Vision};
+pub use pool::{Caller, PoolSize, Starting, TimeLimits, Vision};
 pub use quality::{Components, Grade, Quality};
 pub use recognisability::{Cover, CoverDetector, CoverEvidence, Evidence, Judge, RECOGNISABLE, Weights};
 pub use runtime::{Inference, Precision, PrecisionChoice, RuntimeChoice, RuntimeInfo};

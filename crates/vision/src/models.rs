@@ -7,6 +7,7 @@ pub use file::SMALLEST_AREA;
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::attributes::{Landmarker, Liveness, LivenessJudge, PoseEstimator, five_of, roll};
 use crate::detector::{self, DetectedFace, Detector, Effort, TurnedView};
@@ -92,6 +93,19 @@ pub struct FaceModels {
     liveness: LivenessJudge,
     pose: PoseEstimator,
     judge: Arc<Option<Judge>>,
+    deadline: Deadline,
+}
+
+/// When a job must be done, if it must.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// # Errors
+    /// [`Error::Overdue`] if it has passed.
+    pub fn check(self) -> Result<()> {
+        if self.0.is_some_and(|deadline| deadline <= Instant::now()) { Err(Error::Overdue) } else { Ok(()) }
+    }
 }
 
 impl FaceModels {
@@ -104,7 +118,14 @@ impl FaceModels {
             liveness: files.load(Role::Liveness, LivenessJudge::load)?,
             pose: files.load(Role::Pose, PoseEstimator::load)?,
             judge: Arc::clone(&files.judge),
+            deadline: Deadline::default(),
         })
+    }
+
+    /// From now on everything that looks at a picture fails after this moment, if there is one.
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = Deadline(deadline);
+        self.detector.set_deadline(self.deadline);
     }
 
     /// All faces in the picture, the largest first, whichever way they are turned.
@@ -233,6 +254,7 @@ impl FaceModels {
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
     pub fn embed(&mut self, picture: &Picture, face: &DetectedFace, purpose: Purpose) -> Result<Recognised> {
+        self.deadline.check()?;
         let (around, placed) = upright(picture, face);
         let points = self.landmarker.find_exactly(&around, &placed.frame())?;
         let five = five_of(&points);

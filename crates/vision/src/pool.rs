@@ -1,26 +1,46 @@
 //! A bounded pool of worker threads, each with networks of its own.
 
-use std::collections::VecDeque;
+mod queue;
+
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::models::{Algorithm, FaceModels, ModelFiles, ModelPaths};
 use crate::runtime::{Inference, RuntimeChoice, RuntimeInfo};
 use crate::{Error, Result};
 
+use queue::Refused;
+
+pub use queue::Caller;
+
 type Job = Box<dyn FnOnce(&mut FaceModels) + Send>;
+type Queue = queue::Queue<Job>;
+
+/// How long a caller's job may take.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeLimits {
+    /// Until a worker begins it.
+    pub wait: Duration,
+    /// From then until it is done.
+    pub job: Duration,
+}
+
+/// What a job may take beyond its time until it sees that, before its caller is told.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// How large the pool is.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSize {
     /// Worker threads; each runs its networks on itself alone.
     pub workers: NonZeroUsize,
-    /// Jobs that may wait for a worker; one more is refused.
+    /// Jobs of known callers that may wait for a worker, and half as many of others; one more is refused.
     pub queue: NonZeroUsize,
 }
 
@@ -38,6 +58,7 @@ pub struct Vision {
     handle: Arc<Handle>,
     algorithm: Arc<Algorithm>,
     runtime: Arc<RwLock<RuntimeInfo>>,
+    limits: Option<TimeLimits>,
 }
 
 /// Ends the workers when the last [`Vision`] is gone.
@@ -74,12 +95,13 @@ impl Vision {
     /// Whatever is wrong with the files or the runtime library.
     pub fn begin(paths: &ModelPaths, size: PoolSize, inference: Inference) -> Result<Starting> {
         let files = ModelFiles::read(paths, inference)?;
-        let queue = Arc::new(Queue::new(size.queue.get()));
+        let queue = Arc::new(Queue::new(size.workers.get(), size.queue.get()));
         let workers = Loading::start(&files, &queue, size.workers)?;
         let vision = Self {
             algorithm: Arc::new(files.algorithm.clone()),
             runtime: Arc::new(RwLock::new(files.runtime.info().clone())),
             handle: Arc::new(Handle(queue)),
+            limits: None,
         };
         let may_fall_back = inference.runtime == RuntimeChoice::Auto && files.runtime.is_openvino();
         Ok(Starting { vision, workers, files, size, may_fall_back })
@@ -97,10 +119,21 @@ impl Vision {
 
     /// Jobs that wait for a worker now.
     pub fn waiting(&self) -> usize {
-        self.handle.0.lock().waiting.len()
+        self.handle.0.waiting()
     }
 
-    /// Runs `job` on a worker and waits for its result.
+    /// How long workers have been at their jobs without one being done, if that is longer than a job may take.
+    pub fn stuck_for(&self) -> Option<Duration> {
+        let longest = self.limits?.job + GRACE;
+        self.handle.0.still_for().filter(|still| *still > longest)
+    }
+
+    /// The same pool, with limits of time for the jobs that are given through it on behalf of callers.
+    pub fn with_limits(self, limits: TimeLimits) -> Self {
+        Self { limits: Some(limits), ..self }
+    }
+
+    /// Runs `job` on a worker and waits for its result, however long it takes.
     ///
     /// # Errors
     /// [`Error::Busy`] at once if the queue is full; [`Error::Worker`] if the job panicked.
@@ -108,18 +141,80 @@ impl Vision {
         &self,
         job: impl FnOnce(&mut FaceModels) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let (_queued, answered) = self.put(Caller::Known, None, job)?;
+        answered.await.map_err(|_| Error::Worker("no answer".to_owned()))?
+    }
+
+    /// Runs `job` on a worker on behalf of a caller, within the limits of time if there are any and it is not [`Caller::Own`]. A
+    /// job that is past its time ends at its next look at the picture.
+    ///
+    /// # Errors
+    /// As [`Vision::run`]; [`Error::Busy`] too if no worker began the job in time; [`Error::Overdue`] if it was not done in time.
+    pub async fn run_for<T: Send + 'static>(
+        &self,
+        caller: Caller,
+        job: impl FnOnce(&mut FaceModels) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let lost = |_| Error::Worker("no answer".to_owned());
+        let limits = self.limits.filter(|_| caller != Caller::Own);
+        let Some(TimeLimits { wait, job: at_work }) = limits else {
+            let (_queued, answered) = self.put(caller, None, job)?;
+            return answered.await.map_err(lost)?;
+        };
+        let (begun, has_begun) = oneshot::channel();
+        let (queued, answered) = self.put(caller, Some(at_work), move |models| {
+            let _ = begun.send(());
+            job(models)
+        })?;
+        if timeout(wait, has_begun).await.is_err() && queued.withdraw() {
+            return Err(Error::Busy);
+        }
+        // It sees its own time run out; a single step of it may be longer than what is left.
+        timeout(at_work + GRACE, answered).await.map_err(|_| Error::Overdue)?.map_err(lost)?
+    }
+
+    fn put<T: Send + 'static>(
+        &self,
+        caller: Caller,
+        time: Option<Duration>,
+        job: impl FnOnce(&mut FaceModels) -> Result<T> + Send + 'static,
+    ) -> Result<(Queued, oneshot::Receiver<Result<T>>)> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |models| {
             // Nobody waits for the answer any more: the caller hung up.
             if answer.is_closed() {
                 return;
             }
+            models.set_deadline(time.map(|time| Instant::now() + time));
             let result = catch_unwind(AssertUnwindSafe(|| job(models)))
                 .unwrap_or_else(|panic| Err(Error::Worker(panic_text(panic.as_ref()))));
+            models.set_deadline(None);
             let _ = answer.send(result);
         });
-        self.handle.0.put(job)?;
-        answered.await.map_err(|_| Error::Worker("no answer".to_owned()))?
+        let queue = Arc::clone(&self.handle.0);
+        let ticket = queue.put(caller, job).map_err(|refused| match refused {
+            Refused::Full => Error::Busy,
+            Refused::Closed => Error::Worker("no worker is left".to_owned()),
+        })?;
+        Ok((Queued { queue, ticket }, answered))
+    }
+}
+
+/// A job in the queue or at work. One that still waits when this is dropped is taken back: the caller hung up.
+struct Queued {
+    queue: Arc<Queue>,
+    ticket: u64,
+}
+
+impl Queued {
+    fn withdraw(&self) -> bool {
+        self.queue.withdraw(self.ticket)
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.withdraw();
     }
 }
 
@@ -205,71 +300,10 @@ impl Loading {
 }
 
 fn work(mut models: FaceModels, queue: &Queue) {
-    while let Some(job) = queue.take() {
+    let mut done = None;
+    while let Some((caller, job)) = queue.take(done) {
         job(&mut models);
-    }
-}
-
-/// Jobs on their way to workers. A job goes to the worker that became idle last, whose networks are the likeliest to
-/// be still in its core's cache; with all at work it waits its turn.
-struct Queue {
-    state: Mutex<State>,
-    capacity: usize,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Job>,
-    /// One sender for each idle worker, the latest last.
-    idle: Vec<SyncSender<Job>>,
-    closed: bool,
-}
-
-impl Queue {
-    fn new(capacity: usize) -> Self {
-        Self { state: Mutex::default(), capacity }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Hands a job to an idle worker or lets it wait; busy if there is neither a worker nor room.
-    fn put(&self, job: Job) -> Result<()> {
-        let mut state = self.lock();
-        if state.closed {
-            return Err(Error::Worker("no worker is left".to_owned()));
-        }
-        let Some(worker) = state.idle.pop() else {
-            if state.waiting.len() >= self.capacity {
-                return Err(Error::Busy);
-            }
-            state.waiting.push_back(job);
-            return Ok(());
-        };
-        worker.send(job).map_err(|_| Error::Worker("it ended while idle".to_owned()))
-    }
-
-    /// The next job for the calling worker; none once the queue is closed.
-    fn take(&self) -> Option<Job> {
-        let mut state = self.lock();
-        if let Some(job) = state.waiting.pop_front() {
-            return Some(job);
-        }
-        if state.closed {
-            return None;
-        }
-        let (sender, receiver) = mpsc::sync_channel(1);
-        state.idle.push(sender);
-        drop(state);
-        receiver.recv().ok()
-    }
-
-    /// Ends idle workers now and the others when nothing waits any more.
-    fn close(&self) {
-        let mut state = self.lock();
-        state.closed = true;
-        state.idle.clear();
+        done = Some(caller);
     }
 }
 

@@ -4,9 +4,11 @@ mod common;
 
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use aicp_vision::{
-    DetectedFace, Effort, Embedding, Error, FaceModels, ModelPaths, Picture, PoolSize, Purpose, Quality, Vision,
+    Caller, DetectedFace, Effort, Embedding, Error, FaceModels, ModelPaths, Picture, PoolSize, Purpose, Quality,
+    TimeLimits, Vision,
 };
 use image::{DynamicImage, RgbImage, imageops};
 
@@ -286,6 +288,67 @@ fn a_full_queue_is_busy_and_a_panic_is_contained() {
         let panicked = vision.run(|_| -> Result<(), Error> { panic!("on purpose") }).await;
         assert!(matches!(panicked, Err(Error::Worker(text)) if text == "on purpose"));
         assert_eq!(vision.run(|_| Ok(4)).await.expect("the worker lives on"), 4);
+    });
+}
+
+/// Keeps the only worker of a pool busy until the returned sender is used.
+async fn occupied(vision: &Vision) -> std::sync::mpsc::Sender<()> {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let vision = vision.clone();
+    tokio::spawn(async move {
+        vision
+            .run(move |_| {
+                let _ = begun.send(());
+                let _ = released.recv();
+                Ok(())
+            })
+            .await
+    });
+    has_begun.await.expect("the job begins");
+    release
+}
+
+#[test]
+fn a_caller_waits_so_long_and_a_job_takes_so_long() {
+    const LONG: Duration = Duration::from_secs(3600);
+    const SHORT: Duration = Duration::from_millis(20);
+    let vision = start(1, 4);
+    let limited = |wait, job| vision.clone().with_limits(TimeLimits { wait, job });
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime");
+    runtime.block_on(async {
+        let release = occupied(&vision).await;
+        let refused = limited(SHORT, LONG).run_for(Caller::Known, |_| Ok(())).await;
+        assert!(matches!(refused, Err(Error::Busy)), "{refused:?}");
+        assert_eq!(vision.waiting(), 0, "it is taken back");
+
+        // Whoever hangs up leaves the queue; the program's own jobs wait as long as it takes.
+        let own = tokio::spawn({
+            let vision = limited(SHORT, SHORT);
+            async move { vision.run_for(Caller::Own, |_| Ok(7)).await }
+        });
+        let leaves = tokio::spawn({
+            let vision = limited(LONG, LONG);
+            async move { vision.run_for(Caller::Unknown, |_| Ok(())).await }
+        });
+        while vision.waiting() < 2 {
+            tokio::task::yield_now().await;
+        }
+        leaves.abort();
+        assert!(leaves.await.expect_err("aborted").is_cancelled());
+        assert_eq!(vision.waiting(), 1);
+        assert_eq!(limited(SHORT, LONG).stuck_for(), None);
+        release.send(()).expect("the job waits");
+        assert_eq!(own.await.expect("joined").expect("ran"), 7);
+
+        let picture = read(PORTRAIT);
+        let late = limited(LONG, Duration::ZERO);
+        let overdue = late.run_for(Caller::Known, move |models| models.detect(&picture, Effort::Full)).await;
+        assert!(matches!(overdue, Err(Error::Overdue)), "{overdue:?}");
+        let picture = read(PORTRAIT);
+        let found = vision.run(move |models| models.detect(&picture, Effort::Full)).await.expect("no limit is left");
+        assert_eq!(found.len(), 1);
     });
 }
 

@@ -43,6 +43,12 @@ pub const APP_EXISTS: &str = "当前授权用户已存在";
 pub const NO_APP: &str = "该用户不存在";
 /// 10.1 for a name that is taken.
 pub const USER_EXISTS: &str = "用户名已存在";
+/// 10.1 where nobody may register.
+pub const NO_REGISTRATION: &str = "未开放用户注册";
+/// 10.1 where only the administrator may register users.
+pub const REGISTRATION_OF_ADMIN: &str = "用户注册需要管理员token";
+/// 10.1 when there are as many users as there may be.
+pub const TOO_MANY_USERS: &str = "用户数已达上限";
 /// 10.2 for whoever is not let in.
 pub const NOT_RECOGNISED: &str = "人脸识别未通过";
 /// Password login for whoever is not let in.

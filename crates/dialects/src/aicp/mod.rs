@@ -44,7 +44,7 @@ use envelope::{Answer, Failure, Shape};
 use fields::Input;
 use images::Query;
 use operations::Call;
-use routes::{Dialect, Entry, FaceCall, Operation, OutboxCall, Route, StatisticsCall};
+use routes::{Dialect, Entry, FaceCall, Operation, OutboxCall, Route, StatisticsCall, UserCall};
 
 /// Request bodies may have this many bytes.
 const MAX_BODY: usize = 8 << 20;
@@ -62,6 +62,17 @@ pub enum Listener {
     Auto,
 }
 
+/// Who may register console users (10.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// Nobody.
+    Off,
+    /// Whoever sends the admin token.
+    Admin,
+    /// Anybody.
+    Open,
+}
+
 /// How the AICP dialect is set up for one listener.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -69,6 +80,8 @@ pub struct Options {
     pub listener: Listener,
     /// Whether an enrolment in sections 2 and 3, which can't make libraries, makes the one that it names.
     pub autocreate_library: bool,
+    /// Who may register console users.
+    pub registration: Registration,
     /// What else answers calls without a token.
     pub open: OpenChapters,
     /// What `timestamp` of section 9 counts.
@@ -90,7 +103,7 @@ pub struct OpenChapters {
 /// Answers every path that no other dialect has.
 pub(crate) async fn handle(context: &Context, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let mut body = UnreadBody::new(&parts.headers, body);
+    let mut body = UnreadBody::new(&parts, body);
     let response = respond(context, &parts, &mut body).await;
     body.discard().await;
     response
@@ -133,6 +146,9 @@ async fn run(
     }
     let query = Query::of(&parts.uri);
     let app = authenticate(context, entry, dialect, &parts.headers, &query)?;
+    if !app.is_anonymous() {
+        body.is_of_known_caller();
+    }
     // SDKs of section 9 send forms, and JSON that they declare to be one.
     let is_form = dialect == Dialect::FaceApi && has_media_type(&parts.headers, "application/x-www-form-urlencoded");
     if !is_form && !is_json(&parts.headers) {
@@ -216,10 +232,18 @@ fn authenticate(
     query: &Query,
 ) -> Result<App, Failure> {
     let platform = &context.platform;
-    if let Operation::User(_) = entry.operation {
+    let is_of_other_site =
+        is_cross_site(headers, &context.options.site) || is_under_foreign_name(headers, &context.options.site);
+    if let Operation::User(call) = entry.operation {
+        if is_of_other_site {
+            return Err(refusal(dialect, TokenError::Missing));
+        }
+        if call == UserCall::Register {
+            let sent = sent_token(dialect, headers, query);
+            may_register(context, sent.and_then(Result::ok).as_deref())?;
+        }
         // Nobody is logged in yet; the administrator's log keeps these calls.
-        let refused = is_cross_site(headers, &context.options.site);
-        return if refused { Err(refusal(dialect, TokenError::Missing)) } else { Ok(platform.console_app()) };
+        return Ok(platform.console_app());
     }
     let open = context.options.aicp.open;
     let is_open = match entry.operation {
@@ -235,11 +259,7 @@ fn authenticate(
         None => Err(TokenError::Missing),
     };
     let app = match app {
-        Err(TokenError::Missing)
-            if may_go_without
-                && !is_cross_site(headers, &context.options.site)
-                && !is_under_foreign_name(headers, &context.options.site) =>
-        {
+        Err(TokenError::Missing) if may_go_without && !is_of_other_site => {
             if is_open {
                 Ok(platform.legacy_app())
             } else {
@@ -257,6 +277,18 @@ fn authenticate(
     };
     granted.map_err(|e| refusal(dialect, e))?;
     Ok(app)
+}
+
+/// Refuses a registration (10.1) that the setting does not allow.
+fn may_register(context: &Context, token: Option<&str>) -> Result<(), Failure> {
+    let is_administrator =
+        || token.is_some_and(|token| context.platform.app_of_token(token).is_ok_and(|app| app.is_admin()));
+    match context.options.aicp.registration {
+        Registration::Open => Ok(()),
+        Registration::Admin if is_administrator() => Ok(()),
+        Registration::Admin => Err(Failure::message(literals::REGISTRATION_OF_ADMIN)),
+        Registration::Off => Err(Failure::message(literals::NO_REGISTRATION)),
+    }
 }
 
 /// The token in the header or, where SDKs of section 9 put it, in the query.

@@ -45,6 +45,7 @@ impl Call<'_> {
         let picture = picture(fields, "image", literals::NO_FEATURE)?;
         let registered = self.platform.register(registration, picture, self.client).await.map_err(|e| match e {
             Error::UserExists => Failure::message(literals::USER_EXISTS),
+            Error::TooManyUsers => Failure::message(literals::TOO_MANY_USERS),
             Error::BadPicture(_) | Error::NoFace | Error::NotRecognisable(_) => Failure::message(literals::NO_FEATURE),
             Error::TooManyAttempts => Failure::too_many_attempts(),
             other => our_failure(&other),

@@ -2,27 +2,37 @@
 
 mod encoding;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, header};
+use axum::http::header;
+use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::{Client, Standing};
 use encoding::Encoding;
 
 /// A body must be in within this time.
 const READ_TIME: Duration = Duration::from_secs(60);
+/// A body that comes more slowly than this is broken off, once it had some time to begin.
+const LEAST_BYTES_A_SECOND: u32 = 1 << 10;
+const TIME_TO_BEGIN: Duration = Duration::from_secs(5);
 /// A request waits this long for memory before it is told that the server is busy.
 const WAIT_FOR_MEMORY: Duration = Duration::from_secs(5);
 /// Of a body that is refused this much is still read and thrown away: a client that is cut off while it sends sees a
 /// broken connection instead of the answer.
 const MAX_DRAINED: usize = 64 << 20;
 /// Memory is given out in shares of this many bytes.
-const SHARE: usize = 256 << 10;
+const SHARE: usize = 4 << 10;
+/// Of the budget callers who are not known yet get this part together, and of that each address this part.
+const UNKNOWN_PART: usize = 2;
+const ADDRESS_PART: usize = 2;
 /// After this many bytes of one body others get their turn.
 const SEEN_AT_ONCE: usize = 1 << 20;
 
@@ -37,16 +47,45 @@ pub(crate) enum BodyError {
     Busy,
 }
 
-/// The memory that all request bodies together may take. Clones share it.
+/// The memory that all request bodies together may take. Half of it is for callers whose credentials are checked; of the other half
+/// no address gets more than half. Clones share it.
 #[derive(Clone)]
 pub struct BodyBudget {
-    shares: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+    unknown: Arc<Semaphore>,
+    addresses: Arc<Addresses>,
+}
+
+/// What callers who are not known may hold, by their addresses.
+struct Addresses {
+    shares_each: usize,
+    held: Mutex<HashMap<IpAddr, Weak<Semaphore>>>,
+}
+
+impl Addresses {
+    fn shares_of(&self, address: IpAddr) -> Arc<Semaphore> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shares) = held.get(&address).and_then(Weak::upgrade) {
+            return shares;
+        }
+        held.retain(|_, shares| shares.strong_count() > 0);
+        let shares = Arc::new(Semaphore::new(self.shares_each));
+        held.insert(address, Arc::downgrade(&shares));
+        shares
+    }
 }
 
 impl BodyBudget {
     /// A budget of this many bytes.
     pub fn new(bytes: usize) -> Self {
-        Self { shares: Arc::new(Semaphore::new(bytes / SHARE)) }
+        let shares = (bytes / SHARE).min(Semaphore::MAX_PERMITS);
+        let unknown = shares / UNKNOWN_PART;
+        let addresses = Addresses { shares_each: unknown / ADDRESS_PART, held: Mutex::default() };
+        Self {
+            all: Arc::new(Semaphore::new(shares)),
+            unknown: Arc::new(Semaphore::new(unknown)),
+            addresses: Arc::new(addresses),
+        }
     }
 
     /// Reads a body of at most `limit` bytes, unpacked, as UTF-8. Its shares of the budget are held until the returned body
@@ -84,20 +123,32 @@ impl BodyBudget {
     ) -> Result<Option<HeldBody>, BodyError> {
         body.waits_for_word = false;
         let is_kept = body.declared.is_none_or(|length| length <= kept);
-        let mut gathered = Gathered { length: 0, limit, kept, held: is_kept.then(Default::default) };
+        let held = is_kept.then(|| (BytesMut::new(), Shares::of(self.pools(body))));
+        let mut gathered = Gathered { length: 0, limit, kept, held };
         let mut unpacker = body.encoding.unpacker();
         let mut rested = 0;
-        while let Some(frame) = body.body.frame().await {
-            let frame = frame.map_err(|_| {
-                body.is_broken = true;
-                BodyError::Broken
-            })?;
+        // When the bytes so far would have come at the least rate.
+        let mut deadline = Instant::now() + TIME_TO_BEGIN;
+        loop {
+            let frame = match timeout_at(deadline, body.body.frame()).await {
+                Ok(None) => break,
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(_))) | Err(_) => {
+                    body.is_broken = true;
+                    return Err(BodyError::Broken);
+                }
+            };
             let Ok(data) = frame.into_data() else { continue };
+            let came = u32::try_from(data.len()).unwrap_or(u32::MAX);
+            deadline += Duration::from_secs(1) * came / LEAST_BYTES_A_SECOND;
+            let waits = Instant::now();
             for piece in unpacker.pieces(&data) {
                 let plain = unpacker.unpack(piece)?;
                 see(&plain);
-                self.take(&mut gathered, &plain).await?;
+                Self::take(&mut gathered, &plain).await?;
             }
+            // The wait for memory is no fault of the client.
+            deadline += waits.elapsed();
             if gathered.length - rested >= SEEN_AT_ONCE {
                 rested = gathered.length;
                 tokio::task::yield_now().await;
@@ -105,12 +156,23 @@ impl BodyBudget {
         }
         let plain = unpacker.finish()?;
         see(&plain);
-        self.take(&mut gathered, &plain).await?;
+        Self::take(&mut gathered, &plain).await?;
         Ok(gathered.held.map(|(bytes, shares)| HeldBody { bytes: bytes.freeze(), _shares: shares }))
     }
 
+    /// Where a body's shares come from: those that the fewest have a right to first.
+    fn pools(&self, body: &UnreadBody) -> Vec<Arc<Semaphore>> {
+        let mut pools = Vec::new();
+        if !body.is_of_known {
+            pools.extend(body.client.map(|address| self.addresses.shares_of(address)));
+            pools.push(Arc::clone(&self.unknown));
+        }
+        pools.push(Arc::clone(&self.all));
+        pools
+    }
+
     /// Adds bytes to what is held, and shares for them.
-    async fn take(&self, gathered: &mut Gathered, bytes: &[u8]) -> Result<(), BodyError> {
+    async fn take(gathered: &mut Gathered, bytes: &[u8]) -> Result<(), BodyError> {
         gathered.length += bytes.len();
         if gathered.length > gathered.limit {
             return Err(BodyError::TooLarge);
@@ -120,19 +182,39 @@ impl BodyBudget {
             gathered.held = None;
         }
         if let Some((held, shares)) = &mut gathered.held {
-            while shares.len() * SHARE < gathered.length {
-                shares.push(self.share().await?);
-            }
+            shares.grow(gathered.length.div_ceil(SHARE)).await?;
             held.extend_from_slice(bytes);
         }
         Ok(())
     }
+}
 
-    async fn share(&self) -> Result<OwnedSemaphorePermit, BodyError> {
-        timeout(WAIT_FOR_MEMORY, Arc::clone(&self.shares).acquire_owned())
-            .await
-            .map_err(|_| BodyError::Busy)?
-            .map_err(|_| BodyError::Busy)
+/// Shares of the budget, from each of some pools as many.
+struct Shares {
+    pools: Vec<Arc<Semaphore>>,
+    permits: Vec<OwnedSemaphorePermit>,
+    count: usize,
+}
+
+impl Shares {
+    fn of(pools: Vec<Arc<Semaphore>>) -> Self {
+        Self { pools, permits: Vec::new(), count: 0 }
+    }
+
+    /// Gets as many more as make this many.
+    async fn grow(&mut self, count: usize) -> Result<(), BodyError> {
+        let Some(more @ 1..) = count.checked_sub(self.count) else { return Ok(()) };
+        let more = u32::try_from(more).map_err(|_| BodyError::Busy)?;
+        for (number, pool) in self.pools.iter().enumerate() {
+            let permit = timeout(WAIT_FOR_MEMORY, Arc::clone(pool).acquire_many_owned(more)).await;
+            let Ok(Ok(permit)) = permit else { return Err(BodyError::Busy) };
+            match self.permits.get_mut(number) {
+                Some(held) => held.merge(permit),
+                None => self.permits.push(permit),
+            }
+        }
+        self.count = count;
+        Ok(())
     }
 }
 
@@ -143,7 +225,7 @@ struct Gathered {
     limit: usize,
     kept: usize,
     /// The bytes and their shares, unless it is too long to be kept.
-    held: Option<(BytesMut, Vec<OwnedSemaphorePermit>)>,
+    held: Option<(BytesMut, Shares)>,
 }
 
 /// A request's body as long as it is, in whole or in part, on its way.
@@ -152,6 +234,11 @@ pub(crate) struct UnreadBody {
     encoding: Encoding,
     /// What `Content-Length` says.
     declared: Option<usize>,
+    /// Who sends it.
+    client: Option<IpAddr>,
+    /// Whether the credentials of its caller are checked.
+    is_of_known: bool,
+    standing: Option<Standing>,
     /// The client sends nothing until it is told to, or sees the answer.
     waits_for_word: bool,
     /// It broke off or took too long; nothing more is to be expected.
@@ -159,13 +246,32 @@ pub(crate) struct UnreadBody {
 }
 
 impl UnreadBody {
-    pub fn new(headers: &HeaderMap, body: Body) -> Self {
+    /// The body of a request of a caller who is not known yet.
+    pub fn new(parts: &Parts, body: Body) -> Self {
+        let headers = &parts.headers;
         let declared = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.parse::<usize>().ok());
         let encoding = Encoding::of(headers);
-        Self { body, encoding, declared, waits_for_word: headers.contains_key(header::EXPECT), is_broken: false }
+        Self {
+            body,
+            encoding,
+            declared,
+            client: parts.extensions.get::<Client>().map(|client| client.0),
+            is_of_known: false,
+            standing: parts.extensions.get::<Standing>().cloned(),
+            waits_for_word: headers.contains_key(header::EXPECT),
+            is_broken: false,
+        }
+    }
+
+    /// Says that the credentials of the caller are checked and right.
+    pub fn is_of_known_caller(&mut self) {
+        self.is_of_known = true;
+        if let Some(standing) = &self.standing {
+            standing.is_known_now();
+        }
     }
 
     /// Reads what has not been read and throws it away, within bounds, before a refusal is answered.
@@ -179,7 +285,7 @@ impl UnreadBody {
 /// A body and its shares of the budget.
 pub(crate) struct HeldBody {
     pub bytes: Bytes,
-    _shares: Vec<OwnedSemaphorePermit>,
+    _shares: Shares,
 }
 
 impl HeldBody {
@@ -202,18 +308,73 @@ async fn drain(mut body: Body, at_most: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
+    use axum::http::{HeaderMap, HeaderValue, Request};
     use futures_util::{StreamExt, stream};
     use std::convert::Infallible;
 
     const KIB: usize = 1 << 10;
     const MIB: usize = 1 << 20;
 
+    /// A body of a known caller.
+    fn of_known(headers: HeaderMap, body: Body) -> UnreadBody {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        parts.headers = headers;
+        let mut body = UnreadBody::new(&parts, body);
+        body.is_of_known_caller();
+        body
+    }
+
     /// A body that brings these bytes and then either ends or stays open for ever.
     fn body(bytes: usize, ends: bool) -> UnreadBody {
         let pieces = (0..bytes / KIB).map(|_| Ok::<_, Infallible>(Bytes::from_static(&[b'x'; KIB])));
         let rest = if ends { stream::empty().boxed() } else { stream::pending().boxed() };
-        UnreadBody::new(&HeaderMap::new(), Body::from_stream(stream::iter(pieces).chain(rest)))
+        of_known(HeaderMap::new(), Body::from_stream(stream::iter(pieces).chain(rest)))
+    }
+
+    /// A body of a caller at this address who is not known.
+    fn of_unknown(address: [u8; 4], body: UnreadBody) -> UnreadBody {
+        UnreadBody { client: Some(IpAddr::from(address)), is_of_known: false, ..body }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_known_caller_has_room_whatever_the_unknown_hold() {
+        let budget = BodyBudget::new(8 * MIB);
+        let mut held = Vec::new();
+        // An address gets a quarter at most, all addresses together half.
+        for address in [[192, 0, 2, 1], [192, 0, 2, 2]] {
+            let mut first = of_unknown(address, body(2 * MIB, true));
+            held.push(budget.read(&mut first, 8 * MIB).await.map_err(drop).expect("there is room"));
+            let mut more = of_unknown(address, body(KIB, true));
+            assert_eq!(budget.read(&mut more, 8 * MIB).await.err(), Some(BodyError::Busy));
+        }
+        let mut third = of_unknown([192, 0, 2, 3], body(KIB, true));
+        assert_eq!(budget.read(&mut third, 8 * MIB).await.err(), Some(BodyError::Busy));
+        assert!(budget.read(&mut body(4 * MIB, true), 8 * MIB).await.is_ok());
+        drop(held);
+        let mut again = of_unknown([192, 0, 2, 1], body(2 * MIB, true));
+        assert!(budget.read(&mut again, 8 * MIB).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_holds_what_has_come_and_not_for_long() {
+        let budget = BodyBudget::new(16 * MIB);
+        let slow = (0..1500).map(|_| {
+            let budget = budget.clone();
+            tokio::spawn(async move {
+                let mut slow = of_unknown([192, 0, 2, 1], body(KIB, false));
+                let begun = Instant::now();
+                (budget.read(&mut slow, MIB).await.err(), begun.elapsed().as_secs())
+            })
+        });
+        let slow: Vec<_> = slow.collect();
+        tokio::task::yield_now().await;
+        let mut other = of_unknown([192, 0, 2, 2], body(2 * MIB, true));
+        assert!(budget.read(&mut other, 8 * MIB).await.is_ok(), "as much as was sent is held, no more");
+        for slow in slow {
+            // Those who came when their address had its part heard of it sooner.
+            let (error, seconds) = slow.await.expect("joined");
+            assert!(error == Some(BodyError::Broken) && seconds == 6 || error == Some(BodyError::Busy), "{error:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -233,7 +394,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("4194304"));
         let open = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
-        let mut announced = UnreadBody::new(&headers, open);
+        let mut announced = of_known(headers, open);
         let mut sent = body(4 * MIB, true);
         let (never, other) = tokio::join!(budget.read(&mut announced, 8 * MIB), budget.read(&mut sent, 8 * MIB));
         assert!(other.is_ok());
@@ -247,7 +408,7 @@ mod tests {
         assert_eq!(budget.read(&mut body(2 * MIB, false), MIB).await.err(), Some(BodyError::TooLarge));
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("99999999999"));
-        let mut announced = UnreadBody::new(&headers, Body::empty());
+        let mut announced = of_known(headers, Body::empty());
         assert_eq!(budget.read(&mut announced, MIB).await.err(), Some(BodyError::TooLarge));
     }
 
@@ -284,7 +445,7 @@ mod tests {
 
     /// How long discarding takes on the paused clock, which moves on only while something waits.
     async fn time_to_discard(body: UnreadBody) -> Duration {
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         timeout(2 * READ_TIME, body.discard()).await.expect("it ends");
         begun.elapsed()
     }

@@ -26,7 +26,7 @@ mod stored_v1;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aicp_platform::{AccessKey, KeyKind, QuotaError};
+use aicp_platform::{AccessKey, KeyKind, QuotaError, SignatureUse};
 use axum::extract::Request;
 use axum::http::header;
 use axum::http::request::Parts;
@@ -109,7 +109,7 @@ impl From<md5::Refusal> for Refusal {
 /// Answers a request whose path begins with `/jdai/`.
 pub(crate) async fn handle(context: &Context, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let mut body = UnreadBody::new(&parts.headers, body);
+    let mut body = UnreadBody::new(&parts, body);
     let response = match aicp_platform::new_token() {
         Ok(id) => respond(context, &parts, &mut body, Stamp { id, begun: Instant::now() }).await,
         Err(e) => {
@@ -161,15 +161,17 @@ async fn run(
         BodyError::Broken => Refusal::Gateway(Gateway::BROKEN_BODY),
         BodyError::Busy => Refusal::System(codes::BUSY),
     })?;
+    let mut unique = None;
     if let Some(claim) = claim {
         let verified = claim.verify(&Signed::of(parts), &hash.finalize().into(), key.secret())?;
         // A signature that binds no nonce may rightly come twice within a second.
         let must_be_new = verified.binds_nonce && !key.options().allow_replay;
-        // It could come back as long as its date counts: from the future end of the window to the past one.
-        if must_be_new && !platform.is_first_use(&key, &verified.signature, options.clock_skew.saturating_mul(2)) {
+        if must_be_new && platform.was_used(&key, &verified.signature) {
             return Err(Gateway::REPEATED.into());
         }
+        unique = must_be_new.then_some(verified.signature);
     }
+    body.is_of_known_caller();
 
     let unquoted = held.as_ref().and_then(|held| params::unquoted(&held.bytes));
     let params = match &held {
@@ -197,9 +199,19 @@ async fn run(
         code_if_left: codes::BROKEN.0.into(),
     };
     let record = Record::begin(platform, &app, subject);
-    let outcome = match platform.count_call(&key) {
-        Ok(()) => Call { platform, options, app: &app, entry, params: &params, stamp }.make().await,
-        Err(QuotaError::Second) => Err(codes::TOO_FAST.into()),
+    // It could come back as long as its date counts: from the future end of the window to the past one.
+    let keep = options.clock_skew.saturating_mul(2);
+    let note = |signature: &String| platform.note_use(&key, signature, keep);
+    let outcome = match platform.count_call(&key).map(|()| unique.as_ref().map(note)) {
+        Ok(None | Some(SignatureUse::First)) => {
+            Call { platform, options, app: &app, entry, params: &params, stamp }.make().await
+        }
+        // Two came at once.
+        Ok(Some(SignatureUse::Repeated)) => {
+            record.discard();
+            return Err(Gateway::REPEATED.into());
+        }
+        Ok(Some(SignatureUse::TooMany)) | Err(QuotaError::Second) => Err(codes::TOO_FAST.into()),
         Err(QuotaError::Day) => Err(codes::DAY_IS_FULL.into()),
     };
     record.end(ending(outcome.as_ref().err().copied()));

@@ -19,7 +19,7 @@ mod users;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_platform::{AccessKey, App, KeyKind, QuotaError};
+use aicp_platform::{AccessKey, App, KeyKind, QuotaError, SignatureUse};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
@@ -74,15 +74,15 @@ fn speaks(headers: &HeaderMap, query: &str) -> bool {
 
 pub(crate) async fn handle(context: &Context, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let mut body = UnreadBody::new(&parts.headers, body);
+    let mut body = UnreadBody::new(&parts, body);
     let response = respond(context, &parts, &mut body).await;
     body.discard().await;
     response
 }
 
-async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
+async fn respond(context: &Context, parts: &Parts, unread: &mut UnreadBody) -> Response {
     let query = parts.uri.query().unwrap_or_default();
-    let held = context.budget.read(body, MAX_BODY).await;
+    let held = context.budget.read(unread, MAX_BODY).await;
     let body = held.as_ref().map_or(&[][..], |held| &held.bytes);
     let form = is_form(&parts.headers).then_some(body);
     let (params, read) = Params::read(query, form);
@@ -103,6 +103,7 @@ async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Res
         Ok(asked) => asked,
         Err(failure) => return envelope.failure(failure),
     };
+    unread.is_of_known_caller();
     envelope.action = asked.entry.name;
     match asked.answer(context, parts, &params).await {
         Ok(data) => envelope.success(data),
@@ -115,6 +116,8 @@ struct Asked {
     entry: &'static Entry,
     app: App,
     key: Arc<AccessKey>,
+    /// The nonce, and how long it could come back; none if it may.
+    nonce: Option<(String, Duration)>,
 }
 
 impl Asked {
@@ -144,16 +147,17 @@ impl Asked {
         let signed = signature::Parts { method: parts.method.as_str(), headers: &parts.headers, params, body };
         claim.verify(&signed, key.secret())?;
         let keep = Duration::try_from(claim.window().saturating_mul(2)).unwrap_or(Duration::MAX);
-        if !key.options().allow_replay && !platform.is_first_use(&key, claim.nonce, keep) {
+        let nonce = (!key.options().allow_replay).then(|| (claim.nonce.to_owned(), keep));
+        if nonce.as_ref().is_some_and(|(nonce, _)| platform.was_used(&key, nonce)) {
             return Err(Failure::NONCE_USED);
         }
         let app = platform.app_of_key(&key).map_err(|_| Failure::KEY_INACTIVE)?;
-        Ok(Self { entry, app, key })
+        Ok(Self { entry, app, key, nonce })
     }
 
     /// Makes the call, if it may be made.
     async fn answer(&self, context: &Context, parts: &Parts, params: &Params) -> Outcome {
-        let Self { entry, app, key } = self;
+        let Self { entry, app, key, nonce } = self;
         let platform = &context.platform;
         app.require(entry.area).map_err(|_| Failure::FORBIDDEN)?;
         if !platform.is_within_rate(app, entry.name, context.options.linkvisual.calls_per_second) {
@@ -163,6 +167,12 @@ impl Asked {
             QuotaError::Second => Failure::THROTTLED,
             QuotaError::Day => Failure::DAY_IS_FULL,
         })?;
+        match nonce.as_ref().map(|(nonce, keep)| platform.note_use(key, nonce, *keep)) {
+            None | Some(SignatureUse::First) => {}
+            // Two came at once.
+            Some(SignatureUse::Repeated) => return Err(Failure::NONCE_USED),
+            Some(SignatureUse::TooMany) => return Err(Failure::THROTTLED),
+        }
         let links = Links::new(platform, &context.options.site, &parts.headers);
         let subject = Subject {
             method: entry.name,

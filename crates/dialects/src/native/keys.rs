@@ -36,7 +36,9 @@ pub(super) async fn make(
 ) -> Result<Response, Failure> {
     let app_id = segments(app_id)?;
     let (parts, body) = request.into_parts();
-    let mut body = UnreadBody::new(&parts.headers, body);
+    let mut body = UnreadBody::new(&parts, body);
+    // The administrator's token was checked on the way here.
+    body.is_of_known_caller();
     let wanted = read(&context, &mut body).await;
     body.discard().await;
     let (kind, options) = wanted?.check().map_err(Failure::bad_request)?;

@@ -67,7 +67,7 @@ pub(crate) async fn handle(context: &Context, request: Request) -> Response {
     }
     let (parts, body) = request.into_parts();
     let has_body = !body.is_end_stream();
-    let mut body = UnreadBody::new(&parts.headers, body);
+    let mut body = UnreadBody::new(&parts, body);
     let answer = run(context, &parts, has_body, &mut body).await;
     body.discard().await;
     match answer {
@@ -104,6 +104,7 @@ async fn run(context: &Context, parts: &Parts, has_body: bool, body: &mut Unread
         code_if_left: GatewayError::BodyNotRead.told().0.into(),
     };
     let record = Record::begin(&context.platform, &app, subject);
+    body.is_of_known_caller();
     let outcome = Call { context, options, app: &app, command }.answer(body).await;
     let failure = outcome.as_ref().err();
     record.end(Ending {

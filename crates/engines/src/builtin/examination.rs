@@ -58,10 +58,9 @@ impl Builtin {
     pub async fn examine(&self, picture: Photo, max_faces: usize, wanted: Examination) -> Result<Vec<ExaminedFace>> {
         let Photo { bytes, terms } = picture;
         let all = self
-            .vision
-            .run(move |models| {
+            .run(terms, [&bytes.clone()], move |models| {
                 let picture = Picture::decode(&bytes)?;
-                let faces = recognise_some(models, &picture, max_faces, terms.effort)?;
+                let faces = recognise_some(models, &picture, max_faces, terms.effort())?;
                 faces.iter().map(|face| examined(models, &picture, face, wanted, terms)).collect()
             })
             .await?;
@@ -132,10 +131,9 @@ impl Builtin {
     ) -> Result<([ExaminedFace; 2], Option<Similarity>)> {
         let terms = a.terms;
         let compared = self
-            .vision
-            .run(move |models| {
-                let (a, face_a) = models.recognise_file(&a.bytes, terms.effort)?;
-                let (b, face_b) = models.recognise_file(&b.bytes, terms.effort)?;
+            .run(terms, [&a.bytes.clone(), &b.bytes.clone()], move |models| {
+                let (a, face_a) = models.recognise_file(&a.bytes, terms.effort())?;
+                let (b, face_b) = models.recognise_file(&b.bytes, terms.effort())?;
                 let (Some(face_a), Some(face_b)) = (face_a, face_b) else { return Ok(None) };
                 let both =
                     [examined(models, &a, &face_a, wanted, terms)?, examined(models, &b, &face_b, wanted, terms)?];
@@ -153,10 +151,9 @@ impl Builtin {
     pub async fn describe(&self, picture: Photo) -> Result<Vec<DescribedFace>> {
         let Photo { bytes, terms } = picture;
         let described = self
-            .vision
-            .run(move |models| {
+            .run(terms, [&bytes.clone()], move |models| {
                 let picture = Picture::decode(&bytes)?;
-                let faces = recognise_some(models, &picture, MAX_FACES, terms.effort)?;
+                let faces = recognise_some(models, &picture, MAX_FACES, terms.effort())?;
                 let (width, height) = (picture.width() as f32, picture.height() as f32);
                 let described = faces.into_iter().map(|face| {
                     let quality = models.quality(&picture, &face)?;
@@ -179,13 +176,12 @@ impl Builtin {
     /// [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`] or [`Error::Failed`].
     pub async fn liveness(&self, picture: Photo) -> Result<Liveness> {
         let Photo { bytes, terms } = picture;
-        self.vision
-            .run(move |models| {
-                let (picture, face) = models.detect_in_file(&bytes, terms.effort)?;
-                face.map(|face| models.liveness(&picture, &face)).transpose()
-            })
-            .await?
-            .ok_or(Error::NoFace)
+        self.run(terms, [&bytes.clone()], move |models| {
+            let (picture, face) = models.detect_in_file(&bytes, terms.effort())?;
+            face.map(|face| models.liveness(&picture, &face)).transpose()
+        })
+        .await?
+        .ok_or(Error::NoFace)
     }
 }
 

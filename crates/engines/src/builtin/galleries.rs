@@ -1,8 +1,9 @@
 //! Faces that may be found, and the search for them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use aicp_gallery::{Entry, Filter, Hit, Search};
+use aicp_gallery::{Entry, Filter, Hit, SearchAll};
 use aicp_vision::Embedding;
 use tokio::sync::oneshot;
 
@@ -10,6 +11,9 @@ use super::Builtin;
 use crate::engine::{Candidate, FaceKey, LibraryRef};
 use crate::similarity::similarity_of_cosine;
 use crate::{Error, Result};
+
+/// How far the length of a template is from 1 at most.
+const LENGTH_TOLERANCE: f32 = 1e-3;
 
 /// A stored template, as it is loaded at start. Not `Debug`, as a template belongs into no log.
 #[derive(Clone)]
@@ -24,6 +28,21 @@ pub struct TemplateRow {
     pub vector: Vec<f32>,
     /// Recognisability when it was enrolled, 0..1, if it was judged.
     pub recognisability: Option<f32>,
+}
+
+/// Templates that match nobody.
+#[derive(Debug, Default)]
+pub struct LeftOut {
+    /// Faces that are not recognisable.
+    pub not_recognisable: usize,
+    /// Library and face (row ids) of templates that are not as any was stored.
+    pub damaged: Vec<(i64, i64)>,
+}
+
+/// Whether this can be a template: every one that is stored has a length of 1.
+fn is_unit_vector(vector: &[f32]) -> bool {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    vector.len() == Builtin::DIMENSIONS && (length - 1.0).abs() <= LENGTH_TOLERANCE
 }
 
 impl Builtin {
@@ -44,16 +63,20 @@ impl Builtin {
         }
     }
 
-    /// Lets many faces be found, but for those of a lower recognisability; tells how many those are.
+    /// Lets many faces be found, but for those of a lower recognisability and those whose templates are damaged.
     ///
     /// # Errors
-    /// [`Error::Template`] if a template is of other dimensions.
-    pub fn admit_all(&self, templates: Vec<TemplateRow>, least_recognisability: f32) -> Result<usize> {
-        let mut left_out = 0;
+    /// [`Error::Template`] if a template does not fit although it is not damaged.
+    pub fn admit_all(&self, templates: Vec<TemplateRow>, least_recognisability: f32) -> Result<LeftOut> {
+        let mut left_out = LeftOut::default();
         let mut by_library: HashMap<i64, Vec<(Entry, Vec<f32>)>> = HashMap::new();
         for template in templates {
+            if !is_unit_vector(&template.vector) {
+                left_out.damaged.push((template.library, template.face));
+                continue;
+            }
             if !self.may_be_found(&template, least_recognisability) {
-                left_out += 1;
+                left_out.not_recognisable += 1;
                 continue;
             }
             let TemplateRow { library, person, face, vector, .. } = template;
@@ -101,33 +124,18 @@ impl Builtin {
         top_n: usize,
         filter: Option<Filter>,
     ) -> Result<Vec<Vec<Candidate>>> {
-        let _permit = self.searches.try_acquire().map_err(|_| Error::Busy)?;
-        let galleries: Vec<_> = libraries.iter().filter_map(|&library| self.galleries.find(library)).collect();
-        let mut under_way = Vec::with_capacity(probes.len());
-        for probe in probes {
-            let mut answers = Vec::with_capacity(galleries.len());
-            for gallery in &galleries {
-                let (answer, answered) = oneshot::channel();
-                let probe = probe.as_slice().to_vec();
-                let search = Search { probe, top_n, above: f32::NEG_INFINITY, filter: filter.clone() };
-                self.scanner.search(gallery, search, |hits| drop(answer.send(hits)))?;
-                answers.push(answered);
-            }
-            under_way.push(answers);
-        }
-        let mut found = Vec::with_capacity(under_way.len());
-        for answers in under_way {
-            let mut hits = Vec::new();
-            for answered in answers {
-                hits.extend(
-                    answered.await.map_err(|_| aicp_vision::Error::Worker("a search gave no answer".to_owned()))?,
-                );
-            }
-            hits.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.entry.face.cmp(&b.entry.face)));
-            hits.truncate(top_n);
-            found.push(hits.into_iter().map(candidate).collect());
-        }
-        Ok(found)
+        let permit = Arc::clone(&self.searches).try_acquire_owned().map_err(|_| Error::Busy)?;
+        let galleries = libraries.iter().filter_map(|&library| self.galleries.find(library)).collect();
+        let probes = probes.into_iter().map(Embedding::into_vec).collect();
+        let (answer, answered) = oneshot::channel();
+        let search = SearchAll { probes, top_n, above: f32::NEG_INFINITY, filter };
+        self.scanner.search_all(galleries, search, move |found| {
+            // Held until here, also if nobody waits for the answer any more.
+            drop(permit);
+            drop(answer.send(found));
+        })?;
+        let found = answered.await.map_err(|_| aicp_vision::Error::Worker("a search gave no answer".to_owned()))?;
+        Ok(found.into_iter().map(|hits| hits.into_iter().map(candidate).collect()).collect())
     }
 }
 

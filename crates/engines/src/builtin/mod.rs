@@ -6,13 +6,16 @@ mod galleries;
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use aicp_gallery::{Filter, Galleries, Scanner};
-use aicp_vision::{Algorithm, DetectedFace, Effort, FaceModels, Judge, Picture, Purpose, Recognised, Vision};
+use aicp_vision::{
+    Algorithm, Caller, DetectedFace, Dimensions, Effort, FaceModels, Judge, Picture, Purpose, Recognised, Vision,
+};
 
 use crate::engine::{
     Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, Keeping, LibraryRef, Photo, SeenFace, Target, Terms,
@@ -22,7 +25,7 @@ use crate::similarity::{Similarity, similarity_of_cosine};
 use crate::{Error, Result, Unrecognisable};
 
 pub use examination::{Accepts, DescribedFace, Examination, ExaminedFace};
-pub use galleries::TemplateRow;
+pub use galleries::{LeftOut, TemplateRow};
 
 /// Faces of one picture that are worked on, the largest first; a crowd can't hold a worker for ever.
 pub const MAX_FACES: usize = 100;
@@ -33,6 +36,9 @@ const LEAST_CONFIDENCE: f32 = 0.6;
 
 /// The similarity of two faces of which one is not recognisable: nothing is known of it.
 const NOT_COMPARABLE: Similarity = 0.0;
+
+/// Pixels that a picture of a caller without credentials may have: a photograph of 24 megapixels may.
+const UNKNOWN_MAX_PIXELS: u64 = 25_000_000;
 
 /// Calls whose faces are searched for at a time. They take turns in one pass over a library, so that more of them would each
 /// wait longer; one more is refused.
@@ -67,6 +73,11 @@ impl Builtin {
             searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
             judge: Arc::new(Judge::embedded().map_err(Error::Failed)?),
         })
+    }
+
+    /// How long workers have been at their jobs without one being done, if that is longer than a job may take.
+    pub fn stuck_for(&self) -> Option<Duration> {
+        self.vision.stuck_for()
     }
 
     /// Which algorithm its templates are of.
@@ -104,7 +115,22 @@ impl Builtin {
     /// # Errors
     /// [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`] or [`Error::Failed`].
     pub async fn recognisability(&self, picture: Bytes) -> Result<f32> {
-        self.on_largest_face(picture.into(), Purpose::Enrolment, |_, _, face| Ok(face.recognisability)).await
+        let terms = Terms { caller: Caller::Own, ..Terms::default() };
+        let picture = Photo { bytes: picture, terms };
+        self.on_largest_face(picture, Purpose::Enrolment, |_, _, face| Ok(face.recognisability)).await
+    }
+
+    /// Runs a job on a worker on these terms; the pictures that it is about must be small enough for the caller.
+    async fn run<T: Send + 'static>(
+        &self,
+        terms: Terms,
+        pictures: impl IntoIterator<Item = &Bytes>,
+        job: impl FnOnce(&mut FaceModels) -> aicp_vision::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if terms.caller == Caller::Unknown {
+            pictures.into_iter().try_for_each(check_size)?;
+        }
+        Ok(self.vision.run_for(terms.caller, job).await?)
     }
 
     /// The probe of the largest face of a picture.
@@ -121,20 +147,19 @@ impl Builtin {
         job: impl FnOnce(&mut FaceModels, &Picture, Recognised) -> aicp_vision::Result<T> + Send + 'static,
     ) -> Result<T> {
         let Photo { bytes, terms } = picture;
-        self.vision
-            .run(move |models| {
-                let (picture, face) = match purpose {
-                    Purpose::Enrolment => {
-                        let picture = Picture::decode(&bytes)?;
-                        let face = models.recognise_all(&picture, 1, purpose, terms.effort)?.pop();
-                        (picture, face)
-                    }
-                    Purpose::Probe => models.recognise_file(&bytes, terms.effort)?,
-                };
-                face.map(|face| job(models, &picture, face)).transpose()
-            })
-            .await?
-            .ok_or(Error::NoFace)
+        self.run(terms, [&bytes.clone()], move |models| {
+            let (picture, face) = match purpose {
+                Purpose::Enrolment => {
+                    let picture = Picture::decode(&bytes)?;
+                    let face = models.recognise_all(&picture, 1, purpose, terms.effort())?.pop();
+                    (picture, face)
+                }
+                Purpose::Probe => models.recognise_file(&bytes, terms.effort())?,
+            };
+            face.map(|face| job(models, &picture, face)).transpose()
+        })
+        .await?
+        .ok_or(Error::NoFace)
     }
 }
 
@@ -209,8 +234,9 @@ impl Engine for Builtin {
     ) -> Result<Vec<FaceCandidates>> {
         let Photo { bytes, terms } = picture;
         let recognised = self
-            .vision
-            .run(move |models| recognise_some(models, &Picture::decode(&bytes)?, MAX_FACES, terms.effort))
+            .run(terms, [&bytes.clone()], move |models| {
+                recognise_some(models, &Picture::decode(&bytes)?, MAX_FACES, terms.effort())
+            })
             .await?;
         if recognised.is_empty() {
             return Err(Error::NoFace);
@@ -235,11 +261,10 @@ impl Engine for Builtin {
         let terms = a.terms;
         // One job, not two: half a comparison must not wait for, or be refused, a second place in the queue.
         let compared = self
-            .vision
-            .run(move |models| {
+            .run(terms, [&a.bytes.clone(), &b.bytes.clone()], move |models| {
                 let (Some(a), Some(b)) = (
-                    recognise_bytes(models, &a.bytes, terms.effort)?,
-                    recognise_bytes(models, &b.bytes, terms.effort)?,
+                    recognise_bytes(models, &a.bytes, terms.effort())?,
+                    recognise_bytes(models, &b.bytes, terms.effort())?,
                 ) else {
                     return Ok(None);
                 };
@@ -251,7 +276,9 @@ impl Engine for Builtin {
 
     async fn detect(&self, picture: Photo) -> Result<Vec<SeenFace>> {
         let Photo { bytes, terms } = picture;
-        let faces = self.vision.run(move |models| models.detect(&Picture::decode(&bytes)?, terms.effort)).await?;
+        let faces = self
+            .run(terms, [&bytes.clone()], move |models| models.detect(&Picture::decode(&bytes)?, terms.effort()))
+            .await?;
         Ok(faces.iter().map(seen).collect())
     }
 
@@ -268,13 +295,23 @@ impl Engine for Builtin {
 
     async fn require_face(&self, picture: Photo) -> Result<()> {
         let Photo { bytes, terms } = picture;
-        let (_, face) = self.vision.run(move |models| models.detect_in_file(&bytes, terms.effort)).await?;
+        let (_, face) =
+            self.run(terms, [&bytes.clone()], move |models| models.detect_in_file(&bytes, terms.effort())).await?;
         face.map(drop).ok_or(Error::NoFace)
     }
 
     async fn health(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// Refuses a picture with more pixels than are looked at for callers without credentials.
+fn check_size(bytes: &Bytes) -> Result<()> {
+    let Dimensions { width, height, .. } = Dimensions::of(bytes)?;
+    if u64::from(width) * u64::from(height) > UNKNOWN_MAX_PIXELS {
+        return Err(aicp_vision::Error::TooManyPixels { width, height, limit: UNKNOWN_MAX_PIXELS }.into());
+    }
+    Ok(())
 }
 
 fn rows(libraries: &[LibraryRef]) -> Vec<i64> {

@@ -17,18 +17,18 @@ async fn what_was_signed_with_is_known_after_a_restart() {
     let (store, vault, keys) = open(folder.path()).await;
     let (_, made) = make(&store, &vault, "shop", KeyKind::JdCloud, KeyOptions::default()).await.expect("made");
     let hour = Duration::from_secs(3600);
-    assert!(keys.note_signature(made.id, "nonce", hour));
-    assert!(!keys.note_signature(made.id, "nonce", hour));
-    assert!(keys.note_signature(made.id, "other", hour));
-    assert!(keys.note_signature(made.id + 1, "nonce", hour), "of another key");
-    assert!(keys.note_signature(made.id, "short", Duration::ZERO));
-    assert!(keys.note_signature(made.id, "short", Duration::ZERO), "it has expired");
+    assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::First);
+    assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::Repeated);
+    assert_eq!(keys.note_signature(made.id, "other", hour), SignatureUse::First);
+    assert_eq!(keys.note_signature(made.id + 1, "nonce", hour), SignatureUse::First, "of another key");
+    assert_eq!(keys.note_signature(made.id, "short", Duration::ZERO), SignatureUse::First);
+    assert_eq!(keys.note_signature(made.id, "short", Duration::ZERO), SignatureUse::First, "it has expired");
     keys.close().await;
     store.close().await.expect("closes");
 
     let (store, _, keys) = open(folder.path()).await;
-    assert!(!keys.note_signature(made.id, "nonce", hour));
-    assert!(keys.note_signature(made.id, "new", hour));
+    assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::Repeated);
+    assert_eq!(keys.note_signature(made.id, "new", hour), SignatureUse::First);
     keys.close().await;
     store.close().await.expect("closes");
 }

@@ -63,6 +63,7 @@ pub(crate) fn run(config: &Config, dir: &Path, app: &str, library: &str, json: b
     let vision = start_vision(config, None)?;
     let mut outcome = runtime.block_on(async {
         let token = data_dir::admin_token(config)?.token;
+        data_dir::check_parts(config, false)?;
         let platform = open_platform(config, vision, &token).await?;
         let app = platform.app_for_operator(app).await?;
         let library = platform.open_library(&app, library).await?;

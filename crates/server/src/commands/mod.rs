@@ -70,6 +70,7 @@ async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Re
         outbox_interval: Duration::from_secs(config.outbox.interval_s.into()),
         login_liveness: config.console.login_liveness.into(),
         login_attempts: config.console.attempts_per_minute,
+        max_users: config.console.max_users,
         max_libraries: config.face_api.max_groups,
         max_faces_a_user: config.face_api.max_faces_per_user,
         friend_requests: config.tencent_im.allow_type.into(),

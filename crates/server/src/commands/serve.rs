@@ -2,19 +2,20 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aicp_dialects::aicp::{self, OpenChapters, TimeUnit};
 use aicp_dialects::{BodyBudget, Options, Site, jdcloud, linkvisual, tencent_im};
 use aicp_platform::Platform;
-use tokio::net::TcpListener;
+use aicp_vision::TimeLimits;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{async_runtime, begin_vision, open_platform, wait_for_vision};
 use crate::config::{Chapter, Config, Listen};
+use crate::connections::Connections;
 use crate::control::Control;
 use crate::http::{self, Front};
 use crate::{Error, Result, data_dir};
@@ -22,11 +23,16 @@ use crate::{Error, Result, data_dir};
 const MIB: usize = 1 << 20;
 /// An admin token of fewer characters is warned about.
 const SAFE_TOKEN: usize = 16;
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4096;
 /// Files that the process has open itself: database, pictures under way, libraries.
 const OWN_FILES: usize = 256;
+/// With fewer files, hardly a client is served; unless fewer connections are set.
+const FEWEST_FILES: usize = 1024;
 
 /// Serves until SIGTERM or SIGINT, then finishes the calls under way.
-pub(crate) fn run(config: Config) -> Result<()> {
+pub(crate) fn run(config: Config, insists_on_new: bool) -> Result<()> {
+    data_dir::check_parts(&config, insists_on_new)?;
     async_runtime()?.block_on(serve(config))
 }
 
@@ -34,8 +40,15 @@ pub(crate) fn run(config: Config) -> Result<()> {
 async fn load(config: &Config, admin_token: &str) -> Result<Platform> {
     let for_vision = config.clone();
     let starting = on_blocking_thread(move || begin_vision(&for_vision, None)).await?;
-    let platform = open_platform(config, starting.vision(), admin_token).await?;
-    match on_blocking_thread(move || wait_for_vision(starting)).await {
+    let limits = TimeLimits {
+        wait: Duration::from_secs(config.vision.wait_seconds),
+        job: Duration::from_secs(config.vision.job_seconds),
+    };
+    let opened = open_platform(config, starting.vision().with_limits(limits), admin_token).await;
+    // Waited for in any case: the process must not end while libraries are being loaded.
+    let loaded = on_blocking_thread(move || wait_for_vision(starting)).await;
+    let platform = opened?;
+    match loaded {
         Ok(_) => Ok(platform),
         Err(e) => {
             platform.close().await?;
@@ -49,13 +62,29 @@ async fn on_blocking_thread<T: Send + 'static>(job: impl FnOnce() -> Result<T> +
 }
 
 /// As many connections as wanted, or as the process may have files open besides its own.
-fn connections_within_file_limit(wanted: usize) -> usize {
+///
+/// # Errors
+/// [`Error::OpenFiles`] if that is hardly any.
+fn connections_within_file_limit(wanted: usize) -> Result<usize> {
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
-    let possible = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OWN_FILES).max(1);
+    let files = usize::try_from(files).unwrap_or(usize::MAX);
+    let needed = OWN_FILES.saturating_add(wanted);
+    if files < needed.min(FEWEST_FILES) {
+        return Err(Error::OpenFiles { files, needed });
+    }
+    let possible = files.saturating_sub(OWN_FILES).max(1);
     if possible < wanted {
         tracing::warn!(wanted, possible, "the limit of open files allows fewer connections than are set");
     }
-    wanted.min(possible).min(Semaphore::MAX_PERMITS)
+    Ok(wanted.min(possible))
+}
+
+/// Listens, with room for connections that come faster than they are accepted.
+fn listener_at(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// How the dialects are set up for one listener.
@@ -70,6 +99,7 @@ fn options(config: &Config, address: SocketAddr, listen: Listen) -> Options {
         aicp: aicp::Options {
             listener: listen.dialect.into(),
             autocreate_library: config.legacy.autocreate_library,
+            registration: config.registration(),
             open: OpenChapters {
                 all_calls: is_open(Chapter::AllCalls),
                 face_api: is_open(Chapter::FaceApi) || config.face_api.anonymous,
@@ -99,20 +129,25 @@ async fn serve(config: Config) -> Result<()> {
     config.refuse_open_network()?;
     let begun = Instant::now();
     let idle = Duration::from_secs(config.http.idle_seconds);
-    let connections = Arc::new(Semaphore::new(connections_within_file_limit(config.http.max_connections)));
+    let most = connections_within_file_limit(config.http.max_connections)?;
+    let of_an_address = match config.http.max_connections_per_address {
+        0 => most.div_ceil(4),
+        set => set,
+    };
+    let connections = Connections::new(most, of_an_address, config.http.trusted_proxies.clone());
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
     let token = data_dir::admin_token(&config)?;
 
-    let front = Front::new(config.http.trusted_proxies.clone());
+    let front = Front::new(config.http.trusted_proxies.clone(), connections);
     let (stop, stopped) = watch::channel(false);
     let mut listeners = JoinSet::new();
     let mut bound: Vec<(SocketAddr, Listen)> = Vec::new();
     for listen in &config.listen {
         let failed = |source| Error::Listen { address: listen.address, source };
-        let listener = TcpListener::bind(listen.address).await.map_err(failed)?;
+        let listener = listener_at(listen.address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        listeners.spawn(http::serve(listener, address, front.clone(), Arc::clone(&connections), idle, stopped.clone()));
+        listeners.spawn(http::serve(listener, address, front.clone(), idle, stopped.clone()));
         bound.push((address, *listen));
     }
 

@@ -128,6 +128,23 @@ pub struct Console {
     pub login_liveness: LoginLiveness,
     /// Logins and registrations that one address, or one name, may try in a minute.
     pub attempts_per_minute: NonZeroU32,
+    /// Who may register users: `off`, `admin` or `open`. Unset: anybody where every listener is on loopback, else who has the
+    /// admin token.
+    pub registration: Option<Registration>,
+    /// Users that there may be.
+    pub max_users: u64,
+}
+
+/// Who may register console users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Nobody.
+    Off,
+    /// Whoever sends the admin token.
+    Admin,
+    /// Anybody.
+    Open,
 }
 
 /// How sure it must be that a face is live.
@@ -244,13 +261,17 @@ impl Default for Links {
 }
 
 /// Inference workers.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Vision {
     /// Worker threads; 0: one a core.
     pub workers: usize,
-    /// Calls that may wait for a worker; 0: 32 a worker.
+    /// Calls of callers with credentials that may wait for a worker, half as many of others; 0: 32 a worker.
     pub queue: usize,
+    /// Seconds that a call may wait for a worker.
+    pub wait_seconds: u64,
+    /// Seconds that a worker may take for a call.
+    pub job_seconds: u64,
     /// What runs the networks: `auto` (OpenVINO where its plugin is there, loads, and the processor has AVX2; else ONNX
     /// Runtime), `onnxruntime` or `openvino`.
     pub runtime: RuntimeChoice,
@@ -267,6 +288,8 @@ pub struct Http {
     pub body_memory_mib: usize,
     /// Open connections of all listeners together.
     pub max_connections: usize,
+    /// Open connections of one address, or calls under way of one client of a trusted proxy; 0: a quarter of `max_connections`.
+    pub max_connections_per_address: usize,
     /// Seconds that a connection which is kept open may wait for its next request.
     pub idle_seconds: u64,
     /// Addresses of proxies whose `X-Forwarded-For` is believed: then the call log and the limits on logins see the
@@ -342,7 +365,7 @@ impl Default for Statistics {
 impl Default for Console {
     fn default() -> Self {
         let attempts_per_minute = NonZeroU32::MIN.saturating_add(29);
-        Self { login_liveness: LoginLiveness::Normal, attempts_per_minute }
+        Self { login_liveness: LoginLiveness::Normal, attempts_per_minute, registration: None, max_users: 10_000 }
     }
 }
 
@@ -370,9 +393,28 @@ impl Default for Legacy {
     }
 }
 
+impl Default for Vision {
+    fn default() -> Self {
+        Self {
+            workers: 0,
+            queue: 0,
+            wait_seconds: 10,
+            job_seconds: 20,
+            runtime: RuntimeChoice::default(),
+            precision: PrecisionChoice::default(),
+        }
+    }
+}
+
 impl Default for Http {
     fn default() -> Self {
-        Self { body_memory_mib: 512, max_connections: 4096, idle_seconds: 75, trusted_proxies: Vec::new() }
+        Self {
+            body_memory_mib: 512,
+            max_connections: 4096,
+            max_connections_per_address: 0,
+            idle_seconds: 75,
+            trusted_proxies: Vec::new(),
+        }
     }
 }
 

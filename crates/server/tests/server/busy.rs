@@ -1,5 +1,6 @@
 //! More calls than the machine takes on: each gets an answer at once, a right one or one that says to come back.
 
+use std::io::Write;
 use std::sync::Barrier;
 use std::thread;
 
@@ -94,14 +95,20 @@ fn one_call_at_a_time_is_never_too_many() {
 
 #[test]
 fn connections_over_the_limit_are_closed_not_left_hanging() {
-    let server = Setup::new(&["auto"]).env("AICP_HTTP__MAX_CONNECTIONS", "2").start();
+    let server = Setup::new(&["auto"])
+        .env("AICP_HTTP__MAX_CONNECTIONS", "2")
+        .env("AICP_HTTP__MAX_CONNECTIONS_PER_ADDRESS", "2")
+        .start();
     let address = server.addresses()[0];
     let call = || server.anonymous(0).try_post("/aicp/face/query", &json!({"groupId": "g", "userId": "1"}));
-    // A connection counts from when it is accepted until the server sees its end, so one of these may be refused for
-    // another that is just over; more are opened until two are held.
+    // Calls under way make room for nobody. A connection counts from when it is accepted until the server sees its end, so
+    // one of these may be refused for another that is just over; more are opened until two are held.
     let mut held = Vec::new();
     wait_until("a third connection is refused", || {
-        held.push(connect(address).expect("it listens"));
+        let mut call_under_way = connect(address).expect("it listens");
+        let head = "POST /user/login HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{";
+        let _ = call_under_way.write_all(head.as_bytes());
+        held.push(call_under_way);
         call().is_err()
     });
     drop(held);

@@ -85,12 +85,15 @@ pub struct Setup {
     dialects: Vec<&'static str>,
     env: Vec<(&'static str, String)>,
     data_dir: Option<PathBuf>,
+    args: Vec<&'static str>,
+    /// Size in MiB of a disk of its own, which the process alone sees.
+    disk_mib: Option<u32>,
 }
 
 impl Setup {
     /// With one listener a dialect.
     pub fn new(dialects: &[&'static str]) -> Self {
-        Self { dialects: dialects.to_vec(), env: Vec::new(), data_dir: None }
+        Self { dialects: dialects.to_vec(), env: Vec::new(), data_dir: None, args: Vec::new(), disk_mib: None }
     }
 
     pub fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -104,13 +107,37 @@ impl Setup {
         self
     }
 
+    pub fn arg(mut self, arg: &'static str) -> Self {
+        self.args.push(arg);
+        self
+    }
+
+    /// With the data folder on a disk of this size; see [`Server::disk`].
+    pub fn on_disk_of_mib(mut self, size: u32) -> Self {
+        self.disk_mib = Some(size);
+        self
+    }
+
     /// The command line, as [`Setup::start`] runs it.
     pub fn command(&self, data_dir: &Path) -> Command {
         let mut command = aicp(["serve", "--data-dir"]);
+        if let Some(size) = self.disk_mib {
+            fs::create_dir_all(data_dir).expect("made");
+            let mount = format!("mount -t tmpfs -o size={size}m none \"$0\" && exec \"$@\"");
+            let mut alone = Command::new("unshare");
+            alone
+                .args(["--mount", "sh", "-c", &mount])
+                .arg(data_dir)
+                .arg(command.get_program())
+                .args(command.get_args());
+            alone.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            command = alone;
+        }
         command.arg(data_dir);
         for dialect in &self.dialects {
             command.arg("--listen").arg(format!("127.0.0.1:0={dialect}"));
         }
+        command.args(&self.args);
         command.env("AICP_ADMIN_TOKEN", TOKEN).env("AICP_LOG__FORMAT", "json");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
@@ -163,6 +190,12 @@ impl Server {
 
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
+    }
+
+    /// The data folder as the process sees it, if that has a disk of its own.
+    pub fn disk(&self) -> PathBuf {
+        let id = self.child.lock().expect("no panic while locked").id();
+        PathBuf::from(format!("/proc/{id}/root{}", self.data_dir.display()))
     }
 
     /// The listeners in the order of the command line.

@@ -9,6 +9,7 @@ mod pictures;
 mod random;
 mod template;
 
+mod attacks;
 mod bad_input;
 mod bench;
 mod bench_service;
@@ -33,6 +34,7 @@ mod literals;
 mod recognition;
 mod start;
 mod statistics;
+mod store;
 mod tencent_im;
 mod tolerance;
 mod unusual;

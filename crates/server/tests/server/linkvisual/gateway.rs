@@ -159,6 +159,22 @@ fn odd_requests_are_refused() {
 }
 
 #[test]
+fn a_call_that_is_refused_for_its_number_keeps_no_nonce() {
+    let server = setup().env("AICP_LINKVISUAL__CALLS_PER_SECOND", "1").start();
+    let client = Client::new(&server, APP);
+    assert_eq!(client.ask(LIST, &[FIRST]).status, 200);
+    let again = nonce();
+    for _ in 0..3 {
+        let answer = client.ask(LIST, &[FIRST, ("SignatureNonce", &again)]);
+        if answer.status == 200 {
+            // The second was over.
+            return;
+        }
+        assert_refused(&answer, 400, "Throttling.User");
+    }
+}
+
+#[test]
 fn a_nonce_is_good_once_and_over_restarts() {
     let temp = tempfile::tempdir().expect("a temp dir");
     let data_dir = temp.path().join("data");

@@ -1,0 +1,294 @@
+//! Which connections may be open: so many in all, so many of an address. Whoever comes when there is no room is let in for one that
+//! has shown less: no whole head yet, or no call with credentials.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use aicp_dialects::Standing;
+use tokio::sync::Notify;
+
+/// The log says at most this often that connections were closed or turned away.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
+
+/// The open connections of all listeners. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Connections(Arc<Shared>);
+
+struct Shared {
+    most: usize,
+    most_of_an_address: usize,
+    /// Proxies, whose connections are many people's.
+    exempt: Vec<IpAddr>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    /// The oldest first.
+    open: BTreeMap<u64, Open>,
+    of_address: HashMap<IpAddr, usize>,
+    /// Requests under way that trusted proxies pass on, by who sent them.
+    passed_on: HashMap<IpAddr, usize>,
+    /// Since the last warning.
+    closed: usize,
+    turned_away: usize,
+    warned: Option<Instant>,
+}
+
+struct Open {
+    address: IpAddr,
+    shown: Shown,
+    close: Arc<Notify>,
+}
+
+/// What a connection has shown so far. Clones share it.
+#[derive(Clone, Default)]
+struct Shown {
+    has_asked: Arc<AtomicBool>,
+    under_way: Arc<AtomicUsize>,
+    standing: Standing,
+}
+
+impl Shown {
+    /// How soon it is closed to make room: the lower the sooner; nothing while a call is being answered or if a caller with
+    /// credentials uses it.
+    fn rank(&self) -> Option<u8> {
+        if self.standing.is_known() || self.under_way.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        Some(u8::from(self.has_asked.load(Ordering::Relaxed)))
+    }
+}
+
+impl Connections {
+    /// At most so many in all, and of one address unless it is exempt.
+    pub fn new(most: usize, most_of_an_address: usize, exempt: Vec<IpAddr>) -> Self {
+        Self(Arc::new(Shared { most, most_of_an_address, exempt, state: Mutex::default() }))
+    }
+
+    /// Lets a connection in, if need be for one that has shown less; `None` if there is no room.
+    pub fn admit(&self, address: IpAddr) -> Option<Connection> {
+        let address = address.to_canonical();
+        let shared = &self.0;
+        let mut state = shared.lock();
+        let of_address = state.of_address.get(&address).copied().unwrap_or_default();
+        let is_counted = !shared.exempt.contains(&address);
+        let has_room = if is_counted && of_address >= shared.most_of_an_address {
+            state.close_one(|open| open.address == address)
+        } else {
+            state.open.len() < shared.most || state.close_one(|_| true)
+        };
+        if !has_room {
+            state.turned_away += 1;
+        }
+        state.warn();
+        if !has_room {
+            return None;
+        }
+        let id = state.next;
+        state.next += 1;
+        let open = Open { address, shown: Shown::default(), close: Arc::default() };
+        let (shown, close) = (open.shown.clone(), Arc::clone(&open.close));
+        state.open.insert(id, open);
+        *state.of_address.entry(address).or_default() += 1;
+        drop(state);
+        Some(Connection { id, shown, close, connections: self.clone() })
+    }
+
+    /// Counts a request that a proxy passes on for a client; `None` if that has too many under way.
+    pub fn pass_on(&self, client: IpAddr) -> Option<PassedOn> {
+        let mut state = self.0.lock();
+        let under_way = state.passed_on.entry(client).or_default();
+        if *under_way >= self.0.most_of_an_address {
+            state.turned_away += 1;
+            state.warn();
+            return None;
+        }
+        *under_way += 1;
+        Some(PassedOn { client, connections: self.clone() })
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Closes the connection that has shown the least, the oldest of those; whether there was one.
+    fn close_one(&mut self, may_go: impl Fn(&Open) -> bool) -> bool {
+        let ranked = self.open.iter().filter(|(_, open)| may_go(open));
+        let ranked = ranked.filter_map(|(id, open)| Some((open.shown.rank()?, *id)));
+        let Some((_, id)) = ranked.min() else { return false };
+        if let Some(open) = self.remove(id) {
+            open.close.notify_one();
+        }
+        self.closed += 1;
+        true
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Open> {
+        let open = self.open.remove(&id)?;
+        take_one(&mut self.of_address, open.address);
+        Some(open)
+    }
+
+    fn warn(&mut self) {
+        let is_time = self.warned.is_none_or(|warned| warned.elapsed() >= BETWEEN_WARNINGS);
+        if is_time && self.closed + self.turned_away > 0 {
+            let State { closed, turned_away, .. } = *self;
+            let open = self.open.len();
+            tracing::warn!(closed, turned_away, open, "too many connections: those that showed the least make room");
+            (self.closed, self.turned_away, self.warned) = (0, 0, Some(Instant::now()));
+        }
+    }
+}
+
+fn take_one(counts: &mut HashMap<IpAddr, usize>, address: IpAddr) {
+    if let Some(count) = counts.get_mut(&address) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&address);
+        }
+    }
+}
+
+/// An open connection; dropped, it makes room.
+pub(crate) struct Connection {
+    id: u64,
+    shown: Shown,
+    close: Arc<Notify>,
+    connections: Connections,
+}
+
+impl Connection {
+    /// Returns when it has to make room for another.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let close = Arc::clone(&self.close);
+        async move { close.notified().await }
+    }
+
+    /// Who says, for each of its requests, that the head is in.
+    pub fn asker(&self) -> Asker {
+        Asker(self.shown.clone())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.connections.0.lock().remove(self.id);
+    }
+}
+
+/// Says what a connection shows.
+#[derive(Clone)]
+pub(crate) struct Asker(Shown);
+
+impl Asker {
+    /// A whole head is in; its call is under way until the guard is dropped.
+    pub fn begin(&self) -> Asked {
+        self.0.has_asked.store(true, Ordering::Relaxed);
+        self.0.under_way.fetch_add(1, Ordering::Relaxed);
+        Asked(self.0.clone())
+    }
+}
+
+/// A call under way.
+pub(crate) struct Asked(Shown);
+
+impl Asked {
+    /// What whoever checks credentials says so to.
+    pub fn standing(&self) -> Standing {
+        self.0.standing.clone()
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A request under way that a proxy passed on.
+pub(crate) struct PassedOn {
+    client: IpAddr,
+    connections: Connections,
+}
+
+impl Drop for PassedOn {
+    fn drop(&mut self) {
+        take_one(&mut self.connections.0.lock().passed_on, self.client);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    fn is_closed(connection: &Connection) -> bool {
+        pin!(connection.closed()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn whoever_has_shown_the_least_makes_room_the_oldest_first() {
+        let connections = Connections::new(4, 4, Vec::new());
+        let admit = |last| connections.admit(address(last));
+        let [valid, asked, first, second] = [1, 1, 2, 3].map(|last| admit(last).expect("room"));
+        drop(asked.asker().begin());
+        let call = valid.asker().begin();
+        call.standing().is_known_now();
+        drop(call);
+        let third = admit(4).expect("room is made");
+        assert!(is_closed(&first) && !is_closed(&second), "the oldest without a head");
+        let fourth = admit(4).expect("room is made");
+        let busy = [third.asker().begin(), fourth.asker().begin()];
+        assert!(is_closed(&second));
+        let fifth = admit(4).expect("room is made");
+        assert!(is_closed(&asked), "after those without a head");
+        drop(fifth.asker().begin());
+        let sixth = admit(4).expect("room is made");
+        assert!(is_closed(&fifth));
+        let _call = sixth.asker().begin();
+        assert!(admit(5).is_none(), "calls are under way, and one has had a valid one");
+        assert!(!is_closed(&valid) && !is_closed(&third));
+        drop(busy);
+        assert!(admit(5).is_some());
+        assert!(!is_closed(&valid));
+    }
+
+    #[test]
+    fn an_address_takes_no_more_than_its_part() {
+        let connections = Connections::new(100, 2, vec![address(9)]);
+        let first = connections.admit(address(1)).expect("room");
+        let second =
+            connections.admit(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0xc000, 0x0201])).expect("the same address");
+        let other = connections.admit(address(2)).expect("room");
+        let third = connections.admit(address(1)).expect("room is made");
+        assert!(is_closed(&first) && !is_closed(&second) && !is_closed(&other));
+        let _calls = [second.asker().begin(), third.asker().begin()];
+        assert!(connections.admit(address(1)).is_none());
+        let proxied: Vec<_> = (0..10).map(|_| connections.admit(address(9)).expect("exempt")).collect();
+        assert!(!proxied.iter().any(is_closed));
+        drop(second);
+        assert!(connections.admit(address(1)).is_some(), "there is room again");
+
+        let passed_on = [connections.pass_on(address(3)), connections.pass_on(address(3))];
+        assert!(passed_on.iter().all(Option::is_some));
+        assert!(connections.pass_on(address(3)).is_none());
+        assert!(connections.pass_on(address(4)).is_some());
+        drop(passed_on);
+        assert!(connections.pass_on(address(3)).is_some());
+    }
+}

@@ -1,0 +1,296 @@
+//! Jobs on their way to workers.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// On whose behalf a job runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// One with credentials.
+    Known,
+    /// One without: its jobs wait until no known caller's does, in a smaller queue, and leave a worker free as long as known
+    /// callers come.
+    Unknown,
+    /// This program itself: its jobs run when no others wait, and have no time limit.
+    Own,
+}
+
+/// In the order in which they are served.
+const CALLERS: [Caller; 3] = [Caller::Known, Caller::Unknown, Caller::Own];
+/// A worker is left free for known callers until so long after the last one came.
+const RESERVED: Duration = Duration::from_secs(60);
+
+/// Why a job is not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// As many of its kind wait as may.
+    Full,
+    /// No worker is left.
+    Closed,
+}
+
+/// Jobs of type `J` and the workers that wait for them. A job goes to the worker that became idle last, whose networks are the
+/// likeliest to be still in its core's cache.
+pub(super) struct Queue<J> {
+    state: Mutex<State<J>>,
+    workers: usize,
+    capacity: usize,
+}
+
+struct State<J> {
+    /// By [`CALLERS`].
+    waiting: [VecDeque<(u64, J)>; CALLERS.len()],
+    /// Jobs that workers are at, by [`CALLERS`].
+    running: [usize; CALLERS.len()],
+    /// One sender for each idle worker, the latest last.
+    idle: Vec<SyncSender<(Caller, J)>>,
+    next_ticket: u64,
+    last_known: Option<Instant>,
+    /// When a job was last done, or begun while none was running.
+    moved: Instant,
+    closed: bool,
+}
+
+impl<J> Queue<J> {
+    /// For so many workers; `capacity` jobs of known callers may wait, half as many of others.
+    pub fn new(workers: usize, capacity: usize) -> Self {
+        let state = State {
+            waiting: Default::default(),
+            running: [0; CALLERS.len()],
+            idle: Vec::new(),
+            next_ticket: 0,
+            last_known: None,
+            moved: Instant::now(),
+            closed: false,
+        };
+        Self { state: Mutex::new(state), workers, capacity }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<J>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Jobs that wait.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.iter().map(VecDeque::len).sum()
+    }
+
+    /// How long jobs have been running without one being done; nothing if none is running.
+    pub fn still_for(&self) -> Option<Duration> {
+        let state = self.lock();
+        (state.running.iter().sum::<usize>() > 0).then(|| state.moved.elapsed())
+    }
+
+    /// Hands a job to an idle worker or lets it wait. Returns what [`Queue::withdraw`] knows it by.
+    pub fn put(&self, caller: Caller, job: J) -> Result<u64, Refused> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Refused::Closed);
+        }
+        let capacity = if caller == Caller::Known { self.capacity } else { self.capacity.div_ceil(2) };
+        let is_served = !state.idle.is_empty() && self.may_run(&state, caller);
+        if !is_served && state.waiting[caller as usize].len() >= capacity {
+            return Err(Refused::Full);
+        }
+        if caller == Caller::Known {
+            state.last_known = Some(Instant::now());
+        }
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        state.waiting[caller as usize].push_back((ticket, job));
+        self.hand_out(&mut state);
+        Ok(ticket)
+    }
+
+    /// Takes back a job that still waits; whether it did.
+    pub fn withdraw(&self, ticket: u64) -> bool {
+        let mut state = self.lock();
+        state.waiting.iter_mut().any(|jobs| {
+            let at = jobs.iter().position(|(known, _)| *known == ticket);
+            at.and_then(|at| jobs.remove(at)).is_some()
+        })
+    }
+
+    /// The next job for the calling worker, which says whose job it has done; none once the queue is closed.
+    pub fn take(&self, done: Option<Caller>) -> Option<(Caller, J)> {
+        let mut state = self.lock();
+        if let Some(caller) = done {
+            state.running[caller as usize] -= 1;
+            state.moved = Instant::now();
+        }
+        if let Some(job) = self.next(&mut state) {
+            return Some(job);
+        }
+        if state.closed {
+            return None;
+        }
+        let (sender, receiver) = mpsc::sync_channel(1);
+        state.idle.push(sender);
+        drop(state);
+        receiver.recv().ok()
+    }
+
+    /// Ends idle workers now and the others when nothing waits any more.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.idle.clear();
+    }
+
+    /// Gives waiting jobs to idle workers, as far as there are both.
+    fn hand_out(&self, state: &mut State<J>) {
+        while !state.idle.is_empty() {
+            let Some(job) = self.next(state) else { return };
+            if let Some(worker) = state.idle.pop() {
+                // A worker that is gone has ended the process's work anyway.
+                let _ = worker.send(job);
+            }
+        }
+    }
+
+    /// The job that is to run next, which counts as running from now on.
+    fn next(&self, state: &mut State<J>) -> Option<(Caller, J)> {
+        let caller = CALLERS.into_iter().find(|caller| {
+            !state.waiting[*caller as usize].is_empty() && (state.closed || self.may_run(state, *caller))
+        })?;
+        let (_, job) = state.waiting[caller as usize].pop_front()?;
+        if state.running.iter().sum::<usize>() == 0 {
+            state.moved = Instant::now();
+        }
+        state.running[caller as usize] += 1;
+        Some((caller, job))
+    }
+
+    /// Whether one more job of this kind may run beside those that do.
+    fn may_run(&self, state: &State<J>, caller: Caller) -> bool {
+        let others = state.running[Caller::Unknown as usize] + state.running[Caller::Own as usize];
+        let is_reserved = state.last_known.is_some_and(|last| last.elapsed() < RESERVED);
+        caller == Caller::Known || !is_reserved || others < (self.workers - 1).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn taken(queue: &Queue<u32>) -> Option<u32> {
+        // Closed, so that nobody waits.
+        queue.take(None).map(|(_, job)| job)
+    }
+
+    #[test]
+    fn known_callers_come_first_and_this_program_last() {
+        let queue = Queue::new(2, 8);
+        for (caller, job) in [(Caller::Own, 1), (Caller::Unknown, 2), (Caller::Known, 3), (Caller::Known, 4)] {
+            queue.put(caller, job).expect("room");
+        }
+        queue.close();
+        assert_eq!([taken(&queue), taken(&queue), taken(&queue), taken(&queue)], [Some(3), Some(4), Some(2), Some(1)]);
+        assert_eq!(taken(&queue), None);
+        assert_eq!(queue.put(Caller::Known, 5), Err(Refused::Closed));
+    }
+
+    #[test]
+    fn known_callers_have_twice_the_room_and_others_can_not_take_it() {
+        let queue = Queue::new(2, 4);
+        for job in 0..2 {
+            queue.put(Caller::Unknown, job).expect("room");
+        }
+        assert_eq!(queue.put(Caller::Unknown, 9), Err(Refused::Full));
+        for job in 0..4 {
+            queue.put(Caller::Known, job).expect("room");
+        }
+        assert_eq!(queue.put(Caller::Known, 9), Err(Refused::Full));
+        assert_eq!(queue.waiting(), 6);
+    }
+
+    #[test]
+    fn a_worker_stays_free_as_long_as_known_callers_come() {
+        for (workers, comes_known, at_once) in [(3, false, 3), (3, true, 2), (1, true, 1)] {
+            let queue = Queue::new(workers, 16);
+            if comes_known {
+                queue.put(Caller::Known, 0).expect("room");
+                let (caller, _) = queue.take(None).expect("a job");
+                queue.put(Caller::Unknown, 1).expect("room");
+                assert_eq!(queue.take(Some(caller)), Some((Caller::Unknown, 1)), "nobody else is at work");
+            } else {
+                queue.put(Caller::Unknown, 1).expect("room");
+                queue.take(None).expect("a job");
+            }
+            for job in 0..4 {
+                queue.put(Caller::Unknown, job).expect("room");
+            }
+            let mut running = 1;
+            while running < workers && queue.next(&mut queue.lock()).is_some() {
+                running += 1;
+            }
+            assert_eq!(running, at_once, "{workers} workers");
+            queue.put(Caller::Known, 7).expect("room");
+            assert_eq!(queue.next(&mut queue.lock()), Some((Caller::Known, 7)));
+        }
+    }
+
+    #[test]
+    fn a_job_that_waits_can_be_taken_back() {
+        let queue = Queue::new(1, 4);
+        let tickets: Vec<u64> = (0..3).map(|job| queue.put(Caller::Known, job).expect("room")).collect();
+        assert!(queue.withdraw(tickets[1]));
+        assert!(!queue.withdraw(tickets[1]), "it is gone");
+        queue.close();
+        assert_eq!([taken(&queue), taken(&queue), taken(&queue)], [Some(0), Some(2), None]);
+        assert!(!queue.withdraw(tickets[0]), "it runs");
+    }
+
+    proptest! {
+        /// Whatever comes and goes: each job runs once or was taken back, and known callers' run in their order.
+        #[test]
+        fn nothing_is_lost_or_done_twice(steps in prop::collection::vec((0u8..4, 0usize..3), 0..60)) {
+            let queue = Queue::new(2, 1000);
+            let (mut number, mut tickets, mut expected) = (0u32, Vec::new(), Vec::new());
+            let mut ran = Vec::new();
+            let mut running = Vec::new();
+            for (what, at) in steps {
+                match what {
+                    0 | 1 => {
+                        let caller = CALLERS[at];
+                        tickets.push((queue.put(caller, number).expect("room"), number));
+                        expected.push(number);
+                        number += 1;
+                    }
+                    2 => {
+                        if let Some((ticket, job)) = tickets.pop()
+                            && queue.withdraw(ticket)
+                        {
+                            expected.retain(|known| *known != job);
+                        }
+                    }
+                    _ => {
+                        let mut state = queue.lock();
+                        if let Some((caller, job)) = queue.next(&mut state) {
+                            running.push(caller);
+                            ran.push((caller, job));
+                        }
+                        if let Some(caller) = running.pop() {
+                            state.running[caller as usize] -= 1;
+                        }
+                    }
+                }
+            }
+            queue.close();
+            while let Some((caller, job)) = queue.take(None) {
+                ran.push((caller, job));
+            }
+            for caller in CALLERS {
+                let of: Vec<u32> = ran.iter().filter(|(by, _)| *by == caller).map(|(_, job)| *job).collect();
+                prop_assert!(of.is_sorted(), "{of:?}");
+            }
+            let mut ran: Vec<u32> = ran.into_iter().map(|(_, job)| job).collect();
+            ran.sort_unstable();
+            prop_assert_eq!(ran, expected);
+        }
+    }
+}
