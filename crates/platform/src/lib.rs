@@ -48,6 +48,7 @@ pub use aicp_store::{
     CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face, Group, GroupKind, Library,
     LibraryCounts, LoggedCall, OutboxFilter, Person, PersonChanges, Profile, SyncRelation,
 };
+pub use aicp_store::{Finding, Report as CheckReport};
 pub use apps::{App, ExtendedGrant, TokenError};
 pub use background::Background;
 pub use calls::Call;
@@ -373,6 +374,14 @@ fn template_row(stored: StoredTemplate) -> TemplateRow {
         vector: stored.vector,
         recognisability: stored.recognisability,
     }
+}
+
+/// Reads everything in a data folder that nobody has open, and tells what is not as it was stored. Blocks.
+///
+/// # Errors
+/// [`Error::Store`] if the folder is in use or can't be read.
+pub fn check(data_dir: &Path) -> Result<CheckReport> {
+    Ok(aicp_store::check(data_dir)?)
 }
 
 /// Brings committed changes to the engine's galleries and to what is remembered of libraries and friend groups, in the

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use aicp_dialects::native::WantedKey;
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{app, bench, compare, detect, import, models, serve};
+use crate::commands::{app, bench, check, compare, detect, import, models, serve};
 use crate::config::{Config, Flags, Listen};
 use crate::{Result, logging};
 
@@ -75,6 +75,12 @@ enum Command {
         /// App that owns the library
         #[arg(long, value_name = "APP", default_value = aicp_platform::ADMIN_APP)]
         app: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read everything in the data folder and tell what is not as it was stored; no server may have it open
+    Check {
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -197,6 +203,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Detect { picture, out, json } => detect::run(&config, &picture, out.as_deref(), json),
         Command::Compare { a, b, json } => compare::run(&config, &a, &b, json),
         Command::Import { dir, library, app, json } => import::run(&config, &dir, &app, &library, json),
+        Command::Check { json } => check::run(&config, json),
         Command::App { command } => match command {
             AppCommand::List { json } => app::list(&config, json),
             AppCommand::Keys { app, json } => app::keys(&config, &app, json),

@@ -15,6 +15,9 @@ pub enum Error {
          Set legacy.anonymous = false to require one, or = true to allow this on purpose"
     )]
     AnonymousOnNetwork(SocketAddr),
+    /// Things in the data folder are not as they were stored.
+    #[error("{0} things are not as they were stored")]
+    Unsound(u64),
     /// A part of the data folder is gone.
     #[error(
         "{path} is missing or empty, but {beside} is there: put it back, from a backup if need be, or give up what it held with \

@@ -15,6 +15,7 @@
 
 mod blocking;
 mod change;
+mod check;
 mod digests;
 mod disk;
 mod error;
@@ -26,6 +27,7 @@ mod store;
 
 pub use bytes::Bytes;
 pub use change::{AddedFace, Change, Observer};
+pub use check::{Finding, Report, check};
 pub use error::{Error, Result};
 pub use model::{
     Account, Algorithm, Around, CallScope, CallTotal, Circle, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal,

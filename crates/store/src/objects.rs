@@ -42,7 +42,9 @@ pub(crate) fn shard_of(key: &str) -> Option<u8> {
 }
 
 /// Folder of pictures in the data folder.
-const OBJECTS: &str = "objects";
+pub(crate) const OBJECTS: &str = "objects";
+/// Folder in that of pictures where they land.
+pub(crate) const INCOMING: &str = "incoming";
 /// Folder of pictures under names of their own, as section 11 of the AICP manual names it.
 const LINKS: &str = "highAvailability/picture";
 
@@ -77,7 +79,7 @@ impl LocalObjects {
     pub(crate) fn open(data_dir: &Path) -> Result<Self> {
         let root = data_dir.join(OBJECTS);
         let links = std::path::absolute(data_dir.join(LINKS)).map_err(at(data_dir))?;
-        let incoming = root.join("incoming");
+        let incoming = root.join(INCOMING);
         create_dir(&root)?;
         create_dir(&incoming)?;
         for shard in 0..=u8::MAX {

@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// The database in the data folder.
-const DATABASE: &str = "aicp.db";
+pub(crate) const DATABASE: &str = "aicp.db";
 /// A database that took a write is not asked again before this.
 const BETWEEN_PROBES: Duration = Duration::from_secs(2);
 /// How many writes may be under way at once, pictures in memory included; more wait.
@@ -344,7 +344,7 @@ impl Store {
     }
 }
 
-fn take_lock(path: PathBuf) -> Result<File> {
+pub(crate) fn take_lock(path: PathBuf) -> Result<File> {
     let mut options = OpenOptions::new();
     let file = options.append(true).create(true).mode(0o600).open(&path).map_err(at(&path))?;
     match file.try_lock() {

@@ -208,7 +208,7 @@ fn ending(failure: Option<&Failure>, shape: Shape) -> Ending {
 impl Call<'_> {
     async fn dispatch(&self, operation: Operation, held: &HeldBody) -> Result<Answer, Failure> {
         if operation == Operation::Outbox(OutboxCall::Resume) {
-            return self.resume(&held.bytes).await;
+            return self.resume(held.bytes.clone()).await;
         }
         let input = Input::parse(&held.bytes)?;
         match operation {

@@ -1,12 +1,15 @@
 //! Section 11: engine writes that wait for their engine.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::marker::PhantomData;
 
 use aicp_platform::{OutboxEntry, OutboxFilter};
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -20,6 +23,8 @@ use crate::shanghai;
 const PAGE_SIZE: u64 = 100;
 /// Ids have at most this many digits.
 const MAX_ID: usize = 20;
+/// Records that are done in one call at most: many pages.
+const MAX_RECORDS: usize = 100_000;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,89 +59,177 @@ struct JsonParam<'a> {
     base_ls: String,
 }
 
-/// A JSON value as far as 11.2 reads it. Of a record only the id counts: what is to be done, and where, is what was stored.
-/// Of a repeated key the last value counts.
-enum Node {
-    Id(String),
-    List(Vec<Node>),
-    Object { id: Option<Box<Node>>, records: Option<Box<Node>> },
-    Other,
-}
+/// The ids of a list of records, of which there must be some; nothing if any of it is not as it should be. Of a record only the id
+/// counts: what is to be done, and where, is what was stored. Whatever the list holds, no more than the ids is kept.
+#[derive(Default)]
+struct Records(Option<BTreeSet<i64>>);
 
-impl<'de> Deserialize<'de> for Node {
+/// The id of a record, if it has a right one. Of a repeated key the last value counts.
+struct Record(Option<i64>);
+
+/// A number, or a text of one.
+struct Id(Option<i64>);
+
+impl<'de> Deserialize<'de> for Records {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
+        deserializer.deserialize_any(Lenient(PhantomData))
     }
 }
 
-struct NodeVisitor;
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Lenient(PhantomData))
+    }
+}
 
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Lenient(PhantomData))
+    }
+}
+
+/// What becomes of a value of any type: what is not of the right one is read to its end and stands for a wrong one.
+trait Part<'de>: Sized {
+    const WRONG: Self;
+
+    fn of_number(_: i64) -> Self {
+        Self::WRONG
+    }
+
+    fn of_text(_: &str) -> Self {
+        Self::WRONG
+    }
+
+    fn of_list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Self::WRONG)
+    }
+
+    fn of_object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Self::WRONG)
+    }
+}
+
+impl<'de> Part<'de> for Records {
+    const WRONG: Self = Self(None);
+
+    fn of_list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let mut ids = Some(BTreeSet::new());
+        while let Some(Record(id)) = list.next_element()? {
+            ids = ids.filter(|ids| ids.len() < MAX_RECORDS).zip(id).map(|(mut ids, id)| {
+                ids.insert(id);
+                ids
+            });
+        }
+        Ok(Self(ids.filter(|ids| !ids.is_empty())))
+    }
+}
+
+impl<'de> Part<'de> for Record {
+    const WRONG: Self = Self(None);
+
+    fn of_object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
+        let mut id = None;
+        while let Some(key) = object.next_key::<Cow<'_, str>>()? {
+            match key.as_ref() {
+                "id" => Id(id) = object.next_value()?,
+                _ => drop(object.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(Self(id))
+    }
+}
+
+impl Part<'_> for Id {
+    const WRONG: Self = Self(None);
+
+    fn of_number(number: i64) -> Self {
+        Self(Some(number))
+    }
+
+    fn of_text(text: &str) -> Self {
+        Self(Some(text).filter(|text| text.len() <= MAX_ID).and_then(|text| text.parse().ok()))
+    }
+}
+
+struct Lenient<T>(PhantomData<T>);
+
+impl<'de, T: Part<'de>> Visitor<'de> for Lenient<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::WRONG)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
+        Ok(T::WRONG)
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
-        Ok(Node::Id(number.to_string()))
+    fn visit_i64<E>(self, number: i64) -> Result<T, E> {
+        Ok(T::of_number(number))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
-        Ok(Node::Id(number.to_string()))
+    fn visit_u64<E>(self, number: u64) -> Result<T, E> {
+        Ok(i64::try_from(number).map_or(T::WRONG, T::of_number))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_f64<E>(self, _: f64) -> Result<T, E> {
+        Ok(T::WRONG)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(if text.len() <= MAX_ID { Node::Id(text.to_owned()) } else { Node::Other })
+    fn visit_str<E>(self, text: &str) -> Result<T, E> {
+        Ok(T::of_text(text))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Node::List(items))
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<T, A::Error> {
+        T::of_list(list)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
-        let (mut id, mut records) = (None, None);
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "id" => id = Some(Box::new(map.next_value()?)),
-                "asynchronyDataList" => records = Some(Box::new(map.next_value()?)),
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(Node::Object { id, records })
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<T, A::Error> {
+        T::of_object(object)
     }
 }
 
-/// The ids in `asynchronyDataList`, of which there must be some; nothing if any of it is not as it should be. An error
-/// if the body is no JSON object at all.
+/// The body of 11.2.
+struct Wanted(Records);
+
+impl<'de> Deserialize<'de> for Wanted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Body;
+
+        impl<'de> Visitor<'de> for Body {
+            type Value = Wanted;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Wanted, A::Error> {
+                let mut records = Records::default();
+                while let Some(key) = object.next_key::<Cow<'_, str>>()? {
+                    match key.as_ref() {
+                        "asynchronyDataList" => records = object.next_value()?,
+                        _ => drop(object.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(Wanted(records))
+            }
+        }
+
+        deserializer.deserialize_map(Body)
+    }
+}
+
+/// The ids in `asynchronyDataList`; nothing if any of it is not as it should be. An error if the body is no JSON object at all.
 fn ids_of(body: &[u8]) -> Result<Option<BTreeSet<i64>>, Failure> {
-    let malformed = || Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED);
-    let Ok(Node::Object { records, .. }) = serde_json::from_slice(body) else { return Err(malformed()) };
-    let Some(Node::List(records)) = records.map(|records| *records) else { return Ok(None) };
-    let ids = records.into_iter().map(|record| match record {
-        Node::Object { id: Some(id), .. } => match *id {
-            Node::Id(id) => id.parse().ok(),
-            _ => None,
-        },
-        _ => None,
-    });
-    Ok(ids.collect::<Option<BTreeSet<i64>>>().filter(|ids| !ids.is_empty()))
+    let Wanted(Records(ids)) =
+        serde_json::from_slice(body).map_err(|_| Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED))?;
+    Ok(ids)
 }
 
 impl Call<'_> {
@@ -177,9 +270,11 @@ impl Call<'_> {
     }
 
     /// 11.2.
-    pub async fn resume(&self, body: &[u8]) -> Result<Answer, Failure> {
+    pub async fn resume(&self, body: Bytes) -> Result<Answer, Failure> {
         let failed = || Failure::message(literals::NOT_RESUMED);
-        let ids = ids_of(body)?.ok_or_else(failed)?;
+        // A page with its pictures takes a while to read, and others want this thread.
+        let ids =
+            tokio::task::spawn_blocking(move || ids_of(&body)).await.map_err(|_| failed())??.ok_or_else(failed)?;
         let resumed = self.platform.resume(self.app, ids).await.map_err(|e| {
             tracing::error!(error = %e, "records can't be resumed");
             failed()

@@ -375,6 +375,12 @@ fn what_can_not_be_resumed_does_not_hold_up_the_rest() {
     ] {
         api.post(RESUME, &body).assert(200, NOT_RESUMED);
     }
+    // Much of nothing takes no more memory than it has bytes.
+    let before = server.peak_memory();
+    let much = format!(r#"{{"asynchronyDataList":[{}1]}}"#, "0,".repeat(8 << 20));
+    api.post_bytes(RESUME, much.as_bytes()).assert(200, NOT_RESUMED);
+    let more = server.peak_memory() - before;
+    assert!(more < 3 * much.len() as u64, "{more} bytes for {}", much.len());
     for body in ["{", "[]", "5"] {
         api.post_bytes(RESUME, body.as_bytes()).assert(400, &coded("请求格式错误"));
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::fixture::{Ran, Server, Setup, wait_until};
+use crate::fixture::{Ran, Server, Setup, aicp, objects, wait_until};
 use crate::http::{Answer, Api};
 use crate::pictures::{base64, biden, obama, obama2};
 
@@ -146,4 +146,61 @@ fn a_damaged_template_is_set_aside_and_named() {
         assert!(named.is_some_and(|line| line.contains(r#""face":1"#)), "{what}: {log}");
         server.stop();
     }
+}
+
+/// What `aicp check` finds.
+fn findings(data: &Path) -> Vec<String> {
+    let ran = Ran::of(aicp(["check", "--json", "--data-dir"]).arg(data));
+    let told: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {}{}", ran.stdout, ran.stderr));
+    let findings: Vec<String> = serde_json::from_value(told["findings"].clone()).expect("texts");
+    assert_eq!(ran.code, Some(i32::from(!findings.is_empty())), "{}", ran.stderr);
+    findings
+}
+
+#[test]
+fn check_finds_whatever_is_not_as_it_was_stored() {
+    let temp = tempfile::tempdir().expect("a temp dir");
+    let data = temp.path().join("data");
+    let server = Setup::new(&["auto"]).data_dir(&data).start();
+    for picture in [obama(), biden(), obama2()] {
+        enrol(&server.anonymous(0), &picture);
+    }
+    let ran = Ran::of(aicp(["check", "--data-dir"]).arg(&data));
+    assert!(ran.code == Some(1) && ran.stderr.contains("in use"), "{}", ran.stderr);
+    server.stop();
+    assert_eq!(findings(&data), Vec::<String>::new());
+    let ran = Ran::of(aicp(["check", "--data-dir"]).arg(&data));
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "3 templates and 3 pictures read\n"));
+
+    let pictures = objects(&data);
+    let path = |n: usize| data.join("objects").join(&pictures[n].0[..2]).join(&pictures[n].0[2..]);
+    fs::remove_file(path(0)).expect("removed");
+    fs::write(path(1), b"other bytes").expect("written");
+    fs::write(data.join("objects/00").join("what is this"), b"?").expect("written");
+    let open = || Connection::open(data.join("aicp.db")).expect("database");
+    open().execute("UPDATE template SET vector = zeroblob(2048) WHERE face_id = 1", []).expect("damaged");
+    let turned = "UPDATE template SET vector = (SELECT vector FROM template WHERE face_id = 3) WHERE face_id = 2";
+    open().execute(turned, []).expect("damaged");
+    open().execute_batch("PRAGMA foreign_keys = OFF; UPDATE face SET person_id = 77 WHERE id = 3").expect("damaged");
+    let found = findings(&data);
+    for (what, count) in [
+        ("row 3 of face refers to no person", 1),
+        ("template of face 1 in library 1: its length is not 1", 1),
+        ("template of face 2 in library 1: it is not the one whose digest was stored", 1),
+        (&format!("picture {} of face ", pictures[0].0), 1),
+        (": it is not there", 1),
+        (&format!("picture {} of face ", pictures[1].0), 1),
+        (": its bytes are not those that were stored", 1),
+        ("what is this: nothing refers to it", 1),
+    ] {
+        assert_eq!(found.iter().filter(|found| found.contains(what)).count(), count, "{what}: {found:#?}");
+    }
+    assert_eq!(found.len(), 6, "{found:#?}");
+
+    // A page of the database.
+    let mut bytes = fs::read(data.join("aicp.db")).expect("read");
+    let middle = bytes.len() / 2 / 8192 * 8192;
+    bytes[middle..middle + 8192].fill(0);
+    fs::write(data.join("aicp.db"), bytes).expect("written");
+    assert!(findings(&data).iter().any(|found| found.starts_with("database: ")));
 }

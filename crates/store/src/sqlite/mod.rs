@@ -28,6 +28,8 @@ mod templates;
 mod writer;
 mod writes;
 
+pub(crate) use rows::vector_from_blob;
+
 use std::{
     collections::HashSet,
     fs::OpenOptions,

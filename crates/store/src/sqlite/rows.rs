@@ -195,7 +195,7 @@ pub(super) fn blob_from_vector(vector: &[f32]) -> Vec<u8> {
     vector.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-pub(super) fn vector_from_blob(blob: &[u8]) -> sqlx::Result<Vec<f32>> {
+pub(crate) fn vector_from_blob(blob: &[u8]) -> sqlx::Result<Vec<f32>> {
     let (values, rest) = blob.as_chunks();
     if !rest.is_empty() {
         return Err(sqlx::Error::Decode("a template's length is no multiple of 4 bytes".into()));

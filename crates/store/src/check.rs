@@ -1,0 +1,228 @@
+//! Reads everything in a data folder and tells what is not as it was stored. Nothing is changed.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::objects::{INCOMING, OBJECTS, md5_of, picture_key, shard_of};
+use crate::sqlite::vector_from_blob;
+use crate::store::{DATABASE, take_lock};
+use crate::{Result, error::at};
+
+/// Findings that are told one by one; of more there is only the number.
+const MOST: usize = 1000;
+/// How far the length of a template may be from 1.
+const LENGTH_TOLERANCE: f32 = 1e-3;
+
+/// What was read, and what was wrong with it.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Templates that were read.
+    pub templates: u64,
+    /// Pictures that were read.
+    pub pictures: u64,
+    /// What is not as it was stored, at most a thousand.
+    pub findings: Vec<Finding>,
+    /// How many more there are.
+    pub more: u64,
+}
+
+/// Something that is not as it was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// What SQLite says of the database file.
+    Database(String),
+    /// A row refers to one that is not there.
+    Reference {
+        /// The table of the row.
+        table: String,
+        /// The row's id.
+        row: i64,
+        /// The table of the one that is not there.
+        parent: String,
+    },
+    /// A template is not the one that was stored.
+    Template {
+        /// Row id of the library.
+        library: i64,
+        /// Row id of the face.
+        face: i64,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// The picture of a face is not there, or its bytes are not those that were stored.
+    Picture {
+        /// Its key.
+        key: String,
+        /// Row id of a face that it belongs to; none of a write that waits for an engine.
+        face: Option<i64>,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// A file that no row refers to.
+    Orphan(PathBuf),
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(said) => write!(f, "database: {said}"),
+            Self::Reference { table, row, parent } => write!(f, "row {row} of {table} refers to no {parent}"),
+            Self::Template { library, face, fault } => {
+                write!(f, "template of face {face} in library {library}: {fault}")
+            }
+            Self::Picture { key, face: Some(face), fault } => write!(f, "picture {key} of face {face}: {fault}"),
+            Self::Picture { key, face: None, fault } => write!(f, "picture {key} of a waiting write: {fault}"),
+            Self::Orphan(path) => write!(f, "{}: nothing refers to it", path.display()),
+        }
+    }
+}
+
+/// Reads the store in `data_dir`, which nobody may have open. Blocks, for as long as it takes to read all of it.
+///
+/// # Errors
+/// [`Error::InUse`](crate::Error::InUse), or what the disk says. What is wrong with the store is no error but in the report.
+pub fn check(data_dir: &Path) -> Result<Report> {
+    let database = data_dir.join(DATABASE);
+    fs::metadata(&database).map_err(at(&database))?;
+    let _lock = take_lock(data_dir.join("lock"))?;
+    let mut report = Report::default();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let read = Connection::open_with_flags(&database, flags).and_then(|connection| {
+        report.check_pages(&connection)?;
+        report.check_templates(&connection)?;
+        used_pictures(&connection)
+    });
+    match read {
+        Ok(used) => report.check_pictures(&data_dir.join(OBJECTS), used)?,
+        // The pictures can't be told from orphans then.
+        Err(e) => report.note(Finding::Database(e.to_string())),
+    }
+    Ok(report)
+}
+
+impl Report {
+    /// Whether everything is as it was stored.
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    fn note(&mut self, finding: Finding) {
+        if self.findings.len() < MOST {
+            self.findings.push(finding);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Every page of the database, and every reference from row to row.
+    fn check_pages(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut pragma = connection.prepare("PRAGMA integrity_check(100)")?;
+        let mut said = pragma.query([])?;
+        while let Some(row) = said.next()? {
+            let line: String = row.get(0)?;
+            if line != "ok" {
+                self.note(Finding::Database(line));
+            }
+        }
+        let mut pragma = connection.prepare("PRAGMA foreign_key_check")?;
+        let mut broken = pragma.query([])?;
+        while let Some(row) = broken.next()? {
+            let row_id: Option<i64> = row.get(1)?;
+            self.note(Finding::Reference { table: row.get(0)?, row: row_id.unwrap_or_default(), parent: row.get(2)? });
+        }
+        Ok(())
+    }
+
+    fn check_templates(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut select = connection.prepare(
+            "SELECT face.id, person.library_id, template.vector, template.md5
+             FROM template JOIN face ON face.id = template.face_id JOIN person ON person.id = face.person_id",
+        )?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            self.templates += 1;
+            let blob = row.get_ref(2)?.as_bytes().unwrap_or_default();
+            let digest: Option<String> = row.get(3)?;
+            let fault = match vector_from_blob(blob) {
+                Ok(vector) if is_unit_vector(&vector) => {
+                    digest.filter(|digest| *digest != md5_of(blob)).map(|_| "it is not the one whose digest was stored")
+                }
+                Ok(_) => Some("its length is not 1"),
+                Err(_) => Some("it is no list of numbers"),
+            };
+            if let Some(fault) = fault {
+                self.note(Finding::Template { library: row.get(1)?, face: row.get(0)?, fault });
+            }
+        }
+        Ok(())
+    }
+
+    /// Every picture against its name, and every file of the folder against what there should be.
+    fn check_pictures(&mut self, objects: &Path, mut used: HashMap<String, Option<i64>>) -> Result<()> {
+        for entry in fs::read_dir(objects).map_err(at(objects))? {
+            let shard = entry.map_err(at(objects))?.path();
+            if shard.ends_with(INCOMING) {
+                // What a run that was broken off left there the next start sees to.
+                continue;
+            }
+            if !shard.is_dir() {
+                self.note(Finding::Orphan(shard));
+                continue;
+            }
+            for entry in fs::read_dir(&shard).map_err(at(&shard))? {
+                let path = entry.map_err(at(&shard))?.path();
+                let key = key_of(&path);
+                let Some((key, face)) = key.and_then(|key| used.remove_entry(&key)) else {
+                    self.note(Finding::Orphan(path));
+                    continue;
+                };
+                self.pictures += 1;
+                let fault = match fs::read(&path) {
+                    Ok(bytes) if picture_key(&bytes) == key => continue,
+                    Ok(_) => "its bytes are not those that were stored",
+                    Err(_) => "it can't be read",
+                };
+                self.note(Finding::Picture { key, face, fault });
+            }
+        }
+        let mut missing: Vec<_> = used.into_iter().collect();
+        missing.sort_unstable();
+        for (key, face) in missing {
+            self.note(Finding::Picture { key, face, fault: "it is not there" });
+        }
+        Ok(())
+    }
+}
+
+/// The pictures that rows refer to, each with a face that it belongs to, if it belongs to any.
+fn used_pictures(connection: &Connection) -> rusqlite::Result<HashMap<String, Option<i64>>> {
+    let mut select = connection.prepare(
+        "SELECT picture_key, id FROM face
+         UNION ALL SELECT picture_key, NULL FROM outbox WHERE picture_key IS NOT NULL AND solved IS NULL",
+    )?;
+    let rows = select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?)))?;
+    let mut used: HashMap<String, Option<i64>> = HashMap::new();
+    for row in rows {
+        let (key, face) = row?;
+        let known = used.entry(key).or_default();
+        *known = known.or(face);
+    }
+    Ok(used)
+}
+
+/// The key of a picture by where it lies; `None` if no picture lies there.
+fn key_of(path: &Path) -> Option<String> {
+    let rest = path.file_name()?.to_str()?;
+    let shard = path.parent()?.file_name()?.to_str()?;
+    let key = format!("{shard}{rest}");
+    (shard.len() == 2 && shard_of(&key).is_some()).then_some(key)
+}
+
+fn is_unit_vector(vector: &[f32]) -> bool {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    (length - 1.0).abs() <= LENGTH_TOLERANCE
+}
