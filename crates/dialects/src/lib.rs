@@ -11,6 +11,7 @@
 //! looked at.
 
 pub mod aicp;
+mod answers;
 mod base64_text;
 mod body;
 mod clock;
@@ -32,6 +33,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
+pub use answers::AnswerBudget;
 pub use body::BodyBudget;
 pub use links::Site;
 
@@ -82,12 +84,13 @@ struct Context {
     platform: Platform,
     options: Arc<Options>,
     budget: BodyBudget,
+    answers: AnswerBudget,
     im_callers: Arc<tencent_im::Callers>,
 }
 
 /// Answers every path.
-pub fn router(platform: Platform, options: Options, budget: BodyBudget) -> Router {
-    let context = Context { platform, options: Arc::new(options), budget, im_callers: Arc::default() };
+pub fn router(platform: Platform, options: Options, budget: BodyBudget, answers: AnswerBudget) -> Router {
+    let context = Context { platform, options: Arc::new(options), budget, answers, im_callers: Arc::default() };
     Router::new().nest("/api/v1", native::routes(context.clone())).fallback(handle).with_state(context)
 }
 

@@ -109,7 +109,8 @@ impl Server {
             command.env_remove(name);
         }
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            // The people were put in before there was a key.
+            .args(["serve", "--new", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
             .env("AICP_MODELS_DIR", models)
             .env("AICP_LOG__FORMAT", "json")

@@ -93,6 +93,8 @@ use tokio::sync::{Notify, Semaphore};
 
 /// The largest number of people that one recognition answers.
 pub const MAX_TOP_N: usize = 100;
+/// Faces enrolled so much later than now were dated by a clock that was wrong.
+const AHEAD_MS: i64 = 60_000;
 /// App that the admin token acts for. Nobody else can have this name.
 pub const ADMIN_APP: &str = "admin";
 
@@ -246,6 +248,14 @@ impl Platform {
             store.ensure_app(app, now_ms).await?;
         }
         let last = store.last_ids().await?;
+        let ahead_ms = last.max_created_ns.unwrap_or_default() / 1_000_000 - now_ms;
+        if ahead_ms > AHEAD_MS {
+            let seconds = ahead_ms / 1000;
+            tracing::warn!(
+                seconds,
+                "faces were enrolled at later times than the clock shows: new ones are dated after them"
+            );
+        }
         let last_snowflake =
             [last.max_person_id, last.max_file_id, last.max_outbox_id, last.max_trace_id].into_iter().max().flatten();
         let vault = Vault::new(key);

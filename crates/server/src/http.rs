@@ -9,7 +9,7 @@ use aicp_dialects::{Client, Standing};
 use aicp_platform::Platform;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -65,6 +65,9 @@ impl Front {
         standing: Standing,
         request: Request<Incoming>,
     ) -> Response<Body> {
+        if let Some(fault) = fault_of(&request) {
+            return plain(StatusCode::BAD_REQUEST, fault);
+        }
         let mut request = request.map(Body::new);
         let client = client_of(request.headers(), peer, &self.proxies);
         request.extensions_mut().insert(Client(client));
@@ -166,6 +169,21 @@ fn connection(
         .header_read_timeout(None)
         .max_buf_size(HEAD_SIZE)
         .serve_connection(TokioIo::new(stream), service)
+}
+
+/// Why a request is none that a proxy in front and this server would surely read alike (RFC 9112, sections 3.2 and 6.1).
+fn fault_of<B>(request: &Request<B>) -> Option<&'static str> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Some("a request must have one Host\n");
+    }
+    let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+    if codings.next().is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
+    {
+        return Some("of the transfer codings only chunked is read\n");
+    }
+    None
 }
 
 /// Whether the server does its work, with the reason if not.

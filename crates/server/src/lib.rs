@@ -2,6 +2,7 @@
 
 mod annotate;
 pub mod cli;
+mod clock;
 mod commands;
 mod config;
 mod connections;

@@ -126,7 +126,10 @@ async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Res
                 _ => shape_of(dialect),
             };
             match run(context, entry, dialect, parts, body).await {
-                Ok(answer) => answer.render(shape),
+                Ok(answer) => {
+                    let held = context.answers.hold(answer.render(shape));
+                    held.unwrap_or_else(|| Failure::busy().render(shape))
+                }
                 Err(failure) => failure.render(shape),
             }
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use aicp_dialects::aicp::{self, OpenChapters, TimeUnit};
-use aicp_dialects::{BodyBudget, Options, Site, jdcloud, linkvisual, tencent_im};
+use aicp_dialects::{AnswerBudget, BodyBudget, Options, Site, jdcloud, linkvisual, tencent_im};
 use aicp_platform::Platform;
 use aicp_vision::TimeLimits;
 use tokio::net::{TcpListener, TcpSocket};
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{async_runtime, begin_vision, open_platform, wait_for_vision};
+use crate::clock;
 use crate::config::{Chapter, Config, Listen};
 use crate::connections::Connections;
 use crate::control::Control;
@@ -157,9 +158,10 @@ async fn serve(config: Config) -> Result<()> {
         _ = interrupt.recv() => return Ok(()),
     };
     let budget = BodyBudget::new(config.http.body_memory_mib * MIB);
+    let answers = AnswerBudget::default();
     let routers = bound.iter().map(|&(address, listen)| {
         let options = options(&config, address, listen);
-        (address, aicp_dialects::router(platform.clone(), options, budget.clone()))
+        (address, aicp_dialects::router(platform.clone(), options, budget.clone(), answers.clone()))
     });
     let routers: Vec<_> = routers.collect();
     let control_router = routers.first().map(|(_, router)| router.clone()).unwrap_or_default();
@@ -182,10 +184,12 @@ async fn serve(config: Config) -> Result<()> {
         (None, false) => tracing::info!(file = %data_dir::token_file(&config).display(), "the admin token is in"),
     }
 
+    let clock = clock::watch();
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    clock.abort();
     tracing::info!("stopping");
     let _ = stop.send(true);
     while listeners.join_next().await.is_some() {}

@@ -134,6 +134,31 @@ fn a_page_under_a_foreign_name_logs_nobody_in() {
 }
 
 #[test]
+fn requests_that_a_proxy_could_read_otherwise_are_refused() {
+    let server = Server::auto();
+    let address = server.addresses()[0];
+    let answer = |head: &str, body: &str| {
+        let mut stream = begun(address, &format!("{head}\r\nConnection: close\r\n\r\n{body}"));
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer.get(9..12).unwrap_or_default().to_owned()
+    };
+    for head in [
+        "GET /healthz HTTP/1.1",
+        "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b",
+        "POST /user/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked",
+        "POST /user/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    ] {
+        assert_eq!(answer(head, "0\r\n\r\n"), "400", "{head}");
+    }
+    assert_eq!(answer("GET /healthz HTTP/1.0", ""), "200");
+    assert_eq!(answer("GET /healthz HTTP/1.1\r\nHost: a", ""), "200");
+    let chunked =
+        "POST /user/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: Chunked";
+    assert_eq!(answer(chunked, "2\r\n{}\r\n0\r\n\r\n"), "200");
+}
+
+#[test]
 fn what_the_data_folder_holds_is_nobody_elses() {
     let temp = tempfile::tempdir().expect("a temp dir");
     let data = temp.path().join("data");

@@ -164,8 +164,9 @@ fn call(trace_id: i64, app: &str, method: &str, label: &str, engine: &str, time_
 }
 
 /// Keeps calls of any age.
+/// The calls were put in before there was a key.
 fn setup(listeners: &[&'static str], data_dir: &Path) -> Setup {
-    Setup::new(listeners).data_dir(data_dir).env("AICP_STATISTICS__RETENTION_DAYS", "0")
+    Setup::new(listeners).data_dir(data_dir).arg("--new").env("AICP_STATISTICS__RETENTION_DAYS", "0")
 }
 
 fn plain_ok(data: &str) -> String {
@@ -956,7 +957,8 @@ fn old_calls_go_and_their_counts_stay() {
         .collect();
     write_calls(temp.path(), SHANGHAI, &calls);
     let start = |days: &str| {
-        let setup = Setup::new(&["legacy"]).data_dir(temp.path()).env("AICP_STATISTICS__RETENTION_DAYS", days);
+        let setup =
+            Setup::new(&["legacy"]).data_dir(temp.path()).arg("--new").env("AICP_STATISTICS__RETENTION_DAYS", days);
         setup.start()
     };
     let singles = |server: &Server| {

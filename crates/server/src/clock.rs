@@ -1,0 +1,60 @@
+//! A clock that is wrong dates everything that is enrolled, in ids and links, and lets signed calls in or keeps them out: a leap of
+//! it is said.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::task::JoinHandle;
+
+/// How often the clock is looked at.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+/// Time servers correct by less than this.
+const LEAP: Duration = Duration::from_secs(60);
+
+/// How far the clock ran ahead of the time that passed (negative: behind), if that was a leap.
+fn leap(by_clock: i128, passed: Duration) -> Option<i128> {
+    let passed = i128::try_from(passed.as_millis()).unwrap_or(i128::MAX);
+    let apart = by_clock - passed;
+    let least = i128::try_from(LEAP.as_millis()).unwrap_or(i128::MAX);
+    (apart.abs() >= least).then_some(apart)
+}
+
+fn milliseconds() -> i128 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i128::try_from(since.as_millis()).unwrap_or(i128::MAX)
+}
+
+/// Looks at the clock until the returned task is aborted.
+pub(crate) fn watch() -> JoinHandle<()> {
+    tokio::spawn(async {
+        let (mut before, mut begun) = (milliseconds(), Instant::now());
+        loop {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            let now = milliseconds();
+            if let Some(apart) = leap(now - before, begun.elapsed()) {
+                let seconds = apart / 1000;
+                tracing::warn!(seconds, "the clock leapt: what is enrolled now is dated by it");
+            }
+            (before, begun) = (now, Instant::now());
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_leap_is_one() {
+        let five = Duration::from_secs(5);
+        for (by_clock, leapt) in [
+            (5_000, None),
+            (5_900, None),
+            (64_999, None),
+            (65_000, Some(60_000)),
+            (-86_395_000, Some(-86_400_000)),
+            (86_405_000, Some(86_400_000)),
+        ] {
+            assert_eq!(leap(by_clock, five), leapt, "{by_clock}");
+        }
+    }
+}
