@@ -7,7 +7,7 @@ NEXTEST_VERSION := 0.9.143
 SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build run engine nextest test conformance pictures lint fmt demo bench bench-10m bench-statistics bench-dialects clean
+.PHONY: help tools setup build run engine nextest test conformance pictures torture torture-short lint fmt demo bench bench-10m bench-statistics bench-dialects clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -36,6 +36,7 @@ nextest:
 test: setup nextest ## Run every test
 	$(CARGO) nextest run --workspace --locked --no-fail-fast
 	@$(MAKE) --no-print-directory conformance
+	@$(MAKE) --no-print-directory torture-short
 
 conformance: setup $(SDK_SETS:%=conformance/.packages/%.installed) conformance/node_modules/installed pictures ## Drive a server with the vendors' official SDKs, compare decoded pictures
 	$(PYTHON) conformance/run.py $(DEBUG)/aicp
@@ -67,6 +68,14 @@ $(filter-out %/base.installed,$(SDK_SETS:%=conformance/.packages/%.installed)): 
 conformance/node_modules/installed: conformance/package.json conformance/package-lock.json
 	npm ci --prefix conformance --ignore-scripts --silent
 	touch $@
+
+torture: setup build ## Attack a server of its own, and watch what a known client notices (3 minutes)
+	$(PYTHON) security/attacks.py $(or $(CARGO_TARGET_DIR),target)/release/aicp
+
+# The tests' own binary is slow: here only refusals and memory count.
+torture-short: setup
+	$(CARGO) build --workspace --bins --tests --locked
+	$(PYTHON) security/attacks.py $(DEBUG)/aicp --short
 
 lint: tools ## Check format and lints
 	$(CARGO) fmt --all --check

@@ -75,6 +75,9 @@ KEYS = {
 class Server:
     """`aicp serve` on a free port, with a data folder that goes with it."""
 
+    # Further settings, as variables of the environment.
+    SETTINGS: dict[str, str] = {}
+
     def __init__(self, binary: str):
         self.folder = tempfile.TemporaryDirectory(prefix="aicp-conformance-")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AICP_")}
@@ -86,6 +89,7 @@ class Server:
             "AICP_FETCH__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
             "AICP_LINKVISUAL__CALLS_PER_SECOND": "10000",
             "AICP_TENCENT_IM__CALLS_PER_SECOND": "10000",
+            **self.SETTINGS,
         }
         command = [binary, "serve", "--data-dir", f"{self.folder.name}/data", "--listen", "127.0.0.1:0"]
         self.process = subprocess.Popen(

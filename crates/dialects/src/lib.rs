@@ -41,20 +41,35 @@ pub use links::Site;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client(pub IpAddr);
 
-/// Whether a connection has had a call with credentials that were checked; the server puts it into the extensions of each of its
-/// requests. Clones share it.
+/// Whether a connection has had a call with credentials that were checked, and whether a body is awaited on it; the server puts it
+/// into the extensions of each of its requests. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Standing(Arc<AtomicBool>);
+pub struct Standing(Arc<Shown>);
+
+#[derive(Debug, Default)]
+struct Shown {
+    is_known: AtomicBool,
+    awaits_body: AtomicBool,
+}
 
 impl Standing {
     /// Says that credentials were checked and found right.
     pub fn is_known_now(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_known.store(true, Ordering::Relaxed);
     }
 
     /// Whether that was said.
     pub fn is_known(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_known.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client has yet to send the rest of a body.
+    pub fn awaits_body(&self) -> bool {
+        self.0.awaits_body.load(Ordering::Relaxed)
+    }
+
+    fn awaits_body_now(&self, awaits: bool) {
+        self.0.awaits_body.store(awaits, Ordering::Relaxed);
     }
 }
 

@@ -27,6 +27,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
+    time_to_show: Duration,
     next: u64,
     /// The oldest first.
     open: BTreeMap<u64, Open>,
@@ -41,9 +42,24 @@ struct State {
 
 struct Open {
     address: IpAddr,
+    begun: Instant,
     shown: Shown,
     close: Arc<Notify>,
 }
+
+impl Open {
+    /// How soon it is closed to make room: the lower the sooner. Those that have only just begun had no time to show anything: they
+    /// come last, and are alike.
+    fn rank(&self, time_to_show: Duration) -> Option<u8> {
+        let rank = self.shown.rank()?;
+        Some(if self.begun.elapsed() < time_to_show { JUST_BEGUN } else { rank })
+    }
+}
+
+/// Connections are younger than this when they are closed only if all are.
+const TIME_TO_SHOW: Duration = Duration::from_secs(2);
+/// After the ranks of those that had that time.
+const JUST_BEGUN: u8 = 3;
 
 /// What a connection has shown so far. Clones share it.
 #[derive(Clone, Default)]
@@ -54,20 +70,28 @@ struct Shown {
 }
 
 impl Shown {
-    /// How soon it is closed to make room: the lower the sooner; nothing while a call is being answered or if a caller with
-    /// credentials uses it.
+    /// How soon it is closed to make room: the lower the sooner; nothing while a call is being answered that came in whole, or if
+    /// a caller with credentials uses it.
     fn rank(&self) -> Option<u8> {
-        if self.standing.is_known() || self.under_way.load(Ordering::Relaxed) > 0 {
-            return None;
+        let is_under_way = self.under_way.load(Ordering::Relaxed) > 0;
+        match (is_under_way, self.has_asked.load(Ordering::Relaxed)) {
+            _ if self.standing.is_known() => None,
+            (false, false) => Some(0),
+            (false, true) => Some(1),
+            (true, _) => self.standing.awaits_body().then_some(2),
         }
-        Some(u8::from(self.has_asked.load(Ordering::Relaxed)))
     }
 }
 
 impl Connections {
     /// At most so many in all, and of one address unless it is exempt.
     pub fn new(most: usize, most_of_an_address: usize, exempt: Vec<IpAddr>) -> Self {
-        Self(Arc::new(Shared { most, most_of_an_address, exempt, state: Mutex::default() }))
+        Self::with_time_to_show(TIME_TO_SHOW, most, most_of_an_address, exempt)
+    }
+
+    fn with_time_to_show(time_to_show: Duration, most: usize, most_of_an_address: usize, exempt: Vec<IpAddr>) -> Self {
+        let state = Mutex::new(State { time_to_show, ..State::default() });
+        Self(Arc::new(Shared { most, most_of_an_address, exempt, state }))
     }
 
     /// Lets a connection in, if need be for one that has shown less; `None` if there is no room.
@@ -91,7 +115,7 @@ impl Connections {
         }
         let id = state.next;
         state.next += 1;
-        let open = Open { address, shown: Shown::default(), close: Arc::default() };
+        let open = Open { address, begun: Instant::now(), shown: Shown::default(), close: Arc::default() };
         let (shown, close) = (open.shown.clone(), Arc::clone(&open.close));
         state.open.insert(id, open);
         *state.of_address.entry(address).or_default() += 1;
@@ -123,7 +147,7 @@ impl State {
     /// Closes the connection that has shown the least, the oldest of those; whether there was one.
     fn close_one(&mut self, may_go: impl Fn(&Open) -> bool) -> bool {
         let ranked = self.open.iter().filter(|(_, open)| may_go(open));
-        let ranked = ranked.filter_map(|(id, open)| Some((open.shown.rank()?, *id)));
+        let ranked = ranked.filter_map(|(id, open)| Some((open.rank(self.time_to_show)?, *id)));
         let Some((_, id)) = ranked.min() else { return false };
         if let Some(open) = self.remove(id) {
             open.close.notify_one();
@@ -243,7 +267,7 @@ mod tests {
 
     #[test]
     fn whoever_has_shown_the_least_makes_room_the_oldest_first() {
-        let connections = Connections::new(4, 4, Vec::new());
+        let connections = Connections::with_time_to_show(Duration::ZERO, 4, 4, Vec::new());
         let admit = |last| connections.admit(address(last));
         let [valid, asked, first, second] = [1, 1, 2, 3].map(|last| admit(last).expect("room"));
         drop(asked.asker().begin());
@@ -266,6 +290,16 @@ mod tests {
         drop(busy);
         assert!(admit(5).is_some());
         assert!(!is_closed(&valid));
+    }
+
+    #[test]
+    fn those_that_have_just_begun_are_alike() {
+        let connections = Connections::new(3, 3, Vec::new());
+        let first = connections.admit(address(1)).expect("room");
+        drop(first.asker().begin());
+        let [second, third] = [2, 3].map(|last| connections.admit(address(last)).expect("room"));
+        let _fourth = connections.admit(address(4)).expect("room is made");
+        assert!(is_closed(&first) && !is_closed(&second) && !is_closed(&third), "the oldest, whatever it has shown");
     }
 
     #[test]

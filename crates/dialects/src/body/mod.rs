@@ -106,7 +106,10 @@ impl BodyBudget {
         if body.declared.is_some_and(|length| length > limit) {
             return Err(BodyError::TooLarge);
         }
+        let standing = body.standing.clone().unwrap_or_default();
+        standing.awaits_body_now(true);
         let read = timeout(READ_TIME, self.gather(body, limit, kept, see)).await;
+        standing.awaits_body_now(false);
         body.is_broken |= read.is_err();
         let Some(held) = read.unwrap_or(Err(BodyError::Broken))? else { return Ok(None) };
         let bytes = body.encoding.plain(held.bytes).ok_or(BodyError::Broken)?;

@@ -35,7 +35,10 @@ fn is_closed(stream: &mut TcpStream) -> bool {
 #[test]
 fn bodies_of_one_byte_hold_up_nobody() {
     // Shares of 256 KiB would be gone after 64 of them.
-    let server = Setup::new(&["auto"]).env("AICP_HTTP__BODY_MEMORY_MIB", "16").start();
+    let server = Setup::new(&["auto"])
+        .env("AICP_HTTP__BODY_MEMORY_MIB", "16")
+        .env("AICP_HTTP__MAX_CONNECTIONS_PER_ADDRESS", "200")
+        .start();
     let address = server.addresses()[0];
     let head = |path: &str| format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 9000\r\n\r\n");
     let slow: Vec<TcpStream> = ["/user/login", "/?Action=QueryFaceUser", "/oauth/2.0/token"]

@@ -6,7 +6,7 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::fixture::{Setup, wait_until};
+use crate::fixture::{Setup, TOKEN, wait_until};
 use crate::http::{coded, connect, plain};
 use crate::pictures::{base64, biden, obama, obama2};
 
@@ -101,12 +101,14 @@ fn connections_over_the_limit_are_closed_not_left_hanging() {
         .start();
     let address = server.addresses()[0];
     let call = || server.anonymous(0).try_post("/aicp/face/query", &json!({"groupId": "g", "userId": "1"}));
-    // Calls under way make room for nobody. A connection counts from when it is accepted until the server sees its end, so
+    // What has had a call with credentials makes room for nobody. A connection counts from when it is accepted until the server sees its end, so
     // one of these may be refused for another that is just over; more are opened until two are held.
     let mut held = Vec::new();
     wait_until("a third connection is refused", || {
         let mut call_under_way = connect(address).expect("it listens");
-        let head = "POST /user/login HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{";
+        let head = format!(
+            "POST /method/call HTTP/1.1\r\nHost: a\r\ntoken: {TOKEN}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{{"
+        );
         let _ = call_under_way.write_all(head.as_bytes());
         held.push(call_under_way);
         call().is_err()

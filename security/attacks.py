@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+"""Attack a server of its own without credentials, and watch what a known client notices.
+
+Usage: security/attacks.py PATH_OF_THE_AICP_BINARY [--short]
+
+Each attack lasts 15 seconds (3 in the short round), from the known client's own address, as behind one proxy. Meanwhile that client
+recognises a face again and again, and somebody asks /healthz. Prints a row for each attack. Ends with 1 if a call of the known
+client was refused or the server held more memory than docs/security.md says; in the long round also if one call in a hundred took
+more than 3 seconds, or /healthz more than 1.
+"""
+
+import http.client
+import json
+import pathlib
+import resource
+import socket
+import statistics
+import sys
+import threading
+import time
+import urllib.parse
+from typing import NamedTuple
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "conformance"))
+
+from journey import grey_jpeg, picture, text  # noqa: E402
+from run import Server  # noqa: E402
+
+SLOWEST = 3.0
+SLOWEST_PROBE = 1.0
+MOST_MEMORY_MIB = 2048
+SECONDS, SECONDS_SHORT = 15.0, 3.0
+LIBRARIES, LIBRARIES_SHORT = 3000, 300
+# Connections that the attacker holds, and some besides.
+FILES = 5000
+
+
+class Harsh(Server):
+    """A server whose login throttle does not end the attack."""
+
+    SETTINGS = {"AICP_CONSOLE__ATTEMPTS_PER_MINUTE": "1000000", "AICP_CONSOLE__REGISTRATION": "off"}
+
+    def memory_mib(self) -> int:
+        """The most memory that the process ever held."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) // 1024
+
+
+def bomb(side: int, scans: int) -> bytes:
+    """A progressive JPEG of many scans with next to nothing in them."""
+
+    def segment(marker: int, data: bytes) -> bytes:
+        return bytes([0xFF, marker]) + (len(data) + 2).to_bytes(2, "big") + data
+
+    size = side.to_bytes(2, "big")
+    one_code = bytes([1] + [0] * 15 + [0])
+    components = b"".join(bytes([number, 0x11, 0]) for number in (1, 2, 3))
+    first = segment(0xDA, b"\x03\x01\x00\x02\x00\x03\x00\x00\x00\x00") + b"\x00"
+    further = b"".join(segment(0xDA, bytes([1, 1 + n % 3, 0, 1, 63, 0])) + b"\x00" for n in range(scans))
+    return b"".join(
+        [
+            b"\xff\xd8",
+            segment(0xDB, b"\0" + b"\1" * 64),
+            segment(0xC2, b"\x08" + size + size + b"\x03" + components),
+            segment(0xC4, b"\x00" + one_code + b"\x10" + one_code),
+            first,
+            further,
+            b"\xff\xd9",
+        ]
+    )
+
+
+class Call(NamedTuple):
+    """A call of the known client: how long it took, and how it ended."""
+
+    seconds: float
+    status: int
+
+
+class Watcher:
+    """The known client and the probe, until they are stopped."""
+
+    def __init__(self, base: str, token: str):
+        self.address = urllib.parse.urlsplit(base).netloc
+        self.token = token
+        self.calls: list[Call] = []
+        self.probes: list[float] = []
+        self.stop = threading.Event()
+        self.threads = [threading.Thread(target=job) for job in (self.recognise, self.probe)]
+
+    def timed(self, method: str, path: str, body: bytes | None, headers: dict) -> Call:
+        begun = time.monotonic()
+        connection = http.client.HTTPConnection(self.address, timeout=60)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            response.read()
+            return Call(time.monotonic() - begun, response.status)
+        except OSError:
+            return Call(time.monotonic() - begun, 0)
+        finally:
+            connection.close()
+
+    def recognise(self) -> None:
+        body = json.dumps({"groupId": "known", "image": text(picture("people/obama/obama2.jpg"))}).encode()
+        headers = {"Content-Type": "application/json", "token": self.token}
+        while not self.stop.is_set():
+            self.calls.append(self.timed("POST", "/aicp/face/recognition", body, headers))
+            self.stop.wait(0.05)
+
+    def probe(self) -> None:
+        while not self.stop.is_set():
+            self.probes.append(self.timed("GET", "/healthz", None, {}).seconds)
+            self.stop.wait(0.1)
+
+    def __enter__(self) -> "Watcher":
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def post(address: str, path: str, body: bytes, **headers: str) -> int:
+    connection = http.client.HTTPConnection(address, timeout=120)
+    try:
+        connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
+        response = connection.getresponse()
+        response.read()
+        return response.status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+
+
+def many(count: int, job, until: float) -> None:
+    """Does a job again and again, so many times at once."""
+
+    def work() -> None:
+        while time.monotonic() < until:
+            job()
+
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def pictures(image: bytes):
+    """Logins with a picture that is dear to look at."""
+    body = json.dumps({"image": text(image)}).encode()
+    return lambda address, until: many(12, lambda: post(address, "/user/facelogin.json", body), until)
+
+
+def held_open(count: int, sent: str):
+    """So many connections on which this was sent and nothing follows; those that end are opened again."""
+
+    def attack(address: str, until: float) -> None:
+        host, port = address.split(":")
+        data = sent.format(address=address).encode()
+        held: list[socket.socket] = []
+
+        def begin() -> None:
+            try:
+                one = socket.create_connection((host, int(port)), timeout=5)
+                one.sendall(data)
+                one.setblocking(False)
+                held.append(one)
+            except OSError:
+                pass
+
+        def has_ended(one: socket.socket) -> bool:
+            try:
+                return one.recv(1) == b""
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True
+
+        while time.monotonic() < until:
+            for _ in range(min(100, count - len(held))):
+                begin()
+            ended = [one for one in held if has_ended(one)]
+            for one in ended:
+                one.close()
+                held.remove(one)
+            time.sleep(0.01)
+        for one in held:
+            one.close()
+
+    return attack
+
+
+def crowd(token: str):
+    """Everybody on a group photo in all libraries of the app, which has thousands."""
+    body = json.dumps({"image": text(picture("groups/sample5.jpg"))}).encode()
+    return lambda address, until: many(3, lambda: post(address, "/aicp/face/recognitionmn", body, token=token), until)
+
+
+def fill(server: Server, token: str, libraries: int) -> None:
+    """So many libraries with a face each, copied from one."""
+
+    def ask(path: str, body: dict) -> None:
+        answer = server.post(f"/face-api/v3/{path}", body, token=token)
+        if answer["error_code"] != 0:
+            raise SystemExit(f"error: {path}: {answer}")
+
+    face = {"image": text(picture("people/biden/biden.jpg")), "image_type": "BASE64", "group_id": "g0", "user_id": "u"}
+    ask("group/add", {"group_id": "g0"})
+    ask("face/add", face)
+    for number in range(1, libraries):
+        ask("group/add", {"group_id": f"g{number}"})
+        ask("user/copy", {"user_id": "u", "src_group_id": "g0", "dst_group_id": f"g{number}"})
+
+
+def main() -> int:
+    if len(sys.argv) < 2 or sys.argv[2:] not in ([], ["--short"]):
+        raise SystemExit(__doc__)
+    is_short = len(sys.argv) == 3
+    seconds, libraries = (SECONDS_SHORT, LIBRARIES_SHORT) if is_short else (SECONDS, LIBRARIES)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard if 0 <= hard < FILES else FILES, hard))
+    is_right = True
+    with Harsh(sys.argv[1]) as server:
+        token, other = server.grant("known"), server.grant("other")
+        address = urllib.parse.urlsplit(server.base).netloc
+        for api, body in (
+            ("addBase", {"groupId": "known", "dbName": "known"}),
+            ("add", {"groupId": "known", "image": text(picture("people/obama/obama.jpg"))}),
+        ):
+            if not server.post(f"/aicp/face/{api}", body, token=token)["flag"]:
+                raise SystemExit(f"error: {api}")
+        fill(server, other, libraries)
+        one_byte = "POST /user/login HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: 9000\r\n\r\n{{"
+        attacks = {
+            "(none)": lambda _, until: time.sleep(max(0.0, until - time.monotonic())),
+            "bomb of 100 scans, 1 KB": pictures(bomb(6296, 3)),
+            "bomb of 10,000 scans": pictures(bomb(6296, 10_000)),
+            "24 megapixels of grey": pictures(grey_jpeg(4896)),
+            "2,048 bodies of one byte": held_open(2048, one_byte),
+            "4,200 half heads": held_open(4200, "GET /healthz HTTP/1.1\r\nHo"),
+            f"M:N in {libraries:,} libraries": crowd(other),
+        }
+        print(f"{'attack':30}{'calls':>7}{'refused':>9}{'p50 s':>8}{'p99 s':>8}{'healthz max s':>15}{'memory MiB':>12}")
+        for name, attack in attacks.items():
+            with Watcher(server.base, token) as watcher:
+                attack(address, time.monotonic() + seconds)
+            times = sorted(call.seconds for call in watcher.calls)
+            refused = sum(call.status != 200 for call in watcher.calls)
+            p99, slowest = times[int(len(times) * 0.99)], max(watcher.probes)
+            memory = server.memory_mib()
+            is_quick = is_short or (p99 <= SLOWEST and slowest <= SLOWEST_PROBE)
+            fine = refused == 0 and is_quick and memory <= MOST_MEMORY_MIB
+            is_right &= fine
+            print(
+                f"{name:30}{len(times):>7}{refused:>9}{statistics.median(times):>8.2f}{p99:>8.2f}{slowest:>15.2f}{memory:>12}"
+                + ("" if fine else "  MISS"),
+                flush=True,
+            )
+    return 0 if is_right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
