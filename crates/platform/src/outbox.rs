@@ -9,10 +9,11 @@
 //! engine is asked whether it has been done: nothing is done twice, nothing is lost.
 
 mod health;
+mod lines;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use aicp_engines::{Added, BoxError, Claimed, Engine, LibraryRef, Write};
 use aicp_store::{
@@ -20,7 +21,6 @@ use aicp_store::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::OwnedMutexGuard;
 
 use crate::engines::library_ref;
 use crate::ids::now_ms;
@@ -29,29 +29,10 @@ use crate::{App, Error, Face, Library, Person, PersonChanges, Platform, Result};
 
 pub use health::EngineHealth;
 pub(crate) use health::look_after;
+pub(crate) use lines::Lines;
 
 /// After so many libraries in a row at which an engine took nothing it is left in peace until the next look.
 const VAIN_LIBRARIES: u32 = 8;
-
-/// Whoever has the same number takes turns: the writes of a library, for one.
-#[derive(Default)]
-pub(crate) struct Lines(Mutex<HashMap<i64, Weak<tokio::sync::Mutex<()>>>>);
-
-impl Lines {
-    pub async fn enter(&self, number: i64) -> OwnedMutexGuard<()> {
-        let line = {
-            let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = lines.get(&number).and_then(Weak::upgrade);
-            known.unwrap_or_else(|| {
-                lines.retain(|_, line| line.strong_count() > 0);
-                let line = Arc::default();
-                lines.insert(number, Arc::downgrade(&line));
-                line
-            })
-        };
-        line.lock_owned().await
-    }
-}
 
 /// A write that waits for its engine, or waited. Not `Debug`, as a picture belongs into no log.
 #[derive(Clone)]

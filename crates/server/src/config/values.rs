@@ -94,15 +94,17 @@ impl Serialize for Listen {
     }
 }
 
+/// A list, or what stands in it once.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
 /// A list, or one text with commas between (as an environment variable has it).
 pub(super) fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Listen>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    let texts = match OneOrMany::deserialize(deserializer)? {
+    let texts = match OneOrMany::<String>::deserialize(deserializer)? {
         OneOrMany::One(text) => text.split(',').map(|t| t.trim().to_owned()).collect(),
         OneOrMany::Many(texts) => texts,
     };
@@ -144,13 +146,7 @@ pub(super) fn chapters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
         Text(String),
         Number(f64),
     }
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(Name),
-        Many(Vec<Name>),
-    }
-    let names = match OneOrMany::deserialize(deserializer)? {
+    let names = match OneOrMany::<Name>::deserialize(deserializer)? {
         OneOrMany::One(name) => vec![name],
         OneOrMany::Many(names) => names,
     };
@@ -182,13 +178,7 @@ pub(super) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
 
 /// A list of texts, or one text with commas between (as an environment variable has it).
 pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match OneOrMany::deserialize(deserializer)? {
+    Ok(match OneOrMany::<String>::deserialize(deserializer)? {
         OneOrMany::One(text) => {
             text.split(',').map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect()
         }

@@ -12,8 +12,8 @@ use std::{
 };
 
 use aicp_store::{
-    Algorithm, Bytes, Change, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Observer, Person, Profile,
-    ReadyPerson, Store, TemplateRow, TemplatesRead,
+    Algorithm, Bytes, Change, Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, Observer,
+    Person, Profile, ReadyPerson, Store, TemplateRow, TemplatesRead,
 };
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
@@ -109,6 +109,17 @@ pub fn bytes(picture: &str) -> Bytes {
 
 pub fn key(picture: &str) -> String {
     aicp_store::picture_key(picture.as_bytes())
+}
+
+/// A face that an engine has yet to take in.
+pub fn new_outbox_row() -> NewOutboxRow {
+    NewOutboxRow {
+        id: next_id(),
+        engine: "remote".into(),
+        engine_url: "url".into(),
+        operate_type: "add".into(),
+        created_ms: 10,
+    }
 }
 
 pub fn new_library(group_id: &str) -> NewLibrary {

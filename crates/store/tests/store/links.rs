@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aicp_store::{Face, Library, NewOutboxRow, Person, Solution};
+use aicp_store::{Face, Library, Person, Solution};
 use sqlx::{Connection, SqliteConnection};
 
-use crate::fixture::{Fixture, bytes, key, names, new_face, new_person, next_id};
+use crate::fixture::{Fixture, bytes, key, names, new_face, new_outbox_row, new_person};
 
 /// A person whose only face an engine has yet to take in, with the id of that row.
 struct Waiting {
@@ -18,20 +18,10 @@ struct Waiting {
     row: i64,
 }
 
-fn row() -> NewOutboxRow {
-    NewOutboxRow {
-        id: next_id(),
-        engine: "remote".into(),
-        engine_url: "url".into(),
-        operate_type: "add".into(),
-        created_ms: 10,
-    }
-}
-
 impl Fixture {
     async fn waiting(&self, library: &Library, picture: &str) -> Waiting {
-        let (new, id) = (row(), next_id());
-        let new = NewOutboxRow { id, ..new };
+        let new = new_outbox_row();
+        let id = new.id;
         let enqueued = self.store.enqueue_person(library.id, new_person(), new_face(), bytes(picture), new).await;
         let (person, face) = enqueued.expect("enqueue");
         self.store.outbox_attempt(id).await.expect("attempt");

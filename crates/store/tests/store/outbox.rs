@@ -10,17 +10,9 @@ use aicp_store::{
     Solution,
 };
 
-use crate::fixture::{APP, Fixture, Log, bytes, key, new_face, new_library, new_person, next_id};
-
-fn row() -> NewOutboxRow {
-    NewOutboxRow {
-        id: next_id(),
-        engine: "remote".into(),
-        engine_url: "url".into(),
-        operate_type: "add".into(),
-        created_ms: 10,
-    }
-}
+use crate::fixture::{
+    APP, Fixture, Log, bytes, key, new_face, new_library, new_outbox_row as row, new_person, next_id,
+};
 
 fn removal() -> NewOutboxRow {
     NewOutboxRow { id: 0, engine_url: "removal url".into(), operate_type: "remove".into(), ..row() }
