@@ -121,11 +121,10 @@ def written(folder: pathlib.Path) -> list[pathlib.Path]:
     for mode in ("L", "P", "RGB", "RGBA"):
         for interlace in (0, 1):
             write(mode, "gif", interlace=interlace)
-    # A palette in a TIFF is refused.
+    # A palette and JPEG data in a TIFF are refused.
     for mode in ("1", "L", "RGB", "RGBA", "CMYK", "I;16"):
         for compression in ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate"):
             write(mode, "tif", compression=compression)
-    write("RGB", "tif", compression="jpeg")
     for mode in ("L", "RGB", "RGBA"):
         for lossless in (False, True):
             write(mode, "webp", lossless=lossless, quality=90)

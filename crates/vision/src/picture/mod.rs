@@ -2,6 +2,8 @@
 
 mod bmp;
 mod format;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod jpeg;
 mod orientation;
 mod png;
@@ -23,6 +25,8 @@ pub use format::Format;
 
 /// The largest number of pixels that is decoded.
 pub const MAX_PIXELS: u64 = 40_000_000;
+/// Bytes of pixels that are decoded: the largest number of pixels in 8-bit RGBA.
+const MAX_BYTES: u64 = 4 * MAX_PIXELS;
 /// The longest side that is decoded: what JPEG itself can hold. Scaling needs memory for each pixel of a side.
 const MAX_SIDE: u32 = 65_535;
 
@@ -293,8 +297,10 @@ fn decoded(format: Format, bytes: &[u8]) -> Result<RgbImage> {
     }
     let mut decoder = opened(format, &bytes)?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS || width.max(height) > MAX_SIDE {
-        return Err(Error::TooManyPixels { width, height, limit: MAX_PIXELS });
+    // Samples of 16 and 32 bits take as much longer as they are wider.
+    let limit = MAX_PIXELS.min(MAX_BYTES / u64::from(decoder.color_type().bytes_per_pixel()));
+    if u64::from(width) * u64::from(height) > limit || width.max(height) > MAX_SIDE {
+        return Err(Error::TooManyPixels { width, height, limit });
     }
     // 16-bit RGBA is the widest layout there is; decoders get as much again for their own tables.
     let mut limits = Limits::no_limits();

@@ -1,25 +1,55 @@
 //! What a directory of TIFF (TIFF 6.0) says that decoders pass over.
 
+use std::io::Cursor;
+
+use image::error::{DecodingError, ImageFormatHint};
+use image::{ImageError, ImageFormat};
+use tiff::TiffError;
+use tiff::decoder::{ChunkType, Decoder};
+use tiff::tags::{CompressionMethod, Tag};
+
 use crate::{Error, Result};
 
 /// Entries of a directory that are looked at; cameras write some dozens.
 const MAX_ENTRIES: usize = 1024;
 
-const FILL_ORDER: u16 = 266;
-const PLANAR_CONFIGURATION: u16 = 284;
-const TILE_WIDTH: u16 = 322;
 const EXTRA_SAMPLES: u16 = 338;
+/// Strips or tiles that are decoded. Each has a cost of its own, however small it is; writers make strips of 8 KiB and more.
+const MAX_CHUNKS: usize = 65_536;
 
-/// Refuses what the decoder takes for something else.
+/// Refuses what the decoder takes for something else, and what costs far more than its pixels do. The decoder's own reading
+/// of the directory counts: of an entry that is there twice it may take another than a second reader does.
 pub(super) fn check(bytes: &[u8]) -> Result<()> {
-    let Some(tiff) = Tiff::of(bytes) else { return Ok(()) };
-    if tiff.value(FILL_ORDER) == Some(2) {
+    const REVERSED: u16 = 2;
+    const PLANAR: u16 = 2;
+    let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(undecodable)?;
+    let mut value = |tag| decoder.find_tag_unsigned::<u16>(tag).map_err(undecodable);
+    if value(Tag::FillOrder)? == Some(REVERSED) {
         return Err(Error::Unsupported("TIFF with the bits of each byte in reverse order"));
     }
-    if tiff.value(PLANAR_CONFIGURATION) == Some(2) && tiff.value(TILE_WIDTH).is_some() {
-        return Err(Error::Unsupported("TIFF in tiles of separate planes"));
+    // Each strip is a whole JPEG, whose size and scans nothing bounds: 832 bytes took 20 seconds.
+    if value(Tag::Compression)?.and_then(CompressionMethod::from_u16).is_some_and(is_jpeg) {
+        return Err(Error::Unsupported("TIFF with JPEG data"));
+    }
+    let is_planar = value(Tag::PlanarConfiguration)? == Some(PLANAR);
+    let chunks = match decoder.get_chunk_type() {
+        ChunkType::Tile if is_planar => return Err(Error::Unsupported("TIFF in tiles of separate planes")),
+        ChunkType::Tile => decoder.tile_count(),
+        ChunkType::Strip => decoder.strip_count(),
+    };
+    if chunks.map_err(undecodable)? as usize > MAX_CHUNKS {
+        return Err(Error::Unsupported("TIFF in more than 65,536 strips or tiles"));
     }
     Ok(())
+}
+
+fn is_jpeg(method: CompressionMethod) -> bool {
+    matches!(method, CompressionMethod::JPEG | CompressionMethod::ModernJPEG)
+}
+
+fn undecodable(e: TiffError) -> Error {
+    let hint = ImageFormatHint::Exact(ImageFormat::Tiff);
+    Error::Undecodable(ImageError::Decoding(DecodingError::new(hint, e)))
 }
 
 /// Whether colours are stored multiplied by their alpha ("associated", TIFF 6.0 section 18).

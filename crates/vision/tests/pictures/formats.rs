@@ -78,22 +78,33 @@ fn what_is_no_whole_picture_is_refused() {
 
 #[test]
 fn the_number_of_pixels_is_checked_before_decoding() {
-    // A PNG header that promises 30000x30000 and nothing behind it: refused for its size, not for its lack of data.
-    let header = [b"IHDR".as_slice(), &30_000u32.to_be_bytes(), &30_000u32.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
-    let png = [
+    // A PNG header that promises so many pixels and nothing behind it: refused for its size, not for its lack of data.
+    for (side, depth, limit) in [(30_000, 8, 40_000_000), (6_000, 16, 20_000_000)] {
+        let png = png_of_no_pixels(side, depth);
+        let head = Dimensions::of(&png).expect("a head");
+        assert_eq!((head.format, head.width, head.height), (Format::Png, side, side));
+        match Picture::decode(&png) {
+            Err(Error::TooManyPixels { width, height, limit: found }) => {
+                assert_eq!((width, height, found), (side, side, limit));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let small = Picture::decode(&png_of_no_pixels(6_000, 8)).expect_err("no pixels");
+    assert!(!matches!(small, Error::TooManyPixels { .. }), "{small}");
+}
+
+fn png_of_no_pixels(side: u32, depth: u8) -> Vec<u8> {
+    const RGBA: u8 = 6;
+    let header = [b"IHDR".as_slice(), &side.to_be_bytes(), &side.to_be_bytes(), &[depth, RGBA, 0, 0, 0]].concat();
+    [
         b"\x89PNG\r\n\x1a\n".as_slice(),
         &13u32.to_be_bytes(),
         &header,
         &crc32(&header).to_be_bytes(),
         b"\0\0\0\x04IDAT\0\0\0\0\0\0\0\0",
     ]
-    .concat();
-    let head = Dimensions::of(&png).expect("a head");
-    assert_eq!((head.format, head.width, head.height), (Format::Png, 30_000, 30_000));
-    match Picture::decode(&png) {
-        Err(Error::TooManyPixels { width: 30_000, height: 30_000, .. }) => {}
-        other => panic!("{other:?}"),
-    }
+    .concat()
 }
 
 fn crc32(bytes: &[u8]) -> u32 {

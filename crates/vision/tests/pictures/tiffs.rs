@@ -6,8 +6,9 @@ use image::DynamicImage;
 use crate::orientation::{CLOCKWISE, LONG, SHORT, stored};
 use crate::quarters::{HEIGHT, WIDTH, assert_quarters, quarters};
 
-/// An uncompressed picture of 8-bit samples in one strip (TIFF 6.0 section 6), with further entries: tag, type, value.
-fn tiff(picture: &DynamicImage, further: &[(u16, u16, u32)]) -> Vec<u8> {
+/// An uncompressed picture of 8-bit samples in one strip (TIFF 6.0 section 6), with further entries in the place of those with
+/// the same tag: tag, type, count, value or place.
+fn tiff(picture: &DynamicImage, further: &[(u16, u16, u32, u32)]) -> Vec<u8> {
     let (samples, pixels) = (u32::from(picture.color().channel_count()), picture.as_bytes());
     let mut entries = vec![
         (256, LONG, 1, picture.width()),
@@ -20,14 +21,17 @@ fn tiff(picture: &DynamicImage, further: &[(u16, u16, u32)]) -> Vec<u8> {
         (278, LONG, 1, picture.height()),
         (279, LONG, 1, pixels.len() as u32),
     ];
-    entries.extend(further.iter().map(|&(tag, kind, value)| (tag, kind, 1, value)));
+    let is_said = |tag| further.iter().any(|&(other, ..)| other == tag);
+    let is_tiled = is_said(322);
+    entries.retain(|&(tag, ..)| !is_said(tag) && !(is_tiled && matches!(tag, 273 | 278 | 279)));
+    entries.extend(further);
     entries.sort_unstable();
     let bits_at = 8 + 2 + 12 * entries.len() as u32 + 4;
     let mut out = [b"II*\0".as_slice(), &8u32.to_le_bytes(), &(entries.len() as u16).to_le_bytes()].concat();
     for (tag, kind, count, value) in entries {
         let value = match tag {
             258 => bits_at,
-            273 => bits_at + 2 * samples,
+            273 if count == 1 => bits_at + 2 * samples,
             _ => value,
         };
         out.extend([&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value.to_le_bytes()].concat());
@@ -42,7 +46,7 @@ fn tiff(picture: &DynamicImage, further: &[(u16, u16, u32)]) -> Vec<u8> {
 fn the_orientation_stands_in_the_directory() {
     let picture = DynamicImage::ImageRgb8(stored(CLOCKWISE).into_rgb8());
     for kind in [SHORT, LONG] {
-        assert_quarters(&tiff(&picture, &[(274, kind, CLOCKWISE.into())]), &format!("type {kind}"));
+        assert_quarters(&tiff(&picture, &[(274, kind, 1, CLOCKWISE.into())]), &format!("type {kind}"));
     }
 }
 
@@ -59,7 +63,7 @@ fn colours_multiplied_by_their_alpha_are_laid_on_white_as_others_are() {
         pixel.0 = [by_alpha(r), by_alpha(g), by_alpha(b), alpha];
     }
     let decoded = |picture, kind| {
-        let bytes = tiff(&DynamicImage::ImageRgba8(picture), &[(338, SHORT, kind)]);
+        let bytes = tiff(&DynamicImage::ImageRgba8(picture), &[(338, SHORT, 1, kind)]);
         Picture::decode(&bytes).expect("decodes").rgb().clone()
     };
     let (wanted, found) = (decoded(apart, 2), decoded(multiplied.clone(), 1));
@@ -75,12 +79,32 @@ fn colours_multiplied_by_their_alpha_are_laid_on_white_as_others_are() {
 #[test]
 fn what_the_decoder_takes_for_something_else_is_refused_by_name() {
     let picture = DynamicImage::ImageRgb8(quarters());
-    assert_quarters(&tiff(&picture, &[(266, SHORT, 1), (284, SHORT, 1)]), "the usual order");
+    assert_quarters(&tiff(&picture, &[(266, SHORT, 1, 1), (284, SHORT, 1, 1)]), "the usual order");
     for (further, named) in [
-        (vec![(266, SHORT, 2)], "reverse order"),
-        (vec![(284, SHORT, 2), (322, LONG, WIDTH), (323, LONG, HEIGHT)], "separate planes"),
+        (vec![(266, SHORT, 1, 2)], "reverse order"),
+        (vec![(259, SHORT, 1, 7)], "JPEG data"),
+        (
+            vec![
+                (284, SHORT, 1, 2),
+                (322, LONG, 1, WIDTH),
+                (323, LONG, 1, HEIGHT),
+                // Whatever stands there.
+                (324, LONG, 3, 8),
+                (325, LONG, 3, 8),
+            ],
+            "separate planes",
+        ),
     ] {
         let refused = Picture::decode(&tiff(&picture, &further)).expect_err(named);
         assert!(matches!(refused, Error::Unsupported(name) if name.contains(named)), "{refused}");
     }
+}
+
+#[test]
+fn a_picture_in_very_many_strips_is_refused_before_they_are_read() {
+    const ROWS: u32 = 65_537;
+    let tall = DynamicImage::ImageRgb8(image::RgbImage::new(1, ROWS));
+    let refused = Picture::decode(&tiff(&tall, &[(273, SHORT, ROWS, 8), (278, LONG, 1, 1), (279, SHORT, ROWS, 8)]));
+    let refused = refused.expect_err("a strip for each row");
+    assert!(matches!(refused, Error::Unsupported(name) if name.contains("65,536 strips")), "{refused}");
 }
