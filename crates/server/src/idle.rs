@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::line_ends::LineEnds;
+
 /// Times of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
@@ -72,7 +74,8 @@ enum Waiting {
     Nothing,
 }
 
-/// A stream whose reads fail when a request, or the rest of its head, does not come in time.
+/// A stream whose reads fail when a request, or the rest of its head, does not come in time, and whose heads have no
+/// lone LF.
 pub(crate) struct Patient<S> {
     stream: S,
     times: Times,
@@ -81,12 +84,13 @@ pub(crate) struct Patient<S> {
     heads: u64,
     waiting: Waiting,
     deadline: Pin<Box<Sleep>>,
+    line_ends: LineEnds,
 }
 
 impl<S> Patient<S> {
     pub fn new(stream: S, times: Times, answering: Answering) -> Self {
         let deadline = Box::pin(sleep(times.head));
-        Self { stream, times, answering, heads: 0, waiting: Waiting::Head, deadline }
+        Self { stream, times, answering, heads: 0, waiting: Waiting::Head, deadline, line_ends: LineEnds::default() }
     }
 
     fn wait_for(&mut self, waiting: Waiting) {
@@ -111,10 +115,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
             *this.answering.reader() = Some(cx.waker().clone());
         } else if this.waiting == Waiting::Nothing {
             this.wait_for(Waiting::Request);
+            this.line_ends.expect_head();
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         if read.is_ready() {
+            this.line_ends.check(&mut buffer.filled_mut()[before..]);
             if this.waiting == Waiting::Request && buffer.filled().len() > before {
                 this.wait_for(Waiting::Head);
             }

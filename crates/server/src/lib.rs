@@ -12,6 +12,7 @@ mod engines;
 mod error;
 mod http;
 mod idle;
+mod line_ends;
 mod logging;
 
 pub use config::Config;

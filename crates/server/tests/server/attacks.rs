@@ -149,6 +149,8 @@ fn requests_that_a_proxy_could_read_otherwise_are_refused() {
     for head in [
         "GET /healthz HTTP/1.1",
         "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b",
+        "GET /healthz HTTP/1.1\nHost: a",
+        "GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: b\nX-B: c",
         "POST /user/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked",
         "POST /user/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
     ] {
