@@ -58,9 +58,6 @@ static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 const READERS: usize = 4;
 /// Pages that each connection keeps; negative, so that it counts KiB.
 const CACHE_KIB: &str = "-16384";
-/// So much of the file is read in place instead of being copied page by page. It is the most that SQLite takes; of
-/// memory it costs what the system's page cache holds anyway.
-const MAPPED_BYTES: &str = "2147418112";
 /// Bytes a page of a new file; one that is there keeps its own. Three templates of 2 KiB fit one, where of the usual 4 KiB
 /// half stays empty: the file is smaller and read faster, and a commit still writes few bytes.
 const PAGE_BYTES: u32 = 8192;
@@ -94,8 +91,8 @@ impl Database {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(BUSY_TIMEOUT)
-            .pragma("cache_size", CACHE_KIB)
-            .pragma("mmap_size", MAPPED_BYTES);
+            // Nothing is mapped: a mapped file that is cut short, or whose sector is bad, ends the process (SIGBUS).
+            .pragma("cache_size", CACHE_KIB);
 
         let mut connection = options
             .clone()

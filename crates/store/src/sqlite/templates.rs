@@ -13,7 +13,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, Row};
 
-use super::{BUSY_TIMEOUT, CACHE_KIB, Database, MAPPED_BYTES, rows::vector_from_blob};
+use super::{BUSY_TIMEOUT, CACHE_KIB, Database, rows::vector_from_blob};
 use crate::{Algorithm, Error, Result, TemplateRow, TemplatesRead, blocking::run_blocking};
 
 /// Threads that read at most; more would wait for memory.
@@ -69,7 +69,6 @@ impl Snapshot {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "cache_size", CACHE_KIB)?;
-        connection.pragma_update(None, "mmap_size", MAPPED_BYTES)?;
         connection.execute_batch("BEGIN")?;
         let last_face: Option<i64> = connection.query_one("SELECT MAX(id) FROM face", [], |row| row.get(0))?;
         Ok(Self { connection, last_face: last_face.unwrap_or(0) })
