@@ -1,0 +1,286 @@
+"""Damage copies of a data folder in many ways, and start the server on each.
+
+One server writes, is stopped, writes on and is killed, so that there is a folder with a log to replay and one without. Of these,
+copies are damaged: the log cut, flipped, lengthened; the database cut, flipped, zeroed by pages; templates, pictures, keys and other
+parts altered or gone. Also a file is cut and taken away under a server that runs.
+
+A miss is: a process that a signal ended, or that neither serves nor ends with 1 within 15 seconds; a refusal that names no file or
+does not say what to do; failing calls without a word in the log; damage of a page in use, a template or a picture that `aicp check`
+does not see; a start that serves less than it could (a picture less must not stop it); and after damage of the log anything but what
+was there after one of the acknowledged writes, which came in a known order. A flipped bit may fall where nothing is, or into a text
+that nothing protects: these are counted.
+"""
+
+import hashlib
+import os
+import pathlib
+import random
+import shutil
+import time
+import urllib.parse
+from typing import Callable, NamedTuple
+
+from damages import CASES, SHORT, Case
+from harness import Refused, Report, Server, folder, seed
+from kills import SETTINGS
+from ledger import Ids
+from observer import Observer, Unread, checked
+from writer import Album
+from writer_groups import Writer
+
+from journey import Pictures  # isort: skip
+
+SLOWEST = 15
+ADVICE = ("--new", "backup", "back up", "restore", "put it back", "aicp check", "remove", "free", "make room", "raise", "move")
+
+
+class Base:
+    """The two folders, and what was there after each write in their order."""
+
+    def __init__(self, binary: str, place: pathlib.Path, served: Pictures, chosen: str, writes: int):
+        self.binary, self.place = binary, place
+        self.server = Server(binary, place / "data", **SETTINGS).start()
+        self.writer = Writer(self.server, "app0", Album(served), Ids(), chosen)
+        # No call lists the users of the console.
+        self.writer.writes = [write for write in self.writer.writes if write.__name__ != "do_register"]
+        self.states: list[dict] = []
+        self.known: dict = {}
+        self.write(writes)
+        self.server.stop()
+        self.stopped, self.killed = place / "stopped", place / "killed"
+        shutil.copytree(self.server.folder, self.stopped)
+        self.at_stop = len(self.states) - 1
+        self.server.start()
+        self.write(writes)
+        self.server.kill()
+        shutil.copytree(self.server.folder, self.killed, ignore=shutil.ignore_patterns("control.sock"))
+
+    def write(self, count: int) -> None:
+        """Makes so many writes, one after the other, and takes down the state after each."""
+        ledger = self.writer.ledger
+        until = ledger.done.total() + count
+        while ledger.done.total() < until:
+            before = ledger.done.total()
+            self.writer.one()
+            if ledger.doubts or ledger.surprises:
+                raise SystemExit(f"error: a write without damage failed: {ledger.doubts} {ledger.surprises}")
+            if ledger.done.total() > before or not self.states:
+                self.states.append(dict(ledger.state))
+                self.known |= ledger.state
+
+    def look(self, server: Server) -> dict:
+        """What a server of a copy has."""
+        self.writer.app.server = server
+        # Accounts and grants are asked for by name: by all that there ever were.
+        self.writer.ledger.state = self.known
+        observer = Observer(self.writer)
+        observer.look()
+        observer.spot_check()
+        return observer.found
+
+
+class Trial(NamedTuple):
+    """What became of one copy."""
+
+    is_served: bool
+    is_seen: bool
+    is_changed: bool
+    misses: list[str]
+
+
+def has_words(server: Server) -> bool:
+    """Whether the log says something beside its usual lines, which may come a little later than an answer."""
+    limit = time.monotonic() + 2
+    while time.monotonic() < limit:
+        if any(not line.startswith("{") or '"level":"INFO"' not in line for line in list(server.log)):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def begin(server: Server) -> str:
+    """Starts a server. Returns nothing if it is ready, or what it says if it serves and is not. Raises `Refused`."""
+    server.launch()
+    limit, answer = time.monotonic() + SLOWEST, None
+    while time.monotonic() < limit:
+        if server.address and (answer := server.call("GET", "/readyz", timeout=5)).status == 200:
+            return ""
+        if answer and answer.status == 503 and time.monotonic() > limit - SLOWEST + 5:
+            return answer.body.decode(errors="replace")
+        if server.process.poll() is not None:
+            server.reader.join()
+            raise Refused(server.process.returncode, "\n".join(server.log[-3:]))
+        time.sleep(0.01)
+    server.kill()
+    raise Refused(0, f"neither ready nor refused: {answer}")
+
+
+def is_internal(error: Exception) -> bool:
+    """Whether a call failed for a reason of the server's own."""
+    return any(word in str(error) for word in ("服务端报错", "222302", "30006", "70500", "InternalError", ": 500 "))
+
+
+def refusal(refused: Refused, seconds: float) -> list[str]:
+    misses = []
+    if refused.code != 1:
+        misses.append(f"the start ended with {refused.code}: {refused.said[-300:]}")
+    if seconds > SLOWEST:
+        misses.append(f"the start was refused after {seconds:.1f} s")
+    last = refused.said.splitlines()[-1] if refused.said else ""
+    if not any(name in last for name in ("aicp.db", "secret.key", "objects", "face", "library", "control.sock", "reserve")):
+        misses.append(f"a refusal names no file: {last}")
+    if not any(word in last.lower() for word in ADVICE):
+        misses.append(f"a refusal does not say what to do: {last}")
+    return misses
+
+
+def picture_links(base: Base, server: Server) -> list[str]:
+    """Fetches the picture of everybody. Returns those that were answered with other bytes than were sent."""
+    wrong = []
+    for key in [key for key in base.states[-1] if key[0] == "person"]:
+        faces = base.states[-1][key][2]
+        user = base.writer.handles.get(key, key[2])
+        told = base.writer.app.aicp("/aicp/face/query", groupId=key[1], userId=user)
+        if not told.is_done:
+            continue
+        parts = urllib.parse.urlsplit(told.data["faceDBURL"])
+        answer = server.call("GET", f"{parts.path}?{parts.query}")
+        digest = hashlib.sha256(answer.body).hexdigest()[:32]
+        if answer.status == 200 and digest not in faces:
+            wrong.append(f"{key}: another picture is served as the one that was sent")
+        elif answer.status != 200 and not has_words(server):
+            wrong.append(f"{key}: the picture is answered with {answer.status} without a word in the log")
+    return wrong
+
+
+def attempt(base: Base, case: Case, copy: pathlib.Path, chance: random.Random) -> Trial:
+    """Damages a copy, checks it, starts on it, looks, and stops."""
+    shutil.copytree(base.killed if case.is_killed else base.stopped, copy)
+    last = base.states[-1 if case.is_killed else base.at_stop]
+    told = case.damage(copy, chance)
+    check = checked(base.binary, copy)
+    misses, found, is_seen = [], None, check.returncode != 0
+    if check.returncode not in (0, 1):
+        misses.append(f"aicp check ends with {check.returncode}: {check.stderr[-300:]}")
+    if case.is_seen and not is_seen:
+        misses.append("aicp check sees nothing")
+    server = Server(base.binary, copy, **SETTINGS)
+    begun = time.monotonic()
+    try:
+        unready = begin(server)
+    except Refused as refused:
+        misses += refusal(refused, time.monotonic() - begun)
+        if case.wanted == "serve":
+            misses.append(f"the start was refused: {refused.said[-300:]}")
+        return Trial(False, is_seen, False, [f"{miss} ({told})" for miss in misses])
+    try:
+        if unready and (case.wanted == "serve" or "database" not in unready and "disk" not in unready):
+            misses.append(f"not ready: {unready}")
+        if case.wanted == "refuse":
+            misses.append("the start was not refused")
+        try:
+            found = base.look(server)
+        except (Unread, ValueError, KeyError, TypeError) as error:
+            if is_internal(error) and not has_words(server):
+                misses.append(f"calls fail without a word in the log: {error}")
+            if case.holds:
+                misses.append(f"calls fail: {error}")
+        if found is not None:
+            if case.holds == "all" and found != last:
+                misses.append(f"it has another state: {apart(last, found)}")
+            if case.holds == "prefix" and found not in base.states:
+                misses.append(f"its state is not one of those after a write: {apart(last, found)}")
+        if "picture" in case.name:
+            misses += picture_links(base, server)
+        # A vector of the right length is only told from the one that was stored by its digest, which a start does not read.
+        if case.name.startswith("a template") and not told.startswith("bit") and not has_words(server):
+            misses.append("no word in the log of the damaged template")
+        incoming = copy / "objects" / "incoming"
+        if "incoming" in case.name and (left := [path for path in incoming.iterdir() if path.is_file()]):
+            misses.append(f"left in incoming: {left}")
+        code = server.stop()
+        if code not in (0, 1):
+            misses.append(f"the stop ended with {code}")
+    finally:
+        if server.process.poll() is None:
+            server.kill()
+    return Trial(True, is_seen, found != last, [f"{miss} ({told})" for miss in misses])
+
+
+def apart(wanted: dict, found: dict) -> str:
+    keys = [key for key in sorted(wanted.keys() | found.keys(), key=str) if wanted.get(key) != found.get(key)]
+    return f"{len(keys)} things differ: " + str([(key, wanted.get(key), found.get(key)) for key in keys[:3]])[:400]
+
+
+def under_a_running_server(base: Base, copy: pathlib.Path, damage: Callable) -> tuple[str, list[str]]:
+    """Takes the database away from a server that has it open: it may refuse everything, but lives, and says so.
+
+    Returns what came of it, and the misses."""
+    shutil.copytree(base.stopped, copy)
+    server = Server(base.binary, copy, **SETTINGS).start()
+    try:
+        damage(copy / "aicp.db")
+        misses, limit, ready, failed = [], time.monotonic() + 10, None, ""
+        try:
+            base.look(server)
+        except (Unread, ValueError, KeyError, TypeError) as error:
+            failed = "calls failed, "
+            if is_internal(error) and not has_words(server):
+                misses.append(f"calls fail without a word in the log: {error}")
+        while time.monotonic() < limit and (ready := server.call("GET", "/readyz")).status == 200:
+            time.sleep(0.1)
+        if ready.status not in (200, 503) or ready.status == 503 and len(ready.body) < 20:
+            misses.append(f"/readyz answers {ready.status} {ready.body[:200]}")
+        if failed and ready.status == 200:
+            misses.append("/readyz says ready for 10 s while calls fail")
+        if server.process.poll() is not None:
+            misses.append("the process ended by itself")
+        code = server.process.returncode if misses and server.process.poll() is not None else server.stop()
+        if code not in (0, 1):
+            misses.append(f"it ended with {code}")
+        return f"{failed}/readyz {ready.status}, ended with {code}", misses
+    finally:
+        if server.process.poll() is None:
+            server.kill()
+
+
+UNDER = {
+    "cut to a third": lambda path: os.truncate(path, path.stat().st_size // 3),
+    "cut to nothing": lambda path: os.truncate(path, 0),
+    "taken away": lambda path: path.unlink(),
+}
+
+
+def run(binary: str, is_short: bool) -> Report:
+    chosen = seed()
+    report = Report(f"damaged data folders (AICP_TORTURE_SEED={chosen})")
+    chance = random.Random(chosen)
+    begun, seconds = time.monotonic(), 28 if is_short else 450
+    with folder() as name, Pictures() as served:
+        place = pathlib.Path(name)
+        base = Base(binary, place, served, chosen, 40 if is_short else 90)
+        copy = place / "copy"
+        for case in CASES:
+            if is_short and case.name not in SHORT:
+                continue
+            trials, tries = [], 1 if is_short else case.tries
+            for _ in range(tries):
+                if time.monotonic() - begun > seconds:
+                    break
+                trials.append(attempt(base, case, copy, chance))
+                shutil.rmtree(copy)
+            served_, seen = sum(trial.is_served for trial in trials), sum(trial.is_seen for trial in trials)
+            silent = sum(trial.is_served and trial.is_changed and not trial.is_seen for trial in trials)
+            counted = f"{len(trials)} copies: {served_} served, {len(trials) - served_} refused, aicp check sees {seen}"
+            if "bit" in case.name and silent:
+                counted += f", {silent} changed unseen"
+            # The same words once.
+            misses = {miss.rsplit(" (", 1)[0]: miss for trial in trials for miss in trial.misses}
+            report.row(case.name, counted, *misses.values())
+        for name_, damage in UNDER.items():
+            if is_short and name_ != "cut to a third":
+                continue
+            counted, misses = under_a_running_server(base, copy, damage)
+            report.row(f"database {name_} under it", counted, *misses)
+            shutil.rmtree(copy)
+    return report
