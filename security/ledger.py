@@ -48,7 +48,7 @@ class Ledger:
         self.surprises: list[str] = []
         self.done = collections.Counter()
         self.refused = collections.Counter()
-        self.in_doubt = self.found_done = 0
+        self.in_doubt = self.found_done = self.denied = 0
         # Whether refusals are to be expected, as on a full disk.
         self.is_lenient = False
 
@@ -65,6 +65,7 @@ class Ledger:
             self.apply(changes)
         else:
             self.refused[what] += 1
+            self.denied += not is_bad
         if told.is_done == is_bad and not (self.is_lenient and not told.is_done):
             self.surprises.append(f"{what} {'was done' if told.is_done else 'was refused'}: {told.said} {changes}")
         return told.is_done

@@ -126,8 +126,8 @@ def refusal(refused: Refused, seconds: float) -> list[str]:
         misses.append(f"the start ended with {refused.code}: {refused.said[-300:]}")
     if seconds > SLOWEST:
         misses.append(f"the start was refused after {seconds:.1f} s")
-    last = refused.said.splitlines()[-1] if refused.said else ""
-    if not any(name in last for name in ("aicp.db", "secret.key", "objects", "face", "library", "control.sock", "reserve")):
+    last = refused.said[refused.said.rfind("error:") :]
+    if " /" not in last:
         misses.append(f"a refusal names no file: {last}")
     if not any(word in last.lower() for word in ADVICE):
         misses.append(f"a refusal does not say what to do: {last}")
