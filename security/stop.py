@@ -1,0 +1,198 @@
+"""Ask the server to end in the middle of work, and look for what it had begun.
+
+Sixty clients call at once: twenty write at random in every dialect, forty recognise, list, fetch pictures and ask for statistics, half
+of them on connections that they keep. At a random moment the process gets SIGTERM; then it is started again.
+
+A miss is: an end with anything but 0, or after more than 20 seconds; an answer that breaks off after its head came; a call without an
+answer that was sent a second and more before SIGTERM (one that was sent just then may not have been taken from the system's queue
+yet); an acknowledged write that is not there after the next start, a refused one that is, one without an answer that is there by
+halves; a panic in the log.
+"""
+
+import http.client
+import itertools
+import json
+import pathlib
+import random
+import signal
+import subprocess
+import threading
+import time
+import urllib.parse
+
+from harness import Answer, Refused, Report, Server, folder, seed
+from kills import SETTINGS, total
+from ledger import Ids
+from observer import settle
+from writer import FACES, Album
+from writer_groups import Writer
+
+from journey import Pictures, picture, text  # isort: skip
+
+WRITERS, READERS = 20, 40
+SLOWEST = 20
+LONG, SHORT = 5, 1
+
+
+class Watched(Server):
+    """A server of whose calls is known how they ended."""
+
+    def __init__(self, *arguments, **settings):
+        super().__init__(*arguments, **settings)
+        self.lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        self.answered = self.refused = 0
+        # When they were sent.
+        self.silent: list[float] = []
+        self.cut: list[str] = []
+
+    def exchange(self, connection, method: str, path: str, body, headers) -> Answer:
+        """One call on a connection. Status 0 if no whole answer came."""
+        sent, head = time.monotonic(), None
+        try:
+            if connection.sock is None:
+                connection.connect()
+        except OSError:
+            return Answer(0, b"")
+        try:
+            connection.request(method, path, body, headers)
+            sent = time.monotonic()
+            head = connection.getresponse()
+            answer = Answer(head.status, head.read())
+            with self.lock:
+                self.answered += 1
+                self.refused += head.status == 503
+            return answer
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            with self.lock:
+                if head is None:
+                    self.silent.append(sent)
+                else:
+                    self.cut.append(f"{method} {path.partition('?')[0]}: {head.status}, then {error!r}")
+            return Answer(0, b"")
+
+    def connection(self, timeout: float = 60) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self.address, timeout=timeout)
+
+    def call(self, method: str, path: str, body: bytes | None = None, timeout: float = 60, **headers: str) -> Answer:
+        connection = self.connection(timeout)
+        try:
+            return self.exchange(connection, method, path, body, headers)
+        finally:
+            connection.close()
+
+
+class Reader:
+    """Calls that change nothing, for the app of a writer."""
+
+    def __init__(self, server: Watched, token: str, library: str, link: str, number: int):
+        self.server, self.keeps = server, number % 2 == 0
+        headers = {"Content-Type": "application/json", "token": token}
+        image = text(picture(FACES[number % len(FACES)]))
+
+        def post(path: str, **body):
+            return ("POST", path, json.dumps(body).encode(), headers)
+
+        self.calls = [
+            post("/aicp/face/recognition", groupId=library, image=image),
+            post("/aicp/face/queryBaseAll"),
+            post("/method/call"),
+            post("/face-api/v3/user/list", group_id=library),
+            post("/aicp/face/couple", imageA=image, imageB=image),
+            ("GET", link, None, {}),
+            ("GET", "/healthz", None, {}),
+        ]
+        random.Random(number).shuffle(self.calls)
+
+    def run(self, is_over) -> None:
+        """Until it is over or a call gets no answer."""
+        connection = self.server.connection()
+        for call in itertools.cycle(self.calls):
+            if is_over() or self.server.exchange(connection, *call).status == 0:
+                break
+            if not self.keeps:
+                connection.close()
+        connection.close()
+
+
+def readers(server: Watched, still: Writer) -> list[Reader]:
+    """Those who read, of the app of somebody who does nothing else meanwhile."""
+    still.do_add_base()
+    still.do_add()
+    ((_, library, name),) = still.keys("person")
+    number = still.handles["person", library, name]
+    parts = urllib.parse.urlsplit(still.app.aicp("/aicp/face/query", groupId=library, userId=number).data["faceDBURL"])
+    link = f"{parts.path}?{parts.query}"
+    return [Reader(server, still.app.token, library, link, count) for count in range(READERS)]
+
+
+def end(server: Watched, chance: random.Random, jobs: list) -> tuple[float, list[str]]:
+    """Lets everybody work and asks the server to end. Returns how long that took, and the misses."""
+    is_ended = threading.Event()
+    threads = [threading.Thread(target=job.run, args=(is_ended.is_set,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    limit = time.monotonic() + 10
+    enough = server.answered + 200
+    while server.answered < enough and time.monotonic() < limit:
+        time.sleep(0.01)
+    # The moment is what is random.
+    time.sleep(chance.random() * 0.5)
+    begun, misses = time.monotonic(), []
+    server.process.send_signal(signal.SIGTERM)
+    try:
+        code = server.process.wait(SLOWEST)
+        if code != 0:
+            misses.append(f"it ended with {code}: {server.log[-3:]}")
+    except subprocess.TimeoutExpired:
+        misses.append(f"it did not end within {SLOWEST} s")
+        server.kill()
+    taken = time.monotonic() - begun
+    is_ended.set()
+    for thread in threads:
+        thread.join()
+    server.reader.join()
+    misses += [f"cut off: {one}" for one in server.cut[:5]]
+    if old := [round(begun - sent, 2) for sent in server.silent if sent < begun - 1]:
+        misses.append(f"{len(old)} calls without an answer, sent so many seconds before SIGTERM: {old[:5]}")
+    misses += [f"panic: {line}" for line in server.log if "panicked" in line]
+    return taken, misses
+
+
+def run(binary: str, is_short: bool) -> Report:
+    chosen = seed()
+    report = Report(f"SIGTERM in the middle of load (AICP_TORTURE_SEED={chosen})")
+    chance = random.Random(chosen)
+    with folder() as name, Pictures() as served:
+        place = pathlib.Path(name)
+        server = Watched(binary, place / "data", **SETTINGS)
+        server.start()
+        album, ids = Album(served), Ids()
+        writers = [Writer(server, f"app{number}", album, ids, chosen) for number in range(WRITERS)]
+        still = Writer(server, "still", album, ids, chosen)
+        reading = readers(server, still)
+        for writer in writers:
+            # Too many calls at once are refused.
+            writer.ledger.is_lenient = True
+        try:
+            for round_ in range(SHORT if is_short else LONG):
+                server.forget()
+                before = total(writers, "done")
+                taken, misses = end(server, chance, [*writers, *reading])
+                done = total(writers, "done") - before
+                counted = (
+                    f"{server.answered} answered ({done} writes), {server.refused} refused, "
+                    f"{len(server.silent)} closed without an answer; ended after {taken:.1f} s"
+                )
+                server.start()
+                misses += settle(binary, server, [*writers, still], place / "copy")
+                report.row(f"stop {round_ + 1}", counted, *misses)
+        except Refused as refused:
+            report.row("broken off", "", f"no start after a stop: {refused}")
+        finally:
+            if server.process.poll() is None:
+                server.kill()
+    return report
