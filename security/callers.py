@@ -1,4 +1,4 @@
-"""One app, and its calls in every dialect that can change something, signed with what the standard library has."""
+"""An app and its calls in every dialect, signed with the standard library alone."""
 
 import base64
 import hashlib
@@ -16,24 +16,24 @@ IM_ADMIN = "administrator"
 NONCES = itertools.count()
 
 
-class Told(NamedTuple):
-    """What came of a call. `is_done` is None if no whole answer came: it may have been done or not."""
+class Outcome(NamedTuple):
+    """Outcome of a write. `is_done` is None without a whole answer: the write may or may not have been done."""
 
     is_done: bool | None
     data: object
     said: str
 
 
-def told(answer: Answer, judge) -> Told:
-    """`judge` finds in the answer's JSON whether the call was done, and what it tells."""
+def outcome_of(answer: Answer, judge) -> Outcome:
+    """Outcome by an answer; `judge` takes its JSON and returns success and data."""
     if answer.status == 0:
-        return Told(None, None, "no answer")
+        return Outcome(None, None, "no answer")
     said = f"{answer.status} {answer.body[:300].decode(errors='replace')}"
     try:
         is_done, data = judge(answer.json())
-        return Told(answer.status < 300 and is_done, data, said)
+        return Outcome(answer.status < 300 and is_done, data, said)
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Told(False, None, said)
+        return Outcome(False, None, said)
 
 
 def quoted(text) -> str:
@@ -41,28 +41,28 @@ def quoted(text) -> str:
 
 
 def joined(pairs) -> str:
-    """Parameters in their order by name, as both clouds sign them."""
+    """Parameters sorted by name and percent-encoded, as both clouds sign them."""
     return "&".join(f"{quoted(name)}={quoted(value)}" for name, value in sorted(pairs))
 
 
 class App:
-    """An app with a token and a key of each kind. The server may be another process by the next call."""
+    """An app with a token and a key of each kind. It outlives restarts of the server."""
 
     def __init__(self, server: Server, name: str):
         self.server, self.name = server, name
         self.token = server.grant(name)
         self.jd_key, self.alibaba, self.tencent = (server.key(name, kind=kind) for kind in ("jdcloud", "alibaba", "tencent-im"))
 
-    def aicp(self, path: str, **body) -> Told:
+    def aicp(self, path: str, **body) -> Outcome:
         """A call of the manual's sections 7 and 10."""
         answer = self.server.post(path, body, token=self.token)
-        return told(answer, lambda json: (json["flag"], json["data"]))
+        return outcome_of(answer, lambda json: (json["flag"], json["data"]))
 
-    def face_api(self, path: str, **body) -> Told:
+    def face_api(self, path: str, **body) -> Outcome:
         answer = self.server.post(f"/face-api/v3/{path}", body, token=self.token)
-        return told(answer, lambda json: (json["error_code"] == 0, json["result"]))
+        return outcome_of(answer, lambda json: (json["error_code"] == 0, json["result"]))
 
-    def jd(self, api: str, query: dict, body: str = "") -> Told:
+    def jd(self, api: str, query: dict, body: str = "") -> Outcome:
         """A call of JD Cloud's, signed by JDCLOUD2-HMAC-SHA256."""
         date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         query = joined(query.items())
@@ -83,9 +83,11 @@ class App:
             result = json_["result"]
             return json_["code"] == "10000" and result["status"] == 0, result
 
-        return told(answer, judge)
+        found = outcome_of(answer, judge)
+        # What was given up for its slowness may be stored all the same.
+        return found._replace(is_done=None) if '"status":13303' in found.said else found
 
-    def linkvisual(self, action: str, **given) -> Told:
+    def linkvisual(self, action: str, **given) -> Outcome:
         """An action of LinkVisual's, signed by version 1."""
         pairs = {
             "Action": action,
@@ -102,7 +104,7 @@ class App:
         pairs["Signature"] = base64.b64encode(digest).decode()
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = self.server.call("POST", "/", joined(pairs.items()).encode(), **form)
-        return told(answer, lambda json: (json["Success"], json.get("Data")))
+        return outcome_of(answer, lambda json: (json["Success"], json.get("Data")))
 
     def user_sig(self) -> str:
         sdkappid, now, expire = self.tencent["sdkappid"], int(time.time()), 86400
@@ -113,7 +115,7 @@ class App:
         packed = base64.b64encode(zlib.compress(json.dumps(document).encode())).decode()
         return packed.translate(str.maketrans("+/=", "*-_"))
 
-    def im(self, command: str, **body) -> Told:
+    def im(self, command: str, **body) -> Outcome:
         """A command of Tencent IM, `sns/…` or `im_open_login_svc/…`; done if all its items are."""
         query = {"sdkappid": self.tencent["sdkappid"], "identifier": IM_ADMIN, "usersig": self.user_sig()}
         query |= {"random": 1, "contenttype": "json"}
@@ -124,18 +126,18 @@ class App:
             failed = [item for item in items if item.get("ResultCode")] or json_.get("FailAccounts")
             return json_["ActionStatus"] == "OK" and not failed, json_
 
-        return told(answer, judge)
+        return outcome_of(answer, judge)
 
-    def admin(self, path: str, **body) -> Told:
+    def admin(self, path: str, **body) -> Outcome:
         """A call of the manual's section 6."""
         answer = self.server.post(path, body, token=ADMIN_TOKEN)
-        return told(answer, lambda json: (json["flag"], json["data"]))
+        return outcome_of(answer, lambda json: (json["flag"], json["data"]))
 
-    def own(self, method: str, path: str, **body) -> Told:
+    def own(self, method: str, path: str, **body) -> Outcome:
         """A call of our own interface for this app."""
         sent = json.dumps(body).encode() if body else None
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {ADMIN_TOKEN}"}
         answer = self.server.call(method, f"/api/v1/apps/{self.name}{path}", sent, **headers)
         if answer.status == 204:
-            return Told(True, None, "204")
-        return told(answer, lambda json: (True, json))
+            return Outcome(True, None, "204")
+        return outcome_of(answer, lambda json: (True, json))

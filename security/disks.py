@@ -28,6 +28,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from harness import Refused, Report, Server, folder, seed
+from journey import Pictures
 from kills import SETTINGS, total
 from ledger import Ids
 from observer import settle
@@ -35,13 +36,13 @@ from torn import refusal
 from writer import Album
 from writer_groups import Writer
 
-from journey import Pictures  # isort: skip
-
-SECONDS = 10
-SLOWEST_STOP = 15
+READYZ_SECONDS = 10
+# For as many writes as are wanted, however busy the machine is.
+WRITE_SECONDS = 40
+MAX_STOP_SECONDS = 15
 # EXT4_IOC_SHUTDOWN, without writing the journal out.
-SHUTDOWN, NO_FLUSH = 0x8004587D, 2
-PADDING = 20_000
+EXT4_IOC_SHUTDOWN, NO_FLUSH = 0x8004587D, 2
+PADDING_BYTES = 20_000
 ENROLMENTS = ("do_add", "do_jd_create", "do_face_add", "do_add_user")
 REMOVALS = ("do_remove", "do_user_delete", "do_face_delete", "do_jd_delete", "do_delete_user")
 
@@ -77,7 +78,7 @@ class Volume:
         return self.mounted / "ballast"
 
     def fill(self) -> None:
-        """Writes until there is no room, once: what the server gives up after that is its own."""
+        """Fills the disk once. What the server gives up afterwards is left to it."""
         with self.ballast.open("ab", buffering=0) as file:
             try:
                 while True:
@@ -90,12 +91,12 @@ class Volume:
 
 
 class Disk:
-    """A server on a volume, three who write to it, and what went wrong."""
+    """A server on a volume, its three writers, and the misses so far."""
 
     def __init__(self, binary: str, volume: Volume, aside: pathlib.Path, served: Pictures, chosen: str):
         self.binary, self.volume, self.aside = binary, volume, aside
         self.server = Server(binary, volume.mounted / "data", **SETTINGS).start()
-        album, ids = Album(served, padding=PADDING), Ids()
+        album, ids = Album(served, padding=PADDING_BYTES), Ids()
         self.writers = [Writer(self.server, f"{volume.kind}{number}", album, ids, chosen) for number in range(3)]
         self.misses: list[str] = []
 
@@ -103,8 +104,8 @@ class Disk:
         return total(self.writers, "done"), total(self.writers, "denied")
 
     def write(self, is_over, is_lenient: bool, meanwhile=None) -> None:
-        """Lets everybody write until it is over, but 10 seconds at most."""
-        limit = time.monotonic() + SECONDS
+        """Runs the writers until `is_over`, at most WRITE_SECONDS."""
+        limit = time.monotonic() + WRITE_SECONDS
         for writer in self.writers:
             writer.ledger.is_lenient = is_lenient
         over = lambda: is_over() or time.monotonic() > limit  # noqa: E731
@@ -119,22 +120,22 @@ class Disk:
             self.misses.append(f"the process ended by itself, with {self.server.process.returncode}")
 
     def write_some(self, count: int, is_lenient: bool = False, meanwhile=None) -> None:
-        """Until so many more writes are acknowledged, none of which may be refused."""
+        """Runs the writers until `count` more writes are acknowledged. Unless lenient, none may be refused."""
         until = self.counts()[0] + count
         self.write(lambda: self.counts()[0] >= until, is_lenient, meanwhile)
         if not is_lenient and self.counts()[0] < until:
-            self.misses.append(f"only {self.counts()[0] - until + count} writes acknowledged in {SECONDS} s")
+            self.misses.append(f"only {self.counts()[0] - until + count} writes acknowledged in {WRITE_SECONDS} s")
 
     def write_until_refused(self, meanwhile, count: int = 12) -> None:
-        """Until so many more writes are refused that had nothing wrong with them."""
+        """Runs the writers until `count` more valid writes are refused."""
         before = self.counts()[1]
         self.write(lambda: self.counts()[1] >= before + count, True, meanwhile)
         if self.counts()[1] == before:
-            self.misses.append(f"nothing was refused in {SECONDS} s")
+            self.misses.append(f"nothing was refused in {WRITE_SECONDS} s")
 
     def kill_when_full(self) -> None:
         """Kills the server at a random moment after it has refused something."""
-        before, limit = self.counts()[1], time.monotonic() + SECONDS / 2
+        before, limit = self.counts()[1], time.monotonic() + WRITE_SECONDS / 2
         while self.counts()[1] == before and time.monotonic() < limit:
             time.sleep(0.005)
         time.sleep(random.random() * 0.2)
@@ -143,15 +144,15 @@ class Disk:
     def ready(self, status: int, when: str) -> None:
         """Waits until /readyz answers so."""
         begun, answer = time.monotonic(), None
-        while time.monotonic() - begun < SECONDS:
+        while time.monotonic() - begun < READYZ_SECONDS:
             answer = self.server.call("GET", "/readyz", timeout=5)
             if answer.status == status and (status == 200 or len(answer.body) > 20):
                 return
             time.sleep(0.05)
-        self.misses.append(f"/readyz {when}: {answer.status} {answer.body[:200]} after {SECONDS} s")
+        self.misses.append(f"/readyz {when}: {answer.status} {answer.body[:200]} after {READYZ_SECONDS} s")
 
     def enrol(self) -> None:
-        """Sees that there is somebody to be removed."""
+        """Enrols people for the removals to come."""
         for writer in self.writers:
             for _ in range(200):
                 if len(writer.keys("person")) >= 6 or writer.ledger.surprises:
@@ -159,7 +160,7 @@ class Disk:
                 writer.one(*(ENROLMENTS if writer.keys("library") else ("do_add_base",)))
 
     def remove(self) -> None:
-        """Takes people away, which must work however full the disk is."""
+        """Removes people; this must work on a full disk."""
         removed = total(self.writers, "done")
         for writer in self.writers:
             writer.ledger.is_lenient = False
@@ -177,11 +178,11 @@ class Disk:
     def stop(self, when: str) -> None:
         begun = time.monotonic()
         code = self.server.stop()
-        if code not in (0, 1) or time.monotonic() - begun > SLOWEST_STOP:
+        if code not in (0, 1) or time.monotonic() - begun > MAX_STOP_SECONDS:
             self.misses.append(f"the stop {when} ended with {code} after {time.monotonic() - begun:.1f} s: {self.server.log[-2:]}")
 
     def start(self, when: str, is_full: bool = False) -> str:
-        """Starts again. On a full disk it may be refused; then room is made first. Says which it was."""
+        """Starts again. A start on a full disk may be refused; then room is made first. Returns "served" or "refused"."""
         begun = time.monotonic()
         try:
             self.server.launch()
@@ -191,7 +192,7 @@ class Disk:
                     return "served"
                 if self.server.process.poll() is not None:
                     self.server.reader.join()
-                    raise Refused(self.server.process.returncode, "\n".join(self.server.log[-3:]))
+                    raise Refused(self.server.process.returncode, "\n".join(self.server.log[-12:]))
                 time.sleep(0.02)
             self.misses.append(f"no start {when} within 15 s")
         except Refused as refused:
@@ -204,7 +205,7 @@ class Disk:
 
 
 def full(disk: Disk, report, is_short: bool) -> None:
-    """A disk that is filled, used, emptied, filled again, and killed, stopped and started meanwhile."""
+    """Fills, uses, empties and fills a disk again; kills, stops and starts the server meanwhile."""
     volume, kind = disk.volume, disk.volume.kind
 
     def row(name: str, counted: str = "") -> None:
@@ -277,7 +278,7 @@ def broken(disk: Disk, report, name: str, breaks) -> None:
 
 
 def turn_read_only(disk: Disk) -> None:
-    """As the kernel does it when it finds an error."""
+    """Makes ext4 read-only as the kernel does on an error."""
     device = os.path.basename(subprocess.check_output(["findmnt", "-no", "SOURCE", disk.volume.mounted], text=True).strip())
     pathlib.Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("torture")
 
@@ -285,13 +286,13 @@ def turn_read_only(disk: Disk) -> None:
 def shut_down(disk: Disk) -> None:
     handle = os.open(disk.volume.mounted, os.O_RDONLY)
     try:
-        fcntl.ioctl(handle, SHUTDOWN, struct.pack("I", NO_FLUSH))
+        fcntl.ioctl(handle, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_FLUSH))
     finally:
         os.close(handle)
 
 
 def renamed(disk: Disk, report) -> None:
-    """The data folder is somewhere else for a while."""
+    """Renames the data folder for a while."""
     disk.server.start()
     disk.write_some(20)
     place = disk.server.folder
@@ -309,7 +310,7 @@ def renamed(disk: Disk, report) -> None:
 
 
 def inside(binary: str, is_short: bool, report) -> None:
-    """All of it, in the mount namespace."""
+    """Runs everything, in the mount namespace."""
     chosen = seed()
     random.seed(chosen)
     kinds = ["tmpfs"] if is_short else ["tmpfs", "ext4"]

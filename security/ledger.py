@@ -1,14 +1,14 @@
-"""What a client's writes should have left, by what it was answered."""
+"""The model of a client's writes: the state that follows from the answers it got."""
 
 import collections
 import threading
 from typing import NamedTuple
 
-from callers import Told
+from callers import Outcome
 
 
 class Doubt(NamedTuple):
-    """A write that was not answered."""
+    """A write without an answer."""
 
     what: str
     changes: dict
@@ -16,7 +16,7 @@ class Doubt(NamedTuple):
 
 
 class Ids:
-    """Ids that were handed out, by any server of a run. Each belongs to one thing for ever."""
+    """Ids handed out in a run, over restarts. An id never changes its owner, even if that is gone."""
 
     def __init__(self):
         self.owners: dict[tuple, tuple] = {}
@@ -30,17 +30,17 @@ class Ids:
 
 
 def is_between(before, found, after) -> bool:
-    """Whether a thing is as it was or as it was to be, or a list on its way to a shorter one."""
+    """Whether a value is the old or the new one, or a list between the two."""
     if found in (before, after):
         return True
     return isinstance(before, tuple) and isinstance(found, tuple) and set(after or ()) <= set(found) <= set(before)
 
 
 class Ledger:
-    """The things of one client, by keys of its own choice; what is gone has no key.
+    """State of one client's things by key; removed things have none.
 
-    An acknowledged write changes them, a refused one does not, and one without an answer is in doubt until somebody looks: then it
-    must be there as a whole or not at all."""
+    An acknowledged write changes the state, a refused one does not. A write without an answer is in doubt until `settle`, which wants
+    it there as a whole or not at all."""
 
     def __init__(self):
         self.state: dict[tuple, object] = {}
@@ -49,13 +49,13 @@ class Ledger:
         self.done = collections.Counter()
         self.refused = collections.Counter()
         self.in_doubt = self.found_done = self.denied = 0
-        # Whether refusals are to be expected, as on a full disk.
+        # Set while refusals are legitimate, as on a full disk.
         self.is_lenient = False
 
-    def write(self, what: str, changes: dict, told: Told, is_bad: bool = False, is_piecewise: bool = False) -> bool:
-        """Takes down what came of a write that would change things so. Returns whether it was done.
+    def write(self, what: str, changes: dict, told: Outcome, is_bad: bool = False, is_piecewise: bool = False) -> bool:
+        """Records the outcome of a write that changes the state by `changes`. Returns whether it was done.
 
-        One that is bad must be refused. A piecewise one may stop between things, not within one."""
+        A bad write must be refused. A piecewise one is several transactions: it may stop between things, not within one."""
         if told.is_done is None:
             self.in_doubt += 1
             self.doubts.append(Doubt(what, changes, is_piecewise))
@@ -78,7 +78,7 @@ class Ledger:
                 self.state[key] = value
 
     def settle(self, observed: dict) -> list[str]:
-        """Compares with what there is, which ends all doubts. Returns what should not be."""
+        """Compares the state with the observed one, and resolves all doubts. Returns the misses."""
         misses, self.surprises = self.surprises, []
         for what, changes, is_piecewise in self.doubts:
             before = {key: self.state.get(key) for key in changes}

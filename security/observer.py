@@ -1,4 +1,4 @@
-"""What a server and its data folder have, in the keys of a client's ledger."""
+"""The observed state of a server and of its data folder, in the keys of a ledger."""
 
 import base64
 import concurrent.futures
@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import urllib.parse
 
-from callers import Told
+from callers import Outcome
 from harness import ADMIN_TOKEN, Server
 from writer import DEVICES
 from writer_groups import LOGIN, SNS, Writer
@@ -21,17 +21,17 @@ PAGE = {"PageNo": 1, "PageSize": 100}
 
 
 class Unread(Exception):
-    """A call that only reads failed, or told what can't be."""
+    """A reading call failed, or its answer contradicts another."""
 
 
-def data_of(told: Told):
+def data_of(told: Outcome):
     if not told.is_done:
         raise Unread(f"can't be read: {told.said}")
     return told.data
 
 
 class Observer:
-    """Reads all that a writer may have written."""
+    """Reads the state of one writer through the server's calls."""
 
     def __init__(self, writer: Writer):
         self.writer, self.app, self.found = writer, writer.app, {}
@@ -153,7 +153,7 @@ class Observer:
         return self.app.server.call("GET", "/api/v1/apps", Authorization=f"Bearer {ADMIN_TOKEN}").json()["apps"]
 
     def spot_check(self) -> list[str]:
-        """Whether some people are found by their number, by their face, and with the very bytes that were sent."""
+        """Samples people: found by number, by face, and with the bytes that were sent. Returns the misses."""
         misses = []
         people = [key for key in self.found if key[0] == "person" and key in self.writer.handles]
         for index, key in enumerate(self.writer.random.sample(people, min(4, len(people)))):
@@ -178,7 +178,7 @@ TABLES = ("library WHERE hidden = 0", "person", "face", "template", "user_group"
 
 
 def counted(writers: list[Writer]) -> dict:
-    """How many rows there must be, by the ledgers."""
+    """Expected rows by table, from the ledgers."""
     states = [key for writer in writers for key in writer.ledger.state.items()]
     of = {kind: [value for key, value in states if key[0] == kind] for kind in {key[0] for key, _ in states}}
     people, users = of.get("person", []), len(of.get("console", []))
@@ -190,7 +190,7 @@ def counted(writers: list[Writer]) -> dict:
 
 @contextlib.contextmanager
 def snapshot(folder: pathlib.Path, aside: pathlib.Path, server: Server | None = None):
-    """A copy of a data folder as it is this moment: a server that has it open is held still."""
+    """A copy of a data folder at one moment: a server that has it open is halted meanwhile."""
     if server:
         server.process.send_signal(signal.SIGSTOP)
     try:
@@ -205,14 +205,14 @@ def snapshot(folder: pathlib.Path, aside: pathlib.Path, server: Server | None = 
 
 
 def checked(binary: str, folder: pathlib.Path) -> subprocess.CompletedProcess:
-    """What `aicp check` says of a folder that nobody has open."""
+    """Runs `aicp check` on a folder that no server has open."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AICP_")}
     command = [binary, "check", "--data-dir", str(folder)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def faults_of(binary: str, folder: pathlib.Path, writers: list[Writer]) -> list[str]:
-    """What is not as it should be in a copy of a data folder of which nothing is under way."""
+    """Misses in a copy of the data folder of an idle server: database, pictures, counts."""
     misses = []
     check = checked(binary, folder)
     if check.returncode != 0:
@@ -243,7 +243,7 @@ def faults_of(binary: str, folder: pathlib.Path, writers: list[Writer]) -> list[
 
 
 def tokens_of(writer: Writer) -> set[str]:
-    """The pictures that a writer's things need."""
+    """Tokens of the pictures in use by a writer."""
     state = writer.ledger.state
     return {token for key, value in state.items() if key[0] == "person" for token in value[2]} | {
         value for key, value in state.items() if key[0] == "console"
@@ -251,7 +251,7 @@ def tokens_of(writer: Writer) -> set[str]:
 
 
 def console_users(folder: pathlib.Path) -> dict:
-    """The console's users and their pictures, which no call lists."""
+    """Console users and their pictures, from the database: no call lists them."""
     connection = sqlite3.connect(folder / "aicp.db")
     try:
         rows = connection.execute(
@@ -263,7 +263,7 @@ def console_users(folder: pathlib.Path) -> dict:
 
 
 def settle(binary: str, server: Server, writers: list[Writer], aside: pathlib.Path) -> list[str]:
-    """Compares a server that nobody calls with what its writers know, through its calls and in its folder."""
+    """Compares an idle server with the ledgers, through its calls and in its folder. Returns the misses."""
     observers = [Observer(writer) for writer in writers]
     misses = []
 

@@ -20,22 +20,21 @@ import time
 import urllib.parse
 from typing import Callable, NamedTuple
 
-from damages import CASES, SHORT, Case
+from folder_damages import CASES, SHORT, Case
 from harness import Refused, Report, Server, folder, seed
+from journey import Pictures
 from kills import SETTINGS
 from ledger import Ids
 from observer import Observer, Unread, checked
 from writer import Album
 from writer_groups import Writer
 
-from journey import Pictures  # isort: skip
-
-SLOWEST = 15
+MAX_START_SECONDS = 15
 ADVICE = ("--new", "backup", "back up", "restore", "put it back", "aicp check", "remove", "free", "make room", "raise", "move")
 
 
 class Base:
-    """The two folders, and what was there after each write in their order."""
+    """The two undamaged folders, and the state after each write in order."""
 
     def __init__(self, binary: str, place: pathlib.Path, served: Pictures, chosen: str, writes: int):
         self.binary, self.place = binary, place
@@ -56,7 +55,7 @@ class Base:
         shutil.copytree(self.server.folder, self.killed, ignore=shutil.ignore_patterns("control.sock"))
 
     def write(self, count: int) -> None:
-        """Makes so many writes, one after the other, and takes down the state after each."""
+        """Makes writes one after the other and records the state after each."""
         ledger = self.writer.ledger
         until = ledger.done.total() + count
         while ledger.done.total() < until:
@@ -69,7 +68,7 @@ class Base:
                 self.known |= ledger.state
 
     def look(self, server: Server) -> dict:
-        """What a server of a copy has."""
+        """Observed state of a server on a copy."""
         self.writer.app.server = server
         # Accounts and grants are asked for by name: by all that there ever were.
         self.writer.ledger.state = self.known
@@ -80,7 +79,7 @@ class Base:
 
 
 class Trial(NamedTuple):
-    """What became of one copy."""
+    """Result of one damaged copy."""
 
     is_served: bool
     is_seen: bool
@@ -89,7 +88,7 @@ class Trial(NamedTuple):
 
 
 def has_words(server: Server) -> bool:
-    """Whether the log says something beside its usual lines, which may come a little later than an answer."""
+    """Whether the log has a line above INFO. It may come a little later than the answer it is about."""
     limit = time.monotonic() + 2
     while time.monotonic() < limit:
         if any(not line.startswith("{") or '"level":"INFO"' not in line for line in list(server.log)):
@@ -99,17 +98,17 @@ def has_words(server: Server) -> bool:
 
 
 def begin(server: Server) -> str:
-    """Starts a server. Returns nothing if it is ready, or what it says if it serves and is not. Raises `Refused`."""
+    """Starts a server. Returns an empty text if it is ready, else the reason that /readyz gives. Raises `Refused`."""
     server.launch()
-    limit, answer = time.monotonic() + SLOWEST, None
+    limit, answer = time.monotonic() + MAX_START_SECONDS, None
     while time.monotonic() < limit:
         if server.address and (answer := server.call("GET", "/readyz", timeout=5)).status == 200:
             return ""
-        if answer and answer.status == 503 and time.monotonic() > limit - SLOWEST + 5:
+        if answer and answer.status == 503 and time.monotonic() > limit - MAX_START_SECONDS + 5:
             return answer.body.decode(errors="replace")
         if server.process.poll() is not None:
             server.reader.join()
-            raise Refused(server.process.returncode, "\n".join(server.log[-3:]))
+            raise Refused(server.process.returncode, "\n".join(server.log[-12:]))
         time.sleep(0.01)
     server.kill()
     raise Refused(0, f"neither ready nor refused: {answer}")
@@ -124,18 +123,20 @@ def refusal(refused: Refused, seconds: float) -> list[str]:
     misses = []
     if refused.code != 1:
         misses.append(f"the start ended with {refused.code}: {refused.said[-300:]}")
-    if seconds > SLOWEST:
+    if seconds > MAX_START_SECONDS:
         misses.append(f"the start was refused after {seconds:.1f} s")
-    last = refused.said[refused.said.rfind("error:") :]
+    lines = refused.said.splitlines()
+    begun = max((index for index, line in enumerate(lines) if line.startswith("error:")), default=0)
+    last = " ".join(lines[begun:])
     if " /" not in last:
-        misses.append(f"a refusal names no file: {last}")
+        misses.append(f"a refusal names no file ({last})")
     if not any(word in last.lower() for word in ADVICE):
-        misses.append(f"a refusal does not say what to do: {last}")
+        misses.append(f"a refusal does not say what to do ({last})")
     return misses
 
 
 def picture_links(base: Base, server: Server) -> list[str]:
-    """Fetches the picture of everybody. Returns those that were answered with other bytes than were sent."""
+    """Fetches every picture. Returns a miss for other bytes than were sent, and for a failure that the log does not have."""
     wrong = []
     for key in [key for key in base.states[-1] if key[0] == "person"]:
         faces = base.states[-1][key][2]
@@ -154,7 +155,7 @@ def picture_links(base: Base, server: Server) -> list[str]:
 
 
 def attempt(base: Base, case: Case, copy: pathlib.Path, chance: random.Random) -> Trial:
-    """Damages a copy, checks it, starts on it, looks, and stops."""
+    """Damages a copy, runs `aicp check`, starts a server on it, reads everything, stops it."""
     shutil.copytree(base.killed if case.is_killed else base.stopped, copy)
     last = base.states[-1 if case.is_killed else base.at_stop]
     told = case.damage(copy, chance)
@@ -174,7 +175,7 @@ def attempt(base: Base, case: Case, copy: pathlib.Path, chance: random.Random) -
             misses.append(f"the start was refused: {refused.said[-300:]}")
         return Trial(False, is_seen, False, [f"{miss} ({told})" for miss in misses])
     try:
-        if unready and (case.wanted == "serve" or "database" not in unready and "disk" not in unready):
+        if unready and (case.wanted == "serve" or not any(word in unready for word in ("store", "database", "disk"))):
             misses.append(f"not ready: {unready}")
         if case.wanted == "refuse":
             misses.append("the start was not refused")
@@ -193,8 +194,8 @@ def attempt(base: Base, case: Case, copy: pathlib.Path, chance: random.Random) -
         if "picture" in case.name:
             misses += picture_links(base, server)
         # A vector of the right length is only told from the one that was stored by its digest, which a start does not read.
-        if case.name.startswith("a template") and not told.startswith("bit") and not has_words(server):
-            misses.append("no word in the log of the damaged template")
+        if case.is_told and not told.startswith("bit") and not has_words(server):
+            misses.append("no word of it in the log")
         incoming = copy / "objects" / "incoming"
         if "incoming" in case.name and (left := [path for path in incoming.iterdir() if path.is_file()]):
             misses.append(f"left in incoming: {left}")
@@ -213,9 +214,9 @@ def apart(wanted: dict, found: dict) -> str:
 
 
 def under_a_running_server(base: Base, copy: pathlib.Path, damage: Callable) -> tuple[str, list[str]]:
-    """Takes the database away from a server that has it open: it may refuse everything, but lives, and says so.
+    """Cuts or removes the database of a running server, which may then refuse everything but must live and say so.
 
-    Returns what came of it, and the misses."""
+    Returns the result in words, and the misses."""
     shutil.copytree(base.stopped, copy)
     server = Server(base.binary, copy, **SETTINGS).start()
     try:
@@ -233,11 +234,10 @@ def under_a_running_server(base: Base, copy: pathlib.Path, damage: Callable) -> 
             misses.append(f"/readyz answers {ready.status} {ready.body[:200]}")
         if failed and ready.status == 200:
             misses.append("/readyz says ready for 10 s while calls fail")
-        if server.process.poll() is not None:
-            misses.append("the process ended by itself")
-        code = server.process.returncode if misses and server.process.poll() is not None else server.stop()
-        if code not in (0, 1):
-            misses.append(f"it ended with {code}")
+        has_ended = server.process.poll() is not None
+        code = server.process.returncode if has_ended else server.stop()
+        if has_ended or code not in (0, 1):
+            misses.append(f"it ended{' by itself' if has_ended else ''} with {code}")
         return f"{failed}/readyz {ready.status}, ended with {code}", misses
     finally:
         if server.process.poll() is None:
@@ -274,8 +274,8 @@ def run(binary: str, is_short: bool) -> Report:
             counted = f"{len(trials)} copies: {served_} served, {len(trials) - served_} refused, aicp check sees {seen}"
             if "bit" in case.name and silent:
                 counted += f", {silent} changed unseen"
-            # The same words once.
-            misses = {miss.rsplit(" (", 1)[0]: miss for trial in trials for miss in trial.misses}
+            # Misses that differ in brackets alone are told once.
+            misses = {miss.split(" (", 1)[0]: miss for trial in trials for miss in trial.misses}
             report.row(case.name, counted, *misses.values())
         for name_, damage in UNDER.items():
             if is_short and name_ != "cut to a third":

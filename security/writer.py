@@ -1,27 +1,26 @@
-"""A client that writes at random in every dialect, and keeps a ledger of it. Its app is its own, its pictures are not."""
+"""A client that writes at random and keeps a ledger. It has an app of its own; pictures are shared between clients."""
 
 import hashlib
 import random
 import threading
 from typing import NamedTuple
 
-from callers import App, Told
+from callers import App, Outcome
 from harness import Server
+from journey import Pictures, picture, text
 from ledger import Ids, Ledger
-
-from journey import Pictures, picture, text  # isort: skip
 
 # Small pictures that every dialect enrols.
 FACES = [f"strangers/female/{number}.jpg" for number in (2, 3, 5, 6, 11, 13, 15, 16, 22)]
 FACES += [f"strangers/male/{number}.jpg" for number in (1, 3, 4, 5, 8, 9, 11, 15, 16, 20, 25, 27, 28, 39, 42, 43)]
-MOST_LIBRARIES, MOST_PEOPLE, MOST_ACCOUNTS, MOST_OTHERS = 4, 24, 7, 4
+MAX_LIBRARIES, MAX_PEOPLE, MAX_ACCOUNTS, MAX_OTHERS = 4, 24, 7, 4
 DEVICES = ("gate1", "gate2")
 LIBRARY_KINDS = ("library", "person", "ugroup", "dgroup", "relation", "device")
 FUTURE, PAST = "2099-12-31 23:59:59", "2020-01-01 00:00:00"
 
 
 def with_comment(jpeg: bytes, comment: bytes) -> bytes:
-    """The same picture as other bytes; a comment over 65,533 bytes is split."""
+    """The same pixels as different bytes: the comment goes into JPEG segments of up to 65,533 bytes."""
     parts = [comment[start : start + 65533] for start in range(0, len(comment), 65533)]
     return jpeg[:2] + b"".join(b"\xff\xfe" + (len(part) + 2).to_bytes(2, "big") + part for part in parts) + jpeg[2:]
 
@@ -34,7 +33,7 @@ class Picture(NamedTuple):
 
 
 class Album:
-    """Pictures that the clients share, also over HTTP: equal ones in several libraries share a file of the server's."""
+    """Pictures of all clients, also served over HTTP. Equal ones in several libraries share a file in the data folder."""
 
     def __init__(self, served: Pictures, variants: int = 4, padding: int = 0):
         self.served, self.padding, self.count = served, padding, 0
@@ -71,12 +70,12 @@ class People:
         self.writes = [getattr(self, method) for method in dir(self) if method.startswith(("do_", "bad_"))]
 
     def run(self, is_over) -> None:
-        """Writes until it is over or an answer does not come."""
+        """Writes until `is_over`, or until an answer stays away."""
         while not is_over() and not self.ledger.doubts:
             self.one()
 
     def one(self, *names: str) -> None:
-        """One write, of these or of all."""
+        """Makes one write, chosen from these methods or from all."""
         choice = [getattr(self, name) for name in names] or self.writes
         self.random.choice(choice)()
 
@@ -98,21 +97,21 @@ class People:
         return key and key[1]
 
     def own_person(self) -> tuple | None:
-        """Somebody whom the caller gave an id."""
+        """A person with an id of the caller's."""
         found = [key for key in self.keys("person") if not key[2].startswith("name")]
         return self.random.choice(found) if found else None
 
     def is_full(self) -> bool:
-        return len(self.keys("person")) >= MOST_PEOPLE
+        return len(self.keys("person")) >= MAX_PEOPLE
 
     def picture_for(self, library: str) -> Picture | None:
-        """A picture that nobody in the library has."""
+        """A picture not enrolled in the library yet: face-api refuses a second enrolment."""
         taken = {token for key in self.keys("person", library) for token in self.ledger.state[key][2]}
         one = self.album.pick(self.random)
         return one if one.token not in taken else None
 
     def without_people(self, *gone: tuple) -> dict:
-        """What changes if these people of one library go."""
+        """Changes by the removal of people of one library."""
         changes = {key: None for key in gone}
         names = {key[2] for key in gone}
         for group in self.keys("ugroup", gone[0][1]) if gone else []:
@@ -124,30 +123,30 @@ class People:
     def without_library(self, name: str) -> dict:
         return {key: None for key in self.ledger.state if key[0] in LIBRARY_KINDS and key[1] == name}
 
-    def write(self, what: str, changes: dict, told: Told, **how) -> bool:
+    def write(self, what: str, changes: dict, told: Outcome, **how) -> bool:
         return self.ledger.write(what, changes, told, **how)
 
     # Libraries.
 
     def do_add_base(self):
-        if len(self.keys("library")) < MOST_LIBRARIES:
+        if len(self.keys("library")) < MAX_LIBRARIES:
             name = self.fresh("b")
             told = self.app.aicp("/aicp/face/addBase", groupId=name, dbName=f"name {name}", dbDesc="d")
             self.write("addBase", {("library", name): (f"name {name}", "d")}, told)
 
     def do_jd_group(self):
-        if len(self.keys("library")) < MOST_LIBRARIES:
+        if len(self.keys("library")) < MAX_LIBRARIES:
             name = self.fresh("b")
             told = self.app.jd("faceGroupCreate", {"groupName": name, "groupInfo": "j"})
             self.write("faceGroupCreate", {("library", name): (name, "j")}, told)
 
     def do_group_add(self):
-        if len(self.keys("library")) < MOST_LIBRARIES:
+        if len(self.keys("library")) < MAX_LIBRARIES:
             name = self.fresh("b")
             self.write("group/add", {("library", name): (name, None)}, self.app.face_api("group/add", group_id=name))
 
     def do_delete_base(self):
-        if len(self.keys("library")) == MOST_LIBRARIES:
+        if len(self.keys("library")) == MAX_LIBRARIES:
             name = self.library()
             calls = {
                 "deleteBase": lambda: self.app.aicp("/aicp/face/deleteBase", groupId=name),
@@ -202,7 +201,7 @@ class People:
         one = library and not self.is_full() and self.picture_for(library)
         if one:
             # Now and then the library comes with its first user: it may then stay though the user does not come.
-            is_new = self.random.random() < 0.1 and len(self.keys("library")) < MOST_LIBRARIES
+            is_new = self.random.random() < 0.1 and len(self.keys("library")) < MAX_LIBRARIES
             library = self.fresh("b") if is_new else library
             user = self.fresh("u")
             face = {"image": text(one.bytes), "image_type": "BASE64", "group_id": library, "user_id": user}
@@ -259,7 +258,7 @@ class People:
 
     def do_key(self):
         live = [key for key in self.keys("key") if self.ledger.state[key] == "live"]
-        if len(live) < MOST_OTHERS:
+        if len(live) < MAX_OTHERS:
             # What the key may do in a day tells it apart, also if its id was never heard of.
             tag = 100_000 + int(self.fresh(""))
             kind = self.random.choice(["jdcloud", "alibaba", "tencent-im"])
@@ -273,7 +272,7 @@ class People:
             self.write("revoke", {key: "revoked"}, told)
 
     def do_grant(self):
-        if len(self.keys("grant")) < MOST_OTHERS:
+        if len(self.keys("grant")) < MAX_OTHERS:
             name = f"{self.app.name}{self.fresh('x')}"
             body = {"appId": name, "dueTime": FUTURE, "capabilityIdArray": ["C10000000001"]}
             told = self.app.admin("/authorize/grantAuthorize", **body)

@@ -1,6 +1,6 @@
-"""The rest of what a client writes: LinkVisual's users and groups, Tencent IM's accounts and friends."""
+"""Further writes of a client: users and groups of LinkVisual, accounts and friends of Tencent IM."""
 
-from writer import DEVICES, MOST_ACCOUNTS, MOST_LIBRARIES, MOST_OTHERS, People
+from writer import DEVICES, MAX_ACCOUNTS, MAX_LIBRARIES, MAX_OTHERS, People
 
 SNS, LOGIN = "sns/", "im_open_login_svc/"
 
@@ -11,7 +11,7 @@ class Writer(People):
     # LinkVisual: users.
 
     def user_id(self, key: tuple) -> str | None:
-        """LinkVisual's id of a person, which it is asked for."""
+        """Looks up LinkVisual's id of a person."""
         told = self.app.linkvisual("QueryFaceUserIdByCustomUserId", IsolationId=key[1], CustomUserId=key[2])
         if not told.is_done:
             return None
@@ -22,7 +22,7 @@ class Writer(People):
         library = self.library()
         one = library and not self.is_full() and self.picture_for(library)
         if one:
-            is_new = self.random.random() < 0.1 and len(self.keys("library")) < MOST_LIBRARIES
+            is_new = self.random.random() < 0.1 and len(self.keys("library")) < MAX_LIBRARIES
             library = self.fresh("b") if is_new else library
             user = self.fresh("lv")
             changes = {("library", library): (library, None)} if is_new else {}
@@ -62,7 +62,7 @@ class Writer(People):
 
     def do_user_group(self):
         library = self.library()
-        if library and len(self.keys("ugroup", library)) < MOST_OTHERS:
+        if library and len(self.keys("ugroup", library)) < MAX_OTHERS:
             name = self.fresh("g")
             told = self.app.linkvisual("AddFaceUserGroup", IsolationId=library, UserGroupName=name)
             if self.write("AddFaceUserGroup", {("ugroup", library, name): ()}, told):
@@ -90,7 +90,7 @@ class Writer(People):
     def do_device_group(self):
         library = self.library()
         found = library and self.keys("dgroup", library)
-        if library and len(found) < MOST_OTHERS // 2:
+        if library and len(found) < MAX_OTHERS // 2:
             name = self.fresh("g")
             told = self.app.linkvisual("AddFaceDeviceGroup", IsolationId=library, DeviceGroupName=name)
             if self.write("AddFaceDeviceGroup", {("dgroup", library, name): True}, told):
@@ -134,12 +134,12 @@ class Writer(People):
         return tuple(self.random.sample(users, 2)) if len(users) > 1 else None
 
     def in_group(self, user: str, group: str, *members: str) -> dict:
-        """What changes if these friends come into a group, which need not be there."""
+        """Changes by adding friends to a group, which is made if need be."""
         there = self.ledger.state.get(("imgroup", user, group), ())
         return {("imgroup", user, group): tuple(sorted({*there, *members}))}
 
     def without_friends(self, user: str, *friends: str) -> dict:
-        """What changes if a user loses friends."""
+        """Changes by the loss of friends."""
         changes = {key: None for key in self.keys("friend", user) if key[2] in friends}
         for group in self.keys("imgroup", user):
             members = self.ledger.state[group]
@@ -148,7 +148,7 @@ class Writer(People):
         return changes
 
     def do_account(self):
-        if len(self.keys("account")) < MOST_ACCOUNTS:
+        if len(self.keys("account")) < MAX_ACCOUNTS:
             names = [self.fresh("im") for _ in range(self.random.choice([1, 1, 3]))]
             changes = {("account", name): True for name in names}
             if len(names) == 1:
@@ -157,7 +157,7 @@ class Writer(People):
                 self.write("multiaccount_import", changes, self.app.im(f"{LOGIN}multiaccount_import", Accounts=names))
 
     def do_account_delete(self):
-        if len(found := self.keys("account")) > MOST_ACCOUNTS - 2:
+        if len(found := self.keys("account")) > MAX_ACCOUNTS - 2:
             user = self.random.choice(found)[1]
             changes = {("account", user): None}
             changes |= {key: None for kind in ("friend", "imgroup") for key in self.keys(kind, user)}
@@ -219,7 +219,7 @@ class Writer(People):
         if key := self.any("account"):
             user = key[1]
             own = self.keys("imgroup", user)
-            if len(own) < MOST_OTHERS:
+            if len(own) < MAX_OTHERS:
                 name, friends = self.fresh("g"), [friend[2] for friend in self.keys("friend", user)][:2]
                 more = {"To_Account": friends} if friends else {}
                 told = self.app.im(f"{SNS}group_add", From_Account=user, GroupName=[name], **more)

@@ -3,14 +3,15 @@
 import os
 import pathlib
 import random
+import shutil
 import sqlite3
 from typing import Callable, NamedTuple
 
-BLOCK = 4096
+BLOCK_BYTES = 4096
 
 
 class Case(NamedTuple):
-    """A kind of damage: what is done to a copy, and what has to come of it."""
+    """A kind of damage, and the required result."""
 
     name: str
     damage: Callable
@@ -22,6 +23,8 @@ class Case(NamedTuple):
     is_seen: bool = False
     # What the copy must then have: "prefix" of the writes, "all" of them.
     holds: str = ""
+    # Whether the log of a start that serves must have a word of it.
+    is_told: bool = False
 
 
 def cut(path: pathlib.Path, chance: random.Random) -> str:
@@ -54,7 +57,7 @@ def page_size(path: pathlib.Path) -> int:
 
 
 def used_pages(path: pathlib.Path) -> list[int]:
-    """Numbers of the pages that hold something: SQLite keeps a list of the others."""
+    """Numbers of the pages in use: all that are not in SQLite's free list."""
     data, size = path.read_bytes(), page_size(path)
 
     def number(place: int) -> int:
@@ -79,13 +82,13 @@ def damage_wal_flip(copy, chance):
 def damage_wal_tail(copy, chance):
     path = copy / "aicp.db-wal"
     size = path.stat().st_size
-    overwrite(path, chance.randrange(size), chance.randbytes(chance.randrange(1, 3 * BLOCK)))
+    overwrite(path, chance.randrange(size), chance.randbytes(chance.randrange(1, 3 * BLOCK_BYTES)))
     return "random bytes"
 
 
 def damage_wal_longer(copy, chance):
     with (copy / "aicp.db-wal").open("ab") as file:
-        file.write(chance.randbytes(chance.randrange(1, 5 * BLOCK)))
+        file.write(chance.randbytes(chance.randrange(1, 5 * BLOCK_BYTES)))
     return "random bytes after its end"
 
 
@@ -154,6 +157,19 @@ def damage_template(copy, chance):
     return f"{kind} of face {face}"
 
 
+def damage_template_gone(copy, chance):
+    connection = sqlite3.connect(copy / "aicp.db")
+    connection.execute("DELETE FROM template WHERE face_id = (SELECT max(face_id) FROM template)")
+    connection.commit()
+    connection.close()
+    return "the latest"
+
+
+def damage_objects_gone(copy, chance):
+    shutil.rmtree(copy / "objects")
+    return "gone"
+
+
 def a_picture(copy, chance) -> pathlib.Path:
     return chance.choice(sorted(path for path in (copy / "objects").glob("??/*")))
 
@@ -185,7 +201,7 @@ def damage_incoming(copy, chance):
 
 
 def damage_other_parts(copy, chance):
-    """A thing of the wrong kind where the server makes its own."""
+    """Puts a file or folder of the wrong kind where the server makes its own."""
     name = chance.choice(["control.sock", "reserve", "reserve.part", "aicp.db-shm"])
     path = copy / name
     path.unlink(missing_ok=True)
@@ -212,10 +228,12 @@ CASES = [
     Case("database gone", damage_db_gone, 1, is_killed=True, wanted="refuse", is_seen=True),
     Case("database empty", damage_db_empty, 1, wanted="refuse", is_seen=True),
     Case("secret.key damaged or gone", damage_key, 6, wanted="refuse"),
-    Case("a template altered", damage_template, 9, wanted="serve", is_seen=True, holds="all"),
+    Case("a template altered", damage_template, 9, wanted="serve", is_seen=True, holds="all", is_told=True),
+    Case("a template gone", damage_template_gone, 1, wanted="serve", is_seen=True, holds="all", is_told=True),
     Case("a picture cut", damage_picture_cut, 3, wanted="serve", is_seen=True, holds="all"),
     Case("a picture: a bit flipped", damage_picture_flip, 3, wanted="serve", is_seen=True, holds="all"),
     Case("a picture gone", damage_picture_gone, 3, wanted="serve", is_seen=True, holds="all"),
+    Case("all pictures gone", damage_objects_gone, 1, is_seen=True, is_told=True),
     Case("junk in incoming", damage_incoming, 4, wanted="serve", holds="all"),
     Case("other parts of the wrong kind", damage_other_parts, 6),
 ]
