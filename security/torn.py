@@ -135,11 +135,11 @@ def refusal(refused: Refused, seconds: float) -> list[str]:
     return misses
 
 
-def picture_links(base: Base, server: Server) -> list[str]:
+def picture_links(base: Base, server: Server, state: dict) -> list[str]:
     """Fetches every picture. Returns a miss for other bytes than were sent, and for a failure that the log does not have."""
     wrong = []
-    for key in [key for key in base.states[-1] if key[0] == "person"]:
-        faces = base.states[-1][key][2]
+    for key in [key for key in state if key[0] == "person"]:
+        faces = state[key][2]
         user = base.writer.handles.get(key, key[2])
         told = base.writer.app.aicp("/aicp/face/query", groupId=key[1], userId=user)
         if not told.is_done:
@@ -148,9 +148,9 @@ def picture_links(base: Base, server: Server) -> list[str]:
         answer = server.call("GET", f"{parts.path}?{parts.query}")
         digest = hashlib.sha256(answer.body).hexdigest()[:32]
         if answer.status == 200 and digest not in faces:
-            wrong.append(f"{key}: another picture is served as the one that was sent")
+            wrong.append(f"another picture is served as the one that was sent ({key})")
         elif answer.status != 200 and not has_words(server):
-            wrong.append(f"{key}: the picture is answered with {answer.status} without a word in the log")
+            wrong.append(f"a picture is answered with {answer.status} without a word in the log ({key})")
     return wrong
 
 
@@ -192,7 +192,7 @@ def attempt(base: Base, case: Case, copy: pathlib.Path, chance: random.Random) -
             if case.holds == "prefix" and found not in base.states:
                 misses.append(f"its state is not one of those after a write: {apart(last, found)}")
         if "picture" in case.name:
-            misses += picture_links(base, server)
+            misses += picture_links(base, server, last)
         # A vector of the right length is only told from the one that was stored by its digest, which a start does not read.
         if case.is_told and not told.startswith("bit") and not has_words(server):
             misses.append("no word of it in the log")
