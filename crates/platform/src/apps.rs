@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use aicp_store::Grant;
 use arc_swap::ArcSwap;
@@ -12,6 +13,8 @@ use crate::outbox::run_to_the_end;
 use crate::secrets::{TokenHash, new_app_token};
 use crate::{ADMIN_APP, Error, Platform, Result};
 
+/// Between two tries to read the grants.
+const RELOAD_PAUSE: Duration = Duration::from_secs(1);
 /// Ids of apps have at most this many bytes.
 const MAX_APP_ID: usize = 128;
 
@@ -96,7 +99,7 @@ pub(crate) struct Tokens {
 }
 
 /// The grants of all apps.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Grants {
     by_token: HashMap<TokenHash, Arc<ActiveGrant>>,
     by_app: HashMap<String, Arc<ActiveGrant>>,
@@ -119,6 +122,15 @@ impl ActiveGrant {
 impl Tokens {
     pub fn new(admin: &str) -> Self {
         Self { admin: TokenHash::of(admin), grants: ArcSwap::default(), changes: tokio::sync::Mutex::default() }
+    }
+
+    /// Treats the grant of an app as revoked.
+    fn forget(&self, app_id: &str) {
+        let mut grants = Grants::clone(&self.grants.load());
+        grants.by_token.retain(|_, grant| grant.app_id != app_id);
+        grants.by_app.remove(app_id);
+        grants.revoked.insert(app_id.to_owned());
+        self.grants.store(Arc::new(grants));
     }
 }
 
@@ -217,7 +229,7 @@ impl Platform {
             capabilities,
         };
         let created = |platform: Self| async move { platform.inner.store.create_grant(grant, now_ms()).await };
-        self.change_grants(created).await.map_err(|e| match e {
+        self.change_grants(app_id, created).await.map_err(|e| match e {
             Error::Store(aicp_store::Error::Exists) => Error::AppExists,
             other => other,
         })?;
@@ -234,10 +246,9 @@ impl Platform {
         let before = before.into_iter().find(|grant| grant.app_id == app_id).ok_or(Error::NoApp)?;
         // Before anything is changed, as without the token there is no answer.
         let token = self.inner.vault.open(app_id, &before.token_sealed)?;
-        let (app_id, ids) = (app_id.to_owned(), capabilities.clone());
-        let extended =
-            move |platform: Self| async move { platform.inner.store.extend_grant(&app_id, due_ms, ids).await };
-        self.change_grants(extended).await.map_err(Error::no_app_where_missing)?;
+        let (id, ids) = (app_id.to_owned(), capabilities.clone());
+        let extended = move |platform: Self| async move { platform.inner.store.extend_grant(&id, due_ms, ids).await };
+        self.change_grants(app_id, extended).await.map_err(Error::no_app_where_missing)?;
         let (held, added) = capabilities.into_iter().partition(|id| before.capabilities.contains(id));
         Ok(ExtendedGrant { held, added, token })
     }
@@ -247,26 +258,43 @@ impl Platform {
     /// # Errors
     /// [`Error::NoApp`].
     pub async fn revoke(&self, app_id: &str) -> Result<()> {
-        let app_id = app_id.to_owned();
-        let deleted = |platform: Self| async move { platform.inner.store.delete_grant(&app_id).await };
-        self.change_grants(deleted).await.map_err(Error::no_app_where_missing)
+        let id = app_id.to_owned();
+        let deleted = |platform: Self| async move { platform.inner.store.delete_grant(&id).await };
+        self.change_grants(app_id, deleted).await.map_err(Error::no_app_where_missing)
     }
 
-    /// Changes grants, one change at a time, and has the tokens that are known follow, whatever became of the change and
-    /// of the caller: a token must not outlive its grant.
-    async fn change_grants<T, F>(&self, change: impl FnOnce(Self) -> F + Send + 'static) -> Result<T>
+    /// Changes the grant of an app, one change at a time, and has the tokens that are known follow, whatever became of the
+    /// change and of the caller: a token must not outlive its grant. While the grants can't be read, the app has none.
+    async fn change_grants<T, F>(&self, app_id: &str, change: impl FnOnce(Self) -> F + Send + 'static) -> Result<T>
     where
         T: Send + 'static,
         F: Future<Output = aicp_store::Result<T>> + Send,
     {
-        let platform = self.clone();
+        let (platform, app_id) = (self.clone(), app_id.to_owned());
         run_to_the_end(async move {
             let _one = platform.inner.tokens.changes.lock().await;
             let changed = change(platform.clone()).await;
-            platform.load_grants().await?;
+            if let Err(e) = platform.load_grants().await {
+                platform.inner.tokens.forget(&app_id);
+                tracing::error!(app = %app_id, error = %e, "the grants can't be read; until they can, the app has none");
+                tokio::spawn(platform.clone().load_grants_when_possible());
+                return Err(e);
+            }
             Ok(changed?)
         })
         .await
+    }
+
+    /// Reads the grants anew, again and again until they can be read.
+    async fn load_grants_when_possible(self) {
+        loop {
+            tokio::time::sleep(RELOAD_PAUSE).await;
+            let _one = self.inner.tokens.changes.lock().await;
+            if self.load_grants().await.is_ok() {
+                tracing::info!("the grants were read again");
+                return;
+            }
+        }
     }
 
     /// Every app, those without a grant too.

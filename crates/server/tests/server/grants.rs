@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
-use crate::fixture::{Kept, Server, Setup, TOKEN};
+use crate::fixture::{Kept, Server, Setup, TOKEN, wait_until};
 use crate::http::{Answer, Api, JSON, coded, plain};
 use crate::pictures::{base64, obama};
 use crate::template::assert_matches;
@@ -556,4 +556,27 @@ fn tokens_are_nowhere_in_clear() {
     server.stop();
     check(server.kept());
     assert!(server.has_logged("\"level\":\"DEBUG\""), "the log is talkative");
+}
+
+/// The grants are read anew after each change. If that fails, the token of the app that was changed is dead until it succeeds.
+#[test]
+fn a_token_does_not_outlive_its_grant_when_the_grants_cant_be_read() {
+    let server = Server::auto();
+    let [shop, other] = ["shop", "other"].map(|app| server.anonymous(0).with_token(&server.grant(app, &ALL)));
+    let database = rusqlite::Connection::open(server.data_dir().join("aicp.db")).expect("opens");
+    let hash: Vec<u8> =
+        database.query_row("SELECT token_hash FROM app WHERE app_id = 'other'", [], |row| row.get(0)).expect("there");
+    // The next change of shop's due time spoils the row of the other app.
+    database
+        .execute_batch(
+            "CREATE TRIGGER spoil AFTER UPDATE OF due ON app WHEN NEW.app_id = 'shop'
+             BEGIN UPDATE app SET token_hash = x'00' WHERE app_id = 'other'; END",
+        )
+        .expect("made");
+    assert_ne!(server.admin(0).post(UPDATE, &request("shop", FUTURE, ALL.to_vec())).json()["flag"], json!(true));
+    libraries(&shop).assert(401, &coded(UNKNOWN));
+    assert_eq!(libraries(&other).status, 200, "the last that was read of others holds");
+    database.execute_batch("DROP TRIGGER spoil").expect("dropped");
+    database.execute("UPDATE app SET token_hash = ?1 WHERE app_id = 'other'", [&hash]).expect("mended");
+    wait_until("the grants are read again", || libraries(&shop).status == 200);
 }
