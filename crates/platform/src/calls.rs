@@ -160,6 +160,11 @@ impl Writer {
         while let Err(e) = self.store.append_calls(calls.clone()).await {
             tries += 1;
             tracing::error!(error = %e, calls = calls.len(), "the call log can't be written");
+            if self.closing.load(Ordering::Relaxed)
+                && let Err(e) = self.store.make_room()
+            {
+                tracing::error!(error = %e, "no room can be made for the call log");
+            }
             // A refused statement will be refused again: that of a commit, say, that came through without a word.
             let is_final = matches!(e, aicp_store::Error::Database(_)) || self.closing.load(Ordering::Relaxed);
             if matches!(e, aicp_store::Error::Closed) || (is_final && tries >= LAST_TRIES) {

@@ -36,7 +36,7 @@ impl Disk {
     pub fn of(folder: &Path, database: &Path) -> Result<Self> {
         let disk = Self {
             folder: folder.to_owned(),
-            reserve: folder.join("reserve"),
+            reserve: reserve_of(folder),
             database: database.to_owned(),
             identity: identity_of(database)?,
         };
@@ -44,18 +44,12 @@ impl Disk {
         Ok(disk)
     }
 
-    /// Bytes that are free for this user.
-    fn free(&self) -> Result<u64> {
-        let found = statvfs(&self.folder).map_err(|e| at(&self.folder)(e.into()))?;
-        Ok(found.f_bavail.saturating_mul(found.f_frsize))
-    }
-
     /// Refuses a write that is no removal when the disk is full.
     pub fn check_room(&self) -> Result<()> {
         if self.reserve.exists() {
             return Ok(());
         }
-        let free = self.free()?;
+        let free = free(&self.folder)?;
         if free < ENOUGH {
             return Err(Error::DiskFull { path: self.folder.clone(), free });
         }
@@ -63,13 +57,9 @@ impl Disk {
         Ok(())
     }
 
-    /// Gives the reserve up for a removal if there is hardly any room.
+    /// Gives the reserve up if there is hardly any room.
     pub fn make_room(&self) -> Result<()> {
-        if self.free()? < HARDLY_ANY && self.reserve.exists() {
-            tracing::warn!(folder = %self.folder.display(), "the disk is full: the reserve is given up for removals");
-            fs::remove_file(&self.reserve).map_err(at(&self.reserve))?;
-        }
-        Ok(())
+        make_room(&self.folder)
     }
 
     /// Whether new things can be written.
@@ -81,7 +71,7 @@ impl Disk {
             Ok(identity) if identity == self.identity => {}
             _ => return Err(Error::Gone { path: self.database.clone() }),
         }
-        let free = self.free()?;
+        let free = free(&self.folder)?;
         if free < RESERVE {
             return Err(Error::DiskFull { path: self.folder.clone(), free });
         }
@@ -90,7 +80,7 @@ impl Disk {
 
     /// What can't be laid by now may be later.
     fn lay_by(&self) {
-        if self.reserve.exists() || self.free().unwrap_or_default() < ENOUGH {
+        if self.reserve.exists() || free(&self.folder).unwrap_or_default() < ENOUGH {
             return;
         }
         let part = self.reserve.with_extension("part");
@@ -111,6 +101,32 @@ impl Disk {
             drop(fs::remove_file(&part));
         }
     }
+}
+
+/// Gives the reserve of a data folder up if there is hardly any room.
+pub(crate) fn make_room(folder: &Path) -> Result<()> {
+    let reserve = reserve_of(folder);
+    if free(folder)? < HARDLY_ANY && reserve.exists() {
+        tracing::warn!(folder = %folder.display(), "the disk is full: the reserve is given up");
+        fs::remove_file(&reserve).map_err(at(&reserve))?;
+    }
+    Ok(())
+}
+
+/// That the disk of a data folder is full, if it is.
+pub(crate) fn fullness(folder: &Path) -> Option<Error> {
+    let free = free(folder).ok()?;
+    (free < HARDLY_ANY).then(|| Error::DiskFull { path: folder.to_owned(), free })
+}
+
+fn reserve_of(folder: &Path) -> PathBuf {
+    folder.join("reserve")
+}
+
+/// Bytes that are free for this user.
+fn free(folder: &Path) -> Result<u64> {
+    let found = statvfs(folder).map_err(|e| at(folder)(e.into()))?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 fn identity_of(path: &Path) -> Result<(u64, u64)> {

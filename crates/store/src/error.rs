@@ -29,12 +29,20 @@ pub enum Error {
         path: PathBuf,
     },
     /// There is too little room on the disk to write anything new.
-    #[error("the disk of {path} is full: {free} bytes are free")]
+    #[error("the disk of {path} is full: {free} bytes are free; make room")]
     DiskFull {
         /// The data folder.
         path: PathBuf,
         /// Bytes that are free.
         free: u64,
+    },
+    /// The database could not be opened.
+    #[error("{path}: {source}; `aicp check` tells what is damaged")]
+    Unopened {
+        /// The database file.
+        path: PathBuf,
+        /// Why.
+        source: Box<Error>,
     },
     /// The database file was moved, removed or replaced under the open store: what is written now would be lost.
     #[error("{path} is not the file that was opened: stop the server and put it back")]

@@ -29,7 +29,7 @@ use crate::{
     TemplateRow, TemplatesRead, UnjudgedFace,
     blocking::run_blocking,
     digests,
-    disk::Disk,
+    disk::{self, Disk},
     error::at,
     objects::{create_data_dir, sync_dir},
     pictures::Pictures,
@@ -76,10 +76,13 @@ impl Store {
         let dir = data_dir.to_owned();
         let lock = run_blocking(move || {
             create_data_dir(&dir)?;
-            take_lock(dir.join("lock"))
+            let lock = take_lock(dir.join("lock"))?;
+            // SQLite can't even read without room for the files beside the database.
+            disk::make_room(&dir)?;
+            Ok(lock)
         })
         .await?;
-        let database = Database::open(&data_dir.join(DATABASE), observer, zone).await?;
+        let database = open_database(data_dir, observer, zone).await?;
         let pictures = Pictures::open(data_dir.to_owned()).await?;
         let dir = data_dir.to_owned();
         run_blocking(move || sync_dir(&dir)).await?;
@@ -90,6 +93,14 @@ impl Store {
         let disk = Arc::new(run_blocking(move || Disk::of(&dir, &dir.join(DATABASE))).await?);
         let (well, lock) = (Mutex::default(), Mutex::new(Some(lock)));
         Ok(Self { shared: Arc::new(Shared { database, pictures, writes, disk, well, lock }) })
+    }
+
+    /// Gives the disk's reserve up if there is hardly any room, for a write that can't wait until there is.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn make_room(&self) -> Result<()> {
+        self.shared.disk.make_room()
     }
 
     /// Lets the writes under way finish, closes the database and gives the data directory free. Again: does nothing.
@@ -341,6 +352,19 @@ impl Store {
             written.await
         });
         task.await.unwrap_or(Err(Error::Closed))
+    }
+}
+
+/// Opens the database; an error says which, and what to do.
+async fn open_database(data_dir: &Path, observer: Option<Arc<dyn Observer>>, zone: TimeZone) -> Result<Database> {
+    let path = data_dir.join(DATABASE);
+    match Database::open(&path, observer, zone).await {
+        Err(error @ Error::Database(_)) => {
+            let data_dir = data_dir.to_owned();
+            let full = run_blocking(move || Ok(disk::fullness(&data_dir))).await?;
+            Err(full.unwrap_or_else(|| Error::Unopened { path, source: Box::new(error) }))
+        }
+        opened => opened,
     }
 }
 

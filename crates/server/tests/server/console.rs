@@ -213,6 +213,12 @@ fn a_face_logs_in() {
     let theirs = session(&face_login(&api, &biden()));
     assert!(page(&api, &format!("aicp_session={theirs}")).text().contains(">joe<"));
 
+    // A session opens the page and no call: a photograph of somebody makes nobody an administrator.
+    let cookie = [("Cookie", &*format!("aicp_session={token}")), ("Content-Type", "application/json")];
+    for call in ["/api/v1/apps/app/keys", "/authorize/grantAuthorize", "/asynchrony/getall"] {
+        assert_eq!(api.send("POST", call, &cookie, br#"{"kind":"jdcloud"}"#).status, 401, "{call}");
+    }
+
     // The alias, and a path in any case.
     session(&api.post("/user/facelogin", &json!({"image": base64(&obama2())})));
     session(&api.post("/User/FaceLogin.JSON", &json!({"image": base64(&obama2())})));

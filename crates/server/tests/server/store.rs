@@ -78,6 +78,21 @@ fn a_database_that_is_taken_away_is_told() {
     wait_until("the server is ready again", || ready(&server).status == 200);
 }
 
+/// What the server reads of the file is not there any more, as of a bad sector. It may fail, and must not end.
+#[test]
+fn a_database_that_is_cut_short_under_the_server_ends_no_process() {
+    let server = Server::auto();
+    let api = server.anonymous(0);
+    enrol(&api, &obama());
+    let database = File::options().write(true).open(server.data_dir().join("aicp.db")).expect("opens");
+    database.set_len(8192).expect("cut");
+    for person in 0..20 {
+        api.post("/aicp/face/query", &json!({"groupId": "g", "userId": person.to_string()}));
+        api.post("/aicp/face/queryBase", &json!({"groupId": "g"}));
+    }
+    assert_eq!(server.anonymous(0).send("GET", "/healthz", &[], b"").status, 200);
+}
+
 #[test]
 fn a_start_without_a_part_of_the_data_is_refused() {
     let temp = tempfile::tempdir().expect("a temp dir");

@@ -61,6 +61,8 @@ const CACHE_KIB: &str = "-16384";
 /// Bytes a page of a new file; one that is there keeps its own. Three templates of 2 KiB fit one, where of the usual 4 KiB
 /// half stays empty: the file is smaller and read faster, and a commit still writes few bytes.
 const PAGE_BYTES: u32 = 8192;
+/// The write-ahead log is cut to this many bytes once it is folded into the file, however far one large write let it grow.
+const JOURNAL_BYTES: &str = "67108864";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database file: readers and the writer.
@@ -102,6 +104,7 @@ impl Database {
             .foreign_keys(true)
             // What is deleted here is biometric: free pages are overwritten, not just let go.
             .pragma("secure_delete", "ON")
+            .pragma("journal_size_limit", JOURNAL_BYTES)
             .connect()
             .await?;
         MIGRATOR.run_direct(None, &mut connection, false).await?;
