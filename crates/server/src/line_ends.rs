@@ -90,7 +90,8 @@ impl LineEnds {
         } else if name.eq_ignore_ascii_case(b"content-length") && self.next == Part::Head {
             // A length that is none is refused with its request.
             let length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
-            self.next = length.map_or(Part::Chunks, |length: u64| if length == 0 { Part::Head } else { Part::Body(length) });
+            self.next =
+                length.map_or(Part::Chunks, |length: u64| if length == 0 { Part::Head } else { Part::Body(length) });
         }
         false
     }

@@ -1,22 +1,134 @@
 //! Logs to stderr.
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use tracing_subscriber::EnvFilter;
+use tokio::task::JoinHandle;
+use tracing::callsite::Identifier;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::config::{Log, LogFormat};
 use crate::{Error, Result};
 
+/// Warnings and errors that one place of the program may write in a [`WINDOW`]. A fault that every call meets, such as a full
+/// disk, is told by the first; the others would fill the disk that the log is on.
+const MOST_LINES: u64 = 100;
+const WINDOW: Duration = Duration::from_secs(60);
+
+static LIMIT: LazyLock<Limit> = LazyLock::new(Limit::default);
+
 /// Starts logging; a second call changes nothing.
 pub(crate) fn start(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(&log.level).map_err(|e| Error::Config(format!("log.level: {e}")))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    let _ = match log.format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let lines = match log.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    let _ = tracing_subscriber::registry().with(filter).with(lines.with_filter(&*LIMIT)).try_init();
     Ok(())
+}
+
+/// Says how many lines were left out, until the returned task is aborted.
+pub(crate) fn watch() -> JoinHandle<()> {
+    tokio::spawn(async {
+        loop {
+            tokio::time::sleep(WINDOW).await;
+            for (place, lines) in LIMIT.end_windows(Instant::now()) {
+                tracing::warn!(place, lines, "lines like others were left out of the log");
+            }
+        }
+    })
+}
+
+/// Counts the lines of each place that logs.
+#[derive(Default)]
+struct Limit(Mutex<HashMap<Identifier, Window>>);
+
+struct Window {
+    begun: Instant,
+    place: &'static str,
+    lines: u64,
+}
+
+impl Limit {
+    /// Whether one more line may be written.
+    fn admit(&self, metadata: &Metadata<'static>, now: Instant) -> bool {
+        if *metadata.level() > Level::WARN {
+            return true;
+        }
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || Window { begun: now, place: metadata.name(), lines: 0 };
+        let window = windows.entry(metadata.callsite()).or_insert_with(fresh);
+        window.lines += 1;
+        window.lines <= MOST_LINES
+    }
+
+    /// Ends the windows that are over; of each that had more lines than it may, the place and how many were left out.
+    fn end_windows(&self, now: Instant) -> Vec<(&'static str, u64)> {
+        let mut left_out = Vec::new();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, window| {
+            let is_over = now.duration_since(window.begun) >= WINDOW;
+            if is_over && window.lines > MOST_LINES {
+                left_out.push((window.place, window.lines - MOST_LINES));
+            }
+            !is_over
+        });
+        left_out
+    }
+}
+
+impl<S: Subscriber> Filter<S> for &'static Limit {
+    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        true
+    }
+
+    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
+        self.admit(event.metadata(), Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// Takes what the limit admits.
+    #[derive(Clone, Default)]
+    struct Taken(Arc<Mutex<Vec<Level>>>);
+
+    impl<S: Subscriber> Layer<S> for Taken {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            self.0.lock().expect("no panic").push(*event.metadata().level());
+        }
+    }
+
+    #[test]
+    fn a_place_writes_so_many_warnings_and_its_notes_without_a_limit() {
+        let limit: &'static Limit = Box::leak(Box::default());
+        let taken = Taken::default();
+        let subscriber = tracing_subscriber::registry().with(taken.clone().with_filter(limit));
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..MOST_LINES + 7 {
+                tracing::warn!("of one place");
+                tracing::info!("a note");
+            }
+            tracing::error!("of another place");
+        });
+        let count = |level| taken.0.lock().expect("no panic").iter().filter(|&&taken| taken == level).count() as u64;
+        assert_eq!((count(Level::WARN), count(Level::INFO), count(Level::ERROR)), (MOST_LINES, MOST_LINES + 7, 1));
+
+        assert_eq!(limit.end_windows(Instant::now()), [], "their time is not over");
+        let later = Instant::now() + WINDOW;
+        let ended = limit.end_windows(later);
+        assert_eq!(ended.iter().map(|(_, lines)| *lines).collect::<Vec<_>>(), [7]);
+        assert!(ended[0].0.contains("logging.rs"), "{}", ended[0].0);
+        assert_eq!(limit.end_windows(later + WINDOW), []);
+    }
 }

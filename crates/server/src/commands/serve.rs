@@ -11,7 +11,7 @@ use aicp_vision::TimeLimits;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::{async_runtime, begin_vision, open_platform, wait_for_vision};
 use crate::clock;
@@ -19,7 +19,7 @@ use crate::config::{Chapter, Config, Listen};
 use crate::connections::Connections;
 use crate::control::Control;
 use crate::http::{self, Front};
-use crate::{Error, Result, data_dir};
+use crate::{Error, Result, data_dir, logging};
 
 const MIB: usize = 1 << 20;
 /// An admin token of fewer characters is warned about.
@@ -184,12 +184,12 @@ async fn serve(config: Config) -> Result<()> {
         (None, false) => tracing::info!(file = %data_dir::token_file(&config).display(), "the admin token is in"),
     }
 
-    let clock = clock::watch();
+    let watches = [clock::watch(), logging::watch()];
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    clock.abort();
+    watches.iter().for_each(JoinHandle::abort);
     tracing::info!("stopping");
     let _ = stop.send(true);
     while listeners.join_next().await.is_some() {}
