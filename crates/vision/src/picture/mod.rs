@@ -282,11 +282,15 @@ fn readable(format: Format, bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// A decoder that has read the head of the file.
+/// A decoder that has read the head of the file, which has pixels: a GIF without any is no error to its decoder.
 fn opened(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.decoder_format());
     reader.no_limits();
-    Ok(reader.into_decoder()?)
+    let decoder = reader.into_decoder()?;
+    if matches!(decoder.dimensions(), (0, _) | (_, 0)) {
+        return Err(Error::Damaged("it has no pixels"));
+    }
+    Ok(decoder)
 }
 
 /// The pixels of a picture that is no JPEG, as they are stored.

@@ -114,6 +114,24 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
+fn a_picture_without_pixels_is_refused() {
+    // Where each format says its width and its height, of which the low two bytes are all that is not zero.
+    for (format, places) in [(ImageFormat::Gif, [6, 8]), (ImageFormat::Bmp, [18, 22]), (ImageFormat::Png, [18, 22])] {
+        for at in places {
+            let mut bytes = encode(quarters(), format);
+            bytes[at..at + 2].fill(0);
+            let head = Dimensions::of(&bytes).expect_err("no pixels");
+            assert!(head.is_bad_picture(), "{format:?}: {head}");
+            let whole = Picture::decode(&bytes).expect_err("no pixels");
+            assert!(whole.is_bad_picture(), "{format:?}: {whole}");
+        }
+    }
+    // A frame inside a screen without rows.
+    let gif = b"GIF87a\x10\0\0\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+    assert!(matches!(Picture::decode(gif), Err(Error::Damaged("it has no pixels"))));
+}
+
+#[test]
 fn formats_are_told_by_their_bytes() {
     let rgb = quarters();
     for (format, expected, media_type) in [
