@@ -192,6 +192,11 @@ impl Error {
         Self::where_missing(e, Self::NoSuchFace)
     }
 
+    /// Whether the database is damaged, or can't be read or written.
+    pub fn is_of_database(&self) -> bool {
+        matches!(self, Self::Store(e) if e.is_of_database())
+    }
+
     /// Whether another process has the data folder open.
     pub fn is_in_use(&self) -> bool {
         matches!(self, Self::Store(aicp_store::Error::InUse { .. }))

@@ -366,7 +366,10 @@ impl Inner {
         }
         tracing::info!(templates = read.templates, algorithm = algorithm.name, "galleries are loaded");
         if read.others > 0 {
-            tracing::warn!(missing = read.others, "faces of another algorithm or without a template can't be found");
+            tracing::warn!(
+                missing = read.others,
+                "faces of another algorithm or without a template can't be found; `aicp check` names those without"
+            );
         }
         Ok(())
     }

@@ -65,7 +65,10 @@ impl Platform {
     async fn picture_of(&self, face: Option<Face>) -> Result<StoredPicture> {
         let face = face.ok_or(Error::NoPicture)?;
         let bytes = self.inner.store.picture(&face.picture_key).await.map_err(|e| match e {
-            aicp_store::Error::NotFound => Error::NoPicture,
+            aicp_store::Error::NotFound => {
+                tracing::warn!(face = face.id, key = face.picture_key, "the picture of a face is not there");
+                Error::NoPicture
+            }
             other => other.into(),
         })?;
         let format = Format::of(&bytes);

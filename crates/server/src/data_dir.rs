@@ -10,6 +10,7 @@ use aicp_platform::MasterKey;
 use crate::config::Config;
 use crate::{Error, Result};
 
+pub(crate) const DATABASE: &str = "aicp.db";
 const KEY_FILE: &str = "secret.key";
 const TOKEN_FILE: &str = "admin-token";
 const CONTROL_SOCKET: &str = "control.sock";
@@ -24,15 +25,18 @@ pub(crate) struct AdminToken {
 pub(crate) fn master_key(config: &Config) -> Result<MasterKey> {
     let path = config.data_dir.join(KEY_FILE);
     let (text, _) = read_or_make(&path, || Ok(MasterKey::generate()?.to_hex()))?;
-    MasterKey::from_hex(&text).ok_or(Error::DataFile { path, reason: "not a key of 64 hex digits" })
+    MasterKey::from_hex(&text).ok_or(Error::DataFile {
+        path,
+        reason: "not a key of 64 hex digits: put back the one that this folder was used with",
+    })
 }
 
 /// Refuses a data folder of which a part is gone: a new part would hide that, and the other parts are of no use without the old
 /// one. If a new start is insisted on, what a new database would delete is put aside.
 pub(crate) fn check_parts(config: &Config, insists_on_new: bool) -> Result<()> {
     let [database, log, objects, key] =
-        ["aicp.db", "aicp.db-wal", "objects", KEY_FILE].map(|name| config.data_dir.join(name));
-    let is_there = |path: &Path| path.metadata().is_ok_and(|found| found.len() > 0);
+        [DATABASE, "aicp.db-wal", "objects", KEY_FILE].map(|name| config.data_dir.join(name));
+    let is_there = |path: &Path| path.metadata().is_ok_and(|found| found.is_dir() || found.len() > 0);
     let lost = |path: &Path, beside: &Path| Error::Lost { path: path.to_owned(), beside: beside.to_owned() };
     if !is_there(&database) {
         let beside = [&log, &objects].into_iter().find(|path| is_there(path));
@@ -45,8 +49,8 @@ pub(crate) fn check_parts(config: &Config, insists_on_new: bool) -> Result<()> {
             }
             _ => {}
         }
-    } else if !is_there(&key) && !insists_on_new {
-        return Err(lost(&key, &database));
+    } else if !insists_on_new && let Some(lost_part) = [&key, &objects].into_iter().find(|path| !is_there(path)) {
+        return Err(lost(lost_part, &database));
     }
     Ok(())
 }

@@ -84,6 +84,14 @@ pub enum Error {
     /// A running server refused, or could not be asked.
     #[error("{0}")]
     Server(String),
+    /// The database can't be worked with.
+    #[error("{path}: {source}; `aicp check` tells what is damaged")]
+    Database {
+        /// The database file.
+        path: PathBuf,
+        /// What it says.
+        source: aicp_platform::Error,
+    },
     /// The platform failed.
     #[error(transparent)]
     Platform(#[from] aicp_platform::Error),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::objects::{INCOMING, OBJECTS, md5_of, picture_key, shard_of};
@@ -139,13 +140,20 @@ impl Report {
 
     fn check_templates(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let mut select = connection.prepare(
+            // Engines elsewhere keep the templates of their libraries themselves.
             "SELECT face.id, person.library_id, template.vector, template.md5
-             FROM template JOIN face ON face.id = template.face_id JOIN person ON person.id = face.person_id",
+             FROM face JOIN person ON person.id = face.person_id JOIN library ON library.id = person.library_id
+             LEFT JOIN template ON template.face_id = face.id
+             WHERE template.face_id IS NOT NULL OR library.engine = 'builtin'",
         )?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
-            self.templates += 1;
+            if row.get_ref(2)? == ValueRef::Null {
+                self.note(Finding::Template { library: row.get(1)?, face: row.get(0)?, fault: "it is not there" });
+                continue;
+            }
             let blob = row.get_ref(2)?.as_bytes().unwrap_or_default();
+            self.templates += 1;
             let digest: Option<String> = row.get(3)?;
             let fault = match vector_from_blob(blob) {
                 Ok(vector) if is_unit_vector(&vector) => {

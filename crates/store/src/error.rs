@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use sqlx::migrate::MigrateError;
+
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -36,14 +38,6 @@ pub enum Error {
         /// Bytes that are free.
         free: u64,
     },
-    /// The database could not be opened.
-    #[error("{path}: {source}; `aicp check` tells what is damaged")]
-    Unopened {
-        /// The database file.
-        path: PathBuf,
-        /// Why.
-        source: Box<Error>,
-    },
     /// The database file was moved, removed or replaced under the open store: what is written now would be lost.
     #[error("{path} is not the file that was opened: stop the server and put it back")]
     Gone {
@@ -67,7 +61,7 @@ pub enum Error {
     InDoubt(#[source] Arc<sqlx::Error>),
     /// The schema could not be brought up to date.
     #[error("schema migration: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[from] MigrateError),
     /// A file or folder could not be worked on.
     #[error("{path}: {source}")]
     Io {
@@ -79,6 +73,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the database could not do what it always can: its file, or the disk below it, is not as it should be.
+    pub fn is_of_database(&self) -> bool {
+        match self {
+            Self::Database(_) | Self::RolledBack(_) | Self::InDoubt(_) => true,
+            Self::Migrate(e) => matches!(e, MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)),
+            _ => false,
+        }
+    }
+
     /// Whether a write that ended so may nevertheless be found committed later.
     pub(crate) fn may_be_committed(&self) -> bool {
         matches!(self, Self::Closed | Self::InDoubt(_))

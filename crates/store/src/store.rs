@@ -73,6 +73,16 @@ impl Store {
     /// [`Error::InUse`] if the store is open already, [`Error::Migrate`] if a newer version wrote it, and whatever
     /// the disk or the database says.
     pub async fn open(data_dir: &Path, observer: Option<Arc<dyn Observer>>, zone: TimeZone) -> Result<Self> {
+        match Self::open_whole(data_dir, observer, zone).await {
+            Err(error) if error.is_of_database() => {
+                let data_dir = data_dir.to_owned();
+                Err(run_blocking(move || Ok(disk::fullness(&data_dir))).await?.unwrap_or(error))
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_whole(data_dir: &Path, observer: Option<Arc<dyn Observer>>, zone: TimeZone) -> Result<Self> {
         let dir = data_dir.to_owned();
         let lock = run_blocking(move || {
             create_data_dir(&dir)?;
@@ -82,7 +92,7 @@ impl Store {
             Ok(lock)
         })
         .await?;
-        let database = open_database(data_dir, observer, zone).await?;
+        let database = Database::open(&data_dir.join(DATABASE), observer, zone).await?;
         let pictures = Pictures::open(data_dir.to_owned()).await?;
         let dir = data_dir.to_owned();
         run_blocking(move || sync_dir(&dir)).await?;
@@ -352,19 +362,6 @@ impl Store {
             written.await
         });
         task.await.unwrap_or(Err(Error::Closed))
-    }
-}
-
-/// Opens the database; an error says which, and what to do.
-async fn open_database(data_dir: &Path, observer: Option<Arc<dyn Observer>>, zone: TimeZone) -> Result<Database> {
-    let path = data_dir.join(DATABASE);
-    match Database::open(&path, observer, zone).await {
-        Err(error @ Error::Database(_)) => {
-            let data_dir = data_dir.to_owned();
-            let full = run_blocking(move || Ok(disk::fullness(&data_dir))).await?;
-            Err(full.unwrap_or_else(|| Error::Unopened { path, source: Box::new(error) }))
-        }
-        opened => opened,
     }
 }
 

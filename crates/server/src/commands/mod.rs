@@ -79,7 +79,13 @@ async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Re
     };
     let builtin = aicp_engines::Builtin::new(vision).map_err(aicp_platform::Error::from)?;
     let engines = config.engines.open(builtin)?;
-    Ok(Platform::open(&config.data_dir, engines, &key, admin_token, settings).await?)
+    Platform::open(&config.data_dir, engines, &key, admin_token, settings).await.map_err(|source| {
+        if source.is_of_database() {
+            Error::Database { path: config.data_dir.join(data_dir::DATABASE), source }
+        } else {
+            source.into()
+        }
+    })
 }
 
 fn async_runtime() -> Result<Runtime> {

@@ -102,10 +102,11 @@ fn a_start_without_a_part_of_the_data_is_refused() {
     enrol(&server.anonymous(0), &obama());
     server.stop();
     let (database, key, aside) = (data.join("aicp.db"), data.join("secret.key"), data.join("aside"));
-    for gone in [&database, &key] {
+    let objects = data.join("objects");
+    for gone in [&database, &key, &objects] {
         for is_empty in [false, true] {
             fs::rename(gone, &aside).expect("moved");
-            if is_empty {
+            if is_empty && gone != &objects {
                 File::create(gone).expect("made");
             }
             let ran = Ran::of(&mut setup().command(&data));
@@ -212,10 +213,22 @@ fn check_finds_whatever_is_not_as_it_was_stored() {
     }
     assert_eq!(found.len(), 6, "{found:#?}");
 
+    open().execute("DELETE FROM template WHERE face_id = 1", []).expect("deleted");
+    assert!(findings(&data).contains(&"template of face 1 in library 1: it is not there".to_owned()));
+
     // A page of the database.
     let mut bytes = fs::read(data.join("aicp.db")).expect("read");
     let middle = bytes.len() / 2 / 8192 * 8192;
     bytes[middle..middle + 8192].fill(0);
     fs::write(data.join("aicp.db"), bytes).expect("written");
     assert!(findings(&data).iter().any(|found| found.starts_with("database: ")));
+
+    // A start says which file it is, and what tells more, wherever in it the damage lies.
+    for size in [8192, 65_536] {
+        File::options().write(true).open(data.join("aicp.db")).expect("opens").set_len(size).expect("cut");
+        let ran = Ran::of(&mut Setup::new(&["auto"]).command(&data));
+        let named = format!("{}: ", data.join("aicp.db").display());
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+        assert!(ran.stderr.contains(&named) && ran.stderr.contains("`aicp check`"), "{size}: {}", ran.stderr);
+    }
 }
