@@ -1,12 +1,8 @@
-#!/usr/bin/env python3
-"""Attack a server of its own without credentials, and watch what a known client notices.
-
-Usage: security/attacks.py PATH_OF_THE_AICP_BINARY [--short]
+"""Attacks without credentials, and what a known client notices of them.
 
 Each attack lasts 15 seconds (3 in the short round), from the known client's own address, as behind one proxy. Meanwhile that client
-recognises a face again and again, and somebody asks /healthz. Prints a row for each attack. Ends with 1 if a call of the known
-client was refused or the server held more memory than docs/security.md says; in the long round also if one call in a hundred took
-more than 3 seconds, or /healthz more than 1.
+recognises a face again and again, and somebody asks /healthz. A miss is a call of the known client that was refused and more memory
+than docs/security.md says; in the long round also one call in a hundred that took more than 3 seconds, or /healthz more than 1.
 """
 
 import http.client
@@ -15,17 +11,12 @@ import pathlib
 import resource
 import socket
 import statistics
-import sys
 import threading
 import time
-import urllib.parse
 from typing import NamedTuple
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "conformance"))
-
-from journey import grey_jpeg, picture, text  # noqa: E402
-from run import Server  # noqa: E402
+from harness import Report, Server, folder
+from journey import grey_jpeg, picture, text
 
 SLOWEST = 3.0
 SLOWEST_PROBE = 1.0
@@ -34,18 +25,6 @@ SECONDS, SECONDS_SHORT = 15.0, 3.0
 LIBRARIES, LIBRARIES_SHORT = 3000, 300
 # Connections that the attacker holds, and some besides.
 FILES = 5000
-
-
-class Harsh(Server):
-    """A server whose login throttle does not end the attack."""
-
-    SETTINGS = {"AICP_CONSOLE__ATTEMPTS_PER_MINUTE": "1000000", "AICP_CONSOLE__REGISTRATION": "off"}
-
-    def memory_mib(self) -> int:
-        """The most memory that the process ever held."""
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) // 1024
 
 
 def bomb(side: int, scans: int) -> bytes:
@@ -82,8 +61,8 @@ class Call(NamedTuple):
 class Watcher:
     """The known client and the probe, until they are stopped."""
 
-    def __init__(self, base: str, token: str):
-        self.address = urllib.parse.urlsplit(base).netloc
+    def __init__(self, address: str, token: str):
+        self.address = address
         self.token = token
         self.calls: list[Call] = []
         self.probes: list[float] = []
@@ -208,7 +187,7 @@ def fill(server: Server, token: str, libraries: int) -> None:
     """So many libraries with a face each, copied from one."""
 
     def ask(path: str, body: dict) -> None:
-        answer = server.post(f"/face-api/v3/{path}", body, token=token)
+        answer = server.post(f"/face-api/v3/{path}", body, token=token).json()
         if answer["error_code"] != 0:
             raise SystemExit(f"error: {path}: {answer}")
 
@@ -220,22 +199,24 @@ def fill(server: Server, token: str, libraries: int) -> None:
         ask("user/copy", {"user_id": "u", "src_group_id": "g0", "dst_group_id": f"g{number}"})
 
 
-def main() -> int:
-    if len(sys.argv) < 2 or sys.argv[2:] not in ([], ["--short"]):
-        raise SystemExit(__doc__)
-    is_short = len(sys.argv) == 3
+def run(binary: str, is_short: bool) -> Report:
+    report = Report("attacks without credentials")
     seconds, libraries = (SECONDS_SHORT, LIBRARIES_SHORT) if is_short else (SECONDS, LIBRARIES)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard if 0 <= hard < FILES else FILES, hard))
-    is_right = True
-    with Harsh(sys.argv[1]) as server:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard if 0 <= hard < FILES else FILES), hard))
+    settings = {
+        # The login throttle must not end the attack.
+        "AICP_CONSOLE__ATTEMPTS_PER_MINUTE": "1000000",
+        "AICP_CONSOLE__REGISTRATION": "off",
+        "AICP_VISION__RUNTIME": "onnxruntime" if is_short else "auto",
+    }
+    with folder() as data, Server(binary, pathlib.Path(data) / "data", **settings) as server:
         token, other = server.grant("known"), server.grant("other")
-        address = urllib.parse.urlsplit(server.base).netloc
         for api, body in (
             ("addBase", {"groupId": "known", "dbName": "known"}),
             ("add", {"groupId": "known", "image": text(picture("people/obama/obama.jpg"))}),
         ):
-            if not server.post(f"/aicp/face/{api}", body, token=token)["flag"]:
+            if not server.post(f"/aicp/face/{api}", body, token=token).json()["flag"]:
                 raise SystemExit(f"error: {api}")
         fill(server, other, libraries)
         one_byte = "POST /user/login HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: 9000\r\n\r\n{{"
@@ -248,24 +229,26 @@ def main() -> int:
             "4,200 half heads": held_open(4200, "GET /healthz HTTP/1.1\r\nHo"),
             f"M:N in {libraries:,} libraries": crowd(other),
         }
-        print(f"{'attack':30}{'calls':>7}{'refused':>9}{'p50 s':>8}{'p99 s':>8}{'healthz max s':>15}{'memory MiB':>12}")
         for name, attack in attacks.items():
-            with Watcher(server.base, token) as watcher:
-                attack(address, time.monotonic() + seconds)
-            times = sorted(call.seconds for call in watcher.calls)
-            refused = sum(call.status != 200 for call in watcher.calls)
-            p99, slowest = times[int(len(times) * 0.99)], max(watcher.probes)
-            memory = server.memory_mib()
-            is_quick = is_short or (p99 <= SLOWEST and slowest <= SLOWEST_PROBE)
-            fine = refused == 0 and is_quick and memory <= MOST_MEMORY_MIB
-            is_right &= fine
-            print(
-                f"{name:30}{len(times):>7}{refused:>9}{statistics.median(times):>8.2f}{p99:>8.2f}{slowest:>15.2f}{memory:>12}"
-                + ("" if fine else "  MISS"),
-                flush=True,
-            )
-    return 0 if is_right else 1
+            with Watcher(server.address, token) as watcher:
+                attack(server.address, time.monotonic() + seconds)
+            report.row(name, *judged(watcher, server.memory_mib(), is_short))
+    return report
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def judged(watcher: Watcher, memory: int, is_short: bool) -> list[str]:
+    """What was counted while an attack went on, and the misses."""
+    times = sorted(call.seconds for call in watcher.calls)
+    refused = sum(call.status != 200 for call in watcher.calls)
+    p99, slowest = times[int(len(times) * 0.99)], max(watcher.probes)
+    counted = (
+        f"{len(times):5} calls, {refused} refused, p50 {statistics.median(times):.2f} s, p99 {p99:.2f} s, "
+        f"/healthz {slowest:.2f} s at most, {memory} MiB"
+    )
+    misses = {
+        "the known client was refused": refused > 0,
+        f"more than {MOST_MEMORY_MIB} MiB": memory > MOST_MEMORY_MIB,
+        f"p99 over {SLOWEST} s": not is_short and p99 > SLOWEST,
+        f"/healthz over {SLOWEST_PROBE} s": not is_short and slowest > SLOWEST_PROBE,
+    }
+    return [counted, *(miss for miss, is_so in misses.items() if is_so)]
