@@ -62,7 +62,11 @@ class Matrix:
         tokens |= {"an app whose time is over": world.expired.token, "an app whose grant was taken": world.revoked.token}
         tokens |= {f"the id of a key ({kind})": world.id_of(key) for kind, key in keys.items()}
         tokens |= {f"the secret of a key ({kind})": world.secret_of(key) for kind, key in keys.items()}
-        tokens |= {"half a token": world.alpha.token[:-4], "two tokens": f"{world.alpha.token},{world.beta.token}", "another case": world.alpha.token.swapcase()}
+        tokens |= {
+            "half a token": world.alpha.token[:-4],
+            "two tokens": f"{world.alpha.token},{world.beta.token}",
+            "another case": world.alpha.token.swapcase(),
+        }
         for route in ROUTES:
             for who, token in tokens.items():
                 self.one(route, who, token, self.wanted(route, who))
@@ -106,9 +110,19 @@ class Matrix:
     def holders(self, kind: str) -> dict[str, tuple[dict, str | frozenset]]:
         """Keys of a kind: what they may do, or why they may not."""
         world = self.world
-        others = {f"a key of another kind ({other})": (self.shaped(world.alpha.keys[other], kind), "unknown") for other in world.alpha.keys if other != kind}
+        others = {
+            f"a key of another kind ({other})": (self.shaped(world.alpha.keys[other], kind), "unknown")
+            for other in world.alpha.keys
+            if other != kind
+        }
         right = world.alpha.keys[kind]
-        name, secret = ("accessKey", "secretKey") if kind == "jdcloud" else ("accessKeyId", "accessKeySecret") if kind == "alibaba" else ("sdkappid", "key")
+        name, secret = (
+            ("accessKey", "secretKey")
+            if kind == "jdcloud"
+            else ("accessKeyId", "accessKeySecret")
+            if kind == "alibaba"
+            else ("sdkappid", "key")
+        )
         wrong = {
             "a wrong secret": (right | {secret: world.secret_of(world.beta.keys[kind])}, "secret"),
             "an unknown key": (right | {name: "1499999999" if kind == "tencent-im" else "A" * len(str(right[name]))}, "unknown"),
@@ -126,7 +140,13 @@ class Matrix:
         return {"accessKey": name, "secretKey": secret, "accessKeyId": name, "accessKeySecret": secret, "sdkappid": name, "key": secret}
 
     def jdcloud(self) -> None:
-        refusals = {"unknown": "401 Invalid accessKey", "secret": "401 sign result is not same", "key gone": "10050", "over": "10050", "grant gone": "10050"}
+        refusals = {
+            "unknown": "401 Invalid accessKey",
+            "secret": "401 sign result is not same",
+            "key gone": "10050",
+            "over": "10050",
+            "grant gone": "10050",
+        }
 
         def found(answer: Answer) -> str:
             try:
@@ -142,7 +162,11 @@ class Matrix:
                 answer = self.world.jd(key, api)
                 wanted = refusals[rights] if isinstance(rights, str) else IN if area in rights else "10048"
                 self.cell("JD Cloud", api, who, found(answer), wanted, answer)
-            for who, headers in (("nothing", {}), ("a token", {"token": self.world.alpha.token}), ("the administrator", {"token": ADMIN_TOKEN})):
+            for who, headers in (
+                ("nothing", {}),
+                ("a token", {"token": self.world.alpha.token}),
+                ("the administrator", {"token": ADMIN_TOKEN}),
+            ):
                 answer = self.world.server.call("POST", f"/jdai/{api}", b"", **headers)
                 self.cell("JD Cloud", api, who, found(answer), "401 lack of header authorization", answer)
             key, now = self.world.alpha.keys["jdcloud"], int(time.time() * 1000)
@@ -172,7 +196,11 @@ class Matrix:
                 answer = self.world.visual(key, action)
                 wanted = refusals[rights] if isinstance(rights, str) else IN if area in rights else "403 Forbidden.RAM"
                 self.cell("LinkVisual", action, who, found(answer), wanted, answer)
-            for who, headers in (("nothing", {}), ("a token", {"token": self.world.alpha.token}), ("the administrator", {"token": ADMIN_TOKEN})):
+            for who, headers in (
+                ("nothing", {}),
+                ("a token", {"token": self.world.alpha.token}),
+                ("the administrator", {"token": ADMIN_TOKEN}),
+            ):
                 answer = self.world.server.call("POST", f"/?Action={action}&Version=2018-01-20&Format=JSON", b"", **headers)
                 self.cell("LinkVisual", action, who, found(answer), "400 MissingAccessKeyId", answer)
 
@@ -194,15 +222,30 @@ class Matrix:
             key = self.world.alpha.keys["tencent-im"]
             answer = self.world.im(key, command, identifier="somebody")
             self.cell("Tencent IM", command, "who is no admin", found(answer), "30004" if command.startswith("sns") else "60010", answer)
-            for who, headers in (("nothing", {}), ("a token", {"token": self.world.alpha.token}), ("the administrator", {"token": ADMIN_TOKEN})):
+            for who, headers in (
+                ("nothing", {}),
+                ("a token", {"token": self.world.alpha.token}),
+                ("the administrator", {"token": ADMIN_TOKEN}),
+            ):
                 answer = self.world.server.call("POST", f"/v4/{command}", b"{}", **headers)
                 self.cell("Tencent IM", command, who, found(answer), "60012", answer)
 
     def own(self) -> None:
         world = self.world
         key = world.id_of(world.beta.keys["jdcloud"])
-        calls = [("GET", "/apps"), ("GET", "/apps/alpha/keys"), ("POST", "/apps/alpha/keys"), ("DELETE", f"/apps/beta/keys/{key}"), ("GET", "/apps/alpha/libraries")]
-        tokens = {"nothing": (None, "401"), "an empty token": ("", "401"), "a wrong token": ("A" * 22 + "==", "401"), "its own app": (world.alpha.token, "403")}
+        calls = [
+            ("GET", "/apps"),
+            ("GET", "/apps/alpha/keys"),
+            ("POST", "/apps/alpha/keys"),
+            ("DELETE", f"/apps/beta/keys/{key}"),
+            ("GET", "/apps/alpha/libraries"),
+        ]
+        tokens = {
+            "nothing": (None, "401"),
+            "an empty token": ("", "401"),
+            "a wrong token": ("A" * 22 + "==", "401"),
+            "its own app": (world.alpha.token, "403"),
+        }
         tokens |= {name: (app.token, "403") for name, app in world.single.items()}
         tokens |= {"an app whose time is over": (world.expired.token, "401"), "an app whose grant was taken": (world.revoked.token, "401")}
         tokens |= {kind: (world.secret_of(one), "401") for kind, one in world.alpha.keys.items()}

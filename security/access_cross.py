@@ -73,9 +73,21 @@ class Cross:
         manual("/aicp/face/addBase", {"groupId": "alphafree", "dbName": "alpha-free"})
         self.own("library", "alphalib"), self.own("library", library["personDbLib"])
         number = library["personDbLib"]
-        self.own("jd group", number), self.own("jd group", f"{number[:8]}-{number[8:12]}-{number[12:16]}-{number[16:20]}-{number[20:]}"), self.own("later group", number[:24])
-        person = manual("/aicp/face/add", {"groupId": "alphalib", "image": self.face, "name": "alpha-person", "custId": "alpha-cust"})["personNo"]
-        body = {"group_id": "alphalib", "user_id": "alphauser", "user_info": "alpha-info", "image": text(picture(OTHER)), "image_type": "BASE64"}
+        (
+            self.own("jd group", number),
+            self.own("jd group", f"{number[:8]}-{number[8:12]}-{number[12:16]}-{number[16:20]}-{number[20:]}"),
+            self.own("later group", number[:24]),
+        )
+        person = manual("/aicp/face/add", {"groupId": "alphalib", "image": self.face, "name": "alpha-person", "custId": "alpha-cust"})[
+            "personNo"
+        ]
+        body = {
+            "group_id": "alphalib",
+            "user_id": "alphauser",
+            "user_info": "alpha-info",
+            "image": text(picture(OTHER)),
+            "image_type": "BASE64",
+        }
         added = world.manual("/face-api/v3/face/add", alpha.token, body).json()["result"]
         self.own("face token", added["face_token"])
         listed = visual("QueryFaceUserByName", PageNo="1", PageSize="50")["List"]
@@ -83,7 +95,10 @@ class Cross:
         self.own("person", person), self.own("person", first["CustomUserId"]), self.own("person", "alphauser")
         self.own("later face", person[:24]), self.own("user", first["UserId"]), self.own("custom", "alphauser")
         self.own("picture", first["FacePicList"][0]["FaceMd5"])
-        group, devices = visual("AddFaceUserGroup", UserGroupName="alpha-group"), visual("AddFaceDeviceGroup", DeviceGroupName="alpha-devices")
+        group, devices = (
+            visual("AddFaceUserGroup", UserGroupName="alpha-group"),
+            visual("AddFaceDeviceGroup", DeviceGroupName="alpha-devices"),
+        )
         self.own("user group", group["UserGroupId"]), self.own("device group", devices["DeviceGroupId"])
         groups = {"UserGroupId": group["UserGroupId"], "DeviceGroupId": devices["DeviceGroupId"]}
         visual("AddFaceUserToUserGroup", UserGroupId=group["UserGroupId"], UserId=first["UserId"])
@@ -92,7 +107,14 @@ class Cross:
         im = keys["tencent-im"]
         for name in ("alphaanna", "alphabert"):
             world.im(im, "im_open_login_svc/account_import", {"UserID": name, "Nick": "alpha-nick"})
-        world.im(im, "sns/friend_add", {"From_Account": "alphaanna", "AddFriendItem": [{"To_Account": "alphabert", "Remark": "alpha-remark", "GroupName": "alpha-friends"}]})
+        world.im(
+            im,
+            "sns/friend_add",
+            {
+                "From_Account": "alphaanna",
+                "AddFriendItem": [{"To_Account": "alphabert", "Remark": "alpha-remark", "GroupName": "alpha-friends"}],
+            },
+        )
         self.own("account", "alphaanna"), self.own("friend", "alphabert")
         # Beta has a library, too, and in it somebody; and an account.
         beta = world.beta
@@ -111,12 +133,22 @@ class Cross:
             world.manual("/face-api/v3/face/list", alpha.token, {"group_id": "alphalib", "user_id": "alphauser"}),
             world.manual("/face-api/facehub/statgroup", alpha.token, {"group_id_list": "alphalib,alphafree"}),
             world.jd(keys["jdcloud"], "getFaceGroupList"),
-            *(world.visual(keys["alibaba"], action, site | page) for action in ("QueryFaceUserByName", "QueryFaceAllUserGroup", "QueryFaceAllDeviceGroup", "QueryFaceAllUserGroupAndDeviceGroupRelation")),
+            *(
+                world.visual(keys["alibaba"], action, site | page)
+                for action in (
+                    "QueryFaceUserByName",
+                    "QueryFaceAllUserGroup",
+                    "QueryFaceAllDeviceGroup",
+                    "QueryFaceAllUserGroupAndDeviceGroupRelation",
+                )
+            ),
             world.visual(keys["alibaba"], "QueryFaceAllUserIdsByGroupId", site | page | {"UserGroupId": self.things["user group"][0].id}),
             world.visual(keys["alibaba"], "QueryFaceDeviceGroupsByDevice", site | page | DEVICE),
             world.im(keys["tencent-im"], "sns/friend_get", {"From_Account": "alphaanna", "StartIndex": 0}),
             world.im(keys["tencent-im"], "sns/group_get", {"From_Account": "alphaanna"}),
-            world.im(keys["tencent-im"], "im_open_login_svc/account_check", {"CheckItem": [{"UserID": "alphaanna"}, {"UserID": "alphabert"}]}),
+            world.im(
+                keys["tencent-im"], "im_open_login_svc/account_check", {"CheckItem": [{"UserID": "alphaanna"}, {"UserID": "alphabert"}]}
+            ),
         ]
         return "\n".join(NEW.sub("", answer.body.decode()) for answer in answers)
 
@@ -161,7 +193,14 @@ class Cross:
         self.compare(who, "deleteBase", lambda lib: ask("/aicp/face/deleteBase", {"groupId": lib}), "library")
         self.compare(who, "recognitionmn", lambda lib: ask("/aicp/face/recognitionmn", {"groupId": lib, "image": face}), "library")
         self.none_of(who, "recognitionmn of all", ask("/aicp/face/recognitionmn", {"image": face}))
-        for path in ("/method/call/all", "/aicp/face/queryBaseAll", "/face-api/v3/group/list", "/face-api/v3/app/list", "/face-api/facehub/statapp", "/method/call"):
+        for path in (
+            "/method/call/all",
+            "/aicp/face/queryBaseAll",
+            "/face-api/v3/group/list",
+            "/face-api/v3/app/list",
+            "/face-api/facehub/statapp",
+            "/method/call",
+        ):
             self.none_of(who, path, ask(path, {}))
         self.none_of(who, "statapp of alpha", ask("/face-api/facehub/statapp", {"op_app_id_list": "alpha"}), may_echo="alpha")
         self.none_of(who, "statgroup of alpha", ask("/face-api/facehub/statgroup", {"op_app_id": "alpha", "group_id_list": "alphalib"}))
@@ -193,13 +232,36 @@ class Cross:
             for own in ("betalib", "@ALL"):
                 compare(f"{path} in {own}", lambda one: ask(f"v3/{path}", group_id=own, user_id=one), "person")
         compare("face/update", lambda lib, one: ask("v3/face/update", group_id=lib, user_id=one, **image), "library", "person")
-        compare("face/delete", lambda lib, one, face: ask("v3/face/delete", group_id=lib, user_id=one, face_token=face), "library", "person", "face token")
-        compare("user/copy from", lambda lib, one: ask("v3/user/copy", src_group_id=lib, dst_group_id="betalib", user_id=one), "library", "person")
+        compare(
+            "face/delete",
+            lambda lib, one, face: ask("v3/face/delete", group_id=lib, user_id=one, face_token=face),
+            "library",
+            "person",
+            "face token",
+        )
+        compare(
+            "user/copy from",
+            lambda lib, one: ask("v3/user/copy", src_group_id=lib, dst_group_id="betalib", user_id=one),
+            "library",
+            "person",
+        )
         compare("user/copy to", lambda lib: ask("v3/user/copy", src_group_id="betalib", dst_group_id=lib, user_id="x"), "library")
         for path in ("face/detect", "face/identify"):
-            compare(f"{path} by token", lambda face: ask(f"v3/{path}", image=face, image_type="FACE_TOKEN", group_id_list="betalib"), "face token")
-        compare("match by token", lambda face: world.manual("/face-api/v3/face/match", token, [image, {"image": face, "image_type": "FACE_TOKEN"}]), "face token")
-        compare("add by token", lambda face: ask("v3/face/add", image=face, image_type="FACE_TOKEN", group_id="betalib", user_id="thief"), "face token")
+            compare(
+                f"{path} by token",
+                lambda face: ask(f"v3/{path}", image=face, image_type="FACE_TOKEN", group_id_list="betalib"),
+                "face token",
+            )
+        compare(
+            "match by token",
+            lambda face: world.manual("/face-api/v3/face/match", token, [image, {"image": face, "image_type": "FACE_TOKEN"}]),
+            "face token",
+        )
+        compare(
+            "add by token",
+            lambda face: ask("v3/face/add", image=face, image_type="FACE_TOKEN", group_id="betalib", user_id="thief"),
+            "face token",
+        )
 
     def jdcloud(self) -> None:
         world, key = self.world, self.world.beta.keys["jdcloud"]
@@ -221,14 +283,26 @@ class Cross:
         for api in ("faceCreateV1", "faceSearchV1"):
             compare(api, lambda group: world.jd(key, api, body={"groupId": group} | picture_), "later group")
         compare("faceDeleteV1", lambda one: world.jd(key, "faceDeleteV1", {"faceId": one}), "later face")
-        compare("faceUpdateV1", lambda group, one: world.jd(key, "faceUpdateV1", body={"groupId": group, "faceId": one} | picture_), "later group", "later face")
+        compare(
+            "faceUpdateV1",
+            lambda group, one: world.jd(key, "faceUpdateV1", body={"groupId": group, "faceId": one} | picture_),
+            "later group",
+            "later face",
+        )
         for api in ("getFaceGroupList", "groupFetchV1"):
             self.none_of("JD Cloud", api, world.jd(key, api))
 
     def linkvisual(self) -> None:
         world, key = self.world, self.world.beta.keys["alibaba"]
         page, url = {"PageNo": "1", "PageSize": "10"}, {"FacePicUrl": self.served.url("strangers/female/1.jpg")}
-        names = {"user": "UserId", "custom": "CustomUserId", "user group": "UserGroupId", "device group": "DeviceGroupId", "relation": "ControlId", "picture": "FacePicMd5"}
+        names = {
+            "user": "UserId",
+            "custom": "CustomUserId",
+            "user group": "UserGroupId",
+            "device group": "DeviceGroupId",
+            "relation": "ControlId",
+            "picture": "FacePicMd5",
+        }
         relation = {"Relation": "SYNC_INFO_PICTURE"}
         actions: list[tuple[str, dict, tuple[str, ...]]] = [
             ("UpdateFaceUser", {"Name": "thief"}, ("user",)),
@@ -299,8 +373,12 @@ class Cross:
             if field:
                 self.compare("Tencent IM", f"{command} of its own", lambda other: call("betty", other), "friend")
         for command, field in (("account_check", "CheckItem"), ("account_delete", "DeleteItem")):
-            self.compare("Tencent IM", command, lambda one: world.im(key, f"im_open_login_svc/{command}", {field: [{"UserID": one}]}), "account")
-            self.compare("Tencent IM", command, lambda one: world.im(key, f"im_open_login_svc/{command}", {field: [{"UserID": one}]}), "friend")
+            self.compare(
+                "Tencent IM", command, lambda one: world.im(key, f"im_open_login_svc/{command}", {field: [{"UserID": one}]}), "account"
+            )
+            self.compare(
+                "Tencent IM", command, lambda one: world.im(key, f"im_open_login_svc/{command}", {field: [{"UserID": one}]}), "friend"
+            )
 
     def same_names(self) -> None:
         """What is called as something of alpha's is beta's own."""

@@ -32,12 +32,29 @@ OLD = {"faceentry": "people", "facerecognition": "recognition", "personwitnessra
 SHARED = {"add": "people", "remove": "people", "query": "people", "recognition": "recognition", "couple": "compare", "quality": "quality"}
 MICRO = {"addBase": "libraries", "deleteBase": "libraries", "queryBaseAll": "libraries", "detect": "detect", "recognitionmn": "recognition"}
 STATISTICS = ["", "/getMethodCountByDay", "/getMethodCountByWeek", "/getMethodCountByMonth", "/getChartByDay", "/getChartByMonth", "/all"]
-ADMINS = ["/authorize/grantAuthorize", "/authorize/updateAuthorize", "/authorize/deleteAuthorizedUser", "/asynchrony/getall", "/asynchrony/resumedata"]
+ADMINS = [
+    "/authorize/grantAuthorize",
+    "/authorize/updateAuthorize",
+    "/authorize/deleteAuthorizedUser",
+    "/asynchrony/getall",
+    "/asynchrony/resumedata",
+]
+GROUPS = """
+    face-api/v3/group/add face-api/v3/group/delete face-api/v3/group/list face-api/facehub/statapp face-api/facehub/statgroup
+    face-api/v3/user/copy face-api/v3/user/get face-api/v3/user/list face-api/v3/user/delete
+""".split()
+FACES = """
+    app/list face/add face/addNoDetect face/update face/list face/delete face/detect face/match face/identify face/search
+    face/midentify face/multi-search face/liveness
+""".split()
+CLOUD_FACES = """
+    detect search multi-search match faceverify faceset/user/add faceset/user/update faceset/face/getlist faceset/face/delete
+""".split()
+CLOUD_GROUPS = """
+    faceset/user/get faceset/user/copy faceset/user/delete faceset/group/getusers faceset/group/add faceset/group/delete
+    faceset/group/getlist
+""".split()
 USERS = ["/user/register", "/user/facelogin.json", "/user/facelogin", "/user/login", "/user/logout"]
-GROUPS = "v3/group/add v3/group/delete v3/group/list facehub/statapp facehub/statgroup v3/user/copy v3/user/get v3/user/list v3/user/delete".split()
-FACES = "app/list face/add face/addNoDetect face/update face/list face/delete face/detect face/match face/identify face/search face/midentify face/multi-search face/liveness"
-CLOUD_FACES = "detect search multi-search match faceverify faceset/user/add faceset/user/update faceset/face/getlist faceset/face/delete"
-CLOUD_GROUPS = "faceset/user/get faceset/user/copy faceset/user/delete faceset/group/getusers faceset/group/add faceset/group/delete faceset/group/getlist"
 
 ROUTES = [
     *(Route(f"/interactiveability/face/{name}", area, is_anonymous=True) for name, area in OLD.items()),
@@ -46,10 +63,10 @@ ROUTES = [
     *(Route(f"/method/call{name}", "statistics", is_anonymous=True) for name in STATISTICS),
     *(Route(path, ADMIN) for path in ADMINS),
     *(Route(path, OPEN) for path in USERS),
-    *(Route(f"/face-api/{name}", "groups", is_nine=True) for name in GROUPS),
-    *(Route(f"/face-api/v3/{name}", "faces", is_nine=True) for name in FACES.split()),
-    *(Route(f"/rest/2.0/face/v3/{name}", "faces", is_nine=True) for name in CLOUD_FACES.split()),
-    *(Route(f"/rest/2.0/face/v3/{name}", "groups", is_nine=True) for name in CLOUD_GROUPS.split()),
+    *(Route(f"/{name}", "groups", is_nine=True) for name in GROUPS),
+    *(Route(f"/face-api/v3/{name}", "faces", is_nine=True) for name in FACES),
+    *(Route(f"/rest/2.0/face/v3/{name}", "faces", is_nine=True) for name in CLOUD_FACES),
+    *(Route(f"/rest/2.0/face/v3/{name}", "groups", is_nine=True) for name in CLOUD_GROUPS),
 ]
 
 # JD Cloud's calls by what they need; nobody is granted `mask_detect`.
@@ -63,9 +80,7 @@ JD_AREAS = {
 }
 JD = {api: area for area, apis in JD_AREAS.items() for api in apis.split()}
 LINKVISUAL = {action: "detect" if action == "DetectUserFaceByUrl" else "people" for action in OPERATIONS["linkvisual"]}
-TENCENT_IM = [
-    f"{'im_open_login_svc' if 'account' in command else 'sns'}/{command}" for command in OPERATIONS["tencent-im"]
-]
+TENCENT_IM = [f"{'im_open_login_svc' if 'account' in command else 'sns'}/{command}" for command in OPERATIONS["tencent-im"]]
 
 
 def opens(capability: str, area: str) -> bool:

@@ -1,4 +1,5 @@
-"""Ways around credentials: picture links, signed requests sent again, clocks, pages of other sites, paths, sessions, and what was taken away."""
+"""Ways around credentials: altered picture links, signed requests that are sent again or changed, clocks, pages of other sites, paths,
+sessions, and what was taken away."""
 
 import collections
 import hashlib
@@ -6,6 +7,7 @@ import json
 import pathlib
 import time
 import urllib.parse
+import zlib
 
 import signers
 from access_rules import ROUTES
@@ -53,9 +55,21 @@ class Ways:
             self.try_("picture links", f"{name} as it is", answer.status == 200 and answer.body == image, answer)
         altered = [self.spoilt(path) for path in (moment, face, file)]
         _, signature = moment.split("sig=")
-        altered += [[f"{file.split('sig=')[0]}sig={signature}", f"{face.split('app_secret=')[0]}app_secret={signature}&groupId=links&faceId=1"]]
+        altered += [
+            [f"{file.split('sig=')[0]}sig={signature}", f"{face.split('app_secret=')[0]}app_secret={signature}&groupId=links&faceId=1"]
+        ]
         parsed = dict(urllib.parse.parse_qsl(face.split("?")[1]))
-        for changed in ({"faceId": str(int(parsed["faceId"]) + 1)}, {"faceId": "0"}, {"faceId": "-1"}, {"faceId": f"{parsed['faceId']} OR 1=1"}, {"groupId": "open"}, {"app_id": "beta"}, {"app_id": "legacy", "groupId": "open"}, {"app_secret": parsed["app_secret"][:-1]}, {"app_secret": ""}):
+        for changed in (
+            {"faceId": str(int(parsed["faceId"]) + 1)},
+            {"faceId": "0"},
+            {"faceId": "-1"},
+            {"faceId": f"{parsed['faceId']} OR 1=1"},
+            {"groupId": "open"},
+            {"app_id": "beta"},
+            {"app_id": "legacy", "groupId": "open"},
+            {"app_secret": parsed["app_secret"][:-1]},
+            {"app_secret": ""},
+        ):
             altered.append([f"/face/getimage?{urllib.parse.urlencode(parsed | changed)}"])
         for path in (one for some in altered for one in some):
             answer = world.server.call("GET", path)
@@ -81,7 +95,17 @@ class Ways:
         signature, *tail = rest.split("&", 1)
         after = f"&{tail[0]}" if tail else ""
         other = "A" if signature[5] != "A" else "B"
-        wrong = ["", "x", signature[:-4], signature[1:], signature.swapcase(), signature[:5] + other + signature[6:], signature + "A", "%00", "A" * len(signature)]
+        wrong = [
+            "",
+            "x",
+            signature[:-4],
+            signature[1:],
+            signature.swapcase(),
+            signature[:5] + other + signature[6:],
+            signature + "A",
+            "%00",
+            "A" * len(signature),
+        ]
         links = [f"{head}{name}{one}{after}" for one in wrong]
         plain = head.split("?")[0]
         links += [plain, f"{plain}?download=0", f"{head}{name}x&{name}{signature}{after}", f"{plain}%2f..?{name}{signature}"]
@@ -98,7 +122,9 @@ class Ways:
         world = self.world
         jd, visual, im = (world.alpha.keys[kind] for kind in ("jdcloud", "alibaba", "tencent-im"))
         target, headers = signers.jdcloud(jd, world.server.address, "getFaceGroupList", {"start": 0}, b"")
-        signed = signers.joined(signers.linkvisual(visual, "QueryFaceAllUserGroup", {"IsolationId": "a", "PageNo": 1, "PageSize": 1}).items())
+        signed = signers.joined(
+            signers.linkvisual(visual, "QueryFaceAllUserGroup", {"IsolationId": "a", "PageNo": 1, "PageSize": 1}).items()
+        )
         form = {"Content-Type": "application/x-www-form-urlencoded"}
 
         def cloud() -> Answer:
@@ -114,7 +140,7 @@ class Ways:
             self.try_("sent again", f"LinkVisual, {number + 1}", (b"SignatureNonceUsed" in answer.body) == bool(number), answer)
         free = world.server.key("alpha", kind="jdcloud", allowReplay=True)
         target, headers = signers.jdcloud(free, world.server.address, "getFaceGroupList", {}, b"")
-        for number in range(2):
+        for _ in range(2):
             answer = cloud()
             self.try_("sent again", "JD Cloud, a key that may", answer.status == 200, answer)
         # Signed, then changed.
@@ -134,25 +160,66 @@ class Ways:
             answer = world.server.call(method, path, body, **sent)
             self.try_("changed after it was signed", f"JD Cloud, {number}", answer.status == 401, answer)
         signed = signers.linkvisual(visual, "QueryFaceAllUserGroup", {"IsolationId": "a", "PageNo": 1, "PageSize": 1})
-        for changed in ({"Action": "QueryFaceAllDeviceGroup"}, {"IsolationId": "links"}, {"Extra": "x"}, {"SignatureNonce": "x"}, {"Signature": "AAAA"}, {"PageNo": 2}, {"SignatureMethod": "none"}, {"SecurityToken": "x"}):
+        for changed in (
+            {"Action": "QueryFaceAllDeviceGroup"},
+            {"IsolationId": "links"},
+            {"Extra": "x"},
+            {"SignatureNonce": "x"},
+            {"Signature": "AAAA"},
+            {"PageNo": 2},
+            {"SignatureMethod": "none"},
+            {"SecurityToken": "x"},
+        ):
             answer = library(signers.joined((signed | changed).items()))
-            self.try_("changed after it was signed", f"LinkVisual, {changed}", answer.status == 400 and b'"Success"' not in answer.body, answer)
+            self.try_(
+                "changed after it was signed", f"LinkVisual, {changed}", answer.status == 400 and b'"Success"' not in answer.body, answer
+            )
         document = signers.document(im)
-        for changed in ({"TLS.identifier": "admin"}, {"TLS.expire": 10**9}, {"TLS.time": int(time.time()) - 5}, {"TLS.ver": "1.0"}, {"TLS.sig": ""}, {"TLS.userbuf": "YWJj"}):
-            usersig = signers.packed(signers.zlib.compress(json.dumps(document | changed).encode()))
+        for changed in (
+            {"TLS.identifier": "admin"},
+            {"TLS.expire": 10**9},
+            {"TLS.time": int(time.time()) - 5},
+            {"TLS.ver": "1.0"},
+            {"TLS.sig": ""},
+            {"TLS.userbuf": "YWJj"},
+        ):
+            usersig = signers.packed(zlib.compress(json.dumps(document | changed).encode()))
             answer = world.im(im, "sns/friend_get", {"From_Account": "a"}, usersig=usersig)
             self.try_("changed after it was signed", f"UserSig, {changed}", b'"ErrorCode":700' in answer.body, answer)
 
     def clocks(self) -> None:
         world, now = self.world, time.time()
         jd, visual, im = (world.alpha.keys[kind] for kind in ("jdcloud", "alibaba", "tencent-im"))
-        for off, fits in ((-270, True), (270, True), (-330, False), (330, False), (-86400, False), (86400, False), (-now, False), (400 * 86400 * 10, False)):
+        for off, fits in (
+            (-270, True),
+            (270, True),
+            (-330, False),
+            (330, False),
+            (-86400, False),
+            (86400, False),
+            (-now, False),
+            (400 * 86400 * 10, False),
+        ):
             answer = world.jd(jd, "getFaceGroupList", seconds=now + off)
             self.try_("clocks", f"JD Cloud, {off:.0f} s", answer.status == (200 if fits else 401), answer)
         for off, fits in ((-1800, True), (1800, True), (-1920, False), (1920, False), (-86400, False), (86400, False), (-now, False)):
             answer = world.visual(visual, "QueryFaceAllUserGroup", {"IsolationId": "a", "PageNo": 1, "PageSize": 1}, seconds=now + off)
-            self.try_("clocks", f"LinkVisual, {off:.0f} s", (b"InvalidTimeStamp" in answer.body) != fits and (b'"Success":true' in answer.body) == fits, answer)
-        for off, expire, code in ((-270, 86400, 0), (270, 86400, 0), (330, 86400, 70003), (-100, 90, 70001), (-100, 130, 0), (-86400, 86300, 70001), (-5, 0, 70001), (-5, -1, 70003)):
+            self.try_(
+                "clocks",
+                f"LinkVisual, {off:.0f} s",
+                (b"InvalidTimeStamp" in answer.body) != fits and (b'"Success":true' in answer.body) == fits,
+                answer,
+            )
+        for off, expire, code in (
+            (-270, 86400, 0),
+            (270, 86400, 0),
+            (330, 86400, 70003),
+            (-100, 90, 70001),
+            (-100, 130, 0),
+            (-86400, 86300, 70001),
+            (-5, 0, 70001),
+            (-5, -1, 70003),
+        ):
             answer = world.im(im, "im_open_login_svc/account_check", {"CheckItem": [{"UserID": "a"}]}, seconds=now + off, expire=expire)
             right = {0: (0,), 70001: (70001,), 70003: (70001, 70003)}[code]
             self.try_("clocks", f"UserSig, {off} s, good for {expire} s", answer.json()["ErrorCode"] in right, answer)
@@ -196,13 +263,34 @@ class Ways:
                 allowed = back.get("access-control-allow-origin")
                 self.try_("pages of other sites", f"{path} from {name}: may it read", allowed is None, answer)
             answer, back = world.raw("OPTIONS", path, {"Origin": f"http://{evil}", "Access-Control-Request-Method": "POST"})
-            self.try_("pages of other sites", f"{path}: may it ask", "access-control-allow-origin" not in back and answer.status >= 400, answer)
+            self.try_(
+                "pages of other sites", f"{path}: may it ask", "access-control-allow-origin" not in back and answer.status >= 400, answer
+            )
 
     def paths(self) -> None:
         secret = (self.data / "secret.key").read_bytes()[:16]
-        shapes = [f"{head}{way}{file}" for head in ("/", "/person/", "/group1/default/", "/pages/") for way in ("../" * 6, "..%2f" * 6, "%2e%2e/" * 6, "..%5c" * 6, "....//" * 6, "/" * 6) for file in ("aicp.db", "secret.key", "etc/passwd")]
-        shapes += ["/face/getimage?app_id=../../secret.key&app_secret=x&groupId=../..&faceId=1", "/aicp.db", "/data/aicp.db", "/objects/", "/control.sock", "/highAvailability/picture/", "/pages/index.html%00.png"]
-        shapes += ["/api/v1/apps/..%2f..%2fetc/keys", "/api/v1/../user/login", "/api/v1/apps/%2e%2e/keys", f"/%2e%2e/{self.data}/secret.key", f"//{self.data}/secret.key"]
+        shapes = [
+            f"{head}{way}{file}"
+            for head in ("/", "/person/", "/group1/default/", "/pages/")
+            for way in ("../" * 6, "..%2f" * 6, "%2e%2e/" * 6, "..%5c" * 6, "....//" * 6, "/" * 6)
+            for file in ("aicp.db", "secret.key", "etc/passwd")
+        ]
+        shapes += [
+            "/face/getimage?app_id=../../secret.key&app_secret=x&groupId=../..&faceId=1",
+            "/aicp.db",
+            "/data/aicp.db",
+            "/objects/",
+            "/control.sock",
+            "/highAvailability/picture/",
+            "/pages/index.html%00.png",
+        ]
+        shapes += [
+            "/api/v1/apps/..%2f..%2fetc/keys",
+            "/api/v1/../user/login",
+            "/api/v1/apps/%2e%2e/keys",
+            f"/%2e%2e/{self.data}/secret.key",
+            f"//{self.data}/secret.key",
+        ]
         for path in shapes:
             answer, _ = self.world.raw("GET", path, {})
             leaks = b"SQLite format" in answer.body or secret in answer.body or b"root:" in answer.body
@@ -213,7 +301,14 @@ class Ways:
     def sessions(self) -> None:
         """A session of the console, from a password and from a face, opens nothing."""
         world, about = self.world, "sessions"
-        console = {"username": "watcher", "password": "pass word 1", "telephone": "1", "mail": "a@b", "deptId": "1", "image": text(picture(FACE))}
+        console = {
+            "username": "watcher",
+            "password": "pass word 1",
+            "telephone": "1",
+            "mail": "a@b",
+            "deptId": "1",
+            "image": text(picture(FACE)),
+        }
         world.must(world.manual("/user/register", None, console))
         logins = {"/user/login": console, "/user/facelogin.json": {"image": text(picture(LOOK))}}
         for path, body in logins.items():
@@ -241,10 +336,14 @@ class Ways:
         calls = {
             "jdcloud": (lambda key: world.jd(key, "getFaceGroupList"), b'"10000"', b'"10050"'),
             "alibaba": (lambda key: world.visual(key, "QueryFaceUser", {"IsolationId": "a", "UserId": "b"}), b'"466"', b"Inactive"),
-            "tencent-im": (lambda key: world.im(key, "im_open_login_svc/account_check", {"CheckItem": [{"UserID": "a"}]}), b'"ErrorCode":0', b"700"),
+            "tencent-im": (
+                lambda key: world.im(key, "im_open_login_svc/account_check", {"CheckItem": [{"UserID": "a"}]}),
+                b'"ErrorCode":0',
+                b"700",
+            ),
         }
         for kind, (call, opens, closed) in calls.items():
-            for number in range(3):
+            for _ in range(3):
                 key = world.server.key("leaver", kind=kind)
                 answer = call(key)
                 self.try_(about, f"{kind} before", opens in answer.body, answer)

@@ -250,26 +250,52 @@ JPEGS = [
 PNGS = [
     p("25 MP of 8-bit RGBA", lambda side=SIDE: png(side, side, 8, 6, chunk(b"IDAT", rows(side, side, 32, b"\2"))), is_healthy=True),
     *(
-        p(f"20 MP of 16-bit RGBA, filter {kind}", lambda kind=kind: png(SIDE_WIDE, SIDE_WIDE, 16, 6, chunk(b"IDAT", rows(SIDE_WIDE, SIDE_WIDE, 64, bytes([kind])))))
+        p(
+            f"20 MP of 16-bit RGBA, filter {kind}",
+            lambda kind=kind: png(SIDE_WIDE, SIDE_WIDE, 16, 6, chunk(b"IDAT", rows(SIDE_WIDE, SIDE_WIDE, 64, bytes([kind])))),
+        )
         for kind in range(6)
     ),
     p("25 MP, all filters in turn", lambda: png(SIDE, SIDE, 8, 6, chunk(b"IDAT", rows(SIDE, SIDE, 32, b"\4\3\2\1\0")))),
     p("25 MP of 16-bit RGBA, too many", lambda: png(SIDE, SIDE, 16, 6, chunk(b"IDAT", rows(SIDE, SIDE, 64, b"\4")))),
     *(
-        p(f"{side * side // 1_000_000} MP interlaced, {bits} bits a pixel", lambda side=side, depth=depth, colour=colour, bits=bits: png(side, side, depth, colour, chunk(b"IDAT", zeros(interlaced(side, side, bits))), is_interlaced=True))
+        p(
+            f"{side * side // 1_000_000} MP interlaced, {bits} bits a pixel",
+            lambda side=side, depth=depth, colour=colour, bits=bits: png(
+                side, side, depth, colour, chunk(b"IDAT", zeros(interlaced(side, side, bits))), is_interlaced=True
+            ),
+        )
         for side, depth, colour, bits in ((SIDE_WIDE, 16, 6, 64), (SIDE, 8, 6, 32), (SIDE, 8, 0, 8), (SIDE, 1, 0, 1))
     ),
     p("25 MP of single bits", lambda: png(SIDE, SIDE, 1, 0, chunk(b"IDAT", rows(SIDE, SIDE, 1, b"\4")))),
-    p("25 MP of one colour of a palette", lambda: png(SIDE, SIDE, 8, 3, chunk(b"PLTE", bytes(3)), chunk(b"tRNS", b"\0"), chunk(b"IDAT", rows(SIDE, SIDE, 8, b"\0")))),
+    p(
+        "25 MP of one colour of a palette",
+        lambda: png(SIDE, SIDE, 8, 3, chunk(b"PLTE", bytes(3)), chunk(b"tRNS", b"\0"), chunk(b"IDAT", rows(SIDE, SIDE, 8, b"\0"))),
+    ),
     *(
-        p(f"{width * height // 1_000_000:,} MP, {width:,} x {height:,}", lambda width=width, height=height: png(width, height, 1, 0, chunk(b"IDAT", zeros(5_100_000))))
-        for width, height in ((40_000_000, 1), (1, 40_000_000), (65_535, 381), (381, 65_535), (65_536, 1), (0, 1), (2**31 - 1, 2**31 - 1), (2**32 - 1, 1))
+        p(
+            f"{width * height // 1_000_000:,} MP, {width:,} x {height:,}",
+            lambda width=width, height=height: png(width, height, 1, 0, chunk(b"IDAT", zeros(5_100_000))),
+        )
+        for width, height in (
+            (40_000_000, 1),
+            (1, 40_000_000),
+            (65_535, 381),
+            (381, 65_535),
+            (65_536, 1),
+            (0, 1),
+            (2**31 - 1, 2**31 - 1),
+            (2**32 - 1, 1),
+        )
     ),
     p("1.4 GB too many", lambda: png(64, 64, 8, 2, chunk(b"IDAT", zeros(1_400_000_000)))),
     p("data of 25 MP in 120,000 chunks", lambda: png(SIDE, SIDE, 8, 2, split(b"IDAT", rows(SIDE, SIDE, 24, b"\1")))),
     p("130,000 empty chunks of data", lambda: small_png(filled(chunk(b"IDAT", b"")))),
     *(
-        p(f"{name.decode()} of {count} x {1_400_000_000 // count:,} bytes", lambda name=name, head=head, count=count: small_png(text_chunk(name, head, count)))
+        p(
+            f"{name.decode()} of {count} x {1_400_000_000 // count:,} bytes",
+            lambda name=name, head=head, count=count: small_png(text_chunk(name, head, count)),
+        )
         for name, head, count in (
             (b"iCCP", b"x\0\0", 1),
             (b"iCCP", b"x\0\0", 1000),

@@ -215,7 +215,10 @@ def t(name: str, make: Callable[..., bytes], is_healthy: bool = False) -> Bomb:
 
 WEBPS = [
     w("25 MP in 40 bytes", lambda side=SIDE: webp(piece(b"VP8L", lossless(side, side))), is_healthy=True),
-    *(w(f"25 MP through {name}", lambda name=name: webp(piece(b"VP8L", lossless(SIDE, SIDE, name)))) for name in ("p", "c", "g", "i", "pcg", "gcp", "pp")),
+    *(
+        w(f"25 MP through {name}", lambda name=name: webp(piece(b"VP8L", lossless(SIDE, SIDE, name))))
+        for name in ("p", "c", "g", "i", "pcg", "gcp", "pp")
+    ),
     w("25 MP, a cache of colours", lambda: webp(piece(b"VP8L", lossless(SIDE, SIDE, "", 11)))),
     w("25 MP in 256 groups of codes", lambda: webp(piece(b"VP8L", lossless(SIDE, SIDE, "p", 0, 256)))),
     w("16,383 squared", lambda: webp(piece(b"VP8L", lossless(16383, 16383)))),
@@ -228,7 +231,12 @@ WEBPS = [
     w("25 MP of a frame", lambda: extended(2, SIDE, SIDE, ANIMATED, animation_frame(SIDE, SIDE, piece(b"VP8L", lossless(SIDE, SIDE))))),
     w("a canvas of 2^24", lambda: extended(0, 1 << 24, 1 << 24, TINY)),
     w("25 MP of canvas, a frame of 1", lambda: extended(2, SIDE, SIDE, ANIMATED, animation_frame(1, 1, piece(b"VP8L", lossless(1, 1))))),
-    w("25 MP of transparency apart", lambda: extended(16, SIDE, SIDE, piece(b"ALPH", b"\1" + lossless(SIDE, SIDE)[5:]), piece(b"VP8 ", lossy(SIDE, SIDE, bytes(200_000))))),
+    w(
+        "25 MP of transparency apart",
+        lambda: extended(
+            16, SIDE, SIDE, piece(b"ALPH", b"\1" + lossless(SIDE, SIDE)[5:]), piece(b"VP8 ", lossy(SIDE, SIDE, bytes(200_000)))
+        ),
+    ),
     w("100,000 unknown pieces", lambda: extended(0, 64, 64, filled(piece(b"JUNK", b"")), TINY)),
     w("a piece of 4 GiB", lambda: extended(0, 64, 64, piece(b"EXIF", b"", 2**32 - 1), TINY)),
     *(w(f"Exif: {name}", lambda data=data: extended(8, 64, 64, TINY, piece(b"EXIF", data))) for name, data in EXIFS.items()),
@@ -253,7 +261,10 @@ BMPS = [
     ),
     b("4 billion colours", lambda: bmp(64, 64, 8, 0, bytes(4096), 2**32 - 1)),
     b("masks of fields", lambda: bmp(SIDE, SIDE, 32, 3, b"\xff" * 12 + bytes(1000))),
-    *(b(f"a head of {size:,} bytes", lambda size=size: bmp(64, 64, 24, 0, bytes(20_000), size=size)) for size in (0, 12, 16, 64, 108, 124, 2**32 - 1)),
+    *(
+        b(f"a head of {size:,} bytes", lambda size=size: bmp(64, 64, 24, 0, bytes(20_000), size=size))
+        for size in (0, 12, 16, 64, 108, 124, 2**32 - 1)
+    ),
     b("JPEG within", lambda: bmp(SIDE, SIDE, 0, 4, flat(SIDE, SIDE, 1))),
     b("PNG within", lambda: bmp(SIDE, SIDE, 0, 5, bytes(1000))),
 ]
@@ -276,7 +287,10 @@ GIFS = [
     g("1.5 MB of remarks", lambda: gif(64, 64, b"!\xfe" + blocks(bytes(1_500_000)), PIXEL)),
     g("300,000 remarks", lambda: gif(64, 64, filled(b"!\xfe\0"), PIXEL)),
     g("no frame", lambda: gif(SIDE, SIDE)),
-    *(g(f"codes of {least} bits", lambda least=least: gif(SIDE, SIDE, image(SIDE, SIDE, lzw(10_000), least=least))) for least in (0, 1, 11, 12, 255)),
+    *(
+        g(f"codes of {least} bits", lambda least=least: gif(SIDE, SIDE, image(SIDE, SIDE, lzw(10_000), least=least)))
+        for least in (0, 1, 11, 12, 255)
+    ),
 ]
 
 BYTES = SIDE * SIDE * 3
@@ -291,7 +305,10 @@ TIFFS = [
     t("packed by bits, all no-ops", lambda: tiff(64, 4000, 32773, filled(b"\x80")[:1_500_000], strips=4000)),
     t("25 MP of fax", lambda: tiff(SIDE, SIDE, 4, b"\xff" * 1000, bits=1, samples=1)),
     t("fax of zeros", lambda: tiff(SIDE, SIDE, 4, filled(b"\0"), bits=1, samples=1)),
-    *(t(f"{count // 65_000} MP in {count:,} strips", lambda count=count: tiff(16, count, 8, zlib.compress(bytes(48)), strips=count)) for count in (65_535, 65_536, 65_537, 180_000)),
+    *(
+        t(f"{count // 65_000} MP in {count:,} strips", lambda count=count: tiff(16, count, 8, zlib.compress(bytes(48)), strips=count))
+        for count in (65_535, 65_536, 65_537, 180_000)
+    ),
     t("17 MP in tiles of 16 x 16", lambda: tiff(4096, 4096, 8, zeros(768), strips=65_536, t322=16, t323=16)),
     t("one tile of 2^31", lambda: tiff(64, 64, 8, zeros(768), t322=2**31, t323=2**31)),
     t("tiles of nothing", lambda: tiff(64, 64, 8, zeros(768), t322=0, t323=0)),
@@ -300,7 +317,10 @@ TIFFS = [
     t("80,000 directories", lambda: chain(80_000)),
     t("65,535 entries", lambda: b"II*\0" + struct.pack("<I", 8) + directory([entry(1000 + n, LONG, 1, 0) for n in range(64_535)], 0)),
     t("65,535 times the same entry", lambda: b"II*\0" + struct.pack("<I", 8) + directory([entry(273, LONG, 2**32 - 1, 8)] * 65_535, 0)),
-    *(t(f"25 MP of {bits} bits a sample", lambda bits=bits: tiff(SIDE, SIDE, 8, zeros(SIDE * SIDE * bits // 8), bits=bits, samples=1)) for bits in (2, 16, 32, 64, 255)),
+    *(
+        t(f"25 MP of {bits} bits a sample", lambda bits=bits: tiff(SIDE, SIDE, 8, zeros(SIDE * SIDE * bits // 8), bits=bits, samples=1))
+        for bits in (2, 16, 32, 64, 255)
+    ),
     t("32-bit floats, 10 MP of 4", lambda: tiff(3160, 3160, 8, zeros(160_000_000), bits=32, samples=4, t339=3)),
     t("65,535 samples", lambda: tiff(1000, 1000, 8, zeros(1_000_000), samples=65_535)),
     *(t(f"25 MP, predictor {kind}", lambda kind=kind: tiff(SIDE, SIDE, 8, zeros(BYTES), t317=kind)) for kind in (2, 3, 9)),

@@ -97,6 +97,8 @@ class Shapes:
             self.misses.append(f"{shape.name}: open after {PATIENCE:.0f} s, answered {statuses}")
         if len(statuses) > shape.answers:
             self.misses.append(f"{shape.name}: {len(statuses)} answers: {statuses[:5]}")
+        if seconds is None and not statuses:
+            return
         wrong = set(statuses[:1] or [0]) - shape.right
         if wrong or any(status >= 500 and status not in shape.right for status in statuses):
             self.misses.append(f"{shape.name}: {statuses[:3] or 'closed'}, right are {sorted(shape.right)}")

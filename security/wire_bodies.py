@@ -53,8 +53,34 @@ PICTURES = {
     "no picture": b'"bm8gcGljdHVyZQ=="',
 }
 # What comes instead of a parameter of a form.
-TEXTS = ("", " ", "-1", "0", "1e400", "99999999999999999999", "1.5", "null", "[]", "{}", "[" * 16_000, '["' + '","'.join(map(str, range(60))) + '"]')
-TEXTS += ("a" * 20_000, "a" * MEGABYTE, "a" * 2 * MEGABYTE, "a\0b", "a\x01\x1fb", "<a>&\"']]>", "\ufffe\uffff", "張\u202e\U0001f600", b"\xff\xfe", b"\xed\xa0\x80", "../../etc/passwd", "%2e%00")
+TEXTS = (
+    "",
+    " ",
+    "-1",
+    "0",
+    "1e400",
+    "99999999999999999999",
+    "1.5",
+    "null",
+    "[]",
+    "{}",
+    "[" * 16_000,
+    '["' + '","'.join(map(str, range(60))) + '"]',
+)
+TEXTS += (
+    "a" * 20_000,
+    "a" * MEGABYTE,
+    "a" * 2 * MEGABYTE,
+    "a\0b",
+    "a\x01\x1fb",
+    "<a>&\"']]>",
+    "\ufffe\uffff",
+    "張\u202e\U0001f600",
+    b"\xff\xfe",
+    b"\xed\xa0\x80",
+    "../../etc/passwd",
+    "%2e%00",
+)
 
 
 class Spoilt(NamedTuple):
@@ -165,7 +191,9 @@ BOMB = gzip.compress(bytes(200_000_000), 6)
 
 def of_forms(body: dict) -> Iterator[Spoilt]:
     """Parameters of LinkVisual, which are all texts; half of the answers are asked for as XML."""
-    for number, name in enumerate([*body, "Action", "Version", "Format", "Timestamp", "SignatureNonce", "SignatureMethod", "Nobody", "AccessKeyId"]):
+    for number, name in enumerate(
+        [*body, "Action", "Version", "Format", "Timestamp", "SignatureNonce", "SignatureMethod", "Nobody", "AccessKeyId"]
+    ):
         for at, value in enumerate(TEXTS):
             form = {"Format": "XML"} if (number + at) % 2 and name != "Format" else {}
             shown = value[:20] if isinstance(value, str) else value
@@ -174,7 +202,10 @@ def of_forms(body: dict) -> Iterator[Spoilt]:
         yield Spoilt(f"{name}: missing", {key: value for key, value in body.items() if key != name})
     yield Spoilt("3,000 parameters", body | {f"X{n}": "y" for n in range(3000)})
     yield Spoilt("10,000 of a list", body | {f"UserIdList.{n}": "y" for n in range(10_000)})
-    yield Spoilt("a list numbered by rubbish", body | {"UserIdList.0": "a", "UserIdList.-1": "b", "UserIdList.99999999999999999999": "c", "UserIdList.": "d"})
+    yield Spoilt(
+        "a list numbered by rubbish",
+        body | {"UserIdList.0": "a", "UserIdList.-1": "b", "UserIdList.99999999999999999999": "c", "UserIdList.": "d"},
+    )
 
 
 def user_sigs(key: dict, chance: random.Random) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """Valid calls of every dialect, and how each is sent with another body; what an answer of each dialect must look like."""
 
 import functools
-import json
 import xml.etree.ElementTree
 from collections.abc import Callable
 from typing import NamedTuple
@@ -39,7 +38,12 @@ def judged(answer: Answer, fits: Callable[[object], bool], statuses: range | tup
 
 
 def is_flag(one: dict) -> bool:
-    return isinstance(one["flag"], bool) and isinstance(one["message"], str) and set(one) <= {"flag", "resultCode", "message", "data"} and "data" in one
+    return (
+        isinstance(one["flag"], bool)
+        and isinstance(one["message"], str)
+        and set(one) <= {"flag", "resultCode", "message", "data"}
+        and "data" in one
+    )
 
 
 def manual(answer: Answer) -> str | None:
@@ -144,27 +148,107 @@ class Caller:
                 found.append(Call("manual", path, body, functools.partial(self.post, path, headers), judge))
 
         none, app, admin = {}, {"token": self.token}, {"token": ADMIN_TOKEN}
-        add("/interactiveability/face/", manual, none, faceentry=person | about, facerecognition=person, personwitnessratio=[{"image": face}, {"image": face}])
+        add(
+            "/interactiveability/face/",
+            manual,
+            none,
+            faceentry=person | about,
+            facerecognition=person,
+            personwitnessratio=[{"image": face}, {"image": face}],
+        )
         add("/aicp/face/", manual, none, add=person | about, recognition=person, couple=both, quality={"image": face})
         add("/aicp/face/", manual, none, remove={"groupId": "lib", "userId": "u"}, query={"groupId": "lib", "userId": "u"})
         add("/method/", manual, none, call=range_, call__getMethodCountByDay=range_, call__getMethodCountByWeek=range_, call__all=range_)
-        add("/aicp/face/", manual, app, addBase={"groupId": "b", "dbName": "n", "dbDesc": "d"}, deleteBase={"groupId": "nobody"}, queryBaseAll={"pageNo": "1", "pageSize": "20"})
-        add("/aicp/face/", manual, app, add=person | about, recognition=person, couple=both, quality={"image": face}, detect={"image": face}, recognitionmn=person)
+        add(
+            "/aicp/face/",
+            manual,
+            app,
+            addBase={"groupId": "b", "dbName": "n", "dbDesc": "d"},
+            deleteBase={"groupId": "nobody"},
+            queryBaseAll={"pageNo": "1", "pageSize": "20"},
+        )
+        add(
+            "/aicp/face/",
+            manual,
+            app,
+            add=person | about,
+            recognition=person,
+            couple=both,
+            quality={"image": face},
+            detect={"image": face},
+            recognitionmn=person,
+        )
         add("/aicp/face/", manual, app, remove={"groupId": "lib", "userId": "u"}, query={"groupId": "lib", "userId": "u"})
-        add("/method/", manual, app, call=range_, call__getMethodCountByMonth=range_, call__getChartByDay={"time": "2026-01"}, call__getChartByMonth={"year": "2026"}, call__all=range_)
+        add(
+            "/method/",
+            manual,
+            app,
+            call=range_,
+            call__getMethodCountByMonth=range_,
+            call__getChartByDay={"time": "2026-01"},
+            call__getChartByMonth={"year": "2026"},
+            call__all=range_,
+        )
         add("/authorize/", manual_or_spring, admin, grantAuthorize=grant, updateAuthorize=grant, deleteAuthorizedUser={"appId": "nobody"})
-        add("/user/", manual_or_spring, none, **{"register": console, "facelogin.json": {"image": face}, "login": {"username": "u", "password": "p"}, "logout": {}})
+        add(
+            "/user/",
+            manual_or_spring,
+            none,
+            **{"register": console, "facelogin.json": {"image": face}, "login": {"username": "u", "password": "p"}, "logout": {}},
+        )
         record = {"id": "7965492027098472448", "engineUrl": "http://h/", "jsonParam": "{}", "issolved": 0}
-        add("/asynchrony/", manual, admin, getall={"issolved": "0", "timeBefore": "2026-01-01 00:00:00", "pageNo": 1, "pageSize": 10}, resumedata={"asynchronyDataList": [record]})
-        add("/face-api/v3/", nine, app, group__add={"group_id": "g"}, group__delete={"group_id": "nobody"}, group__list={"start": 0, "length": 10})
-        add("/face-api/v3/", nine, app, user__get={"user_id": "u", "group_id": "@ALL"}, user__list={"group_id": "lib", "start": "0", "length": "10"})
-        add("/face-api/v3/", nine, app, user__copy={"user_id": "u", "src_group_id": "lib", "dst_group_id": "g"}, user__delete={"user_id": "u", "group_id": "lib"}, app__list={})
+        add(
+            "/asynchrony/",
+            manual,
+            admin,
+            getall={"issolved": "0", "timeBefore": "2026-01-01 00:00:00", "pageNo": 1, "pageSize": 10},
+            resumedata={"asynchronyDataList": [record]},
+        )
+        add(
+            "/face-api/v3/",
+            nine,
+            app,
+            group__add={"group_id": "g"},
+            group__delete={"group_id": "nobody"},
+            group__list={"start": 0, "length": 10},
+        )
+        add(
+            "/face-api/v3/",
+            nine,
+            app,
+            user__get={"user_id": "u", "group_id": "@ALL"},
+            user__list={"group_id": "lib", "start": "0", "length": "10"},
+        )
+        add(
+            "/face-api/v3/",
+            nine,
+            app,
+            user__copy={"user_id": "u", "src_group_id": "lib", "dst_group_id": "g"},
+            user__delete={"user_id": "u", "group_id": "lib"},
+            app__list={},
+        )
         strict = user | {"user_info": "i", "quality_control": "LOW", "liveness_control": "NONE", "action_type": "APPEND"}
         token = {"user_id": "u1", "group_id": "lib", "face_token": "0" * 32}
-        add("/face-api/v3/", nine, app, face__add=strict, face__addNoDetect=user, face__update=strict, face__list={"user_id": "u1", "group_id": "lib"}, face__delete=token)
+        add(
+            "/face-api/v3/",
+            nine,
+            app,
+            face__add=strict,
+            face__addNoDetect=user,
+            face__update=strict,
+            face__list={"user_id": "u1", "group_id": "lib"},
+            face__delete=token,
+        )
         picked = {"image": face, "image_type": "BASE64", "face_type": "LIVE"}
         lists = picked | {"group_id_list": "lib", "match_threshold": 80, "max_user_num": 1}
-        add("/face-api/v3/", nine, app, face__detect=picked | {"face_field": "landmark", "max_face_num": 1}, face__match=[picked, picked], face__liveness=[picked])
+        add(
+            "/face-api/v3/",
+            nine,
+            app,
+            face__detect=picked | {"face_field": "landmark", "max_face_num": 1},
+            face__match=[picked, picked],
+            face__liveness=[picked],
+        )
         add("/face-api/v3/", nine, app, face__identify=lists, face__midentify=lists | {"max_face_num": 2})
         add("/face-api/facehub/", nine_bare, app, statapp={"op_app_id_list": "wire"}, statgroup={"group_id_list": "lib,g"})
         add("/oauth/2.0/", exchange, none, token={"grant_type": "client_credentials", "client_id": "wire", "client_secret": "x"})
@@ -200,8 +284,17 @@ class Caller:
             "faceDeleteV1": {"faceId": "0" * 24},
             "faceSearchV1": later,
         }
-        page, site, device = {"PageNo": "1", "PageSize": "10"}, {"IsolationId": "lib"}, {"ProductKey": "p", "DeviceName": "d", "IotInstanceId": "i"}
-        users, groups, devices, control = {"UserId": "0" * 16}, {"UserGroupId": "0" * 8}, {"DeviceGroupId": "0" * 8}, {"ControlId": "0" * 16}
+        page, site, device = (
+            {"PageNo": "1", "PageSize": "10"},
+            {"IsolationId": "lib"},
+            {"ProductKey": "p", "DeviceName": "d", "IotInstanceId": "i"},
+        )
+        users, groups, devices, control = (
+            {"UserId": "0" * 16},
+            {"UserGroupId": "0" * 8},
+            {"DeviceGroupId": "0" * 8},
+            {"ControlId": "0" * 16},
+        )
         shown = {"FacePicUrl": self.url}
         actions = {
             "AddFaceUser": shown | {"CustomUserId": "C1", "Name": "n", "Params": "{}"},
@@ -262,4 +355,3 @@ class Caller:
             pairs = body if action in no_isolation else site | body
             calls.append(Call("LinkVisual", action, pairs, functools.partial(self.visual, action), visual))
         return calls + [Call("Tencent IM", command, body, functools.partial(self.im, command), im) for command, body in commands.items()]
-

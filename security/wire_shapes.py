@@ -19,7 +19,9 @@ class Shape(NamedTuple):
     answers: int = 1
 
 
-def get(name: str, right: frozenset[int], *lines: bytes, line: bytes = b"GET /healthz HTTP/1.1", host: bytes = b"Host: {host}", **more) -> Shape:
+def get(
+    name: str, right: frozenset[int], *lines: bytes, line: bytes = b"GET /healthz HTTP/1.1", host: bytes = b"Host: {host}", **more
+) -> Shape:
     parts = [line, *([host] if host else []), *lines, b"Connection: close", b"", b""]
     return Shape(name, b"\r\n".join(parts), right, **more)
 
@@ -104,28 +106,59 @@ SHAPES = [
     asked(b" GET /healthz HTTP/1.1", BAD),
     asked(b"get /aicp/face/queryBaseAll HTTP/1.1", REFUSED),
     asked(b"BREW /aicp/face/queryBaseAll HTTP/1.1", REFUSED),
-    Shape("lower-case post", b"post /aicp/face/queryBaseAll HTTP/1.1\r\nHost: {host}\r\ntoken: {token}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}", REFUSED),
+    Shape(
+        "lower-case post",
+        b"post /aicp/face/queryBaseAll HTTP/1.1\r\nHost: {host}\r\ntoken: {token}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
+        REFUSED,
+    ),
     Shape("HTTP/0.9", b"GET /healthz\r\n\r\n", REFUSED),
     Shape("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9), REFUSED),
     Shape("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500), REFUSED),
     Shape("a megabyte of nothing", bytes(1_000_000), REFUSED),
     Shape("a megabyte of line ends", b"\r\n" * 500_000, REFUSED),
     post("length and chunks", frozenset({200, 400}), b"Content-Length: 4", b"Transfer-Encoding: chunked", body=b"0\r\n\r\n" + SMUGGLED),
-    post("chunks and length", frozenset({200, 400}), b"Transfer-Encoding: chunked", b"Content-Length: 200", body=b"2\r\n{}\r\n0\r\n\r\n" + SMUGGLED),
+    post(
+        "chunks and length",
+        frozenset({200, 400}),
+        b"Transfer-Encoding: chunked",
+        b"Content-Length: 200",
+        body=b"2\r\n{}\r\n0\r\n\r\n" + SMUGGLED,
+    ),
     post("two lengths", BAD, b"Content-Length: 2", b"Content-Length: 20", body=b"{}" + SMUGGLED),
     post("two lengths that are equal", EITHER, b"Content-Length: 2", b"Content-Length: 2", b"Connection: close"),
     length(b"2", FINE),
     length(b" 2 ", FINE),
     length(b"2, 2", EITHER),
-    *(length(value, BAD, b"{}" + SMUGGLED) for value in (b"2, 20", b"+2", b"-1", b"0x2", b"2 2", b"", b"2.0", b"\xc2\xb2", b"2;", b"0b10", b"1e1")),
-    *(length(value, frozenset({400, 413, 431})) for value in (b"99999999999999999999", b"18446744073709551615", b"9223372036854775807", b"8388609")),
+    *(
+        length(value, BAD, b"{}" + SMUGGLED)
+        for value in (b"2, 20", b"+2", b"-1", b"0x2", b"2 2", b"", b"2.0", b"\xc2\xb2", b"2;", b"0b10", b"1e1")
+    ),
+    *(
+        length(value, frozenset({400, 413, 431}))
+        for value in (b"99999999999999999999", b"18446744073709551615", b"9223372036854775807", b"8388609")
+    ),
     coding(b"Chunked", FINE),
-    *(coding(value, frozenset({400, 501})) for value in (b"xchunked", b"identity", b"chunked, gzip", b"", b"chunked;q=1", b"gzip", b"\x0bchunked")),
+    *(
+        coding(value, frozenset({400, 501}))
+        for value in (b"xchunked", b"identity", b"chunked, gzip", b"", b"chunked;q=1", b"gzip", b"\x0bchunked")
+    ),
     # A server should say 501; one that takes the last coding alone reads no other request out of it.
     *(coding(value, frozenset({200, 400, 501})) for value in (b"gzip, chunked", b"chunked, chunked", b"identity, chunked")),
-    post("two codings", frozenset({200, 400, 501}), b"Transfer-Encoding: identity", b"Transfer-Encoding: chunked", b"Connection: close", body=b"2\r\n{}\r\n0\r\n\r\n"),
+    post(
+        "two codings",
+        frozenset({200, 400, 501}),
+        b"Transfer-Encoding: identity",
+        b"Transfer-Encoding: chunked",
+        b"Connection: close",
+        body=b"2\r\n{}\r\n0\r\n\r\n",
+    ),
     post("a space before the colon", BAD, b"Transfer-Encoding : chunked", b"Content-Length: 2", body=b"{}" + SMUGGLED),
-    Shape("chunks of HTTP/1.0", b"POST /aicp/face/queryBaseAll HTTP/1.0\r\nHost: {host}\r\ntoken: {token}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + SMUGGLED, EITHER),
+    Shape(
+        "chunks of HTTP/1.0",
+        b"POST /aicp/face/queryBaseAll HTTP/1.0\r\nHost: {host}\r\ntoken: {token}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+        + SMUGGLED,
+        EITHER,
+    ),
     chunks("right", FINE, b"2\r\n{}\r\n0\r\n\r\n"),
     chunks("an extension", FINE, b'2;a="b;c";d\r\n{}\r\n0;x\r\n\r\n'),
     chunks("an extension of 100 KB", EITHER | {413, 431}, b"2;" + b"a" * 100_000 + b"\r\n{}\r\n0\r\n\r\n"),
@@ -133,15 +166,28 @@ SHAPES = [
     chunks("a trailer of 100 KB", EITHER | {413, 431}, b"2\r\n{}\r\n0\r\nX: " + b"y" * 100_000 + b"\r\n\r\n"),
     chunks("zeros before the size", EITHER, b"00000002\r\n{}\r\n0\r\n\r\n"),
     chunks("1,000,000 of one byte", EITHER, b"1\r\n \r\n" * 1_000_000 + b"2\r\n{}\r\n0\r\n\r\n"),
-    *(chunks(f"size {size!r}", BAD, size + b"\r\n{}\r\n0\r\n\r\n" + SMUGGLED) for size in (b"g", b"-2", b"0x2", b"", b"+2", b"fffffffffffffffff", b"2\x00", b"2_", b"\xc2\xb2")),
+    *(
+        chunks(f"size {size!r}", BAD, size + b"\r\n{}\r\n0\r\n\r\n" + SMUGGLED)
+        for size in (b"g", b"-2", b"0x2", b"", b"+2", b"fffffffffffffffff", b"2\x00", b"2_", b"\xc2\xb2")
+    ),
     chunks("a size of 2^63", BAD | {413}, b"7fffffffffffffff\r\n{}\r\n0\r\n\r\n"),
     chunks("no line end after the data", BAD, b"2\r\n{}0\r\n\r\n" + SMUGGLED),
     chunks("more data than the size", BAD, b"1\r\n{}\r\n0\r\n\r\n" + SMUGGLED),
     chunks("bare line feeds", BAD, b"2\n{}\n0\n\n" + SMUGGLED),
     chunks("a bare line feed after the size", BAD, b"2\n{}\r\n0\r\n\r\n"),
     chunks("an extension with a bare line feed", BAD, b"2;\n{}\r\n0\r\n\r\n" + SMUGGLED),
-    Shape("two in a row", b"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\nGET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n", FINE, 2),
-    Shape("200 in a row", b"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n" * 199 + b"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n", FINE, 200),
+    Shape(
+        "two in a row",
+        b"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\nGET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n",
+        FINE,
+        2,
+    ),
+    Shape(
+        "200 in a row",
+        b"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n" * 199 + b"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n",
+        FINE,
+        200,
+    ),
     get("a body with GET", FINE | BAD, b"Content-Length: 77", host=b"Host: {host}"),
     get("two in a row, the second bad", FINE, b"", b"GET x y z", b"", line=b"GET /healthz HTTP/1.1", answers=2),
     post("expects to go on", FINE, b"Expect: 100-continue", b"Content-Length: 2", b"Connection: close"),
@@ -156,7 +202,13 @@ SHAPES = [
     post("no body", BAD | {408, 0}, b"Content-Length: 200", body=b""),
     post("half a chunk", BAD | {408, 0}, b"Transfer-Encoding: chunked", body=b"ff\r\n{"),
     post("chunks without their end", BAD | {408, 0}, b"Transfer-Encoding: chunked", body=b"2\r\n{}\r\n"),
-    Shape("half a body, no credentials", b"POST /aicp/face/detect HTTP/1.1\r\nHost: {host}\r\ntoken: x\r\nContent-Length: 200\r\n\r\n{", frozenset({0, 400, 401, 408})),
-    Shape("half a body for nobody", b"POST /jdai/x HTTP/1.1\r\nHost: {host}\r\nContent-Length: 200\r\n\r\n{", frozenset({0, 400, 404, 408})),
+    Shape(
+        "half a body, no credentials",
+        b"POST /aicp/face/detect HTTP/1.1\r\nHost: {host}\r\ntoken: x\r\nContent-Length: 200\r\n\r\n{",
+        frozenset({0, 400, 401, 408}),
+    ),
+    Shape(
+        "half a body for nobody", b"POST /jdai/x HTTP/1.1\r\nHost: {host}\r\nContent-Length: 200\r\n\r\n{", frozenset({0, 400, 404, 408})
+    ),
     Shape("half of the second", b"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\nGET /hea", FINE),
 ]
