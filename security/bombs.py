@@ -177,6 +177,10 @@ def interlaced(width: int, height: int, bits: int) -> int:
     return sum(h * (-(-w * bits // 8) + 1) for w, h in sides)
 
 
+def thin(width: int, height: int) -> bytes:
+    return png(width, height, 8, 2, chunk(b"IDAT", zeros(height * (3 * width + 1))))
+
+
 def split(name: bytes, data: bytes) -> bytes:
     """A chunk for every byte."""
     return b"".join(chunk(name, data[at : at + 1]) for at in range(min(len(data), MOST_BYTES // 13 - 100)))
@@ -287,6 +291,11 @@ PNGS = [
             (2**31 - 1, 2**31 - 1),
             (2**32 - 1, 1),
         )
+    ),
+    # Thin ones, which are looked at in strips.
+    *(
+        p(f"{width * height // 1_000_000} MP, thin, {width:,} x {height:,}", lambda width=width, height=height: thin(width, height))
+        for width, height in ((8, 65_535), (16, 65_535), (64, 65_535), (65_535, 16), (16, 20_000), (1, 65_535))
     ),
     p("1.4 GB too many", lambda: png(64, 64, 8, 2, chunk(b"IDAT", zeros(1_400_000_000)))),
     p("data of 25 MP in 120,000 chunks", lambda: png(SIDE, SIDE, 8, 2, split(b"IDAT", rows(SIDE, SIDE, 24, b"\1")))),
