@@ -15,7 +15,7 @@ use crate::onnx::Shapes;
 use crate::picture::{Picture, turned};
 use crate::runtime::{Model, Output, Runtime};
 use heat::{Heat, MAX_OVERLAP, suppress};
-use view::{View, first_scale};
+use view::{SIDE_STEP, View, first_scale};
 
 /// Larger pictures are scaled down to this many pixels: the area of 640x384.
 const INPUT_AREA: f32 = 640.0 * 384.0;
@@ -304,10 +304,11 @@ impl Detector {
     /// The faces of the picture at this scale that are small enough to be seen whole in a tile.
     fn tiles(&mut self, picture: &Picture, scale: f32) -> Result<Vec<DetectedFace>> {
         let (width, height) = (picture.width() as f32, picture.height() as f32);
-        let (tile_width, tile_height) = if width >= height { FULL[0] } else { FULL[FULL.len() - 1] };
+        let scaled = |side: f32| (side * scale).ceil() as u32;
+        let (tile_width, tile_height) = tile_size(scaled(width), scaled(height));
         let mut faces = Vec::new();
-        for (y, rows) in steps((height * scale).ceil() as u32, tile_height) {
-            for (x, columns) in steps((width * scale).ceil() as u32, tile_width) {
+        for (y, rows) in steps(scaled(height), tile_height) {
+            for (x, columns) in steps(scaled(width), tile_width) {
                 let part = Rect {
                     x: x as f32 / scale,
                     y: y as f32 / scale,
@@ -406,6 +407,14 @@ fn finer_scales(width: u32, height: u32, fine_area: f32) -> Vec<f32> {
     (1..=levels).map(|level| first * ratio.powf(level as f32 / levels as f32)).collect()
 }
 
+/// Width and height of the tiles of a scaled picture. One that fills less than half of the usual tile gets narrower ones, so
+/// that a long strip costs no more than other pictures of as many pixels.
+fn tile_size(width: u32, height: u32) -> (u32, u32) {
+    let (usual_width, usual_height) = if width >= height { FULL[0] } else { FULL[FULL.len() - 1] };
+    let side = |side: u32, usual: u32| if 2 * side < usual { side.max(1).next_multiple_of(SIDE_STEP) } else { usual };
+    (side(width, usual_width), side(height, usual_height))
+}
+
 /// Where the tiles of a side begin, and how long they are.
 fn steps(side: u32, tile: u32) -> Vec<(u32, u32)> {
     if side <= tile {
@@ -439,5 +448,36 @@ fn fill_planes(pixels: &image::RgbImage, view: &View, out: &mut Vec<f32>) {
         for (((r, g), b), pixel) in planes.zip(row.chunks_exact(3)) {
             (*r, *g, *b) = (f32::from(pixel[0]), f32::from(pixel[1]), f32::from(pixel[2]));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pixels of the network's input over all tiles of the finer looks, in units of the first look.
+    fn units(width: u32, height: u32, effort: Effort) -> f32 {
+        let at = |scale: f32| {
+            let scaled = |side: u32| (side as f32 * scale).ceil() as u32;
+            let (tile_width, tile_height) = tile_size(scaled(width), scaled(height));
+            let tiles = steps(scaled(width), tile_width).len() * steps(scaled(height), tile_height).len();
+            tiles as f32 * (tile_width * tile_height) as f32 / INPUT_AREA
+        };
+        finer_scales(width, height, effort.fine_area()).into_iter().map(at).sum()
+    }
+
+    #[test]
+    fn finer_looks_cost_by_the_pixels_whatever_the_shape() {
+        for side in [1, 8, 16, 63, 64, 175, 176, 177, 352, 640, 1000, 5000] {
+            for other in [side, 1000, 20_000, 65_535] {
+                for (width, height) in [(side, other), (other, side)] {
+                    let limited = units(width, height, Effort::Limited);
+                    assert!(limited <= 11.0, "{width}x{height}: {limited} units");
+                    let full = units(width, height, Effort::Full);
+                    assert!(full <= 220.0, "{width}x{height}: {full} units");
+                }
+            }
+        }
+        assert_eq!((units(1280, 720, Effort::Full) / 0.917).round(), 9.0, "as documented");
     }
 }

@@ -3,7 +3,7 @@
 use super::{COARSE, INPUT_AREA};
 
 /// Input sides must be multiples of this.
-const SIDE_STEP: u32 = 32;
+pub(super) const SIDE_STEP: u32 = 32;
 /// To spare the network empty margins a side may be shrunk by this share more than the other.
 const MAX_SQUEEZE: f32 = 0.06;
 /// No side of the network's input is longer, so that a picture of a few pixels' height costs what others do.
