@@ -130,20 +130,8 @@ impl BodyBudget {
         let mut gathered = Gathered { length: 0, limit, kept, held };
         let mut unpacker = body.encoding.unpacker();
         let mut rested = 0;
-        // When the bytes so far would have come at the least rate.
-        let mut deadline = Instant::now() + TIME_TO_BEGIN;
-        loop {
-            let frame = match timeout_at(deadline, body.body.frame()).await {
-                Ok(None) => break,
-                Ok(Some(Ok(frame))) => frame,
-                Ok(Some(Err(_))) | Err(_) => {
-                    body.is_broken = true;
-                    return Err(BodyError::Broken);
-                }
-            };
-            let Ok(data) = frame.into_data() else { continue };
-            let came = u32::try_from(data.len()).unwrap_or(u32::MAX);
-            deadline += Duration::from_secs(1) * came / LEAST_BYTES_A_SECOND;
+        let mut pace = Pace::begin();
+        while let Some(data) = pace.next_part(&mut body.body).await.inspect_err(|_| body.is_broken = true)? {
             let waits = Instant::now();
             for piece in unpacker.pieces(&data) {
                 let plain = unpacker.unpack(piece)?;
@@ -151,7 +139,7 @@ impl BodyBudget {
                 Self::take(&mut gathered, &plain).await?;
             }
             // The wait for memory is no fault of the client.
-            deadline += waits.elapsed();
+            pace.deadline += waits.elapsed();
             if gathered.length - rested >= SEEN_AT_ONCE {
                 rested = gathered.length;
                 tokio::task::yield_now().await;
@@ -298,12 +286,42 @@ impl HeldBody {
     }
 }
 
+/// Reads a body to its end, to as many bytes or as long as it comes at the least rate.
 async fn drain(mut body: Body, at_most: usize) {
-    let mut seen = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        seen += frame.data_ref().map_or(0, Bytes::len);
+    let (mut pace, mut seen) = (Pace::begin(), 0);
+    while let Ok(Some(data)) = pace.next_part(&mut body).await {
+        seen += data.len();
         if seen > at_most {
             return;
+        }
+    }
+}
+
+/// The least rate at which a body must come in.
+struct Pace {
+    /// When the bytes so far would have come at the least rate.
+    deadline: Instant,
+}
+
+impl Pace {
+    fn begin() -> Self {
+        Self { deadline: Instant::now() + TIME_TO_BEGIN }
+    }
+
+    /// The next bytes of a body, none at its end; an error if they come too late or the connection breaks.
+    async fn next_part(&mut self, body: &mut Body) -> Result<Option<Bytes>, BodyError> {
+        loop {
+            match timeout_at(self.deadline, body.frame()).await {
+                Ok(None) => return Ok(None),
+                Ok(Some(Ok(frame))) => {
+                    // What is no data are trailers.
+                    let Ok(data) = frame.into_data() else { continue };
+                    let came = u32::try_from(data.len()).unwrap_or(u32::MAX);
+                    self.deadline += Duration::from_secs(1) * came / LEAST_BYTES_A_SECOND;
+                    return Ok(Some(data));
+                }
+                Ok(Some(Err(_))) | Err(_) => return Err(BodyError::Broken),
+            }
         }
     }
 }
@@ -457,6 +475,7 @@ mod tests {
     async fn what_is_left_is_read_but_not_for_ever() {
         assert_eq!(time_to_discard(body(2 * MIB, true)).await, Duration::ZERO);
         assert!(time_to_discard(body(2 * MIB, false)).await >= READ_TIME, "it waited for the rest");
+        assert_eq!(time_to_discard(body(2, false)).await, TIME_TO_BEGIN, "it came too slowly");
         assert_eq!(time_to_discard(body(MAX_DRAINED + MIB, false)).await, Duration::ZERO, "it read enough");
     }
 }
