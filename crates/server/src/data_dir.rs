@@ -27,7 +27,7 @@ pub(crate) fn master_key(config: &Config) -> Result<MasterKey> {
     let (text, _) = read_or_make(&path, || Ok(MasterKey::generate()?.to_hex()))?;
     MasterKey::from_hex(&text).ok_or(Error::DataFile {
         path,
-        reason: "not a key of 64 hex digits: put back the one that this folder was used with",
+        reason: "not a key of 64 hex digits: put it back as it was, from a backup if need be",
     })
 }
 

@@ -22,11 +22,10 @@ use tower::ServiceExt;
 
 use crate::connections::{Asker, Connections};
 use crate::idle::{Answering, Patient, Times};
+use crate::line_ends::MAX_HEAD;
 
 /// A client must send the head of a request within this time, from its first byte on.
 const HEAD_TIME: Duration = Duration::from_secs(15);
-/// The head of a request may have this many bytes.
-const HEAD_SIZE: usize = 64 << 10;
 /// A client must take some of its answer within this time.
 const WRITE_TIME: Duration = Duration::from_secs(30);
 /// At shut-down, calls under way may take this long.
@@ -167,15 +166,17 @@ fn connection(
         .timer(TokioTimer::new())
         // The stream has these times.
         .header_read_timeout(None)
-        .max_buf_size(HEAD_SIZE)
+        .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service)
 }
 
 /// Why a request is none that a proxy in front and this server would surely read alike (RFC 9112, sections 3.2 and 6.1).
 fn fault_of<B>(request: &Request<B>) -> Option<&'static str> {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
-        return Some("a request must have one Host\n");
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() != Version::HTTP_11 => {}
+        (Some(host), None) if is_host(host.as_bytes()) => {}
+        _ => return Some("a request must have one Host\n"),
     }
     let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
     if codings.next().is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
@@ -184,6 +185,27 @@ fn fault_of<B>(request: &Request<B>) -> Option<&'static str> {
         return Some("of the transfer codings only chunked is read\n");
     }
     None
+}
+
+/// Whether these are a host and perhaps a port (RFC 3986, sections 3.2.2 and 3.2.3).
+fn is_host(text: &[u8]) -> bool {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
+    let is_of_address = |byte: &u8| byte.is_ascii_alphanumeric() || b":.-_~%".contains(byte);
+    let end = match text.strip_prefix(b"[") {
+        Some(rest) => {
+            let Some(length) = rest.iter().position(|&byte| byte == b']') else { return false };
+            if !rest[..length].iter().all(is_of_address) {
+                return false;
+            }
+            &rest[length + 1..]
+        }
+        None => &text[text.iter().take_while(|&byte| is_name(byte)).count()..],
+    };
+    match end {
+        [] => true,
+        [b':', port @ ..] => port.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
 }
 
 /// Whether the server does its work, with the reason if not.

@@ -5,6 +5,8 @@
 
 /// In the place of a lone LF: no parser takes it in a head.
 const REFUSED: u8 = 0;
+/// Bytes of a head; the parser's own limit is that of its buffer, which a read may pass.
+pub(crate) const MAX_HEAD: usize = 64 << 10;
 /// As much of a line is kept as the names that are looked for need, and a length behind them.
 const KEPT: usize = 64;
 
@@ -14,6 +16,8 @@ pub(crate) struct LineEnds {
     part: Part,
     /// The beginning of the line.
     line: Vec<u8>,
+    /// Bytes of the head so far.
+    length: usize,
     /// Whether the byte before was CR.
     is_after_cr: bool,
     /// What comes after the head, as far as it has told.
@@ -58,9 +62,15 @@ impl LineEnds {
         }
     }
 
+    /// Whether a head has begun and not ended.
+    pub fn is_in_head(&self) -> bool {
+        self.length > 0
+    }
+
     /// Bytes up to the end of the head, or all.
     fn check_head(&mut self, bytes: &mut [u8]) -> usize {
         for (at, byte) in bytes.iter_mut().enumerate() {
+            self.length += 1;
             let is_after_cr = std::mem::replace(&mut self.is_after_cr, *byte == b'\r');
             if *byte != b'\n' {
                 if self.line.len() < KEPT {
@@ -69,7 +79,11 @@ impl LineEnds {
             } else if !is_after_cr {
                 *byte = REFUSED;
             } else if self.end_line() {
+                self.length = 0;
                 return at + 1;
+            }
+            if self.length > MAX_HEAD {
+                *byte = REFUSED;
             }
         }
         bytes.len()

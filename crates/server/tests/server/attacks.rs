@@ -149,6 +149,10 @@ fn requests_that_a_proxy_could_read_otherwise_are_refused() {
     for head in [
         "GET /healthz HTTP/1.1",
         "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b",
+        "GET /healthz HTTP/1.1\r\nHost: a b",
+        "GET /healthz HTTP/1.1\r\nHost: a/b",
+        "GET /healthz HTTP/1.1\r\nHost: a:b:c",
+        "GET /healthz HTTP/1.1\r\nHost: [::1",
         "GET /healthz HTTP/1.1\nHost: a",
         "GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: b\nX-B: c",
         "POST /user/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked",
@@ -157,7 +161,13 @@ fn requests_that_a_proxy_could_read_otherwise_are_refused() {
         assert_eq!(answer(head, "0\r\n\r\n"), "400", "{head}");
     }
     assert_eq!(answer("GET /healthz HTTP/1.0", ""), "200");
-    assert_eq!(answer("GET /healthz HTTP/1.1\r\nHost: a", ""), "200");
+    for host in ["a", "a.b:80", "127.0.0.1:", "[::1]:9012", ""] {
+        assert_eq!(answer(&format!("GET /healthz HTTP/1.1\r\nHost: {host}"), ""), "200", "{host}");
+    }
+    let long = |bytes: usize| format!("GET /healthz HTTP/1.1\r\nHost: a\r\nX: {}", "x".repeat(bytes));
+    assert_eq!(answer(&long(60 << 10), ""), "200");
+    let refused = answer(&long(70 << 10), "");
+    assert!(matches!(&*refused, "400" | "431"), "{refused}");
     let chunked =
         "POST /user/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: Chunked";
     assert_eq!(answer(chunked, "2\r\n{}\r\n0\r\n\r\n"), "200");

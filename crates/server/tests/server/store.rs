@@ -71,7 +71,7 @@ fn a_database_that_is_taken_away_is_told() {
     let (database, elsewhere) = (server.data_dir().join("aicp.db"), server.data_dir().join("elsewhere"));
     fs::rename(&database, &elsewhere).expect("moved");
     wait_until("it is told", || ready(&server).status == 503);
-    assert_eq!(ready(&server).text(), "store: the database file was moved, removed or replaced\n");
+    assert_eq!(ready(&server).text(), "store: the database file was moved, removed, replaced or cut short\n");
     fs::copy(&elsewhere, &database).expect("copied");
     assert_eq!(ready(&server).status, 503, "a copy is another file");
     fs::rename(&elsewhere, &database).expect("moved");
@@ -91,6 +91,7 @@ fn a_database_that_is_cut_short_under_the_server_ends_no_process() {
         api.post("/aicp/face/queryBase", &json!({"groupId": "g"}));
     }
     assert_eq!(server.anonymous(0).send("GET", "/healthz", &[], b"").status, 200);
+    wait_until("it is told", || ready(&server).text().contains("cut short"));
 }
 
 #[test]
