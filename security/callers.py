@@ -1,19 +1,10 @@
-"""An app and its calls in every dialect, signed with the standard library alone."""
+"""An app and its calls in every dialect."""
 
-import base64
-import hashlib
-import hmac
-import itertools
 import json
-import time
-import urllib.parse
-import zlib
 from typing import NamedTuple
 
+import signers
 from harness import ADMIN_TOKEN, Answer, Server
-
-IM_ADMIN = "administrator"
-NONCES = itertools.count()
 
 
 class Outcome(NamedTuple):
@@ -36,15 +27,6 @@ def outcome_of(answer: Answer, judge) -> Outcome:
         return Outcome(False, None, said)
 
 
-def quoted(text) -> str:
-    return urllib.parse.quote(str(text), safe="-_.~")
-
-
-def joined(pairs) -> str:
-    """Parameters sorted by name and percent-encoded, as both clouds sign them."""
-    return "&".join(f"{quoted(name)}={quoted(value)}" for name, value in sorted(pairs))
-
-
 class App:
     """An app with a token and a key of each kind. It outlives restarts of the server."""
 
@@ -63,21 +45,9 @@ class App:
         return outcome_of(answer, lambda json: (json["error_code"] == 0, json["result"]))
 
     def jd(self, api: str, query: dict, body: str = "") -> Outcome:
-        """A call of JD Cloud's, signed by JDCLOUD2-HMAC-SHA256."""
-        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        query = joined(query.items())
-        headers = {"host": self.server.address, "x-jdcloud-date": date, "x-jdcloud-nonce": f"n{next(NONCES)}"}
-        names = ";".join(headers)
-        lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-        request = f"POST\n/jdai/{api}\n{query}\n{lines}\n{names}\n{hashlib.sha256(body.encode()).hexdigest()}"
-        scope = f"{date[:8]}/cn-north-1/aiapi/jdcloud2_request"
-        signed = f"JDCLOUD2-HMAC-SHA256\n{date}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-        key = f"JDCLOUD2{self.jd_key['secretKey']}".encode()
-        for part in [*scope.split("/"), signed]:
-            key = hmac.digest(key, part.encode(), "sha256")
-        credential = f"{self.jd_key['accessKey']}/{scope}"
-        authorization = f"JDCLOUD2-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={key.hex()}"
-        answer = self.server.call("POST", f"/jdai/{api}?{query}", body.encode(), **headers, authorization=authorization)
+        """A call of JD Cloud's."""
+        target, headers = signers.jdcloud(self.jd_key, self.server.address, api, query, body.encode())
+        answer = self.server.call("POST", target, body.encode(), **headers)
 
         def judge(json_):
             result = json_["result"]
@@ -88,38 +58,15 @@ class App:
         return found._replace(is_done=None) if '"status":13303' in found.said else found
 
     def linkvisual(self, action: str, **given) -> Outcome:
-        """An action of LinkVisual's, signed by version 1."""
-        pairs = {
-            "Action": action,
-            "Version": "2018-01-20",
-            "AccessKeyId": self.alibaba["accessKeyId"],
-            "SignatureMethod": "HMAC-SHA1",
-            "SignatureVersion": "1.0",
-            "SignatureNonce": f"{id(self)}-{time.time_ns()}-{next(NONCES)}",
-            "Timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "Format": "JSON",
-        } | given
-        text = f"POST&%2F&{quoted(joined(pairs.items()))}"
-        digest = hmac.digest(f"{self.alibaba['accessKeySecret']}&".encode(), text.encode(), "sha1")
-        pairs["Signature"] = base64.b64encode(digest).decode()
+        """An action of LinkVisual's."""
+        pairs = signers.linkvisual(self.alibaba, action, given)
         form = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = self.server.call("POST", "/", joined(pairs.items()).encode(), **form)
+        answer = self.server.call("POST", "/", signers.joined(pairs.items()).encode(), **form)
         return outcome_of(answer, lambda json: (json["Success"], json.get("Data")))
-
-    def user_sig(self) -> str:
-        sdkappid, now, expire = self.tencent["sdkappid"], int(time.time()), 86400
-        content = f"TLS.identifier:{IM_ADMIN}\nTLS.sdkappid:{sdkappid}\nTLS.time:{now}\nTLS.expire:{expire}\n"
-        sig = base64.b64encode(hmac.digest(self.tencent["key"].encode(), content.encode(), "sha256")).decode()
-        document = {"TLS.ver": "2.0", "TLS.identifier": IM_ADMIN, "TLS.sdkappid": sdkappid}
-        document |= {"TLS.expire": expire, "TLS.time": now, "TLS.sig": sig}
-        packed = base64.b64encode(zlib.compress(json.dumps(document).encode())).decode()
-        return packed.translate(str.maketrans("+/=", "*-_"))
 
     def im(self, command: str, **body) -> Outcome:
         """A command of Tencent IM, `sns/…` or `im_open_login_svc/…`; done if all its items are."""
-        query = {"sdkappid": self.tencent["sdkappid"], "identifier": IM_ADMIN, "usersig": self.user_sig()}
-        query |= {"random": 1, "contenttype": "json"}
-        answer = self.server.post(f"/v4/{command}?{joined(query.items())}", body)
+        answer = self.server.post(signers.tencent_im(self.tencent, command), body)
 
         def judge(json_):
             items = json_.get("ResultItem") or []
