@@ -206,21 +206,21 @@ async fn copy_people(data: &Path, rows: usize) -> Outcome<()> {
     let there = usize::try_from(store.library_counts(library.id).await?.users)?;
     let now_ms = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
     let last = store.last_ids().await?;
-    let person_id = last.max_person_id.unwrap_or(0).max(last.max_file_id.unwrap_or(0)) + 1;
+    let public_id = last.max_public_id.unwrap_or(0).max(last.max_file_id.unwrap_or(0)) + 1;
     let created_ns = last.max_created_ns.unwrap_or(0) + 1;
     let copies = (there..rows).map(|number| {
         let offset = i64::try_from(number - there).unwrap_or(i64::MAX);
         let new = NewPerson {
-            person_id: person_id + 2 * offset,
-            person_no: format!("{number:032x}"),
-            ext_user_id: Some(custom_id(number)),
-            user_info: Some(r#"{"key1":"value1", "key2":"value2"}"#.to_owned()),
+            public_id: public_id + 2 * offset,
+            number: format!("{number:032x}"),
+            external_id: Some(custom_id(number)),
+            info: Some(r#"{"key1":"value1", "key2":"value2"}"#.to_owned()),
             profile: Profile { name: Some(format!("Tony {number}")), ..Profile::default() },
             created_ms: now_ms,
             at_most: None,
         };
         let copied =
-            CopiedFace { face_id: face.id, created_ns: created_ns + offset, file_id: person_id + 2 * offset + 1 };
+            CopiedFace { face_id: face.id, created_ns: created_ns + offset, file_id: public_id + 2 * offset + 1 };
         let store = &store;
         async move { store.copy_person(first.id, library.id, new, vec![copied]).await.map(drop) }
     });

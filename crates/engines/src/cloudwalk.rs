@@ -277,7 +277,7 @@ impl Engine for Cloudwalk {
             Write::CreateLibrary => GROUP_CREATE,
             Write::DeleteLibrary => GROUP_DELETE,
         };
-        Some(Target { url: self.remote.base().to_owned(), operate_type: path.to_owned() })
+        Some(Target { url: self.remote.base().to_owned(), operation: path.to_owned() })
     }
 
     async fn create_library(&self, library: &LibraryRef) -> Result<()> {

@@ -169,7 +169,7 @@ pub struct Target {
     /// Base address of the engine; ends in `/`.
     pub url: String,
     /// Path under it, without a leading `/`.
-    pub operate_type: String,
+    pub operation: String,
 }
 
 /// A kind of write.

@@ -269,7 +269,7 @@ impl Engine for Koala {
             Write::DeleteLibrary if paths.delete_library.is_empty() => return None,
             Write::DeleteLibrary => &paths.delete_library,
         };
-        Some(Target { url: self.remote.base().to_owned(), operate_type: path.to_owned() })
+        Some(Target { url: self.remote.base().to_owned(), operation: path.to_owned() })
     }
 
     async fn create_library(&self, library: &LibraryRef) -> Result<()> {

@@ -437,7 +437,7 @@ async fn koala_without_paths_does_what_it_can() {
     engine.delete_library(&library(1)).await.expect("an answer");
     assert!(engine.target(Write::CreateLibrary).is_none() && engine.target(Write::DeleteLibrary).is_none());
     let target = engine.target(Write::AddFace).expect("there");
-    assert_eq!((target.url, target.operate_type.as_str()), (fake.url.clone(), "business/api/v1/repository/personDb"));
+    assert_eq!((target.url, target.operation.as_str()), (fake.url.clone(), "business/api/v1/repository/personDb"));
     assert_eq!(fake.calls(), 0);
     let added = engine.add_face(&library(1), TAG, picture()).await.expect("an answer");
     assert_eq!(added.engine_ref.as_deref(), Some("0f"));

@@ -41,7 +41,7 @@ pub struct Registration {
     /// Mail address.
     pub mail: String,
     /// Department.
-    pub dept_id: String,
+    pub department: String,
 }
 
 /// A console user who is logged in.
@@ -116,15 +116,14 @@ impl Platform {
             ..NewUser::default()
         };
         let person = self.new_person(new)?;
-        let added =
-            engine.add_face(&library_ref(&library), &person.person_no, self.photo(&app, picture.clone())).await?;
+        let added = engine.add_face(&library_ref(&library), &person.number, self.photo(&app, picture.clone())).await?;
         let rotation = added.face.map_or(0.0, |seen| seen.rotation);
         let user = NewConsoleUser {
             username: registration.username,
             password_hash: self.hash(registration.password).await?,
             telephone: registration.telephone,
             mail: registration.mail,
-            dept_id: registration.dept_id,
+            department: registration.department,
             created_ms: now_ms(),
         };
         let registered = store.register_user(user, library.id, person, self.new_face(added), picture).await;
@@ -209,10 +208,10 @@ impl Platform {
         }
         let new = NewLibrary {
             app_id: app.id().to_owned(),
-            group_id: LOGIN_LIBRARY.to_owned(),
-            db_name: LOGIN_LIBRARY.to_owned(),
-            db_desc: None,
-            person_db_lib: random_hex32()?,
+            external_id: LOGIN_LIBRARY.to_owned(),
+            name: LOGIN_LIBRARY.to_owned(),
+            description: None,
+            engine_key: random_hex32()?,
             // Whoever looks after the machine must be able to log in when no other engine answers.
             engine: BUILTIN.to_owned(),
             created_ms: now_ms(),

@@ -19,20 +19,20 @@ const MAX_PICTURES: usize = 100;
 #[derive(Debug, Clone)]
 pub struct NewDirectoryUser {
     /// The library, made if there is none.
-    pub group_id: String,
+    pub library: String,
     /// The caller's own id, unique in the library.
     pub user_id: String,
     /// The user's name.
     pub name: Option<String>,
     /// Free text.
-    pub user_info: Option<String>,
+    pub info: Option<String>,
     /// The picture; its largest face counts.
     pub picture: Bytes,
 }
 
 /// What a caller calls a user: the caller's own id or, where there is none, ours in decimal.
-pub fn user_id_of(ext_user_id: Option<&str>, person_id: i64) -> String {
-    ext_user_id.map_or_else(|| person_id.to_string(), str::to_owned)
+pub fn user_id_of(external_id: Option<&str>, public_id: i64) -> String {
+    external_id.map_or_else(|| public_id.to_string(), str::to_owned)
 }
 
 impl Platform {
@@ -43,14 +43,14 @@ impl Platform {
     pub async fn add_user(&self, app: &App, user: NewDirectoryUser) -> Result<Person> {
         let (platform, app) = (self.clone(), app.clone());
         run_to_the_end(async move {
-            let NewDirectoryUser { group_id, user_id, name, user_info, picture } = user;
-            let library = platform.library_to_enrol_into(&app, &group_id, &picture, MissingLibrary::Create).await?;
+            let NewDirectoryUser { library, user_id, name, info, picture } = user;
+            let library = platform.library_to_enrol_into(&app, &library, &picture, MissingLibrary::Create).await?;
             let _same_user = platform.turn_of_name(library.id, &user_id).await;
             if !platform.inner.store.people_by_user(library.id, &user_id).await?.is_empty() {
                 return Err(Error::PersonExists);
             }
             let profile = Profile { name, ..Profile::default() };
-            let new = NewUser { user_id: Some(user_id), user_info, profile, ..NewUser::default() };
+            let new = NewUser { user_id: Some(user_id), info, profile, ..NewUser::default() };
             Ok(platform.add_person(&app, &library, new, picture).await?.person)
         })
         .await
@@ -60,8 +60,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoPerson`].
-    pub async fn user_by_person_id(&self, library: &Library, person_id: i64) -> Result<Person> {
-        self.inner.store.person_with_id(library.id, person_id).await?.ok_or(Error::NoPerson)
+    pub async fn user_by_public_id(&self, library: &Library, public_id: i64) -> Result<Person> {
+        self.inner.store.person_with_id(library.id, public_id).await?.ok_or(Error::NoPerson)
     }
 
     /// The user of a library whom a caller calls so.
@@ -71,7 +71,7 @@ impl Platform {
     pub async fn user_by_id(&self, library: &Library, user_id: &str) -> Result<Person> {
         let mut named = self.inner.store.people_by_user(library.id, user_id).await?;
         // An id that was given goes before one that was not.
-        let given = named.iter().position(|person| person.ext_user_id.is_some()).unwrap_or(0);
+        let given = named.iter().position(|person| person.external_id.is_some()).unwrap_or(0);
         if named.is_empty() { Err(Error::NoPerson) } else { Ok(named.swap_remove(given)) }
     }
 
@@ -111,13 +111,13 @@ impl Platform {
         };
         if engine.keeping() == Keeping::Templates {
             let added =
-                engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
+                engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
             let face = self.new_face(added);
             let updated = store.update_person_and_face(person.id, changes, face, picture).await;
             return updated.map_err(Error::of_changed_person);
         }
         // The engine's part can't be in our transaction: it takes in the new face first, which it may refuse.
-        if let Some(user_id) = &changes.ext_user_id {
+        if let Some(user_id) = &changes.external_id {
             let named = store.people_by_user(library.id, user_id).await?;
             if named.iter().any(|other| other.id != person.id) {
                 return Err(Error::PersonExists);
@@ -211,7 +211,7 @@ impl Platform {
         self.engine_of(app, library)?;
         let places: HashMap<i64, usize> = person_ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
         let mut entries = self.inner.store.directory_entries(library.id, person_ids).await?;
-        entries.sort_by_key(|entry| places.get(&entry.person_id).copied());
+        entries.sort_by_key(|entry| places.get(&entry.public_id).copied());
         Ok(entries)
     }
 
@@ -231,13 +231,13 @@ impl Platform {
     ) -> Result<(u64, Vec<DirectoryEntry>)> {
         self.engine_of(app, library)?;
         let (platform, app_id, library_id) = (self.clone(), app.id().to_owned(), library.id);
-        let DirectoryFilter { name_part, user_info } = filter;
-        let (name_part, user_info) = (name_part.map(str::to_owned), user_info.map(str::to_owned));
+        let DirectoryFilter { name_part, info } = filter;
+        let (name_part, info) = (name_part.map(str::to_owned), info.map(str::to_owned));
         // A scan that nobody waits for any more goes on all the same, and has its turn until then.
         run_to_the_end(async move {
-            let filter = DirectoryFilter { name_part: name_part.as_deref(), user_info: user_info.as_deref() };
+            let filter = DirectoryFilter { name_part: name_part.as_deref(), info: info.as_deref() };
             let _turn = match filter {
-                DirectoryFilter { name_part: None, user_info: None } => None,
+                DirectoryFilter { name_part: None, info: None } => None,
                 _ => Some(platform.inner.scans.enter(&app_id).await?),
             };
             Ok(platform.inner.store.directory_page(library_id, filter, clip(offset), clip(limit)).await?)

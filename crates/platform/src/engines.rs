@@ -98,8 +98,8 @@ impl Platform {
 pub(crate) fn library_ref(library: &Library) -> LibraryRef {
     LibraryRef {
         row: library.id,
-        engine_id: library.person_db_lib.clone(),
-        name: library.db_name.clone(),
-        description: library.db_desc.clone(),
+        engine_id: library.engine_key.clone(),
+        name: library.name.clone(),
+        description: library.description.clone(),
     }
 }

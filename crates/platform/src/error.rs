@@ -171,7 +171,7 @@ impl Error {
         match self {
             Self::Store(aicp_store::Error::DiskFull { free, .. }) => format!("the disk is full, {free} bytes are free"),
             Self::Store(aicp_store::Error::Gone { .. }) => {
-                "the database file was moved, removed or replaced".to_owned()
+                "the database file was moved, removed, replaced or cut short".to_owned()
             }
             _ => "it does not answer".to_owned(),
         }

@@ -257,7 +257,7 @@ impl Platform {
             );
         }
         let last_snowflake =
-            [last.max_person_id, last.max_file_id, last.max_outbox_id, last.max_trace_id].into_iter().max().flatten();
+            [last.max_public_id, last.max_file_id, last.max_outbox_id, last.max_trace_id].into_iter().max().flatten();
         let vault = Vault::new(key);
         let keys = Arc::new(Keys::load(&store, &vault).await?);
         keys.start(store.clone()).await;

@@ -16,7 +16,7 @@ const REMEMBERED: u64 = 128;
 const REMEMBERED_APPS: usize = 256;
 
 impl Platform {
-    /// Makes a library. `group_id` is the app's own name for it; `engine` names who does its biometrics, the default
+    /// Makes a library. `external_id` is the app's own name for it; `engine` names who does its biometrics, the default
     /// engine if it names none.
     ///
     /// # Errors
@@ -25,12 +25,12 @@ impl Platform {
     pub async fn create_library(
         &self,
         app: &App,
-        group_id: &str,
+        external_id: &str,
         name: &str,
         description: Option<&str>,
         engine: Option<&str>,
     ) -> Result<Library> {
-        self.create_library_within(app, group_id, name, description, engine, None).await
+        self.create_library_within(app, external_id, name, description, engine, None).await
     }
 
     /// As [`Platform::create_library`], if the app has then no more than `at_most` libraries.
@@ -40,23 +40,23 @@ impl Platform {
     pub async fn create_library_within(
         &self,
         app: &App,
-        group_id: &str,
+        external_id: &str,
         name: &str,
         description: Option<&str>,
         engine: Option<&str>,
         at_most: Option<u64>,
     ) -> Result<Library> {
-        require_library_id(group_id)?;
+        require_library_id(external_id)?;
         let engines = &self.inner.engines;
         let engine = engine.map_or(Ok(engines.default()), |name| engines.named(name))?;
         app.note_engine(engine.label());
         let of_all = Some(self.inner.settings.max_libraries).filter(|limit| *limit > 0);
         let new = NewLibrary {
             app_id: app.id().to_owned(),
-            group_id: group_id.to_owned(),
-            db_name: name.to_owned(),
-            db_desc: description.map(str::to_owned),
-            person_db_lib: random_hex32()?,
+            external_id: external_id.to_owned(),
+            name: name.to_owned(),
+            description: description.map(str::to_owned),
+            engine_key: random_hex32()?,
             engine: engine.name().to_owned(),
             created_ms: now_ms(),
             at_most: at_most.into_iter().chain(of_all).min(),
@@ -135,10 +135,10 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoLibrary`], [`Error::BadLibraryId`], [`Error::LibraryExists`] if the app has another one of this name.
-    pub async fn rename_library(&self, app: &App, library: &Library, group_id: &str) -> Result<()> {
-        require_library_id(group_id)?;
+    pub async fn rename_library(&self, app: &App, library: &Library, external_id: &str) -> Result<()> {
+        require_library_id(external_id)?;
         self.engine_of(app, library)?;
-        self.inner.store.rename_library(library.id, group_id).await.map_err(|e| match e {
+        self.inner.store.rename_library(library.id, external_id).await.map_err(|e| match e {
             aicp_store::Error::Exists => Error::LibraryExists,
             other => Error::or_no_library(other),
         })
@@ -156,8 +156,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoLibrary`].
-    pub async fn library(&self, app: &App, group_id: &str) -> Result<Library> {
-        self.inner.store.library(app.id(), group_id).await?.ok_or(Error::NoLibrary)
+    pub async fn library(&self, app: &App, external_id: &str) -> Result<Library> {
+        self.inner.store.library(app.id(), external_id).await?.ok_or(Error::NoLibrary)
     }
 
     /// How many people and faces a library has.
@@ -172,14 +172,14 @@ impl Platform {
     ///
     /// # Errors
     /// As [`Platform::create_library`].
-    pub async fn open_library(&self, app: &App, group_id: &str) -> Result<Library> {
-        match self.library(app, group_id).await {
+    pub async fn open_library(&self, app: &App, external_id: &str) -> Result<Library> {
+        match self.library(app, external_id).await {
             Err(Error::NoLibrary) => {}
             found => return found,
         }
-        match self.create_library(app, group_id, group_id, None, None).await {
+        match self.create_library(app, external_id, external_id, None, None).await {
             // Somebody else made it in between.
-            Err(Error::LibraryExists) => self.library(app, group_id).await,
+            Err(Error::LibraryExists) => self.library(app, external_id).await,
             made => made,
         }
     }
@@ -220,8 +220,8 @@ impl OldestLibraries {
 }
 
 /// Names with control characters are the platform's own.
-fn require_library_id(group_id: &str) -> Result<()> {
-    let is_good = !group_id.is_empty() && !group_id.chars().any(char::is_control);
+fn require_library_id(external_id: &str) -> Result<()> {
+    let is_good = !external_id.is_empty() && !external_id.chars().any(char::is_control);
     if is_good { Ok(()) } else { Err(Error::BadLibraryId) }
 }
 

@@ -381,7 +381,7 @@ impl Platform {
         Ok(known.as_ref().map_or_else(
             || LibraryRef {
                 row: row.library_id,
-                engine_id: row.person_db_lib.clone(),
+                engine_id: row.engine_key.clone(),
                 name: String::new(),
                 description: None,
             },
@@ -390,13 +390,13 @@ impl Platform {
     }
 
     fn new_row(&self, engine: &dyn Engine, write: Write) -> NewOutboxRow {
-        let (engine_url, operate_type) =
-            engine.target(write).map(|target| (target.url, target.operate_type)).unwrap_or_default();
+        let (endpoint, operation) =
+            engine.target(write).map(|target| (target.url, target.operation)).unwrap_or_default();
         NewOutboxRow {
             id: self.inner.ids.snowflake(),
             engine: engine.name().to_owned(),
-            engine_url,
-            operate_type,
+            endpoint,
+            operation,
             created_ms: now_ms(),
         }
     }
@@ -462,8 +462,8 @@ fn is_refusal(e: &Error) -> bool {
 
 /// What the engine keeps with the face: 32 hex digits that are this face's alone, as an engine may take them for its id.
 fn tag(row: &OutboxRow) -> String {
-    let person_no = row.person_no.as_deref().unwrap_or_default();
-    let mut tag = picture_key(format!("{person_no}:{}", row.face_id.unwrap_or_default()).as_bytes());
+    let number = row.number.as_deref().unwrap_or_default();
+    let mut tag = picture_key(format!("{number}:{}", row.face_id.unwrap_or_default()).as_bytes());
     tag.truncate(32);
     tag
 }

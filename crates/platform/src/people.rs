@@ -52,12 +52,12 @@ impl Platform {
     pub async fn enrol(
         &self,
         app: &App,
-        group_id: &str,
+        library: &str,
         profile: Profile,
         picture: Bytes,
         missing: MissingLibrary,
     ) -> Result<EnrolledPerson> {
-        let library = self.library_to_enrol_into(app, group_id, &picture, missing).await?;
+        let library = self.library_to_enrol_into(app, library, &picture, missing).await?;
         self.add_person(app, &library, NewUser { profile, ..NewUser::default() }, picture).await
     }
 
@@ -102,15 +102,15 @@ impl Platform {
     /// The person with this id of the caller's. Somebody whose platform id happens to be this text is another one.
     async fn own_person(&self, library: &Library, user_id: &str) -> Result<Option<Person>> {
         let found = self.inner.store.find_person(library.id, user_id).await?;
-        Ok(found.filter(|person| person.ext_user_id.as_deref() == Some(user_id)))
+        Ok(found.filter(|person| person.external_id.as_deref() == Some(user_id)))
     }
 
     /// Removes a person with their faces and pictures. On return they can't be found.
     ///
     /// # Errors
     /// [`Error::NoLibrary`] or [`Error::NoPerson`].
-    pub async fn remove_person(&self, app: &App, group_id: &str, user_id: &str) -> Result<()> {
-        let library = self.library(app, group_id).await?;
+    pub async fn remove_person(&self, app: &App, library: &str, user_id: &str) -> Result<()> {
+        let library = self.library(app, library).await?;
         let person = self.inner.store.find_person(library.id, user_id).await?.ok_or(Error::NoPerson)?;
         self.drop_person(app, &library, &person).await
     }
@@ -119,8 +119,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoLibrary`] or [`Error::NoPerson`].
-    pub async fn find_person(&self, app: &App, group_id: &str, user_id: &str) -> Result<EnrolledPerson> {
-        let library = self.library(app, group_id).await?;
+    pub async fn find_person(&self, app: &App, library: &str, user_id: &str) -> Result<EnrolledPerson> {
+        let library = self.library(app, library).await?;
         self.engine_of(app, &library)?;
         let person = self.inner.store.find_person(library.id, user_id).await?.ok_or(Error::NoPerson)?;
         let newest = self.inner.store.faces_of(person.id).await?.into_iter().next();
@@ -133,12 +133,12 @@ impl Platform {
     pub(crate) async fn library_to_enrol_into(
         &self,
         app: &App,
-        group_id: &str,
+        library: &str,
         picture: &Bytes,
         missing: MissingLibrary,
     ) -> Result<Library> {
-        match self.library_for(app, group_id, picture).await {
-            Err(Error::NoLibrary) if missing == MissingLibrary::Create => self.open_library(app, group_id).await,
+        match self.library_for(app, library, picture).await {
+            Err(Error::NoLibrary) if missing == MissingLibrary::Create => self.open_library(app, library).await,
             found => found,
         }
     }
@@ -156,7 +156,7 @@ impl Platform {
         match engine.keeping() {
             Keeping::Templates => {
                 let added =
-                    engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
+                    engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
                 self.store_person(library, person, added, picture).await
             }
             Keeping::Faces => {
@@ -193,7 +193,7 @@ impl Platform {
         let (face, rotation) = match engine.keeping() {
             Keeping::Templates => {
                 let added =
-                    engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
+                    engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
                 let face = self.inner.store.add_face(person.id, self.new_face(added), picture).await;
                 (face.map_err(Error::or_no_person)?, rotation)
@@ -226,10 +226,10 @@ impl Platform {
 
     pub(crate) fn new_person(&self, user: NewUser) -> Result<NewPerson> {
         Ok(NewPerson {
-            person_id: self.inner.ids.snowflake(),
-            person_no: random_hex32()?,
-            ext_user_id: user.user_id,
-            user_info: user.user_info,
+            public_id: self.inner.ids.snowflake(),
+            number: random_hex32()?,
+            external_id: user.user_id,
+            info: user.info,
             profile: user.profile,
             created_ms: now_ms(),
             at_most: user.at_most,
@@ -261,7 +261,7 @@ pub(crate) struct NewUser {
     /// The caller's own id.
     pub user_id: Option<String>,
     /// Free text.
-    pub user_info: Option<String>,
+    pub info: Option<String>,
     /// What else is known.
     pub profile: Profile,
     /// How many people the library may have with this one; none: any number.

@@ -58,8 +58,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoPicture`].
-    pub async fn picture_in_library(&self, app_id: &str, group_id: &str, face_id: i64) -> Result<StoredPicture> {
-        self.picture_of(self.inner.store.face_in_library(app_id, group_id, face_id).await?).await
+    pub async fn picture_in_library(&self, app_id: &str, library: &str, face_id: i64) -> Result<StoredPicture> {
+        self.picture_of(self.inner.store.face_in_library(app_id, library, face_id).await?).await
     }
 
     async fn picture_of(&self, face: Option<Face>) -> Result<StoredPicture> {

@@ -72,8 +72,8 @@ impl Platform {
     /// # Errors
     /// [`crate::Error::NoLibrary`], [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
     /// [`crate::Error::EngineUnavailable`].
-    pub async fn identify(&self, app: &App, group_id: &str, picture: Bytes, top_n: usize) -> Result<Identification> {
-        let library = self.library_for(app, group_id, &picture).await?;
+    pub async fn identify(&self, app: &App, library: &str, picture: Bytes, top_n: usize) -> Result<Identification> {
+        let library = self.library_for(app, library, &picture).await?;
         self.identify_in(app, &[library], picture, top_n, Bar::Usual).await
     }
 
@@ -109,12 +109,12 @@ impl Platform {
     pub async fn identify_many(
         &self,
         app: &App,
-        group_id: Option<&str>,
+        library: Option<&str>,
         picture: Bytes,
         top_n: usize,
     ) -> Result<Vec<FaceMatches>> {
-        let libraries = match group_id {
-            Some(group_id) => vec![self.library_for(app, group_id, &picture).await?],
+        let libraries = match library {
+            Some(library) => vec![self.library_for(app, library, &picture).await?],
             None => self.inner.store.libraries(app.id(), 0, MAX_LIBRARIES).await?,
         };
         self.identify_many_in(app, &libraries, picture, top_n, Bar::Usual).await
@@ -221,8 +221,8 @@ impl Platform {
     }
 
     /// The library to work on with a picture. Of a bad picture and an unknown library the picture is the one to name.
-    pub(crate) async fn library_for(&self, app: &App, group_id: &str, picture: &Bytes) -> Result<Library> {
-        match self.library(app, group_id).await {
+    pub(crate) async fn library_for(&self, app: &App, library: &str, picture: &Bytes) -> Result<Library> {
+        match self.library(app, library).await {
             Err(Error::NoLibrary) => {
                 match self.default_engine(app).require_face(self.photo(app, picture.clone())).await.map_err(Error::from)
                 {

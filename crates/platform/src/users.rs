@@ -23,11 +23,11 @@ const MAX_COMPARED: usize = 20;
 #[derive(Debug, Clone)]
 pub struct UserFace {
     /// The library.
-    pub group_id: String,
+    pub library: String,
     /// The caller's id of the user.
     pub user_id: String,
     /// Free text to keep with the user, if any was sent.
-    pub user_info: Option<String>,
+    pub info: Option<String>,
     /// The picture; its largest face counts.
     pub picture: Bytes,
     /// What is asked of the picture.
@@ -92,11 +92,11 @@ impl Platform {
         old: OldFaces,
         missing: MissingUser,
     ) -> Result<EnrolledPerson> {
-        let UserFace { group_id, user_id, user_info, picture, gates } = face;
+        let UserFace { library, user_id, info, picture, gates } = face;
         self.require(app, gates, &picture).await?;
         let library = match missing {
-            MissingUser::Create => self.library_to_enrol_into(app, &group_id, &picture, MissingLibrary::Create).await?,
-            MissingUser::Refuse => self.library(app, &group_id).await?,
+            MissingUser::Create => self.library_to_enrol_into(app, &library, &picture, MissingLibrary::Create).await?,
+            MissingUser::Refuse => self.library(app, &library).await?,
         };
         let store = &self.inner.store;
         let token = token_of_face(&picture, 0);
@@ -120,7 +120,7 @@ impl Platform {
             return Err(Error::FaceExists);
         }
         let Some(person) = known else {
-            let new = NewUser { user_id: Some(user_id), user_info, ..NewUser::default() };
+            let new = NewUser { user_id: Some(user_id), info, ..NewUser::default() };
             return self.add_person(app, &library, new, picture).await;
         };
         let enrolled = match old {
@@ -130,12 +130,12 @@ impl Platform {
                     return Err(Error::TooManyFaces);
                 }
                 let enrolled = self.add_face(app, &library, person, picture).await?;
-                if user_info.is_some() {
-                    store.set_user_info(enrolled.person.id, user_info).await.map_err(Error::or_no_person)?;
+                if info.is_some() {
+                    store.set_info(enrolled.person.id, info).await.map_err(Error::or_no_person)?;
                 }
                 enrolled
             }
-            OldFaces::Replace => self.replace_faces(app, &library, person, user_info, picture).await?,
+            OldFaces::Replace => self.replace_faces(app, &library, person, info, picture).await?,
         };
         Ok(enrolled)
     }
@@ -145,7 +145,7 @@ impl Platform {
         app: &App,
         library: &Library,
         person: Person,
-        user_info: Option<String>,
+        info: Option<String>,
         picture: Bytes,
     ) -> Result<EnrolledPerson> {
         let store = &self.inner.store;
@@ -153,10 +153,10 @@ impl Platform {
         match engine.keeping() {
             Keeping::Templates => {
                 let added =
-                    engine.add_face(&library_ref(library), &person.person_no, self.photo(app, picture.clone())).await?;
+                    engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
                 let face = self.new_face(added);
-                let face = store.replace_faces(person.id, user_info, face, picture).await;
+                let face = store.replace_faces(person.id, info, face, picture).await;
                 Ok(EnrolledPerson { person, face: face.map_err(Error::or_no_person)?, rotation })
             }
             Keeping::Faces => {
@@ -168,8 +168,8 @@ impl Platform {
                         Err(e) => return Err(e),
                     }
                 }
-                if user_info.is_some() {
-                    store.set_user_info(enrolled.person.id, user_info).await.map_err(Error::or_no_person)?;
+                if info.is_some() {
+                    store.set_info(enrolled.person.id, info).await.map_err(Error::or_no_person)?;
                 }
                 Ok(enrolled)
             }
@@ -180,8 +180,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoLibrary`], [`Error::NoPerson`].
-    pub async fn user_faces(&self, app: &App, group_id: &str, user_id: &str) -> Result<Vec<Face>> {
-        let (_, person) = self.user_of(app, group_id, user_id).await?;
+    pub async fn user_faces(&self, app: &App, library: &str, user_id: &str) -> Result<Vec<Face>> {
+        let (_, person) = self.user_of(app, library, user_id).await?;
         let mut faces = self.inner.store.faces_of(person.id).await?;
         faces.reverse();
         Ok(faces)
@@ -191,8 +191,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoLibrary`], [`Error::NoPerson`], [`Error::NoSuchFace`].
-    pub async fn remove_user_face(&self, app: &App, group_id: &str, user_id: &str, token: &str) -> Result<()> {
-        let (library, person) = self.user_of(app, group_id, user_id).await?;
+    pub async fn remove_user_face(&self, app: &App, library: &str, user_id: &str, token: &str) -> Result<()> {
+        let (library, person) = self.user_of(app, library, user_id).await?;
         // Two last faces that are taken at once must not leave a user without any.
         let _same_person = self.turn_of(&person).await;
         let store = &self.inner.store;
@@ -208,8 +208,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoLibrary`], [`Error::NoPerson`].
-    pub async fn remove_user(&self, app: &App, group_id: Option<&str>, user_id: &str) -> Result<()> {
-        let users = self.users_named(app, group_id, user_id).await?;
+    pub async fn remove_user(&self, app: &App, library: Option<&str>, user_id: &str) -> Result<()> {
+        let users = self.users_named(app, library, user_id).await?;
         self.drop_users(app, users).await
     }
 
@@ -230,17 +230,12 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoLibrary`], [`Error::NoPerson`].
-    pub async fn users_named(
-        &self,
-        app: &App,
-        group_id: Option<&str>,
-        user_id: &str,
-    ) -> Result<Vec<(Library, Person)>> {
+    pub async fn users_named(&self, app: &App, library: Option<&str>, user_id: &str) -> Result<Vec<(Library, Person)>> {
         let store = &self.inner.store;
         let mut users = Vec::new();
-        match group_id {
-            Some(group_id) => {
-                let library = self.library(app, group_id).await?;
+        match library {
+            Some(library) => {
+                let library = self.library(app, library).await?;
                 let people = store.people_by_user(library.id, user_id).await?;
                 users.extend(people.into_iter().map(|person| (library.clone(), person)));
             }
@@ -262,8 +257,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoLibrary`].
-    pub async fn users(&self, app: &App, group_id: &str, offset: u64, limit: u64) -> Result<Vec<Person>> {
-        let library = self.library(app, group_id).await?;
+    pub async fn users(&self, app: &App, library: &str, offset: u64, limit: u64) -> Result<Vec<Person>> {
+        let library = self.library(app, library).await?;
         self.members(app, &library, offset, limit).await
     }
 
@@ -286,7 +281,7 @@ impl Platform {
         }
         let new = NewUser {
             user_id: Some(user_id.to_owned()),
-            user_info: person.user_info.clone(),
+            info: person.info.clone(),
             profile: person.profile.clone(),
             at_most: None,
         };
@@ -397,8 +392,8 @@ impl Platform {
         self.inner.same_person.enter(person.id).await
     }
 
-    async fn user_of(&self, app: &App, group_id: &str, user_id: &str) -> Result<(Library, Person)> {
-        let mut users = self.users_named(app, Some(group_id), user_id).await?;
+    async fn user_of(&self, app: &App, library: &str, user_id: &str) -> Result<(Library, Person)> {
+        let mut users = self.users_named(app, Some(library), user_id).await?;
         Ok(users.swap_remove(0))
     }
 }

@@ -8,6 +8,7 @@ use std::{
     io::Write,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
@@ -27,8 +28,8 @@ pub(crate) struct Disk {
     folder: PathBuf,
     reserve: PathBuf,
     database: PathBuf,
-    /// Device and number of the database file.
-    identity: (u64, u64),
+    /// The database file as it was last seen.
+    seen: Mutex<Seen>,
 }
 
 impl Disk {
@@ -38,7 +39,7 @@ impl Disk {
             folder: folder.to_owned(),
             reserve: reserve_of(folder),
             database: database.to_owned(),
-            identity: identity_of(database)?,
+            seen: Mutex::new(Seen::of(database)?),
         };
         disk.lay_by();
         Ok(disk)
@@ -65,12 +66,15 @@ impl Disk {
     /// Whether new things can be written.
     ///
     /// # Errors
-    /// [`Error::DiskFull`], and [`Error::Gone`] if the database file is not the one that was opened.
+    /// [`Error::DiskFull`], and [`Error::Gone`] if the database file is not the one that was opened, or was cut short.
     pub fn check(&self) -> Result<()> {
-        match identity_of(&self.database) {
-            Ok(identity) if identity == self.identity => {}
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match Seen::of(&self.database) {
+            // The file is never made shorter.
+            Ok(now) if now.identity == seen.identity && now.length >= seen.length => *seen = now,
             _ => return Err(Error::Gone { path: self.database.clone() }),
         }
+        drop(seen);
         let free = free(&self.folder)?;
         if free < RESERVE {
             return Err(Error::DiskFull { path: self.folder.clone(), free });
@@ -129,7 +133,18 @@ fn free(folder: &Path) -> Result<u64> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-fn identity_of(path: &Path) -> Result<(u64, u64)> {
-    let found = fs::metadata(path).map_err(at(path))?;
-    Ok((found.dev(), found.ino()))
+/// What a file is known by.
+#[derive(Debug)]
+struct Seen {
+    /// Its device and its number there.
+    identity: (u64, u64),
+    /// Bytes.
+    length: u64,
+}
+
+impl Seen {
+    fn of(path: &Path) -> Result<Self> {
+        let found = fs::metadata(path).map_err(at(path))?;
+        Ok(Self { identity: (found.dev(), found.ino()), length: found.len() })
+    }
 }

@@ -13,7 +13,7 @@ pub enum Error {
     /// The row or picture asked for, or the row that a new one should belong to, is not there.
     #[error("not found")]
     NotFound,
-    /// The name is taken: a library's `(app_id, group_id)`, a person's `ext_user_id` inside the library, or a console
+    /// The name is taken: a library's `(app_id, external_id)`, a person's `external_id` inside the library, or a console
     /// user's name; a key's name inside its kind; or the app has a grant
     /// already.
     #[error("already exists")]
@@ -38,8 +38,8 @@ pub enum Error {
         /// Bytes that are free.
         free: u64,
     },
-    /// The database file was moved, removed or replaced under the open store: what is written now would be lost.
-    #[error("{path} is not the file that was opened: stop the server and put it back")]
+    /// The database file was moved, removed, replaced or cut short under the open store: what is written now would be lost.
+    #[error("{path} is not the file that was opened, or was cut short: stop the server and put it back")]
     Gone {
         /// Where it was.
         path: PathBuf,

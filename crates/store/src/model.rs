@@ -33,13 +33,13 @@ pub struct Library {
     /// The app it belongs to.
     pub app_id: String,
     /// The app's own name for it, unique inside the app.
-    pub group_id: String,
+    pub external_id: String,
     /// Display name.
-    pub db_name: String,
+    pub name: String,
     /// Description.
-    pub db_desc: Option<String>,
+    pub description: Option<String>,
     /// The engine-side id, unique over all apps.
-    pub person_db_lib: String,
+    pub engine_key: String,
     /// Name of the engine that its templates are made with.
     pub engine: String,
     /// Milliseconds since the epoch.
@@ -58,13 +58,13 @@ pub struct NewLibrary {
     /// An app that [`Store::ensure_app`](crate::Store::ensure_app) has made known.
     pub app_id: String,
     /// The app's own name for it, unique inside the app.
-    pub group_id: String,
+    pub external_id: String,
     /// Display name.
-    pub db_name: String,
+    pub name: String,
     /// Description.
-    pub db_desc: Option<String>,
+    pub description: Option<String>,
     /// The engine-side id, unique over all apps: 32 lower-case hex digits.
-    pub person_db_lib: String,
+    pub engine_key: String,
     /// Name of the engine that its templates are made with.
     pub engine: String,
     /// Milliseconds since the epoch.
@@ -85,8 +85,8 @@ pub struct Profile {
     pub sex: Option<i64>,
     pub birthday: Option<i64>,
     /// Number of an identity document.
-    pub id_iccid: Option<String>,
-    pub cust_id: Option<String>,
+    pub document_number: Option<String>,
+    pub customer_number: Option<String>,
     pub company: Option<String>,
     pub duty: Option<String>,
     pub province: Option<String>,
@@ -100,13 +100,25 @@ pub struct Profile {
 impl fmt::Debug for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Taken apart in full, so that a new field can't be forgotten here.
-        let Self { name, sex, birthday, id_iccid, cust_id, company, duty, province, kind, remark, source_url } = self;
+        let Self {
+            name,
+            sex,
+            birthday,
+            document_number,
+            customer_number,
+            company,
+            duty,
+            province,
+            kind,
+            remark,
+            source_url,
+        } = self;
         f.debug_struct("Profile")
             .field("name", name)
             .field("sex", sex)
             .field("birthday", birthday)
-            .field("id_iccid", &id_iccid.as_ref().map(|_| Withheld))
-            .field("cust_id", cust_id)
+            .field("document_number", &document_number.as_ref().map(|_| Withheld))
+            .field("customer_number", customer_number)
             .field("company", company)
             .field("duty", duty)
             .field("province", province)
@@ -125,13 +137,13 @@ pub struct Person {
     /// Row id of the library.
     pub library_id: i64,
     /// Snowflake, unique over all libraries.
-    pub person_id: i64,
+    pub public_id: i64,
     /// 32 hex digits, unique over all libraries.
-    pub person_no: String,
+    pub number: String,
     /// The caller's own id, unique inside the library.
-    pub ext_user_id: Option<String>,
+    pub external_id: Option<String>,
     /// Free text of the caller.
-    pub user_info: Option<String>,
+    pub info: Option<String>,
     /// What the caller told about the person.
     pub profile: Profile,
     /// Milliseconds since the epoch.
@@ -142,13 +154,13 @@ pub struct Person {
 #[derive(Clone, Debug)]
 pub struct NewPerson {
     /// Snowflake, unique over all libraries; the caller sees to that.
-    pub person_id: i64,
+    pub public_id: i64,
     /// 32 hex digits, unique over all libraries; the caller sees to that.
-    pub person_no: String,
+    pub number: String,
     /// The caller's own id, unique inside the library.
-    pub ext_user_id: Option<String>,
+    pub external_id: Option<String>,
     /// Free text of the caller.
-    pub user_info: Option<String>,
+    pub info: Option<String>,
     /// What the caller told about the person.
     pub profile: Profile,
     /// Milliseconds since the epoch.
@@ -309,7 +321,7 @@ pub struct Counts {
 /// How much there is in a library.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LibraryCounts {
-    /// Different user ids: `ext_user_id`, or `person_id` in decimal of those without.
+    /// Different user ids: `external_id`, or `public_id` in decimal of those without.
     pub users: u64,
     /// Faces of all people.
     pub faces: u64,
@@ -318,8 +330,8 @@ pub struct LibraryCounts {
 /// The highest ids ever committed, also if their rows are gone since. `None`: there never was one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastIds {
-    /// Of [`NewPerson::person_id`].
-    pub max_person_id: Option<i64>,
+    /// Of [`NewPerson::public_id`].
+    pub max_public_id: Option<i64>,
     /// Of [`NewFace::file_id`].
     pub max_file_id: Option<i64>,
     /// Of [`NewFace::created_ns`].

@@ -154,15 +154,16 @@ impl Store {
     /// Makes an app known. One that is known already is left as it is.
     pub async fn ensure_app(&self, app_id: &str, created_ms: i64) -> Result<()> {
         let app_id = app_id.to_owned();
-        self.write(move |shared| async move { shared.database.ensure_app(app_id, created_ms).await }).await
+        // On a full disk too: a start needs it, and mostly it is there.
+        self.to_the_end(move |shared| async move { shared.database.ensure_app(app_id, created_ms).await }).await
     }
 
     /// Creates a library.
     ///
     /// # Errors
-    /// [`Error::Exists`] if the app has a library of that `group_id`; [`Error::Full`] if it has as many as `at_most`
+    /// [`Error::Exists`] if the app has a library of that `external_id`; [`Error::Full`] if it has as many as `at_most`
     /// says; [`Error::NotFound`] if the app is not known;
-    /// [`Error::Database`] if `person_db_lib` is taken.
+    /// [`Error::Database`] if `engine_key` is taken.
     pub async fn create_library(&self, new: NewLibrary) -> Result<Library> {
         self.write(move |shared| async move { shared.database.create_library(new).await }).await
     }
@@ -177,14 +178,14 @@ impl Store {
         .await
     }
 
-    /// The library that an app calls `group_id`.
-    pub async fn library(&self, app_id: &str, group_id: &str) -> Result<Option<Library>> {
-        self.shared.database.library(app_id, group_id).await
+    /// The library that an app calls `external_id`.
+    pub async fn library(&self, app_id: &str, external_id: &str) -> Result<Option<Library>> {
+        self.shared.database.library(app_id, external_id).await
     }
 
     /// The library of an app by its engine-side id.
-    pub async fn library_by_engine_id(&self, app_id: &str, person_db_lib: &str) -> Result<Option<Library>> {
-        self.shared.database.library_by_engine_id(app_id, person_db_lib).await
+    pub async fn library_by_engine_id(&self, app_id: &str, engine_key: &str) -> Result<Option<Library>> {
+        self.shared.database.library_by_engine_id(app_id, engine_key).await
     }
 
     /// Up to `limit` libraries of an app, oldest first, leaving out the first `offset`. Negative numbers count as 0.
@@ -195,7 +196,7 @@ impl Store {
     /// Stores a person with a first face and its picture.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the library is gone; [`Error::Exists`] if it has a person of that `ext_user_id`;
+    /// [`Error::NotFound`] if the library is gone; [`Error::Exists`] if it has a person of that `external_id`;
     /// [`Error::Full`] if it has as many people as `at_most` says; [`Error::Database`] if another id is taken or a number is NaN.
     pub async fn enrol(
         &self,
@@ -243,8 +244,8 @@ impl Store {
         .await
     }
 
-    /// The person of a library whose `person_id` (in decimal) is `user_id`; failing that, whose `person_no` is;
-    /// failing that, whose `ext_user_id` is.
+    /// The person of a library whose `public_id` (in decimal) is `user_id`; failing that, whose `number` is;
+    /// failing that, whose `external_id` is.
     pub async fn find_person(&self, library_id: i64, user_id: &str) -> Result<Option<Person>> {
         self.shared.database.find_person(library_id, user_id).await
     }
@@ -275,8 +276,8 @@ impl Store {
     }
 
     /// A face by row id, if it is in that library.
-    pub async fn face_in_library(&self, app_id: &str, group_id: &str, face_id: i64) -> Result<Option<Face>> {
-        self.shared.database.face_in_library(app_id, group_id, face_id).await
+    pub async fn face_in_library(&self, app_id: &str, external_id: &str, face_id: i64) -> Result<Option<Face>> {
+        self.shared.database.face_in_library(app_id, external_id, face_id).await
     }
 
     /// The faces of these row ids, each with its person, in any order. Absent ids are left out.

@@ -117,7 +117,7 @@ impl Rig {
 
     /// Path of the call that adds a face.
     pub fn add_path(&self) -> String {
-        self.engine.target(aicp_engines::Write::AddFace).expect("there").operate_type
+        self.engine.target(aicp_engines::Write::AddFace).expect("there").operation
     }
 }
 

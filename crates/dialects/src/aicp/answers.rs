@@ -83,13 +83,13 @@ impl PersonInfo {
         let profile = person.profile;
         Self {
             id: person.id,
-            person_id: person.person_id.to_string(),
+            person_id: person.public_id.to_string(),
             name: profile.name,
             sex: profile.sex,
             sex_cn: profile.sex.and_then(literals::sex_name),
             birthday: profile.birthday,
-            id_iccid: profile.id_iccid,
-            cust_id: profile.cust_id,
+            id_iccid: profile.document_number,
+            cust_id: profile.customer_number,
             company: profile.company,
             duty: profile.duty,
             province: profile.province,
@@ -167,7 +167,7 @@ pub(super) struct MadeLibrary {
 
 impl From<Library> for MadeLibrary {
     fn from(library: Library) -> Self {
-        Self { db_desc: library.db_desc, db_name: library.db_name, person_db_lib: library.person_db_lib }
+        Self { db_desc: library.description, db_name: library.name, person_db_lib: library.engine_key }
     }
 }
 
@@ -189,12 +189,7 @@ pub(super) struct LibraryRow {
 
 impl From<Library> for LibraryRow {
     fn from(library: Library) -> Self {
-        Self {
-            db_desc: library.db_desc,
-            db_name: library.db_name,
-            id: library.id,
-            person_db_lib: library.person_db_lib,
-        }
+        Self { db_desc: library.description, db_name: library.name, id: library.id, person_db_lib: library.engine_key }
     }
 }
 
@@ -215,8 +210,8 @@ impl Hit {
         Self {
             score: percent(found.similarity),
             id: found.face.created_ns.to_string(),
-            face_id: format!("koala-{}-", found.person.person_no),
-            person_no: found.person.person_no.clone(),
+            face_id: format!("koala-{}-", found.person.number),
+            person_no: found.person.number.clone(),
             url: links.by_moment(&found.face),
         }
     }

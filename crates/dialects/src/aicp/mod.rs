@@ -10,6 +10,8 @@ mod codes;
 mod envelope;
 mod face_api;
 mod fields;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grants;
 mod images;
 mod literals;

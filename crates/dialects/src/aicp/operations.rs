@@ -79,9 +79,9 @@ impl Call<'_> {
             .map_err(|e| picture_failure(e, literals::NO_FEATURE, &group_id))?;
         if self.dialect == Dialect::Micro {
             let url = self.links.by_moment(&enrolled.face);
-            Answer::ok(&EnrolledFace { person_no: enrolled.person.person_no, url })
+            Answer::ok(&EnrolledFace { person_no: enrolled.person.number, url })
         } else {
-            let person_id = enrolled.person.person_id.to_string();
+            let person_id = enrolled.person.public_id.to_string();
             Answer::new(literals::ENROLLED, &PersonId { person_id })
         }
     }
@@ -103,7 +103,7 @@ impl Call<'_> {
         let top = if found.matches.is_empty() { None } else { Some(found.matches.swap_remove(0)) };
         Answer::ok(&match top {
             Some(top) => TopHit {
-                person_id: Some(top.person.person_id.to_string()),
+                person_id: Some(top.person.public_id.to_string()),
                 face_flag: "Y",
                 similarity: decimal(top.similarity),
                 personinfo: Some(PersonInfo::new(top.person, self.links.by_file(&top.face))),
@@ -288,8 +288,8 @@ fn profile(fields: &Fields<'_>) -> Result<Profile, Failure> {
         duty: fields.text(&["duty"])?,
         kind: fields.integer(&["type"])?,
         source_url: fields.text(&["imageUrl"])?,
-        id_iccid: fields.text(&["idIccid", "id_iccid"])?,
-        cust_id: fields.text(&["custId", "cust_id"])?,
+        document_number: fields.text(&["idIccid", "id_iccid"])?,
+        customer_number: fields.text(&["custId", "cust_id"])?,
         remark: fields.text(&["remark"])?,
         company: fields.text(&["company"])?,
     })

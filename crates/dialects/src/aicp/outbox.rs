@@ -226,7 +226,7 @@ impl<'de> Deserialize<'de> for Wanted {
 }
 
 /// The ids in `asynchronyDataList`; nothing if any of it is not as it should be. An error if the body is no JSON object at all.
-fn ids_of(body: &[u8]) -> Result<Option<BTreeSet<i64>>, Failure> {
+pub(super) fn ids_of(body: &[u8]) -> Result<Option<BTreeSet<i64>>, Failure> {
     let Wanted(Records(ids)) =
         serde_json::from_slice(body).map_err(|_| Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED))?;
     Ok(ids)
@@ -258,7 +258,7 @@ impl Call<'_> {
     /// picture of a person known before, by the record too.
     async fn picture_address(&self, entry: &OutboxEntry) -> Result<String, Failure> {
         let row = &entry.row;
-        let Some(person_id) = row.person_id else { return Ok(String::new()) };
+        let Some(person_id) = row.public_id else { return Ok(String::new()) };
         let day = shanghai::local(row.created_ms).strftime("%Y%m%d");
         let name = if row.made_person {
             format!("{day}/{person_id}.jpg")
@@ -285,7 +285,7 @@ impl Call<'_> {
 
 fn item(OutboxEntry { row, picture }: OutboxEntry, data_image_address: String) -> Result<Item, Failure> {
     let param = JsonParam {
-        person_lib_id: &row.person_db_lib,
+        person_lib_id: &row.engine_key,
         base_ls: picture.map(|bytes| BASE64.encode(bytes)).unwrap_or_default(),
     };
     let json_param = serde_json::to_string(&param).map_err(|e| {
@@ -294,12 +294,12 @@ fn item(OutboxEntry { row, picture }: OutboxEntry, data_image_address: String) -
     })?;
     Ok(Item {
         id: row.id.to_string(),
-        data_group_id: row.person_db_lib,
-        data_person_id: row.person_id.map(|id| id.to_string()).unwrap_or_default(),
+        data_group_id: row.engine_key,
+        data_person_id: row.public_id.map(|id| id.to_string()).unwrap_or_default(),
         data_image_address,
         create_time: shanghai::text(row.created_ms),
-        operate_type: row.operate_type,
-        engine_url: row.engine_url,
+        operate_type: row.operation,
+        engine_url: row.endpoint,
         solve_time: row.solved_ms.map(shanghai::text),
         issolved: u8::from(row.solved_ms.is_some()),
         solve_man_code: row.solved_by,

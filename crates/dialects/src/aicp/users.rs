@@ -40,7 +40,7 @@ impl Call<'_> {
             password: password(fields)?,
             telephone: short("telephone")?,
             mail: short("mail")?,
-            dept_id: short("deptId")?,
+            department: short("deptId")?,
         };
         let picture = picture(fields, "image", literals::NO_FEATURE)?;
         let registered = self.platform.register(registration, picture, self.client).await.map_err(|e| match e {
@@ -51,7 +51,7 @@ impl Call<'_> {
             other => our_failure(&other),
         })?;
         let url = self.links.by_moment(&registered.face);
-        Answer::ok(&EnrolledFace { person_no: registered.person.person_no, url })
+        Answer::ok(&EnrolledFace { person_no: registered.person.number, url })
     }
 
     /// 10.2. Whoever is not let in is told one thing, whatever the reason; only a picture over the size limit is refused

@@ -39,9 +39,9 @@ impl<'a> Group<'a> {
     pub fn new(library: &'a Library) -> Self {
         Self {
             create_time: library.created_ms,
-            group_id: dashed(&library.person_db_lib),
-            group_info: library.db_desc.as_deref().unwrap_or_default(),
-            group_name: &library.group_id,
+            group_id: dashed(&library.engine_key),
+            group_info: library.description.as_deref().unwrap_or_default(),
+            group_name: &library.external_id,
             max_num_user: 100_000,
             sub_index: library.slot.unwrap_or_default(),
             update_time: library.updated_ms,
@@ -326,8 +326,8 @@ impl GroupV1 {
     pub fn new(library: Library) -> Self {
         Self {
             create_time: library.created_ms.to_string(),
-            group_id: short(&library.person_db_lib),
-            group_name: library.group_id,
+            group_id: short(&library.engine_key),
+            group_name: library.external_id,
             update_time: library.updated_ms.to_string(),
         }
     }
@@ -335,7 +335,7 @@ impl GroupV1 {
 
 /// How the vendor's clients know somebody: by an id of their own or, of whoever was enrolled without one, by ours.
 pub(super) fn outer_id(person: &Person) -> String {
-    person.ext_user_id.clone().unwrap_or_else(|| person.person_id.to_string())
+    person.external_id.clone().unwrap_or_else(|| person.public_id.to_string())
 }
 
 /// 32 hex digits as a UUID.

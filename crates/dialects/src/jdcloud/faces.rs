@@ -26,7 +26,7 @@ impl Call<'_> {
         let nothing_more = Examination::default();
         let enrolled = self.platform.enrol_member(self.app, &library, member, nothing_more, is_frontal).await;
         let enrolled = enrolled.map_err(|e| self.failure(e))?.1.ok_or_else(|| self.turned())?;
-        let result = inner_text(&FaceId { face_id: &enrolled.person.person_no })?;
+        let result = inner_text(&FaceId { face_id: &enrolled.person.number })?;
         Answer::new(&Told { requestid: &self.stamp.id, message: SUCCESS, status: 0, result: Some(&result) })
     }
 
@@ -52,7 +52,7 @@ impl Call<'_> {
         let results = found.iter().enumerate().map(|(index, found)| SearchResult {
             conf: probe.confidence,
             face_id: FoundFace {
-                face_id: &found.person.person_no,
+                face_id: &found.person.number,
                 index,
                 outer_id: outer_id(&found.person),
                 sim: score(found.similarity),

@@ -30,14 +30,14 @@ impl Call<'_> {
         let info = self.text("groupInfo")?;
         let at_most = Some(self.options.max_groups);
         let made = self.platform.create_library_within(self.app, &name, &name, info.as_deref(), None, at_most).await;
-        self.told(&dashed(&made.map_err(|e| self.failure(e))?.person_db_lib))
+        self.told(&dashed(&made.map_err(|e| self.failure(e))?.engine_key))
     }
 
     pub async fn group_delete(&self) -> Result<Answer, Failure> {
         let key = self.group_key(codes::NO_GROUP_TO_DELETE)?;
         let library = self.library(&key).await?;
         self.platform.delete_library(self.app, &library).await.map_err(|e| self.failure(e))?;
-        self.told(&dashed(&library.person_db_lib))
+        self.told(&dashed(&library.engine_key))
     }
 
     /// A success that tells something and lists nothing.

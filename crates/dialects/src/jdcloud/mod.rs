@@ -13,6 +13,8 @@ mod calls;
 mod codes;
 mod envelope;
 mod faces;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod groups;
 mod looks;
 mod md5;

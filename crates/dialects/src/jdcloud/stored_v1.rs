@@ -46,7 +46,7 @@ impl Call<'_> {
         let at_most = Some(self.options.max_groups);
         let made = self.platform.create_library_within(self.app, &name, &name, None, None, at_most).await;
         let made = made.map_err(|e| self.failure(e))?;
-        Answer::new(&StoredV1 { group_id: Some(short(&made.person_db_lib)), ..self.accepted() })
+        Answer::new(&StoredV1 { group_id: Some(short(&made.engine_key)), ..self.accepted() })
     }
 
     pub async fn group_fetch_v1(&self) -> Result<Answer, Failure> {
@@ -59,7 +59,7 @@ impl Call<'_> {
         let name = self.new_group_name(codes::V1_MISSING)?;
         let library = self.group_v1().await?;
         self.platform.rename_library(self.app, &library, &name).await.map_err(|e| self.failure(e))?;
-        Answer::new(&StoredV1 { group_id: Some(short(&library.person_db_lib)), ..self.accepted() })
+        Answer::new(&StoredV1 { group_id: Some(short(&library.engine_key)), ..self.accepted() })
     }
 
     pub async fn group_delete_v1(&self) -> Result<Answer, Failure> {
@@ -100,9 +100,9 @@ impl Call<'_> {
         let (face, enrolled) = enrolled.map_err(|e| self.failure(e))?;
         let enrolled = enrolled.ok_or_else(|| self.turned())?;
         Answer::new(&StoredV1 {
-            face_id: Some(short(&enrolled.person.person_no)),
+            face_id: Some(short(&enrolled.person.number)),
             face_items: Some(vec![Item::new(&face)]),
-            group_id: Some(short(&library.person_db_lib)),
+            group_id: Some(short(&library.engine_key)),
             ..self.accepted()
         })
     }
@@ -147,9 +147,9 @@ impl Call<'_> {
         let replaced = self.platform.replace_member_face(self.app, &library, person, picture).await;
         let replaced = replaced.map_err(|e| self.failure(e))?;
         Answer::new(&StoredV1 {
-            face_id: Some(short(&replaced.person.person_no)),
+            face_id: Some(short(&replaced.person.number)),
             face_items: Some(vec![Item::new(&face)]),
-            group_id: Some(short(&library.person_db_lib)),
+            group_id: Some(short(&library.engine_key)),
             ..self.accepted()
         })
     }
@@ -160,9 +160,9 @@ fn face_v1(library: &Library, person: &Person, face: Option<&Face>) -> FaceV1 {
     let updated_ms = face.map_or(person.created_ms, |face| face.created_ns / NANOS_PER_MILLI);
     FaceV1 {
         create_time: person.created_ms.to_string(),
-        custom_info: person.user_info.clone().unwrap_or_default(),
-        face_id: short(&person.person_no),
-        group_id: short(&library.person_db_lib),
+        custom_info: person.info.clone().unwrap_or_default(),
+        face_id: short(&person.number),
+        group_id: short(&library.engine_key),
         picture: None,
         score: None,
         update_time: updated_ms.max(person.created_ms).to_string(),

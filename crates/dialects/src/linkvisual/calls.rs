@@ -132,7 +132,7 @@ impl Call<'_> {
     /// The user of a library with this id.
     pub async fn user(&self, library: &Library, user_id: &str) -> Result<Person, Failure> {
         let person_id = ids::USER.number(user_id).ok_or(Failure::USER_NOT_FOUND)?;
-        self.platform.user_by_person_id(library, person_id).await.map_err(|e| Failure::of_platform(&e))
+        self.platform.user_by_public_id(library, person_id).await.map_err(|e| Failure::of_platform(&e))
     }
 
     /// The address of a picture, if one was sent.

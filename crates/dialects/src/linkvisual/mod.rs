@@ -10,6 +10,8 @@ mod detect;
 mod devices;
 mod errors;
 mod format;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod groups;
 mod ids;
 mod params;

@@ -38,10 +38,10 @@ impl Call<'_> {
             return Err(Failure::USER_EXISTS);
         }
         let new = NewDirectoryUser {
-            group_id: isolation.to_owned(),
+            library: isolation.to_owned(),
             user_id: custom_id.to_owned(),
             name: name.map(str::to_owned),
-            user_info: params.map(str::to_owned),
+            info: params.map(str::to_owned),
             picture: self.fetch(address).await?,
         };
         let person = self.platform.add_user(self.app, new).await.map_err(|e| Failure::of_platform(&e))?;
@@ -54,8 +54,8 @@ impl Call<'_> {
         let user_id = self.params.required("UserId")?;
         let changes = PersonChanges {
             name: self.params.short("Name", MAX_NAME)?.map(str::to_owned),
-            user_info: self.free_text()?.map(str::to_owned),
-            ext_user_id: self.params.short("CustomUserId", MAX_CUSTOM_ID)?.map(str::to_owned),
+            info: self.free_text()?.map(str::to_owned),
+            external_id: self.params.short("CustomUserId", MAX_CUSTOM_ID)?.map(str::to_owned),
         };
         let address = self.picture_address()?;
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
@@ -87,13 +87,13 @@ impl Call<'_> {
         let isolation = self.isolation()?;
         let user_id = self.params.required("UserId")?;
         let entry = self.entries(isolation, &[user_id]).await?.pop().ok_or(Failure::USER_NOT_FOUND)?;
-        let id = ids::USER.text(entry.person_id);
-        let custom_id = user_id_of(entry.ext_user_id.as_deref(), entry.person_id);
+        let id = ids::USER.text(entry.public_id);
+        let custom_id = user_id_of(entry.external_id.as_deref(), entry.public_id);
         Ok(Some(Node::Fields(vec![
             ("UserId", Node::text(id)),
             ("CustomUserId", Node::text(custom_id)),
             ("Name", Node::optional(entry.name)),
-            ("Params", Node::optional(entry.user_info)),
+            ("Params", Node::optional(entry.info)),
             ("FacePicList", self.pictures(entry.faces)),
         ])))
     }
@@ -117,7 +117,7 @@ impl Call<'_> {
         let size = self.params.number("PageSize", 1..=PAGE_SIZE)?.ok_or_else(|| Failure::missing("PageSize"))?;
         let page = Page { number, size };
         let name_part = self.params.short("Name", MAX_NAME)?;
-        let filter = DirectoryFilter { name_part, user_info: self.free_text()? };
+        let filter = DirectoryFilter { name_part, info: self.free_text()? };
         let (total, entries) = match self.known_library(isolation).await? {
             Some(library) => {
                 let found = self.platform.directory_page(self.app, &library, filter, page.offset(), size).await;
@@ -147,7 +147,7 @@ impl Call<'_> {
         let user_id = self.params.required("UserId")?;
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
         let person = self.user(&library, user_id).await?;
-        Ok(Some(Node::text(user_id_of(person.ext_user_id.as_deref(), person.person_id))))
+        Ok(Some(Node::text(user_id_of(person.external_id.as_deref(), person.public_id))))
     }
 
     /// `AddFaceUserPicture`.
@@ -195,10 +195,10 @@ impl Call<'_> {
     fn entry(&self, entry: DirectoryEntry) -> Node {
         Node::Fields(vec![
             ("ModifyTime", Node::Number(entry.updated_ms)),
-            ("UserId", Node::text(ids::USER.text(entry.person_id))),
+            ("UserId", Node::text(ids::USER.text(entry.public_id))),
             ("CreateTime", Node::Number(entry.created_ms)),
-            ("Params", Node::optional(entry.user_info)),
-            ("CustomUserId", Node::text(user_id_of(entry.ext_user_id.as_deref(), entry.person_id))),
+            ("Params", Node::optional(entry.info)),
+            ("CustomUserId", Node::text(user_id_of(entry.external_id.as_deref(), entry.public_id))),
             ("Name", Node::optional(entry.name)),
             ("FacePicList", self.pictures(entry.faces)),
         ])
@@ -229,11 +229,11 @@ impl Call<'_> {
 
 /// A user without pictures.
 pub(super) fn short(person: Person) -> Node {
-    let custom_id = user_id_of(person.ext_user_id.as_deref(), person.person_id);
+    let custom_id = user_id_of(person.external_id.as_deref(), person.public_id);
     Node::Fields(vec![
-        ("UserId", Node::text(ids::USER.text(person.person_id))),
+        ("UserId", Node::text(ids::USER.text(person.public_id))),
         ("CustomUserId", Node::text(custom_id)),
         ("Name", Node::optional(person.profile.name)),
-        ("Params", Node::optional(person.user_info)),
+        ("Params", Node::optional(person.info)),
     ])
 }

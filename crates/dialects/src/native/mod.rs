@@ -11,6 +11,8 @@
 //! What goes wrong is told by the HTTP status and `{"error":{"code","message"}}`.
 
 mod answers;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod keys;
 mod libraries;
 mod wire;

@@ -103,7 +103,7 @@ impl ShownLibraries {
     /// What is shown of these.
     pub fn new(fpir: f64, thresholds: Vec<LibraryThreshold>) -> Self {
         let libraries = thresholds.into_iter().map(|LibraryThreshold { library, faces, threshold, recommended }| {
-            let (id, name, engine) = (library.group_id, library.db_name, library.engine);
+            let (id, name, engine) = (library.external_id, library.name, library.engine);
             ShownLibrary { id, name, engine, faces, threshold, recommended_threshold: recommended }
         });
         Self { fpir, libraries: libraries.collect() }

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Deserializer as Parser, Number};
 
 /// The names of all fields that a command looks at.
-const NAMES: [&str; 31] = [
+pub(super) const NAMES: [&str; 31] = [
     "AccountList",
     "Accounts",
     "AddFriendItem",
@@ -98,6 +98,12 @@ impl<'a> Object<'a> {
     /// A field, if it is there.
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// What it holds.
+    #[cfg(fuzzing)]
+    pub fn into_fields(self) -> impl Iterator<Item = (&'static str, Value<'a>)> {
+        self.0.into_iter()
     }
 
     fn set(&mut self, name: &'static str, value: Value<'a>) {

@@ -10,6 +10,8 @@ mod envelope;
 mod failures;
 mod fields;
 mod friends;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod groups;
 mod json;
 mod usersig;

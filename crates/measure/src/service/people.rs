@@ -58,10 +58,10 @@ async fn add(store: &Store, people: usize, picture: &[u8], face: &Face) -> Resul
     store.ensure_app(APP, now_ms).await?;
     let library = NewLibrary {
         app_id: APP.to_owned(),
-        group_id: LIBRARY.to_owned(),
-        db_name: LIBRARY.to_owned(),
-        db_desc: None,
-        person_db_lib: format!("{:032x}", 1),
+        external_id: LIBRARY.to_owned(),
+        name: LIBRARY.to_owned(),
+        description: None,
+        engine_key: format!("{:032x}", 1),
         engine: "builtin".to_owned(),
         created_ms: now_ms,
         at_most: None,
@@ -103,11 +103,11 @@ fn person(number: usize, now_ms: i64, face: &Face, random: &mut Random) -> Ready
         engine_ref: None,
     };
     let person = NewPerson {
-        person_id: 2 * id + 1,
+        public_id: 2 * id + 1,
         // Spread over the index, as real ones are.
-        person_no: format!("{:016x}{number:016x}", random.bits()),
-        ext_user_id: Some(format!("user-{number}")),
-        user_info: None,
+        number: format!("{:016x}{number:016x}", random.bits()),
+        external_id: Some(format!("user-{number}")),
+        info: None,
         profile: Profile { name: Some(format!("Person {number}")), ..Profile::default() },
         created_ms: now_ms,
         at_most: None,

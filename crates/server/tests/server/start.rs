@@ -20,10 +20,10 @@ const STRANGERS: usize = 5000;
 async fn library(store: &Store, group_id: &str, number: u8) -> Library {
     let new = NewLibrary {
         app_id: "admin".to_owned(),
-        group_id: group_id.to_owned(),
-        db_name: group_id.to_owned(),
-        db_desc: None,
-        person_db_lib: format!("{number:032x}"),
+        external_id: group_id.to_owned(),
+        name: group_id.to_owned(),
+        description: None,
+        engine_key: format!("{number:032x}"),
         engine: "builtin".to_owned(),
         created_ms: 1,
         at_most: None,
@@ -37,10 +37,10 @@ fn people(templates: impl IntoIterator<Item = (u16, NewTemplate)>) -> Vec<ReadyP
     let people = templates.into_iter().map(|(number, template)| {
         let id = i64::from(number) + 1;
         let person = NewPerson {
-            person_id: id,
-            person_no: format!("{number:032x}"),
-            ext_user_id: None,
-            user_info: None,
+            public_id: id,
+            number: format!("{number:032x}"),
+            external_id: None,
+            info: None,
             profile: Profile::default(),
             created_ms: 1,
             at_most: None,
@@ -70,7 +70,7 @@ fn stranger(number: usize) -> Vec<f32> {
 /// The one template that a store has.
 async fn only_template(store: &Store, library: &Library) -> NewTemplate {
     let person = store.people(library.id, 0, 1).await.expect("a read").remove(0);
-    let mut entry = store.directory_entries(library.id, &[person.person_id]).await.expect("a read").remove(0);
+    let mut entry = store.directory_entries(library.id, &[person.public_id]).await.expect("a read").remove(0);
     let algorithm = entry.faces.remove(0).template.expect("a template").algorithm;
     let (sender, vectors) = mpsc::channel();
     let take = move |rows: Vec<TemplateRow>| {

@@ -18,7 +18,7 @@ pub struct ConsoleUser {
     /// Address of electronic mail.
     pub mail: String,
     /// Department.
-    pub dept_id: String,
+    pub department: String,
     /// Row id of the person whose face opens the console; `None` once that person is removed.
     pub person_row_id: Option<i64>,
     /// Milliseconds since the epoch.
@@ -27,14 +27,14 @@ pub struct ConsoleUser {
 
 impl fmt::Debug for ConsoleUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, username, password_hash: _, telephone, mail, dept_id, person_row_id, created_ms } = self;
+        let Self { id, username, password_hash: _, telephone, mail, department, person_row_id, created_ms } = self;
         f.debug_struct("ConsoleUser")
             .field("id", id)
             .field("username", username)
             .field("password_hash", &Withheld)
             .field("telephone", telephone)
             .field("mail", mail)
-            .field("dept_id", dept_id)
+            .field("department", department)
             .field("person_row_id", person_row_id)
             .field("created_ms", created_ms)
             .finish()
@@ -53,20 +53,20 @@ pub struct NewConsoleUser {
     /// Address of electronic mail.
     pub mail: String,
     /// Department.
-    pub dept_id: String,
+    pub department: String,
     /// Milliseconds since the epoch.
     pub created_ms: i64,
 }
 
 impl fmt::Debug for NewConsoleUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { username, password_hash: _, telephone, mail, dept_id, created_ms } = self;
+        let Self { username, password_hash: _, telephone, mail, department, created_ms } = self;
         f.debug_struct("NewConsoleUser")
             .field("username", username)
             .field("password_hash", &Withheld)
             .field("telephone", telephone)
             .field("mail", mail)
-            .field("dept_id", dept_id)
+            .field("department", department)
             .field("created_ms", created_ms)
             .finish()
     }

@@ -6,13 +6,13 @@ use crate::Algorithm;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryEntry {
     /// Snowflake, unique over all libraries.
-    pub person_id: i64,
+    pub public_id: i64,
     /// The caller's own id, unique inside the library.
-    pub ext_user_id: Option<String>,
+    pub external_id: Option<String>,
     /// [`Profile::name`](crate::Profile::name).
     pub name: Option<String>,
     /// Free text of the caller.
-    pub user_info: Option<String>,
+    pub info: Option<String>,
     /// Milliseconds since the epoch.
     pub created_ms: i64,
     /// When the person or a face of theirs was last changed, in milliseconds since the epoch.
@@ -49,17 +49,17 @@ pub struct DirectoryTemplate {
 pub struct DirectoryFilter<'a> {
     /// Only people whose name has this text in it; upper and lower case of ASCII letters count as equal.
     pub name_part: Option<&'a str>,
-    /// Only people with exactly this `user_info`.
-    pub user_info: Option<&'a str>,
+    /// Only people with exactly this `info`.
+    pub info: Option<&'a str>,
 }
 
 /// What to change about a person. `None` leaves it as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PersonChanges {
     /// The caller's own id, unique inside the library.
-    pub ext_user_id: Option<String>,
+    pub external_id: Option<String>,
     /// [`Profile::name`](crate::Profile::name).
     pub name: Option<String>,
     /// Free text of the caller.
-    pub user_info: Option<String>,
+    pub info: Option<String>,
 }

@@ -29,11 +29,11 @@ pub struct OutboxRow {
     /// What is to be done.
     pub action: OutboxAction,
     /// The engine-side id of the library.
-    pub person_db_lib: String,
+    pub engine_key: String,
     /// Snowflake of the person, if a face is concerned.
-    pub person_id: Option<i64>,
+    pub public_id: Option<i64>,
     /// The person's 32 hex digits, if a face is concerned.
-    pub person_no: Option<String>,
+    pub number: Option<String>,
     /// Row id of the face, if one is concerned, also if that is gone.
     pub face_id: Option<i64>,
     /// The engine's id of the face, as far as it is known.
@@ -44,9 +44,9 @@ pub struct OutboxRow {
     /// Whether the person was put down with the row.
     pub made_person: bool,
     /// As it was given.
-    pub engine_url: String,
+    pub endpoint: String,
     /// As it was given.
-    pub operate_type: String,
+    pub operation: String,
     /// Milliseconds since the epoch.
     pub created_ms: i64,
     /// An attempt may have reached the engine without its answer reaching us.
@@ -73,9 +73,9 @@ pub struct NewOutboxRow {
     /// Name of the engine.
     pub engine: String,
     /// Free text of the caller.
-    pub engine_url: String,
+    pub endpoint: String,
     /// Free text of the caller.
-    pub operate_type: String,
+    pub operation: String,
     /// Milliseconds since the epoch.
     pub created_ms: i64,
 }

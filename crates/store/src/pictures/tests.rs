@@ -15,10 +15,10 @@ async fn open(dir: &Path) -> (Database, Pictures, i64) {
     database.ensure_app("app".into(), 1).await.expect("app");
     let library = NewLibrary {
         app_id: "app".into(),
-        group_id: "g".into(),
-        db_name: "g".into(),
-        db_desc: None,
-        person_db_lib: "0".repeat(32),
+        external_id: "g".into(),
+        name: "g".into(),
+        description: None,
+        engine_key: "0".repeat(32),
         engine: "cpu".into(),
         created_ms: 1,
         at_most: None,
@@ -30,10 +30,10 @@ async fn open(dir: &Path) -> (Database, Pictures, i64) {
 
 fn person_and_face(id: i64) -> (NewPerson, NewFace) {
     let person = NewPerson {
-        person_id: id,
-        person_no: format!("{id:032x}"),
-        ext_user_id: None,
-        user_info: None,
+        public_id: id,
+        number: format!("{id:032x}"),
+        external_id: None,
+        info: None,
         profile: Profile::default(),
         created_ms: 1,
         at_most: None,

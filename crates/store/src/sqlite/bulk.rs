@@ -118,22 +118,22 @@ async fn insert_people(db: &mut SqliteConnection, library_id: i64, people: &[New
     for people in people.chunks(ROWS) {
         let mut insert = QueryBuilder::<Sqlite>::new(
             "INSERT INTO person (
-                library_id, person_id, person_no, ext_user_id, user_info, name, sex, birthday, id_iccid, cust_id,
+                library_id, public_id, number, external_id, info, name, sex, birthday, document_number, customer_number,
                 company, duty, province, kind, remark, source_url, created, updated) ",
         );
         insert.push_values(people, |mut row, new| {
             let profile = &new.profile;
-            row.push_bind(library_id).push_bind(new.person_id).push_bind(&new.person_no);
-            row.push_bind(&new.ext_user_id).push_bind(&new.user_info);
+            row.push_bind(library_id).push_bind(new.public_id).push_bind(&new.number);
+            row.push_bind(&new.external_id).push_bind(&new.info);
             row.push_bind(&profile.name).push_bind(profile.sex).push_bind(profile.birthday);
-            row.push_bind(&profile.id_iccid).push_bind(&profile.cust_id).push_bind(&profile.company);
+            row.push_bind(&profile.document_number).push_bind(&profile.customer_number).push_bind(&profile.company);
             row.push_bind(&profile.duty).push_bind(&profile.province).push_bind(profile.kind);
             row.push_bind(&profile.remark).push_bind(&profile.source_url);
             row.push_bind(new.created_ms).push_bind(new.created_ms);
         });
-        insert.push(" ON CONFLICT (library_id, ext_user_id) DO NOTHING RETURNING person_id, id");
+        insert.push(" ON CONFLICT (library_id, external_id) DO NOTHING RETURNING public_id, id");
         let inserted = insert.build_query_as().fetch_all(&mut *db).await.map_err(writes::missing_parent)?;
-        ids.extend(in_order(inserted, people.iter().map(|new| new.person_id))?);
+        ids.extend(in_order(inserted, people.iter().map(|new| new.public_id))?);
     }
     Ok(ids)
 }
@@ -221,11 +221,11 @@ async fn note_last(
     // MAX is NULL if any of its arguments is.
     sqlx::query(
         "UPDATE last_ids SET
-            max_person_id = MAX(COALESCE(max_person_id, $1), COALESCE($1, max_person_id)),
+            max_public_id = MAX(COALESCE(max_public_id, $1), COALESCE($1, max_public_id)),
             max_file_id = MAX(COALESCE(max_file_id, $2), COALESCE($2, max_file_id)),
             max_created_ns = MAX(COALESCE(max_created_ns, $3), COALESCE($3, max_created_ns))",
     )
-    .bind(people.iter().map(|new| new.person_id).max())
+    .bind(people.iter().map(|new| new.public_id).max())
     .bind(faces.iter().map(|face| face.new.file_id).max())
     .bind(created_ns)
     .execute(&mut *db)

@@ -71,7 +71,7 @@ async fn register_user(
 ) -> Result<(ConsoleUser, Person, Face)> {
     let (person, face) = writes::enrol(tx, library_id, person, face, picture).await?;
     let user: Option<ConsoleUser> = sqlx::query_as(
-        "INSERT INTO console_user (username, password_hash, telephone, mail, dept_id, person_id, created)
+        "INSERT INTO console_user (username, password_hash, telephone, mail, department, person_id, created)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (username) DO NOTHING RETURNING *",
     )
@@ -79,7 +79,7 @@ async fn register_user(
     .bind(user.password_hash)
     .bind(user.telephone)
     .bind(user.mail)
-    .bind(user.dept_id)
+    .bind(user.department)
     .bind(person.id)
     .bind(user.created_ms)
     .fetch_optional(&mut tx.connection)

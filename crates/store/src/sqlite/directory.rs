@@ -25,7 +25,7 @@ use crate::{
 fn select_entries(condition: &str) -> String {
     format!(
         "SELECT
-            (SELECT json_group_array(json_array(id, person_id, ext_user_id, name, user_info, created, updated))
+            (SELECT json_group_array(json_array(id, public_id, external_id, name, info, created, updated))
              FROM person WHERE {condition}),
             (SELECT json_group_array(json_array(face.person_id, face.created, face.file_id, face.picture_md5,
                 template.algorithm, template.provider, template.version, template.md5))
@@ -35,9 +35,9 @@ fn select_entries(condition: &str) -> String {
 }
 
 impl Database {
-    pub(crate) async fn person_with_id(&self, library_id: i64, person_id: i64) -> Result<Option<Person>> {
-        let query = sqlx::query_as("SELECT * FROM person WHERE person_id = $2 AND library_id = $1");
-        Ok(query.bind(library_id).bind(person_id).fetch_optional(&mut *self.readers.get().await?).await?)
+    pub(crate) async fn person_with_id(&self, library_id: i64, public_id: i64) -> Result<Option<Person>> {
+        let query = sqlx::query_as("SELECT * FROM person WHERE public_id = $2 AND library_id = $1");
+        Ok(query.bind(library_id).bind(public_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn directory_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<DirectoryEntry>> {
@@ -54,7 +54,7 @@ impl Database {
 
     async fn read_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<Arc<Kept>>> {
         // Without the plus, the index by library would be taken, and all of it be read.
-        let query = select_entries("person_id IN (SELECT value FROM json_each($2)) AND +library_id = $1");
+        let query = select_entries("public_id IN (SELECT value FROM json_each($2)) AND +library_id = $1");
         let query = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(library_id).bind(json_array(person_ids));
         let entries = entries_of(query.fetch_one(&mut *self.readers.get().await?).await?)?;
         Ok(entries.into_iter().map(|(row_id, entry)| Arc::new(Kept { library_id, row_id, entry })).collect())
@@ -130,39 +130,39 @@ impl Database {
 async fn update_person(tx: &mut WriteTx, person_row_id: i64, changes: PersonChanges) -> Result<()> {
     let db = &mut tx.connection;
     let library_id = writes::library_of(db, person_row_id).await?;
-    if let Some(ext_user_id) = &changes.ext_user_id
-        && has_other_of(db, library_id, person_row_id, ext_user_id).await?
+    if let Some(external_id) = &changes.external_id
+        && has_other_of(db, library_id, person_row_id, external_id).await?
     {
         return Err(Error::Exists);
     }
     sqlx::query(
         "UPDATE person SET
-            ext_user_id = COALESCE($2, ext_user_id), name = COALESCE($3, name), user_info = COALESCE($4, user_info)
+            external_id = COALESCE($2, external_id), name = COALESCE($3, name), info = COALESCE($4, info)
          WHERE id = $1",
     )
     .bind(person_row_id)
-    .bind(changes.ext_user_id)
+    .bind(changes.external_id)
     .bind(changes.name)
-    .bind(changes.user_info)
+    .bind(changes.info)
     .execute(&mut *db)
     .await?;
     writes::touch(tx, person_row_id).await
 }
 
-/// Whether somebody else of the library is called so, be it by their `ext_user_id` or, without one, by their `person_id`.
+/// Whether somebody else of the library is called so, be it by their `external_id` or, without one, by their `public_id`.
 async fn has_other_of(
     db: &mut SqliteConnection,
     library_id: i64,
     person_row_id: i64,
-    ext_user_id: &str,
+    external_id: &str,
 ) -> Result<bool> {
     let query = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM person WHERE library_id = $1 AND ext_user_id = $2 AND id <> $3)
+        "SELECT EXISTS (SELECT 1 FROM person WHERE library_id = $1 AND external_id = $2 AND id <> $3)
              OR EXISTS (
-                SELECT 1 FROM person WHERE person_id = $4 AND library_id = $1 AND ext_user_id IS NULL AND id <> $3)",
+                SELECT 1 FROM person WHERE public_id = $4 AND library_id = $1 AND external_id IS NULL AND id <> $3)",
     );
-    let query = query.bind(library_id).bind(ext_user_id).bind(person_row_id);
-    Ok(query.bind(people::in_decimal(ext_user_id)).fetch_one(db).await?)
+    let query = query.bind(library_id).bind(external_id).bind(person_row_id);
+    Ok(query.bind(people::in_decimal(external_id)).fetch_one(db).await?)
 }
 
 async fn enqueue_update(
@@ -193,8 +193,8 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, library_id: i64, filter: Direct
     if let Some(part) = filter.name_part {
         query.push(" AND name LIKE ").push_bind(format!("%{}%", literal_like(part))).push(" ESCAPE '!'");
     }
-    if let Some(user_info) = filter.user_info {
-        query.push(" AND user_info = ").push_bind(user_info);
+    if let Some(info) = filter.info {
+        query.push(" AND info = ").push_bind(info);
     }
 }
 
@@ -219,10 +219,10 @@ fn entries_of((people, faces): (String, String)) -> Result<Vec<(i64, DirectoryEn
         of_people.entry(person_row_id).or_default().push(face);
     }
     people.sort_by_key(|person| person.0);
-    let entries = people.into_iter().map(|(id, person_id, ext_user_id, name, user_info, created_ms, updated_ms)| {
+    let entries = people.into_iter().map(|(id, public_id, external_id, name, info, created_ms, updated_ms)| {
         let mut faces = of_people.remove(&id).unwrap_or_default();
         faces.sort_by_key(|face| face.created_ns);
-        (id, DirectoryEntry { person_id, ext_user_id, name, user_info, created_ms, updated_ms, faces })
+        (id, DirectoryEntry { public_id, external_id, name, info, created_ms, updated_ms, faces })
     });
     Ok(entries.collect())
 }

@@ -33,7 +33,7 @@ pub(super) struct Kept {
 /// What of a question was known.
 pub(super) struct Found {
     pub(super) known: Vec<Arc<Kept>>,
-    /// The `person_id`s of the others.
+    /// The `public_id`s of the others.
     pub(super) unknown: Vec<i64>,
     /// To be given back with what is read of them.
     pub(super) age: u64,
@@ -45,8 +45,8 @@ pub(super) struct KeptEntries(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    by_person_id: HashMap<i64, Arc<Kept>>,
-    person_ids: HashMap<i64, i64>,
+    by_public_id: HashMap<i64, Arc<Kept>>,
+    public_ids: HashMap<i64, i64>,
     weight: usize,
     /// Grows with every write that has changed somebody.
     age: u64,
@@ -54,15 +54,15 @@ struct State {
 
 impl KeptEntries {
     /// Those of some people of a library who are known.
-    pub(super) fn find(&self, library_id: i64, person_ids: impl IntoIterator<Item = i64>) -> Found {
+    pub(super) fn find(&self, library_id: i64, public_ids: impl IntoIterator<Item = i64>) -> Found {
         let state = self.state();
         let mut found = Found { known: Vec::new(), unknown: Vec::new(), age: state.age };
-        for person_id in person_ids {
-            match state.by_person_id.get(&person_id) {
+        for public_id in public_ids {
+            match state.by_public_id.get(&public_id) {
                 Some(kept) if kept.library_id == library_id => found.known.push(Arc::clone(kept)),
                 // Known to be somewhere else, and people stay where they are.
                 Some(_) => {}
-                None => found.unknown.push(person_id),
+                None => found.unknown.push(public_id),
             }
         }
         found
@@ -79,10 +79,10 @@ impl KeptEntries {
             if state.weight.saturating_add(weight) > MOST {
                 state.clear();
             }
-            if state.by_person_id.insert(kept.entry.person_id, Arc::clone(kept)).is_none() {
+            if state.by_public_id.insert(kept.entry.public_id, Arc::clone(kept)).is_none() {
                 state.weight += weight;
             }
-            state.person_ids.insert(kept.row_id, kept.entry.person_id);
+            state.public_ids.insert(kept.row_id, kept.entry.public_id);
         }
     }
 
@@ -94,7 +94,7 @@ impl KeptEntries {
             match stale {
                 Stale::Everybody => state.clear(),
                 Stale::Person(row_id) => {
-                    let kept = state.person_ids.remove(&row_id).and_then(|id| state.by_person_id.remove(&id));
+                    let kept = state.public_ids.remove(&row_id).and_then(|id| state.by_public_id.remove(&id));
                     let gone = kept.map_or(0, |kept| weight(&kept.entry));
                     state.weight = state.weight.saturating_sub(gone);
                 }
@@ -109,15 +109,15 @@ impl KeptEntries {
 
 impl State {
     fn clear(&mut self) {
-        self.by_person_id.clear();
-        self.person_ids.clear();
+        self.by_public_id.clear();
+        self.public_ids.clear();
         self.weight = 0;
     }
 }
 
 /// About how many bytes a person takes.
 fn weight(entry: &DirectoryEntry) -> usize {
-    let texts = [&entry.ext_user_id, &entry.name, &entry.user_info];
+    let texts = [&entry.external_id, &entry.name, &entry.info];
     let texts: usize = texts.into_iter().flatten().map(String::capacity).sum();
     384 + texts + entry.faces.len() * 320
 }
@@ -128,10 +128,10 @@ mod tests {
 
     fn kept(row_id: i64, text: usize) -> Arc<Kept> {
         let entry = DirectoryEntry {
-            person_id: row_id + 1000,
-            ext_user_id: None,
+            public_id: row_id + 1000,
+            external_id: None,
             name: None,
-            user_info: Some("x".repeat(text)),
+            info: Some("x".repeat(text)),
             created_ms: 0,
             updated_ms: 0,
             faces: Vec::new(),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     fn known(entries: &KeptEntries, library_id: i64, ids: &[i64]) -> Vec<i64> {
-        entries.find(library_id, ids.iter().copied()).known.iter().map(|kept| kept.entry.person_id).collect()
+        entries.find(library_id, ids.iter().copied()).known.iter().map(|kept| kept.entry.public_id).collect()
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
         for row_id in 0..300 {
             entries.keep(0, &[kept(row_id, 1 << 20)]);
             let state = entries.state();
-            assert!(state.weight <= MOST && state.by_person_id.len() <= MOST >> 20);
+            assert!(state.weight <= MOST && state.by_public_id.len() <= MOST >> 20);
         }
         let last = entries.find(1, [1299]).known;
         assert_eq!(last.len(), 1, "the latest is kept");

@@ -6,7 +6,7 @@ use crate::{Change, Error, Library, Person, Result};
 impl Database {
     pub(crate) async fn libraries_by_age(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
         let query = sqlx::query_as(
-            "SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY created, person_db_lib LIMIT $2 OFFSET $3",
+            "SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY created, engine_key LIMIT $2 OFFSET $3",
         );
         Ok(query.bind(app_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(&mut *self.readers.get().await?).await?)
     }
@@ -15,8 +15,8 @@ impl Database {
         let Some((first, end)) = hex_with(head) else { return Ok(None) };
         let query = sqlx::query_as(
             "SELECT * FROM library
-             WHERE person_db_lib >= $2 AND person_db_lib < $3 AND +app_id = $1 AND hidden = 0
-             ORDER BY person_db_lib LIMIT 1",
+             WHERE engine_key >= $2 AND engine_key < $3 AND +app_id = $1 AND hidden = 0
+             ORDER BY engine_key LIMIT 1",
         );
         Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
@@ -25,15 +25,15 @@ impl Database {
         let Some((first, end)) = hex_with(head) else { return Ok(None) };
         let query = sqlx::query_as(
             "SELECT person.* FROM person CROSS JOIN library
-             WHERE person.person_no >= $2 AND person.person_no < $3
+             WHERE person.number >= $2 AND person.number < $3
                AND library.id = person.library_id AND library.app_id = $1 AND library.hidden = 0
-             ORDER BY person.person_no LIMIT 1",
+             ORDER BY person.number LIMIT 1",
         );
         Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn rename_library(&self, library_id: i64, group_id: String) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(rename_library(tx, library_id, group_id))).await
+    pub(crate) async fn rename_library(&self, library_id: i64, external_id: String) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(rename_library(tx, library_id, external_id))).await
     }
 }
 
@@ -44,14 +44,14 @@ fn hex_with(head: &str) -> Option<(&str, String)> {
     is_head.then(|| (head, format!("{head}g")))
 }
 
-async fn rename_library(tx: &mut WriteTx, library_id: i64, group_id: String) -> Result<()> {
+async fn rename_library(tx: &mut WriteTx, library_id: i64, external_id: String) -> Result<()> {
     // A display name that only repeated the old name repeats the new one.
     let query = sqlx::query(
         "UPDATE library SET
-            db_name = CASE WHEN db_name = group_id THEN $2 ELSE db_name END, group_id = $2
+            name = CASE WHEN name = external_id THEN $2 ELSE name END, external_id = $2
          WHERE id = $1",
     );
-    let renamed = query.bind(library_id).bind(group_id).execute(&mut tx.connection).await;
+    let renamed = query.bind(library_id).bind(external_id).execute(&mut tx.connection).await;
     match renamed {
         Ok(done) if done.rows_affected() == 0 => Err(Error::NotFound),
         Ok(_) => {

@@ -18,6 +18,8 @@ mod kept;
 mod keys;
 mod libraries;
 mod links;
+#[cfg(test)]
+mod migrations;
 mod outbox;
 mod people;
 mod readers;
@@ -167,12 +169,12 @@ impl Database {
         self.writer.run(move |tx| Box::pin(writes::forget_removals(tx, ids))).await
     }
 
-    pub(crate) async fn library(&self, app_id: &str, group_id: &str) -> Result<Option<Library>> {
-        reads::library(&self.readers, app_id, group_id).await
+    pub(crate) async fn library(&self, app_id: &str, external_id: &str) -> Result<Option<Library>> {
+        reads::library(&self.readers, app_id, external_id).await
     }
 
-    pub(crate) async fn library_by_engine_id(&self, app_id: &str, person_db_lib: &str) -> Result<Option<Library>> {
-        reads::library_by_engine_id(&self.readers, app_id, person_db_lib).await
+    pub(crate) async fn library_by_engine_id(&self, app_id: &str, engine_key: &str) -> Result<Option<Library>> {
+        reads::library_by_engine_id(&self.readers, app_id, engine_key).await
     }
 
     pub(crate) async fn libraries(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
@@ -203,8 +205,8 @@ impl Database {
         reads::face_by_file_id(&self.readers, file_id).await
     }
 
-    pub(crate) async fn face_in_library(&self, app_id: &str, group_id: &str, face_id: i64) -> Result<Option<Face>> {
-        reads::face_in_library(&self.readers, app_id, group_id, face_id).await
+    pub(crate) async fn face_in_library(&self, app_id: &str, external_id: &str, face_id: i64) -> Result<Option<Face>> {
+        reads::face_in_library(&self.readers, app_id, external_id, face_id).await
     }
 
     pub(crate) async fn people_with_faces(&self, face_ids: &[i64]) -> Result<Vec<(Face, Person)>> {

@@ -172,14 +172,14 @@ pub(super) async fn settle_face(
         .await?;
     sqlx::query(
         "UPDATE outbox SET
-            action = $3, rejected = 0, engine_url = COALESCE($4, engine_url), operate_type = COALESCE($5, operate_type)
+            action = $3, rejected = 0, endpoint = COALESCE($4, endpoint), operation = COALESCE($5, operation)
          WHERE face_id = $1 AND action = $2 AND solved IS NULL",
     )
     .bind(face_id)
     .bind(name_of_action(OutboxAction::AddFace))
     .bind(name_of_action(OutboxAction::UndoAdd))
-    .bind(template.map(|template| &template.engine_url))
-    .bind(template.map(|template| &template.operate_type))
+    .bind(template.map(|template| &template.endpoint))
+    .bind(template.map(|template| &template.operation))
     .execute(db)
     .await?;
     Ok(())
@@ -203,7 +203,7 @@ async fn enqueue_person(
 ) -> Result<(Person, Face)> {
     let person = writes::insert_person(&mut tx.connection, library_id, person).await?;
     let face = insert_pending_face(tx, &person, true, face, picture, row).await?;
-    writes::note_ids(&mut tx.connection, Some(person.person_id), &face).await?;
+    writes::note_ids(&mut tx.connection, Some(person.public_id), &face).await?;
     Ok((person, face))
 }
 
@@ -340,8 +340,8 @@ async fn insert(
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO outbox (
-            id, library_id, app_id, engine, action, person_db_lib, person_id, person_no, face_id, engine_ref,
-            picture_key, engine_url, operate_type, created, made_person)
+            id, library_id, app_id, engine, action, engine_key, public_id, number, face_id, engine_ref,
+            picture_key, endpoint, operation, created, made_person)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(row.id)
@@ -349,14 +349,14 @@ async fn insert(
     .bind(&library.app_id)
     .bind(row.engine)
     .bind(name_of_action(action))
-    .bind(&library.person_db_lib)
-    .bind(about.person.map(|person| person.person_id))
-    .bind(about.person.map(|person| &person.person_no))
+    .bind(&library.engine_key)
+    .bind(about.person.map(|person| person.public_id))
+    .bind(about.person.map(|person| &person.number))
     .bind(about.face_id)
     .bind(about.engine_ref)
     .bind(about.picture_key)
-    .bind(row.engine_url)
-    .bind(row.operate_type)
+    .bind(row.endpoint)
+    .bind(row.operation)
     .bind(row.created_ms)
     .bind(about.made_person)
     .execute(&mut *db)

@@ -25,9 +25,9 @@ impl Database {
             .await?)
     }
 
-    pub(crate) async fn hidden_library(&self, app_id: &str, group_id: &str) -> Result<Option<Library>> {
-        let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND group_id = $2 AND hidden = 1");
-        Ok(query.bind(app_id).bind(group_id).fetch_optional(&mut *self.readers.get().await?).await?)
+    pub(crate) async fn hidden_library(&self, app_id: &str, external_id: &str) -> Result<Option<Library>> {
+        let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND external_id = $2 AND hidden = 1");
+        Ok(query.bind(app_id).bind(external_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn library_by_id(&self, library_id: i64) -> Result<Option<Library>> {
@@ -45,9 +45,9 @@ impl Database {
         let query = sqlx::query_as(
             "SELECT (SELECT COUNT(*) FROM person WHERE library_id = $1)
                   - (SELECT COUNT(*) FROM person AS unnamed
-                     WHERE library_id = $1 AND ext_user_id IS NULL AND EXISTS (
+                     WHERE library_id = $1 AND external_id IS NULL AND EXISTS (
                         SELECT 1 FROM person AS named
-                        WHERE named.library_id = $1 AND named.ext_user_id = CAST(unnamed.person_id AS TEXT))) AS users,
+                        WHERE named.library_id = $1 AND named.external_id = CAST(unnamed.public_id AS TEXT))) AS users,
                     (SELECT COUNT(*) FROM person CROSS JOIN face
                      WHERE person.library_id = $1 AND face.person_id = person.id) AS faces",
         );
@@ -72,9 +72,9 @@ impl Database {
     pub(crate) async fn people_by_user(&self, library_id: i64, user_id: &str) -> Result<Vec<Person>> {
         let query = sqlx::query_as(
             "SELECT * FROM person WHERE id IN (
-                SELECT id FROM person WHERE library_id = $1 AND ext_user_id = $2
+                SELECT id FROM person WHERE library_id = $1 AND external_id = $2
                 UNION ALL
-                SELECT id FROM person WHERE person_id = $3 AND library_id = $1 AND ext_user_id IS NULL)
+                SELECT id FROM person WHERE public_id = $3 AND library_id = $1 AND external_id IS NULL)
              ORDER BY id",
         );
         Ok(query
@@ -90,10 +90,10 @@ impl Database {
             "SELECT * FROM person WHERE id IN (
                 SELECT person.id FROM library CROSS JOIN person
                 WHERE library.app_id = $1 AND library.hidden = 0
-                  AND person.library_id = library.id AND person.ext_user_id = $2
+                  AND person.library_id = library.id AND person.external_id = $2
                 UNION ALL
                 SELECT person.id FROM person CROSS JOIN library
-                WHERE person.person_id = $3 AND person.ext_user_id IS NULL
+                WHERE person.public_id = $3 AND person.external_id IS NULL
                   AND library.id = person.library_id AND library.app_id = $1 AND library.hidden = 0)
              ORDER BY id",
         );
@@ -181,15 +181,15 @@ impl Database {
     pub(crate) async fn replace_faces(
         &self,
         person_row_id: i64,
-        user_info: Option<String>,
+        info: Option<String>,
         face: NewFace,
         picture: PictureName,
     ) -> Result<(Face, Vec<Removal>)> {
-        self.writer.run(move |tx| Box::pin(replace_faces(tx, person_row_id, user_info, face, picture))).await
+        self.writer.run(move |tx| Box::pin(replace_faces(tx, person_row_id, info, face, picture))).await
     }
 
-    pub(crate) async fn set_user_info(&self, person_row_id: i64, user_info: Option<String>) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(set_user_info(tx, person_row_id, user_info))).await
+    pub(crate) async fn set_info(&self, person_row_id: i64, info: Option<String>) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(set_info(tx, person_row_id, info))).await
     }
 }
 
@@ -216,7 +216,7 @@ async fn copy_person(
     // is about to unlink the picture looks for rows after the removal of the face, hence after this.
     writes::library_of(&mut tx.connection, person_row_id).await?;
     let person = writes::insert_person(&mut tx.connection, library_id, new).await?;
-    let mut person_id = Some(person.person_id);
+    let mut public_id = Some(person.public_id);
     for copied in faces {
         let face: Option<Face> = sqlx::query_as(
             "INSERT INTO face (
@@ -237,14 +237,14 @@ async fn copy_person(
         if let Some(template) = &template {
             writes::insert_template(&mut tx.connection, face.id, template).await?;
         }
-        writes::note_ids(&mut tx.connection, person_id.take(), &face).await?;
+        writes::note_ids(&mut tx.connection, public_id.take(), &face).await?;
         writes::note_change(&mut tx.connection, library_id, face.created_ns / writes::NANOS_PER_MILLI).await?;
         let template = template.map(Arc::new);
         tx.changes.push(Change::FaceAdded { library_id, person_row_id: person.id, face_id: face.id, template });
     }
-    if let Some(person_id) = person_id {
-        let query = sqlx::query("UPDATE last_ids SET max_person_id = MAX(COALESCE(max_person_id, $1), $1)");
-        query.bind(person_id).execute(&mut tx.connection).await?;
+    if let Some(public_id) = public_id {
+        let query = sqlx::query("UPDATE last_ids SET max_public_id = MAX(COALESCE(max_public_id, $1), $1)");
+        query.bind(public_id).execute(&mut tx.connection).await?;
     }
     Ok(person)
 }
@@ -265,7 +265,7 @@ async fn template_of(db: &mut SqliteConnection, face_id: i64) -> Result<Option<N
 async fn replace_faces(
     tx: &mut WriteTx,
     person_row_id: i64,
-    user_info: Option<String>,
+    info: Option<String>,
     face: NewFace,
     picture: PictureName,
 ) -> Result<(Face, Vec<Removal>)> {
@@ -273,15 +273,15 @@ async fn replace_faces(
     outbox::settle_faces_of(&mut tx.connection, person_row_id, None).await?;
     let removals = writes::remove_faces_of(tx, library_id, person_row_id).await?;
     let face = writes::add_face(tx, person_row_id, face, picture).await?;
-    if user_info.is_some() {
-        set_user_info(tx, person_row_id, user_info).await?;
+    if info.is_some() {
+        set_info(tx, person_row_id, info).await?;
     }
     Ok((face, removals))
 }
 
-async fn set_user_info(tx: &mut WriteTx, person_row_id: i64, user_info: Option<String>) -> Result<()> {
-    let query = sqlx::query("UPDATE person SET user_info = $2 WHERE id = $1");
-    let updated = query.bind(person_row_id).bind(user_info).execute(&mut tx.connection).await?;
+async fn set_info(tx: &mut WriteTx, person_row_id: i64, info: Option<String>) -> Result<()> {
+    let query = sqlx::query("UPDATE person SET info = $2 WHERE id = $1");
+    let updated = query.bind(person_row_id).bind(info).execute(&mut tx.connection).await?;
     if updated.rows_affected() == 0 {
         return Err(Error::NotFound);
     }

@@ -9,14 +9,14 @@ use super::{
 };
 use crate::{Counts, Face, LastIds, Library, Person, Result};
 
-pub(super) async fn library(db: &Readers, app_id: &str, group_id: &str) -> Result<Option<Library>> {
-    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND group_id = $2 AND hidden = 0");
-    Ok(query.bind(app_id).bind(group_id).fetch_optional(&mut *db.get().await?).await?)
+pub(super) async fn library(db: &Readers, app_id: &str, external_id: &str) -> Result<Option<Library>> {
+    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND external_id = $2 AND hidden = 0");
+    Ok(query.bind(app_id).bind(external_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn library_by_engine_id(db: &Readers, app_id: &str, person_db_lib: &str) -> Result<Option<Library>> {
-    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND person_db_lib = $2 AND hidden = 0");
-    Ok(query.bind(app_id).bind(person_db_lib).fetch_optional(&mut *db.get().await?).await?)
+pub(super) async fn library_by_engine_id(db: &Readers, app_id: &str, engine_key: &str) -> Result<Option<Library>> {
+    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND engine_key = $2 AND hidden = 0");
+    Ok(query.bind(app_id).bind(engine_key).fetch_optional(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn libraries(db: &Readers, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
@@ -27,14 +27,14 @@ pub(super) async fn libraries(db: &Readers, app_id: &str, offset: i64, limit: i6
 
 pub(super) async fn find_person(db: &Readers, library_id: i64, user_id: &str) -> Result<Option<Person>> {
     // Only the one usual way to write a number names a person: not "+7", not "007".
-    let person_id = user_id.parse::<i64>().ok().filter(|id| id.to_string() == user_id);
+    let public_id = user_id.parse::<i64>().ok().filter(|id| id.to_string() == user_id);
     let query = sqlx::query_as(
         "SELECT * FROM person WHERE id = COALESCE(
-            (SELECT id FROM person WHERE library_id = $1 AND person_id = $2),
-            (SELECT id FROM person WHERE library_id = $1 AND person_no = $3),
-            (SELECT id FROM person WHERE library_id = $1 AND ext_user_id = $3))",
+            (SELECT id FROM person WHERE library_id = $1 AND public_id = $2),
+            (SELECT id FROM person WHERE library_id = $1 AND number = $3),
+            (SELECT id FROM person WHERE library_id = $1 AND external_id = $3))",
     );
-    Ok(query.bind(library_id).bind(person_id).bind(user_id).fetch_optional(&mut *db.get().await?).await?)
+    Ok(query.bind(library_id).bind(public_id).bind(user_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn person(db: &Readers, person_row_id: i64) -> Result<Option<Person>> {
@@ -65,14 +65,19 @@ pub(super) async fn face_by_file_id(db: &Readers, file_id: i64) -> Result<Option
         .await?)
 }
 
-pub(super) async fn face_in_library(db: &Readers, app_id: &str, group_id: &str, face_id: i64) -> Result<Option<Face>> {
+pub(super) async fn face_in_library(
+    db: &Readers,
+    app_id: &str,
+    external_id: &str,
+    face_id: i64,
+) -> Result<Option<Face>> {
     let query = sqlx::query_as(
         "SELECT face.* FROM face
          JOIN person ON person.id = face.person_id
          JOIN library ON library.id = person.library_id
-         WHERE face.id = $1 AND library.app_id = $2 AND library.group_id = $3 AND library.hidden = 0",
+         WHERE face.id = $1 AND library.app_id = $2 AND library.external_id = $3 AND library.hidden = 0",
     );
-    Ok(query.bind(face_id).bind(app_id).bind(group_id).fetch_optional(&mut *db.get().await?).await?)
+    Ok(query.bind(face_id).bind(app_id).bind(external_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn people_with_faces(db: &Readers, face_ids: &[i64]) -> Result<Vec<(Face, Person)>> {

@@ -38,7 +38,7 @@ pub(super) async fn ensure_app(tx: &mut WriteTx, app_id: String, created_ms: i64
 pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<Library> {
     // A slot is free if it is the first, or follows one that is taken, and nobody has it.
     let inserted = sqlx::query_as(
-        "INSERT INTO library (app_id, group_id, db_name, db_desc, person_db_lib, engine, created, updated, hidden, slot)
+        "INSERT INTO library (app_id, external_id, name, description, engine_key, engine, created, updated, hidden, slot)
          SELECT $1, $2, $3, $4, $5, $6, $7, $7, $8, CASE WHEN $8 = 0 THEN (
             SELECT MIN(candidate.slot) FROM (
                 SELECT 1 AS slot UNION ALL SELECT slot + 1 FROM library WHERE app_id = $1 AND slot IS NOT NULL
@@ -46,13 +46,13 @@ pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<
             WHERE NOT EXISTS (SELECT 1 FROM library AS other WHERE other.app_id = $1 AND other.slot = candidate.slot)
          ) END
          WHERE TRUE
-         ON CONFLICT (app_id, group_id) DO NOTHING RETURNING *",
+         ON CONFLICT (app_id, external_id) DO NOTHING RETURNING *",
     )
     .bind(new.app_id)
-    .bind(new.group_id)
-    .bind(new.db_name)
-    .bind(new.db_desc)
-    .bind(new.person_db_lib)
+    .bind(new.external_id)
+    .bind(new.name)
+    .bind(new.description)
+    .bind(new.engine_key)
     .bind(new.engine)
     .bind(new.created_ms)
     .bind(new.hidden)
@@ -103,7 +103,7 @@ pub(super) async fn enrol(
 ) -> Result<(Person, Face)> {
     let person = insert_person(&mut tx.connection, library_id, person).await?;
     let face = insert_face(tx, library_id, person.id, face, picture, false).await?;
-    note_ids(&mut tx.connection, Some(person.person_id), &face).await?;
+    note_ids(&mut tx.connection, Some(person.public_id), &face).await?;
     Ok((person, face))
 }
 
@@ -180,21 +180,21 @@ pub(super) async fn insert_person(db: &mut SqliteConnection, library_id: i64, ne
     let profile = new.profile;
     let inserted = sqlx::query_as(
         "INSERT INTO person (
-            library_id, person_id, person_no, ext_user_id, user_info, name, sex, birthday, id_iccid, cust_id, company,
+            library_id, public_id, number, external_id, info, name, sex, birthday, document_number, customer_number, company,
             duty, province, kind, remark, source_url, created, updated)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)
-         ON CONFLICT (library_id, ext_user_id) DO NOTHING RETURNING *",
+         ON CONFLICT (library_id, external_id) DO NOTHING RETURNING *",
     )
     .bind(library_id)
-    .bind(new.person_id)
-    .bind(new.person_no)
-    .bind(new.ext_user_id)
-    .bind(new.user_info)
+    .bind(new.public_id)
+    .bind(new.number)
+    .bind(new.external_id)
+    .bind(new.info)
     .bind(profile.name)
     .bind(profile.sex)
     .bind(profile.birthday)
-    .bind(profile.id_iccid)
-    .bind(profile.cust_id)
+    .bind(profile.document_number)
+    .bind(profile.customer_number)
     .bind(profile.company)
     .bind(profile.duty)
     .bind(profile.province)
@@ -280,15 +280,15 @@ pub(super) async fn touch(tx: &mut WriteTx, person_row_id: i64) -> Result<()> {
 }
 
 /// Raises the highest ids ever committed.
-pub(super) async fn note_ids(db: &mut SqliteConnection, person_id: Option<i64>, face: &Face) -> Result<()> {
+pub(super) async fn note_ids(db: &mut SqliteConnection, public_id: Option<i64>, face: &Face) -> Result<()> {
     // MAX is NULL if any of its arguments is.
     sqlx::query(
         "UPDATE last_ids SET
-            max_person_id = MAX(COALESCE(max_person_id, $1), COALESCE($1, max_person_id)),
+            max_public_id = MAX(COALESCE(max_public_id, $1), COALESCE($1, max_public_id)),
             max_file_id = MAX(COALESCE(max_file_id, $2), $2),
             max_created_ns = MAX(COALESCE(max_created_ns, $3), $3)",
     )
-    .bind(person_id)
+    .bind(public_id)
     .bind(face.file_id)
     .bind(face.created_ns)
     .execute(db)

@@ -6,12 +6,12 @@ use super::Store;
 use crate::{DirectoryEntry, DirectoryFilter, NewFace, NewOutboxRow, Person, PersonChanges, Result};
 
 impl Store {
-    /// The person of a library with this `person_id`.
-    pub async fn person_with_id(&self, library_id: i64, person_id: i64) -> Result<Option<Person>> {
-        self.shared.database.person_with_id(library_id, person_id).await
+    /// The person of a library with this `public_id`.
+    pub async fn person_with_id(&self, library_id: i64, public_id: i64) -> Result<Option<Person>> {
+        self.shared.database.person_with_id(library_id, public_id).await
     }
 
-    /// The people of a library with these `person_id`s, with their faces, by row id. Absent ids are left out.
+    /// The people of a library with these `public_id`s, with their faces, by row id. Absent ids are left out.
     pub async fn directory_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<DirectoryEntry>> {
         self.shared.database.directory_entries(library_id, person_ids).await
     }
@@ -37,7 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the person is gone; [`Error::Exists`](crate::Error::Exists) if the
-    /// library has somebody else of that `ext_user_id`, or somebody without one whose `person_id` it is in decimal.
+    /// library has somebody else of that `external_id`, or somebody without one whose `public_id` it is in decimal.
     pub async fn update_person(&self, person_row_id: i64, changes: PersonChanges) -> Result<()> {
         self.write(move |shared| async move { shared.database.update_person(person_row_id, changes).await }).await
     }

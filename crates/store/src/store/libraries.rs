@@ -15,18 +15,18 @@ impl Store {
         self.shared.database.library_by_engine_id_head(app_id, head).await
     }
 
-    /// The person in an app's libraries that are not hidden whose `person_no` begins with `head`, lower-case hex digits;
+    /// The person in an app's libraries that are not hidden whose `number` begins with `head`, lower-case hex digits;
     /// of several the first. Anything else is the beginning of no number.
     pub async fn person_by_number_head(&self, app_id: &str, head: &str) -> Result<Option<Person>> {
         self.shared.database.person_by_number_head(app_id, head).await
     }
 
-    /// Gives a library another `group_id`, and another display name if that was the same.
+    /// Gives a library another `external_id`, and another display name if that was the same.
     ///
     /// # Errors
-    /// [`Error::Exists`](crate::Error::Exists) if the app has another library of that `group_id`.
-    pub async fn rename_library(&self, library_id: i64, group_id: &str) -> Result<()> {
-        let group_id = group_id.to_owned();
-        self.write(move |shared| async move { shared.database.rename_library(library_id, group_id).await }).await
+    /// [`Error::Exists`](crate::Error::Exists) if the app has another library of that `external_id`.
+    pub async fn rename_library(&self, library_id: i64, external_id: &str) -> Result<()> {
+        let external_id = external_id.to_owned();
+        self.write(move |shared| async move { shared.database.rename_library(library_id, external_id).await }).await
     }
 }

@@ -19,7 +19,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the library is gone, or a face is in a picture that is not there;
-    /// [`Error::Exists`](crate::Error::Exists) if the library has a person of one of the `ext_user_id`s, or two are
+    /// [`Error::Exists`](crate::Error::Exists) if the library has a person of one of the `external_id`s, or two are
     /// equal; [`Error::Full`](crate::Error::Full) if with one of them there are more people than `at_most` says;
     /// [`Error::Database`](crate::Error::Database) if another id is taken or a number is NaN.
     pub async fn add_people(
@@ -41,9 +41,9 @@ impl Store {
         self.shared.database.app_ids().await
     }
 
-    /// The hidden library that an app calls `group_id`.
-    pub async fn hidden_library(&self, app_id: &str, group_id: &str) -> Result<Option<Library>> {
-        self.shared.database.hidden_library(app_id, group_id).await
+    /// The hidden library that an app calls `external_id`.
+    pub async fn hidden_library(&self, app_id: &str, external_id: &str) -> Result<Option<Library>> {
+        self.shared.database.hidden_library(app_id, external_id).await
     }
 
     /// A library by row id, hidden or not.
@@ -66,7 +66,7 @@ impl Store {
         self.shared.database.people(library_id, offset, limit).await
     }
 
-    /// The people of a library whose `ext_user_id` is `user_id`, or who have none and whose `person_id` (in decimal)
+    /// The people of a library whose `external_id` is `user_id`, or who have none and whose `public_id` (in decimal)
     /// is; by row id.
     pub async fn people_by_user(&self, library_id: i64, user_id: &str) -> Result<Vec<Person>> {
         self.shared.database.people_by_user(library_id, user_id).await
@@ -109,7 +109,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the person or the library is gone, or a face is not that
-    /// person's; [`Error::Exists`](crate::Error::Exists) if the library has a person of that `ext_user_id`;
+    /// person's; [`Error::Exists`](crate::Error::Exists) if the library has a person of that `external_id`;
     /// [`Error::Database`](crate::Error::Database) if another id is taken.
     pub async fn copy_person(
         &self,
@@ -124,7 +124,7 @@ impl Store {
         .await
     }
 
-    /// Removes all faces of a person, stores this one with its picture, and sets `user_info` if it is given. All or
+    /// Removes all faces of a person, stores this one with its picture, and sets `info` if it is given. All or
     /// nothing.
     ///
     /// # Errors
@@ -133,12 +133,12 @@ impl Store {
     pub async fn replace_faces(
         &self,
         person_row_id: i64,
-        user_info: Option<String>,
+        info: Option<String>,
         face: NewFace,
         picture: Bytes,
     ) -> Result<Face> {
         self.write(move |shared| async move {
-            let insert = |key| shared.database.replace_faces(person_row_id, user_info, face, key);
+            let insert = |key| shared.database.replace_faces(person_row_id, info, face, key);
             let (face, removals) = shared.pictures.store_with(picture, insert).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
             Ok(face)
@@ -146,8 +146,8 @@ impl Store {
         .await
     }
 
-    /// Sets a person's `user_info`, or takes it away.
-    pub async fn set_user_info(&self, person_row_id: i64, user_info: Option<String>) -> Result<()> {
-        self.write(move |shared| async move { shared.database.set_user_info(person_row_id, user_info).await }).await
+    /// Sets a person's `info`, or takes it away.
+    pub async fn set_info(&self, person_row_id: i64, info: Option<String>) -> Result<()> {
+        self.write(move |shared| async move { shared.database.set_info(person_row_id, info).await }).await
     }
 }

@@ -11,7 +11,7 @@ async fn people_added_at_once_are_as_those_enrolled_one_by_one() {
     let log = Arc::new(Log::default());
     let f = Fixture::observed(Some(log.clone())).await;
     let library = f.library("g").await;
-    let ada = NewPerson { user_info: Some("i".into()), ..named("ada") };
+    let ada = NewPerson { info: Some("i".into()), ..named("ada") };
     let faces = [face_with(&[1.0, -0.0], "1"), NewFace { quality: Some(0.25), ..new_face() }, face_with(&[2.0], "2")];
     let people = vec![
         ReadyPerson { person: ada.clone(), faces: faces.iter().cloned().zip([2, 0, 2]).collect() },
@@ -19,7 +19,7 @@ async fn people_added_at_once_are_as_those_enrolled_one_by_one() {
         ready([face_with(&[3.0], "1")]),
     ];
     let expected_ids = LastIds {
-        max_person_id: people.iter().map(|ready| ready.person.person_id).max(),
+        max_public_id: people.iter().map(|ready| ready.person.public_id).max(),
         max_file_id: people.iter().flat_map(|ready| &ready.faces).map(|(face, _)| face.file_id).max(),
         max_created_ns: people.iter().flat_map(|ready| &ready.faces).map(|(face, _)| face.created_ns).max(),
         ..LastIds::default()
@@ -31,7 +31,7 @@ async fn people_added_at_once_are_as_those_enrolled_one_by_one() {
     assert_eq!(f.picture_files(), [key("p"), key("q")].into());
 
     let found = f.store.find_person(library.id, "ada").await.expect("read").expect("ada");
-    assert_eq!((found.id, found.person_id, &found.user_info), (ids[0], ada.person_id, &ada.user_info));
+    assert_eq!((found.id, found.public_id, &found.info), (ids[0], ada.public_id, &ada.info));
     let mut stored = f.store.faces_of(ids[0]).await.expect("faces");
     stored.sort_by_key(|face| face.created_ns);
     for ((stored, new), picture) in stored.iter().zip(&faces).zip(["q", "p", "q"]) {
@@ -41,9 +41,9 @@ async fn people_added_at_once_are_as_those_enrolled_one_by_one() {
         assert_eq!(f.store.picture(&stored.picture_key).await.expect("picture"), picture.as_bytes());
     }
     // As a directory shows them, fingerprints and all.
-    let entries = f.store.directory_entries(library.id, &[ada.person_id]).await.expect("entries");
+    let entries = f.store.directory_entries(library.id, &[ada.public_id]).await.expect("entries");
     let (other, _) = f.store.enrol(library.id, new_person(), faces_like(&faces[0]), bytes("q")).await.expect("enrol");
-    let others = f.store.directory_entries(library.id, &[other.person_id]).await.expect("entries");
+    let others = f.store.directory_entries(library.id, &[other.public_id]).await.expect("entries");
     let (one, another) = (&entries[0].faces[0], &others[0].faces[0]);
     assert_eq!((&one.picture_md5, &one.template), (&another.picture_md5, &another.template));
     assert!(one.picture_md5.is_some() && one.template.is_some());

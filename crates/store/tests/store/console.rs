@@ -10,7 +10,7 @@ fn new_user(username: &str) -> NewConsoleUser {
         password_hash: "$hash$".into(),
         telephone: "1".into(),
         mail: "a@b".into(),
-        dept_id: "7".into(),
+        department: "7".into(),
         created_ms: 5,
     }
 }
@@ -26,10 +26,10 @@ async fn a_user_comes_with_a_person_and_survives_it() {
     let library = f.library("g").await;
     let (user, person, face) =
         f.store.register_user(new_user("ann"), library.id, named("u"), new_face(), bytes("p")).await.expect("register");
-    let NewConsoleUser { username, password_hash, telephone, mail, dept_id, created_ms } = new_user("ann");
+    let NewConsoleUser { username, password_hash, telephone, mail, department, created_ms } = new_user("ann");
     let person_row_id = Some(person.id);
     let expected =
-        ConsoleUser { id: user.id, username, password_hash, telephone, mail, dept_id, person_row_id, created_ms };
+        ConsoleUser { id: user.id, username, password_hash, telephone, mail, department, person_row_id, created_ms };
     assert_eq!(user, expected);
     assert!(!format!("{user:?} {:?}", new_user("ann")).contains("$hash$"));
     let f = f.reopen().await;

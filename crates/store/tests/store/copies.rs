@@ -11,8 +11,8 @@ fn copy_of(face: &Face) -> CopiedFace {
     CopiedFace { face_id: face.id, created_ns: next_id(), file_id: next_id() }
 }
 
-async fn hidden(f: &Fixture, group_id: &str) -> Library {
-    let new = NewLibrary { hidden: true, ..new_library(group_id) };
+async fn hidden(f: &Fixture, external_id: &str) -> Library {
+    let new = NewLibrary { hidden: true, ..new_library(external_id) };
     f.store.create_library(new).await.expect("hidden library")
 }
 
@@ -26,10 +26,10 @@ async fn a_copy_has_pictures_and_templates_of_its_own_accord() {
     let (source, first) = f.store.enrol(from.id, named("u"), new, bytes("p")).await.expect("enrol");
     let second = f.store.add_face(source.id, new_face(), bytes("q")).await.expect("face");
     let faces = vec![copy_of(&second), copy_of(&first)];
-    let wanted = NewPerson { user_info: Some("i".into()), ..named("u") };
+    let wanted = NewPerson { info: Some("i".into()), ..named("u") };
     let copy = f.store.copy_person(source.id, to.id, wanted.clone(), faces.clone()).await.expect("copy");
-    assert_eq!((copy.library_id, copy.person_id, &copy.user_info), (to.id, wanted.person_id, &wanted.user_info));
-    assert_eq!(f.store.last_ids().await.expect("read").max_person_id, Some(copy.person_id));
+    assert_eq!((copy.library_id, copy.public_id, &copy.info), (to.id, wanted.public_id, &wanted.info));
+    assert_eq!(f.store.last_ids().await.expect("read").max_public_id, Some(copy.public_id));
     assert_eq!(f.store.last_ids().await.expect("read").max_file_id, Some(faces[1].file_id));
 
     let mut copies = f.store.faces_of(copy.id).await.expect("read");
@@ -85,7 +85,7 @@ async fn a_copy_is_made_as_a_whole_or_not_at_all() {
     assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
     assert_eq!(f.store.counts().await.expect("counts"), before);
     let faceless = f.store.copy_person(source.id, from.id, new_person(), Vec::new()).await.expect("in its own library");
-    assert_eq!(f.store.last_ids().await.expect("read").max_person_id, Some(faceless.person_id));
+    assert_eq!(f.store.last_ids().await.expect("read").max_public_id, Some(faceless.public_id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +121,7 @@ async fn a_face_replaces_all_others() {
     let log = Arc::new(Log::default());
     let f = Fixture::observed(Some(log.clone())).await;
     let library = f.library("g").await;
-    let new = NewPerson { user_info: Some("old".into()), ..new_person() };
+    let new = NewPerson { info: Some("old".into()), ..new_person() };
     let (person, first) = f.store.enrol(library.id, new, new_face(), bytes("p")).await.expect("enrol");
     let second = f.store.add_face(person.id, new_face(), bytes("q")).await.expect("face");
     let third = f.store.replace_faces(person.id, None, new_face(), bytes("p")).await.expect("replace");
@@ -149,13 +149,13 @@ async fn a_face_replaces_all_others() {
         .await
         .expect("the old face is gone by then");
     let stored = f.store.person(person.id).await.expect("read").expect("person");
-    assert_eq!(stored.user_info.as_deref(), Some("new"));
+    assert_eq!(stored.info.as_deref(), Some("new"));
     assert_eq!(f.picture_files(), [key("r"), key("t")].into());
     assert!(matches!(f.store.replace_faces(99, None, new_face(), bytes("u")).await, Err(Error::NotFound)));
 
-    f.store.set_user_info(person.id, None).await.expect("set");
-    assert_eq!(f.store.person(person.id).await.expect("read").expect("person").user_info, None);
-    assert!(matches!(f.store.set_user_info(99, None).await, Err(Error::NotFound)));
+    f.store.set_info(person.id, None).await.expect("set");
+    assert_eq!(f.store.person(person.id).await.expect("read").expect("person").info, None);
+    assert!(matches!(f.store.set_info(99, None).await, Err(Error::NotFound)));
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn hidden_libraries_are_found_by_their_own_way_and_by_row_id() {
     assert_eq!(f.store.library_by_id(secret.id).await.expect("read").as_ref(), Some(&secret));
     assert_eq!(f.store.library_by_id(99).await.expect("read"), None);
     assert_eq!(f.store.library(APP, "s").await.expect("read"), None);
-    assert_eq!(f.store.library_by_engine_id(APP, &secret.person_db_lib).await.expect("read"), None);
+    assert_eq!(f.store.library_by_engine_id(APP, &secret.engine_key).await.expect("read"), None);
     assert_eq!(f.store.libraries(APP, 0, 9).await.expect("read"), std::slice::from_ref(&open));
     assert_eq!(f.store.library_count(APP).await.expect("read"), 1);
     assert_eq!(f.store.library_count("nobody").await.expect("read"), 0);
@@ -191,7 +191,7 @@ async fn people_come_in_pages_and_by_user() {
     let (first, _) = f.enrol(&library, "p").await;
     people.push(first.clone());
     // Somebody is called what another one's number is.
-    let namesake = named(&first.person_id.to_string());
+    let namesake = named(&first.public_id.to_string());
     for new in [named("u"), namesake, named("v")] {
         f.store.enrol(other.id, new_person(), new_face(), bytes("p")).await.expect("between");
         let (person, _) = f.store.enrol(library.id, new, new_face(), bytes("p")).await.expect("enrol");
@@ -213,12 +213,12 @@ async fn people_come_in_pages_and_by_user() {
 
     let by_user = async |user: &str| f.store.people_by_user(library.id, user).await.expect("read");
     assert_eq!(by_user("u").await, people[1..2]);
-    assert_eq!(by_user(&first.person_id.to_string()).await, [people[0].clone(), people[2].clone()]);
-    assert_eq!(by_user(&format!("+{}", first.person_id)).await, []);
-    assert_eq!(by_user(&people[1].person_id.to_string()).await, [], "who has a name is not called by number");
+    assert_eq!(by_user(&first.public_id.to_string()).await, [people[0].clone(), people[2].clone()]);
+    assert_eq!(by_user(&format!("+{}", first.public_id)).await, []);
+    assert_eq!(by_user(&people[1].public_id.to_string()).await, [], "who has a name is not called by number");
     let of_app = async |app: &str, user: &str| f.store.people_of_app_by_user(app, user).await.expect("read");
     assert_eq!(of_app(APP, "u").await, [people[1].clone(), elsewhere]);
-    assert_eq!(of_app(APP, &first.person_id.to_string()).await, [people[0].clone(), people[2].clone()]);
+    assert_eq!(of_app(APP, &first.public_id.to_string()).await, [people[0].clone(), people[2].clone()]);
     assert_eq!(of_app("nobody", "u").await, []);
 }
 

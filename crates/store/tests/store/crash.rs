@@ -66,8 +66,8 @@ async fn add_and_undo(store: &Store, library_id: i64, picture: &str) {
     let row = |id| NewOutboxRow {
         id,
         engine: "remote".into(),
-        engine_url: "url".into(),
-        operate_type: "add".into(),
+        endpoint: "url".into(),
+        operation: "add".into(),
         created_ms: 1,
     };
     let id = next_id();

@@ -8,20 +8,20 @@ use proptest::prelude::*;
 
 use crate::fixture::{Fixture, bytes, face_with, key, named, new_face, new_person, next_id};
 
-fn called(name: Option<&str>, user_info: Option<&str>) -> NewPerson {
+fn called(name: Option<&str>, info: Option<&str>) -> NewPerson {
     let profile = Profile { name: name.map(str::to_owned), ..Profile::default() };
-    NewPerson { profile, user_info: user_info.map(str::to_owned), ..new_person() }
+    NewPerson { profile, info: info.map(str::to_owned), ..new_person() }
 }
 
 impl Fixture {
     /// When a person was last changed.
     async fn updated(&self, person: &Person) -> i64 {
-        let entries = self.store.directory_entries(person.library_id, &[person.person_id]).await.expect("read");
+        let entries = self.store.directory_entries(person.library_id, &[person.public_id]).await.expect("read");
         entries.first().expect("the person").updated_ms
     }
 
     async fn fingerprints(&self, person: &Person) -> Vec<Option<String>> {
-        let entries = self.store.directory_entries(person.library_id, &[person.person_id]).await.expect("read");
+        let entries = self.store.directory_entries(person.library_id, &[person.public_id]).await.expect("read");
         entries.into_iter().flat_map(|entry| entry.faces).map(|face| face.picture_md5).collect()
     }
 }
@@ -34,19 +34,19 @@ fn md5(picture: &str) -> Option<String> {
 async fn entries_hold_people_with_all_their_faces() {
     let f = Fixture::new().await;
     let (library, other) = (f.library("g").await, f.library("h").await);
-    let new = NewPerson { ext_user_id: Some("u".into()), ..called(Some("n"), Some("i")) };
+    let new = NewPerson { external_id: Some("u".into()), ..called(Some("n"), Some("i")) };
     let (person, first) = f.store.enrol(library.id, new, face_with(&[0.6, 0.8], "1"), bytes("p")).await.expect("enrol");
     let second = f.store.add_face(person.id, new_face(), bytes("q")).await.expect("face");
     let (bare, face) = f.enrol(&library, "r").await;
     f.store.remove_face(face.id).await.expect("remove");
     let (elsewhere, _) = f.enrol(&other, "s").await;
 
-    let asked = [elsewhere.person_id, bare.person_id, person.person_id, 7, person.person_id];
+    let asked = [elsewhere.public_id, bare.public_id, person.public_id, 7, person.public_id];
     let entries = f.store.directory_entries(library.id, &asked).await.expect("read");
     let [entry, bare_entry] = entries.as_slice() else { panic!("{entries:?}") };
-    assert_eq!((entry.person_id, entry.created_ms), (person.person_id, 3));
-    assert_eq!((entry.ext_user_id.as_deref(), entry.name.as_deref()), (Some("u"), Some("n")));
-    assert_eq!(entry.user_info.as_deref(), Some("i"));
+    assert_eq!((entry.public_id, entry.created_ms), (person.public_id, 3));
+    assert_eq!((entry.external_id.as_deref(), entry.name.as_deref()), (Some("u"), Some("n")));
+    assert_eq!(entry.info.as_deref(), Some("i"));
     let faces: Vec<_> = entry.faces.iter().map(|face| (face.created_ns, face.file_id)).collect();
     assert_eq!(faces, [(first.created_ns, first.file_id), (second.created_ns, second.file_id)]);
     assert_eq!(f.fingerprints(&person).await, [md5("p"), md5("q")]);
@@ -54,10 +54,10 @@ async fn entries_hold_people_with_all_their_faces() {
     let blob: Vec<u8> = [0.6f32, 0.8].iter().flat_map(|value| value.to_le_bytes()).collect();
     assert_eq!(entry.faces[0].template, Some(DirectoryTemplate { algorithm, md5: md5_of(&blob) }));
     assert_eq!(entry.faces[1].template, None);
-    assert_eq!((bare_entry.person_id, bare_entry.faces.len()), (bare.person_id, 0));
+    assert_eq!((bare_entry.public_id, bare_entry.faces.len()), (bare.public_id, 0));
 
-    assert_eq!(f.store.person_with_id(library.id, person.person_id).await.expect("read"), Some(person.clone()));
-    assert_eq!(f.store.person_with_id(other.id, person.person_id).await.expect("read"), None);
+    assert_eq!(f.store.person_with_id(library.id, person.public_id).await.expect("read"), Some(person.clone()));
+    assert_eq!(f.store.person_with_id(other.id, person.public_id).await.expect("read"), None);
     assert_eq!(f.store.directory_entries(library.id, &[]).await.expect("read"), []);
 }
 
@@ -78,8 +78,8 @@ async fn every_change_moves_the_time_of_the_last_one() {
     step("add_face").await;
     f.store.remove_face(face.id).await.expect("remove");
     step("remove_face").await;
-    f.store.set_user_info(person.id, Some("i".into())).await.expect("set");
-    step("set_user_info").await;
+    f.store.set_info(person.id, Some("i".into())).await.expect("set");
+    step("set_info").await;
     f.store.replace_faces(person.id, None, new_face(), bytes("r")).await.expect("replace");
     step("replace_faces").await;
     f.store.update_person(person.id, PersonChanges::default()).await.expect("update");
@@ -107,13 +107,13 @@ async fn pages_are_filtered_by_part_of_the_name_and_by_the_whole_text() {
         (Some("Tony"), Some("a b")),
     ] {
         let enrolled = f.store.enrol(library.id, called(name, info), new_face(), bytes("p")).await.expect("enrol");
-        made.push(enrolled.0.person_id);
+        made.push(enrolled.0.public_id);
     }
     f.store.enrol(other.id, called(Some("张三"), Some("a")), new_face(), bytes("p")).await.expect("enrol");
-    let page = async |name_part, user_info, offset, limit| {
-        let filter = DirectoryFilter { name_part, user_info };
+    let page = async |name_part, info, offset, limit| {
+        let filter = DirectoryFilter { name_part, info };
         let (total, page) = f.store.directory_page(library.id, filter, offset, limit).await.expect("read");
-        let places = page.iter().map(|entry| made.iter().position(|id| *id == entry.person_id).expect("one of these"));
+        let places = page.iter().map(|entry| made.iter().position(|id| *id == entry.public_id).expect("one of these"));
         (total, places.collect::<Vec<_>>())
     };
     assert_eq!(page(None, None, 0, 50).await, (5, vec![0, 1, 2, 3, 4]));
@@ -138,28 +138,28 @@ async fn a_change_is_made_as_a_whole_or_not_at_all() {
     let (person, _) = f.store.enrol(library.id, named("u"), new_face(), bytes("p")).await.expect("enrol");
     let (taken, _) = f.store.enrol(library.id, named("taken"), new_face(), bytes("q")).await.expect("enrol");
     let (unnamed, _) = f.enrol(&library, "r").await;
-    let before = f.store.directory_entries(library.id, &[person.person_id]).await.expect("read");
-    let changes = |ext_user_id: &str| PersonChanges {
-        ext_user_id: Some(ext_user_id.to_owned()),
+    let before = f.store.directory_entries(library.id, &[person.public_id]).await.expect("read");
+    let changes = |external_id: &str| PersonChanges {
+        external_id: Some(external_id.to_owned()),
         name: Some("n".into()),
-        user_info: Some("i".into()),
+        info: Some("i".into()),
     };
-    for ext_user_id in ["taken", &unnamed.person_id.to_string()] {
-        let refused = f.store.update_person(person.id, changes(ext_user_id)).await;
+    for external_id in ["taken", &unnamed.public_id.to_string()] {
+        let refused = f.store.update_person(person.id, changes(external_id)).await;
         assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
-        let refused = f.store.update_person_and_face(person.id, changes(ext_user_id), new_face(), bytes("new")).await;
+        let refused = f.store.update_person_and_face(person.id, changes(external_id), new_face(), bytes("new")).await;
         assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
         let broken = NewFace { confidence: f32::NAN, ..new_face() };
         let refused = f.store.update_person_and_face(person.id, changes("free"), broken, bytes("new")).await;
         assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
-        assert_eq!(f.store.directory_entries(library.id, &[person.person_id]).await.expect("read"), before);
+        assert_eq!(f.store.directory_entries(library.id, &[person.public_id]).await.expect("read"), before);
         assert_eq!(f.picture_files(), [key("p"), key("q"), key("r")].into());
     }
     f.store.update_person(person.id, changes("u")).await.expect("one's own id is free");
     f.store.update_person_and_face(person.id, changes("new"), new_face(), bytes("new")).await.expect("update");
     let after = f.store.person(person.id).await.expect("read").expect("person");
-    assert_eq!(after.ext_user_id.as_deref(), Some("new"));
-    assert_eq!((after.profile.name.as_deref(), after.user_info.as_deref()), (Some("n"), Some("i")));
+    assert_eq!(after.external_id.as_deref(), Some("new"));
+    assert_eq!((after.profile.name.as_deref(), after.info.as_deref()), (Some("n"), Some("i")));
     assert_eq!(f.fingerprints(&person).await, [md5("new")]);
     assert_eq!(f.picture_files(), [key("new"), key("q"), key("r")].into());
     f.store.update_person(person.id, PersonChanges::default()).await.expect("update");
@@ -175,8 +175,8 @@ fn row() -> NewOutboxRow {
     NewOutboxRow {
         id: next_id(),
         engine: "remote".into(),
-        engine_url: "url".into(),
-        operate_type: "remove".into(),
+        endpoint: "url".into(),
+        operation: "remove".into(),
         created_ms: 10,
     }
 }
@@ -194,7 +194,7 @@ async fn a_change_at_an_engine_elsewhere_leaves_it_the_old_faces_to_remove() {
     f.store.add_face(person.id, known("2"), bytes("q")).await.expect("face");
     let kept = f.store.add_face(person.id, known("3"), bytes("r")).await.expect("face");
     f.store.enrol(library.id, named("taken"), known("4"), bytes("s")).await.expect("enrol");
-    let changes = |id: &str| PersonChanges { ext_user_id: Some(id.to_owned()), ..PersonChanges::default() };
+    let changes = |id: &str| PersonChanges { external_id: Some(id.to_owned()), ..PersonChanges::default() };
     let refused = f.store.enqueue_update(person.id, changes("taken"), kept.id, row(), ids()).await;
     assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
     assert_eq!(f.fingerprints(&person).await, [md5("p"), md5("q"), md5("r")]);
@@ -210,7 +210,7 @@ async fn a_change_at_an_engine_elsewhere_leaves_it_the_old_faces_to_remove() {
     }
     assert_eq!(removed, ["1", "2"]);
     let after = f.store.person(person.id).await.expect("read").expect("person");
-    assert_eq!(after.ext_user_id.as_deref(), Some("u"));
+    assert_eq!(after.external_id.as_deref(), Some("u"));
     assert_eq!(f.picture_files(), [key("r"), key("s")].into());
 }
 
@@ -231,14 +231,14 @@ proptest! {
             for name in &names {
                 let new = called(Some(name), None);
                 if name.to_ascii_lowercase().contains(&part.to_ascii_lowercase()) {
-                    expected.push(new.person_id);
+                    expected.push(new.public_id);
                 }
                 f.store.enrol(library.id, new, new_face(), bytes("p")).await.expect("enrol");
             }
-            let filter = DirectoryFilter { name_part: Some(&part), user_info: None };
+            let filter = DirectoryFilter { name_part: Some(&part), info: None };
             let (total, page) = f.store.directory_page(library.id, filter, 0, 100).await.expect("read");
             assert_eq!(total, page.len() as u64);
-            (page.into_iter().map(|entry| entry.person_id).collect::<Vec<_>>(), expected)
+            (page.into_iter().map(|entry| entry.public_id).collect::<Vec<_>>(), expected)
         });
         prop_assert_eq!(found, expected);
     }
@@ -251,20 +251,20 @@ async fn who_is_gone_is_listed_no_more() {
     let (p, q) = (f.enrol(&library, "p").await.0, f.enrol(&library, "q").await.0);
     let r = f.enrol(&other, "r").await.0;
     let listed = async |library: i64| {
-        let ids = [p.person_id, q.person_id, r.person_id];
+        let ids = [p.public_id, q.public_id, r.public_id];
         let entries = f.store.directory_entries(library, &ids).await.expect("read");
-        entries.into_iter().map(|entry| entry.person_id).collect::<Vec<_>>()
+        entries.into_iter().map(|entry| entry.public_id).collect::<Vec<_>>()
     };
     // Asked twice, as the second answer may come from elsewhere than the first.
     for _ in 0..2 {
-        assert_eq!(listed(library.id).await, [p.person_id, q.person_id]);
-        assert_eq!(listed(other.id).await, [r.person_id]);
+        assert_eq!(listed(library.id).await, [p.public_id, q.public_id]);
+        assert_eq!(listed(other.id).await, [r.public_id]);
     }
     f.store.remove_person(p.id).await.expect("remove");
-    assert_eq!(listed(library.id).await, [q.person_id]);
+    assert_eq!(listed(library.id).await, [q.public_id]);
     f.store.delete_library(library.id).await.expect("delete");
     assert_eq!(listed(library.id).await, Vec::<i64>::new());
-    assert_eq!(listed(other.id).await, [r.person_id]);
+    assert_eq!(listed(other.id).await, [r.public_id]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -277,7 +277,7 @@ async fn an_acknowledged_change_is_in_every_later_answer() {
     let mut readers = tokio::task::JoinSet::new();
     for _ in 0..4 {
         let (store, stop) = (f.store.clone(), std::sync::Arc::clone(&stop));
-        let (library_id, ids) = (library.id, [person.person_id, other.person_id]);
+        let (library_id, ids) = (library.id, [person.public_id, other.public_id]);
         readers.spawn(async move {
             let mut last = 0;
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
@@ -293,7 +293,7 @@ async fn an_acknowledged_change_is_in_every_later_answer() {
     for n in 1..=200u32 {
         let changes = PersonChanges { name: Some(n.to_string()), ..PersonChanges::default() };
         f.store.update_person(person.id, changes).await.expect("update");
-        let entries = f.store.directory_entries(library.id, &[person.person_id]).await.expect("read");
+        let entries = f.store.directory_entries(library.id, &[person.public_id]).await.expect("read");
         assert_eq!(entries[0].name, Some(n.to_string()));
     }
     stop.store(true, std::sync::atomic::Ordering::Relaxed);

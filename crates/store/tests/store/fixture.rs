@@ -49,8 +49,8 @@ impl Fixture {
         Self { store, dir: self.dir }
     }
 
-    pub async fn library(&self, group_id: &str) -> Library {
-        self.store.create_library(new_library(group_id)).await.expect("library")
+    pub async fn library(&self, external_id: &str) -> Library {
+        self.store.create_library(new_library(external_id)).await.expect("library")
     }
 
     pub async fn enrol(&self, library: &Library, picture: &str) -> (Person, Face) {
@@ -116,19 +116,19 @@ pub fn new_outbox_row() -> NewOutboxRow {
     NewOutboxRow {
         id: next_id(),
         engine: "remote".into(),
-        engine_url: "url".into(),
-        operate_type: "add".into(),
+        endpoint: "url".into(),
+        operation: "add".into(),
         created_ms: 10,
     }
 }
 
-pub fn new_library(group_id: &str) -> NewLibrary {
+pub fn new_library(external_id: &str) -> NewLibrary {
     NewLibrary {
         app_id: APP.into(),
-        group_id: group_id.into(),
-        db_name: "people".into(),
-        db_desc: None,
-        person_db_lib: format!("{:032x}", next_id()),
+        external_id: external_id.into(),
+        name: "people".into(),
+        description: None,
+        engine_key: format!("{:032x}", next_id()),
         engine: "cpu".into(),
         created_ms: 2,
         at_most: None,
@@ -139,18 +139,18 @@ pub fn new_library(group_id: &str) -> NewLibrary {
 pub fn new_person() -> NewPerson {
     let id = next_id();
     NewPerson {
-        person_id: id,
-        person_no: format!("{id:032x}"),
-        ext_user_id: None,
-        user_info: None,
+        public_id: id,
+        number: format!("{id:032x}"),
+        external_id: None,
+        info: None,
         profile: Profile::default(),
         created_ms: 3,
         at_most: None,
     }
 }
 
-pub fn named(ext_user_id: &str) -> NewPerson {
-    NewPerson { ext_user_id: Some(ext_user_id.into()), ..new_person() }
+pub fn named(external_id: &str) -> NewPerson {
+    NewPerson { external_id: Some(external_id.into()), ..new_person() }
 }
 
 pub fn new_face() -> NewFace {

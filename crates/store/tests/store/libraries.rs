@@ -6,8 +6,8 @@ use aicp_store::{CopiedFace, Error, Library, NewFace, NewLibrary, NewPerson};
 
 use crate::fixture::{APP, Fixture, bytes, named, new_face, new_library, new_person, next_id};
 
-async fn make(f: &Fixture, group_id: &str) -> Library {
-    f.store.create_library(new_library(group_id)).await.expect("library")
+async fn make(f: &Fixture, external_id: &str) -> Library {
+    f.store.create_library(new_library(external_id)).await.expect("library")
 }
 
 async fn again(f: &Fixture, library: &Library) -> Library {
@@ -23,9 +23,9 @@ fn now_ms() -> i64 {
 async fn a_library_has_the_lowest_free_slot_for_life() {
     let f = Fixture::new().await;
     let mut all = Vec::new();
-    for (group_id, slot) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
-        let library = make(&f, group_id).await;
-        assert_eq!(library.slot, Some(slot), "{group_id}");
+    for (external_id, slot) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+        let library = make(&f, external_id).await;
+        assert_eq!(library.slot, Some(slot), "{external_id}");
         all.push(library);
     }
     f.store.delete_library(all[0].id).await.expect("deleted");
@@ -86,14 +86,14 @@ async fn a_library_is_updated_by_every_face_that_comes_or_goes() {
 async fn libraries_come_by_age_then_by_engine_id() {
     let f = Fixture::new().await;
     let made = [("x", 5, "c"), ("y", 3, "b"), ("z", 5, "a"), ("w", 9, "0")];
-    for (group_id, created_ms, digit) in made {
-        let new = NewLibrary { created_ms, person_db_lib: digit.repeat(32), ..new_library(group_id) };
+    for (external_id, created_ms, digit) in made {
+        let new = NewLibrary { created_ms, engine_key: digit.repeat(32), ..new_library(external_id) };
         f.store.create_library(new).await.expect("library");
     }
     f.store.create_library(NewLibrary { hidden: true, ..new_library("hidden") }).await.expect("library");
     let page = async |offset, limit| -> Vec<String> {
         let page = f.store.libraries_by_age(APP, offset, limit).await.expect("read");
-        page.into_iter().map(|library| library.group_id).collect()
+        page.into_iter().map(|library| library.external_id).collect()
     };
     assert_eq!(page(0, 5).await, ["y", "z", "x", "w"]);
     assert_eq!(page(1, 2).await, ["z", "x"]);
@@ -105,10 +105,10 @@ async fn heads_of_ids_find_what_is_the_apps_own() {
     let f = Fixture::new().await;
     f.store.ensure_app("other", 1).await.expect("app");
     let id = format!("{}{}", "0123456789abcdef01234567", "0".repeat(8));
-    let library = NewLibrary { person_db_lib: id.clone(), ..new_library("g") };
+    let library = NewLibrary { engine_key: id.clone(), ..new_library("g") };
     let library = f.store.create_library(library).await.expect("library");
     let no = format!("{}{}", "fedcba9876543210fedcba98", "f".repeat(8));
-    let new = NewPerson { person_no: no.clone(), ..new_person() };
+    let new = NewPerson { number: no.clone(), ..new_person() };
     let (person, _) = f.store.enrol(library.id, new, new_face(), bytes("a")).await.expect("enrolled");
     for (app, found) in [(APP, true), ("other", false)] {
         for head in [&id[..24], &id] {
@@ -124,9 +124,9 @@ async fn heads_of_ids_find_what_is_the_apps_own() {
         assert_eq!(f.store.library_by_engine_id_head(APP, head).await.expect("read"), None, "{head}");
         assert_eq!(f.store.person_by_number_head(APP, head).await.expect("read"), None, "{head}");
     }
-    let hidden = NewLibrary { hidden: true, person_db_lib: "e".repeat(32), ..new_library("hidden") };
+    let hidden = NewLibrary { hidden: true, engine_key: "e".repeat(32), ..new_library("hidden") };
     let hidden = f.store.create_library(hidden).await.expect("library");
-    let unseen = NewPerson { person_no: "d".repeat(32), ..new_person() };
+    let unseen = NewPerson { number: "d".repeat(32), ..new_person() };
     f.store.enrol(hidden.id, unseen, new_face(), bytes("b")).await.expect("enrolled");
     assert_eq!(f.store.library_by_engine_id_head(APP, "eeee").await.expect("read"), None);
     assert_eq!(f.store.person_by_number_head(APP, "dddd").await.expect("read"), None);
@@ -135,17 +135,17 @@ async fn heads_of_ids_find_what_is_the_apps_own() {
 #[tokio::test]
 async fn a_library_can_be_given_another_name() {
     let f = Fixture::new().await;
-    let same = NewLibrary { db_name: "a".into(), ..new_library("a") };
+    let same = NewLibrary { name: "a".into(), ..new_library("a") };
     let same = f.store.create_library(same).await.expect("library");
     let other = make(&f, "b").await;
     f.store.rename_library(same.id, "c").await.expect("renamed");
     let renamed = again(&f, &same).await;
-    assert_eq!((&*renamed.group_id, &*renamed.db_name), ("c", "c"));
+    assert_eq!((&*renamed.external_id, &*renamed.name), ("c", "c"));
     f.store.rename_library(other.id, "d").await.expect("renamed");
     let renamed = again(&f, &other).await;
-    assert_eq!((&*renamed.group_id, &*renamed.db_name), ("d", "people"), "a display name of its own stays");
+    assert_eq!((&*renamed.external_id, &*renamed.name), ("d", "people"), "a display name of its own stays");
     assert!(matches!(f.store.rename_library(other.id, "c").await, Err(Error::Exists)));
-    assert_eq!(again(&f, &other).await.group_id, "d");
+    assert_eq!(again(&f, &other).await.external_id, "d");
     f.store.rename_library(other.id, "d").await.expect("to its own name");
     assert!(matches!(f.store.rename_library(9999, "e").await, Err(Error::NotFound)));
 }

@@ -15,7 +15,7 @@ use crate::fixture::{
 };
 
 fn removal() -> NewOutboxRow {
-    NewOutboxRow { id: 0, engine_url: "removal url".into(), operate_type: "remove".into(), ..row() }
+    NewOutboxRow { id: 0, endpoint: "removal url".into(), operation: "remove".into(), ..row() }
 }
 
 fn ids() -> Box<dyn FnMut() -> i64 + Send> {
@@ -103,15 +103,15 @@ async fn a_face_is_pending_until_the_engine_has_it() {
         app_id: APP.into(),
         engine: "remote".into(),
         action: OutboxAction::AddFace,
-        person_db_lib: library.person_db_lib.clone(),
-        person_id: Some(person.person_id),
-        person_no: Some(person.person_no.clone()),
+        engine_key: library.engine_key.clone(),
+        public_id: Some(person.public_id),
+        number: Some(person.number.clone()),
         face_id: Some(face.id),
         engine_ref: None,
         picture_key: Some(key("p")),
         made_person: true,
-        engine_url: "url".into(),
-        operate_type: "add".into(),
+        endpoint: "url".into(),
+        operation: "add".into(),
         created_ms: 10,
         in_doubt: false,
         listed: false,
@@ -228,7 +228,7 @@ async fn heads_are_the_oldest_rows_of_each_library() {
 
     assert_eq!(f.head(&library).await, Some(create_id));
     let created = f.outbox(create_id).await.expect("row");
-    assert_eq!((created.action, created.person_id, created.face_id), (OutboxAction::CreateLibrary, None, None));
+    assert_eq!((created.action, created.public_id, created.face_id), (OutboxAction::CreateLibrary, None, None));
     f.solve(create_id, Solution::default()).await;
     assert_eq!(f.head(&library).await, Some(first));
     f.attempt(first).await;
@@ -340,8 +340,8 @@ async fn removing_a_person_leaves_what_the_engine_must_do() {
 
     let row = f.outbox(ids[0]).await.expect("row");
     assert_eq!((row.action, row.engine_ref.as_deref()), (OutboxAction::RemoveFace, Some("r")));
-    assert_eq!((row.face_id, row.person_id, row.picture_key), (Some(known.id), Some(person.person_id), None));
-    assert_eq!((row.engine_url.as_str(), row.operate_type.as_str()), ("removal url", "remove"));
+    assert_eq!((row.face_id, row.public_id, row.picture_key), (Some(known.id), Some(person.public_id), None));
+    assert_eq!((row.endpoint.as_str(), row.operation.as_str()), ("removal url", "remove"));
     let claimed = f.store.claimed_engine_refs(library.id, &refs(["r", "s"])).await.expect("read");
     assert_eq!(claimed, ["r".to_owned()].into(), "until the engine has let go of it");
     assert_eq!(f.store.last_ids().await.expect("read").max_outbox_id, Some(ids[0]));
@@ -351,7 +351,7 @@ async fn removing_a_person_leaves_what_the_engine_must_do() {
         let row = f.outbox(id).await.expect("row");
         assert_eq!((row.action, row.picture_key), (OutboxAction::UndoAdd, Some(key(picture))));
         assert!(row.in_doubt);
-        assert_eq!(row.operate_type, "remove");
+        assert_eq!(row.operation, "remove");
         assert_eq!(f.store.picture(&key(picture)).await.expect("picture"), picture.as_bytes());
     }
 
@@ -491,7 +491,7 @@ async fn plain_removals_leave_no_row_that_cannot_be_worked_on() {
         f.store.remove_face(face.id).await.expect("remove");
         f.store.replace_faces(replaced.id, None, new_face(), bytes("q")).await.expect("replace");
         for id in [by_person, by_face, by_other] {
-            let action = f.outbox(id).await.map(|row| (row.action, row.operate_type));
+            let action = f.outbox(id).await.map(|row| (row.action, row.operation));
             assert_eq!(action, attempted.then(|| (OutboxAction::UndoAdd, "add".to_owned())));
             rows.push(id);
         }
@@ -545,7 +545,7 @@ async fn removing_a_library_drops_what_was_to_be_done_in_it() {
     assert_eq!(f.store.library_by_id(library.id).await.expect("read"), None);
     let f = f.reopen().await;
     let row = f.outbox(delete_id).await.expect("row");
-    assert_eq!((row.action, row.person_db_lib), (OutboxAction::DeleteLibrary, library.person_db_lib.clone()));
+    assert_eq!((row.action, row.engine_key), (OutboxAction::DeleteLibrary, library.engine_key.clone()));
     assert_eq!(f.store.outbox_libraries(Some("remote")).await.expect("read"), [library.id]);
     assert_eq!(f.head(&library).await, Some(delete_id));
 }

@@ -13,15 +13,15 @@ async fn an_id_is_tried_as_person_id_then_person_no_then_ext_user_id() {
     let enrol =
         async |library_id, person| f.store.enrol(library_id, person, new_face(), bytes("p")).await.expect("enrol").0;
     let by_id = enrol(library.id, new_person()).await;
-    let id = by_id.person_id.to_string();
-    let by_ext = enrol(library.id, named(&by_id.person_no)).await;
-    enrol(library.id, NewPerson { person_no: id.clone(), ext_user_id: Some(id.clone()), ..new_person() }).await;
+    let id = by_id.public_id.to_string();
+    let by_ext = enrol(library.id, named(&by_id.number)).await;
+    enrol(library.id, NewPerson { number: id.clone(), external_id: Some(id.clone()), ..new_person() }).await;
 
     let find = async |user_id: &str| f.store.find_person(library.id, user_id).await.expect("read");
     assert_eq!(find(&id).await, Some(by_id.clone()));
-    assert_eq!(find(&by_id.person_no).await, Some(by_id.clone()), "person_no goes before ext_user_id");
+    assert_eq!(find(&by_id.number).await, Some(by_id.clone()), "number goes before external_id");
     f.store.remove_person(by_id.id).await.expect("remove");
-    assert_eq!(find(&by_id.person_no).await, Some(by_ext), "then ext_user_id is left");
+    assert_eq!(find(&by_id.number).await, Some(by_ext), "then external_id is left");
 
     for none in ["", "nobody", "\0", &format!("+{id}"), &format!("0{id}"), "99999999999999999999999999"] {
         assert_eq!(find(none).await, None, "{none}");
@@ -33,7 +33,7 @@ async fn people_are_found_inside_their_library_only() {
     let f = Fixture::new().await;
     let (library, other) = (f.library("g").await, f.library("h").await);
     let (person, _) = f.store.enrol(library.id, named("u"), new_face(), bytes("p")).await.expect("enrol");
-    for user_id in [&*person.person_id.to_string(), &*person.person_no, "u"] {
+    for user_id in [&*person.public_id.to_string(), &*person.number, "u"] {
         assert_eq!(f.store.find_person(library.id, user_id).await.expect("read"), Some(person.clone()));
         assert_eq!(f.store.find_person(other.id, user_id).await.expect("read"), None);
     }

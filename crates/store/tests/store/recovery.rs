@@ -113,7 +113,7 @@ async fn fingerprints_of_older_rows_are_filled_in_and_a_missing_picture_stops_no
     for picture in ["p", "q", "lost"] {
         let face = crate::fixture::face_with(&[0.6, 0.8], "1");
         let enrolled = f.store.enrol(library.id, crate::fixture::new_person(), face, crate::fixture::bytes(picture));
-        expected.push(enrolled.await.expect("enrol").0.person_id);
+        expected.push(enrolled.await.expect("enrol").0.public_id);
     }
     let before = f.store.directory_entries(library.id, &expected).await.expect("read");
     f.store.close().await.expect("close");

@@ -13,22 +13,22 @@ async fn libraries_round_trip() {
     f.store.ensure_app(ODD, 1).await.expect("app");
     let new = NewLibrary {
         app_id: ODD.into(),
-        db_name: ODD.into(),
-        db_desc: Some(ODD.into()),
+        name: ODD.into(),
+        description: Some(ODD.into()),
         engine: ODD.into(),
         created_ms: i64::MAX,
         ..new_library(ODD)
     };
     let made = f.store.create_library(new.clone()).await.expect("library");
-    assert_eq!((&*made.app_id, &*made.group_id, &*made.db_name), (ODD, ODD, ODD));
-    assert_eq!((made.db_desc.as_deref(), &*made.engine, made.created_ms), (Some(ODD), ODD, i64::MAX));
-    assert_eq!(made.person_db_lib, new.person_db_lib);
+    assert_eq!((&*made.app_id, &*made.external_id, &*made.name), (ODD, ODD, ODD));
+    assert_eq!((made.description.as_deref(), &*made.engine, made.created_ms), (Some(ODD), ODD, i64::MAX));
+    assert_eq!(made.engine_key, new.engine_key);
 
     let f = f.reopen().await;
     assert_eq!(f.store.library(ODD, ODD).await.expect("read"), Some(made.clone()));
-    assert_eq!(f.store.library_by_engine_id(ODD, &made.person_db_lib).await.expect("read"), Some(made.clone()));
+    assert_eq!(f.store.library_by_engine_id(ODD, &made.engine_key).await.expect("read"), Some(made.clone()));
     assert_eq!(f.store.library(APP, ODD).await.expect("read"), None, "another app's");
-    assert_eq!(f.store.library_by_engine_id(APP, &made.person_db_lib).await.expect("read"), None, "another app's");
+    assert_eq!(f.store.library_by_engine_id(APP, &made.engine_key).await.expect("read"), None, "another app's");
     let cut_at_nul = ODD.split('\0').next().expect("a first part");
     assert_eq!(f.store.library(ODD, cut_at_nul).await.expect("read"), None, "NUL must not end a name");
 }
@@ -42,8 +42,8 @@ async fn people_and_faces_round_trip() {
         name: odd(),
         sex: Some(-1),
         birthday: Some(i64::MIN),
-        id_iccid: odd(),
-        cust_id: odd(),
+        document_number: odd(),
+        customer_number: odd(),
         company: odd(),
         duty: odd(),
         province: odd(),
@@ -51,7 +51,7 @@ async fn people_and_faces_round_trip() {
         remark: odd(),
         source_url: odd(),
     };
-    let new = NewPerson { ext_user_id: odd(), user_info: odd(), profile: profile.clone(), ..new_person() };
+    let new = NewPerson { external_id: odd(), info: odd(), profile: profile.clone(), ..new_person() };
     let face = NewFace {
         box_: [-0.1, 1e-30, f32::MAX, f32::INFINITY],
         confidence: 0.1,
@@ -60,8 +60,8 @@ async fn people_and_faces_round_trip() {
     };
     let (person, stored) =
         f.store.enrol(library.id, new.clone(), face.clone(), bytes("a picture")).await.expect("enrol");
-    assert_eq!((person.library_id, person.person_id, &person.person_no), (library.id, new.person_id, &new.person_no));
-    assert_eq!((&person.ext_user_id, &person.user_info, &person.profile), (&odd(), &odd(), &profile));
+    assert_eq!((person.library_id, person.public_id, &person.number), (library.id, new.public_id, &new.number));
+    assert_eq!((&person.external_id, &person.info, &person.profile), (&odd(), &odd(), &profile));
     assert_eq!((stored.person_row_id, stored.created_ns, stored.file_id), (person.id, face.created_ns, face.file_id));
     assert_eq!((stored.box_, stored.confidence, stored.quality), (face.box_, face.confidence, face.quality));
     assert_eq!(stored.picture_key, key("a picture"));
@@ -85,7 +85,7 @@ async fn libraries_come_in_pages() {
     }
     let page = async |offset, limit| -> Vec<String> {
         let page = f.store.libraries(APP, offset, limit).await.expect("read");
-        page.into_iter().map(|library| library.group_id).collect()
+        page.into_iter().map(|library| library.external_id).collect()
     };
     assert_eq!(page(0, 10).await, ["c", "a", "b"]);
     assert_eq!(page(1, 1).await, ["a"]);
@@ -103,7 +103,7 @@ async fn a_library_name_is_unique_in_its_app() {
     f.store.ensure_app("other", 1).await.expect("app");
     f.store.create_library(NewLibrary { app_id: "other".into(), ..new_library("g") }).await.expect("other app");
 
-    let clash = NewLibrary { person_db_lib: library.person_db_lib, ..new_library("h") };
+    let clash = NewLibrary { engine_key: library.engine_key, ..new_library("h") };
     let clash = f.store.create_library(clash).await;
     assert!(matches!(clash, Err(Error::Database(_))), "{clash:?}");
     let orphan = f.store.create_library(NewLibrary { app_id: "unknown".into(), ..new_library("g") }).await;
@@ -126,8 +126,8 @@ async fn ids_of_people_and_faces_are_unique() {
     let same_name = f.store.enrol(library.id, named("u"), new_face(), bytes("second")).await;
     assert!(matches!(same_name, Err(Error::Exists)), "{same_name:?}");
     let same_ids = [
-        (NewPerson { person_id: person.person_id, ..new_person() }, new_face()),
-        (NewPerson { person_no: person.person_no.clone(), ..new_person() }, new_face()),
+        (NewPerson { public_id: person.public_id, ..new_person() }, new_face()),
+        (NewPerson { number: person.number.clone(), ..new_person() }, new_face()),
         (new_person(), NewFace { created_ns: face.created_ns, ..new_face() }),
         (new_person(), NewFace { file_id: face.file_id, ..new_face() }),
         (new_person(), NewFace { confidence: f32::NAN, ..new_face() }),
@@ -174,7 +174,7 @@ async fn row_ids_are_not_reused_and_the_highest_ids_are_remembered() {
 
     let f = f.reopen().await;
     let expected = LastIds {
-        max_person_id: Some(person.person_id),
+        max_public_id: Some(person.public_id),
         max_file_id: Some(newer.file_id),
         max_created_ns: Some(newer.created_ns),
         ..LastIds::default()
@@ -191,7 +191,7 @@ async fn row_ids_are_not_reused_and_the_highest_ids_are_remembered() {
 async fn debug_output_tells_no_secrets() {
     let f = Fixture::new().await;
     let library = f.library("g").await;
-    let profile = Profile { name: Some("Ann".into()), id_iccid: Some("110101".into()), ..Profile::default() };
+    let profile = Profile { name: Some("Ann".into()), document_number: Some("110101".into()), ..Profile::default() };
     let new = NewPerson { profile, ..new_person() };
     let face = face_with(&[0.123_456], "1");
     let shown = format!("{new:?} {face:?}");

@@ -60,9 +60,9 @@ impl UserRow {
             id: person.id.to_string(),
             group_id: group_id.to_owned(),
             create_time: shanghai::text(person.created_ms),
-            user_id: person.ext_user_id.unwrap_or_else(|| person.person_id.to_string()),
+            user_id: person.external_id.unwrap_or_else(|| person.public_id.to_string()),
             user_name: person.profile.name,
-            user_info: person.user_info,
+            user_info: person.info,
         }
     }
 }
@@ -159,9 +159,9 @@ impl FoundUser {
     pub fn new(found: Match, libraries: &[Library]) -> Self {
         let library = libraries.iter().find(|library| library.id == found.person.library_id);
         Self {
-            group_id: library.map(|library| library.group_id.clone()).unwrap_or_default(),
-            user_id: found.person.ext_user_id.unwrap_or_else(|| found.person.person_id.to_string()),
-            user_info: found.person.user_info,
+            group_id: library.map(|library| library.external_id.clone()).unwrap_or_default(),
+            user_id: found.person.external_id.unwrap_or_else(|| found.person.public_id.to_string()),
+            user_info: found.person.info,
             score: percent(found.similarity),
         }
     }

@@ -24,6 +24,8 @@ use answers::{
     AddedFace, AppIds, AppStat, DetectedFace, FaceList, FaceRow, Found, FoundFace, FoundFaces, FoundUser, GroupIds,
     GroupStat, Keyed, LivenessAnswer, Location, Matched, Thresholds, Token, UserIdList, UserList, UserRow,
 };
+#[cfg(fuzzing)]
+pub(super) use request::read_all;
 use request::{
     Wanted, action, bar, control, count, face_type, gates, group_id, group_or_all, has_text, is_app_id, is_id, list,
     missing, page, reaching, required, text, threshold, user_id, user_info, wanted,
@@ -150,7 +152,7 @@ impl Call<'_> {
     async fn group_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let (start, length) = page(fields)?;
         let libraries = self.platform.libraries(self.app, start, length).await.map_err(failure)?;
-        Answer::ok(&GroupIds { group_id_list: libraries.into_iter().map(|library| library.group_id).collect() })
+        Answer::ok(&GroupIds { group_id_list: libraries.into_iter().map(|library| library.external_id).collect() })
     }
 
     /// 9.1.4.
@@ -223,7 +225,7 @@ impl Call<'_> {
         let user_id = user_id(fields)?;
         let group = group_or_all(fields)?;
         let users = self.platform.users_named(self.app, group.as_deref(), &user_id).await.map_err(failure)?;
-        let user_list = users.into_iter().map(|(library, person)| UserRow::new(&library.group_id, person)).collect();
+        let user_list = users.into_iter().map(|(library, person)| UserRow::new(&library.external_id, person)).collect();
         Answer::ok(&UserList { user_list })
     }
 
@@ -283,9 +285,9 @@ impl Call<'_> {
 
     async fn put_face(&self, fields: &Fields<'_>, old: OldFaces, missing: MissingUser) -> Result<AddedFace, Failure> {
         let face = UserFace {
-            group_id: group_id(fields, "group_id")?,
+            library: group_id(fields, "group_id")?,
             user_id: user_id(fields)?,
-            user_info: user_info(fields)?,
+            info: user_info(fields)?,
             gates: gates(fields)?,
             picture: self.picture_of(fields).await?,
         };

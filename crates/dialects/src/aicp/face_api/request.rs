@@ -201,6 +201,15 @@ pub(super) fn wanted(fields: &Fields<'_>) -> Result<Wanted, Failure> {
     })
 }
 
+/// Reads the fields in every way that calls do.
+#[cfg(fuzzing)]
+pub(in crate::aicp) fn read_all(fields: &Fields<'_>) {
+    let _ = (wanted(fields), gates(fields), face_type(fields), user_info(fields), action(fields), page(fields));
+    let _ = (group_or_all(fields), user_id(fields), threshold(fields, 80.0).map(bar));
+    let _ = (list(fields, "group_id_list", codes::GROUP_ID_LIST, is_id), has_text(fields, "image"));
+    let _ = count(fields, "max_face_num", 1, 10, codes::MAX_FACES);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

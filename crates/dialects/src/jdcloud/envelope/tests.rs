@@ -35,10 +35,10 @@ fn library() -> Library {
     Library {
         id: 7,
         app_id: "shop".into(),
-        group_id: "test".into(),
-        db_name: "test".into(),
-        db_desc: Some("test".into()),
-        person_db_lib: "3127005976984af182d57fd66ce772e1".into(),
+        external_id: "test".into(),
+        name: "test".into(),
+        description: Some("test".into()),
+        engine_key: "3127005976984af182d57fd66ce772e1".into(),
         engine: "builtin".into(),
         created_ms: 1_543_415_835_000,
         updated_ms: 1_543_415_835_000,
@@ -59,7 +59,7 @@ fn the_list_of_groups_is_the_contracts() {
         failed(Api::GroupList, Family::Search, Some(97), codes::BAD_RANGE),
         r#"{"code":"10000","status":12003,"charge":false,"remain":97,"remainTimes":97,"remainSeconds":-1,"msg":"查询成功","result":{"requestid":"081b1c5fe6dc465a9a54d75cedf78051","message":"start must be number [0 ~ 100], length must be number [1 ~ 5]","status":12003}}"#
     );
-    let bare = Library { db_desc: None, ..library() };
+    let bare = Library { description: None, ..library() };
     assert_eq!(
         inner_text(&[Group::new(&bare)]).expect("serialises"),
         r#"[{"createTime":1543415835000,"groupId":"31270059-7698-4af1-82d5-7fd66ce772e1","groupInfo":"","groupName":"test","maxNumUser":100000,"subIndex":1,"updateTime":1543415835000}]"#

@@ -1,0 +1,69 @@
+//! A database of an earlier version keeps its rows under the names of today.
+
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use sqlx::{ConnectOptions, Connection, migrate::Migrator, sqlite::SqliteConnectOptions};
+
+use super::MIGRATOR;
+use crate::{OutboxFilter, Store};
+
+/// The last version of the schema with the names of the interfaces.
+const BEFORE_WORDS: i64 = 10;
+
+/// A row of each table whose columns were renamed.
+const ROWS: &str = "
+    INSERT INTO app (app_id, created) VALUES ('app', 1);
+    INSERT INTO library (id, app_id, group_id, db_name, db_desc, person_db_lib, engine, created)
+        VALUES (3, 'app', 'shop', 'Shop', 'of shoes', '0123456789abcdef0123456789abcdef', 'koala', 2);
+    INSERT INTO person (id, library_id, person_id, person_no, ext_user_id, user_info, name, id_iccid, cust_id, created)
+        VALUES (5, 3, 2126723381473574912, 'fedcba9876543210fedcba9876543210', 'u1', 'a note', 'Ada', '11010', 'c7', 4);
+    INSERT INTO outbox (id, library_id, app_id, engine, action, person_db_lib, person_id, person_no, engine_url,
+            operate_type, created, listed, last_error)
+        VALUES (7, 3, 'app', 'koala', 'add_face', '0123456789abcdef0123456789abcdef', 2126723381473574912,
+            'fedcba9876543210fedcba9876543210', 'http://engine', 'business/add', 6, 1, 'down');
+    INSERT INTO console_user (username, password_hash, telephone, mail, dept_id, person_id, created)
+        VALUES ('joe', 'x', '1', 'a@b', '12', 5, 8);
+    UPDATE last_ids SET max_person_id = 2126723381473574912";
+
+/// A database as that version left it.
+async fn database_before_words(path: &Path) {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let mut connection = options.connect().await.expect("opens");
+    let earlier = MIGRATOR.iter().filter(|migration| migration.version <= BEFORE_WORDS).cloned().collect();
+    let migrator = Migrator { migrations: earlier, ..Migrator::DEFAULT };
+    migrator.run_direct(None, &mut connection, false).await.expect("migrates");
+    sqlx::raw_sql(ROWS).execute(&mut connection).await.expect("inserted");
+    connection.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn rows_of_before_are_found_under_the_names_of_today() {
+    let temp = tempfile::tempdir().expect("a temp dir");
+    database_before_words(&temp.path().join("aicp.db")).await;
+    let store = Store::open(temp.path(), None, TimeZone::UTC).await.expect("opens");
+
+    let library = store.library("app", "shop").await.expect("read").expect("there");
+    assert_eq!((library.id, library.external_id.as_str(), library.name.as_str()), (3, "shop", "Shop"));
+    assert_eq!(library.description.as_deref(), Some("of shoes"));
+    assert_eq!(library.engine_key, "0123456789abcdef0123456789abcdef");
+
+    let person = store.find_person(3, "u1").await.expect("read").expect("there");
+    assert_eq!((person.id, person.public_id), (5, 2_126_723_381_473_574_912));
+    assert_eq!(person.number, "fedcba9876543210fedcba9876543210");
+    assert_eq!((person.external_id.as_deref(), person.info.as_deref()), (Some("u1"), Some("a note")));
+    assert_eq!(person.profile.name.as_deref(), Some("Ada"));
+    assert_eq!(person.profile.document_number.as_deref(), Some("11010"));
+    assert_eq!(person.profile.customer_number.as_deref(), Some("c7"));
+    assert_eq!(store.last_ids().await.expect("read").max_public_id, Some(2_126_723_381_473_574_912));
+
+    let (_, rows) = store.outbox_page(OutboxFilter::default(), 0, 10).await.expect("read");
+    let [row] = &rows[..] else { panic!("one row") };
+    assert_eq!((row.id, row.public_id), (7, Some(2_126_723_381_473_574_912)));
+    assert_eq!((row.endpoint.as_str(), row.operation.as_str()), ("http://engine", "business/add"));
+    assert_eq!(row.engine_key, "0123456789abcdef0123456789abcdef");
+
+    let user = store.user_by_name("joe").await.expect("read").expect("there");
+    assert_eq!((user.department.as_str(), user.person_row_id), ("12", Some(5)));
+    store.close().await.expect("closed");
+}
