@@ -15,6 +15,9 @@ mod answers;
 mod base64_text;
 mod body;
 mod clock;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod jdcloud;
 mod links;
 pub mod linkvisual;

@@ -13,6 +13,9 @@
 mod error;
 mod exchange;
 mod fetcher;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod network;
 mod places;

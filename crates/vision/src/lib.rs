@@ -26,6 +26,9 @@ pub use embedder::{Embedding, Purpose};
 pub use error::{Error, Result};
 pub use geometry::{Point, Rect, Turn};
 pub use models::{Algorithm, FaceModels, ModelPaths, Recognised, SMALLEST_AREA};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use picture::fuzzing;
 pub use picture::{Dimensions, Format, MAX_PIXELS, Picture};
 pub use pool::{Caller, PoolSize, Starting, TimeLimits, Vision};
 pub use quality::{Components, Grade, Quality};

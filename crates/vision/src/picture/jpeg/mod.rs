@@ -30,6 +30,15 @@ pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
     structure::frame(bytes).map(|frame| (frame.width, frame.height))
 }
 
+/// What is checked before a JPEG is decoded.
+///
+/// # Errors
+/// As [`decode`].
+#[cfg(fuzzing)]
+pub(super) fn check(bytes: &[u8]) -> Result<()> {
+    structure::check(bytes)
+}
+
 /// Decodes a JPEG as it is stored, shrunk by the inverse transform.
 ///
 /// # Errors

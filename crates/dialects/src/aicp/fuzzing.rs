@@ -1,0 +1,93 @@
+//! A door for the fuzz targets, which see no private function otherwise.
+
+use std::collections::BTreeSet;
+
+use axum::http::{HeaderMap, Uri};
+use bytes::Bytes;
+
+use super::face_api::read_all;
+use super::fields::{Fields, Input};
+use super::images::Query;
+use super::{form_as_json, is_cross_site, is_under_foreign_name, outbox, pages, routes, times};
+use crate::links::Site;
+use crate::{links, shanghai};
+
+/// What a field is taken for; an error where it is refused.
+#[derive(Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of Fields")]
+pub struct Seen {
+    pub is_there: bool,
+    pub text: Result<Option<String>, ()>,
+    pub texts: Result<Vec<String>, ()>,
+    pub integer: Result<Option<i64>, ()>,
+}
+
+/// A body.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// An object, with the fields of the given names.
+    Object(Vec<Seen>),
+    /// A list, with the number of its items.
+    List(usize),
+}
+
+/// Reads a JSON body.
+pub fn body(body: &[u8], names: &[&str]) -> Option<Shape> {
+    Some(match Input::parse(body).ok()? {
+        Input::Object(fields) => {
+            let _ = times::range(&fields, shanghai::moment);
+            read_all(&fields);
+            Shape::Object(names.iter().map(|name| seen(&fields, name)).collect())
+        }
+        Input::Array { count, .. } => Shape::List(count),
+    })
+}
+
+fn seen(fields: &Fields<'_>, name: &str) -> Seen {
+    let _ = (fields.is_blank(name), fields.picture(name), fields.required_text(&[name]));
+    Seen {
+        is_there: fields.has(name),
+        text: fields.text(&[name]).map_err(drop),
+        texts: fields.texts(&[name]).map_err(drop),
+        integer: fields.integer(&[name]).map_err(drop),
+    }
+}
+
+/// A form as JSON.
+pub fn form(body: &[u8]) -> Vec<u8> {
+    form_as_json(Bytes::copy_from_slice(body)).to_vec()
+}
+
+/// The ids in a body of 11.2; an error if it is none at all.
+#[allow(clippy::result_unit_err, reason = "why does not matter here")]
+pub fn ids(body: &[u8]) -> Result<Option<BTreeSet<i64>>, ()> {
+    outbox::ids_of(body).map_err(drop)
+}
+
+/// The path as it is looked up, and what it names.
+pub fn path(raw: &str) -> Option<String> {
+    let path = routes::normalise(raw)?;
+    let _ = (routes::find(&path), links::file_of_path(&path));
+    Some(path)
+}
+
+/// The moment that a path names.
+pub fn moment(path: &str) -> Option<i64> {
+    links::moment_of_path(path)
+}
+
+/// A parameter of a query, as text and as token.
+pub fn parameter(uri: &Uri, name: &str) -> (Option<String>, Option<String>) {
+    let query = Query::of(uri);
+    (query.get(name).map(str::to_owned), query.token(name))
+}
+
+/// Whether a page with these headers may act without a token.
+pub fn is_our_page(headers: &HeaderMap, site: &Site) -> bool {
+    !is_cross_site(headers, site) && !is_under_foreign_name(headers, site)
+}
+
+/// The token in the cookies.
+pub fn cookie(headers: &HeaderMap) -> Option<String> {
+    pages::session_token(headers)
+}

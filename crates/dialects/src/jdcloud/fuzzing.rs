@@ -1,0 +1,68 @@
+//! A door for the fuzz targets, which see no private function otherwise.
+
+use axum::http::{HeaderMap, Method};
+
+use super::md5;
+use super::params::{Params, Query, unquoted};
+use super::pictures::picture;
+use super::routes::{self, Family};
+use super::signature::{self, Signed};
+
+/// What a parameter is taken for; an error where it is refused.
+#[derive(Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of Params")]
+pub struct Seen {
+    pub is_there: bool,
+    pub text: Result<Option<String>, ()>,
+    pub integer: Result<Option<i32>, ()>,
+    pub boolean: Result<Option<bool>, ()>,
+}
+
+/// The parameters of the given names; `None` if the body can't be read.
+pub fn params(query: &str, body: &[u8], names: &[&str]) -> Option<Vec<Seen>> {
+    let body = unquoted(body);
+    let params = Params::of(Query::of(query), body.as_deref());
+    let seen = names.iter().map(|name| {
+        let _ = (params.long_text(name), picture(&params, name, Family::V1), picture(&params, name, Family::Plain));
+        Seen {
+            is_there: params.has(name),
+            text: params.text(name).map_err(drop),
+            integer: params.integer(name).map_err(drop),
+            boolean: params.boolean(name).map_err(drop),
+        }
+    });
+    let seen = seen.collect();
+    if params.is_broken() { None } else { Some(seen) }
+}
+
+/// A request to be checked.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the names are those of Signed")]
+pub struct Request {
+    pub method: Method,
+    pub path: String,
+    pub query: String,
+    pub headers: HeaderMap,
+    pub body_hash: [u8; 32],
+}
+
+/// Checks a signature in the headers at a moment.
+///
+/// # Errors
+/// The vendor's words for what is wrong.
+pub fn verify(request: &Request, secret: &str, now_ms: i64) -> Result<(), &'static str> {
+    const SKEW_MS: i64 = 300_000;
+    let Request { method, path, query, headers, body_hash } = request;
+    let _ = routes::find(path, method);
+    let checked = signature::Claim::read(headers).and_then(|claim| {
+        claim.require_timely(now_ms, SKEW_MS)?;
+        claim.verify(&Signed { method, path, query, headers }, body_hash, secret)
+    });
+    checked.map(|_| ()).map_err(signature::Refusal::text)
+}
+
+/// Whether a query is signed in the older way with this secret, at any moment.
+pub fn is_signed_by_md5(query: &str, secret: &str) -> bool {
+    let claim = md5::Claim::read(&Query::of(query), 0, i64::MAX);
+    claim.is_ok_and(|claim| claim.verify(secret).is_ok())
+}

@@ -1,0 +1,65 @@
+//! A door for the fuzz targets, which see no private function otherwise.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::exchange::{Answer, ask};
+use crate::target::Target;
+use crate::{Result, network};
+
+/// An address, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of Target")]
+pub struct Address {
+    pub is_https: bool,
+    pub host: String,
+    pub port: u16,
+    pub path: String,
+    pub authority: Vec<u8>,
+}
+
+impl Address {
+    fn of(target: &Target) -> Self {
+        Self {
+            is_https: target.is_https(),
+            host: target.host.to_string(),
+            port: target.port,
+            path: target.path.to_string(),
+            authority: target.authority.as_bytes().to_vec(),
+        }
+    }
+}
+
+/// Reads an address.
+///
+/// # Errors
+/// As a fetch of it.
+pub fn address(url: &str) -> Result<Address> {
+    Target::parse(url).map(|target| Address::of(&target))
+}
+
+/// The address that a redirect leads to.
+///
+/// # Errors
+/// As a fetch that is led there.
+pub fn redirect(from: &str, location: &[u8]) -> Result<Address> {
+    Target::parse(from)?.redirect(location).map(|target| Address::of(&target))
+}
+
+/// Whether an address is one that anybody in the world may be asked at.
+pub fn is_public(address: IpAddr) -> bool {
+    network::is_public(address)
+}
+
+/// What a server answers: a body, or nothing if it is a redirect.
+///
+/// # Errors
+/// As a fetch.
+pub async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, max_bytes: usize) -> Result<Option<Bytes>> {
+    match ask(stream, &Target::parse("http://example.com/")?, max_bytes).await? {
+        Answer::Body(bytes) => Ok(Some(bytes)),
+        Answer::Redirect(_) => Ok(None),
+    }
+}

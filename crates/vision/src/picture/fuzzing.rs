@@ -1,0 +1,23 @@
+//! A door for the fuzz targets, which see no private function otherwise.
+
+use super::{Format, jpeg, orientation_of, readable, tiff};
+use crate::Result;
+
+/// Which way up a file is to be seen, as Exif counts; `None` if it is no picture.
+pub fn orientation(bytes: &[u8]) -> Option<u8> {
+    Format::of(bytes).map(|format| orientation_of(format, bytes).to_exif())
+}
+
+/// What is checked before a pixel is decoded.
+///
+/// # Errors
+/// The variants of [`crate::Error`] for which [`crate::Error::is_bad_picture`] holds.
+pub fn check(bytes: &[u8]) -> Result<()> {
+    let format = Format::required(bytes)?;
+    let bytes = readable(format, bytes);
+    match format {
+        Format::Jpeg => jpeg::check(&bytes),
+        Format::Tiff => tiff::check(&bytes),
+        Format::Png | Format::Bmp | Format::WebP | Format::Gif => Ok(()),
+    }
+}

@@ -1,0 +1,27 @@
+//! The ids of records to resume (11.2), which are read as they stream by, against a naive reading of the whole.
+#![no_main]
+
+use std::collections::BTreeSet;
+
+use aicp_dialects::fuzzing::aicp::ids;
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+fuzz_target!(|bytes: &[u8]| {
+    let streamed = ids(bytes);
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(Value::Object(body)) => assert_eq!(streamed, Ok(naive(body.get("asynchronyDataList")))),
+        Ok(_) => assert_eq!(streamed, Err(())),
+        // What is passed over need not be read as closely, such as numbers beyond all bounds.
+        Err(_) => {}
+    }
+});
+
+fn naive(list: Option<&Value>) -> Option<BTreeSet<i64>> {
+    let ids = list?.as_array()?.iter().map(|record| match record.as_object()?.get("id")? {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) if text.len() <= 20 => text.parse().ok(),
+        _ => None,
+    });
+    ids.collect::<Option<BTreeSet<i64>>>().filter(|ids| !ids.is_empty())
+}

@@ -1,0 +1,29 @@
+//! Tencent IM: bodies, of which only what a command knows is kept, against a naive reading; paths and numbers.
+#![no_main]
+
+use aicp_dialects::fuzzing::tencent_im::{body, is_known, number, path};
+use libfuzzer_sys::fuzz_target;
+use serde_json::{Value, json};
+
+fuzz_target!(|bytes: &[u8]| {
+    let naive = serde_json::from_slice(bytes).ok().map(pruned);
+    // So few bytes never are too many values.
+    assert_eq!(body(bytes), naive);
+    if let Ok(text) = str::from_utf8(bytes) {
+        path(text);
+        assert_eq!(number(text).is_some(), text.parse::<u64>().is_ok() && !text.starts_with('+'));
+    }
+});
+
+/// A value without what is not to be kept of it; what no command has a use for as `true`.
+fn pruned(json: Value) -> Value {
+    match json {
+        Value::Bool(_) => json!(true),
+        Value::Number(number) if number.is_f64() => json!(true),
+        Value::Array(list) => list.into_iter().map(pruned).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().filter(|(name, _)| is_known(name)).map(|(name, value)| (name, pruned(value))).collect()
+        }
+        other => other,
+    }
+}

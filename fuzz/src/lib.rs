@@ -1,0 +1,96 @@
+//! What the targets share.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::abort;
+use std::sync::{Mutex, PoisonError};
+
+use aicp_vision::{Dimensions, Picture};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use hmac::{KeyInit, Mac};
+
+/// Larger pictures are skipped, so that a run stays fast.
+const MAX_PIXELS: u64 = 1 << 18;
+
+/// The panic that came last.
+static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// Lets code under test panic as long as it catches the panic itself: libfuzzer's own hook aborts at once. Goes with
+/// [`checked`].
+pub fn tolerate_caught_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        *LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string();
+    }));
+}
+
+/// Runs a check and aborts, as libfuzzer expects of a crash, if a panic comes out of it.
+pub fn checked(check: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(check)).is_err() {
+        eprintln!("{}", LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner));
+        abort();
+    }
+}
+
+/// Decodes a picture twice and compares the outcomes with each other and with what its head says.
+///
+/// # Panics
+/// If they differ.
+pub fn decode(bytes: &[u8]) -> Option<Picture> {
+    let head = Dimensions::of(bytes);
+    if head.as_ref().is_ok_and(|head| u64::from(head.width) * u64::from(head.height) > MAX_PIXELS) {
+        return None;
+    }
+    let picture = match Picture::decode(bytes) {
+        Ok(picture) => picture,
+        Err(e) => {
+            assert!(e.is_bad_picture(), "{e:?}");
+            return None;
+        }
+    };
+    let head = head.expect("what has pixels has a head");
+    let (stored, shown) = ((head.width, head.height), (picture.width(), picture.height()));
+    assert!(shown == stored || shown == (stored.1, stored.0), "{stored:?} became {shown:?}");
+    assert!(shown.0 > 0 && shown.1 > 0, "no pixels");
+    // A decoder that reads memory which nobody wrote gives other pixels the second time.
+    assert!(Picture::decode(bytes).expect("it did before") == picture, "two runs differ");
+    Some(picture)
+}
+
+/// The input in so many parts, which line ends divide. All but the last are texts, and all but the first may be empty.
+pub fn parts<const N: usize>(bytes: &[u8]) -> Option<([&str; N], &[u8])> {
+    let mut rest = bytes;
+    let mut texts = [""; N];
+    for text in &mut texts {
+        let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        *text = str::from_utf8(&rest[..end]).ok()?;
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    Some((texts, rest))
+}
+
+/// Headers, of which each line has one: its name, a colon and its value. What can be no header is left out.
+pub fn headers(lines: &[u8]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for line in lines.split(|byte| *byte == b'\n') {
+        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
+        let name = HeaderName::from_bytes(&line[..colon]);
+        let value = HeaderValue::from_bytes(line.get(colon + 1..).unwrap_or_default().trim_ascii());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+/// A text with each byte but letters, digits, `-`, `_`, `.` and `~` escaped.
+pub fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, &byte| match char::from(byte) {
+        kept if kept.is_ascii_alphanumeric() || "-_.~".contains(kept) => text + &kept.to_string(),
+        _ => text + &format!("%{byte:02X}"),
+    })
+}
+
+/// The keyed hash of a message.
+pub fn mac<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let mac = <M as KeyInit>::new_from_slice(key).expect("any key will do");
+    mac.chain_update(message).finalize().into_bytes().to_vec()
+}
