@@ -3,11 +3,12 @@
 CARGO ?= cargo
 PYTHON ?= python3
 NEXTEST_VERSION := 0.9.143
+CARGO_FUZZ_VERSION := 0.13.2
 # The sets of packages in conformance/requirements.
 SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build run engine nextest test conformance pictures torture torture-short lint fmt demo bench bench-10m bench-statistics bench-dialects clean
+.PHONY: help tools setup build run engine nextest test conformance pictures torture torture-short cargo-fuzz fuzz lint fmt demo bench bench-10m bench-statistics bench-dialects clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -76,6 +77,12 @@ torture: setup build ## Attack a server of its own, and watch what a known clien
 torture-short: setup
 	$(CARGO) build --workspace --bins --tests --locked
 	$(PYTHON) security/attacks.py $(DEBUG)/aicp --short
+
+cargo-fuzz:
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION)
+
+fuzz: tools cargo-fuzz ## Feed the parsers random input, each for FUZZ_SECONDS (60) seconds
+	fuzz/run.sh $(FUZZ_TARGETS)
 
 lint: tools ## Check format and lints
 	$(CARGO) fmt --all --check
