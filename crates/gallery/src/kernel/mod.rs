@@ -52,6 +52,14 @@ pub enum Kernel {
     Neon,
 }
 
+/// Whether the processor has every feature that the kernel for AVX-512 is compiled for.
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512vnni")
+}
+
 impl Kernel {
     /// Those that this processor can run, the slowest first.
     pub fn available() -> Vec<Self> {
@@ -61,10 +69,7 @@ impl Kernel {
             if std::arch::is_x86_feature_detected!("avx2") {
                 kernels.push(Self::Avx2);
             }
-            if std::arch::is_x86_feature_detected!("avx512f")
-                && std::arch::is_x86_feature_detected!("avx512bw")
-                && std::arch::is_x86_feature_detected!("avx512vnni")
-            {
+            if has_avx512() {
                 kernels.push(Self::Avx512Vnni);
             }
         }
@@ -98,9 +103,7 @@ impl Kernel {
         debug_assert_eq!(tests.len(), probes.len());
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Vnni if std::arch::is_x86_feature_detected!("avx512vnni") => {
-                avx512::scan(tiles, probes, tests, &mut found);
-            }
+            Self::Avx512Vnni if has_avx512() => avx512::scan(tiles, probes, tests, &mut found),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 if std::arch::is_x86_feature_detected!("avx2") => avx2::scan(tiles, probes, tests, &mut found),
             #[cfg(target_arch = "aarch64")]
