@@ -8,9 +8,8 @@ use std::{
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{
-    Database, Removal,
-    kept::{Found, Kept},
-    outbox, people,
+    Database, Removal, outbox, people,
+    person_cache::{CachedPerson, Lookup},
     rows::json_array,
     writer::WriteTx,
     writes,
@@ -42,22 +41,22 @@ impl Database {
 
     pub(crate) async fn directory_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<DirectoryEntry>> {
         let person_ids: BTreeSet<i64> = person_ids.iter().copied().collect();
-        let Found { mut known, unknown, age } = self.kept.find(library_id, person_ids);
-        if !unknown.is_empty() {
-            let read = self.read_entries(library_id, &unknown).await?;
-            self.kept.keep(age, &read);
-            known.extend(read);
-            known.sort_unstable_by_key(|kept| kept.row_id);
+        let Lookup { mut hits, misses, version } = self.person_cache.lookup(library_id, person_ids);
+        if !misses.is_empty() {
+            let read = self.read_entries(library_id, &misses).await?;
+            self.person_cache.insert(version, &read);
+            hits.extend(read);
+            hits.sort_unstable_by_key(|person| person.row_id);
         }
-        Ok(known.iter().map(|kept| kept.entry.clone()).collect())
+        Ok(hits.iter().map(|person| person.entry.clone()).collect())
     }
 
-    async fn read_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<Arc<Kept>>> {
+    async fn read_entries(&self, library_id: i64, person_ids: &[i64]) -> Result<Vec<Arc<CachedPerson>>> {
         // Without the plus, the index by library would be taken, and all of it be read.
         let query = select_entries("public_id IN (SELECT value FROM json_each($2)) AND +library_id = $1");
         let query = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(library_id).bind(json_array(person_ids));
         let entries = entries_of(query.fetch_one(&mut *self.readers.get().await?).await?)?;
-        Ok(entries.into_iter().map(|(row_id, entry)| Arc::new(Kept { library_id, row_id, entry })).collect())
+        Ok(entries.into_iter().map(|(row_id, entry)| Arc::new(CachedPerson { library_id, row_id, entry })).collect())
     }
 
     pub(crate) async fn directory_page(

@@ -14,7 +14,6 @@ mod directory;
 mod grants;
 mod groups;
 mod judgements;
-mod kept;
 mod keys;
 mod libraries;
 mod links;
@@ -22,6 +21,7 @@ mod links;
 mod migrations;
 mod outbox;
 mod people;
+mod person_cache;
 mod readers;
 mod reads;
 mod rows;
@@ -49,7 +49,7 @@ use sqlx::{
 };
 
 pub(crate) use self::bulk::Prepared;
-use self::{kept::KeptEntries, readers::Readers, writer::Writer};
+use self::{person_cache::PersonCache, readers::Readers, writer::Writer};
 use crate::{
     Counts, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result, blocking::run_blocking,
     error::at, objects::PictureName,
@@ -73,7 +73,7 @@ pub(crate) struct Database {
     readers: Readers,
     writer: Writer,
     zone: TimeZone,
-    kept: Arc<KeptEntries>,
+    person_cache: Arc<PersonCache>,
 }
 
 /// A picture that a committed transaction took the last known row from, and whose file may still be there.
@@ -114,9 +114,15 @@ impl Database {
         calls::set_zone(&mut connection, &zone).await?;
 
         let readers = Readers::open(&options.read_only(true), READERS).await?;
-        let kept = Arc::new(KeptEntries::default());
+        let person_cache = Arc::new(PersonCache::default());
         let path = path.to_owned();
-        Ok(Self { path, readers, writer: Writer::start(connection, observer, Arc::clone(&kept)), zone, kept })
+        Ok(Self {
+            path,
+            readers,
+            writer: Writer::start(connection, observer, Arc::clone(&person_cache)),
+            zone,
+            person_cache,
+        })
     }
 
     /// Closes the readers, lets the writer finish its queue, and folds the write-ahead log into the file.

@@ -1,8 +1,7 @@
-//! People as directories show them, kept in memory: the same ones are asked for again and again, and each would be five
-//! lookups in the database.
+//! Caches directory entries: building one takes five queries, and the same people are requested repeatedly.
 //!
-//! Whatever a committed write changes is forgotten before the write is acknowledged. What was read before that is not
-//! kept after it, as it may be what the write has changed.
+//! A write invalidates the entries it changes before it is acknowledged. An entry that was read before a write is not inserted
+//! after it, as it may be outdated.
 
 use std::{
     collections::HashMap,
@@ -11,92 +10,92 @@ use std::{
 
 use crate::DirectoryEntry;
 
-/// Memory that all that is kept may take, as [`weight`] estimates it. If it is full, all goes.
-const MOST: usize = 96 << 20;
+/// Upper bound of the cache's size in bytes, as [`size`] estimates it. When exceeded, the cache is cleared.
+const MAX_CACHE_BYTES: usize = 96 << 20;
 
-/// What a write has changed.
+/// Entries that a write makes outdated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stale {
-    /// The person of this row id, or a face of theirs.
+    /// That of the person with this row id.
     Person(i64),
-    /// Anybody.
+    /// All.
     Everybody,
 }
 
-/// A person of a library.
-pub(super) struct Kept {
+/// A cached entry.
+pub(super) struct CachedPerson {
     pub(super) library_id: i64,
     pub(super) row_id: i64,
     pub(super) entry: DirectoryEntry,
 }
 
-/// What of a question was known.
-pub(super) struct Found {
-    pub(super) known: Vec<Arc<Kept>>,
-    /// The `public_id`s of the others.
-    pub(super) unknown: Vec<i64>,
-    /// To be given back with what is read of them.
-    pub(super) age: u64,
+/// Result of a lookup.
+pub(super) struct Lookup {
+    pub(super) hits: Vec<Arc<CachedPerson>>,
+    /// The `public_id`s that are not cached.
+    pub(super) misses: Vec<i64>,
+    /// Version of the cache at the lookup, to be passed to [`PersonCache::insert`].
+    pub(super) version: u64,
 }
 
-/// What is kept. Shared by readers and the writer.
+/// The cache, shared by readers and the writer.
 #[derive(Default)]
-pub(super) struct KeptEntries(Mutex<State>);
+pub(super) struct PersonCache(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    by_public_id: HashMap<i64, Arc<Kept>>,
+    by_public_id: HashMap<i64, Arc<CachedPerson>>,
     public_ids: HashMap<i64, i64>,
-    weight: usize,
-    /// Grows with every write that has changed somebody.
-    age: u64,
+    size: usize,
+    /// Counts the invalidations.
+    version: u64,
 }
 
-impl KeptEntries {
-    /// Those of some people of a library who are known.
-    pub(super) fn find(&self, library_id: i64, public_ids: impl IntoIterator<Item = i64>) -> Found {
+impl PersonCache {
+    /// Looks up people of a library.
+    pub(super) fn lookup(&self, library_id: i64, public_ids: impl IntoIterator<Item = i64>) -> Lookup {
         let state = self.state();
-        let mut found = Found { known: Vec::new(), unknown: Vec::new(), age: state.age };
+        let mut found = Lookup { hits: Vec::new(), misses: Vec::new(), version: state.version };
         for public_id in public_ids {
             match state.by_public_id.get(&public_id) {
-                Some(kept) if kept.library_id == library_id => found.known.push(Arc::clone(kept)),
-                // Known to be somewhere else, and people stay where they are.
+                Some(person) if person.library_id == library_id => found.hits.push(Arc::clone(person)),
+                // In another library, and people never move.
                 Some(_) => {}
-                None => found.unknown.push(public_id),
+                None => found.misses.push(public_id),
             }
         }
         found
     }
 
-    /// Keeps what was read, unless somebody was changed since `age`.
-    pub(super) fn keep(&self, age: u64, read: &[Arc<Kept>]) {
+    /// Inserts entries that were read, unless anything was invalidated since `version`.
+    pub(super) fn insert(&self, version: u64, read: &[Arc<CachedPerson>]) {
         let mut state = self.state();
-        if state.age != age {
+        if state.version != version {
             return;
         }
-        for kept in read {
-            let weight = weight(&kept.entry);
-            if state.weight.saturating_add(weight) > MOST {
+        for person in read {
+            let size = size(&person.entry);
+            if state.size.saturating_add(size) > MAX_CACHE_BYTES {
                 state.clear();
             }
-            if state.by_public_id.insert(kept.entry.public_id, Arc::clone(kept)).is_none() {
-                state.weight += weight;
+            if state.by_public_id.insert(person.entry.public_id, Arc::clone(person)).is_none() {
+                state.size += size;
             }
-            state.public_ids.insert(kept.row_id, kept.entry.public_id);
+            state.public_ids.insert(person.row_id, person.entry.public_id);
         }
     }
 
-    /// Forgets what was changed.
-    pub(super) fn forget(&self, stale: impl IntoIterator<Item = Stale>) {
+    /// Removes outdated entries.
+    pub(super) fn invalidate(&self, stale: impl IntoIterator<Item = Stale>) {
         let mut state = self.state();
         for stale in stale {
-            state.age += 1;
+            state.version += 1;
             match stale {
                 Stale::Everybody => state.clear(),
                 Stale::Person(row_id) => {
-                    let kept = state.public_ids.remove(&row_id).and_then(|id| state.by_public_id.remove(&id));
-                    let gone = kept.map_or(0, |kept| weight(&kept.entry));
-                    state.weight = state.weight.saturating_sub(gone);
+                    let person = state.public_ids.remove(&row_id).and_then(|id| state.by_public_id.remove(&id));
+                    let gone = person.map_or(0, |person| size(&person.entry));
+                    state.size = state.size.saturating_sub(gone);
                 }
             }
         }
@@ -111,12 +110,12 @@ impl State {
     fn clear(&mut self) {
         self.by_public_id.clear();
         self.public_ids.clear();
-        self.weight = 0;
+        self.size = 0;
     }
 }
 
-/// About how many bytes a person takes.
-fn weight(entry: &DirectoryEntry) -> usize {
+/// Estimated size of an entry in bytes.
+fn size(entry: &DirectoryEntry) -> usize {
     let texts = [&entry.external_id, &entry.name, &entry.info];
     let texts: usize = texts.into_iter().flatten().map(String::capacity).sum();
     384 + texts + entry.faces.len() * 320
@@ -126,7 +125,7 @@ fn weight(entry: &DirectoryEntry) -> usize {
 mod tests {
     use super::*;
 
-    fn kept(row_id: i64, text: usize) -> Arc<Kept> {
+    fn cached(row_id: i64, text: usize) -> Arc<CachedPerson> {
         let entry = DirectoryEntry {
             public_id: row_id + 1000,
             external_id: None,
@@ -136,45 +135,45 @@ mod tests {
             updated_ms: 0,
             faces: Vec::new(),
         };
-        Arc::new(Kept { library_id: 1, row_id, entry })
+        Arc::new(CachedPerson { library_id: 1, row_id, entry })
     }
 
-    fn known(entries: &KeptEntries, library_id: i64, ids: &[i64]) -> Vec<i64> {
-        entries.find(library_id, ids.iter().copied()).known.iter().map(|kept| kept.entry.public_id).collect()
+    fn known(entries: &PersonCache, library_id: i64, ids: &[i64]) -> Vec<i64> {
+        entries.lookup(library_id, ids.iter().copied()).hits.iter().map(|person| person.entry.public_id).collect()
     }
 
     #[test]
-    fn what_was_changed_is_forgotten_and_what_was_read_before_is_not_kept() {
-        let entries = KeptEntries::default();
-        let age = entries.find(1, []).age;
-        entries.keep(age, &[kept(1, 0), kept(2, 0)]);
+    fn outdated_entries_are_removed_and_those_read_before_are_not_inserted() {
+        let entries = PersonCache::default();
+        let version = entries.lookup(1, []).version;
+        entries.insert(version, &[cached(1, 0), cached(2, 0)]);
         assert_eq!(known(&entries, 1, &[1001, 1002, 1003]), [1001, 1002]);
         assert_eq!(known(&entries, 2, &[1001]), Vec::<i64>::new());
-        assert_eq!(entries.find(1, [1003, 1001]).unknown, [1003]);
+        assert_eq!(entries.lookup(1, [1003, 1001]).misses, [1003]);
 
-        entries.forget([Stale::Person(1)]);
+        entries.invalidate([Stale::Person(1)]);
         assert_eq!(known(&entries, 1, &[1001, 1002]), [1002]);
-        entries.keep(age, &[kept(1, 0)]);
+        entries.insert(version, &[cached(1, 0)]);
         assert_eq!(known(&entries, 1, &[1001]), Vec::<i64>::new(), "it was read before the change");
-        entries.keep(entries.find(1, []).age, &[kept(1, 0)]);
+        entries.insert(entries.lookup(1, []).version, &[cached(1, 0)]);
         assert_eq!(known(&entries, 1, &[1001]), [1001]);
-        entries.forget([Stale::Everybody]);
+        entries.invalidate([Stale::Everybody]);
         assert_eq!(known(&entries, 1, &[1001, 1002]), Vec::<i64>::new());
-        assert_eq!(entries.state().weight, 0);
+        assert_eq!(entries.state().size, 0);
     }
 
     #[test]
     fn memory_is_bounded() {
-        let entries = KeptEntries::default();
+        let entries = PersonCache::default();
         for row_id in 0..300 {
-            entries.keep(0, &[kept(row_id, 1 << 20)]);
+            entries.insert(0, &[cached(row_id, 1 << 20)]);
             let state = entries.state();
-            assert!(state.weight <= MOST && state.by_public_id.len() <= MOST >> 20);
+            assert!(state.size <= MAX_CACHE_BYTES && state.by_public_id.len() <= MAX_CACHE_BYTES >> 20);
         }
-        let last = entries.find(1, [1299]).known;
-        assert_eq!(last.len(), 1, "the latest is kept");
-        let weight_before = entries.state().weight;
-        entries.keep(0, &last);
-        assert_eq!(entries.state().weight, weight_before, "once");
+        let last = entries.lookup(1, [1299]).hits;
+        assert_eq!(last.len(), 1, "the latest is cached");
+        let weight_before = entries.state().size;
+        entries.insert(0, &last);
+        assert_eq!(entries.state().size, weight_before, "once");
     }
 }

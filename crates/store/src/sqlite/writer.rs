@@ -9,7 +9,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::kept::{KeptEntries, Stale};
+use super::person_cache::{PersonCache, Stale};
 use crate::{Change, Error, Observer, Result};
 
 /// How many jobs may wait before senders have to.
@@ -41,15 +41,15 @@ enum Message {
 }
 
 impl Writer {
-    /// Starts the writer task on `connection`. It has what it changes forgotten by `kept`.
+    /// Starts the writer task on `connection`. It invalidates the entries of `person_cache` that it changes.
     pub(super) fn start(
         connection: SqliteConnection,
         observer: Option<Arc<dyn Observer>>,
-        kept: Arc<KeptEntries>,
+        person_cache: Arc<PersonCache>,
     ) -> Self {
         let (queue, messages) = mpsc::channel(QUEUE_DEPTH);
         let tx = WriteTx { connection, changes: Vec::new(), stale: Vec::new() };
-        let task = tokio::spawn(write_until_closed(tx, observer, kept, messages));
+        let task = tokio::spawn(write_until_closed(tx, observer, person_cache, messages));
         Self { queue, task: Mutex::new(Some(task)) }
     }
 
@@ -80,7 +80,7 @@ impl Writer {
 async fn write_until_closed(
     mut tx: WriteTx,
     observer: Option<Arc<dyn Observer>>,
-    kept: Arc<KeptEntries>,
+    person_cache: Arc<PersonCache>,
     mut messages: mpsc::Receiver<Message>,
 ) -> Result<()> {
     let mut received = Vec::with_capacity(BATCH_SIZE);
@@ -93,7 +93,7 @@ async fn write_until_closed(
                 Message::Close => closing = true,
             }
         }
-        finish_batch(&mut tx, observer.as_deref(), &kept, jobs).await;
+        finish_batch(&mut tx, observer.as_deref(), &person_cache, jobs).await;
     }
     messages.close();
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut tx.connection).await?;
@@ -104,7 +104,7 @@ async fn write_until_closed(
 async fn finish_batch(
     tx: &mut WriteTx,
     observer: Option<&dyn Observer>,
-    kept: &KeptEntries,
+    person_cache: &PersonCache,
     mut jobs: Vec<Box<dyn Job>>,
 ) {
     if jobs.is_empty() {
@@ -115,7 +115,7 @@ async fn finish_batch(
         Err(error) => Some((false, error)),
     };
     // Also after a failure, as a commit in doubt may be one.
-    kept.forget(tx.stale.drain(..));
+    person_cache.invalidate(tx.stale.drain(..));
     match failure {
         None => {
             for change in tx.changes.drain(..) {

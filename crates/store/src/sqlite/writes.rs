@@ -8,9 +8,8 @@ use std::{
 use sqlx::SqliteConnection;
 
 use super::{
-    Removal,
-    kept::Stale,
-    outbox,
+    Removal, outbox,
+    person_cache::Stale,
     rows::{blob_from_vector, json_array},
     writer::WriteTx,
 };
