@@ -7,9 +7,9 @@ use std::time::Duration;
 use aicp_store::Grant;
 use arc_swap::ArcSwap;
 
+use crate::background::run_to_the_end;
 use crate::capabilities::{Area, Areas};
 use crate::ids::now_ms;
-use crate::outbox::run_to_the_end;
 use crate::secrets::{TokenHash, new_app_token};
 use crate::{ADMIN_APP, Error, Platform, Result};
 

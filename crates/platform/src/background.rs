@@ -3,6 +3,8 @@
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
+use crate::{Error, Result};
+
 /// A task that runs beside the calls until it is done or told to stop.
 pub struct Background {
     stop: watch::Sender<bool>,
@@ -31,4 +33,14 @@ impl Background {
             let _ = task.await;
         }
     }
+}
+
+/// Runs work to its end even if the caller goes away: what an engine was asked for must be written down.
+///
+/// # Errors
+/// Those of the work; [`Error::Store`] if it broke off.
+pub(crate) async fn run_to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    tokio::spawn(work).await.unwrap_or(Err(Error::Store(aicp_store::Error::Closed)))
 }

@@ -16,7 +16,7 @@ use crate::engines::{BUILTIN, library_ref};
 use crate::ids::{now_ms, random_hex32};
 use crate::people::{EnrolledPerson, NewUser};
 use crate::secrets::{TokenHash, new_token};
-use crate::{Bar, Error, Gates, Library, Platform, Profile, Result};
+use crate::{Error, Gates, Library, Platform, Profile, Result, Threshold};
 
 /// The library of the console users' faces: hidden, so no caller can list it or reach it by name.
 const LOGIN_LIBRARY: &str = "\u{1}console";
@@ -55,14 +55,14 @@ pub struct Session {
     pub life: Duration,
 }
 
-/// What guards the logins.
-pub(crate) struct Door {
+/// Bounds attempts to log in, by address and by user name, and how many passwords are hashed at once.
+pub(crate) struct LoginThrottle {
     by_address: Throttle,
     by_name: Throttle,
     hashing: Arc<Semaphore>,
 }
 
-impl Door {
+impl LoginThrottle {
     pub fn new(attempts_a_minute: NonZeroU32) -> Self {
         Self {
             by_address: Throttle::new(attempts_a_minute),
@@ -145,7 +145,7 @@ impl Platform {
         let app = self.console_app();
         self.require(&app, gates, &picture).await?;
         let library = self.login_library().await?;
-        let found = self.identify_in(&app, &[library], picture, 1, Bar::Usual).await?;
+        let found = self.identify_in(&app, &[library], picture, 1, Threshold::Default).await?;
         let person = found.matches.first().ok_or(Error::NotRecognised)?.person.id;
         let user = self.inner.store.user_by_person(person).await?.ok_or(Error::NotRecognised)?;
         self.open_session(user).await
@@ -162,7 +162,7 @@ impl Platform {
         client: Option<IpAddr>,
     ) -> Result<Session> {
         self.admit_address(client)?;
-        self.inner.door.by_name.admit(username.to_owned())?;
+        self.inner.login_throttle.by_name.admit(username.to_owned())?;
         let user = self.inner.store.user_by_name(username).await?;
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         match (self.is_password(password, hash).await?, user) {
@@ -197,7 +197,7 @@ impl Platform {
     }
 
     fn admit_address(&self, client: Option<IpAddr>) -> Result<()> {
-        self.inner.door.by_address.admit(client.map_or_else(String::new, network_of))
+        self.inner.login_throttle.by_address.admit(client.map_or_else(String::new, network_of))
     }
 
     async fn login_library(&self) -> Result<Library> {
@@ -254,7 +254,7 @@ impl Platform {
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let _permit = self.inner.door.hashing.acquire().await.map_err(|_| Error::Busy)?;
+        let _permit = self.inner.login_throttle.hashing.acquire().await.map_err(|_| Error::Busy)?;
         tokio::task::spawn_blocking(work).await.map_err(|e| Error::PasswordHash(e.to_string()))?
     }
 }

@@ -3,7 +3,7 @@
 //! No device is talked to from here: what a device is to know is asked for.
 
 use crate::ids::now_ms;
-use crate::libraries::clip;
+use crate::numbers::clip;
 use crate::{DeviceName, Error, Group, GroupKind, Library, Person, Platform, Result, SyncRelation};
 
 impl Platform {

@@ -6,9 +6,9 @@ use aicp_engines::Keeping;
 use aicp_store::{md5_of, picture_key};
 use bytes::Bytes;
 
+use crate::background::run_to_the_end;
 use crate::engines::library_ref;
-use crate::libraries::clip;
-use crate::outbox::run_to_the_end;
+use crate::numbers::clip;
 use crate::people::{MissingLibrary, NewUser};
 use crate::{App, DirectoryEntry, DirectoryFilter, Error, Library, Person, PersonChanges, Platform, Profile, Result};
 
@@ -45,7 +45,7 @@ impl Platform {
         run_to_the_end(async move {
             let NewDirectoryUser { library, user_id, name, info, picture } = user;
             let library = platform.library_to_enrol_into(&app, &library, &picture, MissingLibrary::Create).await?;
-            let _same_user = platform.turn_of_name(library.id, &user_id).await;
+            let _same_user = platform.lock_user_name(library.id, &user_id).await;
             if !platform.inner.store.people_by_user(library.id, &user_id).await?.is_empty() {
                 return Err(Error::PersonExists);
             }
@@ -90,7 +90,7 @@ impl Platform {
     ) -> Result<()> {
         let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
         run_to_the_end(async move {
-            let _same_person = platform.turn_of(&person).await;
+            let _same_person = platform.lock_person(&person).await;
             platform.change_user(&app, &library, &person, changes, picture).await
         })
         .await
@@ -152,7 +152,7 @@ impl Platform {
         let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
         run_to_the_end(async move {
             let md5 = md5_of(&picture);
-            let _same_person = platform.turn_of(&person).await;
+            let _same_person = platform.lock_person(&person).await;
             let store = &platform.inner.store;
             if !store.has_picture(person.id, &picture_key(&picture)).await? {
                 let limit = Some(platform.inner.settings.max_faces_a_user).filter(|limit| *limit > 0);
@@ -174,7 +174,7 @@ impl Platform {
         let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
         let md5 = md5.to_owned();
         run_to_the_end(async move {
-            let _same_person = platform.turn_of(&person).await;
+            let _same_person = platform.lock_person(&person).await;
             let ids = platform.inner.store.faces_with_md5(person.id, &md5).await?;
             if ids.is_empty() {
                 return Err(Error::NoSuchFace);
@@ -238,7 +238,7 @@ impl Platform {
             let filter = DirectoryFilter { name_part: name_part.as_deref(), info: info.as_deref() };
             let _turn = match filter {
                 DirectoryFilter { name_part: None, info: None } => None,
-                _ => Some(platform.inner.scans.enter(&app_id).await?),
+                _ => Some(platform.inner.scans.acquire(&app_id).await?),
             };
             Ok(platform.inner.store.directory_page(library_id, filter, clip(offset), clip(limit)).await?)
         })

@@ -17,8 +17,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::apps::{App, TokenError};
+use crate::background::run_to_the_end;
 use crate::ids::now_ms;
-use crate::outbox::run_to_the_end;
 use crate::secrets::{Vault, random_text};
 use crate::{Error, Inner, Platform, Result};
 

@@ -19,7 +19,9 @@ mod ids;
 mod judgements;
 mod keys;
 mod libraries;
+mod locks;
 mod members;
+mod numbers;
 mod outbox;
 mod people;
 mod pictures;
@@ -63,7 +65,7 @@ pub use members::NewMember;
 pub use outbox::{EngineHealth, OutboxEntry};
 pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
-pub use recognition::{Bar, FaceMatches, Identification, Match};
+pub use recognition::{FaceMatches, Identification, Match, Threshold};
 pub use secrets::{MasterKey, new_token};
 pub use social::{
     Account, CustomValue, FRIENDS_A_PAGE, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome,
@@ -79,12 +81,12 @@ use aicp_fetch::Fetcher;
 use aicp_store::{AddedFace, Algorithm, Change, NewTemplate, Observer, Store, TemplateRow as StoredTemplate};
 use apps::Tokens;
 use calls::CallLog;
-use console::Door;
+use console::LoginThrottle;
 use ids::Ids;
 use jiff::tz::TimeZone;
 use keys::Keys;
 use libraries::OldestLibraries;
-use outbox::Lines;
+use locks::KeyedLock;
 use scans::Scans;
 use secrets::{Signer, Vault};
 use social::RememberedGroups;
@@ -202,13 +204,13 @@ struct Inner {
     tokens: Tokens,
     calls: CallLog,
     keys: Arc<Keys>,
-    door: Door,
-    /// Turns of writes to one library at an engine.
-    lines: Lines,
-    /// Turns of names and pictures that must not be doubled.
-    same_face: Lines,
-    /// Turns of changes of one person, by row id.
-    same_person: Lines,
+    login_throttle: LoginThrottle,
+    /// Serialises the engine writes of a library, by its row id.
+    library_writes: KeyedLock,
+    /// Serialises enrolments under one user name or of one picture, so that neither is enrolled twice.
+    identity_locks: KeyedLock,
+    /// Serialises changes of a person, by row id.
+    person_locks: KeyedLock,
     scans: Scans,
     oldest: Arc<OldestLibraries>,
     friend_groups: Arc<RememberedGroups>,
@@ -268,10 +270,10 @@ impl Platform {
             tokens: Tokens::new(admin_token),
             calls: CallLog::start(store.clone(), settings.retention_days),
             keys,
-            door: Door::new(settings.login_attempts),
-            lines: Lines::default(),
-            same_face: Lines::default(),
-            same_person: Lines::default(),
+            login_throttle: LoginThrottle::new(settings.login_attempts),
+            library_writes: KeyedLock::default(),
+            identity_locks: KeyedLock::default(),
+            person_locks: KeyedLock::default(),
             scans: Scans::default(),
             oldest,
             friend_groups,

@@ -9,6 +9,7 @@ use aicp_store::{LibraryCounts, NewLibrary};
 
 use crate::apps::App;
 use crate::ids::{now_ms, random_hex32};
+use crate::numbers::clip;
 use crate::{Error, Library, Platform, Result};
 
 /// Libraries of an app that are remembered, and apps whose are.
@@ -223,11 +224,6 @@ impl OldestLibraries {
 fn require_library_id(external_id: &str) -> Result<()> {
     let is_good = !external_id.is_empty() && !external_id.chars().any(char::is_control);
     if is_good { Ok(()) } else { Err(Error::BadLibraryId) }
-}
-
-/// A count as the store has them.
-pub(crate) fn clip(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

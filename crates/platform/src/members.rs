@@ -4,12 +4,14 @@
 use aicp_engines::{Keeping, Similarity};
 use bytes::Bytes;
 
+use crate::background::run_to_the_end;
 use crate::engines::library_ref;
-use crate::libraries::clip;
-use crate::outbox::run_to_the_end;
+use crate::numbers::clip;
 use crate::people::{EnrolledPerson, NewUser};
 use crate::recognition::FACES_A_PERSON;
-use crate::{Accepts, App, Bar, Error, Examination, ExaminedFace, Face, Library, Match, Person, Platform, Result};
+use crate::{
+    Accepts, App, Error, Examination, ExaminedFace, Face, Library, Match, Person, Platform, Result, Threshold,
+};
 
 /// Somebody to enrol as a member of a group.
 #[derive(Debug, Clone)]
@@ -41,7 +43,7 @@ impl Platform {
             let NewMember { user_id, picture, at_most } = member;
             let _same_user = match &user_id {
                 Some(user_id) => {
-                    let turn = platform.turn_of_name(library.id, user_id).await;
+                    let turn = platform.lock_user_name(library.id, user_id).await;
                     if platform.has_member(&library, user_id).await? {
                         return Err(Error::PersonExists);
                     }
@@ -88,16 +90,16 @@ impl Platform {
             let (face, found) =
                 builtin.identify_examined(library.id, picture.clone(), top_n * FACES_A_PERSON, wanted, accepts).await?;
             let libraries = [library_ref(library)];
-            let threshold = self.threshold_of(engine, &libraries, Bar::Usual);
+            let threshold = self.threshold_of(engine, &libraries, Threshold::Default);
             let found = found.into_iter().map(|candidate| (candidate, threshold)).collect();
-            let mut matches = self.matches(&picture, vec![found], top_n, Bar::Usual).await?;
+            let mut matches = self.matches(&picture, vec![found], top_n, Threshold::Default).await?;
             return Ok((face, matches.pop().unwrap_or_default()));
         }
         let face = self.largest_face(app, picture.clone(), wanted).await?;
         if !accepts(&face) {
             return Ok((face, Vec::new()));
         }
-        let found = self.identify_in(app, std::slice::from_ref(library), picture, top_n, Bar::Usual).await?;
+        let found = self.identify_in(app, std::slice::from_ref(library), picture, top_n, Threshold::Default).await?;
         Ok((face, found.matches))
     }
 
@@ -192,7 +194,7 @@ impl Platform {
     ) -> Result<EnrolledPerson> {
         let (platform, app, library) = (self.clone(), app.clone(), library.clone());
         run_to_the_end(async move {
-            let _same_person = platform.turn_of(&person).await;
+            let _same_person = platform.lock_person(&person).await;
             platform.replace_faces(&app, &library, person, None, picture).await
         })
         .await

@@ -9,7 +9,6 @@
 //! engine is asked whether it has been done: nothing is done twice, nothing is lost.
 
 mod health;
-mod lines;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
@@ -22,17 +21,17 @@ use aicp_store::{
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::background::run_to_the_end;
 use crate::engines::library_ref;
 use crate::ids::now_ms;
-use crate::libraries::clip;
+use crate::numbers::clip;
 use crate::{App, Error, Face, Library, Person, PersonChanges, Platform, Result};
 
 pub use health::EngineHealth;
 pub(crate) use health::look_after;
-pub(crate) use lines::Lines;
 
-/// After so many libraries in a row at which an engine took nothing it is left in peace until the next look.
-const VAIN_LIBRARIES: u32 = 8;
+/// After this many failed libraries in a row, replay pauses until the next health check.
+const MAX_CONSECUTIVE_FAILURES: u32 = 8;
 
 /// A write that waits for its engine, or waited. Not `Debug`, as a picture belongs into no log.
 #[derive(Clone)]
@@ -101,7 +100,7 @@ impl Platform {
         let store = &self.inner.store;
         loop {
             let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
-            let _turn = self.inner.lines.enter(row.library_id).await;
+            let _lock = self.inner.library_writes.lock(row.library_id).await;
             // It may have been done while this waited for its turn.
             let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
             if row.solved_ms.is_some() {
@@ -128,7 +127,7 @@ impl Platform {
             let row_id = row.id;
             // Nobody else knows the library yet, so it needs no turn before it is made.
             let library = platform.inner.store.enqueue_library(new, Some(row)).await.map_err(Error::of_new_library)?;
-            let _turn = platform.inner.lines.enter(library.id).await;
+            let _lock = platform.inner.library_writes.lock(library.id).await;
             platform.first_attempt(row_id, library.id).await?;
             Ok(library)
         })
@@ -139,7 +138,7 @@ impl Platform {
     pub(crate) async fn delete_remotely(&self, engine: Arc<dyn Engine>, library_id: i64) -> Result<()> {
         let platform = self.clone();
         run_to_the_end(async move {
-            let _turn = platform.inner.lines.enter(library_id).await;
+            let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::DeleteLibrary);
             let row = platform.inner.store.enqueue_library_removal(library_id, row).await;
             match row.map_err(Error::or_no_library)? {
@@ -163,7 +162,7 @@ impl Platform {
         let (platform, library_id) = (self.clone(), library.id);
         run_to_the_end(async move {
             let store = &platform.inner.store;
-            let _turn = platform.inner.lines.enter(library_id).await;
+            let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::AddFace);
             let row_id = row.id;
             let enqueued = store.enqueue_person(library_id, person, face, picture, row).await;
@@ -185,7 +184,7 @@ impl Platform {
         let (platform, library_id, person_row_id) = (self.clone(), person.library_id, person.id);
         run_to_the_end(async move {
             let store = &platform.inner.store;
-            let _turn = platform.inner.lines.enter(library_id).await;
+            let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::AddFace);
             let row_id = row.id;
             let enqueued = store.enqueue_face(person_row_id, face, picture, row).await;
@@ -200,7 +199,7 @@ impl Platform {
     pub(crate) async fn remove_remotely(&self, engine: Arc<dyn Engine>, person: &Person) -> Result<()> {
         let (platform, library_id, person_row_id) = (self.clone(), person.library_id, person.id);
         run_to_the_end(async move {
-            let _turn = platform.inner.lines.enter(library_id).await;
+            let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
             let rows = platform.inner.store.enqueue_removal(person_row_id, row, platform.row_ids()).await;
             platform.attempt_removals(rows.map_err(Error::or_no_person)?, library_id).await
@@ -217,7 +216,7 @@ impl Platform {
     ) -> Result<()> {
         let platform = self.clone();
         run_to_the_end(async move {
-            let _turn = platform.inner.lines.enter(library_id).await;
+            let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
             let rows = platform.inner.store.enqueue_face_removal(face_id, row, platform.row_ids()).await;
             platform.attempt_removals(rows.map_err(Error::or_no_face)?, library_id).await
@@ -236,7 +235,7 @@ impl Platform {
     ) -> Result<()> {
         let (platform, library_id, person_row_id) = (self.clone(), person.library_id, person.id);
         run_to_the_end(async move {
-            let _turn = platform.inner.lines.enter(library_id).await;
+            let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
             let ids = platform.row_ids();
             let rows = platform.inner.store.enqueue_update(person_row_id, changes, kept_face, row, ids).await;
@@ -408,18 +407,18 @@ impl Platform {
 
     /// Works off what waits for an engine that answers.
     async fn work_off(&self, engine: &dyn Engine) -> Result<()> {
-        let mut in_vain = 0;
+        let mut failures = 0;
         for library_id in self.inner.store.outbox_libraries(Some(engine.name())).await? {
             // What the engine chokes on holds up its own library alone; an engine that takes nothing is left in peace.
             match self.work_off_library(library_id).await {
-                Ok(true) => in_vain = 0,
-                Ok(false) => in_vain += 1,
+                Ok(true) => failures = 0,
+                Ok(false) => failures += 1,
                 Err(e) => {
                     tracing::error!(error = %e, library = library_id, "waiting writes can't be worked off");
-                    in_vain += 1;
+                    failures += 1;
                 }
             }
-            if in_vain == VAIN_LIBRARIES {
+            if failures == MAX_CONSECUTIVE_FAILURES {
                 break;
             }
         }
@@ -430,20 +429,13 @@ impl Platform {
     /// callers get theirs in between.
     async fn work_off_library(&self, library_id: i64) -> Result<bool> {
         loop {
-            let _turn = self.inner.lines.enter(library_id).await;
+            let _lock = self.inner.library_writes.lock(library_id).await;
             let Some(head) = self.inner.store.outbox_head(library_id).await? else { return Ok(true) };
             if let Outcome::Waits = self.attempt(head.id, None).await? {
                 return Ok(false);
             }
         }
     }
-}
-
-/// Runs work to its end even if the caller goes away: what an engine was asked for must be written down.
-pub(crate) async fn run_to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    tokio::spawn(work).await.unwrap_or(Err(Error::Store(aicp_store::Error::Closed)))
 }
 
 /// Whether the engine, or what it was to be sent, will never let this be done.

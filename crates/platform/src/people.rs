@@ -8,7 +8,7 @@ use aicp_store::{NewFace, NewPerson, NewTemplate, picture_key};
 use crate::apps::App;
 use crate::engines::library_ref;
 use crate::ids::{now_ms, random_hex32};
-use crate::users::digest;
+use crate::locks::digest;
 use crate::{Error, Face, Library, Person, Platform, Profile, Result};
 
 /// What to do if the library of an enrolment does not exist.
@@ -76,12 +76,12 @@ impl Platform {
     ) -> Result<Imported> {
         // Who asks for one picture twice at a time has it once, as who asks for it again has.
         let key = picture_key(&picture);
-        let _same_picture = self.inner.same_face.enter(digest(&(library.id, user_id, &key))).await;
+        let _same_picture = self.inner.identity_locks.lock(digest(&(library.id, user_id, &key))).await;
         let known = match self.own_person(library, user_id).await? {
             Some(known) => known,
             None => {
                 // Of pictures of somebody new, one makes the person.
-                let _same_user = self.turn_of_name(library.id, user_id).await;
+                let _same_user = self.lock_user_name(library.id, user_id).await;
                 match self.own_person(library, user_id).await? {
                     Some(known) => known,
                     None => {

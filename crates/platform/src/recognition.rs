@@ -57,11 +57,11 @@ const SAME_FILE: Similarity = 0.80;
 /// An engine and those of some libraries that are its own.
 type LibrariesOfEngine = (Arc<dyn Engine>, Vec<LibraryRef>);
 
-/// How similar somebody must be to count as found.
+/// Least similarity of a match.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Bar {
-    /// Above the threshold of the settings or, if it has one of its own, of the library's engine.
-    Usual,
+pub enum Threshold {
+    /// More than the threshold of the library's engine or, if that has none, of the settings.
+    Default,
     /// As similar as this, or more.
     AtLeast(Similarity),
 }
@@ -74,7 +74,7 @@ impl Platform {
     /// [`crate::Error::EngineUnavailable`].
     pub async fn identify(&self, app: &App, library: &str, picture: Bytes, top_n: usize) -> Result<Identification> {
         let library = self.library_for(app, library, &picture).await?;
-        self.identify_in(app, &[library], picture, top_n, Bar::Usual).await
+        self.identify_in(app, &[library], picture, top_n, Threshold::Default).await
     }
 
     /// As [`Platform::identify`], in several libraries at once.
@@ -87,18 +87,18 @@ impl Platform {
         libraries: &[Library],
         picture: Bytes,
         top_n: usize,
-        bar: Bar,
+        threshold: Threshold,
     ) -> Result<Identification> {
         let top_n = top_n.clamp(1, MAX_TOP_N);
         let picture = self.photo(app, picture);
         let mut found = Vec::new();
         for (engine, libraries) in self.by_engine(app, libraries)? {
             let candidates = engine.identify(&libraries, picture.clone(), top_n * FACES_A_PERSON).await?;
-            let threshold = self.threshold_of(&engine, &libraries, bar);
-            found.extend(candidates.into_iter().map(|candidate| (candidate, threshold)));
+            let of_engine = self.threshold_of(&engine, &libraries, threshold);
+            found.extend(candidates.into_iter().map(|candidate| (candidate, of_engine)));
         }
         let best = found.iter().map(|(c, _)| c.similarity).max_by(f32::total_cmp);
-        let mut matches = self.matches(&picture, vec![found], top_n, bar).await?;
+        let mut matches = self.matches(&picture, vec![found], top_n, threshold).await?;
         Ok(Identification { matches: matches.pop().unwrap_or_default(), best })
     }
 
@@ -117,7 +117,7 @@ impl Platform {
             Some(library) => vec![self.library_for(app, library, &picture).await?],
             None => self.inner.store.libraries(app.id(), 0, MAX_LIBRARIES).await?,
         };
-        self.identify_many_in(app, &libraries, picture, top_n, Bar::Usual).await
+        self.identify_many_in(app, &libraries, picture, top_n, Threshold::Default).await
     }
 
     /// As [`Platform::identify_many`], in some libraries.
@@ -130,7 +130,7 @@ impl Platform {
         libraries: &[Library],
         picture: Bytes,
         top_n: usize,
-        bar: Bar,
+        threshold: Threshold,
     ) -> Result<Vec<FaceMatches>> {
         let top_n = top_n.clamp(1, MAX_TOP_N);
         let mut faces: Vec<SeenFace> = Vec::new();
@@ -142,9 +142,9 @@ impl Platform {
             by_engine.push((Arc::clone(self.default_engine(app)), Vec::new()));
         }
         for (engine, libraries) in by_engine {
-            let threshold = self.threshold_of(&engine, &libraries, bar);
+            let of_engine = self.threshold_of(&engine, &libraries, threshold);
             for seen in engine.identify_many(&libraries, picture.clone(), top_n * FACES_A_PERSON).await? {
-                let candidates = seen.candidates.into_iter().map(|candidate| (candidate, threshold));
+                let candidates = seen.candidates.into_iter().map(|candidate| (candidate, of_engine));
                 match faces.iter().position(|known| known.area.overlap(&seen.face.area) > SAME_FACE) {
                     Some(same) if !libraries.is_empty() => found[same].extend(candidates),
                     _ => {
@@ -154,7 +154,7 @@ impl Platform {
                 }
             }
         }
-        let matches = self.matches(&picture, found, top_n, bar).await?;
+        let matches = self.matches(&picture, found, top_n, threshold).await?;
         let mut faces: Vec<FaceMatches> =
             faces.into_iter().zip(matches).map(|(face, matches)| FaceMatches { face, matches }).collect();
         faces.sort_by(|a, b| b.face.area.area().total_cmp(&a.face.area.area()));
@@ -172,7 +172,7 @@ impl Platform {
 
     /// Whether a similarity found by [`Platform::compare`] means one person.
     pub fn is_match(&self, similarity: Similarity) -> bool {
-        self.reaches(similarity, self.inner.engines.default().threshold(), Bar::Usual)
+        self.reaches(similarity, self.inner.engines.default().threshold(), Threshold::Default)
     }
 
     /// Where are the faces of a picture? The largest first; none is no error.
@@ -213,10 +213,10 @@ impl Platform {
         Photo { bytes, terms: Terms { caller, least_recognisability: self.inner.settings.gate_of(app.id()).least() } }
     }
 
-    fn reaches(&self, similarity: Similarity, engine: Option<Similarity>, bar: Bar) -> bool {
-        match bar {
-            Bar::Usual => similarity > engine.unwrap_or(self.inner.settings.threshold),
-            Bar::AtLeast(least) => similarity >= least,
+    fn reaches(&self, similarity: Similarity, engine: Option<Similarity>, threshold: Threshold) -> bool {
+        match threshold {
+            Threshold::Default => similarity > engine.unwrap_or(self.inner.settings.threshold),
+            Threshold::AtLeast(least) => similarity >= least,
         }
     }
 
@@ -250,7 +250,7 @@ impl Platform {
         Ok(engines)
     }
 
-    /// The rows behind the candidates that reach the bar, each person once, most similar first, equal ones in the order
+    /// The rows behind the candidates that reach the threshold, each person once, most similar first, equal ones in the order
     /// of enrolment. Somebody removed since the search, or whom only the engine knows, is left out.
     ///
     /// A face that was enrolled from the very file that is searched with has a similarity of 1.
@@ -259,12 +259,13 @@ impl Platform {
         picture: &Photo,
         found: Vec<Vec<(Candidate, Option<Similarity>)>>,
         top_n: usize,
-        bar: Bar,
+        threshold: Threshold,
     ) -> Result<Vec<Vec<Match>>> {
         let wanted: Vec<Vec<Candidate>> = found
             .into_iter()
             .map(|candidates| {
-                let reaching = candidates.into_iter().filter(|(c, engine)| self.reaches(c.similarity, *engine, bar));
+                let reaching =
+                    candidates.into_iter().filter(|(c, engine)| self.reaches(c.similarity, *engine, threshold));
                 reaching.map(|(candidate, _)| candidate).collect()
             })
             .collect();

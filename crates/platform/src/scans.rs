@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::outbox::Lines;
-use crate::users::digest;
+use crate::locks::KeyedLock;
+use crate::locks::digest;
 use crate::{Error, Result};
 
 /// Searches of all apps at once: they share the store's readers with everybody else.
@@ -17,7 +17,7 @@ const WAIT_FOR_TURN: Duration = Duration::from_secs(5);
 
 /// One search at a time for each app, a few for all.
 pub(crate) struct Scans {
-    apps: Lines,
+    apps: KeyedLock,
     all: Arc<Semaphore>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Turn {
 
 impl Default for Scans {
     fn default() -> Self {
-        Self { apps: Lines::default(), all: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { apps: KeyedLock::default(), all: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 }
 
@@ -39,10 +39,10 @@ impl Scans {
     ///
     /// # Errors
     /// [`Error::Busy`] if it does not come soon.
-    pub async fn enter(&self, app_id: &str) -> Result<Turn> {
+    pub async fn acquire(&self, app_id: &str) -> Result<Turn> {
         let turn = async {
             // First the app's own, so that its searches wait for each other in nobody else's way.
-            let of_app = self.apps.enter(digest(&app_id)).await;
+            let of_app = self.apps.lock(digest(&app_id)).await;
             let of_all = Arc::clone(&self.all).acquire_owned().await.map_err(|_| Error::Busy)?;
             Ok(Turn { _of_app: of_app, _of_all: of_all })
         };
@@ -57,13 +57,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_app_has_one_turn_and_all_have_two() {
         let scans = Scans::default();
-        let first = scans.enter("a").await.expect("a turn");
-        assert!(matches!(scans.enter("a").await, Err(Error::Busy)), "the app has its turn");
-        let second = scans.enter("b").await.expect("a turn");
-        assert!(matches!(scans.enter("c").await, Err(Error::Busy)), "all turns are taken");
+        let first = scans.acquire("a").await.expect("a turn");
+        assert!(matches!(scans.acquire("a").await, Err(Error::Busy)), "the app has its turn");
+        let second = scans.acquire("b").await.expect("a turn");
+        assert!(matches!(scans.acquire("c").await, Err(Error::Busy)), "all turns are taken");
         drop(first);
-        let third = scans.enter("c").await.expect("a turn");
+        let third = scans.acquire("c").await.expect("a turn");
         drop((second, third));
-        scans.enter("a").await.expect("a turn");
+        scans.acquire("a").await.expect("a turn");
     }
 }

@@ -7,7 +7,7 @@ use aicp_engines::{Engine, Keeping, LibraryRef, Similarity, similarity_of_false_
 
 use crate::engines::library_ref;
 use crate::recognition::MAX_LIBRARIES;
-use crate::{Bar, Error, Library, Platform, Result};
+use crate::{Error, Library, Platform, Result, Threshold};
 
 /// Share of strangers that a search should name at most, where nothing is set.
 const USUAL_FPIR: f64 = 0.01;
@@ -88,24 +88,24 @@ impl Platform {
         &self,
         engine: &Arc<dyn Engine>,
         libraries: &[LibraryRef],
-        bar: Bar,
+        threshold: Threshold,
     ) -> Option<Similarity> {
-        if engine.keeping() == Keeping::Faces || bar != Bar::Usual {
+        if engine.keeping() == Keeping::Faces || threshold != Threshold::Default {
             return engine.threshold();
         }
         let faces = self.inner.engines.builtin().faces(libraries);
         let by_size = self.threshold_by_size(faces);
-        let threshold = self.inner.settings.threshold;
+        let usual = self.inner.settings.threshold;
         let recommended = threshold_for(faces, USUAL_FPIR);
         if by_size.is_none()
-            && recommended > threshold
+            && recommended > usual
             && let [library] = libraries
             && self.inner.told_of_threshold.insert(library.row)
         {
             tracing::warn!(
                 library = library.name,
                 faces,
-                threshold,
+                threshold = usual,
                 recommended,
                 "the threshold is low for a library of this size: more than 1 stranger in 100 may be named"
             );

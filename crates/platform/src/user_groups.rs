@@ -2,9 +2,9 @@
 
 use futures_util::future::join_all;
 
+use crate::background::run_to_the_end;
 use crate::ids::now_ms;
-use crate::libraries::clip;
-use crate::outbox::run_to_the_end;
+use crate::numbers::clip;
 use crate::{App, Error, Group, GroupKind, Library, Person, Platform, Result};
 
 /// Users of a group that is deleted who are removed at once.

@@ -1,17 +1,17 @@
 //! People by the caller's own ids, with several faces each: what face-api calls users.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use aicp_engines::Keeping;
 use aicp_store::{CopiedFace, picture_key};
 use bytes::Bytes;
 use tokio::sync::OwnedMutexGuard;
 
+use crate::background::run_to_the_end;
 use crate::engines::library_ref;
-use crate::outbox::run_to_the_end;
+use crate::locks::digest;
 use crate::people::{EnrolledPerson, MissingLibrary, NewUser};
-use crate::recognition::{Bar, Match};
+use crate::recognition::{Match, Threshold};
 use crate::{App, Error, Face, Gates, Library, Person, Platform, Result};
 
 /// Hex digits of a face token.
@@ -101,14 +101,14 @@ impl Platform {
         let store = &self.inner.store;
         let token = token_of_face(&picture, 0);
         // Of two calls with one picture at a time the second must see the first one's face; so must those for one user.
-        let _same_picture = self.inner.same_face.enter(digest(&(library.id, &token))).await;
-        let _same_user = self.turn_of_name(library.id, &user_id).await;
+        let _same_picture = self.inner.identity_locks.lock(digest(&(library.id, &token))).await;
+        let _same_user = self.lock_user_name(library.id, &user_id).await;
         let known = store.people_by_user(library.id, &user_id).await?.into_iter().next();
         if known.is_none() && missing == MissingUser::Refuse {
             return Err(Error::NoPerson);
         }
         let _same_person = match &known {
-            Some(person) => Some(self.turn_of(person).await),
+            Some(person) => Some(self.lock_person(person).await),
             None => None,
         };
         let is_own = match &known {
@@ -194,7 +194,7 @@ impl Platform {
     pub async fn remove_user_face(&self, app: &App, library: &str, user_id: &str, token: &str) -> Result<()> {
         let (library, person) = self.user_of(app, library, user_id).await?;
         // Two last faces that are taken at once must not leave a user without any.
-        let _same_person = self.turn_of(&person).await;
+        let _same_person = self.lock_person(&person).await;
         let store = &self.inner.store;
         let face = store.face_of_person_by_token(person.id, token).await?.ok_or(Error::NoSuchFace)?;
         if store.faces_of(person.id).await?.len() > 1 {
@@ -275,7 +275,7 @@ impl Platform {
     async fn copy_user_to(&self, app: &App, from: &Library, to: &Library, user_id: &str) -> Result<()> {
         let store = &self.inner.store;
         let person = store.people_by_user(from.id, user_id).await?.into_iter().next().ok_or(Error::NoPerson)?;
-        let _same_user = self.turn_of_name(to.id, user_id).await;
+        let _same_user = self.lock_user_name(to.id, user_id).await;
         if !store.people_by_user(to.id, user_id).await?.is_empty() {
             return Err(Error::PersonExists);
         }
@@ -364,7 +364,7 @@ impl Platform {
             let top_n = people.len();
             let candidates = self.inner.engines.builtin().identify_among(here, people, photo.clone(), top_n).await?;
             let candidates = candidates.into_iter().map(|candidate| (candidate, None)).collect();
-            let mut matches = self.matches(&photo, vec![candidates], top_n, Bar::AtLeast(0.0)).await?;
+            let mut matches = self.matches(&photo, vec![candidates], top_n, Threshold::AtLeast(0.0)).await?;
             found.append(&mut matches.pop().unwrap_or_default());
         }
         found.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.person.id.cmp(&b.person.id)));
@@ -381,26 +381,19 @@ impl Platform {
         Ok(picture.into())
     }
 
-    /// The turn of whoever may make a user of this name. Where a [turn of the person](Self::turn_of) is needed too, it comes
+    /// The turn of whoever may make a user of this name. Where a [turn of the person](Self::lock_person) is needed too, it comes
     /// second.
-    pub(crate) async fn turn_of_name(&self, library_id: i64, user_id: &str) -> OwnedMutexGuard<()> {
-        self.inner.same_face.enter(digest(&(library_id, user_id, "user"))).await
+    pub(crate) async fn lock_user_name(&self, library_id: i64, user_id: &str) -> OwnedMutexGuard<()> {
+        self.inner.identity_locks.lock(digest(&(library_id, user_id, "user"))).await
     }
 
     /// The turn of changes of a person, whatever their name is by then.
-    pub(crate) async fn turn_of(&self, person: &Person) -> OwnedMutexGuard<()> {
-        self.inner.same_person.enter(person.id).await
+    pub(crate) async fn lock_person(&self, person: &Person) -> OwnedMutexGuard<()> {
+        self.inner.person_locks.lock(person.id).await
     }
 
     async fn user_of(&self, app: &App, library: &str, user_id: &str) -> Result<(Library, Person)> {
         let mut users = self.users_named(app, Some(library), user_id).await?;
         Ok(users.swap_remove(0))
     }
-}
-
-/// A number that stands for a key; two keys with one number only wait for each other.
-pub(crate) fn digest(key: &impl Hash) -> i64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish().cast_signed()
 }

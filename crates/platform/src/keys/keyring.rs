@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::{DRAWS, KeyInfo, KeyKind, KeyOptions, NewKey};
 use crate::apps::check_id;
 use crate::ids::now_ms;
-use crate::libraries::clip;
+use crate::numbers::clip;
 use crate::secrets::{MasterKey, Vault};
 use crate::{Error, Result};
 

@@ -1,6 +1,6 @@
 //! The fields of requests of section 9, each with the code that it is refused with.
 
-use aicp_platform::{Bar, Control, Gates, Match};
+use aicp_platform::{Threshold, Control, Gates, Match};
 
 use super::super::answers::percent;
 use super::super::codes::{self, Code};
@@ -154,8 +154,8 @@ pub(super) fn threshold(fields: &Fields<'_>, default: f32) -> Result<f32, Failur
 }
 
 /// A bar that everybody reaches whose score, 0..100, is `threshold`, however it was rounded.
-pub(super) fn bar(threshold: f32) -> Bar {
-    Bar::AtLeast((threshold / 100.0).next_down())
+pub(super) fn bar(threshold: f32) -> Threshold {
+    Threshold::AtLeast((threshold / 100.0).next_down())
 }
 
 /// Leaves those whose score, as it is answered, is at least `threshold`.
@@ -218,7 +218,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_score_that_comes_back_as_a_threshold_is_reached(similarity in 0.0f32..=1.0) {
-            let Bar::AtLeast(least) = bar(percent(similarity)) else { panic!("a bar of its own") };
+            let Threshold::AtLeast(least) = bar(percent(similarity)) else { panic!("a bar of its own") };
             prop_assert!(similarity >= least);
         }
     }
