@@ -39,7 +39,8 @@ pub(crate) fn check_parts(config: &Config, insists_on_new: bool) -> Result<()> {
     let is_there = |path: &Path| path.metadata().is_ok_and(|found| found.is_dir() || found.len() > 0);
     let lost = |path: &Path, beside: &Path| Error::Lost { path: path.to_owned(), beside: beside.to_owned() };
     if !is_there(&database) {
-        let beside = [&log, &objects].into_iter().find(|path| is_there(path));
+        // A first start that was broken off leaves an empty folder of pictures.
+        let beside = [&log, &objects].into_iter().find(|path| is_there(path) && (*path != &objects || has_files(path)));
         match beside {
             Some(beside) if !insists_on_new => return Err(lost(&database, beside)),
             Some(_) if log.exists() => {
@@ -53,6 +54,12 @@ pub(crate) fn check_parts(config: &Config, insists_on_new: bool) -> Result<()> {
         return Err(lost(lost_part, &database));
     }
     Ok(())
+}
+
+/// Whether a folder of a folder has a file.
+fn has_files(folder: &Path) -> bool {
+    let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries(folder).any(|inner| entries(&inner).next().is_some())
 }
 
 /// The configured admin token, else that of the data folder, made if there is none.
@@ -129,5 +136,17 @@ mod tests {
         }
         std::fs::write(config.data_dir.join(KEY_FILE), "abc").expect("write");
         assert!(matches!(master_key(&config), Err(Error::DataFile { .. })));
+    }
+
+    #[test]
+    fn a_start_that_was_broken_off_is_told_from_a_loss() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+        let shard = folder.path().join("objects/00");
+        std::fs::create_dir_all(&shard).expect("made");
+        assert!(check_parts(&config, false).is_ok(), "nothing was kept yet");
+        std::fs::write(shard.join("picture"), "x").expect("written");
+        assert!(matches!(check_parts(&config, false), Err(Error::Lost { .. })));
+        assert!(check_parts(&config, true).is_ok(), "it was insisted on");
     }
 }

@@ -92,8 +92,9 @@ impl Store {
             Ok(lock)
         })
         .await?;
-        let database = Database::open(&data_dir.join(DATABASE), observer, zone).await?;
+        // First the folder of pictures: where a database is, it is, too.
         let pictures = Pictures::open(data_dir.to_owned()).await?;
+        let database = Database::open(&data_dir.join(DATABASE), observer, zone).await?;
         let dir = data_dir.to_owned();
         run_blocking(move || sync_dir(&dir)).await?;
         pictures.recover(&database).await?;

@@ -81,10 +81,15 @@ fn a_database_that_is_taken_away_is_told() {
 /// What the server reads of the file is not there any more, as of a bad sector. It may fail, and must not end.
 #[test]
 fn a_database_that_is_cut_short_under_the_server_ends_no_process() {
-    let server = Server::auto();
+    let temp = tempfile::tempdir().expect("a temp dir");
+    let data = temp.path().join("data");
+    let server = Setup::new(&["auto"]).data_dir(&data).start();
+    enrol(&server.anonymous(0), &obama());
+    // The log is folded into the file.
+    server.stop();
+    let server = Setup::new(&["auto"]).data_dir(&data).start();
     let api = server.anonymous(0);
-    enrol(&api, &obama());
-    let database = File::options().write(true).open(server.data_dir().join("aicp.db")).expect("opens");
+    let database = File::options().write(true).open(data.join("aicp.db")).expect("opens");
     database.set_len(8192).expect("cut");
     for person in 0..20 {
         api.post("/aicp/face/query", &json!({"groupId": "g", "userId": person.to_string()}));
