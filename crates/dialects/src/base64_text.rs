@@ -24,8 +24,9 @@ pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
     let data = without_prefix(text);
     let is_clean = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let (body, padding) = data.split_at(data.trim_end_matches('=').len());
-    if padding.len() <= 2 && body.bytes().all(is_clean) {
-        return Cow::Borrowed(data);
+    if body.bytes().all(is_clean) {
+        let is_padded_rightly = padding.len() <= 2 && data.len().is_multiple_of(4);
+        return Cow::Borrowed(if is_padded_rightly { data } else { body });
     }
     let unescaped = if data.contains('%') { percent::decode(data) } else { Cow::Borrowed(data) };
     let trimmed = unescaped.trim_matches(|c: char| c.is_ascii_whitespace());
@@ -112,6 +113,16 @@ mod tests {
         }
         for text in ["***", "data:image/png", "data:image/png;base32,aGVsbG8=", "aGVsbG8=aGVsbG8=", "a%zz"] {
             assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn any_surplus_of_padding_is_passed_over() {
+        for (body, bytes) in [("aGVsbG8", &b"hello"[..]), ("aGVsbG8h", b"hello!"), ("aGVsbA", b"hell")] {
+            for padding in 0..9 {
+                let text = format!("{body}{}", "=".repeat(padding));
+                assert_eq!(read(&text).as_deref(), Some(bytes), "{text}");
+            }
         }
     }
 
