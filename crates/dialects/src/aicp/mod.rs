@@ -337,7 +337,9 @@ fn is_cross_site(headers: &HeaderMap, site: &Site) -> bool {
 /// Whether a browser may have been led here under a name that another site made point here: then its pages count as
 /// our own. An address, `localhost` and the name in `public_url` are nobody else's.
 fn is_under_foreign_name(headers: &HeaderMap, site: &Site) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) else { return false };
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    // No browser sends one that is not ASCII.
+    let Ok(origin) = origin.to_str() else { return true };
     if site.public_url.as_deref().is_some_and(|url| origin_of(url) == Some(origin)) {
         return false;
     }
@@ -420,6 +422,9 @@ mod tests {
         let behind_a_proxy = site(Some("https://example.com/base"));
         assert!(may_act("https://example.com", "127.0.0.1:9012", &behind_a_proxy));
         assert!(!may_act("https://example.org", "127.0.0.1:9012", &behind_a_proxy));
+        let mut unreadable = HeaderMap::new();
+        unreadable.insert(header::ORIGIN, HeaderValue::from_bytes(b"http://\xcc").expect("a header"));
+        assert!(is_under_foreign_name(&unreadable, &plain));
         assert!(!is_cross_site(&HeaderMap::new(), &plain) && !is_under_foreign_name(&HeaderMap::new(), &plain));
     }
 }
