@@ -70,13 +70,14 @@ conformance/node_modules/installed: conformance/package.json conformance/package
 	npm ci --prefix conformance --ignore-scripts --silent
 	touch $@
 
-torture: setup build ## Attack a server of its own, and watch what a known client notices (3 minutes)
-	$(PYTHON) security/attacks.py $(or $(CARGO_TARGET_DIR),target)/release/aicp
+TORTURE := PYTHONPATH=conformance/.packages/pillow $(PYTHON) security/torture.py
 
-# The tests' own binary is slow: here only refusals and memory count.
-torture-short: setup
+torture: setup build conformance/.packages/pillow.installed ## Attack, kill and starve servers, damage their files; an hour, needs root
+	$(TORTURE) $(or $(CARGO_TARGET_DIR),target)/release/aicp
+
+torture-short: setup conformance/.packages/pillow.installed ## The same for three minutes, with the tests' own binary
 	$(CARGO) build --workspace --bins --tests --locked
-	$(PYTHON) security/attacks.py $(DEBUG)/aicp --short
+	$(TORTURE) $(DEBUG)/aicp --short
 
 cargo-fuzz:
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION)

@@ -23,7 +23,7 @@ fn tiff(picture: &DynamicImage, further: &[(u16, u16, u32, u32)]) -> Vec<u8> {
     ];
     let is_said = |tag| further.iter().any(|&(other, ..)| other == tag);
     let is_tiled = is_said(322);
-    entries.retain(|&(tag, ..)| !is_said(tag) && !(is_tiled && matches!(tag, 273 | 278 | 279)));
+    entries.retain(|&(tag, ..)| !(is_said(tag) || is_tiled && matches!(tag, 273 | 278 | 279)));
     entries.extend(further);
     entries.sort_unstable();
     let bits_at = 8 + 2 + 12 * entries.len() as u32 + 4;

@@ -1,6 +1,6 @@
 //! The fields of requests of section 9, each with the code that it is refused with.
 
-use aicp_platform::{Threshold, Control, Gates, Match};
+use aicp_platform::{Control, Gates, Match, Threshold};
 
 use super::super::answers::percent;
 use super::super::codes::{self, Code};
