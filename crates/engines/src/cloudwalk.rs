@@ -177,7 +177,7 @@ impl Cloudwalk {
         let answer = match self.call(path, fields, Repeat::Safe).await {
             Ok(answer) => answer,
             // Not asked is not unknown.
-            Err(e @ (Error::Unavailable { .. } | Error::Busy)) => return Err(e),
+            Err(e @ (Error::Unavailable { .. } | Error::Refused { .. } | Error::Busy)) => return Err(e),
             Err(_) => return Ok(Has::Unknown),
         };
         Ok(match answer.get("rows") {

@@ -189,8 +189,8 @@ pub enum Write {
 ///
 /// Every call that takes a picture may fail with [`Error::BadPicture`](crate::Error::BadPicture) or
 /// [`Error::NoFace`](crate::Error::NoFace); an engine that can't tell them apart says `BadPicture`. Every call may
-/// fail with `Busy`, `Failed`, and for an engine elsewhere with `Unavailable`, `Rejected` and `Unsupported`. A picture
-/// is the bytes of the file.
+/// fail with `Busy`, `Failed`, and for an engine elsewhere with `Unavailable`, `Refused`, `Rejected` and `Unsupported`. A
+/// picture is the bytes of the file.
 ///
 /// A face that the built-in engine judges not recognisable is refused with
 /// [`Error::NotRecognisable`](crate::Error::NotRecognisable) where it would be added, has no candidates where it is

@@ -48,6 +48,12 @@ pub enum Error {
         /// Why, without addresses, secrets or pictures.
         reason: String,
     },
+    /// The engine answered with an HTTP status that refuses the request; nothing was done.
+    #[error("the engine is unavailable: refused by HTTP status {status}")]
+    Refused {
+        /// The status, 400..=499.
+        status: u16,
+    },
     /// No path is configured for this call of the engine.
     #[error("the engine has no call for: {0}")]
     Unsupported(&'static str),

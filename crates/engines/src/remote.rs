@@ -160,16 +160,17 @@ impl Remote {
             if !body.bytes.is_empty() {
                 request = request.header(CONTENT_TYPE, body.content_type).body(body.bytes.clone());
             }
-            let outcome = self.attempt(request, understand).await;
-            // Asked again it would say the same.
-            let is_final = is_answer(&outcome);
-            let (in_doubt, reason) = match outcome {
+            let (in_doubt, reason) = match self.attempt(request, understand).await {
                 Err(Error::Unavailable { in_doubt, reason }) => (in_doubt, reason),
+                // Asked again it would say the same; an earlier attempt may have done the work.
+                Err(Error::Refused { status }) if doubt => {
+                    return Err(Error::Unavailable { in_doubt: true, reason: refused(status) });
+                }
                 Err(Error::Busy) if doubt => (false, Error::Busy.to_string()),
                 done => return done,
             };
             doubt |= in_doubt;
-            if is_final || left == 0 || (doubt && repeat == Repeat::Never) || self.breaker.is_open() {
+            if left == 0 || (doubt && repeat == Repeat::Never) || self.breaker.is_open() {
                 return Err(Error::Unavailable { in_doubt: doubt, reason });
             }
             left -= 1;
@@ -249,22 +250,20 @@ fn base_address(text: &str) -> Result<String> {
     Ok(url.into())
 }
 
-/// Begins the reason of an [`Error::Unavailable`] that is nevertheless an answer: the engine refused by HTTP status.
-const REFUSED: &str = "refused by HTTP status";
-
 /// Whether the engine answered, if only by refusing.
 fn is_answer<T>(result: &Result<T>) -> bool {
-    match result {
-        Err(Error::Unavailable { reason, .. }) => reason.starts_with(REFUSED),
-        _ => true,
-    }
+    !matches!(result, Err(Error::Unavailable { .. }))
+}
+
+fn refused(status: u16) -> String {
+    format!("refused by HTTP status {status}")
 }
 
 /// An answer that is not the vendor's. What is refused with a 4xx was not done.
 fn no_answer(status: StatusCode) -> Error {
     let passing = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
     if status.is_client_error() && !passing {
-        return Error::Unavailable { in_doubt: false, reason: format!("{REFUSED} {}", status.as_u16()) };
+        return Error::Refused { status: status.as_u16() };
     }
     let in_doubt = !status.is_client_error() || status == StatusCode::REQUEST_TIMEOUT;
     Error::Unavailable { in_doubt, reason: format!("no answer of the engine's, HTTP {}", status.as_u16()) }

@@ -178,6 +178,7 @@ fn doubt<T>(result: Result<T, Error>) -> bool {
             }
             in_doubt
         }
+        Err(Error::Refused { .. }) => false,
         Err(e) => panic!("{e}"),
         Ok(_) => panic!("an answer"),
     }

@@ -155,6 +155,9 @@ impl From<aicp_engines::Error> for Error {
         match e {
             aicp_engines::Error::BadPicture(reason) => Self::BadPicture(reason),
             aicp_engines::Error::Unavailable { reason, .. } => Self::EngineUnavailable(reason),
+            aicp_engines::Error::Refused { status } => {
+                Self::EngineUnavailable(format!("refused by HTTP status {status}"))
+            }
             aicp_engines::Error::Claims(e) => Self::Claims(e.to_string()),
             aicp_engines::Error::Rejected { code, text } => Self::Rejected { code, text },
             aicp_engines::Error::NoFace => Self::NoFace,

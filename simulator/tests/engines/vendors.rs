@@ -32,6 +32,7 @@ fn lost(path: String) -> Faults {
 fn in_doubt<T>(result: Result<T, Error>) -> bool {
     match result {
         Err(Error::Unavailable { in_doubt, .. }) => in_doubt,
+        Err(Error::Refused { .. }) => false,
         Err(e) => panic!("{e}"),
         Ok(_) => panic!("an answer"),
     }
