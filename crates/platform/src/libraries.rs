@@ -77,7 +77,7 @@ impl Platform {
         let store = &self.inner.store;
         let library = match store.library(app.id(), key).await? {
             Some(library) => library,
-            None => store.library_by_engine_id(app.id(), key).await?.ok_or(Error::NoLibrary)?,
+            None => store.library_by_engine_key(app.id(), key).await?.ok_or(Error::NoLibrary)?,
         };
         self.delete_library(app, &library).await
     }
@@ -129,7 +129,7 @@ impl Platform {
     /// [`Error::NoLibrary`].
     pub async fn library_by_number(&self, app: &App, digits: &str) -> Result<Library> {
         let store = &self.inner.store;
-        store.library_by_engine_id_head(app.id(), digits).await?.ok_or(Error::NoLibrary)
+        store.library_by_engine_key_prefix(app.id(), digits).await?.ok_or(Error::NoLibrary)
     }
 
     /// Gives a library of the app another group id.

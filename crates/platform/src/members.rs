@@ -150,7 +150,7 @@ impl Platform {
     /// [`Error::NoPerson`].
     pub async fn member_by_number(&self, app: &App, digits: &str) -> Result<(Library, Person)> {
         let store = &self.inner.store;
-        let person = store.person_by_number_head(app.id(), digits).await?.ok_or(Error::NoPerson)?;
+        let person = store.person_by_number_prefix(app.id(), digits).await?.ok_or(Error::NoPerson)?;
         let library = store.library_by_id(person.library_id).await?.ok_or(Error::NoPerson)?;
         Ok((library, person))
     }

@@ -185,8 +185,8 @@ impl Store {
     }
 
     /// The library of an app by its engine-side id.
-    pub async fn library_by_engine_id(&self, app_id: &str, engine_key: &str) -> Result<Option<Library>> {
-        self.shared.database.library_by_engine_id(app_id, engine_key).await
+    pub async fn library_by_engine_key(&self, app_id: &str, engine_key: &str) -> Result<Option<Library>> {
+        self.shared.database.library_by_engine_key(app_id, engine_key).await
     }
 
     /// Up to `limit` libraries of an app, oldest first, leaving out the first `offset`. Negative numbers count as 0.

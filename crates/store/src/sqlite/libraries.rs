@@ -1,9 +1,44 @@
-//! More ways to libraries, and to people by their numbers.
+//! Apps and libraries.
 
-use super::{Database, writer::WriteTx, writes};
-use crate::{Change, Error, Library, Person, Result};
+use super::{Database, prefixes::hex_range, writer::WriteTx, writes};
+use crate::{Change, Error, Library, LibraryCounts, Result};
 
 impl Database {
+    pub(crate) async fn app_ids(&self) -> Result<Vec<String>> {
+        Ok(sqlx::query_scalar("SELECT app_id FROM app ORDER BY created, app_id")
+            .fetch_all(&mut *self.readers.get().await?)
+            .await?)
+    }
+
+    pub(crate) async fn hidden_library(&self, app_id: &str, external_id: &str) -> Result<Option<Library>> {
+        let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND external_id = $2 AND hidden = 1");
+        Ok(query.bind(app_id).bind(external_id).fetch_optional(&mut *self.readers.get().await?).await?)
+    }
+
+    pub(crate) async fn library_by_id(&self, library_id: i64) -> Result<Option<Library>> {
+        let query = sqlx::query_as("SELECT * FROM library WHERE id = $1");
+        Ok(query.bind(library_id).fetch_optional(&mut *self.readers.get().await?).await?)
+    }
+
+    pub(crate) async fn library_count(&self, app_id: &str) -> Result<u64> {
+        let query = sqlx::query_scalar("SELECT COUNT(*) FROM library WHERE app_id = $1 AND hidden = 0");
+        Ok(query.bind(app_id).fetch_one(&mut *self.readers.get().await?).await?)
+    }
+
+    pub(crate) async fn library_counts(&self, library_id: i64) -> Result<LibraryCounts> {
+        // Both kinds of ids are unique by themselves, so only one of each can be equal.
+        let query = sqlx::query_as(
+            "SELECT (SELECT COUNT(*) FROM person WHERE library_id = $1)
+                  - (SELECT COUNT(*) FROM person AS unnamed
+                     WHERE library_id = $1 AND external_id IS NULL AND EXISTS (
+                        SELECT 1 FROM person AS named
+                        WHERE named.library_id = $1 AND named.external_id = CAST(unnamed.public_id AS TEXT))) AS users,
+                    (SELECT COUNT(*) FROM person CROSS JOIN face
+                     WHERE person.library_id = $1 AND face.person_id = person.id) AS faces",
+        );
+        Ok(query.bind(library_id).fetch_one(&mut *self.readers.get().await?).await?)
+    }
+
     pub(crate) async fn libraries_by_age(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
         let query = sqlx::query_as(
             "SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY created, engine_key LIMIT $2 OFFSET $3",
@@ -11,8 +46,8 @@ impl Database {
         Ok(query.bind(app_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn library_by_engine_id_head(&self, app_id: &str, head: &str) -> Result<Option<Library>> {
-        let Some((first, end)) = hex_with(head) else { return Ok(None) };
+    pub(crate) async fn library_by_engine_key_prefix(&self, app_id: &str, prefix: &str) -> Result<Option<Library>> {
+        let Some((first, end)) = hex_range(prefix) else { return Ok(None) };
         let query = sqlx::query_as(
             "SELECT * FROM library
              WHERE engine_key >= $2 AND engine_key < $3 AND +app_id = $1 AND hidden = 0
@@ -21,27 +56,9 @@ impl Database {
         Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn person_by_number_head(&self, app_id: &str, head: &str) -> Result<Option<Person>> {
-        let Some((first, end)) = hex_with(head) else { return Ok(None) };
-        let query = sqlx::query_as(
-            "SELECT person.* FROM person CROSS JOIN library
-             WHERE person.number >= $2 AND person.number < $3
-               AND library.id = person.library_id AND library.app_id = $1 AND library.hidden = 0
-             ORDER BY person.number LIMIT 1",
-        );
-        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
-    }
-
     pub(crate) async fn rename_library(&self, library_id: i64, external_id: String) -> Result<()> {
         self.writer.run(move |tx| Box::pin(rename_library(tx, library_id, external_id))).await
     }
-}
-
-/// The bounds of the lower-case hex numbers that begin with `head`, the second exclusive; `None` if none does.
-fn hex_with(head: &str) -> Option<(&str, String)> {
-    let is_head = !head.is_empty() && head.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    // No hex digit is greater than this letter.
-    is_head.then(|| (head, format!("{head}g")))
 }
 
 async fn rename_library(tx: &mut WriteTx, library_id: i64, external_id: String) -> Result<()> {

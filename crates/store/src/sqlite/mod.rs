@@ -22,6 +22,7 @@ mod migrations;
 mod outbox;
 mod people;
 mod person_cache;
+mod prefixes;
 mod readers;
 mod reads;
 mod rows;
@@ -179,8 +180,8 @@ impl Database {
         reads::library(&self.readers, app_id, external_id).await
     }
 
-    pub(crate) async fn library_by_engine_id(&self, app_id: &str, engine_key: &str) -> Result<Option<Library>> {
-        reads::library_by_engine_id(&self.readers, app_id, engine_key).await
+    pub(crate) async fn library_by_engine_key(&self, app_id: &str, engine_key: &str) -> Result<Option<Library>> {
+        reads::library_by_engine_key(&self.readers, app_id, engine_key).await
     }
 
     pub(crate) async fn libraries(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {

@@ -1,57 +1,34 @@
-//! More ways to libraries, people and faces.
+//! People and their faces.
 
 use std::{collections::HashSet, sync::Arc};
 
 use sqlx::{Row, SqliteConnection};
 
 use super::{
-    Database, Removal, outbox, reads,
+    Database, Removal, outbox,
+    prefixes::hex_range,
+    reads,
     rows::{json_strings, vector_from_blob},
     writer::WriteTx,
     writes,
 };
 use crate::{
-    Algorithm, Change, CopiedFace, Error, Face, Library, LibraryCounts, NewFace, NewPerson, NewTemplate, Person,
-    Result, objects::PictureName,
+    Algorithm, Change, CopiedFace, Error, Face, NewFace, NewPerson, NewTemplate, Person, Result, objects::PictureName,
 };
 
 /// Hex digits in the beginning of a picture key that stands for a face.
 const TOKEN_LENGTH: usize = 32;
 
 impl Database {
-    pub(crate) async fn app_ids(&self) -> Result<Vec<String>> {
-        Ok(sqlx::query_scalar("SELECT app_id FROM app ORDER BY created, app_id")
-            .fetch_all(&mut *self.readers.get().await?)
-            .await?)
-    }
-
-    pub(crate) async fn hidden_library(&self, app_id: &str, external_id: &str) -> Result<Option<Library>> {
-        let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND external_id = $2 AND hidden = 1");
-        Ok(query.bind(app_id).bind(external_id).fetch_optional(&mut *self.readers.get().await?).await?)
-    }
-
-    pub(crate) async fn library_by_id(&self, library_id: i64) -> Result<Option<Library>> {
-        let query = sqlx::query_as("SELECT * FROM library WHERE id = $1");
-        Ok(query.bind(library_id).fetch_optional(&mut *self.readers.get().await?).await?)
-    }
-
-    pub(crate) async fn library_count(&self, app_id: &str) -> Result<u64> {
-        let query = sqlx::query_scalar("SELECT COUNT(*) FROM library WHERE app_id = $1 AND hidden = 0");
-        Ok(query.bind(app_id).fetch_one(&mut *self.readers.get().await?).await?)
-    }
-
-    pub(crate) async fn library_counts(&self, library_id: i64) -> Result<LibraryCounts> {
-        // Both kinds of ids are unique by themselves, so only one of each can be equal.
+    pub(crate) async fn person_by_number_prefix(&self, app_id: &str, prefix: &str) -> Result<Option<Person>> {
+        let Some((first, end)) = hex_range(prefix) else { return Ok(None) };
         let query = sqlx::query_as(
-            "SELECT (SELECT COUNT(*) FROM person WHERE library_id = $1)
-                  - (SELECT COUNT(*) FROM person AS unnamed
-                     WHERE library_id = $1 AND external_id IS NULL AND EXISTS (
-                        SELECT 1 FROM person AS named
-                        WHERE named.library_id = $1 AND named.external_id = CAST(unnamed.public_id AS TEXT))) AS users,
-                    (SELECT COUNT(*) FROM person CROSS JOIN face
-                     WHERE person.library_id = $1 AND face.person_id = person.id) AS faces",
+            "SELECT person.* FROM person CROSS JOIN library
+             WHERE person.number >= $2 AND person.number < $3
+               AND library.id = person.library_id AND library.app_id = $1 AND library.hidden = 0
+             ORDER BY person.number LIMIT 1",
         );
-        Ok(query.bind(library_id).fetch_one(&mut *self.readers.get().await?).await?)
+        Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn people(&self, library_id: i64, offset: i64, limit: i64) -> Result<Vec<Person>> {
@@ -135,7 +112,7 @@ impl Database {
     }
 
     pub(crate) async fn face_by_token(&self, app_id: &str, token: &str) -> Result<Option<Face>> {
-        let Some((first, end)) = keys_with(token) else { return Ok(None) };
+        let Some((first, end)) = keys_of_token(token) else { return Ok(None) };
         // By pictures first: a sort of few beats a walk over all faces in order of time.
         let query = sqlx::query_as(
             "SELECT face.* FROM face CROSS JOIN person CROSS JOIN library
@@ -148,7 +125,7 @@ impl Database {
     }
 
     pub(crate) async fn face_of_person_by_token(&self, person_row_id: i64, token: &str) -> Result<Option<Face>> {
-        let Some((first, end)) = keys_with(token) else { return Ok(None) };
+        let Some((first, end)) = keys_of_token(token) else { return Ok(None) };
         let query = sqlx::query_as(
             "SELECT * FROM face WHERE person_id = $1 AND picture_key >= $2 AND picture_key < $3
              ORDER BY +created DESC LIMIT 1",
@@ -157,7 +134,7 @@ impl Database {
     }
 
     pub(crate) async fn has_picture_in_library(&self, library_id: i64, token: &str) -> Result<bool> {
-        let Some((first, end)) = keys_with(token) else { return Ok(false) };
+        let Some((first, end)) = keys_of_token(token) else { return Ok(false) };
         let query = sqlx::query_scalar(
             "SELECT EXISTS (
                 SELECT 1 FROM face CROSS JOIN person
@@ -198,11 +175,9 @@ pub(super) fn in_decimal(user_id: &str) -> Option<i64> {
     user_id.parse::<i64>().ok().filter(|id| id.to_string() == user_id)
 }
 
-/// The bounds of the keys that begin with `token`, the second exclusive; `None` if no key does.
-fn keys_with(token: &str) -> Option<(&str, String)> {
-    let is_token = token.len() == TOKEN_LENGTH && token.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    // No hex digit is greater than this letter.
-    is_token.then(|| (token, format!("{token}g")))
+/// Range of the picture keys that begin with `token`; `None` if it is no token.
+fn keys_of_token(token: &str) -> Option<(&str, String)> {
+    hex_range(token).filter(|_| token.len() == TOKEN_LENGTH)
 }
 
 async fn copy_person(

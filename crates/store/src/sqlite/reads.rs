@@ -14,7 +14,7 @@ pub(super) async fn library(db: &Readers, app_id: &str, external_id: &str) -> Re
     Ok(query.bind(app_id).bind(external_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn library_by_engine_id(db: &Readers, app_id: &str, engine_key: &str) -> Result<Option<Library>> {
+pub(super) async fn library_by_engine_key(db: &Readers, app_id: &str, engine_key: &str) -> Result<Option<Library>> {
     let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND engine_key = $2 AND hidden = 0");
     Ok(query.bind(app_id).bind(engine_key).fetch_optional(&mut *db.get().await?).await?)
 }

@@ -1,24 +1,43 @@
-//! More ways to libraries, and to people by their numbers.
+//! Apps and libraries.
 
 use super::Store;
-use crate::{Library, Person, Result};
+use crate::{Library, LibraryCounts, Result};
 
 impl Store {
+    /// Every app, by time of creation, then by id.
+    pub async fn app_ids(&self) -> Result<Vec<String>> {
+        self.shared.database.app_ids().await
+    }
+
+    /// The hidden library that an app calls `external_id`.
+    pub async fn hidden_library(&self, app_id: &str, external_id: &str) -> Result<Option<Library>> {
+        self.shared.database.hidden_library(app_id, external_id).await
+    }
+
+    /// A library by row id, hidden or not.
+    pub async fn library_by_id(&self, library_id: i64) -> Result<Option<Library>> {
+        self.shared.database.library_by_id(library_id).await
+    }
+
+    /// How many libraries an app has, leaving out hidden ones.
+    pub async fn library_count(&self, app_id: &str) -> Result<u64> {
+        self.shared.database.library_count(app_id).await
+    }
+
+    /// How much there is in a library. All zero if there is no such library.
+    pub async fn library_counts(&self, library_id: i64) -> Result<LibraryCounts> {
+        self.shared.database.library_counts(library_id).await
+    }
+
     /// As [`libraries`](Self::libraries), but by time of creation, then by engine-side id.
     pub async fn libraries_by_age(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
         self.shared.database.libraries_by_age(app_id, offset, limit).await
     }
 
-    /// The library of an app whose engine-side id begins with `head`, lower-case hex digits; of several the first.
-    /// Anything else is the beginning of no id.
-    pub async fn library_by_engine_id_head(&self, app_id: &str, head: &str) -> Result<Option<Library>> {
-        self.shared.database.library_by_engine_id_head(app_id, head).await
-    }
-
-    /// The person in an app's libraries that are not hidden whose `number` begins with `head`, lower-case hex digits;
-    /// of several the first. Anything else is the beginning of no number.
-    pub async fn person_by_number_head(&self, app_id: &str, head: &str) -> Result<Option<Person>> {
-        self.shared.database.person_by_number_head(app_id, head).await
+    /// The library of an app whose engine key begins with `prefix`, lower-case hex digits; of several the first.
+    /// Anything else is the prefix of no key.
+    pub async fn library_by_engine_key_prefix(&self, app_id: &str, prefix: &str) -> Result<Option<Library>> {
+        self.shared.database.library_by_engine_key_prefix(app_id, prefix).await
     }
 
     /// Gives a library another `external_id`, and another display name if that was the same.

@@ -1,4 +1,4 @@
-//! More ways to libraries, people and faces.
+//! People and their faces.
 
 use std::collections::HashSet;
 
@@ -6,11 +6,16 @@ use bytes::Bytes;
 
 use super::Store;
 use crate::{
-    CopiedFace, Face, Library, LibraryCounts, NewFace, NewPerson, Person, ReadyPerson, Result, blocking::run_blocking,
-    sqlite::Prepared,
+    CopiedFace, Face, NewFace, NewPerson, Person, ReadyPerson, Result, blocking::run_blocking, sqlite::Prepared,
 };
 
 impl Store {
+    /// The person in an app's libraries that are not hidden whose `number` begins with `prefix`, lower-case hex digits;
+    /// of several the first. Anything else is the prefix of no number.
+    pub async fn person_by_number_prefix(&self, app_id: &str, prefix: &str) -> Result<Option<Person>> {
+        self.shared.database.person_by_number_prefix(app_id, prefix).await
+    }
+
     /// Stores many people of one library, with faces and templates that are ready, all or none of them; returns their row
     /// ids in their order. For imports of templates and for benchmarks: tens of thousands of people a second.
     ///
@@ -34,31 +39,6 @@ impl Store {
             shared.pictures.store_all_with(pictures, insert).await
         })
         .await
-    }
-
-    /// Every app, by time of creation, then by id.
-    pub async fn app_ids(&self) -> Result<Vec<String>> {
-        self.shared.database.app_ids().await
-    }
-
-    /// The hidden library that an app calls `external_id`.
-    pub async fn hidden_library(&self, app_id: &str, external_id: &str) -> Result<Option<Library>> {
-        self.shared.database.hidden_library(app_id, external_id).await
-    }
-
-    /// A library by row id, hidden or not.
-    pub async fn library_by_id(&self, library_id: i64) -> Result<Option<Library>> {
-        self.shared.database.library_by_id(library_id).await
-    }
-
-    /// How many libraries an app has, leaving out hidden ones.
-    pub async fn library_count(&self, app_id: &str) -> Result<u64> {
-        self.shared.database.library_count(app_id).await
-    }
-
-    /// How much there is in a library. All zero if there is no such library.
-    pub async fn library_counts(&self, library_id: i64) -> Result<LibraryCounts> {
-        self.shared.database.library_counts(library_id).await
     }
 
     /// Up to `limit` people of a library, by row id, leaving out the first `offset`. Negative numbers count as 0.

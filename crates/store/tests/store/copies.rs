@@ -168,7 +168,7 @@ async fn hidden_libraries_are_found_by_their_own_way_and_by_row_id() {
     assert_eq!(f.store.library_by_id(secret.id).await.expect("read").as_ref(), Some(&secret));
     assert_eq!(f.store.library_by_id(99).await.expect("read"), None);
     assert_eq!(f.store.library(APP, "s").await.expect("read"), None);
-    assert_eq!(f.store.library_by_engine_id(APP, &secret.engine_key).await.expect("read"), None);
+    assert_eq!(f.store.library_by_engine_key(APP, &secret.engine_key).await.expect("read"), None);
     assert_eq!(f.store.libraries(APP, 0, 9).await.expect("read"), std::slice::from_ref(&open));
     assert_eq!(f.store.library_count(APP).await.expect("read"), 1);
     assert_eq!(f.store.library_count("nobody").await.expect("read"), 0);

@@ -112,24 +112,24 @@ async fn heads_of_ids_find_what_is_the_apps_own() {
     let (person, _) = f.store.enrol(library.id, new, new_face(), bytes("a")).await.expect("enrolled");
     for (app, found) in [(APP, true), ("other", false)] {
         for head in [&id[..24], &id] {
-            let library_found = f.store.library_by_engine_id_head(app, head).await.expect("read");
+            let library_found = f.store.library_by_engine_key_prefix(app, head).await.expect("read");
             assert_eq!(library_found.is_some_and(|row| row.id == library.id), found, "{app} {head}");
         }
         for head in [&no[..24], &no] {
-            let person_found = f.store.person_by_number_head(app, head).await.expect("read");
+            let person_found = f.store.person_by_number_prefix(app, head).await.expect("read");
             assert_eq!(person_found.is_some_and(|row| row.id == person.id), found, "{app} {head}");
         }
     }
     for head in ["", "0123456789ABCDEF01234567", "0123456789abcdef01234568", "%", "'", "0123456789abcdef01234567-"] {
-        assert_eq!(f.store.library_by_engine_id_head(APP, head).await.expect("read"), None, "{head}");
-        assert_eq!(f.store.person_by_number_head(APP, head).await.expect("read"), None, "{head}");
+        assert_eq!(f.store.library_by_engine_key_prefix(APP, head).await.expect("read"), None, "{head}");
+        assert_eq!(f.store.person_by_number_prefix(APP, head).await.expect("read"), None, "{head}");
     }
     let hidden = NewLibrary { hidden: true, engine_key: "e".repeat(32), ..new_library("hidden") };
     let hidden = f.store.create_library(hidden).await.expect("library");
     let unseen = NewPerson { number: "d".repeat(32), ..new_person() };
     f.store.enrol(hidden.id, unseen, new_face(), bytes("b")).await.expect("enrolled");
-    assert_eq!(f.store.library_by_engine_id_head(APP, "eeee").await.expect("read"), None);
-    assert_eq!(f.store.person_by_number_head(APP, "dddd").await.expect("read"), None);
+    assert_eq!(f.store.library_by_engine_key_prefix(APP, "eeee").await.expect("read"), None);
+    assert_eq!(f.store.person_by_number_prefix(APP, "dddd").await.expect("read"), None);
 }
 
 #[tokio::test]

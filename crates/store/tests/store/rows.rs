@@ -26,9 +26,9 @@ async fn libraries_round_trip() {
 
     let f = f.reopen().await;
     assert_eq!(f.store.library(ODD, ODD).await.expect("read"), Some(made.clone()));
-    assert_eq!(f.store.library_by_engine_id(ODD, &made.engine_key).await.expect("read"), Some(made.clone()));
+    assert_eq!(f.store.library_by_engine_key(ODD, &made.engine_key).await.expect("read"), Some(made.clone()));
     assert_eq!(f.store.library(APP, ODD).await.expect("read"), None, "another app's");
-    assert_eq!(f.store.library_by_engine_id(APP, &made.engine_key).await.expect("read"), None, "another app's");
+    assert_eq!(f.store.library_by_engine_key(APP, &made.engine_key).await.expect("read"), None, "another app's");
     let cut_at_nul = ODD.split('\0').next().expect("a first part");
     assert_eq!(f.store.library(ODD, cut_at_nul).await.expect("read"), None, "NUL must not end a name");
 }
