@@ -2,13 +2,16 @@
 #![no_main]
 
 use aicp_dialects::fuzzing::tencent_im::{body, is_known, number, path};
+use aicp_fuzz::naive_json;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
 fuzz_target!(|bytes: &[u8]| {
-    let naive = serde_json::from_slice(bytes).ok().map(pruned);
+    let read = body(bytes);
     // So few bytes never are too many values.
-    assert_eq!(body(bytes), naive);
+    if let Some(naive) = naive_json(bytes) {
+        assert_eq!(read, naive.ok().map(pruned));
+    }
     if let Ok(text) = str::from_utf8(bytes) {
         path(text);
         assert_eq!(number(text).is_some(), text.parse::<u64>().is_ok() && !text.starts_with('+'));
