@@ -284,6 +284,9 @@ fn readable(format: Format, bytes: &[u8]) -> Cow<'_, [u8]> {
 
 /// A decoder that has read the head of the file, which has pixels: a GIF without any is no error to its decoder.
 fn opened(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder> {
+    if format == Format::Tiff {
+        tiff::check_texts(bytes)?;
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.decoder_format());
     reader.no_limits();
     let decoder = reader.into_decoder()?;

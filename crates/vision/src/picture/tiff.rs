@@ -17,11 +17,27 @@ const EXTRA_SAMPLES: u16 = 338;
 /// Strips or tiles that are decoded. Each has a cost of its own, however small it is; writers make strips of 8 KiB and more.
 const MAX_CHUNKS: usize = 65_536;
 
+/// Refuses a text that is longer than the file. Beyond a length its decoder prints a line to the standard error about such a
+/// text, so that a client could fill the log.
+///
+/// # Errors
+/// [`Error::Damaged`].
+pub(super) fn check_texts(bytes: &[u8]) -> Result<()> {
+    const ASCII: u16 = 2;
+    let Some(tiff) = Tiff::of(bytes) else { return Ok(()) };
+    let is_too_long = |entry| {
+        tiff.u16(entry + 2) == Some(ASCII) && tiff.u32(entry + 4).is_some_and(|length| length as usize > bytes.len())
+    };
+    let mut entries = tiff.entries().into_iter().flatten();
+    if entries.any(is_too_long) { Err(Error::Damaged("a text in it is longer than the file")) } else { Ok(()) }
+}
+
 /// Refuses what the decoder takes for something else, and what costs far more than its pixels do. The decoder's own reading
 /// of the directory counts: of an entry that is there twice it may take another than a second reader does.
 pub(super) fn check(bytes: &[u8]) -> Result<()> {
     const REVERSED: u16 = 2;
     const PLANAR: u16 = 2;
+    check_texts(bytes)?;
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(undecodable)?;
     let mut value = |tag| decoder.find_tag_unsigned::<u16>(tag).map_err(undecodable);
     if value(Tag::FillOrder)? == Some(REVERSED) {
@@ -75,10 +91,15 @@ impl<'a> Tiff<'a> {
 
     /// The first number of an entry of the first directory.
     pub(super) fn value(&self, tag: u16) -> Option<u32> {
-        let directory = self.u32(4)? as usize;
-        let entries = usize::from(self.u16(directory)?).min(MAX_ENTRIES);
-        let entry = (0..entries).map(|i| directory + 2 + 12 * i).find(|&at| self.u16(at) == Some(tag))?;
+        let entry = self.entries()?.take(MAX_ENTRIES).find(|&at| self.u16(at) == Some(tag))?;
         self.first_value(entry)
+    }
+
+    /// Where the entries of the first directory stand.
+    fn entries(&self) -> Option<impl Iterator<Item = usize>> {
+        let directory = self.u32(4)? as usize;
+        let count = usize::from(self.u16(directory)?);
+        Some((0..count).map(move |i| directory + 2 + 12 * i))
     }
 
     fn u16(&self, at: usize) -> Option<u16> {

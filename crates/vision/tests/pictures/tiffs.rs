@@ -1,6 +1,6 @@
 //! TIFF as cameras, scanners and fax machines write it.
 
-use aicp_vision::{Error, Picture};
+use aicp_vision::{Dimensions, Error, Picture};
 use image::DynamicImage;
 
 use crate::orientation::{CLOCKWISE, LONG, SHORT, stored};
@@ -48,6 +48,23 @@ fn the_orientation_stands_in_the_directory() {
     for kind in [SHORT, LONG] {
         assert_quarters(&tiff(&picture, &[(274, kind, 1, CLOCKWISE.into())]), &format!("type {kind}"));
     }
+}
+
+#[test]
+fn a_text_longer_than_the_file_is_refused_before_its_decoder_sees_it() {
+    const ASCII: u16 = 2;
+    let picture = DynamicImage::ImageRgb8(quarters());
+    // Of a tag that the decoder reads, and of one that it does not.
+    for tag in [256, 266, 270] {
+        let bytes = tiff(&picture, &[(tag, ASCII, u32::MAX, 8)]);
+        for refused in [Dimensions::of(&bytes).map(drop), Picture::decode(&bytes).map(drop)] {
+            assert!(
+                matches!(refused, Err(Error::Damaged("a text in it is longer than the file"))),
+                "{tag}: {refused:?}"
+            );
+        }
+    }
+    assert_quarters(&tiff(&picture, &[(270, ASCII, 20, 8)]), "a text within the file");
 }
 
 #[test]
