@@ -1,10 +1,10 @@
-//! Which connections may be open: so many in all, so many of an address. Whoever comes when there is no room is let in for one that
-//! has shown less: no whole head yet, or no call with credentials.
+//! Limits on open connections: in all, and per address. At the limit a new connection replaces the one that has shown the least: no
+//! whole head yet, or no call with credentials.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use aicp_dialects::Standing;
@@ -27,7 +27,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    time_to_show: Duration,
+    times: Times,
     next: u64,
     /// The oldest first.
     open: BTreeMap<u64, Open>,
@@ -42,28 +42,50 @@ struct State {
 
 struct Open {
     address: IpAddr,
-    begun: Instant,
     shown: Shown,
     close: Arc<Notify>,
 }
 
+/// Ages of a connection, counted from the first time that its task ran: what waits for a worker had no time to show anything.
+#[derive(Clone, Copy, Default)]
+struct Times {
+    /// Never closed to make room before this age: a round trip of the client, and a head, fit in.
+    protected: Duration,
+    /// Closed before this age only if all are younger.
+    to_show: Duration,
+}
+
+const TIMES: Times = Times { protected: Duration::from_millis(250), to_show: Duration::from_secs(2) };
+
 impl Open {
-    /// How soon it is closed to make room: the lower the sooner. Those that have only just begun had no time to show anything: they
-    /// come last, and are alike.
-    fn rank(&self, time_to_show: Duration) -> Option<u8> {
-        let rank = self.shown.rank()?;
-        Some(if self.begun.elapsed() < time_to_show { JUST_BEGUN } else { rank })
+    /// Connections younger than `Times::to_show` come last and are equal.
+    fn rank(&self, now: Instant, times: Times) -> Rank {
+        let Some(rank) = self.shown.rank() else { return Rank::Protected };
+        match self.shown.begun.get().map(|begun| now.saturating_duration_since(*begun)) {
+            None => Rank::TooYoung,
+            Some(age) if age < times.protected => Rank::TooYoung,
+            Some(age) if age < times.to_show => Rank::At(JUST_BEGUN),
+            Some(_) => Rank::At(rank),
+        }
     }
 }
 
-/// Connections are younger than this when they are closed only if all are.
-const TIME_TO_SHOW: Duration = Duration::from_secs(2);
-/// After the ranks of those that had that time.
+/// Whether a connection can be closed to make room.
+enum Rank {
+    /// The lowest first.
+    At(u8),
+    TooYoung,
+    Protected,
+}
+
+/// After the ranks of those that had `Times::to_show`.
 const JUST_BEGUN: u8 = 3;
 
 /// What a connection has shown so far. Clones share it.
 #[derive(Clone, Default)]
 struct Shown {
+    /// The first time that its task ran.
+    begun: Arc<OnceLock<Instant>>,
     has_asked: Arc<AtomicBool>,
     under_way: Arc<AtomicUsize>,
     standing: Standing,
@@ -86,41 +108,44 @@ impl Shown {
 impl Connections {
     /// At most so many in all, and of one address unless it is exempt.
     pub fn new(most: usize, most_of_an_address: usize, exempt: Vec<IpAddr>) -> Self {
-        Self::with_time_to_show(TIME_TO_SHOW, most, most_of_an_address, exempt)
+        Self::with_times(TIMES, most, most_of_an_address, exempt)
     }
 
-    fn with_time_to_show(time_to_show: Duration, most: usize, most_of_an_address: usize, exempt: Vec<IpAddr>) -> Self {
-        let state = Mutex::new(State { time_to_show, ..State::default() });
+    fn with_times(times: Times, most: usize, most_of_an_address: usize, exempt: Vec<IpAddr>) -> Self {
+        let state = Mutex::new(State { times, ..State::default() });
         Self(Arc::new(Shared { most, most_of_an_address, exempt, state }))
     }
 
-    /// Lets a connection in, if need be for one that has shown less; `None` if there is no room.
-    pub fn admit(&self, address: IpAddr) -> Option<Connection> {
+    /// Admits a connection, at the limit in place of one that has shown less.
+    ///
+    /// # Errors
+    /// See [`NoRoom`].
+    pub fn admit(&self, address: IpAddr) -> Result<Connection, NoRoom> {
         let address = address.to_canonical();
         let shared = &self.0;
         let mut state = shared.lock();
         let of_address = state.of_address.get(&address).copied().unwrap_or_default();
         let is_counted = !shared.exempt.contains(&address);
-        let has_room = if is_counted && of_address >= shared.most_of_an_address {
+        let room = if is_counted && of_address >= shared.most_of_an_address {
             state.close_one(|open| open.address == address)
+        } else if state.open.len() >= shared.most {
+            state.close_one(|_| true)
         } else {
-            state.open.len() < shared.most || state.close_one(|_| true)
+            Ok(())
         };
-        if !has_room {
+        if matches!(room, Err(NoRoom::AllProtected)) {
             state.turned_away += 1;
         }
         state.warn();
-        if !has_room {
-            return None;
-        }
+        room?;
         let id = state.next;
         state.next += 1;
-        let open = Open { address, begun: Instant::now(), shown: Shown::default(), close: Arc::default() };
+        let open = Open { address, shown: Shown::default(), close: Arc::default() };
         let (shown, close) = (open.shown.clone(), Arc::clone(&open.close));
         state.open.insert(id, open);
         *state.of_address.entry(address).or_default() += 1;
         drop(state);
-        Some(Connection { id, shown, close, connections: self.clone() })
+        Ok(Connection { id, shown, close, connections: self.clone() })
     }
 
     /// Counts a request that a proxy passes on for a client; `None` if that has too many under way.
@@ -143,17 +168,35 @@ impl Shared {
     }
 }
 
+/// Why a connection is not admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// The limit is reached, and some open connections are too young to be closed: room may be made soon.
+    NotYet,
+    /// The limit is reached, and every open connection answers a call or belongs to a known caller.
+    AllProtected,
+}
+
 impl State {
-    /// Closes the connection that has shown the least, the oldest of those; whether there was one.
-    fn close_one(&mut self, may_go: impl Fn(&Open) -> bool) -> bool {
-        let ranked = self.open.iter().filter(|(_, open)| may_go(open));
-        let ranked = ranked.filter_map(|(id, open)| Some((open.rank(self.time_to_show)?, *id)));
-        let Some((_, id)) = ranked.min() else { return false };
+    /// Closes the connection that has shown the least, the oldest of those.
+    fn close_one(&mut self, may_go: impl Fn(&Open) -> bool) -> Result<(), NoRoom> {
+        let (now, times) = (Instant::now(), self.times);
+        let mut least = None;
+        let mut reason = NoRoom::AllProtected;
+        for (id, open) in self.open.iter().filter(|(_, open)| may_go(open)) {
+            match open.rank(now, times) {
+                // Ids rise: the first of a rank is its oldest.
+                Rank::At(rank) if least.is_none_or(|(lowest, _)| rank < lowest) => least = Some((rank, *id)),
+                Rank::At(_) | Rank::Protected => {}
+                Rank::TooYoung => reason = NoRoom::NotYet,
+            }
+        }
+        let (_, id) = least.ok_or(reason)?;
         if let Some(open) = self.remove(id) {
             open.close.notify_one();
         }
         self.closed += 1;
-        true
+        Ok(())
     }
 
     fn remove(&mut self, id: u64) -> Option<Open> {
@@ -195,6 +238,11 @@ impl Connection {
     pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
         let close = Arc::clone(&self.close);
         async move { close.notified().await }
+    }
+
+    /// Starts its age; its task says so when it runs first.
+    pub fn has_begun(&self) {
+        self.shown.begun.get_or_init(Instant::now);
     }
 
     /// Who says, for each of its requests, that the head is in.
@@ -261,14 +309,18 @@ mod tests {
         IpAddr::from([192, 0, 2, last])
     }
 
+    fn admit(connections: &Connections, last: u8) -> Result<Connection, NoRoom> {
+        connections.admit(address(last)).inspect(Connection::has_begun)
+    }
+
     fn is_closed(connection: &Connection) -> bool {
         pin!(connection.closed()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     #[test]
     fn whoever_has_shown_the_least_makes_room_the_oldest_first() {
-        let connections = Connections::with_time_to_show(Duration::ZERO, 4, 4, Vec::new());
-        let admit = |last| connections.admit(address(last));
+        let connections = Connections::with_times(Times::default(), 4, 4, Vec::new());
+        let admit = |last| admit(&connections, last);
         let [valid, asked, first, second] = [1, 1, 2, 3].map(|last| admit(last).expect("room"));
         drop(asked.asker().begin());
         let call = valid.asker().begin();
@@ -285,38 +337,57 @@ mod tests {
         let sixth = admit(4).expect("room is made");
         assert!(is_closed(&fifth));
         let _call = sixth.asker().begin();
-        assert!(admit(5).is_none(), "calls are under way, and one has had a valid one");
+        assert_eq!(admit(5).err(), Some(NoRoom::AllProtected), "calls are under way, and one has had a valid one");
         assert!(!is_closed(&valid) && !is_closed(&third));
         drop(busy);
-        assert!(admit(5).is_some());
+        assert!(admit(5).is_ok());
         assert!(!is_closed(&valid));
     }
 
     #[test]
     fn those_that_have_just_begun_are_alike() {
-        let connections = Connections::new(3, 3, Vec::new());
-        let first = connections.admit(address(1)).expect("room");
+        let times = Times { protected: Duration::ZERO, ..TIMES };
+        let connections = Connections::with_times(times, 3, 3, Vec::new());
+        let first = admit(&connections, 1).expect("room");
         drop(first.asker().begin());
-        let [second, third] = [2, 3].map(|last| connections.admit(address(last)).expect("room"));
-        let _fourth = connections.admit(address(4)).expect("room is made");
+        let [second, third] = [2, 3].map(|last| admit(&connections, last).expect("room"));
+        let _fourth = admit(&connections, 4).expect("room is made");
         assert!(is_closed(&first) && !is_closed(&second) && !is_closed(&third), "the oldest, whatever it has shown");
     }
 
     #[test]
+    fn nobody_makes_room_before_the_task_ran_and_the_head_had_time_to_come() {
+        let connections = Connections::with_times(Times::default(), 2, 2, Vec::new());
+        let waiting = [1, 1].map(|last| connections.admit(address(last)).expect("room"));
+        assert_eq!(admit(&connections, 1).err(), Some(NoRoom::NotYet), "the tasks have not run");
+        waiting[1].has_begun();
+        assert!(admit(&connections, 1).is_ok(), "the second had its time");
+        assert!(!is_closed(&waiting[0]) && is_closed(&waiting[1]));
+
+        let times = Times { protected: Duration::from_secs(3600), ..Times::default() };
+        let connections = Connections::with_times(times, 1, 1, Vec::new());
+        let young = admit(&connections, 1).expect("room");
+        assert_eq!(admit(&connections, 1).err(), Some(NoRoom::NotYet));
+        assert!(!is_closed(&young));
+        let _call = young.asker().begin();
+        assert_eq!(admit(&connections, 1).err(), Some(NoRoom::AllProtected));
+    }
+
+    #[test]
     fn an_address_takes_no_more_than_its_part() {
-        let connections = Connections::new(100, 2, vec![address(9)]);
-        let first = connections.admit(address(1)).expect("room");
+        let connections = Connections::with_times(Times::default(), 100, 2, vec![address(9)]);
+        let first = admit(&connections, 1).expect("room");
         let second =
             connections.admit(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0xc000, 0x0201])).expect("the same address");
-        let other = connections.admit(address(2)).expect("room");
-        let third = connections.admit(address(1)).expect("room is made");
+        let other = admit(&connections, 2).expect("room");
+        let third = admit(&connections, 1).expect("room is made");
         assert!(is_closed(&first) && !is_closed(&second) && !is_closed(&other));
         let _calls = [second.asker().begin(), third.asker().begin()];
-        assert!(connections.admit(address(1)).is_none());
-        let proxied: Vec<_> = (0..10).map(|_| connections.admit(address(9)).expect("exempt")).collect();
+        assert!(admit(&connections, 1).is_err());
+        let proxied: Vec<_> = (0..10).map(|_| admit(&connections, 9).expect("exempt")).collect();
         assert!(!proxied.iter().any(is_closed));
         drop(second);
-        assert!(connections.admit(address(1)).is_some(), "there is room again");
+        assert!(admit(&connections, 1).is_ok(), "there is room again");
 
         let passed_on = [connections.pass_on(address(3)), connections.pass_on(address(3))];
         assert!(passed_on.iter().all(Option::is_some));

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
-use crate::connections::{Asker, Connections};
+use crate::connections::{Asker, Connections, NoRoom};
 use crate::idle::{Answering, Patient, Times};
 use crate::line_ends::MAX_HEAD;
 
@@ -32,6 +32,8 @@ const WRITE_TIME: Duration = Duration::from_secs(30);
 const DRAIN_TIME: Duration = Duration::from_secs(30);
 /// After a failed accept (out of file handles, say) the next try waits.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Pause before a connection that found no room asks again.
+const ADMIT_PAUSE: Duration = Duration::from_millis(5);
 
 /// What a listener answers with: health at once, everything else when it is loaded.
 #[derive(Clone)]
@@ -117,10 +119,22 @@ pub(crate) async fn serve(
                 }
             },
         };
-        // Over the limit, a connection is closed at once rather than left hanging.
-        let Some(admitted) = front.connections.admit(peer) else { continue };
+        // Over the limit, a connection is closed at once rather than left hanging. Those behind it wait in the backlog while all
+        // that are open are too young to be closed, so that a flood can't end a connection before its first head.
+        let admitted = loop {
+            match front.connections.admit(peer) {
+                Ok(admitted) => break Some(admitted),
+                Err(NoRoom::AllProtected) => break None,
+                Err(NoRoom::NotYet) => tokio::select! {
+                    () = stopped(&mut stop) => break None,
+                    () = tokio::time::sleep(ADMIT_PAUSE) => {}
+                },
+            }
+        };
+        let Some(admitted) = admitted else { continue };
         let connection = graceful.watch(connection(stream, address, peer, front.clone(), admitted.asker(), idle));
         tokio::spawn(async move {
+            admitted.has_begun();
             tokio::select! {
                 ended = connection => if let Err(e) = ended {
                     tracing::debug!(error = %e, "a connection broke off");
