@@ -1,8 +1,8 @@
-//! The actions and what is asked of an app for each.
+//! The actions of the interface, and the capability that each requires.
 
 use aicp_platform::Area;
 
-/// What can be called.
+/// Action of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the interface's own names")]
 pub(super) enum Action {
@@ -39,15 +39,15 @@ pub(super) enum Action {
     DetectUserFaceByUrl,
 }
 
-/// An action as callers and people know it.
+/// Table entry of an action.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub action: Action,
-    /// What callers call it.
+    /// Name on the wire.
     pub name: &'static str,
-    /// What people call it, in the call log.
+    /// Name in the call log.
     pub label: &'static str,
-    /// What an app must have been granted.
+    /// Capability that the app must have been granted.
     pub area: Area,
 }
 
@@ -91,7 +91,7 @@ static ENTRIES: [Entry; 31] = [
     },
 ];
 
-/// The action of this name.
+/// Returns the entry of an action.
 pub(super) fn find(name: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.name == name)
 }

@@ -1,4 +1,4 @@
-//! One call, once it is known who makes it; what calls have in common.
+//! An authenticated call: the dispatch to its handler, and the parameters that handlers share.
 
 use aicp_platform::{App, Error, Format as PictureFormat, Library, Person, Platform};
 use bytes::Bytes;
@@ -11,20 +11,21 @@ use super::params::Params;
 use crate::links::Links;
 use crate::shanghai;
 
-/// Isolations have at most this many characters.
+/// Maximum characters of an isolation id.
 const MAX_ISOLATION: usize = 128;
-/// Addresses of pictures have at most this many bytes.
+/// Maximum characters of a picture address.
 const MAX_ADDRESS: usize = 2048;
-/// Largest page of most listings, and the usual one.
+/// Largest page size of most listings.
 const MAX_PAGE_SIZE: u64 = 100;
+/// Default page size of most listings.
 const PAGE_SIZE: u64 = 20;
-/// Number of the last page where the interface names none.
+/// Largest page number where the interface names none.
 const MAX_PAGE: u64 = 1_000_000;
 
-/// What an action answers: its `Data`, if it has any.
+/// Result of an action: its `Data`, if it has any.
 pub(super) type Outcome = Result<Option<Node>, Failure>;
 
-/// A call that may be made.
+/// Authenticated and authorised call.
 pub(super) struct Call<'a> {
     pub platform: &'a Platform,
     pub links: &'a Links<'a>,
@@ -32,21 +33,22 @@ pub(super) struct Call<'a> {
     pub params: &'a Params,
 }
 
-/// Which part of a listing is asked for.
+/// Requested page of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Page {
-    /// From 1.
+    /// Page number, from 1.
     pub number: u64,
     pub size: u64,
 }
 
 impl Page {
-    /// Items before it.
+    /// Returns the number of items before the page.
     pub fn offset(&self) -> u64 {
         (self.number - 1).saturating_mul(self.size)
     }
 
-    /// A page of a listing. Some listings call the number of the page `Page`, others `PageNo`.
+    /// Builds the page of a listing. `number` names the page number's field: `Page` or `PageNo`, depending on the
+    /// action.
     pub fn listing(self, number: &'static str, total: u64, list: &'static str, items: Vec<Node>) -> Option<Node> {
         Some(Node::Fields(vec![
             (number, Node::count(self.number)),
@@ -94,7 +96,7 @@ impl Call<'_> {
         }
     }
 
-    /// `IsolationId`: letters and digits.
+    /// Parses `IsolationId`: ASCII letters and digits.
     pub fn isolation(&self) -> Result<&str, Failure> {
         let name = "IsolationId";
         let isolation = self.params.required(name)?;
@@ -102,7 +104,7 @@ impl Call<'_> {
         if fits { Ok(isolation) } else { Err(Failure::invalid(name)) }
     }
 
-    /// `PageNo` and `PageSize` as most listings take them.
+    /// Parses `PageNo` (required, up to `last`) and `PageSize` as most listings define them.
     pub fn page(&self, last: Option<u64>) -> Result<Page, Failure> {
         let number = self.params.number("PageNo", 1..=last.unwrap_or(MAX_PAGE))?;
         let number = number.ok_or_else(|| Failure::missing("PageNo"))?;
@@ -110,7 +112,7 @@ impl Call<'_> {
         Ok(Page { number, size })
     }
 
-    /// The library of an isolation, if there is one.
+    /// Returns the library of an isolation, if it exists.
     pub async fn known_library(&self, isolation: &str) -> Result<Option<Library>, Failure> {
         match self.platform.library(self.app, isolation).await {
             Ok(library) => Ok(Some(library)),
@@ -119,23 +121,23 @@ impl Call<'_> {
         }
     }
 
-    /// The library of an isolation; without one there is not what is asked for.
+    /// Returns the library of an isolation, or fails with `missing` if there is none.
     pub async fn library(&self, isolation: &str, missing: Failure) -> Result<Library, Failure> {
         self.known_library(isolation).await?.ok_or(missing)
     }
 
-    /// The library of an isolation, made if there is none.
+    /// Returns the library of an isolation, created on first use.
     pub async fn open_library(&self, isolation: &str) -> Result<Library, Failure> {
         self.platform.open_library(self.app, isolation).await.map_err(|e| Failure::of_platform(&e))
     }
 
-    /// The user of a library with this id.
+    /// Returns the user of a library by user id.
     pub async fn user(&self, library: &Library, user_id: &str) -> Result<Person, Failure> {
         let person_id = ids::USER.number(user_id).ok_or(Failure::USER_NOT_FOUND)?;
         self.platform.user_by_public_id(library, person_id).await.map_err(|e| Failure::of_platform(&e))
     }
 
-    /// The address of a picture, if one was sent.
+    /// Parses the picture address, if one was sent.
     pub fn picture_address(&self) -> Result<Option<&str>, Failure> {
         let name = "FacePicUrl";
         let Some(address) = self.params.text(name) else { return Ok(None) };
@@ -145,12 +147,12 @@ impl Call<'_> {
         if is_web && is_plain { Ok(Some(address)) } else { Err(Failure::invalid(name)) }
     }
 
-    /// The address of a picture that must be sent.
+    /// Parses the picture address, which is required.
     pub fn required_picture_address(&self) -> Result<&str, Failure> {
         self.picture_address()?.ok_or_else(|| Failure::missing("FacePicUrl"))
     }
 
-    /// The picture behind an address: a JPEG.
+    /// Downloads the picture at an address. Only JPEG is accepted.
     pub async fn fetch(&self, address: &str) -> Result<Bytes, Failure> {
         let picture = self.platform.fetch_picture(self.app, address).await.map_err(|e| match e {
             Error::BadAddress => Failure::invalid("FacePicUrl"),
@@ -168,17 +170,17 @@ impl Call<'_> {
 }
 
 impl Node {
-    /// A count.
+    /// A count; `i64::MAX` stands for larger ones.
     pub fn count(number: u64) -> Self {
         Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
     }
 
-    /// A moment, in milliseconds since the epoch, as a date and a time.
+    /// Shanghai date and time of a moment, which is given in milliseconds since the epoch.
     pub fn moment(unix_ms: i64) -> Self {
         Self::text(shanghai::text(unix_ms))
     }
 
-    /// A text that may not be set.
+    /// An optional text; empty if it is not set.
     pub fn optional(text: Option<String>) -> Self {
         Self::text(text.unwrap_or_default())
     }

@@ -1,4 +1,4 @@
-//! The faces of a picture, enrolled or not.
+//! Face detection in a picture, without enrolment.
 
 use aicp_platform::DescribedFace;
 
@@ -7,7 +7,7 @@ use super::errors::Failure;
 use super::format::Node;
 
 impl Call<'_> {
-    /// `DetectUserFaceByUrl`. There is no model of age and sex here, so both are unknown.
+    /// `DetectUserFaceByUrl`. No model estimates age and sex, so both are reported as unknown.
     pub async fn detect(&self) -> Outcome {
         let picture = self.fetch(self.required_picture_address()?).await?;
         let faces = self.platform.describe(self.app, picture).await.map_err(|e| Failure::of_platform(&e))?;
@@ -39,7 +39,7 @@ impl Call<'_> {
     }
 }
 
-/// Numbers with commas between.
+/// Joins numbers with commas.
 fn joined(numbers: &[f32]) -> String {
     let numbers: Vec<String> = numbers.iter().map(f32::to_string).collect();
     numbers.join(",")

@@ -1,4 +1,4 @@
-//! Groups of devices, the devices in them, and what they are to know.
+//! Device groups, their devices, and the relations that say which users a device should know.
 
 use aicp_platform::{DeviceName, Error, GroupKind, SyncRelation};
 
@@ -8,9 +8,9 @@ use super::format::Node;
 use super::groups::Naming;
 use super::ids;
 
-/// The parts of a device's name have at most this many characters.
+/// Maximum characters of each part of a device name.
 const MAX_NAME: usize = 128;
-/// The one thing that devices can be told of users.
+/// The only kind of relation: user pictures are synchronised to devices.
 const PICTURES: &str = "SYNC_INFO_PICTURE";
 
 const DEVICES: Naming = Naming {
@@ -94,8 +94,8 @@ impl Call<'_> {
         Ok(Some(Node::Fields(vec![("DoExist", Node::Flag(is_there))])))
     }
 
-    /// `ClearFaceDeviceDB`. What a device is to know is not kept but asked for, so there is nothing to clear: what comes
-    /// after it is what came before it.
+    /// `ClearFaceDeviceDB`. Does nothing after it has checked that the device exists: which users a device should know
+    /// is computed for each query, not stored.
     pub async fn clear_device(&self) -> Outcome {
         let isolation = self.isolation()?;
         let device = self.device()?;
@@ -160,7 +160,7 @@ impl Call<'_> {
         Ok(page.listing("Page", total, "List", relations.into_iter().map(full).collect()))
     }
 
-    /// The name of a device.
+    /// Parses the device name.
     fn device(&self) -> Result<DeviceName, Failure> {
         Ok(DeviceName {
             product_key: self.params.required_short("ProductKey", MAX_NAME)?.to_owned(),

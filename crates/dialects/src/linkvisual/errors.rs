@@ -1,34 +1,34 @@
-//! How calls fail: at the gateway, with an HTTP status of their own, or in the business behind it, with HTTP 200.
+//! Failures of calls: gateway failures have their own HTTP status, business failures are sent with HTTP 200.
 
 use std::borrow::Cow;
 
 use aicp_platform::Error;
 use axum::http::StatusCode;
 
-/// A name in a code is cut to what a parameter of ours could be called.
+/// Maximum length of a parameter name in an error code, in bytes. Longer names are replaced.
 const MAX_NAME: usize = 64;
-/// How long a client that calls too often is asked to wait, in milliseconds.
+/// Delay that a throttled client is asked to wait before it retries, in milliseconds.
 const RETRY_AFTER_MS: u32 = 1000;
 
-/// Why a call is not answered as its caller hoped.
+/// Reason why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The gateway refused it, or the server failed.
+    /// The gateway refused the call, or the server failed.
     Gateway {
         /// HTTP status.
         status: StatusCode,
-        /// Its code.
+        /// Error code.
         code: Cow<'static, str>,
-        /// Its message.
+        /// Error message.
         message: Cow<'static, str>,
-        /// After how many milliseconds the call may be made again, if the caller should know.
+        /// Milliseconds after which the client may retry; `None` if the answer does not say.
         retry_after_ms: Option<u32>,
     },
-    /// What the call is about does not allow it.
+    /// The action was refused.
     Business {
-        /// Its code, decimal digits.
+        /// Error code: decimal digits.
         code: &'static str,
-        /// Its message.
+        /// Error message.
         message: &'static str,
     },
 }
@@ -39,7 +39,7 @@ impl Failure {
     pub const BODY_BROKEN: Self = Self::gateway(400, "IncompleteRequestBody", "The request body broke off.");
     pub const BODY_TOO_LARGE: Self =
         Self::gateway(413, "RequestBodyTooLarge", "The request body is larger than 1 MiB.");
-    /// As [`Failure::THROTTLED`], but waiting a second does not help.
+    /// As [`Failure::THROTTLED`], without a retry delay: the daily quota is exhausted.
     pub const DAY_IS_FULL: Self = Self::gateway(400, "Throttling.User", "Request was denied due to user flow control.");
     pub const FORBIDDEN: Self =
         Self::gateway(403, "Forbidden.RAM", "User not authorized to operate on the specified resource.");
@@ -100,19 +100,19 @@ impl Failure {
         Self::Business { code, message }
     }
 
-    /// A parameter that must be sent is not, or is empty.
+    /// A required parameter is absent or empty.
     pub fn missing(name: &str) -> Self {
         let name = printable(name);
         Self::refusal(format!("Missing{name}"), format!("{name} is mandatory for this action."))
     }
 
-    /// A parameter can't be used as it was sent.
+    /// The value of a parameter is not valid.
     pub fn invalid(name: &str) -> Self {
         let name = printable(name);
         Self::refusal(format!("Invalid{name}"), format!("Specified parameter {name} is not valid."))
     }
 
-    /// The signature is not ours; the message ends with what we signed.
+    /// The signature does not match; the message ends with the server's string to sign.
     pub fn signature_mismatch(message: String) -> Self {
         Self::refusal("SignatureDoesNotMatch".to_owned(), message)
     }
@@ -126,7 +126,7 @@ impl Failure {
         }
     }
 
-    /// What a failure of the platform is here, unless the action has its own word for it.
+    /// Maps a platform error to its usual failure. Actions map the errors for which they have codes of their own.
     pub fn of_platform(e: &Error) -> Self {
         match e {
             Error::NoPerson => Self::USER_NOT_FOUND,
@@ -148,7 +148,7 @@ impl Failure {
         }
     }
 
-    /// The code as a number for the call log: the HTTP status where the code is a word.
+    /// Returns the code as a number for the call log: the HTTP status if the code is a word.
     pub fn number(&self) -> i64 {
         match self {
             Self::Gateway { status, .. } => i64::from(status.as_u16()),
@@ -156,7 +156,7 @@ impl Failure {
         }
     }
 
-    /// What the call log keeps as the message.
+    /// Returns the message for the call log.
     pub fn text(&self) -> String {
         match self {
             Self::Gateway { code, .. } => code.clone().into_owned(),
@@ -165,7 +165,7 @@ impl Failure {
     }
 }
 
-/// A parameter's name as a code can bear it: what is none of our names is not repeated.
+/// Returns a parameter name that is safe in a code; `Parameter` stands for names that no parameter could have.
 fn printable(name: &str) -> &str {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     if !name.is_empty() && name.len() <= MAX_NAME && name.bytes().all(fits) { name } else { "Parameter" }

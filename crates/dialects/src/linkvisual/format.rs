@@ -1,4 +1,4 @@
-//! One answer, written as JSON or as XML.
+//! Responses as JSON or XML.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use super::errors::Failure;
 use super::params::Params;
 
-/// What an answer is made of.
+/// Tree of values that make up a response.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
     Text(Cow<'static, str>),
@@ -18,7 +18,7 @@ pub(super) enum Node {
     /// A finite number.
     Real(f32),
     Flag(bool),
-    /// Lists hold no lists.
+    /// A list. Its items are not lists.
     List(Vec<Node>),
     Fields(Vec<(&'static str, Node)>),
 }
@@ -42,7 +42,7 @@ impl Node {
     }
 }
 
-/// How an answer is written.
+/// Format of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Json,
@@ -50,8 +50,9 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// What a request asks for, and whether it asks for something that there is: anything else gets XML. Requests signed
-    /// by version 3 want JSON unless they say otherwise, all others XML.
+    /// Returns the requested format, and whether it is supported; an unsupported one falls back to XML.
+    ///
+    /// The default is JSON for requests with a version 3 signature, otherwise XML.
     pub fn wanted(params: &Params, is_v3: bool) -> (Self, bool) {
         match params.text("Format") {
             None if is_v3 => (Self::Json, true),
@@ -64,25 +65,25 @@ impl Format {
     fn media_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Json => "application/json;charset=utf-8",
-            // SDKs compare with exactly this.
+            // SDKs compare the header with exactly this value.
             Self::Xml => "text/xml;charset=utf-8",
         })
     }
 }
 
-/// What every answer to one request has in common.
+/// Fields that every response to a request shares.
 #[derive(Debug, Clone)]
 pub(super) struct Envelope {
     pub format: Format,
-    /// The action, as far as it is known.
+    /// Name of the action; empty until it is known.
     pub action: &'static str,
     pub request_id: String,
-    /// The host that was asked.
+    /// `Host` of the request.
     pub host: String,
 }
 
 impl Envelope {
-    /// An answer of success.
+    /// Builds a success response.
     pub fn success(self, data: Option<Node>) -> Response {
         let mut fields = vec![("RequestId", Node::text(self.request_id))];
         fields.extend(data.map(|data| ("Data", data)));
@@ -91,7 +92,7 @@ impl Envelope {
         response(StatusCode::OK, self.format, &root, &Node::Fields(fields))
     }
 
-    /// An answer of failure.
+    /// Builds a failure response.
     pub fn failure(self, failure: Failure) -> Response {
         match failure {
             Failure::Gateway { status, code, message, retry_after_ms } => {
@@ -121,7 +122,7 @@ impl Envelope {
     }
 }
 
-/// The host that a request was sent to, as it says.
+/// Returns the `Host` of a request; empty if it has none.
 pub(super) fn host_of(headers: &HeaderMap) -> String {
     headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned()
 }
@@ -143,7 +144,7 @@ fn response(status: StatusCode, format: Format, root: &str, node: &Node) -> Resp
     response
 }
 
-/// Writes an element. A list is the element again and again, so an empty one is none.
+/// Writes an element. A list repeats the element for each item, so an empty list writes nothing.
 fn write_xml(out: &mut String, name: &str, node: &Node) {
     match node {
         Node::List(items) => {
@@ -174,9 +175,9 @@ fn write_xml_text(out: &mut String, text: &str) {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            // Readers would take it for a line feed.
+            // A bare CR would be read as a line feed.
             '\r' => out.push_str("&#13;"),
-            // These XML 1.0 can't say at all.
+            // XML 1.0 can't represent these characters.
             '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
             c => out.push(c),
         }

@@ -1,4 +1,4 @@
-//! A door for the fuzz targets, which see no private function otherwise.
+//! Public entry points for the fuzz targets, which can't call private functions.
 
 use axum::http::HeaderMap;
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use super::params::Params;
 use super::signature::{self, Claim, Parts};
 use super::{ids, speaks};
 
-/// The parameters of a query and a form, if all of them can be read.
+/// Parses a query and a form; `None` if any parameter can't be read.
 pub fn params(query: &str, form: Option<&[u8]>) -> Option<Vec<(String, String)>> {
     let (params, outcome) = Params::read(query, form);
     let all: Vec<_> = params.all().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -19,7 +19,7 @@ pub fn params(query: &str, form: Option<&[u8]>) -> Option<Vec<(String, String)>>
     outcome.ok().map(|()| all)
 }
 
-/// A request to be checked.
+/// A signed request.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the names are those of Parts")]
 pub struct Request {
@@ -30,10 +30,10 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// Checks a signature at a moment, in seconds since the epoch.
+/// Verifies a signature at a given time, in seconds since the epoch.
 ///
 /// # Errors
-/// The code of what is wrong.
+/// The code of the failure.
 pub fn verify(request: &Request, secret: &str, now_s: i64) -> Result<(), String> {
     let Request { method, query, headers, form, body } = request;
     let _ = speaks(headers, query);

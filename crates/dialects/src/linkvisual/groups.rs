@@ -1,4 +1,4 @@
-//! Groups of users.
+//! User groups, and the operations that user groups and device groups share.
 
 use aicp_platform::{Error, Group, GroupKind, Library};
 
@@ -8,13 +8,14 @@ use super::format::Node;
 use super::ids::{self, Ids};
 use super::users::short;
 
-/// Names of groups have at most this many characters.
+/// Maximum characters of a group name.
 pub(super) const MAX_NAME: usize = 128;
-/// Number of the last page of a user's groups, and of all groups.
+/// Largest page number of `QueryFaceUserGroup`.
 const LAST_PAGE_OF_USER: u64 = 100;
+/// Largest page number of `QueryFaceAllUserGroup`.
 const LAST_PAGE: u64 = 1000;
 
-/// What one kind of groups is called.
+/// Field names, ids and failure of one kind of groups.
 pub(super) struct Naming {
     pub kind: GroupKind,
     pub ids: Ids,
@@ -32,7 +33,7 @@ const USERS: Naming = Naming {
 };
 
 impl Naming {
-    /// A group as it is shown.
+    /// Builds the response fields of a group.
     pub fn shown(&self, group: Group) -> Node {
         Node::Fields(vec![
             (self.id, Node::text(self.ids.text(group.id))),
@@ -111,7 +112,7 @@ impl Call<'_> {
         Ok(page.listing("Page", total, "List", people.into_iter().map(short).collect()))
     }
 
-    /// Makes a group of a kind.
+    /// Creates a group.
     pub async fn add_group(&self, naming: &Naming) -> Outcome {
         let isolation = self.isolation()?;
         let name = self.params.required_short(naming.name, MAX_NAME)?;
@@ -123,7 +124,7 @@ impl Call<'_> {
         Ok(Some(naming.shown(group)))
     }
 
-    /// A group of a library by its id.
+    /// Returns a group of a library by its id.
     pub async fn group(&self, library: &Library, naming: &Naming, id: &str) -> Result<Group, Failure> {
         let id = naming.ids.number(id).ok_or_else(|| naming.missing.clone())?;
         self.platform.group(library, naming.kind, id).await.map_err(|e| match e {
@@ -132,12 +133,12 @@ impl Call<'_> {
         })
     }
 
-    /// A group of users of a library by its id.
+    /// Returns a user group of a library by its id.
     pub async fn user_group(&self, library: &Library, id: &str) -> Result<Group, Failure> {
         self.group(library, &USERS, id).await
     }
 
-    /// Lists the groups of a kind.
+    /// Lists the groups of one kind.
     pub async fn query_groups(&self, naming: &Naming, list: &'static str, last_page: Option<u64>) -> Outcome {
         let isolation = self.isolation()?;
         let page = self.page(last_page)?;

@@ -1,32 +1,32 @@
-//! Ids as this interface writes them: so many lower-case letters and digits for a number of ours. Nothing is kept for it:
-//! each number has one text and each text at most one number.
+//! Ids of the interface: strings of 8 or 16 lower-case letters and digits. They are computed from our numbers by a
+//! bijection modulo a power of 36, so nothing is stored: each number has one id, and each id at most one number.
 
-/// Lower-case letters and digits in the order of base 36.
+/// Digits of base 36.
 const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
-/// Digits of the longest ids.
+/// Length of the longest ids.
 const MAX_LENGTH: usize = 16;
-/// 36 to the power of eight.
+/// 36^8.
 const EIGHT_DIGITS: u128 = 36u128.pow(8);
 
-/// Users: snowflakes.
+/// User ids, from snowflakes.
 pub(super) const USER: Ids = Ids::new(16, 0x3_8f1d_79b5_e0a3_c2d7_41f5);
-/// Relations: row ids.
+/// Relation ids, from row ids.
 pub(super) const RELATION: Ids = Ids::new(16, 0x5_a1c3_06e9_8d27_b14f_62cd);
-/// Groups of users: row ids.
+/// User group ids, from row ids.
 pub(super) const USER_GROUP: Ids = Ids::new(8, 0x1d5_7a3f_90cb);
-/// Groups of devices: row ids.
+/// Device group ids, from row ids.
 pub(super) const DEVICE_GROUP: Ids = Ids::new(8, 0xf3_c85d_216b);
 
-/// A kind of ids.
+/// Encoding of one kind of ids.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ids {
     length: usize,
-    /// 36 to the power of the length.
+    /// 36^length.
     modulus: u128,
-    /// Numbers are multiplied by this, so that neighbours look nothing alike. It has no factor in common with 36.
+    /// Numbers are multiplied by this factor, so that the ids of neighbours look unrelated. It is coprime to 36.
     factor: u128,
-    /// What undoes it.
+    /// Inverse of the factor modulo `modulus`.
     inverse: u128,
 }
 
@@ -42,11 +42,11 @@ impl Ids {
         Self { length, modulus, factor: factor % modulus, inverse: inverse(factor % modulus, modulus) }
     }
 
-    /// The text for a number, which is not negative.
+    /// Encodes a number, which must not be negative.
     pub fn text(&self, number: i64) -> String {
         let spread = product(u128::from(number.unsigned_abs()) % self.modulus, self.factor, self.modulus);
         let mut text = [b'0'; MAX_LENGTH];
-        // Eight digits at once fit into what processors divide quickly.
+        // Two halves of eight digits: each fits into a `u64`, which processors divide quickly.
         let (high, low) = (spread / EIGHT_DIGITS, spread % EIGHT_DIGITS);
         let (first, last) = text.split_at_mut(MAX_LENGTH / 2);
         for (part, places) in [(high, first), (low, last)] {
@@ -59,7 +59,7 @@ impl Ids {
         text.iter().skip(MAX_LENGTH - self.length).copied().map(char::from).collect()
     }
 
-    /// The number that a text stands for; `None` if there is none.
+    /// Decodes an id; `None` if it is not valid.
     pub fn number(&self, text: &str) -> Option<i64> {
         if text.len() != self.length {
             return None;
@@ -77,14 +77,14 @@ impl Ids {
     }
 }
 
-/// `a` times `b` modulo `m`, all below 2^84.
+/// Returns `a * b mod m`, where all are below 2^84.
 const fn product(a: u128, b: u128, m: u128) -> u128 {
     const HALF: u32 = 42;
     let (high, low) = (b >> HALF, b & ((1 << HALF) - 1));
     ((((a * high) % m) << HALF) % m + (a * low) % m) % m
 }
 
-/// What `a` is to be multiplied by to get 1 modulo `m`, by Euclid's algorithm.
+/// Returns the inverse of `a` modulo `m`, by the extended Euclidean algorithm.
 const fn inverse(a: u128, m: u128) -> u128 {
     let (mut older, mut newer) = (m, a);
     let (mut of_older, mut of_newer) = (0, 1);
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn ids_keep_what_they_were_given_out_as() {
-        // Clients keep them: they must never change.
+        // Clients store the ids, so the encoding must never change.
         for (ids, number, text) in [
             (USER, 1_234_567_890_123_456_789, "ir7r16gqubfuv6s9"),
             (RELATION, 1, "uspkxnsttsb60slp"),
@@ -151,7 +151,7 @@ mod tests {
             }
         }
 
-        /// Products agree with repeated doubling.
+        /// Agrees with multiplication by repeated doubling.
         #[test]
         fn products_agree_with_the_naive_ones(a in any::<u128>(), b in any::<u128>()) {
             let m = USER.modulus;

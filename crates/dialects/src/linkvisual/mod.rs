@@ -1,8 +1,8 @@
-//! The face library of Alibaba Cloud LinkVisual: `/?Action=...`, signed with a key that an app owns.
+//! The face library of Alibaba Cloud LinkVisual: `/?Action=...`, signed with an access key of an app.
 //!
-//! A request goes through [`handle`] in the order of the interface: public parameters, version and action, method, key,
-//! time, signature, nonce, grant, rate, and only then what the action itself asks for. The format of the answer is known
-//! before anything can fail. What was begun leaves a record in the call log.
+//! [`handle`] checks a request in the order of the interface: public parameters, version and action, method, key, time,
+//! signature, nonce, grant, rate, and then the parameters of the action. The response format is determined before any
+//! check can fail. A call whose action has started is written to the call log.
 
 mod actions;
 mod calls;
@@ -39,25 +39,25 @@ use crate::links::Links;
 use crate::record::{Ending, Record, Subject};
 use crate::{Client, Context};
 
-/// Request bodies may have this many bytes.
+/// Maximum size of a request body in bytes.
 const MAX_BODY: usize = 1 << 20;
-/// The one version of the interface.
+/// The only version of the interface.
 const VERSION: &str = "2018-01-20";
-/// What the call log calls these calls.
+/// Category in the call log.
 const CATEGORY: &str = "LinkVisual";
-/// Code in the call log of a success.
+/// Call log code of a success.
 const SUCCESS: i64 = 200;
-/// Code in the call log of a call whose caller left.
+/// Call log code of a call whose client disconnected.
 const CALLER_LEFT: i64 = 499;
 
-/// How it is served.
+/// Settings of the dialect.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Calls of one action that an account may make in a second.
+    /// Calls per second for each app and action.
     pub calls_per_second: std::num::NonZeroU32,
 }
 
-/// Whether a request for `/` is for this dialect; others get the console.
+/// Returns whether a request for `/` belongs to this dialect; the console gets the others.
 pub(crate) fn is_meant(request: &Request) -> bool {
     match *request.method() {
         Method::GET => speaks(request.headers(), request.uri().query().unwrap_or_default()),
@@ -66,7 +66,7 @@ pub(crate) fn is_meant(request: &Request) -> bool {
     }
 }
 
-/// Whether a request shows that its caller speaks this dialect.
+/// Returns whether a request has a mark of this dialect: a public parameter or a signature header.
 fn speaks(headers: &HeaderMap, query: &str) -> bool {
     let is_public = |name: &str| matches!(name, "Action" | "AccessKeyId" | "Signature");
     signature::is_v3(headers)
@@ -99,7 +99,7 @@ async fn respond(context: &Context, parts: &Parts, unread: &mut UnreadBody) -> R
         let is_ours = matches!(parts.method, Method::GET | Method::POST) || speaks(&parts.headers, query);
         if is_ours { Asked::read(context, parts, &params, body, is_format) } else { Err(Failure::METHOD) }
     });
-    // A picture may take its time; others need the memory.
+    // Release the memory budget: downloading a picture may take long.
     drop(held);
     let asked = match asked {
         Ok(asked) => asked,
@@ -113,17 +113,17 @@ async fn respond(context: &Context, parts: &Parts, unread: &mut UnreadBody) -> R
     }
 }
 
-/// A call whose caller is known to have signed it.
+/// Authenticated call.
 struct Asked {
     entry: &'static Entry,
     app: App,
     key: Arc<AccessKey>,
-    /// The nonce, and how long it could come back; none if it may.
+    /// The nonce and how long to remember it; `None` if the key allows replays.
     nonce: Option<(String, Duration)>,
 }
 
 impl Asked {
-    /// Finds out what is called and by whom.
+    /// Identifies the action and authenticates the caller.
     fn read(context: &Context, parts: &Parts, params: &Params, body: &[u8], is_format: bool) -> Result<Self, Failure> {
         let claim = Claim::read(&parts.headers, params)?;
         if !is_format {
@@ -141,7 +141,7 @@ impl Asked {
         if key.is_revoked() {
             return Err(Failure::KEY_INACTIVE);
         }
-        // We issue no temporary keys, so nobody has a token.
+        // We issue no temporary keys, so no security token is valid.
         if params.text("SecurityToken").is_some() || parts.headers.contains_key("x-acs-security-token") {
             return Err(Failure::SECURITY_TOKEN);
         }
@@ -157,7 +157,7 @@ impl Asked {
         Ok(Self { entry, app, key, nonce })
     }
 
-    /// Makes the call, if it may be made.
+    /// Makes the call, if grant, rate, quota and nonce allow it.
     async fn answer(&self, context: &Context, parts: &Parts, params: &Params) -> Outcome {
         let Self { entry, app, key, nonce } = self;
         let platform = &context.platform;
@@ -171,7 +171,7 @@ impl Asked {
         })?;
         match nonce.as_ref().map(|(nonce, keep)| platform.note_use(key, nonce, *keep)) {
             None | Some(SignatureUse::First) => {}
-            // Two came at once.
+            // A concurrent request used the same nonce.
             Some(SignatureUse::Repeated) => return Err(Failure::NONCE_USED),
             Some(SignatureUse::TooMany) => return Err(Failure::THROTTLED),
         }
@@ -195,14 +195,14 @@ impl Asked {
     }
 }
 
-/// Whether the body is declared as a form, in whatever charset.
+/// Returns whether the body is declared as a form, in any charset.
 fn is_form(headers: &HeaderMap) -> bool {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = declared.split(';').next().unwrap_or_default().trim();
     media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// A random UUID (RFC 9562, version 4) in upper case.
+/// Generates a random UUID (RFC 9562, version 4) in upper case.
 fn request_id() -> String {
     let digits = aicp_platform::new_token().unwrap_or_else(|_| "0".repeat(32)).to_ascii_uppercase();
     let mut id = String::with_capacity(36);

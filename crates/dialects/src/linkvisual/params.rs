@@ -1,4 +1,4 @@
-//! The parameters of a request: those of the address and those of a form, each name once.
+//! Request parameters, merged from the query and the form. A name must not repeat.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
@@ -7,10 +7,10 @@ use percent_encoding::percent_decode;
 
 use super::errors::Failure;
 
-/// A request has at most this many parameters; the largest of the interface has some sixty.
+/// Maximum number of parameters of a request. The largest request of the interface has about sixty.
 const MAX_PARAMS: usize = 1000;
 
-/// Decoded parameters, sorted by name in the order of its bytes.
+/// Decoded parameters, sorted by the bytes of their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Params(BTreeMap<String, Param>);
 
@@ -21,10 +21,11 @@ struct Param {
 }
 
 impl Params {
-    /// Reads the query of an address and, if there is one, the form in the body.
+    /// Parses the query of an address and, if there is one, the form in the body.
     ///
     /// # Errors
-    /// A name sent twice, or text that is not UTF-8; with it what could be read nevertheless.
+    /// A repeated name, text that is not UTF-8, or too many parameters. The parameters that could be read are returned
+    /// too.
     pub fn read(query: &str, form: Option<&[u8]>) -> (Self, Result<(), Failure>) {
         let mut params = Self::default();
         let mut outcome = Ok(());
@@ -56,22 +57,22 @@ impl Params {
         Ok(())
     }
 
-    /// Every parameter, sorted by the bytes of its name.
+    /// Iterates over all parameters, sorted by the bytes of their names.
     pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, param)| (name.as_str(), param.value.as_str()))
     }
 
-    /// Those of the address alone, sorted by the bytes of their names.
+    /// Iterates over the parameters of the query only, sorted by the bytes of their names.
     pub fn of_query(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().filter(|(_, param)| param.in_query).map(|(name, param)| (name.as_str(), param.value.as_str()))
     }
 
-    /// A parameter; an empty one counts as not sent.
+    /// Returns a parameter; an empty one counts as absent.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|param| param.value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// A parameter that must be sent.
+    /// Returns a required parameter.
     ///
     /// # Errors
     /// `Missing…`.
@@ -79,7 +80,7 @@ impl Params {
         self.text(name).ok_or_else(|| Failure::missing(name))
     }
 
-    /// A parameter of at most so many characters, none of them a control character, if it was sent.
+    /// Returns an optional parameter of at most `most` characters, without control characters.
     ///
     /// # Errors
     /// `Invalid…`.
@@ -93,7 +94,7 @@ impl Params {
         }
     }
 
-    /// As [`Params::short`], of a parameter that must be sent.
+    /// As [`Params::short`], for a required parameter.
     ///
     /// # Errors
     /// `Missing…`, `Invalid…`.
@@ -101,7 +102,7 @@ impl Params {
         self.short(name, most)?.ok_or_else(|| Failure::missing(name))
     }
 
-    /// A whole number within a range, if one was sent.
+    /// Parses an optional whole number within a range.
     ///
     /// # Errors
     /// `Invalid…`.
@@ -112,11 +113,12 @@ impl Params {
         number.map(Some).ok_or_else(|| Failure::invalid(name))
     }
 
-    /// The items of `name.1`, `name.2`… by their numbers, each once. An item that is a JSON array of texts stands for
-    /// its items, and so does the bare name.
+    /// Returns the items of an array parameter (`name.1`, `name.2`…) in the order of their numbers, without duplicates
+    /// and empty items. The bare name counts as an element too. An element that is a JSON array of strings stands for
+    /// its items.
     ///
     /// # Errors
-    /// `Missing…` if there is none that is not empty, `Invalid…` if there are more than `most`.
+    /// `Missing…` if there is no item, `Invalid…` if there are more than `most`.
     pub fn list(&self, name: &str, most: usize) -> Result<Vec<String>, Failure> {
         let mut elements: Vec<(u64, &str)> = self
             .all()
@@ -143,7 +145,7 @@ impl Params {
     }
 }
 
-/// The items of an element that is a JSON array of texts; any other is an item itself.
+/// Returns the items of an element: those of a JSON array of strings, otherwise the element itself.
 fn spliced(element: &str) -> Vec<String> {
     let trimmed = element.trim();
     let is_array = trimmed.starts_with('[') && trimmed.ends_with(']');
@@ -151,7 +153,7 @@ fn spliced(element: &str) -> Vec<String> {
     items.unwrap_or_else(|| vec![element.to_owned()])
 }
 
-/// A name or value as a form writes it.
+/// Decodes a name or value of a form: `+` and percent escapes.
 fn decoded(text: &[u8]) -> Result<String, std::string::FromUtf8Error> {
     let spaced: Vec<u8> = text.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
     String::from_utf8(percent_decode(&spaced).collect())
@@ -247,7 +249,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is sent is read as the usual form decoder reads it, as long as that loses nothing.
+        /// Agrees with the decoder of `form_urlencoded`, unless that one replaces invalid UTF-8.
         #[test]
         fn reading_agrees_with_the_usual_decoder(query in "[a-c=&%+0-9A-F~*é -]{0,40}") {
             let (params, outcome) = Params::read(&query, None);

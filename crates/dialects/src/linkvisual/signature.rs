@@ -1,6 +1,6 @@
-//! Who signed a request: version 1 among the parameters, or version 3 in the headers.
+//! Request signatures: version 1 among the parameters, version 3 in the headers.
 //!
-//! Nothing here reads a clock or a table: callers bring the time and the secret.
+//! Pure functions: callers pass the time and the secret.
 
 use axum::http::HeaderMap;
 use base64::Engine;
@@ -14,15 +14,15 @@ use super::errors::Failure;
 use super::params::Params;
 use crate::percent::encoded;
 
-/// How far the time of a version 1 request may be off, both ways.
+/// Allowed clock difference of version 1 requests, in either direction.
 const WINDOW_V1: SignedDuration = SignedDuration::from_mins(31);
-/// As [`WINDOW_V1`], of version 3.
+/// Allowed clock difference of version 3 requests, in either direction.
 const WINDOW_V3: SignedDuration = SignedDuration::from_mins(15);
-/// Nonces have at most this many bytes: each is remembered.
+/// Maximum bytes of a nonce, since each one is remembered.
 const MAX_NONCE: usize = 128;
-/// Of what was signed an answer repeats this many bytes.
+/// Maximum bytes of the string to sign that an error message repeats.
 const MAX_SHOWN: usize = 16 << 10;
-/// The algorithm of version 3, as `Authorization` begins with it.
+/// Algorithm name of version 3, the first word of `Authorization`.
 const ACS3: &str = "ACS3-HMAC-SHA256";
 /// Headers that a version 3 signature must cover.
 const MUST_BE_SIGNED: [&str; 6] =
@@ -37,7 +37,7 @@ pub(super) struct Parts<'a> {
     pub body: &'a [u8],
 }
 
-/// What a request says of itself and of its signature.
+/// Public parameters of a request: the action, and the claimed signer and signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Claim<'a> {
     pub action: &'a str,
@@ -54,16 +54,16 @@ enum Signature<'a> {
     V3 { signed_headers: &'a str, hex: &'a str },
 }
 
-/// Whether the headers carry a version 3 signature, or something that would be one.
+/// Returns whether the headers carry a version 3 signature, even a malformed one.
 pub(super) fn is_v3(headers: &HeaderMap) -> bool {
     headers.get("authorization").is_some_and(|value| value.as_bytes().starts_with(b"ACS3-"))
 }
 
 impl<'a> Claim<'a> {
-    /// Reads the public parameters.
+    /// Parses the public parameters.
     ///
     /// # Errors
-    /// `Missing…` for the first that is not there, in the order of the interface's table; `IncompleteSignature`.
+    /// `Missing…` for the first absent parameter, in the order of the interface's table; `IncompleteSignature`.
     pub fn read(headers: &'a HeaderMap, params: &'a Params) -> Result<Self, Failure> {
         if is_v3(headers) {
             return Self::read_v3(headers);
@@ -94,7 +94,7 @@ impl<'a> Claim<'a> {
         Ok(Self { action, version, key_id, nonce, time, signature: Signature::V3 { signed_headers, hex } })
     }
 
-    /// How far the time of the request may be off, both ways.
+    /// Returns the allowed clock difference, in either direction.
     pub fn window(&self) -> SignedDuration {
         match self.signature {
             Signature::V1 { .. } => WINDOW_V1,
@@ -102,7 +102,7 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// Refuses a request of another time.
+    /// Checks that the time of the request is within the window.
     ///
     /// # Errors
     /// `InvalidTimeStamp.Format`, `InvalidTimeStamp.Expired`.
@@ -112,7 +112,7 @@ impl<'a> Claim<'a> {
         if off <= self.window() { Ok(()) } else { Err(Failure::TIME_EXPIRED) }
     }
 
-    /// Refuses a request that was not signed, as it is here, with this secret.
+    /// Verifies the signature with a secret.
     ///
     /// # Errors
     /// `InvalidSignatureMethod`, `InvalidSignatureVersion`, `IncompleteSignature`, `SignatureDoesNotMatch`,
@@ -134,7 +134,7 @@ impl<'a> Claim<'a> {
     }
 }
 
-/// A moment as both versions write it: `2026-11-21T23:17:06Z` and in no other way.
+/// Parses a time in the one form that both versions allow: `2026-11-21T23:17:06Z`.
 fn parsed(text: &str) -> Option<Timestamp> {
     let shape = b"0000-00-00T00:00:00Z";
     let fits = |(&byte, &wanted): (&u8, &u8)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted };
@@ -142,7 +142,7 @@ fn parsed(text: &str) -> Option<Timestamp> {
     if has_shape { text.parse().ok() } else { None }
 }
 
-/// Key id, signed headers and signature of a version 3 `Authorization`.
+/// Parses the key id, signed headers and signature of a version 3 `Authorization`.
 fn authorization(headers: &HeaderMap) -> Option<(&str, &str, &str)> {
     let mut sent = headers.get_all("authorization").iter();
     let (Some(value), None) = (sent.next(), sent.next()) else { return None };
@@ -170,20 +170,20 @@ fn verify_v1(parts: &Parts<'_>, base64: &str, secret: &str) -> Result<(), Failur
     if is_ours {
         return Ok(());
     }
-    // SDKs compare what follows the colon with what they signed themselves.
+    // SDKs compare the text after the colon with their own string to sign.
     Err(Failure::signature_mismatch(format!(
         "Specified signature is not matched with our calculation. server string to sign is:{}",
         cut(&text)
     )))
 }
 
-/// What version 1 signs: every parameter but the signature.
+/// Builds the string to sign of version 1, which covers all parameters except the signature.
 fn string_to_sign_v1(method: &str, params: &Params) -> String {
     let canonical = joined(params.all().filter(|(name, _)| *name != "Signature"));
     format!("{method}&%2F&{}", encoded(&canonical))
 }
 
-/// Encoded names and values.
+/// Joins encoded names and values.
 fn joined<'a>(params: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = String::new();
     for (name, value) in params {
@@ -201,13 +201,13 @@ fn verify_v3(parts: &Parts<'_>, signed_headers: &str, hex: &str, secret: &str) -
     let canonical = canonical_request(parts, signed_headers, |_| true).ok_or(Failure::INCOMPLETE_SIGNATURE)?;
     let text = format!("{ACS3}\n{}", hex::encode(Sha256::digest(&canonical)));
     let is_ours = hex::decode(hex).is_ok_and(|sent| is_signed::<Hmac<Sha256>>(secret.as_bytes(), &text, &sent));
-    // The body is signed by way of this header.
+    // The signature covers the body through this header.
     let says = parts.headers.get("x-acs-content-sha256").map(|value| value.as_bytes());
     let is_of_body = says == Some(hex::encode(Sha256::digest(parts.body)).as_bytes());
     if is_ours && is_of_body {
         return Ok(());
     }
-    // Whoever is between the client and us may have added headers that are none of the client's business.
+    // A proxy may have added headers, whose values the client should not see.
     let shown = canonical_request(parts, signed_headers, is_clients_own).unwrap_or_default();
     let shown = String::from_utf8_lossy(&shown);
     Err(Failure::signature_mismatch(format!(
@@ -217,20 +217,20 @@ fn verify_v3(parts: &Parts<'_>, signed_headers: &str, hex: &str, secret: &str) -
     )))
 }
 
-/// Whether a header is one that clients of this interface send.
+/// Returns whether a header is one that clients of this interface send themselves.
 fn is_clients_own(name: &str) -> bool {
     name.starts_with("x-acs-") || matches!(name, "host" | "accept" | "content-type" | "user-agent")
 }
 
-/// As much of a text as an answer repeats to somebody of whom nothing is known yet.
+/// Truncates a text for an error message, because the recipient is not authenticated.
 fn cut(text: &str) -> &str {
     text.split_at(text.floor_char_boundary(MAX_SHOWN)).0
 }
 
-/// What version 3 signs the digest of; `None` if the list of signed headers can't be: one that must be there is not, or
-/// one is not in the request, or twice.
+/// Builds the canonical request, whose digest version 3 signs.
 ///
-/// Of headers that are not to be shown it has no values.
+/// Returns `None` if the list of signed headers lacks a required one, or names one that the request does not have
+/// exactly once. The values of headers for which `is_shown` is false are left empty.
 fn canonical_request(parts: &Parts<'_>, signed_headers: &str, is_shown: impl Fn(&str) -> bool) -> Option<Vec<u8>> {
     let mut names: Vec<String> = signed_headers.split(';').map(str::to_ascii_lowercase).collect();
     names.sort_unstable();
@@ -257,9 +257,9 @@ fn canonical_request(parts: &Parts<'_>, signed_headers: &str, is_shown: impl Fn(
     Some(text)
 }
 
-/// Whether this is the keyed hash of a text; takes as long whichever byte differs.
+/// Verifies an HMAC in constant time.
 fn is_signed<M: KeyInit + Mac>(key: &[u8], text: &str, signature: &[u8]) -> bool {
-    // A key of any length will do.
+    // HMAC takes keys of any length.
     <M as KeyInit>::new_from_slice(key)
         .is_ok_and(|mac| mac.chain_update(text.as_bytes()).verify_slice(signature).is_ok())
 }

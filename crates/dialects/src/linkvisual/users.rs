@@ -11,16 +11,17 @@ use super::errors::Failure;
 use super::format::Node;
 use super::ids;
 
-/// Names have at most this many characters.
+/// Maximum characters of a name.
 const MAX_NAME: usize = 64;
-/// Ids of the caller's own have at most this many characters.
+/// Maximum characters of a custom user id.
 const MAX_CUSTOM_ID: usize = 128;
-/// What callers keep with a user has at most this many characters.
+/// Maximum characters of `Params`.
 const MAX_PARAMS: usize = 16_384;
-/// Users that are asked for at once.
+/// Maximum number of users in a batch query.
 const MAX_USERS: usize = 50;
-/// Number of the last page, and the largest page, of a search by name.
+/// Largest page number of a search by name.
 const LAST_PAGE: u64 = 1_000_000;
+/// Largest page size of a search by name.
 const PAGE_SIZE: u64 = 50;
 
 impl Call<'_> {
@@ -31,7 +32,7 @@ impl Call<'_> {
         let address = self.required_picture_address()?;
         let name = self.params.short("Name", MAX_NAME)?;
         let params = self.free_text()?;
-        // Looked at again when the picture is there; this saves the way to it.
+        // `add_user` checks this again; checking it first saves the download.
         if let Some(library) = self.known_library(isolation).await?
             && self.platform.user_by_id(&library, custom_id).await.is_ok()
         {
@@ -174,7 +175,7 @@ impl Call<'_> {
         Ok(None)
     }
 
-    /// `Params`, if they were sent: whatever the caller wants to keep.
+    /// Parses the optional `Params`: free text of the caller.
     fn free_text(&self) -> Result<Option<&str>, Failure> {
         let text = self.params.text("Params");
         match text {
@@ -183,7 +184,7 @@ impl Call<'_> {
         }
     }
 
-    /// Those of some users whom there are, in the order asked for.
+    /// Returns the existing ones of the given users, in the requested order.
     async fn entries(&self, isolation: &str, user_ids: &[&str]) -> Result<Vec<DirectoryEntry>, Failure> {
         let person_ids: Vec<i64> = user_ids.iter().filter_map(|user_id| ids::USER.number(user_id)).collect();
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
@@ -191,7 +192,7 @@ impl Call<'_> {
         entries.map_err(|e| Failure::of_platform(&e))
     }
 
-    /// A user in full.
+    /// Builds all fields of a user.
     fn entry(&self, entry: DirectoryEntry) -> Node {
         Node::Fields(vec![
             ("ModifyTime", Node::Number(entry.updated_ms)),
@@ -227,7 +228,7 @@ impl Call<'_> {
     }
 }
 
-/// A user without pictures.
+/// Builds the fields of a user, without pictures.
 pub(super) fn short(person: Person) -> Node {
     let custom_id = user_id_of(person.external_id.as_deref(), person.public_id);
     Node::Fields(vec![

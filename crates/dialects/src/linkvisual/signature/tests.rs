@@ -1,4 +1,4 @@
-//! Requests as the vendor's SDKs sent them, and requests made up.
+//! Signatures of requests recorded from the vendor's SDKs, and of generated requests.
 
 use axum::http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ const EMPTY_BODY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca49599
 const SIGNED_HEADERS: &str = "accept;host;user-agent;x-acs-action;x-acs-content-sha256;x-acs-credentials-provider;\
     x-acs-date;x-acs-signature-nonce;x-acs-version";
 
-/// A request to be checked.
+/// A request to verify.
 #[derive(Clone)]
 struct Request {
     method: &'static str,
@@ -35,7 +35,7 @@ impl Request {
         Self { method, query: query.to_owned(), headers: HeaderMap::new(), form: None, body: Vec::new() }
     }
 
-    /// What the new SDK sent.
+    /// Request recorded from the new SDK.
     fn v3() -> Self {
         let authorization = format!(
             "ACS3-HMAC-SHA256 Credential=testid,SignedHeaders={SIGNED_HEADERS},\
@@ -105,7 +105,7 @@ fn code(outcome: &Result<(), Failure>) -> &str {
     }
 }
 
-/// The vectors, each with the moment it was made at.
+/// Recorded requests, each with its time of signing.
 fn vectors() -> [(Request, &'static str); 3] {
     [
         (Request::v1("POST", OLD_SDK), "2026-11-21T23:17:06Z"),
@@ -119,14 +119,14 @@ fn what_sdks_signed_is_taken() {
     for (request, now) in vectors() {
         assert_eq!(request.check(now, SECRET), Ok(()), "{}", request.query);
     }
-    // As forms, whole and in part.
+    // The parameters in a form, all or some of them.
     let (whole, now) = (POP_CORE.as_bytes().to_vec(), "2026-11-21T23:22:30Z");
     let form = Request { query: String::new(), form: Some(whole), ..Request::v1("GET", "") };
     assert_eq!(form.check(now, SECRET), Ok(()));
     let (query, rest) = OLD_SDK.split_once("&Version").expect("it is there");
     let split = Request { form: Some(format!("Version{rest}").into_bytes()), ..Request::v1("POST", query) };
     assert_eq!(split.check("2026-11-21T23:17:06Z", SECRET), Ok(()));
-    // However a value was written on the wire.
+    // Other spellings of the same values.
     let spelled = Request::v3().replace("a+b.jpeg", "a%20b.jpeg").replace("%2A~", "*%7e");
     assert_eq!(spelled.check("2026-11-21T23:16:56Z", SECRET), Ok(()));
     let method = Request::v1("POST", &OLD_SDK.replace("ZheJiangHZ", "ZheJiang%48Z"));
@@ -261,17 +261,17 @@ fn version_3_covers_what_it_must() {
     ] {
         assert_eq!(code(&Request::v3().authorized(from, to).check(now, SECRET)), expected, "{from} -> {to}");
     }
-    // Values of signed headers.
+    // Changed values of signed headers.
     for (name, value) in [("host", "127.0.0.1"), ("user-agent", "x"), ("x-acs-action", "DeleteFaceUser")] {
         assert_eq!(code(&Request::v3().with(name, value).check(now, SECRET)), "SignatureDoesNotMatch", "{name}");
     }
     let mut twice = Request::v3();
     twice.headers.append("x-acs-action", HeaderValue::from_static("DeleteFaceUser"));
     assert_eq!(code(&twice.check(now, SECRET)), "IncompleteSignature");
-    // The body.
+    // A changed body.
     let with_body = Request { body: b"a=1".to_vec(), ..Request::v3() };
     assert_eq!(code(&with_body.check(now, SECRET)), "SignatureDoesNotMatch");
-    // An unsigned header that stays out of the list may change.
+    // Headers that are not signed may be added.
     assert_eq!(code(&Request::v3().with("x-forwarded-for", "192.0.2.1").check(now, SECRET)), "ok");
 }
 
@@ -314,7 +314,7 @@ fn nonces_are_short() {
     assert_eq!(code(&Request::v1("POST", &signed).check("2026-11-21T23:17:06Z", SECRET)), "InvalidSignatureNonce");
 }
 
-/// A query with its signature.
+/// Appends the signature to a query.
 fn signed_v1(method: &str, query: &str) -> String {
     let (params, _) = Params::read(query, None);
     let mut mac = Hmac::<Sha1>::new_from_slice(format!("{SECRET}&").as_bytes()).expect("any length");
@@ -323,7 +323,7 @@ fn signed_v1(method: &str, query: &str) -> String {
     format!("{query}&Signature={}", encoded(&signature))
 }
 
-/// Encodes byte by byte, as the interface's text has it.
+/// Percent-encodes byte by byte, as the interface's documentation describes.
 fn naive_encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
@@ -344,7 +344,7 @@ fn naive_string_to_sign(method: &str, mut pairs: Vec<(String, String)>) -> Strin
     [method, "%2F", &naive_encoded(&pairs.join("&"))].join("&")
 }
 
-/// Different names with any values.
+/// Pairs with distinct names and arbitrary values.
 fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
     let name = "[A-Za-z.0-9é *~+]{1,6}|Signature|UserIdList\\.[0-9]{1,2}";
     let value = "[A-Za-z0-9 *~+&=%/:张é\u{1f600}\"'<>\n-]{0,8}";
@@ -356,7 +356,7 @@ proptest! {
     fn canonicalisation_agrees_with_the_naive_one(pairs in pairs(), split in 0usize..8, plus in any::<bool>()) {
         let written = |(name, value): &(String, String)| {
             let text = format!("{}={}", naive_encoded(name), naive_encoded(value));
-            // Clients write spaces and stars in two ways.
+            // Clients encode spaces and asterisks in two ways.
             if plus { text.replace("%20", "+").replace("%2A", "*") } else { text }
         };
         let (query, form) = pairs.split_at(split.min(pairs.len()));
@@ -371,7 +371,7 @@ proptest! {
         prop_assert_eq!(super::joined(params.of_query()), naive.join("&"));
     }
 
-    /// Nothing that a client may send in `Authorization` is more than an error.
+    /// Any text in `Authorization` results in an error, never in a panic.
     #[test]
     fn any_authorization_is_answered(value in "(ACS3-HMAC-SHA256 )?[A-Za-z=,; -]{0,60}") {
         let outcome = Request::v3().with("authorization", &value).check("2026-11-21T23:16:56Z", SECRET);
