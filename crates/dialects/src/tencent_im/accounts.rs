@@ -11,10 +11,11 @@ use super::commands::Service;
 use super::envelope::{Answer, Failure, Nothing, ok};
 use super::fields::Fields;
 
-/// Accounts that one call may be about.
+/// Maximum number of accounts in one call.
 const MAX_ACCOUNTS: usize = 100;
-/// Bounds of texts, in bytes.
+/// Maximum bytes of a user id.
 const MAX_USER_ID: usize = 32;
+/// Maximum bytes of a nickname or an image URL.
 const MAX_PROFILE_TEXT: usize = 500;
 
 #[derive(Serialize)]
@@ -50,7 +51,7 @@ struct ItemsOut<T> {
 
 impl Call<'_> {
     pub(super) async fn account_import(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        // Older clients call it Identifier.
+        // Older clients name the field `Identifier`.
         let user_id = match fields.account("UserID")?.filter(|user_id| !user_id.is_empty()) {
             Some(user_id) => Some(user_id),
             None => fields.account("Identifier")?,
@@ -128,7 +129,7 @@ fn new_account(fields: &Fields<'_>, user_id: &str) -> Result<NewAccount, Failure
     })
 }
 
-/// Whether a text can be the name of an account.
+/// Returns whether a text is valid as the user id of an account.
 fn is_user_id(text: &str) -> bool {
     (1..=MAX_USER_ID).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }

@@ -1,4 +1,4 @@
-//! Codes and words of failures.
+//! Error codes and messages.
 
 use std::borrow::Cow;
 
@@ -6,51 +6,51 @@ use aicp_platform::FriendError;
 
 use super::usersig::UserSigError;
 
-/// Words that the interface or its clients know; the others are ours.
+// Messages that the interface or its clients know; the others are ours.
 pub(super) const HTTP_PARSE: &str = "HTTP parse Error";
 pub(super) const TIMEOUT: &str = "service timeout or request format error,please check and try again";
 pub(super) const SNS_DECODE: &str = "SNS_DECODE_ERR";
-/// Code of `sns` for callers who are no admins; elsewhere it is 60010.
+/// Code of `sns` for callers who are not admins; elsewhere it is 60010.
 pub(super) const SNS_NOT_AN_ADMIN: u32 = 30004;
 pub(super) const ACCOUNT_NOT_EXIST: &str = "Err_TLS_PT_Open_Login_Account_Not_Exist";
 
-/// What went wrong before a command was begun.
+/// Failure before a command was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GatewayError {
-    /// No such address as the interface has, or none that can be called so.
+    /// The path or method is not one of the interface.
     NotParsable,
-    /// No such service or command.
+    /// The service or command does not exist.
     NoCommand,
     /// `sdkappid` is missing.
     NoSdkAppId,
-    /// Nobody has this `sdkappid`.
+    /// `sdkappid` is unknown.
     UnknownSdkAppId,
     /// `identifier` or `usersig` is missing.
     NoCaller,
-    /// The UserSig lets nobody in.
+    /// The UserSig is not valid.
     UserSig(UserSigError),
-    /// The UserSig was not signed with the key, and too many before it weren't either.
+    /// The signature of the UserSig is wrong, and so were too many before it.
     TooManyFailures,
-    /// The caller is no admin of the app.
+    /// The caller is not an admin of the app.
     NotAnAdmin,
     /// The app's grant has ended.
     GrantEnded,
-    /// The app was not granted this.
+    /// The app was not granted the capability.
     NotGranted,
-    /// Too many calls of the command.
+    /// The rate limit of the command is reached.
     CommandTooOften,
-    /// Too many calls with the key.
+    /// The rate limit or daily quota of the key is reached.
     AppTooOften,
-    /// The body is too large, or did not come.
+    /// The body is too large, or broke off.
     BodyNotRead,
-    /// The body is no JSON.
+    /// The body is not JSON.
     BodyNotParsable,
-    /// A name of an account is no text.
+    /// An account name is not a string.
     AccountNotAText,
 }
 
 impl GatewayError {
-    /// The code and the words.
+    /// Returns the code and the message.
     pub fn told(self) -> (u32, Cow<'static, str>) {
         let (code, words) = match self {
             Self::NotParsable => (60002, HTTP_PARSE),
@@ -86,17 +86,17 @@ fn code_of_usersig(e: UserSigError) -> u32 {
     }
 }
 
-/// Why nothing was done about one of several friends.
+/// Failure of one of the friends that a command names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ItemError {
-    /// Something that is given about the friend can't be so.
+    /// A field of the friend is not valid.
     BadField,
-    /// What the platform says.
+    /// Failure reported by the platform.
     Friend(FriendError),
 }
 
 impl ItemError {
-    /// The code and the reason, as it stands behind the name of the command in `ResultInfo`.
+    /// Returns the code and the reason, which follows the command's title in `ResultInfo`.
     pub fn told(self, title: &str) -> (u32, &'static str) {
         let Self::Friend(e) = self else { return (30001, "Invalid_Parameter") };
         match e {

@@ -1,6 +1,6 @@
-//! What can be called.
+//! The commands of the interface.
 
-/// What a command is part of. Each has codes of its own for what befalls all of its commands.
+/// Service that a command belongs to. Each service has its own codes for failures of whole commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
     /// Friends and friend groups.
@@ -9,7 +9,7 @@ pub(super) enum Service {
     Login,
 }
 
-/// What is to be done.
+/// Operation of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     GroupGet,
@@ -29,29 +29,29 @@ pub(super) enum Action {
     AccountCheck,
 }
 
-/// A command.
+/// Table entry of a command.
 #[derive(Debug)]
 pub(super) struct Command {
     pub action: Action,
     pub service: Service,
-    /// Its address.
+    /// URL path.
     pub path: &'static str,
-    /// Its name.
+    /// Last segment of the path.
     pub name: &'static str,
-    /// Its name inside the words of failures.
+    /// Name in error messages.
     pub title: &'static str,
-    /// What people call it.
+    /// Name in the call log.
     pub label: &'static str,
-    /// Whether it may be called half as often as the others.
+    /// Whether the rate limit is half of the usual one.
     pub is_half_rate: bool,
 }
 
-/// A command of [`Service::Sns`].
+/// Builds a command of [`Service::Sns`].
 const fn sns(action: Action, path: &'static str, title: &'static str, label: &'static str) -> Command {
     Command { action, service: Service::Sns, path, name: after(path, "/v4/sns/"), title, label, is_half_rate: false }
 }
 
-/// A command of [`Service::Login`].
+/// Builds a command of [`Service::Login`].
 const fn login(action: Action, path: &'static str, title: &'static str, label: &'static str) -> Command {
     let name = after(path, "/v4/im_open_login_svc/");
     let is_half_rate = !matches!(action, Action::AccountImport);
@@ -85,7 +85,7 @@ static COMMANDS: [Command; 15] = [
     login(Action::AccountCheck, "/v4/im_open_login_svc/account_check", "Account_Check", "查询账号"),
 ];
 
-/// The command at an address.
+/// Returns the command at a path.
 pub(super) fn find(path: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.path == path)
 }

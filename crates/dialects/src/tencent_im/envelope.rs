@@ -1,4 +1,4 @@
-//! What every answer is wrapped in.
+//! The envelope of all responses.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ struct Envelope<'a> {
     error_display: Option<&'static str>,
 }
 
-/// A body: what is the command's own, then the envelope.
+/// Response body: the fields of the command, then the envelope.
 #[derive(Serialize)]
 struct Whole<'a, T> {
     #[serde(flatten)]
@@ -29,19 +29,19 @@ struct Whole<'a, T> {
     envelope: Envelope<'a>,
 }
 
-/// Nothing of a command's own.
+/// No fields of the command.
 #[derive(Serialize)]
 pub(super) struct Nothing {}
 
-/// A success, ready to be sent.
+/// Body of a success response.
 pub(super) type Answer = Vec<u8>;
 
-/// A call that was refused as a whole.
+/// Failure of a whole call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     code: u32,
     info: Cow<'static, str>,
-    /// Whether there is an `ErrorDisplay`.
+    /// Whether the response has `ErrorDisplay`.
     has_display: bool,
 }
 
@@ -52,14 +52,14 @@ impl From<GatewayError> for Failure {
     }
 }
 
-/// Whether a path is one of [`Service::Sns`], there or not.
+/// Returns whether a path belongs to [`Service::Sns`], even if there is no such command.
 pub(super) fn is_sns(path: &str) -> bool {
     path.starts_with("/v4/sns/")
 }
 
 impl Failure {
-    /// The failure as the service of this path tells it: every body of `sns` has an `ErrorDisplay`, and its own code for
-    /// callers who are no admins.
+    /// Adapts the failure to the service of the path. In `sns` every response has `ErrorDisplay`, and callers who are
+    /// not admins get a code of its own.
     pub fn told_by(mut self, path: &str) -> Self {
         if is_sns(path) {
             self.has_display = true;
@@ -70,17 +70,17 @@ impl Failure {
         self
     }
 
-    /// A failure of a command.
+    /// Builds the failure of a command.
     pub fn of(service: Service, code: u32, info: impl Into<Cow<'static, str>>) -> Self {
         Self { code, info: info.into(), has_display: service == Service::Sns }
     }
 
-    /// A failure of a command of [`Service::Sns`] for a reason that stands behind its name.
+    /// Builds the failure of a command of [`Service::Sns`]. The reason follows the command's title in the message.
     pub fn sns(command: &Command, code: u32, reason: &str) -> Self {
         Self::of(Service::Sns, code, format!("Err_SNS_{}_{reason}", command.title))
     }
 
-    /// The body is not as the command needs it.
+    /// The body does not have the required fields and types.
     pub fn wrong_shape(service: Service) -> Self {
         match service {
             Service::Sns => Self::of(service, 30001, SNS_DECODE),
@@ -88,7 +88,7 @@ impl Failure {
         }
     }
 
-    /// The server is to blame.
+    /// The server failed.
     pub fn internal(service: Service) -> Self {
         match service {
             Service::Sns => Self::of(service, 30006, "internal error, retry"),
@@ -96,7 +96,7 @@ impl Failure {
         }
     }
 
-    /// The server has too much to do.
+    /// The server is overloaded.
     pub fn busy(service: Service) -> Self {
         match service {
             Service::Sns => Self::of(service, 30007, "busy, retry later"),
@@ -112,7 +112,7 @@ impl Failure {
         &self.info
     }
 
-    /// The failure as it is sent: the envelope alone.
+    /// Builds the failure response: the envelope alone.
     pub fn render(&self) -> Response {
         let envelope = Envelope {
             action_status: "FAIL",
@@ -124,10 +124,10 @@ impl Failure {
     }
 }
 
-/// A success with what is the command's own.
+/// Builds a success response with the fields of the command.
 ///
 /// # Errors
-/// [`Failure::internal`] if it can't be written.
+/// [`Failure::internal`] if serialization fails.
 pub(super) fn ok(service: Service, own: &impl Serialize) -> Result<Answer, Failure> {
     let error_display = (service == Service::Sns).then_some("");
     let envelope = Envelope { action_status: "OK", error_code: 0, error_info: "", error_display };
@@ -137,7 +137,7 @@ pub(super) fn ok(service: Service, own: &impl Serialize) -> Result<Answer, Failu
     })
 }
 
-/// A JSON answer. Its status is always 200: clients look at the codes inside.
+/// Builds a JSON response. The HTTP status is always 200: clients read the codes in the body.
 pub(super) fn respond(body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
@@ -147,7 +147,7 @@ pub(super) fn respond(body: Vec<u8>) -> Response {
     response
 }
 
-/// The answer to a browser that asks whether it may call.
+/// Builds the response to a CORS preflight request.
 pub(super) fn preflight() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -155,7 +155,7 @@ pub(super) fn preflight() -> Response {
     response
 }
 
-/// Pages of any site may call: without a UserSig they get nothing.
+/// Allows requests from any origin: they are useless without a UserSig.
 fn allow_other_sites(headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("X-Requested-With"));

@@ -1,23 +1,23 @@
-//! How often UserSigs were not signed with the key they should be.
+//! Throttle for UserSigs with a wrong signature.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many failures within [`PERIOD`] are too many.
+/// Number of failures within [`PERIOD`] after which a caller is throttled.
 const TOO_MANY: u32 = 60;
-/// After too many failures, further ones are told so for this time.
+/// Window in which failures are counted, and duration of the throttling.
 const PERIOD: Duration = Duration::from_secs(60);
-/// Callers that are remembered at most.
+/// Maximum number of callers that are tracked.
 const MAX_CALLERS: usize = 10_000;
 
-/// Who calls, from where.
+/// Claimed caller and its network: the key of the throttle.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Caller {
     sdk_app_id: u64,
     identifier: String,
-    /// An IPv4 address, or the 64 bits of an IPv6 network.
+    /// IPv4 address, or the /64 network of an IPv6 address.
     network: Option<IpAddr>,
 }
 
@@ -34,7 +34,7 @@ impl Caller {
 #[derive(Debug, Clone, Copy)]
 struct Failed {
     times: u32,
-    /// When the first of these was, or the last one that was too many.
+    /// Time of the first failure of the window; once the limit is reached, the time of the failure that reached it.
     since: Instant,
 }
 
@@ -44,7 +44,7 @@ impl Failed {
     }
 }
 
-/// The failures of the last minute.
+/// Failures of the last minute by caller.
 #[derive(Debug, Default)]
 pub(super) struct Failures(Mutex<HashMap<Caller, Failed>>);
 
@@ -68,7 +68,7 @@ impl Failures {
         }
     }
 
-    /// Whether a caller that fails now is told to wait.
+    /// Returns whether further failures of a caller are throttled.
     pub fn are_too_many(&self, caller: &Caller, now: Instant) -> bool {
         let callers = self.callers();
         callers.get(caller).is_some_and(|failed| failed.times >= TOO_MANY && !failed.is_over(now))

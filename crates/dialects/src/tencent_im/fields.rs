@@ -1,27 +1,27 @@
-//! What comes in.
+//! Typed access to the fields of request bodies.
 //!
-//! Clients send optional fields that they have nothing for as `null`, `""` or `[]`: each counts as absent. Of a key that
-//! is sent twice, the last counts.
+//! Optional fields that are `null`, `""` or `[]` count as absent, because clients send them so. Of a repeated key the
+//! last value counts.
 
 use super::codes::GatewayError;
 use super::commands::{Command, Service};
 use super::envelope::Failure;
 use super::json::{self, Object, Unreadable, Value};
 
-/// Groups have names of at most this many bytes.
+/// Maximum bytes of a group name.
 const MAX_GROUP_NAME: usize = 30;
 
-/// The fields of an object in a body.
+/// Fields of a JSON object in a body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a> {
     object: &'a Object<'a>,
     service: Service,
 }
 
-/// Reads a body. What it must hold, [`fields`] and its methods say.
+/// Parses a body. [`fields`] and its methods check the contents.
 ///
 /// # Errors
-/// If it is no JSON, or too much of it.
+/// The body is not JSON, or holds too many values.
 pub(super) fn parse(body: &[u8], service: Service) -> Result<Value<'_>, Failure> {
     json::parse(body).map_err(|e| match e {
         Unreadable::NotJson => GatewayError::BodyNotParsable.into(),
@@ -29,7 +29,7 @@ pub(super) fn parse(body: &[u8], service: Service) -> Result<Value<'_>, Failure>
     })
 }
 
-/// The fields of a value that must be an object.
+/// Returns the fields of a value, which must be an object.
 pub(super) fn fields<'a>(value: &'a Value<'a>, service: Service) -> Result<Fields<'a>, Failure> {
     match value {
         Value::Object(object) => Ok(Fields { object, service }),
@@ -38,24 +38,24 @@ pub(super) fn fields<'a>(value: &'a Value<'a>, service: Service) -> Result<Field
 }
 
 impl<'a> Fields<'a> {
-    /// A field that is there and not null.
+    /// Returns a field that is present and not null.
     pub fn given(&self, name: &str) -> Option<&'a Value<'a>> {
         self.object.get(name).filter(|value| **value != Value::Null)
     }
 
-    /// A text that need not be there.
+    /// Returns an optional string; an empty one counts as absent.
     pub fn text(&self, name: &str) -> Result<Option<&'a str>, Failure> {
         let Some(value) = self.given(name) else { return Ok(None) };
         let text = value.text().ok_or_else(|| self.wrong_shape())?;
         Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
-    /// A text that must be there, though it may be empty.
+    /// Returns a required string, which may be empty.
     pub fn required_text(&self, name: &str) -> Result<&'a str, Failure> {
         self.given(name).and_then(Value::text).ok_or_else(|| self.wrong_shape())
     }
 
-    /// A whole number from 0 that need not be there.
+    /// Returns an optional number: an integer from 0.
     pub fn number(&self, name: &str) -> Result<Option<u64>, Failure> {
         let Some(value) = self.given(name) else { return Ok(None) };
         match value {
@@ -64,18 +64,18 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The name of an account that need not be there.
+    /// Returns an optional account name.
     pub fn account(&self, name: &str) -> Result<Option<&'a str>, Failure> {
         self.given(name).map(account).transpose()
     }
 
-    /// The account that a command is about.
+    /// Returns the account that the command acts for, `From_Account`.
     pub fn sender(&self, command: &Command) -> Result<&'a str, Failure> {
         let account = self.account("From_Account")?.filter(|account| !account.is_empty());
         account.ok_or_else(|| Failure::sns(command, 30001, "From_Account_Empty"))
     }
 
-    /// A list that need not be there.
+    /// Returns an optional list; an empty one counts as absent.
     pub fn list(&self, name: &str) -> Result<Option<&'a [Value<'a>]>, Failure> {
         match self.given(name) {
             None => Ok(None),
@@ -85,12 +85,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A list that must have from one to `most` members.
+    /// Returns a required list of 1 to `most` items.
     pub fn required_list(&self, name: &str, most: usize) -> Result<&'a [Value<'a>], Failure> {
         self.list(name)?.filter(|list| list.len() <= most).ok_or_else(|| self.wrong_shape())
     }
 
-    /// One to `most` objects.
+    /// Returns a required list of 1 to `most` objects.
     pub fn objects(
         &self,
         name: &str,
@@ -100,19 +100,19 @@ impl<'a> Fields<'a> {
         Ok(self.required_list(name, most)?.iter().map(move |value| fields(value, service)))
     }
 
-    /// One to `most` names of accounts.
+    /// Returns a required list of 1 to `most` account names.
     pub fn accounts(&self, name: &str, most: usize) -> Result<Vec<String>, Failure> {
         let names = self.required_list(name, most)?.iter();
         names.map(|value| account(value).map(str::to_owned)).collect()
     }
 
-    /// Texts out of a list.
+    /// Converts a list of strings.
     pub fn texts(&self, list: &[Value<'_>]) -> Result<Vec<String>, Failure> {
         let text = |value: &Value<'_>| value.text().map(str::to_owned).ok_or_else(|| self.wrong_shape());
         list.iter().map(text).collect()
     }
 
-    /// One of two words; the first if there is none.
+    /// Maps an optional string that may be one of two words. The first word is the default.
     pub fn either<T>(&self, name: &str, words: [(&str, T); 2]) -> Result<T, Failure> {
         let text = self.text(name)?;
         let [first, second] = words;
@@ -133,7 +133,7 @@ fn account<'a>(value: &'a Value<'_>) -> Result<&'a str, Failure> {
     value.text().ok_or_else(|| GatewayError::AccountNotAText.into())
 }
 
-/// Whether a text can be the name of a group.
+/// Returns whether a text is valid as a group name.
 pub(super) fn is_group_name(name: &str) -> bool {
     (1..=MAX_GROUP_NAME).contains(&name.len())
 }

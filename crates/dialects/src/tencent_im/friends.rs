@@ -15,15 +15,17 @@ use super::envelope::{Answer, Failure, Nothing, ok};
 use super::fields::{Fields, is_group_name};
 use super::json::Value;
 
-/// Friends that one call may be about.
+/// Maximum number of friends in one call.
 pub(super) const MAX_ITEMS: usize = 1000;
-/// Tags that one call may ask for. There are fewer.
+/// Maximum number of tags in one call; more than there are.
 const MAX_TAGS: usize = 100;
-/// Bounds of texts, in bytes.
+/// Maximum bytes of a remark.
 const MAX_REMARK: usize = 96;
+/// Maximum bytes of a wording.
 const MAX_WORDING: usize = 256;
+/// Maximum bytes of a custom text.
 const MAX_VALUE: usize = 500;
-/// Letters at the end of names that apps choose.
+/// Maximum letters of the part of a name that the app chooses.
 const MAX_LETTERS: usize = 8;
 
 const SOURCE: &str = "AddSource_Type_";
@@ -36,7 +38,7 @@ const TAG_TIME: &str = "Tag_SNS_IM_AddTime";
 const TAG_NICK: &str = "Tag_Profile_IM_Nick";
 const TAG_IMAGE: &str = "Tag_Profile_IM_Image";
 
-/// How it went with one of several friends.
+/// Result for one of several friends.
 #[derive(Serialize)]
 pub(super) struct ItemOut {
     #[serde(rename = "To_Account")]
@@ -65,7 +67,7 @@ struct RelationOut {
     result_info: String,
 }
 
-/// Either kind of answer that has `InfoItem`.
+/// Response with `InfoItem`s of either kind.
 #[derive(Serialize)]
 struct InfosOut<T> {
     #[serde(rename = "InfoItem")]
@@ -112,7 +114,7 @@ struct ListedOut {
     result_info: String,
 }
 
-/// What is told of each friend, and which of them failed.
+/// Builds the result of each friend, and the list of those that failed.
 pub(super) fn items_out(
     command: &Command,
     outcomes: impl Iterator<Item = (String, Result<(), ItemError>)>,
@@ -128,24 +130,24 @@ pub(super) fn items_out(
     (items.collect(), failed)
 }
 
-/// Code and words for one item.
+/// Returns code and message for one item.
 fn told(command: &Command, e: Option<ItemError>) -> (u32, String) {
     let Some(e) = e else { return (0, String::new()) };
     let (code, reason) = e.told(command.title);
     (code, format!("Err_SNS_{}_{reason}", command.title))
 }
 
-/// What one call is to do about several friends. Of a friend that is named twice the first item counts.
+/// Items of one call about several friends. Of a repeated friend the first item counts.
 struct Items {
     names: Vec<String>,
-    /// Of those about whom everything that is given can be so.
+    /// Friends whose fields are all valid.
     good: Vec<FriendFields>,
-    /// The others, and why.
+    /// The other friends, with their errors.
     bad: HashMap<String, ItemError>,
 }
 
 impl Items {
-    /// Reads each item; `read` says if something in it can't be so.
+    /// Parses each item; `read` reports fields that are not valid.
     fn read<'a>(
         fields: &Fields<'a>,
         name: &str,
@@ -170,14 +172,14 @@ impl Items {
         Ok(items)
     }
 
-    /// What to do, and how to tell how it went.
+    /// Splits the items into the friends to process, and what is needed to build the response.
     fn split(self) -> (Vec<FriendFields>, Outcomes) {
         let asked = self.good.iter().map(|friend| friend.user_id.clone()).collect();
         (self.good, Outcomes { names: self.names, asked, bad: self.bad })
     }
 }
 
-/// Puts together what was told of those that could be done something about, with the others.
+/// Merges the results of the processed friends with the items that were not valid.
 struct Outcomes {
     names: Vec<String>,
     asked: Vec<String>,
@@ -299,7 +301,7 @@ impl Call<'_> {
         let standard = fields.number("StandardSequence")?;
         let custom = fields.number("CustomSequence")?;
         let page = self.social().friend_page(from, start).await.map_err(|e| self.failure(e))?;
-        // Later pages are sent in full, or the client would never see their ends.
+        // Later pages are sent in full; otherwise the client would not see where they end.
         let is_known = |sent: Option<u64>, current: u64| start == 0 && sent == Some(current);
         let knows_standard = is_known(standard, page.sequences.friends);
         let knows_custom = is_known(custom, page.sequences.custom);
@@ -355,10 +357,10 @@ impl Call<'_> {
     }
 }
 
-/// The tags of a friend that every app has, in the order in which they are sent.
+/// Tags that every app has, in the order of the response.
 const STANDARD_TAGS: [&str; 5] = [TAG_GROUP, TAG_REMARK, TAG_SOURCE, TAG_WORDING, TAG_TIME];
 
-/// A tag with its value, if it is set.
+/// Builds a tag with its value, if it is set.
 fn tag_out(known: &KnownFriend, tag: &str) -> Option<TagOut> {
     let KnownFriend { account, friend, groups } = known;
     let text = |text: &str| (!text.is_empty()).then(|| text.into());
@@ -378,7 +380,7 @@ fn tag_out(known: &KnownFriend, tag: &str) -> Option<TagOut> {
     Some(TagOut { tag: tag.to_owned(), value: value? })
 }
 
-/// Remark, source and wording of a friend to add.
+/// Parses remark, source and wording of a friend.
 fn common_fields(item: &Fields<'_>) -> Result<FriendFields, Failure> {
     let text = |name: &str| Ok::<_, Failure>(item.text(name)?.map(str::to_owned));
     Ok(FriendFields {
@@ -389,7 +391,7 @@ fn common_fields(item: &Fields<'_>) -> Result<FriendFields, Failure> {
     })
 }
 
-/// The custom values of a friend to import, or none if some can't be so.
+/// Parses the custom values of a friend to import; `None` if one is not valid.
 fn custom_items(item: &Fields<'_>) -> Result<Option<Vec<(String, CustomValue)>>, Failure> {
     if item.list("CustomItem")?.is_none() {
         return Ok(Some(Vec::new()));
@@ -415,7 +417,7 @@ fn custom_value(tag: &str, value: Option<&Value<'_>>) -> Option<(String, CustomV
     Some((name.to_owned(), value))
 }
 
-/// Takes up one tag of an update; returns whether it can be so.
+/// Applies one tag of an update; returns whether it is valid.
 fn change(friend: &mut FriendFields, tag: &str, value: Option<&Value<'_>>) -> bool {
     match (tag, value) {
         (TAG_REMARK, Some(Value::Text(remark))) => friend.remark = Some(remark.to_string()),
@@ -435,11 +437,11 @@ fn change(friend: &mut FriendFields, tag: &str, value: Option<&Value<'_>>) -> bo
     true
 }
 
-/// What is given about a friend, if it is within bounds.
+/// Validates the fields of a friend.
 fn checked(friend: FriendFields) -> Result<FriendFields, ItemError> {
     let FriendFields { remark, source, wording, groups, .. } = &friend;
     let is_source = |source: &str| source.strip_prefix(SOURCE).is_some_and(is_short_word);
-    // No account can have so many, whatever it has now.
+    // Exceeds the limit of an account, regardless of the groups it has now.
     if groups.as_ref().is_some_and(|groups| groups.len() > MAX_FRIEND_GROUPS) {
         return Err(ItemError::Friend(FriendError::TooManyGroups));
     }
@@ -450,7 +452,7 @@ fn checked(friend: FriendFields) -> Result<FriendFields, ItemError> {
     if is_valid { Ok(friend) } else { Err(ItemError::BadField) }
 }
 
-/// Whether a text is of one to eight letters.
+/// Returns whether a text consists of one to eight ASCII letters.
 fn is_short_word(text: &str) -> bool {
     (1..=MAX_LETTERS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
@@ -459,7 +461,7 @@ fn sides_to_delete(fields: &Fields<'_>) -> Result<Sides, Failure> {
     fields.either("DeleteType", [("Delete_Type_Single", Sides::Own), ("Delete_Type_Both", Sides::Both)])
 }
 
-/// How the interface calls a relation; unless it is to look at both sides, the own one counts alone.
+/// Returns the interface's word for a relation. If `both` is false, only the account's own side is considered.
 fn word(relation: Relation, both: bool) -> &'static str {
     match (relation.has, relation.is_had && both) {
         (true, true) => "CheckResult_Type_BothWay",

@@ -1,4 +1,4 @@
-//! A door for the fuzz targets, which see no private function otherwise.
+//! Public entry points for the fuzz targets, which can't call private functions.
 
 use serde_json::Value as Json;
 
@@ -8,7 +8,7 @@ use super::json::{self, Value};
 use super::usersig::{self, Key};
 use super::{commands, is_parsable};
 
-/// A body as it is kept: fields with unknown names are left out, and what no command has a use for is `true`.
+/// Parses a body; unknown fields are dropped, and values that no command reads become `true`.
 pub fn body(body: &[u8]) -> Option<Json> {
     if let Ok(value) = parse(body, Service::Sns)
         && let Ok(fields) = fields(&value, Service::Sns)
@@ -18,7 +18,7 @@ pub fn body(body: &[u8]) -> Option<Json> {
     json::parse(body).ok().map(plain)
 }
 
-/// Reads the fields in every way that commands do.
+/// Reads the fields with every accessor.
 fn read_all(read: Fields<'_>) {
     for name in ["From_Account", "To_Account", "GroupName", "AddFriendItem", "StartIndex", "Tag"] {
         let _ = (read.text(name), read.number(name), read.list(name), read.account(name), read.accounts(name, 100));
@@ -40,27 +40,27 @@ fn plain(value: Value<'_>) -> Json {
     }
 }
 
-/// Whether a name is one of a field that is kept.
+/// Returns whether a field name is known.
 pub fn is_known(name: &str) -> bool {
     json::NAMES.contains(&name)
 }
 
-/// Whether a path has a command.
+/// Returns whether a path has a command.
 pub fn path(path: &str) -> bool {
     let is_command = commands::find(path).is_some();
     assert!(!is_command || is_parsable(path), "a command that nobody can call");
     is_command
 }
 
-/// The app that digits stand for.
+/// Parses an app id.
 pub fn number(digits: &str) -> Option<u64> {
     usersig::number(digits)
 }
 
-/// Checks a UserSig; returns in words how long it lets in.
+/// Verifies a UserSig; returns its validity as text.
 ///
 /// # Errors
-/// What is wrong, in words.
+/// The reason of the failure as text.
 pub fn verify(text: &str, sdk_app_id: u64, identifier: &str, key: &[u8], now_s: u64) -> Result<String, String> {
     let verified = usersig::verify(text, sdk_app_id, identifier, Key::Good(key), now_s);
     verified.map(|validity| format!("{validity:?}")).map_err(|e| e.to_string())

@@ -60,7 +60,7 @@ impl Call<'_> {
         }
         let wants_members = fields.text("NeedFriend")? == Some("Need_Friend_Type_Yes");
         let found = match &names {
-            // The manual says one thing and shows another; members are sent whenever groups are named.
+            // The manual contradicts its example; members are sent whenever groups are named.
             Some(names) => self.social().named_friend_groups(from, names).await.map(Arc::new),
             None if wants_members => self.social().friend_groups(from, Members::Named).await,
             None => self.social().friend_groups(from, Members::Counted).await,

@@ -1,5 +1,5 @@
-//! Bodies in memory. What no command knows is looked over and not kept, and of the rest there is a limit, as a byte of
-//! JSON could otherwise become a hundred.
+//! JSON bodies, parsed in bounded memory: a byte of JSON could otherwise become a hundred. Fields that no command reads
+//! are checked and dropped, and the number of the stored values is limited.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Deserializer as Parser, Number};
 
-/// The names of all fields that a command looks at.
+/// Names of all fields that commands read.
 pub(super) const NAMES: [&str; 31] = [
     "AccountList",
     "Accounts",
@@ -41,38 +41,39 @@ pub(super) const NAMES: [&str; 31] = [
     "UserID",
     "Value",
 ];
-/// Values that are kept of a body. A call about a thousand friends with all that may be said of each has fewer.
+/// Maximum number of stored values of a body. The largest valid call, with 1000 friends and all their fields, has
+/// fewer.
 const MAX_VALUES: usize = 200_000;
 
-/// A value in a body.
+/// JSON value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value<'a> {
     Null,
     Text(Cow<'a, str>),
-    /// A whole number.
+    /// An integer.
     Number(Number),
     List(Vec<Value<'a>>),
     Object(Object<'a>),
-    /// What no command has a use for: yes or no, a fraction.
+    /// A value that no command reads: a boolean or a fraction.
     Other,
 }
 
-/// The fields of an object whose names are known. Of a name that is there twice, the last counts.
+/// Fields with known names. Of a repeated name the last value counts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Object<'a>(Vec<(&'static str, Value<'a>)>);
 
-/// Why there is nothing of a body.
+/// Reason why a body was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
-    /// It is no JSON.
+    /// The body is not JSON.
     #[error("no JSON")]
     NotJson,
-    /// It is, but holds more values than any call needs.
+    /// The body is JSON, but holds more values than any call needs.
     #[error("more than {MAX_VALUES} values")]
     TooMany,
 }
 
-/// Reads a body.
+/// Parses a body.
 ///
 /// # Errors
 /// [`Unreadable`].
@@ -85,7 +86,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Unreadable> {
 }
 
 impl Value<'_> {
-    /// It, if it is a text.
+    /// Returns the string, if the value is one.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -95,12 +96,12 @@ impl Value<'_> {
 }
 
 impl<'a> Object<'a> {
-    /// A field, if it is there.
+    /// Returns a field, if it is present.
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
-    /// What it holds.
+    /// Returns an iterator over the fields.
     #[cfg(fuzzing)]
     pub fn into_fields(self) -> impl Iterator<Item = (&'static str, Value<'a>)> {
         self.0.into_iter()
@@ -114,14 +115,14 @@ impl<'a> Object<'a> {
     }
 }
 
-/// How many values may still be kept.
+/// Number of values that may still be stored.
 struct Room {
     left: usize,
     is_over: bool,
 }
 
 impl Room {
-    /// Takes the place of one value, if there is one.
+    /// Takes the room of one value; returns false if none is left.
     fn take(&mut self) -> bool {
         match self.left.checked_sub(1) {
             Some(left) => self.left = left,
@@ -131,7 +132,7 @@ impl Room {
     }
 }
 
-/// Reads a value, which counts as [`Value::Other`] if there is no room at all for it. It has to be good JSON anyway.
+/// Reads a value. Without room it validates the JSON and returns [`Value::Other`].
 struct Reader<'r>(Option<&'r mut Room>);
 
 impl<'de> DeserializeSeed<'de> for Reader<'_> {
@@ -204,7 +205,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 }
 
-/// Reads the name of a field; none if no command knows it.
+/// Reads a field name; returns `None` if no command reads the field.
 struct NameReader;
 
 impl<'de> DeserializeSeed<'de> for NameReader {
@@ -233,7 +234,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value as Json, json};
 
-    /// A value without what is not to be kept of it; what no command has a use for as `true`.
+    /// Removes unknown fields; replaces values that no command reads with `true`.
     fn pruned(json: Json) -> Json {
         match json {
             Json::Bool(_) => json!(true),
@@ -248,7 +249,7 @@ mod tests {
         }
     }
 
-    /// What was read, as the naive reader has it.
+    /// Converts a parsed value for comparison with the naive reader.
     fn plain(value: Value<'_>) -> Json {
         match value {
             Value::Null => Json::Null,
@@ -267,7 +268,7 @@ mod tests {
         assert_eq!(parse(body).map(plain), naive, "{}", String::from_utf8_lossy(body));
     }
 
-    /// JSON texts with some fields that are known and some that are not, and some names twice.
+    /// Generates JSON texts with known, unknown and repeated field names.
     fn texts() -> impl Strategy<Value = String> {
         let leaf = prop_oneof![
             Just("null".to_owned()),
@@ -328,7 +329,7 @@ mod tests {
     fn as_many_values_are_kept_as_a_call_may_need_and_no_more() {
         let list = |name: &str, of: &str, count: usize| format!(r#"{{"{name}":[{}]}}"#, vec![of; count].join(","));
         for (of, values) in [("0", 1), ("[]", 1), (r#"{"x":[0]}"#, 1), (r#"{"Tag":0}"#, 2), ("[[0],[]]", 4)] {
-            // One is the list itself.
+            // The list itself takes the room of one value.
             let most = (MAX_VALUES - 1) / values;
             let kept = list("Value", of, most);
             assert!(parse(kept.as_bytes()).is_ok(), "{of}");

@@ -1,7 +1,7 @@
 //! Friends, friend groups and accounts of Tencent Cloud IM: `/v4/...`.
 //!
-//! A request goes through [`handle`] in the order that the interface's codes suggest: address, command, app, caller,
-//! UserSig, what the app may do and how often, then the body. Whatever comes of it, the HTTP status is 200.
+//! [`handle`] checks a request in the order that the interface's codes suggest: path, command, app, caller, UserSig,
+//! grant, rate, and then the body. The HTTP status is always 200.
 
 mod accounts;
 mod codes;
@@ -40,15 +40,15 @@ use fields::Fields;
 use usersig::UserSigError;
 use verified::Verified;
 
-/// Request bodies may have this many bytes.
+/// Maximum size of a request body in bytes.
 const MAX_BODY: usize = 4 << 20;
-/// The kind of all calls, as the call log has it.
+/// Category in the call log.
 const CATEGORY: &str = "即时通信";
 
-/// How it is served.
+/// Settings of the dialect.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Calls of one command that an app may make in a second; the account commands but `account_import` half as many.
+    /// Calls per second for each app and command. Account commands other than `account_import` get half of it.
     pub calls_per_second: NonZeroU32,
     /// User ids that may call on behalf of their app.
     pub admins: Vec<String>,
@@ -56,7 +56,7 @@ pub struct Options {
     pub always_full_list: bool,
 }
 
-/// What is known of callers.
+/// Cached UserSigs, and the counts of failed ones.
 #[derive(Default)]
 pub(crate) struct Callers {
     verified: Verified,
@@ -117,7 +117,7 @@ async fn run(context: &Context, parts: &Parts, has_body: bool, body: &mut Unread
     outcome
 }
 
-/// Whether a path has a service and a command.
+/// Returns whether a path has a service and a command.
 fn is_parsable(path: &str) -> bool {
     let Some(rest) = path.strip_prefix("/v4/") else { return false };
     let mut parts = rest.split('/');
@@ -126,7 +126,7 @@ fn is_parsable(path: &str) -> bool {
         && parts.next().is_none()
 }
 
-/// The app that a request acts for, and the key that opened it.
+/// Authenticates a request; returns its app and the app's key.
 fn authenticate(
     context: &Context,
     query: &Query,
@@ -158,7 +158,8 @@ fn authenticate(
             .map(|validity| callers.verified.remember(text, sdk_app_id, identifier, validity))
     };
     let is_admin = context.options.tencent_im.admins.iter().any(|admin| admin == identifier);
-    // A good signature passes whatever others send, who may come from the same proxy. Nobody but admins is let in anyway.
+    // Only failed signatures are throttled: an attacker behind the same proxy must not lock out a valid caller. Callers
+    // who are not admins are refused anyway.
     if is_admin && verified == Err(UserSigError::WrongSignature) {
         let caller = Caller::new(sdk_app_id, identifier, client);
         let now = Instant::now();
@@ -179,7 +180,7 @@ fn authenticate(
     Ok((app, key))
 }
 
-/// The parameters of an address; the first of equal names counts.
+/// Query parameters; the first of equal names counts.
 struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -192,7 +193,7 @@ impl Query {
     }
 }
 
-/// A call whose caller is let in.
+/// Authenticated and authorised call.
 struct Call<'a> {
     context: &'a Context,
     options: &'a Options,
@@ -235,7 +236,7 @@ impl Call<'_> {
         self.context.platform.social(self.app)
     }
 
-    /// How the interface says what befell a whole command.
+    /// Maps a platform error to the failure of the whole command.
     fn failure(&self, e: Error) -> Failure {
         match e {
             Error::NoAccount => Failure::sns(self.command, 30003, "Account_Not_Exist"),

@@ -1,7 +1,7 @@
-//! UserSig, by which a caller shows that an app let it in: a small signed document, packed into a text.
+//! UserSig: a small signed document, packed into a text, that proves that an app authorised its caller.
 //!
-//! Two good texts for one user need not be equal, as generators write and pack the document as they like. So nothing is
-//! ever compared with a text: it is unpacked, what was signed is put together anew, and its MAC is checked.
+//! Generators serialize and compress the document as they like, so two valid texts for one user may differ.
+//! Verification therefore unpacks the text, rebuilds the signed content and checks its MAC.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,54 +10,54 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-/// A text may have this many bytes.
+/// Maximum size of a text in bytes.
 const MAX_TEXT: usize = 2 << 10;
-/// A document may have this many bytes.
+/// Maximum size of an unpacked document in bytes.
 const MAX_DOCUMENT: usize = 4 << 10;
-/// The clock of whoever signed may be ahead by so many seconds.
+/// Maximum seconds that the signer's clock may be ahead.
 const MAX_AHEAD_S: u64 = 300;
 
-/// What is known of the key that a text must be signed with.
+/// State of the key that a text must be signed with.
 #[derive(Clone, Copy)]
 pub(super) enum Key<'a> {
-    /// The bytes to sign with.
+    /// The key is valid: the bytes to sign with.
     Good(&'a [u8]),
-    /// It was revoked.
+    /// The key was revoked.
     Revoked,
-    /// The grant of its app was revoked.
+    /// The app of the key no longer exists.
     WithoutApp,
 }
 
-/// Why a text lets nobody in.
+/// Reason why a text is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UserSigError {
-    /// There is none.
+    /// The text is empty.
     #[error("UserSig is empty")]
     Empty,
-    /// It can't be unpacked, is no document of version 2.0 with all its fields, or was signed in the future.
+    /// The text can't be unpacked, is not a complete document of version 2.0, or was signed in the future.
     #[error("UserSig can't be decoded")]
     Undecodable,
-    /// It is for another app.
+    /// The text is for another app.
     #[error("UserSig is for another SDKAppID")]
     OtherApp,
-    /// It is for another user.
+    /// The text is for another user.
     #[error("UserSig is for another identifier")]
     OtherUser,
     /// The app's key was revoked.
     #[error("the key of this SDKAppID was revoked")]
     KeyRevoked,
-    /// The app is no more.
+    /// The app no longer exists.
     #[error("there is no app of this SDKAppID any more")]
     AppGone,
-    /// It was signed with another key, or changed since.
+    /// The text was signed with another key, or was changed after signing.
     #[error("UserSig is not signed with the key of this SDKAppID")]
     WrongSignature,
-    /// Its time is over.
+    /// The text has expired.
     #[error("UserSig is expired")]
     Expired,
 }
 
-/// How long a text lets somebody in, in Unix seconds.
+/// Validity period of a text, in Unix seconds; both ends are included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Validity {
     from_s: u64,
@@ -65,17 +65,17 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// Whether a moment is within.
+    /// Returns whether a time is within the period.
     pub fn holds_at(self, now_s: u64) -> bool {
         (self.from_s..=self.until_s).contains(&now_s)
     }
 }
 
-/// Checks that `text` lets this user of this app in at this moment, in Unix seconds, and returns when else it does.
+/// Verifies a text for this user of this app at this time, in Unix seconds. Returns its validity period.
 ///
 /// # Errors
-/// [`UserSigError`]: of several reasons the first in the order of its variants. A time that is ahead is the exception: it
-/// is told as [`UserSigError::Undecodable`], but only of a text whose signature is right.
+/// [`UserSigError`]: if several apply, the first in the order of its variants. One exception: a text with a valid
+/// signature from the future results in [`UserSigError::Undecodable`].
 pub(super) fn verify(
     text: &str,
     sdk_app_id: u64,
@@ -100,7 +100,7 @@ pub(super) fn verify(
     };
     let mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| UserSigError::WrongSignature)?;
     let mac = mac.chain_update(document.signed_content());
-    // In constant time.
+    // `verify_slice` compares in constant time.
     mac.verify_slice(&document.signature).map_err(|_| UserSigError::WrongSignature)?;
     let validity = Validity {
         from_s: document.issued_s.saturating_sub(MAX_AHEAD_S),
@@ -115,7 +115,7 @@ pub(super) fn verify(
     Ok(validity)
 }
 
-/// The bytes of the document in a text, if it is one within bounds.
+/// Unpacks the document of a text; `None` if it is malformed or too large.
 fn unpack(text: &str) -> Option<Vec<u8>> {
     if text.len() > MAX_TEXT {
         return None;
@@ -124,7 +124,7 @@ fn unpack(text: &str) -> Option<Vec<u8>> {
         b'*' => b'+',
         b'-' => b'/',
         b'_' => b'=',
-        // In this alphabet they have no place, and no byte that stands for them may take it.
+        // The alphabet lacks these three, so they must not pass for the characters that replace them.
         b'+' | b'/' | b'=' => b' ',
         other => other,
     });
@@ -136,14 +136,14 @@ fn unpack(text: &str) -> Option<Vec<u8>> {
     is_whole.then_some(document)
 }
 
-/// What a text says, not yet to be believed.
+/// Contents of a text, not yet verified.
 struct Document {
     identifier: String,
     sdk_app_id: u64,
     issued_s: u64,
     life_s: u64,
     signature: Vec<u8>,
-    /// In base64, as it was signed.
+    /// In base64, as in the signed content.
     user_buffer: Option<String>,
 }
 
@@ -156,7 +156,7 @@ impl Document {
         }
         let user_buffer = match fields.get("TLS.userbuf") {
             None | Some(Value::Null) => None,
-            // What is no base64 could hold line ends, and so pass off lines of its own as signed ones.
+            // Text that is not base64 could contain line ends, and with them forge further signed lines.
             Some(buffer) => Some(buffer.as_str().filter(|base64| STANDARD.decode(base64).is_ok())?.to_owned()),
         };
         Some(Self {
@@ -181,7 +181,7 @@ impl Document {
     }
 }
 
-/// A whole number, or its digits.
+/// Parses an integer, or a string of its digits.
 fn whole(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => number.as_u64(),
@@ -190,7 +190,7 @@ fn whole(value: &Value) -> Option<u64> {
     }
 }
 
-/// The number that nothing but digits stand for.
+/// Parses a number that consists of digits alone.
 pub(super) fn number(digits: &str) -> Option<u64> {
     if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
@@ -212,7 +212,7 @@ mod tests {
     const K1: &[u8] = b"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
     const K2: &[u8] = b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     const APP: u64 = 1_400_000_000;
-    /// A moment at which the first, third and fourth of the texts below are good.
+    /// Time at which the first, third and fourth of the texts below are valid.
     const NOW: u64 = 1_700_000_000;
 
     const V1: &str = "eJyrVgrxCdYrSy1SslJQMtIzUNJRAItkpqTmlWSmZUIkElNyM-Myi0uKEkvyi2BKilOyEwsKMlOACgxNDKAAKpdaUZBZlAqUMTY0NTZDlinJzAWJG5qj6SjOTAfZlGKSZ5KV6ZuYpu0bpp9TFBaZ6*Xp5R*WZmRRbFzq5R-qXRimHZFWYZlskWyrVAsAIhQ2JA__";
@@ -221,14 +221,14 @@ mod tests {
     const V3: &str = "eJyrVgrxCdYrSy1SslJQMtIzUNJRAItkpqTmlWSmZUIkSotTi*JjSk3TjAxiSk1SDSxhyopTshMLCjJTgIoMTQygACqXWlGQWZQKlDEzMLGAi5Zk5oLEDM3RVBdnpoNs8i8oDnKJtPB1NIks9XAKSzYo8K5K8Y00sjQNCk7TjsxzNC5xTcvydg10NLBVqgUAwNo1DA__";
     const V4: &str = "eJyrVgrxCdYrSy1SslJQMtIzUNJRAItkpqTmlWSmZUIkKjIT87NK82CSxSnZiQUFmSlAKUMTAyiAyqVWFGQWpYJkTE1NjRDiJZm5YFFzNPWlxalFSaVpIFsiw72y4FZkpoOEPNIy3TwDSz1883wCKiySsxLTtD30vY08nS2jiiOzclKy-N3dLHwyMpO9k22VagHqHToS";
 
-    /// Whether a text lets somebody in.
+    /// Verifies a text.
     fn verify(text: &str, app: u64, identifier: &str, key: Key<'_>, now_s: u64) -> Result<(), UserSigError> {
         let verified = super::verify(text, app, identifier, key, now_s);
         assert!(verified.is_err() || verified.is_ok_and(|validity| validity.holds_at(now_s)));
         verified.map(|_| ())
     }
 
-    /// Packs a document as a generator does.
+    /// Packs a document as generators do.
     fn pack(document: &[u8]) -> String {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(document).expect("memory");
@@ -241,7 +241,7 @@ mod tests {
         STANDARD.encode(mac.chain_update(content).finalize().into_bytes())
     }
 
-    /// A document with its signature, not yet packed.
+    /// Builds a signed document, not yet packed.
     fn document(identifier: &str, time: u64, expire: u64, buffer: Option<&str>) -> Value {
         let mut content =
             format!("TLS.identifier:{identifier}\nTLS.sdkappid:{APP}\nTLS.time:{time}\nTLS.expire:{expire}\n");
@@ -334,7 +334,7 @@ mod tests {
         let repack = |bytes: &[u8]| STANDARD.encode(bytes).replace('+', "*").replace('/', "-").replace('=', "_");
         assert_eq!(check(&repack(&packed), NOW), Ok(()));
         let bomb = document("admin", NOW, 1, None).to_string() + &" ".repeat(1 << 20);
-        // Base64 texts whose standard form has a character that the alphabet here replaces.
+        // Base64 texts with `+` and `/`, which the alphabet of UserSig replaces.
         let standard = (0..).map(|life| document("admin", NOW, life, None).to_string()).find_map(|document| {
             let standard = pack(document.as_bytes()).replace('*', "+").replace('-', "/");
             (standard.contains('+') && standard.contains('/')).then_some(standard)
@@ -403,7 +403,7 @@ mod tests {
 
     #[test]
     fn a_name_with_line_ends_signs_for_nobody_else() {
-        // An app lets in a user of this name, which looks like the end of another user's document.
+        // The app signed a user of this name, which looks like the end of another user's document.
         let name = format!("admin\nTLS.sdkappid:{APP}\nTLS.time:{NOW}\nTLS.expire:1\nTLS.userbuf:YWJj");
         let theirs = document(&name, NOW, 1, None);
         let buffer = format!("YWJj\nTLS.sdkappid:{APP}\nTLS.time:{NOW}\nTLS.expire:1");
@@ -440,7 +440,7 @@ mod tests {
             prop_assert_eq!(verify(&text, app, &identifier, Key::Good(&key), now_s), Ok(()));
             let late = verify(&text, app, &identifier, Key::Good(&key), time + life + 1);
             prop_assert_eq!(late, Err(UserSigError::Expired));
-            // A key is filled up with zeros to a block.
+            // HMAC pads the key to a block with zeros.
             let bare = |key: &[u8]| { let end = key.iter().rposition(|b| *b != 0).map_or(0, |p| p + 1); key[..end].to_vec() };
             if bare(&key) != bare(&other) {
                 let forged = verify(&text, app, &identifier, Key::Good(&other), now_s);
@@ -451,7 +451,7 @@ mod tests {
         #[test]
         fn a_changed_character_lets_nobody_in(place in 0..V1.len(), to in "[A-Za-z0-9*_-]") {
             let changed = format!("{}{to}{}", &V1[..place], &V1[place + 1..]);
-            // A few bits of the packing mean nothing.
+            // Some bits of the compressed data have no effect.
             let is_same = unpack(&changed).is_some() && unpack(&changed) == unpack(V1);
             prop_assert_eq!(verify(&changed, APP, "administrator", Key::Good(K1), NOW).is_ok(), is_same);
         }

@@ -1,17 +1,17 @@
-//! UserSigs that were found good: a client sends the same one for months, and unpacking it is most of the work.
+//! Cache of verified UserSigs. A client sends the same one for months, and unpacking it is most of the work.
 //!
-//! That a text is known says all that checking it would say, but for the time: it is kept with app, user and validity.
-//! What is not known is checked; a text that is good and differs is none the worse.
+//! The cache key is the verbatim text; the entry holds app, user and validity, so that only the time must be checked. A
+//! text that is not cached is verified in full: a valid UserSig has many spellings, and each has its own entry.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::usersig::Validity;
 
-/// Texts that are kept, each of at most 2 KiB. If there are more, all are forgotten.
+/// Maximum number of cached texts, each of at most 2 KiB. When it is reached, the cache is cleared.
 const MAX_TEXTS: usize = 4096;
 
-/// The texts that were found good, signed with the key of their app.
+/// Cache of texts whose signature was verified with the key of their app.
 #[derive(Default)]
 pub(super) struct Verified(Mutex<HashMap<String, Known>>);
 
@@ -22,15 +22,15 @@ struct Known {
 }
 
 impl Verified {
-    /// Whether a text is known to let this user of this app in at this moment, in Unix seconds, if the app's key is
-    /// good.
+    /// Returns whether a text is cached as valid for this user of this app at this time, in Unix seconds. The caller
+    /// checks that the app's key is valid.
     pub fn lets_in(&self, text: &str, sdk_app_id: u64, identifier: &str, now_s: u64) -> bool {
         self.texts().get(text).is_some_and(|known| {
             known.sdk_app_id == sdk_app_id && known.identifier == identifier && known.validity.holds_at(now_s)
         })
     }
 
-    /// Keeps a text that was found good.
+    /// Caches a verified text.
     pub fn remember(&self, text: &str, sdk_app_id: u64, identifier: &str, validity: Validity) {
         let mut texts = self.texts();
         if texts.len() >= MAX_TEXTS {
@@ -52,7 +52,7 @@ mod tests {
 
     const KEY: Key<'_> = Key::Good(b"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
     const APP: u64 = 1_400_000_000;
-    /// Good from 1700000000 for a week, for `user_张三`.
+    /// Valid for a week from 1700000000, for `user_张三`.
     const TEXT: &str = "eJyrVgrxCdYrSy1SslJQMtIzUNJRAItkpqTmlWSmZUIkSotTi*JjSk3TjAxiSk1SDSxhyopTshMLCjJTgIoMTQygACqXWlGQWZQKlDEzMLGAi5Zk5oLEDM3RVBdnpoNs8i8oDnKJtPB1NIks9XAKSzYo8K5K8Y00sjQNCk7TjsxzNC5xTcvydg10NLBVqgUAwNo1DA__";
 
     #[test]
