@@ -1,4 +1,4 @@
-//! Marks on pictures: a box a face, its landmarks and a label.
+//! Annotations on a picture: bounding boxes of faces, landmarks and labels.
 
 use aicp_vision::{DetectedFace, Point};
 use font8x8::UnicodeFonts;
@@ -7,7 +7,7 @@ use image::{Rgb, RgbImage};
 const BOX: Rgb<u8> = Rgb([0, 220, 90]);
 const LANDMARK: Rgb<u8> = Rgb([255, 60, 60]);
 const LABEL: Rgb<u8> = Rgb([0, 0, 0]);
-/// Side of a glyph in dots.
+/// Width and height of a glyph in dots.
 const GLYPH: i64 = 8;
 
 /// Draws boxes, landmarks and labels. Characters outside Latin-1 are drawn as `?`.
@@ -25,14 +25,14 @@ pub(crate) fn faces(mut picture: RgbImage, marks: &[(&DetectedFace, String)]) ->
             dot(&mut picture, point, 2 * unit + 1);
         }
     }
-    // Labels last, so that no box crosses one.
+    // Labels are drawn last, so that no box crosses them.
     for (face, text) in marks {
         label(&mut picture, face, text);
     }
     picture
 }
 
-/// Writes a label as wide as its face, above the box where there is room and inside it otherwise.
+/// Draws a label as wide as its face: above the box if there is room, otherwise inside.
 fn label(picture: &mut RgbImage, face: &DetectedFace, text: &str) {
     let (x, y, face_width) = (face.area.x as i64, face.area.y as i64, face.area.width as i64);
     let dots = text.chars().count() as i64 * GLYPH + 2;
@@ -68,7 +68,7 @@ fn dot(picture: &mut RgbImage, centre: Point, radius: i64) {
     }
 }
 
-/// Fills a rectangle; what lies outside the picture is left out.
+/// Fills a rectangle, clipped to the picture.
 fn fill(picture: &mut RgbImage, x: i64, y: i64, width: i64, height: i64, colour: Rgb<u8>) {
     let clip = |from: i64, size: i64, end: u32| {
         let end = i64::from(end);

@@ -177,9 +177,9 @@ enum ConfigCommand {
     Show,
 }
 
-/// Runs the program: 0 fine, 1 failed, 2 wrong usage.
+/// Runs the program. Exit codes: 0 success, 1 failure, 2 wrong usage.
 pub fn main() -> ExitCode {
-    // Ends the process with 2 and a message if the arguments are wrong.
+    // Wrong arguments end the process with code 2 and a message.
     let cli = Cli::parse();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,

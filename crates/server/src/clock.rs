@@ -1,16 +1,16 @@
-//! A clock that is wrong dates everything that is enrolled, in ids and links, and lets signed calls in or keeps them out: a leap of
-//! it is said.
+//! Monitor of the system clock. Ids and links contain its time, and the validity of signed calls depends on it, so a
+//! jump is logged.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::task::JoinHandle;
 
-/// How often the clock is looked at.
+/// Interval between checks.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
-/// Time servers correct by less than this.
+/// Minimum jump that is reported. Time synchronisation corrects by less.
 const LEAP: Duration = Duration::from_secs(60);
 
-/// How far the clock ran ahead of the time that passed (negative: behind), if that was a leap.
+/// Returns by how many milliseconds the clock ran ahead of the elapsed time (negative: behind), if that is a jump.
 fn leap(by_clock: i128, passed: Duration) -> Option<i128> {
     let passed = i128::try_from(passed.as_millis()).unwrap_or(i128::MAX);
     let apart = by_clock - passed;
@@ -23,7 +23,7 @@ fn milliseconds() -> i128 {
     i128::try_from(since.as_millis()).unwrap_or(i128::MAX)
 }
 
-/// Looks at the clock until the returned task is aborted.
+/// Monitors the clock until the returned task is aborted.
 pub(crate) fn watch() -> JoinHandle<()> {
     tokio::spawn(async {
         let (mut before, mut begun) = (milliseconds(), Instant::now());

@@ -1,4 +1,4 @@
-//! Settings: defaults < TOML file < environment < command line.
+//! Settings. Precedence: command line, environment, TOML file, defaults.
 
 mod sections;
 mod values;
@@ -21,17 +21,17 @@ pub use sections::*;
 use values::one_or_many;
 pub use values::{Chapter, Dialect, Listen, Secret};
 
-/// Environment variables begin with this; `__` goes a level down: `AICP_RECOGNITION__THRESHOLD`.
+/// Prefix of environment variables. `__` separates levels: `AICP_RECOGNITION__THRESHOLD`.
 const ENV_PREFIX: &str = "AICP_";
 
-/// Variables whose values are taken as they are, even if they look like numbers.
+/// Variables whose values stay text, even if they look like numbers.
 const VERBATIM: [(&str, &str); 3] = [
     ("AICP_ADMIN_TOKEN", "admin_token"),
     ("AICP_ENGINES__CLOUDWALK__APP_ID", "engines.cloudwalk.app_id"),
     ("AICP_ENGINES__CLOUDWALK__APP_SECRET", "engines.cloudwalk.app_secret"),
 ];
 
-/// Everything that can be set.
+/// All settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -40,13 +40,13 @@ pub struct Config {
     /// Addresses to listen on.
     #[serde(deserialize_with = "one_or_many")]
     pub listen: Vec<Listen>,
-    /// Base of the links in answers; by default the `Host` of the request.
+    /// Base URL of links in answers. Default: from the `Host` of the request.
     pub public_url: Option<String>,
     /// Folder of models and runtime library.
     pub models_dir: PathBuf,
-    /// The ONNX Runtime library, if not the one in the models folder.
+    /// Path of the ONNX Runtime library. Default: the one in the models folder.
     pub ort_lib: Option<PathBuf>,
-    /// The admin token; by default one is made at the first start and kept in the data folder.
+    /// Admin token. Default: generated at the first start and stored in the data folder.
     pub admin_token: Option<Secret>,
     /// Recognition.
     pub recognition: Recognition,
@@ -58,11 +58,11 @@ pub struct Config {
     pub links: Links,
     /// Inference.
     pub vision: Vision,
-    /// HTTP.
+    /// HTTP server.
     pub http: Http,
-    /// Logs.
+    /// Logging.
     pub log: Log,
-    /// What apps may be granted.
+    /// Capabilities that apps can be granted.
     pub authorization: Authorization,
     /// Call log and statistics.
     pub statistics: Statistics,
@@ -70,11 +70,11 @@ pub struct Config {
     pub face_api: FaceApi,
     /// Console users.
     pub console: Console,
-    /// Who does the biometrics of libraries.
+    /// Biometric engines.
     pub engines: Engines,
-    /// Writes that wait for their engine.
+    /// Outbox: writes that wait for their engine.
     pub outbox: Outbox,
-    /// Pictures that are fetched from addresses that callers name.
+    /// Downloads from addresses that callers name.
     pub fetch: Fetch,
     /// The face calls of JD Cloud.
     pub jdcloud: JdCloud,
@@ -114,7 +114,7 @@ impl Default for Config {
     }
 }
 
-/// What the command line sets.
+/// Settings of the command line.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Flags {
     /// `--data-dir`
@@ -125,7 +125,7 @@ pub struct Flags {
     pub listen: Vec<Listen>,
 }
 
-/// The settings and where each came from.
+/// Settings with their sources.
 pub struct Loaded {
     /// The settings.
     pub config: Config,
@@ -133,10 +133,10 @@ pub struct Loaded {
 }
 
 impl Config {
-    /// Puts the settings together and checks them.
+    /// Merges the sources and validates the settings.
     ///
     /// # Errors
-    /// [`Error::Config`] with the name of the setting.
+    /// [`Error::Config`] with the name of the wrong setting.
     pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Loaded> {
         let defaults = Serialized::defaults(Self::default());
         let known = Figment::from(&defaults).extract::<Dict>().map_err(|e| Error::Config(e.to_string()))?;
@@ -144,13 +144,14 @@ impl Config {
         if let Some(file) = file {
             figment = figment.merge(Toml::file_exact(file));
         }
-        // Other programs' variables may begin alike: only names of settings count. A token of digits stays a text.
+        // Other programs may use the same prefix, so only names of settings count. The variables of `VERBATIM` are
+        // merged below, as text.
         let environment = Env::prefixed(ENV_PREFIX)
             .map(|key| key.as_str().replace("__", ".").into())
             .filter(move |key| is_setting(&known, key.as_str()))
             .filter(|key| !VERBATIM.iter().any(|(_, name)| *name == key.as_str().to_ascii_lowercase()));
         figment = figment.merge(environment);
-        // Set to nothing counts as not set: that is how compose files leave a variable out.
+        // Compose files leave a variable out by setting it to nothing, so an empty value counts as unset.
         for (variable, name) in VERBATIM {
             if let Some(text) = std::env::var(variable).ok().filter(|text| !text.trim().is_empty()) {
                 figment = figment.merge((name, text));
@@ -226,7 +227,7 @@ impl Config {
         Ok(())
     }
 
-    /// Refuses to answer calls without a token from the network unless that was set on purpose.
+    /// Refuses anonymous calls from the network unless they are configured explicitly.
     ///
     /// # Errors
     /// [`Error::AnonymousOnNetwork`].
@@ -238,12 +239,12 @@ impl Config {
         }
     }
 
-    /// Whether calls without a token are allowed in sections 2, 3 and 5.
+    /// Returns whether sections 2, 3 and 5 accept calls without a token.
     pub fn is_anonymous(&self) -> bool {
         self.legacy.anonymous.unwrap_or(true)
     }
 
-    /// Who may register console users: by default anybody, but only where every listener is on loopback.
+    /// Returns who may register console users. Default: everybody if all listeners are on loopback, else the admin.
     pub fn registration(&self) -> aicp::Registration {
         match self.console.registration {
             Some(Registration::Off) => aicp::Registration::Off,
@@ -254,19 +255,19 @@ impl Config {
         }
     }
 
-    /// The zone of the statistics.
+    /// Returns the time zone of the statistics.
     ///
     /// # Errors
-    /// [`Error::Config`] if there is none of that name.
+    /// [`Error::Config`] if the zone does not exist.
     pub fn zone(&self) -> Result<TimeZone> {
         let wrong = |_| Error::Config(format!("statistics.zone {:?} is no IANA time zone", self.statistics.zone));
         TimeZone::get(&self.statistics.zone).map_err(wrong)
     }
 
-    /// What each capability opens.
+    /// Returns the areas of each capability.
     ///
     /// # Errors
-    /// [`Error::Config`] if it is to open what there is not.
+    /// [`Error::Config`] if an area does not exist.
     pub fn capabilities(&self) -> Result<Capabilities> {
         let mut areas_of_ids = BTreeMap::new();
         for (id, names) in &self.authorization.capabilities {
@@ -281,10 +282,10 @@ impl Config {
 }
 
 impl Loaded {
-    /// Every setting as `name = value  # where it came from`, secrets masked.
+    /// Lists the settings as `name = value  # source`, with secrets redacted.
     ///
     /// # Errors
-    /// [`Error::Config`] if a value can't be written.
+    /// [`Error::Config`] if a value can't be serialized.
     pub fn describe(&self) -> Result<String> {
         let masked = Figment::from(Serialized::defaults(&self.config));
         let settings: Dict = masked.extract().map_err(|e| Error::Config(e.to_string()))?;
@@ -320,7 +321,7 @@ impl Loaded {
     }
 }
 
-/// Whether a dotted name is one of the settings.
+/// Returns whether a dotted name is a setting.
 fn is_setting(known: &Dict, name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     match lower.split_once('.') {

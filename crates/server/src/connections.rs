@@ -1,5 +1,5 @@
-//! Limits on open connections: in all, and per address. At the limit a new connection replaces the one that has shown the least: no
-//! whole head yet, or no call with credentials.
+//! Limits on open connections, in total and per address. At the limit a new connection evicts the one that has proven
+//! the least: no complete head yet, or no authenticated call.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use aicp_dialects::Standing;
 use tokio::sync::Notify;
 
-/// The log says at most this often that connections were closed or turned away.
+/// Minimum interval between warnings about closed and rejected connections.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
-/// The open connections of all listeners. Clones share them.
+/// Open connections of all listeners. Clones share the state.
 #[derive(Clone)]
 pub(crate) struct Connections(Arc<Shared>);
 
 struct Shared {
     most: usize,
     most_of_an_address: usize,
-    /// Proxies, whose connections are many people's.
+    /// Trusted proxies, which have no limit per address because they serve many clients.
     exempt: Vec<IpAddr>,
     state: Mutex<State>,
 }
@@ -29,13 +29,14 @@ struct Shared {
 struct State {
     times: Times,
     next: u64,
-    /// The oldest first.
+    /// Open connections by id, oldest first.
     open: BTreeMap<u64, Open>,
     of_address: HashMap<IpAddr, usize>,
-    /// Requests under way that trusted proxies pass on, by who sent them.
+    /// Requests in progress from trusted proxies, by client.
     passed_on: HashMap<IpAddr, usize>,
-    /// Since the last warning.
+    /// Connections closed since the last warning.
     closed: usize,
+    /// Connections and requests rejected since the last warning.
     turned_away: usize,
     warned: Option<Instant>,
 }
@@ -46,19 +47,19 @@ struct Open {
     close: Arc<Notify>,
 }
 
-/// Ages of a connection, counted from the first time that its task ran: what waits for a worker had no time to show anything.
+/// Age limits of connections. The age starts when the task first runs; earlier, no request could be processed.
 #[derive(Clone, Copy, Default)]
 struct Times {
-    /// Never closed to make room before this age: a round trip of the client, and a head, fit in.
+    /// Age up to which a connection is never evicted. It allows a round trip and a head.
     protected: Duration,
-    /// Closed before this age only if all are younger.
+    /// Age up to which all connections rank alike, behind the older ones.
     to_show: Duration,
 }
 
 const TIMES: Times = Times { protected: Duration::from_millis(250), to_show: Duration::from_secs(2) };
 
 impl Open {
-    /// Connections younger than `Times::to_show` come last and are equal.
+    /// Returns the eviction rank. Connections younger than `Times::to_show` come last, with equal ranks.
     fn rank(&self, now: Instant, times: Times) -> Rank {
         let Some(rank) = self.shown.rank() else { return Rank::Protected };
         match self.shown.begun.get().map(|begun| now.saturating_duration_since(*begun)) {
@@ -70,21 +71,21 @@ impl Open {
     }
 }
 
-/// Whether a connection can be closed to make room.
+/// Eviction order of a connection.
 enum Rank {
-    /// The lowest first.
+    /// Can be evicted; the lowest rank goes first.
     At(u8),
     TooYoung,
     Protected,
 }
 
-/// After the ranks of those that had `Times::to_show`.
+/// Rank of connections younger than `Times::to_show`, behind the ranks of older ones.
 const JUST_BEGUN: u8 = 3;
 
-/// What a connection has shown so far. Clones share it.
+/// Observed behaviour of a connection. Clones share it.
 #[derive(Clone, Default)]
 struct Shown {
-    /// The first time that its task ran.
+    /// First time that the connection's task ran.
     begun: Arc<OnceLock<Instant>>,
     has_asked: Arc<AtomicBool>,
     under_way: Arc<AtomicUsize>,
@@ -92,8 +93,8 @@ struct Shown {
 }
 
 impl Shown {
-    /// How soon it is closed to make room: the lower the sooner; nothing while a call is being answered that came in whole, or if
-    /// a caller with credentials uses it.
+    /// Returns the eviction rank by behaviour; the lowest goes first. `None`: the connection is protected, because it
+    /// answers a complete call or was used with valid credentials.
     fn rank(&self) -> Option<u8> {
         let is_under_way = self.under_way.load(Ordering::Relaxed) > 0;
         match (is_under_way, self.has_asked.load(Ordering::Relaxed)) {
@@ -106,7 +107,7 @@ impl Shown {
 }
 
 impl Connections {
-    /// At most so many in all, and of one address unless it is exempt.
+    /// Creates the limits: in total, and per address unless it is exempt.
     pub fn new(most: usize, most_of_an_address: usize, exempt: Vec<IpAddr>) -> Self {
         Self::with_times(TIMES, most, most_of_an_address, exempt)
     }
@@ -116,7 +117,7 @@ impl Connections {
         Self(Arc::new(Shared { most, most_of_an_address, exempt, state }))
     }
 
-    /// Admits a connection, at the limit in place of one that has shown less.
+    /// Admits a connection; at the limit it evicts another one.
     ///
     /// # Errors
     /// See [`NoRoom`].
@@ -148,7 +149,7 @@ impl Connections {
         Ok(Connection { id, shown, close, connections: self.clone() })
     }
 
-    /// Counts a request that a proxy passes on for a client; `None` if that has too many under way.
+    /// Counts a request that a proxy forwards for a client; returns `None` if the client has too many in progress.
     pub fn pass_on(&self, client: IpAddr) -> Option<PassedOn> {
         let mut state = self.0.lock();
         let under_way = state.passed_on.entry(client).or_default();
@@ -168,24 +169,24 @@ impl Shared {
     }
 }
 
-/// Why a connection is not admitted.
+/// Reason why a connection is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoRoom {
-    /// The limit is reached, and some open connections are too young to be closed: room may be made soon.
+    /// Limit reached, but some connections are too young to be evicted: room may become free soon.
     NotYet,
-    /// The limit is reached, and every open connection answers a call or belongs to a known caller.
+    /// Limit reached, and every connection is answering a call or belongs to an authenticated caller.
     AllProtected,
 }
 
 impl State {
-    /// Closes the connection that has shown the least, the oldest of those.
+    /// Closes the connection of the lowest rank, the oldest of equals.
     fn close_one(&mut self, may_go: impl Fn(&Open) -> bool) -> Result<(), NoRoom> {
         let (now, times) = (Instant::now(), self.times);
         let mut least = None;
         let mut reason = NoRoom::AllProtected;
         for (id, open) in self.open.iter().filter(|(_, open)| may_go(open)) {
             match open.rank(now, times) {
-                // Ids rise: the first of a rank is its oldest.
+                // Ids rise, so the first connection of a rank is the oldest.
                 Rank::At(rank) if least.is_none_or(|(lowest, _)| rank < lowest) => least = Some((rank, *id)),
                 Rank::At(_) | Rank::Protected => {}
                 Rank::TooYoung => reason = NoRoom::NotYet,
@@ -225,7 +226,7 @@ fn take_one(counts: &mut HashMap<IpAddr, usize>, address: IpAddr) {
     }
 }
 
-/// An open connection; dropped, it makes room.
+/// Admitted connection; it frees its place on drop.
 pub(crate) struct Connection {
     id: u64,
     shown: Shown,
@@ -234,18 +235,18 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Returns when it has to make room for another.
+    /// Waits until the connection is evicted.
     pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
         let close = Arc::clone(&self.close);
         async move { close.notified().await }
     }
 
-    /// Starts its age; its task says so when it runs first.
+    /// Starts the age of the connection. Its task calls this when it first runs.
     pub fn has_begun(&self) {
         self.shown.begun.get_or_init(Instant::now);
     }
 
-    /// Who says, for each of its requests, that the head is in.
+    /// Returns the recorder of this connection's requests.
     pub fn asker(&self) -> Asker {
         Asker(self.shown.clone())
     }
@@ -257,12 +258,12 @@ impl Drop for Connection {
     }
 }
 
-/// Says what a connection shows.
+/// Recorder of the requests of a connection.
 #[derive(Clone)]
 pub(crate) struct Asker(Shown);
 
 impl Asker {
-    /// A whole head is in; its call is under way until the guard is dropped.
+    /// Records a complete head. Its call is in progress until the guard is dropped.
     pub fn begin(&self) -> Asked {
         self.0.has_asked.store(true, Ordering::Relaxed);
         self.0.under_way.fetch_add(1, Ordering::Relaxed);
@@ -270,11 +271,11 @@ impl Asker {
     }
 }
 
-/// A call under way.
+/// Guard of a call in progress.
 pub(crate) struct Asked(Shown);
 
 impl Asked {
-    /// What whoever checks credentials says so to.
+    /// Returns the standing, in which the authentication records its success.
     pub fn standing(&self) -> Standing {
         self.0.standing.clone()
     }
@@ -286,7 +287,7 @@ impl Drop for Asked {
     }
 }
 
-/// A request under way that a proxy passed on.
+/// Guard of a forwarded request in progress.
 pub(crate) struct PassedOn {
     client: IpAddr,
     connections: Connections,

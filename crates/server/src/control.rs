@@ -1,7 +1,6 @@
-//! The way of commands at this machine to a running server: a socket in the data folder.
+//! Control socket: local commands reach a running server through a Unix socket in the data folder.
 //!
-//! The data folder is its owner's alone, so nobody else can reach the socket, and nobody else can have put one there.
-//! That is why neither side has to show a token.
+//! No token is needed, because only the owner of the data folder can reach the socket or have created it.
 
 use std::convert::Infallible;
 use std::fs::Permissions;
@@ -23,24 +22,24 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
-/// Commands under way at once; more wait to be accepted.
+/// Maximum number of concurrent commands; further ones wait to be accepted.
 const AT_ONCE: usize = 16;
-/// A command must be through within this time.
+/// Timeout of a command.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// An answer may have this many bytes.
+/// Maximum size of an answer in bytes.
 const MAX_ANSWER: usize = 64 << 20;
-/// After a failed accept (out of file handles, say) the next try waits.
+/// Pause after a failed accept, for example when file handles run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The socket of a running server; gone when dropped.
+/// Control socket of a running server. The file is removed on drop.
 pub(crate) struct Control {
     path: PathBuf,
     task: JoinHandle<()>,
 }
 
 impl Control {
-    /// Opens the socket; what an earlier server left in its place goes. The data folder must be held. Without a socket the
-    /// server does all but answer commands.
+    /// Opens the socket and replaces a leftover of an earlier server. The caller must hold the lock of the data folder.
+    /// If it fails, the server runs without taking commands.
     pub fn open(path: PathBuf, router: Router) -> Option<Self> {
         let opened = match std::fs::remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
@@ -56,7 +55,7 @@ impl Control {
     }
 }
 
-/// A socket that nobody but this user reaches, whatever the process's mask and the folder allow.
+/// Binds a socket that only this user can reach, regardless of the umask and of the folder's permissions.
 fn bind_for_owner(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
@@ -101,7 +100,7 @@ async fn serve(listener: UnixListener, router: Router) {
     }
 }
 
-/// Asks the server behind a socket; gives status and body of its answer.
+/// Sends a request to the server behind a socket; returns status and body of the answer.
 pub(crate) async fn ask(socket: &Path, method: &str, path: &str, body: Vec<u8>) -> io::Result<(StatusCode, Bytes)> {
     let stream = UnixStream::connect(socket).await?;
     let exchange = async move {

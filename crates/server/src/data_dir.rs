@@ -1,4 +1,4 @@
-//! Keys and tokens that the data folder keeps, readable by their owner alone.
+//! Files of the data folder that hold keys and tokens. Only their owner can read them.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -15,13 +15,13 @@ const KEY_FILE: &str = "secret.key";
 const TOKEN_FILE: &str = "admin-token";
 const CONTROL_SOCKET: &str = "control.sock";
 
-/// The admin token and whether it was made just now.
+/// Admin token, and whether it was generated just now.
 pub(crate) struct AdminToken {
     pub token: String,
     pub is_new: bool,
 }
 
-/// The master key of the data folder, made if there is none.
+/// Returns the master key of the data folder, created on first use.
 pub(crate) fn master_key(config: &Config) -> Result<MasterKey> {
     let path = config.data_dir.join(KEY_FILE);
     let (text, _) = read_or_make(&path, || Ok(MasterKey::generate()?.to_hex()))?;
@@ -31,15 +31,15 @@ pub(crate) fn master_key(config: &Config) -> Result<MasterKey> {
     })
 }
 
-/// Refuses a data folder of which a part is gone: a new part would hide that, and the other parts are of no use without the old
-/// one. If a new start is insisted on, what a new database would delete is put aside.
+/// Refuses a data folder with a missing part: creating it anew would hide the loss, and the other parts are useless
+/// without the old one. With `insists_on_new`, a log that a new database would delete is renamed instead.
 pub(crate) fn check_parts(config: &Config, insists_on_new: bool) -> Result<()> {
     let [database, log, objects, key] =
         [DATABASE, "aicp.db-wal", "objects", KEY_FILE].map(|name| config.data_dir.join(name));
     let is_there = |path: &Path| path.metadata().is_ok_and(|found| found.is_dir() || found.len() > 0);
     let lost = |path: &Path, beside: &Path| Error::Lost { path: path.to_owned(), beside: beside.to_owned() };
     if !is_there(&database) {
-        // A first start that was broken off leaves an empty folder of pictures.
+        // An aborted first start leaves an empty pictures folder.
         let beside = [&log, &objects].into_iter().find(|path| is_there(path) && (*path != &objects || has_files(path)));
         match beside {
             Some(beside) if !insists_on_new => return Err(lost(&database, beside)),
@@ -56,13 +56,13 @@ pub(crate) fn check_parts(config: &Config, insists_on_new: bool) -> Result<()> {
     Ok(())
 }
 
-/// Whether a folder of a folder has a file.
+/// Returns whether any subfolder has a file.
 fn has_files(folder: &Path) -> bool {
     let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
     entries(folder).any(|inner| entries(&inner).next().is_some())
 }
 
-/// The configured admin token, else that of the data folder, made if there is none.
+/// Returns the configured admin token, or that of the data folder, created on first use.
 pub(crate) fn admin_token(config: &Config) -> Result<AdminToken> {
     if let Some(token) = &config.admin_token {
         return Ok(AdminToken { token: token.reveal().trim().to_owned(), is_new: false });
@@ -76,17 +76,18 @@ pub(crate) fn admin_token(config: &Config) -> Result<AdminToken> {
     Ok(AdminToken { token, is_new })
 }
 
-/// Where the admin token is kept, if none is configured.
+/// Returns the path of the stored admin token.
 pub(crate) fn token_file(config: &Config) -> PathBuf {
     config.data_dir.join(TOKEN_FILE)
 }
 
-/// Where a server of this data folder takes the commands of whoever may read the folder.
+/// Returns the path of the control socket, on which a server takes local commands.
 pub(crate) fn control_socket(config: &Config) -> PathBuf {
     config.data_dir.join(CONTROL_SOCKET)
 }
 
-/// The text of a file, and whether it had to be made. It appears under its name only when it is whole and on disk.
+/// Reads a file, or creates it. Returns the text and whether it is new. The file is complete and synced before it gets
+/// its name.
 fn read_or_make(path: &Path, make: impl FnOnce() -> Result<String>) -> Result<(String, bool)> {
     match std::fs::read_to_string(path) {
         Ok(text) => return Ok((text, false)),
@@ -101,7 +102,7 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> Result<String>) -> Result<(S
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
         writeln!(file, "{text}")?;
         file.sync_all()?;
-        // Fails if another process was faster, whose file then counts.
+        // Fails if another process created the file first; its contents then count.
         let linked = std::fs::hard_link(&part, path);
         std::fs::remove_file(&part)?;
         linked?;

@@ -1,4 +1,4 @@
-//! Settings of the engines that libraries can name.
+//! Settings of the engines.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::config::Secret;
 use crate::{Error, Result};
 
-/// Who does the biometrics of libraries.
+/// Biometric engines.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Engines {
-    /// Engine of new libraries that name none, and of calls that are about no library.
+    /// Engine of new libraries that name none, and of calls without a library.
     pub default: String,
-    /// A 考拉悠然 server.
+    /// Connection to a 考拉悠然 server.
     pub koala: KoalaConfig,
-    /// A 云从 server.
+    /// Connection to a 云从 server.
     pub cloudwalk: CloudwalkConfig,
 }
 
@@ -28,31 +28,31 @@ impl Default for Engines {
     }
 }
 
-/// How an engine is reached and understood.
+/// Connection settings and error codes of a remote engine.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Remote {
-    /// How long a connection may take to stand, in milliseconds.
+    /// Connection timeout in milliseconds.
     pub connect_timeout_ms: u64,
-    /// How long a call may take, in milliseconds.
+    /// Timeout of a call in milliseconds.
     pub timeout_ms: u64,
-    /// How often a call that may be repeated is repeated.
+    /// Maximum number of retries of a call that may be repeated.
     pub retries: u32,
-    /// Calls under way at once.
+    /// Maximum number of concurrent calls.
     pub concurrency: usize,
-    /// Calls in a row without an answer after which the engine is left in peace for a while.
+    /// Circuit breaker: number of consecutive calls without an answer after which it opens.
     pub breaker_failures: u32,
-    /// For how long, in milliseconds.
+    /// Milliseconds for which the circuit breaker stays open.
     pub breaker_pause_ms: u64,
-    /// Similarity, 0..1 on the engine's own scale, above which two faces are one person; unset: as everywhere.
+    /// Similarity above which two faces match, 0..1 on the engine's own scale. Unset: the general threshold.
     pub threshold: Option<f32>,
-    /// Its codes for a picture that it can't decode or that shows no face.
+    /// Vendor codes meaning "the picture can't be decoded or shows no face".
     pub bad_picture_codes: Vec<i64>,
-    /// Its codes for a library that it has not.
+    /// Vendor codes meaning "library not found".
     pub library_missing_codes: Vec<i64>,
-    /// Its codes for a library that it has already.
+    /// Vendor codes meaning "library exists already".
     pub library_exists_codes: Vec<i64>,
-    /// Its codes for a face that it has not.
+    /// Vendor codes meaning "face not found".
     pub face_missing_codes: Vec<i64>,
 }
 
@@ -94,31 +94,31 @@ impl Remote {
     }
 }
 
-/// A 考拉悠然 server.
+/// Settings of a 考拉悠然 server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KoalaConfig {
-    /// Base address, such as `http://127.0.0.1:39081/`; unset: there is none.
+    /// Base address, such as `http://127.0.0.1:39081/`. Unset: the engine is not used.
     pub url: Option<String>,
-    /// How it is reached and understood.
+    /// Connection settings and error codes.
     pub remote: Remote,
-    /// Where its calls are.
+    /// Paths of its operations.
     pub paths: KoalaPaths,
 }
 
-/// A 云从 server.
+/// Settings of a 云从 server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CloudwalkConfig {
-    /// Base address, such as `http://127.0.0.1:7000/`; unset: there is none.
+    /// Base address, such as `http://127.0.0.1:7000/`. Unset: the engine is not used.
     pub url: Option<String>,
-    /// How it is reached and understood.
+    /// Connection settings and error codes.
     pub remote: Remote,
-    /// `app_id` of every call, if it wants one.
+    /// `app_id` of every call, if the server requires one.
     pub app_id: Option<String>,
-    /// `app_secret` of every call, if it wants one.
+    /// `app_secret` of every call, if the server requires one.
     pub app_secret: Option<Secret>,
-    /// Key of the quality score in its answer.
+    /// Key of the quality score in the server's answers.
     pub quality_key: String,
 }
 
@@ -130,10 +130,10 @@ impl Default for CloudwalkConfig {
 }
 
 impl Engines {
-    /// Checks that everything can be made use of.
+    /// Validates the settings.
     ///
     /// # Errors
-    /// [`Error::Config`] with the name of the setting.
+    /// [`Error::Config`] with the name of the wrong setting.
     pub fn check(&self) -> Result<()> {
         for (name, remote) in [("koala", &self.koala.remote), ("cloudwalk", &self.cloudwalk.remote)] {
             let wrong = |what: &str| Err(Error::Config(format!("engines.{name}.remote.{what}")));
@@ -152,7 +152,7 @@ impl Engines {
         if is_known { Ok(()) } else { Err(Error::Config("engines.default must name an engine with a url".to_owned())) }
     }
 
-    /// The engines, ready to be asked.
+    /// Creates the engines.
     ///
     /// # Errors
     /// [`Error::Config`], [`Error::Platform`].

@@ -1,4 +1,4 @@
-//! Listeners: accept, bound, serve, drain.
+//! HTTP listeners: accept and admit connections, serve requests, drain at shutdown.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -24,22 +24,22 @@ use crate::connections::{Asker, Connections, NoRoom};
 use crate::idle::{Answering, Patient, Times};
 use crate::line_ends::MAX_HEAD;
 
-/// A client must send the head of a request within this time, from its first byte on.
+/// Timeout of a request head, from its first byte.
 const HEAD_TIME: Duration = Duration::from_secs(15);
-/// A client must take some of its answer within this time.
+/// Write timeout: the client must read some of the response within this time.
 const WRITE_TIME: Duration = Duration::from_secs(30);
-/// At shut-down, calls under way may take this long.
+/// Time that calls in progress get at shutdown.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
-/// After a failed accept (out of file handles, say) the next try waits.
+/// Pause after a failed accept, for example when file handles run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Pause before a connection that found no room asks again.
+/// Pause before admission of a waiting connection is tried again.
 const ADMIT_PAUSE: Duration = Duration::from_millis(5);
 
-/// What a listener answers with: health at once, everything else when it is loaded.
+/// Entry point of all listeners. Answers health checks at once, and all other requests once loading is done.
 #[derive(Clone)]
 pub(crate) struct Front {
     ready: Arc<OnceLock<Ready>>,
-    /// Proxies whose word on the client is taken.
+    /// Trusted proxies, whose `X-Forwarded-For` is used.
     proxies: Arc<Vec<IpAddr>>,
     connections: Connections,
 }
@@ -54,7 +54,7 @@ impl Front {
         Self { ready: Arc::new(OnceLock::new()), proxies: Arc::new(proxies), connections }
     }
 
-    /// From now on calls are answered: on each address by its router.
+    /// Starts answering requests, on each address by its router.
     pub fn open(&self, platform: Platform, routers: Vec<(SocketAddr, Router)>) {
         let _ = self.ready.set(Ready { platform, routers });
     }
@@ -98,7 +98,7 @@ impl Front {
     }
 }
 
-/// Accepts connections until `stop` turns true, then waits for the calls under way.
+/// Accepts connections until `stop` turns true, then waits for the calls in progress.
 pub(crate) async fn serve(
     listener: TcpListener,
     address: SocketAddr,
@@ -119,8 +119,8 @@ pub(crate) async fn serve(
                 }
             },
         };
-        // Over the limit, a connection is closed at once rather than left hanging. Those behind it wait in the backlog while all
-        // that are open are too young to be closed, so that a flood can't end a connection before its first head.
+        // Over the limit, a connection is closed at once instead of left hanging. While all open ones are too young to
+        // be closed, new ones wait in the backlog, so that a flood can't close a connection before its first head.
         let admitted = loop {
             match front.connections.admit(peer) {
                 Ok(admitted) => break Some(admitted),
@@ -150,7 +150,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// Returns when the flag is set, or nobody is left to set it.
+/// Waits until the flag is set or its sender is dropped.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
@@ -178,13 +178,13 @@ fn connection(
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
-        // The stream has these times.
+        // `Patient` has its own timeouts.
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service)
 }
 
-/// Why a request is none that a proxy in front and this server would surely read alike (RFC 9112, sections 3.2 and 6.1).
+/// Returns the fault of a request that a proxy and this server might read differently (RFC 9112, sections 3.2 and 6.1).
 fn fault_of<B>(request: &Request<B>) -> Option<&'static str> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -201,7 +201,7 @@ fn fault_of<B>(request: &Request<B>) -> Option<&'static str> {
     None
 }
 
-/// Whether these are a host and perhaps a port (RFC 3986, sections 3.2.2 and 3.2.3).
+/// Returns whether a text is a host with an optional port (RFC 3986, sections 3.2.2 and 3.2.3).
 fn is_host(text: &[u8]) -> bool {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
     let is_of_address = |byte: &u8| byte.is_ascii_alphanumeric() || b":.-_~%".contains(byte);
@@ -222,7 +222,7 @@ fn is_host(text: &[u8]) -> bool {
     }
 }
 
-/// Whether the server does its work, with the reason if not.
+/// Answers the readiness probe; the body names the reason if the server is not ready.
 async fn readyz(platform: &Platform) -> Response<Body> {
     if let Err(e) = platform.ping().await {
         tracing::error!(error = %e, "not ready");
@@ -236,8 +236,8 @@ async fn readyz(platform: &Platform) -> Response<Body> {
     plain(StatusCode::OK, readiness(platform))
 }
 
-/// Says that the server is ready, and of each engine behind the network whether it answered when last asked. One that
-/// does not is no reason to send calls elsewhere: what it is to be told waits for it.
+/// Builds the text of a ready server, with the last known state of each remote engine. An engine that is down does not
+/// make the server unready: its writes wait in the outbox.
 fn readiness(platform: &Platform) -> String {
     let engines = platform.engine_health().into_iter().map(|health| {
         let state = match health.is_up {
@@ -250,8 +250,8 @@ fn readiness(platform: &Platform) -> String {
     std::iter::once("ready\n".to_owned()).chain(engines).collect()
 }
 
-/// Who sent a request: who is at the other end or, if that is a trusted proxy, the last one before the trusted ones in
-/// `X-Forwarded-For`.
+/// Returns the client of a request: the peer or, if the peer is a trusted proxy, the last address before the trusted
+/// proxies in `X-Forwarded-For`.
 fn client_of(headers: &HeaderMap, peer: IpAddr, proxies: &[IpAddr]) -> IpAddr {
     let mut client = peer.to_canonical();
     let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
@@ -266,7 +266,7 @@ fn client_of(headers: &HeaderMap, peer: IpAddr, proxies: &[IpAddr]) -> IpAddr {
     client
 }
 
-/// Says that the call may be made again in a moment.
+/// Builds a 503 response that asks the client to retry after a second.
 fn later(text: &'static str) -> Response<Body> {
     let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, text);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -1,4 +1,4 @@
-//! How long a connection may wait for a request, apart from the time that a request's head may take.
+//! Read timeouts of a connection: for the next request, and for a request's head.
 
 use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
@@ -12,16 +12,16 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::line_ends::LineEnds;
 
-/// Times of a connection.
+/// Read timeouts of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
-    /// From an answer to the first byte of the next request.
+    /// Maximum time from a response to the first byte of the next request.
     pub idle: Duration,
-    /// From the first byte of a request, or from the start of the connection, to the end of its head.
+    /// Maximum time from the first byte of a request, or from the start of the connection, to the end of its head.
     pub head: Duration,
 }
 
-/// Whether a request is being answered, and how many have been. Clones share it.
+/// Counts requests that were started and finished on a connection. Clones share the counts.
 #[derive(Clone, Default)]
 pub(crate) struct Answering(Arc<Requests>);
 
@@ -29,13 +29,13 @@ pub(crate) struct Answering(Arc<Requests>);
 struct Requests {
     begun: AtomicU64,
     ended: AtomicU64,
-    /// Who reads the stream. The server looks for the end of the stream while it answers, and not again until something
-    /// happens: so it is woken to begin its wait.
+    /// Task that reads the stream. While the server answers, it polls for the end of the stream once and then sleeps;
+    /// the end of the answer wakes it, so that the idle timeout starts.
     reader: Mutex<Option<Waker>>,
 }
 
 impl Answering {
-    /// Says that the head of a request is in, until the returned guard is dropped with the answer.
+    /// Records that the head of a request has arrived. The request counts as being answered until the guard is dropped.
     pub fn begin(&self) -> Under {
         self.0.begun.fetch_add(1, Ordering::Relaxed);
         Under(self.clone())
@@ -54,7 +54,7 @@ impl Answering {
     }
 }
 
-/// A request is being answered as long as this lives.
+/// Guard of a request that is being answered.
 pub(crate) struct Under(Answering);
 
 impl Drop for Under {
@@ -66,7 +66,7 @@ impl Drop for Under {
     }
 }
 
-/// What the stream waits for.
+/// Data that the stream waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Waiting {
     Request,
@@ -74,13 +74,13 @@ enum Waiting {
     Nothing,
 }
 
-/// A stream whose reads fail when a request, or the rest of its head, does not come in time, and whose heads have no
+/// Stream whose reads fail if a request or the rest of its head does not arrive in time. It also rejects heads with a
 /// lone LF.
 pub(crate) struct Patient<S> {
     stream: S,
     times: Times,
     answering: Answering,
-    /// Requests whose heads have come in.
+    /// Number of requests whose heads have arrived.
     heads: u64,
     waiting: Waiting,
     deadline: Pin<Box<Sleep>>,
@@ -107,7 +107,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         let this = self.get_mut();
         let heads = this.answering.begun();
         if this.heads != heads {
-            // Bodies have a time of their own.
+            // Bodies have their own timeout.
             (this.heads, this.waiting) = (heads, Waiting::Nothing);
         }
         if this.answering.is_on() {
@@ -115,7 +115,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
             *this.answering.reader() = Some(cx.waker().clone());
         } else if this.waiting == Waiting::Nothing {
             this.line_ends.expect_head();
-            // What came in behind the last request may have begun the next.
+            // Bytes behind the last request may have started the next head.
             this.wait_for(if this.line_ends.is_in_head() { Waiting::Head } else { Waiting::Request });
         }
         let before = buffer.filled().len();
@@ -167,7 +167,7 @@ mod tests {
 
     const TIMES: Times = Times { idle: Duration::from_secs(75), head: Duration::from_secs(15) };
 
-    /// Seconds until a read of one more byte fails; the clock is the test's.
+    /// Returns the seconds until a read fails. The clock is paused, so they are virtual.
     async fn seconds_until_it_fails<S: AsyncRead + Unpin>(stream: &mut Patient<S>) -> u64 {
         let begun = Instant::now();
         let failed = stream.read(&mut [0]).await.expect_err("nothing comes");
@@ -180,7 +180,7 @@ mod tests {
         let answering = Answering::default();
         let (mut client, server) = duplex(64);
         let mut stream = Patient::new(server, TIMES, answering.clone());
-        // A head that comes byte by byte has 15 seconds in all.
+        // A head that arrives byte by byte has 15 seconds in all.
         client.write_all(b"G").await.expect("sent");
         assert_eq!(stream.read(&mut [0]).await.expect("a byte"), 1);
         assert_eq!(seconds_until_it_fails(&mut stream).await, 15);
@@ -193,18 +193,18 @@ mod tests {
             stream.read_exact(&mut [0; HEAD.len()]).await.expect("a head");
             let under = answering.begin();
             if is_slow {
-                // While it is answered, a body may be read, and nothing runs out.
+                // While the request is answered, a body may be read, and no timeout applies.
                 let waited = tokio::time::timeout(Duration::from_secs(1000), stream.read(&mut [0])).await;
                 assert!(waited.is_err());
             }
             drop(under);
-            // The next request may be 75 seconds away, and its head has 15 from its first byte on.
+            // The next request has 75 seconds to start, and 15 seconds from its first byte for its head.
             let waited = tokio::time::timeout(Duration::from_secs(70), stream.read(&mut [0])).await;
             assert!(waited.is_err(), "the wait was cut short");
             client.write_all(b"G").await.expect("sent");
             assert_eq!(stream.read(&mut [0]).await.expect("a byte"), 1);
             assert_eq!(seconds_until_it_fails(&mut stream).await, 15);
-            // Half a head that came in together with the request before has its time from that one's answer on.
+            // Half a head that arrived with the previous request has 15 seconds from that request's response.
             drop(answering.begin());
             assert_eq!(seconds_until_it_fails(&mut stream).await, 15);
         }

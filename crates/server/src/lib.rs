@@ -1,4 +1,4 @@
-//! The binary's parts: command line, configuration, listeners, and the commands that need no server.
+//! Parts of the `aicp` binary: command line, configuration, listeners, and offline commands.
 
 mod annotate;
 pub mod cli;

@@ -1,42 +1,42 @@
-//! Ends of lines in the heads of requests.
+//! Rejects lone line feeds in request heads.
 //!
-//! A line of a head ends with CR LF. A lone LF may be taken for one, too (RFC 9112, section 2.2), and the parser here does; a
-//! proxy in front may not. What two programs read differently can smuggle a request past the first, so it is refused.
+//! A header line ends with CR LF. The HTTP parser also accepts a lone LF (RFC 9112, section 2.2), but a proxy in front
+//! may not. Such a difference allows request smuggling, so a lone LF is replaced by a byte that the parser rejects.
 
-/// In the place of a lone LF: no parser takes it in a head.
+/// Replacement of a lone LF. No parser accepts it in a head.
 const REFUSED: u8 = 0;
-/// Bytes of a head; the parser's own limit is that of its buffer, which a read may pass.
+/// Maximum size of a head in bytes. The parser only limits its buffer, which one read may exceed.
 pub(crate) const MAX_HEAD: usize = 64 << 10;
-/// As much of a line is kept as the names that are looked for need, and a length behind them.
+/// Stored bytes of a header line: enough for the names that matter and a length.
 const KEPT: usize = 64;
 
-/// Follows the requests of a connection, to tell heads from bodies.
+/// Tracks the requests of a connection, to distinguish heads from bodies.
 #[derive(Debug, Default)]
 pub(crate) struct LineEnds {
     part: Part,
-    /// The beginning of the line.
+    /// Start of the current line.
     line: Vec<u8>,
-    /// Bytes of the head so far.
+    /// Bytes of the current head so far; 0 outside a head.
     length: usize,
-    /// Whether the byte before was CR.
+    /// Whether the previous byte was CR.
     is_after_cr: bool,
-    /// What comes after the head, as far as it has told.
+    /// Part that follows the head, as far as its lines have said.
     next: Part,
 }
 
-/// The part of a request that is being read.
+/// Part of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Part {
     #[default]
     Head,
-    /// A body of so many bytes more.
+    /// Body of known length; the value is the number of remaining bytes.
     Body(u64),
-    /// A body whose length is not known before it is read.
+    /// Body of unknown length.
     Chunks,
 }
 
 impl LineEnds {
-    /// Looks at bytes that came in, and spoils a lone LF in a head.
+    /// Follows received bytes; replaces lone LFs in heads.
     pub fn check(&mut self, mut bytes: &mut [u8]) {
         while !bytes.is_empty() {
             match self.part {
@@ -55,19 +55,19 @@ impl LineEnds {
         }
     }
 
-    /// Says that the request before was answered, so that a head comes next.
+    /// Signals that the previous request was answered, so that a head comes next.
     pub fn expect_head(&mut self) {
         if self.part == Part::Chunks {
             self.part = Part::Head;
         }
     }
 
-    /// Whether a head has begun and not ended.
+    /// Returns whether a head has started and not ended.
     pub fn is_in_head(&self) -> bool {
         self.length > 0
     }
 
-    /// Bytes up to the end of the head, or all.
+    /// Checks bytes of a head. Returns the number of bytes up to its end, or all of them.
     fn check_head(&mut self, bytes: &mut [u8]) -> usize {
         for (at, byte) in bytes.iter_mut().enumerate() {
             self.length += 1;
@@ -89,7 +89,7 @@ impl LineEnds {
         bytes.len()
     }
 
-    /// Whether the head ends with this line.
+    /// Processes the end of a line; returns whether the head ends with it.
     fn end_line(&mut self) -> bool {
         let line = std::mem::take(&mut self.line);
         let line = line.trim_ascii_end();
@@ -102,7 +102,7 @@ impl LineEnds {
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.next = Part::Chunks;
         } else if name.eq_ignore_ascii_case(b"content-length") && self.next == Part::Head {
-            // A length that is none is refused with its request.
+            // The server rejects a request whose length is not a number.
             let length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
             self.next =
                 length.map_or(Part::Chunks, |length: u64| if length == 0 { Part::Head } else { Part::Body(length) });

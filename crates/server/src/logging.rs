@@ -1,4 +1,4 @@
-//! Logs to stderr.
+//! Logging to stderr, rate-limited for each call site.
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -15,14 +15,15 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 use crate::config::{Log, LogFormat};
 use crate::{Error, Result};
 
-/// Warnings and errors that one place of the program may write in a [`WINDOW`]. A fault that every call meets, such as a full
-/// disk, is told by the first; the others would fill the disk that the log is on.
+/// Maximum warnings and errors of one call site per [`WINDOW`]. A fault that every call meets, such as a full disk,
+/// would otherwise fill the disk of the log.
 const MOST_LINES: u64 = 100;
+/// Window in which the lines of a call site are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 
 static LIMIT: LazyLock<Limit> = LazyLock::new(Limit::default);
 
-/// Starts logging; a second call changes nothing.
+/// Starts logging; later calls have no effect.
 pub(crate) fn start(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(&log.level).map_err(|e| Error::Config(format!("log.level: {e}")))?;
     let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
@@ -34,7 +35,7 @@ pub(crate) fn start(log: &Log) -> Result<()> {
     Ok(())
 }
 
-/// Says how many lines were left out, until the returned task is aborted.
+/// Logs how many lines were suppressed, until the returned task is aborted.
 pub(crate) fn watch() -> JoinHandle<()> {
     tokio::spawn(async {
         loop {
@@ -46,7 +47,7 @@ pub(crate) fn watch() -> JoinHandle<()> {
     })
 }
 
-/// Counts the lines of each place that logs.
+/// Counts the lines of each call site.
 #[derive(Default)]
 struct Limit(Mutex<HashMap<Identifier, Window>>);
 
@@ -57,7 +58,7 @@ struct Window {
 }
 
 impl Limit {
-    /// Whether one more line may be written.
+    /// Counts a line; returns whether it may be written.
     fn admit(&self, metadata: &Metadata<'static>, now: Instant) -> bool {
         if *metadata.level() > Level::WARN {
             return true;
@@ -69,7 +70,7 @@ impl Limit {
         window.lines <= MOST_LINES
     }
 
-    /// Ends the windows that are over; of each that had more lines than it may, the place and how many were left out.
+    /// Removes the windows that have ended. Returns call site and number of suppressed lines of those above the limit.
     fn end_windows(&self, now: Instant) -> Vec<(&'static str, u64)> {
         let mut left_out = Vec::new();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, window| {
@@ -99,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes what the limit admits.
+    /// Layer that collects the levels of admitted events.
     #[derive(Clone, Default)]
     struct Taken(Arc<Mutex<Vec<Level>>>);
 

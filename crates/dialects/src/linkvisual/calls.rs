@@ -47,8 +47,7 @@ impl Page {
         (self.number - 1).saturating_mul(self.size)
     }
 
-    /// Builds the page of a listing. `number` names the page number's field: `Page` or `PageNo`, depending on the
-    /// action.
+    /// Builds the page of a listing. `number` is the name of the page number's field: `Page` or `PageNo`.
     pub fn listing(self, number: &'static str, total: u64, list: &'static str, items: Vec<Node>) -> Option<Node> {
         Some(Node::Fields(vec![
             (number, Node::count(self.number)),

@@ -24,8 +24,7 @@ impl Params {
     /// Parses the query of an address and, if there is one, the form in the body.
     ///
     /// # Errors
-    /// A repeated name, text that is not UTF-8, or too many parameters. The parameters that could be read are returned
-    /// too.
+    /// A repeated name, text that is not UTF-8, or too many parameters. The readable parameters are returned too.
     pub fn read(query: &str, form: Option<&[u8]>) -> (Self, Result<(), Failure>) {
         let mut params = Self::default();
         let mut outcome = Ok(());

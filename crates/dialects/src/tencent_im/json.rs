@@ -41,8 +41,7 @@ pub(super) const NAMES: [&str; 31] = [
     "UserID",
     "Value",
 ];
-/// Maximum number of stored values of a body. The largest valid call, with 1000 friends and all their fields, has
-/// fewer.
+/// Maximum number of stored values of a body. A call with 1000 friends and all their fields has fewer.
 const MAX_VALUES: usize = 200_000;
 
 /// JSON value.

@@ -48,7 +48,7 @@ pub(crate) fn keys(config: &Config, app: &str, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Makes a key and prints it with its secret.
+/// Creates a key and prints it with its secret.
 pub(crate) fn add_key(config: &Config, app: &str, wanted: &WantedKey, json: bool) -> Result<()> {
     let (kind, options) = wanted.check().map_err(|reason| Error::Server(reason.to_owned()))?;
     let made = on_keys(
@@ -76,7 +76,7 @@ pub(crate) fn revoke_key(config: &Config, app: &str, id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Works on the data folder or, if a server has it open, has that do it.
+/// Runs an operation on the data folder, or through the server that has it open.
 fn on_keys(
     config: &Config,
     here: impl AsyncFnOnce(&Keyring) -> Result<Value>,
@@ -98,7 +98,7 @@ fn on_keys(
     }
 }
 
-/// A server on the same data folder.
+/// Running server on the same data folder.
 struct Server {
     socket: PathBuf,
 }
@@ -119,7 +119,7 @@ impl Server {
     }
 }
 
-/// A text as a segment of a path.
+/// Percent-encodes a path segment.
 fn escaped(text: &str) -> String {
     let kept = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
     text.bytes().map(|b| if kept(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()

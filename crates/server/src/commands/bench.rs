@@ -4,12 +4,12 @@ use super::{inference, model_paths};
 use crate::Result;
 use crate::config::Config;
 
-/// Measures the search of a library.
+/// Measures library search.
 pub(crate) fn gallery(config: &Config, request: &aicp_measure::gallery::Request) -> Result<()> {
     Ok(aicp_measure::gallery::run(request, &model_paths(config), &mut std::io::stdout().lock())?)
 }
 
-/// Measures what a picture costs.
+/// Measures the stages of picture processing.
 pub(crate) fn vision(config: &Config, request: &aicp_measure::vision::Request) -> Result<()> {
     Ok(aicp_measure::vision::run(request, &model_paths(config), inference(config), &mut std::io::stdout().lock())?)
 }

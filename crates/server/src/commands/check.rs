@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::config::Config;
 use crate::{Error, Result};
 
-/// Reads the whole data folder and prints what is not as it was stored.
+/// Checks the integrity of the data folder and prints the findings.
 pub(crate) fn run(config: &Config, as_json: bool) -> Result<()> {
     let report = check(&config.data_dir)?;
     let CheckReport { templates, pictures, findings, more } = &report;

@@ -18,7 +18,7 @@ struct Comparison {
     similarity: f32,
     threshold: f32,
     same_person: bool,
-    /// Of the less recognisable face, 0..1.
+    /// Recognisability of the less recognisable face, 0..1.
     recognisability: f32,
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn run(config: &Config, a: &Path, b: &Path, json: bool) -> Result<()>
     let (a, b) = (recognise(&vision, a)?, recognise(&vision, b)?);
     let cosine = a.embedding.cosine(&b.embedding);
     let recognisability = a.recognisability.min(b.recognisability);
-    // Nothing is known of a face that carries no identity.
+    // Faces that are not recognisable can't be compared.
     let is_recognisable = recognisability >= RECOGNISABLE;
     let similarity = if is_recognisable { similarity_of_cosine(cosine) } else { 0.0 };
     let threshold = config.recognition.threshold;

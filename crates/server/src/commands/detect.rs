@@ -20,19 +20,19 @@ struct Report {
 
 #[derive(Serialize)]
 struct FaceReport {
-    /// Pixels of the upright picture.
+    /// Bounding box, in pixels of the upright picture.
     #[serde(rename = "box")]
     area: BoxReport,
-    /// Right eye, left eye, nose tip, right and left corner of the mouth.
+    /// Right eye, left eye, nose tip, right and left mouth corner.
     landmarks: [[f32; 2]; 5],
     confidence: f32,
-    /// How far the face is tilted in the picture, in degrees clockwise, -180..180.
+    /// Rotation of the face in the picture, in degrees clockwise, -180..180.
     rotation: f32,
     liveness: f32,
-    /// Whether too little around the face is in the picture to tell whether it is live.
+    /// Whether the picture shows too little around the face for a liveness check.
     too_tight: bool,
     quality: Quality,
-    /// Manual 7.9: occlusion, light, blur, completeness, confidence; 0 is good.
+    /// Grades of manual section 7.9: occlusion, light, blur, completeness, confidence; 0 is good.
     grades: [u8; 5],
 }
 
@@ -44,7 +44,7 @@ struct BoxReport {
     height: f32,
 }
 
-/// Finds the faces of a picture and reports on each.
+/// Detects the faces of a picture and reports each.
 pub(crate) fn run(config: &Config, path: &Path, out: Option<&Path>, json: bool) -> Result<()> {
     let vision = start_vision(config, Some(NonZeroUsize::MIN))?;
     let (picture, faces) = on_picture(&vision, path, |models, picture| {

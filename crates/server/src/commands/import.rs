@@ -15,17 +15,17 @@ use super::{async_runtime, open_platform, start_vision};
 use crate::config::Config;
 use crate::{Error, Result, data_dir};
 
-/// Pictures under way per worker: one in work, the others being read or written, so that a slow disk keeps no worker waiting.
+/// Pictures in progress per worker. All but one are being read or written, so that a slow disk does not idle a worker.
 const DEPTH: usize = 8;
 
-/// Bytes that tell the format of a file.
+/// Bytes that are read to detect the format of a file.
 const HEAD: u64 = 4096;
-/// Files are read up to this size: the largest bitmap that is decoded has twice as many bytes, photographs a tenth.
+/// Maximum size of a file in bytes. The largest bitmap that can be decoded has twice as many, photographs have a tenth.
 const MAX_FILE: u64 = 64 << 20;
 
 /// The pictures of one person.
 struct Pictures {
-    /// Name of the folder: the person's name and the caller's id for them.
+    /// Folder name: the person's name and external id.
     name: String,
     paths: Vec<PathBuf>,
 }
@@ -33,7 +33,7 @@ struct Pictures {
 /// A picture that was not enrolled.
 #[derive(Debug, Serialize)]
 struct Reject {
-    /// As text, with a replacement character for what is none.
+    /// Path as text; replacement characters stand for bytes that are not UTF-8.
     path: String,
     reason: String,
 }
@@ -52,11 +52,11 @@ struct Summary {
     rejects: Vec<Reject>,
 }
 
-/// Enrols a folder of one folder per person. Run again, it goes on where it was stopped.
+/// Enrols a folder that has a folder of pictures per person. A repeated run continues where the last one stopped.
 pub(crate) fn run(config: &Config, dir: &Path, app: &str, library: &str, json: bool) -> Result<()> {
     let (people, mut rejects) = list(dir)?;
     let runtime = async_runtime()?;
-    // The import paces itself; a short queue set for the server must not make it "busy".
+    // The import limits its own concurrency; a short queue configured for the server must not make it fail as busy.
     let mut config = config.clone();
     config.vision.queue = 0;
     let config = &config;
@@ -78,21 +78,21 @@ pub(crate) fn run(config: &Config, dir: &Path, app: &str, library: &str, json: b
     outcome.failure.map_or(Ok(()), Err)
 }
 
-/// Where an import goes.
+/// Library that an import writes to.
 struct Target {
     platform: Platform,
     app: App,
     library: Library,
 }
 
-/// How far an import came.
+/// Result of an import.
 struct Outcome {
     summary: Summary,
-    /// What ended it early, if anything.
+    /// Error that ended the import early.
     failure: Option<Error>,
 }
 
-/// Enrols picture by picture, several at once.
+/// Enrols the pictures, several at once.
 async fn enrol_all(target: Target, people: Vec<Pictures>) -> Outcome {
     let pictures = people.iter().map(|person| person.paths.len() as u64).sum();
     let progress = ProgressBar::new(pictures);
@@ -129,7 +129,7 @@ async fn enrol_all(target: Target, people: Vec<Pictures>) -> Outcome {
             Some(Ok((path, Err(e)))) if is_about_the_picture(&e) => {
                 summary.rejects.push(Reject::new(&path, e.to_string()));
             }
-            // A full disk, say: every further picture would only fail as well.
+            // Other errors, such as a full disk, would affect every further picture.
             Some(Ok((_, Err(e)))) => {
                 failure = Some(e);
                 break;
@@ -158,10 +158,10 @@ async fn enrol_picture(target: &Target, person: &str, path: &Path) -> Result<Imp
     Ok(platform.import(app, library, person, profile, bytes.into()).await?)
 }
 
-/// Reads a regular file that begins as a picture does and is not too large; nothing else is read, nor waited for.
+/// Reads a file if it is regular, within the size limit and starts like a picture.
 fn read_picture(file: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::{Error, Read};
-    // A pipe or a device may never answer an open.
+    // Opening a pipe or a device may block forever.
     if !std::fs::metadata(file)?.is_file() {
         return Err(Error::other("not a regular file"));
     }
@@ -172,15 +172,15 @@ fn read_picture(file: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     (&mut opened).take(HEAD).read_to_end(&mut bytes)?;
     if Format::of(&bytes).is_none() {
-        // Its first bytes are enough to refuse it by its name.
+        // The first bytes suffice for the error that names the format.
         return Ok(bytes);
     }
-    // A file that grows meanwhile is not followed for ever.
+    // The limit also covers a file that grows meanwhile.
     opened.take(MAX_FILE).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Whether one picture is at fault and the next may do better.
+/// Returns whether an error concerns only the picture, so that the import can continue.
 fn is_about_the_picture(e: &Error) -> bool {
     use aicp_platform::Error as Platform;
     matches!(
@@ -189,7 +189,7 @@ fn is_about_the_picture(e: &Error) -> bool {
     )
 }
 
-/// The pictures of a folder of folders, in the order of their names; what stands where no picture should is a reject.
+/// Lists the people of a folder, sorted by name. Misplaced files and folders are rejected.
 fn list(dir: &Path) -> Result<(Vec<Pictures>, Vec<Reject>)> {
     let (mut people, mut rejects) = (Vec::new(), Vec::new());
     for folder in entries(dir)? {
@@ -201,7 +201,7 @@ fn list(dir: &Path) -> Result<(Vec<Pictures>, Vec<Reject>)> {
             rejects.push(Reject::new(&folder, "the folder's name is not UTF-8"));
             continue;
         };
-        // Some systems write an accent as a character of its own: it is one name.
+        // Some systems decompose accents; NFC makes the names equal.
         let name: String = name.nfc().collect();
         let (folders, paths): (Vec<_>, Vec<_>) = entries(&folder)?.into_iter().partition(|path| path.is_dir());
         for path in folders {
@@ -212,7 +212,7 @@ fn list(dir: &Path) -> Result<(Vec<Pictures>, Vec<Reject>)> {
     Ok((people, rejects))
 }
 
-/// What is in a folder, by name, without hidden files.
+/// Lists the entries of a folder, sorted by name, without hidden ones.
 fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = std::fs::read_dir(dir)
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>())

@@ -1,4 +1,4 @@
-//! What each command does.
+//! Implementations of the commands.
 
 pub(crate) mod app;
 pub(crate) mod bench;
@@ -21,12 +21,12 @@ use tracing::info;
 use crate::config::Config;
 use crate::{Error, Result, data_dir};
 
-/// Starts inference as configured.
+/// Starts inference as configured, and waits until the networks are loaded.
 fn start_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Vision> {
     wait_for_vision(begin_vision(config, workers)?)
 }
 
-/// Begins to start it.
+/// Starts loading the networks.
 fn begin_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Starting> {
     let defaults = PoolSize::for_this_machine();
     let workers = workers.or(NonZeroUsize::new(config.vision.workers)).unwrap_or(defaults.workers);
@@ -51,7 +51,7 @@ fn inference(config: &Config) -> Inference {
     Inference { runtime: config.vision.runtime, precision: config.vision.precision }
 }
 
-/// Opens the data folder.
+/// Opens the platform on the data folder.
 async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Result<Platform> {
     let key = data_dir::master_key(config)?;
     let settings = Settings {
@@ -92,7 +92,7 @@ fn async_runtime() -> Result<Runtime> {
     Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)
 }
 
-/// Decodes one picture file on a single worker and runs `job` on it.
+/// Decodes a picture file and runs `job` on it, on one worker.
 fn on_picture<T: Send + 'static>(
     vision: &Vision,
     path: &Path,

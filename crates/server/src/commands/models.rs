@@ -7,7 +7,7 @@ use aicp_vision::manifest::{Manifest, verify as check};
 use crate::config::Config;
 use crate::{Error, Result};
 
-/// Checks every file of the manifest, one line each.
+/// Verifies the model files against the manifest and prints a line for each.
 pub(crate) fn verify(config: &Config) -> Result<()> {
     let manifest = Manifest::embedded()?;
     let mut out = std::io::stdout().lock();

@@ -22,22 +22,22 @@ use crate::http::{self, Front};
 use crate::{Error, Result, data_dir, logging};
 
 const MIB: usize = 1 << 20;
-/// An admin token of fewer characters is warned about.
+/// Length in characters below which an admin token causes a warning.
 const SAFE_TOKEN: usize = 16;
-/// Connections that may wait to be accepted.
+/// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
-/// Files that the process has open itself: database, pictures under way, libraries.
+/// Open files that the process needs besides connections: database, pictures in progress, libraries.
 const OWN_FILES: usize = 256;
-/// With fewer files, hardly a client is served; unless fewer connections are set.
+/// Minimum number of open files, unless fewer connections are configured.
 const FEWEST_FILES: usize = 1024;
 
-/// Serves until SIGTERM or SIGINT, then finishes the calls under way.
+/// Runs the server until SIGTERM or SIGINT, then finishes the calls in progress.
 pub(crate) fn run(config: Config, insists_on_new: bool) -> Result<()> {
     data_dir::check_parts(&config, insists_on_new)?;
     async_runtime()?.block_on(serve(config))
 }
 
-/// Opens the store and fills the galleries while networks are loaded.
+/// Opens the store and fills the galleries while the networks are loaded.
 async fn load(config: &Config, admin_token: &str) -> Result<Platform> {
     let for_vision = config.clone();
     let starting = on_blocking_thread(move || begin_vision(&for_vision, None)).await?;
@@ -46,7 +46,7 @@ async fn load(config: &Config, admin_token: &str) -> Result<Platform> {
         job: Duration::from_secs(config.vision.job_seconds),
     };
     let opened = open_platform(config, starting.vision().with_limits(limits), admin_token).await;
-    // Waited for in any case: the process must not end while libraries are being loaded.
+    // Awaited even on failure: the process must not end while libraries are being loaded.
     let loaded = on_blocking_thread(move || wait_for_vision(starting)).await;
     let platform = opened?;
     match loaded {
@@ -62,10 +62,10 @@ async fn on_blocking_thread<T: Send + 'static>(job: impl FnOnce() -> Result<T> +
     tokio::task::spawn_blocking(job).await.map_err(|e| Error::Runtime(std::io::Error::other(e)))?
 }
 
-/// As many connections as wanted, or as the process may have files open besides its own.
+/// Returns the number of connections that the limit of open files allows, at most `wanted`.
 ///
 /// # Errors
-/// [`Error::OpenFiles`] if that is hardly any.
+/// [`Error::OpenFiles`] if the limit is too low to serve.
 fn connections_within_file_limit(wanted: usize) -> Result<usize> {
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
     let files = usize::try_from(files).unwrap_or(usize::MAX);
@@ -80,7 +80,7 @@ fn connections_within_file_limit(wanted: usize) -> Result<usize> {
     Ok(wanted.min(possible))
 }
 
-/// Listens, with room for connections that come faster than they are accepted.
+/// Opens a listening socket with a backlog for bursts of connections.
 fn listener_at(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
@@ -88,7 +88,7 @@ fn listener_at(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// How the dialects are set up for one listener.
+/// Builds the dialect options of one listener.
 fn options(config: &Config, address: SocketAddr, listen: Listen) -> Options {
     let is_open = |chapter| config.legacy.open_chapters.contains(&chapter);
     Options {
@@ -179,7 +179,7 @@ async fn serve(config: Config) -> Result<()> {
             tracing::warn!(characters = SAFE_TOKEN, "the admin token is short and can be guessed: set a longer one");
         }
         (Some(_), _) => {}
-        // Once, on stdout: logs go to stderr.
+        // Printed once, to stdout; logs go to stderr.
         (None, true) => drop(writeln!(std::io::stdout(), "admin token: {}", token.token)),
         (None, false) => tracing::info!(file = %data_dir::token_file(&config).display(), "the admin token is in"),
     }

@@ -1,4 +1,4 @@
-//! The sections of the settings and what they are by default.
+//! Sections of the settings, with their defaults.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -13,66 +13,66 @@ use serde::{Deserialize, Serialize};
 use super::values::{Chapter, chapters, text_or_number, texts};
 use crate::{Error, Result};
 
-/// What is fetched from addresses that callers name. Only public addresses are, unless their network is allowed.
+/// Downloads from addresses that callers name. Only public addresses and allowed networks are reachable.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fetch {
-    /// Networks, such as `10.1.0.0/16`, that are not public but may be fetched from all the same.
+    /// Networks that are reachable although they are not public, such as `10.1.0.0/16`.
     #[serde(deserialize_with = "texts")]
     pub allowed_networks: Vec<String>,
-    /// Bytes that a picture may have.
+    /// Maximum size of a picture in bytes.
     pub max_bytes: usize,
-    /// Seconds that one fetch may take, redirects and body included.
+    /// Maximum duration of a download in seconds, including redirects and body.
     pub timeout_s: u32,
-    /// Pictures that are being fetched, or were and are being worked on, at once; a quarter of them for each app. More wait
-    /// for at most half of `timeout_s`.
+    /// Maximum number of pictures that are being downloaded or processed at once; each app may have a quarter of them.
+    /// Further downloads wait for at most half of `timeout_s`.
     pub at_once: usize,
-    /// File of certificates (PEM) of authorities that are trusted beside the well-known ones.
+    /// PEM file of certificate authorities that are trusted in addition to the well-known ones.
     pub extra_roots_file: Option<PathBuf>,
 }
 
-/// How the face calls of JD Cloud are served.
+/// The face interface of JD Cloud.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JdCloud {
-    /// Seconds that the clock of a client may be off.
+    /// Allowed clock difference of a client in seconds.
     pub clock_skew_s: u32,
-    /// Libraries that an app may have before `faceGroupCreate` makes no more.
+    /// Maximum number of libraries of an app; `faceGroupCreate` fails beyond it.
     pub max_groups: u64,
-    /// Faces (people, as each has one there) that a library may have before `faceCreate` adds no more.
+    /// Maximum number of faces in a library; `faceCreate` fails beyond it. Each person has one face in this interface.
     pub max_faces: u64,
 }
 
-/// How the face library of LinkVisual is served.
+/// The face library of LinkVisual.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LinkVisual {
-    /// Calls of one action that an app may make in a second.
+    /// Calls per second for each app and action.
     pub calls_per_second: NonZeroU32,
 }
 
-/// How friends, friend groups and accounts of Tencent IM are served.
+/// Friends, friend groups and accounts of Tencent IM.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TencentIm {
-    /// Calls of one command that an app may make in a second; of the account commands but `account_import` half as many.
+    /// Calls per second for each app and command. Account commands other than `account_import` get half of it.
     pub calls_per_second: NonZeroU32,
-    /// User ids that may call for their app.
+    /// User ids that may call on behalf of their app.
     pub admins: Vec<String>,
     /// Whether `group_get` lists all groups even if the caller's sequence is the current one.
     pub always_full_list: bool,
-    /// What becomes of a `friend_add` that is not forced: `AllowAny`, `NeedConfirm` or `DenyAny`.
+    /// Effect of a `friend_add` that is not forced: `AllowAny`, `NeedConfirm` or `DenyAny`.
     pub allow_type: AllowType,
 }
 
-/// What becomes of somebody's wish to have an account as a friend.
+/// Handling of friend requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AllowType {
-    /// It is granted.
+    /// The request is accepted.
     AllowAny,
-    /// It is kept until the account says yes.
+    /// The request is stored until the account accepts it.
     NeedConfirm,
-    /// It is refused.
+    /// The request is refused.
     DenyAny,
 }
 
@@ -86,11 +86,11 @@ impl From<AllowType> for FriendRequests {
     }
 }
 
-/// What apps may be granted.
+/// Capabilities that apps can be granted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Authorization {
-    /// The areas that each capability id opens; a file that has this table replaces the ids that it names.
+    /// Areas that each capability id opens. A settings file overrides the ids that it names.
     pub capabilities: BTreeMap<String, Vec<String>>,
 }
 
@@ -98,25 +98,25 @@ pub struct Authorization {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Statistics {
-    /// IANA name of the zone whose days, weeks and months are counted by.
+    /// IANA name of the time zone that defines days, weeks and months.
     pub zone: String,
-    /// Single calls are kept for so many days, 0: for ever; what was counted of them stays.
+    /// Days after which rows of the call log are deleted; 0: never. The counts that were made from them remain.
     pub retention_days: u32,
-    /// Single calls that one answer lists at most, the latest.
+    /// Maximum number of call log rows in one answer; the latest are returned.
     pub max_rows: u32,
 }
 
-/// How section 9 of the AICP manual is served.
+/// Section 9 of the AICP manual.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FaceApi {
-    /// Whether calls without a token are answered; they act for `legacy.app_id`.
+    /// Whether calls without a token are accepted. They act for `legacy.app_id`.
     pub anonymous: bool,
-    /// Whether `timestamp` counts seconds instead of milliseconds.
+    /// Whether `timestamp` is in seconds instead of milliseconds.
     pub timestamp_in_seconds: bool,
-    /// Groups (libraries) that an app may have, 0: any number.
+    /// Maximum number of groups (libraries) of an app; 0: unlimited.
     pub max_groups: u64,
-    /// Faces that a user may have, 0: any number.
+    /// Maximum number of faces of a user; 0: unlimited.
     pub max_faces_per_user: usize,
 }
 
@@ -124,14 +124,13 @@ pub struct FaceApi {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Console {
-    /// How sure it must be that a face which logs in is live: `none`, `low`, `normal` or `high`.
+    /// Liveness check of faces at login: `none`, `low`, `normal` or `high`.
     pub login_liveness: LoginLiveness,
-    /// Logins and registrations that one address, or one name, may try in a minute.
+    /// Login and registration attempts per minute, for each address and for each user name.
     pub attempts_per_minute: NonZeroU32,
-    /// Who may register users: `off`, `admin` or `open`. Unset: anybody where every listener is on loopback, else who has the
-    /// admin token.
+    /// Who may register users: `off`, `admin` or `open`. Default: `open` if all listeners are on loopback, else `admin`.
     pub registration: Option<Registration>,
-    /// Users that there may be.
+    /// Maximum number of console users.
     pub max_users: u64,
 }
 
@@ -141,23 +140,23 @@ pub struct Console {
 pub enum Registration {
     /// Nobody.
     Off,
-    /// Whoever sends the admin token.
+    /// Holders of the admin token.
     Admin,
     /// Anybody.
     Open,
 }
 
-/// How sure it must be that a face is live.
+/// Strictness of a liveness check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LoginLiveness {
-    /// Not looked at.
+    /// No check.
     None,
-    /// Probability 0.05.
+    /// Minimum probability 0.05.
     Low,
-    /// Probability 0.3.
+    /// Minimum probability 0.3.
     Normal,
-    /// Probability 0.9.
+    /// Minimum probability 0.9.
     High,
 }
 
@@ -172,43 +171,43 @@ impl From<LoginLiveness> for Control {
     }
 }
 
-/// Writes that wait for their engine.
+/// Outbox: writes that wait for their engine.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Outbox {
-    /// Whether they are worked off by themselves once the engine answers again.
+    /// Whether waiting writes are replayed automatically once the engine answers again.
     pub auto_replay: bool,
-    /// How often, in seconds, engines are asked whether they answer.
+    /// Seconds between health checks of the engines.
     pub interval_s: u32,
 }
 
-/// Who is the same person.
+/// Thresholds of face recognition.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recognition {
-    /// Similarity above which two faces are one person, 0..1. 0.80 stands for a false-match rate of 1e-4.
+    /// Similarity above which two faces match, 0..1. 0.80 corresponds to a false-match rate of 1e-4.
     pub threshold: f32,
-    /// People that a 1:N answer holds at most, 1..=100.
+    /// Maximum number of people in a 1:N answer, 1..=100.
     pub top_n: usize,
-    /// Share of strangers, 0..1, that a search may name by mistake: the threshold then rises with the faces searched. Unset:
-    /// it stays what `threshold` says.
+    /// Target false-positive identification rate, 0..1: the share of searches for strangers that may return a person.
+    /// The threshold then rises with the number of faces searched. Unset: the threshold is always `threshold`.
     pub fpir: Option<f64>,
-    /// How recognisable a face must be to be enrolled and to match anybody.
+    /// Minimum recognisability of faces that are enrolled or searched for.
     pub gate: Gate,
-    /// Apps of which something else is asked, by their ids.
+    /// Gates of single apps, by app id.
     pub app_gates: HashMap<String, Gate>,
 }
 
-/// How recognisable a face must be.
+/// Minimum recognisability of a face.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Gate {
-    /// It carries an identity.
+    /// The face carries an identity.
     #[default]
     On,
-    /// It may be spoilt badly.
+    /// Badly degraded faces pass, too.
     Loose,
-    /// It may be anything.
+    /// Every face passes.
     Off,
 }
 
@@ -222,26 +221,26 @@ impl From<Gate> for aicp_platform::RecognitionGate {
     }
 }
 
-/// Which picture is good enough.
+/// Thresholds of picture quality.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quality {
-    /// Quality score from which a picture is good, 0..1.
+    /// Quality score from which a picture counts as good, 0..1.
     pub threshold: f32,
 }
 
-/// How sections 2 and 3 of the AICP manual, which know no token, are served.
+/// Sections 2 and 3 of the AICP manual, which have no tokens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Legacy {
-    /// Whether calls without a token are answered. Unset: yes, but only where every listener is on loopback.
+    /// Whether calls without a token are accepted. Unset: yes, but only if all listeners are on loopback.
     pub anonymous: Option<bool>,
     /// App that calls without a token act for.
     #[serde(deserialize_with = "text_or_number")]
     pub app_id: String,
-    /// Whether an enrolment makes the library that it names.
+    /// Whether an enrolment creates the library that it names.
     pub autocreate_library: bool,
-    /// Chapters for which the manual shows no token, but one is wanted unless they are named here.
+    /// Chapters that accept calls without a token. By default they require one, although the manual shows none.
     #[serde(deserialize_with = "chapters")]
     pub open_chapters: Vec<Chapter>,
 }
@@ -250,7 +249,7 @@ pub struct Legacy {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Links {
-    /// Seconds that the links of sections 3.5 and 7.8 (`faceDBURL`) are good; 0: for ever.
+    /// Seconds for which the links of sections 3.5 and 7.8 (`faceDBURL`) are valid; 0: forever.
     pub face_url_seconds: u64,
 }
 
@@ -264,56 +263,57 @@ impl Default for Links {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Vision {
-    /// Worker threads; 0: one a core.
+    /// Number of worker threads; 0: one per core.
     pub workers: usize,
-    /// Calls of callers with credentials that may wait for a worker, half as many of others; 0: 32 a worker.
+    /// Maximum number of authenticated calls that wait for a worker; half as many others may wait. 0: 32 per worker.
     pub queue: usize,
-    /// Seconds that a call may wait for a worker.
+    /// Maximum seconds that a call waits for a worker.
     pub wait_seconds: u64,
-    /// Seconds that a worker may take for a call.
+    /// Maximum seconds that a worker spends on a call.
     pub job_seconds: u64,
-    /// What runs the networks: `auto` (OpenVINO where its plugin is there, loads, and the processor has AVX2; else ONNX
-    /// Runtime), `onnxruntime` or `openvino`.
+    /// Runtime of the networks: `auto`, `onnxruntime` or `openvino`. `auto` chooses OpenVINO if its plugin is present
+    /// and loads, and the processor has AVX2; otherwise ONNX Runtime.
     pub runtime: RuntimeChoice,
-    /// Arithmetic of the networks: `auto` (bf16 where OpenVINO runs and the processor has AMX; else f32), `f32` or
-    /// `bf16`.
+    /// Arithmetic of the networks: `auto`, `f32` or `bf16`. `auto` chooses bf16 if OpenVINO runs and the processor has
+    /// AMX; otherwise f32.
     pub precision: PrecisionChoice,
 }
 
-/// Bounds of the HTTP server.
+/// Limits of the HTTP server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
-    /// Memory that all request bodies together may take, in MiB.
+    /// Memory limit of all request bodies together, in MiB.
     pub body_memory_mib: usize,
-    /// Open connections of all listeners together.
+    /// Maximum number of open connections of all listeners together.
     pub max_connections: usize,
-    /// Open connections of one address, or calls under way of one client of a trusted proxy; 0: a quarter of `max_connections`.
+    /// Maximum number of open connections of one address, or of concurrent calls of one client behind a trusted proxy.
+    /// 0: a quarter of `max_connections`.
     pub max_connections_per_address: usize,
-    /// Seconds that a connection which is kept open may wait for its next request.
+    /// Seconds that a keep-alive connection may wait for its next request.
     pub idle_seconds: u64,
-    /// Addresses of proxies whose `X-Forwarded-For` is believed: then the call log and the limits on logins see the
-    /// client, not the proxy.
+    /// Addresses of trusted proxies. The call log and the login throttle use the client address in their
+    /// `X-Forwarded-For`.
     pub trusted_proxies: Vec<IpAddr>,
 }
 
-/// Logs go to stderr.
+/// Logging to stderr.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// `text` or `json`.
+    /// Format of the lines: `text` or `json`.
     pub format: LogFormat,
     /// Filter in the syntax of `tracing-subscriber`, such as `info` or `aicp_dialects=debug,info`.
     pub level: String,
 }
 
-/// How a log line looks.
+/// Format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable text.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -425,7 +425,7 @@ impl Default for Log {
 }
 
 impl Fetch {
-    /// The networks that may be fetched from though they are not public.
+    /// Parses the allowed networks.
     pub(super) fn networks(&self) -> Result<Vec<Network>> {
         let network = |text: &String| {
             text.parse().map_err(|_| Error::Config(format!("fetch.allowed_networks: {text:?} is no network")))
@@ -433,10 +433,10 @@ impl Fetch {
         self.allowed_networks.iter().map(network).collect()
     }
 
-    /// The bounds of fetching.
+    /// Converts the settings to the limits of downloads.
     ///
     /// # Errors
-    /// [`Error::Config`], or [`Error::Io`] if the file of authorities can't be read.
+    /// [`Error::Config`], or [`Error::Io`] if the file of certificate authorities can't be read.
     pub(crate) fn limits(&self) -> Result<FetchLimits> {
         let extra_roots = match &self.extra_roots_file {
             Some(file) => vec![std::fs::read(file).map_err(Error::io(file))?],

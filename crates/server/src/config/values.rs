@@ -1,4 +1,4 @@
-//! Values with a way of their own to be written.
+//! Setting types with their own formats.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,12 +7,12 @@ use std::str::FromStr;
 use aicp_dialects::aicp::Listener;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A text that never shows in logs or in `config show`.
+/// Text that is redacted in logs and in `config show`.
 #[derive(Clone, Deserialize)]
 pub struct Secret(#[serde(deserialize_with = "text_or_number")] String);
 
 impl Secret {
-    /// The text itself.
+    /// Returns the secret text.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -30,14 +30,14 @@ impl Serialize for Secret {
     }
 }
 
-/// Which dialect a listener speaks on paths that several share.
+/// Dialect of a listener on paths that several dialects share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     /// Section 3 of the AICP manual.
     Legacy,
-    /// Section 7.
+    /// Section 7 of the AICP manual.
     Micro,
-    /// Section 7 if a token was sent, else section 3.
+    /// Section 7 if the request has a token, otherwise section 3.
     Auto,
 }
 
@@ -51,12 +51,12 @@ impl From<Dialect> for Listener {
     }
 }
 
-/// An address and its dialect: `ADDR[=legacy|micro|auto]`.
+/// Listener address and dialect: `ADDR[=legacy|micro|auto]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listen {
-    /// Where.
+    /// Address to listen on.
     pub address: SocketAddr,
-    /// What.
+    /// Dialect on shared paths.
     pub dialect: Dialect,
 }
 
@@ -94,7 +94,7 @@ impl Serialize for Listen {
     }
 }
 
-/// A list, or what stands in it once.
+/// A list, or a single value.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum OneOrMany<T> {
@@ -102,7 +102,7 @@ enum OneOrMany<T> {
     Many(Vec<T>),
 }
 
-/// A list, or one text with commas between (as an environment variable has it).
+/// Deserializes a list, or a comma-separated text as in environment variables.
 pub(super) fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Listen>, D::Error> {
     let texts = match OneOrMany::<String>::deserialize(deserializer)? {
         OneOrMany::One(text) => text.split(',').map(|t| t.trim().to_owned()).collect(),
@@ -111,10 +111,10 @@ pub(super) fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
 }
 
-/// A chapter of the AICP manual that can be opened to calls without a token.
+/// Chapter of the AICP manual that can be opened to calls without a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Chapter {
-    /// Every call there was.
+    /// Statistics: the list of all calls.
     #[serde(rename = "8.7")]
     AllCalls,
     /// face-api.
@@ -138,7 +138,7 @@ impl FromStr for Chapter {
     }
 }
 
-/// A list of chapters as texts or numbers, or one text with commas between (as an environment variable has it).
+/// Deserializes a list of texts or numbers, or a comma-separated text as in environment variables.
 pub(super) fn chapters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Chapter>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -161,7 +161,7 @@ pub(super) fn chapters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
     chapters.map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
 }
 
-/// A text, or a number that stands for its digits: in the environment the two look alike. No error shows the value.
+/// Deserializes a text, or a number as its digits: environment variables don't distinguish them. Errors omit the value.
 pub(super) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -176,7 +176,7 @@ pub(super) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     }
 }
 
-/// A list of texts, or one text with commas between (as an environment variable has it).
+/// Deserializes a list of texts, or a comma-separated text as in environment variables.
 pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Ok(match OneOrMany::<String>::deserialize(deserializer)? {
         OneOrMany::One(text) => {
