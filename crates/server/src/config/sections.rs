@@ -128,7 +128,7 @@ pub struct Console {
     pub login_liveness: LoginLiveness,
     /// Login and registration attempts per minute, for each address and for each user name.
     pub attempts_per_minute: NonZeroU32,
-    /// Who may register users: `off`, `admin` or `open`. Default: `open` if all listeners are on loopback, else `admin`.
+    /// Who may register: `off`, `admin` or `open`. Default: `open` if all listeners are on loopback, else `admin`.
     pub registration: Option<Registration>,
     /// Maximum number of console users.
     pub max_users: u64,

@@ -1,4 +1,4 @@
-//! What anybody can do without credentials, and that known callers don't notice it.
+//! Attacks without credentials, which authenticated callers must not notice.
 
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
@@ -19,14 +19,14 @@ const DETECT: &str = "/aicp/face/detect";
 const QUALITY: &str = "/aicp/face/quality";
 const REGISTER: &str = "/user/register";
 
-/// A connection on which this was sent, and nothing more is.
+/// Opens a connection and sends only this.
 fn begun(address: SocketAddr, sent: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("connects");
     stream.write_all(sent.as_bytes()).expect("sent");
     stream
 }
 
-/// Whether the server has closed a connection.
+/// Returns whether the server has closed a connection.
 fn is_closed(stream: &mut TcpStream) -> bool {
     stream.set_read_timeout(Some(Duration::from_millis(1))).expect("set");
     matches!(stream.read(&mut [0]), Ok(0)) || stream.take_error().is_ok_and(|e| e.is_some())
@@ -34,7 +34,7 @@ fn is_closed(stream: &mut TcpStream) -> bool {
 
 #[test]
 fn bodies_of_one_byte_hold_up_nobody() {
-    // Shares of 256 KiB would be gone after 64 of them.
+    // With shares of 256 KiB, 64 bodies would exhaust the budget.
     let server = Setup::new(&["auto"])
         .env("AICP_HTTP__BODY_MEMORY_MIB", "16")
         .env("AICP_HTTP__MAX_CONNECTIONS_PER_ADDRESS", "200")
@@ -74,7 +74,7 @@ fn heads_half_sent_make_room_for_others() {
     assert_eq!(server.anonymous(0).send("GET", "/healthz", &[], b"").status, 200);
     wait_until("the oldest made room", || is_closed(&mut halves[0]));
     assert!(!is_closed(halves.last_mut().expect("some")), "the newest did not have to");
-    // The one that has made a call with credentials is still there.
+    // The connection with an authenticated call is still open.
     known.set_read_timeout(None).expect("set");
     known.write_all(call.as_bytes()).expect("sent");
     let length = known.read(&mut answer).expect("an answer");

@@ -1,4 +1,4 @@
-//! What is wrong is refused in the words of the dialect, and leaves nothing behind.
+//! Wrong input is refused with the dialect's messages and has no effects.
 
 use std::io::Write;
 
@@ -15,14 +15,14 @@ const OLD_ENROL: &str = "/interactiveability/face/faceentry";
 const OLD_RECOGNISE: &str = "/InteractiveAbility/face/FaceRecognition";
 const OLD_COMPARE: &str = "/InteractiveAbility/face/personwitnessratio";
 
-/// A server with one admin library; `legacy` has none.
+/// Starts a server with one library of the admin app; `legacy` has none.
 fn server_with_library() -> Server {
     let server = Server::auto();
     server.admin(0).post("/aicp/face/addBase", &json!({"groupId": "g", "dbName": "g"})).data();
     server
 }
 
-/// Checks that a server of [`server_with_library`] holds nobody and nothing but that library, and still works.
+/// Checks that a server of [`server_with_library`] has only that empty library and still works.
 #[track_caller]
 fn assert_nothing_written(server: &Server) {
     let (old, new) = (server.anonymous(0), server.admin(0));
@@ -38,7 +38,7 @@ fn assert_nothing_written(server: &Server) {
     assert_eq!(new.post("/aicp/face/recognition", &probe).data()["records"].as_array().map(Vec::len), Some(1));
 }
 
-/// Sends one picture, as JSON has it, to every operation that takes one, and checks their failures.
+/// Sends a picture, as a JSON value, to every operation that takes one, and checks the failures.
 #[track_caller]
 fn assert_refused(server: &Server, image: &Value) {
     let (old, new) = (server.anonymous(0), server.admin(0));
@@ -56,7 +56,7 @@ fn assert_refused(server: &Server, image: &Value) {
     new.post("/aicp/face/couple", &request).assert(200, &coded(UNUSABLE));
 }
 
-/// As [`assert_refused`], for bytes that can't be decoded at all: detection refuses them too.
+/// As [`assert_refused`], for bytes that can't be decoded: detection refuses them, too.
 #[track_caller]
 fn assert_undecodable(server: &Server, bytes: &[u8]) {
     let image = json!(base64(bytes));
@@ -119,7 +119,7 @@ fn pictures_that_are_cut_off() {
     assert_nothing_written(&server);
 }
 
-/// A PNG of one colour with these sides and one bit a pixel.
+/// Creates a single-colour PNG with one bit per pixel.
 fn blank_png(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
@@ -136,7 +136,7 @@ fn blank_png(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
-/// A PNG that says it has these sides but holds next to nothing.
+/// Creates a PNG whose header declares these sides, without pixel data.
 fn hollow_png(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
@@ -167,8 +167,8 @@ fn pictures_with_too_many_pixels() {
 fn pictures_that_are_long_and_thin_cost_no_more_than_others() {
     const GIB: u64 = 1 << 30;
     let server = server_with_library();
-    // All of them are a few KB and within the 40 megapixels. The longest come last: as long as memory is not bounded
-    // the first are enough to fail, and harmless to the machine.
+    // All are a few KB and within 40 megapixels. The largest come last: without a memory bound the first ones already
+    // fail, and they don't harm the machine.
     for (width, height) in [
         (5000, 8000),
         (200_000, 1),
@@ -215,7 +215,7 @@ fn pictures_without_a_face() {
         let records = server.admin(0).post("/aicp/face/detect", &json!({"image": image})).data()["records"].take();
         assert_eq!(records, json!([[]]));
     }
-    // The largest picture there may be.
+    // The largest picture that is allowed.
     let image = json!(base64(&blank_png(5000, 8000)));
     let records = server.admin(0).post("/aicp/face/detect", &json!({"image": image})).data()["records"].take();
     assert_eq!(records, json!([[]]));
@@ -272,7 +272,7 @@ fn removals_that_are_wrong() {
     let api = server.admin(0);
     let probe = json!({"groupId": "g", "image": base64(&obama())});
     let person = api.post("/aicp/face/add", &probe).data_text("personNo");
-    // As the curl sample of 7.2 has it: without a userId nothing is removed.
+    // The curl sample of 7.2 has no userId; nothing is removed.
     api.post("/aicp/face/remove", &json!({"groupId": "g"})).assert(200, &coded("userId不能为空"));
     for user in [json!(""), json!(" "), json!(null)] {
         api.post("/aicp/face/remove", &json!({"groupId": "g", "userId": user})).assert(200, &coded("userId不能为空"));
@@ -304,7 +304,7 @@ fn bodies_that_are_no_json() {
     assert_nothing_written(&server);
 }
 
-/// A body in chunks, as HTTP/1.1 frames it.
+/// Encodes a body in HTTP/1.1 chunks.
 fn chunked(body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(body.len() + body.len() / 1000);
     for chunk in body.chunks(64 << 10) {
@@ -333,12 +333,12 @@ fn bodies_that_are_too_large_are_answered_not_cut_off() {
             .assert(413, &plain(text));
         server.admin(0).send("POST", "/aicp/face/add", &headers, &chunked(body.as_bytes())).assert(413, &coded(text));
     }
-    // A client that asks first is told before it sends.
+    // A client that sends `Expect: 100-continue` is answered before it sends the body.
     let mut stream = connect(address).expect("it listens");
     let head = "POST /aicp/face/add HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
     write!(stream, "{head}Expect: 100-continue\r\nContent-Length: {}\r\n\r\n", body.len()).expect("it is sent");
     read_answer(stream, "POST").expect("an answer").assert(413, &plain(text));
-    // A body in chunks that is small enough is as good as any.
+    // A small chunked body is accepted.
     let small = json!({"groupId": "h", "userId": "1"}).to_string();
     send(address, "POST", "/aicp/face/query", &[("Transfer-Encoding", "chunked")], &chunked(small.as_bytes()))
         .expect("an answer")
@@ -348,8 +348,8 @@ fn bodies_that_are_too_large_are_answered_not_cut_off() {
 
 #[test]
 fn refusals_before_the_body_are_answered_not_cut_off() {
-    // Ordinary clients send all of a request before they read: cut off while they send, they report a broken
-    // connection instead of the answer.
+    // Ordinary clients send the whole request before they read. If the server closes early, they report a broken
+    // connection instead of the response.
     let server = server_with_library();
     let body = json!({"groupId": "g", "image": base64(&obama()), "x": "A".repeat(2 << 20)}).to_string();
     let (old, wrong) = (server.anonymous(0), server.anonymous(0).with_token("wrong"));
@@ -378,7 +378,7 @@ fn connections_that_break_off_leave_nothing() {
         write!(stream, "{head}Content-Length: {}\r\n\r\n", body.len()).expect("it is sent");
         stream.write_all(&body.as_bytes()[..sent]).expect("it is sent");
         stream.shutdown(std::net::Shutdown::Write).expect("half closed");
-        // Whatever it says to that, the connection ends.
+        // The response does not matter, but the connection must end.
         let answer = read_answer(stream, "POST");
         assert!(answer.as_ref().map_or(true, |answer| answer.status == 400), "{answer:?}");
     }

@@ -1,4 +1,4 @@
-//! What `aicp bench` says. How fast anything is, is nothing to be tested.
+//! Reports of `aicp bench`. The measured speed is not tested.
 
 use std::fs;
 

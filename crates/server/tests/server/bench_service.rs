@@ -1,4 +1,4 @@
-//! What `aicp bench service` says of a server. How fast it is, is nothing to be tested.
+//! Reports of `aicp bench service`. The measured speed is not tested.
 
 use std::fs;
 
@@ -39,7 +39,7 @@ fn a_server_is_filled_started_called_and_ended() {
     }
     assert!(loads.iter().all(|load| number(load, "busy") == 0.0), "so few are never too many: {report}");
     assert!(report["machine"]["cpu"].is_string(), "{report}");
-    // The runtime of the models may leave a file of its own.
+    // The runtime of the models may leave a file.
     let mut left = fs::read_dir(temp.path()).expect("a folder").map(|entry| entry.expect("an entry"));
     assert!(!left.any(|entry| entry.path().is_dir()), "the data folder is gone");
 }

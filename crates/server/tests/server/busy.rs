@@ -1,4 +1,4 @@
-//! More calls than the machine takes on: each gets an answer at once, a right one or one that says to come back.
+//! Overload: each call gets a correct answer, or one that asks to retry, without delay.
 
 use std::io::Write;
 use std::sync::Barrier;
@@ -73,7 +73,7 @@ fn an_overloaded_server_says_so_and_recovers() {
     assert!(answers.iter().any(|&(right, _)| right > 0), "somebody is served");
     assert!(answers.iter().any(|&(_, busy)| busy), "one worker can't serve {CALLERS} callers at once");
 
-    // Afterwards it works as before, once work that nobody waits for any more is through.
+    // Afterwards it works as before, once abandoned jobs are finished.
     let recognise = || server.admin(0).post("/aicp/face/recognition", &probe);
     wait_until("it is at rest", || recognise().status == 200);
     for _ in 0..5 {
@@ -101,8 +101,8 @@ fn connections_over_the_limit_are_closed_not_left_hanging() {
         .start();
     let address = server.addresses()[0];
     let call = || server.anonymous(0).try_post("/aicp/face/query", &json!({"groupId": "g", "userId": "1"}));
-    // What has had a call with credentials makes room for nobody. A connection counts from when it is accepted until the server sees its end, so
-    // one of these may be refused for another that is just over; more are opened until two are held.
+    // Connections with an authenticated call are not evicted. A connection counts until the server sees its end, so one
+    // of these may be refused because of another that has just ended. More are opened until two are held.
     let mut held = Vec::new();
     wait_until("a third connection is refused", || {
         let mut call_under_way = connect(address).expect("it listens");

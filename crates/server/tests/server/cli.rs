@@ -1,4 +1,4 @@
-//! The commands that need no running server.
+//! Commands that work without a running server.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -74,7 +74,7 @@ fn compare_tells_people_apart() {
         assert_eq!(number("similarity") > number("threshold"), verdict);
         assert!((number("threshold") - 0.8).abs() < 1e-6);
     }
-    // It is the server's own comparison.
+    // The result is the same as the server's.
     let server = Setup::new(&["auto"]).start();
     let pair = json!({"imageA": base64(&obama()), "imageB": base64(&obama2())});
     let served: f64 =
@@ -89,7 +89,7 @@ fn compare_tells_people_apart() {
     assert!(ran.stderr.contains("faceless.jpg") && ran.stderr.contains("no face"), "{}", ran.stderr);
 }
 
-/// A folder of two people with three good pictures, one of them twice, and files that can't be enrolled.
+/// Creates a folder of two people with three good pictures, one of them twice, and with files that can't be enrolled.
 fn folder_to_import(dir: &Path) {
     for (name, bytes) in [
         ("奥巴马/a.jpg", obama()),
@@ -119,7 +119,7 @@ fn counts(report: &Value) -> [u64; 3] {
     ["people", "faces", "known"].map(|key| report[key].as_u64().unwrap_or_else(|| panic!("no {key} in {report}")))
 }
 
-/// The file names and reasons of the rejects, by name.
+/// Returns file names and reasons of the rejects, by name.
 fn rejects(report: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let rejects = report["rejects"].as_array().expect("a list");
@@ -148,19 +148,19 @@ fn import_enrols_a_folder_and_tells_what_it_could_not() {
     assert!(rejected[2].1.contains("no face"), "{rejected:?}");
     assert!(!rejected[0].1.contains("no face"), "{rejected:?}");
 
-    // Again: nothing new, the same rejects.
+    // A second run has nothing new and the same rejects.
     let second = Ran::successful(&mut import(&dir, &data_dir)).json();
     assert_eq!(counts(&second), [0, 0, 4], "{second}");
     assert_eq!(rejects(&second), rejected);
 
-    // One more picture of somebody known, and somebody new.
+    // Another picture of a known person, and a new person.
     fs::create_dir_all(dir.join("third")).expect("made");
     fs::write(dir.join("biden/b.jpg"), with_comment(&jpeg(&other_portrait()), "b")).expect("written");
     fs::write(dir.join("third/a.jpg"), fs::read(sample_path("groups/sample1.jpg")).expect("there")).expect("written");
     let third = Ran::successful(&mut import(&dir, &data_dir)).json();
     assert_eq!(counts(&third), [1, 2, 4], "{third}");
 
-    // The server knows them, by the name of their folder too.
+    // The server knows them, also by folder name.
     let server = Setup::new(&["legacy", "micro"]).data_dir(&data_dir).start();
     let api = server.admin(1);
     let rows = api.post("/aicp/face/queryBaseAll", &json!({})).data();
@@ -172,7 +172,7 @@ fn import_enrols_a_folder_and_tells_what_it_could_not() {
         let query = json!({"groupId": "staff", "userId": name});
         assert_eq!(api.post("/aicp/face/query", &query).data_text("personID"), name);
     }
-    // While it runs, nobody else writes to the folder.
+    // While the server runs, no other process may write to the folder.
     let ran = Ran::of(&mut import(&dir, &data_dir));
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
 }
@@ -218,7 +218,7 @@ fn import_that_is_killed_is_resumed_to_the_same_end() {
     assert_eq!(counts(&again), [0, 0, 48], "{again}");
     assert!(objects(&whole) == objects(&resumed), "both have the same pictures");
 
-    // And the same people.
+    // The people are the same, too.
     let people = |data_dir: &Path| {
         let server = Setup::new(&["micro"]).env("AICP_RECOGNITION__TOP_N", "100").data_dir(data_dir).start();
         [&one, &other].map(|picture| {
@@ -231,7 +231,7 @@ fn import_that_is_killed_is_resumed_to_the_same_end() {
     assert_eq!(people(&resumed), [Some(6), Some(6)]);
 }
 
-/// How many pictures are in place, in a folder that changes meanwhile.
+/// Counts the stored pictures of a folder that changes meanwhile.
 fn objects_so_far(data_dir: &Path) -> usize {
     let shards = fs::read_dir(data_dir.join("objects")).into_iter().flatten().flatten();
     let shards = shards.filter(|shard| shard.file_name() != "incoming");
@@ -249,7 +249,7 @@ fn models_are_verified() {
         "fr_pose.onnx",
         "libonnxruntime.so",
     ];
-    // Beside these, what is optional and there.
+    // Optional files that are present are listed, too.
     let plugin = ran.stdout.lines().filter(|line| line.starts_with("ok ") && line.contains(" openvino/")).count();
     assert_eq!(plugin, if cfg!(target_arch = "x86_64") { 5 } else { 0 }, "{}", ran.stdout);
     assert_eq!(
@@ -280,7 +280,7 @@ fn models_are_verified() {
     let wrong: Vec<&str> = ran.stdout.lines().filter(|line| !line.starts_with("ok ")).collect();
     assert!(matches!(wrong[..], [line] if line.contains("fr_pose.onnx")), "{}", ran.stdout);
 
-    // A server does not start with it either, nor without it.
+    // The server does not start with the wrong file, nor without it.
     for missing in [false, true] {
         if missing {
             fs::remove_file(&path).expect("removed");
@@ -333,7 +333,7 @@ fn a_data_folder_has_one_server() {
     let ran = Ran::of(&mut Setup::new(&["auto"]).command(server.data_dir()));
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("error:"), "{}", ran.stderr);
-    // The first one is none the worse.
+    // The first server is not affected.
     assert_eq!(server.anonymous(0).post("/aicp/face/recognition", &person).data_text("faceFlag"), "Y");
 }
 

@@ -1,4 +1,4 @@
-//! Bodies and connections as real clients send and keep them.
+//! Bodies and connections of real clients.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -43,7 +43,7 @@ fn bodies_are_unpacked_and_read_in_their_charset() {
         encoder.write_all(bytes).expect("memory");
         encoder.finish().expect("memory")
     };
-    // 员工 in GB 18030, of which GBK is a part.
+    // 员工 in GBK, which is a subset of GB 18030.
     let gbk = [&br#"{"groupId":"g4","dbName":""#[..], &[0xd4, 0xb1, 0xb9, 0xa4], br#""}"#].concat();
     let calls = [
         (vec![JSON, ("Content-Encoding", "gzip")], gzip(&body(0, "gzip")), "gzip"),
@@ -67,8 +67,8 @@ fn bodies_are_unpacked_and_read_in_their_charset() {
         assert_eq!(answer.data()["dbName"], name, "{}", answer.text());
     }
     assert_eq!(names(&server).len(), 7);
-    // What is not what it is said to be is malformed, and nothing is made of it. A long one is read to its end, or its client
-    // would see a broken connection and no answer.
+    // Bodies that do not match their headers are malformed and have no effect. A long one is read to its end; otherwise
+    // the client would see a broken connection instead of the answer.
     let whole = gzip(&body(7, "cut"));
     for (headers, body) in [
         (vec![JSON, ("Content-Encoding", "gzip")], vec![b'x'; 4 << 20]),
@@ -82,7 +82,7 @@ fn bodies_are_unpacked_and_read_in_their_charset() {
         let answer = post(&server, "/aicp/face/addBase", &headers, &body);
         assert_eq!(answer.json()["flag"], false, "{}", answer.text());
     }
-    // The limit counts what is unpacked: 64 MiB of spaces in 64 KiB.
+    // The limit applies to the unpacked size: 64 MiB of spaces in 64 KiB.
     let bomb = gzip(&vec![b' '; 64 << 20]);
     assert!(bomb.len() < 100_000);
     let answer = post(&server, "/aicp/face/addBase", &[JSON, ("Content-Encoding", "gzip")], &bomb);
@@ -130,7 +130,7 @@ fn a_kept_connection_is_closed_when_no_request_comes() {
             }
             assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
         }
-        // The client sees the end and no answer.
+        // The client sees the end of the connection without an answer.
         match stream.read(&mut [0]) {
             Ok(length) => assert_eq!(length, 0),
             Err(e) => assert_eq!(e.kind(), ErrorKind::ConnectionReset),
@@ -142,7 +142,7 @@ fn a_kept_connection_is_closed_when_no_request_comes() {
 fn an_import_reads_regular_files_alone_and_a_name_in_either_form_as_one() {
     let temp = tempfile::tempdir().expect("a temp dir");
     let (dir, data_dir) = (temp.path().join("people"), temp.path().join("data"));
-    // The same name with an accent of its own, and with one in the letter.
+    // The same name, with a combining accent and with a precomposed letter.
     for (name, suffix) in [("Rene\u{301}", "a"), ("Ren\u{e9}", "b")] {
         fs::create_dir_all(dir.join(name)).expect("made");
         let picture = crate::pictures::with_comment(&obama(), suffix);

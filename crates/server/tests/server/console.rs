@@ -1,4 +1,4 @@
-//! Section 10: console users register with a face and log in by face or by password.
+//! Section 10: console users register with a face, and log in by face or password.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ const TOO_OFTEN: &str = "尝试过于频繁";
 const PASSWORD: &str = "a-password-like-no-other";
 const LOGGED_IN: &str = r#"{"flag":true,"resultCode":0,"message":"系统处理正常","data":"/pages/index.html"}"#;
 
-/// 10.2 as the manual prints it: the day alone, in Shanghai.
+/// Checks the failure of 10.2 as the manual prints it: with the Shanghai date only.
 #[track_caller]
 fn assert_not_recognised(answer: &Answer, path: &str) {
     assert_eq!((answer.status, answer.header("content-type")), (500, Some(JSON)), "{}", answer.text());
@@ -29,7 +29,7 @@ fn assert_not_recognised(answer: &Answer, path: &str) {
     assert_matches(answer.text(), &template);
 }
 
-/// Without a limit that tests would run into.
+/// Sets a limit of attempts that tests do not reach.
 fn setup() -> Setup {
     Setup::new(&["auto"]).env("AICP_CONSOLE__ATTEMPTS_PER_MINUTE", "100000")
 }
@@ -49,7 +49,7 @@ fn password_login(api: &Api, username: &str, password: &str) -> Answer {
     api.post(LOGIN, &json!({"username": username, "password": password}))
 }
 
-/// Checks that an answer lets somebody in and returns the session's token.
+/// Checks a successful login and returns the session's token.
 #[track_caller]
 fn session(answer: &Answer) -> String {
     answer.assert(200, LOGGED_IN);
@@ -58,7 +58,7 @@ fn session(answer: &Answer) -> String {
     assert_matches(cookie, template).swap_remove(0)
 }
 
-/// The console's page for whoever has a cookie.
+/// Requests the console page with a cookie.
 fn page(api: &Api, cookie: &str) -> Answer {
     api.send("GET", INDEX, &[("Cookie", cookie)], b"")
 }
@@ -127,14 +127,14 @@ fn every_field_of_a_registration_is_needed() {
         body["image"] = image.clone();
         api.post(REGISTER, &body).assert(200, &coded(NO_FEATURE));
     }
-    // The manual allows 2 MiB of base64, which what is behind the end of a JPEG counts towards.
+    // The manual allows 2 MiB of base64, including data behind the end of a JPEG.
     let of_size = |size: usize| {
         let mut bytes = obama();
         bytes.resize(size, 0);
         registration("u", &bytes)
     };
     api.post(REGISTER, &of_size((2 << 20) / 4 * 3 + 1)).assert(200, &coded("图片大小超过2M"));
-    // None of all these took the name.
+    // None of the failed registrations took the name.
     api.post(REGISTER, &of_size((2 << 20) / 4 * 3)).data();
 }
 
@@ -164,7 +164,7 @@ fn a_console_users_face_is_in_no_library() {
     assert_eq!(result("facehub/statapp", json!({}))["admin"], json!({"group_num": 0}));
     assert_eq!(result("v3/user/get", json!({"user_id": registered, "group_id": "@ALL"}))["error_code"], 223_103);
 
-    // Nor behind the name that it has inside, which no caller can use.
+    // Nor by the internal name of its library, which callers can't use.
     let hidden = "\u{1}console";
     for group in [hidden, "console", ""] {
         let by_name = json!({"groupId": group, "userId": registered, "image": image, "dbName": "x"});
@@ -176,13 +176,13 @@ fn a_console_users_face_is_in_no_library() {
         }
     }
     assert_eq!(result("v3/user/delete", json!({"user_id": registered, "group_id": "@ALL"}))["error_code"], 223_103);
-    // A picture that no library has cannot be named by its token either.
+    // Nor can a picture outside all libraries be addressed by its token.
     let detected = result("v3/face/detect", json!({"image": image, "image_type": "BASE64"}));
     let token = detected["result"]["face_list"][0]["face_token"].as_str().expect("a token").to_owned();
     let by_token = json!({"image": token, "image_type": "FACE_TOKEN", "group_id_list": hidden});
     assert_eq!(result("v3/face/detect", by_token)["error_code"], 222_209);
 
-    // With people in a library, they alone are found.
+    // With people in a library, only they are found.
     admin.post("/aicp/face/addBase", &json!({"groupId": "g", "dbName": "g"})).data();
     no_one(admin.post("/aicp/face/recognitionmn", &json!({"image": image})));
     let enrolled = admin.post("/aicp/face/add", &json!({"groupId": "g", "image": image})).data_text("personNo");
@@ -190,7 +190,7 @@ fn a_console_users_face_is_in_no_library() {
     assert_eq!(found["records"][0][0]["personNo"], enrolled);
     assert_eq!(found["records"][0].as_array().map(Vec::len), Some(1));
     assert_ne!(enrolled, registered);
-    // And nobody in a library is let in by that.
+    // People of a library can't log in.
     admin.post("/aicp/face/add", &json!({"groupId": "g", "image": base64(&biden())})).data();
     assert_not_recognised(&face_login(&anonymous, &biden()), FACE_LOGIN);
     session(&face_login(&anonymous, &obama2()));
@@ -213,13 +213,13 @@ fn a_face_logs_in() {
     let theirs = session(&face_login(&api, &biden()));
     assert!(page(&api, &format!("aicp_session={theirs}")).text().contains(">joe<"));
 
-    // A session opens the page and no call: a photograph of somebody makes nobody an administrator.
+    // A session opens the page but no calls: a photograph must not make anybody an administrator.
     let cookie = [("Cookie", &*format!("aicp_session={token}")), ("Content-Type", "application/json")];
     for call in ["/api/v1/apps/app/keys", "/authorize/grantAuthorize", "/asynchrony/getall"] {
         assert_eq!(api.send("POST", call, &cookie, br#"{"kind":"jdcloud"}"#).status, 401, "{call}");
     }
 
-    // The alias, and a path in any case.
+    // The alias, and the path in another case.
     session(&api.post("/user/facelogin", &json!({"image": base64(&obama2())})));
     session(&api.post("/User/FaceLogin.JSON", &json!({"image": base64(&obama2())})));
 
@@ -252,7 +252,7 @@ fn who_is_not_let_in_is_told_one_thing() {
             assert_eq!(answer.header("set-cookie"), None);
         }
     }
-    // Only the size of a picture has a message of its own.
+    // Only the size of a picture has its own message.
     let large = json!({"image": "A".repeat((2 << 20) + 4)});
     api.post(FACE_LOGIN, &large).assert(200, &coded("图片大小超过2M"));
     api.post_bytes(FACE_LOGIN, b"{").assert(400, &coded("请求格式错误"));
@@ -284,10 +284,10 @@ fn a_password_logs_in_until_the_log_out() {
     assert_eq!(answer.header("set-cookie"), Some(cleared));
     assert!(!is_in(&api, &first), "the server has ended the session");
     assert!(is_in(&api, &second), "this one goes on");
-    // Without a session there is nothing to end.
+    // Without a session, logging out does nothing.
     assert_eq!(api.post(LOG_OUT, &json!({})).status, 200);
 
-    // Users and sessions outlive the process.
+    // Users and sessions survive a restart.
     server.stop();
     let server = setup().data_dir(server.data_dir()).start();
     let api = server.anonymous(0);
@@ -318,7 +318,7 @@ fn pages_of_other_sites_can_not_log_in() {
     assert_eq!(answer.header("set-cookie"), None);
 }
 
-/// So few attempts that another one is not due again before a test has ended, however slow the machine is.
+/// Allows one attempt per minute, so that no second one becomes due during a test, even on a slow machine.
 fn one_attempt() -> Setup {
     Setup::new(&["auto"]).env("AICP_CONSOLE__ATTEMPTS_PER_MINUTE", "1")
 }
@@ -337,21 +337,21 @@ fn an_address_has_so_many_attempts() {
     let api = server.anonymous(0);
     wrong(&api).assert(200, &coded(WRONG_PASSWORD));
     assert_too_often(&wrong(&api));
-    // All doors count together, and what was refused was not looked at.
+    // All kinds of attempts share the limit, and a refused one is not evaluated.
     assert_too_often(&api.post(REGISTER, &registration("u", &obama())));
     assert_too_often(&face_login(&api, &obama()));
-    // Nobody's word on who it is counts, as no proxy is trusted; and nothing else is shut.
+    // `X-Forwarded-For` is ignored without a trusted proxy. Other calls are not limited.
     let body = json!({"username": "other", "password": "wrong"}).to_string();
     assert_too_often(&api.send("POST", LOGIN, &[("X-Forwarded-For", "203.0.113.7")], body.as_bytes()));
     assert_eq!(api.post(LOG_OUT, &json!({})).status, 200);
     api.post("/aicp/face/quality", &json!({"image": base64(&obama())})).data();
-    // Nor did it count as a call.
+    // Refused attempts are not counted as calls.
     let called = server.admin(0).post("/method/call", &json!({"call_Name": "passwordLogin"})).data();
     assert_eq!(called[0]["count"], "1");
     for name in ["faceLogin", "userRegister"] {
         assert_eq!(server.admin(0).post("/method/call", &json!({"call_Name": name})).data(), json!([]));
     }
-    // Two are two.
+    // With a limit of 2, two attempts pass.
     let server = Setup::new(&["auto"]).env("AICP_CONSOLE__ATTEMPTS_PER_MINUTE", "2").start();
     let api = server.anonymous(0);
     for username in ["a", "b"] {
@@ -370,19 +370,19 @@ fn a_trusted_proxy_says_whose_attempt_it_is() {
     };
     attempt("a", "203.0.113.7").assert(200, &coded(WRONG_PASSWORD));
     assert_too_often(&attempt("b", "203.0.113.7"));
-    // Only what the proxy itself saw counts: the last address.
+    // Only the last address counts: the one that the proxy itself saw.
     assert_too_often(&attempt("c", "198.51.100.1, 203.0.113.7"));
     attempt("d", "198.51.100.1").assert(200, &coded(WRONG_PASSWORD));
-    // A name has as many attempts, wherever they come from.
+    // A user name has the same limit across all addresses.
     assert_too_often(&attempt("d", "198.51.100.11"));
-    // Without the header it is the proxy's own.
+    // Without the header, the proxy's own address counts.
     password_login(&api, "e", "wrong").assert(200, &coded(WRONG_PASSWORD));
     assert_too_often(&password_login(&api, "f", "wrong"));
 }
 
 #[test]
 fn a_face_must_be_as_live_as_is_set() {
-    // Cut off at an edge, the picture is hardly sure to be live; it is him nevertheless.
+    // Cut off at the edge, the picture has a low liveness but shows the same person.
     let doubtful = sample("probes/obama_partial_face2.jpg");
     let first = setup().env("AICP_CONSOLE__LOGIN_LIVENESS", "high").start();
     let api = first.anonymous(0);

@@ -1,4 +1,4 @@
-//! Killed at any moment, the server comes back with everything that it had acknowledged, and nothing by halves.
+//! Kills at random moments: the server must come back with everything that it acknowledged, and nothing partial.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -18,11 +18,11 @@ use crate::random::Random;
 
 const ROUNDS: usize = 8;
 const CLIENTS: usize = 3;
-/// A client removes somebody after every so many enrolments.
+/// Enrolments of a client between two removals.
 const REMOVE_EVERY: usize = 3;
-/// The kill comes after this many more acknowledgements, at a random moment.
+/// Acknowledgements after which the kill may come, at a random moment.
 const LEAST_A_ROUND: usize = CLIENTS * REMOVE_EVERY;
-/// A library must fit in one answer.
+/// Maximum size of a library, so that it fits in one answer.
 const MOST_IN_A_LIBRARY: usize = 100;
 
 /// A picture that was sent.
@@ -32,7 +32,7 @@ struct Sent {
     fate: Fate,
 }
 
-/// Enrols, and sometimes removes, until the server is gone.
+/// Enrols people and sometimes removes one, until the server is gone.
 fn client(api: &Api, group: &str, picture: &[u8], acknowledged: &AtomicUsize) -> Vec<Sent> {
     let mut all: Vec<Sent> = Vec::new();
     while all.len() < MOST_IN_A_LIBRARY {
@@ -56,7 +56,7 @@ fn client(api: &Api, group: &str, picture: &[u8], acknowledged: &AtomicUsize) ->
     all
 }
 
-/// Everybody whom the server finds in a library: personNo and picture.
+/// Returns the people of a library by personNo, with their pictures.
 fn listed(api: &Api, group: &str, probe: &str) -> BTreeMap<String, Vec<u8>> {
     let data = api.post("/aicp/face/recognition", &json!({"groupId": group, "image": probe})).data();
     let hits = data["records"].as_array().expect("a list of hits");
@@ -74,7 +74,7 @@ fn key(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// Compares what the server and the disk have with what the clients know.
+/// Compares the server and the disk with the clients' knowledge.
 fn check(server: &Server, sent: &[Sent], probe: &str) {
     let api = server.admin(0);
     assert_eq!(incoming(server.data_dir()), 0, "nothing is left on its way");
@@ -142,14 +142,14 @@ fn kill_9_loses_nothing_that_was_acknowledged() {
                 .collect();
             let enough = before + LEAST_A_ROUND;
             wait_until("some are enrolled", || acknowledged.load(Ordering::Relaxed) >= enough);
-            // The moment is what is random here; nothing is waited for.
+            // The sleep makes the moment random; it waits for nothing.
             thread::sleep(moment);
             server.kill();
             for client in clients {
                 sent.extend(client.join().expect("no client failed"));
             }
         });
-        // Killed while it starts, too.
+        // The server is also killed while it starts.
         let starting = setup(temp.path()).start_unready();
         thread::sleep(Duration::from_millis(random.below(400)));
         starting.kill();
@@ -167,7 +167,7 @@ fn kill_9_loses_nothing_that_was_acknowledged() {
     assert!(enrolled >= ROUNDS && removed > 0, "the kills had something to destroy");
 }
 
-/// An enrolment that the server is at work on, its body not yet sent.
+/// Starts an enrolment up to the point where the server waits for its body.
 fn begun_enrolment(api: &Api, body: &str) -> std::net::TcpStream {
     let mut stream = connect(api.address).expect("it listens");
     let head = "POST /aicp/face/add HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n";

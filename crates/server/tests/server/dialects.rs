@@ -1,4 +1,4 @@
-//! Which dialect answers, for whom, and which settings the server refuses to start with.
+//! Selection of the dialect, separation of apps, and settings with which the server refuses to start.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::http::{Api, coded, plain, send};
 use crate::pictures::{base64, biden, obama};
 
 const OLD_ENROL: &str = "/interactiveability/face/faceentry";
-/// What 3.3 and 7.6 say of the same body, each in its own shape.
+/// Message of 3.3 and 7.6 for the same body, each in its own format.
 const UNUSABLE: &str = "Base64编码错误或图片原始数据错误或特征图片都为空";
 
 fn compare(api: &Api) -> crate::http::Answer {
@@ -27,7 +27,7 @@ fn shared_paths_follow_listener_and_token() {
     compare(&server.admin(legacy)).assert(200, &plain(UNUSABLE));
     compare(&server.admin(micro)).assert(200, &coded(UNUSABLE));
     compare(&server.admin(auto)).assert(200, &coded(UNUSABLE));
-    // With an empty one, which is none, but chooses the dialect of `auto`.
+    // With an empty token, which counts as missing but selects the dialect of `auto`.
     compare(&server.anonymous(legacy).with_token("")).assert(200, &plain(UNUSABLE));
     compare(&server.anonymous(micro).with_token("")).assert(401, &missing);
     compare(&server.anonymous(auto).with_token("")).assert(401, &missing);
@@ -84,7 +84,7 @@ fn pages_of_other_sites_need_a_token() {
         (vec![("Origin", "null")], false),
         (vec![("Sec-Fetch-Site", "cross-site")], false),
     ] {
-        // As a browser sends it without asking first: no content type.
+        // As a browser sends it without a preflight request: no content type.
         let answer = server.anonymous(0).send("POST", "/aicp/face/couple", &headers, body.as_bytes());
         match allowed {
             true => answer.assert(200, &plain(UNUSABLE)),
@@ -102,7 +102,7 @@ fn apps_see_their_own_data_alone() {
     let image = base64(&obama());
     let enrolment = json!({"groupId": "g", "image": image});
     let theirs = legacy.post("/aicp/face/add", &enrolment).data_text("personID");
-    // The library of the same name does not exist for admin, who can make one.
+    // The library of the same name does not exist for admin, who can create one.
     assert_eq!(admin.post("/aicp/face/recognition", &enrolment).message(), "人脸库[g]不存在");
     assert_eq!(admin.post("/aicp/face/queryBaseAll", &json!({})).data()["records"], json!([]));
     admin.post("/aicp/face/addBase", &json!({"groupId": "g", "dbName": "g"})).data();
@@ -123,7 +123,7 @@ fn apps_see_their_own_data_alone() {
     assert_eq!(found["personID"], theirs);
     admin.post("/aicp/face/deleteBase", &json!({"groupId": "g"})).data();
     assert_eq!(legacy.post("/aicp/face/recognition", &enrolment).data(), found);
-    // The token makes section 2 work for admin as well.
+    // With the token, section 2 acts for admin, too.
     assert_eq!(admin.post("/InteractiveAbility/face/FaceRecognition", &enrolment).message(), "人脸库[g]不存在");
 }
 

@@ -1,4 +1,4 @@
-//! Vendors' engines: the simulator as a process of its own on a data folder of its own.
+//! Vendor engines: the simulator as a process of its own with its own data folder.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -15,25 +15,25 @@ use tempfile::TempDir;
 use crate::fixture::{Setup, wait_until, workspace};
 use crate::http::send;
 
-/// What Cloudwalk's simulator asks of its callers.
+/// Credentials that the simulator of Cloudwalk requires.
 const APP_ID: &str = "cloudwalk-app";
 pub const APP_SECRET: &str = "cloudwalk-secret";
-/// Ports for servers that must come back where they were. Systems give connections that go out higher ones, so none of
-/// these is taken while nobody listens there.
+/// Ports for servers that restart at the same address. The system assigns higher ports to outgoing connections, so none
+/// of these is taken while the server is down.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
 
-/// Whose engine.
+/// Vendor whose engine is simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vendor {
     Koala,
-    /// Keeps the ids of faces that callers choose.
+    /// Keeps the face ids that callers choose.
     Cloudwalk,
-    /// Gives faces ids of its own, whatever callers choose.
+    /// Assigns its own face ids.
     NewCloudwalk,
 }
 
 impl Vendor {
-    /// As a library names it.
+    /// Name of the engine in the settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Koala => "koala",
@@ -41,7 +41,7 @@ impl Vendor {
         }
     }
 
-    /// As the call log names it.
+    /// Name of the engine in the call log.
     pub fn label(self) -> &'static str {
         match self {
             Self::Koala => "考拉悠然",
@@ -49,7 +49,7 @@ impl Vendor {
         }
     }
 
-    /// Path of the call that adds a face.
+    /// Path of the operation that adds a face.
     pub fn add_path(self) -> &'static str {
         match self {
             Self::Koala => "business/api/v1/repository/personDb",
@@ -58,7 +58,7 @@ impl Vendor {
     }
 }
 
-/// A port of the loopback that nobody else here uses, listened on or not.
+/// Loopback port that is reserved among these tests, even while nothing listens on it.
 struct Port {
     number: u16,
     _lock: File,
@@ -80,7 +80,7 @@ impl Port {
     }
 }
 
-/// The simulator as it was built along with these tests.
+/// Returns the path of the simulator, which is built along with these tests.
 fn simulator() -> PathBuf {
     let folder = Path::new(env!("CARGO_BIN_EXE_aicp")).parent().expect("it is in a folder").join("examples");
     let path = folder.join(format!("engine-simulator{}", std::env::consts::EXE_SUFFIX));
@@ -88,7 +88,7 @@ fn simulator() -> PathBuf {
     path
 }
 
-/// A vendor's engine. It can stop and come back at the same address with everything that it has acknowledged.
+/// Simulated engine. It can be stopped and restarted at the same address with all acknowledged data.
 pub struct Engine {
     pub vendor: Vendor,
     port: Port,
@@ -97,20 +97,20 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts one that knows nothing yet.
+    /// Starts an empty engine.
     pub fn start(vendor: Vendor) -> Self {
         let engine = Self::absent(vendor);
         engine.restart();
         engine
     }
 
-    /// One that does not run yet.
+    /// Reserves an engine without starting it.
     pub fn absent(vendor: Vendor) -> Self {
         let folder = tempfile::tempdir().expect("a temp dir");
         Self { vendor, port: Port::reserve(), folder, child: Mutex::new(None) }
     }
 
-    /// Starts it again, and waits until it listens.
+    /// Starts the engine again and waits until it listens.
     pub fn restart(&self) {
         let mut child = self.child.lock().expect("no panic while locked");
         assert!(child.is_none(), "it runs");
@@ -143,7 +143,7 @@ impl Engine {
         command
     }
 
-    /// Ends it at once, as `kill -9` does.
+    /// Kills the engine, as `kill -9` does.
     pub fn kill(&self) {
         let mut child = self.child.lock().expect("no panic while locked").take().expect("it runs");
         child.kill().expect("the process takes signals");
@@ -154,12 +154,12 @@ impl Engine {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.number))
     }
 
-    /// The base of its calls, as the server has it.
+    /// Returns the engine's base URL, as the server's settings have it.
     pub fn url(&self) -> String {
         format!("http://{}/", self.address())
     }
 
-    /// The server's settings of this engine.
+    /// Adds the settings of this engine to a server.
     pub fn known_to(&self, setup: Setup) -> Setup {
         let list = |code: i64| format!("[{code}]");
         if self.vendor != Vendor::Koala {
@@ -190,7 +190,7 @@ impl Engine {
             .env("AICP_ENGINES__KOALA__PATHS__HEALTH", paths.health)
     }
 
-    /// The keys of the pictures that it has a face of in a library, sorted; none if there is no such library.
+    /// Returns the sorted keys of the pictures of a library's faces; `None` if the library does not exist.
     pub fn pictures(&self, person_db_lib: &str) -> Option<Vec<String>> {
         let answer = send(self.address(), "GET", "/simulator/faces", &[], b"").expect("it runs").json();
         let faces = answer.get(person_db_lib)?.as_array().expect("a list of faces").clone();
@@ -200,20 +200,20 @@ impl Engine {
         Some(keys)
     }
 
-    /// How often a path was called since it last started.
+    /// Returns the number of calls of a path since the last start.
     pub fn calls(&self, path: &str) -> u64 {
         let answer = send(self.address(), "GET", "/simulator/calls", &[], b"").expect("it runs");
         answer.json()[path].as_u64().unwrap_or_default()
     }
 
-    /// What goes wrong from now on, until it is started again.
+    /// Sets the faults that the engine injects until its next start.
     pub fn faults(&self, faults: &Value) {
         let body = faults.to_string();
         let answer = send(self.address(), "POST", "/simulator/faults", &[], body.as_bytes()).expect("it runs");
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
-    /// From now on faces are taken in, but nobody is told, so many times.
+    /// Makes the engine add faces without answering, for a number of calls.
     pub fn lose_answers(&self, times: u64) {
         self.faults(&json!({"dropAfter": 1.0, "limit": times, "paths": [self.vendor.add_path()]}));
     }
@@ -230,7 +230,7 @@ impl Drop for Engine {
     }
 }
 
-/// The key of a picture, as [`Engine::pictures`] lists it.
+/// Returns the key of a picture, as [`Engine::pictures`] lists it.
 pub fn key(picture: &[u8]) -> String {
     hex::encode(Sha256::digest(picture))
 }

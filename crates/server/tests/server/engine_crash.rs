@@ -1,5 +1,5 @@
-//! Server and engine killed at any moment, answers lost and calls failed on purpose: what was acknowledged is done at
-//! the engine, once, and the server and its engine agree on who is there.
+//! Kills of server and engine at random moments, with injected faults. Acknowledged writes must be applied at the
+//! engine exactly once, and both must agree on the people.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -23,13 +23,13 @@ const GROUPS: [&str; 3] = ["g0", "g1", "g2"];
 const GETALL: &str = "/asynchrony/getall";
 const RESUME: &str = "/asynchrony/resumedata";
 
-/// How much is done, and how much goes wrong.
+/// Workload and faults of a run.
 struct Plan {
     vendor: Vendor,
-    /// Whether what waits is worked off by itself, or by an operator alone.
+    /// Whether waiting writes are replayed automatically, or only by an operator.
     auto_replay: bool,
     clients: usize,
-    /// By each client; a third as many removals come on top.
+    /// Enrolments per client; removals add a third of that.
     enrolments: usize,
     kills: usize,
 }
@@ -41,7 +41,7 @@ struct Sent {
     fate: Fate,
 }
 
-/// Where the server is now, if it runs, and how far the clients are and may go.
+/// State that server and clients share: the server's address while it runs, and the progress of the clients.
 #[derive(Default)]
 struct Scene {
     address: Mutex<Option<SocketAddr>>,
@@ -55,13 +55,13 @@ impl Scene {
         *self.address.lock().expect("no panic while locked") = address;
     }
 
-    /// Counts a client's call, as soon as it may be made.
+    /// Counts a client's call and waits until it is allowed.
     fn take_turn(&self) {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         wait_until("the clients may go on", || call < self.allowed.load(Ordering::Relaxed));
     }
 
-    /// A call to the server, as soon as it runs; none if no answer came.
+    /// Posts to the server once it runs; returns `None` without an answer.
     fn try_post(&self, path: &str, body: &Value) -> Option<Value> {
         let mut address = None;
         wait_until("the server runs", || {
@@ -77,7 +77,7 @@ impl Scene {
     }
 }
 
-/// Counts a client out, however it ends.
+/// Counts a client as finished on drop.
 struct Leaving<'a>(&'a AtomicUsize);
 
 impl Drop for Leaving<'_> {
@@ -86,7 +86,7 @@ impl Drop for Leaving<'_> {
     }
 }
 
-/// Enrols, and sometimes removes whom it enrolled.
+/// Enrols people and sometimes removes one of them.
 fn client(scene: &Scene, plan: &Plan, number: usize, faces: &[Vec<u8>], mut random: Random) -> Vec<Sent> {
     let _leaving = Leaving(&scene.clients_left);
     let mut all: Vec<Sent> = Vec::new();
@@ -115,14 +115,14 @@ fn client(scene: &Scene, plan: &Plan, number: usize, faces: &[Vec<u8>], mut rand
     all
 }
 
-/// Somebody who has done what waits, as far as it can be.
+/// Replays the waiting writes as an operator, as far as possible.
 fn operator(scene: &Scene) {
     if let Some(listed) = scene.try_post(GETALL, &json!({"issolved": "0"})) {
         scene.try_post(RESUME, &json!({"asynchronyDataList": listed["data"]["items"]}));
     }
 }
 
-/// Waits until nothing waits, which may need an operator.
+/// Waits until no writes wait; without automatic replay an operator replays them.
 fn work_off(server: &Server, scene: &Scene, auto_replay: bool) {
     wait_until("nothing waits", || {
         if !auto_replay {
@@ -132,7 +132,7 @@ fn work_off(server: &Server, scene: &Scene, auto_replay: bool) {
     });
 }
 
-/// Pictures of faces: two people, each in two ways. Of those of one way the engine can't tell which is which.
+/// Pictures of two people, two of each. The engine can't distinguish files of the same picture.
 fn faces() -> Vec<Vec<u8>> {
     let small = |picture: RgbImage, brighter: i32| {
         let picture = image::imageops::resize(&picture, 160, 200, image::imageops::FilterType::Triangle);
@@ -152,7 +152,7 @@ fn setup(engine: &Engine, auto_replay: bool, data_dir: &Path) -> Setup {
         .data_dir(data_dir)
 }
 
-/// What goes wrong at an engine that runs: sometimes nothing, sometimes a little of everything.
+/// Random faults of a running engine: none, few or many.
 fn faults(random: &mut Random) -> Value {
     let most = [0, 3, 10][random.index(3)];
     let mut share = || random.below(most + 1) as f64 / 100.0;
@@ -183,14 +183,14 @@ fn run(plan: &Plan) {
             })
             .collect();
         for _ in 0..plan.kills {
-            // Amid so many calls.
+            // The kill comes amid the next `more` calls.
             let more = plan.clients * plan.enrolments / plan.kills;
             let from = scene.allowed.fetch_add(more, Ordering::Relaxed);
             let enough = from + random.index(more);
             wait_until("the clients go on", || {
                 scene.calls.load(Ordering::Relaxed) >= enough || scene.clients_left.load(Ordering::Relaxed) == 0
             });
-            // The moment is what is random here; nothing is waited for.
+            // The sleep makes the moment random; it waits for nothing.
             thread::sleep(Duration::from_millis(random.below(100)));
             let (kill_engine, kill_server) = [(true, false), (false, true), (true, true)][random.index(3)];
             let engine_first = random.index(2) == 0;
@@ -216,7 +216,7 @@ fn run(plan: &Plan) {
                 engine.restart();
             }
             engine.faults(&faults(&mut random));
-            // What comes next finds much that waits, somebody at work on it, or nothing.
+            // The next round starts with waiting writes, with a replay in progress, or with none.
             match random.index(3) {
                 0 => {}
                 1 => drop(scope.spawn(|| operator(&scene))),
@@ -244,7 +244,7 @@ fn run(plan: &Plan) {
     assert!(enrolled > 0 && removed > 0 && waited["total"] != 0, "there was something to go wrong");
     check(&server, &engine, &libraries, &sent, &faces);
 
-    // Every face goes by its own name: of those who stay nobody is gone.
+    // Faces are removed by their own names: removing every second one keeps the others.
     for known in sent.iter_mut().step_by(2) {
         let Fate::Enrolled(person) = &known.fate else { continue };
         let request = json!({"groupId": known.group, "userId": person});
@@ -254,7 +254,7 @@ fn run(plan: &Plan) {
     check(&server, &engine, &libraries, &sent, &faces);
 }
 
-/// Compares what the engine has with what the clients know and what the server says.
+/// Compares the engine with the clients' knowledge and with the server's answers.
 fn check(server: &Server, engine: &Engine, libraries: &[String], sent: &[Sent], faces: &[Vec<u8>]) {
     let api = server.admin(0);
     let mut everywhere = BTreeSet::new();
@@ -295,7 +295,7 @@ fn check(server: &Server, engine: &Engine, libraries: &[String], sent: &[Sent], 
     assert_eq!(on_disk, everywhere, "pictures are kept of those who are there, and of nobody else");
 }
 
-/// The keys of the pictures of everybody in a library of the server's, sorted.
+/// Returns the sorted picture keys of all users in a library of the server.
 fn pictures_of_users(api: &Api, group: &str) -> Vec<String> {
     let answer = api.post("/face-api/v3/user/list", &json!({"group_id": group, "length": 1000})).json();
     let users = answer["result"]["user_id_list"].as_array().expect("a list of users");

@@ -1,4 +1,4 @@
-//! Libraries whose biometrics a vendor's engine does, simulated: what is done there, what is answered here.
+//! Libraries at simulated vendor engines: the effects there, and the answers here.
 
 use serde_json::{Value, json};
 
@@ -13,12 +13,12 @@ const UNUSABLE: &str = "Base64编码错误或图片原始数据错误或特征�
 const SERVER_ERROR: &str = "服务端报错";
 const ALL: [Vendor; 3] = [Vendor::Koala, Vendor::Cloudwalk, Vendor::NewCloudwalk];
 
-/// A server that knows an engine, which does all that names none.
+/// Starts a server whose default engine is this one.
 fn server_of(engine: &Engine) -> Server {
     engine.known_to(Setup::new(&["auto"])).env("AICP_ENGINES__DEFAULT", engine.vendor.name()).start()
 }
 
-/// Makes a library at an engine, or at the default one; returns its personDbLib.
+/// Creates a library at an engine, or at the default one; returns its personDbLib.
 fn add_base(api: &Api, group: &str, engine: Option<&str>) -> String {
     let mut request = json!({"groupId": group, "dbName": group});
     if let Some(engine) = engine {
@@ -27,12 +27,12 @@ fn add_base(api: &Api, group: &str, engine: Option<&str>) -> String {
     api.post("/aicp/face/addBase", &request).data_text("personDbLib")
 }
 
-/// Enrols somebody and returns their personNo.
+/// Enrols a person and returns their personNo.
 fn add(api: &Api, group: &str, picture: &[u8]) -> String {
     api.post("/aicp/face/add", &json!({"groupId": group, "image": base64(picture)})).data_text("personNo")
 }
 
-/// Who is found in a library: their personNos, best first.
+/// Returns the personNos found in a library, best first.
 fn found(api: &Api, group: &str, picture: &[u8]) -> Vec<String> {
     let data = api.post("/aicp/face/recognition", &json!({"groupId": group, "image": base64(picture)})).data();
     people(&data["records"])
@@ -49,7 +49,7 @@ fn face_api(api: &Api, path: &str, body: &Value) -> (u64, Value) {
     (answer["error_code"].as_u64().expect("a code"), answer["result"].take())
 }
 
-/// Two people side by side, the first the larger.
+/// Two people side by side; the first is larger.
 fn couple() -> Vec<u8> {
     let mut canvas = on_canvas(&portrait(), 900, 420, 0, 0);
     let small = other_portrait();
@@ -63,7 +63,7 @@ fn couple() -> Vec<u8> {
     jpeg(&canvas)
 }
 
-/// The latest calls of a method, as the statistics list them: the sources.
+/// Returns the sources of the latest calls of a method, from the statistics.
 fn sources(api: &Api, method: &str) -> Vec<String> {
     let rows = api.post("/method/call/all", &json!({"call_Name": method})).data();
     let rows = rows.as_array().expect("a list of rows").iter();
@@ -120,7 +120,7 @@ fn a_library_is_at_the_engine_that_it_names() {
             }
         }
         assert!(koala.calls("business/api/v1/repository/personDb") > 0);
-        // Nobody else's.
+        // Libraries of the built-in engine are at none of the vendors'.
         let here = add_base(&api, "b", None);
         add(&api, "b", &obama());
         assert_eq!((koala.pictures(&here), cloudwalk.pictures(&here)), (None, None));
@@ -227,7 +227,7 @@ fn a_vendor_may_do_all_that_names_no_engine() {
         assert_eq!(code, 0);
         assert!(matched["score"].as_f64().is_some_and(|score| score > 80.0), "{matched}");
 
-        // A library that an enrolment of sections 2 and 3 makes is at the default engine, too.
+        // Libraries made by an enrolment of sections 2 and 3 are at the default engine, too.
         let enrolled = old.post("/aicp/face/add", &json!({"groupId": "200000", "image": base64(&obama())}));
         let template = r#"{"flag":true,"message":"人脸录入成功","data":{"personID":"<id>"}}"#;
         let person = assert_matches(enrolled.text(), template).swap_remove(0);
@@ -261,7 +261,7 @@ fn a_picture_that_an_engine_refuses_is_refused_in_the_manuals_words() {
             new.post("/aicp/face/recognitionmn", &request).assert(200, &coded(NO_FEATURE));
             new.post("/aicp/face/quality", &request).assert(200, &coded(NO_FEATURE));
             old.post("/aicp/face/quality", &request).assert(200, &plain(NO_FEATURE));
-            // Nor does a bad picture leave an empty library behind.
+            // A refused picture does not leave an empty library behind.
             old.post("/aicp/face/add", &request).assert(200, &plain(NO_FEATURE));
             old.post("/aicp/face/recognition", &request).assert(200, &plain(UNUSABLE));
             old.post("/InteractiveAbility/face/FaceEntry", &request).assert(200, &coded(NO_FEATURE));
@@ -311,7 +311,7 @@ fn an_engines_refusal_is_passed_on() {
     let pair = json!({"imageA": base64(&obama()), "imageB": base64(&obama2())});
     new.post("/aicp/face/couple", &pair).assert(200, &coded(words));
     new.post("/aicp/face/detect", &request).assert(200, &coded(words));
-    // One message for whatever fails here.
+    // Library calls have one message for all failures.
     let base = json!({"groupId": "new", "dbName": "new"});
     new.post("/aicp/face/addBase", &base).assert(200, &coded(SERVER_ERROR));
     assert_eq!(new.post("/aicp/face/queryBaseAll", &json!({})).data()["records"].as_array().map(Vec::len), Some(1));
@@ -319,7 +319,7 @@ fn an_engines_refusal_is_passed_on() {
     assert_eq!(face_api(&new, "v3/face/add", &face), (222_206, Value::Null));
     let request = json!({"group_id_list": "g", "image": base64(&obama()), "image_type": "BASE64"});
     assert_eq!(face_api(&new, "v3/face/identify", &request), (222_206, Value::Null));
-    // A removal that an engine refuses is done here, and left for somebody to see to.
+    // A removal that the engine refuses is done here and remains as a record.
     new.post("/aicp/face/remove", &json!({"groupId": "g", "userId": person})).data();
     let waiting = new.post("/asynchrony/getall", &json!({"issolved": "0"})).data();
     assert_eq!(
@@ -367,7 +367,7 @@ fn an_engine_that_is_down_fails_reads_alone() {
         );
         assert_matches(answer.text(), template);
 
-        // Writes wait for it, in every dialect.
+        // Writes are queued, in every dialect.
         let answer = old.post("/InteractiveAbility/face/FaceEntry", &request);
         assert_matches(
             answer.text(),
@@ -378,7 +378,7 @@ fn an_engine_that_is_down_fails_reads_alone() {
         assert_eq!((code, added["face_token"].as_str()), (0, Some(&key(&biden())[..32])));
         assert_eq!(new.post("/asynchrony/getall", &json!({"issolved": "0"})).data()["total"], 2);
 
-        // Neither what asks no engine nor what asks another one fails.
+        // Calls that need no engine, or another one, succeed.
         new.post("/aicp/face/query", &json!({"groupId": "g", "userId": person})).data();
         assert_eq!(found(&new, "b", &obama2()), [here]);
         engine.restart();
@@ -466,7 +466,7 @@ fn face_api_keeps_users_at_a_vendor() {
             ((0, vec![token(&portrait)]), keys(&[&portrait, &biden()]))
         );
         assert_eq!(identified(&obama2()), (0, vec!["u1".to_owned()]));
-        // The engine refuses: everything stays.
+        // Nothing changes if the engine refuses.
         assert_eq!(add("u1", &no_face(), "REPLACE").0, 222_203);
         assert_eq!(add("u3", &no_face(), "APPEND").0, 222_203);
         assert_eq!(tokens("u3").0, 223_103);
@@ -474,7 +474,7 @@ fn face_api_keeps_users_at_a_vendor() {
             (tokens("u1"), engine.pictures(&library)),
             ((0, vec![token(&portrait)]), keys(&[&portrait, &biden()]))
         );
-        // The user goes with the last face.
+        // Deleting the last face deletes the user.
         let last = json!({"group_id": "g", "user_id": "u1", "face_token": token(&portrait)});
         assert_eq!(face_api(&api, "v3/face/delete", &last).0, 0);
         assert_eq!((tokens("u1").0, engine.pictures(&library)), (223_103, keys(&[&biden()])));
@@ -523,7 +523,7 @@ fn a_user_is_copied_from_any_engine_to_any() {
     }
     assert_eq!((koala.pictures(&libraries[1]), koala.pictures(&libraries[3])), (both.clone(), both.clone()));
     assert_eq!(cloudwalk.pictures(&libraries[2]), both);
-    // A copy is a user of its own.
+    // A copy is independent of the original.
     assert_eq!(face_api(&api, "v3/user/delete", &json!({"group_id": "k", "user_id": "u"})).0, 0);
     assert_eq!((koala.pictures(&libraries[1]), koala.pictures(&libraries[3])), (Some(vec![]), both));
 }

@@ -1,14 +1,14 @@
-//! What became of a picture, as far as the client that sent it can know.
+//! State of a picture, as far as the client that sent it can know.
 
-/// What a client knows about a picture that it sent.
+/// State of a picture from the client's view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// No answer came: it may be there or not.
+    /// Enrolment was requested without an answer: the picture may be there or not.
     Asked,
-    /// This personNo was answered.
+    /// Enrolment was acknowledged with this personNo.
     Enrolled(String),
-    /// Removal was asked for, but no answer came.
+    /// Removal was requested without an answer.
     MaybeRemoved,
-    /// Removal was answered.
+    /// Removal was acknowledged.
     Removed,
 }

@@ -1,4 +1,4 @@
-//! The real binary on a data folder of its own.
+//! Starts the real binary on its own data folder.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,12 +17,12 @@ use tempfile::TempDir;
 
 use crate::http::{Api, send};
 
-/// The admin token of every server here.
+/// Admin token of all servers in these tests.
 pub const TOKEN: &str = "admin-token-of-the-tests";
-/// How long anything may take before the test fails. Generous: the machine may be busy with other tests.
+/// Time after which a wait fails the test. Generous: the machine may be busy with other tests.
 const DEADLINE: Duration = Duration::from_secs(90);
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace is there")
 }
@@ -36,11 +36,11 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// The runtime that starts soonest: with the one that would be chosen by itself, most of a test run would be starts. What is about
-/// recognition asks for `auto`.
+/// Default runtime of the tests: the one that starts fastest, because starting dominates the test time. Tests of
+/// recognition set `auto`.
 const RUNTIME: (&str, &str) = ("AICP_VISION__RUNTIME", "onnxruntime");
 
-/// The binary with nothing of this process's own settings.
+/// Builds a command of the binary without the settings of this process's environment.
 pub fn aicp<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aicp"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AICP_")) {
@@ -54,7 +54,7 @@ pub fn aicp<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     command
 }
 
-/// What a command that ends by itself printed and ended with.
+/// Output and exit code of a finished command.
 pub struct Ran {
     pub code: Option<i32>,
     pub stdout: String,
@@ -68,7 +68,7 @@ impl Ran {
         Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 
-    /// The output of a command that must succeed.
+    /// Runs a command that must succeed.
     pub fn successful(command: &mut Command) -> Self {
         let ran = Self::of(command);
         assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
@@ -80,18 +80,18 @@ impl Ran {
     }
 }
 
-/// How to start a server.
+/// Builder of a server process.
 pub struct Setup {
     dialects: Vec<&'static str>,
     env: Vec<(&'static str, String)>,
     data_dir: Option<PathBuf>,
     args: Vec<&'static str>,
-    /// Size in MiB of a disk of its own, which the process alone sees.
+    /// Size in MiB of a disk for the data folder, mounted for this process only.
     disk_mib: Option<u32>,
 }
 
 impl Setup {
-    /// With one listener a dialect.
+    /// Uses one listener per dialect.
     pub fn new(dialects: &[&'static str]) -> Self {
         Self { dialects: dialects.to_vec(), env: Vec::new(), data_dir: None, args: Vec::new(), disk_mib: None }
     }
@@ -101,7 +101,7 @@ impl Setup {
         self
     }
 
-    /// Instead of a new, empty one.
+    /// Uses an existing data folder instead of a new one.
     pub fn data_dir(mut self, data_dir: &Path) -> Self {
         self.data_dir = Some(data_dir.to_owned());
         self
@@ -112,13 +112,13 @@ impl Setup {
         self
     }
 
-    /// With the data folder on a disk of this size; see [`Server::disk`].
+    /// Puts the data folder on a disk of this size; see [`Server::disk`].
     pub fn on_disk_of_mib(mut self, size: u32) -> Self {
         self.disk_mib = Some(size);
         self
     }
 
-    /// The command line, as [`Setup::start`] runs it.
+    /// Builds the command line that [`Setup::start`] runs.
     pub fn command(&self, data_dir: &Path) -> Command {
         let mut command = aicp(["serve", "--data-dir"]);
         if let Some(size) = self.disk_mib {
@@ -154,7 +154,7 @@ impl Setup {
         server
     }
 
-    /// Starts the server.
+    /// Starts the server without waiting.
     pub fn start_unready(&self) -> Server {
         let temp = tempfile::tempdir().expect("a temp dir");
         let data_dir = self.data_dir.clone().unwrap_or_else(|| temp.path().join("data"));
@@ -163,7 +163,7 @@ impl Setup {
         let stderr = child.stderr.take().expect("stderr is piped");
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
-        // Ends with the process; reading on keeps the pipe from filling up.
+        // The thread ends with the process. It drains the pipe, so that the process never blocks on it.
         let reader = thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 lines.lock().expect("no panic while locked").push(line);
@@ -173,7 +173,7 @@ impl Setup {
     }
 }
 
-/// A running server; it is killed on drop.
+/// Running server, killed on drop.
 pub struct Server {
     child: Mutex<Child>,
     log: Arc<Mutex<Vec<String>>>,
@@ -183,7 +183,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with one listener in the `auto` dialect.
+    /// Starts a server with one listener in the `auto` dialect.
     pub fn auto() -> Self {
         Setup::new(&["auto"]).start()
     }
@@ -192,13 +192,13 @@ impl Server {
         &self.data_dir
     }
 
-    /// The data folder as the process sees it, if that has a disk of its own.
+    /// Returns the data folder as the process sees it, on a disk of its own.
     pub fn disk(&self) -> PathBuf {
         let id = self.child.lock().expect("no panic while locked").id();
         PathBuf::from(format!("/proc/{id}/root{}", self.data_dir.display()))
     }
 
-    /// The listeners in the order of the command line.
+    /// Returns the listeners in the order of the command line.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let log = self.log.lock().expect("no panic while locked");
         let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -208,12 +208,12 @@ impl Server {
             .collect()
     }
 
-    /// Whether the log has a line with this message.
+    /// Returns whether a log line contains this message.
     pub fn has_logged(&self, message: &str) -> bool {
         self.log.lock().expect("no panic while locked").iter().any(|line| line.contains(message))
     }
 
-    /// Everything that was logged so far.
+    /// Returns the log so far.
     pub fn log(&self) -> String {
         self.log.lock().expect("no panic while locked").join("\n")
     }
@@ -225,7 +225,7 @@ impl Server {
         self.admin(0).post("/authorize/grantAuthorize", &grant).data_text("token")
     }
 
-    /// Makes a key of an app by our own interface; `body` as there, such as `{"kind":"jdcloud"}`.
+    /// Creates a key of an app through the native API. `body` is that API's request, such as `{"kind":"jdcloud"}`.
     #[track_caller]
     pub fn key(&self, app_id: &str, body: &Value) -> Value {
         let target = format!("/api/v1/apps/{app_id}/keys");
@@ -237,17 +237,17 @@ impl Server {
         answer.json()
     }
 
-    /// A caller of a listener without a token.
+    /// Returns a client of a listener without a token.
     pub fn anonymous(&self, listener: usize) -> Api {
         Api::new(self.addresses()[listener])
     }
 
-    /// A caller of a listener with the admin token.
+    /// Returns a client of a listener with the admin token.
     pub fn admin(&self, listener: usize) -> Api {
         self.anonymous(listener).with_token(TOKEN)
     }
 
-    /// The most memory that the process ever held, in bytes.
+    /// Returns the peak memory of the process in bytes.
     pub fn peak_memory(&self) -> u64 {
         let id = self.child.lock().expect("no panic while locked").id();
         let status = fs::read_to_string(format!("/proc/{id}/status")).expect("the process runs");
@@ -255,21 +255,21 @@ impl Server {
         kib.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
     }
 
-    /// Asks the process to stop.
+    /// Sends SIGTERM to the process.
     pub fn terminate(&self) {
         let id = self.child.lock().expect("no panic while locked").id();
         let sent = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().expect("sh runs");
         assert!(sent.success(), "the process takes signals");
     }
 
-    /// Ends the process at once.
+    /// Kills the process.
     pub fn kill(&self) {
         let mut child = self.child.lock().expect("no panic while locked");
         child.kill().expect("the process takes signals");
         child.wait().expect("the process ends");
     }
 
-    /// Waits for the end of the process.
+    /// Waits until the process ends.
     pub fn wait(&self) -> ExitStatus {
         let mut status = None;
         wait_until("the process has ended", || {
@@ -280,7 +280,7 @@ impl Server {
         status.expect("it has ended")
     }
 
-    /// Stops the process in good order; from then on the log is whole.
+    /// Stops the process gracefully. Afterwards the log is complete.
     #[track_caller]
     pub fn stop(&self) {
         self.terminate();
@@ -290,7 +290,7 @@ impl Server {
         }
     }
 
-    /// What stands in the files of the data folder and in the log by now.
+    /// Reads all files of the data folder and the log so far.
     pub fn kept(&self) -> Kept {
         let mut bytes = files_in(&self.data_dir).join(&b'\n');
         bytes.extend(self.log().into_bytes());
@@ -317,7 +317,7 @@ impl Drop for Server {
     }
 }
 
-/// What a server has kept, one character a byte: texts are searched quickly, even in a debug build.
+/// Everything that a server has stored, one character per byte: text search is fast even in a debug build.
 pub struct Kept(String);
 
 impl Kept {
@@ -325,13 +325,14 @@ impl Kept {
         self.0.contains(&latin1(bytes))
     }
 
-    /// Checks that a secret stands nowhere: not as it is, nor in base64 or hex.
+    /// Checks that a secret is not stored in plain, base64 or hex.
     #[track_caller]
     pub fn assert_without(&self, secret: &[u8]) {
         assert!(!self.has(secret), "it is kept as it is");
         let hex = hex::encode(secret);
         assert!(!self.has(hex.as_bytes()) && !self.has(hex.to_uppercase().as_bytes()), "it is kept in hex");
-        // Inside something longer, base64 depends on where a secret begins; its ends also hold bits of what is around.
+        // Within a longer text, the base64 of a secret depends on its offset, and its ends share bits with the
+        // neighbours.
         for before in 0..3 {
             let base64 = STANDARD_NO_PAD.encode([&[0; 3][..before], secret].concat());
             let own = &base64.as_bytes()[(before * 4).div_ceil(3)..base64.len() - 1];
@@ -344,7 +345,7 @@ fn latin1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
-/// The bytes of every file in a folder and those in it.
+/// Reads all files of a folder, recursively.
 fn files_in(dir: &Path) -> Vec<Vec<u8>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).expect("a folder") {
@@ -359,7 +360,7 @@ fn files_in(dir: &Path) -> Vec<Vec<u8>> {
     files
 }
 
-/// The pictures in place in a data folder: their keys and bytes.
+/// Returns the stored pictures of a data folder: their keys and bytes.
 pub fn objects(data_dir: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for shard in fs::read_dir(data_dir.join("objects")).expect("the folder of pictures") {
@@ -378,7 +379,7 @@ pub fn objects(data_dir: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// How many pictures are on their way in a data folder.
+/// Returns the number of incoming pictures in a data folder.
 pub fn incoming(data_dir: &Path) -> usize {
     fs::read_dir(data_dir.join("objects/incoming")).expect("the folder of incoming pictures").count()
 }

@@ -1,4 +1,4 @@
-//! What each operation answers for a face that carries no identity, and for one that lies on its side.
+//! Answers of each operation for a face without identity, and for one that lies on its side.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::pictures::{base64, biden, decode, jpeg, obama, obama2};
 
 const NOT_ENROLLED: &str = "80018,extract feature decode pictrue! get feature failed";
 
-/// A picture so dark that whoever is on it looks like anybody else.
+/// Darkens a picture so much that its face carries no identity.
 fn dark(picture: &[u8]) -> Vec<u8> {
     let mut picture = decode(picture);
     for value in picture.iter_mut() {
@@ -49,11 +49,11 @@ fn what_carries_no_identity_is_not_enrolled_and_matches_nobody() {
     // 7.5 and 3.2.
     assert_eq!(api.post("/aicp/face/recognition", &image("g", &dark(&obama()))).data(), json!({"records": []}));
     assert_eq!(old.post("/aicp/face/recognition", &image("g", &dark(&obama()))).data()["faceFlag"], "N");
-    // 7.6 and 3.3: the very same picture, too.
+    // 7.6 and 3.3, even with identical pictures.
     let pair = json!({"imageA": base64(&dark(&obama())), "imageB": base64(&dark(&obama()))});
     assert_eq!(api.post("/aicp/face/couple", &pair).data(), json!({"msg": "no", "score": "0.0"}));
     assert_eq!(old.post("/aicp/face/couple", &pair).data(), json!({"onePerson": "false", "similarity": "0.0"}));
-    // 7.9, 7.10 and 7.11: a face, not a good one, and nobody's.
+    // 7.9, 7.10 and 7.11: a face of bad quality that matches nobody.
     let quality = api.post("/aicp/face/quality", &image("g", &dark(&obama()))).data();
     assert_eq!(quality["qualityFlag"], "N", "{quality}");
     let found = api.post("/aicp/face/recognitionmn", &image("g", &dark(&obama())));

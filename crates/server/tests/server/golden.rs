@@ -1,5 +1,5 @@
-//! The exact text of every success and failure of sections 2, 3 and 7: keys and their order, types, literals, no
-//! spaces, no escapes. Only what must vary is a pattern.
+//! Exact text of all successes and failures of sections 2, 3 and 7: keys and their order, types, literals, no spaces,
+//! no escapes. Only variable parts are patterns.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn file_link(api: &Api) -> String {
     format!("http://{}/person/<day>/<id>.png?sig=<sig>", api.address)
 }
 
-/// Checks a success against a template and returns what varies.
+/// Checks a success against a template; returns the variable parts.
 #[track_caller]
 fn golden(answer: &Answer, template: &str) -> Vec<String> {
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -32,7 +32,7 @@ fn golden(answer: &Answer, template: &str) -> Vec<String> {
     assert_matches(answer.text(), template)
 }
 
-/// An enrolment with every field that the manual's tables list.
+/// Enrolment with all fields of the manual's tables.
 fn full_profile(group: &str) -> Value {
     json!({
         "groupId": group, "image": base64(&obama()), "name": "客户姓名", "sex": 1, "birthday": 20190601,
@@ -41,7 +41,7 @@ fn full_profile(group: &str) -> Value {
     })
 }
 
-/// The answer of 2.2 and 3.2 for [`full_profile`], without what is around `data`.
+/// Template of the `data` of 2.2 and 3.2 for [`full_profile`].
 fn top_hit(api: &Api) -> String {
     format!(
         concat!(

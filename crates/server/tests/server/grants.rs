@@ -1,4 +1,4 @@
-//! Section 6: who may do what until when, and that tokens open just that, on every listener.
+//! Section 6: grants, and that tokens open exactly what was granted, on every listener.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ const NOT_GRANTED: &str = "未授权该能力";
 const EXPIRED: &str = "授权已过期";
 const UNKNOWN: &str = "token无效";
 const MISSING: &str = "token不能为空";
-/// Every id of the default map.
+/// All capability ids of the default map.
 const ALL: [&str; 8] = [
     "C10000000001",
     "C10000000002",
@@ -43,7 +43,7 @@ fn ok(data: &str) -> String {
     format!(r#"{{"flag":true,"resultCode":0,"message":"系统处理正常","data":{data}}}"#)
 }
 
-/// Checks the answer of a Spring server: HTTP 500, when it happened, what and where.
+/// Checks an error response in Spring's format: HTTP 500 with time, message and path.
 #[track_caller]
 pub fn assert_spring(answer: &Answer, message: &str, path: &str) {
     assert_eq!((answer.status, answer.header("content-type")), (500, Some(JSON)), "{}", answer.text());
@@ -56,7 +56,7 @@ pub fn assert_spring(answer: &Answer, message: &str, path: &str) {
     assert!(time <= now && now.duration_since(time).as_hours() < 1, "{time} is in UTC and now");
 }
 
-/// A call that any app with the first capability may make, and what it answers in section 7's dialect.
+/// Calls an operation that the first capability opens.
 fn libraries(api: &Api) -> Answer {
     api.post("/aicp/face/queryBaseAll", &json!({}))
 }
@@ -117,7 +117,7 @@ fn every_wrong_request_has_its_message() {
         let mut body = request("new", FUTURE, json!(["C10000000001"]));
         body[field] = value.clone();
         admin.post(GRANT, &body).assert(200, &coded(message));
-        // Of an update every failure is one message.
+        // Updates have one message for all failures.
         if field != "appId" {
             body["appId"] = json!("known");
         }
@@ -128,7 +128,7 @@ fn every_wrong_request_has_its_message() {
         admin.post_bytes(path, b"{").assert(400, &coded("请求格式错误"));
         admin.post_bytes(path, b"[]").assert(400, &coded("请求格式错误"));
     }
-    // Nothing of all that was granted.
+    // None of the wrong requests changed the grant.
     admin.post(DELETE, &json!({"appId": "new"})).assert(200, &coded("该用户不存在"));
     let held = admin.post(UPDATE, &request("known", FUTURE, ALL.to_vec())).data();
     assert_eq!(held["existAuthorize"], "[C10000000001]");
@@ -153,7 +153,7 @@ fn capability_lists_are_read_however_they_are_packed() {
         assert_eq!(held["existAuthorize"], "[C10000000001, C10000000003]", "{packed}");
         let others = "[C10000000002, C10000000004, C10000000005, C10000000006, C10000000007, C10000000008]";
         assert_eq!(held["addAuthorize"], others, "{packed}");
-        // Both lists are in the order of the request.
+        // Both lists follow the order of the request.
         let held = admin.post(UPDATE, &request(&app, FUTURE, packed)).data();
         assert_eq!(held["existAuthorize"], "[C10000000003, C10000000001]");
     }
@@ -181,7 +181,7 @@ fn an_update_takes_nothing_away_and_replaces_the_due_time() {
     quality(&app).assert(401, &coded(EXPIRED));
     update(FUTURE);
     libraries(&app).data();
-    // What was not granted is only said to whom is known.
+    // Unknown callers learn nothing about grants.
     libraries(&server.anonymous(0).with_token(&token[1..])).assert(401, &coded(UNKNOWN));
 }
 
@@ -202,7 +202,7 @@ fn a_past_due_time_can_be_granted_and_opens_nothing() {
     assert_coded(&app(0).post("/face-api/v3/group/list", &json!({})), 111, "Access token expired");
 }
 
-/// Times are those of Shanghai, whatever the zone of the machine or of the statistics.
+/// Due times are in Shanghai time, whatever the time zone of the machine or of the statistics.
 #[test]
 fn due_times_are_in_shanghai() {
     let server = Setup::new(&["auto"]).env("TZ", "America/New_York").env("AICP_STATISTICS__ZONE", "UTC").start();
@@ -238,7 +238,7 @@ fn a_deleted_token_is_dead_at_once_and_the_libraries_stay() {
     let app = server.anonymous(0).with_token(&renewed);
     assert_eq!(libraries(&app).data()["records"][0]["dbName"], "库");
     assert_eq!(app.post("/aicp/face/recognition", &enrolment).data()["records"][0]["personNo"], person);
-    // What the old grant had and the new one has not is gone.
+    // Capabilities of the old grant that the new one lacks are revoked.
     app.post("/aicp/face/quality", &json!({})).assert(403, &coded(NOT_GRANTED));
     assert_eq!(libraries(&server.anonymous(0).with_token(&other)).data()["records"], json!([]));
 }
@@ -252,7 +252,7 @@ fn the_platforms_own_apps_are_not_to_be_granted() {
         admin.post(UPDATE, &request(app, FUTURE, ALL.to_vec())).assert(200, &coded(FAILED));
         admin.post(DELETE, &json!({"appId": app})).assert(200, &coded("该用户不存在"));
     }
-    // With another name set, this one is free.
+    // The name is free if another app serves calls without a token.
     server.grant("legacy", &ALL);
     let server = Server::auto();
     assert_spring(&server.admin(0).post(GRANT, &request("legacy", FUTURE, ALL.to_vec())), "当前授权用户已存在", GRANT);
@@ -269,7 +269,7 @@ fn assert_coded(answer: &Answer, code: u32, message: &str) {
     assert_matches(answer.text(), &template);
 }
 
-/// The operations of sections 2, 3, 5, 7 and 8, each with the last digits of the capabilities that open it.
+/// Operations of sections 2, 3, 5, 7 and 8, each with the last digits of the capabilities that open it.
 const OPERATIONS: [(&str, &str); 21] = [
     ("/interactiveability/face/faceentry", "1"),
     ("/interactiveability/face/FaceRecognition", "2"),
@@ -294,7 +294,7 @@ const OPERATIONS: [(&str, &str); 21] = [
     ("/method/call/all", "37"),
 ];
 
-/// The same of section 9.
+/// Operations of section 9, each with the last digits of the capabilities that open it.
 const FACE_API_OPERATIONS: [(&str, &str); 20] = [
     ("/face-api/v3/group/add", "16"),
     ("/face-api/v3/group/delete", "16"),
@@ -318,13 +318,13 @@ const FACE_API_OPERATIONS: [(&str, &str); 20] = [
     ("/face-api/v3/face/liveness", "6"),
 ];
 
-/// How a failure is wrapped: 7.8 has no `resultCode` anywhere, and on the legacy listener more have none.
+/// Returns the shape of a failure: 7.8 has no `resultCode` anywhere; on the legacy listener more operations have none.
 fn shape(is_legacy: bool, path: &str) -> fn(&str) -> String {
     let is_plain = path == "/aicp/face/query" || (is_legacy && is_plain_on_legacy(path));
     if is_plain { plain } else { coded }
 }
 
-/// Whether section 3 or 5 answers a path on a listener of theirs.
+/// Returns whether section 3 or 5 answers a path on a legacy listener.
 fn is_plain_on_legacy(path: &str) -> bool {
     let shared = ["add", "recognition", "couple", "remove", "query", "quality"];
     path.starts_with("/method/") || shared.iter().any(|name| path == format!("/aicp/face/{name}"))
@@ -355,14 +355,14 @@ fn chapters_are_open_only_where_so_set() {
         }
     }
 
-    // On a listener where 5.7 has the path too, with the other calls of that chapter closed.
+    // On a listener on which section 5.7 has the path too, with the other calls of that section closed.
     let server = Setup::new(&["auto"])
         .env("AICP_LEGACY__OPEN_CHAPTERS", "8.7,11")
         .env("AICP_LEGACY__ANONYMOUS", "false")
         .start();
     assert!(open(&server, ALL_CALLS) && open(&server, RECORDS));
     assert!(!open(&server, "/method/call") && !open(&server, "/aicp/face/query") && !open(&server, GROUPS));
-    // A token that is sent counts, and a page of another site does not act for who sits here.
+    // A token that was sent is checked, and pages of other sites may not call.
     let app = server.anonymous(0).with_token(&server.grant("app", &["C10000000003"]));
     app.post(RECORDS, &json!({})).assert(403, &coded(NOT_GRANTED));
     server.anonymous(0).with_token("nobody's").post(RECORDS, &json!({})).assert(401, &coded(UNKNOWN));
@@ -397,7 +397,7 @@ fn every_capability_opens_its_operations_and_no_others() {
             }
         }
     }
-    // The three ids that the manual shows open sections 7 and 8 and all of 9 that it describes.
+    // The manual's three ids open sections 7 and 8 and the operations of section 9 that it describes.
     let token = server.grant("manual", &["C10000000001,C10000000002", "C10000000003"]);
     let app = server.anonymous(1).with_token(&token);
     for (path, _) in OPERATIONS {
@@ -454,7 +454,7 @@ fn tokens_act_for_their_app_where_none_is_needed() {
     let old = "/interactiveability/face/FaceRecognition";
     anonymous.post(old, &enrolment).assert(200, &coded("人脸库[g]不存在"));
     assert_eq!(shop.post(old, &enrolment).data()["personID"], person);
-    // Without the token, everything; with it, what the token opens.
+    // Without a token everything is open; with one, only what it opens.
     let pair = json!({"imageA": base64(&obama()), "imageB": base64(&obama())});
     anonymous.post("/aicp/face/couple", &pair).data();
     shop.post("/aicp/face/couple", &pair).assert(403, &plain(NOT_GRANTED));
@@ -483,7 +483,7 @@ fn the_map_of_capabilities_can_be_set() {
     let untouched = server.anonymous(0).with_token(&server.grant("c", &["C10000000005"]));
     assert_eq!(untouched.post("/aicp/face/detect", &json!({"image": base64(&obama())})).status, 200);
 
-    // Grants keep their ids, whatever these open; an id that there is no more opens nothing.
+    // Grants keep their ids whatever these open; an unknown id opens nothing.
     server.stop();
     let server = Setup::new(&["auto"]).data_dir(server.data_dir()).start();
     let [changed, named] = apps(&server);
@@ -500,7 +500,7 @@ fn grants_outlive_the_process() {
     let deleted = first.grant("deleted", &["C10000000001"]);
     first.admin(0).post(DELETE, &json!({"appId": "deleted"})).data();
     let late = first.admin(0).post(GRANT, &request("late", PAST, ALL.to_vec())).data_text("token");
-    // As acknowledged, however the process ends.
+    // Acknowledged grants survive a kill.
     first.kill();
     let second = Setup::new(&["auto"]).data_dir(first.data_dir()).start();
     let app = |token: &str| second.anonymous(0).with_token(token);
@@ -509,7 +509,7 @@ fn grants_outlive_the_process() {
     libraries(&app(&deleted)).assert(401, &coded(UNKNOWN));
     libraries(&app(&late)).assert(401, &coded(EXPIRED));
     assert_spring(&second.admin(0).post(GRANT, &request("kept", FUTURE, ALL.to_vec())), "当前授权用户已存在", GRANT);
-    // The token itself can still be told.
+    // The token can still be returned.
     let update = second.admin(0).post(UPDATE, &request("late", FUTURE, json!(["C10000000001"])));
     assert_eq!(update.data_text("token"), late);
     libraries(&app(&late)).data();
@@ -558,7 +558,7 @@ fn tokens_are_nowhere_in_clear() {
     assert!(server.has_logged("\"level\":\"DEBUG\""), "the log is talkative");
 }
 
-/// The grants are read anew after each change. If that fails, the token of the app that was changed is dead until it succeeds.
+/// Grants are reloaded after each change. If that fails, the changed app's token is refused until a reload succeeds.
 #[test]
 fn a_token_does_not_outlive_its_grant_when_the_grants_cant_be_read() {
     let server = Server::auto();
@@ -566,7 +566,7 @@ fn a_token_does_not_outlive_its_grant_when_the_grants_cant_be_read() {
     let database = rusqlite::Connection::open(server.data_dir().join("aicp.db")).expect("opens");
     let hash: Vec<u8> =
         database.query_row("SELECT token_hash FROM app WHERE app_id = 'other'", [], |row| row.get(0)).expect("there");
-    // The next change of shop's due time spoils the row of the other app.
+    // The next change of shop's due time corrupts the row of the other app.
     database
         .execute_batch(
             "CREATE TRIGGER spoil AFTER UPDATE OF due ON app WHEN NEW.app_id = 'shop'

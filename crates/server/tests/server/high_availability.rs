@@ -1,4 +1,4 @@
-//! Section 11: writes that an engine could not be told of, and how it comes to know them.
+//! Section 11: writes that an engine missed, and how they are replayed.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ const RESUME: &str = "/asynchrony/resumedata";
 const RESUMED: &str = r#"{"flag":true,"resultCode":0,"message":"异常数据恢复成功","data":null}"#;
 const NOT_RESUMED: &str = r#"{"flag":false,"resultCode":1,"message":"异常数据恢复失败","data":null}"#;
 
-/// A server whose only engine is this one. What waits is worked off when it is asked for, or by itself.
+/// Starts a server with one engine. Waiting writes are replayed on request, or automatically with `auto_replay`.
 fn server_of(engine: &Engine, auto_replay: bool) -> Server {
     setup_of(engine, auto_replay).start()
 }
@@ -31,12 +31,12 @@ fn setup_of(engine: &Engine, auto_replay: bool) -> Setup {
         .env("AICP_OUTBOX__INTERVAL_S", "1")
 }
 
-/// Makes a library and returns its personDbLib.
+/// Creates a library and returns its personDbLib.
 fn add_base(api: &Api, group: &str) -> String {
     api.post("/aicp/face/addBase", &json!({"groupId": group, "dbName": group})).data_text("personDbLib")
 }
 
-/// Enrols somebody and returns their personNo.
+/// Enrols a person and returns their personNo.
 fn add(api: &Api, group: &str, picture: &[u8]) -> String {
     api.post(ADD, &json!({"groupId": group, "image": base64(picture)})).data_text("personNo")
 }
@@ -45,7 +45,7 @@ fn remove(api: &Api, group: &str, user: &str) {
     api.post("/aicp/face/remove", &json!({"groupId": group, "userId": user})).data();
 }
 
-/// Who is found in a library, if its engine answers.
+/// Returns the people found in a library; its engine must answer.
 fn found(api: &Api, group: &str, picture: &[u8]) -> Vec<String> {
     let answer = api.post("/aicp/face/recognition", &json!({"groupId": group, "image": base64(picture)}));
     let records = answer.data()["records"].take();
@@ -53,7 +53,7 @@ fn found(api: &Api, group: &str, picture: &[u8]) -> Vec<String> {
     hits.map(|hit| hit["personNo"].as_str().expect("a personNo").to_owned()).collect()
 }
 
-/// The records of a request, newest first.
+/// Returns the records of a request, newest first.
 fn records(api: &Api, request: &Value) -> Vec<Value> {
     api.post(GETALL, request).data()["items"].as_array().expect("a list of records").clone()
 }
@@ -66,21 +66,21 @@ fn resume(api: &Api, records: &[Value]) -> Answer {
     api.post(RESUME, &json!({"asynchronyDataList": records}))
 }
 
-/// Checks a time of day in Shanghai, such as `2020-06-28 16:05:04`.
+/// Checks the format of a Shanghai date and time, such as `2020-06-28 16:05:04`.
 fn assert_time(time: &Value) {
     let shape: String =
         time.as_str().expect("a text").chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     assert_eq!(shape, "0000-00-00 00:00:00", "{time}");
 }
 
-/// Starts the engine again, and waits until calls pass to it.
+/// Restarts the engine and waits until calls reach it.
 fn back(engine: &Engine, api: &Api) {
     engine.restart();
     let probe = json!({"image": base64(&jpeg(&portrait()))});
     wait_until("the engine is asked again", || api.post("/aicp/face/detect", &probe).json()["flag"] == json!(true));
 }
 
-/// Several enrolments of one person in files that differ.
+/// Returns different files of one picture.
 fn variants(count: usize) -> Vec<Vec<u8>> {
     let picture = jpeg(&portrait());
     (0..count).map(|n| with_comment(&picture, &format!("variant {n}"))).collect()
@@ -103,7 +103,7 @@ fn records_are_listed_and_resumed_as_the_manual_shows() {
     let library = add_base(&new, "g");
     engine.kill();
 
-    // Success, as if nothing had happened.
+    // The answer is a success although the engine is down.
     let answer = old.post(ADD, &json!({"groupId": "old", "image": base64(&biden())}));
     let template = r#"{"flag":true,"message":"人脸录入成功","data":{"personID":"<id>"}}"#;
     let old_person = assert_matches(answer.text(), template).swap_remove(0);
@@ -148,14 +148,14 @@ fn records_are_listed_and_resumed_as_the_manual_shows() {
     };
     let (unsolved, solved) = (r#""issolved":0,"solveManCode":null"#, r#""issolved":1,"solveManCode":"admin""#);
     let answer = new.post(GETALL, &json!({"issolved": "0"}));
-    // Nobody was told the id of the library that section 3 made.
+    // Section 3 made the library, so its id was never returned.
     let template = list(item(&library, &obama(), "null", unsolved), item("<hex>", &biden(), "null", unsolved));
     let values = assert_matches(answer.text(), &template);
     assert_eq!(values[1], values[3], "dataPersonId names the picture, too");
     let records = answer.data()["items"].as_array().expect("a list").clone();
     assert_eq!(records[1]["dataPersonId"], json!(old_person));
 
-    // As long as the engine is down nothing is done, and nothing is lost.
+    // While the engine is down nothing is replayed and nothing is lost.
     resume(&new, &records).assert(200, NOT_RESUMED);
     assert_eq!(new.post(GETALL, &json!({"issolved": "0"})).text(), answer.text());
     back(&engine, &new);
@@ -183,7 +183,7 @@ fn records_are_listed_and_resumed_as_the_manual_shows() {
         assert_eq!(*after, expected, "the rest is as it was");
     }
 
-    // A second time changes nothing, with the old records or the new.
+    // Repeated replay changes nothing, with the old records or the new ones.
     let adds = engine.calls(Vendor::Koala.add_path());
     resume(&new, &records).assert(200, RESUMED);
     resume(&new, &after).assert(200, RESUMED);
@@ -230,7 +230,7 @@ fn records_are_filtered_and_paged() {
     api.post(GETALL, &json!({"pageSize": -1})).assert(200, &coded("pageSize格式错误"));
 
     back(&engine, &api);
-    // Of one library, so those before it are done, too.
+    // Earlier writes of the same library are replayed, too.
     resume(&api, &all[3..4]).assert(200, RESUMED);
     let total = |request: Value| api.post(GETALL, &request).data()["total"].as_u64().expect("a number");
     for (filter, expected) in
@@ -241,7 +241,7 @@ fn records_are_filtered_and_paged() {
     api.post(GETALL, &json!({"issolved": "2"})).assert(200, &coded("issolved格式错误"));
     assert_eq!(ids(&records(&api, &json!({"issolved": "1"}))), ids(&all[3..]));
 
-    // timeBefore is where the range begins, timeAfter where it ends, both included.
+    // timeBefore is the start of the range and timeAfter its end, both inclusive.
     let (newest, oldest) = (all[0]["createTime"].clone(), all[4]["createTime"].clone());
     let day = json!(newest.as_str().expect("a text")[..10]);
     assert_eq!(total(json!({"timeBefore": oldest, "timeAfter": newest})), 5);
@@ -281,7 +281,7 @@ fn only_the_administrator_lists_and_resumes() {
     assert_eq!(waiting(&admin), records, "nothing was done");
 }
 
-/// The file that a record names.
+/// Returns the file that a record names.
 fn file_of(record: &Value) -> PathBuf {
     PathBuf::from(record["dataImageAddress"].as_str().expect("a text"))
 }
@@ -300,7 +300,7 @@ fn the_picture_of_a_record_is_a_file_that_goes_with_it() {
     for (file, picture) in files.iter().zip(pictures.iter().rev()) {
         assert_eq!(&std::fs::read(file).expect("read"), picture, "{}", file.display());
     }
-    // Its person is gone before the engine heard of them.
+    // The person was removed before the engine knew them.
     remove(&api, "g", &people[1]);
     assert_eq!(waiting(&api), records[1..]);
     assert!(!files[0].exists());
@@ -343,7 +343,7 @@ fn what_can_not_be_resumed_does_not_hold_up_the_rest() {
     let [a, b, c] = ["a", "b", "c"].map(|group| add_base(&api, group));
     engine.kill();
     add(&api, "a", &obama());
-    // While the engine is down it can't say that there is no face.
+    // While the engine is down it can't report that there is no face.
     add(&api, "b", &no_face());
     add(&api, "c", &biden());
     let mut records = waiting(&api);
@@ -357,7 +357,7 @@ fn what_can_not_be_resumed_does_not_hold_up_the_rest() {
     assert_eq!(api.post(GETALL, &json!({"issolved": "1"})).data()["total"], 2, "done is done");
     let left = waiting(&api);
     assert_eq!((left.len(), &left[0]["dataGroupId"]), (1, &json!(b)));
-    // What the engine refused does not hold up what comes after it in its library either.
+    // A write that the engine refused does not block later writes of its library.
     add(&api, "b", &obama());
     assert_eq!(engine.pictures(&b), Some(vec![key(&obama())]));
     resume(&api, &left).assert(200, NOT_RESUMED);
@@ -375,7 +375,7 @@ fn what_can_not_be_resumed_does_not_hold_up_the_rest() {
     ] {
         api.post(RESUME, &body).assert(200, NOT_RESUMED);
     }
-    // Much of nothing takes no more memory than it has bytes.
+    // A large list of invalid records takes no more memory than its size in bytes.
     let before = server.peak_memory();
     let much = format!(r#"{{"asynchronyDataList":[{}1]}}"#, "0,".repeat(8 << 20));
     api.post_bytes(RESUME, much.as_bytes()).assert(200, NOT_RESUMED);
@@ -384,7 +384,7 @@ fn what_can_not_be_resumed_does_not_hold_up_the_rest() {
     for body in ["{", "[]", "5"] {
         api.post_bytes(RESUME, body.as_bytes()).assert(400, &coded("请求格式错误"));
     }
-    // An id may be a number, as every scalar may.
+    // Ids may be numbers, like all scalars.
     let solved = &records[1]["id"].as_str().expect("a text").parse::<i64>().expect("a number");
     api.post(RESUME, &json!({"asynchronyDataList": [{"id": solved}]})).assert(200, RESUMED);
 }
@@ -396,7 +396,7 @@ fn a_whole_page_comes_back_in_one_body() {
     let api = server.admin(0);
     let library = add_base(&api, "g");
     engine.kill();
-    // Of 1.2 MiB each in base64: nine are more than other calls may send.
+    // Each picture has 1.2 MiB in base64; nine exceed the body limit of other calls.
     let picture = jpeg(&portrait());
     let heavy: Vec<Vec<u8>> = (0..9)
         .map(|n| {
@@ -416,7 +416,7 @@ fn a_whole_page_comes_back_in_one_body() {
     let mut keys: Vec<String> = heavy.iter().map(|bytes| key(bytes)).collect();
     keys.sort();
     assert_eq!(engine.pictures(&library), Some(keys));
-    // Elsewhere this is too much.
+    // Other calls refuse this size.
     assert_eq!(api.post_bytes(GETALL, body.as_bytes()).status, 413);
 }
 
@@ -452,7 +452,7 @@ fn what_a_record_says_is_not_believed() {
 fn an_engine_that_comes_back_is_told_by_itself() {
     for vendor in [Vendor::Koala, Vendor::Cloudwalk, Vendor::NewCloudwalk] {
         let engine = Engine::start(vendor);
-        // As it is by default.
+        // The default setting: automatic replay.
         let setup = engine.known_to(Setup::new(&["auto"])).env("AICP_ENGINES__DEFAULT", vendor.name());
         let server = setup.env("AICP_OUTBOX__INTERVAL_S", "1").start();
         let api = server.admin(0);
@@ -495,7 +495,7 @@ fn writes_of_a_library_are_done_in_their_order() {
         let records = waiting(&api);
         assert_eq!(records.len(), 2, "what the engine was never told of need not be taken back");
         engine.restart();
-        // The writes of a library before one that is asked for are done first.
+        // Earlier writes of the same library are replayed first.
         wait_until("it is resumed", || resume(&api, &records[..1]).text() == RESUMED);
         assert_eq!(engine.pictures(&library), Some(vec![key(&obama2())]));
         assert_eq!(found(&api, "g", &obama()), [b]);
@@ -511,7 +511,7 @@ fn a_lost_answer_is_looked_for_before_anything_is_done_again() {
         let api = server.admin(0);
         let library = add_base(&api, "g");
         let [first, second, third] = [0, 1, 2].map(|n| variants(3).swap_remove(n));
-        // The same face is there already, and is not mistaken for it.
+        // The library has the same face already; it must not be mistaken for the lost one.
         let known = add(&api, "g", &first);
         engine.lose_answers(1);
         let person = add(&api, "g", &second);
@@ -524,7 +524,7 @@ fn a_lost_answer_is_looked_for_before_anything_is_done_again() {
         remove(&api, "g", &known);
         assert_eq!(engine.pictures(&library), Some(vec![key(&second)]), "each goes by its own name");
 
-        // Removed before anybody knew whether it was there.
+        // Removed before it was known whether the engine had it.
         engine.lose_answers(1);
         let short = add(&api, "g", &third);
         assert_eq!(engine.pictures(&library).map(|keys| keys.len()), Some(2));
@@ -534,7 +534,7 @@ fn a_lost_answer_is_looked_for_before_anything_is_done_again() {
         resume(&api, &left).assert(200, RESUMED);
         assert_eq!(engine.pictures(&library), Some(vec![key(&second)]));
         assert_eq!(found(&api, "g", &first), [person]);
-        // And one that the engine never got.
+        // Removed before the engine had it.
         engine.faults(&json!({"dropBefore": 1.0, "limit": 1, "paths": [vendor.add_path()]}));
         let short = add(&api, "g", &third);
         remove(&api, "g", &short);
@@ -558,7 +558,7 @@ fn a_library_is_deleted_with_what_waits_for_it() {
         let person = add(&api, "kept", &biden());
         api.post("/aicp/face/deleteBase", &json!({"groupId": "gone"}))
             .assert(200, r#"{"flag":true,"resultCode":0,"message":"系统处理正常","data":{"message":"ok"}}"#);
-        // One that is made and deleted while the engine is down.
+        // A library that is created and deleted while the engine is down.
         let brief = add_base(&api, "brief");
         api.post("/aicp/face/deleteBase", &json!({"groupId": "brief"})).data();
         for group in ["gone", "brief"] {

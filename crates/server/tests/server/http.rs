@@ -1,4 +1,4 @@
-//! An HTTP/1.1 client that sends exactly what it is told, and the answers.
+//! Minimal HTTP/1.1 client that sends requests verbatim, and the responses.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// What every JSON answer is declared as.
+/// Content type of all JSON answers.
 pub const JSON: &str = "application/json;charset=UTF-8";
-/// How long a call may take before the test fails.
+/// Time after which a call fails the test.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
-/// An answer, read to its end.
+/// Complete response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
@@ -20,7 +20,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads an answer that is followed by the end of the connection.
+    /// Parses a response whose connection was closed.
     fn parse(bytes: &[u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
         let head = std::str::from_utf8(&bytes[..end]).ok()?;
@@ -48,7 +48,7 @@ impl Answer {
         self.json()["message"].as_str().expect("a message").to_owned()
     }
 
-    /// The `data` of a success.
+    /// Returns the `data` of a success.
     #[track_caller]
     pub fn data(&self) -> Value {
         let mut body = self.json();
@@ -56,14 +56,14 @@ impl Answer {
         body["data"].take()
     }
 
-    /// A text in the `data` of a success.
+    /// Returns a text in the `data` of a success.
     #[track_caller]
     pub fn data_text(&self, key: &str) -> String {
         let data = self.data();
         data[key].as_str().unwrap_or_else(|| panic!("no text {key} in {data}")).to_owned()
     }
 
-    /// Checks status and body of a JSON answer, byte for byte.
+    /// Checks status and body of a JSON response, byte for byte.
     #[track_caller]
     pub fn assert(&self, status: u16, body: &str) {
         assert_eq!((self.status, self.text()), (status, body));
@@ -71,17 +71,17 @@ impl Answer {
     }
 }
 
-/// A failure as sections 2 and 7 wrap it.
+/// Failure in the format of sections 2 and 7.
 pub fn coded(message: &str) -> String {
     format!(r#"{{"flag":false,"resultCode":1,"message":"{message}","data":null}}"#)
 }
 
-/// A failure as section 3 wraps it.
+/// Failure in the format of section 3.
 pub fn plain(message: &str) -> String {
     format!(r#"{{"flag":false,"message":"{message}","data":null}}"#)
 }
 
-/// Sends a request on a connection of its own. `Host`, `Content-Length` and `Connection` are added unless given.
+/// Sends a request on a new connection. `Host`, `Content-Length` and `Connection` are added unless given.
 pub fn send(
     address: SocketAddr,
     method: &str,
@@ -107,7 +107,7 @@ pub fn send(
     read_answer(stream, method)
 }
 
-/// A new connection.
+/// Opens a connection.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
@@ -115,7 +115,7 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Reads one whole answer and the end of the connection.
+/// Reads a complete response up to the end of the connection.
 pub fn read_answer(mut stream: TcpStream, method: &str) -> io::Result<Answer> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
@@ -127,7 +127,7 @@ pub fn read_answer(mut stream: TcpStream, method: &str) -> io::Result<Answer> {
     if whole { Ok(answer) } else { Err(broken()) }
 }
 
-/// A caller of one listener.
+/// Client of one listener.
 #[derive(Debug, Clone)]
 pub struct Api {
     pub address: SocketAddr,
@@ -150,13 +150,13 @@ impl Api {
         self.post_bytes(path, body.to_string().as_bytes())
     }
 
-    /// Posts a body that is declared as JSON.
+    /// Posts bytes that are declared as JSON.
     #[track_caller]
     pub fn post_bytes(&self, path: &str, body: &[u8]) -> Answer {
         self.send("POST", path, &[("Content-Type", "application/json; charset=utf-8")], body)
     }
 
-    /// Posts JSON, where the connection may break.
+    /// Posts JSON; the connection may break.
     pub fn try_post(&self, path: &str, body: &Value) -> io::Result<Answer> {
         self.try_send("POST", path, &[("Content-Type", "application/json")], body.to_string().as_bytes())
     }
@@ -176,7 +176,7 @@ impl Api {
     }
 }
 
-/// Fetches a link from an answer as any HTTP client does: status, media type, bytes.
+/// Downloads a link with an ordinary HTTP client; returns status, media type and bytes.
 pub fn fetch(url: &str) -> (u16, String, Vec<u8>) {
     let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
     let mut response = config.build().new_agent().get(url).call().unwrap_or_else(|e| panic!("{url}: {e}"));
@@ -186,7 +186,7 @@ pub fn fetch(url: &str) -> (u16, String, Vec<u8>) {
     (response.status().as_u16(), media_type, bytes)
 }
 
-/// The status of a link.
+/// Returns the status of a link.
 pub fn status_of(url: &str) -> u16 {
     fetch(url).0
 }

@@ -1,4 +1,4 @@
-//! The picture links inside answers: the uploaded bytes without a token, and nothing for whoever has no link.
+//! Picture links in answers: they return the uploaded bytes without a token, and only with a valid signature.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use crate::fixture::{Server, Setup};
 use crate::http::{Api, fetch, send, status_of};
 use crate::pictures::{base64, obama, obama2, sample};
 
-/// The links that a server gives to a picture: all three kinds, from every answer that has one.
+/// Returns the links to a picture: all three kinds, from every answer that has one.
 fn links(server: &Server, picture: &[u8]) -> Vec<String> {
     let (old, new) = (server.anonymous(0), server.admin(0));
     let request = json!({"groupId": "g", "image": base64(picture)});
@@ -32,13 +32,13 @@ fn links(server: &Server, picture: &[u8]) -> Vec<String> {
     ]
 }
 
-/// The part of a link that a request line has.
+/// Returns the request target of a link.
 fn target(url: &str) -> &str {
     let start = url.find("//").and_then(|at| url[at + 2..].find('/').map(|slash| at + 2 + slash));
     &url[start.expect("an absolute link")..]
 }
 
-/// The year, month and day of a day since the Unix epoch (Howard Hinnant's `civil_from_days`).
+/// Converts days since the Unix epoch to year, month and day (Howard Hinnant's `civil_from_days`).
 fn civil(days: i64) -> (i64, i64, i64) {
     let z = days + 719_468;
     let era = z.div_euclid(146_097);
@@ -69,7 +69,7 @@ fn links_lead_to_the_uploaded_bytes_without_a_token() {
             assert!(target(url).starts_with(kind), "{url}");
             assert!(kind.starts_with("/face") || url.rsplit(['?', '&']).next().expect("a query").starts_with("sig="));
         }
-        // The app_secret is never the real token.
+        // The app_secret of a link is never the real token.
         assert!(links.iter().all(|url| !url.contains(crate::fixture::TOKEN)));
     }
 }
@@ -128,12 +128,12 @@ fn a_signature_is_good_for_its_own_picture_alone() {
     let second = api.post("/aicp/face/add", &json!({"groupId": "g", "image": base64(&obama2())})).data();
     let second_url = second["url"].as_str().expect("a link");
     let second_face = api.post("/aicp/face/query", &json!({"groupId": "g", "userId": second["personNo"]})).data();
-    // G2 of one with the signature of the other.
+    // The G2 link of one face with the signature of the other.
     let (path, _) = second_url.split_once("sig=").expect("a signature");
     let (_, signature) = first[3].split_once("sig=").expect("a signature");
     assert_eq!(status_of(second_url), 200);
     assert_eq!(status_of(&format!("{path}sig={signature}")), 404);
-    // G1 with the id of another face, the name of another library or app.
+    // A G1 link with the id of another face, or the name of another library or app.
     let (start, face) = first[4].rsplit_once("faceId=").expect("a face id");
     assert_ne!(Some(face), second_face["faceId"].as_str());
     assert_eq!(status_of(&first[4]), 200);
@@ -146,7 +146,7 @@ fn a_signature_is_good_for_its_own_picture_alone() {
     ] {
         assert_eq!(status_of(&other), 404, "{other}");
     }
-    // G3 with another number or date.
+    // A G3 link with another number or date.
     let (start, signature) = first[1].split_once(".png").expect("a file name");
     assert_eq!(status_of(&first[1]), 200);
     let (folder, id) = start.rsplit_once('/').expect("a file name");

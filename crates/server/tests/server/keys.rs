@@ -1,4 +1,4 @@
-//! Keys of apps: made, listed and revoked by our own interface and by the command line.
+//! Keys of apps: created, listed and revoked through the native API and the command line.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -8,7 +8,7 @@ use crate::fixture::{Ran, Server, Setup, TOKEN, aicp};
 use crate::http::{Answer, send};
 use crate::pictures::{base64, obama};
 
-/// A call of our own interface with a token.
+/// Calls the native API with a token.
 fn call(server: &Server, method: &str, path: &str, token: &str, body: &str) -> Answer {
     let bearer = format!("Bearer {token}");
     let target = format!("/api/v1{path}");
@@ -193,7 +193,7 @@ fn the_threshold_that_a_librarys_size_asks_for_is_told() {
         assert_refused(&call(&server, "GET", "/apps/nobody/libraries", TOKEN, ""), 404, "notFound");
         answer.json()
     };
-    // One face and 1 stranger in 100: a false-match rate of 1 in 100, which the usual threshold is far above.
+    // One face and 1 stranger in 100: a false-match rate of 1 in 100. The default threshold is far above it.
     let answer = thresholds(None);
     assert_eq!(keys_of(&answer), ["fpir", "libraries"]);
     assert_eq!(answer["fpir"], 0.01);
@@ -204,7 +204,7 @@ fn the_threshold_that_a_librarys_size_asks_for_is_told() {
     let number = |value: &Value| value.as_f64().expect("a number");
     assert!((number(&staff["threshold"]) - 0.80).abs() < 1e-6, "{staff}");
     assert!((number(&staff["recommendedThreshold"]) - 0.60).abs() < 1e-6, "{staff}");
-    // 1 in 100,000: the table of docs/recognition.md says 0.86, and the threshold follows.
+    // 1 in 100,000: docs/recognition.md has 0.86 in its table, and the threshold follows.
     let answer = thresholds(Some("0.00001"));
     assert_eq!(answer["fpir"], 0.00001);
     let staff = &answer["libraries"][0];

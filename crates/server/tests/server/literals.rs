@@ -1,4 +1,4 @@
-//! Each literal message of the contract that sections 2, 3 and 7 can answer, byte for byte, where it belongs.
+//! All literal messages of sections 2, 3 and 7 in the contract, byte for byte, each where it belongs.
 
 use serde_json::json;
 
@@ -122,7 +122,7 @@ fn e5_any_failure_of_a_library_call() {
     }
 }
 
-/// How section 7 wraps a failure: 7.8 has no `resultCode`.
+/// Returns the failure format of section 7: 7.8 has no `resultCode`.
 fn micro(path: &str) -> fn(&str) -> String {
     if path == "/aicp/face/query" { plain } else { coded }
 }
@@ -186,7 +186,7 @@ fn a_picture_is_larger_than_2m_of_base64() {
     let (anonymous, admin) = (server.anonymous(0), server.admin(0));
     let text = "图片大小超过2M";
     let mut padded = obama();
-    // A JPEG may be followed by anything, so that only its size is wrong.
+    // A JPEG may have trailing data, so only the size is wrong.
     padded.resize((2 << 20) / 4 * 3 + 1, 0);
     let large = base64(&padded);
     assert!(large.len() > 2 << 20);
@@ -203,7 +203,7 @@ fn a_picture_is_larger_than_2m_of_base64() {
     for path in ["/aicp/face/detect", "/aicp/face/recognitionmn"] {
         admin.post(path, &request).assert(200, &coded(text));
     }
-    // White space and a prefix do not count.
+    // White space and a prefix do not count towards the limit.
     padded.truncate((2 << 20) / 4 * 3);
     let most = format!("data:image/jpeg;base64,{}\n ", base64(&padded));
     let answer = anonymous.post("/aicp/face/couple", &json!({"imageA": most, "imageB": base64(&obama())}));
@@ -264,7 +264,7 @@ fn the_method_is_not_supported() {
             (server.anonymous(0), OLD_ENROL, coded(text)),
             (server.anonymous(0), "/aicp/face/add", plain(text)),
             (server.admin(0), "/aicp/face/add", coded(text)),
-            // The method is looked at before the token.
+            // The method is checked before the token.
             (server.anonymous(0), "/aicp/face/addBase", coded(text)),
         ] {
             let answer = api.send(method, path, &[], b"");
@@ -293,7 +293,7 @@ fn the_content_type_is_not_supported() {
         server.anonymous(0).send("POST", OLD_ENROL, &headers, b"{}").assert(415, &coded(text));
         server.anonymous(0).send("POST", "/aicp/face/add", &headers, b"{}").assert(415, &plain(text));
         server.admin(0).send("POST", "/aicp/face/add", &headers, b"{}").assert(415, &coded(text));
-        // The token is looked at before the content type.
+        // The token is checked before the content type.
         server.anonymous(0).send("POST", "/aicp/face/detect", &headers, b"{}").assert(401, &coded("token不能为空"));
     }
 }
@@ -319,7 +319,7 @@ fn the_body_is_malformed() {
         server.anonymous(0).post_bytes("/aicp/face/couple", body).assert(400, &plain(text));
         server.admin(0).post_bytes("/aicp/face/recognition", body).assert(400, &coded(text));
     }
-    // A list is for comparisons alone.
+    // Only comparisons accept a list.
     server.anonymous(0).post_bytes(OLD_ENROL, b"[]").assert(400, &coded(text));
     server.anonymous(0).post_bytes("/aicp/face/query", b"[{}]").assert(400, &plain(text));
     server.admin(0).post_bytes("/aicp/face/detect", b"[]").assert(400, &coded(text));

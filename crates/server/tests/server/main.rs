@@ -1,5 +1,5 @@
-//! End-to-end tests: each starts the real binary on a data folder of its own and talks to it over HTTP, or runs a
-//! command of it. What is expected is written out literally: the wire contract, not the source, is the reference.
+//! End-to-end tests. Each starts the real binary on its own data folder and calls it over HTTP, or runs a command.
+//! Expected answers are literal: the reference is the wire contract, not the source.
 
 mod engine;
 mod fate;

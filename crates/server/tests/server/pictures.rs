@@ -9,7 +9,7 @@ use jpeg_encoder::{ColorType, Encoder};
 
 use crate::fixture::workspace;
 
-/// A picture of the `samples` folder.
+/// Reads a picture of the `samples` folder.
 pub fn sample(name: &str) -> Vec<u8> {
     let path = workspace().join("samples").join(name);
     fs::read(&path).unwrap_or_else(|e| panic!("the sample {} must be there: {e}", path.display()))
@@ -36,22 +36,22 @@ pub fn decode(bytes: &[u8]) -> RgbImage {
     image::load_from_memory(bytes).expect("a picture").to_rgb8()
 }
 
-/// A portrait of the same person as [`obama`], small enough for every format and quick to work on.
+/// Small portrait of the same person as [`obama`], fast to process in all formats.
 pub fn portrait() -> RgbImage {
     DynamicImage::from(decode(&obama())).resize(400, 400, image::imageops::FilterType::Triangle).to_rgb8()
 }
 
-/// As [`portrait`], of the person of [`biden`].
+/// Small portrait of the same person as [`biden`].
 pub fn other_portrait() -> RgbImage {
     DynamicImage::from(decode(&biden())).resize(400, 400, image::imageops::FilterType::Triangle).to_rgb8()
 }
 
-/// A baseline JPEG.
+/// Encodes a baseline JPEG.
 pub fn jpeg(picture: &RgbImage) -> Vec<u8> {
     jpeg_of(picture.as_raw(), picture.width(), picture.height(), ColorType::Rgb, false)
 }
 
-/// A JPEG of pixels in any layout.
+/// Encodes pixels of any layout as JPEG.
 pub fn jpeg_of(pixels: &[u8], width: u32, height: u32, layout: ColorType, progressive: bool) -> Vec<u8> {
     let side = |side: u32| u16::try_from(side).expect("a side that JPEG can say");
     let mut bytes = Vec::new();
@@ -61,7 +61,7 @@ pub fn jpeg_of(pixels: &[u8], width: u32, height: u32, layout: ColorType, progre
     bytes
 }
 
-/// The same JPEG with one more segment at its beginning.
+/// Inserts a segment at the start of a JPEG.
 pub fn with_segment(jpeg: &[u8], marker: u8, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len() + 2).expect("a short segment");
     let mut bytes = jpeg[..2].to_vec();
@@ -72,12 +72,12 @@ pub fn with_segment(jpeg: &[u8], marker: u8, content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The same picture in a file that differs from all others: a JPEG with a comment.
+/// Adds a comment to a JPEG, which makes a different file of the same picture.
 pub fn with_comment(jpeg: &[u8], comment: &str) -> Vec<u8> {
     with_segment(jpeg, 0xfe, comment.as_bytes())
 }
 
-/// A picture on a grey canvas with its upper left corner at `x`, `y`.
+/// Puts a picture on a grey canvas, with its upper left corner at `x`, `y`.
 pub fn on_canvas(picture: &RgbImage, width: u32, height: u32, x: i64, y: i64) -> RgbImage {
     let mut canvas = RgbImage::from_pixel(width, height, Rgb([128, 128, 128]));
     image::imageops::replace(&mut canvas, picture, x, y);

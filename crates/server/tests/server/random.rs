@@ -1,8 +1,8 @@
-//! Random numbers: a failed run is repeated with its seed in `AICP_TEST_SEED`.
+//! Random numbers. A failed run can be repeated with its seed in `AICP_TEST_SEED`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A small generator of numbers (xorshift64*).
+/// Random number generator (xorshift64*).
 pub struct Random(u64);
 
 impl Random {
@@ -13,17 +13,17 @@ impl Random {
         Self(seed | 1)
     }
 
-    /// Another one, for another thread.
+    /// Creates an independent generator, for another thread.
     pub fn fork(&mut self) -> Self {
         Self(self.below(u64::MAX) | 1)
     }
 
-    /// An index into something of this length.
+    /// Returns an index into a sequence of this length.
     pub fn index(&mut self, length: usize) -> usize {
         self.below(length as u64) as usize
     }
 
-    /// From 0 up to `end`, which it never is.
+    /// Returns a number from 0 to `end` (exclusive).
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

@@ -1,4 +1,4 @@
-//! Who is who on real pictures.
+//! Recognition on real pictures.
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
@@ -10,7 +10,7 @@ use crate::fixture::{Setup, objects};
 use crate::http::{Answer, Api};
 use crate::pictures::{base64, biden, jpeg, obama, obama2, on_canvas, other_portrait, portrait, sample};
 
-/// Six pictures of one person: portraits, partly hidden faces, one in another format.
+/// Six pictures of one person: portraits, partly hidden faces, and another file format.
 const ONE_PERSON: [&str; 6] = [
     "people/obama/obama.jpg",
     "people/obama/obama2.jpg",
@@ -24,7 +24,7 @@ fn make_library(api: &Api, group: &str) {
     api.post("/aicp/face/addBase", &json!({"groupId": group, "dbName": group})).data();
 }
 
-/// Enrols by section 7 and returns the personNo.
+/// Enrols through section 7; returns the personNo.
 #[track_caller]
 fn enrol(api: &Api, group: &str, picture: &[u8]) -> String {
     api.post("/aicp/face/add", &json!({"groupId": group, "image": base64(picture)})).data_text("personNo")
@@ -35,7 +35,7 @@ fn person_numbers(hits: &Value) -> Vec<String> {
     hits.iter().map(|hit| hit["personNo"].as_str().expect("a personNo").to_owned()).collect()
 }
 
-/// Who is found by section 7.
+/// Returns the people that section 7 finds.
 #[track_caller]
 fn recognise(api: &Api, group: &str, picture: &[u8]) -> Vec<String> {
     let data = api.post("/aicp/face/recognition", &json!({"groupId": group, "image": base64(picture)})).data();
@@ -88,7 +88,7 @@ fn people_are_recognised_on_other_pictures_of_theirs() {
         assert_eq!(recognise(&api, "g", &sample(name)), [first.as_str()], "{name}");
     }
     assert_eq!(recognise(&api, "g", &biden()), [second.as_str()]);
-    // The same in section 3, which has libraries of its own.
+    // The same in section 3, which uses libraries of its own.
     let old = server.anonymous(0);
     let add = |picture: Vec<u8>, name: &str| {
         let request = json!({"groupId": "g", "image": base64(&picture), "name": name});
@@ -122,7 +122,7 @@ fn everybody_on_a_picture_is_recognised_the_largest_face_first() {
     let records = api.post("/aicp/face/recognitionmn", &request).data()["records"].take();
     let found: Vec<_> = records.as_array().expect("a list").iter().map(person_numbers).collect();
     assert_eq!(found, [vec![first.clone()], vec![second]]);
-    // The boxes are in the same order, and 1:N takes the largest.
+    // The boxes have the same order, and 1:N takes the largest face.
     let boxes = api.post("/aicp/face/detect", &request).data()["records"][0].take();
     let areas: Vec<i64> = boxes
         .as_array()
@@ -169,7 +169,7 @@ fn somebody_unknown_is_answered_with_n() {
     let similarity: f32 = found["similarity"].take().as_str().and_then(|s| s.parse().ok()).expect("a number");
     assert!((0.0..=0.8).contains(&similarity), "{similarity}");
     assert_eq!(found, json!({"personID": null, "faceFlag": "N", "similarity": null, "personinfo": null}));
-    // In an empty library nobody is alike at all.
+    // In an empty library the similarity is 0.
     api.post("/aicp/face/remove", &json!({"groupId": "g", "userId": person})).data();
     let found = api.post("/aicp/face/recognition", &enrolment).data();
     assert_eq!(found, json!({"personID": null, "faceFlag": "N", "similarity": "0.0", "personinfo": null}));
@@ -234,14 +234,14 @@ fn calls_at_the_same_time_do_not_get_into_each_others_way() {
             callers.into_iter().map(|caller| caller.join().expect("no caller failed")).collect()
         })
     };
-    // All of them find the library missing and make it.
+    // All of them find no library and create it.
     let answers = all_at_once(&|| api.post("/aicp/face/add", &enrolment));
     let ids: BTreeSet<String> = answers.iter().map(|answer| answer.data_text("personID")).collect();
     assert_eq!(ids.len(), CALLERS);
     assert_eq!(recognise(&server.admin(1), "new", &jpeg(&portrait())).len(), CALLERS);
     let rows = server.admin(1).post("/aicp/face/queryBaseAll", &json!({})).data();
     assert_eq!(rows["records"].as_array().map(Vec::len), Some(1), "{rows}");
-    // One of them removes the person, one makes the library, one deletes it.
+    // Only one call removes the person, only one creates the library, only one deletes it.
     let victim = json!({"groupId": "new", "userId": ids.first()});
     let one_of = |path: &str, request: &Value| {
         let answers = all_at_once(&|| server.admin(1).post(path, request));
@@ -275,7 +275,7 @@ fn libraries_do_not_mix() {
     );
     assert_eq!(recognise(&api, "b", &biden()), [other.as_str()], "it is still in its own library");
 
-    // M:N looks into one library if it is named, else into all.
+    // M:N searches one library if it is named, otherwise all.
     let many = |request: &Value| {
         let records = api.post("/aicp/face/recognitionmn", request).data()["records"].take();
         person_numbers(&records[0])
@@ -299,13 +299,13 @@ fn somebody_who_is_enrolled_twice_is_two_people() {
     assert_ne!(first, second);
     let request = json!({"groupId": "g", "image": base64(&obama())});
     let records = api.post("/aicp/face/recognition", &request).data()["records"].take();
-    // Score descending, then id ascending.
+    // Sorted by score descending, then by id ascending.
     assert_eq!(person_numbers(&records), [first.clone(), second.clone(), third.clone()]);
     let scores: Vec<f64> = records.as_array().expect("hits").iter().filter_map(|h| h["score"].as_f64()).collect();
     assert!(scores[0] == scores[1] && scores[1] > scores[2] && scores[2] > 80.0, "{scores:?}");
     let ids: Vec<&str> = records.as_array().expect("hits").iter().filter_map(|h| h["id"].as_str()).collect();
     assert!(ids[0] < ids[1], "{ids:?}");
-    // Removing one leaves the other with the picture they shared.
+    // After one is removed, the other keeps the shared picture.
     api.post("/aicp/face/remove", &json!({"groupId": "g", "userId": first})).data();
     assert_eq!(recognise(&api, "g", &obama()), [second.clone(), third]);
     let url = api.post("/aicp/face/query", &json!({"groupId": "g", "userId": second})).data_text("faceDBURL");

@@ -1,4 +1,4 @@
-//! What a server knows when it starts on a folder that is full.
+//! State of a server that starts on a filled data folder.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::fixture::{Server, Setup, wait_until};
 use crate::http::Api;
 use crate::pictures::{base64, biden, decode, jpeg, obama, obama2};
 
-/// More than is read or put into a gallery in one go.
+/// More people than are read or added to a gallery in one batch.
 const STRANGERS: usize = 5000;
 
 async fn library(store: &Store, group_id: &str, number: u8) -> Library {
@@ -32,7 +32,7 @@ async fn library(store: &Store, group_id: &str, number: u8) -> Library {
     store.create_library(new).await.expect("a library")
 }
 
-/// People of these numbers, each with one template.
+/// Builds people with these numbers, each with one template.
 fn people(templates: impl IntoIterator<Item = (u16, NewTemplate)>) -> Vec<ReadyPerson> {
     let people = templates.into_iter().map(|(number, template)| {
         let id = i64::from(number) + 1;
@@ -59,7 +59,7 @@ fn people(templates: impl IntoIterator<Item = (u16, NewTemplate)>) -> Vec<ReadyP
     people.collect()
 }
 
-/// Unit vectors that are like nothing, each of other numbers.
+/// Returns a unit vector that resembles no other, different for each number.
 fn stranger(number: usize) -> Vec<f32> {
     let mut vector = vec![0.0; 512];
     vector[number % 512] = 0.6;
@@ -67,7 +67,7 @@ fn stranger(number: usize) -> Vec<f32> {
     vector
 }
 
-/// The one template that a store has.
+/// Returns the only template of a store.
 async fn only_template(store: &Store, library: &Library) -> NewTemplate {
     let person = store.people(library.id, 0, 1).await.expect("a read").remove(0);
     let mut entry = store.directory_entries(library.id, &[person.public_id]).await.expect("a read").remove(0);
@@ -82,7 +82,7 @@ async fn only_template(store: &Store, library: &Library) -> NewTemplate {
     NewTemplate { algorithm, vector: vectors.recv().expect("a template"), recognisability: None }
 }
 
-/// Puts the only template of the folder among those of many people, of two libraries of two algorithms.
+/// Adds the folder's only template among those of many people, in two libraries with two algorithms.
 async fn fill(data_dir: &Path) {
     let store = Store::open(data_dir, None, TimeZone::UTC).await.expect("the store opens");
     let enrolled = store.library("admin", "enrolled").await.expect("a read").expect("the library");
@@ -130,7 +130,7 @@ fn every_stored_template_of_its_algorithm_is_found_after_a_start() {
     assert_eq!(recognise(&api, "filled", &biden()), Vec::<String>::new());
     assert!(full.has_logged("faces of another algorithm or without a template can't be found"));
 
-    // What came so can be removed, and who comes after has ids of their own.
+    // Such people can be removed, and later ones get ids of their own.
     let gone = json!({"groupId": "filled", "userId": format!("{:032x}", 7)});
     api.post("/aicp/face/remove", &gone).data();
     assert_eq!(recognise(&api, "filled", &obama()), Vec::<String>::new());
@@ -139,7 +139,8 @@ fn every_stored_template_of_its_algorithm_is_found_after_a_start() {
     assert_eq!(recognise(&api, "filled", &obama2()), [again]);
 }
 
-/// Three faces with the template of one, enrolled before faces were judged: of a good picture, of a spoilt one, and of none.
+/// Writes three faces with the same template, enrolled before recognisability was stored: with a good, a bad and no
+/// picture.
 async fn fill_unjudged(data_dir: &Path) {
     let store = Store::open(data_dir, None, TimeZone::UTC).await.expect("the store opens");
     let enrolled = store.library("admin", "enrolled").await.expect("a read").expect("the library");
@@ -169,7 +170,7 @@ fn faces_from_before_they_were_judged_are_judged_by_their_pictures_once() {
     let start = || Setup::new(&["auto"]).env("AICP_RECOGNITION__TOP_N", "5").data_dir(server.data_dir()).start();
     let first = start();
     wait_until("the faces are judged", || first.has_logged(judged));
-    // What has no picture to be judged by is judged by its template.
+    // A face without a picture is judged by its template.
     assert_eq!(recognise(&first.admin(0), "old", &obama2()), [numbered(1), numbered(3)]);
     first.stop();
     let second = start();

@@ -25,7 +25,7 @@ const CHART_BY_MONTH: &str = "/method/call/getChartByMonth";
 const ALL: &str = "/method/call/all";
 const CALLS: [&str; 7] = [TOTALS, BY_DAY, BY_WEEK, BY_MONTH, CHART_BY_DAY, CHART_BY_MONTH, ALL];
 
-/// The keys of a row in section 5, in their order.
+/// Keys of a row in section 5, in order.
 const LOWER: [&str; 18] = [
     "traceid",
     "username",
@@ -46,7 +46,7 @@ const LOWER: [&str; 18] = [
     "total",
     "count",
 ];
-/// The same in section 8.
+/// Keys of a row in section 8, in order.
 const CAMEL: [&str; 18] = [
     "traceId",
     "username",
@@ -68,7 +68,7 @@ const CAMEL: [&str; 18] = [
     "count",
 ];
 
-/// What of a row is not always null.
+/// Columns of a row that are not always null.
 #[derive(Default, Clone)]
 struct Row {
     cost: i64,
@@ -114,7 +114,7 @@ fn zone_of(name: &str) -> TimeZone {
     TimeZone::get(name).expect("a zone")
 }
 
-/// The moment that a local time names, in milliseconds: the first of two, or as much later as clocks leave out.
+/// Converts a local time to milliseconds. An ambiguous time means the earlier moment; a skipped one is moved forward.
 fn moment(zone: &TimeZone, local: DateTime) -> i64 {
     local.to_zoned(zone.clone()).expect("a moment").timestamp().as_millisecond()
 }
@@ -127,7 +127,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// Puts calls into a data folder that no server is at work on.
+/// Writes calls into a data folder while no server runs on it.
 fn write_calls(data_dir: &Path, zone: &str, calls: &[LoggedCall]) {
     runtime().block_on(async {
         let store = Store::open(data_dir, None, zone_of(zone)).await.expect("the store opens");
@@ -136,7 +136,7 @@ fn write_calls(data_dir: &Path, zone: &str, calls: &[LoggedCall]) {
     });
 }
 
-/// All single calls in a data folder that no server is at work on.
+/// Reads the call log of a data folder while no server runs on it.
 pub fn read_calls(data_dir: &Path) -> Vec<LoggedCall> {
     runtime().block_on(async {
         let store = Store::open(data_dir, None, zone_of(SHANGHAI)).await.expect("the store opens");
@@ -163,8 +163,7 @@ fn call(trace_id: i64, app: &str, method: &str, label: &str, engine: &str, time_
     }
 }
 
-/// Keeps calls of any age.
-/// The calls were put in before there was a key.
+/// Keeps calls of any age. `--new` is needed because the calls were written before a key existed.
 fn setup(listeners: &[&'static str], data_dir: &Path) -> Setup {
     Setup::new(listeners).data_dir(data_dir).arg("--new").env("AICP_STATISTICS__RETENTION_DAYS", "0")
 }
@@ -177,7 +176,7 @@ fn coded_ok(data: &str) -> String {
     format!(r#"{{"flag":true,"resultCode":0,"message":"系统处理正常","data":{data}}}"#)
 }
 
-/// Three calls, of which the first is that of the manual's sample in 5.2.
+/// Three calls; the first is the sample of manual section 5.2.
 fn samples() -> Vec<LoggedCall> {
     let shanghai = zone_of(SHANGHAI);
     let at = |text: &str| moment(&shanghai, text.parse().expect("a date and time"));
@@ -362,7 +361,7 @@ fn what_is_no_date_is_one_failure() {
     for text in ["20", "2020-03", "year", "-2020", "99999"] {
         check(CHART_BY_MONTH, json!({"year": text}));
     }
-    // Each chart has its own field; blank and null are none.
+    // Each chart has its own field; blank and null count as absent.
     let fine = [
         (TOTALS, json!({"timeBefore": " ", "timeAfter": null, "call_Name": " ", "time": "x", "year": "x"})),
         (CHART_BY_DAY, json!({"time": "", "year": "x", "timeBefore": "x"})),
@@ -373,18 +372,18 @@ fn what_is_no_date_is_one_failure() {
     }
 }
 
-/// What is asked and counted at random.
+/// Generator of requests and calls.
 impl Random {
     fn one_of<T: Clone>(&mut self, items: &[T]) -> T {
         items[self.below(items.len() as u64) as usize].clone()
     }
 
-    /// From `-reach` to `reach`.
+    /// Returns a number from `-reach` to `reach`.
     fn around_zero(&mut self, reach: i64) -> i64 {
         self.below(2 * reach as u64 + 1) as i64 - reach
     }
 
-    /// A local time near the end of a month, a year, a week, or near a change of clocks in one of the zones here.
+    /// Returns a local time near the end of a month, year or week, or near a clock change in one of the tested zones.
     fn local(&mut self) -> DateTime {
         let edge = self.one_of(&[
             date(2023, 12, 31).at(0, 0, 0, 0),
@@ -408,7 +407,7 @@ impl Random {
     fn calls(&mut self, zone: &TimeZone) -> Vec<LoggedCall> {
         let kinds = [
             ("faceQuery", "人脸查询"),
-            // As it was called in another version.
+            // Label of another version.
             ("faceQuery", "人脸查找"),
             ("faceRecognition", "人脸识别"),
             ("faceRecognitionMN", "人脸M:N"),
@@ -418,18 +417,18 @@ impl Random {
             let (method, label) = self.one_of(&kinds);
             let app = self.one_of(&["legacy", "shop", "admin", "other"]);
             let engine = self.one_of(&["内置", "云从", "考拉悠然"]);
-            // Several in one millisecond, too.
+            // Several calls share a millisecond.
             let ms = if self.below(2) == 0 { 0 } else { self.below(1000) as i64 };
             let time_ms = moment(zone, self.local()) + ms;
             let cost = self.below(5000) as i64;
-            // Later calls need not have higher ids.
+            // Later calls do not always have higher ids.
             let trace_id = 1_000_000 + (index * 7919) % 100_003;
             call(trace_id, app, method, label, engine, time_ms, cost)
         });
         calls.collect()
     }
 
-    /// A request to one of the statistics.
+    /// Returns a request to one of the statistics.
     fn question(&mut self) -> (&'static str, Value) {
         let path = self.one_of(&CALLS);
         let mut body = json!({});
@@ -451,14 +450,14 @@ impl Random {
     }
 }
 
-/// What a server is to answer, found by looking at every call.
+/// Naive model: computes the expected answer from all calls.
 struct Naive<'a> {
     calls: &'a [LoggedCall],
     zone: &'a TimeZone,
 }
 
 impl Naive<'_> {
-    /// The `data` of an answer to whoever sees the calls of `app`, or of all.
+    /// Returns the `data` for a caller who sees the calls of `app`, or all calls.
     fn answer(&self, app: Option<&str>, path: &str, body: &Value, keys: &[&str; 18]) -> String {
         let text = |field: &str| body[field].as_str().unwrap_or_default();
         let (from, to) = match path {
@@ -510,7 +509,7 @@ impl Naive<'_> {
         }
     }
 
-    /// The row of a single call, with the labels of what it is counted in.
+    /// Builds the row of a single call, with the labels of its period.
     fn row(&self, path: &str, call: &LoggedCall, local: DateTime) -> Row {
         let row = Row::of(call);
         let day = local.date();
@@ -534,7 +533,7 @@ impl Naive<'_> {
     }
 }
 
-/// Whether two calls of one method are counted in one row.
+/// Returns whether two calls of one method are counted in one row.
 fn same_bucket(path: &str, a: &Row, b: &Row) -> bool {
     match path {
         TOTALS => true,
@@ -543,9 +542,9 @@ fn same_bucket(path: &str, a: &Row, b: &Row) -> bool {
     }
 }
 
-/// The local times from which and before which calls count.
+/// Returns the start (inclusive) and the end (exclusive) of the counted range.
 fn range(before: &str, after: &str) -> (Option<DateTime>, Option<DateTime>) {
-    // First moment and the end of what a text names.
+    // First moment and end of the period that a text names.
     let parse = |text: &str| -> Option<(DateTime, DateTime)> {
         if let Ok(moment) = DateTime::strptime("%Y-%m-%d %H:%M:%S", text) {
             return Some((moment, moment.saturating_add(1.second())));
@@ -559,7 +558,7 @@ fn range(before: &str, after: &str) -> (Option<DateTime>, Option<DateTime>) {
     }
 }
 
-/// Asks a server many things about calls, as everybody who sees some of them.
+/// Compares the server with the naive model, for random requests and for each kind of caller.
 fn compare(server: &Server, token: &str, naive: &Naive<'_>, random: &mut Random) {
     let (legacy, micro) = (0, 1);
     let callers: [(Api, Option<&str>, bool); 6] = [
@@ -585,7 +584,7 @@ fn compare(server: &Server, token: &str, naive: &Naive<'_>, random: &mut Random)
     assert_eq!(filled, CALLS.into_iter().collect(), "every call has had something to count");
 }
 
-/// Random calls written in one zone and counted there; then counted in another, which regroups them.
+/// Writes and counts random calls in one zone; then counts them in another zone, which regroups them.
 fn compare_in(zone: &'static str, other: &'static str) {
     let mut random = Random::new();
     let temp = tempfile::tempdir().expect("a temp dir");
@@ -596,7 +595,7 @@ fn compare_in(zone: &'static str, other: &'static str) {
     write_calls(data_dir, zone, later);
     let start = |zone: &str| {
         let mut setup = setup(&["legacy", "micro"], data_dir);
-        // It is the default.
+        // Shanghai is the default.
         if zone != SHANGHAI {
             setup = setup.env("AICP_STATISTICS__ZONE", zone);
         }
@@ -625,7 +624,7 @@ fn statistics_are_those_of_a_naive_count_in_lord_howe_then_shanghai() {
     compare_in("Australia/Lord_Howe", SHANGHAI);
 }
 
-/// Method, label, engine and count of every row.
+/// Returns method, label, engine and count of each row.
 fn totals(api: &Api) -> Vec<(String, String, String, String)> {
     let rows = api.post(TOTALS, &json!({})).data();
     let rows = rows.as_array().expect("a list").iter();
@@ -643,7 +642,7 @@ fn totals(api: &Api) -> Vec<(String, String, String, String)> {
     rows.map(of).collect()
 }
 
-/// Every operation that is logged: path, method, label.
+/// All operations that are logged: path, method, label.
 const LOGGED: [(&str, &str, &str); 44] = [
     ("/interactiveability/face/faceentry", "faceEntry", "人脸录入"),
     ("/interactiveability/face/FaceRecognition", "faceRecognition", "人脸识别"),
@@ -683,7 +682,7 @@ const LOGGED: [(&str, &str, &str); 44] = [
     ("/user/register", "userRegister", "用户注册"),
     ("/user/facelogin.json", "faceLogin", "刷脸登录"),
     ("/user/facelogin", "faceLogin", "刷脸登录"),
-    // Once more, now that there is something to add to.
+    // Repeated calls, which add to existing counts.
     ("/aicp/face/query", "faceQuery", "人脸查询"),
     ("/aicp/face/quality", "imageQualityScores", "图片质量检测"),
     ("/interactiveability/face/faceentry", "faceEntry", "人脸录入"),
@@ -692,7 +691,7 @@ const LOGGED: [(&str, &str, &str); 44] = [
     ("/aicp/face/recognition%20", "faceRecognition", "人脸识别"),
 ];
 
-/// A body that an operation takes, though nothing can be done with it.
+/// Returns a body that an operation accepts, although it can't succeed.
 fn empty_body(path: &str) -> &'static [u8] {
     let takes_list = path.ends_with("/match") || path.ends_with("/liveness");
     if takes_list { b"[]" } else { b"{}" }
@@ -715,7 +714,7 @@ fn every_operation_is_logged_under_its_name_at_once() {
             assert_eq!(rows, expected.collect::<Vec<_>>(), "after {path}");
         }
     }
-    // Each name finds its calls, the methods' in any case.
+    // Calls are found by method, in any case, and by label.
     for (method, (label, count)) in expected {
         for name in [method, label, &method.to_uppercase(), &method.to_lowercase()] {
             let rows = micro.post(TOTALS, &json!({"call_Name": name})).data();
@@ -730,7 +729,7 @@ fn every_operation_is_logged_under_its_name_at_once() {
 
 #[test]
 fn rows_name_the_engine_that_was_asked() {
-    // Nobody listens there: what was asked for fails, and counts.
+    // Nothing listens there: the calls fail and are counted.
     let nowhere = "http://127.0.0.1:9/";
     let server = Setup::new(&["auto"])
         .env("AICP_ENGINES__KOALA__URL", nowhere)
@@ -806,9 +805,9 @@ fn calls_are_counted_for_whom_they_were_made() {
     anonymous.post("/aicp/face/query", &query);
     shop.post("/aicp/face/query", &query);
     admin.post("/aicp/face/queryBaseAll", &json!({}));
-    // With a token, also where none is needed, a call is that app's.
+    // A call with a token belongs to the token's app, even where no token is needed.
     anonymous.clone().with_token(&token).post("/aicp/face/query", &query);
-    // Whoever registers has no token; the administrator's log keeps it, whatever token is sent.
+    // Registrations have no token. They are logged for the administrator, whatever token is sent.
     shop.post("/user/register", &json!({}));
     anonymous.post("/user/facelogin.json", &json!({}));
 
@@ -828,7 +827,7 @@ fn calls_are_counted_for_whom_they_were_made() {
     }
 }
 
-/// Runs a check within one day of Shanghai, and hands it that day.
+/// Runs a check within one day of Shanghai time, which is passed to it.
 fn on_one_day(mut check: impl FnMut(Date)) {
     let today = || local(&zone_of(SHANGHAI), Timestamp::now().as_millisecond()).date();
     loop {
@@ -842,7 +841,7 @@ fn on_one_day(mut check: impl FnMut(Date)) {
 
 #[test]
 fn calls_are_counted_now_with_what_they_cost() {
-    // Whatever the machine's own zone is.
+    // The machine's time zone has no effect.
     let server = Setup::new(&["micro"]).env("TZ", "America/Los_Angeles").start();
     let admin = server.admin(0);
     on_one_day(|day| {
@@ -864,7 +863,7 @@ fn calls_are_counted_now_with_what_they_cost() {
         }
         let costs: i64 = rows.iter().filter_map(|row| row["costTime"].as_i64()).sum();
         let count = rows.len().to_string();
-        // By default charts are those of this month and this year.
+        // By default charts cover the current month or year.
         let month = day.strftime("%Y-%m").to_string();
         let of_day = admin.post(CHART_BY_DAY, &json!({})).data();
         let of_year = admin.post(CHART_BY_MONTH, &json!({})).data();
@@ -985,7 +984,7 @@ fn a_list_of_single_calls_has_so_many_rows_at_most() {
     write_calls(temp.path(), SHANGHAI, &samples());
     let server = setup(&["legacy"], temp.path()).env("AICP_STATISTICS__MAX_ROWS", "2").start();
     let answer: Answer = server.anonymous(0).post(ALL, &json!({}));
-    // The latest ones.
+    // The latest calls are listed.
     let row = r#"{"traceid":null,"username":null,"visitip":null,"visittime":null,"visitdesc":null,"visiturl":null,"costtime":<int>,"visitresult":null,"visitcode":null,"visitmsg":"人脸查询","visitsource":"@","methodname":"faceQuery","callcount":null,"end":null,"day":"<time>","begin":null,"total":null,"count":"1"}"#;
     let rows = ["人脸识别(云从)", "人脸识别(内置)"].map(|source| row.replace('@', source)).join(",");
     let values = assert_matches(answer.text(), &plain_ok(&format!("[{rows}]")));

@@ -1,4 +1,4 @@
-//! A disk that is full, and a store of which something is damaged or gone: nothing of it stays unsaid.
+//! A full disk, and a store with damaged or missing parts: each fault is reported.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -27,7 +27,7 @@ fn found(api: &Api, picture: &[u8]) -> Value {
     api.post("/aicp/face/recognition", &json!({"groupId": "g", "image": base64(picture)})).data()["faceFlag"].clone()
 }
 
-/// Writes until nothing more can be written.
+/// Fills the disk completely.
 fn fill(path: &Path) {
     let mut file = File::options().append(true).create(true).open(path).expect("opens");
     for size in [1 << 16, 1 << 10, 1] {
@@ -43,7 +43,7 @@ fn a_full_disk_is_told_and_removals_make_room() {
     let (filler, reserve) = (server.disk().join("filler"), server.disk().join("reserve"));
     assert_eq!(fs::metadata(&reserve).expect("laid by").len(), 4 << 20);
 
-    // With less than the reserve free nothing is promised any more, though a row could still be written.
+    // With less than the reserve free, writes are refused although a row would still fit.
     fill(&filler);
     let file = File::options().write(true).open(&filler).expect("opens");
     file.set_len(file.metadata().expect("there").len() - (2 << 20)).expect("cut");
@@ -78,14 +78,14 @@ fn a_database_that_is_taken_away_is_told() {
     wait_until("the server is ready again", || ready(&server).status == 200);
 }
 
-/// What the server reads of the file is not there any more, as of a bad sector. It may fail, and must not end.
+/// A truncated database file, as with a bad sector: calls may fail, but the process must not end.
 #[test]
 fn a_database_that_is_cut_short_under_the_server_ends_no_process() {
     let temp = tempfile::tempdir().expect("a temp dir");
     let data = temp.path().join("data");
     let server = Setup::new(&["auto"]).data_dir(&data).start();
     enrol(&server.anonymous(0), &obama());
-    // The log is folded into the file.
+    // The write-ahead log is merged into the file.
     server.stop();
     let server = Setup::new(&["auto"]).data_dir(&data).start();
     let api = server.anonymous(0);
@@ -131,7 +131,7 @@ fn a_start_without_a_part_of_the_data_is_refused() {
     assert_eq!(server.anonymous(0).post("/aicp/face/recognition", &asked).message(), "人脸库[g]不存在");
 }
 
-/// What becomes of the bytes of a template.
+/// Modification of a template's bytes.
 type Damage = fn(&[u8]) -> Vec<u8>;
 
 #[test]
@@ -170,7 +170,7 @@ fn a_damaged_template_is_set_aside_and_named() {
     }
 }
 
-/// What `aicp check` finds.
+/// Returns the findings of `aicp check`.
 fn findings(data: &Path) -> Vec<String> {
     let ran = Ran::of(aicp(["check", "--json", "--data-dir"]).arg(data));
     let told: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {}{}", ran.stdout, ran.stderr));
@@ -222,14 +222,14 @@ fn check_finds_whatever_is_not_as_it_was_stored() {
     open().execute("DELETE FROM template WHERE face_id = 1", []).expect("deleted");
     assert!(findings(&data).contains(&"template of face 1 in library 1: it is not there".to_owned()));
 
-    // A page of the database.
+    // A damaged page of the database.
     let mut bytes = fs::read(data.join("aicp.db")).expect("read");
     let middle = bytes.len() / 2 / 8192 * 8192;
     bytes[middle..middle + 8192].fill(0);
     fs::write(data.join("aicp.db"), bytes).expect("written");
     assert!(findings(&data).iter().any(|found| found.starts_with("database: ")));
 
-    // A start says which file it is, and what tells more, wherever in it the damage lies.
+    // The start error names the file and the check command, wherever the damage lies.
     for size in [8192, 65_536] {
         File::options().write(true).open(data.join("aicp.db")).expect("opens").set_len(size).expect("cut");
         let ran = Ran::of(&mut Setup::new(&["auto"]).command(&data));

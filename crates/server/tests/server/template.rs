@@ -1,10 +1,10 @@
-//! Exact comparison of answers whose ids, digits and signatures differ from run to run.
+//! Exact comparison of answers with variable ids, numbers and signatures.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::civil::DateTime;
 
-/// Compares a text with a template in which `<name>` stands for a value that must vary; returns these values.
+/// Compares a text with a template, in which `<name>` stands for a variable value; returns these values.
 ///
 /// `<id>` 19 digits, `<hex>` 32 lower-case hex digits, `<unit>` and `<score>` a decimal number in 0..1 and 0..100,
 /// `<int>` a whole number, `<number>` any number without an exponent, `<base64>` base64, `<sig>` a signature, `<day>` 8
@@ -34,7 +34,7 @@ fn matches(mut text: &str, mut template: &str) -> Result<Vec<String>, String> {
     if text == template { Ok(values) } else { Err(text.to_owned()) }
 }
 
-/// How many bytes of a text can belong to a value.
+/// Returns the number of bytes at the start of a text that can belong to a value.
 fn span(name: &str, text: &str) -> usize {
     let belongs = |c: char| match name {
         "hex" => c.is_ascii_hexdigit(),
@@ -68,7 +68,7 @@ fn is_value(name: &str, value: &str) -> bool {
     }
 }
 
-/// Whether a text is an `f32` up to `most`, as short as it can be, with a decimal point and without an exponent.
+/// Returns whether a text is the shortest form of an `f32` up to `most`, with a decimal point and no exponent.
 fn is_decimal(text: &str, most: f32) -> bool {
     let Ok(value) = text.parse::<f32>() else { return false };
     let mut shortest = value.to_string();

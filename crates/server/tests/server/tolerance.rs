@@ -1,4 +1,4 @@
-//! What the contract forgives: one test for each kind of input that clients of the manual send.
+//! Leniency of the contract: one test for each kind of input that clients of the manual send.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::pictures::{base64, biden, obama};
 
 const OLD_ENROL: &str = "/interactiveability/face/faceentry";
 
-/// Enrols with these further fields and returns what a recognition then says about the person.
+/// Enrols with additional fields; returns the person's data from a recognition.
 #[track_caller]
 fn person_info(api: &Api, more: &Value) -> Value {
     let image = base64(&obama());
@@ -59,7 +59,7 @@ fn texts_and_numbers_stand_for_each_other() {
     );
     assert_eq!((&info["custId"], &info["idIccid"]), (&json!("119020199000"), &json!("5")));
 
-    // Ids too: the same library and person by number.
+    // Ids, too: the same library and person by number.
     let request = json!({"groupId": 200000, "image": base64(&obama())});
     let person: u64 = api.post("/aicp/face/add", &request).data_text("personID").parse().expect("a number");
     api.post("/aicp/face/query", &json!({"groupId": "200000", "userId": person})).data();
@@ -107,7 +107,7 @@ fn the_tables_name_wins_over_an_alias() {
 #[test]
 fn of_a_repeated_key_the_last_counts() {
     let server = Server::auto();
-    // As the samples of 2.1, 3.1 and 7.4 have it: the second idIccid is a custId.
+    // As in the samples of 2.1, 3.1 and 7.4, where the second idIccid is a custId.
     let enrolment = format!(
         r#"{{"groupId":"x","groupId":"g","image":"*","image":"{}","idIccid":"220112****0551","idIccid":"119020199000"}}"#,
         base64(&obama())
@@ -259,7 +259,7 @@ fn comparisons_take_an_object_or_a_list_on_every_path() {
 #[test]
 fn a_person_is_found_by_each_of_their_ids() {
     let server = Setup::new(&["legacy", "micro"]).start();
-    // The token makes both listeners work on the same libraries.
+    // With the token, both listeners use the same libraries.
     let (old, new) = (server.admin(0), server.admin(1));
     new.post("/aicp/face/addBase", &json!({"groupId": "g", "dbName": "g"})).data();
     let enrolment = json!({"groupId": "g", "image": base64(&obama())});
@@ -289,7 +289,7 @@ fn a_library_is_deleted_by_its_engine_id_too() {
     api.post("/aicp/face/deleteBase", &json!({"groupId": made})).data();
     assert_eq!(api.post("/aicp/face/queryBaseAll", &json!({})).data()["records"], json!([]));
 
-    // The caller's own name for a library goes first.
+    // The caller's own name of a library takes precedence.
     let first = api.post("/aicp/face/addBase", &json!({"groupId": "a", "dbName": "a"})).data_text("personDbLib");
     api.post("/aicp/face/addBase", &json!({"groupId": first, "dbName": "b"})).data();
     api.post("/aicp/face/deleteBase", &json!({"groupId": first})).data();
@@ -306,7 +306,7 @@ fn pages_have_defaults_and_an_end() {
     }
     let page = |request: &Value| names(&api.post("/aicp/face/queryBaseAll", request).data());
     assert_eq!(page(&json!({})), all[..20]);
-    // As the curl sample of 7.3 has it.
+    // As in the curl sample of 7.3.
     assert_eq!(page(&json!({"groupId": "200000"})), all[..20]);
     assert_eq!(page(&json!({"pageNo": null, "pageSize": null})), all[..20]);
     assert_eq!(page(&json!({"pageNo": "2"})), all[20..]);

@@ -1,5 +1,4 @@
-//! Pictures that cameras and programs write but that are not everyday JPEGs: the face is found and known like any
-//! other.
+//! Pictures that are not everyday JPEGs but that cameras and programs write: the face is found and recognised.
 
 use std::io::Cursor;
 
@@ -12,7 +11,7 @@ use crate::fixture::Server;
 use crate::http::fetch;
 use crate::pictures::{base64, biden, decode, jpeg, jpeg_of, obama, on_canvas, portrait, with_segment};
 
-/// A server and checks against the original portrait.
+/// Server, and checks against the original portrait.
 struct Judge {
     server: Server,
     portrait_box: Value,
@@ -25,7 +24,7 @@ impl Judge {
         Self { server, portrait_box }
     }
 
-    /// The same person as the original, and not another one.
+    /// Checks that a picture matches the original person, and nobody else.
     #[track_caller]
     fn assert_known(&self, what: &str, picture: &[u8]) {
         for (other, msg) in [(obama(), "ok"), (biden(), "no")] {
@@ -35,7 +34,7 @@ impl Judge {
         }
     }
 
-    /// As [`Judge::assert_known`], with the face where it is in [`portrait`].
+    /// As [`Judge::assert_known`]; the face must also be where it is in [`portrait`].
     #[track_caller]
     fn assert_like_portrait(&self, what: &str, picture: &[u8]) {
         self.assert_known(what, picture);
@@ -60,7 +59,7 @@ fn encode(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A PNG whose pixels are places in a palette of 6 x 7 x 6 colours.
+/// Encodes a PNG with a palette of 6 x 7 x 6 colours.
 fn palette_png(picture: &RgbImage) -> Vec<u8> {
     let level = |value: u8, levels: u16| (u16::from(value) * (levels - 1) + 127) / 255;
     let palette: Vec<u8> = (0..252u16)
@@ -83,7 +82,7 @@ fn palette_png(picture: &RgbImage) -> Vec<u8> {
     bytes
 }
 
-/// An APP1 segment that says nothing but an orientation.
+/// Builds an APP1 segment with an orientation only.
 fn exif(orientation: u8, big_endian: bool) -> Vec<u8> {
     let short = |value: u16| if big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
     let long = |value: u32| if big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
@@ -102,7 +101,7 @@ fn exif(orientation: u8, big_endian: bool) -> Vec<u8> {
     bytes
 }
 
-/// The pixels that become `upright` when a viewer applies this orientation.
+/// Returns the stored pixels that become `upright` when a viewer applies this orientation.
 fn stored(upright: &RgbImage, orientation: u8) -> RgbImage {
     let inverse = match orientation {
         6 => 8,
@@ -146,7 +145,7 @@ fn pngs() {
     judge.assert_known("16 bits", &encode(small.to_rgb16(), ImageFormat::Png));
     judge.assert_known("16 bits and alpha", &encode(small.to_rgba16(), ImageFormat::Png));
     judge.assert_known("16 bits, grey", &encode(small.to_luma16(), ImageFormat::Png));
-    // Transparent but for an ellipse around the head, black where nobody looks.
+    // Transparent except for an ellipse around the head, and black beneath the transparency.
     let (width, height) = picture.dimensions();
     let cut_out = RgbaImage::from_fn(width, height, |x, y| {
         let dx = f64::from(x) / f64::from(width) - 0.5;
@@ -155,7 +154,7 @@ fn pngs() {
         if dx * dx + dy * dy < 0.24 { image::Rgba([p[0], p[1], p[2], 255]) } else { image::Rgba([0, 0, 0, 0]) }
     });
     judge.assert_known("cut out", &encode(cut_out, ImageFormat::Png));
-    // One bit a pixel is no portrait any more, but a picture.
+    // At one bit per pixel a portrait is useless, but the picture decodes.
     let black = image::ImageBuffer::<Luma<u8>, _>::new(64, 64);
     assert_eq!(boxes(&judge.server, &encode(black, ImageFormat::Png)), Vec::<Value>::new());
 }
@@ -174,7 +173,7 @@ fn other_formats() {
 #[test]
 fn exif_orientations() {
     let judge = Judge::new();
-    // The face is off centre and the sides differ, so that no turn goes unnoticed.
+    // The face is off centre and the sides differ, so that every wrong rotation shows.
     for orientation in 1..=8 {
         for big_endian in [false, true] {
             let turned = jpeg(&stored(&portrait(), orientation));

@@ -1,4 +1,4 @@
-//! Who may make which calls of section 9, and how a token is sent.
+//! Access to section 9: tokens, capabilities and apps.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ const INVALID: (u32, &str) = (110, "Access token invalid or no longer valid");
 const EXPIRED: (u32, &str) = (111, "Access token expired");
 const NO_PERMISSION: (u32, &str) = (6, "no permission to access data");
 
-/// Every path with a body that it takes.
+/// All paths, each with a body that it accepts.
 fn calls() -> Vec<(&'static str, Value)> {
     let mut calls: Vec<_> = [
         "v3/group/add",
@@ -63,13 +63,13 @@ fn calls_without_a_token_act_for_the_legacy_app_if_so_set() {
     anonymous.bare("facehub/statapp", &json!({}), r#"{"legacy":{"group_num":1}}"#);
     anonymous.golden("v3/app/list", &json!({}), r#"{"app_id_list":["legacy"]}"#);
     anonymous.add("g", "u", &other());
-    // A token that is sent counts, and a wrong one is not passed over.
+    // A token that was sent is checked; a wrong one is refused.
     let app = FaceApi::of_app(&server, "app");
     app.golden("v3/group/list", &json!({}), r#"{"group_id_list":[]}"#);
     let unknown = FaceApi(server.anonymous(0).with_token("nobody's"));
     unknown.fails("v3/group/list", &json!({}), INVALID.0, INVALID.1);
     anonymous.fails("v3/group/list", &json!({"appid": "app"}), NO_PERMISSION.0, NO_PERMISSION.1);
-    // A page of another site does not act for who sits here.
+    // Pages of other sites may not call without a token.
     let headers = [("Origin", "http://example.org"), ("Content-Type", "application/json")];
     let answer = anonymous.0.send("POST", "/face-api/v3/group/list", &headers, b"{}");
     assert_failure(&answer, 200, INVALID.0, INVALID.1);
@@ -87,7 +87,7 @@ fn capabilities_open_groups_or_all() {
         let is_group_call = !path.contains("/face/") && !path.contains("/app/");
         for (api, is_open) in [(&groups, is_group_call), (&all, true), (&none, false)] {
             let answer = api.call(path, &body);
-            // Open calls may miss a field, but are answered by what they say.
+            // Permitted calls may fail for a missing field, but not for the permission.
             let is_refused = answer.text().starts_with(r#"{"error_code":6,"#);
             assert_eq!(is_refused, !is_open, "{path}: {}", answer.text());
             if is_refused {
@@ -127,7 +127,7 @@ fn a_token_may_come_in_the_query_too() {
     let anonymous = FaceApi(server.anonymous(0));
     anonymous.golden(&format!("v3/app/list?access_token={encoded}"), &json!({}), r#"{"app_id_list":["app"]}"#);
     anonymous.fails("v3/app/list?access_token=nobodys", &json!({}), INVALID.0, INVALID.1);
-    // The header counts more.
+    // The header takes precedence.
     let admin = FaceApi(server.anonymous(0).with_token(TOKEN));
     let everybody = r#"{"app_id_list":["admin","legacy","app"]}"#;
     admin.golden(&format!("v3/app/list?access_token={encoded}"), &json!({}), everybody);

@@ -1,4 +1,4 @@
-//! Every error code that the server answers, by its number and its words.
+//! All error codes of section 9, with their numbers and messages.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::fixture::{Server, Setup, objects, wait_until, workspace};
 use crate::http::Answer;
 use crate::pictures::{base64, no_face};
 
-/// Codes and words as the contract has them; the words of 222001 name the parameter.
+/// Codes and messages of the contract; the message of 222001 also names the parameter.
 const CODES: &[(u32, &str)] = &[
     (6, "no permission to access data"),
     (100, "Invalid parameter"),
@@ -71,18 +71,18 @@ const CODES: &[(u32, &str)] = &[
     (223_120, "liveness check fail"),
 ];
 
-/// The codes that were answered, each with its words.
+/// Error codes that were answered.
 #[derive(Default)]
 struct Seen(BTreeSet<u32>);
 
 impl Seen {
-    /// Checks the answer to a call.
+    /// Checks that a call fails with a code.
     #[track_caller]
     fn code(&mut self, api: &FaceApi, path: &str, body: &Value, code: u32) {
         self.answer(&api.call(path, body), 200, code);
     }
 
-    /// Checks an answer.
+    /// Checks that an answer has a code.
     #[track_caller]
     fn answer(&mut self, answer: &Answer, status: u16, code: u32) {
         let (_, words) = CODES.iter().find(|(known, _)| *known == code).expect("a code of the contract");
@@ -90,7 +90,7 @@ impl Seen {
         self.0.insert(code);
     }
 
-    /// Checks that a parameter is said to be missing.
+    /// Checks that a call reports a missing parameter.
     #[track_caller]
     fn missing(&mut self, api: &FaceApi, path: &str, body: &Value, name: &str) {
         api.fails(path, body, 222_001, &format!("param[{name}] is null"));
@@ -98,7 +98,7 @@ impl Seen {
     }
 }
 
-/// A server of a vendor's that refuses everything.
+/// Vendor engine that refuses everything.
 struct Refusing {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
@@ -116,14 +116,14 @@ impl Refusing {
                 if stopped.load(Ordering::SeqCst) {
                     break;
                 }
-                // A client that breaks off shows in the test's own assertions.
+                // A broken connection shows in the test's own assertions.
                 let _ = stream.and_then(refuse);
             }
         });
         Self { address, stop, thread: Some(thread) }
     }
 
-    /// Stops to listen: from then on connections are refused.
+    /// Stops listening; later connections are refused.
     fn stop(mut self) {
         self.stop.store(true, Ordering::SeqCst);
         TcpStream::connect(self.address).expect("it listens still");
@@ -131,7 +131,7 @@ impl Refusing {
     }
 }
 
-/// Reads a request and answers that it is refused.
+/// Reads a request and answers with a refusal.
 fn refuse(mut stream: TcpStream) -> io::Result<()> {
     let mut reader = BufReader::new(&stream);
     let mut length = 0;
@@ -170,7 +170,7 @@ fn every_code_is_answered_with_its_words() {
     assert_eq!(seen.0, expected);
 }
 
-/// A code that the server knows and no test does would be one that nobody has seen.
+/// Every code of the server must be tested.
 #[test]
 fn no_code_of_the_server_is_left_out() {
     let source = fs::read_to_string(workspace().join("crates/dialects/src/aicp/codes.rs")).expect("the codes");
@@ -205,7 +205,7 @@ fn bodies(seen: &mut Seen) {
         }
         seen.answer(&api.0.send("POST", path, &json, &vec![b' '; (8 << 20) + 1]), 413, 100);
     }
-    // Calls that take an array take no object.
+    // Calls that take an array refuse an object.
     for path in ["/face-api/v3/face/match", "/face-api/v3/face/liveness"] {
         seen.answer(&api.0.send("POST", path, &json, image(&other()).to_string().as_bytes()), 400, 100);
     }
@@ -317,7 +317,7 @@ fn pictures(seen: &mut Seen) {
         seen.code(&api, "v3/face/detect", &broken, 222_203);
     }
     seen.code(&api, "v3/face/detect", &json!({"image": 5, "image_type": "BASE64"}), 222_203);
-    // A picture that is no longer the one that was stored.
+    // The stored picture was replaced by other bytes.
     let [(key, _)] = objects(server.data_dir()).try_into().expect("one picture");
     let file = server.data_dir().join("objects").join(&key[..2]).join(&key[2..]);
     fs::write(file, "something else").expect("the picture can be broken");

@@ -1,4 +1,4 @@
-//! face/add, addNoDetect, update, list and delete.
+//! Operations face/add, addNoDetect, update, list and delete.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;
@@ -10,13 +10,13 @@ use super::{FaceApi, face, image, other, pictures_of_one, token_image, user, wit
 use crate::fixture::{Server, Setup, objects};
 use crate::pictures::{base64, decode, no_face, obama, obama2};
 
-/// What face/add and face/update answer.
+/// Result of face/add and face/update.
 const ADDED: &str = concat!(
     r#"{"face_token":"<hex>","location":{"left":<number>,"top":<number>,"width":<int>,"height":<int>,"#,
     r#""rotation":<number>}}"#
 );
 
-/// The tokens of a user's faces.
+/// Returns the tokens of a user's faces.
 #[track_caller]
 fn tokens(api: &FaceApi, group_id: &str, user_id: &str) -> Vec<String> {
     let faces = api.result("v3/face/list", &user(group_id, user_id))["face_list"].take();
@@ -24,7 +24,7 @@ fn tokens(api: &FaceApi, group_id: &str, user_id: &str) -> Vec<String> {
     faces.map(|face| face["face_token"].as_str().expect("a text").to_owned()).collect()
 }
 
-/// How many users and faces a group has.
+/// Returns the number of users and of faces in a group.
 #[track_caller]
 fn counts(api: &FaceApi, group_id: &str) -> (u64, u64) {
     let stat = api.call("facehub/statgroup", &json!({"group_id_list": group_id})).json();
@@ -44,7 +44,7 @@ fn a_face_is_added_with_its_place_in_the_picture() {
     assert!(top > 0.0 && top + height < f64::from(whole_height), "{added:?}");
     assert!(width > 50.0 && height > width * 0.8 && rotation.abs() < 20.0, "{added:?}");
 
-    // Group and user were made; the same picture has the same token everywhere.
+    // Group and user were created; a picture has the same token everywhere.
     assert_eq!(tokens(&api, "g", "u"), [added[0].clone()]);
     assert_eq!(counts(&api, "g"), (1, 1));
     let found = api.result("v3/face/detect", &image(&picture));
@@ -55,7 +55,7 @@ fn a_face_is_added_with_its_place_in_the_picture() {
     let no_detect = api.golden("v3/face/addNoDetect", &face("h", "u", &picture), r#"{"face_token":"<hex>"}"#);
     assert_eq!(no_detect[0], added[0]);
 
-    // A number is as good as a text, a prefix and line breaks in base64 are no harm, and an alias of the path answers.
+    // Ids may be numbers, base64 may have a prefix and line breaks, and the path has an alias.
     let lines =
         base64(&obama2()).as_bytes().chunks(76).map(|l| String::from_utf8_lossy(l).into_owned()).collect::<Vec<_>>();
     let request = json!({
@@ -78,7 +78,7 @@ fn a_picture_is_in_a_group_once() {
     api.fails("v3/face/add", &face("g", "u", &first), exists.0, exists.1);
     api.fails("v3/face/add", &face("g", "v", &first), exists.0, exists.1);
     api.fails("v3/user/get", &user("g", "v"), 223_103, "user is not exist");
-    // Another picture of the same person is another face, another group another matter.
+    // Another picture of the same person is another face; another group is independent.
     api.add("g", "v", &second);
     api.add("h", "u", &first);
     for action in ["UPDATE", "REPLACE"] {
@@ -88,7 +88,7 @@ fn a_picture_is_in_a_group_once() {
     let replace = with(face("g", "v", &first), json!({"action_type": "REPLACE"}));
     api.fails("v3/face/add", &replace, exists.0, exists.1);
     assert_eq!((counts(&api, "g"), counts(&api, "h")), ((2, 2), (1, 1)));
-    // Once the face is gone it can be enrolled again.
+    // After the face is deleted, it can be enrolled again.
     api.done("v3/user/delete", &user("g", "u"));
     api.add("g", "v", &first);
 }
@@ -124,7 +124,7 @@ fn append_adds_and_replace_and_update_take_the_place_of_all_faces() {
     assert_eq!(counts(&api, "g"), (1, 1));
     assert_eq!(objects(server.data_dir()).len(), 1, "replaced pictures are gone");
 
-    // UPDATE is for users that are there, REPLACE makes one.
+    // UPDATE requires an existing user; REPLACE creates one.
     let unknown = face("g", "new", &pictures[0]);
     api.fails("v3/face/update", &unknown, 223_103, "user is not exist");
     api.fails("v3/face/update", &face("new", "u", &pictures[0]), 223_100, "group is not exist");
@@ -134,7 +134,7 @@ fn append_adds_and_replace_and_update_take_the_place_of_all_faces() {
         api.fails(path, &act(1, action), 100, "Invalid parameter");
     }
 
-    // What is no picture with a face changes nothing and makes nothing.
+    // Pictures without a face change and create nothing.
     for action in ["APPEND", "REPLACE"] {
         let faceless = with(face("nowhere", "u", &no_face()), json!({"action_type": action}));
         api.fails("v3/face/add", &faceless, 222_202, "pic not has face");
@@ -187,7 +187,7 @@ fn a_token_stands_for_an_enrolled_picture() {
     let token = api.add("g", "u", &picture);
     let of_token = token_image(&token);
 
-    // Everywhere where a picture is taken.
+    // A token is accepted wherever a picture is.
     let added = api.golden("v3/face/add", &with(of_token.clone(), user("h", "u")), ADDED);
     assert_eq!(added[0], token);
     let searched = api.result("v3/face/search", &with(of_token.clone(), json!({"group_id_list": "g"})));
@@ -197,7 +197,7 @@ fn a_token_stands_for_an_enrolled_picture() {
     assert_eq!(same["face_list"], json!([{"face_token": token}, {"face_token": token}]));
     assert!(same["score"].as_f64().is_some_and(|score| score > 99.9), "{same}");
 
-    // Of other apps nothing is known, nor of what was only looked at.
+    // Tokens of other apps, and of pictures that were never enrolled, are unknown.
     let unknown = (222_209, "face token not exist");
     stranger.fails("v3/face/detect", &of_token, unknown.0, unknown.1);
     let seen = api.result("v3/face/detect", &image(&other()))["face_list"][0]["face_token"].take();
@@ -228,7 +228,7 @@ fn of_many_clients_with_one_picture_exactly_one_wins() {
     let server = Server::auto();
     let api = FaceApi::of_app(&server, "app");
     let pictures = pictures_of_one(3);
-    // Into a group that is not there yet, for a user each; then for one user all.
+    // First into a new group, for one user each; then all for the same user.
     for (round, picture) in pictures.iter().enumerate() {
         let start = Barrier::new(CLIENTS);
         let add = |client: usize| {

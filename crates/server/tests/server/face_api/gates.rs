@@ -1,4 +1,4 @@
-//! How good, and how live, a picture must be.
+//! Quality and liveness control.
 
 use image::{Rgb, RgbImage, imageops};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ const CONTROLS: [&str; 4] = ["NONE", "LOW", "NORMAL", "HIGH"];
 const COVERED: (u32, &str) = (223_113, "face is covered");
 const MOUTH_COVERED: (u32, &str) = (223_127, "mouth is occlusion");
 const EYES_COVERED: (u32, &str) = (223_121, "left eye is occlusion");
-/// What an unrecognisable face finds.
+/// Answer for a face that is not recognisable.
 const NO_MATCH: (u32, &str) = (222_207, "match user is not found");
 const FUZZY: (u32, &str) = (223_114, "face is fuzzy");
 const LIGHT: (u32, &str) = (223_115, "face light is not good");
@@ -19,7 +19,7 @@ const INCOMPLETE: (u32, &str) = (223_116, "incomplete face");
 const POOR: (u32, &str) = (223_118, "quality control error");
 const NOT_LIVE: (u32, &str) = (223_120, "liveness check fail");
 
-/// The good picture that the poor ones are made of.
+/// Good picture from which the poor ones are made.
 fn good() -> RgbImage {
     decode(&obama())
 }
@@ -41,45 +41,45 @@ pub fn of_width(width: u32) -> Vec<u8> {
     jpeg(&imageops::resize(&good(), width, height, imageops::FilterType::Triangle))
 }
 
-/// Without so many rows of pixels at the top.
+/// Removes rows of pixels at the top.
 pub fn beheaded(rows: u32) -> Vec<u8> {
     let picture = good();
     jpeg(&imageops::crop_imm(&picture, 0, rows, picture.width(), picture.height() - rows).to_image())
 }
 
-/// With a sheet of this size before the face.
+/// Covers a rectangle of the picture.
 fn behind(width: u32, height: u32, x: i64, y: i64) -> Vec<u8> {
     let mut picture = good();
     imageops::replace(&mut picture, &RgbImage::from_pixel(width, height, Rgb([200, 30, 30])), x, y);
     jpeg(&picture)
 }
 
-/// With something before mouth and nose.
+/// Covers mouth and nose.
 pub fn masked() -> Vec<u8> {
     behind(240, 210, 380, 230)
 }
 
-/// With something before both eyes.
+/// Covers both eyes.
 pub fn blindfolded() -> Vec<u8> {
     behind(260, 90, 370, 170)
 }
 
-/// With something before the right half.
+/// Covers the right half of the face.
 pub fn half_covered() -> Vec<u8> {
     behind(145, 380, 350, 70)
 }
 
-/// Of which the half is outside the picture.
+/// Picture with half a face.
 fn half() -> Vec<u8> {
     sample("probes/obama_partial_face2.jpg")
 }
 
-/// The code that a picture's answer has.
+/// Returns the error code for a picture.
 fn code(api: &FaceApi, path: &str, request: &Value) -> u64 {
     api.call(path, request).json()["error_code"].as_u64().expect("a number")
 }
 
-/// What each level of control says, from `LOW` to `HIGH`: nothing, or a code and its words.
+/// Expected answers of the control levels `LOW`, `NORMAL` and `HIGH`: none, or a code and its message.
 type Verdicts = [Option<(u32, &'static str)>; 3];
 
 #[test]
@@ -87,7 +87,7 @@ fn each_level_of_quality_refuses_what_is_worse() {
     let server = Server::auto();
     let api = FaceApi::of_app(&server, "app");
     api.add("g", "u", &obama());
-    // What each level, LOW, NORMAL and HIGH, says of a picture; without one everything passes.
+    // Expected answers for each picture; without control every picture passes.
     let table: [(&str, Vec<u8>, Verdicts); 18] = [
         ("good", obama(), [None, None, None]),
         ("a little blurred", blurred(3.0), [None, None, Some(FUZZY)]),
@@ -118,7 +118,7 @@ fn each_level_of_quality_refuses_what_is_worse() {
             (body["error_code"].as_u64().expect("a number"), body["error_msg"].as_str().expect("a text").to_owned())
         };
         let without = ask("NONE");
-        // What carries no identity finds nobody, whatever is asked of it.
+        // A face without identity finds nobody, at any level.
         let is_spoilt = ["masked", "blindfolded", "half covered"].contains(&name);
         let passed = if is_spoilt { NO_MATCH } else { (0, "SUCCESS") };
         assert_eq!(without, (u64::from(passed.0), passed.1.to_owned()), "{name}");
@@ -135,7 +135,7 @@ fn each_level_of_liveness_refuses_what_is_less_sure() {
     let api = FaceApi::of_app(&server, "app");
     api.add("g", "u", &obama());
     let mut refused = [0; 4];
-    // The darker, the less live.
+    // Darker pictures are less live.
     let dark = [0.1, 0.09, 0.08, 0.075, 0.07, 0.06, 0.05, 0.035].map(times);
     for picture in dark.into_iter().chain([obama()]) {
         let live = api.result("v3/face/liveness", &json!([image(&picture)]));
@@ -148,7 +148,7 @@ fn each_level_of_liveness_refuses_what_is_less_sure() {
             let expected = if score < least { u64::from(NOT_LIVE.0) } else { 0 };
             assert_eq!(code(&api, "v3/face/detect", &request), expected, "detect at {control} with {score}");
             let identified = code(&api, "v3/face/identify", &request);
-            // The darkest find nobody, however live.
+            // The darkest pictures find nobody, regardless of liveness.
             let is_expected = identified == expected || expected == 0 && identified == u64::from(NO_MATCH.0);
             assert!(is_expected, "identify at {control} with {score}: {identified}");
             levels += usize::from(score < least);
@@ -184,14 +184,14 @@ fn every_call_that_takes_a_picture_has_its_gates() {
         let poor = with(image(&dark), control.clone());
         api.fails("v3/face/match", &json!([image(&obama()), poor]), code, words);
         api.fails("v3/face/match", &json!([poor, image(&obama())]), code, words);
-        // What is not asked of the other picture is not looked at.
+        // The controls of one picture do not apply to the other.
         api.result("v3/face/match", &json!([with(image(&obama()), control), image(&dark)]));
     }
-    // Refused pictures leave nothing behind.
+    // Refused pictures have no effects.
     api.fails("v3/user/get", &user("g", "new"), 223_103, "user is not exist");
     let faces = api.result("v3/face/list", &user("g", "u"));
     assert_eq!(faces["face_list"].as_array().map(Vec::len), Some(1));
-    // A good one passes them all.
+    // A good picture passes all controls.
     let best = with(face("g", "u", &obama()), json!({"quality_control": "HIGH", "liveness_control": "HIGH"}));
     api.result("v3/face/update", &best);
 }

@@ -1,4 +1,4 @@
-//! 9.1: groups and what is counted of them.
+//! 9.1: groups and their statistics.
 
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -43,7 +43,7 @@ fn groups_are_made_listed_counted_and_deleted() {
     api.fails("v3/group/delete", &group("group2"), 223_100, "group is not exist");
     api.golden("v3/group/list", &list, r#"{"group_id_list":["group3"]}"#);
     api.bare("facehub/statapp", &json!({}), r#"{"app":{"group_num":1}}"#);
-    // A group of the same name is another group.
+    // A group with the name of a deleted one is a new group.
     api.golden("v3/group/add", &group("group2"), "null");
     api.bare(
         "facehub/statgroup",
@@ -60,7 +60,7 @@ fn every_answer_has_a_log_id_of_its_own_and_the_time() {
     let mut seen = HashSet::new();
     for i in 0..50 {
         let before = milliseconds();
-        // Successes and failures alike.
+        // Alternates successes and failures.
         let body = api.call("v3/group/add", &json!({"group_id": format!("g{}", i / 2)})).json();
         let after = milliseconds();
         assert_eq!(body["error_code"], if i % 2 == 0 { 0 } else { 223_101 });
@@ -191,7 +191,7 @@ fn an_app_sees_and_counts_its_own_groups_alone() {
         two.fails("facehub/statgroup", &single, 6, "no permission to access data");
     }
 
-    // The administrator may ask about every app.
+    // The administrator may query every app.
     let everybody = r#"{"admin":{"group_num":0},"legacy":{"group_num":0},"one":{"group_num":2},"two":{"group_num":1}}"#;
     admin.bare("facehub/statapp", &json!({}), everybody);
     admin.bare(
@@ -218,7 +218,7 @@ fn an_app_may_have_no_more_groups_than_set() {
     api.fails("v3/group/add", &json!({"group_id": "c"}), too_many.0, too_many.1);
     api.fails("v3/face/add", &super::face("c", "u", &other()), too_many.0, too_many.1);
     api.fails("v3/group/add", &json!({"group_id": "a"}), 223_101, "group is already exist");
-    // Each app has as many, and a deleted one makes room.
+    // Each app has the same limit, and deleting a group makes room.
     FaceApi::of_app(&server, "else").done("v3/group/add", &json!({"group_id": "c"}));
     api.done("v3/group/delete", &json!({"group_id": "a"}));
     api.done("v3/group/add", &json!({"group_id": "c"}));

@@ -1,4 +1,4 @@
-//! Section 9, face-api/v3, with the calls that later documents of the same interface add.
+//! Section 9, face-api/v3, including the calls of later documents of the same interface.
 
 mod access;
 mod codes;
@@ -15,29 +15,29 @@ use crate::http::{Answer, Api, JSON};
 use crate::pictures::{base64, jpeg, other_portrait, portrait, with_comment};
 use crate::template::assert_matches;
 
-/// When grants end that are not to end.
+/// Due time of grants that must not expire.
 const FAR: &str = "2099-12-31 23:59:59";
-/// Opens all of section 9.
+/// Capability for all of section 9.
 const ALL_OF_IT: &str = "C10000000006";
 
-/// A caller of section 9.
+/// Client of section 9.
 #[derive(Clone)]
 struct FaceApi(Api);
 
 impl FaceApi {
-    /// A caller with the token of a new app that may do all of section 9.
+    /// Creates a client with the token of a new app that has all of section 9.
     #[track_caller]
     fn of_app(server: &Server, app_id: &str) -> Self {
         Self(server.anonymous(0).with_token(&grant(server, app_id, FAR, ALL_OF_IT)))
     }
 
-    /// Posts to a path beneath `/face-api/`.
+    /// Posts to a path below `/face-api/`.
     #[track_caller]
     fn call(&self, path: &str, body: &Value) -> Answer {
         self.0.post(&format!("/face-api/{path}"), body)
     }
 
-    /// Checks a success, of which `result` is to be like this template, and returns what varies in it.
+    /// Checks that a success matches a template of `result`; returns the variable parts.
     #[track_caller]
     fn golden(&self, path: &str, body: &Value, result: &str) -> Vec<String> {
         let answer = self.call(path, body);
@@ -46,13 +46,13 @@ impl FaceApi {
         assert_matches(answer.text(), &format!(r#"{envelope}"result":{result}}}"#)).split_off(2)
     }
 
-    /// Checks a success that carries nothing.
+    /// Checks a success without a result.
     #[track_caller]
     fn done(&self, path: &str, body: &Value) {
         self.golden(path, body, "null");
     }
 
-    /// The `result` of a success.
+    /// Returns the `result` of a success.
     #[track_caller]
     fn result(&self, path: &str, body: &Value) -> Value {
         let answer = self.call(path, body);
@@ -61,7 +61,7 @@ impl FaceApi {
         body["result"].take()
     }
 
-    /// Checks a body that has no envelope, byte for byte but for what varies.
+    /// Checks a body without an envelope against a template, byte for byte; returns the variable parts.
     #[track_caller]
     fn bare(&self, path: &str, body: &Value, template: &str) -> Vec<String> {
         let answer = self.call(path, body);
@@ -83,7 +83,7 @@ impl FaceApi {
     }
 }
 
-/// Checks a failure of section 9 under an HTTP status.
+/// Checks a failure of section 9 with this HTTP status.
 #[track_caller]
 fn assert_failure(answer: &Answer, status: u16, code: u32, words: &str) {
     assert_eq!((answer.status, answer.header("content-type")), (status, Some(JSON)), "{}", answer.text());
@@ -91,34 +91,34 @@ fn assert_failure(answer: &Answer, status: u16, code: u32, words: &str) {
     assert_matches(answer.text(), &format!(r#"{envelope}"cached":0,"result":null}}"#));
 }
 
-/// Grants an app some capabilities until `due` and returns its token.
+/// Grants an app some capabilities until `due`; returns its token.
 #[track_caller]
 fn grant(server: &Server, app_id: &str, due: &str, capabilities: &str) -> String {
     let request = json!({"appId": app_id, "dueTime": due, "capabilityIdArray": [capabilities]});
     server.admin(0).post("/authorize/grantAuthorize", &request).data_text("token")
 }
 
-/// The fields of a picture.
+/// Request fields of a picture.
 fn image(picture: &[u8]) -> Value {
     json!({"image": base64(picture), "image_type": "BASE64"})
 }
 
-/// The fields of a picture that was enrolled before.
+/// Request fields of an enrolled picture, by its token.
 fn token_image(face_token: &str) -> Value {
     json!({"image": face_token, "image_type": "FACE_TOKEN"})
 }
 
-/// A request about a user of a group.
+/// Request fields of a user of a group.
 fn user(group_id: &str, user_id: &str) -> Value {
     json!({"group_id": group_id, "user_id": user_id})
 }
 
-/// A request to enrol a face.
+/// Request that enrols a face.
 fn face(group_id: &str, user_id: &str, picture: &[u8]) -> Value {
     with(image(picture), user(group_id, user_id))
 }
 
-/// A request with more fields, or with others.
+/// Adds fields to a request, or replaces them.
 #[track_caller]
 fn with(mut request: Value, more: Value) -> Value {
     let (Value::Object(fields), Value::Object(more)) = (&mut request, more) else { panic!("objects are wanted") };
@@ -126,13 +126,13 @@ fn with(mut request: Value, more: Value) -> Value {
     request
 }
 
-/// Pictures of one person, all different files.
+/// Different files with a picture of one person.
 fn pictures_of_one(count: usize) -> Vec<Vec<u8>> {
     let picture = jpeg(&portrait());
     (0..count).map(|i| with_comment(&picture, &i.to_string())).collect()
 }
 
-/// A small picture of somebody else.
+/// Small picture of another person.
 fn other() -> Vec<u8> {
     jpeg(&other_portrait())
 }

@@ -1,4 +1,4 @@
-//! face/detect, match, identify, midentify and liveness.
+//! Operations face/detect, match, identify, midentify and liveness.
 
 use serde_json::{Value, json};
 
@@ -6,14 +6,14 @@ use super::{FaceApi, image, jpeg, other, pictures_of_one, portrait, with};
 use crate::fixture::Server;
 use crate::pictures::{biden, no_face, obama, obama2, on_canvas, other_portrait};
 
-/// A detected face without what is only told if asked for.
+/// A detected face without the optional fields.
 const DETECTED: &str = concat!(
     r#"{"face_token":"<hex>","location":{"left":<number>,"top":<number>,"width":<int>,"height":<int>,"#,
     r#""rotation":<number>},"face_probability":<number>,"angle":{"yaw":<number>,"pitch":<number>,"roll":<number>}"#
 );
 const NO_MATCH: (u32, &str) = (222_207, "match user is not found");
 
-/// Both people of the samples, side by side; the one of `obama` is larger.
+/// The two people of the samples side by side; the one of `obama` is larger.
 fn both() -> Vec<u8> {
     let mut picture = on_canvas(&portrait(), 700, 420, 0, 0);
     let smaller = image::imageops::resize(&other_portrait(), 240, 320, image::imageops::FilterType::Triangle);
@@ -44,7 +44,7 @@ fn detect_tells_what_is_asked_for() {
     let full = api.golden("v3/face/detect", &request, &format!(r#"{{"face_num":1,"face_list":[{DETECTED}{more}}}]}}"#));
     assert_eq!(full[..10], detected[..]);
     let number = |i: usize| full[i].parse::<f64>().expect("a number");
-    // Left eye, right eye, nose, mouth, as the person has them: the left eye is on the right side of the picture.
+    // Left eye, right eye, nose, mouth, as seen by the person: the left eye is on the right side of the picture.
     assert!(number(10) > number(12) && number(14) < number(10) && number(14) > number(12), "{full:?}");
     assert!(number(17) > number(15) && number(15) > number(11), "the mouth is beneath the nose beneath the eyes");
     assert!((0.0..0.6).contains(&number(18)) && (200.0..=255.0).contains(&number(19)), "sharp and well lit: {full:?}");
@@ -135,7 +135,7 @@ fn identify_finds_users_in_groups() {
     let (u, v, w) = (user("g", "u", r#""信息""#), user("g", "v", "null"), user("h", "w", "null"));
     for path in ["v3/face/identify", "v3/face/search"] {
         api.golden(path, &with(image(&obama()), groups("g")), &found(&[&u]));
-        // Each user once, the most similar first, from all groups.
+        // All groups are searched. Each user appears once, the most similar first.
         let request = with(image(&obama()), json!({"group_id_list": "h,g", "max_user_num": 50}));
         let all = api.golden(path, &request, &found(&[&u, &w, &v]));
         let scores: Vec<f64> = all[1..].iter().map(|score| score.parse().expect("a number")).collect();
@@ -147,14 +147,14 @@ fn identify_finds_users_in_groups() {
         api.golden(path, &request, &found(&[&u]));
         let request = with(image(&biden()), json!({"group_id_list": "h", "match_threshold": 80.5}));
         api.fails(path, &request, NO_MATCH.0, NO_MATCH.1);
-        // Exactly the threshold is enough.
+        // A score equal to the threshold is enough.
         for (count, score) in all[1..].iter().enumerate() {
             let request = json!({"group_id_list": "h,g", "max_user_num": 50, "match_threshold": score});
             let reaching = api.golden(path, &with(image(&obama()), request), &found(&[u.as_str(), &w, &v][..=count]));
             assert_eq!(reaching[1..], all[1..count + 2]);
         }
 
-        // One user is compared with alone.
+        // A search can be limited to one user.
         let request = with(image(&obama()), json!({"group_id_list": "g,h", "user_id": "v"}));
         let one = api.golden(path, &request, &found(&[&v]));
         assert!(one[1].parse::<f64>().expect("a number") < 80.0);
@@ -230,7 +230,7 @@ fn midentify_finds_every_face() {
             json!([detected["face_list"][0]["face_token"], detected["face_list"][1]["face_token"]])
         );
         assert!(values[6].parse::<f64>().expect("a number") >= 80.0);
-        // Without a threshold everybody is found in everybody.
+        // With a threshold of 0, every face finds every user.
         let request = with(image(&both), json!({"group_id_list": "g", "max_face_num": "10", "match_threshold": 0}));
         api.golden(path, &request, &found(&[face(&user("u")), face(&user("u"))]));
         api.fails(path, &with(image(&other()), groups("g")), NO_MATCH.0, NO_MATCH.1);

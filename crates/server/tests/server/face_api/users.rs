@@ -1,4 +1,4 @@
-//! 9.2: users, and that they are the people of sections 3 and 7.
+//! 9.2: users, which are the people of sections 3 and 7.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{FAR, FaceApi, face, grant, image, other, pictures_of_one, user, with
 use crate::fixture::Server;
 use crate::pictures::{base64, biden, obama};
 
-/// A row of a user as a template.
+/// Template of a user's row.
 fn row(group_id: &str, user_id: &str, name: &str, info: &str) -> String {
     format!(
         r#"{{"id":"<int>","groupId":"{group_id}","userId":"{user_id}","userName":{name},"userInfo":{info},"createTime":"<time>"}}"#
@@ -54,12 +54,12 @@ fn users_are_listed_found_and_deleted() {
     api.done("v3/user/delete", &user("g", "u2"));
     api.fails("v3/user/get", &user("g", "u2"), 223_103, "user is not exist");
     api.add("g", "u2", &pictures[1]);
-    // `@ALL` is every group.
+    // `@ALL` means all groups.
     api.done("v3/user/delete", &user("@ALL", "u1"));
     api.fails("v3/user/delete", &user("@ALL", "u1"), 223_103, "user is not exist");
     api.fails("v3/user/get", &user("@ALL", "u1"), 223_103, "user is not exist");
     api.golden("v3/user/list", &json!({"group_id": "g"}), &format!(r#"{{"user_id_list":[{second}]}}"#));
-    // The groups stay.
+    // The groups remain.
     api.golden("v3/group/list", &json!({}), r#"{"group_id_list":["empty","g","h"]}"#);
 }
 
@@ -120,7 +120,7 @@ fn a_copy_is_found_in_its_group_and_lives_on_its_own() {
         api.fails("v3/user/copy", &missing, 222_001, &format!("param[{name}] is null"));
     }
 
-    // Its pictures are there though the original is gone.
+    // The copy keeps its pictures after the original is deleted.
     api.done("v3/group/delete", &json!({"group_id": "g"}));
     let found = api.result("v3/face/search", &search("h"));
     assert_eq!(found["user_list"][0]["user_id"], "u");
@@ -136,7 +136,7 @@ fn users_are_the_people_of_sections_3_and_7() {
     let micro = server.anonymous(0).with_token(&token);
     let api = FaceApi(micro.clone());
 
-    // A library is a group, and a group a library of the same name.
+    // Libraries and groups are the same.
     micro.post("/aicp/face/addBase", &json!({"groupId": "base", "dbName": "Base"})).data();
     api.done("v3/group/add", &json!({"group_id": "group"}));
     api.golden("v3/group/list", &json!({}), r#"{"group_id_list":["base","group"]}"#);
@@ -144,7 +144,7 @@ fn users_are_the_people_of_sections_3_and_7() {
     let libraries = micro.post("/aicp/face/queryBaseAll", &json!({})).data()["records"].take();
     assert_eq!((&libraries[0]["dbName"], &libraries[1]["dbName"]), (&json!("Base"), &json!("group")));
 
-    // Who is enrolled by 7.4 is a user under the platform's id.
+    // A person enrolled by 7.4 is a user with their public id.
     let person = json!({"groupId": "group", "image": base64(&obama()), "name": "张三"});
     let person_no = micro.post("/aicp/face/add", &person).data_text("personNo");
     let users = api.result("v3/user/list", &json!({"group_id": "group"}))["user_id_list"].take();
@@ -154,12 +154,12 @@ fn users_are_the_people_of_sections_3_and_7() {
     api.golden("v3/user/get", &user("group", &user_id), &format!(r#"{{"user_list":[{template}]}}"#));
     let search = with(image(&obama()), json!({"group_id_list": "group"}));
     assert_eq!(api.result("v3/face/search", &search)["user_list"][0]["user_id"], json!(user_id));
-    // An engine's number is no user id.
+    // An engine's number is not a user id.
     api.fails("v3/user/get", &user("group", &person_no), 223_103, "user is not exist");
     api.done("v3/user/copy", &copy(&user_id, "group", "base"));
     api.golden("v3/face/list", &user("base", &user_id), r#"{"face_list":[{"face_token":"<hex>","ctime":"<time>"}]}"#);
 
-    // Who is enrolled by face/add is found and removed by their user id.
+    // A user enrolled by face/add is found and removed by user id.
     api.add("base", "u_1", &biden());
     let query = json!({"groupId": "base", "userId": "u_1"});
     let link = micro.post("/aicp/face/query", &query).data_text("faceDBURL");

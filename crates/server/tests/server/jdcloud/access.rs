@@ -1,4 +1,4 @@
-//! Who may call: signatures, repeats, grants, quotas, and what the call log keeps.
+//! Access: signatures, replays, grants, quotas and the call log.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use crate::statistics::read_calls;
 const LIST: &str = "getFaceGroupList";
 const DENIED: &str = "ACCESS_ERROR";
 
-/// A call without any signing.
+/// Sends an unsigned call.
 #[track_caller]
 fn bare(server: &Server, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
     send(server.addresses()[0], method, target, headers, b"").expect("an answer")
@@ -43,7 +43,7 @@ fn paths_and_methods_come_before_signatures() {
     ] {
         assert_gateway(&bare(&server, method, target, &[]), 404, "NOT_FOUND", nothing);
     }
-    // A request id is never given twice.
+    // Request ids are unique.
     let id = |answer: Answer| answer.header("x-jdcloud-request-id").map(str::to_owned);
     assert_ne!(id(bare(&server, "GET", "/jdai/x", &[])), id(bare(&server, "GET", "/jdai/x", &[])));
 
@@ -105,7 +105,7 @@ fn who_does_not_sign_rightly_is_told_why() {
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_gateway(&bare(&server, "POST", &target, &headers), 401, DENIED, message);
     }
-    // Neither the AICP token nor a key of another interface opens anything here.
+    // Neither the AICP token nor a key of another interface is valid here.
     let token = bare(&server, "POST", &target, &[("token", TOKEN)]);
     assert_gateway(&token, 401, DENIED, "lack of header authorization");
     let ali = server.key("shop", &json!({"kind": "alibaba"}));
@@ -140,12 +140,12 @@ fn a_request_with_a_signed_nonce_is_taken_once() {
     assert_eq!(again(&jd, &nonce).json()["code"], "10000");
     assert_gateway(&again(&jd, &nonce), 403, "APIGW_NONCE_CONFLICT", "重复访问");
     assert_gateway(&again(&jd, &nonce), 403, "APIGW_NONCE_CONFLICT", "重复访问");
-    // Another nonce, another key, or another body: another request.
+    // Another nonce, key or body makes another request.
     assert_eq!(again(&jd, &[("x-jdcloud-nonce", "m")]).json()["code"], "10000");
     assert_eq!(jd.send("POST", LIST, "", b"{}", &at, &nonce).json()["code"], "10000");
     let other = Jd::new(&server);
     assert_eq!(again(&other, &nonce).json()["code"], "10000");
-    // Whoever signs no nonce may repeat, and so may a key that is allowed to.
+    // Requests without a signed nonce may be repeated, and so may those of a key that allows replays.
     for _ in 0..2 {
         assert_eq!(again(&jd, &[]).json()["code"], "10000");
     }
@@ -153,10 +153,10 @@ fn a_request_with_a_signed_nonce_is_taken_once() {
     for _ in 0..2 {
         assert_eq!(again(&free, &nonce).json()["code"], "10000");
     }
-    // It is remembered over a restart; what was refused for its signature is not noted.
+    // Used nonces survive a restart; requests with a wrong signature are not remembered.
     server.stop();
     let server = Setup::new(&["auto"]).data_dir(&data_dir).start();
-    // The port is another one, and the host is signed: so it is sent as it was, to the new port.
+    // The signed `Host` has the old port; the request goes to the new one.
     let host = jd.address.to_string();
     let date = at.strftime("%Y%m%dT%H%M%SZ").to_string();
     let mut headers = vec![("host", host.as_str()), ("x-jdcloud-date", date.as_str()), nonce[0]];
@@ -182,7 +182,7 @@ fn md5_signatures_are_taken_from_keys_that_allow_them() {
     };
     let good = signed(&jd, now_ms());
     assert_eq!(call("faceGroupCreate", &format!("{good}&groupName=g1"), "").json()["status"], 0);
-    // It binds neither path nor body, and may come again.
+    // The MD5 signature covers neither path nor body, and may be repeated.
     let form = format!("imageBase64={}", base64(&jpeg(&portrait())));
     assert!(inner(&call("faceCreate", &format!("{good}&groupName=g1&outerId=o"), &form))["faceId"].is_string());
 
@@ -208,7 +208,7 @@ fn md5_signatures_are_taken_from_keys_that_allow_them() {
         assert_system(&plain, code, message);
         assert_eq!(plain.json().get("status"), None);
     }
-    // A header wins over the query.
+    // The header takes precedence over the query.
     let with_header =
         send(server.addresses()[0], "POST", &format!("/jdai/{LIST}?{good}"), &[("authorization", "x")], b"");
     let message = "lack of credential in the header authorization";
@@ -228,7 +228,7 @@ fn quotas_count_down_and_are_said() {
             (&json!(left), &json!(left), &json!(-1))
         );
     }
-    // One that fails is a call too; one that is refused for its signature is not.
+    // Failed calls count; calls with a wrong signature do not.
     let wrong = Jd { secret_key: "x".to_owned(), ..jd.clone() };
     assert_gateway(&wrong.call(LIST, "", ""), 401, DENIED, "sign result is not same");
     let failed = jd.call(LIST, "start=x", "");
@@ -266,7 +266,7 @@ fn what_an_app_was_not_granted_is_refused() {
     }
     assert_fault_of_search(&jd.call("faceSearch", "", ""));
 
-    // A grant that is over, one that was taken away, and a key that was revoked.
+    // An expired grant, a deleted grant, and a revoked key.
     let past = json!({"appId": "late", "dueTime": "2020-01-01 00:00:00", "capabilityIdArray": ["C10000000001"]});
     server.admin(0).post("/authorize/grantAuthorize", &past).data();
     let disabled = |jd: &Jd| assert_system(&jd.call(LIST, "", ""), "10050", "用户已被禁用");
@@ -329,7 +329,7 @@ fn more_than_a_body_may_have_is_refused() {
     let date = now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let mut headers = vec![("host", host.as_str()), ("x-jdcloud-date", date.as_str())];
     let authorization = jd.authorization("POST", LIST, "", b"", &date, &headers);
-    // Nothing is sent before the answer, which is a refusal.
+    // The client sends no body before the response, which is a refusal.
     headers.extend([
         ("authorization", authorization.as_str()),
         ("content-length", &length),
@@ -362,7 +362,7 @@ fn what_no_call_could_use_takes_no_memory_and_is_refused_by_the_call() {
     assert_v1_fault(&jd.call("groupDeleteV1", "groupId=x", &json), 31, "RequestBodyIsNotJson");
     assert_system(&jd.call("mask_detect", "", &heavy), "10048", "无接口权限，请下单购买");
 
-    // Names, ids and pages fit into 64 KiB.
+    // Names, ids and pages are limited to 64 KiB.
     let padded = |length: usize| format!("groupName=g1{}", " ".repeat(length - 12));
     let deletes = |body: String| jd.call("faceGroupDelete", "", &body);
     assert_fault(&deletes(padded((64 << 10) + 1)), 12003, "解析参数错误");
@@ -378,7 +378,7 @@ fn md5_signatures_are_checked_before_any_body_is_read() {
     let time = now().as_millisecond();
     let right = hex::encode(Md5::digest(format!("{}{time}", jd.secret_key)));
     let length = ((100_usize << 20) + 1).to_string();
-    // Nothing is sent before the answer.
+    // The client sends no body before the response.
     let headers = [("content-length", length.as_str()), ("expect", "100-continue")];
     let call = |sign: &str| {
         let target = format!("/jdai/{LIST}?appkey={}&timestamp={time}&sign={sign}", jd.access_key);

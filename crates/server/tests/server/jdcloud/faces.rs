@@ -1,4 +1,4 @@
-//! Faces of groups: added, found, deleted, and the same people that other interfaces see.
+//! Faces of groups: add, search, delete, and their equivalence with people of other interfaces.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -12,7 +12,7 @@ use crate::fixture::{Server, Setup, incoming, objects, wait_until};
 use crate::pictures::{base64, jpeg, no_face, obama2, other_portrait, portrait, with_comment};
 use crate::statistics::read_calls;
 
-/// A picture turned about its middle, so that the head is tilted.
+/// Rotates a picture about its centre, so that the head is tilted.
 fn tilted(picture: &RgbImage, degrees: f32) -> RgbImage {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let (w, h) = (picture.width() as f32, picture.height() as f32);
@@ -70,7 +70,7 @@ fn a_face_lives_and_dies() {
         format!(r#""requestid":"{id}","message":"success","status":0}},"requestid":"{id}","message":"success"}}"#);
     assert!(text.ends_with(&end), "{text}");
 
-    // Another picture of the same person, and one of somebody else.
+    // Another picture of the same person, and one of another person.
     let others = jd.search("g1", &obama2());
     assert_eq!(others.iter().map(|(who, _)| who.as_str()).collect::<Vec<_>>(), ["张三"]);
     assert!(others[0].1 >= 0.49, "above the vendor's lowest threshold: {others:?}");
@@ -91,7 +91,7 @@ fn pages_that_print_the_wrong_path_lose_no_group() {
     jd.create_group("g1");
     let picture = jpeg(&portrait());
     jd.create_face("g1", "a", &picture);
-    // The alias of a demo.
+    // Alias from a demo.
     let answer =
         jd.call("face_create", "groupName=g1&outerId=b", &format!(r#"{{"imageBase64":"{}"}}"#, base64(&picture)));
     assert!(inner(&answer)["faceId"].is_string());
@@ -100,7 +100,7 @@ fn pages_that_print_the_wrong_path_lose_no_group() {
         assert_eq!((&answer["status"], &answer["result"]["message"]), (&json!(0), &json!("success")));
     }
     assert_fault(&jd.call("faceGroupDelete", "groupName=g1&outerId=a", ""), 13320, "outerId not found");
-    // Somebody whose id is empty is nobody, but it is a person that was meant.
+    // An empty id matches nobody, but it must not delete the group.
     let null = "groupId, groupName is null, or outerId is null";
     for (query, body) in [
         ("groupName=g1&outerId=", ""),
@@ -225,7 +225,7 @@ fn concurrent_calls_do_not_pass_a_groups_limit_nor_double_anybody() {
     let full = jd.call("faceCreate", "groupName=g1&outerId=more", &form(&pictures[0]));
     assert_fault(&full, 13329, "face num exceed limit");
     assert_eq!(objects(server.data_dir()).len(), 3);
-    // Room is made by who goes.
+    // Deleting a face makes room.
     let gone = jd.search("g1", &pictures[0])[0].0.clone();
     assert_eq!(jd.call("faceDelete", &format!("groupName=g1&outerId={gone}"), "").json()["status"], 0);
     jd.create_face("g1", "more", &pictures[0]);
@@ -310,7 +310,7 @@ fn a_group_at_a_vendors_engine_is_a_group_like_any_other() {
     let score = jd.call("faceCompareV1", "", &same).json()["result"]["score"].as_str().map(str::parse::<f64>);
     assert!(matches!(score, Some(Ok(score)) if score >= 0.49), "{score:?}");
 
-    // While the engine is down, what changes waits for it, and what asks it says so.
+    // While the engine is down, writes are queued and searches fail.
     koala.kill();
     assert_eq!(jd.call("faceDelete", "groupName=g1&outerId=a", "").json()["status"], 0);
     jd.create_face("g1", "c", &picture);

@@ -1,4 +1,4 @@
-//! Groups: listed, made, deleted, and the same libraries that other interfaces see.
+//! Groups: list, create, delete, and their equivalence with libraries of other interfaces.
 
 use std::thread;
 
@@ -57,7 +57,7 @@ fn pages_slots_and_the_order_of_groups() {
     assert_eq!(page("length=&start="), page(""));
     assert_eq!(page("length=1&length=5&start=2"), page("length=1&start=2"), "the first counts");
 
-    // The order is that of creation, then of ids.
+    // Groups are sorted by creation time, then by id.
     let keys: Vec<(i64, String)> = jd
         .groups()
         .iter()
@@ -65,7 +65,7 @@ fn pages_slots_and_the_order_of_groups() {
         .collect();
     assert!(keys.is_sorted(), "{keys:?}");
 
-    // A slot is kept for life, and the lowest free one is given next.
+    // A group keeps its slot; a new group gets the lowest free one.
     let slots = || -> Vec<(String, i64)> {
         let mut slots: Vec<(String, i64)> = jd
             .groups()
@@ -106,7 +106,7 @@ fn parameters_may_stand_anywhere_and_be_written_in_any_way() {
         assert_eq!(groups.as_array().map(Vec::len), Some(1), "{body}");
         assert_eq!(groups[0], jd.groups()[1], "{body}");
     }
-    // The query wins; what stands for nothing in a body is nothing.
+    // The query takes precedence; a body without content counts as absent.
     for body in [r#"{"start":0}"#, "", "null", "{}", "\"\"", " \n"] {
         assert_eq!(inner(&jd.call("getFaceGroupList", "start=2", body)), json!([]), "{body}");
     }
@@ -158,7 +158,7 @@ fn what_is_wrong_with_groups_is_said_and_changes_nothing() {
     for query in [
         "groupName=nothing".to_owned(),
         format!("groupId={other_id}"),
-        // The id goes first, even if it is none.
+        // The id takes precedence, even if it is not valid.
         "groupId=g1&groupName=g1".to_owned(),
         format!("groupId={other_id}&groupName=g1"),
         format!("groupId={}", &group[..35]),
@@ -168,7 +168,7 @@ fn what_is_wrong_with_groups_is_said_and_changes_nothing() {
     }
     assert_eq!(jd.groups(), before);
 
-    // Of five groups no sixth is made, but of a name that is taken that is said.
+    // A sixth group exceeds the limit, but a name that is taken is reported first.
     for name in ["g2", "g3", "g4", "g5"] {
         jd.create_group(name);
     }
@@ -273,14 +273,14 @@ fn a_group_is_a_library_of_the_app_and_of_no_other() {
         assert_fault(&stranger.call("faceGroupDelete", &query, ""), 13312, "groupId not found");
     }
     stranger.create_group("g1");
-    // Libraries made elsewhere count.
+    // Libraries of other interfaces count.
     for name in ["a", "b", "c"] {
         aicp.post("/aicp/face/addBase", &json!({"groupId": name, "dbName": name})).data();
     }
     assert_fault(&jd.call("faceGroupCreate", "groupName=g2", ""), 13327, "group num exceed limit");
     aicp.post("/aicp/face/addBase", &json!({"groupId": "d", "dbName": "d"})).data();
     assert_eq!(inner(&jd.call("getFaceGroupList", "start=5", "")).as_array().map(Vec::len), Some(1));
-    // Named in Chinese, with a space.
+    // A Chinese name with a space.
     assert_eq!(jd.call("faceGroupDelete", "groupName=%E5%BA%93%201", "").json()["status"], 0);
     assert_eq!(all_names("/aicp/face/queryBaseAll"), 5);
 }

@@ -7,7 +7,7 @@ use crate::fixture::Server;
 use crate::http::Answer;
 use crate::pictures::{base64, jpeg, no_face, obama2, on_canvas, other_portrait, portrait};
 
-/// The result of a success that has no status in its envelope.
+/// Returns the result of a success without a status in its envelope.
 #[track_caller]
 fn result(answer: &Answer) -> Value {
     let mut body = answer.json();
@@ -19,7 +19,7 @@ fn keys(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
-/// A measure of the `V1` calls: a text with two decimals.
+/// Parses a measure of the `V1` calls: a text with two decimals.
 #[track_caller]
 fn measure(value: &Value) -> f64 {
     let text = value.as_str().unwrap_or_else(|| panic!("{value} is no text"));
@@ -27,7 +27,7 @@ fn measure(value: &Value) -> f64 {
     text.parse().expect("a number")
 }
 
-/// Checks the shape of a face in the `V1` calls.
+/// Checks the format of a face in the `V1` calls.
 #[track_caller]
 fn assert_item(item: &Value, is_frontal: bool) {
     assert_eq!(keys(item), ["blurScore", "boundingBox", "isValidPosture", "posture"]);
@@ -65,7 +65,7 @@ fn pictures_are_compared_in_both_generations() {
         let answer = jd.call("face_compare", "", &form);
         let old = result(&answer);
         assert_eq!(old["status"], 0);
-        // A shipped client takes this for the score.
+        // A published client takes the score from this position.
         let score: f64 =
             answer.text().split(':').nth(11).expect("a part").trim_end_matches('}').parse().expect("a number");
         assert_eq!(old["score"].as_f64(), Some(score));
@@ -193,7 +193,7 @@ fn what_is_wrong_with_pictures_is_said_in_v1() {
     for body in [form.as_str(), "{", "[]", "5", "{\"imgBase64\":", &format!("\"{form}\"")] {
         assert_v1_fault(&jd.call("facePropV1", "", body), 31, "RequestBodyIsNotJson");
     }
-    // A JSON object inside a JSON string is one all the same.
+    // A JSON object inside a JSON string is accepted.
     let quoted = serde_json::to_string(&body).expect("serialises");
     assert_eq!(result(&jd.call("facePropV1", "", &quoted))["code"], 0);
 }

@@ -1,4 +1,4 @@
-//! JD Cloud's face calls, signed as its clients sign them.
+//! Face calls of JD Cloud, signed as its clients sign them.
 
 mod access;
 mod faces;
@@ -19,10 +19,10 @@ use crate::fixture::Server;
 use crate::http::{Answer, send};
 use crate::pictures::base64;
 
-/// What every success begins with that has no quota.
+/// Start of every success without a quota.
 const HEAD: &str = r#"{"code":"10000","status":0,"charge":false,"remain":0,"remainTimes":-1,"remainSeconds":-1,"msg":"查询成功","result":"#;
 
-/// A client with a key of its own.
+/// Client with its own key.
 #[derive(Clone)]
 struct Jd {
     address: SocketAddr,
@@ -31,7 +31,7 @@ struct Jd {
 }
 
 impl Jd {
-    /// A client of an app, with a new key; `options` as our own interface has them.
+    /// Creates a client with a new key of an app; `options` as in the native API.
     #[track_caller]
     fn of_app(server: &Server, app: &str, options: &Value) -> Self {
         let mut body = json!({"kind": "jdcloud"});
@@ -46,7 +46,7 @@ impl Jd {
         Self::of_app(server, "shop", &json!({}))
     }
 
-    /// Signs a call with a nonce of its own and sends it.
+    /// Sends a signed call with a fresh nonce.
     #[track_caller]
     fn call(&self, api: &str, query: &str, body: &str) -> Answer {
         static NONCE: AtomicU64 = AtomicU64::new(0);
@@ -54,7 +54,7 @@ impl Jd {
         self.send("POST", api, query, body.as_bytes(), &Timestamp::now(), &[("x-jdcloud-nonce", &nonce)])
     }
 
-    /// Signs a call at a time, with these headers besides `host` and the date, and sends it.
+    /// Sends a call signed at this time, with these headers in addition to `host` and the date.
     #[track_caller]
     fn send(
         &self,
@@ -75,7 +75,7 @@ impl Jd {
         send(self.address, method, &target, &all, body).expect("an answer")
     }
 
-    /// Made here from the description of the scheme. Queries in these tests are sent in their canonical encoding.
+    /// Signs from the description of the scheme, independently of the server. Queries must be in canonical encoding.
     fn authorization(
         &self,
         method: &str,
@@ -104,7 +104,7 @@ impl Jd {
         format!("JDCLOUD2-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}")
     }
 
-    /// The groups that a listing of all shows.
+    /// Lists all groups.
     #[track_caller]
     fn groups(&self) -> Vec<Value> {
         inner(&self.call("getFaceGroupList", "", "")).as_array().expect("a list").clone()
@@ -117,7 +117,7 @@ impl Jd {
         answer["result"]["message"].as_str().expect("an id").to_owned()
     }
 
-    /// Adds a face to a group and returns its id.
+    /// Adds a face to a group; returns its id.
     #[track_caller]
     fn create_face(&self, group: &str, outer_id: &str, picture: &[u8]) -> String {
         let query = format!("groupName={group}&outerId={outer_id}");
@@ -125,7 +125,7 @@ impl Jd {
         inner(&answer)["faceId"].as_str().expect("an id").to_owned()
     }
 
-    /// Who of a group is found, with how like they are.
+    /// Returns the people found in a group, with their scores.
     #[track_caller]
     fn search(&self, group: &str, picture: &[u8]) -> Vec<(String, f64)> {
         let answer =
@@ -146,7 +146,7 @@ fn mac(key: &[u8], message: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// What the text inside the result of a success holds.
+/// Parses the text inside the result of a success.
 #[track_caller]
 fn inner(answer: &Answer) -> Value {
     let body = answer.json();
@@ -155,7 +155,7 @@ fn inner(answer: &Answer) -> Value {
     serde_json::from_str(text).expect("JSON")
 }
 
-/// Checks that a call of face search, or of 2019, failed in its own shape.
+/// Checks a failure of a face search call, or of a call of 2019, in its own format.
 #[track_caller]
 fn assert_fault(answer: &Answer, status: i64, message: &str) {
     let body = answer.json();
@@ -167,7 +167,7 @@ fn assert_fault(answer: &Answer, status: i64, message: &str) {
     }
 }
 
-/// Checks that a `V1` call failed in its own shape.
+/// Checks a failure of a `V1` call in its own format.
 #[track_caller]
 fn assert_v1_fault(answer: &Answer, code: i64, message: &str) {
     let body = answer.json();
@@ -177,7 +177,7 @@ fn assert_v1_fault(answer: &Answer, code: i64, message: &str) {
     assert_eq!(result.keys().collect::<Vec<_>>(), ["code", "msg", "processTimeInMs", "timestamp"]);
 }
 
-/// Checks a failure that the envelope tells.
+/// Checks a failure that is reported in the envelope.
 #[track_caller]
 fn assert_system(answer: &Answer, code: &str, message: &str) {
     let body = answer.json();
@@ -188,7 +188,7 @@ fn assert_system(answer: &Answer, code: &str, message: &str) {
     }
 }
 
-/// Checks a failure before any call is begun.
+/// Checks a failure before any call was started.
 #[track_caller]
 fn assert_gateway(answer: &Answer, code: u16, status: &str, message: &str) {
     let id = answer.header("x-jdcloud-request-id").expect("a request id");

@@ -6,7 +6,7 @@ use super::{Jd, assert_v1_fault};
 use crate::fixture::Server;
 use crate::pictures::{base64, jpeg, obama2, other_portrait, portrait, with_comment};
 
-/// The result of a success.
+/// Returns the result of a success.
 #[track_caller]
 fn call(jd: &Jd, api: &str, query: &str, body: &Value) -> Value {
     let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -49,7 +49,7 @@ fn groups_and_faces_live_and_die() {
     assert_eq!(text(&one["imgBase64"]), base64(&picture));
     assert!(text(&one["createTime"]).parse::<i64>().is_ok() && one["score"].as_f64() >= Some(0.49), "{one}");
 
-    // Another picture takes the place of the first.
+    // An update replaces the picture.
     let other = jpeg(&other_portrait());
     let update = json!({"faceId": face, "groupId": group, "imgBase64": base64(&other)});
     assert_eq!(call(&jd, "faceUpdateV1", "", &update)["faceId"], face);

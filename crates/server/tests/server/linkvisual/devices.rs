@@ -1,4 +1,4 @@
-//! Groups of devices and what they are to know.
+//! Device groups, and the relations that assign users to devices.
 
 use serde_json::{Value, json};
 

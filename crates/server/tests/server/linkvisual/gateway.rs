@@ -1,4 +1,4 @@
-//! What is looked at before an action is: who signed what, when, and how often.
+//! Checks before an action: signature, time, nonce, grant and rate.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use crate::http::{Answer, send};
 const LIST: &str = "QueryFaceAllUserGroup";
 const FIRST: (&str, &str) = ("PageNo", "1");
 
-/// A moment so many seconds from now.
+/// Returns the time that is this many seconds from now, as callers write it.
 fn off(seconds: i64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     written(now.checked_add_signed(seconds).expect("a moment"))
@@ -22,7 +22,7 @@ fn calls_come_in_every_way_that_sdks_send_them() {
     let server = server();
     let client = Client::new(&server, APP);
     let is_fine = |answer: &Answer| answer.status == 200 && answer.json()["Success"] == true;
-    // In the address, by both methods; as a form; split over both.
+    // Parameters in the query, with GET and POST; in a form; in both.
     assert!(is_fine(&client.get(&client.signed("GET", LIST, &[FIRST]))));
     let in_query = super::joined(&client.signed("POST", LIST, &[FIRST]));
     assert!(is_fine(&client.api.send("POST", &format!("/?{in_query}"), &[], b"")));
@@ -32,7 +32,7 @@ fn calls_come_in_every_way_that_sdks_send_them() {
     let headers = [("Content-Type", "Application/X-WWW-Form-Urlencoded;charset=UTF-8")];
     let answer = client.api.send("POST", &format!("/?{query}"), &headers, format!("Version{form}").as_bytes());
     assert!(is_fine(&answer), "{}", answer.text());
-    // A body of another type is none of the parameters, and the path may have nothing but a slash.
+    // A body that is not a form has no parameters. The path may be empty but for the slash.
     let ignored = client.api.send(
         "POST",
         &format!("/?{}", super::joined(&client.signed("POST", LIST, &[FIRST]))),
@@ -40,19 +40,19 @@ fn calls_come_in_every_way_that_sdks_send_them() {
         b"{\"PageNo\":\"x\"}",
     );
     assert!(is_fine(&ignored), "{}", ignored.text());
-    // Unknown parameters are signed and otherwise ignored; HMAC-SHA1 in any case.
+    // Unknown parameters are signed but ignored; `HMAC-SHA1` is accepted in any case.
     assert!(is_fine(
         &client.ask(LIST, &[FIRST, ("ApiProduct", "Linkvisual"), ("SignatureType", ""), ("RegionId", "x")])
     ));
     assert!(is_fine(&client.ask(LIST, &[FIRST, ("SignatureMethod", "hmac-sha1")])));
-    // Version 3: parameters in the address or in a form; JSON unless XML is asked for.
+    // Version 3: parameters in the query or in a form. The response is JSON unless XML is requested.
     let isolation = ("IsolationId", ISOLATION.to_owned());
     let page = ("PageNo", "1".to_owned());
     assert!(is_fine(&client.ask_v3(LIST, &vec![isolation.clone(), page.clone()], "")));
     assert!(is_fine(&client.ask_v3(LIST, &vec![isolation.clone()], "PageNo=1")));
     let xml = client.ask_v3(LIST, &vec![isolation, page, ("Format", "XML".to_owned())], "");
     assert_eq!((xml.status, xml.header("content-type")), (200, Some("text/xml;charset=utf-8")));
-    // What is not signed by anybody, and asks for nothing here, is not answered here.
+    // Requests without a mark of this interface are not answered by it.
     for (method, target) in
         [("GET", "/"), ("GET", "/?lang=zh&action=x"), ("HEAD", "/?Action=x"), ("GET", "/index.html?Action=x")]
     {
@@ -61,7 +61,7 @@ fn calls_come_in_every_way_that_sdks_send_them() {
     }
 }
 
-/// Each is wrong in one more way than the next; the first thing wrong is told.
+/// Each request has one fault more than the next; the first fault is reported.
 #[test]
 fn what_is_wrong_is_told_in_order() {
     let server = server();
@@ -110,10 +110,10 @@ fn what_is_wrong_is_told_in_order() {
     assert_refused(&client.post(&unsigned), 400, "MissingSignature");
     assert_eq!(client.ask(LIST, &[FIRST]).status, 200);
 
-    // Of a format that there is not, XML tells.
+    // An unsupported format is reported in XML.
     let answer = client.ask(LIST, &[("Format", "YAML")]);
     assert!(answer.text().contains("<Error>") && answer.text().contains("<Code>InvalidParameter.Format</Code>"));
-    // Without any sign of the interface.
+    // Requests without a mark of the interface.
     for (method, code) in
         [("PUT", "UnsupportedHTTPMethod"), ("DELETE", "UnsupportedHTTPMethod"), ("POST", "MissingAction")]
     {
@@ -121,7 +121,7 @@ fn what_is_wrong_is_told_in_order() {
         assert_eq!((answer.status, answer.header("content-type")), (400, Some("text/xml;charset=utf-8")));
         assert!(answer.text().contains(&format!("<Code>{code}</Code>")), "{}", answer.text());
     }
-    // Version 3.
+    // Faults of version 3 signatures.
     let broken = [("Authorization", "ACS3-HMAC-SHA256 nonsense")];
     assert_refused(&client.api.send("GET", "/", &broken, b""), 400, "IncompleteSignature");
     assert_refused(&wrong.ask_v3(LIST, &vec![], ""), 400, "SignatureDoesNotMatch");
@@ -152,7 +152,7 @@ fn odd_requests_are_refused() {
         client.refused(400, "InvalidIsolationId", LIST, &[FIRST, ("IsolationId", isolation)]);
     }
     client.refused(400, "MissingIsolationId", LIST, &[FIRST, ("IsolationId", "")]);
-    // A host with characters that XML uses comes back escaped.
+    // A `Host` with XML special characters is escaped.
     let pairs = super::joined(&client.signed("GET", LIST, &[("PageNo", "0"), ("Format", "XML")]));
     let answer = client.api.send("GET", &format!("/?{pairs}"), &[("Host", "a&b")], b"");
     assert!(answer.text().contains("<HostId>a&amp;b</HostId>"), "{}", answer.text());
@@ -167,7 +167,7 @@ fn a_call_that_is_refused_for_its_number_keeps_no_nonce() {
     for _ in 0..3 {
         let answer = client.ask(LIST, &[FIRST, ("SignatureNonce", &again)]);
         if answer.status == 200 {
-            // The second was over.
+            // A second has passed since the limit was reached.
             return;
         }
         assert_refused(&answer, 400, "Throttling.User");
@@ -189,7 +189,7 @@ fn a_nonce_is_good_once_and_over_restarts() {
     client.refused(400, "SignatureNonceUsed", LIST, &[FIRST, ("SignatureNonce", &used)]);
     assert_eq!(lenient.ask(LIST, &[FIRST, ("SignatureNonce", &used)]).status, 200, "another key's nonces are its own");
     assert_eq!(lenient.ask(LIST, &[FIRST, ("SignatureNonce", &used)]).status, 200, "this key may repeat itself");
-    // What was not signed well uses nothing up.
+    // A request with a wrong signature does not consume its nonce.
     let fresh = nonce();
     let wrong = Client { secret: "wrong".to_owned(), ..client.clone() };
     assert_refused(&wrong.ask(LIST, &[FIRST, ("SignatureNonce", &fresh)]), 400, "SignatureDoesNotMatch");
@@ -214,7 +214,7 @@ fn a_key_opens_what_its_app_may_and_no_more() {
     client.ok(LIST, &[FIRST]);
     assert_eq!(own_api(&server, "DELETE", &format!("/apps/{APP}/keys/{}", client.id)), 204);
     client.refused(400, "InvalidAccessKeyId.Inactive", LIST, &[FIRST]);
-    // A key of another interface is none here.
+    // Keys of other interfaces are unknown here.
     let jd = server.key(APP, &json!({"kind": "jdcloud"}));
     let text = |name: &str| jd[name].as_str().expect("a text").to_owned();
     let foreign = Client { id: text("accessKey"), secret: text("secretKey"), ..client.clone() };
@@ -236,7 +236,7 @@ fn too_many_calls_of_one_action_are_refused() {
     let server = setup().env("AICP_LINKVISUAL__CALLS_PER_SECOND", "1").start();
     let client = Client::new(&server, APP);
     let mut refused = None;
-    // However slow the machine, some two of these come within a second.
+    // Even on a slow machine, two of these calls fall into one second.
     for _ in 0..200 {
         let answer = client.ask(LIST, &[FIRST]);
         if answer.status != 200 {

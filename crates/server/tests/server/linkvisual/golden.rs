@@ -1,4 +1,4 @@
-//! Whole answers, byte for byte, but for what differs from call to call.
+//! Complete responses, byte for byte except for variable parts.
 
 use md5::{Digest, Md5};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::{APP, Client, NOBODY, server};
 use crate::http::Answer;
 use crate::pictures::{no_face, obama};
 
-/// An answer with its request id replaced.
+/// Replaces the request id of a response.
 fn masked(answer: &Answer) -> String {
     let text = answer.text();
     let digits = |c: char| c.is_ascii_hexdigit() && !c.is_ascii_lowercase();
@@ -89,7 +89,7 @@ fn users_are_shown_as_documented() {
              <Success>true</Success></QueryFaceUserBatchResponse>"
         ),
     );
-    // A list of several is the element again and again.
+    // A list in XML repeats its element.
     let second = client.add("B", &url);
     let both =
         client.ask("QueryFaceUserBatch", &[("UserIdList.1", &second), ("UserIdList.2", user), ("Format", "XML")]);
@@ -119,7 +119,7 @@ fn every_kind_of_answer_has_both_formats() {
         given.push(("Format", format));
         client.ask(action, &given)
     };
-    // Without data.
+    // No data.
     let update = [("UserId", user.as_str()), ("Name", "x")];
     assert_json(&ask("UpdateFaceUser", &update, "json"), 200, r#"{"RequestId":"ID","Code":"200","Success":true}"#);
     assert_xml(
@@ -157,7 +157,7 @@ fn every_kind_of_answer_has_both_formats() {
         "<ClearFaceDeviceDBResponse><RequestId>ID</RequestId><Data/><Code>200</Code><Success>true</Success>\
          </ClearFaceDeviceDBResponse>",
     );
-    // A truth.
+    // A boolean.
     let mut is_there = device.to_vec();
     is_there.push(("UserId", &user));
     assert_xml(
@@ -191,7 +191,7 @@ fn every_kind_of_answer_has_both_formats() {
              </QueryFaceAllUserGroupResponse>"
         ),
     );
-    // Failures of the business and of the gateway.
+    // Business and gateway failures.
     let nobody = [("UserId", NOBODY)];
     assert_json(
         &ask("QueryFaceUser", &nobody, "JSON"),

@@ -1,4 +1,4 @@
-//! Addresses, servers of pictures and texts that mean harm.
+//! Malicious addresses, picture servers and texts.
 
 use super::pictures::PictureServer;
 use super::{APP, Client, server, setup};
@@ -35,7 +35,7 @@ fn addresses_that_lead_inside_are_not_followed() {
     for address in &bad {
         client.fails("466", DOWNLOAD, "AddFaceUser", &[("CustomUserId", "B"), ("FacePicUrl", address)]);
     }
-    // The other calls that take an address fetch in the same way.
+    // The other calls with an address have the same protection.
     for (action, more) in [("AddFaceUserPicture", ""), ("UpdateFaceUser", "x"), ("DetectUserFaceByUrl", "")] {
         let given = [("UserId", user.as_str()), ("FacePicUrl", secret.as_str()), ("Name", more)];
         client.fails("466", DOWNLOAD, action, &given);
@@ -59,7 +59,7 @@ fn addresses_that_lead_inside_are_not_followed() {
     assert_eq!(client.ok("QueryFaceUserBatch", &[("UserIdList.1", &user)]), before, "nothing was changed");
     assert_eq!((client.total(), objects(server.data_dir()).len()), (1, 1));
     assert!(server.peak_memory() < 2 << 30, "a picture of a gigabyte is not kept");
-    // One that is moved is still found.
+    // Redirects are followed.
     client.add("B", &pictures.url(&format!("r?to={good}")));
 }
 

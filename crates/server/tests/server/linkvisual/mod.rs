@@ -1,4 +1,4 @@
-//! LinkVisual: the real server, its callers' own signatures, and pictures from a server of the tests.
+//! LinkVisual, against the real server, with independent signatures and a picture server of the tests.
 
 mod devices;
 mod gateway;
@@ -25,10 +25,10 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove
 /// The isolation of most tests.
 const ISOLATION: &str = "ZheJiangHZ";
 const APP: &str = "gatekeeper";
-/// An id of the right shape that nobody has.
+/// Well-formed user id that does not exist.
 const NOBODY: &str = "0000000000000000";
 
-/// A server that may fetch pictures from this machine.
+/// Starts a server that may download pictures from this machine.
 fn server() -> Server {
     setup().start()
 }
@@ -37,7 +37,7 @@ fn setup() -> Setup {
     Setup::new(&["auto"]).env("AICP_FETCH__ALLOWED_NETWORKS", r#"["127.0.0.1/32"]"#)
 }
 
-/// Whoever has a key.
+/// Client with a key.
 #[derive(Clone)]
 struct Client {
     api: Api,
@@ -48,7 +48,7 @@ struct Client {
 type Pairs<'a> = Vec<(&'a str, String)>;
 
 impl Client {
-    /// A client with a new key of an app.
+    /// Creates a client with a new key of an app.
     fn new(server: &Server, app_id: &str) -> Self {
         Self::with_key(server, &server.key(app_id, &json!({"kind": "alibaba"})))
     }
@@ -58,7 +58,7 @@ impl Client {
         Self { api: server.anonymous(0), id: text("accessKeyId"), secret: text("accessKeySecret") }
     }
 
-    /// The parameters of a call, signed by version 1. Any that is given replaces the usual one.
+    /// Signs the parameters of a call with version 1. Given parameters replace the usual ones.
     fn signed(&self, method: &str, action: &str, given: &[(&str, &str)]) -> Pairs<'_> {
         let mut pairs = self.unsigned(action, given);
         let signature = self.signature(method, &pairs);
@@ -79,7 +79,7 @@ impl Client {
             ("IsolationId", ISOLATION.to_owned()),
         ];
         pairs.retain(|(name, _)| !given.iter().any(|(other, _)| other == name));
-        // Names live as long as the test; there are few.
+        // Leaked for the duration of the test; there are few names.
         pairs.extend(given.iter().map(|(name, value)| (&*name.to_string().leak(), (*value).to_owned())));
         pairs
     }
@@ -93,7 +93,7 @@ impl Client {
         STANDARD.encode(mac.finalize().into_bytes())
     }
 
-    /// Sends parameters in the address.
+    /// Sends parameters in the query.
     fn get(&self, pairs: &Pairs<'_>) -> Answer {
         self.api.send("GET", &format!("/?{}", joined(pairs)), &[], b"")
     }
@@ -109,7 +109,7 @@ impl Client {
         self.post(&self.signed("POST", action, given))
     }
 
-    /// The `Data` of a call that must succeed.
+    /// Returns the `Data` of a call that must succeed.
     #[track_caller]
     fn ok(&self, action: &str, given: &[(&str, &str)]) -> Value {
         let answer = self.ask(action, given);
@@ -125,7 +125,7 @@ impl Client {
         data[name].as_str().unwrap_or_else(|| panic!("no {name} in {data}")).to_owned()
     }
 
-    /// Calls an action whose business must fail so.
+    /// Calls an action that must fail with this business code and message.
     #[track_caller]
     fn fails(&self, code: &str, message: &str, action: &str, given: &[(&str, &str)]) {
         let answer = self.ask(action, given);
@@ -136,13 +136,13 @@ impl Client {
         assert_eq!(body, expected, "{action} {given:?}");
     }
 
-    /// Calls an action that the gateway must refuse so.
+    /// Calls an action that the gateway must refuse with this status and code.
     #[track_caller]
     fn refused(&self, status: u16, code: &str, action: &str, given: &[(&str, &str)]) {
         assert_refused(&self.ask(action, given), status, code);
     }
 
-    /// A call signed by version 3. `body` is a form if it is not empty.
+    /// Calls an action with a version 3 signature. A body that is not empty is a form.
     fn ask_v3(&self, action: &str, pairs: &Pairs<'_>, body: &str) -> Answer {
         let mut query = pairs.clone();
         query.sort();
@@ -175,13 +175,13 @@ impl Client {
         send(self.api.address, "POST", &target, &headers, body.as_bytes()).expect("an answer")
     }
 
-    /// Adds a user with a picture and returns the user's id.
+    /// Adds a user with a picture; returns the user id.
     #[track_caller]
     fn add(&self, custom_id: &str, picture: &str) -> String {
         self.text("AddFaceUser", &[("CustomUserId", custom_id), ("FacePicUrl", picture)], "UserId")
     }
 
-    /// How many users the isolation has.
+    /// Returns the number of users in the isolation.
     fn total(&self) -> u64 {
         self.ok("QueryFaceUserByName", &[("PageNo", "1"), ("PageSize", "50")])["Total"].as_u64().expect("a number")
     }
@@ -206,7 +206,7 @@ fn joined(pairs: &Pairs<'_>) -> String {
     pairs.join("&")
 }
 
-/// A text that was never used before.
+/// Returns a fresh nonce.
 fn nonce() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -217,7 +217,7 @@ fn now() -> String {
     written(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs())
 }
 
-/// A moment as callers write it.
+/// Formats a time as callers write it.
 fn written(unix_s: u64) -> String {
     let moment = jiff::Timestamp::from_second(i64::try_from(unix_s).expect("a moment")).expect("a moment");
     moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

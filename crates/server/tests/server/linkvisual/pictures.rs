@@ -1,4 +1,4 @@
-//! A server of pictures, good ones and all kinds of bad ones.
+//! HTTP server of pictures, with good and hostile behaviour.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Answers on an address of this machine.
+/// Picture server on a local address.
 pub struct PictureServer {
     address: SocketAddr,
     pictures: Arc<Mutex<HashMap<String, Vec<u8>>>>,
@@ -29,7 +29,7 @@ impl PictureServer {
             for stream in listener.incoming().map_while(Result::ok) {
                 count.fetch_add(1, Ordering::SeqCst);
                 let known = Arc::clone(&known);
-                // A client that leaves early is none of our business.
+                // A client may disconnect early.
                 thread::spawn(move || drop(answer(stream, &known)));
             }
         });
@@ -46,7 +46,7 @@ impl PictureServer {
         format!("http://{}/{name}", self.address)
     }
 
-    /// Connections that came in.
+    /// Returns the number of accepted connections.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
@@ -73,7 +73,7 @@ fn answer(mut stream: TcpStream, pictures: &Mutex<HashMap<String, Vec<u8>>>) -> 
             write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
             pour(&mut stream, 1 << 30)
         }
-        // Says nothing more, until the client leaves.
+        // Sends nothing more until the client disconnects.
         None if target == "/silent" => {
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n\u{7f}")?;
             reader.read_line(&mut line).map(drop)
@@ -82,7 +82,7 @@ fn answer(mut stream: TcpStream, pictures: &Mutex<HashMap<String, Vec<u8>>>) -> 
     }
 }
 
-/// Sends what looks like the beginning of a JPEG and then so many bytes.
+/// Sends the start of a JPEG and then this many bytes.
 fn pour(stream: &mut TcpStream, bytes: usize) -> std::io::Result<()> {
     stream.write_all(&[0xff, 0xd8, 0xff, 0xe0])?;
     let piece = vec![0; 1 << 16];

@@ -10,7 +10,7 @@ use crate::fixture::{Server, objects};
 use crate::http::{Api, fetch, status_of};
 use crate::pictures::{base64, biden, no_face, obama, obama2, sample, with_comment};
 
-/// A caller of AICP's own interface for the same app.
+/// Returns a client of the AICP interface for the same app.
 fn aicp(server: &Server) -> Api {
     let token = server.grant(APP, &["C10000000001", "C10000000002", "C10000000003"]);
     server.anonymous(0).with_token(&token)
@@ -20,7 +20,7 @@ fn fingerprint(picture: &[u8]) -> String {
     hex::encode(Md5::digest(picture))
 }
 
-/// The person numbers of those whom AICP's own recognition finds.
+/// Returns the personNos that AICP's recognition finds.
 fn recognised(api: &Api, picture: &[u8]) -> Vec<String> {
     let body = json!({"groupId": ISOLATION, "image": base64(picture), "topN": 5});
     let data = api.post("/aicp/face/recognition", &body).data();
@@ -77,7 +77,7 @@ fn a_user_lives_and_is_recognised() {
         changed = now;
     };
 
-    // Another picture, and the same again.
+    // Add another picture, then the same one again.
     let second = pictures.put("obama2.jpg", obama2());
     let add = [("UserId", user.as_str()), ("FacePicUrl", &second)];
     let md5 = client.ok("AddFaceUserPicture", &add);
@@ -101,7 +101,7 @@ fn a_user_lives_and_is_recognised() {
     assert_eq!(recognised(&api, &obama()), Vec::<String>::new());
     changes("the last picture");
 
-    // All of it at once.
+    // Change everything at once.
     let third = pictures.put("third.jpg", with_comment(&obama(), "third"));
     client.ok(
         "UpdateFaceUser",
@@ -147,7 +147,7 @@ fn an_update_changes_all_or_nothing() {
     ] {
         client.fails(code, message, "UpdateFaceUser", &[("UserId", &user), ("Name", "new"), ("Params", "new"), more]);
     }
-    // A picture that is cut off may still show a face; it is refused or taken as a whole.
+    // A truncated picture may still show a face; it is accepted or refused as a whole.
     let answer = client.ask("AddFaceUserPicture", &[("UserId", &user), ("FacePicUrl", &cut)]);
     if answer.json()["Success"] != true {
         assert_eq!(answer.json()["Code"], "460", "{}", answer.text());
@@ -178,7 +178,7 @@ fn people_are_users_whoever_enrolled_them() {
     let listed = client.ok("QueryFaceUserBatch", &[("UserIdList.1", user)]);
     assert_eq!(listed[0]["FacePicList"][0]["FaceMd5"], json!(fingerprint(&biden())));
     assert_eq!(listed[0]["FacePicList"][0]["FeatureDTOList"].as_array().map(Vec::len), Some(1));
-    // The decimal id names this person and no new one.
+    // The decimal id names the existing person, not a new one.
     let url = pictures.put("obama.jpg", obama());
     client.fails(
         "466",
@@ -189,7 +189,7 @@ fn people_are_users_whoever_enrolled_them() {
     client.ok("UpdateFaceUser", &[("UserId", user), ("CustomUserId", "JOE")]);
     assert_eq!(client.ok("QueryFaceCustomUserIdByUserId", &[("UserId", user)]), json!("JOE"));
     client.fails("466", "customuserid not exist", "QueryFaceUserIdByCustomUserId", &[("CustomUserId", &person_id)]);
-    // And the other way round.
+    // The reverse direction.
     client.add("OBAMA", &url);
     let found = recognised(&api, &obama2()).remove(0);
     let face =
@@ -261,7 +261,7 @@ fn batches_come_in_the_order_asked_for() {
     client.refused(400, "MissingUserIdList", "QueryFaceUserBatch", &[("UserIdList.1", "[]")]);
     client.fails("466", "face user not exist", "QueryFaceUserBatch", &[("UserIdList.1", NOBODY)]);
 
-    // By name and by page.
+    // Search by name and by page.
     client.ok("UpdateFaceUser", &[("UserId", &users[1]), ("Name", "张三丰"), ("Params", "p")]);
     let page = |more: &[(&str, &str)]| {
         let data = client.ok("QueryFaceUserByName", more);
@@ -321,7 +321,7 @@ fn users_of_a_vendors_engine_are_users_too() {
     let third = pictures.put("third.jpg", with_comment(&obama(), "third"));
     client.ok("UpdateFaceUser", &[("UserId", &user), ("CustomUserId", "C"), ("FacePicUrl", &third)]);
     assert_eq!(pictures_of(&client, &user), [fingerprint(&with_comment(&obama(), "third"))]);
-    // A picture that the engine refuses leaves the user as they were, even without any.
+    // A picture that the engine refuses leaves the user unchanged, even a user without pictures.
     let md5 = fingerprint(&with_comment(&obama(), "third"));
     client.ok("DeleteFaceUserPicture", &[("UserId", &user), ("FacePicMd5", &md5)]);
     let broken = pictures.put("broken.jpg", [&obama()[..300], &[0xff; 200]].concat());

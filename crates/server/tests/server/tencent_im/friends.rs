@@ -27,7 +27,7 @@ fn friends_are_added_byte_for_byte() {
         {"To_Account": "id2", "GroupName": ["朋友"]}]});
     assert_eq!(im.codes("friend_add", &single), [0]);
 
-    // The other side has the source and what was said, but neither remark nor group.
+    // The other side gets source and wording, but neither remark nor group.
     let tags = json!(["Tag_SNS_IM_Group", "Tag_SNS_IM_Remark", "Tag_SNS_IM_AddSource", "Tag_SNS_IM_AddWording"]);
     let list = |from: &str, to: Value| {
         im.sns("friend_get_list", &json!({"From_Account": from, "To_Account": to, "TagList": tags}))
@@ -217,7 +217,7 @@ fn what_is_given_about_a_friend_has_bounds() {
         }
     }
     let groups_before = im.groups("ada");
-    // More groups than anybody can have are refused before anything else is looked at.
+    // More groups than an account may have are refused before anything else is checked.
     let many: Vec<String> = (0..33).map(|number| number.to_string()).collect();
     let groups = |to: &str| json!({"To_Account": to, "GroupName": many, "AddSource": "Web"});
     let items = json!([groups("nobody"), groups("ada"), {"To_Account": "cyd"}, groups("cyd"), groups("bob")]);

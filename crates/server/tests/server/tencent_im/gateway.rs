@@ -1,4 +1,4 @@
-//! What is checked before a command is begun.
+//! Checks before a command is started.
 
 use std::io::Write;
 
@@ -161,7 +161,7 @@ fn bodies_are_read_whatever_they_are_declared_as() {
     }
     let length = body.len().to_string();
     assert_body(&im.api.send("GET", &target, &[("Content-Length", &length)], body), empty);
-    // In chunks.
+    // A chunked body.
     let mut stream = connect(server.addresses()[0]).expect("a connection");
     let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("it is sent");
@@ -194,7 +194,7 @@ fn bodies_are_read_whatever_they_are_declared_as() {
     ] {
         assert_fails(&im.post(GROUP_GET, body), 60003);
     }
-    // More than any call has use for.
+    // More values than any call needs.
     let many = vec!["{}"; 500_000].join(",");
     let many = format!(r#"{{"From_Account":"ada","To_Account":[{many}],"CheckItem":[]}}"#);
     assert_fails(&im.post("/v4/sns/friend_delete", many.as_bytes()), 30001);
@@ -377,7 +377,7 @@ fn too_many_forged_usersigs_are_told_so_and_shut_nobody_out() {
         (0..61).map(|_| forged.sns("group_get", &body).json()["ErrorCode"].as_u64().expect("a code")).collect();
     assert_eq!(refusals.pop(), Some(70050));
     assert_eq!(refusals, [70009; 60]);
-    // From the same address, as behind a proxy.
+    // A valid caller at the same address, as behind a proxy.
     im.ok("group_get", &body);
     let expired = user_sig(im.sdkappid, &im.key, "administrator", now() - 100, 99);
     let expired = Im { query: im.with_sig("administrator", &expired), ..im.clone() };

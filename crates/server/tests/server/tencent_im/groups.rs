@@ -109,7 +109,7 @@ fn a_sequence_counts_what_changes_groups_and_nothing_else() {
     }
     let empty = ["x", "y", "z"].map(|name| (name.to_owned(), Vec::new()));
     assert_eq!(im.groups("ada"), (empty.to_vec(), 9));
-    // Bob has ada as a friend, and she is no account any more.
+    // Bob still has ada as a friend, but her account is deleted.
     im.ok("group_add", &json!({"From_Account": "bob", "GroupName": ["g"], "To_Account": ["ada"]}));
     assert_eq!(im.groups("bob"), (vec![("g".to_owned(), vec!["ada".to_owned()])], 1));
     let before = im.ok("friend_get", &json!({"From_Account": "bob", "StartIndex": 0}));

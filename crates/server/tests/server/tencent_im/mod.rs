@@ -22,7 +22,7 @@ use crate::http::{Answer, Api};
 const SNS: &str = "/v4/sns/";
 const LOGIN: &str = "/v4/im_open_login_svc/";
 
-/// A UserSig as the generators make it.
+/// Generates a UserSig as the vendor's generators do.
 fn user_sig(sdkappid: u64, key: &str, identifier: &str, time: u64, expire: u64) -> String {
     let content =
         format!("TLS.identifier:{identifier}\nTLS.sdkappid:{sdkappid}\nTLS.time:{time}\nTLS.expire:{expire}\n");
@@ -39,7 +39,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
-/// A caller for one app.
+/// Client of one app.
 #[derive(Clone)]
 struct Im {
     api: Api,
@@ -49,7 +49,7 @@ struct Im {
 }
 
 impl Im {
-    /// A caller as `administrator` with a new key of an app.
+    /// Creates a client as `administrator` with a new key of an app.
     fn of_app(server: &Server, app_id: &str) -> Self {
         let key = server.key(app_id, &json!({"kind": "tencent-im"}));
         let sdkappid = key["sdkappid"].as_u64().expect("a number");
@@ -58,7 +58,7 @@ impl Im {
         Self { query: caller.signed("administrator"), ..caller }
     }
 
-    /// The parameters of this caller under some name.
+    /// Returns the query parameters of this client with an identifier.
     fn signed(&self, identifier: &str) -> String {
         self.with_sig(identifier, &user_sig(self.sdkappid, &self.key, identifier, now(), 3600))
     }
@@ -84,7 +84,7 @@ impl Im {
         self.post(&format!("{LOGIN}{command}"), body.to_string().as_bytes())
     }
 
-    /// Makes accounts.
+    /// Creates accounts.
     #[track_caller]
     fn import(&self, user_ids: &[&str]) {
         for some in user_ids.chunks(100) {
@@ -94,7 +94,7 @@ impl Im {
         }
     }
 
-    /// A success of `sns`.
+    /// Calls a command of `sns` that must succeed.
     #[track_caller]
     fn ok(&self, command: &str, body: &Value) -> Value {
         let answer = self.sns(command, body);
@@ -103,7 +103,7 @@ impl Im {
         told
     }
 
-    /// The codes of the items of a success of `sns`.
+    /// Returns the item codes of a successful command of `sns`.
     #[track_caller]
     fn codes(&self, command: &str, body: &Value) -> Vec<u64> {
         let told = self.ok(command, body);
@@ -111,7 +111,7 @@ impl Im {
         items.map(|item| item["ResultCode"].as_u64().expect("a code")).collect()
     }
 
-    /// The groups of an account with their members, and their sequence.
+    /// Returns the groups of an account with their members, and their sequence.
     #[track_caller]
     fn groups(&self, user_id: &str) -> (Vec<(String, Vec<String>)>, u64) {
         let told = self.ok("group_get", &json!({"From_Account": user_id, "NeedFriend": "Need_Friend_Type_Yes"}));
@@ -141,7 +141,7 @@ fn assert_fails(answer: &Answer, code: u64) {
     assert_fails_with(answer, code, r#","ErrorDisplay":"""#);
 }
 
-/// Checks a failure of another service, or of none.
+/// Checks a failure of another service, or of a path without a service.
 #[track_caller]
 fn assert_fails_elsewhere(answer: &Answer, code: u64) {
     assert_fails_with(answer, code, "");
