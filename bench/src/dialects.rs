@@ -4,12 +4,13 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use aicp_measure::{Answer, Connection, Load, Machine, Server, Timing, post};
-use aicp_store::{CopiedFace, NewPerson, Profile, Store};
+use aicp_store::{CopiedFace, NewPerson, Page, Profile, Store};
+use aicp_types::{Clock, Node, Snowflakes, SystemClock};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::{StreamExt, stream};
@@ -199,28 +200,27 @@ fn measure(cli: &Cli, request: &Request, data: &Path, keys: &Keys, rows: usize) 
 
 /// Lets the library have so many people, each but the first a copy of that one, with a picture and a template.
 async fn copy_people(data: &Path, rows: usize) -> Outcome<()> {
-    let store = Store::open(data, None, TimeZone::UTC).await?;
+    let store = Store::open(data, Arc::new(SystemClock), None, TimeZone::UTC).await?;
     let library = store.library(APP, LIBRARY).await?.ok_or("no library")?;
-    let first = store.people(library.id, 0, 1).await?.pop().ok_or("nobody")?;
+    let first = store.people(library.id, Page::first(1)).await?.pop().ok_or("nobody")?;
     let face = store.faces_of(first.id).await?.pop().ok_or("no face")?;
     let there = usize::try_from(store.library_counts(library.id).await?.users)?;
-    let now_ms = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
-    let last = store.last_ids().await?;
-    let public_id = last.max_public_id.unwrap_or(0).max(last.max_file_id.unwrap_or(0)) + 1;
-    let created_ns = last.max_created_ns.unwrap_or(0) + 1;
+    let now = SystemClock.now();
+    let ids = Snowflakes::new(Node::default());
+    if let Some(last) = store.last_ids().await?.file {
+        ids.go_on_after(last.into());
+    }
     let copies = (there..rows).map(|number| {
-        let offset = i64::try_from(number - there).unwrap_or(i64::MAX);
         let new = NewPerson {
-            public_id: public_id + 2 * offset,
+            public_id: ids.next(now).into(),
             number: format!("{number:032x}"),
             external_id: Some(custom_id(number)),
             info: Some(r#"{"key1":"value1", "key2":"value2"}"#.to_owned()),
             profile: Profile { name: Some(format!("Tony {number}")), ..Profile::default() },
-            created_ms: now_ms,
+            created_at: now,
             at_most: None,
         };
-        let copied =
-            CopiedFace { face_id: face.id, created_ns: created_ns + offset, file_id: public_id + 2 * offset + 1 };
+        let copied = CopiedFace { face_id: face.id, file_id: ids.next(now).into() };
         let store = &store;
         async move { store.copy_person(first.id, library.id, new, vec![copied]).await.map(drop) }
     });

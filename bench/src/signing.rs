@@ -1,9 +1,9 @@
 //! Requests as clients of the three clouds sign them.
 
+use aicp_types::{Clock, SystemClock};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
-use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -32,7 +32,7 @@ pub fn linkvisual(
     action: &str,
     parameters: &[(String, String)],
 ) -> Outcome<Vec<u8>> {
-    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = SystemClock.now().timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let nonce = format!("bench-{nonce}");
     let public = [
         ("AccessKeyId", id),
@@ -57,7 +57,7 @@ pub fn linkvisual(
 
 /// A JD call with an empty body, signed with JDCLOUD2-HMAC-SHA256. The query must be canonical already.
 pub fn jdcloud(id: &str, secret: &str, nonce: usize, path: &str, query: &str) -> Outcome<Vec<u8>> {
-    let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let now = SystemClock.now().timestamp().strftime("%Y%m%dT%H%M%SZ").to_string();
     let day = &now[..8];
     let headers = format!("host:{HOST}\nx-jdcloud-date:{now}\nx-jdcloud-nonce:bench-{nonce}\n");
     let signed = "host;x-jdcloud-date;x-jdcloud-nonce";
@@ -81,7 +81,7 @@ pub fn jdcloud(id: &str, secret: &str, nonce: usize, path: &str, query: &str) ->
 /// A UserSig of the administrator, good for a day.
 pub fn usersig(sdkappid: u64, key: &str) -> Outcome<String> {
     let (identifier, expire) = ("administrator", 86_400);
-    let time = Timestamp::now().as_second();
+    let time = SystemClock.now().timestamp().as_second();
     let content =
         format!("TLS.identifier:{identifier}\nTLS.sdkappid:{sdkappid}\nTLS.time:{time}\nTLS.expire:{expire}\n");
     let signature = BASE64.encode(hmac_sha256(key.as_bytes(), &content)?);

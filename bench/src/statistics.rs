@@ -2,10 +2,12 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use aicp_measure::{Load, Machine, Server, load, post};
 use aicp_store::{LoggedCall, Store};
+use aicp_types::{Clock, SystemClock, TraceId, UnixMillis};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -115,7 +117,7 @@ pub fn run(cli: &Cli, request: &Request) -> Outcome<()> {
 
 /// The month before this one, `yyyy-MM`.
 fn last_full_month() -> Outcome<String> {
-    let today = jiff::Zoned::now().with_time_zone(zone()?).date();
+    let today = SystemClock.now().timestamp().to_zoned(zone()?).date();
     Ok(today.first_of_month().yesterday()?.strftime("%Y-%m").to_string())
 }
 
@@ -124,9 +126,8 @@ fn zone() -> Outcome<TimeZone> {
 }
 
 async fn fill(data: &std::path::Path, calls: u64) -> Outcome<()> {
-    let store = Store::open(data, None, zone()?).await?;
-    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
-    let begin = now - DAYS * DAY_MS;
+    let store = Store::open(data, Arc::new(SystemClock), None, zone()?).await?;
+    let begin = SystemClock.now().get() - DAYS * DAY_MS;
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut made = 0;
     let mut progress = Instant::now();
@@ -139,13 +140,13 @@ async fn fill(data: &std::path::Path, calls: u64) -> Outcome<()> {
             let number = made + i as u64;
             let method = METHODS[(random >> 8) as usize % METHODS.len()];
             LoggedCall {
-                trace_id: number as i64,
+                trace_id: TraceId::new(number as i64),
                 app_id: format!("app{}", (random >> 24) as usize % APPS),
                 method: method.to_owned(),
                 label: method.to_owned(),
                 source: "人脸识别(内置)".to_owned(),
                 url: "/aicp/face/query".to_owned(),
-                time_ms: begin + DAYS * DAY_MS * (number as i64 / 8) / (calls as i64 / 8 + 1),
+                time: UnixMillis::new(begin + DAYS * DAY_MS * (number as i64 / 8) / (calls as i64 / 8 + 1)),
                 ip: Some(format!("192.0.2.{}", random % 250)),
                 cost_ms: (random >> 40) as i64 % 200,
                 ok: !random.is_multiple_of(50),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aicp_types::{FaceId, LibraryId, PersonId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -65,18 +66,18 @@ pub(crate) struct World {
 struct Book {
     journal: Journal,
     libraries: BTreeMap<String, Library>,
-    by_row: HashMap<i64, (String, String)>,
+    by_row: HashMap<FaceId, (String, String)>,
     last_row: i64,
 }
 
 struct Library {
-    row: i64,
+    row: LibraryId,
     name: String,
     faces: BTreeMap<String, Face>,
 }
 
 struct Face {
-    row: i64,
+    row: FaceId,
     tag: String,
     sha256: String,
 }
@@ -88,10 +89,10 @@ impl Book {
     }
 
     /// What a write changes, apart from the galleries; of a new face its row and that of its library.
-    fn apply(&mut self, op: &Op) -> Option<(i64, i64)> {
+    fn apply(&mut self, op: &Op) -> Option<(LibraryId, FaceId)> {
         match op {
             Op::CreateLibrary { library, name } => {
-                let row = self.next_row();
+                let row = LibraryId::new(self.next_row());
                 let made = Library { row, name: name.clone(), faces: BTreeMap::new() };
                 self.libraries.insert(library.clone(), made);
                 None
@@ -104,7 +105,7 @@ impl Book {
                 None
             }
             Op::Add { library, face, tag, sha256, .. } => {
-                let row = self.next_row();
+                let row = FaceId::new(self.next_row());
                 let into = self.libraries.get_mut(library)?;
                 let kept = Face { row, tag: tag.clone(), sha256: sha256.clone() };
                 into.faces.insert(face.clone(), kept);
@@ -137,7 +138,7 @@ impl World {
         let rows = templates.into_iter();
         let rows = rows.map(|(face, (library, vector))| TemplateRow {
             library,
-            person: face,
+            person: PersonId::new(face.get()),
             face,
             vector,
             recognisability: Some(1.0),
@@ -207,7 +208,7 @@ impl World {
             let template = STANDARD.encode(vector.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
             let rows = record(book, &Op::Add { library, face, tag, sha256, template })?;
             let (library, row) = rows.ok_or(Refusal::Broken)?;
-            world.engine.admit(library, row, row, &vector)?;
+            world.engine.admit(library, PersonId::new(row.get()), row, &vector)?;
             Ok(())
         })
         .await?;
@@ -295,7 +296,7 @@ impl World {
 }
 
 /// Puts a write on disk and carries it out.
-fn record(book: &mut Book, op: &Op) -> Result<Option<(i64, i64)>, Refusal> {
+fn record(book: &mut Book, op: &Op) -> Result<Option<(LibraryId, FaceId)>, Refusal> {
     book.journal.append(op).map_err(|_| Refusal::Broken)?;
     Ok(book.apply(op))
 }

@@ -14,7 +14,6 @@ pub mod aicp;
 mod answers;
 mod base64_text;
 mod body;
-mod clock;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -4,15 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use aicp_platform::{Face, Platform};
+use aicp_types::{FaceId, FileId, Snowflake, UnixMillis};
 use axum::http::{HeaderMap, header};
 
-use crate::clock::since_epoch;
 use crate::percent::encoded;
 use crate::shanghai;
 
 /// What stands for a link that is good for ever: a time that a link never sees, in the year 9999.
 const NEVER: u64 = 253_402_300_799;
-const NANOS_PER_MILLI: i64 = 1_000_000;
 
 /// Where a listener is reached.
 #[derive(Debug, Clone)]
@@ -63,11 +62,11 @@ impl<'a> Links<'a> {
     }
 
     /// `/face/getimage?..`: `app_secret` holds an expiry and a signature instead of a secret.
-    pub fn by_face(&self, app_id: &str, group_id: &str, face_id: i64) -> String {
+    pub fn by_face(&self, app_id: &str, group_id: &str, face_id: FaceId) -> String {
         let expiry = if self.face_url_life.is_zero() {
             NEVER
         } else {
-            since_epoch().saturating_add(self.face_url_life).as_secs()
+            seconds(self.platform.now().saturating_add(self.face_url_life))
         };
         let signature = self.platform.sign(&getimage_text(app_id, group_id, face_id, expiry));
         format!(
@@ -80,43 +79,43 @@ impl<'a> Links<'a> {
 
     /// `/group1/default/<yyyymmdd>/<HH>/<mm>/<n>/<epochMillis>?download=0&sig=..`
     pub fn by_moment(&self, face: &Face) -> String {
-        let path = moment_path(face.created_ns);
+        let path = moment_path(face.file_id);
         format!("{}{path}?download=0&sig={}", self.base, self.platform.sign(&path))
     }
 
     /// `/person/<yyyymmdd>/<id>.png?sig=..`
-    pub fn by_file(&self, face: &Face) -> String {
-        self.by_file_id(face.created_ns, face.file_id)
-    }
-
-    /// As [`Links::by_file`], of a face with this moment (nanoseconds since the Unix epoch) and file id.
-    pub fn by_file_id(&self, created_ns: i64, file_id: i64) -> String {
-        let date = shanghai::local(created_ns / NANOS_PER_MILLI).date();
+    pub fn by_file(&self, file_id: FileId) -> String {
+        let date = shanghai::local(file_id.created()).date();
         let path = format!("/person/{:04}{:02}{:02}/{file_id}.png", date.year(), date.month(), date.day());
         let signature = self.platform.sign(&path);
         [&self.base, &path, "?sig=", &signature].concat()
     }
 }
 
-/// The path of a face's moment: the running number counts faces of one millisecond from 1.
-fn moment_path(created_ns: i64) -> String {
-    let (millis, number) = (created_ns / NANOS_PER_MILLI, created_ns % NANOS_PER_MILLI + 1);
-    let minute = shanghai::local(millis).strftime("%Y%m%d/%H/%M");
-    format!("/group1/default/{minute}/{number}/{millis}")
+/// The path of the moment at which a face was enrolled. The number tells the faces of one millisecond apart; mostly it is 1.
+fn moment_path(file_id: FileId) -> String {
+    let number = Snowflake::from(file_id).within_millisecond() + 1;
+    let minute = shanghai::local(file_id.created()).strftime("%Y%m%d/%H/%M");
+    format!("/group1/default/{minute}/{number}/{}", file_id.created())
 }
 
-/// The moment, in nanoseconds, that a path made by [`moment_path`] names.
-pub(crate) fn moment_of_path(path: &str) -> Option<i64> {
+/// Parses a path that [`moment_path`] made.
+pub(crate) fn file_of_moment_path(path: &str) -> Option<FileId> {
     let mut parts = path.rsplit('/');
-    let millis: i64 = parts.next()?.parse().ok()?;
+    let created = UnixMillis::new(parts.next()?.parse().ok()?);
     let number: i64 = parts.next()?.parse().ok()?;
-    let created_ns = millis.checked_mul(NANOS_PER_MILLI)?.checked_add(number)?.checked_sub(1)?;
-    (moment_path(created_ns) == path).then_some(created_ns)
+    let file_id = Snowflake::from_parts(created, number.checked_sub(1)?)?.into();
+    (moment_path(file_id) == path).then_some(file_id)
 }
 
-/// The file id that a path of [`Links::by_file`] names.
-pub(crate) fn file_of_path(path: &str) -> Option<i64> {
-    path.rsplit('/').next()?.strip_suffix(".png")?.parse().ok()
+/// Parses a path that [`Links::by_file`] made.
+pub(crate) fn file_of_path(path: &str) -> Option<FileId> {
+    FileId::parse(path.rsplit('/').next()?.strip_suffix(".png")?)
+}
+
+/// Whole seconds since the epoch; none before it.
+fn seconds(time: UnixMillis) -> u64 {
+    u64::try_from(time.seconds()).unwrap_or(0)
 }
 
 /// Whether the `app_secret` of a `getimage` link vouches for it and is not expired.
@@ -125,16 +124,16 @@ pub(crate) fn is_getimage_secret(
     secret: &str,
     app_id: &str,
     group_id: &str,
-    face_id: i64,
+    face_id: FaceId,
 ) -> bool {
     let Some((expiry, signature)) = secret.split_once('-') else { return false };
     let Ok(expiry) = u64::from_str_radix(expiry, 16) else { return false };
-    expiry >= since_epoch().as_secs()
+    expiry >= seconds(platform.now())
         && platform.is_signed(&getimage_text(app_id, group_id, face_id, expiry), signature)
 }
 
 /// What a `getimage` signature covers. Lengths keep two ids from running into each other.
-fn getimage_text(app_id: &str, group_id: &str, face_id: i64, expiry: u64) -> String {
+fn getimage_text(app_id: &str, group_id: &str, face_id: FaceId, expiry: u64) -> String {
     format!("getimage {}:{app_id} {}:{group_id} {face_id} {expiry}", app_id.len(), group_id.len())
 }
 
@@ -144,20 +143,22 @@ mod tests {
 
     #[test]
     fn moments_and_paths_name_each_other() {
-        let created_ns = 1_585_114_811_949_000_000;
-        assert_eq!(moment_path(created_ns), "/group1/default/20200325/13/40/1/1585114811949");
-        assert_eq!(moment_path(created_ns + 4), "/group1/default/20200325/13/40/5/1585114811949");
-        for ns in [created_ns, created_ns + 4, created_ns + 999_999] {
-            assert_eq!(moment_of_path(&moment_path(ns)), Some(ns));
+        let created = UnixMillis::new(1_585_114_811_949);
+        let file_id = |number| FileId::from(Snowflake::from_parts(created, number).expect("in range"));
+        assert_eq!(moment_path(file_id(0)), "/group1/default/20200325/13/40/1/1585114811949");
+        assert_eq!(moment_path(file_id(4)), "/group1/default/20200325/13/40/5/1585114811949");
+        for id in [0, 4, 4_194_303].map(file_id) {
+            assert_eq!(file_of_moment_path(&moment_path(id)), Some(id));
         }
         for path in [
             "/group1/default/20200326/13/40/1/1585114811949",
             "/group1/default/20200325/13/40/0/1585114811949",
+            "/group1/default/20200325/13/40/4194305/1585114811949",
             "/group1/default/20200325/13/40/1/9223372036854775807",
             "/group1/default/x",
             "",
         ] {
-            assert_eq!(moment_of_path(path), None, "{path}");
+            assert_eq!(file_of_moment_path(path), None, "{path}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What the call log gets of a call, whichever dialect it came in.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use aicp_platform::{App, Platform};
+use aicp_types::UnixMillis;
 
 /// What the log says of a call whose caller did not wait for the answer.
 const CALLER_LEFT: &str = "调用方已断开";
@@ -43,7 +44,7 @@ pub(crate) struct Record<'a> {
     platform: &'a Platform,
     app: &'a App,
     subject: Subject<'a>,
-    at: SystemTime,
+    at: UnixMillis,
     begun: Instant,
     is_settled: bool,
 }
@@ -51,7 +52,7 @@ pub(crate) struct Record<'a> {
 impl<'a> Record<'a> {
     /// A call that begins now.
     pub fn begin(platform: &'a Platform, app: &'a App, subject: Subject<'a>) -> Self {
-        Self { platform, app, subject, at: SystemTime::now(), begun: Instant::now(), is_settled: false }
+        Self { platform, app, subject, at: platform.now(), begun: Instant::now(), is_settled: false }
     }
 
     /// The call has ended.
@@ -68,15 +69,14 @@ impl<'a> Record<'a> {
         self.is_settled = true;
         let Subject { method, label, category, has_engine, path, client, .. } = self.subject;
         let engine = || self.app.engine().unwrap_or_else(|| self.platform.default_engine_label());
-        let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         self.platform.record(aicp_platform::Call {
             app_id: self.app.id().to_owned(),
             method: method.to_owned(),
             label,
             source: if has_engine { format!("{category}({})", engine()) } else { category.to_owned() },
             url: path.to_owned(),
-            began_ms: milliseconds(self.at.duration_since(UNIX_EPOCH).unwrap_or_default()),
-            cost_ms: milliseconds(self.begun.elapsed()),
+            began_at: self.at,
+            cost_ms: i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX),
             client,
             ok: ending.ok,
             code: ending.code,

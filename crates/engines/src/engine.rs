@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use aicp_types::{FaceId, LibraryId};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -13,7 +14,7 @@ use crate::{BoxError, Result, Similarity};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LibraryRef {
     /// Its row id here.
-    pub row: i64,
+    pub row: LibraryId,
     /// Its id at the engine: 32 lower-case hex digits, chosen by us.
     pub engine_id: String,
     /// What people call it.
@@ -111,11 +112,11 @@ pub struct Added {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FaceKey {
     /// Row id of the face here.
-    Row(i64),
+    Row(FaceId),
     /// The engine's own id of the face, unique within a library.
     Ref {
         /// Row id of the library here.
-        library: i64,
+        library: LibraryId,
         /// The engine's id.
         engine_ref: String,
     },

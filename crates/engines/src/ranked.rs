@@ -66,11 +66,13 @@ impl Crowd {
 
 #[cfg(test)]
 mod tests {
+    use aicp_types::FaceId;
+
     use super::*;
     use crate::engine::FaceKey;
 
     fn candidate(row: i64, similarity: f32) -> Candidate {
-        Candidate { face: FaceKey::Row(row), similarity }
+        Candidate { face: FaceKey::Row(FaceId::new(row)), similarity }
     }
 
     fn square(x: f32, side: f32) -> Rect {

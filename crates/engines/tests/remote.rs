@@ -9,6 +9,7 @@ use aicp_engines::{
     BoxError, Claimed, Cloudwalk, CloudwalkSettings, Engine, Error, FaceKey, Keeping, Koala, KoalaPaths, KoalaSettings,
     LibraryRef, Photo, RemoteSettings, Write,
 };
+use aicp_types::LibraryId;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -148,14 +149,19 @@ fn koala(url: &str) -> KoalaSettings {
 }
 
 fn library(row: i64) -> LibraryRef {
-    LibraryRef { row, engine_id: format!("{row:032x}"), name: "staff".to_owned(), description: None }
+    LibraryRef {
+        row: LibraryId::new(row),
+        engine_id: format!("{row:032x}"),
+        name: "staff".to_owned(),
+        description: None,
+    }
 }
 
 fn picture() -> Photo {
     Bytes::from_static(b"picture").into()
 }
 
-fn key(library: i64, engine_ref: &str) -> FaceKey {
+fn key(library: LibraryId, engine_ref: &str) -> FaceKey {
     FaceKey::Ref { library, engine_ref: engine_ref.to_owned() }
 }
 
@@ -468,11 +474,17 @@ async fn hits_of_all_libraries_are_ranked_together() {
     let engine = fake.koala();
     let libraries = [library(1), library(2)];
     let found = engine.identify(&libraries, picture(), 2).await.expect("an answer");
-    assert_eq!(found.iter().map(|c| c.face.clone()).collect::<Vec<_>>(), [key(1, "a"), key(2, "c0")]);
+    assert_eq!(
+        found.iter().map(|c| c.face.clone()).collect::<Vec<_>>(),
+        [key(LibraryId::new(1), "a"), key(LibraryId::new(2), "c0")]
+    );
     assert_eq!(found[1].similarity, 0.805);
     let faces = engine.identify_many(&libraries, picture(), 2).await.expect("an answer");
     let keys: Vec<Vec<FaceKey>> = faces.iter().map(|f| f.candidates.iter().map(|c| c.face.clone()).collect()).collect();
-    assert_eq!(keys, [vec![key(2, "c"), key(1, "a")], vec![key(2, "d")]]);
+    assert_eq!(
+        keys,
+        [vec![key(LibraryId::new(2), "c"), key(LibraryId::new(1), "a")], vec![key(LibraryId::new(2), "d")]]
+    );
     assert_eq!(faces[0].face.area.width, 30.0, "the box of the larger face");
 }
 
@@ -487,7 +499,7 @@ async fn hits_with_boxes_find_their_faces() {
     let engine = Koala::new(settings).expect("sound settings");
     let faces = engine.identify_many(&[library(1), library(2)], picture(), 1).await.expect("an answer");
     let keys: Vec<&FaceKey> = faces.iter().map(|f| &f.candidates[0].face).collect();
-    assert_eq!(keys, [&key(1, "l"), &key(1, "s")]);
+    assert_eq!(keys, [&key(LibraryId::new(1), "l"), &key(LibraryId::new(1), "s")]);
 
     // Faces without a hit are told of by the detector alone.
     let fake = Fake::start(|_, path, _| match path {
@@ -499,7 +511,7 @@ async fn hits_with_boxes_find_their_faces() {
     .await;
     let faces = fake.cloudwalk().identify_many(&[library(1)], picture(), 5).await.expect("an answer");
     assert!(faces.len() == 2 && faces[0].candidates.is_empty());
-    assert_eq!(faces[1].candidates[0].face, key(1, "f"));
+    assert_eq!(faces[1].candidates[0].face, key(LibraryId::new(1), "f"));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use aicp_types::FaceId;
 use arc_swap::ArcSwap;
 
 use crate::codes::{Codes, Probe};
@@ -65,7 +66,7 @@ pub struct Gallery {
 #[derive(Default)]
 struct Writer {
     /// The row of each face.
-    places: HashMap<i64, usize>,
+    places: HashMap<FaceId, usize>,
     /// Rows, free or not.
     rows: usize,
     /// Rows that went, and with which version; the oldest first.
@@ -154,7 +155,7 @@ impl Gallery {
     }
 
     /// Takes faces out; searches see all of them go at once. Faces that are not there are passed over.
-    pub fn remove(&self, faces: &[i64]) {
+    pub fn remove(&self, faces: &[FaceId]) {
         self.change(|change| {
             faces.iter().for_each(|&face| change.take_out(face));
             change.close_gaps(faces.len().saturating_mul(MOVES));
@@ -368,7 +369,7 @@ impl Change<'_> {
         self.writer.places.insert(entry.face, row);
     }
 
-    fn take_out(&mut self, face: i64) {
+    fn take_out(&mut self, face: FaceId) {
         let Some(row) = self.writer.places.remove(&face) else { return };
         self.end(row);
     }
@@ -448,12 +449,17 @@ impl Change<'_> {
 
 #[cfg(test)]
 mod tests {
+    use aicp_types::PersonId;
+
     use super::*;
+
+    fn entry(id: i64) -> Entry {
+        Entry { person: PersonId::new(id), face: FaceId::new(id) }
+    }
 
     #[test]
     fn rows_of_what_went_are_used_again_and_given_back() {
         let gallery = Gallery::new(4);
-        let entry = |id: i64| Entry { person: id, face: id };
         let fill = || gallery.extend((0..10_000).map(|id| (entry(id), [0.6, 0.8, 0.0, 0.0]))).expect("fits");
         fill();
         assert_eq!((gallery.rows(), gallery.segments().len()), (10_000, 3));
@@ -462,7 +468,7 @@ mod tests {
         }
         assert!(gallery.rows() < 10_000 + SEGMENT, "{} rows", gallery.rows());
         for id in 0..10_000 {
-            gallery.remove(&[id]);
+            gallery.remove(&[FaceId::new(id)]);
         }
         gallery.remove(&[]);
         assert_eq!((gallery.len(), gallery.rows(), gallery.segments().len()), (0, 0, 0));
@@ -471,11 +477,11 @@ mod tests {
     #[test]
     fn a_search_under_way_keeps_what_it_may_want_to_see() {
         let gallery = Gallery::new(4);
-        gallery.insert(Entry { person: 1, face: 1 }, &[1.0, 0.0, 0.0, 0.0]).expect("fits");
+        gallery.insert(entry(1), &[1.0, 0.0, 0.0, 0.0]).expect("fits");
         let view = gallery.view();
         for round in 0..100 {
-            gallery.insert(Entry { person: 1, face: 1 }, &[0.0, 1.0, 0.0, 0.0]).expect("fits");
-            gallery.remove(&[if round % 2 == 0 { 1 } else { 2 }]);
+            gallery.insert(entry(1), &[0.0, 1.0, 0.0, 0.0]).expect("fits");
+            gallery.remove(&[FaceId::new(if round % 2 == 0 { 1 } else { 2 })]);
         }
         let seen = view.segments.iter().flat_map(|segment| {
             let rows = segment.read();
@@ -486,7 +492,7 @@ mod tests {
         });
         assert_eq!(seen.collect::<Vec<_>>(), [255]);
         drop(view);
-        gallery.remove(&[1]);
+        gallery.remove(&[FaceId::new(1)]);
         gallery.remove(&[]);
         assert_eq!(gallery.rows(), 0);
     }

@@ -7,6 +7,7 @@
 //! A search reads 8 bits of each number and asks which templates could, at the most that the other bits may add, be among the
 //! best. Those few are compared in full. So it is exact, and reads a quarter of what single-precision numbers take.
 
+use aicp_types::{FaceId, LibraryId, PersonId};
 mod across;
 mod codes;
 mod gallery;
@@ -42,9 +43,9 @@ pub enum Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Row id of the person.
-    pub person: i64,
+    pub person: PersonId,
     /// Row id of the face.
-    pub face: i64,
+    pub face: FaceId,
 }
 
 /// A person found.
@@ -69,7 +70,7 @@ pub struct Query<'a> {
 /// One gallery for each library.
 pub struct Galleries {
     dimensions: usize,
-    by_library: RwLock<HashMap<i64, Arc<Gallery>>>,
+    by_library: RwLock<HashMap<LibraryId, Arc<Gallery>>>,
 }
 
 impl Galleries {
@@ -79,12 +80,12 @@ impl Galleries {
     }
 
     /// The gallery of a library, if anything was ever put in.
-    pub fn find(&self, library: i64) -> Option<Arc<Gallery>> {
+    pub fn find(&self, library: LibraryId) -> Option<Arc<Gallery>> {
         self.by_library.read().unwrap_or_else(PoisonError::into_inner).get(&library).cloned()
     }
 
     /// The gallery of a library, made if there is none.
-    pub fn open(&self, library: i64) -> Arc<Gallery> {
+    pub fn open(&self, library: LibraryId) -> Arc<Gallery> {
         if let Some(gallery) = self.find(library) {
             return gallery;
         }
@@ -93,7 +94,7 @@ impl Galleries {
     }
 
     /// Forgets a library's gallery.
-    pub fn close(&self, library: i64) {
+    pub fn close(&self, library: LibraryId) {
         self.by_library.write().unwrap_or_else(PoisonError::into_inner).remove(&library);
     }
 

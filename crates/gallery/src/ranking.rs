@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::Hit;
+use aicp_types::FaceId;
 
 pub(crate) struct Ranking {
     top_n: usize,
@@ -17,7 +18,7 @@ impl Ranking {
     }
 
     /// Whether a face of this cosine could still take a place.
-    pub fn admits(&self, cosine: f32, face: i64) -> bool {
+    pub fn admits(&self, cosine: f32, face: FaceId) -> bool {
         cosine > self.above
             && match self.hits.last() {
                 Some(worst) if self.hits.len() >= self.top_n => {
@@ -55,6 +56,6 @@ impl Ranking {
 }
 
 /// Higher cosines first, equal ones by face id.
-fn order(cosine: f32, face: i64, other_cosine: f32, other_face: i64) -> Ordering {
+fn order(cosine: f32, face: FaceId, other_cosine: f32, other_face: FaceId) -> Ordering {
     other_cosine.total_cmp(&cosine).then(face.cmp(&other_face))
 }

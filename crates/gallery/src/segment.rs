@@ -9,6 +9,7 @@ use std::ops::Range;
 use crate::Entry;
 use crate::codes::{Codes, FINE_STEPS, Probe};
 use crate::kernel::{BIAS, Kernel, Line, Pack, QUAD, TILE, Test, Tiles};
+use aicp_types::{FaceId, PersonId};
 
 /// Rows of a full segment: 2 MiB of upper parts at 512 dimensions.
 pub(crate) const SEGMENT: usize = 4096;
@@ -30,7 +31,8 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    const FREE: Self = Self { entry: Entry { person: 0, face: 0 }, born: NEVER, died: NEVER };
+    const FREE: Self =
+        Self { entry: Entry { person: PersonId::new(0), face: FaceId::new(0) }, born: NEVER, died: NEVER };
 
     /// Whether the row is there for a search of this version.
     pub fn covers(&self, version: u64) -> bool {

@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
 use aicp_gallery::{Entry, Error, Galleries, Gallery, Hit, Kernel, Query, Scanner, Search, SearchAll};
+use aicp_types::{FaceId, LibraryId, PersonId};
 use proptest::prelude::*;
 
 const DIMENSIONS: usize = 19;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Insert { face: i64, person: i64, seed: u8 },
-    Remove { faces: Vec<i64> },
+    Insert { face: FaceId, person: PersonId, seed: u8 },
+    Remove { faces: Vec<FaceId> },
     Search { seed: u8, top_n: usize, above: f32, odd_only: bool },
 }
 
@@ -23,10 +24,19 @@ fn vector(seed: u8) -> Vec<f32> {
     raw.into_iter().map(|v| v / norm).collect()
 }
 
+fn face() -> impl Strategy<Value = FaceId> {
+    (0i64..900).prop_map(FaceId::new)
+}
+
+fn entry(person: i64, face: i64) -> Entry {
+    Entry { person: PersonId::new(person), face: FaceId::new(face) }
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0i64..900, 0i64..300, 0u8..60).prop_map(|(face, person, seed)| Step::Insert { face, person, seed }),
-        2 => proptest::collection::vec(0i64..900, 0..6).prop_map(|faces| Step::Remove { faces }),
+        6 => (face(), (0i64..300).prop_map(PersonId::new), 0u8..60)
+            .prop_map(|(face, person, seed)| Step::Insert { face, person, seed }),
+        2 => proptest::collection::vec(face(), 0..6).prop_map(|faces| Step::Remove { faces }),
         2 => (0u8..60, 0usize..12, -1.0f32..1.0, any::<bool>())
             .prop_map(|(seed, top_n, above, odd_only)| Step::Search { seed, top_n, above, odd_only }),
     ]
@@ -35,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn naive(list: &[(Entry, Vec<f32>)], probe: &[f32], top_n: usize, above: f32, odd_only: bool) -> Vec<(Entry, f64)> {
     let mut all: Vec<(Entry, f64)> = list
         .iter()
-        .filter(|(e, _)| !odd_only || e.face % 2 == 1)
+        .filter(|(e, _)| !odd_only || e.face.get() % 2 == 1)
         .map(|(e, v)| (*e, v.iter().zip(probe).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()))
         .filter(|(_, cosine)| *cosine > f64::from(above))
         .collect();
@@ -83,7 +93,7 @@ proptest! {
                 }
                 Step::Search { seed, top_n, above, odd_only } => {
                     let probe = vector(seed);
-                    let odd = |e: &Entry| e.face % 2 == 1;
+                    let odd = |e: &Entry| e.face.get() % 2 == 1;
                     let filter: Option<&(dyn Fn(&Entry) -> bool + Sync)> = if odd_only { Some(&odd) } else { None };
                     let found = gallery.search(&probe, &Query { top_n, above, filter }).expect("dimensions fit");
                     assert_like(&found, &naive(&list, &probe, top_n, above, odd_only), above);
@@ -98,18 +108,18 @@ proptest! {
 fn equal_cosines_are_ordered_by_face() {
     let gallery = Gallery::new(DIMENSIONS);
     for face in [7, 3, 9, 1] {
-        gallery.insert(Entry { person: 100 - face, face }, &vector(5)).expect("fits");
+        gallery.insert(entry(100 - face, face), &vector(5)).expect("fits");
     }
     let query = Query { top_n: 3, above: f32::NEG_INFINITY, filter: None };
-    let faces: Vec<i64> = gallery.search(&vector(5), &query).expect("fits").iter().map(|h| h.entry.face).collect();
-    assert_eq!(faces, [1, 3, 7]);
+    let faces: Vec<FaceId> = gallery.search(&vector(5), &query).expect("fits").iter().map(|h| h.entry.face).collect();
+    assert_eq!(faces, [1, 3, 7].map(FaceId::new));
 }
 
 #[test]
 fn a_vector_of_other_dimensions_is_refused() {
     let gallery = Gallery::new(4);
     let refused = Err(Error::Dimensions { expected: 4, found: 3 });
-    assert_eq!(gallery.insert(Entry { person: 1, face: 1 }, &[1.0, 0.0, 0.0]), refused);
+    assert_eq!(gallery.insert(entry(1, 1), &[1.0, 0.0, 0.0]), refused);
     let query = Query { top_n: 1, above: 0.0, filter: None };
     assert_eq!(gallery.search(&[1.0, 0.0, 0.0], &query).map(|_| ()), refused);
 }
@@ -125,10 +135,10 @@ fn readers_see_whole_changes_while_writers_work() {
             for round in 0..400i64 {
                 let pair = [2 * (round % 150), 2 * (round % 150) + 1];
                 if round / 150 % 2 == 0 {
-                    let both = pair.map(|face| (Entry { person: face, face }, vector(3)));
+                    let both = pair.map(|face| (entry(face, face), vector(3)));
                     gallery.extend(both).expect("fits");
                 } else {
-                    gallery.remove(&pair);
+                    gallery.remove(&pair.map(FaceId::new));
                 }
             }
             done.store(true, Ordering::SeqCst);
@@ -137,9 +147,10 @@ fn readers_see_whole_changes_while_writers_work() {
     let query = Query { top_n: 1000, above: f32::NEG_INFINITY, filter: None };
     let mut looks = 0;
     while !done.load(Ordering::SeqCst) || looks == 0 {
-        let faces: Vec<i64> = gallery.search(&vector(3), &query).expect("fits").iter().map(|h| h.entry.face).collect();
+        let faces: Vec<FaceId> =
+            gallery.search(&vector(3), &query).expect("fits").iter().map(|h| h.entry.face).collect();
         for face in &faces {
-            assert!(faces.contains(&(face ^ 1)), "{face} without its twin");
+            assert!(faces.contains(&FaceId::new(face.get() ^ 1)), "{face} without its twin");
         }
         looks += 1;
     }
@@ -149,12 +160,12 @@ fn readers_see_whole_changes_while_writers_work() {
 #[test]
 fn libraries_are_apart() {
     let galleries = Galleries::new(DIMENSIONS);
-    galleries.open(1).insert(Entry { person: 1, face: 1 }, &vector(1)).expect("fits");
-    galleries.open(2).insert(Entry { person: 2, face: 2 }, &vector(2)).expect("fits");
+    galleries.open(LibraryId::new(1)).insert(entry(1, 1), &vector(1)).expect("fits");
+    galleries.open(LibraryId::new(2)).insert(entry(2, 2), &vector(2)).expect("fits");
     assert_eq!(galleries.len(), 2);
-    galleries.close(1);
-    assert!(galleries.find(1).is_none());
-    assert_eq!(galleries.find(2).map(|g| g.len()), Some(1));
+    galleries.close(LibraryId::new(1));
+    assert!(galleries.find(LibraryId::new(1)).is_none());
+    assert_eq!(galleries.find(LibraryId::new(2)).map(|g| g.len()), Some(1));
 }
 
 /// Unit vectors of 512 numbers, of which every third is much like the one before.
@@ -171,7 +182,7 @@ fn many(count: i64) -> Vec<(Entry, Vec<f32>)> {
             raw = last.iter().zip(raw).map(|(last, raw)| last + raw * 0.02).collect();
         }
         let norm = raw.iter().map(|v| v * v).sum::<f32>().sqrt();
-        templates.push((Entry { person: id / 2, face: id }, raw.into_iter().map(|v| v / norm).collect()));
+        templates.push((entry(id / 2, id), raw.into_iter().map(|v| v / norm).collect()));
     }
     templates
 }
@@ -204,7 +215,7 @@ fn every_kernel_gives_the_very_same_answers() {
 #[test]
 fn what_has_no_finite_length_is_refused() {
     let gallery = Gallery::new(2);
-    assert_eq!(gallery.insert(Entry { person: 1, face: 1 }, &[f32::NAN, 0.0]), Err(Error::NotFinite));
+    assert_eq!(gallery.insert(entry(1, 1), &[f32::NAN, 0.0]), Err(Error::NotFinite));
     let query = Query { top_n: 1, above: 0.0, filter: None };
     assert_eq!(gallery.search(&[f32::INFINITY, 0.0], &query).map(|_| ()), Err(Error::NotFinite));
     assert!(gallery.is_empty());
@@ -254,19 +265,19 @@ fn threads_heed_filter_and_threshold() {
     let gallery = Arc::new(Gallery::new(512));
     gallery.extend(templates.iter().map(|(entry, vector)| (*entry, vector))).expect("fits");
     let (answer, answers) = mpsc::channel();
-    let filter: aicp_gallery::Filter = Arc::new(|entry| entry.face % 2 == 1);
+    let filter: aicp_gallery::Filter = Arc::new(|entry| entry.face.get() % 2 == 1);
     let search = Search { filter: Some(filter), above: 0.1, ..wanted(&templates[600].1, 50) };
     scanner(2).search(&gallery, search, move |hits| drop(answer.send(hits))).expect("fits");
     let hits = answers.recv().expect("an answer");
     let truth = naive(&templates, &templates[600].1, 50, 0.1, true);
     assert_eq!(hits.iter().map(|hit| hit.entry).collect::<Vec<_>>(), truth.iter().map(|t| t.0).collect::<Vec<_>>());
-    assert!(hits.len() > 1 && hits.iter().all(|hit| hit.entry.face % 2 == 1));
+    assert!(hits.len() > 1 && hits.iter().all(|hit| hit.entry.face.get() % 2 == 1));
 }
 
 #[test]
 fn a_filter_that_panics_ends_its_own_search_alone() {
     let gallery = Arc::new(Gallery::new(4));
-    let templates = (0..20_000i64).map(|id| (Entry { person: id, face: id }, [1.0, 0.0, 0.0, 0.0]));
+    let templates = (0..20_000i64).map(|id| (entry(id, id), [1.0, 0.0, 0.0, 0.0]));
     gallery.extend(templates).expect("fits");
     let scanner = scanner(1);
     let probe = [1.0, 0.0, 0.0, 0.0];
@@ -276,7 +287,7 @@ fn a_filter_that_panics_ends_its_own_search_alone() {
     assert!(answers.recv().is_err());
     let (answer, answers) = mpsc::channel();
     scanner.search(&gallery, wanted(&probe, 1), move |hits| drop(answer.send(hits))).expect("fits");
-    assert_eq!(answers.recv().expect("an answer").first().map(|hit| hit.entry.face), Some(0));
+    assert_eq!(answers.recv().expect("an answer").first().map(|hit| hit.entry.face), Some(FaceId::new(0)));
 }
 
 type Templates = Vec<(Entry, Vec<f32>)>;
@@ -326,7 +337,7 @@ fn many_galleries_heed_filter_and_threshold_and_a_fault_ends_that_search_alone()
     let (galleries, templates) = galleries(&[500, 6000, 1, 900]);
     let scanner = scanner(2);
     let probe = templates[600].1.clone();
-    let filter: aicp_gallery::Filter = Arc::new(|entry| entry.face % 2 == 1);
+    let filter: aicp_gallery::Filter = Arc::new(|entry| entry.face.get() % 2 == 1);
     let (answer, answers) = mpsc::channel();
     let search = SearchAll { filter: Some(filter), above: 0.1, ..wanted_all(vec![probe.clone()], 50) };
     scanner.search_all(galleries.clone(), search, move |found| drop(answer.send(found))).expect("fits");

@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aicp_store::Grant;
+use aicp_types::UnixMillis;
 use arc_swap::ArcSwap;
 
 use crate::background::run_to_the_end;
 use crate::capabilities::{Area, Areas};
-use crate::ids::now_ms;
 use crate::secrets::{TokenHash, new_app_token};
 use crate::{ADMIN_APP, Error, Platform, Result};
 
@@ -110,12 +110,12 @@ struct Grants {
 struct ActiveGrant {
     app_id: String,
     areas: Areas,
-    due_ms: i64,
+    due_at: UnixMillis,
 }
 
 impl ActiveGrant {
-    fn app(&self) -> Result<App, TokenError> {
-        if self.due_ms < now_ms() { Err(TokenError::Expired) } else { Ok(App::new(&self.app_id, self.areas)) }
+    fn app(&self, now: UnixMillis) -> Result<App, TokenError> {
+        if self.due_at < now { Err(TokenError::Expired) } else { Ok(App::new(&self.app_id, self.areas)) }
     }
 }
 
@@ -162,14 +162,14 @@ impl Platform {
             return Ok(App::administrator());
         }
         // Finding a hash in a table tells nothing about the token that it is the hash of.
-        tokens.grants.load().by_token.get(&hash).ok_or(TokenError::Unknown)?.app()
+        tokens.grants.load().by_token.get(&hash).ok_or(TokenError::Unknown)?.app(self.now())
     }
 
     /// An app as far as its grant goes: everything if it never had one, as then an administrator lets it in otherwise.
     pub(crate) fn app_by_grant(&self, app_id: &str) -> Result<App, TokenError> {
         let grants = self.inner.tokens.grants.load();
         match grants.by_app.get(app_id) {
-            Some(grant) => grant.app(),
+            Some(grant) => grant.app(self.now()),
             None if grants.revoked.contains(app_id) => Err(TokenError::Unknown),
             None => Ok(App::new(app_id, Areas::ALL)),
         }
@@ -180,7 +180,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn app_for_operator(&self, id: &str) -> Result<App> {
-        self.inner.store.ensure_app(id, now_ms()).await?;
+        self.inner.store.ensure_app(id, self.now()).await?;
         Ok(App::new(id, Areas::ALL))
     }
 
@@ -214,7 +214,7 @@ impl Platform {
     /// # Errors
     /// [`Error::AppExists`] if it has a grant or is one of the platform's own; [`Error::BadAppId`];
     /// [`Error::NoCapability`].
-    pub async fn grant(&self, app_id: &str, due_ms: i64, capabilities: Vec<String>) -> Result<String> {
+    pub async fn grant(&self, app_id: &str, due_at: UnixMillis, capabilities: Vec<String>) -> Result<String> {
         if self.is_reserved(app_id) {
             return Err(Error::AppExists);
         }
@@ -225,10 +225,10 @@ impl Platform {
             app_id: app_id.to_owned(),
             token_hash: TokenHash::of(&token).bytes(),
             token_sealed: self.inner.vault.seal(app_id, &token)?,
-            due_ms,
+            due_at,
             capabilities,
         };
-        let created = |platform: Self| async move { platform.inner.store.create_grant(grant, now_ms()).await };
+        let created = |platform: Self| async move { platform.inner.store.create_grant(grant, platform.now()).await };
         self.change_grants(app_id, created).await.map_err(|e| match e {
             Error::Store(aicp_store::Error::Exists) => Error::AppExists,
             other => other,
@@ -240,14 +240,19 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoApp`] if the app has no grant; [`Error::NoCapability`].
-    pub async fn extend_grant(&self, app_id: &str, due_ms: i64, capabilities: Vec<String>) -> Result<ExtendedGrant> {
+    pub async fn extend_grant(
+        &self,
+        app_id: &str,
+        due_at: UnixMillis,
+        capabilities: Vec<String>,
+    ) -> Result<ExtendedGrant> {
         self.require_known(&capabilities)?;
         let before = self.inner.store.grants().await?;
         let before = before.into_iter().find(|grant| grant.app_id == app_id).ok_or(Error::NoApp)?;
         // Before anything is changed, as without the token there is no answer.
         let token = self.inner.vault.open(app_id, &before.token_sealed)?;
         let (id, ids) = (app_id.to_owned(), capabilities.clone());
-        let extended = move |platform: Self| async move { platform.inner.store.extend_grant(&id, due_ms, ids).await };
+        let extended = move |platform: Self| async move { platform.inner.store.extend_grant(&id, due_at, ids).await };
         self.change_grants(app_id, extended).await.map_err(Error::no_app_where_missing)?;
         let (held, added) = capabilities.into_iter().partition(|id| before.capabilities.contains(id));
         Ok(ExtendedGrant { held, added, token })
@@ -310,7 +315,7 @@ impl Platform {
         let mut grants = Grants::default();
         for grant in self.inner.store.grants().await? {
             let areas = self.inner.settings.capabilities.areas(&grant.capabilities);
-            let active = Arc::new(ActiveGrant { app_id: grant.app_id.clone(), areas, due_ms: grant.due_ms });
+            let active = Arc::new(ActiveGrant { app_id: grant.app_id.clone(), areas, due_at: grant.due_at });
             grants.by_token.insert(TokenHash::from(grant.token_hash), Arc::clone(&active));
             grants.by_app.insert(grant.app_id, active);
         }

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use aicp_store::{LoggedCall, Store};
+use aicp_types::{Clock, UnixMillis};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::ids::now_ms;
 use crate::{Error, Platform, Result};
 
 /// A record is written at the latest so long after its call.
@@ -30,9 +30,9 @@ const WAIT_FOR_FLUSH: Duration = Duration::from_secs(10);
 /// What the store refuses, and at shut-down what it fails at, is tried so many times.
 const LAST_TRIES: u32 = 3;
 /// Old records deleted in one transaction, and how often is looked for some.
-const DELETED_AT_ONCE: i64 = 2000;
+const DELETED_AT_ONCE: u64 = 2000;
 const DELETE_EVERY: Duration = Duration::from_secs(60);
-const DAY_MS: i64 = 86_400_000;
+const DAY: Duration = Duration::from_hours(24);
 /// Messages are cut to this many bytes.
 const MAX_MESSAGE: usize = 500;
 
@@ -50,7 +50,7 @@ pub struct Call {
     /// Path that was called, as the interface spells it.
     pub url: String,
     /// When it began, in milliseconds since the epoch.
-    pub began_ms: i64,
+    pub began_at: UnixMillis,
     /// How long it took, in milliseconds.
     pub cost_ms: i64,
     /// Who called.
@@ -79,12 +79,12 @@ pub(crate) struct CallLog {
 }
 
 impl CallLog {
-    pub fn start(store: Store, retention_days: u32) -> Self {
+    pub fn start(store: Store, clock: Arc<dyn Clock>, retention_days: u32) -> Self {
         let (buffer, records) = mpsc::channel(BUFFER);
         let dropped = Arc::new(AtomicU64::new(0));
         let closing = Arc::new(AtomicBool::new(false));
         let (of_writer, is_closing) = (Arc::clone(&dropped), Arc::clone(&closing));
-        let writer = Writer { store, dropped: of_writer, closing: is_closing, retention_days };
+        let writer = Writer { store, clock, dropped: of_writer, closing: is_closing, retention_days };
         Self { buffer, dropped, closing, task: Mutex::new(Some(tokio::spawn(writer.run(records)))) }
     }
 
@@ -124,6 +124,7 @@ struct Writer {
     dropped: Arc<AtomicU64>,
     /// From now on a write that fails is not tried for ever.
     closing: Arc<AtomicBool>,
+    clock: Arc<dyn Clock>,
     retention_days: u32,
 }
 
@@ -187,9 +188,9 @@ impl Writer {
         if self.retention_days == 0 {
             return false;
         }
-        let oldest = now_ms() - i64::from(self.retention_days) * DAY_MS;
+        let oldest = self.clock.now().saturating_sub(DAY * self.retention_days);
         match self.store.delete_calls_before(oldest, DELETED_AT_ONCE).await {
-            Ok(deleted) => i64::try_from(deleted).is_ok_and(|deleted| deleted >= DELETED_AT_ONCE),
+            Ok(deleted) => deleted >= DELETED_AT_ONCE,
             Err(e) => {
                 tracing::error!(error = %e, "old calls can't be deleted");
                 false
@@ -231,13 +232,13 @@ impl Platform {
     /// Puts a call into the log. Never waits; the statistics count it from now on.
     pub fn record(&self, call: Call) {
         self.inner.calls.push(LoggedCall {
-            trace_id: self.inner.ids.snowflake(),
+            trace_id: self.inner.ids.call(),
             app_id: call.app_id,
             method: call.method,
             label: call.label.to_owned(),
             source: call.source,
             url: call.url,
-            time_ms: call.began_ms,
+            time: call.began_at,
             ip: call.client.map(|ip| ip.to_string()),
             cost_ms: call.cost_ms,
             ok: call.ok,
@@ -259,18 +260,20 @@ fn cut(mut message: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use aicp_types::{SystemClock, TraceId};
+
     use super::*;
     use jiff::tz::TimeZone;
 
-    fn call(trace_id: i64) -> LoggedCall {
+    fn call(number: i64) -> LoggedCall {
         LoggedCall {
-            trace_id,
+            trace_id: TraceId::new(number),
             app_id: "app".into(),
             method: "faceQuery".into(),
             label: "人脸查询".into(),
             source: "人脸识别(内置)".into(),
             url: "/aicp/face/query".into(),
-            time_ms: trace_id,
+            time: UnixMillis::new(number),
             ip: None,
             cost_ms: 1,
             ok: true,
@@ -282,8 +285,8 @@ mod tests {
     #[tokio::test]
     async fn what_was_recorded_is_written_before_the_log_closes() {
         let folder = tempfile::tempdir().expect("a temp dir");
-        let store = Store::open(folder.path(), None, TimeZone::UTC).await.expect("opens");
-        let log = CallLog::start(store.clone(), 0);
+        let store = Store::open(folder.path(), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("opens");
+        let log = CallLog::start(store.clone(), Arc::new(SystemClock), 0);
         (0..2500).for_each(|id| log.push(call(id)));
         log.close().await;
         let kept = store.calls(aicp_store::CallScope::default(), 10_000).await.expect("reads");
@@ -294,8 +297,8 @@ mod tests {
     #[tokio::test]
     async fn a_store_that_takes_nothing_holds_nobody_up() {
         let folder = tempfile::tempdir().expect("a temp dir");
-        let store = Store::open(folder.path(), None, TimeZone::UTC).await.expect("opens");
-        let log = CallLog::start(store.clone(), 0);
+        let store = Store::open(folder.path(), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("opens");
+        let log = CallLog::start(store.clone(), Arc::new(SystemClock), 0);
         store.close().await.expect("closes");
         let more_than_fit = BUFFER as i64 + 10;
         (0..more_than_fit).for_each(|id| log.push(call(id)));

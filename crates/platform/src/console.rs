@@ -13,8 +13,8 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::Semaphore;
 
 use crate::engines::{BUILTIN, library_ref};
-use crate::ids::{now_ms, random_hex32};
 use crate::people::{EnrolledPerson, NewUser};
+use crate::random::random_hex32;
 use crate::secrets::{TokenHash, new_token};
 use crate::{Error, Gates, Library, Platform, Profile, Result, Threshold};
 
@@ -124,7 +124,7 @@ impl Platform {
             telephone: registration.telephone,
             mail: registration.mail,
             department: registration.department,
-            created_ms: now_ms(),
+            created_at: self.now(),
         };
         let registered = store.register_user(user, library.id, person, self.new_face(added), picture).await;
         let (_, person, face) = registered.map_err(|e| match e {
@@ -176,7 +176,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn session(&self, token: &str) -> Result<Option<String>> {
-        let user = self.inner.store.session_user(&TokenHash::of(token).bytes(), now_ms()).await?;
+        let user = self.inner.store.session_user(&TokenHash::of(token).bytes(), self.now()).await?;
         Ok(user.map(|user| user.username))
     }
 
@@ -190,9 +190,11 @@ impl Platform {
 
     async fn open_session(&self, user: ConsoleUser) -> Result<Session> {
         let token = new_token()?;
-        let now = now_ms();
-        let life = i64::try_from(SESSION_LIFE.as_millis()).unwrap_or(i64::MAX);
-        self.inner.store.open_session(TokenHash::of(&token).bytes(), user.id, now.saturating_add(life), now).await?;
+        let now = self.now();
+        self.inner
+            .store
+            .open_session(TokenHash::of(&token).bytes(), user.id, now.saturating_add(SESSION_LIFE), now)
+            .await?;
         Ok(Session { token, username: user.username, life: SESSION_LIFE })
     }
 
@@ -214,7 +216,7 @@ impl Platform {
             engine_key: random_hex32()?,
             // Whoever looks after the machine must be able to log in when no other engine answers.
             engine: BUILTIN.to_owned(),
-            created_ms: now_ms(),
+            created_at: self.now(),
             at_most: None,
             hidden: true,
         };

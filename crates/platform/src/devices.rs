@@ -2,9 +2,9 @@
 //!
 //! No device is talked to from here: what a device is to know is asked for.
 
-use crate::ids::now_ms;
-use crate::numbers::clip;
 use crate::{DeviceName, Error, Group, GroupKind, Library, Person, Platform, Result, SyncRelation};
+use aicp_store::Page;
+use aicp_types::{DeviceId, SyncRelationId};
 
 impl Platform {
     /// Deletes a group of devices with its relations; the devices stay known.
@@ -37,7 +37,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoDevice`].
-    pub async fn device(&self, library: &Library, device: &DeviceName) -> Result<i64> {
+    pub async fn device(&self, library: &Library, device: &DeviceName) -> Result<DeviceId> {
         let store = &self.inner.store;
         if let Some(id) = store.device(library.id, device).await? {
             return Ok(id);
@@ -46,7 +46,7 @@ impl Platform {
         store.device(library.id, &anywhere).await?.ok_or(Error::NoDevice)
     }
 
-    /// How many groups a device is in, and `limit` of them after the first `offset`, in the order in which they were
+    /// How many groups a device is in, and a page of them, in the order in which they were
     /// made.
     ///
     /// # Errors
@@ -55,11 +55,10 @@ impl Platform {
         &self,
         library: &Library,
         device: &DeviceName,
-        offset: u64,
-        limit: u64,
+        page: Page,
     ) -> Result<(u64, Vec<Group>)> {
         let device_id = self.device(library, device).await?;
-        Ok(self.inner.store.groups_of_device(device_id, clip(offset), clip(limit)).await?)
+        Ok(self.inner.store.groups_of_device(device_id, page).await?)
     }
 
     /// Whether a device is to know a user: the user has a picture, and one of their groups is related to one of the
@@ -77,7 +76,7 @@ impl Platform {
     /// # Errors
     /// [`Error::NoGroup`] if one of the two is gone.
     pub async fn relate(&self, users: &Group, devices: &Group, kind: &str) -> Result<SyncRelation> {
-        let related = self.inner.store.create_sync_relation(users.library_id, users.id, devices.id, kind, now_ms());
+        let related = self.inner.store.create_sync_relation(users.library_id, users.id, devices.id, kind, self.now());
         related.await.map_err(Error::or_no_group)
     }
 
@@ -85,17 +84,17 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoRelation`].
-    pub async fn relation(&self, library: &Library, id: i64) -> Result<SyncRelation> {
+    pub async fn relation(&self, library: &Library, id: SyncRelationId) -> Result<SyncRelation> {
         self.inner.store.sync_relation(library.id, id).await?.ok_or(Error::NoRelation)
     }
 
-    /// How many relations a library has, and `limit` of them after the first `offset`, in the order in which they were
+    /// How many relations a library has, and a page of them, in the order in which they were
     /// made.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn relations(&self, library: &Library, offset: u64, limit: u64) -> Result<(u64, Vec<SyncRelation>)> {
-        Ok(self.inner.store.sync_relations(library.id, clip(offset), clip(limit)).await?)
+    pub async fn relations(&self, library: &Library, page: Page) -> Result<(u64, Vec<SyncRelation>)> {
+        Ok(self.inner.store.sync_relations(library.id, page).await?)
     }
 
     /// Changes a relation, and returns it as it is from then on.
@@ -103,10 +102,10 @@ impl Platform {
     /// # Errors
     /// [`Error::NoRelation`].
     pub async fn change_relation(&self, relation: SyncRelation, kind: &str) -> Result<SyncRelation> {
-        let modified_ms = now_ms();
-        let changed = self.inner.store.update_sync_relation(relation.id, kind, modified_ms).await;
+        let modified_at = self.now();
+        let changed = self.inner.store.update_sync_relation(relation.id, kind, modified_at).await;
         changed.map_err(Error::or_no_relation)?;
-        Ok(SyncRelation { kind: kind.to_owned(), modified_ms, ..relation })
+        Ok(SyncRelation { kind: kind.to_owned(), modified_at, ..relation })
     }
 
     /// Deletes a relation; the groups stay.

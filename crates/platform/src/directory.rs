@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use aicp_engines::Keeping;
-use aicp_store::{md5_of, picture_key};
+use aicp_store::{Page, md5_of, picture_key};
+use aicp_types::PublicId;
 use bytes::Bytes;
 
 use crate::background::run_to_the_end;
 use crate::engines::library_ref;
-use crate::numbers::clip;
 use crate::people::{MissingLibrary, NewUser};
 use crate::{App, DirectoryEntry, DirectoryFilter, Error, Library, Person, PersonChanges, Platform, Profile, Result};
 
@@ -31,7 +31,7 @@ pub struct NewDirectoryUser {
 }
 
 /// What a caller calls a user: the caller's own id or, where there is none, ours in decimal.
-pub fn user_id_of(external_id: Option<&str>, public_id: i64) -> String {
+pub fn user_id_of(external_id: Option<&str>, public_id: PublicId) -> String {
     external_id.map_or_else(|| public_id.to_string(), str::to_owned)
 }
 
@@ -60,7 +60,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoPerson`].
-    pub async fn user_by_public_id(&self, library: &Library, public_id: i64) -> Result<Person> {
+    pub async fn user_by_public_id(&self, library: &Library, public_id: PublicId) -> Result<Person> {
         self.inner.store.person_with_id(library.id, public_id).await?.ok_or(Error::NoPerson)
     }
 
@@ -206,11 +206,11 @@ impl Platform {
         &self,
         app: &App,
         library: &Library,
-        person_ids: &[i64],
+        public_ids: &[PublicId],
     ) -> Result<Vec<DirectoryEntry>> {
         self.engine_of(app, library)?;
-        let places: HashMap<i64, usize> = person_ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-        let mut entries = self.inner.store.directory_entries(library.id, person_ids).await?;
+        let places: HashMap<PublicId, usize> = public_ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+        let mut entries = self.inner.store.directory_entries(library.id, public_ids).await?;
         entries.sort_by_key(|entry| places.get(&entry.public_id).copied());
         Ok(entries)
     }
@@ -226,8 +226,7 @@ impl Platform {
         app: &App,
         library: &Library,
         filter: DirectoryFilter<'_>,
-        offset: u64,
-        limit: u64,
+        page: Page,
     ) -> Result<(u64, Vec<DirectoryEntry>)> {
         self.engine_of(app, library)?;
         let (platform, app_id, library_id) = (self.clone(), app.id().to_owned(), library.id);
@@ -240,7 +239,7 @@ impl Platform {
                 DirectoryFilter { name_part: None, info: None } => None,
                 _ => Some(platform.inner.scans.acquire(&app_id).await?),
             };
-            Ok(platform.inner.store.directory_page(library_id, filter, clip(offset), clip(limit)).await?)
+            Ok(platform.inner.store.directory_page(library_id, filter, page).await?)
         })
         .await
     }

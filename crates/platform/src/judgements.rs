@@ -4,19 +4,20 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use aicp_store::UnjudgedFace;
+use aicp_types::FaceId;
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::{Inner, Platform, Result};
 
 /// Faces whose rows are read at a time.
-const BATCH: i64 = 256;
+const BATCH: u64 = 256;
 /// Pause after a picture that found every worker busy: calls come first.
 const PAUSE_WHEN_BUSY: Duration = Duration::from_millis(500);
 
 /// The job that judges faces. Each judgement is stored at once, so that the job goes on after a restart where it stopped.
 pub(crate) async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
-    let (mut after, mut judged, mut left_out) = (0, 0u64, 0u64);
+    let (mut after, mut judged, mut left_out) = (FaceId::new(0), 0u64, 0u64);
     loop {
         // The platform is not kept alive for longer than a batch.
         let Some(inner) = inner.upgrade() else { return };
@@ -49,7 +50,7 @@ pub(crate) async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool
                         }
                     }
                     Err(e) => {
-                        tracing::warn!(face = face.face_id, error = %e, "the picture of an enrolled face tells nothing; its template alone is judged");
+                        tracing::warn!(face = face.face_id.get(), error = %e, "the picture of an enrolled face tells nothing; its template alone is judged");
                         break;
                     }
                 }
@@ -73,7 +74,7 @@ impl Platform {
         if !is_recognisable {
             builtin.forget(face.library_id, &[face.face_id]);
             tracing::info!(
-                face = face.face_id,
+                face = face.face_id.get(),
                 recognisability,
                 "an enrolled face is not recognisable and matches nobody"
             );

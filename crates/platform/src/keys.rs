@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use aicp_store::{Key, KeyUsage, Store};
+use aicp_types::{Clock, KeyId, UnixMillis};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::civil::Date;
 use tokio::sync::Notify;
@@ -18,7 +19,6 @@ use tokio::time::timeout;
 
 use crate::apps::{App, TokenError};
 use crate::background::run_to_the_end;
-use crate::ids::now_ms;
 use crate::secrets::{Vault, random_text};
 use crate::{Error, Inner, Platform, Result};
 
@@ -111,7 +111,7 @@ impl KeyOptions {
             allow_md5: made.allow_md5,
             allow_replay: made.allow_replay,
             calls_per_second: made.calls_per_second.and_then(NonZeroU32::new),
-            calls_per_day: made.calls_per_day.map(|calls| u64::try_from(calls).unwrap_or(0)),
+            calls_per_day: made.calls_per_day,
         }
     }
 }
@@ -128,7 +128,7 @@ pub struct NewKey {
 /// What may be shown of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyInfo {
-    row: i64,
+    row: KeyId,
     /// What a client sends.
     pub id: String,
     /// Which interface it is for.
@@ -136,14 +136,14 @@ pub struct KeyInfo {
     /// What it may do.
     pub options: KeyOptions,
     /// When it was made, in milliseconds since the epoch.
-    pub created_ms: i64,
+    pub created_at: UnixMillis,
     /// When it was revoked, if it was.
-    pub revoked_ms: Option<i64>,
+    pub revoked_at: Option<UnixMillis>,
 }
 
 /// A key to check signatures with. Not `Debug`, as a secret belongs into no log.
 pub struct AccessKey {
-    row: i64,
+    row: KeyId,
     id: String,
     app_id: String,
     secret: String,
@@ -160,7 +160,7 @@ struct Usage {
 
 impl AccessKey {
     fn of(key: Key, vault: &Vault) -> Result<(KeyKind, Self)> {
-        let Key { id: row, made, revoked_ms, usage } = key;
+        let Key { id: row, made, revoked_at, usage } = key;
         let kind = KeyKind::named(&made.kind).ok_or(Error::Sealed)?;
         let secret = vault.open(&kind.seal_name(&made.name), &made.secret_sealed)?;
         let options = KeyOptions::of(&made);
@@ -170,7 +170,7 @@ impl AccessKey {
             app_id: made.app_id,
             secret,
             options,
-            is_revoked: AtomicBool::new(revoked_ms.is_some()),
+            is_revoked: AtomicBool::new(revoked_at.is_some()),
             rate: options.calls_per_second.map(|calls| RateLimiter::direct(Quota::per_second(calls))),
             usage: Mutex::new(Usage { today: usage, is_saved: true }),
         };
@@ -216,6 +216,7 @@ pub enum QuotaError {
 
 /// The keys that are known, and what is counted of their use.
 pub(crate) struct Keys {
+    clock: Arc<dyn Clock>,
     known: RwLock<HashMap<KeyKind, HashMap<String, Arc<AccessKey>>>>,
     signatures: Mutex<Signatures>,
     rates: Mutex<HashMap<&'static str, HashMap<String, Arc<DefaultDirectRateLimiter>>>>,
@@ -225,7 +226,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// The keys of the store. One whose secret can't be opened opens nothing.
-    pub async fn load(store: &Store, vault: &Vault) -> Result<Self> {
+    pub async fn load(store: &Store, vault: &Vault, clock: Arc<dyn Clock>) -> Result<Self> {
         let mut known: HashMap<KeyKind, HashMap<String, Arc<AccessKey>>> = HashMap::new();
         for key in store.keys().await? {
             let (app, id) = (key.made.app_id.clone(), key.made.name.clone());
@@ -234,8 +235,9 @@ impl Keys {
                 Err(e) => tracing::error!(app, id, error = %e, "a key can't be used"),
             }
         }
-        let used = store.used_signatures(now_ms()).await?;
+        let used = store.used_signatures(clock.now()).await?;
         Ok(Self {
+            clock,
             known: RwLock::new(known),
             signatures: Mutex::new(Signatures::new(used)),
             rates: Mutex::default(),
@@ -254,12 +256,12 @@ impl Keys {
         known.entry(kind).or_default().insert(key.id.clone(), Arc::new(key));
     }
 
-    fn note_signature(&self, key_id: i64, text: &str, keep: Duration) -> SignatureUse {
-        locked(&self.signatures).note(key_id, text, now_ms(), keep)
+    fn note_signature(&self, key_id: KeyId, text: &str, keep: Duration) -> SignatureUse {
+        locked(&self.signatures).note(key_id, text, self.clock.now(), keep)
     }
 
     fn forget_expired(&self) {
-        locked(&self.signatures).forget_expired(now_ms());
+        locked(&self.signatures).forget_expired(self.clock.now());
     }
 
     /// Brings what is new to disk; what can't be written waits for the next time.
@@ -280,7 +282,7 @@ impl Keys {
         if unsaved.is_empty() && usage.is_empty() {
             return;
         }
-        if let Err(e) = store.note_key_usage(usage.clone(), unsaved.clone(), now_ms()).await {
+        if let Err(e) = store.note_key_usage(usage.clone(), unsaved.clone(), self.clock.now()).await {
             tracing::error!(error = %e, "the use of keys can't be noted");
             locked(&self.signatures).put_back(unsaved);
             for key in keys.iter().filter(|key| usage.iter().any(|(row, _)| *row == key.row)) {
@@ -331,7 +333,7 @@ impl Platform {
         let (platform, app_id) = (self.clone(), app_id.to_owned());
         run_to_the_end(async move {
             let Inner { store, vault, keys, .. } = &*platform.inner;
-            let (drawn, made) = make(store, vault, &app_id, kind, options).await?;
+            let (drawn, made) = make(store, vault, &app_id, kind, options, platform.now()).await?;
             let (kind, key) = AccessKey::of(made, vault)?;
             keys.insert(kind, key);
             Ok(drawn)
@@ -354,7 +356,7 @@ impl Platform {
     pub async fn revoke_key(&self, app_id: &str, id: &str) -> Result<()> {
         let (platform, app_id, id) = (self.clone(), app_id.to_owned(), id.to_owned());
         run_to_the_end(async move {
-            let revoked = revoke(&platform.inner.store, &app_id, &id).await?;
+            let revoked = revoke(&platform.inner.store, &app_id, &id, platform.now()).await?;
             if let Some(key) = platform.inner.keys.find(revoked.kind, &id) {
                 key.is_revoked.store(true, Ordering::Relaxed);
             }
@@ -380,7 +382,7 @@ impl Platform {
 
     /// Whether a key was used with this text (a nonce, a signature) and that still counts.
     pub fn was_used(&self, key: &AccessKey, text: &str) -> bool {
-        locked(&self.inner.keys.signatures).is_known(key.row, text, now_ms())
+        locked(&self.inner.keys.signatures).is_known(key.row, text, self.now())
     }
 
     /// Remembers for so long that a key was used with this text. To be called only after the signature was checked and the call
@@ -450,8 +452,8 @@ impl KeyInfo {
             kind: KeyKind::named(&key.made.kind)?,
             options: KeyOptions::of(&key.made),
             id: key.made.name,
-            created_ms: key.made.created_ms,
-            revoked_ms: key.revoked_ms,
+            created_at: key.made.created_at,
+            revoked_at: key.revoked_at,
         })
     }
 }

@@ -21,10 +21,10 @@ mod keys;
 mod libraries;
 mod locks;
 mod members;
-mod numbers;
 mod outbox;
 mod people;
 mod pictures;
+mod random;
 mod recognition;
 mod scans;
 mod secrets;
@@ -48,7 +48,7 @@ pub use aicp_engines::{
 pub use aicp_fetch::{Limits as FetchLimits, Network};
 pub use aicp_store::{
     CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face, Group, GroupKind, Library,
-    LibraryCounts, LoggedCall, OutboxFilter, Person, PersonChanges, Profile, SyncRelation,
+    LibraryCounts, LoggedCall, OutboxFilter, Page, Person, PersonChanges, Profile, SyncRelation,
 };
 pub use aicp_store::{Finding, Report as CheckReport};
 pub use apps::{App, ExtendedGrant, TokenError};
@@ -79,6 +79,7 @@ pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
 use aicp_engines::{Builtin, TemplateRow};
 use aicp_fetch::Fetcher;
 use aicp_store::{AddedFace, Algorithm, Change, NewTemplate, Observer, Store, TemplateRow as StoredTemplate};
+use aicp_types::{Clock, LibraryId, Node, PersonId, UnixMillis};
 use apps::Tokens;
 use calls::CallLog;
 use console::LoginThrottle;
@@ -86,7 +87,7 @@ use ids::Ids;
 use jiff::tz::TimeZone;
 use keys::Keys;
 use libraries::OldestLibraries;
-use locks::KeyedLock;
+use locks::{Digest, KeyedLock};
 use scans::Scans;
 use secrets::{Signer, Vault};
 use social::RememberedGroups;
@@ -96,7 +97,7 @@ use tokio::sync::{Notify, Semaphore};
 /// The largest number of people that one recognition answers.
 pub const MAX_TOP_N: usize = 100;
 /// Faces enrolled so much later than now were dated by a clock that was wrong.
-const AHEAD_MS: i64 = 60_000;
+const AHEAD: Duration = Duration::from_secs(60);
 /// App that the admin token acts for. Nobody else can have this name.
 pub const ADMIN_APP: &str = "admin";
 
@@ -198,6 +199,7 @@ struct Inner {
     store: Store,
     engines: Engines,
     fetcher: Fetcher,
+    clock: Arc<dyn Clock>,
     ids: Ids,
     signer: Signer,
     vault: Vault,
@@ -206,11 +208,11 @@ struct Inner {
     keys: Arc<Keys>,
     login_throttle: LoginThrottle,
     /// Serialises the engine writes of a library, by its row id.
-    library_writes: KeyedLock,
+    library_writes: KeyedLock<LibraryId>,
     /// Serialises enrolments under one user name or of one picture, so that neither is enrolled twice.
-    identity_locks: KeyedLock,
+    identity_locks: KeyedLock<Digest>,
     /// Serialises changes of a person, by row id.
-    person_locks: KeyedLock,
+    person_locks: KeyedLock<PersonId>,
     scans: Scans,
     oldest: Arc<OldestLibraries>,
     friend_groups: Arc<RememberedGroups>,
@@ -233,6 +235,7 @@ impl Platform {
         key: &MasterKey,
         admin_token: &str,
         settings: Settings,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let engines = engines.into();
         let fetcher = Fetcher::new(settings.fetch.clone()).map_err(Error::Fetching)?;
@@ -244,31 +247,28 @@ impl Platform {
             oldest: Arc::clone(&oldest),
             friend_groups: Arc::clone(&friend_groups),
         });
-        let store = Store::open(data_dir, Some(feed), settings.zone.clone()).await?;
-        let now_ms = ids::now_ms();
+        let store = Store::open(data_dir, Arc::clone(&clock), Some(feed), settings.zone.clone()).await?;
+        let now = clock.now();
         for app in [ADMIN_APP, &settings.legacy_app] {
-            store.ensure_app(app, now_ms).await?;
+            store.ensure_app(app, now).await?;
         }
         let last = store.last_ids().await?;
-        let ahead_ms = last.max_created_ns.unwrap_or_default() / 1_000_000 - now_ms;
-        if ahead_ms > AHEAD_MS {
-            let seconds = ahead_ms / 1000;
+        let ahead = last.file.map_or(Duration::ZERO, |file| file.created().since(now));
+        if ahead > AHEAD {
             tracing::warn!(
-                seconds,
+                seconds = ahead.as_secs(),
                 "faces were enrolled at later times than the clock shows: new ones are dated after them"
             );
         }
-        let last_snowflake =
-            [last.max_public_id, last.max_file_id, last.max_outbox_id, last.max_trace_id].into_iter().max().flatten();
         let vault = Vault::new(key);
-        let keys = Arc::new(Keys::load(&store, &vault).await?);
+        let keys = Arc::new(Keys::load(&store, &vault, Arc::clone(&clock)).await?);
         keys.start(store.clone()).await;
         let inner = Inner {
-            ids: Ids::after(last_snowflake, last.max_created_ns),
+            ids: Ids::after(last, Node::default(), Arc::clone(&clock)),
             signer: Signer::new(key),
             vault,
             tokens: Tokens::new(admin_token),
-            calls: CallLog::start(store.clone(), settings.retention_days),
+            calls: CallLog::start(store.clone(), Arc::clone(&clock), settings.retention_days),
             keys,
             login_throttle: LoginThrottle::new(settings.login_attempts),
             library_writes: KeyedLock::default(),
@@ -282,6 +282,7 @@ impl Platform {
             health: Mutex::default(),
             told_of_threshold: ToldOf::default(),
             store,
+            clock,
             engines,
             fetcher,
             settings,
@@ -290,6 +291,11 @@ impl Platform {
         let platform = Self { inner: Arc::new(inner) };
         platform.load_grants().await?;
         Ok(platform)
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> UnixMillis {
+        self.inner.clock.now()
     }
 
     /// What was set.
@@ -354,8 +360,8 @@ impl Inner {
             counted.fetch_add(left_out.not_recognisable, Ordering::Relaxed);
             for (library, face) in left_out.damaged {
                 tracing::warn!(
-                    library,
-                    face,
+                    library = library.get(),
+                    face = face.get(),
                     "the template of a face is damaged: the face matches nobody until it is enrolled anew"
                 );
             }
@@ -384,7 +390,7 @@ impl Inner {
 fn template_row(stored: StoredTemplate) -> TemplateRow {
     TemplateRow {
         library: stored.library_id,
-        person: stored.person_row_id,
+        person: stored.person_id,
         face: stored.face_id,
         vector: stored.vector,
         recognisability: stored.recognisability,
@@ -423,21 +429,21 @@ impl Observer for Feed {
         }
         self.oldest.forget();
         match change {
-            Change::FaceAdded { library_id, person_row_id, face_id, template } => {
+            Change::FaceAdded { library_id, person_id, face_id, template } => {
                 if let Some(template) = template.as_deref().filter(|template| self.can_meet(template))
-                    && let Err(e) = self.engine.admit(*library_id, *person_row_id, *face_id, &template.vector)
+                    && let Err(e) = self.engine.admit(*library_id, *person_id, *face_id, &template.vector)
                 {
-                    tracing::error!(face = face_id, error = %e, "a stored face can't be found");
+                    tracing::error!(face = face_id.get(), error = %e, "a stored face can't be found");
                 }
             }
             Change::FacesAdded { library_id, faces } => {
-                let rows = faces.iter().filter_map(|AddedFace { person_row_id, face_id, template }| {
+                let rows = faces.iter().filter_map(|AddedFace { person_id, face_id, template }| {
                     let template = template.as_deref().filter(|template| self.can_meet(template))?;
                     let vector = template.vector.clone();
                     let recognisability = template.recognisability;
                     Some(TemplateRow {
                         library: *library_id,
-                        person: *person_row_id,
+                        person: *person_id,
                         face: *face_id,
                         vector,
                         recognisability,

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aicp_engines::Keeping;
-use aicp_store::{LibraryCounts, NewLibrary};
+use aicp_store::{LibraryCounts, NewLibrary, Page};
 
 use crate::apps::App;
-use crate::ids::{now_ms, random_hex32};
-use crate::numbers::clip;
+use crate::random::random_hex32;
 use crate::{Error, Library, Platform, Result};
 
 /// Libraries of an app that are remembered, and apps whose are.
@@ -59,7 +58,7 @@ impl Platform {
             description: description.map(str::to_owned),
             engine_key: random_hex32()?,
             engine: engine.name().to_owned(),
-            created_ms: now_ms(),
+            created_at: self.now(),
             at_most: at_most.into_iter().chain(of_all).min(),
             hidden: false,
         };
@@ -94,33 +93,33 @@ impl Platform {
         }
     }
 
-    /// The app's libraries in the order they were made, `limit` of them after the first `offset`.
+    /// The app's libraries in the order they were made.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn libraries(&self, app: &App, offset: u64, limit: u64) -> Result<Vec<Library>> {
-        Ok(self.inner.store.libraries(app.id(), clip(offset), clip(limit)).await?)
+    pub async fn libraries(&self, app: &App, page: Page) -> Result<Vec<Library>> {
+        Ok(self.inner.store.libraries(app.id(), page).await?)
     }
 
-    /// The app's libraries by time of creation, then by engine-side id, `limit` of them after the first `offset`.
+    /// The app's libraries by time of creation, then by engine-side id.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn libraries_by_age(&self, app: &App, offset: u64, limit: u64) -> Result<Vec<Library>> {
-        if offset.saturating_add(limit) > REMEMBERED {
-            return Ok(self.inner.store.libraries_by_age(app.id(), clip(offset), clip(limit)).await?);
+    pub async fn libraries_by_age(&self, app: &App, page: Page) -> Result<Vec<Library>> {
+        if page.offset.saturating_add(page.limit) > REMEMBERED {
+            return Ok(self.inner.store.libraries_by_age(app.id(), page).await?);
         }
         let oldest = match self.inner.oldest.of(app.id()) {
             Ok(oldest) => oldest,
             Err(before) => {
                 let read: Arc<[Library]> =
-                    self.inner.store.libraries_by_age(app.id(), 0, clip(REMEMBERED)).await?.into();
+                    self.inner.store.libraries_by_age(app.id(), Page::first(REMEMBERED)).await?.into();
                 self.inner.oldest.remember(app.id(), before, Arc::clone(&read));
                 read
             }
         };
         let in_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-        Ok(oldest.iter().skip(in_usize(offset)).take(in_usize(limit)).cloned().collect())
+        Ok(oldest.iter().skip(in_usize(page.offset)).take(in_usize(page.limit)).cloned().collect())
     }
 
     /// A library of the app by its engine-side id or the beginning of that, lower-case hex digits.
@@ -228,6 +227,8 @@ fn require_library_id(external_id: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use aicp_types::SystemClock;
+
     use super::*;
     use std::num::NonZeroUsize;
     use std::path::Path;
@@ -241,7 +242,9 @@ mod tests {
         let size = PoolSize { workers: NonZeroUsize::MIN, queue: NonZeroUsize::MIN };
         let engine = Builtin::new(Vision::start(&models, size).expect("it starts")).expect("threads start");
         let key = MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits");
-        Platform::open(folder, engine, &key, "admin token", Settings::default()).await.expect("it opens")
+        Platform::open(folder, engine, &key, "admin token", Settings::default(), Arc::new(SystemClock))
+            .await
+            .expect("it opens")
     }
 
     /// A library with one person, who is called the same in each.
@@ -265,7 +268,8 @@ mod tests {
         platform.rename_library(&app, &found, "b").await.expect("it is renamed");
         let other = make(&platform, &app, "a").await;
 
-        let count = async |library: &Library| platform.members(&app, library, 0, 10).await.expect("it is read").len();
+        let count =
+            async |library: &Library| platform.members(&app, library, Page::first(10)).await.expect("it is read").len();
         assert_eq!(count(&found).await, 1);
         platform.remove_members(&app, &found, "same").await.expect("it is removed");
         assert!(matches!(platform.remove_members(&app, &found, "same").await, Err(Error::NoPerson)));

@@ -8,12 +8,17 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::OwnedMutexGuard;
 
 /// One lock per key, made on first use and dropped with its last holder: serialises the engine writes of a library, say.
-#[derive(Default)]
-pub(crate) struct KeyedLock(Mutex<HashMap<i64, Weak<tokio::sync::Mutex<()>>>>);
+pub(crate) struct KeyedLock<Key>(Mutex<HashMap<Key, Weak<tokio::sync::Mutex<()>>>>);
 
-impl KeyedLock {
-    /// Waits for the lock of a key, see [`digest`]. Holders of one key come one after the other, in the order of their calls.
-    pub async fn lock(&self, key: i64) -> OwnedMutexGuard<()> {
+impl<Key> Default for KeyedLock<Key> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<Key: Eq + Hash> KeyedLock<Key> {
+    /// Waits for the lock of a key. Holders of one key come one after the other, in the order of their calls.
+    pub async fn lock(&self, key: Key) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let known = locks.get(&key).and_then(Weak::upgrade);
@@ -28,9 +33,15 @@ impl KeyedLock {
     }
 }
 
-/// A lock's key for anything that can be hashed. Two values with one key only wait for each other.
-pub(crate) fn digest(value: &impl Hash) -> i64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish().cast_signed()
+/// A lock's key for anything that can be hashed. Two values with one digest only wait for each other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Digest(u64);
+
+impl Digest {
+    /// The digest of a value.
+    pub fn of(value: &impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        Self(hasher.finish())
+    }
 }

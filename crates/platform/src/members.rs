@@ -2,11 +2,11 @@
 //! accepted before anything is done with it.
 
 use aicp_engines::{Keeping, Similarity};
+use aicp_store::Page;
 use bytes::Bytes;
 
 use crate::background::run_to_the_end;
 use crate::engines::library_ref;
-use crate::numbers::clip;
 use crate::people::{EnrolledPerson, NewUser};
 use crate::recognition::FACES_A_PERSON;
 use crate::{
@@ -155,13 +155,13 @@ impl Platform {
         Ok((library, person))
     }
 
-    /// The people of a library in the order in which they were made, `limit` of them after the first `offset`.
+    /// The people of a library in the order in which they were made.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn members(&self, app: &App, library: &Library, offset: u64, limit: u64) -> Result<Vec<Person>> {
+    pub async fn members(&self, app: &App, library: &Library, page: Page) -> Result<Vec<Person>> {
         self.engine_of(app, library)?;
-        Ok(self.inner.store.people(library.id, clip(offset), clip(limit)).await?)
+        Ok(self.inner.store.people(library.id, page).await?)
     }
 
     /// Removes whoever of a library has this id of the caller's, or this platform id if they have none.

@@ -16,15 +16,15 @@ use std::sync::Arc;
 
 use aicp_engines::{Added, BoxError, Claimed, Engine, LibraryRef, Write};
 use aicp_store::{
-    NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Solution, Store, picture_key,
+    NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Page, Solution, Store,
+    picture_key,
 };
+use aicp_types::{FaceId, LibraryId, OutboxId};
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::background::run_to_the_end;
 use crate::engines::library_ref;
-use crate::ids::now_ms;
-use crate::numbers::clip;
 use crate::{App, Error, Face, Library, Person, PersonChanges, Platform, Result};
 
 pub use health::EngineHealth;
@@ -57,8 +57,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn outbox(&self, filter: OutboxFilter, offset: u64, limit: u64) -> Result<(u64, Vec<OutboxEntry>)> {
-        let (total, rows) = self.inner.store.outbox_page(filter, clip(offset), clip(limit)).await?;
+    pub async fn outbox(&self, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxEntry>)> {
+        let (total, rows) = self.inner.store.outbox_page(filter, page).await?;
         let mut entries = Vec::with_capacity(rows.len());
         for row in rows {
             let picture = self.outbox_picture(&row).await?;
@@ -84,7 +84,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn resume(&self, app: &App, ids: BTreeSet<i64>) -> Result<bool> {
+    pub async fn resume(&self, app: &App, ids: BTreeSet<OutboxId>) -> Result<bool> {
         let (platform, solved_by) = (self.clone(), app.id().to_owned());
         run_to_the_end(async move {
             let mut all_done = true;
@@ -96,14 +96,14 @@ impl Platform {
         .await
     }
 
-    async fn resume_one(&self, id: i64, solved_by: &str) -> Result<bool> {
+    async fn resume_one(&self, id: OutboxId, solved_by: &str) -> Result<bool> {
         let store = &self.inner.store;
         loop {
             let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
             let _lock = self.inner.library_writes.lock(row.library_id).await;
             // It may have been done while this waited for its turn.
             let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
-            if row.solved_ms.is_some() {
+            if row.solved_at.is_some() {
                 return Ok(true);
             }
             if row.rejected {
@@ -135,7 +135,7 @@ impl Platform {
     }
 
     /// Deletes a library here at once, and at its engine as soon as that can be reached.
-    pub(crate) async fn delete_remotely(&self, engine: Arc<dyn Engine>, library_id: i64) -> Result<()> {
+    pub(crate) async fn delete_remotely(&self, engine: Arc<dyn Engine>, library_id: LibraryId) -> Result<()> {
         let platform = self.clone();
         run_to_the_end(async move {
             let _lock = platform.inner.library_writes.lock(library_id).await;
@@ -181,13 +181,13 @@ impl Platform {
         face: NewFace,
         picture: Bytes,
     ) -> Result<Face> {
-        let (platform, library_id, person_row_id) = (self.clone(), person.library_id, person.id);
+        let (platform, library_id, person_id) = (self.clone(), person.library_id, person.id);
         run_to_the_end(async move {
             let store = &platform.inner.store;
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::AddFace);
             let row_id = row.id;
-            let enqueued = store.enqueue_face(person_row_id, face, picture, row).await;
+            let enqueued = store.enqueue_face(person_id, face, picture, row).await;
             let face = enqueued.map_err(Error::or_no_person)?;
             platform.first_attempt(row_id, library_id).await?;
             Ok(store.face(face.id).await?.unwrap_or(face))
@@ -197,11 +197,11 @@ impl Platform {
 
     /// Removes a person here at once, and at the engine as soon as that can be reached.
     pub(crate) async fn remove_remotely(&self, engine: Arc<dyn Engine>, person: &Person) -> Result<()> {
-        let (platform, library_id, person_row_id) = (self.clone(), person.library_id, person.id);
+        let (platform, library_id, person_id) = (self.clone(), person.library_id, person.id);
         run_to_the_end(async move {
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
-            let rows = platform.inner.store.enqueue_removal(person_row_id, row, platform.row_ids()).await;
+            let rows = platform.inner.store.enqueue_removal(person_id, row, platform.row_ids()).await;
             platform.attempt_removals(rows.map_err(Error::or_no_person)?, library_id).await
         })
         .await
@@ -211,8 +211,8 @@ impl Platform {
     pub(crate) async fn remove_face_remotely(
         &self,
         engine: Arc<dyn Engine>,
-        library_id: i64,
-        face_id: i64,
+        library_id: LibraryId,
+        face_id: FaceId,
     ) -> Result<()> {
         let platform = self.clone();
         run_to_the_end(async move {
@@ -231,31 +231,31 @@ impl Platform {
         engine: Arc<dyn Engine>,
         person: &Person,
         changes: PersonChanges,
-        kept_face: i64,
+        kept_face: FaceId,
     ) -> Result<()> {
-        let (platform, library_id, person_row_id) = (self.clone(), person.library_id, person.id);
+        let (platform, library_id, person_id) = (self.clone(), person.library_id, person.id);
         run_to_the_end(async move {
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
             let ids = platform.row_ids();
-            let rows = platform.inner.store.enqueue_update(person_row_id, changes, kept_face, row, ids).await;
+            let rows = platform.inner.store.enqueue_update(person_id, changes, kept_face, row, ids).await;
             platform.attempt_removals(rows.map_err(Error::of_changed_person)?, library_id).await
         })
         .await
     }
 
-    async fn attempt_removals(&self, rows: Vec<i64>, library_id: i64) -> Result<()> {
+    async fn attempt_removals(&self, rows: Vec<OutboxId>, library_id: LibraryId) -> Result<()> {
         for row in rows {
             // Here they are gone whatever the engine says; a refusal is left in the outbox for an operator.
             if let Err(e) = self.first_attempt(row, library_id).await {
-                tracing::error!(error = %e, row, "an engine refused a removal");
+                tracing::error!(error = %e, row = row.get(), "an engine refused a removal");
             }
         }
         Ok(())
     }
 
     /// The first attempt at a write, if none of the library's earlier ones waits. The library's turn must be held.
-    async fn first_attempt(&self, row_id: i64, library_id: i64) -> Result<()> {
+    async fn first_attempt(&self, row_id: OutboxId, library_id: LibraryId) -> Result<()> {
         let head = self.inner.store.outbox_head(library_id).await?;
         if head.is_some_and(|head| head.id != row_id) {
             self.inner.store.outbox_postpone(row_id, false, "earlier writes of this library wait").await?;
@@ -269,7 +269,7 @@ impl Platform {
     }
 
     /// Asks the engine for what a row says. The library's turn must be held.
-    async fn attempt(&self, row_id: i64, solved_by: Option<&str>) -> Result<Outcome> {
+    async fn attempt(&self, row_id: OutboxId, solved_by: Option<&str>) -> Result<Outcome> {
         let store = &self.inner.store;
         // From here on the write counts as one that may have reached the engine.
         let row = store.outbox_attempt(row_id).await?;
@@ -280,11 +280,11 @@ impl Platform {
         };
         match asked {
             Ok(solution) => {
-                store.outbox_solve(row_id, solution, solved_by, now_ms()).await?;
+                store.outbox_solve(row_id, solution, solved_by, self.now()).await?;
                 Ok(Outcome::Done)
             }
             Err(Error::EngineUnavailable(reason)) => {
-                tracing::warn!(row = row_id, engine = row.engine, reason, "a write waits for its engine");
+                tracing::warn!(row = row_id.get(), engine = row.engine, reason, "a write waits for its engine");
                 store.outbox_postpone(row_id, in_doubt, &reason).await?;
                 Ok(Outcome::Waits)
             }
@@ -294,7 +294,7 @@ impl Platform {
             }
             // The fault is ours, or passing.
             Err(e) => {
-                tracing::warn!(row = row_id, engine = row.engine, error = %e, "a write waits");
+                tracing::warn!(row = row_id.get(), engine = row.engine, error = %e, "a write waits");
                 store.outbox_postpone(row_id, in_doubt, &e.to_string()).await?;
                 Ok(Outcome::Waits)
             }
@@ -392,17 +392,17 @@ impl Platform {
         let (endpoint, operation) =
             engine.target(write).map(|target| (target.url, target.operation)).unwrap_or_default();
         NewOutboxRow {
-            id: self.inner.ids.snowflake(),
+            id: self.inner.ids.outbox(),
             engine: engine.name().to_owned(),
             endpoint,
             operation,
-            created_ms: now_ms(),
+            created_at: self.now(),
         }
     }
 
-    fn row_ids(&self) -> Box<dyn FnMut() -> i64 + Send> {
+    fn row_ids(&self) -> Box<dyn FnMut() -> OutboxId + Send> {
         let platform = self.clone();
-        Box::new(move || platform.inner.ids.snowflake())
+        Box::new(move || platform.inner.ids.outbox())
     }
 
     /// Works off what waits for an engine that answers.
@@ -414,7 +414,7 @@ impl Platform {
                 Ok(true) => failures = 0,
                 Ok(false) => failures += 1,
                 Err(e) => {
-                    tracing::error!(error = %e, library = library_id, "waiting writes can't be worked off");
+                    tracing::error!(error = %e, library = library_id.get(), "waiting writes can't be worked off");
                     failures += 1;
                 }
             }
@@ -427,7 +427,7 @@ impl Platform {
 
     /// Works off what waits in one library; whether everything is done. The turn is taken for each write anew, so that
     /// callers get theirs in between.
-    async fn work_off_library(&self, library_id: i64) -> Result<bool> {
+    async fn work_off_library(&self, library_id: LibraryId) -> Result<bool> {
         loop {
             let _lock = self.inner.library_writes.lock(library_id).await;
             let Some(head) = self.inner.store.outbox_head(library_id).await? else { return Ok(true) };
@@ -455,7 +455,7 @@ fn is_refusal(e: &Error) -> bool {
 /// What the engine keeps with the face: 32 hex digits that are this face's alone, as an engine may take them for its id.
 fn tag(row: &OutboxRow) -> String {
     let number = row.number.as_deref().unwrap_or_default();
-    let mut tag = picture_key(format!("{number}:{}", row.face_id.unwrap_or_default()).as_bytes());
+    let mut tag = picture_key(format!("{number}:{}", row.face_id.map_or(0, FaceId::get)).as_bytes());
     tag.truncate(32);
     tag
 }
@@ -472,7 +472,7 @@ fn solution(added: Added) -> Solution {
 /// Which refs of an engine belong to faces known here.
 struct Claims {
     store: Store,
-    library_id: i64,
+    library_id: LibraryId,
 }
 
 #[async_trait]

@@ -7,8 +7,8 @@ use aicp_store::{NewFace, NewPerson, NewTemplate, picture_key};
 
 use crate::apps::App;
 use crate::engines::library_ref;
-use crate::ids::{now_ms, random_hex32};
-use crate::locks::digest;
+use crate::locks::Digest;
+use crate::random::random_hex32;
 use crate::{Error, Face, Library, Person, Platform, Profile, Result};
 
 /// What to do if the library of an enrolment does not exist.
@@ -76,7 +76,7 @@ impl Platform {
     ) -> Result<Imported> {
         // Who asks for one picture twice at a time has it once, as who asks for it again has.
         let key = picture_key(&picture);
-        let _same_picture = self.inner.identity_locks.lock(digest(&(library.id, user_id, &key))).await;
+        let _same_picture = self.inner.identity_locks.lock(Digest::of(&(library.id, user_id, &key))).await;
         let known = match self.own_person(library, user_id).await? {
             Some(known) => known,
             None => {
@@ -226,12 +226,12 @@ impl Platform {
 
     pub(crate) fn new_person(&self, user: NewUser) -> Result<NewPerson> {
         Ok(NewPerson {
-            public_id: self.inner.ids.snowflake(),
+            public_id: self.inner.ids.person(),
             number: random_hex32()?,
             external_id: user.user_id,
             info: user.info,
             profile: user.profile,
-            created_ms: now_ms(),
+            created_at: self.now(),
             at_most: user.at_most,
         })
     }
@@ -240,8 +240,7 @@ impl Platform {
         let seen = added.face.unwrap_or_default();
         let area = seen.area;
         NewFace {
-            created_ns: self.inner.ids.created_ns(),
-            file_id: self.inner.ids.snowflake(),
+            file_id: self.inner.ids.file(),
             box_: [area.x, area.y, area.width, area.height],
             confidence: seen.confidence,
             quality: added.quality,

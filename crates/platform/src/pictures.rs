@@ -1,6 +1,7 @@
 //! Enrolled pictures, handed out to whoever holds a signed link.
 
 use aicp_engines::Format;
+use aicp_types::{FaceId, FileId};
 use bytes::Bytes;
 
 use crate::{App, Error, Face, Platform, Result};
@@ -38,19 +39,11 @@ impl Platform {
         })
     }
 
-    /// The picture of the face that was enrolled at this moment (nanoseconds since the Unix epoch).
-    ///
-    /// # Errors
-    /// [`Error::NoPicture`].
-    pub async fn picture_by_moment(&self, created_ns: i64) -> Result<StoredPicture> {
-        self.picture_of(self.inner.store.face_by_created(created_ns).await?).await
-    }
-
     /// The picture with this file id.
     ///
     /// # Errors
     /// [`Error::NoPicture`].
-    pub async fn picture_by_file(&self, file_id: i64) -> Result<StoredPicture> {
+    pub async fn picture_by_file(&self, file_id: FileId) -> Result<StoredPicture> {
         self.picture_of(self.inner.store.face_by_file_id(file_id).await?).await
     }
 
@@ -58,7 +51,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NoPicture`].
-    pub async fn picture_in_library(&self, app_id: &str, library: &str, face_id: i64) -> Result<StoredPicture> {
+    pub async fn picture_in_library(&self, app_id: &str, library: &str, face_id: FaceId) -> Result<StoredPicture> {
         self.picture_of(self.inner.store.face_in_library(app_id, library, face_id).await?).await
     }
 
@@ -66,7 +59,7 @@ impl Platform {
         let face = face.ok_or(Error::NoPicture)?;
         let bytes = self.inner.store.picture(&face.picture_key).await.map_err(|e| match e {
             aicp_store::Error::NotFound => {
-                tracing::warn!(face = face.id, key = face.picture_key, "the picture of a face is not there");
+                tracing::warn!(face = face.id.get(), key = face.picture_key, "the picture of a face is not there");
                 Error::NoPicture
             }
             other => other.into(),

@@ -3,19 +3,20 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use aicp_types::LibraryId;
 use bytes::Bytes;
 
 use aicp_engines::{
     Assessed, Caller, Candidate, Engine, FaceKey, Grade, LibraryRef, Photo, SeenFace, Similarity, Terms,
 };
-use aicp_store::picture_key;
+use aicp_store::{Page, picture_key};
 
 use crate::apps::App;
 use crate::engines::library_ref;
 use crate::{Error, Face, Library, MAX_TOP_N, Person, Platform, Result};
 
 /// Libraries of one app that a search over all of them looks at.
-pub(crate) const MAX_LIBRARIES: i64 = 100_000;
+pub(crate) const MAX_LIBRARIES: u64 = 100_000;
 /// Two engines see the same face if their boxes overlap by this much of what both cover.
 const SAME_FACE: f32 = 0.4;
 /// People with several faces take several places of an engine's answer, so it is asked for more than wanted.
@@ -115,7 +116,7 @@ impl Platform {
     ) -> Result<Vec<FaceMatches>> {
         let libraries = match library {
             Some(library) => vec![self.library_for(app, library, &picture).await?],
-            None => self.inner.store.libraries(app.id(), 0, MAX_LIBRARIES).await?,
+            None => self.inner.store.libraries(app.id(), Page::first(MAX_LIBRARIES)).await?,
         };
         self.identify_many_in(app, &libraries, picture, top_n, Threshold::Default).await
     }
@@ -282,8 +283,7 @@ impl Platform {
                     Some(Match { person, face, similarity })
                 })
                 .collect();
-            matches
-                .sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.face.created_ns.cmp(&b.face.created_ns)));
+            matches.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.face.file_id.cmp(&b.face.file_id)));
             let mut seen = HashSet::new();
             matches.retain(|found| seen.insert(found.person.id));
             matches.truncate(top_n);
@@ -294,7 +294,7 @@ impl Platform {
 
     async fn rows_of<'a>(&self, keys: impl Iterator<Item = &'a FaceKey>) -> Result<HashMap<FaceKey, (Face, Person)>> {
         let mut here = Vec::new();
-        let mut elsewhere: HashMap<i64, Vec<String>> = HashMap::new();
+        let mut elsewhere: HashMap<LibraryId, Vec<String>> = HashMap::new();
         for key in keys {
             match key {
                 FaceKey::Row(face) => here.push(*face),

@@ -7,7 +7,6 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::locks::KeyedLock;
-use crate::locks::digest;
 use crate::{Error, Result};
 
 /// Searches of all apps at once: they share the store's readers with everybody else.
@@ -17,7 +16,7 @@ const WAIT_FOR_TURN: Duration = Duration::from_secs(5);
 
 /// One search at a time for each app, a few for all.
 pub(crate) struct Scans {
-    apps: KeyedLock,
+    apps: KeyedLock<String>,
     all: Arc<Semaphore>,
 }
 
@@ -42,7 +41,7 @@ impl Scans {
     pub async fn acquire(&self, app_id: &str) -> Result<Turn> {
         let turn = async {
             // First the app's own, so that its searches wait for each other in nobody else's way.
-            let of_app = self.apps.lock(digest(&app_id)).await;
+            let of_app = self.apps.lock(app_id.to_owned()).await;
             let of_all = Arc::clone(&self.all).acquire_owned().await.map_err(|_| Error::Busy)?;
             Ok(Turn { _of_app: of_app, _of_all: of_all })
         };

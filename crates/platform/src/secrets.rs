@@ -139,7 +139,7 @@ pub(crate) fn new_app_token() -> Result<String> {
 /// # Errors
 /// [`Error::Random`].
 pub fn new_token() -> Result<String> {
-    crate::ids::random_hex32()
+    crate::random::random_hex32()
 }
 
 /// A text of so many characters, each drawn from `alphabet`, all equally likely. An alphabet has at most 256.

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use aicp_store::{Around, Circle, Other, Store};
+use aicp_types::UnixMillis;
 
 pub use aicp_store::{
     Account, CustomValue, Friend, FriendGroup, FriendGroups, Members, NewAccount, Sequences, UserIds,
@@ -17,7 +18,6 @@ pub use aicp_store::{
 pub(crate) use remembered::RememberedGroups;
 
 use crate::apps::App;
-use crate::ids::now_ms;
 use crate::{Error, Inner, Platform, Result};
 
 /// Groups that an account may have. This and the other limits are those that Tencent Cloud IM documents.
@@ -153,7 +153,7 @@ pub struct Social<'a> {
     remembered: &'a RememberedGroups,
     app_id: &'a str,
     requests: FriendRequests,
-    now_ms: i64,
+    now: UnixMillis,
 }
 
 impl Platform {
@@ -161,7 +161,7 @@ impl Platform {
     pub fn social<'a>(&'a self, app: &'a App) -> Social<'a> {
         let requests = self.inner.settings.friend_requests;
         let Inner { store, friend_groups: remembered, .. } = &*self.inner;
-        Social { store, remembered, app_id: app.id(), requests, now_ms: now_ms() }
+        Social { store, remembered, app_id: app.id(), requests, now: self.now() }
     }
 }
 
@@ -171,7 +171,7 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::Store`].
     pub async fn import_accounts(&self, accounts: Vec<NewAccount>) -> Result<()> {
-        Ok(self.store.import_accounts(self.app_id, accounts, self.now_ms).await?)
+        Ok(self.store.import_accounts(self.app_id, accounts, self.now).await?)
     }
 
     /// Those of these names that are accounts.
@@ -252,9 +252,9 @@ impl Social<'_> {
         is_forced: bool,
     ) -> Result<Vec<FriendOutcome>> {
         let requests = if is_forced { FriendRequests::Granted } else { self.requests };
-        let now_ms = self.now_ms;
+        let now = self.now;
         let around = around(&friends);
-        self.change(user_id, around, move |circle| rules::add_friends(circle, &friends, sides, requests, now_ms)).await
+        self.change(user_id, around, move |circle| rules::add_friends(circle, &friends, sides, requests, now)).await
     }
 
     /// Adds friends to the account alone, without leave; of those that there are, sets what is given.
@@ -262,9 +262,9 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn import_friends(&self, user_id: &str, friends: Vec<FriendFields>) -> Result<Vec<FriendOutcome>> {
-        let now_ms = self.now_ms;
+        let now = self.now;
         let around = around(&friends);
-        self.change(user_id, around, move |circle| rules::import_friends(circle, &friends, now_ms)).await
+        self.change(user_id, around, move |circle| rules::import_friends(circle, &friends, now)).await
     }
 
     /// Sets what is given about friends.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aicp_store::{CallScope, CallTotal, DayTotal};
+use aicp_types::UnixMillis;
+use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -18,9 +19,9 @@ pub struct CallFilter {
     /// Label of the calls, exactly, or name of their method in any case.
     pub name: Option<String>,
     /// From this moment on, milliseconds since the epoch.
-    pub from_ms: Option<i64>,
+    pub from: Option<UnixMillis>,
     /// Before this moment.
-    pub to_ms: Option<i64>,
+    pub to: Option<UnixMillis>,
 }
 
 /// A span of the calendar that calls are counted by.
@@ -76,21 +77,20 @@ impl Platform {
         &self.inner.settings.zone
     }
 
-    /// The moment, in milliseconds since the epoch, of a local date and time. One that a change of clocks leaves out
+    /// The moment of a local date and time. One that a change of clocks leaves out
     /// counts as that much later; of one that there is twice the first is meant.
-    pub fn moment(&self, local: DateTime) -> Option<i64> {
-        local.to_zoned(self.zone().clone()).ok().map(|moment| moment.timestamp().as_millisecond())
+    pub fn moment(&self, local: DateTime) -> Option<UnixMillis> {
+        local.to_zoned(self.zone().clone()).ok().map(|moment| moment.timestamp().into())
     }
 
     /// The local date and time of a moment.
-    pub fn local(&self, ms: i64) -> DateTime {
-        let moment = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
-        moment.to_zoned(self.zone().clone()).datetime()
+    pub fn local(&self, moment: UnixMillis) -> DateTime {
+        moment.timestamp().to_zoned(self.zone().clone()).datetime()
     }
 
     /// Today's date.
     pub fn today(&self) -> Date {
-        Timestamp::now().to_zoned(self.zone().clone()).date()
+        self.now().timestamp().to_zoned(self.zone().clone()).date()
     }
 
     /// All calls of each method, by method. An app sees its own calls, the administrator those of all.
@@ -133,7 +133,7 @@ impl Platform {
         let turn = Arc::clone(&self.inner.single_calls).acquire_owned();
         let turn = timeout(WAIT_FOR_TURN, turn).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
         self.flush_calls().await?;
-        let limit = i64::from(self.inner.settings.max_call_rows);
+        let limit = u64::from(self.inner.settings.max_call_rows);
         let rows = self.inner.store.calls(scope(app, filter), limit).await?;
         Ok(SingleCalls { rows, _turn: turn })
     }
@@ -143,8 +143,8 @@ fn scope<'a>(app: &'a App, filter: &'a CallFilter) -> CallScope<'a> {
     CallScope {
         app_id: (!app.is_admin()).then_some(app.id()),
         name: filter.name.as_deref(),
-        from_ms: filter.from_ms,
-        to_ms: filter.to_ms,
+        from: filter.from,
+        to: filter.to,
     }
 }
 

@@ -1,9 +1,11 @@
 //! How similar somebody must be to count as found, and how that depends on the number of faces that are searched.
 
+use aicp_store::Page;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aicp_engines::{Engine, Keeping, LibraryRef, Similarity, similarity_of_false_match_rate};
+use aicp_types::LibraryId;
 
 use crate::engines::library_ref;
 use crate::recognition::MAX_LIBRARIES;
@@ -14,11 +16,11 @@ const USUAL_FPIR: f64 = 0.01;
 
 /// Libraries, by row id, of which the log says that the threshold is low for their size.
 #[derive(Debug, Default)]
-pub(crate) struct ToldOf(Mutex<HashSet<i64>>);
+pub(crate) struct ToldOf(Mutex<HashSet<LibraryId>>);
 
 impl ToldOf {
     /// Whether this library was not told of yet; it is from now on.
-    fn insert(&self, library: i64) -> bool {
+    fn insert(&self, library: LibraryId) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(library)
     }
 }
@@ -55,7 +57,7 @@ impl Platform {
     /// [`Error::NoApp`], [`Error::NoEngine`].
     pub async fn thresholds(&self, app_id: &str) -> Result<Vec<LibraryThreshold>> {
         let store = &self.inner.store;
-        let libraries = store.libraries(app_id, 0, MAX_LIBRARIES).await?;
+        let libraries = store.libraries(app_id, Page::first(MAX_LIBRARIES)).await?;
         if libraries.is_empty() && !store.app_ids().await?.iter().any(|id| id == app_id) {
             return Err(Error::NoApp);
         }

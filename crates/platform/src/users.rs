@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use aicp_engines::Keeping;
-use aicp_store::{CopiedFace, picture_key};
+use aicp_store::{CopiedFace, Page, picture_key};
+use aicp_types::LibraryId;
 use bytes::Bytes;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::background::run_to_the_end;
 use crate::engines::library_ref;
-use crate::locks::digest;
+use crate::locks::Digest;
 use crate::people::{EnrolledPerson, MissingLibrary, NewUser};
 use crate::recognition::{Match, Threshold};
 use crate::{App, Error, Face, Gates, Library, Person, Platform, Result};
@@ -101,7 +102,7 @@ impl Platform {
         let store = &self.inner.store;
         let token = token_of_face(&picture, 0);
         // Of two calls with one picture at a time the second must see the first one's face; so must those for one user.
-        let _same_picture = self.inner.identity_locks.lock(digest(&(library.id, &token))).await;
+        let _same_picture = self.inner.identity_locks.lock(Digest::of(&(library.id, &token))).await;
         let _same_user = self.lock_user_name(library.id, &user_id).await;
         let known = store.people_by_user(library.id, &user_id).await?.into_iter().next();
         if known.is_none() && missing == MissingUser::Refuse {
@@ -253,13 +254,13 @@ impl Platform {
         if users.is_empty() { Err(Error::NoPerson) } else { Ok(users) }
     }
 
-    /// The users of a library in the order in which they were made, `limit` of them after the first `offset`.
+    /// The users of a library in the order in which they were made.
     ///
     /// # Errors
     /// [`Error::NoLibrary`].
-    pub async fn users(&self, app: &App, library: &str, offset: u64, limit: u64) -> Result<Vec<Person>> {
+    pub async fn users(&self, app: &App, library: &str, page: Page) -> Result<Vec<Person>> {
         let library = self.library(app, library).await?;
-        self.members(app, &library, offset, limit).await
+        self.members(app, &library, page).await
     }
 
     /// Copies a user with all faces into another library; the original stays.
@@ -289,11 +290,7 @@ impl Platform {
         faces.reverse();
         let keeps_templates = self.engine_of(app, from)?.keeping() == Keeping::Templates;
         if keeps_templates && from.engine == to.engine {
-            let copies = faces.iter().map(|face| CopiedFace {
-                face_id: face.id,
-                created_ns: self.inner.ids.created_ns(),
-                file_id: self.inner.ids.snowflake(),
-            });
+            let copies = faces.iter().map(|face| CopiedFace { face_id: face.id, file_id: self.inner.ids.file() });
             let copied = store.copy_person(person.id, to.id, self.new_person(new)?, copies.collect()).await;
             return copied.map(drop).map_err(|e| match e {
                 aicp_store::Error::Exists => Error::PersonExists,
@@ -383,8 +380,8 @@ impl Platform {
 
     /// The turn of whoever may make a user of this name. Where a [turn of the person](Self::lock_person) is needed too, it comes
     /// second.
-    pub(crate) async fn lock_user_name(&self, library_id: i64, user_id: &str) -> OwnedMutexGuard<()> {
-        self.inner.identity_locks.lock(digest(&(library_id, user_id, "user"))).await
+    pub(crate) async fn lock_user_name(&self, library_id: LibraryId, user_id: &str) -> OwnedMutexGuard<()> {
+        self.inner.identity_locks.lock(Digest::of(&(library_id, user_id, "user"))).await
     }
 
     /// The turn of changes of a person, whatever their name is by then.

@@ -1,8 +1,9 @@
 //! Monitor of the system clock. Ids and links contain its time, and the validity of signed calls depends on it, so a
 //! jump is logged.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
+use aicp_types::{Clock, SystemClock};
 use tokio::task::JoinHandle;
 
 /// Interval between checks.
@@ -18,19 +19,14 @@ fn leap(by_clock: i128, passed: Duration) -> Option<i128> {
     (apart.abs() >= least).then_some(apart)
 }
 
-fn milliseconds() -> i128 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i128::try_from(since.as_millis()).unwrap_or(i128::MAX)
-}
-
 /// Monitors the clock until the returned task is aborted.
 pub(crate) fn watch() -> JoinHandle<()> {
     tokio::spawn(async {
-        let (mut before, mut begun) = (milliseconds(), Instant::now());
+        let (mut before, mut begun) = (SystemClock.now(), Instant::now());
         loop {
             tokio::time::sleep(BETWEEN_LOOKS).await;
-            let now = milliseconds();
-            if let Some(apart) = leap(now - before, begun.elapsed()) {
+            let now = SystemClock.now();
+            if let Some(apart) = leap(i128::from(now.get()) - i128::from(before.get()), begun.elapsed()) {
                 let seconds = apart / 1000;
                 tracing::warn!(seconds, "the clock leapt: what is enrolled now is dated by it");
             }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use aicp_types::{FaceId, LibraryId, PersonId};
+
 use crate::NewTemplate;
 
 /// Is told of every committed change of libraries, faces and friend groups.
@@ -19,37 +21,37 @@ pub enum Change {
     /// A face was stored.
     FaceAdded {
         /// Row id of the library.
-        library_id: i64,
+        library_id: LibraryId,
         /// Row id of the person.
-        person_row_id: i64,
+        person_id: PersonId,
         /// Row id of the face.
-        face_id: i64,
+        face_id: FaceId,
         /// The template, if the face has one.
         template: Option<Arc<NewTemplate>>,
     },
     /// Many faces were stored at once.
     FacesAdded {
         /// Row id of the library.
-        library_id: i64,
+        library_id: LibraryId,
         /// The faces; at least one.
         faces: Vec<AddedFace>,
     },
     /// Faces of one person were removed, with or without the person.
     FacesRemoved {
         /// Row id of the library.
-        library_id: i64,
+        library_id: LibraryId,
         /// Row ids of the faces; at least one.
-        face_ids: Vec<i64>,
+        face_ids: Vec<FaceId>,
     },
     /// A library was made, or has another name.
     LibraryChanged {
         /// Row id of the library.
-        library_id: i64,
+        library_id: LibraryId,
     },
     /// A library was removed with all people and faces in it.
     LibraryRemoved {
         /// Row id of the library.
-        library_id: i64,
+        library_id: LibraryId,
     },
     /// An account's friend groups are not as before, or it was deleted.
     FriendGroupsChanged {
@@ -64,9 +66,9 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq)]
 pub struct AddedFace {
     /// Row id of the person.
-    pub person_row_id: i64,
+    pub person_id: PersonId,
     /// Row id of the face.
-    pub face_id: i64,
+    pub face_id: FaceId,
     /// The template, if the face has one.
     pub template: Option<Arc<NewTemplate>>,
 }

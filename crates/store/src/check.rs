@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use aicp_types::{FaceId, LibraryId};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
@@ -48,9 +49,9 @@ pub enum Finding {
     /// A template is not the one that was stored.
     Template {
         /// Row id of the library.
-        library: i64,
+        library: LibraryId,
         /// Row id of the face.
-        face: i64,
+        face: FaceId,
         /// What is wrong with it.
         fault: &'static str,
     },
@@ -59,7 +60,7 @@ pub enum Finding {
         /// Its key.
         key: String,
         /// Row id of a face that it belongs to; none of a write that waits for an engine.
-        face: Option<i64>,
+        face: Option<FaceId>,
         /// What is wrong with it.
         fault: &'static str,
     },
@@ -170,7 +171,7 @@ impl Report {
     }
 
     /// Every picture against its name, and every file of the folder against what there should be.
-    fn check_pictures(&mut self, objects: &Path, mut used: HashMap<String, Option<i64>>) -> Result<()> {
+    fn check_pictures(&mut self, objects: &Path, mut used: HashMap<String, Option<FaceId>>) -> Result<()> {
         for entry in fs::read_dir(objects).map_err(at(objects))? {
             let shard = entry.map_err(at(objects))?.path();
             if shard.ends_with(INCOMING) {
@@ -207,13 +208,13 @@ impl Report {
 }
 
 /// The pictures that rows refer to, each with a face that it belongs to, if it belongs to any.
-fn used_pictures(connection: &Connection) -> rusqlite::Result<HashMap<String, Option<i64>>> {
+fn used_pictures(connection: &Connection) -> rusqlite::Result<HashMap<String, Option<FaceId>>> {
     let mut select = connection.prepare(
         "SELECT picture_key, id FROM face
          UNION ALL SELECT picture_key, NULL FROM outbox WHERE picture_key IS NOT NULL AND solved IS NULL",
     )?;
-    let rows = select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?)))?;
-    let mut used: HashMap<String, Option<i64>> = HashMap::new();
+    let rows = select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<FaceId>>(1)?)))?;
+    let mut used: HashMap<String, Option<FaceId>> = HashMap::new();
     for row in rows {
         let (key, face) = row?;
         let known = used.entry(key).or_default();

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use aicp_types::FaceId;
+
 use crate::{Error, Result, objects::md5_of, pictures::Pictures, sqlite::Database};
 
 /// Rows worked on at once.
-const BATCH: i64 = 500;
+const BATCH: u64 = 500;
 /// How often it is told how many rows are left.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -43,7 +45,7 @@ pub(crate) async fn fill_in(database: &Database, pictures: &Pictures) -> Result<
     let mut filled_in = |rows| progress.less(rows, Instant::now()).map_or((), tell);
     let templates = database.fill_in_template_md5s(BATCH, &mut filled_in).await?;
     let (mut faces, mut unread) = (0, 0);
-    let mut last = i64::MIN;
+    let mut last = FaceId::new(i64::MIN);
     loop {
         let batch = database.faces_without_md5(last, BATCH).await?;
         let Some((id, _)) = batch.last() else { break };

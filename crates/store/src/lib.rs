@@ -34,7 +34,7 @@ pub use model::{
     DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Face, Friend, FriendGroup,
     FriendGroups, FriendRequest, Grant, Group, GroupKind, Key, KeyUsage, LastIds, Library, LibraryCounts, LoggedCall,
     Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, Other,
-    OutboxAction, OutboxFilter, OutboxRow, Person, PersonChanges, Profile, ReadyPerson, Sequences, Solution,
+    OutboxAction, OutboxFilter, OutboxRow, Page, Person, PersonChanges, Profile, ReadyPerson, Sequences, Solution,
     SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds,
 };
 pub use objects::{md5_of, picture_key};

@@ -11,6 +11,8 @@ mod social;
 
 use std::fmt;
 
+use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, UnixMillis};
+
 pub use self::{
     calls::{CallScope, CallTotal, DayTotal, LoggedCall},
     console::{ConsoleUser, NewConsoleUser},
@@ -29,7 +31,7 @@ pub use self::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Library {
     /// Row id; never reused.
-    pub id: i64,
+    pub id: LibraryId,
     /// The app it belongs to.
     pub app_id: String,
     /// The app's own name for it, unique inside the app.
@@ -43,9 +45,9 @@ pub struct Library {
     /// Name of the engine that its templates are made with.
     pub engine: String,
     /// Milliseconds since the epoch.
-    pub created_ms: i64,
-    /// When a face was last added or removed, until then [`created_ms`](Self::created_ms): milliseconds since the epoch.
-    pub updated_ms: i64,
+    pub created_at: UnixMillis,
+    /// When a face was last added or removed, until then [`created_at`](Self::created_at): milliseconds since the epoch.
+    pub updated_at: UnixMillis,
     /// The lowest number from 1 on that no other library of the app had when this one was made; hidden ones have none.
     pub slot: Option<i64>,
     /// Found only by [`Store::hidden_library`](crate::Store::hidden_library) and by row id.
@@ -68,7 +70,7 @@ pub struct NewLibrary {
     /// Name of the engine that its templates are made with.
     pub engine: String,
     /// Milliseconds since the epoch.
-    pub created_ms: i64,
+    pub created_at: UnixMillis,
     /// How many libraries that are not hidden the app may have with this one; `None`: any number.
     pub at_most: Option<u64>,
     /// Found only by [`Store::hidden_library`](crate::Store::hidden_library) and by row id.
@@ -132,12 +134,12 @@ impl fmt::Debug for Profile {
 /// A person, as it comes from the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// Row id; never reused. Elsewhere called `person_row_id`.
-    pub id: i64,
+    /// Row id; never reused.
+    pub id: PersonId,
     /// Row id of the library.
-    pub library_id: i64,
+    pub library_id: LibraryId,
     /// Snowflake, unique over all libraries.
-    pub public_id: i64,
+    pub public_id: PublicId,
     /// 32 hex digits, unique over all libraries.
     pub number: String,
     /// The caller's own id, unique inside the library.
@@ -147,14 +149,14 @@ pub struct Person {
     /// What the caller told about the person.
     pub profile: Profile,
     /// Milliseconds since the epoch.
-    pub created_ms: i64,
+    pub created_at: UnixMillis,
 }
 
 /// A person to enrol.
 #[derive(Clone, Debug)]
 pub struct NewPerson {
     /// Snowflake, unique over all libraries; the caller sees to that.
-    pub public_id: i64,
+    pub public_id: PublicId,
     /// 32 hex digits, unique over all libraries; the caller sees to that.
     pub number: String,
     /// The caller's own id, unique inside the library.
@@ -164,7 +166,7 @@ pub struct NewPerson {
     /// What the caller told about the person.
     pub profile: Profile,
     /// Milliseconds since the epoch.
-    pub created_ms: i64,
+    pub created_at: UnixMillis,
     /// How many people the library may have with this one; `None`: any number.
     pub at_most: Option<u64>,
 }
@@ -173,13 +175,11 @@ pub struct NewPerson {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Face {
     /// Row id; never reused.
-    pub id: i64,
+    pub id: FaceId,
     /// Row id of the person.
-    pub person_row_id: i64,
-    /// Nanoseconds since the epoch, unique over all faces.
-    pub created_ns: i64,
+    pub person_id: PersonId,
     /// Snowflake used in picture addresses, unique over all faces.
-    pub file_id: i64,
+    pub file_id: FileId,
     /// Key of the picture: lower-case hex of its SHA-256.
     pub picture_key: String,
     /// Where the face is in the picture: x, y, width, height in pixels.
@@ -197,10 +197,8 @@ pub struct Face {
 /// A face to store. All numbers must be finite: SQL has no NaN.
 #[derive(Clone, Debug)]
 pub struct NewFace {
-    /// Nanoseconds since the epoch, unique over all faces; the caller sees to that.
-    pub created_ns: i64,
     /// Snowflake used in picture addresses, unique over all faces; the caller sees to that.
-    pub file_id: i64,
+    pub file_id: FileId,
     /// Where the face is in the picture: x, y, width, height in pixels.
     pub box_: [f32; 4],
     /// The detector's confidence.
@@ -226,11 +224,9 @@ pub struct ReadyPerson {
 #[derive(Clone, Copy, Debug)]
 pub struct CopiedFace {
     /// Row id of the face whose picture, template and measures are taken.
-    pub face_id: i64,
-    /// As [`NewFace::created_ns`].
-    pub created_ns: i64,
+    pub face_id: FaceId,
     /// As [`NewFace::file_id`].
-    pub file_id: i64,
+    pub file_id: FileId,
 }
 
 /// What made a template. Only templates of equal algorithms can be compared.
@@ -265,9 +261,9 @@ impl fmt::Debug for NewTemplate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnjudgedFace {
     /// Row id of the face.
-    pub face_id: i64,
+    pub face_id: FaceId,
     /// Row id of the library.
-    pub library_id: i64,
+    pub library_id: LibraryId,
     /// Key of the picture.
     pub picture_key: String,
 }
@@ -276,11 +272,11 @@ pub struct UnjudgedFace {
 #[derive(Clone, PartialEq)]
 pub struct TemplateRow {
     /// Row id of the library.
-    pub library_id: i64,
+    pub library_id: LibraryId,
     /// Row id of the person.
-    pub person_row_id: i64,
+    pub person_id: PersonId,
     /// Row id of the face.
-    pub face_id: i64,
+    pub face_id: FaceId,
     /// Bit for bit as it was stored.
     pub vector: Vec<f32>,
     /// How recognisable the face is, 0..1, if that was judged.
@@ -291,7 +287,7 @@ impl fmt::Debug for TemplateRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TemplateRow")
             .field("library_id", &self.library_id)
-            .field("person_row_id", &self.person_row_id)
+            .field("person_id", &self.person_id)
             .field("face_id", &self.face_id)
             .field("vector", &Withheld)
             .finish()
@@ -305,6 +301,31 @@ pub struct TemplatesRead {
     pub templates: u64,
     /// Faces with one of another algorithm, or none.
     pub others: u64,
+}
+
+/// A part of a list.
+///
+/// ```
+/// # use aicp_store::Page;
+/// let third = Page { offset: 40, limit: 20 };
+/// assert!(third.offset < Page::ALL.limit);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Rows skipped.
+    pub offset: u64,
+    /// Rows returned at most.
+    pub limit: u64,
+}
+
+impl Page {
+    /// The whole list.
+    pub const ALL: Self = Self { offset: 0, limit: u64::MAX };
+
+    /// The first rows.
+    pub const fn first(limit: u64) -> Self {
+        Self { offset: 0, limit }
+    }
 }
 
 /// How much there is of everything.
@@ -327,19 +348,15 @@ pub struct LibraryCounts {
     pub faces: u64,
 }
 
-/// The highest ids ever committed, also if their rows are gone since. `None`: there never was one.
+/// Highest id of each kind in the database; `None`: there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastIds {
-    /// Of [`NewPerson::public_id`].
-    pub max_public_id: Option<i64>,
-    /// Of [`NewFace::file_id`].
-    pub max_file_id: Option<i64>,
-    /// Of [`NewFace::created_ns`].
-    pub max_created_ns: Option<i64>,
-    /// Of [`NewOutboxRow::id`].
-    pub max_outbox_id: Option<i64>,
-    /// Of [`LoggedCall::trace_id`].
-    pub max_trace_id: Option<i64>,
+    /// Of [`Person::public_id`].
+    pub person: Option<PublicId>,
+    /// Of [`Face::file_id`].
+    pub file: Option<FileId>,
+    /// Of [`OutboxRow::id`].
+    pub outbox: Option<OutboxId>,
 }
 
 /// Stands in a `Debug` output for what must not get into logs.

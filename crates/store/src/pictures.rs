@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use aicp_types::OutboxId;
 use bytes::Bytes;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -102,7 +103,7 @@ impl Pictures {
     pub(crate) async fn link(
         &self,
         database: &Database,
-        row_id: i64,
+        row_id: OutboxId,
         key: String,
         name: String,
     ) -> Result<Option<PathBuf>> {

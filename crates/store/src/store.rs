@@ -20,12 +20,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aicp_types::{Clock, FaceId, FileId, LibraryId, PersonId, UnixMillis};
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::{
-    Algorithm, Counts, Error, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result,
+    Algorithm, Counts, Error, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Page, Person, Result,
     TemplateRow, TemplatesRead, UnjudgedFace,
     blocking::run_blocking,
     digests,
@@ -72,8 +73,13 @@ impl Store {
     /// # Errors
     /// [`Error::InUse`] if the store is open already, [`Error::Migrate`] if a newer version wrote it, and whatever
     /// the disk or the database says.
-    pub async fn open(data_dir: &Path, observer: Option<Arc<dyn Observer>>, zone: TimeZone) -> Result<Self> {
-        match Self::open_whole(data_dir, observer, zone).await {
+    pub async fn open(
+        data_dir: &Path,
+        clock: Arc<dyn Clock>,
+        observer: Option<Arc<dyn Observer>>,
+        zone: TimeZone,
+    ) -> Result<Self> {
+        match Self::open_whole(data_dir, clock, observer, zone).await {
             Err(error) if error.is_of_database() => {
                 let data_dir = data_dir.to_owned();
                 Err(run_blocking(move || Ok(disk::fullness(&data_dir))).await?.unwrap_or(error))
@@ -82,7 +88,12 @@ impl Store {
         }
     }
 
-    async fn open_whole(data_dir: &Path, observer: Option<Arc<dyn Observer>>, zone: TimeZone) -> Result<Self> {
+    async fn open_whole(
+        data_dir: &Path,
+        clock: Arc<dyn Clock>,
+        observer: Option<Arc<dyn Observer>>,
+        zone: TimeZone,
+    ) -> Result<Self> {
         let dir = data_dir.to_owned();
         let lock = run_blocking(move || {
             create_data_dir(&dir)?;
@@ -94,7 +105,7 @@ impl Store {
         .await?;
         // First the folder of pictures: where a database is, it is, too.
         let pictures = Pictures::open(data_dir.to_owned()).await?;
-        let database = Database::open(&data_dir.join(DATABASE), observer, zone).await?;
+        let database = Database::open(&data_dir.join(DATABASE), clock, observer, zone).await?;
         let dir = data_dir.to_owned();
         run_blocking(move || sync_dir(&dir)).await?;
         pictures.recover(&database).await?;
@@ -153,10 +164,10 @@ impl Store {
     }
 
     /// Makes an app known. One that is known already is left as it is.
-    pub async fn ensure_app(&self, app_id: &str, created_ms: i64) -> Result<()> {
+    pub async fn ensure_app(&self, app_id: &str, created_at: UnixMillis) -> Result<()> {
         let app_id = app_id.to_owned();
         // On a full disk too: a start needs it, and mostly it is there.
-        self.to_the_end(move |shared| async move { shared.database.ensure_app(app_id, created_ms).await }).await
+        self.to_the_end(move |shared| async move { shared.database.ensure_app(app_id, created_at).await }).await
     }
 
     /// Creates a library.
@@ -170,7 +181,7 @@ impl Store {
     }
 
     /// Removes a library with its people, faces, templates and pictures.
-    pub async fn delete_library(&self, library_id: i64) -> Result<()> {
+    pub async fn delete_library(&self, library_id: LibraryId) -> Result<()> {
         self.write_removal(move |shared| async move {
             let removals = shared.database.delete_library(library_id).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
@@ -190,8 +201,8 @@ impl Store {
     }
 
     /// Up to `limit` libraries of an app, oldest first, leaving out the first `offset`. Negative numbers count as 0.
-    pub async fn libraries(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
-        self.shared.database.libraries(app_id, offset, limit).await
+    pub async fn libraries(&self, app_id: &str, page: Page) -> Result<Vec<Library>> {
+        self.shared.database.libraries(app_id, page).await
     }
 
     /// Stores a person with a first face and its picture.
@@ -201,7 +212,7 @@ impl Store {
     /// [`Error::Full`] if it has as many people as `at_most` says; [`Error::Database`] if another id is taken or a number is NaN.
     pub async fn enrol(
         &self,
-        library_id: i64,
+        library_id: LibraryId,
         person: NewPerson,
         face: NewFace,
         picture: Bytes,
@@ -217,18 +228,18 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the person is gone; [`Error::Database`] if an id is taken or a number is NaN.
-    pub async fn add_face(&self, person_row_id: i64, face: NewFace, picture: Bytes) -> Result<Face> {
+    pub async fn add_face(&self, person_id: PersonId, face: NewFace, picture: Bytes) -> Result<Face> {
         self.write(move |shared| async move {
-            let insert = |key| shared.database.add_face(person_row_id, face, key);
+            let insert = |key| shared.database.add_face(person_id, face, key);
             shared.pictures.store_with(picture, insert).await
         })
         .await
     }
 
     /// Removes a person with all faces, templates and pictures. Of several calls for one person, one succeeds.
-    pub async fn remove_person(&self, person_row_id: i64) -> Result<()> {
+    pub async fn remove_person(&self, person_id: PersonId) -> Result<()> {
         self.write_removal(move |shared| async move {
-            let removals = shared.database.remove_person(person_row_id).await?;
+            let removals = shared.database.remove_person(person_id).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
             Ok(())
         })
@@ -236,7 +247,7 @@ impl Store {
     }
 
     /// Removes a face with its template and picture. The person stays, even without any face.
-    pub async fn remove_face(&self, face_id: i64) -> Result<()> {
+    pub async fn remove_face(&self, face_id: FaceId) -> Result<()> {
         self.write_removal(move |shared| async move {
             let removals = shared.database.remove_face(face_id).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
@@ -247,48 +258,43 @@ impl Store {
 
     /// The person of a library whose `public_id` (in decimal) is `user_id`; failing that, whose `number` is;
     /// failing that, whose `external_id` is.
-    pub async fn find_person(&self, library_id: i64, user_id: &str) -> Result<Option<Person>> {
+    pub async fn find_person(&self, library_id: LibraryId, user_id: &str) -> Result<Option<Person>> {
         self.shared.database.find_person(library_id, user_id).await
     }
 
     /// A person by row id.
-    pub async fn person(&self, person_row_id: i64) -> Result<Option<Person>> {
-        self.shared.database.person(person_row_id).await
+    pub async fn person(&self, person_id: PersonId) -> Result<Option<Person>> {
+        self.shared.database.person(person_id).await
     }
 
     /// The faces of a person, newest first.
-    pub async fn faces_of(&self, person_row_id: i64) -> Result<Vec<Face>> {
-        self.shared.database.faces_of(person_row_id).await
+    pub async fn faces_of(&self, person_id: PersonId) -> Result<Vec<Face>> {
+        self.shared.database.faces_of(person_id).await
     }
 
     /// A face by row id.
-    pub async fn face(&self, face_id: i64) -> Result<Option<Face>> {
+    pub async fn face(&self, face_id: FaceId) -> Result<Option<Face>> {
         self.shared.database.face(face_id).await
     }
 
-    /// A face by its time of creation, in nanoseconds since the epoch.
-    pub async fn face_by_created(&self, created_ns: i64) -> Result<Option<Face>> {
-        self.shared.database.face_by_created(created_ns).await
-    }
-
     /// A face by the snowflake of its picture address.
-    pub async fn face_by_file_id(&self, file_id: i64) -> Result<Option<Face>> {
+    pub async fn face_by_file_id(&self, file_id: FileId) -> Result<Option<Face>> {
         self.shared.database.face_by_file_id(file_id).await
     }
 
     /// A face by row id, if it is in that library.
-    pub async fn face_in_library(&self, app_id: &str, external_id: &str, face_id: i64) -> Result<Option<Face>> {
+    pub async fn face_in_library(&self, app_id: &str, external_id: &str, face_id: FaceId) -> Result<Option<Face>> {
         self.shared.database.face_in_library(app_id, external_id, face_id).await
     }
 
     /// The faces of these row ids, each with its person, in any order. Absent ids are left out.
-    pub async fn people_with_faces(&self, face_ids: &[i64]) -> Result<Vec<(Face, Person)>> {
+    pub async fn people_with_faces(&self, face_ids: &[FaceId]) -> Result<Vec<(Face, Person)>> {
         self.shared.database.people_with_faces(face_ids).await
     }
 
     /// Whether a person has a face with the picture of that key.
-    pub async fn has_picture(&self, person_row_id: i64, picture_key: &str) -> Result<bool> {
-        self.shared.database.has_picture(person_row_id, picture_key).await
+    pub async fn has_picture(&self, person_id: PersonId, picture_key: &str) -> Result<bool> {
+        self.shared.database.has_picture(person_id, picture_key).await
     }
 
     /// The bytes of a picture.
@@ -317,12 +323,12 @@ impl Store {
     }
 
     /// Faces of this algorithm whose recognisability was not judged, by ascending row id: the first `limit` after `after`.
-    pub async fn unjudged_faces(&self, algorithm: &Algorithm, after: i64, limit: i64) -> Result<Vec<UnjudgedFace>> {
+    pub async fn unjudged_faces(&self, algorithm: &Algorithm, after: FaceId, limit: u64) -> Result<Vec<UnjudgedFace>> {
         self.shared.database.unjudged_faces(algorithm, after, limit).await
     }
 
     /// Stores the recognisability, 0..1, of a face's template. A face that is gone is fine.
-    pub async fn set_recognisability(&self, face_id: i64, recognisability: f32) -> Result<()> {
+    pub async fn set_recognisability(&self, face_id: FaceId, recognisability: f32) -> Result<()> {
         self.shared.database.set_recognisability(face_id, recognisability).await
     }
 

@@ -10,6 +10,7 @@ use aicp_engines::{
     BoxError, Builtin, Claimed, Cloudwalk, CloudwalkSettings, Engine, Inference, Koala, LibraryRef, ModelPaths, Photo,
     PoolSize, RuntimeChoice, Vision,
 };
+use aicp_types::LibraryId;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
@@ -60,7 +61,12 @@ pub fn builtin() -> Builtin {
 }
 
 pub fn library(row: i64) -> LibraryRef {
-    LibraryRef { row, engine_id: format!("{row:032x}"), name: "员工".to_owned(), description: None }
+    LibraryRef {
+        row: LibraryId::new(row),
+        engine_id: format!("{row:032x}"),
+        name: "员工".to_owned(),
+        description: None,
+    }
 }
 
 /// A person number of ours.

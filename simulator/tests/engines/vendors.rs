@@ -6,6 +6,7 @@ use aicp_engine_simulator::{Faults, Speak, cloudwalk_settings, codes};
 use aicp_engines::{
     Added, Candidate, Cloudwalk, CloudwalkSettings, Engine, Error, FaceKey, Keeping, Koala, Similarity,
 };
+use aicp_types::{FaceId, LibraryId, PersonId};
 use bytes::Bytes;
 
 use crate::support::*;
@@ -57,7 +58,7 @@ async fn a_life_of_faces() {
 
         let found = engine.identify(&[two.clone(), one.clone()], probe.clone(), 10).await.expect("an answer");
         assert_eq!(refs(&found), [&obama_, &biden_]);
-        assert_eq!(found[0].face, FaceKey::Ref { library: 1, engine_ref: obama_.clone() });
+        assert_eq!(found[0].face, FaceKey::Ref { library: LibraryId::new(1), engine_ref: obama_.clone() });
         near(found[0].similarity, alike);
         near(found[1].similarity, home.compare(biden(), probe.clone()).await.expect("an answer"));
         assert_eq!(engine.identify(&[two.clone(), one.clone()], probe.clone(), 1).await.expect("an answer").len(), 1);
@@ -125,7 +126,7 @@ async fn everybody_in_a_group_is_found() {
         assert_eq!(faces.len(), count);
         assert!(faces.windows(2).all(|pair| pair[0].face.area.area() >= pair[1].face.area.area()));
         assert!(faces[0].face.area.width > 0.0);
-        assert_eq!(faces[0].candidates[0].face, FaceKey::Ref { library: 2, engine_ref: member });
+        assert_eq!(faces[0].candidates[0].face, FaceKey::Ref { library: LibraryId::new(2), engine_ref: member });
         near(faces[0].candidates[0].similarity, 1.0);
         for face in &faces {
             assert_eq!(face.candidates.len(), 2);
@@ -305,9 +306,9 @@ async fn the_builtin_engine_examines_every_face() {
     assert_eq!(engine.keeping(), Keeping::Templates);
     let added = engine.add_face(&library(1), &tag(1), obama()).await.expect("an answer");
     assert!(added.engine_ref.is_none() && added.quality.expect("there") > 0.0 && added.face.is_some());
-    home.admit(1, 7, 8, &added.template.expect("there")).expect("there");
+    home.admit(LibraryId::new(1), PersonId::new(7), FaceId::new(8), &added.template.expect("there")).expect("there");
     let found = engine.identify(&[library(1)], obama(), 1).await.expect("an answer");
-    assert_eq!(found[0].face, FaceKey::Row(8));
+    assert_eq!(found[0].face, FaceKey::Row(FaceId::new(8)));
     assert!(engine.find_added(&library(1), &tag(1), obama(), &Known(Vec::new())).await.expect("an answer").is_none());
     assert!(matches!(engine.identify(&[library(1)], faceless(), 1).await, Err(Error::NoFace)));
 }

@@ -1,6 +1,7 @@
 //! The `data` of each answer: keys in the order of the manual's samples.
 
 use aicp_platform::{Library, Match, Person, SeenFace, Similarity};
+use aicp_types::{FileId, Snowflake};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -82,7 +83,7 @@ impl PersonInfo {
     pub fn new(person: Person, image_url: String) -> Self {
         let profile = person.profile;
         Self {
-            id: person.id,
+            id: person.id.get(),
             person_id: person.public_id.to_string(),
             name: profile.name,
             sex: profile.sex,
@@ -189,8 +190,19 @@ pub(super) struct LibraryRow {
 
 impl From<Library> for LibraryRow {
     fn from(library: Library) -> Self {
-        Self { db_desc: library.description, db_name: library.name, id: library.id, person_db_lib: library.engine_key }
+        Self {
+            db_desc: library.description,
+            db_name: library.name,
+            id: library.id.get(),
+            person_db_lib: library.engine_key,
+        }
     }
+}
+
+/// The record id of a face: its creation in nanoseconds since the epoch, made unique by node and running number.
+fn record_id(file_id: FileId) -> String {
+    let within_millisecond = Snowflake::from(file_id).within_millisecond();
+    file_id.created().get().saturating_mul(1_000_000).saturating_add(within_millisecond).to_string()
 }
 
 /// A person found, in 7.5 and 7.11.
@@ -209,7 +221,7 @@ impl Hit {
     pub fn new(found: &Match, links: &Links<'_>) -> Self {
         Self {
             score: percent(found.similarity),
-            id: found.face.created_ns.to_string(),
+            id: record_id(found.face.file_id),
             face_id: format!("koala-{}-", found.person.number),
             person_no: found.person.number.clone(),
             url: links.by_moment(&found.face),

@@ -3,15 +3,14 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use aicp_types::UnixMillis;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::codes::{self, Code};
 use super::{json_response, literals};
-use crate::clock::now_ms;
 use crate::shanghai;
 
 /// The wrapping of a dialect.
@@ -99,11 +98,11 @@ impl Answer {
         Self { cookie, ..self }
     }
 
-    pub fn render(&self, shape: Shape) -> Response {
+    pub fn render(&self, shape: Shape, now: UnixMillis) -> Response {
         let mut response = if self.is_bare {
             json_response(StatusCode::OK, self.data.get().as_bytes().to_vec())
         } else {
-            render(shape, StatusCode::OK, None, self.message, Some(&self.data))
+            render(shape, StatusCode::OK, None, self.message, Some(&self.data), now)
         };
         if let Some(cookie) = &self.cookie {
             response.headers_mut().insert(header::SET_COOKIE, cookie.clone());
@@ -222,14 +221,14 @@ impl Failure {
         }
     }
 
-    pub fn render(&self, shape: Shape) -> Response {
+    pub fn render(&self, shape: Shape, now: UnixMillis) -> Response {
         let mut response = match (&self.spring, shape) {
-            (Some(spring), _) => self.render_spring(spring),
+            (Some(spring), _) => self.render_spring(spring, now),
             (None, Shape::FaceApi(_)) => {
                 let message = if self.code.1.is_empty() { &self.message } else { self.code.1 };
-                render(shape, self.status, Some(self.code.0), message, None)
+                render(shape, self.status, Some(self.code.0), message, None, now)
             }
-            (None, _) => render(shape, self.status, Some(1), &self.message, None),
+            (None, _) => render(shape, self.status, Some(1), &self.message, None, now),
         };
         match self.hint {
             Some(Hint::Allow(methods)) => {
@@ -243,11 +242,11 @@ impl Failure {
         response
     }
 
-    fn render_spring(&self, Spring { path, is_dated_by_day }: &Spring) -> Response {
+    fn render_spring(&self, Spring { path, is_dated_by_day }: &Spring, now: UnixMillis) -> Response {
         let timestamp = if *is_dated_by_day {
-            shanghai::local(now_ms()).strftime("%Y-%m-%d").to_string()
+            shanghai::local(now).strftime("%Y-%m-%d").to_string()
         } else {
-            Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()
+            now.timestamp().strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()
         };
         let body = SpringBody {
             timestamp,
@@ -261,7 +260,14 @@ impl Failure {
 }
 
 /// `failed` is the code of a failure, and none for a success.
-fn render(shape: Shape, status: StatusCode, failed: Option<u32>, message: &str, data: Option<&RawValue>) -> Response {
+fn render(
+    shape: Shape,
+    status: StatusCode,
+    failed: Option<u32>,
+    message: &str,
+    data: Option<&RawValue>,
+    now: UnixMillis,
+) -> Response {
     let body = match shape {
         Shape::Plain | Shape::WithResultCode => {
             let flag = failed.is_none();
@@ -270,10 +276,9 @@ fn render(shape: Shape, status: StatusCode, failed: Option<u32>, message: &str, 
         }
         Shape::FaceApi(unit) => {
             let (error_code, error_msg) = failed.map_or((0, codes::SUCCESS), |code| (code, message));
-            let now = now_ms();
             let timestamp = match unit {
-                TimeUnit::Seconds => now / 1000,
-                TimeUnit::Milliseconds => now,
+                TimeUnit::Seconds => now.seconds(),
+                TimeUnit::Milliseconds => now.get(),
             };
             let body = FaceApiBody { error_code, error_msg, log_id: log_id(now), timestamp, cached: 0, result: data };
             serde_json::to_vec(&body)
@@ -284,9 +289,9 @@ fn render(shape: Shape, status: StatusCode, failed: Option<u32>, message: &str, 
 }
 
 /// A number of 13 digits that no two answers share: the time, or the next number after the last one.
-fn log_id(now: i64) -> i64 {
+fn log_id(now: UnixMillis) -> i64 {
     static LAST: AtomicI64 = AtomicI64::new(0);
-    let next = |last: i64| now.max(last + 1);
+    let next = |last: i64| now.get().max(last + 1);
     match LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last))) {
         Ok(last) | Err(last) => next(last),
     }
@@ -296,6 +301,8 @@ fn log_id(now: i64) -> i64 {
 mod tests {
     use super::*;
     use http_body_util::BodyExt;
+
+    const NOW: UnixMillis = UnixMillis::new(1_700_000_000_000);
 
     fn text(response: Response) -> String {
         let body = futures_executor_block_on(response.into_body().collect());
@@ -316,45 +323,46 @@ mod tests {
     fn shapes_have_the_contracts_keys_in_order() {
         let answer = Answer::ok(&serde_json::json!({"message": "ok"})).expect("serialises");
         assert_eq!(
-            text(answer.render(Shape::WithResultCode)),
+            text(answer.render(Shape::WithResultCode, NOW)),
             r#"{"flag":true,"resultCode":0,"message":"系统处理正常","data":{"message":"ok"}}"#
         );
         assert_eq!(
-            text(answer.render(Shape::Plain)),
+            text(answer.render(Shape::Plain, NOW)),
             r#"{"flag":true,"message":"系统处理正常","data":{"message":"ok"}}"#
         );
         let failure = Failure::message(literals::SERVER_ERROR);
         assert_eq!(
-            text(failure.render(Shape::WithResultCode)),
+            text(failure.render(Shape::WithResultCode, NOW)),
             r#"{"flag":false,"resultCode":1,"message":"服务端报错","data":null}"#
         );
-        assert_eq!(text(failure.render(Shape::Plain)), r#"{"flag":false,"message":"服务端报错","data":null}"#);
+        assert_eq!(text(failure.render(Shape::Plain, NOW)), r#"{"flag":false,"message":"服务端报错","data":null}"#);
     }
 
     #[test]
     fn face_api_bodies_name_their_code() {
         let shape = Shape::FaceApi(TimeUnit::Milliseconds);
         let body: serde_json::Value =
-            serde_json::from_str(&text(Failure::code(codes::NO_GROUP).render(shape))).expect("JSON");
+            serde_json::from_str(&text(Failure::code(codes::NO_GROUP).render(shape, NOW))).expect("JSON");
         assert_eq!(body["error_code"], 223_100);
         assert_eq!(body["error_msg"], "group is not exist");
-        let generic = text(Failure::not_found().render(shape));
+        let generic = text(Failure::not_found().render(shape, NOW));
         assert!(generic.starts_with(r#"{"error_code":100,"error_msg":"Invalid parameter","log_id":"#), "{generic}");
-        let fine = text(Answer::null(literals::OK).expect("serialises").render(shape));
+        let fine = text(Answer::null(literals::OK).expect("serialises").render(shape, NOW));
         assert!(fine.starts_with(r#"{"error_code":0,"error_msg":"SUCCESS","log_id":"#), "{fine}");
         assert!(fine.ends_with(r#","cached":0,"result":null}"#), "{fine}");
     }
 
     #[test]
     fn log_ids_are_unique_and_have_13_digits() {
-        let ids: Vec<i64> = (0..1000).map(|_| log_id(1_590_646_236_468)).collect();
+        let ids: Vec<i64> = (0..1000).map(|_| log_id(UnixMillis::new(1_590_646_236_468))).collect();
         assert!(ids.is_sorted_by(|a, b| a < b));
         assert!(ids.iter().all(|id| id.to_string().len() == 13));
     }
 
     #[test]
     fn spring_bodies_are_those_of_the_manual() {
-        let response = Failure::spring("当前授权用户已存在", "/authorize/grantAuthorize").render(Shape::WithResultCode);
+        let response =
+            Failure::spring("当前授权用户已存在", "/authorize/grantAuthorize").render(Shape::WithResultCode, NOW);
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let body = text(response);
         let (timestamp, rest) = body.split_at(r#"{"timestamp":"2020-04-04T08:22:51.121+0000"#.len());
@@ -367,7 +375,7 @@ mod tests {
 
     #[test]
     fn busy_says_when_to_come_back() {
-        let response = Failure::busy().render(Shape::Plain);
+        let response = Failure::busy().render(Shape::Plain, NOW);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
     }

@@ -1,6 +1,7 @@
 //! Section 6: which app may do what, until when.
 
 use aicp_platform::Error;
+use aicp_types::UnixMillis;
 use serde::Serialize;
 
 use super::envelope::{Answer, Failure};
@@ -37,7 +38,7 @@ struct Revoked {
 struct Request {
     app_id: String,
     due_time: String,
-    due_ms: i64,
+    due_at: UnixMillis,
     capabilities: Vec<String>,
 }
 
@@ -49,9 +50,9 @@ impl Request {
         if capabilities.is_empty() {
             return Err(Failure::message(literals::blank("capabilityIdArray")));
         }
-        let due_ms = times::date_time(&due_time).and_then(shanghai::moment);
-        let due_ms = due_ms.ok_or_else(|| Failure::message(literals::RUNTIME_ERROR))?;
-        Ok(Self { app_id, due_time, due_ms, capabilities })
+        let due_at = times::date_time(&due_time).and_then(shanghai::moment);
+        let due_at = due_at.ok_or_else(|| Failure::message(literals::RUNTIME_ERROR))?;
+        Ok(Self { app_id, due_time, due_at, capabilities })
     }
 }
 
@@ -85,8 +86,8 @@ impl Call<'_> {
 
     /// 6.1.
     async fn grant(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
-        let Request { app_id, due_time, due_ms, capabilities } = Request::read(fields)?;
-        let token = self.platform.grant(&app_id, due_ms, capabilities).await.map_err(|e| match e {
+        let Request { app_id, due_time, due_at, capabilities } = Request::read(fields)?;
+        let token = self.platform.grant(&app_id, due_at, capabilities).await.map_err(|e| match e {
             Error::AppExists => Failure::spring(literals::APP_EXISTS, self.path),
             Error::NoCapability => Failure::message(literals::RUNTIME_ERROR),
             Error::BadAppId => Failure::message(literals::wrong_format("appId")),
@@ -97,8 +98,8 @@ impl Call<'_> {
 
     /// 6.2.
     async fn extend(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
-        let Request { app_id, due_ms, capabilities, .. } = Request::read(fields)?;
-        let extended = self.platform.extend_grant(&app_id, due_ms, capabilities).await.map_err(|e| our_failure(&e))?;
+        let Request { app_id, due_at, capabilities, .. } = Request::read(fields)?;
+        let extended = self.platform.extend_grant(&app_id, due_at, capabilities).await.map_err(|e| our_failure(&e))?;
         Answer::ok(&Extended {
             exist_authorize: java_list(&extended.held),
             add_authorize: java_list(&extended.added),

@@ -1,6 +1,7 @@
 //! Answers picture links with the uploaded bytes. No token: the signature in the link is the right to see it.
 
 use aicp_platform::{Error, StoredPicture};
+use aicp_types::FaceId;
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
@@ -12,15 +13,17 @@ use crate::{Context, links};
 
 pub(super) async fn answer(context: &Context, link: ImageLink, method: &Method, uri: &Uri) -> Response {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        return Failure::wrong_method("GET, HEAD").render(Shape::Plain);
+        return Failure::wrong_method("GET, HEAD").render(Shape::Plain, context.platform.now());
     }
     let query = Query::of(uri);
     match find(context, &link, &query).await {
         Ok(picture) => picture_response(picture, query.get("download") == Some("1")),
-        Err(Error::NoPicture) => Failure::status(StatusCode::NOT_FOUND, literals::NO_SUCH_PICTURE).render(Shape::Plain),
+        Err(Error::NoPicture) => Failure::status(StatusCode::NOT_FOUND, literals::NO_SUCH_PICTURE)
+            .render(Shape::Plain, context.platform.now()),
         Err(e) => {
             tracing::error!(error = %e, "a picture can't be read");
-            Failure::status(StatusCode::INTERNAL_SERVER_ERROR, literals::SERVER_ERROR).render(Shape::Plain)
+            Failure::status(StatusCode::INTERNAL_SERVER_ERROR, literals::SERVER_ERROR)
+                .render(Shape::Plain, context.platform.now())
         }
     }
 }
@@ -30,7 +33,7 @@ async fn find(context: &Context, link: &ImageLink, query: &Query) -> Result<Stor
     let is_signed = |path: &str| query.get("sig").is_some_and(|sig| platform.is_signed(path, sig));
     match link {
         ImageLink::Moment(path) if is_signed(path) => {
-            platform.picture_by_moment(links::moment_of_path(path).ok_or(Error::NoPicture)?).await
+            platform.picture_by_file(links::file_of_moment_path(path).ok_or(Error::NoPicture)?).await
         }
         ImageLink::File(path) if is_signed(path) => {
             platform.picture_by_file(links::file_of_path(path).ok_or(Error::NoPicture)?).await
@@ -38,7 +41,7 @@ async fn find(context: &Context, link: &ImageLink, query: &Query) -> Result<Stor
         ImageLink::Face => {
             let parameter = |name| query.get(name).ok_or(Error::NoPicture);
             let (app_id, group_id) = (parameter("app_id")?, parameter("groupId")?);
-            let face_id: i64 = parameter("faceId")?.parse().map_err(|_| Error::NoPicture)?;
+            let face_id = FaceId::parse(parameter("faceId")?).ok_or(Error::NoPicture)?;
             if !links::is_getimage_secret(platform, parameter("app_secret")?, app_id, group_id, face_id) {
                 return Err(Error::NoPicture);
             }

@@ -114,7 +114,7 @@ pub(crate) async fn handle(context: &Context, request: Request) -> Response {
 async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
     let shape_of = |dialect: Dialect| dialect.shape(context.options.aicp.face_api_timestamp);
     let Some(path) = routes::normalise(parts.uri.path()) else {
-        return Failure::not_found().render(Shape::Plain);
+        return Failure::not_found().render(Shape::Plain, context.platform.now());
     };
     match routes::find(&path) {
         Route::Image(link) => images::answer(context, link, &parts.method, &parts.uri).await,
@@ -129,13 +129,13 @@ async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Res
             };
             match run(context, entry, dialect, parts, body).await {
                 Ok(answer) => {
-                    let held = context.answers.hold(answer.render(shape));
-                    held.unwrap_or_else(|| Failure::busy().render(shape))
+                    let held = context.answers.hold(answer.render(shape, context.platform.now()));
+                    held.unwrap_or_else(|| Failure::busy().render(shape, context.platform.now()))
                 }
-                Err(failure) => failure.render(shape),
+                Err(failure) => failure.render(shape, context.platform.now()),
             }
         }
-        Route::Unknown(dialect) => Failure::not_found().render(shape_of(dialect)),
+        Route::Unknown(dialect) => Failure::not_found().render(shape_of(dialect), context.platform.now()),
     }
 }
 

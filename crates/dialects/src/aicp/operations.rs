@@ -14,7 +14,7 @@ use super::{Options, literals};
 use crate::links::Links;
 use std::net::IpAddr;
 
-use aicp_platform::{App, Error, Grade, MissingLibrary, Platform, Profile};
+use aicp_platform::{App, Error, Grade, MissingLibrary, Page, Platform, Profile};
 use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -106,7 +106,7 @@ impl Call<'_> {
                 person_id: Some(top.person.public_id.to_string()),
                 face_flag: "Y",
                 similarity: decimal(top.similarity),
-                personinfo: Some(PersonInfo::new(top.person, self.links.by_file(&top.face))),
+                personinfo: Some(PersonInfo::new(top.person, self.links.by_file(top.face.file_id))),
             },
             None => TopHit {
                 person_id: None,
@@ -243,14 +243,13 @@ impl Call<'_> {
 
     /// 7.3.
     async fn list_libraries(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
-        let (page, size) = self.page(&fields, PAGE_SIZE, MAX_PAGE_SIZE)?;
-        let offset = (page - 1).saturating_mul(size);
-        let libraries = self.platform.libraries(self.app, offset, size).await.map_err(|e| our_failure(&e))?;
+        let page = self.page(&fields, PAGE_SIZE, MAX_PAGE_SIZE)?;
+        let libraries = self.platform.libraries(self.app, page).await.map_err(|e| our_failure(&e))?;
         Answer::ok(&Records { records: libraries.into_iter().map(LibraryRow::from).collect() })
     }
 
     /// `pageNo`, from 1, and `pageSize`.
-    pub fn page(&self, fields: &Fields<'_>, default_size: u64, most: u64) -> Result<(u64, u64), Failure> {
+    pub fn page(&self, fields: &Fields<'_>, default_size: u64, most: u64) -> Result<Page, Failure> {
         let positive = |name: &'static str, default: u64| match fields.integer(&[name])? {
             None => Ok(default),
             Some(number) => u64::try_from(number)
@@ -258,7 +257,8 @@ impl Call<'_> {
                 .filter(|&number| number > 0)
                 .ok_or_else(|| Failure::message(literals::wrong_format(name))),
         };
-        Ok((positive("pageNo", 1)?, positive("pageSize", default_size)?.min(most)))
+        let (number, limit) = (positive("pageNo", 1)?, positive("pageSize", default_size)?.min(most));
+        Ok(Page { offset: (number - 1).saturating_mul(limit), limit })
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use aicp_platform::{OutboxEntry, OutboxFilter};
+use aicp_types::OutboxId;
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -62,7 +63,7 @@ struct JsonParam<'a> {
 /// The ids of a list of records, of which there must be some; nothing if any of it is not as it should be. Of a record only the id
 /// counts: what is to be done, and where, is what was stored. Whatever the list holds, no more than the ids is kept.
 #[derive(Default)]
-struct Records(Option<BTreeSet<i64>>);
+struct Records(Option<BTreeSet<OutboxId>>);
 
 /// The id of a record, if it has a right one. Of a repeated key the last value counts.
 struct Record(Option<i64>);
@@ -118,7 +119,7 @@ impl<'de> Part<'de> for Records {
         let mut ids = Some(BTreeSet::new());
         while let Some(Record(id)) = list.next_element()? {
             ids = ids.filter(|ids| ids.len() < MAX_RECORDS).zip(id).map(|(mut ids, id)| {
-                ids.insert(id);
+                ids.insert(OutboxId::new(id));
                 ids
             });
         }
@@ -226,7 +227,7 @@ impl<'de> Deserialize<'de> for Wanted {
 }
 
 /// The ids in `asynchronyDataList`; nothing if any of it is not as it should be. An error if the body is no JSON object at all.
-pub(super) fn ids_of(body: &[u8]) -> Result<Option<BTreeSet<i64>>, Failure> {
+pub(super) fn ids_of(body: &[u8]) -> Result<Option<BTreeSet<OutboxId>>, Failure> {
     let Wanted(Records(ids)) =
         serde_json::from_slice(body).map_err(|_| Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED))?;
     Ok(ids)
@@ -241,17 +242,16 @@ impl Call<'_> {
             Some("1") => Some(true),
             Some(_) => return Err(Failure::message(literals::wrong_format("issolved"))),
         };
-        let (from_ms, to_ms) = times::range(&fields, shanghai::moment)?;
-        let (page, size) = self.page(&fields, PAGE_SIZE, PAGE_SIZE)?;
-        let filter = OutboxFilter { solved, from_ms, to_ms };
-        let offset = (page - 1).saturating_mul(size);
-        let (total, entries) = self.platform.outbox(filter, offset, size).await.map_err(|e| our_failure(&e))?;
+        let (from, to) = times::range(&fields, shanghai::moment)?;
+        let page = self.page(&fields, PAGE_SIZE, PAGE_SIZE)?;
+        let filter = OutboxFilter { solved, from, to };
+        let (total, entries) = self.platform.outbox(filter, page).await.map_err(|e| our_failure(&e))?;
         let mut items = Vec::with_capacity(entries.len());
         for entry in entries {
             let address = self.picture_address(&entry).await?;
             items.push(item(entry, address)?);
         }
-        Answer::ok(&Page { total, total_page: total.div_ceil(size), items })
+        Answer::ok(&Page { total, total_page: total.div_ceil(page.limit), items })
     }
 
     /// Where the picture of a record lies on this machine; nothing if it has none. It is named by its person; a further
@@ -259,7 +259,7 @@ impl Call<'_> {
     async fn picture_address(&self, entry: &OutboxEntry) -> Result<String, Failure> {
         let row = &entry.row;
         let Some(person_id) = row.public_id else { return Ok(String::new()) };
-        let day = shanghai::local(row.created_ms).strftime("%Y%m%d");
+        let day = shanghai::local(row.created_at).strftime("%Y%m%d");
         let name = if row.made_person {
             format!("{day}/{person_id}.jpg")
         } else {
@@ -297,11 +297,11 @@ fn item(OutboxEntry { row, picture }: OutboxEntry, data_image_address: String) -
         data_group_id: row.engine_key,
         data_person_id: row.public_id.map(|id| id.to_string()).unwrap_or_default(),
         data_image_address,
-        create_time: shanghai::text(row.created_ms),
+        create_time: shanghai::text(row.created_at),
         operate_type: row.operation,
         engine_url: row.endpoint,
-        solve_time: row.solved_ms.map(shanghai::text),
-        issolved: u8::from(row.solved_ms.is_some()),
+        solve_time: row.solved_at.map(shanghai::text),
+        issolved: u8::from(row.solved_at.is_some()),
         solve_man_code: row.solved_by,
         json_param,
         asynchrony_data_list: (),
@@ -314,7 +314,9 @@ mod tests {
 
     #[test]
     fn only_the_ids_of_records_are_read() {
-        let ids = |body: &str| ids_of(body.as_bytes()).map(|ids| ids.map(Vec::from_iter));
+        let ids = |body: &str| {
+            ids_of(body.as_bytes()).map(|ids| ids.map(|ids| ids.into_iter().map(OutboxId::get).collect::<Vec<_>>()))
+        };
         let record = r#"{"id":"7","engineUrl":"http://example.org/","jsonParam":"{}","x":[{"id":1}]}"#;
         assert_eq!(ids(&format!(r#"{{"asynchronyDataList":[{record},{{"id":5}}],"id":3}}"#)), Ok(Some(vec![5, 7])));
         assert_eq!(ids(r#"{"asynchronyDataList":[{"id":"1","id":"2"}]}"#), Ok(Some(vec![2])));

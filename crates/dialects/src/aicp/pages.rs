@@ -39,7 +39,7 @@ impl Page {
 /// Answers a page. Who is not logged in is sent to the login.
 pub(super) async fn answer(context: &Context, page: Page, method: &Method, headers: &HeaderMap) -> Response {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        return Failure::wrong_method("GET, HEAD").render(Shape::Plain);
+        return Failure::wrong_method("GET, HEAD").render(Shape::Plain, context.platform.now());
     }
     match page {
         Page::Login => html(include_str!("pages/login.html").to_owned()),
@@ -56,7 +56,7 @@ pub(super) async fn answer(context: &Context, page: Page, method: &Method, heade
                 Err(e) => {
                     tracing::error!(error = %e, "a session can't be read");
                     let failure = Failure::status(StatusCode::INTERNAL_SERVER_ERROR, literals::SERVER_ERROR);
-                    failure.render(Shape::Plain)
+                    failure.render(Shape::Plain, context.platform.now())
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Sections 5 and 8: how often was what called? Both say the same, one in lower case, one in camel case.
 
 use aicp_platform::{Bucket, BucketTotal, CallFilter, CallTotal, LoggedCall, SingleCalls};
+use aicp_types::UnixMillis;
 use jiff::civil::{Date, DateTime};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -108,7 +109,7 @@ impl Call<'_> {
     async fn totals(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let totals = self.platform.call_totals(self.app, &self.filter(fields)?).await.map_err(|e| our_failure(&e))?;
         let rows = totals.into_iter().map(|total| {
-            let (day, cost_ms) = (self.date_time(total.last_time_ms), total.last_cost_ms);
+            let (day, cost_ms) = (self.date_time(total.last_time), total.last_cost_ms);
             Row { cost_ms, ..self.row(total, day) }
         });
         Answer::ok(&rows.collect::<Vec<_>>())
@@ -156,8 +157,8 @@ impl Call<'_> {
         let midnight = |day: Date| self.platform.moment(day.to_datetime(jiff::civil::Time::midnight()));
         let filter = CallFilter {
             name: None,
-            from_ms: Some(midnight(first).ok_or_else(|| wrong("time"))?),
-            to_ms: Some(last.tomorrow().ok().and_then(midnight).ok_or_else(|| wrong("time"))?),
+            from: Some(midnight(first).ok_or_else(|| wrong("time"))?),
+            to: Some(last.tomorrow().ok().and_then(midnight).ok_or_else(|| wrong("time"))?),
         };
         self.platform.call_buckets(self.app, &filter, bucket).await.map_err(|e| our_failure(&e))
     }
@@ -174,7 +175,7 @@ impl Call<'_> {
             source: call.source.clone(),
             method: call.method.clone(),
             end: None,
-            day: self.date_time(call.time_ms),
+            day: self.date_time(call.time),
             begin: None,
             total: None,
             count: 1,
@@ -183,8 +184,8 @@ impl Call<'_> {
     }
 
     fn filter(&self, fields: &Fields<'_>) -> Result<CallFilter, Failure> {
-        let (from_ms, to_ms) = times::range(fields, |local: DateTime| self.platform.moment(local))?;
-        Ok(CallFilter { name: self.optional(fields, "call_Name")?, from_ms, to_ms })
+        let (from, to) = times::range(fields, |local: DateTime| self.platform.moment(local))?;
+        Ok(CallFilter { name: self.optional(fields, "call_Name")?, from, to })
     }
 
     fn optional(&self, fields: &Fields<'_>, name: &'static str) -> Result<Option<String>, Failure> {
@@ -211,8 +212,8 @@ impl Call<'_> {
         if self.dialect == Dialect::New { &LOWER } else { &CAMEL }
     }
 
-    fn date_time(&self, ms: i64) -> String {
-        self.platform.local(ms).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    fn date_time(&self, time: UnixMillis) -> String {
+        self.platform.local(time).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Dates and times of day as requests write them.
 
+use aicp_types::UnixMillis;
 use jiff::civil::{Date, DateTime, Time};
 
 use super::envelope::Failure;
@@ -55,8 +56,8 @@ pub(super) fn date_time(text: &str) -> Option<DateTime> {
 /// begins, whatever the name says, and one that is turned round is put right. Absent or blank: open.
 pub(super) fn range(
     fields: &Fields<'_>,
-    moment: impl Fn(DateTime) -> Option<i64>,
-) -> Result<(Option<i64>, Option<i64>), Failure> {
+    moment: impl Fn(DateTime) -> Option<UnixMillis>,
+) -> Result<(Option<UnixMillis>, Option<UnixMillis>), Failure> {
     let stamp = |name: &'static str| {
         let text = fields.text(&[name])?.filter(|text| !text.trim().is_empty());
         let stamp = text.map(|text| Stamp::parse(&text).ok_or_else(|| wrong(name)));
@@ -79,28 +80,31 @@ fn wrong(name: &'static str) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::fields::Input;
     use super::*;
     use crate::shanghai;
 
-    fn range_of(json: &str) -> Result<(Option<i64>, Option<i64>), Failure> {
+    fn range_of(json: &str) -> Result<(Option<UnixMillis>, Option<UnixMillis>), Failure> {
         let fields = Input::parse(json.as_bytes()).expect("JSON").object().expect("object");
         range(&fields, shanghai::moment)
     }
 
     #[test]
     fn a_range_covers_its_last_day_or_second() {
-        let day = 1_585_152_000_000; // 2020-03-26 in Shanghai
+        let day = UnixMillis::new(1_585_152_000_000); // 2020-03-26 in Shanghai
+        let later = |seconds| Some(day.saturating_add(Duration::from_secs(seconds)));
         let of = |json| range_of(json).expect("a range");
-        assert_eq!(of(r#"{"timeBefore":"2020-03-26","timeAfter":"2020-03-26"}"#), (Some(day), Some(day + 86_400_000)));
+        assert_eq!(of(r#"{"timeBefore":"2020-03-26","timeAfter":"2020-03-26"}"#), (Some(day), later(86_400)));
         assert_eq!(
             of(r#"{"timeBefore":"2020-03-26 00:00:00","timeAfter":"2020-03-26 00:00:01"}"#),
-            (Some(day), Some(day + 2000))
+            (Some(day), later(2))
         );
-        assert_eq!(of(r#"{"timeAfter":"2020-03-26"}"#), (None, Some(day + 86_400_000)));
+        assert_eq!(of(r#"{"timeAfter":"2020-03-26"}"#), (None, later(86_400)));
         assert_eq!(of(r#"{"timeBefore":" ","timeAfter":null}"#), (None, None));
         let turned = of(r#"{"timeBefore":"2020-03-28","timeAfter":"2020-03-26"}"#);
-        assert_eq!(turned, (Some(day), Some(day + 3 * 86_400_000)));
+        assert_eq!(turned, (Some(day), later(3 * 86_400)));
     }
 
     #[test]

@@ -36,13 +36,13 @@ struct Refused {
 
 pub(super) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
     if !matches!(parts.method, Method::GET | Method::POST) {
-        return Failure::wrong_method("GET, POST").render(Shape::Plain);
+        return Failure::wrong_method("GET, POST").render(Shape::Plain, context.platform.now());
     }
     let mut query = Query::of(&parts.uri);
     if query.get("client_id").is_none() && parts.method == Method::POST {
         query = match context.budget.read(body, MAX_BODY).await {
             Ok(held) => Query::parse(&held.bytes),
-            Err(BodyError::Busy) => return Failure::busy().render(Shape::Plain),
+            Err(BodyError::Busy) => return Failure::busy().render(Shape::Plain, context.platform.now()),
             Err(_) => return refused("invalid_request", "the body can't be read"),
         };
     }

@@ -38,13 +38,13 @@ pub(super) struct Group<'a> {
 impl<'a> Group<'a> {
     pub fn new(library: &'a Library) -> Self {
         Self {
-            create_time: library.created_ms,
+            create_time: library.created_at.get(),
             group_id: dashed(&library.engine_key),
             group_info: library.description.as_deref().unwrap_or_default(),
             group_name: &library.external_id,
             max_num_user: 100_000,
             sub_index: library.slot.unwrap_or_default(),
-            update_time: library.updated_ms,
+            update_time: library.updated_at.get(),
         }
     }
 }
@@ -325,10 +325,10 @@ pub(super) struct GroupV1 {
 impl GroupV1 {
     pub fn new(library: Library) -> Self {
         Self {
-            create_time: library.created_ms.to_string(),
+            create_time: library.created_at.get().to_string(),
             group_id: short(&library.engine_key),
             group_name: library.external_id,
-            update_time: library.updated_ms.to_string(),
+            update_time: library.updated_at.get().to_string(),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use aicp_types::UnixMillis;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -11,7 +12,6 @@ use serde_json::value::RawValue;
 
 use super::codes::{self, Fault, Gateway, System};
 use super::routes::{Api, Family};
-use crate::clock::now_ms;
 
 /// How many calls a key may still make today; none: any number.
 pub(super) type Left = Option<u64>;
@@ -89,10 +89,16 @@ pub(super) fn inner_text(value: &impl Serialize) -> Result<String, Failure> {
 pub(super) struct Stamp {
     /// 32 hex digits.
     pub id: String,
+    pub received: UnixMillis,
     pub begun: Instant,
 }
 
 impl Stamp {
+    /// The present moment, by the clock that told when the call came in.
+    pub fn now(&self) -> UnixMillis {
+        self.received.saturating_add(self.begun.elapsed())
+    }
+
     /// How long the call has taken by now, in milliseconds.
     pub fn milliseconds(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
@@ -161,7 +167,7 @@ fn fault_result(api: Api, family: Family, Fault(status, text): Fault, stamp: &St
             code: status,
             msg: text,
             process_time_in_ms: stamp.milliseconds(),
-            timestamp: now_ms(),
+            timestamp: stamp.now().get(),
         }),
         (_, Api::DetectAttributes) => {
             serde_json::value::to_raw_value(&DetectionFault { requestid: id, error_msg: text, status })

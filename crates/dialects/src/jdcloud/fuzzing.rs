@@ -50,12 +50,12 @@ pub struct Request {
 ///
 /// # Errors
 /// The vendor's words for what is wrong.
-pub fn verify(request: &Request, secret: &str, now_ms: i64) -> Result<(), &'static str> {
-    const SKEW_MS: i64 = 300_000;
+pub fn verify(request: &Request, secret: &str, now: i64) -> Result<(), &'static str> {
+    const SKEW: Duration = Duration::from_secs(300);
     let Request { method, path, query, headers, body_hash } = request;
     let _ = routes::find(path, method);
     let checked = signature::Claim::read(headers).and_then(|claim| {
-        claim.require_timely(now_ms, SKEW_MS)?;
+        claim.require_timely(UnixMillis::new(now), SKEW)?;
         claim.verify(&Signed { method, path, query, headers }, body_hash, secret)
     });
     checked.map(|_| ()).map_err(signature::Refusal::text)

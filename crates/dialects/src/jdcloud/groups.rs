@@ -4,6 +4,7 @@ use super::answers::{Group, Listed, Told, dashed};
 use super::calls::Call;
 use super::codes;
 use super::envelope::{Answer, Failure, inner_text};
+use aicp_platform::Page;
 
 /// Where a page may begin, and how long it may be.
 const STARTS: std::ops::RangeInclusive<i32> = 0..=100;
@@ -18,8 +19,8 @@ impl Call<'_> {
         if !STARTS.contains(&start) || !LENGTHS.contains(&length) {
             return Err(codes::BAD_RANGE.into());
         }
-        let (start, length) = (u64::from(start.unsigned_abs()), u64::from(length.unsigned_abs()));
-        let libraries = self.platform.libraries_by_age(self.app, start, length).await;
+        let page = Page { offset: u64::from(start.unsigned_abs()), limit: u64::from(length.unsigned_abs()) };
+        let libraries = self.platform.libraries_by_age(self.app, page).await;
         let libraries = libraries.map_err(|e| self.failure(e))?;
         let groups: Vec<Group<'_>> = libraries.iter().map(Group::new).collect();
         self.listed(&inner_text(&groups)?)

@@ -11,7 +11,6 @@ use super::codes::{self, Fault};
 use super::envelope::{Answer, Failure};
 use super::groups::SUCCESS;
 use super::score::score;
-use crate::clock::now_ms;
 
 /// Faces of one picture that are told of.
 const MAX_FACES: i32 = 100;
@@ -31,7 +30,7 @@ impl Call<'_> {
             msg,
             process_time_in_ms: self.stamp.milliseconds(),
             score: measure(score(similarity)),
-            timestamp: now_ms(),
+            timestamp: self.stamp.now().get(),
         })
     }
 
@@ -63,7 +62,7 @@ impl Call<'_> {
             msg,
             process_time_in_ms: self.stamp.milliseconds(),
             props: faces.iter().map(|_| Attributes {}).collect(),
-            timestamp: now_ms(),
+            timestamp: self.stamp.now().get(),
         })
     }
 
@@ -111,7 +110,7 @@ impl Call<'_> {
             msg,
             process_time_in_ms: self.stamp.milliseconds(),
             score: measure(self.live(&face)?),
-            timestamp: now_ms(),
+            timestamp: self.stamp.now().get(),
         })
     }
 

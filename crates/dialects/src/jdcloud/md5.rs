@@ -1,6 +1,9 @@
 //! The older signatures in the query: the MD5 of a secret and a time. They bind neither path nor body, so a key has to
 //! allow them.
 
+use std::time::Duration;
+
+use aicp_types::UnixMillis;
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
@@ -31,17 +34,17 @@ pub(super) fn is_meant(query: &Query<'_>) -> bool {
 }
 
 impl Claim {
-    /// Reads a claim off the query. Times in milliseconds since the epoch.
+    /// Reads a claim off the query.
     ///
     /// # Errors
     /// [`Refusal`], up to [`Refusal::OtherTime`].
-    pub fn read(query: &Query<'_>, now_ms: i64, skew_ms: i64) -> Result<Self, Refusal> {
+    pub fn read(query: &Query<'_>, now: UnixMillis, skew: Duration) -> Result<Self, Refusal> {
         let access_key = query.text("appkey").ok_or(Refusal::NoKey)?;
         let time = query.text("timestamp").ok_or(Refusal::NoTime)?;
         let sign = query.text("sign").ok_or(Refusal::NoSign)?;
         let moment = if time.bytes().all(|byte| byte.is_ascii_digit()) { time.parse::<i64>().ok() } else { None };
         let moment = moment.ok_or(Refusal::BadTime)?;
-        if now_ms.saturating_sub(moment).saturating_abs() > skew_ms {
+        if now.distance(UnixMillis::new(moment)) > skew {
             return Err(Refusal::OtherTime);
         }
         Ok(Self { access_key, time, sign })
@@ -68,18 +71,19 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 1_541_491_668_060;
-    const SKEW: i64 = 300_000;
+    const SKEW_MS: i64 = 300_000;
+    const SKEW: Duration = Duration::from_millis(300_000);
     const GOOD: &str = "appkey=K&timestamp=1541491668060&sign=e58e726a4783ae6db9756d4df8ed0605";
 
-    fn check(query: &str, now_ms: i64) -> Result<(), Refusal> {
-        Claim::read(&Query::of(query), now_ms, SKEW)?.verify("SECRET1")
+    fn check(query: &str, now: i64) -> Result<(), Refusal> {
+        Claim::read(&Query::of(query), UnixMillis::new(now), SKEW)?.verify("SECRET1")
     }
 
     #[test]
     fn the_documented_signature_is_right() {
         assert_eq!(check(GOOD, NOW), Ok(()));
         assert_eq!(check(&GOOD.replace("e58e", "E58E"), NOW), Ok(()));
-        for edge in [NOW - SKEW, NOW + SKEW] {
+        for edge in [NOW - SKEW_MS, NOW + SKEW_MS] {
             assert_eq!(check(GOOD, edge), Ok(()));
         }
     }
@@ -106,10 +110,11 @@ mod tests {
         for (query, refusal) in cases {
             assert_eq!(check(query, NOW), Err(refusal), "{query}");
         }
-        for outside in [NOW - SKEW - 1, NOW + SKEW + 1] {
+        for outside in [NOW - SKEW_MS - 1, NOW + SKEW_MS + 1] {
             assert_eq!(check(GOOD, outside), Err(Refusal::OtherTime));
         }
-        assert_eq!(Claim::read(&Query::of(GOOD), NOW, SKEW).map(|c| c.verify("SECRET2")), Ok(Err(Refusal::Mismatch)));
+        let claim = Claim::read(&Query::of(GOOD), UnixMillis::new(NOW), SKEW);
+        assert_eq!(claim.map(|claim| claim.verify("SECRET2")), Ok(Err(Refusal::Mismatch)));
     }
 
     #[test]

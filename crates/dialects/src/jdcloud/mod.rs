@@ -36,7 +36,6 @@ use axum::response::Response;
 use sha2::{Digest, Sha256};
 
 use crate::body::{BodyError, UnreadBody};
-use crate::clock::now_ms;
 use crate::record::{Ending, Record, Subject};
 use crate::{Client, Context};
 use calls::Call;
@@ -113,10 +112,16 @@ pub(crate) async fn handle(context: &Context, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut body = UnreadBody::new(&parts, body);
     let response = match aicp_platform::new_token() {
-        Ok(id) => respond(context, &parts, &mut body, Stamp { id, begun: Instant::now() }).await,
+        Ok(id) => {
+            respond(context, &parts, &mut body, Stamp { id, received: context.platform.now(), begun: Instant::now() })
+                .await
+        }
         Err(e) => {
             tracing::error!(error = %e, "a request can't be numbered");
-            envelope::render_gateway(Gateway::FAILED, &Stamp { id: String::new(), begun: Instant::now() })
+            envelope::render_gateway(
+                Gateway::FAILED,
+                &Stamp { id: String::new(), received: context.platform.now(), begun: Instant::now() },
+            )
         }
     };
     body.discard().await;
@@ -236,15 +241,15 @@ fn claim<'a>(
     query: Query<'_>,
 ) -> Result<(Option<signature::Claim<'a>>, Arc<AccessKey>), Refusal> {
     let key = |id: &str| context.platform.access_key(KeyKind::JdCloud, id);
-    let skew_ms = i64::try_from(context.options.jdcloud.clock_skew.as_millis()).unwrap_or(i64::MAX);
+    let (now, skew) = (context.platform.now(), context.options.jdcloud.clock_skew);
     if !parts.headers.contains_key(header::AUTHORIZATION) && md5::is_meant(&query) {
-        let claim = md5::Claim::read(&query, now_ms(), skew_ms)?;
+        let claim = md5::Claim::read(&query, now, skew)?;
         let key = key(claim.access_key()).filter(|key| key.options().allow_md5).ok_or(md5::Refusal::UnknownKey)?;
         claim.verify(key.secret())?;
         return Ok((None, key));
     }
     let claim = signature::Claim::read(&parts.headers)?;
     let key = key(claim.access_key()).ok_or(signature::Refusal::UnknownKey)?;
-    claim.require_timely(now_ms(), skew_ms)?;
+    claim.require_timely(now, skew)?;
     Ok((Some(claim), key))
 }

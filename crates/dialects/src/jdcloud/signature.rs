@@ -6,7 +6,9 @@
 //! then the forms that shipped clients use. Every form covers the method, the path, the query, the body and the date.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
+use aicp_types::UnixMillis;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use hmac::{Hmac, KeyInit, Mac};
@@ -154,10 +156,10 @@ impl<'a> Claim<'a> {
     ///
     /// # Errors
     /// [`Refusal::Invalid`].
-    pub fn require_timely(&self, now_ms: i64, skew_ms: i64) -> Result<(), Refusal> {
+    pub fn require_timely(&self, now: UnixMillis, skew: Duration) -> Result<(), Refusal> {
         let moment = moment(self.date).ok_or(Refusal::Invalid)?;
         let is_of_the_day = self.date.get(..DAY_LENGTH) == Some(self.authorization.day);
-        let is_near = now_ms.saturating_sub(moment).saturating_abs() <= skew_ms;
+        let is_near = now.distance(moment) <= skew;
         let has_signature = self.authorization.signature.is_some();
         if is_of_the_day && is_near && has_signature { Ok(()) } else { Err(Refusal::Invalid) }
     }
@@ -348,7 +350,7 @@ fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// The moment, in milliseconds since the epoch, that a text such as `20190214T104514Z` names.
-fn moment(text: &str) -> Option<i64> {
+fn moment(text: &str) -> Option<UnixMillis> {
     // The parser takes a number of fewer digits too, and signs.
     let is_shaped = text.len() == DATE_LENGTH
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -357,7 +359,7 @@ fn moment(text: &str) -> Option<i64> {
             _ => byte.is_ascii_digit(),
         });
     let moment = if is_shaped { DateTime::strptime(DATE_FORMAT, text).ok()? } else { return None };
-    Some(moment.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
+    Some(moment.to_zoned(TimeZone::UTC).ok()?.timestamp().into())
 }
 
 /// The keyed hash of a message; any key will do.

@@ -2,7 +2,7 @@
 //! of their results that of the search alone; the others are shaped like it. What goes wrong and has no `V1` code has that
 //! of face search.
 
-use aicp_platform::{Face, Library, NewMember, Person};
+use aicp_platform::{Face, Library, NewMember, Page, Person};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -12,20 +12,18 @@ use super::codes::{self, Fault};
 use super::envelope::{Answer, Failure};
 use super::faces::MAX_FOUND;
 use super::score::score;
-use crate::clock::now_ms;
 
 /// Groups that are listed, and faces on a page.
 const MAX_GROUPS: u64 = 1000;
 const USUAL_PAGE: i32 = 10;
 const MAX_PAGE: i32 = 100;
-const NANOS_PER_MILLI: i64 = 1_000_000;
 const QUALITY: aicp_platform::Examination = aicp_platform::Examination { quality: true, liveness: false };
 
 impl Call<'_> {
     fn accepted(&self) -> StoredV1 {
         let Fault(code, msg) = codes::ACCEPTED;
         let process_time_in_ms = self.stamp.milliseconds();
-        StoredV1 { code, msg, process_time_in_ms, timestamp: now_ms(), ..StoredV1::default() }
+        StoredV1 { code, msg, process_time_in_ms, timestamp: self.stamp.now().get(), ..StoredV1::default() }
     }
 
     async fn group_v1(&self) -> Result<Library, Failure> {
@@ -50,7 +48,8 @@ impl Call<'_> {
     }
 
     pub async fn group_fetch_v1(&self) -> Result<Answer, Failure> {
-        let libraries = self.platform.libraries_by_age(self.app, 0, MAX_GROUPS).await.map_err(|e| self.failure(e))?;
+        let libraries =
+            self.platform.libraries_by_age(self.app, Page::first(MAX_GROUPS)).await.map_err(|e| self.failure(e))?;
         let groups = libraries.into_iter().map(GroupV1::new).collect();
         Answer::new(&StoredV1 { groups: Some(groups), ..self.accepted() })
     }
@@ -76,7 +75,8 @@ impl Call<'_> {
         }
         let library = self.group_v1().await?;
         let (page, size) = (u64::from(page.unsigned_abs()), u64::from(size.unsigned_abs()));
-        let people = self.platform.members(self.app, &library, page * size, size).await;
+        let page = Page { offset: page * size, limit: size };
+        let people = self.platform.members(self.app, &library, page).await;
         let mut faces = Vec::new();
         for person in people.map_err(|e| self.failure(e))? {
             let newest = self.platform.newest_face(&person).await.map_err(|e| self.failure(e))?;
@@ -157,14 +157,14 @@ impl Call<'_> {
 
 /// Somebody with their face.
 fn face_v1(library: &Library, person: &Person, face: Option<&Face>) -> FaceV1 {
-    let updated_ms = face.map_or(person.created_ms, |face| face.created_ns / NANOS_PER_MILLI);
+    let updated_at = face.map_or(person.created_at, |face| face.file_id.created());
     FaceV1 {
-        create_time: person.created_ms.to_string(),
+        create_time: person.created_at.to_string(),
         custom_info: person.info.clone().unwrap_or_default(),
         face_id: short(&person.number),
         group_id: short(&library.engine_key),
         picture: None,
         score: None,
-        update_time: updated_ms.max(person.created_ms).to_string(),
+        update_time: updated_at.max(person.created_at).to_string(),
     }
 }

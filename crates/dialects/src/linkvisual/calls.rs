@@ -1,6 +1,7 @@
 //! An authenticated call: the dispatch to its handler, and the parameters that handlers share.
 
 use aicp_platform::{App, Error, Format as PictureFormat, Library, Person, Platform};
+use aicp_types::{PublicId, UnixMillis};
 use bytes::Bytes;
 
 use super::actions::Action;
@@ -42,9 +43,9 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Returns the number of items before the page.
-    pub fn offset(&self) -> u64 {
-        (self.number - 1).saturating_mul(self.size)
+    /// Returns the rows of the page.
+    pub fn rows(&self) -> aicp_platform::Page {
+        aicp_platform::Page { offset: (self.number - 1).saturating_mul(self.size), limit: self.size }
     }
 
     /// Builds the page of a listing. `number` is the name of the page number's field: `Page` or `PageNo`.
@@ -132,8 +133,8 @@ impl Call<'_> {
 
     /// Returns the user of a library by user id.
     pub async fn user(&self, library: &Library, user_id: &str) -> Result<Person, Failure> {
-        let person_id = ids::USER.number(user_id).ok_or(Failure::USER_NOT_FOUND)?;
-        self.platform.user_by_public_id(library, person_id).await.map_err(|e| Failure::of_platform(&e))
+        let public_id = ids::USER.number(user_id).map(PublicId::new).ok_or(Failure::USER_NOT_FOUND)?;
+        self.platform.user_by_public_id(library, public_id).await.map_err(|e| Failure::of_platform(&e))
     }
 
     /// Parses the picture address, if one was sent.
@@ -174,9 +175,9 @@ impl Node {
         Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
     }
 
-    /// Shanghai date and time of a moment, which is given in milliseconds since the epoch.
-    pub fn moment(unix_ms: i64) -> Self {
-        Self::text(shanghai::text(unix_ms))
+    /// Shanghai date and time of a moment.
+    pub fn moment(time: UnixMillis) -> Self {
+        Self::text(shanghai::text(time))
     }
 
     /// An optional text; empty if it is not set.

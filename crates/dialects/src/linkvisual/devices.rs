@@ -1,6 +1,7 @@
 //! Device groups, their devices, and the relations that say which users a device should know.
 
 use aicp_platform::{DeviceName, Error, GroupKind, SyncRelation};
+use aicp_types::SyncRelationId;
 
 use super::calls::{Call, Outcome};
 use super::errors::Failure;
@@ -73,7 +74,7 @@ impl Call<'_> {
         }
         let page = self.page(None)?;
         let (total, groups) = match self.known_library(isolation).await? {
-            Some(library) => match self.platform.groups_of_device(&library, &device, page.offset(), page.size).await {
+            Some(library) => match self.platform.groups_of_device(&library, &device, page.rows()).await {
                 Err(Error::NoDevice) => (0, Vec::new()),
                 found => found.map_err(of_device)?,
             },
@@ -152,7 +153,7 @@ impl Call<'_> {
         let page = self.page(None)?;
         let (total, relations) = match self.known_library(isolation).await? {
             Some(library) => {
-                let found = self.platform.relations(&library, page.offset(), page.size).await;
+                let found = self.platform.relations(&library, page.rows()).await;
                 found.map_err(of_relation)?
             }
             None => (0, Vec::new()),
@@ -176,7 +177,7 @@ impl Call<'_> {
     }
 
     async fn relation(&self, isolation: &str, id: &str) -> Result<SyncRelation, Failure> {
-        let number = ids::RELATION.number(id).ok_or(Failure::RELATION_NOT_FOUND)?;
+        let number = ids::RELATION.number(id).map(SyncRelationId::new).ok_or(Failure::RELATION_NOT_FOUND)?;
         let library = self.library(isolation, Failure::RELATION_NOT_FOUND).await?;
         self.platform.relation(&library, number).await.map_err(of_relation)
     }
@@ -200,17 +201,17 @@ fn of_relation(e: Error) -> Failure {
 
 fn brief(relation: &SyncRelation) -> Node {
     Node::Fields(vec![
-        ("ControlId", Node::text(ids::RELATION.text(relation.id))),
-        ("ModifiedTime", Node::moment(relation.modified_ms)),
+        ("ControlId", Node::text(ids::RELATION.text(relation.id.get()))),
+        ("ModifiedTime", Node::moment(relation.modified_at)),
     ])
 }
 
 fn full(relation: SyncRelation) -> Node {
     Node::Fields(vec![
-        ("ControlId", Node::text(ids::RELATION.text(relation.id))),
+        ("ControlId", Node::text(ids::RELATION.text(relation.id.get()))),
         ("ControlType", Node::text(relation.kind)),
-        ("UserGroupId", Node::text(ids::USER_GROUP.text(relation.user_group_id))),
-        ("DeviceGroupId", Node::text(ids::DEVICE_GROUP.text(relation.device_group_id))),
-        ("ModifiedTime", Node::moment(relation.modified_ms)),
+        ("UserGroupId", Node::text(ids::USER_GROUP.text(relation.user_group_id.get()))),
+        ("DeviceGroupId", Node::text(ids::DEVICE_GROUP.text(relation.device_group_id.get()))),
+        ("ModifiedTime", Node::moment(relation.modified_at)),
     ])
 }

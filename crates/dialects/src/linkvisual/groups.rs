@@ -1,6 +1,7 @@
 //! User groups, and the operations that user groups and device groups share.
 
 use aicp_platform::{Error, Group, GroupKind, Library};
+use aicp_types::GroupId;
 
 use super::calls::{Call, Outcome};
 use super::errors::Failure;
@@ -36,9 +37,9 @@ impl Naming {
     /// Builds the response fields of a group.
     pub fn shown(&self, group: Group) -> Node {
         Node::Fields(vec![
-            (self.id, Node::text(self.ids.text(group.id))),
+            (self.id, Node::text(self.ids.text(group.id.get()))),
             (self.name, Node::text(group.name)),
-            ("ModifiedTime", Node::moment(group.modified_ms)),
+            ("ModifiedTime", Node::moment(group.modified_at)),
         ])
     }
 }
@@ -89,8 +90,7 @@ impl Call<'_> {
         let page = self.page(Some(LAST_PAGE_OF_USER))?;
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
         let person = self.user(&library, user_id).await?;
-        let (total, groups) =
-            self.platform.groups_of_user(&person, page.offset(), page.size).await.map_err(of_user_group)?;
+        let (total, groups) = self.platform.groups_of_user(&person, page.rows()).await.map_err(of_user_group)?;
         let groups = groups.into_iter().map(|group| USERS.shown(group)).collect();
         Ok(page.listing("PageNo", total, "UserGroupList", groups))
     }
@@ -107,8 +107,7 @@ impl Call<'_> {
         let page = self.page(None)?;
         let library = self.library(isolation, USERS.missing).await?;
         let group = self.group(&library, &USERS, group_id).await?;
-        let (total, people) =
-            self.platform.users_of_group(&group, page.offset(), page.size).await.map_err(of_user_group)?;
+        let (total, people) = self.platform.users_of_group(&group, page.rows()).await.map_err(of_user_group)?;
         Ok(page.listing("Page", total, "List", people.into_iter().map(short).collect()))
     }
 
@@ -126,7 +125,7 @@ impl Call<'_> {
 
     /// Returns a group of a library by its id.
     pub async fn group(&self, library: &Library, naming: &Naming, id: &str) -> Result<Group, Failure> {
-        let id = naming.ids.number(id).ok_or_else(|| naming.missing.clone())?;
+        let id = naming.ids.number(id).map(GroupId::new).ok_or_else(|| naming.missing.clone())?;
         self.platform.group(library, naming.kind, id).await.map_err(|e| match e {
             Error::NoGroup => naming.missing.clone(),
             other => Failure::of_platform(&other),
@@ -144,7 +143,7 @@ impl Call<'_> {
         let page = self.page(last_page)?;
         let (total, groups) = match self.known_library(isolation).await? {
             Some(library) => {
-                let found = self.platform.groups(&library, naming.kind, page.offset(), page.size).await;
+                let found = self.platform.groups(&library, naming.kind, page.rows()).await;
                 found.map_err(|e| Failure::of_platform(&e))?
             }
             None => (0, Vec::new()),

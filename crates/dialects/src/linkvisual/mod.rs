@@ -26,7 +26,6 @@ use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
-use jiff::Timestamp;
 
 use self::actions::Entry;
 use self::calls::{Call, Outcome};
@@ -145,7 +144,7 @@ impl Asked {
         if params.text("SecurityToken").is_some() || parts.headers.contains_key("x-acs-security-token") {
             return Err(Failure::SECURITY_TOKEN);
         }
-        claim.check_time(Timestamp::now())?;
+        claim.check_time(platform.now().timestamp())?;
         let signed = signature::Parts { method: parts.method.as_str(), headers: &parts.headers, params, body };
         claim.verify(&signed, key.secret())?;
         let keep = Duration::try_from(claim.window().saturating_mul(2)).unwrap_or(Duration::MAX);

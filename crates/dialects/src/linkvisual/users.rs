@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use aicp_platform::{
     DirectoryEntry, DirectoryFace, DirectoryFilter, NewDirectoryUser, Person, PersonChanges, user_id_of,
 };
+use aicp_types::PublicId;
 
 use super::calls::{Call, Outcome, Page};
 use super::errors::Failure;
@@ -88,7 +89,7 @@ impl Call<'_> {
         let isolation = self.isolation()?;
         let user_id = self.params.required("UserId")?;
         let entry = self.entries(isolation, &[user_id]).await?.pop().ok_or(Failure::USER_NOT_FOUND)?;
-        let id = ids::USER.text(entry.public_id);
+        let id = ids::USER.text(entry.public_id.get());
         let custom_id = user_id_of(entry.external_id.as_deref(), entry.public_id);
         Ok(Some(Node::Fields(vec![
             ("UserId", Node::text(id)),
@@ -121,7 +122,7 @@ impl Call<'_> {
         let filter = DirectoryFilter { name_part, info: self.free_text()? };
         let (total, entries) = match self.known_library(isolation).await? {
             Some(library) => {
-                let found = self.platform.directory_page(self.app, &library, filter, page.offset(), size).await;
+                let found = self.platform.directory_page(self.app, &library, filter, page.rows()).await;
                 found.map_err(|e| Failure::of_platform(&e))?
             }
             None => (0, Vec::new()),
@@ -186,18 +187,19 @@ impl Call<'_> {
 
     /// Returns the existing ones of the given users, in the requested order.
     async fn entries(&self, isolation: &str, user_ids: &[&str]) -> Result<Vec<DirectoryEntry>, Failure> {
-        let person_ids: Vec<i64> = user_ids.iter().filter_map(|user_id| ids::USER.number(user_id)).collect();
+        let numbers = user_ids.iter().filter_map(|user_id| ids::USER.number(user_id));
+        let public_ids: Vec<_> = numbers.map(PublicId::new).collect();
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
-        let entries = self.platform.directory_entries(self.app, &library, &person_ids).await;
+        let entries = self.platform.directory_entries(self.app, &library, &public_ids).await;
         entries.map_err(|e| Failure::of_platform(&e))
     }
 
     /// Builds all fields of a user.
     fn entry(&self, entry: DirectoryEntry) -> Node {
         Node::Fields(vec![
-            ("ModifyTime", Node::Number(entry.updated_ms)),
-            ("UserId", Node::text(ids::USER.text(entry.public_id))),
-            ("CreateTime", Node::Number(entry.created_ms)),
+            ("ModifyTime", Node::Number(entry.updated_at.get())),
+            ("UserId", Node::text(ids::USER.text(entry.public_id.get()))),
+            ("CreateTime", Node::Number(entry.created_at.get())),
             ("Params", Node::optional(entry.info)),
             ("CustomUserId", Node::text(user_id_of(entry.external_id.as_deref(), entry.public_id))),
             ("Name", Node::optional(entry.name)),
@@ -210,7 +212,7 @@ impl Call<'_> {
     }
 
     fn face_picture(&self, face: DirectoryFace) -> Node {
-        let url = self.links.by_file_id(face.created_ns, face.file_id);
+        let url = self.links.by_file(face.file_id);
         let feature = face.template.map(|template| {
             Node::Fields(vec![
                 ("AlgorithmVersion", Node::text(template.algorithm.version)),
@@ -232,7 +234,7 @@ impl Call<'_> {
 pub(super) fn short(person: Person) -> Node {
     let custom_id = user_id_of(person.external_id.as_deref(), person.public_id);
     Node::Fields(vec![
-        ("UserId", Node::text(ids::USER.text(person.public_id))),
+        ("UserId", Node::text(ids::USER.text(person.public_id.get()))),
         ("CustomUserId", Node::text(custom_id)),
         ("Name", Node::optional(person.profile.name)),
         ("Params", Node::optional(person.info)),

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use aicp_platform::{KeyInfo, KeyKind, KeyOptions, LibraryThreshold, NewKey};
-use jiff::Timestamp;
+use aicp_types::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 /// An app.
@@ -64,8 +64,8 @@ impl ShownKeys {
                 allow_replay,
                 calls_per_second,
                 calls_per_day,
-                created_at: rfc3339(key.created_ms),
-                revoked_at: key.revoked_ms.map(rfc3339),
+                created_at: rfc3339(key.created_at),
+                revoked_at: key.revoked_at.map(rfc3339),
             }
         });
         Self { keys: keys.collect() }
@@ -180,6 +180,6 @@ impl MadeKey {
     }
 }
 
-fn rfc3339(unix_ms: i64) -> String {
-    Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+fn rfc3339(time: UnixMillis) -> String {
+    time.timestamp().to_string()
 }

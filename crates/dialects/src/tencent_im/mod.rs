@@ -20,7 +20,7 @@ mod verified;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use aicp_platform::{AccessKey, App, Area, Error, KeyKind, Social, TokenError};
 use axum::body::HttpBody;
@@ -148,7 +148,7 @@ fn authenticate(
     } else {
         usersig::Key::Good(key.secret().as_bytes())
     };
-    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now_s = u64::try_from(context.platform.now().seconds()).unwrap_or(0);
     let callers = &context.im_callers;
     let is_good_key = matches!(known, usersig::Key::Good(_));
     let verified = if is_good_key && callers.verified.lets_in(text, sdk_app_id, identifier, now_s) {

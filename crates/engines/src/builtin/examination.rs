@@ -1,5 +1,6 @@
 //! What there is about faces beside who they are, and calls that depend on it.
 
+use aicp_types::LibraryId;
 use aicp_vision::{FaceModels, HeadPose, Liveness, Picture, Point, Purpose, Quality, Recognised, Rect};
 
 use super::{Builtin, MAX_FACES, added, recognise_some, seen, similarity};
@@ -74,7 +75,7 @@ impl Builtin {
     /// As [`Engine::identify`].
     pub async fn identify_examined(
         &self,
-        library: i64,
+        library: LibraryId,
         picture: Photo,
         top_n: usize,
         wanted: Examination,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aicp_gallery::{Entry, Filter, Hit, SearchAll};
+use aicp_types::{FaceId, LibraryId, PersonId};
 use aicp_vision::Embedding;
 use tokio::sync::oneshot;
 
@@ -19,11 +20,11 @@ const LENGTH_TOLERANCE: f32 = 1e-3;
 #[derive(Clone)]
 pub struct TemplateRow {
     /// Row id of the library.
-    pub library: i64,
+    pub library: LibraryId,
     /// Row id of the person.
-    pub person: i64,
+    pub person: PersonId,
     /// Row id of the face.
-    pub face: i64,
+    pub face: FaceId,
     /// The unit vector.
     pub vector: Vec<f32>,
     /// Recognisability when it was enrolled, 0..1, if it was judged.
@@ -36,7 +37,7 @@ pub struct LeftOut {
     /// Faces that are not recognisable.
     pub not_recognisable: usize,
     /// Library and face (row ids) of templates that are not as any was stored.
-    pub damaged: Vec<(i64, i64)>,
+    pub damaged: Vec<(LibraryId, FaceId)>,
 }
 
 /// Whether this can be a template: every one that is stored has a length of 1.
@@ -50,7 +51,7 @@ impl Builtin {
     ///
     /// # Errors
     /// [`Error::Template`] if the template is of other dimensions.
-    pub fn admit(&self, library: i64, person: i64, face: i64, template: &[f32]) -> Result<()> {
+    pub fn admit(&self, library: LibraryId, person: PersonId, face: FaceId, template: &[f32]) -> Result<()> {
         Ok(self.galleries.open(library).insert(Entry { person, face }, template)?)
     }
 
@@ -69,7 +70,7 @@ impl Builtin {
     /// [`Error::Template`] if a template does not fit although it is not damaged.
     pub fn admit_all(&self, templates: Vec<TemplateRow>, least_recognisability: f32) -> Result<LeftOut> {
         let mut left_out = LeftOut::default();
-        let mut by_library: HashMap<i64, Vec<(Entry, Vec<f32>)>> = HashMap::new();
+        let mut by_library: HashMap<LibraryId, Vec<(Entry, Vec<f32>)>> = HashMap::new();
         for template in templates {
             if !is_unit_vector(&template.vector) {
                 left_out.damaged.push((template.library, template.face));
@@ -94,21 +95,21 @@ impl Builtin {
     }
 
     /// Lets faces of a library be found no more.
-    pub fn forget(&self, library: i64, faces: &[i64]) {
+    pub fn forget(&self, library: LibraryId, faces: &[FaceId]) {
         if let Some(gallery) = self.galleries.find(library) {
             gallery.remove(faces);
         }
     }
 
     /// Lets nobody of a library be found any more.
-    pub fn forget_library(&self, library: i64) {
+    pub fn forget_library(&self, library: LibraryId) {
         self.galleries.close(library);
     }
 
     /// The best people of all these libraries together, each with the best of their faces.
     pub(super) async fn search(
         &self,
-        libraries: &[i64],
+        libraries: &[LibraryId],
         probe: Embedding,
         top_n: usize,
         filter: Option<Filter>,
@@ -119,7 +120,7 @@ impl Builtin {
     /// As [`Builtin::search`] for several probes, all at once.
     pub(super) async fn search_all(
         &self,
-        libraries: &[i64],
+        libraries: &[LibraryId],
         probes: Vec<Embedding>,
         top_n: usize,
         filter: Option<Filter>,

@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aicp_types::{LibraryId, PersonId};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
@@ -92,8 +93,8 @@ impl Builtin {
     /// As [`Engine::identify`].
     pub async fn identify_among(
         &self,
-        libraries: Vec<i64>,
-        people: HashSet<i64>,
+        libraries: Vec<LibraryId>,
+        people: HashSet<PersonId>,
         picture: Photo,
         top_n: usize,
     ) -> Result<Vec<Candidate>> {
@@ -314,7 +315,7 @@ fn check_size(bytes: &Bytes) -> Result<()> {
     Ok(())
 }
 
-fn rows(libraries: &[LibraryRef]) -> Vec<i64> {
+fn rows(libraries: &[LibraryRef]) -> Vec<LibraryId> {
     libraries.iter().map(|library| library.row).collect()
 }
 

@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use aicp_gallery::Hit;
 use aicp_vision::ModelPaths;
 use clap::Args;
 
@@ -403,6 +404,11 @@ fn write(subject: &Subject, templates: &Templates, writes_per_second: u32, stop:
     Ok(writes)
 }
 
+/// The row that a face stands for.
+fn row_of(hit: &Hit) -> usize {
+    usize::try_from(hit.entry.face.get()).unwrap_or(usize::MAX)
+}
+
 /// Compares what is found with the truth.
 fn judge(
     subject: &Subject,
@@ -417,15 +423,15 @@ fn judge(
         let together: Vec<&[f32]> = probes.iter().map(Vec::as_slice).collect();
         for ((probe, nearest), found) in probes.iter().zip(nearest).zip(subject.search_many(&together, TOP_N)?) {
             let truth = &nearest[..nearest.len().min(TOP_N)];
-            let rows = found.iter().map(|hit| usize::try_from(hit.entry.face).unwrap_or(usize::MAX));
+            let rows = found.iter().map(row_of);
             let scored = exact::in_double_precision(templates, probe, rows);
             for hit in &found {
-                let score = scored.iter().find(|scored| scored.row as i64 == hit.entry.face).map_or(0.0, |s| s.score);
+                let score = scored.iter().find(|scored| scored.row == row_of(hit)).map_or(0.0, |s| s.score);
                 seen.largest_score_error = seen.largest_score_error.max((score - f64::from(hit.cosine)).abs());
             }
             let mut right = |truth: &[Scored], first: usize| {
                 let Some(last) = truth.last() else { return 0 };
-                let first: Vec<usize> = found.iter().take(first).map(|hit| hit.entry.face as usize).collect();
+                let first: Vec<usize> = found.iter().take(first).map(row_of).collect();
                 let ours = scored.iter().filter(|scored| first.contains(&scored.row));
                 ours.filter(|ours| {
                     let is_named = truth.iter().any(|truth| truth.row == ours.row);

@@ -3,6 +3,7 @@
 use std::sync::{Arc, mpsc};
 
 use aicp_gallery::{Entry, Gallery, Hit, Query, Scanner, Search};
+use aicp_types::{FaceId, PersonId};
 
 use crate::Result;
 use crate::machine::Threads;
@@ -41,7 +42,7 @@ impl Subject {
 
     /// Takes one row out.
     pub fn remove(&self, row: usize) {
-        self.gallery.remove(&[row as i64]);
+        self.gallery.remove(&[entry(row).face]);
     }
 
     /// How many rows are in.
@@ -73,7 +74,7 @@ impl Subject {
 }
 
 fn entry(row: usize) -> Entry {
-    Entry { person: row as i64, face: row as i64 }
+    Entry { person: PersonId::new(row as i64), face: FaceId::new(row as i64) }
 }
 
 fn query(top_n: usize) -> Query<'static> {

@@ -1,9 +1,11 @@
 //! A data folder full of people.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::Duration;
 
 use aicp_store::{Algorithm, Bytes, NewFace, NewLibrary, NewPerson, NewTemplate, Profile, ReadyPerson, Store};
+use aicp_types::{Clock, Node, PersonId, Snowflakes, SystemClock, UnixMillis};
 use aicp_vision::{Effort, ModelPaths, Picture, PoolSize, Purpose, Vision};
 use jiff::tz::TimeZone;
 
@@ -30,7 +32,7 @@ pub(super) fn fill(folder: &Path, people: usize, picture: &[u8], models: &ModelP
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let face = look(picture, models).await?;
-        let store = Store::open(folder, None, TimeZone::UTC).await?;
+        let store = Store::open(folder, Arc::new(SystemClock), None, TimeZone::UTC).await?;
         let filled = add(&store, people, picture, &face).await;
         store.close().await?;
         filled
@@ -53,9 +55,10 @@ async fn look(picture: &[u8], models: &ModelPaths) -> Result<Face> {
 }
 
 async fn add(store: &Store, people: usize, picture: &[u8], face: &Face) -> Result<()> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-    store.ensure_app(APP, now_ms).await?;
+    // Older than any that the server will make.
+    let now = SystemClock.now().saturating_sub(Duration::from_hours(1));
+    let ids = Snowflakes::new(Node::default());
+    store.ensure_app(APP, now).await?;
     let library = NewLibrary {
         app_id: APP.to_owned(),
         external_id: LIBRARY.to_owned(),
@@ -63,7 +66,7 @@ async fn add(store: &Store, people: usize, picture: &[u8], face: &Face) -> Resul
         description: None,
         engine_key: format!("{:032x}", 1),
         engine: "builtin".to_owned(),
-        created_ms: now_ms,
+        created_at: now,
         at_most: None,
         hidden: false,
     };
@@ -73,7 +76,7 @@ async fn add(store: &Store, people: usize, picture: &[u8], face: &Face) -> Resul
     let mut under_way = None;
     for first in (0..people).step_by(TOGETHER) {
         let numbers = first..people.min(first + TOGETHER);
-        let together: Vec<_> = numbers.map(|number| person(number, now_ms, face, &mut random)).collect();
+        let together: Vec<_> = numbers.map(|number| person(number, now, &ids, face, &mut random)).collect();
         // While these are stored, the next ones are made.
         let (store, pictures) = (store.clone(), vec![picture.clone()]);
         let next = tokio::spawn(async move { store.add_people(library, together, pictures).await });
@@ -82,20 +85,17 @@ async fn add(store: &Store, people: usize, picture: &[u8], face: &Face) -> Resul
     finish(under_way).await
 }
 
-async fn finish(adding: Option<tokio::task::JoinHandle<aicp_store::Result<Vec<i64>>>>) -> Result<()> {
+async fn finish(adding: Option<tokio::task::JoinHandle<aicp_store::Result<Vec<PersonId>>>>) -> Result<()> {
     if let Some(adding) = adding {
         adding.await.map_err(std::io::Error::other)??;
     }
     Ok(())
 }
 
-/// Numbers are older than any that the server will give.
-fn person(number: usize, now_ms: i64, face: &Face, random: &mut Random) -> ReadyPerson {
-    let id = i64::try_from(number).unwrap_or(i64::MAX).saturating_add(1);
+fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random: &mut Random) -> ReadyPerson {
     let vector = if number == 0 { face.vector.clone() } else { anywhere(face.vector.len(), random) };
     let face = NewFace {
-        created_ns: id,
-        file_id: 2 * id,
+        file_id: ids.next(now).into(),
         box_: [0.0; 4],
         confidence: 1.0,
         quality: None,
@@ -103,13 +103,13 @@ fn person(number: usize, now_ms: i64, face: &Face, random: &mut Random) -> Ready
         engine_ref: None,
     };
     let person = NewPerson {
-        public_id: 2 * id + 1,
+        public_id: ids.next(now).into(),
         // Spread over the index, as real ones are.
         number: format!("{:016x}{number:016x}", random.bits()),
         external_id: Some(format!("user-{number}")),
         info: None,
         profile: Profile { name: Some(format!("Person {number}")), ..Profile::default() },
-        created_ms: now_ms,
+        created_at: now,
         at_most: None,
     };
     ReadyPerson { person, faces: vec![(face, 0)] }

@@ -2,14 +2,14 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::Arc;
 
 use aicp_store::{Key, Store};
+use aicp_types::{Clock, UnixMillis};
 use jiff::tz::TimeZone;
 
 use super::{DRAWS, KeyInfo, KeyKind, KeyOptions, NewKey};
 use crate::apps::check_id;
-use crate::ids::now_ms;
-use crate::numbers::clip;
 use crate::secrets::{MasterKey, Vault};
 use crate::{Error, Result};
 
@@ -17,6 +17,7 @@ use crate::{Error, Result};
 pub struct Keyring {
     store: Store,
     vault: Vault,
+    clock: Arc<dyn Clock>,
 }
 
 impl Keyring {
@@ -24,8 +25,9 @@ impl Keyring {
     ///
     /// # Errors
     /// [`Error::Store`]; [`aicp_store::Error::InUse`] in it if a server has the folder open.
-    pub async fn open(data_dir: &Path, key: &MasterKey, zone: TimeZone) -> Result<Self> {
-        Ok(Self { store: Store::open(data_dir, None, zone).await?, vault: Vault::new(key) })
+    pub async fn open(data_dir: &Path, key: &MasterKey, zone: TimeZone, clock: Arc<dyn Clock>) -> Result<Self> {
+        let store = Store::open(data_dir, Arc::clone(&clock), None, zone).await?;
+        Ok(Self { store, vault: Vault::new(key), clock })
     }
 
     /// As [`Platform::app_ids`].
@@ -41,7 +43,7 @@ impl Keyring {
     /// # Errors
     /// [`Error::BadAppId`], [`Error::Store`].
     pub async fn make(&self, app_id: &str, kind: KeyKind, options: KeyOptions) -> Result<NewKey> {
-        Ok(make(&self.store, &self.vault, app_id, kind, options).await?.0)
+        Ok(make(&self.store, &self.vault, app_id, kind, options, self.clock.now()).await?.0)
     }
 
     /// As [`Platform::keys`].
@@ -57,7 +59,7 @@ impl Keyring {
     /// # Errors
     /// [`Error::NoApp`], [`Error::NoKey`].
     pub async fn revoke(&self, app_id: &str, id: &str) -> Result<()> {
-        revoke(&self.store, app_id, id).await.map(drop)
+        revoke(&self.store, app_id, id, self.clock.now()).await.map(drop)
     }
 
     /// Closes the data folder.
@@ -75,6 +77,7 @@ pub(super) async fn make(
     app_id: &str,
     kind: KeyKind,
     options: KeyOptions,
+    now: UnixMillis,
 ) -> Result<(NewKey, Key)> {
     check_id(app_id)?;
     let mut draws = 0;
@@ -88,8 +91,8 @@ pub(super) async fn make(
             allow_md5: options.allow_md5,
             allow_replay: options.allow_replay,
             calls_per_second: options.calls_per_second.map(NonZeroU32::get),
-            calls_per_day: options.calls_per_day.map(clip),
-            created_ms: now_ms(),
+            calls_per_day: options.calls_per_day,
+            created_at: now,
         };
         draws += 1;
         match store.create_key(row).await {
@@ -109,9 +112,9 @@ pub(super) async fn list(store: &Store, app_id: &str) -> Result<Vec<KeyInfo>> {
     Ok(keys)
 }
 
-pub(super) async fn revoke(store: &Store, app_id: &str, id: &str) -> Result<KeyInfo> {
+pub(super) async fn revoke(store: &Store, app_id: &str, id: &str, now: UnixMillis) -> Result<KeyInfo> {
     let key = list(store, app_id).await?.into_iter().find(|key| key.id == id).ok_or(Error::NoKey)?;
-    store.revoke_key(key.row, now_ms()).await.map_err(|e| match e {
+    store.revoke_key(key.row, now).await.map_err(|e| match e {
         aicp_store::Error::NotFound => Error::NoKey,
         other => other.into(),
     })?;

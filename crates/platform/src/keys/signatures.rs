@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aicp_store::UsedSignature;
+use aicp_types::{KeyId, UnixMillis};
 use sha2::{Digest, Sha256};
 
 /// Nonces or signatures of one key that are remembered at a time: some 20 MiB.
@@ -25,48 +26,47 @@ pub enum SignatureUse {
 #[derive(Default)]
 pub(super) struct Signatures {
     /// By key; until when each counts, in milliseconds since the epoch.
-    known: HashMap<i64, HashMap<Hash, i64>>,
+    known: HashMap<KeyId, HashMap<Hash, UnixMillis>>,
     /// Those that are not on disk yet.
     unsaved: Vec<UsedSignature>,
 }
 
 impl Signatures {
     pub fn new(used: Vec<UsedSignature>) -> Self {
-        let mut known: HashMap<i64, HashMap<Hash, i64>> = HashMap::new();
+        let mut known: HashMap<KeyId, HashMap<Hash, UnixMillis>> = HashMap::new();
         for used in used {
-            known.entry(used.key_id).or_default().insert(used.digest, used.expires_ms);
+            known.entry(used.key_id).or_default().insert(used.digest, used.expires_at);
         }
         Self { known, unsaved: Vec::new() }
     }
 
     /// Whether a text was signed with and still counts.
-    pub fn is_known(&self, key_id: i64, text: &str, now_ms: i64) -> bool {
+    pub fn is_known(&self, key_id: KeyId, text: &str, now: UnixMillis) -> bool {
         let expires = self.known.get(&key_id).and_then(|of_key| of_key.get(&hash(text)));
-        expires.is_some_and(|expires| *expires > now_ms)
+        expires.is_some_and(|expires| *expires > now)
     }
 
     /// Notes that a text was signed with, for this long from now.
-    pub fn note(&mut self, key_id: i64, text: &str, now_ms: i64, keep: Duration) -> SignatureUse {
-        if self.is_known(key_id, text, now_ms) {
+    pub fn note(&mut self, key_id: KeyId, text: &str, now: UnixMillis, keep: Duration) -> SignatureUse {
+        if self.is_known(key_id, text, now) {
             return SignatureUse::Repeated;
         }
         let of_key = self.known.entry(key_id).or_default();
         if of_key.len() >= MOST_OF_A_KEY {
-            of_key.retain(|_, expires| *expires > now_ms);
+            of_key.retain(|_, expires| *expires > now);
             if of_key.len() >= MOST_OF_A_KEY {
                 return SignatureUse::TooMany;
             }
         }
-        let (digest, expires_ms) =
-            (hash(text), now_ms.saturating_add(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
-        of_key.insert(digest, expires_ms);
-        self.unsaved.push(UsedSignature { key_id, digest, expires_ms });
+        let (digest, expires_at) = (hash(text), now.saturating_add(keep));
+        of_key.insert(digest, expires_at);
+        self.unsaved.push(UsedSignature { key_id, digest, expires_at });
         SignatureUse::First
     }
 
-    pub fn forget_expired(&mut self, now_ms: i64) {
+    pub fn forget_expired(&mut self, now: UnixMillis) {
         for of_key in self.known.values_mut() {
-            of_key.retain(|_, expires| *expires > now_ms);
+            of_key.retain(|_, expires| *expires > now);
         }
         self.known.retain(|_, of_key| !of_key.is_empty());
     }
@@ -94,14 +94,16 @@ mod tests {
     #[test]
     fn a_key_that_signs_for_ever_is_held_to_a_number() {
         let mut signatures = Signatures::default();
+        let [one, two] = [1, 2].map(KeyId::new);
+        let (now, later) = (UnixMillis::default(), UnixMillis::new(3_600_001));
         let hour = Duration::from_secs(3600);
         for number in 0..MOST_OF_A_KEY {
-            assert_eq!(signatures.note(1, &number.to_string(), 0, hour), SignatureUse::First);
+            assert_eq!(signatures.note(one, &number.to_string(), now, hour), SignatureUse::First);
         }
-        assert_eq!(signatures.note(1, "one more", 0, hour), SignatureUse::TooMany);
-        assert_eq!(signatures.note(1, "7", 0, hour), SignatureUse::Repeated, "it still knows");
-        assert_eq!(signatures.note(2, "one more", 0, hour), SignatureUse::First, "of another key");
+        assert_eq!(signatures.note(one, "one more", now, hour), SignatureUse::TooMany);
+        assert_eq!(signatures.note(one, "7", now, hour), SignatureUse::Repeated, "it still knows");
+        assert_eq!(signatures.note(two, "one more", now, hour), SignatureUse::First, "of another key");
         assert_eq!(signatures.take_unsaved().len(), MOST_OF_A_KEY + 1);
-        assert_eq!(signatures.note(1, "one more", 3_600_001, hour), SignatureUse::First, "the others have expired");
+        assert_eq!(signatures.note(one, "one more", later, hour), SignatureUse::First, "the others have expired");
     }
 }

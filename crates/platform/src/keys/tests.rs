@@ -1,12 +1,15 @@
 use super::*;
 use crate::secrets::MasterKey;
+use aicp_types::SystemClock;
 use jiff::tz::TimeZone;
 use std::path::Path;
 
+const NOW: UnixMillis = UnixMillis::new(1);
+
 async fn open(folder: &Path) -> (Store, Vault, Arc<Keys>) {
-    let store = Store::open(folder, None, TimeZone::UTC).await.expect("opens");
+    let store = Store::open(folder, Arc::new(SystemClock), None, TimeZone::UTC).await.expect("opens");
     let vault = Vault::new(&MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits"));
-    let keys = Arc::new(Keys::load(&store, &vault).await.expect("loads"));
+    let keys = Arc::new(Keys::load(&store, &vault, Arc::new(SystemClock)).await.expect("loads"));
     keys.start(store.clone()).await;
     (store, vault, keys)
 }
@@ -15,12 +18,16 @@ async fn open(folder: &Path) -> (Store, Vault, Arc<Keys>) {
 async fn what_was_signed_with_is_known_after_a_restart() {
     let folder = tempfile::tempdir().expect("a temp dir");
     let (store, vault, keys) = open(folder.path()).await;
-    let (_, made) = make(&store, &vault, "shop", KeyKind::JdCloud, KeyOptions::default()).await.expect("made");
+    let (_, made) = make(&store, &vault, "shop", KeyKind::JdCloud, KeyOptions::default(), NOW).await.expect("made");
     let hour = Duration::from_secs(3600);
     assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::First);
     assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::Repeated);
     assert_eq!(keys.note_signature(made.id, "other", hour), SignatureUse::First);
-    assert_eq!(keys.note_signature(made.id + 1, "nonce", hour), SignatureUse::First, "of another key");
+    assert_eq!(
+        keys.note_signature(KeyId::new(made.id.get() + 1), "nonce", hour),
+        SignatureUse::First,
+        "of another key"
+    );
     assert_eq!(keys.note_signature(made.id, "short", Duration::ZERO), SignatureUse::First);
     assert_eq!(keys.note_signature(made.id, "short", Duration::ZERO), SignatureUse::First, "it has expired");
     keys.close().await;
@@ -37,13 +44,13 @@ async fn what_was_signed_with_is_known_after_a_restart() {
 async fn a_key_opens_nothing_under_another_master_key() {
     let folder = tempfile::tempdir().expect("a temp dir");
     let (store, vault, _) = open(folder.path()).await;
-    let (drawn, _) = make(&store, &vault, "shop", KeyKind::Alibaba, KeyOptions::default()).await.expect("made");
-    let right = Keys::load(&store, &vault).await.expect("loads");
+    let (drawn, _) = make(&store, &vault, "shop", KeyKind::Alibaba, KeyOptions::default(), NOW).await.expect("made");
+    let right = Keys::load(&store, &vault, Arc::new(SystemClock)).await.expect("loads");
     let key = right.find(KeyKind::Alibaba, &drawn.id).expect("known");
     assert_eq!(key.secret(), drawn.secret);
     assert!(right.find(KeyKind::JdCloud, &drawn.id).is_none(), "a key is for one interface");
     let other = Vault::new(&MasterKey::from_hex(&"ac".repeat(32)).expect("64 digits"));
-    let wrong = Keys::load(&store, &other).await.expect("the start goes on");
+    let wrong = Keys::load(&store, &other, Arc::new(SystemClock)).await.expect("the start goes on");
     assert!(wrong.find(KeyKind::Alibaba, &drawn.id).is_none());
 }
 

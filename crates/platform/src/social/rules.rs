@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aicp_store::{Circle, CustomValue, Friend, FriendRequest, Other, Sequences};
+use aicp_types::UnixMillis;
 
 use super::{
     FriendError, FriendFields, FriendOutcome, FriendRequests, MAX_CUSTOM_VALUES, MAX_FRIEND_GROUPS, MAX_FRIENDS,
@@ -70,7 +71,7 @@ pub(super) fn add_friends(
     friends: &[FriendFields],
     sides: Sides,
     requests: FriendRequests,
-    now_ms: i64,
+    now: UnixMillis,
 ) -> (Circle, Vec<FriendOutcome>) {
     let mut edit = Edit::of(before);
     let outcomes = edit.each(friends, FriendFields::name, |edit, place, fields| {
@@ -88,15 +89,15 @@ pub(super) fn add_friends(
         }
         match requests {
             FriendRequests::Granted => {}
-            FriendRequests::Kept => return Err(ask(other, fields, now_ms)),
+            FriendRequests::Kept => return Err(ask(other, fields, now)),
             FriendRequests::Refused => return Err(FriendError::Refused),
         }
-        edit.set(place, fields, new_friend(now_ms))?;
+        edit.set(place, fields, new_friend(now))?;
         if is_new_there {
             let met = Friend {
                 source: fields.source.clone().unwrap_or_default(),
                 wording: fields.wording.clone().unwrap_or_default(),
-                ..new_friend(now_ms)
+                ..new_friend(now)
             };
             edit.other(place)?.reverse = Some(met);
         }
@@ -105,14 +106,18 @@ pub(super) fn add_friends(
     (edit.finish(before), outcomes)
 }
 
-pub(super) fn import_friends(before: &Circle, friends: &[FriendFields], now_ms: i64) -> (Circle, Vec<FriendOutcome>) {
+pub(super) fn import_friends(
+    before: &Circle,
+    friends: &[FriendFields],
+    now: UnixMillis,
+) -> (Circle, Vec<FriendOutcome>) {
     let mut edit = Edit::of(before);
     let outcomes = edit.each(friends, FriendFields::name, |edit, place, fields| {
         let known = edit.other(place)?.friend.clone();
         if known.is_none() && !edit.has_room() {
             return Err(FriendError::TooManyFriends);
         }
-        edit.set(place, fields, known.unwrap_or_else(|| new_friend(now_ms)))
+        edit.set(place, fields, known.unwrap_or_else(|| new_friend(now)))
     });
     (edit.finish(before), outcomes)
 }
@@ -150,7 +155,7 @@ fn part(other: &mut Other, sides: Sides) -> FriendOutcome {
 }
 
 /// Keeps a request, unless it is kept already.
-fn ask(other: &mut Other, fields: &FriendFields, now_ms: i64) -> FriendError {
+fn ask(other: &mut Other, fields: &FriendFields, now: UnixMillis) -> FriendError {
     if other.request.is_none() {
         if other.requests >= MAX_REQUESTS {
             return FriendError::TooManyRequests;
@@ -158,14 +163,14 @@ fn ask(other: &mut Other, fields: &FriendFields, now_ms: i64) -> FriendError {
         other.request = Some(FriendRequest {
             source: fields.source.clone().unwrap_or_default(),
             wording: fields.wording.clone().unwrap_or_default(),
-            created_ms: now_ms,
+            created_at: now,
         });
     }
     FriendError::Asked
 }
 
-fn new_friend(now_ms: i64) -> Friend {
-    Friend { added_s: now_ms / 1000, ..Friend::default() }
+fn new_friend(now: UnixMillis) -> Friend {
+    Friend { added_s: now.seconds(), ..Friend::default() }
 }
 
 impl FriendFields {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aicp_store::{Change, Observer};
+use aicp_types::SystemClock;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -326,9 +327,11 @@ impl Fixture {
         let dir = tempfile::tempdir().expect("a temp dir");
         let remembered = Arc::<RememberedGroups>::default();
         let feed: Arc<dyn Observer> = Arc::new(Feed(Arc::clone(&remembered)));
-        let store = Store::open(dir.path(), Some(feed), jiff::tz::TimeZone::UTC).await.expect("it opens");
+        let store = Store::open(dir.path(), Arc::new(SystemClock), Some(feed), jiff::tz::TimeZone::UTC)
+            .await
+            .expect("it opens");
         for app in [APP, "other"] {
-            store.ensure_app(app, 1).await.expect("it is written");
+            store.ensure_app(app, UnixMillis::new(1)).await.expect("it is written");
         }
         Self { store, remembered, dir, requests }
     }
@@ -339,13 +342,14 @@ impl Fixture {
             remembered: &self.remembered,
             app_id: APP,
             requests: self.requests,
-            now_ms: 1_700_000_000_000,
+            now: UnixMillis::new(1_700_000_000_000),
         }
     }
 
     async fn reopen(self) -> Self {
         self.store.close().await.expect("it closes");
-        let store = Store::open(self.dir.path(), None, jiff::tz::TimeZone::UTC).await.expect("it opens");
+        let store =
+            Store::open(self.dir.path(), Arc::new(SystemClock), None, jiff::tz::TimeZone::UTC).await.expect("it opens");
         Self { store, remembered: Arc::default(), ..self }
     }
 

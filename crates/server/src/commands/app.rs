@@ -2,9 +2,11 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use aicp_dialects::native::{MadeKey, ShownApps, ShownKeys, WantedKey};
 use aicp_platform::Keyring;
+use aicp_types::SystemClock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -84,7 +86,7 @@ fn on_keys(
 ) -> Result<Value> {
     let outcome = async_runtime()?.block_on(async {
         let key = data_dir::master_key(config)?;
-        let keys = match Keyring::open(&config.data_dir, &key, config.zone()?).await {
+        let keys = match Keyring::open(&config.data_dir, &key, config.zone()?, Arc::new(SystemClock)).await {
             Err(e) if e.is_in_use() => return Ok::<_, Error>(None),
             opened => opened?,
         };

@@ -11,9 +11,11 @@ pub(crate) mod serve;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aicp_platform::{Platform, Settings};
+use aicp_types::SystemClock;
 use aicp_vision::{FaceModels, Inference, ModelPaths, Picture, PoolSize, RuntimeInfo, Starting, Vision};
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
@@ -79,13 +81,15 @@ async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Re
     };
     let builtin = aicp_engines::Builtin::new(vision).map_err(aicp_platform::Error::from)?;
     let engines = config.engines.open(builtin)?;
-    Platform::open(&config.data_dir, engines, &key, admin_token, settings).await.map_err(|source| {
-        if source.is_of_database() {
-            Error::Database { path: config.data_dir.join(data_dir::DATABASE), source }
-        } else {
-            source.into()
-        }
-    })
+    Platform::open(&config.data_dir, engines, &key, admin_token, settings, Arc::new(SystemClock)).await.map_err(
+        |source| {
+            if source.is_of_database() {
+                Error::Database { path: config.data_dir.join(data_dir::DATABASE), source }
+            } else {
+                source.into()
+            }
+        },
+    )
 }
 
 fn async_runtime() -> Result<Runtime> {

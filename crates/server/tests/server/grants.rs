@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use aicp_types::{Clock, SystemClock};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{Timestamp, ToSpan};
@@ -52,7 +53,7 @@ pub fn assert_spring(answer: &Answer, message: &str, path: &str) {
     );
     let time = assert_matches(answer.text(), &template).swap_remove(0);
     let time: Timestamp = time.replace("+0000", "Z").parse().expect("a moment");
-    let now = Timestamp::now();
+    let now = SystemClock.now().timestamp();
     assert!(time <= now && now.duration_since(time).as_hours() < 1, "{time} is in UTC and now");
 }
 
@@ -207,7 +208,7 @@ fn a_past_due_time_can_be_granted_and_opens_nothing() {
 fn due_times_are_in_shanghai() {
     let server = Setup::new(&["auto"]).env("TZ", "America/New_York").env("AICP_STATISTICS__ZONE", "UTC").start();
     let shanghai = |hours: i64| {
-        let time = Timestamp::now().checked_add(hours.hours()).expect("a moment");
+        let time = SystemClock.now().timestamp().checked_add(hours.hours()).expect("a moment");
         let local = time.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(8)));
         local.strftime("%Y-%m-%d %H:%M:%S").to_string()
     };

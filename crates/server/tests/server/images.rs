@@ -1,7 +1,6 @@
 //! Picture links in answers: they return the uploaded bytes without a token, and only with a valid signature.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use aicp_types::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use crate::fixture::{Server, Setup};
@@ -76,15 +75,15 @@ fn links_lead_to_the_uploaded_bytes_without_a_token() {
 
 #[test]
 fn a_moment_link_says_when_in_shanghai() {
-    let before = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+    let before = SystemClock.now().get();
     let server = Server::auto();
     let url = &links(&server, &obama())[3];
-    let after = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+    let after = SystemClock.now().get();
     let path = target(url).split('?').next().expect("a path");
     let parts: Vec<&str> = path.split('/').collect();
     let ["", "group1", "default", date, hour, minute, number, millis] = parts[..] else { panic!("{url}") };
     let millis: i64 = millis.parse().expect("a number");
-    assert!((before..=after).contains(&(millis as u128)), "{millis}");
+    assert!((before..=after).contains(&millis), "{millis}");
     let seconds = millis / 1000 + 8 * 3600;
     let (year, month, day) = civil(seconds.div_euclid(86_400));
     assert_eq!(date, format!("{year}{month:02}{day:02}"));

@@ -1,13 +1,13 @@
 //! Random numbers. A failed run can be repeated with its seed in `AICP_TEST_SEED`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use aicp_types::{Clock, SystemClock};
 
 /// Random number generator (xorshift64*).
 pub struct Random(u64);
 
 impl Random {
     pub fn new() -> Self {
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;
+        let clock = SystemClock.now().get().unsigned_abs();
         let seed = std::env::var("AICP_TEST_SEED").map_or(clock, |seed| seed.parse().expect("a number"));
         eprintln!("AICP_TEST_SEED={seed}");
         Self(seed | 1)

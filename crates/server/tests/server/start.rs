@@ -2,11 +2,14 @@
 
 use std::convert::Infallible;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc;
 
 use aicp_store::{
-    Algorithm, Bytes, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Profile, ReadyPerson, Store, TemplateRow,
+    Algorithm, Bytes, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Page, Profile, ReadyPerson, Store,
+    TemplateRow,
 };
+use aicp_types::{FileId, PublicId, SystemClock, UnixMillis};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
@@ -25,7 +28,7 @@ async fn library(store: &Store, group_id: &str, number: u8) -> Library {
         description: None,
         engine_key: format!("{number:032x}"),
         engine: "builtin".to_owned(),
-        created_ms: 1,
+        created_at: UnixMillis::new(1),
         at_most: None,
         hidden: false,
     };
@@ -37,17 +40,16 @@ fn people(templates: impl IntoIterator<Item = (u16, NewTemplate)>) -> Vec<ReadyP
     let people = templates.into_iter().map(|(number, template)| {
         let id = i64::from(number) + 1;
         let person = NewPerson {
-            public_id: id,
+            public_id: PublicId::new(id),
             number: format!("{number:032x}"),
             external_id: None,
             info: None,
             profile: Profile::default(),
-            created_ms: 1,
+            created_at: UnixMillis::new(1),
             at_most: None,
         };
         let face = NewFace {
-            created_ns: id,
-            file_id: id,
+            file_id: FileId::new(id),
             box_: [0.0; 4],
             confidence: 1.0,
             quality: None,
@@ -69,7 +71,7 @@ fn stranger(number: usize) -> Vec<f32> {
 
 /// Returns the only template of a store.
 async fn only_template(store: &Store, library: &Library) -> NewTemplate {
-    let person = store.people(library.id, 0, 1).await.expect("a read").remove(0);
+    let person = store.people(library.id, Page::first(1)).await.expect("a read").remove(0);
     let mut entry = store.directory_entries(library.id, &[person.public_id]).await.expect("a read").remove(0);
     let algorithm = entry.faces.remove(0).template.expect("a template").algorithm;
     let (sender, vectors) = mpsc::channel();
@@ -84,7 +86,7 @@ async fn only_template(store: &Store, library: &Library) -> NewTemplate {
 
 /// Adds the folder's only template among those of many people, in two libraries with two algorithms.
 async fn fill(data_dir: &Path) {
-    let store = Store::open(data_dir, None, TimeZone::UTC).await.expect("the store opens");
+    let store = Store::open(data_dir, Arc::new(SystemClock), None, TimeZone::UTC).await.expect("the store opens");
     let enrolled = store.library("admin", "enrolled").await.expect("a read").expect("the library");
     let NewTemplate { algorithm, vector, .. } = only_template(&store, &enrolled).await;
 
@@ -142,7 +144,7 @@ fn every_stored_template_of_its_algorithm_is_found_after_a_start() {
 /// Writes three faces with the same template, enrolled before recognisability was stored: with a good, a bad and no
 /// picture.
 async fn fill_unjudged(data_dir: &Path) {
-    let store = Store::open(data_dir, None, TimeZone::UTC).await.expect("the store opens");
+    let store = Store::open(data_dir, Arc::new(SystemClock), None, TimeZone::UTC).await.expect("the store opens");
     let enrolled = store.library("admin", "enrolled").await.expect("a read").expect("the library");
     let template = NewTemplate { recognisability: None, ..only_template(&store, &enrolled).await };
     let old = library(&store, "old", 1).await;

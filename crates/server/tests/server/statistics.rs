@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use aicp_store::{CallScope, LoggedCall, Store};
+use aicp_types::{Clock, SystemClock, TraceId, UnixMillis};
 use jiff::civil::{Date, DateTime, Time, date};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -130,7 +132,7 @@ fn runtime() -> tokio::runtime::Runtime {
 /// Writes calls into a data folder while no server runs on it.
 fn write_calls(data_dir: &Path, zone: &str, calls: &[LoggedCall]) {
     runtime().block_on(async {
-        let store = Store::open(data_dir, None, zone_of(zone)).await.expect("the store opens");
+        let store = Store::open(data_dir, Arc::new(SystemClock), None, zone_of(zone)).await.expect("the store opens");
         store.append_calls(calls.to_vec()).await.expect("they are written");
         store.close().await.expect("the store closes");
     });
@@ -139,22 +141,23 @@ fn write_calls(data_dir: &Path, zone: &str, calls: &[LoggedCall]) {
 /// Reads the call log of a data folder while no server runs on it.
 pub fn read_calls(data_dir: &Path) -> Vec<LoggedCall> {
     runtime().block_on(async {
-        let store = Store::open(data_dir, None, zone_of(SHANGHAI)).await.expect("the store opens");
+        let store =
+            Store::open(data_dir, Arc::new(SystemClock), None, zone_of(SHANGHAI)).await.expect("the store opens");
         let calls = store.calls(CallScope::default(), 1_000_000).await.expect("they are read");
         store.close().await.expect("the store closes");
         calls
     })
 }
 
-fn call(trace_id: i64, app: &str, method: &str, label: &str, engine: &str, time_ms: i64, cost_ms: i64) -> LoggedCall {
+fn call(trace_id: i64, app: &str, method: &str, label: &str, engine: &str, time: i64, cost_ms: i64) -> LoggedCall {
     LoggedCall {
-        trace_id,
+        trace_id: TraceId::new(trace_id),
         app_id: app.to_owned(),
         method: method.to_owned(),
         label: label.to_owned(),
         source: format!("人脸识别({engine})"),
         url: format!("/aicp/face/{method}"),
-        time_ms,
+        time: UnixMillis::new(time),
         ip: Some("127.0.0.1".to_owned()),
         cost_ms,
         ok: true,
@@ -419,11 +422,11 @@ impl Random {
             let engine = self.one_of(&["内置", "云从", "考拉悠然"]);
             // Several calls share a millisecond.
             let ms = if self.below(2) == 0 { 0 } else { self.below(1000) as i64 };
-            let time_ms = moment(zone, self.local()) + ms;
+            let time = moment(zone, self.local()) + ms;
             let cost = self.below(5000) as i64;
             // Later calls do not always have higher ids.
             let trace_id = 1_000_000 + (index * 7919) % 100_003;
-            call(trace_id, app, method, label, engine, time_ms, cost)
+            call(trace_id, app, method, label, engine, time, cost)
         });
         calls.collect()
     }
@@ -477,14 +480,14 @@ impl Naive<'_> {
         calls.retain(|call| {
             app.is_none_or(|app| call.app_id == app)
                 && (name.is_empty() || call.label == name || call.method.eq_ignore_ascii_case(name))
-                && from.is_none_or(|from| from <= call.time_ms)
-                && to.is_none_or(|to| call.time_ms < to)
+                && from.is_none_or(|from| from <= call.time.get())
+                && to.is_none_or(|to| call.time < UnixMillis::new(to))
         });
-        calls.sort_by_key(|call| (&call.method, call.time_ms, call.trace_id));
+        calls.sort_by_key(|call| (&call.method, call.time, call.trace_id));
 
         let mut rows: Vec<Row> = Vec::new();
         for call in calls {
-            let local = local(self.zone, call.time_ms);
+            let local = local(self.zone, call.time.get());
             let row = self.row(path, call, local);
             match rows.last_mut().filter(|last| last.method == row.method && same_bucket(path, last, &row)) {
                 Some(last) => {
@@ -829,7 +832,7 @@ fn calls_are_counted_for_whom_they_were_made() {
 
 /// Runs a check within one day of Shanghai time, which is passed to it.
 fn on_one_day(mut check: impl FnMut(Date)) {
-    let today = || local(&zone_of(SHANGHAI), Timestamp::now().as_millisecond()).date();
+    let today = || local(&zone_of(SHANGHAI), SystemClock.now().get()).date();
     loop {
         let day = today();
         check(day);
@@ -845,11 +848,11 @@ fn calls_are_counted_now_with_what_they_cost() {
     let server = Setup::new(&["micro"]).env("TZ", "America/Los_Angeles").start();
     let admin = server.admin(0);
     on_one_day(|day| {
-        let before = Timestamp::now().as_millisecond();
+        let before = SystemClock.now().get();
         admin.post("/aicp/face/quality", &json!({"image": base64(&obama())})).data();
         let failed = admin.post("/aicp/face/quality", &json!({"image": base64(&no_face())}));
         assert_eq!(failed.message(), "80018,extract feature decode pictrue! get feature failed");
-        let after = Timestamp::now().as_millisecond();
+        let after = SystemClock.now().get();
         let rows = admin.post(ALL, &json!({})).data();
         let rows = rows.as_array().expect("a list");
         let [.., first, second] = rows.as_slice() else { panic!("{rows:?}") };
@@ -885,7 +888,7 @@ fn calls_are_counted_now_with_what_they_cost() {
 fn the_log_says_who_called_whence_and_how_it_ended() {
     let server = Setup::new(&["auto"]).env("AICP_HTTP__TRUSTED_PROXIES", r#"["127.0.0.1"]"#).start();
     let token = server.grant("shop", &["C10000000001", "C10000000006"]);
-    let began = Timestamp::now().as_millisecond();
+    let began = SystemClock.now().get();
     let post = |headers: &[(&str, &str)], path: &str, body: &str| {
         server.anonymous(0).send("POST", path, headers, body.as_bytes())
     };
@@ -897,13 +900,13 @@ fn the_log_says_who_called_whence_and_how_it_ended() {
     post(&[("token", TOKEN)], "/face-api/v3/group/list", "{}");
     post(&[], "/user/facelogin", "{}");
     server.stop();
-    let ended = Timestamp::now().as_millisecond();
+    let ended = SystemClock.now().get();
 
     let mut calls = read_calls(server.data_dir());
     calls.sort_by_key(|call| call.trace_id);
     assert!(calls.is_sorted_by(|a, b| a.trace_id < b.trace_id), "ids are unique");
     for call in &calls {
-        assert!(call.time_ms >= began && call.time_ms + call.cost_ms <= ended && call.cost_ms >= 0, "{call:?}");
+        assert!(call.time.get() >= began && call.time.get() + call.cost_ms <= ended && call.cost_ms >= 0, "{call:?}");
     }
     let not_found = Some("查询人脸错误,错误信息[record not found]");
     let expected = [
@@ -946,7 +949,7 @@ fn a_clean_stop_loses_no_call() {
 #[test]
 fn old_calls_go_and_their_counts_stay() {
     let temp = tempfile::tempdir().expect("a temp dir");
-    let now = Timestamp::now().as_millisecond();
+    let now = SystemClock.now().get();
     let day = 86_400_000;
     let calls: Vec<LoggedCall> = (0..5000)
         .map(|index| {

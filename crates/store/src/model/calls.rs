@@ -1,10 +1,11 @@
 //! Calls that were answered, and their sums.
 
+use aicp_types::{TraceId, UnixMillis};
 /// A call, in the log or to be put there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedCall {
     /// Snowflake, unique over all calls; the caller sees to that.
-    pub trace_id: i64,
+    pub trace_id: TraceId,
     /// The app that called.
     pub app_id: String,
     /// Name of what was called.
@@ -16,7 +17,7 @@ pub struct LoggedCall {
     /// The address called.
     pub url: String,
     /// Milliseconds since the epoch.
-    pub time_ms: i64,
+    pub time: UnixMillis,
     /// The caller's network address.
     pub ip: Option<String>,
     /// How long it took, in milliseconds.
@@ -37,9 +38,9 @@ pub struct CallScope<'a> {
     /// Only those whose label is this, or whose method is, in any ASCII case.
     pub name: Option<&'a str>,
     /// Only those at this time or later; milliseconds since the epoch.
-    pub from_ms: Option<i64>,
+    pub from: Option<UnixMillis>,
     /// Only those before this time; milliseconds since the epoch.
-    pub to_ms: Option<i64>,
+    pub to: Option<UnixMillis>,
 }
 
 /// The calls of a method, summed up.
@@ -56,7 +57,7 @@ pub struct CallTotal {
     /// How long they took together, in milliseconds.
     pub cost_ms: i64,
     /// When the latest call was: milliseconds since the epoch.
-    pub last_time_ms: i64,
+    pub last_time: UnixMillis,
     /// How long the latest call took, in milliseconds.
     pub last_cost_ms: i64,
 }

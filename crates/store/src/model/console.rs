@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use aicp_types::{ConsoleUserId, PersonId, UnixMillis};
+
 use super::Withheld;
 
 /// A user of the console, as it comes from the store. `Debug` leaves out the hash of the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConsoleUser {
     /// Row id; never reused.
-    pub id: i64,
+    pub id: ConsoleUserId,
     /// Unique over all users.
     pub username: String,
     /// As the caller made it; opaque here.
@@ -20,14 +22,14 @@ pub struct ConsoleUser {
     /// Department.
     pub department: String,
     /// Row id of the person whose face opens the console; `None` once that person is removed.
-    pub person_row_id: Option<i64>,
+    pub person_id: Option<PersonId>,
     /// Milliseconds since the epoch.
-    pub created_ms: i64,
+    pub created_at: UnixMillis,
 }
 
 impl fmt::Debug for ConsoleUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, username, password_hash: _, telephone, mail, department, person_row_id, created_ms } = self;
+        let Self { id, username, password_hash: _, telephone, mail, department, person_id, created_at } = self;
         f.debug_struct("ConsoleUser")
             .field("id", id)
             .field("username", username)
@@ -35,8 +37,8 @@ impl fmt::Debug for ConsoleUser {
             .field("telephone", telephone)
             .field("mail", mail)
             .field("department", department)
-            .field("person_row_id", person_row_id)
-            .field("created_ms", created_ms)
+            .field("person_id", person_id)
+            .field("created_at", created_at)
             .finish()
     }
 }
@@ -55,19 +57,19 @@ pub struct NewConsoleUser {
     /// Department.
     pub department: String,
     /// Milliseconds since the epoch.
-    pub created_ms: i64,
+    pub created_at: UnixMillis,
 }
 
 impl fmt::Debug for NewConsoleUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { username, password_hash: _, telephone, mail, department, created_ms } = self;
+        let Self { username, password_hash: _, telephone, mail, department, created_at } = self;
         f.debug_struct("NewConsoleUser")
             .field("username", username)
             .field("password_hash", &Withheld)
             .field("telephone", telephone)
             .field("mail", mail)
             .field("department", department)
-            .field("created_ms", created_ms)
+            .field("created_at", created_at)
             .finish()
     }
 }

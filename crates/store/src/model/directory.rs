@@ -1,12 +1,14 @@
 //! A library as a directory: who is in it, with what callers are shown of their faces.
 
+use aicp_types::{FileId, PublicId, UnixMillis};
+
 use crate::Algorithm;
 
 /// A person with their faces, as a directory shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryEntry {
     /// Snowflake, unique over all libraries.
-    pub public_id: i64,
+    pub public_id: PublicId,
     /// The caller's own id, unique inside the library.
     pub external_id: Option<String>,
     /// [`Profile::name`](crate::Profile::name).
@@ -14,9 +16,9 @@ pub struct DirectoryEntry {
     /// Free text of the caller.
     pub info: Option<String>,
     /// Milliseconds since the epoch.
-    pub created_ms: i64,
+    pub created_at: UnixMillis,
     /// When the person or a face of theirs was last changed, in milliseconds since the epoch.
-    pub updated_ms: i64,
+    pub updated_at: UnixMillis,
     /// The faces, the oldest first.
     pub faces: Vec<DirectoryFace>,
 }
@@ -24,10 +26,8 @@ pub struct DirectoryEntry {
 /// A face, as a directory shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryFace {
-    /// Nanoseconds since the epoch, unique over all faces.
-    pub created_ns: i64,
     /// Snowflake used in picture addresses, unique over all faces.
-    pub file_id: i64,
+    pub file_id: FileId,
     /// Lower-case hex of the MD5 of the picture; none if the picture of a face that is older than this column can't be
     /// read.
     pub picture_md5: Option<String>,

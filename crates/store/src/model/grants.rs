@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use aicp_types::UnixMillis;
+
 use super::Withheld;
 
 /// An app's grant. `Debug` leaves out the token, in either form.
@@ -14,19 +16,19 @@ pub struct Grant {
     /// The token, sealed by the caller; opaque here.
     pub token_sealed: Vec<u8>,
     /// When it ends: milliseconds since the epoch.
-    pub due_ms: i64,
+    pub due_at: UnixMillis,
     /// What is granted, in the order it was. Of equal ones the first is kept.
     pub capabilities: Vec<String>,
 }
 
 impl fmt::Debug for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { app_id, token_hash: _, token_sealed: _, due_ms, capabilities } = self;
+        let Self { app_id, token_hash: _, token_sealed: _, due_at, capabilities } = self;
         f.debug_struct("Grant")
             .field("app_id", app_id)
             .field("token_hash", &Withheld)
             .field("token_sealed", &Withheld)
-            .field("due_ms", due_ms)
+            .field("due_at", due_at)
             .field("capabilities", capabilities)
             .finish()
     }

@@ -1,5 +1,6 @@
 //! Groups of a library's people, groups of devices, and which devices are to know which people.
 
+use aicp_types::{GroupId, LibraryId, SyncRelationId, UnixMillis};
 /// What a group is a group of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GroupKind {
@@ -13,13 +14,13 @@ pub enum GroupKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Row id, unique among groups of its kind; never reused.
-    pub id: i64,
+    pub id: GroupId,
     /// Row id of the library.
-    pub library_id: i64,
+    pub library_id: LibraryId,
     /// Unique among the groups of its kind in the library.
     pub name: String,
     /// Milliseconds since the epoch.
-    pub modified_ms: i64,
+    pub modified_at: UnixMillis,
 }
 
 /// What names a device inside a library.
@@ -37,15 +38,15 @@ pub struct DeviceName {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncRelation {
     /// Row id; never reused.
-    pub id: i64,
+    pub id: SyncRelationId,
     /// Row id of the library.
-    pub library_id: i64,
+    pub library_id: LibraryId,
     /// Row id of the group of people.
-    pub user_group_id: i64,
+    pub user_group_id: GroupId,
     /// Row id of the group of devices.
-    pub device_group_id: i64,
+    pub device_group_id: GroupId,
     /// What they are to know of them; free text of the caller.
     pub kind: String,
     /// Milliseconds since the epoch.
-    pub modified_ms: i64,
+    pub modified_at: UnixMillis,
 }

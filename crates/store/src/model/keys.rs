@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use aicp_types::{KeyId, UnixMillis};
+
 use super::Withheld;
 
 /// A key to make. `Debug` leaves out the secret.
@@ -22,9 +24,9 @@ pub struct NewKey {
     /// Calls in a second; none: any number.
     pub calls_per_second: Option<u32>,
     /// Calls in a day; none: any number.
-    pub calls_per_day: Option<i64>,
+    pub calls_per_day: Option<u64>,
     /// Milliseconds since the epoch.
-    pub created_ms: i64,
+    pub created_at: UnixMillis,
 }
 
 impl fmt::Debug for NewKey {
@@ -39,7 +41,7 @@ impl fmt::Debug for NewKey {
             .field("allow_replay", allow_replay)
             .field("calls_per_second", &self.calls_per_second)
             .field("calls_per_day", &self.calls_per_day)
-            .field("created_ms", &self.created_ms)
+            .field("created_at", &self.created_at)
             .finish()
     }
 }
@@ -48,11 +50,11 @@ impl fmt::Debug for NewKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Row id; never reused.
-    pub id: i64,
+    pub id: KeyId,
     /// What it was made as.
     pub made: NewKey,
     /// When it was revoked, in milliseconds since the epoch.
-    pub revoked_ms: Option<i64>,
+    pub revoked_at: Option<UnixMillis>,
     /// What was counted of its calls last.
     pub usage: KeyUsage,
 }
@@ -70,9 +72,9 @@ pub struct KeyUsage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsedSignature {
     /// Row id of the key.
-    pub key_id: i64,
+    pub key_id: KeyId,
     /// What names it; the caller sees to it that two different ones have different digests.
     pub digest: [u8; 16],
     /// Milliseconds since the epoch; from then on it may be forgotten.
-    pub expires_ms: i64,
+    pub expires_at: UnixMillis,
 }

@@ -1,5 +1,6 @@
 //! What engines that keep faces themselves have still to be told.
 
+use aicp_types::{FaceId, LibraryId, OutboxId, PublicId, UnixMillis};
 /// What an engine has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutboxAction {
@@ -19,9 +20,9 @@ pub enum OutboxAction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxRow {
     /// Snowflake. In every library rows are to be worked on by ascending id.
-    pub id: i64,
+    pub id: OutboxId,
     /// Row id of the library, also if that is gone.
-    pub library_id: i64,
+    pub library_id: LibraryId,
     /// The app that the library belongs to.
     pub app_id: String,
     /// Name of the engine.
@@ -31,11 +32,11 @@ pub struct OutboxRow {
     /// The engine-side id of the library.
     pub engine_key: String,
     /// Snowflake of the person, if a face is concerned.
-    pub public_id: Option<i64>,
+    pub public_id: Option<PublicId>,
     /// The person's 32 hex digits, if a face is concerned.
     pub number: Option<String>,
     /// Row id of the face, if one is concerned, also if that is gone.
-    pub face_id: Option<i64>,
+    pub face_id: Option<FaceId>,
     /// The engine's id of the face, as far as it is known.
     pub engine_ref: Option<String>,
     /// Key of the picture, for [`AddFace`](OutboxAction::AddFace) and [`UndoAdd`](OutboxAction::UndoAdd). The picture
@@ -48,7 +49,7 @@ pub struct OutboxRow {
     /// As it was given.
     pub operation: String,
     /// Milliseconds since the epoch.
-    pub created_ms: i64,
+    pub created_at: UnixMillis,
     /// An attempt may have reached the engine without its answer reaching us.
     pub in_doubt: bool,
     /// `false`: its first attempt is still under way.
@@ -60,7 +61,7 @@ pub struct OutboxRow {
     /// Why the latest attempt came to nothing.
     pub last_error: Option<String>,
     /// When it was solved: milliseconds since the epoch.
-    pub solved_ms: Option<i64>,
+    pub solved_at: Option<UnixMillis>,
     /// Who solved it, if somebody did.
     pub solved_by: Option<String>,
 }
@@ -69,7 +70,7 @@ pub struct OutboxRow {
 #[derive(Clone, Debug)]
 pub struct NewOutboxRow {
     /// Snowflake, unique over all rows and ascending in every library; the caller sees to that.
-    pub id: i64,
+    pub id: OutboxId,
     /// Name of the engine.
     pub engine: String,
     /// Free text of the caller.
@@ -77,7 +78,7 @@ pub struct NewOutboxRow {
     /// Free text of the caller.
     pub operation: String,
     /// Milliseconds since the epoch.
-    pub created_ms: i64,
+    pub created_at: UnixMillis,
 }
 
 /// Which rows to list.
@@ -86,9 +87,9 @@ pub struct OutboxFilter {
     /// Only those that are solved, or only those that are not.
     pub solved: Option<bool>,
     /// Only those created at this time or later; milliseconds since the epoch.
-    pub from_ms: Option<i64>,
+    pub from: Option<UnixMillis>,
     /// Only those created before this time; milliseconds since the epoch.
-    pub to_ms: Option<i64>,
+    pub to: Option<UnixMillis>,
 }
 
 /// What an engine said of what it did. `None` leaves the face as it is.

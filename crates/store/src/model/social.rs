@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aicp_types::{AccountId, UnixMillis};
+
 /// Numbers that only grow; one does when what it stands for changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sequences {
@@ -17,7 +19,7 @@ pub struct Sequences {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Row id; never reused.
-    pub id: i64,
+    pub id: AccountId,
     /// Its name, unique inside the app.
     pub user_id: String,
     /// Nickname.
@@ -75,7 +77,7 @@ pub struct FriendRequest {
     /// What is said.
     pub wording: String,
     /// Milliseconds since the epoch.
-    pub created_ms: i64,
+    pub created_at: UnixMillis,
 }
 
 /// Another account, as seen from one.

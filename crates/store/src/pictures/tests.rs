@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use aicp_types::{FileId, LibraryId, PublicId, SystemClock, UnixMillis};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::*;
@@ -10,9 +11,11 @@ use crate::{NewFace, NewLibrary, NewPerson, Profile, picture_key};
 const PICTURE: &[u8] = b"a picture";
 
 async fn open(dir: &Path) -> (Database, Pictures, i64) {
-    let database = Database::open(&dir.join("aicp.db"), None, jiff::tz::TimeZone::UTC).await.expect("database");
+    let database = Database::open(&dir.join("aicp.db"), Arc::new(SystemClock), None, jiff::tz::TimeZone::UTC)
+        .await
+        .expect("database");
     let pictures = Pictures::open(dir.to_owned()).await.expect("pictures");
-    database.ensure_app("app".into(), 1).await.expect("app");
+    database.ensure_app("app".into(), UnixMillis::new(1)).await.expect("app");
     let library = NewLibrary {
         app_id: "app".into(),
         external_id: "g".into(),
@@ -20,27 +23,26 @@ async fn open(dir: &Path) -> (Database, Pictures, i64) {
         description: None,
         engine_key: "0".repeat(32),
         engine: "cpu".into(),
-        created_ms: 1,
+        created_at: UnixMillis::new(1),
         at_most: None,
         hidden: false,
     };
     let library = database.create_library(library).await.expect("library");
-    (database, pictures, library.id)
+    (database, pictures, library.id.get())
 }
 
 fn person_and_face(id: i64) -> (NewPerson, NewFace) {
     let person = NewPerson {
-        public_id: id,
+        public_id: PublicId::new(id),
         number: format!("{id:032x}"),
         external_id: None,
         info: None,
         profile: Profile::default(),
-        created_ms: 1,
+        created_at: UnixMillis::new(1),
         at_most: None,
     };
     let face = NewFace {
-        created_ns: id,
-        file_id: id,
+        file_id: FileId::new(id),
         box_: [0.0; 4],
         confidence: 1.0,
         quality: None,
@@ -55,7 +57,7 @@ async fn erasing_waits_for_an_equal_picture_on_its_way() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let (database, pictures, library_id) = open(dir.path()).await;
     let (person, face) = person_and_face(1);
-    let insert = |key| database.enrol(library_id, person, face, key);
+    let insert = |key| database.enrol(LibraryId::new(library_id), person, face, key);
     let (first, _) = pictures.store_with(Bytes::from_static(PICTURE), insert).await.expect("store");
     let removals = database.remove_person(first.id).await.expect("remove");
 
@@ -65,7 +67,7 @@ async fn erasing_waits_for_an_equal_picture_on_its_way() {
     let insert = async |key| {
         begin.send(()).expect("the test waits for it");
         released.await.expect("release");
-        database.enrol(library_id, person, face, key).await
+        database.enrol(LibraryId::new(library_id), person, face, key).await
     };
     let storing = pictures.store_with(Bytes::from_static(PICTURE), insert);
     let erasing = async {
@@ -89,7 +91,7 @@ async fn the_end_of_one_removal_leaves_a_later_one_pending() {
     let mut removals = Vec::new();
     for id in 1..=2 {
         let (person, face) = person_and_face(id);
-        let insert = |key| database.enrol(library_id, person, face, key);
+        let insert = |key| database.enrol(LibraryId::new(library_id), person, face, key);
         let (person, _) = pictures.store_with(Bytes::from_static(PICTURE), insert).await.expect("store");
         removals.push(database.remove_person(person.id).await.expect("remove"));
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use aicp_types::{FaceId, FileId, LibraryId, PersonId, PublicId};
 use bytes::Bytes;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -78,42 +79,48 @@ impl Database {
     /// Returns the row ids of the people, in their order.
     pub(crate) async fn add_people(
         &self,
-        library_id: i64,
+        library_id: LibraryId,
         prepared: Prepared,
         pictures: Vec<PictureName>,
-    ) -> Result<Vec<i64>> {
+    ) -> Result<Vec<PersonId>> {
         self.writer.run(move |tx| Box::pin(add_people(tx, library_id, prepared, pictures))).await
     }
 }
 
 async fn add_people(
     tx: &mut WriteTx,
-    library_id: i64,
+    library_id: LibraryId,
     prepared: Prepared,
     pictures: Vec<PictureName>,
-) -> Result<Vec<i64>> {
+) -> Result<Vec<PersonId>> {
     let Prepared { people, faces } = prepared;
     let db = &mut tx.connection;
     let people_ids = insert_people(db, library_id, &people).await?;
     require_room(db, library_id, &people).await?;
     let face_ids = insert_faces(db, &faces, &people_ids, &pictures).await?;
     insert_templates(db, &faces, &face_ids).await?;
-    note_last(db, library_id, &people, &faces).await?;
+    if let Some(last) = faces.iter().map(|face| face.new.file_id).max() {
+        writes::note_change(db, library_id, last.created()).await?;
+    }
     if !faces.is_empty() {
         tx.changes.push(Change::FacesAdded { library_id, faces: added_faces(faces, &face_ids, &people_ids) });
     }
     Ok(people_ids)
 }
 
-fn added_faces(faces: Vec<PreparedFace>, face_ids: &[i64], people_ids: &[i64]) -> Vec<AddedFace> {
+fn added_faces(faces: Vec<PreparedFace>, face_ids: &[FaceId], people_ids: &[PersonId]) -> Vec<AddedFace> {
     let added = faces.into_iter().zip(face_ids).filter_map(|(face, &face_id)| {
-        let person_row_id = *people_ids.get(face.person)?;
-        Some(AddedFace { person_row_id, face_id, template: face.template.map(|prepared| prepared.template) })
+        let person_id = *people_ids.get(face.person)?;
+        Some(AddedFace { person_id, face_id, template: face.template.map(|prepared| prepared.template) })
     });
     added.collect()
 }
 
-async fn insert_people(db: &mut SqliteConnection, library_id: i64, people: &[NewPerson]) -> Result<Vec<i64>> {
+async fn insert_people(
+    db: &mut SqliteConnection,
+    library_id: LibraryId,
+    people: &[NewPerson],
+) -> Result<Vec<PersonId>> {
     let mut ids = Vec::with_capacity(people.len());
     for people in people.chunks(ROWS) {
         let mut insert = QueryBuilder::<Sqlite>::new(
@@ -129,17 +136,18 @@ async fn insert_people(db: &mut SqliteConnection, library_id: i64, people: &[New
             row.push_bind(&profile.document_number).push_bind(&profile.customer_number).push_bind(&profile.company);
             row.push_bind(&profile.duty).push_bind(&profile.province).push_bind(profile.kind);
             row.push_bind(&profile.remark).push_bind(&profile.source_url);
-            row.push_bind(new.created_ms).push_bind(new.created_ms);
+            row.push_bind(new.created_at).push_bind(new.created_at);
         });
         insert.push(" ON CONFLICT (library_id, external_id) DO NOTHING RETURNING public_id, id");
-        let inserted = insert.build_query_as().fetch_all(&mut *db).await.map_err(writes::missing_parent)?;
+        let inserted: Vec<(PublicId, PersonId)> =
+            insert.build_query_as().fetch_all(&mut *db).await.map_err(writes::missing_parent)?;
         ids.extend(in_order(inserted, people.iter().map(|new| new.public_id))?);
     }
     Ok(ids)
 }
 
 /// Refuses the people if one of them, added after those before, had been one too many.
-async fn require_room(db: &mut SqliteConnection, library_id: i64, people: &[NewPerson]) -> Result<()> {
+async fn require_room(db: &mut SqliteConnection, library_id: LibraryId, people: &[NewPerson]) -> Result<()> {
     if people.iter().all(|new| new.at_most.is_none()) {
         return Ok(());
     }
@@ -157,9 +165,9 @@ async fn require_room(db: &mut SqliteConnection, library_id: i64, people: &[NewP
 async fn insert_faces(
     db: &mut SqliteConnection,
     faces: &[PreparedFace],
-    people_ids: &[i64],
+    people_ids: &[PersonId],
     pictures: &[PictureName],
-) -> Result<Vec<i64>> {
+) -> Result<Vec<FaceId>> {
     let mut ids = Vec::with_capacity(faces.len());
     for faces in faces.chunks(ROWS) {
         let mut insert = QueryBuilder::<Sqlite>::new(
@@ -171,20 +179,20 @@ async fn insert_faces(
             let PreparedFace { person, picture, new, .. } = face;
             let [x, y, width, height] = new.box_;
             let picture = pictures.get(*picture);
-            row.push_bind(people_ids.get(*person)).push_bind(new.created_ns).push_bind(new.file_id);
+            row.push_bind(people_ids.get(*person)).push_bind(writes::created_ns(new.file_id)).push_bind(new.file_id);
             row.push_bind(picture.map(|picture| picture.key.as_str()));
             row.push_bind(x).push_bind(y).push_bind(width).push_bind(height);
             row.push_bind(new.confidence).push_bind(new.quality).push_bind(&new.engine_ref);
             row.push_bind(picture.map(|picture| picture.md5.as_str()));
         });
-        insert.push(" RETURNING created, id");
-        let inserted = insert.build_query_as().fetch_all(&mut *db).await?;
-        ids.extend(in_order(inserted, faces.iter().map(|face| face.new.created_ns))?);
+        insert.push(" RETURNING file_id, id");
+        let inserted: Vec<(FileId, FaceId)> = insert.build_query_as().fetch_all(&mut *db).await?;
+        ids.extend(in_order(inserted, faces.iter().map(|face| face.new.file_id))?);
     }
     Ok(ids)
 }
 
-async fn insert_templates(db: &mut SqliteConnection, faces: &[PreparedFace], face_ids: &[i64]) -> Result<()> {
+async fn insert_templates(db: &mut SqliteConnection, faces: &[PreparedFace], face_ids: &[FaceId]) -> Result<()> {
     for (faces, face_ids) in faces.chunks(ROWS).zip(face_ids.chunks(ROWS)) {
         if let Some(mut insert) = insertion_of_templates(faces, face_ids) {
             insert.build().execute(&mut *db).await?;
@@ -194,7 +202,7 @@ async fn insert_templates(db: &mut SqliteConnection, faces: &[PreparedFace], fac
 }
 
 /// None if no face has one.
-fn insertion_of_templates(faces: &[PreparedFace], face_ids: &[i64]) -> Option<QueryBuilder<Sqlite>> {
+fn insertion_of_templates(faces: &[PreparedFace], face_ids: &[FaceId]) -> Option<QueryBuilder<Sqlite>> {
     let rows = faces.iter().zip(face_ids);
     let mut rows = rows.filter_map(|(face, face_id)| Some((face.template.as_ref()?, face_id))).peekable();
     rows.peek()?;
@@ -210,35 +218,12 @@ fn insertion_of_templates(faces: &[PreparedFace], face_ids: &[i64]) -> Option<Qu
     Some(insert)
 }
 
-/// Raises the highest ids ever committed, and notes the change of the library.
-async fn note_last(
-    db: &mut SqliteConnection,
-    library_id: i64,
-    people: &[NewPerson],
-    faces: &[PreparedFace],
-) -> Result<()> {
-    let created_ns = faces.iter().map(|face| face.new.created_ns).max();
-    // MAX is NULL if any of its arguments is.
-    sqlx::query(
-        "UPDATE last_ids SET
-            max_public_id = MAX(COALESCE(max_public_id, $1), COALESCE($1, max_public_id)),
-            max_file_id = MAX(COALESCE(max_file_id, $2), COALESCE($2, max_file_id)),
-            max_created_ns = MAX(COALESCE(max_created_ns, $3), COALESCE($3, max_created_ns))",
-    )
-    .bind(people.iter().map(|new| new.public_id).max())
-    .bind(faces.iter().map(|face| face.new.file_id).max())
-    .bind(created_ns)
-    .execute(&mut *db)
-    .await?;
-    match created_ns {
-        Some(created_ns) => writes::note_change(db, library_id, created_ns / writes::NANOS_PER_MILLI).await,
-        None => Ok(()),
-    }
-}
-
 /// The row ids of what was inserted under some keys, in the order of these; SQL promises no order of what an insertion
 /// returns. A key that is missing met a row that was there.
-fn in_order(inserted: Vec<(i64, i64)>, keys: impl Iterator<Item = i64>) -> Result<Vec<i64>> {
-    let ids: HashMap<i64, i64> = inserted.into_iter().collect();
+fn in_order<Key: Eq + std::hash::Hash, Id: Copy>(
+    inserted: Vec<(Key, Id)>,
+    keys: impl Iterator<Item = Key>,
+) -> Result<Vec<Id>> {
+    let ids: HashMap<Key, Id> = inserted.into_iter().collect();
     keys.map(|key| ids.get(&key).copied().ok_or(Error::Exists)).collect()
 }

@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap, btree_map};
 
+use aicp_types::{TraceId, UnixMillis};
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Database, writer::WriteTx};
+use super::{Database, rows::within_i64, writer::WriteTx};
 use crate::{CallScope, CallTotal, DayTotal, LoggedCall, Result};
 
 /// Milliseconds in a quarter of an hour.
@@ -30,20 +31,20 @@ impl Database {
     }
 
     pub(crate) async fn call_totals(&self, scope: CallScope<'_>) -> Result<Vec<CallTotal>> {
-        let mut query = query_of_sums(scope, parts(&self.zone, scope.from_ms, scope.to_ms), false);
+        let mut query = query_of_sums(scope, parts(&self.zone, scope.from, scope.to), false);
         let rows = query.build().fetch_all(&mut *self.readers.get().await?).await?;
         Ok(rows.iter().map(total_from_row).collect::<sqlx::Result<_>>()?)
     }
 
     pub(crate) async fn call_days(&self, scope: CallScope<'_>) -> Result<Vec<DayTotal>> {
-        let mut query = query_of_sums(scope, parts(&self.zone, scope.from_ms, scope.to_ms), true);
+        let mut query = query_of_sums(scope, parts(&self.zone, scope.from, scope.to), true);
         let rows = query.build().fetch_all(&mut *self.readers.get().await?).await?;
         let day_total =
             |row: &SqliteRow| Ok(DayTotal { day: date_of(row.try_get("day")?), total: total_from_row(row)? });
         Ok(rows.iter().map(day_total).collect::<sqlx::Result<_>>()?)
     }
 
-    pub(crate) async fn calls(&self, scope: CallScope<'_>, limit: i64) -> Result<Vec<LoggedCall>> {
+    pub(crate) async fn calls(&self, scope: CallScope<'_>, limit: u64) -> Result<Vec<LoggedCall>> {
         let limit = usize::try_from(limit).unwrap_or(0);
         let mut reader = self.readers.get().await?;
         let mut snapshot = reader.begin().await?;
@@ -51,7 +52,7 @@ impl Database {
         push_kinds(&mut kinds, scope);
         let kinds: Vec<i64> = kinds.build_query_scalar().fetch_all(&mut *snapshot).await?;
         let mut latest = Vec::<LoggedCall>::new();
-        let mut from_ms = scope.from_ms.unwrap_or(i64::MIN);
+        let mut from = scope.from.unwrap_or(UnixMillis::new(i64::MIN));
         for kind in kinds {
             let found: Vec<LoggedCall> = sqlx::query_as(
                 "SELECT call_kind.*, call_log.* FROM call_kind CROSS JOIN call_log
@@ -59,25 +60,25 @@ impl Database {
                  ORDER BY call_log.time DESC, call_log.trace_id DESC LIMIT $4",
             )
             .bind(kind)
-            .bind(from_ms)
-            .bind(scope.to_ms.unwrap_or(i64::MAX))
+            .bind(from)
+            .bind(scope.to.unwrap_or(UnixMillis::new(i64::MAX)))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .fetch_all(&mut *snapshot)
             .await?;
             latest.extend(found);
-            latest.sort_unstable_by_key(|call| std::cmp::Reverse((call.time_ms, call.trace_id)));
+            latest.sort_unstable_by_key(|call| std::cmp::Reverse((call.time, call.trace_id)));
             latest.truncate(limit);
             // None older than the oldest of so many is among the latest.
             if let (true, Some(oldest)) = (latest.len() == limit, latest.last()) {
-                from_ms = oldest.time_ms;
+                from = oldest.time;
             }
         }
-        latest.sort_unstable_by(|a, b| (&a.method, a.time_ms, a.trace_id).cmp(&(&b.method, b.time_ms, b.trace_id)));
+        latest.sort_unstable_by(|a, b| (&a.method, a.time, a.trace_id).cmp(&(&b.method, b.time, b.trace_id)));
         Ok(latest)
     }
 
-    pub(crate) async fn delete_calls_before(&self, time_ms: i64, at_most: i64) -> Result<u64> {
-        self.writer.run(move |tx| Box::pin(delete_calls_before(tx, time_ms, at_most))).await
+    pub(crate) async fn delete_calls_before(&self, time: UnixMillis, at_most: u64) -> Result<u64> {
+        self.writer.run(move |tx| Box::pin(delete_calls_before(tx, time, at_most))).await
     }
 }
 
@@ -144,14 +145,14 @@ fn periods(zone: &TimeZone, first: i64, last: i64) -> Vec<(i64, i64, i64)> {
 struct Sums {
     count: i64,
     cost_ms: i64,
-    last_time: i64,
-    last_trace: i64,
+    last_time: UnixMillis,
+    last_trace: TraceId,
     last_cost: i64,
 }
 
 impl Sums {
     fn of(call: &LoggedCall) -> Self {
-        let &LoggedCall { time_ms: last_time, trace_id: last_trace, cost_ms, .. } = call;
+        let &LoggedCall { time: last_time, trace_id: last_trace, cost_ms, .. } = call;
         Self { count: 1, cost_ms, last_time, last_trace, last_cost: cost_ms }
     }
 
@@ -166,7 +167,9 @@ impl Sums {
 
 async fn append_calls(tx: &mut WriteTx, zone: TimeZone, calls: Vec<LoggedCall>) -> Result<()> {
     let db = &mut tx.connection;
-    let Some(max_trace_id) = calls.iter().map(|call| call.trace_id).max() else { return Ok(()) };
+    if calls.is_empty() {
+        return Ok(());
+    }
     let mut kinds = HashMap::new();
     let mut rows = Vec::with_capacity(calls.len());
     let mut by_quarter = BTreeMap::<(i64, i64), Sums>::new();
@@ -176,18 +179,18 @@ async fn append_calls(tx: &mut WriteTx, zone: TimeZone, calls: Vec<LoggedCall>) 
             Some(&kind_id) => kind_id,
             None => *kinds.entry(kind).or_insert(kind_of(db, call).await?),
         };
-        let place = (kind_id, call.time_ms.div_euclid(QUARTER_MS));
+        let place = (kind_id, call.time.get().div_euclid(QUARTER_MS));
         by_quarter.entry(place).and_modify(|sums| sums.add(Sums::of(call))).or_insert_with(|| Sums::of(call));
         rows.push((kind_id, call));
     }
     // In the order of the table, which is the quickest.
-    rows.sort_unstable_by_key(|(kind_id, call)| (*kind_id, call.time_ms, call.trace_id));
+    rows.sort_unstable_by_key(|(kind_id, call)| (*kind_id, call.time, call.trace_id));
     for rows in rows.chunks(ROWS_AT_ONCE) {
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO call_log (kind_id, time, trace_id, ip, cost_ms, result, code, message) ",
         );
         query.push_values(rows, |mut row, (kind_id, call)| {
-            row.push_bind(kind_id).push_bind(call.time_ms).push_bind(call.trace_id).push_bind(&call.ip);
+            row.push_bind(kind_id).push_bind(call.time).push_bind(call.trace_id).push_bind(&call.ip);
             row.push_bind(call.cost_ms).push_bind(!call.ok).push_bind(call.code).push_bind(&call.message);
         });
         query.build().persistent(false).execute(&mut *db).await?;
@@ -202,8 +205,6 @@ async fn append_calls(tx: &mut WriteTx, zone: TimeZone, calls: Vec<LoggedCall>) 
         }
     }
     upsert_sums(db, "call_day", "day", &by_day).await?;
-    let query = sqlx::query("UPDATE last_ids SET max_trace_id = MAX(COALESCE(max_trace_id, $1), $1)");
-    query.bind(max_trace_id).execute(db).await?;
     Ok(())
 }
 
@@ -251,18 +252,18 @@ async fn upsert_sums(
     Ok(())
 }
 
-async fn delete_calls_before(tx: &mut WriteTx, time_ms: i64, at_most: i64) -> Result<u64> {
+async fn delete_calls_before(tx: &mut WriteTx, time: UnixMillis, at_most: u64) -> Result<u64> {
     let kinds: Vec<i64> = sqlx::query_scalar(
         "SELECT id FROM call_kind
          WHERE EXISTS (SELECT 1 FROM call_log WHERE call_log.kind_id = call_kind.id AND call_log.time < $1)",
     )
-    .bind(time_ms)
+    .bind(time)
     .fetch_all(&mut tx.connection)
     .await?;
     let mut deleted = 0;
     for kind in kinds {
-        let left = at_most.saturating_sub(i64::try_from(deleted).unwrap_or(i64::MAX));
-        if left <= 0 {
+        let left = at_most.saturating_sub(deleted);
+        if left == 0 {
             break;
         }
         let query = sqlx::query(
@@ -270,7 +271,8 @@ async fn delete_calls_before(tx: &mut WriteTx, time_ms: i64, at_most: i64) -> Re
                 SELECT kind_id, time, trace_id FROM call_log WHERE kind_id = $1 AND time < $2
                 ORDER BY time, trace_id LIMIT $3)",
         );
-        deleted += query.bind(kind).bind(time_ms).bind(left).execute(&mut tx.connection).await?.rows_affected();
+        deleted +=
+            query.bind(kind).bind(time).bind(within_i64(left)).execute(&mut tx.connection).await?.rows_affected();
     }
     Ok(deleted)
 }
@@ -287,23 +289,23 @@ enum Part {
 }
 
 /// Takes a range apart.
-fn parts(zone: &TimeZone, from_ms: Option<i64>, to_ms: Option<i64>) -> Vec<Part> {
+fn parts(zone: &TimeZone, from: Option<UnixMillis>, to: Option<UnixMillis>) -> Vec<Part> {
     // What is beyond all dates has no days to tell apart.
-    let clamp = |ms: i64| ms.clamp(Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
-    let (from_ms, to_ms) = (from_ms.map(clamp), to_ms.map(clamp));
-    let first = from_ms.map(|ms| ceil_div(ms, QUARTER_MS));
-    let end = to_ms.map(|ms| ms.div_euclid(QUARTER_MS));
-    if let (Some(from_ms), Some(to_ms), Some(first), Some(end)) = (from_ms, to_ms, first, end)
-        && (from_ms >= to_ms || first > end)
+    let clamp = |time: UnixMillis| time.timestamp().as_millisecond();
+    let (from, to) = (from.map(clamp), to.map(clamp));
+    let first = from.map(|ms| ceil_div(ms, QUARTER_MS));
+    let end = to.map(|ms| ms.div_euclid(QUARTER_MS));
+    if let (Some(from), Some(to), Some(first), Some(end)) = (from, to, first, end)
+        && (from >= to || first > end)
     {
         let day = day_of(zone, end);
-        return if from_ms < to_ms { vec![Part::Log(from_ms, to_ms, day)] } else { Vec::new() };
+        return if from < to { vec![Part::Log(from, to, day)] } else { Vec::new() };
     }
     let mut parts = Vec::new();
-    if let (Some(from_ms), Some(first)) = (from_ms, first)
-        && from_ms < first * QUARTER_MS
+    if let (Some(from), Some(first)) = (from, first)
+        && from < first * QUARTER_MS
     {
-        parts.push(Part::Log(from_ms, first * QUARTER_MS, day_of(zone, first - 1)));
+        parts.push(Part::Log(from, first * QUARTER_MS, day_of(zone, first - 1)));
     }
     let first_day = first.map(|first| (first..).find(|&quarter| begins_day(zone, quarter)).unwrap_or(first));
     let end_day = end.map(|end| (0..).map(|back| end - back).find(|&quarter| begins_day(zone, quarter)).unwrap_or(end));
@@ -322,10 +324,10 @@ fn parts(zone: &TimeZone, from_ms: Option<i64>, to_ms: Option<i64>) -> Vec<Part>
             }
         }
     }
-    if let (Some(to_ms), Some(end)) = (to_ms, end)
-        && end * QUARTER_MS < to_ms
+    if let (Some(to), Some(end)) = (to, end)
+        && end * QUARTER_MS < to
     {
-        parts.push(Part::Log(end * QUARTER_MS, to_ms, day_of(zone, end)));
+        parts.push(Part::Log(end * QUARTER_MS, to, day_of(zone, end)));
     }
     parts
 }
@@ -435,10 +437,10 @@ fn push_part(query: &mut QueryBuilder<Sqlite>, part: Part, by_day: bool) {
             query.push(" FROM kind CROSS JOIN call_quarter WHERE kind_id = kind.id AND quarter >= ").push_bind(first);
             query.push(" AND quarter < ").push_bind(end).push(" GROUP BY kind_id");
         }
-        Part::Log(from_ms, to_ms, day) => {
+        Part::Log(from, to, day) => {
             query.push_bind(if by_day { day } else { 0 }).push(", 1, cost_ms, time, trace_id, cost_ms");
-            query.push(" FROM kind CROSS JOIN call_log WHERE kind_id = kind.id AND time >= ").push_bind(from_ms);
-            query.push(" AND time < ").push_bind(to_ms);
+            query.push(" FROM kind CROSS JOIN call_log WHERE kind_id = kind.id AND time >= ").push_bind(from);
+            query.push(" AND time < ").push_bind(to);
         }
     }
 }
@@ -450,7 +452,7 @@ fn total_from_row(row: &SqliteRow) -> sqlx::Result<CallTotal> {
         source: row.try_get("source")?,
         count: row.try_get("count")?,
         cost_ms: row.try_get("cost_ms")?,
-        last_time_ms: row.try_get("last_time")?,
+        last_time: row.try_get("last_time")?,
         last_cost_ms: row.try_get("last_cost")?,
     })
 }

@@ -1,5 +1,7 @@
 //! Users of the console, and their sessions.
 
+use aicp_types::{ConsoleUserId, LibraryId, PersonId, UnixMillis};
+
 use super::{Database, writer::WriteTx, writes};
 use crate::{ConsoleUser, Error, Face, NewConsoleUser, NewFace, NewPerson, Person, Result, objects::PictureName};
 
@@ -7,7 +9,7 @@ impl Database {
     pub(crate) async fn register_user(
         &self,
         user: NewConsoleUser,
-        library_id: i64,
+        library_id: LibraryId,
         person: NewPerson,
         face: NewFace,
         picture: PictureName,
@@ -25,27 +27,27 @@ impl Database {
         Ok(query.bind(username).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn user_by_person(&self, person_row_id: i64) -> Result<Option<ConsoleUser>> {
+    pub(crate) async fn user_by_person(&self, person_id: PersonId) -> Result<Option<ConsoleUser>> {
         let query = sqlx::query_as("SELECT * FROM console_user WHERE person_id = $1");
-        Ok(query.bind(person_row_id).fetch_optional(&mut *self.readers.get().await?).await?)
+        Ok(query.bind(person_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn open_session(
         &self,
         token_hash: [u8; 32],
-        user_id: i64,
-        expires_ms: i64,
-        now_ms: i64,
+        user_id: ConsoleUserId,
+        expires_at: UnixMillis,
+        now: UnixMillis,
     ) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(open_session(tx, token_hash, user_id, expires_ms, now_ms))).await
+        self.writer.run(move |tx| Box::pin(open_session(tx, token_hash, user_id, expires_at, now))).await
     }
 
-    pub(crate) async fn session_user(&self, token_hash: &[u8; 32], now_ms: i64) -> Result<Option<ConsoleUser>> {
+    pub(crate) async fn session_user(&self, token_hash: &[u8; 32], now: UnixMillis) -> Result<Option<ConsoleUser>> {
         let query = sqlx::query_as(
             "SELECT console_user.* FROM console_session JOIN console_user ON console_user.id = console_session.user_id
              WHERE console_session.token_hash = $1 AND console_session.expires > $2",
         );
-        Ok(query.bind(&token_hash[..]).bind(now_ms).fetch_optional(&mut *self.readers.get().await?).await?)
+        Ok(query.bind(&token_hash[..]).bind(now).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn close_session(&self, token_hash: [u8; 32]) -> Result<()> {
@@ -64,7 +66,7 @@ impl Database {
 async fn register_user(
     tx: &mut WriteTx,
     user: NewConsoleUser,
-    library_id: i64,
+    library_id: LibraryId,
     person: NewPerson,
     face: NewFace,
     picture: PictureName,
@@ -81,7 +83,7 @@ async fn register_user(
     .bind(user.mail)
     .bind(user.department)
     .bind(person.id)
-    .bind(user.created_ms)
+    .bind(user.created_at)
     .fetch_optional(&mut tx.connection)
     .await?;
     Ok((user.ok_or(Error::Exists)?, person, face))
@@ -90,19 +92,19 @@ async fn register_user(
 async fn open_session(
     tx: &mut WriteTx,
     token_hash: [u8; 32],
-    user_id: i64,
-    expires_ms: i64,
-    now_ms: i64,
+    user_id: ConsoleUserId,
+    expires_at: UnixMillis,
+    now: UnixMillis,
 ) -> Result<()> {
     let query = sqlx::query("DELETE FROM console_session WHERE expires <= $1");
-    query.bind(now_ms).execute(&mut tx.connection).await?;
+    query.bind(now).execute(&mut tx.connection).await?;
     sqlx::query(
         "INSERT INTO console_session (token_hash, user_id, expires) VALUES ($1, $2, $3)
          ON CONFLICT (token_hash) DO UPDATE SET user_id = excluded.user_id, expires = excluded.expires",
     )
     .bind(&token_hash[..])
     .bind(user_id)
-    .bind(expires_ms)
+    .bind(expires_at)
     .execute(&mut tx.connection)
     .await
     .map_err(writes::missing_parent)?;

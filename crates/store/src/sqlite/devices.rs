@@ -1,5 +1,6 @@
 //! Devices, their groups, and which groups of people they are to know.
 
+use aicp_types::{DeviceId, GroupId, LibraryId, PersonId, SyncRelationId, UnixMillis};
 use sqlx::{FromRow, Row, sqlite::SqliteRow};
 
 use super::{
@@ -7,7 +8,7 @@ use super::{
     groups::{add_member, found, remove_member},
     writes::missing_parent,
 };
-use crate::{DeviceName, Group, Result, SyncRelation};
+use crate::{DeviceName, Group, Page, Result, SyncRelation};
 
 const ADD_DEVICE: &str = "INSERT INTO device_group_member (group_id, device_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 const REMOVE_DEVICE: &str = "DELETE FROM device_group_member WHERE group_id = $1 AND device_id = $2";
@@ -20,13 +21,13 @@ impl FromRow<'_, SqliteRow> for SyncRelation {
             user_group_id: row.try_get("user_group_id")?,
             device_group_id: row.try_get("device_group_id")?,
             kind: row.try_get("kind")?,
-            modified_ms: row.try_get("modified")?,
+            modified_at: row.try_get("modified")?,
         })
     }
 }
 
 impl Database {
-    pub(crate) async fn device(&self, library_id: i64, name: &DeviceName) -> Result<Option<i64>> {
+    pub(crate) async fn device(&self, library_id: LibraryId, name: &DeviceName) -> Result<Option<DeviceId>> {
         let query = sqlx::query_scalar(
             "SELECT id FROM device
              WHERE library_id = $1 AND product_key = $2 AND device_name = $3 AND instance_id = $4",
@@ -35,12 +36,17 @@ impl Database {
         Ok(query.fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn add_to_device_group(&self, library_id: i64, group_id: i64, name: DeviceName) -> Result<()> {
+    pub(crate) async fn add_to_device_group(
+        &self,
+        library_id: LibraryId,
+        group_id: GroupId,
+        name: DeviceName,
+    ) -> Result<()> {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
                     // The update that changes nothing has a device that is known already returned.
-                    let device_id = sqlx::query_scalar(
+                    let device_id: DeviceId = sqlx::query_scalar(
                         "INSERT INTO device (library_id, product_key, device_name, instance_id)
                          VALUES ($1, $2, $3, $4)
                          ON CONFLICT (library_id, product_key, device_name, instance_id)
@@ -59,19 +65,19 @@ impl Database {
             .await
     }
 
-    pub(crate) async fn remove_from_device_group(&self, group_id: i64, device_id: i64) -> Result<()> {
+    pub(crate) async fn remove_from_device_group(&self, group_id: GroupId, device_id: DeviceId) -> Result<()> {
         self.writer.run(move |tx| Box::pin(remove_member(&mut tx.connection, REMOVE_DEVICE, group_id, device_id))).await
     }
 
-    pub(crate) async fn groups_of_device(&self, device_id: i64, offset: i64, limit: i64) -> Result<(u64, Vec<Group>)> {
+    pub(crate) async fn groups_of_device(&self, device_id: DeviceId, page: Page) -> Result<(u64, Vec<Group>)> {
         let count = "SELECT COUNT(*) FROM device_group_member WHERE device_id = $1";
-        let page = "SELECT * FROM device_group WHERE id IN (
+        let rows = "SELECT * FROM device_group WHERE id IN (
                 SELECT group_id FROM device_group_member WHERE device_id = $1 ORDER BY group_id LIMIT $2 OFFSET $3)
              ORDER BY id";
-        self.page(count.to_owned(), page.to_owned(), device_id, offset, limit).await
+        self.page(count.to_owned(), rows.to_owned(), device_id, page).await
     }
 
-    pub(crate) async fn is_on_device(&self, person_row_id: i64, device_id: i64) -> Result<bool> {
+    pub(crate) async fn is_on_device(&self, person_id: PersonId, device_id: DeviceId) -> Result<bool> {
         let query = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM face WHERE person_id = $1) AND EXISTS (
                 SELECT 1 FROM user_group_member
@@ -79,16 +85,16 @@ impl Database {
                 JOIN device_group_member ON device_group_member.group_id = sync_relation.device_group_id
                 WHERE user_group_member.person_id = $1 AND device_group_member.device_id = $2)",
         );
-        Ok(query.bind(person_row_id).bind(device_id).fetch_one(&mut *self.readers.get().await?).await?)
+        Ok(query.bind(person_id).bind(device_id).fetch_one(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn create_sync_relation(
         &self,
-        library_id: i64,
-        user_group_id: i64,
-        device_group_id: i64,
+        library_id: LibraryId,
+        user_group_id: GroupId,
+        device_group_id: GroupId,
         kind: String,
-        modified_ms: i64,
+        modified_at: UnixMillis,
     ) -> Result<SyncRelation> {
         self.writer
             .run(move |tx| {
@@ -100,42 +106,46 @@ impl Database {
                          DO UPDATE SET kind = excluded.kind, modified = excluded.modified RETURNING *",
                     );
                     let query = query.bind(library_id).bind(user_group_id).bind(device_group_id);
-                    let inserted = query.bind(kind).bind(modified_ms).fetch_one(&mut tx.connection).await;
+                    let inserted = query.bind(kind).bind(modified_at).fetch_one(&mut tx.connection).await;
                     inserted.map_err(missing_parent)
                 })
             })
             .await
     }
 
-    pub(crate) async fn sync_relation(&self, library_id: i64, id: i64) -> Result<Option<SyncRelation>> {
+    pub(crate) async fn sync_relation(
+        &self,
+        library_id: LibraryId,
+        id: SyncRelationId,
+    ) -> Result<Option<SyncRelation>> {
         let query = sqlx::query_as("SELECT * FROM sync_relation WHERE id = $2 AND library_id = $1");
         Ok(query.bind(library_id).bind(id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn sync_relations(
-        &self,
-        library_id: i64,
-        offset: i64,
-        limit: i64,
-    ) -> Result<(u64, Vec<SyncRelation>)> {
+    pub(crate) async fn sync_relations(&self, library_id: LibraryId, page: Page) -> Result<(u64, Vec<SyncRelation>)> {
         let count = "SELECT COUNT(*) FROM sync_relation WHERE library_id = $1";
-        let page = "SELECT * FROM sync_relation WHERE library_id = $1 ORDER BY id LIMIT $2 OFFSET $3";
-        self.page(count.to_owned(), page.to_owned(), library_id, offset, limit).await
+        let rows = "SELECT * FROM sync_relation WHERE library_id = $1 ORDER BY id LIMIT $2 OFFSET $3";
+        self.page(count.to_owned(), rows.to_owned(), library_id, page).await
     }
 
-    pub(crate) async fn update_sync_relation(&self, id: i64, kind: String, modified_ms: i64) -> Result<()> {
+    pub(crate) async fn update_sync_relation(
+        &self,
+        id: SyncRelationId,
+        kind: String,
+        modified_at: UnixMillis,
+    ) -> Result<()> {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
                     let query = sqlx::query("UPDATE sync_relation SET kind = $2, modified = $3 WHERE id = $1");
-                    let query = query.bind(id).bind(kind).bind(modified_ms);
+                    let query = query.bind(id).bind(kind).bind(modified_at);
                     found(query.execute(&mut tx.connection).await?.rows_affected())
                 })
             })
             .await
     }
 
-    pub(crate) async fn delete_sync_relation(&self, id: i64) -> Result<()> {
+    pub(crate) async fn delete_sync_relation(&self, id: SyncRelationId) -> Result<()> {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {

@@ -1,6 +1,8 @@
 //! Fingerprints that rows of older versions lack.
 
-use super::Database;
+use aicp_types::FaceId;
+
+use super::{Database, rows::within_i64};
 use crate::{Result, objects::md5_of};
 
 impl Database {
@@ -15,12 +17,12 @@ impl Database {
 
     /// Gives every template its fingerprint, so many in a transaction, of which `filled_in` is told each time; returns how
     /// many had none.
-    pub(crate) async fn fill_in_template_md5s(&self, at_once: i64, filled_in: &mut impl FnMut(u64)) -> Result<u64> {
+    pub(crate) async fn fill_in_template_md5s(&self, at_once: u64, filled_in: &mut impl FnMut(u64)) -> Result<u64> {
         let mut filled = 0;
         loop {
-            let batch: Vec<(i64, Vec<u8>)> =
+            let batch: Vec<(FaceId, Vec<u8>)> =
                 sqlx::query_as("SELECT face_id, vector FROM template WHERE md5 IS NULL ORDER BY face_id LIMIT $1")
-                    .bind(at_once)
+                    .bind(within_i64(at_once))
                     .fetch_all(&mut *self.readers.get().await?)
                     .await?;
             if batch.is_empty() {
@@ -35,19 +37,19 @@ impl Database {
     }
 
     /// Faces whose picture has no fingerprint, with its key: up to `limit` of those after a row id, ascending.
-    pub(crate) async fn faces_without_md5(&self, after: i64, limit: i64) -> Result<Vec<(i64, String)>> {
+    pub(crate) async fn faces_without_md5(&self, after: FaceId, limit: u64) -> Result<Vec<(FaceId, String)>> {
         let query = sqlx::query_as(
             "SELECT id, picture_key FROM face WHERE picture_md5 IS NULL AND id > $1 ORDER BY id LIMIT $2",
         );
-        Ok(query.bind(after).bind(limit).fetch_all(&mut *self.readers.get().await?).await?)
+        Ok(query.bind(after).bind(within_i64(limit)).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     /// Gives faces, by row id, the fingerprints of their pictures.
-    pub(crate) async fn set_picture_md5s(&self, md5s: Vec<(i64, String)>) -> Result<()> {
+    pub(crate) async fn set_picture_md5s(&self, md5s: Vec<(FaceId, String)>) -> Result<()> {
         self.set_md5s("UPDATE face SET picture_md5 = $2 WHERE id = $1", md5s).await
     }
 
-    async fn set_md5s(&self, update: &'static str, md5s: Vec<(i64, String)>) -> Result<()> {
+    async fn set_md5s(&self, update: &'static str, md5s: Vec<(FaceId, String)>) -> Result<()> {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {

@@ -1,5 +1,6 @@
 //! Grants of apps.
 
+use aicp_types::UnixMillis;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{Database, writer::WriteTx, writes};
@@ -11,12 +12,17 @@ impl Database {
         Ok(fold_grants(rows)?)
     }
 
-    pub(crate) async fn create_grant(&self, grant: Grant, created_ms: i64) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(create_grant(tx, grant, created_ms))).await
+    pub(crate) async fn create_grant(&self, grant: Grant, created_at: UnixMillis) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(create_grant(tx, grant, created_at))).await
     }
 
-    pub(crate) async fn extend_grant(&self, app_id: String, due_ms: i64, capabilities: Vec<String>) -> Result<Grant> {
-        self.writer.run(move |tx| Box::pin(extend_grant(tx, app_id, due_ms, capabilities))).await
+    pub(crate) async fn extend_grant(
+        &self,
+        app_id: String,
+        due_at: UnixMillis,
+        capabilities: Vec<String>,
+    ) -> Result<Grant> {
+        self.writer.run(move |tx| Box::pin(extend_grant(tx, app_id, due_at, capabilities))).await
     }
 
     pub(crate) async fn delete_grant(&self, app_id: String) -> Result<()> {
@@ -44,7 +50,7 @@ fn fold_grants(rows: Vec<SqliteRow>) -> sqlx::Result<Vec<Grant>> {
                 app_id,
                 token_hash: hash.try_into().map_err(|_| sqlx::Error::Decode("a hash is not 32 bytes long".into()))?,
                 token_sealed: row.try_get("token_sealed")?,
-                due_ms: row.try_get("due")?,
+                due_at: row.try_get("due")?,
                 capabilities: Vec::new(),
             });
         }
@@ -55,8 +61,8 @@ fn fold_grants(rows: Vec<SqliteRow>) -> sqlx::Result<Vec<Grant>> {
     Ok(grants)
 }
 
-async fn create_grant(tx: &mut WriteTx, grant: Grant, created_ms: i64) -> Result<()> {
-    writes::ensure_app(tx, grant.app_id.clone(), created_ms).await?;
+async fn create_grant(tx: &mut WriteTx, grant: Grant, created_at: UnixMillis) -> Result<()> {
+    writes::ensure_app(tx, grant.app_id.clone(), created_at).await?;
     let query = sqlx::query(
         "UPDATE app SET token_hash = $2, token_sealed = $3, due = $4, grant_revoked = 0
          WHERE app_id = $1 AND token_hash IS NULL",
@@ -64,16 +70,21 @@ async fn create_grant(tx: &mut WriteTx, grant: Grant, created_ms: i64) -> Result
     .bind(&grant.app_id)
     .bind(&grant.token_hash[..])
     .bind(&grant.token_sealed)
-    .bind(grant.due_ms);
+    .bind(grant.due_at);
     if query.execute(&mut tx.connection).await?.rows_affected() == 0 {
         return Err(Error::Exists);
     }
     add_capabilities(&mut tx.connection, &grant.app_id, grant.capabilities).await
 }
 
-async fn extend_grant(tx: &mut WriteTx, app_id: String, due_ms: i64, capabilities: Vec<String>) -> Result<Grant> {
+async fn extend_grant(
+    tx: &mut WriteTx,
+    app_id: String,
+    due_at: UnixMillis,
+    capabilities: Vec<String>,
+) -> Result<Grant> {
     let query = sqlx::query("UPDATE app SET due = $2 WHERE app_id = $1 AND token_hash IS NOT NULL");
-    if query.bind(&app_id).bind(due_ms).execute(&mut tx.connection).await?.rows_affected() == 0 {
+    if query.bind(&app_id).bind(due_at).execute(&mut tx.connection).await?.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
     add_capabilities(&mut tx.connection, &app_id, capabilities).await?;

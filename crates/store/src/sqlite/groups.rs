@@ -1,9 +1,10 @@
 //! Groups of people and of devices.
 
-use sqlx::{AssertSqlSafe, Connection, FromRow, Row, SqliteConnection, sqlite::SqliteRow};
+use aicp_types::{GroupId, LibraryId, PersonId, UnixMillis};
+use sqlx::{AssertSqlSafe, Connection, Encode, FromRow, Row, Sqlite, SqliteConnection, Type, sqlite::SqliteRow};
 
 use super::{Database, writes::missing_parent};
-use crate::{Error, Group, GroupKind, Person, Result};
+use crate::{Error, Group, GroupKind, Page, Person, Result};
 
 impl FromRow<'_, SqliteRow> for Group {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
@@ -11,10 +12,15 @@ impl FromRow<'_, SqliteRow> for Group {
             id: row.try_get("id")?,
             library_id: row.try_get("library_id")?,
             name: row.try_get("name")?,
-            modified_ms: row.try_get("modified")?,
+            modified_at: row.try_get("modified")?,
         })
     }
 }
+
+/// A value that can be bound to a statement.
+pub(super) trait Column: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + Copy + Send + 'static {}
+
+impl<T: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + Copy + Send + 'static> Column for T {}
 
 /// The table of a kind of groups.
 fn table(kind: GroupKind) -> &'static str {
@@ -28,9 +34,9 @@ impl Database {
     pub(crate) async fn create_group(
         &self,
         kind: GroupKind,
-        library_id: i64,
+        library_id: LibraryId,
         name: String,
-        modified_ms: i64,
+        modified_at: UnixMillis,
     ) -> Result<Group> {
         let insert = format!(
             "INSERT INTO {} (library_id, name, modified) VALUES ($1, $2, $3)
@@ -40,7 +46,7 @@ impl Database {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    let query = sqlx::query_as(AssertSqlSafe(insert)).bind(library_id).bind(name).bind(modified_ms);
+                    let query = sqlx::query_as(AssertSqlSafe(insert)).bind(library_id).bind(name).bind(modified_at);
                     let inserted = query.fetch_optional(&mut tx.connection).await;
                     inserted.map_err(missing_parent)?.ok_or(Error::Exists)
                 })
@@ -48,25 +54,24 @@ impl Database {
             .await
     }
 
-    pub(crate) async fn group(&self, kind: GroupKind, library_id: i64, group_id: i64) -> Result<Option<Group>> {
+    pub(crate) async fn group(
+        &self,
+        kind: GroupKind,
+        library_id: LibraryId,
+        group_id: GroupId,
+    ) -> Result<Option<Group>> {
         let query = format!("SELECT * FROM {} WHERE id = $1 AND library_id = $2", table(kind));
         let query = sqlx::query_as(AssertSqlSafe(query)).bind(group_id).bind(library_id);
         Ok(query.fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn groups(
-        &self,
-        kind: GroupKind,
-        library_id: i64,
-        offset: i64,
-        limit: i64,
-    ) -> Result<(u64, Vec<Group>)> {
+    pub(crate) async fn groups(&self, kind: GroupKind, library_id: LibraryId, page: Page) -> Result<(u64, Vec<Group>)> {
         let count = format!("SELECT COUNT(*) FROM {} WHERE library_id = $1", table(kind));
-        let page = format!("SELECT * FROM {} WHERE library_id = $1 ORDER BY id LIMIT $2 OFFSET $3", table(kind));
-        self.page(count, page, library_id, offset, limit).await
+        let rows = format!("SELECT * FROM {} WHERE library_id = $1 ORDER BY id LIMIT $2 OFFSET $3", table(kind));
+        self.page(count, rows, library_id, page).await
     }
 
-    pub(crate) async fn delete_group(&self, kind: GroupKind, group_id: i64) -> Result<()> {
+    pub(crate) async fn delete_group(&self, kind: GroupKind, group_id: GroupId) -> Result<()> {
         let delete = format!("DELETE FROM {} WHERE id = $1", table(kind));
         self.writer
             .run(move |tx| {
@@ -78,7 +83,7 @@ impl Database {
             .await
     }
 
-    pub(crate) async fn delete_empty_user_group(&self, group_id: i64) -> Result<bool> {
+    pub(crate) async fn delete_empty_user_group(&self, group_id: GroupId) -> Result<bool> {
         let has_members = "SELECT EXISTS (SELECT 1 FROM user_group_member WHERE group_id = $1)";
         self.writer
             .run(move |tx| {
@@ -94,51 +99,43 @@ impl Database {
             .await
     }
 
-    pub(crate) async fn add_to_user_group(&self, group_id: i64, person_row_id: i64) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(add_member(&mut tx.connection, ADD_PERSON, group_id, person_row_id))).await
+    pub(crate) async fn add_to_user_group(&self, group_id: GroupId, person_id: PersonId) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(add_member(&mut tx.connection, ADD_PERSON, group_id, person_id))).await
     }
 
-    pub(crate) async fn remove_from_user_group(&self, group_id: i64, person_row_id: i64) -> Result<()> {
-        self.writer
-            .run(move |tx| Box::pin(remove_member(&mut tx.connection, REMOVE_PERSON, group_id, person_row_id)))
-            .await
+    pub(crate) async fn remove_from_user_group(&self, group_id: GroupId, person_id: PersonId) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(remove_member(&mut tx.connection, REMOVE_PERSON, group_id, person_id))).await
     }
 
-    pub(crate) async fn groups_of_person(
-        &self,
-        person_row_id: i64,
-        offset: i64,
-        limit: i64,
-    ) -> Result<(u64, Vec<Group>)> {
+    pub(crate) async fn groups_of_person(&self, person_id: PersonId, page: Page) -> Result<(u64, Vec<Group>)> {
         let count = "SELECT COUNT(*) FROM user_group_member WHERE person_id = $1";
-        let page = "SELECT * FROM user_group WHERE id IN (
+        let rows = "SELECT * FROM user_group WHERE id IN (
                 SELECT group_id FROM user_group_member WHERE person_id = $1 ORDER BY group_id LIMIT $2 OFFSET $3)
              ORDER BY id";
-        self.page(count.to_owned(), page.to_owned(), person_row_id, offset, limit).await
+        self.page(count.to_owned(), rows.to_owned(), person_id, page).await
     }
 
-    pub(crate) async fn people_of_group(&self, group_id: i64, offset: i64, limit: i64) -> Result<(u64, Vec<Person>)> {
+    pub(crate) async fn people_of_group(&self, group_id: GroupId, page: Page) -> Result<(u64, Vec<Person>)> {
         let count = "SELECT COUNT(*) FROM user_group_member WHERE group_id = $1";
-        let page = "SELECT * FROM person WHERE id IN (
+        let rows = "SELECT * FROM person WHERE id IN (
                 SELECT person_id FROM user_group_member WHERE group_id = $1 ORDER BY person_id LIMIT $2 OFFSET $3)
              ORDER BY id";
-        self.page(count.to_owned(), page.to_owned(), group_id, offset, limit).await
+        self.page(count.to_owned(), rows.to_owned(), group_id, page).await
     }
 
     /// A count and a page of what belongs to a row, of one state of the database.
     pub(super) async fn page<T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin>(
         &self,
         count: String,
-        page: String,
-        owner: i64,
-        offset: i64,
-        limit: i64,
+        rows: String,
+        owner: impl Column,
+        page: Page,
     ) -> Result<(u64, Vec<T>)> {
         let mut reader = self.readers.get().await?;
         let mut snapshot = reader.begin().await?;
         let count = sqlx::query_scalar(AssertSqlSafe(count)).bind(owner).fetch_one(&mut *snapshot).await?;
-        let page = sqlx::query_as(AssertSqlSafe(page)).bind(owner).bind(limit.max(0)).bind(offset.max(0));
-        Ok((count, page.fetch_all(&mut *snapshot).await?))
+        let rows = sqlx::query_as(AssertSqlSafe(rows)).bind(owner).bind(page.limit()).bind(page.offset());
+        Ok((count, rows.fetch_all(&mut *snapshot).await?))
     }
 }
 
@@ -149,8 +146,8 @@ const REMOVE_PERSON: &str = "DELETE FROM user_group_member WHERE group_id = $1 A
 pub(super) async fn add_member(
     db: &mut SqliteConnection,
     insert: &'static str,
-    group_id: i64,
-    member: i64,
+    group_id: GroupId,
+    member: impl Column,
 ) -> Result<()> {
     sqlx::query(insert).bind(group_id).bind(member).execute(db).await.map_err(missing_parent)?;
     Ok(())
@@ -160,8 +157,8 @@ pub(super) async fn add_member(
 pub(super) async fn remove_member(
     db: &mut SqliteConnection,
     delete: &'static str,
-    group_id: i64,
-    member: i64,
+    group_id: GroupId,
+    member: impl Column,
 ) -> Result<()> {
     found(sqlx::query(delete).bind(group_id).bind(member).execute(db).await?.rows_affected())
 }

@@ -1,14 +1,16 @@
 //! Recognisability of templates that were stored before it was judged.
 
-use super::Database;
+use aicp_types::{FaceId, LibraryId};
+
+use super::{Database, rows::within_i64};
 use crate::{Algorithm, Result, UnjudgedFace};
 
 impl Database {
     pub(crate) async fn unjudged_faces(
         &self,
         algorithm: &Algorithm,
-        after: i64,
-        limit: i64,
+        after: FaceId,
+        limit: u64,
     ) -> Result<Vec<UnjudgedFace>> {
         let query = sqlx::query_as(
             "SELECT face.id, person.library_id, face.picture_key
@@ -18,12 +20,13 @@ impl Database {
              ORDER BY template.face_id LIMIT $5",
         );
         let query = query.bind(after).bind(&algorithm.name).bind(&algorithm.provider).bind(&algorithm.version);
-        let rows: Vec<(i64, i64, String)> = query.bind(limit).fetch_all(&mut *self.readers.get().await?).await?;
+        let rows: Vec<(FaceId, LibraryId, String)> =
+            query.bind(within_i64(limit)).fetch_all(&mut *self.readers.get().await?).await?;
         let face = |(face_id, library_id, picture_key)| UnjudgedFace { face_id, library_id, picture_key };
         Ok(rows.into_iter().map(face).collect())
     }
 
-    pub(crate) async fn set_recognisability(&self, face_id: i64, recognisability: f32) -> Result<()> {
+    pub(crate) async fn set_recognisability(&self, face_id: FaceId, recognisability: f32) -> Result<()> {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {

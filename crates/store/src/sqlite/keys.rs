@@ -1,8 +1,9 @@
 //! Keys that clients of other interfaces sign with.
 
+use aicp_types::{KeyId, UnixMillis};
 use sqlx::{FromRow, Row, sqlite::SqliteRow};
 
-use super::{Database, writer::WriteTx, writes};
+use super::{Database, rows::within_i64, writer::WriteTx, writes};
 use crate::{Error, Key, KeyUsage, NewKey, Result, UsedSignature};
 
 /// Expired signatures that one write forgets at most: other writes wait for its end.
@@ -17,8 +18,8 @@ impl Database {
         self.writer.run(move |tx| Box::pin(create_key(tx, new))).await
     }
 
-    pub(crate) async fn revoke_key(&self, key_id: i64, revoked_ms: i64) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(revoke_key(tx, key_id, revoked_ms))).await
+    pub(crate) async fn revoke_key(&self, key_id: KeyId, revoked_at: UnixMillis) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(revoke_key(tx, key_id, revoked_at))).await
     }
 
     pub(crate) async fn apps_with_revoked_grant(&self) -> Result<Vec<String>> {
@@ -28,21 +29,21 @@ impl Database {
 
     pub(crate) async fn note_key_usage(
         &self,
-        usage: Vec<(i64, KeyUsage)>,
+        usage: Vec<(KeyId, KeyUsage)>,
         signatures: Vec<UsedSignature>,
-        now_ms: i64,
+        now: UnixMillis,
     ) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(note_key_usage(tx, usage, signatures, now_ms))).await
+        self.writer.run(move |tx| Box::pin(note_key_usage(tx, usage, signatures, now))).await
     }
 
-    pub(crate) async fn used_signatures(&self, now_ms: i64) -> Result<Vec<UsedSignature>> {
+    pub(crate) async fn used_signatures(&self, now: UnixMillis) -> Result<Vec<UsedSignature>> {
         let query = sqlx::query_as("SELECT * FROM used_signature WHERE expires > $1");
-        Ok(query.bind(now_ms).fetch_all(&mut *self.readers.get().await?).await?)
+        Ok(query.bind(now).fetch_all(&mut *self.readers.get().await?).await?)
     }
 }
 
 async fn create_key(tx: &mut WriteTx, new: NewKey) -> Result<Key> {
-    writes::ensure_app(tx, new.app_id.clone(), new.created_ms).await?;
+    writes::ensure_app(tx, new.app_id.clone(), new.created_at).await?;
     let inserted = sqlx::query_as(
         "INSERT INTO access_key (
             app_id, kind, name, secret_sealed, allow_md5, allow_replay, calls_per_second, calls_per_day, created)
@@ -56,24 +57,24 @@ async fn create_key(tx: &mut WriteTx, new: NewKey) -> Result<Key> {
     .bind(new.allow_md5)
     .bind(new.allow_replay)
     .bind(new.calls_per_second)
-    .bind(new.calls_per_day)
-    .bind(new.created_ms)
+    .bind(new.calls_per_day.map(within_i64))
+    .bind(new.created_at)
     .fetch_optional(&mut tx.connection)
     .await?;
     inserted.ok_or(Error::Exists)
 }
 
-async fn revoke_key(tx: &mut WriteTx, key_id: i64, revoked_ms: i64) -> Result<()> {
+async fn revoke_key(tx: &mut WriteTx, key_id: KeyId, revoked_at: UnixMillis) -> Result<()> {
     let query = sqlx::query("UPDATE access_key SET revoked = COALESCE(revoked, $2) WHERE id = $1");
-    let updated = query.bind(key_id).bind(revoked_ms).execute(&mut tx.connection).await?;
+    let updated = query.bind(key_id).bind(revoked_at).execute(&mut tx.connection).await?;
     if updated.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
 async fn note_key_usage(
     tx: &mut WriteTx,
-    usage: Vec<(i64, KeyUsage)>,
+    usage: Vec<(KeyId, KeyUsage)>,
     signatures: Vec<UsedSignature>,
-    now_ms: i64,
+    now: UnixMillis,
 ) -> Result<()> {
     for (key_id, KeyUsage { day, calls }) in usage {
         let query = sqlx::query("UPDATE access_key SET used_day = $2, used = $3 WHERE id = $1");
@@ -87,7 +88,7 @@ async fn note_key_usage(
         )
         .bind(signature.key_id)
         .bind(&signature.digest[..])
-        .bind(signature.expires_ms)
+        .bind(signature.expires_at)
         .execute(&mut tx.connection)
         .await?;
     }
@@ -95,7 +96,7 @@ async fn note_key_usage(
         "DELETE FROM used_signature WHERE (key_id, digest) IN (
             SELECT key_id, digest FROM used_signature WHERE expires <= $1 LIMIT $2)",
     )
-    .bind(now_ms)
+    .bind(now)
     .bind(FORGOTTEN_AT_ONCE)
     .execute(&mut tx.connection)
     .await?;
@@ -112,11 +113,13 @@ impl FromRow<'_, SqliteRow> for Key {
             allow_md5: row.try_get("allow_md5")?,
             allow_replay: row.try_get("allow_replay")?,
             calls_per_second: row.try_get("calls_per_second")?,
-            calls_per_day: row.try_get("calls_per_day")?,
-            created_ms: row.try_get("created")?,
+            calls_per_day: row
+                .try_get::<Option<i64>, _>("calls_per_day")?
+                .map(|calls| u64::try_from(calls).unwrap_or(0)),
+            created_at: row.try_get("created")?,
         };
         let usage = KeyUsage { day: row.try_get("used_day")?, calls: row.try_get("used")? };
-        Ok(Self { id: row.try_get("id")?, made, revoked_ms: row.try_get("revoked")?, usage })
+        Ok(Self { id: row.try_get("id")?, made, revoked_at: row.try_get("revoked")?, usage })
     }
 }
 
@@ -126,7 +129,7 @@ impl FromRow<'_, SqliteRow> for UsedSignature {
         Ok(Self {
             key_id: row.try_get("key_id")?,
             digest: digest.try_into().map_err(|_| sqlx::Error::Decode("a digest is not 16 bytes long".into()))?,
-            expires_ms: row.try_get("expires")?,
+            expires_at: row.try_get("expires")?,
         })
     }
 }

@@ -1,7 +1,9 @@
 //! Apps and libraries.
 
+use aicp_types::LibraryId;
+
 use super::{Database, prefixes::hex_range, writer::WriteTx, writes};
-use crate::{Change, Error, Library, LibraryCounts, Result};
+use crate::{Change, Error, Library, LibraryCounts, Page, Result};
 
 impl Database {
     pub(crate) async fn app_ids(&self) -> Result<Vec<String>> {
@@ -15,7 +17,7 @@ impl Database {
         Ok(query.bind(app_id).bind(external_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn library_by_id(&self, library_id: i64) -> Result<Option<Library>> {
+    pub(crate) async fn library_by_id(&self, library_id: LibraryId) -> Result<Option<Library>> {
         let query = sqlx::query_as("SELECT * FROM library WHERE id = $1");
         Ok(query.bind(library_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
@@ -25,7 +27,7 @@ impl Database {
         Ok(query.bind(app_id).fetch_one(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn library_counts(&self, library_id: i64) -> Result<LibraryCounts> {
+    pub(crate) async fn library_counts(&self, library_id: LibraryId) -> Result<LibraryCounts> {
         // Both kinds of ids are unique by themselves, so only one of each can be equal.
         let query = sqlx::query_as(
             "SELECT (SELECT COUNT(*) FROM person WHERE library_id = $1)
@@ -39,11 +41,11 @@ impl Database {
         Ok(query.bind(library_id).fetch_one(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn libraries_by_age(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
+    pub(crate) async fn libraries_by_age(&self, app_id: &str, page: Page) -> Result<Vec<Library>> {
         let query = sqlx::query_as(
             "SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY created, engine_key LIMIT $2 OFFSET $3",
         );
-        Ok(query.bind(app_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(&mut *self.readers.get().await?).await?)
+        Ok(query.bind(app_id).bind(page.limit()).bind(page.offset()).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn library_by_engine_key_prefix(&self, app_id: &str, prefix: &str) -> Result<Option<Library>> {
@@ -56,12 +58,12 @@ impl Database {
         Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn rename_library(&self, library_id: i64, external_id: String) -> Result<()> {
+    pub(crate) async fn rename_library(&self, library_id: LibraryId, external_id: String) -> Result<()> {
         self.writer.run(move |tx| Box::pin(rename_library(tx, library_id, external_id))).await
     }
 }
 
-async fn rename_library(tx: &mut WriteTx, library_id: i64, external_id: String) -> Result<()> {
+async fn rename_library(tx: &mut WriteTx, library_id: LibraryId, external_id: String) -> Result<()> {
     // A display name that only repeated the old name repeats the new one.
     let query = sqlx::query(
         "UPDATE library SET

@@ -1,5 +1,7 @@
 //! Pictures of rows of the outbox under names of their own.
 
+use aicp_types::OutboxId;
+
 use super::{Database, rows::json_strings, writer::WriteTx};
 use crate::Result;
 
@@ -11,7 +13,7 @@ pub(crate) struct DeadLink {
 
 impl Database {
     /// Notes that the picture of a row has this name. `false` if there is no such row, or it has another picture or none.
-    pub(crate) async fn note_link(&self, name: &str, row_id: i64, picture_key: &str) -> Result<bool> {
+    pub(crate) async fn note_link(&self, name: &str, row_id: OutboxId, picture_key: &str) -> Result<bool> {
         let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM outbox_link WHERE name = $1 AND row_id = $2)");
         let noted = query.bind(name).bind(row_id).fetch_one(&mut *self.readers.get().await?).await?;
         if noted {
@@ -44,7 +46,7 @@ impl Database {
     }
 }
 
-async fn note_link(tx: &mut WriteTx, name: String, row_id: i64, picture_key: String) -> Result<bool> {
+async fn note_link(tx: &mut WriteTx, name: String, row_id: OutboxId, picture_key: String) -> Result<bool> {
     let query = sqlx::query(
         "INSERT INTO outbox_link (name, row_id, picture_key)
          SELECT $1, id, picture_key FROM outbox WHERE id = $2 AND picture_key = $3

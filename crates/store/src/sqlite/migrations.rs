@@ -2,14 +2,18 @@
 
 use std::path::Path;
 
+use aicp_types::{LibraryId, OutboxId, PersonId, PublicId, SystemClock};
 use jiff::tz::TimeZone;
+use std::sync::Arc;
+
 use sqlx::{ConnectOptions, Connection, migrate::Migrator, sqlite::SqliteConnectOptions};
 
 use super::MIGRATOR;
-use crate::{OutboxFilter, Store};
+use crate::{OutboxFilter, Page, Store};
 
 /// The last version of the schema with the names of the interfaces.
 const BEFORE_WORDS: i64 = 10;
+const PUBLIC_ID: PublicId = PublicId::new(2_126_723_381_473_574_912);
 
 /// A row of each table whose columns were renamed.
 const ROWS: &str = "
@@ -41,29 +45,29 @@ async fn database_before_words(path: &Path) {
 async fn rows_of_before_are_found_under_the_names_of_today() {
     let temp = tempfile::tempdir().expect("a temp dir");
     database_before_words(&temp.path().join("aicp.db")).await;
-    let store = Store::open(temp.path(), None, TimeZone::UTC).await.expect("opens");
+    let store = Store::open(temp.path(), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("opens");
 
     let library = store.library("app", "shop").await.expect("read").expect("there");
-    assert_eq!((library.id, library.external_id.as_str(), library.name.as_str()), (3, "shop", "Shop"));
+    assert_eq!((library.id, library.external_id.as_str(), library.name.as_str()), (LibraryId::new(3), "shop", "Shop"));
     assert_eq!(library.description.as_deref(), Some("of shoes"));
     assert_eq!(library.engine_key, "0123456789abcdef0123456789abcdef");
 
-    let person = store.find_person(3, "u1").await.expect("read").expect("there");
-    assert_eq!((person.id, person.public_id), (5, 2_126_723_381_473_574_912));
+    let person = store.find_person(library.id, "u1").await.expect("read").expect("there");
+    assert_eq!((person.id, person.public_id), (PersonId::new(5), PUBLIC_ID));
     assert_eq!(person.number, "fedcba9876543210fedcba9876543210");
     assert_eq!((person.external_id.as_deref(), person.info.as_deref()), (Some("u1"), Some("a note")));
     assert_eq!(person.profile.name.as_deref(), Some("Ada"));
     assert_eq!(person.profile.document_number.as_deref(), Some("11010"));
     assert_eq!(person.profile.customer_number.as_deref(), Some("c7"));
-    assert_eq!(store.last_ids().await.expect("read").max_public_id, Some(2_126_723_381_473_574_912));
+    assert_eq!(store.last_ids().await.expect("read").person, Some(PUBLIC_ID));
 
-    let (_, rows) = store.outbox_page(OutboxFilter::default(), 0, 10).await.expect("read");
+    let (_, rows) = store.outbox_page(OutboxFilter::default(), Page::first(10)).await.expect("read");
     let [row] = &rows[..] else { panic!("one row") };
-    assert_eq!((row.id, row.public_id), (7, Some(2_126_723_381_473_574_912)));
+    assert_eq!((row.id, row.public_id), (OutboxId::new(7), Some(PUBLIC_ID)));
     assert_eq!((row.endpoint.as_str(), row.operation.as_str()), ("http://engine", "business/add"));
     assert_eq!(row.engine_key, "0123456789abcdef0123456789abcdef");
 
     let user = store.user_by_name("joe").await.expect("read").expect("there");
-    assert_eq!((user.department.as_str(), user.person_row_id), ("12", Some(5)));
+    assert_eq!((user.department.as_str(), user.person_id), ("12", Some(PersonId::new(5))));
     store.close().await.expect("closed");
 }

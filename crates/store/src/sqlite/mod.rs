@@ -42,6 +42,7 @@ use std::{
     time::Duration,
 };
 
+use aicp_types::{Clock, FaceId, FileId, LibraryId, PersonId, UnixMillis};
 use jiff::tz::TimeZone;
 use sqlx::{
     ConnectOptions,
@@ -52,8 +53,8 @@ use sqlx::{
 pub(crate) use self::bulk::Prepared;
 use self::{person_cache::PersonCache, readers::Readers, writer::Writer};
 use crate::{
-    Counts, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Person, Result, blocking::run_blocking,
-    error::at, objects::PictureName,
+    Counts, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Page, Person, Result,
+    blocking::run_blocking, error::at, objects::PictureName,
 };
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -86,7 +87,12 @@ pub(crate) struct Removal {
 
 impl Database {
     /// Opens the file, making it where missing, brings its schema up to date and starts the writer.
-    pub(crate) async fn open(path: &Path, observer: Option<Arc<dyn Observer>>, zone: TimeZone) -> Result<Self> {
+    pub(crate) async fn open(
+        path: &Path,
+        clock: Arc<dyn Clock>,
+        observer: Option<Arc<dyn Observer>>,
+        zone: TimeZone,
+    ) -> Result<Self> {
         // Made here, as SQLite would let others read it; its companion files take over the mode.
         let file = path.to_owned();
         run_blocking(move || {
@@ -120,7 +126,7 @@ impl Database {
         Ok(Self {
             path,
             readers,
-            writer: Writer::start(connection, observer, Arc::clone(&person_cache)),
+            writer: Writer::start(connection, clock, observer, Arc::clone(&person_cache)),
             zone,
             person_cache,
         })
@@ -138,21 +144,21 @@ impl Database {
         self.writer.run(|tx| Box::pin(writes::probe(tx))).await
     }
 
-    pub(crate) async fn ensure_app(&self, app_id: String, created_ms: i64) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(writes::ensure_app(tx, app_id, created_ms))).await
+    pub(crate) async fn ensure_app(&self, app_id: String, created_at: UnixMillis) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(writes::ensure_app(tx, app_id, created_at))).await
     }
 
     pub(crate) async fn create_library(&self, new: NewLibrary) -> Result<Library> {
         self.writer.run(move |tx| Box::pin(writes::create_library(tx, new))).await
     }
 
-    pub(crate) async fn delete_library(&self, library_id: i64) -> Result<Vec<Removal>> {
+    pub(crate) async fn delete_library(&self, library_id: LibraryId) -> Result<Vec<Removal>> {
         self.writer.run(move |tx| Box::pin(writes::delete_library(tx, library_id))).await
     }
 
     pub(crate) async fn enrol(
         &self,
-        library_id: i64,
+        library_id: LibraryId,
         person: NewPerson,
         face: NewFace,
         picture: PictureName,
@@ -160,15 +166,15 @@ impl Database {
         self.writer.run(move |tx| Box::pin(writes::enrol(tx, library_id, person, face, picture))).await
     }
 
-    pub(crate) async fn add_face(&self, person_row_id: i64, face: NewFace, picture: PictureName) -> Result<Face> {
-        self.writer.run(move |tx| Box::pin(writes::add_face(tx, person_row_id, face, picture))).await
+    pub(crate) async fn add_face(&self, person_id: PersonId, face: NewFace, picture: PictureName) -> Result<Face> {
+        self.writer.run(move |tx| Box::pin(writes::add_face(tx, person_id, face, picture))).await
     }
 
-    pub(crate) async fn remove_person(&self, person_row_id: i64) -> Result<Vec<Removal>> {
-        self.writer.run(move |tx| Box::pin(writes::remove_person(tx, person_row_id))).await
+    pub(crate) async fn remove_person(&self, person_id: PersonId) -> Result<Vec<Removal>> {
+        self.writer.run(move |tx| Box::pin(writes::remove_person(tx, person_id))).await
     }
 
-    pub(crate) async fn remove_face(&self, face_id: i64) -> Result<Vec<Removal>> {
+    pub(crate) async fn remove_face(&self, face_id: FaceId) -> Result<Vec<Removal>> {
         self.writer.run(move |tx| Box::pin(writes::remove_face(tx, face_id))).await
     }
 
@@ -184,44 +190,45 @@ impl Database {
         reads::library_by_engine_key(&self.readers, app_id, engine_key).await
     }
 
-    pub(crate) async fn libraries(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
-        reads::libraries(&self.readers, app_id, offset, limit).await
+    pub(crate) async fn libraries(&self, app_id: &str, page: Page) -> Result<Vec<Library>> {
+        reads::libraries(&self.readers, app_id, page).await
     }
 
-    pub(crate) async fn find_person(&self, library_id: i64, user_id: &str) -> Result<Option<Person>> {
+    pub(crate) async fn find_person(&self, library_id: LibraryId, user_id: &str) -> Result<Option<Person>> {
         reads::find_person(&self.readers, library_id, user_id).await
     }
 
-    pub(crate) async fn person(&self, person_row_id: i64) -> Result<Option<Person>> {
-        reads::person(&self.readers, person_row_id).await
+    pub(crate) async fn person(&self, person_id: PersonId) -> Result<Option<Person>> {
+        reads::person(&self.readers, person_id).await
     }
 
-    pub(crate) async fn faces_of(&self, person_row_id: i64) -> Result<Vec<Face>> {
-        reads::faces_of(&self.readers, person_row_id).await
+    pub(crate) async fn faces_of(&self, person_id: PersonId) -> Result<Vec<Face>> {
+        reads::faces_of(&self.readers, person_id).await
     }
 
-    pub(crate) async fn face(&self, face_id: i64) -> Result<Option<Face>> {
+    pub(crate) async fn face(&self, face_id: FaceId) -> Result<Option<Face>> {
         reads::face(&self.readers, face_id).await
     }
 
-    pub(crate) async fn face_by_created(&self, created_ns: i64) -> Result<Option<Face>> {
-        reads::face_by_created(&self.readers, created_ns).await
-    }
-
-    pub(crate) async fn face_by_file_id(&self, file_id: i64) -> Result<Option<Face>> {
+    pub(crate) async fn face_by_file_id(&self, file_id: FileId) -> Result<Option<Face>> {
         reads::face_by_file_id(&self.readers, file_id).await
     }
 
-    pub(crate) async fn face_in_library(&self, app_id: &str, external_id: &str, face_id: i64) -> Result<Option<Face>> {
+    pub(crate) async fn face_in_library(
+        &self,
+        app_id: &str,
+        external_id: &str,
+        face_id: FaceId,
+    ) -> Result<Option<Face>> {
         reads::face_in_library(&self.readers, app_id, external_id, face_id).await
     }
 
-    pub(crate) async fn people_with_faces(&self, face_ids: &[i64]) -> Result<Vec<(Face, Person)>> {
+    pub(crate) async fn people_with_faces(&self, face_ids: &[FaceId]) -> Result<Vec<(Face, Person)>> {
         reads::people_with_faces(&self.readers, face_ids).await
     }
 
-    pub(crate) async fn has_picture(&self, person_row_id: i64, picture_key: &str) -> Result<bool> {
-        reads::has_picture(&self.readers, person_row_id, picture_key).await
+    pub(crate) async fn has_picture(&self, person_id: PersonId, picture_key: &str) -> Result<bool> {
+        reads::has_picture(&self.readers, person_id, picture_key).await
     }
 
     /// Those of `keys` that some face or unsolved row of the outbox refers to.

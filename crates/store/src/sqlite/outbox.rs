@@ -2,18 +2,19 @@
 
 mod attempts;
 
+use aicp_types::{FaceId, LibraryId, OutboxId, PersonId, UnixMillis};
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use attempts::{outbox_attempt, outbox_postpone, outbox_reject, outbox_solve};
 
 use super::{Database, Removal, rows::name_of_action, writer::WriteTx, writes};
 use crate::{
-    Error, Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Person,
-    Result, Solution, objects::PictureName,
+    Error, Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Page,
+    Person, Result, Solution, objects::PictureName,
 };
 
 /// Where new ids come from.
-pub(super) type NextId = Box<dyn FnMut() -> i64 + Send>;
+pub(super) type NextId = Box<dyn FnMut() -> OutboxId + Send>;
 
 impl Database {
     pub(crate) async fn enqueue_library(&self, new: NewLibrary, row: Option<NewOutboxRow>) -> Result<Library> {
@@ -22,7 +23,7 @@ impl Database {
 
     pub(crate) async fn enqueue_person(
         &self,
-        library_id: i64,
+        library_id: LibraryId,
         person: NewPerson,
         face: NewFace,
         picture: PictureName,
@@ -33,29 +34,29 @@ impl Database {
 
     pub(crate) async fn enqueue_face(
         &self,
-        person_row_id: i64,
+        person_id: PersonId,
         face: NewFace,
         picture: PictureName,
         row: NewOutboxRow,
     ) -> Result<Face> {
-        self.writer.run(move |tx| Box::pin(enqueue_face(tx, person_row_id, face, picture, row))).await
+        self.writer.run(move |tx| Box::pin(enqueue_face(tx, person_id, face, picture, row))).await
     }
 
     pub(crate) async fn enqueue_removal(
         &self,
-        person_row_id: i64,
+        person_id: PersonId,
         template: NewOutboxRow,
         next_id: NextId,
-    ) -> Result<(Vec<i64>, Vec<Removal>)> {
-        self.writer.run(move |tx| Box::pin(enqueue_removal(tx, person_row_id, template, next_id))).await
+    ) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
+        self.writer.run(move |tx| Box::pin(enqueue_removal(tx, person_id, template, next_id))).await
     }
 
     pub(crate) async fn enqueue_face_removal(
         &self,
-        face_id: i64,
+        face_id: FaceId,
         template: NewOutboxRow,
         next_id: NextId,
-    ) -> Result<(Vec<i64>, Vec<Removal>)> {
+    ) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
         let mut next_id = next_id;
         self.writer
             .run(move |tx| Box::pin(async move { enqueue_face_removal(tx, face_id, template, &mut next_id).await }))
@@ -64,25 +65,25 @@ impl Database {
 
     pub(crate) async fn enqueue_library_removal(
         &self,
-        library_id: i64,
+        library_id: LibraryId,
         row: NewOutboxRow,
-    ) -> Result<(Option<i64>, Vec<Removal>)> {
+    ) -> Result<(Option<OutboxId>, Vec<Removal>)> {
         self.writer.run(move |tx| Box::pin(enqueue_library_removal(tx, library_id, row))).await
     }
 
-    pub(crate) async fn outbox_row(&self, id: i64) -> Result<Option<OutboxRow>> {
+    pub(crate) async fn outbox_row(&self, id: OutboxId) -> Result<Option<OutboxRow>> {
         let query = sqlx::query_as("SELECT * FROM outbox WHERE id = $1");
         Ok(query.bind(id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn outbox_head(&self, library_id: i64) -> Result<Option<OutboxRow>> {
+    pub(crate) async fn outbox_head(&self, library_id: LibraryId) -> Result<Option<OutboxRow>> {
         let query = sqlx::query_as(
             "SELECT * FROM outbox WHERE library_id = $1 AND solved IS NULL AND rejected = 0 ORDER BY id LIMIT 1",
         );
         Ok(query.bind(library_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn outbox_libraries(&self, engine: Option<&str>) -> Result<Vec<i64>> {
+    pub(crate) async fn outbox_libraries(&self, engine: Option<&str>) -> Result<Vec<LibraryId>> {
         let query = match engine {
             Some(engine) => sqlx::query_scalar(
                 "SELECT DISTINCT library_id FROM outbox
@@ -96,44 +97,39 @@ impl Database {
         Ok(query.fetch_all(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn outbox_page(
-        &self,
-        filter: OutboxFilter,
-        offset: i64,
-        limit: i64,
-    ) -> Result<(u64, Vec<OutboxRow>)> {
+    pub(crate) async fn outbox_page(&self, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxRow>)> {
         let mut reader = self.readers.get().await?;
         let mut snapshot = reader.begin().await?;
         let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM outbox");
         push_filter(&mut count, filter);
         let count = count.build_query_scalar().fetch_one(&mut *snapshot).await?;
-        let mut page = QueryBuilder::<Sqlite>::new("SELECT * FROM outbox");
-        push_filter(&mut page, filter);
-        page.push(" ORDER BY created DESC, id DESC LIMIT ").push_bind(limit.max(0));
-        page.push(" OFFSET ").push_bind(offset.max(0));
-        let page = page.build_query_as().fetch_all(&mut *snapshot).await?;
-        Ok((count, page))
+        let mut rows = QueryBuilder::<Sqlite>::new("SELECT * FROM outbox");
+        push_filter(&mut rows, filter);
+        rows.push(" ORDER BY created DESC, id DESC LIMIT ").push_bind(page.limit());
+        rows.push(" OFFSET ").push_bind(page.offset());
+        let rows = rows.build_query_as().fetch_all(&mut *snapshot).await?;
+        Ok((count, rows))
     }
 
-    pub(crate) async fn outbox_attempt(&self, id: i64) -> Result<OutboxRow> {
+    pub(crate) async fn outbox_attempt(&self, id: OutboxId) -> Result<OutboxRow> {
         self.writer.run(move |tx| Box::pin(outbox_attempt(tx, id))).await
     }
 
-    pub(crate) async fn outbox_postpone(&self, id: i64, in_doubt: bool, error: String) -> Result<()> {
+    pub(crate) async fn outbox_postpone(&self, id: OutboxId, in_doubt: bool, error: String) -> Result<()> {
         self.writer.run(move |tx| Box::pin(outbox_postpone(tx, id, in_doubt, error))).await
     }
 
     pub(crate) async fn outbox_solve(
         &self,
-        id: i64,
+        id: OutboxId,
         solution: Solution,
         solved_by: Option<String>,
-        solved_ms: i64,
+        solved_at: UnixMillis,
     ) -> Result<Vec<Removal>> {
-        self.writer.run(move |tx| Box::pin(outbox_solve(tx, id, solution, solved_by, solved_ms))).await
+        self.writer.run(move |tx| Box::pin(outbox_solve(tx, id, solution, solved_by, solved_at))).await
     }
 
-    pub(crate) async fn outbox_reject(&self, id: i64, error: String) -> Result<Vec<Removal>> {
+    pub(crate) async fn outbox_reject(&self, id: OutboxId, error: String) -> Result<Vec<Removal>> {
         self.writer.run(move |tx| Box::pin(outbox_reject(tx, id, error))).await
     }
 }
@@ -147,11 +143,11 @@ pub(super) async fn list_broken_off(db: &mut SqliteConnection) -> Result<()> {
 /// Sees to the rows of a person's faces that have yet to be taken in, before the faces are removed.
 pub(super) async fn settle_faces_of(
     db: &mut SqliteConnection,
-    person_row_id: i64,
+    person_id: PersonId,
     template: Option<&NewOutboxRow>,
 ) -> Result<()> {
     let query = sqlx::query_scalar("SELECT id FROM face WHERE person_id = $1 AND pending = 1");
-    let face_ids: Vec<i64> = query.bind(person_row_id).fetch_all(&mut *db).await?;
+    let face_ids: Vec<FaceId> = query.bind(person_id).fetch_all(&mut *db).await?;
     for face_id in face_ids {
         settle_face(db, face_id, template).await?;
     }
@@ -162,7 +158,7 @@ pub(super) async fn settle_faces_of(
 /// need not be done, what it may have done must be undone.
 pub(super) async fn settle_face(
     db: &mut SqliteConnection,
-    face_id: i64,
+    face_id: FaceId,
     template: Option<&NewOutboxRow>,
 ) -> Result<()> {
     sqlx::query("DELETE FROM outbox WHERE face_id = $1 AND action = $2 AND solved IS NULL AND in_doubt = 0")
@@ -195,7 +191,7 @@ async fn enqueue_library(tx: &mut WriteTx, new: NewLibrary, row: Option<NewOutbo
 
 async fn enqueue_person(
     tx: &mut WriteTx,
-    library_id: i64,
+    library_id: LibraryId,
     person: NewPerson,
     face: NewFace,
     picture: PictureName,
@@ -203,21 +199,19 @@ async fn enqueue_person(
 ) -> Result<(Person, Face)> {
     let person = writes::insert_person(&mut tx.connection, library_id, person).await?;
     let face = insert_pending_face(tx, &person, true, face, picture, row).await?;
-    writes::note_ids(&mut tx.connection, Some(person.public_id), &face).await?;
     Ok((person, face))
 }
 
 async fn enqueue_face(
     tx: &mut WriteTx,
-    person_row_id: i64,
+    person_id: PersonId,
     face: NewFace,
     picture: PictureName,
     row: NewOutboxRow,
 ) -> Result<Face> {
-    let person = person_of(&mut tx.connection, person_row_id).await?;
+    let person = person_of(&mut tx.connection, person_id).await?;
     let face = insert_pending_face(tx, &person, false, face, picture, row).await?;
-    writes::note_ids(&mut tx.connection, None, &face).await?;
-    writes::touch(tx, person_row_id).await?;
+    writes::touch(tx, person_id).await?;
     Ok(face)
 }
 
@@ -244,14 +238,14 @@ async fn insert_pending_face(
 
 async fn enqueue_removal(
     tx: &mut WriteTx,
-    person_row_id: i64,
+    person_id: PersonId,
     template: NewOutboxRow,
     mut next_id: NextId,
-) -> Result<(Vec<i64>, Vec<Removal>)> {
-    let person = person_of(&mut tx.connection, person_row_id).await?;
-    settle_faces_of(&mut tx.connection, person_row_id, Some(&template)).await?;
+) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
+    let person = person_of(&mut tx.connection, person_id).await?;
+    settle_faces_of(&mut tx.connection, person_id, Some(&template)).await?;
     let faces: Vec<Face> = sqlx::query_as("SELECT * FROM face WHERE person_id = $1 AND pending = 0 ORDER BY id")
-        .bind(person_row_id)
+        .bind(person_id)
         .fetch_all(&mut tx.connection)
         .await?;
     let mut ids = Vec::with_capacity(faces.len());
@@ -259,15 +253,15 @@ async fn enqueue_removal(
         ids.push(next_id());
         insert_face_removal(&mut tx.connection, &person, &face, &template, ids.last().copied()).await?;
     }
-    Ok((ids, writes::remove_person(tx, person_row_id).await?))
+    Ok((ids, writes::remove_person(tx, person_id).await?))
 }
 
 pub(super) async fn enqueue_face_removal(
     tx: &mut WriteTx,
-    face_id: i64,
+    face_id: FaceId,
     template: NewOutboxRow,
     next_id: &mut NextId,
-) -> Result<(Vec<i64>, Vec<Removal>)> {
+) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
     let face: Option<Face> =
         sqlx::query_as("SELECT * FROM face WHERE id = $1").bind(face_id).fetch_optional(&mut tx.connection).await?;
     let face = face.ok_or(Error::NotFound)?;
@@ -275,7 +269,7 @@ pub(super) async fn enqueue_face_removal(
     if face.pending {
         settle_face(&mut tx.connection, face_id, Some(&template)).await?;
     } else {
-        let person = person_of(&mut tx.connection, face.person_row_id).await?;
+        let person = person_of(&mut tx.connection, face.person_id).await?;
         ids.push(next_id());
         insert_face_removal(&mut tx.connection, &person, &face, &template, ids.last().copied()).await?;
     }
@@ -287,7 +281,7 @@ async fn insert_face_removal(
     person: &Person,
     face: &Face,
     template: &NewOutboxRow,
-    id: Option<i64>,
+    id: Option<OutboxId>,
 ) -> Result<()> {
     let library = library_of(db, person.library_id).await?;
     let row = NewOutboxRow { id: id.unwrap_or(template.id), ..template.clone() };
@@ -298,9 +292,9 @@ async fn insert_face_removal(
 
 async fn enqueue_library_removal(
     tx: &mut WriteTx,
-    library_id: i64,
+    library_id: LibraryId,
     row: NewOutboxRow,
-) -> Result<(Option<i64>, Vec<Removal>)> {
+) -> Result<(Option<OutboxId>, Vec<Removal>)> {
     let library = library_of(&mut tx.connection, library_id).await?;
     let never_asked: bool = sqlx::query_scalar(
         "SELECT EXISTS (
@@ -326,7 +320,7 @@ struct About<'a> {
     person: Option<&'a Person>,
     /// The person was put down with the row.
     made_person: bool,
-    face_id: Option<i64>,
+    face_id: Option<FaceId>,
     engine_ref: Option<&'a str>,
     picture_key: Option<&'a str>,
 }
@@ -357,27 +351,25 @@ async fn insert(
     .bind(about.picture_key)
     .bind(row.endpoint)
     .bind(row.operation)
-    .bind(row.created_ms)
+    .bind(row.created_at)
     .bind(about.made_person)
     .execute(&mut *db)
     .await?;
-    let query = sqlx::query("UPDATE last_ids SET max_outbox_id = MAX(COALESCE(max_outbox_id, $1), $1)");
-    query.bind(row.id).execute(db).await?;
     Ok(())
 }
 
-async fn unsolved(db: &mut SqliteConnection, id: i64) -> Result<OutboxRow> {
+async fn unsolved(db: &mut SqliteConnection, id: OutboxId) -> Result<OutboxRow> {
     let query = sqlx::query_as("SELECT * FROM outbox WHERE id = $1 AND solved IS NULL");
     query.bind(id).fetch_optional(db).await?.ok_or(Error::NotFound)
 }
 
-async fn delete(db: &mut SqliteConnection, id: i64) -> Result<()> {
+async fn delete(db: &mut SqliteConnection, id: OutboxId) -> Result<()> {
     sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(db).await?;
     Ok(())
 }
 
 /// The picture of a row that is about to be solved or deleted.
-async fn let_picture_go(db: &mut SqliteConnection, id: i64) -> Result<Vec<Removal>> {
+async fn let_picture_go(db: &mut SqliteConnection, id: OutboxId) -> Result<Vec<Removal>> {
     sqlx::query("UPDATE outbox_link SET row_id = NULL WHERE row_id = $1").bind(id).execute(&mut *db).await?;
     let query = sqlx::query_as(
         "INSERT INTO removed_picture (picture_key)
@@ -387,12 +379,12 @@ async fn let_picture_go(db: &mut SqliteConnection, id: i64) -> Result<Vec<Remova
     Ok(query.bind(id).fetch_all(db).await?)
 }
 
-async fn person_of(db: &mut SqliteConnection, person_row_id: i64) -> Result<Person> {
+async fn person_of(db: &mut SqliteConnection, person_id: PersonId) -> Result<Person> {
     let query = sqlx::query_as("SELECT * FROM person WHERE id = $1");
-    query.bind(person_row_id).fetch_optional(db).await?.ok_or(Error::NotFound)
+    query.bind(person_id).fetch_optional(db).await?.ok_or(Error::NotFound)
 }
 
-async fn library_of(db: &mut SqliteConnection, library_id: i64) -> Result<Library> {
+async fn library_of(db: &mut SqliteConnection, library_id: LibraryId) -> Result<Library> {
     let query = sqlx::query_as("SELECT * FROM library WHERE id = $1");
     query.bind(library_id).fetch_optional(db).await?.ok_or(Error::NotFound)
 }
@@ -404,10 +396,10 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: OutboxFilter) {
         Some(false) => query.push(" AND solved IS NULL"),
         None => query,
     };
-    if let Some(from_ms) = filter.from_ms {
-        query.push(" AND created >= ").push_bind(from_ms);
+    if let Some(from) = filter.from {
+        query.push(" AND created >= ").push_bind(from);
     }
-    if let Some(to_ms) = filter.to_ms {
-        query.push(" AND created < ").push_bind(to_ms);
+    if let Some(to) = filter.to {
+        query.push(" AND created < ").push_bind(to);
     }
 }

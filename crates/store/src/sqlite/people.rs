@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use aicp_types::{FaceId, LibraryId, PersonId, PublicId};
 use sqlx::{Row, SqliteConnection};
 
 use super::{
@@ -13,7 +14,8 @@ use super::{
     writes,
 };
 use crate::{
-    Algorithm, Change, CopiedFace, Error, Face, NewFace, NewPerson, NewTemplate, Person, Result, objects::PictureName,
+    Algorithm, Change, CopiedFace, Error, Face, NewFace, NewPerson, NewTemplate, Page, Person, Result,
+    objects::PictureName,
 };
 
 /// Hex digits in the beginning of a picture key that stands for a face.
@@ -31,7 +33,7 @@ impl Database {
         Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn people(&self, library_id: i64, offset: i64, limit: i64) -> Result<Vec<Person>> {
+    pub(crate) async fn people(&self, library_id: LibraryId, page: Page) -> Result<Vec<Person>> {
         // Those left out are counted off in the index, and not looked at.
         let query = sqlx::query_as(
             "SELECT * FROM person
@@ -40,13 +42,13 @@ impl Database {
         );
         Ok(query
             .bind(library_id)
-            .bind(limit.max(0))
-            .bind(offset.max(0))
+            .bind(page.limit())
+            .bind(page.offset())
             .fetch_all(&mut *self.readers.get().await?)
             .await?)
     }
 
-    pub(crate) async fn people_by_user(&self, library_id: i64, user_id: &str) -> Result<Vec<Person>> {
+    pub(crate) async fn people_by_user(&self, library_id: LibraryId, user_id: &str) -> Result<Vec<Person>> {
         let query = sqlx::query_as(
             "SELECT * FROM person WHERE id IN (
                 SELECT id FROM person WHERE library_id = $1 AND external_id = $2
@@ -84,7 +86,7 @@ impl Database {
 
     pub(crate) async fn faces_by_engine_ref(
         &self,
-        library_id: i64,
+        library_id: LibraryId,
         engine_refs: &[String],
     ) -> Result<Vec<(Face, Person)>> {
         let query = sqlx::query_as(
@@ -97,7 +99,11 @@ impl Database {
         reads::with_people(&self.readers, faces).await
     }
 
-    pub(crate) async fn claimed_engine_refs(&self, library_id: i64, engine_refs: &[String]) -> Result<HashSet<String>> {
+    pub(crate) async fn claimed_engine_refs(
+        &self,
+        library_id: LibraryId,
+        engine_refs: &[String],
+    ) -> Result<HashSet<String>> {
         let query = sqlx::query_scalar(
             "SELECT face.engine_ref FROM face CROSS JOIN person
              WHERE face.engine_ref IN (SELECT value FROM json_each($2))
@@ -124,16 +130,16 @@ impl Database {
         Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn face_of_person_by_token(&self, person_row_id: i64, token: &str) -> Result<Option<Face>> {
+    pub(crate) async fn face_of_person_by_token(&self, person_id: PersonId, token: &str) -> Result<Option<Face>> {
         let Some((first, end)) = keys_of_token(token) else { return Ok(None) };
         let query = sqlx::query_as(
             "SELECT * FROM face WHERE person_id = $1 AND picture_key >= $2 AND picture_key < $3
              ORDER BY +created DESC LIMIT 1",
         );
-        Ok(query.bind(person_row_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
+        Ok(query.bind(person_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn has_picture_in_library(&self, library_id: i64, token: &str) -> Result<bool> {
+    pub(crate) async fn has_picture_in_library(&self, library_id: LibraryId, token: &str) -> Result<bool> {
         let Some((first, end)) = keys_of_token(token) else { return Ok(false) };
         let query = sqlx::query_scalar(
             "SELECT EXISTS (
@@ -146,33 +152,33 @@ impl Database {
 
     pub(crate) async fn copy_person(
         &self,
-        person_row_id: i64,
-        library_id: i64,
+        person_id: PersonId,
+        library_id: LibraryId,
         new: NewPerson,
         faces: Vec<CopiedFace>,
     ) -> Result<Person> {
-        self.writer.run(move |tx| Box::pin(copy_person(tx, person_row_id, library_id, new, faces))).await
+        self.writer.run(move |tx| Box::pin(copy_person(tx, person_id, library_id, new, faces))).await
     }
 
     /// Also returns the pictures of the faces that are gone.
     pub(crate) async fn replace_faces(
         &self,
-        person_row_id: i64,
+        person_id: PersonId,
         info: Option<String>,
         face: NewFace,
         picture: PictureName,
     ) -> Result<(Face, Vec<Removal>)> {
-        self.writer.run(move |tx| Box::pin(replace_faces(tx, person_row_id, info, face, picture))).await
+        self.writer.run(move |tx| Box::pin(replace_faces(tx, person_id, info, face, picture))).await
     }
 
-    pub(crate) async fn set_info(&self, person_row_id: i64, info: Option<String>) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(set_info(tx, person_row_id, info))).await
+    pub(crate) async fn set_info(&self, person_id: PersonId, info: Option<String>) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(set_info(tx, person_id, info))).await
     }
 }
 
 /// The number that `user_id` is the one usual way to write of: not "+7", not "007".
-pub(super) fn in_decimal(user_id: &str) -> Option<i64> {
-    user_id.parse::<i64>().ok().filter(|id| id.to_string() == user_id)
+pub(super) fn in_decimal(user_id: &str) -> Option<PublicId> {
+    PublicId::parse(user_id)
 }
 
 /// Range of the picture keys that begin with `token`; `None` if it is no token.
@@ -182,16 +188,15 @@ fn keys_of_token(token: &str) -> Option<(&str, String)> {
 
 async fn copy_person(
     tx: &mut WriteTx,
-    person_row_id: i64,
-    library_id: i64,
+    person_id: PersonId,
+    library_id: LibraryId,
     new: NewPerson,
     faces: Vec<CopiedFace>,
 ) -> Result<Person> {
     // A face that is there now keeps its picture, and from the commit on its copy does. So no lock is needed: whoever
     // is about to unlink the picture looks for rows after the removal of the face, hence after this.
-    writes::library_of(&mut tx.connection, person_row_id).await?;
+    writes::library_of(&mut tx.connection, person_id).await?;
     let person = writes::insert_person(&mut tx.connection, library_id, new).await?;
-    let mut public_id = Some(person.public_id);
     for copied in faces {
         let face: Option<Face> = sqlx::query_as(
             "INSERT INTO face (
@@ -201,10 +206,10 @@ async fn copy_person(
              RETURNING *",
         )
         .bind(person.id)
-        .bind(copied.created_ns)
+        .bind(writes::created_ns(copied.file_id))
         .bind(copied.file_id)
         .bind(copied.face_id)
-        .bind(person_row_id)
+        .bind(person_id)
         .fetch_optional(&mut tx.connection)
         .await?;
         let face = face.ok_or(Error::NotFound)?;
@@ -212,19 +217,14 @@ async fn copy_person(
         if let Some(template) = &template {
             writes::insert_template(&mut tx.connection, face.id, template).await?;
         }
-        writes::note_ids(&mut tx.connection, public_id.take(), &face).await?;
-        writes::note_change(&mut tx.connection, library_id, face.created_ns / writes::NANOS_PER_MILLI).await?;
+        writes::note_change(&mut tx.connection, library_id, face.file_id.created()).await?;
         let template = template.map(Arc::new);
-        tx.changes.push(Change::FaceAdded { library_id, person_row_id: person.id, face_id: face.id, template });
-    }
-    if let Some(public_id) = public_id {
-        let query = sqlx::query("UPDATE last_ids SET max_public_id = MAX(COALESCE(max_public_id, $1), $1)");
-        query.bind(public_id).execute(&mut tx.connection).await?;
+        tx.changes.push(Change::FaceAdded { library_id, person_id: person.id, face_id: face.id, template });
     }
     Ok(person)
 }
 
-async fn template_of(db: &mut SqliteConnection, face_id: i64) -> Result<Option<NewTemplate>> {
+async fn template_of(db: &mut SqliteConnection, face_id: FaceId) -> Result<Option<NewTemplate>> {
     let query =
         sqlx::query("SELECT algorithm, provider, version, vector, recognisability FROM template WHERE face_id = $1");
     let Some(row) = query.bind(face_id).fetch_optional(db).await? else { return Ok(None) };
@@ -239,26 +239,26 @@ async fn template_of(db: &mut SqliteConnection, face_id: i64) -> Result<Option<N
 
 async fn replace_faces(
     tx: &mut WriteTx,
-    person_row_id: i64,
+    person_id: PersonId,
     info: Option<String>,
     face: NewFace,
     picture: PictureName,
 ) -> Result<(Face, Vec<Removal>)> {
-    let library_id = writes::library_of(&mut tx.connection, person_row_id).await?;
-    outbox::settle_faces_of(&mut tx.connection, person_row_id, None).await?;
-    let removals = writes::remove_faces_of(tx, library_id, person_row_id).await?;
-    let face = writes::add_face(tx, person_row_id, face, picture).await?;
+    let library_id = writes::library_of(&mut tx.connection, person_id).await?;
+    outbox::settle_faces_of(&mut tx.connection, person_id, None).await?;
+    let removals = writes::remove_faces_of(tx, library_id, person_id).await?;
+    let face = writes::add_face(tx, person_id, face, picture).await?;
     if info.is_some() {
-        set_info(tx, person_row_id, info).await?;
+        set_info(tx, person_id, info).await?;
     }
     Ok((face, removals))
 }
 
-async fn set_info(tx: &mut WriteTx, person_row_id: i64, info: Option<String>) -> Result<()> {
+async fn set_info(tx: &mut WriteTx, person_id: PersonId, info: Option<String>) -> Result<()> {
     let query = sqlx::query("UPDATE person SET info = $2 WHERE id = $1");
-    let updated = query.bind(person_row_id).bind(info).execute(&mut tx.connection).await?;
+    let updated = query.bind(person_id).bind(info).execute(&mut tx.connection).await?;
     if updated.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
-    writes::touch(tx, person_row_id).await
+    writes::touch(tx, person_id).await
 }

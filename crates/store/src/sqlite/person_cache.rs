@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::DirectoryEntry;
+use aicp_types::{LibraryId, PersonId, PublicId};
 
 /// Upper bound of the cache's size in bytes, as [`size`] estimates it. When exceeded, the cache is cleared.
 const MAX_CACHE_BYTES: usize = 96 << 20;
@@ -17,15 +18,15 @@ const MAX_CACHE_BYTES: usize = 96 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stale {
     /// That of the person with this row id.
-    Person(i64),
+    Person(PersonId),
     /// All.
     Everybody,
 }
 
 /// A cached entry.
 pub(super) struct CachedPerson {
-    pub(super) library_id: i64,
-    pub(super) row_id: i64,
+    pub(super) library_id: LibraryId,
+    pub(super) row_id: PersonId,
     pub(super) entry: DirectoryEntry,
 }
 
@@ -33,7 +34,7 @@ pub(super) struct CachedPerson {
 pub(super) struct Lookup {
     pub(super) hits: Vec<Arc<CachedPerson>>,
     /// The `public_id`s that are not cached.
-    pub(super) misses: Vec<i64>,
+    pub(super) misses: Vec<PublicId>,
     /// Version of the cache at the lookup, to be passed to [`PersonCache::insert`].
     pub(super) version: u64,
 }
@@ -44,8 +45,8 @@ pub(super) struct PersonCache(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    by_public_id: HashMap<i64, Arc<CachedPerson>>,
-    public_ids: HashMap<i64, i64>,
+    by_public_id: HashMap<PublicId, Arc<CachedPerson>>,
+    public_ids: HashMap<PersonId, PublicId>,
     size: usize,
     /// Counts the invalidations.
     version: u64,
@@ -53,7 +54,7 @@ struct State {
 
 impl PersonCache {
     /// Looks up people of a library.
-    pub(super) fn lookup(&self, library_id: i64, public_ids: impl IntoIterator<Item = i64>) -> Lookup {
+    pub(super) fn lookup(&self, library_id: LibraryId, public_ids: impl IntoIterator<Item = PublicId>) -> Lookup {
         let state = self.state();
         let mut found = Lookup { hits: Vec::new(), misses: Vec::new(), version: state.version };
         for public_id in public_ids {
@@ -123,39 +124,44 @@ fn size(entry: &DirectoryEntry) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use aicp_types::UnixMillis;
+
     use super::*;
 
     fn cached(row_id: i64, text: usize) -> Arc<CachedPerson> {
+        let row_id = PersonId::new(row_id);
         let entry = DirectoryEntry {
-            public_id: row_id + 1000,
+            public_id: PublicId::new(row_id.get() + 1000),
             external_id: None,
             name: None,
             info: Some("x".repeat(text)),
-            created_ms: 0,
-            updated_ms: 0,
+            created_at: UnixMillis::default(),
+            updated_at: UnixMillis::default(),
             faces: Vec::new(),
         };
-        Arc::new(CachedPerson { library_id: 1, row_id, entry })
+        Arc::new(CachedPerson { library_id: LibraryId::new(1), row_id, entry })
     }
 
     fn known(entries: &PersonCache, library_id: i64, ids: &[i64]) -> Vec<i64> {
-        entries.lookup(library_id, ids.iter().copied()).hits.iter().map(|person| person.entry.public_id).collect()
+        let ids = ids.iter().copied().map(PublicId::new);
+        let hits = entries.lookup(LibraryId::new(library_id), ids).hits;
+        hits.iter().map(|person| person.entry.public_id.get()).collect()
     }
 
     #[test]
     fn outdated_entries_are_removed_and_those_read_before_are_not_inserted() {
         let entries = PersonCache::default();
-        let version = entries.lookup(1, []).version;
+        let version = entries.lookup(LibraryId::new(1), []).version;
         entries.insert(version, &[cached(1, 0), cached(2, 0)]);
         assert_eq!(known(&entries, 1, &[1001, 1002, 1003]), [1001, 1002]);
         assert_eq!(known(&entries, 2, &[1001]), Vec::<i64>::new());
-        assert_eq!(entries.lookup(1, [1003, 1001]).misses, [1003]);
+        assert_eq!(entries.lookup(LibraryId::new(1), [1003, 1001].map(PublicId::new)).misses, [PublicId::new(1003)]);
 
-        entries.invalidate([Stale::Person(1)]);
+        entries.invalidate([Stale::Person(PersonId::new(1))]);
         assert_eq!(known(&entries, 1, &[1001, 1002]), [1002]);
         entries.insert(version, &[cached(1, 0)]);
         assert_eq!(known(&entries, 1, &[1001]), Vec::<i64>::new(), "it was read before the change");
-        entries.insert(entries.lookup(1, []).version, &[cached(1, 0)]);
+        entries.insert(entries.lookup(LibraryId::new(1), []).version, &[cached(1, 0)]);
         assert_eq!(known(&entries, 1, &[1001]), [1001]);
         entries.invalidate([Stale::Everybody]);
         assert_eq!(known(&entries, 1, &[1001, 1002]), Vec::<i64>::new());
@@ -170,7 +176,7 @@ mod tests {
             let state = entries.state();
             assert!(state.size <= MAX_CACHE_BYTES && state.by_public_id.len() <= MAX_CACHE_BYTES >> 20);
         }
-        let last = entries.lookup(1, [1299]).hits;
+        let last = entries.lookup(LibraryId::new(1), [PublicId::new(1299)]).hits;
         assert_eq!(last.len(), 1, "the latest is cached");
         let weight_before = entries.state().size;
         entries.insert(0, &last);

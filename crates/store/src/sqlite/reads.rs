@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use aicp_types::{FaceId, FileId, LibraryId, PersonId, PublicId};
+
 use super::{
     Removal,
     readers::Readers,
     rows::{json_array, json_strings},
 };
-use crate::{Counts, Face, LastIds, Library, Person, Result};
+use crate::{Counts, Face, LastIds, Library, Page, Person, Result};
 
 pub(super) async fn library(db: &Readers, app_id: &str, external_id: &str) -> Result<Option<Library>> {
     let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND external_id = $2 AND hidden = 0");
@@ -19,15 +21,15 @@ pub(super) async fn library_by_engine_key(db: &Readers, app_id: &str, engine_key
     Ok(query.bind(app_id).bind(engine_key).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn libraries(db: &Readers, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
+pub(super) async fn libraries(db: &Readers, app_id: &str, page: Page) -> Result<Vec<Library>> {
     let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY id LIMIT $2 OFFSET $3");
     // A negative limit would mean none at all to SQLite.
-    Ok(query.bind(app_id).bind(limit.max(0)).bind(offset.max(0)).fetch_all(&mut *db.get().await?).await?)
+    Ok(query.bind(app_id).bind(page.limit()).bind(page.offset()).fetch_all(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn find_person(db: &Readers, library_id: i64, user_id: &str) -> Result<Option<Person>> {
+pub(super) async fn find_person(db: &Readers, library_id: LibraryId, user_id: &str) -> Result<Option<Person>> {
     // Only the one usual way to write a number names a person: not "+7", not "007".
-    let public_id = user_id.parse::<i64>().ok().filter(|id| id.to_string() == user_id);
+    let public_id = PublicId::parse(user_id);
     let query = sqlx::query_as(
         "SELECT * FROM person WHERE id = COALESCE(
             (SELECT id FROM person WHERE library_id = $1 AND public_id = $2),
@@ -37,28 +39,21 @@ pub(super) async fn find_person(db: &Readers, library_id: i64, user_id: &str) ->
     Ok(query.bind(library_id).bind(public_id).bind(user_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn person(db: &Readers, person_row_id: i64) -> Result<Option<Person>> {
+pub(super) async fn person(db: &Readers, person_id: PersonId) -> Result<Option<Person>> {
     let query = sqlx::query_as("SELECT * FROM person WHERE id = $1");
-    Ok(query.bind(person_row_id).fetch_optional(&mut *db.get().await?).await?)
+    Ok(query.bind(person_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn faces_of(db: &Readers, person_row_id: i64) -> Result<Vec<Face>> {
-    let query = sqlx::query_as("SELECT * FROM face WHERE person_id = $1 ORDER BY created DESC");
-    Ok(query.bind(person_row_id).fetch_all(&mut *db.get().await?).await?)
+pub(super) async fn faces_of(db: &Readers, person_id: PersonId) -> Result<Vec<Face>> {
+    let query = sqlx::query_as("SELECT * FROM face WHERE person_id = $1 ORDER BY file_id DESC");
+    Ok(query.bind(person_id).fetch_all(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn face(db: &Readers, face_id: i64) -> Result<Option<Face>> {
+pub(super) async fn face(db: &Readers, face_id: FaceId) -> Result<Option<Face>> {
     Ok(sqlx::query_as("SELECT * FROM face WHERE id = $1").bind(face_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn face_by_created(db: &Readers, created_ns: i64) -> Result<Option<Face>> {
-    Ok(sqlx::query_as("SELECT * FROM face WHERE created = $1")
-        .bind(created_ns)
-        .fetch_optional(&mut *db.get().await?)
-        .await?)
-}
-
-pub(super) async fn face_by_file_id(db: &Readers, file_id: i64) -> Result<Option<Face>> {
+pub(super) async fn face_by_file_id(db: &Readers, file_id: FileId) -> Result<Option<Face>> {
     Ok(sqlx::query_as("SELECT * FROM face WHERE file_id = $1")
         .bind(file_id)
         .fetch_optional(&mut *db.get().await?)
@@ -69,7 +64,7 @@ pub(super) async fn face_in_library(
     db: &Readers,
     app_id: &str,
     external_id: &str,
-    face_id: i64,
+    face_id: FaceId,
 ) -> Result<Option<Face>> {
     let query = sqlx::query_as(
         "SELECT face.* FROM face
@@ -80,7 +75,7 @@ pub(super) async fn face_in_library(
     Ok(query.bind(face_id).bind(app_id).bind(external_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
-pub(super) async fn people_with_faces(db: &Readers, face_ids: &[i64]) -> Result<Vec<(Face, Person)>> {
+pub(super) async fn people_with_faces(db: &Readers, face_ids: &[FaceId]) -> Result<Vec<(Face, Person)>> {
     let faces: Vec<Face> = sqlx::query_as("SELECT * FROM face WHERE id IN (SELECT value FROM json_each($1))")
         .bind(json_array(face_ids))
         .fetch_all(&mut *db.get().await?)
@@ -90,20 +85,20 @@ pub(super) async fn people_with_faces(db: &Readers, face_ids: &[i64]) -> Result<
 
 /// Faces, each with its person.
 pub(super) async fn with_people(db: &Readers, faces: Vec<Face>) -> Result<Vec<(Face, Person)>> {
-    let person_row_ids: HashSet<i64> = faces.iter().map(|face| face.person_row_id).collect();
+    let person_ids: HashSet<PersonId> = faces.iter().map(|face| face.person_id).collect();
     let people: Vec<Person> = sqlx::query_as("SELECT * FROM person WHERE id IN (SELECT value FROM json_each($1))")
-        .bind(json_array(person_row_ids))
+        .bind(json_array(person_ids))
         .fetch_all(&mut *db.get().await?)
         .await?;
-    let people: HashMap<i64, Person> = people.into_iter().map(|person| (person.id, person)).collect();
+    let people: HashMap<PersonId, Person> = people.into_iter().map(|person| (person.id, person)).collect();
     // A person removed between the two queries took the faces along.
-    let pair = |face: Face| people.get(&face.person_row_id).map(|person| (face, person.clone()));
+    let pair = |face: Face| people.get(&face.person_id).map(|person| (face, person.clone()));
     Ok(faces.into_iter().filter_map(pair).collect())
 }
 
-pub(super) async fn has_picture(db: &Readers, person_row_id: i64, picture_key: &str) -> Result<bool> {
+pub(super) async fn has_picture(db: &Readers, person_id: PersonId, picture_key: &str) -> Result<bool> {
     let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM face WHERE person_id = $1 AND picture_key = $2)");
-    Ok(query.bind(person_row_id).bind(picture_key).fetch_one(&mut *db.get().await?).await?)
+    Ok(query.bind(person_id).bind(picture_key).fetch_one(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn used_pictures(db: &Readers, keys: &[String]) -> Result<HashSet<String>> {
@@ -131,5 +126,9 @@ pub(super) async fn counts(db: &Readers) -> Result<Counts> {
 }
 
 pub(super) async fn last_ids(db: &Readers) -> Result<LastIds> {
-    Ok(sqlx::query_as("SELECT * FROM last_ids").fetch_one(&mut *db.get().await?).await?)
+    Ok(sqlx::query_as(
+        "SELECT (SELECT MAX(public_id) FROM person) AS person, (SELECT MAX(file_id) FROM face) AS file,
+            (SELECT MAX(id) FROM outbox) AS outbox, (SELECT MAX((SELECT trace_id FROM call_log WHERE kind_id = call_kind.id ORDER BY time DESC, trace_id DESC LIMIT 1))
+             FROM call_kind) AS call",
+    ).fetch_one(&mut *db.get().await?).await?)
 }

@@ -4,7 +4,8 @@ use sqlx::{FromRow, Row, sqlite::SqliteRow};
 
 use super::Removal;
 use crate::{
-    ConsoleUser, Counts, Face, LastIds, Library, LibraryCounts, LoggedCall, OutboxAction, OutboxRow, Person, Profile,
+    ConsoleUser, Counts, Face, LastIds, Library, LibraryCounts, LoggedCall, OutboxAction, OutboxRow, Page, Person,
+    Profile,
 };
 
 impl FromRow<'_, SqliteRow> for Library {
@@ -17,8 +18,8 @@ impl FromRow<'_, SqliteRow> for Library {
             description: row.try_get("description")?,
             engine_key: row.try_get("engine_key")?,
             engine: row.try_get("engine")?,
-            created_ms: row.try_get("created")?,
-            updated_ms: row.try_get("updated")?,
+            created_at: row.try_get("created")?,
+            updated_at: row.try_get("updated")?,
             slot: row.try_get("slot")?,
             hidden: row.try_get("hidden")?,
         })
@@ -35,7 +36,7 @@ impl FromRow<'_, SqliteRow> for Person {
             external_id: row.try_get("external_id")?,
             info: row.try_get("info")?,
             profile: Profile::from_row(row)?,
-            created_ms: row.try_get("created")?,
+            created_at: row.try_get("created")?,
         })
     }
 }
@@ -62,8 +63,7 @@ impl FromRow<'_, SqliteRow> for Face {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
-            person_row_id: row.try_get("person_id")?,
-            created_ns: row.try_get("created")?,
+            person_id: row.try_get("person_id")?,
             file_id: row.try_get("file_id")?,
             picture_key: row.try_get("picture_key")?,
             box_: [row.try_get("box_x")?, row.try_get("box_y")?, row.try_get("box_w")?, row.try_get("box_h")?],
@@ -110,13 +110,13 @@ impl FromRow<'_, SqliteRow> for OutboxRow {
             made_person: row.try_get("made_person")?,
             endpoint: row.try_get("endpoint")?,
             operation: row.try_get("operation")?,
-            created_ms: row.try_get("created")?,
+            created_at: row.try_get("created")?,
             in_doubt: row.try_get("in_doubt")?,
             listed: row.try_get("listed")?,
             rejected: row.try_get("rejected")?,
             attempts: row.try_get("attempts")?,
             last_error: row.try_get("last_error")?,
-            solved_ms: row.try_get("solved")?,
+            solved_at: row.try_get("solved")?,
             solved_by: row.try_get("solved_by")?,
         })
     }
@@ -131,8 +131,8 @@ impl FromRow<'_, SqliteRow> for ConsoleUser {
             telephone: row.try_get("telephone")?,
             mail: row.try_get("mail")?,
             department: row.try_get("department")?,
-            person_row_id: row.try_get("person_id")?,
-            created_ms: row.try_get("created")?,
+            person_id: row.try_get("person_id")?,
+            created_at: row.try_get("created")?,
         })
     }
 }
@@ -146,7 +146,7 @@ impl FromRow<'_, SqliteRow> for LoggedCall {
             label: row.try_get("label")?,
             source: row.try_get("source")?,
             url: row.try_get("url")?,
-            time_ms: row.try_get("time")?,
+            time: row.try_get("time")?,
             ip: row.try_get("ip")?,
             cost_ms: row.try_get("cost_ms")?,
             ok: row.try_get::<i64, _>("result")? == 0,
@@ -158,14 +158,25 @@ impl FromRow<'_, SqliteRow> for LoggedCall {
 
 impl FromRow<'_, SqliteRow> for LastIds {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            max_public_id: row.try_get("max_public_id")?,
-            max_file_id: row.try_get("max_file_id")?,
-            max_created_ns: row.try_get("max_created_ns")?,
-            max_outbox_id: row.try_get("max_outbox_id")?,
-            max_trace_id: row.try_get("max_trace_id")?,
-        })
+        Ok(Self { person: row.try_get("person")?, file: row.try_get("file")?, outbox: row.try_get("outbox")? })
     }
+}
+
+impl Page {
+    /// Rows skipped, as SQL counts.
+    pub(super) fn offset(self) -> i64 {
+        within_i64(self.offset)
+    }
+
+    /// Rows returned at most, as SQL counts.
+    pub(super) fn limit(self) -> i64 {
+        within_i64(self.limit)
+    }
+}
+
+/// A count as SQL has it.
+pub(super) fn within_i64(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// What an action is called in the table.

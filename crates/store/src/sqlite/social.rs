@@ -4,9 +4,14 @@ mod read;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use aicp_types::{AccountId, UnixMillis};
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
-use super::{Database, rows::json_array, rows::json_strings, writer::WriteTx};
+use super::{
+    Database,
+    rows::{json_array, json_strings, within_i64},
+    writer::WriteTx,
+};
 use crate::{
     Account, Around, Change, Circle, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members,
     NewAccount, Other, Result, Sequences, UserIds,
@@ -22,9 +27,9 @@ impl Database {
         &self,
         app_id: String,
         accounts: Vec<NewAccount>,
-        created_ms: i64,
+        created_at: UnixMillis,
     ) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(import_accounts(tx, app_id, accounts, created_ms))).await
+        self.writer.run(move |tx| Box::pin(import_accounts(tx, app_id, accounts, created_at))).await
     }
 
     pub(crate) async fn known_accounts(&self, app_id: &str, user_ids: &[String]) -> Result<Vec<String>> {
@@ -130,7 +135,7 @@ async fn write_circle(tx: &mut WriteTx, app_id: &str, before: &Circle, after: &C
     }
     let has_other_sequence = |old: &Account, new: &Account| old.sequences.groups != new.sequences.groups;
     let groups_changed = |user_id: &str| Change::FriendGroupsChanged { app_id: app_id.into(), user_id: user_id.into() };
-    let afters: HashMap<i64, &Other> = after.others.iter().map(|other| (other.account.id, other)).collect();
+    let afters: HashMap<AccountId, &Other> = after.others.iter().map(|other| (other.account.id, other)).collect();
     let mut is_regrouped = before.groups != after.groups || has_other_sequence(&before.account, &after.account);
     let mut gained = 0;
     for old in &before.others {
@@ -163,7 +168,12 @@ fn groups_of(friend: Option<&Friend>) -> Option<&BTreeSet<String>> {
     friend.map(|friend| &friend.groups).filter(|groups| !groups.is_empty())
 }
 
-async fn write_request(db: &mut SqliteConnection, from_id: i64, to_id: i64, request: &FriendRequest) -> Result<()> {
+async fn write_request(
+    db: &mut SqliteConnection,
+    from_id: AccountId,
+    to_id: AccountId,
+    request: &FriendRequest,
+) -> Result<()> {
     sqlx::query(
         "INSERT INTO social_request (from_id, to_id, source, wording, created) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (from_id, to_id)
@@ -173,7 +183,7 @@ async fn write_request(db: &mut SqliteConnection, from_id: i64, to_id: i64, requ
     .bind(to_id)
     .bind(&request.source)
     .bind(&request.wording)
-    .bind(request.created_ms)
+    .bind(request.created_at)
     .execute(db)
     .await?;
     Ok(())
@@ -182,8 +192,8 @@ async fn write_request(db: &mut SqliteConnection, from_id: i64, to_id: i64, requ
 /// Writes what is different about one friend; returns how many friends the account gained.
 async fn write_friend(
     db: &mut SqliteConnection,
-    account_id: i64,
-    friend_id: i64,
+    account_id: AccountId,
+    friend_id: AccountId,
     before: Option<&Friend>,
     after: Option<&Friend>,
 ) -> Result<i64> {
@@ -237,8 +247,8 @@ async fn write_friend(
 
 async fn write_custom(
     db: &mut SqliteConnection,
-    account_id: i64,
-    friend_id: i64,
+    account_id: AccountId,
+    friend_id: AccountId,
     before: &BTreeMap<String, CustomValue>,
     after: &BTreeMap<String, CustomValue>,
 ) -> Result<()> {
@@ -280,7 +290,12 @@ async fn count_on(db: &mut SqliteConnection, account: &Account, sequences: Seque
     Ok(())
 }
 
-async fn import_accounts(tx: &mut WriteTx, app_id: String, accounts: Vec<NewAccount>, created_ms: i64) -> Result<()> {
+async fn import_accounts(
+    tx: &mut WriteTx,
+    app_id: String,
+    accounts: Vec<NewAccount>,
+    created_at: UnixMillis,
+) -> Result<()> {
     for NewAccount { user_id, nick, face_url } in accounts {
         sqlx::query(
             "INSERT INTO social_account (app_id, user_id, nick, face_url, created) VALUES ($1, $2, $3, $4, $5)
@@ -291,7 +306,7 @@ async fn import_accounts(tx: &mut WriteTx, app_id: String, accounts: Vec<NewAcco
         .bind(user_id)
         .bind(nick)
         .bind(face_url)
-        .bind(created_ms)
+        .bind(created_at)
         .execute(&mut tx.connection)
         .await?;
     }
@@ -304,7 +319,8 @@ async fn delete_accounts(tx: &mut WriteTx, app_id: String, user_ids: Vec<String>
         "SELECT id, user_id FROM social_account
          WHERE app_id = $1 AND user_id IN (SELECT value FROM json_each($2))",
     );
-    let mut found: Vec<(i64, String)> = query.bind(&app_id).bind(json_strings(&user_ids)).fetch_all(&mut *db).await?;
+    let mut found: Vec<(AccountId, String)> =
+        query.bind(&app_id).bind(json_strings(&user_ids)).fetch_all(&mut *db).await?;
     // JSON in SQLite cuts a name at a zero character, and so would find another.
     found.retain(|(_, user_id)| user_ids.contains(user_id));
     let ids = json_array(found.iter().map(|(id, _)| id));
@@ -336,9 +352,4 @@ async fn delete_accounts(tx: &mut WriteTx, app_id: String, user_ids: Vec<String>
             .map(|user_id| Change::FriendGroupsChanged { app_id: app_id.clone(), user_id: user_id.clone() }),
     );
     Ok(deleted)
-}
-
-/// A count as SQLite has it.
-fn within_i64(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

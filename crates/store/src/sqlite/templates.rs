@@ -11,6 +11,7 @@ use std::{
     thread,
 };
 
+use aicp_types::FaceId;
 use rusqlite::{Connection, OpenFlags, Row};
 
 use super::{BUSY_TIMEOUT, CACHE_KIB, Database, rows::vector_from_blob};
@@ -70,8 +71,8 @@ impl Snapshot {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         connection.execute_batch("BEGIN")?;
-        let last_face: Option<i64> = connection.query_one("SELECT MAX(id) FROM face", [], |row| row.get(0))?;
-        Ok(Self { connection, last_face: last_face.unwrap_or(0) })
+        let last_face: Option<FaceId> = connection.query_one("SELECT MAX(id) FROM face", [], |row| row.get(0))?;
+        Ok(Self { connection, last_face: last_face.map_or(0, FaceId::get) })
     }
 }
 
@@ -147,7 +148,7 @@ fn template_row(row: &Row<'_>) -> Result<Option<TemplateRow>> {
     let Some(vector) = row.get_ref(3)?.as_blob_or_null().map_err(rusqlite::Error::from)? else { return Ok(None) };
     Ok(Some(TemplateRow {
         library_id: row.get(2)?,
-        person_row_id: row.get(1)?,
+        person_id: row.get(1)?,
         face_id: row.get(0)?,
         // What is no vector is none: whoever takes it sees that.
         vector: vector_from_blob(vector).unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aicp_types::Clock;
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use tokio::{
@@ -31,8 +32,9 @@ pub(super) struct Writer {
 pub(super) struct WriteTx {
     pub(super) connection: SqliteConnection,
     pub(super) changes: Vec<Change>,
-    /// Who is to be forgotten.
+    /// Cached entries to invalidate.
     pub(super) stale: Vec<Stale>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 enum Message {
@@ -44,11 +46,12 @@ impl Writer {
     /// Starts the writer task on `connection`. It invalidates the entries of `person_cache` that it changes.
     pub(super) fn start(
         connection: SqliteConnection,
+        clock: Arc<dyn Clock>,
         observer: Option<Arc<dyn Observer>>,
         person_cache: Arc<PersonCache>,
     ) -> Self {
         let (queue, messages) = mpsc::channel(QUEUE_DEPTH);
-        let tx = WriteTx { connection, changes: Vec::new(), stale: Vec::new() };
+        let tx = WriteTx { connection, changes: Vec::new(), stale: Vec::new(), clock };
         let task = tokio::spawn(write_until_closed(tx, observer, person_cache, messages));
         Self { queue, task: Mutex::new(Some(task)) }
     }

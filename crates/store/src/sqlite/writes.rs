@@ -1,10 +1,8 @@
 //! The jobs of the writer. Each sees the work of those before it, and no other writer interferes.
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
+use aicp_types::{FaceId, FileId, LibraryId, PersonId, Snowflake, UnixMillis};
 use sqlx::SqliteConnection;
 
 use super::{
@@ -18,19 +16,17 @@ use crate::{
     objects::{PictureName, md5_of},
 };
 
-pub(super) const NANOS_PER_MILLI: i64 = 1_000_000;
-
 pub(super) async fn probe(tx: &mut WriteTx) -> Result<()> {
     let query = sqlx::query(
         "INSERT INTO probe (id, written) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET written = excluded.written",
     );
-    query.bind(now_ms()).execute(&mut tx.connection).await?;
+    query.bind(tx.clock.now()).execute(&mut tx.connection).await?;
     Ok(())
 }
 
-pub(super) async fn ensure_app(tx: &mut WriteTx, app_id: String, created_ms: i64) -> Result<()> {
+pub(super) async fn ensure_app(tx: &mut WriteTx, app_id: String, created_at: UnixMillis) -> Result<()> {
     let query = sqlx::query("INSERT INTO app (app_id, created) VALUES ($1, $2) ON CONFLICT (app_id) DO NOTHING");
-    query.bind(app_id).bind(created_ms).execute(&mut tx.connection).await?;
+    query.bind(app_id).bind(created_at).execute(&mut tx.connection).await?;
     Ok(())
 }
 
@@ -53,7 +49,7 @@ pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<
     .bind(new.description)
     .bind(new.engine_key)
     .bind(new.engine)
-    .bind(new.created_ms)
+    .bind(new.created_at)
     .bind(new.hidden)
     .fetch_optional(&mut tx.connection)
     .await;
@@ -71,7 +67,7 @@ fn require_room(count: u64, at_most: u64) -> Result<()> {
     if count > at_most { Err(Error::Full) } else { Ok(()) }
 }
 
-pub(super) async fn delete_library(tx: &mut WriteTx, library_id: i64) -> Result<Vec<Removal>> {
+pub(super) async fn delete_library(tx: &mut WriteTx, library_id: LibraryId) -> Result<Vec<Removal>> {
     let removals = sqlx::query_as(
         "INSERT INTO removed_picture (picture_key)
          SELECT face.picture_key FROM face JOIN person ON person.id = face.person_id WHERE person.library_id = $1
@@ -95,72 +91,74 @@ pub(super) async fn delete_library(tx: &mut WriteTx, library_id: i64) -> Result<
 
 pub(super) async fn enrol(
     tx: &mut WriteTx,
-    library_id: i64,
+    library_id: LibraryId,
     person: NewPerson,
     face: NewFace,
     picture: PictureName,
 ) -> Result<(Person, Face)> {
     let person = insert_person(&mut tx.connection, library_id, person).await?;
     let face = insert_face(tx, library_id, person.id, face, picture, false).await?;
-    note_ids(&mut tx.connection, Some(person.public_id), &face).await?;
     Ok((person, face))
 }
 
 pub(super) async fn add_face(
     tx: &mut WriteTx,
-    person_row_id: i64,
+    person_id: PersonId,
     face: NewFace,
     picture: PictureName,
 ) -> Result<Face> {
-    let library_id = library_of(&mut tx.connection, person_row_id).await?;
-    let face = insert_face(tx, library_id, person_row_id, face, picture, false).await?;
-    note_ids(&mut tx.connection, None, &face).await?;
-    touch(tx, person_row_id).await?;
+    let library_id = library_of(&mut tx.connection, person_id).await?;
+    let face = insert_face(tx, library_id, person_id, face, picture, false).await?;
+    touch(tx, person_id).await?;
     Ok(face)
 }
 
-pub(super) async fn remove_person(tx: &mut WriteTx, person_row_id: i64) -> Result<Vec<Removal>> {
-    let library_id = library_of(&mut tx.connection, person_row_id).await?;
-    outbox::settle_faces_of(&mut tx.connection, person_row_id, None).await?;
-    let removals = remove_faces_of(tx, library_id, person_row_id).await?;
-    tx.stale.push(Stale::Person(person_row_id));
-    sqlx::query("DELETE FROM person WHERE id = $1").bind(person_row_id).execute(&mut tx.connection).await?;
+pub(super) async fn remove_person(tx: &mut WriteTx, person_id: PersonId) -> Result<Vec<Removal>> {
+    let library_id = library_of(&mut tx.connection, person_id).await?;
+    outbox::settle_faces_of(&mut tx.connection, person_id, None).await?;
+    let removals = remove_faces_of(tx, library_id, person_id).await?;
+    tx.stale.push(Stale::Person(person_id));
+    sqlx::query("DELETE FROM person WHERE id = $1").bind(person_id).execute(&mut tx.connection).await?;
     Ok(removals)
 }
 
 /// Removes the faces of a person; what of them is in the outbox must be settled before.
-pub(super) async fn remove_faces_of(tx: &mut WriteTx, library_id: i64, person_row_id: i64) -> Result<Vec<Removal>> {
+pub(super) async fn remove_faces_of(
+    tx: &mut WriteTx,
+    library_id: LibraryId,
+    person_id: PersonId,
+) -> Result<Vec<Removal>> {
     let removals = sqlx::query_as(
         "INSERT INTO removed_picture (picture_key)
          SELECT DISTINCT picture_key FROM face WHERE person_id = $1
          RETURNING id, picture_key",
     )
-    .bind(person_row_id)
+    .bind(person_id)
     .fetch_all(&mut tx.connection)
     .await?;
-    let mut face_ids: Vec<i64> = sqlx::query_scalar("DELETE FROM face WHERE person_id = $1 RETURNING id")
-        .bind(person_row_id)
+    let mut face_ids: Vec<FaceId> = sqlx::query_scalar("DELETE FROM face WHERE person_id = $1 RETURNING id")
+        .bind(person_id)
         .fetch_all(&mut tx.connection)
         .await?;
     face_ids.sort_unstable();
     if !face_ids.is_empty() {
-        note_change(&mut tx.connection, library_id, now_ms()).await?;
+        note_change(&mut tx.connection, library_id, tx.clock.now()).await?;
         tx.changes.push(Change::FacesRemoved { library_id, face_ids });
     }
     Ok(removals)
 }
 
-pub(super) async fn remove_face(tx: &mut WriteTx, face_id: i64) -> Result<Vec<Removal>> {
+pub(super) async fn remove_face(tx: &mut WriteTx, face_id: FaceId) -> Result<Vec<Removal>> {
     outbox::settle_face(&mut tx.connection, face_id, None).await?;
-    let deleted: Option<(i64, String)> =
+    let deleted: Option<(PersonId, String)> =
         sqlx::query_as("DELETE FROM face WHERE id = $1 RETURNING person_id, picture_key")
             .bind(face_id)
             .fetch_optional(&mut tx.connection)
             .await?;
-    let (person_row_id, picture_key) = deleted.ok_or(Error::NotFound)?;
-    let library_id = library_of(&mut tx.connection, person_row_id).await?;
-    note_change(&mut tx.connection, library_id, now_ms()).await?;
-    touch(tx, person_row_id).await?;
+    let (person_id, picture_key) = deleted.ok_or(Error::NotFound)?;
+    let library_id = library_of(&mut tx.connection, person_id).await?;
+    note_change(&mut tx.connection, library_id, tx.clock.now()).await?;
+    touch(tx, person_id).await?;
     let removals = sqlx::query_as("INSERT INTO removed_picture (picture_key) VALUES ($1) RETURNING id, picture_key")
         .bind(picture_key)
         .fetch_all(&mut tx.connection)
@@ -175,7 +173,7 @@ pub(super) async fn forget_removals(tx: &mut WriteTx, ids: Vec<i64>) -> Result<(
     Ok(())
 }
 
-pub(super) async fn insert_person(db: &mut SqliteConnection, library_id: i64, new: NewPerson) -> Result<Person> {
+pub(super) async fn insert_person(db: &mut SqliteConnection, library_id: LibraryId, new: NewPerson) -> Result<Person> {
     let profile = new.profile;
     let inserted = sqlx::query_as(
         "INSERT INTO person (
@@ -200,7 +198,7 @@ pub(super) async fn insert_person(db: &mut SqliteConnection, library_id: i64, ne
     .bind(profile.kind)
     .bind(profile.remark)
     .bind(profile.source_url)
-    .bind(new.created_ms)
+    .bind(new.created_at)
     .fetch_optional(&mut *db)
     .await;
     let person = inserted.map_err(missing_parent)?.ok_or(Error::Exists)?;
@@ -213,8 +211,8 @@ pub(super) async fn insert_person(db: &mut SqliteConnection, library_id: i64, ne
 
 pub(super) async fn insert_face(
     tx: &mut WriteTx,
-    library_id: i64,
-    person_row_id: i64,
+    library_id: LibraryId,
+    person_id: PersonId,
     new: NewFace,
     picture: PictureName,
     pending: bool,
@@ -226,8 +224,8 @@ pub(super) async fn insert_face(
             pending, picture_md5)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING *",
     )
-    .bind(person_row_id)
-    .bind(new.created_ns)
+    .bind(person_id)
+    .bind(created_ns(new.file_id))
     .bind(new.file_id)
     .bind(picture.key)
     .bind(x)
@@ -244,13 +242,13 @@ pub(super) async fn insert_face(
     if let Some(template) = &new.template {
         insert_template(&mut tx.connection, face.id, template).await?;
     }
-    note_change(&mut tx.connection, library_id, face.created_ns / NANOS_PER_MILLI).await?;
+    note_change(&mut tx.connection, library_id, face.file_id.created()).await?;
     let template = new.template.map(Arc::new);
-    tx.changes.push(Change::FaceAdded { library_id, person_row_id, face_id: face.id, template });
+    tx.changes.push(Change::FaceAdded { library_id, person_id, face_id: face.id, template });
     Ok(face)
 }
 
-pub(super) async fn insert_template(db: &mut SqliteConnection, face_id: i64, template: &NewTemplate) -> Result<()> {
+pub(super) async fn insert_template(db: &mut SqliteConnection, face_id: FaceId, template: &NewTemplate) -> Result<()> {
     let algorithm = &template.algorithm;
     let blob = blob_from_vector(&template.vector);
     sqlx::query(
@@ -271,45 +269,29 @@ pub(super) async fn insert_template(db: &mut SqliteConnection, face_id: i64, tem
 
 /// Notes that a person, or a face of theirs, has changed. Every change has a moment of its own, later than those before
 /// it, whatever the clock says.
-pub(super) async fn touch(tx: &mut WriteTx, person_row_id: i64) -> Result<()> {
-    tx.stale.push(Stale::Person(person_row_id));
+pub(super) async fn touch(tx: &mut WriteTx, person_id: PersonId) -> Result<()> {
+    tx.stale.push(Stale::Person(person_id));
     let query = sqlx::query("UPDATE person SET updated = MAX(updated + 1, $2) WHERE id = $1");
-    query.bind(person_row_id).bind(now_ms()).execute(&mut tx.connection).await?;
-    Ok(())
-}
-
-/// Raises the highest ids ever committed.
-pub(super) async fn note_ids(db: &mut SqliteConnection, public_id: Option<i64>, face: &Face) -> Result<()> {
-    // MAX is NULL if any of its arguments is.
-    sqlx::query(
-        "UPDATE last_ids SET
-            max_public_id = MAX(COALESCE(max_public_id, $1), COALESCE($1, max_public_id)),
-            max_file_id = MAX(COALESCE(max_file_id, $2), $2),
-            max_created_ns = MAX(COALESCE(max_created_ns, $3), $3)",
-    )
-    .bind(public_id)
-    .bind(face.file_id)
-    .bind(face.created_ns)
-    .execute(db)
-    .await?;
+    query.bind(person_id).bind(tx.clock.now()).execute(&mut tx.connection).await?;
     Ok(())
 }
 
 /// Notes that a face of a library was added or removed.
-pub(super) async fn note_change(db: &mut SqliteConnection, library_id: i64, time_ms: i64) -> Result<()> {
+pub(super) async fn note_change(db: &mut SqliteConnection, library_id: LibraryId, time: UnixMillis) -> Result<()> {
     let query = sqlx::query("UPDATE library SET updated = MAX(updated, $2) WHERE id = $1");
-    query.bind(library_id).bind(time_ms).execute(db).await?;
+    query.bind(library_id).bind(time).execute(db).await?;
     Ok(())
 }
 
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+/// The value of the column that held a moment of the face's own, unique over all faces, before [`FileId`] told it.
+pub(super) fn created_ns(file_id: FileId) -> i64 {
+    let within_millisecond = Snowflake::from(file_id).within_millisecond();
+    file_id.created().get().saturating_mul(1_000_000).saturating_add(within_millisecond)
 }
 
-pub(super) async fn library_of(db: &mut SqliteConnection, person_row_id: i64) -> Result<i64> {
+pub(super) async fn library_of(db: &mut SqliteConnection, person_id: PersonId) -> Result<LibraryId> {
     let query = sqlx::query_scalar("SELECT library_id FROM person WHERE id = $1");
-    query.bind(person_row_id).fetch_optional(db).await?.ok_or(Error::NotFound)
+    query.bind(person_id).fetch_optional(db).await?.ok_or(Error::NotFound)
 }
 
 /// A foreign key that points nowhere means that what the row should belong to is gone.

@@ -3,6 +3,8 @@
 //! Sums are exact to the millisecond. They outlive the log by whole quarters of an hour: once rows of the log are
 //! deleted, the part of a quarter that a range begins or ends within counts as empty.
 
+use aicp_types::UnixMillis;
+
 use super::Store;
 use crate::{CallScope, CallTotal, DayTotal, LoggedCall, Result};
 
@@ -25,13 +27,13 @@ impl Store {
         self.shared.database.call_days(scope).await
     }
 
-    /// The latest `limit` calls in the log, by method, time and trace id, all ascending. A negative limit counts as 0.
-    pub async fn calls(&self, scope: CallScope<'_>, limit: i64) -> Result<Vec<LoggedCall>> {
+    /// The latest `limit` calls in the log, by method, time and trace id, all ascending.
+    pub async fn calls(&self, scope: CallScope<'_>, limit: u64) -> Result<Vec<LoggedCall>> {
         self.shared.database.calls(scope, limit).await
     }
 
-    /// Deletes up to `at_most` rows of the log that are older than `time_ms`, and returns how many. The sums stay.
-    pub async fn delete_calls_before(&self, time_ms: i64, at_most: i64) -> Result<u64> {
-        self.write(move |shared| async move { shared.database.delete_calls_before(time_ms, at_most).await }).await
+    /// Deletes up to `at_most` rows of the log that are older than `time`, and returns how many. The sums stay.
+    pub async fn delete_calls_before(&self, time: UnixMillis, at_most: u64) -> Result<u64> {
+        self.write(move |shared| async move { shared.database.delete_calls_before(time, at_most).await }).await
     }
 }

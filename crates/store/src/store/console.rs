@@ -1,5 +1,6 @@
 //! Users of the console, and their sessions.
 
+use aicp_types::{ConsoleUserId, LibraryId, PersonId, UnixMillis};
 use bytes::Bytes;
 
 use super::Store;
@@ -13,7 +14,7 @@ impl Store {
     pub async fn register_user(
         &self,
         user: NewConsoleUser,
-        library_id: i64,
+        library_id: LibraryId,
         person: NewPerson,
         face: NewFace,
         picture: Bytes,
@@ -36,25 +37,31 @@ impl Store {
     }
 
     /// The user that a person is.
-    pub async fn user_by_person(&self, person_row_id: i64) -> Result<Option<ConsoleUser>> {
-        self.shared.database.user_by_person(person_row_id).await
+    pub async fn user_by_person(&self, person_id: PersonId) -> Result<Option<ConsoleUser>> {
+        self.shared.database.user_by_person(person_id).await
     }
 
-    /// Opens a session of a user until `expires_ms`, and deletes those that have expired by `now_ms`; milliseconds
+    /// Opens a session of a user until `expires_at`, and deletes those that have expired by `now`; milliseconds
     /// since the epoch. `token_hash` is the SHA-256 of the session's token; a session of that hash is replaced.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if there is no such user.
-    pub async fn open_session(&self, token_hash: [u8; 32], user_id: i64, expires_ms: i64, now_ms: i64) -> Result<()> {
+    pub async fn open_session(
+        &self,
+        token_hash: [u8; 32],
+        user_id: ConsoleUserId,
+        expires_at: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<()> {
         self.write(
-            move |shared| async move { shared.database.open_session(token_hash, user_id, expires_ms, now_ms).await },
+            move |shared| async move { shared.database.open_session(token_hash, user_id, expires_at, now).await },
         )
         .await
     }
 
-    /// Whose session it is, if there is one that has not expired by `now_ms`.
-    pub async fn session_user(&self, token_hash: &[u8; 32], now_ms: i64) -> Result<Option<ConsoleUser>> {
-        self.shared.database.session_user(token_hash, now_ms).await
+    /// Whose session it is, if there is one that has not expired by `now`.
+    pub async fn session_user(&self, token_hash: &[u8; 32], now: UnixMillis) -> Result<Option<ConsoleUser>> {
+        self.shared.database.session_user(token_hash, now).await
     }
 
     /// Ends a session. One that is not there has ended already.

@@ -1,11 +1,13 @@
 //! Devices, their groups, and which groups of people they are to know.
 
+use aicp_types::{DeviceId, GroupId, LibraryId, PersonId, SyncRelationId, UnixMillis};
+
 use super::Store;
-use crate::{DeviceName, Group, Result, SyncRelation};
+use crate::{DeviceName, Group, Page, Result, SyncRelation};
 
 impl Store {
     /// The row id of a device of a library.
-    pub async fn device(&self, library_id: i64, name: &DeviceName) -> Result<Option<i64>> {
+    pub async fn device(&self, library_id: LibraryId, name: &DeviceName) -> Result<Option<DeviceId>> {
         self.shared.database.device(library_id, name).await
     }
 
@@ -13,7 +15,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if library or group are gone.
-    pub async fn add_to_device_group(&self, library_id: i64, group_id: i64, name: DeviceName) -> Result<()> {
+    pub async fn add_to_device_group(&self, library_id: LibraryId, group_id: GroupId, name: DeviceName) -> Result<()> {
         self.write(move |shared| async move { shared.database.add_to_device_group(library_id, group_id, name).await })
             .await
     }
@@ -22,20 +24,20 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the device is not in it.
-    pub async fn remove_from_device_group(&self, group_id: i64, device_id: i64) -> Result<()> {
+    pub async fn remove_from_device_group(&self, group_id: GroupId, device_id: DeviceId) -> Result<()> {
         self.write(move |shared| async move { shared.database.remove_from_device_group(group_id, device_id).await })
             .await
     }
 
     /// How many groups a device is in, and up to `limit` of them, oldest first, leaving out the first `offset`. Negative
     /// numbers count as 0.
-    pub async fn groups_of_device(&self, device_id: i64, offset: i64, limit: i64) -> Result<(u64, Vec<Group>)> {
-        self.shared.database.groups_of_device(device_id, offset, limit).await
+    pub async fn groups_of_device(&self, device_id: DeviceId, page: Page) -> Result<(u64, Vec<Group>)> {
+        self.shared.database.groups_of_device(device_id, page).await
     }
 
     /// Whether a person has a face, and a group of theirs is related to one of the device's.
-    pub async fn is_on_device(&self, person_row_id: i64, device_id: i64) -> Result<bool> {
-        self.shared.database.is_on_device(person_row_id, device_id).await
+    pub async fn is_on_device(&self, person_id: PersonId, device_id: DeviceId) -> Result<bool> {
+        self.shared.database.is_on_device(person_id, device_id).await
     }
 
     /// Relates a group of people to one of devices; if they are related already, that relation is changed.
@@ -44,39 +46,39 @@ impl Store {
     /// [`Error::NotFound`](crate::Error::NotFound) if the library or a group is gone.
     pub async fn create_sync_relation(
         &self,
-        library_id: i64,
-        user_group_id: i64,
-        device_group_id: i64,
+        library_id: LibraryId,
+        user_group_id: GroupId,
+        device_group_id: GroupId,
         kind: &str,
-        modified_ms: i64,
+        modified_at: UnixMillis,
     ) -> Result<SyncRelation> {
         let kind = kind.to_owned();
         self.write(move |shared| async move {
             let database = &shared.database;
-            database.create_sync_relation(library_id, user_group_id, device_group_id, kind, modified_ms).await
+            database.create_sync_relation(library_id, user_group_id, device_group_id, kind, modified_at).await
         })
         .await
     }
 
     /// A relation of a library by row id.
-    pub async fn sync_relation(&self, library_id: i64, id: i64) -> Result<Option<SyncRelation>> {
+    pub async fn sync_relation(&self, library_id: LibraryId, id: SyncRelationId) -> Result<Option<SyncRelation>> {
         self.shared.database.sync_relation(library_id, id).await
     }
 
     /// How many relations a library has, and up to `limit` of them, oldest first, leaving out the first `offset`.
     /// Negative numbers count as 0.
-    pub async fn sync_relations(&self, library_id: i64, offset: i64, limit: i64) -> Result<(u64, Vec<SyncRelation>)> {
-        self.shared.database.sync_relations(library_id, offset, limit).await
+    pub async fn sync_relations(&self, library_id: LibraryId, page: Page) -> Result<(u64, Vec<SyncRelation>)> {
+        self.shared.database.sync_relations(library_id, page).await
     }
 
     /// Changes a relation.
-    pub async fn update_sync_relation(&self, id: i64, kind: &str, modified_ms: i64) -> Result<()> {
+    pub async fn update_sync_relation(&self, id: SyncRelationId, kind: &str, modified_at: UnixMillis) -> Result<()> {
         let kind = kind.to_owned();
-        self.write(move |shared| async move { shared.database.update_sync_relation(id, kind, modified_ms).await }).await
+        self.write(move |shared| async move { shared.database.update_sync_relation(id, kind, modified_at).await }).await
     }
 
     /// Removes a relation; the groups stay.
-    pub async fn delete_sync_relation(&self, id: i64) -> Result<()> {
+    pub async fn delete_sync_relation(&self, id: SyncRelationId) -> Result<()> {
         self.write(move |shared| async move { shared.database.delete_sync_relation(id).await }).await
     }
 }

@@ -1,5 +1,7 @@
 //! What apps may do.
 
+use aicp_types::UnixMillis;
+
 use super::Store;
 use crate::{Grant, Result};
 
@@ -9,13 +11,13 @@ impl Store {
         self.shared.database.grants().await
     }
 
-    /// Gives an app a grant. Makes the app known if it is not, as of `created_ms`; keeps its libraries if it is.
+    /// Gives an app a grant. Makes the app known if it is not, as of `created_at`; keeps its libraries if it is.
     ///
     /// # Errors
     /// [`Error::Exists`](crate::Error::Exists) if the app has a grant; [`Error::Database`](crate::Error::Database) if
     /// another app has that token.
-    pub async fn create_grant(&self, grant: Grant, created_ms: i64) -> Result<()> {
-        self.write(move |shared| async move { shared.database.create_grant(grant, created_ms).await }).await
+    pub async fn create_grant(&self, grant: Grant, created_at: UnixMillis) -> Result<()> {
+        self.write(move |shared| async move { shared.database.create_grant(grant, created_at).await }).await
     }
 
     /// Sets the end of an app's grant and adds those of `capabilities` that it does not hold, in their order. Returns
@@ -23,9 +25,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the app has no grant.
-    pub async fn extend_grant(&self, app_id: &str, due_ms: i64, capabilities: Vec<String>) -> Result<Grant> {
+    pub async fn extend_grant(&self, app_id: &str, due_at: UnixMillis, capabilities: Vec<String>) -> Result<Grant> {
         let app_id = app_id.to_owned();
-        self.write(move |shared| async move { shared.database.extend_grant(app_id, due_ms, capabilities).await }).await
+        self.write(move |shared| async move { shared.database.extend_grant(app_id, due_at, capabilities).await }).await
     }
 
     /// Takes an app's grant away. The app and its libraries stay.

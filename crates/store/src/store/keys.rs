@@ -1,5 +1,7 @@
 //! Keys that clients of other interfaces sign with.
 
+use aicp_types::{KeyId, UnixMillis};
+
 use super::Store;
 use crate::{Key, KeyUsage, NewKey, Result, UsedSignature};
 
@@ -21,8 +23,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound).
-    pub async fn revoke_key(&self, key_id: i64, revoked_ms: i64) -> Result<()> {
-        self.write(move |shared| async move { shared.database.revoke_key(key_id, revoked_ms).await }).await
+    pub async fn revoke_key(&self, key_id: KeyId, revoked_at: UnixMillis) -> Result<()> {
+        self.write(move |shared| async move { shared.database.revoke_key(key_id, revoked_at).await }).await
     }
 
     /// The apps whose grant was taken away and that got no other.
@@ -30,19 +32,19 @@ impl Store {
         self.shared.database.apps_with_revoked_grant().await
     }
 
-    /// Notes how often keys (row ids) were used and what was signed with, and forgets what expired up to `now_ms`. What
+    /// Notes how often keys (row ids) were used and what was signed with, and forgets what expired up to `now`. What
     /// is about keys that are gone is left out.
     pub async fn note_key_usage(
         &self,
-        usage: Vec<(i64, KeyUsage)>,
+        usage: Vec<(KeyId, KeyUsage)>,
         signatures: Vec<UsedSignature>,
-        now_ms: i64,
+        now: UnixMillis,
     ) -> Result<()> {
-        self.write(move |shared| async move { shared.database.note_key_usage(usage, signatures, now_ms).await }).await
+        self.write(move |shared| async move { shared.database.note_key_usage(usage, signatures, now).await }).await
     }
 
-    /// What was signed with and expires after `now_ms`.
-    pub async fn used_signatures(&self, now_ms: i64) -> Result<Vec<UsedSignature>> {
-        self.shared.database.used_signatures(now_ms).await
+    /// What was signed with and expires after `now`.
+    pub async fn used_signatures(&self, now: UnixMillis) -> Result<Vec<UsedSignature>> {
+        self.shared.database.used_signatures(now).await
     }
 }

@@ -1,7 +1,9 @@
 //! Apps and libraries.
 
+use aicp_types::LibraryId;
+
 use super::Store;
-use crate::{Library, LibraryCounts, Result};
+use crate::{Library, LibraryCounts, Page, Result};
 
 impl Store {
     /// Every app, by time of creation, then by id.
@@ -15,7 +17,7 @@ impl Store {
     }
 
     /// A library by row id, hidden or not.
-    pub async fn library_by_id(&self, library_id: i64) -> Result<Option<Library>> {
+    pub async fn library_by_id(&self, library_id: LibraryId) -> Result<Option<Library>> {
         self.shared.database.library_by_id(library_id).await
     }
 
@@ -25,13 +27,13 @@ impl Store {
     }
 
     /// How much there is in a library. All zero if there is no such library.
-    pub async fn library_counts(&self, library_id: i64) -> Result<LibraryCounts> {
+    pub async fn library_counts(&self, library_id: LibraryId) -> Result<LibraryCounts> {
         self.shared.database.library_counts(library_id).await
     }
 
     /// As [`libraries`](Self::libraries), but by time of creation, then by engine-side id.
-    pub async fn libraries_by_age(&self, app_id: &str, offset: i64, limit: i64) -> Result<Vec<Library>> {
-        self.shared.database.libraries_by_age(app_id, offset, limit).await
+    pub async fn libraries_by_age(&self, app_id: &str, page: Page) -> Result<Vec<Library>> {
+        self.shared.database.libraries_by_age(app_id, page).await
     }
 
     /// The library of an app whose engine key begins with `prefix`, lower-case hex digits; of several the first.
@@ -44,7 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Exists`](crate::Error::Exists) if the app has another library of that `external_id`.
-    pub async fn rename_library(&self, library_id: i64, external_id: &str) -> Result<()> {
+    pub async fn rename_library(&self, library_id: LibraryId, external_id: &str) -> Result<()> {
         let external_id = external_id.to_owned();
         self.write(move |shared| async move { shared.database.rename_library(library_id, external_id).await }).await
     }

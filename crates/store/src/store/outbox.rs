@@ -4,11 +4,13 @@
 
 use std::path::PathBuf;
 
+use aicp_types::{FaceId, LibraryId, OutboxId, PersonId, UnixMillis};
 use bytes::Bytes;
 
 use super::Store;
 use crate::{
-    Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxFilter, OutboxRow, Person, Result, Solution,
+    Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxFilter, OutboxRow, Page, Person, Result,
+    Solution,
 };
 
 impl Store {
@@ -23,7 +25,7 @@ impl Store {
     /// As [`enrol`](Self::enrol), with a pending face and a row that has the engine take it in.
     pub async fn enqueue_person(
         &self,
-        library_id: i64,
+        library_id: LibraryId,
         person: NewPerson,
         face: NewFace,
         picture: Bytes,
@@ -39,13 +41,13 @@ impl Store {
     /// As [`add_face`](Self::add_face), with a pending face and a row that has the engine take it in.
     pub async fn enqueue_face(
         &self,
-        person_row_id: i64,
+        person_id: PersonId,
         face: NewFace,
         picture: Bytes,
         row: NewOutboxRow,
     ) -> Result<Face> {
         self.write(move |shared| async move {
-            let insert = |key| shared.database.enqueue_face(person_row_id, face, key, row);
+            let insert = |key| shared.database.enqueue_face(person_id, face, key, row);
             shared.pictures.store_with(picture, insert).await
         })
         .await
@@ -60,12 +62,12 @@ impl Store {
     /// Returns the ids of new rows.
     pub async fn enqueue_removal(
         &self,
-        person_row_id: i64,
+        person_id: PersonId,
         template: NewOutboxRow,
-        next_id: Box<dyn FnMut() -> i64 + Send>,
-    ) -> Result<Vec<i64>> {
+        next_id: Box<dyn FnMut() -> OutboxId + Send>,
+    ) -> Result<Vec<OutboxId>> {
         self.write_removal(move |shared| async move {
-            let (done, removals) = shared.database.enqueue_removal(person_row_id, template, next_id).await?;
+            let (done, removals) = shared.database.enqueue_removal(person_id, template, next_id).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
             Ok(done)
         })
@@ -75,10 +77,10 @@ impl Store {
     /// Removes a face here at once; else as [`enqueue_removal`](Self::enqueue_removal). The person stays.
     pub async fn enqueue_face_removal(
         &self,
-        face_id: i64,
+        face_id: FaceId,
         template: NewOutboxRow,
-        next_id: Box<dyn FnMut() -> i64 + Send>,
-    ) -> Result<Vec<i64>> {
+        next_id: Box<dyn FnMut() -> OutboxId + Send>,
+    ) -> Result<Vec<OutboxId>> {
         self.write_removal(move |shared| async move {
             let (done, removals) = shared.database.enqueue_face_removal(face_id, template, next_id).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
@@ -89,7 +91,7 @@ impl Store {
 
     /// Removes a library here with all in it, drops its unsolved rows, and leaves one that has the engine drop the
     /// library, whose id it returns; none if the engine was never asked to make it.
-    pub async fn enqueue_library_removal(&self, library_id: i64, row: NewOutboxRow) -> Result<Option<i64>> {
+    pub async fn enqueue_library_removal(&self, library_id: LibraryId, row: NewOutboxRow) -> Result<Option<OutboxId>> {
         self.write_removal(move |shared| async move {
             let (done, removals) = shared.database.enqueue_library_removal(library_id, row).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
@@ -99,24 +101,24 @@ impl Store {
     }
 
     /// A row by id.
-    pub async fn outbox_row(&self, id: i64) -> Result<Option<OutboxRow>> {
+    pub async fn outbox_row(&self, id: OutboxId) -> Result<Option<OutboxRow>> {
         self.shared.database.outbox_row(id).await
     }
 
     /// What is to be done next in a library: the row of lowest id that is neither solved nor rejected.
-    pub async fn outbox_head(&self, library_id: i64) -> Result<Option<OutboxRow>> {
+    pub async fn outbox_head(&self, library_id: LibraryId) -> Result<Option<OutboxRow>> {
         self.shared.database.outbox_head(library_id).await
     }
 
     /// The row ids of libraries that have a [head](Self::outbox_head), ascending; of one engine or of all.
-    pub async fn outbox_libraries(&self, engine: Option<&str>) -> Result<Vec<i64>> {
+    pub async fn outbox_libraries(&self, engine: Option<&str>) -> Result<Vec<LibraryId>> {
         self.shared.database.outbox_libraries(engine).await
     }
 
     /// How many listed rows there are, and up to `limit` of them, leaving out the first `offset`: latest created
     /// first, then by id descending. Negative numbers count as 0.
-    pub async fn outbox_page(&self, filter: OutboxFilter, offset: i64, limit: i64) -> Result<(u64, Vec<OutboxRow>)> {
-        self.shared.database.outbox_page(filter, offset, limit).await
+    pub async fn outbox_page(&self, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxRow>)> {
+        self.shared.database.outbox_page(filter, page).await
     }
 
     /// The picture of a row as a file of its own, whose `name` is a path: a hard link in the folder
@@ -132,7 +134,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
-    pub async fn outbox_attempt(&self, id: i64) -> Result<OutboxRow> {
+    pub async fn outbox_attempt(&self, id: OutboxId) -> Result<OutboxRow> {
         self.write(move |shared| async move { shared.database.outbox_attempt(id).await }).await
     }
 
@@ -140,7 +142,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
-    pub async fn outbox_postpone(&self, id: i64, in_doubt: bool, error: &str) -> Result<()> {
+    pub async fn outbox_postpone(&self, id: OutboxId, in_doubt: bool, error: &str) -> Result<()> {
         let error = error.to_owned();
         self.write(move |shared| async move { shared.database.outbox_postpone(id, in_doubt, error).await }).await
     }
@@ -158,14 +160,14 @@ impl Store {
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
     pub async fn outbox_solve(
         &self,
-        id: i64,
+        id: OutboxId,
         solution: Solution,
         solved_by: Option<&str>,
-        solved_ms: i64,
+        solved_at: UnixMillis,
     ) -> Result<()> {
         let solved_by = solved_by.map(str::to_owned);
         self.write(move |shared| async move {
-            let removals = shared.database.outbox_solve(id, solution, solved_by, solved_ms).await?;
+            let removals = shared.database.outbox_solve(id, solution, solved_by, solved_at).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
             Ok(())
         })
@@ -183,7 +185,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
-    pub async fn outbox_reject(&self, id: i64, error: &str) -> Result<()> {
+    pub async fn outbox_reject(&self, id: OutboxId, error: &str) -> Result<()> {
         let error = error.to_owned();
         self.write_removal(move |shared| async move {
             let removals = shared.database.outbox_reject(id, error).await?;

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
+use aicp_types::{LibraryId, PersonId};
 use bytes::Bytes;
 
 use super::Store;
 use crate::{
-    CopiedFace, Face, NewFace, NewPerson, Person, ReadyPerson, Result, blocking::run_blocking, sqlite::Prepared,
+    CopiedFace, Face, NewFace, NewPerson, Page, Person, ReadyPerson, Result, blocking::run_blocking, sqlite::Prepared,
 };
 
 impl Store {
@@ -29,10 +30,10 @@ impl Store {
     /// [`Error::Database`](crate::Error::Database) if another id is taken or a number is NaN.
     pub async fn add_people(
         &self,
-        library_id: i64,
+        library_id: LibraryId,
         people: Vec<ReadyPerson>,
         pictures: Vec<Bytes>,
-    ) -> Result<Vec<i64>> {
+    ) -> Result<Vec<PersonId>> {
         self.write(move |shared| async move {
             let (prepared, pictures) = run_blocking(move || Prepared::new(people, pictures)).await?;
             let insert = |names| shared.database.add_people(library_id, prepared, names);
@@ -42,13 +43,13 @@ impl Store {
     }
 
     /// Up to `limit` people of a library, by row id, leaving out the first `offset`. Negative numbers count as 0.
-    pub async fn people(&self, library_id: i64, offset: i64, limit: i64) -> Result<Vec<Person>> {
-        self.shared.database.people(library_id, offset, limit).await
+    pub async fn people(&self, library_id: LibraryId, page: Page) -> Result<Vec<Person>> {
+        self.shared.database.people(library_id, page).await
     }
 
     /// The people of a library whose `external_id` is `user_id`, or who have none and whose `public_id` (in decimal)
     /// is; by row id.
-    pub async fn people_by_user(&self, library_id: i64, user_id: &str) -> Result<Vec<Person>> {
+    pub async fn people_by_user(&self, library_id: LibraryId, user_id: &str) -> Result<Vec<Person>> {
         self.shared.database.people_by_user(library_id, user_id).await
     }
 
@@ -59,12 +60,16 @@ impl Store {
 
     /// The faces of a library that the engine knows by these ids, each with its person, in any order. Absent ids are
     /// left out.
-    pub async fn faces_by_engine_ref(&self, library_id: i64, engine_refs: &[String]) -> Result<Vec<(Face, Person)>> {
+    pub async fn faces_by_engine_ref(
+        &self,
+        library_id: LibraryId,
+        engine_refs: &[String],
+    ) -> Result<Vec<(Face, Person)>> {
         self.shared.database.faces_by_engine_ref(library_id, engine_refs).await
     }
 
     /// Those of `engine_refs` that a face of the library or an unsolved outbox row of it has.
-    pub async fn claimed_engine_refs(&self, library_id: i64, engine_refs: &[String]) -> Result<HashSet<String>> {
+    pub async fn claimed_engine_refs(&self, library_id: LibraryId, engine_refs: &[String]) -> Result<HashSet<String>> {
         self.shared.database.claimed_engine_refs(library_id, engine_refs).await
     }
 
@@ -75,12 +80,12 @@ impl Store {
     }
 
     /// The newest face of a person whose picture key begins with `token`; see [`face_by_token`](Self::face_by_token).
-    pub async fn face_of_person_by_token(&self, person_row_id: i64, token: &str) -> Result<Option<Face>> {
-        self.shared.database.face_of_person_by_token(person_row_id, token).await
+    pub async fn face_of_person_by_token(&self, person_id: PersonId, token: &str) -> Result<Option<Face>> {
+        self.shared.database.face_of_person_by_token(person_id, token).await
     }
 
     /// Whether a library has a face whose picture key begins with `token`; see [`face_by_token`](Self::face_by_token).
-    pub async fn has_picture_in_library(&self, library_id: i64, token: &str) -> Result<bool> {
+    pub async fn has_picture_in_library(&self, library_id: LibraryId, token: &str) -> Result<bool> {
         self.shared.database.has_picture_in_library(library_id, token).await
     }
 
@@ -93,15 +98,13 @@ impl Store {
     /// [`Error::Database`](crate::Error::Database) if another id is taken.
     pub async fn copy_person(
         &self,
-        person_row_id: i64,
-        library_id: i64,
+        person_id: PersonId,
+        library_id: LibraryId,
         new: NewPerson,
         faces: Vec<CopiedFace>,
     ) -> Result<Person> {
-        self.write(
-            move |shared| async move { shared.database.copy_person(person_row_id, library_id, new, faces).await },
-        )
-        .await
+        self.write(move |shared| async move { shared.database.copy_person(person_id, library_id, new, faces).await })
+            .await
     }
 
     /// Removes all faces of a person, stores this one with its picture, and sets `info` if it is given. All or
@@ -112,13 +115,13 @@ impl Store {
     /// if an id is taken or a number is NaN.
     pub async fn replace_faces(
         &self,
-        person_row_id: i64,
+        person_id: PersonId,
         info: Option<String>,
         face: NewFace,
         picture: Bytes,
     ) -> Result<Face> {
         self.write(move |shared| async move {
-            let insert = |key| shared.database.replace_faces(person_row_id, info, face, key);
+            let insert = |key| shared.database.replace_faces(person_id, info, face, key);
             let (face, removals) = shared.pictures.store_with(picture, insert).await?;
             shared.pictures.erase_or_log(&shared.database, removals).await;
             Ok(face)
@@ -127,7 +130,7 @@ impl Store {
     }
 
     /// Sets a person's `info`, or takes it away.
-    pub async fn set_info(&self, person_row_id: i64, info: Option<String>) -> Result<()> {
-        self.write(move |shared| async move { shared.database.set_info(person_row_id, info).await }).await
+    pub async fn set_info(&self, person_id: PersonId, info: Option<String>) -> Result<()> {
+        self.write(move |shared| async move { shared.database.set_info(person_id, info).await }).await
     }
 }

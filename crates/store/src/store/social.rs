@@ -1,5 +1,7 @@
 //! Accounts of an app's users, their friends and friend groups.
 
+use aicp_types::UnixMillis;
+
 use super::Store;
 use crate::{Around, Circle, FriendGroups, Members, NewAccount, Result};
 
@@ -8,9 +10,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) if the app is not known.
-    pub async fn import_accounts(&self, app_id: &str, accounts: Vec<NewAccount>, created_ms: i64) -> Result<()> {
+    pub async fn import_accounts(&self, app_id: &str, accounts: Vec<NewAccount>, created_at: UnixMillis) -> Result<()> {
         let app_id = app_id.to_owned();
-        self.write(move |shared| async move { shared.database.import_accounts(app_id, accounts, created_ms).await })
+        self.write(move |shared| async move { shared.database.import_accounts(app_id, accounts, created_at).await })
             .await
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aicp_store::{AddedFace, Change, Counts, Error, LastIds, NewFace, NewPerson, ReadyPerson};
+use aicp_types::LibraryId;
 
 use crate::fixture::{Fixture, Log, bytes, face_with, key, named, new_face, new_person, ready};
 
@@ -19,9 +20,8 @@ async fn people_added_at_once_are_as_those_enrolled_one_by_one() {
         ready([face_with(&[3.0], "1")]),
     ];
     let expected_ids = LastIds {
-        max_public_id: people.iter().map(|ready| ready.person.public_id).max(),
-        max_file_id: people.iter().flat_map(|ready| &ready.faces).map(|(face, _)| face.file_id).max(),
-        max_created_ns: people.iter().flat_map(|ready| &ready.faces).map(|(face, _)| face.created_ns).max(),
+        person: people.iter().map(|ready| ready.person.public_id).max(),
+        file: people.iter().flat_map(|ready| &ready.faces).map(|(face, _)| face.file_id).max(),
         ..LastIds::default()
     };
     let pictures = vec![bytes("p"), bytes("in no face"), bytes("q")];
@@ -33,9 +33,9 @@ async fn people_added_at_once_are_as_those_enrolled_one_by_one() {
     let found = f.store.find_person(library.id, "ada").await.expect("read").expect("ada");
     assert_eq!((found.id, found.public_id, &found.info), (ids[0], ada.public_id, &ada.info));
     let mut stored = f.store.faces_of(ids[0]).await.expect("faces");
-    stored.sort_by_key(|face| face.created_ns);
+    stored.sort_by_key(|face| face.file_id);
     for ((stored, new), picture) in stored.iter().zip(&faces).zip(["q", "p", "q"]) {
-        assert_eq!((stored.created_ns, stored.file_id, stored.box_), (new.created_ns, new.file_id, new.box_));
+        assert_eq!((stored.file_id, stored.box_), (new.file_id, new.box_));
         assert_eq!((stored.confidence, stored.quality), (new.confidence, new.quality));
         assert_eq!(stored.picture_key, key(picture));
         assert_eq!(f.store.picture(&stored.picture_key).await.expect("picture"), picture.as_bytes());
@@ -47,11 +47,11 @@ async fn people_added_at_once_are_as_those_enrolled_one_by_one() {
     let (one, another) = (&entries[0].faces[0], &others[0].faces[0]);
     assert_eq!((&one.picture_md5, &one.template), (&another.picture_md5, &another.template));
     assert!(one.picture_md5.is_some() && one.template.is_some());
-    assert!(f.store.library_by_id(library.id).await.expect("read").expect("library").updated_ms >= library.updated_ms);
+    assert!(f.store.library_by_id(library.id).await.expect("read").expect("library").updated_at >= library.updated_at);
 
     let last = f.store.faces_of(ids[2]).await.expect("faces").remove(0);
-    let added = |person_row_id, face_id, new: &NewFace| AddedFace {
-        person_row_id,
+    let added = |person_id, face_id, new: &NewFace| AddedFace {
+        person_id,
         face_id,
         template: new.template.clone().map(Arc::new),
     };
@@ -82,14 +82,14 @@ async fn all_are_added_or_none() {
         let person = NewPerson { at_most: Some(at_most), ..new_person() };
         with(ReadyPerson { person, faces: Vec::new() })
     };
-    let twice = NewFace { created_ns: there.created_ns, ..new_face() };
+    let twice = NewFace { file_id: there.file_id, ..new_face() };
 
     let refused = f.store.add_people(library.id, with(ready_named("ada")), vec![bytes("q")]).await;
     assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
     let two = [ready_named("bob"), ready_named("bob")].into_iter().chain(many()).collect();
     let refused = f.store.add_people(library.id, two, vec![bytes("q")]).await;
     assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
-    let refused = f.store.add_people(library.id + 1, with(ready([])), vec![bytes("q")]).await;
+    let refused = f.store.add_people(LibraryId::new(library.id.get() + 1), with(ready([])), vec![bytes("q")]).await;
     assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
     let elsewhere = ReadyPerson { person: new_person(), faces: vec![(new_face(), 1)] };
     let refused = f.store.add_people(library.id, with(elsewhere), vec![bytes("q")]).await;

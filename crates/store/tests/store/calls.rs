@@ -1,11 +1,13 @@
 //! The log of calls, and statistics, against a naive fold over the same calls.
 
+use std::sync::Arc;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
 
 use aicp_store::{CallScope, CallTotal, DayTotal, Error, LoggedCall, Store};
+use aicp_types::{SystemClock, TraceId, UnixMillis};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use proptest::{prelude::*, sample::select};
 
@@ -32,7 +34,7 @@ fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).expect("time zone")
 }
 
-fn call(trace_id: i64, time_ms: i64) -> LoggedCall {
+fn call(trace_id: TraceId, time: UnixMillis) -> LoggedCall {
     LoggedCall {
         trace_id,
         app_id: "a".into(),
@@ -40,7 +42,7 @@ fn call(trace_id: i64, time_ms: i64) -> LoggedCall {
         label: "Detection".into(),
         source: "cpu".into(),
         url: "/detect".into(),
-        time_ms,
+        time,
         ip: None,
         cost_ms: 1,
         ok: true,
@@ -50,31 +52,31 @@ fn call(trace_id: i64, time_ms: i64) -> LoggedCall {
 }
 
 fn row(call: &LoggedCall) -> LoggedCall {
-    let LoggedCall { trace_id, app_id, method, label, source, url, time_ms, ip, cost_ms, ok, code, message } =
+    let LoggedCall { trace_id, app_id, method, label, source, url, time, ip, cost_ms, ok, code, message } =
         call.clone();
-    LoggedCall { trace_id, app_id, method, label, source, url, time_ms, ip, cost_ms, ok, code, message }
+    LoggedCall { trace_id, app_id, method, label, source, url, time, ip, cost_ms, ok, code, message }
 }
 
 async fn open(dir: &Path, zone: &TimeZone) -> Store {
-    Store::open(dir, None, zone.clone()).await.expect("open")
+    Store::open(dir, Arc::new(SystemClock), None, zone.clone()).await.expect("open")
 }
 
 fn is_in(call: &LoggedCall, scope: CallScope<'_>) -> bool {
     scope.app_id.is_none_or(|app_id| call.app_id == app_id)
         && scope.name.is_none_or(|name| call.label == name || call.method.eq_ignore_ascii_case(name))
-        && scope.from_ms.is_none_or(|from_ms| call.time_ms >= from_ms)
-        && scope.to_ms.is_none_or(|to_ms| call.time_ms < to_ms)
+        && scope.from.is_none_or(|from| call.time >= from)
+        && scope.to.is_none_or(|to| call.time < to)
 }
 
-fn date_at(zone: &TimeZone, time_ms: i64) -> Date {
-    zone.to_datetime(Timestamp::from_millisecond(time_ms).expect("in range")).date()
+fn date_at(zone: &TimeZone, time: UnixMillis) -> Date {
+    zone.to_datetime(Timestamp::from_millisecond(time.get()).expect("in range")).date()
 }
 
 /// The day of a call; that of its quarter's beginning, which differs in the odd zone only.
 fn date_of(zone: &TimeZone, call: &LoggedCall) -> Date {
-    let date = date_at(zone, call.time_ms - call.time_ms.rem_euclid(QUARTER));
+    let date = date_at(zone, UnixMillis::new(call.time.get() - call.time.get().rem_euclid(QUARTER)));
     if zone.iana_name() != Some(ODD_ZONE) {
-        assert_eq!(date, date_at(zone, call.time_ms));
+        assert_eq!(date, date_at(zone, call.time));
     }
     date
 }
@@ -85,14 +87,14 @@ fn naive<K: Ord>(calls: &[&LoggedCall], key: impl Fn(&LoggedCall) -> K) -> BTree
         groups.entry(key(call)).or_default().push(call);
     }
     let sum_up = |calls: Vec<&LoggedCall>| {
-        let last = calls.iter().max_by_key(|call| (call.time_ms, call.trace_id)).expect("at least one");
+        let last = calls.iter().max_by_key(|call| (call.time, call.trace_id)).expect("at least one");
         CallTotal {
             method: last.method.clone(),
             label: last.label.clone(),
             source: last.source.clone(),
             count: calls.len() as u64,
             cost_ms: calls.iter().map(|call| call.cost_ms).sum(),
-            last_time_ms: last.time_ms,
+            last_time: last.time,
             last_cost_ms: last.cost_ms,
         }
     };
@@ -110,11 +112,11 @@ async fn assert_sums(store: &Store, zone: &TimeZone, calls: &[LoggedCall], scope
     assert_eq!(store.call_days(scope).await.expect("days"), days, "{scope:?}");
 }
 
-async fn assert_log(store: &Store, calls: &[LoggedCall], scope: CallScope<'_>, limit: i64) {
+async fn assert_log(store: &Store, calls: &[LoggedCall], scope: CallScope<'_>, limit: u64) {
     let mut calls: Vec<_> = calls.iter().filter(|call| is_in(call, scope)).collect();
-    calls.sort_by_key(|call| std::cmp::Reverse((call.time_ms, call.trace_id)));
-    calls.truncate(usize::try_from(limit).unwrap_or(0));
-    calls.sort_by_key(|call| (&call.method, call.time_ms, call.trace_id));
+    calls.sort_by_key(|call| std::cmp::Reverse((call.time, call.trace_id)));
+    calls.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    calls.sort_by_key(|call| (&call.method, call.time, call.trace_id));
     let expected: Vec<_> = calls.into_iter().map(row).collect();
     assert_eq!(store.calls(scope, limit).await.expect("calls"), expected, "{scope:?} {limit}");
 }
@@ -156,9 +158,9 @@ struct Case {
     next_zone: &'static str,
     calls: Vec<LoggedCall>,
     batch: usize,
-    bounds: Vec<(Option<i64>, Option<i64>)>,
+    bounds: Vec<(Option<UnixMillis>, Option<UnixMillis>)>,
     delete_before: i64,
-    at_most: i64,
+    at_most: u64,
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -166,7 +168,7 @@ fn case() -> impl Strategy<Value = Case> {
     let call = (time(), kind, 0..1_000i64, any::<bool>(), prop::option::of(0..9i64));
     let calls = prop::collection::vec(call, 1..120);
     let bounds = prop::collection::vec((prop::option::weighted(0.9, time()), prop::option::weighted(0.9, time())), 24);
-    (select(&ZONES[..]), select(&ZONES[..]), calls, 1..60usize, bounds, time(), 0..40i64).prop_map(
+    (select(&ZONES[..]), select(&ZONES[..]), calls, 1..60usize, bounds, time(), 0..40u64).prop_map(
         |(zone_name, next_zone, calls, batch, bounds, delete_before, at_most)| {
             let moments = [zone_name, next_zone].map(|name| moments(&zone(name))).concat();
             let at = |(moment, by): (prop::sample::Index, i64)| moment.get(&moments) + by;
@@ -174,21 +176,23 @@ fn case() -> impl Strategy<Value = Case> {
             let numbered = calls.into_iter().enumerate();
             let calls = numbered.map(|(n, (time, (app, method, label, source, url), cost_ms, ok, code))| LoggedCall {
                 // Neither ascending nor descending, and unique.
-                trace_id: (n * 7919 % 100_003) as i64,
+                trace_id: TraceId::new((n * 7919 % 100_003) as i64),
                 app_id: format!("app {app}"),
                 method: method.into(),
                 // One label is also the name of a method.
                 label: ["Find", "compare", "Check"][usize::from(label)].into(),
                 source: format!("source {source}"),
                 url: format!("/{method}/{url}"),
-                time_ms: at(time),
+                time: UnixMillis::new(at(time)),
                 ip: code.map(|code| format!("10.0.0.{code}")),
                 cost_ms,
                 ok,
                 code,
                 message: (!ok).then(|| format!("failed {n} of {count}")),
             });
-            let bounds = bounds.into_iter().map(|(from, to)| (from.map(at), to.map(at)));
+            let bounds = bounds
+                .into_iter()
+                .map(|(from, to)| (from.map(at).map(UnixMillis::new), to.map(at).map(UnixMillis::new)));
             Case {
                 zone: zone_name,
                 next_zone,
@@ -207,8 +211,8 @@ fn scopes(case: &Case) -> impl Iterator<Item = CallScope<'static>> {
     let names = [None, Some("detect"), Some("DETECT"), Some("compare"), Some("Find"), Some("find"), Some("nothing")];
     let apps = [None, Some("app 0"), Some("app 1"), Some("nobody")];
     let bounds = case.bounds.clone().into_iter().enumerate();
-    bounds.flat_map(move |(n, (from_ms, to_ms))| {
-        let all = CallScope { from_ms, to_ms, ..CallScope::default() };
+    bounds.flat_map(move |(n, (from, to))| {
+        let all = CallScope { from, to, ..CallScope::default() };
         [all, CallScope { app_id: apps[n % apps.len()], name: names[n % names.len()], ..all }]
     })
 }
@@ -222,10 +226,10 @@ async fn check(case: Case) {
     }
     for (n, scope) in scopes(&case).enumerate() {
         assert_sums(&store, &here, &case.calls, scope).await;
-        assert_log(&store, &case.calls, scope, n as i64 * 2 - 1).await;
+        assert_log(&store, &case.calls, scope, n as u64 * 2).await;
     }
     assert_sums(&store, &here, &case.calls, CallScope::default()).await;
-    assert_log(&store, &case.calls, CallScope::default(), i64::MAX).await;
+    assert_log(&store, &case.calls, CallScope::default(), u64::MAX).await;
     store.close().await.expect("close");
 
     let there = zone(case.next_zone);
@@ -235,28 +239,29 @@ async fn check(case: Case) {
     }
     // What comes after the change of zone adds to what was summed up anew.
     let first_id = 200_000;
-    let again = case.calls.iter().map(|call| LoggedCall { trace_id: call.trace_id + first_id, ..call.clone() });
+    let again = case
+        .calls
+        .iter()
+        .map(|call| LoggedCall { trace_id: TraceId::new(call.trace_id.get() + first_id), ..call.clone() });
     let again: Vec<_> = again.collect();
     store.append_calls(again.clone()).await.expect("append");
     let all = [case.calls.clone(), again].concat();
     assert_sums(&store, &there, &all, CallScope::default()).await;
-    let max_trace_id = all.iter().map(|call| call.trace_id).max();
-    assert_eq!(store.last_ids().await.expect("read").max_trace_id, max_trace_id);
 
-    let old = all.iter().filter(|call| call.time_ms < case.delete_before).count() as u64;
-    let deleted = store.delete_calls_before(case.delete_before, case.at_most).await.expect("delete");
-    assert_eq!(deleted, old.min(case.at_most as u64));
-    let kept = store.calls(CallScope::default(), i64::MAX).await.expect("calls");
+    let old = all.iter().filter(|call| call.time < UnixMillis::new(case.delete_before)).count() as u64;
+    let deleted = store.delete_calls_before(UnixMillis::new(case.delete_before), case.at_most).await.expect("delete");
+    assert_eq!(deleted, old.min(case.at_most));
+    let kept = store.calls(CallScope::default(), u64::MAX).await.expect("calls");
     let kept: BTreeSet<_> = kept.iter().map(|call| call.trace_id).collect();
     assert_eq!(kept.len() as u64, all.len() as u64 - deleted);
-    assert!(all.iter().all(|call| call.time_ms < case.delete_before || kept.contains(&call.trace_id)));
-    let deleted = store.delete_calls_before(case.delete_before, i64::MAX).await.expect("delete");
-    assert_eq!(deleted, old.saturating_sub(case.at_most as u64));
-    let young: Vec<_> = all.iter().filter(|call| call.time_ms >= case.delete_before).cloned().collect();
-    assert_log(&store, &young, CallScope::default(), i64::MAX).await;
+    assert!(all.iter().all(|call| call.time < UnixMillis::new(case.delete_before) || kept.contains(&call.trace_id)));
+    let deleted = store.delete_calls_before(UnixMillis::new(case.delete_before), u64::MAX).await.expect("delete");
+    assert_eq!(deleted, old.saturating_sub(case.at_most));
+    let young: Vec<_> = all.iter().filter(|call| call.time >= UnixMillis::new(case.delete_before)).cloned().collect();
+    assert_log(&store, &young, CallScope::default(), u64::MAX).await;
     for scope in scopes(&case) {
-        let whole = |ms: i64| ms - ms.rem_euclid(QUARTER);
-        let scope = CallScope { from_ms: scope.from_ms.map(whole), to_ms: scope.to_ms.map(whole), ..scope };
+        let whole = |time: UnixMillis| UnixMillis::new(time.get() - time.get().rem_euclid(QUARTER));
+        let scope = CallScope { from: scope.from.map(whole), to: scope.to.map(whole), ..scope };
         assert_sums(&store, &there, &all, scope).await;
     }
     store.close().await.expect("close");
@@ -280,28 +285,34 @@ proptest! {
 async fn a_call_is_put_down_once() {
     let f = Fixture::new().await;
     f.store.append_calls(Vec::new()).await.expect("nothing");
-    assert_eq!(f.store.last_ids().await.expect("read").max_trace_id, None);
-    f.store.append_calls(vec![call(1, 5)]).await.expect("append");
-    let again = f.store.append_calls(vec![call(2, 6), call(1, 5)]).await;
+    f.store.append_calls(vec![call(TraceId::new(1), UnixMillis::new(5))]).await.expect("append");
+    let again = f
+        .store
+        .append_calls(vec![call(TraceId::new(2), UnixMillis::new(6)), call(TraceId::new(1), UnixMillis::new(5))])
+        .await;
     assert!(matches!(again, Err(Error::Database(_))), "{again:?}");
     let totals = f.store.call_totals(CallScope::default()).await.expect("totals");
     assert_eq!(totals.iter().map(|total| total.count).collect::<Vec<_>>(), [1]);
-    assert_eq!(f.store.last_ids().await.expect("read").max_trace_id, Some(1));
 }
 
 #[tokio::test]
 async fn of_calls_at_the_same_time_that_of_the_greater_id_is_the_latest() {
     let f = Fixture::new().await;
     let time = 5 * QUARTER + 3;
-    let named = |trace_id, label: &str| LoggedCall { label: label.into(), cost_ms: trace_id, ..call(trace_id, time) };
+    let named = |trace_id, label: &str| LoggedCall {
+        label: label.into(),
+        cost_ms: trace_id,
+        ..call(TraceId::new(trace_id), UnixMillis::new(time))
+    };
     let calls =
         [(1, "B"), (5, "B"), (4, "B"), (2, "A"), (9, "B"), (8, "B"), (10, "A")].map(|(id, label)| named(id, label));
     for (n, batch) in calls.chunks(2).enumerate() {
         f.store.append_calls(batch.to_vec()).await.expect("append");
         let calls = &calls[..calls.len().min(n * 2 + 2)];
         // From days, from quarters, and from the log.
-        for (from_ms, to_ms) in [(0, DAY), (QUARTER, 6 * QUARTER), (time, time + 1)] {
-            let scope = CallScope { from_ms: Some(from_ms), to_ms: Some(to_ms), ..CallScope::default() };
+        for (from, to) in [(0, DAY), (QUARTER, 6 * QUARTER), (time, time + 1)] {
+            let scope =
+                CallScope { from: Some(UnixMillis::new(from)), to: Some(UnixMillis::new(to)), ..CallScope::default() };
             assert_sums(&f.store, &TimeZone::UTC, calls, scope).await;
         }
     }
@@ -310,11 +321,11 @@ async fn of_calls_at_the_same_time_that_of_the_greater_id_is_the_latest() {
 #[tokio::test]
 async fn many_calls_go_in_at_once() {
     let f = Fixture::new().await;
-    let calls: Vec<_> = (0..4_500).map(|n| call(n, n * QUARTER / 2)).collect();
+    let calls: Vec<_> = (0..4_500).map(|n| call(TraceId::new(n), UnixMillis::new(n * QUARTER / 2))).collect();
     f.store.append_calls(calls.clone()).await.expect("append");
     assert_sums(&f.store, &TimeZone::UTC, &calls, CallScope::default()).await;
     assert_log(&f.store, &calls, CallScope::default(), 3_000).await;
-    assert_eq!(f.store.delete_calls_before(i64::MAX, 4_000).await.expect("delete"), 4_000);
+    assert_eq!(f.store.delete_calls_before(UnixMillis::new(i64::MAX), 4_000).await.expect("delete"), 4_000);
     assert_log(&f.store, &calls[4_000..], CallScope::default(), 3_000).await;
 }
 
@@ -323,16 +334,27 @@ async fn any_time_can_be_asked_for_and_put_down() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let berlin = zone("Europe/Berlin");
     let store = open(dir.path(), &berlin).await;
-    let calls = [call(1, 0), call(2, -1), call(3, -DAY * 800), call(4, DAY * 40_000)];
+    let calls = [
+        call(TraceId::new(1), UnixMillis::new(0)),
+        call(TraceId::new(2), UnixMillis::new(-1)),
+        call(TraceId::new(3), UnixMillis::new(-DAY * 800)),
+        call(TraceId::new(4), UnixMillis::new(DAY * 40_000)),
+    ];
     store.append_calls(calls.to_vec()).await.expect("append");
-    let bounds = [None, Some(i64::MIN), Some(i64::MAX), Some(0), Some(-1), Some(1)];
-    for from_ms in bounds {
-        for to_ms in bounds {
-            let scope = CallScope { from_ms, to_ms, ..CallScope::default() };
+    let bounds = [None, Some(i64::MIN), Some(i64::MAX), Some(0), Some(-1), Some(1)].map(|ms| ms.map(UnixMillis::new));
+    for from in bounds {
+        for to in bounds {
+            let scope = CallScope { from, to, ..CallScope::default() };
             assert_sums(&store, &berlin, &calls, scope).await;
         }
     }
-    store.append_calls(vec![call(5, i64::MAX), call(6, i64::MIN)]).await.expect("a clock gone mad");
+    store
+        .append_calls(vec![
+            call(TraceId::new(5), UnixMillis::new(i64::MAX)),
+            call(TraceId::new(6), UnixMillis::new(i64::MIN)),
+        ])
+        .await
+        .expect("a clock gone mad");
     assert_eq!(store.call_totals(CallScope::default()).await.expect("totals")[0].count, 6);
     store.call_days(CallScope::default()).await.expect("days");
     store.close().await.expect("close");
@@ -344,7 +366,7 @@ async fn any_time_can_be_asked_for_and_put_down() {
 #[tokio::test]
 async fn zones_without_a_name_are_told_apart() {
     let dir = tempfile::tempdir().expect("temporary folder");
-    let calls = [call(1, 0), call(2, DAY - 1)];
+    let calls = [call(TraceId::new(1), UnixMillis::new(0)), call(TraceId::new(2), UnixMillis::new(DAY - 1))];
     for hours in [0, 5, -5] {
         let zone = TimeZone::posix(&format!("<XYZ>{hours}")).expect("zone");
         let store = open(dir.path(), &zone).await;

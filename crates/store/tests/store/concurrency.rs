@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aicp_store::{Change, Counts, Error, Observer};
+use aicp_types::{FaceId, UnixMillis};
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
 
@@ -86,7 +87,7 @@ struct Forward(std::sync::mpsc::Sender<i64>);
 impl Observer for Forward {
     fn committed(&self, change: &Change) {
         if let Change::FaceAdded { face_id, .. } = change {
-            self.0.send(*face_id).ok();
+            self.0.send((*face_id).get()).ok();
         }
     }
 }
@@ -101,7 +102,7 @@ async fn a_picture_can_be_read_as_soon_as_its_row_can() {
         for _ in 0..100 {
             let face_id = announced.recv().expect("announcement");
             runtime.block_on(async {
-                let face = store.face(face_id).await.expect("read").expect("committed");
+                let face = store.face(FaceId::new(face_id)).await.expect("read").expect("committed");
                 store.picture(&face.picture_key).await.expect("picture");
             });
         }
@@ -125,8 +126,7 @@ async fn the_observer_hears_of_changes_in_commit_order_and_before_the_caller_doe
             let template = new.template.clone().map(Arc::new);
             let (person, face) =
                 store.enrol(library.id, new_person(), new, bytes(&format!("{n}"))).await.expect("enrol");
-            let added =
-                Change::FaceAdded { library_id: library.id, person_row_id: person.id, face_id: face.id, template };
+            let added = Change::FaceAdded { library_id: library.id, person_id: person.id, face_id: face.id, template };
             assert!(log.changes().contains(&added));
             if n % 2 == 0 {
                 store.remove_person(person.id).await.expect("remove");
@@ -139,7 +139,7 @@ async fn the_observer_hears_of_changes_in_commit_order_and_before_the_caller_doe
 
     // Row ids are handed out inside the transactions, hence in commit order.
     let changes = log.changes();
-    let added: Vec<i64> = changes
+    let added: Vec<FaceId> = changes
         .iter()
         .filter_map(|change| match change {
             Change::FaceAdded { face_id, .. } => Some(*face_id),
@@ -148,7 +148,7 @@ async fn the_observer_hears_of_changes_in_commit_order_and_before_the_caller_doe
         .collect();
     assert_eq!(added.len(), 100);
     assert!(added.is_sorted(), "{added:?}");
-    let position: HashMap<i64, usize> = added
+    let position: HashMap<FaceId, usize> = added
         .iter()
         .map(|id| {
             (
@@ -234,7 +234,7 @@ async fn closing_finishes_what_is_under_way_and_refuses_the_rest() {
 
     assert!(matches!(f.store.ping().await, Err(Error::Closed)));
     assert!(matches!(f.store.counts().await, Err(Error::Closed)));
-    assert!(matches!(f.store.ensure_app("x", 1).await, Err(Error::Closed)));
+    assert!(matches!(f.store.ensure_app("x", UnixMillis::new(1)).await, Err(Error::Closed)));
     let f = f.reopen().await;
     assert_eq!(f.store.counts().await.expect("counts").faces, stored);
     assert_eq!(files, stored);

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use aicp_store::{Change, CopiedFace, Counts, Error, Face, Library, LibraryCounts, NewFace, NewLibrary, NewPerson};
+use aicp_store::{
+    Change, CopiedFace, Counts, Error, Face, Library, LibraryCounts, NewFace, NewLibrary, NewPerson, Page,
+};
+use aicp_types::{FaceId, LibraryId, PersonId};
 use tokio::task::JoinSet;
 
 use crate::fixture::{APP, Fixture, Log, bytes, face_with, key, named, new_face, new_library, new_person, next_id};
 
 fn copy_of(face: &Face) -> CopiedFace {
-    CopiedFace { face_id: face.id, created_ns: next_id(), file_id: next_id() }
+    CopiedFace { face_id: face.id, file_id: next_id() }
 }
 
 async fn hidden(f: &Fixture, external_id: &str) -> Library {
@@ -29,28 +32,18 @@ async fn a_copy_has_pictures_and_templates_of_its_own_accord() {
     let wanted = NewPerson { info: Some("i".into()), ..named("u") };
     let copy = f.store.copy_person(source.id, to.id, wanted.clone(), faces.clone()).await.expect("copy");
     assert_eq!((copy.library_id, copy.public_id, &copy.info), (to.id, wanted.public_id, &wanted.info));
-    assert_eq!(f.store.last_ids().await.expect("read").max_public_id, Some(copy.public_id));
-    assert_eq!(f.store.last_ids().await.expect("read").max_file_id, Some(faces[1].file_id));
+    assert_eq!(f.store.last_ids().await.expect("read").person, Some(copy.public_id));
+    assert_eq!(f.store.last_ids().await.expect("read").file, Some(faces[1].file_id));
 
     let mut copies = f.store.faces_of(copy.id).await.expect("read");
     copies.reverse();
     for ((copied, source), wanted) in copies.iter().zip([&second, &first]).zip(&faces) {
-        let expected = Face {
-            id: copied.id,
-            person_row_id: copy.id,
-            created_ns: wanted.created_ns,
-            file_id: wanted.file_id,
-            engine_ref: None,
-            ..source.clone()
-        };
+        let expected =
+            Face { id: copied.id, person_id: copy.id, file_id: wanted.file_id, engine_ref: None, ..source.clone() };
         assert_eq!(*copied, expected);
     }
-    let added = |face: &Face, template| Change::FaceAdded {
-        library_id: to.id,
-        person_row_id: copy.id,
-        face_id: face.id,
-        template,
-    };
+    let added =
+        |face: &Face, template| Change::FaceAdded { library_id: to.id, person_id: copy.id, face_id: face.id, template };
     assert_eq!(log.changes()[2..], [added(&copies[0], None), added(&copies[1], template)]);
 
     f.store.delete_library(from.id).await.expect("delete");
@@ -68,12 +61,12 @@ async fn a_copy_is_made_as_a_whole_or_not_at_all() {
     f.store.enrol(to.id, named("taken"), new_face(), bytes("r")).await.expect("enrol");
     let before = f.store.counts().await.expect("counts");
     let both = vec![copy_of(&face), copy_of(&foreign)];
-    let gone = vec![copy_of(&face), CopiedFace { face_id: 99, ..copy_of(&face) }];
+    let gone = vec![copy_of(&face), CopiedFace { face_id: FaceId::new(99), ..copy_of(&face) }];
     for (person, library, faces) in [
         (source.id, to.id, both),
         (source.id, to.id, gone),
-        (99, to.id, Vec::new()),
-        (source.id, 99, vec![copy_of(&face)]),
+        (PersonId::new(99), to.id, Vec::new()),
+        (source.id, LibraryId::new(99), vec![copy_of(&face)]),
     ] {
         let refused = f.store.copy_person(person, library, new_person(), faces).await;
         assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
@@ -85,7 +78,7 @@ async fn a_copy_is_made_as_a_whole_or_not_at_all() {
     assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
     assert_eq!(f.store.counts().await.expect("counts"), before);
     let faceless = f.store.copy_person(source.id, from.id, new_person(), Vec::new()).await.expect("in its own library");
-    assert_eq!(f.store.last_ids().await.expect("read").max_public_id, Some(faceless.public_id));
+    assert_eq!(f.store.last_ids().await.expect("read").person, Some(faceless.public_id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +124,7 @@ async fn a_face_replaces_all_others() {
     let removed = |face_ids| Change::FacesRemoved { library_id: library.id, face_ids };
     let added = |face: &Face| Change::FaceAdded {
         library_id: library.id,
-        person_row_id: person.id,
+        person_id: person.id,
         face_id: face.id,
         template: None,
     };
@@ -151,11 +144,14 @@ async fn a_face_replaces_all_others() {
     let stored = f.store.person(person.id).await.expect("read").expect("person");
     assert_eq!(stored.info.as_deref(), Some("new"));
     assert_eq!(f.picture_files(), [key("r"), key("t")].into());
-    assert!(matches!(f.store.replace_faces(99, None, new_face(), bytes("u")).await, Err(Error::NotFound)));
+    assert!(matches!(
+        f.store.replace_faces(PersonId::new(99), None, new_face(), bytes("u")).await,
+        Err(Error::NotFound)
+    ));
 
     f.store.set_info(person.id, None).await.expect("set");
     assert_eq!(f.store.person(person.id).await.expect("read").expect("person").info, None);
-    assert!(matches!(f.store.set_info(99, None).await, Err(Error::NotFound)));
+    assert!(matches!(f.store.set_info(PersonId::new(99), None).await, Err(Error::NotFound)));
 }
 
 #[tokio::test]
@@ -166,10 +162,10 @@ async fn hidden_libraries_are_found_by_their_own_way_and_by_row_id() {
     assert_eq!(f.store.hidden_library(APP, "s").await.expect("read").as_ref(), Some(&secret));
     assert_eq!(f.store.hidden_library(APP, "g").await.expect("read"), None);
     assert_eq!(f.store.library_by_id(secret.id).await.expect("read").as_ref(), Some(&secret));
-    assert_eq!(f.store.library_by_id(99).await.expect("read"), None);
+    assert_eq!(f.store.library_by_id(LibraryId::new(99)).await.expect("read"), None);
     assert_eq!(f.store.library(APP, "s").await.expect("read"), None);
     assert_eq!(f.store.library_by_engine_key(APP, &secret.engine_key).await.expect("read"), None);
-    assert_eq!(f.store.libraries(APP, 0, 9).await.expect("read"), std::slice::from_ref(&open));
+    assert_eq!(f.store.libraries(APP, Page::first(9)).await.expect("read"), std::slice::from_ref(&open));
     assert_eq!(f.store.library_count(APP).await.expect("read"), 1);
     assert_eq!(f.store.library_count("nobody").await.expect("read"), 0);
 
@@ -200,15 +196,15 @@ async fn people_come_in_pages_and_by_user() {
     let (elsewhere, _) = f.store.enrol(other.id, named("u"), new_face(), bytes("p")).await.expect("enrol");
     f.store.add_face(people[1].id, new_face(), bytes("q")).await.expect("face");
 
-    let page = async |offset, limit| f.store.people(library.id, offset, limit).await.expect("page");
-    assert_eq!(page(0, 9).await, people);
-    assert_eq!(page(1, 2).await, people[1..3]);
-    assert_eq!(page(4, 9).await, []);
-    assert_eq!(page(-1, 1).await, people[..1]);
-    assert_eq!(page(0, -1).await, []);
+    let page = async |page| f.store.people(library.id, page).await.expect("page");
+    assert_eq!(page(Page::first(9)).await, people);
+    assert_eq!(page(Page { offset: 1, limit: 2 }).await, people[1..3]);
+    assert_eq!(page(Page { offset: 4, limit: 9 }).await, []);
+    assert_eq!(page(Page::first(1)).await, people[..1]);
+    assert_eq!(page(Page::first(0)).await, []);
     let counts = f.store.library_counts(library.id).await.expect("counts");
     assert_eq!(counts, LibraryCounts { users: 3, faces: 5 });
-    assert_eq!(f.store.library_counts(99).await.expect("counts"), LibraryCounts::default());
+    assert_eq!(f.store.library_counts(LibraryId::new(99)).await.expect("counts"), LibraryCounts::default());
     assert_eq!(f.store.counts().await.expect("counts"), Counts { libraries: 2, people: 8, faces: 9 });
 
     let by_user = async |user: &str| f.store.people_by_user(library.id, user).await.expect("read");
@@ -233,7 +229,7 @@ async fn faces_are_found_by_the_beginning_of_their_picture_key() {
     let token = &key[..32];
     assert_eq!(f.store.face_by_token(APP, token).await.expect("read"), Some(newer.clone()));
     assert_eq!(f.store.face_of_person_by_token(person.id, token).await.expect("read"), Some(newer.clone()));
-    assert_eq!(f.store.face_of_person_by_token(99, token).await.expect("read"), None);
+    assert_eq!(f.store.face_of_person_by_token(PersonId::new(99), token).await.expect("read"), None);
     assert!(f.store.has_picture_in_library(library.id, token).await.expect("read"));
     assert!(!f.store.has_picture_in_library(other.id, token).await.expect("read"));
     let (_, newest) = f.enrol(&other, "p").await;

@@ -12,7 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aicp_store::{CopiedFace, NewOutboxRow, OutboxFilter, Solution, Store};
+use aicp_store::{CopiedFace, NewOutboxRow, OutboxFilter, Page, Solution, Store};
+use aicp_types::{FaceId, LibraryId, OutboxId, SystemClock, UnixMillis};
 use jiff::tz::TimeZone;
 
 use crate::fixture::{APP, bytes, names, new_face, new_library, new_person, next_id, picture_files};
@@ -21,8 +22,8 @@ const DATA_DIR: &str = "AICP_STORE_CRASH_TEST_DIR";
 
 /// What the process that is killed does: writes down what was acknowledged, until it is killed.
 async fn enrol_and_remove_for_ever(dir: &Path) {
-    let store = Store::open(&dir.join("data"), None, TimeZone::UTC).await.expect("open");
-    store.ensure_app(APP, 1).await.expect("app");
+    let store = Store::open(&dir.join("data"), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("open");
+    store.ensure_app(APP, UnixMillis::new(1)).await.expect("app");
     let library = store.create_library(new_library("g")).await.expect("library");
     let journal = Arc::new(Mutex::new(fs::File::create(dir.join("journal")).expect("journal")));
     let mut workers = tokio::task::JoinSet::new();
@@ -38,7 +39,7 @@ async fn enrol_and_remove_for_ever(dir: &Path) {
                 note(format!("enrolled {}\n", face.id));
                 match n % 5 {
                     1 => {
-                        let copied = CopiedFace { face_id: face.id, created_ns: next_id(), file_id: next_id() };
+                        let copied = CopiedFace { face_id: face.id, file_id: next_id() };
                         store.copy_person(person.id, library.id, new_person(), vec![copied]).await.expect("copy");
                     }
                     2 => {
@@ -62,22 +63,25 @@ async fn enrol_and_remove_for_ever(dir: &Path) {
 }
 
 /// Leaves a row that alone keeps the picture in use.
-async fn add_and_undo(store: &Store, library_id: i64, picture: &str) {
+async fn add_and_undo(store: &Store, library_id: LibraryId, picture: &str) {
     let row = |id| NewOutboxRow {
         id,
         engine: "remote".into(),
         endpoint: "url".into(),
         operation: "add".into(),
-        created_ms: 1,
+        created_at: UnixMillis::new(1),
     };
-    let id = next_id();
+    let id: OutboxId = next_id();
     let picture = bytes(&format!("{picture} queued"));
     let enqueued = store.enqueue_person(library_id, new_person(), new_face(), picture, row(id)).await;
     store.outbox_attempt(id).await.expect("attempt");
-    store.enqueue_removal(enqueued.expect("enqueue").0.id, row(0), Box::new(next_id)).await.expect("remove");
-    if id % 2 == 0 {
+    store
+        .enqueue_removal(enqueued.expect("enqueue").0.id, row(OutboxId::new(0)), Box::new(next_id))
+        .await
+        .expect("remove");
+    if id.get() % 2 == 0 {
         store.outbox_postpone(id, true, "no answer").await.expect("postpone");
-        store.outbox_solve(id, Solution::default(), None, 1).await.expect("solve");
+        store.outbox_solve(id, Solution::default(), None, UnixMillis::new(1)).await.expect("solve");
     }
 }
 
@@ -97,10 +101,10 @@ async fn acknowledged_writes_survive_a_kill() {
             last_note.insert(id.parse::<i64>().expect("id"), what.to_owned());
         }
         let data_dir = dir.path().join("data");
-        let store = Store::open(&data_dir, None, TimeZone::UTC).await.expect("open");
+        let store = Store::open(&data_dir, Arc::new(SystemClock), None, TimeZone::UTC).await.expect("open");
         let mut used = BTreeSet::new();
         for id in 1..=last_note.keys().max().expect("some work was done") + 1_000 {
-            let face = store.face(id).await.expect("read");
+            let face = store.face(FaceId::new(id)).await.expect("read");
             match last_note.get(&id).map(String::as_str) {
                 Some("enrolled") => assert!(face.is_some(), "face {id} was acknowledged"),
                 Some("removed") => assert!(face.is_none(), "the removal of {id} was acknowledged"),
@@ -112,7 +116,7 @@ async fn acknowledged_writes_survive_a_kill() {
             }
         }
         let unsolved = OutboxFilter { solved: Some(false), ..OutboxFilter::default() };
-        for row in store.outbox_page(unsolved, 0, i64::MAX).await.expect("read").1 {
+        for row in store.outbox_page(unsolved, Page::ALL).await.expect("read").1 {
             let key = row.picture_key.expect("all of them add a face");
             store.picture(&key).await.expect("a row has its picture");
             used.insert(key);

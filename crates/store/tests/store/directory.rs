@@ -1,9 +1,10 @@
 //! A library as a directory of people.
 
 use aicp_store::{
-    Algorithm, DirectoryFilter, DirectoryTemplate, Error, NewFace, NewOutboxRow, NewPerson, OutboxAction, Person,
+    Algorithm, DirectoryFilter, DirectoryTemplate, Error, NewFace, NewOutboxRow, NewPerson, OutboxAction, Page, Person,
     PersonChanges, Profile, md5_of,
 };
+use aicp_types::{LibraryId, OutboxId, PersonId, PublicId, UnixMillis};
 use proptest::prelude::*;
 
 use crate::fixture::{Fixture, bytes, face_with, key, named, new_face, new_person, next_id};
@@ -15,9 +16,9 @@ fn called(name: Option<&str>, info: Option<&str>) -> NewPerson {
 
 impl Fixture {
     /// When a person was last changed.
-    async fn updated(&self, person: &Person) -> i64 {
+    async fn updated(&self, person: &Person) -> UnixMillis {
         let entries = self.store.directory_entries(person.library_id, &[person.public_id]).await.expect("read");
-        entries.first().expect("the person").updated_ms
+        entries.first().expect("the person").updated_at
     }
 
     async fn fingerprints(&self, person: &Person) -> Vec<Option<String>> {
@@ -41,14 +42,14 @@ async fn entries_hold_people_with_all_their_faces() {
     f.store.remove_face(face.id).await.expect("remove");
     let (elsewhere, _) = f.enrol(&other, "s").await;
 
-    let asked = [elsewhere.public_id, bare.public_id, person.public_id, 7, person.public_id];
+    let asked = [elsewhere.public_id, bare.public_id, person.public_id, PublicId::new(7), person.public_id];
     let entries = f.store.directory_entries(library.id, &asked).await.expect("read");
     let [entry, bare_entry] = entries.as_slice() else { panic!("{entries:?}") };
-    assert_eq!((entry.public_id, entry.created_ms), (person.public_id, 3));
+    assert_eq!((entry.public_id, entry.created_at), (person.public_id, UnixMillis::new(3)));
     assert_eq!((entry.external_id.as_deref(), entry.name.as_deref()), (Some("u"), Some("n")));
     assert_eq!(entry.info.as_deref(), Some("i"));
-    let faces: Vec<_> = entry.faces.iter().map(|face| (face.created_ns, face.file_id)).collect();
-    assert_eq!(faces, [(first.created_ns, first.file_id), (second.created_ns, second.file_id)]);
+    let faces: Vec<_> = entry.faces.iter().map(|face| face.file_id).collect();
+    assert_eq!(faces, [first.file_id, second.file_id]);
     assert_eq!(f.fingerprints(&person).await, [md5("p"), md5("q")]);
     let algorithm = Algorithm { name: "sface".into(), provider: "opencv".into(), version: "1".into() };
     let blob: Vec<u8> = [0.6f32, 0.8].iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -68,7 +69,7 @@ async fn every_change_moves_the_time_of_the_last_one() {
     let (person, face) = f.enrol(&library, "p").await;
     let (bystander, _) = f.enrol(&library, "b").await;
     let mut last = f.updated(&person).await;
-    assert_eq!(last, person.created_ms, "an enrolment is no change");
+    assert_eq!(last, person.created_at, "an enrolment is no change");
     let mut step = async |what: &str| {
         let now = f.updated(&person).await;
         assert!(now > last, "{what}: {now} after {last}");
@@ -91,7 +92,7 @@ async fn every_change_moves_the_time_of_the_last_one() {
     f.store.enqueue_face_removal(pending.id, row(), ids()).await.expect("remove");
     step("enqueue_face_removal").await;
     assert!(matches!(f.store.remove_face(added.id).await, Err(Error::NotFound)));
-    assert_eq!(f.updated(&bystander).await, bystander.created_ms);
+    assert_eq!(f.updated(&bystander).await, bystander.created_at);
 }
 
 #[tokio::test]
@@ -110,25 +111,29 @@ async fn pages_are_filtered_by_part_of_the_name_and_by_the_whole_text() {
         made.push(enrolled.0.public_id);
     }
     f.store.enrol(other.id, called(Some("张三"), Some("a")), new_face(), bytes("p")).await.expect("enrol");
-    let page = async |name_part, info, offset, limit| {
+    let page = async |name_part, info, page| {
         let filter = DirectoryFilter { name_part, info };
-        let (total, page) = f.store.directory_page(library.id, filter, offset, limit).await.expect("read");
+        let (total, page) = f.store.directory_page(library.id, filter, page).await.expect("read");
         let places = page.iter().map(|entry| made.iter().position(|id| *id == entry.public_id).expect("one of these"));
         (total, places.collect::<Vec<_>>())
     };
-    assert_eq!(page(None, None, 0, 50).await, (5, vec![0, 1, 2, 3, 4]));
-    assert_eq!(page(None, None, 1, 2).await, (5, vec![1, 2]));
-    assert_eq!(page(None, None, 5, 2).await, (5, vec![]));
-    assert_eq!(page(None, None, -1, -1).await, (5, vec![]));
-    assert_eq!(page(Some("三"), None, 0, 50).await, (2, vec![0, 1]));
-    assert_eq!(page(Some("三"), None, 1, 50).await, (2, vec![1]));
-    assert_eq!(page(Some("三"), Some("A"), 0, 50).await, (1, vec![1]));
-    assert_eq!(page(None, Some("a"), 0, 50).await, (2, vec![0, 3]));
-    assert_eq!(page(Some("%"), None, 0, 50).await, (1, vec![2]));
-    assert_eq!(page(Some("_!"), None, 0, 50).await, (1, vec![2]));
-    assert_eq!(page(Some("__"), None, 0, 50).await, (0, vec![]));
-    assert_eq!(page(Some("tON"), None, 0, 50).await, (1, vec![4]));
-    assert_eq!(f.store.directory_page(-1, DirectoryFilter::default(), 0, 9).await.expect("read").0, 0);
+    assert_eq!(page(None, None, Page::first(50)).await, (5, vec![0, 1, 2, 3, 4]));
+    assert_eq!(page(None, None, Page { offset: 1, limit: 2 }).await, (5, vec![1, 2]));
+    assert_eq!(page(None, None, Page { offset: 5, limit: 2 }).await, (5, vec![]));
+    assert_eq!(page(None, None, Page { offset: u64::MAX, limit: u64::MAX }).await, (5, vec![]));
+    assert_eq!(page(None, None, Page::first(0)).await, (5, vec![]));
+    assert_eq!(page(Some("三"), None, Page::first(50)).await, (2, vec![0, 1]));
+    assert_eq!(page(Some("三"), None, Page { offset: 1, limit: 50 }).await, (2, vec![1]));
+    assert_eq!(page(Some("三"), Some("A"), Page::first(50)).await, (1, vec![1]));
+    assert_eq!(page(None, Some("a"), Page::first(50)).await, (2, vec![0, 3]));
+    assert_eq!(page(Some("%"), None, Page::first(50)).await, (1, vec![2]));
+    assert_eq!(page(Some("_!"), None, Page::first(50)).await, (1, vec![2]));
+    assert_eq!(page(Some("__"), None, Page::first(50)).await, (0, vec![]));
+    assert_eq!(page(Some("tON"), None, Page::first(50)).await, (1, vec![4]));
+    assert_eq!(
+        f.store.directory_page(LibraryId::new(-1), DirectoryFilter::default(), Page::first(9)).await.expect("read").0,
+        0
+    );
 }
 
 #[tokio::test]
@@ -167,7 +172,7 @@ async fn a_change_is_made_as_a_whole_or_not_at_all() {
 
     assert_eq!(f.store.faces_with_md5(taken.id, &md5_of(b"q")).await.expect("read").len(), 1);
     assert!(f.store.faces_with_md5(taken.id, &md5_of(b"p")).await.expect("read").is_empty());
-    let gone = f.store.update_person(-1, PersonChanges::default()).await;
+    let gone = f.store.update_person(PersonId::new(-1), PersonChanges::default()).await;
     assert!(matches!(gone, Err(Error::NotFound)), "{gone:?}");
 }
 
@@ -177,11 +182,11 @@ fn row() -> NewOutboxRow {
         engine: "remote".into(),
         endpoint: "url".into(),
         operation: "remove".into(),
-        created_ms: 10,
+        created_at: UnixMillis::new(10),
     }
 }
 
-fn ids() -> Box<dyn FnMut() -> i64 + Send> {
+fn ids() -> Box<dyn FnMut() -> OutboxId + Send> {
     Box::new(next_id)
 }
 
@@ -236,7 +241,7 @@ proptest! {
                 f.store.enrol(library.id, new, new_face(), bytes("p")).await.expect("enrol");
             }
             let filter = DirectoryFilter { name_part: Some(&part), info: None };
-            let (total, page) = f.store.directory_page(library.id, filter, 0, 100).await.expect("read");
+            let (total, page) = f.store.directory_page(library.id, filter, Page::first(100)).await.expect("read");
             assert_eq!(total, page.len() as u64);
             (page.into_iter().map(|entry| entry.public_id).collect::<Vec<_>>(), expected)
         });
@@ -250,7 +255,7 @@ async fn who_is_gone_is_listed_no_more() {
     let (library, other) = (f.library("g").await, f.library("h").await);
     let (p, q) = (f.enrol(&library, "p").await.0, f.enrol(&library, "q").await.0);
     let r = f.enrol(&other, "r").await.0;
-    let listed = async |library: i64| {
+    let listed = async |library: LibraryId| {
         let ids = [p.public_id, q.public_id, r.public_id];
         let entries = f.store.directory_entries(library, &ids).await.expect("read");
         entries.into_iter().map(|entry| entry.public_id).collect::<Vec<_>>()
@@ -263,7 +268,7 @@ async fn who_is_gone_is_listed_no_more() {
     f.store.remove_person(p.id).await.expect("remove");
     assert_eq!(listed(library.id).await, [q.public_id]);
     f.store.delete_library(library.id).await.expect("delete");
-    assert_eq!(listed(library.id).await, Vec::<i64>::new());
+    assert_eq!(listed(library.id).await, Vec::new());
     assert_eq!(listed(other.id).await, [r.public_id]);
 }
 

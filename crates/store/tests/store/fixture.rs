@@ -15,15 +15,21 @@ use aicp_store::{
     Algorithm, Bytes, Change, Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, Observer,
     Person, Profile, ReadyPerson, Store, TemplateRow, TemplatesRead,
 };
+use aicp_types::{FaceId, LibraryId, PersonId, PublicId, Snowflake, SystemClock, UnixMillis};
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
 
 pub const APP: &str = "app";
 
 /// Unique over the process, and small enough not to meet any id made by hand.
-pub fn next_id() -> i64 {
+pub fn next_number() -> i64 {
     static NEXT: AtomicI64 = AtomicI64::new(1_000);
     NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// An id with the next number.
+pub fn next_id<Id: From<Snowflake>>() -> Id {
+    Snowflake::new(next_number()).into()
 }
 
 pub struct Fixture {
@@ -38,14 +44,14 @@ impl Fixture {
 
     pub async fn observed(observer: Option<Arc<dyn Observer>>) -> Self {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let store = Store::open(dir.path(), observer, TimeZone::UTC).await.expect("open");
-        store.ensure_app(APP, 1).await.expect("app");
+        let store = Store::open(dir.path(), Arc::new(SystemClock), observer, TimeZone::UTC).await.expect("open");
+        store.ensure_app(APP, UnixMillis::new(1)).await.expect("app");
         Self { store, dir }
     }
 
     pub async fn reopen(self) -> Self {
         self.store.close().await.expect("close");
-        let store = Store::open(self.dir.path(), None, TimeZone::UTC).await.expect("reopen");
+        let store = Store::open(self.dir.path(), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("reopen");
         Self { store, dir: self.dir }
     }
 
@@ -58,7 +64,7 @@ impl Fixture {
     }
 
     /// What there is of templates of a version, by face: library, person, face, and the bits of the vector.
-    pub async fn templates(&self, version: &str) -> (TemplatesRead, Vec<(i64, i64, i64, Vec<u32>)>) {
+    pub async fn templates(&self, version: &str) -> (TemplatesRead, Vec<(LibraryId, PersonId, FaceId, Vec<u32>)>) {
         let found = Arc::new(Mutex::new(Vec::new()));
         let take = {
             let found = Arc::clone(&found);
@@ -66,7 +72,7 @@ impl Fixture {
                 assert!(rows.is_sorted_by_key(|row| row.face_id));
                 let rows = rows.into_iter().map(|row| {
                     let bits = row.vector.iter().map(|value| value.to_bits()).collect();
-                    (row.library_id, row.person_row_id, row.face_id, bits)
+                    (row.library_id, row.person_id, row.face_id, bits)
                 });
                 found.lock().expect("not poisoned").extend(rows);
                 Ok::<_, Infallible>(())
@@ -118,7 +124,7 @@ pub fn new_outbox_row() -> NewOutboxRow {
         engine: "remote".into(),
         endpoint: "url".into(),
         operation: "add".into(),
-        created_ms: 10,
+        created_at: UnixMillis::new(10),
     }
 }
 
@@ -128,23 +134,23 @@ pub fn new_library(external_id: &str) -> NewLibrary {
         external_id: external_id.into(),
         name: "people".into(),
         description: None,
-        engine_key: format!("{:032x}", next_id()),
+        engine_key: format!("{:032x}", next_number()),
         engine: "cpu".into(),
-        created_ms: 2,
+        created_at: UnixMillis::new(2),
         at_most: None,
         hidden: false,
     }
 }
 
 pub fn new_person() -> NewPerson {
-    let id = next_id();
+    let id = next_number();
     NewPerson {
-        public_id: id,
+        public_id: PublicId::new(id),
         number: format!("{id:032x}"),
         external_id: None,
         info: None,
         profile: Profile::default(),
-        created_ms: 3,
+        created_at: UnixMillis::new(3),
         at_most: None,
     }
 }
@@ -155,7 +161,6 @@ pub fn named(external_id: &str) -> NewPerson {
 
 pub fn new_face() -> NewFace {
     NewFace {
-        created_ns: next_id(),
         file_id: next_id(),
         box_: [1.0, 2.0, 3.0, 4.0],
         confidence: 0.5,

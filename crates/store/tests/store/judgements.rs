@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::mpsc;
 
 use aicp_store::{NewFace, NewTemplate, TemplateRow, UnjudgedFace};
+use aicp_types::FaceId;
 
 use crate::fixture::{Fixture, algorithm, bytes, face_with, key, new_person, ready};
 
@@ -48,11 +49,11 @@ async fn what_is_not_judged_is_told_page_by_page_until_it_is() {
     }
     f.store.enrol(library.id, new_person(), face(&[4.0, 0.0], Some(1.0)), bytes("s")).await.expect("enrol");
     let ask = async |after, limit| f.store.unjudged_faces(&algorithm("1"), after, limit).await.expect("a read");
-    assert_eq!(ask(0, 2).await, unjudged[..2]);
+    assert_eq!(ask(FaceId::new(0), 2).await, unjudged[..2]);
     assert_eq!(ask(unjudged[1].face_id, 2).await, unjudged[2..]);
-    assert_eq!(f.store.unjudged_faces(&algorithm("2"), 0, 9).await.expect("a read"), []);
+    assert_eq!(f.store.unjudged_faces(&algorithm("2"), FaceId::new(0), 9).await.expect("a read"), []);
     f.store.set_recognisability(unjudged[0].face_id, 0.75).await.expect("set");
-    f.store.set_recognisability(987_654, 0.5).await.expect("one that is gone is fine");
-    assert_eq!(ask(0, 9).await, unjudged[1..]);
+    f.store.set_recognisability(FaceId::new(987_654), 0.5).await.expect("one that is gone is fine");
+    assert_eq!(ask(FaceId::new(0), 9).await, unjudged[1..]);
     assert_eq!(stored(&f).await[0], (1, Some(0.75)));
 }

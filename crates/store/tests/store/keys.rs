@@ -1,6 +1,7 @@
 //! Keys, their use, and apps whose grant was taken away.
 
 use aicp_store::{Error, Grant, KeyUsage, NewKey, UsedSignature};
+use aicp_types::{KeyId, UnixMillis};
 
 use crate::fixture::Fixture;
 
@@ -14,7 +15,7 @@ fn new_key(app_id: &str, kind: &str, name: &str) -> NewKey {
         allow_replay: false,
         calls_per_second: Some(7),
         calls_per_day: None,
-        created_ms: 1000,
+        created_at: UnixMillis::new(1000),
     }
 }
 
@@ -26,18 +27,24 @@ async fn keys_round_trip_with_what_was_counted_of_them() {
     let taken = f.store.create_key(new_key("other", "jd", "a")).await;
     assert!(matches!(taken, Err(Error::Exists)), "{taken:?}");
     assert!(!f.store.app_ids().await.expect("read").contains(&"other".to_owned()), "nothing is left of it");
-    assert_eq!((first.made.clone(), first.revoked_ms), (new_key("shop", "jd", "a"), None));
+    assert_eq!((first.made.clone(), first.revoked_at), (new_key("shop", "jd", "a"), None));
 
-    f.store.revoke_key(second.id, 5).await.expect("revoked");
-    f.store.revoke_key(second.id, 6).await.expect("again");
-    assert!(matches!(f.store.revoke_key(second.id + 1, 6).await, Err(Error::NotFound)));
+    f.store.revoke_key(second.id, UnixMillis::new(5)).await.expect("revoked");
+    f.store.revoke_key(second.id, UnixMillis::new(6)).await.expect("again");
+    assert!(matches!(
+        f.store.revoke_key(KeyId::new(second.id.get() + 1), UnixMillis::new(6)).await,
+        Err(Error::NotFound)
+    ));
     let usage = KeyUsage { day: 20_000, calls: 3 };
-    f.store.note_key_usage(vec![(first.id, usage), (999, usage)], Vec::new(), 0).await.expect("noted");
+    f.store
+        .note_key_usage(vec![(first.id, usage), (KeyId::new(999), usage)], Vec::new(), UnixMillis::new(0))
+        .await
+        .expect("noted");
     let f = f.reopen().await;
     let keys = f.store.keys().await.expect("read");
     assert_eq!(
-        keys.iter().map(|key| (key.id, key.revoked_ms)).collect::<Vec<_>>(),
-        [(first.id, None), (second.id, Some(5))]
+        keys.iter().map(|key| (key.id, key.revoked_at)).collect::<Vec<_>>(),
+        [(first.id, None), (second.id, Some(UnixMillis::new(5)))]
     );
     assert_eq!((keys[0].usage, keys[1].usage), (usage, KeyUsage::default()));
 }
@@ -46,16 +53,23 @@ async fn keys_round_trip_with_what_was_counted_of_them() {
 async fn signatures_are_kept_until_they_expire() {
     let f = Fixture::new().await;
     let key = f.store.create_key(new_key("shop", "jd", "a")).await.expect("key").id;
-    let used = |digest, expires_ms| UsedSignature { key_id: key, digest: [digest; 16], expires_ms };
-    let of_no_key = UsedSignature { key_id: key + 1, ..used(9, 100) };
-    f.store.note_key_usage(Vec::new(), vec![used(1, 100), used(2, 50), of_no_key], 0).await.expect("noted");
+    let used = |digest, expires_at| UsedSignature { key_id: key, digest: [digest; 16], expires_at };
+    let of_no_key = UsedSignature { key_id: KeyId::new(key.get() + 1), ..used(9, UnixMillis::new(100)) };
+    f.store
+        .note_key_usage(
+            Vec::new(),
+            vec![used(1, UnixMillis::new(100)), used(2, UnixMillis::new(50)), of_no_key],
+            UnixMillis::new(0),
+        )
+        .await
+        .expect("noted");
     let f = f.reopen().await;
-    let mut known = f.store.used_signatures(0).await.expect("read");
+    let mut known = f.store.used_signatures(UnixMillis::new(0)).await.expect("read");
     known.sort_by_key(|used| used.digest);
-    assert_eq!(known, [used(1, 100), used(2, 50)]);
-    assert_eq!(f.store.used_signatures(50).await.expect("read"), [used(1, 100)]);
-    f.store.note_key_usage(Vec::new(), Vec::new(), 50).await.expect("forgets");
-    assert_eq!(f.store.used_signatures(0).await.expect("read"), [used(1, 100)]);
+    assert_eq!(known, [used(1, UnixMillis::new(100)), used(2, UnixMillis::new(50))]);
+    assert_eq!(f.store.used_signatures(UnixMillis::new(50)).await.expect("read"), [used(1, UnixMillis::new(100))]);
+    f.store.note_key_usage(Vec::new(), Vec::new(), UnixMillis::new(50)).await.expect("forgets");
+    assert_eq!(f.store.used_signatures(UnixMillis::new(0)).await.expect("read"), [used(1, UnixMillis::new(100))]);
 }
 
 #[tokio::test]
@@ -65,13 +79,13 @@ async fn a_grant_that_was_taken_away_is_remembered_until_there_is_another() {
         app_id: "shop".into(),
         token_hash: [1; 32],
         token_sealed: vec![1],
-        due_ms: 1,
+        due_at: UnixMillis::new(1),
         capabilities: Vec::new(),
     };
-    f.store.create_grant(grant.clone(), 1).await.expect("granted");
+    f.store.create_grant(grant.clone(), UnixMillis::new(1)).await.expect("granted");
     assert_eq!(f.store.apps_with_revoked_grant().await.expect("read"), Vec::<String>::new());
     f.store.delete_grant("shop").await.expect("taken away");
     assert_eq!(f.store.apps_with_revoked_grant().await.expect("read"), ["shop"]);
-    f.store.create_grant(grant, 1).await.expect("granted anew");
+    f.store.create_grant(grant, UnixMillis::new(1)).await.expect("granted anew");
     assert_eq!(f.store.apps_with_revoked_grant().await.expect("read"), Vec::<String>::new());
 }

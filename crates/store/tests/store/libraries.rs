@@ -1,10 +1,9 @@
 //! Slots of libraries, when they changed, their order by age, and how many there may be.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use aicp_store::{CopiedFace, Error, Library, NewFace, NewLibrary, NewPerson, Page};
+use aicp_types::{Clock, FileId, LibraryId, Snowflake, SystemClock, UnixMillis};
 
-use aicp_store::{CopiedFace, Error, Library, NewFace, NewLibrary, NewPerson};
-
-use crate::fixture::{APP, Fixture, bytes, named, new_face, new_library, new_person, next_id};
+use crate::fixture::{APP, Fixture, bytes, named, new_face, new_library, new_person};
 
 async fn make(f: &Fixture, external_id: &str) -> Library {
     f.store.create_library(new_library(external_id)).await.expect("library")
@@ -14,9 +13,8 @@ async fn again(f: &Fixture, library: &Library) -> Library {
     f.store.library_by_id(library.id).await.expect("read").expect("it is there")
 }
 
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after the epoch");
-    i64::try_from(since.as_millis()).expect("a time of today")
+fn now() -> UnixMillis {
+    SystemClock.now()
 }
 
 #[tokio::test]
@@ -38,7 +36,7 @@ async fn a_library_has_the_lowest_free_slot_for_life() {
     for kept in [&all[1], &all[3]] {
         assert_eq!(again(&f, kept).await.slot, kept.slot);
     }
-    f.store.ensure_app("other", 1).await.expect("app");
+    f.store.ensure_app("other", UnixMillis::new(1)).await.expect("app");
     let other = NewLibrary { app_id: "other".into(), ..new_library("a") };
     assert_eq!(f.store.create_library(other).await.expect("library").slot, Some(1), "each app has its own");
 }
@@ -48,62 +46,67 @@ async fn a_library_is_updated_by_every_face_that_comes_or_goes() {
     let f = Fixture::new().await;
     let library = make(&f, "g").await;
     let other = make(&f, "other").await;
-    assert_eq!(library.updated_ms, library.created_ms);
-    let at = |ms: i64| NewFace { created_ns: ms * 1_000_000 + 5, ..new_face() };
+    assert_eq!(library.updated_at, library.created_at);
+    let file_id = |ms| FileId::from(Snowflake::from_parts(UnixMillis::new(ms), 5).expect("in range"));
+    let at = |ms| NewFace { file_id: file_id(ms), ..new_face() };
 
     let (person, face) = f.store.enrol(library.id, new_person(), at(1000), bytes("a")).await.expect("enrolled");
-    assert_eq!(again(&f, &library).await.updated_ms, 1000);
+    assert_eq!(again(&f, &library).await.updated_at, UnixMillis::new(1000));
     f.store.add_face(person.id, at(2000), bytes("b")).await.expect("added");
-    assert_eq!(again(&f, &library).await.updated_ms, 2000);
+    assert_eq!(again(&f, &library).await.updated_at, UnixMillis::new(2000));
     f.store.add_face(person.id, at(1500), bytes("c")).await.expect("added");
-    assert_eq!(again(&f, &library).await.updated_ms, 2000, "it never goes back");
+    assert_eq!(again(&f, &library).await.updated_at, UnixMillis::new(2000), "it never goes back");
     f.store.replace_faces(person.id, None, at(3000), bytes("d")).await.expect("replaced");
-    let replaced = again(&f, &library).await.updated_ms;
-    assert!(replaced >= 3000);
+    let replaced = again(&f, &library).await.updated_at;
+    assert!(replaced >= UnixMillis::new(3000));
     assert!(matches!(f.store.remove_face(face.id).await, Err(Error::NotFound)), "it was replaced");
-    assert_eq!(again(&f, &library).await.updated_ms, replaced);
+    assert_eq!(again(&f, &library).await.updated_at, replaced);
 
     // A copy changes the library that it goes to.
-    assert_eq!(again(&f, &other).await.updated_ms, other.created_ms);
+    assert_eq!(again(&f, &other).await.updated_at, other.created_at);
     let original = f.store.faces_of(person.id).await.expect("read").swap_remove(0);
-    let copied = CopiedFace { face_id: original.id, created_ns: 4_000_000_000, file_id: next_id() };
+    let copied = CopiedFace { face_id: original.id, file_id: file_id(4000) };
     let copy = f.store.copy_person(person.id, other.id, new_person(), vec![copied]).await.expect("copied");
-    assert_eq!(again(&f, &other).await.updated_ms, 4000);
+    assert_eq!(again(&f, &other).await.updated_at, UnixMillis::new(4000));
 
-    let before = now_ms();
+    let before = now();
     let copied = f.store.faces_of(copy.id).await.expect("read").swap_remove(0);
     f.store.remove_face(copied.id).await.expect("removed");
-    let removed = again(&f, &other).await.updated_ms;
-    assert!((before..=now_ms()).contains(&removed), "{before} {removed}");
+    let removed = again(&f, &other).await.updated_at;
+    assert!((before..=now()).contains(&removed), "{before} {removed}");
     f.store.remove_person(person.id).await.expect("removed");
-    assert!((removed..=now_ms()).contains(&again(&f, &library).await.updated_ms));
+    assert!((removed..=now()).contains(&again(&f, &library).await.updated_at));
     // With somebody who has no face, no face goes.
     f.store.remove_person(copy.id).await.expect("removed");
-    assert_eq!(again(&f, &other).await.updated_ms, removed);
+    assert_eq!(again(&f, &other).await.updated_at, removed);
 }
 
 #[tokio::test]
 async fn libraries_come_by_age_then_by_engine_id() {
     let f = Fixture::new().await;
     let made = [("x", 5, "c"), ("y", 3, "b"), ("z", 5, "a"), ("w", 9, "0")];
-    for (external_id, created_ms, digit) in made {
-        let new = NewLibrary { created_ms, engine_key: digit.repeat(32), ..new_library(external_id) };
+    for (external_id, created_at, digit) in made {
+        let new = NewLibrary {
+            created_at: UnixMillis::new(created_at),
+            engine_key: digit.repeat(32),
+            ..new_library(external_id)
+        };
         f.store.create_library(new).await.expect("library");
     }
     f.store.create_library(NewLibrary { hidden: true, ..new_library("hidden") }).await.expect("library");
-    let page = async |offset, limit| -> Vec<String> {
-        let page = f.store.libraries_by_age(APP, offset, limit).await.expect("read");
+    let page = async |page| -> Vec<String> {
+        let page = f.store.libraries_by_age(APP, page).await.expect("read");
         page.into_iter().map(|library| library.external_id).collect()
     };
-    assert_eq!(page(0, 5).await, ["y", "z", "x", "w"]);
-    assert_eq!(page(1, 2).await, ["z", "x"]);
-    assert!(page(4, 5).await.is_empty() && page(0, 0).await.is_empty() && page(0, -1).await.is_empty());
+    assert_eq!(page(Page::first(5)).await, ["y", "z", "x", "w"]);
+    assert_eq!(page(Page { offset: 1, limit: 2 }).await, ["z", "x"]);
+    assert!(page(Page { offset: 4, limit: 5 }).await.is_empty() && page(Page::first(0)).await.is_empty());
 }
 
 #[tokio::test]
 async fn heads_of_ids_find_what_is_the_apps_own() {
     let f = Fixture::new().await;
-    f.store.ensure_app("other", 1).await.expect("app");
+    f.store.ensure_app("other", UnixMillis::new(1)).await.expect("app");
     let id = format!("{}{}", "0123456789abcdef01234567", "0".repeat(8));
     let library = NewLibrary { engine_key: id.clone(), ..new_library("g") };
     let library = f.store.create_library(library).await.expect("library");
@@ -147,7 +150,7 @@ async fn a_library_can_be_given_another_name() {
     assert!(matches!(f.store.rename_library(other.id, "c").await, Err(Error::Exists)));
     assert_eq!(again(&f, &other).await.external_id, "d");
     f.store.rename_library(other.id, "d").await.expect("to its own name");
-    assert!(matches!(f.store.rename_library(9999, "e").await, Err(Error::NotFound)));
+    assert!(matches!(f.store.rename_library(LibraryId::new(9999), "e").await, Err(Error::NotFound)));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use aicp_store::{Face, Library, Person, Solution};
+use aicp_types::{OutboxId, UnixMillis};
 use sqlx::{Connection, SqliteConnection};
 
 use crate::fixture::{Fixture, bytes, key, names, new_face, new_outbox_row, new_person};
@@ -26,11 +27,11 @@ impl Fixture {
         let (person, face) = enqueued.expect("enqueue");
         self.store.outbox_attempt(id).await.expect("attempt");
         self.store.outbox_postpone(id, false, "no answer").await.expect("postpone");
-        Waiting { person, face, row: id }
+        Waiting { person, face, row: id.get() }
     }
 
     async fn link(&self, row: i64, name: &str) -> Option<PathBuf> {
-        let row = self.store.outbox_row(row).await.expect("read").expect("row");
+        let row = self.store.outbox_row(OutboxId::new(row)).await.expect("read").expect("row");
         self.store.outbox_picture_file(&row, name.to_owned()).await.expect("link")
     }
 
@@ -70,7 +71,7 @@ async fn a_link_goes_with_its_row_even_if_others_have_the_picture() {
     let (first, second) = (f.waiting(&library, "p").await, f.waiting(&library, "p").await);
     let gone = f.link(first.row, "d/1.jpg").await.expect("a file");
     let kept = f.link(second.row, "d/2.jpg").await.expect("a file");
-    let read = f.store.outbox_row(first.row).await.expect("read").expect("row");
+    let read = f.store.outbox_row(OutboxId::new(first.row)).await.expect("read").expect("row");
     f.store.remove_person(first.person.id).await.expect("remove");
     assert!(!gone.exists());
     assert_eq!(fs::read(&kept).expect("read"), b"p");
@@ -92,7 +93,10 @@ async fn the_link_of_a_solved_row_lives_as_long_as_the_picture() {
     let f = Fixture::new().await;
     let library = f.library("g").await;
     let waiting = f.waiting(&library, "p").await;
-    f.store.outbox_solve(waiting.row, Solution::default(), None, 77).await.expect("solve");
+    f.store
+        .outbox_solve(OutboxId::new(waiting.row), Solution::default(), None, UnixMillis::new(77))
+        .await
+        .expect("solve");
     let path = f.link(waiting.row, "d/1.jpg").await.expect("a file");
     assert_eq!(fs::read(&path).expect("read"), b"p");
     f.store.remove_person(waiting.person.id).await.expect("remove");
@@ -105,11 +109,14 @@ async fn the_link_of_a_write_that_must_be_undone_stays_until_it_is() {
     let f = Fixture::new().await;
     let library = f.library("g").await;
     let waiting = f.waiting(&library, "p").await;
-    f.store.outbox_attempt(waiting.row).await.expect("attempt");
-    f.store.outbox_postpone(waiting.row, true, "no answer").await.expect("postpone");
+    f.store.outbox_attempt(OutboxId::new(waiting.row)).await.expect("attempt");
+    f.store.outbox_postpone(OutboxId::new(waiting.row), true, "no answer").await.expect("postpone");
     f.store.remove_person(waiting.person.id).await.expect("remove");
     let path = f.link(waiting.row, "d/1.jpg").await.expect("a file");
-    f.store.outbox_solve(waiting.row, Solution::default(), None, 77).await.expect("solve");
+    f.store
+        .outbox_solve(OutboxId::new(waiting.row), Solution::default(), None, UnixMillis::new(77))
+        .await
+        .expect("solve");
     assert!(!path.exists());
 }
 

@@ -6,19 +6,20 @@ use std::sync::{
 };
 
 use aicp_store::{
-    Change, Counts, Error, Face, Library, NewFace, NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Person,
+    Change, Counts, Error, Face, Library, NewFace, NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Page, Person,
     Solution,
 };
+use aicp_types::{FaceId, LibraryId, OutboxId, PersonId, UnixMillis};
 
 use crate::fixture::{
     APP, Fixture, Log, bytes, key, new_face, new_library, new_outbox_row as row, new_person, next_id,
 };
 
 fn removal() -> NewOutboxRow {
-    NewOutboxRow { id: 0, endpoint: "removal url".into(), operation: "remove".into(), ..row() }
+    NewOutboxRow { id: OutboxId::new(0), endpoint: "removal url".into(), operation: "remove".into(), ..row() }
 }
 
-fn ids() -> Box<dyn FnMut() -> i64 + Send> {
+fn ids() -> Box<dyn FnMut() -> OutboxId + Send> {
     Box::new(next_id)
 }
 
@@ -31,7 +32,7 @@ fn refs<const N: usize>(refs: [&str; N]) -> Vec<String> {
 }
 
 impl Fixture {
-    async fn enqueue(&self, library: &Library, picture: &str) -> (Person, Face, i64) {
+    async fn enqueue(&self, library: &Library, picture: &str) -> (Person, Face, OutboxId) {
         let row = row();
         let id = row.id;
         let enqueued = self.store.enqueue_person(library.id, new_person(), new_face(), bytes(picture), row).await;
@@ -48,41 +49,41 @@ impl Fixture {
         (person, face)
     }
 
-    async fn outbox(&self, id: i64) -> Option<OutboxRow> {
+    async fn outbox(&self, id: OutboxId) -> Option<OutboxRow> {
         self.store.outbox_row(id).await.expect("read")
     }
 
-    async fn head(&self, library: &Library) -> Option<i64> {
+    async fn head(&self, library: &Library) -> Option<OutboxId> {
         self.store.outbox_head(library.id).await.expect("read").map(|row| row.id)
     }
 
-    async fn attempt(&self, id: i64) -> OutboxRow {
+    async fn attempt(&self, id: OutboxId) -> OutboxRow {
         self.store.outbox_attempt(id).await.expect("attempt")
     }
 
-    async fn postpone(&self, id: i64, in_doubt: bool) {
+    async fn postpone(&self, id: OutboxId, in_doubt: bool) {
         self.store.outbox_postpone(id, in_doubt, "no answer").await.expect("postpone");
     }
 
-    async fn solve(&self, id: i64, solution: Solution) {
-        self.store.outbox_solve(id, solution, None, 77).await.expect("solve");
+    async fn solve(&self, id: OutboxId, solution: Solution) {
+        self.store.outbox_solve(id, solution, None, UnixMillis::new(77)).await.expect("solve");
     }
 
-    async fn reject(&self, id: i64) {
+    async fn reject(&self, id: OutboxId) {
         self.store.outbox_reject(id, "refused").await.expect("reject");
     }
 
-    async fn assert_gone(&self, id: i64) {
+    async fn assert_gone(&self, id: OutboxId) {
         assert_eq!(self.outbox(id).await, None);
         self.assert_done(id).await;
     }
 
     /// Gone or solved: nothing can be done to it any more.
-    async fn assert_done(&self, id: i64) {
+    async fn assert_done(&self, id: OutboxId) {
         let refused = [
             self.store.outbox_attempt(id).await.map(drop),
             self.store.outbox_postpone(id, true, "e").await,
-            self.store.outbox_solve(id, Solution::default(), None, 1).await,
+            self.store.outbox_solve(id, Solution::default(), None, UnixMillis::new(1)).await,
             self.store.outbox_reject(id, "e").await,
         ];
         for refused in refused {
@@ -112,13 +113,13 @@ async fn a_face_is_pending_until_the_engine_has_it() {
         made_person: true,
         endpoint: "url".into(),
         operation: "add".into(),
-        created_ms: 10,
+        created_at: UnixMillis::new(10),
         in_doubt: false,
         listed: false,
         rejected: false,
         attempts: 0,
         last_error: None,
-        solved_ms: None,
+        solved_at: None,
         solved_by: None,
     };
     assert_eq!(f.outbox(id).await.as_ref(), Some(&born));
@@ -151,7 +152,7 @@ async fn a_face_is_pending_until_the_engine_has_it() {
     f.solve(id, Solution::default()).await;
     let second = Face { pending: false, ..second };
     assert_eq!(f.store.faces_of(person.id).await.expect("read"), [second, taken_in]);
-    assert_eq!(f.store.last_ids().await.expect("read").max_outbox_id, Some(id), "also if the row is gone");
+    assert_eq!(f.store.last_ids().await.expect("read").outbox, None);
 }
 
 #[tokio::test]
@@ -168,9 +169,12 @@ async fn a_listed_row_stays_as_solved() {
     assert!(!f.attempt(id).await.in_doubt);
     f.postpone(id, true).await;
     assert!(f.attempt(id).await.in_doubt);
-    f.store.outbox_solve(id, known_as("r"), Some("ann"), 77).await.expect("solve");
+    f.store.outbox_solve(id, known_as("r"), Some("ann"), UnixMillis::new(77)).await.expect("solve");
     let solved = f.outbox(id).await.expect("row");
-    assert_eq!((solved.solved_ms, solved.solved_by.as_deref(), solved.attempts), (Some(77), Some("ann"), 3));
+    assert_eq!(
+        (solved.solved_at, solved.solved_by.as_deref(), solved.attempts),
+        (Some(UnixMillis::new(77)), Some("ann"), 3)
+    );
     assert_eq!(f.head(&library).await, None);
     f.assert_done(id).await;
     let face = f.store.face(face.id).await.expect("read").expect("face");
@@ -194,16 +198,16 @@ async fn enqueuing_fails_as_a_whole() {
     assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
     let refused = f.store.enqueue_library(new_library("g"), Some(row())).await;
     assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
-    let refused = f.store.enqueue_person(99, new_person(), new_face(), bytes("q"), row()).await;
+    let refused = f.store.enqueue_person(LibraryId::new(99), new_person(), new_face(), bytes("q"), row()).await;
     assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
-    let refused = f.store.enqueue_face(99, new_face(), bytes("q"), row()).await;
+    let refused = f.store.enqueue_face(PersonId::new(99), new_face(), bytes("q"), row()).await;
     assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
-    assert!(matches!(f.store.enqueue_removal(99, removal(), ids()).await, Err(Error::NotFound)));
-    assert!(matches!(f.store.enqueue_face_removal(99, removal(), ids()).await, Err(Error::NotFound)));
-    assert!(matches!(f.store.enqueue_library_removal(99, removal()).await, Err(Error::NotFound)));
+    assert!(matches!(f.store.enqueue_removal(PersonId::new(99), removal(), ids()).await, Err(Error::NotFound)));
+    assert!(matches!(f.store.enqueue_face_removal(FaceId::new(99), removal(), ids()).await, Err(Error::NotFound)));
+    assert!(matches!(f.store.enqueue_library_removal(LibraryId::new(99), removal()).await, Err(Error::NotFound)));
     assert_eq!(f.store.counts().await.expect("counts"), Counts { libraries: 1, people: 1, faces: 1 });
     assert_eq!(f.picture_files(), [key("p")].into());
-    f.assert_gone(99).await;
+    f.assert_gone(OutboxId::new(99)).await;
 }
 
 #[tokio::test]
@@ -217,14 +221,14 @@ async fn heads_are_the_oldest_rows_of_each_library() {
     let (_, _, first) = f.enqueue(&library, "p").await;
     let (_, _, second) = f.enqueue(&library, "q").await;
     // Ids, not times or the order of coming, tell which is older.
-    let early = NewOutboxRow { id: 5, engine: "other".into(), created_ms: 99, ..row() };
+    let early = NewOutboxRow { id: OutboxId::new(5), engine: "other".into(), created_at: UnixMillis::new(99), ..row() };
     f.store.enqueue_person(plain.id, new_person(), new_face(), bytes("r"), row()).await.expect("enqueue");
     f.store.enqueue_person(plain.id, new_person(), new_face(), bytes("r"), early).await.expect("enqueue");
-    assert_eq!(f.head(&plain).await, Some(5));
+    assert_eq!(f.head(&plain).await, Some(OutboxId::new(5)));
     assert_eq!(f.store.outbox_libraries(None).await.expect("read"), [library.id, plain.id]);
     assert_eq!(f.store.outbox_libraries(Some("remote")).await.expect("read"), [library.id, plain.id]);
     assert_eq!(f.store.outbox_libraries(Some("other")).await.expect("read"), [plain.id]);
-    assert_eq!(f.store.outbox_libraries(Some("none")).await.expect("read"), Vec::<i64>::new());
+    assert_eq!(f.store.outbox_libraries(Some("none")).await.expect("read"), Vec::new());
 
     assert_eq!(f.head(&library).await, Some(create_id));
     let created = f.outbox(create_id).await.expect("row");
@@ -242,7 +246,10 @@ async fn heads_are_the_oldest_rows_of_each_library() {
     f.solve(second, known_as("s")).await;
     assert_eq!(f.head(&library).await, None);
     assert_eq!(f.store.outbox_libraries(None).await.expect("read"), [plain.id]);
-    f.store.outbox_solve(first, known_as("r"), Some("ann"), 78).await.expect("by hand");
+    f.store
+        .outbox_solve(OutboxId::new(first.get()), known_as("r"), Some("ann"), UnixMillis::new(78))
+        .await
+        .expect("by hand");
     assert!(f.store.claimed_engine_refs(library.id, &refs(["r"])).await.expect("read").contains("r"));
 }
 
@@ -330,10 +337,10 @@ async fn removing_a_person_leaves_what_the_engine_must_do() {
     let next = given.clone();
     let ids = f
         .store
-        .enqueue_removal(person.id, removal(), Box::new(move || next.fetch_add(1, Ordering::Relaxed)))
+        .enqueue_removal(person.id, removal(), Box::new(move || OutboxId::new(next.fetch_add(1, Ordering::Relaxed))))
         .await
         .expect("remove");
-    assert_eq!(ids, [1_000_000], "one new row");
+    assert_eq!(ids, [OutboxId::new(1_000_000)], "one new row");
     assert_eq!(given.load(Ordering::Relaxed), 1_000_001);
     assert_eq!(f.store.person(person.id).await.expect("read"), None);
     assert_eq!(f.picture_files(), [key("in doubt"), key("on its way")].into());
@@ -344,7 +351,7 @@ async fn removing_a_person_leaves_what_the_engine_must_do() {
     assert_eq!((row.endpoint.as_str(), row.operation.as_str()), ("removal url", "remove"));
     let claimed = f.store.claimed_engine_refs(library.id, &refs(["r", "s"])).await.expect("read");
     assert_eq!(claimed, ["r".to_owned()].into(), "until the engine has let go of it");
-    assert_eq!(f.store.last_ids().await.expect("read").max_outbox_id, Some(ids[0]));
+    assert_eq!(f.store.last_ids().await.expect("read").outbox, Some(ids[0]));
     f.assert_gone(pending[0]).await;
     f.assert_gone(pending[1]).await;
     for (&id, picture) in pending[2..].iter().zip(["in doubt", "on its way"]) {
@@ -361,7 +368,7 @@ async fn removing_a_person_leaves_what_the_engine_must_do() {
         assert_eq!(f.head(&library).await, Some(id), "they keep their places");
         f.attempt(id).await;
         f.solve(id, Solution::default()).await;
-        assert_eq!(f.outbox(id).await.expect("listed").solved_ms, Some(77));
+        assert_eq!(f.outbox(id).await.expect("listed").solved_at, Some(UnixMillis::new(77)));
     }
     assert!(f.picture_files().is_empty());
     f.attempt(ids[0]).await;
@@ -384,11 +391,11 @@ async fn removing_a_face_leaves_what_the_engine_must_do() {
     f.assert_gone(made[0]).await;
 
     let (_, fresh, id) = f.enqueue(&library, "p").await;
-    assert_eq!(f.store.enqueue_face_removal(fresh.id, removal(), ids()).await.expect("remove"), Vec::<i64>::new());
+    assert_eq!(f.store.enqueue_face_removal(fresh.id, removal(), ids()).await.expect("remove"), Vec::new());
     f.assert_gone(id).await;
     let (_, doubtful, id) = f.enqueue(&library, "p").await;
     f.attempt(id).await;
-    assert_eq!(f.store.enqueue_face_removal(doubtful.id, removal(), ids()).await.expect("remove"), Vec::<i64>::new());
+    assert_eq!(f.store.enqueue_face_removal(doubtful.id, removal(), ids()).await.expect("remove"), Vec::new());
     assert_eq!(f.outbox(id).await.expect("row").action, OutboxAction::UndoAdd);
     assert_eq!(f.picture_files(), [key("p")].into());
 }
@@ -412,7 +419,7 @@ async fn a_face_removed_while_it_is_taken_in_is_removed_there_too() {
         f.solve(id, known_as("r")).await;
         let row = f.outbox(id).await.expect("row");
         assert_eq!((row.action, row.engine_ref.as_deref()), (OutboxAction::RemoveFace, Some("r")));
-        assert_eq!((row.picture_key, row.solved_ms, row.listed, row.in_doubt), (None, None, true, false));
+        assert_eq!((row.picture_key, row.solved_at, row.listed, row.in_doubt), (None, None, true, false));
         assert!(f.picture_files().is_empty());
         assert!(f.store.claimed_engine_refs(library.id, &refs(["r"])).await.expect("read").contains("r"));
         f.attempt(id).await;
@@ -515,7 +522,7 @@ async fn removing_a_library_drops_what_was_to_be_done_in_it() {
     f.assert_gone(create_id).await;
     f.assert_gone(add).await;
     assert!(f.picture_files().is_empty());
-    assert_eq!(f.store.outbox_libraries(None).await.expect("read"), Vec::<i64>::new());
+    assert_eq!(f.store.outbox_libraries(None).await.expect("read"), Vec::new());
 
     for doubt in [false, true] {
         let create = row();
@@ -560,9 +567,9 @@ async fn opening_lists_what_was_broken_off() {
     let (person, _, undone) = f.enqueue(&library, "r").await;
     f.attempt(undone).await;
     f.store.enqueue_removal(person.id, removal(), ids()).await.expect("remove");
-    assert_eq!(f.store.outbox_page(OutboxFilter::default(), 0, 9).await.expect("page"), (0, Vec::new()));
+    assert_eq!(f.store.outbox_page(OutboxFilter::default(), Page::first(9)).await.expect("page"), (0, Vec::new()));
     let f = f.reopen().await;
-    let (count, rows) = f.store.outbox_page(OutboxFilter::default(), 0, 9).await.expect("page");
+    let (count, rows) = f.store.outbox_page(OutboxFilter::default(), Page::first(9)).await.expect("page");
     assert_eq!(count, 3);
     let told: Vec<_> = rows.iter().map(|row| (row.id, row.in_doubt)).collect();
     assert_eq!(told, [(undone, true), (asked, true), (fresh, false)]);
@@ -578,8 +585,8 @@ async fn rows_are_listed_latest_first() {
     let f = Fixture::new().await;
     let library = f.library("g").await;
     let mut ids = Vec::new();
-    for created_ms in [30, 10, 20, 20, 40] {
-        let row = NewOutboxRow { created_ms, ..row() };
+    for created_at in [30, 10, 20, 20, 40] {
+        let row = NewOutboxRow { created_at: UnixMillis::new(created_at), ..row() };
         ids.push(row.id);
         f.store.enqueue_person(library.id, new_person(), new_face(), bytes("p"), row).await.expect("enqueue");
     }
@@ -588,19 +595,22 @@ async fn rows_are_listed_latest_first() {
     }
     f.solve(ids[2], Solution::default()).await;
     f.reject(ids[0]).await;
-    let page = async |filter, offset, limit| {
-        let (count, rows) = f.store.outbox_page(filter, offset, limit).await.expect("page");
+    let page = async |filter, page| {
+        let (count, rows) = f.store.outbox_page(filter, page).await.expect("page");
         (count, rows.into_iter().map(|row| row.id).collect::<Vec<_>>())
     };
     let all = OutboxFilter::default();
-    assert_eq!(page(all, 0, 9).await, (4, vec![ids[0], ids[3], ids[2], ids[1]]));
-    assert_eq!(page(all, 1, 2).await, (4, vec![ids[3], ids[2]]));
-    assert_eq!(page(all, -1, -1).await, (4, Vec::new()));
-    assert_eq!(page(OutboxFilter { solved: Some(true), ..all }, 0, 9).await, (1, vec![ids[2]]));
-    assert_eq!(page(OutboxFilter { solved: Some(false), ..all }, 0, 9).await, (3, vec![ids[0], ids[3], ids[1]]));
-    let range = OutboxFilter { from_ms: Some(20), to_ms: Some(30), ..all };
-    assert_eq!(page(range, 0, 9).await, (2, vec![ids[3], ids[2]]));
-    assert_eq!(page(OutboxFilter { solved: Some(false), ..range }, 0, 9).await, (1, vec![ids[3]]));
+    assert_eq!(page(all, Page::first(9)).await, (4, vec![ids[0], ids[3], ids[2], ids[1]]));
+    assert_eq!(page(all, Page { offset: 1, limit: 2 }).await, (4, vec![ids[3], ids[2]]));
+    assert_eq!(page(all, Page::first(0)).await, (4, Vec::new()));
+    assert_eq!(page(OutboxFilter { solved: Some(true), ..all }, Page::first(9)).await, (1, vec![ids[2]]));
+    assert_eq!(
+        page(OutboxFilter { solved: Some(false), ..all }, Page::first(9)).await,
+        (3, vec![ids[0], ids[3], ids[1]])
+    );
+    let range = OutboxFilter { from: Some(UnixMillis::new(20)), to: Some(UnixMillis::new(30)), ..all };
+    assert_eq!(page(range, Page::first(9)).await, (2, vec![ids[3], ids[2]]));
+    assert_eq!(page(OutboxFilter { solved: Some(false), ..range }, Page::first(9)).await, (1, vec![ids[3]]));
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use aicp_store::NewPerson;
+use aicp_types::{FaceId, FileId};
 
-use crate::fixture::{Fixture, bytes, key, named, new_face, new_person, next_id};
+use crate::fixture::{Fixture, bytes, key, named, new_face, new_person};
 
 #[tokio::test]
 async fn an_id_is_tried_as_person_id_then_person_no_then_ext_user_id() {
@@ -45,7 +46,7 @@ async fn faces_come_newest_first() {
     let library = f.library("g").await;
     let (person, first) = f.enrol(&library, "p").await;
     // Later stored, but earlier by its own time.
-    let oldest = aicp_store::NewFace { created_ns: -next_id(), ..new_face() };
+    let oldest = aicp_store::NewFace { file_id: FileId::new(-1), ..new_face() };
     let oldest = f.store.add_face(person.id, oldest, bytes("q")).await.expect("face");
     let newest = f.store.add_face(person.id, new_face(), bytes("r")).await.expect("face");
     assert_eq!(f.store.faces_of(person.id).await.expect("read"), [newest, first, oldest]);
@@ -83,10 +84,10 @@ async fn more_than_five_thousand_ids_can_be_asked_at_once() {
     assert_eq!(there.len(), 500);
 
     // Ids that exist, ids that don't, and some twice.
-    let mut asked: Vec<i64> = (-2_000..3_000).collect();
+    let mut asked: Vec<_> = (-2_000..3_000).map(FaceId::new).collect();
     asked.extend(&there);
     let found = f.store.people_with_faces(&asked).await.expect("read");
-    assert!(found.iter().all(|(face, person)| face.person_row_id == person.id));
+    assert!(found.iter().all(|(face, person)| face.person_id == person.id));
     assert!(found.iter().all(|(_, person)| people.contains(person)));
     assert_eq!(found.len(), there.len(), "each once");
     assert_eq!(found.into_iter().map(|(face, _)| face.id).collect::<BTreeSet<_>>(), there);

@@ -1,8 +1,10 @@
 //! Removing rows removes templates and pictures with them, and nothing else.
 
+use std::sync::Arc;
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use aicp_store::{Counts, Error};
+use aicp_types::{SystemClock, UnixMillis};
 
 use crate::fixture::{Fixture, bytes, face_with, key, names, new_face, new_person};
 
@@ -91,8 +93,9 @@ async fn an_empty_picture_is_a_picture() {
 async fn nobody_else_can_read_the_files() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let data_dir = dir.path().join("a/b");
-    let store = aicp_store::Store::open(&data_dir, None, jiff::tz::TimeZone::UTC).await.expect("open");
-    store.ensure_app(crate::fixture::APP, 1).await.expect("app");
+    let store =
+        aicp_store::Store::open(&data_dir, Arc::new(SystemClock), None, jiff::tz::TimeZone::UTC).await.expect("open");
+    store.ensure_app(crate::fixture::APP, UnixMillis::new(1)).await.expect("app");
     let f = Fixture { store, dir };
     let library = f.library("g").await;
     f.enrol(&library, "p").await;

@@ -1,8 +1,10 @@
 //! Opening again, also after an end at a bad moment.
 
 use std::fs;
+use std::sync::Arc;
 
 use aicp_store::{Error, Store};
+use aicp_types::SystemClock;
 use jiff::tz::TimeZone;
 use sqlx::{Connection, SqliteConnection};
 
@@ -16,10 +18,15 @@ async fn database(f: &Fixture) -> SqliteConnection {
 #[tokio::test]
 async fn a_second_open_is_refused_until_the_first_is_closed() {
     let f = Fixture::new().await;
-    let second = Store::open(f.dir.path(), None, TimeZone::UTC).await;
+    let second = Store::open(f.dir.path(), Arc::new(SystemClock), None, TimeZone::UTC).await;
     assert!(matches!(second, Err(Error::InUse { path }) if path == f.dir.path().join("lock")));
     f.store.close().await.expect("close");
-    Store::open(f.dir.path(), None, TimeZone::UTC).await.expect("free").close().await.expect("close");
+    Store::open(f.dir.path(), Arc::new(SystemClock), None, TimeZone::UTC)
+        .await
+        .expect("free")
+        .close()
+        .await
+        .expect("close");
 }
 
 #[tokio::test]
@@ -93,7 +100,7 @@ async fn writes_survive_a_store_that_was_never_closed() {
     for name in names(f.dir.path()).into_iter().filter(|name| name.starts_with("aicp.db")) {
         fs::copy(f.dir.path().join(&name), copy.path().join(&name)).expect("copy");
     }
-    let store = Store::open(copy.path(), None, TimeZone::UTC).await.expect("open");
+    let store = Store::open(copy.path(), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("open");
     assert_eq!(store.person(person.id).await.expect("read"), Some(person));
     assert!(picture_files(copy.path()).is_empty());
 }
@@ -102,7 +109,10 @@ async fn writes_survive_a_store_that_was_never_closed() {
 async fn a_folder_that_cannot_be_made_is_an_error() {
     let f = Fixture::new().await;
     let under_a_file = f.dir.path().join("lock/data");
-    assert!(matches!(Store::open(&under_a_file, None, TimeZone::UTC).await, Err(Error::Io { .. })));
+    assert!(matches!(
+        Store::open(&under_a_file, Arc::new(SystemClock), None, TimeZone::UTC).await,
+        Err(Error::Io { .. })
+    ));
 }
 
 #[tokio::test]

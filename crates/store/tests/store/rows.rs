@@ -1,8 +1,9 @@
 //! Rows come back as they went in, and what must be unique is.
 
-use aicp_store::{Counts, Error, LastIds, NewFace, NewLibrary, NewPerson, Profile};
+use aicp_store::{Counts, Error, LastIds, NewFace, NewLibrary, NewPerson, Page, Profile};
+use aicp_types::{FaceId, LibraryId, PersonId, UnixMillis};
 
-use crate::fixture::{APP, Fixture, bytes, face_with, key, named, new_face, new_library, new_person, next_id};
+use crate::fixture::{APP, Fixture, bytes, face_with, key, named, new_face, new_library, new_person, next_number};
 
 /// Quotes, other scripts, an astral character, a NUL, and something that looks like SQL.
 const ODD: &str = "O'Brien \"x\" 张伟 😀 \0 '); DROP TABLE person; --";
@@ -10,18 +11,21 @@ const ODD: &str = "O'Brien \"x\" 张伟 😀 \0 '); DROP TABLE person; --";
 #[tokio::test]
 async fn libraries_round_trip() {
     let f = Fixture::new().await;
-    f.store.ensure_app(ODD, 1).await.expect("app");
+    f.store.ensure_app(ODD, UnixMillis::new(1)).await.expect("app");
     let new = NewLibrary {
         app_id: ODD.into(),
         name: ODD.into(),
         description: Some(ODD.into()),
         engine: ODD.into(),
-        created_ms: i64::MAX,
+        created_at: UnixMillis::new(i64::MAX),
         ..new_library(ODD)
     };
     let made = f.store.create_library(new.clone()).await.expect("library");
     assert_eq!((&*made.app_id, &*made.external_id, &*made.name), (ODD, ODD, ODD));
-    assert_eq!((made.description.as_deref(), &*made.engine, made.created_ms), (Some(ODD), ODD, i64::MAX));
+    assert_eq!(
+        (made.description.as_deref(), &*made.engine, made.created_at),
+        (Some(ODD), ODD, UnixMillis::new(i64::MAX))
+    );
     assert_eq!(made.engine_key, new.engine_key);
 
     let f = f.reopen().await;
@@ -62,7 +66,7 @@ async fn people_and_faces_round_trip() {
         f.store.enrol(library.id, new.clone(), face.clone(), bytes("a picture")).await.expect("enrol");
     assert_eq!((person.library_id, person.public_id, &person.number), (library.id, new.public_id, &new.number));
     assert_eq!((&person.external_id, &person.info, &person.profile), (&odd(), &odd(), &profile));
-    assert_eq!((stored.person_row_id, stored.created_ns, stored.file_id), (person.id, face.created_ns, face.file_id));
+    assert_eq!((stored.person_id, stored.file_id), (person.id, face.file_id));
     assert_eq!((stored.box_, stored.confidence, stored.quality), (face.box_, face.confidence, face.quality));
     assert_eq!(stored.picture_key, key("a picture"));
 
@@ -70,7 +74,6 @@ async fn people_and_faces_round_trip() {
     assert_eq!(f.store.person(person.id).await.expect("read"), Some(person.clone()));
     let expected = Some(stored.clone());
     assert_eq!(f.store.face(stored.id).await.expect("read"), expected);
-    assert_eq!(f.store.face_by_created(face.created_ns).await.expect("read"), expected);
     assert_eq!(f.store.face_by_file_id(face.file_id).await.expect("read"), expected);
     assert_eq!(f.store.face_in_library(APP, "g", stored.id).await.expect("read"), expected);
     assert_eq!(f.store.face_in_library(APP, "other", stored.id).await.expect("read"), None);
@@ -83,14 +86,14 @@ async fn libraries_come_in_pages() {
     for group in ["c", "a", "b"] {
         f.library(group).await;
     }
-    let page = async |offset, limit| -> Vec<String> {
-        let page = f.store.libraries(APP, offset, limit).await.expect("read");
+    let page = async |page| -> Vec<String> {
+        let page = f.store.libraries(APP, page).await.expect("read");
         page.into_iter().map(|library| library.external_id).collect()
     };
-    assert_eq!(page(0, 10).await, ["c", "a", "b"]);
-    assert_eq!(page(1, 1).await, ["a"]);
-    assert!(page(3, 1).await.is_empty());
-    assert!(page(-1, -1).await.is_empty());
+    assert_eq!(page(Page::first(10)).await, ["c", "a", "b"]);
+    assert_eq!(page(Page { offset: 1, limit: 1 }).await, ["a"]);
+    assert!(page(Page { offset: 3, limit: 1 }).await.is_empty());
+    assert!(page(Page::first(0)).await.is_empty());
 }
 
 #[tokio::test]
@@ -100,7 +103,7 @@ async fn a_library_name_is_unique_in_its_app() {
     let again = f.store.create_library(new_library("g")).await;
     assert!(matches!(again, Err(Error::Exists)), "{again:?}");
 
-    f.store.ensure_app("other", 1).await.expect("app");
+    f.store.ensure_app("other", UnixMillis::new(1)).await.expect("app");
     f.store.create_library(NewLibrary { app_id: "other".into(), ..new_library("g") }).await.expect("other app");
 
     let clash = NewLibrary { engine_key: library.engine_key, ..new_library("h") };
@@ -113,7 +116,7 @@ async fn a_library_name_is_unique_in_its_app() {
 #[tokio::test]
 async fn an_app_may_be_made_known_again() {
     let f = Fixture::new().await;
-    f.store.ensure_app(APP, 99).await.expect("again");
+    f.store.ensure_app(APP, UnixMillis::new(99)).await.expect("again");
 }
 
 #[tokio::test]
@@ -128,7 +131,6 @@ async fn ids_of_people_and_faces_are_unique() {
     let same_ids = [
         (NewPerson { public_id: person.public_id, ..new_person() }, new_face()),
         (NewPerson { number: person.number.clone(), ..new_person() }, new_face()),
-        (new_person(), NewFace { created_ns: face.created_ns, ..new_face() }),
         (new_person(), NewFace { file_id: face.file_id, ..new_face() }),
         (new_person(), NewFace { confidence: f32::NAN, ..new_face() }),
     ];
@@ -148,38 +150,37 @@ async fn ids_of_people_and_faces_are_unique() {
 #[tokio::test]
 async fn what_is_not_there_is_not_found() {
     let f = Fixture::new().await;
-    let none = next_id();
-    assert!(matches!(f.store.enrol(none, new_person(), new_face(), bytes("p")).await, Err(Error::NotFound)));
-    assert!(matches!(f.store.add_face(none, new_face(), bytes("p")).await, Err(Error::NotFound)));
-    assert!(matches!(f.store.delete_library(none).await, Err(Error::NotFound)));
-    assert!(matches!(f.store.remove_person(none).await, Err(Error::NotFound)));
-    assert!(matches!(f.store.remove_face(none).await, Err(Error::NotFound)));
+    let none: i64 = next_number();
+    assert!(matches!(
+        f.store.enrol(LibraryId::new(none), new_person(), new_face(), bytes("p")).await,
+        Err(Error::NotFound)
+    ));
+    assert!(matches!(f.store.add_face(PersonId::new(none), new_face(), bytes("p")).await, Err(Error::NotFound)));
+    assert!(matches!(f.store.delete_library(LibraryId::new(none)).await, Err(Error::NotFound)));
+    assert!(matches!(f.store.remove_person(PersonId::new(none)).await, Err(Error::NotFound)));
+    assert!(matches!(f.store.remove_face(FaceId::new(none)).await, Err(Error::NotFound)));
     for key in [key("p").as_str(), "", "../../aicp.db", "é", &"A".repeat(64), &"/".repeat(64)] {
         assert!(matches!(f.store.picture(key).await, Err(Error::NotFound)), "{key}");
     }
-    assert_eq!(f.store.person(none).await.expect("read"), None);
-    assert_eq!(f.store.face(none).await.expect("read"), None);
-    assert!(f.store.faces_of(none).await.expect("read").is_empty());
+    assert_eq!(f.store.person(PersonId::new(none)).await.expect("read"), None);
+    assert_eq!(f.store.face(FaceId::new(none)).await.expect("read"), None);
+    assert!(f.store.faces_of(PersonId::new(none)).await.expect("read").is_empty());
     assert!(f.picture_files().is_empty());
 }
 
 #[tokio::test]
-async fn row_ids_are_not_reused_and_the_highest_ids_are_remembered() {
+async fn row_ids_are_not_reused_and_the_highest_ids_are_told() {
     let f = Fixture::new().await;
     assert_eq!(f.store.last_ids().await.expect("read"), LastIds::default());
     let library = f.library("g").await;
     let (person, face) = f.enrol(&library, "p").await;
     let newer = f.store.add_face(person.id, new_face(), bytes("q")).await.expect("face");
-    f.store.delete_library(library.id).await.expect("delete");
-
     let f = f.reopen().await;
-    let expected = LastIds {
-        max_public_id: Some(person.public_id),
-        max_file_id: Some(newer.file_id),
-        max_created_ns: Some(newer.created_ns),
-        ..LastIds::default()
-    };
+    let expected = LastIds { person: Some(person.public_id), file: Some(newer.file_id), ..LastIds::default() };
     assert_eq!(f.store.last_ids().await.expect("read"), expected);
+    f.store.delete_library(library.id).await.expect("delete");
+    assert_eq!(f.store.last_ids().await.expect("read"), LastIds::default());
+    let f = f.reopen().await;
     let library_again = f.library("g").await;
     let (person_again, face_again) = f.enrol(&library_again, "p").await;
     assert!(library_again.id > library.id);

@@ -1,6 +1,7 @@
 //! Accounts, friends and friend groups.
 
 use aicp_store::{Around, Circle, Error, Friend, FriendGroup, Members, NewAccount, Store};
+use aicp_types::UnixMillis;
 
 use crate::fixture::{APP, Fixture};
 
@@ -11,7 +12,7 @@ fn account(user_id: &str) -> NewAccount {
 async fn fixture(user_ids: &[&str]) -> Fixture {
     let f = Fixture::new().await;
     let accounts = user_ids.iter().map(|user_id| account(user_id)).collect();
-    f.store.import_accounts(APP, accounts, 1).await.expect("import");
+    f.store.import_accounts(APP, accounts, UnixMillis::new(1)).await.expect("import");
     f
 }
 
@@ -115,7 +116,7 @@ async fn a_deleted_account_is_gone_from_everywhere() {
     assert_eq!(groups(&f.store, "me", None).await, [group("g", &[])]);
     let c = circle(&f.store, "c", named(&["me"])).await;
     assert_eq!((c.account.sequences.friends, c.account.friends), (0, 1), "nothing changed");
-    f.store.import_accounts(APP, vec![account("a")], 2).await.expect("import");
+    f.store.import_accounts(APP, vec![account("a")], UnixMillis::new(2)).await.expect("import");
     let anew = circle(&f.store, "a", Around::Friends).await;
     assert_eq!((anew.groups.len(), anew.others.len(), anew.account.friends), (0, 0, 0));
 }
@@ -123,9 +124,9 @@ async fn a_deleted_account_is_gone_from_everywhere() {
 #[tokio::test]
 async fn accounts_belong_to_a_known_app() {
     let f = fixture(&["a"]).await;
-    let strange = f.store.import_accounts("strange", vec![account("a")], 1).await;
+    let strange = f.store.import_accounts("strange", vec![account("a")], UnixMillis::new(1)).await;
     assert!(matches!(strange, Err(Error::Database(_))), "{strange:?}");
-    f.store.ensure_app("other", 1).await.expect("app");
+    f.store.ensure_app("other", UnixMillis::new(1)).await.expect("app");
     assert_eq!(f.store.known_accounts("other", &["a".into()]).await.expect("read"), Vec::<String>::new());
     assert_eq!(f.store.circle("other", "a", Around::Friends).await.expect("read"), None);
     let never = f.store.change_circle("other", "a", Around::Friends, |before| (before.clone(), 1)).await;

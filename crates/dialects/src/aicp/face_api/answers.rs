@@ -59,7 +59,7 @@ impl UserRow {
         Self {
             id: person.id.to_string(),
             group_id: group_id.to_owned(),
-            create_time: shanghai::text(person.created_ms),
+            create_time: shanghai::text(person.created_at),
             user_id: person.external_id.unwrap_or_else(|| person.public_id.to_string()),
             user_name: person.profile.name,
             user_info: person.info,

@@ -42,7 +42,6 @@ const MAX_USERS: usize = 50;
 const MAX_USERS_A_FACE: usize = 20;
 /// Score from which a user counts as found where every face of a picture is searched for.
 const MANY_THRESHOLD: f32 = 80.0;
-const NANOS_PER_MILLI: i64 = 1_000_000;
 
 /// A failure of the platform in the codes of section 9.
 fn failure(e: Error) -> Failure {
@@ -150,8 +149,7 @@ impl Call<'_> {
 
     /// 9.1.3.
     async fn group_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
-        let (start, length) = page(fields)?;
-        let libraries = self.platform.libraries(self.app, start, length).await.map_err(failure)?;
+        let libraries = self.platform.libraries(self.app, page(fields)?).await.map_err(failure)?;
         Answer::ok(&GroupIds { group_id_list: libraries.into_iter().map(|library| library.external_id).collect() })
     }
 
@@ -200,7 +198,7 @@ impl Call<'_> {
             for app in &apps {
                 let Some(library) = found(self.platform.library(app, &group_id).await)? else { continue };
                 let counts = self.platform.library_counts(&library).await.map_err(failure)?;
-                let ctime = shanghai::text(library.created_ms);
+                let ctime = shanghai::text(library.created_at);
                 stats.push((group_id, GroupStat { user_num: counts.users, face_num: counts.faces, ctime }));
                 break;
             }
@@ -232,8 +230,8 @@ impl Call<'_> {
     /// 9.2.3.
     async fn user_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let group_id = group_id(fields, "group_id")?;
-        let (start, length) = page(fields)?;
-        let users = self.platform.users(self.app, &group_id, start, length).await.map_err(failure)?;
+        let page = page(fields)?;
+        let users = self.platform.users(self.app, &group_id, page).await.map_err(failure)?;
         let user_id_list = users.into_iter().map(|person| UserRow::new(&group_id, person)).collect();
         Answer::ok(&UserIdList { user_id_list })
     }
@@ -304,7 +302,7 @@ impl Call<'_> {
         let faces = self.platform.user_faces(self.app, &group_id, &user_id).await.map_err(failure)?;
         let row = |face: &aicp_platform::Face| FaceRow {
             face_token: face_token(face),
-            ctime: shanghai::text(face.created_ns / NANOS_PER_MILLI),
+            ctime: shanghai::text(face.file_id.created()),
         };
         Answer::ok(&FaceList { face_list: faces.iter().map(row).collect() })
     }

@@ -1,6 +1,6 @@
 //! The fields of requests of section 9, each with the code that it is refused with.
 
-use aicp_platform::{Control, Gates, Match, Threshold};
+use aicp_platform::{Control, Gates, Match, Page, Threshold};
 
 use super::super::answers::percent;
 use super::super::codes::{self, Code};
@@ -122,12 +122,13 @@ pub(super) fn list(
 }
 
 /// `start` and `length`.
-pub(super) fn page(fields: &Fields<'_>) -> Result<(u64, u64), Failure> {
+pub(super) fn page(fields: &Fields<'_>) -> Result<Page, Failure> {
     let number = |name: &'static str, default: u64, most: u64, wrong: Code| {
         let number = fields.integer(&[name]).map_err(|_| Failure::code(wrong))?;
         number.map_or(Ok(default), |n| u64::try_from(n).ok().filter(|n| *n <= most).ok_or_else(|| Failure::code(wrong)))
     };
-    Ok((number("start", 0, u64::MAX, codes::START)?, number("length", PAGE, MAX_PAGE, codes::LENGTH)?))
+    let offset = number("start", 0, u64::MAX, codes::START)?;
+    Ok(Page { offset, limit: number("length", PAGE, MAX_PAGE, codes::LENGTH)? })
 }
 
 /// A number of 1 to `most`.

@@ -1,5 +1,6 @@
 use std::task::{Context, Poll, Waker};
 
+use aicp_types::LibraryId;
 use http_body_util::BodyExt;
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use aicp_platform::Library;
 const ID: &str = "081b1c5fe6dc465a9a54d75cedf78051";
 
 fn stamp() -> Stamp {
-    Stamp { id: ID.to_owned(), begun: Instant::now() }
+    Stamp { id: ID.to_owned(), received: UnixMillis::new(1_700_000_000_000), begun: Instant::now() }
 }
 
 /// The body here is in memory, so collecting it never waits.
@@ -33,15 +34,15 @@ fn failed(api: Api, family: Family, left: Left, failure: impl Into<Failure>) -> 
 
 fn library() -> Library {
     Library {
-        id: 7,
+        id: LibraryId::new(7),
         app_id: "shop".into(),
         external_id: "test".into(),
         name: "test".into(),
         description: Some("test".into()),
         engine_key: "3127005976984af182d57fd66ce772e1".into(),
         engine: "builtin".into(),
-        created_ms: 1_543_415_835_000,
-        updated_ms: 1_543_415_835_000,
+        created_at: UnixMillis::new(1_543_415_835_000),
+        updated_at: UnixMillis::new(1_543_415_835_000),
         slot: Some(1),
         hidden: false,
     }

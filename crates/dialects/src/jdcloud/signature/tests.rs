@@ -6,7 +6,7 @@ const SECRET: &str = "TESTSK";
 const DATE_SENT: &str = "20190214T104514Z";
 /// The same moment.
 const NOW: i64 = 1_550_141_114_000;
-const SKEW: i64 = 300_000;
+const SKEW_MS: i64 = 300_000;
 const EMPTY: &[u8] = b"";
 
 /// A request as it is on the wire.
@@ -46,12 +46,12 @@ impl Sent {
         self.check_at(NOW, SECRET)
     }
 
-    fn check_at(&self, now_ms: i64, secret: &str) -> Result<Verified, Refusal> {
+    fn check_at(&self, now: i64, secret: &str) -> Result<Verified, Refusal> {
         let claim = Claim::read(&self.headers)?;
         if claim.access_key() != "TESTAK" {
             return Err(Refusal::UnknownKey);
         }
-        claim.require_timely(now_ms, SKEW)?;
+        claim.require_timely(UnixMillis::new(now), Duration::from_millis(SKEW_MS.unsigned_abs()))?;
         let signed = Signed { method: &self.method, path: &self.path, query: &self.query, headers: &self.headers };
         claim.verify(&signed, &Sha256::digest(&self.body).into(), secret)
     }
@@ -262,10 +262,10 @@ fn what_is_missing_is_said_in_order() {
 
 #[test]
 fn a_request_of_another_time_is_refused() {
-    for now in [NOW - SKEW, NOW, NOW + SKEW] {
+    for now in [NOW - SKEW_MS, NOW, NOW + SKEW_MS] {
         assert!(second().check_at(now, SECRET).is_ok(), "{now}");
     }
-    for now in [NOW - SKEW - 1, NOW + SKEW + 1, 0, i64::MIN, i64::MAX] {
+    for now in [NOW - SKEW_MS - 1, NOW + SKEW_MS + 1, 0, i64::MIN, i64::MAX] {
         assert_eq!(second().check_at(now, SECRET), Err(Refusal::Invalid), "{now}");
     }
     for date in [

@@ -1,16 +1,16 @@
 //! 9.1: groups and their statistics.
 
 use std::collections::HashSet;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use aicp_types::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use super::{FaceApi, other, pictures_of_one};
 use crate::fixture::{Server, Setup};
 use crate::template::assert_matches;
 
-fn milliseconds() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis()
+fn milliseconds() -> i64 {
+    SystemClock.now().get()
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn every_answer_has_a_log_id_of_its_own_and_the_time() {
         let log_id = body["log_id"].as_u64().expect("a number");
         assert_eq!(log_id.to_string().len(), 13);
         assert!(seen.insert(log_id), "{log_id} came twice");
-        let timestamp = u128::from(body["timestamp"].as_u64().expect("a number"));
+        let timestamp = body["timestamp"].as_i64().expect("a number");
         assert!((before..=after).contains(&timestamp), "{before} {timestamp} {after}");
     }
 }
@@ -84,7 +84,7 @@ fn the_time_is_in_seconds_if_set_so() {
         let answer = api.call("v3/group/add", &json!({"group_id": "g"}));
         let after = milliseconds() / 1000;
         let values = assert_matches(answer.text(), &template);
-        let timestamp: u128 = values[1].parse().expect("a number");
+        let timestamp: i64 = values[1].parse().expect("a number");
         assert!((before..=after).contains(&timestamp), "{before} {timestamp} {after}");
     }
 }

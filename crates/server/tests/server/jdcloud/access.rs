@@ -1,7 +1,8 @@
 //! Access: signatures, replays, grants, quotas and the call log.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use aicp_types::{Clock, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ fn bare(server: &Server, method: &str, target: &str, headers: &[(&str, &str)]) -
 }
 
 fn now() -> Timestamp {
-    Timestamp::now()
+    SystemClock.now().timestamp()
 }
 
 #[test]
@@ -171,7 +172,7 @@ fn md5_signatures_are_taken_from_keys_that_allow_them() {
     let server = Server::auto();
     let jd = Jd::of_app(&server, "shop", &json!({"allowMd5": true}));
     let strict = Jd::new(&server);
-    let now_ms = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after the epoch");
+    let now = || Duration::from_millis(SystemClock.now().get().unsigned_abs());
     let signed = |jd: &Jd, at: Duration| {
         let time = at.as_millis();
         let sign = hex::encode(Md5::digest(format!("{}{time}", jd.secret_key)));
@@ -180,15 +181,15 @@ fn md5_signatures_are_taken_from_keys_that_allow_them() {
     let call = |api: &str, query: &str, body: &str| {
         send(server.addresses()[0], "POST", &format!("/jdai/{api}?{query}"), &[], body.as_bytes()).expect("an answer")
     };
-    let good = signed(&jd, now_ms());
+    let good = signed(&jd, now());
     assert_eq!(call("faceGroupCreate", &format!("{good}&groupName=g1"), "").json()["status"], 0);
     // The MD5 signature covers neither path nor body, and may be repeated.
     let form = format!("imageBase64={}", base64(&jpeg(&portrait())));
     assert!(inner(&call("faceCreate", &format!("{good}&groupName=g1&outerId=o"), &form))["faceId"].is_string());
 
-    let (key, time) = (&jd.access_key, now_ms().as_millis());
-    let old = signed(&jd, now_ms() - Duration::from_secs(360));
-    let early = signed(&jd, now_ms() + Duration::from_secs(360));
+    let (key, time) = (&jd.access_key, now().as_millis());
+    let old = signed(&jd, now() - Duration::from_secs(360));
+    let early = signed(&jd, now() + Duration::from_secs(360));
     for (query, code, message) in [
         ("sign=x&timestamp=x".to_owned(), "10004", "URL上appkey参数不能为空"),
         (format!("appkey={key}&sign=x"), "10041", "URL上timestamp参数不能为空"),
@@ -197,7 +198,7 @@ fn md5_signatures_are_taken_from_keys_that_allow_them() {
         (format!("appkey={key}&timestamp=x&sign=x"), "10046", "timestamp参数格式错误"),
         (old, "10045", "timestamp参数无效，请检查timestamp距离当前时间是否超过5分钟"),
         (early, "10045", "timestamp参数无效，请检查timestamp距离当前时间是否超过5分钟"),
-        (signed(&strict, now_ms()), "10001", "错误的请求appkey"),
+        (signed(&strict, now()), "10001", "错误的请求appkey"),
         (format!("appkey=nobody&timestamp={time}&sign=x"), "10001", "错误的请求appkey"),
         (format!("appkey={key}&timestamp={time}&sign=x"), "10047", "请求签名sign无效，请检查签名信息"),
     ] {

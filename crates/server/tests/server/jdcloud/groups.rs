@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use jiff::Timestamp;
+use aicp_types::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use super::{HEAD, Jd, assert_fault, assert_v1_fault, inner};
@@ -202,10 +202,10 @@ fn a_body_that_cannot_be_read_deletes_nothing() {
         let nonce = format!("unreadable {n}");
         let headers = [("x-jdcloud-nonce", nonce.as_str())];
         for api in ["faceGroupDelete", "getFaceGroupList", "faceCreate"] {
-            let answer = jd.send("POST", api, "groupName=g1", body, &Timestamp::now(), &headers);
+            let answer = jd.send("POST", api, "groupName=g1", body, &SystemClock.now().timestamp(), &headers);
             assert_fault(&answer, 12003, "解析参数错误");
         }
-        let answer = jd.send("POST", "groupDeleteV1", "groupId=x", body, &Timestamp::now(), &headers);
+        let answer = jd.send("POST", "groupDeleteV1", "groupId=x", body, &SystemClock.now().timestamp(), &headers);
         assert_v1_fault(&answer, 31, "RequestBodyIsNotJson");
     }
     assert_eq!(jd.groups(), before);

@@ -10,6 +10,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use aicp_types::{Clock, SystemClock};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -51,7 +52,7 @@ impl Jd {
     fn call(&self, api: &str, query: &str, body: &str) -> Answer {
         static NONCE: AtomicU64 = AtomicU64::new(0);
         let nonce = NONCE.fetch_add(1, Ordering::Relaxed).to_string();
-        self.send("POST", api, query, body.as_bytes(), &Timestamp::now(), &[("x-jdcloud-nonce", &nonce)])
+        self.send("POST", api, query, body.as_bytes(), &SystemClock.now().timestamp(), &[("x-jdcloud-nonce", &nonce)])
     }
 
     /// Sends a call signed at this time, with these headers in addition to `host` and the date.

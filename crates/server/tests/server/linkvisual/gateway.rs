@@ -1,7 +1,6 @@
 //! Checks before an action: signature, time, nonce, grant and rate.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use aicp_types::{Clock, SystemClock};
 use serde_json::json;
 
 use super::{APP, Client, ISOLATION, assert_refused, nonce, server, setup, written};
@@ -13,7 +12,7 @@ const FIRST: (&str, &str) = ("PageNo", "1");
 
 /// Returns the time that is this many seconds from now, as callers write it.
 fn off(seconds: i64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let now = SystemClock.now().seconds().unsigned_abs();
     written(now.checked_add_signed(seconds).expect("a moment"))
 }
 

@@ -8,8 +8,7 @@ mod hostile;
 mod pictures;
 mod users;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use aicp_types::{Clock, SystemClock};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -214,7 +213,7 @@ fn nonce() -> String {
 }
 
 fn now() -> String {
-    written(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs())
+    written(SystemClock.now().seconds().unsigned_abs())
 }
 
 /// Formats a time as callers write it.

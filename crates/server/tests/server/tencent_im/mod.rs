@@ -6,8 +6,8 @@ mod gateway;
 mod groups;
 
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use aicp_types::{Clock, SystemClock};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -36,7 +36,7 @@ fn user_sig(sdkappid: u64, key: &str, identifier: &str, time: u64, expire: u64) 
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+    SystemClock.now().seconds().unsigned_abs()
 }
 
 /// Client of one app.

@@ -1,12 +1,13 @@
 //! How attempts at a write begin and end.
 
+use aicp_types::{FaceId, OutboxId, PersonId, UnixMillis};
 use sqlx::SqliteConnection;
 
 use super::{delete, let_picture_go, unsolved};
 use crate::sqlite::{Removal, rows::name_of_action, writer::WriteTx, writes};
 use crate::{Error, OutboxAction, OutboxRow, Result, Solution};
 
-pub(super) async fn outbox_attempt(tx: &mut WriteTx, id: i64) -> Result<OutboxRow> {
+pub(super) async fn outbox_attempt(tx: &mut WriteTx, id: OutboxId) -> Result<OutboxRow> {
     let before = unsolved(&mut tx.connection, id).await?;
     // Taking back is not the first attempt any more.
     let listed = before.listed || before.action == OutboxAction::UndoAdd;
@@ -20,7 +21,7 @@ pub(super) async fn outbox_attempt(tx: &mut WriteTx, id: i64) -> Result<OutboxRo
     Ok(before)
 }
 
-pub(super) async fn outbox_postpone(tx: &mut WriteTx, id: i64, in_doubt: bool, error: String) -> Result<()> {
+pub(super) async fn outbox_postpone(tx: &mut WriteTx, id: OutboxId, in_doubt: bool, error: String) -> Result<()> {
     let query =
         sqlx::query("UPDATE outbox SET listed = 1, in_doubt = $2, last_error = $3 WHERE id = $1 AND solved IS NULL");
     let updated = query.bind(id).bind(in_doubt).bind(error).execute(&mut tx.connection).await?;
@@ -29,10 +30,10 @@ pub(super) async fn outbox_postpone(tx: &mut WriteTx, id: i64, in_doubt: bool, e
 
 pub(super) async fn outbox_solve(
     tx: &mut WriteTx,
-    id: i64,
+    id: OutboxId,
     solution: Solution,
     solved_by: Option<String>,
-    solved_ms: i64,
+    solved_at: UnixMillis,
 ) -> Result<Vec<Removal>> {
     let row = unsolved(&mut tx.connection, id).await?;
     let mut removals = Vec::new();
@@ -56,7 +57,7 @@ pub(super) async fn outbox_solve(
         )
         .bind(id)
         .bind(solution.engine_ref)
-        .bind(solved_ms)
+        .bind(solved_at)
         .bind(solved_by)
         .execute(&mut tx.connection)
         .await?;
@@ -90,7 +91,7 @@ async fn take_over(db: &mut SqliteConnection, row: &OutboxRow, solution: &Soluti
 }
 
 /// The face was removed while the engine took it in; now it is known by what name it has to be removed there.
-async fn change_to_removal(db: &mut SqliteConnection, id: i64, engine_ref: Option<String>) -> Result<()> {
+async fn change_to_removal(db: &mut SqliteConnection, id: OutboxId, engine_ref: Option<String>) -> Result<()> {
     sqlx::query(
         "UPDATE outbox SET
             action = $2, engine_ref = $3, picture_key = NULL, in_doubt = 0, was_in_doubt = 0, listed = 1, rejected = 0
@@ -104,7 +105,7 @@ async fn change_to_removal(db: &mut SqliteConnection, id: i64, engine_ref: Optio
     Ok(())
 }
 
-pub(super) async fn outbox_reject(tx: &mut WriteTx, id: i64, error: String) -> Result<Vec<Removal>> {
+pub(super) async fn outbox_reject(tx: &mut WriteTx, id: OutboxId, error: String) -> Result<Vec<Removal>> {
     let row = unsolved(&mut tx.connection, id).await?;
     match row.action {
         OutboxAction::AddFace if !row.listed => {
@@ -137,8 +138,8 @@ pub(super) async fn outbox_reject(tx: &mut WriteTx, id: i64, error: String) -> R
 }
 
 /// Removes a face; its person too if that came with the face and has no other.
-async fn forget_face(tx: &mut WriteTx, face_id: Option<i64>, made_person: bool) -> Result<Vec<Removal>> {
-    let alone: Option<(i64, bool)> = sqlx::query_as(
+async fn forget_face(tx: &mut WriteTx, face_id: Option<FaceId>, made_person: bool) -> Result<Vec<Removal>> {
+    let alone: Option<(PersonId, bool)> = sqlx::query_as(
         "SELECT person_id, NOT EXISTS (
             SELECT 1 FROM face AS other WHERE other.person_id = face.person_id AND other.id <> face.id)
          FROM face WHERE id = $1",
@@ -147,7 +148,7 @@ async fn forget_face(tx: &mut WriteTx, face_id: Option<i64>, made_person: bool) 
     .fetch_optional(&mut tx.connection)
     .await?;
     match (alone, face_id) {
-        (Some((person_row_id, true)), _) if made_person => writes::remove_person(tx, person_row_id).await,
+        (Some((person_id, true)), _) if made_person => writes::remove_person(tx, person_id).await,
         (Some(_), Some(face_id)) => writes::remove_face(tx, face_id).await,
         _ => Ok(Vec::new()),
     }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use aicp_types::{AccountId, FriendGroupId};
 use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::within_i64;
+use crate::sqlite::rows::within_i64;
 use crate::sqlite::rows::{json_array, json_strings};
 use crate::{Account, Around, Circle, CustomValue, Friend, FriendRequest, Other, Sequences};
 
@@ -50,10 +51,10 @@ impl FromRow<'_, SqliteRow> for Other {
         };
         let request = match row.try_get("requested")? {
             None => None,
-            Some(created_ms) => Some(FriendRequest {
+            Some(created_at) => Some(FriendRequest {
                 source: row.try_get("request_source")?,
                 wording: row.try_get("request_wording")?,
-                created_ms,
+                created_at,
             }),
         };
         Ok(Self { account: Account::from_row(row)?, friend, reverse, request, requests: row.try_get("requests")? })
@@ -70,7 +71,7 @@ pub(super) async fn read_circle(
     let account: Option<Account> = query.bind(app_id).bind(user_id).fetch_optional(&mut *db).await?;
     let Some(account) = account else { return Ok(None) };
     let query = sqlx::query_as("SELECT id, name FROM social_group WHERE account_id = $1 ORDER BY id");
-    let groups: Vec<(i64, String)> = query.bind(account.id).fetch_all(&mut *db).await?;
+    let groups: Vec<(FriendGroupId, String)> = query.bind(account.id).fetch_all(&mut *db).await?;
     let mut others = read_others(db, account.id, &groups, around).await?;
     read_details(db, account.id, &mut others).await?;
     let groups = groups.into_iter().map(|(_, name)| name).collect();
@@ -80,8 +81,8 @@ pub(super) async fn read_circle(
 /// The others of a circle without their groups and custom values.
 async fn read_others(
     db: &mut SqliteConnection,
-    account_id: i64,
-    groups: &[(i64, String)],
+    account_id: AccountId,
+    groups: &[(FriendGroupId, String)],
     around: Around,
 ) -> sqlx::Result<Vec<Other>> {
     let (condition, order) = match around {
@@ -137,8 +138,9 @@ async fn read_others(
 }
 
 /// Adds groups and custom values to the others of a circle, on both sides.
-async fn read_details(db: &mut SqliteConnection, account_id: i64, others: &mut [Other]) -> sqlx::Result<()> {
-    let places: HashMap<i64, usize> = others.iter().enumerate().map(|(at, other)| (other.account.id, at)).collect();
+async fn read_details(db: &mut SqliteConnection, account_id: AccountId, others: &mut [Other]) -> sqlx::Result<()> {
+    let places: HashMap<AccountId, usize> =
+        others.iter().enumerate().map(|(at, other)| (other.account.id, at)).collect();
     let side = |is_reverse: bool| {
         let of_side = |other: &&Other| if is_reverse { other.reverse.is_some() } else { other.friend.is_some() };
         json_array(others.iter().filter(of_side).map(|other| other.account.id))
@@ -148,7 +150,7 @@ async fn read_details(db: &mut SqliteConnection, account_id: i64, others: &mut [
         if ids == "[]" {
             continue;
         }
-        let friend_of = |others: &mut [Other], id: i64, change: &mut dyn FnMut(&mut Friend)| {
+        let friend_of = |others: &mut [Other], id: AccountId, change: &mut dyn FnMut(&mut Friend)| {
             let other = places.get(&id).and_then(|place| others.get_mut(*place));
             let friend = other.and_then(|other| if at == 0 { other.friend.as_mut() } else { other.reverse.as_mut() });
             if let Some(friend) = friend {

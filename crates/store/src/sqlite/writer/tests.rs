@@ -1,6 +1,7 @@
 //! What a batch does when part of it goes wrong.
 
 use super::*;
+use aicp_types::{LibraryId, SystemClock};
 
 /// A writer whose first batch is held up until the sender is used, so that all else queued shares the second.
 async fn held_up_writer() -> (Arc<Writer>, oneshot::Sender<()>, JoinHandle<Result<()>>) {
@@ -12,7 +13,7 @@ async fn held_up_writer() -> (Arc<Writer>, oneshot::Sender<()>, JoinHandle<Resul
     .execute(&mut connection)
     .await
     .expect("schema");
-    let writer = Arc::new(Writer::start(connection, None, Arc::default()));
+    let writer = Arc::new(Writer::start(connection, Arc::new(SystemClock), None, Arc::default()));
     let (release, released) = oneshot::channel::<()>();
     let first = tokio::spawn({
         let writer = Arc::clone(&writer);
@@ -106,7 +107,7 @@ struct Log(std::sync::Mutex<Vec<i64>>);
 impl Observer for Log {
     fn committed(&self, change: &Change) {
         if let Change::LibraryRemoved { library_id } = change {
-            self.0.lock().expect("not poisoned").push(*library_id);
+            self.0.lock().expect("not poisoned").push((*library_id).get());
         }
     }
 }
@@ -115,11 +116,11 @@ impl Observer for Log {
 async fn changes_of_a_failed_job_are_not_announced() {
     let log = Arc::new(Log::default());
     let connection = SqliteConnection::connect(":memory:").await.expect("in-memory database");
-    let writer = Writer::start(connection, Some(log.clone()), Arc::default());
+    let writer = Writer::start(connection, Arc::new(SystemClock), Some(log.clone()), Arc::default());
     for library_id in 1..=3 {
         let announce = writer.run(move |tx| {
             Box::pin(async move {
-                tx.changes.push(Change::LibraryRemoved { library_id });
+                tx.changes.push(Change::LibraryRemoved { library_id: LibraryId::new(library_id) });
                 if library_id == 2 { Err(Error::NotFound) } else { Ok(()) }
             })
         });

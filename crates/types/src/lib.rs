@@ -1,0 +1,26 @@
+//! Typed ids, times and the clock: the vocabulary that all other crates share.
+//!
+//! ```
+//! use aicp_types::{Clock, ManualClock, Node, PublicId, Snowflakes, UnixMillis};
+//!
+//! let clock = ManualClock::at(UnixMillis::new(1_585_114_811_949));
+//! let ids = Snowflakes::new(Node::default());
+//! let id = PublicId::from(ids.next(clock.now()));
+//! assert_eq!(id.to_string().len(), 19);
+//! assert_eq!(id.created(), clock.now());
+//! ```
+
+mod clock;
+mod ids;
+#[cfg(feature = "rusqlite")]
+mod rusqlite;
+mod snowflake;
+mod time;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use ids::{
+    AccountId, ConsoleUserId, DeviceId, FaceId, FileId, FriendGroupId, GroupId, KeyId, LibraryId, OutboxId, PersonId,
+    PublicId, SyncRelationId, TraceId,
+};
+pub use snowflake::{Node, Snowflake, Snowflakes};
+pub use time::UnixMillis;

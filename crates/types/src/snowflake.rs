@@ -1,0 +1,135 @@
+//! Ids that grow with time and are unique over all nodes without asking any.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::UnixMillis;
+
+/// The zero of a snowflake's time (2010-11-04), late enough for 19 digits today, early enough for 63 bits until 2080.
+const EPOCH: i64 = 1_288_834_974_657;
+const SEQUENCE_BITS: u32 = 12;
+const NODE_BITS: u32 = 10;
+/// Bits below the milliseconds.
+const LOW_BITS: u32 = NODE_BITS + SEQUENCE_BITS;
+
+/// An id of 63 bits: 41 of milliseconds, 10 of the node that made it, 12 of a running number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Snowflake(i64);
+
+impl Snowflake {
+    /// The snowflake with this number.
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// The time at which it was made.
+    pub const fn created(self) -> UnixMillis {
+        UnixMillis::new((self.0 >> LOW_BITS) + EPOCH)
+    }
+
+    /// Node and running number: what tells it from others of its millisecond; 0 to 4,194,303.
+    pub const fn within_millisecond(self) -> i64 {
+        self.0 & ((1 << LOW_BITS) - 1)
+    }
+
+    /// Puts a snowflake together from [`created`](Self::created) and [`within_millisecond`](Self::within_millisecond).
+    pub fn from_parts(created: UnixMillis, within_millisecond: i64) -> Option<Self> {
+        let millis = created.get().checked_sub(EPOCH)?;
+        let id = Self(millis.checked_mul(1 << LOW_BITS)?.checked_add(within_millisecond)?);
+        (id.created() == created).then_some(id)
+    }
+}
+
+/// A process among those that share a database: 0 to 1023.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Node(u16);
+
+impl Node {
+    /// The node with this number, if it is below 1024.
+    pub const fn new(number: u16) -> Option<Self> {
+        if number < 1 << NODE_BITS { Some(Self(number)) } else { None }
+    }
+}
+
+/// Makes the snowflakes of one node. Each is greater than those before it, also if the clock is set back.
+#[derive(Debug)]
+pub struct Snowflakes {
+    node: Node,
+    /// Milliseconds since `EPOCH`, and the running number in the bits below.
+    last: AtomicI64,
+}
+
+impl Snowflakes {
+    /// A generator that begins with the time.
+    pub const fn new(node: Node) -> Self {
+        Self { node, last: AtomicI64::new(0) }
+    }
+
+    /// Makes all further snowflakes greater than `id`.
+    pub fn go_on_after(&self, id: Snowflake) {
+        // The running number is dropped: the next millisecond is greater whatever the node.
+        let next_millisecond = ((id.get() >> LOW_BITS) + 1) << SEQUENCE_BITS;
+        self.last.fetch_max(next_millisecond - 1, Ordering::Relaxed);
+    }
+
+    /// The next snowflake. With more than 4,096 in a millisecond, or a clock that was set back, its time runs ahead of `now`.
+    pub fn next(&self, now: UnixMillis) -> Snowflake {
+        let floor = now.get().saturating_sub(EPOCH).max(0) << SEQUENCE_BITS;
+        let step = |last: i64| last.saturating_add(1).max(floor);
+        let next = match self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(step(last))) {
+            Ok(before) | Err(before) => step(before),
+        };
+        let (millis, number) = (next >> SEQUENCE_BITS, next & ((1 << SEQUENCE_BITS) - 1));
+        Snowflake((millis << LOW_BITS) | (i64::from(self.node.0) << SEQUENCE_BITS) | number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis::new(1_795_000_000_000);
+
+    #[test]
+    fn they_grow_and_are_unique_across_threads_and_nodes() {
+        let nodes = [0, 1, 1023].map(|number| Snowflakes::new(Node::new(number).expect("a node")));
+        let all: Vec<Vec<Snowflake>> = std::thread::scope(|scope| {
+            let workers = nodes.iter().flat_map(|ids| [ids, ids]);
+            let workers: Vec<_> =
+                workers.map(|ids| scope.spawn(|| (0..5000).map(|_| ids.next(NOW)).collect())).collect();
+            workers.into_iter().map(|worker| worker.join().expect("no panic")).collect()
+        });
+        assert!(all.iter().all(|of_thread| of_thread.is_sorted_by(|a, b| a < b)));
+        let flat = all.concat();
+        assert_eq!(flat.iter().collect::<HashSet<_>>().len(), flat.len());
+        assert!(flat.iter().all(|id| id.get().to_string().len() == 19));
+    }
+
+    #[test]
+    fn a_clock_set_back_repeats_nothing() {
+        let ids = Snowflakes::new(Node::default());
+        let before = ids.next(NOW);
+        assert_eq!(before.created(), NOW);
+        assert!(ids.next(UnixMillis::new(NOW.get() - 86_400_000)) > before);
+        let others = Snowflake::from_parts(UnixMillis::new(NOW.get() + 5), 1023 << SEQUENCE_BITS).expect("in range");
+        ids.go_on_after(others);
+        assert!(ids.next(NOW) > others);
+        assert_eq!(ids.next(UnixMillis::new(NOW.get() + 7)).created().get(), NOW.get() + 7, "the clock has caught up");
+    }
+
+    #[test]
+    fn parts_and_snowflakes_name_each_other() {
+        let id = Snowflakes::new(Node::new(3).expect("a node")).next(NOW);
+        assert_eq!(Snowflake::from_parts(id.created(), id.within_millisecond()), Some(id));
+        for (millis, within) in [(NOW.get(), -1), (NOW.get(), 1 << LOW_BITS), (i64::MAX, 0), (i64::MIN, 0)] {
+            assert_eq!(Snowflake::from_parts(UnixMillis::new(millis), within), None);
+        }
+        assert_eq!(Node::new(1024), None);
+    }
+}
