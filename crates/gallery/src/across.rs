@@ -1,4 +1,4 @@
-//! Several probes in many galleries at once: the small galleries in chunks, by the threads that search.
+//! Search of several probes in many galleries; the search threads take small galleries in chunks.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -14,17 +14,17 @@ use crate::ranking::Ranking;
 use crate::scanner::Filter;
 use crate::{Entry, Hit};
 
-/// Pairs of a row and a probe that a chunk has about: a millisecond's work.
+/// Approximate size of a chunk in pairs of row and probe: about a millisecond's work.
 const CHUNK: usize = 1 << 16;
-/// A gallery costs at least as much as so many rows.
+/// Least cost of a gallery, in rows.
 const LEAST_ROWS: usize = 16;
-/// Pairs that the caller may look at itself: to wake a thread would take about as long.
+/// Pairs up to which the calling thread searches itself: waking a thread would take about as long.
 const FEW: usize = 1 << 12;
 
-/// Is told the people found, for each probe.
+/// Callback that receives the people found for each probe.
 type Answer = Box<dyn FnOnce(Vec<Vec<Hit>>) + Send>;
 
-/// Probes and what they are to find, encoded once for all galleries.
+/// Probes and search parameters, encoded once for all galleries.
 pub(crate) struct Probes {
     kernel: Kernel,
     pub probes: Vec<Arc<Probe>>,
@@ -40,7 +40,7 @@ impl Probes {
         Self { kernel, probes, pack, top_n, above, filter }
     }
 
-    /// The best of all these galleries together, for each probe.
+    /// Returns the best people of all these galleries together, for each probe.
     fn search(&self, galleries: &[Arc<Gallery>]) -> Vec<Vec<Hit>> {
         let rankings: Vec<RefCell<Ranking>> =
             self.probes.iter().map(|_| RefCell::new(Ranking::new(self.top_n, self.above))).collect();
@@ -60,7 +60,7 @@ impl Probes {
     }
 }
 
-/// What the parts of a search have found. If a part breaks off, nobody is told; who waits sees the loss of the answer's way.
+/// Collects the results of the parts of a search. If a part panics, the callback is dropped uncalled.
 pub(crate) struct Gathered {
     top_n: usize,
     left: AtomicUsize,
@@ -78,7 +78,7 @@ impl Gathered {
         }
     }
 
-    /// Takes in what a part found for one probe: of what there is now the best are kept, each person once.
+    /// Merges the hits of one part for one probe: keeps the best, each person once.
     pub fn add(&self, probe: usize, hits: Vec<Hit>) {
         if let Some(found) = self.found().get_mut(probe) {
             found.extend(hits);
@@ -89,7 +89,7 @@ impl Gathered {
         }
     }
 
-    /// One part is done. The last one tells the answer.
+    /// Marks one part as done. The last one calls the callback.
     pub fn done(&self) {
         if self.left.fetch_sub(1, Ordering::AcqRel) != 1 {
             return;
@@ -106,7 +106,7 @@ impl Gathered {
     }
 }
 
-/// Small galleries that are searched in one go.
+/// Small galleries that one thread searches in one go.
 pub(crate) struct Chunk {
     galleries: Vec<Arc<Gallery>>,
     probes: Arc<Probes>,
@@ -116,7 +116,7 @@ pub(crate) struct Chunk {
 impl Chunk {
     pub fn search(self) {
         let search = || self.probes.search(&self.galleries);
-        // A filter that panics is its maker's fault.
+        // A panic of the filter ends only this search.
         let Ok(found) = catch_unwind(AssertUnwindSafe(search)) else { return };
         for (probe, hits) in found.into_iter().enumerate() {
             self.gathered.add(probe, hits);
@@ -125,7 +125,7 @@ impl Chunk {
     }
 }
 
-/// Small galleries by the chunk.
+/// Small galleries, grouped into chunks.
 pub(crate) struct Chunks {
     chunks: Vec<Vec<Arc<Gallery>>>,
     pairs: usize,
@@ -154,7 +154,7 @@ impl Chunks {
         self.chunks.len()
     }
 
-    /// Whether it is quicker to look at once than to wake a thread.
+    /// Returns whether searching at once is quicker than waking a thread.
     pub fn are_few(&self) -> bool {
         self.pairs <= FEW
     }

@@ -1,38 +1,38 @@
-//! Vectors as whole numbers.
+//! Quantisation of vectors to integers.
 //!
-//! A template is kept as 24-bit numbers times a scale of its own, in two parts: the upper 8 bits, which every search
-//! reads, and the lower 16, which are read for the few templates that may be among the best. 24 bits are what the
-//! fraction of an `f32` has: a cosine changes by about 1e-8, less than adding up 512 products in `f32` does to it.
+//! A template is stored as 24-bit integers times a scale of its own, in two parts. Every search reads the upper 8 bits;
+//! the lower 16 are read only for the few templates that may be among the best. An `f32` has a 24-bit significand, so
+//! the quantisation changes a cosine by about 1e-8, less than the rounding error of adding 512 products in `f32`.
 
 use crate::kernel::{BIAS, QUAD};
 
-/// The largest code of 8 bits.
+/// Largest 8-bit code.
 const LARGEST: f32 = 127.0;
-/// What one step of the upper part is in steps of the lower.
+/// Steps of the lower part per step of the upper part.
 pub(crate) const FINE_STEPS: f32 = 65_536.0;
-/// The largest lower part.
+/// Largest lower part.
 const MOST_FINE: f32 = 32_767.0;
-/// Numbers that are worked on side by side.
+/// Parallel accumulators of a fold.
 const LANES: usize = 16;
-/// Bounds are widened by this share for what rounding in `f32` may have taken off.
+/// Relative margin added to bounds for rounding errors in `f32`.
 const ROUNDING: f32 = 1e-5;
 
-/// A template's numbers.
+/// Quantised template.
 pub(crate) struct Codes {
     /// Upper parts, -127..=127, with [`BIAS`] added; whole quads.
     pub coarse: Vec<u8>,
     /// Lower parts.
     pub fine: Vec<i16>,
-    /// What one step of the upper parts stands for.
+    /// Value of one step of the upper parts.
     pub scale: f32,
-    /// No less than the length of the part that the upper parts leave out, in their steps.
+    /// Upper bound of the length of the lower parts, in steps of the upper parts.
     pub left_out: f32,
-    /// No less than the length of the vector.
+    /// Upper bound of the length of the vector.
     pub length: f32,
 }
 
 impl Codes {
-    /// The codes of a vector; `None` if it has no finite length.
+    /// Quantises a vector; `None` if it has no finite length.
     pub fn of(vector: &[f32]) -> Option<Self> {
         let length = norm(vector, |number| number);
         if !length.is_finite() {
@@ -53,18 +53,19 @@ impl Codes {
     }
 }
 
-/// A number of steps, rounded to a whole one and parted into its upper 8 and lower 16 bits.
+/// Rounds a number of steps to an integer and splits it into its upper 8 and lower 16 bits.
 #[inline]
 fn split(steps: f32) -> (i32, i32) {
     let (upper, whole) = rounded(steps / FINE_STEPS);
-    // Halfway between two upper parts the lower one may be a step too large.
+    // Halfway between two upper parts the lower one may be one step too large.
     let rest = steps - whole * FINE_STEPS;
     let (lower, _) = rounded(if rest > MOST_FINE { MOST_FINE } else { rest });
     (upper, lower)
 }
 
-/// A number between -2^22 and 2^22 to the next whole one, both ways. Added to 1.5 * 2^23, it loses what is behind the point, and
-/// the rest stands in the lowest bits; a conversion, which has to mind numbers out of range, would be made one by one.
+/// Rounds a number between -2^22 and 2^22 to the nearest integer, returned as `i32` and as `f32`. Adding 1.5 * 2^23
+/// drops the fraction and leaves the integer in the lowest bits. A conversion, which must check for numbers out of
+/// range, would not be vectorised.
 #[inline]
 fn rounded(number: f32) -> (i32, f32) {
     const SHIFT: f32 = 12_582_912.0;
@@ -72,21 +73,21 @@ fn rounded(number: f32) -> (i32, f32) {
     (shifted.to_bits().cast_signed() - SHIFT.to_bits().cast_signed(), shifted - SHIFT)
 }
 
-/// The step with which the largest number gets the largest code; 1 for a vector of zeros.
+/// Returns the step that maps the largest number to the largest code; 1 for a vector of zeros.
 fn scale_of(vector: &[f32]) -> f32 {
     let largest =
         fold_lanes(vector, |largest, number: f32| if number.abs() > largest { number.abs() } else { largest });
     let largest = largest.into_iter().fold(0.0, f32::max);
-    // So small a number would have a scale that is none any more.
+    // For a smaller number the step of the lower part would not be a normal `f32`.
     if largest > LARGEST * f32::MIN_POSITIVE * FINE_STEPS { largest / LARGEST } else { 1.0 }
 }
 
-/// The length of a vector whose numbers `number` makes.
+/// Returns the length of the vector of the numbers that `number` returns.
 fn norm<T: Copy>(vector: &[T], number: impl Fn(T) -> f32) -> f32 {
     fold_lanes(vector, |sum, part| sum + number(part) * number(part)).iter().sum::<f32>().sqrt()
 }
 
-/// Folds numbers into several results side by side, from 0, so that the compiler can use vector registers.
+/// Folds numbers into several accumulators, from 0, so that the compiler can use vector registers.
 fn fold_lanes<T: Copy>(vector: &[T], fold: impl Fn(f32, T) -> f32) -> [f32; LANES] {
     let mut lanes = [0.0; LANES];
     for part in vector.chunks(LANES) {
@@ -97,22 +98,22 @@ fn fold_lanes<T: Copy>(vector: &[T], fold: impl Fn(f32, T) -> f32) -> [f32; LANE
     lanes
 }
 
-/// A probe, as it is and as codes.
+/// A probe and its codes.
 pub(crate) struct Probe {
-    /// Its numbers, whole quads.
+    /// Numbers of the vector, padded to whole quads.
     pub numbers: Vec<f32>,
     /// Codes, -127..=127.
     pub codes: Vec<i8>,
-    /// What one step of the codes stands for.
+    /// Value of one step of the codes.
     pub scale: f32,
-    /// No less than the length of the codes times the scale.
+    /// Upper bound of the length of the codes times the scale.
     pub coded_length: f32,
-    /// No less than the length of what the codes leave out.
+    /// Upper bound of the length of the quantisation error.
     pub left_out: f32,
 }
 
 impl Probe {
-    /// The probe of a vector; `None` if it has no finite length.
+    /// Quantises a vector as a probe; `None` if it has no finite length.
     pub fn of(vector: &[f32]) -> Option<Self> {
         if !norm(vector, |number| number).is_finite() {
             return None;
@@ -143,7 +144,7 @@ mod tests {
                 let upper = i32::from(codes.coarse[i]) - BIAS;
                 prop_assert!((-127..=127).contains(&upper));
                 let whole = (upper << 16) + i32::from(codes.fine[i]);
-                // Half a step, and what multiplying in single precision takes off the largest numbers.
+                // Half a step, plus the `f32` rounding error of the largest products.
                 prop_assert!((f64::from(whole) * step - f64::from(number)).abs() <= step * 1.6);
                 let left = f64::from(number) - f64::from(upper) * f64::from(codes.scale);
                 rest += left * left;

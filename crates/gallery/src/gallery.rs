@@ -1,4 +1,4 @@
-//! The templates of one library.
+//! Gallery of one library.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -14,21 +14,22 @@ use crate::ranking::Ranking;
 use crate::segment::{NEVER, Rows, SEGMENT};
 use crate::{Entry, Error, Hit, Query};
 
-/// Templates that become visible together when many are put in.
+/// Templates of a bulk insertion that become visible together.
 const TOGETHER: usize = 1024;
-/// Free rows that are left alone, and beyond that one in so many.
+/// Free rows tolerated before removals move rows; [`FREE_SHARE`] adds to it.
 const FREE_ROWS: usize = SEGMENT / 4;
+/// One more free row is tolerated per this many templates.
 const FREE_SHARE: usize = 8;
-/// Rows that are looked at before the lock is given back, so that no writer waits for long.
+/// Rows scanned per acquisition of the lock, so that writers don't wait for long.
 const STRIDE: usize = 1024;
-/// Rows that are looked at while a probe has no floor.
+/// Rows scanned per acquisition of the lock while a probe has no floor.
 const FIRST_STRIDE: usize = 4 * TILE;
-/// Rows that a removal may move to fill gaps.
+/// Rows that may be moved into gaps, per removed face.
 const MOVES: usize = 2;
-/// Rows at the end that are looked at for each that may be moved.
+/// Rows at the end that are examined, per row that may be moved.
 const LOOKS: usize = 64;
 
-/// A run of rows behind its lock.
+/// Run of rows behind a lock.
 pub(crate) struct Segment(RwLock<Rows>);
 
 impl Segment {
@@ -41,47 +42,48 @@ impl Segment {
     }
 }
 
-/// The segments, all full but the last.
+/// Segments of a gallery, all full but the last.
 pub(crate) type Segments = Arc<Vec<Arc<Segment>>>;
 
-/// The templates of one library, for exact search.
+/// Templates of one library, for exact search.
 ///
-/// A template takes 3 bytes a dimension and about 80 besides. Searches see the gallery as it was when they began; they
-/// and writers hold a lock on a few thousand rows at a time, for well under a millisecond. Putting in and taking out cost the same
-/// whatever the size.
+/// A template takes 3 bytes per dimension plus about 80 bytes. A search sees the gallery as it was when the search
+/// began. Searches and writers lock a few thousand rows at a time, for well under a millisecond. The cost of insertion
+/// and removal does not depend on the size.
 pub struct Gallery {
     dimensions: usize,
     kernel: Kernel,
     segments: ArcSwap<Vec<Arc<Segment>>>,
-    /// What searches see.
+    /// Version that new searches see.
     version: AtomicU64,
     live: AtomicUsize,
-    /// How many searches began with which version.
+    /// Number of running searches by the version they began with.
     searching: Mutex<BTreeMap<u64, usize>>,
-    /// Held by the one writer at a time.
+    /// Serialises the writers.
     writer: Mutex<Writer>,
 }
 
-/// What only writers need.
+/// State that only writers need.
 #[derive(Default)]
 struct Writer {
-    /// The row of each face.
+    /// Row of each face.
     places: HashMap<FaceId, usize>,
-    /// Rows, free or not.
+    /// Number of rows, including free ones.
     rows: usize,
-    /// Rows that went, and with which version; the oldest first.
+    /// Removed rows, with the version that removed them; the oldest first.
     gone: VecDeque<(u64, usize)>,
-    /// Rows to be used again.
+    /// Rows that can be reused.
     free: BTreeSet<usize>,
 }
 
 impl Gallery {
-    /// An empty gallery for unit vectors of this many dimensions.
+    /// Creates an empty gallery for unit vectors of this many dimensions.
     pub fn new(dimensions: usize) -> Self {
         Self::with_kernel(dimensions, Kernel::best())
     }
 
-    /// An empty gallery that searches with this kernel; if the processor can't run it, with the portable one.
+    /// Creates an empty gallery that searches with this kernel, or with the portable one if the processor cannot run
+    /// it.
     pub fn with_kernel(dimensions: usize, kernel: Kernel) -> Self {
         Self {
             dimensions,
@@ -94,17 +96,17 @@ impl Gallery {
         }
     }
 
-    /// How many numbers a vector has.
+    /// Returns the number of dimensions of a vector.
     pub fn dimensions(&self) -> usize {
         self.dimensions
     }
 
-    /// What it searches with.
+    /// Returns the kernel that it searches with.
     pub fn kernel(&self) -> Kernel {
         self.kernel
     }
 
-    /// Puts a template in, in place of the one that the face had.
+    /// Inserts a template, replacing that of the same face.
     ///
     /// # Errors
     /// [`Error::Dimensions`] or [`Error::NotFinite`] if the vector does not fit.
@@ -112,14 +114,15 @@ impl Gallery {
         self.extend(std::iter::once((entry, vector)))
     }
 
-    /// Puts many templates in; searches see them by the thousand.
+    /// Inserts many templates; searches see them in batches of about a thousand.
     ///
     /// # Errors
-    /// [`Error::Dimensions`] or [`Error::NotFinite`] at the first vector that does not fit; those before it are in.
+    /// [`Error::Dimensions`] or [`Error::NotFinite`] at the first vector that does not fit; those before it are
+    /// inserted.
     pub fn extend<V: AsRef<[f32]>>(&self, templates: impl IntoIterator<Item = (Entry, V)>) -> Result<(), Error> {
         let mut templates = templates.into_iter();
         loop {
-            // What takes the time is done before anybody has to wait for it.
+            // The slow part, quantisation, runs without the writer lock.
             let mut coded = Vec::new();
             let mut outcome = Ok(());
             for (entry, vector) in templates.by_ref().take(TOGETHER) {
@@ -154,7 +157,7 @@ impl Gallery {
         }
     }
 
-    /// Takes faces out; searches see all of them go at once. Faces that are not there are passed over.
+    /// Removes faces; searches see all of them disappear at once. Unknown faces are ignored.
     pub fn remove(&self, faces: &[FaceId]) {
         self.change(|change| {
             faces.iter().for_each(|&face| change.take_out(face));
@@ -162,29 +165,29 @@ impl Gallery {
         });
     }
 
-    /// How many templates are in.
+    /// Returns the number of templates.
     pub fn len(&self) -> usize {
         self.live.load(Ordering::Acquire)
     }
 
-    /// Whether no template is in.
+    /// Returns whether it has no templates.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What a search for one probe reads from memory, in bytes, apart from what it looks at more closely.
+    /// Returns the bytes that a search for one probe reads, apart from the rows that are compared in full.
     pub fn bytes_scanned(&self) -> usize {
         self.segments.load().iter().map(|segment| segment.read().bytes_scanned()).sum()
     }
 
-    /// Rows that a search passes, those of templates that went too.
+    /// Returns the number of rows that a search scans, including those of removed templates.
     pub(crate) fn rows(&self) -> usize {
         let segments = self.segments.load();
         segments.last().map_or(0, |last| (segments.len() - 1) * SEGMENT + last.read().len())
     }
 
-    /// The people most like the probe (a unit vector), best first, equal cosines by face id; each person once, with
-    /// the best of their faces. Exact: no template that could be among them is left out. Runs on the calling thread.
+    /// Returns the people most like the probe (a unit vector), best first; equal cosines are ordered by face id. Each
+    /// person occurs once, with the best of their faces. The search is exact and runs on the calling thread.
     ///
     /// # Errors
     /// [`Error::Dimensions`] or [`Error::NotFinite`] if the probe does not fit.
@@ -192,10 +195,11 @@ impl Gallery {
         Ok(self.search_many(&[probe], query)?.pop().unwrap_or_default())
     }
 
-    /// As [`Gallery::search`] for several probes, which share one pass over memory; an answer for each, in their order.
+    /// Searches as [`Gallery::search`] for several probes in one pass over memory; returns one answer per probe, in
+    /// order.
     ///
     /// # Errors
-    /// As [`Gallery::search`]; nothing is searched for then.
+    /// As [`Gallery::search`]; no search is made then.
     pub fn search_many(&self, probes: &[&[f32]], query: &Query<'_>) -> Result<Vec<Vec<Hit>>, Error> {
         let probes: Vec<Probe> = probes.iter().map(|vector| self.probe(vector)).collect::<Result<_, _>>()?;
         let rankings: Vec<Ranking> = probes.iter().map(|_| Ranking::new(query.top_n, query.above)).collect();
@@ -214,28 +218,28 @@ impl Gallery {
         Ok(rankings.into_iter().map(|ranking| ranking.into_inner().into_hits()).collect())
     }
 
-    /// A vector as a probe.
+    /// Quantises a vector as a probe.
     pub(crate) fn probe(&self, vector: &[f32]) -> Result<Probe, Error> {
         self.check(vector)?;
         Probe::of(vector).ok_or(Error::NotFinite)
     }
 
-    /// The gallery as it is now, until the view is dropped.
+    /// Returns a snapshot of the gallery as it is now.
     pub(crate) fn view(&self) -> View<'_> {
         let version = self.begin();
         View { gallery: self, version, segments: self.segments.load_full() }
     }
 
-    /// Notes that a search begins, and with which version.
+    /// Registers a search and returns the version it sees.
     pub(crate) fn begin(&self) -> u64 {
         let mut searching = self.searching();
-        // Under the lock, so that no writer finds the version unused before it is noted.
+        // Read under the lock, so that no writer finds the version unused before it is registered.
         let version = self.version.load(Ordering::Acquire);
         *searching.entry(version).or_default() += 1;
         version
     }
 
-    /// Notes that a search that began with this version is over.
+    /// Unregisters a search that began with this version.
     pub(crate) fn end(&self, version: u64) {
         let mut searching = self.searching();
         if let Some(count) = searching.get_mut(&version) {
@@ -254,7 +258,7 @@ impl Gallery {
         self.searching.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets `make` change rows, and then everybody see it.
+    /// Lets `make` change rows, then publishes the changes as a new version.
     fn change(&self, make: impl FnOnce(&mut Change<'_>)) {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.version.load(Ordering::Acquire);
@@ -268,7 +272,7 @@ impl Gallery {
     }
 }
 
-/// Lists that are filled again and again.
+/// Buffers of a search, reused from segment to segment.
 #[derive(Default)]
 pub(crate) struct Scratch {
     floors: Vec<f32>,
@@ -276,8 +280,8 @@ pub(crate) struct Scratch {
     candidates: Vec<(usize, usize)>,
 }
 
-/// Brings the rows of a segment and some packed probes together: calls `look(rows, probe, row)` for each pair of which the
-/// cosine may be as high as the probe's floor.
+/// Compares the rows of a segment with packed probes: calls `look(rows, probe, row)` for each pair whose cosine may
+/// reach the probe's floor.
 pub(crate) fn meet(
     segment: &Segment,
     kernel: Kernel,
@@ -292,7 +296,7 @@ pub(crate) fn meet(
     loop {
         floors.clear();
         floors.extend((0..probes.len()).map(&floor));
-        // Without a floor every row is looked at: better few at first.
+        // Without a floor every row is compared in full, so the first steps are short.
         step = if floors.contains(&f32::NEG_INFINITY) { FIRST_STRIDE } else { (step * 2).min(STRIDE) };
         let rows = segment.read();
         if from >= rows.len() {
@@ -308,7 +312,7 @@ pub(crate) fn meet(
     }
 }
 
-/// Offers a row to a ranking, if it is there and could take a place.
+/// Offers a row to a ranking if the search sees it, it passes the filter, and it would be ranked.
 pub(crate) fn look_closer(
     rows: &Rows,
     row: usize,
@@ -327,7 +331,7 @@ pub(crate) fn look_closer(
     }
 }
 
-/// A gallery as it was at one moment.
+/// Snapshot of a gallery; its rows are not reused until it is dropped.
 pub(crate) struct View<'a> {
     gallery: &'a Gallery,
     pub version: u64,
@@ -344,19 +348,19 @@ impl Drop for View<'_> {
 struct Change<'a> {
     gallery: &'a Gallery,
     writer: &'a mut Writer,
-    /// Those of the gallery, as only this changes them.
+    /// Current segments of the gallery; only the writer changes them.
     segments: Segments,
-    /// The version that will have them.
+    /// Version that publishes the changes.
     version: u64,
 }
 
 impl Change<'_> {
-    /// The segment of a row.
+    /// Returns the segment of a row.
     fn segment(&self, row: usize) -> &Segment {
         &self.segments[row / SEGMENT]
     }
 
-    /// Changes which segments there are.
+    /// Changes the list of segments and publishes it.
     fn resegment(&mut self, edit: impl FnOnce(&mut Vec<Arc<Segment>>)) {
         edit(Arc::make_mut(&mut self.segments));
         self.gallery.segments.store(Arc::clone(&self.segments));
@@ -374,13 +378,13 @@ impl Change<'_> {
         self.end(row);
     }
 
-    /// From now on the row is not there; its place is used again when nobody can have begun before.
+    /// Removes a row from the next version on. It can be reused when no older search runs any more.
     fn end(&mut self, row: usize) {
         self.segment(row).write().end(row % SEGMENT, self.version);
         self.writer.gone.push_back((self.version, row));
     }
 
-    /// A row to write into: a free one, or a new one at the end.
+    /// Returns a row to write into: a free one, or a new one at the end.
     fn free_row(&mut self) -> usize {
         if let Some(row) = self.writer.free.pop_first() {
             return row;
@@ -395,7 +399,7 @@ impl Change<'_> {
         row
     }
 
-    /// Makes free what no search can see any more: what went with the version of the oldest search or before.
+    /// Frees the rows that no search can see any more: those removed by the version of the oldest search or before.
     fn reclaim(&mut self, oldest: u64) {
         while let Some((_, row)) = self.writer.gone.pop_front_if(|(died, _)| *died <= oldest) {
             self.segment(row).write().free(row % SEGMENT);
@@ -404,7 +408,7 @@ impl Change<'_> {
         self.trim();
     }
 
-    /// Takes free rows at the end away.
+    /// Removes free rows from the end.
     fn trim(&mut self) {
         while let Some(last) = self.writer.rows.checked_sub(1) {
             let mut rows = self.segment(last).write();
@@ -421,7 +425,7 @@ impl Change<'_> {
         }
     }
 
-    /// Moves rows from the end into gaps, at most so many, if there are many gaps.
+    /// Moves rows, at most `moves`, from the end into gaps, if there are many gaps.
     fn close_gaps(&mut self, moves: usize) {
         let mut left = moves;
         for last in (0..self.writer.rows).rev().take(moves.saturating_mul(LOOKS)) {
@@ -432,7 +436,7 @@ impl Change<'_> {
             let (life, codes) = {
                 let rows = self.segment(last).read();
                 let life = rows.life(last % SEGMENT);
-                // Free already, on its way to be, or only just written.
+                // Free, removed but not yet reclaimed, or written by this change.
                 if life.died != NEVER || life.born >= self.version {
                     continue;
                 }

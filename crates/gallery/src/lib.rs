@@ -1,11 +1,12 @@
-//! Templates in, ranked people out.
+//! In-memory vector search: templates in, ranked people out.
 //!
-//! A [`Gallery`] holds the templates of one library in memory and answers exact top-N searches, on the calling thread or by a
-//! [`Scanner`], whose threads let all searches of a gallery share one way through memory. [`Galleries`] keeps one gallery
-//! a library. This crate knows no picture, no name and no database: a person and a face are row ids.
+//! A [`Gallery`] holds the templates of one library and answers exact top-N searches, on the calling thread or by a
+//! [`Scanner`], whose threads let concurrent searches of a gallery share one pass through memory. [`Galleries`] has one
+//! gallery per library. This crate knows no pictures, names or databases: people and faces are row ids.
 //!
-//! A search reads 8 bits of each number and asks which templates could, at the most that the other bits may add, be among the
-//! best. Those few are compared in full. So it is exact, and reads a quarter of what single-precision numbers take.
+//! A search first reads the upper 8 bits of each number and selects the templates that could be among the best, given
+//! the largest contribution of the remaining bits. Only these few are compared in full. So the search is exact, but
+//! reads a quarter of the memory of single-precision numbers.
 
 use aicp_types::{FaceId, LibraryId, PersonId};
 mod across;
@@ -23,23 +24,23 @@ pub use gallery::Gallery;
 pub use kernel::Kernel;
 pub use scanner::{Filter, Scanner, Search, SearchAll};
 
-/// Why a template or a probe was refused.
+/// Reason why a template or probe was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It has another number of dimensions than the gallery.
+    /// The vector has a different number of dimensions than the gallery.
     #[error("a vector of {found} dimensions in a gallery of {expected}")]
     Dimensions {
-        /// The gallery's number of dimensions.
+        /// Dimensions of the gallery.
         expected: usize,
-        /// The vector's.
+        /// Dimensions of the vector.
         found: usize,
     },
-    /// It has no finite length.
+    /// The vector has no finite length.
     #[error("a vector without a finite length")]
     NotFinite,
 }
 
-/// Who a template is of.
+/// Person and face of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Row id of the person.
@@ -51,40 +52,40 @@ pub struct Entry {
 /// A person found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
-    /// The person and the best matching of their faces.
+    /// The person and their best matching face.
     pub entry: Entry,
-    /// The cosine of probe and template, -1..1.
+    /// Cosine of probe and template, -1..1.
     pub cosine: f32,
 }
 
-/// What to look for.
+/// Parameters of a search.
 pub struct Query<'a> {
-    /// How many people at most.
+    /// Maximum number of people to return.
     pub top_n: usize,
-    /// Only cosines strictly above this count; `f32::NEG_INFINITY` for all.
+    /// Only cosines strictly above this match; `f32::NEG_INFINITY` for all.
     pub above: f32,
-    /// Only entries for which this holds count.
+    /// Only entries for which this returns true match.
     pub filter: Option<&'a (dyn Fn(&Entry) -> bool + Sync)>,
 }
 
-/// One gallery for each library.
+/// Galleries by library.
 pub struct Galleries {
     dimensions: usize,
     by_library: RwLock<HashMap<LibraryId, Arc<Gallery>>>,
 }
 
 impl Galleries {
-    /// No galleries yet; all will be of this many dimensions.
+    /// Creates an empty set of galleries of this many dimensions.
     pub fn new(dimensions: usize) -> Self {
         Self { dimensions, by_library: RwLock::new(HashMap::new()) }
     }
 
-    /// The gallery of a library, if anything was ever put in.
+    /// Returns the gallery of a library, if one was opened.
     pub fn find(&self, library: LibraryId) -> Option<Arc<Gallery>> {
         self.by_library.read().unwrap_or_else(PoisonError::into_inner).get(&library).cloned()
     }
 
-    /// The gallery of a library, made if there is none.
+    /// Returns the gallery of a library, created if there is none.
     pub fn open(&self, library: LibraryId) -> Arc<Gallery> {
         if let Some(gallery) = self.find(library) {
             return gallery;
@@ -93,17 +94,17 @@ impl Galleries {
         Arc::clone(galleries.entry(library).or_insert_with(|| Arc::new(Gallery::new(self.dimensions))))
     }
 
-    /// Forgets a library's gallery.
+    /// Removes the gallery of a library.
     pub fn close(&self, library: LibraryId) {
         self.by_library.write().unwrap_or_else(PoisonError::into_inner).remove(&library);
     }
 
-    /// How many templates are in all galleries together.
+    /// Returns the number of templates in all galleries together.
     pub fn len(&self) -> usize {
         self.by_library.read().unwrap_or_else(PoisonError::into_inner).values().map(|g| g.len()).sum()
     }
 
-    /// Whether no template is in any gallery.
+    /// Returns whether no gallery has any template.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,4 +1,4 @@
-//! The best people seen so far, each once.
+//! Top-N list of people, each with their best face.
 
 use std::cmp::Ordering;
 
@@ -17,7 +17,7 @@ impl Ranking {
         Self { top_n, above, hits: Vec::with_capacity(top_n.min(1024) + 1) }
     }
 
-    /// Whether a face of this cosine could still take a place.
+    /// Returns whether a face with this cosine would be ranked.
     pub fn admits(&self, cosine: f32, face: FaceId) -> bool {
         cosine > self.above
             && match self.hits.last() {
@@ -28,7 +28,7 @@ impl Ranking {
             }
     }
 
-    /// Puts an admitted face in its place: in that of the same person if it is better, else as a new one.
+    /// Inserts an admitted face at its rank. A better face replaces that of the same person; a worse one is dropped.
     pub fn offer(&mut self, hit: Hit) {
         let before = |other: &Hit| order(hit.cosine, hit.entry.face, other.cosine, other.entry.face) == Ordering::Less;
         if let Some(known) = self.hits.iter().position(|other| other.entry.person == hit.entry.person) {
@@ -42,7 +42,7 @@ impl Ranking {
         self.hits.truncate(self.top_n);
     }
 
-    /// No face of a lower cosine can take a place.
+    /// Returns the cosine below which no face can be ranked.
     pub fn floor(&self) -> f32 {
         match self.hits.last() {
             Some(worst) if self.hits.len() >= self.top_n => self.above.max(worst.cosine),
@@ -55,7 +55,7 @@ impl Ranking {
     }
 }
 
-/// Higher cosines first, equal ones by face id.
+/// Orders higher cosines first, equal ones by face id.
 fn order(cosine: f32, face: FaceId, other_cosine: f32, other_face: FaceId) -> Ordering {
     other_cosine.total_cmp(&cosine).then(face.cmp(&other_face))
 }

@@ -1,9 +1,9 @@
-//! Threads that search, together.
+//! Search threads that share scans.
 //!
-//! All searches of a gallery that are under way share one round through its segments. A thread takes the next segment
-//! and compares it with every probe that has not met it yet; a probe that comes meanwhile joins at the next segment and
-//! has its answer once the round comes by where it joined. So a probe by itself is searched for at once, by all threads;
-//! many together read memory once; and nobody waits for a round to begin.
+//! All running searches of a gallery share one round through its segments. A thread takes the next segment and compares
+//! it with every probe that has not seen it yet. A new probe joins at the next segment and is answered when the round
+//! returns to the segment where it joined. So a single probe is searched at once by all threads, concurrent probes
+//! share one read of memory, and no search waits for a round to begin.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -20,40 +20,40 @@ use crate::ranking::Ranking;
 use crate::segment::{Rows, SEGMENT};
 use crate::{Entry, Error, Hit, Query};
 
-/// Galleries of no more rows are searched by the caller: to wake a thread would take about as long.
+/// Largest gallery, in rows, that the calling thread searches itself: waking a thread would take about as long.
 const SMALL: usize = SEGMENT;
 
-/// Which entries count.
+/// Predicate that selects the entries to search.
 pub type Filter = Arc<dyn Fn(&Entry) -> bool + Send + Sync>;
 
-/// Is told the people found.
+/// Callback that receives the people found.
 type Answer = Box<dyn FnOnce(Vec<Hit>) + Send>;
 
-/// What to look for, by threads.
+/// Parameters of a search by the threads.
 pub struct Search {
     /// The probe, a unit vector.
     pub probe: Vec<f32>,
-    /// How many people at most.
+    /// Maximum number of people to return.
     pub top_n: usize,
-    /// Only cosines strictly above this count; `f32::NEG_INFINITY` for all.
+    /// Only cosines strictly above this match; `f32::NEG_INFINITY` for all.
     pub above: f32,
-    /// Only entries for which this holds count.
+    /// Only entries for which this returns true match.
     pub filter: Option<Filter>,
 }
 
-/// What to look for in many galleries, by threads.
+/// Parameters of a search of many galleries by the threads.
 pub struct SearchAll {
     /// The probes, unit vectors.
     pub probes: Vec<Vec<f32>>,
-    /// How many people at most, for each probe.
+    /// Maximum number of people to return for each probe.
     pub top_n: usize,
-    /// Only cosines strictly above this count; `f32::NEG_INFINITY` for all.
+    /// Only cosines strictly above this match; `f32::NEG_INFINITY` for all.
     pub above: f32,
-    /// Only entries for which this holds count.
+    /// Only entries for which this returns true match.
     pub filter: Option<Filter>,
 }
 
-/// Threads that search galleries. They end when it is dropped, when what is under way is done.
+/// Threads that search galleries. Dropping it waits for the running searches and then ends the threads.
 pub struct Scanner {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -67,36 +67,36 @@ struct Shared {
 
 #[derive(Default)]
 struct Rounds {
-    /// What is to be done, in turns; what is next first.
+    /// Round-robin queue of the work; the front is next.
     turns: VecDeque<Turn>,
     closed: bool,
 }
 
 enum Turn {
-    /// A gallery that is searched now.
+    /// A round through one gallery.
     Round(Round),
     /// Small galleries of one search.
     Chunks(VecDeque<Chunk>),
 }
 
-/// What a thread does next.
+/// Next piece of work for a thread.
 enum Work {
     Slice(Slice),
     Chunk(Chunk),
 }
 
-/// The searches of one gallery.
+/// Running searches of one gallery.
 struct Round {
     gallery: Arc<Gallery>,
-    /// The segment that is next.
+    /// Index of the next segment.
     next: usize,
-    /// Those that have not been given all segments, with how many they were given.
+    /// Searches that have not seen all their segments, with the number of segments they were given.
     given: Vec<(Arc<Task>, usize)>,
 }
 
-/// One search.
+/// A running search.
 struct Task {
-    /// Another one for each search.
+    /// Unique number of the search.
     number: u64,
     gallery: Arc<Gallery>,
     version: u64,
@@ -104,9 +104,9 @@ struct Task {
     probe: Arc<Probe>,
     filter: Option<Filter>,
     ranking: Mutex<Ranking>,
-    /// What [`Ranking::floor`] said last, as bits; it only rises.
+    /// Latest value of [`Ranking::floor`], as bits; it only rises.
     floor: AtomicU32,
-    /// Segments that are not done.
+    /// Number of segments still to be searched.
     left: AtomicUsize,
     answer: Mutex<Option<Answer>>,
 }
@@ -117,17 +117,17 @@ impl Drop for Task {
     }
 }
 
-/// A segment and those who are to meet it.
+/// A segment and the searches to compare it with.
 struct Slice {
     segment: Arc<Segment>,
     tasks: Vec<Arc<Task>>,
 }
 
 impl Scanner {
-    /// Starts so many threads.
+    /// Starts this many threads.
     ///
     /// # Errors
-    /// [`std::io::Error`] if the system starts no thread.
+    /// [`std::io::Error`] if the system cannot start a thread.
     pub fn start(threads: NonZeroUsize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared { rounds: Mutex::default(), work: Condvar::new(), numbers: AtomicU64::new(0) });
         let mut scanner = Self { shared, threads: Vec::new() };
@@ -139,10 +139,11 @@ impl Scanner {
         Ok(scanner)
     }
 
-    /// Looks for people as [`Gallery::search`] does, and calls `answer` with them on one of the threads, or on the calling
-    /// one before this returns if the gallery is small. A filter that panics drops `answer` uncalled.
+    /// Searches as [`Gallery::search`] does and calls `answer` with the people found. `answer` runs on one of the
+    /// threads, or for a small gallery on the calling thread before this returns. If the filter panics, `answer` is
+    /// dropped uncalled.
     ///
-    /// How many may be under way is for the caller to bound.
+    /// The caller must limit the number of concurrent searches.
     ///
     /// # Errors
     /// [`Error::Dimensions`] or [`Error::NotFinite`] if the probe does not fit; `answer` is not called then.
@@ -163,11 +164,11 @@ impl Scanner {
         Ok(())
     }
 
-    /// Looks for people in many galleries together, and calls `answer` with the best of all of them, for each probe in their
-    /// order. Small galleries are searched in chunks by the threads, or by the caller before this returns if they are few.
-    /// All galleries must be of the same dimensions. A filter that panics drops `answer` uncalled.
+    /// Searches many galleries together and calls `answer` with the best people of all of them, for each probe in
+    /// order. The threads search small galleries in chunks; if there are few, the caller does so before this returns.
+    /// All galleries must have the same dimensions. If the filter panics, `answer` is dropped uncalled.
     ///
-    /// How many may be under way is for the caller to bound.
+    /// The caller must limit the number of concurrent searches.
     ///
     /// # Errors
     /// As [`Scanner::search`].
@@ -188,7 +189,7 @@ impl Scanner {
         let (small, large): (Vec<_>, Vec<_>) = galleries.into_iter().partition(|gallery| gallery.rows() <= SMALL);
         let chunks = Chunks::new(small, probes.probes.len());
         let parts = chunks.len() + large.len() * probes.probes.len();
-        // One more, so that the answer is not told before everything is under way.
+        // The extra part keeps the answer back until all parts are queued.
         let gathered = Arc::new(Gathered::new(probes.probes.len(), top_n, parts + 1, answer));
         let are_few = chunks.are_few();
         let chunks: VecDeque<Chunk> = chunks.of(&probes, &gathered).collect();
@@ -212,7 +213,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Begins to look for one probe in one gallery.
+    /// Starts the search for one probe in one gallery.
     fn begin(
         &self,
         gallery: &Arc<Gallery>,
@@ -280,7 +281,7 @@ impl Shared {
         self.work.notify_all();
     }
 
-    /// What a thread does.
+    /// Runs the loop of a search thread.
     fn work(&self) {
         let mut desk = Desk::default();
         while let Some(work) = self.take() {
@@ -300,7 +301,7 @@ impl Shared {
         }
     }
 
-    /// What is next, as soon as there is something; none when there will be no more.
+    /// Waits for the next work; `None` once the scanner is closed and the queue is empty.
     fn take(&self) -> Option<Work> {
         let mut rounds = self.lock();
         loop {
@@ -316,8 +317,8 @@ impl Shared {
 }
 
 impl Rounds {
-    /// The next segment of the gallery whose turn it is, with all that have yet to meet it; or the next small galleries of the
-    /// search whose turn it is.
+    /// Takes the next work in round-robin order: a segment with all searches that have yet to see it, or a chunk of
+    /// small galleries.
     fn next(&mut self) -> Option<Work> {
         while let Some(turn) = self.turns.pop_front() {
             match turn {
@@ -346,8 +347,8 @@ impl Rounds {
 }
 
 impl Round {
-    /// Whether a task has the same segments, as far as it and the others know any. A gallery that shrinks and grows gets
-    /// other segments at its end.
+    /// Returns whether the segments of a task agree with those of the tasks in the round, as far as both have any. A
+    /// gallery that shrinks and grows again gets new segments at its end.
     fn takes(&self, task: &Task) -> bool {
         self.given.iter().all(|(other, _)| {
             let common = other.segments.len().min(task.segments.len());
@@ -355,7 +356,8 @@ impl Round {
         })
     }
 
-    /// Each task is given the segments that it knows in the order of the round, from where it joined until it had all.
+    /// Takes the next segment, with the tasks that have it. A task gets its segments in the order of the round, from
+    /// where it joined until it has had all.
     fn next(&mut self) -> Option<Slice> {
         let (longest, _) = self.given.iter().max_by_key(|(task, _)| task.segments.len())?;
         let at = self.next % longest.segments.len();
@@ -374,21 +376,21 @@ impl Round {
 }
 
 impl Task {
-    /// Looks at a row more closely.
+    /// Compares a row in full and offers it to the ranking.
     fn look(&self, rows: &Rows, row: usize) {
         let filter = self.filter.as_deref().map(|filter| filter as &(dyn Fn(&Entry) -> bool + Sync));
         let mut ranking = self.ranking();
         let look = || look_closer(rows, row, &self.probe, self.version, filter, &mut ranking);
         if catch_unwind(AssertUnwindSafe(look)).is_err() {
-            // The filter's fault. Who waits is told by the loss of the answer's way; nothing more is looked at.
+            // The filter panicked. Dropping the callback tells the caller; the new ranking admits nothing more.
             drop(self.answer().take());
             *ranking = Ranking::new(0, f32::INFINITY);
         }
-        // Under the lock of the ranking, so that it only rises.
+        // Stored under the lock of the ranking, so that it only rises.
         self.floor.store(ranking.floor().to_bits(), Ordering::Relaxed);
     }
 
-    /// Tells the answer.
+    /// Calls the callback with the result.
     fn done(&self) {
         let answer = self.answer().take();
         let hits = std::mem::replace(&mut *self.ranking(), Ranking::new(0, 0.0)).into_hits();
@@ -406,17 +408,17 @@ impl Task {
     }
 }
 
-/// What a thread works with, kept from slice to slice.
+/// Buffers of a thread, reused from slice to slice.
 #[derive(Default)]
 struct Desk {
-    /// The tasks whose probes are packed.
+    /// Numbers of the tasks whose probes are packed.
     packed: Vec<u64>,
     pack: Pack,
     scratch: Scratch,
 }
 
 impl Desk {
-    /// Brings a segment and its tasks together.
+    /// Compares a segment with the probes of its tasks.
     fn compare(&mut self, slice: &Slice) {
         let tasks = &slice.tasks;
         let Some(first) = tasks.first() else { return };

@@ -1,8 +1,8 @@
-//! A run of rows that one lock guards: codes, entries and from when to when each row counts.
+//! A segment: a run of rows under one lock, with their codes, entries and lifetimes.
 //!
-//! Rows are changed where they stand. A row says with which version of the gallery it came and with which it went, and
-//! a search looks at rows as they were at the version it began with: a row is used again only once no search is left
-//! that may want to see it as it was.
+//! Rows are changed in place. Each row records the gallery version that added it and the one that removed it; a search
+//! sees the rows of the version it began with. A row is reused only when no running search can still see its old
+//! content.
 
 use std::ops::Range;
 
@@ -13,20 +13,20 @@ use aicp_types::{FaceId, PersonId};
 
 /// Rows of a full segment: 2 MiB of upper parts at 512 dimensions.
 pub(crate) const SEGMENT: usize = 4096;
-/// Rows of the first segment of a gallery when it is new.
+/// Rows allocated first in the first segment of a gallery.
 const FIRST: usize = TILE;
-/// What may be between a bound and the true cosine by rounding in `f32`.
+/// Allowance for `f32` rounding between a bound and the true cosine.
 const MARGIN: f32 = 2e-6;
-/// The version of what has not happened.
+/// Version of an event that has not happened.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// Who a row is, and when.
+/// Entry of a row, and the versions in which the row exists.
 #[derive(Clone, Copy)]
 pub(crate) struct Life {
     pub entry: Entry,
-    /// The first version that has the row; [`NEVER`] if nobody has it.
+    /// The first version that has the row; [`NEVER`] for a free row.
     pub born: u64,
-    /// The first version that has it no more.
+    /// The first version without the row; [`NEVER`] until it is removed.
     pub died: u64,
 }
 
@@ -34,7 +34,7 @@ impl Life {
     const FREE: Self =
         Self { entry: Entry { person: PersonId::new(0), face: FaceId::new(0) }, born: NEVER, died: NEVER };
 
-    /// Whether the row is there for a search of this version.
+    /// Returns whether a search of this version sees the row.
     pub fn covers(&self, version: u64) -> bool {
         self.born <= version && version < self.died
     }
@@ -42,16 +42,16 @@ impl Life {
 
 /// The rows of a segment.
 pub(crate) struct Rows {
-    /// Lines of a tile.
+    /// Lines per tile.
     quads: usize,
     lines: Vec<Line>,
     /// Lower parts, row after row.
     fine: Vec<i16>,
     scales: Vec<[f32; TILE]>,
     lives: Vec<Life>,
-    /// The most that the upper parts of a row leave out, in their steps.
+    /// Upper bound of the length of the lower parts of any row, in steps of its upper parts.
     left_out: f32,
-    /// The greatest length of a row.
+    /// Upper bound of the length of any row.
     length: f32,
 }
 
@@ -68,7 +68,7 @@ impl Rows {
         }
     }
 
-    /// How many rows there are, free ones too.
+    /// Returns the number of rows, including free ones.
     pub fn len(&self) -> usize {
         self.lives.len()
     }
@@ -77,9 +77,9 @@ impl Rows {
         self.lives[row]
     }
 
-    /// Puts a free row at the end.
+    /// Appends a free row.
     ///
-    /// `all_at_once`: takes the memory of a full segment right away.
+    /// With `all_at_once` the memory of a full segment is reserved at once.
     pub fn push_free(&mut self, all_at_once: bool) {
         let row = self.len();
         if row == self.lives.capacity() {
@@ -97,7 +97,7 @@ impl Rows {
         self.lives.push(Life::FREE);
     }
 
-    /// Takes the last row away.
+    /// Removes the last row.
     pub fn pop(&mut self) {
         self.lives.pop();
         let row = self.len();
@@ -120,7 +120,7 @@ impl Rows {
         self.length = self.length.max(codes.length);
     }
 
-    /// The codes of a row, as they were written.
+    /// Returns the codes of a row, as they were written.
     pub fn read(&self, row: usize) -> Codes {
         let width = self.quads * QUAD;
         let lines = &self.lines[row / TILE * self.quads..][..self.quads];
@@ -133,22 +133,22 @@ impl Rows {
         }
     }
 
-    /// From this version on the row is not there any more.
+    /// Ends the row's lifetime: versions from `died` on don't see it.
     pub fn end(&mut self, row: usize, died: u64) {
         self.lives[row].died = died;
     }
 
-    /// Nobody will look at the row any more.
+    /// Frees a row that no search can see any more.
     pub fn free(&mut self, row: usize) {
         self.lives[row] = Life::FREE;
         self.scales[row / TILE][row % TILE] = 0.0;
     }
 
-    /// Calls `found(probe, row)` for those of some rows of which the cosine to a probe may be as high as the probe's floor;
-    /// rows that are there for nobody may be among them. The range begins and ends at multiples of [`TILE`], or past the end.
+    /// Calls `found(probe, row)` for the rows whose cosine to a probe may reach the probe's floor. Rows outside their
+    /// lifetime may be among them. The range must begin and end at multiples of [`TILE`], or end past the last row.
     ///
-    /// The upper parts t of a template and p of a probe leave out dt and dp, so that the cosine is t·p + dt·p + (t + dt)·dp.
-    /// By Cauchy and Schwarz the second is at most |dt| |p| and the third at most |t + dt| |dp|.
+    /// The upper parts t of a template and p of a probe leave out dt and dp, so the cosine is t·p + dt·p + (t + dt)·dp.
+    /// By the Cauchy-Schwarz inequality the second term is at most |dt| |p| and the third at most |t + dt| |dp|.
     pub fn scan<'a>(
         &self,
         kernel: Kernel,
@@ -177,7 +177,7 @@ impl Rows {
         });
     }
 
-    /// The cosine of a probe and a row, the same whichever kernel runs.
+    /// Returns the cosine of a probe and a row. The result does not depend on the kernel.
     pub fn cosine(&self, probe: &Probe, row: usize) -> f32 {
         let width = self.quads * QUAD;
         let lines = &self.lines[row / TILE * self.quads..][..self.quads];
@@ -195,7 +195,7 @@ impl Rows {
         (sums.iter().sum::<f64>() * step) as f32
     }
 
-    /// What a search reads of these rows, in bytes.
+    /// Returns the bytes that a scan of these rows reads.
     pub fn bytes_scanned(&self) -> usize {
         size_of_val(self.lines.as_slice()) + size_of_val(self.scales.as_slice())
     }

@@ -1,4 +1,4 @@
-//! A gallery answers as a list that is scanned and sorted in full.
+//! Compares a gallery with a list that is scanned and sorted in full.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ enum Step {
     Search { seed: u8, top_n: usize, above: f32, odd_only: bool },
 }
 
-/// A unit vector that depends on the seed alone; few distinct ones, so that equal cosines happen.
+/// Returns a unit vector that depends on the seed alone; few distinct ones, so that equal cosines occur.
 fn vector(seed: u8) -> Vec<f32> {
     let raw: Vec<f32> = (0..DIMENSIONS).map(|i| ((seed as f32 + 1.0) * (i as f32 + 0.7)).sin()).collect();
     let norm = raw.iter().map(|v| v * v).sum::<f32>().sqrt();
@@ -56,8 +56,8 @@ fn naive(list: &[(Entry, Vec<f32>)], probe: &[f32], top_n: usize, above: f32, od
     all
 }
 
-/// Ranks agree up to the last bits of the sums: cosines must be equal to within rounding, and where the cosines
-/// around a rank differ clearly, so must the entries be equal.
+/// Compares ranks up to rounding: cosines must be nearly equal, and where the cosines around a rank differ clearly the
+/// people must be equal.
 fn assert_like(found: &[Hit], expected: &[(Entry, f64)], above: f32) {
     let near_threshold = |c: f64| (c - f64::from(above)).abs() < 1e-5;
     if found.len() != expected.len() {
@@ -128,7 +128,7 @@ fn a_vector_of_other_dimensions_is_refused() {
 fn readers_see_whole_changes_while_writers_work() {
     let gallery = Arc::new(Gallery::new(DIMENSIONS));
     let done = Arc::new(AtomicBool::new(false));
-    // Faces 2n and 2n+1 always come and go together, so a reader must see both or neither.
+    // Faces 2n and 2n+1 are always added and removed together, so a reader must see both or neither.
     let writer = {
         let (gallery, done) = (Arc::clone(&gallery), Arc::clone(&done));
         std::thread::spawn(move || {
@@ -168,7 +168,7 @@ fn libraries_are_apart() {
     assert_eq!(galleries.find(LibraryId::new(2)).map(|g| g.len()), Some(1));
 }
 
-/// Unit vectors of 512 numbers, of which every third is much like the one before.
+/// Returns unit vectors of 512 numbers; every third is similar to the one before.
 fn many(count: i64) -> Vec<(Entry, Vec<f32>)> {
     let mut state = 7u64;
     let mut number = move || {
@@ -238,7 +238,7 @@ fn threads_answer_as_one_does() {
     small.extend(templates[..40].iter().map(|(entry, vector)| (*entry, vector))).expect("fits");
     let scanner = scanner(3);
     let (answer, answers) = mpsc::channel();
-    // Not all at once: some join a round that is under way, some begin one.
+    // Not all at once: some searches join a running round, some begin one.
     for (number, (_, probe)) in templates.iter().step_by(97).enumerate() {
         for (gallery, top_n) in [(&gallery, 1 + number % 4), (&small, 3)] {
             let (answer, of) = (answer.clone(), Arc::clone(gallery));
@@ -292,7 +292,7 @@ fn a_filter_that_panics_ends_its_own_search_alone() {
 
 type Templates = Vec<(Entry, Vec<f32>)>;
 
-/// Galleries of these sizes, with the templates of all of them in a row.
+/// Returns galleries of these sizes, and all their templates in one list.
 fn galleries(sizes: &[usize]) -> (Vec<Arc<Gallery>>, Templates) {
     let templates = many(sizes.iter().sum::<usize>() as i64);
     let mut rest = templates.as_slice();
@@ -362,7 +362,7 @@ fn many_galleries_heed_filter_and_threshold_and_a_fault_ends_that_search_alone()
     assert_eq!(answers.recv().expect("an answer")[0][0].entry, templates[600].0);
 }
 
-/// A face that is moved, replaced and moved again while threads search is found by every search, once.
+/// Every search finds a face exactly once while threads search and the face is moved and replaced.
 #[test]
 fn nobody_is_missed_while_rows_come_and_go() {
     let templates = many(9000);

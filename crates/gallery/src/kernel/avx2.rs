@@ -1,4 +1,4 @@
-//! 256-bit vectors (AVX2).
+//! Kernel with 256-bit vectors of x86-64 (AVX2).
 
 use std::arch::x86_64::{
     __m256i, _CMP_GE_OQ, _MM_HINT_T0, _mm_prefetch, _mm256_abs_epi8, _mm256_add_epi32, _mm256_add_ps, _mm256_cmp_ps,
@@ -9,11 +9,11 @@ use std::arch::x86_64::{
 
 use super::{AHEAD, Group, Line, Pack, TILE, Test, Tiles, report};
 
-/// Rows of half a tile: as many sums as a vector holds.
+/// Rows of half a tile: the number of sums in a vector.
 const HALF: usize = TILE / 2;
 
 pub(super) fn scan(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl FnMut(usize, usize)) {
-    // SAFETY: the caller has seen that the processor has these instructions.
+    // SAFETY: the caller has checked that the processor has these instructions.
     #[allow(unsafe_code, reason = "a function of instructions that not every processor has")]
     unsafe {
         scan_here(tiles, probes, tests, found);
@@ -25,7 +25,7 @@ fn scan_here(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl F
     let Some(length) = probes.groups.first().map(|group| group.quads.len() / group.width) else { return };
     for tile in 0..tiles.scales.len() {
         for group in &probes.groups {
-            // Sixteen registers hold the sums of four probes at most.
+            // Sixteen registers hold the sums of at most four probes.
             match group.width {
                 12 => {
                     for from in [0, 4, 8] {
@@ -45,7 +45,7 @@ fn scan_here(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl F
     }
 }
 
-/// A tile and `P` probes, from `from` on, of a group of `W`.
+/// Compares a tile with `P` probes of a group of `W`, starting at probe `from`.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn meet<const W: usize, const P: usize>(
@@ -62,15 +62,15 @@ fn meet<const W: usize, const P: usize>(
     let mut sums = [[_mm256_setzero_si256(); 2]; P];
     let ones = _mm256_set1_epi16(1);
     for (line, quad) in lines.iter().zip(quads) {
-        // Past the end it asks in vain, which does no harm.
+        // A prefetch past the end is harmless.
         _mm_prefetch::<_MM_HINT_T0>((&raw const *line).wrapping_add(AHEAD).cast());
         let codes = load(line);
         let sizes = [_mm256_abs_epi8(codes[0]), _mm256_abs_epi8(codes[1])];
         for p in 0..P {
             let probe = _mm256_set1_epi32(quad[from + p]);
             for half in 0..2 {
-                // Bytes can only be multiplied unsigned by signed: the sign goes over to the probe. No pair of products
-                // exceeds 2 * 127 * 127, which 16 bits hold.
+                // The instruction multiplies unsigned by signed bytes only, so the sign moves to the probe. A pair of
+                // products is at most 2 * 127 * 127, which fits 16 bits.
                 let pairs = _mm256_maddubs_epi16(sizes[half], _mm256_sign_epi8(probe, codes[half]));
                 sums[p][half] = _mm256_add_epi32(sums[p][half], _mm256_madd_epi16(pairs, ones));
             }
@@ -83,13 +83,13 @@ fn meet<const W: usize, const P: usize>(
     }
 }
 
-/// Which of sixteen rows pass.
+/// Returns the bit mask of the rows of a tile that pass.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn passing(dots: [__m256i; 2], scales: &[f32; TILE], test: &Test) -> u32 {
     let mut mask = 0;
     for (half, dots) in dots.into_iter().enumerate() {
-        // SAFETY: eight numbers are there to be read; the instruction asks for no alignment.
+        // SAFETY: the slice holds eight numbers; the instruction needs no alignment.
         #[allow(unsafe_code, reason = "there is no safe load of a vector in the standard library")]
         let scales = unsafe { _mm256_loadu_ps(scales[half * HALF..][..HALF].as_ptr()) };
         let reached = _mm256_mul_ps(scales, _mm256_add_ps(_mm256_cvtepi32_ps(dots), _mm256_set1_ps(test.plus)));
@@ -99,7 +99,7 @@ fn passing(dots: [__m256i; 2], scales: &[f32; TILE], test: &Test) -> u32 {
     mask
 }
 
-/// The signed codes of a line.
+/// Loads the signed codes of a line.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn load(line: &Line) -> [__m256i; 2] {

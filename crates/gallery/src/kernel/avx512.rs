@@ -1,4 +1,4 @@
-//! 512-bit vectors with 8-bit dot products (AVX-512 F, BW and VNNI).
+//! Kernel with 512-bit vectors and 8-bit dot products of x86-64 (AVX-512 F, BW and VNNI).
 
 use std::arch::x86_64::{
     __m512i, _CMP_GE_OQ, _MM_HINT_T0, _mm_prefetch, _mm512_add_epi32, _mm512_add_ps, _mm512_cmp_ps_mask,
@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 use super::{AHEAD, Group, Line, Pack, TILE, Test, Tiles, report};
 
 pub(super) fn scan(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl FnMut(usize, usize)) {
-    // SAFETY: the caller has seen that the processor has these instructions.
+    // SAFETY: the caller has checked that the processor has these instructions.
     #[allow(unsafe_code, reason = "a function of instructions that not every processor has")]
     unsafe {
         scan_here(tiles, probes, tests, found);
@@ -24,7 +24,7 @@ fn scan_here(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl F
         return;
     }
     let whole = tiles.scales.len();
-    // Two tiles stay in the first cache while all probes pass by.
+    // Two tiles stay in the first-level cache while all probes are compared with them.
     for at in (0..whole).step_by(2) {
         for group in &probes.groups {
             match group.width {
@@ -38,7 +38,7 @@ fn scan_here(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl F
     }
 }
 
-/// One or two tiles, from `at` on, and the probes of a group.
+/// Compares one or two tiles, starting at tile `at`, with the probes of a group.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 #[inline]
 fn meet<const P: usize>(
@@ -69,7 +69,7 @@ fn meet<const P: usize>(
     }
 }
 
-/// The dot products of `T` tiles and `P` probes: `T * P` registers of sums.
+/// Returns the dot products of `T` tiles with `P` probes, in `T * P` registers of sums.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 #[inline]
 fn dots<const T: usize, const P: usize>(
@@ -99,7 +99,7 @@ fn dots<const T: usize, const P: usize>(
     sums
 }
 
-/// One probe: memory is what takes the time, so lines are asked for early.
+/// Scans for a single probe. Memory is the bottleneck, so lines are prefetched.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 #[inline]
 fn scan_one(tiles: Tiles<'_>, quads: &[i32], start: i32, test: &Test, found: &mut impl FnMut(usize, usize)) {
@@ -107,12 +107,12 @@ fn scan_one(tiles: Tiles<'_>, quads: &[i32], start: i32, test: &Test, found: &mu
     for (tile, scales) in tiles.scales.iter().enumerate() {
         let lines = &tiles.lines[tile * quads.len()..][..quads.len()];
         let (line_fours, line_rest) = lines.as_chunks::<4>();
-        // Four sums, as one would wait for itself.
+        // Four accumulators: with one, each addition would wait for the one before.
         let mut sums = [_mm512_setzero_si512(); 4];
         sums[0] = _mm512_set1_epi32(start);
         for (lines, quads) in line_fours.iter().zip(fours) {
             for i in 0..4 {
-                // Past the end it asks in vain, which does no harm.
+                // A prefetch past the end is harmless.
                 _mm_prefetch::<_MM_HINT_T0>((&raw const lines[i]).wrapping_add(AHEAD).cast());
                 sums[i] = _mm512_dpbusd_epi32(sums[i], load(&lines[i]), _mm512_set1_epi32(quads[i]));
             }
@@ -125,11 +125,11 @@ fn scan_one(tiles: Tiles<'_>, quads: &[i32], start: i32, test: &Test, found: &mu
     }
 }
 
-/// Which of sixteen rows pass.
+/// Returns the bit mask of the rows of a tile that pass.
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn passing(dots: __m512i, scales: &[f32; TILE], test: &Test) -> u32 {
-    // SAFETY: sixteen numbers are there to be read; the instruction asks for no alignment.
+    // SAFETY: the array holds sixteen numbers; the instruction needs no alignment.
     #[allow(unsafe_code, reason = "there is no safe load of a vector in the standard library")]
     let scales = unsafe { _mm512_loadu_ps(scales.as_ptr()) };
     let reached = _mm512_mul_ps(scales, _mm512_add_ps(_mm512_cvtepi32_ps(dots), _mm512_set1_ps(test.plus)));

@@ -1,11 +1,11 @@
-//! The inner loop of a search: 8-bit codes of many templates against those of some probes.
+//! Inner loop of a search: compares the 8-bit codes of many templates with those of several probes.
 //!
-//! Templates stand in tiles of [`TILE`] rows. A tile is a run of [`Line`]s; line `g` holds numbers `4g..4g+4` of all its
-//! rows, row after row. So one vector register meets four numbers of sixteen templates, the sums of the sixteen end up
-//! side by side, and nothing has to be added up across a register. Codes of templates are -127..=127, stored with 128
+//! Templates are stored in tiles of [`TILE`] rows. A tile is a run of [`Line`]s; line `g` holds the numbers `4g..4g+4`
+//! of all its rows, row after row. So one vector register holds four numbers of each of sixteen templates, the sixteen
+//! sums end up side by side, and no sum runs across a register. Codes of templates are -127..=127, stored with 128
 //! added; codes of probes are -127..=127.
 //!
-//! Every kernel gives the same integers, and with them the same rows.
+//! All kernels compute the same integers, and so find the same rows.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -17,18 +17,18 @@ mod portable;
 
 use std::sync::OnceLock;
 
-/// Rows of a tile.
+/// Rows per tile.
 pub(crate) const TILE: usize = 16;
-/// Numbers of a row that stand together.
+/// Consecutive numbers of a row in a line.
 pub(crate) const QUAD: usize = 4;
-/// What is added to a template's codes when they are stored.
+/// Bias added to a template's codes when they are stored.
 pub(crate) const BIAS: i32 = 128;
 
-/// Lines ahead that memory is asked for, enough to keep it busy all the time.
+/// Prefetch distance in lines, enough to keep memory busy.
 #[cfg(target_arch = "x86_64")]
 const AHEAD: usize = 64;
 
-/// Four codes of each row of a tile: a line of the processor's cache.
+/// Four codes of each row of a tile: one cache line.
 #[derive(Clone, Copy)]
 #[cfg_attr(test, derive(Debug))]
 #[repr(align(64))]
@@ -39,7 +39,7 @@ impl Line {
     pub const ZERO: Self = Self([BIAS as u8; TILE * QUAD]);
 }
 
-/// Instructions that a search can be made with; all give the same answers.
+/// Instruction set of a search; all give the same answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernel {
     /// Plain Rust, for every processor.
@@ -52,7 +52,7 @@ pub enum Kernel {
     Neon,
 }
 
-/// Whether the processor has every feature that the kernel for AVX-512 is compiled for.
+/// Returns whether the processor has every feature that the AVX-512 kernel is compiled for.
 #[cfg(target_arch = "x86_64")]
 fn has_avx512() -> bool {
     std::arch::is_x86_feature_detected!("avx512f")
@@ -61,7 +61,7 @@ fn has_avx512() -> bool {
 }
 
 impl Kernel {
-    /// Those that this processor can run, the slowest first.
+    /// Returns the kernels that this processor can run, the slowest first.
     pub fn available() -> Vec<Self> {
         let mut kernels = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
@@ -80,13 +80,13 @@ impl Kernel {
         kernels
     }
 
-    /// The fastest that this processor can run.
+    /// Returns the fastest kernel that this processor can run.
     pub fn best() -> Self {
         static BEST: OnceLock<Kernel> = OnceLock::new();
         *BEST.get_or_init(|| Self::available().pop().unwrap_or(Self::Portable))
     }
 
-    /// Its name.
+    /// Returns the kernel's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
@@ -98,7 +98,7 @@ impl Kernel {
 
     /// Calls `found(probe, row)` for every pair that passes the probe's test.
     ///
-    /// The kernel must be one of [`Kernel::available`]; one that is not does as the portable one.
+    /// A kernel that is not in [`Kernel::available`] falls back to the portable one.
     pub(crate) fn scan(self, tiles: Tiles<'_>, probes: &Pack, tests: &[Test], mut found: impl FnMut(usize, usize)) {
         debug_assert_eq!(tests.len(), probes.len());
         match self {
@@ -115,47 +115,47 @@ impl Kernel {
     }
 }
 
-/// Some tiles of templates.
+/// Tiles of templates.
 #[derive(Clone, Copy)]
 pub(crate) struct Tiles<'a> {
-    /// Tile after tile, each of so many lines as a probe has quads.
+    /// Lines of one tile after the other; a tile has as many lines as a probe has quads.
     pub lines: &'a [Line],
-    /// For each row what its codes have to be multiplied with.
+    /// Scale of each row's codes.
     pub scales: &'a [[f32; TILE]],
 }
 
-/// Which rows are worth a closer look: those with `scale * (dot + plus) >= needed`, `dot` being that of the codes.
+/// Test for the rows to compare in full: `scale * (dot + plus) >= needed`, with `dot` the dot product of the codes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Test {
-    /// How much larger the true dot product can be, in units of the codes.
+    /// Upper bound of what the codes leave out of the dot product, in units of the codes.
     pub plus: f32,
-    /// What the product must reach.
+    /// Least value that passes.
     pub needed: f32,
 }
 
-/// Widths of the groups that probes are packed in, the widest first.
+/// Possible widths of a group of probes, the widest first.
 const WIDTHS: [usize; 5] = [12, 8, 4, 2, 1];
 
-/// Some probes, laid out for the kernels.
+/// Probes laid out for the kernels.
 #[derive(Default)]
 pub(crate) struct Pack {
     groups: Vec<Group>,
 }
 
-/// Probes that share their way through a tile.
+/// Probes that are compared with a tile together.
 pub(crate) struct Group {
-    /// Number of the first.
+    /// Index of the first probe.
     pub first: usize,
-    /// How many: one of [`WIDTHS`].
+    /// Number of probes: one of [`WIDTHS`].
     pub width: usize,
-    /// For each quad four codes of each probe, as the bytes of a number.
+    /// For each quad, four codes of each probe, packed as the bytes of an integer.
     pub quads: Vec<i32>,
-    /// For each probe the dot product with what is added to a template's codes, negative.
+    /// Initial sum of each probe: minus the dot product of its codes with the bias of a template's codes.
     pub starts: Vec<i32>,
 }
 
 impl Pack {
-    /// Packs probes, of which each is given as codes of whole quads, all of one length.
+    /// Packs probes, each given as its codes: whole quads, all of the same length.
     pub fn new(probes: &[&[i8]]) -> Self {
         let mut groups = Vec::new();
         let mut first = 0;
@@ -175,18 +175,18 @@ impl Pack {
         Self { groups }
     }
 
-    /// How many probes there are.
+    /// Returns the number of probes.
     pub fn len(&self) -> usize {
         self.groups.last().map_or(0, |group| group.first + group.width)
     }
 }
 
-/// Four codes as the bytes of a number.
+/// Packs four codes as the bytes of an integer.
 fn quad(codes: &[i8]) -> i32 {
     i32::from_le_bytes(std::array::from_fn(|i| codes[i].cast_unsigned()))
 }
 
-/// Tells of the rows of a tile whose bits are set.
+/// Calls `found` for the rows of a tile whose bits are set.
 fn report(mask: u32, probe: usize, tile: usize, found: &mut impl FnMut(usize, usize)) {
     let mut left = mask;
     while left != 0 {
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Pairs that pass, found one number at a time.
+    /// Returns the pairs that pass, computed one number at a time.
     fn naive(lines: &[Line], scales: &[[f32; TILE]], probes: &[Vec<i8>], tests: &[Test]) -> Vec<(usize, usize)> {
         let quads = probes[0].len() / QUAD;
         let mut passing = Vec::new();
@@ -252,7 +252,7 @@ mod tests {
         }
     }
 
-    /// The largest sums that there can be: nothing may wrap or be cut on the way.
+    /// The largest possible sums must neither wrap nor saturate.
     #[test]
     fn every_kernel_holds_the_largest_sums() {
         for (stored, code) in [(255u8, 127i8), (255, -127), (1, 127), (1, -127)] {

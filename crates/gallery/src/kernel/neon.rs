@@ -1,4 +1,4 @@
-//! 128-bit vectors of 64-bit ARM.
+//! Kernel with 128-bit vectors of 64-bit ARM (NEON).
 
 use std::arch::aarch64::{
     int32x4_t, vaddq_f32, vaddvq_u32, vandq_u32, vcgeq_f32, vcvtq_f32_s32, vdup_n_s32, vdupq_n_f32, vdupq_n_s32,
@@ -8,11 +8,11 @@ use std::arch::aarch64::{
 
 use super::{Group, Line, Pack, TILE, Test, Tiles, report};
 
-/// Vectors that a line fills, and rows of which a vector holds the sums.
+/// Vectors per line; also the number of rows whose sums fit a vector.
 const PARTS: usize = 4;
 
 pub(super) fn scan(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl FnMut(usize, usize)) {
-    // SAFETY: the caller has seen that the processor has these instructions.
+    // SAFETY: the caller has checked that the processor has these instructions.
     #[allow(unsafe_code, reason = "a function of instructions that not every processor has")]
     unsafe {
         scan_here(tiles, probes, tests, found);
@@ -34,11 +34,11 @@ fn scan_here(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl F
     }
 }
 
-/// The dot products of the codes of a tile's rows and a probe.
+/// Returns the dot products of a tile's rows with a probe, in codes.
 #[target_feature(enable = "neon")]
 #[inline]
 fn dots(lines: &[Line], group: &Group, member: usize) -> [int32x4_t; PARTS] {
-    // Of each row two sums: of its even and of its odd pairs of numbers.
+    // Two sums per row: of its even and of its odd pairs of numbers.
     let mut sums = [[vdupq_n_s32(0); 2]; PARTS];
     for (line, quads) in lines.iter().zip(group.quads.chunks_exact(group.width)) {
         let probe = vreinterpret_s8_s32(vdup_n_s32(quads[member]));
@@ -54,13 +54,13 @@ fn dots(lines: &[Line], group: &Group, member: usize) -> [int32x4_t; PARTS] {
     sums.map(|[low, high]| vpaddq_s32(low, high))
 }
 
-/// Which of sixteen rows pass.
+/// Returns the bit mask of the rows of a tile that pass.
 #[target_feature(enable = "neon")]
 #[inline]
 fn passing(dots: [int32x4_t; PARTS], scales: &[f32; TILE], test: &Test) -> u32 {
     let mut mask = 0;
     for (part, dots) in dots.into_iter().enumerate() {
-        // SAFETY: four numbers are there to be read.
+        // SAFETY: both slices hold four numbers.
         #[allow(unsafe_code, reason = "there is no safe load of a vector in the standard library")]
         let (scales, bits) =
             unsafe { (vld1q_f32(scales[part * PARTS..][..PARTS].as_ptr()), vld1q_u32([1u32, 2, 4, 8].as_ptr())) };

@@ -1,4 +1,4 @@
-//! The kernel for every processor, and what the others are measured against.
+//! Kernel for every processor, and the reference for the others.
 
 use super::{BIAS, Group, Line, Pack, QUAD, TILE, Test, Tiles, report};
 
@@ -20,9 +20,9 @@ pub(super) fn scan(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut 
     }
 }
 
-/// The dot products of the codes of a tile's rows and a probe.
+/// Returns the dot products of a tile's rows with a probe, in codes.
 fn dots(lines: &[Line], group: &Group, member: usize) -> [i32; TILE] {
-    // Two sums a row, of pairs of 16-bit products: compilers know an instruction for that on most processors.
+    // Two sums per row, of pairs of 16-bit products: most processors have one instruction for this.
     let mut sums = [0i32; TILE * 2];
     for (line, quads) in lines.iter().zip(group.quads.chunks_exact(group.width)) {
         let quad = quads[member].to_le_bytes().map(|code| i16::from(code.cast_signed()));
