@@ -1,4 +1,4 @@
-//! One request and its answer, over a connection that stands.
+//! One HTTP request and its response over an open connection.
 
 use std::pin::pin;
 
@@ -14,19 +14,19 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::target::Target;
 use crate::{Error, Result};
 
-/// Bytes of a connection that are held before they are taken, but for those of one read. A head must fit in.
+/// Size of a connection's read buffer in bytes, apart from one read. The head of a response must fit.
 const BUFFER: usize = 32 << 10;
 
-/// What a server says.
+/// Response of a server.
 pub(crate) enum Answer {
-    /// The bytes that were asked for.
+    /// The requested bytes.
     Body(Bytes),
-    /// To look elsewhere.
+    /// The location that a redirect names.
     Redirect(HeaderValue),
 }
 
-/// Asks for a target and takes at most `max_bytes` of the body. The bytes are as they were sent: nothing asks for
-/// compression, and nothing undoes it.
+/// Requests a target and reads at most `max_bytes` of the body. The bytes are returned as sent: compression is neither
+/// requested nor undone.
 ///
 /// # Errors
 /// [`Error::Status`], [`Error::TooLarge`] and [`Error::Failed`].
@@ -44,7 +44,7 @@ pub(crate) async fn ask(
     headers.insert(ACCEPT, HeaderValue::from_static("image/*"));
     headers.insert(USER_AGENT, HeaderValue::from_static("aicp"));
     let mut answer = pin!(async { read(sender.send_request(request).await.map_err(failed)?, max_bytes).await });
-    // The connection works while it is polled. It may be done before all it brought is taken.
+    // The connection makes progress while it is polled. It may end before the whole body is read.
     tokio::select! {
         answer = &mut answer => answer,
         _ = connection => answer.await,
@@ -53,7 +53,7 @@ pub(crate) async fn ask(
 
 async fn read(response: Response<Incoming>, max_bytes: usize) -> Result<Answer> {
     match response.status() {
-        // Nothing else that is called a success has the whole picture for a body.
+        // No other success status carries the whole picture.
         StatusCode::OK => {}
         status @ (StatusCode::MOVED_PERMANENTLY
         | StatusCode::FOUND
@@ -77,7 +77,7 @@ async fn read(response: Response<Incoming>, max_bytes: usize) -> Result<Answer> 
     Ok(Answer::Body(taken.into()))
 }
 
-/// Adds bytes to those taken, for which never more than `max_bytes` of memory are asked, whatever was declared.
+/// Appends bytes to those read. Never allocates more than `max_bytes`, whatever length was declared.
 fn take(taken: &mut Vec<u8>, bytes: &[u8], max_bytes: usize) -> Result<()> {
     let needed = taken.len().saturating_add(bytes.len());
     if needed > max_bytes {
@@ -91,7 +91,7 @@ fn take(taken: &mut Vec<u8>, bytes: &[u8], max_bytes: usize) -> Result<()> {
     Ok(())
 }
 
-/// The library's word for what went wrong, which quotes nothing that was sent.
+/// Converts an error of the library; its text quotes nothing that the server sent.
 fn failed(error: hyper::Error) -> Error {
     Error::Failed(error.to_string())
 }

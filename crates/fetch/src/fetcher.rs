@@ -1,4 +1,4 @@
-//! The way in.
+//! Entry point of the crate: the fetcher.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::route::{Lookup, Routes, system_lookup};
 use crate::target::Target;
 use crate::{Error, Limits, Result, trust};
 
-/// Fetches pictures. Clones share their places.
+/// Fetches pictures. Clones share their slots.
 #[derive(Clone)]
 pub struct Fetcher {
     inner: Arc<Inner>,
@@ -28,10 +28,10 @@ struct Inner {
 }
 
 impl Fetcher {
-    /// A fetcher within these limits. Proxies that the environment names are not used.
+    /// Creates a fetcher with these limits. Proxies from the environment are not used.
     ///
     /// # Errors
-    /// [`Error::Settings`] if a limit lets nothing through, or an authority to trust is no certificate.
+    /// [`Error::Settings`] if a limit would refuse everything, or an extra root is not a certificate.
     pub fn new(limits: Limits) -> Result<Self> {
         Self::with_lookup(limits, Arc::new(system_lookup))
     }
@@ -44,17 +44,17 @@ impl Fetcher {
         Ok(Self { inner: Arc::new(Inner { limits, routes, tls, places }) })
     }
 
-    /// The bytes behind an http or https address, fetched on behalf of `owner`. Nothing says that they are a picture.
+    /// Fetches the bytes of an http or https URL on behalf of `owner`. They are not checked to be a picture.
     ///
-    /// They keep their place until the last clone of them is dropped, so that what was fetched and waits for something
-    /// else is bounded too.
+    /// The bytes hold a slot until their last clone is dropped, so fetched bytes that wait for processing are limited
+    /// too.
     ///
     /// # Errors
     /// Every [`Error`] but [`Error::Settings`].
     pub async fn fetch(&self, owner: &str, url: &str) -> Result<Bytes> {
         let target = Target::parse(url)?;
         let (now, total_time) = (Instant::now(), self.inner.limits.total_time);
-        // Whoever waits longer would not have the time left that an address may need.
+        // A longer wait would not leave the time that an address may need.
         let place =
             timeout_at(now + total_time / 2, self.inner.places.take(owner)).await.unwrap_or(Err(Error::Busy))?;
         let deadline = now + total_time;
@@ -62,7 +62,7 @@ impl Fetcher {
     }
 }
 
-/// A body with the place that it takes up.
+/// Body together with the slot that it holds.
 struct Fetched {
     bytes: Bytes,
     _place: Arc<Place>,
@@ -91,7 +91,7 @@ impl Inner {
         }
     }
 
-    /// Each step on the way goes through everything anew, over a connection of its own.
+    /// Requests a target over a connection of its own. Every redirect repeats all checks.
     async fn visit(&self, target: &Target, place: &Arc<Place>, deadline: Instant) -> Result<Answer> {
         let stream = self.routes.connect(target, place, deadline).await?;
         if !target.is_https() {
@@ -122,11 +122,11 @@ mod tests {
 
     const INSIDE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
     const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
-    /// Of this machine as well; nobody listens there.
+    /// Also an address of this machine; nothing listens there.
     const BESIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
     const OUTSIDE: Ipv4Addr = Ipv4Addr::new(1, 1, 1, 1);
 
-    /// A server at [`HERE`] that answers everything with these bytes; its port.
+    /// Starts a server at [`HERE`] that answers every request with this body; returns its port.
     async fn server(body: &'static str) -> u16 {
         let listener = TcpListener::bind((HERE, 0)).await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -145,7 +145,7 @@ mod tests {
         Limits { allowed_networks: vec![allowed.parse().expect("a range")], ..Limits::default() }
     }
 
-    /// A fetcher for which a name has these addresses, the last for good; and how often it looked.
+    /// Returns a fetcher whose lookups give these answers in turn, repeating the last, and a counter of the lookups.
     fn naming(limits: Limits, answers: Vec<Vec<Ipv4Addr>>) -> (Fetcher, Arc<AtomicUsize>) {
         let looks = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&looks);
@@ -190,7 +190,7 @@ mod tests {
         let port = server("here").await;
         let silent = TcpSocket::new_v4().expect("a socket");
         silent.bind((BESIDE, port).into()).expect("a port");
-        // The system takes two and leaves all others unanswered.
+        // The system accepts two connections and leaves all others unanswered.
         let silent = silent.listen(1).expect("a listener");
         let address = silent.local_addr().expect("an address");
         let _first = TcpStream::connect(address).await.expect("a connection");
@@ -224,7 +224,7 @@ mod tests {
         let counted = Arc::clone(&looks);
         let lookup = move |_: &str| {
             counted.fetch_add(1, Ordering::SeqCst);
-            // Until the test lets go of the other end.
+            // Blocks until the test drops the sender.
             let _ = released.lock().expect("a lock").recv();
             Ok(vec![IpAddr::V4(HERE)])
         };
@@ -232,7 +232,7 @@ mod tests {
         let fetcher = Fetcher::with_lookup(limits, Arc::new(lookup)).expect("a fetcher");
         let url = format!("http://example.com:{port}/");
         assert_eq!(fetcher.fetch("app", &url).await, Err(Error::TimedOut));
-        // Wait for the place in vain, and ask for nothing.
+        // These time out waiting for a slot and look nothing up.
         for owner in ["app", "another"] {
             assert_eq!(fetcher.fetch(owner, &format!("http://127.0.0.1:{port}/")).await, Err(Error::Busy), "{owner}");
         }

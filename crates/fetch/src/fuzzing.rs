@@ -1,4 +1,4 @@
-//! A door for the fuzz targets, which see no private function otherwise.
+//! Entry points for the fuzz targets, which have no access to private functions.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::exchange::{Answer, ask};
 use crate::target::Target;
 use crate::{Result, network};
 
-/// An address, taken apart.
+/// Parsed URL.
 #[derive(Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are those of Target")]
 pub struct Address {
@@ -32,28 +32,28 @@ impl Address {
     }
 }
 
-/// Reads an address.
+/// Parses a URL.
 ///
 /// # Errors
-/// As a fetch of it.
+/// As a fetch of the URL.
 pub fn address(url: &str) -> Result<Address> {
     Target::parse(url).map(|target| Address::of(&target))
 }
 
-/// The address that a redirect leads to.
+/// Resolves the location of a redirect.
 ///
 /// # Errors
-/// As a fetch that is led there.
+/// As a fetch that is redirected there.
 pub fn redirect(from: &str, location: &[u8]) -> Result<Address> {
     Target::parse(from)?.redirect(location).map(|target| Address::of(&target))
 }
 
-/// Whether an address is one that anybody in the world may be asked at.
+/// Returns whether an address is publicly reachable.
 pub fn is_public(address: IpAddr) -> bool {
     network::is_public(address)
 }
 
-/// What a server answers: a body, or nothing if it is a redirect.
+/// Reads a server's response: returns the body, or nothing for a redirect.
 ///
 /// # Errors
 /// As a fetch.

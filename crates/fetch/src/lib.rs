@@ -1,14 +1,13 @@
-//! Fetches pictures from addresses that callers name, and from nowhere inside the network.
+//! Fetches pictures from URLs that callers name, without giving access to the internal network (SSRF protection).
 //!
-//! Whoever may name an address may otherwise borrow this machine's place in the network: ask the metadata service of a
-//! cloud, a database next door or the machine itself. So [`Fetcher`] only talks to public addresses, and to those that
-//! [`Limits::allowed_networks`] names. A name is looked up once; what was judged is what is connected to, so that a
-//! name that points elsewhere a moment later gains nothing. Redirects are followed by hand, each through the same
-//! checks. Time, size, redirects and fetches at once, of all and of each owner, are bounded, and so is what a body costs
-//! in memory.
+//! A caller who may name a URL could otherwise reach what only this machine can reach: a cloud's metadata service, a
+//! database in the same network, the machine itself. So [`Fetcher`] connects only to public addresses and to those in
+//! [`Limits::allowed_networks`]. A name is resolved once and the connection goes to the addresses that were checked, so
+//! DNS rebinding gains nothing. Redirects are followed explicitly, each with the same checks. Time, size, redirects and
+//! concurrent fetches, in total and per owner, are limited, and so is the memory of a body.
 //!
-//! What it can't know: a public address may be this machine's own, or one that only this machine is let through to.
-//! Such addresses need a firewall.
+//! Limitation: a public address may belong to this machine, or be reachable from this machine alone. Such addresses
+//! need a firewall.
 
 mod error;
 mod exchange;

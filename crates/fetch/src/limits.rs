@@ -1,30 +1,30 @@
-//! How much is fetched, and from where.
+//! Limits of fetching.
 
 use std::time::Duration;
 
 use crate::{Error, Network, Result};
 
-/// What may be fetched, and how much of it.
+/// Limits of what is fetched and from where.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bytes that a body may have.
+    /// Maximum size of a body in bytes.
     pub max_bytes: usize,
-    /// Time for one fetch, at most an hour: the wait for a place (at most half of it), connections, all redirects and the
-    /// body.
+    /// Time limit of one fetch, at most an hour: the wait for a slot (at most half of it), connections, all redirects
+    /// and the body.
     pub total_time: Duration,
-    /// Redirects that are followed.
+    /// Maximum number of redirects.
     pub max_redirects: usize,
-    /// Fetches under way at once, and fetched bodies not yet dropped; a quarter of them (and at least one) for each owner.
-    /// More wait.
+    /// Maximum number of concurrent fetches, including fetched bodies not yet dropped. Each owner gets a quarter of
+    /// them, at least one. Further fetches wait.
     pub at_once: usize,
-    /// Networks that are not public but may be reached all the same.
+    /// Networks that may be reached although they are not public.
     pub allowed_networks: Vec<Network>,
-    /// Authorities that are trusted beside the well-known ones: each a certificate in DER, or any number of them in
-    /// PEM.
+    /// Certificate authorities trusted in addition to the well-known ones: each one certificate in DER, or any number
+    /// in PEM.
     pub extra_roots: Vec<Vec<u8>>,
 }
 
-/// Longest time that one fetch may be given.
+/// Upper limit of `total_time`.
 const MAX_TIME: Duration = Duration::from_secs(3600);
 
 impl Default for Limits {
@@ -41,7 +41,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Refuses limits that let nothing through.
+    /// Checks that no limit refuses everything and that the time limit is in range.
     pub(crate) fn check(&self) -> Result<()> {
         if self.max_bytes == 0 {
             return Err(Error::Settings("a body may have no bytes at all".into()));

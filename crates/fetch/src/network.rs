@@ -1,32 +1,32 @@
-//! Which addresses are public.
+//! Public address ranges.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// An address range in CIDR form, such as `10.0.0.0/8`. A single address may be written without its length.
+/// Address range in CIDR form, such as `10.0.0.0/8`. A single address may be written without its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
     first: IpAddr,
     length: u8,
 }
 
-/// Why a text is no [`Network`].
+/// Reason why a text is not a [`Network`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadNetwork {
-    /// It is not an address, or not one with a length that fits.
+    /// The text is not an address with an optional length that fits.
     #[error("not an address range such as 10.0.0.0/8")]
     Malformed,
-    /// The address has bits beyond the length, so that it is not clear which range is meant.
+    /// The address has bits set beyond the length, so the range is ambiguous.
     #[error("the address goes on behind the length of its range")]
     NotTheFirst,
-    /// An IPv4 range in the clothes of IPv6, which would never match.
+    /// An IPv4 range written as mapped IPv6, which would never match.
     #[error("an IPv4 range must be written as IPv4")]
     Mapped,
 }
 
 impl Network {
-    /// Whether the address is one of this range. An IPv4 address inside IPv6 counts as what it is connected to as.
+    /// Returns whether the range contains the address. IPv4-mapped IPv6 addresses count as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.first, address.to_canonical()) {
             (IpAddr::V4(first), IpAddr::V4(address)) => is_within_v4(address, first, self.length),
@@ -48,7 +48,7 @@ impl FromStr for Network {
         let bits = if first.is_ipv4() { 32 } else { 128 };
         let length = match length {
             None => bits,
-            // Digits only, as the parser of numbers would let a sign through.
+            // Only digits, because the number parser would accept a sign.
             Some(text) if text.bytes().all(|b| b.is_ascii_digit()) => {
                 text.parse().ok().filter(|length| *length <= bits).ok_or(BadNetwork::Malformed)?
             }
@@ -75,14 +75,14 @@ impl fmt::Display for Network {
 const NOT_PUBLIC_V4: [(Ipv4Addr, u8); 17] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),          // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),         // private
-    (Ipv4Addr::new(100, 64, 0, 0), 10),      // shared by a carrier's customers; metadata of a cloud
+    (Ipv4Addr::new(100, 64, 0, 0), 10),      // carrier-grade NAT; metadata service of a cloud
     (Ipv4Addr::new(127, 0, 0, 0), 8),        // loopback
-    (Ipv4Addr::new(168, 63, 129, 16), 32),   // a cloud's service for its machines, though the range is public
-    (Ipv4Addr::new(169, 254, 0, 0), 16),     // link-local; metadata of clouds
+    (Ipv4Addr::new(168, 63, 129, 16), 32),   // a cloud's platform service, though the range is public
+    (Ipv4Addr::new(169, 254, 0, 0), 16),     // link-local; metadata services of clouds
     (Ipv4Addr::new(172, 16, 0, 0), 12),      // private
     (Ipv4Addr::new(192, 0, 0, 0), 24),       // protocol assignments
     (Ipv4Addr::new(192, 0, 2, 0), 24),       // documentation
-    (Ipv4Addr::new(192, 88, 99, 0), 24),     // relays of 6to4
+    (Ipv4Addr::new(192, 88, 99, 0), 24),     // 6to4 relays
     (Ipv4Addr::new(192, 168, 0, 0), 16),     // private
     (Ipv4Addr::new(198, 18, 0, 0), 15),      // benchmarks
     (Ipv4Addr::new(198, 51, 100, 0), 24),    // documentation
@@ -92,12 +92,12 @@ const NOT_PUBLIC_V4: [(Ipv4Addr, u8); 17] = [
     (Ipv4Addr::new(255, 255, 255, 255), 32), // broadcast
 ];
 
-/// What global unicast has been given out of; IPv6 addresses outside (loopback, unspecified, link-local, site-local,
-/// unique local, multicast, discard, IPv4-compatible and whatever comes) are not public.
+/// Global unicast range. IPv6 addresses outside it (loopback, unspecified, link-local, site-local, unique local,
+/// multicast, discard, IPv4-compatible and future ranges) are not public.
 const GLOBAL_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// IPv6 ranges inside global unicast that are not public. Tunnels are refused whole rather than looked into: they are
-/// retired, and nothing good is served from there.
+/// IPv6 ranges inside global unicast that are not public. Tunnels are refused without decoding the embedded address:
+/// they are retired, and no legitimate server uses them.
 const NOT_PUBLIC_V6: [(Ipv6Addr, u8); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocol assignments: Teredo, benchmarks, ORCHID
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32), // documentation
@@ -105,10 +105,10 @@ const NOT_PUBLIC_V6: [(Ipv6Addr, u8); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation
 ];
 
-/// IPv4 behind a translator. A network without IPv4 names every IPv4 host so; the last 32 bits are judged.
+/// NAT64 prefix. A network without IPv4 reaches IPv4 hosts through it; the last 32 bits are checked as IPv4.
 const TRANSLATED: (Ipv6Addr, u8) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
-/// Whether an address is one that anybody in the world may be asked at.
+/// Returns whether an address is publicly reachable.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
@@ -135,12 +135,12 @@ fn is_within_v6(address: Ipv6Addr, first: Ipv6Addr, length: u8) -> bool {
     address.to_bits() & mask_v6(length) == first.to_bits()
 }
 
-/// The leading `length` of 32 bits.
+/// Returns the mask of the leading `length` of 32 bits.
 fn mask_v4(length: u8) -> u32 {
     u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0)
 }
 
-/// The leading `length` of 128 bits.
+/// Returns the mask of the leading `length` of 128 bits.
 fn mask_v6(length: u8) -> u128 {
     u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)
 }
@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    /// What must not be reached, in words of its own.
+    /// Ranges that must be refused, written independently of the constants above.
     const REFUSED: [&str; 30] = [
         "0.0.0.0/8",
         "10.0.0.0/8",
@@ -185,7 +185,7 @@ mod tests {
         "ff00::/8",
     ];
 
-    /// The bits of an address, one character each.
+    /// Returns the bits of an address, one character each.
     fn bits(address: IpAddr) -> String {
         match address {
             IpAddr::V4(address) => format!("{address:?}").split('.').map(|p| format!("{:08b}", byte(p))).collect(),
@@ -197,7 +197,7 @@ mod tests {
         text.parse().expect("a byte")
     }
 
-    /// Whether an address is in a range, by comparing characters.
+    /// Returns whether an address is in a range, by comparing characters.
     fn is_in(address: IpAddr, range: &str) -> bool {
         let (first, length) = range.split_once('/').expect("a range");
         let first: IpAddr = first.parse().expect("an address");
@@ -205,7 +205,7 @@ mod tests {
         first.is_ipv4() == address.is_ipv4() && bits(first)[..length] == bits(address)[..length]
     }
 
-    /// The IPv4 address that stands in the last bits.
+    /// Returns the IPv4 address in the last bits.
     fn embedded(address: IpAddr) -> IpAddr {
         let bits = bits(address);
         let byte = |at: usize| u8::from_str_radix(&bits[at..at + 8], 2).expect("eight bits");
@@ -228,7 +228,7 @@ mod tests {
         Ipv6Addr::from_bits(bits).into()
     }
 
-    /// The first and the last address of a range, and their neighbours outside.
+    /// Returns the first and the last address of a range, and their neighbours outside.
     fn edges(range: &str) -> [IpAddr; 4] {
         let (first, length) = range.split_once('/').expect("a range");
         let length: u32 = length.parse().expect("a length");
@@ -321,7 +321,7 @@ mod tests {
         }
     }
 
-    /// Any address, most of them in or near the ranges and in the clothes that IPv4 may wear.
+    /// Any address, mostly in or near the ranges and in the IPv6 encodings of IPv4.
     fn addresses() -> impl Strategy<Value = IpAddr> {
         let v4_near = (0..16_usize, 0..4_usize, -300..300_i32).prop_map(|(range, edge, by)| {
             let IpAddr::V4(edge) = edges(REFUSED[range])[edge] else { unreachable!("an IPv4 range") };
@@ -359,7 +359,7 @@ mod tests {
             };
             let text = format!("{first}/{length}");
             let Ok(network) = text.parse::<Network>() else {
-                // The only reason left.
+                // The only remaining reason to refuse.
                 prop_assert_ne!(first.to_canonical(), first);
                 return Ok(());
             };

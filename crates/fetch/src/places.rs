@@ -1,4 +1,4 @@
-//! Fetches that may be under way at once, of all owners and of each.
+//! Slots that limit concurrent fetches, in total and per owner.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -7,42 +7,42 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Error, Result};
 
-/// One owner has at most one in so many places, so that silent addresses of one don't hold up the others.
+/// Divisor of all slots that gives one owner's share, so that silent addresses of one owner don't block the others.
 const SHARE: usize = 4;
 
-/// The places, each held by one fetch.
+/// Slots for fetches; each fetch holds one.
 pub(crate) struct Places {
     all: Arc<Semaphore>,
     each: usize,
     owners: Mutex<HashMap<String, Weak<Semaphore>>>,
 }
 
-/// A place, given back when it is dropped.
+/// A slot, released when it is dropped.
 pub(crate) struct Place {
     _own: OwnedSemaphorePermit,
     _of_all: OwnedSemaphorePermit,
 }
 
 impl Places {
-    /// So many places for all.
+    /// Creates this many slots in total.
     pub fn new(at_once: usize) -> Self {
         let at_once = at_once.min(Semaphore::MAX_PERMITS);
         let all = Arc::new(Semaphore::new(at_once));
         Self { all, each: (at_once / SHARE).max(1), owners: Mutex::default() }
     }
 
-    /// A place for an owner; waits for one.
+    /// Waits for a slot of an owner.
     ///
     /// # Errors
-    /// [`Error::Busy`] if no places are given any more.
+    /// [`Error::Busy`] if the semaphores are closed.
     pub async fn take(&self, owner: &str) -> Result<Place> {
-        // First its own, so that what waits for those stands in nobody else's way.
+        // The owner's slot comes first, so that waiting for it does not block other owners.
         let own = self.of(owner).acquire_owned().await.map_err(|_| Error::Busy)?;
         let of_all = Arc::clone(&self.all).acquire_owned().await.map_err(|_| Error::Busy)?;
         Ok(Place { _own: own, _of_all: of_all })
     }
 
-    /// The places of an owner, known as long as one is held or waited for.
+    /// Returns the slots of an owner, remembered as long as one is held or waited for.
     fn of(&self, owner: &str) -> Arc<Semaphore> {
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = owners.get(owner).and_then(Weak::upgrade) {
@@ -61,7 +61,7 @@ mod tests {
 
     use super::*;
 
-    /// So many places taken for an owner, as many as can be had.
+    /// Takes all slots that are available for an owner.
     async fn taken(places: &Places, owner: &str) -> Vec<Place> {
         let mut taken = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! From a host to a connection with it.
+//! Address checks, and connections to a host.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -13,30 +13,30 @@ use crate::places::Place;
 use crate::target::Target;
 use crate::{Error, Network, Result};
 
-/// Addresses of one name that are tried.
+/// Maximum number of addresses tried for one name.
 const MAX_TRIES: usize = 4;
 
-/// Looks names up; blocks the thread meanwhile.
+/// Resolves a name; blocks the thread.
 pub(crate) type Lookup = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
-/// Asks the machine.
+/// Resolves a name with the system's resolver.
 pub(crate) fn system_lookup(name: &str) -> io::Result<Vec<IpAddr>> {
     Ok((name, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
 }
 
-/// Decides where connections may go.
+/// Decides which addresses may be connected to.
 pub(crate) struct Routes {
-    /// Looks names up.
+    /// Resolver.
     pub lookup: Arc<Lookup>,
     /// Networks that are not public but may be reached.
     pub allowed_networks: Vec<Network>,
 }
 
 impl Routes {
-    /// A connection with a target, to an address that was judged: nothing is looked up between judging and connecting.
+    /// Connects to a target, at an address that was checked: nothing is resolved between check and connection.
     ///
-    /// `place` is held for as long as a lookup goes on, which can't be ended early, so that names that are never
-    /// answered for don't use up more threads than there are places.
+    /// A lookup cannot be cancelled, so it holds `place` until it ends. Lookups that are never answered therefore use
+    /// no more threads than there are slots.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::Failed`], and [`Error::TimedOut`] at the deadline.
@@ -50,7 +50,7 @@ impl Routes {
         let mut failure = Error::Failed("the name has no address".into());
         let tried = addresses.len().min(MAX_TRIES);
         for (index, address) in addresses.iter().take(tried).enumerate() {
-            // One that says nothing leaves the others their share of the time.
+            // Each attempt gets an equal share of the remaining time, so a silent address leaves time for the others.
             let now = Instant::now();
             let left = u32::try_from(tried - index).unwrap_or(1);
             let until = now + deadline.saturating_duration_since(now) / left;
@@ -78,8 +78,8 @@ impl Routes {
         }
     }
 
-    /// Refuses if any address is not to be reached. To pick out the good ones would serve nobody: a name that points
-    /// both out and in is a mistake or a trap, and the answer should not hang on which address happened to respond.
+    /// Refuses if any address is forbidden. Filtering would not help: a name that points both outside and inside is a
+    /// mistake or an attack, and the result must not depend on which address happens to respond.
     fn judge(&self, addresses: &[IpAddr]) -> Result<()> {
         let may = |address: &IpAddr| {
             is_public(*address) || self.allowed_networks.iter().any(|network| network.contains(*address))

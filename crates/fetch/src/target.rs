@@ -1,4 +1,4 @@
-//! One address to fetch, taken apart.
+//! Parsed URL of a fetch.
 
 use hyper::http::uri::PathAndQuery;
 use hyper::http::{HeaderValue, Uri};
@@ -6,28 +6,27 @@ use url::{Host, Url};
 
 use crate::{Error, Result};
 
-/// Bytes that an address may have.
+/// Maximum length of a URL in bytes.
 const MAX_URL: usize = 8 << 10;
 
-/// An http or https address that is well formed. Whether it may be reached is not said.
+/// A well-formed http or https URL. Its address is not checked yet.
 pub(crate) struct Target {
     url: Url,
-    /// Where the bytes come from.
+    /// Host to connect to.
     pub host: Host<String>,
-    /// Its port, never 0.
+    /// Port to connect to, never 0.
     pub port: u16,
-    /// What is asked for, as it goes into the request line.
+    /// Path and query for the request line.
     pub path: Uri,
-    /// The host header.
+    /// Value of the Host header.
     pub authority: HeaderValue,
 }
 
 impl Target {
-    /// Reads an address the way a browser does, so that odd spellings of an IPv4 address become that address here and
-    /// not later.
+    /// Parses a URL as a browser does, so that odd spellings of an IPv4 address are normalised before the checks.
     ///
     /// # Errors
-    /// [`Error::BadUrl`] if it is none, is too long, is neither http nor https, or carries a user or port 0.
+    /// [`Error::BadUrl`] if it is malformed, too long, neither http nor https, or carries a user or port 0.
     pub fn parse(url: &str) -> Result<Self> {
         if url.len() > MAX_URL {
             return Err(Error::BadUrl);
@@ -35,7 +34,7 @@ impl Target {
         Self::new(Url::parse(url).map_err(|_| Error::BadUrl)?)
     }
 
-    /// The address that a redirect from here leads to.
+    /// Returns the target that a redirect from here leads to.
     ///
     /// # Errors
     /// As [`Target::parse`]; [`Error::Downgraded`] if it leads from https to http.
@@ -49,7 +48,7 @@ impl Target {
         if self.is_https() && !target.is_https() { Err(Error::Downgraded) } else { Ok(target) }
     }
 
-    /// Whether the connection is encrypted.
+    /// Returns whether the connection is encrypted.
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }
@@ -65,7 +64,7 @@ impl Target {
             None => PathAndQuery::try_from(url.path()),
         };
         let path = Uri::from(path.map_err(|_| Error::BadUrl)?);
-        // The default port of the scheme is not part of the header.
+        // The header omits the scheme's default port.
         let authority = match url.port() {
             Some(port) => HeaderValue::try_from(format!("{host}:{port}")),
             None => HeaderValue::try_from(host.to_string()),
@@ -81,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// What is asked for, and whom.
+    /// Returns the Host header and the path of a target.
     fn asked(target: &Target) -> (String, String) {
         (target.authority.to_str().expect("a header").into(), target.path.to_string())
     }

@@ -1,4 +1,4 @@
-//! Whose certificates are trusted.
+//! Trusted certificate authorities.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use tokio_rustls::rustls::{CertificateError, ClientConfig, Error as TlsError, Ro
 
 use crate::{Error, Result};
 
-/// What opens encrypted connections with servers that the well-known authorities vouch for, or these.
+/// Creates a TLS connector that trusts the well-known authorities and these.
 ///
 /// # Errors
-/// [`Error::Settings`] if one of `extra_roots` is no certificate.
+/// [`Error::Settings`] if one of `extra_roots` is not a certificate.
 pub(crate) fn connector(extra_roots: &[Vec<u8>]) -> Result<TlsConnector> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -22,12 +22,12 @@ pub(crate) fn connector(extra_roots: &[Vec<u8>]) -> Result<TlsConnector> {
         .with_root_certificates(roots(extra_roots)?)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // One fetch leaves nothing behind that a server could know the next by.
+    // No session resumption, so that a server cannot link two fetches.
     config.resumption = Resumption::disabled();
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// The well-known authorities, which come with the program so that it needs nothing of the machine, and these.
+/// Returns the well-known authorities, compiled in so that the machine needs none installed, and these.
 fn roots(extra_roots: &[Vec<u8>]) -> Result<RootCertStore> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for bytes in extra_roots {
@@ -38,7 +38,7 @@ fn roots(extra_roots: &[Vec<u8>]) -> Result<RootCertStore> {
     Ok(roots)
 }
 
-/// Why a connection could not be encrypted, in words of our own: those of the library quote the certificate.
+/// Describes why a TLS connection failed, in our own words: the library's text quotes the certificate.
 pub(crate) fn reason(error: &std::io::Error) -> String {
     let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) else {
         return error.kind().to_string();
@@ -60,9 +60,9 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
     .into()
 }
 
-/// The certificates of a file in PEM, or the one in DER.
+/// Parses the certificates of a PEM file, or one DER certificate.
 fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'_>>> {
-    // Comments may come before it.
+    // Comments may precede the first certificate.
     const PEM: &[u8] = b"-----BEGIN ";
     if !bytes.windows(PEM.len()).any(|window| window == PEM) {
         return Ok(vec![CertificateDer::from(bytes)]);
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_well_known_authorities_are_trusted() {
-        // One that most of the web is signed by, as its certificate names it.
+        // An authority that signs most of the web, by the name in its certificate.
         let name = b"ISRG Root X1";
         let roots = roots(&[]).expect("authorities").roots;
         assert!(roots.iter().any(|root| root.subject.windows(name.len()).any(|window| window == name)));

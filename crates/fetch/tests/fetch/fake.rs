@@ -1,4 +1,4 @@
-//! A server that does as it is told.
+//! Scripted fake server.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -9,55 +9,55 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// What it does with a request.
+/// Reaction of the server to a request.
 #[derive(Clone)]
 pub enum Then {
     /// Sends these bytes and closes.
     Send(Vec<u8>),
-    /// Sends these bytes and says nothing more, but stays.
+    /// Sends these bytes, then nothing more, and keeps the connection open.
     SendAndStay(Vec<u8>),
-    /// Sends the first bytes, then the others for ever.
+    /// Sends the first bytes once, then the second for ever.
     Repeat(Vec<u8>, Vec<u8>),
-    /// Sends the first bytes, then the others for ever, with a pause after each time.
+    /// Sends the first bytes once, then the second for ever, with a pause before each.
     Trickle(Vec<u8>, Vec<u8>),
 }
 
 impl Then {
-    /// An answer with a head of these lines, and this body.
+    /// Responds with these head lines and this body.
     pub fn answer(head: &str, body: impl AsRef<[u8]>) -> Self {
         Self::Send([format!("HTTP/1.1 {head}\r\n\r\n").as_bytes(), body.as_ref()].concat())
     }
 
-    /// A picture.
+    /// Responds with a picture.
     pub fn well(body: impl AsRef<[u8]>) -> Self {
         Self::answer(&format!("200 OK\r\ncontent-length: {}", body.as_ref().len()), body)
     }
 
-    /// To look elsewhere.
+    /// Responds with a redirect.
     pub fn redirect(location: &str) -> Self {
         Self::answer(&format!("302 Found\r\ncontent-length: 0\r\nlocation: {location}"), "")
     }
 }
 
-/// A server on this machine.
+/// Fake server on this machine.
 pub struct Fake {
-    /// Where it listens.
+    /// Address it listens at.
     pub address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Fake {
-    /// Starts one that decides by the path of the request.
+    /// Starts a server that reacts by the path of the request.
     pub async fn start(script: impl Fn(&str) -> Then + Send + Sync + 'static) -> Self {
         Self::listen(None, script).await
     }
 
-    /// Starts one that always does the same.
+    /// Starts a server that always reacts the same way.
     pub async fn doing(then: Then) -> Self {
         Self::start(move |_| then.clone()).await
     }
 
-    /// Starts one behind TLS.
+    /// Starts a server with TLS.
     pub async fn encrypted(tls: TlsAcceptor, script: impl Fn(&str) -> Then + Send + Sync + 'static) -> Self {
         Self::listen(Some(tls), script).await
     }
@@ -85,12 +85,12 @@ impl Fake {
         fake
     }
 
-    /// An address of it, by http and number.
+    /// Returns an http URL of the server, with its numeric address.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// The heads of the requests that came.
+    /// Returns the heads of the requests received.
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().expect("a lock").clone()
     }
@@ -136,7 +136,7 @@ async fn serve(
     }
 }
 
-/// Limits within which the fakes can be reached, at the one address at which they are.
+/// Limits that allow the fakes, and only their address.
 pub fn limits() -> Limits {
     Limits { allowed_networks: vec!["127.0.0.1".parse().expect("a range")], ..Limits::default() }
 }

@@ -1,4 +1,4 @@
-//! Over http.
+//! Fetches over http.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -17,12 +17,12 @@ fn fetcher(limits: Limits) -> Fetcher {
     Fetcher::new(limits).expect("a fetcher")
 }
 
-/// What a fetch of this address leads to.
+/// Fetches a URL with the fakes' limits.
 async fn fetch(url: &str) -> Result<Bytes, Error> {
     fetcher(limits()).fetch("app", url).await
 }
 
-/// A listener at an address that the fakes' limits don't let through.
+/// Listens at an address that the fakes' limits don't allow.
 fn bystander() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.2:0").expect("a port");
     listener.set_nonblocking(true).expect("a listener");
@@ -30,7 +30,7 @@ fn bystander() -> (TcpListener, String) {
     (listener, url)
 }
 
-/// Whether nobody ever connected.
+/// Returns whether no connection was ever made.
 fn is_untouched(listener: &TcpListener) -> bool {
     listener.accept().is_err_and(|e| e.kind() == ErrorKind::WouldBlock)
 }
@@ -277,7 +277,7 @@ async fn bodies_without_end_are_cut() {
     let filler = vec![b'x'; 1 << 16];
     let chunk = [b"10000\r\n", filler.as_slice(), b"\r\n"].concat();
     for (name, then) in [
-        // Nothing of the body is ever sent: the head is enough.
+        // The body is never sent: the head is enough to refuse.
         ("declared", Then::SendAndStay(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n".into())),
         ("chunked", Then::Repeat(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".into(), chunk)),
         ("until closed", Then::Repeat(b"HTTP/1.1 200 OK\r\n\r\n".into(), filler)),
@@ -298,7 +298,7 @@ async fn heads_are_taken_up_to_a_length() {
 
 #[tokio::test]
 async fn bodies_are_given_as_they_were_sent() {
-    // What a client that undoes compression would make something else of.
+    // A client that undoes compression would change these bytes.
     let squeezed = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let head = format!("200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}", squeezed.len());
     let fake = Fake::doing(Then::answer(&head, squeezed)).await;
@@ -387,13 +387,13 @@ async fn servers_that_take_their_time_run_out_of_it() {
 #[tokio::test]
 async fn a_connection_that_nobody_accepts_and_slow_redirects_run_out_of_time() {
     let fetcher = fetcher(Limits { total_time: Duration::from_millis(200), max_redirects: usize::MAX, ..limits() });
-    // The system accepts, nobody reads.
+    // The system accepts the connection, but no one reads it.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     for scheme in ["http", "https"] {
         let url = format!("{scheme}://{}/", silent.local_addr().expect("an address"));
         assert_eq!(fetcher.fetch("app", &url).await, Err(Error::TimedOut), "{scheme}");
     }
-    // Each step is quick; all of them together are not.
+    // Each redirect is quick; all of them together are not.
     let fake = Fake::doing(Then::redirect("/")).await;
     assert_eq!(fetcher.fetch("app", &fake.url("/")).await, Err(Error::TimedOut));
 }
@@ -406,7 +406,7 @@ async fn no_more_than_so_many_are_under_way_and_the_others_wait() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (counted, peak) = (Arc::clone(&now), Arc::clone(&most));
     tokio::spawn(async move {
-        // Answers in pairs, so that one at a time would never be answered.
+        // Answers in pairs, so fetches one at a time would never be answered.
         let pair = Arc::new(Barrier::new(AT_ONCE));
         while let Ok((mut stream, _)) = listener.accept().await {
             peak.fetch_max(counted.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -424,7 +424,7 @@ async fn no_more_than_so_many_are_under_way_and_the_others_wait() {
     let mut fetches = tokio::task::JoinSet::new();
     for owner in 0..10 {
         let (fetcher, url) = (fetcher.clone(), url.clone());
-        // The bytes hold their place for as long as they are there.
+        // The bytes hold their slot until they are dropped.
         fetches.spawn(async move { fetcher.fetch(&owner.to_string(), &url).await.map(|bytes| bytes.to_vec()) });
     }
     for fetched in fetches.join_all().await {
@@ -438,7 +438,7 @@ async fn what_was_fetched_keeps_its_place_until_it_is_dropped() {
     let fake = Fake::doing(Then::well("picture")).await;
     let fetcher = fetcher(Limits { at_once: 1, total_time: Duration::from_millis(400), ..limits() });
     let fetched = loop {
-        // On a busy machine the time may be too short.
+        // On a busy machine the time limit may be too short.
         if let Ok(fetched) = fetcher.fetch("app", &fake.url("/")).await {
             break fetched;
         }
@@ -460,7 +460,7 @@ async fn a_fetch_that_is_given_up_gives_its_place_back() {
     let patient = Limits { at_once: 1, ..limits() };
     let fetcher = fetcher(patient);
     let (slow, quick) = (fake.url("/slow"), fake.url("/quick"));
-    // The first has the place; the second waits until the first is dropped.
+    // The first fetch holds the slot; the second waits until the first is dropped.
     let slow = tokio::spawn({
         let fetcher = fetcher.clone();
         async move { fetcher.fetch("app", &slow).await }
@@ -492,7 +492,7 @@ async fn silent_addresses_of_one_owner_hold_up_nobody_else() {
     assert_eq!(fetcher.fetch("polite", &fake.url("/")).await, Ok(Bytes::from("picture")));
     let ends = silent.join_all().await;
     let count = |error: Error| ends.iter().filter(|end| **end == Err(error.clone())).count();
-    // Those without a place are told so, and not that the address is slow.
+    // Fetches without a slot fail as busy, not as timed out.
     assert_eq!((count(Error::TimedOut), count(Error::Busy)), (AT_ONCE / 4, 2 * AT_ONCE - AT_ONCE / 4));
 }
 

@@ -1,4 +1,4 @@
-//! Over https.
+//! Fetches over https.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::fake::{Fake, Then, limits};
 
-/// An authority that nobody knows yet.
+/// A new certificate authority that is not trusted yet.
 struct Authority {
     der: Vec<u8>,
     pem: String,
@@ -30,7 +30,7 @@ impl Authority {
         Self { der: certificate.der().to_vec(), pem: certificate.pem(), issuer: Issuer::new(params, key) }
     }
 
-    /// Serves as one of these names or addresses, until this year.
+    /// Creates a TLS acceptor with a certificate for these names or addresses, valid until this year.
     fn acceptor(&self, names: &[&str], until: i32) -> TlsAcceptor {
         let key = KeyPair::generate().expect("a key");
         let mut params =
@@ -49,7 +49,7 @@ impl Authority {
     }
 }
 
-/// A fetcher that reaches this machine under its name and its address, and trusts these authorities.
+/// Returns a fetcher that may reach this machine by name and address, and trusts these authorities.
 fn trusting(extra_roots: Vec<Vec<u8>>) -> Fetcher {
     let allowed_networks = ["127.0.0.1", "::1"].map(|network| network.parse().expect("a range")).to_vec();
     Fetcher::new(Limits { allowed_networks, extra_roots, ..limits() }).expect("a fetcher")
@@ -134,7 +134,7 @@ async fn a_server_that_does_not_encrypt_fails() {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let _ = stream.write_all(b"220 secret.example.com at your service\r\n").await;
-            // Until the other side has had enough.
+            // Waits until the client closes.
             let _ = stream.read_to_end(&mut Vec::new()).await;
         }
     });
@@ -144,7 +144,7 @@ async fn a_server_that_does_not_encrypt_fails() {
 #[tokio::test]
 async fn a_body_that_is_cut_off_is_not_taken_for_whole() {
     let authority = Authority::new();
-    // Neither a length nor a farewell: somebody on the way may have cut it.
+    // Neither a content length nor a TLS close_notify: the body may have been truncated on the way.
     let acceptor = authority.acceptor(&["127.0.0.1"], 2100);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("https://{}/", listener.local_addr().expect("an address"));

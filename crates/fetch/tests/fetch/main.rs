@@ -1,4 +1,4 @@
-//! Fetching, from servers that behave and servers that don't.
+//! Fetches from servers that behave and servers that don't.
 
 mod fake;
 mod http;
