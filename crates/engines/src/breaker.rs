@@ -1,11 +1,11 @@
-//! Leaves an engine in peace that does not answer, and lets one call at a time find out whether it does again.
+//! Circuit breaker: stops calls to an engine that does not answer, and probes with one call at a time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A circuit breaker.
+/// Circuit breaker of one engine.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     failures: u32,
@@ -15,21 +15,21 @@ pub(crate) struct Breaker {
 
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// Calls pass; so many in a row got no answer.
+    /// Calls pass. Holds the number of consecutive failures.
     Closed(u32),
-    /// No call passes until then.
+    /// No call passes until this time.
     Open(Instant),
-    /// One call is finding out.
+    /// One call is under way as a probe; no other passes.
     Probing,
 }
 
 impl Breaker {
-    /// One that opens after so many calls in a row without an answer (at least one), for this long.
+    /// Creates a breaker that opens for `pause` after this many consecutive failures (at least one).
     pub fn new(failures: u32, pause: Duration) -> Self {
         Self { failures: failures.max(1), pause, state: Mutex::new(State::Closed(0)) }
     }
 
-    /// Lets a call pass, or not.
+    /// Admits a call, unless the breaker is open.
     pub fn enter(&self) -> Option<Pass<'_>> {
         let mut state = self.lock();
         match *state {
@@ -42,7 +42,7 @@ impl Breaker {
         }
     }
 
-    /// Whether a call would be let pass now.
+    /// Returns whether a call would be admitted now.
     pub fn lets_pass(&self) -> bool {
         match *self.lock() {
             State::Closed(_) => true,
@@ -51,7 +51,7 @@ impl Breaker {
         }
     }
 
-    /// Whether calls are being held back.
+    /// Returns whether the breaker is open or probing.
     pub fn is_open(&self) -> bool {
         !matches!(*self.lock(), State::Closed(_))
     }
@@ -61,7 +61,7 @@ impl Breaker {
     }
 }
 
-/// A call that was let pass. Dropped without a result, it counts as never made.
+/// Admission of one call. Dropped without a result, the call is not counted.
 #[derive(Debug)]
 pub(crate) struct Pass<'a> {
     breaker: &'a Breaker,
@@ -69,12 +69,12 @@ pub(crate) struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// The call is over; did the engine answer?
+    /// Reports the end of the call and whether the engine answered.
     pub fn end(mut self, answered: bool) {
         let mut state = self.breaker.lock();
         let open = State::Open(Instant::now() + self.breaker.pause);
         match *state {
-            // Of calls from before it opened nothing new is learnt.
+            // The result of a call that began before the breaker opened is stale.
             State::Open(_) | State::Probing if !self.probe => {}
             _ if answered => *state = State::Closed(0),
             State::Closed(failures) if failures + 1 < self.breaker.failures => *state = State::Closed(failures + 1),
@@ -86,7 +86,7 @@ impl Pass<'_> {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        // The caller of the probe went away: the next call is the probe.
+        // The probe was cancelled: the next call is the probe.
         if self.probe {
             *self.breaker.lock() = State::Open(Instant::now());
         }

@@ -1,9 +1,9 @@
-//! Cloudwalk (云从) over the REST interface of its private server, as public clients of it have it.
+//! Cloudwalk (云从) over the REST interface of its private server, as used by its public clients.
 //!
-//! Every call is a form-urlencoded POST with `app_id` and `app_secret` where they are set; every answer is JSON with
-//! `result` 0 for well done, else a code, and `info` in words. A library is a group; a face carries our person number
-//! as its tag, by which it is found again. Older servers keep the id of a face that the caller chose, newer ones answer
-//! their own: the answered one is the ref.
+//! Every call is a form-urlencoded POST with `app_id` and `app_secret` if configured. Every answer is JSON with
+//! `result`, 0 for success or else an error code, and a message in `info`. A library is a group. A face carries our
+//! person number as its tag, by which it is found again. Older servers keep the face id that the caller chose, newer
+//! ones return their own: the returned one is the ref.
 
 use std::fmt;
 
@@ -35,42 +35,42 @@ const DETECT: &str = "face/tool/detect";
 const QUALITY: &str = "face/tool/quality";
 const FEATURE: &str = "face/tool/feature";
 
-/// `result` of an answer that says well done.
+/// `result` of a successful answer.
 const WELL_DONE: &str = "0";
-/// Bytes that a tag may have.
+/// Maximum length of a tag in bytes.
 const MAX_TAG: usize = 128;
-/// Similarity of a picture with itself, or nearly.
+/// Similarity from which two pictures count as the same.
 const SAME: Similarity = 0.98;
-/// How many faces are looked at first for one that a lost answer may have left.
+/// Hits requested first when searching for a face left by a lost answer.
 const FIRST_LOOK: usize = 10;
-/// How many at most.
+/// Upper limit of the hits requested in that search.
 const LAST_LOOK: usize = 640;
 
-/// How a Cloudwalk engine is reached and understood.
+/// Settings of a Cloudwalk engine.
 #[derive(Clone, PartialEq)]
 pub struct CloudwalkSettings {
-    /// Where it is.
+    /// Connection settings.
     pub remote: RemoteSettings,
-    /// Similarity, 0..1 on its own scale, above which two faces are one person; none: as everywhere.
+    /// Match threshold on the engine's own scale, 0..1; `None` for the common default.
     pub threshold: Option<Similarity>,
-    /// `app_id` of every call, if the engine wants one.
+    /// `app_id` of every call, if the engine requires one.
     pub app_id: Option<String>,
-    /// `app_secret` of every call, if the engine wants one.
+    /// `app_secret` of every call, if the engine requires one.
     pub app_secret: Option<String>,
     /// Key of the quality score, 0..1, in the answer of `/face/tool/quality`.
     pub quality_key: String,
-    /// Its codes for a picture that it can't decode or that shows no face.
+    /// Vendor codes meaning that the picture cannot be decoded or shows no face.
     pub bad_picture_codes: Vec<i64>,
-    /// Its codes for a group that it has not.
+    /// Vendor codes meaning "group not found".
     pub library_missing_codes: Vec<i64>,
-    /// Its codes for a group that it has already.
+    /// Vendor codes meaning "group already exists".
     pub library_exists_codes: Vec<i64>,
-    /// Its codes for a face that it has not.
+    /// Vendor codes meaning "face not found".
     pub face_missing_codes: Vec<i64>,
 }
 
 impl CloudwalkSettings {
-    /// The defaults for an engine at this address.
+    /// Returns the defaults for an engine at this address.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             remote: RemoteSettings::new(url),
@@ -108,7 +108,7 @@ pub struct Cloudwalk {
     remote: Remote,
 }
 
-/// Whether the vendor has something by this id.
+/// Whether an object exists at the vendor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Has {
     Yes,
@@ -117,16 +117,16 @@ enum Has {
 }
 
 impl Cloudwalk {
-    /// An engine with these settings. Nothing is sent yet.
+    /// Creates an engine with these settings. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`Error::Settings`] if they make no sense.
+    /// [`Error::Settings`] if they are not valid.
     pub fn new(settings: CloudwalkSettings) -> Result<Self> {
         let remote = Remote::new(settings.remote.clone(), is_answer)?;
         Ok(Self { settings, remote })
     }
 
-    /// The fields of a call after those that every call has.
+    /// Encodes the form of a call: the common fields, then these.
     fn form(&self, fields: &[(&str, &str)]) -> String {
         let mut form = form_urlencoded::Serializer::new(String::new());
         for (name, value) in [("app_id", &self.settings.app_id), ("app_secret", &self.settings.app_secret)] {
@@ -154,7 +154,7 @@ impl Cloudwalk {
         })
     }
 
-    /// The vendor's words, should they repeat what was sent.
+    /// Redacts the secret, in case the vendor's message repeats the request.
     fn without_secret(&self, text: String) -> String {
         match self.settings.app_secret.as_deref() {
             Some(secret) if !secret.is_empty() => text.replace(secret, "***"),
@@ -172,11 +172,11 @@ impl Cloudwalk {
         self.has(FACE_QUERY, &fields, "faceId", face).await
     }
 
-    /// Whether a query lists what it was asked for.
+    /// Returns whether a query lists the requested object.
     async fn has(&self, path: &str, fields: &[(&str, &str)], key: &str, wanted: &str) -> Result<Has> {
         let answer = match self.call(path, fields, Repeat::Safe).await {
             Ok(answer) => answer,
-            // Not asked is not unknown.
+            // The query was not answered: report the error instead of `Unknown`.
             Err(e @ (Error::Unavailable { .. } | Error::Refused { .. } | Error::Busy)) => return Err(e),
             Err(_) => return Ok(Has::Unknown),
         };
@@ -189,7 +189,7 @@ impl Cloudwalk {
         })
     }
 
-    /// Hits in a group with the tags of the faces.
+    /// Searches a group; returns the hits with the tags of the faces.
     async fn search(
         &self,
         library: &LibraryRef,
@@ -206,7 +206,8 @@ impl Cloudwalk {
         hits.collect()
     }
 
-    /// Hits of every face of a picture, with their boxes; a face without a hit may be listed by its box alone.
+    /// Searches a group for every face of a picture; returns boxes and hits. A face without a hit may be listed with
+    /// its box alone.
     async fn search_many(
         &self,
         library: &LibraryRef,
@@ -235,19 +236,19 @@ fn is_answer(answer: &Object) -> bool {
     remote::text(answer.get("result")).is_some()
 }
 
-/// A hit; none if it names no face.
+/// Parses a hit; `None` if it names no face.
 fn hit(library: &LibraryRef, face: &Value) -> Result<Option<Candidate>> {
     let Some(engine_ref) = remote::reference(face.get("faceId")) else { return Ok(None) };
     let similarity = score(face.get("score"))?;
     Ok(Some(Candidate { face: FaceKey::Ref { library: library.row, engine_ref }, similarity }))
 }
 
-/// A score 0..1.
+/// Parses a score, 0..1.
 fn score(value: Option<&Value>) -> Result<f32> {
     remote::number(value).map(|score| score.clamp(0.0, 1.0)).ok_or_else(|| lacks("score"))
 }
 
-/// As much of a text as a tag takes.
+/// Truncates a text to the length of a tag.
 fn tag_of(name: &str) -> &str {
     &name[..name.floor_char_boundary(MAX_TAG)]
 }
@@ -286,7 +287,7 @@ impl Engine for Cloudwalk {
             Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.library_exists_codes) => {
                 Ok(())
             }
-            // The code may be one that is not known here.
+            // The vendor may use a code that is not configured.
             Err(e @ Error::Rejected { .. }) => {
                 if self.has_group(library).await? == Has::Yes {
                     Ok(())
@@ -338,7 +339,7 @@ impl Engine for Cloudwalk {
         let mut top_n = FIRST_LOOK;
         loop {
             let hits = match self.search(library, &picture, top_n).await {
-                // What can't be searched with, or in, can't have been added.
+                // If the picture cannot be decoded or the library is missing, the face cannot have been added.
                 Err(Error::BadPicture(_) | Error::LibraryMissing) => return Ok(None),
                 hits => hits?,
             };
@@ -383,7 +384,7 @@ impl Engine for Cloudwalk {
         Ok(best(hits.into_iter().flatten().map(|(hit, _)| hit).collect(), top_n))
     }
 
-    /// Hits come by their boxes alone, so the detector is asked as well: a face without a hit is a face.
+    /// Hits identify faces only by their boxes, so the detector is called as well: it also reports faces without a hit.
     async fn identify_many(
         &self,
         libraries: &[LibraryRef],
@@ -411,7 +412,7 @@ impl Engine for Cloudwalk {
         self.boxes(&STANDARD.encode(picture)).await
     }
 
-    /// The score may stand in the answer itself or in the first of its faces.
+    /// The score may be in the answer itself or in its first face.
     async fn assess(&self, picture: Photo) -> Result<Assessed> {
         let picture = STANDARD.encode(picture);
         let fields = [("img", picture.as_str())];

@@ -1,4 +1,4 @@
-//! What a library's engine can do, whoever it is.
+//! Interface of all engines.
 
 use std::collections::HashSet;
 
@@ -13,36 +13,36 @@ use crate::{BoxError, Result, Similarity};
 /// A library as an engine knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LibraryRef {
-    /// Its row id here.
+    /// Row id of the library here.
     pub row: LibraryId,
-    /// Its id at the engine: 32 lower-case hex digits, chosen by us.
+    /// Engine key: id of the library at the engine, 32 lower-case hex digits, chosen by us.
     pub engine_id: String,
-    /// What people call it.
+    /// Display name.
     pub name: String,
-    /// More about it.
+    /// Description.
     pub description: Option<String>,
 }
 
-/// Who keeps the faces of a library.
+/// Where the faces of a library are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeping {
-    /// We do: [`Engine::add_face`] only makes a template; the caller keeps it and admits it to the galleries.
+    /// Here: [`Engine::add_face`] only makes a template; the caller stores it and admits it to the galleries.
     Templates,
-    /// The engine does, under refs of its own.
+    /// At the engine, under refs of its own.
     Faces,
 }
 
-/// A picture that an engine is given, and on which terms.
+/// A picture for an engine, with the terms of its processing.
 #[derive(Clone)]
 pub struct Photo {
-    /// The bytes of the file.
+    /// Bytes of the file.
     pub bytes: Bytes,
-    /// The terms.
+    /// Terms of its processing.
     pub terms: Terms,
 }
 
 impl Photo {
-    /// Another picture on the same terms.
+    /// Returns another picture on the same terms.
     pub fn with(&self, bytes: Bytes) -> Self {
         Self { bytes, terms: self.terms }
     }
@@ -60,12 +60,12 @@ impl From<Bytes> for Photo {
     }
 }
 
-/// For whom the built-in engine looks at a picture, and what it asks of a face. Another engine has terms of its own.
+/// Terms on which the built-in engine processes a picture. Other engines ignore them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Terms {
-    /// Decides whose turn it is, how large a picture may be, and how hard one is looked at in which no face is seen at first.
+    /// Caller: decides the priority, the maximum size of a picture, and the effort spent if no face is found at first.
     pub caller: Caller,
-    /// A face of a lower recognisability is not enrolled and matches nobody; 0 lets every face pass.
+    /// Least recognisability: a face below is not enrolled and matches nobody; 0 accepts every face.
     pub least_recognisability: f32,
 }
 
@@ -76,44 +76,44 @@ impl Default for Terms {
 }
 
 impl Terms {
-    /// How hard a picture is looked at.
+    /// Returns the effort of face detection.
     pub fn effort(&self) -> Effort {
         if self.caller == Caller::Unknown { Effort::Limited } else { Effort::Full }
     }
 }
 
-/// A face that an engine saw in a picture.
+/// A face that an engine detected in a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SeenFace {
-    /// Its box in pixels of the upright picture; empty where the engine does not say.
+    /// Bounding box in pixels of the upright picture; empty if the engine does not report it.
     pub area: Rect,
-    /// How sure the engine is, 0..1; 0 where it does not say.
+    /// Confidence of the engine, 0..1; 0 if it does not report any.
     pub confidence: f32,
-    /// How far it is turned in the plane, in degrees clockwise, from the eyes; 0 where the engine does not say.
+    /// In-plane rotation in degrees clockwise, from the eyes; 0 if the engine does not report it.
     pub rotation: f32,
 }
 
-/// What an engine made of a face. Not `Debug`, as a template belongs into no log.
+/// Result of adding a face. Not `Debug`, because a template must not be logged.
 #[derive(Clone, Default)]
 pub struct Added {
-    /// The engine's own id of the face, if it keeps it.
+    /// The engine's id of the face, if the engine stores it.
     pub engine_ref: Option<String>,
-    /// The template (a unit vector), if the caller is to keep it.
+    /// Template (a unit vector), if the caller must store it.
     pub template: Option<Vec<f32>>,
-    /// The face in the picture, if the engine says.
+    /// The face in the picture, if the engine reports it.
     pub face: Option<SeenFace>,
-    /// Quality score of the face, 0..1, if the engine says.
+    /// Quality score of the face, 0..1, if the engine reports it.
     pub quality: Option<f32>,
     /// Recognisability of the face, 0..1, if the engine judges it.
     pub recognisability: Option<f32>,
 }
 
-/// Which face a candidate is.
+/// Identifier of a candidate's face.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FaceKey {
     /// Row id of the face here.
     Row(FaceId),
-    /// The engine's own id of the face, unique within a library.
+    /// The engine's id of the face, unique within a library.
     Ref {
         /// Row id of the library here.
         library: LibraryId,
@@ -123,7 +123,7 @@ pub enum FaceKey {
 }
 
 impl FaceKey {
-    /// The engine's id, if it keeps the face.
+    /// Returns the engine's id, if the engine stores the face.
     pub fn engine_ref(&self) -> Option<&str> {
         match self {
             Self::Row(_) => None,
@@ -135,45 +135,44 @@ impl FaceKey {
 /// A face of a library that may show the person in the picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// Which face.
+    /// Identifier of the face.
     pub face: FaceKey,
-    /// How alike they are, 0..1, on the engine's own scale.
+    /// Similarity, 0..1, on the engine's own scale.
     pub similarity: Similarity,
 }
 
-/// A face of a picture and who it may be.
+/// A face of a picture with its candidates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaceCandidates {
     /// The face in the picture.
     pub face: SeenFace,
-    /// Who it may be, most similar first.
+    /// Candidates, most similar first.
     pub candidates: Vec<Candidate>,
 }
 
-/// The quality of the largest face of a picture. Not `Debug`, as a feature belongs into no log.
+/// Quality of the largest face of a picture. Not `Debug`, because a feature must not be logged.
 #[derive(Clone)]
 pub struct Assessed {
     /// Quality score, 0..1.
     pub score: f32,
-    /// Grades of occlusion, light, blur, completeness and confidence, if the engine gives any.
+    /// Grades of occlusion, light, blur, completeness and confidence, if the engine reports them.
     pub grades: Option<[Grade; 5]>,
     /// Whether the face carries an identity, if the engine judges that.
     pub is_recognisable: Option<bool>,
-    /// The feature: little-endian 32-bit floats of the built-in engine, opaque bytes of another; empty if it gives
-    /// none.
+    /// Feature: little-endian 32-bit floats for the built-in engine, opaque bytes for others; empty if there is none.
     pub feature: Vec<u8>,
 }
 
-/// What a listing of writes to be repeated shows of one.
+/// Destination of a write, for the listing of pending writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Base address of the engine; ends in `/`.
+    /// Base address of the engine, with a trailing `/`.
     pub url: String,
     /// Path under it, without a leading `/`.
     pub operation: String,
 }
 
-/// A kind of write.
+/// Kind of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Write {
     /// [`Engine::add_face`].
@@ -186,48 +185,48 @@ pub enum Write {
     DeleteLibrary,
 }
 
-/// Does the biometrics of a library.
+/// Biometric engine of a library.
 ///
 /// Every call that takes a picture may fail with [`Error::BadPicture`](crate::Error::BadPicture) or
-/// [`Error::NoFace`](crate::Error::NoFace); an engine that can't tell them apart says `BadPicture`. Every call may
-/// fail with `Busy`, `Failed`, and for an engine elsewhere with `Unavailable`, `Refused`, `Rejected` and `Unsupported`. A
-/// picture is the bytes of the file.
+/// [`Error::NoFace`](crate::Error::NoFace); an engine that cannot tell them apart returns `BadPicture`. Every call may
+/// fail with `Busy` or `Failed`; calls to a remote engine also with `Unavailable`, `Refused`, `Rejected` and
+/// `Unsupported`. A picture is the bytes of the file.
 ///
 /// A face that the built-in engine judges not recognisable is refused with
-/// [`Error::NotRecognisable`](crate::Error::NotRecognisable) where it would be added, has no candidates where it is
-/// searched for, and a similarity of 0 where it is compared.
+/// [`Error::NotRecognisable`](crate::Error::NotRecognisable) when it is added, gets no candidates in a search, and has
+/// a similarity of 0 in a comparison.
 #[async_trait]
 pub trait Engine: Send + Sync {
-    /// Its name as a library stores it: `builtin`, `koala` or `cloudwalk`.
+    /// Returns the name that libraries store: `builtin`, `koala` or `cloudwalk`.
     fn name(&self) -> &str;
 
-    /// Its name for people.
+    /// Returns the display name.
     fn label(&self) -> &'static str;
 
-    /// Who keeps the faces.
+    /// Returns where the faces are stored.
     fn keeping(&self) -> Keeping;
 
-    /// Its own match threshold, if one is configured: the scores of vendors have scales of their own.
+    /// Returns the engine's own match threshold, if configured: vendors' scores have scales of their own.
     fn threshold(&self) -> Option<Similarity>;
 
-    /// Where a write goes to; none if it goes nowhere: the engine is in this process, or has no call for it and
-    /// needs none.
+    /// Returns the destination of a write; `None` if nothing is sent, because the engine is in this process, or has no
+    /// call for it and needs none.
     fn target(&self, write: Write) -> Option<Target>;
 
-    /// Makes a library. One that exists is fine.
+    /// Creates a library; succeeds if it exists already.
     async fn create_library(&self, library: &LibraryRef) -> Result<()>;
 
-    /// Deletes a library with all its faces. One that is gone is fine.
+    /// Deletes a library with all its faces; succeeds if it does not exist.
     async fn delete_library(&self, library: &LibraryRef) -> Result<()>;
 
-    /// Adds the largest face of a picture. `tag` is our person number, 32 hex digits. Not repeated once it may have
-    /// reached the engine: see `in_doubt` of [`Error::Unavailable`](crate::Error::Unavailable).
+    /// Adds the largest face of a picture. `tag` is our person number, 32 hex digits. Never retried once the request
+    /// may have reached the engine: see `in_doubt` of [`Error::Unavailable`](crate::Error::Unavailable).
     async fn add_face(&self, library: &LibraryRef, tag: &str, picture: Photo) -> Result<Added>;
 
-    /// Looks for a face that an earlier [`Engine::add_face`], whose answer was lost, may have left at the engine.
-    /// A face that `claimed` knows is not it.
+    /// Searches for a face that an earlier [`Engine::add_face`] with a lost answer may have left at the engine. Faces
+    /// that `claimed` knows are excluded.
     ///
-    /// At most one addition to the library may be in doubt, or the face of another one could be taken for it.
+    /// At most one addition to the library may be in doubt; otherwise the face of another one could be returned.
     async fn find_added(
         &self,
         library: &LibraryRef,
@@ -236,13 +235,13 @@ pub trait Engine: Send + Sync {
         claimed: &dyn Claimed,
     ) -> Result<Option<Added>>;
 
-    /// Removes a face. One that is gone is fine.
+    /// Removes a face; succeeds if it does not exist.
     async fn remove_face(&self, library: &LibraryRef, engine_ref: &str) -> Result<()>;
 
-    /// The faces most like the largest face of a picture, at most `top_n`, best first over all libraries.
+    /// Returns the faces most like the largest face of a picture, at most `top_n`, best first over all libraries.
     async fn identify(&self, libraries: &[LibraryRef], picture: Photo, top_n: usize) -> Result<Vec<Candidate>>;
 
-    /// Every face of a picture, the largest first, each with at most `top_n` candidates over all libraries.
+    /// Returns every face of a picture, the largest first, each with at most `top_n` candidates over all libraries.
     async fn identify_many(
         &self,
         libraries: &[LibraryRef],
@@ -250,28 +249,28 @@ pub trait Engine: Send + Sync {
         top_n: usize,
     ) -> Result<Vec<FaceCandidates>>;
 
-    /// How alike the largest faces of two pictures are, 0..1.
+    /// Returns the similarity of the largest faces of two pictures, 0..1.
     async fn compare(&self, a: Photo, b: Photo) -> Result<Similarity>;
 
-    /// Every face of a picture, the largest first; none is no error where the engine can tell.
+    /// Returns every face of a picture, the largest first. No face is not an error if the engine can tell.
     async fn detect(&self, picture: Photo) -> Result<Vec<SeenFace>>;
 
-    /// The quality and the feature of the largest face of a picture.
+    /// Returns the quality and the feature of the largest face of a picture.
     async fn assess(&self, picture: Photo) -> Result<Assessed>;
 
-    /// Nothing, if the picture can be decoded and shows a face.
+    /// Checks that the picture can be decoded and shows a face.
     async fn require_face(&self, picture: Photo) -> Result<()>;
 
-    /// Nothing, if the engine answers.
+    /// Checks that the engine answers.
     async fn health(&self) -> Result<()>;
 }
 
-/// Knows which faces of an engine belong to faces here.
+/// Lookup of the engine's faces that belong to faces here.
 #[async_trait]
 pub trait Claimed: Send + Sync {
-    /// Those of some refs, all of one library, that belong to a face known here.
+    /// Returns those of these refs, all of one library, that belong to a face known here.
     ///
     /// # Errors
-    /// Whatever kept the asked from answering.
+    /// Any error of the lookup.
     async fn claimed(&self, engine_refs: &[String]) -> Result<HashSet<String>, BoxError>;
 }

@@ -1,29 +1,30 @@
-//! Why an engine could not answer.
+//! Errors of engines.
 
 use std::fmt;
 
-/// An error of somebody else's.
+/// Error of another crate.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What an engine says instead of an answer.
+/// Reason why an engine call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The bytes are no picture that can be decoded, or too large a one, or (an engine elsewhere) no face was found.
+    /// The bytes cannot be decoded as a picture or the picture is too large; for a remote engine also: no face was
+    /// found.
     #[error("bad picture: {0}")]
     BadPicture(String),
     /// The picture shows no face.
     #[error("the picture shows no face")]
     NoFace,
-    /// The face carries no identity, or is hardly certain to be one; it is not enrolled.
+    /// The face carries no identity, or the detector is not certain that it is a face; it is not enrolled.
     #[error("the face is not recognisable: {0}")]
     NotRecognisable(Unrecognisable),
-    /// The engine has as much to do as it takes on; nothing was done; try again later.
+    /// The engine is at its limit. Nothing was done; try again later.
     #[error("the engine is busy")]
     Busy,
     /// The engine in this process failed.
     #[error("the engine failed: {0}")]
     Failed(#[source] aicp_vision::Error),
-    /// The threads that search can't be started.
+    /// The search threads cannot be started.
     #[error("no thread can be started to search: {0}")]
     Threads(#[source] std::io::Error),
     /// A template does not fit the engine's gallery.
@@ -32,45 +33,45 @@ pub enum Error {
     /// The engine has no such library.
     #[error("the engine has no such library")]
     LibraryMissing,
-    /// The engine understood and refused; nothing was done, and the same again would be refused again.
+    /// The engine refused the request by a code of its own. Nothing was done; a retry would be refused again.
     #[error("the engine refused: {code},{text}")]
     Rejected {
         /// The engine's code.
         code: String,
-        /// The engine's words.
+        /// The engine's message.
         text: String,
     },
-    /// The engine did not answer, or not in a way that can be understood.
+    /// The engine did not answer, or its answer was not understood.
     #[error("the engine is unavailable: {reason}")]
     Unavailable {
-        /// Whether the request may have reached it and done its work.
+        /// Whether the request may have been carried out.
         in_doubt: bool,
-        /// Why, without addresses, secrets or pictures.
+        /// Reason, without addresses, secrets or pictures.
         reason: String,
     },
-    /// The engine answered with an HTTP status that refuses the request; nothing was done.
+    /// The engine refused the request with an HTTP status. Nothing was done.
     #[error("the engine is unavailable: refused by HTTP status {status}")]
     Refused {
         /// The status, 400..=499.
         status: u16,
     },
-    /// No path is configured for this call of the engine.
+    /// No path is configured for this call.
     #[error("the engine has no call for: {0}")]
     Unsupported(&'static str),
-    /// Which faces are claimed could not be learnt.
+    /// The lookup of claimed faces failed.
     #[error("which faces are known here could not be learnt: {0}")]
     Claims(#[source] BoxError),
-    /// The settings of an engine make no sense.
+    /// The settings of an engine are not valid.
     #[error("settings of the engine: {0}")]
     Settings(String),
 }
 
-/// Why a face is not enrolled. The numbers are 0..1.
+/// Reason why a face is not enrolled. The numbers are 0..1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Unrecognisable {
-    /// Its recognisability is too low: it is too dark, too bright, blurred, small, cut or covered.
+    /// The recognisability is too low: the face is too dark, too bright, blurred, small, cut or covered.
     Recognisability(f32),
-    /// The detector is not certain enough that it is a face.
+    /// The detector's confidence is too low.
     Confidence(f32),
 }
 
@@ -95,5 +96,5 @@ impl From<aicp_vision::Error> for Error {
     }
 }
 
-/// The result of everything in this crate.
+/// Result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,8 +1,8 @@
 //! Koala (考拉悠然) over its REST interface.
 //!
 //! The vendor publishes no manual. One call is known: `POST business/api/v1/repository/personDb` with
-//! `{personLibId, baseLs}`. The paths of all others are settings, and their bodies and answers are this project's
-//! reading of what the AICP manual passes through, not the vendor's word:
+//! `{personLibId, baseLs}`. The paths of all others are settings. Their requests and answers are inferred from what the
+//! AICP manual passes through, not specified by the vendor:
 //!
 //! | Call | Sent | `data` of the answer |
 //! |---|---|---|
@@ -11,13 +11,13 @@
 //! | delete library | `personLibId` | |
 //! | remove | `personLibId, personNo` | |
 //! | search | `personLibId, baseLs, topN` | `records: [{score 0..100, personNo, faceId}]` |
-//! | search many | `personLibId, baseLs, topN` | `records: [[hit, ..], ..]`, a list a face by area descending |
+//! | search many | `personLibId, baseLs, topN` | `records: [[hit, ..], ..]`, one list per face by area descending |
 //! | compare | `baseLsA, baseLsB` | `score` 0..100 |
 //! | detect | `baseLs` | `records: [[{x, y, width, height}, ..]]`, or the boxes as `rect: {x, y, w, h}` |
 //! | quality | `baseLs` | `qualities`: five grades 0..2; `score` 0..1; `feature` in base64 |
 //!
 //! Everything is JSON; `baseLs` is base64 without a header. An answer is `{status, message, data}` with `status` 200
-//! for well done. The health call is a GET that any success answers. A person has one face here, so `personNo` is the
+//! for success. The health call is a GET; any success status will do. A person has one face here, so `personNo` is the
 //! ref of the face.
 
 use base64::Engine as _;
@@ -38,63 +38,63 @@ use crate::ranked::{Crowd, best, by_area};
 use crate::remote::{self, Body, Object, Remote, RemoteSettings, Repeat, lacks};
 use crate::{Error, Result, Similarity};
 
-/// Path of the one call that is known.
+/// Path of the one known call.
 const ADD: &str = "business/api/v1/repository/personDb";
-/// `status` of an answer that says well done.
+/// `status` of a successful answer.
 const WELL_DONE: &str = "200";
-/// Similarity of a picture with itself, or nearly.
+/// Similarity from which two pictures count as the same.
 const SAME: Similarity = 0.98;
-/// How many faces are looked at first for one that a lost answer may have left.
+/// Hits requested first when searching for a face left by a lost answer.
 const FIRST_LOOK: usize = 10;
-/// How many at most.
+/// Upper limit of the hits requested in that search.
 const LAST_LOOK: usize = 640;
 
-/// Paths of the calls whose paths the vendor has not published, without a leading `/`. An empty one: there is no such
-/// call. Without the first two, libraries are made and deleted by hand at the engine.
+/// Paths of the calls that the vendor has not published, without a leading `/`. An empty path means that the call does
+/// not exist. Without the first two, libraries must be created and deleted at the engine by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KoalaPaths {
-    /// Makes a library.
+    /// Creates a library.
     pub create_library: String,
     /// Deletes a library.
     pub delete_library: String,
     /// Removes a face.
     pub remove: String,
-    /// Finds the largest face of a picture in a library.
+    /// Searches a library for the largest face of a picture.
     pub search: String,
-    /// Finds every face of a picture in a library.
+    /// Searches a library for every face of a picture.
     pub search_many: String,
     /// Compares two pictures.
     pub compare: String,
-    /// Finds the faces in a picture.
+    /// Detects the faces of a picture.
     pub detect: String,
-    /// Judges the quality of a picture.
+    /// Assesses the quality of a picture.
     pub quality: String,
-    /// Answers if the engine is well.
+    /// Checks the health of the engine.
     pub health: String,
 }
 
-/// How a Koala engine is reached and understood.
+/// Settings of a Koala engine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KoalaSettings {
-    /// Where it is.
+    /// Connection settings.
     pub remote: RemoteSettings,
-    /// Similarity, 0..1 on its own scale, above which two faces are one person; none: as everywhere.
+    /// Match threshold on the engine's own scale, 0..1; `None` for the common default.
     pub threshold: Option<Similarity>,
-    /// Where its calls are.
+    /// Paths of the calls.
     pub paths: KoalaPaths,
-    /// Its codes for a picture that it can't decode or that shows no face.
+    /// Vendor codes meaning that the picture cannot be decoded or shows no face.
     pub bad_picture_codes: Vec<i64>,
-    /// Its codes for a library that it has not.
+    /// Vendor codes meaning "library not found".
     pub library_missing_codes: Vec<i64>,
-    /// Its codes for a library that it has already.
+    /// Vendor codes meaning "library already exists".
     pub library_exists_codes: Vec<i64>,
-    /// Its codes for a person that it has not.
+    /// Vendor codes meaning "person not found".
     pub face_missing_codes: Vec<i64>,
 }
 
 impl KoalaSettings {
-    /// The defaults for an engine at this address.
+    /// Returns the defaults for an engine at this address.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             remote: RemoteSettings::new(url),
@@ -115,10 +115,10 @@ pub struct Koala {
 }
 
 impl Koala {
-    /// An engine with these settings. Nothing is sent yet.
+    /// Creates an engine with these settings. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`Error::Settings`] if they make no sense.
+    /// [`Error::Settings`] if they are not valid.
     pub fn new(settings: KoalaSettings) -> Result<Self> {
         let remote = Remote::new(settings.remote.clone(), is_answer)?;
         let KoalaPaths {
@@ -141,7 +141,7 @@ impl Koala {
         Ok(Self { settings, remote })
     }
 
-    /// Posts and hands back `data`; `what` names the call.
+    /// Posts a call and returns `data`; `what` names the call in errors.
     async fn call(&self, what: &'static str, path: &str, body: &Value, repeat: Repeat) -> Result<Value> {
         if path.is_empty() {
             return Err(Error::Unsupported(what));
@@ -193,13 +193,13 @@ impl Koala {
     }
 }
 
-/// The hits of one face of a picture.
+/// Hits of one face of a picture.
 struct Found {
     area: Option<aicp_vision::Rect>,
     candidates: Vec<Candidate>,
 }
 
-/// Whether this is Koala's answer and not that of the framework beneath, whose errors have a `status` too.
+/// Returns whether this is Koala's answer, not that of the underlying framework, whose errors also have a `status`.
 fn is_answer(answer: &Object) -> bool {
     remote::text(answer.get("status")).is_some() && !(answer.contains_key("timestamp") && answer.contains_key("error"))
 }
@@ -213,7 +213,7 @@ fn hits(library: &LibraryRef, records: &[Value]) -> Result<Vec<Candidate>> {
     hits.collect()
 }
 
-/// `personNo`, or the part of `faceId` that is it.
+/// Returns `personNo`, or extracts it from `faceId`.
 fn person_no(record: &Value) -> Option<String> {
     remote::reference(record.get("personNo")).or_else(|| {
         let face_id = remote::reference(record.get("faceId"))?;
@@ -222,12 +222,12 @@ fn person_no(record: &Value) -> Option<String> {
     })
 }
 
-/// A score 0..100.
+/// Converts a score 0..100.
 fn similarity(score: f32) -> Similarity {
     (score / 100.0).clamp(0.0, 1.0)
 }
 
-/// Five grades, if these are.
+/// Parses five grades; `None` if they are not valid.
 fn grades(value: Option<&Value>) -> Option<[Grade; 5]> {
     let grades: Vec<Grade> = remote::list(value)
         .iter()
@@ -316,7 +316,7 @@ impl Engine for Koala {
         let mut top_n = FIRST_LOOK;
         loop {
             let hits = match self.search(library, &picture, top_n).await {
-                // What can't be searched with, or in, can't have been added.
+                // If the picture cannot be decoded or the library is missing, the face cannot have been added.
                 Err(Error::BadPicture(_) | Error::LibraryMissing) => return Ok(None),
                 hits => best(hits?, top_n),
             };
@@ -365,7 +365,7 @@ impl Engine for Koala {
         let boxes = async { OptionFuture::from(boxes).await.transpose() };
         let (found, boxes) = try_join(searches, boxes).await?;
         let faces = found.iter().map(Vec::len).max().unwrap_or_default();
-        // Without boxes in the hits, only the order says which face is which: it does if both calls saw as many.
+        // Without boxes in the hits, only the order identifies the faces: valid if both calls saw the same number.
         let in_order = found.iter().flatten().all(|found| found.area.is_none());
         let boxes = boxes.filter(|boxes| !in_order || faces == 0 || boxes.len() == faces);
         let mut crowd =
@@ -373,7 +373,7 @@ impl Engine for Koala {
         for (place, found) in found.into_iter().flat_map(|found| found.into_iter().enumerate()) {
             match found.area {
                 Some(area) => crowd.at(area).extend(found.candidates),
-                // A face without a hit has no box where hits have; the detector tells of it.
+                // Where hits have boxes, a face without a hit has none; the detector reports it.
                 None if found.candidates.is_empty() && !in_order => {}
                 None => crowd.nth(place).extend(found.candidates),
             }
@@ -391,7 +391,7 @@ impl Engine for Koala {
         self.boxes(&STANDARD.encode(picture)).await
     }
 
-    /// Without a `score`, each of the five grades counts a fifth: 1, 0.5 or 0.
+    /// Without a `score`, the score is the mean of the five grades: 1, 0.5 or 0 each.
     async fn assess(&self, picture: Photo) -> Result<Assessed> {
         let body = json!({"baseLs": STANDARD.encode(picture)});
         let data = self.call("quality", &self.settings.paths.quality, &body, Repeat::Safe).await?;

@@ -1,8 +1,8 @@
 //! Engines do the biometrics of a library: pictures in, templates and ranked faces out.
 //!
-//! [`Engine`] is what each of them can do. [`Builtin`] does it here, with `aicp-vision` and `aicp-gallery`; [`Koala`]
-//! and [`Cloudwalk`] ask a vendor's server over HTTP. An engine knows libraries and faces as row ids and refs; who they
-//! are and who may ask is the platform's business.
+//! [`Engine`] is the common interface. [`Builtin`] runs in this process, with `aicp-vision` and `aicp-gallery`;
+//! [`Koala`] and [`Cloudwalk`] call a vendor's server over HTTP. An engine knows libraries and faces only as row ids
+//! and refs; the platform knows the people and checks access.
 
 mod breaker;
 mod builtin;

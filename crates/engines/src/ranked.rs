@@ -1,36 +1,36 @@
-//! Puts in order what vendors answer.
+//! Ranking of vendors' answers.
 
 use aicp_vision::Rect;
 
 use crate::engine::{Candidate, FaceCandidates, SeenFace};
 use crate::{Error, Result};
 
-/// Two boxes that overlap more than this are of one face.
+/// Least overlap of two boxes of the same face.
 const SAME_FACE: f32 = 0.5;
 
-/// The best of some candidates, most similar first.
+/// Returns the best candidates, most similar first.
 pub(crate) fn best(mut candidates: Vec<Candidate>, top_n: usize) -> Vec<Candidate> {
     candidates.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
     candidates.truncate(top_n);
     candidates
 }
 
-/// Faces, the largest first.
+/// Sorts faces by area, the largest first.
 pub(crate) fn by_area(mut faces: Vec<SeenFace>) -> Vec<SeenFace> {
     faces.sort_by(|a, b| b.area.area().total_cmp(&a.area.area()));
     faces
 }
 
-/// The faces of one picture, as several answers tell of them.
+/// Faces of one picture, merged from several answers.
 pub(crate) struct Crowd(Vec<FaceCandidates>);
 
 impl Crowd {
-    /// These faces, to begin with.
+    /// Starts with these faces.
     pub fn new(faces: Vec<SeenFace>) -> Self {
         Self(faces.into_iter().map(|face| FaceCandidates { face, candidates: Vec::new() }).collect())
     }
 
-    /// The candidates of the face in this box, a new one if none is there yet.
+    /// Returns the candidates of the face in this box; adds the face if there is none yet.
     pub fn at(&mut self, area: Rect) -> &mut Vec<Candidate> {
         let overlaps = self.0.iter().enumerate().map(|(place, face)| (place, face.face.area.overlap(&area)));
         let nearest = overlaps.filter(|&(_, overlap)| overlap > SAME_FACE).max_by(|a, b| a.1.total_cmp(&b.1));
@@ -42,7 +42,7 @@ impl Crowd {
         &mut self.0[place].candidates
     }
 
-    /// The candidates of the n-th face, counted from 0; faces up to it are made if they are not there.
+    /// Returns the candidates of the n-th face, counted from 0; adds missing faces up to it.
     pub fn nth(&mut self, place: usize) -> &mut Vec<Candidate> {
         while self.0.len() <= place {
             self.0.push(FaceCandidates { face: SeenFace::default(), candidates: Vec::new() });
@@ -50,7 +50,7 @@ impl Crowd {
         &mut self.0[place].candidates
     }
 
-    /// The faces, the largest first, each with its best candidates.
+    /// Returns the faces, the largest first, each with its best candidates.
     ///
     /// # Errors
     /// [`Error::NoFace`] if there is none.

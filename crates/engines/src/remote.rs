@@ -1,7 +1,7 @@
-//! Calls to an engine elsewhere, over HTTP.
+//! HTTP calls to remote engines.
 //!
-//! A call that may be repeated is, with growing pauses, while the engine does not answer. Nothing follows a redirect
-//! or uses a proxy, and no answer is read beyond its bound. Errors name neither addresses nor what was sent.
+//! A repeatable call is retried with exponential backoff while the engine does not answer. Redirects are not followed,
+//! no proxy is used, and the size of an answer is limited. Errors contain neither addresses nor what was sent.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -16,39 +16,39 @@ use tokio::sync::Semaphore;
 use crate::breaker::Breaker;
 use crate::{Error, Rect, Result};
 
-/// How long a connection is kept without use: less than servers commonly do, as a call on one that is being closed
-/// at the other end is a call in doubt.
+/// Idle timeout of pooled connections. It is shorter than common server timeouts, because a call on a connection that
+/// the server is closing is in doubt.
 const IDLE: Duration = Duration::from_secs(4);
-/// Bytes that an answer may have.
+/// Maximum size of an answer in bytes.
 const MAX_ANSWER: usize = 16 << 20;
-/// Pause before the first repetition; each further one is twice as long.
+/// Pause before the first retry; doubled for each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// Characters of a vendor's words that are passed on.
+/// Maximum length of a vendor's message in characters.
 const MAX_TEXT: usize = 200;
-/// Characters that a vendor's id may have.
+/// Maximum length of a vendor's id in bytes.
 const MAX_REF: usize = 256;
 
-/// How an engine elsewhere is reached.
+/// Connection settings of a remote engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteSettings {
     /// Base address, such as `http://127.0.0.1:39081/`, without user, query or fragment.
     pub url: String,
-    /// How long a connection may take to stand.
+    /// Timeout of connecting.
     pub connect_timeout: Duration,
-    /// How long a call may take once it has a place, and how long it may wait for one before; each repetition anew.
+    /// Timeout of one attempt; also of the wait for a slot before it.
     pub timeout: Duration,
-    /// How often a call that may be repeated is repeated.
+    /// Maximum number of retries of a repeatable call.
     pub retries: u32,
-    /// Calls under way at once.
+    /// Maximum number of concurrent calls.
     pub concurrency: usize,
-    /// Calls in a row without an answer after which the engine is left in peace.
+    /// Consecutive failures that open the circuit breaker.
     pub breaker_failures: u32,
-    /// For how long.
+    /// Time for which the circuit breaker stays open.
     pub breaker_pause: Duration,
 }
 
 impl RemoteSettings {
-    /// The defaults for an engine at this address.
+    /// Returns the defaults for an engine at this address.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -62,33 +62,33 @@ impl RemoteSettings {
     }
 }
 
-/// Whether a call may be made again when it may have been carried out.
+/// Whether a call may be retried when it may have been carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// Twice is like once.
+    /// Idempotent: may be retried.
     Safe,
-    /// Twice is twice.
+    /// Not idempotent: must not be retried.
     Never,
 }
 
-/// What is sent.
+/// Body of a request.
 #[derive(Clone)]
 pub(crate) struct Body {
     pub content_type: &'static str,
     pub bytes: Bytes,
 }
 
-/// A JSON object, as every vendor answers.
+/// JSON object, the form of every vendor's answers.
 pub(crate) type Object = Map<String, Value>;
 
-/// The way to one engine.
+/// Client of one remote engine.
 pub(crate) struct Remote {
     base: String,
     settings: RemoteSettings,
     client: Client,
     places: Semaphore,
     breaker: Breaker,
-    /// Whether an object is an answer of the vendor's, not of something on the way.
+    /// Returns whether an object is the vendor's answer, not that of a proxy or framework.
     is_answer: fn(&Object) -> bool,
 }
 
@@ -99,7 +99,7 @@ impl Remote {
             .http1_only()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            // Repeated here and nowhere else.
+            // Retries are made only in this module.
             .retry(reqwest::retry::never())
             .pool_idle_timeout(IDLE)
             .connect_timeout(settings.connect_timeout)
@@ -111,31 +111,31 @@ impl Remote {
         Ok(Self { base, settings, client, places, breaker, is_answer })
     }
 
-    /// The base address; ends in `/`.
+    /// Returns the base address, with a trailing `/`.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// The whole address of a path.
+    /// Returns the full address of a path.
     ///
     /// # Errors
-    /// [`Error::Settings`] if the path can't be one.
+    /// [`Error::Settings`] if the path is not valid.
     pub fn address(&self, path: &str) -> Result<Url> {
         Url::parse(&format!("{}{path}", self.base)).map_err(|e| Error::Settings(format!("path {path:?}: {e}")))
     }
 
-    /// Posts and hands back the vendor's answer, whether it says well done or not.
+    /// Posts a request and returns the vendor's answer, whether it reports success or not.
     ///
     /// # Errors
-    /// [`Error::Busy`] or [`Error::Unavailable`].
+    /// [`Error::Busy`], [`Error::Refused`] or [`Error::Unavailable`].
     pub async fn post(&self, path: &str, body: Body, repeat: Repeat) -> Result<Object> {
         self.repeated(Method::POST, path, body, repeat, |this, status, answer| this.understood(status, answer)).await
     }
 
-    /// Gets, and is content with any answer of success.
+    /// Sends a GET request; any success status will do.
     ///
     /// # Errors
-    /// [`Error::Busy`] or [`Error::Unavailable`].
+    /// [`Error::Busy`], [`Error::Refused`] or [`Error::Unavailable`].
     pub async fn probe(&self, path: &str) -> Result<()> {
         let body = Body { content_type: "", bytes: Bytes::new() };
         let well =
@@ -162,7 +162,7 @@ impl Remote {
             }
             let (in_doubt, reason) = match self.attempt(request, understand).await {
                 Err(Error::Unavailable { in_doubt, reason }) => (in_doubt, reason),
-                // Asked again it would say the same; an earlier attempt may have done the work.
+                // A retry would be refused again, but an earlier attempt may have been carried out.
                 Err(Error::Refused { status }) if doubt => {
                     return Err(Error::Unavailable { in_doubt: true, reason: refused(status) });
                 }
@@ -179,7 +179,7 @@ impl Remote {
         }
     }
 
-    /// Makes calls, as many at a time as there are places: each holds a picture of its own from when it is begun.
+    /// Makes calls in batches of `concurrency`, because each holds its own copy of the picture once it begins.
     pub async fn in_turns<T>(&self, calls: Vec<impl Future<Output = Result<T>>>) -> Result<Vec<T>> {
         let mut answers = Vec::with_capacity(calls.len());
         let mut calls = calls.into_iter().peekable();
@@ -189,7 +189,7 @@ impl Remote {
         Ok(answers)
     }
 
-    /// One call, if there is a place for it and the breaker lets it pass.
+    /// Makes one attempt, if a slot becomes free and the breaker admits it.
     async fn attempt<T>(
         &self,
         request: RequestBuilder,
@@ -234,7 +234,7 @@ impl Remote {
     }
 }
 
-/// A base address that ends in `/`.
+/// Parses a base address and adds a trailing `/`.
 fn base_address(text: &str) -> Result<String> {
     let refused = |why: &str| Err(Error::Settings(format!("the url {why}")));
     let Ok(mut url) = Url::parse(text) else { return refused("can't be read") };
@@ -250,7 +250,7 @@ fn base_address(text: &str) -> Result<String> {
     Ok(url.into())
 }
 
-/// Whether the engine answered, if only by refusing.
+/// Returns whether the engine answered; a refusal counts as an answer.
 fn is_answer<T>(result: &Result<T>) -> bool {
     !matches!(result, Err(Error::Unavailable { .. }))
 }
@@ -259,7 +259,8 @@ fn refused(status: u16) -> String {
     format!("refused by HTTP status {status}")
 }
 
-/// An answer that is not the vendor's. What is refused with a 4xx was not done.
+/// Returns the error for a response that is not the vendor's answer. A request refused with a 4xx status was not
+/// carried out.
 fn no_answer(status: StatusCode) -> Error {
     let passing = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
     if status.is_client_error() && !passing {
@@ -276,7 +277,7 @@ fn broken(e: reqwest::Error) -> Error {
         () if e.is_timeout() => "no answer in time",
         () => "the connection broke",
     };
-    // Only the innermost cause: the outer ones name the address.
+    // Only the innermost cause, because the outer ones name the address.
     let e = e.without_url();
     let mut cause = e.source();
     while let Some(inner) = cause.and_then(|cause| cause.source()) {
@@ -286,35 +287,35 @@ fn broken(e: reqwest::Error) -> Error {
     Error::Unavailable { in_doubt, reason }
 }
 
-/// The request may have been carried out, but the answer can't be made sense of.
+/// Returns the error for a request that may have been carried out, with an answer that is not understood.
 pub(crate) fn in_doubt(reason: impl Into<String>) -> Error {
     Error::Unavailable { in_doubt: true, reason: reason.into() }
 }
 
-/// An answer without something that it must have.
+/// Returns the error for an answer that lacks a required key.
 pub(crate) fn lacks(key: &str) -> Error {
     in_doubt(format!("the answer lacks {key}"))
 }
 
-/// Half to one and a half times as long, so that callers do not come back all together.
+/// Randomises a pause to 0.5..1.5 times its length, so that callers do not retry in step.
 fn jittered(pause: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
     pause.mul_f64(0.5 + f64::from(random) / f64::from(u32::MAX))
 }
 
-/// A number, also as text.
+/// Parses a number, also from text.
 pub(crate) fn number(value: Option<&Value>) -> Option<f32> {
     let number = match value? {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    // As f32, too, it must be finite.
+    // It must also be finite as an f32.
     let number = number as f32;
     number.is_finite().then_some(number)
 }
 
-/// A text that is not empty, also as a number.
+/// Returns a text that is not empty; a number is converted.
 pub(crate) fn text(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
@@ -323,28 +324,28 @@ pub(crate) fn text(value: Option<&Value>) -> Option<String> {
     }
 }
 
-/// A vendor's id of something.
+/// Parses a vendor's id.
 pub(crate) fn reference(value: Option<&Value>) -> Option<String> {
     text(value).filter(|text| text.len() <= MAX_REF)
 }
 
-/// A list; none is an empty one.
+/// Returns a list; a missing one is empty.
 pub(crate) fn list(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The words of a vendor, fit for one line of a log.
+/// Returns a vendor's message, made fit for one line of a log.
 pub(crate) fn words(value: Option<&Value>) -> String {
     let words = text(value).unwrap_or_default();
     words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect()
 }
 
-/// Whether a vendor's code is one of these.
+/// Returns whether a vendor's code is one of these.
 pub(crate) fn is_one_of(code: &str, codes: &[i64]) -> bool {
     code.parse().is_ok_and(|code| codes.contains(&code))
 }
 
-/// The box of `{x,y,width,height}` or `{rect:{x,y,w,h}}`.
+/// Parses a box given as `{x,y,width,height}` or `{rect:{x,y,w,h}}`.
 pub(crate) fn area(value: &Value) -> Option<Rect> {
     let rect = value.get("rect").unwrap_or(value);
     let side = |long, short| number(rect.get(long).or_else(|| rect.get(short)));

@@ -1,9 +1,9 @@
-//! From the cosine of two embeddings to a similarity that is anchored on false-match rates.
+//! Maps the cosine of two embeddings to a similarity that is anchored on false-match rates.
 //!
-//! A cosine by itself says little: what counts is how often two different people reach it. The map is piecewise
-//! linear through points measured on 1.4 million impostor pairs (grey 350x350 crops of Labeled Faces in the Wild, the
-//! `fr_feature` embedder on refined landmarks). Another embedder gets points of its own, measured the same way, so that
-//! a threshold keeps its meaning. 1.0 is reached by cosine 1 alone.
+//! A cosine alone says little; what matters is how often two different people reach it. The map is piecewise linear
+//! through points measured on 1.4 million impostor pairs (grey 350x350 crops of Labeled Faces in the Wild, the
+//! `fr_feature` embedder on refined landmarks). Another embedder needs points of its own, measured the same way, so
+//! that thresholds keep their meaning. Only cosine 1 maps to 1.0.
 //!
 //! | similarity | cosine | false-match rate |
 //! |---|---|---|
@@ -14,7 +14,7 @@
 //! | 0.86 | 0.499 | 1e-5 |
 //! | 0.91 | 0.580 | 1e-6 |
 
-/// How alike two faces are, 0..1.
+/// Similarity of two faces, 0..1.
 pub type Similarity = f32;
 
 /// (cosine, similarity), ascending in both.
@@ -30,7 +30,7 @@ const POINTS: [(f32, Similarity); 9] = [
     (1.0, 1.0),
 ];
 
-/// The similarity that a cosine stands for; cosines outside -1..1 count as the nearest end.
+/// Returns the similarity of a cosine; cosines are clamped to -1..1.
 pub fn similarity_of_cosine(cosine: f32) -> Similarity {
     let cosine = cosine.clamp(-1.0, 1.0);
     POINTS
@@ -40,17 +40,16 @@ pub fn similarity_of_cosine(cosine: f32) -> Similarity {
             let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
             y0 + (y1 - y0) * ((cosine - x0) / (x1 - x0))
         })
-        // Only for what is no number: no match.
+        // Only for NaN: no match.
         .unwrap_or(0.0)
 }
 
-/// False-match rates of two random strangers: (similarity, logarithm to the base of 10). Beyond the last measured one the
-/// line goes on to what more pairs would be needed to see.
+/// False-match rates of two random strangers: (similarity, base-10 logarithm). The last point extrapolates the line:
+/// measuring it would need more pairs.
 const FALSE_MATCH_RATES: [(Similarity, f32); 8] =
     [(0.30, 0.0), (0.50, -1.0), (0.60, -2.0), (0.70, -3.0), (0.80, -4.0), (0.86, -5.0), (0.91, -6.0), (0.95, -7.0)];
 
-/// The similarity that two strangers reach at most at this rate, 0..1: the least one of those that stand for the rate. Rates
-/// under 1e-7 can't be told from it.
+/// Returns the least similarity that two strangers reach at most at this rate, 0..1. Rates below 1e-7 count as 1e-7.
 pub fn similarity_of_false_match_rate(rate: f64) -> Similarity {
     let wanted = rate.clamp(1e-7, 1.0).log10() as f32;
     FALSE_MATCH_RATES

@@ -1,4 +1,4 @@
-//! Engines elsewhere that misbehave.
+//! Remote engines that misbehave.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,12 +18,12 @@ use tokio::net::{TcpListener, TcpStream};
 const SECRET: &str = "hush-hush";
 const TAG: &str = "0123456789abcdef0123456789abcdef";
 
-/// What a fake engine does with a request.
+/// Reaction of the fake engine to a request.
 #[derive(Clone)]
 enum Then {
-    /// Answers these bytes and closes.
+    /// Sends these bytes and closes.
     Send(Vec<u8>),
-    /// Closes.
+    /// Closes the connection.
     Close,
     /// Never answers.
     Hang,
@@ -31,7 +31,7 @@ enum Then {
 
 type Script = Box<dyn Fn(usize, &str, &str) -> Then + Send + Sync>;
 
-/// An engine that does as it is told, by the number of the request, its path and its body.
+/// Fake engine, scripted by the number of the request, its path and its body.
 struct Fake {
     url: String,
     calls: Arc<AtomicUsize>,
@@ -86,7 +86,7 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, calls: Arc<AtomicUsiz
     }
 }
 
-/// Path and body of a request.
+/// Reads the path and body of a request.
 async fn request(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     loop {
@@ -165,7 +165,7 @@ fn key(library: LibraryId, engine_ref: &str) -> FaceKey {
     FaceKey::Ref { library, engine_ref: engine_ref.to_owned() }
 }
 
-/// Claims these.
+/// Claims these refs.
 struct Known(Vec<String>);
 
 #[async_trait]
@@ -175,7 +175,7 @@ impl Claimed for Known {
     }
 }
 
-/// Whether an error is one of no answer, and what it says of doubt.
+/// Returns whether an error leaves the call in doubt; panics if it is neither unavailability nor a refusal.
 fn doubt<T>(result: Result<T, Error>) -> bool {
     match result {
         Err(Error::Unavailable { in_doubt, reason }) => {
@@ -190,7 +190,7 @@ fn doubt<T>(result: Result<T, Error>) -> bool {
     }
 }
 
-/// Adds and compares with both vendors at an engine that behaves like that; both are in doubt, or neither is.
+/// Adds, compares and removes with both vendors at an engine that reacts like this; checks whether they are in doubt.
 async fn both_fail(then: Then, in_doubt: bool) {
     let fake = Fake::start(move |_, _, _| then.clone()).await;
     for engine in [Box::new(fake.cloudwalk()) as Box<dyn Engine>, Box::new(fake.koala())] {
@@ -221,7 +221,7 @@ async fn answers_of_something_else_leave_doubt_but_for_refusals() {
 async fn a_refusal_by_status_is_an_answer() {
     let fake = Fake::start(move |_, _, _| Then::Send(http("404 Not Found", "<html>"))).await;
     for engine in [Box::new(fake.cloudwalk()) as Box<dyn Engine>, Box::new(fake.koala())] {
-        // More often than it takes to open the circuit.
+        // More often than needed to open the circuit breaker.
         for _ in 0..10 {
             let before = fake.calls();
             assert!(!doubt(engine.add_face(&library(1), TAG, picture()).await), "{}", engine.name());
@@ -308,7 +308,7 @@ async fn one_call_more_than_there_are_places_waits_and_is_refused() {
     settings.remote.retries = 0;
     settings.remote.timeout = Duration::from_millis(200);
     let engine = Cloudwalk::new(settings).expect("sound settings");
-    // Both wait as long: the one without a place gives up no later than the other's place is free.
+    // Both timeouts are equal: the call without a slot gives up no later than the slot becomes free.
     let calls = [(); 3].map(|()| engine.compare(picture(), picture()));
     let results = futures_util::future::join_all(calls).await;
     assert!(results.iter().any(|r| matches!(r, Err(Error::Busy))), "{results:?}");
@@ -385,7 +385,7 @@ async fn refusals_are_told_apart_and_tell_no_secret() {
         let found = engine.find_added(&library(1), TAG, picture(), &Known(Vec::new())).await.expect("an answer");
         assert!(found.is_none(), "what is refused was not added");
     }
-    // A vendor's own words count, whatever the status line.
+    // A vendor's own answer counts, whatever the HTTP status.
     let fake = Fake::start(|_, _, _| Then::Send(http("500 Oops", r#"{"result":9,"status":404}"#))).await;
     assert!(matches!(fake.cloudwalk().detect(picture()).await, Err(Error::Rejected { code, .. }) if code == "9"));
     assert!(matches!(fake.koala().identify(&[library(1)], picture(), 1).await, Err(Error::LibraryMissing)));
@@ -401,7 +401,7 @@ async fn secrets_travel_in_the_body_alone() {
     let added =
         fake.cloudwalk().add_face(&library(1), TAG, Bytes::from_static(b"\xfb\xff").into()).await.expect("an answer");
     assert_eq!(added.engine_ref.as_deref(), Some("f"));
-    // Base64 has signs of its own, which a form escapes.
+    // Base64 has characters that a form must escape.
     assert!(
         fake.bodies.lock().expect("nobody panicked")[0].ends_with(&format!("faceId={TAG}&tag={TAG}&img=%2B%2F8%3D"))
     );
@@ -419,7 +419,7 @@ async fn what_is_there_or_gone_already_is_fine() {
     engine.create_library(&library(1)).await.expect("an answer");
     engine.delete_library(&library(1)).await.expect("an answer");
     engine.remove_face(&library(1), "ref").await.expect("an answer");
-    // Of Cloudwalk no code is known: it is asked.
+    // No Cloudwalk code is configured, so the vendor is queried.
     for (rows, create, remove) in [("[{\"groupId\":1,\"faceId\":\"ref\"}]", true, false), ("[]", false, true)] {
         let fake = Fake::start(move |_, path, _| {
             if path.ends_with("/query") {
@@ -501,7 +501,7 @@ async fn hits_with_boxes_find_their_faces() {
     let keys: Vec<&FaceKey> = faces.iter().map(|f| &f.candidates[0].face).collect();
     assert_eq!(keys, [&key(LibraryId::new(1), "l"), &key(LibraryId::new(1), "s")]);
 
-    // Faces without a hit are told of by the detector alone.
+    // Only the detector reports faces without a hit.
     let fake = Fake::start(|_, path, _| match path {
         "/face/tool/detect" => {
             ok(r#"{"result":0,"faces":[{"x":0,"y":0,"width":9,"height":9},{"x":20,"y":0,"width":40,"height":40}]}"#)

@@ -1,4 +1,4 @@
-//! What there is about faces beside who they are, and calls that depend on it.
+//! Quality, pose and liveness of faces, and calls that depend on them.
 
 use aicp_types::LibraryId;
 use aicp_vision::{FaceModels, HeadPose, Liveness, Picture, Point, Purpose, Quality, Recognised, Rect};
@@ -8,51 +8,51 @@ use crate::engine::{Added, Candidate, Photo, SeenFace, Terms};
 use crate::similarity::Similarity;
 use crate::{Error, Result};
 
-/// What to find out about each face of a picture, beside where it is.
+/// Optional parts of the examination of a face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Examination {
-    /// How fit it is.
+    /// Examine the quality.
     pub quality: bool,
-    /// Whether it was live.
+    /// Examine the liveness.
     pub liveness: bool,
 }
 
-/// What was found out about a face.
+/// Result of the examination of a face.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExaminedFace {
     /// The face in the picture.
     pub face: SeenFace,
-    /// Right eye, left eye, nose tip, right and left corner of the mouth, as the person has them, in pixels.
+    /// Right eye, left eye, nose tip, right and left corner of the mouth, from the person's own view, in pixels.
     pub landmarks: [Point; 5],
-    /// How fit it is, if asked for.
+    /// Quality, if requested.
     pub quality: Option<Quality>,
-    /// Which way the head is turned.
+    /// Head pose.
     pub pose: HeadPose,
-    /// Whether it was live before the camera, if asked for.
+    /// Liveness, if requested.
     pub liveness: Option<Liveness>,
-    /// Whether it carries an identity.
+    /// Whether the face is recognisable enough for the terms.
     pub is_recognisable: bool,
 }
 
-/// A face with its feature. Not `Debug`, as a feature belongs into no log.
+/// A face with its feature. Not `Debug`, because a feature must not be logged.
 #[derive(Clone)]
 pub struct DescribedFace {
-    /// Left, top, width and height of its box as fractions of the upright picture, inside of it.
+    /// Left, top, width and height of the bounding box, clipped, as fractions of the upright picture.
     pub area: [f32; 4],
-    /// How fit it is.
+    /// Quality.
     pub quality: Quality,
-    /// Whether it carries an identity.
+    /// Whether the face is recognisable enough for the terms.
     pub is_recognisable: bool,
-    /// The feature, as a probe has it: a unit vector.
+    /// Feature, as for a probe: a unit vector.
     pub feature: Vec<f32>,
 }
 
-/// Decides, by what there is about a face, whether it is worth more work.
+/// Decides from the examination whether a face is processed further.
 pub type Accepts = fn(&ExaminedFace) -> bool;
 
 impl Builtin {
-    /// The faces of a picture, at most `max_faces` (and [`MAX_FACES`]), the largest first, with what was asked about
-    /// each; none is no error.
+    /// Examines the faces of a picture, the largest first, at most `max_faces` and [`MAX_FACES`]. No face is not an
+    /// error.
     ///
     /// # Errors
     /// [`Error::BadPicture`], [`Error::Busy`] or [`Error::Failed`].
@@ -68,8 +68,8 @@ impl Builtin {
         Ok(all)
     }
 
-    /// As [`Engine::identify`] in one library (row id), with what there is about the face; nobody is looked for if
-    /// `accepts` turns it down.
+    /// Searches one library (row id) as [`Engine::identify`] does, and also returns the examination of the face. There
+    /// is no search if `accepts` rejects the face.
     ///
     /// # Errors
     /// As [`Engine::identify`].
@@ -93,7 +93,8 @@ impl Builtin {
         Ok((face, self.search(&[library], probe, top_n, None).await?))
     }
 
-    /// As [`Engine::add_face`], with what there is about the face; no template is made if `accepts` turns it down.
+    /// Makes a template as [`Engine::add_face`] does, and also returns the examination of the face. No template is made
+    /// if `accepts` rejects the face.
     ///
     /// # Errors
     /// As [`Engine::add_face`].
@@ -106,7 +107,7 @@ impl Builtin {
         let terms = picture.terms;
         let (examined, added) = self
             .on_largest_face(picture, Purpose::Enrolment, move |models, picture, face| {
-                // An enrolled face keeps its quality, asked for or not.
+                // An enrolled face always stores its quality.
                 let mut examined = examined(models, picture, &face, Examination { quality: true, ..wanted }, terms)?;
                 let quality = examined.quality.map(|quality| quality.score);
                 if !wanted.quality {
@@ -119,7 +120,8 @@ impl Builtin {
         Ok((examined, added.transpose()?))
     }
 
-    /// As [`Engine::compare`], with what there is about both faces; they are not compared if `accepts` turns one down.
+    /// Compares as [`Engine::compare`] does, and also returns the examination of both faces. They are not compared if
+    /// `accepts` rejects one of them.
     ///
     /// # Errors
     /// As [`Engine::compare`].
@@ -145,7 +147,8 @@ impl Builtin {
         compared.ok_or(Error::NoFace)
     }
 
-    /// The faces of a picture, at most [`MAX_FACES`], the largest first, each with its feature; none is no error.
+    /// Returns the faces of a picture with their features, the largest first, at most [`MAX_FACES`]. No face is not an
+    /// error.
     ///
     /// # Errors
     /// As [`Builtin::examine`].
@@ -171,7 +174,7 @@ impl Builtin {
         Ok(described)
     }
 
-    /// Whether the largest face of a picture was live before the camera.
+    /// Examines the liveness of the largest face of a picture.
     ///
     /// # Errors
     /// [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`] or [`Error::Failed`].
@@ -186,14 +189,14 @@ impl Builtin {
     }
 }
 
-/// The part of a box that is inside a picture of this size, as fractions of it: left, top, width, height.
+/// Clips a box to a picture of this size and returns left, top, width and height as fractions of the picture.
 fn fractions(area: &Rect, width: f32, height: f32) -> [f32; 4] {
     let share = |at: f32, of: f32| (at / of).clamp(0.0, 1.0);
     let (left, top) = (share(area.x, width), share(area.y, height));
     [left, top, share(area.x + area.width, width) - left, share(area.y + area.height, height) - top]
 }
 
-/// What there is about a face.
+/// Examines a face.
 fn examined(
     models: &mut FaceModels,
     picture: &Picture,
@@ -202,7 +205,7 @@ fn examined(
     terms: Terms,
 ) -> aicp_vision::Result<ExaminedFace> {
     let face = &recognised.face;
-    // The pose comes with the quality alone.
+    // The pose is only available together with the quality.
     let quality = models.quality(picture, recognised)?;
     let (pose, quality) = (quality.pose, wanted.quality.then_some(quality));
     let liveness = if wanted.liveness { Some(models.liveness(picture, face)?) } else { None };

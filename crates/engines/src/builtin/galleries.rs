@@ -1,4 +1,4 @@
-//! Faces that may be found, and the search for them.
+//! Faces in the galleries, and the search among them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::engine::{Candidate, FaceKey, LibraryRef};
 use crate::similarity::similarity_of_cosine;
 use crate::{Error, Result};
 
-/// How far the length of a template is from 1 at most.
+/// Maximum deviation of a template's length from 1.
 const LENGTH_TOLERANCE: f32 = 1e-3;
 
-/// A stored template, as it is loaded at start. Not `Debug`, as a template belongs into no log.
+/// A stored template, as loaded at start. Not `Debug`, because a template must not be logged.
 #[derive(Clone)]
 pub struct TemplateRow {
     /// Row id of the library.
@@ -25,37 +25,38 @@ pub struct TemplateRow {
     pub person: PersonId,
     /// Row id of the face.
     pub face: FaceId,
-    /// The unit vector.
+    /// Template, a unit vector.
     pub vector: Vec<f32>,
-    /// Recognisability when it was enrolled, 0..1, if it was judged.
+    /// Recognisability at enrolment, 0..1, if it was judged.
     pub recognisability: Option<f32>,
 }
 
-/// Templates that match nobody.
+/// Templates that were not admitted to the galleries.
 #[derive(Debug, Default)]
 pub struct LeftOut {
-    /// Faces that are not recognisable.
+    /// Number of faces that are not recognisable.
     pub not_recognisable: usize,
-    /// Library and face (row ids) of templates that are not as any was stored.
+    /// Library and face (row ids) of damaged templates.
     pub damaged: Vec<(LibraryId, FaceId)>,
 }
 
-/// Whether this can be a template: every one that is stored has a length of 1.
+/// Returns whether a vector can be a template: those stored have a length of 1.
 fn is_unit_vector(vector: &[f32]) -> bool {
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     vector.len() == Builtin::DIMENSIONS && (length - 1.0).abs() <= LENGTH_TOLERANCE
 }
 
 impl Builtin {
-    /// Lets a face be found from now on.
+    /// Adds a face to the gallery of its library; searches find it from now on.
     ///
     /// # Errors
-    /// [`Error::Template`] if the template is of other dimensions.
+    /// [`Error::Template`] if the template has different dimensions.
     pub fn admit(&self, library: LibraryId, person: PersonId, face: FaceId, template: &[f32]) -> Result<()> {
         Ok(self.galleries.open(library).insert(Entry { person, face }, template)?)
     }
 
-    /// Whether a template may be found by a search: by the judgement of its picture or, without one, by the template alone.
+    /// Returns whether searches may find a template: by the recognisability of its picture or, if unknown, by the
+    /// template alone.
     fn may_be_found(&self, template: &TemplateRow, least_recognisability: f32) -> bool {
         match template.recognisability {
             Some(recognisability) => recognisability >= least_recognisability,
@@ -64,10 +65,10 @@ impl Builtin {
         }
     }
 
-    /// Lets many faces be found, but for those of a lower recognisability and those whose templates are damaged.
+    /// Adds many faces to the galleries, except damaged templates and faces of lower recognisability.
     ///
     /// # Errors
-    /// [`Error::Template`] if a template does not fit although it is not damaged.
+    /// [`Error::Template`] if a template that is not damaged does not fit.
     pub fn admit_all(&self, templates: Vec<TemplateRow>, least_recognisability: f32) -> Result<LeftOut> {
         let mut left_out = LeftOut::default();
         let mut by_library: HashMap<LibraryId, Vec<(Entry, Vec<f32>)>> = HashMap::new();
@@ -89,24 +90,24 @@ impl Builtin {
         Ok(left_out)
     }
 
-    /// Faces of some libraries (row ids) that may be found.
+    /// Returns the number of faces in the galleries of these libraries.
     pub fn faces(&self, libraries: &[LibraryRef]) -> usize {
         libraries.iter().filter_map(|library| self.galleries.find(library.row)).map(|gallery| gallery.len()).sum()
     }
 
-    /// Lets faces of a library be found no more.
+    /// Removes faces from the gallery of a library.
     pub fn forget(&self, library: LibraryId, faces: &[FaceId]) {
         if let Some(gallery) = self.galleries.find(library) {
             gallery.remove(faces);
         }
     }
 
-    /// Lets nobody of a library be found any more.
+    /// Removes the gallery of a library.
     pub fn forget_library(&self, library: LibraryId) {
         self.galleries.close(library);
     }
 
-    /// The best people of all these libraries together, each with the best of their faces.
+    /// Returns the best people of all these libraries together, each with the best of their faces.
     pub(super) async fn search(
         &self,
         libraries: &[LibraryId],
@@ -117,7 +118,7 @@ impl Builtin {
         Ok(self.search_all(libraries, vec![probe], top_n, filter).await?.pop().unwrap_or_default())
     }
 
-    /// As [`Builtin::search`] for several probes, all at once.
+    /// Searches as [`Builtin::search`] for several probes at once.
     pub(super) async fn search_all(
         &self,
         libraries: &[LibraryId],
@@ -131,7 +132,7 @@ impl Builtin {
         let (answer, answered) = oneshot::channel();
         let search = SearchAll { probes, top_n, above: f32::NEG_INFINITY, filter };
         self.scanner.search_all(galleries, search, move |found| {
-            // Held until here, also if nobody waits for the answer any more.
+            // Held until here, even if the caller no longer waits for the answer.
             drop(permit);
             drop(answer.send(found));
         })?;

@@ -1,4 +1,4 @@
-//! The engine that runs in this process.
+//! Engine that runs in this process.
 
 mod examination;
 mod galleries;
@@ -28,21 +28,20 @@ use crate::{Error, Result, Unrecognisable};
 pub use examination::{Accepts, DescribedFace, Examination, ExaminedFace};
 pub use galleries::{LeftOut, TemplateRow};
 
-/// Faces of one picture that are worked on, the largest first; a crowd can't hold a worker for ever.
+/// Maximum number of faces processed per picture, the largest first; keeps a crowd from occupying a worker for long.
 pub const MAX_FACES: usize = 100;
 
-/// A face that the detector is less certain of is not enrolled, 0..1: of what it takes for a face in pictures without
-/// people, most is under this.
+/// Minimum detector confidence of an enrolled face, 0..1. Most false detections in pictures without people are below.
 const LEAST_CONFIDENCE: f32 = 0.6;
 
-/// The similarity of two faces of which one is not recognisable: nothing is known of it.
+/// Similarity of two faces of which one is not recognisable, so that nothing is known.
 const NOT_COMPARABLE: Similarity = 0.0;
 
-/// Pixels that a picture of a caller without credentials may have: a photograph of 24 megapixels may.
+/// Maximum number of pixels of a picture from a caller without credentials; allows photographs of 24 megapixels.
 const UNKNOWN_MAX_PIXELS: u64 = 25_000_000;
 
-/// Calls whose faces are searched for at a time. They take turns in one pass over a library, so that more of them would each
-/// wait longer; one more is refused.
+/// Maximum number of concurrent searches. They share one pass over a library, so that more would make each wait longer;
+/// the next one is refused.
 const MAX_SEARCHES: usize = 256;
 
 /// Detection, embedding and exact search in this process. Clones share everything.
@@ -51,9 +50,9 @@ pub struct Builtin {
     vision: Vision,
     galleries: Arc<Galleries>,
     scanner: Arc<Scanner>,
-    /// A permit for each call whose faces are searched for.
+    /// Permits for concurrent searches.
     searches: Arc<Semaphore>,
-    /// Judges templates that were enrolled before faces were judged; none where the embedder is another model.
+    /// Judge of templates that were enrolled before recognisability was stored; `None` for a different embedder.
     judge: Arc<Option<Judge>>,
 }
 
@@ -61,10 +60,10 @@ impl Builtin {
     /// Dimensions of an embedding.
     const DIMENSIONS: usize = 512;
 
-    /// An engine on these workers, with empty galleries and a thread a core to search them.
+    /// Creates an engine on these workers, with empty galleries and one search thread per core.
     ///
     /// # Errors
-    /// [`Error::Threads`] if the system starts no thread.
+    /// [`Error::Threads`] if the system cannot start a thread.
     pub fn new(vision: Vision) -> Result<Self> {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Ok(Self {
@@ -76,18 +75,18 @@ impl Builtin {
         })
     }
 
-    /// How long workers have been at their jobs without one being done, if that is longer than a job may take.
+    /// Returns how long no worker has finished a job, if that is longer than a job may take.
     pub fn stuck_for(&self) -> Option<Duration> {
         self.vision.stuck_for()
     }
 
-    /// Which algorithm its templates are of.
+    /// Returns the algorithm of its templates.
     pub fn algorithm(&self) -> &Algorithm {
         self.vision.algorithm()
     }
 
-    /// How like the largest face of a picture some people of some libraries are (row ids), the most similar first, at
-    /// most `top_n`. Of a face that is not recognisable the similarity to everybody is 0.
+    /// Returns the similarity of the largest face of a picture to these people of these libraries (row ids), the most
+    /// similar first, at most `top_n`. A face that is not recognisable has a similarity of 0 to everybody.
     ///
     /// # Errors
     /// As [`Engine::identify`].
@@ -111,7 +110,7 @@ impl Builtin {
         Ok(candidates)
     }
 
-    /// How recognisable the largest face of a picture is as an enrolment, 0..1.
+    /// Returns the recognisability of the largest face of a picture as an enrolment, 0..1.
     ///
     /// # Errors
     /// [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`] or [`Error::Failed`].
@@ -121,7 +120,7 @@ impl Builtin {
         self.on_largest_face(picture, Purpose::Enrolment, |_, _, face| Ok(face.recognisability)).await
     }
 
-    /// Runs a job on a worker on these terms; the pictures that it is about must be small enough for the caller.
+    /// Runs a job on a worker. For a caller without credentials the pictures must not exceed the size limit.
     async fn run<T: Send + 'static>(
         &self,
         terms: Terms,
@@ -134,13 +133,13 @@ impl Builtin {
         Ok(self.vision.run_for(terms.caller, job).await?)
     }
 
-    /// The probe of the largest face of a picture.
+    /// Makes the probe of the largest face of a picture.
     async fn probe(&self, picture: Photo) -> Result<Recognised> {
         self.on_largest_face(picture, Purpose::Probe, |_, _, face| Ok(face)).await
     }
 
-    /// Decodes, finds and embeds the largest face and hands it to `job`, all on one worker. What is enrolled is placed as
-    /// exactly as a listing of all faces places it; a probe may be found by a coarser look at the same face.
+    /// Decodes a picture, detects and embeds the largest face and passes it to `job`, all on one worker. An enrolment
+    /// is located as exactly as in a listing of all faces; a probe may come from a coarser detector pass.
     async fn on_largest_face<T: Send + 'static>(
         &self,
         picture: Photo,
@@ -165,7 +164,7 @@ impl Builtin {
 }
 
 impl Terms {
-    /// Whether a face is recognisable enough.
+    /// Returns whether a face is recognisable enough.
     fn accepts(&self, face: &Recognised) -> bool {
         face.recognisability >= self.least_recognisability
     }
@@ -260,7 +259,7 @@ impl Engine for Builtin {
 
     async fn compare(&self, a: Photo, b: Photo) -> Result<Similarity> {
         let terms = a.terms;
-        // One job, not two: half a comparison must not wait for, or be refused, a second place in the queue.
+        // One job, not two: the second half of a comparison must neither wait in the queue again nor be refused.
         let compared = self
             .run(terms, [&a.bytes.clone(), &b.bytes.clone()], move |models| {
                 let (Some(a), Some(b)) = (
@@ -306,7 +305,7 @@ impl Engine for Builtin {
     }
 }
 
-/// Refuses a picture with more pixels than are looked at for callers without credentials.
+/// Refuses a picture that exceeds the pixel limit for callers without credentials.
 fn check_size(bytes: &Bytes) -> Result<()> {
     let Dimensions { width, height, .. } = Dimensions::of(bytes)?;
     if u64::from(width) * u64::from(height) > UNKNOWN_MAX_PIXELS {
@@ -319,12 +318,12 @@ fn rows(libraries: &[LibraryRef]) -> Vec<LibraryId> {
     libraries.iter().map(|library| library.row).collect()
 }
 
-/// A detected face as engines speak of it.
+/// Converts a detected face.
 fn seen(face: &DetectedFace) -> SeenFace {
     SeenFace { area: face.area, confidence: face.confidence, rotation: face.rotation() }
 }
 
-/// What is kept of an enrolled face.
+/// Makes the result of adding a face; refuses one that is not recognisable.
 fn added(face: Recognised, quality: Option<f32>, terms: Terms) -> Result<Added> {
     let confidence = face.face.confidence;
     if !terms.accepts(&face) {
@@ -342,7 +341,7 @@ fn added(face: Recognised, quality: Option<f32>, terms: Terms) -> Result<Added> 
     })
 }
 
-/// How alike two faces are; not at all if one is not recognisable.
+/// Returns the similarity of two faces; [`NOT_COMPARABLE`] if one is not recognisable.
 fn similarity(a: &Recognised, b: &Recognised, terms: Terms) -> Similarity {
     if !terms.accepts(a) || !terms.accepts(b) {
         return NOT_COMPARABLE;
@@ -350,7 +349,7 @@ fn similarity(a: &Recognised, b: &Recognised, terms: Terms) -> Similarity {
     similarity_of_cosine(a.embedding.cosine(&b.embedding))
 }
 
-/// The largest faces of a picture as probes, at most `max_faces` and [`MAX_FACES`].
+/// Embeds the largest faces of a picture as probes, at most `max_faces` and [`MAX_FACES`].
 fn recognise_some(
     models: &mut FaceModels,
     picture: &Picture,
@@ -360,7 +359,7 @@ fn recognise_some(
     models.recognise_all(picture, max_faces.min(MAX_FACES), Purpose::Probe, effort)
 }
 
-/// The largest face of a picture as a probe, if it shows any.
+/// Embeds the largest face of a picture as a probe, if it shows any.
 fn recognise_bytes(models: &mut FaceModels, picture: &[u8], effort: Effort) -> aicp_vision::Result<Option<Recognised>> {
     Ok(models.recognise_file(picture, effort)?.1)
 }
