@@ -1,4 +1,4 @@
-//! Pictures of faces, spoilt on purpose: turned, darkened, blurred, cut, covered.
+//! Deliberate degradations of face pictures: rotation, darkness, blur, cropping, occlusion.
 
 use std::fmt;
 
@@ -8,18 +8,18 @@ use aicp_vision::{DetectedFace, Picture, Point, Turn};
 
 use crate::Random;
 
-/// Something that is done to a picture of a face.
+/// Alteration of a picture of a face.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Alteration {
-    /// Nothing.
+    /// No alteration.
     None,
-    /// Turned by quarter turns.
+    /// Rotated by quarter turns.
     Turned(Turn),
-    /// Tilted by degrees clockwise around the face; what comes in from outside is black.
+    /// Rotated clockwise around the face by degrees; missing pixels are black.
     Tilted(f32),
-    /// Brightness times a factor.
+    /// Brightness multiplied by a factor.
     Dark(f32),
-    /// Levels squeezed into those from this one to 255.
+    /// Levels compressed to the range from this one to 255.
     Bright(u8),
     /// This share of the pixels replaced by random ones.
     Noise(f32),
@@ -27,31 +27,31 @@ pub enum Alteration {
     Blur(f32),
     /// Horizontal motion blur over this share of the height of the face.
     Motion(f32),
-    /// Scaled down until the face is so many pixels high, and up again.
+    /// Scaled down until the face has this height in pixels, then up again.
     Tiny(f32),
-    /// The picture ends this share of the height of the face above the chin.
+    /// Cropped above the chin, by this share of the height of the face.
     CutChin(f32),
-    /// The picture begins this share of the height of the face below its top.
+    /// Cropped below the top of the face, by this share of its height.
     CutTop(f32),
-    /// The picture ends this share of the width of the face inside its left side.
+    /// Cropped inside the left side of the face, by this share of its width.
     CutSide(f32),
-    /// A mask over nose, mouth and chin.
+    /// Rectangular mask of this colour over nose, mouth and chin.
     CoverMouth([u8; 3]),
-    /// A mask with five corners, from the bridge of the nose to under the chin.
+    /// Mask of this colour, a polygon from the bridge of the nose to below the chin.
     Mask([u8; 3]),
-    /// A bar over both eyes.
+    /// Bar of this colour over both eyes.
     CoverEyes([u8; 3]),
-    /// A sheet over the left half of the face.
+    /// Rectangle of this colour over the left half of the face.
     CoverHalf([u8; 3]),
-    /// A sheet over the right half of the face.
+    /// Rectangle of this colour over the right half of the face.
     CoverOtherHalf([u8; 3]),
-    /// Something round of any colour over nose and mouth.
+    /// Ellipse of a random colour over nose and mouth.
     RoundOverMouth,
-    /// Two dark round glasses.
+    /// Dark round sunglasses.
     Sunglasses,
     /// Compressed as JPEG with this quality.
     Jpeg(u8),
-    /// Grey.
+    /// Converted to grey.
     Grey,
 }
 
@@ -84,7 +84,7 @@ impl fmt::Display for Alteration {
 }
 
 impl Alteration {
-    /// The altered picture. `face` is the face in it, upright.
+    /// Returns the altered picture. `face` is the face in it, upright.
     pub fn apply(&self, picture: &RgbImage, face: &DetectedFace, random: &mut Random) -> RgbImage {
         let area = face.area;
         let (width, height) = picture.dimensions();

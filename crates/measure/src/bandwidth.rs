@@ -1,4 +1,4 @@
-//! How fast this machine reads memory from one end to the other: the ceiling of a scan.
+//! Sequential read bandwidth of memory: the upper limit of a scan.
 
 use std::thread;
 use std::time::Instant;
@@ -8,53 +8,53 @@ use memmap2::MmapMut;
 use crate::machine::Threads;
 use crate::{Error, Result};
 
-/// No buffer is smaller, so that it does not fit a core's own caches.
+/// Minimum buffer size in bytes, so that the buffer does not fit a core's own caches.
 const LEAST_BYTES: usize = 128 << 20;
-/// A thread's share is read as so many runs side by side as well, as the processor fetches ahead for each.
+/// Runs that a thread reads interleaved, as the processor prefetches for each of them.
 const RUNS: usize = 4;
-/// Sums kept side by side, so that the compiler can use vector registers.
+/// Parallel sums, so that the compiler can use vector registers.
 const LANES: usize = 32;
-/// What is read of a run before the next one has its turn, in words.
+/// Words read of one run before the next run.
 const STEP: usize = 512;
-/// How far ahead memory is asked for, in chunks of [`LANES`] words; 0 leaves that to the processor.
+/// Prefetch distances to try, in chunks of [`LANES`] words; 0 leaves prefetching to the processor.
 const AHEAD: [usize; 2] = [0, 8];
 
-/// Memory to be read.
+/// Buffer for measuring the read bandwidth.
 pub struct ReadBuffer {
     memory: MmapMut,
 }
 
 impl ReadBuffer {
-    /// A buffer of so many bytes (128 MiB at least), every page of which is there.
+    /// Allocates a buffer of this many bytes (at least 128 MiB), with every page resident.
     ///
     /// # Errors
-    /// [`Error::Io`] if there is not so much memory.
+    /// [`Error::Io`] if there is not enough memory.
     pub fn new(bytes: usize) -> Result<Self> {
         let mut memory = MmapMut::map_anon(bytes.max(LEAST_BYTES))?;
-        // A kernel without huge pages refuses; then the pages are small ones.
+        // A kernel without huge pages refuses; the pages are then small.
         #[cfg(target_os = "linux")]
         let _ = memory.advise(memmap2::Advice::HugePage);
         memory.fill(1);
         Ok(Self { memory })
     }
 
-    /// How many bytes a pass reads.
+    /// Returns the number of bytes that a pass reads.
     pub fn len(&self) -> usize {
         self.memory.len()
     }
 
-    /// Whether there is nothing to read; never.
+    /// Returns whether the buffer is empty, which it never is.
     pub fn is_empty(&self) -> bool {
         self.memory.is_empty()
     }
 
-    /// The best of some passes by so many threads, each with a share of its own, in bytes a second.
+    /// Returns the best bandwidth of several passes, in bytes per second. Each thread reads a share of its own.
     ///
-    /// A pass is made in each of several ways, as processors differ in what suits them: with one run a thread from end to
-    /// end or [`RUNS`] side by side, and with or without asking for memory ahead.
+    /// Each pass is repeated in several ways, because processors differ in what suits them: with one run per thread or
+    /// [`RUNS`] interleaved ones, and with or without software prefetching.
     ///
     /// # Errors
-    /// [`Error::Request`] if a reading thread can't be waited for.
+    /// [`Error::Request`] if a reading thread panics.
     pub fn read(&self, threads: Threads, passes: usize) -> Result<f64> {
         let mut best = 0.0f64;
         for _ in 0..passes.max(1) {
@@ -85,26 +85,26 @@ impl ReadBuffer {
     }
 }
 
-/// A way to read memory.
+/// Access pattern of a pass.
 #[derive(Clone, Copy)]
 struct Way {
-    /// Stretches that are read in turn.
+    /// Number of interleaved runs.
     runs: usize,
-    /// Chunks that are asked for ahead.
+    /// Prefetch distance in chunks.
     ahead: usize,
 }
 
-/// Adds up every word.
+/// Sums up all words.
 fn sum(words: &[[u8; 8]], way: Way) -> u64 {
     #[cfg(target_arch = "x86_64")]
     {
-        // Wide loads are only to be had in functions that are compiled for them, which are unsafe to call.
+        // Wide loads need functions compiled for them, which are unsafe to call.
         #[allow(unsafe_code)]
         if std::is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has been found to have the feature.
+            // SAFETY: the processor has this feature, as checked above.
             return unsafe { sum_avx512(words, way) };
         } else if std::is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has been found to have the feature.
+            // SAFETY: the processor has this feature, as checked above.
             return unsafe { sum_avx2(words, way) };
         }
     }
@@ -148,7 +148,7 @@ fn sum_portable(words: &[[u8; 8]], way: Way) -> u64 {
     sums.iter().fold(0, |all, sum| all.wrapping_add(*sum))
 }
 
-/// Asks for the chunk that begins at this word.
+/// Prefetches the chunk that begins at this word.
 #[inline(always)]
 fn ask_for(words: &[[u8; 8]], first: usize) {
     #[cfg(target_arch = "x86_64")]
@@ -156,7 +156,7 @@ fn ask_for(words: &[[u8; 8]], first: usize) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         const LINE: usize = 8;
         for line in chunk.chunks(LINE) {
-            // SAFETY: it is only a hint, and the address is one of the slice.
+            // SAFETY: a prefetch is only a hint, and the address is inside the slice.
             #[allow(unsafe_code)]
             unsafe {
                 _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());

@@ -1,51 +1,51 @@
-//! Why something could not be measured.
+//! Errors of measurements.
 
 use std::path::PathBuf;
 
-/// What a measurement ends with instead of numbers; its words are for the person at the terminal.
+/// Reason why a measurement failed; the text is for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file or folder can't be worked on.
+    /// A file or folder cannot be accessed.
     #[error("{path}: {source}")]
     File {
         /// The file or folder.
         path: PathBuf,
-        /// The operating system's word.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The operating system refuses something else.
+    /// Another operation of the operating system failed.
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// A call over HTTP failed.
     #[error("a call failed: {0}")]
     Call(String),
-    /// The server can't be started or ended.
+    /// The server cannot be started or stopped.
     #[error("{0}")]
     Server(String),
-    /// What was asked for can't be measured.
+    /// The requested measurement is not possible.
     #[error("{0}")]
     Request(String),
-    /// Models or pictures can't be used.
+    /// Models or pictures cannot be used.
     #[error(transparent)]
     Vision(#[from] aicp_vision::Error),
     /// A template or a probe was refused.
     #[error(transparent)]
     Gallery(#[from] aicp_gallery::Error),
-    /// The data folder of a measurement can't be made.
+    /// The data folder of a measurement cannot be created.
     #[error(transparent)]
     Store(#[from] aicp_store::Error),
-    /// The numbers can't be put down as JSON.
+    /// The results cannot be serialised as JSON.
     #[error("JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
 impl Error {
-    /// An error about a file or folder.
+    /// Returns a function that wraps an error about this file or folder.
     pub fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, source }
     }
 }
 
-/// The result of everything in this crate.
+/// Result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

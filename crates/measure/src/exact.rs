@@ -1,7 +1,7 @@
-//! The truth that a search is judged by: every probe against every template in single precision.
+//! Ground truth for a search: compares every probe with every template in single precision.
 //!
-//! The product of the two matrices goes in blocks that stay in the caches; the templates are made again block by block,
-//! so that a library may be larger than memory.
+//! The matrix product runs in blocks that stay in the caches. The templates are generated block by block, so that a
+//! library may be larger than memory.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -10,12 +10,13 @@ use crate::machine::Threads;
 use crate::templates::{DIMENSIONS, Templates};
 use crate::{Error, Result};
 
-/// Probes and rows of one tile: what the sums of fit the registers of AVX-512, and twice those of AVX2.
+/// Probes per tile. The sums of a tile fit the registers of AVX-512, but need twice those of AVX2.
 const TILE_PROBES: usize = 8;
+/// Rows per tile.
 const TILE_ROWS: usize = 32;
-/// Rows that all probes are compared with before the next are made: 1 MiB.
+/// Rows compared with all probes before the next are generated: 1 MiB.
 const BLOCK: usize = 512;
-/// Best rows kept of each probe. More than are asked for, as those of nearly equal scores are compared in double
+/// Best rows kept per probe: more than are requested, because nearly equal scores are compared again in double
 /// precision.
 pub const KEPT: usize = 16;
 
@@ -24,15 +25,15 @@ pub const KEPT: usize = 16;
 pub struct Scored {
     /// The row.
     pub row: usize,
-    /// The cosine.
+    /// Cosine.
     pub score: f64,
 }
 
-/// The best [`KEPT`] rows of each probe, best first, equal scores by row. Found in single precision; the scores of those
-/// found, and so their order, are in double precision.
+/// Returns the best [`KEPT`] rows of each probe, best first, equal scores by row. The rows are selected in single
+/// precision, but scored and ordered in double precision.
 ///
 /// # Errors
-/// [`Error::Request`] if a probe has another number of dimensions than the templates.
+/// [`Error::Request`] if a probe does not have [`DIMENSIONS`] numbers.
 pub fn nearest(templates: &Templates, probes: &[Vec<f32>], threads: Threads) -> Result<Vec<Vec<Scored>>> {
     if probes.iter().any(|probe| probe.len() != DIMENSIONS) {
         return Err(Error::Request(format!("probes need {DIMENSIONS} numbers")));
@@ -63,7 +64,7 @@ pub fn nearest(templates: &Templates, probes: &[Vec<f32>], threads: Threads) -> 
     Ok(nearest)
 }
 
-/// The cosines of a probe to some rows in double precision, the best first.
+/// Returns the cosines of a probe to these rows in double precision, best first.
 pub fn in_double_precision(templates: &Templates, probe: &[f32], rows: impl IntoIterator<Item = usize>) -> Vec<Scored> {
     let mut template = vec![0.0; DIMENSIONS];
     let mut scored: Vec<Scored> = rows
@@ -78,12 +79,12 @@ pub fn in_double_precision(templates: &Templates, probe: &[f32], rows: impl Into
     scored
 }
 
-/// The best rows of a probe that one thread has met.
+/// Best rows of a probe, as found by one thread.
 #[derive(Clone)]
 struct Best {
     /// Best first.
     rows: Vec<(f32, usize)>,
-    /// What a row has to reach to be among them.
+    /// Least score of a new row.
     floor: f32,
 }
 
@@ -139,8 +140,8 @@ fn work(templates: &Templates, packed: &[f32], probes: usize, next_block: &Atomi
     }
 }
 
-/// Probes in groups of [`TILE_PROBES`], the first numbers of all, then the second ones; the last group filled up with
-/// zeros.
+/// Packs probes in groups of [`TILE_PROBES`]: the first numbers of all, then the second ones. The last group is padded
+/// with zeros.
 fn pack_probes(probes: &[Vec<f32>]) -> Vec<f32> {
     let mut packed = vec![0.0; probes.len().div_ceil(TILE_PROBES) * TILE_PROBES * DIMENSIONS];
     for (number, probe) in probes.iter().enumerate() {
@@ -152,7 +153,7 @@ fn pack_probes(probes: &[Vec<f32>]) -> Vec<f32> {
     packed
 }
 
-/// Rows in panels of [`TILE_ROWS`], the first numbers of all, then the second ones.
+/// Packs rows in panels of [`TILE_ROWS`]: the first numbers of all, then the second ones.
 fn pack_rows(rows: &[f32], panels: &mut [f32]) {
     for (panel, rows) in panels.chunks_exact_mut(TILE_ROWS * DIMENSIONS).zip(rows.chunks_exact(TILE_ROWS * DIMENSIONS))
     {
@@ -164,24 +165,24 @@ fn pack_rows(rows: &[f32], panels: &mut [f32]) {
     }
 }
 
-/// The fastest product of a group of probes and a panel of rows on this processor.
+/// Returns the fastest multiplication kernel of this processor.
 fn kernel() -> fn(&[f32], &[f32]) -> Tile {
     #[cfg(target_arch = "x86_64")]
     {
-        // Functions that are compiled for wide registers are unsafe to call.
+        // Functions compiled for wide registers are unsafe to call.
         #[allow(unsafe_code)]
         if std::is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has been found to have the feature.
+            // SAFETY: the processor has this feature, as checked above.
             return |probes, rows| unsafe { x86::multiply_avx512(probes, rows) };
         } else if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            // SAFETY: the processor has been found to have the features.
+            // SAFETY: the processor has these features, as checked above.
             return |probes, rows| unsafe { x86::multiply_avx2(probes, rows) };
         }
     }
     multiply
 }
 
-/// The dot products of a group of probes with a panel of rows.
+/// Returns the dot products of a group of probes with a panel of rows.
 fn multiply(probes: &[f32], rows: &[f32]) -> Tile {
     let (probes, _) = probes.as_chunks::<TILE_PROBES>();
     let (rows, _) = rows.as_chunks::<TILE_ROWS>();
@@ -196,7 +197,7 @@ fn multiply(probes: &[f32], rows: &[f32]) -> Tile {
     sums
 }
 
-/// The same with the registers' names: left to itself the compiler keeps the sums in memory, which is ten times slower.
+/// Kernels with explicit registers: otherwise the compiler keeps the sums in memory, which is ten times slower.
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
@@ -215,7 +216,7 @@ mod x86 {
         let mut sums = [[_mm512_setzero_ps(); PARTS]; TILE_PROBES];
         for (probes, row) in probes.iter().zip(rows) {
             let (row, _) = row.as_chunks::<LANES>();
-            // SAFETY: each chunk is as long as a register.
+            // SAFETY: each chunk has the length of a register.
             #[allow(unsafe_code)]
             let row: [_; PARTS] = std::array::from_fn(|part| unsafe { _mm512_loadu_ps(row[part].as_ptr()) });
             for (sums, &probe) in sums.iter_mut().zip(probes) {
@@ -227,7 +228,7 @@ mod x86 {
         let mut tile = [[0.0; TILE_ROWS]; TILE_PROBES];
         for (out, sums) in tile.iter_mut().zip(sums) {
             for (out, sum) in out.as_chunks_mut::<LANES>().0.iter_mut().zip(sums) {
-                // SAFETY: each chunk is as long as a register.
+                // SAFETY: each chunk has the length of a register.
                 #[allow(unsafe_code)]
                 unsafe {
                     _mm512_storeu_ps(out.as_mut_ptr(), sum);
@@ -240,8 +241,9 @@ mod x86 {
     #[target_feature(enable = "avx2,fma")]
     pub fn multiply_avx2(probes: &[f32], rows: &[f32]) -> Tile {
         const LANES: usize = 8;
-        /// Sums of so many probes and parts of a row fit the sixteen registers.
+        /// Probes at a time: with [`PARTS`] the sums fit the sixteen registers.
         const PROBES: usize = 4;
+        /// Parts of a row at a time.
         const PARTS: usize = 2;
         let (probes, _) = probes.as_chunks::<TILE_PROBES>();
         let (rows, _) = rows.as_chunks::<TILE_ROWS>();
@@ -251,7 +253,7 @@ mod x86 {
                 let mut sums = [[_mm256_setzero_ps(); PARTS]; PROBES];
                 for (probes, row) in probes.iter().zip(rows) {
                     let (row, _) = row.as_chunks::<LANES>();
-                    // SAFETY: each chunk is as long as a register.
+                    // SAFETY: each chunk has the length of a register.
                     #[allow(unsafe_code)]
                     let row: [_; PARTS] =
                         std::array::from_fn(|part| unsafe { _mm256_loadu_ps(row[first_part + part].as_ptr()) });
@@ -263,7 +265,7 @@ mod x86 {
                 }
                 for (out, sums) in tile[first_probe..].iter_mut().zip(sums) {
                     for (out, sum) in out.as_chunks_mut::<LANES>().0[first_part..].iter_mut().zip(sums) {
-                        // SAFETY: each chunk is as long as a register.
+                        // SAFETY: each chunk has the length of a register.
                         #[allow(unsafe_code)]
                         unsafe {
                             _mm256_storeu_ps(out.as_mut_ptr(), sum);
@@ -301,7 +303,7 @@ mod tests {
         #[cfg(target_arch = "x86_64")]
         #[allow(unsafe_code)]
         if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            // SAFETY: the processor has been found to have the features.
+            // SAFETY: the processor has these features, as checked above.
             check(unsafe { x86::multiply_avx2(&probes, &rows) });
         }
     }

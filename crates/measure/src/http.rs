@@ -1,4 +1,4 @@
-//! The least HTTP/1.1 client: one kept-alive connection to a loopback server, whole requests out, whole answers in.
+//! Minimal HTTP/1.1 client: one keep-alive connection to a loopback server, with whole requests and responses.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,22 +7,23 @@ use std::time::{Duration, Instant};
 use crate::{Error, Result};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// An answer may have this many header fields and bytes.
+/// Maximum number of header fields of a response.
 const MAX_FIELDS: usize = 100;
+/// Maximum size of a response body in bytes.
 const MAX_BODY: usize = 1 << 20;
 
-/// What the server said.
+/// Response of the server.
 #[derive(Debug)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// What it said of when to come again, in seconds.
+    /// Seconds of the Retry-After header, if it is a number.
     pub retry_after_s: Option<u32>,
     /// The body.
     pub body: Vec<u8>,
 }
 
-/// A connection.
+/// Client connection.
 pub struct Connection {
     stream: BufReader<TcpStream>,
 }
@@ -31,7 +32,7 @@ impl Connection {
     /// Connects.
     ///
     /// # Errors
-    /// [`Error::Io`] if nobody listens there.
+    /// [`Error::Io`] if no connection can be made.
     pub fn open(server: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&server, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -40,10 +41,10 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// Sends a request and waits for the answer, whatever its status.
+    /// Sends a request and returns the response, whatever its status.
     ///
     /// # Errors
-    /// [`Error::Call`] if there is no answer or it is none that this client understands.
+    /// [`Error::Call`] if there is no response, or one that this client does not understand.
     pub fn call(&mut self, request: &[u8]) -> Result<Answer> {
         let begun = Instant::now();
         self.exchange(request).map_err(|e| Error::Call(format!("after {:.1?}: {e}", begun.elapsed())))
@@ -83,7 +84,7 @@ impl Connection {
     }
 }
 
-/// A POST of JSON, ready to be sent.
+/// Builds a POST request with a JSON body.
 pub fn post(path: &str, token: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\ntoken: {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",

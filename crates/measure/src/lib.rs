@@ -1,7 +1,7 @@
-//! What benchmarks measure with, and the measurements that `aicp bench` offers to whoever has to size a machine.
+//! Tools for benchmarks, and the measurements of `aicp bench` for sizing a machine.
 //!
-//! Durations become percentiles ([`Timing`]), the machine is described ([`Machine`]), its memory is read at full speed
-//! for comparison ([`ReadBuffer`]), and a real server is started and called over HTTP ([`Server`], [`Connection`]).
+//! [`Timing`] turns durations into percentiles, [`Machine`] describes the machine, [`ReadBuffer`] reads memory at full
+//! speed for comparison, and [`Server`] and [`Connection`] start a real server and call it over HTTP.
 
 pub mod alterations;
 mod bandwidth;

@@ -1,42 +1,42 @@
-//! The machine that is measured on, and what this process holds of it.
+//! Description of the machine, and the memory use of processes.
 
 use serde::Serialize;
 
 use crate::{Error, Result};
 
-/// Instruction sets that decide how fast networks and searches are.
+/// Instruction sets that affect the speed of networks and searches.
 const EXTENSIONS: [&str; 8] =
     ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp"];
 
 /// A number of threads, at least one.
 pub type Threads = std::num::NonZeroUsize;
 
-/// What was measured on.
+/// Description of the measured machine.
 #[derive(Debug, Clone, Serialize)]
 pub struct Machine {
-    /// The processor's own name.
+    /// Model name of the processor.
     pub cpu: String,
-    /// Processors that this program may use.
+    /// Number of processors available to this program.
     pub cores: usize,
     /// Memory in MiB.
     pub memory_mib: u64,
-    /// Those of the instruction sets that matter here which the processor has, by the kernel's names.
+    /// Available instruction sets out of those that matter here, by the kernel's names.
     pub extensions: Vec<String>,
-    /// The largest cache, in KiB; 0 where the system does not say.
+    /// Size of the largest cache in KiB; 0 if unknown.
     pub last_level_cache_kib: u64,
-    /// When the kernel gives pages of 2 MiB instead of 4 KiB: `always`, `madvise`, `never`; empty where it does not say.
+    /// When the kernel uses pages of 2 MiB instead of 4 KiB: `always`, `madvise`, `never`; empty if unknown.
     pub huge_pages: String,
-    /// The kernel's release.
+    /// Kernel release.
     pub kernel: String,
-    /// Processes that wanted to run in the minute before, on average; over 0.5 others disturbed the measurement.
+    /// Load average of the minute before the measurement; above 0.5 other processes disturbed it.
     pub load_before: f64,
 }
 
 impl Machine {
-    /// This machine.
+    /// Describes this machine.
     ///
     /// # Errors
-    /// [`Error::File`] where there is no /proc.
+    /// [`Error::File`] if there is no /proc.
     pub fn here() -> Result<Self> {
         let cpus = read("/proc/cpuinfo")?;
         let field = |names: &[&str]| {
@@ -60,23 +60,23 @@ impl Machine {
         })
     }
 
-    /// One line for people.
+    /// Returns a one-line summary.
     pub fn line(&self) -> String {
         let Self { cpu, cores, memory_mib, extensions, load_before, .. } = self;
         format!("{cpu}, {cores} cores, {memory_mib} MiB, {}; load before: {load_before}", extensions.join(" "))
     }
 }
 
-/// Memory that this process has in use now (the resident set), in bytes.
+/// Returns the current resident set of this process in bytes.
 ///
 /// # Errors
-/// [`Error::File`] where there is no /proc.
+/// [`Error::File`] if there is no /proc.
 pub fn resident_bytes() -> Result<u64> {
     let status = read("/proc/self/status")?;
     Ok(number_in(&status, "VmRSS").ok_or_else(|| Error::Request("no VmRSS in /proc/self/status".to_owned()))? * 1024)
 }
 
-/// The most memory that a process had in use so far, in bytes.
+/// Returns the peak resident set of a process in bytes.
 ///
 /// # Errors
 /// [`Error::File`] if there is no such process.
@@ -85,7 +85,7 @@ pub fn peak_memory_bytes(process: u32) -> Result<u64> {
     Ok(number_in(&status, "VmHWM").ok_or_else(|| Error::Request("no VmHWM in /proc".to_owned()))? * 1024)
 }
 
-/// The number in a line `name: number kB` of a file of /proc.
+/// Returns the number of a line `name: number kB` in a file of /proc.
 fn number_in(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     line.split_whitespace().next()?.parse().ok()

@@ -1,4 +1,4 @@
-//! The photograph that is measured on.
+//! Photograph for measurements.
 
 use std::path::Path;
 
@@ -9,17 +9,18 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use crate::random::Random;
 use crate::{Error, Result};
 
-/// Width in pixels of the photograph that a service is measured on.
+/// Width in pixels of the photograph for service measurements.
 pub const WIDTH: u16 = 1280;
-/// Its height in pixels.
+/// Height in pixels of the photograph for service measurements.
 pub const HEIGHT: u16 = 720;
-/// How much brighter or darker, of 255, a sensor makes a pixel.
+/// Amplitude of the simulated sensor grain, in levels of 255.
 const GRAIN: f32 = 6.0;
-/// Quality and chroma subsampling that most programs write.
+/// JPEG quality that most programs use.
 const QUALITY: u8 = 90;
+/// Chroma subsampling that most programs use.
 const SAMPLING: SamplingFactor = SamplingFactor::F_2_2;
 
-/// A JPEG of [`WIDTH`] x [`HEIGHT`], see [`of_size`].
+/// Makes a JPEG of [`WIDTH`] x [`HEIGHT`]; see [`of_size`].
 ///
 /// # Errors
 /// As [`of_size`].
@@ -27,17 +28,17 @@ pub fn of_usual_size(path: &Path) -> Result<Vec<u8>> {
     of_size(path, WIDTH, HEIGHT)
 }
 
-/// A JPEG of this size in pixels: a picture as large as fits, before a blurred copy of itself. Where the picture has to be enlarged
-/// it gets the grain that a sensor would give it, without which there would be little to decode.
+/// Makes a JPEG of this size in pixels: the picture, scaled to fit, in front of a blurred copy of itself. An enlarged
+/// picture gets the grain of a sensor; without it there would be little to decode.
 ///
 /// # Errors
-/// [`Error`] if the file is no picture that can be read.
+/// [`Error`] if the file cannot be read as a picture.
 pub fn of_size(path: &Path, width: u16, height: u16) -> Result<Vec<u8>> {
     let file = std::fs::read(path).map_err(Error::file(path))?;
     let picture = Picture::decode(&file)?;
     let size = (width, height);
     let (width, height) = (u32::from(width), u32::from(height));
-    // Whichever side is too long for the other decides.
+    // The side that is too long for the other determines the scale.
     let fitting_width = (picture.width() * height / picture.height().max(1)).clamp(1, width);
     let fitting_height = (picture.height() * fitting_width / picture.width().max(1)).clamp(1, height);
     let front = resize(picture.rgb(), fitting_width, fitting_height, FilterType::Triangle);

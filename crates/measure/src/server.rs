@@ -1,4 +1,4 @@
-//! A real server in a process of its own, and clients that call it.
+//! Real server in a process of its own, and clients that load it.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -19,22 +19,22 @@ use crate::{Error, Result};
 const START_TIME: Duration = Duration::from_secs(120);
 const STOP_TIME: Duration = Duration::from_secs(40);
 
-/// What some clients saw.
+/// Result of a load test.
 #[derive(Debug, Serialize)]
 pub struct Load {
-    /// Clients at the same time, a connection each.
+    /// Number of concurrent clients, one connection each.
     pub clients: usize,
-    /// Calls without the right answer.
+    /// Number of calls with a wrong answer.
     pub errors: usize,
-    /// Times as the clients saw them.
+    /// Response times, as measured by the clients.
     #[serde(flatten)]
     pub timing: Timing,
 }
 
-/// Lets some clients make the same call again and again, after a tenth of the calls to warm up.
+/// Repeats the same call on several concurrent clients, after a warm-up of a tenth of the calls.
 ///
 /// # Errors
-/// [`Error::Call`] if a connection breaks; a wrong answer is counted instead.
+/// [`Error::Call`] if a connection breaks; wrong answers are counted instead.
 pub fn load(
     name: &str,
     server: SocketAddr,
@@ -52,7 +52,7 @@ pub fn load(
             }
             Ok(connection)
         });
-        // Everybody comes here, whatever happened, or the others would wait for ever.
+        // Every client reaches the barrier, even after an error; otherwise the others would wait for ever.
         start.wait();
         let mut connection = warm?;
         let (mut each, mut errors) = (Vec::with_capacity(calls as usize), 0);
@@ -85,7 +85,7 @@ pub fn load(
 /// A running server; killed when dropped.
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// Address it listens at.
     pub address: SocketAddr,
 }
 
@@ -104,12 +104,12 @@ impl Server {
     /// [`Error::Server`] if it does not start.
     pub fn start_with(aicp: &Path, models: &Path, data: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let mut command = Command::new(aicp);
-        // Whatever is set for another server does not count here.
+        // Settings for another server must not leak in.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AICP_")) {
             command.env_remove(name);
         }
         let mut child = command
-            // The people were put in before there was a key.
+            // The database was filled before a key existed, so a new key must be allowed.
             .args(["serve", "--new", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
             .env("AICP_MODELS_DIR", models)
@@ -123,19 +123,19 @@ impl Server {
         let log = child.stderr.take();
         let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let (found, address) = mpsc::channel();
-        // Reads to the end, so that the server never waits for a full pipe.
+        // Reads to the end, so that the server never blocks on a full pipe.
         thread::spawn(move || follow(log, &found));
         server.address =
             address.recv_timeout(START_TIME).map_err(|_| Error::Server("the server did not start".to_owned()))?;
         Ok(server)
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// The most memory that it had in use so far, in bytes.
+    /// Returns the peak resident set of the server in bytes.
     ///
     /// # Errors
     /// [`Error::File`] if it has ended.
@@ -143,12 +143,12 @@ impl Server {
         peak_memory_bytes(self.child.id())
     }
 
-    /// Ends it and waits for that.
+    /// Terminates the server and waits until it has ended.
     ///
     /// # Errors
-    /// [`Error::Server`] if it does not end, or not well.
+    /// [`Error::Server`] if it does not end, or ends with a failure status.
     pub fn stop(mut self) -> Result<()> {
-        // The standard library sends no other signal than SIGKILL.
+        // The standard library can send only SIGKILL.
         let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
         if !sent.success() {
             return Err(Error::Server("the server can't be told to end".to_owned()));
@@ -175,7 +175,7 @@ impl Drop for Server {
     }
 }
 
-/// Looks through the log for the address that the server listens on; what is no information goes to our stderr.
+/// Sends the listening address found in the log; forwards all lines but those of level INFO to our stderr.
 fn follow(log: Option<ChildStderr>, found: &mpsc::Sender<SocketAddr>) {
     for line in log.into_iter().flat_map(|log| BufReader::new(log).lines()).map_while(Result::ok) {
         let entry: Value = serde_json::from_str(&line).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! Templates that are made, not kept: any row of a library of any size can be made again from a seed.
+//! Generated templates: any row of a library of any size is computed from a seed, so nothing is stored.
 //!
-//! Every other row is a real embedding moved by Gaussian noise, so that many people crowd around a few, which is what a
-//! search finds hardest; the rest point anywhere. Probes are made alike: every other one is a row moved a little, the
-//! rest are strangers.
+//! Every other row is a real embedding plus Gaussian noise, so many people cluster around a few, which is the hardest
+//! case for a search; the others are random directions. Every other probe is a row plus noise; the others are
+//! strangers.
 
 use std::f64::consts::PI;
 use std::sync::OnceLock;
@@ -12,27 +12,27 @@ use crate::machine::Threads;
 use crate::random::Random;
 use crate::{Error, Result};
 
-/// Numbers in a template.
+/// Dimensions of a template.
 pub const DIMENSIONS: usize = 512;
-/// Cosine of a resampled template to the real embedding that it is made of: evenly spread between these.
+/// Range of the cosine of a resampled template to its real embedding, uniformly distributed.
 pub const COSINE_TO_SEED: [f32; 2] = [0.3, 0.9];
-/// Cosine of a probe to the row that it is made of: evenly spread between these.
+/// Range of the cosine of a probe to its row, uniformly distributed.
 pub const COSINE_TO_ROW: [f32; 2] = [0.5, 0.9];
-/// Steps of the normal distribution's table.
+/// Steps of the table of the normal distribution.
 const STEPS: usize = 1 << 16;
-/// What sets the numbers of probes apart from those of rows.
+/// Mask that makes the random numbers of probes differ from those of rows.
 const PROBES: u64 = 0x70_726f_6265;
 
-/// What a probe is made of.
+/// Origin of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// A row of the library.
     Row(usize),
-    /// Nobody in the library.
+    /// Not a row of the library.
     Stranger,
 }
 
-/// A library to be made, and probes to look for in it.
+/// A generated library and its probes.
 pub struct Templates {
     seed: u64,
     people: usize,
@@ -40,11 +40,11 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// A library of so many people, a template each. `real` are unit vectors of [`DIMENSIONS`]; without any, all rows
-    /// point anywhere.
+    /// Creates a library of this many people, with one template each. `real` are unit vectors of [`DIMENSIONS`]; if it
+    /// is empty, all rows are random directions.
     ///
     /// # Errors
-    /// [`Error::Request`] if a real embedding has another number of dimensions.
+    /// [`Error::Request`] if a real embedding has a different number of dimensions.
     pub fn new(seed: u64, people: usize, real: Vec<Vec<f32>>) -> Result<Self> {
         if let Some(other) = real.iter().find(|vector| vector.len() != DIMENSIONS) {
             return Err(Error::Request(format!("an embedding of {} numbers instead of {DIMENSIONS}", other.len())));
@@ -52,22 +52,22 @@ impl Templates {
         Ok(Self { seed, people, real })
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     pub fn people(&self) -> usize {
         self.people
     }
 
-    /// How many real embeddings rows are made of.
+    /// Returns the number of real embeddings.
     pub fn real(&self) -> usize {
         self.real.len()
     }
 
-    /// The real embedding that a row is made of and the cosine between them; `None` for a row that points anywhere.
+    /// Returns the real embedding of a row and the cosine between them; `None` for a random direction.
     pub fn seed_of(&self, row: usize) -> Option<(&[f32], f32)> {
         self.plan(&mut self.random_of(row as u64), row)
     }
 
-    /// Writes a row: [`DIMENSIONS`] numbers, a unit vector.
+    /// Writes a row: a unit vector of [`DIMENSIONS`].
     pub fn row(&self, row: usize, out: &mut [f32]) {
         let mut random = self.random_of(row as u64);
         match self.plan(&mut random, row) {
@@ -76,7 +76,7 @@ impl Templates {
         }
     }
 
-    /// Writes the rows from `first` on, as many as `out` has room for, with so many threads.
+    /// Fills `out` with the rows from `first` on, with this many threads.
     pub fn rows(&self, first: usize, out: &mut [f32], threads: Threads) {
         let share = (out.len() / DIMENSIONS).div_ceil(threads.get()).max(1);
         let fill = |first: usize, out: &mut [f32]| {
@@ -89,7 +89,7 @@ impl Templates {
         });
     }
 
-    /// What a probe is made of; every other one is a stranger.
+    /// Returns the origin of a probe; every other one is a stranger.
     pub fn origin(&self, probe: usize) -> Origin {
         if probe.is_multiple_of(2) && self.people > 0 {
             let mut random = self.random_of_probe(probe);
@@ -99,7 +99,7 @@ impl Templates {
         }
     }
 
-    /// Makes a probe, a unit vector.
+    /// Generates a probe, a unit vector.
     pub fn probe(&self, probe: usize) -> Vec<f32> {
         let mut random = self.random_of_probe(probe);
         let mut out = vec![0.0; DIMENSIONS];
@@ -111,7 +111,7 @@ impl Templates {
                 let cosine = between(&mut random, COSINE_TO_ROW);
                 near(&mut random, &of, cosine, &mut out);
             }
-            // Half of the strangers look like the people that many rows crowd around.
+            // Half of the strangers resemble the people that many rows cluster around.
             Origin::Stranger => match self.plan(&mut random, probe / 2) {
                 Some((seed, cosine)) => near(&mut random, seed, cosine, &mut out),
                 None => anywhere(&mut random, &mut out),
@@ -121,7 +121,7 @@ impl Templates {
     }
 
     fn random_of(&self, number: u64) -> Random {
-        // The first number of one generator seeds another, so that neighbours have nothing in common.
+        // The first output of one generator seeds another, so that neighbouring numbers are uncorrelated.
         Random(Random(self.seed ^ number.rotate_left(32)).bits())
     }
 
@@ -142,13 +142,13 @@ fn between(random: &mut Random, [low, high]: [f32; 2]) -> f32 {
     low + (high - low) * (random.number() + 1.0) / 2.0
 }
 
-/// A unit vector that points anywhere.
+/// Writes a unit vector of random direction.
 fn anywhere(random: &mut Random, out: &mut [f32]) {
     gaussian(random, out);
     scale_to_one(out);
 }
 
-/// A unit vector at this cosine to another: that one plus Gaussian noise, of which only what is across it is taken.
+/// Writes a unit vector at this cosine to another: that vector plus the orthogonal part of Gaussian noise.
 fn near(random: &mut Random, to: &[f32], cosine: f32, out: &mut [f32]) {
     gaussian(random, out);
     let along = dot(out, to);
@@ -166,7 +166,7 @@ fn scale_to_one(vector: &mut [f32]) {
     vector.iter_mut().for_each(|number| *number *= scale);
 }
 
-/// Numbers of the normal distribution in steps of a probability of 1/65536: four of each 64 random bits.
+/// Writes normally distributed numbers, quantised to steps of probability 1/65536: four from each 64 random bits.
 fn gaussian(random: &mut Random, out: &mut [f32]) {
     let table = normal_table();
     for four in out.chunks_mut(4) {
@@ -178,12 +178,12 @@ fn gaussian(random: &mut Random, out: &mut [f32]) {
     }
 }
 
-/// The quantiles of the normal distribution in the middle of each step.
+/// Returns the quantiles of the normal distribution at the middle of each step.
 fn normal_table() -> &'static [f32; STEPS] {
     static TABLE: OnceLock<Box<[f32; STEPS]>> = OnceLock::new();
     TABLE.get_or_init(|| {
         let mut table = Box::new([0.0; STEPS]);
-        // Each is found from the one before by Newton's method; the middle is at 0.
+        // Newton's method, starting from the previous quantile; the middle is at 0.
         let (mut x, mut below) = (0.0f64, 0.5f64);
         for step in STEPS / 2..STEPS {
             let wanted = (step as f64 + 0.5) / STEPS as f64;
@@ -204,7 +204,7 @@ fn density(x: f64) -> f64 {
     (-x * x / 2.0).exp() / (2.0 * PI).sqrt()
 }
 
-/// The probability between two numbers that are close together (Simpson's rule, four steps).
+/// Returns the probability between two close numbers (Simpson's rule, four steps).
 fn area(from: f64, to: f64) -> f64 {
     let at = |quarter: f64| density(from + (to - from) * quarter / 4.0);
     (to - from) / 12.0 * (at(0.0) + 4.0 * at(1.0) + 2.0 * at(2.0) + 4.0 * at(3.0) + at(4.0))

@@ -1,28 +1,28 @@
-//! Durations to percentiles.
+//! Percentiles of durations.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a number of runs of one thing took.
+/// Durations of repeated runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Timing {
-    /// What was run.
+    /// Name of what was run.
     pub name: String,
-    /// How often.
+    /// Number of runs.
     pub calls: usize,
-    /// The shortest, in milliseconds: what it takes when nothing else disturbs it.
+    /// Shortest duration in milliseconds: the time without disturbance.
     pub best_ms: f64,
     /// The median in milliseconds.
     pub p50_ms: f64,
     /// The 99th percentile in milliseconds.
     pub p99_ms: f64,
-    /// How many in a second, all clients together.
+    /// Runs per second, all clients together.
     pub calls_per_second: f64,
 }
 
 impl Timing {
-    /// The percentiles of some durations that fell into `elapsed` of wall time.
+    /// Computes the percentiles of durations that were measured within `elapsed` of wall time.
     pub fn new(name: impl Into<String>, mut each: Vec<Duration>, elapsed: Duration) -> Self {
         each.sort_unstable();
         Self {
@@ -36,7 +36,7 @@ impl Timing {
     }
 }
 
-/// The nearest-rank percentile of sorted durations, in milliseconds.
+/// Returns the nearest-rank percentile of sorted durations, in milliseconds.
 fn percentile(sorted: &[Duration], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).map_or(0.0, |d| d.as_secs_f64() * 1000.0)

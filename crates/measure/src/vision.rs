@@ -1,4 +1,4 @@
-//! `aicp bench vision`: what a picture costs, stage by stage, beside its networks alone.
+//! `aicp bench vision`: cost of a picture by stage, compared with the bare networks.
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -18,7 +18,7 @@ use crate::random::Random;
 use crate::timing::Timing;
 use crate::{Error, Result};
 
-/// Stages and networks take turns, in so many rounds, so that what disturbs the machine disturbs all.
+/// Rounds in which stages and networks alternate, so that a disturbance of the machine affects all of them.
 const ROUNDS: u32 = 10;
 
 /// What to measure.
@@ -40,11 +40,11 @@ struct Report {
     machine: Machine,
     picture: Seen,
     runtime: RuntimeInfo,
-    /// Each on one thread.
+    /// Single stages, each on one thread.
     stages: Vec<Timing>,
-    /// Decoded, the largest face found, its landmarks refined, aligned, embedded.
+    /// A whole recognition: decode, detect the largest face, refine its landmarks, align, embed.
     whole: Timing,
-    /// Random numbers in, numbers out; loaded as a worker loads them.
+    /// Networks alone on random input, loaded as a worker loads them.
     bare_models: Vec<Timing>,
     bare_models_p50_ms: f64,
     ratio_whole_to_bare_models: f64,
@@ -57,14 +57,14 @@ struct Seen {
     width: u32,
     height: u32,
     faces: usize,
-    /// Width and height of what the detector's network is given to find the largest face, look by look.
+    /// Width and height of the detector's input in each pass for the largest face.
     detector_inputs: Vec<(u32, u32)>,
 }
 
-/// Measures and writes the numbers to `out`.
+/// Runs the measurement and writes the results to `out`.
 ///
 /// # Errors
-/// [`Error`] if the picture or the models can't be used, or there is no face in it.
+/// [`Error`] if the picture or the models cannot be used, or the picture shows no face.
 pub fn run(request: &Request, models: &ModelPaths, inference: Inference, out: &mut impl Write) -> Result<()> {
     let machine = Machine::here()?;
     let bytes = std::fs::read(&request.picture).map_err(Error::file(&request.picture))?;
@@ -81,10 +81,10 @@ pub fn run(request: &Request, models: &ModelPaths, inference: Inference, out: &m
     report.print(out)
 }
 
-/// The embeddings of all faces in all pictures of a folder and those below it, in the order of the files' names.
+/// Returns the embeddings of all faces in all pictures below a folder, ordered by file name.
 ///
 /// # Errors
-/// [`Error`] if the folder can't be read or the models can't be used. What is no picture is passed over.
+/// [`Error`] if the folder cannot be read or the models cannot be used. Files that are not pictures are ignored.
 pub fn embeddings(models: &ModelPaths, folder: &Path) -> Result<Vec<Vec<f32>>> {
     let mut files = Vec::new();
     list(folder, &mut files)?;
@@ -105,7 +105,7 @@ pub fn embeddings(models: &ModelPaths, folder: &Path) -> Result<Vec<Vec<f32>>> {
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in std::fs::read_dir(folder).map_err(Error::file(folder))? {
         let entry = entry?;
-        // A link to a folder may lead round in circles.
+        // Links to folders are not followed, because they may form a cycle.
         if entry.file_type()?.is_dir() {
             list(&entry.path(), files)?;
         } else if entry.path().is_file() {
@@ -115,7 +115,7 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// Runs a job on the worker of a pool that has one.
+/// Runs a job on a pool with a single worker.
 fn on_one_worker<T: Send + 'static>(
     paths: &ModelPaths,
     inference: Inference,
@@ -129,7 +129,7 @@ fn on_one_worker<T: Send + 'static>(
 
 type Run<'a> = Box<dyn FnMut(&mut FaceModels) -> Result<()> + 'a>;
 
-/// Something that is measured in turns with the others.
+/// Something to measure, in alternation with the others.
 struct Stage<'a> {
     name: String,
     run: Run<'a>,
@@ -184,7 +184,7 @@ fn measure(
         for stage in whole.iter_mut().chain(&mut stages) {
             stage.go_on(models, times)?;
         }
-        // The networks run in turn, as in a call: each finds the caches as the others leave them.
+        // The networks alternate as in a call, so that each finds the caches as the others leave them.
         for _ in 0..times {
             networks.iter_mut().try_for_each(|network| network.go_on(models, 1))?;
         }
@@ -211,7 +211,7 @@ fn measure(
     })
 }
 
-/// What is done with the picture of a recognition.
+/// Recognises the largest face of a picture file.
 fn recognise(models: &mut FaceModels, bytes: &[u8]) -> Result<()> {
     std::hint::black_box(models.recognise_file(bytes, Effort::Full)?);
     Ok(())
@@ -228,21 +228,21 @@ fn stages<'a>(bytes: &'a [u8], picture: &'a Picture, face: &'a DetectedFace) -> 
     ]
 }
 
-/// Another decoder of the same file.
+/// Decodes the same file with another decoder.
 fn by_image_rs(bytes: &[u8]) -> Result<()> {
     let decoded = image::load_from_memory(bytes).map_err(|e| Error::Request(format!("image-rs: {e}")))?;
     std::hint::black_box(decoded.into_rgb8());
     Ok(())
 }
 
-/// What networks are loaded from and how they run.
+/// Source of the networks, and how they run.
 struct Networks {
     paths: ModelPaths,
     inference: Inference,
 }
 
 impl Networks {
-    /// The networks of a recognition, one for each look of the detector, and what runs them.
+    /// Loads the networks of a recognition, with one detector per pass; also returns the runtime.
     fn load<'a>(&self, looks: &[(u32, u32)]) -> Result<(Vec<Stage<'a>>, RuntimeInfo)> {
         let mut random = Random(1);
         let looks = looks

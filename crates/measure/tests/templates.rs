@@ -1,4 +1,4 @@
-//! What made-up templates are like.
+//! Properties of generated templates.
 
 use aicp_measure::exact::{KEPT, in_double_precision, nearest};
 use aicp_measure::templates::{COSINE_TO_ROW, COSINE_TO_SEED, DIMENSIONS, Origin, Templates};
@@ -42,7 +42,7 @@ fn rows_are_unit_vectors_half_of_them_around_real_ones() {
     assert_eq!(cosines.len(), 2000);
     let [low, high] = COSINE_TO_SEED.map(f64::from);
     assert!(cosines.iter().all(|cosine| (low - 1e-4..=high + 1e-4).contains(cosine)));
-    // Evenly spread: each third of the range has about a third of them (667 with a standard deviation of 21).
+    // Uniform: each third of the range has about a third of them (667 with a standard deviation of 21).
     for third in 0..3 {
         let from = low + (high - low) * f64::from(third) / 3.0;
         let count = cosines.iter().filter(|c| (from..from + (high - low) / 3.0).contains(*c)).count();

@@ -1,4 +1,4 @@
-//! Templates, probes and what is nearest, as files for other programs.
+//! Export of templates, probes and nearest rows for other programs.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -11,8 +11,8 @@ use crate::machine::Threads;
 use crate::templates::{DIMENSIONS, Templates};
 use crate::{Error, Result};
 
-/// Writes `templates.f32` and `probes.f32` (rows of little-endian numbers), `nearest.i32` (the five nearest rows of each
-/// verified probe, the best first, -1 where there are fewer) and `made.json`.
+/// Writes `templates.f32` and `probes.f32` (rows of little-endian numbers), `nearest.i32` (the five nearest rows of
+/// each verified probe, best first, padded with -1) and `made.json`.
 pub(super) fn export(
     folder: &Path,
     templates: &Templates,

@@ -1,4 +1,4 @@
-//! `aicp bench gallery`: how fast, how exactly and in how much memory a library of any size is searched.
+//! `aicp bench gallery`: speed, exactness and memory use of the search in a library of any size.
 
 mod export;
 mod report;
@@ -25,24 +25,25 @@ use crate::templates::{COSINE_TO_SEED, DIMENSIONS, Templates};
 use crate::timing::Timing;
 use crate::{Error, Result, vision};
 
-/// People asked for in every search.
+/// People requested in every search.
 const TOP_N: usize = 5;
-/// Rows that are made at a time.
+/// Rows generated at a time.
 const BLOCK: usize = 16_384;
-/// Searches and a reading of the memory take turns, so that what disturbs the machine disturbs both.
+/// Rounds that alternate searches and memory reads, so that a disturbance of the machine affects both.
 const ROUNDS: usize = 10;
-/// Passes over the memory in each round, of which the best counts.
+/// Memory passes per round, of which the best counts.
 const PASSES: usize = 2;
-/// No more memory is read for comparison: beyond the caches, and beside a large gallery still to be had.
+/// Maximum size of the read buffer in bytes: larger than the caches, but still available beside a large gallery.
 const MOST_READ: usize = 1 << 30;
-/// Rows that are put in and taken out again, one by one, to see how long that takes.
+/// Rows inserted and removed one by one to measure the time of a change.
 const CHANGES: usize = 1000;
-/// Batches are searched for so long, and no more of them than this.
+/// Time limit of the batch searches.
 const BATCHES_TIME: Duration = Duration::from_secs(3);
+/// Maximum number of batch searches.
 const BATCHES: usize = 200;
-/// Scores closer than this are equal in single precision: what the order of its sums makes of them.
+/// Scores closer than this are equal in single precision: the order of summation may change them.
 const ROUNDING: f64 = 3e-7;
-/// What is measured of so many probes at most, except for their exactness.
+/// Maximum number of probes for the timings; exactness uses all.
 const TIMED_PROBES: usize = 2000;
 
 /// What to measure.
@@ -95,10 +96,10 @@ fn at_least_one(text: &str) -> std::result::Result<usize, String> {
     }
 }
 
-/// Measures and writes the numbers to `out`.
+/// Runs the measurement and writes the results to `out`.
 ///
 /// # Errors
-/// [`Error`] if pictures can't be read, memory or threads can't be had.
+/// [`Error`] if pictures cannot be read, or memory or threads are not available.
 pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Result<()> {
     let machine = Machine::here()?;
     let threads = request.threads.map_or_else(thread::available_parallelism, Ok)?;
@@ -160,13 +161,13 @@ pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Resu
     Ok(())
 }
 
-/// What is to be made, half of it of the faces in the pictures.
+/// Sets up the library to generate, half of it from the faces in the pictures.
 fn templates(request: &Request, models: &ModelPaths) -> Result<Templates> {
     let usual = Path::new("samples");
     let real = match &request.pictures {
         Some(folder) => vision::embeddings(models, folder)?,
         None if usual.is_dir() => vision::embeddings(models, usual).or_else(|e| {
-            // There is still something to be measured.
+            // Without real faces the measurement still works.
             writeln!(std::io::stderr(), "no template is made of a real face: {e}").map(|()| Vec::new())
         })?,
         None => Vec::new(),
@@ -179,10 +180,10 @@ struct Filled {
     memory_bytes: u64,
 }
 
-/// Puts all rows in; what it takes to make them is not counted.
+/// Inserts all rows; the time to generate them is not counted.
 fn fill(subject: &Subject, templates: &Templates, threads: Threads) -> Result<Filled> {
     let mut rows = vec![1.0; BLOCK.min(templates.people()) * DIMENSIONS];
-    // The table behind the noise is made before the memory is looked at.
+    // Builds the table of the normal distribution before memory is measured.
     templates.rows(0, &mut rows, threads);
     let before = resident_bytes()?;
     let mut loading = Duration::ZERO;
@@ -204,11 +205,11 @@ struct Alone {
     search: Timing,
     bandwidth: f64,
     bandwidth_all_threads: f64,
-    /// The median over the rounds of (bytes a second of the round's median search) over the round's bandwidth.
+    /// Median over the rounds of the round's scan rate (at its median search) divided by its bandwidth.
     fraction: f64,
 }
 
-/// Searches one by one on this thread, in turns with reading as much memory as a search reads.
+/// Searches one by one on this thread, alternating with reads of as much memory as a search reads.
 fn search_and_read(subject: &Subject, probes: &[Vec<f32>], threads: Threads) -> Result<Alone> {
     let buffer = ReadBuffer::new(subject.bytes_scanned().min(MOST_READ))?;
     for probe in probes.iter().take(5) {
@@ -245,7 +246,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.get(numbers.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// One probe at a time by all threads, then two probes for each thread all the time.
+/// Searches with all threads: one probe at a time, then with two probes per thread in flight.
 fn search_by_threads(
     subject: &Subject,
     probes: &[Vec<f32>],
@@ -258,7 +259,7 @@ fn search_by_threads(
     Ok(report::ByThreads { times_one_thread: alone_ms / one_at_a_time.p50_ms, one_at_a_time, in_flight, many })
 }
 
-/// Hands probes to the searching threads so that always so many are under way.
+/// Passes probes to the search threads, keeping this many in flight.
 fn keep_busy(name: &str, subject: &Subject, probes: &[Vec<f32>], in_flight: usize) -> Result<Timing> {
     let asked: Vec<&Vec<f32>> = probes.iter().cycle().take(probes.len().max(2 * in_flight)).collect();
     let next = std::sync::atomic::AtomicUsize::new(0);
@@ -287,7 +288,7 @@ fn keep_busy(name: &str, subject: &Subject, probes: &[Vec<f32>], in_flight: usiz
     Ok(Timing::new(name, times, elapsed))
 }
 
-/// Searches for some probes together, on this thread.
+/// Searches batches of probes on this thread.
 fn search_batches(subject: &Subject, probes: &[Vec<f32>], size: usize, alone_ms: f64) -> Result<Batch> {
     let mut times = Vec::new();
     let begun = Instant::now();
@@ -304,7 +305,7 @@ fn search_batches(subject: &Subject, probes: &[Vec<f32>], size: usize, alone_ms:
     Ok(Batch { size, timing, probes_per_second, times_one_by_one: probes_per_second * alone_ms / 1000.0 })
 }
 
-/// Median microseconds to put a row in and to take it out, at this size.
+/// Returns the median time of an insertion and of a removal, in microseconds, at this size.
 fn change(subject: &Subject, templates: &Templates) -> Result<(f64, f64)> {
     let (mut inserting, mut removing) = (Vec::with_capacity(CHANGES), Vec::with_capacity(CHANGES));
     let mut vector = vec![0.0; DIMENSIONS];
@@ -322,7 +323,7 @@ fn change(subject: &Subject, templates: &Templates) -> Result<(f64, f64)> {
     Ok((median(inserting), median(removing)))
 }
 
-/// Searches on this thread with and without a thread that writes, in turns.
+/// Searches on this thread, alternately with and without a concurrent writer.
 fn search_while_written(
     subject: &Subject,
     templates: &Templates,
@@ -339,7 +340,7 @@ fn search_while_written(
     let mut probes = probes.iter().cycle();
     let mut phase = |times: &mut Vec<Duration>| -> Result<Duration> {
         let begun = Instant::now();
-        // Once at least, however long that takes.
+        // At least one search, however long it takes.
         for probe in probes.by_ref() {
             let searching = Instant::now();
             std::hint::black_box(subject.search(probe, TOP_N)?);
@@ -357,7 +358,7 @@ fn search_while_written(
         writes += thread::scope(|scope| -> Result<usize> {
             let writer = scope.spawn(|| write(subject, templates, writes_per_second, &stop));
             let searched = phase(&mut written);
-            // Whatever happened, or the writer would go on for ever.
+            // Stops the writer even after an error; otherwise it would run for ever.
             stop.store(true, Ordering::Relaxed);
             let writes = writer.join().map_err(|_| Error::Request("the writing thread ended early".to_owned()))??;
             written_for += searched?;
@@ -378,7 +379,7 @@ fn search_while_written(
     }))
 }
 
-/// Puts rows in and takes them out, in turn, evenly spread over time; gives how many times.
+/// Alternately removes and inserts a row, evenly spread over time; returns the number of writes.
 fn write(subject: &Subject, templates: &Templates, writes_per_second: u32, stop: &AtomicBool) -> Result<usize> {
     let mut vector = vec![0.0; DIMENSIONS];
     let begun = Instant::now();
@@ -386,7 +387,7 @@ fn write(subject: &Subject, templates: &Templates, writes_per_second: u32, stop:
     while !stop.load(Ordering::Relaxed) {
         let due = begun + Duration::from_secs(1) / writes_per_second * writes as u32;
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        // The one that is taken out is any of the library's; it comes back next.
+        // Removes a pseudo-random row of the library; the next write inserts it again.
         let row = writes / 2 * 7919 % templates.people();
         if writes % 2 == 0 {
             subject.remove(row);
@@ -409,7 +410,7 @@ fn row_of(hit: &Hit) -> usize {
     usize::try_from(hit.entry.face.get()).unwrap_or(usize::MAX)
 }
 
-/// Compares what is found with the truth.
+/// Compares the results of the search with the exact ones.
 fn judge(
     subject: &Subject,
     templates: &Templates,
@@ -451,8 +452,8 @@ fn judge(
     Ok(seen)
 }
 
-/// Answers lines `alone N` and `together N B` with a line of JSON each: the times, in milliseconds, of N searches one by
-/// one or for B probes at a time.
+/// Answers each line `alone N` or `together N B` with a line of JSON: the times, in milliseconds, of N searches for one
+/// probe or for B probes at once.
 fn search_in_turns(
     subject: &Subject,
     probes: &[Vec<f32>],

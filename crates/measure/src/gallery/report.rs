@@ -1,4 +1,4 @@
-//! The numbers as JSON and as a table.
+//! Report of the measurement, as JSON and as a table.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use crate::timing::Timing;
 
 const MIB: f64 = 1_048_576.0;
 
-/// Everything that was seen. Times of a search are for the five people most like a probe.
+/// All results. Search times are for the five people most like a probe.
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub machine: Machine,
@@ -19,44 +19,45 @@ pub struct Report {
     pub threads: usize,
     pub probes: usize,
     pub templates: Made,
-    /// What the processor searches with.
+    /// Name of the search kernel.
     pub kernel: String,
-    /// Seconds to put all templates in, by one thread, without making them.
+    /// Seconds to insert all templates by one thread, without generating them.
     pub load_s: f64,
-    /// Growth of the resident set.
+    /// Growth of the resident set in bytes.
     pub memory_bytes: u64,
     pub bytes_per_template: f64,
-    /// What one search reads.
+    /// Bytes that one search reads.
     pub bytes_scanned: usize,
-    /// Memory read from end to end by one thread, the best pass of the run.
+    /// Best sequential read bandwidth of one thread.
     pub read_bandwidth_bytes_per_s: f64,
     pub read_bandwidth_all_threads_bytes_per_s: f64,
-    /// Bytes scanned over the median search.
+    /// Bytes scanned divided by the median search time.
     pub scan_bytes_per_s: f64,
-    /// The same over the bandwidth of the same moment; the median of ten moments.
+    /// The same rate divided by the bandwidth measured at the same time; the median of ten rounds.
     pub scan_fraction_of_bandwidth: f64,
-    /// One by one on one thread.
+    /// Single searches on one thread.
     pub search: Timing,
     pub search_by_threads: ByThreads,
     pub batch: Batch,
     pub recall_at_1: f64,
     pub recall_at_5: f64,
     pub exactness: Exactness,
-    /// Medians, one template at a time.
+    /// Median time to insert one template, in microseconds.
     pub insert_us: f64,
+    /// Median time to remove one template, in microseconds.
     pub remove_us: f64,
     pub writing: Option<Writing>,
 }
 
-/// How the templates were made.
+/// Origin of the templates.
 #[derive(Debug, Serialize)]
 pub struct Made {
     pub seed: u64,
-    /// Real embeddings that templates were made of.
+    /// Number of real embeddings that templates were made of.
     pub real_seeds: usize,
-    /// Share of templates that are a real embedding moved by noise; the others point anywhere.
+    /// Share of templates that are a real embedding plus noise; the others are random directions.
     pub resampled_share: f64,
-    /// Cosine of those to their real embedding, evenly spread.
+    /// Range of the cosine of these to their real embedding, uniformly distributed.
     pub cosine_to_seed: [f32; 2],
 }
 
@@ -64,9 +65,9 @@ pub struct Made {
 #[derive(Debug, Serialize)]
 pub struct ByThreads {
     pub one_at_a_time: Timing,
-    /// How much sooner one probe is answered than by one thread (medians).
+    /// Speed-up of a single probe over one thread (ratio of medians).
     pub times_one_thread: f64,
-    /// Probes under way all the time in `many`.
+    /// Number of probes in flight in `many`.
     pub in_flight: usize,
     pub many: Timing,
 }
@@ -78,11 +79,11 @@ pub struct Batch {
     #[serde(flatten)]
     pub timing: Timing,
     pub probes_per_second: f64,
-    /// Throughput over that of one by one.
+    /// Throughput relative to single searches.
     pub times_one_by_one: f64,
 }
 
-/// What is found against what a comparison with every template in single precision finds.
+/// Search results compared with brute force in single precision.
 #[derive(Debug, Default, Serialize)]
 pub struct Exactness {
     pub probes: usize,
@@ -90,18 +91,18 @@ pub struct Exactness {
     pub recall_at_1: f64,
     #[serde(skip)]
     pub recall_at_5: f64,
-    /// Rows taken as right since their score is that of the last right one but for the rounding of single precision.
+    /// Rows counted as right because their score equals the last right one up to single-precision rounding.
     pub equal_within_rounding: usize,
-    /// Between a score found and the same in double precision.
+    /// Largest difference between a score found and the same score in double precision.
     pub largest_score_error: f64,
-    /// Seconds that the comparison took.
+    /// Seconds that the brute-force comparison took.
     pub verify_s: f64,
 }
 
-/// Searches by one thread while another writes, beside the same without.
+/// Searches by one thread with and without a concurrent writer.
 #[derive(Debug, Serialize)]
 pub struct Writing {
-    /// Insertions and removals that were done in a second.
+    /// Insertions and removals per second that were achieved.
     pub writes_per_second: f64,
     pub idle: Timing,
     pub search: Timing,
@@ -110,7 +111,7 @@ pub struct Writing {
 }
 
 impl Report {
-    /// Writes it as one line of JSON or as a table.
+    /// Writes the report as one line of JSON or as a table.
     pub fn write(&self, json: bool, out: &mut impl Write) -> Result<()> {
         if json {
             return Ok(writeln!(out, "{}", serde_json::to_string(self)?)?);

@@ -1,4 +1,4 @@
-//! The gallery as it is measured: all that knows how it is called.
+//! Gallery under measurement: the only module that calls it.
 
 use std::sync::{Arc, mpsc};
 
@@ -9,66 +9,66 @@ use crate::Result;
 use crate::machine::Threads;
 use crate::templates::DIMENSIONS;
 
-/// The people found of each probe.
+/// People found for one probe.
 pub type Found = Vec<Hit>;
 
-/// A gallery, and threads that search it.
+/// A gallery and its search threads.
 pub struct Subject {
     gallery: Arc<Gallery>,
     scanner: Scanner,
 }
 
 impl Subject {
-    /// An empty gallery.
+    /// Creates an empty gallery with this many search threads.
     pub fn new(threads: Threads) -> Result<Self> {
         Ok(Self { gallery: Arc::new(Gallery::new(DIMENSIONS)), scanner: Scanner::start(threads)? })
     }
 
-    /// What it searches with.
+    /// Returns the name of the search kernel.
     pub fn kernel(&self) -> &'static str {
         self.gallery.kernel().name()
     }
 
-    /// Puts rows in, a person each; the first has this number.
+    /// Inserts rows, one person each, numbered from `first`.
     pub fn extend(&self, first: usize, rows: &[f32]) -> Result<()> {
         let rows = rows.chunks_exact(DIMENSIONS).enumerate().map(|(offset, row)| (entry(first + offset), row));
         Ok(self.gallery.extend(rows)?)
     }
 
-    /// Puts one row in.
+    /// Inserts one row.
     pub fn insert(&self, row: usize, vector: &[f32]) -> Result<()> {
         Ok(self.gallery.insert(entry(row), vector)?)
     }
 
-    /// Takes one row out.
+    /// Removes one row.
     pub fn remove(&self, row: usize) {
         self.gallery.remove(&[entry(row).face]);
     }
 
-    /// How many rows are in.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.gallery.len()
     }
 
-    /// What one search reads, in bytes.
+    /// Returns the bytes that one search reads.
     pub fn bytes_scanned(&self) -> usize {
         self.gallery.bytes_scanned()
     }
 
-    /// The people most like a probe, on the calling thread.
+    /// Returns the people most like a probe; searches on the calling thread.
     pub fn search(&self, probe: &[f32], top_n: usize) -> Result<Found> {
         Ok(self.gallery.search(probe, &query(top_n))?)
     }
 
-    /// As [`Self::search`] for several probes at once, on the calling thread.
+    /// Searches as [`Self::search`] for several probes at once, on the calling thread.
     pub fn search_many(&self, probes: &[&[f32]], top_n: usize) -> Result<Vec<Found>> {
         Ok(self.gallery.search_many(probes, &query(top_n))?)
     }
 
-    /// Hands a probe to the searching threads; what they find comes out of the channel.
+    /// Passes a probe to the search threads; the result is sent to the channel.
     pub fn begin(&self, probe: Vec<f32>, top_n: usize, answer: mpsc::Sender<Found>) -> Result<()> {
         let search = Search { probe, top_n, above: f32::NEG_INFINITY, filter: None };
-        // Nobody listens any more where a client has ended early.
+        // If a client has ended early, the channel is closed.
         Ok(self.scanner.search(&self.gallery, search, move |found| drop(answer.send(found)))?)
     }
 }

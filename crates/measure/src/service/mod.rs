@@ -1,4 +1,4 @@
-//! `aicp bench service`: recognition over HTTP as the number of clients grows.
+//! `aicp bench service`: recognition over HTTP with a growing number of clients.
 
 mod people;
 
@@ -24,11 +24,11 @@ use crate::server::Server;
 use crate::timing::Timing;
 use crate::{Error, Result};
 
-/// Clients of the last measurement, far more than any queue here takes.
+/// Clients of the last measurement, far more than any queue here accepts.
 const OVERLOAD: usize = 256;
-/// A client that was told to come again later does so after this, even if it was told to wait longer.
+/// Longest wait of a client after a refusal, even if Retry-After is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// Calls before anything is measured.
+/// Calls before the first measurement.
 const WARM_UP: usize = 5;
 const TOKEN: &str = "the-token-of-a-benchmark";
 const MIB: f64 = 1_048_576.0;
@@ -59,15 +59,17 @@ struct Report {
     machine: Machine,
     people: u32,
     picture: Seen,
-    /// Seconds to fill the data folder, and how many people that were in one.
+    /// Seconds to fill the data folder.
     fill_s: f64,
+    /// People filled in per second.
     filled_per_s: f64,
     database_bytes: u64,
-    /// Seconds from the start of the process to the first good answer of `/readyz`.
+    /// Seconds from the start of the process to the first success of `/readyz`.
     start_s: f64,
     binary_bytes: u64,
-    /// The resident set once the server is ready, and the most that it ever was.
+    /// Resident set once the server is ready.
     idle_memory_bytes: u64,
+    /// Peak resident set.
     peak_memory_bytes: u64,
     loads: Vec<Load>,
     overload: Load,
@@ -80,25 +82,25 @@ struct Seen {
     bytes: usize,
 }
 
-/// What some clients saw.
+/// Result of one load measurement.
 #[derive(Debug, Serialize)]
 struct Load {
     clients: usize,
-    /// Of the calls that were answered in full.
+    /// Times of the successful calls.
     #[serde(flatten)]
     timing: Timing,
-    /// Calls that were refused with 503 because too many were under way.
+    /// Calls refused with 503 because too many were in progress.
     busy: usize,
-    /// Those over all calls that were answered.
+    /// `busy` as a share of all answered calls.
     busy_share: f64,
-    /// Calls without an answer, or with a wrong one.
+    /// Calls with no answer or a wrong one.
     errors: usize,
 }
 
-/// Measures the server that is this very program and writes the numbers to `out`.
+/// Measures a server run from this program's own binary and writes the results to `out`.
 ///
 /// # Errors
-/// Whatever keeps the library from being made or the server from being started and called.
+/// [`Error`] if the library cannot be filled, or the server cannot be started or called.
 pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Result<()> {
     let machine = Machine::here()?;
     let picture = photo::of_usual_size(&request.picture)?;
@@ -152,7 +154,7 @@ fn start(binary: &Path, folder: &Path, models: &ModelPaths) -> Result<Server> {
     Server::start_with(binary, &models.folder, folder, &settings)
 }
 
-/// A server says where it listens once it is ready, so the first answer is the good one; anything else is an error.
+/// Checks that the server is ready. It logs its address only then, so the first answer must be a success.
 fn wait_until_ready(server: SocketAddr) -> Result<()> {
     let answer = Connection::open(server)?.call(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
     match answer.status {
@@ -173,13 +175,13 @@ fn warm_up(server: SocketAddr, call: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Whether exactly one person was found, as one alone has the face.
+/// Returns whether exactly one person was found, because only one has the face.
 fn is_right(status: u16, body: &[u8]) -> bool {
     let one = |answer: Value| answer["data"]["records"].as_array().is_some_and(|records| records.len() == 1);
     status == 200 && serde_json::from_slice(body).is_ok_and(one)
 }
 
-/// What one client saw.
+/// Results of one client.
 #[derive(Default)]
 struct Client {
     each: Vec<Duration>,
@@ -187,12 +189,12 @@ struct Client {
     errors: usize,
 }
 
-/// Lets some clients make the same call again and again for a while, each on a connection of its own.
+/// Repeats the same call for a while on several concurrent clients, each with its own connection.
 fn load(server: SocketAddr, call: &[u8], clients: usize, length: Duration) -> Result<Load> {
     let start = Barrier::new(clients + 1);
     let one = || {
         let connection = Connection::open(server);
-        // Everybody comes here, whatever happened, or the others would wait for ever.
+        // Every client reaches the barrier, even after an error; otherwise the others would wait for ever.
         start.wait();
         Client::of(server, connection?, call, Instant::now() + length)
     };
@@ -247,7 +249,7 @@ fn size_of_file(path: &Path) -> Result<u64> {
     Ok(fs::metadata(path).map_err(Error::file(path))?.len())
 }
 
-/// Memory that a process has in use now.
+/// Returns the current resident set of a process in bytes.
 fn resident_bytes(process: u32) -> Result<u64> {
     let path = PathBuf::from(format!("/proc/{process}/status"));
     let status = fs::read_to_string(&path).map_err(Error::file(&path))?;

@@ -1,4 +1,4 @@
-//! A data folder full of people.
+//! Data folder filled with people.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,21 +13,22 @@ use crate::machine::Threads;
 use crate::random::Random;
 use crate::{Error, Result};
 
-/// The app that the admin token acts for, and its library.
+/// App that the admin token acts for.
 const APP: &str = "admin";
+/// Library of that app.
 pub(super) const LIBRARY: &str = "benchmark";
-/// People who are stored at once.
+/// People stored per transaction.
 const TOGETHER: usize = 4096;
 const SEED: u64 = 5;
 
-/// What a picture's face is made of.
+/// Template of the picture's face.
 struct Face {
     algorithm: Algorithm,
     vector: Vec<f32>,
 }
 
-/// Fills a new data folder with so many people. One has the face of the picture, the others point anywhere. All have the
-/// picture, which is kept once.
+/// Fills a new data folder with this many people. One has the face of the picture, the others are random directions.
+/// All share the picture, which is stored once.
 pub(super) fn fill(folder: &Path, people: usize, picture: &[u8], models: &ModelPaths) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -77,7 +78,7 @@ async fn add(store: &Store, people: usize, picture: &[u8], face: &Face) -> Resul
     for first in (0..people).step_by(TOGETHER) {
         let numbers = first..people.min(first + TOGETHER);
         let together: Vec<_> = numbers.map(|number| person(number, now, &ids, face, &mut random)).collect();
-        // While these are stored, the next ones are made.
+        // While these are stored, the next ones are generated.
         let (store, pictures) = (store.clone(), vec![picture.clone()]);
         let next = tokio::spawn(async move { store.add_people(library, together, pictures).await });
         finish(under_way.replace(next)).await?;
@@ -92,6 +93,7 @@ async fn finish(adding: Option<tokio::task::JoinHandle<aicp_store::Result<Vec<Pe
     Ok(())
 }
 
+/// Generates a person. The ids are smaller than any that the server will assign.
 fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random: &mut Random) -> ReadyPerson {
     let vector = if number == 0 { face.vector.clone() } else { anywhere(face.vector.len(), random) };
     let face = NewFace {
@@ -104,7 +106,7 @@ fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random:
     };
     let person = NewPerson {
         public_id: ids.next(now).into(),
-        // Spread over the index, as real ones are.
+        // The random prefix spreads the numbers over the index, as with real ones.
         number: format!("{:016x}{number:016x}", random.bits()),
         external_id: Some(format!("user-{number}")),
         info: None,
@@ -115,9 +117,9 @@ fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random:
     ReadyPerson { person, faces: vec![(face, 0)] }
 }
 
-/// A unit vector.
+/// Returns a random unit vector.
 fn anywhere(dimensions: usize, random: &mut Random) -> Vec<f32> {
-    // The sum of a few numbers is near enough to a normal one that no direction is preferred.
+    // The sum of a few uniform numbers is close enough to normal that no direction is preferred.
     let mut vector: Vec<f32> = (0..dimensions).map(|_| random.number() + random.number() + random.number()).collect();
     let length = vector.iter().map(|number| number * number).sum::<f32>().max(f32::MIN_POSITIVE).sqrt();
     vector.iter_mut().for_each(|number| *number /= length);
