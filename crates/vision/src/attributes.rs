@@ -1,4 +1,4 @@
-//! The small networks that look at one face: 68 landmarks, liveness and head pose.
+//! The small networks that run on one face: 68 landmarks, liveness and head pose.
 
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ impl Landmarker {
         Model::load(runtime, Role::Landmarks, name, file, Shapes::Fixed).map(Self)
     }
 
-    /// The 68 landmarks of the face in this frame, in pixels of the picture. What the frame shows beyond the picture is
-    /// black: a face at the edge keeps its place and size in what the network sees.
+    /// Returns the 68 landmarks of the face in this frame, in pixels of the picture. The part of the frame outside the
+    /// picture is black, so that a face at the edge keeps its position and size in the network's input.
     pub fn find(&mut self, picture: &Picture, frame: &Frame) -> Result<Landmarks68> {
         let crop = Frame { area: frame.area.grown(Self::CROP), ..*frame };
         let pixels = crop.cut(picture, Self::SIDE)?;
@@ -42,41 +42,41 @@ impl Landmarker {
         })
     }
 
-    /// The same, found once more in the frame that the first landmarks give: what they are then depends less on where
-    /// exactly the detector drew its box.
+    /// Returns the landmarks of a second run in the frame computed from those of the first, which makes them depend
+    /// less on the exact box of the detector.
     pub fn find_exactly(&mut self, picture: &Picture, frame: &Frame) -> Result<Landmarks68> {
         let rough = self.find(picture, frame)?;
         self.find(picture, &Frame::of_landmarks(&rough))
     }
 }
 
-/// A box around a face that is turned with the face.
+/// A box around a face, rotated with the face.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Frame {
-    /// The box before it is turned around its centre. It may reach outside the picture.
+    /// The box before its rotation around its centre. It may reach outside the picture.
     pub area: Rect,
-    /// By how much it is turned, in degrees clockwise; 0 where the face is nearly upright.
+    /// The rotation in degrees clockwise; 0 if the face is nearly upright.
     pub roll: f32,
 }
 
 impl Frame {
-    /// Faces that are turned by less are left as they are: the landmark network does as well on them.
+    /// Faces with less roll, in degrees, are not rotated: the landmark network does as well on them.
     const UPRIGHT: f32 = 12.0;
 
-    /// Around the box of a detector, turned as its five landmarks are.
+    /// The frame of a detector's box, rotated by the roll of its five landmarks.
     pub fn of_detected(area: Rect, landmarks: &[Point; 5]) -> Self {
         Self { area, roll: Self::roll_of(landmarks) }
     }
 
-    /// The box that the detector would draw around a face with these landmarks: it begins a quarter of their height above
-    /// the brows. Medians over the sample pictures.
+    /// The box that the detector would give a face with these landmarks; its top is a quarter of their height above the
+    /// brows. The factors are medians over the sample pictures.
     fn of_landmarks(points: &Landmarks68) -> Self {
         let roll = Self::roll_of(&five_of(points));
         let centre = Point::mean(points);
         let upright = points.map(|p| turned(p, centre, -roll));
         let all = Rect::around(&upright);
         let area = Rect { y: all.y - 0.25 * all.height, height: 1.26 * all.height, ..all };
-        // The box turns around its own centre.
+        // The frame rotates around its own centre, not around that of the landmarks.
         let (at, to) = (area.centre(), turned(area.centre(), centre, roll));
         Self { area: Rect { x: area.x + to.x - at.x, y: area.y + to.y - at.y, ..area }, roll }
     }
@@ -86,7 +86,7 @@ impl Frame {
         if roll.abs() < Self::UPRIGHT { 0.0 } else { roll }
     }
 
-    /// What the frame shows, scaled to a square.
+    /// The content of the frame, scaled to a square.
     fn cut(&self, picture: &Picture, side: u32) -> Result<RgbImage> {
         let Rect { x, y, width, height } = self.area;
         let is_inside =
@@ -110,27 +110,27 @@ impl Frame {
         upright.scaled(Rect { x: 0.0, y: 0.0, width: w as f32, height: h as f32 }, side, side)
     }
 
-    /// The point of the picture at a place of the frame, both sides of which are 1 long.
+    /// Converts coordinates relative to the frame (0..1 along each side) to a point of the picture.
     fn point(&self, x: f32, y: f32) -> Point {
         let Rect { x: left, y: top, width, height } = self.area;
         turned(Point::new(left + x * width, top + y * height), self.area.centre(), self.roll)
     }
 }
 
-/// A point turned around another, in degrees clockwise.
+/// Rotates a point around another, in degrees clockwise.
 fn turned(p: Point, centre: Point, degrees: f32) -> Point {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let (x, y) = (p.x - centre.x, p.y - centre.y);
     Point::new(centre.x + cos * x - sin * y, centre.y + sin * x + cos * y)
 }
 
-/// How far a face with these landmarks is tilted in the picture, in degrees clockwise, -180..180.
+/// The roll of a face with these landmarks in the picture, in degrees clockwise, -180..180.
 pub(crate) fn roll(landmarks: &[Point; 5]) -> f32 {
     let upright = Similarity::fit(landmarks, &TARGET);
     -upright.b.atan2(upright.a).to_degrees()
 }
 
-/// Eyes, nose tip and mouth corners from the 68 landmarks, in the detector's order.
+/// Computes eyes, nose tip and mouth corners from the 68 landmarks, in the detector's order.
 pub(crate) fn five_of(points: &Landmarks68) -> [Point; 5] {
     let mean = |indices: &[usize]| Point::mean(&indices.iter().map(|&i| points[i]).collect::<Vec<_>>());
     [mean(&[37, 38, 40, 41]), mean(&[43, 44, 46, 47]), points[30], mean(&[48, 60]), mean(&[54, 64])]
@@ -142,15 +142,15 @@ pub(crate) struct LivenessJudge(Model);
 impl LivenessJudge {
     const SIDE: u32 = 128;
     const CROP: f32 = 2.7;
-    /// With fewer sides of the face's box in view, live faces are taken for pictures: measured from outside, 1.6 % at 1.6,
-    /// 23 % at 1.3, 77 % at 1.0.
+    /// Minimum visible area around the face, in sides of its box. With less, live faces are rejected as pictures:
+    /// measured from outside, 1.6 % at 1.6, 23 % at 1.3, 77 % at 1.0.
     const LEAST_VISIBLE: f32 = 1.6;
 
     pub fn load(runtime: &Runtime, name: &str, file: &Arc<[u8]>) -> Result<Self> {
         Model::load(runtime, Role::Liveness, name, file, Shapes::Fixed).map(Self)
     }
 
-    /// Whether the face in this box was before the camera itself.
+    /// Judges whether the face in this box was itself in front of the camera.
     pub fn judge(&mut self, picture: &Picture, face: &Rect) -> Result<Liveness> {
         let crop = face.grown_inside(Self::CROP, picture.width(), picture.height());
         let pixels = picture.scaled(crop, Self::SIDE, Self::SIDE)?;
@@ -165,23 +165,23 @@ impl LivenessJudge {
     }
 }
 
-/// Whether a face was before the camera itself, not a picture of it.
+/// Whether a face itself, not a picture of it, was in front of the camera.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Liveness {
-    /// The probability, 0..1, that it was.
+    /// The probability, 0..1, that the face is live.
     pub probability: f32,
-    /// Whether the picture shows too little around the face to tell: less than 1.6 times its box.
+    /// Whether the picture shows too little around the face for a judgement: less than 1.6 times its box.
     pub is_too_tight: bool,
 }
 
-/// Which way a head is turned, in degrees; zero looks into the camera.
+/// Direction of a head in degrees; zero faces the camera.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct HeadPose {
-    /// Turned to the side; positive towards the left edge of the picture.
+    /// Rotation to the side; positive towards the left edge of the picture.
     pub yaw: f32,
-    /// Nodded; positive upwards.
+    /// Nod; positive upwards.
     pub pitch: f32,
-    /// Tilted to a shoulder; positive clockwise in the picture.
+    /// Tilt to a shoulder; positive clockwise in the picture.
     pub roll: f32,
 }
 
@@ -198,7 +198,7 @@ impl PoseEstimator {
         Model::load(runtime, Role::Pose, name, file, Shapes::Fixed).map(Self)
     }
 
-    /// The pose of the head with this face box.
+    /// Estimates the pose of the head with this face box.
     pub fn estimate(&mut self, picture: &Picture, face: &Rect) -> Result<HeadPose> {
         let crop = face.grown_inside(Self::CROP, picture.width(), picture.height());
         let pixels = picture.scaled(crop, Self::SIDE, Self::SIDE)?;
@@ -214,7 +214,7 @@ impl PoseEstimator {
     }
 }
 
-/// The expected angle over 66 bins of three degrees that begin at -99.
+/// The expected angle over 66 bins of three degrees, the first of which is -99.
 fn degrees(bins: &[f32]) -> f32 {
     let expected: f32 = softmax(bins).iter().enumerate().map(|(i, p)| i as f32 * p).sum();
     expected * 3.0 - 99.0
@@ -227,7 +227,7 @@ fn softmax(values: &[f32]) -> Vec<f32> {
     exps.into_iter().map(|e| e / sum).collect()
 }
 
-/// Interleaved pixels to planes; `place` says to which plane a channel goes and with which value.
+/// Converts interleaved pixels to planes; `place` maps channel and value to the plane and its value.
 fn planes(pixels: &RgbImage, place: impl Fn(usize, u8) -> (usize, f32)) -> Vec<f32> {
     let plane = (pixels.width() * pixels.height()) as usize;
     let mut out = vec![0.0; 3 * plane];

@@ -1,4 +1,4 @@
-//! One network by itself, for measuring what a call takes besides its networks.
+//! A single network, for measuring the share of inference in a call's time.
 
 use crate::Result;
 use crate::detector::Network;
@@ -7,8 +7,8 @@ use crate::models::ModelPaths;
 use crate::onnx::Shapes;
 use crate::runtime::{Inference, Model, Runtime, RuntimeInfo};
 
-/// A network as a worker loads it, without what is around it: numbers in, nothing out. Belongs to the thread that
-/// loaded it.
+/// A network as a worker loads it, without pre- and post-processing; its outputs are discarded. Belongs to the thread
+/// that loaded it.
 pub struct BareModel {
     network: Loaded,
     runtime: RuntimeInfo,
@@ -20,10 +20,10 @@ enum Loaded {
 }
 
 impl BareModel {
-    /// Loads the network with this role on the runtime that is chosen by itself.
+    /// Loads the network with this role on the default runtime.
     ///
     /// # Errors
-    /// Whatever is wrong with its file or the runtime library.
+    /// Any error of its file or the runtime library.
     pub fn load(paths: &ModelPaths, role: Role) -> Result<Self> {
         Self::load_with(paths, role, Inference::default())
     }
@@ -45,7 +45,7 @@ impl BareModel {
         Ok(Self { network, runtime: runtime.info().clone() })
     }
 
-    /// Runs it once on an input of this shape (batch, channels, height, width).
+    /// Runs the network once on an input of this shape (batch, channels, height, width).
     ///
     /// # Errors
     /// [`crate::Error::Model`] if the shape does not fit.
@@ -56,7 +56,7 @@ impl BareModel {
         }
     }
 
-    /// What runs it.
+    /// The runtime that runs the network.
     pub fn runtime(&self) -> &RuntimeInfo {
         &self.runtime
     }

@@ -1,4 +1,4 @@
-//! CenterFace: where the faces are (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point",
+//! Face detection with CenterFace (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point",
 //! 2019).
 
 mod heat;
@@ -17,53 +17,54 @@ use crate::runtime::{Model, Output, Runtime};
 use heat::{Heat, MAX_OVERLAP, suppress};
 use view::{SIDE_STEP, View, first_scale};
 
-/// Larger pictures are scaled down to this many pixels: the area of 640x384.
+/// Pixels of the first detector pass, the area of 640x384; larger pictures are scaled down to it.
 const INPUT_AREA: f32 = 640.0 * 384.0;
-/// Pixels of a picture that the looks in finer detail show at full resolution; what is larger is scaled down to this.
+/// Maximum pixels of a picture in the tiled passes; larger pictures are scaled down to it.
 const FINE_AREA: f32 = 24_000_000.0;
-/// The same for callers without credentials.
+/// [`FINE_AREA`] for callers without credentials.
 const LIMITED_FINE_AREA: f32 = 4.0 * INPUT_AREA;
-/// The most that one level of detail grows over the one before. A face too large for the tiles of one level then has a
-/// side of 40 pixels in the level before, which shows it for certain.
+/// Maximum ratio of scale between two successive levels of detail. A face too large for the tiles of one level has a
+/// side of 40 pixels or more in the level before, where it is detected reliably.
 const LEVEL_STEP: f32 = 4.0;
-/// Longest side, in pixels of the network's input, of a face that a tile is trusted with.
+/// Longest side of a face accepted from a tile, in pixels of the network's input.
 const MAX_TILE_FACE: f32 = 160.0;
-/// Tiles of a finer level overlap by this many pixels, so that a face up to this size is whole in one of them.
+/// Overlap of the tiles in pixels, so that a face up to this size is whole in at least one of them.
 const TILE_OVERLAP: u32 = 64;
-/// A face of a finer level that lies by this share in the box of a face of a coarser one is a part of that.
+/// Share of a finer level's face inside the box of a coarser level's face from which it counts as a part of that.
 const PART_OF_FACE: f32 = 0.5;
-/// Pictures that the first look took whole are scaled up to this many pixels for the second.
+/// Pixels to which a small picture without a face is enlarged for the second pass.
 const SMALL_AREA: f32 = INPUT_AREA / 4.0;
 
-/// Width and height of the inputs of a look at all faces that the usual shapes of pictures lead to: 16:9, 3:2, 4:3, square and the
-/// same upright. They are few since a runtime may have to compile a network anew for each.
+/// Width and height of the inputs of a pass for all faces, for common aspect ratios: 16:9, 3:2, 4:3, square, and the
+/// same upright. They are few because a runtime may have to compile a network for each.
 const FULL: [(u32, u32); 7] = [(640, 352), (576, 384), (544, 416), (480, 480), (416, 544), (384, 576), (352, 640)];
-/// Width and height of the inputs of a look at large faces alone.
+/// Width and height of the inputs of a coarse pass, which shows large faces only.
 const COARSE: [(u32, u32); 5] = [(320, 192), (288, 224), (256, 256), (224, 288), (192, 320)];
 
-/// A coarse look settles which face is the largest, if its box there has a side (the root of its area) of so many pixels:
-/// from here on the box is as exact as the landmark network needs it,
+/// Minimum side (root of the box's area), in input pixels, for a face of a coarse pass to be final. From here on the
+/// box is exact enough for the landmark network.
 const SURE_SIDE: f32 = 32.0;
-/// and it is this certain to be a face,
+/// Minimum detector confidence for a face of a coarse pass to be final.
 const SURE_CONFIDENCE: f32 = 0.6;
-/// and the area of the next is at most this share of its area, so that the finer look can't order them otherwise.
+/// Maximum area of the next face, as a share of the largest, for a coarse pass to be final: a finer pass could not
+/// reverse their order.
 const SURE_LEAD: f32 = 0.7;
 
-/// Runs of the network that are remembered for who asks.
+/// Number of detector passes recorded for diagnostics.
 const MAX_LOOKS: usize = 16;
 
-/// How hard a picture is looked at when the first looks show no face.
+/// Limit on further detector passes when the first ones find no face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Effort {
-    /// Every size and every turn: for callers that are known.
+    /// All sizes and all quarter turns, for callers with credentials.
     #[default]
     Full,
-    /// A little finer detail, and turned looks at large faces alone: for callers without credentials.
+    /// A little finer detail, and turned passes for large faces only, for callers without credentials.
     Limited,
 }
 
 impl Effort {
-    /// Pixels that the looks in finer detail show.
+    /// Maximum pixels of the picture in the tiled passes.
     fn fine_area(self) -> f32 {
         match self {
             Self::Full => FINE_AREA,
@@ -72,17 +73,17 @@ impl Effort {
     }
 }
 
-/// In how much detail a turned picture is looked at.
+/// The resolution of a pass over the turned picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TurnedView {
-    /// In few pixels.
+    /// A coarse pass, which shows large faces only.
     LargeFaces,
-    /// As the first look at all faces.
+    /// The resolution of the first pass for all faces.
     Whole,
 }
 
 impl TurnedView {
-    /// What is tried, one after the other.
+    /// The passes in the order in which they are tried.
     pub fn of(effort: Effort) -> &'static [Self] {
         match effort {
             Effort::Full => &[Self::LargeFaces, Self::Whole],
@@ -96,25 +97,25 @@ impl TurnedView {
 pub struct DetectedFace {
     /// The box from forehead to chin, in pixels of the upright picture, clipped to it.
     pub area: Rect,
-    /// The box as the detector gives it; it reaches outside the picture where the face is cut off.
+    /// The unclipped box of the detector; it reaches outside the picture if the face is cut off.
     pub frame: Rect,
-    /// The quarter turns that set the picture upright for this face.
+    /// The quarter turn that sets the picture upright for this face.
     pub turn: Turn,
-    /// Right eye, left eye, nose tip, right and left corner of the mouth, as the person has them; that is from left
-    /// to right in the picture for an upright face.
+    /// Right eye, left eye, nose tip, right and left corner of the mouth, from the person's point of view: for an
+    /// upright face, from left to right in the picture.
     pub landmarks: [Point; 5],
-    /// How sure the detector is, 0.5..1.
+    /// The detector's confidence, 0.5..1.
     pub confidence: f32,
 }
 
 impl DetectedFace {
-    /// How far the line between the eyes is tilted in the picture, in degrees clockwise, -180..180.
+    /// The tilt of the line between the eyes in the picture, in degrees clockwise, -180..180.
     pub fn rotation(&self) -> f32 {
         let [right, left, ..] = self.landmarks;
         (left.y - right.y).atan2(left.x - right.x).to_degrees()
     }
 
-    /// The face in a picture of so many times as many pixels along a side.
+    /// The face in coordinates multiplied by `factor`.
     pub(crate) fn enlarged(&self, factor: f32) -> Self {
         let enlarge = |p: Point| Point::new(p.x * factor, p.y * factor);
         Self {
@@ -125,12 +126,12 @@ impl DetectedFace {
         }
     }
 
-    /// The face in the pixels of the file that the picture was decoded from.
+    /// The face in pixel coordinates of the stored file.
     pub fn as_stored(&self, picture: &Picture) -> Self {
         self.enlarged(picture.stored_per_pixel())
     }
 
-    /// The box, turned as the face is in its plane.
+    /// The box, rotated by the face's roll.
     pub(crate) fn frame(&self) -> Frame {
         Frame::of_detected(self.frame, &self.landmarks)
     }
@@ -138,16 +139,16 @@ impl DetectedFace {
 
 /// The detector network for inputs of any size.
 pub(crate) struct Network {
-    /// Takes every size, on ONNX Runtime.
+    /// The network for arbitrary sizes, on ONNX Runtime.
     any: Model,
-    /// What a network for one size is made of, where the runtime is faster with such.
+    /// Source of the fixed-size networks, if the runtime is faster with them.
     made_of: Option<(Runtime, String, Arc<[u8]>)>,
-    /// Networks for one size each, by width and height; made when a size is first seen.
+    /// Fixed-size networks by width and height, loaded on first use.
     fixed: Vec<((u32, u32), Model)>,
 }
 
 impl Network {
-    /// Loads the network, and those for the sizes that most pictures need.
+    /// Loads the network, and the fixed-size ones for the most common sizes.
     pub fn load(runtime: &Runtime, name: &str, file: &Arc<[u8]>) -> Result<Self> {
         let any = Model::load(runtime, Role::Detector, name, file, Shapes::AnySize)?;
         let made_of =
@@ -189,7 +190,7 @@ impl Network {
     }
 }
 
-/// Finds faces.
+/// The face detector.
 pub(crate) struct Detector {
     network: Network,
     input: Vec<f32>,
@@ -207,18 +208,18 @@ impl Detector {
         })
     }
 
-    /// No look is begun after this.
+    /// Sets the time after which no pass is started.
     pub fn set_deadline(&mut self, deadline: Deadline) {
         self.deadline = deadline;
     }
 
-    /// All faces that are about upright, the largest first.
+    /// Detects all faces that are nearly upright, the largest first.
     ///
-    /// The picture is scaled to a bounded number of pixels whatever its shape. A larger one is looked at again in finer
-    /// detail, tile by tile, and what only that shows is added. A small one without a face is enlarged with a margin
-    /// around it, since the network wants some surroundings.
+    /// The picture is scaled to a bounded number of pixels whatever its shape. A larger one is searched again in finer
+    /// detail, tile by tile, and faces found only there are added. A small one without a face is enlarged with a
+    /// margin, since the network needs some surroundings.
     ///
-    /// Where one face is wanted, the looks end with the first one that shows any: finer ones only show smaller faces.
+    /// With `max_faces` of 1 the first pass that finds a face is the last: finer passes only find smaller faces.
     pub fn detect(&mut self, picture: &Picture, max_faces: usize, effort: Effort) -> Result<Vec<DetectedFace>> {
         let faces = self.first_look(picture)?;
         let mut faces = match faces.len() {
@@ -230,8 +231,8 @@ impl Detector {
         Ok(faces)
     }
 
-    /// The largest face: by a coarse look if that settles it, else by the looks of [`Detector::detect`] until one shows
-    /// a face.
+    /// Detects the largest face: by a coarse pass if its result is final, otherwise by the passes of
+    /// [`Detector::detect`].
     pub fn detect_largest(&mut self, picture: &Picture, effort: Effort) -> Result<Option<DetectedFace>> {
         match self.detect_surely(picture)? {
             Some(face) => Ok(Some(face)),
@@ -239,7 +240,7 @@ impl Detector {
         }
     }
 
-    /// The largest face, if a coarse look settles which that is.
+    /// Detects the largest face by a coarse pass; `None` if the result is not final.
     pub fn detect_surely(&mut self, picture: &Picture) -> Result<Option<DetectedFace>> {
         let Some(view) = View::of_large_faces(picture.width(), picture.height()) else { return Ok(None) };
         let mut faces = self.look(picture, &view, Turn::None)?.into_iter();
@@ -250,7 +251,7 @@ impl Detector {
         }))
     }
 
-    /// The faces of the turned picture, the largest first, in the coordinates of the picture as it is.
+    /// Detects the faces of the turned picture, the largest first, in coordinates of the picture as it is.
     pub fn detect_turned(&mut self, picture: &Picture, turn: Turn, view: TurnedView) -> Result<Vec<DetectedFace>> {
         let (width, height) = turn.size(picture.width(), picture.height());
         let view = match view {
@@ -264,7 +265,7 @@ impl Detector {
         self.look(picture, &View::of_all_faces(picture.width(), picture.height()), Turn::None)
     }
 
-    /// What further looks show of a picture in which the first one showed no face.
+    /// Runs further passes on a picture in which the first one found no face.
     fn look_again(&mut self, picture: &Picture, effort: Effort) -> Result<Vec<DetectedFace>> {
         let (width, height) = (picture.width(), picture.height());
         let area = width as f32 * height as f32;
@@ -275,7 +276,7 @@ impl Detector {
         self.look(picture, &View::new(width, height, scale, 0.5), Turn::None)
     }
 
-    /// Adds the faces that only finer detail shows.
+    /// Adds the faces that are only found in finer detail.
     fn add_finer(
         &mut self,
         picture: &Picture,
@@ -287,7 +288,7 @@ impl Detector {
             let found = self.tiles(picture, scale)?;
             for face in suppress(found) {
                 if let Some(same) = faces.iter_mut().find(|known| known.area.overlap(&face.area) > MAX_OVERLAP) {
-                    // In finer detail a small face is placed better.
+                    // A small face is located better in finer detail.
                     if same.area.area().sqrt() * coarser < SURE_SIDE {
                         *same = face;
                     }
@@ -301,7 +302,7 @@ impl Detector {
         Ok(faces)
     }
 
-    /// The faces of the picture at this scale that are small enough to be seen whole in a tile.
+    /// Detects the faces of the picture at this scale that are small enough to be whole in a tile.
     fn tiles(&mut self, picture: &Picture, scale: f32) -> Result<Vec<DetectedFace>> {
         let (width, height) = (picture.width() as f32, picture.height() as f32);
         let scaled = |side: f32| (side * scale).ceil() as u32;
@@ -335,24 +336,24 @@ impl Detector {
         Ok(faces)
     }
 
-    /// Width and height of what the network was given, run after run, since this was asked last.
+    /// Returns and clears the recorded input sizes (width, height) of the detector passes.
     pub fn take_looks(&mut self) -> Vec<(u32, u32)> {
         std::mem::take(&mut self.looks)
     }
 
-    /// One run of the network on the turned picture; what it finds is told in the picture as it is.
+    /// Runs one pass on the turned picture; the faces are in coordinates of the picture as it is.
     fn look(&mut self, picture: &Picture, view: &View, turn: Turn) -> Result<Vec<DetectedFace>> {
         let whole = Rect { x: 0.0, y: 0.0, width: picture.width() as f32, height: picture.height() as f32 };
         self.look_at_part(picture, whole, view, turn)
     }
 
-    /// As [`Detector::look`], at a part of the picture; `view` is of the turned part.
+    /// Runs one pass on a part of the picture, as [`Detector::look`]; `view` describes the turned part.
     fn look_at_part(&mut self, picture: &Picture, part: Rect, view: &View, turn: Turn) -> Result<Vec<DetectedFace>> {
         self.deadline.check()?;
         if self.looks.len() < MAX_LOOKS {
             self.looks.push((view.input_width, view.input_height));
         }
-        // Scaled before it is turned: that is quicker.
+        // Scaling before turning is faster.
         let (scaled_width, scaled_height) = turn.size(view.width, view.height);
         let scaled = picture.scaled(part, scaled_width, scaled_height)?;
         if turn == Turn::None {
@@ -391,31 +392,31 @@ impl Detector {
     }
 }
 
-/// Sorts the largest to the front.
+/// Sorts faces by area, the largest first.
 pub(crate) fn sort_by_area(faces: &mut [DetectedFace]) {
     faces.sort_by(|a, b| b.area.area().total_cmp(&a.area.area()));
 }
 
-/// The scales of the looks in finer detail at a picture of this size, from the coarsest.
+/// The scales of the tiled passes for a picture of this size, the coarsest first.
 fn finer_scales(width: u32, height: u32, fine_area: f32) -> Vec<f32> {
     let area = width as f32 * height as f32;
     let first = first_scale(width, height);
     let finest = (fine_area / area).sqrt().min(1.0);
     let ratio = finest / first;
-    // A level that shows hardly more than the first look is left out.
+    // A level that is hardly finer than the first pass is omitted.
     let levels = if ratio < 1.1 { 0 } else { (ratio.ln() / LEVEL_STEP.ln()).ceil() as i32 };
     (1..=levels).map(|level| first * ratio.powf(level as f32 / levels as f32)).collect()
 }
 
-/// Width and height of the tiles of a scaled picture. One that fills less than half of the usual tile gets narrower ones, so
-/// that a long strip costs no more than other pictures of as many pixels.
+/// Width and height of the tiles of a scaled picture. A side under half of the usual tile gets a shorter tile, so that
+/// a long strip costs no more than other pictures with as many pixels.
 fn tile_size(width: u32, height: u32) -> (u32, u32) {
     let (usual_width, usual_height) = if width >= height { FULL[0] } else { FULL[FULL.len() - 1] };
     let side = |side: u32, usual: u32| if 2 * side < usual { side.max(1).next_multiple_of(SIDE_STEP) } else { usual };
     (side(width, usual_width), side(height, usual_height))
 }
 
-/// Where the tiles of a side begin, and how long they are.
+/// Start and length of the tiles along a side.
 fn steps(side: u32, tile: u32) -> Vec<(u32, u32)> {
     if side <= tile {
         return vec![(0, side.max(1))];
@@ -424,7 +425,7 @@ fn steps(side: u32, tile: u32) -> Vec<(u32, u32)> {
     (0..count).map(|i| (i * (side - tile) / (count - 1).max(1), tile)).collect()
 }
 
-/// Whether a box touches an edge of a tile that is none of the picture's: the neighbour shows more of it.
+/// Whether a box touches a tile's edge inside the picture, where the neighbouring tile shows more of the face.
 fn touches_inner_edge(face: &Rect, tile: &Rect, width: f32, height: f32) -> bool {
     let (right, bottom) = (tile.x + tile.width, tile.y + tile.height);
     (tile.x > 0.5 && face.x < tile.x)
@@ -433,7 +434,7 @@ fn touches_inner_edge(face: &Rect, tile: &Rect, width: f32, height: f32) -> bool
         || (bottom < height - 0.5 && face.y + face.height > bottom)
 }
 
-/// Writes the scaled picture as three planes of floats into an otherwise black input.
+/// Writes the scaled picture as three planes of floats into a black input.
 fn fill_planes(pixels: &image::RgbImage, view: &View, out: &mut Vec<f32>) {
     let plane = (view.input_width * view.input_height) as usize;
     out.clear();
@@ -455,7 +456,7 @@ fn fill_planes(pixels: &image::RgbImage, view: &View, out: &mut Vec<f32>) {
 mod tests {
     use super::*;
 
-    /// Pixels of the network's input over all tiles of the finer looks, in units of the first look.
+    /// Input pixels over all tiles of the finer levels, relative to the first pass.
     fn units(width: u32, height: u32, effort: Effort) -> f32 {
         let at = |scale: f32| {
             let scaled = |side: u32| (side as f32 * scale).ceil() as u32;

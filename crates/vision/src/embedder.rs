@@ -1,4 +1,4 @@
-//! A face to its embedding: alignment to the ArcFace points, then the network.
+//! Embedding of a face: alignment to the ArcFace points, then the network.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::runtime::{Model, Runtime};
 /// Side of the aligned face in pixels.
 const SIDE: u32 = 112;
 
-/// Where the five landmarks lie in the aligned face (Deng et al., "ArcFace", 2019).
+/// The five landmarks' coordinates in the aligned face (Deng et al., "ArcFace", 2019).
 pub(crate) const TARGET: [Point; 5] = [
     Point::new(38.2946, 51.6963),
     Point::new(73.5318, 51.5014),
@@ -23,12 +23,12 @@ pub(crate) const TARGET: [Point; 5] = [
     Point::new(70.7299, 92.2041),
 ];
 
-/// A face as a point on the unit sphere; the cosine of two is how alike the faces are.
+/// A face as a point on the unit sphere; the cosine of two embeddings measures the similarity of the faces.
 #[derive(Clone, PartialEq)]
 pub struct Embedding(Vec<f32>);
 
 impl Embedding {
-    /// Scales numbers to length one. `None` if they are all zero or not finite.
+    /// Scales numbers to unit length; `None` if all are zero or one is not finite.
     pub fn new(mut numbers: Vec<f32>) -> Option<Self> {
         let norm = numbers.iter().map(|v| v * v).sum::<f32>().sqrt();
         if !norm.is_finite() || norm <= f32::MIN_POSITIVE {
@@ -40,7 +40,7 @@ impl Embedding {
         Some(Self(numbers))
     }
 
-    /// The numbers, of which the squares add up to one.
+    /// The numbers; their squares sum to one.
     pub fn as_slice(&self) -> &[f32] {
         &self.0
     }
@@ -58,18 +58,18 @@ impl Embedding {
 }
 
 impl std::fmt::Debug for Embedding {
-    /// Biometric data stays out of logs.
+    /// Omits the numbers: biometric data stays out of logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Embedding({} numbers)", self.0.len())
     }
 }
 
-/// What an embedding is for.
+/// Purpose of an embedding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To be searched with: one run.
+    /// For searching or verifying: one run of the network.
     Probe,
-    /// To be kept: the mean of the face and its mirror image, which costs a second run once and matches better.
+    /// For storing: the mean of the face and its mirror image, which costs a second run and matches better.
     Enrolment,
 }
 
@@ -95,7 +95,7 @@ impl Embedder {
         if purpose == Purpose::Enrolment {
             let mirrored = self.run(&image::imageops::flip_horizontal(&aligned))?;
             let other = self::length(&mirrored);
-            // Each counts the same, however long it is.
+            // Both have equal weight, whatever their lengths.
             for (a, b) in numbers.iter_mut().zip(mirrored) {
                 *a = *a / length + b / other;
             }
@@ -106,7 +106,7 @@ impl Embedder {
         Ok(Embedded { embedding, length })
     }
 
-    /// The network's numbers for an aligned face.
+    /// Returns the network's output for an aligned face.
     fn run(&mut self, aligned: &RgbImage) -> Result<Vec<f32>> {
         let plane = (SIDE * SIDE) as usize;
         for (i, pixel) in aligned.as_raw().chunks_exact(3).enumerate() {
@@ -122,10 +122,10 @@ impl Embedder {
     }
 }
 
-/// An embedding, and how long the network's numbers were before they were scaled to length one.
+/// An embedding and the length of the network's output before normalisation.
 pub(crate) struct Embedded {
     pub embedding: Embedding,
-    /// Of an enrolment the mean of the face's and its mirror image's.
+    /// For an enrolment, the mean of the face's and its mirror image's lengths.
     pub length: f32,
 }
 
@@ -133,15 +133,15 @@ fn length(numbers: &[f32]) -> f32 {
     numbers.iter().map(|v| v * v).sum::<f32>().sqrt()
 }
 
-/// How far five landmarks are from the ArcFace points once they are laid onto them as well as can be: the root of the
-/// mean squared distance, in distances between the eyes there. A frontal face stays under 0.1.
+/// The root mean squared distance of five landmarks from the ArcFace points after the best fit, in eye distances of the
+/// ArcFace points. A frontal face stays under 0.1.
 pub(crate) fn misfit(landmarks: &[Point; 5]) -> f32 {
     let place = Similarity::fit(landmarks, &TARGET);
     let squares: f32 = landmarks.iter().zip(&TARGET).map(|(p, q)| place.apply(*p).distance(*q).powi(2)).sum();
     (squares / 5.0).sqrt() / TARGET[0].distance(TARGET[1])
 }
 
-/// The face laid onto its standard place, 112x112.
+/// Aligns the face to the ArcFace points, 112x112 pixels.
 pub(crate) fn align(picture: &Picture, landmarks: &[Point; 5]) -> Result<RgbImage> {
     picture.laid(&Similarity::fit(landmarks, &TARGET), SIDE, SIDE)
 }

@@ -1,20 +1,20 @@
-//! What can go wrong between picture bytes and faces.
+//! Errors between picture bytes and faces.
 
 use std::path::PathBuf;
 
-/// Why a picture could not be worked on, or the models not be loaded.
+/// Failure to process a picture or to load the models.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No bytes at all.
+        /// The input has no bytes.
     #[error("the picture is empty")]
     EmptyPicture,
-    /// Not one of the formats that are read, nor one that is known by name.
+    /// The format is neither supported nor recognised by name.
     #[error("the bytes are no JPEG, PNG, BMP, WebP, GIF or TIFF picture")]
     UnknownFormat,
-    /// A format that is known and not read.
+    /// The format is recognised, but not supported.
     #[error("{0} is not read: send a baseline JPEG or a PNG picture")]
     Unsupported(&'static str),
-    /// The declared size is over the limit; nothing was decoded.
+    /// The declared size exceeds the limit; nothing was decoded.
     #[error("the picture has {width}x{height} pixels, more than {limit} in all")]
     TooManyPixels {
         /// Declared width in pixels.
@@ -24,10 +24,10 @@ pub enum Error {
         /// The largest number of pixels allowed.
         limit: u64,
     },
-    /// More scans, or larger ones, than a JPEG encoder writes; nothing was decoded.
+    /// The JPEG has more scans, or larger ones, than an encoder writes; nothing was decoded.
     #[error("the picture has {scans} scans or more of {width}x{height} pixels")]
     TooManyScans {
-        /// Scans that were counted until it was too much.
+        /// Scans counted up to the point where the limit was exceeded.
         scans: usize,
         /// Declared width in pixels.
         width: u32,
@@ -37,7 +37,7 @@ pub enum Error {
     /// The picture ends before its format says it does.
     #[error("the picture is cut off")]
     Truncated,
-    /// A part of the picture is not what its format says it is, so that pixels would be missing or wrong.
+    /// A part of the picture violates its format, so that pixels would be missing or wrong.
     #[error("the picture is damaged: {0}")]
     Damaged(&'static str),
     /// The decoder refused the bytes.
@@ -46,41 +46,41 @@ pub enum Error {
     /// The picture could not be scaled.
     #[error("the picture can't be scaled: {0}")]
     Resize(#[from] fast_image_resize::ResizeError),
-    /// Every worker is busy and the queue is full; try again later.
+    /// Every worker is busy and the queue is full; a later retry may succeed.
     #[error("every inference worker is busy and the queue is full")]
     Busy,
-    /// A job was not done in the time that it may take.
+    /// The job exceeded its time limit.
     #[error("the picture takes too long")]
     Overdue,
-    /// A worker broke off; the fault is in this program, not in the picture.
+    /// A worker failed; the fault is in this program, not in the picture.
     #[error("an inference worker broke off: {0}")]
     Worker(String),
-    /// The ONNX Runtime library, or the OpenVINO plugin that was asked for by name, could not be loaded.
+    /// The ONNX Runtime library, or an explicitly requested OpenVINO plugin, could not be loaded.
     #[error("the runtime library {path} can't be loaded: {reason}")]
     Runtime {
-        /// Where it was looked for.
+        /// The path that was tried.
         path: PathBuf,
-        /// What the loader said.
+        /// The loader's message.
         reason: String,
     },
-    /// ONNX Runtime was asked for by name, and an arithmetic with it that it does not have.
+    /// The requested runtime is ONNX Runtime, which does not support the requested bf16.
     #[error("bf16 was asked for with ONNX Runtime, but only OpenVINO has it")]
     NoBf16,
-    /// The runtime refused a model or a run.
+    /// The runtime rejected a model or an inference.
     #[error("model {model}: {reason}")]
     Model {
         /// The model's file name.
         model: String,
-        /// What the runtime said.
+        /// The runtime's message.
         reason: String,
     },
-    /// A file of the manifest is absent.
+    /// A file of the manifest does not exist.
     #[error("{path} is missing: run `make setup` to fetch it")]
     MissingFile {
-        /// Where it was looked for.
+        /// The expected path.
         path: PathBuf,
     },
-    /// A file of the manifest differs from what the manifest says.
+    /// A file's checksum differs from the manifest's.
     #[error("{path}: SHA-256 is {found}, the manifest says {expected}")]
     Checksum {
         /// The file.
@@ -95,16 +95,16 @@ pub enum Error {
     Io {
         /// The file.
         path: PathBuf,
-        /// The operating system's word.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The manifest is not what this program expects.
+    /// The manifest is malformed or incomplete.
     #[error("the model manifest is wrong: {0}")]
     Manifest(String),
 }
 
 impl Error {
-    /// Whether the picture itself is at fault, so that trying again can't help.
+    /// Whether the picture itself is at fault, so that a retry cannot succeed.
     pub fn is_bad_picture(&self) -> bool {
         matches!(
             self,
@@ -120,5 +120,5 @@ impl Error {
     }
 }
 
-/// The result of everything in this crate.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

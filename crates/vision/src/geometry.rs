@@ -1,11 +1,11 @@
-//! Points, boxes and the similarity transform that lays a face onto its standard place.
+//! Points, boxes, quarter turns and the similarity transform that aligns a face.
 
 /// A point in pixels, origin at the top left.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Point {
-    /// Rightwards.
+    /// Horizontal coordinate, rightwards.
     pub x: f32,
-    /// Downwards.
+    /// Vertical coordinate, downwards.
     pub y: f32,
 }
 
@@ -25,7 +25,7 @@ impl Point {
         Self::new((self.x + other.x) / 2.0, (self.y + other.y) / 2.0)
     }
 
-    /// The mean of some points; the origin if there are none.
+    /// The mean of the points; the origin if there are none.
     pub fn mean(points: &[Self]) -> Self {
         let n = points.len().max(1) as f32;
         let sum = points.iter().fold(Self::default(), |a, p| Self::new(a.x + p.x, a.y + p.y));
@@ -47,7 +47,7 @@ pub struct Rect {
 }
 
 impl Rect {
-    /// The smallest that holds all these points; an infinite one if there are none.
+    /// The bounding box of the points; infinite if there are none.
     pub fn around(points: &[Point]) -> Self {
         let (mut left, mut top) = (f32::INFINITY, f32::INFINITY);
         let (mut right, mut bottom) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
@@ -58,18 +58,18 @@ impl Rect {
         Self { x: left, y: top, width: right - left, height: bottom - top }
     }
 
-    /// The middle.
+    /// The centre.
     pub fn centre(&self) -> Point {
         Point::new(self.x + self.width / 2.0, self.y + self.height / 2.0)
     }
 
-    /// The same box with every corner moved by `place`, which must keep its sides parallel to the picture's.
+    /// The box with every corner mapped by `place`, which must keep the sides parallel to the picture's.
     pub fn mapped(&self, place: impl Fn(Point) -> Point) -> Self {
         let corner = Point::new(self.x + self.width, self.y + self.height);
         Self::around(&[place(Point::new(self.x, self.y)), place(corner)])
     }
 
-    /// The box grown around its centre by `scale`.
+    /// The box scaled around its centre by `scale`.
     pub fn grown(&self, scale: f32) -> Self {
         let (width, height) = (self.width * scale, self.height * scale);
         let centre = self.centre();
@@ -104,15 +104,15 @@ impl Rect {
         shared / (self.area() + other.area() - shared)
     }
 
-    /// The share of this box that lies in another one, 0..1.
+    /// The share of this box's area that lies in another box, 0..1.
     pub fn share_in(&self, other: &Self) -> f32 {
         let width = (self.x + self.width).min(other.x + other.width) - self.x.max(other.x);
         let height = (self.y + self.height).min(other.y + other.height) - self.y.max(other.y);
         width.max(0.0) * height.max(0.0) / self.area().max(f32::EPSILON)
     }
 
-    /// The box grown around its centre by `scale` (less if the picture is smaller than that) and then shifted so
-    /// that all of it lies inside a picture of the given size.
+    /// The box scaled around its centre by `scale` (less if the picture is smaller than that) and then shifted into a
+    /// picture of the given size.
     pub fn grown_inside(&self, scale: f32, width: u32, height: u32) -> Self {
         let (w, h) = (width as f32, height as f32);
         let scale = scale.min(w / self.width.max(1.0)).min(h / self.height.max(1.0));
@@ -130,7 +130,7 @@ impl Rect {
 /// A rotation of a picture by quarter turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Turn {
-    /// As it is.
+    /// No rotation.
     #[default]
     None,
     /// By 90 degrees clockwise.
@@ -142,10 +142,10 @@ pub enum Turn {
 }
 
 impl Turn {
-    /// The turns that change a picture.
+    /// All turns except [`Turn::None`].
     pub const OTHERS: [Self; 3] = [Self::Clockwise, Self::Counterclockwise, Self::Half];
 
-    /// How far it turns, in degrees clockwise, -90..=180.
+    /// The angle in degrees clockwise, -90..=180.
     pub fn degrees(self) -> f32 {
         match self {
             Self::None => 0.0,
@@ -163,7 +163,7 @@ impl Turn {
         }
     }
 
-    /// Where a point of a picture of the given size lies in the turned picture.
+    /// Maps a point of a picture of the given size to the turned picture.
     pub fn apply(self, p: Point, width: f32, height: f32) -> Point {
         match self {
             Self::None => p,
@@ -173,7 +173,7 @@ impl Turn {
         }
     }
 
-    /// Where a point of the turned picture lies in the picture, which has the given size before it is turned.
+    /// Maps a point of the turned picture back to the picture, whose size before the turn is given.
     pub fn undo(self, p: Point, width: f32, height: f32) -> Point {
         match self {
             Self::None => p,
@@ -198,8 +198,8 @@ pub struct Similarity {
 }
 
 impl Similarity {
-    /// The transform without reflection that takes `from` to `to` with the least squared error (Umeyama 1991; in two
-    /// dimensions it has this closed form). Points that all coincide give a pure shift.
+    /// The transform without reflection that maps `from` to `to` with the least squared error (Umeyama 1991; closed
+    /// form in two dimensions). Coincident points give a pure shift.
     pub fn fit(from: &[Point; 5], to: &[Point; 5]) -> Self {
         let (mean_from, mean_to) = (Point::mean(from), Point::mean(to));
         let (mut dot, mut cross, mut spread) = (0.0, 0.0, 0.0);
@@ -219,17 +219,17 @@ impl Similarity {
         }
     }
 
-    /// The scale: canvas pixels for a picture's pixel.
+    /// The scale: canvas pixels per picture pixel.
     pub fn scale(&self) -> f32 {
         self.a.hypot(self.b)
     }
 
-    /// Where a point goes.
+    /// Transforms a point.
     pub fn apply(&self, p: Point) -> Point {
         Point::new(self.a * p.x - self.b * p.y + self.tx, self.b * p.x + self.a * p.y + self.ty)
     }
 
-    /// The transform back. A scale of zero has none; the identity is returned then.
+    /// The inverse transform; the identity if the scale is zero.
     pub fn inverse(&self) -> Self {
         let scale2 = self.a * self.a + self.b * self.b;
         if scale2 <= f32::EPSILON * f32::EPSILON {

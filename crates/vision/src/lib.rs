@@ -1,8 +1,8 @@
-//! Pictures in, faces out.
+//! Face detection, embedding, quality and liveness on decoded pictures.
 //!
 //! [`Picture::decode`] turns untrusted bytes into upright RGB pixels. [`Vision`] is a bounded pool of worker threads,
-//! each with its own networks ([`FaceModels`]): detection, embedding, quality and liveness run there and nowhere
-//! else. This crate knows models and pixels; it knows no person, no network and no database.
+//! each with its own networks ([`FaceModels`]); all inference runs on these workers. This crate has models and pixels,
+//! but no people, no sockets and no database.
 
 mod attributes;
 mod bare;

@@ -1,4 +1,4 @@
-//! The list of model files: what each is for, where it comes from, and its checksum.
+//! The manifest of model files: purpose, source and checksum of each.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,47 +12,47 @@ use crate::{Error, Result};
 
 const EMBEDDED: &str = include_str!("../../../models/models.toml");
 
-/// What a model does.
+/// Purpose of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Picture to face boxes and five landmarks.
+    /// Detects face boxes and five landmarks in a picture.
     Detector,
-    /// Aligned face to embedding.
+    /// Computes the embedding of an aligned face.
     Embedder,
-    /// Face crop to 68 landmarks.
+    /// Computes 68 landmarks of a face crop.
     Landmarks,
-    /// Face crop to the probability that it is a live face.
+    /// Computes the probability that a face crop is live.
     Liveness,
-    /// Face crop to yaw, pitch and roll.
+    /// Estimates yaw, pitch and roll of a face crop.
     Pose,
 }
 
 /// One model of the manifest.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ModelEntry {
-    /// What it does.
+    /// Purpose of the model.
     pub role: Role,
     /// File name in the models folder.
     pub file: String,
-    /// Key of the package that carries it.
+    /// Key of the package that contains it.
     pub package: String,
     /// Lower-case hex SHA-256 of the file.
     pub sha256: String,
-    /// Algorithm name that a template made with it records.
+    /// Algorithm name recorded in templates of this model.
     pub algorithm: String,
-    /// Provider name that a template made with it records.
+    /// Provider name recorded in templates of this model.
     pub provider: String,
-    /// Version that a template made with it records.
+    /// Version recorded in templates of this model.
     pub version: String,
-    /// What goes in and what comes out.
+    /// Description of the inputs and outputs.
     pub contract: String,
 }
 
 /// The ONNX Runtime library for one processor architecture.
 #[derive(Debug, Clone, Deserialize)]
 pub struct RuntimeEntry {
-    /// Architecture as Rust names it (`x86_64`, `aarch64`).
+    /// Processor architecture in Rust's spelling (`x86_64`, `aarch64`).
     pub arch: String,
     /// File name in the models folder.
     pub file: String,
@@ -60,12 +60,12 @@ pub struct RuntimeEntry {
     pub sha256: String,
 }
 
-/// A library of a plugin of the runtime, for one processor architecture.
+/// One library of the runtime's plugin, for one processor architecture.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PluginEntry {
-    /// Architecture as Rust names it.
+    /// Processor architecture in Rust's spelling.
     pub arch: String,
-    /// File name in the models folder, with the folder in it.
+    /// Path in the models folder, including the plugin's folder.
     pub file: String,
     /// Lower-case hex SHA-256 of the file.
     pub sha256: String,
@@ -76,7 +76,7 @@ pub struct PluginEntry {
 pub struct PackageEntry {
     /// `pypi` or `npm`.
     pub registry: String,
-    /// Package name there.
+    /// Package name in the registry.
     pub name: String,
     /// Pinned version.
     pub version: String,
@@ -84,27 +84,27 @@ pub struct PackageEntry {
     pub licence: String,
 }
 
-/// What judges whether the embedder's embeddings carry an identity.
+/// Data of the recognisability judge.
 #[derive(Debug, Clone, Deserialize)]
 pub struct RecognisabilityEntry {
-    /// File name in the models folder of the source tree; the binary holds it.
+    /// File name in the models folder of the source tree; the file is embedded in the binary.
     pub file: String,
     /// Lower-case hex SHA-256 of the file.
     pub sha256: String,
-    /// Algorithm name of the embedder that it is for.
+    /// Algorithm name of the embedder that the data are for.
     pub algorithm: String,
-    /// What each mean is of, in the order of the file.
+    /// The kind of spoilt faces of each mean, in the order of the file.
     pub kinds: Vec<String>,
-    /// What the evidence weighs.
+    /// Weights of the evidence.
     pub weights: Weights,
-    /// What tells whether a face is covered.
+    /// The cover detectors.
     pub covers: CoversEntry,
 }
 
-/// What tells by an embedding whether a face is covered.
+/// Data of the cover detectors.
 #[derive(Debug, Clone, Deserialize)]
 pub struct CoversEntry {
-    /// File name in the models folder of the source tree; the binary holds it.
+    /// File name in the models folder of the source tree; the file is embedded in the binary.
     pub file: String,
     /// Lower-case hex SHA-256 of the file.
     pub sha256: String,
@@ -115,13 +115,13 @@ pub struct CoversEntry {
 pub struct Manifest {
     /// Registry packages by key.
     pub package: std::collections::BTreeMap<String, PackageEntry>,
-    /// Models.
+    /// The models.
     pub model: Vec<ModelEntry>,
-    /// What judges the embeddings.
+    /// Data of the recognisability judge.
     pub recognisability: RecognisabilityEntry,
-    /// ONNX Runtime libraries.
+    /// The ONNX Runtime libraries.
     pub runtime: Vec<RuntimeEntry>,
-    /// The libraries of the OpenVINO plugin; of an architecture the first is the one to be loaded.
+    /// The libraries of the OpenVINO plugin; for each architecture the first is the one to load.
     pub plugin: Vec<PluginEntry>,
 }
 
@@ -150,23 +150,22 @@ impl Manifest {
         self.runtime.iter().find(|entry| entry.arch == std::env::consts::ARCH)
     }
 
-    /// The libraries of the plugin for this machine's architecture, the one to be loaded first; none where there is no
-    /// plugin.
+    /// The plugin's libraries for this machine's architecture, the one to load first; empty if there is no plugin.
     pub fn plugin(&self) -> impl Iterator<Item = &PluginEntry> {
         self.plugin.iter().filter(|entry| entry.arch == std::env::consts::ARCH)
     }
 
-    /// The version of a package, by its key.
+    /// The version of a package by its key.
     pub fn version_of(&self, package: &str) -> Option<String> {
         self.package.get(package).map(|entry| entry.version.clone())
     }
 
-    /// Every file that an installation on this machine is faster with, but can do without: name and expected SHA-256.
+    /// Optional files that speed up this machine's installation: name and expected SHA-256.
     pub fn optional_files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.plugin().map(|entry| (entry.file.as_str(), entry.sha256.as_str()))
     }
 
-    /// Every file that an installation on this machine needs: name and expected SHA-256.
+    /// Required files of this machine's installation: name and expected SHA-256.
     pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.model
             .iter()
@@ -175,7 +174,7 @@ impl Manifest {
     }
 }
 
-/// Reads a file of the models folder and checks it against its expected SHA-256 (lower-case hex).
+/// Reads a file of the models folder and verifies its SHA-256 (lower-case hex).
 ///
 /// # Errors
 /// [`Error::MissingFile`], [`Error::Io`] or [`Error::Checksum`].
@@ -186,12 +185,12 @@ pub fn read_verified(folder: &Path, file: &str, expected: &str) -> Result<Vec<u8
     Ok(bytes)
 }
 
-/// Lower-case hex SHA-256 of some bytes.
+/// Lower-case hex SHA-256 of the bytes.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// As [`read_verified`], without holding the file in memory; gives its size in bytes.
+/// Verifies a file as [`read_verified`] does, without holding it in memory; returns its size in bytes.
 ///
 /// # Errors
 /// As [`read_verified`].

@@ -1,4 +1,4 @@
-//! The five networks together, as one worker holds them.
+//! The five networks of one worker.
 
 mod file;
 
@@ -20,27 +20,27 @@ use crate::recognisability::{Evidence, Judge, RECOGNISABLE};
 use crate::runtime::{Inference, Runtime};
 use crate::{Error, Result};
 
-/// Which model made a template; templates of different algorithms can't be compared.
+/// The algorithm of a template; templates of different algorithms can't be compared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Algorithm {
     /// Name of the model.
     pub name: String,
-    /// Who provides it.
+    /// Provider of the model.
     pub provider: String,
-    /// Its version.
+    /// Version of the model.
     pub version: String,
 }
 
-/// Where the model files and the runtime library are.
+/// Locations of the model files and the runtime library.
 #[derive(Debug, Clone)]
 pub struct ModelPaths {
     /// The models folder.
     pub folder: PathBuf,
-    /// The runtime library, if not the one in the models folder. It is not checked against the manifest.
+    /// The runtime library, if it is not in the models folder. It is not checked against the manifest.
     pub runtime: Option<PathBuf>,
 }
 
-/// The files of all networks, verified and held in memory until every worker has loaded them.
+/// The verified files of all networks, held in memory until every worker has loaded them.
 #[derive(Clone)]
 pub(crate) struct ModelFiles {
     pub runtime: Runtime,
@@ -85,7 +85,7 @@ impl ModelFiles {
     }
 }
 
-/// The networks of one worker thread: everything that can be asked about a picture and the faces in it.
+/// The networks of one worker thread, with all operations on pictures and faces.
 pub struct FaceModels {
     detector: Detector,
     embedder: Embedder,
@@ -96,11 +96,13 @@ pub struct FaceModels {
     deadline: Deadline,
 }
 
-/// When a job must be done, if it must.
+/// The optional time limit of a job.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Deadline(Option<Instant>);
 
 impl Deadline {
+    /// Checks that the deadline has not passed.
+    ///
     /// # Errors
     /// [`Error::Overdue`] if it has passed.
     pub fn check(self) -> Result<()> {
@@ -109,7 +111,7 @@ impl Deadline {
 }
 
 impl FaceModels {
-    /// Loads all networks, for the calling thread.
+    /// Loads all networks; must be called on the thread that uses them.
     pub(crate) fn load(files: &ModelFiles) -> Result<Self> {
         Ok(Self {
             detector: files.load(Role::Detector, Detector::load)?,
@@ -122,13 +124,13 @@ impl FaceModels {
         })
     }
 
-    /// From now on everything that looks at a picture fails after this moment, if there is one.
+    /// Sets or removes the time after which detection and embedding fail.
     pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = Deadline(deadline);
         self.detector.set_deadline(self.deadline);
     }
 
-    /// All faces in the picture, the largest first, whichever way they are turned.
+    /// Detects all faces in the picture in any orientation, the largest first.
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
@@ -151,11 +153,10 @@ impl FaceModels {
         Ok(upright)
     }
 
-    /// The face that is the first of [`FaceModels::detect`], found in less time if it is large.
+    /// Detects the first face of [`FaceModels::detect`], in less time if it is large.
     ///
-    /// The picture is looked at in few pixels first. That settles it only if the largest face seen so is large enough
-    /// to be placed exactly, seen for certain, and clearly larger than the next; else the picture is looked at as
-    /// `detect` does.
+    /// A coarse pass runs first. Its result is final only if the largest face is large enough to be located exactly,
+    /// has a high confidence and is clearly larger than the next. Otherwise the passes of `detect` run.
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
@@ -166,7 +167,7 @@ impl FaceModels {
         self.or_better_view(picture, face, effort).map(Some)
     }
 
-    /// The face, or what the turned picture shows there if the face seems to be turned.
+    /// Returns the face, or what the turned picture shows there if the face seems to be turned.
     fn or_better_view(&mut self, picture: &Picture, face: DetectedFace, effort: Effort) -> Result<DetectedFace> {
         if !self.seems_turned(picture, &face)? {
             return Ok(face);
@@ -175,9 +176,9 @@ impl FaceModels {
         Ok(self.or_turned(picture, first, effort)?.face)
     }
 
-    /// The largest face of the picture, whichever way it is turned, with its embedding.
+    /// Returns the largest face of the picture in any orientation, with its embedding.
     ///
-    /// Only where there is no face, or one that is hardly recognisable, the picture is looked at turned.
+    /// Turned passes run only if there is no face or the face is hardly recognisable.
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
@@ -191,7 +192,7 @@ impl FaceModels {
         self.recognise_one(picture, face, purpose, effort)
     }
 
-    /// The face that the upright picture shows, or a better view of it, or what the turned picture shows.
+    /// Returns the face of the upright picture, a better view of it, or a face of the turned picture.
     fn recognise_one(
         &mut self,
         picture: &Picture,
@@ -209,7 +210,7 @@ impl FaceModels {
         best.map(|best| self.for_purpose(picture, best, purpose)).transpose()
     }
 
-    /// The largest faces of the picture, at most `max_faces`, whichever way they are turned, with their embeddings; the
+    /// Returns the largest faces of the picture in any orientation, at most `max_faces`, with their embeddings, the
     /// largest first.
     ///
     /// # Errors
@@ -243,13 +244,13 @@ impl FaceModels {
         Ok(upright)
     }
 
-    /// Width and height of what the detector's network was given, run after run, since this was asked last; of many runs the
-    /// first ones. For measuring.
+    /// Returns and clears the recorded input sizes (width, height) of the detector passes, for measurements. Only the
+    /// first passes since the last call are recorded.
     pub fn take_looks(&mut self) -> Vec<(u32, u32)> {
         self.detector.take_looks()
     }
 
-    /// The embedding of a face that was found in this picture, and whether it carries an identity.
+    /// Computes the embedding of a face found in this picture, and whether it carries an identity.
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
@@ -279,7 +280,7 @@ impl FaceModels {
         Ok(Recognised { face: face.clone(), embedding, evidence, recognisability })
     }
 
-    /// The embedding of a face as the network gives it, for measuring.
+    /// Computes the unprocessed embedding of a face, for measurements.
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
@@ -289,7 +290,7 @@ impl FaceModels {
         Ok(self.embedder.embed(&around, &five_of(&points), Purpose::Probe)?.embedding)
     }
 
-    /// The quality of a face.
+    /// Measures the quality of a face.
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
@@ -299,12 +300,12 @@ impl FaceModels {
         let points = self.landmarker.find(&picture, &face.frame())?;
         let pose = self.pose.estimate(&picture, &face.area)?;
         let mut quality = quality::measure(&picture, &face, &points, pose, recognised)?;
-        // What is said of the head is said of it in the picture as it came.
+        // The roll is reported relative to the original picture.
         quality.pose.roll = wrapped(quality.pose.roll - turn.degrees());
         Ok(quality)
     }
 
-    /// Whether a face was live before the camera.
+    /// Judges whether a face was live in front of the camera.
     ///
     /// # Errors
     /// [`Error::Model`] if the runtime fails.
@@ -313,7 +314,7 @@ impl FaceModels {
         self.liveness.judge(&picture, &face.area)
     }
 
-    /// The face as it is wanted: what was found turned was embedded as a probe.
+    /// Embeds a turned face again if it is to be enrolled: turned views are embedded as probes.
     fn for_purpose(&mut self, picture: &Picture, found: Recognised, purpose: Purpose) -> Result<Recognised> {
         if purpose == Purpose::Probe || found.face.turn == Turn::None {
             return Ok(found);
@@ -321,7 +322,7 @@ impl FaceModels {
         self.embed(picture, &found.face, purpose)
     }
 
-    /// As [`Recognised::seems_turned`], by the landmarks alone, which cost less than an embedding.
+    /// [`Recognised::seems_turned`] from the landmarks alone, which cost less than an embedding.
     fn seems_turned(&mut self, picture: &Picture, face: &DetectedFace) -> Result<bool> {
         if lies_on_its_side(face) {
             return Ok(true);
@@ -330,8 +331,8 @@ impl FaceModels {
         Ok(quality::landmarks_apart(&face.landmarks, &five_of(&points)) > APART_WHEN_TURNED)
     }
 
-    /// The most recognisable view of a face that the turned picture shows: of this face, of a larger one if this is not
-    /// recognisable, or of the largest where no face is known.
+    /// Returns the most recognisable view in the turned pictures: of the face `of`, of a larger one if `of` is not
+    /// recognisable, or of the largest one without `of`.
     fn best_turned(
         &mut self,
         picture: &Picture,
@@ -361,18 +362,18 @@ impl FaceModels {
         Ok(best)
     }
 
-    /// This face, or what the turned picture shows of it if that is clearly more recognisable.
+    /// Returns this face, or its view in the turned picture if that is clearly more recognisable.
     fn or_turned(&mut self, picture: &Picture, first: Recognised, effort: Effort) -> Result<Recognised> {
         Ok(match self.best_turned(picture, Some(&first), effort)? {
             Some(turned) if is_same(&turned.face, &first.face) && turned.is_better_view_than(&first) => turned,
-            // Another face must be sure to be one.
+            // A different face is accepted only beyond doubt.
             Some(turned) if !is_same(&turned.face, &first.face) && !turned.is_doubtful() => turned,
             _ => first,
         })
     }
 
-    /// Looks at the turned picture for faces that are not among `others`: better views of the doubtful ones, and faces
-    /// that are not known at all.
+    /// Searches the turned picture for faces that are not among `others`: replaces doubtful faces by better views and
+    /// adds new faces.
     fn look_turned(
         &mut self,
         picture: &Picture,
@@ -391,7 +392,7 @@ impl FaceModels {
                 match doubtful.iter_mut().find(|known| is_same(&found.face, &known.face)) {
                     Some(known) if found.is_better_view_than(known) => *known = found,
                     Some(_) => {}
-                    // Among known faces only one that is sure is news.
+                    // If there are faces already, a new one is added only beyond doubt.
                     None if none_known || !found.is_doubtful() => doubtful.push(found),
                     None => {}
                 }
@@ -401,16 +402,16 @@ impl FaceModels {
     }
 }
 
-/// A face with its embedding, and whether that carries an identity.
+/// A face with its embedding and its recognisability.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recognised {
     /// The face.
     pub face: DetectedFace,
-    /// The embedding. A probe that is not recognisable beyond doubt lacks what spoilt faces have in common.
+    /// The embedding. From a probe that is not recognisable beyond doubt, the common part of spoilt faces is removed.
     pub embedding: Embedding,
-    /// What the recognisability was judged by.
+    /// The evidence for the recognisability.
     pub evidence: Evidence,
-    /// The probability, 0..1, that the embedding matches one of a good picture of the same face. 1 where the embedder is
+    /// The probability, 0..1, that the embedding matches one of a good picture of the same face. 1 if the embedder is
     /// not the manifest's.
     pub recognisability: f32,
 }
@@ -421,7 +422,7 @@ impl Recognised {
         self.recognisability < BEYOND_DOUBT
     }
 
-    /// Whether the face may lie on its side or head.
+    /// Whether the face may be on its side or upside down.
     fn seems_turned(&self) -> bool {
         self.is_doubtful() || self.has_turned_landmarks()
     }
@@ -430,8 +431,9 @@ impl Recognised {
         self.evidence.landmarks_apart > APART_WHEN_TURNED || lies_on_its_side(&self.face)
     }
 
-    /// Whether this view, found in the turned picture, is to be taken for the other one of the same face. Where the other
-    /// one has the landmarks of a lying face, its detector's landmarks are worse than its embedding.
+    /// Whether this view from the turned picture replaces the other one of the same face. If only the other one has the
+    /// landmarks of a face on its side, they are less reliable than its embedding, and this view may be slightly less
+    /// recognisable.
     fn is_better_view_than(&self, other: &Self) -> bool {
         let margin =
             if other.has_turned_landmarks() && !self.has_turned_landmarks() { -CLEARLY_MORE } else { CLEARLY_MORE };
@@ -439,39 +441,39 @@ impl Recognised {
     }
 }
 
-/// From this recognisability on a picture is not looked at turned.
+/// Recognisability from which no turned pass runs.
 const BEYOND_DOUBT: f32 = 0.8;
-/// A turned view of a face is taken if it is more recognisable by this.
+/// Minimum gain in recognisability for a turned view to be preferred.
 const CLEARLY_MORE: f32 = 0.1;
-/// The two networks' landmarks of a face that lies on its side are further apart than this, in eye distances.
+/// Minimum distance between the two networks' landmarks, in eye distances, that indicates a face on its side.
 const APART_WHEN_TURNED: f32 = 0.3;
-/// A face that is tilted by more is taken for one that lies on its side, in degrees.
+/// Minimum tilt, in degrees, of a face that counts as on its side.
 const ON_ITS_SIDE: f32 = 50.0;
-/// Two views show the same face if their boxes overlap by this much of what both cover.
+/// Minimum overlap of two boxes (intersection over union) of the same face.
 const SAME_FACE: f32 = 0.3;
-/// Faces of a picture of which it is checked at most whether they are turned, the largest first.
+/// Maximum number of faces of a picture that are checked for being turned, the largest first.
 const MAX_CHECKED: usize = 16;
 
-/// Whether two boxes are of one face.
+/// Whether two boxes belong to the same face.
 fn is_same(a: &DetectedFace, b: &DetectedFace) -> bool {
     a.area.overlap(&b.area) > SAME_FACE || a.area.share_in(&b.area) > 2.0 * SAME_FACE
 }
 
-/// Whether the detector itself sees the face lying.
+/// Whether the detector's landmarks show the face on its side.
 fn lies_on_its_side(face: &DetectedFace) -> bool {
     wrapped(roll(&face.landmarks) + face.turn.degrees()).abs() > ON_ITS_SIDE
 }
 
-/// An angle in degrees, brought to -180..180.
+/// Normalises an angle in degrees to -180..180.
 fn wrapped(degrees: f32) -> f32 {
     (degrees + 180.0).rem_euclid(360.0) - 180.0
 }
 
-/// How much of a picture around a turned face is turned upright with it, in sides of its box: more than any network or
-/// quality component looks at.
+/// Size of the part of the picture that is turned upright with a turned face, in sides of its box: more than any
+/// network or quality component uses.
 const SURROUNDINGS: f32 = 5.0;
 
-/// A face in a picture in which it is about upright: the picture itself, or what is around the face, turned.
+/// Returns the face in a picture in which it is nearly upright: the picture itself, or the turned part around the face.
 fn upright<'a>(picture: &'a Picture, face: &DetectedFace) -> (Cow<'a, Picture>, DetectedFace) {
     if face.turn == Turn::None {
         return (Cow::Borrowed(picture), face.clone());

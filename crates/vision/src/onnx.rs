@@ -1,16 +1,16 @@
-//! Small repairs to ONNX files, made when a model is loaded.
+//! Corrections to ONNX files, applied when a model is loaded.
 //!
-//! Three things stand between the published files and a fast run:
-//! - weights so small that arithmetic on them is denormal, which costs a processor ten times as long: set to zero;
-//! - weights listed as graph inputs, which forbids the runtime to fold them: taken off the list of inputs;
-//! - a fixed picture size where the network itself takes any: made symbolic.
+//! Three properties of the published files slow down a run or prevent it:
+//! - Weights so small that arithmetic on them is denormal, which is ten times as slow: set to zero.
+//! - Weights listed as graph inputs, which prevents constant folding: removed from the list of inputs.
+//! - A fixed picture size although the network takes any: made symbolic.
 //!
-//! The file is a protocol-buffers message. It is rewritten field by field at the wire level, so that everything not
-//! named here passes through untouched. Field numbers are those of `onnx.proto` (ONNX IR specification).
+//! The file is a protocol-buffers message. It is rewritten field by field at the wire level, so that all other fields
+//! pass through unchanged. Field numbers are those of `onnx.proto` (ONNX IR specification).
 
 use std::collections::HashSet;
 
-/// Weights nearer to zero than this become zero.
+/// Weights with a smaller absolute value become zero.
 const TINY: f32 = 1e-20;
 
 const MODEL_GRAPH: u32 = 7;
@@ -30,18 +30,18 @@ const SHAPE_DIM: u32 = 1;
 const DIM_VALUE: u32 = 1;
 const DIM_PARAM: u32 = 2;
 
-/// The file is not a well-formed protocol-buffers message.
+/// Error: the file is not a well-formed protocol-buffers message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// How the input and output shapes are treated.
+/// Treatment of the input and output shapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shapes {
-    /// Left as they are.
+    /// Shapes stay unchanged.
     Fixed,
     /// Batch, height and width become symbolic.
     AnySize,
-    /// One picture of this many pixels at a time; the outputs' sizes become symbolic.
+    /// The input is one picture of this size; the outputs' sizes become symbolic.
     OneSize {
         /// Width of the input.
         width: u32,
@@ -50,10 +50,10 @@ pub enum Shapes {
     },
 }
 
-/// Applies the repairs to a serialised ONNX model.
+/// Applies the corrections to a serialised ONNX model.
 ///
 /// # Errors
-/// [`Malformed`] if the bytes are no ONNX model.
+/// [`Malformed`] if the bytes are not an ONNX model.
 pub fn prepare(model: &[u8], shapes: Shapes) -> Result<Vec<u8>, Malformed> {
     rewrite(model, |field, out| match (field.number, field.value) {
         (MODEL_GRAPH, Value::Bytes(graph)) => {
@@ -116,7 +116,7 @@ fn flush_tensor(tensor: &[u8]) -> Result<Vec<u8>, Malformed> {
     })
 }
 
-/// Makes every dimension of a graph value but the channels symbolic.
+/// Makes every dimension of a graph value symbolic except the channels.
 fn free_value(value: &[u8], prefix: &str) -> Result<Vec<u8>, Malformed> {
     with_dimensions(value, &|axis| {
         let name = format!("{prefix}{axis}");
@@ -128,7 +128,7 @@ fn free_value(value: &[u8], prefix: &str) -> Result<Vec<u8>, Malformed> {
     })
 }
 
-/// Gives a graph value of batch, channels, height and width a batch of one and this size.
+/// Sets the shape of a graph value (batch, channels, height, width) to a batch of one and this size.
 fn with_size(value: &[u8], width: u32, height: u32) -> Result<Vec<u8>, Malformed> {
     with_dimensions(value, &|axis| {
         let mut dim = Vec::new();
@@ -138,7 +138,7 @@ fn with_size(value: &[u8], width: u32, height: u32) -> Result<Vec<u8>, Malformed
     })
 }
 
-/// Replaces every dimension of a graph value but the channels.
+/// Replaces every dimension of a graph value except the channels.
 fn with_dimensions(value: &[u8], dimension: &dyn Fn(usize) -> Vec<u8>) -> Result<Vec<u8>, Malformed> {
     descend(value, &[VALUE_TYPE, TYPE_TENSOR, TENSOR_SHAPE], &mut |shape| {
         let mut axis = 0;
@@ -157,10 +157,10 @@ fn with_dimensions(value: &[u8], dimension: &dyn Fn(usize) -> Vec<u8>) -> Result
     })
 }
 
-/// What is done to a message.
+/// Rewrites the bytes of one message.
 type Rewriter<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Vec<u8>, Malformed>;
 
-/// Rewrites the message found by following length-delimited fields down `path`.
+/// Rewrites the message at the end of `path`, a sequence of length-delimited fields.
 fn descend(message: &[u8], path: &[u32], leaf: Rewriter<'_>) -> Result<Vec<u8>, Malformed> {
     let Some((&step, rest)) = path.split_first() else {
         return leaf(message);
@@ -205,12 +205,12 @@ enum Value<'a> {
 struct Field<'a> {
     number: u32,
     value: Value<'a>,
-    /// The whole field as it stood, key included.
+    /// The encoded field, including its key.
     raw: &'a [u8],
 }
 
 impl Field<'_> {
-    /// Copies the field as it stands; a `Result` so that it can end a match arm.
+    /// Copies the field unchanged. Returns a `Result` so that it can end a match arm.
     fn keep(&self, out: &mut Vec<u8>) -> Result<(), Malformed> {
         out.extend_from_slice(self.raw);
         Ok(())

@@ -23,36 +23,36 @@ pub use queue::Caller;
 type Job = Box<dyn FnOnce(&mut FaceModels) + Send>;
 type Queue = queue::Queue<Job>;
 
-/// How long a caller's job may take.
+/// Time limits of a caller's job.
 #[derive(Debug, Clone, Copy)]
 pub struct TimeLimits {
-    /// Until a worker begins it.
+    /// From submission until a worker starts the job.
     pub wait: Duration,
-    /// From then until it is done.
+    /// From the start of the job until it is done.
     pub job: Duration,
 }
 
-/// What a job may take beyond its time until it sees that, before its caller is told.
+/// Extra time in which an overdue job may notice its deadline before its caller gets an error.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How large the pool is.
+/// Size of the pool and its queue.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSize {
-    /// Worker threads; each runs its networks on itself alone.
+    /// Worker threads; each runs its networks single-threaded.
     pub workers: NonZeroUsize,
-    /// Jobs of known callers that may wait for a worker, and half as many of others; one more is refused.
+    /// Maximum waiting jobs of known callers; half as many of each other kind. A job beyond that is refused.
     pub queue: NonZeroUsize,
 }
 
 impl PoolSize {
-    /// One worker a core, and room for 32 waiting jobs each.
+    /// One worker per core and 32 waiting jobs per worker.
     pub fn for_this_machine() -> Self {
         let workers = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self { workers, queue: workers.saturating_mul(NonZeroUsize::MIN.saturating_add(31)) }
     }
 }
 
-/// The worker threads. Clones share them; they end when the last clone is gone.
+/// Handle to the worker threads. Clones share them; they end when the last clone is dropped.
 #[derive(Clone)]
 pub struct Vision {
     handle: Arc<Handle>,
@@ -61,7 +61,7 @@ pub struct Vision {
     limits: Option<TimeLimits>,
 }
 
-/// Ends the workers when the last [`Vision`] is gone.
+/// Ends the workers when the last [`Vision`] is dropped.
 struct Handle(Arc<Queue>);
 
 impl Drop for Handle {
@@ -71,7 +71,7 @@ impl Drop for Handle {
 }
 
 impl Vision {
-    /// As [`Vision::start_with`], on the runtime and in the precision that are chosen by themselves.
+    /// Starts the pool as [`Vision::start_with`] does, on the default runtime and precision.
     ///
     /// # Errors
     /// As [`Vision::start_with`].
@@ -81,18 +81,18 @@ impl Vision {
 
     /// Reads and verifies the model files, starts the workers and waits until each has loaded its networks.
     ///
-    /// Where OpenVINO was not asked for by name and its networks can't be loaded, ONNX Runtime runs them.
+    /// If OpenVINO was not explicitly requested and can't load the networks, ONNX Runtime runs them.
     ///
     /// # Errors
-    /// Whatever is wrong with the files or the runtime library.
+    /// Any error of the files or the runtime library.
     pub fn start_with(paths: &ModelPaths, size: PoolSize, inference: Inference) -> Result<Self> {
         Self::begin(paths, size, inference)?.wait()
     }
 
-    /// As [`Vision::start_with`], but leaves the workers to load their networks while something else is done.
+    /// Starts the pool as [`Vision::start_with`] does, but does not wait until the workers have loaded their networks.
     ///
     /// # Errors
-    /// Whatever is wrong with the files or the runtime library.
+    /// Any error of the files or the runtime library.
     pub fn begin(paths: &ModelPaths, size: PoolSize, inference: Inference) -> Result<Starting> {
         let files = ModelFiles::read(paths, inference)?;
         let queue = Arc::new(Queue::new(size.workers.get(), size.queue.get()));
@@ -107,33 +107,33 @@ impl Vision {
         Ok(Starting { vision, workers, files, size, may_fall_back })
     }
 
-    /// What runs the networks.
+    /// The runtime that runs the networks.
     pub fn runtime(&self) -> RuntimeInfo {
         self.runtime.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Which algorithm the embeddings are of.
+    /// The algorithm of the embeddings.
     pub fn algorithm(&self) -> &Algorithm {
         &self.algorithm
     }
 
-    /// Jobs that wait for a worker now.
+    /// Number of jobs waiting for a worker.
     pub fn waiting(&self) -> usize {
         self.handle.0.waiting()
     }
 
-    /// How long workers have been at their jobs without one being done, if that is longer than a job may take.
+    /// Time since the last completed job, if jobs are running and it exceeds the limit of a job.
     pub fn stuck_for(&self) -> Option<Duration> {
         let longest = self.limits?.job + GRACE;
         self.handle.0.still_for().filter(|still| *still > longest)
     }
 
-    /// The same pool, with limits of time for the jobs that are given through it on behalf of callers.
+    /// The same pool with time limits for callers' jobs.
     pub fn with_limits(self, limits: TimeLimits) -> Self {
         Self { limits: Some(limits), ..self }
     }
 
-    /// Runs `job` on a worker and waits for its result, however long it takes.
+    /// Runs `job` on a worker and waits for its result, without a time limit.
     ///
     /// # Errors
     /// [`Error::Busy`] at once if the queue is full; [`Error::Worker`] if the job panicked.
@@ -145,11 +145,12 @@ impl Vision {
         answered.await.map_err(|_| Error::Worker("no answer".to_owned()))?
     }
 
-    /// Runs `job` on a worker on behalf of a caller, within the limits of time if there are any and it is not [`Caller::Own`]. A
-    /// job that is past its time ends at its next look at the picture.
+    /// Runs `job` on a worker on behalf of a caller, within the time limits, if any; [`Caller::Own`] has none. An
+    /// overdue job ends at its next detector pass or embedding.
     ///
     /// # Errors
-    /// As [`Vision::run`]; [`Error::Busy`] too if no worker began the job in time; [`Error::Overdue`] if it was not done in time.
+    /// As [`Vision::run`]; [`Error::Busy`] also if no worker started the job in time; [`Error::Overdue`] if it was not
+    /// done in time.
     pub async fn run_for<T: Send + 'static>(
         &self,
         caller: Caller,
@@ -169,7 +170,7 @@ impl Vision {
         if timeout(wait, has_begun).await.is_err() && queued.withdraw() {
             return Err(Error::Busy);
         }
-        // It sees its own time run out; a single step of it may be longer than what is left.
+        // The job checks its own deadline; a single step may take longer than the remaining time.
         timeout(at_work + GRACE, answered).await.map_err(|_| Error::Overdue)?.map_err(lost)?
     }
 
@@ -181,7 +182,7 @@ impl Vision {
     ) -> Result<(Queued, oneshot::Receiver<Result<T>>)> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |models| {
-            // Nobody waits for the answer any more: the caller hung up.
+            // The caller has hung up.
             if answer.is_closed() {
                 return;
             }
@@ -200,7 +201,7 @@ impl Vision {
     }
 }
 
-/// A job in the queue or at work. One that still waits when this is dropped is taken back: the caller hung up.
+/// A queued or running job. Dropping this withdraws the job if it still waits: the caller has hung up.
 struct Queued {
     queue: Arc<Queue>,
     ticket: u64,
@@ -218,7 +219,7 @@ impl Drop for Queued {
     }
 }
 
-/// Workers that load their networks.
+/// A pool whose workers are loading their networks.
 pub struct Starting {
     vision: Vision,
     workers: Loading,
@@ -228,7 +229,7 @@ pub struct Starting {
 }
 
 impl Starting {
-    /// The pool. What it is given to do waits until [`Starting::wait`] found all workers ready.
+    /// The pool. Its jobs wait until [`Starting::wait`] has found all workers ready.
     pub fn vision(&self) -> Vision {
         self.vision.clone()
     }
@@ -236,7 +237,7 @@ impl Starting {
     /// Waits until each worker has loaded its networks.
     ///
     /// # Errors
-    /// As [`Vision::start_with`]; the pool is of no use then.
+    /// As [`Vision::start_with`]; the pool is unusable then.
     pub fn wait(mut self) -> Result<Vision> {
         match self.workers.wait() {
             Err(Error::Model { model, reason }) if self.may_fall_back => {
@@ -252,7 +253,7 @@ impl Starting {
     }
 }
 
-/// Threads that load networks and then wait for the word to begin; those of which it is dropped end.
+/// Threads that load networks and then wait for a start signal; dropping this ends those that still wait.
 struct Loading {
     loaded: Receiver<Result<()>>,
     words: Vec<SyncSender<()>>,
@@ -287,7 +288,7 @@ impl Loading {
         Ok(Self { loaded, words })
     }
 
-    /// Waits for all, and lets them begin if all have loaded.
+    /// Waits until all threads have loaded, then starts them; fails if one could not load.
     fn wait(&self) -> Result<()> {
         for _ in &self.words {
             self.loaded.recv().map_err(|_| Error::Worker("it ended while loading its models".to_owned()))??;

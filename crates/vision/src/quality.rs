@@ -1,9 +1,9 @@
-//! How fit a face picture is for recognition, after ISO/IEC 29794-5:2025 (face image quality).
+//! Quality of a face picture for recognition, after ISO/IEC 29794-5:2025 (face image quality).
 //!
-//! Every component is an integer 0..100, higher is better. Where the standard's mapping needs no network of its own it
-//! is used as the reference implementation (OFIQ) publishes it; `sharpness` and `landmark_agreement` are
-//! measures of this project, each described at its function. The unified score is a weighted geometric mean, so one
-//! very bad component can't be outweighed.
+//! Every component is an integer 0..100, higher is better. If the standard's mapping needs no network of its own, it is
+//! used as published in the reference implementation (OFIQ). `sharpness` and `landmark_agreement` are measures of this
+//! project, described at their functions. The unified score is a weighted geometric mean, so that one very bad
+//! component can't be outweighed.
 
 use image::RgbImage;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::models::Recognised;
 use crate::picture::Picture;
 use crate::recognisability::{Cover, CoverEvidence};
 
-/// Height in pixels to which a face is scaled before its light and sharpness are measured.
+/// Height in pixels to which a face is scaled before light and sharpness are measured.
 const FACE_HEIGHT: f32 = 128.0;
 
 /// The named components, each 0..100, higher is better.
@@ -24,37 +24,37 @@ const FACE_HEIGHT: f32 = 128.0;
 pub struct Components {
     /// Pixels between the eyes: 50 at 70 pixels.
     pub inter_eye_distance: u8,
-    /// Frontal: the worst of the squared cosines of yaw, pitch and roll.
+    /// Frontality: the worst of the squared cosines of yaw, pitch and roll.
     pub head_pose: u8,
-    /// Detail in the face, measured at a common size.
+    /// Detail of the face, measured at a common size.
     pub sharpness: u8,
-    /// Mean brightness of the face neither too dark nor too bright.
+    /// Mean brightness of the face, neither too dark nor too bright.
     pub luminance: u8,
-    /// Entropy of the face's brightness: 12.5 a bit.
+    /// Entropy of the face's brightness, 12.5 per bit.
     pub dynamic_range: u8,
-    /// Few burnt-out pixels in the face.
+    /// Scarcity of over-exposed pixels in the face.
     pub over_exposure_prevention: u8,
-    /// Few black pixels in the face.
+    /// Scarcity of black pixels in the face.
     pub under_exposure_prevention: u8,
-    /// Both cheeks equally lit.
+    /// Equal lighting of both cheeks.
     pub illumination_uniformity: u8,
-    /// Enough picture around the face on each side.
+    /// Sufficient picture around the face on each side.
     pub crop: u8,
-    /// How sure the detector is that this is a face.
+    /// The detector's confidence that this is a face.
     pub confidence: u8,
-    /// Two networks agree where eyes, nose and mouth are; they part where something covers the face.
+    /// Agreement of two networks on eyes, nose and mouth; it falls if something covers the face.
     pub landmark_agreement: u8,
-    /// The embedding shows nothing over mouth, eyes or a half of the face.
+    /// Absence of a cover over mouth, eyes or half of the face, as far as the embedding shows.
     pub uncovered: u8,
-    /// Length of the embedding before it was normalised: 50 at 2.4. It falls with everything that takes detail away.
+    /// Length of the embedding before normalisation: 50 at 2.4. Every loss of detail lowers it.
     pub embedding_length: u8,
-    /// How unlike the embedding is to those of spoilt faces: 50 at a cosine of 0.38.
+    /// Dissimilarity of the embedding to those of spoilt faces: 50 at a cosine of 0.38.
     pub distinctness: u8,
-    /// The embedding carries an identity: the probability that it matches a good picture's.
+    /// Recognisability: the probability that the embedding matches a good picture's.
     pub recognisability: u8,
 }
 
-/// A grade of the manual's quality vector.
+/// A grade in the quality vector of the AICP manual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[repr(u8)]
 pub enum Grade {
@@ -81,11 +81,11 @@ impl Grade {
 pub struct Quality {
     /// Unified score, 0..1.
     pub score: f32,
-    /// What it is made of.
+    /// The components of the score.
     pub components: Components,
     /// The head pose in degrees.
     pub pose: HeadPose,
-    /// What covers the face, if anything is told to.
+    /// The detected cover, if any.
     pub cover: Option<Cover>,
 }
 
@@ -110,7 +110,7 @@ impl Quality {
     }
 }
 
-/// Measures a face of which the landmarks and the pose are known.
+/// Measures the quality of a face with known landmarks and pose.
 pub(crate) fn measure(
     picture: &Picture,
     face: &DetectedFace,
@@ -144,7 +144,7 @@ pub(crate) fn measure(
     Ok(Quality { score, components, pose, cover: recognised.evidence.named_cover() })
 }
 
-/// ISO/IEC 29794-5 inter-eye distance: a sigmoid around 70 pixels, made up for by the shortening of a turned head.
+/// ISO/IEC 29794-5 inter-eye distance: a sigmoid around 70 pixels, corrected for the foreshortening of a turned head.
 fn inter_eye_distance(pixels: f32, pose: HeadPose) -> u8 {
     let frontal = pixels / pose.yaw.to_radians().cos().max(0.1);
     percent(sigmoid((frontal - 70.0) / 20.0))
@@ -159,33 +159,33 @@ fn head_pose(pose: HeadPose) -> u8 {
     percent(worst)
 }
 
-/// Detail (see [`FaceRegion::detail`]) to a component.
+/// Maps detail (see [`FaceRegion::detail`]) to a component.
 fn sharpness(detail: f32) -> u8 {
     percent(sigmoid((detail.max(1e-6).ln() - DETAIL_MIDDLE) / DETAIL_WIDTH))
 }
 
 /// Logarithm of the detail at which sharpness is 50.
 const DETAIL_MIDDLE: f32 = -4.0;
-/// How fast sharpness falls around it.
+/// Width of the sigmoid on the logarithm of the detail.
 const DETAIL_WIDTH: f32 = 0.5;
 
-/// ISO/IEC 29794-5 luminance: two sigmoids that shut out the dark and the bright end. `mean` is 0..1.
+/// ISO/IEC 29794-5 luminance: two sigmoids that cut off the dark and the bright end. `mean` is 0..1.
 fn luminance(mean: f32) -> u8 {
     percent(sigmoid((mean - 0.2) / 0.05) * (1.0 - sigmoid((mean - 0.8) / 0.05)))
 }
 
-/// ISO/IEC 29794-5 over-exposure prevention from the share of pixels of 247 and more.
+/// ISO/IEC 29794-5 over-exposure prevention from the share of pixels with a luma of 247 and more.
 fn over_exposure(share: f32) -> u8 {
     percent(0.01 / (share + 0.01))
 }
 
-/// ISO/IEC 29794-5 under-exposure prevention from the share of pixels of 25 and less.
+/// ISO/IEC 29794-5 under-exposure prevention from the share of pixels with a luma of 25 and less.
 fn under_exposure(share: f32) -> u8 {
     percent(1.2 * (0.832 - sigmoid((share - 0.92) / 0.05)))
 }
 
-/// ISO/IEC 29794-5 crop of the face image: how many eye distances lie between the middle of the eyes and each edge
-/// of the picture; the worst side counts.
+/// ISO/IEC 29794-5 crop of the face image: the distance from the middle of the eyes to each edge of the picture, in eye
+/// distances; the worst side counts.
 fn crop(picture: &Picture, eyes: Point, eye_distance: f32) -> u8 {
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     let sides = [(eyes.x, 0.9), (width - eyes.x, 0.9), (eyes.y, 1.4), (height - eyes.y, 1.8)];
@@ -194,8 +194,8 @@ fn crop(picture: &Picture, eyes: Point, eye_distance: f32) -> u8 {
     percent(worst)
 }
 
-/// The mean distance between the detector's five landmarks and those of the landmark network, in eye distances: they
-/// agree within a few hundredths on an open face and part where one of them has to guess.
+/// The mean distance between the detector's five landmarks and the landmark network's, in eye distances: a few
+/// hundredths on an uncovered face, more if one of the networks has to guess.
 pub(crate) fn landmarks_apart(ours: &[Point; 5], theirs: &[Point; 5]) -> f32 {
     let eye_distance = theirs[0].distance(theirs[1]).max(f32::EPSILON);
     ours.iter().zip(theirs).map(|(a, b)| a.distance(*b)).sum::<f32>() / 5.0 / eye_distance
@@ -207,25 +207,25 @@ fn landmark_agreement(apart: f32) -> u8 {
 
 /// Distance at which landmark agreement is 50.
 const APART_MIDDLE: f32 = 0.15;
-/// How fast it falls around it.
+/// Width of the sigmoid on the distance.
 const APART_WIDTH: f32 = 0.03;
 
-/// From the evidence for covers: 100 where it is far from naming one, 30 where it just does not, falling on to 0 where the
-/// face is refused for it.
+/// Maps the evidence for covers to a component: 100 far below the reporting limit, 30 just at it, falling to 0 where
+/// the face is refused for the cover.
 fn uncovered(covers: CoverEvidence) -> u8 {
     let most = covers.into_iter().fold(f32::NEG_INFINITY, f32::max);
     percent(if most < 0.0 { 0.3 - 0.7 * most.max(-1.0) } else { 0.29 * (1.0 - most) })
 }
 
-/// What recognisability leaves of a score, 0..1: all of it where the embedding carries an identity, nothing where it
-/// surely carries none. So strong blur can't look better than mild blur, whatever it does to the other components.
+/// The factor of recognisability on the score, 0..1: 1 if the embedding carries an identity, 0 if it certainly does
+/// not. Thus strong blur can't score higher than mild blur, whatever it does to the other components.
 fn worth(recognisability: f32) -> f32 {
     ((recognisability - WORTHLESS) / (WORTH_ALL - WORTHLESS)).clamp(0.0, 1.0)
 }
 
-/// Up to this recognisability nothing is left of the score.
+/// Recognisability up to which the score is zero.
 const WORTHLESS: f32 = 0.1;
-/// From this recognisability on all of it is left.
+/// Recognisability from which the score is not reduced.
 const WORTH_ALL: f32 = 0.8;
 
 /// The weighted geometric mean of the components, 0..1.
@@ -250,18 +250,18 @@ fn unified(c: &Components) -> f32 {
     log.exp()
 }
 
-/// The pixels of a face, scaled to a common height, with what belongs to the face marked.
+/// The pixels of a face, scaled to a common height, with a mask of the face's outline.
 struct FaceRegion {
     width: usize,
     height: usize,
     luma: Vec<f32>,
     inside: Vec<bool>,
-    /// The part of the picture that was cut out.
+    /// The section of the picture.
     part: Rect,
 }
 
 impl FaceRegion {
-    /// The pixels within the outline of jaw and brows.
+    /// Extracts the section of the face; the mask is the outline of jaw and brows.
     fn cut(picture: &Picture, points: &Landmarks68) -> Result<Self> {
         let outline: Vec<Point> = (0..=16).chain((17..=26).rev()).map(|i| points[i]).collect();
         let part = Rect::around(&outline).clamped(picture.width(), picture.height());
@@ -293,8 +293,8 @@ impl FaceRegion {
         Histogram::of(self.luma.iter().zip(&self.inside).filter(|&(_, &inside)| inside).map(|(&luma, _)| luma))
     }
 
-    /// The variance of the Laplacian over the variance of the brightness, both within the face: how much of the
-    /// contrast is fine detail. Independent of exposure; a small or blurred face, scaled up, has little.
+    /// The variance of the Laplacian divided by the variance of the luma, both within the face: the share of fine
+    /// detail in the contrast. Independent of exposure; low for a small or blurred face, scaled up.
     fn detail(&self) -> f32 {
         let (mut edges, mut light) = (Moments::default(), Moments::default());
         for y in 1..self.height.saturating_sub(1) {
@@ -312,8 +312,8 @@ impl FaceRegion {
         edges.variance() / (light.variance() + 1.0)
     }
 
-    /// How alike the histograms of the two cheeks are, 0..1: their intersection over squares of 0.3 eye distances
-    /// beneath the eyes, at the height of the nose tip.
+    /// The similarity of the two cheeks' histograms, 0..1: their intersection over squares of 0.3 eye distances below
+    /// the eyes, halfway to the mouth corners.
     fn cheek_likeness(&self, five: &[Point; 5]) -> f32 {
         let side = five[0].distance(five[1]) * 0.3;
         let cheek = |eye: Point, mouth: Point| {
@@ -334,7 +334,7 @@ impl FaceRegion {
         if one.total == 0 || other.total == 0 {
             return 0.0;
         }
-        // The squares hold a few hundred pixels: 32 bins keep the comparison about light, not about noise.
+        // The squares have a few hundred pixels: with 32 bins the comparison measures light, not noise.
         let coarse = |h: &Histogram| -> Vec<f32> {
             h.bins.chunks(8).map(|bins| bins.iter().sum::<u32>() as f32 / h.total as f32).collect()
         };
@@ -342,7 +342,7 @@ impl FaceRegion {
     }
 }
 
-/// Counts of brightness 0..255.
+/// Histogram of luma 0..255.
 struct Histogram {
     bins: [u32; 256],
     total: u32,
@@ -399,7 +399,7 @@ impl Moments {
     }
 }
 
-/// Whether a point lies in a polygon: a ray to the right crosses its border an odd number of times.
+/// Whether a point lies in a polygon: a ray to the right crosses the border an odd number of times.
 fn contains(polygon: &[Point], p: Point) -> bool {
     let mut inside = false;
     let mut previous = polygon.len().wrapping_sub(1);
@@ -417,7 +417,7 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// A share 0..1 as an integer 0..100; what lies outside is clipped.
+/// Converts a share 0..1 to an integer 0..100; values outside are clipped.
 fn percent(share: f32) -> u8 {
     (share.clamp(0.0, 1.0) * 100.0).round() as u8
 }

@@ -1,10 +1,11 @@
-//! Whether an embedding carries an identity.
+//! Recognisability: the probability that an embedding carries an identity.
 //!
-//! Spoilt faces (dark, blurred, cut, covered) collapse to a few places of the embedding space, whoever they show, so that
-//! two strangers match. A [`Judge`] knows the mean embeddings of spoilt faces, one for each kind, and tells by the
-//! likeness to them, by the length of the embedding before it was normalised and by what is known of the landmarks how
-//! probable it is that a face still matches itself: its recognisability. Of a probe in between it takes away what spoilt
-//! faces have in common. docs/recognition.md has the measurements, docs/decisions/0001-recognisability.md the reasons.
+//! Embeddings of spoilt faces (dark, blurred, cut, covered) cluster at a few places of the embedding space regardless
+//! of the person, so that two strangers match. A [`Judge`] holds the mean embeddings of spoilt faces, one per kind.
+//! From the similarity to them, the length of the embedding before normalisation and the landmarks it computes the
+//! recognisability: how probable it is that a face still matches itself. From a probe of medium recognisability it
+//! removes the common part of spoilt faces. docs/recognition.md has the measurements,
+//! docs/decisions/0001-recognisability.md the reasons.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,66 +13,65 @@ use crate::embedder::Embedding;
 use crate::manifest::{Manifest, RecognisabilityEntry, Role, digest};
 use crate::{Error, Result};
 
-/// The means of the manifest, as little-endian floats, one mean after the other.
+/// The means of the manifest, little-endian floats, one mean after the other.
 const MEANS: &[u8] = include_bytes!("../../../models/spoilt-means.f32");
 
-/// The detectors of the manifest, as little-endian floats: the weights of each and then its bias.
+/// The cover detectors of the manifest, little-endian floats: for each its weights, then its bias.
 const COVERS: &[u8] = include_bytes!("../../../models/covers.f32");
 
-/// Under this recognisability a face counts as carrying no identity.
+/// Minimum recognisability of a face that carries an identity.
 pub const RECOGNISABLE: f32 = 0.5;
-/// From this recognisability on a probe stays as it is.
+/// Recognisability from which a probe stays unchanged.
 const UNTOUCHED: f32 = 0.97;
-/// Under this one it loses everything that spoilt faces have in common; between the two, a part of it.
+/// Recognisability up to which a probe loses the whole common part of spoilt faces; above it, a share.
 const CLEANED: f32 = 0.88;
-/// Cosine of a template to a mean of spoilt faces above which it counts as carrying no identity, where nothing else is
-/// known of it.
+/// Maximum cosine of a template to a mean of spoilt faces for it to carry an identity, if nothing else is known of it.
 const SPOILT_TEMPLATE: f32 = 0.45;
 
-/// What is known of a face and its embedding that tells whether it is recognisable.
+/// Measurements of a face and its embedding from which its recognisability is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Evidence {
     /// The largest cosine of the embedding to a mean of spoilt faces.
     pub spoilt_likeness: f32,
-    /// The length of the embedding before it was normalised; of an enrolment the mean of the face's and its mirror image's.
+    /// The length of the embedding before normalisation; for an enrolment the mean of the face and its mirror image.
     pub length: f32,
-    /// The mean distance between the landmarks of the two networks that find them, in eye distances.
+    /// The mean distance between the detector's and the landmark network's landmarks, in eye distances.
     pub landmarks_apart: f32,
-    /// How far the landmarks are from an upright frontal face's, in eye distances.
+    /// The distance of the landmarks from those of an upright frontal face, in eye distances.
     pub misfit: f32,
     /// The detector's confidence, 0.5..1.
     pub confidence: f32,
-    /// How much speaks for each cover.
+    /// The evidence for each cover.
     pub covers: CoverEvidence,
 }
 
 impl Evidence {
-    /// What covers the face, as far as the embedding tells: the one that most speaks for.
+    /// The cover with the strongest evidence; `None` if none has evidence above 0.
     pub fn named_cover(&self) -> Option<Cover> {
         let named = Cover::ALL.into_iter().zip(self.covers).filter(|(_, evidence)| *evidence > 0.0);
         named.max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(cover, _)| cover)
     }
 }
 
-/// Weights of a logistic regression: positive where the evidence speaks against the face.
+/// Weights of a logistic regression; positive values count against the face.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 pub struct Weights {
-    /// Where nothing speaks for or against it.
+    /// The constant term.
     pub bias: f32,
-    /// Of [`Evidence::spoilt_likeness`].
+    /// Weight of [`Evidence::spoilt_likeness`].
     pub spoilt_likeness: f32,
-    /// Of [`Evidence::length`].
+    /// Weight of [`Evidence::length`].
     pub length: f32,
-    /// Of the logarithm of [`Evidence::landmarks_apart`] plus 0.01.
+    /// Weight of the logarithm of [`Evidence::landmarks_apart`] plus 0.01.
     pub landmarks_apart: f32,
-    /// Of [`Evidence::misfit`].
+    /// Weight of [`Evidence::misfit`].
     pub misfit: f32,
-    /// Of [`Evidence::confidence`].
+    /// Weight of [`Evidence::confidence`].
     pub confidence: f32,
 }
 
 impl Weights {
-    /// The numbers that the weights but for the bias are multiplied with, in their order.
+    /// The features in the order of the weights after the bias.
     pub fn features(evidence: &Evidence) -> [f32; 5] {
         let Evidence { spoilt_likeness, length, landmarks_apart, misfit, confidence, .. } = *evidence;
         [spoilt_likeness, length, (landmarks_apart + 0.01).ln(), misfit, confidence]
@@ -97,35 +97,35 @@ pub enum Cover {
 }
 
 impl Cover {
-    /// In the order of [`CoverEvidence`].
+    /// All covers, in the order of [`CoverEvidence`].
     pub const ALL: [Self; 3] = [Self::Mouth, Self::Eyes, Self::Half];
 }
 
-/// For each of [`Cover::ALL`] how much speaks for it: above 0 it is named; from 1 on the face is refused for
-/// it, if it is over mouth or eyes.
+/// Evidence for each of [`Cover::ALL`]. Above 0 the cover is reported; from 1 on a face with covered mouth or eyes is
+/// refused.
 pub type CoverEvidence = [f32; 3];
 
-/// Tells by an embedding, linearly, whether something covers a part of the face.
+/// Linear detector of one cover, on an embedding.
 #[derive(Clone)]
 pub struct CoverDetector {
-    /// One for each dimension.
+    /// One weight per dimension of the embedding.
     pub weights: Vec<f32>,
-    /// Where the embedding says nothing.
+    /// The constant term.
     pub bias: f32,
 }
 
 impl CoverDetector {
-    /// How much speaks for the cover.
+    /// Returns the evidence for the cover.
     pub fn evidence(&self, embedding: &[f32]) -> f32 {
         dot(&self.weights, embedding) + self.bias
     }
 }
 
-/// Judges embeddings of one model.
+/// Judges the recognisability of embeddings of one model.
 #[derive(Clone)]
 pub struct Judge {
     means: Vec<Embedding>,
-    /// Unit vectors at right angles to each other that span the means.
+    /// Orthonormal vectors that span the means.
     basis: Vec<Vec<f32>>,
     weights: Weights,
     covers: Option<[CoverDetector; 3]>,
@@ -138,16 +138,16 @@ impl std::fmt::Debug for Judge {
 }
 
 impl Judge {
-    /// A judge that knows these means of spoilt faces, and detectors for each of [`Cover::ALL`].
+    /// Creates a judge from the means of spoilt faces and the detectors for each of [`Cover::ALL`].
     pub fn new(means: Vec<Embedding>, weights: Weights, covers: Option<[CoverDetector; 3]>) -> Self {
         let mut basis: Vec<Vec<f32>> = Vec::new();
         for mean in &means {
             let mut rest = mean.as_slice().to_vec();
-            // Twice, as rounding leaves a little the first time.
+            // Twice, as rounding leaves a small remainder the first time.
             for _ in 0..2 {
                 without(&mut rest, &basis, 1.0);
             }
-            // A mean that the others span already adds a direction of noise alone.
+            // A mean within the span of the others would add a direction of pure noise.
             if dot(&rest, &rest).sqrt() > 0.05 {
                 basis.extend(Embedding::new(rest).map(Embedding::into_vec));
             }
@@ -155,7 +155,7 @@ impl Judge {
         Self { means, basis, weights, covers }
     }
 
-    /// The judge of the manifest, if it is for the manifest's embedder.
+    /// The judge of the manifest; `None` if it is for another embedder than the manifest's.
     ///
     /// # Errors
     /// [`Error::Checksum`] or [`Error::Manifest`] if the means differ from what the manifest says.
@@ -192,27 +192,27 @@ impl Judge {
         self.means.iter().map(|mean| dot(mean.as_slice(), template)).fold(-1.0, f32::max)
     }
 
-    /// How much speaks for each cover.
+    /// Returns the evidence for each cover.
     pub fn cover_evidence(&self, embedding: &[f32]) -> CoverEvidence {
         self.covers.as_ref().map_or([-1.0; 3], |covers| covers.each_ref().map(|cover| cover.evidence(embedding)))
     }
 
-    /// The probability, 0..1, that a face with this evidence matches itself; under [`RECOGNISABLE`] if it is covered beyond
-    /// doubt.
+    /// The probability, 0..1, that a face with this evidence matches itself; below [`RECOGNISABLE`] if it is certainly
+    /// covered.
     pub fn recognisability(&self, evidence: &Evidence) -> f32 {
-        // A profile looks half covered to the detector of halves, so that this one refuses nobody.
+        // The detector of halves also fires on profiles, so it does not reduce recognisability.
         let [mouth, eyes, _half] = evidence.covers;
         let covered = mouth.max(eyes).clamp(0.0, 1.0);
         (1.0 - 0.51 * covered) / (1.0 + self.weights.against(evidence).exp())
     }
 
-    /// Whether a template, of which nothing else is known, carries an identity.
+    /// Whether a template carries an identity, if nothing else is known of it.
     pub fn accepts_template(&self, template: &[f32]) -> bool {
         self.spoilt_likeness(template) <= SPOILT_TEMPLATE
     }
 
-    /// A probe without what spoilt faces have in common, as far as its recognisability gives reason to: so two spoilt
-    /// strangers are not alike for being spoilt. A good one stays as it is.
+    /// Removes the common part of spoilt faces from a probe, as far as its recognisability requires, so that two spoilt
+    /// strangers do not match because of it. A good probe stays unchanged.
     pub fn cleaned(&self, probe: Embedding, recognisability: f32) -> Embedding {
         let share = ((UNTOUCHED - recognisability) / (UNTOUCHED - CLEANED)).clamp(0.0, 1.0);
         if share == 0.0 {
@@ -220,12 +220,12 @@ impl Judge {
         }
         let mut numbers = probe.as_slice().to_vec();
         without(&mut numbers, &self.basis, share);
-        // What lies within the means as a whole has no direction of its own left.
+        // A probe entirely within the span of the means has no direction left.
         Embedding::new(numbers).unwrap_or(probe)
     }
 }
 
-/// The numbers of a file that the binary holds.
+/// Reads the numbers of an embedded file after verifying its checksum.
 fn floats(file: &str, bytes: &[u8], sha256: &str) -> Result<Vec<f32>> {
     let found = digest(bytes);
     if found != sha256 {
@@ -234,7 +234,7 @@ fn floats(file: &str, bytes: &[u8], sha256: &str) -> Result<Vec<f32>> {
     Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
 }
 
-/// Takes a share of what lies in the directions of the basis out of a vector.
+/// Subtracts a share of the projection onto the basis from a vector.
 fn without(numbers: &mut [f32], basis: &[Vec<f32>], share: f32) {
     for direction in basis {
         let along = share * dot(numbers, direction);
@@ -317,7 +317,7 @@ mod tests {
     fn the_manifest_has_a_judge_for_its_embedder() {
         let judge = Judge::embedded().expect("is in order").expect("for this embedder");
         assert_eq!(judge.means[0].as_slice().len(), 512);
-        // A mean of spoilt faces is what the judge knows best.
+        // A mean of spoilt faces must be recognised as spoilt.
         assert!(judge.means.iter().all(|mean| !judge.accepts_template(mean.as_slice())));
     }
 }

@@ -1,4 +1,4 @@
-//! Real networks on real pictures, through the pool as the server uses it.
+//! Real networks on real pictures, through the worker pool that the server uses.
 
 mod common;
 
@@ -14,7 +14,8 @@ use image::{DynamicImage, RgbImage, imageops};
 
 use common::{SAME, on, read, root};
 
-/// Cosine of a face found by a coarse look to the same face found by a whole one: a hand over half the face is the worst.
+/// Minimum cosine between a face found by a coarse pass and the same face found by a full one. The worst sample has a
+/// hand over half the face.
 const LEAST_COARSE: f32 = 0.9;
 
 static VISION: LazyLock<Vision> = LazyLock::new(|| start(2, 8));
@@ -202,7 +203,7 @@ fn head_pose_turns_with_the_picture() {
     let straight = quality(read("people/obama/obama2.jpg")).pose;
     let mirrored = quality(altered("people/obama/obama2.jpg", |p| p.fliph())).pose;
     assert!((straight.yaw + mirrored.yaw).abs() < 12.0 && straight.yaw.abs() > 6.0, "{straight:?} {mirrored:?}");
-    // Profile to the left edge of the picture: positive, and far.
+    // Profile towards the left edge of the picture: a large positive yaw.
     let profile = on_pool({
         let picture = read("groups/sample2.jpg");
         move |models| {
@@ -291,7 +292,7 @@ fn a_full_queue_is_busy_and_a_panic_is_contained() {
     });
 }
 
-/// Keeps the only worker of a pool busy until the returned sender is used.
+/// Occupies the only worker of a pool until the returned sender is used.
 async fn occupied(vision: &Vision) -> std::sync::mpsc::Sender<()> {
     let (release, released) = std::sync::mpsc::channel::<()>();
     let (begun, has_begun) = tokio::sync::oneshot::channel();
@@ -323,7 +324,7 @@ fn a_caller_waits_so_long_and_a_job_takes_so_long() {
         assert!(matches!(refused, Err(Error::Busy)), "{refused:?}");
         assert_eq!(vision.waiting(), 0, "it is taken back");
 
-        // Whoever hangs up leaves the queue; the program's own jobs wait as long as it takes.
+        // A caller that hangs up leaves the queue; the program's own jobs have no time limit.
         let own = tokio::spawn({
             let vision = limited(SHORT, SHORT);
             async move { vision.run_for(Caller::Own, |_| Ok(7)).await }
@@ -380,7 +381,7 @@ fn paint(picture: &mut RgbImage, columns: std::ops::Range<u32>, rows: std::ops::
 fn a_large_photo_is_decoded_smaller_and_tells_the_same() {
     let portrait = DynamicImage::ImageRgb8(read(PORTRAIT).rgb().clone());
     let (width, height) = (portrait.width(), portrait.height());
-    // The face is as high as this share of the picture, and less.
+    // The enlarged portrait fills the whole picture, or a part of it.
     for (times, canvas) in [(3, (3 * width, 3 * height)), (2, (4000, 3000)), (1, (4000, 3000))] {
         let face = portrait.resize(times * width, times * height, imageops::FilterType::Triangle).into_rgb8();
         let mut photo = RgbImage::from_pixel(canvas.0, canvas.1, image::Rgb([90, 110, 130]));

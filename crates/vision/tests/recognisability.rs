@@ -1,4 +1,4 @@
-//! Strangers and altered pictures: nobody matches for being spoilt alike, and nobody is lost for lying on their side.
+//! Strangers in altered pictures: spoilt faces do not match each other, and faces on their side are found.
 
 mod common;
 
@@ -15,7 +15,7 @@ use image::RgbImage;
 
 use common::{SAME, on, read, root};
 
-/// Portraits of different people in which the face is seen whole.
+/// Portraits of different people in which the whole face is visible.
 const STRANGERS: [&str; 30] = [
     "female/1",
     "female/2",
@@ -66,7 +66,7 @@ fn recognise(picture: Picture) -> Option<Recognised> {
     on_pool(move |models| models.recognise_largest(&picture, Purpose::Probe, Effort::Full))
 }
 
-/// The sample, altered; its face as it is found before.
+/// The sample after an alteration around its face, which is detected before.
 fn altered(sample: &str, alteration: Alteration) -> Picture {
     let picture = read(sample);
     let upright = picture.clone();
@@ -74,7 +74,7 @@ fn altered(sample: &str, alteration: Alteration) -> Picture {
     Picture::from_rgb(alteration.apply(picture.rgb(), &face, &mut Random(1)))
 }
 
-/// Each stranger with the probe and the enrolment of the altered picture, if a face is found in it.
+/// The probe and the enrolment of each stranger's altered picture, if a face is found in it.
 fn strangers(alteration: Alteration) -> Vec<Option<(Recognised, Recognised)>> {
     let recognise = move |sample: &'static str| {
         on_pool(move |models| {
@@ -100,7 +100,7 @@ fn accepts(recognised: &Recognised) -> bool {
     recognised.recognisability >= RECOGNISABLE
 }
 
-/// Ordered pairs of strangers that match, of those with a face in the picture.
+/// Numbers of matching and of all ordered pairs of strangers with a face in the picture.
 fn false_matches(seen: &[Option<(Recognised, Recognised)>]) -> (usize, usize) {
     let seen: Vec<&(Recognised, Recognised)> = seen.iter().flatten().collect();
     let (mut matches, mut pairs) = (0, 0);
@@ -221,7 +221,7 @@ fn a_tilted_face_is_embedded_as_the_upright_one() {
 
 #[test]
 fn a_face_of_a_turned_group_photo_is_found_beside_upright_ones() {
-    // Two portraits side by side, one of which lies on its side.
+    // Two portraits side by side, one of them on its side.
     let (one, other) = (read("people/obama/obama.jpg"), read("people/biden/biden.jpg").turned(Turn::Clockwise));
     let mut both = RgbImage::new(one.width() + other.width(), one.height().max(other.height()));
     image::imageops::replace(&mut both, one.rgb(), 0, 0);
@@ -246,7 +246,7 @@ fn a_chin_that_is_cut_off_costs_little() {
     assert!(accepted >= 27, "{accepted} of {}", STRANGERS.len());
 }
 
-/// Strangers of which the altered picture is told to be covered so, and those of which a face is found.
+/// Numbers of strangers whose altered picture is reported as covered in this way, and of those with a detected face.
 fn named(alteration: Alteration, cover: Cover) -> (usize, usize) {
     let mut counts = (0, 0);
     for sample in STRANGERS {
@@ -301,7 +301,7 @@ fn quality_falls_along_each_degradation() {
                     let face = models.recognise_largest(&picture, Purpose::Probe, Effort::Full)?;
                     face.map(|face| Ok(models.quality(&picture, &face)?.score)).transpose()
                 });
-                // Beyond some point there is no face.
+                // Beyond some strength no face is found.
                 let Some(score) = score else { break };
                 assert!(score <= last + 0.005, "{sample} {alteration}: {score} after {last}");
                 last = score;

@@ -1,4 +1,4 @@
-//! Every runtime and precision that this machine has against ONNX Runtime in f32, and what happens without a plugin.
+//! Every runtime and precision of this machine compared with ONNX Runtime in f32, and the fallback without a plugin.
 
 mod common;
 
@@ -39,7 +39,7 @@ fn start(inference: Inference) -> Vision {
     start_in(root().join("models"), inference).expect("models are fetched: run `make setup`")
 }
 
-/// What a runtime makes of a picture: the faces that it finds, and what it says of the faces that it is given.
+/// Results of a runtime for a picture: the faces it detects, and its output for given faces.
 struct Seen {
     faces: Vec<DetectedFace>,
     embeddings: Vec<Embedding>,
@@ -63,7 +63,7 @@ fn see(vision: &Vision, picture: &Picture, given: Option<Vec<DetectedFace>>) -> 
     })
 }
 
-/// The lowest cosine to the plain runtime's embeddings; boxes, counts, scores and decisions are asserted.
+/// Returns the lowest cosine to the plain runtime's embeddings; asserts equal boxes, counts, scores and decisions.
 fn lowest_cosine(inference: Inference) -> f32 {
     let (plain, other) = (start(PLAIN), start(inference));
     assert_eq!(other.runtime().name, "OpenVINO", "{:?}", other.runtime());
@@ -93,7 +93,7 @@ fn lowest_cosine(inference: Inference) -> f32 {
     ours.iter().zip(&theirs).map(|(a, b)| a.cosine(b)).fold(1.0, f32::min)
 }
 
-/// Whether the plugin is fetched here; on other architectures there is none.
+/// Whether the plugin has been fetched; other architectures have none.
 fn has_plugin() -> bool {
     cfg!(target_arch = "x86_64")
 }
@@ -114,7 +114,7 @@ fn openvino_in_bf16_decides_as_onnx_runtime_does() {
     }
 }
 
-/// A models folder that has everything but what `spoil` does to the plugin's folder.
+/// A models folder in which only the plugin's folder is changed, by `spoil`.
 fn models_with(spoil: impl FnOnce(&Path)) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("temp dir");
     let models = root().join("models").canonicalize().expect("models");
@@ -152,7 +152,7 @@ fn without_a_whole_plugin_onnx_runtime_runs_and_openvino_by_name_is_an_error() {
     }
 }
 
-/// The runtime would look for such a path beside its own library.
+/// The runtime would resolve a relative path against the folder of its own library.
 #[test]
 fn the_models_folder_may_be_named_from_where_the_process_is() {
     let here = PathBuf::from("../../models");

@@ -1,14 +1,14 @@
-//! What the detector's network puts out, read as faces.
+//! Decoding of the detector's output maps into faces.
 
 use super::DetectedFace;
 use crate::geometry::{Point, Rect, Turn};
 use crate::runtime::Output;
 
-/// Network cells are this many input pixels wide and high.
+/// Width and height of an output cell in input pixels.
 const STRIDE: f32 = 4.0;
-/// A cell whose heat is under this is no face.
+/// Minimum heat of a cell that counts as a face.
 const THRESHOLD: f32 = 0.5;
-/// Of two boxes that overlap more than this, the weaker goes.
+/// Maximum overlap of two boxes; above it the one with the lower confidence is removed.
 pub(super) const MAX_OVERLAP: f32 = 0.3;
 
 /// The four output maps.
@@ -41,7 +41,7 @@ impl<'a> Heat<'a> {
         })
     }
 
-    /// Every cell over the threshold as a face in input pixels.
+    /// Every cell above the threshold as a face, in input pixels.
     pub fn faces(&self) -> Vec<DetectedFace> {
         let hot = self.heat.iter().enumerate().filter(|&(_, &heat)| heat > THRESHOLD);
         hot.map(|(cell, &confidence)| {
@@ -63,7 +63,7 @@ impl<'a> Heat<'a> {
     }
 }
 
-/// Non-maximum suppression: the surest face of each heap stays.
+/// Non-maximum suppression: of overlapping faces only the one with the highest confidence remains.
 pub(super) fn suppress(mut faces: Vec<DetectedFace>) -> Vec<DetectedFace> {
     faces.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     let mut kept: Vec<DetectedFace> = Vec::new();

@@ -1,50 +1,51 @@
-//! How a picture is laid into the detector's input.
+//! Placement of a picture in the detector's input.
 
 use super::{COARSE, INPUT_AREA};
 
-/// Input sides must be multiples of this.
+/// Input sides must be multiples of this many pixels.
 pub(super) const SIDE_STEP: u32 = 32;
-/// To spare the network empty margins a side may be shrunk by this share more than the other.
+/// Maximum extra shrinking of one side relative to the other, as a share, to save empty margins.
 const MAX_SQUEEZE: f32 = 0.06;
-/// No side of the network's input is longer, so that a picture of a few pixels' height costs what others do.
+/// Maximum side of the network's input, so that an extremely long picture costs no more than others.
 const MAX_SIDE: f32 = 4096.0;
-/// A picture is not looked at so if it would leave more than this share of the input empty.
+/// Maximum empty share of the input of a coarse pass; otherwise the pass is omitted.
 const MAX_EMPTY: f32 = 0.4;
 
-/// By how much a picture is scaled for the first look at all faces.
+/// The scale of a picture in the first pass for all faces.
 pub(super) fn first_scale(width: u32, height: u32) -> f32 {
     (INPUT_AREA / (width as f32 * height as f32)).sqrt().min(1.0)
 }
 
-/// How a picture is laid into the network's input.
+/// Size and position of a picture in the network's input.
 pub(super) struct View {
     /// Size of the scaled picture.
     pub width: u32,
     pub height: u32,
-    /// Where it begins.
+    /// Offset of the scaled picture in the input.
     pub left: u32,
     pub top: u32,
     /// Size of the whole input, multiples of [`SIDE_STEP`].
     pub input_width: u32,
     pub input_height: u32,
-    /// By how much the picture was scaled.
+    /// The factor by which the picture was scaled.
     pub scale: f32,
 }
 
 impl View {
-    /// The first look at all faces.
+    /// The view of the first pass for all faces.
     pub fn of_all_faces(width: u32, height: u32) -> Self {
         Self::new(width, height, first_scale(width, height), 0.0)
     }
 
-    /// A look that shows large faces alone; none for a picture so long that it would be mostly empty.
+    /// The view of a coarse pass, which shows large faces only; `None` for a picture so long that the input would be
+    /// mostly empty.
     pub fn of_large_faces(width: u32, height: u32) -> Option<Self> {
         let view = Self::within(width, height, &COARSE);
         let is_whole = (view.width, view.height) == (width, height);
         (is_whole || view.empty() <= MAX_EMPTY).then_some(view)
     }
 
-    /// A picture in that of the inputs that shows it largest, not enlarged.
+    /// The view in the input that shows the picture largest, without enlarging it.
     fn within(width: u32, height: u32, inputs: &[(u32, u32); 5]) -> Self {
         let scale_in = |&(w, h): &(u32, u32)| (w as f32 / width as f32).min(h as f32 / height as f32).min(1.0);
         let [first, others @ ..] = inputs;
@@ -66,12 +67,12 @@ impl View {
         }
     }
 
-    /// How much of the input shows nothing, 0..1.
+    /// The empty share of the input, 0..1.
     fn empty(&self) -> f32 {
         1.0 - (self.width * self.height) as f32 / (self.input_width * self.input_height) as f32
     }
 
-    /// A picture at (about) the given scale with an empty margin, as a share of each side, on every side.
+    /// The view at (about) the given scale, with an empty margin on every side, as a share of that side.
     pub fn new(width: u32, height: u32, scale: f32, margin: f32) -> Self {
         let longest = width.max(height) as f32 * (1.0 + 2.0 * margin);
         let scale = scale.min(MAX_SIDE / longest);

@@ -1,4 +1,4 @@
-//! The largest face of a picture file, decoded no larger than that face needs.
+//! Detection and recognition of the largest face in a picture file, decoded at a reduced size.
 
 use super::{FaceModels, Recognised};
 use crate::Result;
@@ -6,17 +6,17 @@ use crate::detector::{DetectedFace, Effort};
 use crate::embedder::Purpose;
 use crate::picture::{Dimensions, Picture, Shrink};
 
-/// Pixels that a picture is decoded to at least for a coarse look, as far as it has them: more than the detector is ever given of
-/// all of it.
+/// Minimum pixels of a reduced decode for a coarse pass, more than the detector's input for the whole picture.
 pub const SMALLEST_AREA: u64 = 500_000;
-/// Side of a face, in pixels, from which decoding it larger changes next to nothing. Of the sample faces that have more pixels the
-/// embeddings at a half of them have cosines of 0.996 and more to those at all of them from 140 pixels on; at 60 to 80 they have
-/// 0.979 to 0.993.
+/// Minimum side of a decoded face in pixels; a larger decode changes almost nothing. On the sample faces that have more
+/// pixels, the cosines between embeddings at half and at full resolution are 0.996 and more from 140 pixels on; at 60
+/// to 80 pixels they are 0.979 to 0.993.
 const SMALLEST_SIDE: f32 = 160.0;
 
 impl FaceModels {
-    /// As [`FaceModels::recognise_largest`], as a probe, of a picture file; with the picture, which is decoded no larger than
-    /// its largest face needs. Where the face is: [`DetectedFace::as_stored`].
+    /// Recognises the largest face of a picture file as a probe, as [`FaceModels::recognise_largest`] does. The
+    /// returned picture is decoded no larger than its largest face needs; [`DetectedFace::as_stored`] gives the face's
+    /// place in the file's pixels.
     ///
     /// # Errors
     /// As [`Picture::decode`] and [`FaceModels::recognise_largest`].
@@ -30,7 +30,8 @@ impl FaceModels {
         Ok((picture, recognised))
     }
 
-    /// As [`FaceModels::detect_largest`] of a picture file, see [`FaceModels::recognise_file`].
+    /// Detects the largest face of a picture file, as [`FaceModels::detect_largest`] does; see
+    /// [`FaceModels::recognise_file`].
     ///
     /// # Errors
     /// As [`Picture::decode`] and [`FaceModels::detect_largest`].
@@ -44,8 +45,8 @@ impl FaceModels {
         Ok((picture, face))
     }
 
-    /// The largest face of a large JPEG that is decoded smaller, if a coarse look settles which that is. A picture in which the face
-    /// has too few pixels for the networks is decoded again, as large as it needs to be.
+    /// Detects the largest face of a large JPEG at a reduced size; `None` if the coarse pass is not final. If the face
+    /// has too few pixels for the networks, the returned picture is decoded again, as large as needed.
     fn look_at_file(&mut self, bytes: &[u8]) -> Result<Option<(Picture, DetectedFace)>> {
         let shrink = Dimensions::of(bytes)?.shrunk_to(SMALLEST_AREA);
         if shrink == Shrink::None {

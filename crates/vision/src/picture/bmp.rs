@@ -1,16 +1,16 @@
-//! Bitmaps whose heads the decoder does not take as they are.
+//! Rewriting of bitmap headers that the decoder does not accept.
 
 use std::borrow::Cow;
 
-/// Bytes before the header that is rewritten.
+/// Bytes of the file header, which precedes the rewritten header.
 const FILE_HEADER: usize = 14;
-/// Where the place of the pixels is said.
+/// Offset of the field with the position of the pixels.
 const PIXELS: usize = 10;
 const OS2_HEADER: usize = 64;
 const WINDOWS_HEADER: usize = 40;
 
-/// A bitmap with the 64-byte header of OS/2 2.x as one with the 40-byte header of Windows, which begins alike; and one whose pixels
-/// are said to begin inside the palette as one in which they begin behind it.
+/// Rewrites a bitmap for the decoder. The 64-byte header of OS/2 2.x becomes the 40-byte header of Windows, which
+/// begins alike. A pixel offset inside the palette becomes one behind it.
 pub(super) fn readable(bmp: &[u8]) -> Cow<'_, [u8]> {
     let bmp = with_short_header(bmp).map_or(Cow::Borrowed(bmp), Cow::Owned);
     match with_pixels_behind_palette(&bmp) {
@@ -23,7 +23,7 @@ fn u32_at(bmp: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bmp.get(at..)?.first_chunk()?))
 }
 
-/// Kinds of compression that mean another thing to Windows are left as they are, for the decoder to refuse.
+/// Bitmaps with a kind of compression that has another meaning in Windows are left for the decoder to refuse.
 fn with_short_header(bmp: &[u8]) -> Option<Vec<u8>> {
     const DROPPED: u32 = (OS2_HEADER - WINDOWS_HEADER) as u32;
     const RUN_LENGTH_4: u32 = 2;

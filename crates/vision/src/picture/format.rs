@@ -1,28 +1,28 @@
-//! Picture file formats: those that are read, and those that are refused by name.
+//! Picture file formats: supported ones, and unsupported ones that errors name.
 
 use image::ImageFormat;
 
 use crate::{Error, Result};
 
-/// A picture file format that is read.
+/// A supported picture file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// JPEG, baseline, extended or progressive; grey, YCbCr, RGB, CMYK; 8 bits a sample.
+    /// JPEG, baseline, extended or progressive; grey, YCbCr, RGB, CMYK; 8 bits per sample.
     Jpeg,
     /// PNG of any colour type and depth.
     Png,
-    /// Bitmap of Windows or OS/2.
+    /// Windows or OS/2 bitmap.
     Bmp,
-    /// WebP, lossy or lossless; of an animation the first picture.
+    /// WebP, lossy or lossless; the first picture of an animation.
     WebP,
-    /// GIF; of an animation the first picture.
+    /// GIF; the first picture of an animation.
     Gif,
-    /// TIFF; of several pictures the first.
+    /// TIFF; the first of several pictures.
     Tiff,
 }
 
 impl Format {
-    /// Recognises a format by the bytes it begins with.
+    /// Recognises a supported format by its first bytes.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         match image::guess_format(bytes).ok()? {
             ImageFormat::Jpeg => Some(Self::Jpeg),
@@ -35,7 +35,7 @@ impl Format {
         }
     }
 
-    /// As [`Format::of`]; says what the bytes are if they are a format that is not read.
+    /// Recognises a format as [`Format::of`] does; the error names an unsupported format.
     ///
     /// # Errors
     /// [`Error::EmptyPicture`], [`Error::Unsupported`] or [`Error::UnknownFormat`].
@@ -70,7 +70,7 @@ impl Format {
     }
 }
 
-/// The name of a format that is not read, by its first bytes.
+/// The name of an unsupported format, by its first bytes.
 fn unread(bytes: &[u8]) -> Option<&'static str> {
     const BY_FIRST_BYTES: [(&[u8], &str); 14] = [
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),

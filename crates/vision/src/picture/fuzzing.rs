@@ -1,14 +1,14 @@
-//! A door for the fuzz targets, which see no private function otherwise.
+//! Access to private functions for the fuzz targets.
 
 use super::{Format, jpeg, orientation_of, readable, tiff};
 use crate::Result;
 
-/// Which way up a file is to be seen, as Exif counts; `None` if it is no picture.
+/// The Exif orientation of a file; `None` if it is not a picture.
 pub fn orientation(bytes: &[u8]) -> Option<u8> {
     Format::of(bytes).map(|format| orientation_of(format, bytes).to_exif())
 }
 
-/// What is checked before a pixel is decoded.
+/// Runs the checks that precede decoding.
 ///
 /// # Errors
 /// The variants of [`crate::Error`] for which [`crate::Error::is_bad_picture`] holds.

@@ -1,4 +1,4 @@
-//! Untrusted bytes to upright RGB pixels.
+//! Decoding of untrusted bytes to upright RGB pixels.
 
 mod bmp;
 mod format;
@@ -23,30 +23,29 @@ use crate::geometry::{Point, Rect, Similarity, Turn};
 use crate::{Error, Result};
 pub use format::Format;
 
-/// The largest number of pixels that is decoded.
+/// Maximum number of pixels of a decoded picture.
 pub const MAX_PIXELS: u64 = 40_000_000;
-/// Bytes of pixels that are decoded: the largest number of pixels in 8-bit RGBA.
+/// Maximum bytes of decoded pixels: [`MAX_PIXELS`] in 8-bit RGBA.
 const MAX_BYTES: u64 = 4 * MAX_PIXELS;
-/// The longest side that is decoded: what JPEG itself can hold. Scaling needs memory for each pixel of a side.
+/// Maximum side of a decoded picture, the limit of JPEG itself. Scaling needs memory for each pixel of a side.
 const MAX_SIDE: u32 = 65_535;
 
-/// Canvas pixels for a picture's pixel from which on bilinear sampling does not alias visibly.
+/// Minimum scale (canvas pixels per picture pixel) at which bilinear sampling does not alias visibly.
 const SHRINKS_LITTLE: f32 = 0.6;
 
-/// What the head of a picture file says about it.
+/// Format and size from the header of a picture file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dimensions {
-    /// Its format.
+    /// The file's format.
     pub format: Format,
-    /// Width in pixels, before any turning upright.
+    /// Width in pixels, before the orientation is applied.
     pub width: u32,
-    /// Height in pixels, before any turning upright.
+    /// Height in pixels, before the orientation is applied.
     pub height: u32,
 }
 
 impl Dimensions {
-    /// Reads the head of a picture file; no pixel is decoded, so this is quick wherever it runs. The rest of the file may
-    /// be broken all the same.
+    /// Reads the header of a picture file. It decodes no pixels and is fast; the rest of the file may still be broken.
     ///
     /// # Errors
     /// The variants of [`Error`] for which [`Error::is_bad_picture`] holds.
@@ -59,7 +58,7 @@ impl Dimensions {
         Ok(Self { format, width, height })
     }
 
-    /// How much smaller the file can be decoded with at least so many pixels.
+    /// The strongest reduction at which the decoded file has at least this many pixels.
     pub(crate) fn shrunk_to(self, pixels: u64) -> Shrink {
         let area = u64::from(self.width) * u64::from(self.height);
         let fits = |shrink: &Shrink| area >= pixels * u64::from(shrink.factor()).pow(2);
@@ -70,24 +69,24 @@ impl Dimensions {
     }
 }
 
-/// How much smaller than it is stored a picture is decoded.
+/// Reduction of a picture during decoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shrink {
-    /// As it is.
+    /// No reduction.
     None,
-    /// Each side to a half.
+    /// Each side reduced to a half.
     Half,
-    /// Each side to a quarter.
+    /// Each side reduced to a quarter.
     Quarter,
-    /// Each side to an eighth.
+    /// Each side reduced to an eighth.
     Eighth,
 }
 
 impl Shrink {
-    /// From the strongest on.
+    /// All reductions, the strongest first.
     pub const ALL: [Self; 4] = [Self::Eighth, Self::Quarter, Self::Half, Self::None];
 
-    /// Stored pixels for a decoded one, along a side.
+    /// Stored pixels per decoded pixel, along a side.
     pub fn factor(self) -> u32 {
         match self {
             Self::None => 1,
@@ -98,7 +97,7 @@ impl Shrink {
     }
 }
 
-/// A decoded picture: upright, 8-bit RGB, rows from the top, no padding.
+/// A decoded picture: upright, 8-bit RGB, rows from the top, without padding.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     pixels: RgbImage,
@@ -112,9 +111,9 @@ impl std::fmt::Debug for Picture {
 }
 
 impl Picture {
-    /// Decodes a picture, turns it upright by its Exif or XMP orientation and lays transparent parts on white.
+    /// Decodes a picture, applies its Exif or XMP orientation and blends transparent parts with white.
     ///
-    /// The number of pixels is checked before anything is decoded, at most [`MAX_PIXELS`].
+    /// The number of pixels, at most [`MAX_PIXELS`], is checked before anything is decoded.
     ///
     /// # Errors
     /// The variants of [`Error`] for which [`Error::is_bad_picture`] holds.
@@ -122,7 +121,7 @@ impl Picture {
         Self::decode_shrunk(bytes, Shrink::None)
     }
 
-    /// As [`Picture::decode`], but a JPEG as small as it can be decoded with at least `pixels` pixels.
+    /// Decodes a picture as [`Picture::decode`] does, but a JPEG at the smallest size with at least `pixels` pixels.
     ///
     /// # Errors
     /// As [`Picture::decode`].
@@ -130,12 +129,12 @@ impl Picture {
         Self::decode_shrunk(bytes, Dimensions::of(bytes)?.shrunk_to(pixels))
     }
 
-    /// As [`Picture::decode`], smaller than it is stored; only a JPEG can be.
+    /// Decodes a picture as [`Picture::decode`] does, at a reduced size; other formats than JPEG are not reduced.
     pub(crate) fn decode_shrunk(bytes: &[u8], shrink: Shrink) -> Result<Self> {
         let format = Format::required(bytes)?;
         let pixels = match format {
             Format::Jpeg => jpeg::decode(bytes, shrink)?,
-            // A decoder may take itself to be wrong about a hostile file.
+            // A decoder may panic on a hostile file.
             _ => catch_unwind(|| decoded(format, bytes)).unwrap_or(Err(Error::Damaged("its decoder broke off")))?,
         };
         let mut upright = DynamicImage::ImageRgb8(pixels);
@@ -144,12 +143,12 @@ impl Picture {
         Ok(Self { pixels: upright.into_rgb8(), shrink })
     }
 
-    /// Wraps pixels that are already RGB.
+    /// Wraps decoded RGB pixels.
     pub fn from_rgb(pixels: RgbImage) -> Self {
         Self { pixels, shrink: Shrink::None }
     }
 
-    /// Pixels of the file for a pixel of this, along a side: more than 1 where it was decoded smaller.
+    /// Pixels of the file per pixel of this picture, along a side; more than 1 after a reduced decode.
     pub fn stored_per_pixel(&self) -> f32 {
         self.shrink.factor() as f32
     }
@@ -169,8 +168,8 @@ impl Picture {
         &self.pixels
     }
 
-    /// Scales a part of the picture to the given size (triangle filter, so that shrinking does not alias). Of a part
-    /// that reaches outside only the inside counts, at least one pixel of it.
+    /// Scales a part of the picture to the given size (triangle filter, so that shrinking does not alias). The part is
+    /// clipped to the picture, to at least one pixel.
     pub(crate) fn scaled(&self, part: Rect, width: u32, height: u32) -> Result<RgbImage> {
         let (left, part_width) = span_inside(part.x, part.width, self.width());
         let (top, part_height) = span_inside(part.y, part.height, self.height());
@@ -192,12 +191,13 @@ impl Picture {
         Ok(out)
     }
 
-    /// The picture, turned.
+    /// The picture after a quarter turn.
     pub fn turned(&self, turn: Turn) -> Self {
         Self { pixels: turned(&self.pixels, turn), shrink: self.shrink }
     }
 
-    /// A part of the picture, rounded outwards to whole pixels and cut to the picture, turned; with it the part.
+    /// Turns a part of the picture; the part is rounded outwards to whole pixels, clipped to the picture, and returned
+    /// too.
     pub(crate) fn turned_part(&self, part: Rect, turn: Turn) -> (Self, Rect) {
         let part = part.clamped(self.width(), self.height());
         let left = (part.x.floor() as u32).min(self.width().saturating_sub(1));
@@ -209,9 +209,9 @@ impl Picture {
         (Self { pixels: turned(&pixels, turn), shrink: self.shrink }, part)
     }
 
-    /// Lays the picture onto a canvas through `place` (picture to canvas), black outside the picture.
+    /// Draws the picture onto a canvas through `place` (picture to canvas), with black outside the picture.
     ///
-    /// A picture that shrinks much is first scaled to about twice the canvas's resolution, so that it does not alias.
+    /// A picture that shrinks much is first scaled to about twice the canvas's resolution, to avoid aliasing.
     pub(crate) fn laid(&self, place: &Similarity, width: u32, height: u32) -> Result<RgbImage> {
         let scale = place.scale();
         if scale >= SHRINKS_LITTLE {
@@ -227,14 +227,14 @@ impl Picture {
         let scaled_side = |side: f32| ((side * between).ceil() as u32).max(1);
         let (w, h) = (scaled_side(part_width), scaled_side(part_height));
         let smaller = Self::from_rgb(self.scaled(Rect { width: part_width, height: part_height, ..part }, w, h)?);
-        // From the smaller picture's pixels to the canvas; a pixel's place is that of its centre.
+        // From the smaller picture's pixels to the canvas; a pixel's position is its centre.
         let grow = part_width / w as f32;
         let origin = place.apply(Point::new(part.x + 0.5 * grow - 0.5, part.y + 0.5 * grow - 0.5));
         let place = Similarity { a: place.a * grow, b: place.b * grow, tx: origin.x, ty: origin.y };
         Ok(smaller.warped(&place, width, height))
     }
 
-    /// As [`Picture::laid`], bilinear from the picture as it is.
+    /// Draws the picture as [`Picture::laid`] does, with bilinear sampling at full resolution.
     pub(crate) fn warped(&self, place: &Similarity, width: u32, height: u32) -> RgbImage {
         let back = place.inverse();
         let (w, h) = (self.width() as i64, self.height() as i64);
@@ -263,7 +263,7 @@ impl Picture {
     }
 }
 
-/// Pixels turned by quarter turns.
+/// Rotates pixels by quarter turns.
 pub(crate) fn turned(pixels: &RgbImage, turn: Turn) -> RgbImage {
     match turn {
         Turn::None => pixels.clone(),
@@ -273,7 +273,7 @@ pub(crate) fn turned(pixels: &RgbImage, turn: Turn) -> RgbImage {
     }
 }
 
-/// The bytes of a picture file as its decoder is to see them.
+/// The bytes of a picture file in the form that its decoder accepts.
 fn readable(format: Format, bytes: &[u8]) -> Cow<'_, [u8]> {
     match format {
         Format::Png => png::without_compressed_metadata(bytes),
@@ -282,7 +282,7 @@ fn readable(format: Format, bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// A decoder that has read the head of the file, which has pixels: a GIF without any is no error to its decoder.
+/// Opens a decoder, which reads the header, and refuses pictures without pixels: the GIF decoder accepts them.
 fn opened(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder> {
     if format == Format::Tiff {
         tiff::check_texts(bytes)?;
@@ -296,7 +296,7 @@ fn opened(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder> {
     Ok(decoder)
 }
 
-/// The pixels of a picture that is no JPEG, as they are stored.
+/// Decodes a picture of any format but JPEG, in its stored orientation.
 fn decoded(format: Format, bytes: &[u8]) -> Result<RgbImage> {
     let bytes = readable(format, bytes);
     if format == Format::Tiff {
@@ -304,12 +304,12 @@ fn decoded(format: Format, bytes: &[u8]) -> Result<RgbImage> {
     }
     let mut decoder = opened(format, &bytes)?;
     let (width, height) = decoder.dimensions();
-    // Samples of 16 and 32 bits take as much longer as they are wider.
+    // Samples of 16 and 32 bits take proportionally longer.
     let limit = MAX_PIXELS.min(MAX_BYTES / u64::from(decoder.color_type().bytes_per_pixel()));
     if u64::from(width) * u64::from(height) > limit || width.max(height) > MAX_SIDE {
         return Err(Error::TooManyPixels { width, height, limit });
     }
-    // 16-bit RGBA is the widest layout there is; decoders get as much again for their own tables.
+    // 16 bytes cover the widest layout, RGBA of 32 bits; decoders get 64 MiB more for their tables.
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(u64::from(width) * u64::from(height) * 16 + (64 << 20));
     decoder.set_limits(limits)?;
@@ -333,26 +333,26 @@ fn orientation_of(format: Format, bytes: &[u8]) -> Orientation {
     told.unwrap_or(Orientation::NoTransforms)
 }
 
-/// The part of a side that starts at `from` and is `length` long, cut to a side of `end` pixels. In `f64`, since the sum
-/// of the two must not pass `end` by a rounding.
+/// Clips the span from `from` of `length` to a side of `end` pixels. In `f64`, since the sum of the two must not exceed
+/// `end` by rounding.
 fn span_inside(from: f32, length: f32, end: u32) -> (f64, f64) {
     let end = f64::from(end);
     let from = f64::from(from).clamp(0.0, (end - 1.0).max(0.0));
     (from, f64::from(length).clamp(1.0, (end - from).max(1.0)))
 }
 
-/// How a file stores transparency.
+/// Storage of transparency in a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Alpha {
-    /// Beside the colours.
+    /// Separate from the colours.
     Apart,
-    /// The same, but what is transparent all over has no transparency at all: its writer left those bits at zero.
+    /// Separate, but alpha that is zero in all pixels means opaque: the writer left those bits unset.
     UnlessZeroAllOver,
-    /// Multiplied into the colours.
+    /// Premultiplied: the colours are multiplied by alpha.
     Multiplied,
 }
 
-/// Any decoded layout to 8-bit RGB, transparency laid on white.
+/// Converts any decoded layout to 8-bit RGB, blending transparency with white.
 fn flatten(decoded: DynamicImage, stored: Alpha) -> RgbImage {
     if !decoded.color().has_alpha() {
         return decoded.into_rgb8();

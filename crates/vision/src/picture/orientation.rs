@@ -1,4 +1,4 @@
-//! Which way up a picture is to be seen: the Orientation tag of Exif and TIFF (TIFF 6.0, tag 274), or of XMP.
+//! Orientation of a picture: the Orientation tag of Exif and TIFF (TIFF 6.0, tag 274), or of XMP.
 
 use image::metadata::Orientation;
 
@@ -6,13 +6,13 @@ use super::tiff::Tiff;
 
 const ORIENTATION: u16 = 274;
 
-/// By an Exif block or a TIFF file, the first directory of it. A prefix `Exif\0\0` is passed over.
+/// Reads the first directory of an Exif block or a TIFF file. A prefix `Exif\0\0` is skipped.
 pub(super) fn of_exif(block: &[u8]) -> Option<Orientation> {
     let tiff = Tiff::of(block.strip_prefix(b"Exif\0\0").unwrap_or(block))?;
     Orientation::from_exif(u8::try_from(tiff.value(ORIENTATION)?).ok()?)
 }
 
-/// By an XMP packet (ISO 16684-1): `tiff:Orientation`, as an attribute or an element.
+/// Reads `tiff:Orientation`, an attribute or an element, of an XMP packet (ISO 16684-1).
 pub(super) fn of_xmp(packet: &[u8]) -> Option<Orientation> {
     const NAME: &[u8] = b"tiff:Orientation";
     let at = memchr::memmem::find(packet, NAME)?;

@@ -7,12 +7,12 @@ use image::metadata::Orientation;
 
 use super::orientation;
 
-/// A profile may unpack to this many bytes; an Exif block has at most 64 KiB, twice that in hex.
+/// Maximum unpacked bytes of a profile; an Exif block has at most 64 KiB, twice that in hex.
 const MAX_PROFILE: u64 = 256 << 10;
-/// Length, name and checksum.
+/// Bytes of a chunk besides its data: length, name and checksum.
 const BESIDES_DATA: usize = 12;
 
-/// A chunk and where it is in the file.
+/// A chunk and its position in the file.
 struct Chunk<'a> {
     name: [u8; 4],
     data: &'a [u8],
@@ -20,7 +20,7 @@ struct Chunk<'a> {
     end: usize,
 }
 
-/// The chunks of a file, until one is not whole.
+/// The chunks of a file, up to the first incomplete one.
 fn chunks(png: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
     const SIGNATURE: usize = 8;
     let mut at = SIGNATURE;
@@ -34,9 +34,8 @@ fn chunks(png: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
     })
 }
 
-/// A PNG without its compressed metadata. Decoders unpack a colour profile before they can be given a limit, and a
-/// few KB of it may hold gigabytes; pixels do not depend on it here. What is no well-formed chunk is left to the
-/// decoder.
+/// Removes the compressed metadata of a PNG. Decoders unpack a colour profile before a limit can be set, and a few KB
+/// may expand to gigabytes; this crate decodes pixels without it. Malformed chunks are left to the decoder.
 pub(super) fn without_compressed_metadata(png: &[u8]) -> Cow<'_, [u8]> {
     let mut kept: Vec<u8> = Vec::new();
     let mut copied = 0;
@@ -53,7 +52,7 @@ pub(super) fn without_compressed_metadata(png: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(kept)
 }
 
-/// Which way up, by an `eXIf` chunk before or after the pixels, by the profile that ImageMagick writes, or by XMP.
+/// The orientation from an `eXIf` chunk before or after the pixels, from ImageMagick's Exif profile, or from XMP.
 pub(super) fn orientation(png: &[u8]) -> Option<Orientation> {
     let mut by_xmp = None;
     for chunk in chunks(png) {
@@ -74,7 +73,7 @@ pub(super) fn orientation(png: &[u8]) -> Option<Orientation> {
     by_xmp
 }
 
-/// By a text chunk that is named as ImageMagick names an Exif profile.
+/// The orientation from a text chunk with ImageMagick's name for an Exif profile.
 fn of_text<'a>(data: &'a [u8], text: impl FnOnce(&'a [u8]) -> Option<Cow<'a, [u8]>>) -> Option<Orientation> {
     let (name, rest) = split_at_nul(data)?;
     if !matches!(name, b"Raw profile type exif" | b"Raw profile type APP1") {
@@ -83,7 +82,7 @@ fn of_text<'a>(data: &'a [u8], text: impl FnOnce(&'a [u8]) -> Option<Cow<'a, [u8
     orientation::of_exif(&raw_profile(&text(rest)?)?)
 }
 
-/// A profile in ImageMagick's way: a name and a length, each on a line, then hex digits in lines.
+/// Decodes a profile in ImageMagick's encoding: a name and a length, each on a line, then hex digits in lines.
 fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
     let mut lines = text.trim_ascii_start().splitn(3, |&byte| byte == b'\n');
     let (_name, _length, digits) = (lines.next()?, lines.next()?, lines.next()?);
@@ -91,7 +90,7 @@ fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
     hex::decode(digits).ok()
 }
 
-/// By an XMP packet in an international text chunk (ISO/IEC 15948 section 11.3.4.5).
+/// The orientation from an XMP packet in an international text chunk (ISO/IEC 15948 section 11.3.4.5).
 fn of_international_text(data: &[u8]) -> Option<Orientation> {
     let (name, rest) = split_at_nul(data)?;
     let (&[is_packed, _method], rest) = rest.split_first_chunk()?;

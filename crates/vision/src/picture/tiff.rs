@@ -1,4 +1,4 @@
-//! What a directory of TIFF (TIFF 6.0) says that decoders pass over.
+//! Properties of a TIFF directory (TIFF 6.0) that decoders ignore.
 
 use std::io::Cursor;
 
@@ -10,15 +10,15 @@ use tiff::tags::{CompressionMethod, Tag};
 
 use crate::{Error, Result};
 
-/// Entries of a directory that are looked at; cameras write some dozens.
+/// Maximum entries of a directory that are read; cameras write a few dozen.
 const MAX_ENTRIES: usize = 1024;
 
 const EXTRA_SAMPLES: u16 = 338;
-/// Strips or tiles that are decoded. Each has a cost of its own, however small it is; writers make strips of 8 KiB and more.
+/// Maximum strips or tiles of a decoded file. Each has a fixed cost; writers make strips of 8 KiB and more.
 const MAX_CHUNKS: usize = 65_536;
 
-/// Refuses a text that is longer than the file. Beyond a length its decoder prints a line to the standard error about such a
-/// text, so that a client could fill the log.
+/// Refuses a text that is longer than the file. Beyond some length the decoder prints a line to standard error about
+/// such a text, so that a client could flood the log.
 ///
 /// # Errors
 /// [`Error::Damaged`].
@@ -32,8 +32,8 @@ pub(super) fn check_texts(bytes: &[u8]) -> Result<()> {
     if entries.any(is_too_long) { Err(Error::Damaged("a text in it is longer than the file")) } else { Ok(()) }
 }
 
-/// Refuses what the decoder takes for something else, and what costs far more than its pixels do. The decoder's own reading
-/// of the directory counts: of an entry that is there twice it may take another than a second reader does.
+/// Refuses files that the decoder misinterprets, and files that cost far more than their pixels. The tags are read by
+/// the decoder itself: a second reader may resolve duplicate entries differently.
 pub(super) fn check(bytes: &[u8]) -> Result<()> {
     const REVERSED: u16 = 2;
     const PLANAR: u16 = 2;
@@ -43,7 +43,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<()> {
     if value(Tag::FillOrder)? == Some(REVERSED) {
         return Err(Error::Unsupported("TIFF with the bits of each byte in reverse order"));
     }
-    // Each strip is a whole JPEG, whose size and scans nothing bounds: 832 bytes took 20 seconds.
+    // Each strip is a whole JPEG with unbounded size and scans: 832 bytes took 20 seconds.
     if value(Tag::Compression)?.and_then(CompressionMethod::from_u16).is_some_and(is_jpeg) {
         return Err(Error::Unsupported("TIFF with JPEG data"));
     }
@@ -68,12 +68,12 @@ fn undecodable(e: TiffError) -> Error {
     Error::Undecodable(ImageError::Decoding(DecodingError::new(hint, e)))
 }
 
-/// Whether colours are stored multiplied by their alpha ("associated", TIFF 6.0 section 18).
+/// Whether colours are premultiplied by their alpha ("associated", TIFF 6.0 section 18).
 pub(super) fn is_premultiplied(bytes: &[u8]) -> bool {
     Tiff::of(bytes).and_then(|tiff| tiff.value(EXTRA_SAMPLES)) == Some(1)
 }
 
-/// A TIFF file or an Exif block, read as far as its first directory.
+/// Reader of the first directory of a TIFF file or an Exif block.
 pub(super) struct Tiff<'a> {
     bytes: &'a [u8],
     is_little_endian: bool,
@@ -89,13 +89,13 @@ impl<'a> Tiff<'a> {
         Some(Self { bytes, is_little_endian })
     }
 
-    /// The first number of an entry of the first directory.
+    /// The first number of the entry with this tag in the first directory.
     pub(super) fn value(&self, tag: u16) -> Option<u32> {
         let entry = self.entries()?.take(MAX_ENTRIES).find(|&at| self.u16(at) == Some(tag))?;
         self.first_value(entry)
     }
 
-    /// Where the entries of the first directory stand.
+    /// The offsets of the entries of the first directory.
     fn entries(&self) -> Option<impl Iterator<Item = usize>> {
         let directory = self.u32(4)? as usize;
         let count = usize::from(self.u16(directory)?);
@@ -112,8 +112,8 @@ impl<'a> Tiff<'a> {
         Some(if self.is_little_endian { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
     }
 
-    /// The first number of an entry, of any integer type (TIFF 6.0 section 2). Four bytes are kept in the entry, more
-    /// elsewhere.
+    /// The first number of an entry of any integer type (TIFF 6.0 section 2). Up to four bytes of values are stored in
+    /// the entry, more elsewhere.
     fn first_value(&self, entry: usize) -> Option<u32> {
         let size = match self.u16(entry + 2)? {
             1 | 6 => 1,

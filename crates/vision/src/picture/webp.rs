@@ -4,7 +4,7 @@ use image::metadata::Orientation;
 
 use super::orientation;
 
-/// Which way up, by an `EXIF` chunk, with or without the prefix of JPEG's, or by XMP.
+/// The orientation from an `EXIF` chunk, with or without the prefix of JPEG's, or from XMP.
 pub(super) fn orientation(webp: &[u8]) -> Option<Orientation> {
     const HEAD: usize = 12;
     let (mut at, mut by_xmp) = (HEAD, None);
@@ -22,7 +22,7 @@ pub(super) fn orientation(webp: &[u8]) -> Option<Orientation> {
             b"XMP " => by_xmp = by_xmp.or_else(|| orientation::of_xmp(data)),
             _ => {}
         }
-        // Chunks begin at even places.
+        // Chunks begin at even offsets.
         at += 8 + length + length % 2;
     }
     by_xmp

@@ -1,38 +1,38 @@
-//! Jobs on their way to workers.
+//! The job queue of the worker pool.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// On whose behalf a job runs.
+/// The caller on whose behalf a job runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
-    /// One with credentials.
+    /// A caller with credentials.
     Known,
-    /// One without: its jobs wait until no known caller's does, in a smaller queue, and leave a worker free as long as known
-    /// callers come.
+    /// A caller without credentials. Its jobs have a lower priority and a smaller queue, and leave a worker free while
+    /// known callers are active.
     Unknown,
-    /// This program itself: its jobs run when no others wait, and have no time limit.
+    /// This program itself: lowest priority, no time limit.
     Own,
 }
 
-/// In the order in which they are served.
+/// All kinds of callers, by descending priority.
 const CALLERS: [Caller; 3] = [Caller::Known, Caller::Unknown, Caller::Own];
-/// A worker is left free for known callers until so long after the last one came.
+/// Time after the last job of a known caller for which one worker stays reserved for known callers.
 const RESERVED: Duration = Duration::from_secs(60);
 
-/// Why a job is not taken.
+/// Why a job is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// As many of its kind wait as may.
+    /// The maximum of waiting jobs of its kind is reached.
     Full,
     /// No worker is left.
     Closed,
 }
 
-/// Jobs of type `J` and the workers that wait for them. A job goes to the worker that became idle last, whose networks are the
-/// likeliest to be still in its core's cache.
+/// Queue of jobs of type `J` and of idle workers. A job is given to the worker that became idle last, whose networks
+/// are the likeliest to be still in its core's cache.
 pub(super) struct Queue<J> {
     state: Mutex<State<J>>,
     workers: usize,
@@ -40,21 +40,22 @@ pub(super) struct Queue<J> {
 }
 
 struct State<J> {
-    /// By [`CALLERS`].
+    /// Waiting jobs with their tickets, indexed as [`CALLERS`].
     waiting: [VecDeque<(u64, J)>; CALLERS.len()],
-    /// Jobs that workers are at, by [`CALLERS`].
+    /// Numbers of running jobs, indexed as [`CALLERS`].
     running: [usize; CALLERS.len()],
-    /// One sender for each idle worker, the latest last.
+    /// One sender per idle worker, the most recent last.
     idle: Vec<SyncSender<(Caller, J)>>,
     next_ticket: u64,
     last_known: Option<Instant>,
-    /// When a job was last done, or begun while none was running.
+    /// Time of the last progress: a job was completed, or started while none was running.
     moved: Instant,
     closed: bool,
 }
 
 impl<J> Queue<J> {
-    /// For so many workers; `capacity` jobs of known callers may wait, half as many of others.
+    /// Creates a queue for `workers` workers; `capacity` jobs of known callers may wait, half as many of each other
+    /// kind.
     pub fn new(workers: usize, capacity: usize) -> Self {
         let state = State {
             waiting: Default::default(),
@@ -72,18 +73,18 @@ impl<J> Queue<J> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Jobs that wait.
+    /// Number of waiting jobs.
     pub fn waiting(&self) -> usize {
         self.lock().waiting.iter().map(VecDeque::len).sum()
     }
 
-    /// How long jobs have been running without one being done; nothing if none is running.
+    /// Time since the last progress while jobs are running; `None` if none is running.
     pub fn still_for(&self) -> Option<Duration> {
         let state = self.lock();
         (state.running.iter().sum::<usize>() > 0).then(|| state.moved.elapsed())
     }
 
-    /// Hands a job to an idle worker or lets it wait. Returns what [`Queue::withdraw`] knows it by.
+    /// Gives a job to an idle worker or queues it. Returns the ticket for [`Queue::withdraw`].
     pub fn put(&self, caller: Caller, job: J) -> Result<u64, Refused> {
         let mut state = self.lock();
         if state.closed {
@@ -104,7 +105,7 @@ impl<J> Queue<J> {
         Ok(ticket)
     }
 
-    /// Takes back a job that still waits; whether it did.
+    /// Removes a job that still waits; returns whether it did.
     pub fn withdraw(&self, ticket: u64) -> bool {
         let mut state = self.lock();
         state.waiting.iter_mut().any(|jobs| {
@@ -113,7 +114,7 @@ impl<J> Queue<J> {
         })
     }
 
-    /// The next job for the calling worker, which says whose job it has done; none once the queue is closed.
+    /// Reports the job of this caller as done and waits for the next one; `None` once the queue is closed and empty.
     pub fn take(&self, done: Option<Caller>) -> Option<(Caller, J)> {
         let mut state = self.lock();
         if let Some(caller) = done {
@@ -132,25 +133,25 @@ impl<J> Queue<J> {
         receiver.recv().ok()
     }
 
-    /// Ends idle workers now and the others when nothing waits any more.
+    /// Ends idle workers at once and the others when no job waits any more.
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
         state.idle.clear();
     }
 
-    /// Gives waiting jobs to idle workers, as far as there are both.
+    /// Gives waiting jobs to idle workers while there are both.
     fn hand_out(&self, state: &mut State<J>) {
         while !state.idle.is_empty() {
             let Some(job) = self.next(state) else { return };
             if let Some(worker) = state.idle.pop() {
-                // A worker that is gone has ended the process's work anyway.
+                // Sending fails only if the worker's thread has ended; its job is lost then.
                 let _ = worker.send(job);
             }
         }
     }
 
-    /// The job that is to run next, which counts as running from now on.
+    /// Removes the next job from the queue and counts it as running.
     fn next(&self, state: &mut State<J>) -> Option<(Caller, J)> {
         let caller = CALLERS.into_iter().find(|caller| {
             !state.waiting[*caller as usize].is_empty() && (state.closed || self.may_run(state, *caller))
@@ -163,7 +164,7 @@ impl<J> Queue<J> {
         Some((caller, job))
     }
 
-    /// Whether one more job of this kind may run beside those that do.
+    /// Whether one more job of this kind may run now.
     fn may_run(&self, state: &State<J>, caller: Caller) -> bool {
         let others = state.running[Caller::Unknown as usize] + state.running[Caller::Own as usize];
         let is_reserved = state.last_known.is_some_and(|last| last.elapsed() < RESERVED);
@@ -178,7 +179,7 @@ mod tests {
     use super::*;
 
     fn taken(queue: &Queue<u32>) -> Option<u32> {
-        // Closed, so that nobody waits.
+        // The queue is closed, so that this does not block.
         queue.take(None).map(|(_, job)| job)
     }
 
@@ -246,7 +247,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes and goes: each job runs once or was taken back, and known callers' run in their order.
+        /// In any order of steps each job runs once or is withdrawn, and the jobs of a caller run in their order.
         #[test]
         fn nothing_is_lost_or_done_twice(steps in prop::collection::vec((0u8..4, 0usize..3), 0..60)) {
             let queue = Queue::new(2, 1000);

@@ -1,5 +1,4 @@
-//! The boundary to the inference runtime: everything that knows ONNX Runtime, or OpenVINO as its plugin, is in this
-//! folder.
+//! The inference runtime. All code that depends on ONNX Runtime, or on OpenVINO as its plugin, is in this folder.
 
 mod openvino;
 
@@ -18,33 +17,33 @@ use crate::models::ModelPaths;
 use crate::onnx::{self, Shapes};
 use crate::{Error, Result};
 
-/// Which runtime is wanted.
+/// The requested runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RuntimeChoice {
-    /// OpenVINO where its plugin is there, loads, and the processor has AVX2; else ONNX Runtime.
+    /// OpenVINO if its plugin exists and loads and the processor has AVX2, otherwise ONNX Runtime.
     #[default]
     Auto,
-    /// ONNX Runtime by itself.
+    /// ONNX Runtime with its own kernels.
     OnnxRuntime,
-    /// OpenVINO or nothing.
+    /// OpenVINO, without a fallback.
     OpenVino,
 }
 
-/// Which arithmetic is wanted.
+/// The requested arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PrecisionChoice {
-    /// bf16 where the runtime is OpenVINO and the processor has AMX; else f32.
+    /// bf16 if the runtime is OpenVINO and the processor has AMX, otherwise f32.
     #[default]
     Auto,
     /// 32-bit floats.
     F32,
-    /// bf16 products with 32-bit sums. ONNX Runtime by itself has none.
+    /// bf16 products with 32-bit sums; not available with ONNX Runtime's own kernels.
     Bf16,
 }
 
-/// How networks are to be run.
+/// The requested runtime and arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Inference {
     /// The runtime.
@@ -72,25 +71,25 @@ impl std::fmt::Display for Precision {
     }
 }
 
-/// What runs the networks.
+/// The runtime in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RuntimeInfo {
     /// `ONNX Runtime` or `OpenVINO`.
     pub name: &'static str,
-    /// The version that the manifest names; none of a library from elsewhere.
+    /// The version in the manifest; `None` for a library from elsewhere.
     pub version: Option<String>,
-    /// The arithmetic of the networks that it is asked for; some stay in f32 as they gain nothing.
+    /// The requested arithmetic; networks that gain nothing from it stay in f32.
     pub precision: Precision,
-    /// Why it is not OpenVINO, where that was not ruled out by the caller.
+    /// Why OpenVINO is not in use, unless the caller excluded it.
     pub not_openvino: Option<String>,
 }
 
-/// A process has one runtime library; a second load hands out the first.
+/// The runtime library of the process; a second load returns the first.
 static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
 
 struct Loaded {
     environment: Environment,
-    /// What became of the plugin, once one was tried.
+    /// The result of registering the plugin, once that was tried.
     plugin: Option<Result<(), String>>,
 }
 
@@ -109,10 +108,10 @@ fn own_info(version: Option<String>, not_openvino: Option<String>) -> RuntimeInf
 }
 
 impl Runtime {
-    /// Loads the shared library, or hands out the one loaded before, and settles what runs on it.
+    /// Loads the shared library, or returns the loaded one, and selects the runtime and the arithmetic.
     ///
     /// # Errors
-    /// [`Error::Runtime`] if a library that is needed is missing, broken or too old; [`Error::NoBf16`].
+    /// [`Error::Runtime`] if a required library is missing, broken or too old; [`Error::NoBf16`].
     pub fn load(manifest: &Manifest, paths: &ModelPaths, wanted: Inference) -> Result<Self> {
         let library = library(manifest, paths)?;
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,7 +152,7 @@ impl Runtime {
         }
     }
 
-    /// The same library without OpenVINO, for when its sessions fail after all.
+    /// The same library without OpenVINO, as the fallback when OpenVINO's sessions fail.
     pub fn without_openvino(&self, reason: String) -> Self {
         let info = own_info(self.own_version.clone(), Some(reason));
         Self { is_openvino: false, info, ..self.clone() }
@@ -164,16 +163,16 @@ impl Runtime {
         self.is_openvino
     }
 
-    /// What it is.
+    /// Name, version and arithmetic of the runtime.
     pub fn info(&self) -> &RuntimeInfo {
         &self.info
     }
 
-    /// The arithmetic of OpenVINO for a network, if it is the one to run it.
+    /// The arithmetic in which OpenVINO runs a network; `None` if ONNX Runtime runs it.
     ///
-    /// Measured network by network: OpenVINO in f32 is faster where a network has PReLU, and no faster elsewhere;
-    /// in bf16 it is faster for all but the landmarks, which take half a millisecond anyhow. What gains nothing is left to
-    /// ONNX Runtime, which starts ten times faster.
+    /// Measured per network: in f32, OpenVINO is faster only on networks with PReLU. In bf16 it is faster on all but
+    /// the landmark network, which takes only half a millisecond. Networks without a gain stay with ONNX Runtime, which
+    /// starts ten times faster.
     fn openvino_for(&self, role: Role) -> Option<Precision> {
         let precision = self.info.precision;
         let gains = match role {
@@ -209,7 +208,7 @@ fn initialise(library: &Path) -> Result<Environment> {
     Ok(environment)
 }
 
-/// The runtime library, verified if it is the one of the manifest.
+/// The path of the runtime library, verified if it comes from the manifest.
 fn library(manifest: &Manifest, paths: &ModelPaths) -> Result<PathBuf> {
     if let Some(path) = &paths.runtime {
         return Ok(path.clone());
@@ -238,7 +237,7 @@ pub(crate) struct Model {
 impl Model {
     /// Loads a network from its file's bytes.
     ///
-    /// Must be called on the thread that will run it: the runtime switches denormal arithmetic off for the calling
+    /// Must be called on the thread that will run the network: the runtime disables denormal arithmetic for the calling
     /// thread only.
     pub fn load(runtime: &Runtime, role: Role, name: &str, file: &[u8], shapes: Shapes) -> Result<Self> {
         let failed = |reason: String| Error::Model { model: name.to_owned(), reason };
@@ -249,7 +248,7 @@ impl Model {
             .and_then(|b| Ok(b.with_intra_threads(1)?))
             .and_then(|b| Ok(b.with_inter_threads(1)?))
             .and_then(|b| Ok(b.with_flush_to_zero()?))
-            // Pictures of every size pass through: planning memory for each size seen would only grow.
+            // Input sizes are arbitrary: a memory plan for each size seen would grow without bound.
             .and_then(|b| Ok(b.with_memory_pattern(shapes != Shapes::AnySize)?))
             .and_then(|b| match openvino {
                 Some(precision) => openvino::choose(b, &runtime.environment, precision),
@@ -265,7 +264,7 @@ impl Model {
         Ok(Self { name: name.to_owned(), input, outputs, session })
     }
 
-    /// Runs the network once and hands its outputs, in the order of the file, to `read`.
+    /// Runs the network once and passes its outputs, in the order of the file, to `read`.
     pub fn run<T>(
         &mut self,
         shape: [usize; 4],

@@ -1,4 +1,4 @@
-//! OpenVINO as a plugin of ONNX Runtime: whether this machine has it, and how its sessions are set up.
+//! OpenVINO as a plugin of ONNX Runtime: detection of the plugin and set-up of its sessions.
 
 use std::path::{Path, PathBuf};
 
@@ -9,17 +9,17 @@ use ort::session::builder::SessionBuilder;
 use super::Precision;
 use crate::manifest::{Manifest, verify};
 
-/// What the plugin calls itself.
+/// The plugin's name for its execution provider.
 const PROVIDER: &str = "OpenVINOExecutionProvider";
-/// What ONNX Runtime calls its own kernels.
+/// ONNX Runtime's name for its own kernels.
 const OWN_PROVIDER: &str = "CPUExecutionProvider";
-/// The name under which the plugin is registered; any would do.
+/// The name under which the plugin is registered; the choice is arbitrary.
 const REGISTRATION: &str = "openvino";
 
-/// The plugin's library in the models folder, once every file of it was found right and the processor is fit for it.
+/// Returns the path of the plugin's library after verifying all its files and the processor's features.
 ///
 /// # Errors
-/// Why it can't be used here, for people.
+/// A readable reason why the plugin can't be used.
 pub fn find(manifest: &Manifest, folder: &Path) -> Result<PathBuf, String> {
     let mut files = manifest.plugin();
     let first = files.next().ok_or_else(|| format!("there is no plugin for {}", std::env::consts::ARCH))?;
@@ -29,28 +29,28 @@ pub fn find(manifest: &Manifest, folder: &Path) -> Result<PathBuf, String> {
     for entry in std::iter::once(first).chain(files) {
         verify(folder, &entry.file, &entry.sha256).map_err(|e| e.to_string())?;
     }
-    // The runtime would look for a relative path beside its own library.
+    // The runtime would resolve a relative path against the folder of its own library.
     std::path::absolute(folder.join(&first.file)).map_err(|e| e.to_string())
 }
 
 /// Loads the plugin into the runtime.
 ///
 /// # Errors
-/// What the runtime or the plugin said, for people.
+/// The message of the runtime or the plugin.
 pub fn register(environment: &Environment, library: &Path) -> Result<(), String> {
     environment.register_ep_library(REGISTRATION, library).map_err(|e| e.to_string())?;
-    // Without its processor plugin the library loads all the same, but knows no device.
+    // Without OpenVINO's CPU plugin the library still loads, but offers no device.
     let knows_this_processor = environment.devices().any(|device| is_processor(&device));
     if knows_this_processor { Ok(()) } else { Err("it finds no device".to_owned()) }
 }
 
-/// A session that is run by ONNX Runtime itself. Said explicitly, as it may pick a plugin of its own accord.
+/// Assigns a session to ONNX Runtime's own kernels, explicitly, as it might select a plugin by itself.
 pub fn refuse(builder: SessionBuilder, environment: &Environment) -> Result<SessionBuilder, ort::Error> {
     let own = environment.devices().filter(|device| device.ep().is_ok_and(|name| name == OWN_PROVIDER));
     Ok(builder.with_devices(own, None)?)
 }
 
-/// A session that OpenVINO runs in this precision on one thread.
+/// Assigns a session to OpenVINO, in this precision and on one thread.
 pub fn choose(
     builder: SessionBuilder,
     environment: &Environment,
@@ -60,7 +60,7 @@ pub fn choose(
         Precision::F32 => "f32",
         Precision::Bf16 => "bf16",
     };
-    // Workers are many and the system knows better than a library where they run: no pinning.
+    // No pinning: there are many workers, and the operating system schedules them better.
     let config = format!(
         r#"{{"CPU":{{"INFERENCE_PRECISION_HINT":"{hint}","INFERENCE_NUM_THREADS":"1","NUM_STREAMS":"1","ENABLE_CPU_PINNING":"NO"}}}}"#
     );
@@ -79,8 +79,8 @@ fn has_avx2() -> bool {
     return false;
 }
 
-/// Whether the processor multiplies matrices of bf16 by itself (AMX) and the system lets it: then bf16 halves the time,
-/// elsewhere it gains little. Linux lists the feature only if both hold.
+/// Whether the processor has AMX for bf16 and the kernel enables it. With AMX bf16 halves the time, without it gains
+/// little. Linux lists the feature only if both hold.
 pub fn has_amx() -> bool {
     std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| {
         let flags = text.lines().find(|line| line.starts_with("flags"));

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use aicp_vision::{Error, FaceModels, Picture, Vision};
 
-/// Cosine that stands for the default threshold, a false-match rate of 1e-4.
+/// Cosine at the default threshold, a false-match rate of 1e-4.
 pub const SAME: f32 = 0.435;
 
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A sample picture by its path in `samples`.
+/// Reads a sample picture by its path in `samples`.
 pub fn read(sample: &str) -> Picture {
     let bytes = std::fs::read(root().join("samples").join(sample)).expect("samples are fetched: run `make setup`");
     Picture::decode(&bytes).expect("a picture")

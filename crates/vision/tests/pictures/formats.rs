@@ -1,4 +1,4 @@
-//! Every format and layout of pixels, and what is no picture.
+//! All formats and pixel layouts, and bytes that are not a picture.
 
 use aicp_vision::{Dimensions, Error, Format, Picture};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgba, RgbaImage};
@@ -13,7 +13,7 @@ fn formats_and_layouts_give_the_same_pixels() {
     let rgba = DynamicImage::ImageRgb8(rgb.clone()).into_rgba8();
     let rgb16 = DynamicImage::ImageRgb8(rgb.clone()).into_rgb16();
     let rgba16 = DynamicImage::ImageRgb8(rgb.clone()).into_rgba16();
-    // An Adobe CMYK file holds inverted ink: with no black, ink 255 - c stands for colour c, kept as c.
+    // An Adobe CMYK file holds inverted ink: without black, ink 255 - c stands for colour c and is stored as c.
     let cmyk: Vec<u8> = rgb.pixels().flat_map(|p| [255 - p.0[0], 255 - p.0[1], 255 - p.0[2], 0]).collect();
     for (what, bytes) in [
         ("JPEG", jpeg(rgb.as_raw(), ColorType::Rgb, false)),
@@ -28,7 +28,7 @@ fn formats_and_layouts_give_the_same_pixels() {
         ("WebP", encode(rgb, ImageFormat::WebP)),
     ] {
         assert_quarters(&bytes, what);
-        // The head says as much before anything is decoded.
+        // The header gives the same dimensions before anything is decoded.
         let whole = Dimensions::of(&bytes).expect(what);
         assert_eq!(Some(whole.format), Format::of(&bytes), "{what}");
         assert_eq!((whole.width, whole.height), (quarters().width(), quarters().height()), "{what}");
@@ -78,7 +78,7 @@ fn what_is_no_whole_picture_is_refused() {
 
 #[test]
 fn the_number_of_pixels_is_checked_before_decoding() {
-    // A PNG header that promises so many pixels and nothing behind it: refused for its size, not for its lack of data.
+    // A PNG header with too many pixels and no data: refused for its size, not for the missing data.
     for (side, depth, limit) in [(30_000, 8, 40_000_000), (6_000, 16, 20_000_000)] {
         let png = png_of_no_pixels(side, depth);
         let head = Dimensions::of(&png).expect("a head");
@@ -115,7 +115,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 #[test]
 fn a_picture_without_pixels_is_refused() {
-    // Where each format says its width and its height, of which the low two bytes are all that is not zero.
+    // Offsets of width and height in each format; only the low two bytes are non-zero.
     for (format, places) in [(ImageFormat::Gif, [6, 8]), (ImageFormat::Bmp, [18, 22]), (ImageFormat::Png, [18, 22])] {
         for at in places {
             let mut bytes = encode(quarters(), format);
@@ -126,7 +126,7 @@ fn a_picture_without_pixels_is_refused() {
             assert!(whole.is_bad_picture(), "{format:?}: {whole}");
         }
     }
-    // A frame inside a screen without rows.
+    // A frame within a screen without rows.
     let gif = b"GIF87a\x10\0\0\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
     assert!(matches!(Picture::decode(gif), Err(Error::Damaged("it has no pixels"))));
 }
@@ -146,14 +146,14 @@ fn formats_are_told_by_their_bytes() {
     assert_eq!(Format::of(b"x"), None);
 }
 
-/// A bitmap: 14 bytes about the file, a header, masks or palette, rows from below, each of whole words.
+/// A bitmap: 14 bytes of file header, the header, masks or palette, then rows from the bottom, padded to whole words.
 fn bitmap(header: &[u8], between: &[u8], rows: &[u8]) -> Vec<u8> {
     let start = 14 + header.len() + between.len();
     let size = (start + rows.len()) as u32;
     [b"BM", &size.to_le_bytes()[..], &[0; 4], &(start as u32).to_le_bytes(), header, between, rows].concat()
 }
 
-/// The first 40 bytes of a header of this size.
+/// The first 40 bytes of a bitmap header of this size.
 fn bitmap_header(size: u32, bits: u16, compression: u32) -> Vec<u8> {
     let (width, height) = (WIDTH, HEIGHT);
     let sides = [size.to_le_bytes(), width.to_le_bytes(), height.to_le_bytes()].concat();
@@ -162,7 +162,7 @@ fn bitmap_header(size: u32, bits: u16, compression: u32) -> Vec<u8> {
     header
 }
 
-/// Rows of a bitmap from below, a pixel as these bytes.
+/// The rows of a bitmap from the bottom, with each pixel encoded by `pixel`.
 fn bitmap_rows<const N: usize>(pixel: impl Fn([u8; 3]) -> [u8; N]) -> Vec<u8> {
     let rgb = quarters();
     (0..HEIGHT)
@@ -188,7 +188,7 @@ fn bitmaps_of_os2_and_with_unused_alpha_are_read() {
     assert_quarters(&bitmap(&fields(0x8000), &[], &dull), "A1R5G5B5, alpha zero");
     let opaque = bitmap_rows(|[r, g, b]| (0x8000 | five(r) << 10 | five(g) << 5 | five(b)).to_le_bytes());
     assert_quarters(&bitmap(&fields(0x8000), &[], &opaque), "A1R5G5B5");
-    // The place of the pixels is inside the palette.
+    // The pixel offset points into the palette.
     let palette = [[30, 30, 220, 0], [30, 220, 30, 0], [220, 30, 30, 0], [240, 240, 240, 0]].concat();
     let mut header = bitmap_header(40, 8, 0);
     header[32] = 4;
@@ -218,7 +218,7 @@ fn of_moving_pictures_the_first_one_is_taken() {
     assert_eq!(Dimensions::of(&gif).expect("a head").format, Format::Gif);
     let chunk = |name: &[u8; 4], data: &[u8]| [&name[..], &(data.len() as u32).to_le_bytes(), data].concat();
     let [width, height] = [WIDTH - 1, HEIGHT - 1].map(u32::to_le_bytes);
-    // A frame: place, size, duration, flags, then the picture's own chunk (RFC 9649 section 2.7.1.1).
+    // A frame: position, size, duration, flags, then the picture's own chunk (RFC 9649 section 2.7.1.1).
     let frame = |picture: image::RgbImage| {
         let still = encode(picture, ImageFormat::WebP);
         chunk(b"ANMF", &[&[0; 6], &width[..3], &height[..3], &[100, 0, 0, 0], &still[12..]].concat())

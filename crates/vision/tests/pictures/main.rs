@@ -1,4 +1,4 @@
-//! Bytes to pixels: every format, layout and orientation, and everything that must be refused.
+//! Decoding: every format, layout and orientation, and everything that must be refused.
 
 mod formats;
 mod orientation;

@@ -1,4 +1,4 @@
-//! Which way up a picture is to be seen, wherever and however its file says so.
+//! Orientation of a picture, for every way in which a file can state it.
 
 use std::io::Write;
 
@@ -9,10 +9,10 @@ use crate::quarters::{HEIGHT, WIDTH, assert_quarters, encode, quarters, segment}
 pub const SHORT: u16 = 3;
 pub const LONG: u16 = 4;
 const SIGNED_SHORT: u16 = 8;
-/// What a camera says that was turned so that the picture is to be turned clockwise.
+/// Exif orientation of a picture that viewers must turn clockwise.
 pub const CLOCKWISE: u8 = 6;
 
-/// An Exif block (TIFF 6.0) with nothing but an orientation, of this type and count.
+/// An Exif block (TIFF 6.0) with only an orientation, of this type and count.
 fn exif(is_little_endian: bool, kind: u16, count: u32, orientation: u8) -> Vec<u8> {
     let u16 = |n: u16| if is_little_endian { n.to_le_bytes() } else { n.to_be_bytes() };
     let u32 = |n: u32| if is_little_endian { n.to_le_bytes() } else { n.to_be_bytes() };
@@ -44,7 +44,7 @@ fn xmp_attribute(orientation: u8) -> Vec<u8> {
     xmp(&format!("tiff:Orientation=\"{orientation}\"/>"))
 }
 
-/// What a camera so held stores: the inverse of what the tag asks viewers to do.
+/// The pixels that a camera stores with this orientation: the inverse of what the tag asks viewers to do.
 pub fn stored(orientation: u8) -> DynamicImage {
     let upright = DynamicImage::ImageRgb8(quarters());
     match orientation {
@@ -169,7 +169,7 @@ fn a_webp_tells_it_with_and_without_a_prefix() {
         let padding = vec![0; data.len() % 2];
         [&name[..], &(data.len() as u32).to_le_bytes(), data, &padding].concat()
     };
-    // The extended head: what there is, width and height less one (RFC 9649 section 2.7.1).
+    // The extended header: flags, width and height minus one (RFC 9649 section 2.7.1).
     let extended = |flags: u8, chunks: &[u8]| {
         let (width, height) = (HEIGHT - 1, WIDTH - 1);
         let head = [&[flags, 0, 0, 0], &width.to_le_bytes()[..3], &height.to_le_bytes()[..3]].concat();

@@ -1,4 +1,4 @@
-//! A picture of four flat quarters, so that every turn, flip and lost part shows.
+//! A picture of four flat quarters, in which every turn, flip and missing part is visible.
 
 use std::io::Cursor;
 
@@ -9,7 +9,7 @@ use jpeg_encoder::{ColorType, Encoder};
 pub const WIDTH: u32 = 48;
 pub const HEIGHT: u32 = 32;
 
-/// Red, green, blue, white from the top left.
+/// Red, green, blue and white quarters, from the top left.
 pub fn quarters() -> RgbImage {
     RgbImage::from_fn(WIDTH, HEIGHT, |x, y| match (x < WIDTH / 2, y < HEIGHT / 2) {
         (true, true) => Rgb([220, 30, 30]),
@@ -37,7 +37,7 @@ pub fn jpeg(pixels: &[u8], colour: ColorType, progressive: bool) -> Vec<u8> {
     jpeg_of(pixels, (WIDTH, HEIGHT), colour, progressive)
 }
 
-/// Whether the middles of the four quarters have the expected colours, within what JPEG loses.
+/// Asserts that the centres of the four quarters have the expected colours, within JPEG's losses.
 #[track_caller]
 pub fn assert_quarters(bytes: &[u8], what: &str) {
     let picture = Picture::decode(bytes).unwrap_or_else(|e| panic!("{what}: {e}"));
@@ -50,12 +50,12 @@ pub fn assert_quarters(bytes: &[u8], what: &str) {
     }
 }
 
-/// A segment of a JPEG.
+/// A marker segment of a JPEG.
 pub fn segment(marker: u8, body: &[u8]) -> Vec<u8> {
     [&[0xff, marker], &((body.len() + 2) as u16).to_be_bytes()[..], body].concat()
 }
 
-/// A JPEG taken apart: the segments before the scan (marker, the whole segment), and the scan with all behind it.
+/// Splits a JPEG into the segments before the scan (marker, whole segment) and the scan with everything after it.
 pub fn parts(jpeg: &[u8]) -> (Vec<(u8, Vec<u8>)>, Vec<u8>) {
     let (mut at, mut segments) = (2, Vec::new());
     while jpeg[at + 1] != 0xda {

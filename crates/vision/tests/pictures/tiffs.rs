@@ -1,4 +1,4 @@
-//! TIFF as cameras, scanners and fax machines write it.
+//! TIFF files as written by cameras, scanners and fax machines.
 
 use aicp_vision::{Dimensions, Error, Picture};
 use image::DynamicImage;
@@ -6,8 +6,8 @@ use image::DynamicImage;
 use crate::orientation::{CLOCKWISE, LONG, SHORT, stored};
 use crate::quarters::{HEIGHT, WIDTH, assert_quarters, quarters};
 
-/// An uncompressed picture of 8-bit samples in one strip (TIFF 6.0 section 6), with further entries in the place of those with
-/// the same tag: tag, type, count, value or place.
+/// An uncompressed picture of 8-bit samples in one strip (TIFF 6.0 section 6). Each further entry (tag, type, count,
+/// value or offset) replaces the one with the same tag.
 fn tiff(picture: &DynamicImage, further: &[(u16, u16, u32, u32)]) -> Vec<u8> {
     let (samples, pixels) = (u32::from(picture.color().channel_count()), picture.as_bytes());
     let mut entries = vec![
@@ -54,7 +54,7 @@ fn the_orientation_stands_in_the_directory() {
 fn a_text_longer_than_the_file_is_refused_before_its_decoder_sees_it() {
     const ASCII: u16 = 2;
     let picture = DynamicImage::ImageRgb8(quarters());
-    // Of a tag that the decoder reads, and of one that it does not.
+    // One tag that the decoder reads, and one that it ignores.
     for tag in [256, 266, 270] {
         let bytes = tiff(&picture, &[(tag, ASCII, u32::MAX, 8)]);
         for refused in [Dimensions::of(&bytes).map(drop), Picture::decode(&bytes).map(drop)] {
@@ -88,7 +88,7 @@ fn colours_multiplied_by_their_alpha_are_laid_on_white_as_others_are() {
     for (a, b) in wanted.as_raw().iter().zip(found.as_raw()) {
         assert!(a.abs_diff(*b) <= 1, "{a} {b}");
     }
-    // A file that says so of colours brighter than that does not turn dark.
+    // Colours brighter than their alpha, which premultiplied ones can't be, must not become dark.
     multiplied.pixels_mut().for_each(|pixel| pixel.0 = [255, 255, 255, 128]);
     assert!(decoded(multiplied, 1).as_raw().iter().all(|&sample| sample == 255));
 }
@@ -105,7 +105,7 @@ fn what_the_decoder_takes_for_something_else_is_refused_by_name() {
                 (284, SHORT, 1, 2),
                 (322, LONG, 1, WIDTH),
                 (323, LONG, 1, HEIGHT),
-                // Whatever stands there.
+                // Values without meaning.
                 (324, LONG, 3, 8),
                 (325, LONG, 3, 8),
             ],

@@ -1,4 +1,4 @@
-//! JPEG files as cameras, webcams and careless programs write them: read right, or refused where a part is missing.
+//! JPEG files as written by cameras, webcams and careless programs: decoded, or refused if a part is missing.
 
 use aicp_measure::Random;
 use aicp_vision::{Error, Picture};
@@ -9,7 +9,7 @@ use crate::quarters::{HEIGHT, WIDTH, assert_quarters, jpeg, jpeg_of, parts, quar
 
 const SIDE: u32 = 96;
 
-/// A picture in which no block is like another.
+/// A picture in which no two blocks are alike.
 fn textured() -> RgbImage {
     let mut random = Random(5);
     let noise: Vec<u8> = (0..SIDE * SIDE * 3).map(|_| random.bits() as u8).collect();
@@ -27,7 +27,7 @@ fn refusal(bytes: &[u8], what: &str) -> Error {
     }
 }
 
-/// Where the entropy-coded data of the first scan begins, and the end of the file's picture.
+/// The range from the start of the first scan's entropy-coded data to the end of the file's picture.
 fn scan(jpeg: &[u8]) -> std::ops::Range<usize> {
     let (_, rest) = parts(jpeg);
     let start = jpeg.len() - rest.len();
@@ -61,7 +61,7 @@ fn data_left_over_behind_a_scan_is_refused() {
     let whole = jpeg_of(&textured(), (SIDE, SIDE), ColorType::Rgb, false);
     let end = whole.len() - 2;
     refusal(&[&whole[..end], &[0x55; 40], &whole[end..]].concat(), "left over");
-    // Fill bytes before a marker are the format's own (ITU-T T.81 B.1.1.2), and behind the end anything may be.
+    // Fill bytes before a marker are valid (ITU-T T.81 B.1.1.2), and anything may follow the end.
     assert!(Picture::decode(&[&whole[..end], &[0xff; 5], &whole[end..]].concat()).is_ok());
     assert!(Picture::decode(&[&whole[..], &[0; 40]].concat()).is_ok());
 }
@@ -85,7 +85,7 @@ fn stray_bytes_between_segments_are_passed_over() {
         for place in 0..=segments.len() {
             let mut bytes = vec![0xff, 0xd8];
             for (i, (_, all)) in segments.iter().enumerate() {
-                // A file that begins with them is told by its third byte.
+                // None before the first segment: the third byte of a file identifies it as a JPEG.
                 if i == place && i > 0 {
                     bytes.extend(stray);
                 }
@@ -100,7 +100,7 @@ fn stray_bytes_between_segments_are_passed_over() {
     }
 }
 
-/// A JPEG whose components come in scans of their own, each sampled as given, from planes of any size.
+/// A JPEG with one scan per component, with the given sampling factors, from planes of any size.
 fn in_separate_scans(planes: [(&GrayImage, u8); 3]) -> Vec<u8> {
     let encoded = planes.map(|(plane, _)| jpeg_of(plane, plane.dimensions(), ColorType::Luma, false));
     let (segments, _) = parts(&encoded[0]);
@@ -121,7 +121,7 @@ fn in_separate_scans(planes: [(&GrayImage, u8); 3]) -> Vec<u8> {
     out
 }
 
-/// Luma, blue and red difference of the quarters (JFIF 1.02), each at a size of its own.
+/// Luma, blue and red difference of the quarters (JFIF 1.02), each at its own size.
 fn planes(sizes: [(u32, u32); 3]) -> [GrayImage; 3] {
     let rgb = quarters();
     let weights = [[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]];
@@ -151,7 +151,7 @@ fn components_in_scans_of_their_own_and_any_sampling_are_read() {
         let [y, cb, cr] = planes(sizes);
         let bytes = in_separate_scans([(&y, sampling[0]), (&cb, sampling[1]), (&cr, sampling[2])]);
         assert_quarters(&bytes, what);
-        // A scan too few is a picture without colours: a part is missing.
+        // A missing scan is a missing part: the picture would have no colours.
         let (head, _) = bytes.split_at(bytes.len() - 2);
         let last = head.windows(2).rposition(|w| w == [0xff, 0xda]).expect("a scan");
         refusal(&[&bytes[..last + 14], &[0xff, 0xd9]].concat(), what);
@@ -166,7 +166,7 @@ fn components_in_scans_of_their_own_and_any_sampling_are_read() {
     }
 }
 
-/// A progressive frame of 6296x6296 pixels and one more scan for each body, with this much data each.
+/// A progressive frame with sides of `side` pixels and `count` scans, each with this header and data.
 fn many_scans(side: u16, count: usize, header: &[u8], data: &[u8]) -> Vec<u8> {
     let (segments, _) = parts(&jpeg(&quarters(), ColorType::Rgb, false));
     let mut out = vec![0xff, 0xd8];

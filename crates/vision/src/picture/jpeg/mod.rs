@@ -1,7 +1,7 @@
-//! JPEG (ITU-T T.81) by libjpeg-turbo, through the raw libjpeg interface of `mozjpeg-sys`.
+//! JPEG decoding (ITU-T T.81) with libjpeg-turbo, through the raw libjpeg interface of `mozjpeg-sys`.
 //!
-//! The raw interface tells damage by its kind. Where a scan's data runs out, or is left over, or holds a code that is none, the
-//! picture is refused: the decoder would fill what is missing with grey, and half a face must not be enrolled.
+//! The raw interface reports the kind of damage. A picture is refused if a scan's data ends early, is left over or
+//! contains an invalid code: the decoder would fill the missing part with grey, and half a face must not be enrolled.
 
 mod structure;
 
@@ -16,13 +16,13 @@ use mozjpeg_sys as ffi;
 use super::{Shrink, orientation};
 use crate::{Error, Result};
 
-/// Which way up a JPEG is to be seen. The first Exif segment counts, then XMP.
+/// The orientation of a JPEG, from its first Exif segment, otherwise from XMP.
 pub(super) fn orientation(bytes: &[u8]) -> Option<Orientation> {
     let (exif, xmp) = structure::metadata(bytes);
     exif.and_then(orientation::of_exif).or_else(|| xmp.and_then(orientation::of_xmp))
 }
 
-/// Width and height as stored, by the head alone.
+/// Width and height as stored, from the header alone.
 ///
 /// # Errors
 /// [`Error::Truncated`] or [`Error::Damaged`].
@@ -30,7 +30,7 @@ pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
     structure::frame(bytes).map(|frame| (frame.width, frame.height))
 }
 
-/// What is checked before a JPEG is decoded.
+/// Runs the checks that precede decoding.
 ///
 /// # Errors
 /// As [`decode`].
@@ -39,13 +39,13 @@ pub(super) fn check(bytes: &[u8]) -> Result<()> {
     structure::check(bytes)
 }
 
-/// Decodes a JPEG as it is stored, shrunk by the inverse transform.
+/// Decodes a JPEG in its stored orientation, reduced by the inverse transform.
 ///
 /// # Errors
 /// The variants of [`Error`] for which [`Error::is_bad_picture`] holds.
 pub(super) fn decode(bytes: &[u8], shrink: Shrink) -> Result<RgbImage> {
     structure::check(bytes)?;
-    // The decoder breaks off by unwinding; what it has allocated goes with it.
+    // The decoder aborts by unwinding; dropping it frees its allocations.
     let decoded = catch_unwind(AssertUnwindSafe(|| Decoder::new(bytes).decode(shrink)));
     decoded.unwrap_or_else(|broken_off| match broken_off.downcast::<Refusal>() {
         Ok(refusal) => Err(refusal.0),
@@ -53,17 +53,17 @@ pub(super) fn decode(bytes: &[u8], shrink: Shrink) -> Result<RgbImage> {
     })
 }
 
-/// What unwinds through the decoder.
+/// The payload of an unwind through the decoder.
 struct Refusal(Error);
 
-/// Where the decoder is, as the same warning means damage in one place and not in another.
+/// The decoder's position: the same warning means damage in one place and not in another.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Head,
     Scans,
 }
 
-/// A decompression and what its callbacks see. The parts are boxed apart, as C keeps their addresses.
+/// A decompression and the data of its callbacks. The parts are boxed separately, as C keeps their addresses.
 struct Decoder<'a> {
     info: Box<ffi::jpeg_decompress_struct>,
     _errors: Box<ffi::jpeg_error_mgr>,
@@ -73,7 +73,7 @@ struct Decoder<'a> {
 
 impl Drop for Decoder<'_> {
     fn drop(&mut self) {
-        // SAFETY: `info` was made by `jpeg_CreateDecompress` or is zeroed, and is not used any more.
+        // SAFETY: `info` was made by `jpeg_CreateDecompress` or is zeroed, and is not used afterwards.
         #[allow(unsafe_code, reason = "libjpeg is C")]
         unsafe {
             ffi::jpeg_destroy_decompress(&mut self.info);
@@ -83,8 +83,8 @@ impl Drop for Decoder<'_> {
 
 impl<'a> Decoder<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        // SAFETY: both are plain C structures for which zeros are what libjpeg asks for before it fills them. The pointers that
-        // are stored in them lead to boxes that live as long as the decoder does.
+        // SAFETY: both are plain C structures that libjpeg requires to be zeroed before it fills them. The pointers
+        // stored in them point to boxes that live as long as the decoder.
         #[allow(unsafe_code, reason = "libjpeg is C")]
         unsafe {
             let mut errors: Box<ffi::jpeg_error_mgr> = Box::new(std::mem::zeroed());
@@ -101,8 +101,8 @@ impl<'a> Decoder<'a> {
     }
 
     fn decode(&mut self, shrink: Shrink) -> Result<RgbImage> {
-        // SAFETY: the calls come in the order that libjpeg.txt prescribes; `bytes` outlives them; `rows` point into `pixels`,
-        // which has room for each of them.
+        // SAFETY: the calls are in the order that libjpeg.txt prescribes; `bytes` outlives them; `rows` point into
+        // `pixels`, which has room for each of them.
         #[allow(unsafe_code, reason = "libjpeg is C")]
         unsafe {
             let info = &mut *self.info;
@@ -128,7 +128,7 @@ impl<'a> Decoder<'a> {
                 let count = rows.iter_mut().zip(left).map(|(row, pixels)| *row = pixels.as_mut_ptr()).count();
                 ffi::jpeg_read_scanlines(info, rows.as_mut_ptr(), count as u32);
             }
-            // Reads on to the end of the file's picture: what is left over in the last scan shows here.
+            // Reads to the end of the picture: left-over data of the last scan is detected here.
             ffi::jpeg_finish_decompress(info);
             let pixels = if is_ink { without_ink(&pixels) } else { pixels };
             RgbImage::from_raw(width, height, pixels).ok_or(Error::Damaged("its rows do not fit its size"))
@@ -136,10 +136,10 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// Rows that are asked for at a time.
+/// Maximum rows per read.
 const ROWS: usize = 16;
 
-/// Cyan, magenta, yellow and black as Adobe stores them, inverted, to RGB.
+/// Converts cyan, magenta, yellow and black, inverted as Adobe stores them, to RGB.
 fn without_ink(pixels: &[u8]) -> Vec<u8> {
     let rgb = pixels
         .as_chunks::<4>()
@@ -149,10 +149,10 @@ fn without_ink(pixels: &[u8]) -> Vec<u8> {
     rgb.collect()
 }
 
-/// The decoder can't go on.
+/// Callback for fatal errors: unwinds with the refusal.
 #[allow(unsafe_code, reason = "libjpeg is C")]
 unsafe extern "C-unwind" fn break_off(info: &mut ffi::jpeg_common_struct) {
-    // SAFETY: libjpeg calls this with the structure whose error manager it is.
+    // SAFETY: libjpeg passes the structure whose error manager this is.
     let code = unsafe { (*info.err).msg_code };
     resume_unwind(Box::new(Refusal(match code as ffi::J_MESSAGE_CODE {
         ffi::JERR_NO_HUFF_TABLE => Error::Damaged("it lacks a table of codes"),
@@ -166,14 +166,14 @@ unsafe extern "C-unwind" fn break_off(info: &mut ffi::jpeg_common_struct) {
     })));
 }
 
-/// The decoder has something to say and could go on. At damage it is made to break off.
+/// Callback for warnings and traces: unwinds with a refusal if the warning means damage.
 #[allow(unsafe_code, reason = "libjpeg is C")]
 unsafe extern "C-unwind" fn weigh(info: &mut ffi::jpeg_common_struct, level: c_int) {
     const WARNING: c_int = -1;
     if level != WARNING {
         return;
     }
-    // SAFETY: as in `break_off`; `client_data` leads to the place for as long as the decoder lives.
+    // SAFETY: as in `break_off`; `client_data` points to the place for as long as the decoder lives.
     let (code, place) = unsafe { ((*info.err).msg_code, *info.client_data.cast::<Place>()) };
     let damage = match code as ffi::J_MESSAGE_CODE {
         ffi::JWRN_ADOBE_XFORM | ffi::JWRN_JFIF_MAJOR | ffi::JWRN_BOGUS_ICC => return,

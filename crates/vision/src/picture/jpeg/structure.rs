@@ -1,4 +1,4 @@
-//! What a JPEG file is made of (ITU-T T.81, annex B), read without decoding a pixel.
+//! Structure of a JPEG file (ITU-T T.81, annex B), read without decoding pixels.
 
 use crate::picture::MAX_PIXELS;
 use crate::{Error, Result};
@@ -8,25 +8,26 @@ const END_OF_IMAGE: u8 = 0xd9;
 const START_OF_SCAN: u8 = 0xda;
 const APP1: u8 = 0xe1;
 
-/// Scans that are decoded. Encoders write 1 to 4, and 10 to 14 of a progressive picture.
+/// Maximum scans of a decoded file. Encoders write 1 to 4, or 10 to 14 for a progressive picture.
 const MAX_SCANS: usize = 64;
-/// Blocks of 8x8 coefficients that are decoded, each as often as a scan has it. It is 40 megapixels of three components at
-/// full resolution, each with eight scans; a photograph of 12 megapixels has 0.3 to 2 million.
+/// Maximum blocks of 8x8 coefficients of a decoded file, counted once per scan. Equals 40 megapixels of three
+/// components at full resolution, each with eight scans; a photograph of 12 megapixels has 0.3 to 2 million.
 const MAX_BLOCKS: u64 = 16_000_000;
-/// Blocks that one code can say nothing about (an end-of-band run, ITU-T T.81 G.1.2.2), and the bits of that code at least.
+/// Maximum blocks skipped by one code (an end-of-band run, ITU-T T.81 G.1.2.2).
 const LONGEST_RUN: u64 = 32_767;
+/// Minimum bits of that code.
 const BITS_OF_RUN: u64 = 15;
 
-/// A marker segment, and the entropy-coded data behind a scan's header.
+/// A marker segment and, for a scan, the entropy-coded data after its header.
 struct Segment<'a> {
     marker: u8,
-    /// Without marker and length.
+    /// The segment without marker and length.
     body: &'a [u8],
-    /// Bytes of entropy-coded data, of a scan.
+    /// Bytes of entropy-coded data; 0 except for a scan.
     data: usize,
 }
 
-/// The marker segments of a file, up to its end or to where they are broken off. Bytes between segments are skipped.
+/// The marker segments of a file, up to its end or the first broken one. Bytes between segments are skipped.
 struct Segments<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -37,7 +38,7 @@ impl<'a> Segments<'a> {
         Self { bytes, at: 2 }
     }
 
-    /// The place of the next marker: 0xff and neither a stuffed zero nor fill.
+    /// The offset of the next marker: 0xff followed by neither a stuffed zero nor a fill byte.
     fn next_marker(&self, from: usize, is_passed: impl Fn(u8) -> bool) -> Option<usize> {
         let mut at = from;
         loop {
@@ -67,7 +68,7 @@ impl<'a> Iterator for Segments<'a> {
         self.at = at + 2 + length;
         let mut data = 0;
         if marker == START_OF_SCAN {
-            // Without another marker the data goes on to the end of the file.
+            // Without another marker the data extends to the end of the file.
             let end = self.next_marker(self.at, |marker| matches!(marker, 0xd0..=0xd7)).unwrap_or(self.bytes.len());
             data = end - self.at;
             self.at = end;
@@ -86,8 +87,9 @@ pub(super) struct Frame {
 
 struct Component {
     id: u8,
-    /// Sampling factors, 1 to 4.
+    /// Horizontal sampling factor, 1 to 4.
     across: u64,
+    /// Vertical sampling factor, 1 to 4.
     down: u64,
 }
 
@@ -111,7 +113,7 @@ impl Frame {
         self.marker == 0xc2
     }
 
-    /// Blocks of a component, without those that only fill the last unit.
+    /// Number of blocks of a component, without those that pad the last unit.
     fn blocks(&self, component: &Component) -> u64 {
         let most = |factor: fn(&Component) -> u64| self.components.iter().map(factor).max().unwrap_or(1);
         let side = |length: u32, factor: u64, most: u64| (u64::from(length) * factor).div_ceil(most).div_ceil(8);
@@ -123,7 +125,7 @@ fn is_start_of_frame(marker: u8) -> bool {
     matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
 }
 
-/// The frame of a file, by its head alone.
+/// Reads the frame of a file from its header.
 ///
 /// # Errors
 /// [`Error::Truncated`] or [`Error::Damaged`].
@@ -140,8 +142,8 @@ pub(super) fn frame(bytes: &[u8]) -> Result<Frame> {
     Err(Error::Truncated)
 }
 
-/// Checks what can be known before anything is decoded: that the file is whole as far as markers tell, has pixels and scans within
-/// bounds, and data for each scan.
+/// Checks a file before decoding: complete as far as markers show, pixels and scans within limits, and data for each
+/// scan.
 ///
 /// # Errors
 /// [`Error::TooManyPixels`], [`Error::TooManyScans`], [`Error::Truncated`], [`Error::Damaged`] or [`Error::Unsupported`].
@@ -151,7 +153,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<()> {
     for segment in Segments::of(bytes) {
         match segment.marker {
             END_OF_IMAGE if scans > 0 => return Ok(()),
-            // Another picture begins before this one has ended.
+            // Another picture begins before the end of this one.
             START_OF_IMAGE | END_OF_IMAGE => return Err(Error::Truncated),
             marker if is_start_of_frame(marker) => {
                 let started =
@@ -186,7 +188,7 @@ fn check_frame(frame: &Frame) -> Result<()> {
     }
 }
 
-/// The number of blocks of a scan, which must have data for them.
+/// Returns the number of blocks of a scan; refuses a scan with too little data for them.
 fn check_scan(frame: &Frame, scan: &Segment<'_>) -> Result<u64> {
     const BROKEN: Error = Error::Damaged("the header of a scan is broken");
     let (&count, rest) = scan.body.split_first().ok_or(BROKEN)?;
@@ -197,7 +199,7 @@ fn check_scan(frame: &Frame, scan: &Segment<'_>) -> Result<u64> {
         let component = frame.components.iter().find(|component| component.id == id).ok_or(BROKEN)?;
         blocks += frame.blocks(component);
     }
-    // A code has one bit at least: one for the first coefficient of a block, one for the end of the others.
+    // A code has at least one bit: one code for a block's first coefficient, one for the end of the others.
     let least_bits = match (frame.is_progressive(), first_band) {
         (false, _) => 2 * blocks,
         (true, 0) => blocks,
@@ -209,10 +211,10 @@ fn check_scan(frame: &Frame, scan: &Segment<'_>) -> Result<u64> {
     Ok(blocks)
 }
 
-/// The first Exif block of a file and its first XMP packet.
+/// Returns the first Exif block of a file and its first XMP packet.
 pub(super) fn metadata(bytes: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
     const EXIF: &[u8] = b"Exif\0\0";
-    // The end of the name space that stands before a packet, up to a zero (ISO 16684-3).
+    // End of the namespace that precedes a packet, up to a NUL (ISO 16684-3).
     const XMP: &[u8] = b"/xap/1.0/";
     let (mut exif, mut xmp) = (None, None);
     for segment in Segments::of(bytes).take_while(|segment| segment.marker != START_OF_SCAN) {
