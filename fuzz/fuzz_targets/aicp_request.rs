@@ -1,4 +1,4 @@
-//! Bodies and headers of the AICP manual's calls and of face-api, against a naive reading of the JSON.
+//! Bodies and headers of the AICP manual's calls and of face-api, compared with a naive JSON reader.
 #![no_main]
 
 use std::net::SocketAddr;
@@ -12,9 +12,9 @@ use aicp_fuzz::{headers, naive_json};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-/// Floats of more than this have lost digits.
+/// Maximum absolute value of a float without loss of digits (2^53).
 const EXACT: f64 = 9_007_199_254_740_992.0;
-/// Items of a list, and fields of an object, that are kept.
+/// Maximum items of a list, and fields of an object, that the server reads.
 const MOST: usize = 1024;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -35,7 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
         face_url_life: Duration::ZERO,
     };
     if let Some(origin) = sent.get("origin").filter(|_| is_our_page(&sent, &site)) {
-        // Our own page is at the host that was asked, under a name that nobody else can have.
+        // Our own page has the origin of the requested host, under a name that no other site can have.
         let origin = origin.to_str().expect("ours is plain");
         let (_, authority) = origin.split_once("://").expect("ours has a scheme");
         assert!(sent.get("host").is_some_and(|host| host == authority));
@@ -103,7 +103,7 @@ fn integer(value: &Value) -> Result<Option<i64>, ()> {
             let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
             float.map(|float| Some(float as i64)).ok_or(())
         }
-        // One that no `i64` holds has more digits than a float.
+        // An integer outside of `i64` has more digits than a float holds.
         Value::Number(number) => number.as_i64().map(Some).ok_or(()),
         _ => Err(()),
     }

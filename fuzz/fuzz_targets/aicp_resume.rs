@@ -1,4 +1,4 @@
-//! The ids of records to resume (11.2), which are read as they stream by, against a naive reading of the whole.
+//! The ids of records to resume (11.2), which are parsed from a stream, compared with a naive reader of the whole body.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
     match naive_json(bytes) {
         Some(Ok(Value::Object(body))) => assert_eq!(streamed, Ok(naive(body.get("asynchronyDataList")))),
         Some(Ok(_)) => assert_eq!(streamed, Err(())),
-        // What is passed over need not be read as closely, such as numbers beyond all bounds.
+        // Skipped values need not be valid in every detail, such as numbers out of range.
         Some(Err(_)) | None => {}
     }
 });

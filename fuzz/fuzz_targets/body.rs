@@ -1,4 +1,4 @@
-//! Packed and foreign bodies: in pieces or whole they give the same, and never more than was allowed.
+//! Compressed and non-UTF-8 bodies: the result is the same in pieces or whole, and never exceeds the limit.
 #![no_main]
 
 use std::convert::Infallible;
@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
     let has_charset = media_type.to_ascii_lowercase().contains("charset");
     // Two bytes of GBK become three of UTF-8.
     assert!(whole.len() <= if has_charset { LIMIT / 2 * 3 } else { LIMIT });
-    // What a charset says is the browsers' library's own matter.
+    // With a charset the decoding library is the only reference.
     if !has_charset {
         let packing = headers.get("content-encoding").and_then(|packing| packing.to_str().ok()).unwrap_or_default();
         let plain = unpacked(packing, sent).expect("it was unpacked before");
@@ -48,6 +48,6 @@ fn unpacked(packing: &str, sent: &[u8]) -> Option<Vec<u8>> {
         "deflate" => DeflateDecoder::new(sent).read_to_end(&mut plain),
         _ => return Some(sent.to_vec()),
     };
-    // No body at all is an empty one, however it is packed.
+    // An absent body counts as empty with any content encoding.
     if sent.is_empty() { Some(Vec::new()) } else { read.ok().map(|_| plain) }
 }

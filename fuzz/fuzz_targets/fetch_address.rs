@@ -1,4 +1,4 @@
-//! Addresses to fetch from, redirects and ranges of addresses.
+//! Addresses to fetch from, redirects, and ranges of addresses.
 #![no_main]
 
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use aicp_fetch::fuzzing::{Address, address, is_public, redirect};
 use aicp_fetch::{Error, Network};
 use libfuzzer_sys::fuzz_target;
 
-/// A few ranges that are not public, in words of their own.
+/// Some non-public ranges, written out independently of the code under test.
 const INSIDE: [&str; 11] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -48,7 +48,7 @@ fn check(found: &Address) {
     for part in [authority, &found.path] {
         assert!(part.bytes().all(|byte| byte.is_ascii_graphic()), "{part:?}");
     }
-    // What is asked for, and whom, is an address that says the same.
+    // The request line and `Host` header form an address that parses to the same result.
     let scheme = if found.is_https { "https" } else { "http" };
     assert_eq!(address(&format!("{scheme}://{authority}{}", found.path)).as_ref(), Ok(found));
     if let Ok(ip) = found.host.trim_matches(['[', ']']).parse::<IpAddr>() {

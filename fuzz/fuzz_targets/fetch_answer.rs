@@ -1,4 +1,4 @@
-//! What a server sends in answer to a fetch.
+//! A server's response to a fetch.
 #![no_main]
 
 use aicp_fetch::Error;
@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     match answered {
         Ok(Some(body)) => {
             assert!(body.len() <= max_bytes);
-            // A body is never made up: in pieces or whole, it is what was sent.
+            // A body contains no bytes that were not sent.
             assert!(body.iter().all(|byte| sent.contains(byte)));
         }
         Ok(None) | Err(Error::Status(_) | Error::TooLarge | Error::Failed(_)) => {}
@@ -23,10 +23,10 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Sends these bytes once it is asked for something: a client takes nothing before.
+/// Sends these bytes after the first request: a client reads nothing before.
 async fn serve(mut stream: DuplexStream, sent: &[u8]) {
     if stream.read(&mut [0; 1024]).await.is_ok() {
-        // The client may have seen enough.
+        // The client may have closed the connection already.
         let _ = stream.write_all(sent).await;
     }
 }

@@ -1,4 +1,4 @@
-//! JD Cloud: parameters wherever clients put them, and both kinds of signatures.
+//! JD Cloud: parameters in query and body, and both kinds of signatures.
 #![no_main]
 
 use aicp_dialects::fuzzing::jdcloud::{Request, Seen, is_signed_by_md5, params, verify};
@@ -10,7 +10,7 @@ use md5::Md5;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What a client that is not let in does not know.
+/// Secret that an unauthorised client does not know.
 const SECRET: &str = "x6Kq0vJ2ZpB7mT4c";
 /// 2019-02-14 10:45:14.
 const NOW_MS: i64 = 1_550_141_114_000;
@@ -34,7 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
     check_md5(query);
 });
 
-/// What is signed as the documents say is right, and wrong as soon as any of it is something else.
+/// A signature made as documented is accepted, and refused after any change of the signed parts.
 fn check_signature(path: &str, value: &str, body: &[u8]) {
     let (path, query) = (format!("/jdai/{}", escaped(path.as_bytes())), format!("a={}&b=", escaped(value.as_bytes())));
     let nonce = escaped(value.as_bytes());
@@ -77,7 +77,7 @@ fn check_signature(path: &str, value: &str, body: &[u8]) {
     ] {
         assert_eq!(verify(&changed, SECRET, NOW_MS), Err("sign result is not same"), "{changed:?}");
     }
-    // Each digit of the signature counts.
+    // Every digit of the signature counts.
     let at = value.len() % signature.len();
     let digit = if &signature[at..=at] == "0" { "1" } else { "0" };
     let other = format!("{}{digit}{}", &signature[..at], &signature[at + 1..]);
@@ -91,7 +91,7 @@ fn check_md5(query: &str) {
     assert!(!is_signed_by_md5(&signed.replace("60&", "61&"), SECRET));
 }
 
-/// Of a query and a JSON object, each parameter is the first of its name that is not empty.
+/// For each parameter, the first non-empty value of the query counts, then that of the JSON object.
 fn check_params(query: &str, body: &[u8]) {
     let names = ["image", "imageBase64", "groupId", "outerId", "start", "enable"];
     let seen = params(query, body, &names);
@@ -126,7 +126,7 @@ fn check_params(query: &str, body: &[u8]) {
     }
 }
 
-/// Whether a name may be there twice, of which the naive reader takes the last. An escape may hide one.
+/// Whether a name may occur twice, in which case the naive reader takes the last value. An escape may hide a name.
 fn is_repeated(body: &[u8], names: &[&str]) -> bool {
     let body = String::from_utf8_lossy(body);
     body.contains('\\') || names.iter().any(|name| body.matches(&format!("\"{name}\"")).count() > 1)

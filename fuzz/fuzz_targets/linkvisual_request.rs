@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// What a client that is not let in does not know.
+/// Secret that an unauthorised client does not know.
 const SECRET: &str = "x6Kq0vJ2ZpB7mT4c";
 /// 2026-11-21 23:17:06.
 const NOW_S: i64 = 1_795_303_026;
@@ -39,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
     check_v3(query, form, rest);
 });
 
-/// What is signed as the documents say is right, and wrong as soon as any of it is something else.
+/// A signature made as documented is accepted, and refused after any change of the signed parts.
 fn check_v1(name: &str, value: &str, form: &[u8]) {
     let mut all = BTreeMap::from([
         ("Action".to_owned(), "AddFaceUser".to_owned()),
@@ -50,7 +50,7 @@ fn check_v1(name: &str, value: &str, form: &[u8]) {
         ("SignatureNonce".to_owned(), "89b18a857959a455".to_owned()),
         ("Timestamp".to_owned(), DATE.to_owned()),
     ]);
-    // A name of its own, so that it stands for none of these.
+    // With a prefix the name differs from those above.
     all.insert(format!("x{name}"), value.to_owned());
     let canonical = joined(&all);
     let in_body = ("y".to_owned(), String::from_utf8_lossy(form).into_owned());
@@ -123,7 +123,7 @@ fn check_v3(name: &str, value: &str, body: &[u8]) {
     }
 }
 
-/// Parameters, escaped and in the order of their names.
+/// Parameters, percent-encoded and sorted by name.
 fn joined(params: &BTreeMap<String, String>) -> String {
     let pairs =
         params.iter().map(|(name, value)| format!("{}={}", escaped(name.as_bytes()), escaped(value.as_bytes())));

@@ -1,4 +1,4 @@
-//! Picture files of every format but JPEG to pixels.
+//! Decoding of picture files of every format except JPEG.
 #![no_main]
 
 use aicp_fuzz::{checked, decode, tolerate_caught_panics};
@@ -11,7 +11,7 @@ fuzz_target!(init: tolerate_caught_panics(), |bytes: &[u8]| -> Corpus {
     }
     checked(|| {
         if let Some(whole) = decode(bytes) {
-            // Only a JPEG can be decoded smaller than it is.
+            // Only a JPEG can be decoded at a reduced size.
             assert!(Picture::decode_at_least(bytes, 1).expect("it was decoded before") == whole);
         }
     });

@@ -1,4 +1,4 @@
-//! What is read of a picture file before its pixels: format, dimensions, orientation, bounds of work.
+//! Reading of a picture file before its pixels: format, dimensions, orientation, limits.
 #![no_main]
 
 use aicp_fuzz::{checked, tolerate_caught_panics};

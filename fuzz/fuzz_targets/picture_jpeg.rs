@@ -1,4 +1,4 @@
-//! JPEG files to pixels, in full and shrunk.
+//! Decoding of JPEG files, at full and reduced size.
 #![no_main]
 
 use aicp_fuzz::{checked, decode, tolerate_caught_panics};

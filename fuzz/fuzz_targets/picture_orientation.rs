@@ -1,4 +1,4 @@
-//! Exif blocks and XMP packets: every container gives the same orientation, and that of a naive reader.
+//! Exif blocks and XMP packets: every container gives the same orientation as a naive reader.
 #![no_main]
 
 use std::io::Write;
@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(init: tolerate_caught_panics(), |block: &[u8]| checked(|| check(block)));
 
 fn check(block: &[u8]) {
-    // The bytes between the markers of a JPEG must not look like the end of one.
+    // The block must fit into one JPEG segment.
     if block.len() > 60_000 {
         return;
     }
@@ -37,7 +37,7 @@ fn check(block: &[u8]) {
     assert_eq!(in_png(1, &self::packed(block)), in_jpeg);
 }
 
-/// The orientation, if the only entry that tells it is one as cameras write them.
+/// The orientation, if there is exactly one such entry, with the usual type and count.
 fn naive(block: &[u8]) -> Option<u8> {
     let is_little_endian = match block.get(..4)? {
         b"II*\0" => true,
@@ -56,7 +56,7 @@ fn naive(block: &[u8]) -> Option<u8> {
     let (entry, None) = (told.next()?, told.next()) else { return None };
     let is_usual = number(entry + 2, 2)? == 3 && number(entry + 4, 4)? == 1;
     let value = number(entry + 8, 2)?;
-    // No orientation at all counts as the first.
+    // An invalid value counts as 1, the normal orientation.
     is_usual.then_some(if (1..=8).contains(&value) { value as u8 } else { 1 })
 }
 

@@ -1,4 +1,4 @@
-//! Tencent IM: bodies, of which only what a command knows is kept, against a naive reading; paths and numbers.
+//! Tencent IM: bodies, from which unknown fields are dropped, compared with a naive reader; paths and numbers.
 #![no_main]
 
 use aicp_dialects::fuzzing::tencent_im::{body, is_known, number, path};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 fuzz_target!(|bytes: &[u8]| {
     let read = body(bytes);
-    // So few bytes never are too many values.
+    // An input of this size never exceeds the maximum number of values.
     if let Some(naive) = naive_json(bytes) {
         assert_eq!(read, naive.ok().map(pruned));
     }
@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// A value without what is not to be kept of it; what no command has a use for as `true`.
+/// Removes the fields that the server drops; a value that no command uses becomes `true`.
 fn pruned(json: Value) -> Value {
     match json {
         Value::Bool(_) => json!(true),

@@ -1,4 +1,4 @@
-//! Tencent IM: a UserSig that was made with the key lets in, another text does not.
+//! Tencent IM: a UserSig made with the key is accepted, any other text is refused.
 #![no_main]
 
 use std::io::Write;
@@ -16,13 +16,13 @@ use sha2::Sha256;
 
 const APP: u64 = 1_400_000_000;
 const NOW_S: u64 = 1_700_000_000;
-/// What a client that is not let in does not know.
+/// Key that an unauthorised client does not know.
 const KEY: &[u8] = b"x6Kq0vJ2ZpB7mT4c";
 
 fuzz_target!(|bytes: &[u8]| {
     let Some(([identifier, buffer, place], rest)) = parts(bytes) else { return };
     let check = |text: &str, identifier: &str| verify(text, APP, identifier, KEY, NOW_S);
-    // As it came, and as a document that is packed as it should be.
+    // The input as it is, and packed as a well-formed document.
     for text in [String::from_utf8_lossy(rest).into_owned(), pack(rest)] {
         assert!(check(&text, identifier).is_err(), "{text}");
     }
@@ -41,7 +41,7 @@ fuzz_target!(|bytes: &[u8]| {
     let at = place.parse().unwrap_or(place.len()) % text.len();
     let other = rest.first().copied().filter(u8::is_ascii).map_or('A', char::from);
     let changed = format!("{}{other}{}", &text[..at], &text[at + 1..]);
-    // Bits that nothing is packed in may differ: then it is the same document.
+    // A change of unused bits in the packed text gives the same document.
     assert!(check(&changed, identifier).is_err() || check(&changed, identifier) == good, "{at}: {changed}");
 
     let written = document.to_string();
@@ -49,7 +49,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut altered = written.into_bytes();
     altered[at] = other as u8;
     let altered_text = pack(&altered);
-    // A white space, a name that nothing is read of, or the same character again.
+    // The change may be white space, in a field that is not read, or the same character.
     assert!(check(&altered_text, identifier).is_err() || check(&altered_text, identifier) == good, "{at}: {other}");
 });
 

@@ -1,4 +1,4 @@
-//! Base64 and percent-encoding as clients send them.
+//! Base64 and percent-encoding in the forms that clients send.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Whatever is written is read back.
+/// Encoded bytes decode to the same bytes.
 fn check_bytes(bytes: &[u8]) {
     let written = percent_encoded(bytes);
     assert_eq!(written, escaped(bytes));
@@ -49,11 +49,11 @@ fn check_base64(text: &str) {
     if let Some(bytes) = &ours {
         let again = LENIENT.encode(bytes);
         let (again, kept) = (again.trim_end_matches('='), cleaned.trim_end_matches('='));
-        // The last character may have bits that stand for nothing.
+        // The last character may have unused bits.
         assert_eq!(again.len(), kept.len());
         assert_eq!(again.get(..again.len().saturating_sub(1)), kept.get(..kept.len().saturating_sub(1)));
     }
-    // Of a text that is base64 but for line ends nothing is guessed.
+    // Text that is valid base64 except for line ends is decoded strictly.
     if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=\r\n\t".contains(&byte)) {
         let text: String = text.split_ascii_whitespace().collect();
         assert_eq!(ours, LENIENT.decode(text.trim_end_matches('=')).ok());
@@ -72,7 +72,7 @@ fn check_percent(text: &str) {
     }
 }
 
-/// `%` before anything but two hex digits stands for itself.
+/// Percent-decodes a text; `%` without two hex digits stands for itself.
 fn naive(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut at = 0;
@@ -86,7 +86,7 @@ fn naive(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Queries are read as the usual decoder of forms reads them, where that loses nothing.
+/// Queries parse as with the standard form decoder, if that loses nothing.
 fn check_address(query: &str) {
     let usual: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     if usual.iter().any(|(name, value)| name.contains('\u{fffd}') || value.contains('\u{fffd}')) {

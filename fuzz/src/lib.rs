@@ -1,4 +1,4 @@
-//! What the targets share.
+//! Helpers shared by the fuzz targets.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::abort;
@@ -9,21 +9,21 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use hmac::{KeyInit, Mac};
 use serde_json::Value;
 
-/// Larger pictures are skipped, so that a run stays fast.
+/// Maximum pixels of a decoded picture, so that a run stays fast.
 const MAX_PIXELS: u64 = 1 << 18;
 
-/// The panic that came last.
+/// Message of the latest panic.
 static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
 
-/// Lets code under test panic as long as it catches the panic itself: libfuzzer's own hook aborts at once. Goes with
-/// [`checked`].
+/// Allows code under test to panic as long as it catches the panic itself: libFuzzer's own hook aborts at once. Use it
+/// with [`checked`].
 pub fn tolerate_caught_panics() {
     std::panic::set_hook(Box::new(|panic| {
         *LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string();
     }));
 }
 
-/// Runs a check and aborts, as libfuzzer expects of a crash, if a panic comes out of it.
+/// Runs a check and, as libFuzzer expects of a crash, aborts if a panic escapes it.
 pub fn checked(check: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(check)).is_err() {
         eprintln!("{}", LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner));
@@ -31,7 +31,7 @@ pub fn checked(check: impl FnOnce()) {
     }
 }
 
-/// Decodes a picture twice and compares the outcomes with each other and with what its head says.
+/// Decodes a picture twice and compares the results with each other and with the dimensions in the header.
 ///
 /// # Panics
 /// If they differ.
@@ -51,12 +51,12 @@ pub fn decode(bytes: &[u8]) -> Option<Picture> {
     let (stored, shown) = ((head.width, head.height), (picture.width(), picture.height()));
     assert!(shown == stored || shown == (stored.1, stored.0), "{stored:?} became {shown:?}");
     assert!(shown.0 > 0 && shown.1 > 0, "no pixels");
-    // A decoder that reads memory which nobody wrote gives other pixels the second time.
+    // A decoder that reads uninitialised memory would give different pixels the second time.
     assert!(Picture::decode(bytes).expect("it did before") == picture, "two runs differ");
     Some(picture)
 }
 
-/// The input in so many parts, which line ends divide. All but the last are texts, and all but the first may be empty.
+/// Splits the input into N texts, separated by line ends, and the remaining bytes. Missing texts are empty.
 pub fn parts<const N: usize>(bytes: &[u8]) -> Option<([&str; N], &[u8])> {
     let mut rest = bytes;
     let mut texts = [""; N];
@@ -68,14 +68,15 @@ pub fn parts<const N: usize>(bytes: &[u8]) -> Option<([&str; N], &[u8])> {
     Some((texts, rest))
 }
 
-/// Reads JSON naively; `None` if nothing can be compared with that, as it has a name in it that means another thing to `Value`.
+/// Reads JSON with `serde_json` as the reference; `None` if the input contains a name with a special meaning for
+/// `Value`, so that no comparison is possible.
 pub fn naive_json(bytes: &[u8]) -> Option<serde_json::Result<Value>> {
     const MARK: &[u8] = b"serde_json::private";
     let is_marked = bytes.windows(MARK.len()).any(|window| window == MARK);
     (!is_marked).then(|| serde_json::from_slice(bytes))
 }
 
-/// Headers, of which each line has one: its name, a colon and its value. What can be no header is left out.
+/// Parses one header per line: name, colon, value. Invalid headers are skipped.
 pub fn headers(lines: &[u8]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for line in lines.split(|byte| *byte == b'\n') {
@@ -89,7 +90,7 @@ pub fn headers(lines: &[u8]) -> HeaderMap {
     headers
 }
 
-/// A text with each byte but letters, digits, `-`, `_`, `.` and `~` escaped.
+/// Percent-encodes every byte except letters, digits, `-`, `_`, `.` and `~`.
 pub fn escaped(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, &byte| match char::from(byte) {
         kept if kept.is_ascii_alphanumeric() || "-_.~".contains(kept) => text + &kept.to_string(),
@@ -97,7 +98,7 @@ pub fn escaped(bytes: &[u8]) -> String {
     })
 }
 
-/// The keyed hash of a message.
+/// Computes the MAC of a message.
 pub fn mac<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mac = <M as KeyInit>::new_from_slice(key).expect("any key will do");
     mac.chain_update(message).finalize().into_bytes().to_vec()
