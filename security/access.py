@@ -1,9 +1,10 @@
-"""Call everything in everybody's name, and look who gets in.
+"""Call every route with every kind of credentials, and check which calls are admitted.
 
-Each call of each dialect is made with nothing, with credentials that are wrong, over, taken away, of another dialect or kind, of an app
-that lacks the capability, and with right ones. The bodies are empty, so that whoever gets in changes nothing. A miss is a call that gets
-in and should not, one that should and does not, or a refusal in other words than the documents'. `access_cross.py` calls in one app's
-name with the ids of another's things, `access_ways.py` tries the ways around credentials. The short round is the same, as it is short.
+Each call of each dialect is made without credentials; with wrong, expired, revoked ones; with those of another dialect
+or kind; with those of an app without the capability; and with right ones. The bodies are empty, so that an admitted
+call changes nothing. A miss is a call that is wrongly admitted or wrongly refused, or a refusal that differs from the
+documents. `access_cross.py` uses one app's credentials with another's ids, `access_ways.py` tries to bypass
+credentials. The short round is the same, as it is fast.
 """
 
 import collections
@@ -34,7 +35,7 @@ IM_REFUSALS = {60004, 60006, 60010, 60012, 60016, 60017, 30004, *range(70001, 70
 
 
 class Matrix:
-    """Cells, and those that are not as they should be."""
+    """The number of combinations tried, and the misses."""
 
     def __init__(self, world: World):
         self.world = world
@@ -72,7 +73,7 @@ class Matrix:
                 self.one(route, who, token, self.wanted(route, who))
             self.one(route, "a token in another header", None, self.wanted(route, "nothing"), Authorization=f"Bearer {world.alpha.token}")
             for capability, app in world.single.items():
-                # What registration wants is a setting; here it is open to all.
+                # Registration depends on a setting; here it is open to all.
                 wanted = IN if route.area == OPEN or route.area in app.areas else NOT_GRANTED
                 self.one(route, capability, app.token, wanted)
             self.one(route, "all capabilities", world.alpha.token, NOT_GRANTED if route.area == ADMIN else IN)
@@ -82,7 +83,7 @@ class Matrix:
 
     @staticmethod
     def wanted(route: Route, who: str) -> str:
-        """For whoever has no right."""
+        """The expected result for credentials without a right to the route."""
         is_nothing = who == "nothing" or (who == "an empty token" and route.path.startswith("/interactiveability"))
         if route.area == OPEN or (route.is_anonymous and is_nothing):
             return IN
@@ -105,10 +106,10 @@ class Matrix:
             found = "no JSON"
         self.cell("the manual", route.path.split("?")[0], who, found, wanted, answer)
 
-    # The clouds.
+    # The cloud dialects.
 
     def holders(self, kind: str) -> dict[str, tuple[dict, str | frozenset]]:
-        """Keys of a kind: what they may do, or why they may not."""
+        """Credentials for the calls of a kind: the granted areas, or the reason for refusal."""
         world = self.world
         others = {
             f"a key of another kind ({other})": (self.shaped(world.alpha.keys[other], kind), "unknown")
@@ -135,7 +136,7 @@ class Matrix:
         return others | wrong | single | {"all capabilities": (right, world.alpha.areas)}
 
     def shaped(self, key: dict, kind: str) -> dict:
-        """A key of one kind as another kind has it."""
+        """A key of one kind in the form of another kind."""
         name, secret = self.world.id_of(key), self.world.secret_of(key)
         return {"accessKey": name, "secretKey": secret, "accessKeyId": name, "accessKeySecret": secret, "sdkappid": name, "key": secret}
 

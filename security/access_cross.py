@@ -1,7 +1,7 @@
-"""Call in one app's name with the ids of another's things.
+"""Use one app's credentials with the ids of another app's objects.
 
-There is one rule: the answer must be the same, letter for letter, as to ids that nobody has (but for what is new in every answer). So
-neither what is there nor that it is there can be told. In the end everything must still be as it was.
+The rule: the answer must be identical to the answer for ids that do not exist (except for values that are new in every
+answer), so that it reveals neither content nor existence. At the end the other app's data must be unchanged.
 """
 
 import collections
@@ -16,32 +16,32 @@ from journey import Pictures, picture, text  # isort: skip
 FACE, OTHER, OWN = (f"people/{name}.jpg" for name in ("obama/obama", "biden/biden", "obama/obama2"))
 MOST_MISSES_SHOWN = 6
 DEVICE = {"ProductKey": "alphap", "DeviceName": "alphad", "IotInstanceId": "alphai"}
-# What no two answers have in common.
+# Values that differ between any two answers.
 NEW = re.compile(
     r'"(log_id|timestamp|processTimeInMs|requestid|request_id|requestId|RequestId|serialNo|usedTime|log|ctime)":("[^"]*"|[0-9.]+)'
 )
 
 
 class Thing(NamedTuple):
-    """An id of the app's, by the name that calls have for it, and one of the same shape that nobody has."""
+    """An id of an object, its kind by the name that calls use for it, and an unused id of the same shape."""
 
     kind: str
     id: str
     nobody: str
 
 
-# Digits and letters, each as the next of its kind: a hex digit stays one.
+# Each character is replaced by the next one of its class, so that a hex digit stays a hex digit.
 RINGS = ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ")
 NEXT = str.maketrans("".join(RINGS), "".join(ring[1:] + ring[:1] for ring in RINGS))
 
 
 def unlike(known: str) -> str:
-    """An id of the same shape that nobody has."""
+    """An unused id of the same shape."""
     return known[:2] + known[2:].translate(NEXT)
 
 
 class Cross:
-    """Alpha has things; beta tries."""
+    """The app `alpha` owns objects; the app `beta` tries to reach them."""
 
     def __init__(self, world: World, served: Pictures):
         self.world, self.served = world, served
@@ -56,7 +56,7 @@ class Cross:
         return str(known)
 
     def fill(self) -> None:
-        """What alpha has."""
+        """Creates alpha's objects."""
         world, alpha = self.world, self.world.alpha
         keys = alpha.keys
 
@@ -116,14 +116,14 @@ class Cross:
             },
         )
         self.own("account", "alphaanna"), self.own("friend", "alphabert")
-        # Beta has a library, too, and in it somebody; and an account.
+        # Beta has a library with a person too, and an account.
         beta = world.beta
         world.must(world.manual("/aicp/face/addBase", beta.token, {"groupId": "betalib", "dbName": "b"}))
         world.must(world.manual("/aicp/face/add", beta.token, {"groupId": "betalib", "image": text(picture(OWN))}))
         world.im(beta.keys["tencent-im"], "im_open_login_svc/account_import", {"UserID": "betty"})
 
     def snapshot(self) -> str:
-        """Everything that alpha has, as it is told."""
+        """Everything that alpha has, as the calls report it."""
         world, alpha = self.world, self.world.alpha
         keys, site, page = alpha.keys, {"IsolationId": "alphalib"}, {"PageNo": "1", "PageSize": "50"}
         answers = [
@@ -153,7 +153,7 @@ class Cross:
         return "\n".join(NEW.sub("", answer.body.decode()) for answer in answers)
 
     def compare(self, dialect: str, name: str, call, *kinds: str) -> None:
-        """Calls with each of alpha's ids of these kinds (all combinations), and with ids that nobody has."""
+        """Compares the answers for each combination of alpha's ids of these kinds with those for unused ids."""
         chosen = [[]]
         for kind in kinds:
             chosen = [[*head, thing] for head in chosen for thing in self.things[kind]]
@@ -173,7 +173,7 @@ class Cross:
         return f"{answer.status} {NEW.sub('', said)}"
 
     def manual(self, token: str | None, who: str) -> None:
-        """Sections 2, 3 and 7; without a token they act for an app of their own."""
+        """Sections 2, 3 and 7; without a token the calls act for a separate app."""
         world, face = self.world, self.face
 
         def ask(path: str, body: dict):
@@ -206,7 +206,7 @@ class Cross:
         self.none_of(who, "statgroup of alpha", ask("/face-api/facehub/statgroup", {"op_app_id": "alpha", "group_id_list": "alphalib"}))
 
     def none_of(self, dialect: str, name: str, answer: Answer, may_echo: str = "") -> None:
-        """An answer in which nothing of alpha's may be."""
+        """Checks that an answer contains nothing of alpha's."""
         self.counts[dialect] += 1
         said = answer.body.decode(errors="replace")
         ids = [thing.id for some in self.things.values() for thing in some]
@@ -381,7 +381,7 @@ class Cross:
             )
 
     def same_names(self) -> None:
-        """What is called as something of alpha's is beta's own."""
+        """Objects of beta may have the same names as alpha's without affecting them."""
         world, beta, keys = self.world, self.world.beta, self.world.beta.keys
         image = {"image": text(picture(OTHER)), "image_type": "BASE64"}
         world.must(world.manual("/aicp/face/addBase", beta.token, {"groupId": "alphafree", "dbName": "x"}))

@@ -1,4 +1,4 @@
-"""Who may call what, as the documents have it: written by rule, not taken from a server."""
+"""Access rules of the documents: which credentials admit to which call. Written by hand, not derived from a server."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ ADMIN, OPEN = "(admin)", "(open)"
 
 
 class Route(NamedTuple):
-    """A path of the manual and the area that it needs; whether it may go without a token (sections 2, 3 and 5)."""
+    """A path of the manual, its area, and whether it is admitted without a token (sections 2, 3 and 5)."""
 
     path: str
     area: str
@@ -69,7 +69,7 @@ ROUTES = [
     *(Route(f"/rest/2.0/face/v3/{name}", "groups", is_nine=True) for name in CLOUD_GROUPS),
 ]
 
-# JD Cloud's calls by what they need; nobody is granted `mask_detect`.
+# JD Cloud's calls by area; `mask_detect` is granted to no app.
 JD_AREAS = {
     "libraries": "getFaceGroupList faceGroupCreate faceGroupDelete groupCreateV1 groupFetchV1 groupUpdateV1 groupDeleteV1",
     "people": "faceCreate face_create faceDelete faceCreateV1 faceFetchV1 faceUpdateV1 faceDeleteV1",
@@ -88,7 +88,7 @@ def opens(capability: str, area: str) -> bool:
 
 
 def check() -> None:
-    """Every operation of the contracts has a rule."""
+    """Checks that every operation of the contracts has a rule."""
     left = set(OPERATIONS["jdcloud"]) - set(JD)
     if left or len(ROUTES) != len({route.path for route in ROUTES}):
         raise SystemExit(f"error: no rule for {left}")

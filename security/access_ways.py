@@ -1,5 +1,5 @@
-"""Ways around credentials: altered picture links, signed requests that are sent again or changed, clocks, pages of other sites, paths,
-sessions, and what was taken away."""
+"""Attempts to bypass credentials: altered picture links, replayed or changed signed requests, clock skew, pages of
+other sites, paths, sessions, and revoked rights."""
 
 import collections
 import hashlib
@@ -26,7 +26,7 @@ def md5(said: str) -> str:
 
 
 class Ways:
-    """Attempts by what they are about."""
+    """The attempts, grouped by subject."""
 
     def __init__(self, world: World, served: Pictures, data: pathlib.Path):
         self.world, self.served, self.data = world, served, data
@@ -38,7 +38,7 @@ class Ways:
         if not is_right:
             self.misses[about].append(f"{name}: {answer.status} {answer.body[:160]!r}")
 
-    # Links.
+    # Picture links.
 
     def links(self) -> None:
         world, token = self.world, self.world.alpha.token
@@ -89,7 +89,7 @@ class Ways:
 
     @staticmethod
     def spoilt(path: str) -> list[str]:
-        """A link with a signature that is not its own, or with its own for something else."""
+        """Links with a wrong signature, or with a right one for something else."""
         name = "app_secret=" if "app_secret=" in path else "sig="
         head, rest = path.split(name)
         signature, *tail = rest.split("&", 1)
@@ -143,7 +143,7 @@ class Ways:
         for _ in range(2):
             answer = cloud()
             self.try_("sent again", "JD Cloud, a key that may", answer.status == 200, answer)
-        # Signed, then changed.
+        # Changed after signing.
         target, headers = signers.jdcloud(jd, world.server.address, "faceGroupDelete", {"groupName": "nobody"}, b"")
         changes = [
             (target.replace("nobody", "links"), "POST", b"", headers),
@@ -296,10 +296,10 @@ class Ways:
             leaks = b"SQLite format" in answer.body or secret in answer.body or b"root:" in answer.body
             self.try_("paths", path, 400 <= answer.status < 500 and not leaks, answer)
 
-    # Sessions, and what ends.
+    # Sessions, and revocation.
 
     def sessions(self) -> None:
-        """A session of the console, from a password and from a face, opens nothing."""
+        """A console session, from a password or a face, admits to no call of an API."""
         world, about = self.world, "sessions"
         console = {
             "username": "watcher",
@@ -330,7 +330,7 @@ class Ways:
                 self.try_(about, "/api/v1/apps", answer.status == 401, answer)
 
     def taken(self) -> None:
-        """What is taken away opens nothing from the next call on."""
+        """A revoked right admits to nothing from the next call on."""
         world, about = self.world, "taken away"
         app = world.app("leaver", ["C10000000001"], frozenset())
         calls = {

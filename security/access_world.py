@@ -1,4 +1,4 @@
-"""Apps with every kind of right and of none, for the harnesses of who may call what."""
+"""Apps with every kind of right and without any, for the access harnesses."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class App(NamedTuple):
-    """An app's token and a key of each kind, and what it was granted."""
+    """An app with its token, a key of each kind, and its granted areas."""
 
     name: str
     token: str
@@ -24,7 +24,7 @@ class App(NamedTuple):
 
 
 class World:
-    """A server, apps, and calls in their names."""
+    """A server, its apps, and calls on their behalf."""
 
     def __init__(self, server: Server):
         self.server = server
@@ -35,7 +35,7 @@ class World:
         body = {"appId": "expired", "dueTime": PAST, "capabilityIdArray": list(CAPABILITIES)}
         self.must(server.post("/authorize/updateAuthorize", body, token=ADMIN_TOKEN))
         self.must(server.post("/authorize/deleteAuthorizedUser", {"appId": "revoked"}, token=ADMIN_TOKEN))
-        # Keys that were taken away from an app that has others.
+        # Revoked keys of an app that has valid ones.
         self.gone = {kind: server.key("alpha", kind=kind) for kind in KINDS}
         for key in self.gone.values():
             self.revoke("alpha", key)
@@ -82,7 +82,7 @@ class World:
         return self.server.call(method, f"/api/v1{path}", json.dumps(body).encode() if body else None, **JSON | headers)
 
     def raw(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> tuple[Answer, dict]:
-        """A call with its Host as given, and the headers that came back."""
+        """Makes a call with the given `Host`; returns the answer and its headers."""
         connection = http.client.HTTPConnection(self.server.address, timeout=30)
         try:
             connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)

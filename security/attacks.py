@@ -1,8 +1,9 @@
-"""Attacks without credentials, and what a known client notices of them.
+"""Attacks without credentials, and their effect on a client with credentials.
 
-Each attack lasts 15 seconds (3 in the short round), from the known client's own address, as behind one proxy. Meanwhile that client
-recognises a face again and again, and somebody asks /healthz. A miss is a call of the known client that was refused and more memory
-than docs/security.md says; in the long round also one call in a hundred that took more than 3 seconds, or /healthz more than 1.
+Each attack lasts 15 seconds (3 in the short round) and comes from the known client's own address, as behind a shared
+proxy. Meanwhile that client recognises a face repeatedly, and a probe calls /healthz. A miss is a refused call of the
+known client, or more memory than docs/security.md says; in the long round also more than 3 seconds for one call in a
+hundred, or more than 1 second for /healthz.
 """
 
 import http.client
@@ -23,12 +24,12 @@ SLOWEST_PROBE = 1.0
 MOST_MEMORY_MIB = 2048
 SECONDS, SECONDS_SHORT = 15.0, 3.0
 LIBRARIES, LIBRARIES_SHORT = 3000, 300
-# Connections that the attacker holds, and some besides.
+# Limit of open files: the attacker's connections and a reserve.
 FILES = 5000
 
 
 def bomb(side: int, scans: int) -> bytes:
-    """A progressive JPEG of many scans with next to nothing in them."""
+    """A progressive JPEG of many nearly empty scans."""
 
     def segment(marker: int, data: bytes) -> bytes:
         return bytes([0xFF, marker]) + (len(data) + 2).to_bytes(2, "big") + data
@@ -52,14 +53,14 @@ def bomb(side: int, scans: int) -> bytes:
 
 
 class Call(NamedTuple):
-    """A call of the known client: how long it took, and how it ended."""
+    """Duration and status of one call of the known client."""
 
     seconds: float
     status: int
 
 
 class Watcher:
-    """The known client and the probe, until they are stopped."""
+    """The known client and the health probe; they run until stopped."""
 
     def __init__(self, address: str, token: str):
         self.address = address
@@ -119,7 +120,7 @@ def post(address: str, path: str, body: bytes, **headers: str) -> int:
 
 
 def many(count: int, job, until: float) -> None:
-    """Does a job again and again, so many times at once."""
+    """Repeats a job in `count` threads."""
 
     def work() -> None:
         while time.monotonic() < until:
@@ -133,13 +134,13 @@ def many(count: int, job, until: float) -> None:
 
 
 def pictures(image: bytes):
-    """Logins with a picture that is dear to look at."""
+    """Logins with a picture that is expensive to process."""
     body = json.dumps({"image": text(image)}).encode()
     return lambda address, until: many(12, lambda: post(address, "/user/facelogin.json", body), until)
 
 
 def held_open(count: int, sent: str):
-    """So many connections on which this was sent and nothing follows; those that end are opened again."""
+    """Holds `count` connections on which only `sent` was sent; closed ones are reopened."""
 
     def attack(address: str, until: float) -> None:
         host, port = address.split(":")
@@ -178,13 +179,13 @@ def held_open(count: int, sent: str):
 
 
 def crowd(token: str):
-    """Everybody on a group photo in all libraries of the app, which has thousands."""
+    """Recognises everyone on a group photo in all libraries of an app with thousands of them."""
     body = json.dumps({"image": text(picture("groups/sample5.jpg"))}).encode()
     return lambda address, until: many(3, lambda: post(address, "/aicp/face/recognitionmn", body, token=token), until)
 
 
 def fill(server: Server, token: str, libraries: int) -> None:
-    """So many libraries with a face each, copied from one."""
+    """Creates this number of libraries with one face each, copied from the first."""
 
     def ask(path: str, body: dict) -> None:
         answer = server.post(f"/face-api/v3/{path}", body, token=token).json()
@@ -237,7 +238,7 @@ def run(binary: str, is_short: bool) -> Report:
 
 
 def judged(watcher: Watcher, memory: int, is_short: bool) -> list[str]:
-    """What was counted while an attack went on, and the misses."""
+    """Returns the counts of an attack as text, followed by the misses."""
     times = sorted(call.seconds for call in watcher.calls)
     statuses = sorted({call.status for call in watcher.calls} - {200})
     refused = sum(call.status != 200 for call in watcher.calls)
@@ -247,7 +248,7 @@ def judged(watcher: Watcher, memory: int, is_short: bool) -> list[str]:
         f"/healthz {slowest:.2f} s at most, {memory} MiB"
     )
     misses = {
-        # 0: the connection was closed without an answer.
+        # Status 0: the connection was closed without an answer.
         f"the known client was refused: status {statuses}": refused > 0,
         f"more than {MOST_MEMORY_MIB} MiB": memory > MOST_MEMORY_MIB,
         f"p99 over {SLOWEST} s": not is_short and p99 > SLOWEST,

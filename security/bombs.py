@@ -1,4 +1,5 @@
-"""Pictures that want to cost more than they weigh: JPEG, PNG, and Exif in both. None is over the 1.5 MB that a call may bring.
+"""Pictures that cost more to process than their size suggests: JPEG, PNG, and Exif in both. None exceeds the 1.5 MB
+limit of a call.
 
 `bombs_more.py` has the other formats, and the list of all.
 """
@@ -10,15 +11,15 @@ from typing import NamedTuple
 
 # Three quarters of 2 MiB of base64.
 MOST_BYTES = 1_572_000
-# As square as it gets under the bounds on pixels: of callers without credentials, and of all (in whole blocks of JPEG).
+# Largest squares within the pixel limits: of callers without credentials, and of all callers (in whole JPEG blocks).
 SIDE, SIDE_KNOWN = 5000, 6320
-# The same for samples of 16 bits, four a pixel, whose bytes are bounded too.
+# The same for four 16-bit samples per pixel, for which the bytes are limited too.
 SIDE_WIDE = 4472
 ADLER = 65521
 
 
 class Bomb(NamedTuple):
-    """A file; a healthy one is the measure of its format, and can be made with another side."""
+    """A bomb; or a healthy picture, which is the reference for its format and can be made with another side."""
 
     format: str
     name: str
@@ -26,12 +27,13 @@ class Bomb(NamedTuple):
     is_healthy: bool = False
 
     def is_large(self) -> bool:
-        """Whether it may decode to megapixels, which take a second to look at: such are named by them."""
+        """Whether the picture may decode to megapixels, which take a second to process; the name says so."""
         return " MP" in self.name[:5]
 
 
 def packed(unit: bytes, times: int) -> bytes:
-    """The zlib stream of a unit so many times over. Only the first is packed, the others are copies of its blocks."""
+    """The zlib stream of `times` copies of a unit. Only the first is compressed, the others are copies of its
+    blocks."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     blocks = packer.compress(unit) + packer.flush(zlib.Z_FULL_FLUSH)
     once = zlib.adler32(unit)
@@ -43,7 +45,7 @@ def packed(unit: bytes, times: int) -> bytes:
 
 
 def zeros(count: int) -> bytes:
-    """The zlib stream of at least so many zero bytes."""
+    """The zlib stream of at least `count` zero bytes."""
     unit = 1 << 22 if count > 1 << 22 else count
     return packed(bytes(unit), -(-count // unit))
 
@@ -61,7 +63,7 @@ def frame(marker: int, width: int, height: int, components: int, sampling: int =
 
 
 TABLE = segment(0xDB, b"\0" + b"\1" * 64)
-# One code of one bit: no difference, and the end of a block.
+# A code table with a single one-bit code: zero difference for DC, end of block for AC.
 ONE_CODE = bytes([1] + [0] * 15 + [0])
 CODES = segment(0xC4, b"\x00" + ONE_CODE + b"\x10" + ONE_CODE)
 
@@ -76,20 +78,20 @@ def jpeg(*parts: bytes) -> bytes:
 
 
 def flat(width: int, height: int, components: int) -> bytes:
-    """A baseline JPEG of one colour, with all its data."""
+    """A baseline JPEG of one colour with complete data."""
     bits = 2 * components * -(-width // 8) * -(-height // 8)
     data = bytes(bits // 8) + (bytes([0xFF >> bits % 8]) if bits % 8 else b"")
     return jpeg(TABLE, frame(0xC0, width, height, components), CODES, scan(range(1, components + 1), 0, 63, data))
 
 
 def many_scans(side: int, count: int, bytes_each: int = 1) -> bytes:
-    """A progressive JPEG of many scans with next to nothing in them."""
+    """A progressive JPEG of many nearly empty scans."""
     further = b"".join(scan(range(1 + n % 3, 2 + n % 3), 1, 63, bytes(bytes_each)) for n in range(count))
     return jpeg(TABLE, frame(0xC2, side, side, 3), CODES, scan(range(1, 4), 0, 0, b"\0"), further)
 
 
 def runs_of_blocks(side: int, count: int) -> bytes:
-    """A progressive grey JPEG of scans that are right and tiny: one code ends 32,767 blocks at once."""
+    """A valid progressive grey JPEG of tiny scans: one code ends 32,767 blocks at once."""
     blocks = (side // 8) ** 2
     first = scan(range(1, 2), 0, 0, bytes(blocks // 8) + (bytes([0xFF >> blocks % 8]) if blocks % 8 else b""))
     whole, rest = divmod(blocks, 32767)
@@ -103,7 +105,7 @@ def runs_of_blocks(side: int, count: int) -> bytes:
 
 
 def restarts(side: int) -> bytes:
-    """A restart marker after every block."""
+    """A JPEG with a restart marker after every block."""
     blocks = (side // 8) ** 2
     marked = b"".join(b"\x3f\xff" + bytes([0xD0 + n % 8]) for n in range(8))
     data = (marked * (blocks // 8 + 1))[: 3 * blocks - 2]
@@ -114,7 +116,7 @@ SMALL = flat(64, 64, 3)
 
 
 def before(*parts: bytes) -> bytes:
-    """A small JPEG with this at its head."""
+    """A small JPEG with these segments at its start."""
     return SMALL[:2] + b"".join(parts) + SMALL[2:]
 
 
@@ -122,7 +124,7 @@ def filled(part: bytes) -> bytes:
     return part * ((MOST_BYTES - 7000) // len(part))
 
 
-# Exif, which is TIFF without pixels.
+# Exif: TIFF without pixels.
 
 
 def directory(entries: list[bytes], after: int, order: str = "<") -> bytes:
@@ -163,7 +165,7 @@ def png(width: int, height: int, depth: int, colour: int, *chunks: bytes, is_int
 
 
 def rows(width: int, height: int, bits: int, filters: bytes) -> bytes:
-    """Rows that take turns at their filters, in the pattern that keeps filters busy and packs well."""
+    """Rows with alternating filters, in a pattern that is expensive for filters and compresses well."""
     length = -(-width * bits // 8)
     pattern = (b"\x01\x80\x7f\xfe\x00\x33\xcc\x55" * (length // 8 + 1))[:length]
     unit = b"".join(bytes([kind]) + pattern for kind in filters)
@@ -171,7 +173,7 @@ def rows(width: int, height: int, bits: int, filters: bytes) -> bytes:
 
 
 def interlaced(width: int, height: int, bits: int) -> int:
-    """Bytes of a picture in Adam7's seven passes."""
+    """Bytes of a picture interlaced in Adam7's seven passes."""
     passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
     sides = [(-(-(width - x) // across), -(-(height - y) // down)) for x, y, across, down in passes]
     return sum(h * (-(-w * bits // 8) + 1) for w, h in sides)
@@ -182,7 +184,7 @@ def thin(width: int, height: int) -> bytes:
 
 
 def split(name: bytes, data: bytes) -> bytes:
-    """A chunk for every byte."""
+    """Splits data into chunks of one byte."""
     return b"".join(chunk(name, data[at : at + 1]) for at in range(min(len(data), MOST_BYTES // 13 - 100)))
 
 
@@ -292,7 +294,7 @@ PNGS = [
             (2**32 - 1, 1),
         )
     ),
-    # Thin ones, which are looked at in strips.
+    # Long thin pictures, which are processed in strips.
     *(
         p(f"{width * height // 1_000_000} MP, thin, {width:,} x {height:,}", lambda width=width, height=height: thin(width, height))
         for width, height in ((8, 65_535), (16, 65_535), (64, 65_535), (65_535, 16), (16, 20_000), (1, 65_535))

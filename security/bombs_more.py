@@ -1,4 +1,4 @@
-"""Pictures that want to cost more than they weigh: WebP, BMP, GIF and TIFF; and the list of all bombs."""
+"""Pictures that cost more to process than their size suggests: WebP, BMP, GIF and TIFF; and the list of all bombs."""
 
 import struct
 import zlib
@@ -10,7 +10,7 @@ from bombs import EXIFS, JPEGS, MOST_BYTES, PNGS, SIDE, Bomb, directory, entry, 
 
 
 class Bits:
-    """Bits from the lowest on, as VP8L has them."""
+    """A bit writer, lowest bit first, as in VP8L."""
 
     def __init__(self):
         self.value = self.count = 0
@@ -25,19 +25,19 @@ class Bits:
 
 
 def one_symbol(bits: Bits, symbol: int = 0) -> None:
-    """A code of one symbol, which takes no bits at all."""
+    """Writes a code of one symbol, which takes no bits."""
     bits.put(1, 1).put(0, 1).put(1, 1).put(symbol, 8)
 
 
 def sub_image(bits: Bits, green: int = 0, cache: int = 0) -> None:
-    """All pixels the same, whatever the size."""
+    """Writes an image of equal pixels, of any size."""
     bits.put(1, 1).put(cache, 4) if cache else bits.put(0, 1)
     for symbol in (green, 0, 0, 255, 0):
         one_symbol(bits, symbol)
 
 
 def lossless(width: int, height: int, transforms: str = "", cache: int = 0, groups: int = 0) -> bytes:
-    """A VP8L picture of one colour in about 40 bytes. Transforms: predictor, colour, green, indexed (their first letters)."""
+    """A VP8L picture of one colour in about 40 bytes. Transforms by first letter: predictor, colour, green, indexed."""
     bits = Bits().put(0x2F, 8).put(width - 1, 14).put(height - 1, 14).put(1, 1).put(0, 3)
     for letter in transforms:
         bits.put(1, 1).put("pcgi".index(letter), 2)
@@ -50,7 +50,7 @@ def lossless(width: int, height: int, transforms: str = "", cache: int = 0, grou
     bits.put(0, 1)
     bits.put(1, 1).put(cache, 4) if cache else bits.put(0, 1)
     if groups:
-        # A picture of groups, all of them the last one.
+        # An image of code groups; every pixel selects the last one.
         bits.put(1, 1).put(0, 3)
         sub_image(bits, green=groups - 1)
     else:
@@ -71,8 +71,8 @@ def webp(*pieces: bytes) -> bytes:
 
 
 def lossy(width: int, height: int, data: bytes) -> bytes:
-    """A key frame; what is missing of its partitions the decoder may take for zeros."""
-    # Half of it is the first partition.
+    """A key frame; the decoder may read missing parts of its partitions as zeros."""
+    # The first partition is half of the data.
     tag = (1 << 4 | min(len(data) // 2, 0x7FFFF) << 5).to_bytes(3, "little")
     return tag + b"\x9d\x01\x2a" + struct.pack("<HH", width, height) + data
 
@@ -102,7 +102,7 @@ def bmp(width: int, height: int, bits: int, compression: int, data: bytes, colou
 
 
 def run_lengths(width: int, height: int) -> bytes:
-    """A picture of runs as long as they get."""
+    """A picture of runs of maximum length."""
     row = b"\xff\1" * (width // 255) + bytes([width % 255, 1]) + b"\0\0"
     return row * height
 
@@ -111,7 +111,7 @@ def run_lengths(width: int, height: int) -> bytes:
 
 
 def lzw(pixels: int) -> bytes:
-    """So many pixels of one colour, as short as LZW has them."""
+    """The shortest LZW data for `pixels` pixels of one colour."""
     value = at = 0
     words, left, following, width = [], pixels, 258, 9
 
@@ -163,7 +163,7 @@ SHORT, LONG = 3, 4
 
 
 def tiff(width: int, height: int, compression: int, data: bytes, strips: int = 1, bits: int = 8, samples: int = 3, **more: int) -> bytes:
-    """A TIFF all of whose strips (or tiles) are the same bytes. `more` has further tags, by `t` and the number."""
+    """A TIFF with the same bytes in all strips (or tiles). `more` gives further tags as `t` and the number."""
     per_strip = -(-height // strips)
     photometric = {1: 1, 3: 2, 4: 5}.get(samples, 1)
     tags = {256: (LONG, [width]), 257: (LONG, [height]), 258: (SHORT, [bits] * min(samples, 4)), 259: (SHORT, [compression])}
@@ -187,7 +187,7 @@ def tiff(width: int, height: int, compression: int, data: bytes, strips: int = 1
 
 
 def chain(count: int) -> bytes:
-    """A small TIFF with so many directories behind its own."""
+    """A small TIFF with `count` further directories."""
     body = bytearray(tiff(16, 16, 1, bytes(768)))
     at = 8 + 2 + 12 * 10
     body[at : at + 4] = struct.pack("<I", len(body))

@@ -8,7 +8,7 @@ from harness import ADMIN_TOKEN, Answer, Server
 
 
 class Outcome(NamedTuple):
-    """Outcome of a write. `is_done` is None without a whole answer: the write may or may not have been done."""
+    """Outcome of a write. `is_done` is None without a complete answer: the write may or may not have been done."""
 
     is_done: bool | None
     data: object
@@ -16,7 +16,7 @@ class Outcome(NamedTuple):
 
 
 def outcome_of(answer: Answer, judge) -> Outcome:
-    """Outcome by an answer; `judge` takes its JSON and returns success and data."""
+    """Derives the outcome from an answer; `judge` takes its JSON and returns success and data."""
     if answer.status == 0:
         return Outcome(None, None, "no answer")
     said = f"{answer.status} {answer.body[:300].decode(errors='replace')}"
@@ -36,7 +36,7 @@ class App:
         self.jd_key, self.alibaba, self.tencent = (server.key(name, kind=kind) for kind in ("jdcloud", "alibaba", "tencent-im"))
 
     def aicp(self, path: str, **body) -> Outcome:
-        """A call of the manual's sections 7 and 10."""
+        """Makes a call of the manual's sections 7 and 10."""
         answer = self.server.post(path, body, token=self.token)
         return outcome_of(answer, lambda json: (json["flag"], json["data"]))
 
@@ -45,7 +45,7 @@ class App:
         return outcome_of(answer, lambda json: (json["error_code"] == 0, json["result"]))
 
     def jd(self, api: str, query: dict, body: str = "") -> Outcome:
-        """A call of JD Cloud's."""
+        """Makes a call of JD Cloud's dialect."""
         target, headers = signers.jdcloud(self.jd_key, self.server.address, api, query, body.encode())
         answer = self.server.call("POST", target, body.encode(), **headers)
 
@@ -54,18 +54,18 @@ class App:
             return json_["code"] == "10000" and result["status"] == 0, result
 
         found = outcome_of(answer, judge)
-        # What was given up for its slowness may be stored all the same.
+        # A write that timed out at the server may have been stored.
         return found._replace(is_done=None) if '"status":13303' in found.said else found
 
     def linkvisual(self, action: str, **given) -> Outcome:
-        """An action of LinkVisual's."""
+        """Makes a LinkVisual action."""
         pairs = signers.linkvisual(self.alibaba, action, given)
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = self.server.call("POST", "/", signers.joined(pairs.items()).encode(), **form)
         return outcome_of(answer, lambda json: (json["Success"], json.get("Data")))
 
     def im(self, command: str, **body) -> Outcome:
-        """A command of Tencent IM, `sns/…` or `im_open_login_svc/…`; done if all its items are."""
+        """Makes a Tencent IM command, `sns/…` or `im_open_login_svc/…`; it is done if all its items are."""
         answer = self.server.post(signers.tencent_im(self.tencent, command), body)
 
         def judge(json_):
@@ -76,12 +76,12 @@ class App:
         return outcome_of(answer, judge)
 
     def admin(self, path: str, **body) -> Outcome:
-        """A call of the manual's section 6."""
+        """Makes a call of the manual's section 6."""
         answer = self.server.post(path, body, token=ADMIN_TOKEN)
         return outcome_of(answer, lambda json: (json["flag"], json["data"]))
 
     def own(self, method: str, path: str, **body) -> Outcome:
-        """A call of our own interface for this app."""
+        """Makes a call of the native interface for this app."""
         sent = json.dumps(body).encode() if body else None
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {ADMIN_TOKEN}"}
         answer = self.server.call(method, f"/api/v1/apps/{self.name}{path}", sent, **headers)

@@ -1,4 +1,4 @@
-"""Pictures that were damaged at random, but as decoders can be reached by it: cut, flipped, written over, and spliced."""
+"""Pictures with random damage that reaches deep into decoders: cut, flipped, overwritten, spliced."""
 
 import pathlib
 import random
@@ -9,16 +9,16 @@ from typing import NamedTuple
 from harness import ROOT
 
 SEEDS = ROOT / "fuzz/seeds/picture_head"
-# With a face on each.
+# Pictures with one face each.
 PORTRAITS = ["samples/strangers/female/1.jpg", "samples/strangers/female/11.jpg", "samples/strangers/male/1.jpg"]
 FORMATS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WebP", ".bmp": "BMP", ".gif": "GIF", ".tif": "TIFF"}
-# Where the heads of all formats end.
+# Bytes that contain the headers of all formats.
 HEAD = 200
 EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x10000, 40_000_000)
 
 
 class Base(NamedTuple):
-    """A whole picture."""
+    """An undamaged picture."""
 
     format: str
     name: str
@@ -26,7 +26,7 @@ class Base(NamedTuple):
 
 
 def bases() -> list[Base]:
-    """One of every format and layout that is read, each under 8 KB."""
+    """One picture of every supported format and layout, each under 8 KB."""
     paths = [path for path in sorted(SEEDS.iterdir()) if path.suffix in FORMATS]
     if len(paths) < 20:
         raise SystemExit(f"error: {SEEDS} has {len(paths)} pictures")
@@ -35,7 +35,7 @@ def bases() -> list[Base]:
 
 
 def with_checksums(png: bytes) -> bytes:
-    """A PNG with the checksums that its chunks should have, as far as there are chunks."""
+    """A PNG with corrected checksums, up to the first malformed chunk."""
     out, at = bytearray(png), 8
     while at + 12 <= len(out):
         (length,) = struct.unpack_from(">I", out, at)
@@ -47,7 +47,7 @@ def with_checksums(png: bytes) -> bytes:
 
 
 def place(chance: random.Random, length: int) -> int:
-    """Half of the time in the head."""
+    """A random offset, half of the time in the header."""
     return chance.randrange(min(HEAD, length) if chance.random() < 0.5 else length)
 
 
@@ -62,7 +62,7 @@ def flip(chance: random.Random, data: bytearray, _: bytes) -> bytearray:
 
 
 def write_over(chance: random.Random, data: bytearray, _: bytes) -> bytearray:
-    """A number of 1 to 4 bytes becomes one that arithmetic does not like."""
+    """Overwrites 1 to 4 bytes with an extreme number."""
     size, order = chance.choice((1, 2, 4)), chance.choice(("big", "little"))
     at = place(chance, len(data))
     data[at : at + size] = (chance.choice(EXTREMES) % 256**size).to_bytes(size, order)
@@ -82,7 +82,7 @@ def repeat(chance: random.Random, data: bytearray, _: bytes) -> bytearray:
 
 
 def splice(chance: random.Random, data: bytearray, other: bytes) -> bytearray:
-    """The head of one picture and the tail of another."""
+    """Joins the start of one picture and the end of another."""
     return data[: place(chance, len(data))] + other[place(chance, len(other)) :]
 
 
@@ -90,7 +90,7 @@ WAYS = (cut, flip, flip, flip, write_over, write_over, take_out, repeat, splice)
 
 
 def damaged(base: Base, others: list[Base], key: str) -> bytes:
-    """A picture that is damaged in one to three ways, all of which follow from the key."""
+    """A picture with one to three kinds of damage, determined by the key."""
     chance = random.Random(key)
     data = bytearray(base.bytes)
     for _ in range(chance.choice((1, 1, 1, 2, 3))):

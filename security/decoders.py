@@ -1,12 +1,13 @@
-"""Send pictures that want too much work, and pictures that were damaged.
+"""Send pictures that need excessive work, and damaged pictures.
 
-The bombs go without credentials (the manual's 3.6) and one after the other, as each is timed; some go to the login with a face too. What
-is refused at once without credentials is sent with them again, where more pixels are allowed, and so is a healthy picture of each
-format as large as may be. The damaged ones go with a token (7.10), by several clients on connections that are kept.
+The bombs are sent without credentials (the manual's 3.6), one at a time, as each is timed; some also go to the login by
+face. Bombs refused immediately are sent again with credentials, which allow more pixels, and so is the largest allowed
+healthy picture of each format. The damaged pictures are sent with a token (7.10), by several clients on persistent
+connections.
 
-A miss is: an answer other than the call's own, an answer that does not come, a server that ended; more memory than 2 GiB; a bomb that
-takes more than 2 seconds and 3 times as long as a healthy picture of its format and size, or 3 seconds where that one takes less than 2
-(in the long round, thrice in a row).
+A miss is: an answer not in the call's own format, or none; a server that ended; more memory than 2 GiB; a bomb that
+takes more than 2 seconds and 3 times as long as a healthy picture of its format and size, or 3 seconds if that takes
+less than 2 (in the long round, three times in a row).
 """
 
 import base64
@@ -30,16 +31,17 @@ MOST_MISSES_SHOWN = 5
 NO_PICTURE = "80018,extract feature decode pictrue! get feature failed"
 NOT_RECOGNISED = "人脸识别未通过"
 SETTINGS = {"AICP_CONSOLE__ATTEMPTS_PER_MINUTE": "1000000"}
-# One in so many bombs goes to the login too.
+# One in this number of bombs also goes to the login.
 LOGIN_EVERY = 8
-# Of the large ones the short round sends one in so many, and all others.
+# The short round sends one in this number of the large bombs, and all others.
 LARGE_EVERY = 10
-# What the short round sends to more than one call; it takes a debug build a tenth of a second to read a megabyte.
+# Maximum bytes of a picture that the short round sends to a second call; a debug build reads a megabyte in a tenth of a
+# second.
 MOST_BYTES_AGAIN = 200_000
 
 
 def kept(name: str, data: bytes) -> str:
-    """Puts a picture that was a miss where it can be looked at."""
+    """Saves a picture that was a miss, and returns its path."""
     place = pathlib.Path(tempfile.gettempdir()) / "aicp-torture-found"
     place.mkdir(exist_ok=True)
     path = place / "".join(c if c.isalnum() else "-" for c in name)[:100]
@@ -53,14 +55,14 @@ def shown(misses: list[str]) -> list[str]:
 
 
 class Client:
-    """A connection that is kept from call to call."""
+    """A client with a persistent connection."""
 
     def __init__(self, server: Server, **headers: str):
         self.server, self.headers = server, {"Content-Type": "application/json"} | headers
         self.connection = http.client.HTTPConnection(server.address, timeout=90)
 
     def send(self, path: str, image: bytes) -> tuple[int, bytes, float]:
-        """Status (0 if there was no answer), body and seconds."""
+        """Returns status (0 without an answer), body and seconds."""
         body = b'{"image":"' + base64.b64encode(image) + b'"}'
         begun = time.monotonic()
         try:
@@ -73,7 +75,7 @@ class Client:
 
 
 def wrong(path: str, status: int, body: bytes) -> str | None:
-    """What is wrong with an answer to a picture, whatever the picture was."""
+    """The error in an answer to a picture, if any, whatever the picture was."""
     told = f"{status} {body[:200].decode(errors='replace')}"
     try:
         answer = json.loads(body)
@@ -95,13 +97,13 @@ def wrong(path: str, status: int, body: bytes) -> str | None:
 
 
 def limit(healthy: float) -> float:
-    """Seconds that a bomb may take beside a healthy picture."""
+    """Maximum seconds of a bomb, from those of a healthy picture."""
     least = 3 * healthy
     return max(2.0, least) if least < 2 else min(least, max(3.0, 1.5 * healthy))
 
 
 class Bombs:
-    """Bombs and what came of them."""
+    """Sends the bombs and records the results."""
 
     def __init__(self, server: Server, token: str, is_short: bool):
         self.server, self.is_short = server, is_short
@@ -118,7 +120,7 @@ class Bombs:
         if bomb.is_healthy:
             self.healthy[bomb.format] = seconds
         elif not self.is_short:
-            # A busy machine makes a picture slow once, a bomb is slow always.
+            # A busy machine delays a picture once, a bomb is slow every time.
             for _ in range(2):
                 if seconds <= limit(self.healthy[bomb.format]):
                     break
@@ -141,7 +143,7 @@ class Bombs:
         return seconds
 
     def with_credentials(self, chosen: list[Bomb], times: dict[str, float]) -> None:
-        """What is refused at once without credentials, and the largest healthy ones."""
+        """Sends with credentials the bombs refused immediately without, and the largest healthy pictures."""
         for bomb in chosen:
             if bomb.is_healthy and not self.is_short:
                 self.largest[bomb.format] = self.send(bomb, self.known, "/aicp/face/detect", bomb.make(SIDE_KNOWN))
@@ -176,7 +178,7 @@ def bombs(report: Report, server: Server, token: str, is_short: bool) -> None:
 
 
 def damage(report: Report, server: Server, token: str, count: int, clients: int, chosen: str) -> None:
-    """Sends so many damaged pictures."""
+    """Sends `count` damaged pictures."""
     whole = bases()
     begun = time.monotonic()
     numbers = iter(range(count))

@@ -1,14 +1,15 @@
-"""Fill, spoil and move the disk below a data folder while clients write.
+"""Fill, break and move the disk under a data folder while clients write.
 
-Runs itself again in a mount namespace of its own, so that nothing stays mounted, and mounts a tmpfs of 24 MB and, where loop devices
-are to be had, an ext4 of 40 MB. Each is filled while three clients write, used while full, emptied, filled again; the server is killed,
-started and stopped while it is full. In the long round ext4 also turns read-only and fails under a running server, as on a broken
-disk, and the folder is renamed and renamed back.
+Runs itself again in its own mount namespace, so that nothing stays mounted. Mounts a tmpfs of 24 MB and, if loop
+devices are available, an ext4 of 40 MB. Each is filled while three clients write, used while full, emptied and filled
+again; the server is killed, started and stopped while the disk is full. In the long round ext4 also becomes read-only
+and fails under a running server, as on a broken disk, and the folder is renamed and renamed back.
 
-A miss is: an acknowledged write that is lost, or a refused one that is there, in any of these states; a removal that is refused on a
-full disk; `/readyz` not 503 with a reason within 10 seconds, or not 200 again within 10 seconds of there being room (on a broken disk:
-after a restart); a start on a full disk that neither serves nor ends with 1 and a reason; a stop that takes more than 15 seconds or
-ends with anything but 0 or 1; a process that ends by itself. Without root, or loop devices, what can't be tried is said, and no miss.
+A miss is, in any of these states: a lost acknowledged write, or a refused one that is stored; a removal refused on a
+full disk; `/readyz` not 503 with a reason within 10 seconds, or not 200 within 10 seconds after space is freed (on a
+broken disk: after a restart); a start on a full disk that neither serves nor ends with 1 and a reason; a stop that
+takes more than 15 seconds or ends with a code other than 0 or 1; a process that ends by itself. Tests that need root or
+loop devices are reported as skipped without them, not as misses.
 """
 
 import fcntl
@@ -37,10 +38,10 @@ from writer import Album
 from writer_groups import Writer
 
 READYZ_SECONDS = 10
-# For as many writes as are wanted, however busy the machine is.
+# Time limit for the wanted number of writes, long enough for a busy machine.
 WRITE_SECONDS = 40
 MAX_STOP_SECONDS = 15
-# EXT4_IOC_SHUTDOWN, without writing the journal out.
+# EXT4_IOC_SHUTDOWN, without flushing the journal.
 EXT4_IOC_SHUTDOWN, NO_FLUSH = 0x8004587D, 2
 PADDING_BYTES = 20_000
 ENROLMENTS = ("do_add", "do_jd_create", "do_face_add", "do_add_user")
@@ -52,7 +53,7 @@ def command(*words) -> None:
 
 
 class Volume:
-    """A small file system with a file on it that takes the room away."""
+    """A small file system with a ballast file that fills it."""
 
     def __init__(self, place: pathlib.Path, kind: str):
         self.kind, self.mounted, self.image = kind, place / kind, place / f"{kind}.image"
@@ -65,7 +66,7 @@ class Volume:
 
     def mount(self) -> None:
         if self.kind == "ext4":
-            # The loop device goes with the mount.
+            # Unmounting detaches the loop device.
             command("mount", "-o", "loop,errors=remount-ro", self.image, self.mounted)
         else:
             command("mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs", self.mounted)
@@ -78,7 +79,7 @@ class Volume:
         return self.mounted / "ballast"
 
     def fill(self) -> None:
-        """Fills the disk once. What the server gives up afterwards is left to it."""
+        """Fills the disk once. Space that the server frees afterwards is left to it."""
         with self.ballast.open("ab", buffering=0) as file:
             try:
                 while True:
@@ -142,7 +143,7 @@ class Disk:
         self.server.kill()
 
     def ready(self, status: int, when: str) -> None:
-        """Waits until /readyz answers so."""
+        """Waits until /readyz has this status."""
         begun, answer = time.monotonic(), None
         while time.monotonic() - begun < READYZ_SECONDS:
             answer = self.server.call("GET", "/readyz", timeout=5)
@@ -152,7 +153,7 @@ class Disk:
         self.misses.append(f"/readyz {when}: {answer.status} {answer.body[:200]} after {READYZ_SECONDS} s")
 
     def enrol(self) -> None:
-        """Enrols people for the removals to come."""
+        """Enrols people for later removals."""
         for writer in self.writers:
             for _ in range(200):
                 if len(writer.keys("person")) >= 6 or writer.ledger.surprises:
@@ -160,7 +161,7 @@ class Disk:
                 writer.one(*(ENROLMENTS if writer.keys("library") else ("do_add_base",)))
 
     def remove(self) -> None:
-        """Removes people; this must work on a full disk."""
+        """Removes people, which must succeed on a full disk."""
         removed = total(self.writers, "done")
         for writer in self.writers:
             writer.ledger.is_lenient = False
@@ -182,7 +183,8 @@ class Disk:
             self.misses.append(f"the stop {when} ended with {code} after {time.monotonic() - begun:.1f} s: {self.server.log[-2:]}")
 
     def start(self, when: str, is_full: bool = False) -> str:
-        """Starts again. A start on a full disk may be refused; then room is made first. Returns "served" or "refused"."""
+        """Restarts the server. A start on a full disk may be refused; then space is freed first. Returns "served" or
+        "refused"."""
         begun = time.monotonic()
         try:
             self.server.launch()
@@ -205,7 +207,7 @@ class Disk:
 
 
 def full(disk: Disk, report, is_short: bool) -> None:
-    """Fills, uses, empties and fills a disk again; kills, stops and starts the server meanwhile."""
+    """Fills, uses, empties and refills a disk; kills, stops and starts the server meanwhile."""
     volume, kind = disk.volume, disk.volume.kind
 
     def row(name: str, counted: str = "") -> None:
@@ -254,7 +256,7 @@ def full(disk: Disk, report, is_short: bool) -> None:
 
 
 def broken(disk: Disk, report, name: str, breaks) -> None:
-    """A file system that fails under a running server, and is mounted anew."""
+    """Tests a file system that fails under a running server and is mounted again."""
     disk.server.start()
     disk.write_some(20)
     try:
@@ -278,7 +280,7 @@ def broken(disk: Disk, report, name: str, breaks) -> None:
 
 
 def turn_read_only(disk: Disk) -> None:
-    """Makes ext4 read-only as the kernel does on an error."""
+    """Makes ext4 read-only through the kernel's error handling."""
     device = os.path.basename(subprocess.check_output(["findmnt", "-no", "SOURCE", disk.volume.mounted], text=True).strip())
     pathlib.Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("torture")
 
@@ -292,7 +294,7 @@ def shut_down(disk: Disk) -> None:
 
 
 def renamed(disk: Disk, report) -> None:
-    """Renames the data folder for a while."""
+    """Renames the data folder temporarily."""
     disk.server.start()
     disk.write_some(20)
     place = disk.server.folder
@@ -310,7 +312,7 @@ def renamed(disk: Disk, report) -> None:
 
 
 def inside(binary: str, is_short: bool, report) -> None:
-    """Runs everything, in the mount namespace."""
+    """Runs all tests, in the mount namespace."""
     chosen = seed()
     random.seed(chosen)
     kinds = ["tmpfs"] if is_short else ["tmpfs", "ext4"]
@@ -340,7 +342,7 @@ def inside(binary: str, is_short: bool, report) -> None:
 
 
 class Lines:
-    """A report for the process outside: a line of JSON for each row."""
+    """A report for the parent process: one line of JSON per row."""
 
     def row(self, *row) -> None:
         print(json.dumps(row), flush=True)

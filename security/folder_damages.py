@@ -1,4 +1,5 @@
-"""Ways to damage a data folder. Each takes a copy and the random choices of a run, and tells what it did."""
+"""Kinds of damage to a data folder. Each function takes a copy and the run's random generator, and returns a
+description."""
 
 import os
 import pathlib
@@ -17,13 +18,13 @@ class Case(NamedTuple):
     damage: Callable
     tries: int
     is_killed: bool = False
-    # What must come: "serve", "refuse", or either.
+    # Required result of a start: "serve", "refuse", or either if empty.
     wanted: str = ""
-    # Whether `aicp check` must see it; the damage may say that this time it can't.
+    # Whether `aicp check` must detect it; the damage may declare itself undetectable this time.
     is_seen: bool = False
-    # What the copy must then have: "prefix" of the writes, "all" of them.
+    # Required content of the copy: "prefix" of the writes, or "all" of them.
     holds: str = ""
-    # Whether the log of a start that serves must have a word of it.
+    # Whether a start that serves must log the damage.
     is_told: bool = False
 
 
@@ -201,7 +202,7 @@ def damage_incoming(copy, chance):
 
 
 def damage_other_parts(copy, chance):
-    """Puts a file or folder of the wrong kind where the server makes its own."""
+    """Puts a file or folder of the wrong kind where the server creates its own."""
     name = chance.choice(["control.sock", "reserve", "reserve.part", "aicp.db-shm"])
     path = copy / name
     path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What the harnesses of this folder share: a server that can be killed and started again, and a report."""
+"""Shared by the harnesses of this folder: a server that can be killed and restarted, and a report."""
 
 import http.client
 import json
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 
 
 class Refused(Exception):
-    """The server did not start: its exit code (negative: ended by that signal), and what it said."""
+    """The server did not start: its exit code (negative: killed by that signal) and its output."""
 
     def __init__(self, code: int, said: str):
         super().__init__(f"exit code {code}: {said}")
@@ -41,7 +41,7 @@ class Refused(Exception):
 
 
 class Server:
-    """`aicp serve` on a free port of loopback; the data folder outlives it."""
+    """`aicp serve` on a free loopback port; the data folder outlives it."""
 
     def __init__(self, binary: str, folder: pathlib.Path, arguments: tuple[str, ...] = (), wrapper: tuple[str, ...] = (), **settings: str):
         self.binary, self.folder, self.arguments, self.wrapper, self.settings = binary, folder, arguments, wrapper, settings
@@ -49,7 +49,7 @@ class Server:
         self.log: list[str] = []
 
     def start(self) -> "Server":
-        """Starts it and waits until it answers. Raises `Refused` if it ends before."""
+        """Starts the server and waits until it is ready. Raises `Refused` if it ends before."""
         self.launch()
         begun = time.monotonic()
         while time.monotonic() - begun < READY_SECONDS:
@@ -63,7 +63,7 @@ class Server:
         raise Refused(0, "not ready within a minute")
 
     def launch(self) -> None:
-        """Starts the process and returns at once."""
+        """Starts the process without waiting."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AICP_")}
         environment |= {
             "AICP_ADMIN_TOKEN": ADMIN_TOKEN,
@@ -71,7 +71,7 @@ class Server:
             "AICP_LOG__FORMAT": "json",
             "AICP_LINKVISUAL__CALLS_PER_SECOND": "10000",
             "AICP_TENCENT_IM__CALLS_PER_SECOND": "10000",
-            # Starts in a fifth of the time of the other runtime.
+            # It starts in a fifth of the time of the other runtime.
             "AICP_VISION__RUNTIME": "onnxruntime",
             **self.settings,
         }
@@ -99,7 +99,7 @@ class Server:
         self.reader.join()
 
     def stop(self) -> int:
-        """Asks it to end; the exit code."""
+        """Stops the server with SIGTERM and returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=60)
         self.reader.join()
@@ -120,7 +120,7 @@ class Server:
         return self.call("POST", path, json.dumps(body).encode(), timeout, **{"Content-Type": "application/json"} | headers)
 
     def grant(self, app_id: str, capabilities: list[str] = CAPABILITIES) -> str:
-        """The token of a new app."""
+        """Creates an app and returns its token."""
         body = {"appId": app_id, "dueTime": "2099-12-31 23:59:59", "capabilityIdArray": capabilities}
         answer = self.post("/authorize/grantAuthorize", body, token=ADMIN_TOKEN).json()
         if not answer["flag"]:
@@ -128,11 +128,12 @@ class Server:
         return answer["data"]["token"]
 
     def key(self, app_id: str, **body) -> dict:
-        """A new key of an app: {"kind": "jdcloud" | "alibaba" | "tencent-im", ...}, and what it was made with."""
+        """Creates a key of an app from {"kind": "jdcloud" | "alibaba" | "tencent-im", ...}; returns it with the
+        request's fields."""
         return body | self.post(f"/api/v1/apps/{app_id}/keys", body, Authorization=f"Bearer {ADMIN_TOKEN}").json()
 
     def memory_mib(self) -> int:
-        """The most memory that the process ever held."""
+        """Peak memory of the process in MiB."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) // 1024
@@ -146,7 +147,7 @@ class Server:
 
 
 class Report:
-    """A table: a row for each thing that was tried, what was counted, and what should not have been."""
+    """A table with a row per test: its name, its counts, and its misses."""
 
     def __init__(self, title: str):
         self.rows = self.missed = 0
@@ -159,7 +160,7 @@ class Report:
 
 
 def seed() -> str:
-    """What the random choices of a run follow from; it can be given, to see a run again."""
+    """Seed of a run's random choices; can be given, to repeat a run."""
     return os.environ.get("AICP_TORTURE_SEED") or str(random.randrange(10**9))
 
 

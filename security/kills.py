@@ -1,13 +1,13 @@
-"""Kill the server again and again while clients write, and look for what they were told.
+"""Kill the server repeatedly while clients write, and verify the acknowledged writes.
 
-Four clients write at random in every dialect: libraries, people and their faces, groups, devices, accounts, friends, keys, grants and
-users of the console. At a random moment the process gets SIGKILL; one in three times it gets it again while it starts. Then everything
-is read through the server's calls and in a copy of its folder.
+Four clients make random writes in every dialect: libraries, people and their faces, groups, devices, accounts, friends,
+keys, grants and console users. At a random moment the process gets SIGKILL, and one time in three again during the
+restart. Then everything is read through the server's calls and in a copy of its folder.
 
-A miss is: an acknowledged write that is not there, a refused one that is, one without an answer that is there by halves; an id that was
-given twice; somebody whom their own picture or number does not find; a picture on disk that is torn, or that no row names; rows or
-counts that differ from what the calls tell; a word of SQLite's or `aicp check`'s; a write refused without a reason; a start that fails
-or takes more than 15 seconds; a panic in the log.
+A miss is: an acknowledged write that is lost; a refused one that is stored; one without an answer that is stored in
+part; an id assigned twice; a person not found by their own picture or number; a picture on disk that is incomplete or
+without a row; rows or counts that differ from the calls' answers; an error from SQLite or `aicp check`; a write refused
+without a reason; a start that fails or takes more than 15 seconds; a panic in the log.
 """
 
 import pathlib
@@ -29,7 +29,7 @@ SETTINGS = {
     "AICP_RECOGNITION__TOP_N": "100",
 }
 MAX_START_SECONDS = 15
-# Rounds, seconds, and rounds in a row of the table.
+# Rounds, seconds, and rounds per row of the table.
 LONG, SHORT = (60, 330, 10), (4, 18, 4)
 
 
@@ -55,7 +55,7 @@ class Killer:
         enough, limit = before + self.chance.randrange(4, 60), time.monotonic() + 10
         while total(self.writers, "done") < enough and time.monotonic() < limit and any(map(threading.Thread.is_alive, threads)):
             time.sleep(0.005)
-        # The moment is what is random; nothing is waited for.
+        # A random delay, so that the kill hits any moment.
         time.sleep(self.chance.random() * 0.1)
         self.server.kill()
         self.kills += 1
@@ -63,7 +63,7 @@ class Killer:
             thread.join()
 
     def start(self) -> list[str]:
-        """Starts it again, perhaps killed again while it starts."""
+        """Restarts the server, possibly killing it again while it starts."""
         misses = []
         while self.chance.random() < 0.33:
             self.server.launch()

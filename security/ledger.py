@@ -1,4 +1,4 @@
-"""The model of a client's writes: the state that follows from the answers it got."""
+"""Model of a client's writes: the state that follows from the answers."""
 
 import collections
 import threading
@@ -16,7 +16,7 @@ class Doubt(NamedTuple):
 
 
 class Ids:
-    """Ids handed out in a run, over restarts. An id never changes its owner, even if that is gone."""
+    """Ids assigned in a run, across restarts. An id keeps its owner, even a removed one."""
 
     def __init__(self):
         self.owners: dict[tuple, tuple] = {}
@@ -30,17 +30,17 @@ class Ids:
 
 
 def is_between(before, found, after) -> bool:
-    """Whether a value is the old or the new one, or a list between the two."""
+    """Whether a value is the old one, the new one, or a list between the two."""
     if found in (before, after):
         return True
     return isinstance(before, tuple) and isinstance(found, tuple) and set(after or ()) <= set(found) <= set(before)
 
 
 class Ledger:
-    """State of one client's things by key; removed things have none.
+    """State of one client's objects by key; removed objects have none.
 
-    An acknowledged write changes the state, a refused one does not. A write without an answer is in doubt until `settle`, which wants
-    it there as a whole or not at all."""
+    An acknowledged write changes the state, a refused one does not. A write without an answer is in doubt until
+    `settle`, which requires it to be stored completely or not at all."""
 
     def __init__(self):
         self.state: dict[tuple, object] = {}
@@ -55,7 +55,8 @@ class Ledger:
     def write(self, what: str, changes: dict, told: Outcome, is_bad: bool = False, is_piecewise: bool = False) -> bool:
         """Records the outcome of a write that changes the state by `changes`. Returns whether it was done.
 
-        A bad write must be refused. A piecewise one is several transactions: it may stop between things, not within one."""
+        A bad write must be refused. A piecewise one is several transactions: it may stop between objects, but not
+        within one."""
         if told.is_done is None:
             self.in_doubt += 1
             self.doubts.append(Doubt(what, changes, is_piecewise))

@@ -21,7 +21,7 @@ PAGE = {"PageNo": 1, "PageSize": 100}
 
 
 class Unread(Exception):
-    """A reading call failed, or its answer contradicts another."""
+    """A read call failed, or its answer contradicts another."""
 
 
 def data_of(told: Outcome):
@@ -56,7 +56,7 @@ class Observer:
         told = {one["id"]: one for one in records}
         if len(told) != len(records) or len(names) != len(records):
             raise Unread(f"two lists of libraries differ: {names} and {records}")
-        # queryBaseAll tells no groupId; both lists are in the order of making.
+        # queryBaseAll reports no groupId; both lists are in order of creation.
         for name, (number, one) in zip(names, sorted(told.items())):
             self.found["library", name] = (one["dbName"], one["dbDesc"])
             self.writer.ids.note("library", number, (self.app.name, name))
@@ -142,7 +142,7 @@ class Observer:
                 answer = self.app.server.post("/aicp/face/queryBaseAll", {}, token=token)
                 value = "valid" if answer.status == 200 else "expired" if "过期".encode() in answer.body else None
             else:
-                # Its token was never heard of, but the app is listed if it was made.
+                # Its token is unknown, but the app is listed if it was created.
                 if apps is None:
                     apps = {one["appId"] for one in self.app_list()}
                 value = "valid" if key[1] in apps else None
@@ -153,7 +153,8 @@ class Observer:
         return self.app.server.call("GET", "/api/v1/apps", Authorization=f"Bearer {ADMIN_TOKEN}").json()["apps"]
 
     def spot_check(self) -> list[str]:
-        """Samples people: found by number, by face, and with the bytes that were sent. Returns the misses."""
+        """Samples people: each must be found by number and by face, with the picture that was sent. Returns the
+        misses."""
         misses = []
         people = [key for key in self.found if key[0] == "person" and key in self.writer.handles]
         for index, key in enumerate(self.writer.random.sample(people, min(4, len(people)))):
@@ -173,7 +174,7 @@ class Observer:
 
 
 
-# Console users have a library that no call lists.
+# Console users are in a hidden library that no call lists.
 TABLES = ("library WHERE hidden = 0", "person", "face", "template", "user_group", "device_group", "social_account", "social_friend")
 
 
@@ -190,7 +191,7 @@ def counted(writers: list[Writer]) -> dict:
 
 @contextlib.contextmanager
 def snapshot(folder: pathlib.Path, aside: pathlib.Path, server: Server | None = None):
-    """A copy of a data folder at one moment: a server that has it open is halted meanwhile."""
+    """Copies a data folder at one moment: a running server is paused meanwhile."""
     if server:
         server.process.send_signal(signal.SIGSTOP)
     try:

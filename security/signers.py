@@ -1,4 +1,4 @@
-"""How calls of the clouds' dialects are signed, with what the standard library has. Each part can be given, to sign what is wrong."""
+"""Signatures of the cloud dialects, made with the standard library. Each part can be given, to create invalid ones."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ import zlib
 
 IM_ADMIN = "administrator"
 NONCES = itertools.count()
-# No two runs share one.
+# Distinct for every run.
 RUN = os.urandom(6).hex()
 
 
@@ -26,12 +26,12 @@ def quoted(text) -> str:
 
 
 def joined(pairs) -> str:
-    """Parameters in their order by name, as both clouds sign them."""
+    """Parameters sorted by name and encoded, as both clouds sign them."""
     return "&".join(f"{quoted(name)}={quoted(value)}" for name, value in sorted(pairs))
 
 
 def jdcloud(key: dict, host: str, api: str, query: dict, body: bytes, method: str = "POST", **given) -> tuple[str, dict]:
-    """Target and headers of a call signed by JDCLOUD2-HMAC-SHA256. `given`: `seconds` of the clock, `once` (the nonce)."""
+    """Target and headers of a call signed with JDCLOUD2-HMAC-SHA256. `given`: `seconds` (clock), `once` (nonce)."""
     date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(given.get("seconds", time.time())))
     text = joined(query.items())
     headers = {"host": host, "x-jdcloud-date": date, "x-jdcloud-nonce": given.get("once") or nonce()}
@@ -49,7 +49,7 @@ def jdcloud(key: dict, host: str, api: str, query: dict, body: bytes, method: st
 
 
 def linkvisual(key: dict, action: str, pairs: dict, method: str = "POST", **given) -> dict:
-    """All parameters of an action signed by version 1. `given`: `seconds`, `once`."""
+    """All parameters of an action signed with version 1. `given`: `seconds`, `once`."""
     pairs = {
         "Action": action,
         "Version": "2018-01-20",
@@ -66,7 +66,7 @@ def linkvisual(key: dict, action: str, pairs: dict, method: str = "POST", **give
 
 
 def document(key: dict, identifier: str = IM_ADMIN, seconds: float | None = None, expire: int = 86400) -> dict:
-    """What is in a UserSig."""
+    """The content of a UserSig."""
     now = int(time.time() if seconds is None else seconds)
     content = f"TLS.identifier:{identifier}\nTLS.sdkappid:{key['sdkappid']}\nTLS.time:{now}\nTLS.expire:{expire}\n"
     sig = base64.b64encode(hmac.digest(key["key"].encode(), content.encode(), "sha256")).decode()
@@ -75,12 +75,12 @@ def document(key: dict, identifier: str = IM_ADMIN, seconds: float | None = None
 
 
 def packed(data: bytes) -> str:
-    """Bytes as the text of a UserSig."""
+    """Encodes bytes as the text of a UserSig."""
     return base64.b64encode(data).decode().translate(str.maketrans("+/=", "*-_"))
 
 
 def tencent_im(key: dict, command: str, identifier: str = IM_ADMIN, usersig: str | None = None, **given) -> str:
-    """The target of a command, `sns/…` or `im_open_login_svc/…`. `given`: as `document` takes it."""
+    """The target of a command, `sns/…` or `im_open_login_svc/…`. `given`: as for `document`."""
     if usersig is None:
         usersig = packed(zlib.compress(json.dumps(document(key, identifier, **given)).encode()))
     query = {"sdkappid": key["sdkappid"], "identifier": identifier, "usersig": usersig, "random": 1, "contenttype": "json"}

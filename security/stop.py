@@ -1,12 +1,13 @@
-"""Ask the server to end in the middle of work, and look for what it had begun.
+"""Stop the server in the middle of work, and verify the calls in progress.
 
-Sixty clients call at once: twenty write at random in every dialect, forty recognise, list, fetch pictures and ask for statistics, half
-of them on connections that they keep. At a random moment the process gets SIGTERM; then it is started again.
+Sixty clients call at once: twenty make random writes in every dialect, forty recognise, list, fetch pictures and
+request statistics, half of them on persistent connections. At a random moment the process gets SIGTERM; then it is
+restarted.
 
-A miss is: an end with anything but 0, or after more than 20 seconds; an answer that breaks off after its head came; a call without an
-answer that was sent two seconds and more before SIGTERM (one that was sent just then may not have been taken from the system's queue
-yet); an acknowledged write that is not there after the next start, a refused one that is, one without an answer that is there by
-halves; a panic in the log.
+A miss is: an exit code other than 0, or a stop that takes more than 20 seconds; an answer that breaks off after its
+header; a call without an answer that was sent two seconds or more before SIGTERM (a later one may still be in the
+system's accept queue); an acknowledged write that is lost after the restart, a refused one that is stored, one without
+an answer that is stored in part; a panic in the log.
 """
 
 import http.client
@@ -34,7 +35,7 @@ LONG, SHORT = 5, 1
 
 
 class Watched(Server):
-    """A server that records how its calls ended."""
+    """A server that records the results of its calls."""
 
     def __init__(self, *arguments, **settings):
         super().__init__(*arguments, **settings)
@@ -43,12 +44,12 @@ class Watched(Server):
 
     def forget(self) -> None:
         self.answered = self.refused = 0
-        # When they were sent.
+        # Send times of calls without an answer.
         self.silent: list[float] = []
         self.cut: list[str] = []
 
     def exchange(self, connection, method: str, path: str, body, headers) -> Answer:
-        """One call on a connection. Status 0 if no whole answer came."""
+        """Makes one call on a connection. Status 0 without a complete answer."""
         sent, head = time.monotonic(), None
         try:
             if connection.sock is None:
@@ -85,7 +86,7 @@ class Watched(Server):
 
 
 class Reader:
-    """A client of reading calls, every second one on a kept connection."""
+    """A client that makes read calls; every second client has a persistent connection."""
 
     def __init__(self, server: Watched, token: str, library: str, link: str, number: int):
         self.server, self.keeps = server, number % 2 == 0
@@ -107,7 +108,7 @@ class Reader:
         random.Random(number).shuffle(self.calls)
 
     def run(self, is_over) -> None:
-        """Until it is over or a call gets no answer."""
+        """Calls until `is_over`, or until a call gets no answer."""
         connection = self.server.connection()
         for call in itertools.cycle(self.calls):
             if is_over() or self.server.exchange(connection, *call).status == 0:
@@ -118,7 +119,7 @@ class Reader:
 
 
 def readers(server: Watched, still: Writer) -> list[Reader]:
-    """The reading clients, for the app of a writer that is idle meanwhile."""
+    """The reading clients, for the app of an idle writer."""
     still.do_add_base()
     still.do_add()
     ((_, library, name),) = still.keys("person")
@@ -138,7 +139,7 @@ def end(server: Watched, chance: random.Random, jobs: list) -> tuple[float, list
     enough = server.answered + 200
     while server.answered < enough and time.monotonic() < limit:
         time.sleep(0.01)
-    # The moment is what is random.
+    # A random delay, so that SIGTERM hits any moment.
     time.sleep(chance.random() * 0.5)
     begun, misses = time.monotonic(), []
     server.process.send_signal(signal.SIGTERM)
@@ -174,7 +175,7 @@ def run(binary: str, is_short: bool) -> Report:
         still = Writer(server, "still", album, ids, chosen)
         reading = readers(server, still)
         for writer in writers:
-            # Too many calls at once are refused.
+            # Excess simultaneous calls are refused.
             writer.ledger.is_lenient = True
         try:
             for round_ in range(SHORT if is_short else LONG):

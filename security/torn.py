@@ -1,14 +1,14 @@
 """Damage copies of a data folder in many ways, and start the server on each.
 
-One server writes, is stopped, writes on and is killed, so that there is a folder with a log to replay and one without. Of these,
-copies are damaged: the log cut, flipped, lengthened; the database cut, flipped, zeroed by pages; templates, pictures, keys and other
-parts altered or gone. Also a file is cut and taken away under a server that runs.
+One server writes, is stopped, writes more and is killed, which gives one folder with a write-ahead log to replay and
+one without. Copies of both are damaged: the log cut, flipped, extended; the database cut, flipped, zeroed by pages;
+templates, pictures, keys and other parts altered or removed. A file is also cut and removed under a running server.
 
-A miss is: a process that a signal ended, or that neither serves nor ends with 1 within 15 seconds; a refusal that names no file or
-does not say what to do; failing calls without a word in the log; damage of a page in use, a template or a picture that `aicp check`
-does not see; a start that serves less than it could (a picture less must not stop it); and after damage of the log anything but what
-was there after one of the acknowledged writes, which came in a known order. A flipped bit may fall where nothing is, or into a text
-that nothing protects: these are counted.
+A miss is: a process killed by a signal, or one that neither serves nor ends with 1 within 15 seconds; a refusal that
+names no file or no remedy; failing calls without a log line; damage of a used page, a template or a picture that `aicp
+check` does not detect; a start that serves less than it could (a missing picture must not stop it); and, after damage
+of the log, any state other than one after an acknowledged write, in the known order. A flipped bit may hit unused space
+or unprotected text: these are counted.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class Base:
         self.binary, self.place = binary, place
         self.server = Server(binary, place / "data", **SETTINGS).start()
         self.writer = Writer(self.server, "app0", Album(served), Ids(), chosen)
-        # No call lists the users of the console.
+        # Console users are omitted: no call lists them.
         self.writer.writes = [write for write in self.writer.writes if write.__name__ != "do_register"]
         self.states: list[dict] = []
         self.known: dict = {}
@@ -55,7 +55,7 @@ class Base:
         shutil.copytree(self.server.folder, self.killed, ignore=shutil.ignore_patterns("control.sock"))
 
     def write(self, count: int) -> None:
-        """Makes writes one after the other and records the state after each; at the end there is somebody."""
+        """Makes writes one at a time and records the state after each; at the end a person exists."""
         ledger = self.writer.ledger
         until = ledger.done.total() + count
         while ledger.done.total() < until or not self.writer.keys("person"):
@@ -70,7 +70,7 @@ class Base:
     def look(self, server: Server) -> dict:
         """Observed state of a server on a copy."""
         self.writer.app.server = server
-        # Accounts and grants are asked for by name: by all that there ever were.
+        # Accounts and grants are read by name: by all names ever used.
         self.writer.ledger.state = self.known
         observer = Observer(self.writer)
         observer.look()
@@ -88,7 +88,7 @@ class Trial(NamedTuple):
 
 
 def has_words(server: Server) -> bool:
-    """Whether the log has a line above INFO. It may come a little later than the answer it is about."""
+    """Whether the log has a line above INFO. It may appear slightly later than its answer."""
     limit = time.monotonic() + 2
     while time.monotonic() < limit:
         if any(not line.startswith("{") or '"level":"INFO"' not in line for line in list(server.log)):
@@ -98,7 +98,7 @@ def has_words(server: Server) -> bool:
 
 
 def begin(server: Server) -> str:
-    """Starts a server. Returns an empty text if it is ready, else the reason that /readyz gives. Raises `Refused`."""
+    """Starts a server. Returns an empty text if it is ready, else the reason from /readyz. Raises `Refused`."""
     server.launch()
     limit, answer = time.monotonic() + MAX_START_SECONDS, None
     while time.monotonic() < limit:
@@ -115,7 +115,7 @@ def begin(server: Server) -> str:
 
 
 def is_internal(error: Exception) -> bool:
-    """Whether a call failed for a reason of the server's own."""
+    """Whether a call failed with an internal error of the server."""
     return any(word in str(error) for word in ("服务端报错", "222302", "30006", "70500", "InternalError", ": 500 "))
 
 
@@ -136,7 +136,7 @@ def refusal(refused: Refused, seconds: float) -> list[str]:
 
 
 def picture_links(base: Base, server: Server, state: dict) -> list[str]:
-    """Fetches every picture. Returns a miss for other bytes than were sent, and for a failure that the log does not have."""
+    """Fetches every picture. Returns a miss for each one with wrong bytes, and for each failure that is not logged."""
     wrong = []
     for key in [key for key in state if key[0] == "person"]:
         faces = state[key][2]
@@ -155,7 +155,7 @@ def picture_links(base: Base, server: Server, state: dict) -> list[str]:
 
 
 def attempt(base: Base, case: Case, copy: pathlib.Path, chance: random.Random) -> Trial:
-    """Damages a copy, runs `aicp check`, starts a server on it, reads everything, stops it."""
+    """Damages a copy, runs `aicp check`, starts a server on it, reads everything, and stops it."""
     shutil.copytree(base.killed if case.is_killed else base.stopped, copy)
     last = base.states[-1 if case.is_killed else base.at_stop]
     told = case.damage(copy, chance)
@@ -193,7 +193,7 @@ def attempt(base: Base, case: Case, copy: pathlib.Path, chance: random.Random) -
                 misses.append(f"its state is not one of those after a write: {apart(last, found)}")
         if "picture" in case.name:
             misses += picture_links(base, server, last)
-        # A vector of the right length is only told from the one that was stored by its digest, which a start does not read.
+        # A changed vector of the right length is only detected by its digest, which a start does not read.
         if case.is_told and not told.startswith("bit") and not has_words(server):
             misses.append("no word of it in the log")
         incoming = copy / "objects" / "incoming"
@@ -214,9 +214,9 @@ def apart(wanted: dict, found: dict) -> str:
 
 
 def under_a_running_server(base: Base, copy: pathlib.Path, damage: Callable) -> tuple[str, list[str]]:
-    """Cuts or removes the database of a running server, which may then refuse everything but must live and say so.
+    """Cuts or removes the database of a running server, which may then refuse every call but must run on and report it.
 
-    Returns the result in words, and the misses."""
+    Returns a description of the result, and the misses."""
     shutil.copytree(base.stopped, copy)
     server = Server(base.binary, copy, **SETTINGS).start()
     try:
@@ -274,7 +274,7 @@ def run(binary: str, is_short: bool) -> Report:
             counted = f"{len(trials)} copies: {served_} served, {len(trials) - served_} refused, aicp check sees {seen}"
             if "bit" in case.name and silent:
                 counted += f", {silent} changed unseen"
-            # Misses that differ in brackets alone are told once.
+            # Misses that differ only in brackets are reported once.
             misses = {miss.split(" (", 1)[0]: miss for trial in trials for miss in trial.misses}
             report.row(case.name, counted, *misses.values())
         for name_, damage in UNDER.items():

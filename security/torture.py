@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Torture servers of its own with everything in this folder, and say what they did not stand.
+"""Run all harnesses of this folder against servers of their own, and report the misses.
 
 Usage: security/torture.py PATH_OF_THE_AICP_BINARY [--short] [NAMES...]
 
-With names, only the modules of these names run. Prints a table for each and one of all; ends with 1 on any miss. Needs root, for
-disks of its own. Talks to loopback alone and leaves nothing behind.
+With names, only the modules of these names run. Prints a table for each and a total; ends with 1 on any miss. Needs
+root to mount its own disks. Uses only loopback and removes its files.
 """
 
 import importlib

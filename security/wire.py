@@ -1,12 +1,12 @@
-"""Send requests that are no HTTP, and bodies that are none of the dialect's.
+"""Send malformed HTTP requests, and malformed bodies of valid calls.
 
-The requests are sent as bytes over a socket, all at the same time, as some of them have to wait for the server's patience. A miss is a
-status that RFC 9112 does not allow there, an answer to a request that was hidden in another one's body, a connection that is open after
-20 seconds. The bodies are those of valid calls of every dialect, with credentials and signed, in which each field in turn is something
-else, and some that are broken as a whole. A miss is an answer that has not the form of the dialect's own (of section 6.1 and 10.2 that
-includes HTTP 500), none at all, a UserSig that opens something and should not.
+The requests are sent as bytes over sockets, all at the same time, as some run into the server's timeouts. A miss is a
+status that RFC 9112 does not allow, an answer to a request hidden in another one's body, or a connection still open
+after 20 seconds. The bodies are those of valid calls of every dialect, with credentials and signed, in which each field
+in turn is replaced; some are broken as a whole. A miss is an answer not in the dialect's own format (for sections 6.1
+and 10.2 that includes HTTP 500), no answer, or a UserSig that is wrongly accepted.
 
-With either a miss is a server that ended or holds more than 2 GiB.
+With either, a server that ended or uses more than 2 GiB is a miss.
 """
 
 import collections
@@ -29,7 +29,7 @@ from journey import Pictures  # isort: skip
 MOST_MEMORY_MIB = 2048
 PATIENCE = 20.0
 CLIENTS = 4
-# Bodies in the short round, by dialect.
+# Maximum bodies in the short round, by dialect.
 SHORT = {"manual": 260, "JD Cloud": 100, "LinkVisual": 100, "Tencent IM": 80, "own": 20, "UserSig": 40}
 MOST_MISSES_SHOWN = 6
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})")
@@ -41,7 +41,7 @@ SETTINGS = {
 
 
 def exchanged(server: Server, token: str, shape: Shape) -> tuple[list[int], float | None]:
-    """The statuses that came back, and after how many seconds the connection was closed; none if it was not."""
+    """Returns the statuses received and the seconds until the connection was closed; None if it was not."""
     host, port = server.address.split(":")
     data = shape.bytes.replace(b"{host}", server.address.encode()).replace(b"{token}", token.encode())
     received, begun, seconds = b"", time.monotonic(), None
@@ -72,11 +72,11 @@ def send(connection: socket.socket, data: bytes) -> None:
     try:
         connection.sendall(data)
     except OSError:
-        pass  # The server has heard enough.
+        pass  # The server has closed the connection.
 
 
 class Shapes:
-    """All shapes at the same time, each on its own connection."""
+    """Sends all shapes at the same time, each on its own connection."""
 
     def __init__(self, server: Server, token: str):
         self.server, self.token = server, token
@@ -116,7 +116,7 @@ def spoilt(call: Call):
 
 
 class Bodies:
-    """Spoilt bodies, and what came of them."""
+    """Sends malformed bodies and records the results."""
 
     def __init__(self, server: Server, caller: Caller, chance: random.Random, is_short: bool):
         self.server, self.caller = server, caller
@@ -127,7 +127,7 @@ class Bodies:
         jobs: dict[str, list] = collections.defaultdict(list)
         for call in caller.calls():
             if is_short:
-                # What is not sent need not be made: a few of each call.
+                # Unsent bodies need not be made: a sample per call.
                 made = list(spoilt(call))
                 jobs[call.dialect] += [(call, one) for one in chance.sample(made, 8)]
             else:
@@ -161,7 +161,7 @@ class Bodies:
         begun = time.monotonic()
         target = signers.tencent_im(self.caller.im_key, "sns/friend_get", usersig=text)
         answer = self.server.call("POST", target, b'{"From_Account":"a","StartIndex":0}')
-        # A number may come as a text: that alone opens.
+        # A number may be sent as text: only that variant is accepted.
         told = f"{answer.status} {answer.body[:200]!r}"
         fits = answer.status in (200, 414, 431) and b'"FAIL"' in answer.body and re.search(rb'"ErrorCode":(700\d\d|60004)', answer.body)
         self.note("UserSig", name, time.monotonic() - begun, None if fits or answer.status in (414, 431) else told)

@@ -1,4 +1,4 @@
-"""Bodies as no client sends them, made of the bodies of valid calls."""
+"""Malformed bodies, derived from the bodies of valid calls."""
 
 import base64
 import gzip
@@ -12,7 +12,7 @@ import signers
 
 DEEP = 100_000
 MEGABYTE = 1_000_000
-# JSON as it stands, for a field.
+# JSON text that replaces a field.
 VALUES = {
     "null": b"null",
     "a list": b"[]",
@@ -41,7 +41,7 @@ VALUES = {
     "a path": b'"../../../etc/passwd"',
     "of another alphabet": '"張\u202e\ufffe\U0001f600"'.encode(),
 }
-# What comes instead of base64.
+# JSON text that replaces base64.
 PICTURES = {
     "a data address alone": b'"data:image/jpeg;base64,"',
     "padding alone": b'"===="',
@@ -52,7 +52,7 @@ PICTURES = {
     "blanks all over": b'"' + b"/ 9 j \\n" * 50_000 + b'"',
     "no picture": b'"bm8gcGljdHVyZQ=="',
 }
-# What comes instead of a parameter of a form.
+# Values that replace a form parameter.
 TEXTS = (
     "",
     " ",
@@ -84,7 +84,7 @@ TEXTS += (
 
 
 class Spoilt(NamedTuple):
-    """A body and how it is declared; or the parameters of a form."""
+    """A body with its headers; or the parameters of a form."""
 
     name: str
     body: bytes | dict
@@ -92,7 +92,7 @@ class Spoilt(NamedTuple):
 
 
 def paths(value, here: tuple = ()) -> Iterator[tuple]:
-    """The place of every value in a value but the whole."""
+    """The path of every nested value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, one in items:
         yield (*here, key)
@@ -100,7 +100,7 @@ def paths(value, here: tuple = ()) -> Iterator[tuple]:
 
 
 def rendered(value, path: tuple, raw: bytes) -> bytes:
-    """JSON in which something else stands at a place."""
+    """JSON in which `raw` replaces the value at a path."""
     if not path:
         return raw
     head, *rest = path
@@ -121,7 +121,7 @@ def without(value, path: tuple):
 
 
 def of_fields(body: dict | list) -> Iterator[Spoilt]:
-    """Each field is replaced, missing, or there twice."""
+    """Bodies with each field replaced, missing, or duplicated."""
     for path in paths(body):
         name = ".".join(map(str, path))
         is_picture = "im" in str(path[-1]).lower() and "type" not in str(path[-1])
@@ -135,7 +135,7 @@ def of_fields(body: dict | list) -> Iterator[Spoilt]:
 
 
 def of_wholes(body: dict | list) -> Iterator[Spoilt]:
-    """The body as a whole is no JSON, or none that the call takes."""
+    """Bodies that are not JSON, or JSON of the wrong kind."""
     data = json.dumps(body).encode()
     for eighth in range(8):
         yield Spoilt(f"{eighth} eighths of it", data[: len(data) * eighth // 8])
@@ -190,7 +190,7 @@ BOMB = gzip.compress(bytes(200_000_000), 6)
 
 
 def of_forms(body: dict) -> Iterator[Spoilt]:
-    """Parameters of LinkVisual, which are all texts; half of the answers are asked for as XML."""
+    """LinkVisual's parameters, which are all text; half of the answers are requested as XML."""
     for number, name in enumerate(
         [*body, "Action", "Version", "Format", "Timestamp", "SignatureNonce", "SignatureMethod", "Nobody", "AccessKeyId"]
     ):
@@ -209,7 +209,7 @@ def of_forms(body: dict) -> Iterator[Spoilt]:
 
 
 def user_sigs(key: dict, chance: random.Random) -> Iterator[tuple[str, str]]:
-    """UserSigs that open nothing."""
+    """UserSigs that must be refused."""
     right = signers.document(key)
     whole = zlib.compress(json.dumps(right).encode())
     for name in right:

@@ -1,4 +1,5 @@
-"""Valid calls of every dialect, and how each is sent with another body; what an answer of each dialect must look like."""
+"""Valid calls of every dialect, how to send each with another body, and the required format of each dialect's
+answers."""
 
 import functools
 import xml.etree.ElementTree
@@ -17,7 +18,8 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Call(NamedTuple):
-    """A call: the body that it takes, who sends another one, and what is wrong with an answer (nothing, if it is right)."""
+    """A call: its valid body, a function that sends another body, and one that returns the error in an answer, or
+    None."""
 
     dialect: str
     name: str
@@ -51,7 +53,7 @@ def manual(answer: Answer) -> str | None:
 
 
 def manual_or_spring(answer: Answer) -> str | None:
-    """6.1 and 10.2, which the manual lets fail as its framework does."""
+    """Checks 6.1 and 10.2, for which the manual documents its framework's errors."""
     if answer.status == 500:
         return judged(answer, lambda one: list(one) == ["timestamp", "status", "error", "message", "path"] and one["status"] == 500, (500,))
     return manual(answer)
@@ -62,7 +64,7 @@ def nine(answer: Answer) -> str | None:
 
 
 def nine_bare(answer: Answer) -> str | None:
-    """Statistics of section 9 come without an envelope."""
+    """Checks the statistics of section 9, which have no envelope."""
     return judged(answer, lambda one: isinstance(one, dict) and ("error_code" not in one or isinstance(one["error_msg"], str)))
 
 
@@ -107,7 +109,7 @@ def own(answer: Answer) -> str | None:
 
 
 class Caller:
-    """An app with all that opens something, and a library with somebody in it."""
+    """An app with all kinds of credentials, and a library with a person in it."""
 
     def __init__(self, server: Server, served: Pictures):
         self.server, self.url = server, served.url(FACE)
@@ -123,7 +125,7 @@ class Caller:
         return self.server.call("POST", target, body, **JSON | headers | more)
 
     def visual(self, action: str, pairs: dict) -> Answer:
-        # Names that are signed are all sent; one that comes twice is added by whoever spoils the pairs.
+        # All signed names are sent; the caller adds duplicates to the pairs.
         signed = signers.linkvisual(self.visual_key, action, pairs)
         body = "&".join(f"{signers.quoted(name)}={signers.quoted(value)}" for name, value in signed.items())
         return self.server.call("POST", "/", body.encode(), **FORM)

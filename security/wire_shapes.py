@@ -1,17 +1,17 @@
-"""HTTP requests as no client sends them, and the statuses that are right for each (RFC 9112; 0: closed without an answer)."""
+"""Malformed and unusual HTTP requests, with the valid statuses for each (RFC 9112; 0: closed without an answer)."""
 
 from typing import NamedTuple
 
 BAD = frozenset({400})
 FINE = frozenset({200})
-# An answer or none, but no service.
+# An error status, or closed without an answer.
 REFUSED = frozenset({0, 400, 404, 405, 414, 417, 431, 501, 505})
 EITHER = FINE | BAD
 SMUGGLED = b"GET /healthz HTTP/1.1\r\nHost: {host}\r\nX-Smuggled: yes\r\nConnection: close\r\n\r\n"
 
 
 class Shape(NamedTuple):
-    """Bytes, `{host}` and `{token}` in them filled in, and what may come of them: statuses, and how many answers at most."""
+    """Bytes, in which `{host}` and `{token}` are filled in, the valid statuses, and the maximum number of answers."""
 
     name: str
     bytes: bytes
@@ -27,7 +27,7 @@ def get(
 
 
 def post(name: str, right: frozenset[int], *lines: bytes, body: bytes = b"{}") -> Shape:
-    """A call that reads its body. What follows the body that the server sees would be a second request."""
+    """A call that reads its body. Bytes after the body's end, as the server sees it, would be a second request."""
     parts = [b"POST /aicp/face/queryBaseAll HTTP/1.1", b"Host: {host}", b"token: {token}", *lines, b"", body]
     return Shape(name, b"\r\n".join(parts), right)
 
@@ -142,7 +142,7 @@ SHAPES = [
         coding(value, frozenset({400, 501}))
         for value in (b"xchunked", b"identity", b"chunked, gzip", b"", b"chunked;q=1", b"gzip", b"\x0bchunked")
     ),
-    # A server should say 501; one that takes the last coding alone reads no other request out of it.
+    # 501 is the proper status; a server that applies only the last coding reads no second request from it either.
     *(coding(value, frozenset({200, 400, 501})) for value in (b"gzip, chunked", b"chunked, chunked", b"identity, chunked")),
     post(
         "two codings",
@@ -194,7 +194,7 @@ SHAPES = [
     post("expects a miracle", FINE | {417}, b"Expect: miracle", b"Content-Length: 2", b"Connection: close"),
     get("wants HTTP/2", FINE, b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQAAP__"),
     get("wants a socket", FINE, b"Upgrade: websocket", b"Sec-WebSocket-Key: x"),
-    # What ends before its end: the server has to end it.
+    # Incomplete requests: the server must time out.
     Shape("half a line", b"GET /heal", REFUSED | {408}),
     Shape("half a head", b"GET /healthz HTTP/1.1\r\nHo", REFUSED | {408}),
     Shape("a head without its end", b"GET /healthz HTTP/1.1\r\nHost: {host}\r\n", REFUSED | {408}),

@@ -1,4 +1,4 @@
-"""A client that writes at random and keeps a ledger. It has an app of its own; pictures are shared between clients."""
+"""A client that makes random writes and keeps a ledger. It has its own app; pictures are shared between clients."""
 
 import hashlib
 import random
@@ -10,7 +10,7 @@ from harness import Server
 from journey import Pictures, picture, text
 from ledger import Ids, Ledger
 
-# Small pictures that every dialect enrols.
+# Small pictures that every dialect accepts.
 FACES = [f"strangers/female/{number}.jpg" for number in (2, 3, 5, 6, 11, 13, 15, 16, 22)]
 FACES += [f"strangers/male/{number}.jpg" for number in (1, 3, 4, 5, 8, 9, 11, 15, 16, 20, 25, 27, 28, 39, 42, 43)]
 MAX_LIBRARIES, MAX_PEOPLE, MAX_ACCOUNTS, MAX_OTHERS = 4, 24, 7, 4
@@ -20,7 +20,7 @@ FUTURE, PAST = "2099-12-31 23:59:59", "2020-01-01 00:00:00"
 
 
 def with_comment(jpeg: bytes, comment: bytes) -> bytes:
-    """The same pixels as different bytes: the comment goes into JPEG segments of up to 65,533 bytes."""
+    """The same picture with a comment in JPEG segments of up to 65,533 bytes, which changes only the bytes."""
     parts = [comment[start : start + 65533] for start in range(0, len(comment), 65533)]
     return jpeg[:2] + b"".join(b"\xff\xfe" + (len(part) + 2).to_bytes(2, "big") + part for part in parts) + jpeg[2:]
 
@@ -28,16 +28,17 @@ def with_comment(jpeg: bytes, comment: bytes) -> bytes:
 class Picture(NamedTuple):
     name: str
     bytes: bytes
-    # The head of the SHA-256, by which face-api knows it and under which it is stored.
+    # Prefix of the SHA-256: face-api's face token, and the name under which the picture is stored.
     token: str
 
 
 class Album:
-    """Pictures of all clients, also served over HTTP. Equal ones in several libraries share a file in the data folder."""
+    """Pictures of all clients, also served over HTTP. Equal pictures in several libraries share a file in the data
+    folder."""
 
     def __init__(self, served: Pictures, variants: int = 4, padding: int = 0):
         self.served, self.padding, self.count = served, padding, 0
-        # A server that is killed while it fetches is no error of ours.
+        # A server killed during a fetch causes no error here.
         served.server.handle_error = lambda *_: None
         self.lock = threading.Lock()
         self.shared = [self.make(face, f"shared {number}") for face in FACES for number in range(variants)]
@@ -57,7 +58,7 @@ class Album:
 
 
 class People:
-    """Writes to libraries, people, keys and grants; each method makes one, or none if there is nothing to make it with."""
+    """Writes to libraries, people, keys and grants; each method makes one write, or none without an object for it."""
 
     def __init__(self, server: Server, name: str, album: Album, ids: Ids, seed):
         self.app = App(server, name)
@@ -65,12 +66,12 @@ class People:
         self.ledger = Ledger()
         self.random = random.Random(f"{seed} {name}")
         self.count = 0
-        # The server's ids of things that need one to be called: ("ugroup", library, name) and so on, tokens of apps, people.
+        # The server's ids that calls need: ("ugroup", library, name) and so on, tokens of apps, people.
         self.handles: dict[tuple, str] = {}
         self.writes = [getattr(self, method) for method in dir(self) if method.startswith(("do_", "bad_"))]
 
     def run(self, is_over) -> None:
-        """Writes until `is_over`, or until an answer stays away."""
+        """Writes until `is_over`, or until a write gets no answer."""
         while not is_over() and not self.ledger.doubts:
             self.one()
 
@@ -79,7 +80,7 @@ class People:
         choice = [getattr(self, name) for name in names] or self.writes
         self.random.choice(choice)()
 
-    # What there is.
+    # Existing objects.
 
     def fresh(self, prefix: str) -> str:
         self.count += 1
@@ -97,7 +98,7 @@ class People:
         return key and key[1]
 
     def own_person(self) -> tuple | None:
-        """A person with an id of the caller's."""
+        """A random person with an external id."""
         found = [key for key in self.keys("person") if not key[2].startswith("name")]
         return self.random.choice(found) if found else None
 
@@ -105,13 +106,13 @@ class People:
         return len(self.keys("person")) >= MAX_PEOPLE
 
     def picture_for(self, library: str) -> Picture | None:
-        """A picture not enrolled in the library yet: face-api refuses a second enrolment."""
+        """A picture not yet enrolled in the library: face-api refuses a second enrolment."""
         taken = {token for key in self.keys("person", library) for token in self.ledger.state[key][2]}
         one = self.album.pick(self.random)
         return one if one.token not in taken else None
 
     def without_people(self, *gone: tuple) -> dict:
-        """Changes by the removal of people of one library."""
+        """Changes caused by the removal of people of one library."""
         changes = {key: None for key in gone}
         names = {key[2] for key in gone}
         for group in self.keys("ugroup", gone[0][1]) if gone else []:
@@ -200,7 +201,7 @@ class People:
         library = self.library()
         one = library and not self.is_full() and self.picture_for(library)
         if one:
-            # Now and then the library comes with its first user: it may then stay though the user does not come.
+            # Sometimes the library is created with its first user: it may then remain even if the user is refused.
             is_new = self.random.random() < 0.1 and len(self.keys("library")) < MAX_LIBRARIES
             library = self.fresh("b") if is_new else library
             user = self.fresh("u")
@@ -259,7 +260,7 @@ class People:
     def do_key(self):
         live = [key for key in self.keys("key") if self.ledger.state[key] == "live"]
         if len(live) < MAX_OTHERS:
-            # What the key may do in a day tells it apart, also if its id was never heard of.
+            # The unique daily quota identifies the key, even if its id was never received.
             tag = 100_000 + int(self.fresh(""))
             kind = self.random.choice(["jdcloud", "alibaba", "tencent-im"])
             told = self.app.own("POST", "/keys", kind=kind, callsPerDay=tag)
@@ -296,7 +297,7 @@ class People:
             self.write("grant", {}, self.app.admin("/authorize/grantAuthorize", **body), is_bad=True)
 
     def do_register(self):
-        # A password's hash is slow on purpose.
+        # Rare, because password hashing is slow by design.
         if self.random.random() < 0.2:
             one, name = self.album.pick(self.random), f"{self.app.name}{self.fresh('c')}"
             told = self.app.aicp(

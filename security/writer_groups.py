@@ -1,4 +1,4 @@
-"""Further writes of a client: users and groups of LinkVisual, accounts and friends of Tencent IM."""
+"""Further writes of a client: LinkVisual's users and groups, Tencent IM's accounts and friends."""
 
 from writer import DEVICES, MAX_ACCOUNTS, MAX_LIBRARIES, MAX_OTHERS, People
 
@@ -58,7 +58,7 @@ class Writer(People):
             told = self.app.linkvisual("AddFaceUser", IsolationId=key[1], CustomUserId=key[2], FacePicUrl=url)
             self.write("AddFaceUser", {}, told, is_bad=True)
 
-    # LinkVisual: groups of users, devices, and what binds them.
+    # LinkVisual: user groups, device groups, and their links.
 
     def do_user_group(self):
         library = self.library()
@@ -84,7 +84,7 @@ class Writer(People):
             changes = self.without_people(*people) | {key: None}
             changes |= {relation: None for relation in self.keys("relation", key[1], key[2])}
             place = {"IsolationId": key[1], "UserGroupId": self.handles[key]}
-            # It takes its users one by one: one that is broken off is to be called again.
+            # Users are removed one by one: an interrupted call must be repeated.
             self.write("DeleteFaceUserGroup", changes, self.app.linkvisual("DeleteFaceUserGroup", **place), is_piecewise=True)
 
     def do_device_group(self):
@@ -134,12 +134,12 @@ class Writer(People):
         return tuple(self.random.sample(users, 2)) if len(users) > 1 else None
 
     def in_group(self, user: str, group: str, *members: str) -> dict:
-        """Changes by adding friends to a group, which is made if need be."""
+        """Changes caused by adding friends to a group, which is created if necessary."""
         there = self.ledger.state.get(("imgroup", user, group), ())
         return {("imgroup", user, group): tuple(sorted({*there, *members}))}
 
     def without_friends(self, user: str, *friends: str) -> dict:
-        """Changes by the loss of friends."""
+        """Changes caused by the removal of friends."""
         changes = {key: None for key in self.keys("friend", user) if key[2] in friends}
         for group in self.keys("imgroup", user):
             members = self.ledger.state[group]
@@ -184,7 +184,7 @@ class Writer(People):
         if len(users) > 3:
             user, *friends = self.random.sample(users, 4)
             remark = self.fresh("r")
-            # Their groups are set, not added to.
+            # The friend's groups are replaced, not extended.
             changes = self.without_friends(user, *friends) | {("friend", user, friend): remark for friend in friends}
             members = set(self.ledger.state.get(("imgroup", user, "many"), ()))
             changes[("imgroup", user, "many")] = tuple(sorted(members | set(friends)))
