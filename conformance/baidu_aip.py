@@ -3,9 +3,9 @@
 
 Usage: conformance/baidu_aip.py CLIENT, a name of CLIENTS below; `run.py` sets the environment.
 
-Goes through the life of groups and users with real pictures and checks what the SDK hands back. The app must be granted
-all of face-api. Of the SDKs only the addresses are changed: their scheme and host, and for one client of `baidu-aip` also
-their paths, to those of the manual beneath /face-api/v3.
+Runs the whole life cycle of groups and users with real pictures and checks the SDK's results. The app must be granted
+all of face-api. Only the SDKs' addresses are changed: scheme and host, and for one client of `baidu-aip` also the
+paths, to those of the manual under /face-api/v3.
 """
 
 import functools
@@ -20,15 +20,15 @@ from aip.base import AipBase
 from journey import Bridge, Journey, Setting, grey_jpeg, text
 from journey import picture as sample
 
-# The client of the npm package; the others are of the Python package, with these paths.
+# The client of the npm package; the others use the Python package, with these kinds of paths.
 NPM = "baidu-aip-sdk"
 CLIENTS = {"baidu-aip (cloud)": "cloud", "baidu-aip (manual)": "manual", NPM: "cloud"}
 
-# What the npm package calls the calls of the Python package. Its `mutilSearch` leaves out the slash after the host.
+# The npm package's names for the Python package's calls. Its `mutilSearch` omits the slash after the host.
 NPM_NAMES = {"getGroupList": "getGrouplist", "multiSearch": "faceMultiSearchV3"}
 NPM_BROKEN = {"mutilSearch"}
 
-# What the manual and its later documents call the SDK's paths.
+# The manual's (and its later documents') names for the SDK's paths.
 MANUAL = {
     "/rest/2.0/face/v3/detect": "face/detect",
     "/rest/2.0/face/v3/search": "face/identify",
@@ -50,7 +50,7 @@ MANUAL = {
 
 
 def point_at(base: str, paths: str) -> None:
-    """Let the SDK's classes call this server instead of the public cloud."""
+    """Redirect the SDK's classes from the public cloud to this server."""
     moved = set()
     for sdk_class in (AipBase, AipFace):
         for name, url in list(vars(sdk_class).items()):
@@ -76,11 +76,11 @@ class PythonSdk:
         return getattr(self.face, name)(*arguments)
 
     def exchange(self) -> dict:
-        """What the keys are exchanged for."""
+        """Exchanges the keys for an access token; returns the answer."""
         return self.face._auth(True)
 
     def methods(self) -> dict[str, int]:
-        """The names of all calls, each with how many arguments it must have."""
+        """The names of all calls, each with the number of its required arguments."""
         parameters = {
             name: inspect.signature(method).parameters.values()
             for name, method in vars(AipFace).items()
@@ -112,14 +112,14 @@ Sdk = PythonSdk | NpmSdk
 
 
 class Life(Journey):
-    """Makes the calls of an SDK and checks what it hands back."""
+    """Makes the calls of an SDK and checks the results."""
 
     def __init__(self, client: str, sdk: Sdk):
         super().__init__("face-api", client)
         self.sdk = sdk
 
     def ask(self, name: str, *arguments, sdk: Sdk | None = None) -> dict:
-        """One call of the SDK; what it hands back must be the envelope of section 9."""
+        """Makes one call of the SDK; the result must be in the envelope of section 9."""
         answer = (sdk or self.sdk).call(name, *arguments)
         keys = ["error_code", "error_msg", "log_id", "timestamp", "cached", "result"]
         if list(answer) != keys or (answer["error_code"] == 0) != (answer["error_msg"] == "SUCCESS"):
@@ -127,7 +127,7 @@ class Life(Journey):
         return answer
 
     def result(self, name: str, *arguments):
-        """The result of a call that must succeed."""
+        """Returns the result of a call that must succeed."""
         answer = self.ask(name, *arguments)
         if answer["error_code"] != 0:
             self.check(name, f"{answer['error_code']} {answer['error_msg']}", False)
@@ -199,7 +199,7 @@ def live(life: Life) -> None:
     users = result("getGroupUsers", "sdk_staff", {"start": 1, "length": 5}).get("user_id_list", [])
     check("getGroupUsers", "a page", [user["userId"] for user in users] == ["biden"])
 
-    # Who is it?
+    # Identification.
     found = result("search", obama3, "BASE64", "sdk_staff,sdk_guests", {"match_threshold": 80})
     users = found.get("user_list", [{}])
     check("search", "the right user", len(users) == 1, users[0].get("user_id") == "obama", users[0]["score"] > 80)
@@ -223,7 +223,7 @@ def live(life: Life) -> None:
     check("multiSearch", "the right user", [user["user_id"] for user in faces[0]["user_list"]] == ["biden"])
     life.fails(222207, "match user is not found", "multiSearch", four_faces, "BASE64", "sdk_staff", options)
 
-    # Pictures alone.
+    # Pictures without groups.
     same = result("match", [image("people/obama/obama.jpg"), image("people/obama/obama2.jpg")])
     check(
         "match",
@@ -282,7 +282,7 @@ def live(life: Life) -> None:
     life.fails(222209, "face token not exist", "detect", "0" * 32, "FACE_TOKEN")
     life.fails(222001, "param[user_id] is null", "addUser", obama, "BASE64", "sdk_staff", "")
 
-    # The end.
+    # Removal.
     check("deleteUser", "one", result("deleteUser", "sdk_staff", "biden") is None)
     life.fails(223103, "user is not exist", "deleteUser", "sdk_staff", "biden")
     for group in ("sdk_staff", "sdk_guests"):
@@ -292,7 +292,7 @@ def live(life: Life) -> None:
 
 
 def unsupported(life: Life) -> None:
-    """Every other call of the SDK has no counterpart here and is told so, in the envelope."""
+    """Every other call of the SDK is refused as unsupported, in the envelope."""
     covered = {call for call, _, _ in life.rows}
     for name, arguments in life.sdk.methods().items():
         if name not in covered:
@@ -301,7 +301,7 @@ def unsupported(life: Life) -> None:
 
 
 def tokens(life: Life, sdk_with: Callable[..., Sdk], app_id: str, token: str) -> None:
-    """Keys that are wrong never become a token, and calls without one are refused."""
+    """Wrong keys get no access token, and calls without one are refused."""
     for what, keys in (("a wrong secret key", (app_id, token + "x")), ("a wrong API key", (app_id + "x", token))):
         stranger = sdk_with(app_id, *keys)
         life.fails(110, "Access token invalid or no longer valid", "getGroupList", sdk=stranger)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Enrol through one dialect and find through another, with the official SDKs of both sides.
+"""Enrol through one dialect and identify through another, with the official SDKs of both.
 
 Usage: conformance/crosswise.py; `run.py` sets the environment.
 
-An app's libraries are the same ones in every dialect: what AICP calls `groupId` is the group's name for JD Cloud and
-the isolation id for LinkVisual.
+An app's libraries are the same in every dialect: AICP's `groupId` is JD Cloud's group name and LinkVisual's isolation
+id.
 """
 
 import json
@@ -22,7 +22,7 @@ CLIENT = "crosswise"
 
 
 def aicp(setting: Setting, call: str, body: dict):
-    """The data of a micro-service call of AICP."""
+    """Makes a micro-service call of AICP and returns its data."""
     headers = {"Content-Type": "application/json", "token": setting.token}
     request = urllib.request.Request(f"{setting.base}/aicp/face/{call}", json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=SECONDS) as response:
@@ -44,7 +44,7 @@ def main() -> int:
         aicp(setting, "addBase", {"groupId": LIBRARY, "dbName": LIBRARY, "dbDesc": "大厅"})
         aicp(setting, "add", {"groupId": LIBRARY, "image": obama, "name": "张三"})
 
-        # Enrolled through AICP, found through JD Cloud.
+        # Enrolled through AICP, identified through JD Cloud.
         named = [group["groupName"] for group in cloud.groups(start=0, length=5)]
         cloud.same("getFaceGroupList", "the library of AICP", named, [LIBRARY])
         found = json.loads(cloud.ok("faceSearch", {"groupName": LIBRARY}, {"imageBase64": obama2})["result"])
@@ -56,12 +56,12 @@ def main() -> int:
         listed = cloud.ok("faceFetchV1", {"groupId": group, "pageId": 0, "pageSize": 10})
         cloud.same("faceFetchV1", "whom AICP enrolled", len(find_all(listed, "faceId")), 1)
 
-        # Through LinkVisual.
+        # The same through LinkVisual.
         page = {"PageNo": 1, "PageSize": 10}
         told = visual.ok("QueryFaceUserByName", IsolationId=LIBRARY, Name="张", **page)
         visual.same("QueryFaceUserByName", "whom AICP enrolled", [one["Name"] for one in told["List"]], ["张三"])
 
-        # Enrolled through either, found through AICP and the other.
+        # Enrolled through either, identified through AICP and the other.
         cloud.ok("faceCreate", {"groupName": LIBRARY, "outerId": "biden"}, {"imageBase64": biden})
         records = aicp(setting, "recognition", {"groupId": LIBRARY, "image": biden})["records"]
         cloud.check("faceCreate", "AICP recognises whom it enrolled", len(records) == 1, records[0]["score"] > 99)
@@ -84,7 +84,7 @@ def main() -> int:
 
 
 def find_all(value, key: str) -> list[dict]:
-    """Every object anywhere in a JSON value that has the key."""
+    """All objects at any depth of a JSON value that have the key."""
     if isinstance(value, list):
         return [one for item in value for one in find_all(item, key)]
     if not isinstance(value, dict):

@@ -3,7 +3,7 @@
 
 Usage: conformance/jdcloud.py CLIENT, a name of CLIENTS below; `run.py` sets the environment.
 
-Of the SDKs only the endpoint is set, by the means each offers. Every SDK lives the same life: groups, faces, searches,
+Only the SDKs' endpoint is set, by the means each offers. Every SDK runs the same steps: groups, faces, searches,
 comparisons, attributes, liveness, the later groups of the V1 calls, and errors.
 """
 
@@ -15,7 +15,7 @@ import time
 
 from journey import SECONDS, Bridge, Journey, Setting, grey_jpeg, picture, text
 
-# These six put the status of the whole call beside the code.
+# These six calls repeat the overall status next to the code.
 WITH_STATUS = (
     "getFaceGroupList",
     "faceGroupCreate",
@@ -25,12 +25,12 @@ WITH_STATUS = (
     "faceDelete",
     "faceSearch",
 )
-# Their business parameters are JSON; those of the others have the looks of a form.
+# The business parameters of these calls are JSON; those of the others look like a form.
 IN_JSON = ("mask_detect",)
 
 
 class Quiet:
-    """What the SDKs log to; keeps the last answer, which two of them hand to nobody else."""
+    """A logger for the SDKs; it stores the last answer, which two of them do not return."""
 
     answer: dict
 
@@ -44,7 +44,7 @@ def is_json(api: str) -> bool:
 
 
 def form(body: dict) -> str:
-    """Parameters as the vendor's samples send them: base64 with its `+`, `/` and `=` as they are."""
+    """Parameters as in the vendor's samples: base64 with unescaped `+`, `/` and `=`."""
     return "&".join(f"{name}={value}" for name, value in body.items())
 
 
@@ -146,7 +146,7 @@ class Life(Journey):
         self.sdk = sdk
 
     def ask(self, api: str, query: dict | None = None, body: dict | None = None) -> dict:
-        """The answer to one call, which must have the keys of the envelope in their order."""
+        """Makes one call and returns the answer, which must have the keys of the envelope in order."""
         answer = self.sdk.call(api, query or {}, body or {})
         keys = ["code", "status", "charge", "remain", "remainTimes", "remainSeconds", "msg", "result"]
         if api not in WITH_STATUS:
@@ -156,7 +156,7 @@ class Life(Journey):
         return answer
 
     def ok(self, api: str, query: dict | None = None, body: dict | None = None) -> dict:
-        """The `result` of a call that must succeed."""
+        """Returns the `result` of a call that must succeed."""
         answer = self.ask(api, query, body)
         result = answer["result"]
         if api in WITH_STATUS:
@@ -168,7 +168,7 @@ class Life(Journey):
         return result
 
     def fails(self, status: int, message: str, api: str, query: dict | None = None, body: dict | None = None):
-        """A call whose business part must fail so."""
+        """Makes a call whose business part must fail with this status and message."""
         answer = self.ask(api, query, body)
         result = answer["result"]
         told = next((result[name] for name in ("message", "msg", "errorMsg") if name in result), None)
@@ -193,7 +193,7 @@ def live(life: Life) -> None:
     check, same, ok, fails = life.check, life.same, life.ok, life.fails
     obama, obama2, obama3 = (text(picture(f"people/obama/{name}.jpg")) for name in ("obama", "obama2", "obama3"))
     biden = text(picture("people/biden/biden.jpg"))
-    # The largest face of sample1 is turned too far for whatever compares or keeps faces, that of sample5 is not.
+    # The largest face of sample1 is turned too far for comparison and enrolment, that of sample5 is not.
     others, stranger = (text(picture(f"groups/{name}.jpg")) for name in ("sample1", "sample5"))
     no_face, tiny = text(grey_jpeg(200)), text(grey_jpeg(20))
 
@@ -263,7 +263,7 @@ def live(life: Life) -> None:
     fails(13312, "groupId not found", "faceCreate", {"groupName": "nobody", "outerId": "x"}, {"imageBase64": obama})
     fails(13321, "outerId has exists", "faceCreate", {"groupId": staff, "outerId": "张三"}, {"imageBase64": obama2})
 
-    # Who is it?
+    # Identification.
     answer = life.ask("faceSearch", {"groupName": "staff"}, {"imageBase64": obama3})
     same("faceSearch", "copies beside the result", list(answer)[-3:], ["result", "requestid", "message"])
     same("faceSearch", "the same request", answer["requestid"], answer["result"]["requestid"])
@@ -281,7 +281,7 @@ def live(life: Life) -> None:
     fails(13134, "face not found", "faceSearch", {"groupId": staff}, {"imageBase64": no_face})
     fails(12003, "image base64 is invalid", "faceSearch", {"groupId": staff}, {"imageBase64": "no*base64"})
 
-    # Faces go, by either address; a group never does.
+    # Removal of faces, by either call; the group remains.
     fails(13320, "outerId not found", "faceDelete", {"groupId": staff, "outerId": "nobody"})
     gone = ok("faceDelete", {"groupName": "staff", "outerId": "张三"})
     same("faceDelete", "one", list(gone), ["requestid", "message", "status"])
@@ -332,7 +332,7 @@ def live(life: Life) -> None:
     fails(12002, "参数缺失", "face_compare", {}, {"imageBase64_1": obama})
     fails(13134, "未检测到脸", "face_compare", {}, {"imageBase64_1": obama, "imageBase64_2": no_face})
 
-    # What a picture shows.
+    # Attributes.
     result = ok("facePropV1", {"maxFaceCount": 10}, {"imgBase64": others})
     keys = ["code", "faceCount", "faceItems", "maxFaceCount", "msg", "processTimeInMs", "props", "timestamp"]
     same("facePropV1", "keys in order", (list(result), list(result["faceItems"][0])), (keys, item))
@@ -356,7 +356,7 @@ def live(life: Life) -> None:
     answer = life.sdk.call("mask_detect", {}, {"imageBase64Str": obama})
     same("mask_detect", "no model for it", (answer["code"], "result" in answer), ("10048", False))
 
-    # Alive or not: the score of the later call is the higher, the more alive; that of the earlier one the lower.
+    # Liveness: a higher score means live in the later call, and not live in the earlier one.
     result = ok("detectHacknessV1", {}, {"isVisual": True, "imgBase64Visual": obama})
     keys = ["code", "faceItemsNir", "faceItemsVisual", "msg", "processTimeInMs", "score", "timestamp"]
     same("detectHacknessV1", "keys in order", list(result), keys)
@@ -401,14 +401,14 @@ def live(life: Life) -> None:
     ok("groupDeleteV1", {"groupId": later})
     check("groupDeleteV1", "it is gone", later not in json.dumps(ok("groupFetchV1")))
 
-    # The end.
+    # Removal.
     for name in ("staff", "guests", "g4", "again"):
         ok("faceGroupDelete", {"groupName": name})
     same("faceGroupDelete", "nothing is left", life.groups(start=0, length=5), [])
 
 
 def gateway_errors(life: Life, sdk_class, setting: Setting, key: dict) -> None:
-    """What is refused before any business: calls that are signed wrongly, and addresses that are nobody's."""
+    """Errors of the gateway, before any business: wrong signatures and unknown addresses."""
 
     def refused(what: str, sdk, api: str, *wanted) -> None:
         answer = sdk.call(api, {}, {})
@@ -428,7 +428,7 @@ def gateway_errors(life: Life, sdk_class, setting: Setting, key: dict) -> None:
 
 
 def apim_errors(life: Life) -> None:
-    """What only the SDK shows that hands back the request it sent, and lets bodies of any kind pass."""
+    """Checks that need this SDK, which returns the request it sent and allows bodies of any kind."""
     import requests
     from jdcloud_apim_sdk.simplerequest import SimpleRequest
 
@@ -443,7 +443,7 @@ def apim_errors(life: Life) -> None:
 
 
 def quota(life: Life, setting: Setting) -> None:
-    """A key with so many calls a day."""
+    """A key with a daily quota."""
     key = setting.keys["limited"]
     calls = key["callsPerDay"]
     sdk = ApimSdk(setting, key)
@@ -456,7 +456,7 @@ def quota(life: Life, setting: Setting) -> None:
 
 
 def market_errors(life: Life, setting: Setting, key: dict) -> None:
-    """Style B's own errors, in the order in which they are looked for."""
+    """Errors of style B, in the order in which the server checks for them."""
     sdk = life.sdk
     now = int(time.time() * 1000)
     good = sdk.signed(now)

@@ -1,4 +1,4 @@
-"""What the clients of this folder share: their checks, how they hear of the server, and the sample pictures."""
+"""Shared by the clients of this folder: checks, the setting from `run.py`, and the sample pictures."""
 
 import base64
 import contextlib
@@ -15,7 +15,7 @@ SECONDS = 30
 
 
 def grey_jpeg(side: int) -> bytes:
-    """A grey square as the smallest of JPEG files: every block is the code for no difference and nothing else."""
+    """A grey square as a minimal JPEG: every block is only the code for zero difference."""
 
     def segment(marker: int, data: bytes) -> bytes:
         return bytes([0xFF, marker]) + (len(data) + 2).to_bytes(2, "big") + data
@@ -42,12 +42,12 @@ def picture(name: str) -> bytes:
 
 
 def text(data: bytes) -> str:
-    """Bytes as base64."""
+    """Encodes bytes as base64."""
     return base64.b64encode(data).decode()
 
 
 class Setting:
-    """What `run.py` tells a client through its environment, never through arguments that other users could read."""
+    """The settings that `run.py` passes in the environment, as other users could read command-line arguments."""
 
     def __init__(self):
         given = json.loads(os.environ["CONFORMANCE"])
@@ -59,7 +59,7 @@ class Setting:
 
 
 class Journey:
-    """One client's checks, each of one operation of the contract."""
+    """The checks of one client, each of one operation of the contract."""
 
     def __init__(self, dialect: str, client: str):
         self.dialect = dialect
@@ -72,13 +72,14 @@ class Journey:
         return is_right
 
     def same(self, operation: str, what: str, found, wanted) -> bool:
-        """A check that shows what came where it is not what was wanted."""
+        """Checks two values for equality; a failure shows both."""
         is_right = found == wanted
         return self.check(operation, what if is_right else f"{what}: {found!r} instead of {wanted!r}", is_right)
 
     @contextlib.contextmanager
     def to_the_end(self):
-        """What an SDK raises, or an answer without what the next step needs, is a surprise that ends this part."""
+        """Records an SDK's exception, or an answer that lacks data for the next step, as a failed check and ends this
+        part."""
         try:
             yield
         except Exception as error:  # timsdk raises nothing more exact
@@ -91,7 +92,7 @@ class Journey:
             self.check("(broken off)", f"{line}: {type(error).__name__}: {error}", False)
 
     def finish(self) -> int:
-        """Print a line for each check and hand them to `run.py`. Returns the exit code."""
+        """Prints a line per check and passes the checks to `run.py`. Returns the exit code."""
         width = [max(len(row[column]) for row in self.rows) for column in (0, 1)]
         for operation, what, is_right in self.rows:
             print(f"{operation:{width[0]}}  {what:{width[1]}}  {'ok' if is_right else 'WRONG'}")
@@ -107,7 +108,7 @@ class Journey:
 
 
 class Pictures:
-    """The sample pictures, and one of nobody, on a free port of the loopback interface."""
+    """Serves the sample pictures, and one without a face, on a free loopback port."""
 
     def __init__(self):
         self.others = {"nobody.jpg": grey_jpeg(200)}
@@ -150,7 +151,7 @@ class Pictures:
 
 
 class Bridge:
-    """A Node.js process that makes the calls of an npm package: a line of JSON in, a line of JSON out."""
+    """A Node.js process that makes the calls of an npm package: one line of JSON in, one line of JSON out."""
 
     def __init__(self, package: str, setting: dict):
         command = ["node", str(ROOT / "conformance" / "bridge.js"), package]

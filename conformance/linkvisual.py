@@ -3,8 +3,8 @@
 
 Usage: conformance/linkvisual.py CLIENT, a name of CLIENTS below; `run.py` sets the environment.
 
-Of the SDKs only the endpoint is set, by the means each offers. Every SDK makes all 31 calls. The server fetches the
-sample pictures from this process, on the loopback interface.
+Only the SDKs' endpoint is set, by the means each offers. Every SDK makes all 31 calls. The server fetches the sample
+pictures from this process, on the loopback interface.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ class OlderSdk:
 
 
 class NewerSdk:
-    """PyPI `alibabacloud_linkvisual20180120` 2.3.0: V3 as it comes."""
+    """PyPI `alibabacloud_linkvisual20180120` 2.3.0: V3, its default."""
 
     algorithm: str | None = None
 
@@ -85,7 +85,7 @@ class NewerSdk:
 
 
 class NewerSdkV1(NewerSdk):
-    """The same with `signature_algorithm` set to `v2`, which is what it calls V1."""
+    """The same with `signature_algorithm` set to `v2`, the SDK's name for V1."""
 
     algorithm = "v2"
 
@@ -124,12 +124,12 @@ class Life(Journey):
         self.sdk = sdk
 
     def ask(self, action: str, parameters: dict, sdk=None) -> tuple[int, dict]:
-        """The HTTP status and the answer. A parameter that is None is left out."""
+        """Returns the HTTP status and the answer. Parameters that are None are omitted."""
         sent = {name: value for name, value in ({"IsolationId": SITE} | parameters).items() if value is not None}
         return (sdk or self.sdk).call(action, sent)
 
     def ok(self, action: str, **parameters):
-        """The `Data` of a call that must succeed; nothing for a call without any."""
+        """Returns the `Data` of a call that must succeed; None for a call without data."""
         status, answer = self.ask(action, parameters)
         right = status == 200 and answer.get("Success") is True and answer.get("Code") == "200"
         if not right or not re.fullmatch(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}", answer.get("RequestId", "")):
@@ -137,19 +137,19 @@ class Life(Journey):
         return answer.get("Data")
 
     def done(self, action: str, what: str, **parameters) -> None:
-        """A call that must succeed and tells nothing."""
+        """Makes a call that must succeed without data."""
         self.same(action, what, self.ok(action, **parameters), None)
 
     def fails(self, code: str, words: str, action: str, **parameters) -> None:
-        """A call whose business must fail so."""
+        """Makes a call whose business part must fail with this code and message."""
         status, answer = self.ask(action, parameters)
         found = (status, answer.get("Success"), answer.get("Code"), answer.get("ErrorMessage"))
         self.same(action, f"{code} {words}", found, (200, False, code, words))
-        # The newer SDK makes an empty list of a list that did not come.
+        # The newer SDK turns an absent list into an empty one.
         self.check(action, f"{code} {words}: no data", answer.get("Data", []) == [])
 
     def refused(self, code: str, action: str, sdk=None, http: int = 400, **parameters) -> None:
-        """A call that the gateway must refuse so."""
+        """Makes a call that the gateway must refuse with this code."""
         status, answer = self.ask(action, parameters, sdk)
         self.same(action, f"{http} {code}", (status, answer.get("Code")), (http, code))
         self.check(action, f"{http} {code}: words", bool(answer.get("Message")), "Data" not in answer)
@@ -164,7 +164,7 @@ def is_time(value) -> bool:
 
 
 def recognised(setting: Setting, name: str) -> list[bytes]:
-    """The enrolled pictures of those whom AICP's own call finds in the library of the site."""
+    """The enrolled pictures of the people that AICP's own call identifies in the site's library."""
     body = json.dumps({"groupId": SITE, "image": text(picture(name))}).encode()
     headers = {"Content-Type": "application/json", "token": setting.token}
     request = urllib.request.Request(f"{setting.base}/aicp/face/recognition", body, headers)
@@ -178,7 +178,7 @@ def recognised(setting: Setting, name: str) -> list[bytes]:
 
 
 def users(life: Life, pictures: Pictures, setting: Setting) -> str:
-    """The life of users and their pictures. Returns the id of one who stays."""
+    """Checks the life cycle of users and their pictures. Returns the id of a remaining user."""
     check, same, ok, done, fails, refused = life.check, life.same, life.ok, life.done, life.fails, life.refused
     obama, obama2, biden = (
         pictures.url(f"people/{name}.jpg") for name in ("obama/obama", "obama/obama2", "biden/biden")
@@ -301,7 +301,7 @@ def users(life: Life, pictures: Pictures, setting: Setting) -> str:
 
 
 def user_groups(life: Life, user: str) -> str:
-    """The life of user groups. Returns the id of one that stays, with the user in it."""
+    """Checks the life cycle of user groups. Returns the id of a remaining group, which contains the user."""
     check, same, ok, done, fails, refused = life.check, life.same, life.ok, life.done, life.fails, life.refused
     made = ok("AddFaceUserGroup", UserGroupName="员工 A")
     group = made["UserGroupId"]
@@ -348,7 +348,7 @@ def user_groups(life: Life, user: str) -> str:
 
 
 def devices(life: Life, user: str, group: str) -> None:
-    """Device groups, their devices and what is synchronised to them; at the end everything goes."""
+    """Checks device groups, their devices and the synchronisation; removes everything at the end."""
     check, same, ok, done, fails, refused = life.check, life.same, life.ok, life.done, life.fails, life.refused
     page = {"PageNo": 1, "PageSize": 20}
     made = ok("AddFaceDeviceGroup", DeviceGroupName="一楼")
@@ -453,16 +453,16 @@ def detection(life: Life, pictures: Pictures) -> None:
 
 
 def gateway_errors(life: Life, sdk_class, setting: Setting, key: dict) -> None:
-    """Calls that are signed wrongly, by nobody, or for nothing."""
+    """Errors of the gateway: wrong signatures, unknown keys, unknown actions."""
     page = {"PageNo": 1, "PageSize": 20}
     wrong = sdk_class(setting, key | {"accessKeySecret": "x" + key["accessKeySecret"]})
-    # The older SDK compares the text to sign in the answer with its own and draws this conclusion.
+    # The older SDK compares the answer's text to sign with its own and concludes this error.
     code = "InvalidAccessKeySecret" if sdk_class is OlderSdk else "SignatureDoesNotMatch"
     life.refused(code, "QueryFaceAllUserGroup", sdk=wrong, **page)
     stranger = sdk_class(setting, key | {"accessKeyId": "NOBODYNOBODYNOBODY"})
     life.refused("InvalidAccessKeyId.NotFound", "QueryFaceAllUserGroup", sdk=stranger, http=404, **page)
     if isinstance(life.sdk, PopCore):
-        # The only one whose nonce and time the caller may choose.
+        # The only SDK that lets the caller choose nonce and time.
         nonce = f"{life.client}-{time.time_ns()}"
         life.ok("QueryFaceAllUserGroup", SignatureNonce=nonce, **page)
         life.refused("SignatureNonceUsed", "QueryFaceAllUserGroup", SignatureNonce=nonce, **page)

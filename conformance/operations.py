@@ -1,4 +1,4 @@
-"""The operations of the contracts: the rows of the table of `run.py`, each of which some client must have checked."""
+"""The operations of the contracts: the rows of `run.py`'s tables, each of which at least one client must check."""
 
 OPERATIONS = {
     "face-api": """

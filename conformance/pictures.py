@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Compare what pictures look like here with what Pillow makes of them.
+"""Compare the server's decoder with Pillow's.
 
 Usage: conformance/pictures.py PATH_OF_AICP_BENCH [FOLDER...]
 
-Reads Pillow's own test pictures (from its source package, beside its wheel in conformance/.packages/pillow), pictures that
-Pillow writes of a sample photograph in every mode, compression and layout it knows, and those in further folders. Ends with
-1 if a picture that both read differs by 1.0 of 255 or more on average, if one that Pillow wrote of the photograph is refused,
-or if too few were compared.
+Decodes Pillow's own test pictures (from its source package, next to its wheel in conformance/.packages/pillow), a
+sample photograph written by Pillow in every mode, compression and layout it supports, and pictures in further folders.
+Ends with 1 if a picture that both decode differs by 1.0 of 255 or more on average, if a version of the photograph is
+refused, or if too few pictures were compared.
 """
 
 import collections
@@ -26,14 +26,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 PACKAGES = HERE / ".packages" / "pillow"
 PHOTO = ROOT / "samples/people/obama/obama.jpg"
-# What the server reads, by Pillow's names.
+# The formats that the server supports, by Pillow's names.
 FORMATS = ("JPEG", "MPO", "PNG", "BMP", "GIF", "TIFF", "WEBP")
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".rle"}
-# A mean of the absolute differences of all channels, of 255.
+# Limit of the mean absolute difference of all channels, of 255.
 LIMIT = 1.0
-# The least number of pictures from elsewhere that both read, by format: fewer means that the packages changed.
+# Minimum number of third-party pictures that both decode, by format: fewer means that the packages changed.
 LEAST = {"JPEG": 60, "PNG": 60, "BMP": 50, "GIF": 40, "TIFF": 60, "WEBP": 20}
-# Where Pillow is not the measure.
+# Pictures for which Pillow is not a valid reference.
 UNLIKE = {
     "i_trns.png": "Pillow drops the transparent colour of 16-bit grey",
     "pal4rletrns.bmp": "of pixels that are left out Pillow makes the first colour; here they are transparent",
@@ -43,7 +43,7 @@ MAX_PIXELS = 20_000_000
 
 
 class Compared(NamedTuple):
-    """A picture that both read."""
+    """A picture that both decoders read."""
 
     name: str
     format: str
@@ -51,7 +51,7 @@ class Compared(NamedTuple):
 
 
 def as_sent(image: Image.Image) -> Image.Image:
-    """What a face is looked for in: the first frame, upright, on white, 8 bits a channel."""
+    """The picture as the server decodes it: first frame, upright, on white, 8 bits per channel."""
     image.load()
     form = image.format
     if form != "TIFF":
@@ -59,7 +59,7 @@ def as_sent(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         image = image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
     if form == "BMP" and image.mode == "RGBA" and image.getextrema()[3] == (0, 0):
-        # Its writer left the bits of the alpha at zero.
+        # The writer left the alpha bits at zero.
         return image.convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -68,7 +68,7 @@ def as_sent(image: Image.Image) -> Image.Image:
 
 
 def difference(ours: Image.Image, theirs: Image.Image) -> float:
-    """The mean of the absolute differences of all channels; 255 if the sizes differ."""
+    """The mean absolute difference of all channels; 255 if the sizes differ."""
     if ours.size != theirs.size:
         return 255.0
     return sum(ImageStat.Stat(ImageChops.difference(ours, theirs)).mean) / 3
@@ -86,7 +86,7 @@ def pictures_in(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def written(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The sample photograph in every way that Pillow can write it."""
+    """Writes the sample photograph in every variant that Pillow supports."""
     photo = Image.open(PHOTO).convert("RGB").resize((203, 161))
     alpha = photo.convert("RGBA")
     alpha.putalpha(Image.linear_gradient("L").resize(photo.size))
@@ -121,7 +121,7 @@ def written(folder: pathlib.Path) -> list[pathlib.Path]:
     for mode in ("L", "P", "RGB", "RGBA"):
         for interlace in (0, 1):
             write(mode, "gif", interlace=interlace)
-    # A palette and JPEG data in a TIFF are refused.
+    # The server refuses palettes and JPEG data in a TIFF.
     for mode in ("1", "L", "RGB", "RGBA", "CMYK", "I;16"):
         for compression in ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate"):
             write(mode, "tif", compression=compression)
@@ -132,20 +132,20 @@ def written(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def decoded(program: str, files: list[pathlib.Path], folder: pathlib.Path) -> dict[str, dict]:
-    """What the server's decoder makes of files: lines of `aicp-bench decode` by file."""
+    """Runs the server's decoder on files; returns the lines of `aicp-bench decode` by file."""
     command = [program, "decode", "--out", str(folder), *map(str, files)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return {line["file"]: line for line in map(json.loads, output.splitlines())}
 
 
 def theirs(path: pathlib.Path) -> tuple[str, Image.Image] | None:
-    """The format of a file and its picture as Pillow reads it, if it reads it without a doubt."""
+    """The format of a file and Pillow's decoded picture; None if unsupported, too large, or not readable by Pillow."""
     try:
         with Image.open(path) as image:
             if image.format not in FORMATS or image.width * image.height > MAX_PIXELS:
                 return None
             return image.format, as_sent(image)
-    except Exception:  # Pillow raises whatever its parsers come upon.
+    except Exception:  # Pillow passes on any exception of its parsers.
         return None
 
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Start a server of its own, let the clients of this folder drive it over HTTP, and stop it.
+"""Start a server, run the clients of this folder against it over HTTP, and stop it.
 
 Usage: conformance/run.py PATH_OF_THE_AICP_BINARY [WORDS...]
 
 The packages must be in conformance/.packages and conformance/node_modules (`make conformance` puts them there). Prints
-for each dialect a table of what the clients checked. Ends with 1 if a client is surprised or an operation was checked
-by none. With words, only the clients whose names contain one of them run, and nobody asks what was left out.
+a table of checks for each dialect. Ends with 1 if a check fails or an operation is checked by no client. With words,
+only the clients whose names contain one of them run, and unchecked operations are not an error.
 """
 
 import collections
@@ -28,12 +28,12 @@ ROOT = HERE.parent
 ADMIN_TOKEN = "admin-token-of-the-conformance-tests"
 SECONDS = 60
 CALLS_PER_DAY = 5
-# What together opens every call of every dialect.
+# Together these capabilities grant every call of every dialect.
 CAPABILITIES = ["C10000000001", "C10000000002", "C10000000003", "C10000000006"]
 
 
 class Client(NamedTuple):
-    """A run of a script with the name of an SDK: it sees the packages of the sets, and its app gets the keys."""
+    """One run of a script for one SDK, with the package sets it may import and the keys of its app."""
 
     script: str
     name: str
@@ -62,7 +62,7 @@ CLIENTS = [
     Client("crosswise.py", "crosswise", "jdcloud alibaba", "jdcloud alibaba"),
 ]
 
-# What a key is made with, by the name that the clients know it by.
+# The requests that create the keys, by the clients' names for them.
 KEYS = {
     "jdcloud": {"kind": "jdcloud"},
     "limited": {"kind": "jdcloud", "callsPerDay": CALLS_PER_DAY},
@@ -73,9 +73,9 @@ KEYS = {
 
 
 class Server:
-    """`aicp serve` on a free port, with a data folder that goes with it."""
+    """`aicp serve` on a free port, with a temporary data folder."""
 
-    # Further settings, as variables of the environment.
+    # Further settings, as environment variables.
     SETTINGS: dict[str, str] = {}
 
     def __init__(self, binary: str):
@@ -85,7 +85,8 @@ class Server:
             "AICP_ADMIN_TOKEN": ADMIN_TOKEN,
             "AICP_MODELS_DIR": str(ROOT / "models"),
             "AICP_LOG__FORMAT": "json",
-            # LinkVisual's pictures come from the clients themselves, which are in a hurry.
+            # LinkVisual's pictures come from the clients themselves, on loopback, and the clients call faster than the
+            # default limit.
             "AICP_FETCH__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
             "AICP_LINKVISUAL__CALLS_PER_SECOND": "10000",
             "AICP_TENCENT_IM__CALLS_PER_SECOND": "10000",
@@ -98,7 +99,7 @@ class Server:
 
     def __enter__(self) -> "Server":
         self.base = f"http://{self.address()}"
-        # What nobody reads would fill the pipe and stop the server.
+        # An unread pipe would fill up and block the server.
         self.log: collections.deque[str] = collections.deque(maxlen=100)
         self.reader = threading.Thread(target=self.log.extend, args=(self.process.stderr,))
         self.reader.start()
@@ -120,7 +121,7 @@ class Server:
             return json.load(response)
 
     def grant(self, app_id: str) -> str:
-        """The token of a new app that may do everything."""
+        """Creates an app with all capabilities and returns its token."""
         body = {"appId": app_id, "dueTime": "2099-12-31 23:59:59", "capabilityIdArray": CAPABILITIES}
         answer = self.post("/authorize/grantAuthorize", body, token=ADMIN_TOKEN)
         if not answer["flag"]:
@@ -128,12 +129,12 @@ class Server:
         return answer["data"]["token"]
 
     def key(self, app_id: str, name: str) -> dict:
-        """A new key of an app, together with what it was made with."""
+        """Creates a key of an app; returns it with the fields of the request."""
         body = KEYS[name]
         return body | self.post(f"/api/v1/apps/{app_id}/keys", body, Authorization=f"Bearer {ADMIN_TOKEN}")
 
     def setting(self, app_id: str, client: Client) -> dict:
-        """What a client must know, with an app of its own."""
+        """The settings of a client, with an app of its own."""
         token = self.grant(app_id)
         keys = {name: self.key(app_id, name) for name in client.keys.split()}
         return {"base": self.base, "app_id": app_id, "token": token, "keys": keys}
@@ -146,9 +147,9 @@ class Server:
 
 
 def drive(server: Server, number: int, client: Client) -> tuple[bool, list[dict]]:
-    """Let one client drive the server, with an app of its own. Prints its lines only if something surprised it.
+    """Runs one client against the server, with an app of its own. Prints its output only if a check failed.
 
-    Returns whether all went well, and its checks."""
+    Returns whether all checks passed, and the checks."""
     report = pathlib.Path(server.folder.name) / f"report-{number}"
     packages = [str(HERE / ".packages" / name) for name in [*client.sets.split(), "base"]]
     environment = os.environ | {
@@ -166,7 +167,7 @@ def drive(server: Server, number: int, client: Client) -> tuple[bool, list[dict]
 
 
 def table(dialect: str, rows: list[dict]) -> list[str]:
-    """The table of a dialect: how many checks of each client covered each operation, and each thing beside them."""
+    """The table of a dialect: the number of checks per client for each operation, and for each further subject."""
     clients = [one.name for one in CLIENTS if any(row["client"] == one.name for row in rows)]
     letters = string.ascii_uppercase[: len(clients)]
     named = {(row["client"], row["operation"]) for row in rows}

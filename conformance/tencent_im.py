@@ -3,9 +3,9 @@
 
 Usage: conformance/tencent_im.py CLIENT, a name of CLIENTS below; `run.py` sets the environment.
 
-timsdk has its host written in the middle of `HttpClient.get_url`; that method alone is replaced, by one that asks it
-and puts this server's address in. It has no call for `group_get`, nor for the newer bodies of some commands: these go
-through the door that all its calls use, `_post`.
+timsdk's host is hard-coded in `HttpClient.get_url`; only that method is replaced, by one that calls it and inserts this
+server's address. timsdk lacks `group_get` and the newer bodies of some commands: these use `_post`, through which all
+its calls go.
 """
 
 import sys
@@ -24,7 +24,7 @@ DAY = 86400
 
 
 def point_at(host: str) -> None:
-    """Let timsdk call this server."""
+    """Redirects timsdk to this server."""
     get_url = HttpClient.get_url
 
     def moved(self, path):
@@ -34,7 +34,7 @@ def point_at(host: str) -> None:
 
 
 class Client:
-    """timsdk with a signature that was made elsewhere."""
+    """timsdk with an externally made signature."""
 
     def __init__(self, app_id, identifier: str, signature: str):
         client = HttpClient(app_id, identifier, signature)
@@ -43,7 +43,7 @@ class Client:
 
 
 def python_client(key: dict):
-    """timsdk as it comes: PyPI `tls-sig-api-v2` signs."""
+    """timsdk with its default signer, PyPI `tls-sig-api-v2`."""
     return timsdk.TimClient(key["sdkappid"], key["key"], ADMIN)
 
 
@@ -63,7 +63,7 @@ class Life(Journey):
         self.accounts = tim.im_open_login_svc
 
     def enveloped(self, command: str, answer: dict, has_display: bool) -> dict:
-        """The answer without its envelope, whose keys must be the last and in order."""
+        """Returns the answer without its envelope, whose keys must be the last and in order."""
         keys = ["ActionStatus", "ErrorCode", "ErrorInfo"] + (["ErrorDisplay"] if has_display else [])
         right = list(answer)[-len(keys) :] == keys and (answer["ActionStatus"] == "OK") == (answer["ErrorCode"] == 0)
         if not right:
@@ -71,14 +71,14 @@ class Life(Journey):
         return {name: value for name, value in answer.items() if name not in keys}
 
     def ok(self, command: str, answer: dict) -> dict:
-        """What a command tells beside its envelope, when it must succeed."""
+        """Returns the data beside the envelope of a command that must succeed."""
         told = self.enveloped(command, answer, command in SNS)
         if answer.get("ErrorCode") != 0 or answer.get("ErrorInfo") != "":
             self.check(command, f"failed: {str(answer)[:300]}", False)
         return told
 
     def fails(self, code: int, command: str, answer: dict, info: str | None = None) -> None:
-        """A command that must fail as a whole, and then tells nothing else."""
+        """Checks a command that must fail as a whole, without further data."""
         told = self.enveloped(command, answer, command in SNS)
         found = (answer["ActionStatus"], answer["ErrorCode"], info and answer["ErrorInfo"], told)
         self.same(command, f"{code} as a whole", found, ("FAIL", code, info, {}))
@@ -92,7 +92,7 @@ class Life(Journey):
         key: str = "ResultItem",
         name: str = "To_Account",
     ):
-        """One result for each account, in the order asked, and the failed ones named."""
+        """Checks for one result per account, in the requested order, and the list of failed accounts."""
         found = {item[name]: item["ResultCode"] for item in told[key]}
         self.same(command, what, list(found.items()), list(codes.items()))
         failed = [account for account, code in codes.items() if code]
@@ -241,7 +241,7 @@ def friends(life: Life) -> None:
     update = [{"To_Account": "dan", "SnsItem": [{"Tag": "Tag_SNS_IM_AddTime", "Value": 1}]}]
     items("friend_update", "a tag that stays", ok("friend_update", sns.friend_update("ann", update)), {"dan": 30001})
 
-    # Looking.
+    # Reading.
     told = ok("friend_get_list", sns.friend_get_list("ann", ["bob", "eve"]))
     items("friend_get_list", "one, and one who is no friend", told, {"bob": 0, "eve": 30001}, key="InfoItem")
     check("friend_get_list", "nothing of a stranger", "SnsProfileItem" not in told["InfoItem"][1])
@@ -259,7 +259,7 @@ def friends(life: Life) -> None:
     same("friend_get", "no friends", (told.get("UserDataItem") or [], told["CompleteFlag"] != 0), ([], True))
     fails(30003, "friend_get", sns.friend_get("nobody"))
 
-    # Pages.
+    # Paging.
     crowd = [f"crowd{number:03}" for number in range(120)]
     for start in (0, 60):
         ok("multiaccount_import", life.accounts.im_open_login_svc(crowd[start : start + 60]))
@@ -283,7 +283,7 @@ def friends(life: Life) -> None:
         (crowd, True, 0),
     )
 
-    # Parting.
+    # Removing friends.
     told = ok("friend_delete", sns.friend_delete("ann", ["bob", "eve"]))
     items("friend_delete", "both ways, and a stranger", told, {"bob": 0, "eve": 31704})
     same("friend_delete", "nothing is left", relations("ann", ["bob"], both), ["NoRelation"])
@@ -363,7 +363,7 @@ def groups(life: Life) -> None:
 
 
 def signatures(life: Life, key: dict) -> None:
-    """User signatures that are right and wrong, by both of Tencent's makers."""
+    """Valid and invalid user signatures, by both of Tencent's makers."""
     app, secret = key["sdkappid"], key["key"]
     maker = TLSSigAPIv2(app, secret)
     good = maker.gen_sig(ADMIN, DAY)

@@ -24,7 +24,7 @@ SLOWEST_PROBE = 1.0
 MOST_MEMORY_MIB = 2048
 SECONDS, SECONDS_SHORT = 15.0, 3.0
 LIBRARIES, LIBRARIES_SHORT = 3000, 300
-# Limit of open files: the attacker's connections and a reserve.
+# Minimum limit of open files: the attacker's connections and a reserve.
 FILES = 5000
 
 

