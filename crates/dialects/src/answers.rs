@@ -1,4 +1,4 @@
-//! Large answers on their way to clients that may not read them.
+//! Memory budget of large responses, which a slow client may hold for long.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use axum::response::Response;
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 
-/// Answers of fewer bytes are not counted.
+/// Size in bytes up to which a response is not counted.
 const SMALL: u64 = 256 << 10;
-/// Memory is given out in shares of this many bytes.
+/// Size in bytes of one share of the budget (one semaphore permit).
 const SHARE: u64 = 64 << 10;
-/// The memory that all large answers may take until they are sent.
+/// Size of the budget in bytes.
 const MOST: u64 = 256 << 20;
 
-/// The memory that large answers take until they are sent. Clones share it.
+/// Memory budget of large responses until they are sent. Clones share it.
 #[derive(Clone)]
 pub struct AnswerBudget(Arc<Semaphore>);
 
@@ -26,8 +26,8 @@ impl Default for AnswerBudget {
 }
 
 impl AnswerBudget {
-    /// The same answer, which holds its part of the budget until it is sent or given up; `None` if there is no room for it now.
-    /// One that is larger than the budget may be sent alone.
+    /// Charges a response to the budget until it is sent or dropped; `None` if there is no room for it now. A response
+    /// larger than the budget takes all of it.
     pub(crate) fn hold(&self, response: Response) -> Option<Response> {
         let Some(length) = response.body().size_hint().exact().filter(|length| *length > SMALL) else {
             return Some(response);
@@ -40,7 +40,7 @@ impl AnswerBudget {
                 frame
             }))
         });
-        // What is held tells no length by itself.
+        // The wrapped body no longer reports its length.
         response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
         Some(response)
     }

@@ -1,4 +1,5 @@
-//! Base64 as clients send it: of either alphabet, escaped, with pluses that a form made spaces, with a prefix and line breaks.
+//! Lenient base64: standard or URL-safe alphabet, percent-escapes, `+` that a form decoded as a space, `data:`
+//! prefixes, line breaks.
 
 use std::borrow::Cow;
 
@@ -9,17 +10,17 @@ use bytes::Bytes;
 
 use crate::percent;
 
-/// Padding may be missing and the unused last bits set: encoders differ, the picture is the same.
+/// Accepts missing padding and non-zero trailing bits, because encoders differ in both.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true),
 );
-/// A prefix has at most this many bytes: `data:`, a media type, its parameters, `;base64,`.
+/// Maximum length in bytes of the prefix: `data:`, a media type, its parameters, `;base64,`.
 const MAX_PREFIX: usize = 256;
 
-/// A base64 text as the standard alphabet has it, without white space, prefix and surplus padding.
+/// Returns the text in the standard alphabet, without white space, prefix and surplus padding.
 pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
     let data = without_prefix(text);
     let is_clean = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
@@ -42,12 +43,12 @@ pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned.trim_end_matches('=').to_owned())
 }
 
-/// The bytes of a text as [`cleaned`] gives it, if it is base64.
+/// Decodes a text that [`cleaned`] returned; `None` if it is not base64.
 pub(crate) fn decode(cleaned: &str) -> Option<Bytes> {
     BASE64.decode(cleaned).ok().map(Bytes::from)
 }
 
-/// Without `data:<media type>;base64,` or `base64,`, in any case.
+/// Strips `data:<media type>;base64,` or `base64,`, in any case.
 fn without_prefix(text: &str) -> &str {
     const MARK: &str = "base64,";
     let text = text.trim_start();
@@ -60,8 +61,8 @@ fn without_prefix(text: &str) -> &str {
     place.map_or(text, |at| &text[at + MARK.len()..])
 }
 
-/// Whether the spaces in a text were pluses, rather than line breaks: then only with them its length is right, or they are not
-/// at equal distances.
+/// Whether the spaces of a text stand for pluses rather than line breaks: only with them the length is valid, or they
+/// are not evenly spaced.
 fn spaces_are_pluses(text: &str) -> bool {
     let spaces = text.bytes().filter(|byte| *byte == b' ').count();
     if spaces == 0 || text.bytes().any(|byte| byte.is_ascii_whitespace() && byte != b' ') {
@@ -73,13 +74,13 @@ fn spaces_are_pluses(text: &str) -> bool {
     match (without % 4 == 0, with % 4 == 0) {
         (true, false) => false,
         (false, true) => true,
-        // Without padding a length is wrong only if a single character is left over.
+        // Without padding, the length is invalid only if it is 1 modulo 4.
         (false, false) if !is_padded && without % 4 == 1 => true,
         _ => !is_wrapped(text),
     }
 }
 
-/// Whether all parts between single spaces have one length, of which the last may be shorter.
+/// Whether the parts between spaces have equal lengths; the last may be shorter.
 fn is_wrapped(text: &str) -> bool {
     let lengths: Vec<usize> = text.split(' ').map(str::len).collect();
     let Some((last, lines)) = lengths.split_last() else { return true };
@@ -145,7 +146,7 @@ mod tests {
 
         #[test]
         fn pluses_that_a_form_made_spaces_are_pluses_again(mut bytes in proptest::collection::vec(any::<u8>(), 60..400)) {
-            // Pluses at unequal distances, as pictures have them.
+            // Pluses at uneven distances, as real pictures have them.
             bytes[3..12].fill(0xfb);
             bytes[20] = 0xfb;
             bytes[21] = 0xef;

@@ -1,5 +1,5 @@
-//! HTTP in and out: each folder turns one wire protocol into calls of the platform and back, authenticates it and
-//! shapes its errors.
+//! HTTP dialects: each module translates one wire protocol to platform calls and back, authenticates its requests and
+//! formats its errors.
 //!
 //! - [`aicp`]: the AICP manual's interfaces.
 //! - [`jdcloud`]: the face calls of JD Cloud.
@@ -7,8 +7,8 @@
 //! - [`tencent_im`]: friends, friend groups and accounts of Tencent Cloud IM.
 //! - [`native`]: our own.
 //!
-//! All of them share one port. Which one a request speaks is told by its path as it was sent, before any header is
-//! looked at.
+//! All dialects share one port. The path, as sent, selects the dialect, except that for `/` LinkVisual also looks at
+//! the rest of the request.
 
 pub mod aicp;
 mod answers;
@@ -39,12 +39,12 @@ pub use answers::AnswerBudget;
 pub use body::BodyBudget;
 pub use links::Site;
 
-/// Who sent a request; the server puts it into the request's extensions.
+/// Client address of a request; the server puts it into the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client(pub IpAddr);
 
-/// Whether a connection has had a call with credentials that were checked, and whether a body is awaited on it; the server puts it
-/// into the extensions of each of its requests. Clones share it.
+/// State of a connection: whether it has carried an authenticated call, and whether a body is being read from it. The
+/// server puts it into the extensions of each of its requests. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Standing(Arc<Shown>);
 
@@ -55,17 +55,17 @@ struct Shown {
 }
 
 impl Standing {
-    /// Says that credentials were checked and found right.
+    /// Marks the connection as authenticated.
     pub fn is_known_now(&self) {
         self.0.is_known.store(true, Ordering::Relaxed);
     }
 
-    /// Whether that was said.
+    /// Whether a call on this connection was authenticated.
     pub fn is_known(&self) -> bool {
         self.0.is_known.load(Ordering::Relaxed)
     }
 
-    /// Whether the client has yet to send the rest of a body.
+    /// Whether the rest of a request body is still to come.
     pub fn awaits_body(&self) -> bool {
         self.0.awaits_body.load(Ordering::Relaxed)
     }
@@ -75,15 +75,15 @@ impl Standing {
     }
 }
 
-/// Marks a request of whoever may read the data folder; the server puts it into the extensions of what comes in by a
-/// way that nobody else has.
+/// Marks a request of the operator, who may read the data folder. The server puts it into the extensions of requests
+/// that arrive over a channel reserved for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operator;
 
-/// How the dialects are set up for one listener.
+/// Settings of the dialects for one listener.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where this listener is reached.
+    /// Addresses under which clients reach this listener.
     pub site: Site,
     /// The AICP manual's interfaces.
     pub aicp: aicp::Options,
@@ -95,7 +95,7 @@ pub struct Options {
     pub tencent_im: tencent_im::Options,
 }
 
-/// What answers a request.
+/// Shared state of the request handlers.
 #[derive(Clone)]
 struct Context {
     platform: Platform,
@@ -105,7 +105,7 @@ struct Context {
     im_callers: Arc<tencent_im::Callers>,
 }
 
-/// Answers every path.
+/// Returns the router of all dialects, which handles every path.
 pub fn router(platform: Platform, options: Options, budget: BodyBudget, answers: AnswerBudget) -> Router {
     let context = Context { platform, options: Arc::new(options), budget, answers, im_callers: Arc::default() };
     Router::new().nest("/api/v1", native::routes(context.clone())).fallback(handle).with_state(context)

@@ -1,4 +1,4 @@
-//! Links to enrolled pictures, as the AICP manual shapes them, each with a signature: no picture can be guessed.
+//! Signed links to enrolled pictures, in the forms of the AICP manual. The signature keeps links from being guessed.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use axum::http::{HeaderMap, header};
 use crate::percent::encoded;
 use crate::shanghai;
 
-/// What stands for a link that is good for ever: a time that a link never sees, in the year 9999.
+/// Expiry of a link that never expires: the end of the year 9999, in seconds since the Unix epoch.
 const NEVER: u64 = 253_402_300_799;
 
-/// Where a listener is reached.
+/// Addresses under which clients reach a listener.
 #[derive(Debug, Clone)]
 pub struct Site {
-    /// Base of the links in answers, such as `https://example.com`; by default the `Host` of the request.
+    /// Base of the links in answers, such as `https://example.com`; `None` takes the `Host` header of the request.
     pub public_url: Option<String>,
-    /// Base of the links if a request has no usable `Host`.
+    /// Base of the links if the request has no usable `Host` header.
     pub local_address: SocketAddr,
-    /// How long a link of 3.5 and 7.8 is good; zero: for ever.
+    /// Lifetime of the links of manual 3.5 and 7.8; zero means that they never expire.
     pub face_url_life: Duration,
 }
 
 impl Site {
-    /// Where links in the answer to a request begin.
+    /// Returns the base of the links in the answer to a request.
     pub(crate) fn base_url(&self, headers: &HeaderMap) -> String {
         if let Some(url) = &self.public_url {
             return url.trim_end_matches('/').to_owned();
@@ -38,12 +38,12 @@ impl Site {
     }
 }
 
-/// Whether a text can stand as host and port in a link: what a client sends comes back in answers.
+/// Whether a text is safe as host and port of a link. The header is the client's and comes back in answers.
 fn is_host(text: &str) -> bool {
     !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b))
 }
 
-/// Makes the links of one answer.
+/// Builds the links of one answer.
 pub(crate) struct Links<'a> {
     platform: &'a Platform,
     base: String,
@@ -51,17 +51,17 @@ pub(crate) struct Links<'a> {
 }
 
 impl<'a> Links<'a> {
-    /// Links in the answer to a request.
+    /// Creates the link builder for the answer to a request.
     pub fn new(platform: &'a Platform, site: &Site, headers: &HeaderMap) -> Self {
         Self { platform, base: site.base_url(headers), face_url_life: site.face_url_life }
     }
 
-    /// Whether the links begin with `https`.
+    /// Whether the links start with `https`.
     pub fn is_https(&self) -> bool {
         self.base.starts_with("https:")
     }
 
-    /// `/face/getimage?..`: `app_secret` holds an expiry and a signature instead of a secret.
+    /// Returns `/face/getimage?..`, whose `app_secret` holds an expiry and a signature instead of a secret.
     pub fn by_face(&self, app_id: &str, group_id: &str, face_id: FaceId) -> String {
         let expiry = if self.face_url_life.is_zero() {
             NEVER
@@ -77,13 +77,13 @@ impl<'a> Links<'a> {
         )
     }
 
-    /// `/group1/default/<yyyymmdd>/<HH>/<mm>/<n>/<epochMillis>?download=0&sig=..`
+    /// Returns `/group1/default/<yyyymmdd>/<HH>/<mm>/<n>/<epochMillis>?download=0&sig=..`.
     pub fn by_moment(&self, face: &Face) -> String {
         let path = moment_path(face.file_id);
         format!("{}{path}?download=0&sig={}", self.base, self.platform.sign(&path))
     }
 
-    /// `/person/<yyyymmdd>/<id>.png?sig=..`
+    /// Returns `/person/<yyyymmdd>/<id>.png?sig=..`.
     pub fn by_file(&self, file_id: FileId) -> String {
         let date = shanghai::local(file_id.created()).date();
         let path = format!("/person/{:04}{:02}{:02}/{file_id}.png", date.year(), date.month(), date.day());
@@ -92,14 +92,14 @@ impl<'a> Links<'a> {
     }
 }
 
-/// The path of the moment at which a face was enrolled. The number tells the faces of one millisecond apart; mostly it is 1.
+/// Returns the path for a creation time. `n` numbers the faces of one millisecond from 1.
 fn moment_path(file_id: FileId) -> String {
     let number = Snowflake::from(file_id).within_millisecond() + 1;
     let minute = shanghai::local(file_id.created()).strftime("%Y%m%d/%H/%M");
     format!("/group1/default/{minute}/{number}/{}", file_id.created())
 }
 
-/// Parses a path that [`moment_path`] made.
+/// Parses a path made by [`moment_path`] and returns its creation time in nanoseconds since the Unix epoch.
 pub(crate) fn file_of_moment_path(path: &str) -> Option<FileId> {
     let mut parts = path.rsplit('/');
     let created = UnixMillis::new(parts.next()?.parse().ok()?);
@@ -118,7 +118,7 @@ fn seconds(time: UnixMillis) -> u64 {
     u64::try_from(time.seconds()).unwrap_or(0)
 }
 
-/// Whether the `app_secret` of a `getimage` link vouches for it and is not expired.
+/// Verifies the signature and expiry in the `app_secret` of a `getimage` link.
 pub(crate) fn is_getimage_secret(
     platform: &Platform,
     secret: &str,
@@ -132,7 +132,7 @@ pub(crate) fn is_getimage_secret(
         && platform.is_signed(&getimage_text(app_id, group_id, face_id, expiry), signature)
 }
 
-/// What a `getimage` signature covers. Lengths keep two ids from running into each other.
+/// Returns the text that a `getimage` signature covers. Length prefixes keep the two ids unambiguous.
 fn getimage_text(app_id: &str, group_id: &str, face_id: FaceId, expiry: u64) -> String {
     format!("getimage {}:{app_id} {}:{group_id} {face_id} {expiry}", app_id.len(), group_id.len())
 }

@@ -1,18 +1,18 @@
-//! Percent-encoding as signatures and links have it.
+//! Percent-encoding for signatures and links.
 
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, percent_encode};
 
-/// What is escaped: all but the unreserved characters of RFC 3986.
+/// Bytes that are escaped: all but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A text with each byte as `%` and two upper-case hex digits, but for ASCII letters, digits, `-`, `_`, `.` and `~`.
+/// Escapes each byte as `%` and two upper-case hex digits, except ASCII letters, digits, `-`, `_`, `.` and `~`.
 pub(crate) fn encoded<T: AsRef<[u8]> + ?Sized>(text: &T) -> PercentEncode<'_> {
     percent_encode(text.as_ref(), RESERVED)
 }
 
-/// A text with its escapes undone; what is not UTF-8 then is replaced.
+/// Undoes the escapes of a text; invalid UTF-8 becomes U+FFFD.
 pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }

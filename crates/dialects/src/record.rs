@@ -1,4 +1,4 @@
-//! What the call log gets of a call, whichever dialect it came in.
+//! Call log entries, the same for every dialect.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -6,40 +6,40 @@ use std::time::Instant;
 use aicp_platform::{App, Platform};
 use aicp_types::UnixMillis;
 
-/// What the log says of a call whose caller did not wait for the answer.
+/// Logged message of a call whose client disconnected before the answer.
 const CALLER_LEFT: &str = "调用方已断开";
 
-/// What is called, and by whom.
+/// Static part of a call's log entry.
 #[derive(Debug, Clone)]
 pub(crate) struct Subject<'a> {
-    /// Name of the operation, as the interface has it.
+    /// Operation name of the interface.
     pub method: &'a str,
-    /// Its short name for people.
+    /// Short label of the operation, for people.
     pub label: &'static str,
-    /// What kind of call it is; the engine follows in parentheses, if engines have to do with it.
+    /// Category of the call; the engine follows in parentheses if `has_engine`.
     pub category: &'static str,
-    /// Whether an engine is named with the category.
+    /// Whether the engine is appended to the category.
     pub has_engine: bool,
     /// Path of the operation, as the interface spells it.
     pub path: &'a str,
-    /// Who calls.
+    /// Client address.
     pub client: Option<IpAddr>,
-    /// The code of a call whose caller leaves before the answer.
+    /// Logged code if the client disconnects before the answer.
     pub code_if_left: i64,
 }
 
-/// How a call ended.
+/// Outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ending {
     /// Whether it succeeded.
     pub ok: bool,
-    /// The code that was answered, if the interface has such.
+    /// Answered code, if the interface has codes.
     pub code: Option<i64>,
-    /// The message that was answered, unless it was a plain success.
+    /// Answered message; `None` for a plain success.
     pub message: Option<String>,
 }
 
-/// The record of a call that is under way. If it is dropped before its end, the caller has left, and the log gets that.
+/// Log entry of a running call. If it is dropped before [`Record::end`], it logs that the client disconnected.
 pub(crate) struct Record<'a> {
     platform: &'a Platform,
     app: &'a App,
@@ -50,17 +50,17 @@ pub(crate) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// A call that begins now.
+    /// Starts the entry of a call, now.
     pub fn begin(platform: &'a Platform, app: &'a App, subject: Subject<'a>) -> Self {
         Self { platform, app, subject, at: platform.now(), begun: Instant::now(), is_settled: false }
     }
 
-    /// The call has ended.
+    /// Logs the outcome of the call.
     pub fn end(mut self, ending: Ending) {
         self.write(ending);
     }
 
-    /// The call was refused before it was begun: the log gets nothing.
+    /// Drops the entry without logging: the call was refused before it started.
     pub fn discard(mut self) {
         self.is_settled = true;
     }

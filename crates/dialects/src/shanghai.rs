@@ -1,22 +1,22 @@
-//! Moments as the manual writes them: Asia/Shanghai, which has had one offset and no daylight saving since 1991.
+//! Times in Asia/Shanghai, as the AICP manual writes them. The zone has a fixed offset of +08:00 since 1991.
 
 use aicp_types::UnixMillis;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
-/// The local date and time of a moment in milliseconds since the Unix epoch. A moment outside what calendars reach
-/// counts as the epoch.
+/// Converts milliseconds since the Unix epoch to local date and time. A value out of the calendar's range becomes the
+/// epoch.
 pub(crate) fn local(time: UnixMillis) -> DateTime {
     let zone = TimeZone::fixed(Offset::constant(8));
     time.timestamp().to_zoned(zone).datetime()
 }
 
-/// A moment as `yyyy-MM-dd HH:mm:ss`.
+/// Formats a time (milliseconds since the Unix epoch) as `yyyy-MM-dd HH:mm:ss`.
 pub(crate) fn text(time: UnixMillis) -> String {
     local(time).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// The moment, in milliseconds since the Unix epoch, that a local date and time names.
+/// Converts a local date and time to milliseconds since the Unix epoch.
 pub(crate) fn moment(local: DateTime) -> Option<UnixMillis> {
     let zone = TimeZone::fixed(Offset::constant(8));
     Some(local.to_zoned(zone).ok()?.timestamp().into())
