@@ -1,4 +1,4 @@
-//! How a body is packed and written: gzip and deflate (RFC 9110 section 8.4.1), GBK and GB 18030, a byte order mark.
+//! Decoding of request bodies: gzip and deflate (RFC 9110 section 8.4.1), GBK and GB 18030, byte order mark.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -9,11 +9,12 @@ use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use super::BodyError;
 
-/// Packed bytes that are unpacked at a time: they become a thousand times as many at most, which is then counted.
+/// Compressed bytes to decompress at a time. Each piece grows at most a thousandfold before the result is charged to
+/// the budget.
 const PIECE: usize = 1 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What the headers say of a body.
+/// Encoding of a body according to its headers.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Encoding {
     packing: Packing,
@@ -52,7 +53,7 @@ impl Encoding {
         }
     }
 
-    /// A body as UTF-8, without a byte order mark. None if it is not in the charset that it says.
+    /// Returns the body as UTF-8 without a byte order mark; `None` if it is invalid in the declared charset.
     pub fn plain(self, bytes: Bytes) -> Option<Bytes> {
         let bytes = match self.charset {
             None => bytes,
@@ -65,23 +66,23 @@ impl Encoding {
     }
 }
 
-/// A body that is being unpacked.
+/// Streaming decompressor of a body.
 pub(super) enum Unpacker {
     None,
     Gzip(MultiGzDecoder<Vec<u8>>),
-    /// Deflate, of which the first byte tells whether it has the head of zlib; some clients leave that out.
+    /// Deflate before its first byte, which tells whether the zlib header is present; some clients omit it.
     NotBegun,
     Zlib(ZlibDecoder<Vec<u8>>),
     Deflate(DeflateDecoder<Vec<u8>>),
 }
 
 impl Unpacker {
-    /// Bytes in pieces that [`Unpacker::unpack`] takes one by one.
+    /// Splits bytes into pieces for [`Unpacker::unpack`].
     pub fn pieces<'a>(&self, bytes: &'a [u8]) -> std::slice::Chunks<'a, u8> {
         bytes.chunks(if matches!(self, Self::None) { bytes.len().max(1) } else { PIECE })
     }
 
-    /// A piece, unpacked.
+    /// Decompresses a piece.
     pub fn unpack<'a>(&mut self, piece: &'a [u8]) -> Result<Cow<'a, [u8]>, BodyError> {
         if matches!(self, Self::None) {
             return Ok(Cow::Borrowed(piece));
@@ -90,7 +91,7 @@ impl Unpacker {
         Ok(Cow::Owned(self.taken()))
     }
 
-    /// What is left at the end of the body.
+    /// Returns the remaining bytes at the end of the body.
     pub fn finish(&mut self) -> Result<Vec<u8>, BodyError> {
         let finished = match self {
             Self::None | Self::NotBegun => Ok(()),

@@ -1,4 +1,4 @@
-//! Request bodies, read within bounds of size, time and memory.
+//! Request bodies, read within limits of size, time and memory.
 
 mod encoding;
 
@@ -18,37 +18,39 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::{Client, Standing};
 use encoding::Encoding;
 
-/// A body must be in within this time.
+/// Time limit for reading a whole body.
 const READ_TIME: Duration = Duration::from_secs(60);
-/// A body that comes more slowly than this is broken off, once it had some time to begin.
+/// Minimum transfer rate of a body; a slower one is aborted after [`TIME_TO_BEGIN`].
 const LEAST_BYTES_A_SECOND: u32 = 1 << 10;
+/// Time before the minimum rate applies.
 const TIME_TO_BEGIN: Duration = Duration::from_secs(5);
-/// A request waits this long for memory before it is told that the server is busy.
+/// Time that a request waits for memory before it is refused as busy.
 const WAIT_FOR_MEMORY: Duration = Duration::from_secs(5);
-/// Of a body that is refused this much is still read and thrown away: a client that is cut off while it sends sees a
-/// broken connection instead of the answer.
+/// Bytes of a refused body that are still read and thrown away. A client that is cut off while it sends sees a reset
+/// instead of the answer.
 const MAX_DRAINED: usize = 64 << 20;
-/// Memory is given out in shares of this many bytes.
+/// Size in bytes of one share of the budget (one semaphore permit).
 const SHARE: usize = 4 << 10;
-/// Of the budget callers who are not known yet get this part together, and of that each address this part.
+/// Divisor of the budget that gives the part of all unauthenticated callers together.
 const UNKNOWN_PART: usize = 2;
+/// Divisor of that part that gives the part of one address.
 const ADDRESS_PART: usize = 2;
-/// After this many bytes of one body others get their turn.
+/// Bytes of one body to process before the task yields.
 const SEEN_AT_ONCE: usize = 1 << 20;
 
-/// Why there is no body.
+/// Reasons why a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyError {
-    /// It is larger than the call allows.
+    /// Larger than the limit of the call.
     TooLarge,
-    /// It broke off, took too long, or is not packed or written as its head says.
+    /// Aborted, too slow, or not compressed or encoded as its headers say.
     Broken,
-    /// Too many large bodies are in memory now.
+    /// No memory available in the budget.
     Busy,
 }
 
-/// The memory that all request bodies together may take. Half of it is for callers whose credentials are checked; of the other half
-/// no address gets more than half. Clones share it.
+/// Memory budget of all request bodies. Unauthenticated callers get at most half of it, and each of their addresses at
+/// most half of that. Clones share it.
 #[derive(Clone)]
 pub struct BodyBudget {
     all: Arc<Semaphore>,
@@ -56,7 +58,7 @@ pub struct BodyBudget {
     addresses: Arc<Addresses>,
 }
 
-/// What callers who are not known may hold, by their addresses.
+/// Budget of unauthenticated callers per address.
 struct Addresses {
     shares_each: usize,
     held: Mutex<HashMap<IpAddr, Weak<Semaphore>>>,
@@ -76,7 +78,7 @@ impl Addresses {
 }
 
 impl BodyBudget {
-    /// A budget of this many bytes.
+    /// Creates a budget of this many bytes.
     pub fn new(bytes: usize) -> Self {
         let shares = (bytes / SHARE).min(Semaphore::MAX_PERMITS);
         let unknown = shares / UNKNOWN_PART;
@@ -88,14 +90,14 @@ impl BodyBudget {
         }
     }
 
-    /// Reads a body of at most `limit` bytes, unpacked, as UTF-8. Its shares of the budget are held until the returned body
-    /// is dropped.
+    /// Reads a body of at most `limit` bytes, decompressed and as UTF-8. Its shares of the budget are held until the
+    /// returned body is dropped.
     pub(crate) async fn read(&self, body: &mut UnreadBody, limit: usize) -> Result<HeldBody, BodyError> {
         self.read_through(body, limit, limit, |_| ()).await?.ok_or(BodyError::TooLarge)
     }
 
-    /// Reads a body of at most `limit` bytes to its end and shows `see` each part as it comes in. A body of more than
-    /// `kept` bytes is not held, nor returned.
+    /// Reads a body of at most `limit` bytes to its end and passes each part to `see` as it arrives. Returns `None` for
+    /// a body of more than `kept` bytes, which is not kept in memory.
     pub(crate) async fn read_through(
         &self,
         body: &mut UnreadBody,
@@ -116,7 +118,7 @@ impl BodyBudget {
         Ok(Some(HeldBody { bytes, ..held }))
     }
 
-    /// Takes shares of the budget as the bytes come in: what was only announced holds no memory.
+    /// Reads a body and takes shares as its bytes arrive, so that a declared length alone reserves no memory.
     async fn gather(
         &self,
         body: &mut UnreadBody,
@@ -138,7 +140,7 @@ impl BodyBudget {
                 see(&plain);
                 Self::take(&mut gathered, &plain).await?;
             }
-            // The wait for memory is no fault of the client.
+            // The client's deadline excludes the wait for memory.
             pace.deadline += waits.elapsed();
             if gathered.length - rested >= SEEN_AT_ONCE {
                 rested = gathered.length;
@@ -151,7 +153,7 @@ impl BodyBudget {
         Ok(gathered.held.map(|(bytes, shares)| HeldBody { bytes: bytes.freeze(), _shares: shares }))
     }
 
-    /// Where a body's shares come from: those that the fewest have a right to first.
+    /// Returns the semaphores that a body is charged to, the most restricted first.
     fn pools(&self, body: &UnreadBody) -> Vec<Arc<Semaphore>> {
         let mut pools = Vec::new();
         if !body.is_of_known {
@@ -162,14 +164,14 @@ impl BodyBudget {
         pools
     }
 
-    /// Adds bytes to what is held, and shares for them.
+    /// Counts bytes against the limits, takes shares for them and appends them.
     async fn take(gathered: &mut Gathered, bytes: &[u8]) -> Result<(), BodyError> {
         gathered.length += bytes.len();
         if gathered.length > gathered.limit {
             return Err(BodyError::TooLarge);
         }
         if gathered.length > gathered.kept {
-            // Bytes and shares go back at once.
+            // Frees the bytes and their shares at once.
             gathered.held = None;
         }
         if let Some((held, shares)) = &mut gathered.held {
@@ -180,7 +182,7 @@ impl BodyBudget {
     }
 }
 
-/// Shares of the budget, from each of some pools as many.
+/// Shares of the budget: the same number from each pool.
 struct Shares {
     pools: Vec<Arc<Semaphore>>,
     permits: Vec<OwnedSemaphorePermit>,
@@ -192,7 +194,7 @@ impl Shares {
         Self { pools, permits: Vec::new(), count: 0 }
     }
 
-    /// Gets as many more as make this many.
+    /// Grows to `count` shares in total.
     async fn grow(&mut self, count: usize) -> Result<(), BodyError> {
         let Some(more @ 1..) = count.checked_sub(self.count) else { return Ok(()) };
         let more = u32::try_from(more).map_err(|_| BodyError::Busy)?;
@@ -209,35 +211,35 @@ impl Shares {
     }
 }
 
-/// What of a body has come in.
+/// Progress of reading a body.
 struct Gathered {
-    /// Bytes, unpacked.
+    /// Decompressed bytes so far.
     length: usize,
     limit: usize,
     kept: usize,
-    /// The bytes and their shares, unless it is too long to be kept.
+    /// Bytes and their shares; `None` if the body is too long to keep.
     held: Option<(BytesMut, Shares)>,
 }
 
-/// A request's body as long as it is, in whole or in part, on its way.
+/// Request body that may not be read yet, or only in part.
 pub(crate) struct UnreadBody {
     body: Body,
     encoding: Encoding,
-    /// What `Content-Length` says.
+    /// Value of `Content-Length`.
     declared: Option<usize>,
-    /// Who sends it.
+    /// Address of the client.
     client: Option<IpAddr>,
-    /// Whether the credentials of its caller are checked.
+    /// Whether the caller is authenticated.
     is_of_known: bool,
     standing: Option<Standing>,
-    /// The client sends nothing until it is told to, or sees the answer.
+    /// Whether the client waits for `100 Continue` or the answer before it sends.
     waits_for_word: bool,
-    /// It broke off or took too long; nothing more is to be expected.
+    /// Whether the body was aborted or timed out, so that nothing more can be read.
     is_broken: bool,
 }
 
 impl UnreadBody {
-    /// The body of a request of a caller who is not known yet.
+    /// Creates the body of a request whose caller is not authenticated yet.
     pub fn new(parts: &Parts, body: Body) -> Self {
         let headers = &parts.headers;
         let declared = headers
@@ -257,7 +259,7 @@ impl UnreadBody {
         }
     }
 
-    /// Says that the credentials of the caller are checked and right.
+    /// Marks the caller as authenticated.
     pub fn is_of_known_caller(&mut self) {
         self.is_of_known = true;
         if let Some(standing) = &self.standing {
@@ -265,7 +267,7 @@ impl UnreadBody {
         }
     }
 
-    /// Reads what has not been read and throws it away, within bounds, before a refusal is answered.
+    /// Drains the unread body (bounded) before an early answer, so that the client sees the answer instead of a reset.
     pub async fn discard(self) {
         if !self.waits_for_word && !self.is_broken {
             let _ = timeout(READ_TIME, drain(self.body, MAX_DRAINED)).await;
@@ -273,20 +275,20 @@ impl UnreadBody {
     }
 }
 
-/// A body and its shares of the budget.
+/// Body in memory, with its shares of the budget.
 pub(crate) struct HeldBody {
     pub bytes: Bytes,
     _shares: Shares,
 }
 
 impl HeldBody {
-    /// The body in another form.
+    /// Replaces the bytes and keeps the shares.
     pub fn map(self, to: impl FnOnce(Bytes) -> Bytes) -> Self {
         Self { bytes: to(self.bytes), ..self }
     }
 }
 
-/// Reads a body to its end, to as many bytes or as long as it comes at the least rate.
+/// Reads a body to its end, but stops after `at_most` bytes or when it falls below the minimum rate.
 async fn drain(mut body: Body, at_most: usize) {
     let (mut pace, mut seen) = (Pace::begin(), 0);
     while let Ok(Some(data)) = pace.next_part(&mut body).await {
@@ -297,9 +299,9 @@ async fn drain(mut body: Body, at_most: usize) {
     }
 }
 
-/// The least rate at which a body must come in.
+/// Enforces the minimum transfer rate of a body.
 struct Pace {
-    /// When the bytes so far would have come at the least rate.
+    /// Time by which the bytes so far would have arrived at the minimum rate.
     deadline: Instant,
 }
 
@@ -308,13 +310,13 @@ impl Pace {
         Self { deadline: Instant::now() + TIME_TO_BEGIN }
     }
 
-    /// The next bytes of a body, none at its end; an error if they come too late or the connection breaks.
+    /// Returns the next bytes of a body, or `None` at its end. Fails if they arrive too late or the connection breaks.
     async fn next_part(&mut self, body: &mut Body) -> Result<Option<Bytes>, BodyError> {
         loop {
             match timeout_at(self.deadline, body.frame()).await {
                 Ok(None) => return Ok(None),
                 Ok(Some(Ok(frame))) => {
-                    // What is no data are trailers.
+                    // A frame without data holds trailers.
                     let Ok(data) = frame.into_data() else { continue };
                     let came = u32::try_from(data.len()).unwrap_or(u32::MAX);
                     self.deadline += Duration::from_secs(1) * came / LEAST_BYTES_A_SECOND;
@@ -336,7 +338,7 @@ mod tests {
     const KIB: usize = 1 << 10;
     const MIB: usize = 1 << 20;
 
-    /// A body of a known caller.
+    /// Creates the body of an authenticated caller.
     fn of_known(headers: HeaderMap, body: Body) -> UnreadBody {
         let (mut parts, ()) = Request::new(()).into_parts();
         parts.headers = headers;
@@ -345,14 +347,14 @@ mod tests {
         body
     }
 
-    /// A body that brings these bytes and then either ends or stays open for ever.
+    /// Creates a body of this many bytes, which then ends or stays open for ever.
     fn body(bytes: usize, ends: bool) -> UnreadBody {
         let pieces = (0..bytes / KIB).map(|_| Ok::<_, Infallible>(Bytes::from_static(&[b'x'; KIB])));
         let rest = if ends { stream::empty().boxed() } else { stream::pending().boxed() };
         of_known(HeaderMap::new(), Body::from_stream(stream::iter(pieces).chain(rest)))
     }
 
-    /// A body of a caller at this address who is not known.
+    /// Makes the body that of an unauthenticated caller at an address.
     fn of_unknown(address: [u8; 4], body: UnreadBody) -> UnreadBody {
         UnreadBody { client: Some(IpAddr::from(address)), is_of_known: false, ..body }
     }
@@ -361,7 +363,7 @@ mod tests {
     async fn a_known_caller_has_room_whatever_the_unknown_hold() {
         let budget = BodyBudget::new(8 * MIB);
         let mut held = Vec::new();
-        // An address gets a quarter at most, all addresses together half.
+        // One address gets at most a quarter, all addresses together half.
         for address in [[192, 0, 2, 1], [192, 0, 2, 2]] {
             let mut first = of_unknown(address, body(2 * MIB, true));
             held.push(budget.read(&mut first, 8 * MIB).await.map_err(drop).expect("there is room"));
@@ -392,7 +394,7 @@ mod tests {
         let mut other = of_unknown([192, 0, 2, 2], body(2 * MIB, true));
         assert!(budget.read(&mut other, 8 * MIB).await.is_ok(), "as much as was sent is held, no more");
         for slow in slow {
-            // Those who came when their address had its part heard of it sooner.
+            // Those that started after their address had used up its part were refused earlier.
             let (error, seconds) = slow.await.expect("joined");
             assert!(error == Some(BodyError::Broken) && seconds == 6 || error == Some(BodyError::Busy), "{error:?}");
         }
@@ -464,7 +466,7 @@ mod tests {
         assert_eq!(never.err(), Some(BodyError::Broken), "it took too long");
     }
 
-    /// How long discarding takes on the paused clock, which moves on only while something waits.
+    /// Returns the time that discarding takes on the paused clock, which advances only while something waits.
     async fn time_to_discard(body: UnreadBody) -> Duration {
         let begun = Instant::now();
         timeout(2 * READ_TIME, body.discard()).await.expect("it ends");
