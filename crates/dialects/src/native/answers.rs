@@ -1,4 +1,4 @@
-//! What goes out.
+//! Answers of the native interface.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// Why a call was not made.
+/// Error answer: the HTTP status, and `{"error":{"code","message"}}` as its body.
 #[derive(Debug, Serialize)]
 pub(super) struct Failure {
     #[serde(skip)]
@@ -60,7 +60,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// An answer that no cache keeps: it may hold a secret.
+/// Builds a JSON answer that must not be cached, as it may hold a secret.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
     *response.status_mut() = status;

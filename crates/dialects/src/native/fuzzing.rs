@@ -1,8 +1,8 @@
-//! A door for the fuzz targets, which see no private function otherwise.
+//! Access to private functions for the fuzz targets.
 
 use axum::http::HeaderMap;
 
-/// The token in the headers.
+/// Extracts the bearer token from the headers.
 pub fn bearer(headers: &HeaderMap) -> Option<String> {
     super::bearer(headers).map(str::to_owned)
 }

@@ -1,4 +1,4 @@
-//! Apps and their keys.
+//! Calls on apps and their keys.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -10,10 +10,10 @@ use super::wire::{MadeKey, ShownApps, ShownKeys, WantedKey};
 use crate::Context;
 use crate::body::{BodyError, UnreadBody};
 
-/// Bodies may have this many bytes.
+/// Maximum length of a body in bytes.
 const MAX_BODY: usize = 16 << 10;
 
-/// What a path names, if that is text.
+/// Path segments, or why they can't be decoded.
 pub(super) type Segments<T> = Result<Path<T>, PathRejection>;
 
 pub(super) fn segments<T>(read: Segments<T>) -> Result<T, Failure> {
@@ -37,7 +37,7 @@ pub(super) async fn make(
     let app_id = segments(app_id)?;
     let (parts, body) = request.into_parts();
     let mut body = UnreadBody::new(&parts, body);
-    // The administrator's token was checked on the way here.
+    // The middleware has verified the administrator's token.
     body.is_of_known_caller();
     let wanted = read(&context, &mut body).await;
     body.discard().await;

@@ -1,4 +1,4 @@
-//! Libraries and their thresholds.
+//! Calls on libraries and their thresholds.
 
 use axum::extract::State;
 use axum::http::StatusCode;

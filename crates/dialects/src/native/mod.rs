@@ -1,4 +1,4 @@
-//! Our own interface: `/api/v1/...`, JSON in and out, for the administrator.
+//! Native interface, for the administrator: `/api/v1/...` with JSON in both directions.
 //!
 //! | call | answer |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | `DELETE /apps/{appId}/keys/{id}` | 204; the key is revoked |
 //! | `GET /apps/{appId}/libraries` | `{"fpir","libraries":[{"id","name","engine","faces","threshold","recommendedThreshold"}]}` |
 //!
-//! What goes wrong is told by the HTTP status and `{"error":{"code","message"}}`.
+//! Errors: an HTTP status and `{"error":{"code","message"}}`.
 
 mod answers;
 #[cfg(fuzzing)]
@@ -28,7 +28,7 @@ use crate::{Context, Operator};
 use answers::Failure;
 pub use wire::{MadeKey, ShownApp, ShownApps, ShownKey, ShownKeys, ShownLibraries, ShownLibrary, WantedKey};
 
-/// Every call, below `/api/v1`.
+/// Returns the routes below `/api/v1`.
 pub(crate) fn routes(context: Context) -> Router<Context> {
     Router::new()
         .route("/apps", get(keys::apps))
@@ -42,12 +42,12 @@ pub(crate) fn routes(context: Context) -> Router<Context> {
         .layer(from_fn_with_state(context, require_administrator))
 }
 
-/// Answers `/api/v1/`, which the router does not count among what is below `/api/v1`.
+/// Answers `/api/v1/` with 404; the nested router does not match this path.
 pub(crate) fn nothing() -> Response {
     Failure::no_path().into_response()
 }
 
-/// Lets nobody pass but who sends the admin token, and the operator.
+/// Rejects a request unless it carries the admin token or comes from the operator.
 async fn require_administrator(State(context): State<Context>, request: Request, next: Next) -> Response {
     if request.extensions().get::<Operator>().is_some() {
         return next.run(request).await;
@@ -68,7 +68,7 @@ async fn require_administrator(State(context): State<Context>, request: Request,
     }
 }
 
-/// The token of `Authorization: Bearer ...` (RFC 6750 section 2.1).
+/// Returns the token of `Authorization: Bearer ...` (RFC 6750 section 2.1).
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

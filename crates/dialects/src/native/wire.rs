@@ -1,4 +1,4 @@
-//! What goes in and out, as the command line has it too.
+//! Request and response bodies, shared with the command line.
 
 use std::num::NonZeroU32;
 
@@ -10,19 +10,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShownApp {
-    /// Its id.
+    /// Id of the app.
     pub app_id: String,
 }
 
-/// Every app.
+/// List of all apps.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ShownApps {
-    /// In the order in which they were made.
+    /// Apps in order of creation.
     pub apps: Vec<ShownApp>,
 }
 
 impl ShownApps {
-    /// The apps of these ids.
+    /// Creates the list from app ids.
     pub fn new(ids: Vec<String>) -> Self {
         Self { apps: ids.into_iter().map(|app_id| ShownApp { app_id }).collect() }
     }
@@ -45,15 +45,15 @@ pub struct ShownKey {
     pub revoked_at: Option<String>,
 }
 
-/// The keys of an app.
+/// List of an app's keys.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ShownKeys {
-    /// In the order in which they were made.
+    /// Keys in order of creation.
     pub keys: Vec<ShownKey>,
 }
 
 impl ShownKeys {
-    /// What may be shown of these keys.
+    /// Redacted view of the keys, safe to show.
     pub fn new(keys: Vec<KeyInfo>) -> Self {
         let keys = keys.into_iter().map(|key| {
             let KeyOptions { allow_md5, allow_replay, calls_per_second, calls_per_day } = key.options;
@@ -76,31 +76,32 @@ impl ShownKeys {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShownLibrary {
-    /// The app's own name for it.
+    /// External id.
     pub id: String,
     /// Display name.
     pub name: String,
     /// Name of its engine.
     pub engine: String,
-    /// Faces that may be found; `None` if its engine does not tell.
+    /// Number of searchable faces; `None` if the engine does not report it.
     pub faces: Option<usize>,
-    /// Threshold of a search that names none, 0..1.
+    /// Default threshold of searches, 0..1.
     pub threshold: f32,
-    /// Threshold that goes with so many faces and the wanted share of strangers, 0..1; `None` for a vendor's engine.
+    /// Recommended threshold for this number of faces and the wanted FPIR, 0..1; `None` for a vendor's engine.
     pub recommended_threshold: Option<f32>,
 }
 
-/// The libraries of an app.
+/// List of an app's libraries.
 #[derive(Debug, Serialize)]
 pub struct ShownLibraries {
-    /// Share of strangers that a search is meant to name at most.
+    /// Wanted false-positive identification rate (FPIR), 0..1: the share of strangers for whom a search may name
+    /// somebody.
     pub fpir: f64,
-    /// In the order in which they were made.
+    /// Libraries in order of creation.
     pub libraries: Vec<ShownLibrary>,
 }
 
 impl ShownLibraries {
-    /// What is shown of these.
+    /// Creates the list from libraries and the wanted FPIR.
     pub fn new(fpir: f64, thresholds: Vec<LibraryThreshold>) -> Self {
         let libraries = thresholds.into_iter().map(|LibraryThreshold { library, faces, threshold, recommended }| {
             let (id, name, engine) = (library.external_id, library.name, library.engine);
@@ -110,7 +111,7 @@ impl ShownLibraries {
     }
 }
 
-/// What a key is to be.
+/// Request for a new key.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[allow(missing_docs, reason = "the names are those of KeyOptions")]
@@ -126,10 +127,10 @@ pub struct WantedKey {
 }
 
 impl WantedKey {
-    /// Kind and options, if they go together.
+    /// Returns kind and options if they are compatible.
     ///
     /// # Errors
-    /// What is wrong, for who asked.
+    /// Returns a message for the caller if the kind is unknown or an option does not go with it.
     pub fn check(&self) -> Result<(KeyKind, KeyOptions), &'static str> {
         let kind = KeyKind::named(&self.kind).ok_or("kind must be jdcloud, alibaba or tencent-im")?;
         if self.allow_md5 && kind != KeyKind::JdCloud {
@@ -148,7 +149,7 @@ impl WantedKey {
     }
 }
 
-/// A key with its secret, under the names of its vendor. Not `Debug`, as a secret belongs into no log.
+/// New key with its secret, under the names of its vendor. Not `Debug`, so that the secret can't get into a log.
 #[derive(Serialize)]
 #[serde(untagged)]
 #[allow(missing_docs, reason = "the names are the vendors'")]
@@ -170,7 +171,7 @@ pub enum MadeKey {
 }
 
 impl MadeKey {
-    /// A new key of a kind.
+    /// Wraps a new key of a kind.
     pub fn new(kind: KeyKind, NewKey { id, secret }: NewKey) -> Self {
         match kind {
             KeyKind::JdCloud => Self::JdCloud { access_key: id, secret_key: secret },
