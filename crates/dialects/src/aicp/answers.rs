@@ -1,4 +1,4 @@
-//! The `data` of each answer: keys in the order of the manual's samples.
+//! The `data` of answers, with keys in the order of the manual's samples.
 
 use aicp_platform::{Library, Match, Person, SeenFace, Similarity};
 use aicp_types::{FileId, Snowflake};
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::literals;
 use crate::links::Links;
 
-/// An `f32` in decimal, as short as it can be and still read back the same, with at least one decimal and never an
+/// Formats an `f32` as the shortest decimal that parses to the same value, with at least one decimal place and no
 /// exponent: `0.99933773`, `100.0`, `0.00001`.
 pub(super) fn decimal(value: f32) -> String {
     let mut text = value.to_string();
@@ -18,25 +18,25 @@ pub(super) fn decimal(value: f32) -> String {
     text
 }
 
-/// A similarity, 0..1, on the scale of section 7, 0..100.
+/// Converts a similarity, 0..1, to the scale of section 7, 0..100.
 pub(super) fn percent(similarity: Similarity) -> f32 {
     similarity * 100.0
 }
 
-/// Writes a number as [`decimal`] does.
+/// Serialises a number in the format of [`decimal`].
 pub(super) fn number<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
     let raw = RawValue::from_string(decimal(*value)).map_err(serde::ser::Error::custom)?;
     raw.serialize(serializer)
 }
 
-/// 2.1, 3.1 and 3.4.
+/// Answer of 2.1, 3.1 and 3.4.
 #[derive(Serialize)]
 pub(super) struct PersonId {
     #[serde(rename = "personID")]
     pub person_id: String,
 }
 
-/// 7.4.
+/// Answer of 7.4.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EnrolledFace {
@@ -44,7 +44,7 @@ pub(super) struct EnrolledFace {
     pub url: String,
 }
 
-/// 2.2 and 3.2.
+/// Answer of 2.2 and 3.2.
 #[derive(Serialize)]
 pub(super) struct TopHit {
     #[serde(rename = "personID")]
@@ -55,7 +55,7 @@ pub(super) struct TopHit {
     pub personinfo: Option<PersonInfo>,
 }
 
-/// Who was found, in 2.2 and 3.2.
+/// Matched person in 2.2 and 3.2.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PersonInfo {
@@ -102,7 +102,7 @@ impl PersonInfo {
     }
 }
 
-/// 2.3 and 3.3.
+/// Answer of 2.3 and 3.3.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct OnePerson {
@@ -110,20 +110,20 @@ pub(super) struct OnePerson {
     pub similarity: String,
 }
 
-/// 7.6.
+/// Answer of 7.6.
 #[derive(Serialize)]
 pub(super) struct Compared {
     pub msg: &'static str,
     pub score: String,
 }
 
-/// 7.7.
+/// Answer of 7.7.
 #[derive(Serialize)]
 pub(super) struct Requested {
     pub request: &'static str,
 }
 
-/// 3.5 and 7.8.
+/// Answer of 3.5 and 7.8.
 #[derive(Serialize)]
 pub(super) struct FaceUrl {
     #[serde(rename = "faceDBURL")]
@@ -134,7 +134,7 @@ pub(super) struct FaceUrl {
     pub face_id: String,
 }
 
-/// 3.6.
+/// Answer of 3.6.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct QualityScore {
@@ -143,7 +143,7 @@ pub(super) struct QualityScore {
     pub quality_scores: String,
 }
 
-/// 7.9.
+/// Answer of 7.9.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct QualityGrades {
@@ -151,13 +151,13 @@ pub(super) struct QualityGrades {
     pub qualities: [u8; 5],
 }
 
-/// 7.3, 7.5, 7.10 and 7.11.
+/// Answer of 7.3, 7.5, 7.10 and 7.11.
 #[derive(Serialize)]
 pub(super) struct Records<T> {
     pub records: Vec<T>,
 }
 
-/// 7.1.
+/// Answer of 7.1.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct MadeLibrary {
@@ -172,13 +172,13 @@ impl From<Library> for MadeLibrary {
     }
 }
 
-/// 7.2.
+/// Answer of 7.2.
 #[derive(Serialize)]
 pub(super) struct Deleted {
     pub message: &'static str,
 }
 
-/// A row of 7.3.
+/// Row of 7.3.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LibraryRow {
@@ -205,7 +205,7 @@ fn record_id(file_id: FileId) -> String {
     file_id.created().get().saturating_mul(1_000_000).saturating_add(within_millisecond).to_string()
 }
 
-/// A person found, in 7.5 and 7.11.
+/// Matched person in 7.5 and 7.11.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Hit {
@@ -229,7 +229,7 @@ impl Hit {
     }
 }
 
-/// A face box, in 7.10.
+/// Face box in 7.10.
 #[derive(Serialize)]
 pub(super) struct FaceBox {
     width: i64,
@@ -240,7 +240,7 @@ pub(super) struct FaceBox {
 
 impl From<&SeenFace> for FaceBox {
     fn from(face: &SeenFace) -> Self {
-        // Edges are rounded, not sizes, so that the box ends where the face does.
+        // Rounds the edges instead of the sizes, so that the box ends where the face does.
         let area = face.area;
         let (x, y) = (area.x.round() as i64, area.y.round() as i64);
         Self {

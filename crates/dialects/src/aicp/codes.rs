@@ -1,10 +1,10 @@
-//! Codes of section 9 that the server answers, with their words (contract §7).
+//! Codes and messages of section 9 that the server answers (contract §7).
 
-/// A code and its words.
+/// Code and message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Code(pub u32, pub &'static str);
 
-/// The words of code 0.
+/// Message of code 0.
 pub const SUCCESS: &str = "SUCCESS";
 
 pub const NO_PERMISSION: Code = Code(6, "no permission to access data");
@@ -12,7 +12,7 @@ pub const INVALID_PARAMETER: Code = Code(100, "Invalid parameter");
 pub const INVALID_TOKEN: Code = Code(110, "Access token invalid or no longer valid");
 pub const EXPIRED_TOKEN: Code = Code(111, "Access token expired");
 
-/// A parameter is missing; the words name it.
+/// Code of a missing parameter; the message names it.
 pub const MISSING: u32 = 222_001;
 pub const START: Code = Code(222_002, "param[start] format error");
 pub const LENGTH: Code = Code(222_003, "param[length] format error");
@@ -62,7 +62,7 @@ pub const TOO_MANY_APPS: Code = Code(223_117, "app_list is too large");
 pub const BAD_QUALITY: Code = Code(223_118, "quality control error");
 pub const NOT_LIVE: Code = Code(223_120, "liveness check fail");
 
-/// A parameter that is missing.
+/// Returns code and message for a missing parameter.
 pub fn missing(name: &str) -> (u32, String) {
     (MISSING, format!("param[{name}] is null"))
 }

@@ -1,4 +1,4 @@
-//! What every answer is wrapped in.
+//! Envelope of every answer.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,7 +13,7 @@ use super::codes::{self, Code};
 use super::{json_response, literals};
 use crate::shanghai;
 
-/// The wrapping of a dialect.
+/// Envelope format of a dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     /// `{flag,message,data}` (sections 3 and 5).
@@ -24,7 +24,7 @@ pub(super) enum Shape {
     FaceApi(TimeUnit),
 }
 
-/// What `timestamp` of section 9 counts: the manual's samples have both.
+/// Unit of `timestamp` in section 9: the manual's samples have both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeUnit {
     /// Seconds since the epoch.
@@ -52,7 +52,7 @@ struct FaceApiBody<'a> {
     result: Option<&'a RawValue>,
 }
 
-/// What a Spring server says of an exception.
+/// Error body of a Spring server.
 #[derive(Serialize)]
 struct SpringBody<'a> {
     timestamp: String,
@@ -62,7 +62,7 @@ struct SpringBody<'a> {
     path: &'a str,
 }
 
-/// A success.
+/// Successful answer.
 pub(super) struct Answer {
     message: &'static str,
     data: Box<RawValue>,
@@ -83,17 +83,17 @@ impl Answer {
         Self::new(literals::OK, data)
     }
 
-    /// A success that carries nothing.
+    /// Creates a success with null data.
     pub fn null(message: &'static str) -> Result<Self, Failure> {
         Self::new(message, &())
     }
 
-    /// A body of its own, without any wrapping.
+    /// Creates an answer whose body has no envelope.
     pub fn bare(body: &impl Serialize) -> Result<Self, Failure> {
         Ok(Self { is_bare: true, ..Self::ok(body)? })
     }
 
-    /// The same answer with a cookie.
+    /// Adds a cookie to the answer.
     pub fn with_cookie(self, cookie: Option<HeaderValue>) -> Self {
         Self { cookie, ..self }
     }
@@ -111,33 +111,33 @@ impl Answer {
     }
 }
 
-/// A header that tells a client how to do better.
+/// Header that tells the client how to recover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hint {
     Allow(&'static str),
     RetryAfterSeconds(u16),
 }
 
-/// A failure: HTTP 200 unless the contract names another status.
+/// Failed call: HTTP 200 unless the contract names another status.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     status: StatusCode,
     code: Code,
     message: Cow<'static, str>,
     hint: Option<Hint>,
-    /// How the body of a Spring server is made, if it is to be one.
+    /// Data of a Spring error body, if the failure uses one.
     spring: Option<Spring>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Spring {
     path: String,
-    /// Whether its time is the day alone.
+    /// Whether its timestamp is the date alone.
     is_dated_by_day: bool,
 }
 
 impl Failure {
-    /// A failure that the manual answers with HTTP 200.
+    /// Creates a failure that the manual answers with HTTP 200.
     pub fn message(message: impl Into<Cow<'static, str>>) -> Self {
         Self::status(StatusCode::OK, message)
     }
@@ -146,12 +146,12 @@ impl Failure {
         Self { status, code: codes::INVALID_PARAMETER, message: message.into(), hint: None, spring: None }
     }
 
-    /// A failure of section 9.
+    /// Creates a failure of section 9.
     pub fn code(code: Code) -> Self {
         Self { code, ..Self::message(code.1) }
     }
 
-    /// A failure of section 9 whose message names a parameter.
+    /// Creates a failure of section 9 whose message names a parameter.
     pub fn code_with_message(code: u32, message: String) -> Self {
         Self { code: Code(code, ""), ..Self::message(message) }
     }
@@ -167,7 +167,7 @@ impl Failure {
         }
     }
 
-    /// More is asked than this machine takes on: HTTP 503, so that proxies and clients know to come back.
+    /// Creates the failure of an overloaded server: HTTP 503, so that proxies and clients retry.
     pub fn busy() -> Self {
         Self {
             hint: Some(Hint::RetryAfterSeconds(1)),
@@ -176,7 +176,7 @@ impl Failure {
         }
     }
 
-    /// Somebody tries too often.
+    /// Creates the failure of a throttled caller: HTTP 429.
     pub fn too_many_attempts() -> Self {
         Self {
             hint: Some(Hint::RetryAfterSeconds(60)),
@@ -184,12 +184,12 @@ impl Failure {
         }
     }
 
-    /// What a Spring server says: HTTP 500 and a body of its own that names the path as it was requested.
+    /// Creates a Spring error: HTTP 500, with a body that names the path as requested.
     pub fn spring(message: &'static str, path: &str) -> Self {
         Self::of_spring(message, Spring { path: path.to_owned(), is_dated_by_day: false })
     }
 
-    /// As [`Failure::spring`], with the day alone as its time, as 10.2 has it.
+    /// Like [`Failure::spring`], with the date alone as timestamp, as 10.2 shows it.
     pub fn spring_by_day(message: &'static str, path: &str) -> Self {
         Self::of_spring(message, Spring { path: path.to_owned(), is_dated_by_day: true })
     }
@@ -198,22 +198,22 @@ impl Failure {
         Self { spring: Some(spring), ..Self::status(StatusCode::INTERNAL_SERVER_ERROR, message) }
     }
 
-    /// The same failure in other words.
+    /// Replaces the message.
     pub fn with_message(self, message: &'static str) -> Self {
         Self { message: message.into(), ..self }
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn text(&self) -> &str {
         &self.message
     }
 
-    /// Whether the call was refused before it was begun.
+    /// Whether the call was refused before it started.
     pub fn is_refusal(&self) -> bool {
         self.status.is_client_error() || self.code == codes::NO_PERMISSION
     }
 
-    /// The code that a log keeps of it.
+    /// Returns the code for the call log.
     pub fn code_in(&self, shape: Shape) -> i64 {
         match shape {
             Shape::FaceApi(_) => i64::from(self.code.0),
@@ -259,7 +259,7 @@ impl Failure {
     }
 }
 
-/// `failed` is the code of a failure, and none for a success.
+/// Renders an envelope. `failed` is the code of a failure; `None` means success.
 fn render(
     shape: Shape,
     status: StatusCode,
@@ -284,11 +284,12 @@ fn render(
             serde_json::to_vec(&body)
         }
     };
-    // Strings, numbers and ready JSON always serialise.
+    // Strings, numbers and raw JSON always serialise.
     json_response(status, body.unwrap_or_default())
 }
 
-/// A number of 13 digits that no two answers share: the time, or the next number after the last one.
+/// Returns a unique number of 13 digits: the current time in milliseconds, or the last number plus one if that is
+/// larger.
 fn log_id(now: UnixMillis) -> i64 {
     static LAST: AtomicI64 = AtomicI64::new(0);
     let next = |last: i64| now.get().max(last + 1);
@@ -309,7 +310,7 @@ mod tests {
         String::from_utf8(body.to_bytes().to_vec()).expect("UTF-8")
     }
 
-    /// The bodies here are in memory, so collecting them never waits.
+    /// Polls a future once: collecting a body in memory never waits.
     fn futures_executor_block_on<T, E: std::fmt::Debug>(future: impl Future<Output = Result<T, E>>) -> T {
         let mut future = std::pin::pin!(future);
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());

@@ -1,4 +1,4 @@
-//! Reading what clients send: tolerant of strings for numbers, of old names and of line breaks in base64.
+//! Lenient request parsing: strings as numbers, field aliases, line breaks in base64.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,32 +13,32 @@ use super::envelope::Failure;
 use super::literals;
 use crate::base64_text;
 
-/// Base64 text of one picture may have this many characters.
+/// Maximum length of a picture's base64 text in characters.
 const MAX_BASE64: usize = 2 << 20;
-/// Texts other than pictures may have this many bytes: they are stored and come back in answers.
+/// Maximum length in bytes of texts other than pictures, which are stored and come back in answers.
 const MAX_TEXT: usize = 4096;
-/// Fields of an object beyond this many are passed over, as unknown ones are: a body can't take many times its size
-/// in memory.
+/// Maximum number of fields read from an object; the others are ignored, like unknown ones. Keeps memory use
+/// proportional to the body.
 const MAX_FIELDS: usize = 1024;
-/// Objects in an array beyond this many are counted, not kept: no call takes more.
+/// Maximum number of array objects kept; the others are only counted, as no call accepts more.
 const MAX_ITEMS: usize = 8;
-/// Scalars in an array beyond this many are passed over.
+/// Maximum number of array scalars kept; the others are ignored.
 const MAX_LIST: usize = 1024;
 
-/// A value as far as any call reads it. Texts are borrowed from the body where they have no escapes.
+/// Scalar field value. Texts without escapes are borrowed from the body.
 #[derive(PartialEq)]
 enum Scalar<'a> {
     Null,
     Number(Number),
     Text(Cow<'a, str>),
-    /// An array of nothing but scalars.
+    /// Array of scalars only.
     List(Vec<Scalar<'a>>),
-    /// A boolean, an object, or an array with one in it: no field takes one.
+    /// Boolean, object, or array with non-scalar items; no field accepts one.
     Other,
 }
 
 impl fmt::Debug for Scalar<'_> {
-    /// Pictures and document numbers stay out of logs.
+    /// Keeps pictures and document numbers out of logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Null => "null",
@@ -50,17 +50,17 @@ impl fmt::Debug for Scalar<'_> {
     }
 }
 
-/// A request body.
+/// Request body.
 #[derive(Debug, PartialEq)]
 pub(super) enum Input<'a> {
-    /// A JSON object.
+    /// JSON object.
     Object(Fields<'a>),
-    /// A JSON array: its first items, each an object or not, and how many there are.
+    /// JSON array: its first items (`None` if not an object) and the total count.
     Array { items: Vec<Option<Fields<'a>>>, count: usize },
 }
 
 impl<'a> Input<'a> {
-    /// Parses a body. Of a key that is repeated the last value counts.
+    /// Parses a body. The last of repeated keys wins.
     pub fn parse(body: &'a [u8]) -> Result<Self, Failure> {
         match serde_json::from_slice(body) {
             Ok(Node::Object(fields)) => Ok(Self::Object(fields)),
@@ -69,7 +69,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The object, where the call takes nothing else.
+    /// Returns the object, or fails for an array.
     pub fn object(self) -> Result<Fields<'a>, Failure> {
         match self {
             Self::Object(fields) => Ok(fields),
@@ -77,7 +77,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The object, or none in which nothing is: PHP writes an empty object as an empty array.
+    /// Returns the object, where an empty array counts as an empty object: PHP encodes one this way.
     pub fn object_or_empty(self) -> Result<Fields<'a>, Failure> {
         match self {
             Self::Array { count: 0, .. } => Ok(Fields(HashMap::new())),
@@ -85,7 +85,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The array, where the call takes nothing else: its first items, each an object or not, and how many there are.
+    /// Returns the array's first items (`None` if not an object) and the total count, or fails for an object.
     pub fn array(self) -> Result<(Vec<Option<Fields<'a>>>, usize), Failure> {
         match self {
             Self::Array { items, count } => Ok((items, count)),
@@ -94,8 +94,8 @@ impl<'a> Input<'a> {
     }
 }
 
-/// A JSON value of which only the two outer levels are kept. Deeper ones are still parsed, so that a broken or too
-/// deep body is refused wherever it is broken.
+/// JSON value of which only the two outer levels are kept. Deeper levels are still parsed, so that a malformed or too
+/// deep body is always rejected.
 enum Node<'a> {
     Object(Fields<'a>),
     Array { items: Vec<Option<Fields<'a>>>, count: usize, scalars: Option<Vec<Scalar<'a>>> },
@@ -189,7 +189,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 }
 
-/// A field name, borrowed where it has no escapes (serde's own `Cow` never borrows).
+/// Field name, borrowed if it has no escapes (serde's own `Cow` never borrows).
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
@@ -218,43 +218,43 @@ fn malformed() -> Failure {
     Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED)
 }
 
-/// Why there is no picture in a request.
+/// Reasons why a request has no picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PictureError {
-    /// Missing, blank, no text or no base64.
+    /// Missing, blank, not text or not base64.
     Unusable,
-    /// More base64 than allowed.
+    /// Base64 longer than allowed.
     TooLarge,
 }
 
-/// The fields of a JSON object. A field that is null counts as absent.
+/// Fields of a JSON object. A null field counts as absent.
 #[derive(Debug, PartialEq)]
 pub(super) struct Fields<'a>(HashMap<Cow<'a, str>, Scalar<'a>>);
 
 impl Fields<'_> {
-    /// The value of the first of these names that is present: the manual's own name, then its aliases.
+    /// Returns the value of the first name that is present; the manual's name precedes its aliases.
     fn value(&self, names: &[&str]) -> Option<&Scalar<'_>> {
         names.iter().filter_map(|name| self.0.get(*name)).find(|value| **value != Scalar::Null)
     }
 
-    /// A text; a number counts as its digits.
+    /// Returns a text; a number counts as its digits.
     pub fn text(&self, names: &[&str]) -> Result<Option<String>, Failure> {
         match self.value(names) {
             None => Ok(None),
             Some(Scalar::Text(text)) if text.len() <= MAX_TEXT => Ok(Some(text.as_ref().to_owned())),
-            // Digits that were lost in reading must not be stored as if they had been sent.
+            // A number that lost digits in parsing must not be stored as if it had been sent.
             Some(Scalar::Number(number)) if is_exact(number) => Ok(Some(number.to_string())),
             Some(_) => Err(wrong_format(names)),
         }
     }
 
-    /// A text that must be there and not be blank.
+    /// Returns a text, or fails if it is missing or blank.
     pub fn required_text(&self, names: &[&str]) -> Result<String, Failure> {
         let text = self.text(names)?.filter(|text| !text.trim().is_empty());
         text.ok_or_else(|| Failure::message(literals::blank(names.first().unwrap_or(&""))))
     }
 
-    /// Texts: the items of an array, or the one text (or number) that stands in its place. Absent, there are none.
+    /// Returns the items of an array, or a single text or number as the only item. Empty if absent.
     pub fn texts(&self, names: &[&str]) -> Result<Vec<String>, Failure> {
         let Some(Scalar::List(items)) = self.value(names) else {
             return Ok(self.text(names)?.into_iter().collect());
@@ -267,12 +267,12 @@ impl Fields<'_> {
         texts.collect()
     }
 
-    /// Whether a field is there at all and not null.
+    /// Whether a field is present and not null.
     pub fn has(&self, name: &str) -> bool {
         self.value(&[name]).is_some()
     }
 
-    /// Whether a field is missing, null or blank text.
+    /// Whether a field is missing, null or blank.
     pub fn is_blank(&self, name: &str) -> bool {
         match self.value(&[name]) {
             None => true,
@@ -281,7 +281,7 @@ impl Fields<'_> {
         }
     }
 
-    /// A whole number, as a number or as text; blank text counts as absent.
+    /// Returns an integer, sent as a number or as text; blank text counts as absent.
     pub fn integer(&self, names: &[&str]) -> Result<Option<i64>, Failure> {
         let parsed = match self.value(names) {
             None => return Ok(None),
@@ -293,7 +293,7 @@ impl Fields<'_> {
         parsed.map(Some).ok_or_else(|| wrong_format(names))
     }
 
-    /// The bytes of a base64 picture.
+    /// Decodes a base64 picture.
     pub fn picture(&self, name: &str) -> Result<Bytes, PictureError> {
         match self.0.get(name) {
             Some(Scalar::Text(text)) => decode_picture(text),
@@ -306,19 +306,19 @@ fn wrong_format(names: &[&str]) -> Failure {
     Failure::message(literals::wrong_format(names.first().unwrap_or(&"")))
 }
 
-/// Up to here floats hold every whole number.
+/// Bound (2^53) up to which `f64` represents every integer.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 fn is_exact(number: &Number) -> bool {
     !number.is_f64() || number.as_f64().is_some_and(|float| float.abs() <= EXACT)
 }
 
-/// A float that is a whole number which floats hold exactly.
+/// Converts a float to an integer if it represents one exactly.
 fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }
 
-/// The bytes of a base64 text.
+/// Decodes the base64 text of a picture.
 fn decode_picture(text: &str) -> Result<Bytes, PictureError> {
     let text = base64_text::cleaned(text);
     if text.is_empty() {

@@ -1,4 +1,4 @@
-//! A door for the fuzz targets, which see no private function otherwise.
+//! Access to private functions for the fuzz targets.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::{form_as_json, is_cross_site, is_under_foreign_name, outbox, pages, r
 use crate::links::Site;
 use crate::{links, shanghai};
 
-/// What a field is taken for; an error where it is refused.
+/// Parsed views of a field; `Err` where the field is rejected.
 #[derive(Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are those of Fields")]
 pub struct Seen {
@@ -22,16 +22,16 @@ pub struct Seen {
     pub integer: Result<Option<i64>, ()>,
 }
 
-/// A body.
+/// Parsed body.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// An object, with the fields of the given names.
+    /// JSON object, with the fields of the given names.
     Object(Vec<Seen>),
-    /// A list, with the number of its items.
+    /// JSON array, with the number of its items.
     List(usize),
 }
 
-/// Reads a JSON body.
+/// Parses a JSON body.
 pub fn body(body: &[u8], names: &[&str]) -> Option<Shape> {
     Some(match Input::parse(body).ok()? {
         Input::Object(fields) => {
@@ -53,41 +53,41 @@ fn seen(fields: &Fields<'_>, name: &str) -> Seen {
     }
 }
 
-/// A form as JSON.
+/// Converts a form to JSON.
 pub fn form(body: &[u8]) -> Vec<u8> {
     form_as_json(Bytes::copy_from_slice(body)).to_vec()
 }
 
-/// The ids in a body of 11.2; an error if it is none at all.
+/// Parses the ids in a body of 11.2; an error if it is not a JSON object.
 #[allow(clippy::result_unit_err, reason = "why does not matter here")]
 pub fn ids(body: &[u8]) -> Result<Option<BTreeSet<i64>>, ()> {
     outbox::ids_of(body).map_err(drop)
 }
 
-/// The path as it is looked up, and what it names.
+/// Normalises a path and looks it up.
 pub fn path(raw: &str) -> Option<String> {
     let path = routes::normalise(raw)?;
     let _ = (routes::find(&path), links::file_of_path(&path));
     Some(path)
 }
 
-/// The moment that a path names.
+/// Parses the creation time in the path of a picture link.
 pub fn moment(path: &str) -> Option<i64> {
     links::moment_of_path(path)
 }
 
-/// A parameter of a query, as text and as token.
+/// Returns a query parameter as text and as token.
 pub fn parameter(uri: &Uri, name: &str) -> (Option<String>, Option<String>) {
     let query = Query::of(uri);
     (query.get(name).map(str::to_owned), query.token(name))
 }
 
-/// Whether a page with these headers may act without a token.
+/// Whether a page that sends these headers may act without a token.
 pub fn is_our_page(headers: &HeaderMap, site: &Site) -> bool {
     !is_cross_site(headers, site) && !is_under_foreign_name(headers, site)
 }
 
-/// The token in the cookies.
+/// Returns the session token in the cookies.
 pub fn cookie(headers: &HeaderMap) -> Option<String> {
     pages::session_token(headers)
 }

@@ -1,4 +1,4 @@
-//! Section 6: which app may do what, until when.
+//! Section 6: grants of capabilities to apps.
 
 use aicp_platform::Error;
 use aicp_types::UnixMillis;
@@ -34,7 +34,7 @@ struct Revoked {
     app_id: String,
 }
 
-/// What 6.1 and 6.2 ask for.
+/// Fields of 6.1 and 6.2.
 struct Request {
     app_id: String,
     due_time: String,
@@ -56,7 +56,7 @@ impl Request {
     }
 }
 
-/// The ids in a list whose items may each hold several with commas between, each once, in the order of the request.
+/// Splits each item at commas and returns the distinct ids in the order of the request.
 fn capabilities(items: Vec<String>) -> Vec<String> {
     let mut ids: Vec<String> = Vec::new();
     for id in items.iter().flat_map(|item| item.split(',')).map(str::trim).filter(|id| !id.is_empty()) {
@@ -67,7 +67,7 @@ fn capabilities(items: Vec<String>) -> Vec<String> {
     ids
 }
 
-/// A list as Java's `List.toString` writes it.
+/// Formats a list like Java's `List.toString`.
 fn java_list(items: &[String]) -> String {
     format!("[{}]", items.join(", "))
 }
@@ -76,7 +76,7 @@ impl Call<'_> {
     pub async fn grants(&self, call: GrantCall, fields: Fields<'_>) -> Result<Answer, Failure> {
         match call {
             GrantCall::Grant => self.grant(&fields).await,
-            // Whatever fails past authentication is one message in the manual.
+            // 6.2 has one message for every failure after authentication.
             GrantCall::Extend => {
                 self.extend(&fields).await.map_err(|failure| failure.with_message(literals::RUNTIME_ERROR))
             }

@@ -1,4 +1,5 @@
-//! Answers picture links with the uploaded bytes. No token: the signature in the link is the right to see it.
+//! Picture links, answered with the uploaded bytes. They need no token: the signature in the link authorises the
+//! request.
 
 use aicp_platform::{Error, StoredPicture};
 use aicp_types::FaceId;
@@ -51,21 +52,21 @@ async fn find(context: &Context, link: &ImageLink, query: &Query) -> Result<Stor
     }
 }
 
-/// The parameters of a link; the first of equal names counts.
+/// Query parameters; the first of equal names counts.
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
     pub fn of(uri: &Uri) -> Self {
-        // Some SDKs begin their own parameters with another question mark.
+        // Some SDKs start their own parameters with another question mark.
         Self::parse(uri.query().unwrap_or_default().replace('?', "&").as_bytes())
     }
 
-    /// Parameters as a query or a form has them.
+    /// Parses a query or a form.
     pub fn parse(text: &[u8]) -> Self {
         Self(form_urlencoded::parse(text).into_owned().collect())
     }
 
-    /// The token under a name. A plus that was not escaped comes as a space, and no token has a space.
+    /// Returns a token. An unescaped plus arrives as a space, and tokens contain no spaces.
     pub fn token(&self, name: &str) -> Option<String> {
         self.get(name).map(|token| token.trim_end().replace(' ', "+"))
     }
@@ -82,7 +83,7 @@ fn picture_response(picture: StoredPicture, download: bool) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
-    // A person who is removed must not live on in a shared cache.
+    // A removed person must not survive in a shared cache.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     if download {
         headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));

@@ -1,9 +1,9 @@
 //! The AICP manual: faces in sections 2 (old), 3 (new) and 7 (micro-service), statistics in 5 and 8, grants in 6,
 //! face-api in 9, console users in 10, high availability in 11, and the picture links inside their answers.
 //!
-//! A request goes through [`handle`] in the order the contract sets: path, method, authentication, content type, size,
-//! body, fields. The dialect is known from the path and the listener before anything can fail, so every failure has
-//! the right shape. What was begun leaves a record in the call log.
+//! [`handle`] checks a request in the order of the contract: path, method, authentication, content type, size, body,
+//! fields. Path and listener select the dialect before anything can fail, so every failure has the right shape. Each
+//! accepted call is written to the call log.
 
 mod answers;
 mod codes;
@@ -48,61 +48,61 @@ use images::Query;
 use operations::Call;
 use routes::{Dialect, Entry, FaceCall, Operation, OutboxCall, Route, StatisticsCall, UserCall};
 
-/// Request bodies may have this many bytes.
+/// Maximum length of a request body in bytes.
 const MAX_BODY: usize = 8 << 20;
-/// A page of waiting writes comes back in full to be resumed.
+/// Maximum length in bytes of a request to resume writes (11.2), which sends whole records back.
 const MAX_RESUME_BODY: usize = 256 << 20;
 
-/// Which of the manual's dialects a listener speaks on the paths that several of them share.
+/// Dialect of a listener on the paths that several dialects share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listener {
-    /// Sections 3 and 5: no token needed, answers without `resultCode`.
+    /// Sections 3 and 5: token optional, answers without `resultCode`.
     Legacy,
-    /// Sections 7 and 8: token needed.
+    /// Sections 7 and 8: token required.
     Micro,
-    /// Sections 7 and 8 if a `token` header was sent, else 3 and 5.
+    /// Sections 7 and 8 for requests with a `token` header, otherwise 3 and 5.
     Auto,
 }
 
-/// Who may register console users (10.1).
+/// Policy for registering console users (10.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registration {
     /// Nobody.
     Off,
-    /// Whoever sends the admin token.
+    /// Callers with the admin token.
     Admin,
     /// Anybody.
     Open,
 }
 
-/// How the AICP dialect is set up for one listener.
+/// Settings of the AICP dialect for one listener.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The dialect of shared paths.
+    /// Dialect on shared paths.
     pub listener: Listener,
-    /// Whether an enrolment in sections 2 and 3, which can't make libraries, makes the one that it names.
+    /// Whether enrolments of sections 2 and 3 create a missing library. These sections have no call that creates one.
     pub autocreate_library: bool,
-    /// Who may register console users.
+    /// Policy for registering console users.
     pub registration: Registration,
-    /// What else answers calls without a token.
+    /// Further calls that need no token.
     pub open: OpenChapters,
-    /// What `timestamp` of section 9 counts.
+    /// Unit of `timestamp` in section 9.
     pub face_api_timestamp: TimeUnit,
 }
 
-/// Chapters that want a token although the manual shows none, and whether they do without. Such calls act for the app of
-/// sections 2 and 3, under its rules for pages of other sites.
+/// Chapters that require a token although the manual shows none, each with a switch that waives it. Calls without a
+/// token act for the app of sections 2 and 3, under the same cross-site rules.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenChapters {
     /// 8.7.
     pub all_calls: bool,
     /// Section 9.
     pub face_api: bool,
-    /// Section 11, which else is the administrator's.
+    /// Section 11, otherwise reserved for the administrator.
     pub high_availability: bool,
 }
 
-/// Answers every path that no other dialect has.
+/// Answers the paths of no other dialect.
 pub(crate) async fn handle(context: &Context, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut body = UnreadBody::new(&parts, body);
@@ -123,7 +123,7 @@ async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Res
         Route::Operation(entry) => {
             let dialect = routes::dialect(entry.section, context.options.aicp.listener, &parts.headers);
             let shape = match entry.operation {
-                // 7.8 alone of its section is without `resultCode`.
+                // 7.8 is the only call of its section without `resultCode`.
                 Operation::Face(FaceCall::Query) => Shape::Plain,
                 _ => shape_of(dialect),
             };
@@ -154,7 +154,7 @@ async fn run(
     if !app.is_anonymous() {
         body.is_of_known_caller();
     }
-    // SDKs of section 9 send forms, and JSON that they declare to be one.
+    // SDKs of section 9 send forms, and also JSON that they declare as a form.
     let is_form = dialect == Dialect::FaceApi && has_media_type(&parts.headers, "application/x-www-form-urlencoded");
     if !is_form && !is_json(&parts.headers) {
         return Err(Failure::status(StatusCode::UNSUPPORTED_MEDIA_TYPE, literals::WRONG_CONTENT_TYPE));
@@ -201,7 +201,7 @@ async fn run(
     outcome
 }
 
-/// How the log says that a call ended.
+/// Converts the outcome of a call to its log entry.
 fn ending(failure: Option<&Failure>, shape: Shape) -> Ending {
     Ending {
         ok: failure.is_none(),
@@ -227,8 +227,8 @@ impl Call<'_> {
     }
 }
 
-/// The app that a request acts for. Where the manual knows no token, calls may go without one if that is set; a token
-/// that is sent is always checked.
+/// Returns the app that a request acts for. A missing token is accepted where the manual has none, or where the options
+/// allow it. A token that is sent is always verified.
 fn authenticate(
     context: &Context,
     entry: &Entry,
@@ -247,7 +247,7 @@ fn authenticate(
             let sent = sent_token(dialect, headers, query);
             may_register(context, sent.and_then(Result::ok).as_deref())?;
         }
-        // Nobody is logged in yet; the administrator's log keeps these calls.
+        // No user is logged in yet, so these calls belong to the administrator's log.
         return Ok(platform.console_app());
     }
     let open = context.options.aicp.open;
@@ -276,7 +276,7 @@ fn authenticate(
     let app = app.map_err(|e| refusal(dialect, e))?;
     let granted = match entry.area {
         Some(area) => app.require(area),
-        // Sections 6 and 11 are the administrator's, unless they are open.
+        // Sections 6 and 11 are reserved for the administrator, unless opened by the options.
         None if app.is_admin() || app.is_anonymous() => Ok(()),
         None => Err(TokenError::NotGranted),
     };
@@ -284,7 +284,7 @@ fn authenticate(
     Ok(app)
 }
 
-/// Refuses a registration (10.1) that the setting does not allow.
+/// Rejects a registration (10.1) that the policy forbids.
 fn may_register(context: &Context, token: Option<&str>) -> Result<(), Failure> {
     let is_administrator =
         || token.is_some_and(|token| context.platform.app_of_token(token).is_ok_and(|app| app.is_admin()));
@@ -296,14 +296,14 @@ fn may_register(context: &Context, token: Option<&str>) -> Result<(), Failure> {
     }
 }
 
-/// The token in the header or, where SDKs of section 9 put it, in the query.
+/// Returns the token from the header or, in section 9, from the query, where its SDKs put it.
 fn sent_token<'a>(dialect: Dialect, headers: &'a HeaderMap, query: &Query) -> Option<Result<Cow<'a, str>, Utf8Error>> {
     let in_header = headers.get("token").map(|token| str::from_utf8(token.as_bytes()).map(Cow::Borrowed));
     let in_query = || query.token("access_token").map(|token| Ok(Cow::Owned(token)));
     in_header.or_else(|| if dialect == Dialect::FaceApi { in_query() } else { None })
 }
 
-/// How a dialect says that a token opens nothing.
+/// Converts a token error to the failure of a dialect.
 fn refusal(dialect: Dialect, e: TokenError) -> Failure {
     if dialect == Dialect::FaceApi {
         return Failure::code(match e {
@@ -321,8 +321,8 @@ fn refusal(dialect: Dialect, e: TokenError) -> Failure {
     Failure::status(status, message)
 }
 
-/// Whether a browser sends this for a page of another site. Such a page must not act for whoever sits at a machine from
-/// which calls need no token.
+/// Whether a browser sends the request for a page of another site. Such a page must not act for the user of a machine
+/// whose calls need no token.
 fn is_cross_site(headers: &HeaderMap, site: &Site) -> bool {
     let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     match text(header::ORIGIN) {
@@ -334,11 +334,11 @@ fn is_cross_site(headers: &HeaderMap, site: &Site) -> bool {
     }
 }
 
-/// Whether a browser may have been led here under a name that another site made point here: then its pages count as
-/// our own. An address, `localhost` and the name in `public_url` are nobody else's.
+/// Whether the host name of the page may belong to another site that resolves it to this server (DNS rebinding): the
+/// browser would treat such a page as same-origin. IP addresses, `localhost` and the host of `public_url` are trusted.
 fn is_under_foreign_name(headers: &HeaderMap, site: &Site) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    // No browser sends one that is not ASCII.
+    // Browsers send ASCII only.
     let Ok(origin) = origin.to_str() else { return true };
     if site.public_url.as_deref().is_some_and(|url| origin_of(url) == Some(origin)) {
         return false;
@@ -350,13 +350,13 @@ fn is_under_foreign_name(headers: &HeaderMap, site: &Site) -> bool {
     !is_address && name != "localhost"
 }
 
-/// Scheme, host and port of an address.
+/// Returns the origin (scheme, host, port) of a URL.
 fn origin_of(url: &str) -> Option<&str> {
     let after_scheme = url.find("://")? + 3;
     Some(url.get(after_scheme..)?.find('/').map_or(url, |path| &url[..after_scheme + path]))
 }
 
-/// Whether the body is declared as JSON, in whatever charset, or not declared at all.
+/// Whether the content type is JSON, with any charset, or absent.
 fn is_json(headers: &HeaderMap) -> bool {
     !headers.contains_key(header::CONTENT_TYPE)
         || has_media_type(headers, "")
@@ -368,7 +368,7 @@ fn has_media_type(headers: &HeaderMap, wanted: &str) -> bool {
     declared.is_some_and(|text| text.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted))
 }
 
-/// A form as the JSON object with its fields as texts. What is JSON, whatever was declared, stays as it is.
+/// Converts a form to a JSON object with text fields. Returns a body that starts as JSON unchanged.
 fn form_as_json(body: Bytes) -> Bytes {
     match body.trim_ascii_start().first() {
         Some(b'{' | b'[') => body,
@@ -402,7 +402,7 @@ mod tests {
         }
     }
 
-    /// Whether a page with this origin, which reached us under this host, may act without a token.
+    /// Whether a page with this origin, requested under this host, may act without a token.
     fn may_act(origin: &str, host: &'static str, site: &Site) -> bool {
         let mut headers = HeaderMap::new();
         headers.insert(header::ORIGIN, HeaderValue::from_str(origin).expect("a header"));

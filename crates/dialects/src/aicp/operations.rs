@@ -1,7 +1,7 @@
-//! The operations: fields to platform calls, and results to the manual's data.
+//! Operations: translate fields to platform calls and results to the manual's data.
 //!
-//! Pictures are looked at before other fields: where two things are wrong, the manual's own message, which is about
-//! the picture, wins over ours.
+//! Pictures are checked before other fields. If both are wrong, the manual's own message about the picture takes
+//! precedence over ours.
 
 use super::answers::{
     Compared, Deleted, EnrolledFace, FaceBox, FaceUrl, Hit, LibraryRow, MadeLibrary, OnePerson, PersonId, PersonInfo,
@@ -20,15 +20,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 
-/// Names that the library's id goes by.
+/// Field names of the library id.
 const GROUP_ID: &[&str] = &["groupId", "group_id"];
-/// Names that a person's id goes by.
+/// Field names of the person id.
 const USER_ID: &[&str] = &["userId", "user_id", "personID", "personId", "personNo"];
-/// Libraries on a page, by default and at most.
+/// Default number of libraries on a page.
 const PAGE_SIZE: u64 = 20;
+/// Maximum number of libraries on a page.
 const MAX_PAGE_SIZE: u64 = 1000;
 
-/// An authenticated call.
+/// Authenticated call.
 pub(super) struct Call<'a> {
     pub platform: &'a Platform,
     pub options: &'a Options,
@@ -38,9 +39,9 @@ pub(super) struct Call<'a> {
     /// The path as it was requested.
     pub path: &'a str,
     pub headers: &'a HeaderMap,
-    /// The app that the query names.
+    /// App id in the query.
     pub query_app: Option<String>,
-    /// Who calls.
+    /// Client address.
     pub client: Option<IpAddr>,
 }
 
@@ -55,14 +56,14 @@ impl Call<'_> {
             FaceCall::Quality => self.quality(input.object()?).await,
             FaceCall::Detect => self.detect(input.object()?).await,
             FaceCall::RecogniseMany => self.recognise_many(input.object()?).await,
-            // Whatever fails in these three is one message in the manual, a missing field included.
+            // The manual has one message for every failure of these three, a missing field included.
             FaceCall::AddLibrary => all_one(self.add_library(input.object()?).await),
             FaceCall::DeleteLibrary => all_one(self.delete_library(input.object()?).await),
             FaceCall::ListLibraries => all_one(self.list_libraries(input.object()?).await),
         }
     }
 
-    /// 2.1, 3.1, 7.4.
+    /// Handles 2.1, 3.1 and 7.4.
     async fn enrol(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
         let group_id = fields.required_text(GROUP_ID)?;
@@ -86,7 +87,7 @@ impl Call<'_> {
         }
     }
 
-    /// 2.2, 3.2, 7.5.
+    /// Handles 2.2, 3.2 and 7.5.
     async fn recognise(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let picture = picture(&fields, "image", literals::UNUSABLE_PICTURE)?;
         let group_id = fields.required_text(GROUP_ID)?;
@@ -117,7 +118,7 @@ impl Call<'_> {
         })
     }
 
-    /// 2.3, 3.3, 7.6: an object of two pictures or an array of two objects, whichever the client sends.
+    /// Handles 2.3, 3.3 and 7.6. Accepts an object with two pictures or an array of two objects.
     async fn compare(&self, input: Input<'_>) -> Result<Answer, Failure> {
         let unusable = || Failure::message(literals::UNUSABLE_PICTURE);
         let (a, b) = match input {
@@ -147,7 +148,7 @@ impl Call<'_> {
         }
     }
 
-    /// 3.4, 7.7.
+    /// Handles 3.4 and 7.7.
     async fn remove(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
         let user_id = fields.required_text(USER_ID)?;
@@ -162,7 +163,7 @@ impl Call<'_> {
         }
     }
 
-    /// 3.5, 7.8.
+    /// Handles 3.5 and 7.8.
     async fn query(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
         let user_id = fields.required_text(USER_ID)?;
@@ -177,7 +178,7 @@ impl Call<'_> {
         })
     }
 
-    /// 3.6, 7.9.
+    /// Handles 3.6 and 7.9.
     async fn quality(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
         let assessed =
@@ -196,7 +197,7 @@ impl Call<'_> {
         })
     }
 
-    /// 7.10: a list of pictures, of which there is one, each a list of faces.
+    /// Handles 7.10. Answers a list of pictures, here one, each a list of faces.
     async fn detect(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
         let faces =
@@ -205,7 +206,7 @@ impl Call<'_> {
         Answer::ok(&Records { records: vec![faces] })
     }
 
-    /// 7.11.
+    /// Handles 7.11.
     async fn recognise_many(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
         let group_id = fields.text(GROUP_ID)?.filter(|id| !id.trim().is_empty());
@@ -219,12 +220,12 @@ impl Call<'_> {
         Answer::ok(&Records { records })
     }
 
-    /// 7.1.
+    /// Handles 7.1.
     async fn add_library(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
         let name = fields.required_text(&["dbName"])?;
         let description = fields.text(&["dbDesc"])?;
-        // Ours: who does the biometrics of the library.
+        // Our extension: the engine of the library.
         let engine = fields.text(&["engine"])?.filter(|engine| !engine.is_empty());
         let library = self
             .platform
@@ -234,21 +235,21 @@ impl Call<'_> {
         Answer::ok(&MadeLibrary::from(library))
     }
 
-    /// 7.2.
+    /// Handles 7.2.
     async fn delete_library(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
         self.platform.delete_library_named(self.app, &group_id).await.map_err(|e| our_failure(&e))?;
         Answer::ok(&Deleted { message: "ok" })
     }
 
-    /// 7.3.
+    /// Handles 7.3.
     async fn list_libraries(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let page = self.page(&fields, PAGE_SIZE, MAX_PAGE_SIZE)?;
         let libraries = self.platform.libraries(self.app, page).await.map_err(|e| our_failure(&e))?;
         Answer::ok(&Records { records: libraries.into_iter().map(LibraryRow::from).collect() })
     }
 
-    /// `pageNo`, from 1, and `pageSize`.
+    /// Parses `pageNo` (from 1) and `pageSize`, capped at `most`.
     pub fn page(&self, fields: &Fields<'_>, default_size: u64, most: u64) -> Result<Page, Failure> {
         let positive = |name: &'static str, default: u64| match fields.integer(&[name])? {
             None => Ok(default),
@@ -262,13 +263,13 @@ impl Call<'_> {
     }
 }
 
-/// Every failure of the platform in 7.1 to 7.3 with the manual's one message. What the body itself lacks keeps its
-/// HTTP status.
+/// Replaces the message of every failure in 7.1 to 7.3 by the manual's single one. An unreadable body keeps its HTTP
+/// status.
 fn all_one(result: Result<Answer, Failure>) -> Result<Answer, Failure> {
     result.map_err(|failure| failure.with_message(literals::SERVER_ERROR))
 }
 
-/// The picture in a field; `unusable` is what the operation says to one that can't be used.
+/// Decodes the picture in a field; `unusable` is the operation's message for one that can't be used.
 pub(super) fn picture(fields: &Fields<'_>, name: &str, unusable: &'static str) -> Result<Bytes, Failure> {
     fields.picture(name).map_err(|e| {
         Failure::message(match e {
@@ -278,7 +279,7 @@ pub(super) fn picture(fields: &Fields<'_>, name: &str, unusable: &'static str) -
     })
 }
 
-/// The optional fields of an enrolment.
+/// Parses the optional fields of an enrolment.
 fn profile(fields: &Fields<'_>) -> Result<Profile, Failure> {
     Ok(Profile {
         name: fields.text(&["name", "cust_name"])?,
@@ -295,8 +296,7 @@ fn profile(fields: &Fields<'_>) -> Result<Profile, Failure> {
     })
 }
 
-/// What an operation on a picture says when the platform refuses; `bad_picture` is its word for a picture that can't
-/// be used.
+/// Converts a platform error of an operation on a picture; `bad_picture` is its message for an unusable picture.
 fn picture_failure(e: Error, bad_picture: &'static str, group_id: &str) -> Failure {
     match e {
         Error::BadPicture(_) | Error::NoFace => Failure::message(bad_picture),
@@ -307,11 +307,11 @@ fn picture_failure(e: Error, bad_picture: &'static str, group_id: &str) -> Failu
     }
 }
 
-/// What is said when the fault is ours, or there is no better word.
+/// Converts any other platform error: the manual's generic server error, except for busy and for refusals by an engine.
 pub(super) fn our_failure(e: &Error) -> Failure {
     match e {
         Error::Busy => return Failure::busy(),
-        // The manual's own shape of an engine's refusal.
+        // The manual's format for a refusal by an engine.
         Error::Rejected { code, text } => return Failure::message(format!("{code},{text}")),
         Error::NoLibrary
         | Error::LibraryExists

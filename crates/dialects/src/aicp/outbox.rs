@@ -1,4 +1,4 @@
-//! Section 11: engine writes that wait for their engine.
+//! Section 11: the outbox of engine writes.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -20,11 +20,11 @@ use super::operations::{Call, our_failure};
 use super::{literals, times};
 use crate::shanghai;
 
-/// Records on a page, by default and at most: each carries a picture.
+/// Default and maximum number of records on a page; each carries a picture.
 const PAGE_SIZE: u64 = 100;
-/// Ids have at most this many digits.
+/// Maximum length of an id in bytes.
 const MAX_ID: usize = 20;
-/// Records that are done in one call at most: many pages.
+/// Maximum number of records to resume in one call: many pages.
 const MAX_RECORDS: usize = 100_000;
 
 #[derive(Serialize)]
@@ -52,7 +52,7 @@ struct Item {
     asynchrony_data_list: (),
 }
 
-/// What the engine is sent.
+/// Payload for the engine.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct JsonParam<'a> {
@@ -60,15 +60,15 @@ struct JsonParam<'a> {
     base_ls: String,
 }
 
-/// The ids of a list of records, of which there must be some; nothing if any of it is not as it should be. Of a record only the id
-/// counts: what is to be done, and where, is what was stored. Whatever the list holds, no more than the ids is kept.
+/// Ids of a list of records; `None` if the list is empty, too long or contains an invalid record. Reads only the id of
+/// a record: operation and endpoint come from the database. Memory is bounded by the ids.
 #[derive(Default)]
 struct Records(Option<BTreeSet<OutboxId>>);
 
-/// The id of a record, if it has a right one. Of a repeated key the last value counts.
+/// Id of a record; `None` if it is invalid. The last of repeated keys wins.
 struct Record(Option<i64>);
 
-/// A number, or a text of one.
+/// Id, as a number or as its text.
 struct Id(Option<i64>);
 
 impl<'de> Deserialize<'de> for Records {
@@ -89,7 +89,7 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// What becomes of a value of any type: what is not of the right one is read to its end and stands for a wrong one.
+/// Lenient deserialisation: a value of the wrong type is consumed and becomes `WRONG`.
 trait Part<'de>: Sized {
     const WRONG: Self;
 
@@ -196,7 +196,7 @@ impl<'de, T: Part<'de>> Visitor<'de> for Lenient<T> {
     }
 }
 
-/// The body of 11.2.
+/// Body of 11.2.
 struct Wanted(Records);
 
 impl<'de> Deserialize<'de> for Wanted {
@@ -226,7 +226,7 @@ impl<'de> Deserialize<'de> for Wanted {
     }
 }
 
-/// The ids in `asynchronyDataList`; nothing if any of it is not as it should be. An error if the body is no JSON object at all.
+/// Parses the ids in `asynchronyDataList`; `None` if the list is not valid. Fails if the body is not a JSON object.
 pub(super) fn ids_of(body: &[u8]) -> Result<Option<BTreeSet<OutboxId>>, Failure> {
     let Wanted(Records(ids)) =
         serde_json::from_slice(body).map_err(|_| Failure::status(StatusCode::BAD_REQUEST, literals::MALFORMED))?;
@@ -234,7 +234,7 @@ pub(super) fn ids_of(body: &[u8]) -> Result<Option<BTreeSet<OutboxId>>, Failure>
 }
 
 impl Call<'_> {
-    /// 11.1.
+    /// Answers 11.1.
     pub async fn outbox(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let solved = match fields.text(&["issolved"])?.as_deref().map(str::trim) {
             None | Some("") => None,
@@ -254,8 +254,8 @@ impl Call<'_> {
         Answer::ok(&Page { total, total_page: total.div_ceil(page.limit), items })
     }
 
-    /// Where the picture of a record lies on this machine; nothing if it has none. It is named by its person; a further
-    /// picture of a person known before, by the record too.
+    /// Returns the path of a record's picture on this machine; empty if it has none. The file is named by the person
+    /// id, and also by the record id if the person existed before.
     async fn picture_address(&self, entry: &OutboxEntry) -> Result<String, Failure> {
         let row = &entry.row;
         let Some(person_id) = row.public_id else { return Ok(String::new()) };
@@ -269,10 +269,10 @@ impl Call<'_> {
         Ok(path.map(|path| path.display().to_string()).unwrap_or_default())
     }
 
-    /// 11.2.
+    /// Answers 11.2.
     pub async fn resume(&self, body: Bytes) -> Result<Answer, Failure> {
         let failed = || Failure::message(literals::NOT_RESUMED);
-        // A page with its pictures takes a while to read, and others want this thread.
+        // Parsing a page with pictures takes long, so it must not block the async worker.
         let ids =
             tokio::task::spawn_blocking(move || ids_of(&body)).await.map_err(|_| failed())??.ok_or_else(failed)?;
         let resumed = self.platform.resume(self.app, ids).await.map_err(|e| {

@@ -1,4 +1,4 @@
-//! The pages behind a login, and the login itself. Static, but for the name of who is logged in.
+//! Console pages behind a login, and the login page. Static, except for the user name.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -8,14 +8,14 @@ use super::envelope::{Failure, Shape};
 use super::literals;
 use crate::Context;
 
-/// Where a login leads.
+/// Page after a login.
 pub(super) const INDEX: &str = "/pages/index.html";
-/// Where a log-out leads.
+/// Login page, also the page after a log-out.
 pub(super) const LOGIN: &str = "/pages/login.html";
-/// Name of the cookie that holds a session's token.
+/// Name of the session cookie.
 pub(super) const COOKIE: &str = "aicp_session";
 
-/// A page or a part of one.
+/// Page or asset of the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Page {
     Index,
@@ -36,7 +36,7 @@ impl Page {
     }
 }
 
-/// Answers a page. Who is not logged in is sent to the login.
+/// Answers a page. Redirects to the login if there is no session.
 pub(super) async fn answer(context: &Context, page: Page, method: &Method, headers: &HeaderMap) -> Response {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return Failure::wrong_method("GET, HEAD").render(Shape::Plain, context.platform.now());
@@ -63,14 +63,14 @@ pub(super) async fn answer(context: &Context, page: Page, method: &Method, heade
     }
 }
 
-/// The token in the session cookie of a request.
+/// Returns the token in the session cookie of a request.
 pub(super) fn session_token(headers: &HeaderMap) -> Option<String> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token.to_owned()).filter(|token| !token.is_empty())
 }
 
-/// A text that is no markup.
+/// Escapes a text for HTML.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

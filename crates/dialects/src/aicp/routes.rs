@@ -1,4 +1,4 @@
-//! Which path is which operation, and in which dialect it is answered.
+//! Routes: path to operation and dialect.
 
 use axum::http::HeaderMap;
 use percent_encoding::percent_decode_str;
@@ -9,7 +9,7 @@ use super::Listener;
 use super::envelope::{Shape, TimeUnit};
 use super::pages::Page;
 
-/// What a call does.
+/// Operation of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
     /// Sections 2, 3 and 7.
@@ -26,7 +26,7 @@ pub(super) enum Operation {
     Outbox(OutboxCall),
 }
 
-/// Sections 2, 3 and 7.
+/// Calls of sections 2, 3 and 7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FaceCall {
     Enrol,
@@ -42,7 +42,7 @@ pub(super) enum FaceCall {
     RecogniseMany,
 }
 
-/// Sections 5 and 8.
+/// Calls of sections 5 and 8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StatisticsCall {
     Totals,
@@ -54,7 +54,7 @@ pub(super) enum StatisticsCall {
     All,
 }
 
-/// Section 6.
+/// Calls of section 6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GrantCall {
     Grant,
@@ -62,7 +62,7 @@ pub(super) enum GrantCall {
     Revoke,
 }
 
-/// Section 9 and what the later documents of the same interface add.
+/// Calls of section 9, with those that later documents of the same interface add.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FaceApiCall {
     GroupAdd,
@@ -87,7 +87,7 @@ pub(super) enum FaceApiCall {
     FaceLiveness,
 }
 
-/// Section 10.
+/// Calls of section 10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UserCall {
     Register,
@@ -96,29 +96,29 @@ pub(super) enum UserCall {
     LogOut,
 }
 
-/// Section 11.
+/// Calls of section 11.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OutboxCall {
     List,
     Resume,
 }
 
-/// Where in the manual a path stands.
+/// Section of the manual that defines a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     /// Section 2 alone.
     Old,
-    /// Sections 3 and 7, or 5 and 8: listener and token decide.
+    /// Sections 3 and 7, or 5 and 8: listener and token select one.
     Shared,
     /// Section 7 alone.
     Micro,
-    /// Sections 6, 10 and 11, which answer in one way.
+    /// Sections 6, 10 and 11, whose answers have the same shape on every listener.
     Common,
     /// Section 9.
     FaceApi,
 }
 
-/// A dialect of the manual.
+/// Dialect of the manual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// Section 2.
@@ -143,14 +143,14 @@ impl Dialect {
     }
 }
 
-/// A call as the log names it.
+/// Names of a call in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LogName {
     pub method: &'static str,
     pub label: &'static str,
 }
 
-/// A kind of picture link.
+/// Kind of picture link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ImageLink {
     /// `/face/getimage?app_id=..&app_secret=..&groupId=..&faceId=..` (3.5, 7.8).
@@ -161,29 +161,29 @@ pub(super) enum ImageLink {
     File(String),
 }
 
-/// What a path leads to.
+/// Target of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
     Operation(&'static Entry),
     Image(ImageLink),
-    /// A page of the console, or a part of one.
+    /// Page or asset of the console.
     Page(Page),
-    /// Where SDKs of face-api exchange their keys for a token.
+    /// Token exchange of the face-api SDKs.
     TokenExchange,
-    /// Nothing; with the dialect of the answer that says so.
+    /// No target; holds the dialect of the error answer.
     Unknown(Dialect),
 }
 
-/// An operation and where it stands.
+/// Operation with its path, section and permissions.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// The path as the manual has it.
+    /// Path as the manual spells it.
     pub path: &'static str,
     pub operation: Operation,
     pub section: Section,
-    /// What it takes to be allowed; for what needs more than a grant, or none, nothing.
+    /// Permission that the call requires; `None` if it requires more than a grant, or none.
     pub area: Option<Area>,
-    /// How the log names it; what is not logged has no name.
+    /// Log names; `None` if the call is not logged.
     pub log: Option<LogName>,
 }
 
@@ -348,7 +348,7 @@ static ENTRIES: &[Entry] = &[
     entry("/face-api/v3/face/midentify", FaceApi(Api::FaceIdentifyMany), Nine, FACES, FACE_MIDENTIFY),
     entry("/face-api/v3/face/multi-search", FaceApi(Api::FaceIdentifyMany), Nine, FACES, FACE_MIDENTIFY),
     entry("/face-api/v3/face/liveness", FaceApi(Api::FaceLiveness), Nine, FACES, FACE_LIVENESS),
-    // The same calls where the official SDKs of the public cloud look for them.
+    // The same calls under the paths of the public cloud's official SDKs.
     entry("/rest/2.0/face/v3/detect", FaceApi(Api::FaceDetect), Nine, FACES, FACE_DETECT),
     entry("/rest/2.0/face/v3/search", FaceApi(Api::FaceIdentify), Nine, FACES, FACE_IDENTIFY),
     entry("/rest/2.0/face/v3/multi-search", FaceApi(Api::FaceIdentifyMany), Nine, FACES, FACE_MIDENTIFY),
@@ -367,7 +367,7 @@ static ENTRIES: &[Entry] = &[
     entry("/rest/2.0/face/v3/faceset/group/getlist", FaceApi(Api::GroupList), Nine, GROUPS, GROUP_LIST),
 ];
 
-/// The path as it is looked up: percent-decoded, without trailing spaces and one trailing slash. `None` if it is not
+/// Normalises a path: decodes percent-escapes, then strips trailing spaces and one trailing slash. `None` if it is not
 /// UTF-8.
 pub(super) fn normalise(raw: &str) -> Option<String> {
     let decoded = percent_decode_str(raw).decode_utf8().ok()?;
@@ -375,7 +375,7 @@ pub(super) fn normalise(raw: &str) -> Option<String> {
     Some(trimmed.strip_suffix('/').unwrap_or(trimmed).to_owned())
 }
 
-/// Looks a normalised path up: exactly, then in any case.
+/// Looks up a normalised path, first exactly, then ignoring case.
 pub(super) fn find(path: &str) -> Route {
     let exact = ENTRIES.iter().find(|entry| entry.path == path);
     let found = exact.or_else(|| ENTRIES.iter().find(|entry| entry.path.eq_ignore_ascii_case(path)));
@@ -405,7 +405,7 @@ pub(super) fn find(path: &str) -> Route {
     })
 }
 
-/// The dialect of an operation on a listener.
+/// Returns the dialect of an operation on a listener.
 pub(super) fn dialect(section: Section, listener: Listener, headers: &HeaderMap) -> Dialect {
     match (section, listener) {
         (Old, _) => Dialect::Old,

@@ -1,4 +1,4 @@
-//! Sections 5 and 8: how often was what called? Both say the same, one in lower case, one in camel case.
+//! Sections 5 and 8: call statistics. Both have the same fields, section 5 in lower case and section 8 in camel case.
 
 use aicp_platform::{Bucket, BucketTotal, CallFilter, CallTotal, LoggedCall, SingleCalls};
 use aicp_types::UnixMillis;
@@ -11,7 +11,7 @@ use super::operations::{Call, our_failure};
 use super::routes::{Dialect, StatisticsCall};
 use super::{literals, times};
 
-/// What stands between the first and the last day of a bucket.
+/// Separator between the first and the last day of a bucket.
 const TO: &str = "~~~";
 
 const LOWER: [&str; 18] = [
@@ -55,7 +55,7 @@ const CAMEL: [&str; 18] = [
     "count",
 ];
 
-/// A row of any answer. What the manual's samples leave null stays null.
+/// Row of any answer. Fields that are null in the manual's samples stay null.
 struct Row {
     names: &'static [&'static str; 18],
     cost_ms: i64,
@@ -101,11 +101,11 @@ impl Call<'_> {
             StatisticsCall::ChartByMonth => self.chart_by_month(&fields).await,
             StatisticsCall::All => self.all_calls(&fields).await,
         };
-        // Whatever fails past authentication is one message in the manual.
+        // The manual has one message for every failure after authentication.
         answer.map_err(|failure| failure.with_message(literals::RUNTIME_ERROR))
     }
 
-    /// 5.1, 8.1: day and cost are those of a method's latest call.
+    /// Answers 5.1 and 8.1. Day and cost are those of a method's latest call.
     async fn totals(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let totals = self.platform.call_totals(self.app, &self.filter(fields)?).await.map_err(|e| our_failure(&e))?;
         let rows = totals.into_iter().map(|total| {
@@ -115,7 +115,7 @@ impl Call<'_> {
         Answer::ok(&rows.collect::<Vec<_>>())
     }
 
-    /// 5.2 to 5.4, 8.2 to 8.4. A day ends where the next one begins; weeks and months end with their last day.
+    /// Answers 5.2 to 5.4 and 8.2 to 8.4. A day ends with the next date; weeks and months end with their last day.
     async fn buckets(&self, fields: &Fields<'_>, bucket: Bucket) -> Result<Answer, Failure> {
         let filter = self.filter(fields)?;
         let buckets = self.platform.call_buckets(self.app, &filter, bucket);
@@ -127,7 +127,7 @@ impl Call<'_> {
         Answer::ok(&rows.collect::<Vec<_>>())
     }
 
-    /// 5.5, 8.5: the days of a month, each method by itself.
+    /// Answers 5.5 and 8.5: the days of a month, grouped by method.
     async fn chart_by_day(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let month = match self.optional(fields, "time")? {
             Some(text) => times::date(&format!("{text}-01")).ok_or_else(|| wrong("time"))?,
@@ -142,7 +142,7 @@ impl Call<'_> {
         Answer::ok(&by_method(buckets.into_iter().map(row)))
     }
 
-    /// 5.6, 8.6: the months of a year, each method by itself.
+    /// Answers 5.6 and 8.6: the months of a year, grouped by method.
     async fn chart_by_month(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let first = match self.optional(fields, "year")? {
             Some(text) => times::date(&format!("{text}-01-01")).ok_or_else(|| wrong("year"))?,
@@ -163,10 +163,10 @@ impl Call<'_> {
         self.platform.call_buckets(self.app, &filter, bucket).await.map_err(|e| our_failure(&e))
     }
 
-    /// 5.7, 8.7: single calls.
+    /// Answers 5.7 and 8.7: single calls.
     async fn all_calls(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let calls = self.platform.calls(self.app, &self.filter(fields)?).await.map_err(|e| our_failure(&e))?;
-        // Held until the answer is written: it may be large.
+        // Borrows the rows, so that `calls` lives until the answer is serialised: it may be large.
         let SingleCalls { rows, .. } = &calls;
         let rows = rows.iter().map(|call: &LoggedCall| Row {
             names: self.names(),
@@ -217,7 +217,7 @@ impl Call<'_> {
     }
 }
 
-/// Rows that are sorted by method, one list a method.
+/// Groups rows, already sorted by method, into one list per method.
 fn by_method(rows: impl Iterator<Item = Row>) -> Vec<Vec<Row>> {
     let mut methods: Vec<Vec<Row>> = Vec::new();
     for row in rows {

@@ -1,4 +1,4 @@
-//! Dates and times of day as requests write them.
+//! Parsing of dates and times in requests.
 
 use aicp_types::UnixMillis;
 use jiff::civil::{Date, DateTime, Time};
@@ -7,7 +7,7 @@ use super::envelope::Failure;
 use super::fields::Fields;
 use super::literals;
 
-/// A date, with or without a time of day.
+/// Date with or without a time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stamp {
     Date(Date),
@@ -23,7 +23,7 @@ impl Stamp {
         date(text).map(Self::Date)
     }
 
-    /// Its first moment.
+    /// Returns the first instant of the stamp.
     fn first(self) -> DateTime {
         match self {
             Self::Date(date) => date.to_datetime(Time::midnight()),
@@ -31,7 +31,7 @@ impl Stamp {
         }
     }
 
-    /// The first moment after it: a date lasts a day, a time a second.
+    /// Returns the first instant after the stamp: a date lasts a day, a time one second.
     fn end(self) -> Option<DateTime> {
         match self {
             Self::Date(date) => Some(date.tomorrow().ok()?.to_datetime(Time::midnight())),
@@ -42,18 +42,18 @@ impl Stamp {
     }
 }
 
-/// `yyyy-MM-dd`, each part in full.
+/// Parses `yyyy-MM-dd` with all digits.
 pub(super) fn date(text: &str) -> Option<Date> {
     (text.len() == 10).then(|| Date::strptime("%Y-%m-%d", text).ok())?
 }
 
-/// `yyyy-MM-dd HH:mm:ss`, each part in full.
+/// Parses `yyyy-MM-dd HH:mm:ss` with all digits.
 pub(super) fn date_time(text: &str) -> Option<DateTime> {
     (text.len() == 19).then(|| DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok())?
 }
 
-/// The range of `timeBefore` to `timeAfter` in milliseconds since the epoch, its end excluded: `timeBefore` is where it
-/// begins, whatever the name says, and one that is turned round is put right. Absent or blank: open.
+/// Parses `timeBefore` and `timeAfter` to a half-open range in milliseconds since the epoch. Despite its name,
+/// `timeBefore` is the start. Swaps the two if the range is reversed. An absent or blank bound is open.
 pub(super) fn range(
     fields: &Fields<'_>,
     moment: impl Fn(DateTime) -> Option<UnixMillis>,

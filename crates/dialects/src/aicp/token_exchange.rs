@@ -1,5 +1,5 @@
-//! `/oauth/2.0/token`: the official SDKs of face-api exchange a pair of keys for a token before their first call. Here
-//! the pair is an app's id (`client_id`) and its token (`client_secret`), and what they get is that token again.
+//! `/oauth/2.0/token`: the official SDKs of face-api exchange a key pair for a token before their first call. Here the
+//! pair is an app's id (`client_id`) and token (`client_secret`), and the answer is the same token.
 
 use aicp_platform::TokenError;
 use axum::http::request::Parts;
@@ -13,11 +13,11 @@ use super::json_response;
 use crate::Context;
 use crate::body::{BodyError, UnreadBody};
 
-/// Bodies of this call may have this many bytes.
+/// Maximum length of a request body in bytes.
 const MAX_BODY: usize = 16 << 10;
-/// SDKs ask again after so many seconds. A grant that ends before shows in the calls themselves.
+/// Announced lifetime of the token in seconds, after which SDKs ask again. A grant may expire earlier; calls then fail.
 const LIFE: u32 = 2_592_000;
-/// What the SDKs take as the sign that the token is to be sent with every call.
+/// Scope that tells the SDKs to send the token with every call.
 const SCOPE: &str = "public brain_all_scope";
 
 #[derive(Serialize)]
@@ -27,7 +27,7 @@ struct Token<'a> {
     scope: &'static str,
 }
 
-/// RFC 6749 section 5.2.
+/// Error answer (RFC 6749 section 5.2).
 #[derive(Serialize)]
 struct Refused {
     error: &'static str,

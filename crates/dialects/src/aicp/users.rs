@@ -1,4 +1,4 @@
-//! Section 10: console users. They register with a face and log in by face or by password; a login is a cookie.
+//! Section 10: console users. They register with a face and log in by face or password. A cookie holds the session.
 
 use aicp_platform::{Error, Registration, Session};
 use axum::http::HeaderValue;
@@ -11,9 +11,9 @@ use super::operations::{Call, our_failure, picture};
 use super::pages;
 use super::routes::UserCall;
 
-/// Names and such have at most this many characters.
+/// Maximum number of characters in names and other short texts.
 const MAX_CHARACTERS: usize = 64;
-/// Passwords have at most this many bytes.
+/// Maximum length of a password in bytes.
 const MAX_PASSWORD: usize = 512;
 
 impl Call<'_> {
@@ -26,7 +26,7 @@ impl Call<'_> {
         }
     }
 
-    /// 10.1.
+    /// Handles 10.1.
     async fn register(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let short = |name: &'static str| {
             let text = fields.required_text(&[name])?;
@@ -54,8 +54,8 @@ impl Call<'_> {
         Answer::ok(&EnrolledFace { person_no: registered.person.number, url })
     }
 
-    /// 10.2. Whoever is not let in is told one thing, whatever the reason; only a picture over the size limit is refused
-    /// in words of its own, as everywhere.
+    /// Handles 10.2. Every rejected login gets the same message, whatever the reason; only an oversized picture keeps its
+    /// usual message.
     async fn face_login(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let not_recognised = || Failure::spring_by_day(literals::NOT_RECOGNISED, self.path);
         let picture = fields.picture("image").map_err(|e| match e {
@@ -72,7 +72,7 @@ impl Call<'_> {
         self.logged_in(&session)
     }
 
-    /// Ours: by name and password.
+    /// Handles the password login, our extension.
     async fn password_login(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let username = fields.required_text(&["username"])?;
         let password = password(fields)?;
@@ -98,8 +98,8 @@ impl Call<'_> {
         Ok(Answer::ok(&pages::INDEX)?.with_cookie(cookie))
     }
 
-    /// Scripts can't read it, other sites can't have it sent; over TLS, which only `public_url` tells us of, it stays on
-    /// TLS.
+    /// Builds the session cookie: hidden from scripts, not sent cross-site, and over HTTPS (known from `public_url`
+    /// alone) limited to it.
     fn cookie(&self, token: &str, seconds: u64) -> Option<HeaderValue> {
         let secure = if self.links.is_https() { "; Secure" } else { "" };
         let cookie = format!("{}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}", pages::COOKIE);

@@ -1,4 +1,4 @@
-//! The bodies that section 9 answers: keys in the order of the manual's samples.
+//! Answer bodies of section 9, with keys in the order of the manual's samples.
 
 use aicp_platform::{ExaminedFace, Library, Match, Person, Rect, SeenFace, token_of_face};
 use serde::ser::SerializeMap;
@@ -8,7 +8,7 @@ use super::super::answers::{number, percent};
 use super::request::Wanted;
 use crate::shanghai;
 
-/// An object whose keys are not known beforehand, in the order given.
+/// JSON object with dynamic keys, in the given order.
 pub(super) struct Keyed<T>(pub Vec<(String, T)>);
 
 impl<T: Serialize> Serialize for Keyed<T> {
@@ -201,7 +201,7 @@ pub(super) struct Point {
     pub y: f32,
 }
 
-/// 0..1; of `blur` less is better, of the others more. `illumination` is 0..255.
+/// Quality measures: `blur`, 0..1, less is better; `completeness`, 0..1, and `illumination`, 0..255, more is better.
 #[derive(Serialize)]
 pub(super) struct FaceQuality {
     pub blur: f32,

@@ -1,7 +1,6 @@
 //! Section 9, face-api/v3: groups, users and faces, with the calls that the later documents of the same interface add.
 //!
-//! A group is a library and a user is a person with an id of the caller's (`ext_user_id`); both are the same ones that
-//! sections 3 and 7 work on.
+//! A group is a library. A user is a person with an external id (`ext_user_id`). Both are shared with sections 3 and 7.
 
 mod answers;
 mod request;
@@ -31,19 +30,22 @@ use request::{
     missing, page, reaching, required, text, threshold, user_id, user_info, wanted,
 };
 
-/// Groups that are counted, or searched, in one call.
+/// Maximum number of groups to count in one call.
 const MAX_COUNTED_GROUPS: usize = 20;
+/// Maximum number of groups to search in one call.
 const MAX_SEARCHED_GROUPS: usize = 10;
-/// Apps that are asked about in one call.
+/// Maximum number of apps in one call.
 const MAX_APPS: usize = 20;
-/// Faces of one picture, and users found, at most.
+/// Maximum number of faces of a picture.
 const MAX_FACES: usize = 10;
+/// Maximum number of users found for a face.
 const MAX_USERS: usize = 50;
+/// Maximum number of users found for each face when every face of a picture is searched.
 const MAX_USERS_A_FACE: usize = 20;
-/// Score from which a user counts as found where every face of a picture is searched for.
+/// Default threshold, 0..100, when every face of a picture is searched.
 const MANY_THRESHOLD: f32 = 80.0;
 
-/// A failure of the platform in the codes of section 9.
+/// Converts a platform error to a code of section 9.
 fn failure(e: Error) -> Failure {
     Failure::code(match e {
         Error::Busy => return Failure::busy(),
@@ -119,7 +121,7 @@ impl Call<'_> {
         }
     }
 
-    /// `appid`, in the query or the body, must be the app that the token is of.
+    /// Rejects an `appid`, in the query or the body, that is not the app of the token.
     fn require_own_app(&self, fields: &Fields<'_>) -> Result<(), Failure> {
         let in_body = text(fields, "appid", codes::APP_ID)?;
         let named = in_body.iter().chain(&self.query_app);
@@ -130,7 +132,7 @@ impl Call<'_> {
         }
     }
 
-    /// 9.1.1.
+    /// Handles 9.1.1.
     async fn group_add(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let group_id = group_id(fields, "group_id")?;
         let engine = text(fields, "engine", codes::INVALID_PARAMETER)?.filter(|engine| !engine.is_empty());
@@ -138,22 +140,22 @@ impl Call<'_> {
         null()
     }
 
-    /// 9.1.2.
+    /// Handles 9.1.2.
     async fn group_delete(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let group_id = group_id(fields, "group_id")?;
-        // Here an engine's id does not stand for the group's.
+        // Looks up the group's id alone: an engine key is not accepted here.
         let library = self.platform.library(self.app, &group_id).await.map_err(failure)?;
         self.platform.delete_library(self.app, &library).await.map_err(failure)?;
         null()
     }
 
-    /// 9.1.3.
+    /// Handles 9.1.3.
     async fn group_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let libraries = self.platform.libraries(self.app, page(fields)?).await.map_err(failure)?;
         Answer::ok(&GroupIds { group_id_list: libraries.into_iter().map(|library| library.external_id).collect() })
     }
 
-    /// 9.1.4.
+    /// Handles 9.1.4.
     async fn stat_app(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let ids = list(fields, "op_app_id_list", codes::APP_ID_LIST, is_app_id)?;
         if ids.len() > MAX_APPS {
@@ -172,7 +174,7 @@ impl Call<'_> {
         Answer::bare(&Keyed(stats))
     }
 
-    /// 9.1.5.
+    /// Handles 9.1.5.
     async fn stat_group(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let groups = list(fields, "group_id_list", codes::GROUP_ID_LIST, is_id)?;
         if groups.is_empty() {
@@ -206,7 +208,7 @@ impl Call<'_> {
         Answer::bare(&Keyed(stats))
     }
 
-    /// 9.2.1.
+    /// Handles 9.2.1.
     async fn user_copy(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let user_id = user_id(fields)?;
         let from = group_id(fields, "src_group_id")?;
@@ -218,7 +220,7 @@ impl Call<'_> {
         null()
     }
 
-    /// 9.2.2.
+    /// Handles 9.2.2.
     async fn user_get(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let user_id = user_id(fields)?;
         let group = group_or_all(fields)?;
@@ -227,7 +229,7 @@ impl Call<'_> {
         Answer::ok(&UserList { user_list })
     }
 
-    /// 9.2.3.
+    /// Handles 9.2.3.
     async fn user_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let group_id = group_id(fields, "group_id")?;
         let page = page(fields)?;
@@ -247,7 +249,7 @@ impl Call<'_> {
         Answer::ok(&AppIds { app_id_list: self.visible_apps().await? })
     }
 
-    /// The apps that the caller may know of: its own, or for the administrator all.
+    /// Returns the app ids that the caller may see: its own, or all for the administrator.
     async fn visible_apps(&self) -> Result<Vec<String>, Failure> {
         if self.app.is_admin() {
             self.platform.app_ids().await.map_err(failure)
@@ -265,13 +267,13 @@ impl Call<'_> {
         Answer::ok(&self.put_face(fields, old, MissingUser::Create).await?)
     }
 
-    /// The face is looked for all the same, as nothing can be recognised without its landmarks; where it is is not told.
+    /// Detects the face anyway, as recognition needs its landmarks, but does not report its location.
     async fn face_add_no_detect(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let AddedFace { face_token, .. } = self.put_face(fields, OldFaces::Keep, MissingUser::Create).await?;
         Answer::ok(&Token { face_token })
     }
 
-    /// With `UPDATE` the user must be there; `REPLACE` makes one.
+    /// Requires an existing user with `UPDATE`; `REPLACE` creates a missing one.
     async fn face_update(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let missing = match action(fields)?.as_deref() {
             None | Some("UPDATE") => MissingUser::Refuse,
@@ -334,7 +336,7 @@ impl Call<'_> {
         Answer::ok(&FoundFaces { face_num: face_list.len(), face_list })
     }
 
-    /// An array of two pictures.
+    /// Compares two pictures, sent as an array.
     async fn face_match(&self, input: Input<'_>) -> Result<Answer, Failure> {
         let wrong_number = || Failure::code(codes::WRONG_NUMBER_OF_IMAGES);
         let (items, 2) = input.array()? else { return Err(wrong_number()) };
@@ -411,7 +413,7 @@ impl Call<'_> {
         Answer::ok(&FoundFaces { face_num: face_list.len(), face_list })
     }
 
-    /// One picture, or several of one person taken one after the other: the mean counts.
+    /// Scores 1, 3 or 8 pictures of one person, taken in sequence; the answer is their mean.
     async fn face_liveness(&self, input: Input<'_>) -> Result<Answer, Failure> {
         let (items, 1 | 3 | 8) = input.array()? else {
             return Err(Failure::code(codes::WRONG_NUMBER_OF_IMAGES));
@@ -447,7 +449,7 @@ impl Call<'_> {
         })
     }
 
-    /// The groups of `group_id_list`, all of which must be there.
+    /// Looks up the groups of `group_id_list`, all of which must exist.
     async fn searched(&self, fields: &Fields<'_>) -> Result<Vec<Library>, Failure> {
         let groups = list(fields, "group_id_list", codes::GROUP_ID_LIST, is_id)?;
         if groups.is_empty() {
@@ -463,7 +465,7 @@ impl Call<'_> {
         Ok(libraries)
     }
 
-    /// The picture of a request: sent along, or enrolled before and named by its token.
+    /// Returns the picture of a request: sent along, or an enrolled one named by its face token.
     async fn picture_of(&self, fields: &Fields<'_>) -> Result<Bytes, Failure> {
         if !fields.has("image") {
             return Err(missing("image"));
@@ -486,7 +488,7 @@ impl Call<'_> {
     }
 }
 
-/// Nothing instead of a library that is not there.
+/// Converts "library not found" to `None`.
 fn found(library: Result<Library, Error>) -> Result<Option<Library>, Failure> {
     match library {
         Ok(library) => Ok(Some(library)),

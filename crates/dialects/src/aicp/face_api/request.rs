@@ -1,4 +1,4 @@
-//! The fields of requests of section 9, each with the code that it is refused with.
+//! Field parsing of section 9; each field has an error code of its own.
 
 use aicp_platform::{Control, Gates, Match, Page, Threshold};
 
@@ -7,17 +7,18 @@ use super::super::codes::{self, Code};
 use super::super::envelope::Failure;
 use super::super::fields::Fields;
 
-/// Ids of groups and users have at most this many bytes.
+/// Maximum length of group and user ids in bytes.
 const MAX_ID: usize = 48;
-/// Free text about a user has at most this many bytes.
+/// Maximum length of the free text about a user in bytes.
 const MAX_USER_INFO: usize = 256;
-/// Rows of a list, by default and at most.
+/// Default number of rows in a list.
 const PAGE: u64 = 100;
+/// Maximum number of rows in a list.
 const MAX_PAGE: u64 = 1000;
-/// Stands for every group.
+/// Group id that stands for every group.
 const ALL: &str = "@ALL";
 
-/// What `face_field` may ask for. Of what no model here can tell, nothing is said.
+/// Values accepted in `face_field`. Attributes that no model here computes are left out of the answer.
 const FACE_FIELDS: [&str; 17] = [
     "age",
     "beauty",
@@ -38,7 +39,7 @@ const FACE_FIELDS: [&str; 17] = [
     "angle",
 ];
 
-/// What `face_field` asks for and can be told.
+/// Requested attributes that are available here.
 #[derive(Default)]
 pub(super) struct Wanted {
     pub landmark: bool,
@@ -51,12 +52,12 @@ pub(super) fn missing(name: &str) -> Failure {
     Failure::code_with_message(code, message)
 }
 
-/// Letters, digits and underscores, at most [`MAX_ID`] of them.
+/// Whether a text is an id: 1 to [`MAX_ID`] letters, digits and underscores.
 pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_ID && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Ids of apps are the operator's to choose.
+/// Whether a text may be an app id. The operator chooses these, so the check is loose.
 pub(super) fn is_app_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= 128 && !text.chars().any(char::is_control)
 }
@@ -65,7 +66,7 @@ pub(super) fn text(fields: &Fields<'_>, name: &str, wrong: Code) -> Result<Optio
     fields.text(&[name]).map_err(|_| Failure::code(wrong))
 }
 
-/// Whether a field holds text, or what stands for text, that is not blank. An image is not looked at in full.
+/// Whether a field holds a value that is not blank. Does not decode images.
 pub(super) fn has_text(fields: &Fields<'_>, name: &str) -> bool {
     !fields.is_blank(name)
 }
@@ -101,7 +102,7 @@ pub(super) fn user_info(fields: &Fields<'_>) -> Result<Option<String>, Failure> 
     }
 }
 
-/// The items of a text with commas between, or of an array, blank ones left out; each once.
+/// Returns the distinct items of an array or a comma-separated text, without blank ones.
 pub(super) fn list(
     fields: &Fields<'_>,
     name: &'static str,
@@ -121,7 +122,7 @@ pub(super) fn list(
     Ok(items)
 }
 
-/// `start` and `length`.
+/// Parses `start` and `length`.
 pub(super) fn page(fields: &Fields<'_>) -> Result<Page, Failure> {
     let number = |name: &'static str, default: u64, most: u64, wrong: Code| {
         let number = fields.integer(&[name]).map_err(|_| Failure::code(wrong))?;
@@ -131,7 +132,7 @@ pub(super) fn page(fields: &Fields<'_>) -> Result<Page, Failure> {
     Ok(Page { offset, limit: number("length", PAGE, MAX_PAGE, codes::LENGTH)? })
 }
 
-/// A number of 1 to `most`.
+/// Parses a number of 1 to `most`.
 pub(super) fn count(
     fields: &Fields<'_>,
     name: &'static str,
@@ -145,7 +146,7 @@ pub(super) fn count(
     })
 }
 
-/// `match_threshold`, 0..100.
+/// Parses `match_threshold`, 0..100.
 pub(super) fn threshold(fields: &Fields<'_>, default: f32) -> Result<f32, Failure> {
     let Some(text) = text(fields, "match_threshold", codes::INVALID_PARAMETER)?.filter(|t| !t.trim().is_empty()) else {
         return Ok(default);
@@ -154,12 +155,12 @@ pub(super) fn threshold(fields: &Fields<'_>, default: f32) -> Result<f32, Failur
     number.ok_or_else(|| Failure::code(codes::INVALID_PARAMETER))
 }
 
-/// A bar that everybody reaches whose score, 0..100, is `threshold`, however it was rounded.
+/// Converts a score threshold, 0..100, to a similarity threshold low enough that rounding excludes no match.
 pub(super) fn bar(threshold: f32) -> Threshold {
     Threshold::AtLeast((threshold / 100.0).next_down())
 }
 
-/// Leaves those whose score, as it is answered, is at least `threshold`.
+/// Removes matches whose answered score is below `threshold`.
 pub(super) fn reaching(threshold: f32, matches: &mut Vec<Match>) {
     matches.retain(|found| percent(found.similarity) >= threshold);
 }
@@ -202,7 +203,7 @@ pub(super) fn wanted(fields: &Fields<'_>) -> Result<Wanted, Failure> {
     })
 }
 
-/// Reads the fields in every way that calls do.
+/// Parses the fields in every way that calls do.
 #[cfg(fuzzing)]
 pub(in crate::aicp) fn read_all(fields: &Fields<'_>) {
     let _ = (wanted(fields), gates(fields), face_type(fields), user_info(fields), action(fields), page(fields));

@@ -111,7 +111,7 @@ fn what_is_no_object_or_array_is_malformed() {
     assert_eq!(Input::parse(deep.as_bytes()), Err(malformed()));
 }
 
-/// What a field says, read off a full JSON tree.
+/// Reads a field from a full JSON tree, as reference.
 fn naive_text(tree: &serde_json::Value, name: &str) -> Result<Option<String>, ()> {
     use serde_json::Value;
     match tree.get(name) {
