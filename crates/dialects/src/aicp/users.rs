@@ -54,8 +54,8 @@ impl Call<'_> {
         Answer::ok(&EnrolledFace { person_no: registered.person.number, url })
     }
 
-    /// Handles 10.2. Every rejected login gets the same message, whatever the reason; only an oversized picture keeps its
-    /// usual message.
+    /// Handles 10.2. Every rejected login gets the same message, whatever the reason. Only an oversized picture keeps
+    /// its usual message.
     async fn face_login(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let not_recognised = || Failure::spring_by_day(literals::NOT_RECOGNISED, self.path);
         let picture = fields.picture("image").map_err(|e| match e {

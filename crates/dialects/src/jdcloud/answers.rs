@@ -1,9 +1,9 @@
-//! The results of calls, with their keys in the vendor's order.
+//! Results of calls, with keys in the vendor's order.
 
 use aicp_platform::{ExaminedFace, HeadPose, Library, Person};
 use serde::Serialize;
 
-/// A result of face search: most have no list.
+/// Result of face search, in most cases without a list.
 #[derive(Serialize)]
 pub(super) struct Told<'a> {
     pub requestid: &'a str,
@@ -13,7 +13,7 @@ pub(super) struct Told<'a> {
     pub result: Option<&'a str>,
 }
 
-/// A result of face search that begins with what was found.
+/// Result of face search that starts with its list.
 #[derive(Serialize)]
 pub(super) struct Listed<'a> {
     pub result: &'a str,
@@ -22,7 +22,7 @@ pub(super) struct Listed<'a> {
     pub status: i32,
 }
 
-/// A group.
+/// Entry of a group.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Group<'a> {
@@ -55,14 +55,14 @@ pub(super) struct FaceId<'a> {
     pub face_id: &'a str,
 }
 
-/// What a search found.
+/// Results of a search.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SearchResults<'a> {
     pub face_search_results: Vec<SearchResult<'a>>,
 }
 
-/// The face that was asked about, and one whom it may show.
+/// Location of the probe face, with one matched face.
 #[derive(Serialize)]
 pub(super) struct SearchResult<'a> {
     pub conf: f32,
@@ -83,7 +83,7 @@ pub(super) struct FoundFace<'a> {
     pub sim: f32,
 }
 
-/// `face_compare`.
+/// Result of `face_compare`.
 #[derive(Serialize)]
 pub(super) struct Compared<'a> {
     pub status: i32,
@@ -92,7 +92,7 @@ pub(super) struct Compared<'a> {
     pub score: f32,
 }
 
-/// `face_AntiSpoof`.
+/// Result of `face_AntiSpoof`.
 #[derive(Serialize)]
 pub(super) struct AntiSpoof<'a> {
     pub score: f32,
@@ -101,7 +101,7 @@ pub(super) struct AntiSpoof<'a> {
     pub request_id: &'a str,
 }
 
-/// `face_detect_attr`.
+/// Result of `face_detect_attr`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Detected<'a> {
@@ -122,7 +122,7 @@ pub(super) struct DetectedFace {
     face_detection_result: Detection,
 }
 
-/// What a face looks like; no network here can tell.
+/// Attributes of a face; empty, as no model here computes any.
 #[derive(Serialize)]
 pub(super) struct Attributes {}
 
@@ -173,7 +173,7 @@ impl DetectedFace {
     }
 }
 
-/// A face in the `V1` calls; measures are texts.
+/// Face in the `V1` calls. Numbers are sent as text.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Item {
@@ -220,22 +220,22 @@ impl Item {
     }
 }
 
-/// The head may be turned, nodded and tilted by so many degrees.
+/// Maximum yaw, pitch and roll of a frontal head, in degrees.
 const MAX_ANGLE: f32 = 30.0;
 
-/// Whether a face looks into the camera, as far as the vendor asks for it.
+/// Whether the head pose is within the vendor's limits.
 pub(super) fn is_frontal(face: &ExaminedFace) -> bool {
     let HeadPose { yaw, pitch, roll } = face.pose;
     [yaw, pitch, roll].into_iter().all(|angle| angle.abs() <= MAX_ANGLE)
 }
 
-/// A measure as the `V1` calls write it.
+/// Formats a number for the `V1` calls.
 pub(super) fn measure(value: f32) -> String {
     let text = format!("{value:.2}");
     if text == "-0.00" { "0.00".to_owned() } else { text }
 }
 
-/// `faceCompareV1`.
+/// Result of `faceCompareV1`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ComparedV1 {
@@ -248,7 +248,7 @@ pub(super) struct ComparedV1 {
     pub timestamp: i64,
 }
 
-/// `facePropV1`.
+/// Result of `facePropV1`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PropertiesV1 {
@@ -262,7 +262,7 @@ pub(super) struct PropertiesV1 {
     pub timestamp: i64,
 }
 
-/// `detectHacknessV1`.
+/// Result of `detectHacknessV1`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LivenessV1 {
@@ -275,7 +275,7 @@ pub(super) struct LivenessV1 {
     pub timestamp: i64,
 }
 
-/// The `V1` calls on groups and their faces: each has what it is about, and no more.
+/// Result of the `V1` calls on groups and faces; each call sets its own fields.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StoredV1 {
@@ -297,7 +297,7 @@ pub(super) struct StoredV1 {
     pub timestamp: i64,
 }
 
-/// A face of a group.
+/// Entry of a face in a group.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct FaceV1 {
@@ -312,7 +312,7 @@ pub(super) struct FaceV1 {
     pub update_time: String,
 }
 
-/// A group.
+/// Entry of a group in the `V1` calls.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct GroupV1 {
@@ -333,23 +333,24 @@ impl GroupV1 {
     }
 }
 
-/// How the vendor's clients know somebody: by an id of their own or, of whoever was enrolled without one, by ours.
+/// Returns the external id of a person or, without one, the public id.
 pub(super) fn outer_id(person: &Person) -> String {
     person.external_id.clone().unwrap_or_else(|| person.public_id.to_string())
 }
 
-/// 32 hex digits as a UUID.
+/// Formats 32 hex digits as a UUID.
 pub(super) fn dashed(digits: &str) -> String {
     let parts: Option<Vec<&str>> = [0..8, 8..12, 12..16, 16..20, 20..32].into_iter().map(|at| digits.get(at)).collect();
     parts.map_or_else(|| digits.to_owned(), |parts| parts.join("-"))
 }
 
-/// An id as the `V1` calls have it: the first 24 of 32 hex digits.
+/// Returns the first 24 of 32 hex digits, the form of ids in the `V1` calls.
 pub(super) fn short(digits: &str) -> String {
     digits.chars().take(24).collect()
 }
 
-/// The digits of an id in any of its forms: a UUID with or without dashes, or the 24 digits of the `V1` calls.
+/// Normalises an id to lower-case hex digits. Accepts a UUID with or without dashes, or the 24 digits of the `V1`
+/// calls.
 pub(super) fn digits(id: &str) -> Option<String> {
     let is_dashed = id.len() == 36 && [8, 13, 18, 23].into_iter().all(|at| id.as_bytes().get(at) == Some(&b'-'));
     let digits = if is_dashed { id.replace('-', "") } else { id.to_owned() };

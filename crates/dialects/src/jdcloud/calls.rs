@@ -1,4 +1,4 @@
-//! What all calls have in common: reading what they take, and telling what went wrong.
+//! Shared code of all calls: parameters and error conversion.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use super::params::Params;
 use super::pictures::{self, PictureError};
 use super::routes::{Api, Entry, Family};
 
-/// Nobody waits longer for a look at a picture.
+/// Time limit of the analysis of a picture.
 const MAX_LOOK: Duration = Duration::from_secs(10);
-/// Names of groups have at most this many letters and digits.
+/// Maximum length of a group name, in letters and digits.
 const MAX_GROUP_NAME: usize = 64;
 
-/// A call that was begun.
+/// Authorised call with its context.
 pub(super) struct Call<'a> {
     pub platform: &'a Platform,
     pub options: &'a Options,
@@ -30,7 +30,7 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Makes the call.
+    /// Executes the call.
     ///
     /// # Errors
     /// [`Failure`].
@@ -62,8 +62,7 @@ impl Call<'_> {
         }
     }
 
-    /// Refuses a body that can't be read: what it asked for may have been another call, as the deletion of a face is one
-    /// on its group's path.
+    /// Refuses an unreadable body. It may have asked for another call: deleting a face can use the path of its group.
     fn require_readable(&self) -> Result<(), Fault> {
         let Entry { api, family, takes_get, .. } = *self.entry;
         if self.params.is_too_large() && !takes_get {
@@ -76,30 +75,30 @@ impl Call<'_> {
         }
     }
 
-    /// A text that is there, else `missing`.
+    /// Returns a text, or fails with `missing`.
     pub fn required_text(&self, name: &str, missing: Fault) -> Result<String, Failure> {
         Ok(self.text(name)?.ok_or(missing)?)
     }
 
-    /// A text, if it is there.
+    /// Returns a text; `None` if it is missing.
     pub fn text(&self, name: &str) -> Result<Option<String>, Failure> {
         Ok(self.params.text(name).map_err(|_| self.entry.family.unreadable())?)
     }
 
-    /// A name that a group may be given, else `missing` if there is none.
+    /// Returns a valid name for a new group, or fails with `missing` if there is none.
     pub fn new_group_name(&self, missing: Fault) -> Result<String, Failure> {
         let name = self.required_text("groupName", missing)?;
         let is_good = name.len() <= MAX_GROUP_NAME && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if is_good { Ok(name) } else { Err(codes::BAD_GROUP_NAME.into()) }
     }
 
-    /// A picture of a size that the call takes.
+    /// Returns a picture within the size limits of the call.
     pub fn picture(&self, name: &str) -> Result<Bytes, Failure> {
         let Entry { api, family, .. } = *self.entry;
         Ok(pictures::picture(self.params, name, family).map_err(|e| pictures::fault(api, family, e))?)
     }
 
-    /// The group that is named by id or by name; the id goes first. `missing` if it is not named at all.
+    /// Returns the group's id or, without one, its name. Fails with `missing` if there is neither.
     pub fn group_key(&self, missing: Fault) -> Result<GroupKey, Failure> {
         if let Some(id) = self.text("groupId")? {
             return Ok(GroupKey::Id(id));
@@ -107,7 +106,7 @@ impl Call<'_> {
         Ok(GroupKey::Name(self.text("groupName")?.ok_or(missing)?))
     }
 
-    /// The library of a group.
+    /// Looks up the library of a group.
     pub async fn library(&self, key: &GroupKey) -> Result<Library, Failure> {
         let found = match key {
             GroupKey::Id(id) => {
@@ -121,24 +120,25 @@ impl Call<'_> {
         Ok(library)
     }
 
-    /// The faces of a picture, at most so many, the largest first; none is no failure.
+    /// Returns the faces of a picture, largest first, at most `most`. An empty list is not an error.
     pub async fn look(&self, picture: Bytes, most: usize, wanted: Examination) -> Result<Vec<ExaminedFace>, Failure> {
         self.in_time(self.platform.examine(self.app, picture, most, wanted)).await
     }
 
-    /// The largest face of a picture.
+    /// Returns the largest face of a picture, or fails if it has none.
     pub async fn largest_face(&self, picture: Bytes, wanted: Examination) -> Result<ExaminedFace, Failure> {
         let faces = self.look(picture, 1, wanted).await?;
         faces.into_iter().next().ok_or_else(|| self.failure(Error::NoFace))
     }
 
-    /// What is said of a head that does not look into the camera.
+    /// Returns the failure for a head pose that is not frontal.
     pub fn turned(&self) -> Failure {
         let fault = if self.entry.family == Family::V1 { codes::V1_BAD_POSTURE } else { codes::BAD_POSTURE };
         fault.into()
     }
 
-    /// What the platform finds, unless that takes too long. Only for what changes nothing: it may go on unheard.
+    /// Runs read-only work of the platform with a time limit. The work may continue after the timeout, so it must not
+    /// change data.
     pub async fn in_time<T>(&self, work: impl Future<Output = aicp_platform::Result<T>>) -> Result<T, Failure> {
         match timeout(MAX_LOOK, work).await {
             Ok(found) => found.map_err(|e| self.failure(e)),
@@ -151,7 +151,7 @@ impl Call<'_> {
         }
     }
 
-    /// A failure of the platform in the vendor's codes.
+    /// Converts a platform error to the vendor's codes.
     pub fn failure(&self, e: Error) -> Failure {
         let Entry { api, family, .. } = *self.entry;
         let fault = match e {
@@ -167,7 +167,7 @@ impl Call<'_> {
                 (Family::Search, _) | (_, Api::AntiSpoof) => codes::NO_FACE,
                 (Family::Plain, _) => codes::NO_FACE_SEEN,
             },
-            // Its head was fine, or it would not have come this far.
+            // The head pose is checked before, so only the quality is at fault.
             Error::NotRecognisable(_) | Error::TooTight => match family {
                 Family::V1 => codes::V1_BAD_QUALITY,
                 Family::Search | Family::Plain => codes::BAD_IMAGE_QUALITY,
@@ -183,7 +183,7 @@ impl Call<'_> {
     }
 }
 
-/// How a group is named.
+/// Reference to a group.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum GroupKey {
     Id(String),

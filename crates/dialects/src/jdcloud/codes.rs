@@ -1,8 +1,8 @@
-//! The vendor's codes and messages, byte for byte.
+//! The vendor's codes and messages, verbatim.
 
 use axum::http::StatusCode;
 
-/// A failure that the envelope tells.
+/// Error reported by the envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct System(pub u32, pub &'static str);
 
@@ -21,11 +21,11 @@ pub(super) const NOT_GRANTED: System = System(10048, "无接口权限，请下�
 pub(super) const DISABLED: System = System(10050, "用户已被禁用");
 pub(super) const BROKEN: System = System(11010, "发布方接口调用异常，请稍后再试");
 
-/// A failure that the result tells.
+/// Error reported by the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fault(pub i32, pub &'static str);
 
-/// Face search, and where the calls of 2019 say nothing else.
+// Errors of face search, also used by the other calls of 2019 where these have none of their own.
 pub(super) const NO_NUMBER: Fault = Fault(400, "start and length must be int");
 pub(super) const MISSING_PARAM: Fault = Fault(12002, "missing param");
 pub(super) const NO_GROUP_TO_DELETE: Fault = Fault(12002, "groupId, groupName is null");
@@ -35,7 +35,7 @@ pub(super) const BAD_RANGE: Fault = Fault(12003, "start must be number [0 ~ 100]
 pub(super) const BAD_GROUP_NAME: Fault = Fault(12003, "groupName must consists of only letters and numbers");
 pub(super) const BAD_IMAGE: Fault = Fault(12003, "image base64 is invalid");
 pub(super) const BAD_IMAGE_QUALITY: Fault = Fault(13111, "image quality is bad");
-/// So spelt.
+/// The misspelling is the vendor's.
 pub(super) const BAD_POSTURE: Fault = Fault(13112, "face quality is not stardard");
 pub(super) const NO_FACE: Fault = Fault(13134, "face not found");
 pub(super) const TIMED_OUT: Fault = Fault(13303, "time out");
@@ -46,14 +46,15 @@ pub(super) const OUTER_ID_EXISTS: Fault = Fault(13321, "outerId has exists");
 pub(super) const TOO_MANY_GROUPS: Fault = Fault(13327, "group num exceed limit");
 pub(super) const TOO_MANY_FACES: Fault = Fault(13329, "face num exceed limit");
 
-/// The calls of 2019.
+// Errors of the other calls of 2019.
 pub(super) const MISSING: Fault = Fault(12002, "参数缺失");
 pub(super) const UNREADABLE: Fault = Fault(12003, "解析参数错误");
 pub(super) const IMAGE_TOO_LARGE: Fault = Fault(13005, "图像超过尺寸");
 pub(super) const NO_FACE_SEEN: Fault = Fault(13134, "未检测到脸");
 pub(super) const TOOK_TOO_LONG: Fault = Fault(13303, "处理超时");
 
-/// The `V1` calls.
+// Results of the `V1` calls.
+/// Success.
 pub(super) const ACCEPTED: Fault = Fault(0, "Accept");
 pub(super) const V1_MISSING: Fault = Fault(1, "NoRequiredFields");
 pub(super) const V1_TOO_SMALL: Fault = Fault(2, "ImageIsTooSmall");
@@ -67,7 +68,7 @@ pub(super) const V1_BAD_POSTURE: Fault = Fault(12, "InvalidFacePosture");
 pub(super) const V1_NO_JSON: Fault = Fault(31, "RequestBodyIsNotJson");
 pub(super) const V1_TIMED_OUT: Fault = Fault(41, "TimeoutException");
 
-/// A failure before any call is begun, told by the HTTP status and a body of its own.
+/// Error before any call starts, reported by the HTTP status and a body of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gateway {
     pub status: StatusCode,
@@ -101,7 +102,7 @@ impl Gateway {
         message: "internal server error",
     };
 
-    /// Nobody could be told to be the sender.
+    /// Returns the error for a request that can't be authenticated.
     pub fn denied(message: &'static str) -> Self {
         Self { status: StatusCode::UNAUTHORIZED, name: "ACCESS_ERROR", message }
     }

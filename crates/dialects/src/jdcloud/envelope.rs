@@ -1,4 +1,4 @@
-//! What every answer is wrapped in. The order of keys is part of the contract: a shipped client finds the score of a
+//! Envelope of every answer. The order of keys is part of the contract: a shipped client finds the score of a
 //! comparison by counting colons.
 
 use std::time::Instant;
@@ -13,22 +13,22 @@ use serde_json::value::RawValue;
 use super::codes::{self, Fault, Gateway, System};
 use super::routes::{Api, Family};
 
-/// How many calls a key may still make today; none: any number.
+/// Calls that a key has left today; `None` means unlimited.
 pub(super) type Left = Option<u64>;
 
-/// A success: the business body.
+/// Successful result of a call.
 pub(super) struct Answer {
     result: Box<RawValue>,
-    /// Message that stands outside the result as well, with the request's id.
+    /// Message to repeat outside the result, together with the request id.
     copied: Option<String>,
 }
 
-/// Why a call that was begun has no success.
+/// Error of a call that was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The envelope says it.
+    /// Reported by the envelope.
     System(System),
-    /// The result says it.
+    /// Reported by the result.
     Fault(Fault),
 }
 
@@ -45,7 +45,7 @@ impl From<System> for Failure {
 }
 
 impl Failure {
-    /// Code and message, as a log keeps them.
+    /// Returns code and message for the call log.
     pub fn told(self) -> (i64, &'static str) {
         match self {
             Self::System(System(code, text)) => (code.into(), text),
@@ -55,10 +55,10 @@ impl Failure {
 }
 
 impl Answer {
-    /// A result.
+    /// Creates an answer from its result.
     ///
     /// # Errors
-    /// [`codes::BROKEN`] if it can't be written.
+    /// [`codes::BROKEN`] if it can't be serialised.
     pub fn new(result: &impl Serialize) -> Result<Self, Failure> {
         let result = serde_json::value::to_raw_value(result).map_err(|e| {
             tracing::error!(error = %e, "an answer can't be written");
@@ -67,16 +67,16 @@ impl Answer {
         Ok(Self { result, copied: None })
     }
 
-    /// The same with its message outside the result as well.
+    /// Repeats the message outside the result.
     pub fn copied_outside(self, message: &str) -> Self {
         Self { copied: Some(message.to_owned()), ..self }
     }
 }
 
-/// A text inside a text: what several results of face search hold.
+/// Serialises a value to JSON text, which several results of face search nest as a string.
 ///
 /// # Errors
-/// [`codes::BROKEN`] if it can't be written.
+/// [`codes::BROKEN`] if it can't be serialised.
 pub(super) fn inner_text(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|e| {
         tracing::error!(error = %e, "an answer can't be written");
@@ -84,22 +84,22 @@ pub(super) fn inner_text(value: &impl Serialize) -> Result<String, Failure> {
     })
 }
 
-/// A call's own number and when it began.
+/// Id and start time of a request.
 #[derive(Debug, Clone)]
 pub(super) struct Stamp {
-    /// 32 hex digits.
+    /// Request id, 32 hex digits.
     pub id: String,
     pub received: UnixMillis,
     pub begun: Instant,
 }
 
 impl Stamp {
-    /// The present moment, by the clock that told when the call came in.
+    /// Returns the present moment: the time at which the call came in, plus the elapsed time.
     pub fn now(&self) -> UnixMillis {
         self.received.saturating_add(self.begun.elapsed())
     }
 
-    /// How long the call has taken by now, in milliseconds.
+    /// Returns the elapsed time in milliseconds.
     pub fn milliseconds(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -125,7 +125,7 @@ struct Envelope<'a> {
     message: Option<&'a str>,
 }
 
-/// A failure of the calls that say no other shape.
+/// Default error result.
 #[derive(Serialize)]
 struct PlainFault<'a> {
     requestid: &'a str,
@@ -133,7 +133,7 @@ struct PlainFault<'a> {
     status: i32,
 }
 
-/// A failure of a call that names its message otherwise.
+/// Error result of `face_detect_attr`, which names its message differently.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct DetectionFault<'a> {
@@ -142,7 +142,7 @@ struct DetectionFault<'a> {
     status: i32,
 }
 
-/// A failure of a call that writes its number in two words.
+/// Error result of `face_AntiSpoof`, which spells its id `request_id`.
 #[derive(Serialize)]
 struct AntiSpoofFault<'a> {
     status: i32,
@@ -150,7 +150,7 @@ struct AntiSpoofFault<'a> {
     request_id: &'a str,
 }
 
-/// What every result of a `V1` call has; alone, that of a failure.
+/// Error result of the `V1` calls.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct V1Fault<'a> {
@@ -177,11 +177,11 @@ fn fault_result(api: Api, family: Family, Fault(status, text): Fault, stamp: &St
         }
         _ => serde_json::value::to_raw_value(&PlainFault { requestid: id, message: text, status }),
     };
-    // Texts and numbers always serialise.
+    // Strings and numbers always serialise.
     written.ok()
 }
 
-/// The answer to a call, in full.
+/// Renders the complete answer to a call.
 pub(super) fn render(
     api: Api,
     family: Family,
@@ -235,7 +235,7 @@ struct GatewayError<'a> {
     code: u16,
 }
 
-/// The answer to a request that no call was begun for.
+/// Renders the answer to a request refused before its call started.
 pub(super) fn render_gateway(gateway: Gateway, stamp: &Stamp) -> Response {
     let Gateway { status, name, message } = gateway;
     let error = GatewayError { message, status: name, code: status.as_u16() };
@@ -243,7 +243,7 @@ pub(super) fn render_gateway(gateway: Gateway, stamp: &Stamp) -> Response {
 }
 
 fn json(status: StatusCode, body: &impl Serialize, stamp: &Stamp) -> Response {
-    // Texts, numbers and ready JSON always serialise.
+    // Strings, numbers and raw JSON always serialise.
     let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! Faces of face search: a face is a person of the group's library with the one face that counts.
+//! Faces of face search. A face is a person of the group's library, with the single face that counts.
 
 use aicp_platform::{Examination, NewMember};
 
@@ -9,7 +9,7 @@ use super::envelope::{Answer, Failure, inner_text};
 use super::groups::SUCCESS;
 use super::score::score;
 
-/// Faces that a search finds at most.
+/// Maximum number of faces found by a search.
 pub(super) const MAX_FOUND: usize = 5;
 
 impl Call<'_> {
@@ -18,7 +18,7 @@ impl Call<'_> {
         let outer_id = self.required_text("outerId", codes::NO_GROUP_OR_OUTER_ID)?;
         let picture = self.picture("imageBase64")?;
         let library = self.library(&key).await?;
-        // What is cheap to find out comes before the picture is looked at; the enrolment looks again.
+        // Cheap checks precede the analysis of the picture; the enrolment checks again.
         if self.platform.has_member(&library, &outer_id).await.map_err(|e| self.failure(e))? {
             return Err(codes::OUTER_ID_EXISTS.into());
         }

@@ -1,4 +1,4 @@
-//! A door for the fuzz targets, which see no private function otherwise.
+//! Access to private functions for the fuzz targets.
 
 use axum::http::{HeaderMap, Method};
 
@@ -8,7 +8,7 @@ use super::pictures::picture;
 use super::routes::{self, Family};
 use super::signature::{self, Signed};
 
-/// What a parameter is taken for; an error where it is refused.
+/// Parsed views of a parameter; `Err` where it is rejected.
 #[derive(Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are those of Params")]
 pub struct Seen {
@@ -18,7 +18,7 @@ pub struct Seen {
     pub boolean: Result<Option<bool>, ()>,
 }
 
-/// The parameters of the given names; `None` if the body can't be read.
+/// Parses the parameters of the given names; `None` if the body can't be read.
 pub fn params(query: &str, body: &[u8], names: &[&str]) -> Option<Vec<Seen>> {
     let body = unquoted(body);
     let params = Params::of(Query::of(query), body.as_deref());
@@ -35,7 +35,7 @@ pub fn params(query: &str, body: &[u8], names: &[&str]) -> Option<Vec<Seen>> {
     if params.is_broken() { None } else { Some(seen) }
 }
 
-/// A request to be checked.
+/// Request to verify.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the names are those of Signed")]
 pub struct Request {
@@ -46,10 +46,10 @@ pub struct Request {
     pub body_hash: [u8; 32],
 }
 
-/// Checks a signature in the headers at a moment.
+/// Verifies a signature in the headers at a given time.
 ///
 /// # Errors
-/// The vendor's words for what is wrong.
+/// The vendor's message for the failed check.
 pub fn verify(request: &Request, secret: &str, now: i64) -> Result<(), &'static str> {
     const SKEW: Duration = Duration::from_secs(300);
     let Request { method, path, query, headers, body_hash } = request;
@@ -61,7 +61,7 @@ pub fn verify(request: &Request, secret: &str, now: i64) -> Result<(), &'static 
     checked.map(|_| ()).map_err(signature::Refusal::text)
 }
 
-/// Whether a query is signed in the older way with this secret, at any moment.
+/// Whether a query has a valid MD5 signature with this secret, whatever its timestamp.
 pub fn is_signed_by_md5(query: &str, secret: &str) -> bool {
     let claim = md5::Claim::read(&Query::of(query), 0, i64::MAX);
     claim.is_ok_and(|claim| claim.verify(secret).is_ok())

@@ -1,4 +1,4 @@
-//! Groups of face search: a group is a library of the app, whoever made it.
+//! Groups of face search. A group is any library of the app, whichever dialect created it.
 
 use super::answers::{Group, Listed, Told, dashed};
 use super::calls::Call;
@@ -6,9 +6,11 @@ use super::codes;
 use super::envelope::{Answer, Failure, inner_text};
 use aicp_platform::Page;
 
-/// Where a page may begin, and how long it may be.
+/// Allowed start of a page.
 const STARTS: std::ops::RangeInclusive<i32> = 0..=100;
+/// Allowed length of a page.
 const LENGTHS: std::ops::RangeInclusive<i32> = 1..=5;
+/// Default length of a page.
 const USUAL_LENGTH: i32 = 5;
 pub(super) const SUCCESS: &str = "success";
 
@@ -41,12 +43,12 @@ impl Call<'_> {
         self.told(&dashed(&library.engine_key))
     }
 
-    /// A success that tells something and lists nothing.
+    /// Creates a success with a message and without a list.
     pub fn told(&self, message: &str) -> Result<Answer, Failure> {
         Answer::new(&Told { requestid: &self.stamp.id, message, status: 0, result: None })
     }
 
-    /// A success that lists something.
+    /// Creates a success with a list.
     pub fn listed(&self, result: &str) -> Result<Answer, Failure> {
         Answer::new(&Listed { result, requestid: &self.stamp.id, message: SUCCESS, status: 0 })
     }

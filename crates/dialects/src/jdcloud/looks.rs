@@ -1,4 +1,4 @@
-//! Calls that look at pictures and keep nothing: comparison, detection, liveness.
+//! Stateless calls on pictures: comparison, detection, liveness.
 
 use aicp_platform::{Error, Examination, ExaminedFace};
 
@@ -12,8 +12,9 @@ use super::envelope::{Answer, Failure};
 use super::groups::SUCCESS;
 use super::score::score;
 
-/// Faces of one picture that are told of.
+/// Maximum number of faces reported for a picture.
 const MAX_FACES: i32 = 100;
+/// Default number of faces reported.
 const USUAL_FACES: i32 = 5;
 const QUALITY: Examination = Examination { quality: true, liveness: false };
 
@@ -74,7 +75,7 @@ impl Call<'_> {
         let (landmarks, attributes) = (number("return_landmark", 2)?, number("return_attr", 1)?);
         let wanted = number("face_detect_num", MAX_FACES)?;
         let picture = self.picture("imageBase64")?;
-        // None asks for all.
+        // Zero requests all faces.
         let most = if wanted == 0 { MAX_FACES } else { wanted };
         let faces = self.look(picture, usize::try_from(most).unwrap_or(1), Examination::default()).await?;
         if faces.is_empty() {
@@ -97,7 +98,7 @@ impl Call<'_> {
         let visual = self.picture("imgBase64Visual")?;
         let near_infrared = if is_visual { None } else { Some(self.picture("imgBase64Nir")?) };
         let face = self.largest_face(visual, Examination { quality: true, liveness: true }).await?;
-        // The network is made for visible light: the other picture must show a face, and no more is asked of it.
+        // The liveness model is trained for visible light. The near-infrared picture only needs to show a face.
         let face_items_nir = match near_infrared {
             Some(picture) => vec![Item::new(&self.largest_face(picture, QUALITY).await?)],
             None => Vec::new(),
@@ -114,7 +115,7 @@ impl Call<'_> {
         })
     }
 
-    /// The probability that a face was live.
+    /// Returns the probability that a face is live.
     fn live(&self, face: &ExaminedFace) -> Result<f32, Failure> {
         let live = face.liveness.unwrap_or_default();
         if live.is_too_tight { Err(self.failure(Error::TooTight)) } else { Ok(live.probability) }
@@ -123,7 +124,7 @@ impl Call<'_> {
     pub async fn anti_spoof(&self) -> Result<Answer, Failure> {
         let picture = self.picture("imageBase64")?;
         let face = self.largest_face(picture, Examination { quality: false, liveness: true }).await?;
-        // Here the score says how surely it is a fake.
+        // This score is the probability of a fake.
         let score = 1.0 - self.live(&face)?;
         Answer::new(&AntiSpoof { score, status: 0, message: SUCCESS, request_id: &self.stamp.id })
     }

@@ -1,5 +1,5 @@
-//! The older signatures in the query: the MD5 of a secret and a time. They bind neither path nor body, so a key has to
-//! allow them.
+//! Older signatures in the query: MD5 of secret and timestamp. They cover neither path nor body, so a key must
+//! explicitly allow them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 
 use super::params::Query;
 
-/// Why a request is not taken for its sender's, in the order in which that is looked at.
+/// Reasons to refuse a request, in the order of the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     NoKey,
@@ -21,20 +21,20 @@ pub(super) enum Refusal {
     Mismatch,
 }
 
-/// A claim to be the owner of a key. Not `Debug`, as its signature is good for any request.
+/// Unverified signature and the key that it claims. Not `Debug`, as the signature is valid for any request.
 pub(super) struct Claim {
     access_key: String,
     time: String,
     sign: String,
 }
 
-/// Whether a query is signed in this way, rightly or not.
+/// Whether a query uses this scheme, validly or not.
 pub(super) fn is_meant(query: &Query<'_>) -> bool {
     ["appkey", "timestamp", "sign"].into_iter().any(|name| query.has(name))
 }
 
 impl Claim {
-    /// Reads a claim off the query.
+    /// Parses a claim from the query. Times are in milliseconds since the Unix epoch.
     ///
     /// # Errors
     /// [`Refusal`], up to [`Refusal::OtherTime`].
@@ -50,12 +50,12 @@ impl Claim {
         Ok(Self { access_key, time, sign })
     }
 
-    /// The id of the key that the client says is its own.
+    /// Returns the id of the claimed access key.
     pub fn access_key(&self) -> &str {
         &self.access_key
     }
 
-    /// Checks the signature.
+    /// Verifies the signature.
     ///
     /// # Errors
     /// [`Refusal::Mismatch`].

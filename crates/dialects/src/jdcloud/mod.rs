@@ -1,12 +1,12 @@
-//! The face calls of JD Cloud: `/jdai/...`.
+//! JD Cloud face calls: `/jdai/...`.
 //!
-//! A request goes through [`handle`] in this order: path and method, whose key it is, the body, the signature, whether it
-//! was sent before, what the app may do, how often the key may call, parameters, and then the call itself. A signature in
-//! the query covers no body and is checked before there is one.
+//! [`handle`] checks a request in this order: path and method, access key, body, signature, replay, granted areas, rate
+//! limit, parameters, and then executes the call. A signature in the query does not cover the body, so it is verified
+//! before the body is read.
 //!
-//! What the vendor's gateway would refuse is told by the HTTP status: no such call, no right signature in the headers, a
-//! repeat, a body that is too large or broke off. All else is told by codes in the envelope: a wrong signature in the
-//! query, no memory for the body, and, once the signature is right, whatever goes wrong.
+//! The HTTP status reports what the vendor's gateway would refuse: an unknown call, an invalid signature in the
+//! headers, a replay, a body that is too large or aborted. Codes in the envelope report the rest: an invalid signature
+//! in the query, no memory for the body, and every error after a valid signature.
 
 mod answers;
 mod calls;
@@ -45,33 +45,35 @@ use params::{Params, Query};
 use routes::{Api, Entry};
 use signature::Signed;
 
-/// Request bodies may have this many bytes, as the vendor's gateway says. What no call could use is hashed, not kept.
+/// Maximum length of a request body in bytes, as at the vendor's gateway. A body too long for its call is hashed but
+/// not stored.
 const MAX_BODY: usize = 100 << 20;
-/// Of a call without pictures this much of a body is kept: names, ids and pages.
+/// Maximum stored length of a body, in bytes, for calls without pictures: names, ids and pages.
 const MAX_KEPT: usize = 64 << 10;
-/// As [`MAX_KEPT`], of a call with one picture or two: each is less than 2.8 MB of base64, some of it escaped.
+/// Maximum stored length of a body, in bytes, for calls with one or two pictures. Each has less than 2.8 MB of base64,
+/// some of it escaped.
 const MAX_KEPT_PICTURES: usize = 12 << 20;
-/// Path and query may have this many bytes.
+/// Maximum length of path and query in bytes.
 const MAX_ADDRESS: usize = 8 << 10;
-/// What kind of call the log says a call was; the engine follows in parentheses.
+/// Category of calls in the log; the engine follows in parentheses.
 const CATEGORY: &str = "京东云";
 
-/// How it is served.
+/// Settings of the JD Cloud dialect.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How far the clock of a client may be off.
+    /// Maximum difference between the clocks of client and server.
     pub clock_skew: Duration,
-    /// Groups (libraries) that an app may have before no more can be made here.
+    /// Maximum number of groups (libraries) per app, enforced when a group is created by this dialect.
     pub max_groups: u64,
-    /// Faces (people, as each has one here) that a group may have before no more can be made here.
+    /// Maximum number of faces (people, with one face each) per group, enforced when a face is added by this dialect.
     pub max_faces: u64,
 }
 
-/// Why no call was begun.
+/// Reasons to refuse a request before its call starts.
 enum Refusal {
-    /// Told by the HTTP status.
+    /// Reported by the HTTP status.
     Gateway(Gateway),
-    /// Told by the envelope.
+    /// Reported by the envelope.
     System(System),
 }
 
@@ -107,7 +109,7 @@ impl From<md5::Refusal> for Refusal {
     }
 }
 
-/// Answers a request whose path begins with `/jdai/`.
+/// Handles requests whose path begins with `/jdai/`.
 pub(crate) async fn handle(context: &Context, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut body = UnreadBody::new(&parts, body);
@@ -171,7 +173,7 @@ async fn run(
     let mut unique = None;
     if let Some(claim) = claim {
         let verified = claim.verify(&Signed::of(parts), &hash.finalize().into(), key.secret())?;
-        // A signature that binds no nonce may rightly come twice within a second.
+        // A signature without a nonce may legitimately repeat within a second.
         let must_be_new = verified.binds_nonce && !key.options().allow_replay;
         if must_be_new && platform.was_used(&key, &verified.signature) {
             return Err(Gateway::REPEATED.into());
@@ -192,7 +194,7 @@ async fn run(
         envelope::render(entry.api, entry.family, left, &Err(Failure::System(system)), stamp)
     };
     let Ok(app) = platform.app_of_key(&key) else { return Ok(refused(codes::DISABLED, left())) };
-    // There is no network here that could tell a mask.
+    // No model here detects masks.
     if app.require(entry.area).is_err() || entry.api == Api::MaskDetect {
         return Ok(refused(codes::NOT_GRANTED, left()));
     }
@@ -206,14 +208,14 @@ async fn run(
         code_if_left: codes::BROKEN.0.into(),
     };
     let record = Record::begin(platform, &app, subject);
-    // It could come back as long as its date counts: from the future end of the window to the past one.
+    // A signature can be replayed until its date leaves the window, which spans twice the skew.
     let keep = options.clock_skew.saturating_mul(2);
     let note = |signature: &String| platform.note_use(&key, signature, keep);
     let outcome = match platform.count_call(&key).map(|()| unique.as_ref().map(note)) {
         Ok(None | Some(SignatureUse::First)) => {
             Call { platform, options, app: &app, entry, params: &params, stamp }.make().await
         }
-        // Two came at once.
+        // A concurrent request used the same signature.
         Ok(Some(SignatureUse::Repeated)) => {
             record.discard();
             return Err(Gateway::REPEATED.into());
@@ -225,7 +227,7 @@ async fn run(
     Ok(envelope::render(entry.api, entry.family, left(), &outcome, stamp))
 }
 
-/// How the log says that a call ended.
+/// Converts the outcome of a call to its log entry.
 fn ending(failure: Option<Failure>) -> Ending {
     match failure.map(Failure::told) {
         None => Ending { ok: true, code: Some(0), message: None },
@@ -233,8 +235,8 @@ fn ending(failure: Option<Failure>) -> Ending {
     }
 }
 
-/// Whose request it is said to be, and what about that is left to check once the body is there; nothing, if no body is
-/// signed.
+/// Returns the access key that a request claims, and the claim to verify once the body is read; `None` if the signature
+/// does not cover the body.
 fn claim<'a>(
     context: &Context,
     parts: &'a Parts,

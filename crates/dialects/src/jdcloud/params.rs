@@ -1,5 +1,5 @@
-//! Where clients put parameters, and in what form: the query and the body in any mix, the body as JSON, as JSON inside a
-//! JSON string, or as a form whose base64 nobody escaped. What the content type says counts for nothing.
+//! Parameter parsing. Clients put parameters in the query, the body or both. The body may be JSON, JSON inside a JSON
+//! string, or a form with unescaped base64. The content type is ignored.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,30 +9,30 @@ use percent_encoding::percent_decode;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-/// Texts other than pictures may have this many bytes: they are stored and come back in answers.
+/// Maximum length in bytes of texts other than pictures, which are stored and come back in answers.
 const MAX_TEXT: usize = 4096;
-/// A body of more fields is not read: none can take many times its size in memory.
+/// Maximum number of fields in a body; one with more is rejected. Keeps memory use proportional to the body.
 const MAX_FIELDS: usize = 64;
-/// Stands before texts that some clients write; it says nothing (RFC 8259, section 8.1).
+/// UTF-8 byte order mark, which some clients send and which has no meaning (RFC 8259, section 8.1).
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// A parameter that is there but not of the kind that is wanted.
+/// Parameter of the wrong type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
-/// A value as it was sent.
+/// Parameter value as sent.
 #[derive(Clone, PartialEq)]
 pub(super) enum Value<'a> {
     Text(Cow<'a, str>),
     Number(Number),
     Boolean(bool),
     Null,
-    /// An object, an array, or bytes that are no text.
+    /// Object, array, or bytes that are not UTF-8.
     Other,
 }
 
 impl fmt::Debug for Value<'_> {
-    /// Pictures stay out of logs.
+    /// Keeps pictures out of logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text(_) => "text",
@@ -62,7 +62,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The part of an address after `?`, as it was sent. Not `Debug`, as it may hold a secret that a client put there.
+/// Query string as sent. Not `Debug`, as it may hold a secret that a client put there.
 #[derive(Clone, Copy)]
 pub(super) struct Query<'a>(&'a str);
 
@@ -71,12 +71,12 @@ impl<'a> Query<'a> {
         Self(query)
     }
 
-    /// Whether there is a parameter of this name, empty or not.
+    /// Whether a parameter is present, even if empty.
     pub fn has(&self, name: &str) -> bool {
         self.values(name).next().is_some()
     }
 
-    /// The first text of this name that is not empty.
+    /// Returns the first non-empty text of a parameter.
     pub fn text(&self, name: &str) -> Option<String> {
         match self.value(name)? {
             Value::Text(text) => Some(text.into_owned()),
@@ -102,7 +102,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Names and values that are parted by `&` and, at their first, by `=`.
+/// Splits a form at `&`, and each part at its first `=`, into names and values.
 fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let mut halves = pair.splitn(2, |&byte| byte == b'=');
@@ -110,22 +110,22 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// The parameters in a body, by name. Of a name that is repeated the first value counts that is not missing.
+/// Parameters in a body, by name. The first non-missing value of repeated names wins.
 #[derive(Debug, Default)]
 struct Fields<'a>(HashMap<Cow<'a, str>, Value<'a>>);
 
 impl<'a> Fields<'a> {
-    /// Reads a form; `None` if it is none: names are text of one line, which what stands in their place in UTF-16,
-    /// multipart and plain pictures is not.
+    /// Parses a form; `None` if a name is not UTF-8 or has control characters, as in UTF-16 text, multipart bodies and
+    /// raw pictures.
     fn of_form(form: &'a [u8]) -> Option<Self> {
         let mut fields = Self::default();
         for (name, value) in pairs(form) {
             if std::str::from_utf8(name).ok()?.chars().any(char::is_control) {
                 return None;
             }
-            // A plus is one: base64 comes unescaped.
+            // A plus stays a plus, as clients send base64 unescaped.
             let decoded = |bytes| Value::of_bytes(percent_decode(bytes).into());
-            // Escapes that make no text name nothing that anybody asks for.
+            // A name that does not decode to UTF-8 is ignored, as no call asks for it.
             if let Value::Text(name) = decoded(name) {
                 fields.add(name, decoded(value)).ok()?;
             }
@@ -149,31 +149,30 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A body has more fields than [`MAX_FIELDS`].
+/// Error for a body with more than [`MAX_FIELDS`] fields.
 struct TooManyFields;
 
-/// What a body turned out to be.
+/// Parsed body.
 #[derive(Debug)]
 enum Content<'a> {
-    /// Nothing, in any of the ways in which clients say so.
+    /// No parameters, in any of the forms that clients use.
     Empty,
     Json(Fields<'a>),
     Form(Fields<'a>),
-    /// It can't be read: it begins like JSON and goes on otherwise, is a list or a text in a text, has names that
-    /// are none, or too many.
+    /// Unreadable: invalid JSON, a list, doubly quoted text, invalid names or too many fields.
     Broken,
-    /// It is larger than any that the call can use, and was not kept.
+    /// Too large for the call and therefore not stored.
     TooLarge,
 }
 
-/// The parameters of a call.
+/// Parameters of a call.
 pub(super) struct Params<'a> {
     query: Query<'a>,
     content: Content<'a>,
 }
 
-/// A body as [`Params::of`] takes it: what a JSON string holds if it is one, else as it is. `None` if it begins as a
-/// JSON string and is none.
+/// Prepares a body for [`Params::of`]: the content of a JSON string, or any other body unchanged. `None` for an invalid
+/// JSON string.
 pub(super) fn unquoted(body: &[u8]) -> Option<Cow<'_, [u8]>> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii();
     if !body.starts_with(b"\"") {
@@ -192,7 +191,7 @@ pub(super) fn unquoted(body: &[u8]) -> Option<Cow<'_, [u8]>> {
 }
 
 impl<'a> Params<'a> {
-    /// The parameters of a query and of a body that [`unquoted`] has looked at.
+    /// Parses a query and a body from [`unquoted`].
     pub fn of(query: Query<'a>, body: Option<&'a [u8]>) -> Self {
         let content = match body {
             None => Content::Broken,
@@ -206,49 +205,49 @@ impl<'a> Params<'a> {
         Self { query, content }
     }
 
-    /// The parameters of a query whose body is larger than any that the call can use.
+    /// Parses a query whose body is too large for the call.
     pub fn of_too_large(query: Query<'a>) -> Self {
         Self { query, content: Content::TooLarge }
     }
 
-    /// Whether the body is larger than any that the call can use.
+    /// Whether the body is too large for the call.
     pub fn is_too_large(&self) -> bool {
         matches!(self.content, Content::TooLarge)
     }
 
-    /// Whether the body can't be read or was not kept, so that nobody knows what it asked for.
+    /// Whether the body is unreadable or was not stored, so that its parameters are unknown.
     pub fn is_broken(&self) -> bool {
         matches!(self.content, Content::Broken | Content::TooLarge)
     }
 
-    /// Whether the body, if there is any, is a JSON object.
+    /// Whether the body is a JSON object or empty.
     pub fn is_json(&self) -> bool {
         matches!(self.content, Content::Empty | Content::Json(_))
     }
 
-    /// Whether there is a parameter of this name anywhere, empty or not.
+    /// Whether a parameter is present in query or body, even if empty.
     pub fn has(&self, name: &str) -> bool {
         self.query.has(name) || self.fields().is_some_and(|fields| fields.0.contains_key(name))
     }
 
-    /// A text; a number counts as its digits.
+    /// Returns a text; a number counts as its digits.
     ///
     /// # Errors
-    /// [`Unreadable`] if it is neither, or longer than any name needs to be.
+    /// [`Unreadable`] for any other type, a number that is not an integer, or a text longer than [`MAX_TEXT`].
     pub fn text(&self, name: &str) -> Result<Option<String>, Unreadable> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::Text(text)) if text.len() <= MAX_TEXT => Ok(Some(text.into_owned())),
-            // Digits that were lost in reading must not be stored as if they had been sent.
+            // A number that lost digits in parsing must not be stored as if it had been sent.
             Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
             Some(_) => Err(Unreadable),
         }
     }
 
-    /// A whole number of 32 bits, as a number or as its digits.
+    /// Returns a 32-bit integer, sent as a number or as its digits.
     ///
     /// # Errors
-    /// [`Unreadable`] if it is anything else.
+    /// [`Unreadable`] for any other value.
     pub fn integer(&self, name: &str) -> Result<Option<i32>, Unreadable> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let digits = text.strip_prefix('-').unwrap_or(&text);
@@ -256,10 +255,10 @@ impl<'a> Params<'a> {
         if is_number { text.parse().map(Some).map_err(|_| Unreadable) } else { Err(Unreadable) }
     }
 
-    /// Yes or no, as JSON has them or as a text.
+    /// Returns a boolean, sent as JSON or as text.
     ///
     /// # Errors
-    /// [`Unreadable`] if it is anything else.
+    /// [`Unreadable`] for any other value.
     pub fn boolean(&self, name: &str) -> Result<Option<bool>, Unreadable> {
         match self.value(name) {
             None => Ok(None),
@@ -269,10 +268,10 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// A text of any length.
+    /// Returns a text of any length.
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no text.
+    /// [`Unreadable`] for any other type.
     pub fn long_text(&self, name: &str) -> Result<Option<Cow<'_, str>>, Unreadable> {
         match self.value(name) {
             None => Ok(None),
@@ -281,7 +280,7 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// The first value of this name that is not missing: that of the query, else that of the body.
+    /// Returns the first non-missing value; the query precedes the body.
     fn value(&self, name: &str) -> Option<Value<'_>> {
         self.query.value(name).or_else(|| self.fields()?.value(name))
     }
@@ -304,7 +303,7 @@ fn borrowed<'b>(value: &'b Value<'_>) -> Value<'b> {
     }
 }
 
-/// A JSON object.
+/// Parsed JSON object.
 struct Object<'a>(Fields<'a>);
 
 impl<'de> Deserialize<'de> for Object<'de> {
@@ -329,14 +328,14 @@ impl<'de> Deserialize<'de> for Object<'de> {
     }
 }
 
-/// A field name, borrowed where it has no escapes (serde's own `Cow` never borrows).
+/// Field name, borrowed if it has no escapes (serde's own `Cow` never borrows).
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::Text(name) => Ok(Self(name)),
-            // Keys of JSON are always texts.
+            // JSON keys are always strings.
             _ => Ok(Self(Cow::Borrowed(""))),
         }
     }

@@ -1,4 +1,4 @@
-//! Pictures as clients send them: base64, with bounds on bytes and on sides that are checked before a pixel is decoded.
+//! Base64 pictures, checked for file size and dimensions before any pixel is decoded.
 
 use aicp_platform::{Dimensions, Format};
 use bytes::Bytes;
@@ -8,12 +8,12 @@ use super::params::Params;
 use super::routes::{Api, Family};
 use crate::base64_text;
 
-/// The shortest side of a picture in pixels.
+/// Minimum side of a picture in pixels.
 const MIN_SIDE: u32 = 48;
-/// A picture file, and in the `V1` calls its base64, has fewer bytes.
+/// Exclusive upper bound in bytes of a picture file, and of the base64 text in `V1` calls.
 const SIZE_LIMIT: usize = 2 << 20;
 
-/// What is wrong with a picture.
+/// Reasons to reject a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PictureError {
     Missing,
@@ -24,7 +24,7 @@ pub(super) enum PictureError {
     TooLarge,
 }
 
-/// The picture in a parameter, of a size that the call takes.
+/// Returns the picture in a parameter, within the size limits of the family.
 ///
 /// # Errors
 /// [`PictureError`].
@@ -48,7 +48,7 @@ pub(super) fn picture(params: &Params<'_>, name: &str, family: Family) -> Result
     }
 }
 
-/// The bytes of a base64 text.
+/// Decodes a base64 text.
 fn decode(text: &str, family: Family) -> Result<Bytes, PictureError> {
     let data = base64_text::cleaned(text);
     if data.is_empty() {
@@ -56,7 +56,7 @@ fn decode(text: &str, family: Family) -> Result<Bytes, PictureError> {
     }
     let (limit, refusal) = match family {
         Family::V1 => (SIZE_LIMIT, PictureError::TooLong),
-        // What is longer stands for a file over the limit, so it need not be decoded.
+        // A longer text decodes to a file over the limit, so decoding is skipped.
         Family::Search | Family::Plain => (SIZE_LIMIT / 3 * 4 + 8, PictureError::TooLarge),
     };
     if data.len() >= limit {
@@ -65,7 +65,7 @@ fn decode(text: &str, family: Family) -> Result<Bytes, PictureError> {
     base64_text::decode(&data).ok_or(PictureError::NoBase64)
 }
 
-/// What a call says of a picture.
+/// Returns the error of a call for a rejected picture.
 pub(super) fn fault(api: Api, family: Family, e: PictureError) -> Fault {
     use PictureError::{Missing, NoBase64, NoPicture, TooLarge, TooLong, TooSmall};
     match (family, e) {
@@ -74,7 +74,7 @@ pub(super) fn fault(api: Api, family: Family, e: PictureError) -> Fault {
         (Family::V1, TooLong) => codes::V1_BASE64_TOO_LARGE,
         (Family::V1, TooSmall) => codes::V1_TOO_SMALL,
         (Family::V1, TooLarge) => codes::V1_TOO_LARGE,
-        // What this one says of parameters that are missing is about others.
+        // The call's message about missing parameters names other ones.
         (Family::Search, Missing) if api == Api::FaceCreate => codes::BAD_IMAGE,
         (Family::Search, Missing) => codes::MISSING_PARAM,
         (Family::Plain, Missing) if api == Api::AntiSpoof => codes::MISSING_PARAM,
@@ -93,7 +93,8 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD as PLAIN;
 
-    /// A bitmap of one colour: 54 bytes of head, then rows of 4 bytes a pixel (so no padding), cut to the head.
+    /// Builds a bitmap header: 54 bytes, for an image with 4 bytes per pixel (so without row padding). The pixels are
+    /// cut off.
     fn bitmap(width: u32, height: u32) -> Vec<u8> {
         let size = 54 + width * height * 4;
         let mut bytes = b"BM".to_vec();

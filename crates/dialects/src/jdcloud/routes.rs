@@ -1,11 +1,11 @@
-//! Which path is which call.
+//! Routes: path and method to call.
 
 use aicp_platform::Area;
 use axum::http::Method;
 
 use super::codes::{self, Fault};
 
-/// A call.
+/// Calls of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Api {
     GroupList,
@@ -32,29 +32,29 @@ pub(super) enum Api {
     FaceUpdateV1,
 }
 
-/// A generation of calls: each has its own way to say what went wrong.
+/// Generation of calls; each reports errors in its own format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
-    /// Face search with its groups: the envelope has a status beside its code.
+    /// Face search with its groups. The envelope has a status besides its code.
     Search,
-    /// The other calls of 2019.
+    /// Other calls of 2019.
     Plain,
-    /// The calls whose names end in `V1`.
+    /// Calls whose names end in `V1`.
     V1,
 }
 
-/// What is known of a call.
+/// Properties of a call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub api: Api,
-    /// The vendor's name of it.
+    /// The vendor's name.
     pub name: &'static str,
-    /// Its short name for people.
+    /// Short label for people.
     pub label: &'static str,
     pub family: Family,
-    /// What has to be granted for it.
+    /// Area that must be granted.
     pub area: Area,
-    /// Whether all that it takes may stand in the query, as it takes no picture, so that `GET` will do.
+    /// Whether `GET` is allowed: all parameters fit in the query, as the call takes no picture.
     pub takes_get: bool,
 }
 
@@ -98,7 +98,7 @@ const ENTRIES: [Entry; 22] = {
     ]
 };
 
-/// The call that a path as it was sent, and a method, mean.
+/// Finds the call for a path (as sent) and a method.
 pub(super) fn find(path: &str, method: &Method) -> Option<&'static Entry> {
     let name = match path.strip_prefix("/jdai/")? {
         "face_create" => "faceCreate",
@@ -108,15 +108,15 @@ pub(super) fn find(path: &str, method: &Method) -> Option<&'static Entry> {
     (*method == Method::POST || (entry.takes_get && *method == Method::GET)).then_some(entry)
 }
 
-/// What is known of the deletion of a face. A page of the vendor's prints the path of a group's deletion for it, and
-/// whoever follows that must not lose a group.
+/// Returns the deletion of a face. One of the vendor's pages prints the path of group deletion for it, and a client
+/// that follows that page must not lose a group.
 pub(super) fn face_deletion() -> &'static Entry {
     const ENTRY: Entry = ENTRIES[4];
     &ENTRY
 }
 
 impl Family {
-    /// Something that was sent is not what it should be.
+    /// Returns the error for an invalid parameter.
     pub fn unreadable(self) -> Fault {
         match self {
             Self::Search | Self::Plain => codes::UNREADABLE,

@@ -1,6 +1,6 @@
-//! From our similarity to the vendor's score, so that its published thresholds keep their false-accept rates.
+//! Maps our similarity to the vendor's score, so that its published thresholds keep their false-accept rates.
 //!
-//! The map is piecewise linear through the points where both scales have a known rate:
+//! The map is piecewise linear between the points where both scales have a known rate:
 //!
 //! | false-accept rate | our similarity | score |
 //! |---|---|---|
@@ -12,10 +12,10 @@
 
 use aicp_platform::Similarity;
 
-/// (similarity, score), ascending in both.
+/// Points of the map: (similarity, score), ascending in both.
 const POINTS: [(f32, f32); 5] = [(0.0, 0.0), (0.80, 0.49), (0.86, 0.54), (0.91, 0.58), (1.0, 1.0)];
 
-/// The vendor's score, 0..1, of a similarity; what lies outside 0..1 counts as the nearest end.
+/// Returns the vendor's score, 0..1, of a similarity. Clamps the similarity to 0..1.
 pub(super) fn score(similarity: Similarity) -> f32 {
     let similarity = similarity.clamp(0.0, 1.0);
     POINTS
@@ -24,7 +24,7 @@ pub(super) fn score(similarity: Similarity) -> f32 {
             [(x0, y0), (x1, y1)] if similarity <= x1 => Some(y0 + (y1 - y0) * ((similarity - x0) / (x1 - x0))),
             _ => None,
         })
-        // Only for what is no number: no likeness.
+        // NaN alone gets here and counts as no similarity.
         .unwrap_or(0.0)
 }
 

@@ -1,9 +1,9 @@
-//! Signatures of the `JDCLOUD2-HMAC-SHA256` scheme and of its successor `JDCLOUD3-HMAC-SHA256`, checked as pure
-//! functions: the clock is a parameter, and so is the secret.
+//! Verification of `JDCLOUD2-HMAC-SHA256` signatures and of the successor `JDCLOUD3-HMAC-SHA256`, as pure functions:
+//! clock and secret are parameters.
 //!
-//! Clients differ in which headers they sign, so a signature is made again over just those that the client lists. What
-//! the client signs about the query and about white space in headers differs too: the documented form is tried first,
-//! then the forms that shipped clients use. Every form covers the method, the path, the query, the body and the date.
+//! Clients sign different sets of headers, so verification covers exactly the headers that the client lists. Clients
+//! also differ in how they canonicalise the query and white space in headers: the documented form is tried first, then
+//! those of shipped clients. Every form covers method, path, query, body and date.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -20,19 +20,20 @@ use subtle::ConstantTimeEq;
 
 use crate::percent::encoded;
 
-/// Headers that a client may sign. Nothing is hashed for one that signs more: who asks is not known yet.
+/// Maximum number of signed headers. A request with more is refused before any hashing, as its sender is not
+/// authenticated yet.
 const MAX_SIGNED_HEADERS: usize = 64;
-/// As [`MAX_SIGNED_HEADERS`], bytes of all signed headers with their names.
+/// Maximum size in bytes of all signed headers with their names, for the same reason.
 const MAX_SIGNED_BYTES: usize = 32 << 10;
 const DATE: &str = "x-jdcloud-date";
 const NONCE: &str = "x-jdcloud-nonce";
 const BODY_HASH: &str = "x-jdcloud-content-sha256";
-/// How a moment is written.
+/// Format of a date.
 const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 const DATE_LENGTH: usize = 16;
 const DAY_LENGTH: usize = 8;
 
-/// Why a request is not taken for its sender's, in the order in which that is looked at.
+/// Reasons to refuse a request, in the order of the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     NoAuthorization,
@@ -45,7 +46,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// The vendor's words for it.
+    /// Returns the vendor's message.
     pub fn text(self) -> &'static str {
         match self {
             Self::NoAuthorization => "lack of header authorization",
@@ -59,21 +60,21 @@ impl Refusal {
     }
 }
 
-/// What the parts of a request are that a signature covers, the body apart.
+/// Parts of a request that a signature covers, except the body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Signed<'a> {
-    /// As it was sent.
+    /// Method as sent.
     pub method: &'a Method,
-    /// As it was sent, undecoded.
+    /// Path as sent, undecoded.
     pub path: &'a str,
-    /// As it was sent, undecoded.
+    /// Query as sent, undecoded.
     pub query: &'a str,
-    /// As they were sent.
+    /// Headers as sent.
     pub headers: &'a HeaderMap,
 }
 
 impl<'a> Signed<'a> {
-    /// Those of a request.
+    /// Borrows the parts of a request.
     pub fn of(parts: &'a Parts) -> Self {
         Self {
             method: &parts.method,
@@ -83,7 +84,7 @@ impl<'a> Signed<'a> {
         }
     }
 
-    /// A header's value without the white space around it; empty if there is none.
+    /// Returns a header's value, trimmed; several values are joined with commas. Empty if the header is missing.
     fn value(&self, name: &str) -> Cow<'a, [u8]> {
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return Cow::Borrowed(b"") };
         let mut values = self.headers.get_all(&name).iter().map(|value| value.as_bytes().trim_ascii());
@@ -98,13 +99,13 @@ impl<'a> Signed<'a> {
     }
 }
 
-/// A generation of the scheme.
+/// Generation of the scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Scheme {
     name: &'static str,
-    /// Stands before the secret in the first key.
+    /// Prefix of the secret in the first key.
     key_prefix: &'static str,
-    /// The last part of a scope.
+    /// Last part of a scope.
     terminator: &'static str,
 }
 
@@ -113,7 +114,7 @@ const SCHEMES: [Scheme; 2] = [
     Scheme { name: "JDCLOUD3-HMAC-SHA256", key_prefix: "JDCLOUD3", terminator: "jdcloud3_request" },
 ];
 
-/// What a client says about its signature.
+/// Parsed `Authorization` header.
 #[derive(Debug, PartialEq, Eq)]
 struct Authorization<'a> {
     scheme: Scheme,
@@ -125,7 +126,7 @@ struct Authorization<'a> {
     signature: Option<&'a str>,
 }
 
-/// A claim to be the owner of a key, as far as it can be checked before the body is there.
+/// Unverified signature and the key that it claims, checkable in part before the body is read.
 #[derive(Debug)]
 pub(super) struct Claim<'a> {
     authorization: Authorization<'a>,
@@ -133,7 +134,7 @@ pub(super) struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    /// Reads a claim off the headers.
+    /// Parses a claim from the headers.
     ///
     /// # Errors
     /// [`Refusal`], up to [`Refusal::NoDate`].
@@ -146,13 +147,13 @@ impl<'a> Claim<'a> {
         Ok(Self { authorization, date })
     }
 
-    /// The id of the key that the client says is its own.
+    /// Returns the id of the claimed access key.
     pub fn access_key(&self) -> &'a str {
         self.authorization.access_key
     }
 
-    /// Refuses a claim that no body could make good: one without a signature, or of another time. Times in
-    /// milliseconds since the epoch.
+    /// Rejects a claim that fails whatever the body is: without a signature, or outside the time window. Times are in
+    /// milliseconds since the Unix epoch.
     ///
     /// # Errors
     /// [`Refusal::Invalid`].
@@ -164,7 +165,7 @@ impl<'a> Claim<'a> {
         if is_of_the_day && is_near && has_signature { Ok(()) } else { Err(Refusal::Invalid) }
     }
 
-    /// Checks the signature. `body_hash` is the SHA-256 of the body.
+    /// Verifies the signature. `body_hash` is the SHA-256 of the body.
     ///
     /// # Errors
     /// [`Refusal::Mismatch`].
@@ -193,7 +194,7 @@ impl<'a> Claim<'a> {
         };
         let mut lines = vec![headers.lines(Spaces::Kept), headers.lines(Spaces::Collapsed)];
         let mut queries = vec![canonical_query(signed.query), sorted_query(signed.query)];
-        // Of most requests both forms are one.
+        // For most requests both forms are equal.
         lines.dedup();
         queries.dedup();
         if queries.iter().any(|query| lines.iter().any(|lines| matches(query, lines))) {
@@ -204,12 +205,12 @@ impl<'a> Claim<'a> {
     }
 }
 
-/// A signature that is right.
+/// Valid signature.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Verified {
-    /// 64 lower-case hex digits.
+    /// Signature as 64 lower-case hex digits.
     pub signature: String,
-    /// Whether a nonce is signed, so that no two requests should have this signature.
+    /// Whether a nonce is signed, so that the signature should be unique.
     pub binds_nonce: bool,
 }
 
@@ -223,7 +224,7 @@ impl<'a> Authorization<'a> {
             let mut fields = fields.split(',').filter_map(|field| field.trim().split_once('='));
             fields.find(|(name, _)| *name == wanted).map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
         };
-        // From behind, as nothing is known of what a key's id looks like.
+        // Splits from the right, as the format of key ids is unknown.
         let mut parts = field("Credential").ok_or(Refusal::NoCredential)?.rsplitn(5, '/');
         let (Some(terminator), Some(service), Some(region), Some(day), Some(access_key)) =
             (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
@@ -237,7 +238,7 @@ impl<'a> Authorization<'a> {
         Ok(Self { scheme, access_key, day, region, service, signed_headers, signature: field("Signature") })
     }
 
-    /// The key to sign with.
+    /// Derives the signing key.
     fn key(&self, secret: &str) -> Option<[u8; 32]> {
         let of_day = mac(format!("{}{secret}", self.scheme.key_prefix).as_bytes(), self.day.as_bytes())?;
         let of_region = mac(&of_day, self.region.as_bytes())?;
@@ -252,19 +253,19 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// What becomes of runs of white space inside a header's value.
+/// Treatment of white space runs inside a header value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spaces {
     Kept,
-    /// Each becomes one space.
+    /// Replaced by one space.
     Collapsed,
 }
 
-/// The headers that a client lists as signed, in its order: names in lower case with their values.
+/// Signed headers in the client's order: lower-case names with their values.
 struct SignedHeaders<'a>(Vec<(String, Cow<'a, [u8]>)>);
 
 impl<'a> SignedHeaders<'a> {
-    /// `None` if they are more than may be, or one is listed twice.
+    /// Collects the listed headers; `None` if they exceed a limit or contain a duplicate.
     fn of(signed: &Signed<'a>, list: &str) -> Option<Self> {
         if list.split(';').count() > MAX_SIGNED_HEADERS {
             return None;
@@ -283,12 +284,12 @@ impl<'a> SignedHeaders<'a> {
         Some(Self(headers))
     }
 
-    /// Whether one of this name, in lower case, is signed.
+    /// Whether a header (name in lower case) is signed.
     fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
     }
 
-    /// A line for each.
+    /// Formats one line per header.
     fn lines(&self, spaces: Spaces) -> Vec<u8> {
         let mut lines = Vec::new();
         for (name, value) in &self.0 {
@@ -308,14 +309,14 @@ impl<'a> SignedHeaders<'a> {
     }
 }
 
-/// The path with every segment percent-encoded.
+/// Percent-encodes every segment of the path.
 fn canonical_path(path: &str) -> String {
     let segments: Vec<String> =
         path.split('/').map(|segment| encoded(&decoded(segment.as_bytes())).to_string()).collect();
     segments.join("/")
 }
 
-/// The parameters encoded in the one usual way, then sorted by name and value.
+/// Normalises the percent-encoding of the parameters, then sorts them by name and value.
 fn canonical_query(query: &str) -> String {
     let mut pairs: Vec<(String, String)> = pairs(query)
         .map(|(name, value)| {
@@ -327,7 +328,7 @@ fn canonical_query(query: &str) -> String {
     joined(&pairs)
 }
 
-/// The parameters as they were sent, but sorted.
+/// Sorts the parameters as sent.
 fn sorted_query(query: &str) -> String {
     let mut pairs: Vec<(&str, &str)> = pairs(query).collect();
     pairs.sort_unstable();
@@ -344,14 +345,14 @@ fn joined<T: AsRef<str>>(pairs: &[(T, T)]) -> String {
     pairs.join("&")
 }
 
-/// `%` before anything but two hex digits stands for itself.
+/// Decodes percent-escapes. A `%` without two hex digits stays.
 fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
     percent_decode(text).into()
 }
 
-/// The moment, in milliseconds since the epoch, that a text such as `20190214T104514Z` names.
+/// Parses a date such as `20190214T104514Z` to milliseconds since the Unix epoch.
 fn moment(text: &str) -> Option<UnixMillis> {
-    // The parser takes a number of fewer digits too, and signs.
+    // The parser also accepts signs and missing digits.
     let is_shaped = text.len() == DATE_LENGTH
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 => byte == b'T',
@@ -362,7 +363,7 @@ fn moment(text: &str) -> Option<UnixMillis> {
     Some(moment.to_zoned(TimeZone::UTC).ok()?.timestamp().into())
 }
 
-/// The keyed hash of a message; any key will do.
+/// Computes HMAC-SHA256. A key of any length is valid.
 fn mac(key: &[u8], message: &[u8]) -> Option<[u8; 32]> {
     let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     Some(mac.chain_update(message).finalize().into_bytes().into())

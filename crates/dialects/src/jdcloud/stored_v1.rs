@@ -1,6 +1,6 @@
-//! The `V1` calls on groups and faces. The vendor's pages have none of them: what they take is known from a client, and
-//! of their results that of the search alone; the others are shaped like it. What goes wrong and has no `V1` code has that
-//! of face search.
+//! `V1` calls on groups and faces. The vendor does not document them: their parameters are known from a client, and so
+//! is the result of the search alone; the other results follow its shape. Errors without a `V1` code use the code of
+//! face search.
 
 use aicp_platform::{Face, Library, NewMember, Page, Person};
 use base64::Engine;
@@ -13,9 +13,11 @@ use super::envelope::{Answer, Failure};
 use super::faces::MAX_FOUND;
 use super::score::score;
 
-/// Groups that are listed, and faces on a page.
+/// Maximum number of groups listed.
 const MAX_GROUPS: u64 = 1000;
+/// Default number of faces on a page.
 const USUAL_PAGE: i32 = 10;
+/// Maximum number of faces on a page.
 const MAX_PAGE: i32 = 100;
 const QUALITY: aicp_platform::Examination = aicp_platform::Examination { quality: true, liveness: false };
 
@@ -118,7 +120,7 @@ impl Call<'_> {
         }
         let mut face_matches = Vec::new();
         for found in found {
-            // Somebody who was removed meanwhile is found no more.
+            // A person removed since the search is left out.
             let Ok(picture) = self.platform.picture_of_face(&found.face).await else { continue };
             face_matches.push(FaceV1 {
                 picture: Some(BASE64.encode(picture)),
@@ -155,7 +157,7 @@ impl Call<'_> {
     }
 }
 
-/// Somebody with their face.
+/// Builds the entry of a person with their face.
 fn face_v1(library: &Library, person: &Person, face: Option<&Face>) -> FaceV1 {
     let updated_at = face.map_or(person.created_at, |face| face.file_id.created());
     FaceV1 {

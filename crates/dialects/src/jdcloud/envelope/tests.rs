@@ -14,7 +14,7 @@ fn stamp() -> Stamp {
     Stamp { id: ID.to_owned(), received: UnixMillis::new(1_700_000_000_000), begun: Instant::now() }
 }
 
-/// The body here is in memory, so collecting it never waits.
+/// Reads a body in memory, so collecting it never waits.
 fn text(response: Response) -> String {
     let mut collected = std::pin::pin!(response.into_body().collect());
     match collected.as_mut().poll(&mut Context::from_waker(Waker::noop())) {

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// What a call sees of a parameter.
+/// Returns a text parameter as a call reads it.
 fn seen(query: &str, body: &str, name: &str) -> Result<Option<String>, Unreadable> {
     let body = unquoted(body.as_bytes());
     Params::of(Query::of(query), body.as_deref()).text(name)
@@ -62,7 +62,7 @@ fn a_body_is_what_it_looks_like() {
     ] {
         assert_broken(body.as_bytes());
     }
-    // What is no text: GBK, UTF-16, a picture.
+    // Bodies that are not UTF-8: GBK, UTF-16, a picture.
     for body in [&b"{\"a\":\"\xd5\xc5\"}"[..], b"\"a=\xd5\xc5\"", b"\xff\xfe{\0\"\0a\0", b"\xff\xd8\xff\xe0\0"] {
         assert_broken(body);
     }
@@ -102,7 +102,7 @@ fn raw_base64_survives_a_form_and_escapes_are_undone() {
     for (body, value) in cases {
         assert_eq!(seen("", body, "imageBase64"), some(value), "{body}");
     }
-    // In a query a plus is a space.
+    // A plus in a query is a space.
     assert_eq!(seen("a=x+y%2Bz", "", "a"), some("x y+z"));
     assert_eq!(seen("a=%E5%BC%A0%E4%B8%89", "", "a"), some("张三"));
 }
@@ -210,7 +210,7 @@ fn texts_have_bounds() {
     assert_eq!(seen("", &format!("{{{},\"a\":1}}", many[1..].join(",")), "a"), some("1"));
 }
 
-/// The value of a name, found by taking the text apart in another way.
+/// Reads a parameter with another parser, as reference.
 fn naive(query: &str, name: &str) -> Option<String> {
     form_urlencoded::parse(query.as_bytes())
         .find(|(key, value)| key == name && !value.is_empty())
@@ -221,7 +221,7 @@ proptest! {
     #[test]
     fn queries_read_as_a_form_parser_reads_them(query in "[ab=&+%0-9a-f张]{0,24}") {
         let expected = naive(&query, "a");
-        // The other parser replaces bytes that are no text.
+        // The other parser replaces invalid UTF-8.
         prop_assume!(expected.as_ref().is_none_or(|text| !text.contains('\u{fffd}')) && !query.contains("%f"));
         prop_assume!(!query.contains("%8") && !query.contains("%9") && !query.contains("%a") && !query.contains("%b"));
         prop_assume!(!query.contains("%c") && !query.contains("%d") && !query.contains("%e"));

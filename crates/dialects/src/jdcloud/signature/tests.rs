@@ -4,12 +4,12 @@ use proptest::prelude::*;
 
 const SECRET: &str = "TESTSK";
 const DATE_SENT: &str = "20190214T104514Z";
-/// The same moment.
+/// The time of [`DATE_SENT`] in milliseconds since the Unix epoch.
 const NOW: i64 = 1_550_141_114_000;
 const SKEW_MS: i64 = 300_000;
 const EMPTY: &[u8] = b"";
 
-/// A request as it is on the wire.
+/// Request as on the wire.
 #[derive(Clone)]
 struct Sent {
     method: Method,
@@ -135,7 +135,7 @@ fn the_documented_canonical_requests_are_met() {
         ("b=2&a=1&a=0&&", "a=0&a=1&b=2"),
         ("a=x+y&b=%7e%2f%E5%BC%a0", "a=x%20y&b=~%2F%E5%BC%A0"),
         ("a=b=c&d=%4&e=%zz", "a=b%3Dc&d=%254&e=%25zz"),
-        // Sorted as encoded: "%" comes before letters and digits.
+        // Sorted in encoded form: "%" precedes letters and digits.
         ("张=1&a=1&z=1", "%E5%BC%A0=1&a=1&z=1"),
     ] {
         assert_eq!(canonical_query(query), canonical, "{query}");
@@ -144,7 +144,7 @@ fn the_documented_canonical_requests_are_met() {
 
 #[test]
 fn the_strict_form_of_the_fifth_vector_differs_from_the_lenient_one() {
-    // Signed over `groupInfo=a%2Fb`: what a client makes that encodes as documented.
+    // Signed over `groupInfo=a%2Fb`, as by a client that encodes as documented.
     let fifth = vectors().swap_remove(4).1;
     let signed = Signed { method: &fifth.method, path: &fifth.path, query: &fifth.query, headers: &fifth.headers };
     let headers = SignedHeaders::of(&signed, USUAL_HEADERS).expect("few").lines(Spaces::Kept);
@@ -292,7 +292,7 @@ fn only_a_signed_hash_of_the_body_counts_and_must_be_right() {
     let right = hex::encode(Sha256::digest(body));
     let empty = hex::encode(Sha256::digest(EMPTY));
     for (hash, is_right) in [(&right, true), (&right.to_uppercase(), true), (&empty, false)] {
-        // As a client does that puts the hash of its choice into the request it signs.
+        // Like a client that puts a body hash of its own choice into the signed request.
         let sent = signed_by_the_book(
             Sent::new("/jdai/x", "", body).with("host", "a").with(BODY_HASH, hash),
             names,
@@ -312,7 +312,7 @@ fn a_nonce_is_bound_only_if_it_is_signed() {
         let sent = signed_by_the_book(sent, names, &hash);
         assert_eq!(sent.check().map(|verified| verified.binds_nonce), Ok(binds_nonce), "{names}");
     }
-    // A date that is not signed as a header is bound all the same.
+    // The date is covered even if it is not among the signed headers.
     let sent = Sent::new("/jdai/getFaceGroupList", "", EMPTY).with("content-type", "a/b").with("host", "a");
     let sent = signed_by_the_book(sent, "content-type;host", &hash).with(DATE, "20190214T104515Z");
     assert_eq!(sent.check(), Err(Refusal::Mismatch));
@@ -350,7 +350,7 @@ fn more_headers_than_anybody_signs_are_not_looked_at() {
     }
 }
 
-/// Signs a request step by step as the scheme's description says, sharing nothing with the code under test.
+/// Signs a request step by step as in the scheme's description, independently of the code under test.
 fn signed_by_the_book(sent: Sent, names: &str, body_hash: &str) -> Sent {
     fn hmac(key: &[u8], message: &str) -> Vec<u8> {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("any length will do");
