@@ -13,9 +13,9 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 /// Maximum absolute value of a float without loss of digits (2^53).
-const EXACT: f64 = 9_007_199_254_740_992.0;
+const MAX_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
 /// Maximum items of a list, and fields of an object, that the server reads.
-const MOST: usize = 1024;
+const MAX_ITEMS: usize = 1024;
 
 fuzz_target!(|bytes: &[u8]| {
     check_body(bytes);
@@ -50,7 +50,7 @@ fn check_body(bytes: &[u8]) {
         return;
     };
     match naive.ok() {
-        Some(Value::Object(fields)) if fields.len() <= MOST => {
+        Some(Value::Object(fields)) if fields.len() <= MAX_ITEMS => {
             let mut names: Vec<&str> = fields.keys().map(String::as_str).collect();
             names.push("no such field");
             let expected = names.iter().map(|name| seen(fields.get(*name).unwrap_or(&Value::Null)));
@@ -78,7 +78,7 @@ fn text(value: &Value) -> Result<Option<String>, ()> {
     match value {
         Value::Null => Ok(None),
         Value::String(text) if text.len() <= 4096 => Ok(Some(text.clone())),
-        Value::Number(number) if !number.is_f64() || number.as_f64().is_some_and(|float| float.abs() <= EXACT) => {
+        Value::Number(number) if !number.is_f64() || number.as_f64().is_some_and(|float| float.abs() <= MAX_EXACT_FLOAT) => {
             Ok(Some(number.to_string()))
         }
         _ => Err(()),
@@ -90,7 +90,7 @@ fn texts(value: &Value) -> Result<Vec<String>, ()> {
     if items.iter().any(|item| item.is_array() || item.is_object()) {
         return Err(());
     }
-    let texts = items.iter().take(MOST).filter(|item| !item.is_null()).map(|item| text(item)?.ok_or(()));
+    let texts = items.iter().take(MAX_ITEMS).filter(|item| !item.is_null()).map(|item| text(item)?.ok_or(()));
     texts.collect()
 }
 
@@ -100,7 +100,7 @@ fn integer(value: &Value) -> Result<Option<i64>, ()> {
         Value::String(text) if text.trim().is_empty() => Ok(None),
         Value::String(text) => text.trim().parse().map(Some).map_err(drop),
         Value::Number(number) if number.is_f64() => {
-            let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
+            let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= MAX_EXACT_FLOAT);
             float.map(|float| Some(float as i64)).ok_or(())
         }
         // An integer outside of `i64` has more digits than a float holds.

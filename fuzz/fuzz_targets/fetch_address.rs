@@ -8,7 +8,7 @@ use aicp_fetch::{Error, Network};
 use libfuzzer_sys::fuzz_target;
 
 /// Some non-public ranges, written out independently of the code under test.
-const INSIDE: [&str; 11] = [
+const PRIVATE_RANGES: [&str; 11] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
     "100.64.0.0/10",
@@ -52,7 +52,7 @@ fn check(found: &Address) {
     let scheme = if found.is_https { "https" } else { "http" };
     assert_eq!(address(&format!("{scheme}://{authority}{}", found.path)).as_ref(), Ok(found));
     if let Ok(ip) = found.host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        let is_inside = INSIDE.iter().any(|range| range.parse().is_ok_and(|range: Network| range.contains(ip)));
+        let is_inside = PRIVATE_RANGES.iter().any(|range| range.parse().is_ok_and(|range: Network| range.contains(ip)));
         assert!(!(is_inside && is_public(ip)), "{ip}");
     }
 }

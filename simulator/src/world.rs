@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use aicp_engines::{Assessed, Builtin, Candidate, Engine, LibraryRef, Rect, TemplateRow, Vision};
+use aicp_engines::{Assessment, Builtin, Candidate, Engine, LibraryRef, Rect, TemplateRow, Vision};
 
 use crate::Result;
 use crate::journal::{Journal, Op};
@@ -251,7 +251,7 @@ impl World {
         Ok(self.engine.detect(picture.into()).await?.into_iter().map(|face| face.area).collect())
     }
 
-    pub async fn assess(&self, picture: Bytes) -> Result<Assessed, Refusal> {
+    pub async fn assess(&self, picture: Bytes) -> Result<Assessment, Refusal> {
         Ok(self.engine.assess(picture.into()).await?)
     }
 

@@ -9,11 +9,11 @@ use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 
 /// Size in bytes up to which a response is not counted.
-const SMALL: u64 = 256 << 10;
+const UNCOUNTED_BYTES: u64 = 256 << 10;
 /// Size in bytes of one share of the budget (one semaphore permit).
 const SHARE: u64 = 64 << 10;
 /// Size of the budget in bytes.
-const MOST: u64 = 256 << 20;
+const BUDGET_BYTES: u64 = 256 << 20;
 
 /// Memory budget of large responses until they are sent. Clones share it.
 #[derive(Clone)]
@@ -21,7 +21,7 @@ pub struct AnswerBudget(Arc<Semaphore>);
 
 impl Default for AnswerBudget {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new((MOST / SHARE) as usize)))
+        Self(Arc::new(Semaphore::new((BUDGET_BYTES / SHARE) as usize)))
     }
 }
 
@@ -29,10 +29,10 @@ impl AnswerBudget {
     /// Charges a response to the budget until it is sent or dropped; `None` if there is no room for it now. A response
     /// larger than the budget takes all of it.
     pub(crate) fn hold(&self, response: Response) -> Option<Response> {
-        let Some(length) = response.body().size_hint().exact().filter(|length| *length > SMALL) else {
+        let Some(length) = response.body().size_hint().exact().filter(|length| *length > UNCOUNTED_BYTES) else {
             return Some(response);
         };
-        let shares = u32::try_from(length.min(MOST).div_ceil(SHARE)).ok()?;
+        let shares = u32::try_from(length.min(BUDGET_BYTES).div_ceil(SHARE)).ok()?;
         let held = Arc::clone(&self.0).try_acquire_many_owned(shares).ok()?;
         let mut response = response.map(|body| {
             Body::new(body.map_frame(move |frame| {
@@ -67,6 +67,6 @@ mod tests {
         assert!(sent.len() == large && sent.iter().all(|&byte| byte == 7));
         let third = budget.hold(answer(large)).expect("there is room again");
         drop((second, third));
-        assert!(budget.hold(answer(MOST as usize + 1)).is_some(), "alone");
+        assert!(budget.hold(answer(BUDGET_BYTES as usize + 1)).is_some(), "alone");
     }
 }

@@ -46,23 +46,23 @@ pub struct Client(pub IpAddr);
 /// State of a connection: whether it has carried an authenticated call, and whether a body is being read from it. The
 /// server puts it into the extensions of each of its requests. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Standing(Arc<Shown>);
+pub struct ConnectionState(Arc<Shown>);
 
 #[derive(Debug, Default)]
 struct Shown {
-    is_known: AtomicBool,
+    is_authenticated: AtomicBool,
     awaits_body: AtomicBool,
 }
 
-impl Standing {
+impl ConnectionState {
     /// Marks the connection as authenticated.
-    pub fn is_known_now(&self) {
-        self.0.is_known.store(true, Ordering::Relaxed);
+    pub fn set_authenticated(&self) {
+        self.0.is_authenticated.store(true, Ordering::Relaxed);
     }
 
     /// Whether a call on this connection was authenticated.
-    pub fn is_known(&self) -> bool {
-        self.0.is_known.load(Ordering::Relaxed)
+    pub fn is_authenticated(&self) -> bool {
+        self.0.is_authenticated.load(Ordering::Relaxed)
     }
 
     /// Whether the rest of a request body is still to come.
@@ -70,7 +70,7 @@ impl Standing {
         self.0.awaits_body.load(Ordering::Relaxed)
     }
 
-    fn awaits_body_now(&self, awaits: bool) {
+    fn set_awaits_body(&self, awaits: bool) {
         self.0.awaits_body.store(awaits, Ordering::Relaxed);
     }
 }
@@ -102,7 +102,7 @@ struct Context {
     options: Arc<Options>,
     budget: BodyBudget,
     answers: AnswerBudget,
-    im_callers: Arc<tencent_im::Callers>,
+    im_callers: Arc<tencent_im::CallerState>,
 }
 
 /// Returns the router of all dialects, which handles every path.
@@ -119,7 +119,7 @@ async fn handle(State(context): State<Context>, request: Request) -> Response {
         tencent_im::handle(&context, request).await
     } else if path.starts_with("/api/v1/") {
         native::nothing()
-    } else if path == "/" && linkvisual::is_meant(&request) {
+    } else if path == "/" && linkvisual::matches_request(&request) {
         linkvisual::handle(&context, request).await
     } else {
         aicp::handle(&context, request).await

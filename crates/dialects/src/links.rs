@@ -21,7 +21,7 @@ pub struct Site {
     /// Base of the links if the request has no usable `Host` header.
     pub local_address: SocketAddr,
     /// Lifetime of the links of manual 3.5 and 7.8; zero means that they never expire.
-    pub face_url_life: Duration,
+    pub face_url_lifetime: Duration,
 }
 
 impl Site {
@@ -47,13 +47,13 @@ fn is_host(text: &str) -> bool {
 pub(crate) struct Links<'a> {
     platform: &'a Platform,
     base: String,
-    face_url_life: Duration,
+    face_url_lifetime: Duration,
 }
 
 impl<'a> Links<'a> {
     /// Creates the link builder for the answer to a request.
     pub fn new(platform: &'a Platform, site: &Site, headers: &HeaderMap) -> Self {
-        Self { platform, base: site.base_url(headers), face_url_life: site.face_url_life }
+        Self { platform, base: site.base_url(headers), face_url_lifetime: site.face_url_lifetime }
     }
 
     /// Whether the links start with `https`.
@@ -63,10 +63,10 @@ impl<'a> Links<'a> {
 
     /// Returns `/face/getimage?..`, whose `app_secret` holds an expiry and a signature instead of a secret.
     pub fn by_face(&self, app_id: &str, group_id: &str, face_id: FaceId) -> String {
-        let expiry = if self.face_url_life.is_zero() {
+        let expiry = if self.face_url_lifetime.is_zero() {
             NEVER
         } else {
-            seconds(self.platform.now().saturating_add(self.face_url_life))
+            seconds(self.platform.now().saturating_add(self.face_url_lifetime))
         };
         let signature = self.platform.sign(&getimage_text(app_id, group_id, face_id, expiry));
         format!(

@@ -11,7 +11,7 @@ const CALLER_LEFT: &str = "调用方已断开";
 
 /// Static part of a call's log entry.
 #[derive(Debug, Clone)]
-pub(crate) struct Subject<'a> {
+pub(crate) struct CallInfo<'a> {
     /// Operation name of the interface.
     pub method: &'a str,
     /// Short label of the operation, for people.
@@ -25,12 +25,12 @@ pub(crate) struct Subject<'a> {
     /// Client address.
     pub client: Option<IpAddr>,
     /// Logged code if the client disconnects before the answer.
-    pub code_if_left: i64,
+    pub code_if_disconnected: i64,
 }
 
 /// Outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ending {
+pub(crate) struct CallOutcome {
     /// Whether it succeeded.
     pub ok: bool,
     /// Answered code, if the interface has codes.
@@ -43,31 +43,31 @@ pub(crate) struct Ending {
 pub(crate) struct Record<'a> {
     platform: &'a Platform,
     app: &'a App,
-    subject: Subject<'a>,
+    subject: CallInfo<'a>,
     at: UnixMillis,
     begun: Instant,
-    is_settled: bool,
+    is_finished: bool,
 }
 
 impl<'a> Record<'a> {
     /// Starts the entry of a call, now.
-    pub fn begin(platform: &'a Platform, app: &'a App, subject: Subject<'a>) -> Self {
-        Self { platform, app, subject, at: platform.now(), begun: Instant::now(), is_settled: false }
+    pub fn begin(platform: &'a Platform, app: &'a App, subject: CallInfo<'a>) -> Self {
+        Self { platform, app, subject, at: platform.now(), begun: Instant::now(), is_finished: false }
     }
 
     /// Logs the outcome of the call.
-    pub fn end(mut self, ending: Ending) {
+    pub fn end(mut self, ending: CallOutcome) {
         self.write(ending);
     }
 
     /// Drops the entry without logging: the call was refused before it started.
     pub fn discard(mut self) {
-        self.is_settled = true;
+        self.is_finished = true;
     }
 
-    fn write(&mut self, ending: Ending) {
-        self.is_settled = true;
-        let Subject { method, label, category, has_engine, path, client, .. } = self.subject;
+    fn write(&mut self, ending: CallOutcome) {
+        self.is_finished = true;
+        let CallInfo { method, label, category, has_engine, path, client, .. } = self.subject;
         let engine = || self.app.engine().unwrap_or_else(|| self.platform.default_engine_label());
         self.platform.record(aicp_platform::Call {
             app_id: self.app.id().to_owned(),
@@ -87,9 +87,9 @@ impl<'a> Record<'a> {
 
 impl Drop for Record<'_> {
     fn drop(&mut self) {
-        if !self.is_settled {
-            let code = Some(self.subject.code_if_left);
-            self.write(Ending { ok: false, code, message: Some(CALLER_LEFT.to_owned()) });
+        if !self.is_finished {
+            let code = Some(self.subject.code_if_disconnected);
+            self.write(CallOutcome { ok: false, code, message: Some(CALLER_LEFT.to_owned()) });
         }
     }
 }

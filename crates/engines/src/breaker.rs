@@ -30,20 +30,20 @@ impl Breaker {
     }
 
     /// Admits a call, unless the breaker is open.
-    pub fn enter(&self) -> Option<Pass<'_>> {
+    pub fn enter(&self) -> Option<Admission<'_>> {
         let mut state = self.lock();
         match *state {
-            State::Closed(_) => Some(Pass { breaker: self, probe: false }),
+            State::Closed(_) => Some(Admission { breaker: self, probe: false }),
             State::Open(until) if Instant::now() >= until => {
                 *state = State::Probing;
-                Some(Pass { breaker: self, probe: true })
+                Some(Admission { breaker: self, probe: true })
             }
             State::Open(_) | State::Probing => None,
         }
     }
 
     /// Returns whether a call would be admitted now.
-    pub fn lets_pass(&self) -> bool {
+    pub fn would_admit(&self) -> bool {
         match *self.lock() {
             State::Closed(_) => true,
             State::Open(until) => Instant::now() >= until,
@@ -63,12 +63,12 @@ impl Breaker {
 
 /// Admission of one call. Dropped without a result, the call is not counted.
 #[derive(Debug)]
-pub(crate) struct Pass<'a> {
+pub(crate) struct Admission<'a> {
     breaker: &'a Breaker,
     probe: bool,
 }
 
-impl Pass<'_> {
+impl Admission<'_> {
     /// Reports the end of the call and whether the engine answered.
     pub fn end(mut self, answered: bool) {
         let mut state = self.breaker.lock();
@@ -84,7 +84,7 @@ impl Pass<'_> {
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Admission<'_> {
     fn drop(&mut self) {
         // The probe was cancelled: the next call is the probe.
         if self.probe {
@@ -131,7 +131,7 @@ mod tests {
         assert!(breaker.enter().is_none());
         tokio::time::advance(Duration::from_millis(1)).await;
         let probe = breaker.enter().expect("it lets pass");
-        assert!(breaker.enter().is_none() && !breaker.lets_pass());
+        assert!(breaker.enter().is_none() && !breaker.would_admit());
         probe.end(false);
         assert!(breaker.enter().is_none(), "a failed probe begins another pause");
         tokio::time::advance(PAUSE).await;
@@ -144,7 +144,7 @@ mod tests {
         let breaker = opened();
         tokio::time::advance(PAUSE).await;
         drop(breaker.enter().expect("it lets pass"));
-        assert!(breaker.lets_pass());
+        assert!(breaker.would_admit());
         breaker.enter().expect("it lets pass").end(true);
         assert!(!breaker.is_open());
     }

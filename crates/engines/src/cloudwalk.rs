@@ -15,11 +15,11 @@ use serde_json::Value;
 use async_trait::async_trait;
 
 use crate::engine::{
-    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, Photo, SeenFace, Target,
-    Write,
+    Assessment, Candidate, ClaimLookup, Engine, EnrolledFace, FaceCandidates, FaceKey, FaceStorage, LibraryRef, Photo,
+    SeenFace, Target, Write,
 };
-use crate::ranked::{Crowd, best, by_area};
-use crate::remote::{self, Body, Object, Remote, RemoteSettings, Repeat, lacks};
+use crate::ranked::{MergedFaces, best, by_area};
+use crate::remote::{self, Body, Object, Remote, RemoteSettings, RetryPolicy, missing_key};
 use crate::{Error, Result, Similarity};
 
 const GROUP_CREATE: &str = "face/clustering/group/create";
@@ -36,15 +36,15 @@ const QUALITY: &str = "face/tool/quality";
 const FEATURE: &str = "face/tool/feature";
 
 /// `result` of a successful answer.
-const WELL_DONE: &str = "0";
+const SUCCESS_CODE: &str = "0";
 /// Maximum length of a tag in bytes.
 const MAX_TAG: usize = 128;
 /// Similarity from which two pictures count as the same.
-const SAME: Similarity = 0.98;
+const SAME_PICTURE_SIMILARITY: Similarity = 0.98;
 /// Hits requested first when searching for a face left by a lost answer.
-const FIRST_LOOK: usize = 10;
+const INITIAL_TOP_N: usize = 10;
 /// Upper limit of the hits requested in that search.
-const LAST_LOOK: usize = 640;
+const MAX_TOP_N: usize = 640;
 
 /// Settings of a Cloudwalk engine.
 #[derive(Clone, PartialEq)]
@@ -110,7 +110,7 @@ pub struct Cloudwalk {
 
 /// Whether an object exists at the vendor.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Has {
+enum Presence {
     Yes,
     No,
     Unknown,
@@ -137,14 +137,14 @@ impl Cloudwalk {
         form.extend_pairs(fields).finish()
     }
 
-    async fn call(&self, path: &str, fields: &[(&str, &str)], repeat: Repeat) -> Result<Object> {
+    async fn call(&self, path: &str, fields: &[(&str, &str)], repeat: RetryPolicy) -> Result<Object> {
         let body = Body { content_type: "application/x-www-form-urlencoded", bytes: self.form(fields).into() };
         let answer = self.remote.post(path, body, repeat).await?;
         let code = remote::text(answer.get("result")).unwrap_or_default();
-        if code == WELL_DONE {
+        if code == SUCCESS_CODE {
             return Ok(answer);
         }
-        let text = self.without_secret(remote::words(answer.get("info")));
+        let text = self.redact_secret(remote::log_text(answer.get("info")));
         Err(if remote::is_one_of(&code, &self.settings.bad_picture_codes) {
             Error::BadPicture(text)
         } else if remote::is_one_of(&code, &self.settings.library_missing_codes) {
@@ -155,37 +155,37 @@ impl Cloudwalk {
     }
 
     /// Redacts the secret, in case the vendor's message repeats the request.
-    fn without_secret(&self, text: String) -> String {
+    fn redact_secret(&self, text: String) -> String {
         match self.settings.app_secret.as_deref() {
             Some(secret) if !secret.is_empty() => text.replace(secret, "***"),
             _ => text,
         }
     }
 
-    async fn has_group(&self, library: &LibraryRef) -> Result<Has> {
+    async fn has_group(&self, library: &LibraryRef) -> Result<Presence> {
         let fields = [("type", "queryByGroupId"), ("groupId", library.engine_id.as_str())];
         self.has(GROUP_QUERY, &fields, "groupId", &library.engine_id).await
     }
 
-    async fn has_face(&self, library: &LibraryRef, face: &str) -> Result<Has> {
+    async fn has_face(&self, library: &LibraryRef, face: &str) -> Result<Presence> {
         let fields = [("type", "queryByFaceId"), ("groupId", library.engine_id.as_str()), ("faceId", face)];
         self.has(FACE_QUERY, &fields, "faceId", face).await
     }
 
     /// Returns whether a query lists the requested object.
-    async fn has(&self, path: &str, fields: &[(&str, &str)], key: &str, wanted: &str) -> Result<Has> {
-        let answer = match self.call(path, fields, Repeat::Safe).await {
+    async fn has(&self, path: &str, fields: &[(&str, &str)], key: &str, wanted: &str) -> Result<Presence> {
+        let answer = match self.call(path, fields, RetryPolicy::Safe).await {
             Ok(answer) => answer,
             // The query was not answered: report the error instead of `Unknown`.
             Err(e @ (Error::Unavailable { .. } | Error::Refused { .. } | Error::Busy)) => return Err(e),
-            Err(_) => return Ok(Has::Unknown),
+            Err(_) => return Ok(Presence::Unknown),
         };
         Ok(match answer.get("rows") {
             Some(Value::Array(rows)) => {
                 let has = rows.iter().any(|row| remote::text(row.get(key)).as_deref() == Some(wanted));
-                if has { Has::Yes } else { Has::No }
+                if has { Presence::Yes } else { Presence::No }
             }
-            _ => Has::Unknown,
+            _ => Presence::Unknown,
         })
     }
 
@@ -198,9 +198,9 @@ impl Cloudwalk {
     ) -> Result<Vec<(Candidate, Option<String>)>> {
         let top_n = top_n.to_string();
         let fields = [("groupId", library.engine_id.as_str()), ("topN", &top_n), ("img", picture)];
-        let answer = self.call(IDENTIFY, &fields, Repeat::Safe).await?;
+        let answer = self.call(IDENTIFY, &fields, RetryPolicy::Safe).await?;
         let hits = remote::list(answer.get("faces")).iter().map(|face| {
-            let hit = hit(library, face)?.ok_or_else(|| lacks("faceId"))?;
+            let hit = hit(library, face)?.ok_or_else(|| missing_key("faceId"))?;
             Ok((hit, remote::text(face.get("tag"))))
         });
         hits.collect()
@@ -214,18 +214,18 @@ impl Cloudwalk {
         picture: &str,
     ) -> Result<Vec<(aicp_vision::Rect, Option<Candidate>)>> {
         let fields = [("groupId", library.engine_id.as_str()), ("img", picture)];
-        let answer = self.call(IDENTIFY_MANY, &fields, Repeat::Safe).await?;
+        let answer = self.call(IDENTIFY_MANY, &fields, RetryPolicy::Safe).await?;
         let hits = remote::list(answer.get("faces")).iter().map(|face| {
-            let area = remote::area(face).ok_or_else(|| lacks("a box"))?;
+            let area = remote::area(face).ok_or_else(|| missing_key("a box"))?;
             Ok((area, hit(library, face)?))
         });
         hits.collect()
     }
 
     async fn boxes(&self, picture: &str) -> Result<Vec<SeenFace>> {
-        let answer = self.call(DETECT, &[("img", picture)], Repeat::Safe).await?;
+        let answer = self.call(DETECT, &[("img", picture)], RetryPolicy::Safe).await?;
         let faces = remote::list(answer.get("faces")).iter().map(|face| {
-            let area = remote::area(face).ok_or_else(|| lacks("a box"))?;
+            let area = remote::area(face).ok_or_else(|| missing_key("a box"))?;
             Ok(SeenFace { area, ..SeenFace::default() })
         });
         Ok(by_area(faces.collect::<Result<_>>()?))
@@ -245,11 +245,11 @@ fn hit(library: &LibraryRef, face: &Value) -> Result<Option<Candidate>> {
 
 /// Parses a score, 0..1.
 fn score(value: Option<&Value>) -> Result<f32> {
-    remote::number(value).map(|score| score.clamp(0.0, 1.0)).ok_or_else(|| lacks("score"))
+    remote::number(value).map(|score| score.clamp(0.0, 1.0)).ok_or_else(|| missing_key("score"))
 }
 
 /// Truncates a text to the length of a tag.
-fn tag_of(name: &str) -> &str {
+fn truncate_tag(name: &str) -> &str {
     &name[..name.floor_char_boundary(MAX_TAG)]
 }
 
@@ -263,8 +263,8 @@ impl Engine for Cloudwalk {
         "云从"
     }
 
-    fn keeping(&self) -> Keeping {
-        Keeping::Faces
+    fn face_storage(&self) -> FaceStorage {
+        FaceStorage::Faces
     }
 
     fn threshold(&self) -> Option<Similarity> {
@@ -282,14 +282,14 @@ impl Engine for Cloudwalk {
     }
 
     async fn create_library(&self, library: &LibraryRef) -> Result<()> {
-        let fields = [("groupId", library.engine_id.as_str()), ("tag", tag_of(&library.name))];
-        match self.call(GROUP_CREATE, &fields, Repeat::Safe).await {
+        let fields = [("groupId", library.engine_id.as_str()), ("tag", truncate_tag(&library.name))];
+        match self.call(GROUP_CREATE, &fields, RetryPolicy::Safe).await {
             Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.library_exists_codes) => {
                 Ok(())
             }
             // The vendor may use a code that is not configured.
             Err(e @ Error::Rejected { .. }) => {
-                if self.has_group(library).await? == Has::Yes {
+                if self.has_group(library).await? == Presence::Yes {
                     Ok(())
                 } else {
                     Err(e)
@@ -300,10 +300,10 @@ impl Engine for Cloudwalk {
     }
 
     async fn delete_library(&self, library: &LibraryRef) -> Result<()> {
-        match self.call(GROUP_DELETE, &[("groupId", &library.engine_id)], Repeat::Safe).await {
+        match self.call(GROUP_DELETE, &[("groupId", &library.engine_id)], RetryPolicy::Safe).await {
             Err(Error::LibraryMissing) => Ok(()),
             Err(e @ Error::Rejected { .. }) => {
-                if self.has_group(library).await? == Has::No {
+                if self.has_group(library).await? == Presence::No {
                     Ok(())
                 } else {
                     Err(e)
@@ -313,12 +313,12 @@ impl Engine for Cloudwalk {
         }
     }
 
-    async fn add_face(&self, library: &LibraryRef, tag: &str, picture: Photo) -> Result<Added> {
+    async fn add_face(&self, library: &LibraryRef, tag: &str, picture: Photo) -> Result<EnrolledFace> {
         let picture = STANDARD.encode(picture);
         let fields = [("groupId", library.engine_id.as_str()), ("faceId", tag), ("tag", tag), ("img", &picture)];
-        let answer = self.call(FACE_CREATE, &fields, Repeat::Never).await?;
+        let answer = self.call(FACE_CREATE, &fields, RetryPolicy::Never).await?;
         let engine_ref = remote::reference(answer.get("faceId")).unwrap_or_else(|| tag.to_owned());
-        Ok(Added { engine_ref: Some(engine_ref), ..Added::default() })
+        Ok(EnrolledFace { engine_ref: Some(engine_ref), ..EnrolledFace::default() })
     }
 
     async fn find_added(
@@ -326,17 +326,17 @@ impl Engine for Cloudwalk {
         library: &LibraryRef,
         tag: &str,
         picture: Photo,
-        claimed: &dyn Claimed,
-    ) -> Result<Option<Added>> {
-        let found = |engine_ref| Ok(Some(Added { engine_ref: Some(engine_ref), ..Added::default() }));
-        if self.has_face(library, tag).await? == Has::Yes {
+        claimed: &dyn ClaimLookup,
+    ) -> Result<Option<EnrolledFace>> {
+        let found = |engine_ref| Ok(Some(EnrolledFace { engine_ref: Some(engine_ref), ..EnrolledFace::default() }));
+        if self.has_face(library, tag).await? == Presence::Yes {
             let tag = tag.to_owned();
             if !claimed.claimed(std::slice::from_ref(&tag)).await.map_err(Error::Claims)?.contains(&tag) {
                 return found(tag);
             }
         }
         let picture = STANDARD.encode(picture);
-        let mut top_n = FIRST_LOOK;
+        let mut top_n = INITIAL_TOP_N;
         loop {
             let hits = match self.search(library, &picture, top_n).await {
                 // If the picture cannot be decoded or the library is missing, the face cannot have been added.
@@ -351,8 +351,9 @@ impl Engine for Cloudwalk {
                     return found(engine_ref);
                 }
             }
-            let all_the_same = hits.len() >= top_n && hits.iter().all(|(hit, _)| hit.similarity >= SAME);
-            if !all_the_same || top_n >= LAST_LOOK {
+            let all_the_same =
+                hits.len() >= top_n && hits.iter().all(|(hit, _)| hit.similarity >= SAME_PICTURE_SIMILARITY);
+            if !all_the_same || top_n >= MAX_TOP_N {
                 return Ok(None);
             }
             top_n *= 2;
@@ -361,11 +362,11 @@ impl Engine for Cloudwalk {
 
     async fn remove_face(&self, library: &LibraryRef, engine_ref: &str) -> Result<()> {
         let fields = [("groupId", library.engine_id.as_str()), ("faceId", engine_ref)];
-        match self.call(FACE_DELETE, &fields, Repeat::Safe).await {
+        match self.call(FACE_DELETE, &fields, RetryPolicy::Safe).await {
             Err(Error::LibraryMissing) => Ok(()),
             Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.face_missing_codes) => Ok(()),
             Err(e @ Error::Rejected { .. }) => {
-                if self.has_face(library, engine_ref).await? == Has::No {
+                if self.has_face(library, engine_ref).await? == Presence::No {
                     Ok(())
                 } else {
                     Err(e)
@@ -379,7 +380,7 @@ impl Engine for Cloudwalk {
         let picture = STANDARD.encode(picture);
         let hits = self
             .remote
-            .in_turns(libraries.iter().map(|library| self.search(library, &picture, top_n)).collect())
+            .in_batches(libraries.iter().map(|library| self.search(library, &picture, top_n)).collect())
             .await?;
         Ok(best(hits.into_iter().flatten().map(|(hit, _)| hit).collect(), top_n))
     }
@@ -393,9 +394,9 @@ impl Engine for Cloudwalk {
     ) -> Result<Vec<FaceCandidates>> {
         let picture = STANDARD.encode(picture);
         let searches =
-            self.remote.in_turns(libraries.iter().map(|library| self.search_many(library, &picture)).collect());
+            self.remote.in_batches(libraries.iter().map(|library| self.search_many(library, &picture)).collect());
         let (found, boxes) = try_join(searches, self.boxes(&picture)).await?;
-        let mut crowd = Crowd::new(boxes);
+        let mut crowd = MergedFaces::new(boxes);
         for (area, hit) in found.into_iter().flatten() {
             crowd.at(area).extend(hit);
         }
@@ -404,7 +405,7 @@ impl Engine for Cloudwalk {
 
     async fn compare(&self, a: Photo, b: Photo) -> Result<Similarity> {
         let (a, b) = (STANDARD.encode(a), STANDARD.encode(b));
-        let answer = self.call(COMPARE, &[("imgA", &a), ("imgB", &b)], Repeat::Safe).await?;
+        let answer = self.call(COMPARE, &[("imgA", &a), ("imgB", &b)], RetryPolicy::Safe).await?;
         score(answer.get("score"))
     }
 
@@ -413,16 +414,22 @@ impl Engine for Cloudwalk {
     }
 
     /// The score may be in the answer itself or in its first face.
-    async fn assess(&self, picture: Photo) -> Result<Assessed> {
+    async fn assess(&self, picture: Photo) -> Result<Assessment> {
         let picture = STANDARD.encode(picture);
         let fields = [("img", picture.as_str())];
         let (quality, feature) =
-            try_join(self.call(QUALITY, &fields, Repeat::Safe), self.call(FEATURE, &fields, Repeat::Safe)).await?;
+            try_join(self.call(QUALITY, &fields, RetryPolicy::Safe), self.call(FEATURE, &fields, RetryPolicy::Safe))
+                .await?;
         let key = self.settings.quality_key.as_str();
         let in_face = || remote::list(quality.get("faces")).first()?.get(key);
         let score = score(quality.get(key).or_else(in_face))?;
         let feature = remote::text(feature.get("feature")).and_then(|text| STANDARD.decode(text).ok());
-        Ok(Assessed { score, grades: None, is_recognisable: None, feature: feature.ok_or_else(|| lacks("feature"))? })
+        Ok(Assessment {
+            score,
+            grades: None,
+            is_recognisable: None,
+            feature: feature.ok_or_else(|| missing_key("feature"))?,
+        })
     }
 
     async fn require_face(&self, picture: Photo) -> Result<()> {
@@ -431,7 +438,7 @@ impl Engine for Cloudwalk {
 
     async fn health(&self) -> Result<()> {
         let fields = [("type", "queryByPage"), ("pageNumber", "1"), ("pageSize", "1"), ("faceCount", "0")];
-        self.call(GROUP_QUERY, &fields, Repeat::Safe).await.map(drop)
+        self.call(GROUP_QUERY, &fields, RetryPolicy::Safe).await.map(drop)
     }
 }
 
@@ -441,8 +448,8 @@ mod tests {
 
     #[test]
     fn tags_are_cut_between_characters() {
-        assert_eq!(tag_of("short"), "short");
-        let cut = tag_of(&"考".repeat(50)).len();
+        assert_eq!(truncate_tag("short"), "short");
+        let cut = truncate_tag(&"考".repeat(50)).len();
         assert_eq!(cut, 126);
     }
 

@@ -25,7 +25,7 @@ pub struct LibraryRef {
 
 /// Where the faces of a library are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keeping {
+pub enum FaceStorage {
     /// Here: [`Engine::add_face`] only makes a template; the caller stores it and admits it to the galleries.
     Templates,
     /// At the engine, under refs of its own.
@@ -95,7 +95,7 @@ pub struct SeenFace {
 
 /// Result of adding a face. Not `Debug`, because a template must not be logged.
 #[derive(Clone, Default)]
-pub struct Added {
+pub struct EnrolledFace {
     /// The engine's id of the face, if the engine stores it.
     pub engine_ref: Option<String>,
     /// Template (a unit vector), if the caller must store it.
@@ -152,7 +152,7 @@ pub struct FaceCandidates {
 
 /// Quality of the largest face of a picture. Not `Debug`, because a feature must not be logged.
 #[derive(Clone)]
-pub struct Assessed {
+pub struct Assessment {
     /// Quality score, 0..1.
     pub score: f32,
     /// Grades of occlusion, light, blur, completeness and confidence, if the engine reports them.
@@ -204,7 +204,7 @@ pub trait Engine: Send + Sync {
     fn label(&self) -> &'static str;
 
     /// Returns where the faces are stored.
-    fn keeping(&self) -> Keeping;
+    fn face_storage(&self) -> FaceStorage;
 
     /// Returns the engine's own match threshold, if configured: vendors' scores have scales of their own.
     fn threshold(&self) -> Option<Similarity>;
@@ -221,7 +221,7 @@ pub trait Engine: Send + Sync {
 
     /// Adds the largest face of a picture. `tag` is our person number, 32 hex digits. Never retried once the request
     /// may have reached the engine: see `in_doubt` of [`Error::Unavailable`](crate::Error::Unavailable).
-    async fn add_face(&self, library: &LibraryRef, tag: &str, picture: Photo) -> Result<Added>;
+    async fn add_face(&self, library: &LibraryRef, tag: &str, picture: Photo) -> Result<EnrolledFace>;
 
     /// Searches for a face that an earlier [`Engine::add_face`] with a lost answer may have left at the engine. Faces
     /// that `claimed` knows are excluded.
@@ -232,8 +232,8 @@ pub trait Engine: Send + Sync {
         library: &LibraryRef,
         tag: &str,
         picture: Photo,
-        claimed: &dyn Claimed,
-    ) -> Result<Option<Added>>;
+        claimed: &dyn ClaimLookup,
+    ) -> Result<Option<EnrolledFace>>;
 
     /// Removes a face; succeeds if it does not exist.
     async fn remove_face(&self, library: &LibraryRef, engine_ref: &str) -> Result<()>;
@@ -256,7 +256,7 @@ pub trait Engine: Send + Sync {
     async fn detect(&self, picture: Photo) -> Result<Vec<SeenFace>>;
 
     /// Returns the quality and the feature of the largest face of a picture.
-    async fn assess(&self, picture: Photo) -> Result<Assessed>;
+    async fn assess(&self, picture: Photo) -> Result<Assessment>;
 
     /// Checks that the picture can be decoded and shows a face.
     async fn require_face(&self, picture: Photo) -> Result<()>;
@@ -267,7 +267,7 @@ pub trait Engine: Send + Sync {
 
 /// Lookup of the engine's faces that belong to faces here.
 #[async_trait]
-pub trait Claimed: Send + Sync {
+pub trait ClaimLookup: Send + Sync {
     /// Returns those of these refs, all of one library, that belong to a face known here.
     ///
     /// # Errors

@@ -31,23 +31,23 @@ use async_trait::async_trait;
 use aicp_vision::Grade;
 
 use crate::engine::{
-    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, Photo, SeenFace, Target,
-    Write,
+    Assessment, Candidate, ClaimLookup, Engine, EnrolledFace, FaceCandidates, FaceKey, FaceStorage, LibraryRef, Photo,
+    SeenFace, Target, Write,
 };
-use crate::ranked::{Crowd, best, by_area};
-use crate::remote::{self, Body, Object, Remote, RemoteSettings, Repeat, lacks};
+use crate::ranked::{MergedFaces, best, by_area};
+use crate::remote::{self, Body, Object, Remote, RemoteSettings, RetryPolicy, missing_key};
 use crate::{Error, Result, Similarity};
 
 /// Path of the one known call.
 const ADD: &str = "business/api/v1/repository/personDb";
 /// `status` of a successful answer.
-const WELL_DONE: &str = "200";
+const SUCCESS_CODE: &str = "200";
 /// Similarity from which two pictures count as the same.
-const SAME: Similarity = 0.98;
+const SAME_PICTURE_SIMILARITY: Similarity = 0.98;
 /// Hits requested first when searching for a face left by a lost answer.
-const FIRST_LOOK: usize = 10;
+const INITIAL_TOP_N: usize = 10;
 /// Upper limit of the hits requested in that search.
-const LAST_LOOK: usize = 640;
+const MAX_TOP_N: usize = 640;
 
 /// Paths of the calls that the vendor has not published, without a leading `/`. An empty path means that the call does
 /// not exist. Without the first two, libraries must be created and deleted at the engine by hand.
@@ -142,17 +142,17 @@ impl Koala {
     }
 
     /// Posts a call and returns `data`; `what` names the call in errors.
-    async fn call(&self, what: &'static str, path: &str, body: &Value, repeat: Repeat) -> Result<Value> {
+    async fn call(&self, what: &'static str, path: &str, body: &Value, repeat: RetryPolicy) -> Result<Value> {
         if path.is_empty() {
             return Err(Error::Unsupported(what));
         }
         let body = Body { content_type: "application/json", bytes: body.to_string().into() };
         let mut answer = self.remote.post(path, body, repeat).await?;
         let code = remote::text(answer.get("status")).unwrap_or_default();
-        if code == WELL_DONE {
+        if code == SUCCESS_CODE {
             return Ok(answer.remove("data").unwrap_or_default());
         }
-        let text = remote::words(answer.get("message"));
+        let text = remote::log_text(answer.get("message"));
         Err(if remote::is_one_of(&code, &self.settings.bad_picture_codes) {
             Error::BadPicture(text)
         } else if remote::is_one_of(&code, &self.settings.library_missing_codes) {
@@ -164,13 +164,13 @@ impl Koala {
 
     async fn search(&self, library: &LibraryRef, picture: &str, top_n: usize) -> Result<Vec<Candidate>> {
         let body = json!({"personLibId": library.engine_id, "baseLs": picture, "topN": top_n});
-        let data = self.call("search", &self.settings.paths.search, &body, Repeat::Safe).await?;
+        let data = self.call("search", &self.settings.paths.search, &body, RetryPolicy::Safe).await?;
         hits(library, remote::list(data.get("records")))
     }
 
     async fn search_many(&self, library: &LibraryRef, picture: &str, top_n: usize) -> Result<Vec<Found>> {
         let body = json!({"personLibId": library.engine_id, "baseLs": picture, "topN": top_n});
-        let data = self.call("search many", &self.settings.paths.search_many, &body, Repeat::Safe).await?;
+        let data = self.call("search many", &self.settings.paths.search_many, &body, RetryPolicy::Safe).await?;
         let faces = remote::list(data.get("records")).iter().map(|face| {
             let records = remote::list(Some(face));
             Ok(Found { area: records.iter().find_map(remote::area), candidates: hits(library, records)? })
@@ -179,14 +179,15 @@ impl Koala {
     }
 
     async fn boxes(&self, picture: &str) -> Result<Vec<SeenFace>> {
-        let data = self.call("detect", &self.settings.paths.detect, &json!({"baseLs": picture}), Repeat::Safe).await?;
-        let records = data.get("records").ok_or_else(|| lacks("records"))?;
+        let data =
+            self.call("detect", &self.settings.paths.detect, &json!({"baseLs": picture}), RetryPolicy::Safe).await?;
+        let records = data.get("records").ok_or_else(|| missing_key("records"))?;
         let faces = remote::list(Some(records)).iter().flat_map(|record| match record {
             Value::Array(faces) => faces.iter().collect(),
             face => vec![face],
         });
         let faces = faces.map(|face| {
-            let area = remote::area(face).ok_or_else(|| lacks("a box"))?;
+            let area = remote::area(face).ok_or_else(|| missing_key("a box"))?;
             Ok(SeenFace { area, ..SeenFace::default() })
         });
         Ok(by_area(faces.collect::<Result<_>>()?))
@@ -206,8 +207,8 @@ fn is_answer(answer: &Object) -> bool {
 
 fn hits(library: &LibraryRef, records: &[Value]) -> Result<Vec<Candidate>> {
     let hits = records.iter().map(|record| {
-        let engine_ref = person_no(record).ok_or_else(|| lacks("personNo"))?;
-        let score = remote::number(record.get("score")).ok_or_else(|| lacks("score"))?;
+        let engine_ref = person_no(record).ok_or_else(|| missing_key("personNo"))?;
+        let score = remote::number(record.get("score")).ok_or_else(|| missing_key("score"))?;
         Ok(Candidate { face: FaceKey::Ref { library: library.row, engine_ref }, similarity: similarity(score) })
     });
     hits.collect()
@@ -251,8 +252,8 @@ impl Engine for Koala {
         "考拉悠然"
     }
 
-    fn keeping(&self) -> Keeping {
-        Keeping::Faces
+    fn face_storage(&self) -> FaceStorage {
+        FaceStorage::Faces
     }
 
     fn threshold(&self) -> Option<Similarity> {
@@ -278,7 +279,7 @@ impl Engine for Koala {
             return Ok(());
         }
         let body = json!({"personLibId": library.engine_id, "name": library.name, "desc": library.description});
-        match self.call("create library", path, &body, Repeat::Safe).await {
+        match self.call("create library", path, &body, RetryPolicy::Safe).await {
             Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.library_exists_codes) => {
                 Ok(())
             }
@@ -291,18 +292,18 @@ impl Engine for Koala {
         if path.is_empty() {
             return Ok(());
         }
-        match self.call("delete library", path, &json!({"personLibId": library.engine_id}), Repeat::Safe).await {
+        match self.call("delete library", path, &json!({"personLibId": library.engine_id}), RetryPolicy::Safe).await {
             Err(Error::LibraryMissing) => Ok(()),
             other => other.map(drop),
         }
     }
 
-    async fn add_face(&self, library: &LibraryRef, _: &str, picture: Photo) -> Result<Added> {
+    async fn add_face(&self, library: &LibraryRef, _: &str, picture: Photo) -> Result<EnrolledFace> {
         let body = json!({"personLibId": library.engine_id, "baseLs": STANDARD.encode(picture)});
-        let data = self.call("add", ADD, &body, Repeat::Never).await?;
-        let engine_ref = person_no(&data).ok_or_else(|| lacks("personNo"))?;
+        let data = self.call("add", ADD, &body, RetryPolicy::Never).await?;
+        let engine_ref = person_no(&data).ok_or_else(|| missing_key("personNo"))?;
         let face = remote::area(&data).map(|area| SeenFace { area, ..SeenFace::default() });
-        Ok(Added { engine_ref: Some(engine_ref), face, ..Added::default() })
+        Ok(EnrolledFace { engine_ref: Some(engine_ref), face, ..EnrolledFace::default() })
     }
 
     async fn find_added(
@@ -310,24 +311,24 @@ impl Engine for Koala {
         library: &LibraryRef,
         _: &str,
         picture: Photo,
-        claimed: &dyn Claimed,
-    ) -> Result<Option<Added>> {
+        claimed: &dyn ClaimLookup,
+    ) -> Result<Option<EnrolledFace>> {
         let picture = STANDARD.encode(picture);
-        let mut top_n = FIRST_LOOK;
+        let mut top_n = INITIAL_TOP_N;
         loop {
             let hits = match self.search(library, &picture, top_n).await {
                 // If the picture cannot be decoded or the library is missing, the face cannot have been added.
                 Err(Error::BadPicture(_) | Error::LibraryMissing) => return Ok(None),
                 hits => best(hits?, top_n),
             };
-            let same = hits.iter().take_while(|hit| hit.similarity >= SAME);
+            let same = hits.iter().take_while(|hit| hit.similarity >= SAME_PICTURE_SIMILARITY);
             let same: Vec<String> = same.filter_map(|hit| hit.face.engine_ref().map(str::to_owned)).collect();
             let known = claimed.claimed(&same).await.map_err(Error::Claims)?;
             let all_the_same = same.len() == top_n;
             if let Some(found) = same.into_iter().find(|engine_ref| !known.contains(engine_ref)) {
-                return Ok(Some(Added { engine_ref: Some(found), ..Added::default() }));
+                return Ok(Some(EnrolledFace { engine_ref: Some(found), ..EnrolledFace::default() }));
             }
-            if !all_the_same || top_n >= LAST_LOOK {
+            if !all_the_same || top_n >= MAX_TOP_N {
                 return Ok(None);
             }
             top_n *= 2;
@@ -336,7 +337,7 @@ impl Engine for Koala {
 
     async fn remove_face(&self, library: &LibraryRef, engine_ref: &str) -> Result<()> {
         let body = json!({"personLibId": library.engine_id, "personNo": engine_ref});
-        match self.call("remove", &self.settings.paths.remove, &body, Repeat::Safe).await {
+        match self.call("remove", &self.settings.paths.remove, &body, RetryPolicy::Safe).await {
             Err(Error::LibraryMissing) => Ok(()),
             Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.face_missing_codes) => Ok(()),
             other => other.map(drop),
@@ -347,7 +348,7 @@ impl Engine for Koala {
         let picture = STANDARD.encode(picture);
         let hits = self
             .remote
-            .in_turns(libraries.iter().map(|library| self.search(library, &picture, top_n)).collect())
+            .in_batches(libraries.iter().map(|library| self.search(library, &picture, top_n)).collect())
             .await?;
         Ok(best(hits.into_iter().flatten().collect(), top_n))
     }
@@ -359,8 +360,9 @@ impl Engine for Koala {
         top_n: usize,
     ) -> Result<Vec<FaceCandidates>> {
         let picture = STANDARD.encode(picture);
-        let searches =
-            self.remote.in_turns(libraries.iter().map(|library| self.search_many(library, &picture, top_n)).collect());
+        let searches = self
+            .remote
+            .in_batches(libraries.iter().map(|library| self.search_many(library, &picture, top_n)).collect());
         let boxes = (!self.settings.paths.detect.is_empty()).then(|| self.boxes(&picture));
         let boxes = async { OptionFuture::from(boxes).await.transpose() };
         let (found, boxes) = try_join(searches, boxes).await?;
@@ -369,7 +371,7 @@ impl Engine for Koala {
         let in_order = found.iter().flatten().all(|found| found.area.is_none());
         let boxes = boxes.filter(|boxes| !in_order || faces == 0 || boxes.len() == faces);
         let mut crowd =
-            Crowd::new(boxes.unwrap_or_else(|| vec![SeenFace::default(); if in_order { faces } else { 0 }]));
+            MergedFaces::new(boxes.unwrap_or_else(|| vec![SeenFace::default(); if in_order { faces } else { 0 }]));
         for (place, found) in found.into_iter().flat_map(|found| found.into_iter().enumerate()) {
             match found.area {
                 Some(area) => crowd.at(area).extend(found.candidates),
@@ -383,8 +385,8 @@ impl Engine for Koala {
 
     async fn compare(&self, a: Photo, b: Photo) -> Result<Similarity> {
         let body = json!({"baseLsA": STANDARD.encode(a), "baseLsB": STANDARD.encode(b)});
-        let data = self.call("compare", &self.settings.paths.compare, &body, Repeat::Safe).await?;
-        remote::number(data.get("score")).map(similarity).ok_or_else(|| lacks("score"))
+        let data = self.call("compare", &self.settings.paths.compare, &body, RetryPolicy::Safe).await?;
+        remote::number(data.get("score")).map(similarity).ok_or_else(|| missing_key("score"))
     }
 
     async fn detect(&self, picture: Photo) -> Result<Vec<SeenFace>> {
@@ -392,16 +394,17 @@ impl Engine for Koala {
     }
 
     /// Without a `score`, the score is the mean of the five grades: 1, 0.5 or 0 each.
-    async fn assess(&self, picture: Photo) -> Result<Assessed> {
+    async fn assess(&self, picture: Photo) -> Result<Assessment> {
         let body = json!({"baseLs": STANDARD.encode(picture)});
-        let data = self.call("quality", &self.settings.paths.quality, &body, Repeat::Safe).await?;
+        let data = self.call("quality", &self.settings.paths.quality, &body, RetryPolicy::Safe).await?;
         let grades = grades(data.get("qualities"));
         let of_grades =
             |grades: [Grade; 5]| grades.iter().map(|&grade| 1.0 - 0.5 * f32::from(grade as u8)).sum::<f32>() / 5.0;
-        let score = remote::number(data.get("score")).or(grades.map(of_grades)).ok_or_else(|| lacks("qualities"))?;
+        let score =
+            remote::number(data.get("score")).or(grades.map(of_grades)).ok_or_else(|| missing_key("qualities"))?;
         let feature = remote::text(data.get("feature")).unwrap_or_default();
-        let feature = STANDARD.decode(feature).map_err(|_| lacks("a feature in base64"))?;
-        Ok(Assessed { score: score.clamp(0.0, 1.0), grades, is_recognisable: None, feature })
+        let feature = STANDARD.decode(feature).map_err(|_| missing_key("a feature in base64"))?;
+        Ok(Assessment { score: score.clamp(0.0, 1.0), grades, is_recognisable: None, feature })
     }
 
     async fn require_face(&self, picture: Photo) -> Result<()> {

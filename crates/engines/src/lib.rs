@@ -18,11 +18,13 @@ pub use aicp_vision::{
     Algorithm, Caller, Components, Cover, DetectedFace, Dimensions, Effort, Format, Grade, HeadPose, Inference,
     Liveness, ModelPaths, Point, PoolSize, Quality, RECOGNISABLE, Rect, RuntimeChoice, Vision,
 };
-pub use builtin::{Accepts, Builtin, DescribedFace, Examination, ExaminedFace, LeftOut, MAX_FACES, TemplateRow};
+pub use builtin::{
+    Builtin, DescribedFace, Examination, ExaminedFace, FacePredicate, MAX_FACES, SkippedTemplates, TemplateRow,
+};
 pub use cloudwalk::{Cloudwalk, CloudwalkSettings};
 pub use engine::{
-    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, FaceKey, Keeping, LibraryRef, Photo, SeenFace, Target,
-    Terms, Write,
+    Assessment, Candidate, ClaimLookup, Engine, EnrolledFace, FaceCandidates, FaceKey, FaceStorage, LibraryRef, Photo,
+    SeenFace, Target, Terms, Write,
 };
 pub use error::{BoxError, Error, Result, Unrecognisable};
 pub use koala::{Koala, KoalaPaths, KoalaSettings};

@@ -22,9 +22,9 @@ pub(crate) fn by_area(mut faces: Vec<SeenFace>) -> Vec<SeenFace> {
 }
 
 /// Faces of one picture, merged from several answers.
-pub(crate) struct Crowd(Vec<FaceCandidates>);
+pub(crate) struct MergedFaces(Vec<FaceCandidates>);
 
-impl Crowd {
+impl MergedFaces {
     /// Starts with these faces.
     pub fn new(faces: Vec<SeenFace>) -> Self {
         Self(faces.into_iter().map(|face| FaceCandidates { face, candidates: Vec::new() }).collect())
@@ -81,13 +81,13 @@ mod tests {
 
     #[test]
     fn hits_meet_at_their_face() {
-        let mut crowd = Crowd::new(vec![SeenFace { area: square(100.0, 10.0), ..SeenFace::default() }]);
+        let mut crowd = MergedFaces::new(vec![SeenFace { area: square(100.0, 10.0), ..SeenFace::default() }]);
         crowd.at(square(0.0, 50.0)).push(candidate(1, 0.5));
         crowd.at(square(1.0, 50.0)).push(candidate(2, 0.9));
         crowd.at(square(2.0, 50.0)).push(candidate(3, 0.7));
         let faces = crowd.ranked(2).expect("there");
         assert_eq!(faces[0].candidates, [candidate(2, 0.9), candidate(3, 0.7)]);
         assert!(faces[1].candidates.is_empty() && faces.len() == 2);
-        assert!(matches!(Crowd::new(Vec::new()).ranked(1), Err(Error::NoFace)));
+        assert!(matches!(MergedFaces::new(Vec::new()).ranked(1), Err(Error::NoFace)));
     }
 }

@@ -18,15 +18,15 @@ use crate::{Error, Rect, Result};
 
 /// Idle timeout of pooled connections. It is shorter than common server timeouts, because a call on a connection that
 /// the server is closing is in doubt.
-const IDLE: Duration = Duration::from_secs(4);
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Maximum size of an answer in bytes.
-const MAX_ANSWER: usize = 16 << 20;
+const MAX_ANSWER_BYTES: usize = 16 << 20;
 /// Pause before the first retry; doubled for each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
 /// Maximum length of a vendor's message in characters.
-const MAX_TEXT: usize = 200;
+const MAX_TEXT_CHARS: usize = 200;
 /// Maximum length of a vendor's id in bytes.
-const MAX_REF: usize = 256;
+const MAX_REF_BYTES: usize = 256;
 
 /// Connection settings of a remote engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl RemoteSettings {
 
 /// Whether a call may be retried when it may have been carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeat {
+pub(crate) enum RetryPolicy {
     /// Idempotent: may be retried.
     Safe,
     /// Not idempotent: must not be retried.
@@ -86,7 +86,7 @@ pub(crate) struct Remote {
     base: String,
     settings: RemoteSettings,
     client: Client,
-    places: Semaphore,
+    slots: Semaphore,
     breaker: Breaker,
     /// Returns whether an object is the vendor's answer, not that of a proxy or framework.
     is_answer: fn(&Object) -> bool,
@@ -101,14 +101,14 @@ impl Remote {
             .redirect(reqwest::redirect::Policy::none())
             // Retries are made only in this module.
             .retry(reqwest::retry::never())
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .connect_timeout(settings.connect_timeout)
             .timeout(settings.timeout)
             .build()
             .map_err(|e| Error::Settings(e.without_url().to_string()))?;
-        let places = Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS));
+        let slots = Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS));
         let breaker = Breaker::new(settings.breaker_failures, settings.breaker_pause);
-        Ok(Self { base, settings, client, places, breaker, is_answer })
+        Ok(Self { base, settings, client, slots, breaker, is_answer })
     }
 
     /// Returns the base address, with a trailing `/`.
@@ -128,8 +128,11 @@ impl Remote {
     ///
     /// # Errors
     /// [`Error::Busy`], [`Error::Refused`] or [`Error::Unavailable`].
-    pub async fn post(&self, path: &str, body: Body, repeat: Repeat) -> Result<Object> {
-        self.repeated(Method::POST, path, body, repeat, |this, status, answer| this.understood(status, answer)).await
+    pub async fn post(&self, path: &str, body: Body, repeat: RetryPolicy) -> Result<Object> {
+        self.call_with_retries(Method::POST, path, body, repeat, |this, status, answer| {
+            this.parse_answer(status, answer)
+        })
+        .await
     }
 
     /// Sends a GET request; any success status will do.
@@ -140,20 +143,20 @@ impl Remote {
         let body = Body { content_type: "", bytes: Bytes::new() };
         let well =
             |_: &Self, status: StatusCode, _: &[u8]| if status.is_success() { Ok(()) } else { Err(no_answer(status)) };
-        self.repeated(Method::GET, path, body, Repeat::Safe, well).await
+        self.call_with_retries(Method::GET, path, body, RetryPolicy::Safe, well).await
     }
 
-    async fn repeated<T>(
+    async fn call_with_retries<T>(
         &self,
         method: Method,
         path: &str,
         body: Body,
-        repeat: Repeat,
+        repeat: RetryPolicy,
         understand: fn(&Self, StatusCode, &[u8]) -> Result<T>,
     ) -> Result<T> {
         let address = self.address(path)?;
         let mut doubt = false;
-        let mut pause = FIRST_PAUSE;
+        let mut pause = INITIAL_BACKOFF;
         let mut left = self.settings.retries;
         loop {
             let mut request = self.client.request(method.clone(), address.clone());
@@ -170,7 +173,7 @@ impl Remote {
                 done => return done,
             };
             doubt |= in_doubt;
-            if left == 0 || (doubt && repeat == Repeat::Never) || self.breaker.is_open() {
+            if left == 0 || (doubt && repeat == RetryPolicy::Never) || self.breaker.is_open() {
                 return Err(Error::Unavailable { in_doubt: doubt, reason });
             }
             left -= 1;
@@ -180,7 +183,7 @@ impl Remote {
     }
 
     /// Makes calls in batches of `concurrency`, because each holds its own copy of the picture once it begins.
-    pub async fn in_turns<T>(&self, calls: Vec<impl Future<Output = Result<T>>>) -> Result<Vec<T>> {
+    pub async fn in_batches<T>(&self, calls: Vec<impl Future<Output = Result<T>>>) -> Result<Vec<T>> {
         let mut answers = Vec::with_capacity(calls.len());
         let mut calls = calls.into_iter().peekable();
         while calls.peek().is_some() {
@@ -196,10 +199,10 @@ impl Remote {
         understand: fn(&Self, StatusCode, &[u8]) -> Result<T>,
     ) -> Result<T> {
         let open = || Error::Unavailable { in_doubt: false, reason: "circuit open".to_owned() };
-        if !self.breaker.lets_pass() {
+        if !self.breaker.would_admit() {
             return Err(open());
         }
-        let place = tokio::time::timeout(self.settings.timeout, self.places.acquire()).await;
+        let place = tokio::time::timeout(self.settings.timeout, self.slots.acquire()).await;
         let Ok(Ok(_place)) = place else { return Err(Error::Busy) };
         let pass = self.breaker.enter().ok_or_else(open)?;
         let result = match self.exchange(request).await {
@@ -212,18 +215,18 @@ impl Remote {
 
     /// Sends a request and reads the answer.
     async fn exchange(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>)> {
-        let mut response = request.send().await.map_err(broken)?;
+        let mut response = request.send().await.map_err(transport_error)?;
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            if bytes.len() + chunk.len() > MAX_ANSWER {
-                return Err(in_doubt(format!("an answer of more than {MAX_ANSWER} bytes")));
+        while let Some(chunk) = response.chunk().await.map_err(transport_error)? {
+            if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(in_doubt(format!("an answer of more than {MAX_ANSWER_BYTES} bytes")));
             }
             bytes.extend_from_slice(&chunk);
         }
         Ok((response.status(), bytes))
     }
 
-    fn understood(&self, status: StatusCode, answer: &[u8]) -> Result<Object> {
+    fn parse_answer(&self, status: StatusCode, answer: &[u8]) -> Result<Object> {
         if status.is_redirection() {
             return Err(no_answer(status));
         }
@@ -270,7 +273,7 @@ fn no_answer(status: StatusCode) -> Error {
     Error::Unavailable { in_doubt, reason: format!("no answer of the engine's, HTTP {}", status.as_u16()) }
 }
 
-fn broken(e: reqwest::Error) -> Error {
+fn transport_error(e: reqwest::Error) -> Error {
     let in_doubt = !(e.is_connect() || e.is_builder());
     let what = match () {
         () if e.is_connect() => "no connection",
@@ -293,7 +296,7 @@ pub(crate) fn in_doubt(reason: impl Into<String>) -> Error {
 }
 
 /// Returns the error for an answer that lacks a required key.
-pub(crate) fn lacks(key: &str) -> Error {
+pub(crate) fn missing_key(key: &str) -> Error {
     in_doubt(format!("the answer lacks {key}"))
 }
 
@@ -326,7 +329,7 @@ pub(crate) fn text(value: Option<&Value>) -> Option<String> {
 
 /// Parses a vendor's id.
 pub(crate) fn reference(value: Option<&Value>) -> Option<String> {
-    text(value).filter(|text| text.len() <= MAX_REF)
+    text(value).filter(|text| text.len() <= MAX_REF_BYTES)
 }
 
 /// Returns a list; a missing one is empty.
@@ -335,9 +338,9 @@ pub(crate) fn list(value: Option<&Value>) -> &[Value] {
 }
 
 /// Returns a vendor's message, made fit for one line of a log.
-pub(crate) fn words(value: Option<&Value>) -> String {
-    let words = text(value).unwrap_or_default();
-    words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect()
+pub(crate) fn log_text(value: Option<&Value>) -> String {
+    let log_text = text(value).unwrap_or_default();
+    log_text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT_CHARS).collect()
 }
 
 /// Returns whether a vendor's code is one of these.
@@ -387,8 +390,8 @@ mod tests {
         assert_eq!(number(Some(&json!("inf"))), None);
         assert_eq!(number(Some(&json!(1e300))), None);
         assert_eq!(text(Some(&json!(55))).as_deref(), Some("55"));
-        assert_eq!(reference(Some(&json!("x".repeat(MAX_REF + 1)))), None);
-        assert_eq!(words(Some(&json!("a\nb"))), "a b");
+        assert_eq!(reference(Some(&json!("x".repeat(MAX_REF_BYTES + 1)))), None);
+        assert_eq!(log_text(Some(&json!("a\nb"))), "a b");
         assert!(is_one_of("80018", &[80018]) && !is_one_of("x", &[80018]));
         let rect = Rect { x: 1.0, y: 2.0, width: 3.0, height: 4.0 };
         assert_eq!(area(&json!({"x": 1, "y": 2, "width": 3, "height": 4})), Some(rect));
@@ -399,8 +402,8 @@ mod tests {
     #[test]
     fn pauses_vary_around_their_length() {
         for _ in 0..100 {
-            let pause = jittered(FIRST_PAUSE);
-            assert!(pause >= FIRST_PAUSE / 2 && pause <= FIRST_PAUSE * 3 / 2, "{pause:?}");
+            let pause = jittered(INITIAL_BACKOFF);
+            assert!(pause >= INITIAL_BACKOFF / 2 && pause <= INITIAL_BACKOFF * 3 / 2, "{pause:?}");
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aicp_engines::{
-    BoxError, Claimed, Cloudwalk, CloudwalkSettings, Engine, Error, FaceKey, Keeping, Koala, KoalaPaths, KoalaSettings,
-    LibraryRef, Photo, RemoteSettings, Write,
+    BoxError, ClaimLookup, Cloudwalk, CloudwalkSettings, Engine, Error, FaceKey, FaceStorage, Koala, KoalaPaths,
+    KoalaSettings, LibraryRef, Photo, RemoteSettings, Write,
 };
 use aicp_types::LibraryId;
 use async_trait::async_trait;
@@ -169,7 +169,7 @@ fn key(library: LibraryId, engine_ref: &str) -> FaceKey {
 struct Known(Vec<String>);
 
 #[async_trait]
-impl Claimed for Known {
+impl ClaimLookup for Known {
     async fn claimed(&self, engine_refs: &[String]) -> Result<HashSet<String>, BoxError> {
         Ok(engine_refs.iter().filter(|r| self.0.contains(r)).cloned().collect())
     }
@@ -451,7 +451,7 @@ async fn koala_without_paths_does_what_it_can() {
     assert!(matches!(engine.identify(&[library(1)], picture(), 1).await, Err(Error::Unsupported("search"))));
     assert!(matches!(engine.health().await, Err(Error::Unsupported("health"))));
     assert!(matches!(engine.require_face(picture()).await, Err(Error::Unsupported("quality"))));
-    assert_eq!((engine.keeping(), engine.threshold()), (Keeping::Faces, None));
+    assert_eq!((engine.face_storage(), engine.threshold()), (FaceStorage::Faces, None));
     let mut settings = KoalaSettings::new("http://example.com/");
     settings.paths.search = "/search".to_owned();
     assert!(matches!(Koala::new(settings), Err(Error::Settings(_))));

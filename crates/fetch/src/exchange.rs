@@ -15,10 +15,10 @@ use crate::target::Target;
 use crate::{Error, Result};
 
 /// Size of a connection's read buffer in bytes, apart from one read. The head of a response must fit.
-const BUFFER: usize = 32 << 10;
+const READ_BUFFER_BYTES: usize = 32 << 10;
 
 /// Response of a server.
-pub(crate) enum Answer {
+pub(crate) enum Outcome {
     /// The requested bytes.
     Body(Bytes),
     /// The location that a redirect names.
@@ -30,20 +30,24 @@ pub(crate) enum Answer {
 ///
 /// # Errors
 /// [`Error::Status`], [`Error::TooLarge`] and [`Error::Failed`].
-pub(crate) async fn ask(
+pub(crate) async fn send_and_read(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     target: &Target,
     max_bytes: usize,
-) -> Result<Answer> {
-    let (mut sender, connection) =
-        http1::Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream)).await.map_err(failed)?;
+) -> Result<Outcome> {
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(READ_BUFFER_BYTES)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(transport_error)?;
     let mut request = Request::new(Empty::<Bytes>::new());
     *request.uri_mut() = target.path.clone();
     let headers = request.headers_mut();
     headers.insert(HOST, target.authority.clone());
     headers.insert(ACCEPT, HeaderValue::from_static("image/*"));
     headers.insert(USER_AGENT, HeaderValue::from_static("aicp"));
-    let mut answer = pin!(async { read(sender.send_request(request).await.map_err(failed)?, max_bytes).await });
+    let mut answer =
+        pin!(async { read(sender.send_request(request).await.map_err(transport_error)?, max_bytes).await });
     // The connection makes progress while it is polled. It may end before the whole body is read.
     tokio::select! {
         answer = &mut answer => answer,
@@ -51,7 +55,7 @@ pub(crate) async fn ask(
     }
 }
 
-async fn read(response: Response<Incoming>, max_bytes: usize) -> Result<Answer> {
+async fn read(response: Response<Incoming>, max_bytes: usize) -> Result<Outcome> {
     match response.status() {
         // No other success status carries the whole picture.
         StatusCode::OK => {}
@@ -61,7 +65,7 @@ async fn read(response: Response<Incoming>, max_bytes: usize) -> Result<Answer> 
         | StatusCode::TEMPORARY_REDIRECT
         | StatusCode::PERMANENT_REDIRECT) => {
             let location = response.headers().get(LOCATION).cloned();
-            return location.map(Answer::Redirect).ok_or(Error::Status(status.as_u16()));
+            return location.map(Outcome::Redirect).ok_or(Error::Status(status.as_u16()));
         }
         status => return Err(Error::Status(status.as_u16())),
     }
@@ -71,10 +75,10 @@ async fn read(response: Response<Incoming>, max_bytes: usize) -> Result<Answer> 
     }
     let mut taken = Vec::new();
     while let Some(frame) = body.frame().await {
-        let Ok(bytes) = frame.map_err(failed)?.into_data() else { continue };
+        let Ok(bytes) = frame.map_err(transport_error)?.into_data() else { continue };
         take(&mut taken, &bytes, max_bytes)?;
     }
-    Ok(Answer::Body(taken.into()))
+    Ok(Outcome::Body(taken.into()))
 }
 
 /// Appends bytes to those read. Never allocates more than `max_bytes`, whatever length was declared.
@@ -92,7 +96,7 @@ fn take(taken: &mut Vec<u8>, bytes: &[u8], max_bytes: usize) -> Result<()> {
 }
 
 /// Converts an error of the library; its text quotes nothing that the server sent.
-fn failed(error: hyper::Error) -> Error {
+fn transport_error(error: hyper::Error) -> Error {
     Error::Failed(error.to_string())
 }
 

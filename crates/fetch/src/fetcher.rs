@@ -8,9 +8,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use url::Host;
 
-use crate::exchange::{Answer, ask};
-use crate::places::{Place, Places};
+use crate::exchange::{Outcome, send_and_read};
 use crate::route::{Lookup, Routes, system_lookup};
+use crate::slots::{FetchSlot, FetchSlots};
 use crate::target::Target;
 use crate::{Error, Limits, Result, trust};
 
@@ -24,7 +24,7 @@ struct Inner {
     limits: Limits,
     routes: Routes,
     tls: TlsConnector,
-    places: Places,
+    places: FetchSlots,
 }
 
 impl Fetcher {
@@ -39,7 +39,7 @@ impl Fetcher {
     fn with_lookup(limits: Limits, lookup: Arc<Lookup>) -> Result<Self> {
         limits.check()?;
         let tls = trust::connector(&limits.extra_roots)?;
-        let places = Places::new(limits.at_once);
+        let places = FetchSlots::new(limits.at_once);
         let routes = Routes { lookup, allowed_networks: limits.allowed_networks.clone() };
         Ok(Self { inner: Arc::new(Inner { limits, routes, tls, places }) })
     }
@@ -58,14 +58,14 @@ impl Fetcher {
         let place =
             timeout_at(now + total_time / 2, self.inner.places.take(owner)).await.unwrap_or(Err(Error::Busy))?;
         let deadline = now + total_time;
-        timeout_at(deadline, self.inner.follow(target, place, deadline)).await.unwrap_or(Err(Error::TimedOut))
+        timeout_at(deadline, self.inner.follow_redirects(target, place, deadline)).await.unwrap_or(Err(Error::TimedOut))
     }
 }
 
 /// Body together with the slot that it holds.
 struct Fetched {
     bytes: Bytes,
-    _place: Arc<Place>,
+    _place: Arc<FetchSlot>,
 }
 
 impl AsRef<[u8]> for Fetched {
@@ -75,13 +75,13 @@ impl AsRef<[u8]> for Fetched {
 }
 
 impl Inner {
-    async fn follow(&self, mut target: Target, place: Place, deadline: Instant) -> Result<Bytes> {
+    async fn follow_redirects(&self, mut target: Target, place: FetchSlot, deadline: Instant) -> Result<Bytes> {
         let place = Arc::new(place);
         let mut redirects = 0;
         loop {
-            let location = match self.visit(&target, &place, deadline).await? {
-                Answer::Body(bytes) => return Ok(Bytes::from_owner(Fetched { bytes, _place: place })),
-                Answer::Redirect(location) => location,
+            let location = match self.request_once(&target, &place, deadline).await? {
+                Outcome::Body(bytes) => return Ok(Bytes::from_owner(Fetched { bytes, _place: place })),
+                Outcome::Redirect(location) => location,
             };
             if redirects == self.limits.max_redirects {
                 return Err(Error::TooManyRedirects);
@@ -92,10 +92,10 @@ impl Inner {
     }
 
     /// Requests a target over a connection of its own. Every redirect repeats all checks.
-    async fn visit(&self, target: &Target, place: &Arc<Place>, deadline: Instant) -> Result<Answer> {
+    async fn request_once(&self, target: &Target, place: &Arc<FetchSlot>, deadline: Instant) -> Result<Outcome> {
         let stream = self.routes.connect(target, place, deadline).await?;
         if !target.is_https() {
-            return ask(stream, target, self.limits.max_bytes).await;
+            return send_and_read(stream, target, self.limits.max_bytes).await;
         }
         let name = match &target.host {
             Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| Error::BadUrl)?,
@@ -103,7 +103,7 @@ impl Inner {
             Host::Ipv6(address) => ServerName::IpAddress((*address).into()),
         };
         let stream = self.tls.connect(name, stream).await.map_err(|e| Error::Failed(trust::reason(&e)))?;
-        ask(stream, target, self.limits.max_bytes).await
+        send_and_read(stream, target, self.limits.max_bytes).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::exchange::{Answer, ask};
+use crate::exchange::{Outcome, send_and_read};
 use crate::target::Target;
 use crate::{Result, network};
 
@@ -58,8 +58,8 @@ pub fn is_public(address: IpAddr) -> bool {
 /// # Errors
 /// As a fetch.
 pub async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, max_bytes: usize) -> Result<Option<Bytes>> {
-    match ask(stream, &Target::parse("http://example.com/")?, max_bytes).await? {
-        Answer::Body(bytes) => Ok(Some(bytes)),
-        Answer::Redirect(_) => Ok(None),
+    match send_and_read(stream, &Target::parse("http://example.com/")?, max_bytes).await? {
+        Outcome::Body(bytes) => Ok(Some(bytes)),
+        Outcome::Redirect(_) => Ok(None),
     }
 }

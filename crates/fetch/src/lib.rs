@@ -17,8 +17,8 @@ mod fetcher;
 pub mod fuzzing;
 mod limits;
 mod network;
-mod places;
 mod route;
+mod slots;
 mod target;
 mod trust;
 

@@ -25,7 +25,7 @@ pub struct Limits {
 }
 
 /// Upper limit of `total_time`.
-const MAX_TIME: Duration = Duration::from_secs(3600);
+const MAX_TOTAL_TIME: Duration = Duration::from_secs(3600);
 
 impl Default for Limits {
     fn default() -> Self {
@@ -49,7 +49,7 @@ impl Limits {
         if self.total_time.is_zero() {
             return Err(Error::Settings("a fetch may take no time at all".into()));
         }
-        if self.total_time > MAX_TIME {
+        if self.total_time > MAX_TOTAL_TIME {
             return Err(Error::Settings("a fetch may take longer than an hour".into()));
         }
         if self.at_once == 0 {

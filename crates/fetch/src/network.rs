@@ -19,10 +19,10 @@ pub enum BadNetwork {
     Malformed,
     /// The address has bits set beyond the length, so the range is ambiguous.
     #[error("the address goes on behind the length of its range")]
-    NotTheFirst,
+    HostBitsSet,
     /// An IPv4 range written as mapped IPv6, which would never match.
     #[error("an IPv4 range must be written as IPv4")]
-    Mapped,
+    MappedIpv4,
 }
 
 impl Network {
@@ -55,13 +55,13 @@ impl FromStr for Network {
             Some(_) => return Err(BadNetwork::Malformed),
         };
         if first.to_canonical() != first {
-            return Err(BadNetwork::Mapped);
+            return Err(BadNetwork::MappedIpv4);
         }
         let beyond = match first {
             IpAddr::V4(first) => first.to_bits() & !mask_v4(length) != 0,
             IpAddr::V6(first) => first.to_bits() & !mask_v6(length) != 0,
         };
-        if beyond { Err(BadNetwork::NotTheFirst) } else { Ok(Self { first, length }) }
+        if beyond { Err(BadNetwork::HostBitsSet) } else { Ok(Self { first, length }) }
     }
 }
 
@@ -106,13 +106,13 @@ const NOT_PUBLIC_V6: [(Ipv6Addr, u8); 4] = [
 ];
 
 /// NAT64 prefix. A network without IPv4 reaches IPv4 hosts through it; the last 32 bits are checked as IPv4.
-const TRANSLATED: (Ipv6Addr, u8) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
+const NAT64_PREFIX: (Ipv6Addr, u8) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
 /// Returns whether an address is publicly reachable.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) if is_within_v6(address, TRANSLATED.0, TRANSLATED.1) => {
+        IpAddr::V6(address) if is_within_v6(address, NAT64_PREFIX.0, NAT64_PREFIX.1) => {
             let [.., a, b, c, d] = address.octets();
             is_public_v4(Ipv4Addr::new(a, b, c, d))
         }
@@ -298,10 +298,10 @@ mod tests {
             (" 10.0.0.0/8", BadNetwork::Malformed),
             ("fc00::/129", BadNetwork::Malformed),
             ("intranet.example.com", BadNetwork::Malformed),
-            ("10.0.0.1/8", BadNetwork::NotTheFirst),
-            ("0.0.0.1/0", BadNetwork::NotTheFirst),
-            ("fc00::1/7", BadNetwork::NotTheFirst),
-            ("::ffff:10.0.0.0/104", BadNetwork::Mapped),
+            ("10.0.0.1/8", BadNetwork::HostBitsSet),
+            ("0.0.0.1/0", BadNetwork::HostBitsSet),
+            ("fc00::1/7", BadNetwork::HostBitsSet),
+            ("::ffff:10.0.0.0/104", BadNetwork::MappedIpv4),
         ] {
             assert_eq!(text.parse::<Network>(), Err(reason), "{text:?}");
         }

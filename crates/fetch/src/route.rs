@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Host;
 
 use crate::network::is_public;
-use crate::places::Place;
+use crate::slots::FetchSlot;
 use crate::target::Target;
 use crate::{Error, Network, Result};
 
@@ -40,13 +40,13 @@ impl Routes {
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::Failed`], and [`Error::TimedOut`] at the deadline.
-    pub async fn connect(&self, target: &Target, place: &Arc<Place>, deadline: Instant) -> Result<TcpStream> {
+    pub async fn connect(&self, target: &Target, place: &Arc<FetchSlot>, deadline: Instant) -> Result<TcpStream> {
         let addresses = match &target.host {
             Host::Ipv4(address) => vec![IpAddr::V4(*address)],
             Host::Ipv6(address) => vec![IpAddr::V6(*address)],
             Host::Domain(name) => self.look_up(name.clone(), Arc::clone(place), deadline).await?,
         };
-        self.judge(&addresses)?;
+        self.check_addresses(&addresses)?;
         let mut failure = Error::Failed("the name has no address".into());
         let tried = addresses.len().min(MAX_TRIES);
         for (index, address) in addresses.iter().take(tried).enumerate() {
@@ -64,7 +64,7 @@ impl Routes {
         Err(failure)
     }
 
-    async fn look_up(&self, name: String, place: Arc<Place>, deadline: Instant) -> Result<Vec<IpAddr>> {
+    async fn look_up(&self, name: String, place: Arc<FetchSlot>, deadline: Instant) -> Result<Vec<IpAddr>> {
         let lookup = Arc::clone(&self.lookup);
         let answer = tokio::task::spawn_blocking(move || {
             let answer = lookup(&name);
@@ -80,7 +80,7 @@ impl Routes {
 
     /// Refuses if any address is forbidden. Filtering would not help: a name that points both outside and inside is a
     /// mistake or an attack, and the result must not depend on which address happens to respond.
-    fn judge(&self, addresses: &[IpAddr]) -> Result<()> {
+    fn check_addresses(&self, addresses: &[IpAddr]) -> Result<()> {
         let may = |address: &IpAddr| {
             is_public(*address) || self.allowed_networks.iter().any(|network| network.contains(*address))
         };

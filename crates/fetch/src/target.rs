@@ -7,7 +7,7 @@ use url::{Host, Url};
 use crate::{Error, Result};
 
 /// Maximum length of a URL in bytes.
-const MAX_URL: usize = 8 << 10;
+const MAX_URL_BYTES: usize = 8 << 10;
 
 /// A well-formed http or https URL. Its address is not checked yet.
 pub(crate) struct Target {
@@ -28,7 +28,7 @@ impl Target {
     /// # Errors
     /// [`Error::BadUrl`] if it is malformed, too long, neither http nor https, or carries a user or port 0.
     pub fn parse(url: &str) -> Result<Self> {
-        if url.len() > MAX_URL {
+        if url.len() > MAX_URL_BYTES {
             return Err(Error::BadUrl);
         }
         Self::new(Url::parse(url).map_err(|_| Error::BadUrl)?)
@@ -41,7 +41,7 @@ impl Target {
     pub fn redirect(&self, location: &[u8]) -> Result<Self> {
         let location = str::from_utf8(location).map_err(|_| Error::BadUrl)?;
         let url = self.url.join(location).map_err(|_| Error::BadUrl)?;
-        if url.as_str().len() > MAX_URL {
+        if url.as_str().len() > MAX_URL_BYTES {
             return Err(Error::BadUrl);
         }
         let target = Self::new(url)?;

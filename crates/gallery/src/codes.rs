@@ -7,11 +7,11 @@
 use crate::kernel::{BIAS, QUAD};
 
 /// Largest 8-bit code.
-const LARGEST: f32 = 127.0;
+const MAX_CODE: f32 = 127.0;
 /// Steps of the lower part per step of the upper part.
 pub(crate) const FINE_STEPS: f32 = 65_536.0;
 /// Largest lower part.
-const MOST_FINE: f32 = 32_767.0;
+const MAX_FINE: f32 = 32_767.0;
 /// Parallel accumulators of a fold.
 const LANES: usize = 16;
 /// Relative margin added to bounds for rounding errors in `f32`.
@@ -59,7 +59,7 @@ fn split(steps: f32) -> (i32, i32) {
     let (upper, whole) = rounded(steps / FINE_STEPS);
     // Halfway between two upper parts the lower one may be one step too large.
     let rest = steps - whole * FINE_STEPS;
-    let (lower, _) = rounded(if rest > MOST_FINE { MOST_FINE } else { rest });
+    let (lower, _) = rounded(if rest > MAX_FINE { MAX_FINE } else { rest });
     (upper, lower)
 }
 
@@ -79,7 +79,7 @@ fn scale_of(vector: &[f32]) -> f32 {
         fold_lanes(vector, |largest, number: f32| if number.abs() > largest { number.abs() } else { largest });
     let largest = largest.into_iter().fold(0.0, f32::max);
     // For a smaller number the step of the lower part would not be a normal `f32`.
-    if largest > LARGEST * f32::MIN_POSITIVE * FINE_STEPS { largest / LARGEST } else { 1.0 }
+    if largest > MAX_CODE * f32::MIN_POSITIVE * FINE_STEPS { largest / MAX_CODE } else { 1.0 }
 }
 
 /// Returns the length of the vector of the numbers that `number` returns.
@@ -107,7 +107,7 @@ pub(crate) struct Probe {
     /// Value of one step of the codes.
     pub scale: f32,
     /// Upper bound of the length of the codes times the scale.
-    pub coded_length: f32,
+    pub codes_length_bound: f32,
     /// Upper bound of the length of the quantisation error.
     pub left_out: f32,
 }
@@ -125,7 +125,7 @@ impl Probe {
         let coded: Vec<f32> = codes.iter().map(|&code| f32::from(code) * scale).collect();
         let rest: Vec<f32> = numbers.iter().zip(&coded).map(|(number, coded)| number - coded).collect();
         let widened = |vector: &[f32]| norm(vector, |number| number) * (1.0 + ROUNDING);
-        Some(Self { scale, coded_length: widened(&coded), left_out: widened(&rest), codes, numbers })
+        Some(Self { scale, codes_length_bound: widened(&coded), left_out: widened(&rest), codes, numbers })
     }
 }
 

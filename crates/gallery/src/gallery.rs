@@ -11,23 +11,23 @@ use arc_swap::ArcSwap;
 use crate::codes::{Codes, Probe};
 use crate::kernel::{Kernel, Pack, TILE, Test};
 use crate::ranking::Ranking;
-use crate::segment::{NEVER, Rows, SEGMENT};
+use crate::segment::{NEVER, Rows, SEGMENT_ROWS};
 use crate::{Entry, Error, Hit, Query};
 
 /// Templates of a bulk insertion that become visible together.
-const TOGETHER: usize = 1024;
-/// Free rows tolerated before removals move rows; [`FREE_SHARE`] adds to it.
-const FREE_ROWS: usize = SEGMENT / 4;
+const INSERT_BATCH_ROWS: usize = 1024;
+/// Free rows tolerated before removals move rows; [`ROWS_PER_FREE_ROW`] adds to it.
+const MIN_FREE_ROWS: usize = SEGMENT_ROWS / 4;
 /// One more free row is tolerated per this many templates.
-const FREE_SHARE: usize = 8;
+const ROWS_PER_FREE_ROW: usize = 8;
 /// Rows scanned per acquisition of the lock, so that writers don't wait for long.
-const STRIDE: usize = 1024;
+const ROWS_PER_LOCK: usize = 1024;
 /// Rows scanned per acquisition of the lock while a probe has no floor.
-const FIRST_STRIDE: usize = 4 * TILE;
+const FIRST_ROWS_PER_LOCK: usize = 4 * TILE;
 /// Rows that may be moved into gaps, per removed face.
-const MOVES: usize = 2;
+const MOVES_PER_REMOVAL: usize = 2;
 /// Rows at the end that are examined, per row that may be moved.
-const LOOKS: usize = 64;
+const EXAMINED_ROWS_PER_MOVE: usize = 64;
 
 /// Run of rows behind a lock.
 pub(crate) struct Segment(RwLock<Rows>);
@@ -67,11 +67,11 @@ pub struct Gallery {
 #[derive(Default)]
 struct Writer {
     /// Row of each face.
-    places: HashMap<FaceId, usize>,
+    row_of_face: HashMap<FaceId, usize>,
     /// Number of rows, including free ones.
     rows: usize,
     /// Removed rows, with the version that removed them; the oldest first.
-    gone: VecDeque<(u64, usize)>,
+    removed: VecDeque<(u64, usize)>,
     /// Rows that can be reused.
     free: BTreeSet<usize>,
 }
@@ -125,7 +125,7 @@ impl Gallery {
             // The slow part, quantisation, runs without the writer lock.
             let mut coded = Vec::new();
             let mut outcome = Ok(());
-            for (entry, vector) in templates.by_ref().take(TOGETHER) {
+            for (entry, vector) in templates.by_ref().take(INSERT_BATCH_ROWS) {
                 match self.codes(vector.as_ref()) {
                     Ok(codes) => coded.push((entry, codes)),
                     Err(e) => {
@@ -134,9 +134,9 @@ impl Gallery {
                     }
                 }
             }
-            let is_last = coded.len() < TOGETHER;
+            let is_last = coded.len() < INSERT_BATCH_ROWS;
             if !coded.is_empty() {
-                self.change(|change| coded.iter().for_each(|(entry, codes)| change.put_in(*entry, codes)));
+                self.change(|change| coded.iter().for_each(|(entry, codes)| change.insert_row(*entry, codes)));
             }
             if is_last {
                 return outcome;
@@ -160,8 +160,8 @@ impl Gallery {
     /// Removes faces; searches see all of them disappear at once. Unknown faces are ignored.
     pub fn remove(&self, faces: &[FaceId]) {
         self.change(|change| {
-            faces.iter().for_each(|&face| change.take_out(face));
-            change.close_gaps(faces.len().saturating_mul(MOVES));
+            faces.iter().for_each(|&face| change.remove_row(face));
+            change.compact(faces.len().saturating_mul(MOVES_PER_REMOVAL));
         });
     }
 
@@ -183,7 +183,7 @@ impl Gallery {
     /// Returns the number of rows that a search scans, including those of removed templates.
     pub(crate) fn rows(&self) -> usize {
         let segments = self.segments.load();
-        segments.last().map_or(0, |last| (segments.len() - 1) * SEGMENT + last.read().len())
+        segments.last().map_or(0, |last| (segments.len() - 1) * SEGMENT_ROWS + last.read().len())
     }
 
     /// Returns the people most like the probe (a unit vector), best first; equal cosines are ordered by face id. Each
@@ -210,9 +210,9 @@ impl Gallery {
         let floor = |probe: usize| rankings[probe].borrow().floor();
         let mut scratch = Scratch::default();
         for segment in view.segments.iter() {
-            meet(segment, self.kernel, &pack, &probes, floor, &mut scratch, |rows, probe, row| {
+            compare_rows(segment, self.kernel, &pack, &probes, floor, &mut scratch, |rows, probe, row| {
                 let mut ranking = rankings[probe].borrow_mut();
-                look_closer(rows, row, probes[probe], view.version, query.filter, &mut ranking);
+                rank_row(rows, row, probes[probe], view.version, query.filter, &mut ranking);
             });
         }
         Ok(rankings.into_iter().map(|ranking| ranking.into_inner().into_hits()).collect())
@@ -267,7 +267,7 @@ impl Gallery {
         let mut change = Change { gallery: self, writer: &mut writer, segments, version: now + 1 };
         change.reclaim(oldest);
         make(&mut change);
-        self.live.store(change.writer.places.len(), Ordering::Release);
+        self.live.store(change.writer.row_of_face.len(), Ordering::Release);
         self.version.store(now + 1, Ordering::Release);
     }
 }
@@ -282,7 +282,7 @@ pub(crate) struct Scratch {
 
 /// Compares the rows of a segment with packed probes: calls `look(rows, probe, row)` for each pair whose cosine may
 /// reach the probe's floor.
-pub(crate) fn meet(
+pub(crate) fn compare_rows(
     segment: &Segment,
     kernel: Kernel,
     pack: &Pack,
@@ -292,12 +292,12 @@ pub(crate) fn meet(
     mut look: impl FnMut(&Rows, usize, usize),
 ) {
     let Scratch { floors, tests, candidates } = scratch;
-    let (mut from, mut step) = (0, FIRST_STRIDE);
+    let (mut from, mut step) = (0, FIRST_ROWS_PER_LOCK);
     loop {
         floors.clear();
         floors.extend((0..probes.len()).map(&floor));
         // Without a floor every row is compared in full, so the first steps are short.
-        step = if floors.contains(&f32::NEG_INFINITY) { FIRST_STRIDE } else { (step * 2).min(STRIDE) };
+        step = if floors.contains(&f32::NEG_INFINITY) { FIRST_ROWS_PER_LOCK } else { (step * 2).min(ROWS_PER_LOCK) };
         let rows = segment.read();
         if from >= rows.len() {
             return;
@@ -313,7 +313,7 @@ pub(crate) fn meet(
 }
 
 /// Offers a row to a ranking if the search sees it, it passes the filter, and it would be ranked.
-pub(crate) fn look_closer(
+pub(crate) fn rank_row(
     rows: &Rows,
     row: usize,
     probe: &Probe,
@@ -322,7 +322,7 @@ pub(crate) fn look_closer(
     ranking: &mut Ranking,
 ) {
     let life = rows.life(row);
-    if !life.covers(version) || !filter.is_none_or(|passes| passes(&life.entry)) {
+    if !life.is_visible_at(version) || !filter.is_none_or(|passes| passes(&life.entry)) {
         return;
     }
     let cosine = rows.cosine(probe, row);
@@ -357,7 +357,7 @@ struct Change<'a> {
 impl Change<'_> {
     /// Returns the segment of a row.
     fn segment(&self, row: usize) -> &Segment {
-        &self.segments[row / SEGMENT]
+        &self.segments[row / SEGMENT_ROWS]
     }
 
     /// Changes the list of segments and publishes it.
@@ -366,22 +366,22 @@ impl Change<'_> {
         self.gallery.segments.store(Arc::clone(&self.segments));
     }
 
-    fn put_in(&mut self, entry: Entry, codes: &Codes) {
-        self.take_out(entry.face);
+    fn insert_row(&mut self, entry: Entry, codes: &Codes) {
+        self.remove_row(entry.face);
         let row = self.free_row();
-        self.segment(row).write().write(row % SEGMENT, codes, entry, self.version);
-        self.writer.places.insert(entry.face, row);
+        self.segment(row).write().write(row % SEGMENT_ROWS, codes, entry, self.version);
+        self.writer.row_of_face.insert(entry.face, row);
     }
 
-    fn take_out(&mut self, face: FaceId) {
-        let Some(row) = self.writer.places.remove(&face) else { return };
+    fn remove_row(&mut self, face: FaceId) {
+        let Some(row) = self.writer.row_of_face.remove(&face) else { return };
         self.end(row);
     }
 
     /// Removes a row from the next version on. It can be reused when no older search runs any more.
     fn end(&mut self, row: usize) {
-        self.segment(row).write().end(row % SEGMENT, self.version);
-        self.writer.gone.push_back((self.version, row));
+        self.segment(row).write().end(row % SEGMENT_ROWS, self.version);
+        self.writer.removed.push_back((self.version, row));
     }
 
     /// Returns a row to write into: a free one, or a new one at the end.
@@ -390,19 +390,19 @@ impl Change<'_> {
             return row;
         }
         let row = self.writer.rows;
-        if row == self.segments.len() * SEGMENT {
+        if row == self.segments.len() * SEGMENT_ROWS {
             let new = Arc::new(Segment(RwLock::new(Rows::new(self.gallery.dimensions))));
             self.resegment(|segments| segments.push(new));
         }
-        self.segment(row).write().push_free(row >= SEGMENT);
+        self.segment(row).write().push_free(row >= SEGMENT_ROWS);
         self.writer.rows += 1;
         row
     }
 
     /// Frees the rows that no search can see any more: those removed by the version of the oldest search or before.
     fn reclaim(&mut self, oldest: u64) {
-        while let Some((_, row)) = self.writer.gone.pop_front_if(|(died, _)| *died <= oldest) {
-            self.segment(row).write().free(row % SEGMENT);
+        while let Some((_, row)) = self.writer.removed.pop_front_if(|(removed_version, _)| *removed_version <= oldest) {
+            self.segment(row).write().free(row % SEGMENT_ROWS);
             self.writer.free.insert(row);
         }
         self.trim();
@@ -412,39 +412,39 @@ impl Change<'_> {
     fn trim(&mut self) {
         while let Some(last) = self.writer.rows.checked_sub(1) {
             let mut rows = self.segment(last).write();
-            if rows.life(last % SEGMENT).born != NEVER {
+            if rows.life(last % SEGMENT_ROWS).added_version != NEVER {
                 return;
             }
             rows.pop();
             drop(rows);
             self.writer.free.remove(&last);
             self.writer.rows = last;
-            if last.is_multiple_of(SEGMENT) {
+            if last.is_multiple_of(SEGMENT_ROWS) {
                 self.resegment(|segments| drop(segments.pop()));
             }
         }
     }
 
     /// Moves rows, at most `moves`, from the end into gaps, if there are many gaps.
-    fn close_gaps(&mut self, moves: usize) {
+    fn compact(&mut self, moves: usize) {
         let mut left = moves;
-        for last in (0..self.writer.rows).rev().take(moves.saturating_mul(LOOKS)) {
-            let many = FREE_ROWS + self.writer.places.len() / FREE_SHARE;
+        for last in (0..self.writer.rows).rev().take(moves.saturating_mul(EXAMINED_ROWS_PER_MOVE)) {
+            let many = MIN_FREE_ROWS + self.writer.row_of_face.len() / ROWS_PER_FREE_ROW;
             if left == 0 || self.writer.free.len() <= many || self.writer.free.first().is_none_or(|&to| to >= last) {
                 return;
             }
             let (life, codes) = {
                 let rows = self.segment(last).read();
-                let life = rows.life(last % SEGMENT);
+                let life = rows.life(last % SEGMENT_ROWS);
                 // Free, removed but not yet reclaimed, or written by this change.
-                if life.died != NEVER || life.born >= self.version {
+                if life.removed_version != NEVER || life.added_version >= self.version {
                     continue;
                 }
-                (life, rows.read(last % SEGMENT))
+                (life, rows.read(last % SEGMENT_ROWS))
             };
             let to = self.free_row();
-            self.segment(to).write().write(to % SEGMENT, &codes, life.entry, self.version);
-            self.writer.places.insert(life.entry.face, to);
+            self.segment(to).write().write(to % SEGMENT_ROWS, &codes, life.entry, self.version);
+            self.writer.row_of_face.insert(life.entry.face, to);
             self.end(last);
             left -= 1;
         }
@@ -470,7 +470,7 @@ mod tests {
         for id in 0..10_000 {
             gallery.insert(entry(id), &[0.0, 1.0, 0.0, 0.0]).expect("fits");
         }
-        assert!(gallery.rows() < 10_000 + SEGMENT, "{} rows", gallery.rows());
+        assert!(gallery.rows() < 10_000 + SEGMENT_ROWS, "{} rows", gallery.rows());
         for id in 0..10_000 {
             gallery.remove(&[FaceId::new(id)]);
         }
@@ -490,7 +490,7 @@ mod tests {
         let seen = view.segments.iter().flat_map(|segment| {
             let rows = segment.read();
             (0..rows.len())
-                .filter(|&row| rows.life(row).covers(view.version))
+                .filter(|&row| rows.life(row).is_visible_at(view.version))
                 .map(|row| rows.read(row).coarse[0])
                 .collect::<Vec<_>>()
         });

@@ -9,10 +9,10 @@
 //! reads a quarter of the memory of single-precision numbers.
 
 use aicp_types::{FaceId, LibraryId, PersonId};
-mod across;
 mod codes;
 mod gallery;
 mod kernel;
+mod multi_gallery;
 mod ranking;
 mod scanner;
 mod segment;

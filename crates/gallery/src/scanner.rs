@@ -12,16 +12,16 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use crate::across::{Chunk, Chunks, Gathered, Probes};
 use crate::codes::Probe;
-use crate::gallery::{Gallery, Scratch, Segment, Segments, look_closer, meet};
+use crate::gallery::{Gallery, Scratch, Segment, Segments, compare_rows, rank_row};
 use crate::kernel::Pack;
+use crate::multi_gallery::{Chunk, Chunks, Probes, ResultCollector};
 use crate::ranking::Ranking;
-use crate::segment::{Rows, SEGMENT};
+use crate::segment::{Rows, SEGMENT_ROWS};
 use crate::{Entry, Error, Hit, Query};
 
 /// Largest gallery, in rows, that the calling thread searches itself: waking a thread would take about as long.
-const SMALL: usize = SEGMENT;
+const MAX_INLINE_ROWS: usize = SEGMENT_ROWS;
 
 /// Predicate that selects the entries to search.
 pub type Filter = Arc<dyn Fn(&Entry) -> bool + Send + Sync>;
@@ -68,11 +68,11 @@ struct Shared {
 #[derive(Default)]
 struct Rounds {
     /// Round-robin queue of the work; the front is next.
-    turns: VecDeque<Turn>,
+    queue: VecDeque<QueuedWork>,
     closed: bool,
 }
 
-enum Turn {
+enum QueuedWork {
     /// A round through one gallery.
     Round(Round),
     /// Small galleries of one search.
@@ -154,7 +154,7 @@ impl Scanner {
         answer: impl FnOnce(Vec<Hit>) + Send + 'static,
     ) -> Result<(), Error> {
         let Search { probe, top_n, above, filter } = search;
-        if gallery.rows() <= SMALL {
+        if gallery.rows() <= MAX_INLINE_ROWS {
             let filter = filter.as_deref().map(|filter| filter as &(dyn Fn(&Entry) -> bool + Sync));
             answer(gallery.search(&probe, &Query { top_n, above, filter })?);
             return Ok(());
@@ -186,17 +186,18 @@ impl Scanner {
         let kernel = first.kernel();
         let encoded: Result<_, _> = probes.iter().map(|probe| first.probe(probe).map(Arc::new)).collect();
         let probes = Arc::new(Probes::new(kernel, encoded?, top_n, above, filter));
-        let (small, large): (Vec<_>, Vec<_>) = galleries.into_iter().partition(|gallery| gallery.rows() <= SMALL);
+        let (small, large): (Vec<_>, Vec<_>) =
+            galleries.into_iter().partition(|gallery| gallery.rows() <= MAX_INLINE_ROWS);
         let chunks = Chunks::new(small, probes.probes.len());
         let parts = chunks.len() + large.len() * probes.probes.len();
         // The extra part keeps the answer back until all parts are queued.
-        let gathered = Arc::new(Gathered::new(probes.probes.len(), top_n, parts + 1, answer));
-        let are_few = chunks.are_few();
+        let gathered = Arc::new(ResultCollector::new(probes.probes.len(), top_n, parts + 1, answer));
+        let is_cheap = chunks.is_cheap();
         let chunks: VecDeque<Chunk> = chunks.of(&probes, &gathered).collect();
-        if are_few {
+        if is_cheap {
             chunks.into_iter().for_each(Chunk::search);
         } else {
-            self.shared.put(Turn::Chunks(chunks));
+            self.shared.put(QueuedWork::Chunks(chunks));
         }
         for gallery in &large {
             for (number, probe) in probes.probes.iter().enumerate() {
@@ -261,29 +262,29 @@ impl Shared {
 
     fn begin(&self, task: Arc<Task>) {
         let mut rounds = self.lock();
-        let known = rounds.turns.iter_mut().find_map(|turn| match turn {
-            Turn::Round(round) if Arc::ptr_eq(&round.gallery, &task.gallery) && round.takes(&task) => Some(round),
+        let known = rounds.queue.iter_mut().find_map(|turn| match turn {
+            QueuedWork::Round(round) if Arc::ptr_eq(&round.gallery, &task.gallery) && round.takes(&task) => Some(round),
             _ => None,
         });
         match known {
             Some(round) => round.given.push((task, 0)),
             None => {
                 let gallery = Arc::clone(&task.gallery);
-                rounds.turns.push_back(Turn::Round(Round { gallery, next: 0, given: vec![(task, 0)] }));
+                rounds.queue.push_back(QueuedWork::Round(Round { gallery, next: 0, given: vec![(task, 0)] }));
             }
         }
         drop(rounds);
         self.work.notify_all();
     }
 
-    fn put(&self, turn: Turn) {
-        self.lock().turns.push_back(turn);
+    fn put(&self, turn: QueuedWork) {
+        self.lock().queue.push_back(turn);
         self.work.notify_all();
     }
 
     /// Runs the loop of a search thread.
     fn work(&self) {
-        let mut desk = Desk::default();
+        let mut desk = WorkerBuffers::default();
         while let Some(work) = self.take() {
             let slice = match work {
                 Work::Slice(slice) => slice,
@@ -320,21 +321,21 @@ impl Rounds {
     /// Takes the next work in round-robin order: a segment with all searches that have yet to see it, or a chunk of
     /// small galleries.
     fn next(&mut self) -> Option<Work> {
-        while let Some(turn) = self.turns.pop_front() {
+        while let Some(turn) = self.queue.pop_front() {
             match turn {
-                Turn::Round(mut round) => {
+                QueuedWork::Round(mut round) => {
                     let slice = round.next();
                     if !round.given.is_empty() {
-                        self.turns.push_back(Turn::Round(round));
+                        self.queue.push_back(QueuedWork::Round(round));
                     }
                     if let Some(slice) = slice {
                         return Some(Work::Slice(slice));
                     }
                 }
-                Turn::Chunks(mut chunks) => {
+                QueuedWork::Chunks(mut chunks) => {
                     let chunk = chunks.pop_front();
                     if !chunks.is_empty() {
-                        self.turns.push_back(Turn::Chunks(chunks));
+                        self.queue.push_back(QueuedWork::Chunks(chunks));
                     }
                     if let Some(chunk) = chunk {
                         return Some(Work::Chunk(chunk));
@@ -380,7 +381,7 @@ impl Task {
     fn look(&self, rows: &Rows, row: usize) {
         let filter = self.filter.as_deref().map(|filter| filter as &(dyn Fn(&Entry) -> bool + Sync));
         let mut ranking = self.ranking();
-        let look = || look_closer(rows, row, &self.probe, self.version, filter, &mut ranking);
+        let look = || rank_row(rows, row, &self.probe, self.version, filter, &mut ranking);
         if catch_unwind(AssertUnwindSafe(look)).is_err() {
             // The filter panicked. Dropping the callback tells the caller; the new ranking admits nothing more.
             drop(self.answer().take());
@@ -410,14 +411,14 @@ impl Task {
 
 /// Buffers of a thread, reused from slice to slice.
 #[derive(Default)]
-struct Desk {
+struct WorkerBuffers {
     /// Numbers of the tasks whose probes are packed.
     packed: Vec<u64>,
     pack: Pack,
     scratch: Scratch,
 }
 
-impl Desk {
+impl WorkerBuffers {
     /// Compares a segment with the probes of its tasks.
     fn compare(&mut self, slice: &Slice) {
         let tasks = &slice.tasks;
@@ -429,6 +430,6 @@ impl Desk {
         let probes: Vec<&Probe> = tasks.iter().map(|task| task.probe.as_ref()).collect();
         let floor = |task: usize| f32::from_bits(tasks[task].floor.load(Ordering::Relaxed));
         let look = |rows: &Rows, task: usize, row: usize| tasks[task].look(rows, row);
-        meet(&slice.segment, first.gallery.kernel(), &self.pack, &probes, floor, &mut self.scratch, look);
+        compare_rows(&slice.segment, first.gallery.kernel(), &self.pack, &probes, floor, &mut self.scratch, look);
     }
 }

@@ -12,9 +12,9 @@ use crate::kernel::{BIAS, Kernel, Line, Pack, QUAD, TILE, Test, Tiles};
 use aicp_types::{FaceId, PersonId};
 
 /// Rows of a full segment: 2 MiB of upper parts at 512 dimensions.
-pub(crate) const SEGMENT: usize = 4096;
+pub(crate) const SEGMENT_ROWS: usize = 4096;
 /// Rows allocated first in the first segment of a gallery.
-const FIRST: usize = TILE;
+const INITIAL_ROWS: usize = TILE;
 /// Allowance for `f32` rounding between a bound and the true cosine.
 const MARGIN: f32 = 2e-6;
 /// Version of an event that has not happened.
@@ -22,21 +22,24 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 /// Entry of a row, and the versions in which the row exists.
 #[derive(Clone, Copy)]
-pub(crate) struct Life {
+pub(crate) struct RowMeta {
     pub entry: Entry,
     /// The first version that has the row; [`NEVER`] for a free row.
-    pub born: u64,
+    pub added_version: u64,
     /// The first version without the row; [`NEVER`] until it is removed.
-    pub died: u64,
+    pub removed_version: u64,
 }
 
-impl Life {
-    const FREE: Self =
-        Self { entry: Entry { person: PersonId::new(0), face: FaceId::new(0) }, born: NEVER, died: NEVER };
+impl RowMeta {
+    const FREE: Self = Self {
+        entry: Entry { person: PersonId::new(0), face: FaceId::new(0) },
+        added_version: NEVER,
+        removed_version: NEVER,
+    };
 
     /// Returns whether a search of this version sees the row.
-    pub fn covers(&self, version: u64) -> bool {
-        self.born <= version && version < self.died
+    pub fn is_visible_at(&self, version: u64) -> bool {
+        self.added_version <= version && version < self.removed_version
     }
 }
 
@@ -48,7 +51,7 @@ pub(crate) struct Rows {
     /// Lower parts, row after row.
     fine: Vec<i16>,
     scales: Vec<[f32; TILE]>,
-    lives: Vec<Life>,
+    row_metas: Vec<RowMeta>,
     /// Upper bound of the length of the lower parts of any row, in steps of its upper parts.
     left_out: f32,
     /// Upper bound of the length of any row.
@@ -62,7 +65,7 @@ impl Rows {
             lines: Vec::new(),
             fine: Vec::new(),
             scales: Vec::new(),
-            lives: Vec::new(),
+            row_metas: Vec::new(),
             left_out: 0.0,
             length: 0.0,
         }
@@ -70,11 +73,11 @@ impl Rows {
 
     /// Returns the number of rows, including free ones.
     pub fn len(&self) -> usize {
-        self.lives.len()
+        self.row_metas.len()
     }
 
-    pub fn life(&self, row: usize) -> Life {
-        self.lives[row]
+    pub fn life(&self, row: usize) -> RowMeta {
+        self.row_metas[row]
     }
 
     /// Appends a free row.
@@ -82,9 +85,9 @@ impl Rows {
     /// With `all_at_once` the memory of a full segment is reserved at once.
     pub fn push_free(&mut self, all_at_once: bool) {
         let row = self.len();
-        if row == self.lives.capacity() {
-            let more = if all_at_once { SEGMENT } else { row.clamp(FIRST, SEGMENT - row) };
-            self.lives.reserve_exact(more);
+        if row == self.row_metas.capacity() {
+            let more = if all_at_once { SEGMENT_ROWS } else { row.clamp(INITIAL_ROWS, SEGMENT_ROWS - row) };
+            self.row_metas.reserve_exact(more);
             self.fine.reserve_exact(more * self.quads * QUAD);
             self.scales.reserve_exact(more.div_ceil(TILE));
             self.lines.reserve_exact(more.div_ceil(TILE) * self.quads);
@@ -94,12 +97,12 @@ impl Rows {
             self.scales.push([0.0; TILE]);
         }
         self.fine.resize((row + 1) * self.quads * QUAD, 0);
-        self.lives.push(Life::FREE);
+        self.row_metas.push(RowMeta::FREE);
     }
 
     /// Removes the last row.
     pub fn pop(&mut self) {
-        self.lives.pop();
+        self.row_metas.pop();
         let row = self.len();
         self.fine.truncate(row * self.quads * QUAD);
         self.scales.truncate(row.div_ceil(TILE));
@@ -107,7 +110,7 @@ impl Rows {
     }
 
     /// Writes a template into a free row.
-    pub fn write(&mut self, row: usize, codes: &Codes, entry: Entry, born: u64) {
+    pub fn write(&mut self, row: usize, codes: &Codes, entry: Entry, added_version: u64) {
         let lines = &mut self.lines[row / TILE * self.quads..][..self.quads];
         for (line, quad) in lines.iter_mut().zip(codes.coarse.as_chunks::<QUAD>().0) {
             line.0[row % TILE * QUAD..][..QUAD].copy_from_slice(quad);
@@ -115,7 +118,7 @@ impl Rows {
         let width = self.quads * QUAD;
         self.fine[row * width..][..width].copy_from_slice(&codes.fine);
         self.scales[row / TILE][row % TILE] = codes.scale;
-        self.lives[row] = Life { entry, born, died: NEVER };
+        self.row_metas[row] = RowMeta { entry, added_version, removed_version: NEVER };
         self.left_out = self.left_out.max(codes.left_out);
         self.length = self.length.max(codes.length);
     }
@@ -133,14 +136,14 @@ impl Rows {
         }
     }
 
-    /// Ends the row's lifetime: versions from `died` on don't see it.
-    pub fn end(&mut self, row: usize, died: u64) {
-        self.lives[row].died = died;
+    /// Ends the row's lifetime: versions from `removed_version` on don't see it.
+    pub fn end(&mut self, row: usize, removed_version: u64) {
+        self.row_metas[row].removed_version = removed_version;
     }
 
     /// Frees a row that no search can see any more.
     pub fn free(&mut self, row: usize) {
-        self.lives[row] = Life::FREE;
+        self.row_metas[row] = RowMeta::FREE;
         self.scales[row / TILE][row % TILE] = 0.0;
     }
 
@@ -160,7 +163,7 @@ impl Rows {
     ) {
         tests.clear();
         tests.extend(probes.map(|(probe, floor)| Test {
-            plus: self.left_out * probe.coded_length / probe.scale,
+            plus: self.left_out * probe.codes_length_bound / probe.scale,
             needed: (floor - probe.left_out * self.length - MARGIN * self.length.max(1.0)) / probe.scale,
         }));
         let (first, last) = (range.start / TILE, range.end.min(self.len()).div_ceil(TILE));

@@ -9,7 +9,7 @@ use crate::machine::Threads;
 use crate::{Error, Result};
 
 /// Minimum buffer size in bytes, so that the buffer does not fit a core's own caches.
-const LEAST_BYTES: usize = 128 << 20;
+const MIN_BUFFER_BYTES: usize = 128 << 20;
 /// Runs that a thread reads interleaved, as the processor prefetches for each of them.
 const RUNS: usize = 4;
 /// Parallel sums, so that the compiler can use vector registers.
@@ -17,7 +17,7 @@ const LANES: usize = 32;
 /// Words read of one run before the next run.
 const STEP: usize = 512;
 /// Prefetch distances to try, in chunks of [`LANES`] words; 0 leaves prefetching to the processor.
-const AHEAD: [usize; 2] = [0, 8];
+const PREFETCH_CHUNKS: [usize; 2] = [0, 8];
 
 /// Buffer for measuring the read bandwidth.
 pub struct ReadBuffer {
@@ -30,7 +30,7 @@ impl ReadBuffer {
     /// # Errors
     /// [`Error::Io`] if there is not enough memory.
     pub fn new(bytes: usize) -> Result<Self> {
-        let mut memory = MmapMut::map_anon(bytes.max(LEAST_BYTES))?;
+        let mut memory = MmapMut::map_anon(bytes.max(MIN_BUFFER_BYTES))?;
         // A kernel without huge pages refuses; the pages are then small.
         #[cfg(target_os = "linux")]
         let _ = memory.advise(memmap2::Advice::HugePage);
@@ -58,16 +58,16 @@ impl ReadBuffer {
     pub fn read(&self, threads: Threads, passes: usize) -> Result<f64> {
         let mut best = 0.0f64;
         for _ in 0..passes.max(1) {
-            for (runs, ahead) in [1, RUNS].into_iter().flat_map(|runs| AHEAD.map(|ahead| (runs, ahead))) {
+            for (runs, ahead) in [1, RUNS].into_iter().flat_map(|runs| PREFETCH_CHUNKS.map(|ahead| (runs, ahead))) {
                 let begun = Instant::now();
-                self.pass(threads, Way { runs, ahead })?;
+                self.pass(threads, AccessPattern { runs, ahead })?;
                 best = best.max(self.memory.len() as f64 / begun.elapsed().as_secs_f64());
             }
         }
         Ok(best)
     }
 
-    fn pass(&self, threads: Threads, way: Way) -> Result<()> {
+    fn pass(&self, threads: Threads, way: AccessPattern) -> Result<()> {
         let (words, _) = self.memory.as_chunks::<8>();
         let share = words.len().div_ceil(threads.get());
         if threads == Threads::MIN {
@@ -87,7 +87,7 @@ impl ReadBuffer {
 
 /// Access pattern of a pass.
 #[derive(Clone, Copy)]
-struct Way {
+struct AccessPattern {
     /// Number of interleaved runs.
     runs: usize,
     /// Prefetch distance in chunks.
@@ -95,7 +95,7 @@ struct Way {
 }
 
 /// Sums up all words.
-fn sum(words: &[[u8; 8]], way: Way) -> u64 {
+fn sum(words: &[[u8; 8]], way: AccessPattern) -> u64 {
     #[cfg(target_arch = "x86_64")]
     {
         // Wide loads need functions compiled for them, which are unsafe to call.
@@ -113,18 +113,18 @@ fn sum(words: &[[u8; 8]], way: Way) -> u64 {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-fn sum_avx512(words: &[[u8; 8]], way: Way) -> u64 {
+fn sum_avx512(words: &[[u8; 8]], way: AccessPattern) -> u64 {
     sum_portable(words, way)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn sum_avx2(words: &[[u8; 8]], way: Way) -> u64 {
+fn sum_avx2(words: &[[u8; 8]], way: AccessPattern) -> u64 {
     sum_portable(words, way)
 }
 
 #[inline(always)]
-fn sum_portable(words: &[[u8; 8]], way: Way) -> u64 {
+fn sum_portable(words: &[[u8; 8]], way: AccessPattern) -> u64 {
     let run = words.len().div_ceil(way.runs.max(1));
     let mut sums = [0u64; LANES];
     for start in (0..run).step_by(STEP) {
@@ -134,7 +134,7 @@ fn sum_portable(words: &[[u8; 8]], way: Way) -> u64 {
             let (chunks, rest) = stretch.as_chunks::<LANES>();
             for (number, chunk) in chunks.iter().enumerate() {
                 if way.ahead > 0 {
-                    ask_for(words, first + start + (number + way.ahead) * LANES);
+                    prefetch(words, first + start + (number + way.ahead) * LANES);
                 }
                 for lane in 0..LANES {
                     sums[lane] = sums[lane].wrapping_add(u64::from_ne_bytes(chunk[lane]));
@@ -150,7 +150,7 @@ fn sum_portable(words: &[[u8; 8]], way: Way) -> u64 {
 
 /// Prefetches the chunk that begins at this word.
 #[inline(always)]
-fn ask_for(words: &[[u8; 8]], first: usize) {
+fn prefetch(words: &[[u8; 8]], first: usize) {
     #[cfg(target_arch = "x86_64")]
     if let Some(chunk) = words.get(first..first + LANES) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

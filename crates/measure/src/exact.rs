@@ -18,7 +18,7 @@ const TILE_ROWS: usize = 32;
 const BLOCK: usize = 512;
 /// Best rows kept per probe: more than are requested, because nearly equal scores are compared again in double
 /// precision.
-pub const KEPT: usize = 16;
+pub const MAX_RANKED: usize = 16;
 
 /// A row and its score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,7 +29,7 @@ pub struct Scored {
     pub score: f64,
 }
 
-/// Returns the best [`KEPT`] rows of each probe, best first, equal scores by row. The rows are selected in single
+/// Returns the best [`MAX_RANKED`] rows of each probe, best first, equal scores by row. The rows are selected in single
 /// precision, but scored and ordered in double precision.
 ///
 /// # Errors
@@ -56,7 +56,7 @@ pub fn nearest(templates: &Templates, probes: &[Vec<f32>], threads: Threads) -> 
                     let probe = number * share + offset;
                     let rows = found.iter().flat_map(|best| best[probe].rows.iter().map(|&(_, row)| row));
                     *nearest = in_double_precision(templates, &probes[probe], rows);
-                    nearest.truncate(KEPT);
+                    nearest.truncate(MAX_RANKED);
                 }
             });
         }
@@ -92,9 +92,9 @@ impl Best {
     fn offer(&mut self, score: f32, row: usize) {
         let place = self.rows.partition_point(|&(s, r)| (s, std::cmp::Reverse(r)) > (score, std::cmp::Reverse(row)));
         self.rows.insert(place, (score, row));
-        self.rows.truncate(KEPT);
-        if self.rows.len() == KEPT {
-            self.floor = self.rows[KEPT - 1].0;
+        self.rows.truncate(MAX_RANKED);
+        if self.rows.len() == MAX_RANKED {
+            self.floor = self.rows[MAX_RANKED - 1].0;
         }
     }
 }
@@ -102,7 +102,7 @@ impl Best {
 type Tile = [[f32; TILE_ROWS]; TILE_PROBES];
 
 fn work(templates: &Templates, packed: &[f32], probes: usize, next_block: &AtomicUsize) -> Vec<Best> {
-    let mut best = vec![Best { rows: Vec::with_capacity(KEPT + 1), floor: f32::NEG_INFINITY }; probes];
+    let mut best = vec![Best { rows: Vec::with_capacity(MAX_RANKED + 1), floor: f32::NEG_INFINITY }; probes];
     let mut rows = vec![0.0; BLOCK * DIMENSIONS];
     let mut panels = vec![0.0; BLOCK * DIMENSIONS];
     let kernel = kernel();

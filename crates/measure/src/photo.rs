@@ -24,7 +24,7 @@ const SAMPLING: SamplingFactor = SamplingFactor::F_2_2;
 ///
 /// # Errors
 /// As [`of_size`].
-pub fn of_usual_size(path: &Path) -> Result<Vec<u8>> {
+pub fn of_default_size(path: &Path) -> Result<Vec<u8>> {
     of_size(path, WIDTH, HEIGHT)
 }
 

@@ -16,8 +16,8 @@ use crate::machine::peak_memory_bytes;
 use crate::timing::Timing;
 use crate::{Error, Result};
 
-const START_TIME: Duration = Duration::from_secs(120);
-const STOP_TIME: Duration = Duration::from_secs(40);
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+const STOP_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Result of a load test.
 #[derive(Debug, Serialize)]
@@ -124,9 +124,9 @@ impl Server {
         let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let (found, address) = mpsc::channel();
         // Reads to the end, so that the server never blocks on a full pipe.
-        thread::spawn(move || follow(log, &found));
+        thread::spawn(move || watch_log(log, &found));
         server.address =
-            address.recv_timeout(START_TIME).map_err(|_| Error::Server("the server did not start".to_owned()))?;
+            address.recv_timeout(START_TIMEOUT).map_err(|_| Error::Server("the server did not start".to_owned()))?;
         Ok(server)
     }
 
@@ -154,7 +154,7 @@ impl Server {
             return Err(Error::Server("the server can't be told to end".to_owned()));
         }
         let begun = Instant::now();
-        while begun.elapsed() < STOP_TIME {
+        while begun.elapsed() < STOP_TIMEOUT {
             if let Some(status) = self.child.try_wait()? {
                 return if status.success() {
                     Ok(())
@@ -176,7 +176,7 @@ impl Drop for Server {
 }
 
 /// Sends the listening address found in the log; forwards all lines but those of level INFO to our stderr.
-fn follow(log: Option<ChildStderr>, found: &mpsc::Sender<SocketAddr>) {
+fn watch_log(log: Option<ChildStderr>, found: &mpsc::Sender<SocketAddr>) {
     for line in log.into_iter().flat_map(|log| BufReader::new(log).lines()).map_while(Result::ok) {
         let entry: Value = serde_json::from_str(&line).unwrap_or_default();
         if entry["level"] != "INFO" {

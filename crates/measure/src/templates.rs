@@ -71,8 +71,8 @@ impl Templates {
     pub fn row(&self, row: usize, out: &mut [f32]) {
         let mut random = self.random_of(row as u64);
         match self.plan(&mut random, row) {
-            Some((seed, cosine)) => near(&mut random, seed, cosine, out),
-            None => anywhere(&mut random, out),
+            Some((seed, cosine)) => with_cosine(&mut random, seed, cosine, out),
+            None => random_direction(&mut random, out),
         }
     }
 
@@ -109,12 +109,12 @@ impl Templates {
                 self.row(row, &mut of);
                 random.bits();
                 let cosine = between(&mut random, COSINE_TO_ROW);
-                near(&mut random, &of, cosine, &mut out);
+                with_cosine(&mut random, &of, cosine, &mut out);
             }
             // Half of the strangers resemble the people that many rows cluster around.
             Origin::Stranger => match self.plan(&mut random, probe / 2) {
-                Some((seed, cosine)) => near(&mut random, seed, cosine, &mut out),
-                None => anywhere(&mut random, &mut out),
+                Some((seed, cosine)) => with_cosine(&mut random, seed, cosine, &mut out),
+                None => random_direction(&mut random, &mut out),
             },
         }
         out
@@ -143,13 +143,13 @@ fn between(random: &mut Random, [low, high]: [f32; 2]) -> f32 {
 }
 
 /// Writes a unit vector of random direction.
-fn anywhere(random: &mut Random, out: &mut [f32]) {
+fn random_direction(random: &mut Random, out: &mut [f32]) {
     gaussian(random, out);
     scale_to_one(out);
 }
 
 /// Writes a unit vector at this cosine to another: that vector plus the orthogonal part of Gaussian noise.
-fn near(random: &mut Random, to: &[f32], cosine: f32, out: &mut [f32]) {
+fn with_cosine(random: &mut Random, to: &[f32], cosine: f32, out: &mut [f32]) {
     gaussian(random, out);
     let along = dot(out, to);
     let across = (dot(out, out) - along * along).max(f32::MIN_POSITIVE).sqrt();

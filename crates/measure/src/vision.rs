@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use aicp_vision::manifest::Role;
 use aicp_vision::{
-    BareModel, DetectedFace, Effort, FaceModels, Inference, ModelPaths, Picture, PoolSize, Purpose, RuntimeInfo,
-    SMALLEST_AREA, Vision,
+    DetectedFace, Effort, FaceModels, Inference, MIN_REDUCED_PIXELS, ModelPaths, Picture, PoolSize, Purpose,
+    RuntimeInfo, SingleModel, Vision,
 };
 use clap::Args;
 use serde::Serialize;
@@ -38,7 +38,7 @@ pub struct Request {
 #[derive(Debug, Serialize)]
 struct Report {
     machine: Machine,
-    picture: Seen,
+    picture: PictureInfo,
     runtime: RuntimeInfo,
     /// Single stages, each on one thread.
     stages: Vec<Timing>,
@@ -51,7 +51,7 @@ struct Report {
 }
 
 #[derive(Debug, Serialize)]
-struct Seen {
+struct PictureInfo {
     file: PathBuf,
     bytes: usize,
     width: u32,
@@ -141,7 +141,7 @@ impl<'a> Stage<'a> {
         Self { name: name.to_owned(), run: Box::new(run), times: Vec::new() }
     }
 
-    fn go_on(&mut self, models: &mut FaceModels, times: u32) -> Result<()> {
+    fn run_times(&mut self, models: &mut FaceModels, times: u32) -> Result<()> {
         for _ in 0..times {
             let begun = Instant::now();
             (self.run)(models)?;
@@ -167,14 +167,14 @@ fn measure(
     let picture = Picture::decode(bytes).map_err(|e| Error::Request(format!("{}: {e}", file.display())))?;
     let faces = models.detect(&picture, Effort::Full)?;
     let face = faces.first().ok_or_else(|| Error::Request(format!("{}: no face found", file.display())))?;
-    models.take_looks();
+    models.take_pass_sizes();
     models.detect_largest(&picture, Effort::Full)?;
-    let looks = models.take_looks();
+    let looks = models.take_pass_sizes();
     let mut whole = vec![Stage::new("whole", |models| recognise(models, bytes))];
     let mut stages = stages(bytes, &picture, face);
     let (mut networks, runtime) = networks.load(&looks)?;
     for stage in whole.iter_mut().chain(&mut stages).chain(&mut networks) {
-        stage.go_on(models, iterations.div_ceil(10))?;
+        stage.run_times(models, iterations.div_ceil(10))?;
         stage.times.clear();
     }
     let mut left = iterations;
@@ -182,11 +182,11 @@ fn measure(
         let times = left / (ROUNDS - round);
         left -= times;
         for stage in whole.iter_mut().chain(&mut stages) {
-            stage.go_on(models, times)?;
+            stage.run_times(models, times)?;
         }
         // The networks alternate as in a call, so that each finds the caches as the others leave them.
         for _ in 0..times {
-            networks.iter_mut().try_for_each(|network| network.go_on(models, 1))?;
+            networks.iter_mut().try_for_each(|network| network.run_times(models, 1))?;
         }
     }
     let bare_models: Vec<Timing> = networks.into_iter().map(Stage::timing).collect();
@@ -194,7 +194,7 @@ fn measure(
     let whole = whole.remove(0).timing();
     Ok(Report {
         machine,
-        picture: Seen {
+        picture: PictureInfo {
             file,
             bytes: bytes.len(),
             width: picture.width(),
@@ -221,7 +221,7 @@ fn stages<'a>(bytes: &'a [u8], picture: &'a Picture, face: &'a DetectedFace) -> 
     vec![
         Stage::new("decode", |_| Ok(Picture::decode(bytes).map(drop)?)),
         Stage::new("(decode with image-rs)", |_| by_image_rs(bytes)),
-        Stage::new("(decode for a first look)", |_| Ok(Picture::decode_at_least(bytes, SMALLEST_AREA).map(drop)?)),
+        Stage::new("(decode for a first look)", |_| Ok(Picture::decode_at_least(bytes, MIN_REDUCED_PIXELS).map(drop)?)),
         Stage::new("detect the largest face", |models| Ok(models.detect_largest(picture, Effort::Full).map(drop)?)),
         Stage::new("(detect all faces)", |models| Ok(models.detect(picture, Effort::Full).map(drop)?)),
         Stage::new("landmarks + align + embed", |models| Ok(models.embed(picture, face, Purpose::Probe).map(drop)?)),
@@ -256,7 +256,7 @@ impl Networks {
         let mut stages = Vec::new();
         let mut runtime = None;
         for (name, role, shape, largest) in looks.chain(others) {
-            let mut network = BareModel::load_with(&self.paths, role, self.inference)?;
+            let mut network = SingleModel::load_with(&self.paths, role, self.inference)?;
             runtime = Some(network.runtime().clone());
             let input: Vec<f32> = (0..shape.iter().product()).map(|_| random.number().abs() * largest).collect();
             let name = format!("{name} {}x{}", shape[3], shape[2]);
@@ -270,7 +270,7 @@ impl Networks {
 impl Report {
     fn print(&self, out: &mut impl Write) -> Result<()> {
         writeln!(out, "{}", self.machine.line())?;
-        let Seen { file, bytes, width, height, faces, detector_inputs } = &self.picture;
+        let PictureInfo { file, bytes, width, height, faces, detector_inputs } = &self.picture;
         let looks: Vec<String> = detector_inputs.iter().map(|(w, h)| format!("{w}x{h}")).collect();
         writeln!(
             out,

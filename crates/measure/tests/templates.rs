@@ -1,6 +1,6 @@
 //! Properties of generated templates.
 
-use aicp_measure::exact::{KEPT, in_double_precision, nearest};
+use aicp_measure::exact::{MAX_RANKED, in_double_precision, nearest};
 use aicp_measure::templates::{COSINE_TO_ROW, COSINE_TO_SEED, DIMENSIONS, Origin, Templates};
 use aicp_measure::{Random, Threads};
 
@@ -116,7 +116,7 @@ fn the_nearest_are_those_of_a_plain_comparison() {
     assert_eq!(found.len(), probes.len());
     for (probe, found) in probes.iter().zip(&found) {
         let plain = in_double_precision(&templates, probe, 0..1337);
-        assert_eq!(found.as_slice(), &plain[..KEPT]);
+        assert_eq!(found.as_slice(), &plain[..MAX_RANKED]);
     }
 }
 

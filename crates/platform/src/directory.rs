@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aicp_engines::Keeping;
+use aicp_engines::FaceStorage;
 use aicp_store::{Page, md5_of, picture_key};
 use aicp_types::PublicId;
 use bytes::Bytes;
@@ -109,7 +109,7 @@ impl Platform {
         let Some(picture) = picture else {
             return store.update_person(person.id, changes).await.map_err(Error::of_changed_person);
         };
-        if engine.keeping() == Keeping::Templates {
+        if engine.face_storage() == FaceStorage::Templates {
             let added =
                 engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
             let face = self.new_face(added);

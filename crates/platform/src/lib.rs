@@ -42,7 +42,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_engines::{
-    Accepts, Assessed, Components, Cover, DescribedFace, Dimensions, Examination, ExaminedFace, Format, Grade,
+    Assessment, Components, Cover, DescribedFace, Dimensions, Examination, ExaminedFace, FacePredicate, Format, Grade,
     HeadPose, Liveness, Point, Quality, Rect, SeenFace, Similarity, Unrecognisable,
 };
 pub use aicp_fetch::{Limits as FetchLimits, Network};

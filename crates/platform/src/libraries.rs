@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aicp_engines::Keeping;
+use aicp_engines::FaceStorage;
 use aicp_store::{LibraryCounts, NewLibrary, Page};
 
 use crate::apps::App;
@@ -62,9 +62,9 @@ impl Platform {
             at_most: at_most.into_iter().chain(of_all).min(),
             hidden: false,
         };
-        match engine.keeping() {
-            Keeping::Faces => self.create_remotely(engine.clone(), new).await,
-            Keeping::Templates => self.inner.store.create_library(new).await.map_err(Error::of_new_library),
+        match engine.face_storage() {
+            FaceStorage::Faces => self.create_remotely(engine.clone(), new).await,
+            FaceStorage::Templates => self.inner.store.create_library(new).await.map_err(Error::of_new_library),
         }
     }
 
@@ -87,9 +87,9 @@ impl Platform {
     /// [`Error::NoLibrary`].
     pub async fn delete_library(&self, app: &App, library: &Library) -> Result<()> {
         let engine = self.engine_of(app, library)?;
-        match engine.keeping() {
-            Keeping::Faces => self.delete_remotely(engine.clone(), library.id).await,
-            Keeping::Templates => self.inner.store.delete_library(library.id).await.map_err(Error::or_no_library),
+        match engine.face_storage() {
+            FaceStorage::Faces => self.delete_remotely(engine.clone(), library.id).await,
+            FaceStorage::Templates => self.inner.store.delete_library(library.id).await.map_err(Error::or_no_library),
         }
     }
 
@@ -235,7 +235,7 @@ mod tests {
 
     use crate::people::NewUser;
     use crate::{MasterKey, Settings};
-    use aicp_engines::{Added, Builtin, ModelPaths, PoolSize, Vision};
+    use aicp_engines::{Builtin, EnrolledFace, ModelPaths, PoolSize, Vision};
 
     async fn open(folder: &Path) -> Platform {
         let models = ModelPaths { folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models"), runtime: None };
@@ -252,7 +252,7 @@ mod tests {
         let library = platform.create_library(app, name, name, None, None).await.expect("it is made");
         let user = NewUser { user_id: Some("same".to_owned()), ..NewUser::default() };
         let person = platform.new_person(user).expect("random");
-        let face = platform.new_face(Added::default());
+        let face = platform.new_face(EnrolledFace::default());
         let picture = name.as_bytes().to_vec().into();
         platform.inner.store.enrol(library.id, person, face, picture).await.expect("it is written");
         library

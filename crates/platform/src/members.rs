@@ -1,7 +1,7 @@
 //! People as members of a group who have one face each, by numbers of ours; and pictures whose largest face has to be
 //! accepted before anything is done with it.
 
-use aicp_engines::{Keeping, Similarity};
+use aicp_engines::{FaceStorage, Similarity};
 use aicp_store::Page;
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use crate::engines::library_ref;
 use crate::people::{EnrolledPerson, NewUser};
 use crate::recognition::FACES_A_PERSON;
 use crate::{
-    Accepts, App, Error, Examination, ExaminedFace, Face, Library, Match, Person, Platform, Result, Threshold,
+    App, Error, Examination, ExaminedFace, Face, FacePredicate, Library, Match, Person, Platform, Result, Threshold,
 };
 
 /// Somebody to enrol as a member of a group.
@@ -36,7 +36,7 @@ impl Platform {
         library: &Library,
         member: NewMember,
         wanted: Examination,
-        accepts: Accepts,
+        accepts: FacePredicate,
     ) -> Result<(ExaminedFace, Option<EnrolledPerson>)> {
         let (platform, app, library) = (self.clone(), app.clone(), library.clone());
         run_to_the_end(async move {
@@ -53,7 +53,7 @@ impl Platform {
             };
             let new = NewUser { user_id, at_most: Some(at_most), ..NewUser::default() };
             let builtin = platform.inner.engines.builtin();
-            if platform.engine_of(&app, &library)?.keeping() == Keeping::Templates {
+            if platform.engine_of(&app, &library)?.face_storage() == FaceStorage::Templates {
                 let (face, added) =
                     builtin.add_examined(platform.photo(&app, picture.clone()), wanted, accepts).await?;
                 let Some(added) = added else { return Ok((face, None)) };
@@ -80,10 +80,10 @@ impl Platform {
         picture: Bytes,
         top_n: usize,
         wanted: Examination,
-        accepts: Accepts,
+        accepts: FacePredicate,
     ) -> Result<(ExaminedFace, Vec<Match>)> {
         let engine = self.engine_of(app, library)?;
-        if engine.keeping() == Keeping::Templates {
+        if engine.face_storage() == FaceStorage::Templates {
             let builtin = self.inner.engines.builtin();
             let picture = self.photo(app, picture);
             // People with several faces take several places.
@@ -113,10 +113,10 @@ impl Platform {
         a: Bytes,
         b: Bytes,
         wanted: Examination,
-        accepts: Accepts,
+        accepts: FacePredicate,
     ) -> Result<([ExaminedFace; 2], Option<Similarity>)> {
         let engine = self.default_engine(app);
-        if engine.keeping() == Keeping::Templates {
+        if engine.face_storage() == FaceStorage::Templates {
             let (a, b) = (self.photo(app, a), self.photo(app, b));
             return Ok(self.inner.engines.builtin().compare_examined(a, b, wanted, accepts).await?);
         }

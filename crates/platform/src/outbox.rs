@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aicp_engines::{Added, BoxError, Claimed, Engine, LibraryRef, Write};
+use aicp_engines::{BoxError, ClaimLookup, Engine, EnrolledFace, LibraryRef, Write};
 use aicp_store::{
     NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Page, Solution, Store,
     picture_key,
@@ -351,7 +351,7 @@ impl Platform {
         tag: &str,
         picture: &Bytes,
         in_doubt: bool,
-    ) -> Result<Option<Added>> {
+    ) -> Result<Option<EnrolledFace>> {
         if !in_doubt {
             return Ok(None);
         }
@@ -460,7 +460,7 @@ fn tag(row: &OutboxRow) -> String {
     tag
 }
 
-fn solution(added: Added) -> Solution {
+fn solution(added: EnrolledFace) -> Solution {
     Solution {
         engine_ref: added.engine_ref,
         box_: added.face.as_ref().map(|f| [f.area.x, f.area.y, f.area.width, f.area.height]),
@@ -476,7 +476,7 @@ struct Claims {
 }
 
 #[async_trait]
-impl Claimed for Claims {
+impl ClaimLookup for Claims {
     async fn claimed(&self, engine_refs: &[String]) -> Result<HashSet<String>, BoxError> {
         Ok(self.store.claimed_engine_refs(self.library_id, engine_refs).await?)
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use aicp_engines::{Added, Keeping};
+use aicp_engines::{EnrolledFace, FaceStorage};
 use aicp_store::{NewFace, NewPerson, NewTemplate, picture_key};
 
 use crate::apps::App;
@@ -153,14 +153,14 @@ impl Platform {
     ) -> Result<EnrolledPerson> {
         let engine = self.engine_of(app, library)?;
         let person = self.new_person(user)?;
-        match engine.keeping() {
-            Keeping::Templates => {
+        match engine.face_storage() {
+            FaceStorage::Templates => {
                 let added =
                     engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
                 self.store_person(library, person, added, picture).await
             }
-            Keeping::Faces => {
-                let face = self.new_face(Added::default());
+            FaceStorage::Faces => {
+                let face = self.new_face(EnrolledFace::default());
                 let (person, face) = self.enrol_remotely(engine.clone(), library, person, face, picture).await?;
                 Ok(EnrolledPerson { person, face, rotation: 0.0 })
             }
@@ -172,7 +172,7 @@ impl Platform {
         &self,
         library: &Library,
         person: NewPerson,
-        added: Added,
+        added: EnrolledFace,
         picture: Bytes,
     ) -> Result<EnrolledPerson> {
         let rotation = added.face.map_or(0.0, |seen| seen.rotation);
@@ -190,16 +190,16 @@ impl Platform {
         picture: Bytes,
     ) -> Result<EnrolledPerson> {
         let engine = self.engine_of(app, library)?;
-        let (face, rotation) = match engine.keeping() {
-            Keeping::Templates => {
+        let (face, rotation) = match engine.face_storage() {
+            FaceStorage::Templates => {
                 let added =
                     engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
                 let face = self.inner.store.add_face(person.id, self.new_face(added), picture).await;
                 (face.map_err(Error::or_no_person)?, rotation)
             }
-            Keeping::Faces => {
-                let face = self.new_face(Added::default());
+            FaceStorage::Faces => {
+                let face = self.new_face(EnrolledFace::default());
                 (self.add_face_remotely(engine.clone(), &person, face, picture).await?, 0.0)
             }
         };
@@ -209,18 +209,18 @@ impl Platform {
     /// Removes a person of a library.
     pub(crate) async fn drop_person(&self, app: &App, library: &Library, person: &Person) -> Result<()> {
         let engine = self.engine_of(app, library)?;
-        match engine.keeping() {
-            Keeping::Templates => self.inner.store.remove_person(person.id).await.map_err(Error::or_no_person),
-            Keeping::Faces => self.remove_remotely(engine.clone(), person).await,
+        match engine.face_storage() {
+            FaceStorage::Templates => self.inner.store.remove_person(person.id).await.map_err(Error::or_no_person),
+            FaceStorage::Faces => self.remove_remotely(engine.clone(), person).await,
         }
     }
 
     /// Removes a face of a person of a library.
     pub(crate) async fn drop_face(&self, app: &App, library: &Library, face: &Face) -> Result<()> {
         let engine = self.engine_of(app, library)?;
-        match engine.keeping() {
-            Keeping::Templates => self.inner.store.remove_face(face.id).await.map_err(Error::or_no_face),
-            Keeping::Faces => self.remove_face_remotely(engine.clone(), library.id, face.id).await,
+        match engine.face_storage() {
+            FaceStorage::Templates => self.inner.store.remove_face(face.id).await.map_err(Error::or_no_face),
+            FaceStorage::Faces => self.remove_face_remotely(engine.clone(), library.id, face.id).await,
         }
     }
 
@@ -236,7 +236,7 @@ impl Platform {
         })
     }
 
-    pub(crate) fn new_face(&self, added: Added) -> NewFace {
+    pub(crate) fn new_face(&self, added: EnrolledFace) -> NewFace {
         let seen = added.face.unwrap_or_default();
         let area = seen.area;
         NewFace {

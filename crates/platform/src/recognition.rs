@@ -7,7 +7,7 @@ use aicp_types::LibraryId;
 use bytes::Bytes;
 
 use aicp_engines::{
-    Assessed, Caller, Candidate, Engine, FaceKey, Grade, LibraryRef, Photo, SeenFace, Similarity, Terms,
+    Assessment, Caller, Candidate, Engine, FaceKey, Grade, LibraryRef, Photo, SeenFace, Similarity, Terms,
 };
 use aicp_store::{Page, picture_key};
 
@@ -190,7 +190,7 @@ impl Platform {
     /// # Errors
     /// [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
     /// [`crate::Error::EngineUnavailable`].
-    pub async fn assess(&self, app: &App, picture: Bytes) -> Result<Assessed> {
+    pub async fn assess(&self, app: &App, picture: Bytes) -> Result<Assessment> {
         let picture = self.photo(app, picture);
         let mut assessed = self.default_engine(app).assess(picture.clone()).await?;
         if assessed.grades.is_none() {

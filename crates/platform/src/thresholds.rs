@@ -4,7 +4,7 @@ use aicp_store::Page;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aicp_engines::{Engine, Keeping, LibraryRef, Similarity, similarity_of_false_match_rate};
+use aicp_engines::{Engine, FaceStorage, LibraryRef, Similarity, similarity_of_false_match_rate};
 use aicp_types::LibraryId;
 
 use crate::engines::library_ref;
@@ -67,7 +67,7 @@ impl Platform {
     fn threshold_of_library(&self, library: Library) -> Result<LibraryThreshold> {
         let engine = self.inner.engines.named(&library.engine)?;
         let usual = self.inner.settings.threshold;
-        if engine.keeping() == Keeping::Faces {
+        if engine.face_storage() == FaceStorage::Faces {
             let threshold = engine.threshold().unwrap_or(usual);
             return Ok(LibraryThreshold { library, faces: None, threshold, recommended: None });
         }
@@ -92,7 +92,7 @@ impl Platform {
         libraries: &[LibraryRef],
         threshold: Threshold,
     ) -> Option<Similarity> {
-        if engine.keeping() == Keeping::Faces || threshold != Threshold::Default {
+        if engine.face_storage() == FaceStorage::Faces || threshold != Threshold::Default {
             return engine.threshold();
         }
         let faces = self.inner.engines.builtin().faces(libraries);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use aicp_engines::Keeping;
+use aicp_engines::FaceStorage;
 use aicp_store::{CopiedFace, Page, picture_key};
 use aicp_types::LibraryId;
 use bytes::Bytes;
@@ -151,8 +151,8 @@ impl Platform {
     ) -> Result<EnrolledPerson> {
         let store = &self.inner.store;
         let engine = self.engine_of(app, library)?;
-        match engine.keeping() {
-            Keeping::Templates => {
+        match engine.face_storage() {
+            FaceStorage::Templates => {
                 let added =
                     engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
@@ -160,7 +160,7 @@ impl Platform {
                 let face = store.replace_faces(person.id, info, face, picture).await;
                 Ok(EnrolledPerson { person, face: face.map_err(Error::or_no_person)?, rotation })
             }
-            Keeping::Faces => {
+            FaceStorage::Faces => {
                 let before = store.faces_of(person.id).await?;
                 let enrolled = self.add_face(app, library, person, picture).await?;
                 for face in before {
@@ -288,7 +288,7 @@ impl Platform {
         };
         let mut faces = store.faces_of(person.id).await?;
         faces.reverse();
-        let keeps_templates = self.engine_of(app, from)?.keeping() == Keeping::Templates;
+        let keeps_templates = self.engine_of(app, from)?.face_storage() == FaceStorage::Templates;
         if keeps_templates && from.engine == to.engine {
             let copies = faces.iter().map(|face| CopiedFace { face_id: face.id, file_id: self.inner.ids.file() });
             let copied = store.copy_person(person.id, to.id, self.new_person(new)?, copies.collect()).await;
@@ -340,7 +340,7 @@ impl Platform {
         for library in libraries {
             let engine = self.engine_of(app, library)?;
             for person in store.people_by_user(library.id, user_id).await? {
-                if engine.keeping() == Keeping::Templates {
+                if engine.face_storage() == FaceStorage::Templates {
                     here.push(library.id);
                     people.insert(person.id);
                     continue;

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use aicp_dialects::native::WantedKey;
+use aicp_dialects::native::KeyRequest;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{app, bench, check, compare, detect, import, models, serve};
@@ -208,7 +208,7 @@ fn run(cli: Cli) -> Result<()> {
             AppCommand::List { json } => app::list(&config, json),
             AppCommand::Keys { app, json } => app::keys(&config, &app, json),
             AppCommand::AddKey { app, kind, allow_md5, allow_replay, calls_per_second, calls_per_day, json } => {
-                let wanted = WantedKey { kind, allow_md5, allow_replay, calls_per_second, calls_per_day };
+                let wanted = KeyRequest { kind, allow_md5, allow_replay, calls_per_second, calls_per_day };
                 app::add_key(&config, &app, &wanted, json)
             }
             AppCommand::RevokeKey { app, id } => app::revoke_key(&config, &app, &id),

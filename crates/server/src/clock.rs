@@ -7,15 +7,15 @@ use aicp_types::{Clock, SystemClock};
 use tokio::task::JoinHandle;
 
 /// Interval between checks.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// Minimum jump that is reported. Time synchronisation corrects by less.
-const LEAP: Duration = Duration::from_secs(60);
+const MIN_JUMP: Duration = Duration::from_secs(60);
 
 /// Returns by how many milliseconds the clock ran ahead of the elapsed time (negative: behind), if that is a jump.
-fn leap(by_clock: i128, passed: Duration) -> Option<i128> {
+fn clock_jump(by_clock: i128, passed: Duration) -> Option<i128> {
     let passed = i128::try_from(passed.as_millis()).unwrap_or(i128::MAX);
     let apart = by_clock - passed;
-    let least = i128::try_from(LEAP.as_millis()).unwrap_or(i128::MAX);
+    let least = i128::try_from(MIN_JUMP.as_millis()).unwrap_or(i128::MAX);
     (apart.abs() >= least).then_some(apart)
 }
 
@@ -24,9 +24,9 @@ pub(crate) fn watch() -> JoinHandle<()> {
     tokio::spawn(async {
         let (mut before, mut begun) = (SystemClock.now(), Instant::now());
         loop {
-            tokio::time::sleep(BETWEEN_LOOKS).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
             let now = SystemClock.now();
-            if let Some(apart) = leap(i128::from(now.get()) - i128::from(before.get()), begun.elapsed()) {
+            if let Some(apart) = clock_jump(i128::from(now.get()) - i128::from(before.get()), begun.elapsed()) {
                 let seconds = apart / 1000;
                 tracing::warn!(seconds, "the clock leapt: what is enrolled now is dated by it");
             }
@@ -50,7 +50,7 @@ mod tests {
             (-86_395_000, Some(-86_400_000)),
             (86_405_000, Some(86_400_000)),
         ] {
-            assert_eq!(leap(by_clock, five), leapt, "{by_clock}");
+            assert_eq!(clock_jump(by_clock, five), leapt, "{by_clock}");
         }
     }
 }

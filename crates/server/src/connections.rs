@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use aicp_dialects::Standing;
+use aicp_dialects::ConnectionState;
 use tokio::sync::Notify;
 
 /// Minimum interval between warnings about closed and rejected connections.
-const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Open connections of all listeners. Clones share the state.
 #[derive(Clone)]
@@ -19,7 +19,7 @@ pub(crate) struct Connections(Arc<Shared>);
 
 struct Shared {
     most: usize,
-    most_of_an_address: usize,
+    max_per_address: usize,
     /// Trusted proxies, which have no limit per address because they serve many clients.
     exempt: Vec<IpAddr>,
     state: Mutex<State>,
@@ -27,13 +27,13 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    times: Times,
+    times: AgeLimits,
     next: u64,
     /// Open connections by id, oldest first.
     open: BTreeMap<u64, Open>,
     of_address: HashMap<IpAddr, usize>,
     /// Requests in progress from trusted proxies, by client.
-    passed_on: HashMap<IpAddr, usize>,
+    forwarded_requests: HashMap<IpAddr, usize>,
     /// Connections closed since the last warning.
     closed: usize,
     /// Connections and requests rejected since the last warning.
@@ -43,29 +43,29 @@ struct State {
 
 struct Open {
     address: IpAddr,
-    shown: Shown,
+    shown: Activity,
     close: Arc<Notify>,
 }
 
 /// Age limits of connections. The age starts when the task first runs; earlier, no request could be processed.
 #[derive(Clone, Copy, Default)]
-struct Times {
+struct AgeLimits {
     /// Age up to which a connection is never evicted. It allows a round trip and a head.
     protected: Duration,
     /// Age up to which all connections rank alike, behind the older ones.
-    to_show: Duration,
+    grace_period: Duration,
 }
 
-const TIMES: Times = Times { protected: Duration::from_millis(250), to_show: Duration::from_secs(2) };
+const TIMES: AgeLimits = AgeLimits { protected: Duration::from_millis(250), grace_period: Duration::from_secs(2) };
 
 impl Open {
-    /// Returns the eviction rank. Connections younger than `Times::to_show` come last, with equal ranks.
-    fn rank(&self, now: Instant, times: Times) -> Rank {
+    /// Returns the eviction rank. Connections younger than `AgeLimits::grace_period` come last, with equal ranks.
+    fn rank(&self, now: Instant, times: AgeLimits) -> Rank {
         let Some(rank) = self.shown.rank() else { return Rank::Protected };
         match self.shown.begun.get().map(|begun| now.saturating_duration_since(*begun)) {
             None => Rank::TooYoung,
             Some(age) if age < times.protected => Rank::TooYoung,
-            Some(age) if age < times.to_show => Rank::At(JUST_BEGUN),
+            Some(age) if age < times.grace_period => Rank::At(YOUNG_RANK),
             Some(_) => Rank::At(rank),
         }
     }
@@ -79,26 +79,26 @@ enum Rank {
     Protected,
 }
 
-/// Rank of connections younger than `Times::to_show`, behind the ranks of older ones.
-const JUST_BEGUN: u8 = 3;
+/// Rank of connections younger than `AgeLimits::grace_period`, behind the ranks of older ones.
+const YOUNG_RANK: u8 = 3;
 
 /// Observed behaviour of a connection. Clones share it.
 #[derive(Clone, Default)]
-struct Shown {
+struct Activity {
     /// First time that the connection's task ran.
     begun: Arc<OnceLock<Instant>>,
     has_asked: Arc<AtomicBool>,
     under_way: Arc<AtomicUsize>,
-    standing: Standing,
+    standing: ConnectionState,
 }
 
-impl Shown {
+impl Activity {
     /// Returns the eviction rank by behaviour; the lowest goes first. `None`: the connection is protected, because it
     /// answers a complete call or was used with valid credentials.
     fn rank(&self) -> Option<u8> {
         let is_under_way = self.under_way.load(Ordering::Relaxed) > 0;
         match (is_under_way, self.has_asked.load(Ordering::Relaxed)) {
-            _ if self.standing.is_known() => None,
+            _ if self.standing.is_authenticated() => None,
             (false, false) => Some(0),
             (false, true) => Some(1),
             (true, _) => self.standing.awaits_body().then_some(2),
@@ -108,40 +108,40 @@ impl Shown {
 
 impl Connections {
     /// Creates the limits: in total, and per address unless it is exempt.
-    pub fn new(most: usize, most_of_an_address: usize, exempt: Vec<IpAddr>) -> Self {
-        Self::with_times(TIMES, most, most_of_an_address, exempt)
+    pub fn new(most: usize, max_per_address: usize, exempt: Vec<IpAddr>) -> Self {
+        Self::with_times(TIMES, most, max_per_address, exempt)
     }
 
-    fn with_times(times: Times, most: usize, most_of_an_address: usize, exempt: Vec<IpAddr>) -> Self {
+    fn with_times(times: AgeLimits, most: usize, max_per_address: usize, exempt: Vec<IpAddr>) -> Self {
         let state = Mutex::new(State { times, ..State::default() });
-        Self(Arc::new(Shared { most, most_of_an_address, exempt, state }))
+        Self(Arc::new(Shared { most, max_per_address, exempt, state }))
     }
 
     /// Admits a connection; at the limit it evicts another one.
     ///
     /// # Errors
-    /// See [`NoRoom`].
-    pub fn admit(&self, address: IpAddr) -> Result<Connection, NoRoom> {
+    /// See [`AdmissionError`].
+    pub fn admit(&self, address: IpAddr) -> Result<Connection, AdmissionError> {
         let address = address.to_canonical();
         let shared = &self.0;
         let mut state = shared.lock();
         let of_address = state.of_address.get(&address).copied().unwrap_or_default();
         let is_counted = !shared.exempt.contains(&address);
-        let room = if is_counted && of_address >= shared.most_of_an_address {
-            state.close_one(|open| open.address == address)
+        let room = if is_counted && of_address >= shared.max_per_address {
+            state.evict_one(|open| open.address == address)
         } else if state.open.len() >= shared.most {
-            state.close_one(|_| true)
+            state.evict_one(|_| true)
         } else {
             Ok(())
         };
-        if matches!(room, Err(NoRoom::AllProtected)) {
+        if matches!(room, Err(AdmissionError::AllProtected)) {
             state.turned_away += 1;
         }
         state.warn();
         room?;
         let id = state.next;
         state.next += 1;
-        let open = Open { address, shown: Shown::default(), close: Arc::default() };
+        let open = Open { address, shown: Activity::default(), close: Arc::default() };
         let (shown, close) = (open.shown.clone(), Arc::clone(&open.close));
         state.open.insert(id, open);
         *state.of_address.entry(address).or_default() += 1;
@@ -150,16 +150,16 @@ impl Connections {
     }
 
     /// Counts a request that a proxy forwards for a client; returns `None` if the client has too many in progress.
-    pub fn pass_on(&self, client: IpAddr) -> Option<PassedOn> {
+    pub fn admit_forwarded(&self, client: IpAddr) -> Option<ForwardedRequest> {
         let mut state = self.0.lock();
-        let under_way = state.passed_on.entry(client).or_default();
-        if *under_way >= self.0.most_of_an_address {
+        let under_way = state.forwarded_requests.entry(client).or_default();
+        if *under_way >= self.0.max_per_address {
             state.turned_away += 1;
             state.warn();
             return None;
         }
         *under_way += 1;
-        Some(PassedOn { client, connections: self.clone() })
+        Some(ForwardedRequest { client, connections: self.clone() })
     }
 }
 
@@ -171,7 +171,7 @@ impl Shared {
 
 /// Reason why a connection is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NoRoom {
+pub(crate) enum AdmissionError {
     /// Limit reached, but some connections are too young to be evicted: room may become free soon.
     NotYet,
     /// Limit reached, and every connection is answering a call or belongs to an authenticated caller.
@@ -180,16 +180,16 @@ pub(crate) enum NoRoom {
 
 impl State {
     /// Closes the connection of the lowest rank, the oldest of equals.
-    fn close_one(&mut self, may_go: impl Fn(&Open) -> bool) -> Result<(), NoRoom> {
+    fn evict_one(&mut self, may_go: impl Fn(&Open) -> bool) -> Result<(), AdmissionError> {
         let (now, times) = (Instant::now(), self.times);
         let mut least = None;
-        let mut reason = NoRoom::AllProtected;
+        let mut reason = AdmissionError::AllProtected;
         for (id, open) in self.open.iter().filter(|(_, open)| may_go(open)) {
             match open.rank(now, times) {
                 // Ids rise, so the first connection of a rank is the oldest.
                 Rank::At(rank) if least.is_none_or(|(lowest, _)| rank < lowest) => least = Some((rank, *id)),
                 Rank::At(_) | Rank::Protected => {}
-                Rank::TooYoung => reason = NoRoom::NotYet,
+                Rank::TooYoung => reason = AdmissionError::NotYet,
             }
         }
         let (_, id) = least.ok_or(reason)?;
@@ -207,7 +207,7 @@ impl State {
     }
 
     fn warn(&mut self) {
-        let is_time = self.warned.is_none_or(|warned| warned.elapsed() >= BETWEEN_WARNINGS);
+        let is_time = self.warned.is_none_or(|warned| warned.elapsed() >= WARNING_INTERVAL);
         if is_time && self.closed + self.turned_away > 0 {
             let State { closed, turned_away, .. } = *self;
             let open = self.open.len();
@@ -229,7 +229,7 @@ fn take_one(counts: &mut HashMap<IpAddr, usize>, address: IpAddr) {
 /// Admitted connection; it frees its place on drop.
 pub(crate) struct Connection {
     id: u64,
-    shown: Shown,
+    shown: Activity,
     close: Arc<Notify>,
     connections: Connections,
 }
@@ -247,8 +247,8 @@ impl Connection {
     }
 
     /// Returns the recorder of this connection's requests.
-    pub fn asker(&self) -> Asker {
-        Asker(self.shown.clone())
+    pub fn activity_recorder(&self) -> ActivityRecorder {
+        ActivityRecorder(self.shown.clone())
     }
 }
 
@@ -260,42 +260,42 @@ impl Drop for Connection {
 
 /// Recorder of the requests of a connection.
 #[derive(Clone)]
-pub(crate) struct Asker(Shown);
+pub(crate) struct ActivityRecorder(Activity);
 
-impl Asker {
+impl ActivityRecorder {
     /// Records a complete head. Its call is in progress until the guard is dropped.
-    pub fn begin(&self) -> Asked {
+    pub fn begin(&self) -> CallGuard {
         self.0.has_asked.store(true, Ordering::Relaxed);
         self.0.under_way.fetch_add(1, Ordering::Relaxed);
-        Asked(self.0.clone())
+        CallGuard(self.0.clone())
     }
 }
 
 /// Guard of a call in progress.
-pub(crate) struct Asked(Shown);
+pub(crate) struct CallGuard(Activity);
 
-impl Asked {
+impl CallGuard {
     /// Returns the standing, in which the authentication records its success.
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> ConnectionState {
         self.0.standing.clone()
     }
 }
 
-impl Drop for Asked {
+impl Drop for CallGuard {
     fn drop(&mut self) {
         self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// Guard of a forwarded request in progress.
-pub(crate) struct PassedOn {
+pub(crate) struct ForwardedRequest {
     client: IpAddr,
     connections: Connections,
 }
 
-impl Drop for PassedOn {
+impl Drop for ForwardedRequest {
     fn drop(&mut self) {
-        take_one(&mut self.connections.0.lock().passed_on, self.client);
+        take_one(&mut self.connections.0.lock().forwarded_requests, self.client);
     }
 }
 
@@ -310,7 +310,7 @@ mod tests {
         IpAddr::from([192, 0, 2, last])
     }
 
-    fn admit(connections: &Connections, last: u8) -> Result<Connection, NoRoom> {
+    fn admit(connections: &Connections, last: u8) -> Result<Connection, AdmissionError> {
         connections.admit(address(last)).inspect(Connection::has_begun)
     }
 
@@ -320,25 +320,29 @@ mod tests {
 
     #[test]
     fn whoever_has_shown_the_least_makes_room_the_oldest_first() {
-        let connections = Connections::with_times(Times::default(), 4, 4, Vec::new());
+        let connections = Connections::with_times(AgeLimits::default(), 4, 4, Vec::new());
         let admit = |last| admit(&connections, last);
         let [valid, asked, first, second] = [1, 1, 2, 3].map(|last| admit(last).expect("room"));
-        drop(asked.asker().begin());
-        let call = valid.asker().begin();
-        call.standing().is_known_now();
+        drop(asked.activity_recorder().begin());
+        let call = valid.activity_recorder().begin();
+        call.standing().set_authenticated();
         drop(call);
         let third = admit(4).expect("room is made");
         assert!(is_closed(&first) && !is_closed(&second), "the oldest without a head");
         let fourth = admit(4).expect("room is made");
-        let busy = [third.asker().begin(), fourth.asker().begin()];
+        let busy = [third.activity_recorder().begin(), fourth.activity_recorder().begin()];
         assert!(is_closed(&second));
         let fifth = admit(4).expect("room is made");
         assert!(is_closed(&asked), "after those without a head");
-        drop(fifth.asker().begin());
+        drop(fifth.activity_recorder().begin());
         let sixth = admit(4).expect("room is made");
         assert!(is_closed(&fifth));
-        let _call = sixth.asker().begin();
-        assert_eq!(admit(5).err(), Some(NoRoom::AllProtected), "calls are under way, and one has had a valid one");
+        let _call = sixth.activity_recorder().begin();
+        assert_eq!(
+            admit(5).err(),
+            Some(AdmissionError::AllProtected),
+            "calls are under way, and one has had a valid one"
+        );
         assert!(!is_closed(&valid) && !is_closed(&third));
         drop(busy);
         assert!(admit(5).is_ok());
@@ -347,10 +351,10 @@ mod tests {
 
     #[test]
     fn those_that_have_just_begun_are_alike() {
-        let times = Times { protected: Duration::ZERO, ..TIMES };
+        let times = AgeLimits { protected: Duration::ZERO, ..TIMES };
         let connections = Connections::with_times(times, 3, 3, Vec::new());
         let first = admit(&connections, 1).expect("room");
-        drop(first.asker().begin());
+        drop(first.activity_recorder().begin());
         let [second, third] = [2, 3].map(|last| admit(&connections, last).expect("room"));
         let _fourth = admit(&connections, 4).expect("room is made");
         assert!(is_closed(&first) && !is_closed(&second) && !is_closed(&third), "the oldest, whatever it has shown");
@@ -358,43 +362,43 @@ mod tests {
 
     #[test]
     fn nobody_makes_room_before_the_task_ran_and_the_head_had_time_to_come() {
-        let connections = Connections::with_times(Times::default(), 2, 2, Vec::new());
+        let connections = Connections::with_times(AgeLimits::default(), 2, 2, Vec::new());
         let waiting = [1, 1].map(|last| connections.admit(address(last)).expect("room"));
-        assert_eq!(admit(&connections, 1).err(), Some(NoRoom::NotYet), "the tasks have not run");
+        assert_eq!(admit(&connections, 1).err(), Some(AdmissionError::NotYet), "the tasks have not run");
         waiting[1].has_begun();
         assert!(admit(&connections, 1).is_ok(), "the second had its time");
         assert!(!is_closed(&waiting[0]) && is_closed(&waiting[1]));
 
-        let times = Times { protected: Duration::from_secs(3600), ..Times::default() };
+        let times = AgeLimits { protected: Duration::from_secs(3600), ..AgeLimits::default() };
         let connections = Connections::with_times(times, 1, 1, Vec::new());
         let young = admit(&connections, 1).expect("room");
-        assert_eq!(admit(&connections, 1).err(), Some(NoRoom::NotYet));
+        assert_eq!(admit(&connections, 1).err(), Some(AdmissionError::NotYet));
         assert!(!is_closed(&young));
-        let _call = young.asker().begin();
-        assert_eq!(admit(&connections, 1).err(), Some(NoRoom::AllProtected));
+        let _call = young.activity_recorder().begin();
+        assert_eq!(admit(&connections, 1).err(), Some(AdmissionError::AllProtected));
     }
 
     #[test]
     fn an_address_takes_no_more_than_its_part() {
-        let connections = Connections::with_times(Times::default(), 100, 2, vec![address(9)]);
+        let connections = Connections::with_times(AgeLimits::default(), 100, 2, vec![address(9)]);
         let first = admit(&connections, 1).expect("room");
         let second =
             connections.admit(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0xc000, 0x0201])).expect("the same address");
         let other = admit(&connections, 2).expect("room");
         let third = admit(&connections, 1).expect("room is made");
         assert!(is_closed(&first) && !is_closed(&second) && !is_closed(&other));
-        let _calls = [second.asker().begin(), third.asker().begin()];
+        let _calls = [second.activity_recorder().begin(), third.activity_recorder().begin()];
         assert!(admit(&connections, 1).is_err());
         let proxied: Vec<_> = (0..10).map(|_| admit(&connections, 9).expect("exempt")).collect();
         assert!(!proxied.iter().any(is_closed));
         drop(second);
         assert!(admit(&connections, 1).is_ok(), "there is room again");
 
-        let passed_on = [connections.pass_on(address(3)), connections.pass_on(address(3))];
-        assert!(passed_on.iter().all(Option::is_some));
-        assert!(connections.pass_on(address(3)).is_none());
-        assert!(connections.pass_on(address(4)).is_some());
-        drop(passed_on);
-        assert!(connections.pass_on(address(3)).is_some());
+        let forwarded_requests = [connections.admit_forwarded(address(3)), connections.admit_forwarded(address(3))];
+        assert!(forwarded_requests.iter().all(Option::is_some));
+        assert!(connections.admit_forwarded(address(3)).is_none());
+        assert!(connections.admit_forwarded(address(4)).is_some());
+        drop(forwarded_requests);
+        assert!(connections.admit_forwarded(address(3)).is_some());
     }
 }

@@ -23,21 +23,21 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 /// Maximum number of concurrent commands; further ones wait to be accepted.
-const AT_ONCE: usize = 16;
+const MAX_CONCURRENT_COMMANDS: usize = 16;
 /// Timeout of a command.
-const PATIENCE: Duration = Duration::from_secs(60);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum size of an answer in bytes.
 const MAX_ANSWER: usize = 64 << 20;
 /// Pause after a failed accept, for example when file handles run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Control socket of a running server. The file is removed on drop.
-pub(crate) struct Control {
+pub(crate) struct ControlSocket {
     path: PathBuf,
     task: JoinHandle<()>,
 }
 
-impl Control {
+impl ControlSocket {
     /// Opens the socket and replaces a leftover of an earlier server. The caller must hold the lock of the data folder.
     /// If it fails, the server runs without taking commands.
     pub fn open(path: PathBuf, router: Router) -> Option<Self> {
@@ -62,7 +62,7 @@ fn bind_for_owner(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-impl Drop for Control {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
         self.task.abort();
         let _ = std::fs::remove_file(&self.path);
@@ -70,7 +70,7 @@ impl Drop for Control {
 }
 
 async fn serve(listener: UnixListener, router: Router) {
-    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
+    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(MAX_CONCURRENT_COMMANDS));
     loop {
         let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { return };
         let stream = match listener.accept().await {
@@ -95,7 +95,7 @@ async fn serve(listener: UnixListener, router: Router) {
             let _place = place;
             let connection =
                 server::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
-            let _ = tokio::time::timeout(PATIENCE, connection).await;
+            let _ = tokio::time::timeout(COMMAND_TIMEOUT, connection).await;
         });
     }
 }
@@ -113,5 +113,5 @@ pub(crate) async fn ask(socket: &Path, method: &str, path: &str, body: Vec<u8>) 
         let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(io::Error::other)?;
         Ok((status, body.to_bytes()))
     };
-    tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    tokio::time::timeout(COMMAND_TIMEOUT, exchange).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }

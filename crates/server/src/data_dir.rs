@@ -24,7 +24,7 @@ pub(crate) struct AdminToken {
 /// Returns the master key of the data folder, created on first use.
 pub(crate) fn master_key(config: &Config) -> Result<MasterKey> {
     let path = config.data_dir.join(KEY_FILE);
-    let (text, _) = read_or_make(&path, || Ok(MasterKey::generate()?.to_hex()))?;
+    let (text, _) = read_or_create(&path, || Ok(MasterKey::generate()?.to_hex()))?;
     MasterKey::from_hex(&text).ok_or(Error::DataFile {
         path,
         reason: "not a key of 64 hex digits: put it back as it was, from a backup if need be",
@@ -32,17 +32,17 @@ pub(crate) fn master_key(config: &Config) -> Result<MasterKey> {
 }
 
 /// Refuses a data folder with a missing part: creating it anew would hide the loss, and the other parts are useless
-/// without the old one. With `insists_on_new`, a log that a new database would delete is renamed instead.
-pub(crate) fn check_parts(config: &Config, insists_on_new: bool) -> Result<()> {
+/// without the old one. With `force_new`, a log that a new database would delete is renamed instead.
+pub(crate) fn check_parts(config: &Config, force_new: bool) -> Result<()> {
     let [database, log, objects, key] =
         [DATABASE, "aicp.db-wal", "objects", KEY_FILE].map(|name| config.data_dir.join(name));
     let is_there = |path: &Path| path.metadata().is_ok_and(|found| found.is_dir() || found.len() > 0);
-    let lost = |path: &Path, beside: &Path| Error::Lost { path: path.to_owned(), beside: beside.to_owned() };
+    let lost = |path: &Path, beside: &Path| Error::MissingPart { path: path.to_owned(), beside: beside.to_owned() };
     if !is_there(&database) {
         // An aborted first start leaves an empty pictures folder.
         let beside = [&log, &objects].into_iter().find(|path| is_there(path) && (*path != &objects || has_files(path)));
         match beside {
-            Some(beside) if !insists_on_new => return Err(lost(&database, beside)),
+            Some(beside) if !force_new => return Err(lost(&database, beside)),
             Some(_) if log.exists() => {
                 let aside = config.data_dir.join(format!("aicp.db-wal.{}", std::process::id()));
                 std::fs::rename(&log, &aside).map_err(Error::io(&log))?;
@@ -50,7 +50,7 @@ pub(crate) fn check_parts(config: &Config, insists_on_new: bool) -> Result<()> {
             }
             _ => {}
         }
-    } else if !insists_on_new && let Some(lost_part) = [&key, &objects].into_iter().find(|path| !is_there(path)) {
+    } else if !force_new && let Some(lost_part) = [&key, &objects].into_iter().find(|path| !is_there(path)) {
         return Err(lost(lost_part, &database));
     }
     Ok(())
@@ -68,7 +68,7 @@ pub(crate) fn admin_token(config: &Config) -> Result<AdminToken> {
         return Ok(AdminToken { token: token.reveal().trim().to_owned(), is_new: false });
     }
     let path = token_file(config);
-    let (text, is_new) = read_or_make(&path, || Ok(aicp_platform::new_token()?))?;
+    let (text, is_new) = read_or_create(&path, || Ok(aicp_platform::new_token()?))?;
     let token = text.trim().to_owned();
     if token.is_empty() {
         return Err(Error::DataFile { path, reason: "it is empty" });
@@ -88,7 +88,7 @@ pub(crate) fn control_socket(config: &Config) -> PathBuf {
 
 /// Reads a file, or creates it. Returns the text and whether it is new. The file is complete and synced before it gets
 /// its name.
-fn read_or_make(path: &Path, make: impl FnOnce() -> Result<String>) -> Result<(String, bool)> {
+fn read_or_create(path: &Path, make: impl FnOnce() -> Result<String>) -> Result<(String, bool)> {
     match std::fs::read_to_string(path) {
         Ok(text) => return Ok((text, false)),
         Err(e) if e.kind() == ErrorKind::NotFound => {}
@@ -147,7 +147,7 @@ mod tests {
         std::fs::create_dir_all(&shard).expect("made");
         assert!(check_parts(&config, false).is_ok(), "nothing was kept yet");
         std::fs::write(shard.join("picture"), "x").expect("written");
-        assert!(matches!(check_parts(&config, false), Err(Error::Lost { .. })));
+        assert!(matches!(check_parts(&config, false), Err(Error::MissingPart { .. })));
         assert!(check_parts(&config, true).is_ok(), "it was insisted on");
     }
 }

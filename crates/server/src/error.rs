@@ -17,13 +17,13 @@ pub enum Error {
     AnonymousOnNetwork(SocketAddr),
     /// The integrity check found damage in the data folder.
     #[error("{0} things are not as they were stored")]
-    Unsound(u64),
+    DamagedStore(u64),
     /// A part of the data folder is missing.
     #[error(
         "{path} is missing or empty, but {beside} is there: put it back, from a backup if need be, or give up what it held with \
          --new"
     )]
-    Lost {
+    MissingPart {
         /// The missing part.
         path: PathBuf,
         /// A part that is present.

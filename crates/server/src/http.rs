@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aicp_dialects::{Client, Standing};
+use aicp_dialects::{Client, ConnectionState};
 use aicp_platform::Platform;
 use axum::Router;
 use axum::body::Body;
@@ -20,16 +20,16 @@ use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
-use crate::connections::{Asker, Connections, NoRoom};
-use crate::idle::{Answering, Patient, Times};
+use crate::connections::{ActivityRecorder, AdmissionError, Connections};
+use crate::idle::{IdleTimeoutStream, ReadTimeouts, RequestTracker};
 use crate::line_ends::MAX_HEAD;
 
 /// Timeout of a request head, from its first byte.
-const HEAD_TIME: Duration = Duration::from_secs(15);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// Write timeout: the client must read some of the response within this time.
-const WRITE_TIME: Duration = Duration::from_secs(30);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time that calls in progress get at shutdown.
-const DRAIN_TIME: Duration = Duration::from_secs(30);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause after a failed accept, for example when file handles run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Pause before admission of a waiting connection is tried again.
@@ -37,7 +37,7 @@ const ADMIT_PAUSE: Duration = Duration::from_millis(5);
 
 /// Entry point of all listeners. Answers health checks at once, and all other requests once loading is done.
 #[derive(Clone)]
-pub(crate) struct Front {
+pub(crate) struct RequestHandler {
     ready: Arc<OnceLock<Ready>>,
     /// Trusted proxies, whose `X-Forwarded-For` is used.
     proxies: Arc<Vec<IpAddr>>,
@@ -49,7 +49,7 @@ struct Ready {
     routers: Vec<(SocketAddr, Router)>,
 }
 
-impl Front {
+impl RequestHandler {
     pub fn new(proxies: Vec<IpAddr>, connections: Connections) -> Self {
         Self { ready: Arc::new(OnceLock::new()), proxies: Arc::new(proxies), connections }
     }
@@ -63,7 +63,7 @@ impl Front {
         &self,
         address: SocketAddr,
         peer: IpAddr,
-        standing: Standing,
+        standing: ConnectionState,
         request: Request<Incoming>,
     ) -> Response<Body> {
         if let Some(fault) = fault_of(&request) {
@@ -76,8 +76,8 @@ impl Front {
         let ready = self.ready.get();
         let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
         let _passed_on = if client != peer.to_canonical() && !is_probe {
-            match self.connections.pass_on(client) {
-                Some(passed_on) => Some(passed_on),
+            match self.connections.admit_forwarded(client) {
+                Some(forwarded_requests) => Some(forwarded_requests),
                 None => return later("too many calls of one client are under way\n"),
             }
         } else {
@@ -102,7 +102,7 @@ impl Front {
 pub(crate) async fn serve(
     listener: TcpListener,
     address: SocketAddr,
-    front: Front,
+    front: RequestHandler,
     idle: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -124,15 +124,16 @@ pub(crate) async fn serve(
         let admitted = loop {
             match front.connections.admit(peer) {
                 Ok(admitted) => break Some(admitted),
-                Err(NoRoom::AllProtected) => break None,
-                Err(NoRoom::NotYet) => tokio::select! {
+                Err(AdmissionError::AllProtected) => break None,
+                Err(AdmissionError::NotYet) => tokio::select! {
                     () = stopped(&mut stop) => break None,
                     () = tokio::time::sleep(ADMIT_PAUSE) => {}
                 },
             }
         };
         let Some(admitted) = admitted else { continue };
-        let connection = graceful.watch(connection(stream, address, peer, front.clone(), admitted.asker(), idle));
+        let connection =
+            graceful.watch(connection(stream, address, peer, front.clone(), admitted.activity_recorder(), idle));
         tokio::spawn(async move {
             admitted.has_begun();
             tokio::select! {
@@ -145,7 +146,7 @@ pub(crate) async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("some calls were still under way at shut-down");
     }
 }
@@ -159,17 +160,17 @@ fn connection(
     stream: TcpStream,
     address: SocketAddr,
     peer: IpAddr,
-    front: Front,
-    asker: Asker,
+    front: RequestHandler,
+    activity_recorder: ActivityRecorder,
     idle: Duration,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_TIME));
-    let answering = Answering::default();
-    let stream = Patient::new(Box::pin(stream), Times { idle, head: HEAD_TIME }, answering.clone());
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    let answering = RequestTracker::default();
+    let stream = IdleTimeoutStream::new(Box::pin(stream), ReadTimeouts { idle, head: HEAD_TIMEOUT }, answering.clone());
     let service = service_fn(move |request| {
-        let (front, under_way, asked) = (front.clone(), answering.begin(), asker.begin());
+        let (front, under_way, asked) = (front.clone(), answering.begin(), activity_recorder.begin());
         async move {
             let response = front.answer(address, peer, asked.standing(), request).await;
             drop((under_way, asked));
@@ -178,7 +179,7 @@ fn connection(
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
-        // `Patient` has its own timeouts.
+        // `IdleTimeoutStream` has its own timeouts.
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service)

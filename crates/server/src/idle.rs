@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::line_ends::LineEnds;
+use crate::line_ends::BareLfFilter;
 
 /// Read timeouts of a connection.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Times {
+pub(crate) struct ReadTimeouts {
     /// Maximum time from a response to the first byte of the next request.
     pub idle: Duration,
     /// Maximum time from the first byte of a request, or from the start of the connection, to the end of its head.
@@ -23,7 +23,7 @@ pub(crate) struct Times {
 
 /// Counts requests that were started and finished on a connection. Clones share the counts.
 #[derive(Clone, Default)]
-pub(crate) struct Answering(Arc<Requests>);
+pub(crate) struct RequestTracker(Arc<Requests>);
 
 #[derive(Default)]
 struct Requests {
@@ -34,11 +34,11 @@ struct Requests {
     reader: Mutex<Option<Waker>>,
 }
 
-impl Answering {
+impl RequestTracker {
     /// Records that the head of a request has arrived. The request counts as being answered until the guard is dropped.
-    pub fn begin(&self) -> Under {
+    pub fn begin(&self) -> RequestGuard {
         self.0.begun.fetch_add(1, Ordering::Relaxed);
-        Under(self.clone())
+        RequestGuard(self.clone())
     }
 
     fn begun(&self) -> u64 {
@@ -49,15 +49,15 @@ impl Answering {
         self.0.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_on(&self) -> bool {
+    fn is_answering(&self) -> bool {
         self.begun() != self.0.ended.load(Ordering::Relaxed)
     }
 }
 
 /// Guard of a request that is being answered.
-pub(crate) struct Under(Answering);
+pub(crate) struct RequestGuard(RequestTracker);
 
-impl Drop for Under {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.0.ended.fetch_add(1, Ordering::Relaxed);
         if let Some(reader) = self.0.reader().take() {
@@ -76,21 +76,29 @@ enum Waiting {
 
 /// Stream whose reads fail if a request or the rest of its head does not arrive in time. It also rejects heads with a
 /// lone LF.
-pub(crate) struct Patient<S> {
+pub(crate) struct IdleTimeoutStream<S> {
     stream: S,
-    times: Times,
-    answering: Answering,
+    times: ReadTimeouts,
+    answering: RequestTracker,
     /// Number of requests whose heads have arrived.
     heads: u64,
     waiting: Waiting,
     deadline: Pin<Box<Sleep>>,
-    line_ends: LineEnds,
+    line_ends: BareLfFilter,
 }
 
-impl<S> Patient<S> {
-    pub fn new(stream: S, times: Times, answering: Answering) -> Self {
+impl<S> IdleTimeoutStream<S> {
+    pub fn new(stream: S, times: ReadTimeouts, answering: RequestTracker) -> Self {
         let deadline = Box::pin(sleep(times.head));
-        Self { stream, times, answering, heads: 0, waiting: Waiting::Head, deadline, line_ends: LineEnds::default() }
+        Self {
+            stream,
+            times,
+            answering,
+            heads: 0,
+            waiting: Waiting::Head,
+            deadline,
+            line_ends: BareLfFilter::default(),
+        }
     }
 
     fn wait_for(&mut self, waiting: Waiting) {
@@ -102,7 +110,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for IdleTimeoutStream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         let heads = this.answering.begun();
@@ -110,7 +118,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
             // Bodies have their own timeout.
             (this.heads, this.waiting) = (heads, Waiting::Nothing);
         }
-        if this.answering.is_on() {
+        if this.answering.is_answering() {
             this.waiting = Waiting::Nothing;
             *this.answering.reader() = Some(cx.waker().clone());
         } else if this.waiting == Waiting::Nothing {
@@ -134,7 +142,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for IdleTimeoutStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
     }
@@ -165,10 +173,10 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-    const TIMES: Times = Times { idle: Duration::from_secs(75), head: Duration::from_secs(15) };
+    const TIMES: ReadTimeouts = ReadTimeouts { idle: Duration::from_secs(75), head: Duration::from_secs(15) };
 
     /// Returns the seconds until a read fails. The clock is paused, so they are virtual.
-    async fn seconds_until_it_fails<S: AsyncRead + Unpin>(stream: &mut Patient<S>) -> u64 {
+    async fn seconds_until_it_fails<S: AsyncRead + Unpin>(stream: &mut IdleTimeoutStream<S>) -> u64 {
         let begun = Instant::now();
         let failed = stream.read(&mut [0]).await.expect_err("nothing comes");
         assert_eq!(failed.kind(), ErrorKind::TimedOut);
@@ -177,9 +185,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_has_its_time_and_the_wait_for_a_request_another() {
-        let answering = Answering::default();
+        let answering = RequestTracker::default();
         let (mut client, server) = duplex(64);
-        let mut stream = Patient::new(server, TIMES, answering.clone());
+        let mut stream = IdleTimeoutStream::new(server, TIMES, answering.clone());
         // A head that arrives byte by byte has 15 seconds in all.
         client.write_all(b"G").await.expect("sent");
         assert_eq!(stream.read(&mut [0]).await.expect("a byte"), 1);
@@ -188,7 +196,7 @@ mod tests {
         for is_slow in [false, true] {
             const HEAD: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
             let (mut client, server) = duplex(64);
-            let mut stream = Patient::new(server, TIMES, answering.clone());
+            let mut stream = IdleTimeoutStream::new(server, TIMES, answering.clone());
             client.write_all(HEAD).await.expect("sent");
             stream.read_exact(&mut [0; HEAD.len()]).await.expect("a head");
             let under = answering.begin();

@@ -8,11 +8,11 @@ const REFUSED: u8 = 0;
 /// Maximum size of a head in bytes. The parser only limits its buffer, which one read may exceed.
 pub(crate) const MAX_HEAD: usize = 64 << 10;
 /// Stored bytes of a header line: enough for the names that matter and a length.
-const KEPT: usize = 64;
+const MAX_LINE_PREFIX: usize = 64;
 
 /// Tracks the requests of a connection, to distinguish heads from bodies.
 #[derive(Debug, Default)]
-pub(crate) struct LineEnds {
+pub(crate) struct BareLfFilter {
     part: Part,
     /// Start of the current line.
     line: Vec<u8>,
@@ -35,7 +35,7 @@ enum Part {
     Chunks,
 }
 
-impl LineEnds {
+impl BareLfFilter {
     /// Follows received bytes; replaces lone LFs in heads.
     pub fn check(&mut self, mut bytes: &mut [u8]) {
         while !bytes.is_empty() {
@@ -73,7 +73,7 @@ impl LineEnds {
             self.length += 1;
             let is_after_cr = std::mem::replace(&mut self.is_after_cr, *byte == b'\r');
             if *byte != b'\n' {
-                if self.line.len() < KEPT {
+                if self.line.len() < MAX_LINE_PREFIX {
                     self.line.push(*byte);
                 }
             } else if !is_after_cr {
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     fn checked(pieces: &[&[u8]]) -> Vec<u8> {
-        let mut ends = LineEnds::default();
+        let mut ends = BareLfFilter::default();
         let mut out = Vec::new();
         for piece in pieces {
             let mut piece = piece.to_vec();
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_chunks_of_a_body_pass_until_the_next_head() {
-        let mut ends = LineEnds::default();
+        let mut ends = BareLfFilter::default();
         let mut pass = |text: &[u8]| {
             let mut bytes = text.to_vec();
             ends.check(&mut bytes);

@@ -17,11 +17,11 @@ use crate::{Error, Result};
 
 /// Maximum warnings and errors of one call site per [`WINDOW`]. A fault that every call meets, such as a full disk,
 /// would otherwise fill the disk of the log.
-const MOST_LINES: u64 = 100;
+const MAX_LINES_PER_WINDOW: u64 = 100;
 /// Window in which the lines of a call site are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 
-static LIMIT: LazyLock<Limit> = LazyLock::new(Limit::default);
+static LIMIT: LazyLock<LogLimiter> = LazyLock::new(LogLimiter::default);
 
 /// Starts logging; later calls have no effect.
 pub(crate) fn start(log: &Log) -> Result<()> {
@@ -49,7 +49,7 @@ pub(crate) fn watch() -> JoinHandle<()> {
 
 /// Counts the lines of each call site.
 #[derive(Default)]
-struct Limit(Mutex<HashMap<Identifier, Window>>);
+struct LogLimiter(Mutex<HashMap<Identifier, Window>>);
 
 struct Window {
     begun: Instant,
@@ -57,7 +57,7 @@ struct Window {
     lines: u64,
 }
 
-impl Limit {
+impl LogLimiter {
     /// Counts a line; returns whether it may be written.
     fn admit(&self, metadata: &Metadata<'static>, now: Instant) -> bool {
         if *metadata.level() > Level::WARN {
@@ -67,7 +67,7 @@ impl Limit {
         let fresh = || Window { begun: now, place: metadata.name(), lines: 0 };
         let window = windows.entry(metadata.callsite()).or_insert_with(fresh);
         window.lines += 1;
-        window.lines <= MOST_LINES
+        window.lines <= MAX_LINES_PER_WINDOW
     }
 
     /// Removes the windows that have ended. Returns call site and number of suppressed lines of those above the limit.
@@ -75,8 +75,8 @@ impl Limit {
         let mut left_out = Vec::new();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, window| {
             let is_over = now.duration_since(window.begun) >= WINDOW;
-            if is_over && window.lines > MOST_LINES {
-                left_out.push((window.place, window.lines - MOST_LINES));
+            if is_over && window.lines > MAX_LINES_PER_WINDOW {
+                left_out.push((window.place, window.lines - MAX_LINES_PER_WINDOW));
             }
             !is_over
         });
@@ -84,7 +84,7 @@ impl Limit {
     }
 }
 
-impl<S: Subscriber> Filter<S> for &'static Limit {
+impl<S: Subscriber> Filter<S> for &'static LogLimiter {
     fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         true
     }
@@ -112,18 +112,21 @@ mod tests {
 
     #[test]
     fn a_place_writes_so_many_warnings_and_its_notes_without_a_limit() {
-        let limit: &'static Limit = Box::leak(Box::default());
+        let limit: &'static LogLimiter = Box::leak(Box::default());
         let taken = Taken::default();
         let subscriber = tracing_subscriber::registry().with(taken.clone().with_filter(limit));
         tracing::subscriber::with_default(subscriber, || {
-            for _ in 0..MOST_LINES + 7 {
+            for _ in 0..MAX_LINES_PER_WINDOW + 7 {
                 tracing::warn!("of one place");
                 tracing::info!("a note");
             }
             tracing::error!("of another place");
         });
         let count = |level| taken.0.lock().expect("no panic").iter().filter(|&&taken| taken == level).count() as u64;
-        assert_eq!((count(Level::WARN), count(Level::INFO), count(Level::ERROR)), (MOST_LINES, MOST_LINES + 7, 1));
+        assert_eq!(
+            (count(Level::WARN), count(Level::INFO), count(Level::ERROR)),
+            (MAX_LINES_PER_WINDOW, MAX_LINES_PER_WINDOW + 7, 1)
+        );
 
         assert_eq!(limit.end_windows(Instant::now()), [], "their time is not over");
         let later = Instant::now() + WINDOW;

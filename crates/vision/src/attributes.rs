@@ -106,7 +106,7 @@ impl Frame {
             ty: h / 2.0 - 0.5 - b * (centre.x - 0.5) - a * (centre.y - 0.5),
         };
         let (w, h) = (w as u32, h as u32);
-        let upright = Picture::from_rgb(picture.laid(&place, w, h)?);
+        let upright = Picture::from_rgb(picture.draw_transformed(&place, w, h)?);
         upright.scaled(Rect { x: 0.0, y: 0.0, width: w as f32, height: h as f32 }, side, side)
     }
 
@@ -144,7 +144,7 @@ impl LivenessJudge {
     const CROP: f32 = 2.7;
     /// Minimum visible area around the face, in sides of its box. With less, live faces are rejected as pictures:
     /// measured from outside, 1.6 % at 1.6, 23 % at 1.3, 77 % at 1.0.
-    const LEAST_VISIBLE: f32 = 1.6;
+    const MIN_VISIBLE_RATIO: f32 = 1.6;
 
     pub fn load(runtime: &Runtime, name: &str, file: &Arc<[u8]>) -> Result<Self> {
         Model::load(runtime, Role::Liveness, name, file, Shapes::Fixed).map(Self)
@@ -161,7 +161,7 @@ impl LivenessJudge {
             softmax(data).first().copied()
         })?;
         let visible = (crop.width / face.width.max(1.0)).min(crop.height / face.height.max(1.0));
-        Ok(Liveness { probability, is_too_tight: visible < Self::LEAST_VISIBLE })
+        Ok(Liveness { probability, is_too_tight: visible < Self::MIN_VISIBLE_RATIO })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::models::Deadline;
 use crate::onnx::Shapes;
 use crate::picture::{Picture, turned};
 use crate::runtime::{Model, Output, Runtime};
-use heat::{Heat, MAX_OVERLAP, suppress};
+use heat::{MAX_OVERLAP, OutputMaps, suppress};
 use view::{SIDE_STEP, View, first_scale};
 
 /// Pixels of the first detector pass, the area of 640x384; larger pictures are scaled down to it.
@@ -43,15 +43,15 @@ const COARSE: [(u32, u32); 5] = [(320, 192), (288, 224), (256, 256), (224, 288),
 
 /// Minimum side (root of the box's area), in input pixels, for a face of a coarse pass to be final. From here on the
 /// box is exact enough for the landmark network.
-const SURE_SIDE: f32 = 32.0;
+const COARSE_MIN_SIDE: f32 = 32.0;
 /// Minimum detector confidence for a face of a coarse pass to be final.
-const SURE_CONFIDENCE: f32 = 0.6;
+const COARSE_MIN_CONFIDENCE: f32 = 0.6;
 /// Maximum area of the next face, as a share of the largest, for a coarse pass to be final: a finer pass could not
 /// reverse their order.
-const SURE_LEAD: f32 = 0.7;
+const COARSE_MAX_AREA_RATIO: f32 = 0.7;
 
 /// Number of detector passes recorded for diagnostics.
-const MAX_LOOKS: usize = 16;
+const MAX_RECORDED_PASSES: usize = 16;
 
 /// Limit on further detector passes when the first ones find no face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -194,7 +194,7 @@ impl Network {
 pub(crate) struct Detector {
     network: Network,
     input: Vec<f32>,
-    looks: Vec<(u32, u32)>,
+    recorded_passes: Vec<(u32, u32)>,
     deadline: Deadline,
 }
 
@@ -203,7 +203,7 @@ impl Detector {
         Ok(Self {
             network: Network::load(runtime, name, file)?,
             input: Vec::new(),
-            looks: Vec::new(),
+            recorded_passes: Vec::new(),
             deadline: Deadline::default(),
         })
     }
@@ -221,9 +221,9 @@ impl Detector {
     ///
     /// With `max_faces` of 1 the first pass that finds a face is the last: finer passes only find smaller faces.
     pub fn detect(&mut self, picture: &Picture, max_faces: usize, effort: Effort) -> Result<Vec<DetectedFace>> {
-        let faces = self.first_look(picture)?;
+        let faces = self.first_pass(picture)?;
         let mut faces = match faces.len() {
-            0 => self.look_again(picture, effort)?,
+            0 => self.second_pass(picture, effort)?,
             _ if max_faces == 1 => faces,
             _ => self.add_finer(picture, faces, effort)?,
         };
@@ -234,20 +234,20 @@ impl Detector {
     /// Detects the largest face: by a coarse pass if its result is final, otherwise by the passes of
     /// [`Detector::detect`].
     pub fn detect_largest(&mut self, picture: &Picture, effort: Effort) -> Result<Option<DetectedFace>> {
-        match self.detect_surely(picture)? {
+        match self.detect_largest_coarse(picture)? {
             Some(face) => Ok(Some(face)),
             None => Ok(self.detect(picture, 1, effort)?.into_iter().next()),
         }
     }
 
     /// Detects the largest face by a coarse pass; `None` if the result is not final.
-    pub fn detect_surely(&mut self, picture: &Picture) -> Result<Option<DetectedFace>> {
+    pub fn detect_largest_coarse(&mut self, picture: &Picture) -> Result<Option<DetectedFace>> {
         let Some(view) = View::of_large_faces(picture.width(), picture.height()) else { return Ok(None) };
-        let mut faces = self.look(picture, &view, Turn::None)?.into_iter();
+        let mut faces = self.run_pass(picture, &view, Turn::None)?.into_iter();
         Ok(faces.next().filter(|first| {
-            first.confidence >= SURE_CONFIDENCE
-                && first.area.area().sqrt() * view.scale >= SURE_SIDE
-                && faces.all(|other| other.area.area() <= SURE_LEAD * first.area.area())
+            first.confidence >= COARSE_MIN_CONFIDENCE
+                && first.area.area().sqrt() * view.scale >= COARSE_MIN_SIDE
+                && faces.all(|other| other.area.area() <= COARSE_MAX_AREA_RATIO * first.area.area())
         }))
     }
 
@@ -258,22 +258,22 @@ impl Detector {
             TurnedView::LargeFaces => View::of_large_faces(width, height),
             TurnedView::Whole => Some(View::of_all_faces(width, height)),
         };
-        view.map_or(Ok(Vec::new()), |view| self.look(picture, &view, turn))
+        view.map_or(Ok(Vec::new()), |view| self.run_pass(picture, &view, turn))
     }
 
-    fn first_look(&mut self, picture: &Picture) -> Result<Vec<DetectedFace>> {
-        self.look(picture, &View::of_all_faces(picture.width(), picture.height()), Turn::None)
+    fn first_pass(&mut self, picture: &Picture) -> Result<Vec<DetectedFace>> {
+        self.run_pass(picture, &View::of_all_faces(picture.width(), picture.height()), Turn::None)
     }
 
     /// Runs further passes on a picture in which the first one found no face.
-    fn look_again(&mut self, picture: &Picture, effort: Effort) -> Result<Vec<DetectedFace>> {
+    fn second_pass(&mut self, picture: &Picture, effort: Effort) -> Result<Vec<DetectedFace>> {
         let (width, height) = (picture.width(), picture.height());
         let area = width as f32 * height as f32;
         if area > INPUT_AREA {
             return self.add_finer(picture, Vec::new(), effort);
         }
         let scale = (SMALL_AREA / area).sqrt().clamp(1.0, 8.0);
-        self.look(picture, &View::new(width, height, scale, 0.5), Turn::None)
+        self.run_pass(picture, &View::new(width, height, scale, 0.5), Turn::None)
     }
 
     /// Adds the faces that are only found in finer detail.
@@ -289,7 +289,7 @@ impl Detector {
             for face in suppress(found) {
                 if let Some(same) = faces.iter_mut().find(|known| known.area.overlap(&face.area) > MAX_OVERLAP) {
                     // A small face is located better in finer detail.
-                    if same.area.area().sqrt() * coarser < SURE_SIDE {
+                    if same.area.area().sqrt() * coarser < COARSE_MIN_SIDE {
                         *same = face;
                     }
                 } else if faces.iter().all(|known| face.area.share_in(&known.area) <= PART_OF_FACE) {
@@ -326,7 +326,7 @@ impl Detector {
                     input_height: tile_height,
                     scale,
                 };
-                let found = self.look_at_part(picture, part, &view, Turn::None)?;
+                let found = self.run_pass_on_part(picture, part, &view, Turn::None)?;
                 faces.extend(found.into_iter().filter(|face| {
                     let is_whole = face.area.width.max(face.area.height) * scale <= MAX_TILE_FACE;
                     is_whole && !touches_inner_edge(&face.frame, &part, width, height)
@@ -337,21 +337,27 @@ impl Detector {
     }
 
     /// Returns and clears the recorded input sizes (width, height) of the detector passes.
-    pub fn take_looks(&mut self) -> Vec<(u32, u32)> {
-        std::mem::take(&mut self.looks)
+    pub fn take_pass_sizes(&mut self) -> Vec<(u32, u32)> {
+        std::mem::take(&mut self.recorded_passes)
     }
 
     /// Runs one pass on the turned picture; the faces are in coordinates of the picture as it is.
-    fn look(&mut self, picture: &Picture, view: &View, turn: Turn) -> Result<Vec<DetectedFace>> {
+    fn run_pass(&mut self, picture: &Picture, view: &View, turn: Turn) -> Result<Vec<DetectedFace>> {
         let whole = Rect { x: 0.0, y: 0.0, width: picture.width() as f32, height: picture.height() as f32 };
-        self.look_at_part(picture, whole, view, turn)
+        self.run_pass_on_part(picture, whole, view, turn)
     }
 
-    /// Runs one pass on a part of the picture, as [`Detector::look`]; `view` describes the turned part.
-    fn look_at_part(&mut self, picture: &Picture, part: Rect, view: &View, turn: Turn) -> Result<Vec<DetectedFace>> {
+    /// Runs one pass on a part of the picture, as [`Detector::run_pass`]; `view` describes the turned part.
+    fn run_pass_on_part(
+        &mut self,
+        picture: &Picture,
+        part: Rect,
+        view: &View,
+        turn: Turn,
+    ) -> Result<Vec<DetectedFace>> {
         self.deadline.check()?;
-        if self.looks.len() < MAX_LOOKS {
-            self.looks.push((view.input_width, view.input_height));
+        if self.recorded_passes.len() < MAX_RECORDED_PASSES {
+            self.recorded_passes.push((view.input_width, view.input_height));
         }
         // Scaling before turning is faster.
         let (scaled_width, scaled_height) = turn.size(view.width, view.height);
@@ -364,7 +370,7 @@ impl Detector {
         let cells = self.network.run(
             [1, 3, view.input_height as usize, view.input_width as usize],
             &self.input,
-            |outputs| Heat::of(outputs).map(|heat| heat.faces()),
+            |outputs| OutputMaps::of(outputs).map(|heat| heat.faces()),
         )?;
         // The two sides may be scaled by slightly different amounts.
         let (sx, sy) = (scaled_width as f32 / part.width, scaled_height as f32 / part.height);

@@ -143,7 +143,7 @@ pub(crate) fn misfit(landmarks: &[Point; 5]) -> f32 {
 
 /// Aligns the face to the ArcFace points, 112x112 pixels.
 pub(crate) fn align(picture: &Picture, landmarks: &[Point; 5]) -> Result<RgbImage> {
-    picture.laid(&Similarity::fit(landmarks, &TARGET), SIDE, SIDE)
+    picture.draw_transformed(&Similarity::fit(landmarks, &TARGET), SIDE, SIDE)
 }
 
 #[cfg(test)]

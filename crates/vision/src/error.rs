@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// Failure to process a picture or to load the models.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-        /// The input has no bytes.
+    /// The input has no bytes.
     #[error("the picture is empty")]
     EmptyPicture,
     /// The format is neither supported nor recognised by name.

@@ -5,7 +5,6 @@
 //! but no people, no sockets and no database.
 
 mod attributes;
-mod bare;
 mod detector;
 mod embedder;
 mod error;
@@ -18,19 +17,20 @@ mod pool;
 mod quality;
 mod recognisability;
 mod runtime;
+mod single_model;
 
 pub use attributes::{HeadPose, Liveness};
-pub use bare::BareModel;
 pub use detector::{DetectedFace, Effort};
 pub use embedder::{Embedding, Purpose};
 pub use error::{Error, Result};
 pub use geometry::{Point, Rect, Turn};
-pub use models::{Algorithm, FaceModels, ModelPaths, Recognised, SMALLEST_AREA};
+pub use models::{Algorithm, FaceModels, MIN_REDUCED_PIXELS, ModelPaths, Recognised};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use picture::fuzzing;
 pub use picture::{Dimensions, Format, MAX_PIXELS, Picture};
-pub use pool::{Caller, PoolSize, Starting, TimeLimits, Vision};
+pub use pool::{Caller, PoolSize, StartingPool, TimeLimits, Vision};
 pub use quality::{Components, Grade, Quality};
 pub use recognisability::{Cover, CoverDetector, CoverEvidence, Evidence, Judge, RECOGNISABLE, Weights};
 pub use runtime::{Inference, Precision, PrecisionChoice, RuntimeChoice, RuntimeInfo};
+pub use single_model::SingleModel;

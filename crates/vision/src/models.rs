@@ -2,7 +2,7 @@
 
 mod file;
 
-pub use file::SMALLEST_AREA;
+pub use file::MIN_REDUCED_PIXELS;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -139,14 +139,14 @@ impl FaceModels {
         let mut upright = Vec::with_capacity(faces.len());
         let mut doubtful = Vec::new();
         for (i, face) in faces.into_iter().enumerate() {
-            if i < MAX_CHECKED && self.seems_turned(picture, &face)? {
+            if i < MAX_ORIENTATION_CHECKS && self.seems_turned(picture, &face)? {
                 doubtful.push(self.embed(picture, &face, Purpose::Probe)?);
             } else {
                 upright.push(face);
             }
         }
         if !doubtful.is_empty() || upright.is_empty() {
-            self.look_turned(picture, &mut doubtful, &upright, effort)?;
+            self.search_turned(picture, &mut doubtful, &upright, effort)?;
             upright.extend(doubtful.into_iter().map(|recognised| recognised.face));
             detector::sort_by_area(&mut upright);
         }
@@ -234,7 +234,7 @@ impl FaceModels {
         }
         if !doubtful.is_empty() || upright.is_empty() {
             let others: Vec<DetectedFace> = upright.iter().map(|recognised| recognised.face.clone()).collect();
-            self.look_turned(picture, &mut doubtful, &others, effort)?;
+            self.search_turned(picture, &mut doubtful, &others, effort)?;
             for recognised in doubtful {
                 upright.push(self.for_purpose(picture, recognised, purpose)?);
             }
@@ -246,8 +246,8 @@ impl FaceModels {
 
     /// Returns and clears the recorded input sizes (width, height) of the detector passes, for measurements. Only the
     /// first passes since the last call are recorded.
-    pub fn take_looks(&mut self) -> Vec<(u32, u32)> {
-        self.detector.take_looks()
+    pub fn take_pass_sizes(&mut self) -> Vec<(u32, u32)> {
+        self.detector.take_pass_sizes()
     }
 
     /// Computes the embedding of a face found in this picture, and whether it carries an identity.
@@ -328,7 +328,7 @@ impl FaceModels {
             return Ok(true);
         }
         let points = self.landmarker.find(picture, &face.frame())?;
-        Ok(quality::landmarks_apart(&face.landmarks, &five_of(&points)) > APART_WHEN_TURNED)
+        Ok(quality::landmarks_apart(&face.landmarks, &five_of(&points)) > MIN_TURNED_LANDMARK_DISTANCE)
     }
 
     /// Returns the most recognisable view in the turned pictures: of the face `of`, of a larger one if `of` is not
@@ -374,7 +374,7 @@ impl FaceModels {
 
     /// Searches the turned picture for faces that are not among `others`: replaces doubtful faces by better views and
     /// adds new faces.
-    fn look_turned(
+    fn search_turned(
         &mut self,
         picture: &Picture,
         doubtful: &mut Vec<Recognised>,
@@ -386,7 +386,7 @@ impl FaceModels {
         for turn in Turn::OTHERS {
             let mut faces = self.detector.detect_turned(picture, turn, view)?;
             faces.retain(|face| !others.iter().any(|other| is_same(face, other)));
-            faces.truncate(MAX_CHECKED);
+            faces.truncate(MAX_ORIENTATION_CHECKS);
             for face in faces {
                 let found = self.embed(picture, &face, Purpose::Probe)?;
                 match doubtful.iter_mut().find(|known| is_same(&found.face, &known.face)) {
@@ -419,7 +419,7 @@ pub struct Recognised {
 impl Recognised {
     /// Whether a turned picture may show the face better.
     fn is_doubtful(&self) -> bool {
-        self.recognisability < BEYOND_DOUBT
+        self.recognisability < CERTAIN_RECOGNISABILITY
     }
 
     /// Whether the face may be on its side or upside down.
@@ -428,31 +428,34 @@ impl Recognised {
     }
 
     fn has_turned_landmarks(&self) -> bool {
-        self.evidence.landmarks_apart > APART_WHEN_TURNED || lies_on_its_side(&self.face)
+        self.evidence.landmarks_apart > MIN_TURNED_LANDMARK_DISTANCE || lies_on_its_side(&self.face)
     }
 
     /// Whether this view from the turned picture replaces the other one of the same face. If only the other one has the
     /// landmarks of a face on its side, they are less reliable than its embedding, and this view may be slightly less
     /// recognisable.
     fn is_better_view_than(&self, other: &Self) -> bool {
-        let margin =
-            if other.has_turned_landmarks() && !self.has_turned_landmarks() { -CLEARLY_MORE } else { CLEARLY_MORE };
+        let margin = if other.has_turned_landmarks() && !self.has_turned_landmarks() {
+            -MIN_TURNED_GAIN
+        } else {
+            MIN_TURNED_GAIN
+        };
         self.recognisability > other.recognisability + margin
     }
 }
 
 /// Recognisability from which no turned pass runs.
-const BEYOND_DOUBT: f32 = 0.8;
+const CERTAIN_RECOGNISABILITY: f32 = 0.8;
 /// Minimum gain in recognisability for a turned view to be preferred.
-const CLEARLY_MORE: f32 = 0.1;
+const MIN_TURNED_GAIN: f32 = 0.1;
 /// Minimum distance between the two networks' landmarks, in eye distances, that indicates a face on its side.
-const APART_WHEN_TURNED: f32 = 0.3;
+const MIN_TURNED_LANDMARK_DISTANCE: f32 = 0.3;
 /// Minimum tilt, in degrees, of a face that counts as on its side.
-const ON_ITS_SIDE: f32 = 50.0;
+const MIN_SIDE_TILT_DEGREES: f32 = 50.0;
 /// Minimum overlap of two boxes (intersection over union) of the same face.
 const SAME_FACE: f32 = 0.3;
 /// Maximum number of faces of a picture that are checked for being turned, the largest first.
-const MAX_CHECKED: usize = 16;
+const MAX_ORIENTATION_CHECKS: usize = 16;
 
 /// Whether two boxes belong to the same face.
 fn is_same(a: &DetectedFace, b: &DetectedFace) -> bool {
@@ -461,7 +464,7 @@ fn is_same(a: &DetectedFace, b: &DetectedFace) -> bool {
 
 /// Whether the detector's landmarks show the face on its side.
 fn lies_on_its_side(face: &DetectedFace) -> bool {
-    wrapped(roll(&face.landmarks) + face.turn.degrees()).abs() > ON_ITS_SIDE
+    wrapped(roll(&face.landmarks) + face.turn.degrees()).abs() > MIN_SIDE_TILT_DEGREES
 }
 
 /// Normalises an angle in degrees to -180..180.

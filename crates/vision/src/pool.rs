@@ -93,7 +93,7 @@ impl Vision {
     ///
     /// # Errors
     /// Any error of the files or the runtime library.
-    pub fn begin(paths: &ModelPaths, size: PoolSize, inference: Inference) -> Result<Starting> {
+    pub fn begin(paths: &ModelPaths, size: PoolSize, inference: Inference) -> Result<StartingPool> {
         let files = ModelFiles::read(paths, inference)?;
         let queue = Arc::new(Queue::new(size.workers.get(), size.queue.get()));
         let workers = Loading::start(&files, &queue, size.workers)?;
@@ -104,7 +104,7 @@ impl Vision {
             limits: None,
         };
         let may_fall_back = inference.runtime == RuntimeChoice::Auto && files.runtime.is_openvino();
-        Ok(Starting { vision, workers, files, size, may_fall_back })
+        Ok(StartingPool { vision, workers, files, size, may_fall_back })
     }
 
     /// The runtime that runs the networks.
@@ -125,7 +125,7 @@ impl Vision {
     /// Time since the last completed job, if jobs are running and it exceeds the limit of a job.
     pub fn stuck_for(&self) -> Option<Duration> {
         let longest = self.limits?.job + GRACE;
-        self.handle.0.still_for().filter(|still| *still > longest)
+        self.handle.0.time_since_progress().filter(|still| *still > longest)
     }
 
     /// The same pool with time limits for callers' jobs.
@@ -220,7 +220,7 @@ impl Drop for Queued {
 }
 
 /// A pool whose workers are loading their networks.
-pub struct Starting {
+pub struct StartingPool {
     vision: Vision,
     workers: Loading,
     files: ModelFiles,
@@ -228,8 +228,8 @@ pub struct Starting {
     may_fall_back: bool,
 }
 
-impl Starting {
-    /// The pool. Its jobs wait until [`Starting::wait`] has found all workers ready.
+impl StartingPool {
+    /// The pool. Its jobs wait until [`StartingPool::wait`] has found all workers ready.
     pub fn vision(&self) -> Vision {
         self.vision.clone()
     }

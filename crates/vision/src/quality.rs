@@ -140,7 +140,7 @@ pub(crate) fn measure(
         distinctness: percent(sigmoid((0.38 - recognised.evidence.spoilt_likeness) / 0.07)),
         recognisability: percent(recognised.recognisability),
     };
-    let score = unified(&components) * worth(recognised.recognisability);
+    let score = unified(&components) * recognisability_factor(recognised.recognisability);
     Ok(Quality { score, components, pose, cover: recognised.evidence.named_cover() })
 }
 
@@ -219,14 +219,15 @@ fn uncovered(covers: CoverEvidence) -> u8 {
 
 /// The factor of recognisability on the score, 0..1: 1 if the embedding carries an identity, 0 if it certainly does
 /// not. Thus strong blur can't score higher than mild blur, whatever it does to the other components.
-fn worth(recognisability: f32) -> f32 {
-    ((recognisability - WORTHLESS) / (WORTH_ALL - WORTHLESS)).clamp(0.0, 1.0)
+fn recognisability_factor(recognisability: f32) -> f32 {
+    ((recognisability - ZERO_SCORE_RECOGNISABILITY) / (FULL_SCORE_RECOGNISABILITY - ZERO_SCORE_RECOGNISABILITY))
+        .clamp(0.0, 1.0)
 }
 
 /// Recognisability up to which the score is zero.
-const WORTHLESS: f32 = 0.1;
+const ZERO_SCORE_RECOGNISABILITY: f32 = 0.1;
 /// Recognisability from which the score is not reduced.
-const WORTH_ALL: f32 = 0.8;
+const FULL_SCORE_RECOGNISABILITY: f32 = 0.8;
 
 /// The weighted geometric mean of the components, 0..1.
 fn unified(c: &Components) -> f32 {

@@ -145,7 +145,7 @@ impl Judge {
             let mut rest = mean.as_slice().to_vec();
             // Twice, as rounding leaves a small remainder the first time.
             for _ in 0..2 {
-                without(&mut rest, &basis, 1.0);
+                subtract_projection(&mut rest, &basis, 1.0);
             }
             // A mean within the span of the others would add a direction of pure noise.
             if dot(&rest, &rest).sqrt() > 0.05 {
@@ -219,7 +219,7 @@ impl Judge {
             return probe;
         }
         let mut numbers = probe.as_slice().to_vec();
-        without(&mut numbers, &self.basis, share);
+        subtract_projection(&mut numbers, &self.basis, share);
         // A probe entirely within the span of the means has no direction left.
         Embedding::new(numbers).unwrap_or(probe)
     }
@@ -235,7 +235,7 @@ fn floats(file: &str, bytes: &[u8], sha256: &str) -> Result<Vec<f32>> {
 }
 
 /// Subtracts a share of the projection onto the basis from a vector.
-fn without(numbers: &mut [f32], basis: &[Vec<f32>], share: f32) {
+fn subtract_projection(numbers: &mut [f32], basis: &[Vec<f32>], share: f32) {
     for direction in basis {
         let along = share * dot(numbers, direction);
         for (number, part) in numbers.iter_mut().zip(direction) {

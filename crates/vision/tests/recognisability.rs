@@ -352,9 +352,9 @@ fn a_picture_without_a_face_is_looked_at_within_bounds() {
         for (effort, most) in [(Effort::Full, 16), (Effort::Limited, 16)] {
             let picture = Picture::from_rgb(RgbImage::from_pixel(width, height, image::Rgb([90, 110, 130])));
             let (found, looks) = on_pool(move |models| {
-                models.take_looks();
+                models.take_pass_sizes();
                 let found = models.recognise_largest(&picture, Purpose::Probe, effort)?;
-                Ok((found, models.take_looks()))
+                Ok((found, models.take_pass_sizes()))
             });
             assert!(found.is_none());
             assert!(looks.len() <= most, "{width}x{height} {effort:?}: {looks:?}");

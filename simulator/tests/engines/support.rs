@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 
 use aicp_engine_simulator::{Faults, Options, Running, Speak, cloudwalk_settings, koala_settings, start};
 use aicp_engines::{
-    BoxError, Builtin, Claimed, Cloudwalk, CloudwalkSettings, Engine, Inference, Koala, LibraryRef, ModelPaths, Photo,
-    PoolSize, RuntimeChoice, Vision,
+    BoxError, Builtin, ClaimLookup, Cloudwalk, CloudwalkSettings, Engine, Inference, Koala, LibraryRef, ModelPaths,
+    Photo, PoolSize, RuntimeChoice, Vision,
 };
 use aicp_types::LibraryId;
 use async_trait::async_trait;
@@ -150,7 +150,7 @@ pub async fn get<T: serde::de::DeserializeOwned>(url: &str, path: &str) -> T {
 pub struct Known(pub Vec<String>);
 
 #[async_trait]
-impl Claimed for Known {
+impl ClaimLookup for Known {
     async fn claimed(&self, engine_refs: &[String]) -> Result<HashSet<String>, BoxError> {
         Ok(engine_refs.iter().filter(|r| self.0.contains(r)).cloned().collect())
     }

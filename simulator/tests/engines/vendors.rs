@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use aicp_engine_simulator::{Faults, Speak, cloudwalk_settings, codes};
 use aicp_engines::{
-    Added, Candidate, Cloudwalk, CloudwalkSettings, Engine, Error, FaceKey, Keeping, Koala, Similarity,
+    Candidate, Cloudwalk, CloudwalkSettings, Engine, EnrolledFace, Error, FaceKey, FaceStorage, Koala, Similarity,
 };
 use aicp_types::{FaceId, LibraryId, PersonId};
 use bytes::Bytes;
 
 use crate::support::*;
 
-fn of(added: Added) -> String {
+fn of(added: EnrolledFace) -> String {
     assert!(added.template.is_none());
     added.engine_ref.expect("there")
 }
@@ -46,7 +46,7 @@ async fn a_life_of_faces() {
     let alike = home.compare(obama(), probe.clone()).await.expect("an answer");
     for rig in Rig::all().await {
         let engine = &rig.engine;
-        assert_eq!(engine.keeping(), Keeping::Faces);
+        assert_eq!(engine.face_storage(), FaceStorage::Faces);
         engine.health().await.expect("an answer");
         let (one, two) = (library(1), library(2));
         for library in [&one, &two, &one] {
@@ -303,7 +303,7 @@ async fn the_builtin_engine_examines_every_face() {
     assert!(matches!(home.examine(Bytes::from_static(b"x").into(), 9, wanted).await, Err(Error::BadPicture(_))));
     // As an engine among others it keeps templates and takes part in nothing that is kept elsewhere.
     let engine: &dyn Engine = &home;
-    assert_eq!(engine.keeping(), Keeping::Templates);
+    assert_eq!(engine.face_storage(), FaceStorage::Templates);
     let added = engine.add_face(&library(1), &tag(1), obama()).await.expect("an answer");
     assert!(added.engine_ref.is_none() && added.quality.expect("there") > 0.0 && added.face.is_some());
     home.admit(LibraryId::new(1), PersonId::new(7), FaceId::new(8), &added.template.expect("there")).expect("there");

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::face_api::read_all;
 use super::fields::{Fields, Input};
 use super::images::Query;
-use super::{form_as_json, is_cross_site, is_under_foreign_name, outbox, pages, routes, times};
+use super::{form_as_json, is_cross_site, may_be_rebound, outbox, pages, routes, times};
 use crate::links::Site;
 use crate::{links, shanghai};
 
@@ -84,7 +84,7 @@ pub fn parameter(uri: &Uri, name: &str) -> (Option<String>, Option<String>) {
 
 /// Whether a page that sends these headers may act without a token.
 pub fn is_our_page(headers: &HeaderMap, site: &Site) -> bool {
-    !is_cross_site(headers, site) && !is_under_foreign_name(headers, site)
+    !is_cross_site(headers, site) && !may_be_rebound(headers, site)
 }
 
 /// Returns the session token in the cookies.

@@ -40,7 +40,7 @@ use bytes::Bytes;
 
 use crate::body::{BodyError, HeldBody, UnreadBody};
 use crate::links::{Links, Site};
-use crate::record::{Ending, Record, Subject};
+use crate::record::{CallInfo, CallOutcome, Record};
 use crate::{Client, Context};
 use envelope::{Answer, Failure, Shape};
 use fields::Input;
@@ -152,7 +152,7 @@ async fn run(
     let query = Query::of(&parts.uri);
     let app = authenticate(context, entry, dialect, &parts.headers, &query)?;
     if !app.is_anonymous() {
-        body.is_of_known_caller();
+        body.mark_authenticated();
     }
     // SDKs of section 9 send forms, and also JSON that they declare as a form.
     let is_form = dialect == Dialect::FaceApi && has_media_type(&parts.headers, "application/x-www-form-urlencoded");
@@ -181,14 +181,14 @@ async fn run(
     };
     let shape = dialect.shape(context.options.aicp.face_api_timestamp);
     let record = entry.log.map(|name| {
-        let subject = Subject {
+        let subject = CallInfo {
             method: name.method,
             label: name.label,
             category: literals::CATEGORY,
             has_engine: true,
             path: entry.path,
             client: call.client,
-            code_if_left: Failure::message(literals::SERVER_ERROR).code_in(shape),
+            code_if_disconnected: Failure::message(literals::SERVER_ERROR).code_in(shape),
         };
         Record::begin(&context.platform, &app, subject)
     });
@@ -202,8 +202,8 @@ async fn run(
 }
 
 /// Converts the outcome of a call to its log entry.
-fn ending(failure: Option<&Failure>, shape: Shape) -> Ending {
-    Ending {
+fn ending(failure: Option<&Failure>, shape: Shape) -> CallOutcome {
+    CallOutcome {
         ok: failure.is_none(),
         code: Some(failure.map_or(0, |failure| failure.code_in(shape))),
         message: failure.map(|failure| failure.text().to_owned()),
@@ -238,7 +238,7 @@ fn authenticate(
 ) -> Result<App, Failure> {
     let platform = &context.platform;
     let is_of_other_site =
-        is_cross_site(headers, &context.options.site) || is_under_foreign_name(headers, &context.options.site);
+        is_cross_site(headers, &context.options.site) || may_be_rebound(headers, &context.options.site);
     if let Operation::User(call) = entry.operation {
         if is_of_other_site {
             return Err(refusal(dialect, TokenError::Missing));
@@ -336,7 +336,7 @@ fn is_cross_site(headers: &HeaderMap, site: &Site) -> bool {
 
 /// Whether the host name of the page may belong to another site that resolves it to this server (DNS rebinding): the
 /// browser would treat such a page as same-origin. IP addresses, `localhost` and the host of `public_url` are trusted.
-fn is_under_foreign_name(headers: &HeaderMap, site: &Site) -> bool {
+fn may_be_rebound(headers: &HeaderMap, site: &Site) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return false };
     // Browsers send ASCII only.
     let Ok(origin) = origin.to_str() else { return true };
@@ -398,7 +398,7 @@ mod tests {
         Site {
             public_url: public_url.map(str::to_owned),
             local_address,
-            face_url_life: std::time::Duration::from_secs(60),
+            face_url_lifetime: std::time::Duration::from_secs(60),
         }
     }
 
@@ -407,7 +407,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::ORIGIN, HeaderValue::from_str(origin).expect("a header"));
         headers.insert(header::HOST, HeaderValue::from_static(host));
-        !is_cross_site(&headers, site) && !is_under_foreign_name(&headers, site)
+        !is_cross_site(&headers, site) && !may_be_rebound(&headers, site)
     }
 
     #[test]
@@ -424,7 +424,7 @@ mod tests {
         assert!(!may_act("https://example.org", "127.0.0.1:9012", &behind_a_proxy));
         let mut unreadable = HeaderMap::new();
         unreadable.insert(header::ORIGIN, HeaderValue::from_bytes(b"http://\xcc").expect("a header"));
-        assert!(is_under_foreign_name(&unreadable, &plain));
-        assert!(!is_cross_site(&HeaderMap::new(), &plain) && !is_under_foreign_name(&HeaderMap::new(), &plain));
+        assert!(may_be_rebound(&unreadable, &plain));
+        assert!(!is_cross_site(&HeaderMap::new(), &plain) && !may_be_rebound(&HeaderMap::new(), &plain));
     }
 }

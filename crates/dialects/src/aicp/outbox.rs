@@ -89,31 +89,31 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// Lenient deserialisation: a value of the wrong type is consumed and becomes `WRONG`.
+/// Lenient deserialisation: a value of the wrong type is consumed and becomes `INVALID`.
 trait Part<'de>: Sized {
-    const WRONG: Self;
+    const INVALID: Self;
 
     fn of_number(_: i64) -> Self {
-        Self::WRONG
+        Self::INVALID
     }
 
     fn of_text(_: &str) -> Self {
-        Self::WRONG
+        Self::INVALID
     }
 
     fn of_list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Self::WRONG)
+        Ok(Self::INVALID)
     }
 
     fn of_object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Self::WRONG)
+        Ok(Self::INVALID)
     }
 }
 
 impl<'de> Part<'de> for Records {
-    const WRONG: Self = Self(None);
+    const INVALID: Self = Self(None);
 
     fn of_list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
         let mut ids = Some(BTreeSet::new());
@@ -128,7 +128,7 @@ impl<'de> Part<'de> for Records {
 }
 
 impl<'de> Part<'de> for Record {
-    const WRONG: Self = Self(None);
+    const INVALID: Self = Self(None);
 
     fn of_object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
         let mut id = None;
@@ -143,7 +143,7 @@ impl<'de> Part<'de> for Record {
 }
 
 impl Part<'_> for Id {
-    const WRONG: Self = Self(None);
+    const INVALID: Self = Self(None);
 
     fn of_number(number: i64) -> Self {
         Self(Some(number))
@@ -164,11 +164,11 @@ impl<'de, T: Part<'de>> Visitor<'de> for Lenient<T> {
     }
 
     fn visit_unit<E>(self) -> Result<T, E> {
-        Ok(T::WRONG)
+        Ok(T::INVALID)
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<T, E> {
-        Ok(T::WRONG)
+        Ok(T::INVALID)
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<T, E> {
@@ -176,11 +176,11 @@ impl<'de, T: Part<'de>> Visitor<'de> for Lenient<T> {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<T, E> {
-        Ok(i64::try_from(number).map_or(T::WRONG, T::of_number))
+        Ok(i64::try_from(number).map_or(T::INVALID, T::of_number))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<T, E> {
-        Ok(T::WRONG)
+        Ok(T::INVALID)
     }
 
     fn visit_str<E>(self, text: &str) -> Result<T, E> {

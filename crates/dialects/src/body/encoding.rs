@@ -17,12 +17,12 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Encoding of a body according to its headers.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Encoding {
-    packing: Packing,
+    packing: ContentCoding,
     charset: Option<&'static encoding_rs::Encoding>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Packing {
+enum ContentCoding {
     #[default]
     None,
     Gzip,
@@ -33,9 +33,9 @@ impl Encoding {
     pub fn of(headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let packing = match text(header::CONTENT_ENCODING).trim().to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => Packing::Gzip,
-            "deflate" => Packing::Deflate,
-            _ => Packing::None,
+            "gzip" | "x-gzip" => ContentCoding::Gzip,
+            "deflate" => ContentCoding::Deflate,
+            _ => ContentCoding::None,
         };
         let parameters = text(header::CONTENT_TYPE).split(';').skip(1).filter_map(|part| part.split_once('='));
         let charset = parameters
@@ -45,11 +45,11 @@ impl Encoding {
         Self { packing, charset }
     }
 
-    pub fn unpacker(self) -> Unpacker {
+    pub fn unpacker(self) -> Decompressor {
         match self.packing {
-            Packing::None => Unpacker::None,
-            Packing::Gzip => Unpacker::Gzip(MultiGzDecoder::new(Vec::new())),
-            Packing::Deflate => Unpacker::NotBegun,
+            ContentCoding::None => Decompressor::None,
+            ContentCoding::Gzip => Decompressor::Gzip(MultiGzDecoder::new(Vec::new())),
+            ContentCoding::Deflate => Decompressor::DeflateOrZlib,
         }
     }
 
@@ -67,17 +67,17 @@ impl Encoding {
 }
 
 /// Streaming decompressor of a body.
-pub(super) enum Unpacker {
+pub(super) enum Decompressor {
     None,
     Gzip(MultiGzDecoder<Vec<u8>>),
     /// Deflate before its first byte, which tells whether the zlib header is present; some clients omit it.
-    NotBegun,
+    DeflateOrZlib,
     Zlib(ZlibDecoder<Vec<u8>>),
     Deflate(DeflateDecoder<Vec<u8>>),
 }
 
-impl Unpacker {
-    /// Splits bytes into pieces for [`Unpacker::unpack`].
+impl Decompressor {
+    /// Splits bytes into pieces for [`Decompressor::unpack`].
     pub fn pieces<'a>(&self, bytes: &'a [u8]) -> std::slice::Chunks<'a, u8> {
         bytes.chunks(if matches!(self, Self::None) { bytes.len().max(1) } else { PIECE })
     }
@@ -94,7 +94,7 @@ impl Unpacker {
     /// Returns the remaining bytes at the end of the body.
     pub fn finish(&mut self) -> Result<Vec<u8>, BodyError> {
         let finished = match self {
-            Self::None | Self::NotBegun => Ok(()),
+            Self::None | Self::DeflateOrZlib => Ok(()),
             Self::Gzip(decoder) => decoder.try_finish(),
             Self::Zlib(decoder) => decoder.try_finish(),
             Self::Deflate(decoder) => decoder.try_finish(),
@@ -105,7 +105,7 @@ impl Unpacker {
 
     fn write(&mut self, piece: &[u8]) -> std::io::Result<()> {
         const HEAD_OF_ZLIB: u8 = 0x78;
-        if matches!(self, Self::NotBegun) {
+        if matches!(self, Self::DeflateOrZlib) {
             *self = if piece.first() == Some(&HEAD_OF_ZLIB) {
                 Self::Zlib(ZlibDecoder::new(Vec::new()))
             } else {
@@ -113,7 +113,7 @@ impl Unpacker {
             };
         }
         match self {
-            Self::None | Self::NotBegun => Ok(()),
+            Self::None | Self::DeflateOrZlib => Ok(()),
             Self::Gzip(decoder) => decoder.write_all(piece).and_then(|()| decoder.flush()),
             Self::Zlib(decoder) => decoder.write_all(piece).and_then(|()| decoder.flush()),
             Self::Deflate(decoder) => decoder.write_all(piece).and_then(|()| decoder.flush()),
@@ -125,7 +125,7 @@ impl Unpacker {
             Self::Gzip(decoder) => std::mem::take(decoder.get_mut()),
             Self::Zlib(decoder) => std::mem::take(decoder.get_mut()),
             Self::Deflate(decoder) => std::mem::take(decoder.get_mut()),
-            Self::None | Self::NotBegun => Vec::new(),
+            Self::None | Self::DeflateOrZlib => Vec::new(),
         }
     }
 }

@@ -15,15 +15,15 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::{Client, Standing};
+use crate::{Client, ConnectionState};
 use encoding::Encoding;
 
 /// Time limit for reading a whole body.
 const READ_TIME: Duration = Duration::from_secs(60);
-/// Minimum transfer rate of a body; a slower one is aborted after [`TIME_TO_BEGIN`].
-const LEAST_BYTES_A_SECOND: u32 = 1 << 10;
+/// Minimum transfer rate of a body; a slower one is aborted after [`RATE_GRACE`].
+const MIN_BYTES_PER_SECOND: u32 = 1 << 10;
 /// Time before the minimum rate applies.
-const TIME_TO_BEGIN: Duration = Duration::from_secs(5);
+const RATE_GRACE: Duration = Duration::from_secs(5);
 /// Time that a request waits for memory before it is refused as busy.
 const WAIT_FOR_MEMORY: Duration = Duration::from_secs(5);
 /// Bytes of a refused body that are still read and thrown away. A client that is cut off while it sends sees a reset
@@ -36,7 +36,7 @@ const UNKNOWN_PART: usize = 2;
 /// Divisor of that part that gives the part of one address.
 const ADDRESS_PART: usize = 2;
 /// Bytes of one body to process before the task yields.
-const SEEN_AT_ONCE: usize = 1 << 20;
+const YIELD_INTERVAL_BYTES: usize = 1 << 20;
 
 /// Reasons why a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,9 +109,9 @@ impl BodyBudget {
             return Err(BodyError::TooLarge);
         }
         let standing = body.standing.clone().unwrap_or_default();
-        standing.awaits_body_now(true);
+        standing.set_awaits_body(true);
         let read = timeout(READ_TIME, self.gather(body, limit, kept, see)).await;
-        standing.awaits_body_now(false);
+        standing.set_awaits_body(false);
         body.is_broken |= read.is_err();
         let Some(held) = read.unwrap_or(Err(BodyError::Broken))? else { return Ok(None) };
         let bytes = body.encoding.plain(held.bytes).ok_or(BodyError::Broken)?;
@@ -126,13 +126,13 @@ impl BodyBudget {
         kept: usize,
         mut see: impl FnMut(&[u8]),
     ) -> Result<Option<HeldBody>, BodyError> {
-        body.waits_for_word = false;
+        body.expects_continue = false;
         let is_kept = body.declared.is_none_or(|length| length <= kept);
         let held = is_kept.then(|| (BytesMut::new(), Shares::of(self.pools(body))));
-        let mut gathered = Gathered { length: 0, limit, kept, held };
+        let mut gathered = BodyProgress { length: 0, limit, kept, held };
         let mut unpacker = body.encoding.unpacker();
         let mut rested = 0;
-        let mut pace = Pace::begin();
+        let mut pace = MinimumRate::begin();
         while let Some(data) = pace.next_part(&mut body.body).await.inspect_err(|_| body.is_broken = true)? {
             let waits = Instant::now();
             for piece in unpacker.pieces(&data) {
@@ -142,7 +142,7 @@ impl BodyBudget {
             }
             // The client's deadline excludes the wait for memory.
             pace.deadline += waits.elapsed();
-            if gathered.length - rested >= SEEN_AT_ONCE {
+            if gathered.length - rested >= YIELD_INTERVAL_BYTES {
                 rested = gathered.length;
                 tokio::task::yield_now().await;
             }
@@ -156,7 +156,7 @@ impl BodyBudget {
     /// Returns the semaphores that a body is charged to, the most restricted first.
     fn pools(&self, body: &UnreadBody) -> Vec<Arc<Semaphore>> {
         let mut pools = Vec::new();
-        if !body.is_of_known {
+        if !body.is_authenticated_caller {
             pools.extend(body.client.map(|address| self.addresses.shares_of(address)));
             pools.push(Arc::clone(&self.unknown));
         }
@@ -165,7 +165,7 @@ impl BodyBudget {
     }
 
     /// Counts bytes against the limits, takes shares for them and appends them.
-    async fn take(gathered: &mut Gathered, bytes: &[u8]) -> Result<(), BodyError> {
+    async fn take(gathered: &mut BodyProgress, bytes: &[u8]) -> Result<(), BodyError> {
         gathered.length += bytes.len();
         if gathered.length > gathered.limit {
             return Err(BodyError::TooLarge);
@@ -212,7 +212,7 @@ impl Shares {
 }
 
 /// Progress of reading a body.
-struct Gathered {
+struct BodyProgress {
     /// Decompressed bytes so far.
     length: usize,
     limit: usize,
@@ -230,10 +230,10 @@ pub(crate) struct UnreadBody {
     /// Address of the client.
     client: Option<IpAddr>,
     /// Whether the caller is authenticated.
-    is_of_known: bool,
-    standing: Option<Standing>,
+    is_authenticated_caller: bool,
+    standing: Option<ConnectionState>,
     /// Whether the client waits for `100 Continue` or the answer before it sends.
-    waits_for_word: bool,
+    expects_continue: bool,
     /// Whether the body was aborted or timed out, so that nothing more can be read.
     is_broken: bool,
 }
@@ -252,24 +252,24 @@ impl UnreadBody {
             encoding,
             declared,
             client: parts.extensions.get::<Client>().map(|client| client.0),
-            is_of_known: false,
-            standing: parts.extensions.get::<Standing>().cloned(),
-            waits_for_word: headers.contains_key(header::EXPECT),
+            is_authenticated_caller: false,
+            standing: parts.extensions.get::<ConnectionState>().cloned(),
+            expects_continue: headers.contains_key(header::EXPECT),
             is_broken: false,
         }
     }
 
     /// Marks the caller as authenticated.
-    pub fn is_of_known_caller(&mut self) {
-        self.is_of_known = true;
+    pub fn mark_authenticated(&mut self) {
+        self.is_authenticated_caller = true;
         if let Some(standing) = &self.standing {
-            standing.is_known_now();
+            standing.set_authenticated();
         }
     }
 
     /// Drains the unread body (bounded) before an early answer, so that the client sees the answer instead of a reset.
     pub async fn discard(self) {
-        if !self.waits_for_word && !self.is_broken {
+        if !self.expects_continue && !self.is_broken {
             let _ = timeout(READ_TIME, drain(self.body, MAX_DRAINED)).await;
         }
     }
@@ -290,7 +290,7 @@ impl HeldBody {
 
 /// Reads a body to its end, but stops after `at_most` bytes or when it falls below the minimum rate.
 async fn drain(mut body: Body, at_most: usize) {
-    let (mut pace, mut seen) = (Pace::begin(), 0);
+    let (mut pace, mut seen) = (MinimumRate::begin(), 0);
     while let Ok(Some(data)) = pace.next_part(&mut body).await {
         seen += data.len();
         if seen > at_most {
@@ -300,14 +300,14 @@ async fn drain(mut body: Body, at_most: usize) {
 }
 
 /// Enforces the minimum transfer rate of a body.
-struct Pace {
+struct MinimumRate {
     /// Time by which the bytes so far would have arrived at the minimum rate.
     deadline: Instant,
 }
 
-impl Pace {
+impl MinimumRate {
     fn begin() -> Self {
-        Self { deadline: Instant::now() + TIME_TO_BEGIN }
+        Self { deadline: Instant::now() + RATE_GRACE }
     }
 
     /// Returns the next bytes of a body, or `None` at its end. Fails if they arrive too late or the connection breaks.
@@ -319,7 +319,7 @@ impl Pace {
                     // A frame without data holds trailers.
                     let Ok(data) = frame.into_data() else { continue };
                     let came = u32::try_from(data.len()).unwrap_or(u32::MAX);
-                    self.deadline += Duration::from_secs(1) * came / LEAST_BYTES_A_SECOND;
+                    self.deadline += Duration::from_secs(1) * came / MIN_BYTES_PER_SECOND;
                     return Ok(Some(data));
                 }
                 Ok(Some(Err(_))) | Err(_) => return Err(BodyError::Broken),
@@ -343,7 +343,7 @@ mod tests {
         let (mut parts, ()) = Request::new(()).into_parts();
         parts.headers = headers;
         let mut body = UnreadBody::new(&parts, body);
-        body.is_of_known_caller();
+        body.mark_authenticated();
         body
     }
 
@@ -356,7 +356,7 @@ mod tests {
 
     /// Makes the body that of an unauthenticated caller at an address.
     fn of_unknown(address: [u8; 4], body: UnreadBody) -> UnreadBody {
-        UnreadBody { client: Some(IpAddr::from(address)), is_of_known: false, ..body }
+        UnreadBody { client: Some(IpAddr::from(address)), is_authenticated_caller: false, ..body }
     }
 
     #[tokio::test(start_paused = true)]
@@ -477,7 +477,7 @@ mod tests {
     async fn what_is_left_is_read_but_not_for_ever() {
         assert_eq!(time_to_discard(body(2 * MIB, true)).await, Duration::ZERO);
         assert!(time_to_discard(body(2 * MIB, false)).await >= READ_TIME, "it waited for the rest");
-        assert_eq!(time_to_discard(body(2, false)).await, TIME_TO_BEGIN, "it came too slowly");
+        assert_eq!(time_to_discard(body(2, false)).await, RATE_GRACE, "it came too slowly");
         assert_eq!(time_to_discard(body(MAX_DRAINED + MIB, false)).await, Duration::ZERO, "it read enough");
     }
 }

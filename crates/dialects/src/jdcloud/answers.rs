@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// Result of face search, in most cases without a list.
 #[derive(Serialize)]
-pub(super) struct Told<'a> {
+pub(super) struct MessageResult<'a> {
     pub requestid: &'a str,
     pub message: &'a str,
     pub status: i32,
@@ -15,7 +15,7 @@ pub(super) struct Told<'a> {
 
 /// Result of face search that starts with its list.
 #[derive(Serialize)]
-pub(super) struct Listed<'a> {
+pub(super) struct ListResult<'a> {
     pub result: &'a str,
     pub requestid: &'a str,
     pub message: &'a str,

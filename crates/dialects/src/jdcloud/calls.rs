@@ -9,13 +9,13 @@ use tokio::time::timeout;
 use super::Options;
 use super::answers::digits;
 use super::codes::{self, Fault};
-use super::envelope::{Answer, Failure, Stamp};
+use super::envelope::{Answer, Failure, RequestStamp};
 use super::params::Params;
 use super::pictures::{self, PictureError};
 use super::routes::{Api, Entry, Family};
 
 /// Time limit of the analysis of a picture.
-const MAX_LOOK: Duration = Duration::from_secs(10);
+const ANALYSIS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum length of a group name, in letters and digits.
 const MAX_GROUP_NAME: usize = 64;
 
@@ -26,7 +26,7 @@ pub(super) struct Call<'a> {
     pub app: &'a App,
     pub entry: &'static Entry,
     pub params: &'a Params<'a>,
-    pub stamp: &'a Stamp,
+    pub stamp: &'a RequestStamp,
 }
 
 impl Call<'_> {
@@ -121,26 +121,31 @@ impl Call<'_> {
     }
 
     /// Returns the faces of a picture, largest first, at most `most`. An empty list is not an error.
-    pub async fn look(&self, picture: Bytes, most: usize, wanted: Examination) -> Result<Vec<ExaminedFace>, Failure> {
-        self.in_time(self.platform.examine(self.app, picture, most, wanted)).await
+    pub async fn detect_faces(
+        &self,
+        picture: Bytes,
+        most: usize,
+        wanted: Examination,
+    ) -> Result<Vec<ExaminedFace>, Failure> {
+        self.with_timeout(self.platform.examine(self.app, picture, most, wanted)).await
     }
 
     /// Returns the largest face of a picture, or fails if it has none.
     pub async fn largest_face(&self, picture: Bytes, wanted: Examination) -> Result<ExaminedFace, Failure> {
-        let faces = self.look(picture, 1, wanted).await?;
+        let faces = self.detect_faces(picture, 1, wanted).await?;
         faces.into_iter().next().ok_or_else(|| self.failure(Error::NoFace))
     }
 
     /// Returns the failure for a head pose that is not frontal.
-    pub fn turned(&self) -> Failure {
+    pub fn not_frontal(&self) -> Failure {
         let fault = if self.entry.family == Family::V1 { codes::V1_BAD_POSTURE } else { codes::BAD_POSTURE };
         fault.into()
     }
 
     /// Runs read-only work of the platform with a time limit. The work may continue after the timeout, so it must not
     /// change data.
-    pub async fn in_time<T>(&self, work: impl Future<Output = aicp_platform::Result<T>>) -> Result<T, Failure> {
-        match timeout(MAX_LOOK, work).await {
+    pub async fn with_timeout<T>(&self, work: impl Future<Output = aicp_platform::Result<T>>) -> Result<T, Failure> {
+        match timeout(ANALYSIS_TIMEOUT, work).await {
             Ok(found) => found.map_err(|e| self.failure(e)),
             Err(_) => Err(match (self.entry.family, self.entry.api) {
                 (Family::V1, _) => codes::V1_TIMED_OUT,

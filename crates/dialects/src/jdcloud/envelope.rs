@@ -14,7 +14,7 @@ use super::codes::{self, Fault, Gateway, System};
 use super::routes::{Api, Family};
 
 /// Calls that a key has left today; `None` means unlimited.
-pub(super) type Left = Option<u64>;
+pub(super) type CallsLeft = Option<u64>;
 
 /// Successful result of a call.
 pub(super) struct Answer {
@@ -46,7 +46,7 @@ impl From<System> for Failure {
 
 impl Failure {
     /// Returns code and message for the call log.
-    pub fn told(self) -> (i64, &'static str) {
+    pub fn code_and_text(self) -> (i64, &'static str) {
         match self {
             Self::System(System(code, text)) => (code.into(), text),
             Self::Fault(Fault(code, text)) => (code.into(), text),
@@ -86,14 +86,14 @@ pub(super) fn inner_text(value: &impl Serialize) -> Result<String, Failure> {
 
 /// Id and start time of a request.
 #[derive(Debug, Clone)]
-pub(super) struct Stamp {
+pub(super) struct RequestStamp {
     /// Request id, 32 hex digits.
     pub id: String,
     pub received: UnixMillis,
     pub begun: Instant,
 }
 
-impl Stamp {
+impl RequestStamp {
     /// Returns the present moment: the time at which the call came in, plus the elapsed time.
     pub fn now(&self) -> UnixMillis {
         self.received.saturating_add(self.begun.elapsed())
@@ -160,7 +160,7 @@ struct V1Fault<'a> {
     timestamp: i64,
 }
 
-fn fault_result(api: Api, family: Family, Fault(status, text): Fault, stamp: &Stamp) -> Option<Box<RawValue>> {
+fn fault_result(api: Api, family: Family, Fault(status, text): Fault, stamp: &RequestStamp) -> Option<Box<RawValue>> {
     let id = stamp.id.as_str();
     let written = match (family, api) {
         (Family::V1, _) => serde_json::value::to_raw_value(&V1Fault {
@@ -185,9 +185,9 @@ fn fault_result(api: Api, family: Family, Fault(status, text): Fault, stamp: &St
 pub(super) fn render(
     api: Api,
     family: Family,
-    left: Left,
+    left: CallsLeft,
     outcome: &Result<Answer, Failure>,
-    stamp: &Stamp,
+    stamp: &RequestStamp,
 ) -> Response {
     let System(code, text) = match outcome {
         Err(Failure::System(system)) => *system,
@@ -195,7 +195,7 @@ pub(super) fn render(
     };
     let status = match outcome {
         Ok(_) => 0,
-        Err(failure) => failure.told().0,
+        Err(failure) => failure.code_and_text().0,
     };
     let fault = match outcome {
         Err(Failure::Fault(fault)) => fault_result(api, family, *fault, stamp),
@@ -236,13 +236,13 @@ struct GatewayError<'a> {
 }
 
 /// Renders the answer to a request refused before its call started.
-pub(super) fn render_gateway(gateway: Gateway, stamp: &Stamp) -> Response {
+pub(super) fn render_gateway(gateway: Gateway, stamp: &RequestStamp) -> Response {
     let Gateway { status, name, message } = gateway;
     let error = GatewayError { message, status: name, code: status.as_u16() };
     json(status, &GatewayBody { error, request_id: &stamp.id }, stamp)
 }
 
-fn json(status: StatusCode, body: &impl Serialize, stamp: &Stamp) -> Response {
+fn json(status: StatusCode, body: &impl Serialize, stamp: &RequestStamp) -> Response {
     // Strings, numbers and raw JSON always serialise.
     let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
     *response.status_mut() = status;

@@ -2,7 +2,7 @@
 
 use aicp_platform::{Examination, NewMember};
 
-use super::answers::{FaceId, FoundFace, SearchResult, SearchResults, Told, is_frontal, outer_id};
+use super::answers::{FaceId, FoundFace, MessageResult, SearchResult, SearchResults, is_frontal, outer_id};
 use super::calls::Call;
 use super::codes;
 use super::envelope::{Answer, Failure, inner_text};
@@ -25,9 +25,9 @@ impl Call<'_> {
         let member = NewMember { user_id: Some(outer_id), picture, at_most: self.options.max_faces };
         let nothing_more = Examination::default();
         let enrolled = self.platform.enrol_member(self.app, &library, member, nothing_more, is_frontal).await;
-        let enrolled = enrolled.map_err(|e| self.failure(e))?.1.ok_or_else(|| self.turned())?;
+        let enrolled = enrolled.map_err(|e| self.failure(e))?.1.ok_or_else(|| self.not_frontal())?;
         let result = inner_text(&FaceId { face_id: &enrolled.person.number })?;
-        Answer::new(&Told { requestid: &self.stamp.id, message: SUCCESS, status: 0, result: Some(&result) })
+        Answer::new(&MessageResult { requestid: &self.stamp.id, message: SUCCESS, status: 0, result: Some(&result) })
     }
 
     pub async fn face_delete(&self) -> Result<Answer, Failure> {
@@ -44,9 +44,9 @@ impl Call<'_> {
         let library = self.library(&key).await?;
         let nothing_more = Examination::default();
         let search = self.platform.identify_member(self.app, &library, picture, MAX_FOUND, nothing_more, is_frontal);
-        let (face, found) = self.in_time(search).await?;
+        let (face, found) = self.with_timeout(search).await?;
         if !is_frontal(&face) {
-            return Err(self.turned());
+            return Err(self.not_frontal());
         }
         let probe = face.face;
         let results = found.iter().enumerate().map(|(index, found)| SearchResult {

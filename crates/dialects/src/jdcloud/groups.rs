@@ -1,6 +1,6 @@
 //! Groups of face search. A group is any library of the app, whichever dialect created it.
 
-use super::answers::{Group, Listed, Told, dashed};
+use super::answers::{Group, ListResult, MessageResult, dashed};
 use super::calls::Call;
 use super::codes;
 use super::envelope::{Answer, Failure, inner_text};
@@ -11,13 +11,13 @@ const STARTS: std::ops::RangeInclusive<i32> = 0..=100;
 /// Allowed length of a page.
 const LENGTHS: std::ops::RangeInclusive<i32> = 1..=5;
 /// Default length of a page.
-const USUAL_LENGTH: i32 = 5;
+const DEFAULT_LENGTH: i32 = 5;
 pub(super) const SUCCESS: &str = "success";
 
 impl Call<'_> {
     pub async fn group_list(&self) -> Result<Answer, Failure> {
         let number = |name: &str| self.params.integer(name).map_err(|_| codes::NO_NUMBER);
-        let (start, length) = (number("start")?.unwrap_or(0), number("length")?.unwrap_or(USUAL_LENGTH));
+        let (start, length) = (number("start")?.unwrap_or(0), number("length")?.unwrap_or(DEFAULT_LENGTH));
         if !STARTS.contains(&start) || !LENGTHS.contains(&length) {
             return Err(codes::BAD_RANGE.into());
         }
@@ -45,11 +45,11 @@ impl Call<'_> {
 
     /// Creates a success with a message and without a list.
     pub fn told(&self, message: &str) -> Result<Answer, Failure> {
-        Answer::new(&Told { requestid: &self.stamp.id, message, status: 0, result: None })
+        Answer::new(&MessageResult { requestid: &self.stamp.id, message, status: 0, result: None })
     }
 
     /// Creates a success with a list.
     pub fn listed(&self, result: &str) -> Result<Answer, Failure> {
-        Answer::new(&Listed { result, requestid: &self.stamp.id, message: SUCCESS, status: 0 })
+        Answer::new(&ListResult { result, requestid: &self.stamp.id, message: SUCCESS, status: 0 })
     }
 }

@@ -15,14 +15,14 @@ use super::score::score;
 /// Maximum number of faces reported for a picture.
 const MAX_FACES: i32 = 100;
 /// Default number of faces reported.
-const USUAL_FACES: i32 = 5;
+const DEFAULT_FACES: i32 = 5;
 const QUALITY: Examination = Examination { quality: true, liveness: false };
 
 impl Call<'_> {
     pub async fn compare_v1(&self) -> Result<Answer, Failure> {
         let (a, b) = (self.picture("imgBase64A")?, self.picture("imgBase64B")?);
-        let compared = self.in_time(self.platform.compare_examined(self.app, a, b, QUALITY, is_frontal)).await?;
-        let ([face_a, face_b], Some(similarity)) = compared else { return Err(self.turned()) };
+        let compared = self.with_timeout(self.platform.compare_examined(self.app, a, b, QUALITY, is_frontal)).await?;
+        let ([face_a, face_b], Some(similarity)) = compared else { return Err(self.not_frontal()) };
         let Fault(code, msg) = codes::ACCEPTED;
         Answer::new(&ComparedV1 {
             code,
@@ -38,19 +38,20 @@ impl Call<'_> {
     pub async fn compare(&self) -> Result<Answer, Failure> {
         let (a, b) = (self.picture("imageBase64_1")?, self.picture("imageBase64_2")?);
         let nothing_more = Examination::default();
-        let compared = self.in_time(self.platform.compare_examined(self.app, a, b, nothing_more, is_frontal)).await?;
-        let similarity = compared.1.ok_or_else(|| self.turned())?;
+        let compared =
+            self.with_timeout(self.platform.compare_examined(self.app, a, b, nothing_more, is_frontal)).await?;
+        let similarity = compared.1.ok_or_else(|| self.not_frontal())?;
         let requestid = &self.stamp.id;
         Answer::new(&Compared { status: 0, message: SUCCESS, requestid, score: score(similarity) })
     }
 
     pub async fn properties_v1(&self) -> Result<Answer, Failure> {
-        let most = self.params.integer("maxFaceCount").map_err(|_| codes::V1_BAD_TYPE)?.unwrap_or(USUAL_FACES);
+        let most = self.params.integer("maxFaceCount").map_err(|_| codes::V1_BAD_TYPE)?.unwrap_or(DEFAULT_FACES);
         let picture = self.picture("imgBase64")?;
         if !(1..=MAX_FACES).contains(&most) {
             return Err(codes::V1_BAD_TYPE.into());
         }
-        let faces = self.look(picture, usize::try_from(most).unwrap_or(1), QUALITY).await?;
+        let faces = self.detect_faces(picture, usize::try_from(most).unwrap_or(1), QUALITY).await?;
         if faces.is_empty() {
             return Err(codes::V1_NO_FACE.into());
         }
@@ -77,7 +78,7 @@ impl Call<'_> {
         let picture = self.picture("imageBase64")?;
         // Zero requests all faces.
         let most = if wanted == 0 { MAX_FACES } else { wanted };
-        let faces = self.look(picture, usize::try_from(most).unwrap_or(1), Examination::default()).await?;
+        let faces = self.detect_faces(picture, usize::try_from(most).unwrap_or(1), Examination::default()).await?;
         if faces.is_empty() {
             return Err(codes::NO_FACE_SEEN.into());
         }

@@ -29,7 +29,7 @@ pub(super) struct Claim {
 }
 
 /// Whether a query uses this scheme, validly or not.
-pub(super) fn is_meant(query: &Query<'_>) -> bool {
+pub(super) fn matches_request(query: &Query<'_>) -> bool {
     ["appkey", "timestamp", "sign"].into_iter().any(|name| query.has(name))
 }
 
@@ -120,10 +120,10 @@ mod tests {
     #[test]
     fn any_of_its_parameters_means_it() {
         for query in ["appkey", "timestamp=", "a=b&sign=x", "%73ign=x"] {
-            assert!(is_meant(&Query::of(query)), "{query}");
+            assert!(matches_request(&Query::of(query)), "{query}");
         }
         for query in ["", "start=0&length=5", "Sign=x", "secretkey=x"] {
-            assert!(!is_meant(&Query::of(query)), "{query}");
+            assert!(!matches_request(&Query::of(query)), "{query}");
         }
     }
 }

@@ -36,11 +36,11 @@ use axum::response::Response;
 use sha2::{Digest, Sha256};
 
 use crate::body::{BodyError, UnreadBody};
-use crate::record::{Ending, Record, Subject};
+use crate::record::{CallInfo, CallOutcome, Record};
 use crate::{Client, Context};
 use calls::Call;
 use codes::{Gateway, System};
-use envelope::{Failure, Left, Stamp};
+use envelope::{CallsLeft, Failure, RequestStamp};
 use params::{Params, Query};
 use routes::{Api, Entry};
 use signature::Signed;
@@ -115,14 +115,19 @@ pub(crate) async fn handle(context: &Context, request: Request) -> Response {
     let mut body = UnreadBody::new(&parts, body);
     let response = match aicp_platform::new_token() {
         Ok(id) => {
-            respond(context, &parts, &mut body, Stamp { id, received: context.platform.now(), begun: Instant::now() })
-                .await
+            respond(
+                context,
+                &parts,
+                &mut body,
+                RequestStamp { id, received: context.platform.now(), begun: Instant::now() },
+            )
+            .await
         }
         Err(e) => {
             tracing::error!(error = %e, "a request can't be numbered");
             envelope::render_gateway(
                 Gateway::FAILED,
-                &Stamp { id: String::new(), received: context.platform.now(), begun: Instant::now() },
+                &RequestStamp { id: String::new(), received: context.platform.now(), begun: Instant::now() },
             )
         }
     };
@@ -130,7 +135,7 @@ pub(crate) async fn handle(context: &Context, request: Request) -> Response {
     response
 }
 
-async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody, stamp: Stamp) -> Response {
+async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody, stamp: RequestStamp) -> Response {
     let query = parts.uri.query().unwrap_or_default();
     if parts.uri.path().len() + query.len() >= MAX_ADDRESS {
         return envelope::render_gateway(Gateway::ADDRESS_TOO_LONG, &stamp);
@@ -153,7 +158,7 @@ async fn run(
     parts: &Parts,
     query: Query<'_>,
     body: &mut UnreadBody,
-    stamp: &Stamp,
+    stamp: &RequestStamp,
 ) -> Result<Response, Refusal> {
     let platform = &context.platform;
     let options = &context.options.jdcloud;
@@ -180,7 +185,7 @@ async fn run(
         }
         unique = must_be_new.then_some(verified.signature);
     }
-    body.is_of_known_caller();
+    body.mark_authenticated();
 
     let unquoted = held.as_ref().and_then(|held| params::unquoted(&held.bytes));
     let params = match &held {
@@ -190,7 +195,7 @@ async fn run(
     let deletes_face = entry.api == Api::GroupDelete && params.has("outerId");
     let entry = if deletes_face { routes::face_deletion() } else { entry };
     let left = || platform.calls_left(&key);
-    let refused = |system: System, left: Left| {
+    let refused = |system: System, left: CallsLeft| {
         envelope::render(entry.api, entry.family, left, &Err(Failure::System(system)), stamp)
     };
     let Ok(app) = platform.app_of_key(&key) else { return Ok(refused(codes::DISABLED, left())) };
@@ -198,14 +203,14 @@ async fn run(
     if app.require(entry.area).is_err() || entry.api == Api::MaskDetect {
         return Ok(refused(codes::NOT_GRANTED, left()));
     }
-    let subject = Subject {
+    let subject = CallInfo {
         method: entry.name,
         label: entry.label,
         category: CATEGORY,
         has_engine: true,
         path: parts.uri.path(),
         client: parts.extensions.get::<Client>().map(|client| client.0),
-        code_if_left: codes::BROKEN.0.into(),
+        code_if_disconnected: codes::BROKEN.0.into(),
     };
     let record = Record::begin(platform, &app, subject);
     // A signature can be replayed until its date leaves the window, which spans twice the skew.
@@ -221,17 +226,17 @@ async fn run(
             return Err(Gateway::REPEATED.into());
         }
         Ok(Some(SignatureUse::TooMany)) | Err(QuotaError::Second) => Err(codes::TOO_FAST.into()),
-        Err(QuotaError::Day) => Err(codes::DAY_IS_FULL.into()),
+        Err(QuotaError::Day) => Err(codes::DAILY_QUOTA_EXCEEDED.into()),
     };
     record.end(ending(outcome.as_ref().err().copied()));
     Ok(envelope::render(entry.api, entry.family, left(), &outcome, stamp))
 }
 
 /// Converts the outcome of a call to its log entry.
-fn ending(failure: Option<Failure>) -> Ending {
-    match failure.map(Failure::told) {
-        None => Ending { ok: true, code: Some(0), message: None },
-        Some((code, text)) => Ending { ok: false, code: Some(code), message: Some(text.to_owned()) },
+fn ending(failure: Option<Failure>) -> CallOutcome {
+    match failure.map(Failure::code_and_text) {
+        None => CallOutcome { ok: true, code: Some(0), message: None },
+        Some((code, text)) => CallOutcome { ok: false, code: Some(code), message: Some(text.to_owned()) },
     }
 }
 
@@ -244,7 +249,7 @@ fn claim<'a>(
 ) -> Result<(Option<signature::Claim<'a>>, Arc<AccessKey>), Refusal> {
     let key = |id: &str| context.platform.access_key(KeyKind::JdCloud, id);
     let (now, skew) = (context.platform.now(), context.options.jdcloud.clock_skew);
-    if !parts.headers.contains_key(header::AUTHORIZATION) && md5::is_meant(&query) {
+    if !parts.headers.contains_key(header::AUTHORIZATION) && md5::matches_request(&query) {
         let claim = md5::Claim::read(&query, now, skew)?;
         let key = key(claim.access_key()).filter(|key| key.options().allow_md5).ok_or(md5::Refusal::UnknownKey)?;
         claim.verify(key.secret())?;

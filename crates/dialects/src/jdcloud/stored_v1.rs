@@ -16,7 +16,7 @@ use super::score::score;
 /// Maximum number of groups listed.
 const MAX_GROUPS: u64 = 1000;
 /// Default number of faces on a page.
-const USUAL_PAGE: i32 = 10;
+const DEFAULT_PAGE_SIZE: i32 = 10;
 /// Maximum number of faces on a page.
 const MAX_PAGE: i32 = 100;
 const QUALITY: aicp_platform::Examination = aicp_platform::Examination { quality: true, liveness: false };
@@ -71,7 +71,7 @@ impl Call<'_> {
 
     pub async fn face_fetch_v1(&self) -> Result<Answer, Failure> {
         let number = |name: &str| self.params.integer(name).map_err(|_| codes::V1_BAD_TYPE);
-        let (page, size) = (number("pageId")?.unwrap_or(0), number("pageSize")?.unwrap_or(USUAL_PAGE));
+        let (page, size) = (number("pageId")?.unwrap_or(0), number("pageSize")?.unwrap_or(DEFAULT_PAGE_SIZE));
         if page < 0 || !(1..=MAX_PAGE).contains(&size) {
             return Err(codes::V1_BAD_TYPE.into());
         }
@@ -100,7 +100,7 @@ impl Call<'_> {
         let member = NewMember { user_id: None, picture, at_most: self.options.max_faces };
         let enrolled = self.platform.enrol_member(self.app, &library, member, QUALITY, is_frontal).await;
         let (face, enrolled) = enrolled.map_err(|e| self.failure(e))?;
-        let enrolled = enrolled.ok_or_else(|| self.turned())?;
+        let enrolled = enrolled.ok_or_else(|| self.not_frontal())?;
         Answer::new(&StoredV1 {
             face_id: Some(short(&enrolled.person.number)),
             face_items: Some(vec![Item::new(&face)]),
@@ -114,9 +114,9 @@ impl Call<'_> {
         let picture = self.picture("imgBase64")?;
         let library = self.library(&GroupKey::Id(id)).await?;
         let search = self.platform.identify_member(self.app, &library, picture, MAX_FOUND, QUALITY, is_frontal);
-        let (face, found) = self.in_time(search).await?;
+        let (face, found) = self.with_timeout(search).await?;
         if !is_frontal(&face) {
-            return Err(self.turned());
+            return Err(self.not_frontal());
         }
         let mut face_matches = Vec::new();
         for found in found {
@@ -144,7 +144,7 @@ impl Call<'_> {
         }
         let face = self.largest_face(picture.clone(), QUALITY).await?;
         if !is_frontal(&face) {
-            return Err(self.turned());
+            return Err(self.not_frontal());
         }
         let replaced = self.platform.replace_member_face(self.app, &library, person, picture).await;
         let replaced = replaced.map_err(|e| self.failure(e))?;

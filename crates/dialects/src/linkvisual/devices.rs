@@ -6,7 +6,7 @@ use aicp_types::SyncRelationId;
 use super::calls::{Call, Outcome};
 use super::errors::Failure;
 use super::format::Node;
-use super::groups::Naming;
+use super::groups::GroupNames;
 use super::ids;
 
 /// Maximum characters of each part of a device name.
@@ -14,7 +14,7 @@ const MAX_NAME: usize = 128;
 /// The only kind of relation: user pictures are synchronised to devices.
 const PICTURES: &str = "SYNC_INFO_PICTURE";
 
-const DEVICES: Naming = Naming {
+const DEVICES: GroupNames = GroupNames {
     kind: GroupKind::Devices,
     ids: ids::DEVICE_GROUP,
     id: "DeviceGroupId",
@@ -80,7 +80,7 @@ impl Call<'_> {
             },
             None => (0, Vec::new()),
         };
-        let groups = groups.into_iter().map(|group| DEVICES.shown(group)).collect();
+        let groups = groups.into_iter().map(|group| DEVICES.to_node(group)).collect();
         Ok(page.listing("PageNo", total, "DeviceGroupList", groups))
     }
 

@@ -40,7 +40,8 @@ impl Failure {
     pub const BODY_TOO_LARGE: Self =
         Self::gateway(413, "RequestBodyTooLarge", "The request body is larger than 1 MiB.");
     /// As [`Failure::THROTTLED`], without a retry delay: the daily quota is exhausted.
-    pub const DAY_IS_FULL: Self = Self::gateway(400, "Throttling.User", "Request was denied due to user flow control.");
+    pub const DAILY_QUOTA_EXCEEDED: Self =
+        Self::gateway(400, "Throttling.User", "Request was denied due to user flow control.");
     pub const FORBIDDEN: Self =
         Self::gateway(403, "Forbidden.RAM", "User not authorized to operate on the specified resource.");
     pub const FORMAT: Self = Self::gateway(400, "InvalidParameter.Format", "Specified parameter format is not valid.");

@@ -6,7 +6,7 @@ use aicp_types::GroupId;
 use super::calls::{Call, Outcome};
 use super::errors::Failure;
 use super::format::Node;
-use super::ids::{self, Ids};
+use super::ids::{self, IdCodec};
 use super::users::short;
 
 /// Maximum characters of a group name.
@@ -17,15 +17,15 @@ const LAST_PAGE_OF_USER: u64 = 100;
 const LAST_PAGE: u64 = 1000;
 
 /// Field names, ids and failure of one kind of groups.
-pub(super) struct Naming {
+pub(super) struct GroupNames {
     pub kind: GroupKind,
-    pub ids: Ids,
+    pub ids: IdCodec,
     pub id: &'static str,
     pub name: &'static str,
     pub missing: Failure,
 }
 
-const USERS: Naming = Naming {
+const USERS: GroupNames = GroupNames {
     kind: GroupKind::Users,
     ids: ids::USER_GROUP,
     id: "UserGroupId",
@@ -33,9 +33,9 @@ const USERS: Naming = Naming {
     missing: Failure::USER_GROUP_NOT_FOUND,
 };
 
-impl Naming {
+impl GroupNames {
     /// Builds the response fields of a group.
-    pub fn shown(&self, group: Group) -> Node {
+    pub fn to_node(&self, group: Group) -> Node {
         Node::Fields(vec![
             (self.id, Node::text(self.ids.text(group.id.get()))),
             (self.name, Node::text(group.name)),
@@ -91,7 +91,7 @@ impl Call<'_> {
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
         let person = self.user(&library, user_id).await?;
         let (total, groups) = self.platform.groups_of_user(&person, page.rows()).await.map_err(of_user_group)?;
-        let groups = groups.into_iter().map(|group| USERS.shown(group)).collect();
+        let groups = groups.into_iter().map(|group| USERS.to_node(group)).collect();
         Ok(page.listing("PageNo", total, "UserGroupList", groups))
     }
 
@@ -112,7 +112,7 @@ impl Call<'_> {
     }
 
     /// Creates a group.
-    pub async fn add_group(&self, naming: &Naming) -> Outcome {
+    pub async fn add_group(&self, naming: &GroupNames) -> Outcome {
         let isolation = self.isolation()?;
         let name = self.params.required_short(naming.name, MAX_NAME)?;
         let library = self.open_library(isolation).await?;
@@ -120,11 +120,11 @@ impl Call<'_> {
             Error::GroupExists => Failure::GROUP_EXISTS,
             other => Failure::of_platform(&other),
         })?;
-        Ok(Some(naming.shown(group)))
+        Ok(Some(naming.to_node(group)))
     }
 
     /// Returns a group of a library by its id.
-    pub async fn group(&self, library: &Library, naming: &Naming, id: &str) -> Result<Group, Failure> {
+    pub async fn group(&self, library: &Library, naming: &GroupNames, id: &str) -> Result<Group, Failure> {
         let id = naming.ids.number(id).map(GroupId::new).ok_or_else(|| naming.missing.clone())?;
         self.platform.group(library, naming.kind, id).await.map_err(|e| match e {
             Error::NoGroup => naming.missing.clone(),
@@ -138,7 +138,7 @@ impl Call<'_> {
     }
 
     /// Lists the groups of one kind.
-    pub async fn query_groups(&self, naming: &Naming, list: &'static str, last_page: Option<u64>) -> Outcome {
+    pub async fn query_groups(&self, naming: &GroupNames, list: &'static str, last_page: Option<u64>) -> Outcome {
         let isolation = self.isolation()?;
         let page = self.page(last_page)?;
         let (total, groups) = match self.known_library(isolation).await? {
@@ -148,7 +148,7 @@ impl Call<'_> {
             }
             None => (0, Vec::new()),
         };
-        let groups = groups.into_iter().map(|group| naming.shown(group)).collect();
+        let groups = groups.into_iter().map(|group| naming.to_node(group)).collect();
         Ok(page.listing("PageNo", total, list, groups))
     }
 }

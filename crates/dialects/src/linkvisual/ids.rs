@@ -10,17 +10,17 @@ const MAX_LENGTH: usize = 16;
 const EIGHT_DIGITS: u128 = 36u128.pow(8);
 
 /// User ids, from snowflakes.
-pub(super) const USER: Ids = Ids::new(16, 0x3_8f1d_79b5_e0a3_c2d7_41f5);
+pub(super) const USER: IdCodec = IdCodec::new(16, 0x3_8f1d_79b5_e0a3_c2d7_41f5);
 /// Relation ids, from row ids.
-pub(super) const RELATION: Ids = Ids::new(16, 0x5_a1c3_06e9_8d27_b14f_62cd);
+pub(super) const RELATION: IdCodec = IdCodec::new(16, 0x5_a1c3_06e9_8d27_b14f_62cd);
 /// User group ids, from row ids.
-pub(super) const USER_GROUP: Ids = Ids::new(8, 0x1d5_7a3f_90cb);
+pub(super) const USER_GROUP: IdCodec = IdCodec::new(8, 0x1d5_7a3f_90cb);
 /// Device group ids, from row ids.
-pub(super) const DEVICE_GROUP: Ids = Ids::new(8, 0xf3_c85d_216b);
+pub(super) const DEVICE_GROUP: IdCodec = IdCodec::new(8, 0xf3_c85d_216b);
 
 /// Encoding of one kind of ids.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ids {
+pub(super) struct IdCodec {
     length: usize,
     /// 36^length.
     modulus: u128,
@@ -30,7 +30,7 @@ pub(super) struct Ids {
     inverse: u128,
 }
 
-impl Ids {
+impl IdCodec {
     const fn new(length: usize, factor: u128) -> Self {
         assert!(!factor.is_multiple_of(2) && !factor.is_multiple_of(3), "without this, ids could not be read back");
         let mut modulus = 1;

@@ -35,7 +35,7 @@ use self::params::Params;
 use self::signature::Claim;
 use crate::body::{BodyError, UnreadBody};
 use crate::links::Links;
-use crate::record::{Ending, Record, Subject};
+use crate::record::{CallInfo, CallOutcome, Record};
 use crate::{Client, Context};
 
 /// Maximum size of a request body in bytes.
@@ -57,7 +57,7 @@ pub struct Options {
 }
 
 /// Returns whether a request for `/` belongs to this dialect; the console gets the others.
-pub(crate) fn is_meant(request: &Request) -> bool {
+pub(crate) fn matches_request(request: &Request) -> bool {
     match *request.method() {
         Method::GET => speaks(request.headers(), request.uri().query().unwrap_or_default()),
         Method::HEAD => false,
@@ -96,7 +96,7 @@ async fn respond(context: &Context, parts: &Parts, unread: &mut UnreadBody) -> R
     });
     let asked = is_body.and(read).and_then(|()| {
         let is_ours = matches!(parts.method, Method::GET | Method::POST) || speaks(&parts.headers, query);
-        if is_ours { Asked::read(context, parts, &params, body, is_format) } else { Err(Failure::METHOD) }
+        if is_ours { AuthenticatedCall::read(context, parts, &params, body, is_format) } else { Err(Failure::METHOD) }
     });
     // Release the memory budget: downloading a picture may take long.
     drop(held);
@@ -104,7 +104,7 @@ async fn respond(context: &Context, parts: &Parts, unread: &mut UnreadBody) -> R
         Ok(asked) => asked,
         Err(failure) => return envelope.failure(failure),
     };
-    unread.is_of_known_caller();
+    unread.mark_authenticated();
     envelope.action = asked.entry.name;
     match asked.answer(context, parts, &params).await {
         Ok(data) => envelope.success(data),
@@ -113,7 +113,7 @@ async fn respond(context: &Context, parts: &Parts, unread: &mut UnreadBody) -> R
 }
 
 /// Authenticated call.
-struct Asked {
+struct AuthenticatedCall {
     entry: &'static Entry,
     app: App,
     key: Arc<AccessKey>,
@@ -121,7 +121,7 @@ struct Asked {
     nonce: Option<(String, Duration)>,
 }
 
-impl Asked {
+impl AuthenticatedCall {
     /// Identifies the action and authenticates the caller.
     fn read(context: &Context, parts: &Parts, params: &Params, body: &[u8], is_format: bool) -> Result<Self, Failure> {
         let claim = Claim::read(&parts.headers, params)?;
@@ -166,7 +166,7 @@ impl Asked {
         }
         platform.count_call(key).map_err(|e| match e {
             QuotaError::Second => Failure::THROTTLED,
-            QuotaError::Day => Failure::DAY_IS_FULL,
+            QuotaError::Day => Failure::DAILY_QUOTA_EXCEEDED,
         })?;
         match nonce.as_ref().map(|(nonce, keep)| platform.note_use(key, nonce, *keep)) {
             None | Some(SignatureUse::First) => {}
@@ -175,20 +175,20 @@ impl Asked {
             Some(SignatureUse::TooMany) => return Err(Failure::THROTTLED),
         }
         let links = Links::new(platform, &context.options.site, &parts.headers);
-        let subject = Subject {
+        let subject = CallInfo {
             method: entry.name,
             label: entry.label,
             category: CATEGORY,
             has_engine: true,
             path: "/",
             client: parts.extensions.get::<Client>().map(|client| client.0),
-            code_if_left: CALLER_LEFT,
+            code_if_disconnected: CALLER_LEFT,
         };
         let record = Record::begin(platform, app, subject);
         let outcome = Call { platform, links: &links, app, params }.make(entry.action).await;
         record.end(match &outcome {
-            Ok(_) => Ending { ok: true, code: Some(SUCCESS), message: None },
-            Err(failure) => Ending { ok: false, code: Some(failure.number()), message: Some(failure.text()) },
+            Ok(_) => CallOutcome { ok: true, code: Some(SUCCESS), message: None },
+            Err(failure) => CallOutcome { ok: false, code: Some(failure.number()), message: Some(failure.text()) },
         });
         outcome
     }
@@ -233,7 +233,7 @@ mod tests {
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
-            is_meant(&request.body(Body::empty()).expect("a request"))
+            matches_request(&request.body(Body::empty()).expect("a request"))
         };
         for (method, target, headers, expected) in [
             ("GET", "/", &[][..], false),

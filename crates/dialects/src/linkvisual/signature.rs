@@ -21,11 +21,11 @@ const WINDOW_V3: SignedDuration = SignedDuration::from_mins(15);
 /// Maximum bytes of a nonce, since each one is remembered.
 const MAX_NONCE: usize = 128;
 /// Maximum bytes of the string to sign that an error message repeats.
-const MAX_SHOWN: usize = 16 << 10;
+const MAX_ECHO_BYTES: usize = 16 << 10;
 /// Algorithm name of version 3, the first word of `Authorization`.
 const ACS3: &str = "ACS3-HMAC-SHA256";
 /// Headers that a version 3 signature must cover.
-const MUST_BE_SIGNED: [&str; 6] =
+const REQUIRED_SIGNED_HEADERS: [&str; 6] =
     ["host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"];
 
 /// The parts of a request that a signature can cover.
@@ -208,7 +208,7 @@ fn verify_v3(parts: &Parts<'_>, signed_headers: &str, hex: &str, secret: &str) -
         return Ok(());
     }
     // A proxy may have added headers, whose values the client should not see.
-    let shown = canonical_request(parts, signed_headers, is_clients_own).unwrap_or_default();
+    let shown = canonical_request(parts, signed_headers, is_client_header).unwrap_or_default();
     let shown = String::from_utf8_lossy(&shown);
     Err(Failure::signature_mismatch(format!(
         "Specified signature does not match our calculation. server StringToSign is [{text}] \
@@ -218,13 +218,13 @@ fn verify_v3(parts: &Parts<'_>, signed_headers: &str, hex: &str, secret: &str) -
 }
 
 /// Returns whether a header is one that clients of this interface send themselves.
-fn is_clients_own(name: &str) -> bool {
+fn is_client_header(name: &str) -> bool {
     name.starts_with("x-acs-") || matches!(name, "host" | "accept" | "content-type" | "user-agent")
 }
 
 /// Truncates a text for an error message, because the recipient is not authenticated.
 fn cut(text: &str) -> &str {
-    text.split_at(text.floor_char_boundary(MAX_SHOWN)).0
+    text.split_at(text.floor_char_boundary(MAX_ECHO_BYTES)).0
 }
 
 /// Builds the canonical request, whose digest version 3 signs.
@@ -235,7 +235,7 @@ fn canonical_request(parts: &Parts<'_>, signed_headers: &str, is_shown: impl Fn(
     let mut names: Vec<String> = signed_headers.split(';').map(str::to_ascii_lowercase).collect();
     names.sort_unstable();
     names.dedup();
-    if MUST_BE_SIGNED.iter().any(|wanted| !names.iter().any(|name| name == wanted)) {
+    if REQUIRED_SIGNED_HEADERS.iter().any(|wanted| !names.iter().any(|name| name == wanted)) {
         return None;
     }
     let query = joined(parts.params.of_query());

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::answers::{Failure, json};
-use super::wire::{MadeKey, ShownApps, ShownKeys, WantedKey};
+use super::wire::{CreatedKey, KeyRequest, ShownApps, ShownKeys};
 use crate::Context;
 use crate::body::{BodyError, UnreadBody};
 
@@ -38,15 +38,15 @@ pub(super) async fn make(
     let (parts, body) = request.into_parts();
     let mut body = UnreadBody::new(&parts, body);
     // The middleware has verified the administrator's token.
-    body.is_of_known_caller();
+    body.mark_authenticated();
     let wanted = read(&context, &mut body).await;
     body.discard().await;
     let (kind, options) = wanted?.check().map_err(Failure::bad_request)?;
     let made = context.platform.make_key(&app_id, kind, options).await?;
-    Ok(json(StatusCode::CREATED, &MadeKey::new(kind, made)))
+    Ok(json(StatusCode::CREATED, &CreatedKey::new(kind, made)))
 }
 
-async fn read(context: &Context, body: &mut UnreadBody) -> Result<WantedKey, Failure> {
+async fn read(context: &Context, body: &mut UnreadBody) -> Result<KeyRequest, Failure> {
     let held = context.budget.read(body, MAX_BODY).await.map_err(|e| match e {
         BodyError::TooLarge => Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "tooLarge", "the body is too large"),
         BodyError::Broken => Failure::bad_request("the body broke off"),

@@ -26,7 +26,7 @@ use axum::routing::{delete, get};
 
 use crate::{Context, Operator};
 use answers::Failure;
-pub use wire::{MadeKey, ShownApp, ShownApps, ShownKey, ShownKeys, ShownLibraries, ShownLibrary, WantedKey};
+pub use wire::{CreatedKey, KeyRequest, ShownApp, ShownApps, ShownKey, ShownKeys, ShownLibraries, ShownLibrary};
 
 /// Returns the routes below `/api/v1`.
 pub(crate) fn routes(context: Context) -> Router<Context> {

@@ -115,7 +115,7 @@ impl ShownLibraries {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[allow(missing_docs, reason = "the names are those of KeyOptions")]
-pub struct WantedKey {
+pub struct KeyRequest {
     /// Name of a [`KeyKind`].
     pub kind: String,
     #[serde(default)]
@@ -126,7 +126,7 @@ pub struct WantedKey {
     pub calls_per_day: Option<u64>,
 }
 
-impl WantedKey {
+impl KeyRequest {
     /// Returns kind and options if they are compatible.
     ///
     /// # Errors
@@ -153,7 +153,7 @@ impl WantedKey {
 #[derive(Serialize)]
 #[serde(untagged)]
 #[allow(missing_docs, reason = "the names are the vendors'")]
-pub enum MadeKey {
+pub enum CreatedKey {
     #[serde(rename_all = "camelCase")]
     JdCloud {
         access_key: String,
@@ -170,7 +170,7 @@ pub enum MadeKey {
     },
 }
 
-impl MadeKey {
+impl CreatedKey {
     /// Wraps a new key of a kind.
     pub fn new(kind: KeyKind, NewKey { id, secret }: NewKey) -> Self {
         match kind {

@@ -51,7 +51,7 @@ pub(super) enum GatewayError {
 
 impl GatewayError {
     /// Returns the code and the message.
-    pub fn told(self) -> (u32, Cow<'static, str>) {
+    pub fn code_and_message(self) -> (u32, Cow<'static, str>) {
         let (code, words) = match self {
             Self::NotParsable => (60002, HTTP_PARSE),
             Self::NoCommand => (60009, "no such service or command, check the URL"),
@@ -97,7 +97,7 @@ pub(super) enum ItemError {
 
 impl ItemError {
     /// Returns the code and the reason, which follows the command's title in `ResultInfo`.
-    pub fn told(self, title: &str) -> (u32, &'static str) {
+    pub fn code_and_message(self, title: &str) -> (u32, &'static str) {
         let Self::Friend(e) = self else { return (30001, "Invalid_Parameter") };
         match e {
             FriendError::NoAccount => (30003, "Account_Not_Exist"),

@@ -47,7 +47,7 @@ pub(super) struct Failure {
 
 impl From<GatewayError> for Failure {
     fn from(e: GatewayError) -> Self {
-        let (code, info) = e.told();
+        let (code, info) = e.code_and_message();
         Self { code, info, has_display: false }
     }
 }
@@ -63,7 +63,7 @@ impl Failure {
     pub fn told_by(mut self, path: &str) -> Self {
         if is_sns(path) {
             self.has_display = true;
-            if self.code == GatewayError::NotAnAdmin.told().0 {
+            if self.code == GatewayError::NotAnAdmin.code_and_message().0 {
                 self.code = SNS_NOT_AN_ADMIN;
             }
         }
@@ -143,7 +143,7 @@ pub(super) fn respond(body: Vec<u8>) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    allow_other_sites(headers);
+    add_cors_headers(headers);
     response
 }
 
@@ -151,12 +151,12 @@ pub(super) fn respond(body: Vec<u8>) -> Response {
 pub(super) fn preflight() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    allow_other_sites(response.headers_mut());
+    add_cors_headers(response.headers_mut());
     response
 }
 
 /// Allows requests from any origin: they are useless without a UserSig.
-fn allow_other_sites(headers: &mut HeaderMap) {
+fn add_cors_headers(headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("X-Requested-With"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));

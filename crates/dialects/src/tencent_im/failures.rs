@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Number of failures within [`PERIOD`] after which a caller is throttled.
-const TOO_MANY: u32 = 60;
+const MAX_FAILURES: u32 = 60;
 /// Window in which failures are counted, and duration of the throttling.
 const PERIOD: Duration = Duration::from_secs(60);
 /// Maximum number of callers that are tracked.
@@ -32,13 +32,13 @@ impl Caller {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Failed {
+struct FailureCount {
     times: u32,
     /// Time of the first failure of the window; once the limit is reached, the time of the failure that reached it.
     since: Instant,
 }
 
-impl Failed {
+impl FailureCount {
     fn is_over(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) >= PERIOD
     }
@@ -46,9 +46,9 @@ impl Failed {
 
 /// Failures of the last minute by caller.
 #[derive(Debug, Default)]
-pub(super) struct Failures(Mutex<HashMap<Caller, Failed>>);
+pub(super) struct SignatureThrottle(Mutex<HashMap<Caller, FailureCount>>);
 
-impl Failures {
+impl SignatureThrottle {
     /// Counts a failure.
     pub fn note(&self, caller: &Caller, now: Instant) {
         let mut callers = self.callers();
@@ -58,23 +58,23 @@ impl Failures {
                 return;
             }
         }
-        let failed = callers.entry(caller.clone()).or_insert(Failed { times: 0, since: now });
+        let failed = callers.entry(caller.clone()).or_insert(FailureCount { times: 0, since: now });
         if failed.is_over(now) {
-            *failed = Failed { times: 0, since: now };
+            *failed = FailureCount { times: 0, since: now };
         }
         failed.times = failed.times.saturating_add(1);
-        if failed.times == TOO_MANY {
+        if failed.times == MAX_FAILURES {
             failed.since = now;
         }
     }
 
     /// Returns whether further failures of a caller are throttled.
-    pub fn are_too_many(&self, caller: &Caller, now: Instant) -> bool {
+    pub fn is_throttled(&self, caller: &Caller, now: Instant) -> bool {
         let callers = self.callers();
-        callers.get(caller).is_some_and(|failed| failed.times >= TOO_MANY && !failed.is_over(now))
+        callers.get(caller).is_some_and(|failed| failed.times >= MAX_FAILURES && !failed.is_over(now))
     }
 
-    fn callers(&self) -> MutexGuard<'_, HashMap<Caller, Failed>> {
+    fn callers(&self) -> MutexGuard<'_, HashMap<Caller, FailureCount>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -89,50 +89,50 @@ mod tests {
 
     #[test]
     fn too_many_failures_count_for_one_caller_and_a_minute() {
-        let failures = Failures::default();
+        let failures = SignatureThrottle::default();
         let begun = Instant::now();
         let at = |seconds: u64| begun + Duration::from_secs(seconds);
         let admin = caller("admin", "192.0.2.1");
         for _ in 0..59 {
             failures.note(&admin, at(0));
         }
-        assert!(!failures.are_too_many(&admin, at(1)));
+        assert!(!failures.is_throttled(&admin, at(1)));
         failures.note(&admin, at(59));
-        assert!(failures.are_too_many(&admin, at(118)), "for a minute from the last one");
-        assert!(!failures.are_too_many(&admin, at(119)));
+        assert!(failures.is_throttled(&admin, at(118)), "for a minute from the last one");
+        assert!(!failures.is_throttled(&admin, at(119)));
         for other in [caller("root", "192.0.2.1"), caller("admin", "192.0.2.2")] {
-            assert!(!failures.are_too_many(&other, at(60)), "{other:?}");
+            assert!(!failures.is_throttled(&other, at(60)), "{other:?}");
         }
         failures.note(&admin, at(119));
-        assert!(!failures.are_too_many(&admin, at(119)), "counted anew");
+        assert!(!failures.is_throttled(&admin, at(119)), "counted anew");
     }
 
     #[test]
     fn failures_far_apart_are_not_too_many() {
-        let failures = Failures::default();
+        let failures = SignatureThrottle::default();
         let begun = Instant::now();
         let admin = caller("admin", "192.0.2.1");
         for second in 0..600 {
             failures.note(&admin, begun + Duration::from_secs(2 * second));
-            assert!(!failures.are_too_many(&admin, begun + Duration::from_secs(2 * second)));
+            assert!(!failures.is_throttled(&admin, begun + Duration::from_secs(2 * second)));
         }
     }
 
     #[test]
     fn a_network_of_ipv6_is_one_caller_and_memory_is_bounded() {
-        let failures = Failures::default();
+        let failures = SignatureThrottle::default();
         let begun = Instant::now();
         for host in 0..60 {
             failures.note(&caller("admin", &format!("2001:db8:0:1::{host:x}")), begun);
         }
-        assert!(failures.are_too_many(&caller("admin", "2001:db8:0:1:ffff::"), begun));
+        assert!(failures.is_throttled(&caller("admin", "2001:db8:0:1:ffff::"), begun));
         assert_ne!(caller("admin", "::ffff:192.0.2.1"), caller("admin", "::ffff:192.0.2.2"));
         assert_eq!(caller("admin", "::ffff:192.0.2.1"), caller("admin", "192.0.2.1"));
         for network in 0..MAX_CALLERS + 100 {
             failures.note(&caller("admin", &format!("2001:db8:1:{network:x}::")), begun);
         }
         assert_eq!(failures.callers().len(), MAX_CALLERS);
-        assert!(failures.are_too_many(&caller("admin", "2001:db8:0:1::"), begun), "it is still known");
+        assert!(failures.is_throttled(&caller("admin", "2001:db8:0:1::"), begun), "it is still known");
         failures.note(&caller("admin", "192.0.2.1"), begun + PERIOD);
         assert_eq!(failures.callers().len(), 1, "what is over is forgotten");
     }

@@ -6,7 +6,7 @@
 use super::codes::GatewayError;
 use super::commands::{Command, Service};
 use super::envelope::Failure;
-use super::json::{self, Object, Unreadable, Value};
+use super::json::{self, BodyParseError, Object, Value};
 
 /// Maximum bytes of a group name.
 const MAX_GROUP_NAME: usize = 30;
@@ -24,8 +24,8 @@ pub(super) struct Fields<'a> {
 /// The body is not JSON, or holds too many values.
 pub(super) fn parse(body: &[u8], service: Service) -> Result<Value<'_>, Failure> {
     json::parse(body).map_err(|e| match e {
-        Unreadable::NotJson => GatewayError::BodyNotParsable.into(),
-        Unreadable::TooMany => Failure::wrong_shape(service),
+        BodyParseError::NotJson => GatewayError::BodyNotParsable.into(),
+        BodyParseError::TooMany => Failure::wrong_shape(service),
     })
 }
 

@@ -121,7 +121,7 @@ pub(super) fn items_out(
 ) -> (Vec<ItemOut>, Vec<String>) {
     let mut failed = Vec::new();
     let items = outcomes.map(|(to_account, outcome)| {
-        let (result_code, result_info) = told(command, outcome.err());
+        let (result_code, result_info) = code_and_message(command, outcome.err());
         if outcome.is_err() {
             failed.push(to_account.clone());
         }
@@ -131,9 +131,9 @@ pub(super) fn items_out(
 }
 
 /// Returns code and message for one item.
-fn told(command: &Command, e: Option<ItemError>) -> (u32, String) {
+fn code_and_message(command: &Command, e: Option<ItemError>) -> (u32, String) {
     let Some(e) = e else { return (0, String::new()) };
-    let (code, reason) = e.told(command.title);
+    let (code, reason) = e.code_and_message(command.title);
     (code, format!("Err_SNS_{}_{reason}", command.title))
 }
 
@@ -287,7 +287,7 @@ impl Call<'_> {
             if e.is_some() {
                 fail_account.push(to_account.clone());
             }
-            let (result_code, result_info) = told(self.command, e);
+            let (result_code, result_info) = code_and_message(self.command, e);
             let relation = relation.map_or("CheckResult_Type_NoRelation", |relation| word(relation, both));
             RelationOut { to_account, relation, result_code, result_info }
         });
@@ -348,7 +348,8 @@ impl Call<'_> {
             if found.is_err() {
                 fail_account.push(to_account.clone());
             }
-            let (result_code, result_info) = told(self.command, found.as_ref().err().map(|e| ItemError::Friend(*e)));
+            let (result_code, result_info) =
+                code_and_message(self.command, found.as_ref().err().map(|e| ItemError::Friend(*e)));
             let tags_of = |known: KnownFriend| tags.iter().filter_map(|tag| tag_out(&known, tag)).collect();
             ListedOut { to_account, sns_profile_item: found.ok().map(tags_of), result_code, result_info }
         });

@@ -63,7 +63,7 @@ pub(super) struct Object<'a>(Vec<(&'static str, Value<'a>)>);
 
 /// Reason why a body was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unreadable {
+pub(super) enum BodyParseError {
     /// The body is not JSON.
     #[error("no JSON")]
     NotJson,
@@ -75,13 +75,13 @@ pub(super) enum Unreadable {
 /// Parses a body.
 ///
 /// # Errors
-/// [`Unreadable`].
-pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Unreadable> {
-    let mut room = Room { left: MAX_VALUES, is_over: false };
+/// [`BodyParseError`].
+pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, BodyParseError> {
+    let mut room = ValueBudget { left: MAX_VALUES, is_over: false };
     let mut parser = Parser::from_slice(body);
-    let value = Reader(Some(&mut room)).deserialize(&mut parser).map_err(|_| Unreadable::NotJson)?;
-    parser.end().map_err(|_| Unreadable::NotJson)?;
-    if room.is_over { Err(Unreadable::TooMany) } else { Ok(value) }
+    let value = Reader(Some(&mut room)).deserialize(&mut parser).map_err(|_| BodyParseError::NotJson)?;
+    parser.end().map_err(|_| BodyParseError::NotJson)?;
+    if room.is_over { Err(BodyParseError::TooMany) } else { Ok(value) }
 }
 
 impl Value<'_> {
@@ -115,12 +115,12 @@ impl<'a> Object<'a> {
 }
 
 /// Number of values that may still be stored.
-struct Room {
+struct ValueBudget {
     left: usize,
     is_over: bool,
 }
 
-impl Room {
+impl ValueBudget {
     /// Takes the room of one value; returns false if none is left.
     fn take(&mut self) -> bool {
         match self.left.checked_sub(1) {
@@ -132,7 +132,7 @@ impl Room {
 }
 
 /// Reads a value. Without room it validates the JSON and returns [`Value::Other`].
-struct Reader<'r>(Option<&'r mut Room>);
+struct Reader<'r>(Option<&'r mut ValueBudget>);
 
 impl<'de> DeserializeSeed<'de> for Reader<'_> {
     type Value = Value<'de>;
@@ -263,7 +263,7 @@ mod tests {
     }
 
     fn assert_like_naive(body: &[u8]) {
-        let naive = serde_json::from_slice(body).map(pruned).map_err(|_| Unreadable::NotJson);
+        let naive = serde_json::from_slice(body).map(pruned).map_err(|_| BodyParseError::NotJson);
         assert_eq!(parse(body).map(plain), naive, "{}", String::from_utf8_lossy(body));
     }
 
@@ -320,8 +320,8 @@ mod tests {
                 assert_like_naive(format!(r#"{{"{name}":{value}}}"#).as_bytes());
             }
         }
-        assert_eq!(parse(format!(r#"{{"unknown":{deep}}}"#).as_bytes()), Err(Unreadable::NotJson));
-        assert_eq!(parse(b"{\"unknown\":\"\xff\"}"), Err(Unreadable::NotJson));
+        assert_eq!(parse(format!(r#"{{"unknown":{deep}}}"#).as_bytes()), Err(BodyParseError::NotJson));
+        assert_eq!(parse(b"{\"unknown\":\"\xff\"}"), Err(BodyParseError::NotJson));
     }
 
     #[test]
@@ -333,11 +333,11 @@ mod tests {
             let kept = list("Value", of, most);
             assert!(parse(kept.as_bytes()).is_ok(), "{of}");
             let over = list("Value", of, most + 1);
-            assert_eq!(parse(over.as_bytes()), Err(Unreadable::TooMany), "{of}");
-            assert_eq!(parse(format!("{over}x").as_bytes()), Err(Unreadable::NotJson), "{of}");
+            assert_eq!(parse(over.as_bytes()), Err(BodyParseError::TooMany), "{of}");
+            assert_eq!(parse(format!("{over}x").as_bytes()), Err(BodyParseError::NotJson), "{of}");
             assert_eq!(parse(list("unknown", of, 500_000).as_bytes()), Ok(Value::Object(Object::default())), "{of}");
         }
         let repeated = format!("{{{}}}", vec![r#""Tag":0"#; MAX_VALUES + 1].join(","));
-        assert_eq!(parse(repeated.as_bytes()), Err(Unreadable::TooMany), "what was replaced was kept, too");
+        assert_eq!(parse(repeated.as_bytes()), Err(BodyParseError::TooMany), "what was replaced was kept, too");
     }
 }

@@ -30,15 +30,15 @@ use axum::http::request::Parts;
 use axum::response::Response;
 
 use crate::body::{BodyError, UnreadBody};
-use crate::record::{Ending, Record, Subject};
+use crate::record::{CallInfo, CallOutcome, Record};
 use crate::{Client, Context};
 use codes::GatewayError;
 use commands::{Action, Command};
 use envelope::{Answer, Failure};
-use failures::{Caller, Failures};
+use failures::{Caller, SignatureThrottle};
 use fields::Fields;
 use usersig::UserSigError;
-use verified::Verified;
+use verified::VerifiedCache;
 
 /// Maximum size of a request body in bytes.
 const MAX_BODY: usize = 4 << 20;
@@ -58,9 +58,9 @@ pub struct Options {
 
 /// Cached UserSigs, and the counts of failed ones.
 #[derive(Default)]
-pub(crate) struct Callers {
-    verified: Verified,
-    failures: Failures,
+pub(crate) struct CallerState {
+    verified: VerifiedCache,
+    failures: SignatureThrottle,
 }
 
 pub(crate) async fn handle(context: &Context, request: Request) -> Response {
@@ -96,20 +96,20 @@ async fn run(context: &Context, parts: &Parts, has_body: bool, body: &mut Unread
     }
     context.platform.count_call(&key).map_err(|_| GatewayError::AppTooOften)?;
 
-    let subject = Subject {
+    let subject = CallInfo {
         method: command.name,
         label: command.label,
         category: CATEGORY,
         has_engine: false,
         path: command.path,
         client,
-        code_if_left: GatewayError::BodyNotRead.told().0.into(),
+        code_if_disconnected: GatewayError::BodyNotRead.code_and_message().0.into(),
     };
     let record = Record::begin(&context.platform, &app, subject);
-    body.is_of_known_caller();
+    body.mark_authenticated();
     let outcome = Call { context, options, app: &app, command }.answer(body).await;
     let failure = outcome.as_ref().err();
-    record.end(Ending {
+    record.end(CallOutcome {
         ok: failure.is_none(),
         code: Some(failure.map_or(0, |failure| failure.code().into())),
         message: failure.map(|failure| failure.info().to_owned()),
@@ -151,7 +151,7 @@ fn authenticate(
     let now_s = u64::try_from(context.platform.now().seconds()).unwrap_or(0);
     let callers = &context.im_callers;
     let is_good_key = matches!(known, usersig::Key::Good(_));
-    let verified = if is_good_key && callers.verified.lets_in(text, sdk_app_id, identifier, now_s) {
+    let verified = if is_good_key && callers.verified.is_cached_valid(text, sdk_app_id, identifier, now_s) {
         Ok(())
     } else {
         usersig::verify(text, sdk_app_id, identifier, known, now_s)
@@ -163,7 +163,7 @@ fn authenticate(
     if is_admin && verified == Err(UserSigError::WrongSignature) {
         let caller = Caller::new(sdk_app_id, identifier, client);
         let now = Instant::now();
-        if callers.failures.are_too_many(&caller, now) {
+        if callers.failures.is_throttled(&caller, now) {
             return Err(GatewayError::TooManyFailures);
         }
         callers.failures.note(&caller, now);

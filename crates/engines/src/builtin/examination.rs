@@ -4,7 +4,7 @@ use aicp_types::LibraryId;
 use aicp_vision::{FaceModels, HeadPose, Liveness, Picture, Point, Purpose, Quality, Recognised, Rect};
 
 use super::{Builtin, MAX_FACES, added, recognise_some, seen, similarity};
-use crate::engine::{Added, Candidate, Photo, SeenFace, Terms};
+use crate::engine::{Candidate, EnrolledFace, Photo, SeenFace, Terms};
 use crate::similarity::Similarity;
 use crate::{Error, Result};
 
@@ -48,7 +48,7 @@ pub struct DescribedFace {
 }
 
 /// Decides from the examination whether a face is processed further.
-pub type Accepts = fn(&ExaminedFace) -> bool;
+pub type FacePredicate = fn(&ExaminedFace) -> bool;
 
 impl Builtin {
     /// Examines the faces of a picture, the largest first, at most `max_faces` and [`MAX_FACES`]. No face is not an
@@ -79,7 +79,7 @@ impl Builtin {
         picture: Photo,
         top_n: usize,
         wanted: Examination,
-        accepts: Accepts,
+        accepts: FacePredicate,
     ) -> Result<(ExaminedFace, Vec<Candidate>)> {
         let terms = picture.terms;
         let (face, probe) = self
@@ -102,8 +102,8 @@ impl Builtin {
         &self,
         picture: Photo,
         wanted: Examination,
-        accepts: Accepts,
-    ) -> Result<(ExaminedFace, Option<Added>)> {
+        accepts: FacePredicate,
+    ) -> Result<(ExaminedFace, Option<EnrolledFace>)> {
         let terms = picture.terms;
         let (examined, added) = self
             .on_largest_face(picture, Purpose::Enrolment, move |models, picture, face| {
@@ -130,7 +130,7 @@ impl Builtin {
         a: Photo,
         b: Photo,
         wanted: Examination,
-        accepts: Accepts,
+        accepts: FacePredicate,
     ) -> Result<([ExaminedFace; 2], Option<Similarity>)> {
         let terms = a.terms;
         let compared = self

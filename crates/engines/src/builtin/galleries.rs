@@ -33,7 +33,7 @@ pub struct TemplateRow {
 
 /// Templates that were not admitted to the galleries.
 #[derive(Debug, Default)]
-pub struct LeftOut {
+pub struct SkippedTemplates {
     /// Number of faces that are not recognisable.
     pub not_recognisable: usize,
     /// Library and face (row ids) of damaged templates.
@@ -69,8 +69,8 @@ impl Builtin {
     ///
     /// # Errors
     /// [`Error::Template`] if a template that is not damaged does not fit.
-    pub fn admit_all(&self, templates: Vec<TemplateRow>, least_recognisability: f32) -> Result<LeftOut> {
-        let mut left_out = LeftOut::default();
+    pub fn admit_all(&self, templates: Vec<TemplateRow>, least_recognisability: f32) -> Result<SkippedTemplates> {
+        let mut left_out = SkippedTemplates::default();
         let mut by_library: HashMap<LibraryId, Vec<(Entry, Vec<f32>)>> = HashMap::new();
         for template in templates {
             if !is_unit_vector(&template.vector) {

@@ -19,20 +19,20 @@ use aicp_vision::{
 };
 
 use crate::engine::{
-    Added, Assessed, Candidate, Claimed, Engine, FaceCandidates, Keeping, LibraryRef, Photo, SeenFace, Target, Terms,
-    Write,
+    Assessment, Candidate, ClaimLookup, Engine, EnrolledFace, FaceCandidates, FaceStorage, LibraryRef, Photo, SeenFace,
+    Target, Terms, Write,
 };
 use crate::similarity::{Similarity, similarity_of_cosine};
 use crate::{Error, Result, Unrecognisable};
 
-pub use examination::{Accepts, DescribedFace, Examination, ExaminedFace};
-pub use galleries::{LeftOut, TemplateRow};
+pub use examination::{DescribedFace, Examination, ExaminedFace, FacePredicate};
+pub use galleries::{SkippedTemplates, TemplateRow};
 
 /// Maximum number of faces processed per picture, the largest first; keeps a crowd from occupying a worker for long.
 pub const MAX_FACES: usize = 100;
 
 /// Minimum detector confidence of an enrolled face, 0..1. Most false detections in pictures without people are below.
-const LEAST_CONFIDENCE: f32 = 0.6;
+const MIN_ENROLMENT_CONFIDENCE: f32 = 0.6;
 
 /// Similarity of two faces of which one is not recognisable, so that nothing is known.
 const NOT_COMPARABLE: Similarity = 0.0;
@@ -180,8 +180,8 @@ impl Engine for Builtin {
         "内置"
     }
 
-    fn keeping(&self) -> Keeping {
-        Keeping::Templates
+    fn face_storage(&self) -> FaceStorage {
+        FaceStorage::Templates
     }
 
     fn threshold(&self) -> Option<Similarity> {
@@ -200,7 +200,7 @@ impl Engine for Builtin {
         Ok(())
     }
 
-    async fn add_face(&self, _: &LibraryRef, _: &str, picture: Photo) -> Result<Added> {
+    async fn add_face(&self, _: &LibraryRef, _: &str, picture: Photo) -> Result<EnrolledFace> {
         let terms = picture.terms;
         self.on_largest_face(picture, Purpose::Enrolment, move |models, picture, face| {
             let quality = models.quality(picture, &face)?.score;
@@ -209,7 +209,7 @@ impl Engine for Builtin {
         .await?
     }
 
-    async fn find_added(&self, _: &LibraryRef, _: &str, _: Photo, _: &dyn Claimed) -> Result<Option<Added>> {
+    async fn find_added(&self, _: &LibraryRef, _: &str, _: Photo, _: &dyn ClaimLookup) -> Result<Option<EnrolledFace>> {
         Ok(None)
     }
 
@@ -282,13 +282,13 @@ impl Engine for Builtin {
         Ok(faces.iter().map(seen).collect())
     }
 
-    async fn assess(&self, picture: Photo) -> Result<Assessed> {
+    async fn assess(&self, picture: Photo) -> Result<Assessment> {
         let terms = picture.terms;
         self.on_largest_face(picture, Purpose::Probe, move |models, picture, face| {
             let quality = models.quality(picture, &face)?;
             let is_recognisable = Some(terms.accepts(&face));
             let feature = face.embedding.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect();
-            Ok(Assessed { score: quality.score, grades: Some(quality.grades()), is_recognisable, feature })
+            Ok(Assessment { score: quality.score, grades: Some(quality.grades()), is_recognisable, feature })
         })
         .await
     }
@@ -324,15 +324,15 @@ fn seen(face: &DetectedFace) -> SeenFace {
 }
 
 /// Makes the result of adding a face; refuses one that is not recognisable.
-fn added(face: Recognised, quality: Option<f32>, terms: Terms) -> Result<Added> {
+fn added(face: Recognised, quality: Option<f32>, terms: Terms) -> Result<EnrolledFace> {
     let confidence = face.face.confidence;
     if !terms.accepts(&face) {
         return Err(Error::NotRecognisable(Unrecognisable::Recognisability(face.recognisability)));
     }
-    if confidence < LEAST_CONFIDENCE && terms.least_recognisability > 0.0 {
+    if confidence < MIN_ENROLMENT_CONFIDENCE && terms.least_recognisability > 0.0 {
         return Err(Error::NotRecognisable(Unrecognisable::Confidence(confidence)));
     }
-    Ok(Added {
+    Ok(EnrolledFace {
         engine_ref: None,
         face: Some(seen(&face.face)),
         quality,

@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_sign_epi8, _mm256_xor_si256,
 };
 
-use super::{AHEAD, Group, Line, Pack, TILE, Test, Tiles, report};
+use super::{Group, Line, PREFETCH_LINES, Pack, TILE, Test, Tiles, report};
 
 /// Rows of half a tile: the number of sums in a vector.
 const HALF: usize = TILE / 2;
@@ -29,17 +29,17 @@ fn scan_here(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl F
             match group.width {
                 12 => {
                     for from in [0, 4, 8] {
-                        meet::<12, 4>(tiles, tile, length, group, from, tests, found);
+                        compare_rows::<12, 4>(tiles, tile, length, group, from, tests, found);
                     }
                 }
                 8 => {
                     for from in [0, 4] {
-                        meet::<8, 4>(tiles, tile, length, group, from, tests, found);
+                        compare_rows::<8, 4>(tiles, tile, length, group, from, tests, found);
                     }
                 }
-                4 => meet::<4, 4>(tiles, tile, length, group, 0, tests, found),
-                2 => meet::<2, 2>(tiles, tile, length, group, 0, tests, found),
-                _ => meet::<1, 1>(tiles, tile, length, group, 0, tests, found),
+                4 => compare_rows::<4, 4>(tiles, tile, length, group, 0, tests, found),
+                2 => compare_rows::<2, 2>(tiles, tile, length, group, 0, tests, found),
+                _ => compare_rows::<1, 1>(tiles, tile, length, group, 0, tests, found),
             }
         }
     }
@@ -48,7 +48,7 @@ fn scan_here(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl F
 /// Compares a tile with `P` probes of a group of `W`, starting at probe `from`.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn meet<const W: usize, const P: usize>(
+fn compare_rows<const W: usize, const P: usize>(
     tiles: Tiles<'_>,
     tile: usize,
     length: usize,
@@ -63,7 +63,7 @@ fn meet<const W: usize, const P: usize>(
     let ones = _mm256_set1_epi16(1);
     for (line, quad) in lines.iter().zip(quads) {
         // A prefetch past the end is harmless.
-        _mm_prefetch::<_MM_HINT_T0>((&raw const *line).wrapping_add(AHEAD).cast());
+        _mm_prefetch::<_MM_HINT_T0>((&raw const *line).wrapping_add(PREFETCH_LINES).cast());
         let codes = load(line);
         let sizes = [_mm256_abs_epi8(codes[0]), _mm256_abs_epi8(codes[1])];
         for p in 0..P {

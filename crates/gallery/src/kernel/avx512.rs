@@ -6,7 +6,7 @@ use std::arch::x86_64::{
     _mm512_set1_ps, _mm512_setzero_si512,
 };
 
-use super::{AHEAD, Group, Line, Pack, TILE, Test, Tiles, report};
+use super::{Group, Line, PREFETCH_LINES, Pack, TILE, Test, Tiles, report};
 
 pub(super) fn scan(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl FnMut(usize, usize)) {
     // SAFETY: the caller has checked that the processor has these instructions.
@@ -28,11 +28,11 @@ fn scan_here(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl F
     for at in (0..whole).step_by(2) {
         for group in &probes.groups {
             match group.width {
-                12 => meet::<12>(tiles, at, length, group, tests, found),
-                8 => meet::<8>(tiles, at, length, group, tests, found),
-                4 => meet::<4>(tiles, at, length, group, tests, found),
-                2 => meet::<2>(tiles, at, length, group, tests, found),
-                _ => meet::<1>(tiles, at, length, group, tests, found),
+                12 => compare_rows::<12>(tiles, at, length, group, tests, found),
+                8 => compare_rows::<8>(tiles, at, length, group, tests, found),
+                4 => compare_rows::<4>(tiles, at, length, group, tests, found),
+                2 => compare_rows::<2>(tiles, at, length, group, tests, found),
+                _ => compare_rows::<1>(tiles, at, length, group, tests, found),
             }
         }
     }
@@ -41,7 +41,7 @@ fn scan_here(tiles: Tiles<'_>, probes: &Pack, tests: &[Test], found: &mut impl F
 /// Compares one or two tiles, starting at tile `at`, with the probes of a group.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 #[inline]
-fn meet<const P: usize>(
+fn compare_rows<const P: usize>(
     tiles: Tiles<'_>,
     at: usize,
     length: usize,
@@ -113,7 +113,7 @@ fn scan_one(tiles: Tiles<'_>, quads: &[i32], start: i32, test: &Test, found: &mu
         for (lines, quads) in line_fours.iter().zip(fours) {
             for i in 0..4 {
                 // A prefetch past the end is harmless.
-                _mm_prefetch::<_MM_HINT_T0>((&raw const lines[i]).wrapping_add(AHEAD).cast());
+                _mm_prefetch::<_MM_HINT_T0>((&raw const lines[i]).wrapping_add(PREFETCH_LINES).cast());
                 sums[i] = _mm512_dpbusd_epi32(sums[i], load(&lines[i]), _mm512_set1_epi32(quads[i]));
             }
         }

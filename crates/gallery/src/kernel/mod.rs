@@ -26,7 +26,7 @@ pub(crate) const BIAS: i32 = 128;
 
 /// Prefetch distance in lines, enough to keep memory busy.
 #[cfg(target_arch = "x86_64")]
-const AHEAD: usize = 64;
+const PREFETCH_LINES: usize = 64;
 
 /// Four codes of each row of a tile: one cache line.
 #[derive(Clone, Copy)]

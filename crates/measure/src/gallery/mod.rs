@@ -16,7 +16,7 @@ use aicp_vision::ModelPaths;
 use clap::Args;
 
 use self::export::export;
-use self::report::{Batch, Exactness, Made, Report, Writing};
+use self::report::{Batch, Exactness, Report, TemplateSource, Writing};
 use self::subject::{Found, Subject};
 use crate::bandwidth::ReadBuffer;
 use crate::exact::{self, Scored};
@@ -34,17 +34,17 @@ const ROUNDS: usize = 10;
 /// Memory passes per round, of which the best counts.
 const PASSES: usize = 2;
 /// Maximum size of the read buffer in bytes: larger than the caches, but still available beside a large gallery.
-const MOST_READ: usize = 1 << 30;
+const MAX_BUFFER_BYTES: usize = 1 << 30;
 /// Rows inserted and removed one by one to measure the time of a change.
 const CHANGES: usize = 1000;
 /// Time limit of the batch searches.
-const BATCHES_TIME: Duration = Duration::from_secs(3);
+const BATCHES_TIME_LIMIT: Duration = Duration::from_secs(3);
 /// Maximum number of batch searches.
-const BATCHES: usize = 200;
+const MAX_BATCHES: usize = 200;
 /// Scores closer than this are equal in single precision: the order of summation may change them.
 const ROUNDING: f64 = 3e-7;
 /// Maximum number of probes for the timings; exactness uses all.
-const TIMED_PROBES: usize = 2000;
+const MAX_TIMED_PROBES: usize = 2000;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -108,7 +108,7 @@ pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Resu
 
     let subject = Subject::new(threads)?;
     let filled = fill(&subject, &templates, threads)?;
-    let timed = &probes[..probes.len().min(TIMED_PROBES)];
+    let timed = &probes[..probes.len().min(MAX_TIMED_PROBES)];
     let alone = search_and_read(&subject, timed, threads)?;
     let together = search_by_threads(&subject, timed, threads, alone.search.p50_ms)?;
     let batch = search_batches(&subject, timed, request.batch, alone.search.p50_ms)?;
@@ -118,7 +118,7 @@ pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Resu
     let verified = request.verify.unwrap_or(probes.len()).min(probes.len());
     let begun = Instant::now();
     let nearest = exact::nearest(&templates, &probes[..verified], threads)?;
-    let exactness = judge(&subject, &templates, &probes[..verified], &nearest, begun.elapsed())?;
+    let exactness = check_exactness(&subject, &templates, &probes[..verified], &nearest, begun.elapsed())?;
     if let Some(folder) = &request.export {
         export(folder, &templates, &probes, &nearest, threads)?;
     }
@@ -128,7 +128,7 @@ pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Resu
         dimensions: DIMENSIONS,
         threads: threads.get(),
         probes: request.probes,
-        templates: Made {
+        templates: TemplateSource {
             seed: request.seed,
             real_seeds: templates.real(),
             resampled_share: if templates.real() == 0 { 0.0 } else { 0.5 },
@@ -156,7 +156,7 @@ pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Resu
     report.write(request.json, out)?;
     if request.in_turns {
         out.flush()?;
-        search_in_turns(&subject, timed, std::io::stdin().lock(), out)?;
+        answer_commands(&subject, timed, std::io::stdin().lock(), out)?;
     }
     Ok(())
 }
@@ -201,7 +201,7 @@ fn fill(subject: &Subject, templates: &Templates, threads: Threads) -> Result<Fi
     Ok(Filled { load_s: loading.as_secs_f64(), memory_bytes })
 }
 
-struct Alone {
+struct SingleSearches {
     search: Timing,
     bandwidth: f64,
     bandwidth_all_threads: f64,
@@ -210,8 +210,8 @@ struct Alone {
 }
 
 /// Searches one by one on this thread, alternating with reads of as much memory as a search reads.
-fn search_and_read(subject: &Subject, probes: &[Vec<f32>], threads: Threads) -> Result<Alone> {
-    let buffer = ReadBuffer::new(subject.bytes_scanned().min(MOST_READ))?;
+fn search_and_read(subject: &Subject, probes: &[Vec<f32>], threads: Threads) -> Result<SingleSearches> {
+    let buffer = ReadBuffer::new(subject.bytes_scanned().min(MAX_BUFFER_BYTES))?;
     for probe in probes.iter().take(5) {
         subject.search(probe, TOP_N)?;
     }
@@ -233,7 +233,7 @@ fn search_and_read(subject: &Subject, probes: &[Vec<f32>], threads: Threads) -> 
         fractions.push(subject.bytes_scanned() as f64 / median / bandwidth);
     }
     let elapsed = times.iter().sum();
-    Ok(Alone {
+    Ok(SingleSearches {
         search: Timing::new("search", times, elapsed),
         bandwidth: one.iter().copied().fold(0.0, f64::max),
         bandwidth_all_threads: all,
@@ -253,14 +253,14 @@ fn search_by_threads(
     threads: Threads,
     alone_ms: f64,
 ) -> Result<report::ByThreads> {
-    let one_at_a_time = keep_busy("one at a time, all threads", subject, probes, 1)?;
+    let one_at_a_time = search_in_flight("one at a time, all threads", subject, probes, 1)?;
     let in_flight = 2 * threads.get();
-    let many = keep_busy(&format!("{in_flight} at a time, all threads"), subject, probes, in_flight)?;
+    let many = search_in_flight(&format!("{in_flight} at a time, all threads"), subject, probes, in_flight)?;
     Ok(report::ByThreads { times_one_thread: alone_ms / one_at_a_time.p50_ms, one_at_a_time, in_flight, many })
 }
 
 /// Passes probes to the search threads, keeping this many in flight.
-fn keep_busy(name: &str, subject: &Subject, probes: &[Vec<f32>], in_flight: usize) -> Result<Timing> {
+fn search_in_flight(name: &str, subject: &Subject, probes: &[Vec<f32>], in_flight: usize) -> Result<Timing> {
     let asked: Vec<&Vec<f32>> = probes.iter().cycle().take(probes.len().max(2 * in_flight)).collect();
     let next = std::sync::atomic::AtomicUsize::new(0);
     let client = || -> Result<Vec<Duration>> {
@@ -293,7 +293,7 @@ fn search_batches(subject: &Subject, probes: &[Vec<f32>], size: usize, alone_ms:
     let mut times = Vec::new();
     let begun = Instant::now();
     let mut probes = probes.iter().map(Vec::as_slice).cycle();
-    while times.len() < 5 || (begun.elapsed() < BATCHES_TIME && times.len() < BATCHES) {
+    while times.len() < 5 || (begun.elapsed() < BATCHES_TIME_LIMIT && times.len() < MAX_BATCHES) {
         let together: Vec<&[f32]> = probes.by_ref().take(size).collect();
         let begun = Instant::now();
         std::hint::black_box(subject.search_many(&together, TOP_N)?);
@@ -411,7 +411,7 @@ fn row_of(hit: &Hit) -> usize {
 }
 
 /// Compares the results of the search with the exact ones.
-fn judge(
+fn check_exactness(
     subject: &Subject,
     templates: &Templates,
     probes: &[Vec<f32>],
@@ -454,7 +454,7 @@ fn judge(
 
 /// Answers each line `alone N` or `together N B` with a line of JSON: the times, in milliseconds, of N searches for one
 /// probe or for B probes at once.
-fn search_in_turns(
+fn answer_commands(
     subject: &Subject,
     probes: &[Vec<f32>],
     orders: impl std::io::Read,

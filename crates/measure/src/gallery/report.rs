@@ -18,7 +18,7 @@ pub struct Report {
     pub dimensions: usize,
     pub threads: usize,
     pub probes: usize,
-    pub templates: Made,
+    pub templates: TemplateSource,
     /// Name of the search kernel.
     pub kernel: String,
     /// Seconds to insert all templates by one thread, without generating them.
@@ -51,7 +51,7 @@ pub struct Report {
 
 /// Origin of the templates.
 #[derive(Debug, Serialize)]
-pub struct Made {
+pub struct TemplateSource {
     pub seed: u64,
     /// Number of real embeddings that templates were made of.
     pub real_seeds: usize,
@@ -118,7 +118,7 @@ impl Report {
         }
         let gib = |bytes_per_s: f64| bytes_per_s / 1e9;
         writeln!(out, "{}", self.machine.line())?;
-        let Made { real_seeds, resampled_share, .. } = self.templates;
+        let TemplateSource { real_seeds, resampled_share, .. } = self.templates;
         let resampled = resampled_share * 100.0;
         writeln!(
             out,

@@ -27,7 +27,7 @@ use crate::{Error, Result};
 /// Clients of the last measurement, far more than any queue here accepts.
 const OVERLOAD: usize = 256;
 /// Longest wait of a client after a refusal, even if Retry-After is longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Calls before the first measurement.
 const WARM_UP: usize = 5;
 const TOKEN: &str = "the-token-of-a-benchmark";
@@ -58,7 +58,7 @@ pub struct Request {
 struct Report {
     machine: Machine,
     people: u32,
-    picture: Seen,
+    picture: PictureInfo,
     /// Seconds to fill the data folder.
     fill_s: f64,
     /// People filled in per second.
@@ -76,7 +76,7 @@ struct Report {
 }
 
 #[derive(Debug, Serialize)]
-struct Seen {
+struct PictureInfo {
     width: u16,
     height: u16,
     bytes: usize,
@@ -103,7 +103,7 @@ struct Load {
 /// [`Error`] if the library cannot be filled, or the server cannot be started or called.
 pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Result<()> {
     let machine = Machine::here()?;
-    let picture = photo::of_usual_size(&request.picture)?;
+    let picture = photo::of_default_size(&request.picture)?;
     let folder = tempfile::tempdir()?;
     let begun = Instant::now();
     people::fill(folder.path(), request.people as usize, &picture, models)?;
@@ -129,7 +129,7 @@ pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Resu
     let report = Report {
         machine,
         people: request.people,
-        picture: Seen { width: photo::WIDTH, height: photo::HEIGHT, bytes: picture.len() },
+        picture: PictureInfo { width: photo::WIDTH, height: photo::HEIGHT, bytes: picture.len() },
         fill_s,
         filled_per_s: f64::from(request.people) / fill_s,
         database_bytes,
@@ -231,7 +231,7 @@ impl Client {
                 Ok(answer) if is_right(answer.status, &answer.body) => client.each.push(begun.elapsed()),
                 Ok(answer) if answer.status == 503 => {
                     client.busy += 1;
-                    let pause = Duration::from_secs(answer.retry_after_s.unwrap_or(0).into()).min(LONGEST_PAUSE);
+                    let pause = Duration::from_secs(answer.retry_after_s.unwrap_or(0).into()).min(MAX_RETRY_AFTER);
                     thread::sleep(pause.min(end.saturating_duration_since(Instant::now())));
                 }
                 Ok(_) => client.errors += 1,

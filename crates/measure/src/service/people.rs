@@ -18,7 +18,7 @@ const APP: &str = "admin";
 /// Library of that app.
 pub(super) const LIBRARY: &str = "benchmark";
 /// People stored per transaction.
-const TOGETHER: usize = 4096;
+const PEOPLE_PER_TRANSACTION: usize = 4096;
 const SEED: u64 = 5;
 
 /// Template of the picture's face.
@@ -32,7 +32,7 @@ struct Face {
 pub(super) fn fill(folder: &Path, people: usize, picture: &[u8], models: &ModelPaths) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let face = look(picture, models).await?;
+        let face = embed_largest_face(picture, models).await?;
         let store = Store::open(folder, Arc::new(SystemClock), None, TimeZone::UTC).await?;
         let filled = add(&store, people, picture, &face).await;
         store.close().await?;
@@ -40,7 +40,7 @@ pub(super) fn fill(folder: &Path, people: usize, picture: &[u8], models: &ModelP
     })
 }
 
-async fn look(picture: &[u8], models: &ModelPaths) -> Result<Face> {
+async fn embed_largest_face(picture: &[u8], models: &ModelPaths) -> Result<Face> {
     let vision = Vision::start(models, PoolSize { workers: Threads::MIN, queue: Threads::MIN })?;
     let picture = picture.to_vec();
     let found = vision.run(move |models| {
@@ -75,8 +75,8 @@ async fn add(store: &Store, people: usize, picture: &[u8], face: &Face) -> Resul
     let picture = Bytes::copy_from_slice(picture);
     let mut random = Random(SEED);
     let mut under_way = None;
-    for first in (0..people).step_by(TOGETHER) {
-        let numbers = first..people.min(first + TOGETHER);
+    for first in (0..people).step_by(PEOPLE_PER_TRANSACTION) {
+        let numbers = first..people.min(first + PEOPLE_PER_TRANSACTION);
         let together: Vec<_> = numbers.map(|number| person(number, now, &ids, face, &mut random)).collect();
         // While these are stored, the next ones are generated.
         let (store, pictures) = (store.clone(), vec![picture.clone()]);
@@ -95,7 +95,7 @@ async fn finish(adding: Option<tokio::task::JoinHandle<aicp_store::Result<Vec<Pe
 
 /// Generates a person. The ids are smaller than any that the server will assign.
 fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random: &mut Random) -> ReadyPerson {
-    let vector = if number == 0 { face.vector.clone() } else { anywhere(face.vector.len(), random) };
+    let vector = if number == 0 { face.vector.clone() } else { random_direction(face.vector.len(), random) };
     let face = NewFace {
         file_id: ids.next(now).into(),
         box_: [0.0; 4],
@@ -118,7 +118,7 @@ fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random:
 }
 
 /// Returns a random unit vector.
-fn anywhere(dimensions: usize, random: &mut Random) -> Vec<f32> {
+fn random_direction(dimensions: usize, random: &mut Random) -> Vec<f32> {
     // The sum of a few uniform numbers is close enough to normal that no direction is preferred.
     let mut vector: Vec<f32> = (0..dimensions).map(|_| random.number() + random.number() + random.number()).collect();
     let length = vector.iter().map(|number| number * number).sum::<f32>().max(f32::MIN_POSITIVE).sqrt();

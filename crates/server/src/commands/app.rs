@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aicp_dialects::native::{MadeKey, ShownApps, ShownKeys, WantedKey};
+use aicp_dialects::native::{CreatedKey, KeyRequest, ShownApps, ShownKeys};
 use aicp_platform::Keyring;
 use aicp_types::SystemClock;
 use serde::Serialize;
@@ -51,11 +51,11 @@ pub(crate) fn keys(config: &Config, app: &str, json: bool) -> Result<()> {
 }
 
 /// Creates a key and prints it with its secret.
-pub(crate) fn add_key(config: &Config, app: &str, wanted: &WantedKey, json: bool) -> Result<()> {
+pub(crate) fn add_key(config: &Config, app: &str, wanted: &KeyRequest, json: bool) -> Result<()> {
     let (kind, options) = wanted.check().map_err(|reason| Error::Server(reason.to_owned()))?;
     let made = on_keys(
         config,
-        async |keys| Ok(as_json(&MadeKey::new(kind, keys.make(app, kind, options).await?))),
+        async |keys| Ok(as_json(&CreatedKey::new(kind, keys.make(app, kind, options).await?))),
         |server| server.call("POST", &format!("/apps/{}/keys", escaped(app)), Some(as_json(wanted))),
     )?;
     if json {

@@ -24,5 +24,5 @@ pub(crate) fn run(config: &Config, as_json: bool) -> Result<()> {
         writeln!(out, "{templates} templates and {pictures} pictures read")?;
     }
     let wrong = findings.len() as u64 + more;
-    if wrong == 0 { Ok(()) } else { Err(Error::Unsound(wrong)) }
+    if wrong == 0 { Ok(()) } else { Err(Error::DamagedStore(wrong)) }
 }

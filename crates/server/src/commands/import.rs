@@ -16,10 +16,10 @@ use crate::config::Config;
 use crate::{Error, Result, data_dir};
 
 /// Pictures in progress per worker. All but one are being read or written, so that a slow disk does not idle a worker.
-const DEPTH: usize = 8;
+const PICTURES_PER_WORKER: usize = 8;
 
 /// Bytes that are read to detect the format of a file.
-const HEAD: u64 = 4096;
+const FORMAT_PREFIX_BYTES: u64 = 4096;
 /// Maximum size of a file in bytes. The largest bitmap that can be decoded has twice as many, photographs have a tenth.
 const MAX_FILE: u64 = 64 << 20;
 
@@ -100,7 +100,7 @@ async fn enrol_all(target: Target, people: Vec<Pictures>) -> Outcome {
         progress.set_style(style);
     }
     progress.enable_steady_tick(Duration::from_millis(200));
-    let depth = DEPTH * std::thread::available_parallelism().map_or(1, usize::from);
+    let depth = PICTURES_PER_WORKER * std::thread::available_parallelism().map_or(1, usize::from);
     let target = Arc::new(target);
     let mut waiting = people.into_iter().flat_map(|Pictures { name, paths }| {
         let name: Arc<str> = name.into();
@@ -170,7 +170,7 @@ fn read_picture(file: &Path) -> std::io::Result<Vec<u8>> {
         return Err(Error::other("larger than 64 MiB"));
     }
     let mut bytes = Vec::new();
-    (&mut opened).take(HEAD).read_to_end(&mut bytes)?;
+    (&mut opened).take(FORMAT_PREFIX_BYTES).read_to_end(&mut bytes)?;
     if Format::of(&bytes).is_none() {
         // The first bytes suffice for the error that names the format.
         return Ok(bytes);

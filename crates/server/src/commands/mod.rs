@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use aicp_platform::{Platform, Settings};
 use aicp_types::SystemClock;
-use aicp_vision::{FaceModels, Inference, ModelPaths, Picture, PoolSize, RuntimeInfo, Starting, Vision};
+use aicp_vision::{FaceModels, Inference, ModelPaths, Picture, PoolSize, RuntimeInfo, StartingPool, Vision};
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
 
@@ -29,14 +29,14 @@ fn start_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Vision
 }
 
 /// Starts loading the networks.
-fn begin_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Starting> {
+fn begin_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<StartingPool> {
     let defaults = PoolSize::for_this_machine();
     let workers = workers.or(NonZeroUsize::new(config.vision.workers)).unwrap_or(defaults.workers);
     let queue = NonZeroUsize::new(config.vision.queue).unwrap_or(defaults.queue);
     Ok(Vision::begin(&model_paths(config), PoolSize { workers, queue }, inference(config))?)
 }
 
-fn wait_for_vision(starting: Starting) -> Result<Vision> {
+fn wait_for_vision(starting: StartingPool) -> Result<Vision> {
     let vision = starting.wait()?;
     let RuntimeInfo { name, version, precision, not_openvino } = vision.runtime();
     let version = version.as_deref().unwrap_or("of unknown version");

@@ -17,23 +17,23 @@ use super::{async_runtime, begin_vision, open_platform, wait_for_vision};
 use crate::clock;
 use crate::config::{Chapter, Config, Listen};
 use crate::connections::Connections;
-use crate::control::Control;
-use crate::http::{self, Front};
+use crate::control::ControlSocket;
+use crate::http::{self, RequestHandler};
 use crate::{Error, Result, data_dir, logging};
 
 const MIB: usize = 1 << 20;
 /// Length in characters below which an admin token causes a warning.
-const SAFE_TOKEN: usize = 16;
+const MIN_TOKEN_CHARS: usize = 16;
 /// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// Open files that the process needs besides connections: database, pictures in progress, libraries.
-const OWN_FILES: usize = 256;
+const RESERVED_FILES: usize = 256;
 /// Minimum number of open files, unless fewer connections are configured.
 const FEWEST_FILES: usize = 1024;
 
 /// Runs the server until SIGTERM or SIGINT, then finishes the calls in progress.
-pub(crate) fn run(config: Config, insists_on_new: bool) -> Result<()> {
-    data_dir::check_parts(&config, insists_on_new)?;
+pub(crate) fn run(config: Config, force_new: bool) -> Result<()> {
+    data_dir::check_parts(&config, force_new)?;
     async_runtime()?.block_on(serve(config))
 }
 
@@ -69,11 +69,11 @@ async fn on_blocking_thread<T: Send + 'static>(job: impl FnOnce() -> Result<T> +
 fn connections_within_file_limit(wanted: usize) -> Result<usize> {
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
     let files = usize::try_from(files).unwrap_or(usize::MAX);
-    let needed = OWN_FILES.saturating_add(wanted);
+    let needed = RESERVED_FILES.saturating_add(wanted);
     if files < needed.min(FEWEST_FILES) {
         return Err(Error::OpenFiles { files, needed });
     }
-    let possible = files.saturating_sub(OWN_FILES).max(1);
+    let possible = files.saturating_sub(RESERVED_FILES).max(1);
     if possible < wanted {
         tracing::warn!(wanted, possible, "the limit of open files allows fewer connections than are set");
     }
@@ -95,7 +95,7 @@ fn options(config: &Config, address: SocketAddr, listen: Listen) -> Options {
         site: Site {
             public_url: config.public_url.clone(),
             local_address: address,
-            face_url_life: Duration::from_secs(config.links.face_url_seconds),
+            face_url_lifetime: Duration::from_secs(config.links.face_url_seconds),
         },
         aicp: aicp::Options {
             listener: listen.dialect.into(),
@@ -131,16 +131,16 @@ async fn serve(config: Config) -> Result<()> {
     let begun = Instant::now();
     let idle = Duration::from_secs(config.http.idle_seconds);
     let most = connections_within_file_limit(config.http.max_connections)?;
-    let of_an_address = match config.http.max_connections_per_address {
+    let max_per_address = match config.http.max_connections_per_address {
         0 => most.div_ceil(4),
         set => set,
     };
-    let connections = Connections::new(most, of_an_address, config.http.trusted_proxies.clone());
+    let connections = Connections::new(most, max_per_address, config.http.trusted_proxies.clone());
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
     let token = data_dir::admin_token(&config)?;
 
-    let front = Front::new(config.http.trusted_proxies.clone(), connections);
+    let front = RequestHandler::new(config.http.trusted_proxies.clone(), connections);
     let (stop, stopped) = watch::channel(false);
     let mut listeners = JoinSet::new();
     let mut bound: Vec<(SocketAddr, Listen)> = Vec::new();
@@ -166,7 +166,7 @@ async fn serve(config: Config) -> Result<()> {
     let routers: Vec<_> = routers.collect();
     let control_router = routers.first().map(|(_, router)| router.clone()).unwrap_or_default();
     front.open(platform.clone(), routers);
-    let control = Control::open(data_dir::control_socket(&config), control_router);
+    let control = ControlSocket::open(data_dir::control_socket(&config), control_router);
 
     let caretaker = platform.look_after_engines();
     let judging = platform.judge_old_faces();
@@ -175,8 +175,11 @@ async fn serve(config: Config) -> Result<()> {
     }
     tracing::info!(milliseconds = begun.elapsed().as_millis(), "ready");
     match (&config.admin_token, token.is_new) {
-        (Some(_), _) if token.token.len() < SAFE_TOKEN => {
-            tracing::warn!(characters = SAFE_TOKEN, "the admin token is short and can be guessed: set a longer one");
+        (Some(_), _) if token.token.len() < MIN_TOKEN_CHARS => {
+            tracing::warn!(
+                characters = MIN_TOKEN_CHARS,
+                "the admin token is short and can be guessed: set a longer one"
+            );
         }
         (Some(_), _) => {}
         // Printed once, to stdout; logs go to stderr.

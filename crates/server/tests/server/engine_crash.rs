@@ -123,7 +123,7 @@ fn operator(scene: &Scene) {
 }
 
 /// Waits until no writes wait; without automatic replay an operator replays them.
-fn work_off(server: &Server, scene: &Scene, auto_replay: bool) {
+fn drain_outbox(server: &Server, scene: &Scene, auto_replay: bool) {
     wait_until("nothing waits", || {
         if !auto_replay {
             operator(scene);
@@ -220,7 +220,7 @@ fn run(plan: &Plan) {
             match random.index(3) {
                 0 => {}
                 1 => drop(scope.spawn(|| operator(&scene))),
-                _ => work_off(&server, &scene, plan.auto_replay),
+                _ => drain_outbox(&server, &scene, plan.auto_replay),
             }
         }
         scene.allowed.store(usize::MAX, Ordering::Relaxed);
@@ -229,7 +229,7 @@ fn run(plan: &Plan) {
 
     engine.faults(&json!({}));
     let waited = server.admin(0).post(GETALL, &json!({})).data();
-    work_off(&server, &scene, plan.auto_replay);
+    drain_outbox(&server, &scene, plan.auto_replay);
     let count = |wanted: fn(&Fate) -> bool| sent.iter().filter(|s| wanted(&s.fate)).count();
     let [enrolled, removed, unanswered] = [
         count(|fate| matches!(fate, Fate::Enrolled(_))),

@@ -291,10 +291,10 @@ impl Server {
     }
 
     /// Reads all files of the data folder and the log so far.
-    pub fn kept(&self) -> Kept {
+    pub fn kept(&self) -> StoredBytes {
         let mut bytes = files_in(&self.data_dir).join(&b'\n');
         bytes.extend(self.log().into_bytes());
-        Kept(latin1(&bytes))
+        StoredBytes(latin1(&bytes))
     }
 
     fn assert_running(&self) {
@@ -318,9 +318,9 @@ impl Drop for Server {
 }
 
 /// Everything that a server has stored, one character per byte: text search is fast even in a debug build.
-pub struct Kept(String);
+pub struct StoredBytes(String);
 
-impl Kept {
+impl StoredBytes {
     pub fn has(&self, bytes: &[u8]) -> bool {
         self.0.contains(&latin1(bytes))
     }

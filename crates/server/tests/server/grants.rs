@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
-use crate::fixture::{Kept, Server, Setup, TOKEN, wait_until};
+use crate::fixture::{Server, Setup, StoredBytes, TOKEN, wait_until};
 use crate::http::{Answer, Api, JSON, coded, plain};
 use crate::pictures::{base64, obama};
 use crate::template::assert_matches;
@@ -544,7 +544,7 @@ fn tokens_are_nowhere_in_clear() {
             assert!(!answer.text().contains(secret), "{}", answer.text());
         }
     }
-    let check = |kept: Kept| {
+    let check = |kept: StoredBytes| {
         for secret in [token.as_str(), &expired, made_up, TOKEN] {
             kept.assert_without(secret.as_bytes());
             if let Ok(raw) = STANDARD.decode(secret) {

@@ -12,7 +12,7 @@ const THRESHOLD: f32 = 0.5;
 pub(super) const MAX_OVERLAP: f32 = 0.3;
 
 /// The four output maps.
-pub(super) struct Heat<'a> {
+pub(super) struct OutputMaps<'a> {
     width: usize,
     plane: usize,
     heat: &'a [f32],
@@ -21,7 +21,7 @@ pub(super) struct Heat<'a> {
     landmarks: &'a [f32],
 }
 
-impl<'a> Heat<'a> {
+impl<'a> OutputMaps<'a> {
     pub fn of(outputs: &[Output<'a>]) -> Option<Self> {
         let [heat, size, offset, landmarks] = outputs else { return None };
         let &[1, 1, height, width] = heat.shape else { return None };

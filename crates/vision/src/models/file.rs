@@ -7,11 +7,11 @@ use crate::embedder::Purpose;
 use crate::picture::{Dimensions, Picture, Shrink};
 
 /// Minimum pixels of a reduced decode for a coarse pass, more than the detector's input for the whole picture.
-pub const SMALLEST_AREA: u64 = 500_000;
+pub const MIN_REDUCED_PIXELS: u64 = 500_000;
 /// Minimum side of a decoded face in pixels; a larger decode changes almost nothing. On the sample faces that have more
 /// pixels, the cosines between embeddings at half and at full resolution are 0.996 and more from 140 pixels on; at 60
 /// to 80 pixels they are 0.979 to 0.993.
-const SMALLEST_SIDE: f32 = 160.0;
+const MIN_FACE_SIDE: f32 = 160.0;
 
 impl FaceModels {
     /// Recognises the largest face of a picture file as a probe, as [`FaceModels::recognise_largest`] does. The
@@ -21,7 +21,7 @@ impl FaceModels {
     /// # Errors
     /// As [`Picture::decode`] and [`FaceModels::recognise_largest`].
     pub fn recognise_file(&mut self, bytes: &[u8], effort: Effort) -> Result<(Picture, Option<Recognised>)> {
-        if let Some((picture, face)) = self.look_at_file(bytes)? {
+        if let Some((picture, face)) = self.detect_reduced(bytes)? {
             let recognised = self.recognise_one(&picture, Some(face), Purpose::Probe, effort)?;
             return Ok((picture, recognised));
         }
@@ -36,7 +36,7 @@ impl FaceModels {
     /// # Errors
     /// As [`Picture::decode`] and [`FaceModels::detect_largest`].
     pub fn detect_in_file(&mut self, bytes: &[u8], effort: Effort) -> Result<(Picture, Option<DetectedFace>)> {
-        if let Some((picture, face)) = self.look_at_file(bytes)? {
+        if let Some((picture, face)) = self.detect_reduced(bytes)? {
             let face = self.or_better_view(&picture, face, effort)?;
             return Ok((picture, Some(face)));
         }
@@ -47,16 +47,16 @@ impl FaceModels {
 
     /// Detects the largest face of a large JPEG at a reduced size; `None` if the coarse pass is not final. If the face
     /// has too few pixels for the networks, the returned picture is decoded again, as large as needed.
-    fn look_at_file(&mut self, bytes: &[u8]) -> Result<Option<(Picture, DetectedFace)>> {
-        let shrink = Dimensions::of(bytes)?.shrunk_to(SMALLEST_AREA);
+    fn detect_reduced(&mut self, bytes: &[u8]) -> Result<Option<(Picture, DetectedFace)>> {
+        let shrink = Dimensions::of(bytes)?.shrunk_to(MIN_REDUCED_PIXELS);
         if shrink == Shrink::None {
             return Ok(None);
         }
         let small = Picture::decode_shrunk(bytes, shrink)?;
-        let Some(face) = self.detector.detect_surely(&small)? else { return Ok(None) };
+        let Some(face) = self.detector.detect_largest_coarse(&small)? else { return Ok(None) };
         let side = face.area.area().sqrt() * shrink.factor() as f32;
         let needed =
-            Shrink::ALL.into_iter().find(|s| side >= SMALLEST_SIDE * s.factor() as f32).unwrap_or(Shrink::None);
+            Shrink::ALL.into_iter().find(|s| side >= MIN_FACE_SIDE * s.factor() as f32).unwrap_or(Shrink::None);
         if needed.factor() >= shrink.factor() {
             return Ok(Some((small, face)));
         }

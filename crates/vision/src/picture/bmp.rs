@@ -40,7 +40,7 @@ fn with_short_header(bmp: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn with_pixels_behind_palette(bmp: &[u8]) -> Option<Vec<u8>> {
-    const MOST_COLOURS: u32 = 256;
+    const MAX_COLOURS: u32 = 256;
     let header = u32_at(bmp, FILE_HEADER)?;
     let bits = u16::from_le_bytes(*bmp.get(FILE_HEADER + 14..)?.first_chunk()?);
     if header as usize != WINDOWS_HEADER || !matches!(bits, 1 | 4 | 8) {
@@ -48,7 +48,7 @@ fn with_pixels_behind_palette(bmp: &[u8]) -> Option<Vec<u8>> {
     }
     let colours = match u32_at(bmp, FILE_HEADER + 32)? {
         0 => 1 << bits,
-        colours => colours.min(MOST_COLOURS),
+        colours => colours.min(MAX_COLOURS),
     };
     let behind = FILE_HEADER as u32 + header + 4 * colours;
     if u32_at(bmp, PIXELS)? >= behind {

@@ -31,7 +31,7 @@ const MAX_BYTES: u64 = 4 * MAX_PIXELS;
 const MAX_SIDE: u32 = 65_535;
 
 /// Minimum scale (canvas pixels per picture pixel) at which bilinear sampling does not alias visibly.
-const SHRINKS_LITTLE: f32 = 0.6;
+const MIN_BILINEAR_SCALE: f32 = 0.6;
 
 /// Format and size from the header of a picture file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,9 +212,9 @@ impl Picture {
     /// Draws the picture onto a canvas through `place` (picture to canvas), with black outside the picture.
     ///
     /// A picture that shrinks much is first scaled to about twice the canvas's resolution, to avoid aliasing.
-    pub(crate) fn laid(&self, place: &Similarity, width: u32, height: u32) -> Result<RgbImage> {
+    pub(crate) fn draw_transformed(&self, place: &Similarity, width: u32, height: u32) -> Result<RgbImage> {
         let scale = place.scale();
-        if scale >= SHRINKS_LITTLE {
+        if scale >= MIN_BILINEAR_SCALE {
             return Ok(self.warped(place, width, height));
         }
         let back = place.inverse();
@@ -234,7 +234,7 @@ impl Picture {
         Ok(smaller.warped(&place, width, height))
     }
 
-    /// Draws the picture as [`Picture::laid`] does, with bilinear sampling at full resolution.
+    /// Draws the picture as [`Picture::draw_transformed`] does, with bilinear sampling at full resolution.
     pub(crate) fn warped(&self, place: &Similarity, width: u32, height: u32) -> RgbImage {
         let back = place.inverse();
         let (w, h) = (self.width() as i64, self.height() as i64);
@@ -315,9 +315,9 @@ fn decoded(format: Format, bytes: &[u8]) -> Result<RgbImage> {
     decoder.set_limits(limits)?;
     let decoded = DynamicImage::from_decoder(decoder)?;
     let alpha = match format {
-        Format::Bmp => Alpha::UnlessZeroAllOver,
-        Format::Tiff if tiff::is_premultiplied(&bytes) => Alpha::Multiplied,
-        _ => Alpha::Apart,
+        Format::Bmp => Alpha::StraightUnlessAllZero,
+        Format::Tiff if tiff::is_premultiplied(&bytes) => Alpha::Premultiplied,
+        _ => Alpha::Straight,
     };
     Ok(flatten(decoded, alpha))
 }
@@ -345,11 +345,11 @@ fn span_inside(from: f32, length: f32, end: u32) -> (f64, f64) {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Alpha {
     /// Separate from the colours.
-    Apart,
+    Straight,
     /// Separate, but alpha that is zero in all pixels means opaque: the writer left those bits unset.
-    UnlessZeroAllOver,
+    StraightUnlessAllZero,
     /// Premultiplied: the colours are multiplied by alpha.
-    Multiplied,
+    Premultiplied,
 }
 
 /// Converts any decoded layout to 8-bit RGB, blending transparency with white.
@@ -358,13 +358,13 @@ fn flatten(decoded: DynamicImage, stored: Alpha) -> RgbImage {
         return decoded.into_rgb8();
     }
     let rgba = decoded.into_rgba8();
-    let is_opaque = stored == Alpha::UnlessZeroAllOver && rgba.pixels().all(|pixel| pixel.0[3] == 0);
+    let is_opaque = stored == Alpha::StraightUnlessAllZero && rgba.pixels().all(|pixel| pixel.0[3] == 0);
     RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
         let [r, g, b, alpha] = rgba.get_pixel(x, y).0;
         let alpha = if is_opaque { 255 } else { u32::from(alpha) };
         let white = 255 - alpha;
         Rgb([r, g, b].map(|c| match stored {
-            Alpha::Multiplied => (u32::from(c) + white).min(255) as u8,
+            Alpha::Premultiplied => (u32::from(c) + white).min(255) as u8,
             _ => ((u32::from(c) * alpha + 255 * white + 127) / 255) as u8,
         }))
     })

@@ -79,7 +79,7 @@ impl<J> Queue<J> {
     }
 
     /// Time since the last progress while jobs are running; `None` if none is running.
-    pub fn still_for(&self) -> Option<Duration> {
+    pub fn time_since_progress(&self) -> Option<Duration> {
         let state = self.lock();
         (state.running.iter().sum::<usize>() > 0).then(|| state.moved.elapsed())
     }

@@ -100,10 +100,10 @@ pub struct Runtime {
     is_openvino: bool,
     info: RuntimeInfo,
     /// The version of ONNX Runtime.
-    own_version: Option<String>,
+    onnxruntime_version: Option<String>,
 }
 
-fn own_info(version: Option<String>, not_openvino: Option<String>) -> RuntimeInfo {
+fn onnxruntime_info(version: Option<String>, not_openvino: Option<String>) -> RuntimeInfo {
     RuntimeInfo { name: "ONNX Runtime", version, precision: Precision::F32, not_openvino }
 }
 
@@ -126,7 +126,7 @@ impl Runtime {
             }
         };
         let environment = loaded.environment.clone();
-        let own_version = if paths.runtime.is_none() { manifest.version_of("onnxruntime") } else { None };
+        let onnxruntime_version = if paths.runtime.is_none() { manifest.version_of("onnxruntime") } else { None };
         match plugin {
             Some(Ok(())) => {
                 let precision = match wanted.precision {
@@ -137,7 +137,7 @@ impl Runtime {
                 };
                 let version = manifest.version_of("openvino");
                 let info = RuntimeInfo { name: "OpenVINO", version, precision, not_openvino: None };
-                Ok(Self { environment, is_openvino: true, info, own_version })
+                Ok(Self { environment, is_openvino: true, info, onnxruntime_version })
             }
             Some(Err(reason)) if wanted.runtime == RuntimeChoice::OpenVino => {
                 let path =
@@ -146,15 +146,15 @@ impl Runtime {
             }
             None if wanted.precision == PrecisionChoice::Bf16 => Err(Error::NoBf16),
             plugin => {
-                let info = own_info(own_version.clone(), plugin.and_then(Result::err));
-                Ok(Self { environment, is_openvino: false, info, own_version })
+                let info = onnxruntime_info(onnxruntime_version.clone(), plugin.and_then(Result::err));
+                Ok(Self { environment, is_openvino: false, info, onnxruntime_version })
             }
         }
     }
 
     /// The same library without OpenVINO, as the fallback when OpenVINO's sessions fail.
     pub fn without_openvino(&self, reason: String) -> Self {
-        let info = own_info(self.own_version.clone(), Some(reason));
+        let info = onnxruntime_info(self.onnxruntime_version.clone(), Some(reason));
         Self { is_openvino: false, info, ..self.clone() }
     }
 
@@ -251,8 +251,8 @@ impl Model {
             // Input sizes are arbitrary: a memory plan for each size seen would grow without bound.
             .and_then(|b| Ok(b.with_memory_pattern(shapes != Shapes::AnySize)?))
             .and_then(|b| match openvino {
-                Some(precision) => openvino::choose(b, &runtime.environment, precision),
-                None => openvino::refuse(b, &runtime.environment),
+                Some(precision) => openvino::assign_to_openvino(b, &runtime.environment, precision),
+                None => openvino::assign_to_onnxruntime(b, &runtime.environment),
             })
             .and_then(|mut b| b.commit_from_memory(&prepared))
             .map_err(|e| failed(e.to_string()))?;

@@ -45,13 +45,13 @@ pub fn register(environment: &Environment, library: &Path) -> Result<(), String>
 }
 
 /// Assigns a session to ONNX Runtime's own kernels, explicitly, as it might select a plugin by itself.
-pub fn refuse(builder: SessionBuilder, environment: &Environment) -> Result<SessionBuilder, ort::Error> {
+pub fn assign_to_onnxruntime(builder: SessionBuilder, environment: &Environment) -> Result<SessionBuilder, ort::Error> {
     let own = environment.devices().filter(|device| device.ep().is_ok_and(|name| name == OWN_PROVIDER));
     Ok(builder.with_devices(own, None)?)
 }
 
 /// Assigns a session to OpenVINO, in this precision and on one thread.
-pub fn choose(
+pub fn assign_to_openvino(
     builder: SessionBuilder,
     environment: &Environment,
     precision: Precision,

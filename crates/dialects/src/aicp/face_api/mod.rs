@@ -26,8 +26,8 @@ use answers::{
 #[cfg(fuzzing)]
 pub(super) use request::read_all;
 use request::{
-    Wanted, action, bar, control, count, face_type, gates, group_id, group_or_all, has_text, is_app_id, is_id, list,
-    missing, page, reaching, required, text, threshold, user_id, user_info, wanted,
+    Wanted, action, control, count, face_type, gates, group_id, group_or_all, has_text, is_app_id, is_id, list,
+    missing, page, required, retain_above, similarity_threshold, text, threshold, user_id, user_info, wanted,
 };
 
 /// Maximum number of groups to count in one call.
@@ -371,11 +371,14 @@ impl Call<'_> {
                 found.map_err(failure)?
             }
             None => {
-                let found = self.platform.identify_in(self.app, &libraries, picture, most, bar(threshold)).await;
+                let found = self
+                    .platform
+                    .identify_in(self.app, &libraries, picture, most, similarity_threshold(threshold))
+                    .await;
                 found.map_err(failure)?.matches
             }
         };
-        reaching(threshold, &mut matches);
+        retain_above(threshold, &mut matches);
         matches.truncate(most);
         if matches.is_empty() {
             return Err(Failure::code(codes::NO_MATCH));
@@ -392,14 +395,17 @@ impl Call<'_> {
         let gates = gates(fields)?;
         let picture = self.picture_of(fields).await?;
         self.platform.require(self.app, gates, &picture).await.map_err(failure)?;
-        let found = self.platform.identify_many_in(self.app, &libraries, picture.clone(), users, bar(threshold)).await;
+        let found = self
+            .platform
+            .identify_many_in(self.app, &libraries, picture.clone(), users, similarity_threshold(threshold))
+            .await;
         let face_list: Vec<FoundFace> = found
             .map_err(failure)?
             .into_iter()
             .take(faces)
             .enumerate()
             .map(|(index, mut face)| {
-                reaching(threshold, &mut face.matches);
+                retain_above(threshold, &mut face.matches);
                 FoundFace {
                     face_token: token_of_face(&picture, index),
                     location: Location::from(&face.face),

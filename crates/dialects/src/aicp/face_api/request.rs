@@ -156,12 +156,12 @@ pub(super) fn threshold(fields: &Fields<'_>, default: f32) -> Result<f32, Failur
 }
 
 /// Converts a score threshold, 0..100, to a similarity threshold low enough that rounding excludes no match.
-pub(super) fn bar(threshold: f32) -> Threshold {
+pub(super) fn similarity_threshold(threshold: f32) -> Threshold {
     Threshold::AtLeast((threshold / 100.0).next_down())
 }
 
 /// Removes matches whose answered score is below `threshold`.
-pub(super) fn reaching(threshold: f32, matches: &mut Vec<Match>) {
+pub(super) fn retain_above(threshold: f32, matches: &mut Vec<Match>) {
     matches.retain(|found| percent(found.similarity) >= threshold);
 }
 
@@ -207,7 +207,7 @@ pub(super) fn wanted(fields: &Fields<'_>) -> Result<Wanted, Failure> {
 #[cfg(fuzzing)]
 pub(in crate::aicp) fn read_all(fields: &Fields<'_>) {
     let _ = (wanted(fields), gates(fields), face_type(fields), user_info(fields), action(fields), page(fields));
-    let _ = (group_or_all(fields), user_id(fields), threshold(fields, 80.0).map(bar));
+    let _ = (group_or_all(fields), user_id(fields), threshold(fields, 80.0).map(similarity_threshold));
     let _ = (list(fields, "group_id_list", codes::GROUP_ID_LIST, is_id), has_text(fields, "image"));
     let _ = count(fields, "max_face_num", 1, 10, codes::MAX_FACES);
 }
@@ -220,7 +220,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_score_that_comes_back_as_a_threshold_is_reached(similarity in 0.0f32..=1.0) {
-            let Threshold::AtLeast(least) = bar(percent(similarity)) else { panic!("a bar of its own") };
+            let Threshold::AtLeast(least) = similarity_threshold(percent(similarity)) else { panic!("a bar of its own") };
             prop_assert!(similarity >= least);
         }
     }

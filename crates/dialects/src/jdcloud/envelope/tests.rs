@@ -5,13 +5,13 @@ use http_body_util::BodyExt;
 use serde_json::json;
 
 use super::*;
-use crate::jdcloud::answers::{Compared, FaceId, Group, Listed, SearchResults, Told};
+use crate::jdcloud::answers::{Compared, FaceId, Group, ListResult, MessageResult, SearchResults};
 use aicp_platform::Library;
 
 const ID: &str = "081b1c5fe6dc465a9a54d75cedf78051";
 
-fn stamp() -> Stamp {
-    Stamp { id: ID.to_owned(), received: UnixMillis::new(1_700_000_000_000), begun: Instant::now() }
+fn stamp() -> RequestStamp {
+    RequestStamp { id: ID.to_owned(), received: UnixMillis::new(1_700_000_000_000), begun: Instant::now() }
 }
 
 /// Reads a body in memory, so collecting it never waits.
@@ -23,12 +23,12 @@ fn text(response: Response) -> String {
     }
 }
 
-fn success(api: Api, family: Family, left: Left, answer: Result<Answer, Failure>) -> String {
+fn success(api: Api, family: Family, left: CallsLeft, answer: Result<Answer, Failure>) -> String {
     assert!(answer.is_ok());
     text(render(api, family, left, &answer, &stamp()))
 }
 
-fn failed(api: Api, family: Family, left: Left, failure: impl Into<Failure>) -> String {
+fn failed(api: Api, family: Family, left: CallsLeft, failure: impl Into<Failure>) -> String {
     text(render(api, family, left, &Err(failure.into()), &stamp()))
 }
 
@@ -51,7 +51,7 @@ fn library() -> Library {
 #[test]
 fn the_list_of_groups_is_the_contracts() {
     let groups = inner_text(&[Group::new(&library())]).expect("serialises");
-    let answer = Answer::new(&Listed { result: &groups, requestid: ID, message: "success", status: 0 });
+    let answer = Answer::new(&ListResult { result: &groups, requestid: ID, message: "success", status: 0 });
     assert_eq!(
         success(Api::GroupList, Family::Search, Some(97), answer),
         r#"{"code":"10000","status":0,"charge":false,"remain":97,"remainTimes":97,"remainSeconds":-1,"msg":"查询成功","result":{"result":"[{\"createTime\":1543415835000,\"groupId\":\"31270059-7698-4af1-82d5-7fd66ce772e1\",\"groupInfo\":\"test\",\"groupName\":\"test\",\"maxNumUser\":100000,\"subIndex\":1,\"updateTime\":1543415835000}]","requestid":"081b1c5fe6dc465a9a54d75cedf78051","message":"success","status":0}}"#
@@ -85,7 +85,7 @@ fn a_comparison_has_its_score_after_the_eleventh_colon() {
 
 #[test]
 fn other_successes_of_face_search_are_the_contracts() {
-    let told = |message, result| Answer::new(&Told { requestid: ID, message, status: 0, result });
+    let told = |message, result| Answer::new(&MessageResult { requestid: ID, message, status: 0, result });
     let made = success(Api::GroupCreate, Family::Search, None, told("8b94af03-67d7-47ec-ae56-bc5d50333076", None));
     assert!(
         made.ends_with(r#""msg":"查询成功","result":{"requestid":"081b1c5fe6dc465a9a54d75cedf78051","message":"8b94af03-67d7-47ec-ae56-bc5d50333076","status":0}}"#),
@@ -98,7 +98,7 @@ fn other_successes_of_face_search_are_the_contracts() {
         "{created}"
     );
     let nobody = inner_text(&SearchResults { face_search_results: Vec::new() }).expect("serialises");
-    let answer = Answer::new(&Listed { result: &nobody, requestid: ID, message: "success", status: 0 });
+    let answer = Answer::new(&ListResult { result: &nobody, requestid: ID, message: "success", status: 0 });
     let searched = success(Api::FaceSearch, Family::Search, None, answer.map(|a| a.copied_outside("success")));
     assert!(
         searched.ends_with(r#""result":{"result":"{\"faceSearchResults\":[]}","requestid":"081b1c5fe6dc465a9a54d75cedf78051","message":"success","status":0},"requestid":"081b1c5fe6dc465a9a54d75cedf78051","message":"success"}"#),
@@ -131,7 +131,7 @@ fn each_family_fails_in_its_own_shape() {
 #[test]
 fn system_failures_have_no_result() {
     assert_eq!(
-        failed(Api::Compare, Family::Plain, Some(0), codes::DAY_IS_FULL),
+        failed(Api::Compare, Family::Plain, Some(0), codes::DAILY_QUOTA_EXCEEDED),
         r#"{"code":"10040","charge":false,"remain":0,"remainTimes":0,"remainSeconds":-1,"msg":"超过每天限量，请明天继续"}"#
     );
     assert_eq!(

@@ -236,7 +236,7 @@ fn the_public_parameters_are_missed_in_order() {
 #[test]
 fn version_3_covers_what_it_must() {
     let now = "2026-11-21T23:16:56Z";
-    for name in MUST_BE_SIGNED {
+    for name in REQUIRED_SIGNED_HEADERS {
         let listed = if name == "x-acs-version" { format!(";{name}") } else { format!("{name};") };
         assert_eq!(code(&Request::v3().authorized(&listed, "").check(now, SECRET)), "IncompleteSignature", "{name}");
     }

@@ -58,7 +58,7 @@ struct Refusal(Error);
 
 /// The decoder's position: the same warning means damage in one place and not in another.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Phase {
     Head,
     Scans,
 }
@@ -67,7 +67,7 @@ enum Place {
 struct Decoder<'a> {
     info: Box<ffi::jpeg_decompress_struct>,
     _errors: Box<ffi::jpeg_error_mgr>,
-    place: Box<Place>,
+    place: Box<Phase>,
     bytes: &'a [u8],
 }
 
@@ -89,10 +89,10 @@ impl<'a> Decoder<'a> {
         unsafe {
             let mut errors: Box<ffi::jpeg_error_mgr> = Box::new(std::mem::zeroed());
             ffi::jpeg_std_error(&mut errors);
-            errors.error_exit = Some(break_off);
-            errors.emit_message = Some(weigh);
+            errors.error_exit = Some(on_error);
+            errors.emit_message = Some(on_message);
             let info: Box<ffi::jpeg_decompress_struct> = Box::new(std::mem::zeroed());
-            let mut decoder = Self { info, _errors: errors, place: Box::new(Place::Head), bytes };
+            let mut decoder = Self { info, _errors: errors, place: Box::new(Phase::Head), bytes };
             decoder.info.common.err = &mut *decoder._errors;
             ffi::jpeg_create_decompress(&mut *decoder.info);
             decoder.info.common.client_data = (&raw mut *decoder.place).cast::<c_void>();
@@ -112,7 +112,7 @@ impl<'a> Decoder<'a> {
             info.out_color_space = if is_ink { ffi::J_COLOR_SPACE::JCS_CMYK } else { ffi::J_COLOR_SPACE::JCS_RGB };
             info.scale_num = 1;
             info.scale_denom = shrink.factor();
-            *self.place = Place::Scans;
+            *self.place = Phase::Scans;
             ffi::jpeg_start_decompress(info);
             let (width, height) = (info.output_width, info.output_height);
             let channels = if is_ink { 4 } else { 3 };
@@ -130,7 +130,7 @@ impl<'a> Decoder<'a> {
             }
             // Reads to the end of the picture: left-over data of the last scan is detected here.
             ffi::jpeg_finish_decompress(info);
-            let pixels = if is_ink { without_ink(&pixels) } else { pixels };
+            let pixels = if is_ink { cmyk_to_rgb(&pixels) } else { pixels };
             RgbImage::from_raw(width, height, pixels).ok_or(Error::Damaged("its rows do not fit its size"))
         }
     }
@@ -140,7 +140,7 @@ impl<'a> Decoder<'a> {
 const ROWS: usize = 16;
 
 /// Converts cyan, magenta, yellow and black, inverted as Adobe stores them, to RGB.
-fn without_ink(pixels: &[u8]) -> Vec<u8> {
+fn cmyk_to_rgb(pixels: &[u8]) -> Vec<u8> {
     let rgb = pixels
         .as_chunks::<4>()
         .0
@@ -151,7 +151,7 @@ fn without_ink(pixels: &[u8]) -> Vec<u8> {
 
 /// Callback for fatal errors: unwinds with the refusal.
 #[allow(unsafe_code, reason = "libjpeg is C")]
-unsafe extern "C-unwind" fn break_off(info: &mut ffi::jpeg_common_struct) {
+unsafe extern "C-unwind" fn on_error(info: &mut ffi::jpeg_common_struct) {
     // SAFETY: libjpeg passes the structure whose error manager this is.
     let code = unsafe { (*info.err).msg_code };
     resume_unwind(Box::new(Refusal(match code as ffi::J_MESSAGE_CODE {
@@ -168,16 +168,16 @@ unsafe extern "C-unwind" fn break_off(info: &mut ffi::jpeg_common_struct) {
 
 /// Callback for warnings and traces: unwinds with a refusal if the warning means damage.
 #[allow(unsafe_code, reason = "libjpeg is C")]
-unsafe extern "C-unwind" fn weigh(info: &mut ffi::jpeg_common_struct, level: c_int) {
+unsafe extern "C-unwind" fn on_message(info: &mut ffi::jpeg_common_struct, level: c_int) {
     const WARNING: c_int = -1;
     if level != WARNING {
         return;
     }
-    // SAFETY: as in `break_off`; `client_data` points to the place for as long as the decoder lives.
-    let (code, place) = unsafe { ((*info.err).msg_code, *info.client_data.cast::<Place>()) };
+    // SAFETY: as in `on_error`; `client_data` points to the place for as long as the decoder lives.
+    let (code, place) = unsafe { ((*info.err).msg_code, *info.client_data.cast::<Phase>()) };
     let damage = match code as ffi::J_MESSAGE_CODE {
         ffi::JWRN_ADOBE_XFORM | ffi::JWRN_JFIF_MAJOR | ffi::JWRN_BOGUS_ICC => return,
-        ffi::JWRN_EXTRANEOUS_DATA if place == Place::Head => return,
+        ffi::JWRN_EXTRANEOUS_DATA if place == Phase::Head => return,
         ffi::JWRN_EXTRANEOUS_DATA => Error::Damaged("data is left over behind a scan"),
         ffi::JWRN_HIT_MARKER | ffi::JWRN_JPEG_EOF => Error::Truncated,
         ffi::JWRN_BOGUS_PROGRESSION => Error::Damaged("its scans do not follow on each other"),

@@ -88,9 +88,9 @@ pub(super) struct Frame {
 struct Component {
     id: u8,
     /// Horizontal sampling factor, 1 to 4.
-    across: u64,
+    horizontal_sampling: u64,
     /// Vertical sampling factor, 1 to 4.
-    down: u64,
+    vertical_sampling: u64,
 }
 
 impl Frame {
@@ -99,11 +99,13 @@ impl Frame {
         let (parts, _) = rest.as_chunks::<3>();
         let components = parts.iter().take(usize::from(count)).map(|&[id, sampling, _]| Component {
             id,
-            across: u64::from(sampling >> 4),
-            down: u64::from(sampling & 15),
+            horizontal_sampling: u64::from(sampling >> 4),
+            vertical_sampling: u64::from(sampling & 15),
         });
         let components: Vec<_> = components.collect();
-        let are_fit = components.iter().all(|c| (1..=4).contains(&c.across) && (1..=4).contains(&c.down));
+        let are_fit = components
+            .iter()
+            .all(|c| (1..=4).contains(&c.horizontal_sampling) && (1..=4).contains(&c.vertical_sampling));
         let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
         let is_whole = components.len() == usize::from(count) && count > 0 && width > 0 && height > 0;
         (are_fit && is_whole).then(|| Self { marker, width: width.into(), height: height.into(), components })
@@ -117,7 +119,8 @@ impl Frame {
     fn blocks(&self, component: &Component) -> u64 {
         let most = |factor: fn(&Component) -> u64| self.components.iter().map(factor).max().unwrap_or(1);
         let side = |length: u32, factor: u64, most: u64| (u64::from(length) * factor).div_ceil(most).div_ceil(8);
-        side(self.width, component.across, most(|c| c.across)) * side(self.height, component.down, most(|c| c.down))
+        side(self.width, component.horizontal_sampling, most(|c| c.horizontal_sampling))
+            * side(self.height, component.vertical_sampling, most(|c| c.vertical_sampling))
     }
 }
 

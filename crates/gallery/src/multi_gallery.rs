@@ -8,18 +8,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::codes::Probe;
-use crate::gallery::{Gallery, Scratch, look_closer, meet};
+use crate::gallery::{Gallery, Scratch, compare_rows, rank_row};
 use crate::kernel::{Kernel, Pack};
 use crate::ranking::Ranking;
 use crate::scanner::Filter;
 use crate::{Entry, Hit};
 
 /// Approximate size of a chunk in pairs of row and probe: about a millisecond's work.
-const CHUNK: usize = 1 << 16;
+const CHUNK_PAIRS: usize = 1 << 16;
 /// Least cost of a gallery, in rows.
-const LEAST_ROWS: usize = 16;
+const MIN_GALLERY_ROWS: usize = 16;
 /// Pairs up to which the calling thread searches itself: waking a thread would take about as long.
-const FEW: usize = 1 << 12;
+const MAX_INLINE_PAIRS: usize = 1 << 12;
 
 /// Callback that receives the people found for each probe.
 type Answer = Box<dyn FnOnce(Vec<Vec<Hit>>) + Send>;
@@ -51,8 +51,8 @@ impl Probes {
         for gallery in galleries {
             let view = gallery.view();
             for segment in view.segments.iter() {
-                meet(segment, self.kernel, &self.pack, &probes, floor, &mut scratch, |rows, probe, row| {
-                    look_closer(rows, row, probes[probe], view.version, filter, &mut rankings[probe].borrow_mut());
+                compare_rows(segment, self.kernel, &self.pack, &probes, floor, &mut scratch, |rows, probe, row| {
+                    rank_row(rows, row, probes[probe], view.version, filter, &mut rankings[probe].borrow_mut());
                 });
             }
         }
@@ -61,14 +61,14 @@ impl Probes {
 }
 
 /// Collects the results of the parts of a search. If a part panics, the callback is dropped uncalled.
-pub(crate) struct Gathered {
+pub(crate) struct ResultCollector {
     top_n: usize,
     left: AtomicUsize,
     found: Mutex<Vec<Vec<Hit>>>,
     answer: Mutex<Option<Answer>>,
 }
 
-impl Gathered {
+impl ResultCollector {
     pub fn new(probes: usize, top_n: usize, parts: usize, answer: impl FnOnce(Vec<Vec<Hit>>) + Send + 'static) -> Self {
         Self {
             top_n,
@@ -110,7 +110,7 @@ impl Gathered {
 pub(crate) struct Chunk {
     galleries: Vec<Arc<Gallery>>,
     probes: Arc<Probes>,
-    gathered: Arc<Gathered>,
+    gathered: Arc<ResultCollector>,
 }
 
 impl Chunk {
@@ -136,10 +136,10 @@ impl Chunks {
         let mut chunks = Self { chunks: Vec::new(), pairs: 0 };
         let mut room = 0;
         for gallery in galleries {
-            let pairs = gallery.rows().max(LEAST_ROWS) * probes;
+            let pairs = gallery.rows().max(MIN_GALLERY_ROWS) * probes;
             if room < pairs || chunks.chunks.is_empty() {
                 chunks.chunks.push(Vec::new());
-                room = CHUNK;
+                room = CHUNK_PAIRS;
             }
             room = room.saturating_sub(pairs);
             chunks.pairs += pairs;
@@ -155,11 +155,11 @@ impl Chunks {
     }
 
     /// Returns whether searching at once is quicker than waking a thread.
-    pub fn are_few(&self) -> bool {
-        self.pairs <= FEW
+    pub fn is_cheap(&self) -> bool {
+        self.pairs <= MAX_INLINE_PAIRS
     }
 
-    pub fn of(self, probes: &Arc<Probes>, gathered: &Arc<Gathered>) -> impl Iterator<Item = Chunk> {
+    pub fn of(self, probes: &Arc<Probes>, gathered: &Arc<ResultCollector>) -> impl Iterator<Item = Chunk> {
         let (probes, gathered) = (Arc::clone(probes), Arc::clone(gathered));
         self.chunks.into_iter().map(move |galleries| Chunk {
             galleries,

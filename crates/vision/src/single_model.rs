@@ -9,7 +9,7 @@ use crate::runtime::{Inference, Model, Runtime, RuntimeInfo};
 
 /// A network as a worker loads it, without pre- and post-processing; its outputs are discarded. Belongs to the thread
 /// that loaded it.
-pub struct BareModel {
+pub struct SingleModel {
     network: Loaded,
     runtime: RuntimeInfo,
 }
@@ -19,7 +19,7 @@ enum Loaded {
     Other(Model),
 }
 
-impl BareModel {
+impl SingleModel {
     /// Loads the network with this role on the default runtime.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl BareModel {
     /// Loads the network with this role.
     ///
     /// # Errors
-    /// As [`BareModel::load`].
+    /// As [`SingleModel::load`].
     pub fn load_with(paths: &ModelPaths, role: Role, inference: Inference) -> Result<Self> {
         let manifest = Manifest::embedded()?;
         let runtime = Runtime::load(&manifest, paths, inference)?;
