@@ -85,7 +85,8 @@ cargo-fuzz:
 fuzz: tools cargo-fuzz ## Feed the parsers random input, each for FUZZ_SECONDS (60) seconds
 	fuzz/run.sh $(FUZZ_TARGETS)
 
-lint: tools ## Check format and lints
+lint: tools ## Check format, lints and the architecture
+	$(PYTHON) tools/architecture.py
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@# Outside tests nothing may panic on purpose.

@@ -68,7 +68,7 @@ impl<'a> Record<'a> {
     fn write(&mut self, ending: CallOutcome) {
         self.is_finished = true;
         let CallInfo { method, label, category, has_engine, path, client, .. } = self.subject;
-        let engine = || self.app.engine().unwrap_or_else(|| self.platform.default_engine_label());
+        let engine = || engine_label(self.app.engine().unwrap_or_else(|| self.platform.default_engine_name()));
         self.platform.record(aicp_platform::Call {
             app_id: self.app.id().to_owned(),
             method: method.to_owned(),
@@ -82,6 +82,16 @@ impl<'a> Record<'a> {
             code: ending.code,
             message: ending.message,
         });
+    }
+}
+
+/// Returns the display name of an engine in the call log.
+fn engine_label(name: &str) -> &str {
+    match name {
+        "builtin" => "内置",
+        "koala" => "考拉悠然",
+        "cloudwalk" => "云从",
+        other => other,
     }
 }
 

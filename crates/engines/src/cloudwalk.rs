@@ -259,10 +259,6 @@ impl Engine for Cloudwalk {
         "cloudwalk"
     }
 
-    fn label(&self) -> &'static str {
-        "云从"
-    }
-
     fn face_storage(&self) -> FaceStorage {
         FaceStorage::Faces
     }

@@ -200,9 +200,6 @@ pub trait Engine: Send + Sync {
     /// Returns the name that libraries store: `builtin`, `koala` or `cloudwalk`.
     fn name(&self) -> &str;
 
-    /// Returns the display name.
-    fn label(&self) -> &'static str;
-
     /// Returns where the faces are stored.
     fn face_storage(&self) -> FaceStorage;
 

@@ -248,10 +248,6 @@ impl Engine for Koala {
         "koala"
     }
 
-    fn label(&self) -> &'static str {
-        "考拉悠然"
-    }
-
     fn face_storage(&self) -> FaceStorage {
         FaceStorage::Faces
     }

@@ -26,7 +26,7 @@ pub struct App {
     areas: Areas,
     is_admin: bool,
     is_anonymous: bool,
-    engine: Arc<OnceLock<&'static str>>,
+    engine: Arc<OnceLock<String>>,
 }
 
 impl App {
@@ -63,13 +63,13 @@ impl App {
     }
 
     /// Notes which engine this call turned out to be about; the first counts.
-    pub(crate) fn note_engine(&self, label: &'static str) {
-        let _ = self.engine.set(label);
+    pub(crate) fn note_engine(&self, name: &str) {
+        let _ = self.engine.set(name.to_owned());
     }
 
-    /// The label of the engine that the call was about, if it came that far.
-    pub fn engine(&self) -> Option<&'static str> {
-        self.engine.get().copied()
+    /// Name of the engine that the call was about, if it came that far.
+    pub fn engine(&self) -> Option<&str> {
+        self.engine.get().map(String::as_str)
     }
 }
 

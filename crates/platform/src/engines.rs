@@ -69,7 +69,7 @@ impl Platform {
     /// The engine of a library.
     pub(crate) fn engine_of(&self, app: &App, library: &Library) -> Result<&Arc<dyn Engine>> {
         let engine = self.inner.engines.named(&library.engine)?;
-        app.note_engine(engine.label());
+        app.note_engine(engine.name());
         Ok(engine)
     }
 
@@ -84,13 +84,13 @@ impl Platform {
     /// The engine of a call that is about no library.
     pub(crate) fn default_engine(&self, app: &App) -> &Arc<dyn Engine> {
         let engine = self.inner.engines.default();
-        app.note_engine(engine.label());
+        app.note_engine(engine.name());
         engine
     }
 
-    /// The label of the engine that a call is about that did not come as far as one.
-    pub fn default_engine_label(&self) -> &'static str {
-        self.inner.engines.default().label()
+    /// Name of the engine of calls that were refused before they chose one.
+    pub fn default_engine_name(&self) -> &str {
+        self.inner.engines.default().name()
     }
 }
 

@@ -142,7 +142,7 @@ impl Platform {
         wanted: Examination,
     ) -> Result<Vec<ExaminedFace>> {
         let builtin: &dyn Engine = self.inner.engines.builtin();
-        app.note_engine(builtin.label());
+        app.note_engine(builtin.name());
         Ok(self.inner.engines.builtin().examine(self.photo(app, picture), most, wanted).await?)
     }
 
@@ -152,7 +152,7 @@ impl Platform {
     /// [`Error::BadPicture`], [`Error::Busy`].
     pub async fn describe(&self, app: &App, picture: Bytes) -> Result<Vec<DescribedFace>> {
         let builtin: &dyn Engine = self.inner.engines.builtin();
-        app.note_engine(builtin.label());
+        app.note_engine(builtin.name());
         Ok(self.inner.engines.builtin().describe(self.photo(app, picture)).await?)
     }
 

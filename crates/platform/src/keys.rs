@@ -1,6 +1,7 @@
 //! Keys that apps own, for clients of interfaces that sign their requests instead of sending a token.
 
 mod keyring;
+mod scheme;
 mod signatures;
 
 use std::collections::HashMap;
@@ -19,8 +20,8 @@ use tokio::time::timeout;
 
 use crate::apps::{App, TokenError};
 use crate::background::run_to_the_end;
-use crate::secrets::{Vault, random_text};
-use crate::{Error, Inner, Platform, Result};
+use crate::secrets::Vault;
+use crate::{Inner, Platform, Result};
 
 /// What was counted and signed with is on disk so long after, at the latest: a power cut may forget that much.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
@@ -28,74 +29,18 @@ const FLUSH_EVERY: Duration = Duration::from_millis(500);
 const FORGET_EVERY: u32 = 60;
 /// Ids are drawn anew so often if one is taken.
 const DRAWS: usize = 20;
-/// `sdkappid`s lie here: clients hold them in 32 bits, signed or not.
-const SDKAPPIDS: std::ops::Range<u32> = 1_400_000_000..2_147_483_647;
-const UPPER_HEX: &[u8] = b"0123456789ABCDEF";
-const LOWER_HEX: &[u8] = b"0123456789abcdef";
-const LETTERS_AND_DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 pub use keyring::Keyring;
 use keyring::{list, make, revoke};
+use scheme::seal_name;
+pub use scheme::{KeyScheme, KeyText};
 pub use signatures::SignatureUse;
 use signatures::Signatures;
-
-/// Which interface a key is for. It opens no other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum KeyKind {
-    /// JD Cloud: access key and secret key.
-    JdCloud,
-    /// Alibaba Cloud: access key id and access key secret.
-    Alibaba,
-    /// Tencent IM: `sdkappid` and key.
-    TencentIm,
-}
-
-impl KeyKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::JdCloud, Self::Alibaba, Self::TencentIm];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::JdCloud => "jdcloud",
-            Self::Alibaba => "alibaba",
-            Self::TencentIm => "tencent-im",
-        }
-    }
-
-    /// The kind of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    /// A new id and a new secret, of the shapes that the interface's clients know.
-    fn draw(self) -> Result<NewKey> {
-        let (id, secret) = match self {
-            Self::JdCloud => (random_text(UPPER_HEX, 32)?, random_text(UPPER_HEX, 32)?),
-            Self::Alibaba => {
-                let id = format!("LTAI{}", random_text(LETTERS_AND_DIGITS, 20)?);
-                (id, random_text(LETTERS_AND_DIGITS, 30)?)
-            }
-            Self::TencentIm => {
-                let mut bytes = [0; 8];
-                getrandom::fill(&mut bytes).map_err(Error::Random)?;
-                let offset = u64::from_le_bytes(bytes) % u64::from(SDKAPPIDS.end - SDKAPPIDS.start);
-                ((u64::from(SDKAPPIDS.start) + offset).to_string(), random_text(LOWER_HEX, 64)?)
-            }
-        };
-        Ok(NewKey { id, secret })
-    }
-
-    /// Under what a key's secret is sealed.
-    fn seal_name(self, id: &str) -> String {
-        format!("{} key {id}", self.name())
-    }
-}
 
 /// What a key may do beside the usual, and how often.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyOptions {
-    /// Whether MD5 signatures, which bind neither path nor body, are taken; JD Cloud alone knows them.
+    /// Whether MD5 signatures, which bind neither path nor body, are taken.
     pub allow_md5: bool,
     /// Whether a signed request may be sent again.
     pub allow_replay: bool,
@@ -131,8 +76,8 @@ pub struct KeyInfo {
     row: KeyId,
     /// What a client sends.
     pub id: String,
-    /// Which interface it is for.
-    pub kind: KeyKind,
+    /// Name of its [`KeyScheme`].
+    pub kind: String,
     /// What it may do.
     pub options: KeyOptions,
     /// When it was made, in milliseconds since the epoch.
@@ -159,10 +104,9 @@ struct Usage {
 }
 
 impl AccessKey {
-    fn of(key: Key, vault: &Vault) -> Result<(KeyKind, Self)> {
+    fn of(key: Key, vault: &Vault) -> Result<(String, Self)> {
         let Key { id: row, made, revoked_at, usage } = key;
-        let kind = KeyKind::named(&made.kind).ok_or(Error::Sealed)?;
-        let secret = vault.open(&kind.seal_name(&made.name), &made.secret_sealed)?;
+        let secret = vault.open(&seal_name(&made.kind, &made.name), &made.secret_sealed)?;
         let options = KeyOptions::of(&made);
         let key = Self {
             row,
@@ -174,7 +118,7 @@ impl AccessKey {
             rate: options.calls_per_second.map(|calls| RateLimiter::direct(Quota::per_second(calls))),
             usage: Mutex::new(Usage { today: usage, is_saved: true }),
         };
-        Ok((kind, key))
+        Ok((made.kind, key))
     }
 
     /// What a client sends.
@@ -217,7 +161,7 @@ pub enum QuotaError {
 /// The keys that are known, and what is counted of their use.
 pub(crate) struct Keys {
     clock: Arc<dyn Clock>,
-    known: RwLock<HashMap<KeyKind, HashMap<String, Arc<AccessKey>>>>,
+    known: RwLock<HashMap<String, HashMap<String, Arc<AccessKey>>>>,
     signatures: Mutex<Signatures>,
     rates: Mutex<HashMap<&'static str, HashMap<String, Arc<DefaultDirectRateLimiter>>>>,
     stop: Arc<Notify>,
@@ -227,7 +171,7 @@ pub(crate) struct Keys {
 impl Keys {
     /// The keys of the store. One whose secret can't be opened opens nothing.
     pub async fn load(store: &Store, vault: &Vault, clock: Arc<dyn Clock>) -> Result<Self> {
-        let mut known: HashMap<KeyKind, HashMap<String, Arc<AccessKey>>> = HashMap::new();
+        let mut known: HashMap<String, HashMap<String, Arc<AccessKey>>> = HashMap::new();
         for key in store.keys().await? {
             let (app, id) = (key.made.app_id.clone(), key.made.name.clone());
             match AccessKey::of(key, vault) {
@@ -246,12 +190,12 @@ impl Keys {
         })
     }
 
-    fn find(&self, kind: KeyKind, id: &str) -> Option<Arc<AccessKey>> {
+    fn find(&self, kind: &str, id: &str) -> Option<Arc<AccessKey>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(&kind)?.get(id).cloned()
+        known.get(kind)?.get(id).cloned()
     }
 
-    fn insert(&self, kind: KeyKind, key: AccessKey) {
+    fn insert(&self, kind: String, key: AccessKey) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.entry(kind).or_default().insert(key.id.clone(), Arc::new(key));
     }
@@ -329,7 +273,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::BadAppId`], [`Error::Store`].
-    pub async fn make_key(&self, app_id: &str, kind: KeyKind, options: KeyOptions) -> Result<NewKey> {
+    pub async fn make_key(&self, app_id: &str, kind: &'static KeyScheme, options: KeyOptions) -> Result<NewKey> {
         let (platform, app_id) = (self.clone(), app_id.to_owned());
         run_to_the_end(async move {
             let Inner { store, vault, keys, .. } = &*platform.inner;
@@ -357,7 +301,7 @@ impl Platform {
         let (platform, app_id, id) = (self.clone(), app_id.to_owned(), id.to_owned());
         run_to_the_end(async move {
             let revoked = revoke(&platform.inner.store, &app_id, &id, platform.now()).await?;
-            if let Some(key) = platform.inner.keys.find(revoked.kind, &id) {
+            if let Some(key) = platform.inner.keys.find(&revoked.kind, &id) {
                 key.is_revoked.store(true, Ordering::Relaxed);
             }
             Ok(())
@@ -366,8 +310,8 @@ impl Platform {
     }
 
     /// The key that a client names, revoked ones too.
-    pub fn access_key(&self, kind: KeyKind, id: &str) -> Option<Arc<AccessKey>> {
-        self.inner.keys.find(kind, id)
+    pub fn access_key(&self, kind: &KeyScheme, id: &str) -> Option<Arc<AccessKey>> {
+        self.inner.keys.find(kind.name, id)
     }
 
     /// The app that a key acts for, once the signature is checked. What it may do is to be asked with
@@ -446,15 +390,15 @@ impl Platform {
 }
 
 impl KeyInfo {
-    fn of(key: Key) -> Option<Self> {
-        Some(Self {
+    fn of(key: Key) -> Self {
+        Self {
             row: key.id,
-            kind: KeyKind::named(&key.made.kind)?,
             options: KeyOptions::of(&key.made),
+            kind: key.made.kind,
             id: key.made.name,
             created_at: key.made.created_at,
             revoked_at: key.revoked_at,
-        })
+        }
     }
 }
 

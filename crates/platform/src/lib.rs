@@ -60,7 +60,7 @@ pub use directory::{NewDirectoryUser, user_id_of};
 pub use engines::{BUILTIN, Engines};
 pub use error::{Error, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
-pub use keys::{AccessKey, KeyInfo, KeyKind, KeyOptions, Keyring, NewKey, QuotaError, SignatureUse};
+pub use keys::{AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyText, Keyring, NewKey, QuotaError, SignatureUse};
 pub use members::NewMember;
 pub use outbox::{EngineHealth, OutboxEntry};
 pub use people::{EnrolledPerson, Imported, MissingLibrary};
@@ -68,9 +68,8 @@ pub use pictures::StoredPicture;
 pub use recognition::{FaceMatches, Identification, Match, Threshold};
 pub use secrets::{MasterKey, new_token};
 pub use social::{
-    Account, CustomValue, FRIENDS_A_PAGE, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome,
-    FriendPage, FriendRequests, KnownFriend, MAX_FRIEND_GROUPS, MAX_FRIENDS, Members, NewAccount, Relation, Sequences,
-    Sides, Social, UserIds,
+    Account, CustomValue, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome, FriendPage,
+    FriendRequests, KnownFriend, Members, NewAccount, Relation, Sequences, Sides, Social, SocialLimits, UserIds,
 };
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use thresholds::{LibraryThreshold, threshold_for};

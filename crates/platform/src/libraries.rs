@@ -49,7 +49,7 @@ impl Platform {
         require_library_id(external_id)?;
         let engines = &self.inner.engines;
         let engine = engine.map_or(Ok(engines.default()), |name| engines.named(name))?;
-        app.note_engine(engine.label());
+        app.note_engine(engine.name());
         let of_all = Some(self.inner.settings.max_libraries).filter(|limit| *limit > 0);
         let new = NewLibrary {
             app_id: app.id().to_owned(),

@@ -20,16 +20,20 @@ pub(crate) use remembered::RememberedGroups;
 use crate::apps::App;
 use crate::{Error, Inner, Platform, Result};
 
-/// Groups that an account may have. This and the other limits are those that Tencent Cloud IM documents.
-pub const MAX_FRIEND_GROUPS: usize = 32;
-/// Friends that an account may have.
-pub const MAX_FRIENDS: u64 = 3000;
-/// Accounts that may wait for one to be their friend.
-const MAX_REQUESTS: u64 = 100;
-/// Custom values that are kept about a friend.
-const MAX_CUSTOM_VALUES: usize = 20;
-/// Friends that a page of them has at most.
-pub const FRIENDS_A_PAGE: u64 = 100;
+/// Limits of an account. The interface that offers accounts sets them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocialLimits {
+    /// Groups of friends.
+    pub groups: usize,
+    /// Friends.
+    pub friends: u64,
+    /// Requests of others that wait for an answer.
+    pub requests: u64,
+    /// Custom values about one friend.
+    pub custom_values: usize,
+    /// Friends on a page.
+    pub page: u64,
+}
 
 /// What becomes of somebody's wish to have an account as a friend.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -139,7 +143,7 @@ pub struct FriendPage {
     pub sequences: Sequences,
     /// How many friends it has in all.
     pub total: u64,
-    /// At most [`FRIENDS_A_PAGE`] of them, by time of adding, then name.
+    /// At most [`SocialLimits::page`] of them, by time of adding, then name.
     pub friends: Vec<KnownFriend>,
 }
 
@@ -153,15 +157,16 @@ pub struct Social<'a> {
     remembered: &'a RememberedGroups,
     app_id: &'a str,
     requests: FriendRequests,
+    limits: SocialLimits,
     now: UnixMillis,
 }
 
 impl Platform {
     /// The accounts of an app's users, as of now.
-    pub fn social<'a>(&'a self, app: &'a App) -> Social<'a> {
+    pub fn social<'a>(&'a self, app: &'a App, limits: SocialLimits) -> Social<'a> {
         let requests = self.inner.settings.friend_requests;
         let Inner { store, friend_groups: remembered, .. } = &*self.inner;
-        Social { store, remembered, app_id: app.id(), requests, now: self.now() }
+        Social { store, remembered, app_id: app.id(), requests, limits, now: self.now() }
     }
 }
 
@@ -227,7 +232,8 @@ impl Social<'_> {
         friends: Vec<String>,
     ) -> Result<(u64, Vec<FriendOutcome>)> {
         let around = Around::Named(friends.clone());
-        self.change(user_id, around, move |circle| rules::add_groups(circle, &names, &friends)).await?
+        let limits = self.limits;
+        self.change(user_id, around, move |circle| rules::add_groups(circle, limits, &names, &friends)).await?
     }
 
     /// Deletes those of these groups that there are; their members stay friends. Returns the sequence of the groups.
@@ -236,7 +242,8 @@ impl Social<'_> {
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn delete_friend_groups(&self, user_id: &str, names: Vec<String>) -> Result<u64> {
         let around = Around::InGroups(names.clone());
-        self.change(user_id, around, move |circle| rules::delete_groups(circle, &names)).await
+        let limits = self.limits;
+        self.change(user_id, around, move |circle| rules::delete_groups(circle, limits, &names)).await
     }
 
     /// Adds friends: to the account, or to both sides. Unless `is_forced`, the other one's leave is asked. Remark,
@@ -254,7 +261,9 @@ impl Social<'_> {
         let requests = if is_forced { FriendRequests::Granted } else { self.requests };
         let now = self.now;
         let around = around(&friends);
-        self.change(user_id, around, move |circle| rules::add_friends(circle, &friends, sides, requests, now)).await
+        let limits = self.limits;
+        self.change(user_id, around, move |circle| rules::add_friends(circle, limits, &friends, sides, requests, now))
+            .await
     }
 
     /// Adds friends to the account alone, without leave; of those that there are, sets what is given.
@@ -264,7 +273,8 @@ impl Social<'_> {
     pub async fn import_friends(&self, user_id: &str, friends: Vec<FriendFields>) -> Result<Vec<FriendOutcome>> {
         let now = self.now;
         let around = around(&friends);
-        self.change(user_id, around, move |circle| rules::import_friends(circle, &friends, now)).await
+        let limits = self.limits;
+        self.change(user_id, around, move |circle| rules::import_friends(circle, limits, &friends, now)).await
     }
 
     /// Sets what is given about friends.
@@ -273,7 +283,8 @@ impl Social<'_> {
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn update_friends(&self, user_id: &str, friends: Vec<FriendFields>) -> Result<Vec<FriendOutcome>> {
         let around = around(&friends);
-        self.change(user_id, around, move |circle| rules::update_friends(circle, &friends)).await
+        let limits = self.limits;
+        self.change(user_id, around, move |circle| rules::update_friends(circle, limits, &friends)).await
     }
 
     /// Takes friends from the account, or from both sides, with everything that is kept about them.
@@ -287,7 +298,8 @@ impl Social<'_> {
         sides: Sides,
     ) -> Result<Vec<FriendOutcome>> {
         let around = Around::Named(friends.clone());
-        self.change(user_id, around, move |circle| rules::delete_friends(circle, &friends, sides)).await
+        let limits = self.limits;
+        self.change(user_id, around, move |circle| rules::delete_friends(circle, limits, &friends, sides)).await
     }
 
     /// Takes all friends from the account, or from both sides. The groups stay, empty.
@@ -295,7 +307,8 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn delete_all_friends(&self, user_id: &str, sides: Sides) -> Result<()> {
-        self.change(user_id, Around::Friends, move |circle| rules::delete_all_friends(circle, sides)).await
+        let limits = self.limits;
+        self.change(user_id, Around::Friends, move |circle| rules::delete_all_friends(circle, limits, sides)).await
     }
 
     /// How an account stands to each of some others; none for those that are no accounts.
@@ -318,7 +331,7 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn friend_page(&self, user_id: &str, start: u64) -> Result<FriendPage> {
-        let mut circle = self.circle(user_id, Around::Page { offset: start, limit: FRIENDS_A_PAGE }).await?;
+        let mut circle = self.circle(user_id, Around::Page { offset: start, limit: self.limits.page }).await?;
         let others = std::mem::take(&mut circle.others);
         let friends = others.into_iter().filter_map(|other| known_friend(&circle.groups, other)).collect();
         Ok(FriendPage { sequences: circle.account.sequences, total: circle.account.friends, friends })

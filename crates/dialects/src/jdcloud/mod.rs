@@ -28,7 +28,7 @@ mod stored_v1;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aicp_platform::{AccessKey, KeyKind, QuotaError, SignatureUse};
+use aicp_platform::{AccessKey, KeyScheme, KeyText, QuotaError, SignatureUse};
 use axum::extract::Request;
 use axum::http::header;
 use axum::http::request::Parts;
@@ -44,6 +44,13 @@ use envelope::{CallsLeft, Failure, RequestStamp};
 use params::{Params, Query};
 use routes::{Api, Entry};
 use signature::Signed;
+
+/// Keys of this interface: access key and secret key.
+pub(super) const KEYS: KeyScheme = KeyScheme {
+    name: "jdcloud",
+    id: KeyText::Random { prefix: "", alphabet: "0123456789ABCDEF", length: 32 },
+    secret: KeyText::Random { prefix: "", alphabet: "0123456789ABCDEF", length: 32 },
+};
 
 /// Maximum length of a request body in bytes, as at the vendor's gateway. A body too long for its call is hashed but
 /// not stored.
@@ -247,7 +254,7 @@ fn claim<'a>(
     parts: &'a Parts,
     query: Query<'_>,
 ) -> Result<(Option<signature::Claim<'a>>, Arc<AccessKey>), Refusal> {
-    let key = |id: &str| context.platform.access_key(KeyKind::JdCloud, id);
+    let key = |id: &str| context.platform.access_key(&KEYS, id);
     let (now, skew) = (context.platform.now(), context.options.jdcloud.clock_skew);
     if !parts.headers.contains_key(header::AUTHORIZATION) && md5::matches_request(&query) {
         let claim = md5::Claim::read(&query, now, skew)?;

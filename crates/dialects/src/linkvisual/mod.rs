@@ -21,7 +21,7 @@ mod users;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_platform::{AccessKey, App, KeyKind, QuotaError, SignatureUse};
+use aicp_platform::{AccessKey, App, KeyScheme, KeyText, QuotaError, SignatureUse};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
@@ -37,6 +37,14 @@ use crate::body::{BodyError, UnreadBody};
 use crate::links::Links;
 use crate::record::{CallInfo, CallOutcome, Record};
 use crate::{Client, Context};
+
+/// Keys of this interface: access key id and access key secret.
+pub(super) const KEYS: KeyScheme = KeyScheme {
+    name: "alibaba",
+    id: KeyText::Random { prefix: "LTAI", alphabet: LETTERS_AND_DIGITS, length: 20 },
+    secret: KeyText::Random { prefix: "", alphabet: LETTERS_AND_DIGITS, length: 30 },
+};
+const LETTERS_AND_DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// Maximum size of a request body in bytes.
 const MAX_BODY: usize = 1 << 20;
@@ -136,7 +144,7 @@ impl AuthenticatedCall {
             return Err(Failure::METHOD);
         }
         let platform = &context.platform;
-        let key = platform.access_key(KeyKind::Alibaba, claim.key_id).ok_or(Failure::KEY_NOT_FOUND)?;
+        let key = platform.access_key(&KEYS, claim.key_id).ok_or(Failure::KEY_NOT_FOUND)?;
         if key.is_revoked() {
             return Err(Failure::KEY_INACTIVE);
         }

@@ -42,7 +42,7 @@ pub(super) async fn make(
     let wanted = read(&context, &mut body).await;
     body.discard().await;
     let (kind, options) = wanted?.check().map_err(Failure::bad_request)?;
-    let made = context.platform.make_key(&app_id, kind, options).await?;
+    let made = context.platform.make_key(&app_id, kind.scheme(), options).await?;
     Ok(json(StatusCode::CREATED, &CreatedKey::new(kind, made)))
 }
 

@@ -2,9 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use aicp_platform::{KeyInfo, KeyKind, KeyOptions, LibraryThreshold, NewKey};
+use aicp_platform::{KeyInfo, KeyOptions, KeyScheme, LibraryThreshold, NewKey};
 use aicp_types::UnixMillis;
 use serde::{Deserialize, Serialize};
+
+use crate::{jdcloud, linkvisual, tencent_im};
 
 /// An app.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,7 +61,7 @@ impl ShownKeys {
             let KeyOptions { allow_md5, allow_replay, calls_per_second, calls_per_day } = key.options;
             ShownKey {
                 id: key.id,
-                kind: key.kind.name().to_owned(),
+                kind: key.kind,
                 allow_md5,
                 allow_replay,
                 calls_per_second,
@@ -108,6 +110,34 @@ impl ShownLibraries {
             ShownLibrary { id, name, engine, faces, threshold, recommended_threshold: recommended }
         });
         Self { fpir, libraries: libraries.collect() }
+    }
+}
+
+/// Interface whose requests are signed with keys of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// JD Cloud: access key and secret key.
+    JdCloud,
+    /// Alibaba Cloud: access key id and access key secret.
+    Alibaba,
+    /// Tencent IM: `sdkappid` and key.
+    TencentIm,
+}
+
+impl KeyKind {
+    const ALL: [Self; 3] = [Self::JdCloud, Self::Alibaba, Self::TencentIm];
+
+    /// Returns name and shape of the keys.
+    pub fn scheme(self) -> &'static KeyScheme {
+        match self {
+            Self::JdCloud => &jdcloud::KEYS,
+            Self::Alibaba => &linkvisual::KEYS,
+            Self::TencentIm => &tencent_im::KEYS,
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.scheme().name == name)
     }
 }
 

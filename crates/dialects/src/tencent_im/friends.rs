@@ -2,13 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aicp_platform::{
-    CustomValue, FRIENDS_A_PAGE, FriendError, FriendFields, FriendOutcome, KnownFriend, MAX_FRIEND_GROUPS, Relation,
-    Sides,
-};
+use aicp_platform::{CustomValue, FriendError, FriendFields, FriendOutcome, KnownFriend, Relation, Sides};
 use serde::Serialize;
 
 use super::Call;
+use super::LIMITS;
 use super::codes::ItemError;
 use super::commands::Command;
 use super::envelope::{Answer, Failure, Nothing, ok};
@@ -306,7 +304,7 @@ impl Call<'_> {
         let knows_standard = is_known(standard, page.sequences.friends);
         let knows_custom = is_known(custom, page.sequences.custom);
         let knows_all = knows_standard && (knows_custom || custom.is_none());
-        let next = start.saturating_add(FRIENDS_A_PAGE);
+        let next = start.saturating_add(LIMITS.page);
         let is_last = knows_all || next >= page.total;
         let mut friends = Vec::new();
         for known in if knows_all { Vec::new() } else { page.friends } {
@@ -443,7 +441,7 @@ fn checked(friend: FriendFields) -> Result<FriendFields, ItemError> {
     let FriendFields { remark, source, wording, groups, .. } = &friend;
     let is_source = |source: &str| source.strip_prefix(SOURCE).is_some_and(is_short_word);
     // Exceeds the limit of an account, regardless of the groups it has now.
-    if groups.as_ref().is_some_and(|groups| groups.len() > MAX_FRIEND_GROUPS) {
+    if groups.as_ref().is_some_and(|groups| groups.len() > LIMITS.groups) {
         return Err(ItemError::Friend(FriendError::TooManyGroups));
     }
     let is_valid = remark.as_ref().is_none_or(|remark| remark.len() <= MAX_REMARK)

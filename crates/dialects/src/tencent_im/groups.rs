@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use aicp_platform::{FriendGroup, MAX_FRIEND_GROUPS, Members, UserIds};
+use aicp_platform::{FriendGroup, Members, UserIds};
 use serde::{Serialize, Serializer};
 
+use super::LIMITS;
 use super::envelope::{Answer, Failure, ok};
 use super::fields::{Fields, is_group_name};
 use super::friends::{ItemOut, MAX_ITEMS, items_out};
@@ -55,7 +56,7 @@ impl Call<'_> {
         let from = fields.sender(self.command)?;
         let last = fields.number("LastSequence")?.unwrap_or(0);
         let names = fields.list("GroupName")?.map(|list| fields.texts(list)).transpose()?;
-        if names.as_ref().is_some_and(|names| names.len() > MAX_FRIEND_GROUPS) {
+        if names.as_ref().is_some_and(|names| names.len() > LIMITS.groups) {
             return Err(fields.wrong_shape());
         }
         let wants_members = fields.text("NeedFriend")? == Some("Need_Friend_Type_Yes");
@@ -83,7 +84,7 @@ impl Call<'_> {
 
     pub(super) async fn group_add(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let from = fields.sender(self.command)?;
-        let names = fields.texts(fields.required_list("GroupName", MAX_FRIEND_GROUPS)?)?;
+        let names = fields.texts(fields.required_list("GroupName", LIMITS.groups)?)?;
         let friends = match fields.list("To_Account")? {
             Some(_) => fields.accounts("To_Account", MAX_ITEMS)?,
             None => Vec::new(),
@@ -102,7 +103,7 @@ impl Call<'_> {
 
     pub(super) async fn group_delete(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let from = fields.sender(self.command)?;
-        let names = fields.texts(fields.required_list("GroupName", MAX_FRIEND_GROUPS)?)?;
+        let names = fields.texts(fields.required_list("GroupName", LIMITS.groups)?)?;
         let deleted = self.social().delete_friend_groups(from, names).await;
         let current_sequence = deleted.map_err(|e| self.failure(e))?;
         ok(self.command.service, &SequenceOut { current_sequence })

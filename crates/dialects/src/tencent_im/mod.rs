@@ -22,7 +22,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
-use aicp_platform::{AccessKey, App, Area, Error, KeyKind, Social, TokenError};
+use aicp_platform::{AccessKey, App, Area, Error, KeyScheme, KeyText, Social, SocialLimits, TokenError};
 use axum::body::HttpBody;
 use axum::extract::Request;
 use axum::http::Method;
@@ -39,6 +39,16 @@ use failures::{Caller, SignatureThrottle};
 use fields::Fields;
 use usersig::UserSigError;
 use verified::VerifiedCache;
+
+/// Limits that Tencent Cloud IM documents.
+const LIMITS: SocialLimits = SocialLimits { groups: 32, friends: 3000, requests: 100, custom_values: 20, page: 100 };
+
+/// Keys of this interface: `sdkappid`, which clients hold in 32 bits, signed or not, and key.
+pub(super) const KEYS: KeyScheme = KeyScheme {
+    name: "tencent-im",
+    id: KeyText::Number(1_400_000_000..2_147_483_647),
+    secret: KeyText::Random { prefix: "", alphabet: "0123456789abcdef", length: 64 },
+};
 
 /// Maximum size of a request body in bytes.
 const MAX_BODY: usize = 4 << 20;
@@ -135,7 +145,7 @@ fn authenticate(
     let platform = &context.platform;
     let sdk_app_id = query.get("sdkappid").filter(|id| !id.is_empty()).ok_or(GatewayError::NoSdkAppId)?;
     let sdk_app_id = usersig::number(sdk_app_id).ok_or(GatewayError::UnknownSdkAppId)?;
-    let key = platform.access_key(KeyKind::TencentIm, &sdk_app_id.to_string()).ok_or(GatewayError::UnknownSdkAppId)?;
+    let key = platform.access_key(&KEYS, &sdk_app_id.to_string()).ok_or(GatewayError::UnknownSdkAppId)?;
     let identifier = query.get("identifier").filter(|identifier| !identifier.is_empty());
     let identifier = identifier.ok_or(GatewayError::NoCaller)?;
     let text = query.get("usersig").ok_or(GatewayError::NoCaller)?;
@@ -233,7 +243,7 @@ impl Call<'_> {
     }
 
     fn social(&self) -> Social<'_> {
-        self.context.platform.social(self.app)
+        self.context.platform.social(self.app, LIMITS)
     }
 
     /// Maps a platform error to the failure of the whole command.

@@ -176,10 +176,6 @@ impl Engine for Builtin {
         "builtin"
     }
 
-    fn label(&self) -> &'static str {
-        "内置"
-    }
-
     fn face_storage(&self) -> FaceStorage {
         FaceStorage::Templates
     }

@@ -8,7 +8,7 @@ use aicp_store::{Key, Store};
 use aicp_types::{Clock, UnixMillis};
 use jiff::tz::TimeZone;
 
-use super::{DRAWS, KeyInfo, KeyKind, KeyOptions, NewKey};
+use super::{DRAWS, KeyInfo, KeyOptions, KeyScheme, NewKey, seal_name};
 use crate::apps::check_id;
 use crate::secrets::{MasterKey, Vault};
 use crate::{Error, Result};
@@ -42,7 +42,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`Error::BadAppId`], [`Error::Store`].
-    pub async fn make(&self, app_id: &str, kind: KeyKind, options: KeyOptions) -> Result<NewKey> {
+    pub async fn make(&self, app_id: &str, kind: &KeyScheme, options: KeyOptions) -> Result<NewKey> {
         Ok(make(&self.store, &self.vault, app_id, kind, options, self.clock.now()).await?.0)
     }
 
@@ -75,7 +75,7 @@ pub(super) async fn make(
     store: &Store,
     vault: &Vault,
     app_id: &str,
-    kind: KeyKind,
+    kind: &KeyScheme,
     options: KeyOptions,
     now: UnixMillis,
 ) -> Result<(NewKey, Key)> {
@@ -85,9 +85,9 @@ pub(super) async fn make(
         let drawn = kind.draw()?;
         let row = aicp_store::NewKey {
             app_id: app_id.to_owned(),
-            kind: kind.name().to_owned(),
+            kind: kind.name.to_owned(),
             name: drawn.id.clone(),
-            secret_sealed: vault.seal(&kind.seal_name(&drawn.id), &drawn.secret)?,
+            secret_sealed: vault.seal(&seal_name(kind.name, &drawn.id), &drawn.secret)?,
             allow_md5: options.allow_md5,
             allow_replay: options.allow_replay,
             calls_per_second: options.calls_per_second.map(NonZeroU32::get),
@@ -105,7 +105,7 @@ pub(super) async fn make(
 
 pub(super) async fn list(store: &Store, app_id: &str) -> Result<Vec<KeyInfo>> {
     let keys = store.keys().await?.into_iter().filter(|key| key.made.app_id == app_id);
-    let keys: Vec<KeyInfo> = keys.filter_map(KeyInfo::of).collect();
+    let keys: Vec<KeyInfo> = keys.map(KeyInfo::of).collect();
     if keys.is_empty() && !store.app_ids().await?.iter().any(|id| id == app_id) {
         return Err(Error::NoApp);
     }

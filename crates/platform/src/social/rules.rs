@@ -9,10 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use aicp_store::{Circle, CustomValue, Friend, FriendRequest, Other, Sequences};
 use aicp_types::UnixMillis;
 
-use super::{
-    FriendError, FriendFields, FriendOutcome, FriendRequests, MAX_CUSTOM_VALUES, MAX_FRIEND_GROUPS, MAX_FRIENDS,
-    MAX_REQUESTS, Sides,
-};
+use super::{FriendError, FriendFields, FriendOutcome, FriendRequests, Sides, SocialLimits};
 use crate::{Error, Result};
 
 /// Each of some other accounts of a circle.
@@ -35,10 +32,11 @@ pub(super) fn no_friend_of_oneself(e: FriendError) -> FriendError {
 
 pub(super) fn add_groups(
     before: &Circle,
+    limits: SocialLimits,
     names: &[String],
     friends: &[String],
 ) -> (Circle, Result<(u64, Vec<FriendOutcome>)>) {
-    let mut edit = Edit::of(before);
+    let mut edit = Edit::of(before, limits);
     if edit.make_groups(names).is_err() {
         return (before.clone(), Err(Error::TooManyFriendGroups));
     }
@@ -54,8 +52,8 @@ pub(super) fn add_groups(
     (after, Ok((sequence, outcomes)))
 }
 
-pub(super) fn delete_groups(before: &Circle, names: &[String]) -> (Circle, u64) {
-    let mut edit = Edit::of(before);
+pub(super) fn delete_groups(before: &Circle, limits: SocialLimits, names: &[String]) -> (Circle, u64) {
+    let mut edit = Edit::of(before, limits);
     let names: HashSet<&String> = names.iter().collect();
     edit.circle.groups.retain(|group| !names.contains(group));
     for friend in edit.circle.others.iter_mut().filter_map(|other| other.friend.as_mut()) {
@@ -68,12 +66,13 @@ pub(super) fn delete_groups(before: &Circle, names: &[String]) -> (Circle, u64) 
 
 pub(super) fn add_friends(
     before: &Circle,
+    limits: SocialLimits,
     friends: &[FriendFields],
     sides: Sides,
     requests: FriendRequests,
     now: UnixMillis,
 ) -> (Circle, Vec<FriendOutcome>) {
-    let mut edit = Edit::of(before);
+    let mut edit = Edit::of(before, limits);
     let outcomes = edit.each(friends, FriendFields::name, |edit, place, fields| {
         let has_room = edit.has_room();
         let other = edit.other(place)?;
@@ -84,12 +83,12 @@ pub(super) fn add_friends(
             return Err(FriendError::TooManyFriends);
         }
         let is_new_there = sides == Sides::Both && other.reverse.is_none();
-        if is_new_there && other.account.friends >= MAX_FRIENDS {
+        if is_new_there && other.account.friends >= limits.friends {
             return Err(FriendError::OtherHasTooManyFriends);
         }
         match requests {
             FriendRequests::Granted => {}
-            FriendRequests::Kept => return Err(ask(other, fields, now)),
+            FriendRequests::Kept => return Err(ask(other, fields, limits, now)),
             FriendRequests::Refused => return Err(FriendError::Refused),
         }
         edit.set(place, fields, new_friend(now))?;
@@ -108,10 +107,11 @@ pub(super) fn add_friends(
 
 pub(super) fn import_friends(
     before: &Circle,
+    limits: SocialLimits,
     friends: &[FriendFields],
     now: UnixMillis,
 ) -> (Circle, Vec<FriendOutcome>) {
-    let mut edit = Edit::of(before);
+    let mut edit = Edit::of(before, limits);
     let outcomes = edit.each(friends, FriendFields::name, |edit, place, fields| {
         let known = edit.other(place)?.friend.clone();
         if known.is_none() && !edit.has_room() {
@@ -122,8 +122,12 @@ pub(super) fn import_friends(
     (edit.finish(before), outcomes)
 }
 
-pub(super) fn update_friends(before: &Circle, friends: &[FriendFields]) -> (Circle, Vec<FriendOutcome>) {
-    let mut edit = Edit::of(before);
+pub(super) fn update_friends(
+    before: &Circle,
+    limits: SocialLimits,
+    friends: &[FriendFields],
+) -> (Circle, Vec<FriendOutcome>) {
+    let mut edit = Edit::of(before, limits);
     let outcomes = edit.each(friends, FriendFields::name, |edit, place, fields| {
         let known = edit.other(place)?.friend.clone().ok_or(FriendError::NotAFriend)?;
         edit.set(place, fields, known)
@@ -131,14 +135,19 @@ pub(super) fn update_friends(before: &Circle, friends: &[FriendFields]) -> (Circ
     (edit.finish(before), outcomes.into_iter().map(|outcome| outcome.map_err(no_friend_of_oneself)).collect())
 }
 
-pub(super) fn delete_friends(before: &Circle, friends: &[String], sides: Sides) -> (Circle, Vec<FriendOutcome>) {
-    let mut edit = Edit::of(before);
+pub(super) fn delete_friends(
+    before: &Circle,
+    limits: SocialLimits,
+    friends: &[String],
+    sides: Sides,
+) -> (Circle, Vec<FriendOutcome>) {
+    let mut edit = Edit::of(before, limits);
     let outcomes = edit.each(friends, String::as_str, |edit, place, _| part(edit.other(place)?, sides));
     (edit.finish(before), outcomes.into_iter().map(|outcome| outcome.map_err(no_friend_of_oneself)).collect())
 }
 
-pub(super) fn delete_all_friends(before: &Circle, sides: Sides) -> (Circle, ()) {
-    let mut edit = Edit::of(before);
+pub(super) fn delete_all_friends(before: &Circle, limits: SocialLimits, sides: Sides) -> (Circle, ()) {
+    let mut edit = Edit::of(before, limits);
     for other in &mut edit.circle.others {
         // Each is a friend.
         let _ = part(other, sides);
@@ -155,9 +164,9 @@ fn part(other: &mut Other, sides: Sides) -> FriendOutcome {
 }
 
 /// Keeps a request, unless it is kept already.
-fn ask(other: &mut Other, fields: &FriendFields, now: UnixMillis) -> FriendError {
+fn ask(other: &mut Other, fields: &FriendFields, limits: SocialLimits, now: UnixMillis) -> FriendError {
     if other.request.is_none() {
-        if other.requests >= MAX_REQUESTS {
+        if other.requests >= limits.requests {
             return FriendError::TooManyRequests;
         }
         other.request = Some(FriendRequest {
@@ -186,12 +195,13 @@ struct Edit {
     places: HashMap<String, usize>,
     /// How many friends the account has by now.
     friends: u64,
+    limits: SocialLimits,
 }
 
 impl Edit {
-    fn of(before: &Circle) -> Self {
+    fn of(before: &Circle, limits: SocialLimits) -> Self {
         let places = before.others.iter().enumerate().map(|(place, other)| (other.account.user_id.clone(), place));
-        Self { places: places.collect(), friends: before.account.friends, circle: before.clone() }
+        Self { places: places.collect(), friends: before.account.friends, limits, circle: before.clone() }
     }
 
     fn other(&mut self, place: usize) -> Result<&mut Other, FriendError> {
@@ -199,7 +209,7 @@ impl Edit {
     }
 
     fn has_room(&self) -> bool {
-        self.friends < MAX_FRIENDS
+        self.friends < self.limits.friends
     }
 
     /// Does something about each of some others; where it fails, nothing is done about that one. What is named again is
@@ -236,7 +246,7 @@ impl Edit {
             if groups.contains(name) {
                 continue;
             }
-            if groups.len() >= MAX_FRIEND_GROUPS {
+            if groups.len() >= self.limits.groups {
                 return Err(FriendError::TooManyGroups);
             }
             groups.push(name.clone());
@@ -261,7 +271,7 @@ impl Edit {
                 value => friend.custom.insert(name.clone(), value.clone()),
             };
         }
-        if friend.custom.len() > MAX_CUSTOM_VALUES {
+        if friend.custom.len() > self.limits.custom_values {
             return Err(FriendError::TooManyValues);
         }
         if let Some(groups) = groups {

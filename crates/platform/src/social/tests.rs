@@ -342,6 +342,7 @@ impl Fixture {
             remembered: &self.remembered,
             app_id: APP,
             requests: self.requests,
+            limits: SocialLimits { groups: 32, friends: 3000, requests: 100, custom_values: 20, page: 100 },
             now: UnixMillis::new(1_700_000_000_000),
         }
     }

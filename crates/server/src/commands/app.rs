@@ -55,7 +55,7 @@ pub(crate) fn add_key(config: &Config, app: &str, wanted: &KeyRequest, json: boo
     let (kind, options) = wanted.check().map_err(|reason| Error::Server(reason.to_owned()))?;
     let made = on_keys(
         config,
-        async |keys| Ok(as_json(&CreatedKey::new(kind, keys.make(app, kind, options).await?))),
+        async |keys| Ok(as_json(&CreatedKey::new(kind, keys.make(app, kind.scheme(), options).await?))),
         |server| server.call("POST", &format!("/apps/{}/keys", escaped(app)), Some(as_json(wanted))),
     )?;
     if json {
