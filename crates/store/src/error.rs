@@ -1,8 +1,8 @@
 //! What can go wrong while keeping things.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
-use sqlx::migrate::MigrateError;
+use crate::sql::{DatabaseError, Kind};
 
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -52,16 +52,21 @@ pub enum Error {
     },
     /// The database refused a statement. Nothing was written.
     #[error("database: {0}")]
-    Database(#[source] sqlx::Error),
+    Database(DatabaseError),
     /// The transaction that the write was part of failed. Nothing was written.
     #[error("the transaction was rolled back: {0}")]
-    RolledBack(#[source] Arc<sqlx::Error>),
+    RolledBack(DatabaseError),
     /// Writing the commit to disk failed. It counts as not written, but may come back if the machine stops now.
     #[error("the commit could not be written: {0}")]
-    InDoubt(#[source] Arc<sqlx::Error>),
-    /// The schema could not be brought up to date.
-    #[error("schema migration: {0}")]
-    Migrate(#[from] MigrateError),
+    InDoubt(DatabaseError),
+    /// A newer program wrote the database.
+    #[error("the database has version {found} of the schema, but this program knows versions up to {known}")]
+    NewerSchema {
+        /// Version of the database.
+        found: i64,
+        /// Latest version that this program knows.
+        known: i64,
+    },
     /// A file or folder could not be worked on.
     #[error("{path}: {source}")]
     Io {
@@ -75,11 +80,7 @@ pub enum Error {
 impl Error {
     /// Whether the database could not do what it always can: its file, or the disk below it, is not as it should be.
     pub fn is_of_database(&self) -> bool {
-        match self {
-            Self::Database(_) | Self::RolledBack(_) | Self::InDoubt(_) => true,
-            Self::Migrate(e) => matches!(e, MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)),
-            _ => false,
-        }
+        matches!(self, Self::Database(_) | Self::RolledBack(_) | Self::InDoubt(_))
     }
 
     /// Whether a write that ended so may nevertheless be found committed later.
@@ -88,18 +89,15 @@ impl Error {
     }
 }
 
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed,
-            other => Self::Database(other),
-        }
+impl From<DatabaseError> for Error {
+    fn from(error: DatabaseError) -> Self {
+        if error.kind() == Kind::Closed { Self::Closed } else { Self::Database(error) }
     }
 }
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Database(sqlx::Error::AnyDriverError(Box::new(error)))
+        DatabaseError::from(error).into()
     }
 }
 

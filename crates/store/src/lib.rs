@@ -22,6 +22,7 @@ mod error;
 mod model;
 mod objects;
 mod pictures;
+mod sql;
 mod sqlite;
 mod store;
 
@@ -38,4 +39,5 @@ pub use model::{
     SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds,
 };
 pub use objects::{md5_of, picture_key};
+pub use sql::DatabaseError;
 pub use store::Store;

@@ -6,6 +6,7 @@ use aicp_types::{FileId, LibraryId, PublicId, SystemClock, UnixMillis};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::*;
+use crate::sql::{DatabaseError, Kind};
 use crate::{NewFace, NewLibrary, NewPerson, Profile, picture_key};
 
 const PICTURE: &[u8] = b"a picture";
@@ -110,7 +111,7 @@ async fn a_staged_picture_is_kept_if_its_row_may_be_committed() {
     let refuse = async |_| Err::<(), _>(Error::Exists);
     pictures.store_with(Bytes::from_static(PICTURE), refuse).await.expect_err("refused");
     assert_eq!(incoming(), 0);
-    let lose_track = async |_| Err::<(), _>(Error::InDoubt(Arc::new(sqlx::Error::WorkerCrashed)));
+    let lose_track = async |_| Err::<(), _>(Error::InDoubt(DatabaseError::new(Kind::Disk, "the disk failed")));
     pictures.store_with(Bytes::from_static(PICTURE), lose_track).await.expect_err("in doubt");
     assert_eq!(incoming(), 1);
 }

@@ -4,9 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use aicp_types::{FaceId, FileId, LibraryId, PersonId, PublicId};
 use bytes::Bytes;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{Database, rows::blob_from_vector, writer::WriteTx, writes};
+use crate::sql::{self, Connection, QueryBuilder};
 use crate::{
     AddedFace, Change, Error, NewFace, NewPerson, NewTemplate, ReadyPerson, Result,
     objects::{PictureName, md5_of},
@@ -116,14 +116,10 @@ fn added_faces(faces: Vec<PreparedFace>, face_ids: &[FaceId], people_ids: &[Pers
     added.collect()
 }
 
-async fn insert_people(
-    db: &mut SqliteConnection,
-    library_id: LibraryId,
-    people: &[NewPerson],
-) -> Result<Vec<PersonId>> {
+async fn insert_people(db: &mut dyn Connection, library_id: LibraryId, people: &[NewPerson]) -> Result<Vec<PersonId>> {
     let mut ids = Vec::with_capacity(people.len());
     for people in people.chunks(ROWS) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
+        let mut insert = QueryBuilder::new(
             "INSERT INTO person (
                 library_id, public_id, number, external_id, info, name, sex, birthday, document_number, customer_number,
                 company, duty, province, kind, remark, source_url, created, updated) ",
@@ -147,11 +143,11 @@ async fn insert_people(
 }
 
 /// Refuses the people if one of them, added after those before, had been one too many.
-async fn require_room(db: &mut SqliteConnection, library_id: LibraryId, people: &[NewPerson]) -> Result<()> {
+async fn require_room(db: &mut dyn Connection, library_id: LibraryId, people: &[NewPerson]) -> Result<()> {
     if people.iter().all(|new| new.at_most.is_none()) {
         return Ok(());
     }
-    let query = sqlx::query_scalar("SELECT COUNT(*) FROM person WHERE library_id = $1");
+    let query = sql::query_scalar("SELECT COUNT(*) FROM person WHERE library_id = $1");
     let mut count: u64 = query.bind(library_id).fetch_one(db).await?;
     for new in people.iter().rev() {
         if new.at_most.is_some_and(|at_most| count > at_most) {
@@ -163,14 +159,14 @@ async fn require_room(db: &mut SqliteConnection, library_id: LibraryId, people: 
 }
 
 async fn insert_faces(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     faces: &[PreparedFace],
     people_ids: &[PersonId],
     pictures: &[PictureName],
 ) -> Result<Vec<FaceId>> {
     let mut ids = Vec::with_capacity(faces.len());
     for faces in faces.chunks(ROWS) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
+        let mut insert = QueryBuilder::new(
             "INSERT INTO face (
                 person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
                 picture_md5) ",
@@ -192,7 +188,7 @@ async fn insert_faces(
     Ok(ids)
 }
 
-async fn insert_templates(db: &mut SqliteConnection, faces: &[PreparedFace], face_ids: &[FaceId]) -> Result<()> {
+async fn insert_templates(db: &mut dyn Connection, faces: &[PreparedFace], face_ids: &[FaceId]) -> Result<()> {
     for (faces, face_ids) in faces.chunks(ROWS).zip(face_ids.chunks(ROWS)) {
         if let Some(mut insert) = insertion_of_templates(faces, face_ids) {
             insert.build().execute(&mut *db).await?;
@@ -202,7 +198,7 @@ async fn insert_templates(db: &mut SqliteConnection, faces: &[PreparedFace], fac
 }
 
 /// None if no face has one.
-fn insertion_of_templates(faces: &[PreparedFace], face_ids: &[FaceId]) -> Option<QueryBuilder<Sqlite>> {
+fn insertion_of_templates(faces: &[PreparedFace], face_ids: &[FaceId]) -> Option<QueryBuilder> {
     let rows = faces.iter().zip(face_ids);
     let mut rows = rows.filter_map(|(face, face_id)| Some((face.template.as_ref()?, face_id))).peekable();
     rows.peek()?;

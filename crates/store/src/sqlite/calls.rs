@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, HashMap, btree_map};
 
 use aicp_types::{TraceId, UnixMillis};
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
-use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
 use super::{Database, rows::within_i64, writer::WriteTx};
+use crate::sql::{self, Connection, QueryBuilder, Row};
 use crate::{CallScope, CallTotal, DayTotal, LoggedCall, Result};
 
 /// Milliseconds in a quarter of an hour.
@@ -33,28 +33,27 @@ impl Database {
     pub(crate) async fn call_totals(&self, scope: CallScope<'_>) -> Result<Vec<CallTotal>> {
         let mut query = query_of_sums(scope, parts(&self.zone, scope.from, scope.to), false);
         let rows = query.build().fetch_all(&mut *self.readers.get().await?).await?;
-        Ok(rows.iter().map(total_from_row).collect::<sqlx::Result<_>>()?)
+        Ok(rows.iter().map(total_from_row).collect::<sql::Result<_>>()?)
     }
 
     pub(crate) async fn call_days(&self, scope: CallScope<'_>) -> Result<Vec<DayTotal>> {
         let mut query = query_of_sums(scope, parts(&self.zone, scope.from, scope.to), true);
         let rows = query.build().fetch_all(&mut *self.readers.get().await?).await?;
-        let day_total =
-            |row: &SqliteRow| Ok(DayTotal { day: date_of(row.try_get("day")?), total: total_from_row(row)? });
-        Ok(rows.iter().map(day_total).collect::<sqlx::Result<_>>()?)
+        let day_total = |row: &Row| Ok(DayTotal { day: date_of(row.try_get("day")?), total: total_from_row(row)? });
+        Ok(rows.iter().map(day_total).collect::<sql::Result<_>>()?)
     }
 
     pub(crate) async fn calls(&self, scope: CallScope<'_>, limit: u64) -> Result<Vec<LoggedCall>> {
         let limit = usize::try_from(limit).unwrap_or(0);
         let mut reader = self.readers.get().await?;
-        let mut snapshot = reader.begin().await?;
-        let mut kinds = QueryBuilder::<Sqlite>::new("");
+        let mut snapshot = reader.begin();
+        let mut kinds = QueryBuilder::new("");
         push_kinds(&mut kinds, scope);
         let kinds: Vec<i64> = kinds.build_query_scalar().fetch_all(&mut *snapshot).await?;
         let mut latest = Vec::<LoggedCall>::new();
         let mut from = scope.from.unwrap_or(UnixMillis::new(i64::MIN));
         for kind in kinds {
-            let found: Vec<LoggedCall> = sqlx::query_as(
+            let found: Vec<LoggedCall> = sql::query_as(
                 "SELECT call_kind.*, call_log.* FROM call_kind CROSS JOIN call_log
                  WHERE call_kind.id = $1 AND call_log.kind_id = $1 AND call_log.time >= $2 AND call_log.time < $3
                  ORDER BY call_log.time DESC, call_log.trace_id DESC LIMIT $4",
@@ -83,20 +82,20 @@ impl Database {
 }
 
 /// Sums up the days anew if they are not those of `zone`.
-pub(super) async fn set_zone(db: &mut SqliteConnection, zone: &TimeZone) -> Result<()> {
-    let stored: Option<String> =
-        sqlx::query_scalar("SELECT name FROM statistics_zone").fetch_optional(&mut *db).await?;
+pub(super) async fn set_zone(db: &mut dyn Connection, zone: &TimeZone) -> Result<()> {
+    let stored: Option<String> = sql::query_scalar("SELECT name FROM statistics_zone").fetch_optional(&mut *db).await?;
     // A zone without a name may be any other than that before.
     if stored.is_some() && stored.as_deref() == zone.iana_name() {
         return Ok(());
     }
-    let mut tx = db.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::query("DELETE FROM call_day").execute(&mut *tx).await?;
+    // If a statement fails, the database is not opened: closing the connection ends the transaction.
+    sql::query("BEGIN IMMEDIATE").execute(&mut *db).await?;
+    sql::query("DELETE FROM call_day").execute(&mut *db).await?;
     let bounds: (Option<i64>, Option<i64>) =
-        sqlx::query_as("SELECT MIN(quarter), MAX(quarter) FROM call_quarter").fetch_one(&mut *tx).await?;
+        sql::query_as("SELECT MIN(quarter), MAX(quarter) FROM call_quarter").fetch_one(&mut *db).await?;
     if let (Some(first), Some(last)) = bounds {
         // Numbers as they are, as there may be more of them than parameters.
-        let mut query = QueryBuilder::<Sqlite>::new("WITH period (first, last, shift) AS (");
+        let mut query = QueryBuilder::new("WITH period (first, last, shift) AS (");
         query.push_values(periods(zone, first, last), |mut row, (first, last, shift)| {
             row.push(first).push(last).push(shift);
         });
@@ -109,13 +108,13 @@ pub(super) async fn set_zone(db: &mut SqliteConnection, zone: &TimeZone) -> Resu
              FROM call_quarter CROSS JOIN period WHERE quarter BETWEEN first AND last
              GROUP BY kind_id, day",
         );
-        query.build().execute(&mut *tx).await?;
+        query.build().execute(&mut *db).await?;
     }
-    sqlx::query("INSERT INTO statistics_zone (id, name) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET name = $1")
+    sql::query("INSERT INTO statistics_zone (id, name) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET name = $1")
         .bind(zone.iana_name().unwrap_or_default())
-        .execute(&mut *tx)
+        .execute(&mut *db)
         .await?;
-    tx.commit().await?;
+    sql::query("COMMIT").execute(db).await?;
     Ok(())
 }
 
@@ -186,14 +185,13 @@ async fn append_calls(tx: &mut WriteTx, zone: TimeZone, calls: Vec<LoggedCall>) 
     // In the order of the table, which is the quickest.
     rows.sort_unstable_by_key(|(kind_id, call)| (*kind_id, call.time, call.trace_id));
     for rows in rows.chunks(ROWS_AT_ONCE) {
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO call_log (kind_id, time, trace_id, ip, cost_ms, result, code, message) ",
-        );
+        let mut query =
+            QueryBuilder::new("INSERT INTO call_log (kind_id, time, trace_id, ip, cost_ms, result, code, message) ");
         query.push_values(rows, |mut row, (kind_id, call)| {
             row.push_bind(kind_id).push_bind(call.time).push_bind(call.trace_id).push_bind(&call.ip);
             row.push_bind(call.cost_ms).push_bind(!call.ok).push_bind(call.code).push_bind(&call.message);
         });
-        query.build().persistent(false).execute(&mut *db).await?;
+        query.build().uncached().execute(&mut *db).await?;
     }
 
     upsert_sums(db, "call_quarter", "quarter", &by_quarter).await?;
@@ -209,8 +207,8 @@ async fn append_calls(tx: &mut WriteTx, zone: TimeZone, calls: Vec<LoggedCall>) 
 }
 
 /// The id of the kind of call that `call` is.
-async fn kind_of(db: &mut SqliteConnection, call: &LoggedCall) -> Result<i64> {
-    let known = sqlx::query_scalar(
+async fn kind_of(db: &mut dyn Connection, call: &LoggedCall) -> Result<i64> {
+    let known = sql::query_scalar(
         "SELECT id FROM call_kind WHERE app_id = $1 AND method = $2 AND label = $3 AND source = $4 AND url = $5",
     );
     let of_call = [&call.app_id, &call.method, &call.label, &call.source, &call.url];
@@ -218,7 +216,7 @@ async fn kind_of(db: &mut SqliteConnection, call: &LoggedCall) -> Result<i64> {
     if let Some(id) = known {
         return Ok(id);
     }
-    let new = sqlx::query_scalar(
+    let new = sql::query_scalar(
         "INSERT INTO call_kind (app_id, method, label, source, url) VALUES ($1, $2, $3, $4, $5) RETURNING id",
     );
     Ok(of_call.into_iter().fold(new, |query, part| query.bind(part)).fetch_one(db).await?)
@@ -226,14 +224,14 @@ async fn kind_of(db: &mut SqliteConnection, call: &LoggedCall) -> Result<i64> {
 
 /// Adds sums, by kind and `unit`, to those in `table`.
 async fn upsert_sums(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     table: &'static str,
     unit: &'static str,
     sums: &BTreeMap<(i64, i64), Sums>,
 ) -> Result<()> {
     let sums: Vec<_> = sums.iter().collect();
     for sums in sums.chunks(ROWS_AT_ONCE) {
-        let mut query = QueryBuilder::<Sqlite>::new(format!(
+        let mut query = QueryBuilder::new(format!(
             "INSERT INTO {table} (kind_id, {unit}, count, cost_ms, last_time, last_trace, last_cost) "
         ));
         query.push_values(sums, |mut row, ((kind_id, place), sums)| {
@@ -247,13 +245,13 @@ async fn upsert_sums(
             let new = format!("CASE WHEN {later} THEN excluded.{column} ELSE {table}.{column} END");
             query.push(format!(", {column} = {new}"));
         }
-        query.build().persistent(false).execute(&mut *db).await?;
+        query.build().uncached().execute(&mut *db).await?;
     }
     Ok(())
 }
 
 async fn delete_calls_before(tx: &mut WriteTx, time: UnixMillis, at_most: u64) -> Result<u64> {
-    let kinds: Vec<i64> = sqlx::query_scalar(
+    let kinds: Vec<i64> = sql::query_scalar(
         "SELECT id FROM call_kind
          WHERE EXISTS (SELECT 1 FROM call_log WHERE call_log.kind_id = call_kind.id AND call_log.time < $1)",
     )
@@ -266,7 +264,7 @@ async fn delete_calls_before(tx: &mut WriteTx, time: UnixMillis, at_most: u64) -
         if left == 0 {
             break;
         }
-        let query = sqlx::query(
+        let query = sql::query(
             "DELETE FROM call_log WHERE (kind_id, time, trace_id) IN (
                 SELECT kind_id, time, trace_id FROM call_log WHERE kind_id = $1 AND time < $2
                 ORDER BY time, trace_id LIMIT $3)",
@@ -373,7 +371,7 @@ fn ceil_div(a: i64, b: i64) -> i64 {
 }
 
 /// Pushes a query for the ids of the kinds in scope.
-fn push_kinds(query: &mut QueryBuilder<Sqlite>, scope: CallScope<'_>) {
+fn push_kinds(query: &mut QueryBuilder, scope: CallScope<'_>) {
     query.push("SELECT id FROM call_kind WHERE TRUE");
     if let Some(app_id) = scope.app_id {
         query.push(" AND app_id = ").push_bind(app_id);
@@ -386,8 +384,8 @@ fn push_kinds(query: &mut QueryBuilder<Sqlite>, scope: CallScope<'_>) {
 }
 
 /// The query for the sums by method, or by method and day.
-fn query_of_sums(scope: CallScope<'_>, parts: Vec<Part>, by_day: bool) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::<Sqlite>::new("WITH kind AS (");
+fn query_of_sums(scope: CallScope<'_>, parts: Vec<Part>, by_day: bool) -> QueryBuilder {
+    let mut query = QueryBuilder::new("WITH kind AS (");
     push_kinds(&mut query, scope);
     query.push(
         "), part (kind_id, day, count, cost_ms, last_time, last_trace, last_cost) AS (
@@ -410,7 +408,7 @@ fn query_of_sums(scope: CallScope<'_>, parts: Vec<Part>, by_day: bool) -> QueryB
 }
 
 /// Pushes the sums of a part: by kind, and by day if asked for.
-fn push_part(query: &mut QueryBuilder<Sqlite>, part: Part, by_day: bool) {
+fn push_part(query: &mut QueryBuilder, part: Part, by_day: bool) {
     // Neither days nor quarters overlap, so no two of a kind have the same last time, and there is but one row that
     // the columns beside MAX can come from.
     const SUMS: &str = "SUM(count), SUM(cost_ms), MAX(last_time), last_trace, last_cost";
@@ -445,7 +443,7 @@ fn push_part(query: &mut QueryBuilder<Sqlite>, part: Part, by_day: bool) {
     }
 }
 
-fn total_from_row(row: &SqliteRow) -> sqlx::Result<CallTotal> {
+fn total_from_row(row: &Row) -> sql::Result<CallTotal> {
     Ok(CallTotal {
         method: row.try_get("method")?,
         label: row.try_get("label")?,

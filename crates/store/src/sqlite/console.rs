@@ -3,6 +3,7 @@
 use aicp_types::{ConsoleUserId, LibraryId, PersonId, UnixMillis};
 
 use super::{Database, writer::WriteTx, writes};
+use crate::sql;
 use crate::{ConsoleUser, Error, Face, NewConsoleUser, NewFace, NewPerson, Person, Result, objects::PictureName};
 
 impl Database {
@@ -18,17 +19,17 @@ impl Database {
     }
 
     pub(crate) async fn user_count(&self) -> Result<u64> {
-        let query = sqlx::query_scalar("SELECT COUNT(*) FROM console_user");
+        let query = sql::query_scalar("SELECT COUNT(*) FROM console_user");
         Ok(query.fetch_one(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn user_by_name(&self, username: &str) -> Result<Option<ConsoleUser>> {
-        let query = sqlx::query_as("SELECT * FROM console_user WHERE username = $1");
+        let query = sql::query_as("SELECT * FROM console_user WHERE username = $1");
         Ok(query.bind(username).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn user_by_person(&self, person_id: PersonId) -> Result<Option<ConsoleUser>> {
-        let query = sqlx::query_as("SELECT * FROM console_user WHERE person_id = $1");
+        let query = sql::query_as("SELECT * FROM console_user WHERE person_id = $1");
         Ok(query.bind(person_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
@@ -43,7 +44,7 @@ impl Database {
     }
 
     pub(crate) async fn session_user(&self, token_hash: &[u8; 32], now: UnixMillis) -> Result<Option<ConsoleUser>> {
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT console_user.* FROM console_session JOIN console_user ON console_user.id = console_session.user_id
              WHERE console_session.token_hash = $1 AND console_session.expires > $2",
         );
@@ -54,7 +55,7 @@ impl Database {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    let query = sqlx::query("DELETE FROM console_session WHERE token_hash = $1");
+                    let query = sql::query("DELETE FROM console_session WHERE token_hash = $1");
                     query.bind(&token_hash[..]).execute(&mut tx.connection).await?;
                     Ok(())
                 })
@@ -72,7 +73,7 @@ async fn register_user(
     picture: PictureName,
 ) -> Result<(ConsoleUser, Person, Face)> {
     let (person, face) = writes::enrol(tx, library_id, person, face, picture).await?;
-    let user: Option<ConsoleUser> = sqlx::query_as(
+    let user: Option<ConsoleUser> = sql::query_as(
         "INSERT INTO console_user (username, password_hash, telephone, mail, department, person_id, created)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (username) DO NOTHING RETURNING *",
@@ -96,9 +97,9 @@ async fn open_session(
     expires_at: UnixMillis,
     now: UnixMillis,
 ) -> Result<()> {
-    let query = sqlx::query("DELETE FROM console_session WHERE expires <= $1");
+    let query = sql::query("DELETE FROM console_session WHERE expires <= $1");
     query.bind(now).execute(&mut tx.connection).await?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO console_session (token_hash, user_id, expires) VALUES ($1, $2, $3)
          ON CONFLICT (token_hash) DO UPDATE SET user_id = excluded.user_id, expires = excluded.expires",
     )

@@ -1,20 +1,20 @@
 //! Devices, their groups, and which groups of people they are to know.
 
 use aicp_types::{DeviceId, GroupId, LibraryId, PersonId, SyncRelationId, UnixMillis};
-use sqlx::{FromRow, Row, sqlite::SqliteRow};
 
 use super::{
     Database,
     groups::{add_member, found, remove_member},
     writes::missing_parent,
 };
+use crate::sql::{self, FromRow, Row};
 use crate::{DeviceName, Group, Page, Result, SyncRelation};
 
 const ADD_DEVICE: &str = "INSERT INTO device_group_member (group_id, device_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 const REMOVE_DEVICE: &str = "DELETE FROM device_group_member WHERE group_id = $1 AND device_id = $2";
 
-impl FromRow<'_, SqliteRow> for SyncRelation {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for SyncRelation {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             library_id: row.try_get("library_id")?,
@@ -28,7 +28,7 @@ impl FromRow<'_, SqliteRow> for SyncRelation {
 
 impl Database {
     pub(crate) async fn device(&self, library_id: LibraryId, name: &DeviceName) -> Result<Option<DeviceId>> {
-        let query = sqlx::query_scalar(
+        let query = sql::query_scalar(
             "SELECT id FROM device
              WHERE library_id = $1 AND product_key = $2 AND device_name = $3 AND instance_id = $4",
         );
@@ -46,7 +46,7 @@ impl Database {
             .run(move |tx| {
                 Box::pin(async move {
                     // The update that changes nothing has a device that is known already returned.
-                    let device_id: DeviceId = sqlx::query_scalar(
+                    let device_id: DeviceId = sql::query_scalar(
                         "INSERT INTO device (library_id, product_key, device_name, instance_id)
                          VALUES ($1, $2, $3, $4)
                          ON CONFLICT (library_id, product_key, device_name, instance_id)
@@ -78,7 +78,7 @@ impl Database {
     }
 
     pub(crate) async fn is_on_device(&self, person_id: PersonId, device_id: DeviceId) -> Result<bool> {
-        let query = sqlx::query_scalar(
+        let query = sql::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM face WHERE person_id = $1) AND EXISTS (
                 SELECT 1 FROM user_group_member
                 JOIN sync_relation ON sync_relation.user_group_id = user_group_member.group_id
@@ -99,7 +99,7 @@ impl Database {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    let query = sqlx::query_as(
+                    let query = sql::query_as(
                         "INSERT INTO sync_relation (library_id, user_group_id, device_group_id, kind, modified)
                          VALUES ($1, $2, $3, $4, $5)
                          ON CONFLICT (user_group_id, device_group_id)
@@ -118,7 +118,7 @@ impl Database {
         library_id: LibraryId,
         id: SyncRelationId,
     ) -> Result<Option<SyncRelation>> {
-        let query = sqlx::query_as("SELECT * FROM sync_relation WHERE id = $2 AND library_id = $1");
+        let query = sql::query_as("SELECT * FROM sync_relation WHERE id = $2 AND library_id = $1");
         Ok(query.bind(library_id).bind(id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
@@ -137,7 +137,7 @@ impl Database {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    let query = sqlx::query("UPDATE sync_relation SET kind = $2, modified = $3 WHERE id = $1");
+                    let query = sql::query("UPDATE sync_relation SET kind = $2, modified = $3 WHERE id = $1");
                     let query = query.bind(id).bind(kind).bind(modified_at);
                     found(query.execute(&mut tx.connection).await?.rows_affected())
                 })
@@ -149,7 +149,7 @@ impl Database {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    let query = sqlx::query("DELETE FROM sync_relation WHERE id = $1").bind(id);
+                    let query = sql::query("DELETE FROM sync_relation WHERE id = $1").bind(id);
                     found(query.execute(&mut tx.connection).await?.rows_affected())
                 })
             })

@@ -3,12 +3,13 @@
 use aicp_types::FaceId;
 
 use super::{Database, rows::within_i64};
+use crate::sql;
 use crate::{Result, objects::md5_of};
 
 impl Database {
     /// How many templates and how many faces have none.
     pub(crate) async fn without_md5(&self) -> Result<(u64, u64)> {
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT (SELECT COUNT(*) FROM template WHERE md5 IS NULL),
                 (SELECT COUNT(*) FROM face WHERE picture_md5 IS NULL)",
         );
@@ -21,7 +22,7 @@ impl Database {
         let mut filled = 0;
         loop {
             let batch: Vec<(FaceId, Vec<u8>)> =
-                sqlx::query_as("SELECT face_id, vector FROM template WHERE md5 IS NULL ORDER BY face_id LIMIT $1")
+                sql::query_as("SELECT face_id, vector FROM template WHERE md5 IS NULL ORDER BY face_id LIMIT $1")
                     .bind(within_i64(at_once))
                     .fetch_all(&mut *self.readers.get().await?)
                     .await?;
@@ -38,7 +39,7 @@ impl Database {
 
     /// Faces whose picture has no fingerprint, with its key: up to `limit` of those after a row id, ascending.
     pub(crate) async fn faces_without_md5(&self, after: FaceId, limit: u64) -> Result<Vec<(FaceId, String)>> {
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT id, picture_key FROM face WHERE picture_md5 IS NULL AND id > $1 ORDER BY id LIMIT $2",
         );
         Ok(query.bind(after).bind(within_i64(limit)).fetch_all(&mut *self.readers.get().await?).await?)
@@ -54,7 +55,7 @@ impl Database {
             .run(move |tx| {
                 Box::pin(async move {
                     for (id, md5) in md5s {
-                        sqlx::query(update).bind(id).bind(md5).execute(&mut tx.connection).await?;
+                        sql::query(update).bind(id).bind(md5).execute(&mut tx.connection).await?;
                     }
                     Ok(())
                 })

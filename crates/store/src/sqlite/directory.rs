@@ -6,7 +6,6 @@ use std::{
 };
 
 use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, UnixMillis};
-use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{
     Database, Removal, outbox, people,
@@ -15,6 +14,7 @@ use super::{
     writer::WriteTx,
     writes,
 };
+use crate::sql::{self, Connection, DatabaseError, QueryBuilder};
 use crate::{
     Algorithm, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Error, NewFace, NewOutboxRow, Page,
     Person, PersonChanges, Result, objects::PictureName,
@@ -36,7 +36,7 @@ fn select_entries(condition: &str) -> String {
 
 impl Database {
     pub(crate) async fn person_with_id(&self, library_id: LibraryId, public_id: PublicId) -> Result<Option<Person>> {
-        let query = sqlx::query_as("SELECT * FROM person WHERE public_id = $2 AND library_id = $1");
+        let query = sql::query_as("SELECT * FROM person WHERE public_id = $2 AND library_id = $1");
         Ok(query.bind(library_id).bind(public_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
@@ -59,7 +59,7 @@ impl Database {
     async fn read_entries(&self, library_id: LibraryId, public_ids: &[PublicId]) -> Result<Vec<Arc<CachedPerson>>> {
         // Without the plus, the index by library would be taken, and all of it be read.
         let query = select_entries("public_id IN (SELECT value FROM json_each($2)) AND +library_id = $1");
-        let query = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(library_id).bind(json_array(public_ids));
+        let query = sql::query_as(query).bind(library_id).bind(json_array(public_ids));
         let entries = entries_of(query.fetch_one(&mut *self.readers.get().await?).await?)?;
         Ok(entries.into_iter().map(|(row_id, entry)| Arc::new(CachedPerson { library_id, row_id, entry })).collect())
     }
@@ -71,21 +71,21 @@ impl Database {
         page: Page,
     ) -> Result<(u64, Vec<DirectoryEntry>)> {
         let mut reader = self.readers.get().await?;
-        let mut snapshot = reader.begin().await?;
-        let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM person");
+        let mut snapshot = reader.begin();
+        let mut count = QueryBuilder::new("SELECT COUNT(*) FROM person");
         push_filter(&mut count, library_id, filter);
         let count = count.build_query_scalar().fetch_one(&mut *snapshot).await?;
-        let mut ids = QueryBuilder::<Sqlite>::new("SELECT id FROM person");
+        let mut ids = QueryBuilder::new("SELECT id FROM person");
         push_filter(&mut ids, library_id, filter);
         ids.push(" ORDER BY id LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
         let ids: Vec<PersonId> = ids.build_query_scalar().fetch_all(&mut *snapshot).await?;
-        let entries = sqlx::query_as(sqlx::AssertSqlSafe(select_entries("id IN (SELECT value FROM json_each($1))")));
+        let entries = sql::query_as(select_entries("id IN (SELECT value FROM json_each($1))"));
         let entries = entries_of(entries.bind(json_array(&ids)).fetch_one(&mut *snapshot).await?)?;
         Ok((count, entries.into_iter().map(|(_, entry)| entry).collect()))
     }
 
     pub(crate) async fn faces_with_md5(&self, person_id: PersonId, md5: &str) -> Result<Vec<FaceId>> {
-        let query = sqlx::query_scalar("SELECT id FROM face WHERE person_id = $1 AND picture_md5 = $2 ORDER BY id");
+        let query = sql::query_scalar("SELECT id FROM face WHERE person_id = $1 AND picture_md5 = $2 ORDER BY id");
         Ok(query.bind(person_id).bind(md5).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
@@ -136,7 +136,7 @@ async fn update_person(tx: &mut WriteTx, person_id: PersonId, changes: PersonCha
     {
         return Err(Error::Exists);
     }
-    sqlx::query(
+    sql::query(
         "UPDATE person SET
             external_id = COALESCE($2, external_id), name = COALESCE($3, name), info = COALESCE($4, info)
          WHERE id = $1",
@@ -152,12 +152,12 @@ async fn update_person(tx: &mut WriteTx, person_id: PersonId, changes: PersonCha
 
 /// Whether somebody else of the library is called so, be it by their `external_id` or, without one, by their `public_id`.
 async fn has_other_of(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     library_id: LibraryId,
     person_id: PersonId,
     external_id: &str,
 ) -> Result<bool> {
-    let query = sqlx::query_scalar(
+    let query = sql::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM person WHERE library_id = $1 AND external_id = $2 AND id <> $3)
              OR EXISTS (
                 SELECT 1 FROM person WHERE public_id = $4 AND library_id = $1 AND external_id IS NULL AND id <> $3)",
@@ -175,7 +175,7 @@ async fn enqueue_update(
     mut next_id: outbox::NextId,
 ) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
     update_person(tx, person_id, changes).await?;
-    let faces: Vec<FaceId> = sqlx::query_scalar("SELECT id FROM face WHERE person_id = $1 AND id <> $2 ORDER BY id")
+    let faces: Vec<FaceId> = sql::query_scalar("SELECT id FROM face WHERE person_id = $1 AND id <> $2 ORDER BY id")
         .bind(person_id)
         .bind(kept_face)
         .fetch_all(&mut tx.connection)
@@ -189,7 +189,7 @@ async fn enqueue_update(
     Ok((ids, removals))
 }
 
-fn push_filter(query: &mut QueryBuilder<Sqlite>, library_id: LibraryId, filter: DirectoryFilter<'_>) {
+fn push_filter(query: &mut QueryBuilder, library_id: LibraryId, filter: DirectoryFilter<'_>) {
     query.push(" WHERE library_id = ").push_bind(library_id);
     if let Some(part) = filter.name_part {
         query.push(" AND name LIKE ").push_bind(format!("%{}%", literal_like(part))).push(" ESCAPE '!'");
@@ -210,7 +210,7 @@ type FaceRow = (PersonId, FileId, Option<String>, Option<String>, Option<String>
 
 /// The people, each after their row id, in the order of these; their faces in that of their making.
 fn entries_of((people, faces): (String, String)) -> Result<Vec<(PersonId, DirectoryEntry)>> {
-    let unreadable = |error: serde_json::Error| Error::Database(sqlx::Error::Decode(error.into()));
+    let unreadable = |error: serde_json::Error| Error::Database(DatabaseError::decode(error));
     let mut people: Vec<PersonRow> = serde_json::from_str(&people).map_err(unreadable)?;
     let faces: Vec<FaceRow> = serde_json::from_str(&faces).map_err(unreadable)?;
     let mut of_people: HashMap<PersonId, Vec<DirectoryFace>> = HashMap::with_capacity(people.len());

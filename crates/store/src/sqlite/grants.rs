@@ -1,14 +1,14 @@
 //! Grants of apps.
 
 use aicp_types::UnixMillis;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{Database, writer::WriteTx, writes};
+use crate::sql::{self, Connection, DatabaseError, Row};
 use crate::{Error, Grant, Result};
 
 impl Database {
     pub(crate) async fn grants(&self) -> Result<Vec<Grant>> {
-        let rows = sqlx::query(AssertSqlSafe(select_grants(""))).fetch_all(&mut *self.readers.get().await?).await?;
+        let rows = sql::query(select_grants("")).fetch_all(&mut *self.readers.get().await?).await?;
         Ok(fold_grants(rows)?)
     }
 
@@ -40,7 +40,7 @@ fn select_grants(condition: &'static str) -> String {
     )
 }
 
-fn fold_grants(rows: Vec<SqliteRow>) -> sqlx::Result<Vec<Grant>> {
+fn fold_grants(rows: Vec<Row>) -> sql::Result<Vec<Grant>> {
     let mut grants = Vec::<Grant>::new();
     for row in rows {
         let app_id: String = row.try_get("app_id")?;
@@ -48,7 +48,7 @@ fn fold_grants(rows: Vec<SqliteRow>) -> sqlx::Result<Vec<Grant>> {
             let hash: &[u8] = row.try_get("token_hash")?;
             grants.push(Grant {
                 app_id,
-                token_hash: hash.try_into().map_err(|_| sqlx::Error::Decode("a hash is not 32 bytes long".into()))?,
+                token_hash: hash.try_into().map_err(|_| DatabaseError::decode("a hash is not 32 bytes long"))?,
                 token_sealed: row.try_get("token_sealed")?,
                 due_at: row.try_get("due")?,
                 capabilities: Vec::new(),
@@ -63,7 +63,7 @@ fn fold_grants(rows: Vec<SqliteRow>) -> sqlx::Result<Vec<Grant>> {
 
 async fn create_grant(tx: &mut WriteTx, grant: Grant, created_at: UnixMillis) -> Result<()> {
     writes::ensure_app(tx, grant.app_id.clone(), created_at).await?;
-    let query = sqlx::query(
+    let query = sql::query(
         "UPDATE app SET token_hash = $2, token_sealed = $3, due = $4, grant_revoked = 0
          WHERE app_id = $1 AND token_hash IS NULL",
     )
@@ -83,32 +83,32 @@ async fn extend_grant(
     due_at: UnixMillis,
     capabilities: Vec<String>,
 ) -> Result<Grant> {
-    let query = sqlx::query("UPDATE app SET due = $2 WHERE app_id = $1 AND token_hash IS NOT NULL");
+    let query = sql::query("UPDATE app SET due = $2 WHERE app_id = $1 AND token_hash IS NOT NULL");
     if query.bind(&app_id).bind(due_at).execute(&mut tx.connection).await?.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
     add_capabilities(&mut tx.connection, &app_id, capabilities).await?;
-    let query = sqlx::query(AssertSqlSafe(select_grants("AND app.app_id = $1")));
+    let query = sql::query(select_grants("AND app.app_id = $1"));
     let rows = query.bind(&app_id).fetch_all(&mut tx.connection).await?;
     fold_grants(rows)?.pop().ok_or(Error::NotFound)
 }
 
 async fn delete_grant(tx: &mut WriteTx, app_id: String) -> Result<()> {
-    let query = sqlx::query(
+    let query = sql::query(
         "UPDATE app SET token_hash = NULL, token_sealed = NULL, due = NULL, grant_revoked = 1
          WHERE app_id = $1 AND token_hash IS NOT NULL",
     );
     if query.bind(&app_id).execute(&mut tx.connection).await?.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
-    sqlx::query("DELETE FROM app_capability WHERE app_id = $1").bind(&app_id).execute(&mut tx.connection).await?;
+    sql::query("DELETE FROM app_capability WHERE app_id = $1").bind(&app_id).execute(&mut tx.connection).await?;
     Ok(())
 }
 
 /// Adds those that are not held, after those that are.
-async fn add_capabilities(db: &mut SqliteConnection, app_id: &str, capabilities: Vec<String>) -> Result<()> {
+async fn add_capabilities(db: &mut dyn Connection, app_id: &str, capabilities: Vec<String>) -> Result<()> {
     for capability in capabilities {
-        sqlx::query(
+        sql::query(
             "INSERT INTO app_capability (app_id, capability, position)
              VALUES ($1, $2, (SELECT COALESCE(MAX(position) + 1, 0) FROM app_capability WHERE app_id = $1))
              ON CONFLICT (app_id, capability) DO NOTHING",

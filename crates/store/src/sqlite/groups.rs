@@ -1,13 +1,13 @@
 //! Groups of people and of devices.
 
 use aicp_types::{GroupId, LibraryId, PersonId, UnixMillis};
-use sqlx::{AssertSqlSafe, Connection, Encode, FromRow, Row, Sqlite, SqliteConnection, Type, sqlite::SqliteRow};
 
 use super::{Database, writes::missing_parent};
+use crate::sql::{self, Connection, FromRow, Row, Value};
 use crate::{Error, Group, GroupKind, Page, Person, Result};
 
-impl FromRow<'_, SqliteRow> for Group {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for Group {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             library_id: row.try_get("library_id")?,
@@ -16,11 +16,6 @@ impl FromRow<'_, SqliteRow> for Group {
         })
     }
 }
-
-/// A value that can be bound to a statement.
-pub(super) trait Column: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + Copy + Send + 'static {}
-
-impl<T: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + Copy + Send + 'static> Column for T {}
 
 /// The table of a kind of groups.
 fn table(kind: GroupKind) -> &'static str {
@@ -46,7 +41,7 @@ impl Database {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    let query = sqlx::query_as(AssertSqlSafe(insert)).bind(library_id).bind(name).bind(modified_at);
+                    let query = sql::query_as(insert).bind(library_id).bind(name).bind(modified_at);
                     let inserted = query.fetch_optional(&mut tx.connection).await;
                     inserted.map_err(missing_parent)?.ok_or(Error::Exists)
                 })
@@ -61,7 +56,7 @@ impl Database {
         group_id: GroupId,
     ) -> Result<Option<Group>> {
         let query = format!("SELECT * FROM {} WHERE id = $1 AND library_id = $2", table(kind));
-        let query = sqlx::query_as(AssertSqlSafe(query)).bind(group_id).bind(library_id);
+        let query = sql::query_as(query).bind(group_id).bind(library_id);
         Ok(query.fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
@@ -76,7 +71,7 @@ impl Database {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    let query = sqlx::query(AssertSqlSafe(delete)).bind(group_id);
+                    let query = sql::query(delete).bind(group_id);
                     found(query.execute(&mut tx.connection).await?.rows_affected())
                 })
             })
@@ -88,11 +83,11 @@ impl Database {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    let query = sqlx::query_scalar(has_members).bind(group_id);
+                    let query = sql::query_scalar(has_members).bind(group_id);
                     if query.fetch_one(&mut tx.connection).await? {
                         return Ok(false);
                     }
-                    let query = sqlx::query("DELETE FROM user_group WHERE id = $1").bind(group_id);
+                    let query = sql::query("DELETE FROM user_group WHERE id = $1").bind(group_id);
                     found(query.execute(&mut tx.connection).await?.rows_affected()).map(|()| true)
                 })
             })
@@ -124,17 +119,17 @@ impl Database {
     }
 
     /// A count and a page of what belongs to a row, of one state of the database.
-    pub(super) async fn page<T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin>(
+    pub(super) async fn page<T: FromRow + Send>(
         &self,
         count: String,
         rows: String,
-        owner: impl Column,
+        owner: impl Into<Value> + Copy + Send + 'static,
         page: Page,
     ) -> Result<(u64, Vec<T>)> {
         let mut reader = self.readers.get().await?;
-        let mut snapshot = reader.begin().await?;
-        let count = sqlx::query_scalar(AssertSqlSafe(count)).bind(owner).fetch_one(&mut *snapshot).await?;
-        let rows = sqlx::query_as(AssertSqlSafe(rows)).bind(owner).bind(page.limit()).bind(page.offset());
+        let mut snapshot = reader.begin();
+        let count = sql::query_scalar(count).bind(owner).fetch_one(&mut *snapshot).await?;
+        let rows = sql::query_as(rows).bind(owner).bind(page.limit()).bind(page.offset());
         Ok((count, rows.fetch_all(&mut *snapshot).await?))
     }
 }
@@ -144,23 +139,23 @@ const REMOVE_PERSON: &str = "DELETE FROM user_group_member WHERE group_id = $1 A
 
 /// Puts something into a group; in it already is fine.
 pub(super) async fn add_member(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     insert: &'static str,
     group_id: GroupId,
-    member: impl Column,
+    member: impl Into<Value> + Copy + Send + 'static,
 ) -> Result<()> {
-    sqlx::query(insert).bind(group_id).bind(member).execute(db).await.map_err(missing_parent)?;
+    sql::query(insert).bind(group_id).bind(member).execute(db).await.map_err(missing_parent)?;
     Ok(())
 }
 
 /// Takes something out of a group.
 pub(super) async fn remove_member(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     delete: &'static str,
     group_id: GroupId,
-    member: impl Column,
+    member: impl Into<Value> + Copy + Send + 'static,
 ) -> Result<()> {
-    found(sqlx::query(delete).bind(group_id).bind(member).execute(db).await?.rows_affected())
+    found(sql::query(delete).bind(group_id).bind(member).execute(db).await?.rows_affected())
 }
 
 /// Whether a statement met the row that it was about.

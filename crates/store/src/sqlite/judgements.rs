@@ -3,6 +3,7 @@
 use aicp_types::{FaceId, LibraryId};
 
 use super::{Database, rows::within_i64};
+use crate::sql;
 use crate::{Algorithm, Result, UnjudgedFace};
 
 impl Database {
@@ -12,7 +13,7 @@ impl Database {
         after: FaceId,
         limit: u64,
     ) -> Result<Vec<UnjudgedFace>> {
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT face.id, person.library_id, face.picture_key
              FROM template JOIN face ON face.id = template.face_id JOIN person ON person.id = face.person_id
              WHERE template.recognisability IS NULL AND template.face_id > $1
@@ -31,7 +32,7 @@ impl Database {
             .run(move |tx| {
                 Box::pin(async move {
                     // Gone meanwhile: nothing is left to be judged.
-                    sqlx::query("UPDATE template SET recognisability = $2 WHERE face_id = $1")
+                    sql::query("UPDATE template SET recognisability = $2 WHERE face_id = $1")
                         .bind(face_id)
                         .bind(recognisability)
                         .execute(&mut tx.connection)

@@ -1,9 +1,9 @@
 //! Keys that clients of other interfaces sign with.
 
 use aicp_types::{KeyId, UnixMillis};
-use sqlx::{FromRow, Row, sqlite::SqliteRow};
 
 use super::{Database, rows::within_i64, writer::WriteTx, writes};
+use crate::sql::{self, DatabaseError, FromRow, Row};
 use crate::{Error, Key, KeyUsage, NewKey, Result, UsedSignature};
 
 /// Expired signatures that one write forgets at most: other writes wait for its end.
@@ -11,7 +11,7 @@ const FORGOTTEN_AT_ONCE: i64 = 10_000;
 
 impl Database {
     pub(crate) async fn keys(&self) -> Result<Vec<Key>> {
-        Ok(sqlx::query_as("SELECT * FROM access_key ORDER BY id").fetch_all(&mut *self.readers.get().await?).await?)
+        Ok(sql::query_as("SELECT * FROM access_key ORDER BY id").fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn create_key(&self, new: NewKey) -> Result<Key> {
@@ -23,7 +23,7 @@ impl Database {
     }
 
     pub(crate) async fn apps_with_revoked_grant(&self) -> Result<Vec<String>> {
-        let query = sqlx::query_scalar("SELECT app_id FROM app WHERE grant_revoked = 1");
+        let query = sql::query_scalar("SELECT app_id FROM app WHERE grant_revoked = 1");
         Ok(query.fetch_all(&mut *self.readers.get().await?).await?)
     }
 
@@ -37,14 +37,14 @@ impl Database {
     }
 
     pub(crate) async fn used_signatures(&self, now: UnixMillis) -> Result<Vec<UsedSignature>> {
-        let query = sqlx::query_as("SELECT * FROM used_signature WHERE expires > $1");
+        let query = sql::query_as("SELECT * FROM used_signature WHERE expires > $1");
         Ok(query.bind(now).fetch_all(&mut *self.readers.get().await?).await?)
     }
 }
 
 async fn create_key(tx: &mut WriteTx, new: NewKey) -> Result<Key> {
     writes::ensure_app(tx, new.app_id.clone(), new.created_at).await?;
-    let inserted = sqlx::query_as(
+    let inserted = sql::query_as(
         "INSERT INTO access_key (
             app_id, kind, name, secret_sealed, allow_md5, allow_replay, calls_per_second, calls_per_day, created)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -65,7 +65,7 @@ async fn create_key(tx: &mut WriteTx, new: NewKey) -> Result<Key> {
 }
 
 async fn revoke_key(tx: &mut WriteTx, key_id: KeyId, revoked_at: UnixMillis) -> Result<()> {
-    let query = sqlx::query("UPDATE access_key SET revoked = COALESCE(revoked, $2) WHERE id = $1");
+    let query = sql::query("UPDATE access_key SET revoked = COALESCE(revoked, $2) WHERE id = $1");
     let updated = query.bind(key_id).bind(revoked_at).execute(&mut tx.connection).await?;
     if updated.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
@@ -77,11 +77,11 @@ async fn note_key_usage(
     now: UnixMillis,
 ) -> Result<()> {
     for (key_id, KeyUsage { day, calls }) in usage {
-        let query = sqlx::query("UPDATE access_key SET used_day = $2, used = $3 WHERE id = $1");
+        let query = sql::query("UPDATE access_key SET used_day = $2, used = $3 WHERE id = $1");
         query.bind(key_id).bind(day).bind(calls).execute(&mut tx.connection).await?;
     }
     for signature in signatures {
-        sqlx::query(
+        sql::query(
             "INSERT INTO used_signature (key_id, digest, expires)
              SELECT id, $2, $3 FROM access_key WHERE id = $1
              ON CONFLICT (key_id, digest) DO UPDATE SET expires = excluded.expires",
@@ -92,7 +92,7 @@ async fn note_key_usage(
         .execute(&mut tx.connection)
         .await?;
     }
-    sqlx::query(
+    sql::query(
         "DELETE FROM used_signature WHERE (key_id, digest) IN (
             SELECT key_id, digest FROM used_signature WHERE expires <= $1 LIMIT $2)",
     )
@@ -103,8 +103,8 @@ async fn note_key_usage(
     Ok(())
 }
 
-impl FromRow<'_, SqliteRow> for Key {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for Key {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         let made = NewKey {
             app_id: row.try_get("app_id")?,
             kind: row.try_get("kind")?,
@@ -123,12 +123,12 @@ impl FromRow<'_, SqliteRow> for Key {
     }
 }
 
-impl FromRow<'_, SqliteRow> for UsedSignature {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for UsedSignature {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         let digest: &[u8] = row.try_get("digest")?;
         Ok(Self {
             key_id: row.try_get("key_id")?,
-            digest: digest.try_into().map_err(|_| sqlx::Error::Decode("a digest is not 16 bytes long".into()))?,
+            digest: digest.try_into().map_err(|_| DatabaseError::decode("a digest is not 16 bytes long"))?,
             expires_at: row.try_get("expires")?,
         })
     }

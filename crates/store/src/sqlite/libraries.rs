@@ -3,33 +3,35 @@
 use aicp_types::LibraryId;
 
 use super::{Database, prefixes::hex_range, writer::WriteTx, writes};
+use crate::sql;
+use crate::sql::Kind;
 use crate::{Change, Error, Library, LibraryCounts, Page, Result};
 
 impl Database {
     pub(crate) async fn app_ids(&self) -> Result<Vec<String>> {
-        Ok(sqlx::query_scalar("SELECT app_id FROM app ORDER BY created, app_id")
+        Ok(sql::query_scalar("SELECT app_id FROM app ORDER BY created, app_id")
             .fetch_all(&mut *self.readers.get().await?)
             .await?)
     }
 
     pub(crate) async fn hidden_library(&self, app_id: &str, external_id: &str) -> Result<Option<Library>> {
-        let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND external_id = $2 AND hidden = 1");
+        let query = sql::query_as("SELECT * FROM library WHERE app_id = $1 AND external_id = $2 AND hidden = 1");
         Ok(query.bind(app_id).bind(external_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn library_by_id(&self, library_id: LibraryId) -> Result<Option<Library>> {
-        let query = sqlx::query_as("SELECT * FROM library WHERE id = $1");
+        let query = sql::query_as("SELECT * FROM library WHERE id = $1");
         Ok(query.bind(library_id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn library_count(&self, app_id: &str) -> Result<u64> {
-        let query = sqlx::query_scalar("SELECT COUNT(*) FROM library WHERE app_id = $1 AND hidden = 0");
+        let query = sql::query_scalar("SELECT COUNT(*) FROM library WHERE app_id = $1 AND hidden = 0");
         Ok(query.bind(app_id).fetch_one(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn library_counts(&self, library_id: LibraryId) -> Result<LibraryCounts> {
         // Both kinds of ids are unique by themselves, so only one of each can be equal.
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT (SELECT COUNT(*) FROM person WHERE library_id = $1)
                   - (SELECT COUNT(*) FROM person AS unnamed
                      WHERE library_id = $1 AND external_id IS NULL AND EXISTS (
@@ -42,7 +44,7 @@ impl Database {
     }
 
     pub(crate) async fn libraries_by_age(&self, app_id: &str, page: Page) -> Result<Vec<Library>> {
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY created, engine_key LIMIT $2 OFFSET $3",
         );
         Ok(query.bind(app_id).bind(page.limit()).bind(page.offset()).fetch_all(&mut *self.readers.get().await?).await?)
@@ -50,7 +52,7 @@ impl Database {
 
     pub(crate) async fn library_by_engine_key_prefix(&self, app_id: &str, prefix: &str) -> Result<Option<Library>> {
         let Some((first, end)) = hex_range(prefix) else { return Ok(None) };
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT * FROM library
              WHERE engine_key >= $2 AND engine_key < $3 AND +app_id = $1 AND hidden = 0
              ORDER BY engine_key LIMIT 1",
@@ -65,7 +67,7 @@ impl Database {
 
 async fn rename_library(tx: &mut WriteTx, library_id: LibraryId, external_id: String) -> Result<()> {
     // A display name that only repeated the old name repeats the new one.
-    let query = sqlx::query(
+    let query = sql::query(
         "UPDATE library SET
             name = CASE WHEN name = external_id THEN $2 ELSE name END, external_id = $2
          WHERE id = $1",
@@ -77,7 +79,7 @@ async fn rename_library(tx: &mut WriteTx, library_id: LibraryId, external_id: St
             tx.changes.push(Change::LibraryChanged { library_id });
             Ok(())
         }
-        Err(sqlx::Error::Database(cause)) if cause.is_unique_violation() => Err(Error::Exists),
+        Err(error) if error.kind() == Kind::Duplicate => Err(Error::Exists),
         Err(e) => Err(writes::missing_parent(e)),
     }
 }

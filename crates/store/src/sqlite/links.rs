@@ -4,6 +4,7 @@ use aicp_types::OutboxId;
 
 use super::{Database, rows::json_strings, writer::WriteTx};
 use crate::Result;
+use crate::sql;
 
 /// A picture under a name of its own that no row has any more.
 pub(crate) struct DeadLink {
@@ -14,7 +15,7 @@ pub(crate) struct DeadLink {
 impl Database {
     /// Notes that the picture of a row has this name. `false` if there is no such row, or it has another picture or none.
     pub(crate) async fn note_link(&self, name: &str, row_id: OutboxId, picture_key: &str) -> Result<bool> {
-        let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM outbox_link WHERE name = $1 AND row_id = $2)");
+        let query = sql::query_scalar("SELECT EXISTS (SELECT 1 FROM outbox_link WHERE name = $1 AND row_id = $2)");
         let noted = query.bind(name).bind(row_id).fetch_one(&mut *self.readers.get().await?).await?;
         if noted {
             return Ok(true);
@@ -25,7 +26,7 @@ impl Database {
 
     /// The links of rows that are gone, or have no picture any more.
     pub(crate) async fn dead_links(&self) -> Result<Vec<DeadLink>> {
-        let query = sqlx::query_as("SELECT name, picture_key FROM outbox_link WHERE row_id IS NULL");
+        let query = sql::query_as("SELECT name, picture_key FROM outbox_link WHERE row_id IS NULL");
         let links: Vec<(String, String)> = query.fetch_all(&mut *self.readers.get().await?).await?;
         Ok(links.into_iter().map(|(name, picture_key)| DeadLink { name, picture_key }).collect())
     }
@@ -33,7 +34,7 @@ impl Database {
     /// The names of links to pictures.
     pub(crate) async fn links_to(&self, picture_keys: &[String]) -> Result<Vec<String>> {
         let query =
-            sqlx::query_scalar("SELECT name FROM outbox_link WHERE picture_key IN (SELECT value FROM json_each($1))");
+            sql::query_scalar("SELECT name FROM outbox_link WHERE picture_key IN (SELECT value FROM json_each($1))");
         Ok(query.bind(json_strings(picture_keys)).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
@@ -47,7 +48,7 @@ impl Database {
 }
 
 async fn note_link(tx: &mut WriteTx, name: String, row_id: OutboxId, picture_key: String) -> Result<bool> {
-    let query = sqlx::query(
+    let query = sql::query(
         "INSERT INTO outbox_link (name, row_id, picture_key)
          SELECT $1, id, picture_key FROM outbox WHERE id = $2 AND picture_key = $3
          ON CONFLICT (name) DO UPDATE SET row_id = excluded.row_id, picture_key = excluded.picture_key",
@@ -57,7 +58,7 @@ async fn note_link(tx: &mut WriteTx, name: String, row_id: OutboxId, picture_key
 }
 
 async fn forget_links(tx: &mut WriteTx, names: Vec<String>) -> Result<()> {
-    let query = sqlx::query("DELETE FROM outbox_link WHERE name IN (SELECT value FROM json_each($1))");
+    let query = sql::query("DELETE FROM outbox_link WHERE name IN (SELECT value FROM json_each($1))");
     query.bind(json_strings(&names)).execute(&mut tx.connection).await?;
     Ok(())
 }

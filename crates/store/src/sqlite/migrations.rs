@@ -6,10 +6,8 @@ use aicp_types::{LibraryId, OutboxId, PersonId, PublicId, SystemClock};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
-use sqlx::{ConnectOptions, Connection, migrate::Migrator, sqlite::SqliteConnectOptions};
-
-use super::MIGRATOR;
-use crate::{OutboxFilter, Page, Store};
+use super::{connection::Local, schema};
+use crate::{Error, OutboxFilter, Page, Store};
 
 /// The last version of the schema with the names of the interfaces.
 const BEFORE_WORDS: i64 = 10;
@@ -31,20 +29,24 @@ const ROWS: &str = "
     UPDATE last_ids SET max_person_id = 2126723381473574912";
 
 /// A database as that version left it.
-async fn database_before_words(path: &Path) {
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
-    let mut connection = options.connect().await.expect("opens");
-    let earlier = MIGRATOR.iter().filter(|migration| migration.version <= BEFORE_WORDS).cloned().collect();
-    let migrator = Migrator { migrations: earlier, ..Migrator::DEFAULT };
-    migrator.run_direct(None, &mut connection, false).await.expect("migrates");
-    sqlx::raw_sql(ROWS).execute(&mut connection).await.expect("inserted");
-    connection.close().await.expect("closed");
+fn database_before_words(path: &Path) {
+    let connection = Local::new(rusqlite::Connection::open(path).expect("opens"));
+    schema::migrate(&connection, BEFORE_WORDS).expect("migrates");
+    // Versions were counted in a table then.
+    let versions = (1..=BEFORE_WORDS).map(|version| format!("({version}, TRUE)")).collect::<Vec<_>>().join(", ");
+    let counted = format!(
+        "PRAGMA user_version = 0;
+         CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, success BOOLEAN NOT NULL);
+         INSERT INTO _sqlx_migrations VALUES {versions}; {ROWS}"
+    );
+    connection.raw().execute_batch(&counted).expect("inserted");
+    connection.close().expect("closed");
 }
 
 #[tokio::test]
 async fn rows_of_before_are_found_under_the_names_of_today() {
     let temp = tempfile::tempdir().expect("a temp dir");
-    database_before_words(&temp.path().join("aicp.db")).await;
+    database_before_words(&temp.path().join("aicp.db"));
     let store = Store::open(temp.path(), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("opens");
 
     let library = store.library("app", "shop").await.expect("read").expect("there");
@@ -70,4 +72,17 @@ async fn rows_of_before_are_found_under_the_names_of_today() {
     let user = store.user_by_name("joe").await.expect("read").expect("there");
     assert_eq!((user.department.as_str(), user.person_id), ("12", Some(PersonId::new(5))));
     store.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_program_is_refused_and_left_alone() {
+    let temp = tempfile::tempdir().expect("a temp dir");
+    let open = async || Store::open(temp.path(), Arc::new(SystemClock), None, TimeZone::UTC).await;
+    open().await.expect("opens").close().await.expect("closes");
+    let database = rusqlite::Connection::open(temp.path().join("aicp.db")).expect("opens");
+    database.pragma_update(None, "user_version", 99).expect("set");
+    let refused = open().await.map(drop);
+    assert!(matches!(refused, Err(Error::NewerSchema { found: 99, known: 11 })), "{refused:?}");
+    let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("read");
+    assert_eq!(version, 99);
 }

@@ -7,6 +7,7 @@
 
 mod bulk;
 mod calls;
+mod connection;
 mod console;
 mod devices;
 mod digests;
@@ -26,6 +27,7 @@ mod prefixes;
 mod readers;
 mod reads;
 mod rows;
+mod schema;
 mod social;
 mod templates;
 mod writer;
@@ -44,20 +46,15 @@ use std::{
 
 use aicp_types::{Clock, FaceId, FileId, LibraryId, PersonId, UnixMillis};
 use jiff::tz::TimeZone;
-use sqlx::{
-    ConnectOptions,
-    migrate::Migrator,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
-};
+use tokio::runtime::Handle;
 
 pub(crate) use self::bulk::Prepared;
-use self::{person_cache::PersonCache, readers::Readers, writer::Writer};
+use self::{connection::Local, person_cache::PersonCache, readers::Readers, writer::Writer};
+use crate::sql;
 use crate::{
     Counts, Face, LastIds, Library, NewFace, NewLibrary, NewPerson, Observer, Page, Person, Result,
     blocking::run_blocking, error::at, objects::PictureName,
 };
-
-static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
 const READERS: usize = 4;
 /// Pages that each connection keeps; negative, so that it counts KiB.
@@ -99,37 +96,31 @@ impl Database {
             OpenOptions::new().append(true).create(true).mode(0o600).open(&file).map(drop).map_err(at(file))
         })
         .await?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .busy_timeout(BUSY_TIMEOUT)
-            // Nothing is mapped: a mapped file that is cut short, or whose sector is bad, ends the process (SIGBUS).
-            .pragma("cache_size", CACHE_KIB);
-
-        let mut connection = options
-            .clone()
-            .page_size(PAGE_BYTES)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
+        let (file, zone_of_days, runtime) = (path.to_owned(), zone.clone(), Handle::current());
+        let connection = run_blocking(move || {
+            let mut connection = Local::open(&file, false)?;
+            let db = connection.raw();
+            // Of a new file alone: an existing one keeps its own.
+            db.pragma_update(None, "page_size", PAGE_BYTES)?;
+            let _: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+            db.pragma_update(None, "synchronous", "FULL")?;
+            db.pragma_update(None, "foreign_keys", true)?;
             // What is deleted here is biometric: free pages are overwritten, not just let go.
-            .pragma("secure_delete", "ON")
-            .pragma("journal_size_limit", JOURNAL_BYTES)
-            .connect()
-            .await?;
-        MIGRATOR.run_direct(None, &mut connection, false).await?;
-        outbox::list_broken_off(&mut connection).await?;
-        calls::set_zone(&mut connection, &zone).await?;
+            db.pragma_update(None, "secure_delete", "ON")?;
+            db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
+            schema::migrate(&connection, schema::VERSIONS.len() as i64)?;
+            runtime.block_on(async {
+                outbox::list_broken_off(&mut connection).await?;
+                calls::set_zone(&mut connection, &zone_of_days).await
+            })?;
+            Ok(connection)
+        });
+        let connection = connection.await?;
 
-        let readers = Readers::open(&options.read_only(true), READERS).await?;
+        let readers = Readers::open(path, READERS)?;
         let person_cache = Arc::new(PersonCache::default());
-        let path = path.to_owned();
-        Ok(Self {
-            path,
-            readers,
-            writer: Writer::start(connection, clock, observer, Arc::clone(&person_cache)),
-            zone,
-            person_cache,
-        })
+        let writer = Writer::start(connection, clock, observer, Arc::clone(&person_cache)).map_err(at(path))?;
+        Ok(Self { path: path.to_owned(), readers, writer, zone, person_cache })
     }
 
     /// Closes the readers, lets the writer finish its queue, and folds the write-ahead log into the file.
@@ -140,7 +131,7 @@ impl Database {
 
     /// Reads and writes a row.
     pub(crate) async fn ping(&self) -> Result<()> {
-        sqlx::query("SELECT written FROM probe").execute(&mut *self.readers.get().await?).await?;
+        sql::query("SELECT written FROM probe").execute(&mut *self.readers.get().await?).await?;
         self.writer.run(|tx| Box::pin(writes::probe(tx))).await
     }
 

@@ -3,11 +3,11 @@
 mod attempts;
 
 use aicp_types::{FaceId, LibraryId, OutboxId, PersonId, UnixMillis};
-use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use attempts::{outbox_attempt, outbox_postpone, outbox_reject, outbox_solve};
 
 use super::{Database, Removal, rows::name_of_action, writer::WriteTx, writes};
+use crate::sql::{self, Connection, QueryBuilder};
 use crate::{
     Error, Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Page,
     Person, Result, Solution, objects::PictureName,
@@ -72,12 +72,12 @@ impl Database {
     }
 
     pub(crate) async fn outbox_row(&self, id: OutboxId) -> Result<Option<OutboxRow>> {
-        let query = sqlx::query_as("SELECT * FROM outbox WHERE id = $1");
+        let query = sql::query_as("SELECT * FROM outbox WHERE id = $1");
         Ok(query.bind(id).fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
     pub(crate) async fn outbox_head(&self, library_id: LibraryId) -> Result<Option<OutboxRow>> {
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT * FROM outbox WHERE library_id = $1 AND solved IS NULL AND rejected = 0 ORDER BY id LIMIT 1",
         );
         Ok(query.bind(library_id).fetch_optional(&mut *self.readers.get().await?).await?)
@@ -85,12 +85,12 @@ impl Database {
 
     pub(crate) async fn outbox_libraries(&self, engine: Option<&str>) -> Result<Vec<LibraryId>> {
         let query = match engine {
-            Some(engine) => sqlx::query_scalar(
+            Some(engine) => sql::query_scalar(
                 "SELECT DISTINCT library_id FROM outbox
                  WHERE engine = $1 AND solved IS NULL AND rejected = 0 ORDER BY library_id",
             )
             .bind(engine),
-            None => sqlx::query_scalar(
+            None => sql::query_scalar(
                 "SELECT DISTINCT library_id FROM outbox WHERE solved IS NULL AND rejected = 0 ORDER BY library_id",
             ),
         };
@@ -99,11 +99,11 @@ impl Database {
 
     pub(crate) async fn outbox_page(&self, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxRow>)> {
         let mut reader = self.readers.get().await?;
-        let mut snapshot = reader.begin().await?;
-        let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM outbox");
+        let mut snapshot = reader.begin();
+        let mut count = QueryBuilder::new("SELECT COUNT(*) FROM outbox");
         push_filter(&mut count, filter);
         let count = count.build_query_scalar().fetch_one(&mut *snapshot).await?;
-        let mut rows = QueryBuilder::<Sqlite>::new("SELECT * FROM outbox");
+        let mut rows = QueryBuilder::new("SELECT * FROM outbox");
         push_filter(&mut rows, filter);
         rows.push(" ORDER BY created DESC, id DESC LIMIT ").push_bind(page.limit());
         rows.push(" OFFSET ").push_bind(page.offset());
@@ -135,18 +135,18 @@ impl Database {
 }
 
 /// Lists the rows whose first attempt was broken off with the last run.
-pub(super) async fn list_broken_off(db: &mut SqliteConnection) -> Result<()> {
-    sqlx::query("UPDATE outbox SET listed = 1 WHERE listed = 0").execute(db).await?;
+pub(super) async fn list_broken_off(db: &mut dyn Connection) -> Result<()> {
+    sql::query("UPDATE outbox SET listed = 1 WHERE listed = 0").execute(db).await?;
     Ok(())
 }
 
 /// Sees to the rows of a person's faces that have yet to be taken in, before the faces are removed.
 pub(super) async fn settle_faces_of(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     person_id: PersonId,
     template: Option<&NewOutboxRow>,
 ) -> Result<()> {
-    let query = sqlx::query_scalar("SELECT id FROM face WHERE person_id = $1 AND pending = 1");
+    let query = sql::query_scalar("SELECT id FROM face WHERE person_id = $1 AND pending = 1");
     let face_ids: Vec<FaceId> = query.bind(person_id).fetch_all(&mut *db).await?;
     for face_id in face_ids {
         settle_face(db, face_id, template).await?;
@@ -157,16 +157,16 @@ pub(super) async fn settle_faces_of(
 /// Sees to the row of a face that has yet to be taken in, before the face is removed: what the engine was never asked
 /// need not be done, what it may have done must be undone.
 pub(super) async fn settle_face(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     face_id: FaceId,
     template: Option<&NewOutboxRow>,
 ) -> Result<()> {
-    sqlx::query("DELETE FROM outbox WHERE face_id = $1 AND action = $2 AND solved IS NULL AND in_doubt = 0")
+    sql::query("DELETE FROM outbox WHERE face_id = $1 AND action = $2 AND solved IS NULL AND in_doubt = 0")
         .bind(face_id)
         .bind(name_of_action(OutboxAction::AddFace))
         .execute(&mut *db)
         .await?;
-    sqlx::query(
+    sql::query(
         "UPDATE outbox SET
             action = $3, rejected = 0, endpoint = COALESCE($4, endpoint), operation = COALESCE($5, operation)
          WHERE face_id = $1 AND action = $2 AND solved IS NULL",
@@ -244,7 +244,7 @@ async fn enqueue_removal(
 ) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
     let person = person_of(&mut tx.connection, person_id).await?;
     settle_faces_of(&mut tx.connection, person_id, Some(&template)).await?;
-    let faces: Vec<Face> = sqlx::query_as("SELECT * FROM face WHERE person_id = $1 AND pending = 0 ORDER BY id")
+    let faces: Vec<Face> = sql::query_as("SELECT * FROM face WHERE person_id = $1 AND pending = 0 ORDER BY id")
         .bind(person_id)
         .fetch_all(&mut tx.connection)
         .await?;
@@ -263,7 +263,7 @@ pub(super) async fn enqueue_face_removal(
     next_id: &mut NextId,
 ) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
     let face: Option<Face> =
-        sqlx::query_as("SELECT * FROM face WHERE id = $1").bind(face_id).fetch_optional(&mut tx.connection).await?;
+        sql::query_as("SELECT * FROM face WHERE id = $1").bind(face_id).fetch_optional(&mut tx.connection).await?;
     let face = face.ok_or(Error::NotFound)?;
     let mut ids = Vec::new();
     if face.pending {
@@ -277,7 +277,7 @@ pub(super) async fn enqueue_face_removal(
 }
 
 async fn insert_face_removal(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     person: &Person,
     face: &Face,
     template: &NewOutboxRow,
@@ -296,7 +296,7 @@ async fn enqueue_library_removal(
     row: NewOutboxRow,
 ) -> Result<(Option<OutboxId>, Vec<Removal>)> {
     let library = library_of(&mut tx.connection, library_id).await?;
-    let never_asked: bool = sqlx::query_scalar(
+    let never_asked: bool = sql::query_scalar(
         "SELECT EXISTS (
             SELECT 1 FROM outbox
             WHERE library_id = $1 AND action = $2 AND solved IS NULL AND in_doubt = 0 AND attempts = 0)",
@@ -326,13 +326,13 @@ struct About<'a> {
 }
 
 async fn insert(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     row: NewOutboxRow,
     action: OutboxAction,
     library: &Library,
     about: About<'_>,
 ) -> Result<()> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO outbox (
             id, library_id, app_id, engine, action, engine_key, public_id, number, face_id, engine_ref,
             picture_key, endpoint, operation, created, made_person)
@@ -358,20 +358,20 @@ async fn insert(
     Ok(())
 }
 
-async fn unsolved(db: &mut SqliteConnection, id: OutboxId) -> Result<OutboxRow> {
-    let query = sqlx::query_as("SELECT * FROM outbox WHERE id = $1 AND solved IS NULL");
+async fn unsolved(db: &mut dyn Connection, id: OutboxId) -> Result<OutboxRow> {
+    let query = sql::query_as("SELECT * FROM outbox WHERE id = $1 AND solved IS NULL");
     query.bind(id).fetch_optional(db).await?.ok_or(Error::NotFound)
 }
 
-async fn delete(db: &mut SqliteConnection, id: OutboxId) -> Result<()> {
-    sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(db).await?;
+async fn delete(db: &mut dyn Connection, id: OutboxId) -> Result<()> {
+    sql::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(db).await?;
     Ok(())
 }
 
 /// The picture of a row that is about to be solved or deleted.
-async fn let_picture_go(db: &mut SqliteConnection, id: OutboxId) -> Result<Vec<Removal>> {
-    sqlx::query("UPDATE outbox_link SET row_id = NULL WHERE row_id = $1").bind(id).execute(&mut *db).await?;
-    let query = sqlx::query_as(
+async fn let_picture_go(db: &mut dyn Connection, id: OutboxId) -> Result<Vec<Removal>> {
+    sql::query("UPDATE outbox_link SET row_id = NULL WHERE row_id = $1").bind(id).execute(&mut *db).await?;
+    let query = sql::query_as(
         "INSERT INTO removed_picture (picture_key)
          SELECT picture_key FROM outbox WHERE id = $1 AND picture_key IS NOT NULL
          RETURNING id, picture_key",
@@ -379,17 +379,17 @@ async fn let_picture_go(db: &mut SqliteConnection, id: OutboxId) -> Result<Vec<R
     Ok(query.bind(id).fetch_all(db).await?)
 }
 
-async fn person_of(db: &mut SqliteConnection, person_id: PersonId) -> Result<Person> {
-    let query = sqlx::query_as("SELECT * FROM person WHERE id = $1");
+async fn person_of(db: &mut dyn Connection, person_id: PersonId) -> Result<Person> {
+    let query = sql::query_as("SELECT * FROM person WHERE id = $1");
     query.bind(person_id).fetch_optional(db).await?.ok_or(Error::NotFound)
 }
 
-async fn library_of(db: &mut SqliteConnection, library_id: LibraryId) -> Result<Library> {
-    let query = sqlx::query_as("SELECT * FROM library WHERE id = $1");
+async fn library_of(db: &mut dyn Connection, library_id: LibraryId) -> Result<Library> {
+    let query = sql::query_as("SELECT * FROM library WHERE id = $1");
     query.bind(library_id).fetch_optional(db).await?.ok_or(Error::NotFound)
 }
 
-fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: OutboxFilter) {
+fn push_filter(query: &mut QueryBuilder, filter: OutboxFilter) {
     query.push(" WHERE listed = 1");
     match filter.solved {
         Some(true) => query.push(" AND solved IS NOT NULL"),

@@ -3,7 +3,6 @@
 use std::{collections::HashSet, sync::Arc};
 
 use aicp_types::{FaceId, LibraryId, PersonId, PublicId};
-use sqlx::{Row, SqliteConnection};
 
 use super::{
     Database, Removal, outbox,
@@ -13,6 +12,7 @@ use super::{
     writer::WriteTx,
     writes,
 };
+use crate::sql::{self, Connection};
 use crate::{
     Algorithm, Change, CopiedFace, Error, Face, NewFace, NewPerson, NewTemplate, Page, Person, Result,
     objects::PictureName,
@@ -24,7 +24,7 @@ const TOKEN_LENGTH: usize = 32;
 impl Database {
     pub(crate) async fn person_by_number_prefix(&self, app_id: &str, prefix: &str) -> Result<Option<Person>> {
         let Some((first, end)) = hex_range(prefix) else { return Ok(None) };
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT person.* FROM person CROSS JOIN library
              WHERE person.number >= $2 AND person.number < $3
                AND library.id = person.library_id AND library.app_id = $1 AND library.hidden = 0
@@ -35,7 +35,7 @@ impl Database {
 
     pub(crate) async fn people(&self, library_id: LibraryId, page: Page) -> Result<Vec<Person>> {
         // Those left out are counted off in the index, and not looked at.
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT * FROM person
              WHERE id IN (SELECT id FROM person WHERE library_id = $1 ORDER BY id LIMIT $2 OFFSET $3)
              ORDER BY id",
@@ -49,7 +49,7 @@ impl Database {
     }
 
     pub(crate) async fn people_by_user(&self, library_id: LibraryId, user_id: &str) -> Result<Vec<Person>> {
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT * FROM person WHERE id IN (
                 SELECT id FROM person WHERE library_id = $1 AND external_id = $2
                 UNION ALL
@@ -65,7 +65,7 @@ impl Database {
     }
 
     pub(crate) async fn people_of_app_by_user(&self, app_id: &str, user_id: &str) -> Result<Vec<Person>> {
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT * FROM person WHERE id IN (
                 SELECT person.id FROM library CROSS JOIN person
                 WHERE library.app_id = $1 AND library.hidden = 0
@@ -89,7 +89,7 @@ impl Database {
         library_id: LibraryId,
         engine_refs: &[String],
     ) -> Result<Vec<(Face, Person)>> {
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT face.* FROM face CROSS JOIN person
              WHERE face.engine_ref IN (SELECT value FROM json_each($2))
                AND person.id = face.person_id AND person.library_id = $1",
@@ -104,7 +104,7 @@ impl Database {
         library_id: LibraryId,
         engine_refs: &[String],
     ) -> Result<HashSet<String>> {
-        let query = sqlx::query_scalar(
+        let query = sql::query_scalar(
             "SELECT face.engine_ref FROM face CROSS JOIN person
              WHERE face.engine_ref IN (SELECT value FROM json_each($2))
                AND person.id = face.person_id AND person.library_id = $1
@@ -120,7 +120,7 @@ impl Database {
     pub(crate) async fn face_by_token(&self, app_id: &str, token: &str) -> Result<Option<Face>> {
         let Some((first, end)) = keys_of_token(token) else { return Ok(None) };
         // By pictures first: a sort of few beats a walk over all faces in order of time.
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT face.* FROM face CROSS JOIN person CROSS JOIN library
              WHERE face.picture_key >= $2 AND face.picture_key < $3
                AND person.id = face.person_id
@@ -132,7 +132,7 @@ impl Database {
 
     pub(crate) async fn face_of_person_by_token(&self, person_id: PersonId, token: &str) -> Result<Option<Face>> {
         let Some((first, end)) = keys_of_token(token) else { return Ok(None) };
-        let query = sqlx::query_as(
+        let query = sql::query_as(
             "SELECT * FROM face WHERE person_id = $1 AND picture_key >= $2 AND picture_key < $3
              ORDER BY +created DESC LIMIT 1",
         );
@@ -141,7 +141,7 @@ impl Database {
 
     pub(crate) async fn has_picture_in_library(&self, library_id: LibraryId, token: &str) -> Result<bool> {
         let Some((first, end)) = keys_of_token(token) else { return Ok(false) };
-        let query = sqlx::query_scalar(
+        let query = sql::query_scalar(
             "SELECT EXISTS (
                 SELECT 1 FROM face CROSS JOIN person
                 WHERE face.picture_key >= $2 AND face.picture_key < $3
@@ -198,7 +198,7 @@ async fn copy_person(
     writes::library_of(&mut tx.connection, person_id).await?;
     let person = writes::insert_person(&mut tx.connection, library_id, new).await?;
     for copied in faces {
-        let face: Option<Face> = sqlx::query_as(
+        let face: Option<Face> = sql::query_as(
             "INSERT INTO face (
                 person_id, created, file_id, picture_key, picture_md5, box_x, box_y, box_w, box_h, confidence, quality)
              SELECT $1, $2, $3, picture_key, picture_md5, box_x, box_y, box_w, box_h, confidence, quality
@@ -224,9 +224,9 @@ async fn copy_person(
     Ok(person)
 }
 
-async fn template_of(db: &mut SqliteConnection, face_id: FaceId) -> Result<Option<NewTemplate>> {
+async fn template_of(db: &mut dyn Connection, face_id: FaceId) -> Result<Option<NewTemplate>> {
     let query =
-        sqlx::query("SELECT algorithm, provider, version, vector, recognisability FROM template WHERE face_id = $1");
+        sql::query("SELECT algorithm, provider, version, vector, recognisability FROM template WHERE face_id = $1");
     let Some(row) = query.bind(face_id).fetch_optional(db).await? else { return Ok(None) };
     let algorithm = Algorithm {
         name: row.try_get("algorithm")?,
@@ -255,7 +255,7 @@ async fn replace_faces(
 }
 
 async fn set_info(tx: &mut WriteTx, person_id: PersonId, info: Option<String>) -> Result<()> {
-    let query = sqlx::query("UPDATE person SET info = $2 WHERE id = $1");
+    let query = sql::query("UPDATE person SET info = $2 WHERE id = $1");
     let updated = query.bind(person_id).bind(info).execute(&mut tx.connection).await?;
     if updated.rows_affected() == 0 {
         return Err(Error::NotFound);

@@ -1,69 +1,102 @@
-//! Connections to read with.
-//!
-//! sqlx's own pool would ask a connection whether it is still there each time it comes back, and hand it over to a task
-//! for that: two more ways to another thread for every query. A file needs no such care.
+//! Connections to read with, each on a thread of its own.
 
 use std::ops::{Deref, DerefMut};
+use std::path::Path;
 
-use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, Semaphore, SemaphorePermit};
 
-/// A fixed number of connections; whoever finds none waits.
+use super::connection::{Local, Threaded};
+use crate::error::at;
+use crate::sql::{DatabaseError, Kind, Result};
+
+/// A fixed number of connections. Callers wait while all are in use.
 pub(crate) struct Readers {
     /// Empty once closed.
-    connections: Vec<Mutex<Option<SqliteConnection>>>,
-    /// A permit for each connection that nobody has.
-    places: Semaphore,
+    connections: Vec<Mutex<Option<Threaded>>>,
+    /// A permit for each connection that is not in use.
+    free: Semaphore,
 }
 
-/// A connection, until it is dropped.
+/// A connection in use; free again when it is dropped.
 pub(crate) struct Reader<'a> {
-    connection: MappedMutexGuard<'a, SqliteConnection>,
+    connection: MappedMutexGuard<'a, Threaded>,
     /// Given back after the connection: fields are dropped in their order.
-    _place: SemaphorePermit<'a>,
+    _permit: SemaphorePermit<'a>,
 }
 
 impl Readers {
-    /// Opens so many connections.
-    pub async fn open(options: &SqliteConnectOptions, count: usize) -> sqlx::Result<Self> {
-        let mut connections = Vec::with_capacity(count);
-        for _ in 0..count {
-            connections.push(Mutex::new(Some(options.connect().await?)));
-        }
-        Ok(Self { connections, places: Semaphore::new(count) })
+    /// Opens the connections.
+    pub fn open(path: &Path, count: usize) -> crate::Result<Self> {
+        let connect = || {
+            let threaded = Threaded::start(Local::open(path, true)?).map_err(at(path))?;
+            Ok(Mutex::new(Some(threaded)))
+        };
+        let connections = (0..count).map(|_| connect()).collect::<crate::Result<_>>()?;
+        Ok(Self { connections, free: Semaphore::new(count) })
     }
 
-    /// A connection, as soon as one is free.
-    pub async fn get(&self) -> sqlx::Result<Reader<'_>> {
-        let place = self.places.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
+    /// Waits for a free connection.
+    ///
+    /// # Errors
+    /// [`Kind::Closed`].
+    pub async fn get(&self) -> Result<Reader<'_>> {
+        let closed = || DatabaseError::new(Kind::Closed, "the database is closed");
+        let permit = self.free.acquire().await.map_err(|_| closed())?;
         let mut free = self.connections.iter().filter_map(|connection| connection.try_lock().ok());
         let connection = free.find_map(|guard| MutexGuard::try_map(guard, Option::as_mut).ok());
-        Ok(Reader { connection: connection.ok_or(sqlx::Error::PoolClosed)?, _place: place })
+        Ok(Reader { connection: connection.ok_or_else(closed)?, _permit: permit })
     }
 
-    /// Waits for those that read, then closes the connections. Again: does nothing.
+    /// Waits until no connection is in use, then closes them. Does nothing if they are closed.
     pub async fn close(&self) {
-        self.places.close();
+        self.free.close();
         for connection in &self.connections {
-            if let Some(connection) = connection.lock().await.take()
-                && let Err(error) = connection.close().await
-            {
-                tracing::warn!(%error, "a connection did not close in good order");
-            }
+            drop(connection.lock().await.take());
         }
+    }
+}
+
+impl Reader<'_> {
+    /// Begins a transaction: its statements see one state of the database.
+    pub fn begin(&mut self) -> Snapshot<'_> {
+        self.connection.send("BEGIN");
+        Snapshot(&mut self.connection)
     }
 }
 
 impl Deref for Reader<'_> {
-    type Target = SqliteConnection;
+    type Target = Threaded;
 
-    fn deref(&self) -> &SqliteConnection {
+    fn deref(&self) -> &Threaded {
         &self.connection
     }
 }
 
 impl DerefMut for Reader<'_> {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
+    fn deref_mut(&mut self) -> &mut Threaded {
         &mut self.connection
+    }
+}
+
+/// A read transaction; ends when it is dropped.
+pub(crate) struct Snapshot<'a>(&'a mut Threaded);
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        self.0.send("ROLLBACK");
+    }
+}
+
+impl Deref for Snapshot<'_> {
+    type Target = Threaded;
+
+    fn deref(&self) -> &Threaded {
+        self.0
+    }
+}
+
+impl DerefMut for Snapshot<'_> {
+    fn deref_mut(&mut self) -> &mut Threaded {
+        self.0
     }
 }

@@ -9,20 +9,21 @@ use super::{
     readers::Readers,
     rows::{json_array, json_strings},
 };
+use crate::sql;
 use crate::{Counts, Face, LastIds, Library, Page, Person, Result};
 
 pub(super) async fn library(db: &Readers, app_id: &str, external_id: &str) -> Result<Option<Library>> {
-    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND external_id = $2 AND hidden = 0");
+    let query = sql::query_as("SELECT * FROM library WHERE app_id = $1 AND external_id = $2 AND hidden = 0");
     Ok(query.bind(app_id).bind(external_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn library_by_engine_key(db: &Readers, app_id: &str, engine_key: &str) -> Result<Option<Library>> {
-    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND engine_key = $2 AND hidden = 0");
+    let query = sql::query_as("SELECT * FROM library WHERE app_id = $1 AND engine_key = $2 AND hidden = 0");
     Ok(query.bind(app_id).bind(engine_key).fetch_optional(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn libraries(db: &Readers, app_id: &str, page: Page) -> Result<Vec<Library>> {
-    let query = sqlx::query_as("SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY id LIMIT $2 OFFSET $3");
+    let query = sql::query_as("SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY id LIMIT $2 OFFSET $3");
     // A negative limit would mean none at all to SQLite.
     Ok(query.bind(app_id).bind(page.limit()).bind(page.offset()).fetch_all(&mut *db.get().await?).await?)
 }
@@ -30,7 +31,7 @@ pub(super) async fn libraries(db: &Readers, app_id: &str, page: Page) -> Result<
 pub(super) async fn find_person(db: &Readers, library_id: LibraryId, user_id: &str) -> Result<Option<Person>> {
     // Only the one usual way to write a number names a person: not "+7", not "007".
     let public_id = PublicId::parse(user_id);
-    let query = sqlx::query_as(
+    let query = sql::query_as(
         "SELECT * FROM person WHERE id = COALESCE(
             (SELECT id FROM person WHERE library_id = $1 AND public_id = $2),
             (SELECT id FROM person WHERE library_id = $1 AND number = $3),
@@ -40,21 +41,21 @@ pub(super) async fn find_person(db: &Readers, library_id: LibraryId, user_id: &s
 }
 
 pub(super) async fn person(db: &Readers, person_id: PersonId) -> Result<Option<Person>> {
-    let query = sqlx::query_as("SELECT * FROM person WHERE id = $1");
+    let query = sql::query_as("SELECT * FROM person WHERE id = $1");
     Ok(query.bind(person_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn faces_of(db: &Readers, person_id: PersonId) -> Result<Vec<Face>> {
-    let query = sqlx::query_as("SELECT * FROM face WHERE person_id = $1 ORDER BY file_id DESC");
+    let query = sql::query_as("SELECT * FROM face WHERE person_id = $1 ORDER BY file_id DESC");
     Ok(query.bind(person_id).fetch_all(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn face(db: &Readers, face_id: FaceId) -> Result<Option<Face>> {
-    Ok(sqlx::query_as("SELECT * FROM face WHERE id = $1").bind(face_id).fetch_optional(&mut *db.get().await?).await?)
+    Ok(sql::query_as("SELECT * FROM face WHERE id = $1").bind(face_id).fetch_optional(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn face_by_file_id(db: &Readers, file_id: FileId) -> Result<Option<Face>> {
-    Ok(sqlx::query_as("SELECT * FROM face WHERE file_id = $1")
+    Ok(sql::query_as("SELECT * FROM face WHERE file_id = $1")
         .bind(file_id)
         .fetch_optional(&mut *db.get().await?)
         .await?)
@@ -66,7 +67,7 @@ pub(super) async fn face_in_library(
     external_id: &str,
     face_id: FaceId,
 ) -> Result<Option<Face>> {
-    let query = sqlx::query_as(
+    let query = sql::query_as(
         "SELECT face.* FROM face
          JOIN person ON person.id = face.person_id
          JOIN library ON library.id = person.library_id
@@ -76,7 +77,7 @@ pub(super) async fn face_in_library(
 }
 
 pub(super) async fn people_with_faces(db: &Readers, face_ids: &[FaceId]) -> Result<Vec<(Face, Person)>> {
-    let faces: Vec<Face> = sqlx::query_as("SELECT * FROM face WHERE id IN (SELECT value FROM json_each($1))")
+    let faces: Vec<Face> = sql::query_as("SELECT * FROM face WHERE id IN (SELECT value FROM json_each($1))")
         .bind(json_array(face_ids))
         .fetch_all(&mut *db.get().await?)
         .await?;
@@ -86,7 +87,7 @@ pub(super) async fn people_with_faces(db: &Readers, face_ids: &[FaceId]) -> Resu
 /// Faces, each with its person.
 pub(super) async fn with_people(db: &Readers, faces: Vec<Face>) -> Result<Vec<(Face, Person)>> {
     let person_ids: HashSet<PersonId> = faces.iter().map(|face| face.person_id).collect();
-    let people: Vec<Person> = sqlx::query_as("SELECT * FROM person WHERE id IN (SELECT value FROM json_each($1))")
+    let people: Vec<Person> = sql::query_as("SELECT * FROM person WHERE id IN (SELECT value FROM json_each($1))")
         .bind(json_array(person_ids))
         .fetch_all(&mut *db.get().await?)
         .await?;
@@ -97,13 +98,13 @@ pub(super) async fn with_people(db: &Readers, faces: Vec<Face>) -> Result<Vec<(F
 }
 
 pub(super) async fn has_picture(db: &Readers, person_id: PersonId, picture_key: &str) -> Result<bool> {
-    let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM face WHERE person_id = $1 AND picture_key = $2)");
+    let query = sql::query_scalar("SELECT EXISTS (SELECT 1 FROM face WHERE person_id = $1 AND picture_key = $2)");
     Ok(query.bind(person_id).bind(picture_key).fetch_one(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn used_pictures(db: &Readers, keys: &[String]) -> Result<HashSet<String>> {
     // One statement, so that a key that goes from a face to the outbox at this time is not missed.
-    let query = sqlx::query_scalar(
+    let query = sql::query_scalar(
         "SELECT picture_key FROM face WHERE picture_key IN (SELECT value FROM json_each($1))
          UNION
          SELECT picture_key FROM outbox
@@ -113,11 +114,11 @@ pub(super) async fn used_pictures(db: &Readers, keys: &[String]) -> Result<HashS
 }
 
 pub(super) async fn pending_removals(db: &Readers) -> Result<Vec<Removal>> {
-    Ok(sqlx::query_as("SELECT id, picture_key FROM removed_picture").fetch_all(&mut *db.get().await?).await?)
+    Ok(sql::query_as("SELECT id, picture_key FROM removed_picture").fetch_all(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn counts(db: &Readers) -> Result<Counts> {
-    let query = sqlx::query_as(
+    let query = sql::query_as(
         "SELECT (SELECT COUNT(*) FROM library) AS libraries,
                 (SELECT COUNT(*) FROM person) AS people,
                 (SELECT COUNT(*) FROM face) AS faces",
@@ -126,7 +127,7 @@ pub(super) async fn counts(db: &Readers) -> Result<Counts> {
 }
 
 pub(super) async fn last_ids(db: &Readers) -> Result<LastIds> {
-    Ok(sqlx::query_as(
+    Ok(sql::query_as(
         "SELECT (SELECT MAX(public_id) FROM person) AS person, (SELECT MAX(file_id) FROM face) AS file,
             (SELECT MAX(id) FROM outbox) AS outbox, (SELECT MAX((SELECT trace_id FROM call_log WHERE kind_id = call_kind.id ORDER BY time DESC, trace_id DESC LIMIT 1))
              FROM call_kind) AS call",

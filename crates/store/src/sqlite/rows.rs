@@ -1,15 +1,14 @@
 //! Rows into plain data, and back.
 
-use sqlx::{FromRow, Row, sqlite::SqliteRow};
-
 use super::Removal;
+use crate::sql::{self, DatabaseError, FromRow, Row};
 use crate::{
     ConsoleUser, Counts, Face, LastIds, Library, LibraryCounts, LoggedCall, OutboxAction, OutboxRow, Page, Person,
     Profile,
 };
 
-impl FromRow<'_, SqliteRow> for Library {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for Library {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             app_id: row.try_get("app_id")?,
@@ -26,8 +25,8 @@ impl FromRow<'_, SqliteRow> for Library {
     }
 }
 
-impl FromRow<'_, SqliteRow> for Person {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for Person {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             library_id: row.try_get("library_id")?,
@@ -41,8 +40,8 @@ impl FromRow<'_, SqliteRow> for Person {
     }
 }
 
-impl FromRow<'_, SqliteRow> for Profile {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for Profile {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self {
             name: row.try_get("name")?,
             sex: row.try_get("sex")?,
@@ -59,8 +58,8 @@ impl FromRow<'_, SqliteRow> for Profile {
     }
 }
 
-impl FromRow<'_, SqliteRow> for Face {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for Face {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             person_id: row.try_get("person_id")?,
@@ -75,26 +74,26 @@ impl FromRow<'_, SqliteRow> for Face {
     }
 }
 
-impl FromRow<'_, SqliteRow> for Removal {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for Removal {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self { id: row.try_get("id")?, picture_key: row.try_get("picture_key")? })
     }
 }
 
-impl FromRow<'_, SqliteRow> for Counts {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for Counts {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self { libraries: row.try_get("libraries")?, people: row.try_get("people")?, faces: row.try_get("faces")? })
     }
 }
 
-impl FromRow<'_, SqliteRow> for LibraryCounts {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for LibraryCounts {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self { users: row.try_get("users")?, faces: row.try_get("faces")? })
     }
 }
 
-impl FromRow<'_, SqliteRow> for OutboxRow {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for OutboxRow {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             library_id: row.try_get("library_id")?,
@@ -122,8 +121,8 @@ impl FromRow<'_, SqliteRow> for OutboxRow {
     }
 }
 
-impl FromRow<'_, SqliteRow> for ConsoleUser {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for ConsoleUser {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             username: row.try_get("username")?,
@@ -137,8 +136,8 @@ impl FromRow<'_, SqliteRow> for ConsoleUser {
     }
 }
 
-impl FromRow<'_, SqliteRow> for LoggedCall {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for LoggedCall {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self {
             trace_id: row.try_get("trace_id")?,
             app_id: row.try_get("app_id")?,
@@ -156,8 +155,8 @@ impl FromRow<'_, SqliteRow> for LoggedCall {
     }
 }
 
-impl FromRow<'_, SqliteRow> for LastIds {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for LastIds {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self { person: row.try_get("person")?, file: row.try_get("file")?, outbox: row.try_get("outbox")? })
     }
 }
@@ -190,7 +189,7 @@ pub(super) fn name_of_action(action: OutboxAction) -> &'static str {
     }
 }
 
-fn action_from_name(name: &str) -> sqlx::Result<OutboxAction> {
+fn action_from_name(name: &str) -> sql::Result<OutboxAction> {
     let all = [
         OutboxAction::AddFace,
         OutboxAction::RemoveFace,
@@ -199,17 +198,17 @@ fn action_from_name(name: &str) -> sqlx::Result<OutboxAction> {
         OutboxAction::UndoAdd,
     ];
     let named = all.into_iter().find(|&action| name_of_action(action) == name);
-    named.ok_or_else(|| sqlx::Error::Decode(format!("{name} is no action of the outbox").into()))
+    named.ok_or_else(|| DatabaseError::decode(format!("{name} is no action of the outbox")))
 }
 
 pub(super) fn blob_from_vector(vector: &[f32]) -> Vec<u8> {
     vector.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-pub(crate) fn vector_from_blob(blob: &[u8]) -> sqlx::Result<Vec<f32>> {
+pub(crate) fn vector_from_blob(blob: &[u8]) -> sql::Result<Vec<f32>> {
     let (values, rest) = blob.as_chunks();
     if !rest.is_empty() {
-        return Err(sqlx::Error::Decode("a template's length is no multiple of 4 bytes".into()));
+        return Err(DatabaseError::decode("a template's length is no multiple of 4 bytes"));
     }
     Ok(values.iter().map(|&value| f32::from_le_bytes(value)).collect())
 }

@@ -5,13 +5,13 @@ mod read;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aicp_types::{AccountId, UnixMillis};
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use super::{
     Database,
     rows::{json_array, json_strings, within_i64},
     writer::WriteTx,
 };
+use crate::sql::{self, Connection};
 use crate::{
     Account, Around, Change, Circle, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members,
     NewAccount, Other, Result, Sequences, UserIds,
@@ -33,7 +33,7 @@ impl Database {
     }
 
     pub(crate) async fn known_accounts(&self, app_id: &str, user_ids: &[String]) -> Result<Vec<String>> {
-        let query = sqlx::query_scalar(
+        let query = sql::query_scalar(
             "SELECT user_id FROM social_account
              WHERE app_id = $1 AND user_id IN (SELECT value FROM json_each($2))",
         );
@@ -75,7 +75,7 @@ impl Database {
              LEFT JOIN social_group ON social_group.account_id = social_account.id {named}
              WHERE app_id = $1 AND user_id = $2 ORDER BY social_group.id"
         );
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(app_id).bind(user_id);
+        let query = sql::query(sql).bind(app_id).bind(user_id);
         let query = names.unwrap_or_default().iter().fold(query, |query, name| query.bind(name));
         let rows = query.fetch_all(&mut *self.readers.get().await?).await?;
         let Some(first) = rows.first() else { return Ok(None) };
@@ -92,8 +92,8 @@ impl Database {
     pub(crate) async fn circle(&self, app_id: &str, user_id: &str, around: Around) -> Result<Option<Circle>> {
         // One state of the database for all that is read.
         let mut reader = self.readers.get().await?;
-        let mut snapshot = reader.begin().await?;
-        Ok(read_circle(&mut snapshot, app_id, user_id, around).await?)
+        let mut snapshot = reader.begin();
+        Ok(read_circle(&mut *snapshot, app_id, user_id, around).await?)
     }
 
     pub(crate) async fn change_circle<T, W>(
@@ -126,11 +126,11 @@ async fn write_circle(tx: &mut WriteTx, app_id: &str, before: &Circle, after: &C
     let db = &mut tx.connection;
     let id = before.account.id;
     for name in after.groups.iter().filter(|name| !before.groups.contains(name)) {
-        let query = sqlx::query("INSERT INTO social_group (account_id, name) VALUES ($1, $2)");
+        let query = sql::query("INSERT INTO social_group (account_id, name) VALUES ($1, $2)");
         query.bind(id).bind(name).execute(&mut *db).await?;
     }
     for name in before.groups.iter().filter(|name| !after.groups.contains(name)) {
-        let query = sqlx::query("DELETE FROM social_group WHERE account_id = $1 AND name = $2");
+        let query = sql::query("DELETE FROM social_group WHERE account_id = $1 AND name = $2");
         query.bind(id).bind(name).execute(&mut *db).await?;
     }
     let has_other_sequence = |old: &Account, new: &Account| old.sequences.groups != new.sequences.groups;
@@ -169,12 +169,12 @@ fn groups_of(friend: Option<&Friend>) -> Option<&BTreeSet<String>> {
 }
 
 async fn write_request(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     from_id: AccountId,
     to_id: AccountId,
     request: &FriendRequest,
 ) -> Result<()> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO social_request (from_id, to_id, source, wording, created) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (from_id, to_id)
          DO UPDATE SET source = excluded.source, wording = excluded.wording, created = excluded.created",
@@ -191,7 +191,7 @@ async fn write_request(
 
 /// Writes what is different about one friend; returns how many friends the account gained.
 async fn write_friend(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     account_id: AccountId,
     friend_id: AccountId,
     before: Option<&Friend>,
@@ -201,19 +201,19 @@ async fn write_friend(
     let (gained, old, new) = match (before, after) {
         (None, None) => return Ok(0),
         (Some(_), None) => {
-            let query = sqlx::query("DELETE FROM social_friend WHERE account_id = $1 AND friend_id = $2");
+            let query = sql::query("DELETE FROM social_friend WHERE account_id = $1 AND friend_id = $2");
             query.bind(account_id).bind(friend_id).execute(&mut *db).await?;
             return Ok(-1);
         }
         (Some(old), Some(new)) if old == new => return Ok(0),
         (Some(old), Some(new)) => (0, old, new),
         (None, Some(new)) => {
-            let query = sqlx::query("DELETE FROM social_request WHERE from_id = $1 AND to_id = $2");
+            let query = sql::query("DELETE FROM social_request WHERE from_id = $1 AND to_id = $2");
             query.bind(account_id).bind(friend_id).execute(&mut *db).await?;
             (1, &none, new)
         }
     };
-    sqlx::query(
+    sql::query(
         "INSERT INTO social_friend (account_id, friend_id, remark, source, wording, added)
          VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (account_id, friend_id) DO UPDATE
@@ -228,14 +228,14 @@ async fn write_friend(
     .execute(&mut *db)
     .await?;
     for name in old.groups.difference(&new.groups) {
-        let query = sqlx::query(
+        let query = sql::query(
             "DELETE FROM social_member WHERE account_id = $1 AND friend_id = $2
              AND group_id = (SELECT id FROM social_group WHERE account_id = $1 AND name = $3)",
         );
         query.bind(account_id).bind(friend_id).bind(name).execute(&mut *db).await?;
     }
     for name in new.groups.difference(&old.groups) {
-        let query = sqlx::query(
+        let query = sql::query(
             "INSERT INTO social_member (account_id, friend_id, group_id)
              SELECT account_id, $2, id FROM social_group WHERE account_id = $1 AND name = $3",
         );
@@ -246,14 +246,14 @@ async fn write_friend(
 }
 
 async fn write_custom(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     account_id: AccountId,
     friend_id: AccountId,
     before: &BTreeMap<String, CustomValue>,
     after: &BTreeMap<String, CustomValue>,
 ) -> Result<()> {
     for name in before.keys().filter(|name| !after.contains_key(*name)) {
-        let query = sqlx::query("DELETE FROM social_custom WHERE account_id = $1 AND friend_id = $2 AND name = $3");
+        let query = sql::query("DELETE FROM social_custom WHERE account_id = $1 AND friend_id = $2 AND name = $3");
         query.bind(account_id).bind(friend_id).bind(name).execute(&mut *db).await?;
     }
     for (name, value) in after.iter().filter(|(name, value)| before.get(*name) != Some(value)) {
@@ -261,7 +261,7 @@ async fn write_custom(
             CustomValue::Text(text) => (Some(text), None),
             CustomValue::Number(number) => (None, Some(*number)),
         };
-        let query = sqlx::query(
+        let query = sql::query(
             "INSERT INTO social_custom (account_id, friend_id, name, text, number) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (account_id, friend_id, name) DO UPDATE SET text = excluded.text, number = excluded.number",
         );
@@ -271,11 +271,11 @@ async fn write_custom(
 }
 
 /// Sets the sequences of an account and counts the friends that it gained.
-async fn count_on(db: &mut SqliteConnection, account: &Account, sequences: Sequences, gained: i64) -> Result<()> {
+async fn count_on(db: &mut dyn Connection, account: &Account, sequences: Sequences, gained: i64) -> Result<()> {
     if account.sequences == sequences && gained == 0 {
         return Ok(());
     }
-    sqlx::query(
+    sql::query(
         "UPDATE social_account SET group_sequence = $2, friend_sequence = $3, custom_sequence = $4,
                 friends = friends + $5
          WHERE id = $1",
@@ -297,7 +297,7 @@ async fn import_accounts(
     created_at: UnixMillis,
 ) -> Result<()> {
     for NewAccount { user_id, nick, face_url } in accounts {
-        sqlx::query(
+        sql::query(
             "INSERT INTO social_account (app_id, user_id, nick, face_url, created) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (app_id, user_id) DO UPDATE
              SET nick = COALESCE(excluded.nick, nick), face_url = COALESCE(excluded.face_url, face_url)",
@@ -315,7 +315,7 @@ async fn import_accounts(
 
 async fn delete_accounts(tx: &mut WriteTx, app_id: String, user_ids: Vec<String>) -> Result<Vec<String>> {
     let db = &mut tx.connection;
-    let query = sqlx::query_as(
+    let query = sql::query_as(
         "SELECT id, user_id FROM social_account
          WHERE app_id = $1 AND user_id IN (SELECT value FROM json_each($2))",
     );
@@ -326,7 +326,7 @@ async fn delete_accounts(tx: &mut WriteTx, app_id: String, user_ids: Vec<String>
     let ids = json_array(found.iter().map(|(id, _)| id));
     // Those who lose friends by it. Their sequences are counted on by the rule that `platform/src/social/rules.rs` has
     // for all other changes: by one each, however many friends go, and those alone that something is different for.
-    let query = sqlx::query_scalar(
+    let query = sql::query_scalar(
         "UPDATE social_account
          SET friend_sequence = friend_sequence + 1,
              group_sequence = group_sequence + CASE WHEN id IN (
@@ -342,7 +342,7 @@ async fn delete_accounts(tx: &mut WriteTx, app_id: String, user_ids: Vec<String>
          RETURNING user_id",
     );
     let bereft: Vec<String> = query.bind(&ids).fetch_all(&mut *db).await?;
-    let query = sqlx::query("DELETE FROM social_account WHERE id IN (SELECT value FROM json_each($1))");
+    let query = sql::query("DELETE FROM social_account WHERE id IN (SELECT value FROM json_each($1))");
     query.bind(&ids).execute(&mut *db).await?;
     let deleted: Vec<String> = found.into_iter().map(|(_, user_id)| user_id).collect();
     tx.changes.extend(

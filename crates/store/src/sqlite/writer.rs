@@ -1,16 +1,17 @@
 //! The one writer: gathers what is queued, commits it at once, then tells everybody.
 
 use std::sync::Arc;
+use std::thread;
 
 use aicp_types::Clock;
 use futures_util::future::BoxFuture;
-use sqlx::{Connection, SqliteConnection};
-use tokio::{
-    sync::{Mutex, mpsc, oneshot},
-    task::JoinHandle,
-};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, mpsc, oneshot};
 
+use super::connection::Local;
 use super::person_cache::{PersonCache, Stale};
+use crate::sql;
+use crate::sql::{DatabaseError, Kind};
 use crate::{Change, Error, Observer, Result};
 
 /// How many jobs may wait before senders have to.
@@ -18,19 +19,16 @@ const QUEUE_DEPTH: usize = 1024;
 /// How many jobs share a commit at most.
 const BATCH_SIZE: usize = 256;
 
-/// The low byte of an SQLite error code, for "the disk failed".
-const SQLITE_IOERR: u32 = 10;
-
 /// The way to the writer task.
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
-    /// Gone once it has ended.
-    task: Mutex<Option<JoinHandle<Result<()>>>>,
+    /// How its thread ended; gone once that is known.
+    ended: Mutex<Option<oneshot::Receiver<Result<()>>>>,
 }
 
 /// What a job works on: the connection, inside a transaction, and the changes to announce once it is committed.
 pub(super) struct WriteTx {
-    pub(super) connection: SqliteConnection,
+    pub(super) connection: Local,
     pub(super) changes: Vec<Change>,
     /// Cached entries to invalidate.
     pub(super) stale: Vec<Stale>,
@@ -43,17 +41,25 @@ enum Message {
 }
 
 impl Writer {
-    /// Starts the writer task on `connection`. It invalidates the entries of `person_cache` that it changes.
+    /// Starts the writer on a thread of its own. It invalidates the entries of `person_cache` that it changes.
+    ///
+    /// Work on the connection is done when it is awaited, so that a transaction never waits for another thread.
     pub(super) fn start(
-        connection: SqliteConnection,
+        connection: Local,
         clock: Arc<dyn Clock>,
         observer: Option<Arc<dyn Observer>>,
         person_cache: Arc<PersonCache>,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let (queue, messages) = mpsc::channel(QUEUE_DEPTH);
+        let (tell, ended) = oneshot::channel();
         let tx = WriteTx { connection, changes: Vec::new(), stale: Vec::new(), clock };
-        let task = tokio::spawn(write_until_closed(tx, observer, person_cache, messages));
-        Self { queue, task: Mutex::new(Some(task)) }
+        let runtime = Handle::current();
+        thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || {
+            let outcome = runtime.block_on(write_until_closed(tx, observer, person_cache, messages));
+            // Nobody waits for it if the store was dropped.
+            let _ = tell.send(outcome);
+        })?;
+        Ok(Self { queue, ended: Mutex::new(Some(ended)) })
     }
 
     /// Has `work` done as a whole or not at all; returns when it is committed and announced.
@@ -68,15 +74,15 @@ impl Writer {
         outcome.await.unwrap_or(Err(Error::Closed))
     }
 
-    /// Waits until everything queued is done, then closes the connection. Again: does nothing.
+    /// Waits until the queue is empty, then closes the connection. Does nothing if it is closed.
     pub(super) async fn close(&self) -> Result<()> {
-        let mut slot = self.task.lock().await;
-        let Some(task) = slot.as_mut() else { return Ok(()) };
-        // If this can't be sent the task has ended already; what matters is how.
+        let mut slot = self.ended.lock().await;
+        let Some(ended) = slot.as_mut() else { return Ok(()) };
+        // If this can't be sent, the thread has ended already; what matters is how.
         self.queue.send(Message::Close).await.ok();
-        let ended = task.await.unwrap_or(Err(Error::Closed));
+        let outcome = ended.await.unwrap_or(Err(Error::Closed));
         *slot = None;
-        ended
+        outcome
     }
 }
 
@@ -99,8 +105,8 @@ async fn write_until_closed(
         finish_batch(&mut tx, observer.as_deref(), &person_cache, jobs).await;
     }
     messages.close();
-    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut tx.connection).await?;
-    Ok(tx.connection.close().await?)
+    sql::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut tx.connection).await?;
+    Ok(tx.connection.close()?)
 }
 
 /// Commits `jobs` at once, announces their changes, and tells each how it went.
@@ -133,15 +139,14 @@ async fn finish_batch(
             tx.changes.clear();
             // Fails if SQLite has rolled back by itself, which is as good.
             tx.execute("ROLLBACK").await.ok();
-            let error = Arc::new(error);
             let tell = if in_doubt { Error::InDoubt } else { Error::RolledBack };
-            jobs.into_iter().for_each(|job| job.fail(tell(Arc::clone(&error))));
+            jobs.into_iter().for_each(|job| job.fail(tell(error.clone())));
         }
     }
 }
 
 /// Runs each job in a savepoint of its own, so that one that fails takes back its own work only.
-async fn run_all(tx: &mut WriteTx, jobs: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
+async fn run_all(tx: &mut WriteTx, jobs: &mut [Box<dyn Job>]) -> Result<(), DatabaseError> {
     tx.execute("BEGIN IMMEDIATE").await?;
     for job in jobs {
         let (changes_before, stale_before) = (tx.changes.len(), tx.stale.len());
@@ -157,18 +162,15 @@ async fn run_all(tx: &mut WriteTx, jobs: &mut [Box<dyn Job>]) -> Result<(), sqlx
     Ok(())
 }
 
-/// Whether a commit that failed so may be found in the log after a crash. Only SQLite's word that it did not get as
-/// far as a failing disk excludes that.
-fn may_be_durable(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(|error| error.code()?.parse::<u32>().ok())
-        .is_none_or(|code| code & 0xff == SQLITE_IOERR)
+/// Whether a failed commit may be found in the log after a crash. Only SQLite's statement that it did not get as far as a failing disk
+/// excludes that.
+fn may_be_durable(error: &DatabaseError) -> bool {
+    !matches!(error.kind(), Kind::Refused | Kind::Duplicate | Kind::MissingParent)
 }
 
 impl WriteTx {
-    async fn execute(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        sqlx::query(sql).execute(&mut self.connection).await.map(|_| ())
+    async fn execute(&mut self, sql: &'static str) -> Result<(), DatabaseError> {
+        sql::query(sql).execute(&mut self.connection).await.map(|_| ())
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use aicp_types::{FaceId, FileId, LibraryId, PersonId, Snowflake, UnixMillis};
-use sqlx::SqliteConnection;
 
 use super::{
     Removal, outbox,
@@ -11,13 +10,14 @@ use super::{
     rows::{blob_from_vector, json_array},
     writer::WriteTx,
 };
+use crate::sql::{self, Connection, DatabaseError, Kind};
 use crate::{
     Change, Error, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Person, Result,
     objects::{PictureName, md5_of},
 };
 
 pub(super) async fn probe(tx: &mut WriteTx) -> Result<()> {
-    let query = sqlx::query(
+    let query = sql::query(
         "INSERT INTO probe (id, written) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET written = excluded.written",
     );
     query.bind(tx.clock.now()).execute(&mut tx.connection).await?;
@@ -25,14 +25,14 @@ pub(super) async fn probe(tx: &mut WriteTx) -> Result<()> {
 }
 
 pub(super) async fn ensure_app(tx: &mut WriteTx, app_id: String, created_at: UnixMillis) -> Result<()> {
-    let query = sqlx::query("INSERT INTO app (app_id, created) VALUES ($1, $2) ON CONFLICT (app_id) DO NOTHING");
+    let query = sql::query("INSERT INTO app (app_id, created) VALUES ($1, $2) ON CONFLICT (app_id) DO NOTHING");
     query.bind(app_id).bind(created_at).execute(&mut tx.connection).await?;
     Ok(())
 }
 
 pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<Library> {
     // A slot is free if it is the first, or follows one that is taken, and nobody has it.
-    let inserted = sqlx::query_as(
+    let inserted = sql::query_as(
         "INSERT INTO library (app_id, external_id, name, description, engine_key, engine, created, updated, hidden, slot)
          SELECT $1, $2, $3, $4, $5, $6, $7, $7, $8, CASE WHEN $8 = 0 THEN (
             SELECT MIN(candidate.slot) FROM (
@@ -55,7 +55,7 @@ pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<
     .await;
     let library: Library = inserted.map_err(missing_parent)?.ok_or(Error::Exists)?;
     if let Some(at_most) = new.at_most {
-        let query = sqlx::query_scalar("SELECT COUNT(*) FROM library WHERE app_id = $1 AND hidden = 0");
+        let query = sql::query_scalar("SELECT COUNT(*) FROM library WHERE app_id = $1 AND hidden = 0");
         require_room(query.bind(&library.app_id).fetch_one(&mut tx.connection).await?, at_most)?;
     }
     tx.changes.push(Change::LibraryChanged { library_id: library.id });
@@ -68,7 +68,7 @@ fn require_room(count: u64, at_most: u64) -> Result<()> {
 }
 
 pub(super) async fn delete_library(tx: &mut WriteTx, library_id: LibraryId) -> Result<Vec<Removal>> {
-    let removals = sqlx::query_as(
+    let removals = sql::query_as(
         "INSERT INTO removed_picture (picture_key)
          SELECT face.picture_key FROM face JOIN person ON person.id = face.person_id WHERE person.library_id = $1
          UNION
@@ -78,9 +78,9 @@ pub(super) async fn delete_library(tx: &mut WriteTx, library_id: LibraryId) -> R
     .bind(library_id)
     .fetch_all(&mut tx.connection)
     .await?;
-    let query = sqlx::query("DELETE FROM outbox WHERE library_id = $1 AND solved IS NULL");
+    let query = sql::query("DELETE FROM outbox WHERE library_id = $1 AND solved IS NULL");
     query.bind(library_id).execute(&mut tx.connection).await?;
-    let deleted = sqlx::query("DELETE FROM library WHERE id = $1").bind(library_id).execute(&mut tx.connection).await?;
+    let deleted = sql::query("DELETE FROM library WHERE id = $1").bind(library_id).execute(&mut tx.connection).await?;
     if deleted.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
@@ -118,7 +118,7 @@ pub(super) async fn remove_person(tx: &mut WriteTx, person_id: PersonId) -> Resu
     outbox::settle_faces_of(&mut tx.connection, person_id, None).await?;
     let removals = remove_faces_of(tx, library_id, person_id).await?;
     tx.stale.push(Stale::Person(person_id));
-    sqlx::query("DELETE FROM person WHERE id = $1").bind(person_id).execute(&mut tx.connection).await?;
+    sql::query("DELETE FROM person WHERE id = $1").bind(person_id).execute(&mut tx.connection).await?;
     Ok(removals)
 }
 
@@ -128,7 +128,7 @@ pub(super) async fn remove_faces_of(
     library_id: LibraryId,
     person_id: PersonId,
 ) -> Result<Vec<Removal>> {
-    let removals = sqlx::query_as(
+    let removals = sql::query_as(
         "INSERT INTO removed_picture (picture_key)
          SELECT DISTINCT picture_key FROM face WHERE person_id = $1
          RETURNING id, picture_key",
@@ -136,7 +136,7 @@ pub(super) async fn remove_faces_of(
     .bind(person_id)
     .fetch_all(&mut tx.connection)
     .await?;
-    let mut face_ids: Vec<FaceId> = sqlx::query_scalar("DELETE FROM face WHERE person_id = $1 RETURNING id")
+    let mut face_ids: Vec<FaceId> = sql::query_scalar("DELETE FROM face WHERE person_id = $1 RETURNING id")
         .bind(person_id)
         .fetch_all(&mut tx.connection)
         .await?;
@@ -151,7 +151,7 @@ pub(super) async fn remove_faces_of(
 pub(super) async fn remove_face(tx: &mut WriteTx, face_id: FaceId) -> Result<Vec<Removal>> {
     outbox::settle_face(&mut tx.connection, face_id, None).await?;
     let deleted: Option<(PersonId, String)> =
-        sqlx::query_as("DELETE FROM face WHERE id = $1 RETURNING person_id, picture_key")
+        sql::query_as("DELETE FROM face WHERE id = $1 RETURNING person_id, picture_key")
             .bind(face_id)
             .fetch_optional(&mut tx.connection)
             .await?;
@@ -159,7 +159,7 @@ pub(super) async fn remove_face(tx: &mut WriteTx, face_id: FaceId) -> Result<Vec
     let library_id = library_of(&mut tx.connection, person_id).await?;
     note_change(&mut tx.connection, library_id, tx.clock.now()).await?;
     touch(tx, person_id).await?;
-    let removals = sqlx::query_as("INSERT INTO removed_picture (picture_key) VALUES ($1) RETURNING id, picture_key")
+    let removals = sql::query_as("INSERT INTO removed_picture (picture_key) VALUES ($1) RETURNING id, picture_key")
         .bind(picture_key)
         .fetch_all(&mut tx.connection)
         .await?;
@@ -168,14 +168,14 @@ pub(super) async fn remove_face(tx: &mut WriteTx, face_id: FaceId) -> Result<Vec
 }
 
 pub(super) async fn forget_removals(tx: &mut WriteTx, ids: Vec<i64>) -> Result<()> {
-    let query = sqlx::query("DELETE FROM removed_picture WHERE id IN (SELECT value FROM json_each($1))");
+    let query = sql::query("DELETE FROM removed_picture WHERE id IN (SELECT value FROM json_each($1))");
     query.bind(json_array(ids)).execute(&mut tx.connection).await?;
     Ok(())
 }
 
-pub(super) async fn insert_person(db: &mut SqliteConnection, library_id: LibraryId, new: NewPerson) -> Result<Person> {
+pub(super) async fn insert_person(db: &mut dyn Connection, library_id: LibraryId, new: NewPerson) -> Result<Person> {
     let profile = new.profile;
-    let inserted = sqlx::query_as(
+    let inserted = sql::query_as(
         "INSERT INTO person (
             library_id, public_id, number, external_id, info, name, sex, birthday, document_number, customer_number, company,
             duty, province, kind, remark, source_url, created, updated)
@@ -203,7 +203,7 @@ pub(super) async fn insert_person(db: &mut SqliteConnection, library_id: Library
     .await;
     let person = inserted.map_err(missing_parent)?.ok_or(Error::Exists)?;
     if let Some(at_most) = new.at_most {
-        let query = sqlx::query_scalar("SELECT COUNT(*) FROM person WHERE library_id = $1");
+        let query = sql::query_scalar("SELECT COUNT(*) FROM person WHERE library_id = $1");
         require_room(query.bind(library_id).fetch_one(db).await?, at_most)?;
     }
     Ok(person)
@@ -218,7 +218,7 @@ pub(super) async fn insert_face(
     pending: bool,
 ) -> Result<Face> {
     let [x, y, width, height] = new.box_;
-    let face: Face = sqlx::query_as(
+    let face: Face = sql::query_as(
         "INSERT INTO face (
             person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
             pending, picture_md5)
@@ -248,10 +248,10 @@ pub(super) async fn insert_face(
     Ok(face)
 }
 
-pub(super) async fn insert_template(db: &mut SqliteConnection, face_id: FaceId, template: &NewTemplate) -> Result<()> {
+pub(super) async fn insert_template(db: &mut dyn Connection, face_id: FaceId, template: &NewTemplate) -> Result<()> {
     let algorithm = &template.algorithm;
     let blob = blob_from_vector(&template.vector);
-    sqlx::query(
+    sql::query(
         "INSERT INTO template (face_id, algorithm, provider, version, md5, vector, recognisability)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -271,14 +271,14 @@ pub(super) async fn insert_template(db: &mut SqliteConnection, face_id: FaceId, 
 /// it, whatever the clock says.
 pub(super) async fn touch(tx: &mut WriteTx, person_id: PersonId) -> Result<()> {
     tx.stale.push(Stale::Person(person_id));
-    let query = sqlx::query("UPDATE person SET updated = MAX(updated + 1, $2) WHERE id = $1");
+    let query = sql::query("UPDATE person SET updated = MAX(updated + 1, $2) WHERE id = $1");
     query.bind(person_id).bind(tx.clock.now()).execute(&mut tx.connection).await?;
     Ok(())
 }
 
 /// Notes that a face of a library was added or removed.
-pub(super) async fn note_change(db: &mut SqliteConnection, library_id: LibraryId, time: UnixMillis) -> Result<()> {
-    let query = sqlx::query("UPDATE library SET updated = MAX(updated, $2) WHERE id = $1");
+pub(super) async fn note_change(db: &mut dyn Connection, library_id: LibraryId, time: UnixMillis) -> Result<()> {
+    let query = sql::query("UPDATE library SET updated = MAX(updated, $2) WHERE id = $1");
     query.bind(library_id).bind(time).execute(db).await?;
     Ok(())
 }
@@ -289,15 +289,12 @@ pub(super) fn created_ns(file_id: FileId) -> i64 {
     file_id.created().get().saturating_mul(1_000_000).saturating_add(within_millisecond)
 }
 
-pub(super) async fn library_of(db: &mut SqliteConnection, person_id: PersonId) -> Result<LibraryId> {
-    let query = sqlx::query_scalar("SELECT library_id FROM person WHERE id = $1");
+pub(super) async fn library_of(db: &mut dyn Connection, person_id: PersonId) -> Result<LibraryId> {
+    let query = sql::query_scalar("SELECT library_id FROM person WHERE id = $1");
     query.bind(person_id).fetch_optional(db).await?.ok_or(Error::NotFound)
 }
 
 /// A foreign key that points nowhere means that what the row should belong to is gone.
-pub(super) fn missing_parent(error: sqlx::Error) -> Error {
-    match &error {
-        sqlx::Error::Database(cause) if cause.is_foreign_key_violation() => Error::NotFound,
-        _ => error.into(),
-    }
+pub(super) fn missing_parent(error: DatabaseError) -> Error {
+    if error.kind() == Kind::MissingParent { Error::NotFound } else { error.into() }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use aicp_store::{Face, Library, Person, Solution};
 use aicp_types::{OutboxId, UnixMillis};
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::Connection;
 
 use crate::fixture::{Fixture, bytes, key, names, new_face, new_outbox_row, new_person};
 
@@ -127,10 +127,9 @@ async fn opening_takes_away_the_links_that_a_broken_off_run_left() {
     let waiting = f.waiting(&library, "p").await;
     let path = f.link(waiting.row, "d/1.jpg").await.expect("a file");
     f.store.close().await.expect("close");
-    let url = format!("sqlite://{}", f.dir.path().join("aicp.db").display());
-    let mut database = SqliteConnection::connect(&url).await.expect("database");
-    sqlx::query("DELETE FROM outbox").execute(&mut database).await.expect("as if killed before the link was unlinked");
-    database.close().await.expect("close");
+    let database = Connection::open(f.dir.path().join("aicp.db")).expect("database");
+    database.execute("DELETE FROM outbox", []).expect("as if killed before the link was unlinked");
+    database.close().expect("close");
     assert!(path.exists());
     let f = f.reopen().await;
     assert!(!path.exists());

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use aicp_store::{Error, Store};
 use aicp_types::SystemClock;
 use jiff::tz::TimeZone;
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::Connection;
 
 use crate::fixture::{Fixture, key, names, picture_files};
 
-async fn database(f: &Fixture) -> SqliteConnection {
-    let url = format!("sqlite://{}", f.dir.path().join("aicp.db").display());
-    SqliteConnection::connect(&url).await.expect("database")
+fn database(f: &Fixture) -> Connection {
+    Connection::open(f.dir.path().join("aicp.db")).expect("database")
 }
 
 #[tokio::test]
@@ -68,25 +67,19 @@ async fn removals_are_finished() {
     f.enrol(&library, "kept").await;
     let (_, face) = f.enrol(&library, "removed").await;
     f.store.close().await.expect("close");
-    let mut db = database(&f).await;
+    let db = database(&f);
     // As if killed after the commits and before the files were dealt with.
-    sqlx::query("DELETE FROM face WHERE id = $1").bind(face.id).execute(&mut db).await.expect("delete");
+    db.execute("DELETE FROM face WHERE id = $1", [face.id]).expect("delete");
     for removed in [key("kept"), key("removed"), key("never there"), "no key at all".to_owned()] {
-        sqlx::query("INSERT INTO removed_picture (picture_key) VALUES ($1)")
-            .bind(removed)
-            .execute(&mut db)
-            .await
-            .expect("insert");
+        db.execute("INSERT INTO removed_picture (picture_key) VALUES ($1)", [removed]).expect("insert");
     }
-    db.close().await.expect("close");
+    db.close().expect("close");
 
     let f = f.reopen().await;
     assert_eq!(f.picture_files(), [key("kept")].into());
     f.store.close().await.expect("close");
-    let pending: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM removed_picture")
-        .fetch_one(&mut database(&f).await)
-        .await
-        .expect("count");
+    let count = "SELECT COUNT(*) FROM removed_picture";
+    let pending: i64 = database(&f).query_row(count, [], |row| row.get(0)).expect("count");
     assert_eq!(pending, 0);
 }
 
@@ -127,11 +120,11 @@ async fn fingerprints_of_older_rows_are_filled_in_and_a_missing_picture_stops_no
     }
     let before = f.store.directory_entries(library.id, &expected).await.expect("read");
     f.store.close().await.expect("close");
-    let mut db = database(&f).await;
+    let db = database(&f);
     for forget in ["UPDATE face SET picture_md5 = NULL", "UPDATE template SET md5 = NULL"] {
-        sqlx::query(forget).execute(&mut db).await.expect("as an older version left it");
+        db.execute(forget, []).expect("as an older version left it");
     }
-    db.close().await.expect("close");
+    db.close().expect("close");
     let lost = key("lost");
     let place = f.dir.path().join("objects").join(&lost[..2]).join(&lost[2..]);
     fs::rename(&place, f.dir.path().join("elsewhere")).expect("moved away");

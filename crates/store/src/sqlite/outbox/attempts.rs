@@ -1,9 +1,9 @@
 //! How attempts at a write begin and end.
 
 use aicp_types::{FaceId, OutboxId, PersonId, UnixMillis};
-use sqlx::SqliteConnection;
 
 use super::{delete, let_picture_go, unsolved};
+use crate::sql::{self, Connection};
 use crate::sqlite::{Removal, rows::name_of_action, writer::WriteTx, writes};
 use crate::{Error, OutboxAction, OutboxRow, Result, Solution};
 
@@ -11,7 +11,7 @@ pub(super) async fn outbox_attempt(tx: &mut WriteTx, id: OutboxId) -> Result<Out
     let before = unsolved(&mut tx.connection, id).await?;
     // Taking back is not the first attempt any more.
     let listed = before.listed || before.action == OutboxAction::UndoAdd;
-    sqlx::query(
+    sql::query(
         "UPDATE outbox SET was_in_doubt = in_doubt, in_doubt = 1, attempts = attempts + 1, listed = $2 WHERE id = $1",
     )
     .bind(id)
@@ -23,7 +23,7 @@ pub(super) async fn outbox_attempt(tx: &mut WriteTx, id: OutboxId) -> Result<Out
 
 pub(super) async fn outbox_postpone(tx: &mut WriteTx, id: OutboxId, in_doubt: bool, error: String) -> Result<()> {
     let query =
-        sqlx::query("UPDATE outbox SET listed = 1, in_doubt = $2, last_error = $3 WHERE id = $1 AND solved IS NULL");
+        sql::query("UPDATE outbox SET listed = 1, in_doubt = $2, last_error = $3 WHERE id = $1 AND solved IS NULL");
     let updated = query.bind(id).bind(in_doubt).bind(error).execute(&mut tx.connection).await?;
     if updated.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
@@ -44,14 +44,14 @@ pub(super) async fn outbox_solve(
             return change_to_removal(&mut tx.connection, id, solution.engine_ref).await.map(|()| removals);
         }
         OutboxAction::UndoAdd if !row.listed => {
-            sqlx::query("UPDATE outbox SET listed = 1 WHERE id = $1").bind(id).execute(&mut tx.connection).await?;
+            sql::query("UPDATE outbox SET listed = 1 WHERE id = $1").bind(id).execute(&mut tx.connection).await?;
             return Ok(removals);
         }
         OutboxAction::UndoAdd => removals = let_picture_go(&mut tx.connection, id).await?,
         OutboxAction::RemoveFace | OutboxAction::CreateLibrary | OutboxAction::DeleteLibrary => {}
     }
     if row.listed {
-        sqlx::query(
+        sql::query(
             "UPDATE outbox SET
                 in_doubt = 0, engine_ref = COALESCE($2, engine_ref), solved = $3, solved_by = $4 WHERE id = $1",
         )
@@ -68,9 +68,9 @@ pub(super) async fn outbox_solve(
 }
 
 /// Has the face of `row` take over what the engine said.
-async fn take_over(db: &mut SqliteConnection, row: &OutboxRow, solution: &Solution) -> Result<()> {
+async fn take_over(db: &mut dyn Connection, row: &OutboxRow, solution: &Solution) -> Result<()> {
     let side = |i: usize| solution.box_.as_ref().and_then(|box_| box_.get(i)).copied();
-    sqlx::query(
+    sql::query(
         "UPDATE face SET
             pending = 0, engine_ref = COALESCE($2, engine_ref), box_x = COALESCE($3, box_x),
             box_y = COALESCE($4, box_y), box_w = COALESCE($5, box_w), box_h = COALESCE($6, box_h),
@@ -91,8 +91,8 @@ async fn take_over(db: &mut SqliteConnection, row: &OutboxRow, solution: &Soluti
 }
 
 /// The face was removed while the engine took it in; now it is known by what name it has to be removed there.
-async fn change_to_removal(db: &mut SqliteConnection, id: OutboxId, engine_ref: Option<String>) -> Result<()> {
-    sqlx::query(
+async fn change_to_removal(db: &mut dyn Connection, id: OutboxId, engine_ref: Option<String>) -> Result<()> {
+    sql::query(
         "UPDATE outbox SET
             action = $2, engine_ref = $3, picture_key = NULL, in_doubt = 0, was_in_doubt = 0, listed = 1, rejected = 0
          WHERE id = $1",
@@ -109,7 +109,7 @@ pub(super) async fn outbox_reject(tx: &mut WriteTx, id: OutboxId, error: String)
     let row = unsolved(&mut tx.connection, id).await?;
     match row.action {
         OutboxAction::AddFace if !row.listed => {
-            let query = sqlx::query_scalar("DELETE FROM outbox WHERE id = $1 RETURNING made_person");
+            let query = sql::query_scalar("DELETE FROM outbox WHERE id = $1 RETURNING made_person");
             let made_person = query.bind(id).fetch_one(&mut tx.connection).await?;
             forget_face(tx, row.face_id, made_person).await
         }
@@ -125,7 +125,7 @@ pub(super) async fn outbox_reject(tx: &mut WriteTx, id: OutboxId, error: String)
         }
         _ => {
             // The attempt was answered, so it left no doubt that was not there before.
-            sqlx::query(
+            sql::query(
                 "UPDATE outbox SET listed = 1, rejected = 1, in_doubt = was_in_doubt, last_error = $2 WHERE id = $1",
             )
             .bind(id)
@@ -139,7 +139,7 @@ pub(super) async fn outbox_reject(tx: &mut WriteTx, id: OutboxId, error: String)
 
 /// Removes a face; its person too if that came with the face and has no other.
 async fn forget_face(tx: &mut WriteTx, face_id: Option<FaceId>, made_person: bool) -> Result<Vec<Removal>> {
-    let alone: Option<(PersonId, bool)> = sqlx::query_as(
+    let alone: Option<(PersonId, bool)> = sql::query_as(
         "SELECT person_id, NOT EXISTS (
             SELECT 1 FROM face AS other WHERE other.person_id = face.person_id AND other.id <> face.id)
          FROM face WHERE id = $1",

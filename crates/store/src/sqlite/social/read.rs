@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use aicp_types::{AccountId, FriendGroupId};
-use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection, sqlite::SqliteRow};
 
+use crate::sql::{self, Connection, FromRow, Row};
 use crate::sqlite::rows::within_i64;
 use crate::sqlite::rows::{json_array, json_strings};
 use crate::{Account, Around, Circle, CustomValue, Friend, FriendRequest, Other, Sequences};
 
-impl FromRow<'_, SqliteRow> for Account {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for Account {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         let sequences = Sequences {
             groups: row.try_get("group_sequence")?,
             friends: row.try_get("friend_sequence")?,
@@ -27,8 +27,8 @@ impl FromRow<'_, SqliteRow> for Account {
     }
 }
 
-impl FromRow<'_, SqliteRow> for Other {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow for Other {
+    fn from_row(row: &Row) -> sql::Result<Self> {
         let friend = match row.try_get("remark")? {
             None => None,
             Some(remark) => Some(Friend {
@@ -62,15 +62,15 @@ impl FromRow<'_, SqliteRow> for Other {
 }
 
 pub(super) async fn read_circle(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     app_id: &str,
     user_id: &str,
     around: Around,
-) -> sqlx::Result<Option<Circle>> {
-    let query = sqlx::query_as("SELECT * FROM social_account WHERE app_id = $1 AND user_id = $2");
+) -> sql::Result<Option<Circle>> {
+    let query = sql::query_as("SELECT * FROM social_account WHERE app_id = $1 AND user_id = $2");
     let account: Option<Account> = query.bind(app_id).bind(user_id).fetch_optional(&mut *db).await?;
     let Some(account) = account else { return Ok(None) };
-    let query = sqlx::query_as("SELECT id, name FROM social_group WHERE account_id = $1 ORDER BY id");
+    let query = sql::query_as("SELECT id, name FROM social_group WHERE account_id = $1 ORDER BY id");
     let groups: Vec<(FriendGroupId, String)> = query.bind(account.id).fetch_all(&mut *db).await?;
     let mut others = read_others(db, account.id, &groups, around).await?;
     read_details(db, account.id, &mut others).await?;
@@ -80,11 +80,11 @@ pub(super) async fn read_circle(
 
 /// The others of a circle without their groups and custom values.
 async fn read_others(
-    db: &mut SqliteConnection,
+    db: &mut dyn Connection,
     account_id: AccountId,
     groups: &[(FriendGroupId, String)],
     around: Around,
-) -> sqlx::Result<Vec<Other>> {
+) -> sql::Result<Vec<Other>> {
     let (condition, order) = match around {
         Around::Named(_) => (
             "other.app_id = (SELECT app_id FROM social_account WHERE id = $1)
@@ -117,7 +117,7 @@ async fn read_others(
          LEFT JOIN social_request ON social_request.from_id = $1 AND social_request.to_id = other.id
          WHERE other.id <> $1 AND {condition} {order}"
     );
-    let query = sqlx::query_as(AssertSqlSafe(sql)).bind(account_id);
+    let query = sql::query_as(sql).bind(account_id);
     let query = match &around {
         Around::Named(names) => query.bind(json_strings(names)),
         Around::InGroups(names) => {
@@ -138,7 +138,7 @@ async fn read_others(
 }
 
 /// Adds groups and custom values to the others of a circle, on both sides.
-async fn read_details(db: &mut SqliteConnection, account_id: AccountId, others: &mut [Other]) -> sqlx::Result<()> {
+async fn read_details(db: &mut dyn Connection, account_id: AccountId, others: &mut [Other]) -> sql::Result<()> {
     let places: HashMap<AccountId, usize> =
         others.iter().enumerate().map(|(at, other)| (other.account.id, at)).collect();
     let side = |is_reverse: bool| {
@@ -162,7 +162,7 @@ async fn read_details(db: &mut SqliteConnection, account_id: AccountId, others: 
              JOIN social_group ON social_group.id = social_member.group_id
              WHERE social_member.{fixed} = $1 AND social_member.{other} IN (SELECT value FROM json_each($2))"
         );
-        for row in sqlx::query(AssertSqlSafe(sql)).bind(account_id).bind(&ids).fetch_all(&mut *db).await? {
+        for row in sql::query(sql).bind(account_id).bind(&ids).fetch_all(&mut *db).await? {
             let name: String = row.try_get("name")?;
             friend_of(others, row.try_get("other")?, &mut |friend| {
                 friend.groups.insert(name.clone());
@@ -172,7 +172,7 @@ async fn read_details(db: &mut SqliteConnection, account_id: AccountId, others: 
             "SELECT {other} AS other, name, text, number FROM social_custom
              WHERE {fixed} = $1 AND {other} IN (SELECT value FROM json_each($2))"
         );
-        for row in sqlx::query(AssertSqlSafe(sql)).bind(account_id).bind(&ids).fetch_all(&mut *db).await? {
+        for row in sql::query(sql).bind(account_id).bind(&ids).fetch_all(&mut *db).await? {
             let name: String = row.try_get("name")?;
             let value = match row.try_get("text")? {
                 Some(text) => CustomValue::Text(text),

@@ -2,24 +2,29 @@
 
 use super::*;
 use aicp_types::{LibraryId, SystemClock};
+use tokio::task::JoinHandle;
+
+fn in_memory() -> Local {
+    Local::new(rusqlite::Connection::open_in_memory().expect("in-memory database"))
+}
 
 /// A writer whose first batch is held up until the sender is used, so that all else queued shares the second.
 async fn held_up_writer() -> (Arc<Writer>, oneshot::Sender<()>, JoinHandle<Result<()>>) {
-    let mut connection = SqliteConnection::connect(":memory:").await.expect("in-memory database");
-    sqlx::raw_sql(
-        "CREATE TABLE parent (id INTEGER PRIMARY KEY);
-         CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent (id));",
-    )
-    .execute(&mut connection)
-    .await
-    .expect("schema");
-    let writer = Arc::new(Writer::start(connection, Arc::new(SystemClock), None, Arc::default()));
+    let connection = in_memory();
+    let schema = "PRAGMA foreign_keys = ON;
+        CREATE TABLE parent (id INTEGER PRIMARY KEY);
+        CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);";
+    connection.raw().execute_batch(schema).expect("schema");
+    let writer = Writer::start(connection, Arc::new(SystemClock), None, Arc::default()).expect("a thread");
+    let writer = Arc::new(writer);
+    let (begin, begun) = oneshot::channel::<()>();
     let (release, released) = oneshot::channel::<()>();
     let first = tokio::spawn({
         let writer = Arc::clone(&writer);
         async move {
             let wait = writer.run(|_| {
                 Box::pin(async move {
+                    begin.send(()).ok();
                     released.await.ok();
                     Ok(())
                 })
@@ -27,7 +32,7 @@ async fn held_up_writer() -> (Arc<Writer>, oneshot::Sender<()>, JoinHandle<Resul
             wait.await
         }
     });
-    tokio::task::yield_now().await;
+    begun.await.expect("the first job begins");
     (writer, release, first)
 }
 
@@ -38,7 +43,7 @@ fn queue(writer: &Arc<Writer>, sql: &'static str) -> JoinHandle<Result<()>> {
 
 async fn parents(writer: &Writer) -> i64 {
     let count = writer.run(|tx| {
-        Box::pin(async { Ok(sqlx::query_scalar("SELECT COUNT(*) FROM parent").fetch_one(&mut tx.connection).await?) })
+        Box::pin(async { Ok(sql::query_scalar("SELECT COUNT(*) FROM parent").fetch_one(&mut tx.connection).await?) })
     });
     count.await.expect("count")
 }
@@ -69,7 +74,7 @@ async fn a_failing_job_does_not_hurt_its_neighbours() {
 
 #[tokio::test]
 async fn a_failing_commit_fails_the_batch_and_not_the_writer() {
-    let spoiler = "PRAGMA defer_foreign_keys = ON; INSERT INTO child (id, parent) VALUES (1, 99)";
+    let spoiler = "INSERT INTO child (id, parent) VALUES (1, 99)";
     let (writer, outcomes) = batch_with(spoiler).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(Error::RolledBack(_)))), "{outcomes:?}");
     assert_eq!(parents(&writer).await, 0);
@@ -115,8 +120,8 @@ impl Observer for Log {
 #[tokio::test]
 async fn changes_of_a_failed_job_are_not_announced() {
     let log = Arc::new(Log::default());
-    let connection = SqliteConnection::connect(":memory:").await.expect("in-memory database");
-    let writer = Writer::start(connection, Arc::new(SystemClock), Some(log.clone()), Arc::default());
+    let writer =
+        Writer::start(in_memory(), Arc::new(SystemClock), Some(log.clone()), Arc::default()).expect("a thread");
     for library_id in 1..=3 {
         let announce = writer.run(move |tx| {
             Box::pin(async move {

@@ -1,0 +1,54 @@
+//! Errors of a database.
+
+use std::fmt;
+
+/// Error of a database, with the driver's message. It contains no parameter of the statement.
+#[derive(Debug, Clone)]
+pub struct DatabaseError {
+    kind: Kind,
+    message: String,
+}
+
+/// What a caller can tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A foreign key names a row that does not exist.
+    MissingParent,
+    /// A unique value exists already.
+    Duplicate,
+    /// The connection was closed.
+    Closed,
+    /// The disk failed while the database wrote, so that it is unknown whether a commit lasts.
+    Disk,
+    /// The statement returned no row where one was expected.
+    NoRow,
+    /// A value is not of the expected type or form.
+    Decode,
+    /// Anything else: the statement had no effect.
+    Refused,
+}
+
+impl DatabaseError {
+    /// An error with a message.
+    pub(crate) fn new(kind: Kind, message: impl fmt::Display) -> Self {
+        Self { kind, message: message.to_string() }
+    }
+
+    /// A value that is not of the expected form.
+    pub(crate) fn decode(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Decode, message)
+    }
+
+    /// What went wrong.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for DatabaseError {}

@@ -1,0 +1,56 @@
+//! Statements and rows, independent of the database that runs them.
+//!
+//! A statement is text with numbered parameters (`$1`, `$2`), which SQLite and PostgreSQL both understand. A [`Connection`] runs it
+//! and returns rows of [`Value`]s. Everything above knows no driver.
+
+mod builder;
+mod error;
+mod query;
+mod row;
+mod value;
+
+use std::borrow::Cow;
+
+use futures_util::future::BoxFuture;
+
+pub(crate) use self::{
+    builder::QueryBuilder,
+    query::{query, query_as, query_scalar},
+    row::{FromRow, Row},
+    value::{FromValue, Value},
+};
+pub use error::DatabaseError;
+pub(crate) use error::Kind;
+
+/// The result of statements.
+pub(crate) type Result<T, E = DatabaseError> = std::result::Result<T, E>;
+
+/// A statement with its parameters.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    pub sql: Cow<'static, str>,
+    pub parameters: Vec<Value>,
+    /// Whether the prepared statement is worth keeping: not for texts that differ each time.
+    pub is_cached: bool,
+}
+
+/// What a statement returned.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub rows: Vec<Row>,
+    /// Number of rows that were inserted, updated or deleted.
+    pub affected: u64,
+}
+
+impl Answer {
+    /// Returns the number of rows that were inserted, updated or deleted.
+    pub fn rows_affected(&self) -> u64 {
+        self.affected
+    }
+}
+
+/// Runs statements one after the other.
+pub(crate) trait Connection: Send {
+    /// Runs a statement to its end.
+    fn run(&mut self, statement: Statement) -> BoxFuture<'_, Result<Answer>>;
+}

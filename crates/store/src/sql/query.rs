@@ -1,0 +1,74 @@
+//! A statement that is run once.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use super::{Answer, Connection, DatabaseError, FromRow, FromValue, Kind, Result, Row, Statement, Value};
+
+/// A statement whose rows are read as `T`.
+pub(crate) struct Query<T> {
+    statement: Statement,
+    decode: fn(&Row) -> Result<T>,
+    of: PhantomData<T>,
+}
+
+/// A statement whose rows are read column by column.
+pub(crate) fn query(sql: impl Into<Cow<'static, str>>) -> Query<Row> {
+    Query::new(sql.into(), |row| Ok(row.clone()))
+}
+
+/// A statement whose rows are read as a type.
+pub(crate) fn query_as<T: FromRow>(sql: impl Into<Cow<'static, str>>) -> Query<T> {
+    Query::new(sql.into(), T::from_row)
+}
+
+/// A statement of whose rows the first column is read.
+pub(crate) fn query_scalar<T: for<'r> FromValue<'r>>(sql: impl Into<Cow<'static, str>>) -> Query<T> {
+    Query::new(sql.into(), |row| row.try_get(0))
+}
+
+impl<T> Query<T> {
+    fn new(sql: Cow<'static, str>, decode: fn(&Row) -> Result<T>) -> Self {
+        Self::of(Statement { sql, parameters: Vec::new(), is_cached: true }, decode)
+    }
+
+    pub(super) fn of(statement: Statement, decode: fn(&Row) -> Result<T>) -> Self {
+        Self { statement, decode, of: PhantomData }
+    }
+
+    /// Adds the next parameter: the first is `$1`.
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.statement.parameters.push(value.into());
+        self
+    }
+
+    /// Does not keep the prepared statement.
+    pub fn uncached(mut self) -> Self {
+        self.statement.is_cached = false;
+        self
+    }
+
+    /// Runs the statement for its effect.
+    pub async fn execute(self, db: &mut dyn Connection) -> Result<Answer> {
+        db.run(self.statement).await
+    }
+
+    /// Runs the statement and reads all rows.
+    pub async fn fetch_all(self, db: &mut dyn Connection) -> Result<Vec<T>> {
+        db.run(self.statement).await?.rows.iter().map(self.decode).collect()
+    }
+
+    /// Runs the statement and reads the first row, if there is one.
+    pub async fn fetch_optional(self, db: &mut dyn Connection) -> Result<Option<T>> {
+        db.run(self.statement).await?.rows.first().map(self.decode).transpose()
+    }
+
+    /// Runs the statement and reads the first row.
+    ///
+    /// # Errors
+    /// [`Kind::NoRow`] if there is none.
+    pub async fn fetch_one(self, db: &mut dyn Connection) -> Result<T> {
+        let row = self.fetch_optional(db).await?;
+        row.ok_or_else(|| DatabaseError::new(Kind::NoRow, "a statement that returns a row returned none"))
+    }
+}

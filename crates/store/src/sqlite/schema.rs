@@ -1,0 +1,60 @@
+//! Versions of the schema.
+
+use super::connection::Local;
+use crate::{Error, Result};
+
+/// Statements of each version, in order. A version that was released is never changed.
+pub(super) const VERSIONS: [(i64, &str); 11] = [
+    (1, include_str!("../../migrations/sqlite/0001_initial.sql")),
+    (2, include_str!("../../migrations/sqlite/0002_platform.sql")),
+    (3, include_str!("../../migrations/sqlite/0003_keys.sql")),
+    (4, include_str!("../../migrations/sqlite/0004_linkvisual.sql")),
+    (5, include_str!("../../migrations/sqlite/0005_social.sql")),
+    (6, include_str!("../../migrations/sqlite/0006_jdcloud.sql")),
+    (7, include_str!("../../migrations/sqlite/0007_outbox.sql")),
+    (8, include_str!("../../migrations/sqlite/0008_recognisability.sql")),
+    (9, include_str!("../../migrations/sqlite/0009_outbox_links.sql")),
+    (10, include_str!("../../migrations/sqlite/0010_probe.sql")),
+    (11, include_str!("../../migrations/sqlite/0011_words.sql")),
+];
+
+/// Brings the schema up to `last`, a version in each transaction.
+///
+/// # Errors
+/// [`Error::NewerSchema`] if a newer program wrote the database; [`Error::Database`].
+pub(super) fn migrate(connection: &Local, last: i64) -> Result<()> {
+    let db = connection.raw();
+    let mut version = version(connection)?;
+    if version > last {
+        return Err(Error::NewerSchema { found: version, known: last });
+    }
+    for (number, statements) in VERSIONS.into_iter().filter(|(number, _)| *number <= last) {
+        if number > version {
+            db.execute_batch(&format!("BEGIN IMMEDIATE; {statements}; PRAGMA user_version = {number}; COMMIT"))
+                .inspect_err(|_| drop(db.execute_batch("ROLLBACK")))?;
+            version = number;
+        }
+    }
+    Ok(())
+}
+
+/// The version of the database; 0 if it is empty.
+fn version(connection: &Local) -> Result<i64> {
+    let db = connection.raw();
+    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version > 0 {
+        return Ok(version);
+    }
+    // Versions up to 11 were counted in this table.
+    let has_table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')";
+    if !db.query_row(has_table, [], |row| row.get::<_, bool>(0))? {
+        return Ok(0);
+    }
+    let version: Option<i64> =
+        db.query_row("SELECT MAX(version) FROM _sqlx_migrations WHERE success", [], |row| row.get(0))?;
+    let version = version.unwrap_or(0);
+    db.execute_batch(&format!(
+        "BEGIN IMMEDIATE; PRAGMA user_version = {version}; DROP TABLE _sqlx_migrations; COMMIT"
+    ))?;
+    Ok(version)
+}
