@@ -1,4 +1,4 @@
-//! Who asks: apps, their grants and their tokens.
+//! Apps, their grants and their tokens.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
@@ -13,13 +13,13 @@ use crate::capabilities::{Area, Areas};
 use crate::secrets::{TokenHash, new_app_token};
 use crate::{ADMIN_APP, Error, Platform, Result};
 
-/// Between two tries to read the grants.
+/// Pause between attempts to read the grants.
 const RELOAD_PAUSE: Duration = Duration::from_secs(1);
-/// Ids of apps have at most this many bytes.
+/// Maximum length of an app id in bytes.
 const MAX_APP_ID: usize = 128;
 
-/// The tenant that a call acts for. Having one means that a token was checked, that calls without one are allowed, or
-/// that an operator asked at the machine itself.
+/// The tenant that a call acts for. A value proves that a token was verified, that calls without a token are allowed,
+/// or that an operator works on the machine itself.
 #[derive(Debug, Clone)]
 pub struct App {
     id: String,
@@ -34,27 +34,28 @@ impl App {
         Self { id: id.to_owned(), areas, is_admin: false, is_anonymous: false, engine: Arc::default() }
     }
 
-    /// The administrator, with the libraries of the app of that name. Others may act for that app, but are not this.
+    /// Returns the administrator, who acts on the libraries of the app [`ADMIN_APP`]. Other callers may act for that
+    /// app without being the administrator.
     fn administrator() -> Self {
         Self { is_admin: true, ..Self::new(ADMIN_APP, Areas::ALL) }
     }
 
-    /// Its id.
+    /// Returns the id of the app.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Whether this is the administrator, who sees every app's calls.
+    /// Whether this is the administrator, who sees the calls of all apps.
     pub fn is_admin(&self) -> bool {
         self.is_admin
     }
 
-    /// Whether the call came without any credentials.
+    /// Whether the call came without credentials.
     pub fn is_anonymous(&self) -> bool {
         self.is_anonymous
     }
 
-    /// Refuses what the app was not granted.
+    /// Checks that the app was granted an area.
     ///
     /// # Errors
     /// [`TokenError::NotGranted`].
@@ -62,39 +63,39 @@ impl App {
         if self.areas.contains(area) { Ok(()) } else { Err(TokenError::NotGranted) }
     }
 
-    /// Notes which engine this call turned out to be about; the first counts.
+    /// Records the engine that the call is about. Only the first one counts.
     pub(crate) fn note_engine(&self, name: &str) {
         let _ = self.engine.set(name.to_owned());
     }
 
-    /// Name of the engine that the call was about, if it came that far.
+    /// Returns the label of the engine that the call was about, if one was recorded.
     pub fn engine(&self) -> Option<&str> {
         self.engine.get().map(String::as_str)
     }
 }
 
-/// Why a token opens nothing.
+/// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// None was sent, or a blank one.
+    /// No token was sent, or a blank one.
     #[error("no token")]
     Missing,
-    /// Nobody has this token.
+    /// The token belongs to no app.
     #[error("unknown token")]
     Unknown,
-    /// The grant's time is over.
+    /// The grant has expired.
     #[error("expired token")]
     Expired,
-    /// The app may not do this.
+    /// The grant does not cover the area.
     #[error("not granted")]
     NotGranted,
 }
 
-/// The tokens that are known: read without waiting, replaced as a whole when a grant changes.
+/// Valid tokens. Reads are lock-free; a changed grant replaces the whole table.
 pub(crate) struct Tokens {
     admin: TokenHash,
     grants: ArcSwap<Grants>,
-    /// One change at a time, so that the table never goes back to an older state.
+    /// Serialises changes, so that an older state never replaces a newer one.
     changes: tokio::sync::Mutex<()>,
 }
 
@@ -103,7 +104,7 @@ pub(crate) struct Tokens {
 struct Grants {
     by_token: HashMap<TokenHash, Arc<ActiveGrant>>,
     by_app: HashMap<String, Arc<ActiveGrant>>,
-    /// Apps whose grant was revoked.
+    /// Ids of apps whose grant was revoked.
     revoked: HashSet<String>,
 }
 
@@ -124,7 +125,7 @@ impl Tokens {
         Self { admin: TokenHash::of(admin), grants: ArcSwap::default(), changes: tokio::sync::Mutex::default() }
     }
 
-    /// Treats the grant of an app as revoked.
+    /// Marks the grant of an app as revoked.
     fn forget(&self, app_id: &str) {
         let mut grants = Grants::clone(&self.grants.load());
         grants.by_token.retain(|_, grant| grant.app_id != app_id);
@@ -134,23 +135,23 @@ impl Tokens {
     }
 }
 
-/// What an update of a grant changed. Not `Debug`, as a token belongs into no log.
+/// Result of extending a grant. Not `Debug`: tokens must not be logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExtendedGrant {
     /// Requested capabilities that the app had before, in the order of the request.
     pub held: Vec<String>,
-    /// Those that are new.
+    /// Requested capabilities that are new.
     pub added: Vec<String>,
     /// The app's token, unchanged.
     pub token: String,
 }
 
 impl Platform {
-    /// The app that a token belongs to. What it may do is to be asked with [`App::require`].
+    /// Returns the app that a token belongs to. Check its permissions with [`App::require`].
     ///
     /// # Errors
-    /// [`TokenError::Missing`] for a blank token, [`TokenError::Unknown`] for one that nobody has,
-    /// [`TokenError::Expired`] after its due time.
+    /// [`TokenError::Missing`] for a blank token, [`TokenError::Unknown`] if it belongs to no app,
+    /// [`TokenError::Expired`] after the due time of the grant.
     pub fn app_of_token(&self, token: &str) -> Result<App, TokenError> {
         let token = token.trim();
         if token.is_empty() {
@@ -161,11 +162,12 @@ impl Platform {
         if tokens.admin.is(&hash) {
             return Ok(App::administrator());
         }
-        // Finding a hash in a table tells nothing about the token that it is the hash of.
+        // The timing of a lookup by hash does not reveal the token.
         tokens.grants.load().by_token.get(&hash).ok_or(TokenError::Unknown)?.app(self.now())
     }
 
-    /// An app as far as its grant goes: everything if it never had one, as then an administrator lets it in otherwise.
+    /// Returns an app with the areas of its grant. An app that never had a grant gets all areas: its access is
+    /// controlled by other credentials.
     pub(crate) fn app_by_grant(&self, app_id: &str) -> Result<App, TokenError> {
         let grants = self.inner.tokens.grants.load();
         match grants.by_app.get(app_id) {
@@ -175,7 +177,8 @@ impl Platform {
         }
     }
 
-    /// An app by its id, for whoever sits at this machine and has its files in hand: made if there is none.
+    /// Returns an app by its id for an operator on this machine, who has access to its files anyway. Creates the app if
+    /// it does not exist.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -184,36 +187,34 @@ impl Platform {
         Ok(App::new(id, Areas::ALL))
     }
 
-    /// The app of calls without a token, if such calls are allowed.
+    /// Returns the app of calls without a token, if such calls are allowed.
     ///
     /// # Errors
-    /// [`TokenError::Missing`] if they are not.
+    /// [`TokenError::Missing`] if such calls are not allowed.
     pub fn anonymous_app(&self) -> Result<App, TokenError> {
         let settings = &self.inner.settings;
         if settings.anonymous { Ok(self.legacy_app()) } else { Err(TokenError::Missing) }
     }
 
-    /// The app that calls without a token act for.
+    /// Returns the app that calls without a token act for.
     pub fn legacy_app(&self) -> App {
         App { is_anonymous: true, ..App::new(&self.inner.settings.legacy_app, Areas::ALL) }
     }
 
-    /// The app of this id, where `app` may look after it: its own, or for the administrator any.
+    /// Returns the app with this id if `app` may manage it: an app manages itself, the administrator any app.
     pub fn act_as(&self, app: &App, id: &str) -> Option<App> {
         (app.is_admin() || app.id() == id).then(|| App::new(id, app.areas))
     }
 
-    /// The app that console users belong to, and that their calls are counted for: the administrator's.
+    /// Returns the app that console users belong to and that their calls count for: the administrator's.
     pub fn console_app(&self) -> App {
         App { is_anonymous: true, ..App::new(ADMIN_APP, Areas::ALL) }
     }
 
-    /// Grants capabilities to a new app until a moment (milliseconds since the epoch; a past one is valid), and
-    /// returns its token.
+    /// Grants capabilities to a new app and returns its token. `due_at` may lie in the past.
     ///
     /// # Errors
-    /// [`Error::AppExists`] if it has a grant or is one of the platform's own; [`Error::BadAppId`];
-    /// [`Error::NoCapability`].
+    /// [`Error::AppExists`] if the app has a grant or its id is reserved; [`Error::BadAppId`]; [`Error::NoCapability`].
     pub async fn grant(&self, app_id: &str, due_at: UnixMillis, capabilities: Vec<String>) -> Result<String> {
         if self.is_reserved(app_id) {
             return Err(Error::AppExists);
@@ -236,7 +237,7 @@ impl Platform {
         Ok(token)
     }
 
-    /// Sets the due time of a grant and adds capabilities to it; none is taken away.
+    /// Sets the due time of a grant and adds capabilities to it. It removes none.
     ///
     /// # Errors
     /// [`Error::NoApp`] if the app has no grant; [`Error::NoCapability`].
@@ -249,7 +250,7 @@ impl Platform {
         self.require_known(&capabilities)?;
         let before = self.inner.store.grants().await?;
         let before = before.into_iter().find(|grant| grant.app_id == app_id).ok_or(Error::NoApp)?;
-        // Before anything is changed, as without the token there is no answer.
+        // Opened before any change: the answer needs the token.
         let token = self.inner.vault.open(app_id, &before.token_sealed)?;
         let (id, ids) = (app_id.to_owned(), capabilities.clone());
         let extended = move |platform: Self| async move { platform.inner.store.extend_grant(&id, due_at, ids).await };
@@ -258,7 +259,7 @@ impl Platform {
         Ok(ExtendedGrant { held, added, token })
     }
 
-    /// Takes the grant of an app away: its token is dead on return, its libraries stay.
+    /// Revokes the grant of an app. On return its token is invalid; its libraries stay.
     ///
     /// # Errors
     /// [`Error::NoApp`].
@@ -268,8 +269,8 @@ impl Platform {
         self.change_grants(app_id, deleted).await.map_err(Error::no_app_where_missing)
     }
 
-    /// Changes the grant of an app, one change at a time, and has the tokens that are known follow, whatever became of the
-    /// change and of the caller: a token must not outlive its grant. While the grants can't be read, the app has none.
+    /// Changes the grant of an app, one change at a time, then reloads the table of tokens even if the change failed or
+    /// the caller has gone: a token must not outlive its grant. While the grants can't be read, the app has none.
     async fn change_grants<T, F>(&self, app_id: &str, change: impl FnOnce(Self) -> F + Send + 'static) -> Result<T>
     where
         T: Send + 'static,
@@ -290,7 +291,7 @@ impl Platform {
         .await
     }
 
-    /// Reads the grants anew, again and again until they can be read.
+    /// Retries reading the grants until it succeeds.
     async fn load_grants_when_possible(self) {
         loop {
             tokio::time::sleep(RELOAD_PAUSE).await;
@@ -302,7 +303,7 @@ impl Platform {
         }
     }
 
-    /// Every app, those without a grant too.
+    /// Returns the ids of all apps, including those without a grant.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -310,7 +311,7 @@ impl Platform {
         Ok(self.inner.store.app_ids().await?)
     }
 
-    /// Reads the grants anew; `changes` must be held, or nobody else be there yet.
+    /// Reads the grants. The caller must hold `changes`, except at start.
     pub(crate) async fn load_grants(&self) -> Result<()> {
         let mut grants = Grants::default();
         for grant in self.inner.store.grants().await? {
@@ -334,7 +335,7 @@ impl Platform {
     }
 }
 
-/// Refuses what can't be the id of an app.
+/// Checks that a text is valid as the id of an app.
 pub(crate) fn check_id(app_id: &str) -> Result<()> {
     let is_id = !app_id.is_empty() && app_id.len() <= MAX_APP_ID && !app_id.chars().any(char::is_control);
     if is_id { Ok(()) } else { Err(Error::BadAppId) }

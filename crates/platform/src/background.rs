@@ -1,18 +1,18 @@
-//! Tasks that run beside the calls.
+//! Background tasks.
 
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use crate::{Error, Result};
 
-/// A task that runs beside the calls until it is done or told to stop.
+/// A background task that runs until it is done or told to stop.
 pub struct Background {
     stop: watch::Sender<bool>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Background {
-    /// Starts a task that ends soon after what it is given turns true.
+    /// Starts a task. It must end soon after the channel it is given turns true.
     pub(crate) fn start<F>(task: impl FnOnce(watch::Receiver<bool>) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -35,10 +35,10 @@ impl Background {
     }
 }
 
-/// Runs work to its end even if the caller goes away: what an engine was asked for must be written down.
+/// Runs work to completion even if the caller is dropped: the answer of an engine must be stored.
 ///
 /// # Errors
-/// Those of the work; [`Error::Store`] if it broke off.
+/// Those of the work; [`Error::Store`] if it was aborted or panicked.
 pub(crate) async fn run_to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {

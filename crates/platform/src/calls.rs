@@ -1,8 +1,8 @@
-//! The call log: what was called, by whom, how long it took and how it ended.
+//! The call log: one record per call, with its caller, duration and result.
 //!
-//! A call leaves its record in a bounded buffer and goes on. One task writes the buffer to the store, at the latest
-//! [`FLUSH_AFTER`] after a record came in; so a power cut can lose no more than that, and a clean stop loses nothing.
-//! If the store can't keep up until the buffer is full, further records are dropped and counted: calls never wait.
+//! A call puts its record into a bounded buffer and never waits. One task writes the buffer to the store at most
+//! [`FLUSH_AFTER`] after a record arrived: a power cut loses no more than that, a clean stop loses nothing. When the
+//! buffer is full, further records are dropped and counted.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,60 +17,61 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::{Error, Platform, Result};
 
-/// A record is written at the latest so long after its call.
+/// Maximum delay between a call and the write of its record.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);
-/// Records that may wait to be written, about 300 bytes each.
+/// Capacity of the buffer in records, about 300 bytes each.
 const BUFFER: usize = 1 << 16;
-/// Records written in one transaction: other writes wait for its end.
+/// Maximum number of records per transaction: other writes wait for its end.
 const BATCH: usize = 1000;
-/// After a failed write the next try waits.
+/// Pause after a failed write.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Whoever asks for the statistics waits no longer for the log to be written.
+/// Timeout of a flush that a statistics query waits for.
 const WAIT_FOR_FLUSH: Duration = Duration::from_secs(10);
-/// What the store refuses, and at shut-down what it fails at, is tried so many times.
+/// Maximum number of attempts to write what the store refuses, and during shut-down of any write.
 const LAST_TRIES: u32 = 3;
-/// Old records deleted in one transaction, and how often is looked for some.
+/// Maximum number of old records deleted per transaction.
 const DELETED_AT_ONCE: u64 = 2000;
+/// Interval between deletions of old records.
 const DELETE_EVERY: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_hours(24);
-/// Messages are cut to this many bytes.
+/// Maximum length of a message in bytes; longer ones are truncated.
 const MAX_MESSAGE: usize = 500;
 
-/// A call that has ended.
+/// A completed call.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// App that it acted for.
+    /// App that the call acted for.
     pub app_id: String,
     /// Name of the operation, such as `faceQuery`.
     pub method: String,
-    /// What people call it, such as `人脸查询`.
+    /// Display name of the operation, such as `人脸查询`.
     pub label: &'static str,
-    /// What kind of call it was and which engine it was about, such as `人脸识别(云从)`.
+    /// Kind of call and engine, such as `人脸识别(云从)`.
     pub source: String,
-    /// Path that was called, as the interface spells it.
+    /// Path of the call, as the interface spells it.
     pub url: String,
-    /// When it began, in milliseconds since the epoch.
+    /// When the call began.
     pub began_at: UnixMillis,
-    /// How long it took, in milliseconds.
+    /// Duration in milliseconds.
     pub cost_ms: i64,
-    /// Who called.
+    /// Address of the caller.
     pub client: Option<IpAddr>,
     /// Whether it succeeded.
     pub ok: bool,
-    /// The code that was answered, if the interface has such.
+    /// The returned code, if the interface has codes.
     pub code: Option<i64>,
-    /// The message that was answered, unless it was a plain success.
+    /// The returned message, except that of a plain success.
     pub message: Option<String>,
 }
 
 enum Record {
     Call(Box<LoggedCall>),
-    /// Answered when everything before it is written.
+    /// Signalled when all earlier records are written.
     Flush(oneshot::Sender<()>),
     Close,
 }
 
-/// The way to the task that writes.
+/// Handle of the writer task.
 pub(crate) struct CallLog {
     buffer: mpsc::Sender<Record>,
     dropped: Arc<AtomicU64>,
@@ -94,10 +95,10 @@ impl CallLog {
         }
     }
 
-    /// Returns when everything recorded so far is written, or the writer is gone.
+    /// Waits until all records so far are written or the writer has ended.
     ///
     /// # Errors
-    /// [`Error::Busy`] if that takes too long: the store does not take writes.
+    /// [`Error::Busy`] after [`WAIT_FOR_FLUSH`]: the store does not accept writes.
     async fn flush(&self) -> Result<()> {
         let (done, written) = oneshot::channel();
         let flushed = async {
@@ -108,7 +109,7 @@ impl CallLog {
         timeout(WAIT_FOR_FLUSH, flushed).await.map_err(|_| Error::Busy)
     }
 
-    /// Writes what is left and ends.
+    /// Writes the remaining records and stops the writer.
     pub async fn close(&self) {
         let task = self.task.lock().await.take();
         if let Some(task) = task {
@@ -122,7 +123,7 @@ impl CallLog {
 struct Writer {
     store: Store,
     dropped: Arc<AtomicU64>,
-    /// From now on a write that fails is not tried for ever.
+    /// Set during shut-down: limits the attempts of a failing write.
     closing: Arc<AtomicBool>,
     clock: Arc<dyn Clock>,
     retention_days: u32,
@@ -144,15 +145,15 @@ impl Writer {
                 return;
             }
             if Instant::now() >= next_deletion {
-                // More may be left; then the next turn goes on, so that calls are written in between.
+                // If old records may be left, the next round deletes more; records are written in between.
                 let rest = self.delete_old().await;
                 next_deletion = Instant::now() + if rest { Duration::ZERO } else { DELETE_EVERY };
             }
         }
     }
 
-    /// Writes calls, again and again until the store takes them. What it refuses for good, and what it does not take at
-    /// shut-down, is given up and counted as dropped.
+    /// Writes calls and retries until the store accepts them. Records that it refuses for good, or fails to write
+    /// during shut-down, are given up and counted as dropped.
     async fn write(&self, calls: Vec<LoggedCall>) {
         if calls.is_empty() {
             return;
@@ -166,7 +167,7 @@ impl Writer {
             {
                 tracing::error!(error = %e, "no room can be made for the call log");
             }
-            // A refused statement will be refused again: that of a commit, say, that came through without a word.
+            // A refused statement fails again; an example is the repetition of a commit that succeeded unnoticed.
             let is_final = matches!(e, aicp_store::Error::Database(_)) || self.closing.load(Ordering::Relaxed);
             if matches!(e, aicp_store::Error::Closed) || (is_final && tries >= LAST_TRIES) {
                 self.dropped.fetch_add(calls.len() as u64, Ordering::Relaxed);
@@ -183,7 +184,7 @@ impl Writer {
         }
     }
 
-    /// Deletes some records that are older than wanted; whether there may be more.
+    /// Deletes a batch of expired records. Returns whether there may be more.
     async fn delete_old(&self) -> bool {
         if self.retention_days == 0 {
             return false;
@@ -199,8 +200,8 @@ impl Writer {
     }
 }
 
-/// Waits for records: a full batch, or what came in within [`FLUSH_AFTER`] of the first, or up to somebody who waits;
-/// for the first no longer than until `wake`.
+/// Collects records until the batch is full, [`FLUSH_AFTER`] has passed since the first one, or a flush or close
+/// arrives. Waits for the first record until `wake`.
 async fn gather(
     records: &mut mpsc::Receiver<Record>,
     received: &mut Vec<Record>,
@@ -214,7 +215,7 @@ async fn gather(
         let room = BATCH - calls.len();
         let more = records.recv_many(received, room);
         let Ok(count) = timeout_at(until.unwrap_or(wake), more).await else { break };
-        // All senders are gone.
+        // Zero means that all senders are dropped.
         closing |= count == 0;
         until = until.or_else(|| Some(Instant::now() + FLUSH_AFTER));
         for record in received.drain(..) {
@@ -229,7 +230,7 @@ async fn gather(
 }
 
 impl Platform {
-    /// Puts a call into the log. Never waits; the statistics count it from now on.
+    /// Appends a call to the log. Never waits; the statistics include it from now on.
     pub fn record(&self, call: Call) {
         self.inner.calls.push(LoggedCall {
             trace_id: self.inner.ids.call(),
@@ -247,7 +248,7 @@ impl Platform {
         });
     }
 
-    /// Returns when every call recorded so far is on disk.
+    /// Waits until all calls recorded so far are written.
     pub(crate) async fn flush_calls(&self) -> Result<()> {
         self.inner.calls.flush().await
     }

@@ -1,22 +1,22 @@
-//! What an app may do: capability ids open areas, and every call lies in one area.
+//! Permissions of apps. Each call belongs to one area; a capability id opens areas.
 
 use std::collections::BTreeMap;
 
-/// A part of the platform that is granted as a whole.
+/// A part of the platform that is granted as a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Area {
-    /// Make, delete and list libraries.
+    /// Create, delete and list libraries.
     Libraries,
     /// Enrol, remove and look up people.
     People,
-    /// Who is it (1:N, M:N)?
+    /// Identification (1:N, M:N).
     Recognition,
-    /// Are two faces one person (1:1)?
+    /// Comparison of two faces (1:1).
     Compare,
-    /// How good is a picture?
+    /// Quality of a picture.
     Quality,
-    /// Where are the faces of a picture?
+    /// Detection of the faces of a picture.
     Detect,
     /// Groups and users of face-api.
     Groups,
@@ -29,7 +29,7 @@ pub enum Area {
 }
 
 impl Area {
-    /// Every area with its name in the configuration.
+    /// All areas with their names in the configuration.
     pub const ALL: [(Self, &'static str); 10] = [
         (Self::Libraries, "libraries"),
         (Self::People, "people"),
@@ -43,12 +43,12 @@ impl Area {
         (Self::Social, "social"),
     ];
 
-    /// Its name in the configuration.
+    /// Returns the name of the area in the configuration.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(area, _)| *area == self).map_or("", |(_, name)| name)
     }
 
-    /// The area of this name.
+    /// Returns the area with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(area, _)| *area)
     }
@@ -59,7 +59,7 @@ impl Area {
 pub(crate) struct Areas(u16);
 
 impl Areas {
-    /// Every area.
+    /// All areas.
     pub const ALL: Self = Self(u16::MAX);
 
     pub fn contains(self, area: Area) -> bool {
@@ -73,35 +73,34 @@ impl FromIterator<Area> for Areas {
     }
 }
 
-/// Which areas each capability id opens.
+/// The areas that each capability id opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities(BTreeMap<String, Vec<Area>>);
 
 impl Capabilities {
-    /// A map of capability ids to areas.
+    /// Creates the map from capability ids to areas.
     pub fn new(areas_of_ids: BTreeMap<String, Vec<Area>>) -> Self {
         Self(areas_of_ids)
     }
 
-    /// Every capability id with what it opens.
+    /// Iterates over the capability ids and their areas.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[Area])> {
         self.0.iter().map(|(id, areas)| (id.as_str(), areas.as_slice()))
     }
 
-    /// Whether there is such a capability.
+    /// Whether the capability exists.
     pub fn knows(&self, id: &str) -> bool {
         self.0.contains_key(id)
     }
 
-    /// What some capabilities open together. Ids that are not known (any more) open nothing.
+    /// Returns the union of the areas of some capabilities. Unknown or removed ids open nothing.
     pub(crate) fn areas<'a>(&self, ids: impl IntoIterator<Item = &'a String>) -> Areas {
         ids.into_iter().filter_map(|id| self.0.get(id)).flatten().copied().collect()
     }
 }
 
 impl Default for Capabilities {
-    /// The manual names three ids and says nothing of their meaning; with these three all of its sections 7 to 9 are
-    /// open.
+    /// The manual names three ids without defining them. These three together open all of its sections 7 to 9.
     fn default() -> Self {
         use Area::{Compare, Detect, Faces, Groups, Libraries, People, Quality, Recognition, Social, Statistics};
         let areas: [(&str, &[Area]); 8] = [

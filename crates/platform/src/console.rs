@@ -18,23 +18,23 @@ use crate::random::random_hex32;
 use crate::secrets::{TokenHash, new_token};
 use crate::{Error, Gates, Library, Platform, Profile, Result, Threshold};
 
-/// The library of the console users' faces: hidden, so no caller can list it or reach it by name.
+/// Library of the console users' faces. It is hidden: callers can neither list it nor open it by name.
 const LOGIN_LIBRARY: &str = "\u{1}console";
-/// How long a login lasts.
+/// Lifetime of a session.
 const SESSION_LIFE: Duration = Duration::from_secs(12 * 3600);
-/// Passwords are hashed with argon2id, 19 MiB and 2 passes (OWASP's first choice), so few at a time.
+/// Maximum number of passwords hashed concurrently: argon2id takes 19 MiB and 2 passes each (OWASP's first choice).
 const HASHED_AT_ONCE: usize = 2;
-/// Keys of a throttle that are kept before those that are free again are forgotten.
+/// Number of keys of a throttle above which idle ones are evicted.
 const MANY_KEYS: usize = 10_000;
-/// Passwords are at most this long, in bytes.
+/// Maximum length of a password in bytes.
 const MAX_PASSWORD: usize = 512;
 
-/// A console user to be.
+/// A request to register a console user.
 #[derive(Clone)]
 pub struct Registration {
-    /// Name to log in with.
+    /// Login name.
     pub username: String,
-    /// Password; only a hash of it is kept.
+    /// Password; only its hash is stored.
     pub password: String,
     /// Telephone number.
     pub telephone: String,
@@ -44,18 +44,18 @@ pub struct Registration {
     pub department: String,
 }
 
-/// A console user who is logged in.
+/// A login session of a console user.
 #[derive(Clone)]
 pub struct Session {
-    /// To be sent with every call. Only its hash is kept.
+    /// Token to send with every call; only its hash is stored.
     pub token: String,
     /// Name of the user.
     pub username: String,
-    /// How long it lasts.
+    /// Lifetime.
     pub life: Duration,
 }
 
-/// Bounds attempts to log in, by address and by user name, and how many passwords are hashed at once.
+/// Limits login attempts by address and by user name, and the number of concurrent password hashes.
 pub(crate) struct LoginThrottle {
     by_address: Throttle,
     by_name: Throttle,
@@ -72,7 +72,7 @@ impl LoginThrottle {
     }
 }
 
-/// So many attempts a minute for each key.
+/// Limits the attempts per minute for each key.
 struct Throttle(DefaultKeyedRateLimiter<String>);
 
 impl Throttle {
@@ -89,7 +89,7 @@ impl Throttle {
 }
 
 impl Platform {
-    /// Makes a console user with the largest face of a picture.
+    /// Registers a console user with the largest face of a picture.
     ///
     /// # Errors
     /// [`Error::TooManyAttempts`], [`Error::UserExists`], [`Error::TooManyUsers`], [`Error::BadPicture`], [`Error::NoFace`],
@@ -134,7 +134,7 @@ impl Platform {
         Ok(EnrolledPerson { person, face, rotation })
     }
 
-    /// Logs the user in whose face a picture shows, if it passes as live.
+    /// Logs in the user whose face a picture shows, if the face passes the liveness control.
     ///
     /// # Errors
     /// [`Error::TooManyAttempts`], [`Error::NotRecognised`], [`Error::NotLive`], [`Error::BadPicture`],
@@ -151,7 +151,7 @@ impl Platform {
         self.open_session(user).await
     }
 
-    /// Logs a user in by name and password. An unknown name takes as long as a wrong password.
+    /// Logs in a user by name and password. An unknown name takes as long as a wrong password.
     ///
     /// # Errors
     /// [`Error::TooManyAttempts`], [`Error::NotRecognised`].
@@ -171,7 +171,7 @@ impl Platform {
         }
     }
 
-    /// The name of the user whose session a token is of, if it is of one.
+    /// Returns the name of the user whose session a token belongs to, if any.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -214,7 +214,7 @@ impl Platform {
             name: LOGIN_LIBRARY.to_owned(),
             description: None,
             engine_key: random_hex32()?,
-            // Whoever looks after the machine must be able to log in when no other engine answers.
+            // Operators must be able to log in while other engines are down.
             engine: BUILTIN.to_owned(),
             created_at: self.now(),
             at_most: None,
@@ -237,7 +237,8 @@ impl Platform {
         .await
     }
 
-    /// Whether a password is the one that was hashed; never, but as slowly, without a hash.
+    /// Verifies a password. Without a stored hash it does the same work and returns false, so that timing does not
+    /// reveal whether the user exists.
     async fn is_password(&self, password: String, hash: Option<String>) -> Result<bool> {
         if password.len() > MAX_PASSWORD {
             return Ok(false);
@@ -261,7 +262,8 @@ impl Platform {
     }
 }
 
-/// What counts as one client: an IPv4 address, or the network of 64 bits that an IPv6 client has to itself.
+/// Returns the throttle key of a client: its IPv4 address, or its IPv6 network of 64 bits, as one client controls the
+/// whole of that.
 fn network_of(client: IpAddr) -> String {
     match client {
         IpAddr::V4(address) => address.to_string(),

@@ -1,13 +1,13 @@
-//! Devices that are to know users: in groups, each related to groups of users.
+//! Devices that should hold users: devices are in groups, and each group is related to groups of users.
 //!
-//! No device is talked to from here: what a device is to know is asked for.
+//! The platform never contacts a device; callers query what it should hold.
 
 use crate::{DeviceName, Error, Group, GroupKind, Library, Person, Platform, Result, SyncRelation};
 use aicp_store::Page;
 use aicp_types::{DeviceId, SyncRelationId};
 
 impl Platform {
-    /// Deletes a group of devices with its relations; the devices stay known.
+    /// Deletes a group of devices with its relations. The library still knows the devices.
     ///
     /// # Errors
     /// [`Error::NoGroup`].
@@ -15,7 +15,7 @@ impl Platform {
         self.inner.store.delete_group(GroupKind::Devices, group.id).await.map_err(Error::or_no_group)
     }
 
-    /// Puts a device into a group, which makes it known to the library. One that is in it already is fine.
+    /// Adds a device to a group and makes it known to the library. Does nothing if it is in the group already.
     ///
     /// # Errors
     /// [`Error::NoGroup`].
@@ -23,7 +23,7 @@ impl Platform {
         self.inner.store.add_to_device_group(group.library_id, group.id, device).await.map_err(Error::or_no_group)
     }
 
-    /// Takes a device out of a group; it stays known.
+    /// Removes a device from a group. The library still knows it.
     ///
     /// # Errors
     /// [`Error::NoDevice`], [`Error::NotInGroup`].
@@ -32,8 +32,8 @@ impl Platform {
         self.inner.store.remove_from_device_group(group.id, device_id).await.map_err(Error::or_not_in_group)
     }
 
-    /// The number of a device that a library knows. One that was made known without an instance is found under any that
-    /// has no device of its own.
+    /// Returns the row id of a device of a library. An instance without a device of its own falls back to the device
+    /// that was registered without an instance.
     ///
     /// # Errors
     /// [`Error::NoDevice`].
@@ -46,8 +46,7 @@ impl Platform {
         store.device(library.id, &anywhere).await?.ok_or(Error::NoDevice)
     }
 
-    /// How many groups a device is in, and a page of them, in the order in which they were
-    /// made.
+    /// Returns the number of groups of a device and a page of them, in order of creation.
     ///
     /// # Errors
     /// [`Error::NoDevice`].
@@ -61,8 +60,8 @@ impl Platform {
         Ok(self.inner.store.groups_of_device(device_id, page).await?)
     }
 
-    /// Whether a device is to know a user: the user has a picture, and one of their groups is related to one of the
-    /// device's.
+    /// Whether a device should hold a user: the user has a picture, and one of the user's groups is related to one of
+    /// the device's groups.
     ///
     /// # Errors
     /// [`Error::NoDevice`].
@@ -71,16 +70,16 @@ impl Platform {
         Ok(self.inner.store.is_on_device(person.id, device_id).await?)
     }
 
-    /// Relates a group of users to one of devices. If they are related already, that relation is changed.
+    /// Relates a group of users to a group of devices. Updates the relation if there is one.
     ///
     /// # Errors
-    /// [`Error::NoGroup`] if one of the two is gone.
+    /// [`Error::NoGroup`] if either group no longer exists.
     pub async fn relate(&self, users: &Group, devices: &Group, kind: &str) -> Result<SyncRelation> {
         let related = self.inner.store.create_sync_relation(users.library_id, users.id, devices.id, kind, self.now());
         related.await.map_err(Error::or_no_group)
     }
 
-    /// A relation of a library by its number.
+    /// Returns a relation of a library by its id.
     ///
     /// # Errors
     /// [`Error::NoRelation`].
@@ -88,8 +87,7 @@ impl Platform {
         self.inner.store.sync_relation(library.id, id).await?.ok_or(Error::NoRelation)
     }
 
-    /// How many relations a library has, and a page of them, in the order in which they were
-    /// made.
+    /// Returns the number of relations of a library and a page of them, in order of creation.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -97,7 +95,7 @@ impl Platform {
         Ok(self.inner.store.sync_relations(library.id, page).await?)
     }
 
-    /// Changes a relation, and returns it as it is from then on.
+    /// Changes a relation and returns the new state.
     ///
     /// # Errors
     /// [`Error::NoRelation`].
@@ -108,7 +106,7 @@ impl Platform {
         Ok(SyncRelation { kind: kind.to_owned(), modified_at, ..relation })
     }
 
-    /// Deletes a relation; the groups stay.
+    /// Deletes a relation; the groups remain.
     ///
     /// # Errors
     /// [`Error::NoRelation`].

@@ -1,4 +1,4 @@
-//! A library as a directory of users: added and changed as a whole, listed with all their faces.
+//! A library as a directory of users, each added and changed as a unit and listed with all faces.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,13 @@ use crate::engines::library_ref;
 use crate::people::{MissingLibrary, NewUser};
 use crate::{App, DirectoryEntry, DirectoryFilter, Error, Library, Person, PersonChanges, Platform, Profile, Result};
 
-/// Pictures that a user may be given where the settings allow any number: each answer about a user lists them all.
+/// Maximum number of pictures of a user if the settings set no limit: each answer about a user lists them all.
 const MAX_PICTURES: usize = 100;
 
-/// A user to be added.
+/// A user to add.
 #[derive(Debug, Clone)]
 pub struct NewDirectoryUser {
-    /// The library, made if there is none.
+    /// Id of the library; created if it does not exist.
     pub library: String,
     /// The caller's own id, unique in the library.
     pub user_id: String,
@@ -30,7 +30,7 @@ pub struct NewDirectoryUser {
     pub picture: Bytes,
 }
 
-/// What a caller calls a user: the caller's own id or, where there is none, ours in decimal.
+/// Returns the user id that callers see: the caller's own id or, without one, the public id in decimal.
 pub fn user_id_of(external_id: Option<&str>, public_id: PublicId) -> String {
     external_id.map_or_else(|| public_id.to_string(), str::to_owned)
 }
@@ -56,7 +56,7 @@ impl Platform {
         .await
     }
 
-    /// The user of a library with this platform id.
+    /// Returns the user of a library with this public id.
     ///
     /// # Errors
     /// [`Error::NoPerson`].
@@ -64,21 +64,21 @@ impl Platform {
         self.inner.store.person_with_id(library.id, public_id).await?.ok_or(Error::NoPerson)
     }
 
-    /// The user of a library whom a caller calls so.
+    /// Returns the user of a library by the user id that callers see, as [`user_id_of`] defines it.
     ///
     /// # Errors
     /// [`Error::NoPerson`].
     pub async fn user_by_id(&self, library: &Library, user_id: &str) -> Result<Person> {
         let mut named = self.inner.store.people_by_user(library.id, user_id).await?;
-        // An id that was given goes before one that was not.
+        // A caller's own id takes precedence over an equal public id.
         let given = named.iter().position(|person| person.external_id.is_some()).unwrap_or(0);
         if named.is_empty() { Err(Error::NoPerson) } else { Ok(named.swap_remove(given)) }
     }
 
-    /// Changes a user; if a picture is given, its largest face takes the place of all others. All or nothing.
+    /// Changes a user. A given picture replaces all pictures of the user by its largest face. All or nothing.
     ///
     /// # Errors
-    /// [`Error::NoPerson`]; [`Error::PersonExists`] if somebody else of the library is called so; as [`Platform::enrol`]
+    /// [`Error::NoPerson`]; [`Error::PersonExists`] if another user of the library has the id; as [`Platform::enrol`]
     /// about the picture.
     pub async fn update_user(
         &self,
@@ -116,7 +116,7 @@ impl Platform {
             let updated = store.update_person_and_face(person.id, changes, face, picture).await;
             return updated.map_err(Error::of_changed_person);
         }
-        // The engine's part can't be in our transaction: it takes in the new face first, which it may refuse.
+        // The engine is not part of the transaction, so it gets the new face first: it may refuse it.
         if let Some(user_id) = &changes.external_id {
             let named = store.people_by_user(library.id, user_id).await?;
             if named.iter().any(|other| other.id != person.id) {
@@ -137,11 +137,11 @@ impl Platform {
         updated
     }
 
-    /// Gives a user one more picture, and returns its fingerprint (lower-case hex of its MD5). One that the user has
-    /// is fine.
+    /// Adds a picture to a user and returns the MD5 of the picture in lower-case hex. Does nothing if the user has the
+    /// picture already.
     ///
     /// # Errors
-    /// [`Error::NoPerson`]; [`Error::TooManyFaces`] if the user may have no more pictures; as [`Platform::enrol`] about the picture.
+    /// [`Error::NoPerson`]; [`Error::TooManyFaces`] at the limit of pictures; as [`Platform::enrol`] about the picture.
     pub async fn add_user_picture(
         &self,
         app: &App,
@@ -166,7 +166,7 @@ impl Platform {
         .await
     }
 
-    /// Takes a picture, named by its fingerprint, from a user, who stays even without any.
+    /// Removes a picture, named by its MD5, from a user. The user remains even without pictures.
     ///
     /// # Errors
     /// [`Error::NoSuchFace`].
@@ -197,8 +197,7 @@ impl Platform {
         self.drop_person(app, library, person).await
     }
 
-    /// The users of a library with these platform ids, with all their faces, in this order. Those that there are not are
-    /// left out.
+    /// Returns the users with these public ids and all their faces, in this order. Ids without a user are left out.
     ///
     /// # Errors
     /// [`Error::NoEngine`], [`Error::Store`].
@@ -215,12 +214,12 @@ impl Platform {
         Ok(entries)
     }
 
-    /// How many users of a library there are to list, and `limit` of them with all their faces after the first `offset`,
-    /// in the order in which they were added. With a filter the whole library is looked at, for one call of an app and a few of
-    /// all apps at a time; more wait.
+    /// Returns the number of matching users of a library and a page of them with all their faces, in the order of
+    /// addition. A filter requires a scan of the whole library: one scan per app and a few overall run at a time,
+    /// others wait.
     ///
     /// # Errors
-    /// [`Error::NoEngine`], [`Error::Store`]; [`Error::Busy`] if the wait is too long.
+    /// [`Error::NoEngine`], [`Error::Store`]; [`Error::Busy`] if the wait for a scan times out.
     pub async fn directory_page(
         &self,
         app: &App,
@@ -232,7 +231,7 @@ impl Platform {
         let (platform, app_id, library_id) = (self.clone(), app.id().to_owned(), library.id);
         let DirectoryFilter { name_part, info } = filter;
         let (name_part, info) = (name_part.map(str::to_owned), info.map(str::to_owned));
-        // A scan that nobody waits for any more goes on all the same, and has its turn until then.
+        // A scan continues after its caller has gone, and holds its permit until it ends.
         run_to_the_end(async move {
             let filter = DirectoryFilter { name_part: name_part.as_deref(), info: info.as_deref() };
             let _turn = match filter {

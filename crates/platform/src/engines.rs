@@ -1,4 +1,4 @@
-//! Which engine does the biometrics of a library.
+//! The engines, and the choice of one for each library.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use aicp_store::Algorithm;
 
 use crate::{App, Error, Library, Platform, Result};
 
-/// Name of the engine that runs in this process, as a library stores it.
+/// Name of the built-in engine, as libraries store it.
 pub const BUILTIN: &str = "builtin";
 
-/// The engines that libraries can name.
+/// The configured engines.
 pub struct Engines {
     builtin: Builtin,
     all: Vec<Arc<dyn Engine>>,
@@ -18,11 +18,11 @@ pub struct Engines {
 }
 
 impl Engines {
-    /// The engine of this process and those behind the network. New libraries and calls without a library go to
+    /// Creates the set of the built-in engine and the remote ones. New libraries and calls without a library use
     /// `default`.
     ///
     /// # Errors
-    /// [`Error::NoEngine`] if none is named so.
+    /// [`Error::NoEngine`] if no engine is called `default`.
     pub fn new(builtin: Builtin, remote: Vec<Arc<dyn Engine>>, default: &str) -> Result<Self> {
         let here: Arc<dyn Engine> = Arc::new(builtin.clone());
         let all: Vec<_> = std::iter::once(here).chain(remote).collect();
@@ -34,7 +34,7 @@ impl Engines {
         &self.builtin
     }
 
-    /// What the engine of this process makes templates with.
+    /// Returns the algorithm of the built-in engine.
     pub(crate) fn algorithm(&self) -> Algorithm {
         let algorithm = self.builtin.algorithm();
         Algorithm {
@@ -52,49 +52,50 @@ impl Engines {
         self.all.iter().find(|engine| engine.name() == name).ok_or(Error::NoEngine)
     }
 
-    /// Those behind the network.
+    /// Returns the remote engines.
     pub(crate) fn remote(&self) -> &[Arc<dyn Engine>] {
         &self.all[1..]
     }
 }
 
 impl From<Builtin> for Engines {
-    /// The engine of this process alone.
+    /// The built-in engine alone.
     fn from(builtin: Builtin) -> Self {
         Self { all: vec![Arc::new(builtin.clone())], builtin, default: 0 }
     }
 }
 
 impl Platform {
-    /// The engine of a library.
+    /// Returns the engine of a library and records it for the call.
     pub(crate) fn engine_of(&self, app: &App, library: &Library) -> Result<&Arc<dyn Engine>> {
         let engine = self.inner.engines.named(&library.engine)?;
         app.note_engine(engine.name());
         Ok(engine)
     }
 
-    /// Notes that a call is about a library's engine, before anything else of the call notes another one.
+    /// Records the engine of a library as that of the call. Must come before other engines are recorded, as the first
+    /// one counts.
     ///
     /// # Errors
-    /// [`Error::NoEngine`] if it is not configured.
+    /// [`Error::NoEngine`] if the engine is not configured.
     pub fn note_engine_of(&self, app: &App, library: &Library) -> Result<()> {
         self.engine_of(app, library).map(drop)
     }
 
-    /// The engine of a call that is about no library.
+    /// Returns the default engine, for a call without a library, and records it for the call.
     pub(crate) fn default_engine(&self, app: &App) -> &Arc<dyn Engine> {
         let engine = self.inner.engines.default();
         app.note_engine(engine.name());
         engine
     }
 
-    /// Name of the engine of calls that were refused before they chose one.
+    /// Returns the label of the default engine, for calls that ended before an engine was recorded.
     pub fn default_engine_name(&self) -> &str {
         self.inner.engines.default().name()
     }
 }
 
-/// A library as its engine knows it.
+/// Returns the identity of a library at its engine.
 pub(crate) fn library_ref(library: &Library) -> LibraryRef {
     LibraryRef {
         row: library.id,

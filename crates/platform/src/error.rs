@@ -1,86 +1,86 @@
-//! Why a use case did not do what it was asked.
+//! Errors of the use cases.
 
 use crate::gates::QualityFault;
 
-/// What went wrong, in the platform's own terms; each dialect has its own words for it.
+/// An error of a use case. Each dialect maps it to its own codes.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The app has no such library.
     #[error("no such library")]
     NoLibrary,
-    /// The id can't be that of a library.
+    /// The id is not valid for a library.
     #[error("a library's id is wanted")]
     BadLibraryId,
-    /// The app has a library of this name.
+    /// The app has a library with this id.
     #[error("the library exists")]
     LibraryExists,
     /// The library has no such person.
     #[error("no such person")]
     NoPerson,
-    /// The library has a person of this id.
+    /// The library has a person with this id.
     #[error("the person exists")]
     PersonExists,
     /// There is no such picture, or its link is not valid.
     #[error("no such picture")]
     NoPicture,
-    /// The person has no such face, or nobody has.
+    /// The face does not exist or belongs to another person.
     #[error("no such face")]
     NoSuchFace,
-    /// The library has this very face already.
+    /// The library contains this picture already.
     #[error("the face exists")]
     FaceExists,
-    /// The app has as many libraries as are allowed.
+    /// The app has reached the limit of libraries.
     #[error("no more libraries are allowed")]
     TooManyLibraries,
-    /// The library has as many people as are allowed.
+    /// The library has reached the limit of people.
     #[error("no more people are allowed")]
     TooManyPeople,
-    /// The person has as many faces as are allowed.
+    /// The person has reached the limit of faces.
     #[error("no more faces are allowed")]
     TooManyFaces,
     /// The app has no such account.
     #[error("no such account")]
     NoAccount,
-    /// The account would have more friend groups than are allowed.
+    /// The account would exceed the limit of friend groups.
     #[error("no more friend groups are allowed")]
     TooManyFriendGroups,
-    /// There is no app of this id with a grant.
+    /// No app with this id has a grant.
     #[error("no such app")]
     NoApp,
     /// The app has no such key.
     #[error("no such key")]
     NoKey,
-    /// There is an app of this id with a grant.
+    /// An app with this id has a grant already, or the id is reserved.
     #[error("the app exists")]
     AppExists,
-    /// The id can't be that of an app.
+    /// The id is not valid for an app.
     #[error("an app's id is wanted")]
     BadAppId,
-    /// There is no such capability.
+    /// The capability does not exist.
     #[error("no such capability")]
     NoCapability,
-    /// There is a console user of this name.
+    /// A console user has this name already.
     #[error("the user exists")]
     UserExists,
-    /// There are as many console users as there may be.
+    /// The limit of console users is reached.
     #[error("there are too many users")]
     TooManyUsers,
-    /// Nobody could be logged in.
+    /// The login failed.
     #[error("not recognised")]
     NotRecognised,
-    /// Too many attempts from one address, or at one name, in a short time.
+    /// Too many login attempts from one address or for one name in a short time.
     #[error("too many attempts")]
     TooManyAttempts,
-    /// The picture is not good enough for what was asked of it.
+    /// The picture fails the quality control.
     #[error("the picture is not good enough: {0}")]
     Quality(QualityFault),
-    /// The face was not live before the camera, as far as can be told.
+    /// The face fails the liveness control.
     #[error("not a live face")]
     NotLive,
-    /// The picture shows too little around the face to tell whether it is live.
+    /// The picture shows too little around the face to judge liveness.
     #[error("too little around the face to tell whether it is live")]
     TooTight,
-    /// The face carries no identity, or is hardly certain to be one; it is not enrolled.
+    /// The face is not recognisable, or not certain enough to be a face; it was not enrolled.
     #[error("the face is not recognisable: {0}")]
     NotRecognisable(aicp_engines::Unrecognisable),
     /// The library's engine is not configured.
@@ -89,30 +89,30 @@ pub enum Error {
     /// The engine does not answer.
     #[error("the engine is unavailable: {0}")]
     EngineUnavailable(String),
-    /// Which faces of an engine are known here could not be learnt.
+    /// The store could not tell which faces of an engine are known.
     #[error("the store does not tell which faces are known: {0}")]
     Claims(String),
-    /// The engine understood and refused.
+    /// The engine understood the request and refused it.
     #[error("the engine refused: {code},{text}")]
     Rejected {
         /// The engine's code.
         code: String,
-        /// The engine's words.
+        /// The engine's message.
         text: String,
     },
-    /// A sealed secret can't be opened: it was changed, or `secret.key` is another one.
+    /// A sealed secret can't be opened: it was changed, or `secret.key` is a different key.
     #[error("a sealed secret can't be opened")]
     Sealed,
-    /// A password can't be hashed, or a hash not be read.
+    /// A password can't be hashed, or a stored hash can't be parsed.
     #[error("password hash: {0}")]
     PasswordHash(String),
-    /// The bytes are no picture that can be decoded, or too large a one.
+    /// The bytes can't be decoded as a picture, or the picture is too large.
     #[error("bad picture: {0}")]
     BadPicture(String),
     /// The picture shows no face.
     #[error("the picture shows no face")]
     NoFace,
-    /// As much is under way as this machine takes on; try again later.
+    /// Overloaded; try again later.
     #[error("busy")]
     Busy,
     /// The engine failed; the fault is not the caller's.
@@ -136,16 +136,16 @@ pub enum Error {
     /// The library has no such relation of groups.
     #[error("no such relation")]
     NoRelation,
-    /// What should be the address of a picture can't be one.
+    /// The address of a picture is not valid.
     #[error("not the address of a picture")]
     BadAddress,
     /// The picture behind an address could not be fetched.
     #[error("a picture could not be fetched: {0}")]
     NotFetched(aicp_fetch::Error),
-    /// The settings of fetching make no sense.
+    /// The settings of fetching are not valid.
     #[error(transparent)]
     Fetching(aicp_fetch::Error),
-    /// The operating system gives no random numbers.
+    /// The operating system failed to supply random numbers.
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),
 }
@@ -169,7 +169,7 @@ impl From<aicp_engines::Error> for Error {
 }
 
 impl Error {
-    /// Why the store is not ready, in words that anybody may read: without paths.
+    /// Returns why the store is not ready, without paths: the text is safe to publish.
     pub fn of_store_told(&self) -> String {
         match self {
             Self::Store(aicp_store::Error::DiskFull { free, .. }) => format!("the disk is full, {free} bytes are free"),
@@ -180,17 +180,17 @@ impl Error {
         }
     }
 
-    /// A store's error where a missing row is a missing library.
+    /// Converts a store error; a missing row is a missing library.
     pub(crate) fn or_no_library(e: aicp_store::Error) -> Self {
         Self::where_missing(e, Self::NoLibrary)
     }
 
-    /// A store's error where a missing row is a missing person.
+    /// Converts a store error; a missing row is a missing person.
     pub(crate) fn or_no_person(e: aicp_store::Error) -> Self {
         Self::where_missing(e, Self::NoPerson)
     }
 
-    /// A store's error where a missing row is a missing face.
+    /// Converts a store error; a missing row is a missing face.
     pub(crate) fn or_no_face(e: aicp_store::Error) -> Self {
         Self::where_missing(e, Self::NoSuchFace)
     }
@@ -205,7 +205,7 @@ impl Error {
         matches!(self, Self::Store(aicp_store::Error::InUse { .. }))
     }
 
-    /// The same error where a row that is missing in the store is a missing app.
+    /// Converts a missing row into a missing app.
     pub(crate) fn no_app_where_missing(self) -> Self {
         match self {
             Self::Store(aicp_store::Error::NotFound) => Self::NoApp,
@@ -213,7 +213,7 @@ impl Error {
         }
     }
 
-    /// A store's error about a new library.
+    /// Converts a store error about a new library.
     pub(crate) fn of_new_library(e: aicp_store::Error) -> Self {
         match e {
             aicp_store::Error::Exists => Self::LibraryExists,
@@ -222,7 +222,7 @@ impl Error {
         }
     }
 
-    /// A store's error about a new person of a library.
+    /// Converts a store error about a new person.
     pub(crate) fn of_enrolment(e: aicp_store::Error) -> Self {
         match e {
             aicp_store::Error::Exists => Self::PersonExists,
@@ -231,7 +231,7 @@ impl Error {
         }
     }
 
-    /// A store's error about changes of a person.
+    /// Converts a store error about changes of a person.
     pub(crate) fn of_changed_person(e: aicp_store::Error) -> Self {
         match e {
             aicp_store::Error::Exists => Self::PersonExists,
@@ -239,17 +239,17 @@ impl Error {
         }
     }
 
-    /// A store's error where a missing row is a missing group.
+    /// Converts a store error; a missing row is a missing group.
     pub(crate) fn or_no_group(e: aicp_store::Error) -> Self {
         Self::where_missing(e, Self::NoGroup)
     }
 
-    /// A store's error where a missing row means that somebody or something is not in a group.
+    /// Converts a store error; a missing row is a missing membership.
     pub(crate) fn or_not_in_group(e: aicp_store::Error) -> Self {
         Self::where_missing(e, Self::NotInGroup)
     }
 
-    /// A store's error where a missing row is a missing relation.
+    /// Converts a store error; a missing row is a missing relation.
     pub(crate) fn or_no_relation(e: aicp_store::Error) -> Self {
         Self::where_missing(e, Self::NoRelation)
     }
@@ -262,5 +262,5 @@ impl Error {
     }
 }
 
-/// The result of everything in this crate.
+/// Result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,4 +1,4 @@
-//! How good, and how surely live, a picture must be to be taken.
+//! Quality and liveness controls of pictures.
 
 use std::fmt;
 
@@ -7,34 +7,34 @@ use bytes::Bytes;
 
 use crate::{App, Error, Platform, Result};
 
-/// How much is asked of a picture.
+/// Strictness of a quality or liveness control.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Control {
-    /// Nothing.
+    /// No control.
     #[default]
     None,
-    /// Little.
+    /// Lenient.
     Low,
-    /// A usual picture of somebody who cooperates.
+    /// Admits a usual picture of a cooperating person.
     Normal,
-    /// Much.
+    /// Strict.
     High,
 }
 
-/// How recognisable a face must be to be enrolled and to match anybody.
+/// Minimum recognisability for a face to be enrolled and to match.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum RecognitionGate {
-    /// The embedding carries an identity: the rate that the threshold stands for holds.
+    /// The embedding carries an identity: the false-match rate of the threshold holds.
     #[default]
     On,
-    /// Faces that are spoilt badly pass too. docs/recognition.md says how many strangers match then.
+    /// Badly degraded faces pass too. docs/recognition.md says how many strangers match then.
     Loose,
     /// Every face passes.
     Off,
 }
 
 impl RecognitionGate {
-    /// The least recognisability, 0..1.
+    /// Returns the minimum recognisability, 0..1.
     pub(crate) fn least(self) -> f32 {
         match self {
             Self::On => RECOGNISABLE,
@@ -44,27 +44,27 @@ impl RecognitionGate {
     }
 }
 
-/// What is asked of a picture.
+/// The controls that a picture must pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Gates {
-    /// Of its quality.
+    /// Quality control.
     pub quality: Control,
-    /// Of its being live.
+    /// Liveness control.
     pub liveness: Control,
 }
 
-/// What is wrong with a picture.
+/// Why a picture fails the quality control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QualityFault {
-    /// Something covers the face; what part, if that is told.
+    /// The face is covered; the covered part, if known.
     Covered(Option<Cover>),
     /// The face is blurred.
     Blurred,
     /// The face is too dark, too bright or unevenly lit.
     Light,
-    /// The face is not all in the picture.
+    /// The face is not entirely in the picture.
     Incomplete,
-    /// Something else: too small, turned away, or all in all too poor.
+    /// The face is too small, turned away or of poor quality overall.
     Other,
 }
 
@@ -83,12 +83,12 @@ impl fmt::Display for QualityFault {
     }
 }
 
-/// Probability of being live that each control asks for: where the manual's thresholds have false-reject rates of
-/// 1e-4, 1e-3 and 1e-2.
+/// Minimum liveness for low, normal and high control. At the manual's thresholds the false-reject rates are 1e-4, 1e-3
+/// and 1e-2.
 pub const LIVENESS_THRESHOLDS: [f32; 3] = [0.05, 0.3, 0.9];
 
 impl Control {
-    /// The least probability of being live, 0..1.
+    /// Returns the minimum liveness, 0..1.
     pub(crate) fn liveness_threshold(self) -> Option<f32> {
         let [low, normal, high] = LIVENESS_THRESHOLDS;
         match self {
@@ -99,7 +99,7 @@ impl Control {
         }
     }
 
-    /// The least of every component, 0..100.
+    /// Returns the minimum of each quality component, 0..100.
     fn component_threshold(self) -> u8 {
         match self {
             Self::None => 0,
@@ -110,11 +110,11 @@ impl Control {
     }
 }
 
-/// The first thing wrong with a face: what hides it, then what blurs it, then the rest.
+/// Returns the first fault of a face, in the order incomplete, covered, badly lit, blurred, other.
 fn fault(quality: &Quality, control: Control) -> Option<QualityFault> {
     let least = control.component_threshold();
     let c = &quality.components;
-    // Uneven light alone is no fault below the strictest control: it is what windows and lamps do.
+    // Uneven light counts in the strictest control only: windows and lamps cause it.
     let light = [c.luminance, c.dynamic_range, c.over_exposure_prevention, c.under_exposure_prevention];
     let uneven = if control == Control::High { c.illumination_uniformity } else { u8::MAX };
     let light = light.into_iter().fold(uneven, u8::min);
@@ -129,7 +129,7 @@ fn fault(quality: &Quality, control: Control) -> Option<QualityFault> {
 }
 
 impl Platform {
-    /// What the built-in engine finds out about the faces of a picture, the largest first, at most `most`; none is no
+    /// Examines the faces of a picture with the built-in engine: at most `most`, the largest first. No face is not an
     /// error.
     ///
     /// # Errors
@@ -146,7 +146,8 @@ impl Platform {
         Ok(self.inner.engines.builtin().examine(self.photo(app, picture), most, wanted).await?)
     }
 
-    /// The faces of a picture, the largest first, each with the built-in engine's feature; none is no error.
+    /// Returns the faces of a picture, the largest first, each with the built-in engine's feature. No face is not an
+    /// error.
     ///
     /// # Errors
     /// [`Error::BadPicture`], [`Error::Busy`].
@@ -156,7 +157,7 @@ impl Platform {
         Ok(self.inner.engines.builtin().describe(self.photo(app, picture)).await?)
     }
 
-    /// Refuses a picture whose largest face does not pass.
+    /// Checks that the largest face of a picture passes the controls.
     ///
     /// # Errors
     /// [`Error::Quality`], [`Error::NotLive`], [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`].
@@ -171,7 +172,7 @@ impl Platform {
 }
 
 impl Gates {
-    /// Refuses a face that does not pass.
+    /// Checks that a face passes the controls.
     ///
     /// # Errors
     /// [`Error::Quality`], [`Error::TooTight`], [`Error::NotLive`].

@@ -1,11 +1,11 @@
-//! The ids that this node makes.
+//! Id generators of this node.
 
 use std::sync::Arc;
 
 use aicp_store::LastIds;
 use aicp_types::{Clock, FileId, Node, OutboxId, PublicId, Snowflake, Snowflakes, TraceId};
 
-/// One generator per kind of id, so that the first face of a millisecond has the running number 0.
+/// One generator per kind of id: the first face of a millisecond has the running number 0.
 pub(crate) struct Ids {
     clock: Arc<dyn Clock>,
     people: Snowflakes,
@@ -15,7 +15,7 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// Generators that go on after the highest ids of the store, also if the clock was set back since.
+    /// Creates generators that continue after the highest ids of the store, even if the clock was set back since.
     pub fn after(last: LastIds, node: Node, clock: Arc<dyn Clock>) -> Self {
         let after = |last: Option<Snowflake>| {
             let generator = Snowflakes::new(node);

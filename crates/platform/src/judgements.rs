@@ -1,4 +1,4 @@
-//! Judges the faces that were enrolled before faces were judged, from their stored pictures.
+//! Background job that computes the missing recognisability of enrolled faces from their stored pictures.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use tokio::sync::watch;
 
 use crate::{Inner, Platform, Result};
 
-/// Faces whose rows are read at a time.
+/// Number of rows read at a time.
 const BATCH: u64 = 256;
-/// Pause after a picture that found every worker busy: calls come first.
+/// Pause when every worker is busy: calls take precedence.
 const PAUSE_WHEN_BUSY: Duration = Duration::from_millis(500);
 
-/// The job that judges faces. Each judgement is stored at once, so that the job goes on after a restart where it stopped.
+/// Judges all faces. Each judgement is stored at once, so that the job resumes after a restart where it stopped.
 pub(crate) async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
     let (mut after, mut judged, mut left_out) = (FaceId::new(0), 0u64, 0u64);
     loop {
-        // The platform is not kept alive for longer than a batch.
+        // Holds the platform for one batch at most, so that it can shut down.
         let Some(inner) = inner.upgrade() else { return };
         let platform = Platform { inner };
         let algorithm = platform.inner.algorithm();
@@ -63,7 +63,7 @@ pub(crate) async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool
 }
 
 impl Platform {
-    /// Judges one face, stores the judgement and, if the face is not recognisable, lets it be found no more.
+    /// Judges one face and stores the judgement. Removes the face from the gallery if it is not recognisable.
     async fn judge(&self, face: &UnjudgedFace) -> Result<bool> {
         let store = &self.inner.store;
         let picture = Bytes::from(store.picture(&face.picture_key).await?);

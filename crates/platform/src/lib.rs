@@ -1,9 +1,9 @@
-//! Every use case, as plain async functions: libraries, people, recognition, pictures, apps and their grants, the call
-//! log and its statistics, console users, accounts and their friends, and the outbox of writes that wait for an engine.
+//! The use cases as async functions: libraries, people, recognition, pictures, apps and their grants, the call log and
+//! its statistics, console users, accounts and their friends, and the outbox of writes that wait for an engine.
 //!
-//! The rules are here: who may do what, what is unique, in which order things are written. A use case takes the
-//! [`App`] that asks and answers with rows of the store and similarities of the engine. No HTTP status and no field
-//! name of any wire protocol is known here.
+//! The crate holds the rules: permissions, uniqueness and the order of writes. A use case takes the calling [`App`] and
+//! returns rows of the store and similarities of the engine. It knows no HTTP status and no field name of any wire
+//! protocol.
 
 mod apps;
 mod background;
@@ -93,57 +93,58 @@ use social::RememberedGroups;
 use thresholds::ToldOf;
 use tokio::sync::{Notify, Semaphore};
 
-/// The largest number of people that one recognition answers.
+/// Upper bound of [`Settings::top_n`]: people that one recognition returns.
 pub const MAX_TOP_N: usize = 100;
-/// Faces enrolled so much later than now were dated by a clock that was wrong.
+/// Lead of the newest face over the clock from which the start warns of a wrong clock.
 const AHEAD: Duration = Duration::from_secs(60);
-/// App that the admin token acts for. Nobody else can have this name.
+/// App that the admin token acts for; reserved.
 pub const ADMIN_APP: &str = "admin";
 
-/// What can be set.
+/// Settings of the platform.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Two faces are one person if their similarity is above this, 0..1; an engine may have a threshold of its own.
+    /// Similarity above which two faces match, 0..1. An engine may have a threshold of its own.
     pub threshold: Similarity,
-    /// How many people a recognition answers at most, 1..=[`MAX_TOP_N`].
+    /// Maximum number of people that a recognition returns, 1..=[`MAX_TOP_N`].
     pub top_n: usize,
-    /// A picture is good enough if its quality score is at least this, 0..1.
+    /// Minimum quality score of a good picture, 0..1.
     pub quality_threshold: f32,
-    /// Share of strangers, 0..1, that a search may name by mistake: the threshold then rises with the faces that are searched.
+    /// Target false-positive identification rate, 0..1: the share of strangers that a search may name. If set, the
+    /// threshold rises with the number of faces searched.
     pub fpir: Option<f64>,
-    /// How recognisable a face must be.
+    /// Minimum recognisability of faces.
     pub gate: RecognitionGate,
-    /// Apps of which less, or more, is asked than of all.
+    /// Gates of single apps, by app id; they override `gate`.
     pub app_gates: HashMap<String, RecognitionGate>,
-    /// App that calls without a token act for, where they are allowed. Nobody else can have this name.
+    /// App that calls without a token act for, if they are allowed; reserved.
     pub legacy_app: String,
     /// Whether calls without a token are allowed.
     pub anonymous: bool,
-    /// What each capability opens.
+    /// Areas that each capability opens.
     pub capabilities: Capabilities,
-    /// Zone whose days the statistics count by.
+    /// Time zone that defines the days of the statistics.
     pub zone: TimeZone,
-    /// Single calls are kept for so many days; 0: for ever. The statistics remain.
+    /// Retention of single calls in days; 0: unlimited. The statistics are kept.
     pub retention_days: u32,
-    /// Single calls that one question about them answers at most, the latest.
+    /// Maximum number of single calls that one query returns, the latest ones.
     pub max_call_rows: u32,
-    /// Whether writes that waited for an engine are worked off once it answers again.
+    /// Whether waiting writes are replayed once their engine answers again.
     pub auto_replay: bool,
-    /// How often the engines are asked whether they answer.
+    /// Interval between health checks of the engines.
     pub outbox_interval: Duration,
-    /// How sure it must be that a face which logs in is live.
+    /// Liveness control of logins by face.
     pub login_liveness: Control,
-    /// Logins and registrations that one address, or one name, may try in a minute.
+    /// Maximum login and registration attempts per minute, for each address and each user name.
     pub login_attempts: NonZeroU32,
-    /// Console users that there may be.
+    /// Maximum number of console users.
     pub max_users: u64,
-    /// Libraries that an app may have; 0: any number.
+    /// Maximum number of libraries of an app; 0: unlimited.
     pub max_libraries: u64,
-    /// Faces that a user may have; 0: any number.
+    /// Maximum number of faces of a user; 0: unlimited.
     pub max_faces_a_user: usize,
-    /// What becomes of somebody's wish to have an account as a friend.
+    /// Handling of friend requests.
     pub friend_requests: FriendRequests,
-    /// Which pictures are fetched from addresses that callers name, and how much of them.
+    /// Limits on fetching pictures from addresses that callers name.
     pub fetch: FetchLimits,
 }
 
@@ -176,12 +177,12 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How recognisable a face must be for an app.
+    /// Returns the recognition gate of an app.
     pub fn gate_of(&self, app: &str) -> RecognitionGate {
         self.app_gates.get(app).copied().unwrap_or(self.gate)
     }
 
-    /// The gate of the app that asks least. What it lets in is found wherever it is.
+    /// Returns the loosest gate of all apps. The galleries hold every face that it admits.
     pub(crate) fn loosest_gate(&self) -> RecognitionGate {
         let gates = self.app_gates.values().copied().chain([self.gate]);
         gates.min_by(|a, b| a.least().total_cmp(&b.least())).unwrap_or_default()
@@ -206,11 +207,11 @@ struct Inner {
     calls: CallLog,
     keys: Arc<Keys>,
     login_throttle: LoginThrottle,
-    /// Serialises the engine writes of a library, by its row id.
+    /// Serialises the engine writes of a library.
     library_writes: KeyedLock<LibraryId>,
-    /// Serialises enrolments under one user name or of one picture, so that neither is enrolled twice.
+    /// Serialises enrolments under one user name or of one picture, which prevents duplicates.
     identity_locks: KeyedLock<Digest>,
-    /// Serialises changes of a person, by row id.
+    /// Serialises changes of a person.
     person_locks: KeyedLock<PersonId>,
     scans: Scans,
     oldest: Arc<OldestLibraries>,
@@ -223,8 +224,8 @@ struct Inner {
 }
 
 impl Platform {
-    /// Opens the data folder, makes every stored face findable and is then ready. Of the admin token only the hash is
-    /// kept.
+    /// Opens the data folder and loads every stored template into the galleries. Only the hash of the admin token is
+    /// kept in memory.
     ///
     /// # Errors
     /// [`Error::Store`] if the folder can't be opened or another process has it open.
@@ -292,17 +293,17 @@ impl Platform {
         Ok(platform)
     }
 
-    /// The present moment.
+    /// Returns the current time.
     pub fn now(&self) -> UnixMillis {
         self.inner.clock.now()
     }
 
-    /// What was set.
+    /// Returns the settings.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
     }
 
-    /// How much is stored.
+    /// Counts the stored objects.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -310,7 +311,7 @@ impl Platform {
         Ok(self.inner.store.counts().await?)
     }
 
-    /// Whether the store answers reads and its writer is alive.
+    /// Checks that the store answers reads and that its writer is alive.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -318,25 +319,26 @@ impl Platform {
         Ok(self.inner.store.ping().await?)
     }
 
-    /// How long the workers of the built-in engine have been at their jobs without one being done, if that is longer than a job
-    /// may take.
+    /// Returns the time since the built-in engine last finished a job, if jobs are running and it exceeds the limit of
+    /// a job.
     pub fn recognition_stuck_for(&self) -> Option<Duration> {
         self.inner.engines.builtin().stuck_for()
     }
 
-    /// Starts to look after the engines behind the network, until the returned task is closed.
+    /// Starts the health checks of remote engines; they run until the returned task is closed.
     pub fn look_after_engines(&self) -> Background {
         let inner = Arc::downgrade(&self.inner);
         Background::start(|stop| outbox::look_after(inner, stop))
     }
 
-    /// Starts to judge the faces that were enrolled before faces were judged, until all are or the returned task is closed.
+    /// Starts to compute the missing recognisability of faces enrolled by older versions; runs until all are done or
+    /// the returned task is closed.
     pub fn judge_old_faces(&self) -> Background {
         let inner = Arc::downgrade(&self.inner);
         Background::start(|stop| judgements::judge_all(inner, stop))
     }
 
-    /// Finishes the writes under way, those about calls and keys too, and closes the store.
+    /// Finishes pending writes, including those of the call log and of signatures, and closes the store.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -396,7 +398,7 @@ fn template_row(stored: StoredTemplate) -> TemplateRow {
     }
 }
 
-/// Reads everything in a data folder that nobody has open, and tells what is not as it was stored. Blocks.
+/// Verifies all contents of a data folder that no process has open, and reports what is damaged. Blocks.
 ///
 /// # Errors
 /// [`Error::Store`] if the folder is in use or can't be read.
@@ -404,8 +406,8 @@ pub fn check(data_dir: &Path) -> Result<CheckReport> {
     Ok(aicp_store::check(data_dir)?)
 }
 
-/// Brings committed changes to the engine's galleries and to what is remembered of libraries and friend groups, in the
-/// order of the commits and before the caller is answered: an acknowledged person is found by the next call.
+/// Applies committed changes to the engine's galleries and invalidates the caches of libraries and friend groups, in
+/// commit order and before the caller gets its answer: the next call finds an acknowledged person.
 struct Feed {
     engine: Builtin,
     algorithm: Algorithm,
@@ -414,7 +416,7 @@ struct Feed {
 }
 
 impl Feed {
-    /// Whether a template is one of the engine's own. One that came from elsewhere, or was copied, need not be.
+    /// Whether a template was computed by the engine's algorithm. Copied templates may come from another one.
     fn can_meet(&self, template: &NewTemplate) -> bool {
         template.algorithm == self.algorithm
     }
@@ -448,7 +450,7 @@ impl Observer for Feed {
                         recognisability,
                     })
                 });
-                // What was added passed the gate of its app.
+                // The enrolment has checked the gate of the app.
                 match self.engine.admit_all(rows.collect(), 0.0) {
                     Ok(left_out) if left_out.damaged.is_empty() => {}
                     Ok(left_out) => tracing::error!(faces = left_out.damaged.len(), "stored faces can't be found"),

@@ -1,4 +1,4 @@
-//! Libraries: make, delete, list, count.
+//! Libraries: create, delete, list, count.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,17 +11,18 @@ use crate::apps::App;
 use crate::random::random_hex32;
 use crate::{Error, Library, Platform, Result};
 
-/// Libraries of an app that are remembered, and apps whose are.
+/// Number of cached libraries per app.
 const REMEMBERED: u64 = 128;
+/// Maximum number of apps in the cache.
 const REMEMBERED_APPS: usize = 256;
 
 impl Platform {
-    /// Makes a library. `external_id` is the app's own name for it; `engine` names who does its biometrics, the default
-    /// engine if it names none.
+    /// Creates a library. `external_id` is the app's own id for it; `engine` names the engine of its biometrics, by
+    /// default the default engine.
     ///
     /// # Errors
-    /// [`Error::LibraryExists`] if the app has one of this name; [`Error::BadLibraryId`]; [`Error::NoEngine`]; [`Error::TooManyLibraries`] if the app
-    /// may have no more; what the engine says if it refuses.
+    /// [`Error::LibraryExists`] if the app has a library with this id; [`Error::BadLibraryId`]; [`Error::NoEngine`];
+    /// [`Error::TooManyLibraries`] at the limit of libraries; the engine's error if it refuses.
     pub async fn create_library(
         &self,
         app: &App,
@@ -33,7 +34,7 @@ impl Platform {
         self.create_library_within(app, external_id, name, description, engine, None).await
     }
 
-    /// As [`Platform::create_library`], if the app has then no more than `at_most` libraries.
+    /// As [`Platform::create_library`], with a limit of `at_most` libraries for the app.
     ///
     /// # Errors
     /// As [`Platform::create_library`].
@@ -68,7 +69,7 @@ impl Platform {
         }
     }
 
-    /// Deletes a library that is named by its group id or, where no library has that, by its engine's id.
+    /// Deletes a library named by its external id or, if no library has that, by its engine key.
     ///
     /// # Errors
     /// [`Error::NoLibrary`].
@@ -81,7 +82,7 @@ impl Platform {
         self.delete_library(app, &library).await
     }
 
-    /// Deletes a library of the app with its people, faces and pictures, whatever it is called by now.
+    /// Deletes a library of the app with its people, faces and pictures, even if it was renamed meanwhile.
     ///
     /// # Errors
     /// [`Error::NoLibrary`].
@@ -93,7 +94,7 @@ impl Platform {
         }
     }
 
-    /// The app's libraries in the order they were made.
+    /// Returns a page of the app's libraries in order of creation.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -101,7 +102,7 @@ impl Platform {
         Ok(self.inner.store.libraries(app.id(), page).await?)
     }
 
-    /// The app's libraries by time of creation, then by engine-side id.
+    /// Returns a page of the app's libraries, ordered by time of creation, then engine key.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -122,7 +123,7 @@ impl Platform {
         Ok(oldest.iter().skip(in_usize(page.offset)).take(in_usize(page.limit)).cloned().collect())
     }
 
-    /// A library of the app by its engine-side id or the beginning of that, lower-case hex digits.
+    /// Returns a library of the app by its engine key or a prefix of it, in lower-case hex digits.
     ///
     /// # Errors
     /// [`Error::NoLibrary`].
@@ -131,10 +132,11 @@ impl Platform {
         store.library_by_engine_key_prefix(app.id(), digits).await?.ok_or(Error::NoLibrary)
     }
 
-    /// Gives a library of the app another group id.
+    /// Changes the external id of a library of the app.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`], [`Error::BadLibraryId`], [`Error::LibraryExists`] if the app has another one of this name.
+    /// [`Error::NoLibrary`], [`Error::BadLibraryId`], [`Error::LibraryExists`] if another library of the app has this
+    /// id.
     pub async fn rename_library(&self, app: &App, library: &Library, external_id: &str) -> Result<()> {
         require_library_id(external_id)?;
         self.engine_of(app, library)?;
@@ -144,7 +146,7 @@ impl Platform {
         })
     }
 
-    /// How many libraries an app has, by its id; none if there is no such app.
+    /// Returns the number of libraries of an app; 0 if the app does not exist.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -152,7 +154,7 @@ impl Platform {
         Ok(self.inner.store.library_count(app_id).await?)
     }
 
-    /// A library by its group id.
+    /// Returns a library by its external id.
     ///
     /// # Errors
     /// [`Error::NoLibrary`].
@@ -160,7 +162,7 @@ impl Platform {
         self.inner.store.library(app.id(), external_id).await?.ok_or(Error::NoLibrary)
     }
 
-    /// How many people and faces a library has.
+    /// Counts the people and faces of a library.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -168,7 +170,7 @@ impl Platform {
         Ok(self.inner.store.library_counts(library.id).await?)
     }
 
-    /// A library by its group id, made if there is none.
+    /// Returns a library by its external id; creates it if it does not exist.
     ///
     /// # Errors
     /// As [`Platform::create_library`].
@@ -178,33 +180,34 @@ impl Platform {
             found => return found,
         }
         match self.create_library(app, external_id, external_id, None, None).await {
-            // Somebody else made it in between.
+            // Another call created it meanwhile.
             Err(Error::LibraryExists) => self.library(app, external_id).await,
             made => made,
         }
     }
 }
 
-/// The oldest libraries of apps as they were last read: clients ask for them again and again.
+/// Caches the oldest libraries of each app, which clients request repeatedly.
 #[derive(Default)]
 pub(crate) struct OldestLibraries {
-    /// Counts the changes of any library; what was read before the latest one does not count.
+    /// Number of changes of any library. Entries read before the latest change are stale.
     changes: AtomicU64,
     known: RwLock<HashMap<String, Remembered>>,
 }
 
-/// Some libraries, and the count of changes before they were read.
+/// Cached libraries, with the number of changes before they were read.
 type Remembered = (u64, Arc<[Library]>);
 
 impl OldestLibraries {
-    /// Those of an app, or, if they have to be read, the count of changes before that.
+    /// Returns the cached libraries of an app or, on a miss, the current number of changes to pass to
+    /// [`remember`](Self::remember).
     fn of(&self, app_id: &str) -> Result<Arc<[Library]>, u64> {
         let changes = self.changes.load(Ordering::SeqCst);
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.get(app_id).filter(|(at, _)| *at == changes).map(|(_, oldest)| Arc::clone(oldest)).ok_or(changes)
     }
 
-    /// Keeps what was read since the count of changes was `before`.
+    /// Caches libraries that were read when the number of changes was `before`.
     fn remember(&self, app_id: &str, before: u64, oldest: Arc<[Library]>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED_APPS {
@@ -213,13 +216,13 @@ impl OldestLibraries {
         known.insert(app_id.to_owned(), (before, oldest));
     }
 
-    /// Some library has changed.
+    /// Invalidates the cache after a change of any library.
     pub fn forget(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-/// Names with control characters are the platform's own.
+/// Checks an external id. Ids with control characters are reserved.
 fn require_library_id(external_id: &str) -> Result<()> {
     let is_good = !external_id.is_empty() && !external_id.chars().any(char::is_control);
     if is_good { Ok(()) } else { Err(Error::BadLibraryId) }
@@ -247,7 +250,7 @@ mod tests {
             .expect("it opens")
     }
 
-    /// A library with one person, who is called the same in each.
+    /// Creates a library with one person, who has the same id in each library.
     async fn make(platform: &Platform, app: &App, name: &str) -> Library {
         let library = platform.create_library(app, name, name, None, None).await.expect("it is made");
         let user = NewUser { user_id: Some("same".to_owned()), ..NewUser::default() };
@@ -263,7 +266,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temp dir");
         let platform = open(folder.path()).await;
         let app = platform.app_for_operator("shop").await.expect("an app");
-        // Somebody found the first library, then it was renamed, and another one has its name.
+        // A caller holds the first library; it is renamed, and another one takes its id.
         let found = make(&platform, &app, "a").await;
         platform.rename_library(&app, &found, "b").await.expect("it is renamed");
         let other = make(&platform, &app, "a").await;

@@ -1,4 +1,4 @@
-//! Locks by key.
+//! Keyed locks.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::OwnedMutexGuard;
 
-/// One lock per key, made on first use and dropped with its last holder: serialises the engine writes of a library, say.
+/// One lock per key, created on first use and dropped with its last holder. Serialises the engine writes of a library,
+/// for example.
 pub(crate) struct KeyedLock<Key>(Mutex<HashMap<Key, Weak<tokio::sync::Mutex<()>>>>);
 
 impl<Key> Default for KeyedLock<Key> {
@@ -17,7 +18,7 @@ impl<Key> Default for KeyedLock<Key> {
 }
 
 impl<Key: Eq + Hash> KeyedLock<Key> {
-    /// Waits for the lock of a key. Holders of one key come one after the other, in the order of their calls.
+    /// Waits for the lock of a key. Waiters acquire it in the order of their calls.
     pub async fn lock(&self, key: Key) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,12 +34,12 @@ impl<Key: Eq + Hash> KeyedLock<Key> {
     }
 }
 
-/// A lock's key for anything that can be hashed. Two values with one digest only wait for each other.
+/// A lock key for any hashable value. A collision of two digests only costs waiting.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Digest(u64);
 
 impl Digest {
-    /// The digest of a value.
+    /// Returns the digest of a value.
     pub fn of(value: &impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
         value.hash(&mut hasher);

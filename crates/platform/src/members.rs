@@ -1,5 +1,5 @@
-//! People as members of a group who have one face each, by numbers of ours; and pictures whose largest face has to be
-//! accepted before anything is done with it.
+//! People as members of a group, with one face each and addressed by person number; and uses of pictures whose largest
+//! face must first be accepted by a predicate.
 
 use aicp_engines::{FaceStorage, Similarity};
 use aicp_store::Page;
@@ -13,22 +13,22 @@ use crate::{
     App, Error, Examination, ExaminedFace, Face, FacePredicate, Library, Match, Person, Platform, Result, Threshold,
 };
 
-/// Somebody to enrol as a member of a group.
+/// A person to enrol as a member of a group.
 #[derive(Debug, Clone)]
 pub struct NewMember {
-    /// The caller's own id, if they have one.
+    /// The caller's own id, if there is one.
     pub user_id: Option<String>,
     /// The picture; its largest face counts.
     pub picture: Bytes,
-    /// How many people the library may have with this one.
+    /// Limit of people in the library, including this one.
     pub at_most: u64,
 }
 
 impl Platform {
-    /// Enrols the largest face of a picture as a new person of a library; nobody if `accepts` turns the face down.
+    /// Enrols the largest face of a picture as a new person of a library; enrols nobody if `accepts` rejects the face.
     ///
     /// # Errors
-    /// As [`Platform::enrol`]; [`Error::PersonExists`] if the library has somebody of this id,
+    /// As [`Platform::enrol`]; [`Error::PersonExists`] if a person of the library has this id;
     /// [`Error::TooManyPeople`].
     pub async fn enrol_member(
         &self,
@@ -68,8 +68,8 @@ impl Platform {
         .await
     }
 
-    /// As [`Platform::identify`] in one library, with what there is about the face; nobody is looked for if `accepts`
-    /// turns it down.
+    /// As [`Platform::identify`] in one library, and returns the examination of the face. Does not search if `accepts`
+    /// rejects the face.
     ///
     /// # Errors
     /// As [`Platform::identify`].
@@ -86,7 +86,7 @@ impl Platform {
         if engine.face_storage() == FaceStorage::Templates {
             let builtin = self.inner.engines.builtin();
             let picture = self.photo(app, picture);
-            // People with several faces take several places.
+            // A person takes one place per face.
             let (face, found) =
                 builtin.identify_examined(library.id, picture.clone(), top_n * FACES_A_PERSON, wanted, accepts).await?;
             let libraries = [library_ref(library)];
@@ -103,7 +103,8 @@ impl Platform {
         Ok((face, found.matches))
     }
 
-    /// As [`Platform::compare`], with what there is about both faces; they are not compared if `accepts` turns one down.
+    /// As [`Platform::compare`], and returns the examinations of both faces. Does not compare them if `accepts` rejects
+    /// one.
     ///
     /// # Errors
     /// As [`Platform::compare`].
@@ -129,13 +130,13 @@ impl Platform {
         Ok((both, similarity))
     }
 
-    /// What the built-in engine finds out about the largest face of a picture.
+    /// Examines the largest face of a picture with the built-in engine.
     async fn largest_face(&self, app: &App, picture: Bytes, wanted: Examination) -> Result<ExaminedFace> {
         let faces = self.inner.engines.builtin().examine(self.photo(app, picture), 1, wanted).await?;
         faces.into_iter().next().ok_or(Error::NoFace)
     }
 
-    /// Whether a library has somebody of this id of the caller's, or of this platform id if they have none.
+    /// Whether a person of a library has this user id: the caller's own id or, without one, the public id.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -143,8 +144,7 @@ impl Platform {
         Ok(!self.inner.store.people_by_user(library.id, user_id).await?.is_empty())
     }
 
-    /// Somebody in the app's libraries by their person number or the beginning of that, lower-case hex digits, with the
-    /// library.
+    /// Returns a person of the app, with the library, by the person number or a prefix of it, in lower-case hex digits.
     ///
     /// # Errors
     /// [`Error::NoPerson`].
@@ -155,7 +155,7 @@ impl Platform {
         Ok((library, person))
     }
 
-    /// The people of a library in the order in which they were made.
+    /// Returns a page of the people of a library in order of creation.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -164,7 +164,7 @@ impl Platform {
         Ok(self.inner.store.people(library.id, page).await?)
     }
 
-    /// Removes whoever of a library has this id of the caller's, or this platform id if they have none.
+    /// Removes the people of a library with this user id: the caller's own id or, without one, the public id.
     ///
     /// # Errors
     /// [`Error::NoPerson`].
@@ -173,7 +173,7 @@ impl Platform {
         self.drop_users(app, people.into_iter().map(|person| (library.clone(), person)).collect()).await
     }
 
-    /// Removes somebody with their faces and pictures. On return they can't be found.
+    /// Removes a person with all faces and pictures. On return searches no longer find the person.
     ///
     /// # Errors
     /// [`Error::NoPerson`].
@@ -181,7 +181,7 @@ impl Platform {
         self.drop_person(app, library, person).await
     }
 
-    /// Gives somebody the largest face of a picture in place of all that they have.
+    /// Replaces all faces of a person by the largest face of a picture.
     ///
     /// # Errors
     /// As [`Platform::enrol`]; [`Error::NoPerson`].
@@ -200,7 +200,7 @@ impl Platform {
         .await
     }
 
-    /// The newest face of somebody, if they have any.
+    /// Returns the newest face of a person, if there is one.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -208,7 +208,7 @@ impl Platform {
         Ok(self.inner.store.faces_of(person.id).await?.into_iter().next())
     }
 
-    /// The picture of a face.
+    /// Returns the picture of a face.
     ///
     /// # Errors
     /// [`Error::NoSuchFace`].

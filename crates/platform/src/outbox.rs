@@ -1,12 +1,12 @@
-//! Writes to engines that keep faces themselves, and what becomes of them while an engine can't be reached.
+//! Queue of writes to engines that store faces themselves.
 //!
-//! A write to such an engine is first a row in the outbox, committed together with the change that it belongs to. Then
-//! the engine is asked. If it answers, the row is done with. If it can't be reached, the row stays, the caller is told of
-//! success, and the row is worked off later: when somebody asks for it or, if so set, once the engine answers again.
+//! A write to such an engine is first a row of the outbox, committed together with the change that it belongs to. Then
+//! the engine is called. If it answers, the row is solved. If it is unreachable, the row waits and the caller gets
+//! success; the row is replayed when an operator requests it or, if the settings say so, once the engine answers again.
 //!
-//! The writes of a library go to its engine one at a time, in the order in which they were made. So at most one can be
-//! in doubt (sent, but never answered, or broken off by the end of this process), and before that one is tried again the
-//! engine is asked whether it has been done: nothing is done twice, nothing is lost.
+//! The writes of a library go to its engine one at a time, in order of creation. So at most one of them is in doubt:
+//! sent but never answered, or interrupted by the end of the process. Before a retry of that one the engine is asked
+//! whether it was done. Thus no write is lost, and none is done twice.
 
 mod health;
 
@@ -33,27 +33,27 @@ pub(crate) use health::look_after;
 /// After this many failed libraries in a row, replay pauses until the next health check.
 const MAX_CONSECUTIVE_FAILURES: u32 = 8;
 
-/// A write that waits for its engine, or waited. Not `Debug`, as a picture belongs into no log.
+/// A write that waits for its engine, or waited. Not `Debug`: pictures must not be logged.
 #[derive(Clone)]
 pub struct OutboxEntry {
     /// The row.
     pub row: OutboxRow,
-    /// The picture that it carries, as long as it is kept.
+    /// Picture of the write, as long as it is stored.
     pub picture: Option<Vec<u8>>,
 }
 
-/// How an attempt ended.
+/// Result of an attempt.
 enum Outcome {
-    /// The engine has done it.
+    /// The engine did the write.
     Done,
-    /// The engine can't be reached; the write waits.
+    /// The engine is unreachable; the write waits.
     Waits,
-    /// The engine refused.
+    /// The engine refused the write.
     Refused(Error),
 }
 
 impl Platform {
-    /// The writes that an engine did not take at once, newest first: how many there are, and a page of them.
+    /// Returns the number of writes that were not done at once and a page of them, newest first.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -67,8 +67,8 @@ impl Platform {
         Ok((total, entries))
     }
 
-    /// The picture of a write as a file of its own, whose `name` is a path inside the folder for such files. It is there as
-    /// long as the write carries the picture; `None` if it doesn't.
+    /// Returns the picture of a write as a separate file, which exists as long as the write has the picture. `name` is
+    /// a path inside the folder of such files. `None` if the write has no picture.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -79,8 +79,8 @@ impl Platform {
         }
     }
 
-    /// Tries waiting writes again, each after those of its library that came before it. Writes that were done
-    /// meanwhile are left alone. Whether all are done now; an id that names none counts as not done.
+    /// Retries waiting writes, each after the earlier ones of its library, and skips those that are done. Returns
+    /// whether all are done; an unknown id counts as not done.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -101,7 +101,7 @@ impl Platform {
         loop {
             let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
             let _lock = self.inner.library_writes.lock(row.library_id).await;
-            // It may have been done while this waited for its turn.
+            // The write may have been done while this waited for the lock.
             let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
             if row.solved_at.is_some() {
                 return Ok(true);
@@ -119,13 +119,13 @@ impl Platform {
         }
     }
 
-    /// Makes a library, at its engine too.
+    /// Creates a library, also at its engine.
     pub(crate) async fn create_remotely(&self, engine: Arc<dyn Engine>, new: NewLibrary) -> Result<Library> {
         let platform = self.clone();
         run_to_the_end(async move {
             let row = platform.new_row(engine.as_ref(), Write::CreateLibrary);
             let row_id = row.id;
-            // Nobody else knows the library yet, so it needs no turn before it is made.
+            // No lock needed before the row exists: nobody else knows the library.
             let library = platform.inner.store.enqueue_library(new, Some(row)).await.map_err(Error::of_new_library)?;
             let _lock = platform.inner.library_writes.lock(library.id).await;
             platform.first_attempt(row_id, library.id).await?;
@@ -134,7 +134,7 @@ impl Platform {
         .await
     }
 
-    /// Deletes a library here at once, and at its engine as soon as that can be reached.
+    /// Deletes a library here at once, and at its engine as soon as the engine is reachable.
     pub(crate) async fn delete_remotely(&self, engine: Arc<dyn Engine>, library_id: LibraryId) -> Result<()> {
         let platform = self.clone();
         run_to_the_end(async move {
@@ -142,7 +142,7 @@ impl Platform {
             let row = platform.new_row(engine.as_ref(), Write::DeleteLibrary);
             let row = platform.inner.store.enqueue_library_removal(library_id, row).await;
             match row.map_err(Error::or_no_library)? {
-                // Here the library is gone whatever the engine says.
+                // Here the library is deleted whatever the engine answers.
                 Some(row_id) => platform.attempt_removals(vec![row_id], library_id).await,
                 None => Ok(()),
             }
@@ -173,7 +173,7 @@ impl Platform {
         .await
     }
 
-    /// Adds a face to a person, at the library's engine too.
+    /// Adds a face to a person, also at the library's engine.
     pub(crate) async fn add_face_remotely(
         &self,
         engine: Arc<dyn Engine>,
@@ -195,7 +195,7 @@ impl Platform {
         .await
     }
 
-    /// Removes a person here at once, and at the engine as soon as that can be reached.
+    /// Removes a person here at once, and at the engine as soon as the engine is reachable.
     pub(crate) async fn remove_remotely(&self, engine: Arc<dyn Engine>, person: &Person) -> Result<()> {
         let (platform, library_id, person_id) = (self.clone(), person.library_id, person.id);
         run_to_the_end(async move {
@@ -207,7 +207,7 @@ impl Platform {
         .await
     }
 
-    /// Removes one face of a person, in the same way.
+    /// Removes one face of a person here at once, and at the engine as soon as the engine is reachable.
     pub(crate) async fn remove_face_remotely(
         &self,
         engine: Arc<dyn Engine>,
@@ -224,8 +224,7 @@ impl Platform {
         .await
     }
 
-    /// Changes a person and removes all their faces but one, here at once, and the faces at the engine as soon as that
-    /// can be reached.
+    /// Changes a person and removes all faces but one: here at once, at the engine as soon as the engine is reachable.
     pub(crate) async fn update_remotely(
         &self,
         engine: Arc<dyn Engine>,
@@ -246,7 +245,8 @@ impl Platform {
 
     async fn attempt_removals(&self, rows: Vec<OutboxId>, library_id: LibraryId) -> Result<()> {
         for row in rows {
-            // Here they are gone whatever the engine says; a refusal is left in the outbox for an operator.
+            // Here the faces are removed whatever the engine answers. A refused removal stays in the outbox for an
+            // operator.
             if let Err(e) = self.first_attempt(row, library_id).await {
                 tracing::error!(error = %e, row = row.get(), "an engine refused a removal");
             }
@@ -254,7 +254,8 @@ impl Platform {
         Ok(())
     }
 
-    /// The first attempt at a write, if none of the library's earlier ones waits. The library's turn must be held.
+    /// Makes the first attempt at a write, unless earlier writes of the library wait. The caller must hold the
+    /// library's lock.
     async fn first_attempt(&self, row_id: OutboxId, library_id: LibraryId) -> Result<()> {
         let head = self.inner.store.outbox_head(library_id).await?;
         if head.is_some_and(|head| head.id != row_id) {
@@ -268,10 +269,10 @@ impl Platform {
         }
     }
 
-    /// Asks the engine for what a row says. The library's turn must be held.
+    /// Makes one attempt at a write and stores the result. The caller must hold the library's lock.
     async fn attempt(&self, row_id: OutboxId, solved_by: Option<&str>) -> Result<Outcome> {
         let store = &self.inner.store;
-        // From here on the write counts as one that may have reached the engine.
+        // Marks the write as possibly sent.
         let row = store.outbox_attempt(row_id).await?;
         let mut in_doubt = row.in_doubt;
         let asked = match self.inner.engines.named(&row.engine) {
@@ -292,7 +293,7 @@ impl Platform {
                 store.outbox_reject(row_id, &e.to_string()).await?;
                 Ok(Outcome::Refused(e))
             }
-            // The fault is ours, or passing.
+            // The fault is on our side or temporary.
             Err(e) => {
                 tracing::warn!(row = row_id.get(), engine = row.engine, error = %e, "a write waits");
                 store.outbox_postpone(row_id, in_doubt, &e.to_string()).await?;
@@ -301,8 +302,8 @@ impl Platform {
         }
     }
 
-    /// Does what a row says. `in_doubt` says before whether it may have been done, and after a failure whether this try
-    /// may have.
+    /// Executes a write. On entry `in_doubt` says whether an earlier attempt may have been executed; after a failure,
+    /// whether this attempt may have been.
     async fn ask(&self, engine: &dyn Engine, row: &OutboxRow, in_doubt: &mut bool) -> Result<Solution> {
         let library = self.library_of(row).await?;
         let doubtful = |e: aicp_engines::Error, in_doubt: &mut bool| {
@@ -313,7 +314,7 @@ impl Platform {
         match row.action {
             OutboxAction::AddFace => {
                 let (tag, picture) = self.tag_and_picture(row).await?;
-                // While this fails the doubt remains.
+                // If this fails, the write remains in doubt.
                 if let Some(added) = self.added_before(engine, row, &library, &tag, &picture, *in_doubt).await? {
                     return Ok(solution(added));
                 }
@@ -328,7 +329,7 @@ impl Platform {
                 }
                 Ok(Solution::default())
             }
-            // These may be done twice.
+            // The remaining writes are idempotent.
             OutboxAction::RemoveFace => {
                 let engine_ref = row.engine_ref.as_deref().unwrap_or_default();
                 engine.remove_face(&library, engine_ref).await.map(nothing).map_err(|e| doubtful(e, in_doubt))
@@ -342,7 +343,8 @@ impl Platform {
         }
     }
 
-    /// What an earlier attempt left at the engine, if it may have left anything.
+    /// Returns the face that an earlier attempt added at the engine. Does not ask the engine unless the write is in
+    /// doubt.
     async fn added_before(
         &self,
         engine: &dyn Engine,
@@ -368,14 +370,14 @@ impl Platform {
         let Some(key) = &row.picture_key else { return Ok(None) };
         match self.inner.store.picture(key).await {
             Ok(picture) => Ok(Some(picture)),
-            // Its person was removed since.
+            // The person was removed meanwhile.
             Err(aicp_store::Error::NotFound) => Ok(None),
             Err(e) => Err(e.into()),
         }
     }
 
     async fn library_of(&self, row: &OutboxRow) -> Result<LibraryRef> {
-        // A library that is being deleted has no row any more; its id says enough.
+        // A library under deletion has no row any more; its engine key is enough.
         let known = self.inner.store.library_by_id(row.library_id).await?;
         Ok(known.as_ref().map_or_else(
             || LibraryRef {
@@ -405,11 +407,12 @@ impl Platform {
         Box::new(move || platform.inner.ids.outbox())
     }
 
-    /// Works off what waits for an engine that answers.
+    /// Replays the waiting writes of an engine that answers.
     async fn work_off(&self, engine: &dyn Engine) -> Result<()> {
         let mut failures = 0;
         for library_id in self.inner.store.outbox_libraries(Some(engine.name())).await? {
-            // What the engine chokes on holds up its own library alone; an engine that takes nothing is left in peace.
+            // A write that the engine can't process delays its own library only. An engine that accepts nothing gets a
+            // pause.
             match self.work_off_library(library_id).await {
                 Ok(true) => failures = 0,
                 Ok(false) => failures += 1,
@@ -425,8 +428,8 @@ impl Platform {
         Ok(())
     }
 
-    /// Works off what waits in one library; whether everything is done. The turn is taken for each write anew, so that
-    /// callers get theirs in between.
+    /// Replays the waiting writes of a library. Returns whether all are done. Takes the lock separately for each write,
+    /// so that callers can write in between.
     async fn work_off_library(&self, library_id: LibraryId) -> Result<bool> {
         loop {
             let _lock = self.inner.library_writes.lock(library_id).await;
@@ -438,7 +441,7 @@ impl Platform {
     }
 }
 
-/// Whether the engine, or what it was to be sent, will never let this be done.
+/// Whether an error is final: retries would fail too.
 fn is_refusal(e: &Error) -> bool {
     use aicp_engines::Error::{LibraryMissing, Unsupported};
     matches!(
@@ -452,7 +455,8 @@ fn is_refusal(e: &Error) -> bool {
     )
 }
 
-/// What the engine keeps with the face: 32 hex digits that are this face's alone, as an engine may take them for its id.
+/// Returns the tag that the engine stores with the face: 32 hex digits unique to the face, as some engines use it as
+/// their id.
 fn tag(row: &OutboxRow) -> String {
     let number = row.number.as_deref().unwrap_or_default();
     let mut tag = picture_key(format!("{number}:{}", row.face_id.map_or(0, FaceId::get)).as_bytes());
@@ -469,7 +473,7 @@ fn solution(added: EnrolledFace) -> Solution {
     }
 }
 
-/// Which refs of an engine belong to faces known here.
+/// Looks up which engine references belong to faces known here.
 struct Claims {
     store: Store,
     library_id: LibraryId,

@@ -16,7 +16,7 @@ use crate::{Error, Face, Library, Person, Platform, Profile, Result};
 pub enum MissingLibrary {
     /// Refuse with [`Error::NoLibrary`].
     Refuse,
-    /// Make it.
+    /// Create it.
     Create,
 }
 
@@ -27,27 +27,27 @@ pub struct EnrolledPerson {
     pub person: Person,
     /// The face.
     pub face: Face,
-    /// How far the face is turned in its picture, in degrees clockwise; 0 where that is not known.
+    /// Rotation of the face in its picture, in degrees clockwise; 0 if unknown.
     pub rotation: f32,
 }
 
-/// What became of a picture that was imported.
+/// Result of the import of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Imported {
     /// The person is new.
     NewPerson,
-    /// The person was there and has one more face.
+    /// The person existed and has one more face.
     NewFace,
-    /// The person had this very picture before; nothing was changed.
+    /// The person had this picture already; nothing was changed.
     Known,
 }
 
 impl Platform {
     /// Enrols the largest face of a picture as a new person. On return the person is durable and can be found; if the
-    /// library's engine can't be reached, as soon as that is back.
+    /// library's engine is unreachable, once it is back.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`], [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`], and what an engine says that
+    /// [`Error::NoLibrary`], [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`], and the engine's error if it
     /// refuses.
     pub async fn enrol(
         &self,
@@ -61,11 +61,11 @@ impl Platform {
         self.add_person(app, &library, NewUser { profile, ..NewUser::default() }, picture).await
     }
 
-    /// Adds a picture to the person with this id of the caller's, who is made if there is none. Asked again for the
-    /// same picture it changes nothing, so an import can be repeated until it is through. Several may be asked for at a time.
+    /// Adds a picture to the person with the caller's own id `user_id`; creates the person if there is none.
+    /// Idempotent, so an import can be repeated until it completes. Concurrent calls are allowed.
     ///
     /// # Errors
-    /// As [`Platform::enrol`]; [`Error::PersonExists`] if the person was made by somebody else meanwhile.
+    /// As [`Platform::enrol`]; [`Error::PersonExists`] if another call created the person meanwhile.
     pub async fn import(
         &self,
         app: &App,
@@ -74,13 +74,13 @@ impl Platform {
         profile: Profile,
         picture: Bytes,
     ) -> Result<Imported> {
-        // Who asks for one picture twice at a time has it once, as who asks for it again has.
+        // Concurrent imports of one picture enrol it once, as repeated ones do.
         let key = picture_key(&picture);
         let _same_picture = self.inner.identity_locks.lock(Digest::of(&(library.id, user_id, &key))).await;
         let known = match self.own_person(library, user_id).await? {
             Some(known) => known,
             None => {
-                // Of pictures of somebody new, one makes the person.
+                // Of concurrent pictures of a new person, one creates the person.
                 let _same_user = self.lock_user_name(library.id, user_id).await;
                 match self.own_person(library, user_id).await? {
                     Some(known) => known,
@@ -99,13 +99,13 @@ impl Platform {
         Ok(Imported::NewFace)
     }
 
-    /// The person with this id of the caller's. Somebody whose platform id happens to be this text is another one.
+    /// Returns the person with this id of the caller's own. Ignores a person whose public id happens to be this text.
     async fn own_person(&self, library: &Library, user_id: &str) -> Result<Option<Person>> {
         let found = self.inner.store.find_person(library.id, user_id).await?;
         Ok(found.filter(|person| person.external_id.as_deref() == Some(user_id)))
     }
 
-    /// Removes a person with their faces and pictures. On return they can't be found.
+    /// Removes a person with all faces and pictures. On return searches no longer find the person.
     ///
     /// # Errors
     /// [`Error::NoLibrary`] or [`Error::NoPerson`].
@@ -115,7 +115,7 @@ impl Platform {
         self.drop_person(app, &library, &person).await
     }
 
-    /// A person by any of their ids (platform id, person number, the caller's own), with their newest face.
+    /// Returns a person, with the newest face, by any of three ids: public id, person number, the caller's own id.
     ///
     /// # Errors
     /// [`Error::NoLibrary`] or [`Error::NoPerson`].
@@ -128,8 +128,8 @@ impl Platform {
         Ok(EnrolledPerson { person, face, rotation: 0.0 })
     }
 
-    /// The library of an enrolment. Where there is none the picture is looked at first: of a bad picture and an unknown
-    /// library the picture is the one to name, and a bad picture leaves no empty library behind.
+    /// Returns the library of an enrolment. If the library does not exist, the picture is checked first: a bad picture
+    /// is reported in preference to an unknown library and leaves no empty library behind.
     pub(crate) async fn library_to_enrol_into(
         &self,
         app: &App,
@@ -167,7 +167,7 @@ impl Platform {
         }
     }
 
-    /// Stores a person with a face that was made a template of.
+    /// Stores a person with a face whose template is computed.
     pub(crate) async fn store_person(
         &self,
         library: &Library,
@@ -254,15 +254,15 @@ impl Platform {
     }
 }
 
-/// What a caller says about a person to be.
+/// The caller's data of a new person.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NewUser {
     /// The caller's own id.
     pub user_id: Option<String>,
     /// Free text.
     pub info: Option<String>,
-    /// What else is known.
+    /// Further data.
     pub profile: Profile,
-    /// How many people the library may have with this one; none: any number.
+    /// Limit of people in the library, including this one; `None`: unlimited.
     pub at_most: Option<u64>,
 }

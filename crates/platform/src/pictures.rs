@@ -1,4 +1,4 @@
-//! Enrolled pictures, handed out to whoever holds a signed link.
+//! Enrolled pictures, served to holders of a signed link.
 
 use aicp_engines::Format;
 use aicp_types::{FaceId, FileId};
@@ -6,28 +6,28 @@ use bytes::Bytes;
 
 use crate::{App, Error, Face, Platform, Result};
 
-/// An enrolled picture as it was uploaded.
+/// An enrolled picture, as uploaded.
 #[derive(Clone)]
 pub struct StoredPicture {
     /// The uploaded bytes.
     pub bytes: Vec<u8>,
-    /// Their format.
+    /// Format of the picture, if recognised.
     pub format: Option<Format>,
 }
 
 impl Platform {
-    /// A signature for a link, to be checked with [`Platform::is_signed`].
+    /// Signs a link. [`Platform::is_signed`] verifies the signature.
     pub fn sign(&self, link: &str) -> String {
         self.inner.signer.sign(link)
     }
 
-    /// Whether a link carries its right signature.
+    /// Verifies the signature of a link.
     pub fn is_signed(&self, link: &str, signature: &str) -> bool {
         self.inner.signer.verify(link, signature)
     }
 
-    /// The bytes behind an address that an app names, within the bounds of the settings. Whether they are a picture is not
-    /// looked at.
+    /// Fetches the bytes at an address that an app names, within the limits of the settings. Does not check that they
+    /// are a picture.
     ///
     /// # Errors
     /// [`Error::BadAddress`], [`Error::NotFetched`], [`Error::Busy`].
@@ -39,7 +39,7 @@ impl Platform {
         })
     }
 
-    /// The picture with this file id.
+    /// Returns the picture with this file id.
     ///
     /// # Errors
     /// [`Error::NoPicture`].
@@ -47,7 +47,7 @@ impl Platform {
         self.picture_of(self.inner.store.face_by_file_id(file_id).await?).await
     }
 
-    /// The picture of a face of a library.
+    /// Returns the picture of a face of a library.
     ///
     /// # Errors
     /// [`Error::NoPicture`].

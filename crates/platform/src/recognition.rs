@@ -1,4 +1,4 @@
-//! Who is it, is it the same person, is the picture good: nothing here changes anything.
+//! Read-only recognition: identification, comparison, detection and quality.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,60 +15,60 @@ use crate::apps::App;
 use crate::engines::library_ref;
 use crate::{Error, Face, Library, MAX_TOP_N, Person, Platform, Result};
 
-/// Libraries of one app that a search over all of them looks at.
+/// Maximum number of libraries in a search over all libraries of an app.
 pub(crate) const MAX_LIBRARIES: u64 = 100_000;
-/// Two engines see the same face if their boxes overlap by this much of what both cover.
+/// Minimum intersection over union of two face boxes for two engines to have detected the same face.
 const SAME_FACE: f32 = 0.4;
-/// People with several faces take several places of an engine's answer, so it is asked for more than wanted.
+/// Factor by which an engine is asked for more candidates than people are wanted: a person takes one place per face.
 pub(crate) const FACES_A_PERSON: usize = 4;
 
-/// A person found.
+/// A matching person.
 #[derive(Debug, Clone)]
 pub struct Match {
     /// The person.
     pub person: Person,
-    /// Their best matching face.
+    /// The person's most similar face.
     pub face: Face,
-    /// How alike, 0..1.
+    /// Similarity, 0..1.
     pub similarity: Similarity,
 }
 
-/// The answer of a 1:N search.
+/// Result of a 1:N search.
 #[derive(Debug, Clone)]
 pub struct Identification {
-    /// The people above the threshold, most similar first, equal ones by face.
+    /// People above the threshold, most similar first, equal ones in the order of enrolment.
     pub matches: Vec<Match>,
-    /// The similarity of the most similar person of the library, above the threshold or not.
+    /// Similarity of the most similar person of the library, even below the threshold.
     pub best: Option<Similarity>,
 }
 
-/// One face of a picture and who it is.
+/// A face of a picture and the people that it matches.
 #[derive(Debug, Clone)]
 pub struct FaceMatches {
     /// The face in the picture.
     pub face: SeenFace,
-    /// The people above the threshold, most similar first.
+    /// People above the threshold, most similar first.
     pub matches: Vec<Match>,
 }
 
-/// A probe that is the very file of an enrolled face is told to be so, from this similarity on. The template is made of the
-/// face and its mirror image, the probe of the face alone, so that their cosine is not quite 1.
+/// Similarity from which a match is checked for being the very file of the probe; such a match gets similarity 1. Its
+/// cosine is below 1, because the template is made of the face and its mirror image, the probe of the face alone.
 const SAME_FILE: Similarity = 0.80;
 
-/// An engine and those of some libraries that are its own.
+/// An engine with those of the requested libraries that belong to it.
 type LibrariesOfEngine = (Arc<dyn Engine>, Vec<LibraryRef>);
 
-/// Least similarity of a match.
+/// Minimum similarity of a match.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Threshold {
-    /// More than the threshold of the library's engine or, if that has none, of the settings.
+    /// Above the threshold of the library's engine or, if the engine has none, of the settings.
     Default,
-    /// As similar as this, or more.
+    /// At least this similarity.
     AtLeast(Similarity),
 }
 
 impl Platform {
-    /// Who of a library is the largest face of a picture (1:N)? At most `top_n` people.
+    /// Identifies the largest face of a picture in a library (1:N). Returns at most `top_n` people.
     ///
     /// # Errors
     /// [`crate::Error::NoLibrary`], [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
@@ -103,7 +103,8 @@ impl Platform {
         Ok(Identification { matches: matches.pop().unwrap_or_default(), best })
     }
 
-    /// Who of a library, or of all libraries of the app, is each face of a picture (M:N)? The largest face first.
+    /// Identifies every face of a picture in a library or in all libraries of the app (M:N). Returns the largest face
+    /// first.
     ///
     /// # Errors
     /// As [`Platform::identify`].
@@ -139,7 +140,7 @@ impl Platform {
         let picture = self.photo(app, picture);
         let mut by_engine = self.by_engine(app, libraries)?;
         if by_engine.is_empty() {
-            // Nobody can be found, but the faces are there all the same.
+            // No search is possible, but the faces are returned.
             by_engine.push((Arc::clone(self.default_engine(app)), Vec::new()));
         }
         for (engine, libraries) in by_engine {
@@ -162,7 +163,7 @@ impl Platform {
         Ok(faces)
     }
 
-    /// How alike are the largest faces of two pictures (1:1), 0..1?
+    /// Returns the similarity of the largest faces of two pictures (1:1), 0..1.
     ///
     /// # Errors
     /// [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
@@ -171,12 +172,12 @@ impl Platform {
         Ok(self.default_engine(app).compare(self.photo(app, a), self.photo(app, b)).await?)
     }
 
-    /// Whether a similarity found by [`Platform::compare`] means one person.
+    /// Whether a similarity from [`Platform::compare`] is a match.
     pub fn is_match(&self, similarity: Similarity) -> bool {
         self.reaches(similarity, self.inner.engines.default().threshold(), Threshold::Default)
     }
 
-    /// Where are the faces of a picture? The largest first; none is no error.
+    /// Detects the faces of a picture, the largest first. No face is not an error.
     ///
     /// # Errors
     /// [`crate::Error::BadPicture`], [`crate::Error::Busy`], [`crate::Error::EngineUnavailable`].
@@ -184,8 +185,8 @@ impl Platform {
         Ok(self.default_engine(app).detect(self.photo(app, picture)).await?)
     }
 
-    /// How fit for recognition is the largest face of a picture? Grades that the engine does not give are the built-in
-    /// engine's.
+    /// Assesses the quality of the largest face of a picture. If the engine gives no grades, those of the built-in
+    /// engine are returned.
     ///
     /// # Errors
     /// [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
@@ -201,14 +202,15 @@ impl Platform {
         Ok(assessed)
     }
 
-    /// Whether a face is good enough: its score is, no grade is the worst one, and it is recognisable.
+    /// Whether a face is good enough: its score reaches the threshold, no grade is the worst one, and it is
+    /// recognisable.
     pub fn is_good(&self, score: f32, grades: Option<[Grade; 5]>, is_recognisable: bool) -> bool {
         let is_poor = grades.is_some_and(|grades| grades.contains(&Grade::Poor));
         score >= self.inner.settings.quality_threshold && !is_poor && is_recognisable
     }
 
-    /// A picture on the terms of an app: a caller without credentials waits behind others and gets fewer looks at it, and how recognisable a face
-    /// must be can be set for each app.
+    /// Combines a picture with the terms of an app: callers without credentials have lower priority and get fewer
+    /// detector passes; the minimum recognisability is a setting of each app.
     pub(crate) fn photo(&self, app: &App, bytes: Bytes) -> Photo {
         let caller = if app.is_anonymous() { Caller::Unknown } else { Caller::Known };
         Photo { bytes, terms: Terms { caller, least_recognisability: self.inner.settings.gate_of(app.id()).least() } }
@@ -221,13 +223,14 @@ impl Platform {
         }
     }
 
-    /// The library to work on with a picture. Of a bad picture and an unknown library the picture is the one to name.
+    /// Returns a library for an operation on a picture. If the library is unknown and the picture bad, reports the
+    /// picture.
     pub(crate) async fn library_for(&self, app: &App, library: &str, picture: &Bytes) -> Result<Library> {
         match self.library(app, library).await {
             Err(Error::NoLibrary) => {
                 match self.default_engine(app).require_face(self.photo(app, picture.clone())).await.map_err(Error::from)
                 {
-                    // An engine that can't be asked has nothing against the picture.
+                    // An engine that is unreachable or can't check makes no objection to the picture.
                     Ok(()) | Err(Error::EngineUnavailable(_) | Error::Engine(aicp_engines::Error::Unsupported(_))) => {
                         Err(Error::NoLibrary)
                     }
@@ -238,7 +241,7 @@ impl Platform {
         }
     }
 
-    /// Libraries by their engines, in the order in which the engines first come.
+    /// Groups libraries by engine, in the order in which the engines first occur.
     fn by_engine(&self, app: &App, libraries: &[Library]) -> Result<Vec<LibrariesOfEngine>> {
         let mut engines: Vec<LibrariesOfEngine> = Vec::new();
         for library in libraries {
@@ -251,10 +254,11 @@ impl Platform {
         Ok(engines)
     }
 
-    /// The rows behind the candidates that reach the threshold, each person once, most similar first, equal ones in the order
-    /// of enrolment. Somebody removed since the search, or whom only the engine knows, is left out.
+    /// Loads the faces and people of the candidates that reach the threshold: each person once, most similar first,
+    /// equal ones in the order of enrolment. Leaves out people removed since the search and faces known only to the
+    /// engine.
     ///
-    /// A face that was enrolled from the very file that is searched with has a similarity of 1.
+    /// A face enrolled from exactly the probe's file gets similarity 1.
     pub(crate) async fn matches(
         &self,
         picture: &Photo,

@@ -1,4 +1,4 @@
-//! Turns of searches that look at every row of a library.
+//! Concurrency limit of searches that scan a whole library.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use tokio::time::timeout;
 use crate::locks::KeyedLock;
 use crate::{Error, Result};
 
-/// Searches of all apps at once: they share the store's readers with everybody else.
+/// Maximum number of concurrent scans of all apps: they share the store's readers with all other queries.
 const AT_ONCE: usize = 2;
-/// How long a search waits for its turn.
+/// Maximum wait for a permit.
 const WAIT_FOR_TURN: Duration = Duration::from_secs(5);
 
-/// One search at a time for each app, a few for all.
+/// Admits one scan at a time per app and [`AT_ONCE`] overall.
 pub(crate) struct Scans {
     apps: KeyedLock<String>,
     all: Arc<Semaphore>,
 }
 
-/// A turn, over when it is dropped.
+/// A permit for a scan, released when dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
     _of_app: OwnedMutexGuard<()>,
@@ -34,13 +34,13 @@ impl Default for Scans {
 }
 
 impl Scans {
-    /// The turn of an app.
+    /// Waits for a permit.
     ///
     /// # Errors
-    /// [`Error::Busy`] if it does not come soon.
+    /// [`Error::Busy`] after [`WAIT_FOR_TURN`].
     pub async fn acquire(&self, app_id: &str) -> Result<Turn> {
         let turn = async {
-            // First the app's own, so that its searches wait for each other in nobody else's way.
+            // The lock of the app comes first, so that waiting scans of one app take no global permits.
             let of_app = self.apps.lock(app_id.to_owned()).await;
             let of_all = Arc::clone(&self.all).acquire_owned().await.map_err(|_| Error::Busy)?;
             Ok(Turn { _of_app: of_app, _of_all: of_all })

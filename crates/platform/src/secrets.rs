@@ -1,4 +1,4 @@
-//! The master key and what is derived from it.
+//! The master key and the keys derived from it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,11 +10,11 @@ use subtle::ConstantTimeEq;
 
 use crate::{Error, Result};
 
-/// 32 random bytes that an installation keeps in a file only its owner can read.
+/// 32 random bytes, stored in a file that only its owner can read.
 pub struct MasterKey([u8; 32]);
 
 impl MasterKey {
-    /// A new key.
+    /// Generates a key.
     ///
     /// # Errors
     /// [`Error::Random`].
@@ -24,14 +24,14 @@ impl MasterKey {
         Ok(Self(bytes))
     }
 
-    /// A key from its 64 hex digits; white space around them is allowed. `None` if it is not that.
+    /// Parses a key of 64 hex digits; ignores surrounding white space. `None` if the text is not valid.
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         hex::decode_to_slice(text.trim(), &mut bytes).ok()?;
         Some(Self(bytes))
     }
 
-    /// The 64 hex digits to keep.
+    /// Returns the key as 64 hex digits.
     pub fn to_hex(&self) -> String {
         hex::encode(self.0)
     }
@@ -47,7 +47,7 @@ impl std::fmt::Debug for MasterKey {
     }
 }
 
-/// Signs picture links, of which an answer may hold hundreds: the key is taken in once.
+/// Signs picture links. An answer may hold hundreds of links, so the key schedule is computed once.
 pub(crate) struct Signer(Hmac<Sha256>);
 
 impl Signer {
@@ -55,19 +55,19 @@ impl Signer {
         Self(keyed(&key.derive("picture links")))
     }
 
-    /// 32 hex digits that vouch for a text.
+    /// Returns the signature of a text: 32 hex digits.
     pub fn sign(&self, text: &str) -> String {
         let mac: [u8; 32] = self.0.clone().chain_update(text.as_bytes()).finalize().into_bytes().into();
         hex::encode(&mac[..16])
     }
 
-    /// Whether a signature vouches for a text; takes as long whichever digit is wrong.
+    /// Verifies the signature of a text in constant time.
     pub fn verify(&self, text: &str, signature: &str) -> bool {
         bool::from(self.sign(text).as_bytes().ct_eq(signature.as_bytes()))
     }
 }
 
-/// Encrypts secrets that must be shown or used again (XChaCha20-Poly1305, a random nonce before each text).
+/// Encrypts secrets that must be readable again (XChaCha20-Poly1305, with a random nonce before each ciphertext).
 pub(crate) struct Vault(XChaCha20Poly1305);
 
 const NONCE: usize = 24;
@@ -77,7 +77,7 @@ impl Vault {
         Self(XChaCha20Poly1305::new(&key.derive("sealed secrets").into()))
     }
 
-    /// A sealed copy that opens only under the name of its owner.
+    /// Encrypts a secret; it can only be decrypted for the same owner.
     pub fn seal(&self, owner: &str, secret: &str) -> Result<Vec<u8>> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(Error::Random)?;
@@ -87,7 +87,7 @@ impl Vault {
     }
 
     /// # Errors
-    /// [`Error::Sealed`] if it was sealed with another key, for another owner, or changed since.
+    /// [`Error::Sealed`] if the secret was sealed with another key or for another owner, or was changed since.
     pub fn open(&self, owner: &str, sealed: &[u8]) -> Result<String> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(Error::Sealed)?;
         let payload = Payload { msg: sealed, aad: owner.as_bytes() };
@@ -96,7 +96,7 @@ impl Vault {
     }
 }
 
-/// What is kept of a token.
+/// SHA-256 of a token.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct TokenHash([u8; 32]);
 
@@ -105,7 +105,7 @@ impl TokenHash {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
-    /// Whether two hashes are equal; takes as long whichever byte differs.
+    /// Compares two hashes in constant time.
     pub fn is(&self, other: &Self) -> bool {
         bool::from(self.0.ct_eq(&other.0))
     }
@@ -121,8 +121,8 @@ impl From<[u8; 32]> for TokenHash {
     }
 }
 
-/// A new token of an app: 16 random bytes in base64, as the manual shows them, drawn again until no character of it means
-/// another thing in an address.
+/// Generates a token of an app: 16 random bytes in base64, the form that the manual shows. Repeats until the token has
+/// no character with a special meaning in an address.
 pub(crate) fn new_app_token() -> Result<String> {
     loop {
         let mut bytes = [0; 16];
@@ -134,7 +134,7 @@ pub(crate) fn new_app_token() -> Result<String> {
     }
 }
 
-/// A new token: 16 random bytes as 32 hex digits.
+/// Generates a token: 16 random bytes as 32 hex digits.
 ///
 /// # Errors
 /// [`Error::Random`].
@@ -142,9 +142,9 @@ pub fn new_token() -> Result<String> {
     crate::random::random_hex32()
 }
 
-/// A text of so many characters, each drawn from `alphabet`, all equally likely. An alphabet has at most 256.
+/// Generates a text of `length` characters drawn uniformly from `alphabet`, which has at most 256.
 pub(crate) fn random_text(alphabet: &[u8], length: usize) -> Result<String> {
-    // Bytes that would favour the first characters are drawn again.
+    // Rejects bytes that would favour the first characters.
     let fair = 256 - 256 % alphabet.len().clamp(1, 256);
     let mut text = String::with_capacity(length);
     let mut bytes = [0; 64];
@@ -162,7 +162,7 @@ fn mac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
 }
 
 fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
-    // A key shorter than the block is padded with zeros by definition (RFC 2104).
+    // RFC 2104 pads a key shorter than the block with zeros.
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);
     Hmac::<Sha256>::new(&block.into())
@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn hmac_is_that_of_the_standard() {
-        // RFC 4231 test case 2 has a key shorter than ours, so case 3's construction is checked through a padded key:
-        // HMAC pads keys with zeros to the block, hence a 32-byte key with trailing zeros equals its short form.
+        // The key of RFC 4231 test case 2 is shorter than ours. HMAC pads keys with zeros to the block, so a 32-byte
+        // key with trailing zeros equals its short form.
         let mut key = [0u8; 32];
         key[..4].copy_from_slice(b"Jefe");
         assert_eq!(

@@ -1,7 +1,7 @@
-//! Accounts of an app's users, their friends, and the groups that they put friends into.
+//! Accounts of an app's users, their friends and their friend groups.
 //!
-//! An account has friends of its own: that it has somebody as a friend does not mean that it is one of theirs. Whatever
-//! is asked about several friends at once is done as a whole, with an outcome for each.
+//! Friendship is directed: an account may have a friend without being one of that friend's friends. An operation on
+//! several friends is one transaction with an outcome per friend.
 
 mod remembered;
 mod rules;
@@ -35,122 +35,122 @@ pub struct SocialLimits {
     pub page: u64,
 }
 
-/// What becomes of somebody's wish to have an account as a friend.
+/// Handling of friend requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum FriendRequests {
-    /// It is granted.
+    /// Requests are granted.
     #[default]
     Granted,
-    /// It waits for the account's yes.
+    /// Requests are stored and wait for approval.
     Kept,
-    /// It is refused.
+    /// Requests are refused.
     Refused,
 }
 
-/// One side of a friendship, or the other one's as well.
+/// The sides of a friendship that an operation changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sides {
-    /// The account's own.
+    /// The account's side only.
     Own,
-    /// Both.
+    /// Both sides.
     Both,
 }
 
-/// What is to be kept about a friend. What is not given stays as it is.
+/// Data to set for a friend. Absent fields stay unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FriendFields {
-    /// The friend.
+    /// User id of the friend.
     pub user_id: String,
-    /// What the account calls the friend; empty: nothing.
+    /// The account's name for the friend; empty: none.
     pub remark: Option<String>,
-    /// Where they met.
+    /// Source of the friendship.
     pub source: Option<String>,
-    /// What was said when they did.
+    /// Message of the friend request.
     pub wording: Option<String>,
-    /// Since when, in seconds since the epoch.
+    /// Time of adding, in seconds since the epoch.
     pub added_s: Option<i64>,
-    /// All groups that the friend is in. Those that are missing are made.
+    /// All groups of the friend; missing ones are created.
     pub groups: Option<Vec<String>>,
-    /// Custom values by name; an empty text takes one away.
+    /// Custom values by name; an empty text deletes the value.
     pub custom: Vec<(String, CustomValue)>,
 }
 
-/// Why nothing was done about one of several friends.
+/// Why an operation changed nothing for one of several friends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FriendError {
     /// The app has no such account.
     #[error("no such account")]
     NoAccount,
-    /// Nobody is a friend of their own.
+    /// An account can't be its own friend.
     #[error("the account itself")]
     Oneself,
     /// The account has no such friend.
     #[error("not a friend")]
     NotAFriend,
-    /// The account has this friend.
+    /// The account has this friend already.
     #[error("a friend already")]
     AlreadyFriends,
-    /// The account has as many friends as are allowed.
+    /// The account has reached the limit of friends.
     #[error("no more friends are allowed")]
     TooManyFriends,
-    /// The other account has as many friends as are allowed.
+    /// The other account has reached the limit of friends.
     #[error("the other has too many friends")]
     OtherHasTooManyFriends,
-    /// The account would have more groups than are allowed.
+    /// The account would exceed the limit of groups.
     #[error("no more groups are allowed")]
     TooManyGroups,
-    /// There would be more custom values about the friend than are allowed.
+    /// The friend would exceed the limit of custom values.
     #[error("no more custom values are allowed")]
     TooManyValues,
-    /// As many as are allowed wait for the other one's yes.
+    /// The other account has reached the limit of pending requests.
     #[error("no more requests are allowed")]
     TooManyRequests,
-    /// The other one has to say yes first; the request is kept.
+    /// The other account must approve; the request is stored.
     #[error("waits for a yes")]
     Asked,
-    /// The other one wants no friends.
+    /// The other account refuses friend requests.
     #[error("refused")]
     Refused,
 }
 
-/// How it went with one of several friends.
+/// Outcome for one of several friends.
 pub type FriendOutcome = Result<(), FriendError>;
 
-/// Who of two accounts has the other as a friend.
+/// Friendship between two accounts, in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Relation {
-    /// The one has the other.
+    /// Whether the first account has the second as a friend.
     pub has: bool,
-    /// The other has the one.
+    /// Whether the second account has the first as a friend.
     pub is_had: bool,
 }
 
-/// A friend with everything that is known.
+/// A friend with all data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownFriend {
     /// The friend's account.
     pub account: Account,
-    /// What is kept about the friend.
+    /// The account's data of the friend.
     pub friend: Friend,
-    /// The groups that the friend is in, in the order in which they were made.
+    /// The groups of the friend, in order of creation.
     pub groups: Vec<String>,
 }
 
-/// Some friends of an account.
+/// A page of the friends of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FriendPage {
     /// The account's sequences.
     pub sequences: Sequences,
-    /// How many friends it has in all.
+    /// Total number of friends.
     pub total: u64,
-    /// At most [`SocialLimits::page`] of them, by time of adding, then name.
+    /// At most [`FRIENDS_A_PAGE`] friends, ordered by time of adding, then name.
     pub friends: Vec<KnownFriend>,
 }
 
-/// What an app may do with the accounts of its users.
+/// Operations of an app on the accounts of its users.
 ///
-/// Whatever is about one account gives [`Error::NoAccount`] if the app has none of that name. Names of accounts have no
-/// line ends; of names that are given several times only the first counts, but each has an outcome.
+/// Operations on one account fail with [`Error::NoAccount`] if the app has no account of that name. Names of accounts
+/// contain no line ends. Only the first occurrence of a repeated name takes effect, but each has an outcome.
 #[derive(Clone, Copy)]
 pub struct Social<'a> {
     store: &'a Store,
@@ -162,7 +162,7 @@ pub struct Social<'a> {
 }
 
 impl Platform {
-    /// The accounts of an app's users, as of now.
+    /// Returns the social operations of an app, at the current time.
     pub fn social<'a>(&'a self, app: &'a App, limits: SocialLimits) -> Social<'a> {
         let requests = self.inner.settings.friend_requests;
         let Inner { store, friend_groups: remembered, .. } = &*self.inner;
@@ -171,7 +171,7 @@ impl Platform {
 }
 
 impl Social<'_> {
-    /// Makes accounts; of those that there are, sets what is given.
+    /// Creates accounts; updates the given fields of existing ones.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -179,7 +179,7 @@ impl Social<'_> {
         Ok(self.store.import_accounts(self.app_id, accounts, self.now).await?)
     }
 
-    /// Those of these names that are accounts.
+    /// Returns which of these names are accounts.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -187,8 +187,8 @@ impl Social<'_> {
         Ok(self.store.known_accounts(self.app_id, user_ids).await?.into_iter().collect())
     }
 
-    /// Deletes accounts with everything that is kept about them, also as others' friends. Returns which of them there
-    /// were.
+    /// Deletes accounts with all their data, and removes them from other accounts' friends. Returns the names of those
+    /// that existed.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -196,7 +196,7 @@ impl Social<'_> {
         Ok(self.store.delete_accounts(self.app_id, user_ids).await?.into_iter().collect())
     }
 
-    /// All groups of an account, in the order in which they were made.
+    /// Returns all groups of an account, in order of creation.
     ///
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
@@ -211,7 +211,7 @@ impl Social<'_> {
         Ok(groups)
     }
 
-    /// Those of these groups that an account has, with their members, in the order in which they were made.
+    /// Returns those of these groups that an account has, with their members, in order of creation.
     ///
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
@@ -220,11 +220,11 @@ impl Social<'_> {
         groups.ok_or(Error::NoAccount)
     }
 
-    /// Makes those groups that are missing, and puts friends into each of these. Returns the sequence of the groups and
-    /// how it went with each friend.
+    /// Creates missing groups and adds friends to all named groups. Returns the sequence of the groups and the outcome
+    /// for each friend.
     ///
     /// # Errors
-    /// [`Error::TooManyFriendGroups`], and then nothing is done; [`Error::NoAccount`], [`Error::Store`].
+    /// [`Error::TooManyFriendGroups`], in which case nothing changes; [`Error::NoAccount`], [`Error::Store`].
     pub async fn add_friend_groups(
         &self,
         user_id: &str,
@@ -236,7 +236,7 @@ impl Social<'_> {
         self.change(user_id, around, move |circle| rules::add_groups(circle, limits, &names, &friends)).await?
     }
 
-    /// Deletes those of these groups that there are; their members stay friends. Returns the sequence of the groups.
+    /// Deletes groups, ignoring unknown ones; their members stay friends. Returns the sequence of the groups.
     ///
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
@@ -246,8 +246,8 @@ impl Social<'_> {
         self.change(user_id, around, move |circle| rules::delete_groups(circle, limits, &names)).await
     }
 
-    /// Adds friends: to the account, or to both sides. Unless `is_forced`, the other one's leave is asked. Remark,
-    /// groups and custom values are the account's alone.
+    /// Adds friends on one or both sides. Unless `is_forced`, the setting for friend requests applies. Remark, groups
+    /// and custom values are set on the account's side only.
     ///
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
@@ -266,7 +266,7 @@ impl Social<'_> {
             .await
     }
 
-    /// Adds friends to the account alone, without leave; of those that there are, sets what is given.
+    /// Adds friends on the account's side, without requests; updates the given fields of existing friends.
     ///
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
@@ -277,7 +277,7 @@ impl Social<'_> {
         self.change(user_id, around, move |circle| rules::import_friends(circle, limits, &friends, now)).await
     }
 
-    /// Sets what is given about friends.
+    /// Updates the given fields of friends.
     ///
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
@@ -287,7 +287,7 @@ impl Social<'_> {
         self.change(user_id, around, move |circle| rules::update_friends(circle, limits, &friends)).await
     }
 
-    /// Takes friends from the account, or from both sides, with everything that is kept about them.
+    /// Removes friends with all their data, on one or both sides.
     ///
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
@@ -302,7 +302,7 @@ impl Social<'_> {
         self.change(user_id, around, move |circle| rules::delete_friends(circle, limits, &friends, sides)).await
     }
 
-    /// Takes all friends from the account, or from both sides. The groups stay, empty.
+    /// Removes all friends, on one or both sides. The groups remain, empty.
     ///
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
@@ -311,7 +311,7 @@ impl Social<'_> {
         self.change(user_id, Around::Friends, move |circle| rules::delete_all_friends(circle, limits, sides)).await
     }
 
-    /// How an account stands to each of some others; none for those that are no accounts.
+    /// Returns the relation of an account to each of some others; `None` for unknown accounts.
     ///
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
@@ -326,7 +326,7 @@ impl Social<'_> {
         Ok(rules::find_each(&circle, others).into_iter().map(relation_to).collect())
     }
 
-    /// Friends of an account, leaving out the first `start`.
+    /// Returns a page of the friends of an account, after the first `start` friends.
     ///
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
@@ -337,7 +337,7 @@ impl Social<'_> {
         Ok(FriendPage { sequences: circle.account.sequences, total: circle.account.friends, friends })
     }
 
-    /// Each of these friends of an account.
+    /// Returns each of these friends of an account.
     ///
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].

@@ -1,4 +1,4 @@
-//! How often was what called, and how long did it take?
+//! Call statistics: numbers and durations of calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,30 +13,30 @@ use tokio::time::timeout;
 
 use crate::{App, Error, LoggedCall, Platform, Result};
 
-/// Which calls are asked about.
+/// Filter of calls.
 #[derive(Debug, Clone, Default)]
 pub struct CallFilter {
-    /// Label of the calls, exactly, or name of their method in any case.
+    /// Exact label of the calls, or name of their method in any case.
     pub name: Option<String>,
-    /// From this moment on, milliseconds since the epoch.
+    /// Start of the range, inclusive.
     pub from: Option<UnixMillis>,
-    /// Before this moment.
+    /// End of the range, exclusive.
     pub to: Option<UnixMillis>,
 }
 
-/// A span of the calendar that calls are counted by.
+/// Calendar period by which calls are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bucket {
     /// A day.
     Day,
     /// Monday to Sunday.
     Week,
-    /// First to last of a month.
+    /// First to last day of a month.
     Month,
 }
 
 impl Bucket {
-    /// First and last day of the bucket that a day is in.
+    /// Returns the first and last day of the bucket that contains a day.
     fn around(self, day: Date) -> (Date, Date) {
         match self {
             Self::Day => (day, day),
@@ -54,46 +54,48 @@ impl Bucket {
 pub struct BucketTotal {
     /// First day of the bucket.
     pub first: Date,
-    /// Last day.
+    /// Last day of the bucket.
     pub last: Date,
-    /// The calls.
+    /// Number and duration of the calls.
     pub total: CallTotal,
 }
 
-/// Single calls. They may be many, so few answers hold theirs at a time.
+/// Single calls. The rows may be many, so only a few values exist at a time.
 pub struct SingleCalls {
-    /// By method, then time.
+    /// The calls, ordered by method, then time.
     pub rows: Vec<LoggedCall>,
     _turn: OwnedSemaphorePermit,
 }
 
-/// So many questions about single calls are answered at a time; others wait so long for their turn.
+/// Maximum number of concurrent queries of single calls.
 pub(crate) const SINGLE_CALLS_AT_ONCE: usize = 2;
+/// Maximum wait of such a query for its permit.
 const WAIT_FOR_TURN: Duration = Duration::from_secs(10);
 
 impl Platform {
-    /// The zone whose days the statistics count by.
+    /// Returns the time zone that defines the days of the statistics.
     pub fn zone(&self) -> &TimeZone {
         &self.inner.settings.zone
     }
 
-    /// The moment of a local date and time. One that a change of clocks leaves out
-    /// counts as that much later; of one that there is twice the first is meant.
+    /// Converts a local date and time to a moment. A time skipped by a change of clocks moves later by the length of
+    /// the gap; of a repeated time the first occurrence counts.
     pub fn moment(&self, local: DateTime) -> Option<UnixMillis> {
         local.to_zoned(self.zone().clone()).ok().map(|moment| moment.timestamp().into())
     }
 
-    /// The local date and time of a moment.
+    /// Converts a moment to the local date and time.
     pub fn local(&self, moment: UnixMillis) -> DateTime {
         moment.timestamp().to_zoned(self.zone().clone()).datetime()
     }
 
-    /// Today's date.
+    /// Returns today's local date.
     pub fn today(&self) -> Date {
         self.now().timestamp().to_zoned(self.zone().clone()).date()
     }
 
-    /// All calls of each method, by method. An app sees its own calls, the administrator those of all.
+    /// Returns the totals of each method, ordered by method. An app sees its own calls, the administrator those of all
+    /// apps.
     ///
     /// # Errors
     /// [`crate::Error::Store`], [`crate::Error::Busy`].
@@ -102,8 +104,8 @@ impl Platform {
         Ok(self.inner.store.call_totals(scope(app, filter)).await?)
     }
 
-    /// The calls of each method in each bucket that has some, by method, then time. Calls outside the filter's times
-    /// don't count; buckets are given in full.
+    /// Returns the totals of each method in each bucket with calls, ordered by method, then time. Counts only calls
+    /// inside the filter's range, but names full buckets.
     ///
     /// # Errors
     /// [`crate::Error::Store`], [`crate::Error::Busy`].
@@ -114,7 +116,7 @@ impl Platform {
         for DayTotal { day, total } in days {
             let (first, last) = bucket.around(day);
             match buckets.last_mut().filter(|b| b.first == first && b.total.method == total.method) {
-                // Days ascend, so the later one's latest call is the latest of both.
+                // Days ascend, so the latest call of the later day is the latest of both.
                 Some(known) => {
                     let (count, cost_ms) = (known.total.count + total.count, known.total.cost_ms + total.cost_ms);
                     known.total = CallTotal { count, cost_ms, ..total };
@@ -125,7 +127,7 @@ impl Platform {
         Ok(buckets)
     }
 
-    /// Single calls, by method, then time: the latest ones, as many as the settings allow.
+    /// Returns single calls, ordered by method, then time: the latest ones, up to the limit of the settings.
     ///
     /// # Errors
     /// [`crate::Error::Store`], [`crate::Error::Busy`].
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn buckets_are_those_of_the_calendar() {
-        // The manual's own: 2020-03-23~~~2020-03-29, 2020-03-01~~~2020-03-31.
+        // Examples of the manual: 2020-03-23~~~2020-03-29, 2020-03-01~~~2020-03-31.
         let day = date(2020, 3, 26);
         assert_eq!(Bucket::Day.around(day), (day, day));
         assert_eq!(Bucket::Week.around(day), (date(2020, 3, 23), date(2020, 3, 29)));

@@ -1,4 +1,4 @@
-//! How similar somebody must be to count as found, and how that depends on the number of faces that are searched.
+//! Similarity thresholds, and their dependence on the number of faces searched.
 
 use aicp_store::Page;
 use std::collections::HashSet;
@@ -11,47 +11,47 @@ use crate::engines::library_ref;
 use crate::recognition::MAX_LIBRARIES;
 use crate::{Error, Library, Platform, Result, Threshold};
 
-/// Share of strangers that a search should name at most, where nothing is set.
+/// Default target of the false-positive identification rate: the share of strangers that a search may name.
 const USUAL_FPIR: f64 = 0.01;
 
-/// Libraries, by row id, of which the log says that the threshold is low for their size.
+/// Libraries for which the log already warned that the threshold is low for their size.
 #[derive(Debug, Default)]
 pub(crate) struct ToldOf(Mutex<HashSet<LibraryId>>);
 
 impl ToldOf {
-    /// Whether this library was not told of yet; it is from now on.
+    /// Adds a library. Returns whether it is new.
     fn insert(&self, library: LibraryId) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(library)
     }
 }
 
-/// The threshold of a library beside the one that its size asks for.
+/// The threshold of a library and the one recommended for its size.
 #[derive(Debug, Clone)]
 pub struct LibraryThreshold {
     /// The library.
     pub library: Library,
-    /// Faces of it that may be found; `None` if its engine does not tell.
+    /// Number of searchable faces; `None` if the engine does not report it.
     pub faces: Option<usize>,
-    /// The threshold of a search in it that names none, 0..1.
+    /// Threshold of a search without an explicit one, 0..1.
     pub threshold: Similarity,
-    /// The lowest threshold at which a search names at most the wanted share of strangers, 0..1; `None` for an engine
-    /// whose similarities are its own.
+    /// Lowest threshold at which a search names at most the target share of strangers, 0..1. `None` for an engine with
+    /// its own scale of similarities.
     pub recommended: Option<Similarity>,
 }
 
-/// The threshold at which a search of so many faces names at most this share of strangers (ISO/IEC 19795-1: FPIR is about
-/// the number of faces times the false-match rate, while that is small).
+/// Returns the threshold at which a search of `faces` faces names at most the share `fpir` of strangers. By ISO/IEC
+/// 19795-1, FPIR is about the number of faces times the false-match rate, while that is small.
 pub fn threshold_for(faces: usize, fpir: f64) -> Similarity {
     similarity_of_false_match_rate(fpir / faces.max(1) as f64)
 }
 
 impl Platform {
-    /// The share of strangers that a search is meant to name at most (FPIR).
+    /// Returns the target share of strangers that a search may name (FPIR).
     pub fn wanted_fpir(&self) -> f64 {
         self.inner.settings.fpir.unwrap_or(USUAL_FPIR)
     }
 
-    /// The thresholds of an app's libraries, in the order in which they were made.
+    /// Returns the thresholds of an app's libraries, in order of creation.
     ///
     /// # Errors
     /// [`Error::NoApp`], [`Error::NoEngine`].
@@ -77,15 +77,15 @@ impl Platform {
         Ok(LibraryThreshold { library, faces: Some(faces), threshold, recommended })
     }
 
-    /// The threshold of a search of so many faces, if it follows their number.
+    /// Returns the threshold of a search of this number of faces, if thresholds follow the size.
     fn threshold_by_size(&self, faces: usize) -> Option<Similarity> {
         let settings = &self.inner.settings;
         settings.fpir.map(|fpir| threshold_for(faces, fpir).max(settings.threshold))
     }
 
-    /// The threshold of a search that leaves it to the engine, if that is not the one of the settings: a vendor's engine has
-    /// one of its own, ours may have one that follows the number of faces searched. A caller who names none and searches
-    /// more faces than the threshold is meant for is told so in the log, once for a library.
+    /// Returns the threshold of a search, if it is not that of the settings. A vendor's engine may have its own; that
+    /// of the built-in engine may follow the number of faces searched. If a search without an explicit threshold covers
+    /// more faces than the threshold suits, logs a warning once per library.
     pub(crate) fn threshold_of(
         &self,
         engine: &Arc<dyn Engine>,

@@ -1,4 +1,4 @@
-//! People by the caller's own ids, with several faces each: what face-api calls users.
+//! People by the caller's own ids, with several faces each: the users of face-api.
 
 use std::collections::HashSet;
 
@@ -15,51 +15,50 @@ use crate::people::{EnrolledPerson, MissingLibrary, NewUser};
 use crate::recognition::{Match, Threshold};
 use crate::{App, Error, Face, Gates, Library, Person, Platform, Result};
 
-/// Hex digits of a face token.
+/// Length of a face token in hex digits.
 const TOKEN_DIGITS: usize = 32;
-/// Pictures that a 1:1 comparison sends to engines behind the network at most, the newest first.
+/// Maximum number of pictures that a 1:1 comparison sends to remote engines, the newest first.
 const MAX_COMPARED: usize = 20;
 
-/// A face for a user.
+/// A face to add to a user.
 #[derive(Debug, Clone)]
 pub struct UserFace {
-    /// The library.
+    /// Id of the library.
     pub library: String,
     /// The caller's id of the user.
     pub user_id: String,
-    /// Free text to keep with the user, if any was sent.
+    /// New free text of the user, if any.
     pub info: Option<String>,
     /// The picture; its largest face counts.
     pub picture: Bytes,
-    /// What is asked of the picture.
+    /// Controls that the picture must pass.
     pub gates: Gates,
 }
 
-/// What happens to the faces that a user has.
+/// What happens to the existing faces of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OldFaces {
-    /// They stay.
+    /// They are kept.
     Keep,
-    /// They go.
+    /// They are removed.
     Replace,
 }
 
-/// What happens if there is no such user.
+/// What happens if the user does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MissingUser {
-    /// [`Error::NoPerson`], and of a library that does not exist [`Error::NoLibrary`].
+    /// Refuse with [`Error::NoPerson`], or with [`Error::NoLibrary`] if the library does not exist.
     Refuse,
-    /// Made, the library too.
+    /// Create the user and, if needed, the library.
     Create,
 }
 
-/// The token of an enrolled face: the same picture always has the same one.
+/// Returns the token of an enrolled face; it depends on the picture alone.
 pub fn face_token(face: &Face) -> String {
     face.picture_key.chars().take(TOKEN_DIGITS).collect()
 }
 
-/// The token of a face of a picture, enrolled or not: the largest, which is the one that an enrolment takes, has index
-/// 0.
+/// Returns the token of a face of a picture, enrolled or not. Index 0 is the largest face, which an enrolment takes.
 pub fn token_of_face(picture: &[u8], index: usize) -> String {
     let mut key = picture_key(picture);
     if index > 0 {
@@ -70,11 +69,11 @@ pub fn token_of_face(picture: &[u8], index: usize) -> String {
 }
 
 impl Platform {
-    /// Gives a user a face.
+    /// Adds a face to a user.
     ///
     /// # Errors
     /// As [`Platform::enrol`] and [`Platform::require`]; [`Error::NoPerson`]; [`Error::FaceExists`] if the library has
-    /// this very picture; [`Error::TooManyFaces`] if the user may have no more faces.
+    /// this picture already; [`Error::TooManyFaces`] at the limit of faces.
     pub async fn add_user_face(
         &self,
         app: &App,
@@ -101,7 +100,7 @@ impl Platform {
         };
         let store = &self.inner.store;
         let token = token_of_face(&picture, 0);
-        // Of two calls with one picture at a time the second must see the first one's face; so must those for one user.
+        // Serialises calls with one picture or for one user: the second must see the face of the first.
         let _same_picture = self.inner.identity_locks.lock(Digest::of(&(library.id, &token))).await;
         let _same_user = self.lock_user_name(library.id, &user_id).await;
         let known = store.people_by_user(library.id, &user_id).await?.into_iter().next();
@@ -177,7 +176,7 @@ impl Platform {
         }
     }
 
-    /// The faces of a user, the oldest first.
+    /// Returns the faces of a user, the oldest first.
     ///
     /// # Errors
     /// [`Error::NoLibrary`], [`Error::NoPerson`].
@@ -188,13 +187,13 @@ impl Platform {
         Ok(faces)
     }
 
-    /// Takes a face from a user; the user goes with the last one.
+    /// Removes a face from a user. Removes the user with the last face.
     ///
     /// # Errors
     /// [`Error::NoLibrary`], [`Error::NoPerson`], [`Error::NoSuchFace`].
     pub async fn remove_user_face(&self, app: &App, library: &str, user_id: &str, token: &str) -> Result<()> {
         let (library, person) = self.user_of(app, library, user_id).await?;
-        // Two last faces that are taken at once must not leave a user without any.
+        // Concurrent removals of the last two faces must not leave a user without faces.
         let _same_person = self.lock_person(&person).await;
         let store = &self.inner.store;
         let face = store.face_of_person_by_token(person.id, token).await?.ok_or(Error::NoSuchFace)?;
@@ -205,7 +204,7 @@ impl Platform {
         }
     }
 
-    /// Removes a user from a library or, without one named, from all of the app's.
+    /// Removes a user from a library or, if none is named, from all libraries of the app.
     ///
     /// # Errors
     /// [`Error::NoLibrary`], [`Error::NoPerson`].
@@ -214,7 +213,7 @@ impl Platform {
         self.drop_users(app, users).await
     }
 
-    /// Removes people; [`Error::NoPerson`] if none is there.
+    /// Removes people. [`Error::NoPerson`] if none of them exists.
     pub(crate) async fn drop_users(&self, app: &App, users: Vec<(Library, Person)>) -> Result<()> {
         let mut removed = false;
         for (library, person) in users {
@@ -227,7 +226,8 @@ impl Platform {
         if removed { Ok(()) } else { Err(Error::NoPerson) }
     }
 
-    /// A user with the library they are in; without one named, in all libraries of the app. At least one.
+    /// Returns a user with the library or, if none is named, the users of this id in all libraries of the app; at least
+    /// one.
     ///
     /// # Errors
     /// [`Error::NoLibrary`], [`Error::NoPerson`].
@@ -254,7 +254,7 @@ impl Platform {
         if users.is_empty() { Err(Error::NoPerson) } else { Ok(users) }
     }
 
-    /// The users of a library in the order in which they were made.
+    /// Returns a page of the users of a library in order of creation.
     ///
     /// # Errors
     /// [`Error::NoLibrary`].
@@ -263,10 +263,11 @@ impl Platform {
         self.members(app, &library, page).await
     }
 
-    /// Copies a user with all faces into another library; the original stays.
+    /// Copies a user with all faces into another library; the original remains.
     ///
     /// # Errors
-    /// [`Error::NoPerson`], [`Error::PersonExists`], [`Error::NoSuchFace`]; what the other library's engine says if it is another one.
+    /// [`Error::NoPerson`], [`Error::PersonExists`], [`Error::NoSuchFace`]; the errors of the target's engine if it is
+    /// a different one.
     pub async fn copy_user(&self, app: &App, from: &Library, to: &Library, user_id: &str) -> Result<()> {
         let (platform, app, from, to) = (self.clone(), app.clone(), from.clone(), to.clone());
         let user_id = user_id.to_owned();
@@ -297,7 +298,7 @@ impl Platform {
                 other => Error::or_no_person(other),
             });
         }
-        // Another engine has to see the pictures.
+        // A different engine needs the pictures.
         let mut copy: Option<Person> = None;
         for face in faces {
             let picture = Bytes::from(store.picture(&face.picture_key).await.map_err(Error::or_no_face)?);
@@ -314,15 +315,15 @@ impl Platform {
                 }
             }
         }
-        // Somebody without a face can't be shown to another engine.
+        // A person without faces can't be enrolled at another engine.
         copy.map(drop).ok_or(Error::NoSuchFace)
     }
 
-    /// How like one user of some libraries is the largest face of a picture (1:1)? The user's best face in each
-    /// library; libraries without the user are left out.
+    /// Compares the largest face of a picture with one user of some libraries (1:1). Returns the user's most similar
+    /// face in each library; leaves out libraries without the user.
     ///
     /// # Errors
-    /// [`Error::NoPerson`] if none of them has the user, and as [`Platform::compare`].
+    /// [`Error::NoPerson`] if none of the libraries has the user; as [`Platform::compare`].
     pub async fn compare_with_user(
         &self,
         app: &App,
@@ -332,7 +333,7 @@ impl Platform {
     ) -> Result<Vec<Match>> {
         let store = &self.inner.store;
         let mut found: Vec<Match> = Vec::new();
-        // Here the picture is looked at once, whatever the number of faces.
+        // The built-in engine embeds the picture once, whatever the number of faces.
         let mut here = Vec::new();
         let mut people = HashSet::new();
         let mut looks_left = MAX_COMPARED;
@@ -368,7 +369,7 @@ impl Platform {
         if found.is_empty() { Err(Error::NoPerson) } else { Ok(found) }
     }
 
-    /// The picture of an enrolled face of the app's by its token.
+    /// Returns the picture of an enrolled face of the app by its token.
     ///
     /// # Errors
     /// [`Error::NoSuchFace`].
@@ -378,13 +379,13 @@ impl Platform {
         Ok(picture.into())
     }
 
-    /// The turn of whoever may make a user of this name. Where a [turn of the person](Self::lock_person) is needed too, it comes
-    /// second.
+    /// Locks a user name of a library, for the creation of the user. If the [lock of the person](Self::lock_person) is
+    /// needed too, take it second.
     pub(crate) async fn lock_user_name(&self, library_id: LibraryId, user_id: &str) -> OwnedMutexGuard<()> {
         self.inner.identity_locks.lock(Digest::of(&(library_id, user_id, "user"))).await
     }
 
-    /// The turn of changes of a person, whatever their name is by then.
+    /// Locks a person for changes; does not depend on the user name, which may change.
     pub(crate) async fn lock_person(&self, person: &Person) -> OwnedMutexGuard<()> {
         self.inner.person_locks.lock(person.id).await
     }

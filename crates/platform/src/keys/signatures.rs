@@ -1,4 +1,4 @@
-//! What keys have signed with, so that nothing is taken twice.
+//! Used nonces and signatures of keys, for replay protection.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,27 +7,27 @@ use aicp_store::UsedSignature;
 use aicp_types::{KeyId, UnixMillis};
 use sha2::{Digest, Sha256};
 
-/// Nonces or signatures of one key that are remembered at a time: some 20 MiB.
+/// Maximum number of nonces or signatures stored per key: about 20 MiB.
 const MOST_OF_A_KEY: usize = 200_000;
 
 type Hash = [u8; 16];
 
-/// Whether a key has signed with a text before.
+/// Result of recording a nonce or signature of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignatureUse {
-    /// It has not; it has from now on.
+    /// The first use; it is recorded now.
     First,
-    /// It has.
+    /// A repeated use.
     Repeated,
-    /// The key has signed so much of late that no more can be remembered.
+    /// The key has reached the limit of unexpired records.
     TooMany,
 }
 
 #[derive(Default)]
 pub(super) struct Signatures {
-    /// By key; until when each counts, in milliseconds since the epoch.
+    /// Expiry of each record, by key and hash.
     known: HashMap<KeyId, HashMap<Hash, UnixMillis>>,
-    /// Those that are not on disk yet.
+    /// Records that are not on disk yet.
     unsaved: Vec<UsedSignature>,
 }
 
@@ -40,13 +40,13 @@ impl Signatures {
         Self { known, unsaved: Vec::new() }
     }
 
-    /// Whether a text was signed with and still counts.
+    /// Whether a nonce or signature was used and has not expired.
     pub fn is_known(&self, key_id: KeyId, text: &str, now: UnixMillis) -> bool {
         let expires = self.known.get(&key_id).and_then(|of_key| of_key.get(&hash(text)));
         expires.is_some_and(|expires| *expires > now)
     }
 
-    /// Notes that a text was signed with, for this long from now.
+    /// Records the use of a nonce or signature, for the duration `keep` from `now`.
     pub fn note(&mut self, key_id: KeyId, text: &str, now: UnixMillis, keep: Duration) -> SignatureUse {
         if self.is_known(key_id, text, now) {
             return SignatureUse::Repeated;
@@ -71,12 +71,12 @@ impl Signatures {
         self.known.retain(|_, of_key| !of_key.is_empty());
     }
 
-    /// Those that are not on disk yet; they count as saved from now on.
+    /// Takes the records that are not on disk yet; they count as saved from now on.
     pub fn take_unsaved(&mut self) -> Vec<UsedSignature> {
         std::mem::take(&mut self.unsaved)
     }
 
-    /// Those could not be brought to disk.
+    /// Puts back records that could not be saved.
     pub fn put_back(&mut self, unsaved: Vec<UsedSignature>) {
         self.unsaved.extend(unsaved);
     }

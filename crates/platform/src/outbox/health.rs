@@ -1,4 +1,4 @@
-//! Whether engines behind the network answer, and work for those that do again.
+//! Health checks of remote engines, and the replay of their waiting writes.
 
 use std::sync::{Arc, PoisonError, Weak};
 
@@ -8,26 +8,27 @@ use tokio::sync::watch;
 
 use crate::{Inner, Platform};
 
-/// An engine and whether it answered when it was last asked.
+/// Result of the latest health check of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineHealth {
     /// Name of the engine.
     pub engine: String,
-    /// Whether it answered; `None` before it was first asked, or if it has no call to ask with.
+    /// Whether the engine answered; `None` before the first check, or if the engine has no call for it.
     pub is_up: Option<bool>,
 }
 
-/// Asks every engine behind the network how it is, every so often, and works off what waits for it, if set so.
+/// Checks the health of every remote engine at an interval and, if the settings say so, replays the writes that wait
+/// for it.
 pub(crate) async fn look_after(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
     if inner.upgrade().is_none_or(|inner| inner.engines.remote().is_empty()) {
         return;
     }
     loop {
-        // The platform is not kept alive in between.
+        // The platform must be able to shut down during the pause.
         let Some(inner) = inner.upgrade() else { return };
         let platform = Platform { inner };
-        // At the same time, so that one that hangs does not keep the others waiting. What is broken off at shut-down is in
-        // doubt, and cleared up later.
+        // Concurrent, so that an engine that hangs does not delay the others. Writes interrupted by shut-down are in
+        // doubt and resolved later.
         let looks = platform.inner.engines.remote().iter().map(|engine| platform.look_at(engine.as_ref()));
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
@@ -44,7 +45,7 @@ pub(crate) async fn look_after(inner: Weak<Inner>, mut stop: watch::Receiver<boo
 }
 
 impl Platform {
-    /// Whether each engine behind the network answered when it was last asked.
+    /// Returns the health of each remote engine.
     pub fn engine_health(&self) -> Vec<EngineHealth> {
         let up = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
         let engines = self.inner.engines.remote().iter();
@@ -53,7 +54,7 @@ impl Platform {
 
     async fn look_at(&self, engine: &dyn Engine) {
         let is_up = match engine.health().await {
-            // There is no such call; what waits will show.
+            // The engine has no health call; replay shows whether it answers.
             Err(aicp_engines::Error::Unsupported(_)) => None,
             asked => Some(asked.is_ok()),
         };

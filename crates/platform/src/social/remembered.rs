@@ -1,27 +1,27 @@
-//! Friend groups as they were last read: clients ask for them again and again, and seldom is there anything new.
+//! Cache of friend groups: clients poll them, and they rarely change.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aicp_store::{FriendGroups, Members};
 
-/// Groups may take so many bytes in all; then all are forgotten.
+/// Upper bound of the cache's estimated size in bytes. When exceeded, the cache is cleared.
 const MAX_BYTES: usize = 64 << 20;
-/// What takes more than this by itself is not remembered.
+/// Estimated size in bytes above which an entry is not cached.
 const MAX_BYTES_EACH: usize = 256 << 10;
-/// What a group takes beside its names, and an account too, about.
+/// Estimated overhead per group and per account, in bytes.
 const OVERHEAD: usize = 128;
 
-/// The groups of accounts, as long as they are as they were read.
+/// Caches the groups of accounts until they change.
 #[derive(Default)]
 pub(crate) struct RememberedGroups(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    /// By app, then account; app ids have no line ends.
+    /// Cached groups by `key` of app and account; app ids have no line ends.
     accounts: HashMap<String, Remembered>,
     bytes: usize,
-    /// Counts what was forgotten: what was read before may be old.
+    /// Number of invalidations: groups read before the latest one may be stale.
     changes: u64,
 }
 
@@ -42,7 +42,8 @@ impl Remembered {
 }
 
 impl RememberedGroups {
-    /// Those of an account, or, if they have to be read, what [`remember`](Self::remember) is to be told then.
+    /// Returns the cached groups of an account or, on a miss, the value to pass to [`remember`](Self::remember) as
+    /// `before`.
     pub fn of(&self, app_id: &str, user_id: &str, members: Members) -> Result<Arc<FriendGroups>, u64> {
         let mut known = self.known();
         let changes = known.changes;
@@ -50,7 +51,7 @@ impl RememberedGroups {
         account.and_then(|account| account.slot(members).clone()).ok_or(changes)
     }
 
-    /// Keeps what was read, unless something changed after [`of`](Self::of) returned `before`.
+    /// Caches groups, unless something was invalidated after [`of`](Self::of) returned `before`.
     pub fn remember(&self, app_id: &str, user_id: &str, members: Members, before: u64, groups: &Arc<FriendGroups>) {
         let names = groups.groups.iter().map(|group| group.name.len() + group.members.bytes() + OVERHEAD);
         let bytes = names.sum::<usize>() + app_id.len() + user_id.len() + OVERHEAD;
@@ -69,7 +70,7 @@ impl RememberedGroups {
         }
     }
 
-    /// The groups of an account have changed.
+    /// Invalidates the groups of an account.
     pub fn forget(&self, app_id: &str, user_id: &str) {
         let mut known = self.known();
         known.changes += 1;

@@ -1,8 +1,9 @@
-//! What may become of an account and those around it. Each rule takes a circle as it is and returns it as it is to be.
+//! Rules for changes of an account and related accounts. A rule is a pure function from a circle, which is an account
+//! together with some other accounts, to the changed circle.
 //!
-//! One rule is kept elsewhere, as a circle has no place for all who lose a friend at once: where accounts are deleted, the
-//! store counts the sequences of the others on, in `delete_accounts` of its `sqlite/social.rs`. It counts as [`Changed`]
-//! does here, and the model in the tests holds both to the same rule.
+//! One rule lives elsewhere, because a deletion affects more accounts than a circle holds: `delete_accounts` in the
+//! store's `sqlite/social.rs` increments the sequences of all accounts that lose a friend, in the same way as
+//! [`Changed`]. The model in the tests checks both.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -12,7 +13,7 @@ use aicp_types::UnixMillis;
 use super::{FriendError, FriendFields, FriendOutcome, FriendRequests, Sides, SocialLimits};
 use crate::{Error, Result};
 
-/// Each of some other accounts of a circle.
+/// Returns the named other accounts of a circle.
 pub(super) fn find_each<'a>(circle: &'a Circle, user_ids: &[String]) -> Vec<Result<&'a Other, FriendError>> {
     let others: HashMap<&str, &Other> =
         circle.others.iter().map(|other| (other.account.user_id.as_str(), other)).collect();
@@ -25,7 +26,7 @@ pub(super) fn find_each<'a>(circle: &'a Circle, user_ids: &[String]) -> Vec<Resu
     user_ids.iter().map(find).collect()
 }
 
-/// Why there is nothing to be done to a friend: nobody has themselves as one.
+/// Maps [`FriendError::Oneself`] to [`FriendError::NotAFriend`], for operations on existing friends.
 pub(super) fn no_friend_of_oneself(e: FriendError) -> FriendError {
     if e == FriendError::Oneself { FriendError::NotAFriend } else { e }
 }
@@ -149,7 +150,7 @@ pub(super) fn delete_friends(
 pub(super) fn delete_all_friends(before: &Circle, limits: SocialLimits, sides: Sides) -> (Circle, ()) {
     let mut edit = Edit::of(before, limits);
     for other in &mut edit.circle.others {
-        // Each is a friend.
+        // Never fails: all others are friends.
         let _ = part(other, sides);
     }
     (edit.finish(before), ())
@@ -163,7 +164,7 @@ fn part(other: &mut Other, sides: Sides) -> FriendOutcome {
     Ok(())
 }
 
-/// Keeps a request, unless it is kept already.
+/// Stores a friend request, unless one is pending already.
 fn ask(other: &mut Other, fields: &FriendFields, limits: SocialLimits, now: UnixMillis) -> FriendError {
     if other.request.is_none() {
         if other.requests >= limits.requests {
@@ -188,12 +189,12 @@ impl FriendFields {
     }
 }
 
-/// A circle that is being changed.
+/// A circle under change.
 struct Edit {
     circle: Circle,
-    /// Where each of the others is.
+    /// Index of each other account, by user id.
     places: HashMap<String, usize>,
-    /// How many friends the account has by now.
+    /// Current number of friends of the account.
     friends: u64,
     limits: SocialLimits,
 }
@@ -212,8 +213,8 @@ impl Edit {
         self.friends < self.limits.friends
     }
 
-    /// Does something about each of some others; where it fails, nothing is done about that one. What is named again is
-    /// done once and has the same outcome.
+    /// Applies an operation to each named account; a failed one leaves its account unchanged. A repeated name is
+    /// processed once and gets the same outcome.
     fn each<T>(
         &mut self,
         items: &[T],
@@ -238,8 +239,8 @@ impl Edit {
         outcomes
     }
 
-    /// Makes those of these groups that are missing, all or none. Gives up at the first that is too many: while this
-    /// runs, everybody else's writes wait.
+    /// Creates missing groups, all or none. Stops at the first group above the limit: all other writes wait while this
+    /// runs.
     fn make_groups(&mut self, names: &[String]) -> Result<(), FriendError> {
         let mut groups = self.circle.groups.clone();
         for name in names {
@@ -255,7 +256,7 @@ impl Edit {
         Ok(())
     }
 
-    /// Makes a friend what `known` becomes with what is given.
+    /// Sets a friend to `known` with the given fields changed.
     fn set(&mut self, place: usize, given: &FriendFields, known: Friend) -> Result<(), FriendError> {
         let FriendFields { user_id: _, remark, source, wording, added_s, groups, custom } = given;
         let mut friend = Friend {
@@ -283,8 +284,8 @@ impl Edit {
         Ok(())
     }
 
-    /// The circle as it is to be: whoever something changed for has the sequences counted on, by one each. So does the
-    /// store where accounts are deleted.
+    /// Returns the changed circle. Increments by one each sequence whose data changed, for every account; the store
+    /// does the same when accounts are deleted.
     fn finish(mut self, before: &Circle) -> Circle {
         let mut own = Changed { groups: self.circle.groups != before.groups, ..Changed::default() };
         for (old, new) in before.others.iter().zip(&mut self.circle.others) {
@@ -296,7 +297,7 @@ impl Edit {
     }
 }
 
-/// What changed for an account.
+/// Kinds of data that changed for an account.
 #[derive(Clone, Copy, Default)]
 struct Changed {
     groups: bool,
@@ -330,7 +331,7 @@ impl Changed {
     }
 }
 
-/// What is kept about a friend but for custom values.
+/// Returns all fields of a friend except the custom values.
 fn standard(friend: &Friend) -> (&str, &str, &str, i64, &BTreeSet<String>) {
     let Friend { remark, source, wording, added_s, groups, custom: _ } = friend;
     (remark, source, wording, *added_s, groups)

@@ -1,4 +1,4 @@
-//! Series of commands against a naive model, on a real store.
+//! Random series of commands on a real store, compared with a naive model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 
 const APP: &str = "app";
-/// Few names, so that what is done meets what was done.
+/// Few names, so that commands often affect the same accounts.
 const USERS: [&str; 5] = ["ada", "bob", "cyd", "dan", "Ada"];
 const GROUPS: [&str; 4] = ["family", "工作", "x\0\"\n", "x"];
 
@@ -27,7 +27,7 @@ enum Command {
     DeleteAll(usize, bool),
 }
 
-/// What is given about a friend: user, remark, groups, a custom value.
+/// Given fields of a friend: user, remark, groups, a custom value.
 type Fields = (usize, Option<u8>, Option<Vec<usize>>, Option<i8>);
 
 fn fields() -> impl Strategy<Value = Vec<Fields>> {
@@ -56,7 +56,7 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// An account as the model has it: groups with their members, friends with remark and custom value.
+/// An account of the model: groups with their members, friends with remark and custom value.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Person {
     groups: Vec<(String, Vec<String>)>,
@@ -71,7 +71,7 @@ struct Model {
 }
 
 impl Model {
-    /// Does a command the plain way, then counts for everybody who is not as before.
+    /// Executes a command naively, then increments the sequences of all accounts that changed.
     fn run(&mut self, command: &Command) -> Vec<FriendOutcome> {
         let before = self.people.clone();
         let outcomes = self.apply(command);
@@ -239,7 +239,7 @@ impl Model {
                     members.retain(|member| member != friend);
                 }
             }
-            // The store puts a friend into new groups by name.
+            // The store adds a friend to new groups in the order of their names.
             let sorted: BTreeSet<&str> = names.into_iter().collect();
             sorted.iter().for_each(|name| person.join(name, friend));
         }
@@ -304,7 +304,7 @@ fn sides(both: bool) -> Sides {
     if both { Sides::Both } else { Sides::Own }
 }
 
-/// What the platform tells those who remember.
+/// Invalidates the cache, as the platform's observer does.
 struct Feed(Arc<RememberedGroups>);
 
 impl Observer for Feed {
@@ -394,7 +394,7 @@ impl Fixture {
         }
     }
 
-    /// Checks that every reading door tells what the model knows.
+    /// Checks that every read operation returns what the model holds.
     async fn assert_like(&self, model: &Model) {
         let social = self.social();
         let all = names(&USERS, &[0, 1, 2, 3, 4]);
@@ -463,7 +463,7 @@ proptest! {
     ) {
         runtime().block_on(async {
             let f = Fixture::new(asks).await;
-            // Of another app, and never to be seen.
+            // Data of another app, which must never be visible.
             let theirs = Social { app_id: "other", ..f.social() };
             let account = |user: &str| NewAccount { user_id: user.to_owned(), nick: None, face_url: None };
             theirs.import_accounts(USERS.map(account).to_vec()).await.expect("it is written");
@@ -554,7 +554,7 @@ async fn endless_lists_of_groups_hold_nobody_up() {
     let f = Fixture::new(FriendRequests::Granted).await;
     f.import((0..101).map(user)).await;
     let social = f.social();
-    // To compare each with each would take hours.
+    // Comparing all pairs would take hours.
     let names: Vec<String> = (0..300_000).map(|number| format!("group {number}")).collect();
     let grouped = FriendFields { groups: Some(names.clone()), ..friends([user(1)]).remove(0) };
     let outcomes = social.import_friends(&user(0), vec![grouped.clone()]).await.expect("it is written");
@@ -607,7 +607,7 @@ async fn requests_wait_up_to_the_limit_and_go_with_the_friendship() {
     assert_eq!(forced, [Ok(())]);
     assert_eq!(ask(101).await, [Err(FriendError::Asked)], "one waits no more");
     assert_eq!(ask(102).await, [Err(FriendError::TooManyRequests)]);
-    // From the other side.
+    // The same from the other side.
     let outcomes = social.add_friends(&user(0), friends([user(6)]), Sides::Both, true).await.expect("written");
     assert_eq!(outcomes, [Ok(())]);
     assert_eq!(ask(102).await, [Err(FriendError::Asked)]);
