@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::UnixMillis;
 
-/// Tells the time of day. Everything that reads it is given one, so that tests set the time.
+/// Source of the current time. Code that reads the time receives a clock, so that tests can set it.
 pub trait Clock: Send + Sync + fmt::Debug {
-    /// The present moment.
+    /// Returns the current time.
     fn now(&self) -> UnixMillis;
 }
 
-/// The clock of the machine.
+/// The system clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -24,12 +24,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock for tests that stands still until it is set.
+/// A clock for tests that changes only when set.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock that shows `moment`.
+    /// Creates a clock that shows `moment`.
     pub const fn at(moment: UnixMillis) -> Self {
         Self(AtomicI64::new(moment.get()))
     }

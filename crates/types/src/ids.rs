@@ -1,10 +1,10 @@
-//! One type per kind of id, so that the compiler tells a person from a face.
+//! Typed ids: one type per kind, so that the compiler rejects mix-ups.
 
 use std::fmt;
 
 use crate::{Snowflake, UnixMillis};
 
-/// Declares an id: a 64-bit number that is only compared, stored and written.
+/// Declares an id: a 64-bit number for comparison, storage and display.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -13,17 +13,17 @@ macro_rules! id {
         pub struct $name(i64);
 
         impl $name {
-            /// The id with this number.
+            /// Creates the id with this number.
             pub const fn new(number: i64) -> Self {
                 Self(number)
             }
 
-            /// The number.
+            /// Returns the number.
             pub const fn get(self) -> i64 {
                 self.0
             }
 
-            /// Parses the decimal form that [`Display`](fmt::Display) writes, and no other: no sign `+`, no leading zero.
+            /// Parses exactly the decimal form that [`Display`](fmt::Display) writes: no sign `+`, no leading zero.
             pub fn parse(text: &str) -> Option<Self> {
                 let number = text.parse::<i64>().ok()?;
                 (number.to_string() == text).then_some(Self(number))
@@ -44,7 +44,7 @@ macro_rules! snowflake {
         id!($(#[$doc])* $name);
 
         impl $name {
-            /// The time at which it was made.
+            /// Returns the time of creation.
             pub const fn created(self) -> UnixMillis {
                 Snowflake::new(self.0).created()
             }
@@ -105,19 +105,19 @@ id!(
     ConsoleUserId
 );
 snowflake!(
-    /// The id of a person that callers see: 19 digits, unique over all libraries.
+    /// Public id of a person: 19 digits, unique over all libraries.
     PublicId
 );
 snowflake!(
-    /// The id of a face in links to its picture: 19 digits, unique over all faces.
+    /// Id of a face in links to its picture: 19 digits, unique over all faces.
     FileId
 );
 snowflake!(
-    /// The id of an outbox record: 19 digits. The records of a library are replayed in ascending order.
+    /// Id of an outbox record: 19 digits. The records of a library are replayed in ascending order.
     OutboxId
 );
 snowflake!(
-    /// The id of a logged call: 19 digits.
+    /// Id of a logged call: 19 digits.
     TraceId
 );
 

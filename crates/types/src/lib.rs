@@ -1,4 +1,4 @@
-//! Typed ids, times and the clock: the vocabulary that all other crates share.
+//! Typed ids, times and the clock, shared by all other crates.
 //!
 //! ```
 //! use aicp_types::{Clock, ManualClock, Node, PublicId, Snowflakes, UnixMillis};

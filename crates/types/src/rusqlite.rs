@@ -1,4 +1,4 @@
-//! Ids and times as SQLite stores them: integers.
+//! Storage of ids and times in SQLite, as integers.
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 

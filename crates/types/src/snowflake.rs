@@ -1,42 +1,44 @@
-//! Ids that grow with time and are unique over all nodes without asking any.
+//! Ids that increase with time and are unique across nodes without coordination.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::UnixMillis;
 
-/// The zero of a snowflake's time (2010-11-04), late enough for 19 digits today, early enough for 63 bits until 2080.
+/// Epoch of snowflakes (2010-11-04), in milliseconds since the Unix epoch: late enough for 19 digits today, early
+/// enough for 63 bits until 2080.
 const EPOCH: i64 = 1_288_834_974_657;
 const SEQUENCE_BITS: u32 = 12;
 const NODE_BITS: u32 = 10;
 /// Bits below the milliseconds.
 const LOW_BITS: u32 = NODE_BITS + SEQUENCE_BITS;
 
-/// An id of 63 bits: 41 of milliseconds, 10 of the node that made it, 12 of a running number.
+/// An id of 63 bits: 41 bits of milliseconds, 10 of the node, 12 of a running number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Snowflake(i64);
 
 impl Snowflake {
-    /// The snowflake with this number.
+    /// Creates the snowflake with this number.
     pub const fn new(number: i64) -> Self {
         Self(number)
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn get(self) -> i64 {
         self.0
     }
 
-    /// The time at which it was made.
+    /// Returns the time of creation.
     pub const fn created(self) -> UnixMillis {
         UnixMillis::new((self.0 >> LOW_BITS) + EPOCH)
     }
 
-    /// Node and running number: what tells it from others of its millisecond; 0 to 4,194,303.
+    /// Returns node and running number, which distinguish the snowflakes of one millisecond: 0 to 4,194,303.
     pub const fn within_millisecond(self) -> i64 {
         self.0 & ((1 << LOW_BITS) - 1)
     }
 
-    /// Puts a snowflake together from [`created`](Self::created) and [`within_millisecond`](Self::within_millisecond).
+    /// Composes a snowflake from [`created`](Self::created) and [`within_millisecond`](Self::within_millisecond).
+    /// `None` if they are out of range.
     pub fn from_parts(created: UnixMillis, within_millisecond: i64) -> Option<Self> {
         let millis = created.get().checked_sub(EPOCH)?;
         let id = Self(millis.checked_mul(1 << LOW_BITS)?.checked_add(within_millisecond)?);
@@ -44,39 +46,40 @@ impl Snowflake {
     }
 }
 
-/// A process among those that share a database: 0 to 1023.
+/// Number of a process among those that share a database: 0 to 1023.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Node(u16);
 
 impl Node {
-    /// The node with this number, if it is below 1024.
+    /// Creates the node with this number. `None` from 1024 on.
     pub const fn new(number: u16) -> Option<Self> {
         if number < 1 << NODE_BITS { Some(Self(number)) } else { None }
     }
 }
 
-/// Makes the snowflakes of one node. Each is greater than those before it, also if the clock is set back.
+/// Generator of the snowflakes of one node. Each is greater than all before, even if the clock is set back.
 #[derive(Debug)]
 pub struct Snowflakes {
     node: Node,
-    /// Milliseconds since `EPOCH`, and the running number in the bits below.
+    /// Last snowflake without the node: milliseconds since `EPOCH`, and the running number in the low bits.
     last: AtomicI64,
 }
 
 impl Snowflakes {
-    /// A generator that begins with the time.
+    /// Creates a generator that starts at the current time.
     pub const fn new(node: Node) -> Self {
         Self { node, last: AtomicI64::new(0) }
     }
 
-    /// Makes all further snowflakes greater than `id`.
+    /// Makes all later snowflakes greater than `id`.
     pub fn go_on_after(&self, id: Snowflake) {
-        // The running number is dropped: the next millisecond is greater whatever the node.
+        // Rounds up to the next millisecond, which is greater for every node.
         let next_millisecond = ((id.get() >> LOW_BITS) + 1) << SEQUENCE_BITS;
         self.last.fetch_max(next_millisecond - 1, Ordering::Relaxed);
     }
 
-    /// The next snowflake. With more than 4,096 in a millisecond, or a clock that was set back, its time runs ahead of `now`.
+    /// Returns the next snowflake. Its time runs ahead of `now` after more than 4,096 snowflakes in a millisecond, or
+    /// if the clock was set back.
     pub fn next(&self, now: UnixMillis) -> Snowflake {
         let floor = now.get().saturating_sub(EPOCH).max(0) << SEQUENCE_BITS;
         let step = |last: i64| last.saturating_add(1).max(floor);

@@ -1,54 +1,54 @@
-//! Moments in time.
+//! Points in time.
 
 use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// A moment in milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+/// A point in time, in milliseconds since 1970-01-01T00:00:00Z without leap seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct UnixMillis(i64);
 
 impl UnixMillis {
-    /// The moment so many milliseconds after the epoch.
+    /// Creates the time this many milliseconds after the epoch.
     pub const fn new(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the epoch.
+    /// Returns the milliseconds since the epoch.
     pub const fn get(self) -> i64 {
         self.0
     }
 
-    /// Whole seconds since the epoch, rounded down.
+    /// Returns the whole seconds since the epoch, rounded down.
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// The moment later by `duration`, or the last one that there is.
+    /// Adds a duration; saturates at the last representable time.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis_of(duration)))
     }
 
-    /// The moment earlier by `duration`, or the first one that there is.
+    /// Subtracts a duration; saturates at the first representable time.
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis_of(duration)))
     }
 
-    /// The time that has passed since `earlier`; zero if that is later.
+    /// Returns the time passed since `earlier`; zero if that is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The time between two moments, whichever is the earlier.
+    /// Returns the absolute difference of two times.
     pub fn distance(self, other: Self) -> Duration {
         Duration::from_millis(self.0.abs_diff(other.0))
     }
 
-    /// The same moment for calendars, clamped to the years -9999 to 9999.
+    /// Converts to a calendar timestamp, clamped to the years -9999 to 9999.
     pub fn timestamp(self) -> Timestamp {
         let nearest = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
         Timestamp::from_millisecond(self.0).unwrap_or(nearest)
