@@ -49,7 +49,7 @@ struct Cli {
     workers: Option<NonZeroUsize>,
 }
 
-/// Simulates as the command line says, until SIGTERM or SIGINT.
+/// Runs the simulator with the options of the command line, until SIGTERM or SIGINT.
 pub fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,7 +63,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     let mut size = PoolSize::for_this_machine();
     size.workers = cli.workers.unwrap_or(size.workers);
-    // It starts soonest so, and stands for a slow engine anyway.
+    // ONNX Runtime starts fastest, and the simulated engine may be slow.
     let inference = Inference { runtime: RuntimeChoice::OnnxRuntime, ..Inference::default() };
     let vision = Vision::start_with(&ModelPaths { folder: cli.models_dir, runtime: cli.ort_lib }, size, inference)?;
     let options = Options {
@@ -75,7 +75,7 @@ fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
         credentials: cli.app_id.zip(cli.app_secret),
     };
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        // Before anybody is told that it runs, so that no signal finds it unprepared.
+        // Handlers are installed before the ready message, so that no signal is missed.
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let running = start(options, vision).await?;
         writeln!(std::io::stdout(), "listening on {}", running.address())?;

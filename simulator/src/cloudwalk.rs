@@ -1,4 +1,4 @@
-//! The REST of Cloudwalk's private server.
+//! REST interface of Cloudwalk's private server.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use crate::world::{Hit, Refusal, World, picture, random_id, whole};
 use crate::{Options, codes};
 
-/// Bytes that a tag may have.
+/// Maximum length of a tag in bytes.
 const MAX_TAG: usize = 128;
-/// Hits a face of a picture of many.
+/// Number of hits per face in M:N searches.
 const MANY_TOP_N: usize = 5;
 
-/// The answer to a call; none if there is no such call.
+/// Answers a call; `None` if the path is unknown.
 pub(crate) async fn answer(
     world: &Arc<World>,
     options: &Options,
@@ -51,7 +51,7 @@ pub(crate) async fn answer(
     }))
 }
 
-/// How a refusal is said; none for the simulator's own fault.
+/// Returns the error answer to a refusal; `None` for [`Refusal::Broken`].
 pub(crate) fn refused(refusal: &Refusal) -> Option<Value> {
     let (code, text) = match refusal {
         Refusal::BadPicture => (codes::BAD_PICTURE, "extract feature decode pictrue! get feature failed".to_owned()),
@@ -77,7 +77,7 @@ impl Form {
         self.get(key).map(String::as_str).ok_or_else(|| Refusal::BadRequest(format!("{key} is missing")))
     }
 
-    /// A group id: letters and digits.
+    /// Returns the group id, which consists of letters and digits.
     fn group(&self) -> Result<&str, Refusal> {
         let id = self.text("groupId")?;
         if id.bytes().all(|b| b.is_ascii_alphanumeric()) {

@@ -1,27 +1,27 @@
-//! Why the simulator could not start.
+//! Errors of starting the simulator.
 
 use std::io;
 use std::path::PathBuf;
 
-/// What went wrong.
+/// Why the simulator could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file or folder.
+    /// A file or folder can't be accessed.
     #[error("{0}: {1}")]
     File(PathBuf, #[source] io::Error),
-    /// Another simulator has the data folder.
+    /// Another simulator uses the data folder.
     #[error("{0} is in use by another simulator")]
     InUse(PathBuf),
-    /// A line of the journal, before its last, can't be read.
+    /// A line of the journal other than the last one can't be parsed.
     #[error("journal, line {0}: {1}")]
     Journal(usize, String),
-    /// The address to listen on.
+    /// The server can't listen on the address.
     #[error("{0}: {1}")]
     Listen(std::net::SocketAddr, #[source] io::Error),
-    /// Models, runtime library or templates.
+    /// Models, runtime library or templates are not usable.
     #[error(transparent)]
     Engine(#[from] aicp_engines::Error),
 }
 
-/// The result of everything in this crate.
+/// Result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

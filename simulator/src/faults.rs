@@ -1,28 +1,28 @@
-//! What goes wrong on purpose.
+//! Fault injection.
 
 use serde::{Deserialize, Serialize};
 
-/// Faults to inject, as `POST /simulator/faults` takes them. Probabilities are 0..1.
+/// Faults to inject, the body of `POST /simulator/faults`. Probabilities are 0..1.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Faults {
-    /// Probability that the connection ends before anything is done.
+    /// Probability that the connection is closed before any work is done.
     pub drop_before: f64,
-    /// Probability that the work is done and the connection ends without an answer.
+    /// Probability that the connection is closed after the work, without an answer.
     pub drop_after: f64,
-    /// Milliseconds between the work and the answer.
+    /// Delay between the work and the answer, in milliseconds.
     pub delay_ms: u64,
-    /// Probability of HTTP 500 in plain words, with nothing done.
+    /// Probability of HTTP 500 with a plain-text body and no work done.
     pub status500: f64,
-    /// Where the dice begin.
+    /// Seed of the random numbers.
     pub seed: u64,
-    /// How many calls go wrong at most, delays not counted; none: any number.
+    /// Maximum number of faulty calls, not counting delays; `None`: unlimited.
     pub limit: Option<u64>,
-    /// Paths, without leading `/`, of the calls that may go wrong; none: all.
+    /// Paths, without leading `/`, of the calls that may fail; empty: all.
     pub paths: Vec<String>,
 }
 
-/// What becomes of one call.
+/// Outcome chosen for a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     Well,
@@ -31,7 +31,7 @@ pub(crate) enum Fate {
     Status500,
 }
 
-/// Rolls for each call.
+/// Chooses the outcome of each call at random.
 #[derive(Debug, Default)]
 pub(crate) struct Dice {
     faults: Faults,
@@ -44,12 +44,12 @@ impl Dice {
         Self { state: faults.seed, faults, spent: 0 }
     }
 
-    /// The fate of a call and how many milliseconds its answer waits.
+    /// Chooses the outcome of a call. Returns it with the delay of the answer in milliseconds.
     pub fn roll(&mut self, path: &str) -> (Fate, u64) {
         if !self.faults.paths.is_empty() && !self.faults.paths.iter().any(|p| p == path) {
             return (Fate::Well, 0);
         }
-        // Always as many rolls, so that a fate does not hang on the other probabilities.
+        // The number of rolls is constant, so that an outcome does not depend on the other probabilities.
         let rolls = [self.next(), self.next(), self.next()];
         let fate = match rolls {
             [before, ..] if before < self.faults.drop_before => Fate::DroppedBefore,
@@ -65,7 +65,7 @@ impl Dice {
         (fate, self.faults.delay_ms)
     }
 
-    /// SplitMix64, as a share 0..1.
+    /// Returns the next number of SplitMix64, scaled to 0..1.
     fn next(&mut self) -> f64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.state;

@@ -1,4 +1,4 @@
-//! What was written, one JSON object a line, each on disk before it is acknowledged.
+//! Journal of writes: one JSON object per line, each on disk before it is acknowledged.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -12,25 +12,25 @@ use crate::{Error, Result};
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub(crate) enum Op {
-    /// A library was made.
+    /// A library was created.
     CreateLibrary { library: String, name: String },
-    /// A library was deleted with its faces.
+    /// A library and its faces were deleted.
     DeleteLibrary { library: String },
-    /// A face was added; `template` is base64 of little-endian 32-bit floats.
+    /// A face was added. `template` is base64 of 32-bit floats, little-endian.
     Add { library: String, face: String, tag: String, sha256: String, template: String },
     /// A face was removed.
     Remove { library: String, face: String },
 }
 
-/// The file that the writes are in.
+/// An open, locked journal file.
 pub(crate) struct Journal {
     file: File,
     length: u64,
 }
 
 impl Journal {
-    /// Opens the journal of a folder, made if there is none, and reads what is in it. A last line that was torn, as
-    /// nobody was told of it, is cut off.
+    /// Opens or creates the journal of a folder and reads its writes. Truncates an incomplete last line: that write was
+    /// never acknowledged.
     pub fn open(folder: &Path) -> Result<(Self, Vec<Op>)> {
         let path = folder.join("journal.jsonl");
         let failed = |e| Error::File(path.clone(), e);
@@ -51,7 +51,7 @@ impl Journal {
         Ok((Self { file, length: length as u64 }, ops))
     }
 
-    /// Writes; on disk when it returns. A write that fails leaves nothing behind.
+    /// Appends a write; it is on disk on return. A failed write leaves no trace.
     pub fn append(&mut self, op: &Op) -> io::Result<()> {
         let mut line = serde_json::to_vec(op)?;
         line.push(b'\n');
@@ -68,7 +68,7 @@ impl Journal {
     }
 }
 
-/// The writes of whole lines, and how many bytes they take.
+/// Parses the complete lines. Returns their writes and their length in bytes.
 fn read(bytes: &[u8]) -> Result<(Vec<Op>, usize)> {
     let mut ops = Vec::new();
     let mut length = 0;

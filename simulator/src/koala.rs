@@ -1,4 +1,4 @@
-//! Koala's REST. Of its paths only [`ADD`] is known; the others are the simulator's.
+//! REST interface of Koala. Only the path [`ADD`] is Koala's own; the others are invented here.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(crate) const DETECT: &str = "business/api/v1/face/detect";
 pub(crate) const QUALITY: &str = "business/api/v1/face/quality";
 pub(crate) const HEALTH: &str = "business/api/v1/health";
 
-/// The answer to a call; none if there is no such call.
+/// Answers a call; `None` if the path is unknown.
 pub(crate) async fn answer(world: &Arc<World>, path: &str, body: &[u8]) -> Option<Result<Value, Refusal>> {
     let body = if path == HEALTH { Ok(Map::new()) } else { serde_json::from_slice(body) };
     let body = match body {
@@ -44,7 +44,7 @@ pub(crate) async fn answer(world: &Arc<World>, path: &str, body: &[u8]) -> Optio
     Some(data.map(|data| json!({"status": 200, "message": "Request successful", "data": data})))
 }
 
-/// How a refusal is said; none for the simulator's own fault.
+/// Returns the error answer to a refusal; `None` for [`Refusal::Broken`].
 pub(crate) fn refused(refusal: &Refusal) -> Option<Value> {
     let (code, text) = match refusal {
         Refusal::BadPicture => (codes::BAD_PICTURE, "extract feature decode pictrue! get feature failed".to_owned()),

@@ -1,19 +1,19 @@
-//! A stand-in for a vendor's face engine, for tests and for trying the product without one.
+//! Simulator of a vendor's face engine, for tests and trials without one.
 //!
-//! It speaks the REST of Koala (考拉悠然) or of Cloudwalk's private server (云从) and does the biometrics itself, so
-//! its answers are real. It keeps templates, never pictures.
+//! It implements the REST interface of Koala (考拉悠然) or of Cloudwalk's private server (云从) with real biometrics. It
+//! stores templates, never pictures.
 //!
 //! ```text
 //! aicp-engine-simulator --speak koala --data-dir /tmp/koala [--listen 127.0.0.1:39081]
 //! ```
 //!
-//! prints `listening on ADDRESS` once it is ready (port 0: any free one) and ends on SIGTERM or Ctrl-C. What it
-//! acknowledged survives a kill: every write is in `journal.jsonl` of the data folder, on disk, before its answer.
+//! prints `listening on ADDRESS` once it is ready (port 0: any free port) and exits on SIGTERM or Ctrl-C. Acknowledged
+//! writes survive a kill: each is in `journal.jsonl` of the data folder, on disk, before its answer.
 //!
-//! The vendors' error codes are not public. Those of the simulator are in [`codes`]; [`koala_settings`] and
-//! [`cloudwalk_settings`] are settings of a client that know them, and the paths of Koala's calls.
+//! The vendors' error codes are not public; [`codes`] lists those of the simulator. [`koala_settings`] and
+//! [`cloudwalk_settings`] return client settings with these codes and the paths of Koala's calls.
 //!
-//! To callers on the same machine it also tells and takes:
+//! Callers on the same machine can also use:
 //!
 //! | Call | |
 //! |---|---|
@@ -48,25 +48,25 @@ pub enum Speak {
     Cloudwalk,
 }
 
-/// How to simulate.
+/// Options of a simulator.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where to listen; port 0: any free one.
+    /// Address to listen on; port 0: any free port.
     pub listen: SocketAddr,
-    /// Whose REST to speak.
+    /// Vendor whose interface is simulated.
     pub speak: Speak,
-    /// Folder of the journal; made if it is not there.
+    /// Folder of the journal; created if missing.
     pub data_dir: PathBuf,
-    /// Cloudwalk: whether faces get ids of the engine's own, as on newer servers, whatever the caller sends.
+    /// Cloudwalk: whether the engine assigns ids to faces and ignores those of the caller, as newer servers do.
     pub ignore_caller_ids: bool,
-    /// Whether an unknown library is made when a face is added to it.
+    /// Whether adding a face creates an unknown library.
     pub any_library: bool,
-    /// Cloudwalk: the `app_id` and `app_secret` that calls must have.
+    /// Cloudwalk: the `app_id` and `app_secret` required of calls.
     pub credentials: Option<(String, String)>,
 }
 
 impl Options {
-    /// The defaults, on a free port of the loopback.
+    /// Returns the defaults, on a free loopback port.
     pub fn new(speak: Speak, data_dir: impl Into<PathBuf>) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -79,25 +79,25 @@ impl Options {
     }
 }
 
-/// The error codes that the simulator answers. Only the first is known of a vendor.
+/// Error codes of the simulator. Only the first is known from a vendor.
 pub mod codes {
     /// The picture can't be decoded or shows no face.
     pub const BAD_PICTURE: i64 = 80018;
-    /// A field is missing or can't be read.
+    /// A field is missing or not valid.
     pub const BAD_REQUEST: i64 = 80400;
     /// `app_id` or `app_secret` is wrong.
     pub const FORBIDDEN: i64 = 80403;
-    /// There is no such library.
+    /// The library does not exist.
     pub const LIBRARY_MISSING: i64 = 80404;
-    /// There is no such face.
+    /// The face does not exist.
     pub const FACE_MISSING: i64 = 80405;
-    /// There is such a library already.
+    /// The library exists already.
     pub const LIBRARY_EXISTS: i64 = 80409;
-    /// There is such a face already.
+    /// The face exists already.
     pub const FACE_EXISTS: i64 = 80410;
 }
 
-/// Where the simulator has Koala's calls.
+/// Returns the paths of Koala's calls in the simulator.
 pub fn koala_paths() -> KoalaPaths {
     KoalaPaths {
         create_library: koala::CREATE_LIBRARY.to_owned(),
@@ -112,7 +112,7 @@ pub fn koala_paths() -> KoalaPaths {
     }
 }
 
-/// Settings of a client of a simulator that speaks Koala's REST.
+/// Returns client settings for a simulator of Koala.
 pub fn koala_settings(url: impl Into<String>) -> KoalaSettings {
     KoalaSettings {
         paths: koala_paths(),
@@ -123,7 +123,7 @@ pub fn koala_settings(url: impl Into<String>) -> KoalaSettings {
     }
 }
 
-/// Settings of a client of a simulator that speaks Cloudwalk's REST.
+/// Returns client settings for a simulator of Cloudwalk.
 pub fn cloudwalk_settings(url: impl Into<String>) -> CloudwalkSettings {
     CloudwalkSettings {
         library_missing_codes: vec![codes::LIBRARY_MISSING],

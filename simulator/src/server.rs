@@ -29,12 +29,12 @@ use crate::faults::{Dice, Fate, Faults};
 use crate::world::{Refusal, World};
 use crate::{Error, Options, Result, Speak, cloudwalk, koala};
 
-/// Bytes that a request may have.
+/// Maximum size of a request body in bytes.
 const MAX_BODY: usize = 32 << 20;
-/// How long calls under way may take to end.
+/// Maximum time for calls in progress to end at shut-down.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A simulator that runs. It ends when this is dropped, cleanly with [`Running::stop`].
+/// Handle of a running simulator. Dropping it aborts the simulator; [`Running::stop`] shuts it down cleanly.
 pub struct Running {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -42,17 +42,17 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The base address of its calls.
+    /// Returns the base URL of its calls.
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
 
-    /// Ends it when the calls under way are over.
+    /// Shuts down after the calls in progress have ended.
     pub async fn stop(mut self) {
         drop(self.stop.take());
         let _ = (&mut self.served).await;
@@ -72,14 +72,14 @@ struct Simulator {
     calls: Mutex<BTreeMap<String, u64>>,
 }
 
-/// Marks a response in whose place the connection ends.
+/// Marks a response that is replaced by closing the connection.
 #[derive(Clone)]
 struct Cut;
 
-/// Starts a simulator on these workers.
+/// Starts a simulator that uses these workers.
 ///
 /// # Errors
-/// If its journal can't be read or its address can't be had.
+/// If the journal can't be read or the address can't be bound.
 pub async fn start(options: Options, vision: Vision) -> Result<Running> {
     let world = Arc::new(World::open(&options.data_dir, options.any_library, vision)?);
     let failed = |e| Error::Listen(options.listen, e);
@@ -104,7 +104,7 @@ async fn serve(listener: TcpListener, router: Router, mut stopped: oneshot::Rece
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => connection(stream, peer, router.clone(), &connections),
-                // Out of file descriptors, most likely: let some connections end.
+                // Probably out of file descriptors: waits until some connections end.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
             _ = &mut stopped => break,
@@ -134,7 +134,7 @@ fn connection(stream: TcpStream, peer: SocketAddr, router: Router, connections: 
     });
 }
 
-/// Any call of the vendor's.
+/// Handles every call of the vendor's interface.
 async fn vendor(State(simulator): State<Arc<Simulator>>, uri: Uri, body: Bytes) -> Response {
     let path = uri.path().trim_start_matches('/');
     *locked(&simulator.calls).entry(path.to_owned()).or_default() += 1;

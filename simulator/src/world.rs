@@ -1,4 +1,4 @@
-//! Libraries and faces, and the engine that finds them.
+//! State of the simulator: libraries, faces and the engine that searches them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -16,7 +16,7 @@ use aicp_engines::{Assessment, Builtin, Candidate, Engine, LibraryRef, Rect, Tem
 use crate::Result;
 use crate::journal::{Journal, Op};
 
-/// Why a call is refused.
+/// Why a call fails.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     BadPicture,
@@ -26,7 +26,7 @@ pub(crate) enum Refusal {
     LibraryExists,
     FaceMissing,
     FaceExists,
-    /// The simulator's own fault.
+    /// An internal error of the simulator.
     Broken,
 }
 
@@ -39,11 +39,11 @@ impl From<aicp_engines::Error> for Refusal {
     }
 }
 
-/// A face found.
+/// A matching face.
 pub(crate) struct Hit {
     pub face: String,
     pub tag: String,
-    /// 0..1.
+    /// Similarity, 0..1.
     pub score: f64,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Listed {
     pub sha256: String,
 }
 
-/// Everything that the simulator knows.
+/// The state of the simulator.
 pub(crate) struct World {
     engine: Builtin,
     any_library: bool,
@@ -88,7 +88,8 @@ impl Book {
         self.last_row
     }
 
-    /// What a write changes, apart from the galleries; of a new face its row and that of its library.
+    /// Applies a write to everything but the galleries. Returns, for a new face, the rows of its library and of the
+    /// face.
     fn apply(&mut self, op: &Op) -> Option<(LibraryId, FaceId)> {
         match op {
             Op::CreateLibrary { library, name } => {
@@ -122,14 +123,14 @@ impl Book {
 }
 
 impl World {
-    /// What the journal of a folder tells.
+    /// Restores the state from the journal of a folder.
     pub fn open(folder: &Path, any_library: bool, vision: Vision) -> Result<Self> {
         let (journal, ops) = Journal::open(folder)?;
         let mut book = Book { journal, libraries: BTreeMap::new(), by_row: HashMap::new(), last_row: 0 };
         let mut templates = HashMap::new();
         for op in &ops {
             if let (Some((library, row)), Op::Add { template, .. }) = (book.apply(op), op) {
-                // One that can't be read fits no gallery and is refused there.
+                // An invalid template becomes an empty vector, which the gallery refuses.
                 templates.insert(row, (library, floats(&STANDARD.decode(template).unwrap_or_default())));
             }
         }
@@ -151,7 +152,7 @@ impl World {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes on a thread that may wait for the disk.
+    /// Executes a write on a blocking thread.
     async fn write<T: Send + 'static>(
         self: &Arc<Self>,
         job: impl FnOnce(&Self, &mut Book) -> Result<T, Refusal> + Send + 'static,
@@ -181,7 +182,7 @@ impl World {
         .await
     }
 
-    /// Adds a face and says where in the picture it is.
+    /// Adds a face and returns its box in the picture.
     pub async fn add(
         self: &Arc<Self>,
         library: String,
@@ -194,7 +195,8 @@ impl World {
         }
         let sha256 = hex::encode(Sha256::digest(&picture));
         let area = self.engine.detect(picture.clone().into()).await?.first().map(|face| face.area);
-        // The feature of a probe, not a template for keeping: a vendor's engine gives a picture and itself full marks.
+        // Stores the feature of a probe instead of an enrolment template: at a vendor's engine a picture matches itself
+        // with similarity 1.
         let vector = floats(&self.engine.assess(picture.into()).await?.feature);
         self.write(move |world, book| {
             match book.libraries.get(&library) {
@@ -255,7 +257,7 @@ impl World {
         Ok(self.engine.assess(picture.into()).await?)
     }
 
-    /// Every library with its name and its faces.
+    /// Returns every library with its name and faces.
     pub fn libraries(&self) -> Vec<(String, String, Vec<Listed>)> {
         let book = self.book();
         let listed = book.libraries.iter().map(|(id, library)| {
@@ -269,7 +271,7 @@ impl World {
         listed.collect()
     }
 
-    /// A face of a library and its tag.
+    /// Returns the tag of a face.
     pub fn face(&self, library: &str, face: &str) -> Result<String, Refusal> {
         let book = self.book();
         let library = book.libraries.get(library).ok_or(Refusal::LibraryMissing)?;
@@ -282,7 +284,7 @@ impl World {
         Ok(LibraryRef { row: library.row, engine_id: id.to_owned(), name: library.name.clone(), description: None })
     }
 
-    /// The faces that are still there.
+    /// Returns the hits for those candidates that still exist.
     fn hits(&self, found: Vec<Candidate>) -> Vec<Hit> {
         let book = self.book();
         let hits = found.into_iter().filter_map(|candidate| {
@@ -295,31 +297,31 @@ impl World {
     }
 }
 
-/// Puts a write on disk and carries it out.
+/// Appends a write to the journal and applies it.
 fn record(book: &mut Book, op: &Op) -> Result<Option<(LibraryId, FaceId)>, Refusal> {
     book.journal.append(op).map_err(|_| Refusal::Broken)?;
     Ok(book.apply(op))
 }
 
-/// Floats from their bytes, little-endian.
+/// Decodes little-endian floats.
 fn floats(bytes: &[u8]) -> Vec<f32> {
     let (floats, _) = bytes.as_chunks::<4>();
     floats.iter().map(|&float| f32::from_le_bytes(float)).collect()
 }
 
-/// 32 random lower-case hex digits.
+/// Returns 32 random lower-case hex digits.
 pub(crate) fn random_id() -> Result<String, Refusal> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| Refusal::Broken)?;
     Ok(hex::encode(bytes))
 }
 
-/// A picture from base64.
+/// Decodes a picture from base64.
 pub(crate) fn picture(text: &str) -> Result<Bytes, Refusal> {
     STANDARD.decode(text).map(Bytes::from).map_err(|_| Refusal::BadPicture)
 }
 
-/// A box in whole pixels.
+/// Rounds a box to whole pixels.
 pub(crate) fn whole(area: &Rect) -> [i64; 4] {
     [area.x, area.y, area.width, area.height].map(|side| side.round() as i64)
 }

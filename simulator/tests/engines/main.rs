@@ -1,4 +1,4 @@
-//! The vendors' engines against the simulator, with real models and pictures.
+//! Tests of the vendors' engines against the simulator, with real models and pictures.
 
 mod process;
 mod support;

@@ -1,4 +1,4 @@
-//! The simulator as a process.
+//! Tests of the simulator as a process.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -47,7 +47,7 @@ async fn what_was_acknowledged_survives_a_kill() {
     client.delete_library(&two).await.expect("an answer");
     let faces: serde_json::Value = get(&process.url, "simulator/faces").await;
     process.child.kill().await.expect("an answer");
-    // A write that the kill tore.
+    // An incomplete write, as a kill leaves it.
     let journal = folder.path().join("journal.jsonl");
     let mut bytes = std::fs::read(&journal).expect("a file");
     bytes.extend_from_slice(b"{\"op\":\"add\",\"libr");

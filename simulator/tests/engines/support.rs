@@ -1,4 +1,4 @@
-//! A simulator, a client of it, and pictures.
+//! Fixtures: simulator, client and pictures.
 
 use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
@@ -37,7 +37,7 @@ pub fn biden() -> Photo {
 
 /// A picture without a face.
 pub fn faceless() -> Photo {
-    // A grey bitmap of 64x64 pixels of 24 bits.
+    // A grey bitmap of 64x64 pixels, 24 bits each.
     let mut bytes = b"BM\x36\x30\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x40\0\0\0\x40\0\0\0\x01\0\x18\0".to_vec();
     bytes.resize(54, 0);
     bytes.resize(54 + 64 * 64 * 3, 128);
@@ -49,7 +49,7 @@ pub fn vision() -> Vision {
     let start = || {
         let paths = ModelPaths { folder: root().join("models"), runtime: None };
         let size = PoolSize { workers: NonZeroUsize::MIN, queue: NonZeroUsize::new(64).expect("there") };
-        // As the simulator's.
+        // The same runtime as the simulator's.
         let inference = Inference { runtime: RuntimeChoice::OnnxRuntime, ..Inference::default() };
         Vision::start_with(&paths, size, inference).expect("there")
     };
@@ -69,12 +69,12 @@ pub fn library(row: i64) -> LibraryRef {
     }
 }
 
-/// A person number of ours.
+/// A person number.
 pub fn tag(n: u32) -> String {
     format!("{n:032x}")
 }
 
-/// A simulator and an engine that speaks to it.
+/// A simulator and an engine connected to it.
 pub struct Rig {
     pub engine: Box<dyn Engine>,
     pub running: Running,
@@ -93,7 +93,7 @@ impl Rig {
         Self { engine: engine(speak, &running.url()), running, _folder: folder }
     }
 
-    /// Koala, Cloudwalk as it was and Cloudwalk as it is.
+    /// Starts three simulators: Koala, Cloudwalk with the caller's ids, Cloudwalk with its own ids.
     pub async fn all() -> [Self; 3] {
         [
             Self::start(Speak::Koala, false).await,
@@ -109,19 +109,19 @@ impl Rig {
         assert!(answer.status().is_success());
     }
 
-    /// The faces of a library, each with `faceId`, `tag` and `sha256`.
+    /// Returns the faces of a library, each with `faceId`, `tag` and `sha256`.
     pub async fn faces(&self, library: &LibraryRef) -> Vec<Value> {
         let faces: BTreeMap<String, Vec<Value>> = get(&self.running.url(), "simulator/faces").await;
         faces.get(&library.engine_id).cloned().unwrap_or_default()
     }
 
-    /// How often a path was called.
+    /// Returns the number of calls of a path.
     pub async fn calls(&self, path: &str) -> u64 {
         let calls: BTreeMap<String, u64> = get(&self.running.url(), "simulator/calls").await;
         calls.get(path).copied().unwrap_or_default()
     }
 
-    /// Path of the call that adds a face.
+    /// Returns the path of the call that adds a face.
     pub fn add_path(&self) -> String {
         self.engine.target(aicp_engines::Write::AddFace).expect("there").operation
     }
@@ -146,7 +146,7 @@ pub async fn get<T: serde::de::DeserializeOwned>(url: &str, path: &str) -> T {
     serde_json::from_slice(&answer).expect("JSON")
 }
 
-/// Claims these refs.
+/// Claims these engine references.
 pub struct Known(pub Vec<String>);
 
 #[async_trait]

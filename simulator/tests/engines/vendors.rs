@@ -1,4 +1,4 @@
-//! Both vendors' calls, with faults and without.
+//! Tests of both vendors' calls, with and without faults.
 
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ fn of(added: EnrolledFace) -> String {
     added.engine_ref.expect("there")
 }
 
-/// A face that is only compared is looked for in fewer pixels than one that is added, and so is not placed just as exactly.
+/// Checks that two similarities are nearly equal. A compared face is detected in fewer pixels than an added one, so it
+/// is located less exactly.
 fn near(a: Similarity, b: Similarity) {
     assert!((a - b).abs() < 0.03, "{a} and {b}");
 }
@@ -25,7 +26,7 @@ fn refs(candidates: &[Candidate]) -> Vec<&str> {
     candidates.iter().map(|c| c.face.engine_ref().expect("there")).collect()
 }
 
-/// Makes the first call of the given ones do its work and say nothing.
+/// Lets the first call of a path do its work and drops its answer.
 fn lost(path: String) -> Faults {
     Faults { drop_after: 1.0, limit: Some(1), paths: vec![path], ..Faults::default() }
 }
@@ -103,7 +104,7 @@ async fn faces_are_seen_as_by_the_builtin_engine() {
         }
         engine.require_face(group.clone()).await.expect("an answer");
     }
-    // Of the face itself the builtin engine says more.
+    // The built-in engine reports more about the face.
     let turned = home.detect(obama()).await.expect("an answer");
     assert!(turned[0].confidence > 0.5 && turned[0].rotation.abs() < 20.0);
 }
@@ -118,7 +119,7 @@ async fn everybody_in_a_group_is_found() {
         let (one, two) = (library(1), library(2));
         engine.create_library(&one).await.expect("an answer");
         engine.create_library(&two).await.expect("an answer");
-        // The largest face of the group and two who are not in it.
+        // The largest face of the group, and two people who are not in it.
         let member = of(engine.add_face(&two, &tag(1), group.clone()).await.expect("an answer"));
         of(engine.add_face(&one, &tag(2), obama()).await.expect("an answer"));
         of(engine.add_face(&one, &tag(3), biden()).await.expect("an answer"));
@@ -135,7 +136,7 @@ async fn everybody_in_a_group_is_found() {
         for face in &faces[1..] {
             assert!(face.candidates[0].similarity < 0.9);
         }
-        // A library without faces: everybody is seen, nobody known.
+        // An empty library: all faces are detected, none is identified.
         let empty = library(3);
         engine.create_library(&empty).await.expect("an answer");
         let faces = engine.identify_many(&[empty], group.clone(), 2).await.expect("an answer");
@@ -171,7 +172,7 @@ async fn a_lost_answer_is_made_up_for() {
         let home = library(1);
         engine.create_library(&home).await.expect("an answer");
         assert!(engine.find_added(&home, &tag(1), obama(), &Known(Vec::new())).await.expect("an answer").is_none());
-        // Somebody else has the same picture.
+        // Another person has the same picture.
         let other = of(engine.add_face(&home, &tag(9), obama()).await.expect("an answer"));
         rig.faults(lost(rig.add_path())).await;
         let before = rig.calls(&rig.add_path()).await;
@@ -184,7 +185,7 @@ async fn a_lost_answer_is_made_up_for() {
         assert_ne!(found, other);
         let known = Known(vec![other.clone(), found.clone()]);
         assert!(engine.find_added(&home, &tag(1), obama(), &known).await.expect("an answer").is_none());
-        // An addition that never came to be leaves nothing to find.
+        // An addition that was not executed leaves nothing to find.
         rig.faults(Faults { drop_before: 1.0, limit: Some(1), ..Faults::default() }).await;
         assert!(in_doubt(engine.add_face(&home, &tag(2), biden()).await));
         assert!(engine.find_added(&home, &tag(2), biden(), &known).await.expect("an answer").is_none());
@@ -225,7 +226,7 @@ async fn an_answer_too_late_may_have_been_work() {
     settings.remote.timeout = Duration::from_secs(1);
     let hasty = Cloudwalk::new(settings).expect("sound settings");
     assert!(in_doubt(hasty.add_face(&library(1), &tag(1), obama()).await));
-    // The simulator ends its work though nobody waits.
+    // The simulator completes its work after the client has gone.
     while rig.faces(&library(1)).await.is_empty() {
         tokio::task::yield_now().await;
     }
@@ -301,7 +302,7 @@ async fn the_builtin_engine_examines_every_face() {
     }
     assert!(home.examine(faceless(), 9, wanted).await.expect("an answer").is_empty());
     assert!(matches!(home.examine(Bytes::from_static(b"x").into(), 9, wanted).await, Err(Error::BadPicture(_))));
-    // As an engine among others it keeps templates and takes part in nothing that is kept elsewhere.
+    // As one of the engines it stores templates and ignores operations on faces stored elsewhere.
     let engine: &dyn Engine = &home;
     assert_eq!(engine.face_storage(), FaceStorage::Templates);
     let added = engine.add_face(&library(1), &tag(1), obama()).await.expect("an answer");
