@@ -1,4 +1,4 @@
-//! What pictures look like once they are decoded, for `conformance/pictures.py` to compare with another decoder.
+//! Writes decoded pictures, which `conformance/pictures.py` compares with another decoder.
 
 use std::fs;
 use std::io::Write;
@@ -24,13 +24,13 @@ pub struct Request {
 #[derive(Serialize)]
 struct Line<'a> {
     file: &'a Path,
-    /// Where the pixels are.
+    /// File of the pixels.
     pixels: Option<PathBuf>,
-    /// Why there are none.
+    /// Why the picture was refused.
     refused: Option<String>,
 }
 
-/// Writes the pixels of each file, and a line of JSON for it.
+/// Writes the pixels of each file, and a JSON line about it to the standard output.
 pub fn run(request: &Request) -> Outcome<()> {
     let mut stdout = std::io::stdout().lock();
     for (number, file) in request.files.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Whether the clouds' calls stay fast as the data grows: the same calls at several sizes, beside the same server's
-//! `/healthz`.
+//! Benchmark of the clouds' calls as the data grows: the same calls at several sizes, compared with `/healthz` of the
+//! same server.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -21,19 +21,21 @@ use serde_json::{Value, json};
 use crate::signing;
 use crate::{Cli, Outcome};
 
-/// The library of the people, and the app that owns it.
+/// Library of the people.
 const LIBRARY: &str = "lobby";
+/// App that owns the library.
 const APP: &str = "admin";
-/// Friends of each account, and groups that they are in.
+/// Number of friends of each account.
 const FRIENDS: usize = 100;
+/// Number of groups of each account's friends.
 const GROUPS: usize = 4;
 /// Ids in one `QueryFaceUserBatch`.
 const BATCH: usize = 50;
-/// Copies under way at once.
+/// Number of concurrent copies.
 const COPIES: usize = 512;
-/// Users and accounts that are asked about; a stride over all of them.
+/// Number of users and accounts that are queried, spread evenly over all of them.
 const ASKED: usize = 2000;
-/// Nothing here is about limits.
+/// Settings that disable the rate limits.
 const LIMITLESS: [(&str, &str); 2] =
     [("AICP_LINKVISUAL__CALLS_PER_SECOND", "10000000"), ("AICP_TENCENT_IM__CALLS_PER_SECOND", "10000000")];
 
@@ -58,7 +60,7 @@ pub struct Request {
 struct Report {
     machine: Machine,
     sizes: Vec<Size>,
-    /// The median at the largest size over that at the smallest.
+    /// Median time at the largest size divided by that at the smallest.
     growth: Vec<Growth>,
 }
 
@@ -77,7 +79,7 @@ struct Call {
     #[serde(flatten)]
     load: Load,
     answer_bytes: usize,
-    /// Calls a second over those of `/healthz`.
+    /// Calls per second divided by those of `/healthz`.
     of_healthz: f64,
 }
 
@@ -87,7 +89,7 @@ struct Growth {
     p50_ratio: f64,
 }
 
-/// The keys of the three clouds.
+/// Keys for the three clouds' interfaces.
 struct Keys {
     jd: (String, String),
     alibaba: (String, String),
@@ -95,7 +97,7 @@ struct Keys {
     usersig: String,
 }
 
-/// Fills a data folder step by step and asks at each.
+/// Fills a data folder in steps and measures at each.
 pub fn run(cli: &Cli, request: &Request) -> Outcome<()> {
     let machine = Machine::here()?;
     let data = tempfile::tempdir()?;
@@ -110,7 +112,7 @@ pub fn run(cli: &Cli, request: &Request) -> Outcome<()> {
     print(&report, &mut std::io::stdout().lock())
 }
 
-/// Enrols one real person, of whom the others will be copies, and makes the keys.
+/// Enrols one real person to be copied, and creates the keys.
 fn begin(cli: &Cli, data: &Path) -> Outcome<Keys> {
     let server = Server::start_with(&cli.aicp, &cli.models, data, &[])?;
     let token = std::fs::read_to_string(data.join("admin-token"))?;
@@ -179,7 +181,7 @@ fn measure(cli: &Cli, request: &Request, data: &Path, keys: &Keys, rows: usize) 
         json!({ "From_Account": from, "LastSequence": 0, "NeedFriend": "Need_Friend_Type_Yes" }).to_string()
     });
     ask("group_get with 100 friends", with_friends.map(im).collect(), b"{\"ResultItem\":[{")?;
-    // Each call is signed with a nonce of its own.
+    // Each call needs a nonce of its own.
     let (id, secret) = &keys.alibaba;
     let batches = (0..total).map(|call| {
         let parameters =
@@ -198,7 +200,7 @@ fn measure(cli: &Cli, request: &Request, data: &Path, keys: &Keys, rows: usize) 
     Ok(Size { rows, fill_s, start_to_listening_s, database_bytes, healthz, calls })
 }
 
-/// Lets the library have so many people, each but the first a copy of that one, with a picture and a template.
+/// Fills the library up to `rows` people: copies of the first person with picture and template.
 async fn copy_people(data: &Path, rows: usize) -> Outcome<()> {
     let store = Store::open(data, Arc::new(SystemClock), None, TimeZone::UTC).await?;
     let library = store.library(APP, LIBRARY).await?.ok_or("no library")?;
@@ -241,7 +243,7 @@ fn account(number: usize) -> String {
     format!("account{number}")
 }
 
-/// Lets each account have friends among the others, in groups.
+/// Gives each account friends among the others, in groups.
 fn befriend(server: SocketAddr, keys: &Keys, accounts: usize) -> Outcome<()> {
     let mut connection = Connection::open(server)?;
     let mut must = |command: &str, body: &Value| -> Outcome<()> {
@@ -270,7 +272,7 @@ fn befriend(server: SocketAddr, keys: &Keys, accounts: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// The LinkVisual ids of people all over the library.
+/// Returns the LinkVisual ids of people spread over the library.
 fn user_ids(server: SocketAddr, keys: &Keys, rows: usize) -> Outcome<Vec<String>> {
     let (id, secret) = &keys.alibaba;
     let mut connection = Connection::open(server)?;
@@ -289,8 +291,8 @@ fn user_ids(server: SocketAddr, keys: &Keys, rows: usize) -> Outcome<Vec<String>
     Ok(ids)
 }
 
-/// Lets some clients send these requests, one after the other and over again, until `total` were sent; gives also the size
-/// of an answer.
+/// Lets concurrent clients send these requests in rotation until `total` are sent. Returns the load and the size of an
+/// answer.
 fn drive(
     name: &str,
     server: SocketAddr,

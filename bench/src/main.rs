@@ -1,6 +1,6 @@
-//! How fast parts of AICP are that `aicp bench` does not measure.
+//! Benchmarks of parts of AICP that `aicp bench` does not measure.
 //!
-//! See `bench/README.md` for what is measured and what the numbers mean.
+//! `bench/README.md` describes the measurements and their results.
 
 mod decode;
 mod dialects;
@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use aicp_measure::photo;
 use clap::{Parser, Subcommand};
 
-/// What can go wrong here is told to the person who runs it, and nothing else.
+/// Result of a benchmark. Errors are only printed.
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Measures AICP and writes the numbers down

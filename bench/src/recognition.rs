@@ -1,7 +1,7 @@
-//! What spoilt pictures of faces do to recognition: strangers that match, faces that are lost.
+//! Benchmark of recognition on degraded pictures: false matches of strangers and lost faces.
 //!
-//! Every face of the sample pictures is altered in many ways. Of each way: how many are found, how many are judged
-//! recognisable, how many still match the good picture, and how many pairs of strangers match if both are altered so.
+//! Every face of the sample pictures is altered in many ways. For each alteration it counts the faces found, refused
+//! and still matching the original, and the pairs of strangers that match if both are altered.
 
 mod fit;
 
@@ -21,11 +21,11 @@ use clap::Args;
 use crate::{Cli, Outcome};
 use fit::{cover_detectors, fit, means};
 
-/// Cosine that stands for the default threshold.
+/// Cosine of the default threshold.
 const SAME: f32 = 0.435;
-/// Recognisability from which a face passes the gate that is called loose.
+/// Minimum recognisability of the loose gate.
 const LOOSELY_RECOGNISABLE: f32 = 0.1;
-/// Means that came with the project and are not made here: the first of the file.
+/// Number of given means, which are not computed here: the first of the file.
 const GIVEN: usize = 9;
 
 /// What to measure.
@@ -50,7 +50,8 @@ const BLACK: [u8; 3] = [15, 15, 15];
 const BLUE: [u8; 3] = [120, 170, 200];
 const SKIN: [u8; 3] = [200, 160, 130];
 
-/// What is done to the faces, and whether it leaves so little of an identity that a mean is made of it.
+/// Returns the alterations. The flag says whether an alteration destroys so much of the identity that a mean is
+/// computed from it.
 fn alterations() -> Vec<(Alteration, bool)> {
     use Alteration as A;
     let kept = |alterations: &[A]| alterations.iter().map(|a| (*a, false)).collect::<Vec<_>>();
@@ -91,23 +92,23 @@ fn alterations() -> Vec<(Alteration, bool)> {
     .concat()
 }
 
-/// An altered face as the networks see it; the embedding of a probe as the network gives it.
+/// An altered face as seen by the networks. The probe's embedding is the raw output of the network.
 struct Seen {
     probe: Vec<f32>,
     enrolled: Vec<f32>,
     evidence: Evidence,
-    /// Score of the quality, by the manifest.
+    /// Quality score, by the manifest.
     score: f32,
 }
 
-/// A face of a sample picture and what became of it, by alteration.
+/// A face of a sample picture with its altered versions, by alteration.
 struct Subject {
     person: String,
     seen: BTreeMap<String, Seen>,
 }
 
 impl Subject {
-    /// People go to one half or the other.
+    /// Assigns the person to one of two halves.
     fn half(&self) -> u64 {
         let mut random = Random(self.person.bytes().fold(7, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte)));
         random.bits() % 2
@@ -184,7 +185,7 @@ struct Row {
     alike: usize,
     loosely_gated_alike: usize,
     gated_alike: usize,
-    /// For each of `Cover::ALL` the faces that are told to be covered so.
+    /// Number of faces reported as covered, for each of `Cover::ALL`.
     covered: [usize; 3],
 }
 
@@ -205,7 +206,7 @@ impl Row {
     }
 }
 
-/// The upper end of the 95 % interval of a share (Wilson, 1927).
+/// Returns the upper end of the 95 % interval of a share (Wilson, 1927).
 fn upper_bound(part: usize, of: usize) -> f64 {
     if of == 0 {
         return 1.0;
@@ -253,11 +254,12 @@ fn measure(judge: &Judge, subjects: &[&Subject], rows: &mut BTreeMap<String, Row
     }
 }
 
-/// Shares of the faces that are set aside, the worst first.
+/// Shares of the faces to discard, the worst first.
 const DISCARDED: [f64; 7] = [0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5];
 
-/// How many of the altered faces do not match their originals any more when the worst are set aside (Grother and Tabassi, "Performance
-/// of biometric quality measures", 2007): by the score, by two of its parts, and as well as can be.
+/// Writes the share of altered faces that no longer match their originals after the worst are discarded (error versus
+/// discard; Grother and Tabassi, "Performance of biometric quality measures", 2007): by the score, by two of its parts,
+/// and by an ideal measure.
 fn write_error_versus_discard(subjects: &[&Subject], out: &mut impl Write) -> Outcome<()> {
     let none = Alteration::None.to_string();
     let faces: Vec<(&Seen, bool)> = subjects
@@ -268,7 +270,7 @@ fn write_error_versus_discard(subjects: &[&Subject], out: &mut impl Write) -> Ou
             altered.map(|(_, seen)| (seen, dot(&original.enrolled, &seen.probe) > SAME))
         })
         .collect();
-    /// A number for a face and whether it matches: the lower, the sooner it is set aside.
+    /// Measure of a face and whether it matches; faces with the lowest values are discarded first.
     type Measure = fn(&(&Seen, bool)) -> f32;
     let measures: [(&str, Measure); 4] = [
         ("quality score", |(seen, _)| seen.score),
@@ -306,7 +308,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Every face of the sample pictures, altered in every way.
+/// Returns every face of the sample pictures, altered in every way.
 fn subjects(cli: &Cli) -> Outcome<Vec<Subject>> {
     let paths = ModelPaths { folder: cli.models.clone(), runtime: None };
     let workers = std::thread::available_parallelism()?;
@@ -351,7 +353,8 @@ fn altered_faces(models: &mut FaceModels, file: &Path, picture: &Picture) -> aic
     Ok(subjects)
 }
 
-/// Who it is: the pictures of people are in a folder for each, and two of the group photos show the same woman.
+/// Returns who a face belongs to. Each person's pictures have a folder of their own; two of the group photos show the
+/// same woman.
 fn person(file: &Path, face: usize) -> String {
     let name = |path: Option<&Path>| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
     let (folder, file) = (name(file.parent()), name(Some(file)));
@@ -362,7 +365,7 @@ fn person(file: &Path, face: usize) -> String {
     }
 }
 
-/// The face with what is around it, so that a group's other faces are left out.
+/// Crops a face with its surroundings, so that other faces of a group are excluded.
 fn alone(picture: &Picture, face: &DetectedFace) -> (Picture, DetectedFace) {
     let part = face.frame.grown(2.2).clamped(picture.width(), picture.height());
     let (left, top) = (part.x as u32, part.y as u32);

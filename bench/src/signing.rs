@@ -1,4 +1,4 @@
-//! Requests as clients of the three clouds sign them.
+//! Signed requests of the three clouds' clients.
 
 use aicp_types::{Clock, SystemClock};
 use base64::Engine;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Outcome;
 
-/// RFC 3986 unreserved characters stay.
+/// Characters to encode: all but the unreserved ones of RFC 3986.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const HOST: &str = "localhost";
 
@@ -24,7 +24,7 @@ fn hmac_sha256(key: &[u8], text: &str) -> Outcome<Vec<u8>> {
     Ok(mac.finalize().into_bytes().to_vec())
 }
 
-/// A LinkVisual call by GET with signature V1.
+/// Builds a LinkVisual call by GET with signature V1.
 pub fn linkvisual(
     id: &str,
     secret: &str,
@@ -55,7 +55,7 @@ pub fn linkvisual(
     Ok(format!("GET /?{query}&Signature={signature} HTTP/1.1\r\nHost: {HOST}\r\n\r\n").into_bytes())
 }
 
-/// A JD call with an empty body, signed with JDCLOUD2-HMAC-SHA256. The query must be canonical already.
+/// Builds a JD Cloud call with an empty body, signed with JDCLOUD2-HMAC-SHA256. The query must be canonical.
 pub fn jdcloud(id: &str, secret: &str, nonce: usize, path: &str, query: &str) -> Outcome<Vec<u8>> {
     let now = SystemClock.now().timestamp().strftime("%Y%m%dT%H%M%SZ").to_string();
     let day = &now[..8];
@@ -78,7 +78,7 @@ pub fn jdcloud(id: &str, secret: &str, nonce: usize, path: &str, query: &str) ->
     Ok(request.into_bytes())
 }
 
-/// A UserSig of the administrator, good for a day.
+/// Builds a UserSig of the administrator, valid for a day.
 pub fn usersig(sdkappid: u64, key: &str) -> Outcome<String> {
     let (identifier, expire) = ("administrator", 86_400);
     let time = SystemClock.now().timestamp().as_second();
@@ -95,7 +95,7 @@ pub fn usersig(sdkappid: u64, key: &str) -> Outcome<String> {
     Ok(BASE64.encode(packed).replace('+', "*").replace('/', "-").replace('=', "_"))
 }
 
-/// A call of Tencent IM by the administrator.
+/// Builds a Tencent IM call of the administrator.
 pub fn tencent_im(sdkappid: u64, usersig: &str, command: &str, body: &str) -> Vec<u8> {
     let query = format!("sdkappid={sdkappid}&identifier=administrator&usersig={usersig}&random=7&contenttype=json");
     format!("POST /v4/{command}?{query} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {}\r\n\r\n{body}", body.len())

@@ -1,4 +1,4 @@
-//! How fast statistics over many logged calls are answered.
+//! Benchmark of statistics over many logged calls.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -14,11 +14,12 @@ use serde_json::{Value, json};
 
 use crate::{Cli, Outcome};
 
-/// The calls are spread over so many days up to now.
+/// Number of days, up to now, over which the calls are spread.
 const DAYS: i64 = 3 * 365;
 const DAY_MS: i64 = 86_400_000;
-/// Apps, and methods that each of them calls.
+/// Number of apps.
 const APPS: usize = 4;
+/// Methods that each app calls.
 const METHODS: [&str; 15] = [
     "faceEntry",
     "faceRecognition",
@@ -36,9 +37,9 @@ const METHODS: [&str; 15] = [
     "faceApiUserGet",
     "faceApiGroupList",
 ];
-/// Calls that are handed to the store at once.
+/// Number of calls written to the store at a time.
 const BATCH: usize = 50_000;
-/// How often each question is asked.
+/// Number of repetitions of each query.
 const TIMES: u32 = 50;
 
 /// What to measure.
@@ -63,7 +64,7 @@ struct Report {
     questions: Vec<Load>,
 }
 
-/// Logs made-up calls, starts the real server on them and asks it.
+/// Logs synthetic calls, starts the real server on them and measures queries.
 pub fn run(cli: &Cli, request: &Request) -> Outcome<()> {
     let machine = Machine::here()?;
     let data = tempfile::tempdir()?;
@@ -115,7 +116,7 @@ pub fn run(cli: &Cli, request: &Request) -> Outcome<()> {
     Ok(())
 }
 
-/// The month before this one, `yyyy-MM`.
+/// Returns the previous month as `yyyy-MM`.
 fn last_full_month() -> Outcome<String> {
     let today = SystemClock.now().timestamp().to_zoned(zone()?).date();
     Ok(today.first_of_month().yesterday()?.strftime("%Y-%m").to_string())

@@ -1,4 +1,4 @@
-//! What a judge is made of: means of spoilt faces, weights, detectors of covers.
+//! Training of a judge: means of degraded faces, weights, detectors of covers.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use aicp_vision::{Cover, CoverDetector, Embedding, Evidence, Judge, Weights};
 use super::{GIVEN, Subject, alterations, dot, spoilt};
 use crate::Outcome;
 
-/// The given means, then one of each alteration that spoils a face.
+/// Returns the given means, then one for each degrading alteration.
 pub(super) fn means(subjects: &[&Subject]) -> Outcome<Vec<Embedding>> {
     let given = std::fs::read(Path::new("models").join(Manifest::embedded()?.recognisability.file))?;
     let numbers: Vec<f32> = given.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
@@ -27,7 +27,7 @@ pub(super) fn means(subjects: &[&Subject]) -> Outcome<Vec<Embedding>> {
     Ok(given.chain(made).collect::<Option<_>>().ok_or("a kind of spoilt faces has no face")?)
 }
 
-/// Which evidence goes with an altered face that does not match its original well.
+/// Fits the weights of the evidence that an altered face does not match its original well.
 pub(super) fn fit(subjects: &[&Subject], means: &[Embedding]) -> Outcome<Weights> {
     let none =
         Weights { bias: 0.0, spoilt_likeness: 0.0, length: 0.0, landmarks_apart: 0.0, misfit: 0.0, confidence: 0.0 };
@@ -58,19 +58,20 @@ fn covers(cover: Cover, alteration: Alteration) -> bool {
     }
 }
 
-/// Share of the faces with nothing over them that may be told to be covered, and of those that may be refused for it.
+/// Share of uncovered faces that may be reported as covered.
 const NAMED_BY_MISTAKE: f32 = 0.01;
+/// Share of uncovered faces that may be refused as covered.
 const REFUSED_BY_MISTAKE: f32 = 0.002;
 
-/// A detector for each cover. Its scale is set by people that it is not made of: 0 where [`NAMED_BY_MISTAKE`] of the
-/// uncovered faces are told to be covered, 1 where [`REFUSED_BY_MISTAKE`] are refused.
+/// Trains a detector for each cover. People outside the training set define its scale: 0 where [`NAMED_BY_MISTAKE`] of
+/// the uncovered faces are reported as covered, 1 where [`REFUSED_BY_MISTAKE`] are refused.
 pub(super) fn cover_detectors(subjects: &[&Subject]) -> [CoverDetector; 3] {
     Cover::ALL.map(|cover| {
         let samples = |keep: &dyn Fn(&Subject) -> bool| -> Vec<(Vec<f32>, bool)> {
             let mut samples = Vec::new();
             for (alteration, is_spoilt) in alterations() {
                 let is_covered = covers(cover, alteration);
-                // Faces that are spoilt in another way are not asked about.
+                // Skips faces that are degraded in another way.
                 if !is_covered && (is_spoilt || Cover::ALL.iter().any(|c| covers(*c, alteration))) {
                     continue;
                 }
@@ -82,7 +83,7 @@ pub(super) fn cover_detectors(subjects: &[&Subject]) -> [CoverDetector; 3] {
             samples
         };
         let score = |(weights, bias): &(Vec<f32>, f32), x: &[f32]| dot(weights, x) + bias;
-        // Quarters, so that this works on half of the people too.
+        // Splits by a bit independent of [`Subject::half`], so that this also works on one half of the people.
         let mut uncovered: Vec<f32> = Vec::new();
         for part in 0..2 {
             let is_part = |subject: &Subject| subject.half_of_half() == part;
@@ -99,8 +100,8 @@ pub(super) fn cover_detectors(subjects: &[&Subject]) -> [CoverDetector; 3] {
     })
 }
 
-/// Weights and bias, by gradient descent on features brought to the same spread. Both outcomes count the same, however
-/// many samples there are of each.
+/// Returns weights and bias, by gradient descent on features scaled to the same spread. Both outcomes have the same
+/// weight, whatever their numbers of samples.
 fn logistic_regression(samples: &[(Vec<f32>, bool)], decay: f32, rounds: usize) -> (Vec<f32>, f32) {
     let dimensions = samples.first().map_or(0, |(x, _)| x.len());
     let count = samples.len().max(1) as f32;
