@@ -26,17 +26,17 @@ const LIBRARY: &str = "lobby";
 /// App that owns the library.
 const APP: &str = "admin";
 /// Number of friends of each account.
-const FRIENDS: usize = 100;
+const FRIENDS_PER_ACCOUNT: usize = 100;
 /// Number of groups of each account's friends.
-const GROUPS: usize = 4;
+const GROUPS_PER_ACCOUNT: usize = 4;
 /// Ids in one `QueryFaceUserBatch`.
 const BATCH: usize = 50;
 /// Number of concurrent copies.
-const COPIES: usize = 512;
+const MAX_CONCURRENT_COPIES: usize = 512;
 /// Number of users and accounts that are queried, spread evenly over all of them.
-const ASKED: usize = 2000;
+const MAX_QUERIED: usize = 2000;
 /// Settings that disable the rate limits.
-const LIMITLESS: [(&str, &str); 2] =
+const NO_RATE_LIMITS: [(&str, &str); 2] =
     [("AICP_LINKVISUAL__CALLS_PER_SECOND", "10000000"), ("AICP_TENCENT_IM__CALLS_PER_SECOND", "10000000")];
 
 /// What to measure.
@@ -101,7 +101,7 @@ struct Keys {
 pub fn run(cli: &Cli, request: &Request) -> Outcome<()> {
     let machine = Machine::here()?;
     let data = tempfile::tempdir()?;
-    let keys = begin(cli, data.path())?;
+    let keys = prepare(cli, data.path())?;
     let mut sizes = Vec::new();
     for &rows in &request.rows {
         sizes.push(measure(cli, request, data.path(), &keys, rows)?);
@@ -113,7 +113,7 @@ pub fn run(cli: &Cli, request: &Request) -> Outcome<()> {
 }
 
 /// Enrols one real person to be copied, and creates the keys.
-fn begin(cli: &Cli, data: &Path) -> Outcome<Keys> {
+fn prepare(cli: &Cli, data: &Path) -> Outcome<Keys> {
     let server = Server::start_with(&cli.aicp, &cli.models, data, &[])?;
     let token = std::fs::read_to_string(data.join("admin-token"))?;
     let mut connection = Connection::open(server.address)?;
@@ -154,26 +154,27 @@ fn measure(cli: &Cli, request: &Request, data: &Path, keys: &Keys, rows: usize) 
     let begun = Instant::now();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(copy_people(data, rows))?;
     let starting = Instant::now();
-    let server = Server::start_with(&cli.aicp, &cli.models, data, &LIMITLESS)?;
+    let server = Server::start_with(&cli.aicp, &cli.models, data, &NO_RATE_LIMITS)?;
     let start_to_listening_s = starting.elapsed().as_secs_f64();
-    let accounts = (rows / FRIENDS).max(1);
-    befriend(server.address, keys, accounts)?;
+    let accounts = (rows / FRIENDS_PER_ACCOUNT).max(1);
+    import_friends(server.address, keys, accounts)?;
     let fill_s = begun.elapsed().as_secs_f64();
 
     let total = request.clients * request.calls;
     let users = user_ids(server.address, keys, rows)?;
     let healthz: Vec<Vec<u8>> = vec![b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()];
-    let (healthz, _) = drive("healthz", server.address, request.clients, total, &healthz, |body| body == b"ok\n")?;
+    let (healthz, _) =
+        run_clients("healthz", server.address, request.clients, total, &healthz, |body| body == b"ok\n")?;
 
     let mut calls = Vec::new();
     let mut ask = |name: &str, requests: Vec<Vec<u8>>, begins: &'static [u8]| -> Outcome<()> {
         let is_right = |body: &[u8]| body.starts_with(begins) && body.len() > 100;
-        let (load, answer_bytes) = drive(name, server.address, request.clients, total, &requests, is_right)?;
+        let (load, answer_bytes) = run_clients(name, server.address, request.clients, total, &requests, is_right)?;
         let of_healthz = load.timing.calls_per_second / healthz.timing.calls_per_second;
         calls.push(Call { load, answer_bytes, of_healthz });
         Ok(())
     };
-    let accounts_asked = (0..ASKED).map(|i| account(i * accounts.div_ceil(ASKED).max(1) % accounts));
+    let accounts_asked = (0..MAX_QUERIED).map(|i| account(i * accounts.div_ceil(MAX_QUERIED).max(1) % accounts));
     let group_get = accounts_asked.clone().map(|from| json!({ "From_Account": from, "LastSequence": 0 }).to_string());
     let im = |body: String| signing::tencent_im(keys.sdkappid, &keys.usersig, "sns/group_get", &body);
     ask("group_get", group_get.map(im).collect(), b"{\"ResultItem\":[{")?;
@@ -210,7 +211,7 @@ async fn copy_people(data: &Path, rows: usize) -> Outcome<()> {
     let now = SystemClock.now();
     let ids = Snowflakes::new(Node::default());
     if let Some(last) = store.last_ids().await?.file {
-        ids.go_on_after(last.into());
+        ids.continue_after(last.into());
     }
     let copies = (there..rows).map(|number| {
         let new = NewPerson {
@@ -226,7 +227,7 @@ async fn copy_people(data: &Path, rows: usize) -> Outcome<()> {
         let store = &store;
         async move { store.copy_person(first.id, library.id, new, vec![copied]).await.map(drop) }
     });
-    let mut copying = stream::iter(copies).buffer_unordered(COPIES);
+    let mut copying = stream::iter(copies).buffer_unordered(MAX_CONCURRENT_COPIES);
     while let Some(copied) = copying.next().await {
         copied?;
     }
@@ -244,7 +245,7 @@ fn account(number: usize) -> String {
 }
 
 /// Gives each account friends among the others, in groups.
-fn befriend(server: SocketAddr, keys: &Keys, accounts: usize) -> Outcome<()> {
+fn import_friends(server: SocketAddr, keys: &Keys, accounts: usize) -> Outcome<()> {
     let mut connection = Connection::open(server)?;
     let mut must = |command: &str, body: &Value| -> Outcome<()> {
         let request = signing::tencent_im(keys.sdkappid, &keys.usersig, command, &body.to_string());
@@ -252,18 +253,18 @@ fn befriend(server: SocketAddr, keys: &Keys, accounts: usize) -> Outcome<()> {
         let is_ok = serde_json::from_slice::<Value>(&answer)?["ErrorCode"] == 0;
         if is_ok { Ok(()) } else { Err(format!("{command}: {}", String::from_utf8_lossy(&answer)).into()) }
     };
-    let everybody: Vec<usize> = (0..accounts.max(FRIENDS + 1)).collect();
+    let everybody: Vec<usize> = (0..accounts.max(FRIENDS_PER_ACCOUNT + 1)).collect();
     for some in everybody.chunks(100) {
         let ids: Vec<String> = some.iter().copied().map(account).collect();
         must("im_open_login_svc/multiaccount_import", &json!({ "Accounts": ids }))?;
     }
     for number in 0..accounts {
-        let friends = (1..=FRIENDS).map(|step| {
+        let friends = (1..=FRIENDS_PER_ACCOUNT).map(|step| {
             json!({
                 "To_Account": account((number + step) % everybody.len()),
                 "AddSource": "AddSource_Type_Bench",
                 "Remark": format!("friend {step}"),
-                "GroupName": [format!("group{}", step % GROUPS)],
+                "GroupName": [format!("group{}", step % GROUPS_PER_ACCOUNT)],
             })
         });
         let body = json!({ "From_Account": account(number), "AddFriendItem": friends.collect::<Vec<_>>() });
@@ -276,7 +277,7 @@ fn befriend(server: SocketAddr, keys: &Keys, accounts: usize) -> Outcome<()> {
 fn user_ids(server: SocketAddr, keys: &Keys, rows: usize) -> Outcome<Vec<String>> {
     let (id, secret) = &keys.alibaba;
     let mut connection = Connection::open(server)?;
-    let stride = rows.div_ceil(ASKED).max(1);
+    let stride = rows.div_ceil(MAX_QUERIED).max(1);
     let mut ids = Vec::new();
     for number in (1..rows).step_by(stride) {
         let parameters =
@@ -293,7 +294,7 @@ fn user_ids(server: SocketAddr, keys: &Keys, rows: usize) -> Outcome<Vec<String>
 
 /// Lets concurrent clients send these requests in rotation until `total` are sent. Returns the load and the size of an
 /// answer.
-fn drive(
+fn run_clients(
     name: &str,
     server: SocketAddr,
     clients: usize,

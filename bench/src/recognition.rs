@@ -22,11 +22,11 @@ use crate::{Cli, Outcome};
 use fit::{cover_detectors, fit, means};
 
 /// Cosine of the default threshold.
-const SAME: f32 = 0.435;
+const DEFAULT_THRESHOLD_COSINE: f32 = 0.435;
 /// Minimum recognisability of the loose gate.
-const LOOSELY_RECOGNISABLE: f32 = 0.1;
+const LOOSE_GATE_RECOGNISABILITY: f32 = 0.1;
 /// Number of given means, which are not computed here: the first of the file.
-const GIVEN: usize = 9;
+const GIVEN_MEANS: usize = 9;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -93,7 +93,7 @@ fn alterations() -> Vec<(Alteration, bool)> {
 }
 
 /// An altered face as seen by the networks. The probe's embedding is the raw output of the network.
-struct Seen {
+struct AlteredFace {
     probe: Vec<f32>,
     enrolled: Vec<f32>,
     evidence: Evidence,
@@ -104,7 +104,7 @@ struct Seen {
 /// A face of a sample picture with its altered versions, by alteration.
 struct Subject {
     person: String,
-    seen: BTreeMap<String, Seen>,
+    seen: BTreeMap<String, AlteredFace>,
 }
 
 impl Subject {
@@ -114,13 +114,13 @@ impl Subject {
         random.bits() % 2
     }
 
-    fn half_of_half(&self) -> u64 {
+    fn quarter(&self) -> u64 {
         let mut random = Random(self.person.bytes().fold(7, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte)));
         random.bits();
         random.bits() % 2
     }
 
-    fn original(&self) -> Option<&Seen> {
+    fn original(&self) -> Option<&AlteredFace> {
         self.seen.get(&Alteration::None.to_string())
     }
 }
@@ -141,7 +141,7 @@ pub(crate) fn run(cli: &Cli, request: &Request) -> Outcome<()> {
             write_floats(file, detectors.iter().flat_map(|detector| detector.weights.iter().chain([&detector.bias])))?;
         }
         let names: Vec<String> = spoilt().map(|alteration| alteration.to_string()).collect();
-        writeln!(out, "means: {GIVEN} given, then {names:?}")?;
+        writeln!(out, "means: {GIVEN_MEANS} given, then {names:?}")?;
         writeln!(out, "weights: {}", serde_json::to_string(&weights)?)?;
     }
     let (mut rows, judged): (BTreeMap<String, Row>, _) = if request.halves {
@@ -220,7 +220,7 @@ fn measure(judge: &Judge, subjects: &[&Subject], rows: &mut BTreeMap<String, Row
     for alteration in alterations().into_iter().map(|(alteration, _)| alteration) {
         let name = alteration.to_string();
         let row = rows.entry(name.clone()).or_default();
-        let faces: Vec<(&str, &Seen, &Seen, Embedding, f32)> = subjects
+        let faces: Vec<(&str, &AlteredFace, &AlteredFace, Embedding, f32)> = subjects
             .iter()
             .filter_map(|subject| {
                 let (seen, original) = (subject.seen.get(&name)?, subject.original()?);
@@ -241,13 +241,14 @@ fn measure(judge: &Judge, subjects: &[&Subject], rows: &mut BTreeMap<String, Row
             let is_accepted = *recognisability >= RECOGNISABLE;
             row.found += 1;
             row.refused += usize::from(!is_accepted);
-            row.matched += usize::from(is_accepted && dot(&original.enrolled, probe.as_slice()) > SAME);
+            row.matched +=
+                usize::from(is_accepted && dot(&original.enrolled, probe.as_slice()) > DEFAULT_THRESHOLD_COSINE);
             for (_, other, .., of_other) in faces.iter().filter(|(other, ..)| other != person) {
                 let least = recognisability.min(*of_other);
-                let is_alike = dot(&other.enrolled, probe.as_slice()) > SAME;
+                let is_alike = dot(&other.enrolled, probe.as_slice()) > DEFAULT_THRESHOLD_COSINE;
                 row.pairs += 1;
-                row.alike += usize::from(dot(&other.enrolled, &seen.probe) > SAME);
-                row.loosely_gated_alike += usize::from(is_alike && least >= LOOSELY_RECOGNISABLE);
+                row.alike += usize::from(dot(&other.enrolled, &seen.probe) > DEFAULT_THRESHOLD_COSINE);
+                row.loosely_gated_alike += usize::from(is_alike && least >= LOOSE_GATE_RECOGNISABILITY);
                 row.gated_alike += usize::from(is_alike && least >= RECOGNISABLE);
             }
         }
@@ -255,23 +256,23 @@ fn measure(judge: &Judge, subjects: &[&Subject], rows: &mut BTreeMap<String, Row
 }
 
 /// Shares of the faces to discard, the worst first.
-const DISCARDED: [f64; 7] = [0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5];
+const DISCARDED_SHARES: [f64; 7] = [0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5];
 
 /// Writes the share of altered faces that no longer match their originals after the worst are discarded (error versus
 /// discard; Grother and Tabassi, "Performance of biometric quality measures", 2007): by the score, by two of its parts,
 /// and by an ideal measure.
 fn write_error_versus_discard(subjects: &[&Subject], out: &mut impl Write) -> Outcome<()> {
     let none = Alteration::None.to_string();
-    let faces: Vec<(&Seen, bool)> = subjects
+    let faces: Vec<(&AlteredFace, bool)> = subjects
         .iter()
         .filter_map(|subject| Some((subject, subject.original()?)))
         .flat_map(|(subject, original)| {
             let altered = subject.seen.iter().filter(|(name, _)| **name != none);
-            altered.map(|(_, seen)| (seen, dot(&original.enrolled, &seen.probe) > SAME))
+            altered.map(|(_, seen)| (seen, dot(&original.enrolled, &seen.probe) > DEFAULT_THRESHOLD_COSINE))
         })
         .collect();
     /// Measure of a face and whether it matches; faces with the lowest values are discarded first.
-    type Measure = fn(&(&Seen, bool)) -> f32;
+    type Measure = fn(&(&AlteredFace, bool)) -> f32;
     let measures: [(&str, Measure); 4] = [
         ("quality score", |(seen, _)| seen.score),
         ("length of the embedding", |(seen, _)| seen.evidence.length),
@@ -279,13 +280,13 @@ fn write_error_versus_discard(subjects: &[&Subject], out: &mut impl Write) -> Ou
         ("as well as can be", |(_, is_match)| f32::from(u8::from(*is_match))),
     ];
     writeln!(out, "\n{} altered faces. Share that does not match its original, of those left:\n", faces.len())?;
-    let shares = DISCARDED.map(|share| format!("{:.0} %", share * 100.0));
+    let shares = DISCARDED_SHARES.map(|share| format!("{:.0} %", share * 100.0));
     writeln!(out, "| set aside by | {} |", shares.join(" | "))?;
-    writeln!(out, "|---{}|", "|---".repeat(DISCARDED.len()))?;
+    writeln!(out, "|---{}|", "|---".repeat(DISCARDED_SHARES.len()))?;
     for (name, measure) in measures {
         let mut faces = faces.clone();
         faces.sort_by(|a, b| measure(a).total_cmp(&measure(b)));
-        let errors = DISCARDED.map(|share| {
+        let errors = DISCARDED_SHARES.map(|share| {
             let left = &faces[(faces.len() as f64 * share) as usize..];
             let missed = left.iter().filter(|(_, is_match)| !is_match).count();
             format!("{:.3}", missed as f64 / left.len().max(1) as f64)
@@ -336,7 +337,7 @@ fn subjects(cli: &Cli) -> Outcome<Vec<Subject>> {
 fn altered_faces(models: &mut FaceModels, file: &Path, picture: &Picture) -> aicp_vision::Result<Vec<Subject>> {
     let mut subjects = Vec::new();
     for (i, face) in models.detect(picture, Effort::Limited)?.into_iter().enumerate() {
-        let (cut, face) = alone(picture, &face);
+        let (cut, face) = crop_face(picture, &face);
         let mut seen = BTreeMap::new();
         let mut random = Random(i as u64 + 1);
         for alteration in alterations().into_iter().map(|(alteration, _)| alteration) {
@@ -346,7 +347,7 @@ fn altered_faces(models: &mut FaceModels, file: &Path, picture: &Picture) -> aic
             let enrolled = models.embed(&altered, &found.face, Purpose::Enrolment)?;
             let score = models.quality(&altered, &found)?.score;
             let (probe, enrolled) = (raw.into_vec(), enrolled.embedding.into_vec());
-            seen.insert(alteration.to_string(), Seen { probe, enrolled, evidence: found.evidence, score });
+            seen.insert(alteration.to_string(), AlteredFace { probe, enrolled, evidence: found.evidence, score });
         }
         subjects.push(Subject { person: person(file, i), seen });
     }
@@ -366,7 +367,7 @@ fn person(file: &Path, face: usize) -> String {
 }
 
 /// Crops a face with its surroundings, so that other faces of a group are excluded.
-fn alone(picture: &Picture, face: &DetectedFace) -> (Picture, DetectedFace) {
+fn crop_face(picture: &Picture, face: &DetectedFace) -> (Picture, DetectedFace) {
     let part = face.frame.grown(2.2).clamped(picture.width(), picture.height());
     let (left, top) = (part.x as u32, part.y as u32);
     let cut =

@@ -11,11 +11,11 @@ use sha2::{Digest, Sha256};
 use crate::Outcome;
 
 /// Characters to encode: all but the unreserved ones of RFC 3986.
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const HOST: &str = "localhost";
 
 fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, KEPT).to_string()
+    utf8_percent_encode(text, ENCODE_SET).to_string()
 }
 
 fn hmac_sha256(key: &[u8], text: &str) -> Outcome<Vec<u8>> {

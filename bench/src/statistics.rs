@@ -40,7 +40,7 @@ const METHODS: [&str; 15] = [
 /// Number of calls written to the store at a time.
 const BATCH: usize = 50_000;
 /// Number of repetitions of each query.
-const TIMES: u32 = 50;
+const REPETITIONS: u32 = 50;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -81,7 +81,7 @@ pub fn run(cli: &Cli, request: &Request) -> Outcome<()> {
     let ask = |name: &str, path: &str, body: Value| -> Outcome<Load> {
         let has_rows = |answer: &Value| answer["data"].as_array().is_some_and(|rows| !rows.is_empty());
         let request = post(path, token.trim(), body.to_string().as_bytes());
-        let asked = load(name, server.address, &request, 1, TIMES, has_rows)?;
+        let asked = load(name, server.address, &request, 1, REPETITIONS, has_rows)?;
         if asked.errors > 0 { Err(format!("{name}: {} wrong answers", asked.errors).into()) } else { Ok(asked) }
     };
     let (first, last) = (format!("{month}-01"), format!("{month}-28 12:34:56"));

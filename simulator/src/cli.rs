@@ -11,7 +11,7 @@ use aicp_engines::{Inference, ModelPaths, PoolSize, RuntimeChoice, Vision};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Options, Speak, start};
+use crate::{Options, Vendor, start};
 
 /// A stand-in for a vendor's face engine: real answers, and faults on demand.
 #[derive(Debug, Parser)]
@@ -22,7 +22,7 @@ struct Cli {
     listen: SocketAddr,
     /// Whose REST to speak
     #[arg(long, value_name = "VENDOR")]
-    speak: Speak,
+    speak: Vendor,
     /// Folder of the journal
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,

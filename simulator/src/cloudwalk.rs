@@ -8,13 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::world::{Hit, Refusal, World, picture, random_id, whole};
+use crate::world::{Hit, Refusal, World, picture, random_id, round_box};
 use crate::{Options, codes};
 
 /// Maximum length of a tag in bytes.
-const MAX_TAG: usize = 128;
+const MAX_TAG_BYTES: usize = 128;
 /// Number of hits per face in M:N searches.
-const MANY_TOP_N: usize = 5;
+const M_N_TOP_N: usize = 5;
 
 /// Answers a call; `None` if the path is unknown.
 pub(crate) async fn answer(
@@ -52,7 +52,7 @@ pub(crate) async fn answer(
 }
 
 /// Returns the error answer to a refusal; `None` for [`Refusal::Broken`].
-pub(crate) fn refused(refusal: &Refusal) -> Option<Value> {
+pub(crate) fn error_answer(refusal: &Refusal) -> Option<Value> {
     let (code, text) = match refusal {
         Refusal::BadPicture => (codes::BAD_PICTURE, "extract feature decode pictrue! get feature failed".to_owned()),
         Refusal::BadRequest(why) => (codes::BAD_REQUEST, why.clone()),
@@ -89,7 +89,7 @@ impl Form {
 
     fn tag(&self) -> Result<String, Refusal> {
         let tag = self.get("tag").cloned().unwrap_or_default();
-        if tag.len() > MAX_TAG { Err(Refusal::BadRequest("tag is too long".to_owned())) } else { Ok(tag) }
+        if tag.len() > MAX_TAG_BYTES { Err(Refusal::BadRequest("tag is too long".to_owned())) } else { Ok(tag) }
     }
 
     fn number(&self, key: &str, default: usize) -> usize {
@@ -164,21 +164,21 @@ async fn identify(world: &World, form: &Form) -> Result<Value, Refusal> {
 }
 
 async fn identify_many(world: &World, form: &Form) -> Result<Value, Refusal> {
-    let found = world.search_many(form.group()?, picture(form.text("img")?)?, MANY_TOP_N).await?;
-    let faces = found.iter().flat_map(|(area, hits)| hits.iter().map(|hit| placed(area, hit)));
+    let found = world.search_many(form.group()?, picture(form.text("img")?)?, M_N_TOP_N).await?;
+    let faces = found.iter().flat_map(|(area, hits)| hits.iter().map(|hit| face_json(area, hit)));
     Ok(json!({"faces": faces.collect::<Vec<_>>()}))
 }
 
-fn placed(area: &Rect, hit: &Hit) -> Value {
-    let mut face = boxed(area);
+fn face_json(area: &Rect, hit: &Hit) -> Value {
+    let mut face = box_json(area);
     face["faceId"] = json!(hit.face);
     face["score"] = json!(hit.score);
     face["tag"] = json!(hit.tag);
     face
 }
 
-fn boxed(area: &Rect) -> Value {
-    let [x, y, width, height] = whole(area);
+fn box_json(area: &Rect) -> Value {
+    let [x, y, width, height] = round_box(area);
     json!({"x": x, "y": y, "width": width, "height": height})
 }
 
@@ -189,7 +189,7 @@ async fn compare(world: &World, form: &Form) -> Result<Value, Refusal> {
 
 async fn detect(world: &World, form: &Form) -> Result<Value, Refusal> {
     let faces = world.detect(picture(form.text("img")?)?).await?;
-    Ok(json!({"faces": faces.iter().map(boxed).collect::<Vec<_>>()}))
+    Ok(json!({"faces": faces.iter().map(box_json).collect::<Vec<_>>()}))
 }
 
 async fn quality(world: &World, form: &Form) -> Result<Value, Refusal> {

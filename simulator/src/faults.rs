@@ -24,8 +24,8 @@ pub struct Faults {
 
 /// Outcome chosen for a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Well,
+pub(crate) enum Outcome {
+    Success,
     DroppedBefore,
     DroppedAfter,
     Status500,
@@ -33,33 +33,33 @@ pub(crate) enum Fate {
 
 /// Chooses the outcome of each call at random.
 #[derive(Debug, Default)]
-pub(crate) struct Dice {
+pub(crate) struct FaultInjector {
     faults: Faults,
     state: u64,
     spent: u64,
 }
 
-impl Dice {
+impl FaultInjector {
     pub fn new(faults: Faults) -> Self {
         Self { state: faults.seed, faults, spent: 0 }
     }
 
     /// Chooses the outcome of a call. Returns it with the delay of the answer in milliseconds.
-    pub fn roll(&mut self, path: &str) -> (Fate, u64) {
+    pub fn choose_outcome(&mut self, path: &str) -> (Outcome, u64) {
         if !self.faults.paths.is_empty() && !self.faults.paths.iter().any(|p| p == path) {
-            return (Fate::Well, 0);
+            return (Outcome::Success, 0);
         }
         // The number of rolls is constant, so that an outcome does not depend on the other probabilities.
         let rolls = [self.next(), self.next(), self.next()];
         let fate = match rolls {
-            [before, ..] if before < self.faults.drop_before => Fate::DroppedBefore,
-            [_, status, _] if status < self.faults.status500 => Fate::Status500,
-            [.., after] if after < self.faults.drop_after => Fate::DroppedAfter,
-            _ => Fate::Well,
+            [before, ..] if before < self.faults.drop_before => Outcome::DroppedBefore,
+            [_, status, _] if status < self.faults.status500 => Outcome::Status500,
+            [.., after] if after < self.faults.drop_after => Outcome::DroppedAfter,
+            _ => Outcome::Success,
         };
         let spent = self.faults.limit.is_some_and(|limit| self.spent >= limit);
-        if fate == Fate::Well || spent {
-            return (Fate::Well, self.faults.delay_ms);
+        if fate == Outcome::Success || spent {
+            return (Outcome::Success, self.faults.delay_ms);
         }
         self.spent += 1;
         (fate, self.faults.delay_ms)
@@ -82,22 +82,26 @@ mod tests {
     #[test]
     fn the_same_seed_is_the_same_fate() {
         let faults = Faults { drop_before: 0.2, drop_after: 0.3, status500: 0.1, seed: 7, ..Faults::default() };
-        let fates = |faults: &Faults| -> Vec<Fate> {
-            let mut dice = Dice::new(faults.clone());
-            (0..1000).map(|_| dice.roll("p").0).collect()
+        let fates = |faults: &Faults| -> Vec<Outcome> {
+            let mut fault_injector = FaultInjector::new(faults.clone());
+            (0..1000).map(|_| fault_injector.choose_outcome("p").0).collect()
         };
         let rolled = fates(&faults);
         assert_eq!(rolled, fates(&faults));
-        assert!(rolled.iter().filter(|&&fate| fate == Fate::DroppedBefore).count().abs_diff(200) < 50);
+        assert!(rolled.iter().filter(|&&fate| fate == Outcome::DroppedBefore).count().abs_diff(200) < 50);
         assert_ne!(rolled, fates(&Faults { seed: 8, ..faults }));
     }
 
     #[test]
     fn limit_and_paths_bound_what_goes_wrong() {
-        let mut dice =
-            Dice::new(Faults { drop_before: 1.0, limit: Some(1), paths: vec!["p".to_owned()], ..Faults::default() });
-        assert_eq!(dice.roll("q").0, Fate::Well);
-        assert_eq!(dice.roll("p").0, Fate::DroppedBefore);
-        assert_eq!(dice.roll("p").0, Fate::Well);
+        let mut fault_injector = FaultInjector::new(Faults {
+            drop_before: 1.0,
+            limit: Some(1),
+            paths: vec!["p".to_owned()],
+            ..Faults::default()
+        });
+        assert_eq!(fault_injector.choose_outcome("q").0, Outcome::Success);
+        assert_eq!(fault_injector.choose_outcome("p").0, Outcome::DroppedBefore);
+        assert_eq!(fault_injector.choose_outcome("p").0, Outcome::Success);
     }
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::codes;
-use crate::world::{Hit, Refusal, World, picture, random_id, whole};
+use crate::world::{Hit, Refusal, World, picture, random_id, round_box};
 
 pub(crate) const ADD: &str = "business/api/v1/repository/personDb";
 pub(crate) const CREATE_LIBRARY: &str = "business/api/v1/repository/create";
@@ -45,7 +45,7 @@ pub(crate) async fn answer(world: &Arc<World>, path: &str, body: &[u8]) -> Optio
 }
 
 /// Returns the error answer to a refusal; `None` for [`Refusal::Broken`].
-pub(crate) fn refused(refusal: &Refusal) -> Option<Value> {
+pub(crate) fn error_answer(refusal: &Refusal) -> Option<Value> {
     let (code, text) = match refusal {
         Refusal::BadPicture => (codes::BAD_PICTURE, "extract feature decode pictrue! get feature failed".to_owned()),
         Refusal::BadRequest(why) => (codes::BAD_REQUEST, why.clone()),
@@ -122,7 +122,7 @@ async fn detect(world: &Arc<World>, body: &Body) -> Result<Value, Refusal> {
     let faces: Vec<Value> = faces
         .iter()
         .map(|face| {
-            let [x, y, width, height] = whole(face);
+            let [x, y, width, height] = round_box(face);
             json!({"width": width, "x": x, "y": y, "height": height})
         })
         .collect();
@@ -151,6 +151,6 @@ fn face_id(person: &str) -> String {
 }
 
 fn rect(area: &Rect) -> Value {
-    let [x, y, w, h] = whole(area);
+    let [x, y, w, h] = round_box(area);
     json!({"w": w, "h": h, "x": x, "y": y})
 }

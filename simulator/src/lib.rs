@@ -41,7 +41,7 @@ pub use server::{Running, start};
 
 /// Whose REST is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Speak {
+pub enum Vendor {
     /// Koala's (考拉悠然).
     Koala,
     /// Cloudwalk's (云从).
@@ -54,7 +54,7 @@ pub struct Options {
     /// Address to listen on; port 0: any free port.
     pub listen: SocketAddr,
     /// Vendor whose interface is simulated.
-    pub speak: Speak,
+    pub speak: Vendor,
     /// Folder of the journal; created if missing.
     pub data_dir: PathBuf,
     /// Cloudwalk: whether the engine assigns ids to faces and ignores those of the caller, as newer servers do.
@@ -67,7 +67,7 @@ pub struct Options {
 
 impl Options {
     /// Returns the defaults, on a free loopback port.
-    pub fn new(speak: Speak, data_dir: impl Into<PathBuf>) -> Self {
+    pub fn new(speak: Vendor, data_dir: impl Into<PathBuf>) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             speak,

@@ -25,14 +25,14 @@ use tower::ServiceExt;
 
 use aicp_engines::Vision;
 
-use crate::faults::{Dice, Fate, Faults};
+use crate::faults::{FaultInjector, Faults, Outcome};
 use crate::world::{Refusal, World};
-use crate::{Error, Options, Result, Speak, cloudwalk, koala};
+use crate::{Error, Options, Result, Vendor, cloudwalk, koala};
 
 /// Maximum size of a request body in bytes.
-const MAX_BODY: usize = 32 << 20;
+const MAX_BODY_BYTES: usize = 32 << 20;
 /// Maximum time for calls in progress to end at shut-down.
-const GRACE: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Handle of a running simulator. Dropping it aborts the simulator; [`Running::stop`] shuts it down cleanly.
 pub struct Running {
@@ -68,13 +68,13 @@ impl Drop for Running {
 struct Simulator {
     options: Options,
     world: Arc<World>,
-    dice: Mutex<Dice>,
+    fault_injector: Mutex<FaultInjector>,
     calls: Mutex<BTreeMap<String, u64>>,
 }
 
 /// Marks a response that is replaced by closing the connection.
 #[derive(Clone)]
-struct Cut;
+struct CloseConnection;
 
 /// Starts a simulator that uses these workers.
 ///
@@ -85,13 +85,13 @@ pub async fn start(options: Options, vision: Vision) -> Result<Running> {
     let failed = |e| Error::Listen(options.listen, e);
     let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let simulator = Simulator { options, world, dice: Mutex::default(), calls: Mutex::default() };
+    let simulator = Simulator { options, world, fault_injector: Mutex::default(), calls: Mutex::default() };
     let router = Router::new()
         .route("/simulator/faces", get(faces))
         .route("/simulator/calls", get(calls))
         .route("/simulator/faults", post(faults))
         .fallback(vendor)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::new(simulator));
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(serve(listener, router, stopped));
@@ -111,7 +111,7 @@ async fn serve(listener: TcpListener, router: Router, mut stopped: oneshot::Rece
         }
     }
     drop(listener);
-    let _ = tokio::time::timeout(GRACE, connections.shutdown()).await;
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, connections.shutdown()).await;
 }
 
 fn connection(stream: TcpStream, peer: SocketAddr, router: Router, connections: &GracefulShutdown) {
@@ -123,7 +123,11 @@ fn connection(stream: TcpStream, peer: SocketAddr, router: Router, connections: 
             // A task of its own: the work is done even if the caller does not wait for it.
             let answered = tokio::spawn(router.oneshot(request)).await;
             let Ok(Ok(response)) = answered else { return Err(io::Error::other("broken")) };
-            if response.extensions().get::<Cut>().is_some() { Err(io::Error::other("cut")) } else { Ok(response) }
+            if response.extensions().get::<CloseConnection>().is_some() {
+                Err(io::Error::other("cut"))
+            } else {
+                Ok(response)
+            }
         }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
@@ -138,27 +142,29 @@ fn connection(stream: TcpStream, peer: SocketAddr, router: Router, connections: 
 async fn vendor(State(simulator): State<Arc<Simulator>>, uri: Uri, body: Bytes) -> Response {
     let path = uri.path().trim_start_matches('/');
     *locked(&simulator.calls).entry(path.to_owned()).or_default() += 1;
-    let (fate, delay_ms) = locked(&simulator.dice).roll(path);
+    let (fate, delay_ms) = locked(&simulator.fault_injector).choose_outcome(path);
     match fate {
-        Fate::DroppedBefore => return cut(),
-        Fate::Status500 => return (StatusCode::INTERNAL_SERVER_ERROR, "simulated").into_response(),
-        Fate::Well | Fate::DroppedAfter => {}
+        Outcome::DroppedBefore => return close_connection(),
+        Outcome::Status500 => return (StatusCode::INTERNAL_SERVER_ERROR, "simulated").into_response(),
+        Outcome::Success | Outcome::DroppedAfter => {}
     }
     let response = simulator.answer(path, &body).await;
     if delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
     }
-    if fate == Fate::DroppedAfter { cut() } else { response }
+    if fate == Outcome::DroppedAfter { close_connection() } else { response }
 }
 
 impl Simulator {
     async fn answer(&self, path: &str, body: &[u8]) -> Response {
-        let (answer, refused): (_, fn(&Refusal) -> Option<Value>) = match self.options.speak {
-            Speak::Koala => (koala::answer(&self.world, path, body).await, koala::refused),
-            Speak::Cloudwalk => (cloudwalk::answer(&self.world, &self.options, path, body).await, cloudwalk::refused),
+        let (answer, error_answer): (_, fn(&Refusal) -> Option<Value>) = match self.options.speak {
+            Vendor::Koala => (koala::answer(&self.world, path, body).await, koala::error_answer),
+            Vendor::Cloudwalk => {
+                (cloudwalk::answer(&self.world, &self.options, path, body).await, cloudwalk::error_answer)
+            }
         };
         let Some(answer) = answer else { return (StatusCode::NOT_FOUND, "no such call").into_response() };
-        match answer.or_else(|refusal| refused(&refusal).ok_or(())) {
+        match answer.or_else(|refusal| error_answer(&refusal).ok_or(())) {
             Ok(answer) => json_of(&answer),
             Err(()) => (StatusCode::INTERNAL_SERVER_ERROR, "the simulator failed").into_response(),
         }
@@ -169,9 +175,9 @@ fn json_of(value: &Value) -> Response {
     ([(CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }
 
-fn cut() -> Response {
+fn close_connection() -> Response {
     let mut response = Response::default();
-    response.extensions_mut().insert(Cut);
+    response.extensions_mut().insert(CloseConnection);
     response
 }
 
@@ -200,7 +206,7 @@ async fn faults(
     }
     match serde_json::from_slice::<Faults>(&body) {
         Ok(faults) => {
-            *locked(&simulator.dice) = Dice::new(faults.clone());
+            *locked(&simulator.fault_injector) = FaultInjector::new(faults.clone());
             json_of(&json!(faults))
         }
         Err(e) => (StatusCode::BAD_REQUEST, e.to_string()).into_response(),

@@ -50,7 +50,7 @@ pub(crate) struct Hit {
 /// A face as `GET /simulator/faces` lists it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Listed {
+pub(crate) struct FaceListing {
     pub face_id: String,
     pub tag: String,
     pub sha256: String,
@@ -60,10 +60,10 @@ pub(crate) struct Listed {
 pub(crate) struct World {
     engine: Builtin,
     any_library: bool,
-    book: Mutex<Book>,
+    state: Mutex<WorldState>,
 }
 
-struct Book {
+struct WorldState {
     journal: Journal,
     libraries: BTreeMap<String, Library>,
     by_row: HashMap<FaceId, (String, String)>,
@@ -82,7 +82,7 @@ struct Face {
     sha256: String,
 }
 
-impl Book {
+impl WorldState {
     fn next_row(&mut self) -> i64 {
         self.last_row += 1;
         self.last_row
@@ -126,15 +126,15 @@ impl World {
     /// Restores the state from the journal of a folder.
     pub fn open(folder: &Path, any_library: bool, vision: Vision) -> Result<Self> {
         let (journal, ops) = Journal::open(folder)?;
-        let mut book = Book { journal, libraries: BTreeMap::new(), by_row: HashMap::new(), last_row: 0 };
+        let mut state = WorldState { journal, libraries: BTreeMap::new(), by_row: HashMap::new(), last_row: 0 };
         let mut templates = HashMap::new();
         for op in &ops {
-            if let (Some((library, row)), Op::Add { template, .. }) = (book.apply(op), op) {
+            if let (Some((library, row)), Op::Add { template, .. }) = (state.apply(op), op) {
                 // An invalid template becomes an empty vector, which the gallery refuses.
                 templates.insert(row, (library, floats(&STANDARD.decode(template).unwrap_or_default())));
             }
         }
-        templates.retain(|row, _| book.by_row.contains_key(row));
+        templates.retain(|row, _| state.by_row.contains_key(row));
         let engine = Builtin::new(vision)?;
         let rows = templates.into_iter();
         let rows = rows.map(|(face, (library, vector))| TemplateRow {
@@ -145,37 +145,37 @@ impl World {
             recognisability: Some(1.0),
         });
         engine.admit_all(rows.collect(), 0.0)?;
-        Ok(Self { engine, any_library, book: Mutex::new(book) })
+        Ok(Self { engine, any_library, state: Mutex::new(state) })
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, WorldState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Executes a write on a blocking thread.
     async fn write<T: Send + 'static>(
         self: &Arc<Self>,
-        job: impl FnOnce(&Self, &mut Book) -> Result<T, Refusal> + Send + 'static,
+        job: impl FnOnce(&Self, &mut WorldState) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let world = Arc::clone(self);
-        let written = tokio::task::spawn_blocking(move || job(&world, &mut world.book()));
+        let written = tokio::task::spawn_blocking(move || job(&world, &mut world.state()));
         written.await.unwrap_or(Err(Refusal::Broken))
     }
 
     pub async fn create_library(self: &Arc<Self>, library: String, name: String) -> Result<(), Refusal> {
-        self.write(move |_, book| {
-            if book.libraries.contains_key(&library) {
+        self.write(move |_, state| {
+            if state.libraries.contains_key(&library) {
                 return Err(Refusal::LibraryExists);
             }
-            record(book, &Op::CreateLibrary { library, name }).map(drop)
+            record(state, &Op::CreateLibrary { library, name }).map(drop)
         })
         .await
     }
 
     pub async fn delete_library(self: &Arc<Self>, library: String) -> Result<(), Refusal> {
-        self.write(move |world, book| {
-            let row = book.libraries.get(&library).ok_or(Refusal::LibraryMissing)?.row;
-            record(book, &Op::DeleteLibrary { library })?;
+        self.write(move |world, state| {
+            let row = state.libraries.get(&library).ok_or(Refusal::LibraryMissing)?.row;
+            record(state, &Op::DeleteLibrary { library })?;
             world.engine.forget_library(row);
             Ok(())
         })
@@ -198,17 +198,17 @@ impl World {
         // Stores the feature of a probe instead of an enrolment template: at a vendor's engine a picture matches itself
         // with similarity 1.
         let vector = floats(&self.engine.assess(picture.into()).await?.feature);
-        self.write(move |world, book| {
-            match book.libraries.get(&library) {
+        self.write(move |world, state| {
+            match state.libraries.get(&library) {
                 Some(known) if known.faces.contains_key(&face) => return Err(Refusal::FaceExists),
                 Some(_) => {}
                 None if world.any_library => {
-                    record(book, &Op::CreateLibrary { library: library.clone(), name: String::new() })?;
+                    record(state, &Op::CreateLibrary { library: library.clone(), name: String::new() })?;
                 }
                 None => return Err(Refusal::LibraryMissing),
             }
             let template = STANDARD.encode(vector.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
-            let rows = record(book, &Op::Add { library, face, tag, sha256, template })?;
+            let rows = record(state, &Op::Add { library, face, tag, sha256, template })?;
             let (library, row) = rows.ok_or(Refusal::Broken)?;
             world.engine.admit(library, PersonId::new(row.get()), row, &vector)?;
             Ok(())
@@ -218,10 +218,10 @@ impl World {
     }
 
     pub async fn remove(self: &Arc<Self>, library: String, face: String) -> Result<(), Refusal> {
-        self.write(move |world, book| {
-            let known = book.libraries.get(&library).ok_or(Refusal::LibraryMissing)?;
+        self.write(move |world, state| {
+            let known = state.libraries.get(&library).ok_or(Refusal::LibraryMissing)?;
             let (into, row) = (known.row, known.faces.get(&face).ok_or(Refusal::FaceMissing)?.row);
-            record(book, &Op::Remove { library, face })?;
+            record(state, &Op::Remove { library, face })?;
             world.engine.forget(into, &[row]);
             Ok(())
         })
@@ -258,10 +258,10 @@ impl World {
     }
 
     /// Returns every library with its name and faces.
-    pub fn libraries(&self) -> Vec<(String, String, Vec<Listed>)> {
-        let book = self.book();
-        let listed = book.libraries.iter().map(|(id, library)| {
-            let faces = library.faces.iter().map(|(face_id, face)| Listed {
+    pub fn libraries(&self) -> Vec<(String, String, Vec<FaceListing>)> {
+        let state = self.state();
+        let listed = state.libraries.iter().map(|(id, library)| {
+            let faces = library.faces.iter().map(|(face_id, face)| FaceListing {
                 face_id: face_id.clone(),
                 tag: face.tag.clone(),
                 sha256: face.sha256.clone(),
@@ -273,24 +273,24 @@ impl World {
 
     /// Returns the tag of a face.
     pub fn face(&self, library: &str, face: &str) -> Result<String, Refusal> {
-        let book = self.book();
-        let library = book.libraries.get(library).ok_or(Refusal::LibraryMissing)?;
+        let state = self.state();
+        let library = state.libraries.get(library).ok_or(Refusal::LibraryMissing)?;
         Ok(library.faces.get(face).ok_or(Refusal::FaceMissing)?.tag.clone())
     }
 
     fn library(&self, id: &str) -> Result<LibraryRef, Refusal> {
-        let book = self.book();
-        let library = book.libraries.get(id).ok_or(Refusal::LibraryMissing)?;
+        let state = self.state();
+        let library = state.libraries.get(id).ok_or(Refusal::LibraryMissing)?;
         Ok(LibraryRef { row: library.row, engine_id: id.to_owned(), name: library.name.clone(), description: None })
     }
 
     /// Returns the hits for those candidates that still exist.
     fn hits(&self, found: Vec<Candidate>) -> Vec<Hit> {
-        let book = self.book();
+        let state = self.state();
         let hits = found.into_iter().filter_map(|candidate| {
             let aicp_engines::FaceKey::Row(row) = candidate.face else { return None };
-            let (library, face) = book.by_row.get(&row)?;
-            let tag = book.libraries.get(library)?.faces.get(face)?.tag.clone();
+            let (library, face) = state.by_row.get(&row)?;
+            let tag = state.libraries.get(library)?.faces.get(face)?.tag.clone();
             Some(Hit { face: face.clone(), tag, score: f64::from(candidate.similarity) })
         });
         hits.collect()
@@ -298,9 +298,9 @@ impl World {
 }
 
 /// Appends a write to the journal and applies it.
-fn record(book: &mut Book, op: &Op) -> Result<Option<(LibraryId, FaceId)>, Refusal> {
-    book.journal.append(op).map_err(|_| Refusal::Broken)?;
-    Ok(book.apply(op))
+fn record(state: &mut WorldState, op: &Op) -> Result<Option<(LibraryId, FaceId)>, Refusal> {
+    state.journal.append(op).map_err(|_| Refusal::Broken)?;
+    Ok(state.apply(op))
 }
 
 /// Decodes little-endian floats.
@@ -322,6 +322,6 @@ pub(crate) fn picture(text: &str) -> Result<Bytes, Refusal> {
 }
 
 /// Rounds a box to whole pixels.
-pub(crate) fn whole(area: &Rect) -> [i64; 4] {
+pub(crate) fn round_box(area: &Rect) -> [i64; 4] {
     [area.x, area.y, area.width, area.height].map(|side| side.round() as i64)
 }

@@ -6,14 +6,14 @@ use aicp_measure::alterations::Alteration;
 use aicp_vision::manifest::Manifest;
 use aicp_vision::{Cover, CoverDetector, Embedding, Evidence, Judge, Weights};
 
-use super::{GIVEN, Subject, alterations, dot, spoilt};
+use super::{GIVEN_MEANS, Subject, alterations, dot, spoilt};
 use crate::Outcome;
 
 /// Returns the given means, then one for each degrading alteration.
 pub(super) fn means(subjects: &[&Subject]) -> Outcome<Vec<Embedding>> {
     let given = std::fs::read(Path::new("models").join(Manifest::embedded()?.recognisability.file))?;
     let numbers: Vec<f32> = given.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    let given = numbers.chunks(512).take(GIVEN).map(|mean| Embedding::new(mean.to_vec()));
+    let given = numbers.chunks(512).take(GIVEN_MEANS).map(|mean| Embedding::new(mean.to_vec()));
     let made = spoilt().map(|alteration| {
         let name = alteration.to_string();
         let mut sum = vec![0.0; 512];
@@ -59,12 +59,12 @@ fn covers(cover: Cover, alteration: Alteration) -> bool {
 }
 
 /// Share of uncovered faces that may be reported as covered.
-const NAMED_BY_MISTAKE: f32 = 0.01;
+const MAX_FALSE_COVER_SHARE: f32 = 0.01;
 /// Share of uncovered faces that may be refused as covered.
-const REFUSED_BY_MISTAKE: f32 = 0.002;
+const MAX_FALSE_REFUSAL_SHARE: f32 = 0.002;
 
-/// Trains a detector for each cover. People outside the training set define its scale: 0 where [`NAMED_BY_MISTAKE`] of
-/// the uncovered faces are reported as covered, 1 where [`REFUSED_BY_MISTAKE`] are refused.
+/// Trains a detector for each cover. People outside the training set define its scale: 0 where [`MAX_FALSE_COVER_SHARE`] of
+/// the uncovered faces are reported as covered, 1 where [`MAX_FALSE_REFUSAL_SHARE`] are refused.
 pub(super) fn cover_detectors(subjects: &[&Subject]) -> [CoverDetector; 3] {
     Cover::ALL.map(|cover| {
         let samples = |keep: &dyn Fn(&Subject) -> bool| -> Vec<(Vec<f32>, bool)> {
@@ -86,14 +86,14 @@ pub(super) fn cover_detectors(subjects: &[&Subject]) -> [CoverDetector; 3] {
         // Splits by a bit independent of [`Subject::half`], so that this also works on one half of the people.
         let mut uncovered: Vec<f32> = Vec::new();
         for part in 0..2 {
-            let is_part = |subject: &Subject| subject.half_of_half() == part;
+            let is_part = |subject: &Subject| subject.quarter() == part;
             let fitted = logistic_regression(&samples(&|s| !is_part(s)), 3e-3, 400);
             let left_out = samples(&|s| is_part(s));
             uncovered.extend(left_out.iter().filter(|(_, covered)| !covered).map(|(x, _)| score(&fitted, x)));
         }
         uncovered.sort_by(f32::total_cmp);
         let quantile = |share: f32| uncovered[((uncovered.len() - 1) as f32 * (1.0 - share)) as usize];
-        let (named, refused) = (quantile(NAMED_BY_MISTAKE), quantile(REFUSED_BY_MISTAKE));
+        let (named, refused) = (quantile(MAX_FALSE_COVER_SHARE), quantile(MAX_FALSE_REFUSAL_SHARE));
         let (weights, bias) = logistic_regression(&samples(&|_| true), 3e-3, 400);
         let scale = 1.0 / (refused - named).max(0.1);
         CoverDetector { weights: weights.into_iter().map(|w| w * 10.0 * scale).collect(), bias: (bias - named) * scale }

@@ -8,7 +8,7 @@ use aicp_store::Grant;
 use aicp_types::UnixMillis;
 use arc_swap::ArcSwap;
 
-use crate::background::run_to_the_end;
+use crate::background::run_detached;
 use crate::capabilities::{Area, Areas};
 use crate::secrets::{TokenHash, new_app_token};
 use crate::{ADMIN_APP, Error, Platform, Result};
@@ -277,7 +277,7 @@ impl Platform {
         F: Future<Output = aicp_store::Result<T>> + Send,
     {
         let (platform, app_id) = (self.clone(), app_id.to_owned());
-        run_to_the_end(async move {
+        run_detached(async move {
             let _one = platform.inner.tokens.changes.lock().await;
             let changed = change(platform.clone()).await;
             if let Err(e) = platform.load_grants().await {

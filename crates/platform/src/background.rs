@@ -39,7 +39,7 @@ impl Background {
 ///
 /// # Errors
 /// Those of the work; [`Error::Store`] if it was aborted or panicked.
-pub(crate) async fn run_to_the_end<T: Send + 'static>(
+pub(crate) async fn run_detached<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     tokio::spawn(work).await.unwrap_or(Err(Error::Store(aicp_store::Error::Closed)))

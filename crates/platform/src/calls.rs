@@ -1,7 +1,7 @@
 //! The call log: one record per call, with its caller, duration and result.
 //!
 //! A call puts its record into a bounded buffer and never waits. One task writes the buffer to the store at most
-//! [`FLUSH_AFTER`] after a record arrived: a power cut loses no more than that, a clean stop loses nothing. When the
+//! [`MAX_FLUSH_DELAY`] after a record arrived: a power cut loses no more than that, a clean stop loses nothing. When the
 //! buffer is full, further records are dropped and counted.
 
 use std::net::IpAddr;
@@ -18,24 +18,24 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::{Error, Platform, Result};
 
 /// Maximum delay between a call and the write of its record.
-const FLUSH_AFTER: Duration = Duration::from_millis(500);
+const MAX_FLUSH_DELAY: Duration = Duration::from_millis(500);
 /// Capacity of the buffer in records, about 300 bytes each.
-const BUFFER: usize = 1 << 16;
+const BUFFER_RECORDS: usize = 1 << 16;
 /// Maximum number of records per transaction: other writes wait for its end.
 const BATCH: usize = 1000;
 /// Pause after a failed write.
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Timeout of a flush that a statistics query waits for.
-const WAIT_FOR_FLUSH: Duration = Duration::from_secs(10);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum number of attempts to write what the store refuses, and during shut-down of any write.
-const LAST_TRIES: u32 = 3;
+const MAX_FINAL_ATTEMPTS: u32 = 3;
 /// Maximum number of old records deleted per transaction.
-const DELETED_AT_ONCE: u64 = 2000;
+const DELETE_BATCH_ROWS: u64 = 2000;
 /// Interval between deletions of old records.
-const DELETE_EVERY: Duration = Duration::from_secs(60);
+const DELETE_INTERVAL: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_hours(24);
 /// Maximum length of a message in bytes; longer ones are truncated.
-const MAX_MESSAGE: usize = 500;
+const MAX_MESSAGE_BYTES: usize = 500;
 
 /// A completed call.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ pub(crate) struct CallLog {
 
 impl CallLog {
     pub fn start(store: Store, clock: Arc<dyn Clock>, retention_days: u32) -> Self {
-        let (buffer, records) = mpsc::channel(BUFFER);
+        let (buffer, records) = mpsc::channel(BUFFER_RECORDS);
         let dropped = Arc::new(AtomicU64::new(0));
         let closing = Arc::new(AtomicBool::new(false));
         let (of_writer, is_closing) = (Arc::clone(&dropped), Arc::clone(&closing));
@@ -98,7 +98,7 @@ impl CallLog {
     /// Waits until all records so far are written or the writer has ended.
     ///
     /// # Errors
-    /// [`Error::Busy`] after [`WAIT_FOR_FLUSH`]: the store does not accept writes.
+    /// [`Error::Busy`] after [`FLUSH_TIMEOUT`]: the store does not accept writes.
     async fn flush(&self) -> Result<()> {
         let (done, written) = oneshot::channel();
         let flushed = async {
@@ -106,7 +106,7 @@ impl CallLog {
                 let _ = written.await;
             }
         };
-        timeout(WAIT_FOR_FLUSH, flushed).await.map_err(|_| Error::Busy)
+        timeout(FLUSH_TIMEOUT, flushed).await.map_err(|_| Error::Busy)
     }
 
     /// Writes the remaining records and stops the writer.
@@ -134,8 +134,8 @@ impl Writer {
         let mut received = Vec::with_capacity(BATCH);
         let mut next_deletion = Instant::now();
         loop {
-            let wake = next_deletion.min(Instant::now() + DELETE_EVERY);
-            let (calls, waiting, closing) = gather(&mut records, &mut received, wake).await;
+            let wake = next_deletion.min(Instant::now() + DELETE_INTERVAL);
+            let (calls, waiting, closing) = collect_batch(&mut records, &mut received, wake).await;
             self.write(calls).await;
             for done in waiting {
                 let _ = done.send(());
@@ -147,7 +147,7 @@ impl Writer {
             if Instant::now() >= next_deletion {
                 // If old records may be left, the next round deletes more; records are written in between.
                 let rest = self.delete_old().await;
-                next_deletion = Instant::now() + if rest { Duration::ZERO } else { DELETE_EVERY };
+                next_deletion = Instant::now() + if rest { Duration::ZERO } else { DELETE_INTERVAL };
             }
         }
     }
@@ -169,11 +169,11 @@ impl Writer {
             }
             // A refused statement fails again; an example is the repetition of a commit that succeeded unnoticed.
             let is_final = matches!(e, aicp_store::Error::Database(_)) || self.closing.load(Ordering::Relaxed);
-            if matches!(e, aicp_store::Error::Closed) || (is_final && tries >= LAST_TRIES) {
+            if matches!(e, aicp_store::Error::Closed) || (is_final && tries >= MAX_FINAL_ATTEMPTS) {
                 self.dropped.fetch_add(calls.len() as u64, Ordering::Relaxed);
                 return;
             }
-            sleep(PAUSE).await;
+            sleep(RETRY_PAUSE).await;
         }
     }
 
@@ -190,8 +190,8 @@ impl Writer {
             return false;
         }
         let oldest = self.clock.now().saturating_sub(DAY * self.retention_days);
-        match self.store.delete_calls_before(oldest, DELETED_AT_ONCE).await {
-            Ok(deleted) => deleted >= DELETED_AT_ONCE,
+        match self.store.delete_calls_before(oldest, DELETE_BATCH_ROWS).await {
+            Ok(deleted) => deleted >= DELETE_BATCH_ROWS,
             Err(e) => {
                 tracing::error!(error = %e, "old calls can't be deleted");
                 false
@@ -200,9 +200,9 @@ impl Writer {
     }
 }
 
-/// Collects records until the batch is full, [`FLUSH_AFTER`] has passed since the first one, or a flush or close
+/// Collects records until the batch is full, [`MAX_FLUSH_DELAY`] has passed since the first one, or a flush or close
 /// arrives. Waits for the first record until `wake`.
-async fn gather(
+async fn collect_batch(
     records: &mut mpsc::Receiver<Record>,
     received: &mut Vec<Record>,
     wake: Instant,
@@ -217,7 +217,7 @@ async fn gather(
         let Ok(count) = timeout_at(until.unwrap_or(wake), more).await else { break };
         // Zero means that all senders are dropped.
         closing |= count == 0;
-        until = until.or_else(|| Some(Instant::now() + FLUSH_AFTER));
+        until = until.or_else(|| Some(Instant::now() + MAX_FLUSH_DELAY));
         for record in received.drain(..) {
             match record {
                 Record::Call(call) => calls.push(*call),
@@ -244,7 +244,7 @@ impl Platform {
             cost_ms: call.cost_ms,
             ok: call.ok,
             code: call.code,
-            message: call.message.map(cut),
+            message: call.message.map(truncate_message),
         });
     }
 
@@ -254,8 +254,8 @@ impl Platform {
     }
 }
 
-fn cut(mut message: String) -> String {
-    message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+fn truncate_message(mut message: String) -> String {
+    message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
     message
 }
 
@@ -301,7 +301,7 @@ mod tests {
         let store = Store::open(folder.path(), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("opens");
         let log = CallLog::start(store.clone(), Arc::new(SystemClock), 0);
         store.close().await.expect("closes");
-        let more_than_fit = BUFFER as i64 + 10;
+        let more_than_fit = BUFFER_RECORDS as i64 + 10;
         (0..more_than_fit).for_each(|id| log.push(call(id)));
         log.flush().await.expect("it is given up");
         log.close().await;
@@ -309,8 +309,8 @@ mod tests {
 
     #[test]
     fn long_messages_are_cut_between_characters() {
-        let long = cut("字".repeat(MAX_MESSAGE));
-        assert!(long.len() <= MAX_MESSAGE && long.chars().all(|c| c == '字'));
-        assert_eq!(cut("short".into()), "short");
+        let long = truncate_message("字".repeat(MAX_MESSAGE_BYTES));
+        assert!(long.len() <= MAX_MESSAGE_BYTES && long.chars().all(|c| c == '字'));
+        assert_eq!(truncate_message("short".into()), "short");
     }
 }

@@ -21,13 +21,13 @@ use crate::{Error, Gates, Library, Platform, Profile, Result, Threshold};
 /// Library of the console users' faces. It is hidden: callers can neither list it nor open it by name.
 const LOGIN_LIBRARY: &str = "\u{1}console";
 /// Lifetime of a session.
-const SESSION_LIFE: Duration = Duration::from_secs(12 * 3600);
+const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 3600);
 /// Maximum number of passwords hashed concurrently: argon2id takes 19 MiB and 2 passes each (OWASP's first choice).
-const HASHED_AT_ONCE: usize = 2;
+const MAX_CONCURRENT_HASHES: usize = 2;
 /// Number of keys of a throttle above which idle ones are evicted.
-const MANY_KEYS: usize = 10_000;
+const MAX_IDLE_KEYS: usize = 10_000;
 /// Maximum length of a password in bytes.
-const MAX_PASSWORD: usize = 512;
+const MAX_PASSWORD_BYTES: usize = 512;
 
 /// A request to register a console user.
 #[derive(Clone)]
@@ -67,7 +67,7 @@ impl LoginThrottle {
         Self {
             by_address: Throttle::new(attempts_a_minute),
             by_name: Throttle::new(attempts_a_minute),
-            hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
+            hashing: Arc::new(Semaphore::new(MAX_CONCURRENT_HASHES)),
         }
     }
 }
@@ -81,7 +81,7 @@ impl Throttle {
     }
 
     fn admit(&self, key: String) -> Result<()> {
-        if self.0.len() > MANY_KEYS {
+        if self.0.len() > MAX_IDLE_KEYS {
             self.0.retain_recent();
         }
         self.0.check_key(&key).map_err(|_| Error::TooManyAttempts)
@@ -165,7 +165,7 @@ impl Platform {
         self.inner.login_throttle.by_name.admit(username.to_owned())?;
         let user = self.inner.store.user_by_name(username).await?;
         let hash = user.as_ref().map(|user| user.password_hash.clone());
-        match (self.is_password(password, hash).await?, user) {
+        match (self.check_password(password, hash).await?, user) {
             (true, Some(user)) => self.open_session(user).await,
             _ => Err(Error::NotRecognised),
         }
@@ -193,9 +193,9 @@ impl Platform {
         let now = self.now();
         self.inner
             .store
-            .open_session(TokenHash::of(&token).bytes(), user.id, now.saturating_add(SESSION_LIFE), now)
+            .open_session(TokenHash::of(&token).bytes(), user.id, now.saturating_add(SESSION_LIFETIME), now)
             .await?;
-        Ok(Session { token, username: user.username, life: SESSION_LIFE })
+        Ok(Session { token, username: user.username, life: SESSION_LIFETIME })
     }
 
     fn admit_address(&self, client: Option<IpAddr>) -> Result<()> {
@@ -230,7 +230,7 @@ impl Platform {
     }
 
     async fn hash(&self, password: String) -> Result<String> {
-        self.off_the_executor(move || {
+        self.run_blocking(move || {
             let hash = argon2().hash_password(password.as_bytes()).map_err(hash_error)?;
             Ok(hash.to_string())
         })
@@ -239,11 +239,11 @@ impl Platform {
 
     /// Verifies a password. Without a stored hash it does the same work and returns false, so that timing does not
     /// reveal whether the user exists.
-    async fn is_password(&self, password: String, hash: Option<String>) -> Result<bool> {
-        if password.len() > MAX_PASSWORD {
+    async fn check_password(&self, password: String, hash: Option<String>) -> Result<bool> {
+        if password.len() > MAX_PASSWORD_BYTES {
             return Ok(false);
         }
-        self.off_the_executor(move || match hash {
+        self.run_blocking(move || match hash {
             Some(hash) => {
                 let hash = PasswordHash::new(&hash).map_err(hash_error)?;
                 Ok(argon2().verify_password(password.as_bytes(), &hash).is_ok())
@@ -253,10 +253,7 @@ impl Platform {
         .await
     }
 
-    async fn off_the_executor<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+    async fn run_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let _permit = self.inner.login_throttle.hashing.acquire().await.map_err(|_| Error::Busy)?;
         tokio::task::spawn_blocking(work).await.map_err(|e| Error::PasswordHash(e.to_string()))?
     }

@@ -7,7 +7,7 @@ use aicp_store::{Page, md5_of, picture_key};
 use aicp_types::PublicId;
 use bytes::Bytes;
 
-use crate::background::run_to_the_end;
+use crate::background::run_detached;
 use crate::engines::library_ref;
 use crate::people::{MissingLibrary, NewUser};
 use crate::{App, DirectoryEntry, DirectoryFilter, Error, Library, Person, PersonChanges, Platform, Profile, Result};
@@ -42,7 +42,7 @@ impl Platform {
     /// [`Error::PersonExists`], and as [`Platform::enrol`].
     pub async fn add_user(&self, app: &App, user: NewDirectoryUser) -> Result<Person> {
         let (platform, app) = (self.clone(), app.clone());
-        run_to_the_end(async move {
+        run_detached(async move {
             let NewDirectoryUser { library, user_id, name, info, picture } = user;
             let library = platform.library_to_enrol_into(&app, &library, &picture, MissingLibrary::Create).await?;
             let _same_user = platform.lock_user_name(library.id, &user_id).await;
@@ -89,7 +89,7 @@ impl Platform {
         picture: Option<Bytes>,
     ) -> Result<()> {
         let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
-        run_to_the_end(async move {
+        run_detached(async move {
             let _same_person = platform.lock_person(&person).await;
             platform.change_user(&app, &library, &person, changes, picture).await
         })
@@ -150,7 +150,7 @@ impl Platform {
         picture: Bytes,
     ) -> Result<String> {
         let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
-        run_to_the_end(async move {
+        run_detached(async move {
             let md5 = md5_of(&picture);
             let _same_person = platform.lock_person(&person).await;
             let store = &platform.inner.store;
@@ -173,7 +173,7 @@ impl Platform {
     pub async fn remove_user_picture(&self, app: &App, library: &Library, person: &Person, md5: &str) -> Result<()> {
         let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
         let md5 = md5.to_owned();
-        run_to_the_end(async move {
+        run_detached(async move {
             let _same_person = platform.lock_person(&person).await;
             let ids = platform.inner.store.faces_with_md5(person.id, &md5).await?;
             if ids.is_empty() {
@@ -232,7 +232,7 @@ impl Platform {
         let DirectoryFilter { name_part, info } = filter;
         let (name_part, info) = (name_part.map(str::to_owned), info.map(str::to_owned));
         // A scan continues after its caller has gone, and holds its permit until it ends.
-        run_to_the_end(async move {
+        run_detached(async move {
             let filter = DirectoryFilter { name_part: name_part.as_deref(), info: info.as_deref() };
             let _turn = match filter {
                 DirectoryFilter { name_part: None, info: None } => None,

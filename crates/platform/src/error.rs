@@ -170,7 +170,7 @@ impl From<aicp_engines::Error> for Error {
 
 impl Error {
     /// Returns why the store is not ready, without paths: the text is safe to publish.
-    pub fn of_store_told(&self) -> String {
+    pub fn readiness_message(&self) -> String {
         match self {
             Self::Store(aicp_store::Error::DiskFull { free, .. }) => format!("the disk is full, {free} bytes are free"),
             Self::Store(aicp_store::Error::Gone { .. }) => {

@@ -20,7 +20,7 @@ impl Ids {
         let after = |last: Option<Snowflake>| {
             let generator = Snowflakes::new(node);
             if let Some(last) = last {
-                generator.go_on_after(last);
+                generator.continue_after(last);
             }
             generator
         };

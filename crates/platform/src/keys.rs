@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::apps::{App, TokenError};
-use crate::background::run_to_the_end;
+use crate::background::run_detached;
 use crate::secrets::Vault;
 use crate::{Inner, Platform, Result};
 
@@ -275,7 +275,7 @@ impl Platform {
     /// [`Error::BadAppId`], [`Error::Store`].
     pub async fn make_key(&self, app_id: &str, kind: &'static KeyScheme, options: KeyOptions) -> Result<NewKey> {
         let (platform, app_id) = (self.clone(), app_id.to_owned());
-        run_to_the_end(async move {
+        run_detached(async move {
             let Inner { store, vault, keys, .. } = &*platform.inner;
             let (drawn, made) = make(store, vault, &app_id, kind, options, platform.now()).await?;
             let (kind, key) = AccessKey::of(made, vault)?;
@@ -299,7 +299,7 @@ impl Platform {
     /// [`Error::NoApp`], [`Error::NoKey`].
     pub async fn revoke_key(&self, app_id: &str, id: &str) -> Result<()> {
         let (platform, app_id, id) = (self.clone(), app_id.to_owned(), id.to_owned());
-        run_to_the_end(async move {
+        run_detached(async move {
             let revoked = revoke(&platform.inner.store, &app_id, &id, platform.now()).await?;
             if let Some(key) = platform.inner.keys.find(&revoked.kind, &id) {
                 key.is_revoked.store(true, Ordering::Relaxed);

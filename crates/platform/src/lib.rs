@@ -73,7 +73,7 @@ pub use social::{
 };
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use thresholds::{LibraryThreshold, threshold_for};
-pub use users::{MissingUser, OldFaces, UserFace, face_token, token_of_face};
+pub use users::{ExistingFaces, MissingUser, UserFace, face_token, token_of_face};
 
 use aicp_engines::{Builtin, TemplateRow};
 use aicp_fetch::Fetcher;
@@ -85,18 +85,18 @@ use console::LoginThrottle;
 use ids::Ids;
 use jiff::tz::TimeZone;
 use keys::Keys;
-use libraries::OldestLibraries;
+use libraries::LibraryCache;
 use locks::{Digest, KeyedLock};
 use scans::Scans;
 use secrets::{Signer, Vault};
-use social::RememberedGroups;
-use thresholds::ToldOf;
+use social::FriendGroupCache;
+use thresholds::WarnedLibraries;
 use tokio::sync::{Notify, Semaphore};
 
 /// Upper bound of [`Settings::top_n`]: people that one recognition returns.
 pub const MAX_TOP_N: usize = 100;
 /// Lead of the newest face over the clock from which the start warns of a wrong clock.
-const AHEAD: Duration = Duration::from_secs(60);
+const MAX_CLOCK_LEAD: Duration = Duration::from_secs(60);
 /// App that the admin token acts for; reserved.
 pub const ADMIN_APP: &str = "admin";
 
@@ -214,12 +214,12 @@ struct Inner {
     /// Serialises changes of a person.
     person_locks: KeyedLock<PersonId>,
     scans: Scans,
-    oldest: Arc<OldestLibraries>,
-    friend_groups: Arc<RememberedGroups>,
-    outbox_news: Arc<Notify>,
+    oldest: Arc<LibraryCache>,
+    friend_groups: Arc<FriendGroupCache>,
+    outbox_wakeup: Arc<Notify>,
     single_calls: Arc<Semaphore>,
     health: Mutex<HashMap<String, bool>>,
-    told_of_threshold: ToldOf,
+    warned_libraries: WarnedLibraries,
     settings: Settings,
 }
 
@@ -239,9 +239,9 @@ impl Platform {
     ) -> Result<Self> {
         let engines = engines.into();
         let fetcher = Fetcher::new(settings.fetch.clone()).map_err(Error::Fetching)?;
-        let oldest = Arc::<OldestLibraries>::default();
-        let friend_groups = Arc::<RememberedGroups>::default();
-        let feed: Arc<dyn Observer> = Arc::new(Feed {
+        let oldest = Arc::<LibraryCache>::default();
+        let friend_groups = Arc::<FriendGroupCache>::default();
+        let feed: Arc<dyn Observer> = Arc::new(ChangeObserver {
             engine: engines.builtin().clone(),
             algorithm: engines.algorithm(),
             oldest: Arc::clone(&oldest),
@@ -254,7 +254,7 @@ impl Platform {
         }
         let last = store.last_ids().await?;
         let ahead = last.file.map_or(Duration::ZERO, |file| file.created().since(now));
-        if ahead > AHEAD {
+        if ahead > MAX_CLOCK_LEAD {
             tracing::warn!(
                 seconds = ahead.as_secs(),
                 "faces were enrolled at later times than the clock shows: new ones are dated after them"
@@ -277,10 +277,10 @@ impl Platform {
             scans: Scans::default(),
             oldest,
             friend_groups,
-            outbox_news: Arc::default(),
-            single_calls: Arc::new(Semaphore::new(statistics::SINGLE_CALLS_AT_ONCE)),
+            outbox_wakeup: Arc::default(),
+            single_calls: Arc::new(Semaphore::new(statistics::MAX_CONCURRENT_CALL_QUERIES)),
             health: Mutex::default(),
-            told_of_threshold: ToldOf::default(),
+            warned_libraries: WarnedLibraries::default(),
             store,
             clock,
             engines,
@@ -326,14 +326,14 @@ impl Platform {
     }
 
     /// Starts the health checks of remote engines; they run until the returned task is closed.
-    pub fn look_after_engines(&self) -> Background {
+    pub fn start_engine_monitor(&self) -> Background {
         let inner = Arc::downgrade(&self.inner);
-        Background::start(|stop| outbox::look_after(inner, stop))
+        Background::start(|stop| outbox::monitor_engines(inner, stop))
     }
 
     /// Starts to compute the missing recognisability of faces enrolled by older versions; runs until all are done or
     /// the returned task is closed.
-    pub fn judge_old_faces(&self) -> Background {
+    pub fn start_judging_faces(&self) -> Background {
         let inner = Arc::downgrade(&self.inner);
         Background::start(|stop| judgements::judge_all(inner, stop))
     }
@@ -408,21 +408,21 @@ pub fn check(data_dir: &Path) -> Result<CheckReport> {
 
 /// Applies committed changes to the engine's galleries and invalidates the caches of libraries and friend groups, in
 /// commit order and before the caller gets its answer: the next call finds an acknowledged person.
-struct Feed {
+struct ChangeObserver {
     engine: Builtin,
     algorithm: Algorithm,
-    oldest: Arc<OldestLibraries>,
-    friend_groups: Arc<RememberedGroups>,
+    oldest: Arc<LibraryCache>,
+    friend_groups: Arc<FriendGroupCache>,
 }
 
-impl Feed {
+impl ChangeObserver {
     /// Whether a template was computed by the engine's algorithm. Copied templates may come from another one.
-    fn can_meet(&self, template: &NewTemplate) -> bool {
+    fn is_comparable(&self, template: &NewTemplate) -> bool {
         template.algorithm == self.algorithm
     }
 }
 
-impl Observer for Feed {
+impl Observer for ChangeObserver {
     fn committed(&self, change: &Change) {
         if let Change::FriendGroupsChanged { app_id, user_id } = change {
             self.friend_groups.forget(app_id, user_id);
@@ -431,7 +431,7 @@ impl Observer for Feed {
         self.oldest.forget();
         match change {
             Change::FaceAdded { library_id, person_id, face_id, template } => {
-                if let Some(template) = template.as_deref().filter(|template| self.can_meet(template))
+                if let Some(template) = template.as_deref().filter(|template| self.is_comparable(template))
                     && let Err(e) = self.engine.admit(*library_id, *person_id, *face_id, &template.vector)
                 {
                     tracing::error!(face = face_id.get(), error = %e, "a stored face can't be found");
@@ -439,7 +439,7 @@ impl Observer for Feed {
             }
             Change::FacesAdded { library_id, faces } => {
                 let rows = faces.iter().filter_map(|AddedFace { person_id, face_id, template }| {
-                    let template = template.as_deref().filter(|template| self.can_meet(template))?;
+                    let template = template.as_deref().filter(|template| self.is_comparable(template))?;
                     let vector = template.vector.clone();
                     let recognisability = template.recognisability;
                     Some(TemplateRow {

@@ -12,9 +12,9 @@ use crate::random::random_hex32;
 use crate::{Error, Library, Platform, Result};
 
 /// Number of cached libraries per app.
-const REMEMBERED: u64 = 128;
+const MAX_CACHED_LIBRARIES: u64 = 128;
 /// Maximum number of apps in the cache.
-const REMEMBERED_APPS: usize = 256;
+const MAX_CACHED_APPS: usize = 256;
 
 impl Platform {
     /// Creates a library. `external_id` is the app's own id for it; `engine` names the engine of its biometrics, by
@@ -107,15 +107,15 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn libraries_by_age(&self, app: &App, page: Page) -> Result<Vec<Library>> {
-        if page.offset.saturating_add(page.limit) > REMEMBERED {
+        if page.offset.saturating_add(page.limit) > MAX_CACHED_LIBRARIES {
             return Ok(self.inner.store.libraries_by_age(app.id(), page).await?);
         }
         let oldest = match self.inner.oldest.of(app.id()) {
             Ok(oldest) => oldest,
             Err(before) => {
                 let read: Arc<[Library]> =
-                    self.inner.store.libraries_by_age(app.id(), Page::first(REMEMBERED)).await?.into();
-                self.inner.oldest.remember(app.id(), before, Arc::clone(&read));
+                    self.inner.store.libraries_by_age(app.id(), Page::first(MAX_CACHED_LIBRARIES)).await?.into();
+                self.inner.oldest.insert(app.id(), before, Arc::clone(&read));
                 read
             }
         };
@@ -189,7 +189,7 @@ impl Platform {
 
 /// Caches the oldest libraries of each app, which clients request repeatedly.
 #[derive(Default)]
-pub(crate) struct OldestLibraries {
+pub(crate) struct LibraryCache {
     /// Number of changes of any library. Entries read before the latest change are stale.
     changes: AtomicU64,
     known: RwLock<HashMap<String, Remembered>>,
@@ -198,9 +198,9 @@ pub(crate) struct OldestLibraries {
 /// Cached libraries, with the number of changes before they were read.
 type Remembered = (u64, Arc<[Library]>);
 
-impl OldestLibraries {
+impl LibraryCache {
     /// Returns the cached libraries of an app or, on a miss, the current number of changes to pass to
-    /// [`remember`](Self::remember).
+    /// [`insert`](Self::remember).
     fn of(&self, app_id: &str) -> Result<Arc<[Library]>, u64> {
         let changes = self.changes.load(Ordering::SeqCst);
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -208,9 +208,9 @@ impl OldestLibraries {
     }
 
     /// Caches libraries that were read when the number of changes was `before`.
-    fn remember(&self, app_id: &str, before: u64, oldest: Arc<[Library]>) {
+    fn insert(&self, app_id: &str, before: u64, oldest: Arc<[Library]>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED_APPS {
+        if known.len() >= MAX_CACHED_APPS {
             known.clear();
         }
         known.insert(app_id.to_owned(), (before, oldest));

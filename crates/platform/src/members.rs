@@ -5,10 +5,10 @@ use aicp_engines::{FaceStorage, Similarity};
 use aicp_store::Page;
 use bytes::Bytes;
 
-use crate::background::run_to_the_end;
+use crate::background::run_detached;
 use crate::engines::library_ref;
 use crate::people::{EnrolledPerson, NewUser};
-use crate::recognition::FACES_A_PERSON;
+use crate::recognition::CANDIDATES_PER_PERSON;
 use crate::{
     App, Error, Examination, ExaminedFace, Face, FacePredicate, Library, Match, Person, Platform, Result, Threshold,
 };
@@ -39,7 +39,7 @@ impl Platform {
         accepts: FacePredicate,
     ) -> Result<(ExaminedFace, Option<EnrolledPerson>)> {
         let (platform, app, library) = (self.clone(), app.clone(), library.clone());
-        run_to_the_end(async move {
+        run_detached(async move {
             let NewMember { user_id, picture, at_most } = member;
             let _same_user = match &user_id {
                 Some(user_id) => {
@@ -87,8 +87,9 @@ impl Platform {
             let builtin = self.inner.engines.builtin();
             let picture = self.photo(app, picture);
             // A person takes one place per face.
-            let (face, found) =
-                builtin.identify_examined(library.id, picture.clone(), top_n * FACES_A_PERSON, wanted, accepts).await?;
+            let (face, found) = builtin
+                .identify_examined(library.id, picture.clone(), top_n * CANDIDATES_PER_PERSON, wanted, accepts)
+                .await?;
             let libraries = [library_ref(library)];
             let threshold = self.threshold_of(engine, &libraries, Threshold::Default);
             let found = found.into_iter().map(|candidate| (candidate, threshold)).collect();
@@ -193,7 +194,7 @@ impl Platform {
         picture: Bytes,
     ) -> Result<EnrolledPerson> {
         let (platform, app, library) = (self.clone(), app.clone(), library.clone());
-        run_to_the_end(async move {
+        run_detached(async move {
             let _same_person = platform.lock_person(&person).await;
             platform.replace_faces(&app, &library, person, None, picture).await
         })

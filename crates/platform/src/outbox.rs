@@ -23,12 +23,12 @@ use aicp_types::{FaceId, LibraryId, OutboxId};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::background::run_to_the_end;
+use crate::background::run_detached;
 use crate::engines::library_ref;
 use crate::{App, Error, Face, Library, Person, PersonChanges, Platform, Result};
 
 pub use health::EngineHealth;
-pub(crate) use health::look_after;
+pub(crate) use health::monitor_engines;
 
 /// After this many failed libraries in a row, replay pauses until the next health check.
 const MAX_CONSECUTIVE_FAILURES: u32 = 8;
@@ -86,7 +86,7 @@ impl Platform {
     /// [`Error::Store`].
     pub async fn resume(&self, app: &App, ids: BTreeSet<OutboxId>) -> Result<bool> {
         let (platform, solved_by) = (self.clone(), app.id().to_owned());
-        run_to_the_end(async move {
+        run_detached(async move {
             let mut all_done = true;
             for id in ids {
                 all_done &= platform.resume_one(id, &solved_by).await?;
@@ -122,7 +122,7 @@ impl Platform {
     /// Creates a library, also at its engine.
     pub(crate) async fn create_remotely(&self, engine: Arc<dyn Engine>, new: NewLibrary) -> Result<Library> {
         let platform = self.clone();
-        run_to_the_end(async move {
+        run_detached(async move {
             let row = platform.new_row(engine.as_ref(), Write::CreateLibrary);
             let row_id = row.id;
             // No lock needed before the row exists: nobody else knows the library.
@@ -137,7 +137,7 @@ impl Platform {
     /// Deletes a library here at once, and at its engine as soon as the engine is reachable.
     pub(crate) async fn delete_remotely(&self, engine: Arc<dyn Engine>, library_id: LibraryId) -> Result<()> {
         let platform = self.clone();
-        run_to_the_end(async move {
+        run_detached(async move {
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::DeleteLibrary);
             let row = platform.inner.store.enqueue_library_removal(library_id, row).await;
@@ -160,7 +160,7 @@ impl Platform {
         picture: Bytes,
     ) -> Result<(Person, Face)> {
         let (platform, library_id) = (self.clone(), library.id);
-        run_to_the_end(async move {
+        run_detached(async move {
             let store = &platform.inner.store;
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::AddFace);
@@ -182,7 +182,7 @@ impl Platform {
         picture: Bytes,
     ) -> Result<Face> {
         let (platform, library_id, person_id) = (self.clone(), person.library_id, person.id);
-        run_to_the_end(async move {
+        run_detached(async move {
             let store = &platform.inner.store;
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::AddFace);
@@ -198,7 +198,7 @@ impl Platform {
     /// Removes a person here at once, and at the engine as soon as the engine is reachable.
     pub(crate) async fn remove_remotely(&self, engine: Arc<dyn Engine>, person: &Person) -> Result<()> {
         let (platform, library_id, person_id) = (self.clone(), person.library_id, person.id);
-        run_to_the_end(async move {
+        run_detached(async move {
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
             let rows = platform.inner.store.enqueue_removal(person_id, row, platform.row_ids()).await;
@@ -215,7 +215,7 @@ impl Platform {
         face_id: FaceId,
     ) -> Result<()> {
         let platform = self.clone();
-        run_to_the_end(async move {
+        run_detached(async move {
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
             let rows = platform.inner.store.enqueue_face_removal(face_id, row, platform.row_ids()).await;
@@ -233,7 +233,7 @@ impl Platform {
         kept_face: FaceId,
     ) -> Result<()> {
         let (platform, library_id, person_id) = (self.clone(), person.library_id, person.id);
-        run_to_the_end(async move {
+        run_detached(async move {
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
             let ids = platform.row_ids();
@@ -260,7 +260,7 @@ impl Platform {
         let head = self.inner.store.outbox_head(library_id).await?;
         if head.is_some_and(|head| head.id != row_id) {
             self.inner.store.outbox_postpone(row_id, false, "earlier writes of this library wait").await?;
-            self.inner.outbox_news.notify_one();
+            self.inner.outbox_wakeup.notify_one();
             return Ok(());
         }
         match self.attempt(row_id, None).await? {
@@ -276,7 +276,7 @@ impl Platform {
         let row = store.outbox_attempt(row_id).await?;
         let mut in_doubt = row.in_doubt;
         let asked = match self.inner.engines.named(&row.engine) {
-            Ok(engine) => self.ask(engine.as_ref(), &row, &mut in_doubt).await,
+            Ok(engine) => self.execute(engine.as_ref(), &row, &mut in_doubt).await,
             Err(e) => Err(e),
         };
         match asked {
@@ -304,7 +304,7 @@ impl Platform {
 
     /// Executes a write. On entry `in_doubt` says whether an earlier attempt may have been executed; after a failure,
     /// whether this attempt may have been.
-    async fn ask(&self, engine: &dyn Engine, row: &OutboxRow, in_doubt: &mut bool) -> Result<Solution> {
+    async fn execute(&self, engine: &dyn Engine, row: &OutboxRow, in_doubt: &mut bool) -> Result<Solution> {
         let library = self.library_of(row).await?;
         let doubtful = |e: aicp_engines::Error, in_doubt: &mut bool| {
             *in_doubt = matches!(e, aicp_engines::Error::Unavailable { in_doubt: true, .. });
@@ -315,7 +315,9 @@ impl Platform {
             OutboxAction::AddFace => {
                 let (tag, picture) = self.tag_and_picture(row).await?;
                 // If this fails, the write remains in doubt.
-                if let Some(added) = self.added_before(engine, row, &library, &tag, &picture, *in_doubt).await? {
+                if let Some(added) =
+                    self.find_earlier_addition(engine, row, &library, &tag, &picture, *in_doubt).await?
+                {
                     return Ok(solution(added));
                 }
                 *in_doubt = false;
@@ -323,7 +325,7 @@ impl Platform {
             }
             OutboxAction::UndoAdd => {
                 let (tag, picture) = self.tag_and_picture(row).await?;
-                let added = self.added_before(engine, row, &library, &tag, &picture, true).await?;
+                let added = self.find_earlier_addition(engine, row, &library, &tag, &picture, true).await?;
                 if let Some(engine_ref) = added.and_then(|added| added.engine_ref) {
                     engine.remove_face(&library, &engine_ref).await?;
                 }
@@ -345,7 +347,7 @@ impl Platform {
 
     /// Returns the face that an earlier attempt added at the engine. Does not ask the engine unless the write is in
     /// doubt.
-    async fn added_before(
+    async fn find_earlier_addition(
         &self,
         engine: &dyn Engine,
         row: &OutboxRow,
@@ -408,12 +410,12 @@ impl Platform {
     }
 
     /// Replays the waiting writes of an engine that answers.
-    async fn work_off(&self, engine: &dyn Engine) -> Result<()> {
+    async fn replay(&self, engine: &dyn Engine) -> Result<()> {
         let mut failures = 0;
         for library_id in self.inner.store.outbox_libraries(Some(engine.name())).await? {
             // A write that the engine can't process delays its own library only. An engine that accepts nothing gets a
             // pause.
-            match self.work_off_library(library_id).await {
+            match self.replay_library(library_id).await {
                 Ok(true) => failures = 0,
                 Ok(false) => failures += 1,
                 Err(e) => {
@@ -430,7 +432,7 @@ impl Platform {
 
     /// Replays the waiting writes of a library. Returns whether all are done. Takes the lock separately for each write,
     /// so that callers can write in between.
-    async fn work_off_library(&self, library_id: LibraryId) -> Result<bool> {
+    async fn replay_library(&self, library_id: LibraryId) -> Result<bool> {
         loop {
             let _lock = self.inner.library_writes.lock(library_id).await;
             let Some(head) = self.inner.store.outbox_head(library_id).await? else { return Ok(true) };

@@ -77,12 +77,12 @@ impl Platform {
         // Concurrent imports of one picture enrol it once, as repeated ones do.
         let key = picture_key(&picture);
         let _same_picture = self.inner.identity_locks.lock(Digest::of(&(library.id, user_id, &key))).await;
-        let known = match self.own_person(library, user_id).await? {
+        let known = match self.find_by_external_id(library, user_id).await? {
             Some(known) => known,
             None => {
                 // Of concurrent pictures of a new person, one creates the person.
                 let _same_user = self.lock_user_name(library.id, user_id).await;
-                match self.own_person(library, user_id).await? {
+                match self.find_by_external_id(library, user_id).await? {
                     Some(known) => known,
                     None => {
                         let new = NewUser { user_id: Some(user_id.to_owned()), profile, ..NewUser::default() };
@@ -100,7 +100,7 @@ impl Platform {
     }
 
     /// Returns the person with this id of the caller's own. Ignores a person whose public id happens to be this text.
-    async fn own_person(&self, library: &Library, user_id: &str) -> Result<Option<Person>> {
+    async fn find_by_external_id(&self, library: &Library, user_id: &str) -> Result<Option<Person>> {
         let found = self.inner.store.find_person(library.id, user_id).await?;
         Ok(found.filter(|person| person.external_id.as_deref() == Some(user_id)))
     }

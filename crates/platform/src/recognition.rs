@@ -18,9 +18,9 @@ use crate::{Error, Face, Library, MAX_TOP_N, Person, Platform, Result};
 /// Maximum number of libraries in a search over all libraries of an app.
 pub(crate) const MAX_LIBRARIES: u64 = 100_000;
 /// Minimum intersection over union of two face boxes for two engines to have detected the same face.
-const SAME_FACE: f32 = 0.4;
+const MIN_SAME_FACE_OVERLAP: f32 = 0.4;
 /// Factor by which an engine is asked for more candidates than people are wanted: a person takes one place per face.
-pub(crate) const FACES_A_PERSON: usize = 4;
+pub(crate) const CANDIDATES_PER_PERSON: usize = 4;
 
 /// A matching person.
 #[derive(Debug, Clone)]
@@ -53,10 +53,10 @@ pub struct FaceMatches {
 
 /// Similarity from which a match is checked for being the very file of the probe; such a match gets similarity 1. Its
 /// cosine is below 1, because the template is made of the face and its mirror image, the probe of the face alone.
-const SAME_FILE: Similarity = 0.80;
+const MIN_SAME_FILE_SIMILARITY: Similarity = 0.80;
 
 /// An engine with those of the requested libraries that belong to it.
-type LibrariesOfEngine = (Arc<dyn Engine>, Vec<LibraryRef>);
+type EngineLibraries = (Arc<dyn Engine>, Vec<LibraryRef>);
 
 /// Minimum similarity of a match.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,8 +93,8 @@ impl Platform {
         let top_n = top_n.clamp(1, MAX_TOP_N);
         let picture = self.photo(app, picture);
         let mut found = Vec::new();
-        for (engine, libraries) in self.by_engine(app, libraries)? {
-            let candidates = engine.identify(&libraries, picture.clone(), top_n * FACES_A_PERSON).await?;
+        for (engine, libraries) in self.group_by_engine(app, libraries)? {
+            let candidates = engine.identify(&libraries, picture.clone(), top_n * CANDIDATES_PER_PERSON).await?;
             let of_engine = self.threshold_of(&engine, &libraries, threshold);
             found.extend(candidates.into_iter().map(|candidate| (candidate, of_engine)));
         }
@@ -138,16 +138,16 @@ impl Platform {
         let mut faces: Vec<SeenFace> = Vec::new();
         let mut found: Vec<Vec<(Candidate, Option<Similarity>)>> = Vec::new();
         let picture = self.photo(app, picture);
-        let mut by_engine = self.by_engine(app, libraries)?;
-        if by_engine.is_empty() {
+        let mut group_by_engine = self.group_by_engine(app, libraries)?;
+        if group_by_engine.is_empty() {
             // No search is possible, but the faces are returned.
-            by_engine.push((Arc::clone(self.default_engine(app)), Vec::new()));
+            group_by_engine.push((Arc::clone(self.default_engine(app)), Vec::new()));
         }
-        for (engine, libraries) in by_engine {
+        for (engine, libraries) in group_by_engine {
             let of_engine = self.threshold_of(&engine, &libraries, threshold);
-            for seen in engine.identify_many(&libraries, picture.clone(), top_n * FACES_A_PERSON).await? {
+            for seen in engine.identify_many(&libraries, picture.clone(), top_n * CANDIDATES_PER_PERSON).await? {
                 let candidates = seen.candidates.into_iter().map(|candidate| (candidate, of_engine));
-                match faces.iter().position(|known| known.area.overlap(&seen.face.area) > SAME_FACE) {
+                match faces.iter().position(|known| known.area.overlap(&seen.face.area) > MIN_SAME_FACE_OVERLAP) {
                     Some(same) if !libraries.is_empty() => found[same].extend(candidates),
                     _ => {
                         faces.push(seen.face);
@@ -174,7 +174,7 @@ impl Platform {
 
     /// Whether a similarity from [`Platform::compare`] is a match.
     pub fn is_match(&self, similarity: Similarity) -> bool {
-        self.reaches(similarity, self.inner.engines.default().threshold(), Threshold::Default)
+        self.meets_threshold(similarity, self.inner.engines.default().threshold(), Threshold::Default)
     }
 
     /// Detects the faces of a picture, the largest first. No face is not an error.
@@ -216,7 +216,7 @@ impl Platform {
         Photo { bytes, terms: Terms { caller, least_recognisability: self.inner.settings.gate_of(app.id()).least() } }
     }
 
-    fn reaches(&self, similarity: Similarity, engine: Option<Similarity>, threshold: Threshold) -> bool {
+    fn meets_threshold(&self, similarity: Similarity, engine: Option<Similarity>, threshold: Threshold) -> bool {
         match threshold {
             Threshold::Default => similarity > engine.unwrap_or(self.inner.settings.threshold),
             Threshold::AtLeast(least) => similarity >= least,
@@ -242,8 +242,8 @@ impl Platform {
     }
 
     /// Groups libraries by engine, in the order in which the engines first occur.
-    fn by_engine(&self, app: &App, libraries: &[Library]) -> Result<Vec<LibrariesOfEngine>> {
-        let mut engines: Vec<LibrariesOfEngine> = Vec::new();
+    fn group_by_engine(&self, app: &App, libraries: &[Library]) -> Result<Vec<EngineLibraries>> {
+        let mut engines: Vec<EngineLibraries> = Vec::new();
         for library in libraries {
             let engine = self.engine_of(app, library)?;
             match engines.iter_mut().find(|(known, _)| known.name() == engine.name()) {
@@ -270,19 +270,20 @@ impl Platform {
             .into_iter()
             .map(|candidates| {
                 let reaching =
-                    candidates.into_iter().filter(|(c, engine)| self.reaches(c.similarity, *engine, threshold));
+                    candidates.into_iter().filter(|(c, engine)| self.meets_threshold(c.similarity, *engine, threshold));
                 reaching.map(|(candidate, _)| candidate).collect()
             })
             .collect();
-        let rows = self.rows_of(wanted.iter().flatten().map(|candidate| &candidate.face)).await?;
-        let is_close = wanted.iter().flatten().any(|candidate| candidate.similarity >= SAME_FILE);
+        let rows = self.load_rows(wanted.iter().flatten().map(|candidate| &candidate.face)).await?;
+        let is_close = wanted.iter().flatten().any(|candidate| candidate.similarity >= MIN_SAME_FILE_SIMILARITY);
         let key = is_close.then(|| picture_key(&picture.bytes));
         let found = wanted.into_iter().map(|candidates| {
             let mut matches: Vec<Match> = candidates
                 .into_iter()
                 .filter_map(|c| {
                     let (face, person) = rows.get(&c.face)?.clone();
-                    let is_same_file = c.similarity >= SAME_FILE && key.as_ref() == Some(&face.picture_key);
+                    let is_same_file =
+                        c.similarity >= MIN_SAME_FILE_SIMILARITY && key.as_ref() == Some(&face.picture_key);
                     let similarity = if is_same_file { 1.0 } else { c.similarity };
                     Some(Match { person, face, similarity })
                 })
@@ -296,7 +297,7 @@ impl Platform {
         Ok(found.collect())
     }
 
-    async fn rows_of<'a>(&self, keys: impl Iterator<Item = &'a FaceKey>) -> Result<HashMap<FaceKey, (Face, Person)>> {
+    async fn load_rows<'a>(&self, keys: impl Iterator<Item = &'a FaceKey>) -> Result<HashMap<FaceKey, (Face, Person)>> {
         let mut here = Vec::new();
         let mut elsewhere: HashMap<LibraryId, Vec<String>> = HashMap::new();
         for key in keys {

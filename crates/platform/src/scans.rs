@@ -10,11 +10,11 @@ use crate::locks::KeyedLock;
 use crate::{Error, Result};
 
 /// Maximum number of concurrent scans of all apps: they share the store's readers with all other queries.
-const AT_ONCE: usize = 2;
+const MAX_CONCURRENT_SCANS: usize = 2;
 /// Maximum wait for a permit.
 const WAIT_FOR_TURN: Duration = Duration::from_secs(5);
 
-/// Admits one scan at a time per app and [`AT_ONCE`] overall.
+/// Admits one scan at a time per app and [`MAX_CONCURRENT_SCANS`] overall.
 pub(crate) struct Scans {
     apps: KeyedLock<String>,
     all: Arc<Semaphore>,
@@ -22,14 +22,14 @@ pub(crate) struct Scans {
 
 /// A permit for a scan, released when dropped.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct ScanPermit {
     _of_app: OwnedMutexGuard<()>,
     _of_all: OwnedSemaphorePermit,
 }
 
 impl Default for Scans {
     fn default() -> Self {
-        Self { apps: KeyedLock::default(), all: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { apps: KeyedLock::default(), all: Arc::new(Semaphore::new(MAX_CONCURRENT_SCANS)) }
     }
 }
 
@@ -38,12 +38,12 @@ impl Scans {
     ///
     /// # Errors
     /// [`Error::Busy`] after [`WAIT_FOR_TURN`].
-    pub async fn acquire(&self, app_id: &str) -> Result<Turn> {
+    pub async fn acquire(&self, app_id: &str) -> Result<ScanPermit> {
         let turn = async {
             // The lock of the app comes first, so that waiting scans of one app take no global permits.
             let of_app = self.apps.lock(app_id.to_owned()).await;
             let of_all = Arc::clone(&self.all).acquire_owned().await.map_err(|_| Error::Busy)?;
-            Ok(Turn { _of_app: of_app, _of_all: of_all })
+            Ok(ScanPermit { _of_app: of_app, _of_all: of_all })
         };
         timeout(WAIT_FOR_TURN, turn).await.unwrap_or(Err(Error::Busy))
     }

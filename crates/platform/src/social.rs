@@ -3,7 +3,7 @@
 //! Friendship is directed: an account may have a friend without being one of that friend's friends. An operation on
 //! several friends is one transaction with an outcome per friend.
 
-mod remembered;
+mod friend_group_cache;
 mod rules;
 
 use std::collections::HashSet;
@@ -15,7 +15,7 @@ use aicp_types::UnixMillis;
 pub use aicp_store::{
     Account, CustomValue, Friend, FriendGroup, FriendGroups, Members, NewAccount, Sequences, UserIds,
 };
-pub(crate) use remembered::RememberedGroups;
+pub(crate) use friend_group_cache::FriendGroupCache;
 
 use crate::apps::App;
 use crate::{Error, Inner, Platform, Result};
@@ -83,7 +83,7 @@ pub enum FriendError {
     NoAccount,
     /// An account can't be its own friend.
     #[error("the account itself")]
-    Oneself,
+    SameAccount,
     /// The account has no such friend.
     #[error("not a friend")]
     NotAFriend,
@@ -122,7 +122,7 @@ pub struct Relation {
     /// Whether the first account has the second as a friend.
     pub has: bool,
     /// Whether the second account has the first as a friend.
-    pub is_had: bool,
+    pub has_reverse: bool,
 }
 
 /// A friend with all data.
@@ -154,7 +154,7 @@ pub struct FriendPage {
 #[derive(Clone, Copy)]
 pub struct Social<'a> {
     store: &'a Store,
-    remembered: &'a RememberedGroups,
+    remembered: &'a FriendGroupCache,
     app_id: &'a str,
     requests: FriendRequests,
     limits: SocialLimits,
@@ -207,7 +207,7 @@ impl Social<'_> {
         };
         let groups = self.store.friend_groups(self.app_id, user_id, None, members).await?.ok_or(Error::NoAccount)?;
         let groups = Arc::new(groups);
-        self.remembered.remember(self.app_id, user_id, members, before, &groups);
+        self.remembered.insert(self.app_id, user_id, members, before, &groups);
         Ok(groups)
     }
 
@@ -317,9 +317,9 @@ impl Social<'_> {
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn relations(&self, user_id: &str, others: &[String]) -> Result<Vec<Option<Relation>>> {
         let circle = self.circle(user_id, Around::Named(others.to_vec())).await?;
-        let relation = |other: &Other| Relation { has: other.friend.is_some(), is_had: other.reverse.is_some() };
+        let relation = |other: &Other| Relation { has: other.friend.is_some(), has_reverse: other.reverse.is_some() };
         let relation_to = |found| match found {
-            Err(FriendError::Oneself) => Some(Relation { has: false, is_had: false }),
+            Err(FriendError::SameAccount) => Some(Relation { has: false, has_reverse: false }),
             Err(_) => None,
             Ok(other) => Some(relation(other)),
         };

@@ -37,7 +37,7 @@ pub enum Bucket {
 
 impl Bucket {
     /// Returns the first and last day of the bucket that contains a day.
-    fn around(self, day: Date) -> (Date, Date) {
+    fn bounds(self, day: Date) -> (Date, Date) {
         match self {
             Self::Day => (day, day),
             Self::Week => {
@@ -68,7 +68,7 @@ pub struct SingleCalls {
 }
 
 /// Maximum number of concurrent queries of single calls.
-pub(crate) const SINGLE_CALLS_AT_ONCE: usize = 2;
+pub(crate) const MAX_CONCURRENT_CALL_QUERIES: usize = 2;
 /// Maximum wait of such a query for its permit.
 const WAIT_FOR_TURN: Duration = Duration::from_secs(10);
 
@@ -114,7 +114,7 @@ impl Platform {
         let days = self.inner.store.call_days(scope(app, filter)).await?;
         let mut buckets: Vec<BucketTotal> = Vec::new();
         for DayTotal { day, total } in days {
-            let (first, last) = bucket.around(day);
+            let (first, last) = bucket.bounds(day);
             match buckets.last_mut().filter(|b| b.first == first && b.total.method == total.method) {
                 // Days ascend, so the latest call of the later day is the latest of both.
                 Some(known) => {
@@ -159,13 +159,13 @@ mod tests {
     fn buckets_are_those_of_the_calendar() {
         // Examples of the manual: 2020-03-23~~~2020-03-29, 2020-03-01~~~2020-03-31.
         let day = date(2020, 3, 26);
-        assert_eq!(Bucket::Day.around(day), (day, day));
-        assert_eq!(Bucket::Week.around(day), (date(2020, 3, 23), date(2020, 3, 29)));
-        assert_eq!(Bucket::Month.around(day), (date(2020, 3, 1), date(2020, 3, 31)));
+        assert_eq!(Bucket::Day.bounds(day), (day, day));
+        assert_eq!(Bucket::Week.bounds(day), (date(2020, 3, 23), date(2020, 3, 29)));
+        assert_eq!(Bucket::Month.bounds(day), (date(2020, 3, 1), date(2020, 3, 31)));
         for day in [date(2020, 3, 23), date(2020, 3, 29)] {
-            assert_eq!(Bucket::Week.around(day), (date(2020, 3, 23), date(2020, 3, 29)));
+            assert_eq!(Bucket::Week.bounds(day), (date(2020, 3, 23), date(2020, 3, 29)));
         }
-        assert_eq!(Bucket::Week.around(date(2021, 1, 1)), (date(2020, 12, 28), date(2021, 1, 3)));
-        assert_eq!(Bucket::Month.around(date(2024, 2, 5)), (date(2024, 2, 1), date(2024, 2, 29)));
+        assert_eq!(Bucket::Week.bounds(date(2021, 1, 1)), (date(2020, 12, 28), date(2021, 1, 3)));
+        assert_eq!(Bucket::Month.bounds(date(2024, 2, 5)), (date(2024, 2, 1), date(2024, 2, 29)));
     }
 }

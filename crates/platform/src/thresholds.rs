@@ -12,13 +12,13 @@ use crate::recognition::MAX_LIBRARIES;
 use crate::{Error, Library, Platform, Result, Threshold};
 
 /// Default target of the false-positive identification rate: the share of strangers that a search may name.
-const USUAL_FPIR: f64 = 0.01;
+const DEFAULT_FPIR: f64 = 0.01;
 
 /// Libraries for which the log already warned that the threshold is low for their size.
 #[derive(Debug, Default)]
-pub(crate) struct ToldOf(Mutex<HashSet<LibraryId>>);
+pub(crate) struct WarnedLibraries(Mutex<HashSet<LibraryId>>);
 
-impl ToldOf {
+impl WarnedLibraries {
     /// Adds a library. Returns whether it is new.
     fn insert(&self, library: LibraryId) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(library)
@@ -47,8 +47,8 @@ pub fn threshold_for(faces: usize, fpir: f64) -> Similarity {
 
 impl Platform {
     /// Returns the target share of strangers that a search may name (FPIR).
-    pub fn wanted_fpir(&self) -> f64 {
-        self.inner.settings.fpir.unwrap_or(USUAL_FPIR)
+    pub fn target_fpir(&self) -> f64 {
+        self.inner.settings.fpir.unwrap_or(DEFAULT_FPIR)
     }
 
     /// Returns the thresholds of an app's libraries, in order of creation.
@@ -73,7 +73,7 @@ impl Platform {
         }
         let faces = self.inner.engines.builtin().faces(&[library_ref(&library)]);
         let threshold = self.threshold_by_size(faces).unwrap_or(usual);
-        let recommended = Some(threshold_for(faces, self.wanted_fpir()));
+        let recommended = Some(threshold_for(faces, self.target_fpir()));
         Ok(LibraryThreshold { library, faces: Some(faces), threshold, recommended })
     }
 
@@ -98,11 +98,11 @@ impl Platform {
         let faces = self.inner.engines.builtin().faces(libraries);
         let by_size = self.threshold_by_size(faces);
         let usual = self.inner.settings.threshold;
-        let recommended = threshold_for(faces, USUAL_FPIR);
+        let recommended = threshold_for(faces, DEFAULT_FPIR);
         if by_size.is_none()
             && recommended > usual
             && let [library] = libraries
-            && self.inner.told_of_threshold.insert(library.row)
+            && self.inner.warned_libraries.insert(library.row)
         {
             tracing::warn!(
                 library = library.name,

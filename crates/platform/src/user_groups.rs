@@ -4,13 +4,13 @@ use aicp_store::Page;
 use aicp_types::GroupId;
 use futures_util::future::join_all;
 
-use crate::background::run_to_the_end;
+use crate::background::run_detached;
 use crate::{App, Error, Group, GroupKind, Library, Person, Platform, Result};
 
 /// Number of users removed concurrently when a group is deleted.
-const REMOVED_AT_ONCE: usize = 64;
+const MAX_CONCURRENT_REMOVALS: usize = 64;
 /// Number of users read at a time when a group is deleted.
-const LOOKED_UP: u64 = 512;
+const USERS_PER_READ: u64 = 512;
 
 impl Platform {
     /// Creates a group in a library.
@@ -47,12 +47,12 @@ impl Platform {
     /// [`Error::NoGroup`]; the engine's error if it refuses.
     pub async fn remove_user_group(&self, app: &App, library: &Library, group: &Group) -> Result<()> {
         let (platform, app, library, group_id) = (self.clone(), app.clone(), library.clone(), group.id);
-        run_to_the_end(async move {
+        run_detached(async move {
             let store = &platform.inner.store;
             // Other calls may add users meanwhile.
             while !store.delete_empty_user_group(group_id).await.map_err(Error::or_no_group)? {
-                let (_, people) = store.people_of_group(group_id, Page::first(LOOKED_UP)).await?;
-                for some in people.chunks(REMOVED_AT_ONCE) {
+                let (_, people) = store.people_of_group(group_id, Page::first(USERS_PER_READ)).await?;
+                for some in people.chunks(MAX_CONCURRENT_REMOVALS) {
                     // Concurrent removals share commits.
                     let mut removals = Vec::with_capacity(some.len());
                     for person in some {

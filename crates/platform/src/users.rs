@@ -8,7 +8,7 @@ use aicp_types::LibraryId;
 use bytes::Bytes;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::background::run_to_the_end;
+use crate::background::run_detached;
 use crate::engines::library_ref;
 use crate::locks::Digest;
 use crate::people::{EnrolledPerson, MissingLibrary, NewUser};
@@ -18,7 +18,7 @@ use crate::{App, Error, Face, Gates, Library, Person, Platform, Result};
 /// Length of a face token in hex digits.
 const TOKEN_DIGITS: usize = 32;
 /// Maximum number of pictures that a 1:1 comparison sends to remote engines, the newest first.
-const MAX_COMPARED: usize = 20;
+const MAX_COMPARED_PICTURES: usize = 20;
 
 /// A face to add to a user.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct UserFace {
 
 /// What happens to the existing faces of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OldFaces {
+pub enum ExistingFaces {
     /// They are kept.
     Keep,
     /// They are removed.
@@ -78,18 +78,18 @@ impl Platform {
         &self,
         app: &App,
         face: UserFace,
-        old: OldFaces,
+        old: ExistingFaces,
         missing: MissingUser,
     ) -> Result<EnrolledPerson> {
         let (platform, app) = (self.clone(), app.clone());
-        run_to_the_end(async move { platform.put_user_face(&app, face, old, missing).await }).await
+        run_detached(async move { platform.put_user_face(&app, face, old, missing).await }).await
     }
 
     async fn put_user_face(
         &self,
         app: &App,
         face: UserFace,
-        old: OldFaces,
+        old: ExistingFaces,
         missing: MissingUser,
     ) -> Result<EnrolledPerson> {
         let UserFace { library, user_id, info, picture, gates } = face;
@@ -115,7 +115,7 @@ impl Platform {
             Some(person) => store.face_of_person_by_token(person.id, &token).await?.is_some(),
             None => false,
         };
-        let may_stay = is_own && old == OldFaces::Replace;
+        let may_stay = is_own && old == ExistingFaces::Replace;
         if !may_stay && store.has_picture_in_library(library.id, &token).await? {
             return Err(Error::FaceExists);
         }
@@ -124,7 +124,7 @@ impl Platform {
             return self.add_person(app, &library, new, picture).await;
         };
         let enrolled = match old {
-            OldFaces::Keep => {
+            ExistingFaces::Keep => {
                 let limit = self.inner.settings.max_faces_a_user;
                 if limit > 0 && store.faces_of(person.id).await?.len() >= limit {
                     return Err(Error::TooManyFaces);
@@ -135,7 +135,7 @@ impl Platform {
                 }
                 enrolled
             }
-            OldFaces::Replace => self.replace_faces(app, &library, person, info, picture).await?,
+            ExistingFaces::Replace => self.replace_faces(app, &library, person, info, picture).await?,
         };
         Ok(enrolled)
     }
@@ -271,7 +271,7 @@ impl Platform {
     pub async fn copy_user(&self, app: &App, from: &Library, to: &Library, user_id: &str) -> Result<()> {
         let (platform, app, from, to) = (self.clone(), app.clone(), from.clone(), to.clone());
         let user_id = user_id.to_owned();
-        run_to_the_end(async move { platform.copy_user_to(&app, &from, &to, &user_id).await }).await
+        run_detached(async move { platform.copy_user_to(&app, &from, &to, &user_id).await }).await
     }
 
     async fn copy_user_to(&self, app: &App, from: &Library, to: &Library, user_id: &str) -> Result<()> {
@@ -336,7 +336,7 @@ impl Platform {
         // The built-in engine embeds the picture once, whatever the number of faces.
         let mut here = Vec::new();
         let mut people = HashSet::new();
-        let mut looks_left = MAX_COMPARED;
+        let mut comparisons_left = MAX_COMPARED_PICTURES;
         let photo = self.photo(app, picture);
         for library in libraries {
             let engine = self.engine_of(app, library)?;
@@ -347,8 +347,8 @@ impl Platform {
                     continue;
                 }
                 let mut best: Option<Match> = None;
-                for face in store.faces_of(person.id).await?.into_iter().take(looks_left) {
-                    looks_left -= 1;
+                for face in store.faces_of(person.id).await?.into_iter().take(comparisons_left) {
+                    comparisons_left -= 1;
                     let enrolled = Bytes::from(store.picture(&face.picture_key).await.map_err(Error::or_no_face)?);
                     let similarity = engine.compare(photo.clone(), photo.with(enrolled)).await?;
                     if best.as_ref().is_none_or(|best| similarity > best.similarity) {

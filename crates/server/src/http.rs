@@ -227,7 +227,7 @@ fn is_host(text: &[u8]) -> bool {
 async fn readyz(platform: &Platform) -> Response<Body> {
     if let Err(e) = platform.ping().await {
         tracing::error!(error = %e, "not ready");
-        return plain(StatusCode::SERVICE_UNAVAILABLE, format!("store: {}\n", e.of_store_told()));
+        return plain(StatusCode::SERVICE_UNAVAILABLE, format!("store: {}\n", e.readiness_message()));
     }
     if let Some(still) = platform.recognition_stuck_for() {
         let seconds = still.as_secs();

@@ -72,7 +72,7 @@ impl Snowflakes {
     }
 
     /// Makes all later snowflakes greater than `id`.
-    pub fn go_on_after(&self, id: Snowflake) {
+    pub fn continue_after(&self, id: Snowflake) {
         // Rounds up to the next millisecond, which is greater for every node.
         let next_millisecond = ((id.get() >> LOW_BITS) + 1) << SEQUENCE_BITS;
         self.last.fetch_max(next_millisecond - 1, Ordering::Relaxed);
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(before.created(), NOW);
         assert!(ids.next(UnixMillis::new(NOW.get() - 86_400_000)) > before);
         let others = Snowflake::from_parts(UnixMillis::new(NOW.get() + 5), 1023 << SEQUENCE_BITS).expect("in range");
-        ids.go_on_after(others);
+        ids.continue_after(others);
         assert!(ids.next(NOW) > others);
         assert_eq!(ids.next(UnixMillis::new(NOW.get() + 7)).created().get(), NOW.get() + 7, "the clock has caught up");
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use aicp_engine_simulator::Speak;
+use aicp_engine_simulator::Vendor;
 use tempfile::tempdir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -37,7 +37,7 @@ impl Process {
 async fn what_was_acknowledged_survives_a_kill() {
     let folder = tempdir().expect("a folder");
     let mut process = Process::start("koala", folder.path()).await;
-    let client = engine(Speak::Koala, &process.url);
+    let client = engine(Vendor::Koala, &process.url);
     let (one, two) = (library(1), library(2));
     client.create_library(&one).await.expect("an answer");
     client.create_library(&two).await.expect("an answer");
@@ -55,7 +55,7 @@ async fn what_was_acknowledged_survives_a_kill() {
 
     let mut process = Process::start("koala", folder.path()).await;
     assert_eq!(get::<serde_json::Value>(&process.url, "simulator/faces").await, faces);
-    let client = engine(Speak::Koala, &process.url);
+    let client = engine(Vendor::Koala, &process.url);
     let found =
         client.identify(std::slice::from_ref(&one), picture("people/obama/obama2.jpg"), 9).await.expect("an answer");
     assert_eq!(found.iter().map(|c| c.face.engine_ref().expect("there")).collect::<Vec<_>>(), [&kept]);

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use aicp_engine_simulator::{Faults, Options, Running, Speak, cloudwalk_settings, koala_settings, start};
+use aicp_engine_simulator::{Faults, Options, Running, Vendor, cloudwalk_settings, koala_settings, start};
 use aicp_engines::{
     BoxError, Builtin, ClaimLookup, Cloudwalk, CloudwalkSettings, Engine, Inference, Koala, LibraryRef, ModelPaths,
     Photo, PoolSize, RuntimeChoice, Vision,
@@ -75,18 +75,18 @@ pub fn tag(n: u32) -> String {
 }
 
 /// A simulator and an engine connected to it.
-pub struct Rig {
+pub struct Fixture {
     pub engine: Box<dyn Engine>,
     pub running: Running,
     _folder: TempDir,
 }
 
-impl Rig {
-    pub async fn start(speak: Speak, ignore_caller_ids: bool) -> Self {
+impl Fixture {
+    pub async fn start(speak: Vendor, ignore_caller_ids: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut options = Options::new(speak, folder.path());
         options.ignore_caller_ids = ignore_caller_ids;
-        if speak == Speak::Cloudwalk {
+        if speak == Vendor::Cloudwalk {
             options.credentials = Some((ID.to_owned(), SECRET.to_owned()));
         }
         let running = start(options, vision()).await.expect("an answer");
@@ -96,9 +96,9 @@ impl Rig {
     /// Starts three simulators: Koala, Cloudwalk with the caller's ids, Cloudwalk with its own ids.
     pub async fn all() -> [Self; 3] {
         [
-            Self::start(Speak::Koala, false).await,
-            Self::start(Speak::Cloudwalk, false).await,
-            Self::start(Speak::Cloudwalk, true).await,
+            Self::start(Vendor::Koala, false).await,
+            Self::start(Vendor::Cloudwalk, false).await,
+            Self::start(Vendor::Cloudwalk, true).await,
         ]
     }
 
@@ -127,10 +127,10 @@ impl Rig {
     }
 }
 
-pub fn engine(speak: Speak, url: &str) -> Box<dyn Engine> {
+pub fn engine(speak: Vendor, url: &str) -> Box<dyn Engine> {
     match speak {
-        Speak::Koala => Box::new(Koala::new(koala_settings(url)).expect("sound settings")),
-        Speak::Cloudwalk => {
+        Vendor::Koala => Box::new(Koala::new(koala_settings(url)).expect("sound settings")),
+        Vendor::Cloudwalk => {
             let settings = CloudwalkSettings {
                 app_id: Some(ID.to_owned()),
                 app_secret: Some(SECRET.to_owned()),
@@ -147,10 +147,10 @@ pub async fn get<T: serde::de::DeserializeOwned>(url: &str, path: &str) -> T {
 }
 
 /// Claims these engine references.
-pub struct Known(pub Vec<String>);
+pub struct KnownRefs(pub Vec<String>);
 
 #[async_trait]
-impl ClaimLookup for Known {
+impl ClaimLookup for KnownRefs {
     async fn claimed(&self, engine_refs: &[String]) -> Result<HashSet<String>, BoxError> {
         Ok(engine_refs.iter().filter(|r| self.0.contains(r)).cloned().collect())
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aicp_engine_simulator::{Faults, Speak, cloudwalk_settings, codes};
+use aicp_engine_simulator::{Faults, Vendor, cloudwalk_settings, codes};
 use aicp_engines::{
     Candidate, Cloudwalk, CloudwalkSettings, Engine, EnrolledFace, Error, FaceKey, FaceStorage, Koala, Similarity,
 };
@@ -18,7 +18,7 @@ fn of(added: EnrolledFace) -> String {
 
 /// Checks that two similarities are nearly equal. A compared face is detected in fewer pixels than an added one, so it
 /// is located less exactly.
-fn near(a: Similarity, b: Similarity) {
+fn assert_near(a: Similarity, b: Similarity) {
     assert!((a - b).abs() < 0.03, "{a} and {b}");
 }
 
@@ -27,7 +27,7 @@ fn refs(candidates: &[Candidate]) -> Vec<&str> {
 }
 
 /// Lets the first call of a path do its work and drops its answer.
-fn lost(path: String) -> Faults {
+fn drop_first_answer(path: String) -> Faults {
     Faults { drop_after: 1.0, limit: Some(1), paths: vec![path], ..Faults::default() }
 }
 
@@ -45,7 +45,7 @@ async fn a_life_of_faces() {
     let home = builtin();
     let probe = picture("people/obama/obama2.jpg");
     let alike = home.compare(obama(), probe.clone()).await.expect("an answer");
-    for rig in Rig::all().await {
+    for rig in Fixture::all().await {
         let engine = &rig.engine;
         assert_eq!(engine.face_storage(), FaceStorage::Faces);
         engine.health().await.expect("an answer");
@@ -60,10 +60,10 @@ async fn a_life_of_faces() {
         let found = engine.identify(&[two.clone(), one.clone()], probe.clone(), 10).await.expect("an answer");
         assert_eq!(refs(&found), [&obama_, &biden_]);
         assert_eq!(found[0].face, FaceKey::Ref { library: LibraryId::new(1), engine_ref: obama_.clone() });
-        near(found[0].similarity, alike);
-        near(found[1].similarity, home.compare(biden(), probe.clone()).await.expect("an answer"));
+        assert_near(found[0].similarity, alike);
+        assert_near(found[1].similarity, home.compare(biden(), probe.clone()).await.expect("an answer"));
         assert_eq!(engine.identify(&[two.clone(), one.clone()], probe.clone(), 1).await.expect("an answer").len(), 1);
-        near(engine.compare(obama(), probe.clone()).await.expect("an answer"), alike);
+        assert_near(engine.compare(obama(), probe.clone()).await.expect("an answer"), alike);
 
         engine.remove_face(&one, &obama_).await.expect("an answer");
         engine.remove_face(&one, &obama_).await.expect("an answer");
@@ -89,7 +89,7 @@ async fn faces_are_seen_as_by_the_builtin_engine() {
     let seen = home.detect(group.clone()).await.expect("an answer");
     assert!(seen.len() > 1, "a group");
     let assessed = home.assess(obama()).await.expect("an answer");
-    for rig in Rig::all().await {
+    for rig in Fixture::all().await {
         let engine = &rig.engine;
         let boxes = engine.detect(group.clone()).await.expect("an answer");
         assert_eq!(boxes.len(), seen.len());
@@ -114,7 +114,7 @@ async fn everybody_in_a_group_is_found() {
     let home = builtin();
     let group = picture("groups/sample1.jpg");
     let count = home.detect(group.clone()).await.expect("an answer").len();
-    for rig in Rig::all().await {
+    for rig in Fixture::all().await {
         let engine = &rig.engine;
         let (one, two) = (library(1), library(2));
         engine.create_library(&one).await.expect("an answer");
@@ -128,7 +128,7 @@ async fn everybody_in_a_group_is_found() {
         assert!(faces.windows(2).all(|pair| pair[0].face.area.area() >= pair[1].face.area.area()));
         assert!(faces[0].face.area.width > 0.0);
         assert_eq!(faces[0].candidates[0].face, FaceKey::Ref { library: LibraryId::new(2), engine_ref: member });
-        near(faces[0].candidates[0].similarity, 1.0);
+        assert_near(faces[0].candidates[0].similarity, 1.0);
         for face in &faces {
             assert_eq!(face.candidates.len(), 2);
             assert!(face.candidates[0].similarity >= face.candidates[1].similarity);
@@ -146,7 +146,7 @@ async fn everybody_in_a_group_is_found() {
 
 #[tokio::test]
 async fn pictures_that_show_nobody_are_refused() {
-    for rig in Rig::all().await {
+    for rig in Fixture::all().await {
         let engine = &rig.engine;
         engine.create_library(&library(1)).await.expect("an answer");
         for bad in [Bytes::from_static(b"no picture").into(), faceless()] {
@@ -155,7 +155,7 @@ async fn pictures_that_show_nobody_are_refused() {
             assert!(matches!(engine.identify_many(&[library(1)], bad.clone(), 1).await, Err(Error::BadPicture(_))));
             assert!(matches!(engine.compare(obama(), bad.clone()).await, Err(Error::BadPicture(_))));
             assert!(matches!(engine.assess(bad.clone()).await, Err(Error::BadPicture(_))));
-            let found = engine.find_added(&library(1), &tag(1), bad, &Known(Vec::new())).await.expect("an answer");
+            let found = engine.find_added(&library(1), &tag(1), bad, &KnownRefs(Vec::new())).await.expect("an answer");
             assert!(found.is_none());
         }
         assert!(matches!(engine.detect(Bytes::from_static(b"x").into()).await, Err(Error::BadPicture(_))));
@@ -167,23 +167,23 @@ async fn pictures_that_show_nobody_are_refused() {
 
 #[tokio::test]
 async fn a_lost_answer_is_made_up_for() {
-    for rig in Rig::all().await {
+    for rig in Fixture::all().await {
         let engine = &rig.engine;
         let home = library(1);
         engine.create_library(&home).await.expect("an answer");
-        assert!(engine.find_added(&home, &tag(1), obama(), &Known(Vec::new())).await.expect("an answer").is_none());
+        assert!(engine.find_added(&home, &tag(1), obama(), &KnownRefs(Vec::new())).await.expect("an answer").is_none());
         // Another person has the same picture.
         let other = of(engine.add_face(&home, &tag(9), obama()).await.expect("an answer"));
-        rig.faults(lost(rig.add_path())).await;
+        rig.faults(drop_first_answer(rig.add_path())).await;
         let before = rig.calls(&rig.add_path()).await;
         assert!(in_doubt(engine.add_face(&home, &tag(1), obama()).await));
         assert_eq!(rig.calls(&rig.add_path()).await, before + 1, "not repeated");
         assert_eq!(rig.faces(&home).await.len(), 2);
-        let known = Known(vec![other.clone()]);
+        let known = KnownRefs(vec![other.clone()]);
         let found =
             of(engine.find_added(&home, &tag(1), obama(), &known).await.expect("an answer").expect("something"));
         assert_ne!(found, other);
-        let known = Known(vec![other.clone(), found.clone()]);
+        let known = KnownRefs(vec![other.clone(), found.clone()]);
         assert!(engine.find_added(&home, &tag(1), obama(), &known).await.expect("an answer").is_none());
         // An addition that was not executed leaves nothing to find.
         rig.faults(Faults { drop_before: 1.0, limit: Some(1), ..Faults::default() }).await;
@@ -196,7 +196,7 @@ async fn a_lost_answer_is_made_up_for() {
 
 #[tokio::test]
 async fn what_may_be_repeated_is() {
-    for rig in Rig::all().await {
+    for rig in Fixture::all().await {
         let engine = &rig.engine;
         let home = library(1);
         let twice = |faults: Faults| Faults { limit: Some(2), ..faults };
@@ -206,7 +206,7 @@ async fn what_may_be_repeated_is() {
         rig.faults(twice(Faults { drop_before: 1.0, ..Faults::default() })).await;
         assert_eq!(engine.identify(std::slice::from_ref(&home), obama(), 1).await.expect("an answer").len(), 1);
         rig.faults(twice(Faults { status500: 1.0, ..Faults::default() })).await;
-        near(engine.compare(obama(), obama()).await.expect("an answer"), 1.0);
+        assert_near(engine.compare(obama(), obama()).await.expect("an answer"), 1.0);
         rig.faults(twice(Faults { drop_after: 1.0, ..Faults::default() })).await;
         engine.remove_face(&home, &face).await.expect("an answer");
         rig.faults(twice(Faults { drop_after: 1.0, ..Faults::default() })).await;
@@ -218,7 +218,7 @@ async fn what_may_be_repeated_is() {
 
 #[tokio::test]
 async fn an_answer_too_late_may_have_been_work() {
-    let rig = Rig::start(Speak::Cloudwalk, true).await;
+    let rig = Fixture::start(Vendor::Cloudwalk, true).await;
     rig.engine.create_library(&library(1)).await.expect("an answer");
     rig.faults(Faults { delay_ms: 3_600_000, paths: vec![rig.add_path()], ..Faults::default() }).await;
     let mut settings = cloudwalk_settings(rig.running.url());
@@ -230,13 +230,13 @@ async fn an_answer_too_late_may_have_been_work() {
     while rig.faces(&library(1)).await.is_empty() {
         tokio::task::yield_now().await;
     }
-    let found = rig.engine.find_added(&library(1), &tag(1), obama(), &Known(Vec::new())).await.expect("an answer");
+    let found = rig.engine.find_added(&library(1), &tag(1), obama(), &KnownRefs(Vec::new())).await.expect("an answer");
     assert!(found.is_some());
 }
 
 #[tokio::test]
 async fn a_stranger_is_refused_without_a_word_of_the_secret() {
-    let rig = Rig::start(Speak::Cloudwalk, true).await;
+    let rig = Fixture::start(Vendor::Cloudwalk, true).await;
     let settings = CloudwalkSettings {
         app_id: Some(ID.to_owned()),
         app_secret: Some("wrong-secret".to_owned()),
@@ -256,7 +256,7 @@ async fn a_stranger_is_refused_without_a_word_of_the_secret() {
 
 #[tokio::test]
 async fn codes_need_not_be_known_to_tell_what_is_gone() {
-    let rig = Rig::start(Speak::Cloudwalk, true).await;
+    let rig = Fixture::start(Vendor::Cloudwalk, true).await;
     let settings = CloudwalkSettings {
         app_id: Some(ID.to_owned()),
         app_secret: Some(SECRET.to_owned()),
@@ -276,7 +276,7 @@ async fn codes_need_not_be_known_to_tell_what_is_gone() {
 
 #[tokio::test]
 async fn a_search_that_does_not_find_the_call_is_no_answer() {
-    let rig = Rig::start(Speak::Koala, false).await;
+    let rig = Fixture::start(Vendor::Koala, false).await;
     let mut settings = aicp_engine_simulator::koala_settings(rig.running.url());
     settings.paths.search = "business/api/v1/nowhere".to_owned();
     let engine = Koala::new(settings).expect("sound settings");
@@ -310,6 +310,8 @@ async fn the_builtin_engine_examines_every_face() {
     home.admit(LibraryId::new(1), PersonId::new(7), FaceId::new(8), &added.template.expect("there")).expect("there");
     let found = engine.identify(&[library(1)], obama(), 1).await.expect("an answer");
     assert_eq!(found[0].face, FaceKey::Row(FaceId::new(8)));
-    assert!(engine.find_added(&library(1), &tag(1), obama(), &Known(Vec::new())).await.expect("an answer").is_none());
+    assert!(
+        engine.find_added(&library(1), &tag(1), obama(), &KnownRefs(Vec::new())).await.expect("an answer").is_none()
+    );
     assert!(matches!(engine.identify(&[library(1)], faceless(), 1).await, Err(Error::NoFace)));
 }

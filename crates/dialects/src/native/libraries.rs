@@ -12,5 +12,5 @@ use crate::Context;
 pub(super) async fn list(State(context): State<Context>, app_id: Segments<String>) -> Result<Response, Failure> {
     let app_id = segments(app_id)?;
     let thresholds = context.platform.thresholds(&app_id).await?;
-    Ok(json(StatusCode::OK, &ShownLibraries::new(context.platform.wanted_fpir(), thresholds)))
+    Ok(json(StatusCode::OK, &ShownLibraries::new(context.platform.target_fpir(), thresholds)))
 }

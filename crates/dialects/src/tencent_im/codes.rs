@@ -101,7 +101,7 @@ impl ItemError {
         let Self::Friend(e) = self else { return (30001, "Invalid_Parameter") };
         match e {
             FriendError::NoAccount => (30003, "Account_Not_Exist"),
-            FriendError::Oneself => (30001, "Add_Self"),
+            FriendError::SameAccount => (30001, "Add_Self"),
             FriendError::NotAFriend => match title {
                 "GroupAdd" => (32216, "ToTinyId_Not_Friend"),
                 "FriendDelete" => (31704, "Not_Friend"),

@@ -462,7 +462,7 @@ fn sides_to_delete(fields: &Fields<'_>) -> Result<Sides, Failure> {
 
 /// Returns the interface's word for a relation. If `both` is false, only the account's own side is considered.
 fn word(relation: Relation, both: bool) -> &'static str {
-    match (relation.has, relation.is_had && both) {
+    match (relation.has, relation.has_reverse && both) {
         (true, true) => "CheckResult_Type_BothWay",
         (true, false) => "CheckResult_Type_AWithB",
         (false, true) => "CheckResult_Type_BWithA",

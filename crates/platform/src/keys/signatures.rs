@@ -8,7 +8,7 @@ use aicp_types::{KeyId, UnixMillis};
 use sha2::{Digest, Sha256};
 
 /// Maximum number of nonces or signatures stored per key: about 20 MiB.
-const MOST_OF_A_KEY: usize = 200_000;
+const MAX_RECORDS_PER_KEY: usize = 200_000;
 
 type Hash = [u8; 16];
 
@@ -52,9 +52,9 @@ impl Signatures {
             return SignatureUse::Repeated;
         }
         let of_key = self.known.entry(key_id).or_default();
-        if of_key.len() >= MOST_OF_A_KEY {
+        if of_key.len() >= MAX_RECORDS_PER_KEY {
             of_key.retain(|_, expires| *expires > now);
-            if of_key.len() >= MOST_OF_A_KEY {
+            if of_key.len() >= MAX_RECORDS_PER_KEY {
                 return SignatureUse::TooMany;
             }
         }
@@ -97,13 +97,13 @@ mod tests {
         let [one, two] = [1, 2].map(KeyId::new);
         let (now, later) = (UnixMillis::default(), UnixMillis::new(3_600_001));
         let hour = Duration::from_secs(3600);
-        for number in 0..MOST_OF_A_KEY {
+        for number in 0..MAX_RECORDS_PER_KEY {
             assert_eq!(signatures.note(one, &number.to_string(), now, hour), SignatureUse::First);
         }
         assert_eq!(signatures.note(one, "one more", now, hour), SignatureUse::TooMany);
         assert_eq!(signatures.note(one, "7", now, hour), SignatureUse::Repeated, "it still knows");
         assert_eq!(signatures.note(two, "one more", now, hour), SignatureUse::First, "of another key");
-        assert_eq!(signatures.take_unsaved().len(), MOST_OF_A_KEY + 1);
+        assert_eq!(signatures.take_unsaved().len(), MAX_RECORDS_PER_KEY + 1);
         assert_eq!(signatures.note(one, "one more", later, hour), SignatureUse::First, "the others have expired");
     }
 }

@@ -19,7 +19,7 @@ pub struct EngineHealth {
 
 /// Checks the health of every remote engine at an interval and, if the settings say so, replays the writes that wait
 /// for it.
-pub(crate) async fn look_after(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn monitor_engines(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
     if inner.upgrade().is_none_or(|inner| inner.engines.remote().is_empty()) {
         return;
     }
@@ -29,12 +29,12 @@ pub(crate) async fn look_after(inner: Weak<Inner>, mut stop: watch::Receiver<boo
         let platform = Platform { inner };
         // Concurrent, so that an engine that hangs does not delay the others. Writes interrupted by shut-down are in
         // doubt and resolved later.
-        let looks = platform.inner.engines.remote().iter().map(|engine| platform.look_at(engine.as_ref()));
+        let looks = platform.inner.engines.remote().iter().map(|engine| platform.check_engine(engine.as_ref()));
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
             _ = join_all(looks) => {}
         }
-        let (pause, news) = (platform.inner.settings.outbox_interval, Arc::clone(&platform.inner.outbox_news));
+        let (pause, news) = (platform.inner.settings.outbox_interval, Arc::clone(&platform.inner.outbox_wakeup));
         drop(platform);
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
@@ -52,7 +52,7 @@ impl Platform {
         engines.map(|e| EngineHealth { engine: e.name().to_owned(), is_up: up.get(e.name()).copied() }).collect()
     }
 
-    async fn look_at(&self, engine: &dyn Engine) {
+    async fn check_engine(&self, engine: &dyn Engine) {
         let is_up = match engine.health().await {
             // The engine has no health call; replay shows whether it answers.
             Err(aicp_engines::Error::Unsupported(_)) => None,
@@ -69,7 +69,7 @@ impl Platform {
         }
         if is_up != Some(false)
             && self.inner.settings.auto_replay
-            && let Err(e) = self.work_off(engine).await
+            && let Err(e) = self.replay(engine).await
         {
             tracing::error!(error = %e, engine = engine.name(), "waiting writes can't be worked off");
         }

@@ -19,16 +19,16 @@ pub(super) fn find_each<'a>(circle: &'a Circle, user_ids: &[String]) -> Vec<Resu
         circle.others.iter().map(|other| (other.account.user_id.as_str(), other)).collect();
     let find = |user_id: &String| {
         if *user_id == circle.account.user_id {
-            return Err(FriendError::Oneself);
+            return Err(FriendError::SameAccount);
         }
         others.get(user_id.as_str()).copied().ok_or(FriendError::NoAccount)
     };
     user_ids.iter().map(find).collect()
 }
 
-/// Maps [`FriendError::Oneself`] to [`FriendError::NotAFriend`], for operations on existing friends.
+/// Maps [`FriendError::SameAccount`] to [`FriendError::NotAFriend`], for operations on existing friends.
 pub(super) fn no_friend_of_oneself(e: FriendError) -> FriendError {
-    if e == FriendError::Oneself { FriendError::NotAFriend } else { e }
+    if e == FriendError::SameAccount { FriendError::NotAFriend } else { e }
 }
 
 pub(super) fn add_groups(
@@ -89,7 +89,7 @@ pub(super) fn add_friends(
         }
         match requests {
             FriendRequests::Granted => {}
-            FriendRequests::Kept => return Err(ask(other, fields, limits, now)),
+            FriendRequests::Kept => return Err(store_request(other, fields, limits, now)),
             FriendRequests::Refused => return Err(FriendError::Refused),
         }
         edit.set(place, fields, new_friend(now))?;
@@ -143,7 +143,7 @@ pub(super) fn delete_friends(
     sides: Sides,
 ) -> (Circle, Vec<FriendOutcome>) {
     let mut edit = Edit::of(before, limits);
-    let outcomes = edit.each(friends, String::as_str, |edit, place, _| part(edit.other(place)?, sides));
+    let outcomes = edit.each(friends, String::as_str, |edit, place, _| unfriend(edit.other(place)?, sides));
     (edit.finish(before), outcomes.into_iter().map(|outcome| outcome.map_err(no_friend_of_oneself)).collect())
 }
 
@@ -151,12 +151,12 @@ pub(super) fn delete_all_friends(before: &Circle, limits: SocialLimits, sides: S
     let mut edit = Edit::of(before, limits);
     for other in &mut edit.circle.others {
         // Never fails: all others are friends.
-        let _ = part(other, sides);
+        let _ = unfriend(other, sides);
     }
     (edit.finish(before), ())
 }
 
-fn part(other: &mut Other, sides: Sides) -> FriendOutcome {
+fn unfriend(other: &mut Other, sides: Sides) -> FriendOutcome {
     other.friend.take().ok_or(FriendError::NotAFriend)?;
     if sides == Sides::Both {
         other.reverse = None;
@@ -165,7 +165,7 @@ fn part(other: &mut Other, sides: Sides) -> FriendOutcome {
 }
 
 /// Stores a friend request, unless one is pending already.
-fn ask(other: &mut Other, fields: &FriendFields, limits: SocialLimits, now: UnixMillis) -> FriendError {
+fn store_request(other: &mut Other, fields: &FriendFields, limits: SocialLimits, now: UnixMillis) -> FriendError {
     if other.request.is_none() {
         if other.requests >= limits.requests {
             return FriendError::TooManyRequests;
@@ -227,7 +227,7 @@ impl Edit {
             let name = name(item);
             let outcome = match known.get(name) {
                 Some(outcome) => *outcome,
-                None if name == self.circle.account.user_id => Err(FriendError::Oneself),
+                None if name == self.circle.account.user_id => Err(FriendError::SameAccount),
                 None => match self.places.get(name) {
                     Some(place) => work(self, *place, item),
                     None => Err(FriendError::NoAccount),
@@ -311,7 +311,7 @@ impl Changed {
         let (old, new) = (old.unwrap_or(&none), new.unwrap_or(&none));
         Self {
             groups: old.groups != new.groups,
-            friends: !is_same_friend || standard(old) != standard(new),
+            friends: !is_same_friend || standard_fields(old) != standard_fields(new),
             custom: old.custom != new.custom,
         }
     }
@@ -332,7 +332,7 @@ impl Changed {
 }
 
 /// Returns all fields of a friend except the custom values.
-fn standard(friend: &Friend) -> (&str, &str, &str, i64, &BTreeSet<String>) {
+fn standard_fields(friend: &Friend) -> (&str, &str, &str, i64, &BTreeSet<String>) {
     let Friend { remark, source, wording, added_s, groups, custom: _ } = friend;
     (remark, source, wording, *added_s, groups)
 }

@@ -209,7 +209,7 @@ impl Model {
             let first = seen.iter().find(|(name, _)| *name == friend).map(|(_, outcome)| *outcome);
             let outcome = match first {
                 Some(outcome) => outcome,
-                None if friend == user => Err(FriendError::Oneself),
+                None if friend == user => Err(FriendError::SameAccount),
                 None if !self.people.contains_key(&friend) => Err(FriendError::NoAccount),
                 None => work(self, &friend, item),
             };
@@ -305,9 +305,9 @@ fn sides(both: bool) -> Sides {
 }
 
 /// Invalidates the cache, as the platform's observer does.
-struct Feed(Arc<RememberedGroups>);
+struct ChangeObserver(Arc<FriendGroupCache>);
 
-impl Observer for Feed {
+impl Observer for ChangeObserver {
     fn committed(&self, change: &Change) {
         if let Change::FriendGroupsChanged { app_id, user_id } = change {
             self.0.forget(app_id, user_id);
@@ -317,7 +317,7 @@ impl Observer for Feed {
 
 struct Fixture {
     store: Store,
-    remembered: Arc<RememberedGroups>,
+    remembered: Arc<FriendGroupCache>,
     dir: TempDir,
     requests: FriendRequests,
 }
@@ -325,8 +325,8 @@ struct Fixture {
 impl Fixture {
     async fn new(requests: FriendRequests) -> Self {
         let dir = tempfile::tempdir().expect("a temp dir");
-        let remembered = Arc::<RememberedGroups>::default();
-        let feed: Arc<dyn Observer> = Arc::new(Feed(Arc::clone(&remembered)));
+        let remembered = Arc::<FriendGroupCache>::default();
+        let feed: Arc<dyn Observer> = Arc::new(ChangeObserver(Arc::clone(&remembered)));
         let store = Store::open(dir.path(), Arc::new(SystemClock), Some(feed), jiff::tz::TimeZone::UTC)
             .await
             .expect("it opens");
@@ -441,7 +441,7 @@ impl Fixture {
                 let expected = model
                     .people
                     .contains_key(*other)
-                    .then(|| Relation { has: model.has(user, other), is_had: model.has(other, user) });
+                    .then(|| Relation { has: model.has(user, other), has_reverse: model.has(other, user) });
                 assert_eq!(relation, expected, "{user} and {other}");
             }
         }

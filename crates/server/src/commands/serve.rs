@@ -168,8 +168,8 @@ async fn serve(config: Config) -> Result<()> {
     front.open(platform.clone(), routers);
     let control = ControlSocket::open(data_dir::control_socket(&config), control_router);
 
-    let caretaker = platform.look_after_engines();
-    let judging = platform.judge_old_faces();
+    let caretaker = platform.start_engine_monitor();
+    let judging = platform.start_judging_faces();
     for (address, listen) in &bound {
         tracing::info!(%address, dialect = %listen, "listening");
     }

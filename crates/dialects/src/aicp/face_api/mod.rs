@@ -6,7 +6,7 @@ mod answers;
 mod recognition;
 mod request;
 
-use aicp_platform::{Cover, Error, Library, MissingUser, OldFaces, QualityFault, Rect, UserFace, face_token};
+use aicp_platform::{Cover, Error, ExistingFaces, Library, MissingUser, QualityFault, Rect, UserFace, face_token};
 use bytes::Bytes;
 
 use super::codes;
@@ -247,8 +247,8 @@ impl Call<'_> {
 
     async fn face_add(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let old = match action(fields)?.as_deref() {
-            None | Some("APPEND") => OldFaces::Keep,
-            Some("REPLACE") => OldFaces::Replace,
+            None | Some("APPEND") => ExistingFaces::Keep,
+            Some("REPLACE") => ExistingFaces::Replace,
             Some(_) => return Err(Failure::code(codes::INVALID_PARAMETER)),
         };
         Answer::ok(&self.put_face(fields, old, MissingUser::Create).await?)
@@ -256,7 +256,7 @@ impl Call<'_> {
 
     /// Detects the face anyway, as recognition needs its landmarks, but does not report its location.
     async fn face_add_no_detect(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
-        let AddedFace { face_token, .. } = self.put_face(fields, OldFaces::Keep, MissingUser::Create).await?;
+        let AddedFace { face_token, .. } = self.put_face(fields, ExistingFaces::Keep, MissingUser::Create).await?;
         Answer::ok(&Token { face_token })
     }
 
@@ -267,10 +267,15 @@ impl Call<'_> {
             Some("REPLACE") => MissingUser::Create,
             Some(_) => return Err(Failure::code(codes::INVALID_PARAMETER)),
         };
-        Answer::ok(&self.put_face(fields, OldFaces::Replace, missing).await?)
+        Answer::ok(&self.put_face(fields, ExistingFaces::Replace, missing).await?)
     }
 
-    async fn put_face(&self, fields: &Fields<'_>, old: OldFaces, missing: MissingUser) -> Result<AddedFace, Failure> {
+    async fn put_face(
+        &self,
+        fields: &Fields<'_>,
+        old: ExistingFaces,
+        missing: MissingUser,
+    ) -> Result<AddedFace, Failure> {
         let face = UserFace {
             library: group_id(fields, "group_id")?,
             user_id: user_id(fields)?,

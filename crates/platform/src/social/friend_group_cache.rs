@@ -14,10 +14,10 @@ const OVERHEAD: usize = 128;
 
 /// Caches the groups of accounts until they change.
 #[derive(Default)]
-pub(crate) struct RememberedGroups(Mutex<Known>);
+pub(crate) struct FriendGroupCache(Mutex<CacheState>);
 
 #[derive(Default)]
-struct Known {
+struct CacheState {
     /// Cached groups by `key` of app and account; app ids have no line ends.
     accounts: HashMap<String, Remembered>,
     bytes: usize,
@@ -41,8 +41,8 @@ impl Remembered {
     }
 }
 
-impl RememberedGroups {
-    /// Returns the cached groups of an account or, on a miss, the value to pass to [`remember`](Self::remember) as
+impl FriendGroupCache {
+    /// Returns the cached groups of an account or, on a miss, the value to pass to [`insert`](Self::remember) as
     /// `before`.
     pub fn of(&self, app_id: &str, user_id: &str, members: Members) -> Result<Arc<FriendGroups>, u64> {
         let mut known = self.known();
@@ -52,7 +52,7 @@ impl RememberedGroups {
     }
 
     /// Caches groups, unless something was invalidated after [`of`](Self::of) returned `before`.
-    pub fn remember(&self, app_id: &str, user_id: &str, members: Members, before: u64, groups: &Arc<FriendGroups>) {
+    pub fn insert(&self, app_id: &str, user_id: &str, members: Members, before: u64, groups: &Arc<FriendGroups>) {
         let names = groups.groups.iter().map(|group| group.name.len() + group.members.bytes() + OVERHEAD);
         let bytes = names.sum::<usize>() + app_id.len() + user_id.len() + OVERHEAD;
         let mut known = self.known();
@@ -79,7 +79,7 @@ impl RememberedGroups {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, CacheState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -100,17 +100,17 @@ mod tests {
 
     #[test]
     fn what_was_read_before_a_change_is_not_kept() {
-        let remembered = RememberedGroups::default();
+        let remembered = FriendGroupCache::default();
         let of = |user: &str, members| remembered.of("app", user, members).map(|groups| groups.sequence);
         let before = of("ada", Members::Counted).expect_err("not read yet");
         remembered.forget("app", "bob");
-        remembered.remember("app", "ada", Members::Counted, before, &groups(1, 1));
+        remembered.insert("app", "ada", Members::Counted, before, &groups(1, 1));
         let before = of("ada", Members::Counted).expect_err("it may be old");
-        remembered.remember("app", "ada", Members::Counted, before, &groups(2, 1));
+        remembered.insert("app", "ada", Members::Counted, before, &groups(2, 1));
         assert_eq!(of("ada", Members::Counted), Ok(2));
         assert!(of("ada", Members::Named).is_err() && of("bob", Members::Counted).is_err());
         assert!(remembered.of("ap", "p\nada", Members::Counted).is_err());
-        remembered.remember("app", "ada", Members::Named, before, &groups(2, 9));
+        remembered.insert("app", "ada", Members::Named, before, &groups(2, 9));
         remembered.forget("app", "ada");
         assert!(of("ada", Members::Counted).is_err() && of("ada", Members::Named).is_err());
         assert_eq!(remembered.known().bytes, 0);
@@ -118,13 +118,13 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let remembered = RememberedGroups::default();
-        remembered.remember("app", "large", Members::Named, 0, &groups(1, MAX_BYTES_EACH));
+        let remembered = FriendGroupCache::default();
+        remembered.insert("app", "large", Members::Named, 0, &groups(1, MAX_BYTES_EACH));
         assert!(remembered.of("app", "large", Members::Named).is_err());
         for number in 0..MAX_BYTES / (MAX_BYTES_EACH / 2) + 10 {
             for _ in 0..2 {
                 let half = groups(1, MAX_BYTES_EACH / 2);
-                remembered.remember("app", &number.to_string(), Members::Named, 0, &half);
+                remembered.insert("app", &number.to_string(), Members::Named, 0, &half);
             }
             assert!(remembered.of("app", &number.to_string(), Members::Named).is_ok());
             let known = remembered.known();
