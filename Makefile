@@ -89,6 +89,7 @@ lint: tools ## Check format, lints and the architecture
 	$(PYTHON) tools/architecture.py
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 	@# Outside tests nothing may panic on purpose.
 	$(CARGO) clippy --workspace --lib --bins --locked -- -D warnings \
 		-D clippy::unwrap_used -D clippy::expect_used -D clippy::panic -D clippy::unreachable

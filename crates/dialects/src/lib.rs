@@ -14,6 +14,7 @@ pub mod aicp;
 mod answers;
 mod base64_text;
 mod body;
+mod field_name;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -22,6 +23,7 @@ mod links;
 pub mod linkvisual;
 pub mod native;
 mod percent;
+mod query;
 mod record;
 mod shanghai;
 pub mod tencent_im;

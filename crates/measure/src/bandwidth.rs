@@ -51,7 +51,7 @@ impl ReadBuffer {
     /// Returns the best bandwidth of several passes, in bytes per second. Each thread reads a share of its own.
     ///
     /// Each pass is repeated in several ways, because processors differ in what suits them: with one run per thread or
-    /// [`RUNS`] interleaved ones, and with or without software prefetching.
+    /// `RUNS` interleaved ones, and with or without software prefetching.
     ///
     /// # Errors
     /// [`Error::Request`] if a reading thread panics.

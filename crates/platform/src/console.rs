@@ -1,6 +1,6 @@
 //! Console users: registered with a face, logged in by password or by face.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::Semaphore;
 
 use crate::engines::{BUILTIN, library_ref};
+use crate::network::network_of;
 use crate::people::{EnrolledPerson, NewUser};
 use crate::random::random_hex32;
 use crate::secrets::{TokenHash, new_token};
@@ -199,7 +200,10 @@ impl Platform {
     }
 
     fn admit_address(&self, client: Option<IpAddr>) -> Result<()> {
-        self.inner.login_throttle.by_address.admit(client.map_or_else(String::new, network_of))
+        self.inner
+            .login_throttle
+            .by_address
+            .admit(client.map_or_else(String::new, |client| network_of(client).to_string()))
     }
 
     async fn login_library(&self) -> Result<Library> {
@@ -259,15 +263,6 @@ impl Platform {
     }
 }
 
-/// Returns the throttle key of a client: its IPv4 address, or its IPv6 network of 64 bits, as one client controls the
-/// whole of that.
-fn network_of(client: IpAddr) -> String {
-    match client {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
-    }
-}
-
 fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
 }
@@ -282,7 +277,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_client_count_together() {
-        let network = |text: &str| network_of(text.parse().expect("an address"));
+        let network = |text: &str| network_of(text.parse().expect("an address")).to_string();
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::1"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));

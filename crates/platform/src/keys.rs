@@ -23,11 +23,11 @@ use crate::background::run_detached;
 use crate::secrets::Vault;
 use crate::{Inner, Platform, Result};
 
-/// What was counted and signed with is on disk so long after, at the latest: a power cut may forget that much.
+/// Interval between flushes of usage and signatures to disk: the most that a power cut can lose.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
-/// Every so many flushes what has expired is forgotten.
+/// Number of flushes after which expired signatures are removed from memory.
 const FORGET_EVERY: u32 = 60;
-/// Ids are drawn anew so often if one is taken.
+/// Maximum number of attempts to draw an id that is not taken.
 const DRAWS: usize = 20;
 
 pub use keyring::Keyring;
@@ -37,16 +37,16 @@ pub use scheme::{KeyScheme, KeyText};
 pub use signatures::SignatureUse;
 use signatures::Signatures;
 
-/// What a key may do beside the usual, and how often.
+/// Options and limits of a key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyOptions {
-    /// Whether MD5 signatures, which bind neither path nor body, are taken.
+    /// Accepts MD5 signatures, which bind neither path nor body.
     pub allow_md5: bool,
-    /// Whether a signed request may be sent again.
+    /// Accepts a signed request more than once.
     pub allow_replay: bool,
-    /// Calls in a second; none: any number.
+    /// Maximum number of calls per second; `None`: unlimited.
     pub calls_per_second: Option<NonZeroU32>,
-    /// Calls in a day of the statistics' zone; none: any number.
+    /// Maximum number of calls per day in the zone of the statistics; `None`: unlimited.
     pub calls_per_day: Option<u64>,
 }
 
@@ -61,32 +61,32 @@ impl KeyOptions {
     }
 }
 
-/// A key just made. The secret is shown this once. Not `Debug`, as a secret belongs into no log.
+/// New key. The secret is shown only this once. Not `Debug`, so that the secret can't get into a log.
 #[derive(Clone)]
 pub struct NewKey {
-    /// What a client sends.
+    /// Id, which a client sends.
     pub id: String,
-    /// What a client signs with.
+    /// Secret, which a client signs with.
     pub secret: String,
 }
 
-/// What may be shown of a key.
+/// Public data of a key, without the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyInfo {
     row: KeyId,
-    /// What a client sends.
+    /// Id, which a client sends.
     pub id: String,
     /// Name of its [`KeyScheme`].
     pub kind: String,
-    /// What it may do.
+    /// Options and limits.
     pub options: KeyOptions,
-    /// When it was made, in milliseconds since the epoch.
+    /// When it was created.
     pub created_at: UnixMillis,
     /// When it was revoked, if it was.
     pub revoked_at: Option<UnixMillis>,
 }
 
-/// A key to check signatures with. Not `Debug`, as a secret belongs into no log.
+/// Key that verifies signatures. Not `Debug`, so that the secret can't get into a log.
 pub struct AccessKey {
     row: KeyId,
     id: String,
@@ -121,44 +121,44 @@ impl AccessKey {
         Ok((made.kind, key))
     }
 
-    /// What a client sends.
+    /// Returns the id, which a client sends.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The app that owns it.
+    /// Returns the app that owns the key.
     pub fn app_id(&self) -> &str {
         &self.app_id
     }
 
-    /// What a client signs with.
+    /// Returns the secret, which a client signs with.
     pub fn secret(&self) -> &str {
         &self.secret
     }
 
-    /// What it may do.
+    /// Returns options and limits.
     pub fn options(&self) -> KeyOptions {
         self.options
     }
 
-    /// Whether it was revoked: it opens nothing any more.
+    /// Returns whether the key was revoked.
     pub fn is_revoked(&self) -> bool {
         self.is_revoked.load(Ordering::Relaxed)
     }
 }
 
-/// Why a call with a good key is not made.
+/// Reason for rejecting a call with a valid key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum QuotaError {
-    /// Too many calls in this second.
+    /// Limit per second reached.
     #[error("too many calls in a second")]
     Second,
-    /// Too many calls today.
+    /// Limit per day reached.
     #[error("too many calls in a day")]
     Day,
 }
 
-/// The keys that are known, and what is counted of their use.
+/// Keys in memory with their usage and recent signatures.
 pub(crate) struct Keys {
     clock: Arc<dyn Clock>,
     known: RwLock<HashMap<String, HashMap<String, Arc<AccessKey>>>>,
@@ -169,7 +169,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// The keys of the store. One whose secret can't be opened opens nothing.
+    /// Loads the keys from the store. A key whose secret can't be decrypted is skipped and logged.
     pub async fn load(store: &Store, vault: &Vault, clock: Arc<dyn Clock>) -> Result<Self> {
         let mut known: HashMap<String, HashMap<String, Arc<AccessKey>>> = HashMap::new();
         for key in store.keys().await? {
@@ -208,7 +208,7 @@ impl Keys {
         locked(&self.signatures).forget_expired(self.clock.now());
     }
 
-    /// Brings what is new to disk; what can't be written waits for the next time.
+    /// Writes new usage and signatures to disk. What can't be written is kept for the next flush.
     async fn flush(&self, store: &Store) {
         let unsaved = locked(&self.signatures).take_unsaved();
         let mut usage = Vec::new();
@@ -235,7 +235,7 @@ impl Keys {
         }
     }
 
-    /// Has the use of keys brought to disk from now on.
+    /// Starts the task that flushes periodically.
     pub async fn start(self: &Arc<Self>, store: Store) {
         let keys = Arc::clone(self);
         let task = tokio::spawn(async move {
@@ -256,7 +256,7 @@ impl Keys {
         *self.flusher.lock().await = Some(task);
     }
 
-    /// Brings what is left to disk and ends.
+    /// Flushes once more and ends the task.
     pub async fn close(&self) {
         if let Some(task) = self.flusher.lock().await.take() {
             self.stop.notify_one();
@@ -266,13 +266,13 @@ impl Keys {
 }
 
 impl Platform {
-    /// Makes a key for an app; the app too, if there is none of this id.
+    /// Creates a key for an app, and the app if it does not exist.
     ///
-    /// The calls of an app that was granted something are bound by its grant; those of one that never was are not; of
-    /// one whose grant was revoked none is made.
+    /// Calls with the key are bound by the grant of the app. An app that never had a grant is not restricted. An app whose
+    /// grant was revoked can't call at all.
     ///
     /// # Errors
-    /// [`Error::BadAppId`], [`Error::Store`].
+    /// [`crate::Error::BadAppId`], [`crate::Error::Store`].
     pub async fn make_key(&self, app_id: &str, kind: &'static KeyScheme, options: KeyOptions) -> Result<NewKey> {
         let (platform, app_id) = (self.clone(), app_id.to_owned());
         run_detached(async move {
@@ -285,18 +285,18 @@ impl Platform {
         .await
     }
 
-    /// The keys of an app, revoked ones too, in the order in which they were made.
+    /// Lists the keys of an app in order of creation, revoked ones included.
     ///
     /// # Errors
-    /// [`Error::NoApp`].
+    /// [`crate::Error::NoApp`].
     pub async fn keys(&self, app_id: &str) -> Result<Vec<KeyInfo>> {
         list(&self.inner.store, app_id).await
     }
 
-    /// Revokes a key of an app: it opens nothing from now on. One that is revoked is fine.
+    /// Revokes a key of an app, effective immediately. Revoking it again is no error.
     ///
     /// # Errors
-    /// [`Error::NoApp`], [`Error::NoKey`].
+    /// [`crate::Error::NoApp`], [`crate::Error::NoKey`].
     pub async fn revoke_key(&self, app_id: &str, id: &str) -> Result<()> {
         let (platform, app_id, id) = (self.clone(), app_id.to_owned(), id.to_owned());
         run_detached(async move {
@@ -309,33 +309,33 @@ impl Platform {
         .await
     }
 
-    /// The key that a client names, revoked ones too.
+    /// Finds a key by the id that a client sent, revoked ones included.
     pub fn access_key(&self, kind: &KeyScheme, id: &str) -> Option<Arc<AccessKey>> {
         self.inner.keys.find(kind.name, id)
     }
 
-    /// The app that a key acts for, once the signature is checked. What it may do is to be asked with
+    /// Returns the app that a key acts for. Call it after the signature was verified, then check permissions with
     /// [`App::require`].
     ///
     /// # Errors
-    /// [`TokenError::Unknown`] if the key or the app's grant was revoked, [`TokenError::Expired`] if the grant's time is
-    /// over.
+    /// [`TokenError::Unknown`] if the key or the app's grant was revoked, [`TokenError::Expired`] if the grant
+    /// has expired.
     pub fn app_of_key(&self, key: &AccessKey) -> Result<App, TokenError> {
         if key.is_revoked() { Err(TokenError::Unknown) } else { self.app_by_grant(&key.app_id) }
     }
 
-    /// Whether a key was used with this text (a nonce, a signature) and that still counts.
+    /// Returns whether a nonce or signature was already used with a key and has not expired.
     pub fn was_used(&self, key: &AccessKey, text: &str) -> bool {
         locked(&self.inner.keys.signatures).is_known(key.row, text, self.now())
     }
 
-    /// Remembers for so long that a key was used with this text. To be called only after the signature was checked and the call
-    /// was counted: a caller who is refused must not fill the memory.
+    /// Records the use of a nonce or signature. Call it only after the signature was verified and the call was counted, so
+    /// that rejected callers can't fill the memory.
     pub fn note_use(&self, key: &AccessKey, text: &str, keep: Duration) -> SignatureUse {
         self.inner.keys.note_signature(key.row, text, keep)
     }
 
-    /// Counts a call made with a key, if it may be made.
+    /// Counts a call against the limits of a key.
     ///
     /// # Errors
     /// [`QuotaError`].
@@ -357,7 +357,7 @@ impl Platform {
         Ok(())
     }
 
-    /// How many calls a key may still make today; none: any number.
+    /// Returns the number of calls left today; `None`: unlimited.
     pub fn calls_left(&self, key: &AccessKey) -> Option<u64> {
         let allowed = key.options.calls_per_day?;
         let usage = locked(&key.usage);
@@ -365,7 +365,7 @@ impl Platform {
         Some(allowed.saturating_sub(u64::try_from(made).unwrap_or(0)))
     }
 
-    /// Whether an app may make one more call of this name now, at so many in a second; counts it if so.
+    /// Counts a call of an app against a rate per second. Returns false if the rate is exceeded.
     pub fn is_within_rate(&self, app: &App, call: &'static str, per_second: NonZeroU32) -> bool {
         let rate = {
             let mut rates = locked(&self.inner.keys.rates);
@@ -382,7 +382,7 @@ impl Platform {
         rate.check().is_ok()
     }
 
-    /// Today as days since 1970-01-01, in the statistics' zone.
+    /// Returns today's date as days since 1970-01-01, in the zone of the statistics.
     fn day_number(&self) -> i64 {
         let since_epoch = self.today().since(Date::constant(1970, 1, 1));
         since_epoch.map_or(0, |span| i64::from(span.get_days()))
@@ -402,7 +402,7 @@ impl KeyInfo {
     }
 }
 
-/// What a lock guards; whoever panicked while holding it left nothing half done.
+/// Locks a mutex. Poisoning is ignored: no holder leaves the data half changed.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -21,6 +21,7 @@ mod keys;
 mod libraries;
 mod locks;
 mod members;
+mod network;
 mod outbox;
 mod people;
 mod pictures;
@@ -62,6 +63,7 @@ pub use error::{Error, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
 pub use keys::{AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyText, Keyring, NewKey, QuotaError, SignatureUse};
 pub use members::NewMember;
+pub use network::network_of;
 pub use outbox::{EngineHealth, OutboxEntry};
 pub use people::{EnrolledPerson, Imported, MissingLibrary};
 pub use pictures::StoredPicture;
@@ -166,7 +168,7 @@ impl Default for Settings {
             auto_replay: true,
             outbox_interval: Duration::from_secs(5),
             login_liveness: Control::Normal,
-            login_attempts: NonZeroU32::MIN.saturating_add(29),
+            login_attempts: const { NonZeroU32::new(30).unwrap() },
             max_users: 10_000,
             max_libraries: 0,
             max_faces_a_user: 0,

@@ -143,7 +143,7 @@ pub struct FriendPage {
     pub sequences: Sequences,
     /// Total number of friends.
     pub total: u64,
-    /// At most [`FRIENDS_A_PAGE`] friends, ordered by time of adding, then name.
+    /// At most [`SocialLimits::page`] friends, ordered by time of adding, then name.
     pub friends: Vec<KnownFriend>,
 }
 

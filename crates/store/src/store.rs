@@ -71,7 +71,7 @@ impl Store {
     /// `zone` is what days of statistics are days of; if it is another one than last time, they are summed up anew.
     ///
     /// # Errors
-    /// [`Error::InUse`] if the store is open already, [`Error::Migrate`] if a newer version wrote it, and whatever
+    /// [`Error::InUse`] if the store is open already, [`Error::NewerSchema`], and whatever
     /// the disk or the database says.
     pub async fn open(
         data_dir: &Path,

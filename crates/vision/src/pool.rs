@@ -48,7 +48,7 @@ impl PoolSize {
     /// One worker per core and 32 waiting jobs per worker.
     pub fn for_this_machine() -> Self {
         let workers = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { workers, queue: workers.saturating_mul(NonZeroUsize::MIN.saturating_add(31)) }
+        Self { workers, queue: workers.saturating_mul(const { NonZeroUsize::new(32).unwrap() }) }
     }
 }
 

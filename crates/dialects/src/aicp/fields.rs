@@ -12,6 +12,7 @@ use serde_json::Number;
 use super::envelope::Failure;
 use super::literals;
 use crate::base64_text;
+use crate::field_name::FieldName;
 
 /// Maximum length of a picture's base64 text in characters.
 const MAX_BASE64: usize = 2 << 20;
@@ -175,7 +176,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
         let mut fields = HashMap::new();
-        while let Some((name, node)) = map.next_entry::<Name<'de>, Node<'de>>()? {
+        while let Some((name, node)) = map.next_entry::<FieldName<'de>, Node<'de>>()? {
             if fields.len() < MAX_FIELDS || fields.contains_key(&name.0) {
                 let scalar = match node {
                     Node::Scalar(scalar) => scalar,
@@ -186,31 +187,6 @@ impl<'de> Visitor<'de> for NodeVisitor {
             }
         }
         Ok(Node::Object(Fields(fields)))
-    }
-}
-
-/// Field name, borrowed if it has no escapes (serde's own `Cow` never borrows).
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field name")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
     }
 }
 

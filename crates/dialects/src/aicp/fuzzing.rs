@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use super::face_api::read_all;
 use super::fields::{Fields, Input};
-use super::images::Query;
 use super::{form_as_json, is_cross_site, may_be_rebound, outbox, pages, routes, times};
 use crate::links::Site;
+use crate::query::Query;
 use crate::{links, shanghai};
 
 /// Parsed views of a field; `Err` where the field is rejected.

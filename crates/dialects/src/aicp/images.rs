@@ -10,6 +10,7 @@ use axum::response::Response;
 use super::envelope::{Failure, Shape};
 use super::literals;
 use super::routes::ImageLink;
+use crate::query::Query;
 use crate::{Context, links};
 
 pub(super) async fn answer(context: &Context, link: ImageLink, method: &Method, uri: &Uri) -> Response {
@@ -49,30 +50,6 @@ async fn find(context: &Context, link: &ImageLink, query: &Query) -> Result<Stor
             platform.picture_in_library(app_id, group_id, face_id).await
         }
         ImageLink::Moment(_) | ImageLink::File(_) => Err(Error::NoPicture),
-    }
-}
-
-/// Query parameters; the first of equal names counts.
-pub(super) struct Query(Vec<(String, String)>);
-
-impl Query {
-    pub fn of(uri: &Uri) -> Self {
-        // Some SDKs start their own parameters with another question mark.
-        Self::parse(uri.query().unwrap_or_default().replace('?', "&").as_bytes())
-    }
-
-    /// Parses a query or a form.
-    pub fn parse(text: &[u8]) -> Self {
-        Self(form_urlencoded::parse(text).into_owned().collect())
-    }
-
-    /// Returns a token. An unescaped plus arrives as a space, and tokens contain no spaces.
-    pub fn token(&self, name: &str) -> Option<String> {
-        self.get(name).map(|token| token.trim_end().replace(' ', "+"))
-    }
-
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The AICP manual: faces in sections 2 (old), 3 (new) and 7 (micro-service), statistics in 5 and 8, grants in 6,
 //! face-api in 9, console users in 10, high availability in 11, and the picture links inside their answers.
 //!
-//! [`handle`] checks a request in the order of the contract: path, method, authentication, content type, size, body,
+//! `handle` checks a request in the order of the contract: path, method, authentication, content type, size, body,
 //! fields. Path and listener select the dialect before anything can fail, so every failure has the right shape. Each
 //! accepted call is written to the call log.
 
@@ -40,11 +40,11 @@ use bytes::Bytes;
 
 use crate::body::{BodyError, HeldBody, UnreadBody};
 use crate::links::{Links, Site};
+use crate::query::Query;
 use crate::record::{CallInfo, CallOutcome, Record};
 use crate::{Client, Context};
 use envelope::{Answer, Failure, Shape};
 use fields::Input;
-use images::Query;
 use operations::Call;
 use routes::{Dialect, Entry, FaceCall, Operation, OutboxCall, Route, StatisticsCall, UserCall};
 

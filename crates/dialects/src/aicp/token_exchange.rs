@@ -8,10 +8,10 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::envelope::{Failure, Shape};
-use super::images::Query;
 use super::json_response;
 use crate::Context;
 use crate::body::{BodyError, UnreadBody};
+use crate::query::Query;
 
 /// Maximum length of a request body in bytes.
 const MAX_BODY: usize = 16 << 10;

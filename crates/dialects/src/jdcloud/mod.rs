@@ -1,6 +1,6 @@
 //! JD Cloud face calls: `/jdai/...`.
 //!
-//! [`handle`] checks a request in this order: path and method, access key, body, signature, replay, granted areas, rate
+//! `handle` checks a request in this order: path and method, access key, body, signature, replay, granted areas, rate
 //! limit, parameters, and then executes the call. A signature in the query does not cover the body, so it is verified
 //! before the body is read.
 //!

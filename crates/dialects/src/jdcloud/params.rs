@@ -9,6 +9,8 @@ use percent_encoding::percent_decode;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
+use crate::field_name::FieldName;
+
 /// Maximum length in bytes of texts other than pictures, which are stored and come back in answers.
 const MAX_TEXT: usize = 4096;
 /// Maximum number of fields in a body; one with more is rejected. Keeps memory use proportional to the body.
@@ -318,26 +320,13 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Fields::default();
-                while let Some((Name(name), value)) = map.next_entry()? {
+                while let Some((FieldName(name), value)) = map.next_entry()? {
                     fields.add(name, value).map_err(|TooManyFields| Error::custom("too many fields"))?;
                 }
                 Ok(Object(fields))
             }
         }
         deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-/// Field name, borrowed if it has no escapes (serde's own `Cow` never borrows).
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Text(name) => Ok(Self(name)),
-            // JSON keys are always strings.
-            _ => Ok(Self(Cow::Borrowed(""))),
-        }
     }
 }
 

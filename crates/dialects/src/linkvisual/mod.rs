@@ -1,6 +1,6 @@
 //! The face library of Alibaba Cloud LinkVisual: `/?Action=...`, signed with an access key of an app.
 //!
-//! [`handle`] checks a request in the order of the interface: public parameters, version and action, method, key, time,
+//! `handle` checks a request in the order of the interface: public parameters, version and action, method, key, time,
 //! signature, nonce, grant, rate, and then the parameters of the action. The response format is determined before any
 //! check can fail. A call whose action has started is written to the call log.
 
@@ -211,22 +211,9 @@ fn is_form(headers: &HeaderMap) -> bool {
 
 /// Generates a random UUID (RFC 9562, version 4) in upper case.
 fn request_id() -> String {
-    let digits = aicp_platform::new_token().unwrap_or_else(|_| "0".repeat(32)).to_ascii_uppercase();
-    let mut id = String::with_capacity(36);
-    for (index, digit) in digits.chars().enumerate() {
-        if matches!(index, 8 | 12 | 16 | 20) {
-            id.push('-');
-        }
-        id.push(match (index, digit) {
-            (12, _) => '4',
-            (16, '0'..='3') => '8',
-            (16, '4'..='7') => '9',
-            (16, '8'..='9' | 'A' | 'B') => 'A',
-            (16, _) => 'B',
-            (_, digit) => digit,
-        });
-    }
-    id
+    let digits = aicp_platform::new_token().unwrap_or_default();
+    let bytes = u128::from_str_radix(&digits, 16).unwrap_or(0).to_be_bytes();
+    uuid::Builder::from_random_bytes(bytes).into_uuid().as_hyphenated().to_string().to_ascii_uppercase()
 }
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ use axum::routing::{delete, get};
 
 use crate::{Context, Operator};
 use answers::Failure;
-pub use wire::{CreatedKey, KeyRequest, ShownApp, ShownApps, ShownKey, ShownKeys, ShownLibraries, ShownLibrary};
+pub use wire::{
+    CreatedKey, KeyKind, KeyRequest, ShownApp, ShownApps, ShownKey, ShownKeys, ShownLibraries, ShownLibrary,
+};
 
 /// Returns the routes below `/api/v1`.
 pub(crate) fn routes(context: Context) -> Router<Context> {

@@ -1,7 +1,8 @@
 //! Throttle for UserSigs with a wrong signature.
 
+use aicp_platform::network_of;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,11 +24,7 @@ pub(super) struct Caller {
 
 impl Caller {
     pub fn new(sdk_app_id: u64, identifier: &str, client: Option<IpAddr>) -> Self {
-        let network = client.map(|client| match client.to_canonical() {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        });
-        Self { sdk_app_id, identifier: identifier.to_owned(), network }
+        Self { sdk_app_id, identifier: identifier.to_owned(), network: client.map(network_of) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Friends, friend groups and accounts of Tencent Cloud IM: `/v4/...`.
 //!
-//! [`handle`] checks a request in the order that the interface's codes suggest: path, command, app, caller, UserSig,
+//! `handle` checks a request in the order that the interface's codes suggest: path, command, app, caller, UserSig,
 //! grant, rate, and then the body. The HTTP status is always 200.
 
 mod accounts;
@@ -30,6 +30,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 
 use crate::body::{BodyError, UnreadBody};
+use crate::query::Query;
 use crate::record::{CallInfo, CallOutcome, Record};
 use crate::{Client, Context};
 use codes::GatewayError;
@@ -97,7 +98,7 @@ async fn run(context: &Context, parts: &Parts, has_body: bool, body: &mut Unread
     }
     let command = commands::find(path).ok_or(GatewayError::NoCommand)?;
     let client = parts.extensions.get::<Client>().map(|client| client.0);
-    let (app, key) = authenticate(context, &Query::of(parts), client)?;
+    let (app, key) = authenticate(context, &Query::parse(parts.uri.query().unwrap_or_default().as_bytes()), client)?;
     let options = &context.options.tencent_im;
     let half = NonZeroU32::new(options.calls_per_second.get() / 2).unwrap_or(NonZeroU32::MIN);
     let rate = if command.is_half_rate { half } else { options.calls_per_second };
@@ -188,19 +189,6 @@ fn authenticate(
     })?;
     app.require(Area::Social).map_err(|_| GatewayError::NotGranted)?;
     Ok((app, key))
-}
-
-/// Query parameters; the first of equal names counts.
-struct Query(Vec<(String, String)>);
-
-impl Query {
-    fn of(parts: &Parts) -> Self {
-        Self(form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect())
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
 }
 
 /// Authenticated and authorised call.

@@ -68,11 +68,11 @@ impl Builtin {
         Ok(all)
     }
 
-    /// Searches one library (row id) as [`Engine::identify`] does, and also returns the examination of the face. There
+    /// Searches one library (row id) as [`crate::Engine::identify`] does, and also returns the examination of the face. There
     /// is no search if `accepts` rejects the face.
     ///
     /// # Errors
-    /// As [`Engine::identify`].
+    /// As [`crate::Engine::identify`].
     pub async fn identify_examined(
         &self,
         library: LibraryId,
@@ -93,11 +93,11 @@ impl Builtin {
         Ok((face, self.search(&[library], probe, top_n, None).await?))
     }
 
-    /// Makes a template as [`Engine::add_face`] does, and also returns the examination of the face. No template is made
+    /// Makes a template as [`crate::Engine::add_face`] does, and also returns the examination of the face. No template is made
     /// if `accepts` rejects the face.
     ///
     /// # Errors
-    /// As [`Engine::add_face`].
+    /// As [`crate::Engine::add_face`].
     pub async fn add_examined(
         &self,
         picture: Photo,
@@ -120,11 +120,11 @@ impl Builtin {
         Ok((examined, added.transpose()?))
     }
 
-    /// Compares as [`Engine::compare`] does, and also returns the examination of both faces. They are not compared if
+    /// Compares as [`crate::Engine::compare`] does, and also returns the examination of both faces. They are not compared if
     /// `accepts` rejects one of them.
     ///
     /// # Errors
-    /// As [`Engine::compare`].
+    /// As [`crate::Engine::compare`].
     pub async fn compare_examined(
         &self,
         a: Photo,

@@ -1,4 +1,5 @@
-//! Keys in the store: made, listed and revoked, by a server or, where no server has the data folder open, by the command line.
+//! Keys in the store: creation, listing and revocation, by a server or, while no server has the data folder open, by the command
+//! line.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -13,7 +14,7 @@ use crate::apps::check_id;
 use crate::secrets::{MasterKey, Vault};
 use crate::{Error, Result};
 
-/// The keys of a data folder that no server has open.
+/// Keys of a data folder that no server has open.
 pub struct Keyring {
     store: Store,
     vault: Vault,
@@ -21,7 +22,7 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Opens the data folder; `zone` is that of the statistics.
+    /// Opens the data folder. `zone` is the zone of the statistics.
     ///
     /// # Errors
     /// [`Error::Store`]; [`aicp_store::Error::InUse`] in it if a server has the folder open.
@@ -30,7 +31,7 @@ impl Keyring {
         Ok(Self { store, vault: Vault::new(key), clock })
     }
 
-    /// As [`Platform::app_ids`].
+    /// As [`crate::Platform::app_ids`].
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -38,7 +39,7 @@ impl Keyring {
         Ok(self.store.app_ids().await?)
     }
 
-    /// As [`Platform::make_key`].
+    /// As [`crate::Platform::make_key`].
     ///
     /// # Errors
     /// [`Error::BadAppId`], [`Error::Store`].
@@ -46,7 +47,7 @@ impl Keyring {
         Ok(make(&self.store, &self.vault, app_id, kind, options, self.clock.now()).await?.0)
     }
 
-    /// As [`Platform::keys`].
+    /// As [`crate::Platform::keys`].
     ///
     /// # Errors
     /// [`Error::NoApp`].
@@ -54,7 +55,7 @@ impl Keyring {
         list(&self.store, app_id).await
     }
 
-    /// As [`Platform::revoke_key`].
+    /// As [`crate::Platform::revoke_key`].
     ///
     /// # Errors
     /// [`Error::NoApp`], [`Error::NoKey`].

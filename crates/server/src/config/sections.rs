@@ -331,7 +331,7 @@ impl Default for JdCloud {
 
 impl Default for LinkVisual {
     fn default() -> Self {
-        Self { calls_per_second: NonZeroU32::MIN.saturating_add(99) }
+        Self { calls_per_second: const { NonZeroU32::new(100).unwrap() } }
     }
 }
 
@@ -339,7 +339,7 @@ impl Default for TencentIm {
     fn default() -> Self {
         let admins = vec!["administrator".to_owned(), "admin".to_owned()];
         Self {
-            calls_per_second: NonZeroU32::MIN.saturating_add(199),
+            calls_per_second: const { NonZeroU32::new(200).unwrap() },
             admins,
             always_full_list: false,
             allow_type: AllowType::AllowAny,
@@ -364,7 +364,7 @@ impl Default for Statistics {
 
 impl Default for Console {
     fn default() -> Self {
-        let attempts_per_minute = NonZeroU32::MIN.saturating_add(29);
+        let attempts_per_minute = const { NonZeroU32::new(30).unwrap() };
         Self { login_liveness: LoginLiveness::Normal, attempts_per_minute, registration: None, max_users: 10_000 }
     }
 }

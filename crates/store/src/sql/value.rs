@@ -112,7 +112,8 @@ impl Value {
     }
 }
 
-column!(value => Self::try_from(value.integer()?).ok(); i64, u64, u32);
+column!(value => value.integer(); i64);
+column!(value => Self::try_from(value.integer()?).ok(); u64, u32);
 column!(value => Some(value.integer()? != 0); bool);
 column!(value => Some(value.real()? as Self); f32, f64);
 column!(value => value.text().map(str::to_owned); String);

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, ErrorCode, OpenFlags, ffi};
+use rusqlite::{ErrorCode, OpenFlags, ffi};
 use tokio::sync::oneshot;
 
 use super::{BUSY_TIMEOUT, CACHE_KIB};
@@ -43,26 +44,22 @@ impl Local {
     /// Runs a statement on this thread.
     pub fn run_now(&self, statement: Statement) -> Result<Answer> {
         let Statement { sql, parameters, is_cached } = statement;
-        if is_cached {
-            run_prepared(&self.0, &mut self.0.prepare_cached(&sql)?, &parameters)
+        let begun = Instant::now();
+        let answer = if is_cached {
+            fetch(&self.0, &mut *self.0.prepare_cached(&sql)?, &parameters)
         } else {
-            let mut prepared = self.0.prepare(&sql)?;
-            fetch(&self.0, &mut prepared, &parameters)
-        }
+            fetch(&self.0, &mut self.0.prepare(&sql)?, &parameters)
+        }?;
+        // The text alone: parameters are names, hashes and templates.
+        let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::debug!(%sql, rows = answer.rows.len(), affected = answer.affected, microseconds, "statement");
+        Ok(answer)
     }
 
     /// Closes the connection.
     pub fn close(self) -> Result<()> {
         self.0.close().map_err(|(_, error)| error.into())
     }
-}
-
-fn run_prepared(
-    connection: &rusqlite::Connection,
-    prepared: &mut CachedStatement<'_>,
-    parameters: &[Value],
-) -> Result<Answer> {
-    fetch(connection, prepared, parameters)
 }
 
 fn fetch(
