@@ -1,4 +1,4 @@
-//! Has the crate built anew when a migration is added; the macro by itself only sees the files it already knows.
+//! Rebuilds the crate when a migration is added: `include_str!` tracks only the files that it names.
 
 fn main() {
     #[allow(clippy::print_stdout, reason = "this is how a build script talks to cargo")]

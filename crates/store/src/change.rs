@@ -1,4 +1,4 @@
-//! News of what was committed.
+//! Notifications of committed changes.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use aicp_types::{FaceId, LibraryId, PersonId};
 
 use crate::NewTemplate;
 
-/// Is told of every committed change of libraries, faces and friend groups.
+/// Observer of all committed changes of libraries, faces and friend groups.
 ///
-/// Calls come one at a time, in commit order, after the commit is durable and before the write that made the change
-/// returns. They hold up the one writer: an observer must be quick, must not panic, and must not wait for the store.
+/// Calls arrive one at a time, in commit order, after the commit is durable and before the write returns. They block
+/// the only writer: an observer must be quick, must not panic, and must not wait for the store.
 pub trait Observer: Send + Sync {
-    /// Takes note of `change`.
+    /// Receives a change.
     fn committed(&self, change: &Change);
 }
 
@@ -20,40 +20,40 @@ pub trait Observer: Send + Sync {
 pub enum Change {
     /// A face was stored.
     FaceAdded {
-        /// Row id of the library.
+        /// The library.
         library_id: LibraryId,
-        /// Row id of the person.
+        /// The person.
         person_id: PersonId,
-        /// Row id of the face.
+        /// The face.
         face_id: FaceId,
         /// The template, if the face has one.
         template: Option<Arc<NewTemplate>>,
     },
-    /// Many faces were stored at once.
+    /// Several faces were stored by one write.
     FacesAdded {
-        /// Row id of the library.
+        /// The library.
         library_id: LibraryId,
         /// The faces; at least one.
         faces: Vec<AddedFace>,
     },
     /// Faces of one person were removed, with or without the person.
     FacesRemoved {
-        /// Row id of the library.
+        /// The library.
         library_id: LibraryId,
-        /// Row ids of the faces; at least one.
+        /// The faces; at least one.
         face_ids: Vec<FaceId>,
     },
-    /// A library was made, or has another name.
+    /// A library was created or renamed.
     LibraryChanged {
-        /// Row id of the library.
+        /// The library.
         library_id: LibraryId,
     },
-    /// A library was removed with all people and faces in it.
+    /// A library was removed with all its people and faces.
     LibraryRemoved {
-        /// Row id of the library.
+        /// The library.
         library_id: LibraryId,
     },
-    /// An account's friend groups are not as before, or it was deleted.
+    /// An account's friend groups changed, or the account was deleted.
     FriendGroupsChanged {
         /// The app.
         app_id: String,
@@ -65,9 +65,9 @@ pub enum Change {
 /// A face of [`Change::FacesAdded`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct AddedFace {
-    /// Row id of the person.
+    /// The person.
     pub person_id: PersonId,
-    /// Row id of the face.
+    /// The face.
     pub face_id: FaceId,
     /// The template, if the face has one.
     pub template: Option<Arc<NewTemplate>>,

@@ -1,4 +1,4 @@
-//! Reads everything in a data folder and tells what is not as it was stored. Nothing is changed.
+//! Offline check of a data folder: reads everything and reports what differs from what was stored. Changes nothing.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,54 +14,54 @@ use crate::sqlite::vector_from_blob;
 use crate::store::{DATABASE, take_lock};
 use crate::{Result, error::at};
 
-/// Findings that are told one by one; of more there is only the number.
+/// Maximum number of findings that are reported one by one; further ones are only counted.
 const MOST: usize = 1000;
-/// How far the length of a template may be from 1.
+/// Tolerated deviation of a template's length from 1.
 const LENGTH_TOLERANCE: f32 = 1e-3;
 
-/// What was read, and what was wrong with it.
+/// Result of a check.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Templates that were read.
     pub templates: u64,
     /// Pictures that were read.
     pub pictures: u64,
-    /// What is not as it was stored, at most a thousand.
+    /// Findings, at most a thousand.
     pub findings: Vec<Finding>,
-    /// How many more there are.
+    /// Number of further findings.
     pub more: u64,
 }
 
-/// Something that is not as it was stored.
+/// A deviation from what was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// What SQLite says of the database file.
+    /// Message of SQLite about the database file.
     Database(String),
-    /// A row refers to one that is not there.
+    /// A row refers to a missing row.
     Reference {
         /// The table of the row.
         table: String,
         /// The row's id.
         row: i64,
-        /// The table of the one that is not there.
+        /// The table of the missing row.
         parent: String,
     },
-    /// A template is not the one that was stored.
+    /// A template is missing or damaged.
     Template {
-        /// Row id of the library.
+        /// The library.
         library: LibraryId,
-        /// Row id of the face.
+        /// The face.
         face: FaceId,
-        /// What is wrong with it.
+        /// Description of the fault.
         fault: &'static str,
     },
-    /// The picture of a face is not there, or its bytes are not those that were stored.
+    /// A picture is missing or damaged.
     Picture {
-        /// Its key.
+        /// Key of the picture.
         key: String,
-        /// Row id of a face that it belongs to; none of a write that waits for an engine.
+        /// A face with this picture; `None` for the picture of a write that waits for an engine.
         face: Option<FaceId>,
-        /// What is wrong with it.
+        /// Description of the fault.
         fault: &'static str,
     },
     /// A file that no row refers to.
@@ -83,10 +83,11 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Reads the store in `data_dir`, which nobody may have open. Blocks, for as long as it takes to read all of it.
+/// Checks the store in `data_dir`, which no process may have open. Blocks until all of it is read.
 ///
 /// # Errors
-/// [`Error::InUse`](crate::Error::InUse), or what the disk says. What is wrong with the store is no error but in the report.
+/// [`Error::InUse`](crate::Error::InUse) if the store is open, or an I/O error. Faults of the store are no errors but
+/// in the report.
 pub fn check(data_dir: &Path) -> Result<Report> {
     let database = data_dir.join(DATABASE);
     fs::metadata(&database).map_err(at(&database))?;
@@ -100,14 +101,14 @@ pub fn check(data_dir: &Path) -> Result<Report> {
     });
     match read {
         Ok(used) => report.check_pictures(&data_dir.join(OBJECTS), used)?,
-        // The pictures can't be told from orphans then.
+        // Without the rows, pictures can't be distinguished from orphans.
         Err(e) => report.note(Finding::Database(e.to_string())),
     }
     Ok(report)
 }
 
 impl Report {
-    /// Whether everything is as it was stored.
+    /// Returns whether there are no findings.
     pub fn is_sound(&self) -> bool {
         self.findings.is_empty()
     }
@@ -120,7 +121,7 @@ impl Report {
         }
     }
 
-    /// Every page of the database, and every reference from row to row.
+    /// Checks every page of the database and every foreign key.
     fn check_pages(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let mut pragma = connection.prepare("PRAGMA integrity_check(100)")?;
         let mut said = pragma.query([])?;
@@ -141,7 +142,7 @@ impl Report {
 
     fn check_templates(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let mut select = connection.prepare(
-            // Engines elsewhere keep the templates of their libraries themselves.
+            // Remote engines store the templates of their libraries themselves.
             "SELECT face.id, person.library_id, template.vector, template.md5
              FROM face JOIN person ON person.id = face.person_id JOIN library ON library.id = person.library_id
              LEFT JOIN template ON template.face_id = face.id
@@ -170,12 +171,12 @@ impl Report {
         Ok(())
     }
 
-    /// Every picture against its name, and every file of the folder against what there should be.
+    /// Checks every picture against its name, and every file of the folder against the rows.
     fn check_pictures(&mut self, objects: &Path, mut used: HashMap<String, Option<FaceId>>) -> Result<()> {
         for entry in fs::read_dir(objects).map_err(at(objects))? {
             let shard = entry.map_err(at(objects))?.path();
             if shard.ends_with(INCOMING) {
-                // What a run that was broken off left there the next start sees to.
+                // The next start cleans up what an interrupted run left there.
                 continue;
             }
             if !shard.is_dir() {
@@ -207,7 +208,7 @@ impl Report {
     }
 }
 
-/// The pictures that rows refer to, each with a face that it belongs to, if it belongs to any.
+/// Returns the keys of pictures that rows refer to, each with a face that has the picture, if any has.
 fn used_pictures(connection: &Connection) -> rusqlite::Result<HashMap<String, Option<FaceId>>> {
     let mut select = connection.prepare(
         "SELECT picture_key, id FROM face
@@ -223,7 +224,7 @@ fn used_pictures(connection: &Connection) -> rusqlite::Result<HashMap<String, Op
     Ok(used)
 }
 
-/// The key of a picture by where it lies; `None` if no picture lies there.
+/// Returns the key that a path stands for; `None` if it is not the path of a picture.
 fn key_of(path: &Path) -> Option<String> {
     let rest = path.file_name()?.to_str()?;
     let shard = path.parent()?.file_name()?.to_str()?;

@@ -1,4 +1,4 @@
-//! Fills in the fingerprints that rows of older versions lack.
+//! Backfills the MD5 digests that rows of older versions lack.
 
 use std::time::{Duration, Instant};
 
@@ -6,12 +6,12 @@ use aicp_types::FaceId;
 
 use crate::{Error, Result, objects::md5_of, pictures::Pictures, sqlite::Database};
 
-/// Rows worked on at once.
+/// Rows per transaction.
 const BATCH: u64 = 500;
-/// How often it is told how many rows are left.
+/// Minimum time between two progress reports.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// How many rows are left, and when that was last told.
+/// Remaining rows, and time of the last progress report.
 struct Progress {
     left: u64,
     told: Instant,
@@ -22,7 +22,7 @@ impl Progress {
         Self { left, told: now }
     }
 
-    /// Some rows are done; how many are left, if it is time to tell.
+    /// Counts `rows` as done; returns the remaining ones if a report is due.
     fn less(&mut self, rows: u64, now: Instant) -> Option<u64> {
         self.left = self.left.saturating_sub(rows);
         let is_time = now.saturating_duration_since(self.told) >= PAUSE;
@@ -33,8 +33,7 @@ impl Progress {
     }
 }
 
-/// Fills in every fingerprint that is missing. A picture that can't be read keeps its face from getting one, and nothing
-/// else from starting.
+/// Backfills every missing digest. A face whose picture can't be read stays without one, which does not fail the start.
 pub(crate) async fn fill_in(database: &Database, pictures: &Pictures) -> Result<()> {
     let (templates, faces) = database.without_md5().await?;
     let mut progress = Progress::new(templates + faces, Instant::now());

@@ -1,7 +1,7 @@
-//! What the disk below the data folder has room for, and whether the database is still the one that was opened.
+//! Free space of the disk below the data folder, and identity of the database file.
 //!
-//! A file of some MiB is kept in reserve. When the disk is full it is given up for removals, which write a little before they free
-//! anything; everything else is refused until there is room again.
+//! A reserve file sets disk space aside. When the disk is full it is deleted for the sake of removals, which write a
+//! little before they free anything. All other writes are refused until there is space again.
 
 use std::{
     fs::{self, OpenOptions},
@@ -15,11 +15,11 @@ use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 use crate::{Error, Result, error::at};
 
-/// Bytes kept in reserve.
+/// Size of the reserve file in bytes.
 const RESERVE: u64 = 4 << 20;
-/// With less free than this, removals get the reserve.
+/// Free bytes below which removals get the reserve.
 const HARDLY_ANY: u64 = 1 << 20;
-/// With so much free the reserve is laid by again, and until then nothing new is written.
+/// Free bytes from which the reserve is allocated again; without a reserve, new data is refused below this.
 const ENOUGH: u64 = 2 * RESERVE;
 
 /// The disk of a data folder.
@@ -28,12 +28,12 @@ pub(crate) struct Disk {
     folder: PathBuf,
     reserve: PathBuf,
     database: PathBuf,
-    /// The database file as it was last seen.
+    /// Identity and length of the database file at the last check.
     seen: Mutex<Seen>,
 }
 
 impl Disk {
-    /// Of the folder with this database file, which must be there. Lays the reserve by if there is room.
+    /// Watches the disk of `folder` and the file `database`, which must exist. Allocates the reserve if there is space.
     pub fn of(folder: &Path, database: &Path) -> Result<Self> {
         let disk = Self {
             folder: folder.to_owned(),
@@ -45,7 +45,7 @@ impl Disk {
         Ok(disk)
     }
 
-    /// Refuses a write that is no removal when the disk is full.
+    /// Refuses a write other than a removal when the disk is full.
     pub fn check_room(&self) -> Result<()> {
         if self.reserve.exists() {
             return Ok(());
@@ -58,19 +58,19 @@ impl Disk {
         Ok(())
     }
 
-    /// Gives the reserve up if there is hardly any room.
+    /// Deletes the reserve if less than [`HARDLY_ANY`] is free.
     pub fn make_room(&self) -> Result<()> {
         make_room(&self.folder)
     }
 
-    /// Whether new things can be written.
+    /// Checks that new data can be written.
     ///
     /// # Errors
     /// [`Error::DiskFull`], and [`Error::Gone`] if the database file is not the one that was opened, or was cut short.
     pub fn check(&self) -> Result<()> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match Seen::of(&self.database) {
-            // The file is never made shorter.
+            // SQLite never shortens the file here.
             Ok(now) if now.identity == seen.identity && now.length >= seen.length => *seen = now,
             _ => return Err(Error::Gone { path: self.database.clone() }),
         }
@@ -82,7 +82,7 @@ impl Disk {
         self.check_room()
     }
 
-    /// What can't be laid by now may be later.
+    /// Allocates the reserve if there is space; a failure is logged, as a later call may succeed.
     fn lay_by(&self) {
         if self.reserve.exists() || free(&self.folder).unwrap_or_default() < ENOUGH {
             return;
@@ -91,7 +91,7 @@ impl Disk {
         let write = || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
             if fallocate(&file, FallocateFlags::empty(), 0, RESERVE).is_err() {
-                // This file system can't set bytes aside without writing them.
+                // This file system can't allocate bytes without writing them.
                 let zeros = vec![0; 1 << 16];
                 for _ in 0..RESERVE / zeros.len() as u64 {
                     file.write_all(&zeros)?;
@@ -107,7 +107,7 @@ impl Disk {
     }
 }
 
-/// Gives the reserve of a data folder up if there is hardly any room.
+/// Deletes the reserve of a data folder if less than [`HARDLY_ANY`] is free.
 pub(crate) fn make_room(folder: &Path) -> Result<()> {
     let reserve = reserve_of(folder);
     if free(folder)? < HARDLY_ANY && reserve.exists() {
@@ -117,7 +117,7 @@ pub(crate) fn make_room(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// That the disk of a data folder is full, if it is.
+/// Returns [`Error::DiskFull`] if the disk of a data folder is full.
 pub(crate) fn fullness(folder: &Path) -> Option<Error> {
     let free = free(folder).ok()?;
     (free < HARDLY_ANY).then(|| Error::DiskFull { path: folder.to_owned(), free })
@@ -127,18 +127,18 @@ fn reserve_of(folder: &Path) -> PathBuf {
     folder.join("reserve")
 }
 
-/// Bytes that are free for this user.
+/// Returns the bytes available to this user.
 fn free(folder: &Path) -> Result<u64> {
     let found = statvfs(folder).map_err(|e| at(folder)(e.into()))?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// What a file is known by.
+/// Identity and length of a file.
 #[derive(Debug)]
 struct Seen {
-    /// Its device and its number there.
+    /// Device and inode.
     identity: (u64, u64),
-    /// Bytes.
+    /// Length in bytes.
     length: u64,
 }
 

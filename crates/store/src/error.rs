@@ -1,27 +1,26 @@
-//! What can go wrong while keeping things.
+//! Errors of the store.
 
 use std::path::PathBuf;
 
 use crate::sql::{DatabaseError, Kind};
 
-/// The result of everything in this crate.
+/// Result of the operations in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why the store could not do as asked.
+/// Error of a store operation.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The row or picture asked for, or the row that a new one should belong to, is not there.
+    /// The requested row or picture, or the row that a new one refers to, does not exist.
     #[error("not found")]
     NotFound,
-    /// The name is taken: a library's `(app_id, external_id)`, a person's `external_id` inside the library, or a console
-    /// user's name; a key's name inside its kind; or the app has a grant
-    /// already.
+    /// The name is taken: a library's `(app_id, external_id)`, a person's `external_id` inside the library, a console
+    /// user's name, a group's name, or a key's name inside its kind. Also returned if the app has a grant already.
     #[error("already exists")]
     Exists,
-    /// There are as many of them already as there may be at most.
+    /// Limit reached.
     #[error("there is room for no more")]
     Full,
-    /// The store was closed, or its writer broke off.
+    /// The store was closed, or its writer ended abnormally.
     #[error("the store is closed")]
     Closed,
     /// Another process, or another `Store` of this one, has the data directory open.
@@ -30,21 +29,22 @@ pub enum Error {
         /// The lock file.
         path: PathBuf,
     },
-    /// There is too little room on the disk to write anything new.
+    /// The disk has too little free space for new data.
     #[error("the disk of {path} is full: {free} bytes are free; make room")]
     DiskFull {
         /// The data folder.
         path: PathBuf,
-        /// Bytes that are free.
+        /// Free bytes.
         free: u64,
     },
-    /// The database file was moved, removed, replaced or cut short under the open store: what is written now would be lost.
+    /// The database file was moved, removed, replaced or truncated under the open store: writes from now on would be
+    /// lost.
     #[error("{path} is not the file that was opened, or was cut short: stop the server and put it back")]
     Gone {
-        /// Where it was.
+        /// Path that the file had.
         path: PathBuf,
     },
-    /// The picture on disk is not the one that was stored.
+    /// The picture's file differs from the stored bytes.
     #[error("picture {key} is damaged")]
     Corrupt {
         /// The picture's key.
@@ -56,7 +56,7 @@ pub enum Error {
     /// The transaction that the write was part of failed. Nothing was written.
     #[error("the transaction was rolled back: {0}")]
     RolledBack(DatabaseError),
-    /// Writing the commit to disk failed. It counts as not written, but may come back if the machine stops now.
+    /// Writing the commit to disk failed. The write counts as not done, but may reappear if the machine stops now.
     #[error("the commit could not be written: {0}")]
     InDoubt(DatabaseError),
     /// A newer program wrote the database.
@@ -64,26 +64,26 @@ pub enum Error {
     NewerSchema {
         /// Version of the database.
         found: i64,
-        /// Latest version that this program knows.
+        /// Latest version that this program supports.
         known: i64,
     },
-    /// A file or folder could not be worked on.
+    /// An operation on a file or folder failed.
     #[error("{path}: {source}")]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// The operating system's word.
+        /// Error of the operating system.
         source: std::io::Error,
     },
 }
 
 impl Error {
-    /// Whether the database could not do what it always can: its file, or the disk below it, is not as it should be.
+    /// Returns whether the database itself failed: its file, or the disk below it, may be damaged or full.
     pub fn is_of_database(&self) -> bool {
         matches!(self, Self::Database(_) | Self::RolledBack(_) | Self::InDoubt(_))
     }
 
-    /// Whether a write that ended so may nevertheless be found committed later.
+    /// Returns whether a write with this error may nevertheless be found committed later.
     pub(crate) fn may_be_committed(&self) -> bool {
         matches!(self, Self::Closed | Self::InDoubt(_))
     }
@@ -101,7 +101,7 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// Adds the path to an I/O error; made for `map_err`.
+/// Adds the path to an I/O error; for `map_err`.
 pub(crate) fn at(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.into();
     move |source| Error::Io { path, source }

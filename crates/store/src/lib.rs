@@ -1,17 +1,18 @@
-//! What must last: apps and their grants, libraries, people, faces and templates, what engines have still to be told,
-//! console users, accounts and their friends, calls and their statistics in a relational schema; pictures in an object
-//! store.
+//! Persistent data of the server. A relational schema holds apps and grants, libraries, people, faces and templates,
+//! the outbox of writes to engines, console users, accounts and friends, and the call log with its statistics. An
+//! object store holds the pictures.
 //!
-//! [`Store`] is the way in. A data directory holds `aicp.db` (SQLite), `objects/` (the pictures, named by content) and
-//! `lock` (held as long as the store is open).
+//! [`Store`] is the entry point. A data directory contains `aicp.db` (SQLite), `objects/` (pictures, named by content),
+//! `reserve` (disk space set aside for removals) and `lock` (held while the store is open).
 //!
-//! Promises, also over `kill -9` and power loss:
-//! - a write that returned `Ok` is on disk, and so is its picture;
+//! Guarantees, also across `kill -9` and power loss:
+//! - a write that returned `Ok` is durable, and so is its picture;
 //! - a write that returned an error left nothing behind ([`Error::InDoubt`] is the one exception);
-//! - the file of a removed picture is gone, at the latest when the store is next opened;
-//! - a write once begun goes on to its end even if the caller drops the future.
+//! - the file of a removed picture is deleted, at the latest when the store is next opened;
+//! - a write that has begun completes even if the caller drops the future.
 //!
-//! There are no business rules in here: no limits, no wire words.
+//! The store knows no permissions and no words of a wire protocol. It enforces uniqueness and the limits that a caller
+//! passes ([`NewLibrary::at_most`], [`NewPerson::at_most`]).
 
 mod blocking;
 mod change;

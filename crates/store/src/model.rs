@@ -1,4 +1,4 @@
-//! The rows, as plain data.
+//! Rows as plain data.
 
 mod calls;
 mod console;
@@ -27,81 +27,90 @@ pub use self::{
     },
 };
 
-/// A library (group) of people, as it comes from the store.
+/// A stored library of people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Library {
     /// Row id; never reused.
     pub id: LibraryId,
-    /// The app it belongs to.
+    /// App that owns the library.
     pub app_id: String,
-    /// The app's own name for it, unique inside the app.
+    /// Id chosen by the app, unique in it.
     pub external_id: String,
     /// Display name.
     pub name: String,
     /// Description.
     pub description: Option<String>,
-    /// The engine-side id, unique over all apps.
+    /// Id of the library at its engine, unique over all apps.
     pub engine_key: String,
-    /// Name of the engine that its templates are made with.
+    /// Engine that computes the library's templates.
     pub engine: String,
-    /// Milliseconds since the epoch.
+    /// When it was created.
     pub created_at: UnixMillis,
-    /// When a face was last added or removed, until then [`created_at`](Self::created_at): milliseconds since the epoch.
+    /// When a face was last added or removed; until then [`created_at`](Self::created_at).
     pub updated_at: UnixMillis,
-    /// The lowest number from 1 on that no other library of the app had when this one was made; hidden ones have none.
+    /// Lowest number from 1 that no other library of the app had at creation; `None` for hidden libraries.
     pub slot: Option<i64>,
-    /// Found only by [`Store::hidden_library`](crate::Store::hidden_library) and by row id.
+    /// Hidden: returned only by [`Store::hidden_library`](crate::Store::hidden_library) and by row id.
     pub hidden: bool,
 }
 
 /// A library to create.
 #[derive(Clone, Debug)]
 pub struct NewLibrary {
-    /// An app that [`Store::ensure_app`](crate::Store::ensure_app) has made known.
+    /// App that owns it; created before by [`Store::ensure_app`](crate::Store::ensure_app).
     pub app_id: String,
-    /// The app's own name for it, unique inside the app.
+    /// Id chosen by the app, unique in it.
     pub external_id: String,
     /// Display name.
     pub name: String,
     /// Description.
     pub description: Option<String>,
-    /// The engine-side id, unique over all apps: 32 lower-case hex digits.
+    /// Id of the library at its engine: 32 lower-case hex digits, unique over all apps.
     pub engine_key: String,
-    /// Name of the engine that its templates are made with.
+    /// Engine that computes the library's templates.
     pub engine: String,
-    /// Milliseconds since the epoch.
+    /// When it is created.
     pub created_at: UnixMillis,
-    /// How many libraries that are not hidden the app may have with this one; `None`: any number.
+    /// Maximum number of the app's libraries, hidden ones not counted, with this one; `None`: no limit.
     pub at_most: Option<u64>,
-    /// Found only by [`Store::hidden_library`](crate::Store::hidden_library) and by row id.
+    /// Hidden: returned only by [`Store::hidden_library`](crate::Store::hidden_library) and by row id.
     pub hidden: bool,
 }
 
-/// What a caller tells about a person; the store attaches no meaning to any of it.
+/// Attributes of a person, as the caller states them; the store does not interpret them.
 ///
-/// `Debug` leaves out the number of the identity document.
+/// `Debug` omits the number of the identity document.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say all there is to say")]
 pub struct Profile {
+    /// Name.
     pub name: Option<String>,
+    /// 1 male, 2 female, as in the AICP manual; other numbers are stored unchanged.
     pub sex: Option<i64>,
+    /// Date of birth as the decimal number yyyymmdd (20190601); not validated.
     pub birthday: Option<i64>,
-    /// Number of an identity document.
+    /// Number of the person's identity document.
     pub document_number: Option<String>,
+    /// Number of the person as the caller's customer.
     pub customer_number: Option<String>,
+    /// Employer.
     pub company: Option<String>,
+    /// Job title.
     pub duty: Option<String>,
+    /// Province.
     pub province: Option<String>,
-    /// The wire's `type`.
+    /// Category: 1 carrier (运营商), 2 customer, 3 employee, 4 stranger, as in the AICP manual; other numbers are stored
+    /// unchanged.
     pub kind: Option<i64>,
+    /// Free text.
     pub remark: Option<String>,
-    /// The caller's own address of the picture; metadata, never fetched.
+    /// The caller's own URL of the picture; never fetched.
     pub source_url: Option<String>,
 }
 
 impl fmt::Debug for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Taken apart in full, so that a new field can't be forgotten here.
+        // Destructured in full, so that a new field can't be forgotten here.
         let Self {
             name,
             sex,
@@ -131,123 +140,123 @@ impl fmt::Debug for Profile {
     }
 }
 
-/// A person, as it comes from the store.
+/// A stored person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     /// Row id; never reused.
     pub id: PersonId,
-    /// Row id of the library.
+    /// Library that the person is in.
     pub library_id: LibraryId,
-    /// Snowflake, unique over all libraries.
+    /// Public id: a snowflake, unique over all libraries.
     pub public_id: PublicId,
-    /// 32 hex digits, unique over all libraries.
+    /// Second public id: 32 hex digits, unique over all libraries.
     pub number: String,
-    /// The caller's own id, unique inside the library.
+    /// Id chosen by the caller, unique in the library.
     pub external_id: Option<String>,
     /// Free text of the caller.
     pub info: Option<String>,
-    /// What the caller told about the person.
+    /// Attributes, as the caller states them.
     pub profile: Profile,
-    /// Milliseconds since the epoch.
+    /// When it was created.
     pub created_at: UnixMillis,
 }
 
 /// A person to enrol.
 #[derive(Clone, Debug)]
 pub struct NewPerson {
-    /// Snowflake, unique over all libraries; the caller sees to that.
+    /// Public id: a snowflake, which the caller generates unique over all libraries.
     pub public_id: PublicId,
-    /// 32 hex digits, unique over all libraries; the caller sees to that.
+    /// Second public id: 32 hex digits, which the caller generates unique over all libraries.
     pub number: String,
-    /// The caller's own id, unique inside the library.
+    /// Id chosen by the caller, unique in the library.
     pub external_id: Option<String>,
     /// Free text of the caller.
     pub info: Option<String>,
-    /// What the caller told about the person.
+    /// Attributes, as the caller states them.
     pub profile: Profile,
-    /// Milliseconds since the epoch.
+    /// When it is created.
     pub created_at: UnixMillis,
-    /// How many people the library may have with this one; `None`: any number.
+    /// Maximum number of people in the library with this one; `None`: no limit.
     pub at_most: Option<u64>,
 }
 
-/// A face, as it comes from the store.
+/// A stored face.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Face {
     /// Row id; never reused.
     pub id: FaceId,
-    /// Row id of the person.
+    /// Person whose face it is.
     pub person_id: PersonId,
-    /// Snowflake used in picture addresses, unique over all faces.
+    /// Snowflake used in picture URLs, unique over all faces.
     pub file_id: FileId,
     /// Key of the picture: lower-case hex of its SHA-256.
     pub picture_key: String,
-    /// Where the face is in the picture: x, y, width, height in pixels.
+    /// Bounding box of the face in the picture: x, y, width, height in pixels.
     pub box_: [f32; 4],
-    /// The detector's confidence.
+    /// Confidence of the face detector.
     pub confidence: f32,
-    /// 0 to 1, if it was measured.
+    /// Quality, 0..1, if computed.
     pub quality: Option<f32>,
-    /// The id that an engine which keeps faces itself knows it by.
+    /// Id of the face at a remote engine that stores faces itself.
     pub engine_ref: Option<String>,
-    /// Whether such an engine has still to be told of it.
+    /// Whether the remote engine has not enrolled the face yet.
     pub pending: bool,
 }
 
-/// A face to store. All numbers must be finite: SQL has no NaN.
+/// A face to store. Numbers must be finite: SQL has no NaN.
 #[derive(Clone, Debug)]
 pub struct NewFace {
-    /// Snowflake used in picture addresses, unique over all faces; the caller sees to that.
+    /// Snowflake used in picture URLs, which the caller generates unique over all faces.
     pub file_id: FileId,
-    /// Where the face is in the picture: x, y, width, height in pixels.
+    /// Bounding box of the face in the picture: x, y, width, height in pixels.
     pub box_: [f32; 4],
-    /// The detector's confidence.
+    /// Confidence of the face detector.
     pub confidence: f32,
-    /// 0 to 1, if it was measured.
+    /// Quality, 0..1, if computed.
     pub quality: Option<f32>,
-    /// The template to find it by, if it is to be found.
+    /// Template for the search; `None` if the face is not searched here.
     pub template: Option<NewTemplate>,
-    /// The id that an engine which keeps faces itself knows it by.
+    /// Id of the face at a remote engine that stores faces itself.
     pub engine_ref: Option<String>,
 }
 
-/// A person to store whose faces, templates and all, are ready.
+/// A person to store in bulk, with computed templates.
 #[derive(Clone, Debug)]
 pub struct ReadyPerson {
     /// The person.
     pub person: NewPerson,
-    /// Each face with the number, from 0 on, of its picture in the list that is handed over with the people.
+    /// Each face with the index of its picture in the list that is passed along with the people.
     pub faces: Vec<(NewFace, usize)>,
 }
 
-/// A face to make out of one that is there.
+/// A copy to make of a stored face.
 #[derive(Clone, Copy, Debug)]
 pub struct CopiedFace {
-    /// Row id of the face whose picture, template and measures are taken.
+    /// Face whose picture, template and measurements are copied.
     pub face_id: FaceId,
-    /// As [`NewFace::file_id`].
+    /// Snowflake of the copy; see [`NewFace::file_id`].
     pub file_id: FileId,
 }
 
-/// What made a template. Only templates of equal algorithms can be compared.
+/// Algorithm that computed a template. Only templates of equal algorithms are comparable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Algorithm {
-    /// Name of the algorithm.
+    /// Name of the networks.
     pub name: String,
-    /// Who provides it.
+    /// Provider.
     pub provider: String,
-    /// Its version.
+    /// Version.
     pub version: String,
 }
 
-/// A template to store. `Debug` leaves out the vector.
+/// A template to store. `Debug` omits the vector.
 #[derive(Clone, PartialEq)]
 pub struct NewTemplate {
-    /// What made it.
+    /// Algorithm that computed it.
     pub algorithm: Algorithm,
-    /// Kept bit for bit.
+    /// The vector, stored bit for bit.
     pub vector: Vec<f32>,
-    /// How recognisable the face is, 0..1, if that was judged.
+    /// Recognisability, 0..1, if judged.
     pub recognisability: Option<f32>,
 }
 
@@ -260,26 +269,26 @@ impl fmt::Debug for NewTemplate {
 /// A face whose template was stored before its recognisability was judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnjudgedFace {
-    /// Row id of the face.
+    /// The face.
     pub face_id: FaceId,
-    /// Row id of the library.
+    /// Library that the face is in.
     pub library_id: LibraryId,
     /// Key of the picture.
     pub picture_key: String,
 }
 
-/// A template and whose it is. `Debug` leaves out the vector.
+/// A template with the ids of its owners. `Debug` omits the vector.
 #[derive(Clone, PartialEq)]
 pub struct TemplateRow {
-    /// Row id of the library.
+    /// Library that the person is in.
     pub library_id: LibraryId,
-    /// Row id of the person.
+    /// Person whose face it is.
     pub person_id: PersonId,
-    /// Row id of the face.
+    /// Face that the template represents.
     pub face_id: FaceId,
-    /// Bit for bit as it was stored.
+    /// The vector, bit for bit as it was stored.
     pub vector: Vec<f32>,
-    /// How recognisable the face is, 0..1, if that was judged.
+    /// Recognisability, 0..1, if judged.
     pub recognisability: Option<f32>,
 }
 
@@ -294,16 +303,16 @@ impl fmt::Debug for TemplateRow {
     }
 }
 
-/// How many faces were looked at when templates were read.
+/// Counts of the faces that a read of templates covered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TemplatesRead {
     /// Faces with a template of the algorithm.
     pub templates: u64,
-    /// Faces with one of another algorithm, or none.
+    /// Faces with a template of another algorithm, or without one.
     pub others: u64,
 }
 
-/// A part of a list.
+/// A page of a list.
 ///
 /// ```
 /// # use aicp_store::Page;
@@ -312,9 +321,9 @@ pub struct TemplatesRead {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Rows skipped.
+    /// Number of rows skipped.
     pub offset: u64,
-    /// Rows returned at most.
+    /// Maximum number of rows returned.
     pub limit: u64,
 }
 
@@ -322,16 +331,16 @@ impl Page {
     /// The whole list.
     pub const ALL: Self = Self { offset: 0, limit: u64::MAX };
 
-    /// The first rows.
+    /// Returns the first page.
     pub const fn first(limit: u64) -> Self {
         Self { offset: 0, limit }
     }
 }
 
-/// How much there is of everything.
+/// Numbers of rows in the whole store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Libraries of all apps.
+    /// Libraries of all apps, hidden ones included.
     pub libraries: u64,
     /// People of all libraries.
     pub people: u64,
@@ -339,27 +348,27 @@ pub struct Counts {
     pub faces: u64,
 }
 
-/// How much there is in a library.
+/// Numbers of rows in a library.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LibraryCounts {
-    /// Different user ids: `external_id`, or `public_id` in decimal of those without.
+    /// Distinct user ids: `external_id`, or `public_id` in decimal for people without one.
     pub users: u64,
     /// Faces of all people.
     pub faces: u64,
 }
 
-/// Highest id of each kind in the database; `None`: there is none.
+/// Highest ids in the database; `None` if there is no row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastIds {
-    /// Of [`Person::public_id`].
+    /// Highest [`Person::public_id`].
     pub person: Option<PublicId>,
-    /// Of [`Face::file_id`].
+    /// Highest [`Face::file_id`].
     pub file: Option<FileId>,
-    /// Of [`OutboxRow::id`].
+    /// Highest [`OutboxRow::id`].
     pub outbox: Option<OutboxId>,
 }
 
-/// Stands in a `Debug` output for what must not get into logs.
+/// Placeholder in `Debug` output for values that must not be logged.
 struct Withheld;
 
 impl fmt::Debug for Withheld {

@@ -1,4 +1,4 @@
-//! Pictures as files in a local folder, named by their content. Everything here blocks.
+//! Pictures as files in a local folder, named by their content. All functions block.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
@@ -17,17 +17,17 @@ use crate::{Error, Result, error::at};
 /// Hex digits in a key.
 const KEY_LENGTH: usize = 64;
 
-/// The key of a picture: lower-case hex of the SHA-256 of its bytes.
+/// Returns the key of a picture: lower-case hex of the SHA-256 of its bytes.
 pub fn picture_key(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// The fingerprint of some bytes that callers are shown: lower-case hex of their MD5. Nothing relies on it.
+/// Returns the MD5 digest of bytes, as lower-case hex. It is shown to callers; no integrity check relies on it alone.
 pub fn md5_of(bytes: &[u8]) -> String {
     hex::encode(Md5::digest(bytes))
 }
 
-/// What a picture is called by its content.
+/// Key and digest of a picture.
 #[derive(Clone, Debug)]
 pub(crate) struct PictureName {
     pub(crate) key: String,
@@ -35,7 +35,7 @@ pub(crate) struct PictureName {
     pub(crate) md5: String,
 }
 
-/// Which of the 256 shards a key belongs to; `None` if it is no key.
+/// Returns the shard, one of 256, of a key; `None` if `key` is not a valid key.
 pub(crate) fn shard_of(key: &str) -> Option<u8> {
     let is_key = key.len() == KEY_LENGTH && key.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if is_key { u8::from_str_radix(&key[..2], 16).ok() } else { None }
@@ -43,13 +43,13 @@ pub(crate) fn shard_of(key: &str) -> Option<u8> {
 
 /// Folder of pictures in the data folder.
 pub(crate) const OBJECTS: &str = "objects";
-/// Folder in that of pictures where they land.
+/// Subfolder of staged pictures.
 pub(crate) const INCOMING: &str = "incoming";
-/// Folder of pictures under names of their own, as section 11 of the AICP manual names it.
+/// Folder of links: pictures under a second name, as section 11 of the AICP manual names it.
 const LINKS: &str = "highAvailability/picture";
 
-/// The folder of pictures: `<first 2 digits>/<other digits>` when in place, `incoming/<key>.<number>` before. Beside it the
-/// folder of links, where some have a second name.
+/// Folder of pictures: `<first 2 digits>/<other digits>` when published, `incoming/<key>.<number>` when staged. Beside
+/// it is the folder of links, where some pictures have a second name.
 #[derive(Debug)]
 pub(crate) struct LocalObjects {
     root: PathBuf,
@@ -58,7 +58,7 @@ pub(crate) struct LocalObjects {
     next_number: AtomicU64,
 }
 
-/// A picture that is durable, but not in its place yet.
+/// A staged picture: durable, but not published yet.
 #[derive(Debug)]
 pub(crate) struct Staged {
     pub(crate) key: String,
@@ -68,14 +68,14 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
-    /// What the picture is called.
+    /// Returns the picture's key and digest.
     pub(crate) fn name(&self) -> PictureName {
         PictureName { key: self.key.clone(), md5: self.md5.clone() }
     }
 }
 
 impl LocalObjects {
-    /// Opens the folder inside the data folder; makes it, and every shard folder, where missing.
+    /// Opens the folder inside the data folder; creates it and the shard folders where missing.
     pub(crate) fn open(data_dir: &Path) -> Result<Self> {
         let root = data_dir.join(OBJECTS);
         let links = std::path::absolute(data_dir.join(LINKS)).map_err(at(data_dir))?;
@@ -90,7 +90,7 @@ impl LocalObjects {
         Ok(Self { root, incoming, links, next_number: AtomicU64::new(0) })
     }
 
-    /// Writes pictures so that they last, but not to their places yet; all or none.
+    /// Writes pictures durably to `incoming`; all or none.
     pub(crate) fn stage(&self, pictures: &[Bytes]) -> Result<Vec<Staged>> {
         let mut staged = Vec::with_capacity(pictures.len());
         let mut written = Ok(());
@@ -110,15 +110,15 @@ impl LocalObjects {
         match written {
             Ok(()) => Ok(staged),
             Err(error) => {
-                // The first error is the one to tell; what can't be removed now is removed at the next open.
+                // The first error is returned; files that can't be removed now are removed at the next open.
                 staged.iter().for_each(|staged| drop(fs::remove_file(&staged.path)));
                 Err(error)
             }
         }
     }
 
-    /// Moves staged pictures to their places. An equal picture that is there already is replaced. One that can't be moved
-    /// keeps no other from it; the first error is told.
+    /// Publishes staged pictures: moves each to its final path, where it replaces an equal one. A failed move does not
+    /// stop the others; the first error is returned.
     pub(crate) fn publish(&self, staged: &[Staged]) -> Result<()> {
         let mut outcome = Ok(());
         for staged in staged {
@@ -140,7 +140,8 @@ impl LocalObjects {
         outcomes.into_iter().collect()
     }
 
-    /// Everything an earlier run left in `incoming`, keyed by content whatever its name: one cut short has no row.
+    /// Returns the files that an earlier run left in `incoming`, keyed by content instead of by name: a truncated file
+    /// thus has the key of no row.
     pub(crate) fn leftovers(&self) -> Result<Vec<Staged>> {
         let mut leftovers = Vec::new();
         for entry in fs::read_dir(&self.incoming).map_err(at(&self.incoming))? {
@@ -156,10 +157,10 @@ impl LocalObjects {
         Ok(leftovers)
     }
 
-    /// The bytes of a picture.
+    /// Reads a picture.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if it is not in its place; [`Error::Corrupt`] if its bytes are not those stored.
+    /// [`Error::NotFound`] if it is not published; [`Error::Corrupt`] if its bytes are not those stored.
     pub(crate) fn read(&self, key: &str) -> Result<Vec<u8>> {
         let place = self.place(key)?;
         let bytes = match fs::read(&place) {
@@ -170,7 +171,7 @@ impl LocalObjects {
         if picture_key(&bytes) == key { Ok(bytes) } else { Err(Error::Corrupt { key: key.to_owned() }) }
     }
 
-    /// Removes pictures of one shard for good; those not there are passed over.
+    /// Deletes pictures of one shard durably; missing ones are ignored.
     pub(crate) fn remove(&self, shard: u8, keys: &[String]) -> Result<()> {
         if keys.is_empty() {
             return Ok(());
@@ -181,11 +182,11 @@ impl LocalObjects {
         sync_dir(&self.root.join(hex::encode([shard])))
     }
 
-    /// Gives a picture in its place a second name, a path inside the folder of links. Returns where it is. Where the disk has
-    /// no hard links it is a copy.
+    /// Links a published picture under a second name, a path inside the folder of links, and returns the link's path.
+    /// The link is a copy where the file system has no hard links.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the picture is not in its place.
+    /// [`Error::NotFound`] if the picture is not published.
     pub(crate) fn link(&self, key: &str, name: &str) -> Result<PathBuf> {
         let place = self.place(key)?;
         let link = self.links.join(name);
@@ -203,12 +204,12 @@ impl LocalObjects {
         Ok(link)
     }
 
-    /// Takes second names away; those not there are passed over.
+    /// Removes links; missing ones are ignored.
     pub(crate) fn unlink(&self, names: &[String]) -> Result<()> {
         names.iter().try_for_each(|name| remove_if_there(&self.links.join(name)))
     }
 
-    /// Where the picture of `key` belongs. What is no key can't be there: [`Error::NotFound`].
+    /// Returns the path of a published picture; [`Error::NotFound`] if `key` is not a valid key.
     fn place(&self, key: &str) -> Result<PathBuf> {
         shard_of(key).ok_or(Error::NotFound)?;
         let (shard, rest) = key.split_at(2);
@@ -220,7 +221,7 @@ impl LocalObjects {
     }
 }
 
-/// Makes a folder for this user only; one that is there already is left as it is.
+/// Creates a folder for this user only; an existing one is left unchanged.
 fn create_dir(path: &Path) -> Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(at(path)(error)),
@@ -228,12 +229,12 @@ fn create_dir(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes a folder and those it is in for this user only; those that are there already are left as they are.
+/// Creates a folder and its parents for this user only; existing ones are left unchanged.
 fn create_dirs(path: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))
 }
 
-/// Makes the data folder, for this user only, also if it is there and open to others.
+/// Creates the data folder for this user only. An existing one that is open to others is restricted.
 pub(crate) fn create_data_dir(path: &Path) -> Result<()> {
     create_dirs(path)?;
     let mode = fs::metadata(path).map_err(at(path))?.permissions().mode();
@@ -255,20 +256,20 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Copies a file so that it is either there whole or not at all.
+/// Copies a file atomically.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let part = to.with_extension("part");
     fs::copy(from, &part).and_then(|_| fs::rename(&part, to)).map_err(at(to))
 }
 
-/// Removes those folders in `path`, if that is there, in which nothing is.
+/// Removes the empty folders in `path`, if it exists.
 fn remove_empty_dirs(path: &Path) -> Result<()> {
     let entries = match fs::read_dir(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         entries => entries.map_err(at(path))?,
     };
     for entry in entries {
-        // Fails for one in which something is.
+        // Fails for a folder that is not empty.
         drop(fs::remove_dir(entry.map_err(at(path))?.path()));
     }
     Ok(())

@@ -1,9 +1,9 @@
-//! Pictures in step with the rows that refer to them.
+//! Keeps picture files consistent with the rows that refer to them.
 //!
-//! A picture is staged before its row is committed and moved to its place after; a picture is unlinked after its last
-//! row is gone. Equal pictures share a file, so both happen under a lock per shard: enrolments hold it together, from
-//! before the commit until the file is in place; unlinking holds it alone, from looking for rows until the file is
-//! gone. Hence nobody unlinks what a committed row refers to.
+//! A picture is staged before its row is committed and published afterwards; its file is deleted after its last row is
+//! gone. Equal pictures share a file, so each shard has a read-write lock. Enrolments hold it shared, from before the
+//! commit until the file is published. Deletion holds it exclusively, from the lookup of rows until the file is
+//! deleted. Hence no file is deleted that a committed row refers to.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,7 +33,7 @@ impl Pictures {
         Ok(Self { objects, shard_locks: (0..=u8::MAX).map(|_| RwLock::new(())).collect() })
     }
 
-    /// Stores a picture together with the rows that refer to it, which `insert` commits given the picture's name.
+    /// Stores a picture and the rows that refer to it, which `insert` commits given the picture's name.
     pub(crate) async fn store_with<T, F>(&self, picture: Bytes, insert: impl FnOnce(PictureName) -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -47,8 +47,7 @@ impl Pictures {
         self.store_all_with(vec![picture], insert).await
     }
 
-    /// Stores pictures together with the rows that refer to them, which `insert` commits given the pictures' names, in
-    /// their order.
+    /// Stores pictures and the rows that refer to them, which `insert` commits given the pictures' names, in order.
     pub(crate) async fn store_all_with<T, F>(
         &self,
         pictures: Vec<Bytes>,
@@ -61,12 +60,12 @@ impl Pictures {
         let _shared = self.share(&staged).await?;
         let inserted = insert(staged.iter().map(Staged::name).collect()).await;
         match &inserted {
-            // The rows are committed, there is no way back.
+            // The rows are committed and can't be undone.
             Ok(_) => {
                 let published = self.on_objects(move |objects| objects.publish(&staged)).await;
                 log_failure(published, "a picture stays in objects/incoming until the store is opened again");
             }
-            // Opening finds out what became of the rows, and needs the file for that.
+            // Whether the rows exist is determined at the next open, which needs the file.
             Err(error) if error.may_be_committed() => {}
             Err(_) => {
                 let discarded = self.on_objects(move |objects| objects.discard(&staged)).await;
@@ -76,7 +75,7 @@ impl Pictures {
         inserted
     }
 
-    /// Deletes the files of removed pictures as far as no row refers to them any more, then forgets the removals.
+    /// Deletes the files of removed pictures that no row refers to any more, then the records of the removals.
     pub(crate) async fn erase(&self, database: &Database, removals: Vec<Removal>) -> Result<()> {
         let mut by_shard = BTreeMap::<Option<u8>, Vec<Removal>>::new();
         for removal in removals {
@@ -92,14 +91,14 @@ impl Pictures {
         self.unlink_dead(database).await
     }
 
-    /// As [`erase`](Self::erase), for removals that are committed and so can't fail any more.
+    /// Calls [`erase`](Self::erase) for committed removals; errors are logged, as the caller's write has succeeded.
     pub(crate) async fn erase_or_log(&self, database: &Database, removals: Vec<Removal>) {
         let erased = self.erase(database, removals).await;
         log_failure(erased, "removed pictures stay on disk until the store is opened again");
     }
 
-    /// The path of a row's picture under a name of its own, which it is given if it has not got it: `None` if there is no
-    /// such row, or no such picture of it.
+    /// Links the picture of an outbox row under `name`, unless it is linked already, and returns the path. `None` if
+    /// there is no such row, or the row has no such picture.
     pub(crate) async fn link(
         &self,
         database: &Database,
@@ -108,7 +107,7 @@ impl Pictures {
         name: String,
     ) -> Result<Option<PathBuf>> {
         let shard = shard_of(&key).ok_or(Error::NotFound)?;
-        // Held until the link is there: whoever takes the row away unlinks after that.
+        // Held until the link exists: whoever deletes the row unlinks afterwards.
         let _shared = self.shard_lock(shard)?.read().await;
         if !database.note_link(&name, row_id, &key).await? {
             return Ok(None);
@@ -119,7 +118,7 @@ impl Pictures {
         }
     }
 
-    /// Puts right what a run that was broken off left behind.
+    /// Publishes or discards what an interrupted run left in `incoming`, and completes its removals.
     pub(crate) async fn recover(&self, database: &Database) -> Result<()> {
         for staged in self.on_objects(LocalObjects::leftovers).await? {
             if database.used_pictures(vec![staged.key.clone()]).await?.is_empty() {
@@ -131,12 +130,12 @@ impl Pictures {
         self.erase(database, database.pending_removals().await?).await
     }
 
-    /// The bytes of a picture.
+    /// Reads a picture.
     pub(crate) async fn read(&self, key: &str) -> Result<Vec<u8>> {
         let owned_key = key.to_owned();
         let found = self.on_objects(move |objects| objects.read(&owned_key)).await;
         let Err(Error::NotFound) = found else { return found };
-        // The caller may know the key from a row whose picture is on its way: wait until it is in place.
+        // The caller may know the key from a committed row whose picture is not published yet: wait for it.
         let alone = self.lock(shard_of(key).ok_or(Error::NotFound)?).await?;
         drop(alone);
         let owned_key = key.to_owned();
@@ -152,7 +151,7 @@ impl Pictures {
         self.unlink(database, links).await
     }
 
-    /// Takes away the second names of pictures whose rows are gone.
+    /// Removes the links of pictures whose rows are gone.
     async fn unlink_dead(&self, database: &Database) -> Result<()> {
         for link in database.dead_links().await? {
             let _alone = self.lock(shard_of(&link.picture_key).ok_or(Error::NotFound)?).await?;
@@ -161,15 +160,15 @@ impl Pictures {
         Ok(())
     }
 
-    /// Takes second names away; their shards must be locked.
+    /// Removes links; the caller holds the locks of their shards.
     async fn unlink(&self, database: &Database, names: Vec<String>) -> Result<()> {
         let unlinked = names.clone();
         self.on_objects(move |objects| objects.unlink(&unlinked)).await?;
         database.forget_links(names).await
     }
 
-    /// Holds the shards of some pictures together with others. They are taken in one order everywhere, as else two could
-    /// wait for each other by way of somebody who wants one alone.
+    /// Locks the shards of some pictures shared. All callers lock in ascending order, which rules out deadlocks with a
+    /// waiting exclusive lock.
     async fn share(&self, staged: &[Staged]) -> Result<Vec<RwLockReadGuard<'_, ()>>> {
         let shards: BTreeSet<Option<u8>> = staged.iter().map(|staged| shard_of(&staged.key)).collect();
         let mut guards = Vec::with_capacity(shards.len());

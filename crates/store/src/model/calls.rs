@@ -1,72 +1,72 @@
-//! Calls that were answered, and their sums.
+//! Answered calls, and their totals.
 
 use aicp_types::{TraceId, UnixMillis};
-/// A call, in the log or to be put there.
+/// A call of the call log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedCall {
-    /// Snowflake, unique over all calls; the caller sees to that.
+    /// Snowflake, which the caller generates unique over all calls.
     pub trace_id: TraceId,
-    /// The app that called.
+    /// App that made the call.
     pub app_id: String,
-    /// Name of what was called.
+    /// Name of the called method.
     pub method: String,
-    /// Display name of what was called.
+    /// Display name of the method.
     pub label: String,
-    /// Where the answer came from.
+    /// Origin of the answer.
     pub source: String,
-    /// The address called.
+    /// URL of the call.
     pub url: String,
-    /// Milliseconds since the epoch.
+    /// When the call was made.
     pub time: UnixMillis,
-    /// The caller's network address.
+    /// IP address of the caller.
     pub ip: Option<String>,
-    /// How long it took, in milliseconds.
+    /// Duration in milliseconds.
     pub cost_ms: i64,
-    /// Whether it succeeded.
+    /// Whether the call succeeded.
     pub ok: bool,
-    /// The code of the answer.
+    /// Code of the answer.
     pub code: Option<i64>,
-    /// The message of the answer.
+    /// Message of the answer.
     pub message: Option<String>,
 }
 
-/// Which calls to look at. The default is all.
+/// Filter of calls. The default matches all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallScope<'a> {
-    /// Only those of this app.
+    /// Only calls of this app.
     pub app_id: Option<&'a str>,
-    /// Only those whose label is this, or whose method is, in any ASCII case.
+    /// Only calls with exactly this label, or with this method in any ASCII case.
     pub name: Option<&'a str>,
-    /// Only those at this time or later; milliseconds since the epoch.
+    /// Only calls at this time or later.
     pub from: Option<UnixMillis>,
-    /// Only those before this time; milliseconds since the epoch.
+    /// Only calls before this time.
     pub to: Option<UnixMillis>,
 }
 
-/// The calls of a method, summed up.
+/// Totals of the calls of a method.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallTotal {
-    /// Name of what was called.
+    /// Name of the method.
     pub method: String,
-    /// That of the latest call (by time, then trace id).
+    /// Label of the latest call (by time, then trace id).
     pub label: String,
-    /// That of the latest call.
+    /// Source of the latest call.
     pub source: String,
-    /// How many calls; at least one.
+    /// Number of calls; at least one.
     pub count: u64,
-    /// How long they took together, in milliseconds.
+    /// Total duration in milliseconds.
     pub cost_ms: i64,
-    /// When the latest call was: milliseconds since the epoch.
+    /// Time of the latest call.
     pub last_time: UnixMillis,
-    /// How long the latest call took, in milliseconds.
+    /// Duration of the latest call in milliseconds.
     pub last_cost_ms: i64,
 }
 
-/// The calls of a method on one day, summed up.
+/// Totals of the calls of a method on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayTotal {
     /// The day, in the zone that the store was opened with.
     pub day: jiff::civil::Date,
-    /// The sums.
+    /// The totals.
     pub total: CallTotal,
 }

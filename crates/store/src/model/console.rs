@@ -1,4 +1,4 @@
-//! People who use the console.
+//! Users of the console.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use aicp_types::{ConsoleUserId, PersonId, UnixMillis};
 
 use super::Withheld;
 
-/// A user of the console, as it comes from the store. `Debug` leaves out the hash of the password.
+/// A stored user of the console. `Debug` omits the password hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConsoleUser {
     /// Row id; never reused.
     pub id: ConsoleUserId,
-    /// Unique over all users.
+    /// User name, unique over all users.
     pub username: String,
-    /// As the caller made it; opaque here.
+    /// Password hash, as the caller computed it; opaque here.
     pub password_hash: String,
     /// Telephone number.
     pub telephone: String,
-    /// Address of electronic mail.
+    /// E-mail address.
     pub mail: String,
     /// Department.
     pub department: String,
-    /// Row id of the person whose face opens the console; `None` once that person is removed.
+    /// Person whose face opens the console; `None` once that person is removed.
     pub person_id: Option<PersonId>,
-    /// Milliseconds since the epoch.
+    /// When the user was created.
     pub created_at: UnixMillis,
 }
 
@@ -43,20 +43,20 @@ impl fmt::Debug for ConsoleUser {
     }
 }
 
-/// A user of the console to register. `Debug` leaves out the hash of the password.
+/// A user of the console to register. `Debug` omits the password hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewConsoleUser {
-    /// Unique over all users.
+    /// User name, unique over all users.
     pub username: String,
-    /// Opaque here.
+    /// Password hash; opaque here.
     pub password_hash: String,
     /// Telephone number.
     pub telephone: String,
-    /// Address of electronic mail.
+    /// E-mail address.
     pub mail: String,
     /// Department.
     pub department: String,
-    /// Milliseconds since the epoch.
+    /// When the user is created.
     pub created_at: UnixMillis,
 }
 

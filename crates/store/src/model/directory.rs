@@ -1,62 +1,61 @@
-//! A library as a directory: who is in it, with what callers are shown of their faces.
+//! Directory of a library: its people, with the facts about their faces that callers see.
 
 use aicp_types::{FileId, PublicId, UnixMillis};
 
 use crate::Algorithm;
 
-/// A person with their faces, as a directory shows them.
+/// A person with their faces, as a directory entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryEntry {
-    /// Snowflake, unique over all libraries.
+    /// Public id: a snowflake, unique over all libraries.
     pub public_id: PublicId,
-    /// The caller's own id, unique inside the library.
+    /// Id chosen by the caller, unique in the library.
     pub external_id: Option<String>,
     /// [`Profile::name`](crate::Profile::name).
     pub name: Option<String>,
     /// Free text of the caller.
     pub info: Option<String>,
-    /// Milliseconds since the epoch.
+    /// When the person was created.
     pub created_at: UnixMillis,
-    /// When the person or a face of theirs was last changed, in milliseconds since the epoch.
+    /// When the person or one of their faces was last changed.
     pub updated_at: UnixMillis,
-    /// The faces, the oldest first.
+    /// The faces, oldest first.
     pub faces: Vec<DirectoryFace>,
 }
 
-/// A face, as a directory shows it.
+/// A face of a directory entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryFace {
-    /// Snowflake used in picture addresses, unique over all faces.
+    /// Snowflake used in picture URLs, unique over all faces.
     pub file_id: FileId,
-    /// Lower-case hex of the MD5 of the picture; none if the picture of a face that is older than this column can't be
-    /// read.
+    /// MD5 of the picture in lower-case hex; `None` for a face older than this column whose picture can't be read.
     pub picture_md5: Option<String>,
-    /// What is kept to find the face by; none if an engine elsewhere keeps that.
+    /// The face's template; `None` if a remote engine stores it.
     pub template: Option<DirectoryTemplate>,
 }
 
-/// A template, as a directory shows it.
+/// A template of a directory entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryTemplate {
-    /// What made it.
+    /// Algorithm that computed it.
     pub algorithm: Algorithm,
-    /// Lower-case hex of the MD5 of the vector as it is stored.
+    /// MD5 of the stored bytes of the vector in lower-case hex.
     pub md5: String,
 }
 
-/// Who of a library to list.
+/// Filter of a directory. The default matches all people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DirectoryFilter<'a> {
-    /// Only people whose name has this text in it; upper and lower case of ASCII letters count as equal.
+    /// Only people whose name contains this text; ASCII letters match in either case.
     pub name_part: Option<&'a str>,
     /// Only people with exactly this `info`.
     pub info: Option<&'a str>,
 }
 
-/// What to change about a person. `None` leaves it as it is.
+/// Changes of a person. `None` leaves a field unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PersonChanges {
-    /// The caller's own id, unique inside the library.
+    /// Id chosen by the caller, unique in the library.
     pub external_id: Option<String>,
     /// [`Profile::name`](crate::Profile::name).
     pub name: Option<String>,

@@ -1,4 +1,4 @@
-//! What apps may do.
+//! Grants: the capabilities of apps.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use aicp_types::UnixMillis;
 
 use super::Withheld;
 
-/// An app's grant. `Debug` leaves out the token, in either form.
+/// Grant of an app. `Debug` omits the token, hashed and sealed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// The app.
+    /// App that holds the grant.
     pub app_id: String,
     /// SHA-256 of the token; unique over all grants.
     pub token_hash: [u8; 32],
-    /// The token, sealed by the caller; opaque here.
+    /// Token, encrypted by the caller; opaque here.
     pub token_sealed: Vec<u8>,
-    /// When it ends: milliseconds since the epoch.
+    /// When the grant expires.
     pub due_at: UnixMillis,
-    /// What is granted, in the order it was. Of equal ones the first is kept.
+    /// Granted capabilities, in the order in which they were granted. Of duplicates the first is stored.
     pub capabilities: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
-//! Groups of a library's people, groups of devices, and which devices are to know which people.
+//! Groups of a library's people, groups of devices, and the relations that say which devices know which people.
 
 use aicp_types::{GroupId, LibraryId, SyncRelationId, UnixMillis};
-/// What a group is a group of.
+/// Kind of the members of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GroupKind {
     /// People of the library.
@@ -10,43 +10,43 @@ pub enum GroupKind {
     Devices,
 }
 
-/// A group, as it comes from the store.
+/// A stored group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Row id, unique among groups of its kind; never reused.
     pub id: GroupId,
-    /// Row id of the library.
+    /// Library that the group belongs to.
     pub library_id: LibraryId,
-    /// Unique among the groups of its kind in the library.
+    /// Name, unique among the groups of its kind in the library.
     pub name: String,
-    /// Milliseconds since the epoch.
+    /// When the group was last modified.
     pub modified_at: UnixMillis,
 }
 
-/// What names a device inside a library.
+/// Identity of a device in a library.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DeviceName {
-    /// The product that it is one of.
+    /// Key of the device's product.
     pub product_key: String,
-    /// Its name among those of the product.
+    /// Name of the device, unique in the product.
     pub device_name: String,
-    /// Where it is registered; empty if that is not said.
+    /// Instance where the device is registered; empty if unknown.
     pub instance_id: String,
 }
 
-/// That a group of devices is to know a group of people.
+/// Relation by which a group of devices is to know a group of people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncRelation {
     /// Row id; never reused.
     pub id: SyncRelationId,
-    /// Row id of the library.
+    /// Library that the relation belongs to.
     pub library_id: LibraryId,
-    /// Row id of the group of people.
+    /// The group of people.
     pub user_group_id: GroupId,
-    /// Row id of the group of devices.
+    /// The group of devices.
     pub device_group_id: GroupId,
-    /// What they are to know of them; free text of the caller.
+    /// What the devices are to know of the people; free text of the caller.
     pub kind: String,
-    /// Milliseconds since the epoch.
+    /// When the relation was last modified.
     pub modified_at: UnixMillis,
 }

@@ -1,4 +1,4 @@
-//! Keys that clients of other interfaces sign with.
+//! Keys with which clients of other interfaces sign requests.
 
 use std::fmt;
 
@@ -6,26 +6,26 @@ use aicp_types::{KeyId, UnixMillis};
 
 use super::Withheld;
 
-/// A key to make. `Debug` leaves out the secret.
+/// A key to create. `Debug` omits the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewKey {
-    /// The app that owns it.
+    /// App that owns the key.
     pub app_id: String,
-    /// Which interface it is for; opaque here.
+    /// Interface that the key is for; opaque here.
     pub kind: String,
-    /// What the client sends; unique over all keys of the kind.
+    /// Id that the client sends, unique over all keys of the kind.
     pub name: String,
-    /// The secret, sealed by the caller; opaque here.
+    /// Secret, encrypted by the caller; opaque here.
     pub secret_sealed: Vec<u8>,
-    /// Whether MD5 signatures are taken.
+    /// Whether MD5 signatures are accepted.
     pub allow_md5: bool,
     /// Whether a signed request may be sent again.
     pub allow_replay: bool,
-    /// Calls in a second; none: any number.
+    /// Maximum calls per second; `None`: no limit.
     pub calls_per_second: Option<u32>,
-    /// Calls in a day; none: any number.
+    /// Maximum calls per day; `None`: no limit.
     pub calls_per_day: Option<u64>,
-    /// Milliseconds since the epoch.
+    /// When the key is created.
     pub created_at: UnixMillis,
 }
 
@@ -46,35 +46,35 @@ impl fmt::Debug for NewKey {
     }
 }
 
-/// A key, as it comes from the store.
+/// A stored key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Row id; never reused.
     pub id: KeyId,
-    /// What it was made as.
+    /// The key as it was created.
     pub made: NewKey,
-    /// When it was revoked, in milliseconds since the epoch.
+    /// When the key was revoked.
     pub revoked_at: Option<UnixMillis>,
-    /// What was counted of its calls last.
+    /// Last stored usage.
     pub usage: KeyUsage,
 }
 
-/// Calls made with a key on one day.
+/// Number of calls with a key on one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyUsage {
-    /// Days since 1970-01-01, in whatever zone the caller counts by.
+    /// Day, in days since 1970-01-01 in the time zone of the caller.
     pub day: i64,
     /// Calls on that day.
     pub calls: i64,
 }
 
-/// Something a client signed with that must not be taken again.
+/// A signature that must not be accepted again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsedSignature {
-    /// Row id of the key.
+    /// Key that signed.
     pub key_id: KeyId,
-    /// What names it; the caller sees to it that two different ones have different digests.
+    /// Digest of the signature, which the caller computes such that different signatures have different digests.
     pub digest: [u8; 16],
-    /// Milliseconds since the epoch; from then on it may be forgotten.
+    /// When the signature may be deleted.
     pub expires_at: UnixMillis,
 }

@@ -1,106 +1,106 @@
-//! What engines that keep faces themselves have still to be told.
+//! Outbox: writes that remote engines have yet to do.
 
 use aicp_types::{FaceId, LibraryId, OutboxId, PublicId, UnixMillis};
-/// What an engine has to do.
+/// Kind of a write at an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutboxAction {
-    /// Take in a face.
+    /// Enrol a face.
     AddFace,
-    /// Let go of a face.
+    /// Remove a face.
     RemoveFace,
-    /// Make a library.
+    /// Create a library.
     CreateLibrary,
-    /// Drop a library with all in it.
+    /// Delete a library with its contents.
     DeleteLibrary,
-    /// Let go of a face that is gone here, and that it may or may not have taken in: it never said.
+    /// Remove a face that was deleted here while it was unknown whether the engine had enrolled it.
     UndoAdd,
 }
 
-/// Something an engine has to do, or had, as it comes from the store.
+/// A stored outbox row: a write that an engine has to do, or has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxRow {
-    /// Snowflake. In every library rows are to be worked on by ascending id.
+    /// Snowflake. The rows of a library are replayed by ascending id.
     pub id: OutboxId,
-    /// Row id of the library, also if that is gone.
+    /// The library; it may be deleted.
     pub library_id: LibraryId,
-    /// The app that the library belongs to.
+    /// App that owns the library.
     pub app_id: String,
     /// Name of the engine.
     pub engine: String,
-    /// What is to be done.
+    /// Kind of the write.
     pub action: OutboxAction,
-    /// The engine-side id of the library.
+    /// Id of the library at the engine.
     pub engine_key: String,
-    /// Snowflake of the person, if a face is concerned.
+    /// Public id of the person, if the write is about a face.
     pub public_id: Option<PublicId>,
-    /// The person's 32 hex digits, if a face is concerned.
+    /// Second public id of the person (32 hex digits), if the write is about a face.
     pub number: Option<String>,
-    /// Row id of the face, if one is concerned, also if that is gone.
+    /// The face that the write is about, if any; it may be deleted.
     pub face_id: Option<FaceId>,
-    /// The engine's id of the face, as far as it is known.
+    /// Id of the face at the engine, if known.
     pub engine_ref: Option<String>,
     /// Key of the picture, for [`AddFace`](OutboxAction::AddFace) and [`UndoAdd`](OutboxAction::UndoAdd). The picture
-    /// is kept until the row is solved.
+    /// is stored until the row is solved.
     pub picture_key: Option<String>,
-    /// Whether the person was put down with the row.
+    /// Whether the person was created together with the row.
     pub made_person: bool,
-    /// As it was given.
+    /// Endpoint; see [`NewOutboxRow::endpoint`].
     pub endpoint: String,
-    /// As it was given.
+    /// Operation; see [`NewOutboxRow::operation`].
     pub operation: String,
-    /// Milliseconds since the epoch.
+    /// When the row was created.
     pub created_at: UnixMillis,
-    /// An attempt may have reached the engine without its answer reaching us.
+    /// An attempt may have reached the engine, but its answer did not arrive.
     pub in_doubt: bool,
-    /// `false`: its first attempt is still under way.
+    /// Shown in lists; `false` while the first attempt is in progress.
     pub listed: bool,
-    /// The engine refused it for good; it no longer holds up the library.
+    /// The engine refused the write permanently; the row no longer blocks its library.
     pub rejected: bool,
-    /// How many attempts were begun.
+    /// Number of attempts begun.
     pub attempts: i64,
-    /// Why the latest attempt came to nothing.
+    /// Error of the latest failed attempt.
     pub last_error: Option<String>,
-    /// When it was solved: milliseconds since the epoch.
+    /// When the row was solved.
     pub solved_at: Option<UnixMillis>,
-    /// Who solved it, if somebody did.
+    /// Caller that triggered the successful attempt; `None` if it was automatic.
     pub solved_by: Option<String>,
 }
 
-/// Something an engine has to do, to be put down with the change it belongs to. The rest is known from that.
+/// An outbox row to insert together with the change it belongs to, which determines the other columns.
 #[derive(Clone, Debug)]
 pub struct NewOutboxRow {
-    /// Snowflake, unique over all rows and ascending in every library; the caller sees to that.
+    /// Snowflake, which the caller generates unique over all rows and ascending in each library.
     pub id: OutboxId,
     /// Name of the engine.
     pub engine: String,
-    /// Free text of the caller.
+    /// Base address of the engine, for information; free text of the caller.
     pub endpoint: String,
-    /// Free text of the caller.
+    /// Path of the write at the engine, for information; free text of the caller.
     pub operation: String,
-    /// Milliseconds since the epoch.
+    /// When the row is created.
     pub created_at: UnixMillis,
 }
 
-/// Which rows to list.
+/// Filter of listed rows. The default matches all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutboxFilter {
-    /// Only those that are solved, or only those that are not.
+    /// Only solved rows, or only unsolved ones.
     pub solved: Option<bool>,
-    /// Only those created at this time or later; milliseconds since the epoch.
+    /// Only rows created at this time or later.
     pub from: Option<UnixMillis>,
-    /// Only those created before this time; milliseconds since the epoch.
+    /// Only rows created before this time.
     pub to: Option<UnixMillis>,
 }
 
-/// What an engine said of what it did. `None` leaves the face as it is.
+/// The engine's answer to a write. `None` leaves the face's value unchanged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Solution {
-    /// The engine's id of the face.
+    /// Id of the face at the engine.
     pub engine_ref: Option<String>,
-    /// Where the face is in the picture: x, y, width, height in pixels.
+    /// Bounding box of the face in the picture: x, y, width, height in pixels.
     pub box_: Option<[f32; 4]>,
-    /// The detector's confidence.
+    /// Confidence of the face detector.
     pub confidence: Option<f32>,
-    /// 0 to 1.
+    /// Quality, 0..1.
     pub quality: Option<f32>,
 }

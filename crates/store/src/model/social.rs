@@ -4,149 +4,150 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aicp_types::{AccountId, UnixMillis};
 
-/// Numbers that only grow; one does when what it stands for changes.
+/// Version counters of an account; each increases when its data changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sequences {
-    /// The groups and who is in them.
+    /// Version of the friend groups and their members.
     pub groups: u64,
-    /// The friends and what is kept about each, save for custom values.
+    /// Version of the friends and their attributes, custom values excepted.
     pub friends: u64,
-    /// The custom values kept about friends.
+    /// Version of the friends' custom values.
     pub custom: u64,
 }
 
-/// The account of a user.
+/// A stored account of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Row id; never reused.
     pub id: AccountId,
-    /// Its name, unique inside the app.
+    /// User id, unique in the app.
     pub user_id: String,
     /// Nickname.
     pub nick: Option<String>,
-    /// Address of a portrait.
+    /// URL of a portrait.
     pub face_url: Option<String>,
-    /// What is compared to see whether something changed.
+    /// Version counters.
     pub sequences: Sequences,
-    /// How many friends it has. The store counts: to change this number has no effect.
+    /// Number of friends. The store counts them: a change of this field has no effect.
     pub friends: u64,
 }
 
-/// An account to make, or to change.
+/// An account to create or to update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAccount {
-    /// Its name, without line ends.
+    /// User id, without line feeds.
     pub user_id: String,
-    /// Nickname; none: as it is.
+    /// Nickname; `None` leaves it unchanged.
     pub nick: Option<String>,
-    /// Address of a portrait; none: as it is.
+    /// URL of a portrait; `None` leaves it unchanged.
     pub face_url: Option<String>,
 }
 
-/// A value that an app keeps about a friend.
+/// Custom value that an app stores about a friend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CustomValue {
     /// A text.
     Text(String),
-    /// A whole number.
+    /// An integer.
     Number(i64),
 }
 
-/// What an account keeps about one of its friends. Texts are empty if unset.
+/// Attributes that an account stores about a friend. Unset texts are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Friend {
-    /// What it calls the friend.
+    /// The account's own name for the friend.
     pub remark: String,
-    /// Where they met.
+    /// Origin of the friendship.
     pub source: String,
-    /// What was said when they did.
+    /// Message that accompanied the request.
     pub wording: String,
-    /// Since when: seconds since the epoch.
+    /// When the friend was added, in seconds since the epoch.
     pub added_s: i64,
-    /// Names of the groups that the friend is in.
+    /// Names of the friend groups that the friend is in.
     pub groups: BTreeSet<String>,
     /// Custom values by name.
     pub custom: BTreeMap<String, CustomValue>,
 }
 
-/// The wish to have somebody as a friend.
+/// A pending friend request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FriendRequest {
-    /// Where they met.
+    /// Origin of the request.
     pub source: String,
-    /// What is said.
+    /// Message of the request.
     pub wording: String,
-    /// Milliseconds since the epoch.
+    /// When the request was made.
     pub created_at: UnixMillis,
 }
 
-/// Another account, as seen from one.
+/// Another account, in relation to the account of a circle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
     /// The other account.
     pub account: Account,
-    /// It as a friend of the one.
+    /// The other as a friend of the account.
     pub friend: Option<Friend>,
-    /// The one as a friend of it.
+    /// The account as a friend of the other.
     pub reverse: Option<Friend>,
-    /// The one waits to have it as a friend. Gone by itself when it has.
+    /// The account's pending request to the other. The store deletes it when they become friends.
     pub request: Option<FriendRequest>,
-    /// How many wait to have it as a friend.
+    /// Number of pending requests to the other, of all accounts.
     pub requests: u64,
 }
 
-/// An account, its groups, and some others.
+/// Part of the social graph: an account, its friend groups, and a selection of other accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Circle {
-    /// The one in the middle.
+    /// The account itself.
     pub account: Account,
-    /// Names of its groups, in the order of making.
+    /// Names of its friend groups, in order of creation.
     pub groups: Vec<String>,
-    /// The others. None is the one in the middle.
+    /// The other accounts, never the account itself.
     pub others: Vec<Other>,
 }
 
-/// Which others belong to a circle.
+/// Selection of the other accounts of a circle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Around {
-    /// Those of these names that there are, in this order; new members of groups are added in it.
+    /// Accounts with these user ids, in this order; missing ones are omitted. New group members are added in this
+    /// order.
     Named(Vec<String>),
-    /// The friends that are in some of these groups, in any order.
+    /// Friends in any of these friend groups, in any order.
     InGroups(Vec<String>),
     /// All friends, in any order.
     Friends,
-    /// Friends by time of adding, then name.
+    /// Page of the friends, by time of adding, then user id.
     Page {
-        /// So many are left out.
+        /// Number of friends skipped.
         offset: u64,
-        /// So many at most.
+        /// Maximum number of friends.
         limit: u64,
     },
 }
 
-/// Whose members are wanted.
+/// Detail of group members to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Members {
-    /// How many there are is enough.
+    /// Their number.
     Counted,
-    /// Their names.
+    /// Their user ids.
     Named,
 }
 
-/// Names of accounts, kept as one text: there may be many.
+/// User ids, stored in one string, as there may be many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserIds {
-    /// With a line end after each.
+    /// Each user id is followed by a line feed.
     lines: String,
 }
 
 impl UserIds {
-    /// The names, one by one.
+    /// Iterates over the user ids.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.lines.split_terminator('\n')
     }
 
-    /// How many bytes they take.
+    /// Returns their size in bytes.
     pub fn bytes(&self) -> usize {
         self.lines.len()
     }
@@ -166,18 +167,18 @@ impl<T: AsRef<str>> FromIterator<T> for UserIds {
 /// A group of friends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FriendGroup {
-    /// Its name, unique inside the account.
+    /// Name, unique in the account.
     pub name: String,
-    /// How many are in it.
+    /// Number of members.
     pub count: u64,
-    /// Who is in it, in the order of adding; empty if only counted.
+    /// User ids of the members, in order of adding; empty if only counted.
     pub members: UserIds,
 }
 
-/// Groups of an account, in the order of making.
+/// Friend groups of an account, in order of creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FriendGroups {
-    /// Changes with every change of groups and members.
+    /// Increases with every change of groups and members.
     pub sequence: u64,
     /// The groups.
     pub groups: Vec<FriendGroup>,

@@ -1,4 +1,4 @@
-//! The order of things between storing and erasing equal pictures, step by step.
+//! Interleavings of storing and erasing equal pictures, step by step.
 
 use std::{path::Path, time::Duration};
 
