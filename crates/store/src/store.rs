@@ -1,4 +1,4 @@
-//! The way in.
+//! The store's entry point.
 
 mod calls;
 mod console;
@@ -39,16 +39,16 @@ use crate::{
 
 /// The database in the data folder.
 pub(crate) const DATABASE: &str = "aicp.db";
-/// A database that took a write is not asked again before this.
+/// Minimum time between two probe writes of [`Store::ping`].
 const BETWEEN_PROBES: Duration = Duration::from_secs(2);
-/// How many writes may be under way at once, pictures in memory included; more wait.
+/// Maximum number of concurrent writes, whose pictures are in memory; further ones wait.
 const WRITES_UNDER_WAY: u32 = 1024;
 
-/// Everything that lasts. Cheap to clone; all clones are the same store.
+/// Handle of the open store. Cheap to clone; all clones are the same store.
 ///
-/// Every method that takes an absent row's id, or makes a row belong to an absent one, gives [`Error::NotFound`], if
-/// it does not return an `Option`. After [`close`](Self::close) everything but
-/// [`picture`](Self::picture) gives [`Error::Closed`].
+/// Every method that is given the id of a missing row, or makes a row refer to a missing one, returns
+/// [`Error::NotFound`] unless it returns an `Option`. After [`close`](Self::close) everything but
+/// [`picture`](Self::picture) returns [`Error::Closed`].
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Shared>,
@@ -59,20 +59,20 @@ struct Shared {
     pictures: Pictures,
     writes: Arc<Semaphore>,
     disk: Arc<Disk>,
-    /// When the disk and the database were last found to be well.
+    /// When the last probe of disk and database succeeded.
     well: Mutex<Option<Instant>>,
-    /// Given back when closed.
+    /// Lock of the data directory; `None` once closed.
     lock: Mutex<Option<File>>,
 }
 
 impl Store {
-    /// Opens the store in `data_dir`, making it where missing (readable by this user only), and puts right what a run
-    /// that was broken off left behind. `observer` is told of every change of faces from now on.
-    /// `zone` is what days of statistics are days of; if it is another one than last time, they are summed up anew.
+    /// Opens the store in `data_dir`, which is created where missing (readable by this user only), and recovers from an
+    /// interrupted run. `observer` is notified of every [`Change`](crate::Change) from now on. `zone` is the time zone
+    /// of the daily statistics; they are recomputed if it differs from the last run's.
     ///
     /// # Errors
-    /// [`Error::InUse`] if the store is open already, [`Error::NewerSchema`], and whatever
-    /// the disk or the database says.
+    /// [`Error::InUse`] if the store is open already, [`Error::NewerSchema`] if a newer program wrote it,
+    /// [`Error::DiskFull`] if that is why the database can't be opened, and errors of disk and database.
     pub async fn open(
         data_dir: &Path,
         clock: Arc<dyn Clock>,
@@ -98,12 +98,12 @@ impl Store {
         let lock = run_blocking(move || {
             create_data_dir(&dir)?;
             let lock = take_lock(dir.join("lock"))?;
-            // SQLite can't even read without room for the files beside the database.
+            // SQLite can't even read without space for the files beside the database.
             disk::make_room(&dir)?;
             Ok(lock)
         })
         .await?;
-        // First the folder of pictures: where a database is, it is, too.
+        // The folder of pictures comes first: if a database exists, so does the folder.
         let pictures = Pictures::open(data_dir.to_owned()).await?;
         let database = Database::open(&data_dir.join(DATABASE), clock, observer, zone).await?;
         let dir = data_dir.to_owned();
@@ -117,7 +117,7 @@ impl Store {
         Ok(Self { shared: Arc::new(Shared { database, pictures, writes, disk, well, lock }) })
     }
 
-    /// Gives the disk's reserve up if there is hardly any room, for a write that can't wait until there is.
+    /// Deletes the disk's reserve if almost nothing is free, for a write that must not wait for space.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -125,16 +125,16 @@ impl Store {
         self.shared.disk.make_room()
     }
 
-    /// Lets the writes under way finish, closes the database and gives the data directory free. Again: does nothing.
+    /// Waits for running writes, closes the database and releases the data directory. A second call does nothing.
     ///
     /// # Errors
-    /// What the database says; the store is closed nevertheless.
+    /// Errors of the database; the store is closed nevertheless.
     pub async fn close(&self) -> Result<()> {
         let mut lock = self.shared.lock.lock().await;
         if lock.is_none() {
             return Ok(());
         }
-        // Holding every permit means that no write is under way. It fails only if closed before.
+        // Holding every permit means that no write is running. It fails only if closed before.
         let _all = self.shared.writes.acquire_many(WRITES_UNDER_WAY).await;
         self.shared.writes.close();
         let closed = self.shared.database.close().await;
@@ -142,11 +142,11 @@ impl Store {
         closed
     }
 
-    /// Checks that the database is the one that was opened, that the disk has room, and that a row can be read and written;
-    /// once it was so, the row is left alone for a few seconds.
+    /// Checks that the database file is still the opened one, that the disk has space, and that a row can be read and
+    /// written. After a successful probe of the row, the next one is skipped for two seconds.
     ///
     /// # Errors
-    /// [`Error::Gone`], [`Error::DiskFull`], or what the database says.
+    /// [`Error::Gone`], [`Error::DiskFull`], or an error of the database.
     pub async fn ping(&self) -> Result<()> {
         if self.shared.writes.is_closed() {
             return Err(Error::Closed);
@@ -163,19 +163,18 @@ impl Store {
         Ok(())
     }
 
-    /// Makes an app known. One that is known already is left as it is.
+    /// Creates an app, unless it exists.
     pub async fn ensure_app(&self, app_id: &str, created_at: UnixMillis) -> Result<()> {
         let app_id = app_id.to_owned();
-        // On a full disk too: a start needs it, and mostly it is there.
+        // Allowed on a full disk: every start calls it, and the app mostly exists.
         self.to_the_end(move |shared| async move { shared.database.ensure_app(app_id, created_at).await }).await
     }
 
     /// Creates a library.
     ///
     /// # Errors
-    /// [`Error::Exists`] if the app has a library of that `external_id`; [`Error::Full`] if it has as many as `at_most`
-    /// says; [`Error::NotFound`] if the app is not known;
-    /// [`Error::Database`] if `engine_key` is taken.
+    /// [`Error::Exists`] if the app has a library of that `external_id`; [`Error::Full`] if it has `at_most` libraries;
+    /// [`Error::NotFound`] if the app does not exist; [`Error::Database`] if `engine_key` is taken.
     pub async fn create_library(&self, new: NewLibrary) -> Result<Library> {
         self.write(move |shared| async move { shared.database.create_library(new).await }).await
     }
@@ -190,26 +189,26 @@ impl Store {
         .await
     }
 
-    /// The library that an app calls `external_id`.
+    /// Returns an app's library by `external_id`.
     pub async fn library(&self, app_id: &str, external_id: &str) -> Result<Option<Library>> {
         self.shared.database.library(app_id, external_id).await
     }
 
-    /// The library of an app by its engine-side id.
+    /// Returns an app's library by its engine key.
     pub async fn library_by_engine_key(&self, app_id: &str, engine_key: &str) -> Result<Option<Library>> {
         self.shared.database.library_by_engine_key(app_id, engine_key).await
     }
 
-    /// Up to `limit` libraries of an app, oldest first, leaving out the first `offset`. Negative numbers count as 0.
+    /// Returns a page of an app's libraries, oldest first; hidden ones are omitted.
     pub async fn libraries(&self, app_id: &str, page: Page) -> Result<Vec<Library>> {
         self.shared.database.libraries(app_id, page).await
     }
 
-    /// Stores a person with a first face and its picture.
+    /// Stores a person with their first face and its picture.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the library is gone; [`Error::Exists`] if it has a person of that `external_id`;
-    /// [`Error::Full`] if it has as many people as `at_most` says; [`Error::Database`] if another id is taken or a number is NaN.
+    /// [`Error::NotFound`] if the library does not exist; [`Error::Exists`] if it has a person of that `external_id`;
+    /// [`Error::Full`] if it has `at_most` people; [`Error::Database`] if another id is taken or a number is NaN.
     pub async fn enrol(
         &self,
         library_id: LibraryId,
@@ -224,10 +223,10 @@ impl Store {
         .await
     }
 
-    /// Stores one more face of a person, and its picture.
+    /// Stores a further face of a person, and its picture.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the person is gone; [`Error::Database`] if an id is taken or a number is NaN.
+    /// [`Error::NotFound`] if the person does not exist; [`Error::Database`] if an id is taken or a number is NaN.
     pub async fn add_face(&self, person_id: PersonId, face: NewFace, picture: Bytes) -> Result<Face> {
         self.write(move |shared| async move {
             let insert = |key| shared.database.add_face(person_id, face, key);
@@ -236,7 +235,7 @@ impl Store {
         .await
     }
 
-    /// Removes a person with all faces, templates and pictures. Of several calls for one person, one succeeds.
+    /// Removes a person with all faces, templates and pictures. Of concurrent calls for one person, one succeeds.
     pub async fn remove_person(&self, person_id: PersonId) -> Result<()> {
         self.write_removal(move |shared| async move {
             let removals = shared.database.remove_person(person_id).await?;
@@ -246,7 +245,7 @@ impl Store {
         .await
     }
 
-    /// Removes a face with its template and picture. The person stays, even without any face.
+    /// Removes a face with its template and picture. The person stays, even without a face.
     pub async fn remove_face(&self, face_id: FaceId) -> Result<()> {
         self.write_removal(move |shared| async move {
             let removals = shared.database.remove_face(face_id).await?;
@@ -256,64 +255,64 @@ impl Store {
         .await
     }
 
-    /// The person of a library whose `public_id` (in decimal) is `user_id`; failing that, whose `number` is;
-    /// failing that, whose `external_id` is.
+    /// Finds a person of a library by `public_id` (in decimal), else by `number`, else by `external_id`.
     pub async fn find_person(&self, library_id: LibraryId, user_id: &str) -> Result<Option<Person>> {
         self.shared.database.find_person(library_id, user_id).await
     }
 
-    /// A person by row id.
+    /// Returns a person by row id.
     pub async fn person(&self, person_id: PersonId) -> Result<Option<Person>> {
         self.shared.database.person(person_id).await
     }
 
-    /// The faces of a person, newest first.
+    /// Returns the faces of a person, newest first.
     pub async fn faces_of(&self, person_id: PersonId) -> Result<Vec<Face>> {
         self.shared.database.faces_of(person_id).await
     }
 
-    /// A face by row id.
+    /// Returns a face by row id.
     pub async fn face(&self, face_id: FaceId) -> Result<Option<Face>> {
         self.shared.database.face(face_id).await
     }
 
-    /// A face by the snowflake of its picture address.
+    /// Returns a face by the snowflake of its picture URL.
     pub async fn face_by_file_id(&self, file_id: FileId) -> Result<Option<Face>> {
         self.shared.database.face_by_file_id(file_id).await
     }
 
-    /// A face by row id, if it is in that library.
+    /// Returns a face by row id, if it is in that library.
     pub async fn face_in_library(&self, app_id: &str, external_id: &str, face_id: FaceId) -> Result<Option<Face>> {
         self.shared.database.face_in_library(app_id, external_id, face_id).await
     }
 
-    /// The faces of these row ids, each with its person, in any order. Absent ids are left out.
+    /// Returns faces by row id, each with its person, in any order. Missing ids are omitted.
     pub async fn people_with_faces(&self, face_ids: &[FaceId]) -> Result<Vec<(Face, Person)>> {
         self.shared.database.people_with_faces(face_ids).await
     }
 
-    /// Whether a person has a face with the picture of that key.
+    /// Returns whether a person has a face with the picture of that key.
     pub async fn has_picture(&self, person_id: PersonId, picture_key: &str) -> Result<bool> {
         self.shared.database.has_picture(person_id, picture_key).await
     }
 
-    /// The bytes of a picture.
+    /// Returns the bytes of a picture.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none of that key; [`Error::Corrupt`] if the file is not what was stored.
+    /// [`Error::NotFound`] if there is none of that key; [`Error::Corrupt`] if the file differs from what was stored.
     pub async fn picture(&self, key: &str) -> Result<Vec<u8>> {
         self.shared.pictures.read(key).await
     }
 
-    /// How much there is of everything.
+    /// Counts libraries, people and faces.
     pub async fn counts(&self) -> Result<Counts> {
         self.shared.database.counts().await
     }
 
-    /// Hands every template of an algorithm to `take`, some at a time, and returns how many there were.
+    /// Passes every template of an algorithm to `take`, in batches, and returns the number of faces read.
     ///
-    /// All come from one state of the database: that at the beginning. They come on several threads at once, in no order
-    /// from batch to batch; inside a batch, by ascending `face_id`. An error of `take` ends it and is the inner one.
+    /// All come from one state of the database: that at the beginning. Several threads call `take` concurrently, with
+    /// batches in no order; a batch is sorted by `face_id`. An error of `take` ends the reading and is returned as the
+    /// inner one.
     pub async fn read_templates<E, F>(&self, algorithm: &Algorithm, take: F) -> Result<Result<TemplatesRead, E>>
     where
         E: Send + 'static,
@@ -322,23 +321,24 @@ impl Store {
         self.shared.database.read_templates(algorithm, take).await
     }
 
-    /// Faces of this algorithm whose recognisability was not judged, by ascending row id: the first `limit` after `after`.
+    /// Returns faces with a template of this algorithm and without a judged recognisability, by ascending row id: the
+    /// first `limit` after `after`.
     pub async fn unjudged_faces(&self, algorithm: &Algorithm, after: FaceId, limit: u64) -> Result<Vec<UnjudgedFace>> {
         self.shared.database.unjudged_faces(algorithm, after, limit).await
     }
 
-    /// Stores the recognisability, 0..1, of a face's template. A face that is gone is fine.
+    /// Stores the recognisability, 0..1, of a face's template. A missing face is ignored.
     pub async fn set_recognisability(&self, face_id: FaceId, recognisability: f32) -> Result<()> {
         self.shared.database.set_recognisability(face_id, recognisability).await
     }
 
-    /// The highest ids ever committed, so that no generator goes back behind what was handed out.
+    /// Returns the highest ids in the database, so that a generator continues above them.
     pub async fn last_ids(&self) -> Result<LastIds> {
         self.shared.database.last_ids().await
     }
 
-    /// Runs a write to its end even if the caller doesn't wait for that: row and picture must not part. Refused when the disk
-    /// is full.
+    /// Runs a write to completion even if the caller drops the future: row and picture must stay consistent. Refused
+    /// when the disk is full.
     async fn write<T, F>(&self, write: impl FnOnce(Arc<Shared>) -> F) -> Result<T>
     where
         T: Send + 'static,
@@ -348,7 +348,7 @@ impl Store {
         self.to_the_end(write).await
     }
 
-    /// As [`Store::write`], of something that makes room: on a full disk it gets the reserve.
+    /// Runs a write that frees space, as [`Store::write`]; on a full disk it gets the reserve.
     async fn write_removal<T, F>(&self, write: impl FnOnce(Arc<Shared>) -> F) -> Result<T>
     where
         T: Send + 'static,

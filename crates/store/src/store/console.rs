@@ -7,10 +7,10 @@ use super::Store;
 use crate::{ConsoleUser, Face, NewConsoleUser, NewFace, NewPerson, Person, Result};
 
 impl Store {
-    /// Registers a user of the console together with a person, first face and picture; all or nothing.
+    /// Registers a user of the console together with a person, their first face and its picture; all or nothing.
     ///
     /// # Errors
-    /// [`Error::Exists`](crate::Error::Exists) if the username is taken, and as [`enrol`](Self::enrol).
+    /// [`Error::Exists`](crate::Error::Exists) if the user name is taken, and those of [`enrol`](Self::enrol).
     pub async fn register_user(
         &self,
         user: NewConsoleUser,
@@ -26,26 +26,26 @@ impl Store {
         .await
     }
 
-    /// A user by name.
+    /// Returns a user by name.
     pub async fn user_by_name(&self, username: &str) -> Result<Option<ConsoleUser>> {
         self.shared.database.user_by_name(username).await
     }
 
-    /// How many users there are.
+    /// Returns the number of users.
     pub async fn user_count(&self) -> Result<u64> {
         self.shared.database.user_count().await
     }
 
-    /// The user that a person is.
+    /// Returns the user whose face is that of a person.
     pub async fn user_by_person(&self, person_id: PersonId) -> Result<Option<ConsoleUser>> {
         self.shared.database.user_by_person(person_id).await
     }
 
-    /// Opens a session of a user until `expires_at`, and deletes those that have expired by `now`; milliseconds
-    /// since the epoch. `token_hash` is the SHA-256 of the session's token; a session of that hash is replaced.
+    /// Opens a session of a user until `expires_at`, and deletes the sessions that have expired by `now`. `token_hash`
+    /// is the SHA-256 of the session's token; a session with the same hash is replaced.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) if there is no such user.
+    /// [`Error::NotFound`](crate::Error::NotFound) if the user does not exist.
     pub async fn open_session(
         &self,
         token_hash: [u8; 32],
@@ -59,12 +59,12 @@ impl Store {
         .await
     }
 
-    /// Whose session it is, if there is one that has not expired by `now`.
+    /// Returns the user of a session that has not expired by `now`.
     pub async fn session_user(&self, token_hash: &[u8; 32], now: UnixMillis) -> Result<Option<ConsoleUser>> {
         self.shared.database.session_user(token_hash, now).await
     }
 
-    /// Ends a session. One that is not there has ended already.
+    /// Ends a session; a missing one is ignored.
     pub async fn close_session(&self, token_hash: &[u8; 32]) -> Result<()> {
         let token_hash = *token_hash;
         self.write(move |shared| async move { shared.database.close_session(token_hash).await }).await

@@ -1,4 +1,4 @@
-//! Devices, their groups, and which groups of people they are to know.
+//! Devices, their groups, and their relations to groups of people.
 
 use aicp_types::{DeviceId, GroupId, LibraryId, PersonId, SyncRelationId, UnixMillis};
 
@@ -6,21 +6,22 @@ use super::Store;
 use crate::{DeviceName, Group, Page, Result, SyncRelation};
 
 impl Store {
-    /// The row id of a device of a library.
+    /// Returns the id of a device of a library.
     pub async fn device(&self, library_id: LibraryId, name: &DeviceName) -> Result<Option<DeviceId>> {
         self.shared.database.device(library_id, name).await
     }
 
-    /// Puts a device into a group of the library, and makes it known if it is not. One that is in it already is fine.
+    /// Adds a device to a group of the library; creates the device if it does not exist. A device that is in the group
+    /// already is fine.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) if library or group are gone.
+    /// [`Error::NotFound`](crate::Error::NotFound) if library or group does not exist.
     pub async fn add_to_device_group(&self, library_id: LibraryId, group_id: GroupId, name: DeviceName) -> Result<()> {
         self.write(move |shared| async move { shared.database.add_to_device_group(library_id, group_id, name).await })
             .await
     }
 
-    /// Takes a device out of a group; it stays known.
+    /// Removes a device from a group; the device itself stays.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the device is not in it.
@@ -29,21 +30,20 @@ impl Store {
             .await
     }
 
-    /// How many groups a device is in, and up to `limit` of them, oldest first, leaving out the first `offset`. Negative
-    /// numbers count as 0.
+    /// Returns the number of groups that a device is in, and a page of them, oldest first.
     pub async fn groups_of_device(&self, device_id: DeviceId, page: Page) -> Result<(u64, Vec<Group>)> {
         self.shared.database.groups_of_device(device_id, page).await
     }
 
-    /// Whether a person has a face, and a group of theirs is related to one of the device's.
+    /// Returns whether a person has a face, and one of their groups is related to a group of the device.
     pub async fn is_on_device(&self, person_id: PersonId, device_id: DeviceId) -> Result<bool> {
         self.shared.database.is_on_device(person_id, device_id).await
     }
 
-    /// Relates a group of people to one of devices; if they are related already, that relation is changed.
+    /// Relates a group of people to a group of devices; an existing relation is updated.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) if the library or a group is gone.
+    /// [`Error::NotFound`](crate::Error::NotFound) if the library or a group does not exist.
     pub async fn create_sync_relation(
         &self,
         library_id: LibraryId,
@@ -60,18 +60,17 @@ impl Store {
         .await
     }
 
-    /// A relation of a library by row id.
+    /// Returns a relation of a library by row id.
     pub async fn sync_relation(&self, library_id: LibraryId, id: SyncRelationId) -> Result<Option<SyncRelation>> {
         self.shared.database.sync_relation(library_id, id).await
     }
 
-    /// How many relations a library has, and up to `limit` of them, oldest first, leaving out the first `offset`.
-    /// Negative numbers count as 0.
+    /// Returns the number of relations of a library, and a page of them, oldest first.
     pub async fn sync_relations(&self, library_id: LibraryId, page: Page) -> Result<(u64, Vec<SyncRelation>)> {
         self.shared.database.sync_relations(library_id, page).await
     }
 
-    /// Changes a relation.
+    /// Updates a relation.
     pub async fn update_sync_relation(&self, id: SyncRelationId, kind: &str, modified_at: UnixMillis) -> Result<()> {
         let kind = kind.to_owned();
         self.write(move |shared| async move { shared.database.update_sync_relation(id, kind, modified_at).await }).await

@@ -1,4 +1,4 @@
-//! A library as a directory of people.
+//! Directory of a library's people.
 
 use aicp_types::{FaceId, LibraryId, OutboxId, PersonId, PublicId};
 use bytes::Bytes;
@@ -7,12 +7,12 @@ use super::Store;
 use crate::{DirectoryEntry, DirectoryFilter, NewFace, NewOutboxRow, Page, Person, PersonChanges, Result};
 
 impl Store {
-    /// The person of a library with this `public_id`.
+    /// Returns the person of a library with this `public_id`.
     pub async fn person_with_id(&self, library_id: LibraryId, public_id: PublicId) -> Result<Option<Person>> {
         self.shared.database.person_with_id(library_id, public_id).await
     }
 
-    /// The people of a library with these `public_id`s, with their faces, by row id. Absent ids are left out.
+    /// Returns the people of a library with these `public_id`s, with their faces, by row id. Missing ids are omitted.
     pub async fn directory_entries(
         &self,
         library_id: LibraryId,
@@ -21,8 +21,8 @@ impl Store {
         self.shared.database.directory_entries(library_id, public_ids).await
     }
 
-    /// How many people of a library there are to list, and up to `limit` of them, by row id, leaving out the first
-    /// `offset`. Negative numbers count as 0. All of the library are looked at, to be counted.
+    /// Returns the number of people of a library that match, and a page of them by row id. The count reads the whole
+    /// library.
     pub async fn directory_page(
         &self,
         library_id: LibraryId,
@@ -32,25 +32,26 @@ impl Store {
         self.shared.database.directory_page(library_id, filter, page).await
     }
 
-    /// The row ids of a person's faces whose picture has this fingerprint, lower-case hex of its MD5.
+    /// Returns those of a person's faces whose picture has this MD5, in lower-case hex.
     pub async fn faces_with_md5(&self, person_id: PersonId, md5: &str) -> Result<Vec<FaceId>> {
         self.shared.database.faces_with_md5(person_id, md5).await
     }
 
-    /// Changes a person.
+    /// Updates a person.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) if the person is gone; [`Error::Exists`](crate::Error::Exists) if the
-    /// library has somebody else of that `external_id`, or somebody without one whose `public_id` it is in decimal.
+    /// [`Error::NotFound`](crate::Error::NotFound) if the person does not exist;
+    /// [`Error::Exists`](crate::Error::Exists) if another person of the library has that `external_id`, or has none and
+    /// that `public_id` in decimal.
     pub async fn update_person(&self, person_id: PersonId, changes: PersonChanges) -> Result<()> {
         self.write(move |shared| async move { shared.database.update_person(person_id, changes).await }).await
     }
 
-    /// Changes a person, removes all their faces and stores this one with its picture. All or nothing.
+    /// Updates a person and replaces all their faces by this one with its picture; all or nothing.
     ///
     /// # Errors
-    /// As [`update_person`](Self::update_person); [`Error::Database`](crate::Error::Database) if an id is taken or a
-    /// number is NaN.
+    /// Those of [`update_person`](Self::update_person); [`Error::Database`](crate::Error::Database) if an id is taken
+    /// or a number is NaN.
     pub async fn update_person_and_face(
         &self,
         person_id: PersonId,
@@ -67,11 +68,11 @@ impl Store {
         .await
     }
 
-    /// Changes a person whose faces an engine elsewhere keeps, and removes all their faces but one, each as
-    /// [`enqueue_face_removal`](Self::enqueue_face_removal) does. All or nothing. Returns the ids of new rows.
+    /// Updates a person of a remote engine, and removes all their faces but `kept_face`, each like
+    /// [`enqueue_face_removal`](Self::enqueue_face_removal); all or nothing. Returns the ids of the new outbox rows.
     ///
     /// # Errors
-    /// As [`update_person`](Self::update_person).
+    /// Those of [`update_person`](Self::update_person).
     pub async fn enqueue_update(
         &self,
         person_id: PersonId,

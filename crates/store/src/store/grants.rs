@@ -1,4 +1,4 @@
-//! What apps may do.
+//! Grants: the capabilities of apps.
 
 use aicp_types::UnixMillis;
 
@@ -6,12 +6,12 @@ use super::Store;
 use crate::{Grant, Result};
 
 impl Store {
-    /// The grants of all apps that have one, by app id.
+    /// Returns all grants, by app id.
     pub async fn grants(&self) -> Result<Vec<Grant>> {
         self.shared.database.grants().await
     }
 
-    /// Gives an app a grant. Makes the app known if it is not, as of `created_at`; keeps its libraries if it is.
+    /// Creates the grant of an app, and the app, as of `created_at`, if it does not exist.
     ///
     /// # Errors
     /// [`Error::Exists`](crate::Error::Exists) if the app has a grant; [`Error::Database`](crate::Error::Database) if
@@ -20,8 +20,8 @@ impl Store {
         self.write(move |shared| async move { shared.database.create_grant(grant, created_at).await }).await
     }
 
-    /// Sets the end of an app's grant and adds those of `capabilities` that it does not hold, in their order. Returns
-    /// the grant as it is then.
+    /// Sets the expiry of an app's grant and appends those of `capabilities` that it lacks, in order. Returns the new
+    /// grant.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the app has no grant.
@@ -30,7 +30,7 @@ impl Store {
         self.write(move |shared| async move { shared.database.extend_grant(app_id, due_at, capabilities).await }).await
     }
 
-    /// Takes an app's grant away. The app and its libraries stay.
+    /// Revokes an app's grant. The app and its libraries stay.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the app has no grant.

@@ -6,11 +6,11 @@ use super::Store;
 use crate::{Group, GroupKind, Page, Person, Result};
 
 impl Store {
-    /// Makes a group.
+    /// Creates a group.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) if the library is gone; [`Error::Exists`](crate::Error::Exists) if it
-    /// has a group of that kind and name.
+    /// [`Error::NotFound`](crate::Error::NotFound) if the library does not exist;
+    /// [`Error::Exists`](crate::Error::Exists) if it has a group of that kind and name.
     pub async fn create_group(
         &self,
         kind: GroupKind,
@@ -23,36 +23,35 @@ impl Store {
             .await
     }
 
-    /// A group of a library.
+    /// Returns a group of a library.
     pub async fn group(&self, kind: GroupKind, library_id: LibraryId, group_id: GroupId) -> Result<Option<Group>> {
         self.shared.database.group(kind, library_id, group_id).await
     }
 
-    /// How many groups of a kind a library has, and up to `limit` of them, oldest first, leaving out the first `offset`.
-    /// Negative numbers count as 0.
+    /// Returns the number of a library's groups of a kind, and a page of them, oldest first.
     pub async fn groups(&self, kind: GroupKind, library_id: LibraryId, page: Page) -> Result<(u64, Vec<Group>)> {
         self.shared.database.groups(kind, library_id, page).await
     }
 
-    /// Removes a group with its relations. What was in it stays.
+    /// Deletes a group with its relations. Its members stay.
     pub async fn delete_group(&self, kind: GroupKind, group_id: GroupId) -> Result<()> {
         self.write(move |shared| async move { shared.database.delete_group(kind, group_id).await }).await
     }
 
-    /// Removes a group of people with its relations if nobody is in it; whether that was so.
+    /// Deletes a group of people with its relations if it has no members; returns whether it was deleted.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) if the group is gone.
+    /// [`Error::NotFound`](crate::Error::NotFound) if the group does not exist.
     pub async fn delete_empty_user_group(&self, group_id: GroupId) -> Result<bool> {
         self.write(move |shared| async move { shared.database.delete_empty_user_group(group_id).await }).await
     }
 
-    /// Puts a person into a group of people. One who is in it already is fine.
+    /// Adds a person to a group of people. A person who is in it already is fine.
     pub async fn add_to_user_group(&self, group_id: GroupId, person_id: PersonId) -> Result<()> {
         self.write(move |shared| async move { shared.database.add_to_user_group(group_id, person_id).await }).await
     }
 
-    /// Takes a person out of a group of people.
+    /// Removes a person from a group of people.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the person is not in it.
@@ -60,13 +59,12 @@ impl Store {
         self.write(move |shared| async move { shared.database.remove_from_user_group(group_id, person_id).await }).await
     }
 
-    /// How many groups a person is in, and a page of them as [`groups`](Self::groups) has it.
+    /// Returns the number of groups that a person is in, and a page of them, oldest first.
     pub async fn groups_of_person(&self, person_id: PersonId, page: Page) -> Result<(u64, Vec<Group>)> {
         self.shared.database.groups_of_person(person_id, page).await
     }
 
-    /// How many people a group has, and up to `limit` of them by row id, leaving out the first `offset`. Negative
-    /// numbers count as 0.
+    /// Returns the number of people in a group, and a page of them by row id.
     pub async fn people_of_group(&self, group_id: GroupId, page: Page) -> Result<(u64, Vec<Person>)> {
         self.shared.database.people_of_group(group_id, page).await
     }

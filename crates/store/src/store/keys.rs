@@ -1,4 +1,4 @@
-//! Keys that clients of other interfaces sign with.
+//! Keys with which clients of other interfaces sign requests.
 
 use aicp_types::{KeyId, UnixMillis};
 
@@ -6,12 +6,12 @@ use super::Store;
 use crate::{Key, KeyUsage, NewKey, Result, UsedSignature};
 
 impl Store {
-    /// Every key, revoked ones too, in the order in which they were made.
+    /// Returns all keys, also revoked ones, in order of creation.
     pub async fn keys(&self) -> Result<Vec<Key>> {
         self.shared.database.keys().await
     }
 
-    /// Makes a key, and its app known if it is not.
+    /// Creates a key, and its app if it does not exist.
     ///
     /// # Errors
     /// [`Error::Exists`](crate::Error::Exists) if the kind has a key of that name.
@@ -19,21 +19,21 @@ impl Store {
         self.write(move |shared| async move { shared.database.create_key(new).await }).await
     }
 
-    /// Notes that a key was revoked; of one that was before, the first time counts.
+    /// Revokes a key; the time of the first revocation stays.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound).
+    /// [`Error::NotFound`](crate::Error::NotFound) if there is no such key.
     pub async fn revoke_key(&self, key_id: KeyId, revoked_at: UnixMillis) -> Result<()> {
         self.write(move |shared| async move { shared.database.revoke_key(key_id, revoked_at).await }).await
     }
 
-    /// The apps whose grant was taken away and that got no other.
+    /// Returns the apps whose grant was revoked and not replaced.
     pub async fn apps_with_revoked_grant(&self) -> Result<Vec<String>> {
         self.shared.database.apps_with_revoked_grant().await
     }
 
-    /// Notes how often keys (row ids) were used and what was signed with, and forgets what expired up to `now`. What
-    /// is about keys that are gone is left out.
+    /// Stores the usage of keys and the used signatures, and deletes signatures that expired by `now`. Entries of
+    /// missing keys are ignored.
     pub async fn note_key_usage(
         &self,
         usage: Vec<(KeyId, KeyUsage)>,
@@ -43,7 +43,7 @@ impl Store {
         self.write(move |shared| async move { shared.database.note_key_usage(usage, signatures, now).await }).await
     }
 
-    /// What was signed with and expires after `now`.
+    /// Returns the used signatures that expire after `now`.
     pub async fn used_signatures(&self, now: UnixMillis) -> Result<Vec<UsedSignature>> {
         self.shared.database.used_signatures(now).await
     }

@@ -1,6 +1,6 @@
-//! Writes to engines that keep faces themselves.
+//! Outbox: writes to engines that store faces themselves.
 //!
-//! A row is born in the transaction of the change it belongs to, so that neither is there without the other.
+//! A row is inserted in the transaction of the change it belongs to, so that neither exists without the other.
 
 use std::path::PathBuf;
 
@@ -14,15 +14,15 @@ use crate::{
 };
 
 impl Store {
-    /// Creates a library and, if `row` is given, a row that has the engine do so too.
+    /// Creates a library and, if `row` is given, an outbox row that creates it at the engine.
     ///
     /// # Errors
-    /// As [`create_library`](Self::create_library).
+    /// Those of [`create_library`](Self::create_library).
     pub async fn enqueue_library(&self, new: NewLibrary, row: Option<NewOutboxRow>) -> Result<Library> {
         self.write(move |shared| async move { shared.database.enqueue_library(new, row).await }).await
     }
 
-    /// As [`enrol`](Self::enrol), with a pending face and a row that has the engine take it in.
+    /// Enrols a person like [`enrol`](Self::enrol), with a pending face and an outbox row that enrols it at the engine.
     pub async fn enqueue_person(
         &self,
         library_id: LibraryId,
@@ -38,7 +38,7 @@ impl Store {
         .await
     }
 
-    /// As [`add_face`](Self::add_face), with a pending face and a row that has the engine take it in.
+    /// Adds a face like [`add_face`](Self::add_face), pending, with an outbox row that enrols it at the engine.
     pub async fn enqueue_face(
         &self,
         person_id: PersonId,
@@ -53,13 +53,13 @@ impl Store {
         .await
     }
 
-    /// Removes a person here at once, and leaves what the engine has still to do. Of each face:
-    /// - if it is not pending, a new row has the engine let go of it;
-    /// - if the row that has the engine take it in is not in doubt, that row is dropped;
-    /// - if it is in doubt, it becomes an [`UndoAdd`](crate::OutboxAction::UndoAdd) and keeps its id and picture.
+    /// Removes a person here at once, and leaves outbox rows for the engine. For each face:
+    /// - if it is not pending, a new row removes it at the engine;
+    /// - if it is pending and its row is not in doubt, that row is deleted;
+    /// - if its row is in doubt, it becomes an [`UndoAdd`](crate::OutboxAction::UndoAdd) and keeps its id and picture.
     ///
-    /// New rows are made after `template`, each with an id of its own from `next_id`; the template's id is not used.
-    /// Returns the ids of new rows.
+    /// New rows are copies of `template`, each with an id from `next_id`; the template's own id is not used. Returns
+    /// the ids of the new rows.
     pub async fn enqueue_removal(
         &self,
         person_id: PersonId,
@@ -74,7 +74,7 @@ impl Store {
         .await
     }
 
-    /// Removes a face here at once; else as [`enqueue_removal`](Self::enqueue_removal). The person stays.
+    /// Removes a face like [`enqueue_removal`](Self::enqueue_removal) does. The person stays.
     pub async fn enqueue_face_removal(
         &self,
         face_id: FaceId,
@@ -89,8 +89,8 @@ impl Store {
         .await
     }
 
-    /// Removes a library here with all in it, drops its unsolved rows, and leaves one that has the engine drop the
-    /// library, whose id it returns; none if the engine was never asked to make it.
+    /// Removes a library with its contents, deletes its unsolved rows, and inserts a row that deletes the library at
+    /// the engine. Returns the id of that row; `None` if the engine was never asked to create the library.
     pub async fn enqueue_library_removal(&self, library_id: LibraryId, row: NewOutboxRow) -> Result<Option<OutboxId>> {
         self.write_removal(move |shared| async move {
             let (done, removals) = shared.database.enqueue_library_removal(library_id, row).await?;
@@ -100,37 +100,36 @@ impl Store {
         .await
     }
 
-    /// A row by id.
+    /// Returns a row by id.
     pub async fn outbox_row(&self, id: OutboxId) -> Result<Option<OutboxRow>> {
         self.shared.database.outbox_row(id).await
     }
 
-    /// What is to be done next in a library: the row of lowest id that is neither solved nor rejected.
+    /// Returns the next row to replay in a library: that of lowest id that is neither solved nor rejected.
     pub async fn outbox_head(&self, library_id: LibraryId) -> Result<Option<OutboxRow>> {
         self.shared.database.outbox_head(library_id).await
     }
 
-    /// The row ids of libraries that have a [head](Self::outbox_head), ascending; of one engine or of all.
+    /// Returns the libraries that have a [head](Self::outbox_head), by row id; of one engine or of all.
     pub async fn outbox_libraries(&self, engine: Option<&str>) -> Result<Vec<LibraryId>> {
         self.shared.database.outbox_libraries(engine).await
     }
 
-    /// How many listed rows there are, and up to `limit` of them, leaving out the first `offset`: latest created
-    /// first, then by id descending. Negative numbers count as 0.
+    /// Returns the number of listed rows and a page of them: latest created first, then by id descending.
     pub async fn outbox_page(&self, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxRow>)> {
         self.shared.database.outbox_page(filter, page).await
     }
 
-    /// The picture of a row as a file of its own, whose `name` is a path: a hard link in the folder
-    /// `highAvailability/picture` of the data folder, or a copy where the disk has no hard links. It is made if it is not
-    /// there, and goes with the row or the picture. `None` if row or picture are gone.
+    /// Returns the path of a row's picture under a second name, `name`, a relative path: a hard link in the folder
+    /// `highAvailability/picture` of the data folder, or a copy where the file system has no hard links. The link is
+    /// created if missing, and deleted with the row or the picture. `None` if the row or the picture is gone.
     pub async fn outbox_picture_file(&self, row: &OutboxRow, name: String) -> Result<Option<PathBuf>> {
         let (id, Some(key)) = (row.id, row.picture_key.clone()) else { return Ok(None) };
         self.write(move |shared| async move { shared.pictures.link(&shared.database, id, key, name).await }).await
     }
 
-    /// Notes that an attempt begins, to be called before the engine is asked: the row is in doubt from now on. Returns
-    /// the row as it was before.
+    /// Records the begin of an attempt, before the engine is called: the row is in doubt from now on. Returns the row
+    /// as it was before.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
@@ -138,7 +137,7 @@ impl Store {
         self.write(move |shared| async move { shared.database.outbox_attempt(id).await }).await
     }
 
-    /// Notes that an attempt came to nothing so far, and whether it is still in doubt. The row is listed from now on.
+    /// Records that an attempt failed for now, and whether it is in doubt. The row is listed from now on.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
@@ -147,14 +146,14 @@ impl Store {
         self.write(move |shared| async move { shared.database.outbox_postpone(id, in_doubt, error).await }).await
     }
 
-    /// Notes that the engine did it. A row that was never listed is deleted, a listed one is kept as solved.
-    /// - [`AddFace`](crate::OutboxAction::AddFace): the face takes over the solution and is no longer pending.
-    /// - [`UndoAdd`](crate::OutboxAction::UndoAdd): its picture is let go.
+    /// Records that the engine did the write. An unlisted row is deleted, a listed one stays as solved.
+    /// - [`AddFace`](crate::OutboxAction::AddFace): the face takes the values of `solution` and is no longer pending.
+    /// - [`UndoAdd`](crate::OutboxAction::UndoAdd): its picture is released.
     ///
-    /// If the face was removed while the engine was taking it in, its row is an `UndoAdd` by now, and it was not that
-    /// which was done. So an `UndoAdd` whose solution has an `engine_ref` becomes a
-    /// [`RemoveFace`](crate::OutboxAction::RemoveFace) of it, listed and yet to be done; one that is not listed stays
-    /// to be done.
+    /// If the face was removed during the attempt, the row has become an `UndoAdd`, and what the engine did was the
+    /// `AddFace`. So an `UndoAdd` whose solution has an `engine_ref` becomes a listed, unsolved
+    /// [`RemoveFace`](crate::OutboxAction::RemoveFace) of it. An `UndoAdd` that is not listed becomes listed and stays
+    /// unsolved.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone or solved.
@@ -174,13 +173,13 @@ impl Store {
         .await
     }
 
-    /// Notes that the engine refused it for good. The row is listed from now on, and no longer holds up the library; it
-    /// is in doubt if it was before the attempt.
+    /// Records that the engine refused the write permanently. The row is listed from now on, and no longer blocks the
+    /// library; it is in doubt if it was before the attempt.
     ///
-    /// If it was not listed yet, all is as if it had never been: the row is gone, and with it the face of an
-    /// [`AddFace`](crate::OutboxAction::AddFace), the person if that came with it and has no other, and the picture; the library of a
-    /// [`CreateLibrary`](crate::OutboxAction::CreateLibrary); the picture of an
-    /// [`UndoAdd`](crate::OutboxAction::UndoAdd), as what was refused is the taking in. Other actions can't be taken
+    /// An unlisted row is rolled back: it is deleted, and with it the face of an
+    /// [`AddFace`](crate::OutboxAction::AddFace), its picture, and the person if created with the face and without
+    /// another; the library of a [`CreateLibrary`](crate::OutboxAction::CreateLibrary); the picture of an
+    /// [`UndoAdd`](crate::OutboxAction::UndoAdd), as the refused write was the `AddFace`. Other actions can't be rolled
     /// back, and stay.
     ///
     /// # Errors

@@ -11,22 +11,22 @@ use crate::{
 };
 
 impl Store {
-    /// The person in an app's libraries that are not hidden whose `number` begins with `prefix`, lower-case hex digits;
-    /// of several the first. Anything else is the prefix of no number.
+    /// Returns the person, in an app's libraries that are not hidden, whose `number` begins with `prefix`, lower-case
+    /// hex digits; of several the first. Any other `prefix` matches nothing.
     pub async fn person_by_number_prefix(&self, app_id: &str, prefix: &str) -> Result<Option<Person>> {
         self.shared.database.person_by_number_prefix(app_id, prefix).await
     }
 
-    /// Stores many people of one library, with faces and templates that are ready, all or none of them; returns their row
-    /// ids in their order. For imports of templates and for benchmarks: tens of thousands of people a second.
+    /// Stores many people of one library, with faces and computed templates; all or none. Returns their row ids in
+    /// order. For imports of templates and for benchmarks: tens of thousands of people per second.
     ///
-    /// Each of `pictures` is kept if a face is in it; any number of faces may be in one. The writer does nothing else as
-    /// long, so hand over some thousands of people at a time.
+    /// A picture is stored if at least one face refers to it. The writer is busy for the whole call, so pass a few
+    /// thousand people at a time.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) if the library is gone, or a face is in a picture that is not there;
-    /// [`Error::Exists`](crate::Error::Exists) if the library has a person of one of the `external_id`s, or two are
-    /// equal; [`Error::Full`](crate::Error::Full) if with one of them there are more people than `at_most` says;
+    /// [`Error::NotFound`](crate::Error::NotFound) if the library does not exist, or a face refers to a picture out of
+    /// range; [`Error::Exists`](crate::Error::Exists) if an `external_id` is taken or repeated;
+    /// [`Error::Full`](crate::Error::Full) if the library exceeds the `at_most` of one of the people;
     /// [`Error::Database`](crate::Error::Database) if another id is taken or a number is NaN.
     pub async fn add_people(
         &self,
@@ -42,24 +42,24 @@ impl Store {
         .await
     }
 
-    /// Up to `limit` people of a library, by row id, leaving out the first `offset`. Negative numbers count as 0.
+    /// Returns a page of a library's people, by row id.
     pub async fn people(&self, library_id: LibraryId, page: Page) -> Result<Vec<Person>> {
         self.shared.database.people(library_id, page).await
     }
 
-    /// The people of a library whose `external_id` is `user_id`, or who have none and whose `public_id` (in decimal)
-    /// is; by row id.
+    /// Returns the people of a library whose `external_id` is `user_id`, or who have none and whose `public_id` (in
+    /// decimal) is; by row id.
     pub async fn people_by_user(&self, library_id: LibraryId, user_id: &str) -> Result<Vec<Person>> {
         self.shared.database.people_by_user(library_id, user_id).await
     }
 
-    /// As [`people_by_user`](Self::people_by_user), over all libraries of an app that are not hidden.
+    /// Returns people like [`people_by_user`](Self::people_by_user), over all libraries of an app that are not hidden.
     pub async fn people_of_app_by_user(&self, app_id: &str, user_id: &str) -> Result<Vec<Person>> {
         self.shared.database.people_of_app_by_user(app_id, user_id).await
     }
 
-    /// The faces of a library that the engine knows by these ids, each with its person, in any order. Absent ids are
-    /// left out.
+    /// Returns the faces of a library with these ids at the engine, each with its person, in any order. Missing ids are
+    /// omitted.
     pub async fn faces_by_engine_ref(
         &self,
         library_id: LibraryId,
@@ -68,32 +68,34 @@ impl Store {
         self.shared.database.faces_by_engine_ref(library_id, engine_refs).await
     }
 
-    /// Those of `engine_refs` that a face of the library or an unsolved outbox row of it has.
+    /// Returns those of `engine_refs` that belong to a face or to an unsolved outbox row of the library.
     pub async fn claimed_engine_refs(&self, library_id: LibraryId, engine_refs: &[String]) -> Result<HashSet<String>> {
         self.shared.database.claimed_engine_refs(library_id, engine_refs).await
     }
 
-    /// The newest face in an app's libraries that are not hidden whose picture key begins with `token`, 32 lower-case
-    /// hex digits. Anything else is the beginning of no key.
+    /// Returns the newest face, in an app's libraries that are not hidden, whose picture key begins with `token`, 32
+    /// lower-case hex digits. Any other `token` matches nothing.
     pub async fn face_by_token(&self, app_id: &str, token: &str) -> Result<Option<Face>> {
         self.shared.database.face_by_token(app_id, token).await
     }
 
-    /// The newest face of a person whose picture key begins with `token`; see [`face_by_token`](Self::face_by_token).
+    /// Returns the newest face of a person whose picture key begins with `token`; see
+    /// [`face_by_token`](Self::face_by_token).
     pub async fn face_of_person_by_token(&self, person_id: PersonId, token: &str) -> Result<Option<Face>> {
         self.shared.database.face_of_person_by_token(person_id, token).await
     }
 
-    /// Whether a library has a face whose picture key begins with `token`; see [`face_by_token`](Self::face_by_token).
+    /// Returns whether a library has a face whose picture key begins with `token`; see
+    /// [`face_by_token`](Self::face_by_token).
     pub async fn has_picture_in_library(&self, library_id: LibraryId, token: &str) -> Result<bool> {
         self.shared.database.has_picture_in_library(library_id, token).await
     }
 
-    /// Makes a person in a library, with copies of these faces of another person: same picture, measures and
+    /// Creates a person in a library, with copies of these faces of another person: same picture, measurements and
     /// template. A copy has no `engine_ref` and is not pending. All or nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) if the person or the library is gone, or a face is not that
+    /// [`Error::NotFound`](crate::Error::NotFound) if the person or the library does not exist, or a face is not that
     /// person's; [`Error::Exists`](crate::Error::Exists) if the library has a person of that `external_id`;
     /// [`Error::Database`](crate::Error::Database) if another id is taken.
     pub async fn copy_person(
@@ -107,12 +109,11 @@ impl Store {
             .await
     }
 
-    /// Removes all faces of a person, stores this one with its picture, and sets `info` if it is given. All or
-    /// nothing.
+    /// Replaces all faces of a person by this one with its picture, and sets `info` if given; all or nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) if the person is gone; [`Error::Database`](crate::Error::Database)
-    /// if an id is taken or a number is NaN.
+    /// [`Error::NotFound`](crate::Error::NotFound) if the person does not exist;
+    /// [`Error::Database`](crate::Error::Database) if an id is taken or a number is NaN.
     pub async fn replace_faces(
         &self,
         person_id: PersonId,
@@ -129,7 +130,7 @@ impl Store {
         .await
     }
 
-    /// Sets a person's `info`, or takes it away.
+    /// Sets or clears a person's `info`.
     pub async fn set_info(&self, person_id: PersonId, info: Option<String>) -> Result<()> {
         self.write(move |shared| async move { shared.database.set_info(person_id, info).await }).await
     }

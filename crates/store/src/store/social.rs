@@ -6,29 +6,29 @@ use super::Store;
 use crate::{Around, Circle, FriendGroups, Members, NewAccount, Result};
 
 impl Store {
-    /// Makes accounts, or sets what is given of those that there are.
+    /// Creates accounts; for existing ones, sets the given fields.
     ///
     /// # Errors
-    /// [`Error::Database`](crate::Error::Database) if the app is not known.
+    /// [`Error::Database`](crate::Error::Database) if the app does not exist.
     pub async fn import_accounts(&self, app_id: &str, accounts: Vec<NewAccount>, created_at: UnixMillis) -> Result<()> {
         let app_id = app_id.to_owned();
         self.write(move |shared| async move { shared.database.import_accounts(app_id, accounts, created_at).await })
             .await
     }
 
-    /// Those of these names that are accounts of an app, in any order.
+    /// Returns those of the user ids that are accounts of an app, in any order.
     pub async fn known_accounts(&self, app_id: &str, user_ids: &[String]) -> Result<Vec<String>> {
         self.shared.database.known_accounts(app_id, user_ids).await
     }
 
-    /// Deletes accounts of an app, everywhere: also as others' friends, whose sequences count on. Returns the names of
-    /// those that there were, in any order.
+    /// Deletes accounts of an app, also from the friends of other accounts, whose sequences increase. Returns the user
+    /// ids that existed, in any order.
     pub async fn delete_accounts(&self, app_id: &str, user_ids: Vec<String>) -> Result<Vec<String>> {
         let app_id = app_id.to_owned();
         self.write(move |shared| async move { shared.database.delete_accounts(app_id, user_ids).await }).await
     }
 
-    /// The groups of an account, or those of these names; none if there is no such account.
+    /// Returns the friend groups of an account, all or those with these names; `None` if there is no such account.
     pub async fn friend_groups(
         &self,
         app_id: &str,
@@ -39,16 +39,16 @@ impl Store {
         self.shared.database.friend_groups(app_id, user_id, names, members).await
     }
 
-    /// An account with others around it; none if there is no such account.
+    /// Returns an account with a selection of others; `None` if there is no such account.
     pub async fn circle(&self, app_id: &str, user_id: &str, around: Around) -> Result<Option<Circle>> {
         self.shared.database.circle(app_id, user_id, around).await
     }
 
-    /// Makes a circle what `work` makes of it, as a whole and with no other write in between; does nothing, and returns
-    /// none, if there is no such account.
+    /// Replaces a circle by what `work` returns for it, in one transaction. Does nothing and returns `None` if there is
+    /// no such account.
     ///
-    /// Groups can be added to it and taken from it, friends and what is kept about them changed on either side, requests
-    /// made, sequences set. Accounts can't come or go, and groups keep the order in which they were made.
+    /// `work` can add and remove friend groups, change the friends and their attributes on either side, make requests,
+    /// and set sequences. It can't add or remove accounts, and groups stay in order of creation.
     pub async fn change_circle<T, W>(&self, app_id: &str, user_id: &str, around: Around, work: W) -> Result<Option<T>>
     where
         T: Send + 'static,
