@@ -1,11 +1,11 @@
-//! Statements that are put together.
+//! Statements built at run time.
 
 use std::fmt::{self, Write as _};
 
 use super::query::Query;
 use super::{FromRow, FromValue, Row, Statement, Value};
 
-/// Text and parameters of a statement. Values never become text.
+/// Builder of a statement's text and parameters. Values never become text.
 #[derive(Default)]
 pub(crate) struct QueryBuilder {
     sql: String,
@@ -13,14 +13,14 @@ pub(crate) struct QueryBuilder {
 }
 
 impl QueryBuilder {
-    /// A statement that begins with this text.
+    /// Begins a statement with this text.
     pub fn new(sql: impl Into<String>) -> Self {
         Self { sql: sql.into(), parameters: Vec::new() }
     }
 
     /// Appends text.
     pub fn push(&mut self, sql: impl fmt::Display) -> &mut Self {
-        // Writing to a string does not fail.
+        // Writing to a string can't fail.
         let _ = write!(self.sql, "{sql}");
         self
     }
@@ -32,7 +32,7 @@ impl QueryBuilder {
         self.push(format_args!("${number}"))
     }
 
-    /// Appends `VALUES (..), (..)`, a row for each item. `fill` appends the parameters of a row.
+    /// Appends `VALUES (..), (..)` with a row for each item. `fill` appends the parameters of a row.
     pub fn push_values<T>(
         &mut self,
         items: impl IntoIterator<Item = T>,
@@ -65,13 +65,13 @@ impl QueryBuilder {
         Query::of(self.statement(), T::from_row)
     }
 
-    /// Completes the statement; of its rows the first column is read.
+    /// Completes the statement; only the first column of its rows is read.
     pub fn build_query_scalar<T: for<'r> FromValue<'r>>(&mut self) -> Query<T> {
         Query::of(self.statement(), |row| row.try_get(0))
     }
 }
 
-/// The values of one row.
+/// Builder of the values of one row.
 pub(crate) struct Values<'a> {
     builder: &'a mut QueryBuilder,
     is_first: bool,
@@ -84,7 +84,7 @@ impl Values<'_> {
         self
     }
 
-    /// Appends a number as text, where there may be more of them than parameters.
+    /// Appends a number as text, for lists longer than the maximum number of parameters.
     pub fn push(&mut self, number: i64) -> &mut Self {
         self.separate().push(number);
         self

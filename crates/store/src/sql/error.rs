@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// Error of a database, with the driver's message. It contains no parameter of the statement.
+/// Error of a database, with the driver's message, which contains no parameter of the statement.
 #[derive(Debug, Clone)]
 pub struct DatabaseError {
     kind: Kind,
     message: String,
 }
 
-/// What a caller can tell apart.
+/// Kind of a database error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A foreign key names a row that does not exist.
@@ -18,28 +18,28 @@ pub(crate) enum Kind {
     Duplicate,
     /// The connection was closed.
     Closed,
-    /// The disk failed while the database wrote, so that it is unknown whether a commit lasts.
+    /// The disk failed during a write, so that it is unknown whether a commit is durable.
     Disk,
     /// The statement returned no row where one was expected.
     NoRow,
     /// A value is not of the expected type or form.
     Decode,
-    /// Anything else: the statement had no effect.
+    /// Any other error; the statement had no effect.
     Refused,
 }
 
 impl DatabaseError {
-    /// An error with a message.
+    /// Creates an error with a message.
     pub(crate) fn new(kind: Kind, message: impl fmt::Display) -> Self {
         Self { kind, message: message.to_string() }
     }
 
-    /// A value that is not of the expected form.
+    /// Creates a [`Kind::Decode`] error.
     pub(crate) fn decode(message: impl fmt::Display) -> Self {
         Self::new(Kind::Decode, message)
     }
 
-    /// What went wrong.
+    /// Returns the kind of the error.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }

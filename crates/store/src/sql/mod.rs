@@ -1,7 +1,7 @@
 //! Statements and rows, independent of the database that runs them.
 //!
-//! A statement is text with numbered parameters (`$1`, `$2`), which SQLite and PostgreSQL both understand. A [`Connection`] runs it
-//! and returns rows of [`Value`]s. Everything above knows no driver.
+//! A statement is text with numbered parameters (`$1`, `$2`), which SQLite and PostgreSQL both understand. A
+//! [`Connection`] runs it and returns rows of [`Value`]s. Code above this layer depends on no driver.
 
 mod builder;
 mod error;
@@ -22,7 +22,7 @@ pub(crate) use self::{
 pub use error::DatabaseError;
 pub(crate) use error::Kind;
 
-/// The result of statements.
+/// Result of a statement.
 pub(crate) type Result<T, E = DatabaseError> = std::result::Result<T, E>;
 
 /// A statement with its parameters.
@@ -30,11 +30,11 @@ pub(crate) type Result<T, E = DatabaseError> = std::result::Result<T, E>;
 pub(crate) struct Statement {
     pub sql: Cow<'static, str>,
     pub parameters: Vec<Value>,
-    /// Whether the prepared statement is worth keeping: not for texts that differ each time.
+    /// Whether to cache the prepared statement: not for texts that differ each time.
     pub is_cached: bool,
 }
 
-/// What a statement returned.
+/// Rows that a statement returned, and number of rows that it changed.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub rows: Vec<Row>,
@@ -49,8 +49,8 @@ impl Answer {
     }
 }
 
-/// Runs statements one after the other.
+/// A connection that runs statements one after the other.
 pub(crate) trait Connection: Send {
-    /// Runs a statement to its end.
+    /// Runs a statement to completion and returns all rows.
     fn run(&mut self, statement: Statement) -> BoxFuture<'_, Result<Answer>>;
 }

@@ -1,4 +1,4 @@
-//! A statement that is run once.
+//! Statements that are run once.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -12,17 +12,17 @@ pub(crate) struct Query<T> {
     of: PhantomData<T>,
 }
 
-/// A statement whose rows are read column by column.
+/// Returns a statement whose rows are read column by column.
 pub(crate) fn query(sql: impl Into<Cow<'static, str>>) -> Query<Row> {
     Query::new(sql.into(), |row| Ok(row.clone()))
 }
 
-/// A statement whose rows are read as a type.
+/// Returns a statement whose rows are read as a type.
 pub(crate) fn query_as<T: FromRow>(sql: impl Into<Cow<'static, str>>) -> Query<T> {
     Query::new(sql.into(), T::from_row)
 }
 
-/// A statement of whose rows the first column is read.
+/// Returns a statement of whose rows only the first column is read.
 pub(crate) fn query_scalar<T: for<'r> FromValue<'r>>(sql: impl Into<Cow<'static, str>>) -> Query<T> {
     Query::new(sql.into(), |row| row.try_get(0))
 }
@@ -42,7 +42,7 @@ impl<T> Query<T> {
         self
     }
 
-    /// Does not keep the prepared statement.
+    /// Excludes the prepared statement from the cache.
     pub fn uncached(mut self) -> Self {
         self.statement.is_cached = false;
         self

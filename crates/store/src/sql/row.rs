@@ -45,7 +45,7 @@ impl Row {
     }
 }
 
-/// A type that is read from a row.
+/// A type that can be read from a row.
 pub(crate) trait FromRow: Sized {
     /// Reads the columns.
     ///

@@ -5,7 +5,7 @@ use aicp_types::{
     PublicId, SyncRelationId, TraceId, UnixMillis,
 };
 
-/// A value, in one of the types that every database has.
+/// A value of one of the types that every database has.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Value {
     Null,
@@ -16,7 +16,7 @@ pub(crate) enum Value {
 }
 
 impl std::fmt::Debug for Value {
-    /// Tells the type alone: values may be names, secrets or templates.
+    /// Shows only the type: values may be names, secrets or templates.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Null => "null",
@@ -97,7 +97,7 @@ impl Value {
     fn real(&self) -> Option<f64> {
         match self {
             Self::Real(number) => Some(*number),
-            // Databases shorten whole numbers.
+            // Databases may return whole numbers as integers.
             Self::Integer(number) => Some(*number as f64),
             _ => None,
         }

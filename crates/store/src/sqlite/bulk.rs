@@ -1,4 +1,4 @@
-//! Many people at once.
+//! Bulk insertion of people.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,20 +12,21 @@ use crate::{
     objects::{PictureName, md5_of},
 };
 
-/// Rows in a statement: enough that what a statement costs by itself no longer counts, few enough that every length is
-/// worth to be remembered as a prepared statement.
+/// Rows per statement: enough that the cost per statement is negligible, few enough that the statement of every length
+/// can be cached.
 const ROWS: usize = 128;
 
-/// People in the shape in which they are inserted. What takes time to make is made before the writer is held up.
+/// People, faces and templates in the form in which they are inserted. The expensive conversions run before the writer
+/// is occupied.
 pub(crate) struct Prepared {
     people: Vec<NewPerson>,
     faces: Vec<PreparedFace>,
 }
 
 struct PreparedFace {
-    /// Which of the people it is of.
+    /// Index of the person.
     person: usize,
-    /// Which of the pictures it is in.
+    /// Index of the picture.
     picture: usize,
     new: NewFace,
     template: Option<PreparedTemplate>,
@@ -38,16 +39,16 @@ struct PreparedTemplate {
 }
 
 impl Prepared {
-    /// Makes ready what the writer will insert; also returns those pictures that a face is in.
+    /// Prepares the rows to insert; also returns the pictures that at least one face refers to.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if a face is in a picture that is not there.
+    /// [`Error::NotFound`] if a face refers to a picture out of range.
     pub(crate) fn new(people: Vec<ReadyPerson>, pictures: Vec<Bytes>) -> Result<(Self, Vec<Bytes>)> {
         let mut used = vec![false; pictures.len()];
         for (_, picture) in people.iter().flat_map(|ready| &ready.faces) {
             *used.get_mut(*picture).ok_or(Error::NotFound)? = true;
         }
-        // An unused one is left out, and those after it move up.
+        // Unused pictures are dropped, and the following ones renumbered.
         let number_of = |next: &mut usize, &is_used: &bool| {
             let number = *next;
             *next += usize::from(is_used);
@@ -76,7 +77,7 @@ impl PreparedTemplate {
 }
 
 impl Database {
-    /// Returns the row ids of the people, in their order.
+    /// Inserts the people; returns their row ids, in order.
     pub(crate) async fn add_people(
         &self,
         library_id: LibraryId,
@@ -142,7 +143,7 @@ async fn insert_people(db: &mut dyn Connection, library_id: LibraryId, people: &
     Ok(ids)
 }
 
-/// Refuses the people if one of them, added after those before, had been one too many.
+/// Returns [`Error::Full`] if one of the people, inserted in order, exceeded its limit.
 async fn require_room(db: &mut dyn Connection, library_id: LibraryId, people: &[NewPerson]) -> Result<()> {
     if people.iter().all(|new| new.at_most.is_none()) {
         return Ok(());
@@ -197,7 +198,7 @@ async fn insert_templates(db: &mut dyn Connection, faces: &[PreparedFace], face_
     Ok(())
 }
 
-/// None if no face has one.
+/// Builds the insertion of templates; `None` if no face has one.
 fn insertion_of_templates(faces: &[PreparedFace], face_ids: &[FaceId]) -> Option<QueryBuilder> {
     let rows = faces.iter().zip(face_ids);
     let mut rows = rows.filter_map(|(face, face_id)| Some((face.template.as_ref()?, face_id))).peekable();
@@ -214,8 +215,8 @@ fn insertion_of_templates(faces: &[PreparedFace], face_ids: &[FaceId]) -> Option
     Some(insert)
 }
 
-/// The row ids of what was inserted under some keys, in the order of these; SQL promises no order of what an insertion
-/// returns. A key that is missing met a row that was there.
+/// Sorts the row ids of inserted rows by `keys`, as SQL defines no order of returned rows. A missing key conflicted
+/// with an existing row: [`Error::Exists`].
 fn in_order<Key: Eq + std::hash::Hash, Id: Copy>(
     inserted: Vec<(Key, Id)>,
     keys: impl Iterator<Item = Key>,

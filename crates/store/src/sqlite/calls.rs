@@ -1,8 +1,8 @@
-//! The log of calls, and statistics.
+//! Call log and statistics.
 //!
-//! Sums are kept by quarters of an hour, which hold in every time zone, and by days of one zone, so that long ranges
-//! are quick. A range is answered from whole days as far as it has any, from whole quarters beside these, and from the
-//! log where it begins or ends within a quarter.
+//! Sums are stored per quarter of an hour, which is valid in every time zone, and per day of one zone, so that long
+//! ranges are quick. A range is answered from whole days where it contains any, from whole quarters at their sides, and
+//! from the log where it begins or ends within a quarter.
 
 use std::collections::{BTreeMap, HashMap, btree_map};
 
@@ -19,9 +19,9 @@ const QUARTER_MS: i64 = 900_000;
 const QUARTER_S: i64 = 900;
 /// Seconds in a day.
 const DAY_S: i64 = 86_400;
-/// How many quarters clocks are set back by at most, with a margin.
+/// Maximum number of quarters by which clocks are set back, with a margin.
 const SET_BACK: i64 = 16;
-/// How many rows one statement inserts; SQLite takes 32766 parameters.
+/// Rows per insert statement; SQLite accepts 32766 parameters.
 const ROWS_AT_ONCE: usize = 1000;
 
 impl Database {
@@ -67,7 +67,7 @@ impl Database {
             latest.extend(found);
             latest.sort_unstable_by_key(|call| std::cmp::Reverse((call.time, call.trace_id)));
             latest.truncate(limit);
-            // None older than the oldest of so many is among the latest.
+            // Calls older than the oldest of these `limit` can't be among the latest.
             if let (true, Some(oldest)) = (latest.len() == limit, latest.last()) {
                 from = oldest.time;
             }
@@ -81,10 +81,10 @@ impl Database {
     }
 }
 
-/// Sums up the days anew if they are not those of `zone`.
+/// Recomputes the sums of days if they are not those of `zone`.
 pub(super) async fn set_zone(db: &mut dyn Connection, zone: &TimeZone) -> Result<()> {
     let stored: Option<String> = sql::query_scalar("SELECT name FROM statistics_zone").fetch_optional(&mut *db).await?;
-    // A zone without a name may be any other than that before.
+    // A zone without a name may differ from the stored one.
     if stored.is_some() && stored.as_deref() == zone.iana_name() {
         return Ok(());
     }
@@ -94,12 +94,12 @@ pub(super) async fn set_zone(db: &mut dyn Connection, zone: &TimeZone) -> Result
     let bounds: (Option<i64>, Option<i64>) =
         sql::query_as("SELECT MIN(quarter), MAX(quarter) FROM call_quarter").fetch_one(&mut *db).await?;
     if let (Some(first), Some(last)) = bounds {
-        // Numbers as they are, as there may be more of them than parameters.
+        // Numbers as text, as there may be more of them than parameters.
         let mut query = QueryBuilder::new("WITH period (first, last, shift) AS (");
         query.push_values(periods(zone, first, last), |mut row, (first, last, shift)| {
             row.push(first).push(last).push(shift);
         });
-        // Division rounds towards zero, so the sum is made positive for it. Quarters don't overlap, hence no two of a
+        // Division rounds towards zero, so the dividend is made positive. Quarters don't overlap, hence no two of a
         // kind have the same last time.
         query.push(
             ") INSERT INTO call_day (kind_id, day, count, cost_ms, last_time, last_trace, last_cost)
@@ -118,7 +118,7 @@ pub(super) async fn set_zone(db: &mut dyn Connection, zone: &TimeZone) -> Result
     Ok(())
 }
 
-/// The runs of quarters from `first` to `last` that begin at the same offset from UTC: first, last, and offset in
+/// Splits the quarters from `first` to `last` into runs with the same offset from UTC: first, last, and offset in
 /// seconds.
 fn periods(zone: &TimeZone, first: i64, last: i64) -> Vec<(i64, i64, i64)> {
     let mut periods = Vec::new();
@@ -140,7 +140,7 @@ fn periods(zone: &TimeZone, first: i64, last: i64) -> Vec<(i64, i64, i64)> {
     periods
 }
 
-/// The sums of some calls of one kind.
+/// Sums of some calls of one kind.
 struct Sums {
     count: i64,
     cost_ms: i64,
@@ -182,7 +182,7 @@ async fn append_calls(tx: &mut WriteTx, zone: TimeZone, calls: Vec<LoggedCall>) 
         by_quarter.entry(place).and_modify(|sums| sums.add(Sums::of(call))).or_insert_with(|| Sums::of(call));
         rows.push((kind_id, call));
     }
-    // In the order of the table, which is the quickest.
+    // In the order of the table's key, which is the fastest to insert.
     rows.sort_unstable_by_key(|(kind_id, call)| (*kind_id, call.time, call.trace_id));
     for rows in rows.chunks(ROWS_AT_ONCE) {
         let mut query =
@@ -206,7 +206,7 @@ async fn append_calls(tx: &mut WriteTx, zone: TimeZone, calls: Vec<LoggedCall>) 
     Ok(())
 }
 
-/// The id of the kind of call that `call` is.
+/// Returns the id of a call's kind; inserts the kind if it is new.
 async fn kind_of(db: &mut dyn Connection, call: &LoggedCall) -> Result<i64> {
     let known = sql::query_scalar(
         "SELECT id FROM call_kind WHERE app_id = $1 AND method = $2 AND label = $3 AND source = $4 AND url = $5",
@@ -222,7 +222,7 @@ async fn kind_of(db: &mut dyn Connection, call: &LoggedCall) -> Result<i64> {
     Ok(of_call.into_iter().fold(new, |query, part| query.bind(part)).fetch_one(db).await?)
 }
 
-/// Adds sums, by kind and `unit`, to those in `table`.
+/// Adds sums, keyed by kind and `unit`, to those in `table`.
 async fn upsert_sums(
     db: &mut dyn Connection,
     table: &'static str,
@@ -275,20 +275,20 @@ async fn delete_calls_before(tx: &mut WriteTx, time: UnixMillis, at_most: u64) -
     Ok(deleted)
 }
 
-/// A part of a range of time, and where its sums come from. All bounds are first inclusive, second exclusive.
+/// A part of a time range, and the source of its sums. Bounds are inclusive, then exclusive.
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
-    /// Whole days.
+    /// Whole days: first, end.
     Days(Option<i64>, Option<i64>),
-    /// Whole quarters, all on this day.
+    /// Whole quarters of one day: first, end, day.
     Quarters(i64, i64, i64),
-    /// Milliseconds within one quarter, which is on this day.
+    /// Milliseconds within one quarter: first, end, day.
     Log(i64, i64, i64),
 }
 
-/// Takes a range apart.
+/// Splits a time range into parts.
 fn parts(zone: &TimeZone, from: Option<UnixMillis>, to: Option<UnixMillis>) -> Vec<Part> {
-    // What is beyond all dates has no days to tell apart.
+    // Clamps to the range of dates, beyond which there are no days.
     let clamp = |time: UnixMillis| time.timestamp().as_millisecond();
     let (from, to) = (from.map(clamp), to.map(clamp));
     let first = from.map(|ms| ceil_div(ms, QUARTER_MS));
@@ -330,7 +330,7 @@ fn parts(zone: &TimeZone, from: Option<UnixMillis>, to: Option<UnixMillis>) -> V
     parts
 }
 
-/// Pushes quarters, a part for each run of them on the same day.
+/// Pushes quarters, one part per run on the same day.
 fn push_quarters(parts: &mut Vec<Part>, zone: &TimeZone, first: i64, end: i64) {
     for quarter in first..end {
         let day = day_of(zone, quarter);
@@ -341,8 +341,8 @@ fn push_quarters(parts: &mut Vec<Part>, zone: &TimeZone, first: i64, end: i64) {
     }
 }
 
-/// Whether all quarters from this one on are on later days than all before. Where clocks are set back over midnight,
-/// a day is left and entered again.
+/// Returns whether all quarters from this one on are on later days than all before. Where clocks are set back over
+/// midnight, a day is left and entered again.
 fn begins_day(zone: &TimeZone, quarter: i64) -> bool {
     let day = day_of(zone, quarter);
     day_of(zone, quarter - 1) < day
@@ -350,12 +350,12 @@ fn begins_day(zone: &TimeZone, quarter: i64) -> bool {
         && (1..SET_BACK).all(|by| day_of(zone, quarter + by) >= day)
 }
 
-/// The day that a quarter begins on, counted from 1970-01-01.
+/// Returns the day on which a quarter begins, in days since 1970-01-01.
 fn day_of(zone: &TimeZone, quarter: i64) -> i64 {
     (quarter.saturating_mul(QUARTER_S).saturating_add(offset_at(zone, quarter))).div_euclid(DAY_S)
 }
 
-/// The offset from UTC at the beginning of a quarter, in seconds. Beyond all dates there is none.
+/// Returns the offset from UTC at the beginning of a quarter, in seconds; 0 beyond the range of dates.
 fn offset_at(zone: &TimeZone, quarter: i64) -> i64 {
     let start = Timestamp::from_second(quarter.saturating_mul(QUARTER_S));
     start.map_or(0, |start| zone.to_offset(start).seconds().into())
@@ -370,7 +370,7 @@ fn ceil_div(a: i64, b: i64) -> i64 {
     a.div_euclid(b) + i64::from(a.rem_euclid(b) != 0)
 }
 
-/// Pushes a query for the ids of the kinds in scope.
+/// Pushes a query for the ids of the kinds that match `scope`.
 fn push_kinds(query: &mut QueryBuilder, scope: CallScope<'_>) {
     query.push("SELECT id FROM call_kind WHERE TRUE");
     if let Some(app_id) = scope.app_id {
@@ -378,12 +378,12 @@ fn push_kinds(query: &mut QueryBuilder, scope: CallScope<'_>) {
     }
     if let Some(name) = scope.name {
         query.push(" AND (label = ").push_bind(name);
-        // Only ASCII letters have another case to SQLite.
+        // SQLite's `LOWER` changes ASCII letters only.
         query.push(" OR LOWER(method) = LOWER(").push_bind(name).push("))");
     }
 }
 
-/// The query for the sums by method, or by method and day.
+/// Builds the query for the sums by method, or by method and day.
 fn query_of_sums(scope: CallScope<'_>, parts: Vec<Part>, by_day: bool) -> QueryBuilder {
     let mut query = QueryBuilder::new("WITH kind AS (");
     push_kinds(&mut query, scope);
@@ -407,10 +407,10 @@ fn query_of_sums(scope: CallScope<'_>, parts: Vec<Part>, by_day: bool) -> QueryB
     query
 }
 
-/// Pushes the sums of a part: by kind, and by day if asked for.
+/// Pushes the query for the sums of a part: by kind, and by day if `by_day`.
 fn push_part(query: &mut QueryBuilder, part: Part, by_day: bool) {
-    // Neither days nor quarters overlap, so no two of a kind have the same last time, and there is but one row that
-    // the columns beside MAX can come from.
+    // Neither days nor quarters overlap, so the last times of a kind are distinct, and the columns beside MAX come from
+    // exactly one row.
     const SUMS: &str = "SUM(count), SUM(cost_ms), MAX(last_time), last_trace, last_cost";
     query.push(" UNION ALL SELECT kind_id, ");
     match part {

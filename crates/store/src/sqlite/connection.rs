@@ -14,19 +14,19 @@ use tokio::sync::oneshot;
 use super::{BUSY_TIMEOUT, CACHE_KIB};
 use crate::sql::{Answer, Connection, DatabaseError, Kind, Result, Row, Statement, Value};
 
-/// Prepared statements that a connection keeps.
+/// Prepared statements that a connection caches.
 const CACHED_STATEMENTS: usize = 256;
 
-/// A connection that works on the calling thread, and blocks it.
+/// A connection that runs on the calling thread, and blocks it.
 pub(crate) struct Local(rusqlite::Connection);
 
 impl Local {
-    /// Opens a file that exists.
+    /// Opens an existing file.
     pub fn open(path: &Path, is_read_only: bool) -> Result<Self> {
         let access = if is_read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
         let connection = rusqlite::Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        // Nothing is mapped: a mapped file that is cut short, or whose sector is bad, ends the process (SIGBUS).
+        // No memory mapping: if a mapped file is truncated, or a sector is bad, the process gets SIGBUS.
         connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         Ok(Self::new(connection))
     }
@@ -36,7 +36,7 @@ impl Local {
         Self(connection)
     }
 
-    /// The driver's connection, for what is no statement with parameters.
+    /// Returns the driver's connection, for pragmas and scripts.
     pub fn raw(&self) -> &rusqlite::Connection {
         &self.0
     }
@@ -67,7 +67,7 @@ fn fetch(
     prepared: &mut rusqlite::Statement<'_>,
     parameters: &[Value],
 ) -> Result<Answer> {
-    // SQLite counts `$2` as the first parameter if it comes first in the text.
+    // SQLite numbers parameters by their first use in the text: `$2` is at position 1 if it comes first.
     for position in 1..=prepared.parameter_count() {
         let name = prepared.parameter_name(position).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
         let value = name.and_then(|number| parameters.get(number.checked_sub(1)?));
@@ -89,7 +89,7 @@ fn fetch(
         answer.rows.push(Row::new(Arc::clone(&columns), values.collect::<rusqlite::Result<_>>()?));
     }
     drop(rows);
-    // Of what the statement itself changed; the count of an earlier statement stays when one changes nothing.
+    // `changes()` keeps the count of an earlier statement if this one changed nothing.
     if connection.total_changes() != before {
         answer.affected = connection.changes();
     }
@@ -112,13 +112,13 @@ impl Connection for Local {
     }
 }
 
-/// A connection on a thread of its own, which runs what it is sent in order.
+/// A connection on a thread of its own, which runs the jobs it receives in order.
 pub(crate) struct Threaded(mpsc::Sender<Job>);
 
 type Job = Box<dyn FnOnce(&Local) + Send>;
 
 impl Threaded {
-    /// Starts the thread, which ends with the last sender.
+    /// Starts the thread, which ends when the sender is dropped.
     pub fn start(connection: Local) -> std::io::Result<Self> {
         let (sender, jobs) = mpsc::channel::<Job>();
         thread::Builder::new().name("sqlite-reader".to_owned()).spawn(move || {
@@ -130,10 +130,10 @@ impl Threaded {
         Ok(Self(sender))
     }
 
-    /// Sends a statement whose outcome does not matter.
+    /// Sends a statement and ignores its outcome.
     pub fn send(&self, sql: &'static str) {
         let statement = Statement { sql: sql.into(), parameters: Vec::new(), is_cached: true };
-        // Without a thread there is no transaction either.
+        // If the thread has ended, so has the transaction.
         let _ = self.0.send(Box::new(move |connection| drop(connection.run_now(statement))));
     }
 }
@@ -141,7 +141,7 @@ impl Threaded {
 impl Connection for Threaded {
     fn run(&mut self, statement: Statement) -> BoxFuture<'_, Result<Answer>> {
         let (sender, answer) = oneshot::channel();
-        // A caller that has gone away needs no answer.
+        // The caller may have dropped the future.
         let job = Box::new(move |connection: &Local| drop(sender.send(connection.run_now(statement))));
         let sent = self.0.send(job);
         async move {

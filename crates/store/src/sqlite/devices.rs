@@ -1,4 +1,4 @@
-//! Devices, their groups, and which groups of people they are to know.
+//! Devices, their groups, and their relations to groups of people.
 
 use aicp_types::{DeviceId, GroupId, LibraryId, PersonId, SyncRelationId, UnixMillis};
 
@@ -45,7 +45,7 @@ impl Database {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    // The update that changes nothing has a device that is known already returned.
+                    // The update changes nothing; it makes the statement return an existing device.
                     let device_id: DeviceId = sql::query_scalar(
                         "INSERT INTO device (library_id, product_key, device_name, instance_id)
                          VALUES ($1, $2, $3, $4)

@@ -1,4 +1,4 @@
-//! Fingerprints that rows of older versions lack.
+//! MD5 digests that rows of older versions lack.
 
 use aicp_types::FaceId;
 
@@ -7,7 +7,7 @@ use crate::sql;
 use crate::{Result, objects::md5_of};
 
 impl Database {
-    /// How many templates and how many faces have none.
+    /// Counts the templates and the faces without a digest.
     pub(crate) async fn without_md5(&self) -> Result<(u64, u64)> {
         let query = sql::query_as(
             "SELECT (SELECT COUNT(*) FROM template WHERE md5 IS NULL),
@@ -16,8 +16,8 @@ impl Database {
         Ok(query.fetch_one(&mut *self.readers.get().await?).await?)
     }
 
-    /// Gives every template its fingerprint, so many in a transaction, of which `filled_in` is told each time; returns how
-    /// many had none.
+    /// Stores the digests of all templates that lack one, `at_once` in a transaction; calls `filled_in` with the number
+    /// after each. Returns the total.
     pub(crate) async fn fill_in_template_md5s(&self, at_once: u64, filled_in: &mut impl FnMut(u64)) -> Result<u64> {
         let mut filled = 0;
         loop {
@@ -37,7 +37,7 @@ impl Database {
         }
     }
 
-    /// Faces whose picture has no fingerprint, with its key: up to `limit` of those after a row id, ascending.
+    /// Returns faces whose picture has no digest, with the picture's key: up to `limit` after a row id, ascending.
     pub(crate) async fn faces_without_md5(&self, after: FaceId, limit: u64) -> Result<Vec<(FaceId, String)>> {
         let query = sql::query_as(
             "SELECT id, picture_key FROM face WHERE picture_md5 IS NULL AND id > $1 ORDER BY id LIMIT $2",
@@ -45,7 +45,7 @@ impl Database {
         Ok(query.bind(after).bind(within_i64(limit)).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
-    /// Gives faces, by row id, the fingerprints of their pictures.
+    /// Stores the digests of faces' pictures.
     pub(crate) async fn set_picture_md5s(&self, md5s: Vec<(FaceId, String)>) -> Result<()> {
         self.set_md5s("UPDATE face SET picture_md5 = $2 WHERE id = $1", md5s).await
     }

@@ -1,4 +1,4 @@
-//! A library as a directory of people.
+//! Directory of a library's people.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -20,8 +20,8 @@ use crate::{
     Person, PersonChanges, Result, objects::PictureName,
 };
 
-/// People and their faces by a condition on `person`, in one row of two JSON arrays: each row more would be a way more
-/// between two threads.
+/// Builds the query for people and their faces by a condition on `person`: one row of two JSON arrays. One statement
+/// sees one state of the database, and the reader's thread passes few values.
 fn select_entries(condition: &str) -> String {
     format!(
         "SELECT
@@ -57,7 +57,7 @@ impl Database {
     }
 
     async fn read_entries(&self, library_id: LibraryId, public_ids: &[PublicId]) -> Result<Vec<Arc<CachedPerson>>> {
-        // Without the plus, the index by library would be taken, and all of it be read.
+        // The unary plus keeps SQLite from using the index by library, which would read the whole library.
         let query = select_entries("public_id IN (SELECT value FROM json_each($2)) AND +library_id = $1");
         let query = sql::query_as(query).bind(library_id).bind(json_array(public_ids));
         let entries = entries_of(query.fetch_one(&mut *self.readers.get().await?).await?)?;
@@ -93,7 +93,7 @@ impl Database {
         self.writer.run(move |tx| Box::pin(update_person(tx, person_id, changes))).await
     }
 
-    /// Also returns the pictures of the faces that are gone.
+    /// Also returns the pictures of the removed faces.
     pub(crate) async fn update_person_and_face(
         &self,
         person_id: PersonId,
@@ -115,7 +115,7 @@ impl Database {
             .await
     }
 
-    /// Also returns the pictures of the faces that are gone.
+    /// Also returns the pictures of the removed faces.
     pub(crate) async fn enqueue_update(
         &self,
         person_id: PersonId,
@@ -150,7 +150,7 @@ async fn update_person(tx: &mut WriteTx, person_id: PersonId, changes: PersonCha
     writes::touch(tx, person_id).await
 }
 
-/// Whether somebody else of the library is called so, be it by their `external_id` or, without one, by their `public_id`.
+/// Returns whether another person of the library has this `external_id`, or has none and this `public_id` in decimal.
 async fn has_other_of(
     db: &mut dyn Connection,
     library_id: LibraryId,
@@ -199,16 +199,16 @@ fn push_filter(query: &mut QueryBuilder, library_id: LibraryId, filter: Director
     }
 }
 
-/// A text as `LIKE` takes it for itself, with `!` as the escape.
+/// Escapes a text for `LIKE`, with `!` as the escape character.
 fn literal_like(text: &str) -> String {
     text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }
 
-/// As [`select_entries`] has them.
+/// A person in the result of [`select_entries`].
 type PersonRow = (PersonId, PublicId, Option<String>, Option<String>, Option<String>, UnixMillis, UnixMillis);
 type FaceRow = (PersonId, FileId, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
 
-/// The people, each after their row id, in the order of these; their faces in that of their making.
+/// Decodes the result of [`select_entries`]: people with their row ids, ascending; their faces oldest first.
 fn entries_of((people, faces): (String, String)) -> Result<Vec<(PersonId, DirectoryEntry)>> {
     let unreadable = |error: serde_json::Error| Error::Database(DatabaseError::decode(error));
     let mut people: Vec<PersonRow> = serde_json::from_str(&people).map_err(unreadable)?;

@@ -30,7 +30,7 @@ impl Database {
     }
 }
 
-/// Every grant that meets `condition`, a row per capability; by app, then position.
+/// Builds the query for the grants that meet `condition`: a row per capability, by app, then position.
 fn select_grants(condition: &'static str) -> String {
     format!(
         "SELECT app.app_id, token_hash, token_sealed, due, capability
@@ -105,7 +105,7 @@ async fn delete_grant(tx: &mut WriteTx, app_id: String) -> Result<()> {
     Ok(())
 }
 
-/// Adds those that are not held, after those that are.
+/// Appends the capabilities that the app lacks.
 async fn add_capabilities(db: &mut dyn Connection, app_id: &str, capabilities: Vec<String>) -> Result<()> {
     for capability in capabilities {
         sql::query(

@@ -17,7 +17,7 @@ impl FromRow for Group {
     }
 }
 
-/// The table of a kind of groups.
+/// Returns the table of a kind of groups.
 fn table(kind: GroupKind) -> &'static str {
     match kind {
         GroupKind::Users => "user_group",
@@ -118,7 +118,7 @@ impl Database {
         self.page(count.to_owned(), rows.to_owned(), group_id, page).await
     }
 
-    /// A count and a page of what belongs to a row, of one state of the database.
+    /// Reads a count and a page of the rows that belong to `owner`, from one state of the database.
     pub(super) async fn page<T: FromRow + Send>(
         &self,
         count: String,
@@ -137,7 +137,7 @@ impl Database {
 const ADD_PERSON: &str = "INSERT INTO user_group_member (group_id, person_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 const REMOVE_PERSON: &str = "DELETE FROM user_group_member WHERE group_id = $1 AND person_id = $2";
 
-/// Puts something into a group; in it already is fine.
+/// Adds a member to a group; an existing member is fine.
 pub(super) async fn add_member(
     db: &mut dyn Connection,
     insert: &'static str,
@@ -148,7 +148,7 @@ pub(super) async fn add_member(
     Ok(())
 }
 
-/// Takes something out of a group.
+/// Removes a member from a group.
 pub(super) async fn remove_member(
     db: &mut dyn Connection,
     delete: &'static str,
@@ -158,7 +158,7 @@ pub(super) async fn remove_member(
     found(sql::query(delete).bind(group_id).bind(member).execute(db).await?.rows_affected())
 }
 
-/// Whether a statement met the row that it was about.
+/// Returns [`Error::NotFound`] if a statement changed no row.
 pub(super) fn found(rows: u64) -> Result<()> {
     if rows == 0 { Err(Error::NotFound) } else { Ok(()) }
 }

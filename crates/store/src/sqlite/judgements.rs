@@ -31,7 +31,7 @@ impl Database {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    // Gone meanwhile: nothing is left to be judged.
+                    // A face removed meanwhile needs no judgement.
                     sql::query("UPDATE template SET recognisability = $2 WHERE face_id = $1")
                         .bind(face_id)
                         .bind(recognisability)

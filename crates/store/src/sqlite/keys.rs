@@ -1,4 +1,4 @@
-//! Keys that clients of other interfaces sign with.
+//! Keys with which clients of other interfaces sign requests.
 
 use aicp_types::{KeyId, UnixMillis};
 
@@ -6,7 +6,7 @@ use super::{Database, rows::within_i64, writer::WriteTx, writes};
 use crate::sql::{self, DatabaseError, FromRow, Row};
 use crate::{Error, Key, KeyUsage, NewKey, Result, UsedSignature};
 
-/// Expired signatures that one write forgets at most: other writes wait for its end.
+/// Maximum number of expired signatures that one write deletes, as other writes wait for it.
 const FORGOTTEN_AT_ONCE: i64 = 10_000;
 
 impl Database {

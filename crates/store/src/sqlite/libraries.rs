@@ -30,7 +30,7 @@ impl Database {
     }
 
     pub(crate) async fn library_counts(&self, library_id: LibraryId) -> Result<LibraryCounts> {
-        // Both kinds of ids are unique by themselves, so only one of each can be equal.
+        // Both kinds of ids are unique, so at most one of each kind can be equal.
         let query = sql::query_as(
             "SELECT (SELECT COUNT(*) FROM person WHERE library_id = $1)
                   - (SELECT COUNT(*) FROM person AS unnamed
@@ -66,7 +66,7 @@ impl Database {
 }
 
 async fn rename_library(tx: &mut WriteTx, library_id: LibraryId, external_id: String) -> Result<()> {
-    // A display name that only repeated the old name repeats the new one.
+    // A display name equal to the old name follows it.
     let query = sql::query(
         "UPDATE library SET
             name = CASE WHEN name = external_id THEN $2 ELSE name END, external_id = $2

@@ -1,4 +1,4 @@
-//! Pictures of rows of the outbox under names of their own.
+//! Links: second names of the pictures of outbox rows.
 
 use aicp_types::OutboxId;
 
@@ -6,14 +6,14 @@ use super::{Database, rows::json_strings, writer::WriteTx};
 use crate::Result;
 use crate::sql;
 
-/// A picture under a name of its own that no row has any more.
+/// A link whose outbox row is gone or has released its picture.
 pub(crate) struct DeadLink {
     pub(crate) name: String,
     pub(crate) picture_key: String,
 }
 
 impl Database {
-    /// Notes that the picture of a row has this name. `false` if there is no such row, or it has another picture or none.
+    /// Records a link to the picture of a row. Returns `false` if there is no such row, or its picture is not this one.
     pub(crate) async fn note_link(&self, name: &str, row_id: OutboxId, picture_key: &str) -> Result<bool> {
         let query = sql::query_scalar("SELECT EXISTS (SELECT 1 FROM outbox_link WHERE name = $1 AND row_id = $2)");
         let noted = query.bind(name).bind(row_id).fetch_one(&mut *self.readers.get().await?).await?;
@@ -24,21 +24,21 @@ impl Database {
         self.writer.run(move |tx| Box::pin(note_link(tx, name, row_id, picture_key))).await
     }
 
-    /// The links of rows that are gone, or have no picture any more.
+    /// Returns the links whose rows are gone or have released their picture.
     pub(crate) async fn dead_links(&self) -> Result<Vec<DeadLink>> {
         let query = sql::query_as("SELECT name, picture_key FROM outbox_link WHERE row_id IS NULL");
         let links: Vec<(String, String)> = query.fetch_all(&mut *self.readers.get().await?).await?;
         Ok(links.into_iter().map(|(name, picture_key)| DeadLink { name, picture_key }).collect())
     }
 
-    /// The names of links to pictures.
+    /// Returns the names of the links to pictures.
     pub(crate) async fn links_to(&self, picture_keys: &[String]) -> Result<Vec<String>> {
         let query =
             sql::query_scalar("SELECT name FROM outbox_link WHERE picture_key IN (SELECT value FROM json_each($1))");
         Ok(query.bind(json_strings(picture_keys)).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
-    /// Forgets links that are unlinked.
+    /// Deletes the records of removed links.
     pub(crate) async fn forget_links(&self, names: Vec<String>) -> Result<()> {
         if names.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! A database of an earlier version keeps its rows under the names of today.
+//! Migration of a database of an earlier version, whose columns had other names.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{connection::Local, schema};
 use crate::{Error, OutboxFilter, Page, Store};
 
-/// The last version of the schema with the names of the interfaces.
+/// Last version of the schema whose columns were named after the interfaces.
 const BEFORE_WORDS: i64 = 10;
 const PUBLIC_ID: PublicId = PublicId::new(2_126_723_381_473_574_912);
 
@@ -28,11 +28,11 @@ const ROWS: &str = "
         VALUES ('joe', 'x', '1', 'a@b', '12', 5, 8);
     UPDATE last_ids SET max_person_id = 2126723381473574912";
 
-/// A database as that version left it.
+/// Creates a database as that version left it.
 fn database_before_words(path: &Path) {
     let connection = Local::new(rusqlite::Connection::open(path).expect("opens"));
     schema::migrate(&connection, BEFORE_WORDS).expect("migrates");
-    // Versions were counted in a table then.
+    // That version counted migrations in a table.
     let versions = (1..=BEFORE_WORDS).map(|version| format!("({version}, TRUE)")).collect::<Vec<_>>().join(", ");
     let counted = format!(
         "PRAGMA user_version = 0;

@@ -1,9 +1,11 @@
-//! The relational schema on SQLite. Everything that knows SQLite is in this module.
+//! The relational schema on SQLite. Everything specific to SQLite is here, except [`check`](fn@crate::check) and the
+//! conversion of the driver's errors into [`Error`](crate::Error).
 //!
-//! One connection writes, a few others read. The statements keep to what PostgreSQL understands as well, save for
+//! One connection writes, a few others read. Most statements are also valid in PostgreSQL. The known exceptions are
 //! `json_each` (there `= ANY`), `json_array` and `json_group_array` (there `json_build_array` and `json_agg`), the
-//! two-argument `MAX` (there `GREATEST`), and columns beside a `MAX` that stand for the row it comes from (there
-//! `DISTINCT ON`).
+//! two-argument `MAX` (there `GREATEST`), columns beside a `MAX` that stand for the row it comes from (there `DISTINCT
+//! ON`), flags compared with 0 and 1, unqualified columns in `DO UPDATE SET`, and `CROSS JOIN` and unary plus as
+//! planner hints.
 
 mod bulk;
 mod calls;
@@ -57,16 +59,16 @@ use crate::{
 };
 
 const READERS: usize = 4;
-/// Pages that each connection keeps; negative, so that it counts KiB.
+/// Page cache of each connection: a negative number is in KiB.
 const CACHE_KIB: &str = "-16384";
-/// Bytes a page of a new file; one that is there keeps its own. Three templates of 2 KiB fit one, where of the usual 4 KiB
-/// half stays empty: the file is smaller and read faster, and a commit still writes few bytes.
+/// Page size in bytes of a new file; an existing file keeps its own. Three templates of 2 KiB fit a page, whereas in
+/// the default of 4 KiB half stays empty. The file is smaller and read faster, and a commit still writes few bytes.
 const PAGE_BYTES: u32 = 8192;
-/// The write-ahead log is cut to this many bytes once it is folded into the file, however far one large write let it grow.
+/// Size in bytes to which the write-ahead log is truncated after a checkpoint, however far one large write let it grow.
 const JOURNAL_BYTES: &str = "67108864";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The database file: readers and the writer.
+/// The database: readers and the writer.
 pub(crate) struct Database {
     path: PathBuf,
     readers: Readers,
@@ -75,7 +77,7 @@ pub(crate) struct Database {
     person_cache: Arc<PersonCache>,
 }
 
-/// A picture that a committed transaction took the last known row from, and whose file may still be there.
+/// Record of a picture of which a committed transaction removed a row, and whose file may still exist.
 #[derive(Debug)]
 pub(crate) struct Removal {
     pub(crate) id: i64,
@@ -83,14 +85,14 @@ pub(crate) struct Removal {
 }
 
 impl Database {
-    /// Opens the file, making it where missing, brings its schema up to date and starts the writer.
+    /// Opens the file, creating it where missing, migrates its schema and starts the writer.
     pub(crate) async fn open(
         path: &Path,
         clock: Arc<dyn Clock>,
         observer: Option<Arc<dyn Observer>>,
         zone: TimeZone,
     ) -> Result<Self> {
-        // Made here, as SQLite would let others read it; its companion files take over the mode.
+        // Created here, as SQLite would let others read it; its companion files inherit the mode.
         let file = path.to_owned();
         run_blocking(move || {
             OpenOptions::new().append(true).create(true).mode(0o600).open(&file).map(drop).map_err(at(file))
@@ -100,12 +102,12 @@ impl Database {
         let connection = run_blocking(move || {
             let mut connection = Local::open(&file, false)?;
             let db = connection.raw();
-            // Of a new file alone: an existing one keeps its own.
+            // Takes effect for a new file only.
             db.pragma_update(None, "page_size", PAGE_BYTES)?;
             let _: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
             db.pragma_update(None, "synchronous", "FULL")?;
             db.pragma_update(None, "foreign_keys", true)?;
-            // What is deleted here is biometric: free pages are overwritten, not just let go.
+            // Deleted data is biometric: free pages are overwritten, not just released.
             db.pragma_update(None, "secure_delete", "ON")?;
             db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
             schema::migrate(&connection, schema::VERSIONS.len() as i64)?;
@@ -123,7 +125,7 @@ impl Database {
         Ok(Self { path: path.to_owned(), readers, writer, zone, person_cache })
     }
 
-    /// Closes the readers, lets the writer finish its queue, and folds the write-ahead log into the file.
+    /// Closes the readers, lets the writer finish its queue, and checkpoints the write-ahead log into the file.
     pub(crate) async fn close(&self) -> Result<()> {
         self.readers.close().await;
         self.writer.close().await
@@ -222,12 +224,12 @@ impl Database {
         reads::has_picture(&self.readers, person_id, picture_key).await
     }
 
-    /// Those of `keys` that some face or unsolved row of the outbox refers to.
+    /// Returns those of `keys` that a face or an unsolved outbox row refers to.
     pub(crate) async fn used_pictures(&self, keys: Vec<String>) -> Result<HashSet<String>> {
         reads::used_pictures(&self.readers, &keys).await
     }
 
-    /// The removals that were not [forgotten](Self::forget_removals) yet.
+    /// Returns the removals that were not [deleted](Self::forget_removals) yet.
     pub(crate) async fn pending_removals(&self) -> Result<Vec<Removal>> {
         reads::pending_removals(&self.readers).await
     }

@@ -1,4 +1,4 @@
-//! Writes to engines that keep faces themselves.
+//! Outbox: writes to engines that store faces themselves.
 
 mod attempts;
 
@@ -13,7 +13,7 @@ use crate::{
     Person, Result, Solution, objects::PictureName,
 };
 
-/// Where new ids come from.
+/// Generator of outbox ids.
 pub(super) type NextId = Box<dyn FnMut() -> OutboxId + Send>;
 
 impl Database {
@@ -134,13 +134,13 @@ impl Database {
     }
 }
 
-/// Lists the rows whose first attempt was broken off with the last run.
+/// Lists the rows whose first attempt was interrupted by the end of the last run.
 pub(super) async fn list_broken_off(db: &mut dyn Connection) -> Result<()> {
     sql::query("UPDATE outbox SET listed = 1 WHERE listed = 0").execute(db).await?;
     Ok(())
 }
 
-/// Sees to the rows of a person's faces that have yet to be taken in, before the faces are removed.
+/// Calls [`settle_face`] for each pending face of a person.
 pub(super) async fn settle_faces_of(
     db: &mut dyn Connection,
     person_id: PersonId,
@@ -154,8 +154,8 @@ pub(super) async fn settle_faces_of(
     Ok(())
 }
 
-/// Sees to the row of a face that has yet to be taken in, before the face is removed: what the engine was never asked
-/// need not be done, what it may have done must be undone.
+/// Settles the outbox row of a pending face before the face is removed: a row that is not in doubt is deleted, a row in
+/// doubt becomes an `UndoAdd`.
 pub(super) async fn settle_face(
     db: &mut dyn Connection,
     face_id: FaceId,
@@ -314,11 +314,11 @@ async fn enqueue_library_removal(
     Ok((Some(id), removals))
 }
 
-/// What a row is about, besides its library.
+/// Subject of an outbox row, besides its library.
 #[derive(Default)]
 struct About<'a> {
     person: Option<&'a Person>,
-    /// The person was put down with the row.
+    /// The person was created together with the row.
     made_person: bool,
     face_id: Option<FaceId>,
     engine_ref: Option<&'a str>,
@@ -368,7 +368,7 @@ async fn delete(db: &mut dyn Connection, id: OutboxId) -> Result<()> {
     Ok(())
 }
 
-/// The picture of a row that is about to be solved or deleted.
+/// Releases the picture and the link of a row that is about to be solved or deleted.
 async fn let_picture_go(db: &mut dyn Connection, id: OutboxId) -> Result<Vec<Removal>> {
     sql::query("UPDATE outbox_link SET row_id = NULL WHERE row_id = $1").bind(id).execute(&mut *db).await?;
     let query = sql::query_as(

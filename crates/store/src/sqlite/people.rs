@@ -18,7 +18,7 @@ use crate::{
     objects::PictureName,
 };
 
-/// Hex digits in the beginning of a picture key that stands for a face.
+/// Length in hex digits of a face token: a prefix of the picture key.
 const TOKEN_LENGTH: usize = 32;
 
 impl Database {
@@ -34,7 +34,7 @@ impl Database {
     }
 
     pub(crate) async fn people(&self, library_id: LibraryId, page: Page) -> Result<Vec<Person>> {
-        // Those left out are counted off in the index, and not looked at.
+        // Skipped rows are counted in the index, without reading the people.
         let query = sql::query_as(
             "SELECT * FROM person
              WHERE id IN (SELECT id FROM person WHERE library_id = $1 ORDER BY id LIMIT $2 OFFSET $3)
@@ -119,7 +119,7 @@ impl Database {
 
     pub(crate) async fn face_by_token(&self, app_id: &str, token: &str) -> Result<Option<Face>> {
         let Some((first, end)) = keys_of_token(token) else { return Ok(None) };
-        // By pictures first: a sort of few beats a walk over all faces in order of time.
+        // Picture key first: sorting the few matches beats scanning all faces by time.
         let query = sql::query_as(
             "SELECT face.* FROM face CROSS JOIN person CROSS JOIN library
              WHERE face.picture_key >= $2 AND face.picture_key < $3
@@ -160,7 +160,7 @@ impl Database {
         self.writer.run(move |tx| Box::pin(copy_person(tx, person_id, library_id, new, faces))).await
     }
 
-    /// Also returns the pictures of the faces that are gone.
+    /// Also returns the pictures of the removed faces.
     pub(crate) async fn replace_faces(
         &self,
         person_id: PersonId,
@@ -176,12 +176,12 @@ impl Database {
     }
 }
 
-/// The number that `user_id` is the one usual way to write of: not "+7", not "007".
+/// Parses a public id in canonical decimal form: not "+7", not "007".
 pub(super) fn in_decimal(user_id: &str) -> Option<PublicId> {
     PublicId::parse(user_id)
 }
 
-/// Range of the picture keys that begin with `token`; `None` if it is no token.
+/// Returns the range of the picture keys that begin with `token`; `None` if `token` is not valid.
 fn keys_of_token(token: &str) -> Option<(&str, String)> {
     hex_range(token).filter(|_| token.len() == TOKEN_LENGTH)
 }
@@ -193,8 +193,8 @@ async fn copy_person(
     new: NewPerson,
     faces: Vec<CopiedFace>,
 ) -> Result<Person> {
-    // A face that is there now keeps its picture, and from the commit on its copy does. So no lock is needed: whoever
-    // is about to unlink the picture looks for rows after the removal of the face, hence after this.
+    // Needs no lock on the picture: its file exists as long as the face does, and from the commit on the copy refers to
+    // it. Deletion looks for rows after the removal of the face, hence after this.
     writes::library_of(&mut tx.connection, person_id).await?;
     let person = writes::insert_person(&mut tx.connection, library_id, new).await?;
     for copied in faces {

@@ -1,7 +1,7 @@
 //! Caches directory entries: building one takes five queries, and the same people are requested repeatedly.
 //!
-//! A write invalidates the entries it changes before it is acknowledged. An entry that was read before a write is not inserted
-//! after it, as it may be outdated.
+//! A write invalidates the entries it changes before it is acknowledged. An entry read before an invalidation is not
+//! inserted after it, as it may be outdated.
 
 use std::{
     collections::HashMap,
@@ -14,12 +14,12 @@ use aicp_types::{LibraryId, PersonId, PublicId};
 /// Upper bound of the cache's size in bytes, as [`size`] estimates it. When exceeded, the cache is cleared.
 const MAX_CACHE_BYTES: usize = 96 << 20;
 
-/// Entries that a write makes outdated.
+/// Cache entries that a write invalidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stale {
-    /// That of the person with this row id.
+    /// The entry of this person.
     Person(PersonId),
-    /// All.
+    /// All entries.
     Everybody,
 }
 
@@ -60,7 +60,7 @@ impl PersonCache {
         for public_id in public_ids {
             match state.by_public_id.get(&public_id) {
                 Some(person) if person.library_id == library_id => found.hits.push(Arc::clone(person)),
-                // In another library, and people never move.
+                // The person is in another library; people never move.
                 Some(_) => {}
                 None => found.misses.push(public_id),
             }

@@ -1,9 +1,10 @@
-//! Ranges of keys by their prefix, so that an index finds them.
+//! Ranges of keys with a common prefix, for index lookups.
 
-/// Range of the lower-case hex texts with a prefix: from the first, to before the second. `None` if the prefix is empty or no hex.
+/// Returns the range of the lower-case hex texts with a prefix: start inclusive, end exclusive. `None` if the prefix is
+/// empty or not lower-case hex.
 pub(super) fn hex_range(prefix: &str) -> Option<(&str, String)> {
     let is_hex = !prefix.is_empty() && prefix.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    // No hex digit is greater than this letter.
+    // `g` is greater than every hex digit.
     is_hex.then(|| (prefix, format!("{prefix}g")))
 }
 

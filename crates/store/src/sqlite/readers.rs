@@ -1,4 +1,4 @@
-//! Connections to read with, each on a thread of its own.
+//! Pool of read connections, each on a thread of its own.
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -13,14 +13,14 @@ use crate::sql::{DatabaseError, Kind, Result};
 pub(crate) struct Readers {
     /// Empty once closed.
     connections: Vec<Mutex<Option<Threaded>>>,
-    /// A permit for each connection that is not in use.
+    /// One permit per free connection.
     free: Semaphore,
 }
 
-/// A connection in use; free again when it is dropped.
+/// A connection in use; returned to the pool when dropped.
 pub(crate) struct Reader<'a> {
     connection: MappedMutexGuard<'a, Threaded>,
-    /// Given back after the connection: fields are dropped in their order.
+    /// Released after the connection, as fields are dropped in order of declaration.
     _permit: SemaphorePermit<'a>,
 }
 
@@ -38,7 +38,7 @@ impl Readers {
     /// Waits for a free connection.
     ///
     /// # Errors
-    /// [`Kind::Closed`].
+    /// [`Kind::Closed`] if the pool is closed.
     pub async fn get(&self) -> Result<Reader<'_>> {
         let closed = || DatabaseError::new(Kind::Closed, "the database is closed");
         let permit = self.free.acquire().await.map_err(|_| closed())?;
@@ -47,7 +47,7 @@ impl Readers {
         Ok(Reader { connection: connection.ok_or_else(closed)?, _permit: permit })
     }
 
-    /// Waits until no connection is in use, then closes them. Does nothing if they are closed.
+    /// Waits until no connection is in use, then closes all. A second call does nothing.
     pub async fn close(&self) {
         self.free.close();
         for connection in &self.connections {
@@ -57,7 +57,7 @@ impl Readers {
 }
 
 impl Reader<'_> {
-    /// Begins a transaction: its statements see one state of the database.
+    /// Begins a read transaction: its statements see one state of the database.
     pub fn begin(&mut self) -> Snapshot<'_> {
         self.connection.send("BEGIN");
         Snapshot(&mut self.connection)
@@ -78,7 +78,7 @@ impl DerefMut for Reader<'_> {
     }
 }
 
-/// A read transaction; ends when it is dropped.
+/// A read transaction; it ends when dropped.
 pub(crate) struct Snapshot<'a>(&'a mut Threaded);
 
 impl Drop for Snapshot<'_> {

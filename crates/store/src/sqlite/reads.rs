@@ -1,4 +1,4 @@
-//! The queries.
+//! Queries on people, faces, libraries and pictures.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,12 +24,12 @@ pub(super) async fn library_by_engine_key(db: &Readers, app_id: &str, engine_key
 
 pub(super) async fn libraries(db: &Readers, app_id: &str, page: Page) -> Result<Vec<Library>> {
     let query = sql::query_as("SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY id LIMIT $2 OFFSET $3");
-    // A negative limit would mean none at all to SQLite.
+    // SQLite treats a negative LIMIT as none; `Page::limit` is never negative.
     Ok(query.bind(app_id).bind(page.limit()).bind(page.offset()).fetch_all(&mut *db.get().await?).await?)
 }
 
 pub(super) async fn find_person(db: &Readers, library_id: LibraryId, user_id: &str) -> Result<Option<Person>> {
-    // Only the one usual way to write a number names a person: not "+7", not "007".
+    // Only the canonical decimal form is a public id: not "+7", not "007".
     let public_id = PublicId::parse(user_id);
     let query = sql::query_as(
         "SELECT * FROM person WHERE id = COALESCE(
@@ -84,7 +84,7 @@ pub(super) async fn people_with_faces(db: &Readers, face_ids: &[FaceId]) -> Resu
     with_people(db, faces).await
 }
 
-/// Faces, each with its person.
+/// Pairs each face with its person.
 pub(super) async fn with_people(db: &Readers, faces: Vec<Face>) -> Result<Vec<(Face, Person)>> {
     let person_ids: HashSet<PersonId> = faces.iter().map(|face| face.person_id).collect();
     let people: Vec<Person> = sql::query_as("SELECT * FROM person WHERE id IN (SELECT value FROM json_each($1))")
@@ -92,7 +92,7 @@ pub(super) async fn with_people(db: &Readers, faces: Vec<Face>) -> Result<Vec<(F
         .fetch_all(&mut *db.get().await?)
         .await?;
     let people: HashMap<PersonId, Person> = people.into_iter().map(|person| (person.id, person)).collect();
-    // A person removed between the two queries took the faces along.
+    // If a person was removed between the two queries, so were the faces.
     let pair = |face: Face| people.get(&face.person_id).map(|person| (face, person.clone()));
     Ok(faces.into_iter().filter_map(pair).collect())
 }
@@ -103,7 +103,7 @@ pub(super) async fn has_picture(db: &Readers, person_id: PersonId, picture_key: 
 }
 
 pub(super) async fn used_pictures(db: &Readers, keys: &[String]) -> Result<HashSet<String>> {
-    // One statement, so that a key that goes from a face to the outbox at this time is not missed.
+    // One statement, so that a key that moves from a face to the outbox meanwhile is not missed.
     let query = sql::query_scalar(
         "SELECT picture_key FROM face WHERE picture_key IN (SELECT value FROM json_each($1))
          UNION

@@ -1,4 +1,4 @@
-//! Rows into plain data, and back.
+//! Conversion of rows into plain data, and back.
 
 use super::Removal;
 use crate::sql::{self, DatabaseError, FromRow, Row};
@@ -162,23 +162,23 @@ impl FromRow for LastIds {
 }
 
 impl Page {
-    /// Rows skipped, as SQL counts.
+    /// Returns the number of rows skipped, saturated to SQL's integer.
     pub(super) fn offset(self) -> i64 {
         within_i64(self.offset)
     }
 
-    /// Rows returned at most, as SQL counts.
+    /// Returns the maximum number of rows, saturated to SQL's integer.
     pub(super) fn limit(self) -> i64 {
         within_i64(self.limit)
     }
 }
 
-/// A count as SQL has it.
+/// Converts a count into SQL's integer, saturating.
 pub(super) fn within_i64(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// What an action is called in the table.
+/// Returns the name of an action in the table.
 pub(super) fn name_of_action(action: OutboxAction) -> &'static str {
     match action {
         OutboxAction::AddFace => "add_face",
@@ -213,13 +213,13 @@ pub(crate) fn vector_from_blob(blob: &[u8]) -> sql::Result<Vec<f32>> {
     Ok(values.iter().map(|&value| f32::from_le_bytes(value)).collect())
 }
 
-/// A JSON array for `json_each`, which is how one parameter stands for a list.
+/// Encodes a JSON array for `json_each`, by which one parameter stands for a list.
 pub(super) fn json_array<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
     format!("[{}]", items.join(","))
 }
 
-/// As [`json_array`], of texts.
+/// Encodes a JSON array of strings; see [`json_array`].
 pub(super) fn json_strings(items: &[String]) -> String {
     json_array(items.iter().map(|item| serde_json::Value::from(item.as_str())))
 }

@@ -1,9 +1,9 @@
-//! Versions of the schema.
+//! Schema versions and their migration.
 
 use super::connection::Local;
 use crate::{Error, Result};
 
-/// Statements of each version, in order. A version that was released is never changed.
+/// Statements of each version, in order. A released version is never changed.
 pub(super) const VERSIONS: [(i64, &str); 11] = [
     (1, include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, include_str!("../../migrations/sqlite/0002_platform.sql")),
@@ -18,7 +18,7 @@ pub(super) const VERSIONS: [(i64, &str); 11] = [
     (11, include_str!("../../migrations/sqlite/0011_words.sql")),
 ];
 
-/// Brings the schema up to `last`, a version in each transaction.
+/// Migrates the schema to version `last`, one transaction per version.
 ///
 /// # Errors
 /// [`Error::NewerSchema`] if a newer program wrote the database; [`Error::Database`].
@@ -38,14 +38,14 @@ pub(super) fn migrate(connection: &Local, last: i64) -> Result<()> {
     Ok(())
 }
 
-/// The version of the database; 0 if it is empty.
+/// Returns the version of the database; 0 if it is empty.
 fn version(connection: &Local) -> Result<i64> {
     let db = connection.raw();
     let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version > 0 {
         return Ok(version);
     }
-    // Versions up to 11 were counted in this table.
+    // Up to version 11, sqlx recorded the migrations in this table.
     let has_table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')";
     if !db.query_row(has_table, [], |row| row.get::<_, bool>(0))? {
         return Ok(0);

@@ -19,7 +19,7 @@ use crate::{
 
 use read::read_circle;
 
-/// Stands between user ids that come as one text; none has it.
+/// Separator of user ids in an aggregated text; no user id contains it.
 const BETWEEN_IDS: char = '\n';
 
 impl Database {
@@ -51,7 +51,7 @@ impl Database {
         names: Option<&[String]>,
         members: Members,
     ) -> Result<Option<FriendGroups>> {
-        // One row a group, and one without a group for an account that has none.
+        // One row per group; an account without groups has one row without a group.
         let members = match members {
             Members::Counted => "NULL",
             Members::Named => {
@@ -62,7 +62,7 @@ impl Database {
         };
         let named = match names {
             None => String::new(),
-            // One by one, as JSON in SQLite would cut a name at a zero character.
+            // A parameter each, as SQLite's JSON functions cut a text at a NUL character.
             Some(names) => {
                 let parameters: Vec<String> = (0..names.len()).map(|number| format!("${}", number + 3)).collect();
                 format!("AND name IN ({})", parameters.join(", "))
@@ -90,7 +90,7 @@ impl Database {
     }
 
     pub(crate) async fn circle(&self, app_id: &str, user_id: &str, around: Around) -> Result<Option<Circle>> {
-        // One state of the database for all that is read.
+        // A transaction, so that all queries see one state of the database.
         let mut reader = self.readers.get().await?;
         let mut snapshot = reader.begin();
         Ok(read_circle(&mut *snapshot, app_id, user_id, around).await?)
@@ -121,7 +121,7 @@ impl Database {
     }
 }
 
-/// Writes what is different.
+/// Writes the differences between two states of a circle.
 async fn write_circle(tx: &mut WriteTx, app_id: &str, before: &Circle, after: &Circle) -> Result<()> {
     let db = &mut tx.connection;
     let id = before.account.id;
@@ -163,7 +163,7 @@ async fn write_circle(tx: &mut WriteTx, app_id: &str, before: &Circle, after: &C
     Ok(())
 }
 
-/// The groups that a friend is in; none if it is no friend, or in no group.
+/// Returns the groups that a friend is in; `None` if there is no friend, or the friend is in no group.
 fn groups_of(friend: Option<&Friend>) -> Option<&BTreeSet<String>> {
     friend.map(|friend| &friend.groups).filter(|groups| !groups.is_empty())
 }
@@ -189,7 +189,7 @@ async fn write_request(
     Ok(())
 }
 
-/// Writes what is different about one friend; returns how many friends the account gained.
+/// Writes the differences of one friend; returns by how many the account's number of friends changed.
 async fn write_friend(
     db: &mut dyn Connection,
     account_id: AccountId,
@@ -270,7 +270,7 @@ async fn write_custom(
     Ok(())
 }
 
-/// Sets the sequences of an account and counts the friends that it gained.
+/// Sets the sequences of an account and adds `gained` to its number of friends.
 async fn count_on(db: &mut dyn Connection, account: &Account, sequences: Sequences, gained: i64) -> Result<()> {
     if account.sequences == sequences && gained == 0 {
         return Ok(());
@@ -321,11 +321,11 @@ async fn delete_accounts(tx: &mut WriteTx, app_id: String, user_ids: Vec<String>
     );
     let mut found: Vec<(AccountId, String)> =
         query.bind(&app_id).bind(json_strings(&user_ids)).fetch_all(&mut *db).await?;
-    // JSON in SQLite cuts a name at a zero character, and so would find another.
+    // SQLite's JSON functions cut a text at a NUL character, and so may match another user id.
     found.retain(|(_, user_id)| user_ids.contains(user_id));
     let ids = json_array(found.iter().map(|(id, _)| id));
-    // Those who lose friends by it. Their sequences are counted on by the rule that `platform/src/social/rules.rs` has
-    // for all other changes: by one each, however many friends go, and those alone that something is different for.
+    // Accounts that lose friends. As in `platform/src/social/rules.rs`, each changed sequence increases by one, however
+    // many friends are removed.
     let query = sql::query_scalar(
         "UPDATE social_account
          SET friend_sequence = friend_sequence + 1,

@@ -1,8 +1,8 @@
-//! All templates, as fast as the machine reads them: what a server waits for when it starts.
+//! Reads all templates in parallel: the start of a server waits for this.
 //!
-//! Here rows don't come by way of sqlx, which copies each and hands it from one thread to another at several times the
-//! cost of reading it. A second safe binding to the same library of SQLite steps through them on the thread that uses
-//! them, several of these beside each other.
+//! Several threads step through rows of their own connections to one state of the database, and decode the rows where
+//! they are used. [`Readers`](super::readers::Readers) would copy each row and pass it to another thread, which costs
+//! several times as much as the reading.
 
 use std::{
     num::NonZeroUsize,
@@ -17,16 +17,16 @@ use rusqlite::{Connection, OpenFlags, Row};
 use super::{BUSY_TIMEOUT, CACHE_KIB, Database, rows::vector_from_blob};
 use crate::{Algorithm, Error, Result, TemplateRow, TemplatesRead, blocking::run_blocking};
 
-/// Threads that read at most; more would wait for memory.
+/// Maximum number of reading threads; more would wait for memory.
 const THREADS: usize = 8;
-/// Row ids of faces that a thread takes for itself at a time.
+/// Number of face ids that a thread claims at a time.
 const STEP: i64 = 4096;
-/// Templates in a batch: few enough that they are still in the processor's cache when they are taken, and that the memory
-/// they were in is used again for the next ones instead of being given back to the system.
+/// Templates in a batch: few enough that they are still in the processor's cache when `take` is called, and that their
+/// memory is reused for the next batch instead of being returned to the system.
 const BATCH: usize = 64;
 
-/// Faces by row id, each with the template of one algorithm, if it has one. All three tables are read in the order in
-/// which they lie, as people and their faces are nearly always added together.
+/// Faces by row id, each with the template of one algorithm, if it has one. All three tables are read in storage order,
+/// as people and their faces are nearly always added together.
 const SELECT: &str = "
     SELECT face.id, face.person_id, person.library_id, template.vector, template.recognisability
     FROM face CROSS JOIN person ON person.id = face.person_id
@@ -47,10 +47,10 @@ impl Database {
         run_blocking(move || read_on(snapshots, &algorithm, &take)).await
     }
 
-    /// Connections that all see the present state of the database, and go on seeing it.
+    /// Opens connections that all see the present state of the database until they are dropped.
     async fn snapshots(&self, count: usize) -> Result<Vec<Snapshot>> {
         let path = self.path.clone();
-        // While the writer is at this, it writes nothing else.
+        // The writer runs this, so nothing is written meanwhile.
         self.writer
             .run(move |_| Box::pin(run_blocking(move || (0..count).map(|_| Snapshot::open(&path)).collect())))
             .await
@@ -60,7 +60,7 @@ impl Database {
 /// A read transaction.
 struct Snapshot {
     connection: Connection,
-    /// The highest row id of a face.
+    /// Highest row id of a face; 0 without faces.
     last_face: i64,
 }
 
@@ -76,7 +76,8 @@ impl Snapshot {
     }
 }
 
-/// Divides the faces among the threads, piece by piece. The first error ends it; one of ours is told before one of `take`.
+/// Distributes the faces among the threads in steps. The first error stops all; an error of the store takes precedence
+/// over one of `take`.
 fn read_on<E: Send>(
     snapshots: Vec<Snapshot>,
     algorithm: &Algorithm,
@@ -143,14 +144,14 @@ impl Snapshot {
     }
 }
 
-/// None if the face has no template of the algorithm.
+/// Decodes a row; `None` if the face has no template of the algorithm.
 fn template_row(row: &Row<'_>) -> Result<Option<TemplateRow>> {
     let Some(vector) = row.get_ref(3)?.as_blob_or_null().map_err(rusqlite::Error::from)? else { return Ok(None) };
     Ok(Some(TemplateRow {
         library_id: row.get(2)?,
         person_id: row.get(1)?,
         face_id: row.get(0)?,
-        // What is no vector is none: whoever takes it sees that.
+        // A damaged vector becomes empty, which `take` detects.
         vector: vector_from_blob(vector).unwrap_or_default(),
         recognisability: row.get(4)?,
     }))

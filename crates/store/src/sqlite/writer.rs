@@ -1,4 +1,4 @@
-//! The one writer: gathers what is queued, commits it at once, then tells everybody.
+//! The only writer: runs the queued jobs in batches, one commit per batch, then announces the changes.
 
 use std::sync::Arc;
 use std::thread;
@@ -14,19 +14,19 @@ use crate::sql;
 use crate::sql::{DatabaseError, Kind};
 use crate::{Change, Error, Observer, Result};
 
-/// How many jobs may wait before senders have to.
+/// Capacity of the queue; senders wait while it is full.
 const QUEUE_DEPTH: usize = 1024;
-/// How many jobs share a commit at most.
+/// Maximum number of jobs per commit.
 const BATCH_SIZE: usize = 256;
 
-/// The way to the writer task.
+/// Handle of the writer's thread.
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
-    /// How its thread ended; gone once that is known.
+    /// Result of the thread; `None` once it was received.
     ended: Mutex<Option<oneshot::Receiver<Result<()>>>>,
 }
 
-/// What a job works on: the connection, inside a transaction, and the changes to announce once it is committed.
+/// Context of a job: the connection, inside a transaction, and the changes to announce after the commit.
 pub(super) struct WriteTx {
     pub(super) connection: Local,
     pub(super) changes: Vec<Change>,
@@ -41,9 +41,9 @@ enum Message {
 }
 
 impl Writer {
-    /// Starts the writer on a thread of its own. It invalidates the entries of `person_cache` that it changes.
+    /// Starts the writer on a thread of its own. It invalidates the outdated entries of `person_cache`.
     ///
-    /// Work on the connection is done when it is awaited, so that a transaction never waits for another thread.
+    /// Statements run synchronously on that thread, so that a transaction never waits for another thread.
     pub(super) fn start(
         connection: Local,
         clock: Arc<dyn Clock>,
@@ -56,13 +56,13 @@ impl Writer {
         let runtime = Handle::current();
         thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || {
             let outcome = runtime.block_on(write_until_closed(tx, observer, person_cache, messages));
-            // Nobody waits for it if the store was dropped.
+            // The receiver is gone if the store was dropped.
             let _ = tell.send(outcome);
         })?;
         Ok(Self { queue, ended: Mutex::new(Some(ended)) })
     }
 
-    /// Has `work` done as a whole or not at all; returns when it is committed and announced.
+    /// Runs `work` atomically; returns when it is committed and announced.
     pub(super) async fn run<T, W>(&self, work: W) -> Result<T>
     where
         T: Send + 'static,
@@ -74,11 +74,11 @@ impl Writer {
         outcome.await.unwrap_or(Err(Error::Closed))
     }
 
-    /// Waits until the queue is empty, then closes the connection. Does nothing if it is closed.
+    /// Waits until the queue is empty, then closes the connection. A second call does nothing.
     pub(super) async fn close(&self) -> Result<()> {
         let mut slot = self.ended.lock().await;
         let Some(ended) = slot.as_mut() else { return Ok(()) };
-        // If this can't be sent, the thread has ended already; what matters is how.
+        // If sending fails, the thread has ended already; its result is what counts.
         self.queue.send(Message::Close).await.ok();
         let outcome = ended.await.unwrap_or(Err(Error::Closed));
         *slot = None;
@@ -109,7 +109,7 @@ async fn write_until_closed(
     Ok(tx.connection.close()?)
 }
 
-/// Commits `jobs` at once, announces their changes, and tells each how it went.
+/// Runs and commits `jobs` as one batch, announces their changes, and sends each caller its outcome.
 async fn finish_batch(
     tx: &mut WriteTx,
     observer: Option<&dyn Observer>,
@@ -123,7 +123,7 @@ async fn finish_batch(
         Ok(()) => tx.execute("COMMIT").await.err().map(|error| (may_be_durable(&error), error)),
         Err(error) => Some((false, error)),
     };
-    // Also after a failure, as a commit in doubt may be one.
+    // Also after a failure, as a commit in doubt may be durable.
     person_cache.invalidate(tx.stale.drain(..));
     match failure {
         None => {
@@ -137,7 +137,7 @@ async fn finish_batch(
         Some((in_doubt, error)) => {
             tracing::error!(%error, jobs = jobs.len(), "a batch of writes failed");
             tx.changes.clear();
-            // Fails if SQLite has rolled back by itself, which is as good.
+            // Fails if SQLite has rolled back by itself, which has the same effect.
             tx.execute("ROLLBACK").await.ok();
             let tell = if in_doubt { Error::InDoubt } else { Error::RolledBack };
             jobs.into_iter().for_each(|job| job.fail(tell(error.clone())));
@@ -145,14 +145,15 @@ async fn finish_batch(
     }
 }
 
-/// Runs each job in a savepoint of its own, so that one that fails takes back its own work only.
+/// Runs each job in a savepoint, so that a failing job rolls back only its own changes.
 async fn run_all(tx: &mut WriteTx, jobs: &mut [Box<dyn Job>]) -> Result<(), DatabaseError> {
     tx.execute("BEGIN IMMEDIATE").await?;
     for job in jobs {
         let (changes_before, stale_before) = (tx.changes.len(), tx.stale.len());
         tx.execute("SAVEPOINT job").await?;
         if !job.run(tx).await {
-            // On a full disk, say, SQLite drops the whole transaction; then this fails, and so does the batch.
+            // On a full disk, for example, SQLite rolls back the whole transaction; then this fails, and so does the
+            // batch.
             tx.execute("ROLLBACK TO job").await?;
             tx.changes.truncate(changes_before);
             tx.stale.truncate(stale_before);
@@ -162,8 +163,8 @@ async fn run_all(tx: &mut WriteTx, jobs: &mut [Box<dyn Job>]) -> Result<(), Data
     Ok(())
 }
 
-/// Whether a failed commit may be found in the log after a crash. Only SQLite's statement that it did not get as far as a failing disk
-/// excludes that.
+/// Returns whether a failed commit may be found in the write-ahead log after a crash. Only an error that SQLite reports
+/// without a failing disk excludes that.
 fn may_be_durable(error: &DatabaseError) -> bool {
     !matches!(error.kind(), Kind::Refused | Kind::Duplicate | Kind::MissingParent)
 }
@@ -174,13 +175,13 @@ impl WriteTx {
     }
 }
 
-/// A [`Pending`] of any type.
+/// A queued job: a [`Pending`] of any type.
 trait Job: Send {
-    /// Does the work and keeps its outcome; says whether it is to be committed.
+    /// Runs the work and stores its outcome; returns whether to commit it.
     fn run<'t>(&'t mut self, tx: &'t mut WriteTx) -> BoxFuture<'t, bool>;
-    /// Tells the caller the outcome.
+    /// Sends the outcome to the caller.
     fn acknowledge(self: Box<Self>);
-    /// Tells the caller that, whatever the outcome, it was not committed.
+    /// Sends `error` to the caller, as the batch was not committed.
     fn fail(self: Box<Self>, error: Error);
 }
 
@@ -205,7 +206,7 @@ where
     }
 
     fn acknowledge(self: Box<Self>) {
-        // A caller that has gone away needs no answer.
+        // The caller may have dropped the future.
         self.reply.send(self.outcome.unwrap_or(Err(Error::Closed))).ok();
     }
 

@@ -1,4 +1,4 @@
-//! The jobs of the writer. Each sees the work of those before it, and no other writer interferes.
+//! Jobs of the writer. Each sees the changes of those before it; no other writer interferes.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(super) async fn ensure_app(tx: &mut WriteTx, app_id: String, created_at: Uni
 }
 
 pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<Library> {
-    // A slot is free if it is the first, or follows one that is taken, and nobody has it.
+    // Candidates for a slot are 1 and the successor of each used slot; the lowest unused one is free.
     let inserted = sql::query_as(
         "INSERT INTO library (app_id, external_id, name, description, engine_key, engine, created, updated, hidden, slot)
          SELECT $1, $2, $3, $4, $5, $6, $7, $7, $8, CASE WHEN $8 = 0 THEN (
@@ -62,7 +62,7 @@ pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<
     Ok(library)
 }
 
-/// Refuses one more if with it there are more than there may be.
+/// Returns [`Error::Full`] if `count`, which includes the new row, exceeds the limit.
 fn require_room(count: u64, at_most: u64) -> Result<()> {
     if count > at_most { Err(Error::Full) } else { Ok(()) }
 }
@@ -122,7 +122,7 @@ pub(super) async fn remove_person(tx: &mut WriteTx, person_id: PersonId) -> Resu
     Ok(removals)
 }
 
-/// Removes the faces of a person; what of them is in the outbox must be settled before.
+/// Removes the faces of a person; their outbox rows must be settled before.
 pub(super) async fn remove_faces_of(
     tx: &mut WriteTx,
     library_id: LibraryId,
@@ -267,8 +267,8 @@ pub(super) async fn insert_template(db: &mut dyn Connection, face_id: FaceId, te
     Ok(())
 }
 
-/// Notes that a person, or a face of theirs, has changed. Every change has a moment of its own, later than those before
-/// it, whatever the clock says.
+/// Updates the modification time of a person, also for a change of one of their faces, and invalidates the cache entry.
+/// The time increases with every change, whatever the clock says.
 pub(super) async fn touch(tx: &mut WriteTx, person_id: PersonId) -> Result<()> {
     tx.stale.push(Stale::Person(person_id));
     let query = sql::query("UPDATE person SET updated = MAX(updated + 1, $2) WHERE id = $1");
@@ -276,14 +276,15 @@ pub(super) async fn touch(tx: &mut WriteTx, person_id: PersonId) -> Result<()> {
     Ok(())
 }
 
-/// Notes that a face of a library was added or removed.
+/// Updates the modification time of a library of which a face was added or removed.
 pub(super) async fn note_change(db: &mut dyn Connection, library_id: LibraryId, time: UnixMillis) -> Result<()> {
     let query = sql::query("UPDATE library SET updated = MAX(updated, $2) WHERE id = $1");
     query.bind(library_id).bind(time).execute(db).await?;
     Ok(())
 }
 
-/// The value of the column that held a moment of the face's own, unique over all faces, before [`FileId`] told it.
+/// Returns the value of the column `created`: nanoseconds since the epoch, unique over all faces. It is derived from
+/// [`FileId`], which replaced it.
 pub(super) fn created_ns(file_id: FileId) -> i64 {
     let within_millisecond = Snowflake::from(file_id).within_millisecond();
     file_id.created().get().saturating_mul(1_000_000).saturating_add(within_millisecond)
@@ -294,7 +295,7 @@ pub(super) async fn library_of(db: &mut dyn Connection, person_id: PersonId) -> 
     query.bind(person_id).fetch_optional(db).await?.ok_or(Error::NotFound)
 }
 
-/// A foreign key that points nowhere means that what the row should belong to is gone.
+/// Converts a violated foreign key into [`Error::NotFound`]: the parent row does not exist.
 pub(super) fn missing_parent(error: DatabaseError) -> Error {
     if error.kind() == Kind::MissingParent { Error::NotFound } else { error.into() }
 }

@@ -1,4 +1,4 @@
-//! How attempts at a write begin and end.
+//! Begin and outcome of attempts at an outbox row.
 
 use aicp_types::{FaceId, OutboxId, PersonId, UnixMillis};
 
@@ -9,7 +9,7 @@ use crate::{Error, OutboxAction, OutboxRow, Result, Solution};
 
 pub(super) async fn outbox_attempt(tx: &mut WriteTx, id: OutboxId) -> Result<OutboxRow> {
     let before = unsolved(&mut tx.connection, id).await?;
-    // Taking back is not the first attempt any more.
+    // An `UndoAdd` is past its first attempt.
     let listed = before.listed || before.action == OutboxAction::UndoAdd;
     sql::query(
         "UPDATE outbox SET was_in_doubt = in_doubt, in_doubt = 1, attempts = attempts + 1, listed = $2 WHERE id = $1",
@@ -67,7 +67,7 @@ pub(super) async fn outbox_solve(
     Ok(removals)
 }
 
-/// Has the face of `row` take over what the engine said.
+/// Applies the engine's answer to the face of `row`.
 async fn take_over(db: &mut dyn Connection, row: &OutboxRow, solution: &Solution) -> Result<()> {
     let side = |i: usize| solution.box_.as_ref().and_then(|box_| box_.get(i)).copied();
     sql::query(
@@ -90,7 +90,8 @@ async fn take_over(db: &mut dyn Connection, row: &OutboxRow, solution: &Solution
     Ok(())
 }
 
-/// The face was removed while the engine took it in; now it is known by what name it has to be removed there.
+/// Turns an `UndoAdd` into a `RemoveFace`: the face was removed here during its enrolment, and now its id at the engine
+/// is known.
 async fn change_to_removal(db: &mut dyn Connection, id: OutboxId, engine_ref: Option<String>) -> Result<()> {
     sql::query(
         "UPDATE outbox SET
@@ -117,14 +118,14 @@ pub(super) async fn outbox_reject(tx: &mut WriteTx, id: OutboxId, error: String)
             delete(&mut tx.connection, id).await?;
             writes::delete_library(tx, row.library_id).await
         }
-        // What was refused is the taking in, so there is nothing to take back.
+        // The refused write was the `AddFace`, so there is nothing to undo.
         OutboxAction::UndoAdd if !row.listed => {
             let removals = let_picture_go(&mut tx.connection, id).await?;
             delete(&mut tx.connection, id).await?;
             Ok(removals)
         }
         _ => {
-            // The attempt was answered, so it left no doubt that was not there before.
+            // The engine answered, so the attempt added no doubt.
             sql::query(
                 "UPDATE outbox SET listed = 1, rejected = 1, in_doubt = was_in_doubt, last_error = $2 WHERE id = $1",
             )
@@ -137,7 +138,7 @@ pub(super) async fn outbox_reject(tx: &mut WriteTx, id: OutboxId, error: String)
     }
 }
 
-/// Removes a face; its person too if that came with the face and has no other.
+/// Removes a face, and its person if created with the face and without another face.
 async fn forget_face(tx: &mut WriteTx, face_id: Option<FaceId>, made_person: bool) -> Result<Vec<Removal>> {
     let alone: Option<(PersonId, bool)> = sql::query_as(
         "SELECT person_id, NOT EXISTS (

@@ -1,4 +1,4 @@
-//! Accounts and their friends as they are read.
+//! Reads of accounts and their friends.
 
 use std::collections::HashMap;
 
@@ -78,7 +78,7 @@ pub(super) async fn read_circle(
     Ok(Some(Circle { account, groups, others }))
 }
 
-/// The others of a circle without their groups and custom values.
+/// Reads the other accounts of a circle, without their groups and custom values.
 async fn read_others(
     db: &mut dyn Connection,
     account_id: AccountId,
@@ -137,7 +137,7 @@ async fn read_others(
     Ok(others)
 }
 
-/// Adds groups and custom values to the others of a circle, on both sides.
+/// Adds friend groups and custom values to the other accounts of a circle, for both directions of the friendship.
 async fn read_details(db: &mut dyn Connection, account_id: AccountId, others: &mut [Other]) -> sql::Result<()> {
     let places: HashMap<AccountId, usize> =
         others.iter().enumerate().map(|(at, other)| (other.account.id, at)).collect();

@@ -1,4 +1,4 @@
-//! What a batch does when part of it goes wrong.
+//! Batches in which a job, the commit or the transaction fails.
 
 use super::*;
 use aicp_types::{LibraryId, SystemClock};
@@ -8,7 +8,7 @@ fn in_memory() -> Local {
     Local::new(rusqlite::Connection::open_in_memory().expect("in-memory database"))
 }
 
-/// A writer whose first batch is held up until the sender is used, so that all else queued shares the second.
+/// Returns a writer whose first batch waits for the sender, so that all jobs queued meanwhile share the second.
 async fn held_up_writer() -> (Arc<Writer>, oneshot::Sender<()>, JoinHandle<Result<()>>) {
     let connection = in_memory();
     let schema = "PRAGMA foreign_keys = ON;
@@ -48,7 +48,7 @@ async fn parents(writer: &Writer) -> i64 {
     count.await.expect("count")
 }
 
-/// Queues a good job, `spoiler` and another good job, has them share a batch, and returns how they ended.
+/// Runs a good job, `spoiler` and another good job in one batch, and returns their outcomes.
 async fn batch_with(spoiler: &'static str) -> (Arc<Writer>, Vec<Result<()>>) {
     let (writer, release, first) = held_up_writer().await;
     let mut queued = Vec::new();
@@ -84,7 +84,7 @@ async fn a_failing_commit_fails_the_batch_and_not_the_writer() {
 
 #[tokio::test]
 async fn a_transaction_lost_midway_fails_the_batch_and_not_the_writer() {
-    // As SQLite itself does when the disk is full.
+    // SQLite does the same when the disk is full.
     let (writer, outcomes) = batch_with("ROLLBACK").await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(Error::RolledBack(_)))), "{outcomes:?}");
     assert_eq!(parents(&writer).await, 0);
@@ -105,7 +105,7 @@ async fn closing_finishes_the_queue_and_refuses_what_comes_later() {
     writer.close().await.expect("close again");
 }
 
-/// Keeps the libraries it is told of.
+/// Records the removed libraries.
 #[derive(Default)]
 struct Log(std::sync::Mutex<Vec<i64>>);
 
