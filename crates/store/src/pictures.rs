@@ -107,7 +107,7 @@ impl Pictures {
         name: String,
     ) -> Result<Option<PathBuf>> {
         let shard = shard_of(&key).ok_or(Error::NotFound)?;
-        // Held until the link exists: whoever deletes the row unlinks afterwards.
+        // Held until the link exists: a deletion of the row unlinks afterwards.
         let _shared = self.shard_lock(shard)?.read().await;
         if !database.note_link(&name, row_id, &key).await? {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Many people at once.
+//! Bulk insertion of people.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ async fn people_added_at_once_are_as_those_enrolled_one_by_one() {
         assert_eq!(stored.picture_key, key(picture));
         assert_eq!(f.store.picture(&stored.picture_key).await.expect("picture"), picture.as_bytes());
     }
-    // As a directory shows them, fingerprints and all.
+    // The directory shows the same as for single enrolments, digests included.
     let entries = f.store.directory_entries(library.id, &[ada.public_id]).await.expect("entries");
     let (other, _) = f.store.enrol(library.id, new_person(), faces_like(&faces[0]), bytes("q")).await.expect("enrol");
     let others = f.store.directory_entries(library.id, &[other.public_id]).await.expect("entries");

@@ -1,4 +1,4 @@
-//! The log of calls, and statistics, against a naive fold over the same calls.
+//! Call log and statistics, compared with a naive fold over the same calls.
 
 use std::sync::Arc;
 use std::{
@@ -16,7 +16,7 @@ use crate::fixture::Fixture;
 const QUARTER: i64 = 900_000;
 const DAY: i64 = 86_400_000;
 
-/// Where clocks are set back over midnight, within a quarter.
+/// Zone whose clocks are set back over midnight, within a quarter.
 const ODD_ZONE: &str = "America/St_Johns";
 const ZONES: [&str; 9] = [
     "UTC",
@@ -72,7 +72,7 @@ fn date_at(zone: &TimeZone, time: UnixMillis) -> Date {
     zone.to_datetime(Timestamp::from_millisecond(time.get()).expect("in range")).date()
 }
 
-/// The day of a call; that of its quarter's beginning, which differs in the odd zone only.
+/// Returns the day on which the quarter of a call begins. It differs from the day of the call only in the odd zone.
 fn date_of(zone: &TimeZone, call: &LoggedCall) -> Date {
     let date = date_at(zone, UnixMillis::new(call.time.get() - call.time.get().rem_euclid(QUARTER)));
     if zone.iana_name() != Some(ODD_ZONE) {
@@ -121,7 +121,7 @@ async fn assert_log(store: &Store, calls: &[LoggedCall], scope: CallScope<'_>, l
     assert_eq!(store.calls(scope, limit).await.expect("calls"), expected, "{scope:?} {limit}");
 }
 
-/// Moments at which something changes in a zone: changes of the clocks, ends of days, months and years.
+/// Times of changes in a zone: clock changes, ends of days, months and years.
 fn moments(zone: &TimeZone) -> Vec<i64> {
     let midnight = |year, month, day| {
         let date = Date::new(year, month, day).expect("date");
@@ -140,8 +140,8 @@ fn moments(zone: &TimeZone) -> Vec<i64> {
     moments.into_iter().map(Timestamp::as_millisecond).collect()
 }
 
-/// Which moment, and how far from it in milliseconds. Often at or next to ends of quarters and days, so that bounds
-/// meet calls, and calls each other.
+/// Index of a moment, and distance from it in milliseconds. Often at or next to the ends of quarters and days, so that
+/// bounds coincide with calls, and calls with each other.
 fn time() -> impl Strategy<Value = (prop::sample::Index, i64)> {
     let near = prop_oneof![
         (-12i64..=12, -1i64..=1).prop_map(|(quarters, by)| quarters * QUARTER + by),
@@ -179,7 +179,7 @@ fn case() -> impl Strategy<Value = Case> {
                 trace_id: TraceId::new((n * 7919 % 100_003) as i64),
                 app_id: format!("app {app}"),
                 method: method.into(),
-                // One label is also the name of a method.
+                // One label is also a method's name.
                 label: ["Find", "compare", "Check"][usize::from(label)].into(),
                 source: format!("source {source}"),
                 url: format!("/{method}/{url}"),
@@ -206,7 +206,7 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Every bound with some choice of app and name, and both with none.
+/// Returns all bounds, each with some choice of app and name, and both bounds open.
 fn scopes(case: &Case) -> impl Iterator<Item = CallScope<'static>> {
     let names = [None, Some("detect"), Some("DETECT"), Some("compare"), Some("Find"), Some("find"), Some("nothing")];
     let apps = [None, Some("app 0"), Some("app 1"), Some("nobody")];
@@ -237,7 +237,7 @@ async fn check(case: Case) {
     for scope in scopes(&case) {
         assert_sums(&store, &there, &case.calls, scope).await;
     }
-    // What comes after the change of zone adds to what was summed up anew.
+    // Calls appended after the change of zone add to the recomputed sums.
     let first_id = 200_000;
     let again = case
         .calls
@@ -266,7 +266,7 @@ async fn check(case: Case) {
     }
     store.close().await.expect("close");
 
-    // Days can be summed up anew from what is left of a log.
+    // Days can be recomputed after rows of the log were deleted.
     let store = open(dir.path(), &here).await;
     assert_sums(&store, &here, &all, CallScope::default()).await;
     store.close().await.expect("close");
@@ -309,7 +309,7 @@ async fn of_calls_at_the_same_time_that_of_the_greater_id_is_the_latest() {
     for (n, batch) in calls.chunks(2).enumerate() {
         f.store.append_calls(batch.to_vec()).await.expect("append");
         let calls = &calls[..calls.len().min(n * 2 + 2)];
-        // From days, from quarters, and from the log.
+        // Answered from days, from quarters, and from the log.
         for (from, to) in [(0, DAY), (QUARTER, 6 * QUARTER), (time, time + 1)] {
             let scope =
                 CallScope { from: Some(UnixMillis::new(from)), to: Some(UnixMillis::new(to)), ..CallScope::default() };

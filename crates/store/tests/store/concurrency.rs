@@ -1,4 +1,4 @@
-//! Many callers at once.
+//! Concurrent callers.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ async fn all_are_acknowledged_and_failures_hurt_nobody_else() {
     let mut calls = JoinSet::new();
     for n in 0..300 {
         let store = f.store.clone();
-        // Every third wants a name that only one can have.
+        // Every third person has the same external id, which only one can get.
         let person = if n % 3 == 0 { named("wanted") } else { new_person() };
         calls.spawn(async move {
             let picture = format!("picture {n}");
@@ -81,7 +81,7 @@ async fn an_equal_picture_may_come_and_go_at_once() {
     assert_eq!(f.reopen().await.store.picture(&key("shared")).await.expect("picture"), b"shared");
 }
 
-/// Tells of added faces on another thread, as a search index would make them findable.
+/// Forwards added faces to another thread, like a search index.
 struct Forward(std::sync::mpsc::Sender<i64>);
 
 impl Observer for Forward {
@@ -137,7 +137,7 @@ async fn the_observer_hears_of_changes_in_commit_order_and_before_the_caller_doe
     }
     calls.join_all().await;
 
-    // Row ids are handed out inside the transactions, hence in commit order.
+    // Row ids are assigned inside the transactions, hence in commit order.
     let changes = log.changes();
     let added: Vec<FaceId> = changes
         .iter()
@@ -202,7 +202,7 @@ async fn a_write_goes_on_when_its_caller_gives_up() {
         let call = f.store.enrol(library.id, new_person(), new_face(), bytes(&format!("{n}")));
         // Polled once, then dropped.
         assert!(call.now_or_never().is_none());
-        // Else tokio makes the polls of a task that never waits come to nothing.
+        // Otherwise tokio's cooperative budget makes polls of a task that never waits return early.
         tokio::task::yield_now().await;
     }
     f.store.close().await.expect("close waits for them");

@@ -1,4 +1,4 @@
-//! Copying people, replacing faces, and the further ways to find them.
+//! Copies of people, replacement of faces, and further lookups.
 
 use std::sync::Arc;
 
@@ -186,7 +186,7 @@ async fn people_come_in_pages_and_by_user() {
     let mut people = Vec::new();
     let (first, _) = f.enrol(&library, "p").await;
     people.push(first.clone());
-    // Somebody is called what another one's number is.
+    // One person's external id equals another's public id.
     let namesake = named(&first.public_id.to_string());
     for new in [named("u"), namesake, named("v")] {
         f.store.enrol(other.id, new_person(), new_face(), bytes("p")).await.expect("between");

@@ -1,4 +1,4 @@
-//! `kill -9` in the middle of everything.
+//! `kill -9` during writes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,7 @@ use crate::fixture::{APP, bytes, names, new_face, new_library, new_person, next_
 
 const DATA_DIR: &str = "AICP_STORE_CRASH_TEST_DIR";
 
-/// What the process that is killed does: writes down what was acknowledged, until it is killed.
+/// Work of the process to kill: records each acknowledged write in a journal, until it is killed.
 async fn enrol_and_remove_for_ever(dir: &Path) {
     let store = Store::open(&dir.join("data"), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("open");
     store.ensure_app(APP, UnixMillis::new(1)).await.expect("app");
@@ -32,7 +32,7 @@ async fn enrol_and_remove_for_ever(dir: &Path) {
         let note = move |line: String| journal.lock().expect("lock").write_all(line.as_bytes()).expect("note");
         workers.spawn(async move {
             for n in 0.. {
-                // Every other picture is shared with the other workers.
+                // Every second picture is shared with the other workers.
                 let picture = if n % 2 == 0 { format!("{}", n % 8) } else { format!("{worker} {n}") };
                 let (person, face) =
                     store.enrol(library.id, new_person(), new_face(), bytes(&picture)).await.expect("enrol");
@@ -62,7 +62,7 @@ async fn enrol_and_remove_for_ever(dir: &Path) {
     workers.join_all().await;
 }
 
-/// Leaves a row that alone keeps the picture in use.
+/// Leaves an outbox row that is the only reference to its picture.
 async fn add_and_undo(store: &Store, library_id: LibraryId, picture: &str) {
     let row = |id| NewOutboxRow {
         id,
@@ -85,7 +85,7 @@ async fn add_and_undo(store: &Store, library_id: LibraryId, picture: &str) {
     }
 }
 
-/// Runs itself once more, with [`DATA_DIR`] set, as the process to kill.
+/// Starts this test again, with [`DATA_DIR`] set, as the process to kill.
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_writes_survive_a_kill() {
     if let Some(dir) = env::var_os(DATA_DIR).map(PathBuf::from) {
@@ -127,7 +127,7 @@ async fn acknowledged_writes_survive_a_kill() {
     }
 }
 
-/// Starts the victim and kills it that long after its first acknowledgement.
+/// Starts the victim and kills it `after` its first acknowledgement.
 fn kill_at_work(dir: &Path, after: Duration) {
     let mut victim = Command::new(env::current_exe().expect("own path"))
         .args(["--exact", "crash::acknowledged_writes_survive_a_kill"])

@@ -1,4 +1,4 @@
-//! Devices, their groups, and which groups of people they are to know.
+//! Devices, their groups, and their relations to groups of people.
 
 use aicp_store::{DeviceName, Error, GroupKind, Page};
 use aicp_types::{GroupId, LibraryId, SyncRelationId, UnixMillis};

@@ -1,4 +1,4 @@
-//! A library as a directory of people.
+//! Directory of a library's people.
 
 use aicp_store::{
     Algorithm, DirectoryFilter, DirectoryTemplate, Error, NewFace, NewOutboxRow, NewPerson, OutboxAction, Page, Person,
@@ -15,7 +15,7 @@ fn called(name: Option<&str>, info: Option<&str>) -> NewPerson {
 }
 
 impl Fixture {
-    /// When a person was last changed.
+    /// Returns when a person was last changed.
     async fn updated(&self, person: &Person) -> UnixMillis {
         let entries = self.store.directory_entries(person.library_id, &[person.public_id]).await.expect("read");
         entries.first().expect("the person").updated_at
@@ -222,7 +222,7 @@ async fn a_change_at_an_engine_elsewhere_leaves_it_the_old_faces_to_remove() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Any part of any name, whatever signs it is made of.
+    /// Covers any part of any name, including wildcards and escapes of `LIKE`.
     #[test]
     fn names_are_searched_as_a_plain_search_would(
         names in proptest::collection::vec("[a-cA-C%_!\\\\张é]{0,5}", 1..12),
@@ -260,7 +260,7 @@ async fn who_is_gone_is_listed_no_more() {
         let entries = f.store.directory_entries(library, &ids).await.expect("read");
         entries.into_iter().map(|entry| entry.public_id).collect::<Vec<_>>()
     };
-    // Asked twice, as the second answer may come from elsewhere than the first.
+    // Twice, as the second answer comes from the cache.
     for _ in 0..2 {
         assert_eq!(listed(library.id).await, [p.public_id, q.public_id]);
         assert_eq!(listed(other.id).await, [r.public_id]);
@@ -290,7 +290,7 @@ async fn an_acknowledged_change_is_in_every_later_answer() {
                 let name = entries[0].name.as_deref().map_or(0, |name| name.parse::<u32>().expect("a number"));
                 assert!(name >= last, "{name} after {last}");
                 last = name;
-                // An answer from memory waits for nothing, and would leave no room for the writer.
+                // An answer from the cache never waits, and would leave the writer no time.
                 tokio::task::yield_now().await;
             }
         });

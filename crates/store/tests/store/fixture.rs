@@ -1,4 +1,4 @@
-//! A store in a temporary folder, and things to put into it.
+//! A store in a temporary folder, and test data.
 
 use std::{
     collections::BTreeSet,
@@ -21,13 +21,13 @@ use tempfile::TempDir;
 
 pub const APP: &str = "app";
 
-/// Unique over the process, and small enough not to meet any id made by hand.
+/// Returns a number unique in the process, and too small to collide with literal ids.
 pub fn next_number() -> i64 {
     static NEXT: AtomicI64 = AtomicI64::new(1_000);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// An id with the next number.
+/// Returns an id with the next number.
 pub fn next_id<Id: From<Snowflake>>() -> Id {
     Snowflake::new(next_number()).into()
 }
@@ -63,7 +63,7 @@ impl Fixture {
         self.store.enrol(library.id, new_person(), new_face(), bytes(picture)).await.expect("enrol")
     }
 
-    /// What there is of templates of a version, by face: library, person, face, and the bits of the vector.
+    /// Reads the templates of a version, by face: library, person, face, and the bits of the vector.
     pub async fn templates(&self, version: &str) -> (TemplatesRead, Vec<(LibraryId, PersonId, FaceId, Vec<u32>)>) {
         let found = Arc::new(Mutex::new(Vec::new()));
         let take = {
@@ -93,7 +93,7 @@ impl Fixture {
     }
 }
 
-/// The keys of all pictures in their place.
+/// Returns the keys of all published pictures.
 pub fn picture_files(data_dir: &Path) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
     for shard in names(&data_dir.join("objects")).into_iter().filter(|name| name != "incoming") {
@@ -117,7 +117,7 @@ pub fn key(picture: &str) -> String {
     aicp_store::picture_key(picture.as_bytes())
 }
 
-/// A face that an engine has yet to take in.
+/// An outbox row with its own id.
 pub fn new_outbox_row() -> NewOutboxRow {
     NewOutboxRow {
         id: next_id(),
@@ -179,12 +179,12 @@ pub fn face_with(vector: &[f32], version: &str) -> NewFace {
     NewFace { template: Some(template), ..new_face() }
 }
 
-/// A person without a name, with faces of the first picture.
+/// A person without an external id, whose faces refer to the first picture.
 pub fn ready(faces: impl IntoIterator<Item = NewFace>) -> ReadyPerson {
     ReadyPerson { person: new_person(), faces: faces.into_iter().map(|face| (face, 0)).collect() }
 }
 
-/// Keeps what it is told of faces and of libraries that go.
+/// Records all changes except `LibraryChanged`.
 #[derive(Default)]
 pub struct Log(pub Mutex<Vec<Change>>);
 

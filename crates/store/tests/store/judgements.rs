@@ -1,4 +1,4 @@
-//! Recognisability of templates: kept with them, told of where it is missing, and judged later.
+//! Recognisability of templates: stored with them, listed where missing, and judged later.
 
 use std::convert::Infallible;
 use std::sync::mpsc;
@@ -13,7 +13,7 @@ fn face(vector: &[f32], recognisability: Option<f32>) -> NewFace {
     NewFace { template: Some(template), ..face_with(vector, "1") }
 }
 
-/// Recognisability of every template by its first number.
+/// Returns the recognisability of every template, by the first number of its vector.
 async fn stored(f: &Fixture) -> Vec<(u32, Option<f32>)> {
     let (sender, rows) = mpsc::channel();
     let take = move |batch: Vec<TemplateRow>| {

@@ -1,4 +1,4 @@
-//! Keys, their use, and apps whose grant was taken away.
+//! Keys, their usage, and apps whose grant was revoked.
 
 use aicp_store::{Error, Grant, KeyUsage, NewKey, UsedSignature};
 use aicp_types::{KeyId, UnixMillis};

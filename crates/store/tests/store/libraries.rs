@@ -1,4 +1,4 @@
-//! Slots of libraries, when they changed, their order by age, and how many there may be.
+//! Slots of libraries, their modification times, their order by age, and limits.
 
 use aicp_store::{CopiedFace, Error, Library, NewFace, NewLibrary, NewPerson, Page};
 use aicp_types::{Clock, FileId, LibraryId, Snowflake, SystemClock, UnixMillis};
@@ -62,7 +62,7 @@ async fn a_library_is_updated_by_every_face_that_comes_or_goes() {
     assert!(matches!(f.store.remove_face(face.id).await, Err(Error::NotFound)), "it was replaced");
     assert_eq!(again(&f, &library).await.updated_at, replaced);
 
-    // A copy changes the library that it goes to.
+    // A copy changes its target library.
     assert_eq!(again(&f, &other).await.updated_at, other.created_at);
     let original = f.store.faces_of(person.id).await.expect("read").swap_remove(0);
     let copied = CopiedFace { face_id: original.id, file_id: file_id(4000) };
@@ -76,7 +76,7 @@ async fn a_library_is_updated_by_every_face_that_comes_or_goes() {
     assert!((before..=now()).contains(&removed), "{before} {removed}");
     f.store.remove_person(person.id).await.expect("removed");
     assert!((removed..=now()).contains(&again(&f, &library).await.updated_at));
-    // With somebody who has no face, no face goes.
+    // Removing a person without faces does not change the library.
     f.store.remove_person(copy.id).await.expect("removed");
     assert_eq!(again(&f, &other).await.updated_at, removed);
 }
@@ -170,7 +170,7 @@ async fn concurrent_writes_do_not_pass_a_limit() {
         }
     }
     assert_eq!((made, f.store.library_count(APP).await.expect("read")), (2, 3));
-    // Of a name that is taken that is said first.
+    // A taken name is reported before the limit.
     let taken = NewLibrary { at_most: Some(3), ..new_library("g") };
     assert!(matches!(f.store.create_library(taken).await, Err(Error::Exists)));
 

@@ -1,4 +1,4 @@
-//! Pictures of rows of the outbox under names of their own.
+//! Links: second names of the pictures of outbox rows.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use crate::fixture::{Fixture, bytes, key, names, new_face, new_outbox_row, new_person};
 
-/// A person whose only face an engine has yet to take in, with the id of that row.
+/// A person whose only face is pending, with the id of its outbox row.
 struct Waiting {
     person: Person,
     face: Face,
@@ -57,7 +57,7 @@ async fn a_picture_gets_a_second_name_when_it_is_asked_for() {
     let place = f.dir.path().join("objects").join(&key[..2]).join(&key[2..]);
     assert_eq!(inode(&path), inode(&place), "no copy");
 
-    // The same again; and made anew if somebody took it away.
+    // An existing link is returned, a deleted one created again.
     assert_eq!(f.link(waiting.row, "20200628/1.jpg").await.as_deref(), Some(path.as_path()));
     fs::remove_file(&path).expect("remove");
     assert_eq!(f.link(waiting.row, "20200628/1.jpg").await.as_deref(), Some(path.as_path()));

@@ -1,4 +1,4 @@
-//! What engines that keep faces themselves have still to be told.
+//! Outbox: writes to engines that store faces themselves.
 
 use std::sync::{
     Arc,
@@ -40,7 +40,7 @@ impl Fixture {
         (person, face, id)
     }
 
-    /// A face that the engine has taken in.
+    /// Enrols a person whose face the engine has enrolled too.
     async fn enqueue_and_solve(&self, library: &Library, picture: &str, engine_ref: &str) -> (Person, Face) {
         let (person, face, id) = self.enqueue(library, picture).await;
         self.attempt(id).await;
@@ -78,7 +78,7 @@ impl Fixture {
         self.assert_done(id).await;
     }
 
-    /// Gone or solved: nothing can be done to it any more.
+    /// Asserts that a row is gone or solved: every operation on it is refused.
     async fn assert_done(&self, id: OutboxId) {
         let refused = [
             self.store.outbox_attempt(id).await.map(drop),
@@ -220,7 +220,7 @@ async fn heads_are_the_oldest_rows_of_each_library() {
     assert_eq!(f.store.outbox_libraries(None).await.expect("read"), [library.id]);
     let (_, _, first) = f.enqueue(&library, "p").await;
     let (_, _, second) = f.enqueue(&library, "q").await;
-    // Ids, not times or the order of coming, tell which is older.
+    // The order is by id, not by creation time or order of insertion.
     let early = NewOutboxRow { id: OutboxId::new(5), engine: "other".into(), created_at: UnixMillis::new(99), ..row() };
     f.store.enqueue_person(plain.id, new_person(), new_face(), bytes("r"), row()).await.expect("enqueue");
     f.store.enqueue_person(plain.id, new_person(), new_face(), bytes("r"), early).await.expect("enqueue");
@@ -280,7 +280,7 @@ async fn a_first_attempt_that_is_refused_leaves_nothing_behind() {
     assert_eq!(f.picture_files(), [key("p")].into());
     assert_eq!(log.changes().last(), Some(&removed(vec![refused.id])));
 
-    // One who was here before stays, even without a face.
+    // A person who existed before the row stays, even without a face.
     f.store.remove_face(kept.id).await.expect("remove");
     let more = row();
     let id = more.id;
@@ -414,7 +414,7 @@ async fn a_face_removed_while_it_is_taken_in_is_removed_there_too() {
             f.store.enqueue_removal(person.id, removal(), ids()).await.expect("remove");
             id
         };
-        // The engine says that it was done, and as what.
+        // The engine confirms the enrolment, with its id of the face.
         let id = enqueue("p").await;
         f.solve(id, known_as("r")).await;
         let row = f.outbox(id).await.expect("row");
@@ -427,7 +427,7 @@ async fn a_face_removed_while_it_is_taken_in_is_removed_there_too() {
         f.assert_done(id).await;
         assert!(f.store.claimed_engine_refs(library.id, &refs(["r"])).await.expect("read").is_empty());
 
-        // No answer comes.
+        // No answer arrives.
         let id = enqueue("p").await;
         f.postpone(id, true).await;
         assert_eq!(f.head(&library).await, Some(id));
@@ -448,7 +448,7 @@ async fn a_face_removed_while_it_is_taken_in_is_removed_there_too() {
         assert!(f.picture_files().is_empty());
     }
 
-    // It says that it was done, but not as what.
+    // The engine confirms the enrolment, but without its id of the face.
     let (person, _, id) = f.enqueue(&library, "p").await;
     f.attempt(id).await;
     f.store.enqueue_removal(person.id, removal(), ids()).await.expect("remove");
@@ -575,7 +575,7 @@ async fn opening_lists_what_was_broken_off() {
     assert_eq!(told, [(undone, true), (asked, true), (fresh, false)]);
     assert_eq!(f.picture_files(), [key("p"), key("q"), key("r")].into());
     assert!(f.store.face(rows[1].face_id.expect("face")).await.expect("read").expect("face").pending);
-    // Listed once, it stays so also if it is refused.
+    // A listed row stays listed when refused.
     f.reject(fresh).await;
     assert!(f.outbox(fresh).await.expect("row").rejected);
 }

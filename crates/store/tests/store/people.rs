@@ -1,4 +1,4 @@
-//! Finding people and their faces.
+//! Lookups of people and their faces.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +45,7 @@ async fn faces_come_newest_first() {
     let f = Fixture::new().await;
     let library = f.library("g").await;
     let (person, first) = f.enrol(&library, "p").await;
-    // Later stored, but earlier by its own time.
+    // Stored later, but with an earlier snowflake.
     let oldest = aicp_store::NewFace { file_id: FileId::new(-1), ..new_face() };
     let oldest = f.store.add_face(person.id, oldest, bytes("q")).await.expect("face");
     let newest = f.store.add_face(person.id, new_face(), bytes("r")).await.expect("face");
@@ -83,7 +83,7 @@ async fn more_than_five_thousand_ids_can_be_asked_at_once() {
     }
     assert_eq!(there.len(), 500);
 
-    // Ids that exist, ids that don't, and some twice.
+    // Existing ids, missing ids, and duplicates.
     let mut asked: Vec<_> = (-2_000..3_000).map(FaceId::new).collect();
     asked.extend(&there);
     let found = f.store.people_with_faces(&asked).await.expect("read");

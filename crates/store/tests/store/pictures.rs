@@ -1,4 +1,4 @@
-//! Removing rows removes templates and pictures with them, and nothing else.
+//! Removing rows removes their templates and pictures, and nothing else.
 
 use std::sync::Arc;
 use std::{fs, os::unix::fs::PermissionsExt};

@@ -1,4 +1,4 @@
-//! Opening again, also after an end at a bad moment.
+//! Reopening, also after an abnormal end.
 
 use std::fs;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ async fn removals_are_finished() {
     let (_, face) = f.enrol(&library, "removed").await;
     f.store.close().await.expect("close");
     let db = database(&f);
-    // As if killed after the commits and before the files were dealt with.
+    // As if killed between the commits and the deletion of the files.
     db.execute("DELETE FROM face WHERE id = $1", [face.id]).expect("delete");
     for removed in [key("kept"), key("removed"), key("never there"), "no key at all".to_owned()] {
         db.execute("INSERT INTO removed_picture (picture_key) VALUES ($1)", [removed]).expect("insert");
@@ -89,7 +89,7 @@ async fn writes_survive_a_store_that_was_never_closed() {
     let library = f.library("g").await;
     let (person, _) = f.enrol(&library, "p").await;
     let copy = tempfile::tempdir().expect("temporary folder");
-    // What a killed process leaves behind, taken while the store is open but idle.
+    // Files as a killed process leaves them, copied while the store is open but idle.
     for name in names(f.dir.path()).into_iter().filter(|name| name.starts_with("aicp.db")) {
         fs::copy(f.dir.path().join(&name), copy.path().join(&name)).expect("copy");
     }

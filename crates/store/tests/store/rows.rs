@@ -1,4 +1,4 @@
-//! Rows come back as they went in, and what must be unique is.
+//! Rows round-trip, and uniqueness is enforced.
 
 use aicp_store::{Counts, Error, LastIds, NewFace, NewLibrary, NewPerson, Page, Profile};
 use aicp_types::{FaceId, LibraryId, PersonId, UnixMillis};

@@ -24,7 +24,7 @@ async fn circle(store: &Store, user_id: &str, around: Around) -> Circle {
     store.circle(APP, user_id, around).await.expect("read").expect("it is there")
 }
 
-/// Makes everybody around a friend, in these groups.
+/// Makes all selected accounts friends, in these groups.
 async fn befriend(store: &Store, user_id: &str, around: Around, groups: &[&str]) {
     let groups: Vec<String> = groups.iter().map(|&group| group.into()).collect();
     let work = move |before: &Circle| {

@@ -1,4 +1,4 @@
-//! Templates, bit for bit.
+//! Templates are read bit for bit.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ async fn every_template_comes_once_whatever_is_missing_between_them() {
             kept.remove(&(library.id, person));
         }
     }
-    // A gap of more rows than anybody takes at a time.
+    // A gap of more rows than a thread claims at a time.
     let gone = f.library("gone").await;
     f.store.add_people(gone.id, people(10_000), vec![bytes("p")]).await.expect("add");
     f.store.delete_library(gone.id).await.expect("delete");
