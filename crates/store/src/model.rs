@@ -81,7 +81,6 @@ pub struct NewLibrary {
 ///
 /// `Debug` omits the number of the identity document.
 #[derive(Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say all there is to say")]
 pub struct Profile {
     /// Name.
     pub name: Option<String>,
