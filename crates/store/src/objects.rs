@@ -22,7 +22,8 @@ pub fn picture_key(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// Returns the MD5 digest of bytes, as lower-case hex. It is shown to callers; no integrity check relies on it alone.
+/// Returns the MD5 digest of bytes, as lower-case hex. It is shown to callers, and lets the offline check detect
+/// damaged templates.
 pub fn md5_of(bytes: &[u8]) -> String {
     hex::encode(Md5::digest(bytes))
 }
