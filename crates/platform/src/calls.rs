@@ -163,7 +163,7 @@ impl Writer {
             tries += 1;
             tracing::error!(error = %e, calls = calls.len(), "the call log can't be written");
             if self.closing.load(Ordering::Relaxed)
-                && let Err(e) = self.store.make_room()
+                && let Err(e) = self.store.release_reserve()
             {
                 tracing::error!(error = %e, "no room can be made for the call log");
             }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aicp_engines::FaceStorage;
-use aicp_store::{Page, md5_of, picture_key};
+use aicp_store::{Page, md5_hex, picture_key};
 use aicp_types::PublicId;
 use bytes::Bytes;
 
@@ -151,7 +151,7 @@ impl Platform {
     ) -> Result<String> {
         let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
         run_detached(async move {
-            let md5 = md5_of(&picture);
+            let md5 = md5_hex(&picture);
             let _same_person = platform.lock_person(&person).await;
             let store = &platform.inner.store;
             if !store.has_picture(person.id, &picture_key(&picture)).await? {

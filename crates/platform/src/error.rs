@@ -173,7 +173,7 @@ impl Error {
     pub fn readiness_message(&self) -> String {
         match self {
             Self::Store(aicp_store::Error::DiskFull { free, .. }) => format!("the disk is full, {free} bytes are free"),
-            Self::Store(aicp_store::Error::Gone { .. }) => {
+            Self::Store(aicp_store::Error::FileReplaced { .. }) => {
                 "the database file was moved, removed, replaced or cut short".to_owned()
             }
             _ => "it does not answer".to_owned(),
@@ -196,8 +196,8 @@ impl Error {
     }
 
     /// Whether the database is damaged, or can't be read or written.
-    pub fn is_of_database(&self) -> bool {
-        matches!(self, Self::Store(e) if e.is_of_database())
+    pub fn is_database_error(&self) -> bool {
+        matches!(self, Self::Store(e) if e.is_database_error())
     }
 
     /// Whether another process has the data folder open.

@@ -226,7 +226,7 @@ impl Keys {
         if unsaved.is_empty() && usage.is_empty() {
             return;
         }
-        if let Err(e) = store.note_key_usage(usage.clone(), unsaved.clone(), self.clock.now()).await {
+        if let Err(e) = store.store_key_usage(usage.clone(), unsaved.clone(), self.clock.now()).await {
             tracing::error!(error = %e, "the use of keys can't be noted");
             locked(&self.signatures).put_back(unsaved);
             for key in keys.iter().filter(|key| usage.iter().any(|(row, _)| *row == key.row)) {

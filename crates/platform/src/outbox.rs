@@ -469,7 +469,7 @@ fn tag(row: &OutboxRow) -> String {
 fn solution(added: EnrolledFace) -> Solution {
     Solution {
         engine_ref: added.engine_ref,
-        box_: added.face.as_ref().map(|f| [f.area.x, f.area.y, f.area.width, f.area.height]),
+        bounding_box: added.face.as_ref().map(|f| [f.area.x, f.area.y, f.area.width, f.area.height]),
         confidence: added.face.as_ref().map(|f| f.confidence),
         quality: added.quality,
     }

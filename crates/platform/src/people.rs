@@ -241,7 +241,7 @@ impl Platform {
         let area = seen.area;
         NewFace {
             file_id: self.inner.ids.file(),
-            box_: [area.x, area.y, area.width, area.height],
+            bounding_box: [area.x, area.y, area.width, area.height],
             confidence: seen.confidence,
             quality: added.quality,
             template: added.template.map(|vector| NewTemplate {

@@ -9,7 +9,7 @@ mod rules;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use aicp_store::{Around, Circle, Other, Store};
+use aicp_store::{AccountGraph, Other, RelatedFilter, Store};
 use aicp_types::UnixMillis;
 
 pub use aicp_store::{
@@ -231,7 +231,7 @@ impl Social<'_> {
         names: Vec<String>,
         friends: Vec<String>,
     ) -> Result<(u64, Vec<FriendOutcome>)> {
-        let around = Around::Named(friends.clone());
+        let around = RelatedFilter::Named(friends.clone());
         let limits = self.limits;
         self.change(user_id, around, move |circle| rules::add_groups(circle, limits, &names, &friends)).await?
     }
@@ -241,7 +241,7 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn delete_friend_groups(&self, user_id: &str, names: Vec<String>) -> Result<u64> {
-        let around = Around::InGroups(names.clone());
+        let around = RelatedFilter::InGroups(names.clone());
         let limits = self.limits;
         self.change(user_id, around, move |circle| rules::delete_groups(circle, limits, &names)).await
     }
@@ -297,7 +297,7 @@ impl Social<'_> {
         friends: Vec<String>,
         sides: Sides,
     ) -> Result<Vec<FriendOutcome>> {
-        let around = Around::Named(friends.clone());
+        let around = RelatedFilter::Named(friends.clone());
         let limits = self.limits;
         self.change(user_id, around, move |circle| rules::delete_friends(circle, limits, &friends, sides)).await
     }
@@ -308,7 +308,8 @@ impl Social<'_> {
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn delete_all_friends(&self, user_id: &str, sides: Sides) -> Result<()> {
         let limits = self.limits;
-        self.change(user_id, Around::Friends, move |circle| rules::delete_all_friends(circle, limits, sides)).await
+        self.change(user_id, RelatedFilter::Friends, move |circle| rules::delete_all_friends(circle, limits, sides))
+            .await
     }
 
     /// Returns the relation of an account to each of some others; `None` for unknown accounts.
@@ -316,7 +317,7 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn relations(&self, user_id: &str, others: &[String]) -> Result<Vec<Option<Relation>>> {
-        let circle = self.circle(user_id, Around::Named(others.to_vec())).await?;
+        let circle = self.circle(user_id, RelatedFilter::Named(others.to_vec())).await?;
         let relation = |other: &Other| Relation { has: other.friend.is_some(), has_reverse: other.reverse.is_some() };
         let relation_to = |found| match found {
             Err(FriendError::SameAccount) => Some(Relation { has: false, has_reverse: false }),
@@ -331,7 +332,7 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn friend_page(&self, user_id: &str, start: u64) -> Result<FriendPage> {
-        let mut circle = self.circle(user_id, Around::Page { offset: start, limit: self.limits.page }).await?;
+        let mut circle = self.circle(user_id, RelatedFilter::Page { offset: start, limit: self.limits.page }).await?;
         let others = std::mem::take(&mut circle.others);
         let friends = others.into_iter().filter_map(|other| known_friend(&circle.groups, other)).collect();
         Ok(FriendPage { sequences: circle.account.sequences, total: circle.account.friends, friends })
@@ -342,7 +343,7 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn friends(&self, user_id: &str, friends: &[String]) -> Result<Vec<Result<KnownFriend, FriendError>>> {
-        let circle = self.circle(user_id, Around::Named(friends.to_vec())).await?;
+        let circle = self.circle(user_id, RelatedFilter::Named(friends.to_vec())).await?;
         let known = |found: Result<&Other, FriendError>| {
             let other = found.map_err(rules::no_friend_of_oneself)?;
             known_friend(&circle.groups, other.clone()).ok_or(FriendError::NotAFriend)
@@ -350,22 +351,22 @@ impl Social<'_> {
         Ok(rules::find_each(&circle, friends).into_iter().map(known).collect())
     }
 
-    async fn circle(&self, user_id: &str, around: Around) -> Result<Circle> {
+    async fn circle(&self, user_id: &str, around: RelatedFilter) -> Result<AccountGraph> {
         self.store.circle(self.app_id, user_id, around).await?.ok_or(Error::NoAccount)
     }
 
     async fn change<T: Send + 'static>(
         &self,
         user_id: &str,
-        around: Around,
-        work: impl FnOnce(&Circle) -> (Circle, T) + Send + 'static,
+        around: RelatedFilter,
+        work: impl FnOnce(&AccountGraph) -> (AccountGraph, T) + Send + 'static,
     ) -> Result<T> {
-        self.store.change_circle(self.app_id, user_id, around, work).await?.ok_or(Error::NoAccount)
+        self.store.update_account_graph(self.app_id, user_id, around, work).await?.ok_or(Error::NoAccount)
     }
 }
 
-fn around(friends: &[FriendFields]) -> Around {
-    Around::Named(friends.iter().map(|friend| friend.user_id.clone()).collect())
+fn around(friends: &[FriendFields]) -> RelatedFilter {
+    RelatedFilter::Named(friends.iter().map(|friend| friend.user_id.clone()).collect())
 }
 
 fn known_friend(groups: &[String], other: Other) -> Option<KnownFriend> {

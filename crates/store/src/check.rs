@@ -9,13 +9,13 @@ use aicp_types::{FaceId, LibraryId};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::objects::{INCOMING, OBJECTS, md5_of, picture_key, shard_of};
+use crate::objects::{INCOMING, OBJECTS, md5_hex, picture_key, shard_of};
 use crate::sqlite::vector_from_blob;
 use crate::store::{DATABASE, take_lock};
 use crate::{Result, error::at};
 
 /// Maximum number of findings that are reported one by one; further ones are only counted.
-const MOST: usize = 1000;
+const MAX_FINDINGS: usize = 1000;
 /// Tolerated deviation of a template's length from 1.
 const LENGTH_TOLERANCE: f32 = 1e-3;
 
@@ -114,7 +114,7 @@ impl Report {
     }
 
     fn note(&mut self, finding: Finding) {
-        if self.findings.len() < MOST {
+        if self.findings.len() < MAX_FINDINGS {
             self.findings.push(finding);
         } else {
             self.more += 1;
@@ -158,9 +158,9 @@ impl Report {
             self.templates += 1;
             let digest: Option<String> = row.get(3)?;
             let fault = match vector_from_blob(blob) {
-                Ok(vector) if is_unit_vector(&vector) => {
-                    digest.filter(|digest| *digest != md5_of(blob)).map(|_| "it is not the one whose digest was stored")
-                }
+                Ok(vector) if is_unit_vector(&vector) => digest
+                    .filter(|digest| *digest != md5_hex(blob))
+                    .map(|_| "it is not the one whose digest was stored"),
                 Ok(_) => Some("its length is not 1"),
                 Err(_) => Some("it is no list of numbers"),
             };

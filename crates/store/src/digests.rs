@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use aicp_types::FaceId;
 
-use crate::{Error, Result, objects::md5_of, pictures::Pictures, sqlite::Database};
+use crate::{Error, Result, objects::md5_hex, pictures::Pictures, sqlite::Database};
 
 /// Rows per transaction.
 const BATCH: u64 = 500;
 /// Minimum time between two progress reports.
-const PAUSE: Duration = Duration::from_secs(10);
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Remaining rows, and time of the last progress report.
 struct Progress {
@@ -25,7 +25,7 @@ impl Progress {
     /// Counts `rows` as done; returns the remaining ones if a report is due.
     fn less(&mut self, rows: u64, now: Instant) -> Option<u64> {
         self.left = self.left.saturating_sub(rows);
-        let is_time = now.saturating_duration_since(self.told) >= PAUSE;
+        let is_time = now.saturating_duration_since(self.told) >= REPORT_INTERVAL;
         is_time.then(|| {
             self.told = now;
             self.left
@@ -34,15 +34,15 @@ impl Progress {
 }
 
 /// Backfills every missing digest. A face whose picture can't be read stays without one, which does not fail the start.
-pub(crate) async fn fill_in(database: &Database, pictures: &Pictures) -> Result<()> {
-    let (templates, faces) = database.without_md5().await?;
+pub(crate) async fn backfill(database: &Database, pictures: &Pictures) -> Result<()> {
+    let (templates, faces) = database.count_missing_md5s().await?;
     let mut progress = Progress::new(templates + faces, Instant::now());
     if progress.left > 0 {
         tracing::info!(templates, faces, "fingerprints of older rows are being filled in before anything is served");
     }
     let tell = |left| tracing::info!(left, "fingerprints of older rows are being filled in");
-    let mut filled_in = |rows| progress.less(rows, Instant::now()).map_or((), tell);
-    let templates = database.fill_in_template_md5s(BATCH, &mut filled_in).await?;
+    let mut on_progress = |rows| progress.less(rows, Instant::now()).map_or((), tell);
+    let templates = database.backfill_template_md5s(BATCH, &mut on_progress).await?;
     let (mut faces, mut unread) = (0, 0);
     let mut last = FaceId::new(i64::MIN);
     loop {
@@ -52,11 +52,11 @@ pub(crate) async fn fill_in(database: &Database, pictures: &Pictures) -> Result<
         let mut md5s = Vec::with_capacity(batch.len());
         for (face_id, key) in batch {
             match pictures.read(&key).await {
-                Ok(picture) => md5s.push((face_id, md5_of(&picture))),
+                Ok(picture) => md5s.push((face_id, md5_hex(&picture))),
                 Err(Error::NotFound | Error::Corrupt { .. } | Error::Io { .. }) => unread += 1,
                 Err(error) => return Err(error),
             }
-            filled_in(1);
+            on_progress(1);
         }
         faces += md5s.len();
         database.set_picture_md5s(md5s).await?;

@@ -16,11 +16,11 @@ use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use crate::{Error, Result, error::at};
 
 /// Size of the reserve file in bytes.
-const RESERVE: u64 = 4 << 20;
+const RESERVE_BYTES: u64 = 4 << 20;
 /// Free bytes below which removals get the reserve.
-const HARDLY_ANY: u64 = 1 << 20;
+const MIN_FREE_BYTES: u64 = 1 << 20;
 /// Free bytes from which the reserve is allocated again; without a reserve, new data is refused below this.
-const ENOUGH: u64 = 2 * RESERVE;
+const REFILL_FREE_BYTES: u64 = 2 * RESERVE_BYTES;
 
 /// The disk of a data folder.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct Disk {
     reserve: PathBuf,
     database: PathBuf,
     /// Identity and length of the database file at the last check.
-    seen: Mutex<Seen>,
+    seen: Mutex<FileIdentity>,
 }
 
 impl Disk {
@@ -39,61 +39,61 @@ impl Disk {
             folder: folder.to_owned(),
             reserve: reserve_of(folder),
             database: database.to_owned(),
-            seen: Mutex::new(Seen::of(database)?),
+            seen: Mutex::new(FileIdentity::of(database)?),
         };
-        disk.lay_by();
+        disk.allocate_reserve();
         Ok(disk)
     }
 
     /// Refuses a write other than a removal when the disk is full.
-    pub fn check_room(&self) -> Result<()> {
+    pub fn require_free_space(&self) -> Result<()> {
         if self.reserve.exists() {
             return Ok(());
         }
         let free = free(&self.folder)?;
-        if free < ENOUGH {
+        if free < REFILL_FREE_BYTES {
             return Err(Error::DiskFull { path: self.folder.clone(), free });
         }
-        self.lay_by();
+        self.allocate_reserve();
         Ok(())
     }
 
-    /// Deletes the reserve if less than [`HARDLY_ANY`] is free.
-    pub fn make_room(&self) -> Result<()> {
-        make_room(&self.folder)
+    /// Deletes the reserve if less than [`MIN_FREE_BYTES`] is free.
+    pub fn release_reserve(&self) -> Result<()> {
+        release_reserve(&self.folder)
     }
 
     /// Checks that new data can be written.
     ///
     /// # Errors
-    /// [`Error::DiskFull`], and [`Error::Gone`] if the database file is not the one that was opened, or was cut short.
+    /// [`Error::DiskFull`], and [`Error::FileReplaced`] if the database file is not the one that was opened, or was cut short.
     pub fn check(&self) -> Result<()> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match Seen::of(&self.database) {
+        match FileIdentity::of(&self.database) {
             // SQLite never shortens the file here.
             Ok(now) if now.identity == seen.identity && now.length >= seen.length => *seen = now,
-            _ => return Err(Error::Gone { path: self.database.clone() }),
+            _ => return Err(Error::FileReplaced { path: self.database.clone() }),
         }
         drop(seen);
         let free = free(&self.folder)?;
-        if free < RESERVE {
+        if free < RESERVE_BYTES {
             return Err(Error::DiskFull { path: self.folder.clone(), free });
         }
-        self.check_room()
+        self.require_free_space()
     }
 
     /// Allocates the reserve if there is space; a failure is logged, as a later call may succeed.
-    fn lay_by(&self) {
-        if self.reserve.exists() || free(&self.folder).unwrap_or_default() < ENOUGH {
+    fn allocate_reserve(&self) {
+        if self.reserve.exists() || free(&self.folder).unwrap_or_default() < REFILL_FREE_BYTES {
             return;
         }
         let part = self.reserve.with_extension("part");
         let write = || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-            if fallocate(&file, FallocateFlags::empty(), 0, RESERVE).is_err() {
+            if fallocate(&file, FallocateFlags::empty(), 0, RESERVE_BYTES).is_err() {
                 // This file system can't allocate bytes without writing them.
                 let zeros = vec![0; 1 << 16];
-                for _ in 0..RESERVE / zeros.len() as u64 {
+                for _ in 0..RESERVE_BYTES / zeros.len() as u64 {
                     file.write_all(&zeros)?;
                 }
                 file.sync_all()?;
@@ -107,10 +107,10 @@ impl Disk {
     }
 }
 
-/// Deletes the reserve of a data folder if less than [`HARDLY_ANY`] is free.
-pub(crate) fn make_room(folder: &Path) -> Result<()> {
+/// Deletes the reserve of a data folder if less than [`MIN_FREE_BYTES`] is free.
+pub(crate) fn release_reserve(folder: &Path) -> Result<()> {
     let reserve = reserve_of(folder);
-    if free(folder)? < HARDLY_ANY && reserve.exists() {
+    if free(folder)? < MIN_FREE_BYTES && reserve.exists() {
         tracing::warn!(folder = %folder.display(), "the disk is full: the reserve is given up");
         fs::remove_file(&reserve).map_err(at(&reserve))?;
     }
@@ -118,9 +118,9 @@ pub(crate) fn make_room(folder: &Path) -> Result<()> {
 }
 
 /// Returns [`Error::DiskFull`] if the disk of a data folder is full.
-pub(crate) fn fullness(folder: &Path) -> Option<Error> {
+pub(crate) fn disk_full_error(folder: &Path) -> Option<Error> {
     let free = free(folder).ok()?;
-    (free < HARDLY_ANY).then(|| Error::DiskFull { path: folder.to_owned(), free })
+    (free < MIN_FREE_BYTES).then(|| Error::DiskFull { path: folder.to_owned(), free })
 }
 
 fn reserve_of(folder: &Path) -> PathBuf {
@@ -135,14 +135,14 @@ fn free(folder: &Path) -> Result<u64> {
 
 /// Identity and length of a file.
 #[derive(Debug)]
-struct Seen {
+struct FileIdentity {
     /// Device and inode.
     identity: (u64, u64),
     /// Length in bytes.
     length: u64,
 }
 
-impl Seen {
+impl FileIdentity {
     fn of(path: &Path) -> Result<Self> {
         let found = fs::metadata(path).map_err(at(path))?;
         Ok(Self { identity: (found.dev(), found.ino()), length: found.len() })

@@ -40,7 +40,7 @@ pub enum Error {
     /// The database file was moved, removed, replaced or truncated under the open store: writes from now on would be
     /// lost.
     #[error("{path} is not the file that was opened, or was cut short: stop the server and put it back")]
-    Gone {
+    FileReplaced {
         /// Path that the file had.
         path: PathBuf,
     },
@@ -79,7 +79,7 @@ pub enum Error {
 
 impl Error {
     /// Returns whether the database itself failed: its file, or the disk below it, may be damaged or full.
-    pub fn is_of_database(&self) -> bool {
+    pub fn is_database_error(&self) -> bool {
         matches!(self, Self::Database(_) | Self::RolledBack(_) | Self::InDoubt(_))
     }
 

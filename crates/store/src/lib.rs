@@ -32,13 +32,13 @@ pub use change::{AddedFace, Change, Observer};
 pub use check::{Finding, Report, check};
 pub use error::{Error, Result};
 pub use model::{
-    Account, Algorithm, Around, CallScope, CallTotal, Circle, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal,
-    DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Face, Friend, FriendGroup,
+    Account, AccountGraph, Algorithm, BulkPerson, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, CustomValue,
+    DayTotal, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Face, Friend, FriendGroup,
     FriendGroups, FriendRequest, Grant, Group, GroupKind, Key, KeyUsage, LastIds, Library, LibraryCounts, LoggedCall,
     Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, Other,
-    OutboxAction, OutboxFilter, OutboxRow, Page, Person, PersonChanges, Profile, ReadyPerson, Sequences, Solution,
+    OutboxAction, OutboxFilter, OutboxRow, Page, Person, PersonChanges, Profile, RelatedFilter, Sequences, Solution,
     SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds,
 };
-pub use objects::{md5_of, picture_key};
+pub use objects::{md5_hex, picture_key};
 pub use sql::DatabaseError;
 pub use store::Store;

@@ -22,8 +22,8 @@ pub use self::{
     keys::{Key, KeyUsage, NewKey, UsedSignature},
     outbox::{NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Solution},
     social::{
-        Account, Around, Circle, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members, NewAccount,
-        Other, Sequences, UserIds,
+        Account, AccountGraph, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members, NewAccount,
+        Other, RelatedFilter, Sequences, UserIds,
     },
 };
 
@@ -127,7 +127,7 @@ impl fmt::Debug for Profile {
             .field("name", name)
             .field("sex", sex)
             .field("birthday", birthday)
-            .field("document_number", &document_number.as_ref().map(|_| Withheld))
+            .field("document_number", &document_number.as_ref().map(|_| Redacted))
             .field("customer_number", customer_number)
             .field("company", company)
             .field("duty", duty)
@@ -191,7 +191,7 @@ pub struct Face {
     /// Key of the picture: lower-case hex of its SHA-256.
     pub picture_key: String,
     /// Bounding box of the face in the picture: x, y, width, height in pixels.
-    pub box_: [f32; 4],
+    pub bounding_box: [f32; 4],
     /// Confidence of the face detector.
     pub confidence: f32,
     /// Quality, 0..1, if computed.
@@ -208,7 +208,7 @@ pub struct NewFace {
     /// Snowflake used in picture URLs, which the caller generates unique over all faces.
     pub file_id: FileId,
     /// Bounding box of the face in the picture: x, y, width, height in pixels.
-    pub box_: [f32; 4],
+    pub bounding_box: [f32; 4],
     /// Confidence of the face detector.
     pub confidence: f32,
     /// Quality, 0..1, if computed.
@@ -221,7 +221,7 @@ pub struct NewFace {
 
 /// A person to store in bulk, with computed templates.
 #[derive(Clone, Debug)]
-pub struct ReadyPerson {
+pub struct BulkPerson {
     /// The person.
     pub person: NewPerson,
     /// Each face with the index of its picture in the list that is passed along with the people.
@@ -261,7 +261,7 @@ pub struct NewTemplate {
 
 impl fmt::Debug for NewTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewTemplate").field("algorithm", &self.algorithm).field("vector", &Withheld).finish()
+        f.debug_struct("NewTemplate").field("algorithm", &self.algorithm).field("vector", &Redacted).finish()
     }
 }
 
@@ -297,7 +297,7 @@ impl fmt::Debug for TemplateRow {
             .field("library_id", &self.library_id)
             .field("person_id", &self.person_id)
             .field("face_id", &self.face_id)
-            .field("vector", &Withheld)
+            .field("vector", &Redacted)
             .finish()
     }
 }
@@ -368,9 +368,9 @@ pub struct LastIds {
 }
 
 /// Placeholder in `Debug` output for values that must not be logged.
-struct Withheld;
+struct Redacted;
 
-impl fmt::Debug for Withheld {
+impl fmt::Debug for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<withheld>")
     }

@@ -24,7 +24,7 @@ pub fn picture_key(bytes: &[u8]) -> String {
 
 /// Returns the MD5 digest of bytes, as lower-case hex. It is shown to callers, and lets the offline check detect
 /// damaged templates.
-pub fn md5_of(bytes: &[u8]) -> String {
+pub fn md5_hex(bytes: &[u8]) -> String {
     hex::encode(Md5::digest(bytes))
 }
 
@@ -32,7 +32,7 @@ pub fn md5_of(bytes: &[u8]) -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct PictureName {
     pub(crate) key: String,
-    /// See [`md5_of`].
+    /// See [`md5_hex`].
     pub(crate) md5: String,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct LocalObjects {
 #[derive(Debug)]
 pub(crate) struct Staged {
     pub(crate) key: String,
-    /// See [`md5_of`].
+    /// See [`md5_hex`].
     pub(crate) md5: String,
     path: PathBuf,
 }
@@ -100,7 +100,7 @@ impl LocalObjects {
             let number = self.next_number.fetch_add(1, Ordering::Relaxed);
             let path = self.incoming.join(format!("{key}.{number}"));
             written = write_new(&path, bytes).map_err(at(&path));
-            staged.push(Staged { key, md5: md5_of(bytes), path });
+            staged.push(Staged { key, md5: md5_hex(bytes), path });
             if written.is_err() {
                 break;
             }
@@ -153,7 +153,7 @@ impl LocalObjects {
                 continue;
             }
             let bytes = fs::read(&path).map_err(at(&path))?;
-            leftovers.push(Staged { key: picture_key(&bytes), md5: md5_of(&bytes), path });
+            leftovers.push(Staged { key: picture_key(&bytes), md5: md5_hex(&bytes), path });
         }
         Ok(leftovers)
     }

@@ -86,9 +86,9 @@ impl Pictures {
             if let Some(shard) = shard {
                 self.unlink_unused(database, shard, keys).await?;
             }
-            database.forget_removals(ids).await?;
+            database.delete_removals(ids).await?;
         }
-        self.unlink_dead(database).await
+        self.remove_dead_links(database).await
     }
 
     /// Calls [`erase`](Self::erase) for committed removals; errors are logged, as the caller's write has succeeded.
@@ -109,7 +109,7 @@ impl Pictures {
         let shard = shard_of(&key).ok_or(Error::NotFound)?;
         // Held until the link exists: a deletion of the row unlinks afterwards.
         let _shared = self.shard_lock(shard)?.read().await;
-        if !database.note_link(&name, row_id, &key).await? {
+        if !database.record_link(&name, row_id, &key).await? {
             return Ok(None);
         }
         match self.on_objects(move |objects| objects.link(&key, &name)).await {
@@ -152,7 +152,7 @@ impl Pictures {
     }
 
     /// Removes the links of pictures whose rows are gone.
-    async fn unlink_dead(&self, database: &Database) -> Result<()> {
+    async fn remove_dead_links(&self, database: &Database) -> Result<()> {
         for link in database.dead_links().await? {
             let _alone = self.lock(shard_of(&link.picture_key).ok_or(Error::NotFound)?).await?;
             self.unlink(database, vec![link.name]).await?;
@@ -164,7 +164,7 @@ impl Pictures {
     async fn unlink(&self, database: &Database, names: Vec<String>) -> Result<()> {
         let unlinked = names.clone();
         self.on_objects(move |objects| objects.unlink(&unlinked)).await?;
-        database.forget_links(names).await
+        database.delete_links(names).await
     }
 
     /// Locks the shards of some pictures shared. All callers lock in ascending order, which rules out deadlocks with a

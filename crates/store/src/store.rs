@@ -40,9 +40,9 @@ use crate::{
 /// The database in the data folder.
 pub(crate) const DATABASE: &str = "aicp.db";
 /// Minimum time between two probe writes of [`Store::ping`].
-const BETWEEN_PROBES: Duration = Duration::from_secs(2);
+const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 /// Maximum number of concurrent writes, whose pictures are in memory; further ones wait.
-const WRITES_UNDER_WAY: u32 = 1024;
+const MAX_CONCURRENT_WRITES: u32 = 1024;
 
 /// Handle of the open store. Cheap to clone; all clones are the same store.
 ///
@@ -79,16 +79,16 @@ impl Store {
         observer: Option<Arc<dyn Observer>>,
         zone: TimeZone,
     ) -> Result<Self> {
-        match Self::open_whole(data_dir, clock, observer, zone).await {
-            Err(error) if error.is_of_database() => {
+        match Self::open_inner(data_dir, clock, observer, zone).await {
+            Err(error) if error.is_database_error() => {
                 let data_dir = data_dir.to_owned();
-                Err(run_blocking(move || Ok(disk::fullness(&data_dir))).await?.unwrap_or(error))
+                Err(run_blocking(move || Ok(disk::disk_full_error(&data_dir))).await?.unwrap_or(error))
             }
             opened => opened,
         }
     }
 
-    async fn open_whole(
+    async fn open_inner(
         data_dir: &Path,
         clock: Arc<dyn Clock>,
         observer: Option<Arc<dyn Observer>>,
@@ -99,7 +99,7 @@ impl Store {
             create_data_dir(&dir)?;
             let lock = take_lock(dir.join("lock"))?;
             // SQLite can't even read without space for the files beside the database.
-            disk::make_room(&dir)?;
+            disk::release_reserve(&dir)?;
             Ok(lock)
         })
         .await?;
@@ -109,8 +109,8 @@ impl Store {
         let dir = data_dir.to_owned();
         run_blocking(move || sync_dir(&dir)).await?;
         pictures.recover(&database).await?;
-        digests::fill_in(&database, &pictures).await?;
-        let writes = Arc::new(Semaphore::new(WRITES_UNDER_WAY as usize));
+        digests::backfill(&database, &pictures).await?;
+        let writes = Arc::new(Semaphore::new(MAX_CONCURRENT_WRITES as usize));
         let dir = data_dir.to_owned();
         let disk = Arc::new(run_blocking(move || Disk::of(&dir, &dir.join(DATABASE))).await?);
         let (well, lock) = (Mutex::default(), Mutex::new(Some(lock)));
@@ -121,8 +121,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn make_room(&self) -> Result<()> {
-        self.shared.disk.make_room()
+    pub fn release_reserve(&self) -> Result<()> {
+        self.shared.disk.release_reserve()
     }
 
     /// Waits for running writes, closes the database and releases the data directory. A second call does nothing.
@@ -135,7 +135,7 @@ impl Store {
             return Ok(());
         }
         // Holding every permit means that no write is running. It fails only if closed before.
-        let _all = self.shared.writes.acquire_many(WRITES_UNDER_WAY).await;
+        let _all = self.shared.writes.acquire_many(MAX_CONCURRENT_WRITES).await;
         self.shared.writes.close();
         let closed = self.shared.database.close().await;
         *lock = None;
@@ -154,7 +154,7 @@ impl Store {
         let disk = Arc::clone(&self.shared.disk);
         run_blocking(move || disk.check()).await?;
         let mut well = self.shared.well.lock().await;
-        if well.is_some_and(|at| at.elapsed() < BETWEEN_PROBES) {
+        if well.is_some_and(|at| at.elapsed() < PROBE_INTERVAL) {
             return Ok(());
         }
         *well = None;
@@ -167,7 +167,7 @@ impl Store {
     pub async fn ensure_app(&self, app_id: &str, created_at: UnixMillis) -> Result<()> {
         let app_id = app_id.to_owned();
         // Allowed on a full disk: every start calls it, and the app mostly exists.
-        self.to_the_end(move |shared| async move { shared.database.ensure_app(app_id, created_at).await }).await
+        self.run_to_completion(move |shared| async move { shared.database.ensure_app(app_id, created_at).await }).await
     }
 
     /// Creates a library.
@@ -344,8 +344,8 @@ impl Store {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        self.shared.disk.check_room()?;
-        self.to_the_end(write).await
+        self.shared.disk.require_free_space()?;
+        self.run_to_completion(write).await
     }
 
     /// Runs a write that frees space, as [`Store::write`]; on a full disk it gets the reserve.
@@ -354,11 +354,11 @@ impl Store {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        self.shared.disk.make_room()?;
-        self.to_the_end(write).await
+        self.shared.disk.release_reserve()?;
+        self.run_to_completion(write).await
     }
 
-    async fn to_the_end<T, F>(&self, write: impl FnOnce(Arc<Shared>) -> F) -> Result<T>
+    async fn run_to_completion<T, F>(&self, write: impl FnOnce(Arc<Shared>) -> F) -> Result<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_store::{Algorithm, Bytes, NewFace, NewLibrary, NewPerson, NewTemplate, Profile, ReadyPerson, Store};
+use aicp_store::{Algorithm, BulkPerson, Bytes, NewFace, NewLibrary, NewPerson, NewTemplate, Profile, Store};
 use aicp_types::{Clock, Node, PersonId, Snowflakes, SystemClock, UnixMillis};
 use aicp_vision::{Effort, ModelPaths, Picture, PoolSize, Purpose, Vision};
 use jiff::tz::TimeZone;
@@ -94,11 +94,11 @@ async fn finish(adding: Option<tokio::task::JoinHandle<aicp_store::Result<Vec<Pe
 }
 
 /// Generates a person. The ids are smaller than any that the server will assign.
-fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random: &mut Random) -> ReadyPerson {
+fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random: &mut Random) -> BulkPerson {
     let vector = if number == 0 { face.vector.clone() } else { random_direction(face.vector.len(), random) };
     let face = NewFace {
         file_id: ids.next(now).into(),
-        box_: [0.0; 4],
+        bounding_box: [0.0; 4],
         confidence: 1.0,
         quality: None,
         template: Some(NewTemplate { algorithm: face.algorithm.clone(), vector, recognisability: Some(1.0) }),
@@ -114,7 +114,7 @@ fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random:
         created_at: now,
         at_most: None,
     };
-    ReadyPerson { person, faces: vec![(face, 0)] }
+    BulkPerson { person, faces: vec![(face, 0)] }
 }
 
 /// Returns a random unit vector.

@@ -7,14 +7,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use aicp_store::{Circle, CustomValue, Friend, FriendRequest, Other, Sequences};
+use aicp_store::{AccountGraph, CustomValue, Friend, FriendRequest, Other, Sequences};
 use aicp_types::UnixMillis;
 
 use super::{FriendError, FriendFields, FriendOutcome, FriendRequests, Sides, SocialLimits};
 use crate::{Error, Result};
 
 /// Returns the named other accounts of a circle.
-pub(super) fn find_each<'a>(circle: &'a Circle, user_ids: &[String]) -> Vec<Result<&'a Other, FriendError>> {
+pub(super) fn find_each<'a>(circle: &'a AccountGraph, user_ids: &[String]) -> Vec<Result<&'a Other, FriendError>> {
     let others: HashMap<&str, &Other> =
         circle.others.iter().map(|other| (other.account.user_id.as_str(), other)).collect();
     let find = |user_id: &String| {
@@ -32,11 +32,11 @@ pub(super) fn no_friend_of_oneself(e: FriendError) -> FriendError {
 }
 
 pub(super) fn add_groups(
-    before: &Circle,
+    before: &AccountGraph,
     limits: SocialLimits,
     names: &[String],
     friends: &[String],
-) -> (Circle, Result<(u64, Vec<FriendOutcome>)>) {
+) -> (AccountGraph, Result<(u64, Vec<FriendOutcome>)>) {
     let mut edit = Edit::of(before, limits);
     if edit.make_groups(names).is_err() {
         return (before.clone(), Err(Error::TooManyFriendGroups));
@@ -53,7 +53,7 @@ pub(super) fn add_groups(
     (after, Ok((sequence, outcomes)))
 }
 
-pub(super) fn delete_groups(before: &Circle, limits: SocialLimits, names: &[String]) -> (Circle, u64) {
+pub(super) fn delete_groups(before: &AccountGraph, limits: SocialLimits, names: &[String]) -> (AccountGraph, u64) {
     let mut edit = Edit::of(before, limits);
     let names: HashSet<&String> = names.iter().collect();
     edit.circle.groups.retain(|group| !names.contains(group));
@@ -66,13 +66,13 @@ pub(super) fn delete_groups(before: &Circle, limits: SocialLimits, names: &[Stri
 }
 
 pub(super) fn add_friends(
-    before: &Circle,
+    before: &AccountGraph,
     limits: SocialLimits,
     friends: &[FriendFields],
     sides: Sides,
     requests: FriendRequests,
     now: UnixMillis,
-) -> (Circle, Vec<FriendOutcome>) {
+) -> (AccountGraph, Vec<FriendOutcome>) {
     let mut edit = Edit::of(before, limits);
     let outcomes = edit.each(friends, FriendFields::name, |edit, place, fields| {
         let has_room = edit.has_room();
@@ -107,11 +107,11 @@ pub(super) fn add_friends(
 }
 
 pub(super) fn import_friends(
-    before: &Circle,
+    before: &AccountGraph,
     limits: SocialLimits,
     friends: &[FriendFields],
     now: UnixMillis,
-) -> (Circle, Vec<FriendOutcome>) {
+) -> (AccountGraph, Vec<FriendOutcome>) {
     let mut edit = Edit::of(before, limits);
     let outcomes = edit.each(friends, FriendFields::name, |edit, place, fields| {
         let known = edit.other(place)?.friend.clone();
@@ -124,10 +124,10 @@ pub(super) fn import_friends(
 }
 
 pub(super) fn update_friends(
-    before: &Circle,
+    before: &AccountGraph,
     limits: SocialLimits,
     friends: &[FriendFields],
-) -> (Circle, Vec<FriendOutcome>) {
+) -> (AccountGraph, Vec<FriendOutcome>) {
     let mut edit = Edit::of(before, limits);
     let outcomes = edit.each(friends, FriendFields::name, |edit, place, fields| {
         let known = edit.other(place)?.friend.clone().ok_or(FriendError::NotAFriend)?;
@@ -137,17 +137,17 @@ pub(super) fn update_friends(
 }
 
 pub(super) fn delete_friends(
-    before: &Circle,
+    before: &AccountGraph,
     limits: SocialLimits,
     friends: &[String],
     sides: Sides,
-) -> (Circle, Vec<FriendOutcome>) {
+) -> (AccountGraph, Vec<FriendOutcome>) {
     let mut edit = Edit::of(before, limits);
     let outcomes = edit.each(friends, String::as_str, |edit, place, _| unfriend(edit.other(place)?, sides));
     (edit.finish(before), outcomes.into_iter().map(|outcome| outcome.map_err(no_friend_of_oneself)).collect())
 }
 
-pub(super) fn delete_all_friends(before: &Circle, limits: SocialLimits, sides: Sides) -> (Circle, ()) {
+pub(super) fn delete_all_friends(before: &AccountGraph, limits: SocialLimits, sides: Sides) -> (AccountGraph, ()) {
     let mut edit = Edit::of(before, limits);
     for other in &mut edit.circle.others {
         // Never fails: all others are friends.
@@ -191,7 +191,7 @@ impl FriendFields {
 
 /// A circle under change.
 struct Edit {
-    circle: Circle,
+    circle: AccountGraph,
     /// Index of each other account, by user id.
     places: HashMap<String, usize>,
     /// Current number of friends of the account.
@@ -200,7 +200,7 @@ struct Edit {
 }
 
 impl Edit {
-    fn of(before: &Circle, limits: SocialLimits) -> Self {
+    fn of(before: &AccountGraph, limits: SocialLimits) -> Self {
         let places = before.others.iter().enumerate().map(|(place, other)| (other.account.user_id.clone(), place));
         Self { places: places.collect(), friends: before.account.friends, limits, circle: before.clone() }
     }
@@ -286,7 +286,7 @@ impl Edit {
 
     /// Returns the changed circle. Increments by one each sequence whose data changed, for every account; the store
     /// does the same when accounts are deleted.
-    fn finish(mut self, before: &Circle) -> Circle {
+    fn finish(mut self, before: &AccountGraph) -> AccountGraph {
         let mut own = Changed { groups: self.circle.groups != before.groups, ..Changed::default() };
         for (old, new) in before.others.iter().zip(&mut self.circle.others) {
             own = own.and(Changed::between(old.friend.as_ref(), new.friend.as_ref()));

@@ -83,7 +83,7 @@ async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Re
     let engines = config.engines.open(builtin)?;
     Platform::open(&config.data_dir, engines, &key, admin_token, settings, Arc::new(SystemClock)).await.map_err(
         |source| {
-            if source.is_of_database() {
+            if source.is_database_error() {
                 Error::Database { path: config.data_dir.join(data_dir::DATABASE), source }
             } else {
                 source.into()

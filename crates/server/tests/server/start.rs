@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use aicp_store::{
-    Algorithm, Bytes, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Page, Profile, ReadyPerson, Store,
+    Algorithm, BulkPerson, Bytes, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Page, Profile, Store,
     TemplateRow,
 };
 use aicp_types::{FileId, PublicId, SystemClock, UnixMillis};
@@ -36,7 +36,7 @@ async fn library(store: &Store, group_id: &str, number: u8) -> Library {
 }
 
 /// Builds people with these numbers, each with one template.
-fn people(templates: impl IntoIterator<Item = (u16, NewTemplate)>) -> Vec<ReadyPerson> {
+fn people(templates: impl IntoIterator<Item = (u16, NewTemplate)>) -> Vec<BulkPerson> {
     let people = templates.into_iter().map(|(number, template)| {
         let id = i64::from(number) + 1;
         let person = NewPerson {
@@ -50,13 +50,13 @@ fn people(templates: impl IntoIterator<Item = (u16, NewTemplate)>) -> Vec<ReadyP
         };
         let face = NewFace {
             file_id: FileId::new(id),
-            box_: [0.0; 4],
+            bounding_box: [0.0; 4],
             confidence: 1.0,
             quality: None,
             template: Some(template),
             engine_ref: None,
         };
-        ReadyPerson { person, faces: vec![(face, 0)] }
+        BulkPerson { person, faces: vec![(face, 0)] }
     });
     people.collect()
 }

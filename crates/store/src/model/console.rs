@@ -4,7 +4,7 @@ use std::fmt;
 
 use aicp_types::{ConsoleUserId, PersonId, UnixMillis};
 
-use super::Withheld;
+use super::Redacted;
 
 /// A stored user of the console. `Debug` omits the password hash.
 #[derive(Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl fmt::Debug for ConsoleUser {
         f.debug_struct("ConsoleUser")
             .field("id", id)
             .field("username", username)
-            .field("password_hash", &Withheld)
+            .field("password_hash", &Redacted)
             .field("telephone", telephone)
             .field("mail", mail)
             .field("department", department)
@@ -65,7 +65,7 @@ impl fmt::Debug for NewConsoleUser {
         let Self { username, password_hash: _, telephone, mail, department, created_at } = self;
         f.debug_struct("NewConsoleUser")
             .field("username", username)
-            .field("password_hash", &Withheld)
+            .field("password_hash", &Redacted)
             .field("telephone", telephone)
             .field("mail", mail)
             .field("department", department)

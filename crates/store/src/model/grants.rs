@@ -4,7 +4,7 @@ use std::fmt;
 
 use aicp_types::UnixMillis;
 
-use super::Withheld;
+use super::Redacted;
 
 /// Grant of an app. `Debug` omits the token, hashed and sealed.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,8 +26,8 @@ impl fmt::Debug for Grant {
         let Self { app_id, token_hash: _, token_sealed: _, due_at, capabilities } = self;
         f.debug_struct("Grant")
             .field("app_id", app_id)
-            .field("token_hash", &Withheld)
-            .field("token_sealed", &Withheld)
+            .field("token_hash", &Redacted)
+            .field("token_sealed", &Redacted)
             .field("due_at", due_at)
             .field("capabilities", capabilities)
             .finish()

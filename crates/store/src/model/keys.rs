@@ -4,7 +4,7 @@ use std::fmt;
 
 use aicp_types::{KeyId, UnixMillis};
 
-use super::Withheld;
+use super::Redacted;
 
 /// A key to create. `Debug` omits the secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl fmt::Debug for NewKey {
             .field("app_id", app_id)
             .field("kind", kind)
             .field("name", name)
-            .field("secret_sealed", &Withheld)
+            .field("secret_sealed", &Redacted)
             .field("allow_md5", allow_md5)
             .field("allow_replay", allow_replay)
             .field("calls_per_second", &self.calls_per_second)

@@ -98,7 +98,7 @@ pub struct Solution {
     /// Id of the face at the engine.
     pub engine_ref: Option<String>,
     /// Bounding box of the face in the picture: x, y, width, height in pixels.
-    pub box_: Option<[f32; 4]>,
+    pub bounding_box: Option<[f32; 4]>,
     /// Confidence of the face detector.
     pub confidence: Option<f32>,
     /// Quality, 0..1.

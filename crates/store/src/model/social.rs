@@ -97,7 +97,7 @@ pub struct Other {
 
 /// Part of the social graph: an account, its friend groups, and a selection of other accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Circle {
+pub struct AccountGraph {
     /// The account itself.
     pub account: Account,
     /// Names of its friend groups, in order of creation.
@@ -108,7 +108,7 @@ pub struct Circle {
 
 /// Selection of the other accounts of a circle.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Around {
+pub enum RelatedFilter {
     /// Accounts with these user ids, in this order; missing ones are omitted. New group members are added in this
     /// order.
     Named(Vec<String>),

@@ -44,7 +44,7 @@ fn person_and_face(id: i64) -> (NewPerson, NewFace) {
     };
     let face = NewFace {
         file_id: FileId::new(id),
-        box_: [0.0; 4],
+        bounding_box: [0.0; 4],
         confidence: 1.0,
         quality: None,
         template: None,

@@ -36,13 +36,13 @@ pub(crate) struct Statement {
 
 /// Rows that a statement returned, and number of rows that it changed.
 #[derive(Debug, Default)]
-pub(crate) struct Answer {
+pub(crate) struct QueryResult {
     pub rows: Vec<Row>,
     /// Number of rows that were inserted, updated or deleted.
     pub affected: u64,
 }
 
-impl Answer {
+impl QueryResult {
     /// Returns the number of rows that were inserted, updated or deleted.
     pub fn rows_affected(&self) -> u64 {
         self.affected
@@ -52,5 +52,5 @@ impl Answer {
 /// A connection that runs statements one after the other.
 pub(crate) trait Connection: Send {
     /// Runs a statement to completion and returns all rows.
-    fn run(&mut self, statement: Statement) -> BoxFuture<'_, Result<Answer>>;
+    fn run(&mut self, statement: Statement) -> BoxFuture<'_, Result<QueryResult>>;
 }

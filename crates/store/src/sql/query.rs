@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-use super::{Answer, Connection, DatabaseError, FromRow, FromValue, Kind, Result, Row, Statement, Value};
+use super::{Connection, DatabaseError, FromRow, FromValue, Kind, QueryResult, Result, Row, Statement, Value};
 
 /// A statement whose rows are read as `T`.
 pub(crate) struct Query<T> {
@@ -49,7 +49,7 @@ impl<T> Query<T> {
     }
 
     /// Runs the statement for its effect.
-    pub async fn execute(self, db: &mut dyn Connection) -> Result<Answer> {
+    pub async fn execute(self, db: &mut dyn Connection) -> Result<QueryResult> {
         db.run(self.statement).await
     }
 

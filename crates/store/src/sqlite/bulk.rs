@@ -8,17 +8,17 @@ use bytes::Bytes;
 use super::{Database, rows::blob_from_vector, writer::WriteTx, writes};
 use crate::sql::{self, Connection, QueryBuilder};
 use crate::{
-    AddedFace, Change, Error, NewFace, NewPerson, NewTemplate, ReadyPerson, Result,
-    objects::{PictureName, md5_of},
+    AddedFace, BulkPerson, Change, Error, NewFace, NewPerson, NewTemplate, Result,
+    objects::{PictureName, md5_hex},
 };
 
 /// Rows per statement: enough that the cost per statement is negligible, few enough that the statement of every length
 /// can be cached.
-const ROWS: usize = 128;
+const ROWS_PER_STATEMENT: usize = 128;
 
 /// People, faces and templates in the form in which they are inserted. The expensive conversions run before the writer
 /// is occupied.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedRows {
     people: Vec<NewPerson>,
     faces: Vec<PreparedFace>,
 }
@@ -38,12 +38,12 @@ struct PreparedTemplate {
     md5: String,
 }
 
-impl Prepared {
+impl PreparedRows {
     /// Prepares the rows to insert; also returns the pictures that at least one face refers to.
     ///
     /// # Errors
     /// [`Error::NotFound`] if a face refers to a picture out of range.
-    pub(crate) fn new(people: Vec<ReadyPerson>, pictures: Vec<Bytes>) -> Result<(Self, Vec<Bytes>)> {
+    pub(crate) fn new(people: Vec<BulkPerson>, pictures: Vec<Bytes>) -> Result<(Self, Vec<Bytes>)> {
         let mut used = vec![false; pictures.len()];
         for (_, picture) in people.iter().flat_map(|ready| &ready.faces) {
             *used.get_mut(*picture).ok_or(Error::NotFound)? = true;
@@ -72,7 +72,7 @@ impl Prepared {
 impl PreparedTemplate {
     fn new(template: NewTemplate) -> Self {
         let blob = blob_from_vector(&template.vector);
-        Self { md5: md5_of(&blob), blob, template: Arc::new(template) }
+        Self { md5: md5_hex(&blob), blob, template: Arc::new(template) }
     }
 }
 
@@ -81,7 +81,7 @@ impl Database {
     pub(crate) async fn add_people(
         &self,
         library_id: LibraryId,
-        prepared: Prepared,
+        prepared: PreparedRows,
         pictures: Vec<PictureName>,
     ) -> Result<Vec<PersonId>> {
         self.writer.run(move |tx| Box::pin(add_people(tx, library_id, prepared, pictures))).await
@@ -91,17 +91,17 @@ impl Database {
 async fn add_people(
     tx: &mut WriteTx,
     library_id: LibraryId,
-    prepared: Prepared,
+    prepared: PreparedRows,
     pictures: Vec<PictureName>,
 ) -> Result<Vec<PersonId>> {
-    let Prepared { people, faces } = prepared;
+    let PreparedRows { people, faces } = prepared;
     let db = &mut tx.connection;
     let people_ids = insert_people(db, library_id, &people).await?;
-    require_room(db, library_id, &people).await?;
+    require_below_limit(db, library_id, &people).await?;
     let face_ids = insert_faces(db, &faces, &people_ids, &pictures).await?;
     insert_templates(db, &faces, &face_ids).await?;
     if let Some(last) = faces.iter().map(|face| face.new.file_id).max() {
-        writes::note_change(db, library_id, last.created()).await?;
+        writes::touch_library(db, library_id, last.created()).await?;
     }
     if !faces.is_empty() {
         tx.changes.push(Change::FacesAdded { library_id, faces: added_faces(faces, &face_ids, &people_ids) });
@@ -119,7 +119,7 @@ fn added_faces(faces: Vec<PreparedFace>, face_ids: &[FaceId], people_ids: &[Pers
 
 async fn insert_people(db: &mut dyn Connection, library_id: LibraryId, people: &[NewPerson]) -> Result<Vec<PersonId>> {
     let mut ids = Vec::with_capacity(people.len());
-    for people in people.chunks(ROWS) {
+    for people in people.chunks(ROWS_PER_STATEMENT) {
         let mut insert = QueryBuilder::new(
             "INSERT INTO person (
                 library_id, public_id, number, external_id, info, name, sex, birthday, document_number, customer_number,
@@ -138,13 +138,13 @@ async fn insert_people(db: &mut dyn Connection, library_id: LibraryId, people: &
         insert.push(" ON CONFLICT (library_id, external_id) DO NOTHING RETURNING public_id, id");
         let inserted: Vec<(PublicId, PersonId)> =
             insert.build_query_as().fetch_all(&mut *db).await.map_err(writes::missing_parent)?;
-        ids.extend(in_order(inserted, people.iter().map(|new| new.public_id))?);
+        ids.extend(sort_by_keys(inserted, people.iter().map(|new| new.public_id))?);
     }
     Ok(ids)
 }
 
 /// Returns [`Error::Full`] if one of the people, inserted in order, exceeded its limit.
-async fn require_room(db: &mut dyn Connection, library_id: LibraryId, people: &[NewPerson]) -> Result<()> {
+async fn require_below_limit(db: &mut dyn Connection, library_id: LibraryId, people: &[NewPerson]) -> Result<()> {
     if people.iter().all(|new| new.at_most.is_none()) {
         return Ok(());
     }
@@ -166,7 +166,7 @@ async fn insert_faces(
     pictures: &[PictureName],
 ) -> Result<Vec<FaceId>> {
     let mut ids = Vec::with_capacity(faces.len());
-    for faces in faces.chunks(ROWS) {
+    for faces in faces.chunks(ROWS_PER_STATEMENT) {
         let mut insert = QueryBuilder::new(
             "INSERT INTO face (
                 person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
@@ -174,7 +174,7 @@ async fn insert_faces(
         );
         insert.push_values(faces, |mut row, face| {
             let PreparedFace { person, picture, new, .. } = face;
-            let [x, y, width, height] = new.box_;
+            let [x, y, width, height] = new.bounding_box;
             let picture = pictures.get(*picture);
             row.push_bind(people_ids.get(*person)).push_bind(writes::created_ns(new.file_id)).push_bind(new.file_id);
             row.push_bind(picture.map(|picture| picture.key.as_str()));
@@ -184,14 +184,14 @@ async fn insert_faces(
         });
         insert.push(" RETURNING file_id, id");
         let inserted: Vec<(FileId, FaceId)> = insert.build_query_as().fetch_all(&mut *db).await?;
-        ids.extend(in_order(inserted, faces.iter().map(|face| face.new.file_id))?);
+        ids.extend(sort_by_keys(inserted, faces.iter().map(|face| face.new.file_id))?);
     }
     Ok(ids)
 }
 
 async fn insert_templates(db: &mut dyn Connection, faces: &[PreparedFace], face_ids: &[FaceId]) -> Result<()> {
-    for (faces, face_ids) in faces.chunks(ROWS).zip(face_ids.chunks(ROWS)) {
-        if let Some(mut insert) = insertion_of_templates(faces, face_ids) {
+    for (faces, face_ids) in faces.chunks(ROWS_PER_STATEMENT).zip(face_ids.chunks(ROWS_PER_STATEMENT)) {
+        if let Some(mut insert) = template_insert(faces, face_ids) {
             insert.build().execute(&mut *db).await?;
         }
     }
@@ -199,7 +199,7 @@ async fn insert_templates(db: &mut dyn Connection, faces: &[PreparedFace], face_
 }
 
 /// Builds the insertion of templates; `None` if no face has one.
-fn insertion_of_templates(faces: &[PreparedFace], face_ids: &[FaceId]) -> Option<QueryBuilder> {
+fn template_insert(faces: &[PreparedFace], face_ids: &[FaceId]) -> Option<QueryBuilder> {
     let rows = faces.iter().zip(face_ids);
     let mut rows = rows.filter_map(|(face, face_id)| Some((face.template.as_ref()?, face_id))).peekable();
     rows.peek()?;
@@ -217,7 +217,7 @@ fn insertion_of_templates(faces: &[PreparedFace], face_ids: &[FaceId]) -> Option
 
 /// Sorts the row ids of inserted rows by `keys`, as SQL defines no order of returned rows. A missing key conflicted
 /// with an existing row: [`Error::Exists`].
-fn in_order<Key: Eq + std::hash::Hash, Id: Copy>(
+fn sort_by_keys<Key: Eq + std::hash::Hash, Id: Copy>(
     inserted: Vec<(Key, Id)>,
     keys: impl Iterator<Item = Key>,
 ) -> Result<Vec<Id>> {

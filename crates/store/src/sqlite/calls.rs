@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, btree_map};
 use aicp_types::{TraceId, UnixMillis};
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
-use super::{Database, rows::within_i64, writer::WriteTx};
+use super::{Database, rows::saturating_i64, writer::WriteTx};
 use crate::sql::{self, Connection, QueryBuilder, Row};
 use crate::{CallScope, CallTotal, DayTotal, LoggedCall, Result};
 
@@ -20,9 +20,9 @@ const QUARTER_S: i64 = 900;
 /// Seconds in a day.
 const DAY_S: i64 = 86_400;
 /// Maximum number of quarters by which clocks are set back, with a margin.
-const SET_BACK: i64 = 16;
+const MAX_SET_BACK_QUARTERS: i64 = 16;
 /// Rows per insert statement; SQLite accepts 32766 parameters.
-const ROWS_AT_ONCE: usize = 1000;
+const ROWS_PER_STATEMENT: usize = 1000;
 
 impl Database {
     pub(crate) async fn append_calls(&self, calls: Vec<LoggedCall>) -> Result<()> {
@@ -31,13 +31,13 @@ impl Database {
     }
 
     pub(crate) async fn call_totals(&self, scope: CallScope<'_>) -> Result<Vec<CallTotal>> {
-        let mut query = query_of_sums(scope, parts(&self.zone, scope.from, scope.to), false);
+        let mut query = totals_query(scope, parts(&self.zone, scope.from, scope.to), false);
         let rows = query.build().fetch_all(&mut *self.readers.get().await?).await?;
         Ok(rows.iter().map(total_from_row).collect::<sql::Result<_>>()?)
     }
 
     pub(crate) async fn call_days(&self, scope: CallScope<'_>) -> Result<Vec<DayTotal>> {
-        let mut query = query_of_sums(scope, parts(&self.zone, scope.from, scope.to), true);
+        let mut query = totals_query(scope, parts(&self.zone, scope.from, scope.to), true);
         let rows = query.build().fetch_all(&mut *self.readers.get().await?).await?;
         let day_total = |row: &Row| Ok(DayTotal { day: date_of(row.try_get("day")?), total: total_from_row(row)? });
         Ok(rows.iter().map(day_total).collect::<sql::Result<_>>()?)
@@ -184,7 +184,7 @@ async fn append_calls(tx: &mut WriteTx, zone: TimeZone, calls: Vec<LoggedCall>) 
     }
     // In the order of the table's key, which is the fastest to insert.
     rows.sort_unstable_by_key(|(kind_id, call)| (*kind_id, call.time, call.trace_id));
-    for rows in rows.chunks(ROWS_AT_ONCE) {
+    for rows in rows.chunks(ROWS_PER_STATEMENT) {
         let mut query =
             QueryBuilder::new("INSERT INTO call_log (kind_id, time, trace_id, ip, cost_ms, result, code, message) ");
         query.push_values(rows, |mut row, (kind_id, call)| {
@@ -230,7 +230,7 @@ async fn upsert_sums(
     sums: &BTreeMap<(i64, i64), Sums>,
 ) -> Result<()> {
     let sums: Vec<_> = sums.iter().collect();
-    for sums in sums.chunks(ROWS_AT_ONCE) {
+    for sums in sums.chunks(ROWS_PER_STATEMENT) {
         let mut query = QueryBuilder::new(format!(
             "INSERT INTO {table} (kind_id, {unit}, count, cost_ms, last_time, last_trace, last_cost) "
         ));
@@ -270,14 +270,14 @@ async fn delete_calls_before(tx: &mut WriteTx, time: UnixMillis, at_most: u64) -
                 ORDER BY time, trace_id LIMIT $3)",
         );
         deleted +=
-            query.bind(kind).bind(time).bind(within_i64(left)).execute(&mut tx.connection).await?.rows_affected();
+            query.bind(kind).bind(time).bind(saturating_i64(left)).execute(&mut tx.connection).await?.rows_affected();
     }
     Ok(deleted)
 }
 
 /// A part of a time range, and the source of its sums. Bounds are inclusive, then exclusive.
 #[derive(Debug, PartialEq, Eq)]
-enum Part {
+enum RangePart {
     /// Whole days: first, end.
     Days(Option<i64>, Option<i64>),
     /// Whole quarters of one day: first, end, day.
@@ -287,7 +287,7 @@ enum Part {
 }
 
 /// Splits a time range into parts.
-fn parts(zone: &TimeZone, from: Option<UnixMillis>, to: Option<UnixMillis>) -> Vec<Part> {
+fn parts(zone: &TimeZone, from: Option<UnixMillis>, to: Option<UnixMillis>) -> Vec<RangePart> {
     // Clamps to the range of dates, beyond which there are no days.
     let clamp = |time: UnixMillis| time.timestamp().as_millisecond();
     let (from, to) = (from.map(clamp), to.map(clamp));
@@ -297,13 +297,13 @@ fn parts(zone: &TimeZone, from: Option<UnixMillis>, to: Option<UnixMillis>) -> V
         && (from >= to || first > end)
     {
         let day = day_of(zone, end);
-        return if from < to { vec![Part::Log(from, to, day)] } else { Vec::new() };
+        return if from < to { vec![RangePart::Log(from, to, day)] } else { Vec::new() };
     }
     let mut parts = Vec::new();
     if let (Some(from), Some(first)) = (from, first)
         && from < first * QUARTER_MS
     {
-        parts.push(Part::Log(from, first * QUARTER_MS, day_of(zone, first - 1)));
+        parts.push(RangePart::Log(from, first * QUARTER_MS, day_of(zone, first - 1)));
     }
     let first_day = first.map(|first| (first..).find(|&quarter| begins_day(zone, quarter)).unwrap_or(first));
     let end_day = end.map(|end| (0..).map(|back| end - back).find(|&quarter| begins_day(zone, quarter)).unwrap_or(end));
@@ -316,7 +316,7 @@ fn parts(zone: &TimeZone, from: Option<UnixMillis>, to: Option<UnixMillis>) -> V
                 push_quarters(&mut parts, zone, first, first_day);
             }
             let day = |quarter| day_of(zone, quarter);
-            parts.push(Part::Days(first_day.map(day), end_day.map(day)));
+            parts.push(RangePart::Days(first_day.map(day), end_day.map(day)));
             if let (Some(end_day), Some(end)) = (end_day, end) {
                 push_quarters(&mut parts, zone, end_day, end);
             }
@@ -325,18 +325,18 @@ fn parts(zone: &TimeZone, from: Option<UnixMillis>, to: Option<UnixMillis>) -> V
     if let (Some(to), Some(end)) = (to, end)
         && end * QUARTER_MS < to
     {
-        parts.push(Part::Log(end * QUARTER_MS, to, day_of(zone, end)));
+        parts.push(RangePart::Log(end * QUARTER_MS, to, day_of(zone, end)));
     }
     parts
 }
 
 /// Pushes quarters, one part per run on the same day.
-fn push_quarters(parts: &mut Vec<Part>, zone: &TimeZone, first: i64, end: i64) {
+fn push_quarters(parts: &mut Vec<RangePart>, zone: &TimeZone, first: i64, end: i64) {
     for quarter in first..end {
         let day = day_of(zone, quarter);
         match parts.last_mut() {
-            Some(Part::Quarters(_, end, last_day)) if *end == quarter && *last_day == day => *end += 1,
-            _ => parts.push(Part::Quarters(quarter, quarter + 1, day)),
+            Some(RangePart::Quarters(_, end, last_day)) if *end == quarter && *last_day == day => *end += 1,
+            _ => parts.push(RangePart::Quarters(quarter, quarter + 1, day)),
         }
     }
 }
@@ -346,8 +346,8 @@ fn push_quarters(parts: &mut Vec<Part>, zone: &TimeZone, first: i64, end: i64) {
 fn begins_day(zone: &TimeZone, quarter: i64) -> bool {
     let day = day_of(zone, quarter);
     day_of(zone, quarter - 1) < day
-        && (2..=SET_BACK).all(|by| day_of(zone, quarter - by) < day)
-        && (1..SET_BACK).all(|by| day_of(zone, quarter + by) >= day)
+        && (2..=MAX_SET_BACK_QUARTERS).all(|by| day_of(zone, quarter - by) < day)
+        && (1..MAX_SET_BACK_QUARTERS).all(|by| day_of(zone, quarter + by) >= day)
 }
 
 /// Returns the day on which a quarter begins, in days since 1970-01-01.
@@ -384,7 +384,7 @@ fn push_kinds(query: &mut QueryBuilder, scope: CallScope<'_>) {
 }
 
 /// Builds the query for the sums by method, or by method and day.
-fn query_of_sums(scope: CallScope<'_>, parts: Vec<Part>, by_day: bool) -> QueryBuilder {
+fn totals_query(scope: CallScope<'_>, parts: Vec<RangePart>, by_day: bool) -> QueryBuilder {
     let mut query = QueryBuilder::new("WITH kind AS (");
     push_kinds(&mut query, scope);
     query.push(
@@ -408,13 +408,13 @@ fn query_of_sums(scope: CallScope<'_>, parts: Vec<Part>, by_day: bool) -> QueryB
 }
 
 /// Pushes the query for the sums of a part: by kind, and by day if `by_day`.
-fn push_part(query: &mut QueryBuilder, part: Part, by_day: bool) {
+fn push_part(query: &mut QueryBuilder, part: RangePart, by_day: bool) {
     // Neither days nor quarters overlap, so the last times of a kind are distinct, and the columns beside MAX come from
     // exactly one row.
     const SUMS: &str = "SUM(count), SUM(cost_ms), MAX(last_time), last_trace, last_cost";
     query.push(" UNION ALL SELECT kind_id, ");
     match part {
-        Part::Days(first, end) => {
+        RangePart::Days(first, end) => {
             match by_day {
                 true => query.push("day, count, cost_ms, last_time, last_trace, last_cost"),
                 false => query.push("0, ").push(SUMS),
@@ -430,12 +430,12 @@ fn push_part(query: &mut QueryBuilder, part: Part, by_day: bool) {
                 query.push(" GROUP BY kind_id");
             }
         }
-        Part::Quarters(first, end, day) => {
+        RangePart::Quarters(first, end, day) => {
             query.push_bind(if by_day { day } else { 0 }).push(", ").push(SUMS);
             query.push(" FROM kind CROSS JOIN call_quarter WHERE kind_id = kind.id AND quarter >= ").push_bind(first);
             query.push(" AND quarter < ").push_bind(end).push(" GROUP BY kind_id");
         }
-        Part::Log(from, to, day) => {
+        RangePart::Log(from, to, day) => {
             query.push_bind(if by_day { day } else { 0 }).push(", 1, cost_ms, time, trace_id, cost_ms");
             query.push(" FROM kind CROSS JOIN call_log WHERE kind_id = kind.id AND time >= ").push_bind(from);
             query.push(" AND time < ").push_bind(to);

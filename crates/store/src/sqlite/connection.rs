@@ -12,7 +12,7 @@ use rusqlite::{ErrorCode, OpenFlags, ffi};
 use tokio::sync::oneshot;
 
 use super::{BUSY_TIMEOUT, CACHE_KIB};
-use crate::sql::{Answer, Connection, DatabaseError, Kind, Result, Row, Statement, Value};
+use crate::sql::{Connection, DatabaseError, Kind, QueryResult, Result, Row, Statement, Value};
 
 /// Prepared statements that a connection caches.
 const CACHED_STATEMENTS: usize = 256;
@@ -42,7 +42,7 @@ impl Local {
     }
 
     /// Runs a statement on this thread.
-    pub fn run_now(&self, statement: Statement) -> Result<Answer> {
+    pub fn run_now(&self, statement: Statement) -> Result<QueryResult> {
         let Statement { sql, parameters, is_cached } = statement;
         let begun = Instant::now();
         let answer = if is_cached {
@@ -66,7 +66,7 @@ fn fetch(
     connection: &rusqlite::Connection,
     prepared: &mut rusqlite::Statement<'_>,
     parameters: &[Value],
-) -> Result<Answer> {
+) -> Result<QueryResult> {
     // SQLite numbers parameters by their first use in the text: `$2` is at position 1 if it comes first.
     for position in 1..=prepared.parameter_count() {
         let name = prepared.parameter_name(position).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
@@ -82,7 +82,7 @@ fn fetch(
     }
     let columns: Arc<[String]> = prepared.column_names().into_iter().map(str::to_owned).collect();
     let before = connection.total_changes();
-    let mut answer = Answer::default();
+    let mut answer = QueryResult::default();
     let mut rows = prepared.raw_query();
     while let Some(row) = rows.next()? {
         let values = (0..columns.len()).map(|position| Ok(value_of(row.get_ref(position)?)));
@@ -107,7 +107,7 @@ fn value_of(value: ValueRef<'_>) -> Value {
 }
 
 impl Connection for Local {
-    fn run(&mut self, statement: Statement) -> BoxFuture<'_, Result<Answer>> {
+    fn run(&mut self, statement: Statement) -> BoxFuture<'_, Result<QueryResult>> {
         std::future::ready(self.run_now(statement)).boxed()
     }
 }
@@ -139,7 +139,7 @@ impl Threaded {
 }
 
 impl Connection for Threaded {
-    fn run(&mut self, statement: Statement) -> BoxFuture<'_, Result<Answer>> {
+    fn run(&mut self, statement: Statement) -> BoxFuture<'_, Result<QueryResult>> {
         let (sender, answer) = oneshot::channel();
         // The caller may have dropped the future.
         let job = Box::new(move |connection: &Local| drop(sender.send(connection.run_now(statement))));

@@ -2,13 +2,13 @@
 
 use aicp_types::FaceId;
 
-use super::{Database, rows::within_i64};
+use super::{Database, rows::saturating_i64};
 use crate::sql;
-use crate::{Result, objects::md5_of};
+use crate::{Result, objects::md5_hex};
 
 impl Database {
     /// Counts the templates and the faces without a digest.
-    pub(crate) async fn without_md5(&self) -> Result<(u64, u64)> {
+    pub(crate) async fn count_missing_md5s(&self) -> Result<(u64, u64)> {
         let query = sql::query_as(
             "SELECT (SELECT COUNT(*) FROM template WHERE md5 IS NULL),
                 (SELECT COUNT(*) FROM face WHERE picture_md5 IS NULL)",
@@ -16,24 +16,28 @@ impl Database {
         Ok(query.fetch_one(&mut *self.readers.get().await?).await?)
     }
 
-    /// Stores the digests of all templates that lack one, `at_once` in a transaction; calls `filled_in` with the number
+    /// Stores the digests of all templates that lack one, `batch_size` in a transaction; calls `on_progress` with the number
     /// after each. Returns the total.
-    pub(crate) async fn fill_in_template_md5s(&self, at_once: u64, filled_in: &mut impl FnMut(u64)) -> Result<u64> {
+    pub(crate) async fn backfill_template_md5s(
+        &self,
+        batch_size: u64,
+        on_progress: &mut impl FnMut(u64),
+    ) -> Result<u64> {
         let mut filled = 0;
         loop {
             let batch: Vec<(FaceId, Vec<u8>)> =
                 sql::query_as("SELECT face_id, vector FROM template WHERE md5 IS NULL ORDER BY face_id LIMIT $1")
-                    .bind(within_i64(at_once))
+                    .bind(saturating_i64(batch_size))
                     .fetch_all(&mut *self.readers.get().await?)
                     .await?;
             if batch.is_empty() {
                 return Ok(filled);
             }
             let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-            let md5s = batch.into_iter().map(|(face_id, vector)| (face_id, md5_of(&vector))).collect();
+            let md5s = batch.into_iter().map(|(face_id, vector)| (face_id, md5_hex(&vector))).collect();
             self.set_md5s("UPDATE template SET md5 = $2 WHERE face_id = $1", md5s).await?;
             filled += rows;
-            filled_in(rows);
+            on_progress(rows);
         }
     }
 
@@ -42,7 +46,7 @@ impl Database {
         let query = sql::query_as(
             "SELECT id, picture_key FROM face WHERE picture_md5 IS NULL AND id > $1 ORDER BY id LIMIT $2",
         );
-        Ok(query.bind(after).bind(within_i64(limit)).fetch_all(&mut *self.readers.get().await?).await?)
+        Ok(query.bind(after).bind(saturating_i64(limit)).fetch_all(&mut *self.readers.get().await?).await?)
     }
 
     /// Stores the digests of faces' pictures.

@@ -9,7 +9,7 @@ use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, UnixMi
 
 use super::{
     Database, Removal, outbox, people,
-    person_cache::{CachedPerson, Lookup},
+    person_cache::{CachedPerson, LookupResult},
     rows::json_array,
     writer::WriteTx,
     writes,
@@ -46,7 +46,7 @@ impl Database {
         public_ids: &[PublicId],
     ) -> Result<Vec<DirectoryEntry>> {
         let public_ids: BTreeSet<PublicId> = public_ids.iter().copied().collect();
-        let Lookup { mut hits, misses, version } = self.person_cache.lookup(library_id, public_ids);
+        let LookupResult { mut hits, misses, version } = self.person_cache.lookup(library_id, public_ids);
         if !misses.is_empty() {
             let read = self.read_entries(library_id, &misses).await?;
             self.person_cache.insert(version, &read);
@@ -122,7 +122,7 @@ impl Database {
         changes: PersonChanges,
         kept_face: FaceId,
         template: NewOutboxRow,
-        next_id: outbox::NextId,
+        next_id: outbox::IdGenerator,
     ) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
         self.writer.run(move |tx| Box::pin(enqueue_update(tx, person_id, changes, kept_face, template, next_id))).await
     }
@@ -147,7 +147,7 @@ async fn update_person(tx: &mut WriteTx, person_id: PersonId, changes: PersonCha
     .bind(changes.info)
     .execute(&mut *db)
     .await?;
-    writes::touch(tx, person_id).await
+    writes::touch_person(tx, person_id).await
 }
 
 /// Returns whether another person of the library has this `external_id`, or has none and this `public_id` in decimal.
@@ -163,7 +163,7 @@ async fn has_other_of(
                 SELECT 1 FROM person WHERE public_id = $4 AND library_id = $1 AND external_id IS NULL AND id <> $3)",
     );
     let query = query.bind(library_id).bind(external_id).bind(person_id);
-    Ok(query.bind(people::in_decimal(external_id)).fetch_one(db).await?)
+    Ok(query.bind(people::parse_public_id(external_id)).fetch_one(db).await?)
 }
 
 async fn enqueue_update(
@@ -172,7 +172,7 @@ async fn enqueue_update(
     changes: PersonChanges,
     kept_face: FaceId,
     template: NewOutboxRow,
-    mut next_id: outbox::NextId,
+    mut next_id: outbox::IdGenerator,
 ) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
     update_person(tx, person_id, changes).await?;
     let faces: Vec<FaceId> = sql::query_scalar("SELECT id FROM face WHERE person_id = $1 AND id <> $2 ORDER BY id")

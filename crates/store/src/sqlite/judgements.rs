@@ -2,7 +2,7 @@
 
 use aicp_types::{FaceId, LibraryId};
 
-use super::{Database, rows::within_i64};
+use super::{Database, rows::saturating_i64};
 use crate::sql;
 use crate::{Algorithm, Result, UnjudgedFace};
 
@@ -22,7 +22,7 @@ impl Database {
         );
         let query = query.bind(after).bind(&algorithm.name).bind(&algorithm.provider).bind(&algorithm.version);
         let rows: Vec<(FaceId, LibraryId, String)> =
-            query.bind(within_i64(limit)).fetch_all(&mut *self.readers.get().await?).await?;
+            query.bind(saturating_i64(limit)).fetch_all(&mut *self.readers.get().await?).await?;
         let face = |(face_id, library_id, picture_key)| UnjudgedFace { face_id, library_id, picture_key };
         Ok(rows.into_iter().map(face).collect())
     }

@@ -2,12 +2,12 @@
 
 use aicp_types::{KeyId, UnixMillis};
 
-use super::{Database, rows::within_i64, writer::WriteTx, writes};
+use super::{Database, rows::saturating_i64, writer::WriteTx, writes};
 use crate::sql::{self, DatabaseError, FromRow, Row};
 use crate::{Error, Key, KeyUsage, NewKey, Result, UsedSignature};
 
 /// Maximum number of expired signatures that one write deletes, as other writes wait for it.
-const FORGOTTEN_AT_ONCE: i64 = 10_000;
+const MAX_DELETED_SIGNATURES: i64 = 10_000;
 
 impl Database {
     pub(crate) async fn keys(&self) -> Result<Vec<Key>> {
@@ -27,13 +27,13 @@ impl Database {
         Ok(query.fetch_all(&mut *self.readers.get().await?).await?)
     }
 
-    pub(crate) async fn note_key_usage(
+    pub(crate) async fn store_key_usage(
         &self,
         usage: Vec<(KeyId, KeyUsage)>,
         signatures: Vec<UsedSignature>,
         now: UnixMillis,
     ) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(note_key_usage(tx, usage, signatures, now))).await
+        self.writer.run(move |tx| Box::pin(store_key_usage(tx, usage, signatures, now))).await
     }
 
     pub(crate) async fn used_signatures(&self, now: UnixMillis) -> Result<Vec<UsedSignature>> {
@@ -57,7 +57,7 @@ async fn create_key(tx: &mut WriteTx, new: NewKey) -> Result<Key> {
     .bind(new.allow_md5)
     .bind(new.allow_replay)
     .bind(new.calls_per_second)
-    .bind(new.calls_per_day.map(within_i64))
+    .bind(new.calls_per_day.map(saturating_i64))
     .bind(new.created_at)
     .fetch_optional(&mut tx.connection)
     .await?;
@@ -70,7 +70,7 @@ async fn revoke_key(tx: &mut WriteTx, key_id: KeyId, revoked_at: UnixMillis) -> 
     if updated.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
-async fn note_key_usage(
+async fn store_key_usage(
     tx: &mut WriteTx,
     usage: Vec<(KeyId, KeyUsage)>,
     signatures: Vec<UsedSignature>,
@@ -97,7 +97,7 @@ async fn note_key_usage(
             SELECT key_id, digest FROM used_signature WHERE expires <= $1 LIMIT $2)",
     )
     .bind(now)
-    .bind(FORGOTTEN_AT_ONCE)
+    .bind(MAX_DELETED_SIGNATURES)
     .execute(&mut tx.connection)
     .await?;
     Ok(())

@@ -14,14 +14,14 @@ pub(crate) struct DeadLink {
 
 impl Database {
     /// Records a link to the picture of a row. Returns `false` if there is no such row, or its picture is not this one.
-    pub(crate) async fn note_link(&self, name: &str, row_id: OutboxId, picture_key: &str) -> Result<bool> {
+    pub(crate) async fn record_link(&self, name: &str, row_id: OutboxId, picture_key: &str) -> Result<bool> {
         let query = sql::query_scalar("SELECT EXISTS (SELECT 1 FROM outbox_link WHERE name = $1 AND row_id = $2)");
         let noted = query.bind(name).bind(row_id).fetch_one(&mut *self.readers.get().await?).await?;
         if noted {
             return Ok(true);
         }
         let (name, picture_key) = (name.to_owned(), picture_key.to_owned());
-        self.writer.run(move |tx| Box::pin(note_link(tx, name, row_id, picture_key))).await
+        self.writer.run(move |tx| Box::pin(record_link(tx, name, row_id, picture_key))).await
     }
 
     /// Returns the links whose rows are gone or have released their picture.
@@ -39,15 +39,15 @@ impl Database {
     }
 
     /// Deletes the records of removed links.
-    pub(crate) async fn forget_links(&self, names: Vec<String>) -> Result<()> {
+    pub(crate) async fn delete_links(&self, names: Vec<String>) -> Result<()> {
         if names.is_empty() {
             return Ok(());
         }
-        self.writer.run(move |tx| Box::pin(forget_links(tx, names))).await
+        self.writer.run(move |tx| Box::pin(delete_links(tx, names))).await
     }
 }
 
-async fn note_link(tx: &mut WriteTx, name: String, row_id: OutboxId, picture_key: String) -> Result<bool> {
+async fn record_link(tx: &mut WriteTx, name: String, row_id: OutboxId, picture_key: String) -> Result<bool> {
     let query = sql::query(
         "INSERT INTO outbox_link (name, row_id, picture_key)
          SELECT $1, id, picture_key FROM outbox WHERE id = $2 AND picture_key = $3
@@ -57,7 +57,7 @@ async fn note_link(tx: &mut WriteTx, name: String, row_id: OutboxId, picture_key
     Ok(noted.rows_affected() > 0)
 }
 
-async fn forget_links(tx: &mut WriteTx, names: Vec<String>) -> Result<()> {
+async fn delete_links(tx: &mut WriteTx, names: Vec<String>) -> Result<()> {
     let query = sql::query("DELETE FROM outbox_link WHERE name IN (SELECT value FROM json_each($1))");
     query.bind(json_strings(&names)).execute(&mut tx.connection).await?;
     Ok(())

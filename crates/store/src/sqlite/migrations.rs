@@ -10,7 +10,7 @@ use super::{connection::Local, schema};
 use crate::{Error, OutboxFilter, Page, Store};
 
 /// Last version of the schema whose columns were named after the interfaces.
-const BEFORE_WORDS: i64 = 10;
+const LAST_BEFORE_RENAME: i64 = 10;
 const PUBLIC_ID: PublicId = PublicId::new(2_126_723_381_473_574_912);
 
 /// A row of each table whose columns were renamed.
@@ -29,11 +29,11 @@ const ROWS: &str = "
     UPDATE last_ids SET max_person_id = 2126723381473574912";
 
 /// Creates a database as that version left it.
-fn database_before_words(path: &Path) {
+fn create_old_database(path: &Path) {
     let connection = Local::new(rusqlite::Connection::open(path).expect("opens"));
-    schema::migrate(&connection, BEFORE_WORDS).expect("migrates");
+    schema::migrate(&connection, LAST_BEFORE_RENAME).expect("migrates");
     // That version counted migrations in a table.
-    let versions = (1..=BEFORE_WORDS).map(|version| format!("({version}, TRUE)")).collect::<Vec<_>>().join(", ");
+    let versions = (1..=LAST_BEFORE_RENAME).map(|version| format!("({version}, TRUE)")).collect::<Vec<_>>().join(", ");
     let counted = format!(
         "PRAGMA user_version = 0;
          CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, success BOOLEAN NOT NULL);
@@ -46,7 +46,7 @@ fn database_before_words(path: &Path) {
 #[tokio::test]
 async fn rows_of_before_are_found_under_the_names_of_today() {
     let temp = tempfile::tempdir().expect("a temp dir");
-    database_before_words(&temp.path().join("aicp.db"));
+    create_old_database(&temp.path().join("aicp.db"));
     let store = Store::open(temp.path(), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("opens");
 
     let library = store.library("app", "shop").await.expect("read").expect("there");

@@ -50,7 +50,7 @@ use aicp_types::{Clock, FaceId, FileId, LibraryId, PersonId, UnixMillis};
 use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
 
-pub(crate) use self::bulk::Prepared;
+pub(crate) use self::bulk::PreparedRows;
 use self::{connection::Local, person_cache::PersonCache, readers::Readers, writer::Writer};
 use crate::sql;
 use crate::{
@@ -112,7 +112,7 @@ impl Database {
             db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
             schema::migrate(&connection, schema::VERSIONS.len() as i64)?;
             runtime.block_on(async {
-                outbox::list_broken_off(&mut connection).await?;
+                outbox::list_interrupted(&mut connection).await?;
                 calls::set_zone(&mut connection, &zone_of_days).await
             })?;
             Ok(connection)
@@ -171,8 +171,8 @@ impl Database {
         self.writer.run(move |tx| Box::pin(writes::remove_face(tx, face_id))).await
     }
 
-    pub(crate) async fn forget_removals(&self, ids: Vec<i64>) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(writes::forget_removals(tx, ids))).await
+    pub(crate) async fn delete_removals(&self, ids: Vec<i64>) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(writes::delete_removals(tx, ids))).await
     }
 
     pub(crate) async fn library(&self, app_id: &str, external_id: &str) -> Result<Option<Library>> {

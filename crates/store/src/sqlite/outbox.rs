@@ -6,7 +6,7 @@ use aicp_types::{FaceId, LibraryId, OutboxId, PersonId, UnixMillis};
 
 use attempts::{outbox_attempt, outbox_postpone, outbox_reject, outbox_solve};
 
-use super::{Database, Removal, rows::name_of_action, writer::WriteTx, writes};
+use super::{Database, Removal, rows::action_name, writer::WriteTx, writes};
 use crate::sql::{self, Connection, QueryBuilder};
 use crate::{
     Error, Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Page,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Generator of outbox ids.
-pub(super) type NextId = Box<dyn FnMut() -> OutboxId + Send>;
+pub(super) type IdGenerator = Box<dyn FnMut() -> OutboxId + Send>;
 
 impl Database {
     pub(crate) async fn enqueue_library(&self, new: NewLibrary, row: Option<NewOutboxRow>) -> Result<Library> {
@@ -46,7 +46,7 @@ impl Database {
         &self,
         person_id: PersonId,
         template: NewOutboxRow,
-        next_id: NextId,
+        next_id: IdGenerator,
     ) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
         self.writer.run(move |tx| Box::pin(enqueue_removal(tx, person_id, template, next_id))).await
     }
@@ -55,7 +55,7 @@ impl Database {
         &self,
         face_id: FaceId,
         template: NewOutboxRow,
-        next_id: NextId,
+        next_id: IdGenerator,
     ) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
         let mut next_id = next_id;
         self.writer
@@ -135,7 +135,7 @@ impl Database {
 }
 
 /// Lists the rows whose first attempt was interrupted by the end of the last run.
-pub(super) async fn list_broken_off(db: &mut dyn Connection) -> Result<()> {
+pub(super) async fn list_interrupted(db: &mut dyn Connection) -> Result<()> {
     sql::query("UPDATE outbox SET listed = 1 WHERE listed = 0").execute(db).await?;
     Ok(())
 }
@@ -163,7 +163,7 @@ pub(super) async fn settle_face(
 ) -> Result<()> {
     sql::query("DELETE FROM outbox WHERE face_id = $1 AND action = $2 AND solved IS NULL AND in_doubt = 0")
         .bind(face_id)
-        .bind(name_of_action(OutboxAction::AddFace))
+        .bind(action_name(OutboxAction::AddFace))
         .execute(&mut *db)
         .await?;
     sql::query(
@@ -172,8 +172,8 @@ pub(super) async fn settle_face(
          WHERE face_id = $1 AND action = $2 AND solved IS NULL",
     )
     .bind(face_id)
-    .bind(name_of_action(OutboxAction::AddFace))
-    .bind(name_of_action(OutboxAction::UndoAdd))
+    .bind(action_name(OutboxAction::AddFace))
+    .bind(action_name(OutboxAction::UndoAdd))
     .bind(template.map(|template| &template.endpoint))
     .bind(template.map(|template| &template.operation))
     .execute(db)
@@ -184,7 +184,7 @@ pub(super) async fn settle_face(
 async fn enqueue_library(tx: &mut WriteTx, new: NewLibrary, row: Option<NewOutboxRow>) -> Result<Library> {
     let library = writes::create_library(tx, new).await?;
     if let Some(row) = row {
-        insert(&mut tx.connection, row, OutboxAction::CreateLibrary, &library, About::default()).await?;
+        insert(&mut tx.connection, row, OutboxAction::CreateLibrary, &library, Subject::default()).await?;
     }
     Ok(library)
 }
@@ -211,7 +211,7 @@ async fn enqueue_face(
 ) -> Result<Face> {
     let person = person_of(&mut tx.connection, person_id).await?;
     let face = insert_pending_face(tx, &person, false, face, picture, row).await?;
-    writes::touch(tx, person_id).await?;
+    writes::touch_person(tx, person_id).await?;
     Ok(face)
 }
 
@@ -225,7 +225,7 @@ async fn insert_pending_face(
 ) -> Result<Face> {
     let face = writes::insert_face(tx, person.library_id, person.id, face, picture, true).await?;
     let library = library_of(&mut tx.connection, person.library_id).await?;
-    let about = About {
+    let about = Subject {
         person: Some(person),
         made_person,
         face_id: Some(face.id),
@@ -240,7 +240,7 @@ async fn enqueue_removal(
     tx: &mut WriteTx,
     person_id: PersonId,
     template: NewOutboxRow,
-    mut next_id: NextId,
+    mut next_id: IdGenerator,
 ) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
     let person = person_of(&mut tx.connection, person_id).await?;
     settle_faces_of(&mut tx.connection, person_id, Some(&template)).await?;
@@ -260,7 +260,7 @@ pub(super) async fn enqueue_face_removal(
     tx: &mut WriteTx,
     face_id: FaceId,
     template: NewOutboxRow,
-    next_id: &mut NextId,
+    next_id: &mut IdGenerator,
 ) -> Result<(Vec<OutboxId>, Vec<Removal>)> {
     let face: Option<Face> =
         sql::query_as("SELECT * FROM face WHERE id = $1").bind(face_id).fetch_optional(&mut tx.connection).await?;
@@ -286,7 +286,7 @@ async fn insert_face_removal(
     let library = library_of(db, person.library_id).await?;
     let row = NewOutboxRow { id: id.unwrap_or(template.id), ..template.clone() };
     let engine_ref = face.engine_ref.as_deref();
-    let about = About { person: Some(person), face_id: Some(face.id), engine_ref, ..About::default() };
+    let about = Subject { person: Some(person), face_id: Some(face.id), engine_ref, ..Subject::default() };
     insert(db, row, OutboxAction::RemoveFace, &library, about).await
 }
 
@@ -302,7 +302,7 @@ async fn enqueue_library_removal(
             WHERE library_id = $1 AND action = $2 AND solved IS NULL AND in_doubt = 0 AND attempts = 0)",
     )
     .bind(library_id)
-    .bind(name_of_action(OutboxAction::CreateLibrary))
+    .bind(action_name(OutboxAction::CreateLibrary))
     .fetch_one(&mut tx.connection)
     .await?;
     let removals = writes::delete_library(tx, library_id).await?;
@@ -310,13 +310,13 @@ async fn enqueue_library_removal(
         return Ok((None, removals));
     }
     let id = row.id;
-    insert(&mut tx.connection, row, OutboxAction::DeleteLibrary, &library, About::default()).await?;
+    insert(&mut tx.connection, row, OutboxAction::DeleteLibrary, &library, Subject::default()).await?;
     Ok((Some(id), removals))
 }
 
 /// Subject of an outbox row, besides its library.
 #[derive(Default)]
-struct About<'a> {
+struct Subject<'a> {
     person: Option<&'a Person>,
     /// The person was created together with the row.
     made_person: bool,
@@ -330,7 +330,7 @@ async fn insert(
     row: NewOutboxRow,
     action: OutboxAction,
     library: &Library,
-    about: About<'_>,
+    about: Subject<'_>,
 ) -> Result<()> {
     sql::query(
         "INSERT INTO outbox (
@@ -342,7 +342,7 @@ async fn insert(
     .bind(library.id)
     .bind(&library.app_id)
     .bind(row.engine)
-    .bind(name_of_action(action))
+    .bind(action_name(action))
     .bind(&library.engine_key)
     .bind(about.person.map(|person| person.public_id))
     .bind(about.person.map(|person| &person.number))
@@ -358,7 +358,7 @@ async fn insert(
     Ok(())
 }
 
-async fn unsolved(db: &mut dyn Connection, id: OutboxId) -> Result<OutboxRow> {
+async fn require_unsolved(db: &mut dyn Connection, id: OutboxId) -> Result<OutboxRow> {
     let query = sql::query_as("SELECT * FROM outbox WHERE id = $1 AND solved IS NULL");
     query.bind(id).fetch_optional(db).await?.ok_or(Error::NotFound)
 }
@@ -369,7 +369,7 @@ async fn delete(db: &mut dyn Connection, id: OutboxId) -> Result<()> {
 }
 
 /// Releases the picture and the link of a row that is about to be solved or deleted.
-async fn let_picture_go(db: &mut dyn Connection, id: OutboxId) -> Result<Vec<Removal>> {
+async fn release_picture(db: &mut dyn Connection, id: OutboxId) -> Result<Vec<Removal>> {
     sql::query("UPDATE outbox_link SET row_id = NULL WHERE row_id = $1").bind(id).execute(&mut *db).await?;
     let query = sql::query_as(
         "INSERT INTO removed_picture (picture_key)

@@ -59,7 +59,7 @@ impl Database {
         Ok(query
             .bind(library_id)
             .bind(user_id)
-            .bind(in_decimal(user_id))
+            .bind(parse_public_id(user_id))
             .fetch_all(&mut *self.readers.get().await?)
             .await?)
     }
@@ -79,7 +79,7 @@ impl Database {
         Ok(query
             .bind(app_id)
             .bind(user_id)
-            .bind(in_decimal(user_id))
+            .bind(parse_public_id(user_id))
             .fetch_all(&mut *self.readers.get().await?)
             .await?)
     }
@@ -118,7 +118,7 @@ impl Database {
     }
 
     pub(crate) async fn face_by_token(&self, app_id: &str, token: &str) -> Result<Option<Face>> {
-        let Some((first, end)) = keys_of_token(token) else { return Ok(None) };
+        let Some((first, end)) = token_range(token) else { return Ok(None) };
         // Picture key first: sorting the few matches beats scanning all faces by time.
         let query = sql::query_as(
             "SELECT face.* FROM face CROSS JOIN person CROSS JOIN library
@@ -131,7 +131,7 @@ impl Database {
     }
 
     pub(crate) async fn face_of_person_by_token(&self, person_id: PersonId, token: &str) -> Result<Option<Face>> {
-        let Some((first, end)) = keys_of_token(token) else { return Ok(None) };
+        let Some((first, end)) = token_range(token) else { return Ok(None) };
         let query = sql::query_as(
             "SELECT * FROM face WHERE person_id = $1 AND picture_key >= $2 AND picture_key < $3
              ORDER BY +created DESC LIMIT 1",
@@ -140,7 +140,7 @@ impl Database {
     }
 
     pub(crate) async fn has_picture_in_library(&self, library_id: LibraryId, token: &str) -> Result<bool> {
-        let Some((first, end)) = keys_of_token(token) else { return Ok(false) };
+        let Some((first, end)) = token_range(token) else { return Ok(false) };
         let query = sql::query_scalar(
             "SELECT EXISTS (
                 SELECT 1 FROM face CROSS JOIN person
@@ -177,12 +177,12 @@ impl Database {
 }
 
 /// Parses a public id in canonical decimal form: not "+7", not "007".
-pub(super) fn in_decimal(user_id: &str) -> Option<PublicId> {
+pub(super) fn parse_public_id(user_id: &str) -> Option<PublicId> {
     PublicId::parse(user_id)
 }
 
 /// Returns the range of the picture keys that begin with `token`; `None` if `token` is not valid.
-fn keys_of_token(token: &str) -> Option<(&str, String)> {
+fn token_range(token: &str) -> Option<(&str, String)> {
     hex_range(token).filter(|_| token.len() == TOKEN_LENGTH)
 }
 
@@ -217,7 +217,7 @@ async fn copy_person(
         if let Some(template) = &template {
             writes::insert_template(&mut tx.connection, face.id, template).await?;
         }
-        writes::note_change(&mut tx.connection, library_id, face.file_id.created()).await?;
+        writes::touch_library(&mut tx.connection, library_id, face.file_id.created()).await?;
         let template = template.map(Arc::new);
         tx.changes.push(Change::FaceAdded { library_id, person_id: person.id, face_id: face.id, template });
     }
@@ -260,5 +260,5 @@ async fn set_info(tx: &mut WriteTx, person_id: PersonId, info: Option<String>) -
     if updated.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
-    writes::touch(tx, person_id).await
+    writes::touch_person(tx, person_id).await
 }

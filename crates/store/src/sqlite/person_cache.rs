@@ -16,11 +16,11 @@ const MAX_CACHE_BYTES: usize = 96 << 20;
 
 /// Cache entries that a write invalidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stale {
+pub(super) enum Invalidation {
     /// The entry of this person.
     Person(PersonId),
     /// All entries.
-    Everybody,
+    AllPeople,
 }
 
 /// A cached entry.
@@ -31,7 +31,7 @@ pub(super) struct CachedPerson {
 }
 
 /// Result of a lookup.
-pub(super) struct Lookup {
+pub(super) struct LookupResult {
     pub(super) hits: Vec<Arc<CachedPerson>>,
     /// The `public_id`s that are not cached.
     pub(super) misses: Vec<PublicId>,
@@ -54,9 +54,9 @@ struct State {
 
 impl PersonCache {
     /// Looks up people of a library.
-    pub(super) fn lookup(&self, library_id: LibraryId, public_ids: impl IntoIterator<Item = PublicId>) -> Lookup {
+    pub(super) fn lookup(&self, library_id: LibraryId, public_ids: impl IntoIterator<Item = PublicId>) -> LookupResult {
         let state = self.state();
-        let mut found = Lookup { hits: Vec::new(), misses: Vec::new(), version: state.version };
+        let mut found = LookupResult { hits: Vec::new(), misses: Vec::new(), version: state.version };
         for public_id in public_ids {
             match state.by_public_id.get(&public_id) {
                 Some(person) if person.library_id == library_id => found.hits.push(Arc::clone(person)),
@@ -87,13 +87,13 @@ impl PersonCache {
     }
 
     /// Removes outdated entries.
-    pub(super) fn invalidate(&self, stale: impl IntoIterator<Item = Stale>) {
+    pub(super) fn invalidate(&self, stale: impl IntoIterator<Item = Invalidation>) {
         let mut state = self.state();
         for stale in stale {
             state.version += 1;
             match stale {
-                Stale::Everybody => state.clear(),
-                Stale::Person(row_id) => {
+                Invalidation::AllPeople => state.clear(),
+                Invalidation::Person(row_id) => {
                     let person = state.public_ids.remove(&row_id).and_then(|id| state.by_public_id.remove(&id));
                     let gone = person.map_or(0, |person| size(&person.entry));
                     state.size = state.size.saturating_sub(gone);
@@ -157,13 +157,13 @@ mod tests {
         assert_eq!(known(&entries, 2, &[1001]), Vec::<i64>::new());
         assert_eq!(entries.lookup(LibraryId::new(1), [1003, 1001].map(PublicId::new)).misses, [PublicId::new(1003)]);
 
-        entries.invalidate([Stale::Person(PersonId::new(1))]);
+        entries.invalidate([Invalidation::Person(PersonId::new(1))]);
         assert_eq!(known(&entries, 1, &[1001, 1002]), [1002]);
         entries.insert(version, &[cached(1, 0)]);
         assert_eq!(known(&entries, 1, &[1001]), Vec::<i64>::new(), "it was read before the change");
         entries.insert(entries.lookup(LibraryId::new(1), []).version, &[cached(1, 0)]);
         assert_eq!(known(&entries, 1, &[1001]), [1001]);
-        entries.invalidate([Stale::Everybody]);
+        entries.invalidate([Invalidation::AllPeople]);
         assert_eq!(known(&entries, 1, &[1001, 1002]), Vec::<i64>::new());
         assert_eq!(entries.state().size, 0);
     }

@@ -129,7 +129,8 @@ pub(super) async fn counts(db: &Readers) -> Result<Counts> {
 pub(super) async fn last_ids(db: &Readers) -> Result<LastIds> {
     Ok(sql::query_as(
         "SELECT (SELECT MAX(public_id) FROM person) AS person, (SELECT MAX(file_id) FROM face) AS file,
-            (SELECT MAX(id) FROM outbox) AS outbox, (SELECT MAX((SELECT trace_id FROM call_log WHERE kind_id = call_kind.id ORDER BY time DESC, trace_id DESC LIMIT 1))
-             FROM call_kind) AS call",
-    ).fetch_one(&mut *db.get().await?).await?)
+            (SELECT MAX(id) FROM outbox) AS outbox",
+    )
+    .fetch_one(&mut *db.get().await?)
+    .await?)
 }

@@ -65,7 +65,7 @@ impl FromRow for Face {
             person_id: row.try_get("person_id")?,
             file_id: row.try_get("file_id")?,
             picture_key: row.try_get("picture_key")?,
-            box_: [row.try_get("box_x")?, row.try_get("box_y")?, row.try_get("box_w")?, row.try_get("box_h")?],
+            bounding_box: [row.try_get("box_x")?, row.try_get("box_y")?, row.try_get("box_w")?, row.try_get("box_h")?],
             confidence: row.try_get("confidence")?,
             quality: row.try_get("quality")?,
             engine_ref: row.try_get("engine_ref")?,
@@ -164,22 +164,22 @@ impl FromRow for LastIds {
 impl Page {
     /// Returns the number of rows skipped, saturated to SQL's integer.
     pub(super) fn offset(self) -> i64 {
-        within_i64(self.offset)
+        saturating_i64(self.offset)
     }
 
     /// Returns the maximum number of rows, saturated to SQL's integer.
     pub(super) fn limit(self) -> i64 {
-        within_i64(self.limit)
+        saturating_i64(self.limit)
     }
 }
 
 /// Converts a count into SQL's integer, saturating.
-pub(super) fn within_i64(count: u64) -> i64 {
+pub(super) fn saturating_i64(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Returns the name of an action in the table.
-pub(super) fn name_of_action(action: OutboxAction) -> &'static str {
+pub(super) fn action_name(action: OutboxAction) -> &'static str {
     match action {
         OutboxAction::AddFace => "add_face",
         OutboxAction::RemoveFace => "remove_face",
@@ -197,7 +197,7 @@ fn action_from_name(name: &str) -> sql::Result<OutboxAction> {
         OutboxAction::DeleteLibrary,
         OutboxAction::UndoAdd,
     ];
-    let named = all.into_iter().find(|&action| name_of_action(action) == name);
+    let named = all.into_iter().find(|&action| action_name(action) == name);
     named.ok_or_else(|| DatabaseError::decode(format!("{name} is no action of the outbox")))
 }
 

@@ -8,19 +8,19 @@ use aicp_types::{AccountId, UnixMillis};
 
 use super::{
     Database,
-    rows::{json_array, json_strings, within_i64},
+    rows::{json_array, json_strings, saturating_i64},
     writer::WriteTx,
 };
 use crate::sql::{self, Connection};
 use crate::{
-    Account, Around, Change, Circle, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members,
-    NewAccount, Other, Result, Sequences, UserIds,
+    Account, AccountGraph, Change, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members, NewAccount,
+    Other, RelatedFilter, Result, Sequences, UserIds,
 };
 
-use read::read_circle;
+use read::read_account_graph;
 
 /// Separator of user ids in an aggregated text; no user id contains it.
-const BETWEEN_IDS: char = '\n';
+const USER_ID_SEPARATOR: char = '\n';
 
 impl Database {
     pub(crate) async fn import_accounts(
@@ -83,37 +83,42 @@ impl Database {
         for row in &rows {
             let Some(name) = row.try_get(1)? else { continue };
             let members: Option<&str> = row.try_get(3)?;
-            let members: UserIds = members.into_iter().flat_map(|members| members.split(BETWEEN_IDS)).collect();
+            let members: UserIds = members.into_iter().flat_map(|members| members.split(USER_ID_SEPARATOR)).collect();
             groups.push(FriendGroup { name, count: row.try_get(2)?, members });
         }
         Ok(Some(FriendGroups { sequence: first.try_get(0)?, groups }))
     }
 
-    pub(crate) async fn circle(&self, app_id: &str, user_id: &str, around: Around) -> Result<Option<Circle>> {
+    pub(crate) async fn circle(
+        &self,
+        app_id: &str,
+        user_id: &str,
+        around: RelatedFilter,
+    ) -> Result<Option<AccountGraph>> {
         // A transaction, so that all queries see one state of the database.
         let mut reader = self.readers.get().await?;
         let mut snapshot = reader.begin();
-        Ok(read_circle(&mut *snapshot, app_id, user_id, around).await?)
+        Ok(read_account_graph(&mut *snapshot, app_id, user_id, around).await?)
     }
 
-    pub(crate) async fn change_circle<T, W>(
+    pub(crate) async fn update_account_graph<T, W>(
         &self,
         app_id: String,
         user_id: String,
-        around: Around,
+        around: RelatedFilter,
         work: W,
     ) -> Result<Option<T>>
     where
         T: Send + 'static,
-        W: FnOnce(&Circle) -> (Circle, T) + Send + 'static,
+        W: FnOnce(&AccountGraph) -> (AccountGraph, T) + Send + 'static,
     {
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    let read = read_circle(&mut tx.connection, &app_id, &user_id, around).await?;
+                    let read = read_account_graph(&mut tx.connection, &app_id, &user_id, around).await?;
                     let Some(before) = read else { return Ok(None) };
                     let (after, outcome) = work(&before);
-                    write_circle(tx, &app_id, &before, &after).await?;
+                    write_account_graph(tx, &app_id, &before, &after).await?;
                     Ok(Some(outcome))
                 })
             })
@@ -122,7 +127,12 @@ impl Database {
 }
 
 /// Writes the differences between two states of a circle.
-async fn write_circle(tx: &mut WriteTx, app_id: &str, before: &Circle, after: &Circle) -> Result<()> {
+async fn write_account_graph(
+    tx: &mut WriteTx,
+    app_id: &str,
+    before: &AccountGraph,
+    after: &AccountGraph,
+) -> Result<()> {
     let db = &mut tx.connection;
     let id = before.account.id;
     for name in after.groups.iter().filter(|name| !before.groups.contains(name)) {
@@ -148,7 +158,7 @@ async fn write_circle(tx: &mut WriteTx, app_id: &str, before: &Circle, after: &C
         }
         gained += write_friend(db, id, other_id, old.friend.as_ref(), new.friend.as_ref()).await?;
         let gained_there = write_friend(db, other_id, id, old.reverse.as_ref(), new.reverse.as_ref()).await?;
-        count_on(db, &old.account, new.account.sequences, gained_there).await?;
+        update_counters(db, &old.account, new.account.sequences, gained_there).await?;
         is_regrouped |= groups_of(old.friend.as_ref()) != groups_of(new.friend.as_ref());
         if groups_of(old.reverse.as_ref()) != groups_of(new.reverse.as_ref())
             || has_other_sequence(&old.account, &new.account)
@@ -156,7 +166,7 @@ async fn write_circle(tx: &mut WriteTx, app_id: &str, before: &Circle, after: &C
             tx.changes.push(groups_changed(&old.account.user_id));
         }
     }
-    count_on(db, &before.account, after.account.sequences, gained).await?;
+    update_counters(db, &before.account, after.account.sequences, gained).await?;
     if is_regrouped {
         tx.changes.push(groups_changed(&before.account.user_id));
     }
@@ -271,7 +281,7 @@ async fn write_custom(
 }
 
 /// Sets the sequences of an account and adds `gained` to its number of friends.
-async fn count_on(db: &mut dyn Connection, account: &Account, sequences: Sequences, gained: i64) -> Result<()> {
+async fn update_counters(db: &mut dyn Connection, account: &Account, sequences: Sequences, gained: i64) -> Result<()> {
     if account.sequences == sequences && gained == 0 {
         return Ok(());
     }
@@ -281,9 +291,9 @@ async fn count_on(db: &mut dyn Connection, account: &Account, sequences: Sequenc
          WHERE id = $1",
     )
     .bind(account.id)
-    .bind(within_i64(sequences.groups))
-    .bind(within_i64(sequences.friends))
-    .bind(within_i64(sequences.custom))
+    .bind(saturating_i64(sequences.groups))
+    .bind(saturating_i64(sequences.friends))
+    .bind(saturating_i64(sequences.custom))
     .bind(gained)
     .execute(db)
     .await?;
@@ -341,12 +351,12 @@ async fn delete_accounts(tx: &mut WriteTx, app_id: String, user_ids: Vec<String>
          WHERE id IN (SELECT account_id FROM social_friend WHERE friend_id IN (SELECT value FROM json_each($1)))
          RETURNING user_id",
     );
-    let bereft: Vec<String> = query.bind(&ids).fetch_all(&mut *db).await?;
+    let losing_friends: Vec<String> = query.bind(&ids).fetch_all(&mut *db).await?;
     let query = sql::query("DELETE FROM social_account WHERE id IN (SELECT value FROM json_each($1))");
     query.bind(&ids).execute(&mut *db).await?;
     let deleted: Vec<String> = found.into_iter().map(|(_, user_id)| user_id).collect();
     tx.changes.extend(
-        bereft
+        losing_friends
             .iter()
             .chain(&deleted)
             .map(|user_id| Change::FriendGroupsChanged { app_id: app_id.clone(), user_id: user_id.clone() }),

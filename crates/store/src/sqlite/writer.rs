@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::connection::Local;
-use super::person_cache::{PersonCache, Stale};
+use super::person_cache::{Invalidation, PersonCache};
 use crate::sql;
 use crate::sql::{DatabaseError, Kind};
 use crate::{Change, Error, Observer, Result};
@@ -31,7 +31,7 @@ pub(super) struct WriteTx {
     pub(super) connection: Local,
     pub(super) changes: Vec<Change>,
     /// Cached entries to invalidate.
-    pub(super) stale: Vec<Stale>,
+    pub(super) stale: Vec<Invalidation>,
     pub(super) clock: Arc<dyn Clock>,
 }
 

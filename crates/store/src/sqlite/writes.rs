@@ -6,14 +6,14 @@ use aicp_types::{FaceId, FileId, LibraryId, PersonId, Snowflake, UnixMillis};
 
 use super::{
     Removal, outbox,
-    person_cache::Stale,
+    person_cache::Invalidation,
     rows::{blob_from_vector, json_array},
     writer::WriteTx,
 };
 use crate::sql::{self, Connection, DatabaseError, Kind};
 use crate::{
     Change, Error, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Person, Result,
-    objects::{PictureName, md5_of},
+    objects::{PictureName, md5_hex},
 };
 
 pub(super) async fn probe(tx: &mut WriteTx) -> Result<()> {
@@ -56,14 +56,14 @@ pub(super) async fn create_library(tx: &mut WriteTx, new: NewLibrary) -> Result<
     let library: Library = inserted.map_err(missing_parent)?.ok_or(Error::Exists)?;
     if let Some(at_most) = new.at_most {
         let query = sql::query_scalar("SELECT COUNT(*) FROM library WHERE app_id = $1 AND hidden = 0");
-        require_room(query.bind(&library.app_id).fetch_one(&mut tx.connection).await?, at_most)?;
+        require_below_limit(query.bind(&library.app_id).fetch_one(&mut tx.connection).await?, at_most)?;
     }
     tx.changes.push(Change::LibraryChanged { library_id: library.id });
     Ok(library)
 }
 
 /// Returns [`Error::Full`] if `count`, which includes the new row, exceeds the limit.
-fn require_room(count: u64, at_most: u64) -> Result<()> {
+fn require_below_limit(count: u64, at_most: u64) -> Result<()> {
     if count > at_most { Err(Error::Full) } else { Ok(()) }
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn delete_library(tx: &mut WriteTx, library_id: LibraryId) -> R
         return Err(Error::NotFound);
     }
     tx.changes.push(Change::LibraryRemoved { library_id });
-    tx.stale.push(Stale::Everybody);
+    tx.stale.push(Invalidation::AllPeople);
     Ok(removals)
 }
 
@@ -109,7 +109,7 @@ pub(super) async fn add_face(
 ) -> Result<Face> {
     let library_id = library_of(&mut tx.connection, person_id).await?;
     let face = insert_face(tx, library_id, person_id, face, picture, false).await?;
-    touch(tx, person_id).await?;
+    touch_person(tx, person_id).await?;
     Ok(face)
 }
 
@@ -117,7 +117,7 @@ pub(super) async fn remove_person(tx: &mut WriteTx, person_id: PersonId) -> Resu
     let library_id = library_of(&mut tx.connection, person_id).await?;
     outbox::settle_faces_of(&mut tx.connection, person_id, None).await?;
     let removals = remove_faces_of(tx, library_id, person_id).await?;
-    tx.stale.push(Stale::Person(person_id));
+    tx.stale.push(Invalidation::Person(person_id));
     sql::query("DELETE FROM person WHERE id = $1").bind(person_id).execute(&mut tx.connection).await?;
     Ok(removals)
 }
@@ -142,7 +142,7 @@ pub(super) async fn remove_faces_of(
         .await?;
     face_ids.sort_unstable();
     if !face_ids.is_empty() {
-        note_change(&mut tx.connection, library_id, tx.clock.now()).await?;
+        touch_library(&mut tx.connection, library_id, tx.clock.now()).await?;
         tx.changes.push(Change::FacesRemoved { library_id, face_ids });
     }
     Ok(removals)
@@ -157,8 +157,8 @@ pub(super) async fn remove_face(tx: &mut WriteTx, face_id: FaceId) -> Result<Vec
             .await?;
     let (person_id, picture_key) = deleted.ok_or(Error::NotFound)?;
     let library_id = library_of(&mut tx.connection, person_id).await?;
-    note_change(&mut tx.connection, library_id, tx.clock.now()).await?;
-    touch(tx, person_id).await?;
+    touch_library(&mut tx.connection, library_id, tx.clock.now()).await?;
+    touch_person(tx, person_id).await?;
     let removals = sql::query_as("INSERT INTO removed_picture (picture_key) VALUES ($1) RETURNING id, picture_key")
         .bind(picture_key)
         .fetch_all(&mut tx.connection)
@@ -167,7 +167,7 @@ pub(super) async fn remove_face(tx: &mut WriteTx, face_id: FaceId) -> Result<Vec
     Ok(removals)
 }
 
-pub(super) async fn forget_removals(tx: &mut WriteTx, ids: Vec<i64>) -> Result<()> {
+pub(super) async fn delete_removals(tx: &mut WriteTx, ids: Vec<i64>) -> Result<()> {
     let query = sql::query("DELETE FROM removed_picture WHERE id IN (SELECT value FROM json_each($1))");
     query.bind(json_array(ids)).execute(&mut tx.connection).await?;
     Ok(())
@@ -204,7 +204,7 @@ pub(super) async fn insert_person(db: &mut dyn Connection, library_id: LibraryId
     let person = inserted.map_err(missing_parent)?.ok_or(Error::Exists)?;
     if let Some(at_most) = new.at_most {
         let query = sql::query_scalar("SELECT COUNT(*) FROM person WHERE library_id = $1");
-        require_room(query.bind(library_id).fetch_one(db).await?, at_most)?;
+        require_below_limit(query.bind(library_id).fetch_one(db).await?, at_most)?;
     }
     Ok(person)
 }
@@ -217,7 +217,7 @@ pub(super) async fn insert_face(
     picture: PictureName,
     pending: bool,
 ) -> Result<Face> {
-    let [x, y, width, height] = new.box_;
+    let [x, y, width, height] = new.bounding_box;
     let face: Face = sql::query_as(
         "INSERT INTO face (
             person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
@@ -242,7 +242,7 @@ pub(super) async fn insert_face(
     if let Some(template) = &new.template {
         insert_template(&mut tx.connection, face.id, template).await?;
     }
-    note_change(&mut tx.connection, library_id, face.file_id.created()).await?;
+    touch_library(&mut tx.connection, library_id, face.file_id.created()).await?;
     let template = new.template.map(Arc::new);
     tx.changes.push(Change::FaceAdded { library_id, person_id, face_id: face.id, template });
     Ok(face)
@@ -259,7 +259,7 @@ pub(super) async fn insert_template(db: &mut dyn Connection, face_id: FaceId, te
     .bind(&algorithm.name)
     .bind(&algorithm.provider)
     .bind(&algorithm.version)
-    .bind(md5_of(&blob))
+    .bind(md5_hex(&blob))
     .bind(blob)
     .bind(template.recognisability)
     .execute(db)
@@ -269,15 +269,15 @@ pub(super) async fn insert_template(db: &mut dyn Connection, face_id: FaceId, te
 
 /// Updates the modification time of a person, also for a change of one of their faces, and invalidates the cache entry.
 /// The time increases with every change, whatever the clock says.
-pub(super) async fn touch(tx: &mut WriteTx, person_id: PersonId) -> Result<()> {
-    tx.stale.push(Stale::Person(person_id));
+pub(super) async fn touch_person(tx: &mut WriteTx, person_id: PersonId) -> Result<()> {
+    tx.stale.push(Invalidation::Person(person_id));
     let query = sql::query("UPDATE person SET updated = MAX(updated + 1, $2) WHERE id = $1");
     query.bind(person_id).bind(tx.clock.now()).execute(&mut tx.connection).await?;
     Ok(())
 }
 
 /// Updates the modification time of a library of which a face was added or removed.
-pub(super) async fn note_change(db: &mut dyn Connection, library_id: LibraryId, time: UnixMillis) -> Result<()> {
+pub(super) async fn touch_library(db: &mut dyn Connection, library_id: LibraryId, time: UnixMillis) -> Result<()> {
     let query = sql::query("UPDATE library SET updated = MAX(updated, $2) WHERE id = $1");
     query.bind(library_id).bind(time).execute(db).await?;
     Ok(())

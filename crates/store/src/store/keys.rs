@@ -34,13 +34,13 @@ impl Store {
 
     /// Stores the usage of keys and the used signatures, and deletes signatures that expired by `now`. Entries of
     /// missing keys are ignored.
-    pub async fn note_key_usage(
+    pub async fn store_key_usage(
         &self,
         usage: Vec<(KeyId, KeyUsage)>,
         signatures: Vec<UsedSignature>,
         now: UnixMillis,
     ) -> Result<()> {
-        self.write(move |shared| async move { shared.database.note_key_usage(usage, signatures, now).await }).await
+        self.write(move |shared| async move { shared.database.store_key_usage(usage, signatures, now).await }).await
     }
 
     /// Returns the used signatures that expire after `now`.

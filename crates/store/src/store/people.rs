@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::Store;
 use crate::{
-    CopiedFace, Face, NewFace, NewPerson, Page, Person, ReadyPerson, Result, blocking::run_blocking, sqlite::Prepared,
+    BulkPerson, CopiedFace, Face, NewFace, NewPerson, Page, Person, Result, blocking::run_blocking,
+    sqlite::PreparedRows,
 };
 
 impl Store {
@@ -31,11 +32,11 @@ impl Store {
     pub async fn add_people(
         &self,
         library_id: LibraryId,
-        people: Vec<ReadyPerson>,
+        people: Vec<BulkPerson>,
         pictures: Vec<Bytes>,
     ) -> Result<Vec<PersonId>> {
         self.write(move |shared| async move {
-            let (prepared, pictures) = run_blocking(move || Prepared::new(people, pictures)).await?;
+            let (prepared, pictures) = run_blocking(move || PreparedRows::new(people, pictures)).await?;
             let insert = |names| shared.database.add_people(library_id, prepared, names);
             shared.pictures.store_all_with(pictures, insert).await
         })

@@ -3,7 +3,7 @@
 use aicp_types::UnixMillis;
 
 use super::Store;
-use crate::{Around, Circle, FriendGroups, Members, NewAccount, Result};
+use crate::{AccountGraph, FriendGroups, Members, NewAccount, RelatedFilter, Result};
 
 impl Store {
     /// Creates accounts; for existing ones, sets the given fields.
@@ -40,7 +40,7 @@ impl Store {
     }
 
     /// Returns an account with a selection of others; `None` if there is no such account.
-    pub async fn circle(&self, app_id: &str, user_id: &str, around: Around) -> Result<Option<Circle>> {
+    pub async fn circle(&self, app_id: &str, user_id: &str, around: RelatedFilter) -> Result<Option<AccountGraph>> {
         self.shared.database.circle(app_id, user_id, around).await
     }
 
@@ -49,13 +49,21 @@ impl Store {
     ///
     /// `work` can add and remove friend groups, change the friends and their attributes on either side, make requests,
     /// and set sequences. It can't add or remove accounts, and groups stay in order of creation.
-    pub async fn change_circle<T, W>(&self, app_id: &str, user_id: &str, around: Around, work: W) -> Result<Option<T>>
+    pub async fn update_account_graph<T, W>(
+        &self,
+        app_id: &str,
+        user_id: &str,
+        around: RelatedFilter,
+        work: W,
+    ) -> Result<Option<T>>
     where
         T: Send + 'static,
-        W: FnOnce(&Circle) -> (Circle, T) + Send + 'static,
+        W: FnOnce(&AccountGraph) -> (AccountGraph, T) + Send + 'static,
     {
         let (app_id, user_id) = (app_id.to_owned(), user_id.to_owned());
-        self.write(move |shared| async move { shared.database.change_circle(app_id, user_id, around, work).await })
-            .await
+        self.write(
+            move |shared| async move { shared.database.update_account_graph(app_id, user_id, around, work).await },
+        )
+        .await
     }
 }

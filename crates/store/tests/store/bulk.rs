@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aicp_store::{AddedFace, Change, Counts, Error, LastIds, NewFace, NewPerson, ReadyPerson};
+use aicp_store::{AddedFace, BulkPerson, Change, Counts, Error, LastIds, NewFace, NewPerson};
 use aicp_types::LibraryId;
 
 use crate::fixture::{Fixture, Log, bytes, face_with, key, named, new_face, new_person, ready};
@@ -15,7 +15,7 @@ async fn people_added_at_once_are_as_those_enrolled_one_by_one() {
     let ada = NewPerson { info: Some("i".into()), ..named("ada") };
     let faces = [face_with(&[1.0, -0.0], "1"), NewFace { quality: Some(0.25), ..new_face() }, face_with(&[2.0], "2")];
     let people = vec![
-        ReadyPerson { person: ada.clone(), faces: faces.iter().cloned().zip([2, 0, 2]).collect() },
+        BulkPerson { person: ada.clone(), faces: faces.iter().cloned().zip([2, 0, 2]).collect() },
         ready([]),
         ready([face_with(&[3.0], "1")]),
     ];
@@ -35,7 +35,7 @@ async fn people_added_at_once_are_as_those_enrolled_one_by_one() {
     let mut stored = f.store.faces_of(ids[0]).await.expect("faces");
     stored.sort_by_key(|face| face.file_id);
     for ((stored, new), picture) in stored.iter().zip(&faces).zip(["q", "p", "q"]) {
-        assert_eq!((stored.file_id, stored.box_), (new.file_id, new.box_));
+        assert_eq!((stored.file_id, stored.bounding_box), (new.file_id, new.bounding_box));
         assert_eq!((stored.confidence, stored.quality), (new.confidence, new.quality));
         assert_eq!(stored.picture_key, key(picture));
         assert_eq!(f.store.picture(&stored.picture_key).await.expect("picture"), picture.as_bytes());
@@ -76,11 +76,11 @@ async fn all_are_added_or_none() {
     let (_, there) = f.store.enrol(library.id, named("ada"), new_face(), bytes("p")).await.expect("enrol");
     let before = (f.store.counts().await.expect("counts"), log.changes().len());
     let many = || (0..300).map(|_| ready([face_with(&[1.0], "1")]));
-    let with = |last: ReadyPerson| many().chain([last]).collect::<Vec<_>>();
-    let ready_named = |name| ReadyPerson { person: named(name), faces: Vec::new() };
+    let with = |last: BulkPerson| many().chain([last]).collect::<Vec<_>>();
+    let ready_named = |name| BulkPerson { person: named(name), faces: Vec::new() };
     let at_most = |at_most| {
         let person = NewPerson { at_most: Some(at_most), ..new_person() };
-        with(ReadyPerson { person, faces: Vec::new() })
+        with(BulkPerson { person, faces: Vec::new() })
     };
     let twice = NewFace { file_id: there.file_id, ..new_face() };
 
@@ -91,7 +91,7 @@ async fn all_are_added_or_none() {
     assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
     let refused = f.store.add_people(LibraryId::new(library.id.get() + 1), with(ready([])), vec![bytes("q")]).await;
     assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
-    let elsewhere = ReadyPerson { person: new_person(), faces: vec![(new_face(), 1)] };
+    let elsewhere = BulkPerson { person: new_person(), faces: vec![(new_face(), 1)] };
     let refused = f.store.add_people(library.id, with(elsewhere), vec![bytes("q")]).await;
     assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
     let refused = f.store.add_people(library.id, with(ready([twice])), vec![bytes("q")]).await;

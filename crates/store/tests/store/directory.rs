@@ -2,7 +2,7 @@
 
 use aicp_store::{
     Algorithm, DirectoryFilter, DirectoryTemplate, Error, NewFace, NewOutboxRow, NewPerson, OutboxAction, Page, Person,
-    PersonChanges, Profile, md5_of,
+    PersonChanges, Profile, md5_hex,
 };
 use aicp_types::{LibraryId, OutboxId, PersonId, PublicId, UnixMillis};
 use proptest::prelude::*;
@@ -28,7 +28,7 @@ impl Fixture {
 }
 
 fn md5(picture: &str) -> Option<String> {
-    Some(md5_of(picture.as_bytes()))
+    Some(md5_hex(picture.as_bytes()))
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn entries_hold_people_with_all_their_faces() {
     assert_eq!(f.fingerprints(&person).await, [md5("p"), md5("q")]);
     let algorithm = Algorithm { name: "sface".into(), provider: "opencv".into(), version: "1".into() };
     let blob: Vec<u8> = [0.6f32, 0.8].iter().flat_map(|value| value.to_le_bytes()).collect();
-    assert_eq!(entry.faces[0].template, Some(DirectoryTemplate { algorithm, md5: md5_of(&blob) }));
+    assert_eq!(entry.faces[0].template, Some(DirectoryTemplate { algorithm, md5: md5_hex(&blob) }));
     assert_eq!(entry.faces[1].template, None);
     assert_eq!((bare_entry.public_id, bare_entry.faces.len()), (bare.public_id, 0));
 
@@ -170,8 +170,8 @@ async fn a_change_is_made_as_a_whole_or_not_at_all() {
     f.store.update_person(person.id, PersonChanges::default()).await.expect("update");
     assert_eq!(f.store.person(person.id).await.expect("read"), Some(after), "what is not named stays");
 
-    assert_eq!(f.store.faces_with_md5(taken.id, &md5_of(b"q")).await.expect("read").len(), 1);
-    assert!(f.store.faces_with_md5(taken.id, &md5_of(b"p")).await.expect("read").is_empty());
+    assert_eq!(f.store.faces_with_md5(taken.id, &md5_hex(b"q")).await.expect("read").len(), 1);
+    assert!(f.store.faces_with_md5(taken.id, &md5_hex(b"p")).await.expect("read").is_empty());
     let gone = f.store.update_person(PersonId::new(-1), PersonChanges::default()).await;
     assert!(matches!(gone, Err(Error::NotFound)), "{gone:?}");
 }

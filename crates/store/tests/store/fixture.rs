@@ -12,8 +12,8 @@ use std::{
 };
 
 use aicp_store::{
-    Algorithm, Bytes, Change, Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, Observer,
-    Person, Profile, ReadyPerson, Store, TemplateRow, TemplatesRead,
+    Algorithm, BulkPerson, Bytes, Change, Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, NewTemplate,
+    Observer, Person, Profile, Store, TemplateRow, TemplatesRead,
 };
 use aicp_types::{FaceId, LibraryId, PersonId, PublicId, Snowflake, SystemClock, UnixMillis};
 use jiff::tz::TimeZone;
@@ -162,7 +162,7 @@ pub fn named(external_id: &str) -> NewPerson {
 pub fn new_face() -> NewFace {
     NewFace {
         file_id: next_id(),
-        box_: [1.0, 2.0, 3.0, 4.0],
+        bounding_box: [1.0, 2.0, 3.0, 4.0],
         confidence: 0.5,
         quality: None,
         template: None,
@@ -180,8 +180,8 @@ pub fn face_with(vector: &[f32], version: &str) -> NewFace {
 }
 
 /// A person without an external id, whose faces refer to the first picture.
-pub fn ready(faces: impl IntoIterator<Item = NewFace>) -> ReadyPerson {
-    ReadyPerson { person: new_person(), faces: faces.into_iter().map(|face| (face, 0)).collect() }
+pub fn ready(faces: impl IntoIterator<Item = NewFace>) -> BulkPerson {
+    BulkPerson { person: new_person(), faces: faces.into_iter().map(|face| (face, 0)).collect() }
 }
 
 /// Records all changes except `LibraryChanged`.

@@ -37,7 +37,7 @@ async fn keys_round_trip_with_what_was_counted_of_them() {
     ));
     let usage = KeyUsage { day: 20_000, calls: 3 };
     f.store
-        .note_key_usage(vec![(first.id, usage), (KeyId::new(999), usage)], Vec::new(), UnixMillis::new(0))
+        .store_key_usage(vec![(first.id, usage), (KeyId::new(999), usage)], Vec::new(), UnixMillis::new(0))
         .await
         .expect("noted");
     let f = f.reopen().await;
@@ -56,7 +56,7 @@ async fn signatures_are_kept_until_they_expire() {
     let used = |digest, expires_at| UsedSignature { key_id: key, digest: [digest; 16], expires_at };
     let of_no_key = UsedSignature { key_id: KeyId::new(key.get() + 1), ..used(9, UnixMillis::new(100)) };
     f.store
-        .note_key_usage(
+        .store_key_usage(
             Vec::new(),
             vec![used(1, UnixMillis::new(100)), used(2, UnixMillis::new(50)), of_no_key],
             UnixMillis::new(0),
@@ -68,7 +68,7 @@ async fn signatures_are_kept_until_they_expire() {
     known.sort_by_key(|used| used.digest);
     assert_eq!(known, [used(1, UnixMillis::new(100)), used(2, UnixMillis::new(50))]);
     assert_eq!(f.store.used_signatures(UnixMillis::new(50)).await.expect("read"), [used(1, UnixMillis::new(100))]);
-    f.store.note_key_usage(Vec::new(), Vec::new(), UnixMillis::new(50)).await.expect("forgets");
+    f.store.store_key_usage(Vec::new(), Vec::new(), UnixMillis::new(50)).await.expect("forgets");
     assert_eq!(f.store.used_signatures(UnixMillis::new(0)).await.expect("read"), [used(1, UnixMillis::new(100))]);
 }
 

@@ -129,7 +129,7 @@ async fn a_face_is_pending_until_the_engine_has_it() {
 
     let solution = Solution {
         engine_ref: Some("r".into()),
-        box_: Some([5.0, 6.0, 7.0, 8.0]),
+        bounding_box: Some([5.0, 6.0, 7.0, 8.0]),
         confidence: Some(0.75),
         quality: Some(0.5),
     };
@@ -137,7 +137,7 @@ async fn a_face_is_pending_until_the_engine_has_it() {
     f.assert_gone(id).await;
     let taken_in = Face {
         engine_ref: Some("r".into()),
-        box_: [5.0, 6.0, 7.0, 8.0],
+        bounding_box: [5.0, 6.0, 7.0, 8.0],
         confidence: 0.75,
         quality: Some(0.5),
         pending: false,

@@ -57,7 +57,7 @@ async fn people_and_faces_round_trip() {
     };
     let new = NewPerson { external_id: odd(), info: odd(), profile: profile.clone(), ..new_person() };
     let face = NewFace {
-        box_: [-0.1, 1e-30, f32::MAX, f32::INFINITY],
+        bounding_box: [-0.1, 1e-30, f32::MAX, f32::INFINITY],
         confidence: 0.1,
         quality: Some(0.3),
         ..face_with(&[0.5], "1")
@@ -67,7 +67,10 @@ async fn people_and_faces_round_trip() {
     assert_eq!((person.library_id, person.public_id, &person.number), (library.id, new.public_id, &new.number));
     assert_eq!((&person.external_id, &person.info, &person.profile), (&odd(), &odd(), &profile));
     assert_eq!((stored.person_id, stored.file_id), (person.id, face.file_id));
-    assert_eq!((stored.box_, stored.confidence, stored.quality), (face.box_, face.confidence, face.quality));
+    assert_eq!(
+        (stored.bounding_box, stored.confidence, stored.quality),
+        (face.bounding_box, face.confidence, face.quality)
+    );
     assert_eq!(stored.picture_key, key("a picture"));
 
     let f = f.reopen().await;

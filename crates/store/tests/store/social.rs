@@ -1,6 +1,6 @@
 //! Accounts, friends and friend groups.
 
-use aicp_store::{Around, Circle, Error, Friend, FriendGroup, Members, NewAccount, Store};
+use aicp_store::{AccountGraph, Error, Friend, FriendGroup, Members, NewAccount, RelatedFilter, Store};
 use aicp_types::UnixMillis;
 
 use crate::fixture::{APP, Fixture};
@@ -16,18 +16,18 @@ async fn fixture(user_ids: &[&str]) -> Fixture {
     f
 }
 
-fn named(user_ids: &[&str]) -> Around {
-    Around::Named(user_ids.iter().map(|&user_id| user_id.into()).collect())
+fn named(user_ids: &[&str]) -> RelatedFilter {
+    RelatedFilter::Named(user_ids.iter().map(|&user_id| user_id.into()).collect())
 }
 
-async fn circle(store: &Store, user_id: &str, around: Around) -> Circle {
+async fn circle(store: &Store, user_id: &str, around: RelatedFilter) -> AccountGraph {
     store.circle(APP, user_id, around).await.expect("read").expect("it is there")
 }
 
 /// Makes all selected accounts friends, in these groups.
-async fn befriend(store: &Store, user_id: &str, around: Around, groups: &[&str]) {
+async fn befriend(store: &Store, user_id: &str, around: RelatedFilter, groups: &[&str]) {
     let groups: Vec<String> = groups.iter().map(|&group| group.into()).collect();
-    let work = move |before: &Circle| {
+    let work = move |before: &AccountGraph| {
         let mut after = before.clone();
         after.groups.extend(groups.iter().filter(|group| !before.groups.contains(group)).cloned());
         for other in &mut after.others {
@@ -35,7 +35,7 @@ async fn befriend(store: &Store, user_id: &str, around: Around, groups: &[&str])
         }
         (after, ())
     };
-    store.change_circle(APP, user_id, around, work).await.expect("write").expect("it is there");
+    store.update_account_graph(APP, user_id, around, work).await.expect("write").expect("it is there");
 }
 
 async fn groups(store: &Store, user_id: &str, names: Option<&[String]>) -> Vec<FriendGroup> {
@@ -57,22 +57,26 @@ async fn members_come_in_the_order_of_the_request_and_groups_in_that_of_making()
     let names = ["y".to_owned(), "nothing".to_owned()];
     assert_eq!(groups(&f.store, "me", Some(&names)).await, expected[1..]);
     assert_eq!(groups(&f.store, "me", Some(&[])).await, []);
-    assert_eq!(circle(&f.store, "me", Around::Friends).await.account.friends, 4);
-    let grouped = circle(&f.store, "me", Around::InGroups(vec!["z".into()])).await;
+    assert_eq!(circle(&f.store, "me", RelatedFilter::Friends).await.account.friends, 4);
+    let grouped = circle(&f.store, "me", RelatedFilter::InGroups(vec!["z".into()])).await;
     assert_eq!(grouped.others.len(), 3);
 }
 
 #[tokio::test]
 async fn pages_go_by_time_then_name() {
     let f = fixture(&["a", "b", "c", "d", "me"]).await;
-    let add = |before: &Circle| {
+    let add = |before: &AccountGraph| {
         let mut after = before.clone();
         for (other, added_s) in after.others.iter_mut().zip([9, 5, 9, 1]) {
             other.friend = Some(Friend { added_s, ..Friend::default() });
         }
         (after, ())
     };
-    f.store.change_circle(APP, "me", named(&["a", "c", "b", "d"]), add).await.expect("write").expect("it is there");
+    f.store
+        .update_account_graph(APP, "me", named(&["a", "c", "b", "d"]), add)
+        .await
+        .expect("write")
+        .expect("it is there");
     for (offset, limit, expected) in [
         (0, 10, &["d", "c", "a", "b"][..]),
         (0, 2, &["d", "c"]),
@@ -81,7 +85,7 @@ async fn pages_go_by_time_then_name() {
         (4, 1, &[]),
         (u64::MAX, 1, &[]),
     ] {
-        let page = circle(&f.store, "me", Around::Page { offset, limit }).await;
+        let page = circle(&f.store, "me", RelatedFilter::Page { offset, limit }).await;
         let told: Vec<&str> = page.others.iter().map(|other| other.account.user_id.as_str()).collect();
         assert_eq!(told, expected, "{offset} {limit}");
         assert_eq!(page.account.friends, 4);
@@ -97,7 +101,7 @@ async fn a_name_with_a_zero_character_is_no_other_name() {
     }
     assert_eq!(groups(&f.store, "me", Some(&["x\0".into()])).await, []);
     assert_eq!(f.store.delete_accounts(APP, vec!["a\0".into()]).await.expect("write"), Vec::<String>::new());
-    assert_eq!(circle(&f.store, "me", Around::Friends).await.account.friends, 1);
+    assert_eq!(circle(&f.store, "me", RelatedFilter::Friends).await.account.friends, 1);
 }
 
 #[tokio::test]
@@ -109,7 +113,7 @@ async fn a_deleted_account_is_gone_from_everywhere() {
     let mut deleted = f.store.delete_accounts(APP, ["a", "nobody", "b", "a"].map(Into::into).to_vec()).await;
     deleted.as_mut().expect("write").sort();
     assert_eq!(deleted.expect("write"), ["a", "b"]);
-    let me = circle(&f.store, "me", Around::Friends).await;
+    let me = circle(&f.store, "me", RelatedFilter::Friends).await;
     assert_eq!((me.account.friends, me.others.len()), (0, 0));
     let sequences = me.account.sequences;
     assert_eq!((sequences.friends, sequences.groups, sequences.custom), (1, 1, 0), "once for both");
@@ -117,7 +121,7 @@ async fn a_deleted_account_is_gone_from_everywhere() {
     let c = circle(&f.store, "c", named(&["me"])).await;
     assert_eq!((c.account.sequences.friends, c.account.friends), (0, 1), "nothing changed");
     f.store.import_accounts(APP, vec![account("a")], UnixMillis::new(2)).await.expect("import");
-    let anew = circle(&f.store, "a", Around::Friends).await;
+    let anew = circle(&f.store, "a", RelatedFilter::Friends).await;
     assert_eq!((anew.groups.len(), anew.others.len(), anew.account.friends), (0, 0, 0));
 }
 
@@ -128,8 +132,8 @@ async fn accounts_belong_to_a_known_app() {
     assert!(matches!(strange, Err(Error::Database(_))), "{strange:?}");
     f.store.ensure_app("other", UnixMillis::new(1)).await.expect("app");
     assert_eq!(f.store.known_accounts("other", &["a".into()]).await.expect("read"), Vec::<String>::new());
-    assert_eq!(f.store.circle("other", "a", Around::Friends).await.expect("read"), None);
-    let never = f.store.change_circle("other", "a", Around::Friends, |before| (before.clone(), 1)).await;
+    assert_eq!(f.store.circle("other", "a", RelatedFilter::Friends).await.expect("read"), None);
+    let never = f.store.update_account_graph("other", "a", RelatedFilter::Friends, |before| (before.clone(), 1)).await;
     assert_eq!(never.expect("read"), None);
     assert_eq!(f.store.friend_groups("other", "a", None, Members::Counted).await.expect("read"), None);
 }

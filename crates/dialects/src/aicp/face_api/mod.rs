@@ -284,7 +284,7 @@ impl Call<'_> {
             picture: self.picture_of(fields).await?,
         };
         let enrolled = self.platform.add_user_face(self.app, face, old, missing).await.map_err(failure)?;
-        let [x, y, width, height] = enrolled.face.box_;
+        let [x, y, width, height] = enrolled.face.bounding_box;
         Ok(AddedFace {
             face_token: face_token(&enrolled.face),
             location: Location::new(Rect { x, y, width, height }, enrolled.rotation),

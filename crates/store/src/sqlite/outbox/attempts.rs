@@ -2,13 +2,13 @@
 
 use aicp_types::{FaceId, OutboxId, PersonId, UnixMillis};
 
-use super::{delete, let_picture_go, unsolved};
+use super::{delete, release_picture, require_unsolved};
 use crate::sql::{self, Connection};
-use crate::sqlite::{Removal, rows::name_of_action, writer::WriteTx, writes};
+use crate::sqlite::{Removal, rows::action_name, writer::WriteTx, writes};
 use crate::{Error, OutboxAction, OutboxRow, Result, Solution};
 
 pub(super) async fn outbox_attempt(tx: &mut WriteTx, id: OutboxId) -> Result<OutboxRow> {
-    let before = unsolved(&mut tx.connection, id).await?;
+    let before = require_unsolved(&mut tx.connection, id).await?;
     // An `UndoAdd` is past its first attempt.
     let listed = before.listed || before.action == OutboxAction::UndoAdd;
     sql::query(
@@ -35,19 +35,19 @@ pub(super) async fn outbox_solve(
     solved_by: Option<String>,
     solved_at: UnixMillis,
 ) -> Result<Vec<Removal>> {
-    let row = unsolved(&mut tx.connection, id).await?;
+    let row = require_unsolved(&mut tx.connection, id).await?;
     let mut removals = Vec::new();
     match row.action {
-        OutboxAction::AddFace => take_over(&mut tx.connection, &row, &solution).await?,
+        OutboxAction::AddFace => apply_solution(&mut tx.connection, &row, &solution).await?,
         OutboxAction::UndoAdd if solution.engine_ref.is_some() => {
-            removals = let_picture_go(&mut tx.connection, id).await?;
-            return change_to_removal(&mut tx.connection, id, solution.engine_ref).await.map(|()| removals);
+            removals = release_picture(&mut tx.connection, id).await?;
+            return convert_to_removal(&mut tx.connection, id, solution.engine_ref).await.map(|()| removals);
         }
         OutboxAction::UndoAdd if !row.listed => {
             sql::query("UPDATE outbox SET listed = 1 WHERE id = $1").bind(id).execute(&mut tx.connection).await?;
             return Ok(removals);
         }
-        OutboxAction::UndoAdd => removals = let_picture_go(&mut tx.connection, id).await?,
+        OutboxAction::UndoAdd => removals = release_picture(&mut tx.connection, id).await?,
         OutboxAction::RemoveFace | OutboxAction::CreateLibrary | OutboxAction::DeleteLibrary => {}
     }
     if row.listed {
@@ -68,8 +68,8 @@ pub(super) async fn outbox_solve(
 }
 
 /// Applies the engine's answer to the face of `row`.
-async fn take_over(db: &mut dyn Connection, row: &OutboxRow, solution: &Solution) -> Result<()> {
-    let side = |i: usize| solution.box_.as_ref().and_then(|box_| box_.get(i)).copied();
+async fn apply_solution(db: &mut dyn Connection, row: &OutboxRow, solution: &Solution) -> Result<()> {
+    let side = |i: usize| solution.bounding_box.as_ref().and_then(|bounding_box| bounding_box.get(i)).copied();
     sql::query(
         "UPDATE face SET
             pending = 0, engine_ref = COALESCE($2, engine_ref), box_x = COALESCE($3, box_x),
@@ -92,14 +92,14 @@ async fn take_over(db: &mut dyn Connection, row: &OutboxRow, solution: &Solution
 
 /// Turns an `UndoAdd` into a `RemoveFace`: the face was removed here during its enrolment, and now its id at the engine
 /// is known.
-async fn change_to_removal(db: &mut dyn Connection, id: OutboxId, engine_ref: Option<String>) -> Result<()> {
+async fn convert_to_removal(db: &mut dyn Connection, id: OutboxId, engine_ref: Option<String>) -> Result<()> {
     sql::query(
         "UPDATE outbox SET
             action = $2, engine_ref = $3, picture_key = NULL, in_doubt = 0, was_in_doubt = 0, listed = 1, rejected = 0
          WHERE id = $1",
     )
     .bind(id)
-    .bind(name_of_action(OutboxAction::RemoveFace))
+    .bind(action_name(OutboxAction::RemoveFace))
     .bind(engine_ref)
     .execute(db)
     .await?;
@@ -107,7 +107,7 @@ async fn change_to_removal(db: &mut dyn Connection, id: OutboxId, engine_ref: Op
 }
 
 pub(super) async fn outbox_reject(tx: &mut WriteTx, id: OutboxId, error: String) -> Result<Vec<Removal>> {
-    let row = unsolved(&mut tx.connection, id).await?;
+    let row = require_unsolved(&mut tx.connection, id).await?;
     match row.action {
         OutboxAction::AddFace if !row.listed => {
             let query = sql::query_scalar("DELETE FROM outbox WHERE id = $1 RETURNING made_person");
@@ -120,7 +120,7 @@ pub(super) async fn outbox_reject(tx: &mut WriteTx, id: OutboxId, error: String)
         }
         // The refused write was the `AddFace`, so there is nothing to undo.
         OutboxAction::UndoAdd if !row.listed => {
-            let removals = let_picture_go(&mut tx.connection, id).await?;
+            let removals = release_picture(&mut tx.connection, id).await?;
             delete(&mut tx.connection, id).await?;
             Ok(removals)
         }

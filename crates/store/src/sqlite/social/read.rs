@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use aicp_types::{AccountId, FriendGroupId};
 
 use crate::sql::{self, Connection, FromRow, Row};
-use crate::sqlite::rows::within_i64;
+use crate::sqlite::rows::saturating_i64;
 use crate::sqlite::rows::{json_array, json_strings};
-use crate::{Account, Around, Circle, CustomValue, Friend, FriendRequest, Other, Sequences};
+use crate::{Account, AccountGraph, CustomValue, Friend, FriendRequest, Other, RelatedFilter, Sequences};
 
 impl FromRow for Account {
     fn from_row(row: &Row) -> sql::Result<Self> {
@@ -61,42 +61,42 @@ impl FromRow for Other {
     }
 }
 
-pub(super) async fn read_circle(
+pub(super) async fn read_account_graph(
     db: &mut dyn Connection,
     app_id: &str,
     user_id: &str,
-    around: Around,
-) -> sql::Result<Option<Circle>> {
+    around: RelatedFilter,
+) -> sql::Result<Option<AccountGraph>> {
     let query = sql::query_as("SELECT * FROM social_account WHERE app_id = $1 AND user_id = $2");
     let account: Option<Account> = query.bind(app_id).bind(user_id).fetch_optional(&mut *db).await?;
     let Some(account) = account else { return Ok(None) };
     let query = sql::query_as("SELECT id, name FROM social_group WHERE account_id = $1 ORDER BY id");
     let groups: Vec<(FriendGroupId, String)> = query.bind(account.id).fetch_all(&mut *db).await?;
-    let mut others = read_others(db, account.id, &groups, around).await?;
+    let mut others = read_related_accounts(db, account.id, &groups, around).await?;
     read_details(db, account.id, &mut others).await?;
     let groups = groups.into_iter().map(|(_, name)| name).collect();
-    Ok(Some(Circle { account, groups, others }))
+    Ok(Some(AccountGraph { account, groups, others }))
 }
 
 /// Reads the other accounts of a circle, without their groups and custom values.
-async fn read_others(
+async fn read_related_accounts(
     db: &mut dyn Connection,
     account_id: AccountId,
     groups: &[(FriendGroupId, String)],
-    around: Around,
+    around: RelatedFilter,
 ) -> sql::Result<Vec<Other>> {
     let (condition, order) = match around {
-        Around::Named(_) => (
+        RelatedFilter::Named(_) => (
             "other.app_id = (SELECT app_id FROM social_account WHERE id = $1)
              AND other.user_id IN (SELECT value FROM json_each($2))",
             "",
         ),
-        Around::InGroups(_) => (
+        RelatedFilter::InGroups(_) => (
             "other.id IN (SELECT friend_id FROM social_member WHERE group_id IN (SELECT value FROM json_each($2)))",
             "",
         ),
-        Around::Friends => ("other.id IN (SELECT friend_id FROM social_friend WHERE account_id = $1)", ""),
-        Around::Page { .. } => (
+        RelatedFilter::Friends => ("other.id IN (SELECT friend_id FROM social_friend WHERE account_id = $1)", ""),
+        RelatedFilter::Page { .. } => (
             "other.id IN (SELECT social_friend.friend_id FROM social_friend
                           JOIN social_account ON social_account.id = social_friend.friend_id
                           WHERE social_friend.account_id = $1
@@ -119,15 +119,15 @@ async fn read_others(
     );
     let query = sql::query_as(sql).bind(account_id);
     let query = match &around {
-        Around::Named(names) => query.bind(json_strings(names)),
-        Around::InGroups(names) => {
+        RelatedFilter::Named(names) => query.bind(json_strings(names)),
+        RelatedFilter::InGroups(names) => {
             query.bind(json_array(groups.iter().filter(|(_, name)| names.contains(name)).map(|(id, _)| id)))
         }
-        Around::Friends => query,
-        Around::Page { offset, limit } => query.bind(within_i64(*limit)).bind(within_i64(*offset)),
+        RelatedFilter::Friends => query,
+        RelatedFilter::Page { offset, limit } => query.bind(saturating_i64(*limit)).bind(saturating_i64(*offset)),
     };
     let mut others: Vec<Other> = query.fetch_all(db).await?;
-    if let Around::Named(names) = &around {
+    if let RelatedFilter::Named(names) = &around {
         let mut places = HashMap::with_capacity(names.len());
         for (place, name) in names.iter().enumerate() {
             places.entry(name.as_str()).or_insert(place);
