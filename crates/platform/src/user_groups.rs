@@ -46,12 +46,12 @@ impl Platform {
     /// # Errors
     /// [`Error::NoGroup`]; the engine's error if it refuses.
     pub async fn remove_user_group(&self, app: &App, library: &Library, group: &Group) -> Result<()> {
-        let (platform, app, library, group_id) = (self.clone(), app.clone(), library.clone(), group.id);
+        let (platform, app, library, group) = (self.clone(), app.clone(), library.clone(), group.id);
         run_detached(async move {
             let store = &platform.inner.store;
             // Other calls may add users meanwhile.
-            while !store.delete_empty_user_group(group_id).await.map_err(Error::or_no_group)? {
-                let (_, people) = store.people_of_group(group_id, Page::first(USERS_PER_READ)).await?;
+            while !store.delete_empty_user_group(group).await.map_err(Error::or_no_group)? {
+                let (_, people) = store.people_of_group(group, Page::first(USERS_PER_READ)).await?;
                 for some in people.chunks(MAX_CONCURRENT_REMOVALS) {
                     // Concurrent removals share commits.
                     let mut removals = Vec::with_capacity(some.len());

@@ -169,14 +169,14 @@ async fn insert_faces(
     for faces in faces.chunks(ROWS_PER_STATEMENT) {
         let mut insert = QueryBuilder::new(
             "INSERT INTO face (
-                person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
+                person_id, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
                 picture_md5) ",
         );
         insert.push_values(faces, |mut row, face| {
             let PreparedFace { person, picture, new, .. } = face;
             let [x, y, width, height] = new.bounding_box;
             let picture = pictures.get(*picture);
-            row.push_bind(people_ids.get(*person)).push_bind(writes::created_ns(new.file_id)).push_bind(new.file_id);
+            row.push_bind(people_ids.get(*person)).push_bind(new.file_id);
             row.push_bind(picture.map(|picture| picture.key.as_str()));
             row.push_bind(x).push_bind(y).push_bind(width).push_bind(height);
             row.push_bind(new.confidence).push_bind(new.quality).push_bind(&new.engine_ref);

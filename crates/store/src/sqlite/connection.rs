@@ -162,6 +162,7 @@ impl From<rusqlite::Error> for DatabaseError {
                 (ErrorCode::SystemIoFailure, _) => Kind::Disk,
                 _ => Kind::Refused,
             },
+            rusqlite::Error::SqlInputError { .. } => Kind::Refused,
             _ => Kind::Decode,
         };
         Self::new(kind, error)

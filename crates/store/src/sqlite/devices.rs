@@ -10,8 +10,9 @@ use super::{
 use crate::sql::{self, FromRow, Row};
 use crate::{DeviceName, Group, Page, Result, SyncRelation};
 
-const ADD_DEVICE: &str = "INSERT INTO device_group_member (group_id, device_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-const REMOVE_DEVICE: &str = "DELETE FROM device_group_member WHERE group_id = $1 AND device_id = $2";
+const ADD_DEVICE: &str =
+    "INSERT INTO device_group_member (device_group_id, device_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+const REMOVE_DEVICE: &str = "DELETE FROM device_group_member WHERE device_group_id = $1 AND device_id = $2";
 
 impl FromRow for SyncRelation {
     fn from_row(row: &Row) -> sql::Result<Self> {
@@ -39,7 +40,7 @@ impl Database {
     pub(crate) async fn add_to_device_group(
         &self,
         library_id: LibraryId,
-        group_id: GroupId,
+        group: GroupId,
         name: DeviceName,
     ) -> Result<()> {
         self.writer
@@ -59,20 +60,20 @@ impl Database {
                     .fetch_one(&mut tx.connection)
                     .await
                     .map_err(missing_parent)?;
-                    add_member(&mut tx.connection, ADD_DEVICE, group_id, device_id).await
+                    add_member(&mut tx.connection, ADD_DEVICE, group, device_id).await
                 })
             })
             .await
     }
 
-    pub(crate) async fn remove_from_device_group(&self, group_id: GroupId, device_id: DeviceId) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(remove_member(&mut tx.connection, REMOVE_DEVICE, group_id, device_id))).await
+    pub(crate) async fn remove_from_device_group(&self, group: GroupId, device_id: DeviceId) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(remove_member(&mut tx.connection, REMOVE_DEVICE, group, device_id))).await
     }
 
     pub(crate) async fn groups_of_device(&self, device_id: DeviceId, page: Page) -> Result<(u64, Vec<Group>)> {
         let count = "SELECT COUNT(*) FROM device_group_member WHERE device_id = $1";
         let rows = "SELECT * FROM device_group WHERE id IN (
-                SELECT group_id FROM device_group_member WHERE device_id = $1 ORDER BY group_id LIMIT $2 OFFSET $3)
+                SELECT device_group_id FROM device_group_member WHERE device_id = $1 ORDER BY device_group_id LIMIT $2 OFFSET $3)
              ORDER BY id";
         self.page(count.to_owned(), rows.to_owned(), device_id, page).await
     }
@@ -81,8 +82,8 @@ impl Database {
         let query = sql::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM face WHERE person_id = $1) AND EXISTS (
                 SELECT 1 FROM user_group_member
-                JOIN sync_relation ON sync_relation.user_group_id = user_group_member.group_id
-                JOIN device_group_member ON device_group_member.group_id = sync_relation.device_group_id
+                JOIN sync_relation ON sync_relation.user_group_id = user_group_member.user_group_id
+                JOIN device_group_member ON device_group_member.device_group_id = sync_relation.device_group_id
                 WHERE user_group_member.person_id = $1 AND device_group_member.device_id = $2)",
         );
         Ok(query.bind(person_id).bind(device_id).fetch_one(&mut *self.readers.get().await?).await?)

@@ -49,14 +49,9 @@ impl Database {
             .await
     }
 
-    pub(crate) async fn group(
-        &self,
-        kind: GroupKind,
-        library_id: LibraryId,
-        group_id: GroupId,
-    ) -> Result<Option<Group>> {
+    pub(crate) async fn group(&self, kind: GroupKind, library_id: LibraryId, group: GroupId) -> Result<Option<Group>> {
         let query = format!("SELECT * FROM {} WHERE id = $1 AND library_id = $2", table(kind));
-        let query = sql::query_as(query).bind(group_id).bind(library_id);
+        let query = sql::query_as(query).bind(group).bind(library_id);
         Ok(query.fetch_optional(&mut *self.readers.get().await?).await?)
     }
 
@@ -66,56 +61,56 @@ impl Database {
         self.page(count, rows, library_id, page).await
     }
 
-    pub(crate) async fn delete_group(&self, kind: GroupKind, group_id: GroupId) -> Result<()> {
+    pub(crate) async fn delete_group(&self, kind: GroupKind, group: GroupId) -> Result<()> {
         let delete = format!("DELETE FROM {} WHERE id = $1", table(kind));
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    let query = sql::query(delete).bind(group_id);
+                    let query = sql::query(delete).bind(group);
                     found(query.execute(&mut tx.connection).await?.rows_affected())
                 })
             })
             .await
     }
 
-    pub(crate) async fn delete_empty_user_group(&self, group_id: GroupId) -> Result<bool> {
-        let has_members = "SELECT EXISTS (SELECT 1 FROM user_group_member WHERE group_id = $1)";
+    pub(crate) async fn delete_empty_user_group(&self, group: GroupId) -> Result<bool> {
+        let has_members = "SELECT EXISTS (SELECT 1 FROM user_group_member WHERE user_group_id = $1)";
         self.writer
             .run(move |tx| {
                 Box::pin(async move {
-                    let query = sql::query_scalar(has_members).bind(group_id);
+                    let query = sql::query_scalar(has_members).bind(group);
                     if query.fetch_one(&mut tx.connection).await? {
                         return Ok(false);
                     }
-                    let query = sql::query("DELETE FROM user_group WHERE id = $1").bind(group_id);
+                    let query = sql::query("DELETE FROM user_group WHERE id = $1").bind(group);
                     found(query.execute(&mut tx.connection).await?.rows_affected()).map(|()| true)
                 })
             })
             .await
     }
 
-    pub(crate) async fn add_to_user_group(&self, group_id: GroupId, person_id: PersonId) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(add_member(&mut tx.connection, ADD_PERSON, group_id, person_id))).await
+    pub(crate) async fn add_to_user_group(&self, group: GroupId, person_id: PersonId) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(add_member(&mut tx.connection, ADD_PERSON, group, person_id))).await
     }
 
-    pub(crate) async fn remove_from_user_group(&self, group_id: GroupId, person_id: PersonId) -> Result<()> {
-        self.writer.run(move |tx| Box::pin(remove_member(&mut tx.connection, REMOVE_PERSON, group_id, person_id))).await
+    pub(crate) async fn remove_from_user_group(&self, group: GroupId, person_id: PersonId) -> Result<()> {
+        self.writer.run(move |tx| Box::pin(remove_member(&mut tx.connection, REMOVE_PERSON, group, person_id))).await
     }
 
     pub(crate) async fn groups_of_person(&self, person_id: PersonId, page: Page) -> Result<(u64, Vec<Group>)> {
         let count = "SELECT COUNT(*) FROM user_group_member WHERE person_id = $1";
         let rows = "SELECT * FROM user_group WHERE id IN (
-                SELECT group_id FROM user_group_member WHERE person_id = $1 ORDER BY group_id LIMIT $2 OFFSET $3)
+                SELECT user_group_id FROM user_group_member WHERE person_id = $1 ORDER BY user_group_id LIMIT $2 OFFSET $3)
              ORDER BY id";
         self.page(count.to_owned(), rows.to_owned(), person_id, page).await
     }
 
-    pub(crate) async fn people_of_group(&self, group_id: GroupId, page: Page) -> Result<(u64, Vec<Person>)> {
-        let count = "SELECT COUNT(*) FROM user_group_member WHERE group_id = $1";
+    pub(crate) async fn people_of_group(&self, group: GroupId, page: Page) -> Result<(u64, Vec<Person>)> {
+        let count = "SELECT COUNT(*) FROM user_group_member WHERE user_group_id = $1";
         let rows = "SELECT * FROM person WHERE id IN (
-                SELECT person_id FROM user_group_member WHERE group_id = $1 ORDER BY person_id LIMIT $2 OFFSET $3)
+                SELECT person_id FROM user_group_member WHERE user_group_id = $1 ORDER BY person_id LIMIT $2 OFFSET $3)
              ORDER BY id";
-        self.page(count.to_owned(), rows.to_owned(), group_id, page).await
+        self.page(count.to_owned(), rows.to_owned(), group, page).await
     }
 
     /// Reads a count and a page of the rows that belong to `owner`, from one state of the database.
@@ -134,17 +129,18 @@ impl Database {
     }
 }
 
-const ADD_PERSON: &str = "INSERT INTO user_group_member (group_id, person_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-const REMOVE_PERSON: &str = "DELETE FROM user_group_member WHERE group_id = $1 AND person_id = $2";
+const ADD_PERSON: &str =
+    "INSERT INTO user_group_member (user_group_id, person_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+const REMOVE_PERSON: &str = "DELETE FROM user_group_member WHERE user_group_id = $1 AND person_id = $2";
 
 /// Adds a member to a group; an existing member is fine.
 pub(super) async fn add_member(
     db: &mut dyn Connection,
     insert: &'static str,
-    group_id: GroupId,
+    group: GroupId,
     member: impl Into<Value> + Copy + Send + 'static,
 ) -> Result<()> {
-    sql::query(insert).bind(group_id).bind(member).execute(db).await.map_err(missing_parent)?;
+    sql::query(insert).bind(group).bind(member).execute(db).await.map_err(missing_parent)?;
     Ok(())
 }
 
@@ -152,10 +148,10 @@ pub(super) async fn add_member(
 pub(super) async fn remove_member(
     db: &mut dyn Connection,
     delete: &'static str,
-    group_id: GroupId,
+    group: GroupId,
     member: impl Into<Value> + Copy + Send + 'static,
 ) -> Result<()> {
-    found(sql::query(delete).bind(group_id).bind(member).execute(db).await?.rows_affected())
+    found(sql::query(delete).bind(group).bind(member).execute(db).await?.rows_affected())
 }
 
 /// Returns [`Error::NotFound`] if a statement changed no row.

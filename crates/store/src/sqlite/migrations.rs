@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use aicp_types::{LibraryId, OutboxId, PersonId, PublicId, SystemClock};
+use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, SystemClock};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
 use super::{connection::Local, schema};
-use crate::{Error, OutboxFilter, Page, Store};
+use crate::{Bytes, Error, NewFace, OutboxFilter, Page, Store};
 
 /// Last version of the schema whose columns were named after the interfaces.
 const LAST_BEFORE_RENAME: i64 = 10;
@@ -20,6 +20,13 @@ const ROWS: &str = "
         VALUES (3, 'app', 'shop', 'Shop', 'of shoes', '0123456789abcdef0123456789abcdef', 'koala', 2);
     INSERT INTO person (id, library_id, person_id, person_no, ext_user_id, user_info, name, id_iccid, cust_id, created)
         VALUES (5, 3, 2126723381473574912, 'fedcba9876543210fedcba9876543210', 'u1', 'a note', 'Ada', '11010', 'c7', 4);
+    INSERT INTO face (id, person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality)
+        VALUES (9, 5, 4000000, 2126723381473574913, 'aa', 1, 2, 3, 4, 0.5, 0.25), (12, 5, 5000000, 2126723381473574914, 'bb', 1, 2,
+            3, 4, 0.5, NULL);
+    INSERT INTO template (face_id, algorithm, provider, version, vector, md5) VALUES (9, 'a', 'p', '1', x'0000803f', 'cc');
+    DELETE FROM face WHERE id = 12;
+    INSERT INTO user_group (id, library_id, name, modified) VALUES (2, 3, 'gang', 1);
+    INSERT INTO user_group_member (group_id, person_id) VALUES (2, 5);
     INSERT INTO outbox (id, library_id, app_id, engine, action, person_db_lib, person_id, person_no, engine_url,
             operate_type, created, listed, last_error)
         VALUES (7, 3, 'app', 'koala', 'add_face', '0123456789abcdef0123456789abcdef', 2126723381473574912,
@@ -63,6 +70,28 @@ async fn rows_of_before_are_found_under_the_names_of_today() {
     assert_eq!(person.profile.customer_number.as_deref(), Some("c7"));
     assert_eq!(store.last_ids().await.expect("read").person, Some(PUBLIC_ID));
 
+    let faces = store.faces_of(person.id).await.expect("read");
+    let [face] = &faces[..] else { panic!("{faces:?}") };
+    assert_eq!(
+        (face.id, face.file_id.get(), face.bounding_box),
+        (FaceId::new(9), PUBLIC_ID.get() + 1, [1.0, 2.0, 3.0, 4.0])
+    );
+    assert_eq!((face.picture_key.as_str(), face.quality), ("aa", Some(0.25)));
+    let entries = store.directory_entries(library.id, &[PUBLIC_ID]).await.expect("read");
+    assert_eq!(entries[0].faces[0].template.as_ref().map(|template| template.md5.as_str()), Some("cc"));
+    let (_, groups) = store.groups_of_person(person.id, Page::first(9)).await.expect("read");
+    assert_eq!(groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["gang"]);
+    let new = NewFace {
+        file_id: FileId::new(1),
+        bounding_box: [0.0; 4],
+        confidence: 1.0,
+        quality: None,
+        template: None,
+        engine_ref: None,
+    };
+    let new = store.add_face(person.id, new, Bytes::from_static(b"p")).await.expect("added");
+    assert!(new.id > FaceId::new(12), "ids of removed faces are not used again");
+
     let (_, rows) = store.outbox_page(OutboxFilter::default(), Page::first(10)).await.expect("read");
     let [row] = &rows[..] else { panic!("one row") };
     assert_eq!((row.id, row.public_id), (OutboxId::new(7), Some(PUBLIC_ID)));
@@ -72,6 +101,9 @@ async fn rows_of_before_are_found_under_the_names_of_today() {
     let user = store.user_by_name("joe").await.expect("read").expect("there");
     assert_eq!((user.department.as_str(), user.person_id), ("12", Some(PersonId::new(5))));
     store.close().await.expect("closed");
+    let database = rusqlite::Connection::open(temp.path().join("aicp.db")).expect("opens");
+    let mut check = database.prepare("PRAGMA foreign_key_check").expect("prepared");
+    assert!(check.query([]).expect("checked").next().expect("read").is_none(), "every reference holds");
 }
 
 #[tokio::test]
@@ -82,7 +114,7 @@ async fn a_database_of_a_newer_program_is_refused_and_left_alone() {
     let database = rusqlite::Connection::open(temp.path().join("aicp.db")).expect("opens");
     database.pragma_update(None, "user_version", 99).expect("set");
     let refused = open().await.map(drop);
-    assert!(matches!(refused, Err(Error::NewerSchema { found: 99, known: 11 })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::NewerSchema { found: 99, known: 12 })), "{refused:?}");
     let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("read");
     assert_eq!(version, 99);
 }

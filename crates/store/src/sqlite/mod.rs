@@ -106,11 +106,13 @@ impl Database {
             db.pragma_update(None, "page_size", PAGE_BYTES)?;
             let _: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
             db.pragma_update(None, "synchronous", "FULL")?;
-            db.pragma_update(None, "foreign_keys", true)?;
             // Deleted data is biometric: free pages are overwritten, not just released.
             db.pragma_update(None, "secure_delete", "ON")?;
             db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
+            // Some versions build a table anew, which must not remove the rows that refer to it.
+            db.pragma_update(None, "foreign_keys", false)?;
             schema::migrate(&connection, schema::VERSIONS.len() as i64)?;
+            connection.raw().pragma_update(None, "foreign_keys", true)?;
             runtime.block_on(async {
                 outbox::list_interrupted(&mut connection).await?;
                 calls::set_zone(&mut connection, &zone_of_days).await

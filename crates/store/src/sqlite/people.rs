@@ -125,7 +125,7 @@ impl Database {
              WHERE face.picture_key >= $2 AND face.picture_key < $3
                AND person.id = face.person_id
                AND library.id = person.library_id AND library.app_id = $1 AND library.hidden = 0
-             ORDER BY +face.created DESC LIMIT 1",
+             ORDER BY +face.file_id DESC LIMIT 1",
         );
         Ok(query.bind(app_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
@@ -134,7 +134,7 @@ impl Database {
         let Some((first, end)) = token_range(token) else { return Ok(None) };
         let query = sql::query_as(
             "SELECT * FROM face WHERE person_id = $1 AND picture_key >= $2 AND picture_key < $3
-             ORDER BY +created DESC LIMIT 1",
+             ORDER BY +file_id DESC LIMIT 1",
         );
         Ok(query.bind(person_id).bind(first).bind(end).fetch_optional(&mut *self.readers.get().await?).await?)
     }
@@ -200,13 +200,12 @@ async fn copy_person(
     for copied in faces {
         let face: Option<Face> = sql::query_as(
             "INSERT INTO face (
-                person_id, created, file_id, picture_key, picture_md5, box_x, box_y, box_w, box_h, confidence, quality)
-             SELECT $1, $2, $3, picture_key, picture_md5, box_x, box_y, box_w, box_h, confidence, quality
-             FROM face WHERE id = $4 AND person_id = $5
+                person_id, file_id, picture_key, picture_md5, box_x, box_y, box_w, box_h, confidence, quality)
+             SELECT $1, $2, picture_key, picture_md5, box_x, box_y, box_w, box_h, confidence, quality
+             FROM face WHERE id = $3 AND person_id = $4
              RETURNING *",
         )
         .bind(person.id)
-        .bind(writes::created_ns(copied.file_id))
         .bind(copied.file_id)
         .bind(copied.face_id)
         .bind(person_id)

@@ -4,7 +4,7 @@ use super::connection::Local;
 use crate::{Error, Result};
 
 /// Statements of each version, in order. A released version is never changed.
-pub(super) const VERSIONS: [(i64, &str); 11] = [
+pub(super) const VERSIONS: [(i64, &str); 12] = [
     (1, include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, include_str!("../../migrations/sqlite/0002_platform.sql")),
     (3, include_str!("../../migrations/sqlite/0003_keys.sql")),
@@ -16,6 +16,7 @@ pub(super) const VERSIONS: [(i64, &str); 11] = [
     (9, include_str!("../../migrations/sqlite/0009_outbox_links.sql")),
     (10, include_str!("../../migrations/sqlite/0010_probe.sql")),
     (11, include_str!("../../migrations/sqlite/0011_words.sql")),
+    (12, include_str!("../../migrations/sqlite/0012_ids.sql")),
 ];
 
 /// Migrates the schema to version `last`, one transaction per version.

@@ -57,7 +57,7 @@ impl Database {
             Members::Named => {
                 "(SELECT string_agg(friend.user_id, '\n' ORDER BY social_member.id) FROM social_member
                         JOIN social_account AS friend ON friend.id = social_member.friend_id
-                        WHERE social_member.group_id = social_group.id)"
+                        WHERE social_member.social_group_id = social_group.id)"
             }
         };
         let named = match names {
@@ -70,7 +70,7 @@ impl Database {
         };
         let sql = format!(
             "SELECT group_sequence, name,
-                    (SELECT COUNT(*) FROM social_member WHERE group_id = social_group.id), {members}
+                    (SELECT COUNT(*) FROM social_member WHERE social_group_id = social_group.id), {members}
              FROM social_account
              LEFT JOIN social_group ON social_group.account_id = social_account.id {named}
              WHERE app_id = $1 AND user_id = $2 ORDER BY social_group.id"
@@ -240,13 +240,13 @@ async fn write_friend(
     for name in old.groups.difference(&new.groups) {
         let query = sql::query(
             "DELETE FROM social_member WHERE account_id = $1 AND friend_id = $2
-             AND group_id = (SELECT id FROM social_group WHERE account_id = $1 AND name = $3)",
+             AND social_group_id = (SELECT id FROM social_group WHERE account_id = $1 AND name = $3)",
         );
         query.bind(account_id).bind(friend_id).bind(name).execute(&mut *db).await?;
     }
     for name in new.groups.difference(&old.groups) {
         let query = sql::query(
-            "INSERT INTO social_member (account_id, friend_id, group_id)
+            "INSERT INTO social_member (account_id, friend_id, social_group_id)
              SELECT account_id, $2, id FROM social_group WHERE account_id = $1 AND name = $3",
         );
         query.bind(account_id).bind(friend_id).bind(name).execute(&mut *db).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aicp_types::{FaceId, FileId, LibraryId, PersonId, Snowflake, UnixMillis};
+use aicp_types::{FaceId, LibraryId, PersonId, UnixMillis};
 
 use super::{
     Removal, outbox,
@@ -220,12 +220,11 @@ pub(super) async fn insert_face(
     let [x, y, width, height] = new.bounding_box;
     let face: Face = sql::query_as(
         "INSERT INTO face (
-            person_id, created, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
+            person_id, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
             pending, picture_md5)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING *",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING *",
     )
     .bind(person_id)
-    .bind(created_ns(new.file_id))
     .bind(new.file_id)
     .bind(picture.key)
     .bind(x)
@@ -281,13 +280,6 @@ pub(super) async fn touch_library(db: &mut dyn Connection, library_id: LibraryId
     let query = sql::query("UPDATE library SET updated = MAX(updated, $2) WHERE id = $1");
     query.bind(library_id).bind(time).execute(db).await?;
     Ok(())
-}
-
-/// Returns the value of the column `created`: nanoseconds since the epoch, unique over all faces. It is derived from
-/// [`FileId`], which replaced it.
-pub(super) fn created_ns(file_id: FileId) -> i64 {
-    let within_millisecond = Snowflake::from(file_id).within_millisecond();
-    file_id.created().get().saturating_mul(1_000_000).saturating_add(within_millisecond)
 }
 
 pub(super) async fn library_of(db: &mut dyn Connection, person_id: PersonId) -> Result<LibraryId> {

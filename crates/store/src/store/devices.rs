@@ -16,8 +16,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if library or group does not exist.
-    pub async fn add_to_device_group(&self, library_id: LibraryId, group_id: GroupId, name: DeviceName) -> Result<()> {
-        self.write(move |shared| async move { shared.database.add_to_device_group(library_id, group_id, name).await })
+    pub async fn add_to_device_group(&self, library_id: LibraryId, group: GroupId, name: DeviceName) -> Result<()> {
+        self.write(move |shared| async move { shared.database.add_to_device_group(library_id, group, name).await })
             .await
     }
 
@@ -25,9 +25,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the device is not in it.
-    pub async fn remove_from_device_group(&self, group_id: GroupId, device_id: DeviceId) -> Result<()> {
-        self.write(move |shared| async move { shared.database.remove_from_device_group(group_id, device_id).await })
-            .await
+    pub async fn remove_from_device_group(&self, group: GroupId, device_id: DeviceId) -> Result<()> {
+        self.write(move |shared| async move { shared.database.remove_from_device_group(group, device_id).await }).await
     }
 
     /// Returns the number of groups that a device is in, and a page of them, oldest first.

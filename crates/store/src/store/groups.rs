@@ -24,8 +24,8 @@ impl Store {
     }
 
     /// Returns a group of a library.
-    pub async fn group(&self, kind: GroupKind, library_id: LibraryId, group_id: GroupId) -> Result<Option<Group>> {
-        self.shared.database.group(kind, library_id, group_id).await
+    pub async fn group(&self, kind: GroupKind, library_id: LibraryId, group: GroupId) -> Result<Option<Group>> {
+        self.shared.database.group(kind, library_id, group).await
     }
 
     /// Returns the number of a library's groups of a kind, and a page of them, oldest first.
@@ -34,29 +34,29 @@ impl Store {
     }
 
     /// Deletes a group with its relations. Its members stay.
-    pub async fn delete_group(&self, kind: GroupKind, group_id: GroupId) -> Result<()> {
-        self.write(move |shared| async move { shared.database.delete_group(kind, group_id).await }).await
+    pub async fn delete_group(&self, kind: GroupKind, group: GroupId) -> Result<()> {
+        self.write(move |shared| async move { shared.database.delete_group(kind, group).await }).await
     }
 
     /// Deletes a group of people with its relations if it has no members; returns whether it was deleted.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the group does not exist.
-    pub async fn delete_empty_user_group(&self, group_id: GroupId) -> Result<bool> {
-        self.write(move |shared| async move { shared.database.delete_empty_user_group(group_id).await }).await
+    pub async fn delete_empty_user_group(&self, group: GroupId) -> Result<bool> {
+        self.write(move |shared| async move { shared.database.delete_empty_user_group(group).await }).await
     }
 
     /// Adds a person to a group of people. A person who is in it already is fine.
-    pub async fn add_to_user_group(&self, group_id: GroupId, person_id: PersonId) -> Result<()> {
-        self.write(move |shared| async move { shared.database.add_to_user_group(group_id, person_id).await }).await
+    pub async fn add_to_user_group(&self, group: GroupId, person_id: PersonId) -> Result<()> {
+        self.write(move |shared| async move { shared.database.add_to_user_group(group, person_id).await }).await
     }
 
     /// Removes a person from a group of people.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if the person is not in it.
-    pub async fn remove_from_user_group(&self, group_id: GroupId, person_id: PersonId) -> Result<()> {
-        self.write(move |shared| async move { shared.database.remove_from_user_group(group_id, person_id).await }).await
+    pub async fn remove_from_user_group(&self, group: GroupId, person_id: PersonId) -> Result<()> {
+        self.write(move |shared| async move { shared.database.remove_from_user_group(group, person_id).await }).await
     }
 
     /// Returns the number of groups that a person is in, and a page of them, oldest first.
@@ -65,7 +65,7 @@ impl Store {
     }
 
     /// Returns the number of people in a group, and a page of them by row id.
-    pub async fn people_of_group(&self, group_id: GroupId, page: Page) -> Result<(u64, Vec<Person>)> {
-        self.shared.database.people_of_group(group_id, page).await
+    pub async fn people_of_group(&self, group: GroupId, page: Page) -> Result<(u64, Vec<Person>)> {
+        self.shared.database.people_of_group(group, page).await
     }
 }

@@ -92,7 +92,7 @@ async fn read_related_accounts(
             "",
         ),
         RelatedFilter::InGroups(_) => (
-            "other.id IN (SELECT friend_id FROM social_member WHERE group_id IN (SELECT value FROM json_each($2)))",
+            "other.id IN (SELECT friend_id FROM social_member WHERE social_group_id IN (SELECT value FROM json_each($2)))",
             "",
         ),
         RelatedFilter::Friends => ("other.id IN (SELECT friend_id FROM social_friend WHERE account_id = $1)", ""),
@@ -159,7 +159,7 @@ async fn read_details(db: &mut dyn Connection, account_id: AccountId, others: &m
         };
         let sql = format!(
             "SELECT social_member.{other} AS other, name FROM social_member
-             JOIN social_group ON social_group.id = social_member.group_id
+             JOIN social_group ON social_group.id = social_member.social_group_id
              WHERE social_member.{fixed} = $1 AND social_member.{other} IN (SELECT value FROM json_each($2))"
         );
         for row in sql::query(sql).bind(account_id).bind(&ids).fetch_all(&mut *db).await? {
