@@ -24,13 +24,13 @@ impl Ids {
             }
             generator
         };
-        let LastIds { person, file, outbox } = last;
+        let LastIds { person, file, outbox, call } = last;
         Self {
             clock,
             people: after(person.map(Snowflake::from)),
             files: after(file.map(Snowflake::from)),
             outbox: after(outbox.map(Snowflake::from)),
-            calls: after(None),
+            calls: after(call.map(Snowflake::from)),
         }
     }
 

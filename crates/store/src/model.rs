@@ -11,7 +11,7 @@ mod social;
 
 use std::fmt;
 
-use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, UnixMillis};
+use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, TraceId, UnixMillis};
 
 pub use self::{
     calls::{CallScope, CallTotal, DayTotal, LoggedCall},
@@ -365,6 +365,8 @@ pub struct LastIds {
     pub file: Option<FileId>,
     /// Highest [`OutboxRow::id`].
     pub outbox: Option<OutboxId>,
+    /// Of the latest calls of each kind and day, which is at most a batch below the highest [`LoggedCall::trace_id`].
+    pub call: Option<TraceId>,
 }
 
 /// Placeholder in `Debug` output for values that must not be logged.

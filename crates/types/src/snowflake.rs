@@ -9,6 +9,9 @@ use crate::UnixMillis;
 const EPOCH: i64 = 1_288_834_974_657;
 const SEQUENCE_BITS: u32 = 12;
 const NODE_BITS: u32 = 10;
+const MILLISECOND_BITS: u32 = 41;
+/// Highest value of `Snowflakes::last`.
+const MAX_LAST: i64 = (1 << (MILLISECOND_BITS + SEQUENCE_BITS)) - 1;
 /// Bits below the milliseconds.
 const LOW_BITS: u32 = NODE_BITS + SEQUENCE_BITS;
 
@@ -75,14 +78,16 @@ impl Snowflakes {
     pub fn continue_after(&self, id: Snowflake) {
         // Rounds up to the next millisecond, which is greater for every node.
         let next_millisecond = ((id.get() >> LOW_BITS) + 1) << SEQUENCE_BITS;
-        self.last.fetch_max(next_millisecond - 1, Ordering::Relaxed);
+        self.last.fetch_max((next_millisecond - 1).min(MAX_LAST), Ordering::Relaxed);
     }
 
     /// Returns the next snowflake. Its time runs ahead of `now` after more than 4,096 snowflakes in a millisecond, or
     /// if the clock was set back.
     pub fn next(&self, now: UnixMillis) -> Snowflake {
-        let floor = now.get().saturating_sub(EPOCH).max(0) << SEQUENCE_BITS;
-        let step = |last: i64| last.saturating_add(1).max(floor);
+        // A clock beyond the range is wrong: ids then go on from the last.
+        let floor = now.get().saturating_sub(EPOCH);
+        let floor = if (0..1 << MILLISECOND_BITS).contains(&floor) { floor << SEQUENCE_BITS } else { 0 };
+        let step = |last: i64| last.saturating_add(1).max(floor).min(MAX_LAST);
         let next = match self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(step(last))) {
             Ok(before) | Err(before) => step(before),
         };
@@ -124,6 +129,18 @@ mod tests {
         ids.continue_after(others);
         assert!(ids.next(NOW) > others);
         assert_eq!(ids.next(UnixMillis::new(NOW.get() + 7)).created().get(), NOW.get() + 7, "the clock has caught up");
+    }
+
+    #[test]
+    fn a_clock_beyond_the_range_makes_no_negative_ids() {
+        let ids = Snowflakes::new(Node::default());
+        let before = ids.next(NOW);
+        let mad = ids.next(UnixMillis::new(4_000_000_000_000));
+        assert!(mad > before && mad.created() == NOW, "{mad:?}");
+        assert!(ids.next(UnixMillis::new(i64::MAX)).get() > 0);
+        assert_eq!(ids.next(UnixMillis::new(NOW.get() + 5)).created().get(), NOW.get() + 5);
+        ids.continue_after(Snowflake::new(i64::MAX));
+        assert!(ids.next(NOW).get() > 0);
     }
 
     #[test]

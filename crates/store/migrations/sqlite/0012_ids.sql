@@ -32,3 +32,6 @@ DROP TABLE last_ids;
 ALTER TABLE user_group_member RENAME COLUMN group_id TO user_group_id;
 ALTER TABLE device_group_member RENAME COLUMN group_id TO device_group_id;
 ALTER TABLE social_member RENAME COLUMN group_id TO social_group_id;
+
+-- The version is in user_version from now on.
+DROP TABLE IF EXISTS _sqlx_migrations;

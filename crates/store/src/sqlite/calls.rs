@@ -46,7 +46,7 @@ impl Database {
     pub(crate) async fn calls(&self, scope: CallScope<'_>, limit: u64) -> Result<Vec<LoggedCall>> {
         let limit = usize::try_from(limit).unwrap_or(0);
         let mut reader = self.readers.get().await?;
-        let mut snapshot = reader.begin();
+        let mut snapshot = reader.begin().await?;
         let mut kinds = QueryBuilder::new("");
         push_kinds(&mut kinds, scope);
         let kinds: Vec<i64> = kinds.build_query_scalar().fetch_all(&mut *snapshot).await?;

@@ -1,6 +1,8 @@
 //! Connections to SQLite.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
@@ -16,6 +18,8 @@ use crate::sql::{Connection, DatabaseError, Kind, QueryResult, Result, Row, Stat
 
 /// Prepared statements that a connection caches.
 const CACHED_STATEMENTS: usize = 256;
+/// Rows between two checks whether a caller still waits.
+const ROWS_PER_CHECK: usize = 256;
 
 /// A connection that runs on the calling thread, and blocks it.
 pub(crate) struct Local(rusqlite::Connection);
@@ -41,14 +45,17 @@ impl Local {
         &self.0
     }
 
-    /// Runs a statement on this thread.
-    pub fn run_now(&self, statement: Statement) -> Result<QueryResult> {
+    /// Runs a statement on this thread. Stops between rows when `is_abandoned` says that nobody waits for them any more.
+    pub fn run_now(&self, statement: Statement, is_abandoned: &dyn Fn() -> bool) -> Result<QueryResult> {
         let Statement { sql, parameters, is_cached } = statement;
+        // A parameter `?2` has its number. `$2` would be a name, which SQLite looks up among all names before it: the time grows with
+        // the square of the parameters.
+        let sql = sql.replace('$', "?");
         let begun = Instant::now();
         let answer = if is_cached {
-            fetch(&self.0, &mut *self.0.prepare_cached(&sql)?, &parameters)
+            fetch(&self.0, &mut *self.0.prepare_cached(&sql)?, &parameters, is_abandoned)
         } else {
-            fetch(&self.0, &mut self.0.prepare(&sql)?, &parameters)
+            fetch(&self.0, &mut self.0.prepare(&sql)?, &parameters, is_abandoned)
         }?;
         // The text alone: parameters are names, hashes and templates.
         let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -66,12 +73,12 @@ fn fetch(
     connection: &rusqlite::Connection,
     prepared: &mut rusqlite::Statement<'_>,
     parameters: &[Value],
+    is_abandoned: &dyn Fn() -> bool,
 ) -> Result<QueryResult> {
-    // SQLite numbers parameters by their first use in the text: `$2` is at position 1 if it comes first.
-    for position in 1..=prepared.parameter_count() {
-        let name = prepared.parameter_name(position).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
-        let value = name.and_then(|number| parameters.get(number.checked_sub(1)?));
-        let value = value.ok_or_else(|| DatabaseError::new(Kind::Refused, "a parameter is missing"))?;
+    if prepared.parameter_count() > parameters.len() {
+        return Err(DatabaseError::new(Kind::Refused, "a parameter is missing"));
+    }
+    for (position, value) in (1..).zip(parameters).take(prepared.parameter_count()) {
         match value {
             Value::Null => prepared.raw_bind_parameter(position, rusqlite::types::Null)?,
             Value::Integer(number) => prepared.raw_bind_parameter(position, number)?,
@@ -85,8 +92,11 @@ fn fetch(
     let mut answer = QueryResult::default();
     let mut rows = prepared.raw_query();
     while let Some(row) = rows.next()? {
-        let values = (0..columns.len()).map(|position| Ok(value_of(row.get_ref(position)?)));
-        answer.rows.push(Row::new(Arc::clone(&columns), values.collect::<rusqlite::Result<_>>()?));
+        if answer.rows.len().is_multiple_of(ROWS_PER_CHECK) && is_abandoned() {
+            break;
+        }
+        let values = (0..columns.len()).map(|position| value_of(row.get_ref(position)?));
+        answer.rows.push(Row::new(Arc::clone(&columns), values.collect::<Result<_>>()?));
     }
     drop(rows);
     // `changes()` keeps the count of an earlier statement if this one changed nothing.
@@ -96,24 +106,33 @@ fn fetch(
     Ok(answer)
 }
 
-fn value_of(value: ValueRef<'_>) -> Value {
-    match value {
+fn value_of(value: ValueRef<'_>) -> Result<Value> {
+    Ok(match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Integer(number),
         ValueRef::Real(number) => Value::Real(number),
-        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        // A damaged text must not pass for another one.
+        ValueRef::Text(text) => match str::from_utf8(text) {
+            Ok(text) => Value::Text(text.to_owned()),
+            Err(_) => return Err(DatabaseError::decode("a text is not UTF-8")),
+        },
         ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
-    }
+    })
 }
 
 impl Connection for Local {
     fn run(&mut self, statement: Statement) -> BoxFuture<'_, Result<QueryResult>> {
-        std::future::ready(self.run_now(statement)).boxed()
+        std::future::ready(self.run_now(statement, &|| false)).boxed()
     }
 }
 
 /// A connection on a thread of its own, which runs the jobs it receives in order.
-pub(crate) struct Threaded(mpsc::Sender<Job>);
+pub(crate) struct Threaded {
+    jobs: mpsc::Sender<Job>,
+    /// Jobs that were sent and have not ended.
+    in_flight: Arc<AtomicUsize>,
+    closed: oneshot::Receiver<()>,
+}
 
 type Job = Box<dyn FnOnce(&Local) + Send>;
 
@@ -121,36 +140,69 @@ impl Threaded {
     /// Starts the thread, which ends when the sender is dropped.
     pub fn start(connection: Local) -> std::io::Result<Self> {
         let (sender, jobs) = mpsc::channel::<Job>();
+        let (tell, closed) = oneshot::channel();
+        let in_flight = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&in_flight);
         thread::Builder::new().name("sqlite-reader".to_owned()).spawn(move || {
-            jobs.into_iter().for_each(|job| job(&connection));
+            for job in jobs {
+                // A job that panics gives no answer; the connection serves the next.
+                let _ = catch_unwind(AssertUnwindSafe(|| job(&connection)));
+                counted.fetch_sub(1, Ordering::Relaxed);
+            }
             if let Err(error) = connection.close() {
                 tracing::warn!(%error, "a connection did not close in good order");
             }
+            let _ = tell.send(());
         })?;
-        Ok(Self(sender))
+        Ok(Self { jobs: sender, in_flight, closed })
+    }
+
+    /// Returns whether no job is waiting or running, not even one of a caller that has gone away.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) == 0
+    }
+
+    /// Waits for the jobs, and closes the connection.
+    pub async fn close(self) {
+        drop(self.jobs);
+        // Without an answer the thread has ended too.
+        let _ = self.closed.await;
+    }
+
+    fn push(&self, job: Job) -> Result<()> {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.jobs.send(job).map_err(|_| closed())
     }
 
     /// Sends a statement and ignores its outcome.
     pub fn send(&self, sql: &'static str) {
         let statement = Statement { sql: sql.into(), parameters: Vec::new(), is_cached: true };
         // If the thread has ended, so has the transaction.
-        let _ = self.0.send(Box::new(move |connection| drop(connection.run_now(statement))));
+        let _ = self.push(Box::new(move |connection| drop(connection.run_now(statement, &|| false))));
     }
 }
 
 impl Connection for Threaded {
     fn run(&mut self, statement: Statement) -> BoxFuture<'_, Result<QueryResult>> {
         let (sender, answer) = oneshot::channel();
-        // The caller may have dropped the future.
-        let job = Box::new(move |connection: &Local| drop(sender.send(connection.run_now(statement))));
-        let sent = self.0.send(job);
+        let job = Box::new(move |connection: &Local| {
+            // The caller may have dropped the future: a client that hangs up must not occupy the connection.
+            if !sender.is_closed() {
+                let answer = connection.run_now(statement, &|| sender.is_closed());
+                let _ = sender.send(answer);
+            }
+        });
+        let sent = self.push(job);
         async move {
-            let closed = || DatabaseError::new(Kind::Closed, "the connection is closed");
-            sent.map_err(|_| closed())?;
+            sent?;
             answer.await.map_err(|_| closed())?
         }
         .boxed()
     }
+}
+
+fn closed() -> DatabaseError {
+    DatabaseError::new(Kind::Closed, "the connection is closed")
 }
 
 impl From<rusqlite::Error> for DatabaseError {

@@ -71,7 +71,7 @@ impl Database {
         page: Page,
     ) -> Result<(u64, Vec<DirectoryEntry>)> {
         let mut reader = self.readers.get().await?;
-        let mut snapshot = reader.begin();
+        let mut snapshot = reader.begin().await?;
         let mut count = QueryBuilder::new("SELECT COUNT(*) FROM person");
         push_filter(&mut count, library_id, filter);
         let count = count.build_query_scalar().fetch_one(&mut *snapshot).await?;

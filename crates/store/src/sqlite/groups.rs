@@ -122,7 +122,7 @@ impl Database {
         page: Page,
     ) -> Result<(u64, Vec<T>)> {
         let mut reader = self.readers.get().await?;
-        let mut snapshot = reader.begin();
+        let mut snapshot = reader.begin().await?;
         let count = sql::query_scalar(count).bind(owner).fetch_one(&mut *snapshot).await?;
         let rows = sql::query_as(rows).bind(owner).bind(page.limit()).bind(page.offset());
         Ok((count, rows.fetch_all(&mut *snapshot).await?))

@@ -99,7 +99,7 @@ impl Database {
 
     pub(crate) async fn outbox_page(&self, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxRow>)> {
         let mut reader = self.readers.get().await?;
-        let mut snapshot = reader.begin();
+        let mut snapshot = reader.begin().await?;
         let mut count = QueryBuilder::new("SELECT COUNT(*) FROM outbox");
         push_filter(&mut count, filter);
         let count = count.build_query_scalar().fetch_one(&mut *snapshot).await?;

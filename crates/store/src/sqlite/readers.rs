@@ -7,7 +7,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, Semaphore, SemaphorePermi
 
 use super::connection::{Local, Threaded};
 use crate::error::at;
-use crate::sql::{DatabaseError, Kind, Result};
+use crate::sql::{DatabaseError, Kind, Result, query};
 
 /// A fixed number of connections. Callers wait while all are in use.
 pub(crate) struct Readers {
@@ -42,25 +42,40 @@ impl Readers {
     pub async fn get(&self) -> Result<Reader<'_>> {
         let closed = || DatabaseError::new(Kind::Closed, "the database is closed");
         let permit = self.free.acquire().await.map_err(|_| closed())?;
-        let mut free = self.connections.iter().filter_map(|connection| connection.try_lock().ok());
-        let connection = free.find_map(|guard| MutexGuard::try_map(guard, Option::as_mut).ok());
-        Ok(Reader { connection: connection.ok_or_else(closed)?, _permit: permit })
+        loop {
+            // An idle connection first: another may still run the statement of a caller that has gone away.
+            for must_be_idle in [true, false] {
+                for connection in &self.connections {
+                    let Ok(guard) = connection.try_lock() else { continue };
+                    let Ok(connection) = MutexGuard::try_map(guard, Option::as_mut) else { return Err(closed()) };
+                    if connection.is_idle() || !must_be_idle {
+                        return Ok(Reader { connection, _permit: permit });
+                    }
+                }
+            }
+            // Each was locked when it was tried, by callers that look at them at the same time.
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Waits until no connection is in use, then closes all. A second call does nothing.
     pub async fn close(&self) {
         self.free.close();
         for connection in &self.connections {
-            drop(connection.lock().await.take());
+            if let Some(connection) = connection.lock().await.take() {
+                connection.close().await;
+            }
         }
     }
 }
 
 impl Reader<'_> {
     /// Begins a read transaction: its statements see one state of the database.
-    pub fn begin(&mut self) -> Snapshot<'_> {
-        self.connection.send("BEGIN");
-        Snapshot(&mut self.connection)
+    pub async fn begin(&mut self) -> Result<Snapshot<'_>> {
+        // First the guard, so that the transaction ends also if this future is dropped.
+        let mut snapshot = Snapshot(&mut self.connection);
+        query("BEGIN").execute(&mut *snapshot).await?;
+        Ok(snapshot)
     }
 }
 

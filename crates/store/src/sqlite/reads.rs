@@ -129,7 +129,7 @@ pub(super) async fn counts(db: &Readers) -> Result<Counts> {
 pub(super) async fn last_ids(db: &Readers) -> Result<LastIds> {
     Ok(sql::query_as(
         "SELECT (SELECT MAX(public_id) FROM person) AS person, (SELECT MAX(file_id) FROM face) AS file,
-            (SELECT MAX(id) FROM outbox) AS outbox",
+            (SELECT MAX(id) FROM outbox) AS outbox, (SELECT MAX(last_trace) FROM call_day) AS call",
     )
     .fetch_one(&mut *db.get().await?)
     .await?)

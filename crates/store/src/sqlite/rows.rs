@@ -157,7 +157,12 @@ impl FromRow for LoggedCall {
 
 impl FromRow for LastIds {
     fn from_row(row: &Row) -> sql::Result<Self> {
-        Ok(Self { person: row.try_get("person")?, file: row.try_get("file")?, outbox: row.try_get("outbox")? })
+        Ok(Self {
+            person: row.try_get("person")?,
+            file: row.try_get("file")?,
+            outbox: row.try_get("outbox")?,
+            call: row.try_get("call")?,
+        })
     }
 }
 

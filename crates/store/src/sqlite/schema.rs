@@ -51,11 +51,8 @@ fn version(connection: &Local) -> Result<i64> {
     if !db.query_row(has_table, [], |row| row.get::<_, bool>(0))? {
         return Ok(0);
     }
+    // Version 12 drops it: until then the program of before can still open the database.
     let version: Option<i64> =
         db.query_row("SELECT MAX(version) FROM _sqlx_migrations WHERE success", [], |row| row.get(0))?;
-    let version = version.unwrap_or(0);
-    db.execute_batch(&format!(
-        "BEGIN IMMEDIATE; PRAGMA user_version = {version}; DROP TABLE _sqlx_migrations; COMMIT"
-    ))?;
-    Ok(version)
+    Ok(version.unwrap_or(0))
 }

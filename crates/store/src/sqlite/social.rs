@@ -97,7 +97,7 @@ impl Database {
     ) -> Result<Option<AccountGraph>> {
         // A transaction, so that all queries see one state of the database.
         let mut reader = self.readers.get().await?;
-        let mut snapshot = reader.begin();
+        let mut snapshot = reader.begin().await?;
         Ok(read_account_graph(&mut *snapshot, app_id, user_id, around).await?)
     }
 

@@ -105,7 +105,11 @@ async fn write_until_closed(
         finish_batch(&mut tx, observer.as_deref(), &person_cache, jobs).await;
     }
     messages.close();
-    sql::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut tx.connection).await?;
+    let checkpoint = sql::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut tx.connection).await?;
+    let (is_blocked, _, _): (bool, i64, i64) = checkpoint;
+    if is_blocked {
+        tracing::warn!("a reader kept the write-ahead log from being folded into the database; the next start does it");
+    }
     Ok(tx.connection.close()?)
 }
 
