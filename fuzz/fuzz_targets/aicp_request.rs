@@ -7,7 +7,7 @@ use std::time::Duration;
 use aicp_dialects::Site;
 use aicp_dialects::fuzzing::aicp::{Seen, Shape, body, form, is_our_page};
 use aicp_dialects::fuzzing::native;
-use aicp_dialects::native::WantedKey;
+use aicp_dialects::native::KeyRequest;
 use aicp_fuzz::{headers, naive_json};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
         check_body(&rewritten);
         check_form(bytes, &rewritten);
     }
-    if let Ok(key) = serde_json::from_slice::<WantedKey>(bytes) {
+    if let Ok(key) = serde_json::from_slice::<KeyRequest>(bytes) {
         let _ = key.check();
     }
     let sent = headers(bytes);
@@ -32,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
     let site = Site {
         public_url: None,
         local_address: SocketAddr::from(([127, 0, 0, 1], 9012)),
-        face_url_life: Duration::ZERO,
+        face_url_lifetime: Duration::ZERO,
     };
     if let Some(origin) = sent.get("origin").filter(|_| is_our_page(&sent, &site)) {
         // Our own page has the origin of the requested host, under a name that no other site can have.

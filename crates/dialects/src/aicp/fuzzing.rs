@@ -61,7 +61,8 @@ pub fn form(body: &[u8]) -> Vec<u8> {
 /// Parses the ids in a body of 11.2; an error if it is not a JSON object.
 #[allow(clippy::result_unit_err, reason = "why does not matter here")]
 pub fn ids(body: &[u8]) -> Result<Option<BTreeSet<i64>>, ()> {
-    outbox::ids_of(body).map_err(drop)
+    let ids = outbox::ids_of(body).map_err(drop)?;
+    Ok(ids.map(|ids| ids.into_iter().map(|id| id.get()).collect()))
 }
 
 /// Normalises a path and looks it up.
@@ -71,9 +72,9 @@ pub fn path(raw: &str) -> Option<String> {
     Some(path)
 }
 
-/// Parses the creation time in the path of a picture link.
+/// Parses the file id in a path that names the moment of an enrolment.
 pub fn moment(path: &str) -> Option<i64> {
-    links::moment_of_path(path)
+    links::file_of_moment_path(path).map(|file_id| file_id.get())
 }
 
 /// Returns a query parameter as text and as token.

@@ -1,5 +1,8 @@
 //! Access to private functions for the fuzz targets.
 
+use std::time::Duration;
+
+use aicp_types::UnixMillis;
 use axum::http::{HeaderMap, Method};
 
 use super::md5;
@@ -63,6 +66,6 @@ pub fn verify(request: &Request, secret: &str, now: i64) -> Result<(), &'static 
 
 /// Whether a query has a valid MD5 signature with this secret, whatever its timestamp.
 pub fn is_signed_by_md5(query: &str, secret: &str) -> bool {
-    let claim = md5::Claim::read(&Query::of(query), 0, i64::MAX);
+    let claim = md5::Claim::read(&Query::of(query), UnixMillis::default(), Duration::MAX);
     claim.is_ok_and(|claim| claim.verify(secret).is_ok())
 }
