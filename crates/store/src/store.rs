@@ -146,7 +146,7 @@ impl Store {
     /// written. After a successful probe of the row, the next one is skipped for two seconds.
     ///
     /// # Errors
-    /// [`Error::Gone`], [`Error::DiskFull`], or an error of the database.
+    /// [`Error::FileReplaced`], [`Error::DiskFull`], or an error of the database.
     pub async fn ping(&self) -> Result<()> {
         if self.shared.writes.is_closed() {
             return Err(Error::Closed);
