@@ -198,7 +198,7 @@ class Caller:
             none,
             **{"register": console, "facelogin.json": {"image": face}, "login": {"username": "u", "password": "p"}, "logout": {}},
         )
-        record = {"id": "7965492027098472448", "engineUrl": "http://h/", "jsonParam": "{}", "issolved": 0}
+        record = {"id": "7965492027098472448", "engineUrl": "http://127.0.0.1/", "jsonParam": "{}", "issolved": 0}
         add(
             "/asynchrony/",
             manual,

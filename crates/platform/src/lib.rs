@@ -168,6 +168,7 @@ impl Default for Settings {
             auto_replay: true,
             outbox_interval: Duration::from_secs(5),
             login_liveness: Control::Normal,
+            // Evaluated by the compiler: zero would not compile.
             login_attempts: const { NonZeroU32::new(30).unwrap() },
             max_users: 10_000,
             max_libraries: 0,

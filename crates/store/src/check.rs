@@ -151,7 +151,11 @@ impl Report {
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             if row.get_ref(2)? == ValueRef::Null {
-                self.note(Finding::Template { library: row.get(1)?, face: row.get(0)?, fault: "it is not there" });
+                self.note(Finding::Template {
+                    library: LibraryId::new(row.get(1)?),
+                    face: FaceId::new(row.get(0)?),
+                    fault: "it is not there",
+                });
                 continue;
             }
             let blob = row.get_ref(2)?.as_bytes().unwrap_or_default();
@@ -165,7 +169,11 @@ impl Report {
                 Err(_) => Some("it is no list of numbers"),
             };
             if let Some(fault) = fault {
-                self.note(Finding::Template { library: row.get(1)?, face: row.get(0)?, fault });
+                self.note(Finding::Template {
+                    library: LibraryId::new(row.get(1)?),
+                    face: FaceId::new(row.get(0)?),
+                    fault,
+                });
             }
         }
         Ok(())
@@ -214,7 +222,8 @@ fn used_pictures(connection: &Connection) -> rusqlite::Result<HashMap<String, Op
         "SELECT picture_key, id FROM face
          UNION ALL SELECT picture_key, NULL FROM outbox WHERE picture_key IS NOT NULL AND solved IS NULL",
     )?;
-    let rows = select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<FaceId>>(1)?)))?;
+    let rows =
+        select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?.map(FaceId::new))))?;
     let mut used: HashMap<String, Option<FaceId>> = HashMap::new();
     for row in rows {
         let (key, face) = row?;

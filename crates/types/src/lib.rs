@@ -12,8 +12,6 @@
 
 mod clock;
 mod ids;
-#[cfg(feature = "rusqlite")]
-mod rusqlite;
 mod snowflake;
 mod time;
 

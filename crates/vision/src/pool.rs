@@ -48,6 +48,7 @@ impl PoolSize {
     /// One worker per core and 32 waiting jobs per worker.
     pub fn for_this_machine() -> Self {
         let workers = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        // Evaluated by the compiler: zero would not compile.
         Self { workers, queue: workers.saturating_mul(const { NonZeroUsize::new(32).unwrap() }) }
     }
 }

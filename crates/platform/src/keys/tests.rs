@@ -1,6 +1,6 @@
 use super::*;
 use crate::secrets::MasterKey;
-use aicp_types::SystemClock;
+use aicp_types::{ManualClock, SystemClock};
 use jiff::tz::TimeZone;
 use std::collections::HashSet;
 use std::path::Path;
@@ -17,10 +17,11 @@ const NUMBERS: KeyScheme = KeyScheme {
 };
 const NOW: UnixMillis = UnixMillis::new(1);
 
-async fn open(folder: &Path) -> (Store, Vault, Arc<Keys>) {
-    let store = Store::open(folder, Arc::new(SystemClock), None, TimeZone::UTC).await.expect("opens");
+async fn open(folder: &Path, clock: &Arc<ManualClock>) -> (Store, Vault, Arc<Keys>) {
+    let clock: Arc<dyn Clock> = clock.clone();
+    let store = Store::open(folder, Arc::clone(&clock), None, TimeZone::UTC).await.expect("opens");
     let vault = Vault::new(&MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits"));
-    let keys = Arc::new(Keys::load(&store, &vault, Arc::new(SystemClock)).await.expect("loads"));
+    let keys = Arc::new(Keys::load(&store, &vault, clock).await.expect("loads"));
     keys.start(store.clone()).await;
     (store, vault, keys)
 }
@@ -28,7 +29,8 @@ async fn open(folder: &Path) -> (Store, Vault, Arc<Keys>) {
 #[tokio::test]
 async fn what_was_signed_with_is_known_after_a_restart() {
     let folder = tempfile::tempdir().expect("a temp dir");
-    let (store, vault, keys) = open(folder.path()).await;
+    let clock = Arc::new(ManualClock::at(NOW));
+    let (store, vault, keys) = open(folder.path(), &clock).await;
     let (_, made) = make(&store, &vault, "shop", &LETTERS, KeyOptions::default(), NOW).await.expect("made");
     let hour = Duration::from_secs(3600);
     assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::First);
@@ -39,14 +41,20 @@ async fn what_was_signed_with_is_known_after_a_restart() {
         SignatureUse::First,
         "of another key"
     );
-    assert_eq!(keys.note_signature(made.id, "short", Duration::ZERO), SignatureUse::First);
-    assert_eq!(keys.note_signature(made.id, "short", Duration::ZERO), SignatureUse::First, "it has expired");
+    let minute = Duration::from_secs(60);
+    assert_eq!(keys.note_signature(made.id, "short", minute), SignatureUse::First);
+    clock.advance(Duration::from_millis(59_999));
+    assert_eq!(keys.note_signature(made.id, "short", minute), SignatureUse::Repeated);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(keys.note_signature(made.id, "short", minute), SignatureUse::First, "it has expired");
     keys.close().await;
     store.close().await.expect("closes");
 
-    let (store, _, keys) = open(folder.path()).await;
+    let (store, _, keys) = open(folder.path(), &clock).await;
     assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::Repeated);
     assert_eq!(keys.note_signature(made.id, "new", hour), SignatureUse::First);
+    clock.advance(hour);
+    assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::First, "an hour later");
     keys.close().await;
     store.close().await.expect("closes");
 }
@@ -54,7 +62,8 @@ async fn what_was_signed_with_is_known_after_a_restart() {
 #[tokio::test]
 async fn a_key_opens_nothing_under_another_master_key() {
     let folder = tempfile::tempdir().expect("a temp dir");
-    let (store, vault, _) = open(folder.path()).await;
+    let clock = Arc::new(ManualClock::at(NOW));
+    let (store, vault, _) = open(folder.path(), &clock).await;
     let (drawn, _) = make(&store, &vault, "shop", &NUMBERS, KeyOptions::default(), NOW).await.expect("made");
     let right = Keys::load(&store, &vault, Arc::new(SystemClock)).await.expect("loads");
     let key = right.find("numbers", &drawn.id).expect("known");

@@ -331,6 +331,7 @@ impl Default for JdCloud {
 
 impl Default for LinkVisual {
     fn default() -> Self {
+        // Evaluated by the compiler: zero would not compile.
         Self { calls_per_second: const { NonZeroU32::new(100).unwrap() } }
     }
 }
@@ -339,6 +340,7 @@ impl Default for TencentIm {
     fn default() -> Self {
         let admins = vec!["administrator".to_owned(), "admin".to_owned()];
         Self {
+            // Evaluated by the compiler: zero would not compile.
             calls_per_second: const { NonZeroU32::new(200).unwrap() },
             admins,
             always_full_list: false,
@@ -364,6 +366,7 @@ impl Default for Statistics {
 
 impl Default for Console {
     fn default() -> Self {
+        // Evaluated by the compiler: zero would not compile.
         let attempts_per_minute = const { NonZeroU32::new(30).unwrap() };
         Self { login_liveness: LoginLiveness::Normal, attempts_per_minute, registration: None, max_users: 10_000 }
     }

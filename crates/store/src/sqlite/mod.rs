@@ -20,8 +20,6 @@ mod judgements;
 mod keys;
 mod libraries;
 mod links;
-#[cfg(test)]
-mod migrations;
 mod outbox;
 mod people;
 mod person_cache;

@@ -56,3 +56,6 @@ fn version(connection: &Local) -> Result<i64> {
         db.query_row("SELECT MAX(version) FROM _sqlx_migrations WHERE success", [], |row| row.get(0))?;
     Ok(version.unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use aicp_types::FaceId;
+use aicp_types::{FaceId, LibraryId, PersonId};
 use rusqlite::{Connection, OpenFlags, Row};
 
 use super::{BUSY_TIMEOUT, CACHE_KIB, Database, rows::vector_from_blob};
@@ -71,8 +71,8 @@ impl Snapshot {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         connection.execute_batch("BEGIN")?;
-        let last_face: Option<FaceId> = connection.query_one("SELECT MAX(id) FROM face", [], |row| row.get(0))?;
-        Ok(Self { connection, last_face: last_face.map_or(0, FaceId::get) })
+        let last_face: Option<i64> = connection.query_one("SELECT MAX(id) FROM face", [], |row| row.get(0))?;
+        Ok(Self { connection, last_face: last_face.unwrap_or(0) })
     }
 }
 
@@ -148,9 +148,9 @@ impl Snapshot {
 fn template_row(row: &Row<'_>) -> Result<Option<TemplateRow>> {
     let Some(vector) = row.get_ref(3)?.as_blob_or_null().map_err(rusqlite::Error::from)? else { return Ok(None) };
     Ok(Some(TemplateRow {
-        library_id: row.get(2)?,
-        person_id: row.get(1)?,
-        face_id: row.get(0)?,
+        library_id: LibraryId::new(row.get(2)?),
+        person_id: PersonId::new(row.get(1)?),
+        face_id: FaceId::new(row.get(0)?),
         // A damaged vector becomes empty, which `take` detects.
         vector: vector_from_blob(vector).unwrap_or_default(),
         recognisability: row.get(4)?,

@@ -69,7 +69,7 @@ async fn removals_are_finished() {
     f.store.close().await.expect("close");
     let db = database(&f);
     // As if killed between the commits and the deletion of the files.
-    db.execute("DELETE FROM face WHERE id = $1", [face.id]).expect("delete");
+    db.execute("DELETE FROM face WHERE id = $1", [face.id.get()]).expect("delete");
     for removed in [key("kept"), key("removed"), key("never there"), "no key at all".to_owned()] {
         db.execute("INSERT INTO removed_picture (picture_key) VALUES ($1)", [removed]).expect("insert");
     }

@@ -6,7 +6,7 @@ use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, System
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
-use super::{connection::Local, schema};
+use crate::sqlite::{connection::Local, schema};
 use crate::{Bytes, Error, NewFace, OutboxFilter, Page, Store};
 
 /// Last version of the schema whose columns were named after the interfaces.
@@ -30,7 +30,7 @@ const ROWS: &str = "
     INSERT INTO outbox (id, library_id, app_id, engine, action, person_db_lib, person_id, person_no, engine_url,
             operate_type, created, listed, last_error)
         VALUES (7, 3, 'app', 'koala', 'add_face', '0123456789abcdef0123456789abcdef', 2126723381473574912,
-            'fedcba9876543210fedcba9876543210', 'http://engine', 'business/add', 6, 1, 'down');
+            'fedcba9876543210fedcba9876543210', 'http://127.0.0.1:9', 'business/add', 6, 1, 'down');
     INSERT INTO console_user (username, password_hash, telephone, mail, dept_id, person_id, created)
         VALUES ('joe', 'x', '1', 'a@b', '12', 5, 8);
     UPDATE last_ids SET max_person_id = 2126723381473574912";
@@ -95,7 +95,7 @@ async fn rows_of_before_are_found_under_the_names_of_today() {
     let (_, rows) = store.outbox_page(OutboxFilter::default(), Page::first(10)).await.expect("read");
     let [row] = &rows[..] else { panic!("one row") };
     assert_eq!((row.id, row.public_id), (OutboxId::new(7), Some(PUBLIC_ID)));
-    assert_eq!((row.endpoint.as_str(), row.operation.as_str()), ("http://engine", "business/add"));
+    assert_eq!((row.endpoint.as_str(), row.operation.as_str()), ("http://127.0.0.1:9", "business/add"));
     assert_eq!(row.engine_key, "0123456789abcdef0123456789abcdef");
 
     let user = store.user_by_name("joe").await.expect("read").expect("there");
