@@ -1,0 +1,225 @@
+//! Blobs as files in a local folder.
+
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+
+use crate::error::at;
+use crate::{BlobKey, BlobStream, Blobs, Error, ListedBlob, Result};
+
+/// Subfolder of files that are being written.
+const INCOMING: &str = "incoming";
+/// Bytes of a piece in a stream.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Blobs in a folder: `<first 2 digits>/<other digits>`. A file is written under `incoming/`, made durable, and then
+/// moved to its name, so that no reader sees a part of it. One process at a time may have the folder open.
+#[derive(Debug, Clone)]
+pub struct LocalBlobs {
+    folder: Arc<Folder>,
+}
+
+#[derive(Debug)]
+struct Folder {
+    root: PathBuf,
+    incoming: PathBuf,
+    next_number: AtomicU64,
+}
+
+impl LocalBlobs {
+    /// Opens the folder, which is created where missing, with its shards, for this user only. Deletes what an earlier
+    /// process was still writing. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn open(root: &Path) -> Result<Self> {
+        let incoming = root.join(INCOMING);
+        create_dir(root)?;
+        create_dir(&incoming)?;
+        for shard in 0..=u8::MAX {
+            create_dir(&root.join(hex::encode([shard])))?;
+        }
+        sync_dir(root)?;
+        remove_files(&incoming)?;
+        let folder = Folder { root: root.to_owned(), incoming, next_number: AtomicU64::new(0) };
+        Ok(Self { folder: Arc::new(folder) })
+    }
+
+    /// Returns the key that the path of a file stands for; `None` if it is not the path of a blob.
+    pub fn key_of(path: &Path) -> Option<BlobKey> {
+        let rest = path.file_name()?.to_str()?;
+        let shard = path.parent()?.file_name()?.to_str()?;
+        BlobKey::parse(&format!("{shard}{rest}")).filter(|key| key.split().0 == shard)
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Folder) -> Result<T> + Send + 'static) -> Result<T> {
+        let folder = Arc::clone(&self.folder);
+        // Joining fails only if the runtime is shutting down.
+        tokio::task::spawn_blocking(move || work(&folder)).await.unwrap_or(Err(Error::Unavailable))
+    }
+}
+
+#[async_trait]
+impl Blobs for LocalBlobs {
+    async fn put(&self, blobs: &[(BlobKey, Bytes)]) -> Result<()> {
+        let blobs = blobs.to_vec();
+        self.run(move |folder| folder.put(&blobs)).await
+    }
+
+    async fn get(&self, key: &BlobKey) -> Result<BlobStream> {
+        let (key, blobs) = (key.clone(), self.clone());
+        let (file, first) = self.run(move |folder| folder.open(&key)).await?;
+        let path = file.path.clone();
+        let rest = stream::try_unfold(Some(file), move |file| {
+            let (blobs, path) = (blobs.clone(), path.clone());
+            async move {
+                let Some(mut file) = file else { return Ok(None) };
+                let (file, piece) = blobs.run(move |_| file.read_piece().map_err(at(path)).map(|piece| (file, piece))).await?;
+                Ok((!piece.is_empty()).then_some((piece, Some(file))))
+            }
+        });
+        Ok(stream::iter([Ok(first)]).chain(rest).boxed())
+    }
+
+    async fn delete(&self, keys: &[BlobKey]) -> Result<()> {
+        let keys = keys.to_vec();
+        self.run(move |folder| folder.delete(&keys)).await
+    }
+
+    async fn list(&self, shard: u8) -> Result<Vec<ListedBlob>> {
+        self.run(move |folder| folder.list(shard)).await
+    }
+
+    fn path(&self, key: &BlobKey) -> Option<PathBuf> {
+        Some(self.folder.place(key))
+    }
+}
+
+/// A file that is read in pieces.
+struct OpenFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl OpenFile {
+    /// Reads the next piece; it is empty at the end.
+    fn read_piece(&mut self) -> std::io::Result<Bytes> {
+        let mut piece = Vec::new();
+        (&mut self.file).take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
+        Ok(piece.into())
+    }
+}
+
+impl Folder {
+    fn place(&self, key: &BlobKey) -> PathBuf {
+        let (shard, rest) = key.split();
+        self.root.join(shard).join(rest)
+    }
+
+    fn put(&self, blobs: &[(BlobKey, Bytes)]) -> Result<()> {
+        let mut written = Vec::with_capacity(blobs.len());
+        let outcome = self.write_all(blobs, &mut written);
+        if outcome.is_err() {
+            // The first error is returned; what can't be removed now is removed at the next open.
+            written.iter().for_each(|path| drop(fs::remove_file(path)));
+        }
+        outcome
+    }
+
+    /// Writes blobs under `incoming` and moves them to their names. `written` gets the paths under `incoming`.
+    fn write_all(&self, blobs: &[(BlobKey, Bytes)], written: &mut Vec<PathBuf>) -> Result<()> {
+        for (key, bytes) in blobs {
+            let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+            let path = self.incoming.join(format!("{key}.{number}"));
+            written.push(path.clone());
+            write_new(&path, bytes).map_err(at(&path))?;
+        }
+        for (path, (key, _)) in written.iter().zip(blobs) {
+            fs::rename(path, self.place(key)).map_err(at(path))?;
+        }
+        self.sync_shards(blobs.iter().map(|(key, _)| key))
+    }
+
+    fn open(&self, key: &BlobKey) -> Result<(OpenFile, Bytes)> {
+        let path = self.place(key);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(Error::Missing { key: key.clone() }),
+            Err(error) => return Err(at(path)(error)),
+        };
+        let mut file = OpenFile { file, path };
+        let first = file.read_piece().map_err(at(&file.path))?;
+        Ok((file, first))
+    }
+
+    fn delete(&self, keys: &[BlobKey]) -> Result<()> {
+        for key in keys {
+            let place = self.place(key);
+            match fs::remove_file(&place) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(at(place)(error)),
+                _ => {}
+            }
+        }
+        self.sync_shards(keys.iter())
+    }
+
+    fn list(&self, shard: u8) -> Result<Vec<ListedBlob>> {
+        let folder = self.root.join(hex::encode([shard]));
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(at(&folder))? {
+            let path = entry.map_err(at(&folder))?.path();
+            let Some(key) = LocalBlobs::key_of(&path) else { continue };
+            let put_at = match fs::metadata(&path).and_then(|found| found.modified()) {
+                Ok(put_at) => put_at,
+                // It was deleted meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(at(path)(error)),
+            };
+            found.push(ListedBlob { key, put_at });
+        }
+        Ok(found)
+    }
+
+    /// Makes additions to and removals from the shards of some keys durable.
+    fn sync_shards<'k>(&self, keys: impl Iterator<Item = &'k BlobKey>) -> Result<()> {
+        let shards: BTreeSet<&str> = keys.map(|key| key.split().0).collect();
+        shards.into_iter().try_for_each(|shard| sync_dir(&self.root.join(shard)))
+    }
+}
+
+/// Creates a folder and its parents for this user only; existing ones are left unchanged.
+fn create_dir(path: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))
+}
+
+fn sync_dir(path: &Path) -> Result<()> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(at(path))
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Deletes the files of a folder; anything else in it is left alone.
+fn remove_files(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(at(folder))? {
+        let entry = entry.map_err(at(folder))?;
+        let path = entry.path();
+        if entry.file_type().map_err(at(&path))?.is_file() {
+            fs::remove_file(&path).map_err(at(&path))?;
+        } else {
+            tracing::warn!(path = %path.display(), "this is no picture of the store and is left alone");
+        }
+    }
+    Ok(())
+}
