@@ -9,12 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use aicp_measure::{Answer, Connection, Load, Machine, Server, Timing, post};
-use aicp_store::{CopiedFace, NewPerson, Page, Profile, Store};
+use aicp_store::{CopiedFace, Error, NewPerson, Page, Profile};
 use aicp_types::{Clock, Node, Snowflakes, SystemClock};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::{StreamExt, stream};
-use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -203,16 +202,18 @@ fn measure(cli: &Cli, request: &Request, data: &Path, keys: &Keys, rows: usize) 
 
 /// Fills the library up to `rows` people: copies of the first person with picture and template.
 async fn copy_people(data: &Path, rows: usize) -> Outcome<()> {
-    let store = Store::open(data, Arc::new(SystemClock), None, TimeZone::UTC).await?;
-    let library = store.library(APP, LIBRARY).await?.ok_or("no library")?;
-    let first = store.people(library.id, Page::first(1)).await?.pop().ok_or("nobody")?;
-    let face = store.faces_of(first.id).await?.pop().ok_or("no face")?;
-    let there = usize::try_from(store.library_counts(library.id).await?.users)?;
+    let store = aicp_store_sqlite::open(data, Arc::new(SystemClock)).await?;
+    let mut read = store.rows().await?;
+    let library = read.library(APP, LIBRARY).await?.ok_or("no library")?;
+    let first = read.people(library.id, Page::first(1)).await?.pop().ok_or("nobody")?;
+    let face = read.faces_of(first.id).await?.pop().ok_or("no face")?;
+    let there = usize::try_from(read.library_counts(library.id).await?.users)?;
     let now = SystemClock.now();
     let ids = Snowflakes::new(Node::default());
-    if let Some(last) = store.last_ids().await?.file {
+    if let Some(last) = read.last_ids().await?.file {
         ids.continue_after(last.into());
     }
+    drop(read);
     let copies = (there..rows).map(|number| {
         let new = NewPerson {
             public_id: ids.next(now).into(),
@@ -221,11 +222,16 @@ async fn copy_people(data: &Path, rows: usize) -> Outcome<()> {
             info: Some(r#"{"key1":"value1", "key2":"value2"}"#.to_owned()),
             profile: Profile { name: Some(format!("Tony {number}")), ..Profile::default() },
             created_at: now,
-            at_most: None,
         };
         let copied = CopiedFace { face_id: face.id, file_id: ids.next(now).into() };
         let store = &store;
-        async move { store.copy_person(first.id, library.id, new, vec![copied]).await.map(drop) }
+        let (from, to) = (first.id, library.id);
+        store.write::<(), Error, _>(move |tx| {
+            Box::pin(async move {
+                let person = tx.insert_person(to, new).await?;
+                tx.copy_faces(from, person.id, vec![copied]).await
+            })
+        })
     });
     let mut copying = stream::iter(copies).buffer_unordered(MAX_CONCURRENT_COPIES);
     while let Some(copied) = copying.next().await {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aicp_measure::{Load, Machine, Server, load, post};
-use aicp_store::{LoggedCall, Store};
+use aicp_store::LoggedCall;
 use aicp_types::{Clock, SystemClock, TraceId, UnixMillis};
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -127,7 +127,8 @@ fn zone() -> Outcome<TimeZone> {
 }
 
 async fn fill(data: &std::path::Path, calls: u64) -> Outcome<()> {
-    let store = Store::open(data, Arc::new(SystemClock), None, zone()?).await?;
+    let store = aicp_store_sqlite::open(data, Arc::new(SystemClock)).await?;
+    let zone = zone()?;
     let begin = SystemClock.now().get() - DAYS * DAY_MS;
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut made = 0;
@@ -155,7 +156,8 @@ async fn fill(data: &std::path::Path, calls: u64) -> Outcome<()> {
                 message: None,
             }
         });
-        store.append_calls(rows.collect()).await?;
+        let (rows, zone) = (rows.collect(), zone.clone());
+        store.write(move |tx| Box::pin(async move { aicp_platform::append_calls(tx, &zone, rows).await })).await?;
         made += batch as u64;
         if progress.elapsed() > Duration::from_secs(10) {
             writeln!(std::io::stderr(), "{made} of {calls} calls logged")?;

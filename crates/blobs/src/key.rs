@@ -54,6 +54,12 @@ impl fmt::Debug for BlobKey {
     }
 }
 
+impl AsRef<str> for BlobKey {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl From<BlobKey> for String {
     fn from(key: BlobKey) -> Self {
         key.0
@@ -69,7 +75,8 @@ mod tests {
         let key = BlobKey::of(b"a");
         assert_eq!(BlobKey::parse(key.as_str()), Some(key.clone()));
         assert_eq!(key.shard(), 0xca);
-        for none in ["", "ca", &key.as_str().to_uppercase(), &format!("{key}0"), &format!("../{}", &key.as_str()[3..])] {
+        for none in ["", "ca", &key.as_str().to_uppercase(), &format!("{key}0"), &format!("../{}", &key.as_str()[3..])]
+        {
             assert_eq!(BlobKey::parse(none), None, "{none}");
         }
     }

@@ -24,7 +24,6 @@ mod local;
 mod memory;
 
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -38,15 +37,6 @@ pub use memory::MemoryBlobs;
 
 /// Bytes of a blob, in pieces.
 pub type BlobStream = BoxStream<'static, Result<Bytes>>;
-
-/// A blob in a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedBlob {
-    /// Its key.
-    pub key: BlobKey,
-    /// When it was last put.
-    pub put_at: SystemTime,
-}
 
 /// A place for blobs. Every operation may fail with [`Error::Io`] or [`Error::Unavailable`].
 #[async_trait]
@@ -65,7 +55,7 @@ pub trait Blobs: Send + Sync + 'static {
     async fn delete(&self, keys: &[BlobKey]) -> Result<()>;
 
     /// Lists the blobs of a shard, one of [`SHARDS`], in any order.
-    async fn list(&self, shard: u8) -> Result<Vec<ListedBlob>>;
+    async fn list(&self, shard: u8) -> Result<Vec<BlobKey>>;
 
     /// Returns the file of a blob, if blobs are files on this machine.
     fn path(&self, key: &BlobKey) -> Option<PathBuf>;
@@ -79,10 +69,13 @@ pub async fn read_all(blobs: &dyn Blobs, key: &BlobKey) -> Result<Bytes> {
     let mut pieces: Vec<Bytes> = blobs.get(key).await?.try_collect().await?;
     let bytes = match pieces.len() {
         1 => pieces.swap_remove(0),
-        _ => pieces.into_iter().fold(BytesMut::new(), |mut all, piece| {
-            all.extend_from_slice(&piece);
-            all
-        }).freeze(),
+        _ => pieces
+            .into_iter()
+            .fold(BytesMut::new(), |mut all, piece| {
+                all.extend_from_slice(&piece);
+                all
+            })
+            .freeze(),
     };
     if BlobKey::of(&bytes) == *key { Ok(bytes) } else { Err(Error::Corrupt { key: key.clone() }) }
 }

@@ -13,10 +13,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use crate::error::at;
-use crate::{BlobKey, BlobStream, Blobs, Error, ListedBlob, Result};
+use crate::{BlobKey, BlobStream, Blobs, Error, Result};
 
-/// Subfolder of files that are being written.
-const INCOMING: &str = "incoming";
 /// Bytes of a piece in a stream.
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -35,13 +33,16 @@ struct Folder {
 }
 
 impl LocalBlobs {
+    /// Subfolder of files that are being written.
+    pub const INCOMING: &str = "incoming";
+
     /// Opens the folder, which is created where missing, with its shards, for this user only. Deletes what an earlier
     /// process was still writing. Blocks.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn open(root: &Path) -> Result<Self> {
-        let incoming = root.join(INCOMING);
+        let incoming = root.join(Self::INCOMING);
         create_dir(root)?;
         create_dir(&incoming)?;
         for shard in 0..=u8::MAX {
@@ -82,7 +83,8 @@ impl Blobs for LocalBlobs {
             let (blobs, path) = (blobs.clone(), path.clone());
             async move {
                 let Some(mut file) = file else { return Ok(None) };
-                let (file, piece) = blobs.run(move |_| file.read_piece().map_err(at(path)).map(|piece| (file, piece))).await?;
+                let (file, piece) =
+                    blobs.run(move |_| file.read_piece().map_err(at(path)).map(|piece| (file, piece))).await?;
                 Ok((!piece.is_empty()).then_some((piece, Some(file))))
             }
         });
@@ -94,7 +96,7 @@ impl Blobs for LocalBlobs {
         self.run(move |folder| folder.delete(&keys)).await
     }
 
-    async fn list(&self, shard: u8) -> Result<Vec<ListedBlob>> {
+    async fn list(&self, shard: u8) -> Result<Vec<BlobKey>> {
         self.run(move |folder| folder.list(shard)).await
     }
 
@@ -171,19 +173,12 @@ impl Folder {
         self.sync_shards(keys.iter())
     }
 
-    fn list(&self, shard: u8) -> Result<Vec<ListedBlob>> {
+    fn list(&self, shard: u8) -> Result<Vec<BlobKey>> {
         let folder = self.root.join(hex::encode([shard]));
         let mut found = Vec::new();
         for entry in fs::read_dir(&folder).map_err(at(&folder))? {
             let path = entry.map_err(at(&folder))?.path();
-            let Some(key) = LocalBlobs::key_of(&path) else { continue };
-            let put_at = match fs::metadata(&path).and_then(|found| found.modified()) {
-                Ok(put_at) => put_at,
-                // It was deleted meanwhile.
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(error) => return Err(at(path)(error)),
-            };
-            found.push(ListedBlob { key, put_at });
+            found.extend(LocalBlobs::key_of(&path));
         }
         Ok(found)
     }

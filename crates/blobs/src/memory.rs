@@ -3,20 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
-use crate::{BlobKey, BlobStream, Blobs, Error, ListedBlob, Result};
+use crate::{BlobKey, BlobStream, Blobs, Error, Result};
 
 /// Blobs in memory, for tests.
 #[derive(Default)]
-pub struct MemoryBlobs(Mutex<BTreeMap<BlobKey, (Bytes, SystemTime)>>);
+pub struct MemoryBlobs(Mutex<BTreeMap<BlobKey, Bytes>>);
 
 impl MemoryBlobs {
-    fn blobs(&self) -> MutexGuard<'_, BTreeMap<BlobKey, (Bytes, SystemTime)>> {
+    fn blobs(&self) -> MutexGuard<'_, BTreeMap<BlobKey, Bytes>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -24,13 +23,12 @@ impl MemoryBlobs {
 #[async_trait]
 impl Blobs for MemoryBlobs {
     async fn put(&self, blobs: &[(BlobKey, Bytes)]) -> Result<()> {
-        let now = SystemTime::UNIX_EPOCH;
-        self.blobs().extend(blobs.iter().map(|(key, bytes)| (key.clone(), (bytes.clone(), now))));
+        self.blobs().extend(blobs.iter().map(|(key, bytes)| (key.clone(), bytes.clone())));
         Ok(())
     }
 
     async fn get(&self, key: &BlobKey) -> Result<BlobStream> {
-        let found = self.blobs().get(key).map(|(bytes, _)| bytes.clone());
+        let found = self.blobs().get(key).cloned();
         let bytes = found.ok_or_else(|| Error::Missing { key: key.clone() })?;
         Ok(stream::iter([Ok(bytes)]).boxed())
     }
@@ -41,10 +39,9 @@ impl Blobs for MemoryBlobs {
         Ok(())
     }
 
-    async fn list(&self, shard: u8) -> Result<Vec<ListedBlob>> {
+    async fn list(&self, shard: u8) -> Result<Vec<BlobKey>> {
         let blobs = self.blobs();
-        let of_shard = blobs.iter().filter(|(key, _)| key.shard() == shard);
-        Ok(of_shard.map(|(key, (_, put_at))| ListedBlob { key: key.clone(), put_at: *put_at }).collect())
+        Ok(blobs.keys().filter(|key| key.shard() == shard).cloned().collect())
     }
 
     fn path(&self, _: &BlobKey) -> Option<PathBuf> {

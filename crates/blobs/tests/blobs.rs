@@ -16,8 +16,8 @@ async fn listed(blobs: &dyn Blobs) -> Vec<BlobKey> {
     for shard in 0..SHARDS {
         let shard = u8::try_from(shard).expect("256 shards");
         let found = blobs.list(shard).await.expect("it is listed");
-        assert!(found.iter().all(|blob| blob.key.shard() == shard));
-        keys.extend(found.into_iter().map(|blob| blob.key));
+        assert!(found.iter().all(|key| key.shard() == shard));
+        keys.extend(found);
     }
     keys
 }
@@ -73,7 +73,8 @@ async fn what_was_being_written_is_deleted_at_the_next_open() {
     fs::write(incoming.join(format!("{key}.9")), "half").expect("as if killed while writing");
     fs::create_dir(incoming.join("no file")).expect("a folder");
     let blobs = LocalBlobs::open(folder.path()).expect("it opens");
-    let left: Vec<_> = fs::read_dir(&incoming).expect("a folder").map(|entry| entry.expect("entry").file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(&incoming).expect("a folder").map(|entry| entry.expect("entry").file_name()).collect();
     assert_eq!(left, ["no file"]);
     assert_eq!(read_all(&blobs, &key).await.expect("it is read"), "p");
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aicp_store::Grant;
+use aicp_store::{Grant, Store};
 use aicp_types::UnixMillis;
 use arc_swap::ArcSwap;
 
@@ -183,7 +183,8 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn app_for_operator(&self, id: &str) -> Result<App> {
-        self.inner.store.ensure_app(id, self.now()).await?;
+        let (app_id, now) = (id.to_owned(), self.now());
+        ensure_app(&self.inner.store, app_id, now).await?;
         Ok(App::new(id, Areas::ALL))
     }
 
@@ -229,7 +230,10 @@ impl Platform {
             due_at,
             capabilities,
         };
-        let created = |platform: Self| async move { platform.inner.store.create_grant(grant, platform.now()).await };
+        let created = |platform: Self| async move {
+            let now = platform.now();
+            platform.inner.store.write(move |tx| Box::pin(async move { tx.create_grant(grant, now).await })).await
+        };
         self.change_grants(app_id, created).await.map_err(|e| match e {
             Error::Store(aicp_store::Error::Exists) => Error::AppExists,
             other => other,
@@ -248,12 +252,16 @@ impl Platform {
         capabilities: Vec<String>,
     ) -> Result<ExtendedGrant> {
         self.require_known(&capabilities)?;
-        let before = self.inner.store.grants().await?;
+        let before = self.inner.store.rows().await?.grants().await?;
         let before = before.into_iter().find(|grant| grant.app_id == app_id).ok_or(Error::NoApp)?;
         // Opened before any change: the answer needs the token.
         let token = self.inner.vault.open(app_id, &before.token_sealed)?;
         let (id, ids) = (app_id.to_owned(), capabilities.clone());
-        let extended = move |platform: Self| async move { platform.inner.store.extend_grant(&id, due_at, ids).await };
+        let extended = move |platform: Self| async move {
+            let extend =
+                platform.inner.store.write(move |tx| Box::pin(async move { tx.extend_grant(&id, due_at, ids).await }));
+            extend.await
+        };
         self.change_grants(app_id, extended).await.map_err(Error::no_app_where_missing)?;
         let (held, added) = capabilities.into_iter().partition(|id| before.capabilities.contains(id));
         Ok(ExtendedGrant { held, added, token })
@@ -265,7 +273,9 @@ impl Platform {
     /// [`Error::NoApp`].
     pub async fn revoke(&self, app_id: &str) -> Result<()> {
         let id = app_id.to_owned();
-        let deleted = |platform: Self| async move { platform.inner.store.delete_grant(&id).await };
+        let deleted = |platform: Self| async move {
+            platform.inner.store.remove(move |tx| Box::pin(async move { tx.delete_grant(&id).await })).await
+        };
         self.change_grants(app_id, deleted).await.map_err(Error::no_app_where_missing)
     }
 
@@ -308,19 +318,19 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn app_ids(&self) -> Result<Vec<String>> {
-        Ok(self.inner.store.app_ids().await?)
+        Ok(self.inner.store.rows().await?.app_ids().await?)
     }
 
     /// Reads the grants. The caller must hold `changes`, except at start.
     pub(crate) async fn load_grants(&self) -> Result<()> {
         let mut grants = Grants::default();
-        for grant in self.inner.store.grants().await? {
+        for grant in self.inner.store.rows().await?.grants().await? {
             let areas = self.inner.settings.capabilities.areas(&grant.capabilities);
             let active = Arc::new(ActiveGrant { app_id: grant.app_id.clone(), areas, due_at: grant.due_at });
             grants.by_token.insert(TokenHash::from(grant.token_hash), Arc::clone(&active));
             grants.by_app.insert(grant.app_id, active);
         }
-        grants.revoked.extend(self.inner.store.apps_with_revoked_grant().await?);
+        grants.revoked.extend(self.inner.store.rows().await?.apps_with_revoked_grant().await?);
         self.inner.tokens.grants.store(Arc::new(grants));
         Ok(())
     }
@@ -339,4 +349,9 @@ impl Platform {
 pub(crate) fn check_id(app_id: &str) -> Result<()> {
     let is_id = !app_id.is_empty() && app_id.len() <= MAX_APP_ID && !app_id.chars().any(char::is_control);
     if is_id { Ok(()) } else { Err(Error::BadAppId) }
+}
+
+/// Creates an app, unless it exists. Possible on a full disk: every start does it, and the app mostly exists.
+pub(crate) async fn ensure_app(store: &Store, app_id: String, now: UnixMillis) -> Result<()> {
+    store.write_always(move |tx| Box::pin(async move { Ok(tx.ensure_app(&app_id, now).await?) })).await
 }

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use aicp_store::{LoggedCall, Store};
 use aicp_types::{Clock, UnixMillis};
+use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::statistics::calendar::append_calls;
 use crate::{Error, Platform, Result};
 
 /// Maximum delay between a call and the write of its record.
@@ -80,12 +82,12 @@ pub(crate) struct CallLog {
 }
 
 impl CallLog {
-    pub fn start(store: Store, clock: Arc<dyn Clock>, retention_days: u32) -> Self {
+    pub fn start(store: Store, clock: Arc<dyn Clock>, zone: TimeZone, retention_days: u32) -> Self {
         let (buffer, records) = mpsc::channel(BUFFER_RECORDS);
         let dropped = Arc::new(AtomicU64::new(0));
         let closing = Arc::new(AtomicBool::new(false));
         let (of_writer, is_closing) = (Arc::clone(&dropped), Arc::clone(&closing));
-        let writer = Writer { store, clock, dropped: of_writer, closing: is_closing, retention_days };
+        let writer = Writer { store, clock, zone, dropped: of_writer, closing: is_closing, retention_days };
         Self { buffer, dropped, closing, task: Mutex::new(Some(tokio::spawn(writer.run(records)))) }
     }
 
@@ -126,6 +128,8 @@ struct Writer {
     /// Set during shut-down: limits the attempts of a failing write.
     closing: Arc<AtomicBool>,
     clock: Arc<dyn Clock>,
+    /// Zone of the days of the statistics.
+    zone: TimeZone,
     retention_days: u32,
 }
 
@@ -159,7 +163,7 @@ impl Writer {
             return;
         }
         let mut tries = 0;
-        while let Err(e) = self.store.append_calls(calls.clone()).await {
+        while let Err(e) = self.append(calls.clone()).await {
             tries += 1;
             tracing::error!(error = %e, calls = calls.len(), "the call log can't be written");
             if self.closing.load(Ordering::Relaxed)
@@ -177,6 +181,16 @@ impl Writer {
         }
     }
 
+    async fn append(&self, calls: Vec<LoggedCall>) -> aicp_store::Result<()> {
+        let zone = self.zone.clone();
+        let append = self.store.write(move |tx| Box::pin(async move { append_calls(tx, &zone, calls).await }));
+        append.await.map_err(|e| match e {
+            Error::Store(e) => e,
+            // The job has no other errors.
+            _ => aicp_store::Error::Closed,
+        })
+    }
+
     fn report_dropped(&self) {
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
@@ -190,7 +204,11 @@ impl Writer {
             return false;
         }
         let oldest = self.clock.now().saturating_sub(DAY * self.retention_days);
-        match self.store.delete_calls_before(oldest, DELETE_BATCH_ROWS).await {
+        let deleted: aicp_store::Result<u64> = self
+            .store
+            .remove(move |tx| Box::pin(async move { tx.delete_calls_before(oldest, DELETE_BATCH_ROWS).await }))
+            .await;
+        match deleted {
             Ok(deleted) => deleted >= DELETE_BATCH_ROWS,
             Err(e) => {
                 tracing::error!(error = %e, "old calls can't be deleted");
@@ -264,7 +282,6 @@ mod tests {
     use aicp_types::{SystemClock, TraceId};
 
     use super::*;
-    use jiff::tz::TimeZone;
 
     fn call(number: i64) -> LoggedCall {
         LoggedCall {
@@ -286,11 +303,13 @@ mod tests {
     #[tokio::test]
     async fn what_was_recorded_is_written_before_the_log_closes() {
         let folder = tempfile::tempdir().expect("a temp dir");
-        let store = Store::open(folder.path(), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("opens");
-        let log = CallLog::start(store.clone(), Arc::new(SystemClock), 0);
+        let store = aicp_store_sqlite::open(folder.path(), Arc::new(SystemClock)).await.expect("opens");
+        let log = CallLog::start(store.clone(), Arc::new(SystemClock), TimeZone::UTC, 0);
         (0..2500).for_each(|id| log.push(call(id)));
         log.close().await;
-        let kept = store.calls(aicp_store::CallScope::default(), 10_000).await.expect("reads");
+        let mut rows = store.rows().await.expect("reads");
+        let kept = rows.calls(aicp_store::CallScope::default(), 10_000).await.expect("reads");
+        drop(rows);
         assert_eq!(kept.len(), 2500);
         store.close().await.expect("closes");
     }
@@ -298,8 +317,8 @@ mod tests {
     #[tokio::test]
     async fn a_store_that_takes_nothing_holds_nobody_up() {
         let folder = tempfile::tempdir().expect("a temp dir");
-        let store = Store::open(folder.path(), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("opens");
-        let log = CallLog::start(store.clone(), Arc::new(SystemClock), 0);
+        let store = aicp_store_sqlite::open(folder.path(), Arc::new(SystemClock)).await.expect("opens");
+        let log = CallLog::start(store.clone(), Arc::new(SystemClock), TimeZone::UTC, 0);
         store.close().await.expect("closes");
         let more_than_fit = BUFFER_RECORDS as i64 + 10;
         (0..more_than_fit).for_each(|id| log.push(call(id)));

@@ -13,8 +13,9 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::Semaphore;
 
 use crate::engines::{BUILTIN, library_ref};
+use crate::libraries::insert_library;
 use crate::network::network_of;
-use crate::people::{EnrolledPerson, NewUser};
+use crate::people::{self, EnrolledPerson, NewUser};
 use crate::random::random_hex32;
 use crate::secrets::{TokenHash, new_token};
 use crate::{Error, Gates, Library, Platform, Profile, Result, Threshold};
@@ -103,10 +104,10 @@ impl Platform {
     ) -> Result<EnrolledPerson> {
         self.admit_address(client)?;
         let store = &self.inner.store;
-        if store.user_by_name(&registration.username).await?.is_some() {
+        if store.rows().await?.user_by_name(&registration.username).await?.is_some() {
             return Err(Error::UserExists);
         }
-        if store.user_count().await? >= self.inner.settings.max_users {
+        if store.rows().await?.user_count().await? >= self.inner.settings.max_users {
             return Err(Error::TooManyUsers);
         }
         let app = self.console_app();
@@ -127,11 +128,18 @@ impl Platform {
             department: registration.department,
             created_at: self.now(),
         };
-        let registered = store.register_user(user, library.id, person, self.new_face(added), picture).await;
-        let (_, person, face) = registered.map_err(|e| match e {
-            aicp_store::Error::Exists => Error::UserExists,
-            other => Error::or_no_library(other),
-        })?;
+        let (library_id, face) = (library.id, self.new_face(added));
+        let registered = store.write_with_picture(picture, move |tx, picture| {
+            Box::pin(async move {
+                let (person, face) = people::enrol(tx, library_id, person, None, face, picture).await?;
+                tx.insert_user(user, person.id).await.map_err(|e| match e {
+                    aicp_store::Error::Exists => Error::UserExists,
+                    other => other.into(),
+                })?;
+                Ok::<_, Error>((person, face))
+            })
+        });
+        let (person, face) = registered.await?;
         Ok(EnrolledPerson { person, face, rotation })
     }
 
@@ -148,7 +156,7 @@ impl Platform {
         let library = self.login_library().await?;
         let found = self.identify_in(&app, &[library], picture, 1, Threshold::Default).await?;
         let person = found.matches.first().ok_or(Error::NotRecognised)?.person.id;
-        let user = self.inner.store.user_by_person(person).await?.ok_or(Error::NotRecognised)?;
+        let user = self.inner.store.rows().await?.user_by_person(person).await?.ok_or(Error::NotRecognised)?;
         self.open_session(user).await
     }
 
@@ -164,7 +172,7 @@ impl Platform {
     ) -> Result<Session> {
         self.admit_address(client)?;
         self.inner.login_throttle.by_name.admit(username.to_owned())?;
-        let user = self.inner.store.user_by_name(username).await?;
+        let user = self.inner.store.rows().await?.user_by_name(username).await?;
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         match (self.check_password(password, hash).await?, user) {
             (true, Some(user)) => self.open_session(user).await,
@@ -177,7 +185,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn session(&self, token: &str) -> Result<Option<String>> {
-        let user = self.inner.store.session_user(&TokenHash::of(token).bytes(), self.now()).await?;
+        let user = self.inner.store.rows().await?.session_user(&TokenHash::of(token).bytes(), self.now()).await?;
         Ok(user.map(|user| user.username))
     }
 
@@ -186,16 +194,19 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn log_out(&self, token: &str) -> Result<()> {
-        Ok(self.inner.store.close_session(&TokenHash::of(token).bytes()).await?)
+        let hash = TokenHash::of(token).bytes();
+        self.inner.store.remove(move |tx| Box::pin(async move { Ok(tx.close_session(&hash).await?) })).await
     }
 
     async fn open_session(&self, user: ConsoleUser) -> Result<Session> {
         let token = new_token()?;
         let now = self.now();
-        self.inner
-            .store
-            .open_session(TokenHash::of(&token).bytes(), user.id, now.saturating_add(SESSION_LIFETIME), now)
-            .await?;
+        let (hash, user_id, expires_at) =
+            (TokenHash::of(&token).bytes(), user.id, now.saturating_add(SESSION_LIFETIME));
+        let opened = self.inner.store.write(move |tx| {
+            Box::pin(async move { Ok::<_, Error>(tx.open_session(hash, user_id, expires_at, now).await?) })
+        });
+        opened.await?;
         Ok(Session { token, username: user.username, life: SESSION_LIFETIME })
     }
 
@@ -209,7 +220,8 @@ impl Platform {
     async fn login_library(&self) -> Result<Library> {
         let store = &self.inner.store;
         let app = self.console_app();
-        if let Some(library) = store.hidden_library(app.id(), LOGIN_LIBRARY).await? {
+        let known = store.rows().await?.hidden_library(app.id(), LOGIN_LIBRARY).await?;
+        if let Some(library) = known {
             return Ok(library);
         }
         let new = NewLibrary {
@@ -221,15 +233,15 @@ impl Platform {
             // Operators must be able to log in while other engines are down.
             engine: BUILTIN.to_owned(),
             created_at: self.now(),
-            at_most: None,
+            slot: None,
             hidden: true,
         };
-        match store.create_library(new).await {
-            Ok(library) => Ok(library),
-            Err(aicp_store::Error::Exists) => {
-                store.hidden_library(app.id(), LOGIN_LIBRARY).await?.ok_or(Error::NoLibrary)
+        match store.write(move |tx| Box::pin(insert_library(tx, new, None))).await {
+            Err(Error::LibraryExists) => {
+                let made = store.rows().await?.hidden_library(app.id(), LOGIN_LIBRARY).await?;
+                made.ok_or(Error::NoLibrary)
             }
-            Err(e) => Err(e.into()),
+            made => made,
         }
     }
 

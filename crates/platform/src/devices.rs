@@ -12,7 +12,13 @@ impl Platform {
     /// # Errors
     /// [`Error::NoGroup`].
     pub async fn remove_device_group(&self, group: &Group) -> Result<()> {
-        self.inner.store.delete_group(GroupKind::Devices, group.id).await.map_err(Error::or_no_group)
+        let id = group.id;
+        let deleted = self
+            .inner
+            .store
+            .remove(move |tx| Box::pin(async move { tx.delete_group(GroupKind::Devices, id).await }))
+            .await;
+        deleted.map_err(Error::or_no_group)
     }
 
     /// Adds a device to a group and makes it known to the library. Does nothing if it is in the group already.
@@ -20,7 +26,14 @@ impl Platform {
     /// # Errors
     /// [`Error::NoGroup`].
     pub async fn put_into_device_group(&self, group: &Group, device: DeviceName) -> Result<()> {
-        self.inner.store.add_to_device_group(group.library_id, group.id, device).await.map_err(Error::or_no_group)
+        let (library_id, group) = (group.library_id, group.id);
+        let put = self.inner.store.write(move |tx| {
+            Box::pin(async move {
+                let device_id = tx.ensure_device(library_id, &device).await?;
+                tx.add_to_device_group(group, device_id).await
+            })
+        });
+        put.await.map_err(Error::or_no_group)
     }
 
     /// Removes a device from a group. The library still knows it.
@@ -29,7 +42,13 @@ impl Platform {
     /// [`Error::NoDevice`], [`Error::NotInGroup`].
     pub async fn take_out_of_device_group(&self, library: &Library, group: &Group, device: &DeviceName) -> Result<()> {
         let device_id = self.device(library, device).await?;
-        self.inner.store.remove_from_device_group(group.id, device_id).await.map_err(Error::or_not_in_group)
+        let group = group.id;
+        let removed = self
+            .inner
+            .store
+            .remove(move |tx| Box::pin(async move { tx.remove_from_device_group(group, device_id).await }))
+            .await;
+        removed.map_err(Error::or_not_in_group)
     }
 
     /// Returns the row id of a device of a library. An instance without a device of its own falls back to the device
@@ -39,11 +58,12 @@ impl Platform {
     /// [`Error::NoDevice`].
     pub async fn device(&self, library: &Library, device: &DeviceName) -> Result<DeviceId> {
         let store = &self.inner.store;
-        if let Some(id) = store.device(library.id, device).await? {
+        let mut rows = store.rows().await?;
+        if let Some(id) = rows.device(library.id, device).await? {
             return Ok(id);
         }
         let anywhere = DeviceName { instance_id: String::new(), ..device.clone() };
-        store.device(library.id, &anywhere).await?.ok_or(Error::NoDevice)
+        rows.device(library.id, &anywhere).await?.ok_or(Error::NoDevice)
     }
 
     /// Returns the number of groups of a device and a page of them, in order of creation.
@@ -57,7 +77,7 @@ impl Platform {
         page: Page,
     ) -> Result<(u64, Vec<Group>)> {
         let device_id = self.device(library, device).await?;
-        Ok(self.inner.store.groups_of_device(device_id, page).await?)
+        Ok(self.inner.store.snapshot().await?.groups_of_device(device_id, page).await?)
     }
 
     /// Whether a device should hold a user: the user has a picture, and one of the user's groups is related to one of
@@ -67,7 +87,7 @@ impl Platform {
     /// [`Error::NoDevice`].
     pub async fn is_on_device(&self, library: &Library, person: &Person, device: &DeviceName) -> Result<bool> {
         let device_id = self.device(library, device).await?;
-        Ok(self.inner.store.is_on_device(person.id, device_id).await?)
+        Ok(self.inner.store.rows().await?.is_on_device(person.id, device_id).await?)
     }
 
     /// Relates a group of users to a group of devices. Updates the relation if there is one.
@@ -75,7 +95,11 @@ impl Platform {
     /// # Errors
     /// [`Error::NoGroup`] if either group no longer exists.
     pub async fn relate(&self, users: &Group, devices: &Group, kind: &str) -> Result<SyncRelation> {
-        let related = self.inner.store.create_sync_relation(users.library_id, users.id, devices.id, kind, self.now());
+        let (library_id, users, devices) = (users.library_id, users.id, devices.id);
+        let (kind, now) = (kind.to_owned(), self.now());
+        let related = self.inner.store.write(move |tx| {
+            Box::pin(async move { tx.put_sync_relation(library_id, users, devices, &kind, now).await })
+        });
         related.await.map_err(Error::or_no_group)
     }
 
@@ -84,7 +108,7 @@ impl Platform {
     /// # Errors
     /// [`Error::NoRelation`].
     pub async fn relation(&self, library: &Library, id: SyncRelationId) -> Result<SyncRelation> {
-        self.inner.store.sync_relation(library.id, id).await?.ok_or(Error::NoRelation)
+        self.inner.store.rows().await?.sync_relation(library.id, id).await?.ok_or(Error::NoRelation)
     }
 
     /// Returns the number of relations of a library and a page of them, in order of creation.
@@ -92,7 +116,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn relations(&self, library: &Library, page: Page) -> Result<(u64, Vec<SyncRelation>)> {
-        Ok(self.inner.store.sync_relations(library.id, page).await?)
+        Ok(self.inner.store.snapshot().await?.sync_relations(library.id, page).await?)
     }
 
     /// Changes a relation and returns the new state.
@@ -101,8 +125,12 @@ impl Platform {
     /// [`Error::NoRelation`].
     pub async fn change_relation(&self, relation: SyncRelation, kind: &str) -> Result<SyncRelation> {
         let modified_at = self.now();
-        let changed = self.inner.store.update_sync_relation(relation.id, kind, modified_at).await;
-        changed.map_err(Error::or_no_relation)?;
+        let (id, new_kind) = (relation.id, kind.to_owned());
+        let changed = self
+            .inner
+            .store
+            .write(move |tx| Box::pin(async move { tx.update_sync_relation(id, &new_kind, modified_at).await }));
+        changed.await.map_err(Error::or_no_relation)?;
         Ok(SyncRelation { kind: kind.to_owned(), modified_at, ..relation })
     }
 
@@ -111,6 +139,8 @@ impl Platform {
     /// # Errors
     /// [`Error::NoRelation`].
     pub async fn remove_relation(&self, relation: &SyncRelation) -> Result<()> {
-        self.inner.store.delete_sync_relation(relation.id).await.map_err(Error::or_no_relation)
+        let id = relation.id;
+        let deleted = self.inner.store.remove(move |tx| Box::pin(async move { tx.delete_sync_relation(id).await }));
+        deleted.await.map_err(Error::or_no_relation)
     }
 }

@@ -9,7 +9,8 @@ use bytes::Bytes;
 
 use crate::background::run_detached;
 use crate::engines::library_ref;
-use crate::people::{MissingLibrary, NewUser};
+use crate::names::people_known_as;
+use crate::people::{MissingLibrary, NewUser, change_person, replace_faces};
 use crate::{App, DirectoryEntry, DirectoryFilter, Error, Library, Person, PersonChanges, Platform, Profile, Result};
 
 /// Maximum number of pictures of a user if the settings set no limit: each answer about a user lists them all.
@@ -46,7 +47,7 @@ impl Platform {
             let NewDirectoryUser { library, user_id, name, info, picture } = user;
             let library = platform.library_to_enrol_into(&app, &library, &picture, MissingLibrary::Create).await?;
             let _same_user = platform.lock_user_name(library.id, &user_id).await;
-            if !platform.inner.store.people_by_user(library.id, &user_id).await?.is_empty() {
+            if !people_known_as(&mut platform.inner.store.rows().await?, library.id, &user_id).await?.is_empty() {
                 return Err(Error::PersonExists);
             }
             let profile = Profile { name, ..Profile::default() };
@@ -61,7 +62,7 @@ impl Platform {
     /// # Errors
     /// [`Error::NoPerson`].
     pub async fn user_by_public_id(&self, library: &Library, public_id: PublicId) -> Result<Person> {
-        self.inner.store.person_with_id(library.id, public_id).await?.ok_or(Error::NoPerson)
+        self.inner.store.rows().await?.person_with_id(library.id, public_id).await?.ok_or(Error::NoPerson)
     }
 
     /// Returns the user of a library by the user id that callers see, as [`user_id_of`] defines it.
@@ -69,7 +70,7 @@ impl Platform {
     /// # Errors
     /// [`Error::NoPerson`].
     pub async fn user_by_id(&self, library: &Library, user_id: &str) -> Result<Person> {
-        let mut named = self.inner.store.people_by_user(library.id, user_id).await?;
+        let mut named = people_known_as(&mut self.inner.store.rows().await?, library.id, user_id).await?;
         // A caller's own id takes precedence over an equal public id.
         let given = named.iter().position(|person| person.external_id.is_some()).unwrap_or(0);
         if named.is_empty() { Err(Error::NoPerson) } else { Ok(named.swap_remove(given)) }
@@ -107,24 +108,31 @@ impl Platform {
         let store = &self.inner.store;
         let engine = self.engine_of(app, library)?;
         let Some(picture) = picture else {
-            return store.update_person(person.id, changes).await.map_err(Error::of_changed_person);
+            let (id, now) = (person.id, self.now());
+            return store.write(move |tx| Box::pin(change_person(tx, id, changes, now))).await;
         };
         if engine.face_storage() == FaceStorage::Templates {
             let added =
                 engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
-            let face = self.new_face(added);
-            let updated = store.update_person_and_face(person.id, changes, face, picture).await;
-            return updated.map_err(Error::of_changed_person);
+            let (id, face, now) = (person.id, self.new_face(added), self.now());
+            return store
+                .write_with_picture(picture, move |tx, picture| {
+                    Box::pin(async move {
+                        change_person(tx, id, changes, now).await?;
+                        replace_faces(tx, id, face, picture, now).await.map(drop)
+                    })
+                })
+                .await;
         }
         // The engine is not part of the transaction, so it gets the new face first: it may refuse it.
         if let Some(user_id) = &changes.external_id {
-            let named = store.people_by_user(library.id, user_id).await?;
+            let named = people_known_as(&mut store.rows().await?, library.id, user_id).await?;
             if named.iter().any(|other| other.id != person.id) {
                 return Err(Error::PersonExists);
             }
         }
         let key = picture_key(&picture);
-        let known = store.faces_of(person.id).await?.into_iter().find(|face| face.picture_key == key);
+        let known = store.rows().await?.faces_of(person.id).await?.into_iter().find(|face| face.picture_key == key);
         let is_new = known.is_none();
         let kept = match known {
             Some(face) => face,
@@ -154,9 +162,9 @@ impl Platform {
             let md5 = md5_hex(&picture);
             let _same_person = platform.lock_person(&person).await;
             let store = &platform.inner.store;
-            if !store.has_picture(person.id, &picture_key(&picture)).await? {
+            if !store.rows().await?.has_picture(person.id, &picture_key(&picture)).await? {
                 let limit = Some(platform.inner.settings.max_faces_a_user).filter(|limit| *limit > 0);
-                if store.faces_of(person.id).await?.len() >= limit.unwrap_or(MAX_PICTURES) {
+                if store.rows().await?.faces_of(person.id).await?.len() >= limit.unwrap_or(MAX_PICTURES) {
                     return Err(Error::TooManyFaces);
                 }
                 platform.add_face(&app, &library, person, picture).await?;
@@ -175,12 +183,13 @@ impl Platform {
         let md5 = md5.to_owned();
         run_detached(async move {
             let _same_person = platform.lock_person(&person).await;
-            let ids = platform.inner.store.faces_with_md5(person.id, &md5).await?;
+            let ids = platform.inner.store.rows().await?.faces_with_md5(person.id, &md5).await?;
             if ids.is_empty() {
                 return Err(Error::NoSuchFace);
             }
             for id in ids {
-                if let Some(face) = platform.inner.store.face(id).await? {
+                let face = platform.inner.store.rows().await?.face(id).await?;
+                if let Some(face) = face {
                     platform.drop_face(&app, &library, &face).await?;
                 }
             }
@@ -209,7 +218,8 @@ impl Platform {
     ) -> Result<Vec<DirectoryEntry>> {
         self.engine_of(app, library)?;
         let places: HashMap<PublicId, usize> = public_ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-        let mut entries = self.inner.store.directory_entries(library.id, public_ids).await?;
+        let entries = self.inner.store.rows().await?.directory_entries(library.id, public_ids).await?;
+        let mut entries: Vec<DirectoryEntry> = entries.into_iter().map(|(_, entry)| entry).collect();
         entries.sort_by_key(|entry| places.get(&entry.public_id).copied());
         Ok(entries)
     }
@@ -238,7 +248,7 @@ impl Platform {
                 DirectoryFilter { name_part: None, info: None } => None,
                 _ => Some(platform.inner.scans.acquire(&app_id).await?),
             };
-            Ok(platform.inner.store.directory_page(library_id, filter, page).await?)
+            Ok(platform.inner.store.snapshot().await?.directory_page(library_id, filter, page).await?)
         })
         .await
     }

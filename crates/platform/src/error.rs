@@ -217,7 +217,6 @@ impl Error {
     pub(crate) fn of_new_library(e: aicp_store::Error) -> Self {
         match e {
             aicp_store::Error::Exists => Self::LibraryExists,
-            aicp_store::Error::Full => Self::TooManyLibraries,
             other => other.into(),
         }
     }
@@ -226,7 +225,6 @@ impl Error {
     pub(crate) fn of_enrolment(e: aicp_store::Error) -> Self {
         match e {
             aicp_store::Error::Exists => Self::PersonExists,
-            aicp_store::Error::Full => Self::TooManyPeople,
             other => Self::or_no_library(other),
         }
     }

@@ -3,12 +3,11 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use aicp_store::UnjudgedFace;
+use aicp_store::{Algorithm, UnjudgedFace};
 use aicp_types::FaceId;
-use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::{Inner, Platform, Result};
+use crate::{Error, Inner, Platform, Result};
 
 /// Number of rows read at a time.
 const BATCH: u64 = 256;
@@ -23,7 +22,7 @@ pub(crate) async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool
         let Some(inner) = inner.upgrade() else { return };
         let platform = Platform { inner };
         let algorithm = platform.inner.algorithm();
-        let faces = match platform.inner.store.unjudged_faces(&algorithm, after, BATCH).await {
+        let faces = match platform.unjudged_faces(&algorithm, after).await {
             Ok(faces) => faces,
             Err(e) => {
                 tracing::error!(error = %e, "faces enrolled before they were judged can't be read");
@@ -43,7 +42,7 @@ pub(crate) async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool
                         left_out += u64::from(!is_recognisable);
                         break;
                     }
-                    Err(crate::Error::Busy) => {
+                    Err(Error::Busy) => {
                         tokio::select! {
                             _ = stop.wait_for(|stop| *stop) => return,
                             () = tokio::time::sleep(PAUSE_WHEN_BUSY) => {}
@@ -63,13 +62,20 @@ pub(crate) async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool
 }
 
 impl Platform {
+    async fn unjudged_faces(&self, algorithm: &Algorithm, after: FaceId) -> Result<Vec<UnjudgedFace>> {
+        Ok(self.inner.store.rows().await?.unjudged_faces(algorithm, after, BATCH).await?)
+    }
+
     /// Judges one face and stores the judgement. Removes the face from the gallery if it is not recognisable.
     async fn judge(&self, face: &UnjudgedFace) -> Result<bool> {
         let store = &self.inner.store;
-        let picture = Bytes::from(store.picture(&face.picture_key).await?);
+        let picture = store.picture(&face.picture_key).await?;
         let builtin = self.inner.engines.builtin();
         let recognisability = builtin.recognisability(picture).await?;
-        store.set_recognisability(face.face_id, recognisability).await?;
+        let face_id = face.face_id;
+        let stored =
+            store.write(move |tx| Box::pin(async move { tx.set_recognisability(face_id, recognisability).await }));
+        stored.await.map_err(Error::Store)?;
         let is_recognisable = recognisability >= self.inner.settings.loosest_gate().least();
         if !is_recognisable {
             builtin.forget(face.library_id, &[face.face_id]);

@@ -172,14 +172,14 @@ impl Keys {
     /// Loads the keys from the store. A key whose secret can't be decrypted is skipped and logged.
     pub async fn load(store: &Store, vault: &Vault, clock: Arc<dyn Clock>) -> Result<Self> {
         let mut known: HashMap<String, HashMap<String, Arc<AccessKey>>> = HashMap::new();
-        for key in store.keys().await? {
+        for key in store.rows().await?.keys().await? {
             let (app, id) = (key.made.app_id.clone(), key.made.name.clone());
             match AccessKey::of(key, vault) {
                 Ok((kind, key)) => drop(known.entry(kind).or_default().insert(key.id.clone(), Arc::new(key))),
                 Err(e) => tracing::error!(app, id, error = %e, "a key can't be used"),
             }
         }
-        let used = store.used_signatures(clock.now()).await?;
+        let used = store.rows().await?.used_signatures(clock.now()).await?;
         Ok(Self {
             clock,
             known: RwLock::new(known),
@@ -226,7 +226,10 @@ impl Keys {
         if unsaved.is_empty() && usage.is_empty() {
             return;
         }
-        if let Err(e) = store.store_key_usage(usage.clone(), unsaved.clone(), self.clock.now()).await {
+        let (used, signatures, now) = (usage.clone(), unsaved.clone(), self.clock.now());
+        let stored: aicp_store::Result<()> =
+            store.write(move |tx| Box::pin(async move { tx.store_key_usage(used, signatures, now).await })).await;
+        if let Err(e) = stored {
             tracing::error!(error = %e, "the use of keys can't be noted");
             locked(&self.signatures).put_back(unsaved);
             for key in keys.iter().filter(|key| usage.iter().any(|(row, _)| *row == key.row)) {

@@ -21,6 +21,7 @@ mod keys;
 mod libraries;
 mod locks;
 mod members;
+mod names;
 mod network;
 mod outbox;
 mod people;
@@ -37,7 +38,6 @@ mod users;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -51,7 +51,6 @@ pub use aicp_store::{
     CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face, Group, GroupKind, Library,
     LibraryCounts, LoggedCall, OutboxFilter, Page, Person, PersonChanges, Profile, SyncRelation,
 };
-pub use aicp_store::{Finding, Report as CheckReport};
 pub use apps::{App, ExtendedGrant, TokenError};
 pub use background::Background;
 pub use calls::Call;
@@ -73,6 +72,7 @@ pub use social::{
     Account, CustomValue, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome, FriendPage,
     FriendRequests, KnownFriend, Members, NewAccount, Relation, Sequences, Sides, Social, SocialLimits, UserIds,
 };
+pub use statistics::calendar::{append_calls, set_zone as set_statistics_zone};
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use thresholds::{LibraryThreshold, threshold_for};
 pub use users::{ExistingFaces, MissingUser, UserFace, face_token, token_of_face};
@@ -227,13 +227,13 @@ struct Inner {
 }
 
 impl Platform {
-    /// Opens the data folder and loads every stored template into the galleries. Only the hash of the admin token is
+    /// Starts on an open store and loads every stored template into the galleries. Only the hash of the admin token is
     /// kept in memory.
     ///
     /// # Errors
-    /// [`Error::Store`] if the folder can't be opened or another process has it open.
+    /// [`Error::Store`].
     pub async fn open(
-        data_dir: &Path,
+        store: Store,
         engines: impl Into<Engines>,
         key: &MasterKey,
         admin_token: &str,
@@ -250,12 +250,21 @@ impl Platform {
             oldest: Arc::clone(&oldest),
             friend_groups: Arc::clone(&friend_groups),
         });
-        let store = Store::open(data_dir, Arc::clone(&clock), Some(feed), settings.zone.clone()).await?;
+        store.observe(feed);
         let now = clock.now();
         for app in [ADMIN_APP, &settings.legacy_app] {
-            store.ensure_app(app, now).await?;
+            apps::ensure_app(&store, app.to_owned(), now).await?;
         }
-        let last = store.last_ids().await?;
+        let zone = settings.zone.clone();
+        let prepare = store.write_always(move |tx| {
+            Box::pin(async move {
+                // Nobody else writes: a first attempt that did not end was interrupted by the end of the last run.
+                tx.list_interrupted_outbox().await?;
+                statistics::calendar::set_zone(tx, &zone).await
+            })
+        });
+        prepare.await?;
+        let last = store.rows().await?.last_ids().await?;
         let ahead = last.file.map_or(Duration::ZERO, |file| file.created().since(now));
         if ahead > MAX_CLOCK_LEAD {
             tracing::warn!(
@@ -271,7 +280,7 @@ impl Platform {
             signer: Signer::new(key),
             vault,
             tokens: Tokens::new(admin_token),
-            calls: CallLog::start(store.clone(), Arc::clone(&clock), settings.retention_days),
+            calls: CallLog::start(store.clone(), Arc::clone(&clock), settings.zone.clone(), settings.retention_days),
             keys,
             login_throttle: LoginThrottle::new(settings.login_attempts),
             library_writes: KeyedLock::default(),
@@ -311,7 +320,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn counts(&self) -> Result<Counts> {
-        Ok(self.inner.store.counts().await?)
+        Ok(self.inner.store.rows().await?.counts().await?)
     }
 
     /// Checks that the store answers reads and that its writer is alive.
@@ -401,14 +410,6 @@ fn template_row(stored: StoredTemplate) -> TemplateRow {
     }
 }
 
-/// Verifies all contents of a data folder that no process has open, and reports what is damaged. Blocks.
-///
-/// # Errors
-/// [`Error::Store`] if the folder is in use or can't be read.
-pub fn check(data_dir: &Path) -> Result<CheckReport> {
-    Ok(aicp_store::check(data_dir)?)
-}
-
 /// Applies committed changes to the engine's galleries and invalidates the caches of libraries and friend groups, in
 /// commit order and before the caller gets its answer: the next call finds an acknowledged person.
 struct ChangeObserver {
@@ -427,11 +428,14 @@ impl ChangeObserver {
 
 impl Observer for ChangeObserver {
     fn committed(&self, change: &Change) {
-        if let Change::FriendGroupsChanged { app_id, user_id } = change {
-            self.friend_groups.forget(app_id, user_id);
-            return;
+        if let Change::LibraryChanged { .. }
+        | Change::LibraryRemoved { .. }
+        | Change::FaceAdded { .. }
+        | Change::FacesAdded { .. }
+        | Change::FacesRemoved { .. } = change
+        {
+            self.oldest.forget();
         }
-        self.oldest.forget();
         match change {
             Change::FaceAdded { library_id, person_id, face_id, template } => {
                 if let Some(template) = template.as_deref().filter(|template| self.is_comparable(template))
@@ -462,7 +466,11 @@ impl Observer for ChangeObserver {
             }
             Change::FacesRemoved { library_id, face_ids } => self.engine.forget(*library_id, face_ids),
             Change::LibraryRemoved { library_id } => self.engine.forget_library(*library_id),
-            Change::LibraryChanged { .. } | Change::FriendGroupsChanged { .. } => {}
+            Change::FriendGroupsChanged { app_id, user_id } => self.friend_groups.forget(app_id, user_id),
+            Change::LibraryChanged { .. }
+            | Change::PersonChanged { .. }
+            | Change::GrantChanged { .. }
+            | Change::KeyChanged { .. } => {}
         }
     }
 }

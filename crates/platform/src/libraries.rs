@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aicp_engines::FaceStorage;
-use aicp_store::{LibraryCounts, NewLibrary, Page};
+use aicp_store::{LibraryCounts, NewLibrary, Page, Tx};
+use aicp_types::LibraryId;
 
 use crate::apps::App;
 use crate::random::random_hex32;
@@ -52,6 +53,7 @@ impl Platform {
         let engine = engine.map_or(Ok(engines.default()), |name| engines.named(name))?;
         app.note_engine(engine.name());
         let of_all = Some(self.inner.settings.max_libraries).filter(|limit| *limit > 0);
+        let at_most = at_most.into_iter().chain(of_all).min();
         let new = NewLibrary {
             app_id: app.id().to_owned(),
             external_id: external_id.to_owned(),
@@ -60,12 +62,14 @@ impl Platform {
             engine_key: random_hex32()?,
             engine: engine.name().to_owned(),
             created_at: self.now(),
-            at_most: at_most.into_iter().chain(of_all).min(),
+            slot: None,
             hidden: false,
         };
         match engine.face_storage() {
-            FaceStorage::Faces => self.create_remotely(engine.clone(), new).await,
-            FaceStorage::Templates => self.inner.store.create_library(new).await.map_err(Error::of_new_library),
+            FaceStorage::Faces => self.create_remotely(engine.clone(), new, at_most).await,
+            FaceStorage::Templates => {
+                self.inner.store.write(move |tx| Box::pin(insert_library(tx, new, at_most))).await
+            }
         }
     }
 
@@ -75,10 +79,12 @@ impl Platform {
     /// [`Error::NoLibrary`].
     pub async fn delete_library_named(&self, app: &App, key: &str) -> Result<()> {
         let store = &self.inner.store;
-        let library = match store.library(app.id(), key).await? {
+        let mut rows = store.rows().await?;
+        let library = match rows.library(app.id(), key).await? {
             Some(library) => library,
-            None => store.library_by_engine_key(app.id(), key).await?.ok_or(Error::NoLibrary)?,
+            None => rows.library_by_engine_key(app.id(), key).await?.ok_or(Error::NoLibrary)?,
         };
+        drop(rows);
         self.delete_library(app, &library).await
     }
 
@@ -90,7 +96,12 @@ impl Platform {
         let engine = self.engine_of(app, library)?;
         match engine.face_storage() {
             FaceStorage::Faces => self.delete_remotely(engine.clone(), library.id).await,
-            FaceStorage::Templates => self.inner.store.delete_library(library.id).await.map_err(Error::or_no_library),
+            FaceStorage::Templates => {
+                let (id, now) = (library.id, self.now());
+                let deleted =
+                    self.inner.store.remove(move |tx| Box::pin(async move { tx.delete_library(id, now).await }));
+                deleted.await.map_err(Error::or_no_library)
+            }
         }
     }
 
@@ -99,7 +110,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn libraries(&self, app: &App, page: Page) -> Result<Vec<Library>> {
-        Ok(self.inner.store.libraries(app.id(), page).await?)
+        Ok(self.inner.store.rows().await?.libraries(app.id(), page).await?)
     }
 
     /// Returns a page of the app's libraries, ordered by time of creation, then engine key.
@@ -108,13 +119,19 @@ impl Platform {
     /// [`Error::Store`].
     pub async fn libraries_by_age(&self, app: &App, page: Page) -> Result<Vec<Library>> {
         if page.offset.saturating_add(page.limit) > MAX_CACHED_LIBRARIES {
-            return Ok(self.inner.store.libraries_by_age(app.id(), page).await?);
+            return Ok(self.inner.store.rows().await?.libraries_by_age(app.id(), page).await?);
         }
         let oldest = match self.inner.oldest.of(app.id()) {
             Ok(oldest) => oldest,
             Err(before) => {
-                let read: Arc<[Library]> =
-                    self.inner.store.libraries_by_age(app.id(), Page::first(MAX_CACHED_LIBRARIES)).await?.into();
+                let read: Arc<[Library]> = self
+                    .inner
+                    .store
+                    .rows()
+                    .await?
+                    .libraries_by_age(app.id(), Page::first(MAX_CACHED_LIBRARIES))
+                    .await?
+                    .into();
                 self.inner.oldest.insert(app.id(), before, Arc::clone(&read));
                 read
             }
@@ -129,7 +146,7 @@ impl Platform {
     /// [`Error::NoLibrary`].
     pub async fn library_by_number(&self, app: &App, digits: &str) -> Result<Library> {
         let store = &self.inner.store;
-        store.library_by_engine_key_prefix(app.id(), digits).await?.ok_or(Error::NoLibrary)
+        store.rows().await?.library_by_engine_key_prefix(app.id(), digits).await?.ok_or(Error::NoLibrary)
     }
 
     /// Changes the external id of a library of the app.
@@ -140,10 +157,8 @@ impl Platform {
     pub async fn rename_library(&self, app: &App, library: &Library, external_id: &str) -> Result<()> {
         require_library_id(external_id)?;
         self.engine_of(app, library)?;
-        self.inner.store.rename_library(library.id, external_id).await.map_err(|e| match e {
-            aicp_store::Error::Exists => Error::LibraryExists,
-            other => Error::or_no_library(other),
-        })
+        let (id, external_id) = (library.id, external_id.to_owned());
+        self.inner.store.write(move |tx| Box::pin(rename_library(tx, id, external_id))).await
     }
 
     /// Returns the number of libraries of an app; 0 if the app does not exist.
@@ -151,7 +166,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn library_count(&self, app_id: &str) -> Result<u64> {
-        Ok(self.inner.store.library_count(app_id).await?)
+        Ok(self.inner.store.rows().await?.library_count(app_id).await?)
     }
 
     /// Returns a library by its external id.
@@ -159,7 +174,7 @@ impl Platform {
     /// # Errors
     /// [`Error::NoLibrary`].
     pub async fn library(&self, app: &App, external_id: &str) -> Result<Library> {
-        self.inner.store.library(app.id(), external_id).await?.ok_or(Error::NoLibrary)
+        self.inner.store.rows().await?.library(app.id(), external_id).await?.ok_or(Error::NoLibrary)
     }
 
     /// Counts the people and faces of a library.
@@ -167,7 +182,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn library_counts(&self, library: &Library) -> Result<LibraryCounts> {
-        Ok(self.inner.store.library_counts(library.id).await?)
+        Ok(self.inner.store.rows().await?.library_counts(library.id).await?)
     }
 
     /// Returns a library by its external id; creates it if it does not exist.
@@ -185,6 +200,38 @@ impl Platform {
             made => made,
         }
     }
+}
+
+/// Inserts a library, with the lowest free number in its app unless it is hidden.
+///
+/// # Errors
+/// [`Error::LibraryExists`]; [`Error::TooManyLibraries`] if the app had more than `at_most` with it.
+pub(crate) async fn insert_library(tx: &mut Tx, mut new: NewLibrary, at_most: Option<u64>) -> Result<Library> {
+    let app_id = new.app_id.clone();
+    if !new.hidden {
+        new.slot = Some(tx.lowest_free_slot(&app_id).await?);
+    }
+    let library = tx.insert_library(new).await.map_err(Error::of_new_library)?;
+    if let Some(at_most) = at_most
+        && tx.library_count(&app_id).await? > at_most
+    {
+        return Err(Error::TooManyLibraries);
+    }
+    Ok(library)
+}
+
+async fn rename_library(tx: &mut Tx, library_id: LibraryId, external_id: String) -> Result<()> {
+    let library = tx.library_by_id(library_id).await?.ok_or(Error::NoLibrary)?;
+    let name = renamed(&library, &external_id).to_owned();
+    tx.rename_library(library_id, &external_id, &name).await.map_err(|e| match e {
+        aicp_store::Error::Exists => Error::LibraryExists,
+        other => Error::or_no_library(other),
+    })
+}
+
+/// Returns the display name of a library under a new id: one that was equal to the old id follows it.
+fn renamed<'a>(library: &'a Library, external_id: &'a str) -> &'a str {
+    if library.name == library.external_id { external_id } else { &library.name }
 }
 
 /// Caches the oldest libraries of each app, which clients request repeatedly.
@@ -245,9 +292,9 @@ mod tests {
         let size = PoolSize { workers: NonZeroUsize::MIN, queue: NonZeroUsize::MIN };
         let engine = Builtin::new(Vision::start(&models, size).expect("it starts")).expect("threads start");
         let key = MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits");
-        Platform::open(folder, engine, &key, "admin token", Settings::default(), Arc::new(SystemClock))
-            .await
-            .expect("it opens")
+        let clock = Arc::new(SystemClock);
+        let store = aicp_store_sqlite::open(folder, clock.clone()).await.expect("it opens");
+        Platform::open(store, engine, &key, "admin token", Settings::default(), clock).await.expect("it starts")
     }
 
     /// Creates a library with one person, who has the same id in each library.
@@ -256,8 +303,11 @@ mod tests {
         let user = NewUser { user_id: Some("same".to_owned()), ..NewUser::default() };
         let person = platform.new_person(user).expect("random");
         let face = platform.new_face(EnrolledFace::default());
-        let picture = name.as_bytes().to_vec().into();
-        platform.inner.store.enrol(library.id, person, face, picture).await.expect("it is written");
+        let (id, picture) = (library.id, name.as_bytes().to_vec().into());
+        let written = platform.inner.store.write_with_picture(picture, move |tx, picture| {
+            Box::pin(crate::people::enrol(tx, id, person, None, face, picture))
+        });
+        written.await.expect("it is written");
         library
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::background::run_detached;
 use crate::engines::library_ref;
+use crate::names::people_known_as;
 use crate::people::{EnrolledPerson, NewUser};
 use crate::recognition::CANDIDATES_PER_PERSON;
 use crate::{
@@ -51,14 +52,15 @@ impl Platform {
                 }
                 None => None,
             };
-            let new = NewUser { user_id, at_most: Some(at_most), ..NewUser::default() };
+            let at_most = Some(at_most);
+            let new = NewUser { user_id, at_most, ..NewUser::default() };
             let builtin = platform.inner.engines.builtin();
             if platform.engine_of(&app, &library)?.face_storage() == FaceStorage::Templates {
                 let (face, added) =
                     builtin.add_examined(platform.photo(&app, picture.clone()), wanted, accepts).await?;
                 let Some(added) = added else { return Ok((face, None)) };
                 let person = platform.new_person(new)?;
-                return Ok((face, Some(platform.store_person(&library, person, added, picture).await?)));
+                return Ok((face, Some(platform.store_person(&library, person, at_most, added, picture).await?)));
             }
             let face = platform.largest_face(&app, picture.clone(), wanted).await?;
             let enrolled =
@@ -142,7 +144,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn has_member(&self, library: &Library, user_id: &str) -> Result<bool> {
-        Ok(!self.inner.store.people_by_user(library.id, user_id).await?.is_empty())
+        Ok(!people_known_as(&mut self.inner.store.rows().await?, library.id, user_id).await?.is_empty())
     }
 
     /// Returns a person of the app, with the library, by the person number or a prefix of it, in lower-case hex digits.
@@ -151,8 +153,9 @@ impl Platform {
     /// [`Error::NoPerson`].
     pub async fn member_by_number(&self, app: &App, digits: &str) -> Result<(Library, Person)> {
         let store = &self.inner.store;
-        let person = store.person_by_number_prefix(app.id(), digits).await?.ok_or(Error::NoPerson)?;
-        let library = store.library_by_id(person.library_id).await?.ok_or(Error::NoPerson)?;
+        let mut rows = store.rows().await?;
+        let person = rows.person_by_number_prefix(app.id(), digits).await?.ok_or(Error::NoPerson)?;
+        let library = rows.library_by_id(person.library_id).await?.ok_or(Error::NoPerson)?;
         Ok((library, person))
     }
 
@@ -162,7 +165,7 @@ impl Platform {
     /// [`Error::Store`].
     pub async fn members(&self, app: &App, library: &Library, page: Page) -> Result<Vec<Person>> {
         self.engine_of(app, library)?;
-        Ok(self.inner.store.people(library.id, page).await?)
+        Ok(self.inner.store.rows().await?.people(library.id, page).await?)
     }
 
     /// Removes the people of a library with this user id: the caller's own id or, without one, the public id.
@@ -170,7 +173,7 @@ impl Platform {
     /// # Errors
     /// [`Error::NoPerson`].
     pub async fn remove_members(&self, app: &App, library: &Library, user_id: &str) -> Result<()> {
-        let people = self.inner.store.people_by_user(library.id, user_id).await?;
+        let people = people_known_as(&mut self.inner.store.rows().await?, library.id, user_id).await?;
         self.drop_users(app, people.into_iter().map(|person| (library.clone(), person)).collect()).await
     }
 
@@ -206,7 +209,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn newest_face(&self, person: &Person) -> Result<Option<Face>> {
-        Ok(self.inner.store.faces_of(person.id).await?.into_iter().next())
+        Ok(self.inner.store.rows().await?.faces_of(person.id).await?.into_iter().next())
     }
 
     /// Returns the picture of a face.
@@ -214,6 +217,6 @@ impl Platform {
     /// # Errors
     /// [`Error::NoSuchFace`].
     pub async fn picture_of_face(&self, face: &Face) -> Result<Bytes> {
-        Ok(self.inner.store.picture(&face.picture_key).await.map_err(Error::or_no_face)?.into())
+        Ok(self.inner.store.picture(&face.picture_key).await.map_err(Error::or_no_face)?)
     }
 }

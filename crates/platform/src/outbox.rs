@@ -9,6 +9,8 @@
 //! whether it was done. Thus no write is lost, and none is done twice.
 
 mod health;
+mod rules;
+mod transactions;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
@@ -16,8 +18,7 @@ use std::sync::Arc;
 
 use aicp_engines::{BoxError, ClaimLookup, Engine, EnrolledFace, LibraryRef, Write};
 use aicp_store::{
-    NewFace, NewLibrary, NewOutboxRow, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Page, Solution, Store,
-    picture_key,
+    NewFace, NewLibrary, NewPerson, OutboxAction, OutboxFilter, OutboxRow, Page, Solution, Store, picture_key,
 };
 use aicp_types::{FaceId, LibraryId, OutboxId};
 use async_trait::async_trait;
@@ -26,6 +27,8 @@ use bytes::Bytes;
 use crate::background::run_detached;
 use crate::engines::library_ref;
 use crate::{App, Error, Face, Library, Person, PersonChanges, Platform, Result};
+
+use rules::NewWrite;
 
 pub use health::EngineHealth;
 pub(crate) use health::monitor_engines;
@@ -39,7 +42,7 @@ pub struct OutboxEntry {
     /// The row.
     pub row: OutboxRow,
     /// Picture of the write, as long as it is stored.
-    pub picture: Option<Vec<u8>>,
+    pub picture: Option<Bytes>,
 }
 
 /// Result of an attempt.
@@ -58,7 +61,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn outbox(&self, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxEntry>)> {
-        let (total, rows) = self.inner.store.outbox_page(filter, page).await?;
+        let (total, rows) = self.inner.store.snapshot().await?.outbox_page(filter, page).await?;
         let mut entries = Vec::with_capacity(rows.len());
         for row in rows {
             let picture = self.outbox_picture(&row).await?;
@@ -74,7 +77,10 @@ impl Platform {
     /// [`Error::Store`].
     pub async fn outbox_file(&self, entry: &OutboxEntry, name: String) -> Result<Option<PathBuf>> {
         match &entry.picture {
-            Some(_) => Ok(self.inner.store.outbox_picture_file(&entry.row, name).await?),
+            Some(_) => match &entry.row.picture_key {
+                Some(key) => Ok(self.inner.store.outbox_picture_file(entry.row.id, key, name).await?),
+                None => Ok(None),
+            },
             None => Ok(None),
         }
     }
@@ -99,17 +105,17 @@ impl Platform {
     async fn resume_one(&self, id: OutboxId, solved_by: &str) -> Result<bool> {
         let store = &self.inner.store;
         loop {
-            let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
+            let Some(row) = store.rows().await?.outbox_row(id).await? else { return Ok(false) };
             let _lock = self.inner.library_writes.lock(row.library_id).await;
             // The write may have been done while this waited for the lock.
-            let Some(row) = store.outbox_row(id).await? else { return Ok(false) };
+            let Some(row) = store.rows().await?.outbox_row(id).await? else { return Ok(false) };
             if row.solved_at.is_some() {
                 return Ok(true);
             }
             if row.rejected {
                 return Ok(matches!(self.attempt(id, Some(solved_by)).await?, Outcome::Done));
             }
-            let head = store.outbox_head(row.library_id).await?.filter(|head| head.id <= id);
+            let head = store.rows().await?.outbox_head(row.library_id).await?.filter(|head| head.id <= id);
             let Some(head) = head else { return Ok(false) };
             match self.attempt(head.id, Some(solved_by)).await? {
                 Outcome::Waits => return Ok(false),
@@ -120,13 +126,19 @@ impl Platform {
     }
 
     /// Creates a library, also at its engine.
-    pub(crate) async fn create_remotely(&self, engine: Arc<dyn Engine>, new: NewLibrary) -> Result<Library> {
+    pub(crate) async fn create_remotely(
+        &self,
+        engine: Arc<dyn Engine>,
+        new: NewLibrary,
+        at_most: Option<u64>,
+    ) -> Result<Library> {
         let platform = self.clone();
         run_detached(async move {
             let row = platform.new_row(engine.as_ref(), Write::CreateLibrary);
             let row_id = row.id;
             // No lock needed before the row exists: nobody else knows the library.
-            let library = platform.inner.store.enqueue_library(new, Some(row)).await.map_err(Error::of_new_library)?;
+            let store = &platform.inner.store;
+            let library = store.write(move |tx| Box::pin(transactions::create_library(tx, new, at_most, row))).await?;
             let _lock = platform.inner.library_writes.lock(library.id).await;
             platform.first_attempt(row_id, library.id).await?;
             Ok(library)
@@ -140,8 +152,8 @@ impl Platform {
         run_detached(async move {
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::DeleteLibrary);
-            let row = platform.inner.store.enqueue_library_removal(library_id, row).await;
-            match row.map_err(Error::or_no_library)? {
+            let store = &platform.inner.store;
+            match store.remove(move |tx| Box::pin(transactions::remove_library(tx, library_id, row))).await? {
                 // Here the library is deleted whatever the engine answers.
                 Some(row_id) => platform.attempt_removals(vec![row_id], library_id).await,
                 None => Ok(()),
@@ -165,10 +177,12 @@ impl Platform {
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::AddFace);
             let row_id = row.id;
-            let enqueued = store.enqueue_person(library_id, person, face, picture, row).await;
-            let (person, face) = enqueued.map_err(Error::of_enrolment)?;
+            let enqueued = store.write_with_picture(picture, move |tx, picture| {
+                Box::pin(transactions::enrol(tx, library_id, person, face, picture, row))
+            });
+            let (person, face) = enqueued.await?;
             platform.first_attempt(row_id, library_id).await?;
-            Ok((person, store.face(face.id).await?.unwrap_or(face)))
+            Ok((person, store.rows().await?.face(face.id).await?.unwrap_or(face)))
         })
         .await
     }
@@ -187,10 +201,12 @@ impl Platform {
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::AddFace);
             let row_id = row.id;
-            let enqueued = store.enqueue_face(person_id, face, picture, row).await;
-            let face = enqueued.map_err(Error::or_no_person)?;
+            let enqueued = store.write_with_picture(picture, move |tx, picture| {
+                Box::pin(transactions::add_face(tx, person_id, face, picture, row))
+            });
+            let face = enqueued.await?;
             platform.first_attempt(row_id, library_id).await?;
-            Ok(store.face(face.id).await?.unwrap_or(face))
+            Ok(store.rows().await?.face(face.id).await?.unwrap_or(face))
         })
         .await
     }
@@ -201,8 +217,10 @@ impl Platform {
         run_detached(async move {
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
-            let rows = platform.inner.store.enqueue_removal(person_id, row, platform.row_ids()).await;
-            platform.attempt_removals(rows.map_err(Error::or_no_person)?, library_id).await
+            let ids = platform.row_ids();
+            let store = &platform.inner.store;
+            let rows = store.remove(move |tx| Box::pin(transactions::remove_person(tx, person_id, row, ids))).await?;
+            platform.attempt_removals(rows, library_id).await
         })
         .await
     }
@@ -218,8 +236,10 @@ impl Platform {
         run_detached(async move {
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
-            let rows = platform.inner.store.enqueue_face_removal(face_id, row, platform.row_ids()).await;
-            platform.attempt_removals(rows.map_err(Error::or_no_face)?, library_id).await
+            let ids = platform.row_ids();
+            let store = &platform.inner.store;
+            let rows = store.remove(move |tx| Box::pin(transactions::remove_face(tx, face_id, row, ids))).await?;
+            platform.attempt_removals(rows, library_id).await
         })
         .await
     }
@@ -237,8 +257,11 @@ impl Platform {
             let _lock = platform.inner.library_writes.lock(library_id).await;
             let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
             let ids = platform.row_ids();
-            let rows = platform.inner.store.enqueue_update(person_id, changes, kept_face, row, ids).await;
-            platform.attempt_removals(rows.map_err(Error::of_changed_person)?, library_id).await
+            let update = platform
+                .inner
+                .store
+                .write(move |tx| Box::pin(transactions::update_person(tx, person_id, changes, kept_face, row, ids)));
+            platform.attempt_removals(update.await?, library_id).await
         })
         .await
     }
@@ -257,9 +280,9 @@ impl Platform {
     /// Makes the first attempt at a write, unless earlier writes of the library wait. The caller must hold the
     /// library's lock.
     async fn first_attempt(&self, row_id: OutboxId, library_id: LibraryId) -> Result<()> {
-        let head = self.inner.store.outbox_head(library_id).await?;
+        let head = self.inner.store.rows().await?.outbox_head(library_id).await?;
         if head.is_some_and(|head| head.id != row_id) {
-            self.inner.store.outbox_postpone(row_id, false, "earlier writes of this library wait").await?;
+            self.postpone(row_id, false, "earlier writes of this library wait").await?;
             self.inner.outbox_wakeup.notify_one();
             return Ok(());
         }
@@ -273,7 +296,7 @@ impl Platform {
     async fn attempt(&self, row_id: OutboxId, solved_by: Option<&str>) -> Result<Outcome> {
         let store = &self.inner.store;
         // Marks the write as possibly sent.
-        let row = store.outbox_attempt(row_id).await?;
+        let row = store.write_always(move |tx| Box::pin(transactions::begin_attempt(tx, row_id))).await?;
         let mut in_doubt = row.in_doubt;
         let asked = match self.inner.engines.named(&row.engine) {
             Ok(engine) => self.execute(engine.as_ref(), &row, &mut in_doubt).await,
@@ -281,25 +304,35 @@ impl Platform {
         };
         match asked {
             Ok(solution) => {
-                store.outbox_solve(row_id, solution, solved_by, self.now()).await?;
+                let (solved_by, now) = (solved_by.map(str::to_owned), self.now());
+                let solve =
+                    store.write_always(move |tx| Box::pin(transactions::solve(tx, row_id, solution, solved_by, now)));
+                solve.await?;
                 Ok(Outcome::Done)
             }
             Err(Error::EngineUnavailable(reason)) => {
                 tracing::warn!(row = row_id.get(), engine = row.engine, reason, "a write waits for its engine");
-                store.outbox_postpone(row_id, in_doubt, &reason).await?;
+                self.postpone(row_id, in_doubt, &reason).await?;
                 Ok(Outcome::Waits)
             }
             Err(e) if is_refusal(&e) => {
-                store.outbox_reject(row_id, &e.to_string()).await?;
+                let (error, now) = (e.to_string(), self.now());
+                store.remove(move |tx| Box::pin(transactions::reject(tx, row_id, error, now))).await?;
                 Ok(Outcome::Refused(e))
             }
             // The fault is on our side or temporary.
             Err(e) => {
                 tracing::warn!(row = row_id.get(), engine = row.engine, error = %e, "a write waits");
-                store.outbox_postpone(row_id, in_doubt, &e.to_string()).await?;
+                self.postpone(row_id, in_doubt, &e.to_string()).await?;
                 Ok(Outcome::Waits)
             }
         }
+    }
+
+    async fn postpone(&self, row_id: OutboxId, in_doubt: bool, error: &str) -> Result<()> {
+        let error = error.to_owned();
+        let store = &self.inner.store;
+        store.write_always(move |tx| Box::pin(transactions::postpone(tx, row_id, in_doubt, error))).await
     }
 
     /// Executes a write. On entry `in_doubt` says whether an earlier attempt may have been executed; after a failure,
@@ -365,10 +398,10 @@ impl Platform {
 
     async fn tag_and_picture(&self, row: &OutboxRow) -> Result<(String, Bytes)> {
         let picture = self.outbox_picture(row).await?.ok_or(Error::NoPicture)?;
-        Ok((tag(row), picture.into()))
+        Ok((tag(row), picture))
     }
 
-    async fn outbox_picture(&self, row: &OutboxRow) -> Result<Option<Vec<u8>>> {
+    async fn outbox_picture(&self, row: &OutboxRow) -> Result<Option<Bytes>> {
         let Some(key) = &row.picture_key else { return Ok(None) };
         match self.inner.store.picture(key).await {
             Ok(picture) => Ok(Some(picture)),
@@ -380,7 +413,7 @@ impl Platform {
 
     async fn library_of(&self, row: &OutboxRow) -> Result<LibraryRef> {
         // A library under deletion has no row any more; its engine key is enough.
-        let known = self.inner.store.library_by_id(row.library_id).await?;
+        let known = self.inner.store.rows().await?.library_by_id(row.library_id).await?;
         Ok(known.as_ref().map_or_else(
             || LibraryRef {
                 row: row.library_id,
@@ -392,10 +425,10 @@ impl Platform {
         ))
     }
 
-    fn new_row(&self, engine: &dyn Engine, write: Write) -> NewOutboxRow {
+    fn new_row(&self, engine: &dyn Engine, write: Write) -> NewWrite {
         let (endpoint, operation) =
             engine.target(write).map(|target| (target.url, target.operation)).unwrap_or_default();
-        NewOutboxRow {
+        NewWrite {
             id: self.inner.ids.outbox(),
             engine: engine.name().to_owned(),
             endpoint,
@@ -412,7 +445,7 @@ impl Platform {
     /// Replays the waiting writes of an engine that answers.
     async fn replay(&self, engine: &dyn Engine) -> Result<()> {
         let mut failures = 0;
-        for library_id in self.inner.store.outbox_libraries(Some(engine.name())).await? {
+        for library_id in self.inner.store.rows().await?.outbox_libraries(Some(engine.name())).await? {
             // A write that the engine can't process delays its own library only. An engine that accepts nothing gets a
             // pause.
             match self.replay_library(library_id).await {
@@ -435,7 +468,7 @@ impl Platform {
     async fn replay_library(&self, library_id: LibraryId) -> Result<bool> {
         loop {
             let _lock = self.inner.library_writes.lock(library_id).await;
-            let Some(head) = self.inner.store.outbox_head(library_id).await? else { return Ok(true) };
+            let Some(head) = self.inner.store.rows().await?.outbox_head(library_id).await? else { return Ok(true) };
             if let Outcome::Waits = self.attempt(head.id, None).await? {
                 return Ok(false);
             }
@@ -484,6 +517,6 @@ struct Claims {
 #[async_trait]
 impl ClaimLookup for Claims {
     async fn claimed(&self, engine_refs: &[String]) -> Result<HashSet<String>, BoxError> {
-        Ok(self.store.claimed_engine_refs(self.library_id, engine_refs).await?)
+        Ok(self.store.rows().await?.claimed_engine_refs(self.library_id, engine_refs).await?)
     }
 }

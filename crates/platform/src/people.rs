@@ -3,11 +3,13 @@
 use bytes::Bytes;
 
 use aicp_engines::{EnrolledFace, FaceStorage};
-use aicp_store::{NewFace, NewPerson, NewTemplate, picture_key};
+use aicp_store::{NewFace, NewPerson, NewTemplate, PersonChanges, PictureName, Tx, picture_key};
+use aicp_types::{LibraryId, PersonId, UnixMillis};
 
 use crate::apps::App;
 use crate::engines::library_ref;
 use crate::locks::Digest;
+use crate::names::{people_known_as, person_named};
 use crate::random::random_hex32;
 use crate::{Error, Face, Library, Person, Platform, Profile, Result};
 
@@ -92,7 +94,7 @@ impl Platform {
                 }
             }
         };
-        if self.inner.store.has_picture(known.id, &key).await? {
+        if self.inner.store.rows().await?.has_picture(known.id, &key).await? {
             return Ok(Imported::Known);
         }
         self.add_face(app, library, known, picture).await?;
@@ -101,7 +103,7 @@ impl Platform {
 
     /// Returns the person with this id of the caller's own. Ignores a person whose public id happens to be this text.
     async fn find_by_external_id(&self, library: &Library, user_id: &str) -> Result<Option<Person>> {
-        let found = self.inner.store.find_person(library.id, user_id).await?;
+        let found = person_named(&mut self.inner.store.rows().await?, library.id, user_id).await?;
         Ok(found.filter(|person| person.external_id.as_deref() == Some(user_id)))
     }
 
@@ -111,7 +113,8 @@ impl Platform {
     /// [`Error::NoLibrary`] or [`Error::NoPerson`].
     pub async fn remove_person(&self, app: &App, library: &str, user_id: &str) -> Result<()> {
         let library = self.library(app, library).await?;
-        let person = self.inner.store.find_person(library.id, user_id).await?.ok_or(Error::NoPerson)?;
+        let person =
+            person_named(&mut self.inner.store.rows().await?, library.id, user_id).await?.ok_or(Error::NoPerson)?;
         self.drop_person(app, &library, &person).await
     }
 
@@ -122,8 +125,9 @@ impl Platform {
     pub async fn find_person(&self, app: &App, library: &str, user_id: &str) -> Result<EnrolledPerson> {
         let library = self.library(app, library).await?;
         self.engine_of(app, &library)?;
-        let person = self.inner.store.find_person(library.id, user_id).await?.ok_or(Error::NoPerson)?;
-        let newest = self.inner.store.faces_of(person.id).await?.into_iter().next();
+        let person =
+            person_named(&mut self.inner.store.rows().await?, library.id, user_id).await?.ok_or(Error::NoPerson)?;
+        let newest = self.inner.store.rows().await?.faces_of(person.id).await?.into_iter().next();
         let face = newest.ok_or(Error::NoPerson)?;
         Ok(EnrolledPerson { person, face, rotation: 0.0 })
     }
@@ -152,12 +156,13 @@ impl Platform {
         picture: Bytes,
     ) -> Result<EnrolledPerson> {
         let engine = self.engine_of(app, library)?;
+        let at_most = user.at_most;
         let person = self.new_person(user)?;
         match engine.face_storage() {
             FaceStorage::Templates => {
                 let added =
                     engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
-                self.store_person(library, person, added, picture).await
+                self.store_person(library, person, at_most, added, picture).await
             }
             FaceStorage::Faces => {
                 let face = self.new_face(EnrolledFace::default());
@@ -172,12 +177,16 @@ impl Platform {
         &self,
         library: &Library,
         person: NewPerson,
+        at_most: Option<u64>,
         added: EnrolledFace,
         picture: Bytes,
     ) -> Result<EnrolledPerson> {
         let rotation = added.face.map_or(0.0, |seen| seen.rotation);
-        let enrolled = self.inner.store.enrol(library.id, person, self.new_face(added), picture).await;
-        let (person, face) = enrolled.map_err(Error::of_enrolment)?;
+        let (library_id, face) = (library.id, self.new_face(added));
+        let enrolled = self.inner.store.write_with_picture(picture, move |tx, picture| {
+            Box::pin(enrol(tx, library_id, person, at_most, face, picture))
+        });
+        let (person, face) = enrolled.await?;
         Ok(EnrolledPerson { person, face, rotation })
     }
 
@@ -195,8 +204,11 @@ impl Platform {
                 let added =
                     engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
-                let face = self.inner.store.add_face(person.id, self.new_face(added), picture).await;
-                (face.map_err(Error::or_no_person)?, rotation)
+                let (person_id, face, now) = (person.id, self.new_face(added), self.now());
+                let added = self.inner.store.write_with_picture(picture, move |tx, picture| {
+                    Box::pin(add_face(tx, person_id, face, picture, now))
+                });
+                (added.await?, rotation)
             }
             FaceStorage::Faces => {
                 let face = self.new_face(EnrolledFace::default());
@@ -210,7 +222,12 @@ impl Platform {
     pub(crate) async fn drop_person(&self, app: &App, library: &Library, person: &Person) -> Result<()> {
         let engine = self.engine_of(app, library)?;
         match engine.face_storage() {
-            FaceStorage::Templates => self.inner.store.remove_person(person.id).await.map_err(Error::or_no_person),
+            FaceStorage::Templates => {
+                let (id, now) = (person.id, self.now());
+                let removed =
+                    self.inner.store.remove(move |tx| Box::pin(async move { tx.remove_person(id, now).await }));
+                removed.await.map_err(Error::or_no_person)
+            }
             FaceStorage::Faces => self.remove_remotely(engine.clone(), person).await,
         }
     }
@@ -219,7 +236,11 @@ impl Platform {
     pub(crate) async fn drop_face(&self, app: &App, library: &Library, face: &Face) -> Result<()> {
         let engine = self.engine_of(app, library)?;
         match engine.face_storage() {
-            FaceStorage::Templates => self.inner.store.remove_face(face.id).await.map_err(Error::or_no_face),
+            FaceStorage::Templates => {
+                let (id, now) = (face.id, self.now());
+                let removed = self.inner.store.remove(move |tx| Box::pin(async move { tx.remove_face(id, now).await }));
+                removed.await.map_err(Error::or_no_face)
+            }
             FaceStorage::Faces => self.remove_face_remotely(engine.clone(), library.id, face.id).await,
         }
     }
@@ -232,7 +253,6 @@ impl Platform {
             info: user.info,
             profile: user.profile,
             created_at: self.now(),
-            at_most: user.at_most,
         })
     }
 
@@ -252,6 +272,74 @@ impl Platform {
             engine_ref: added.engine_ref,
         }
     }
+}
+
+/// Inserts a person with a face.
+///
+/// # Errors
+/// [`Error::NoLibrary`], [`Error::PersonExists`]; [`Error::TooManyPeople`] if the library had more than `at_most` people
+/// with this one.
+pub(crate) async fn enrol(
+    tx: &mut Tx,
+    library_id: LibraryId,
+    new: NewPerson,
+    at_most: Option<u64>,
+    face: NewFace,
+    picture: PictureName,
+) -> Result<(Person, Face)> {
+    let person = tx.insert_person(library_id, new).await.map_err(Error::of_enrolment)?;
+    if let Some(at_most) = at_most
+        && tx.person_count(library_id).await? > at_most
+    {
+        return Err(Error::TooManyPeople);
+    }
+    let face = tx.insert_face(person.id, face, picture, false).await.map_err(Error::or_no_person)?;
+    Ok((person, face))
+}
+
+/// Inserts a face of a person.
+pub(crate) async fn add_face(
+    tx: &mut Tx,
+    person_id: PersonId,
+    face: NewFace,
+    picture: PictureName,
+    at: UnixMillis,
+) -> Result<Face> {
+    let face = tx.insert_face(person_id, face, picture, false).await.map_err(Error::or_no_person)?;
+    tx.touch_person(person_id, at).await?;
+    Ok(face)
+}
+
+/// Replaces all faces of a person by one.
+pub(crate) async fn replace_faces(
+    tx: &mut Tx,
+    person_id: PersonId,
+    face: NewFace,
+    picture: PictureName,
+    at: UnixMillis,
+) -> Result<Face> {
+    tx.remove_faces(person_id, None, at).await.map_err(Error::or_no_person)?;
+    add_face(tx, person_id, face, picture, at).await
+}
+
+/// Changes a person.
+///
+/// # Errors
+/// [`Error::NoPerson`]; [`Error::PersonExists`] if another person of the library is known by the new user id.
+pub(crate) async fn change_person(
+    tx: &mut Tx,
+    person_id: PersonId,
+    changes: PersonChanges,
+    at: UnixMillis,
+) -> Result<()> {
+    if let Some(user_id) = &changes.external_id {
+        let library_id = tx.library_of_person(person_id).await?.ok_or(Error::NoPerson)?;
+        let known = people_known_as(tx, library_id, user_id).await?;
+        if known.iter().any(|other| other.id != person_id) {
+            return Err(Error::PersonExists);
+        }
+    }
+    tx.update_person(person_id, changes, at).await.map_err(Error::of_changed_person)
 }
 
 /// The caller's data of a new person.

@@ -10,7 +10,7 @@ use crate::{App, Error, Face, Platform, Result};
 #[derive(Clone)]
 pub struct StoredPicture {
     /// The uploaded bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// Format of the picture, if recognised.
     pub format: Option<Format>,
 }
@@ -44,7 +44,8 @@ impl Platform {
     /// # Errors
     /// [`Error::NoPicture`].
     pub async fn picture_by_file(&self, file_id: FileId) -> Result<StoredPicture> {
-        self.picture_of(self.inner.store.face_by_file_id(file_id).await?).await
+        let face = self.inner.store.rows().await?.face_by_file_id(file_id).await?;
+        self.picture_of(face).await
     }
 
     /// Returns the picture of a face of a library.
@@ -52,7 +53,8 @@ impl Platform {
     /// # Errors
     /// [`Error::NoPicture`].
     pub async fn picture_in_library(&self, app_id: &str, library: &str, face_id: FaceId) -> Result<StoredPicture> {
-        self.picture_of(self.inner.store.face_in_library(app_id, library, face_id).await?).await
+        let face = self.inner.store.rows().await?.face_in_library(app_id, library, face_id).await?;
+        self.picture_of(face).await
     }
 
     async fn picture_of(&self, face: Option<Face>) -> Result<StoredPicture> {

@@ -117,7 +117,7 @@ impl Platform {
     ) -> Result<Vec<FaceMatches>> {
         let libraries = match library {
             Some(library) => vec![self.library_for(app, library, &picture).await?],
-            None => self.inner.store.libraries(app.id(), Page::first(MAX_LIBRARIES)).await?,
+            None => self.inner.store.rows().await?.libraries(app.id(), Page::first(MAX_LIBRARIES)).await?,
         };
         self.identify_many_in(app, &libraries, picture, top_n, Threshold::Default).await
     }
@@ -308,11 +308,11 @@ impl Platform {
         }
         let mut rows = HashMap::new();
         if !here.is_empty() {
-            let found = self.inner.store.people_with_faces(&here).await?;
+            let found = self.inner.store.rows().await?.people_with_faces(&here).await?;
             rows.extend(found.into_iter().map(|row| (FaceKey::Row(row.0.id), row)));
         }
         for (library, engine_refs) in elsewhere {
-            let found = self.inner.store.faces_by_engine_ref(library, &engine_refs).await?;
+            let found = self.inner.store.rows().await?.faces_by_engine_ref(library, &engine_refs).await?;
             rows.extend(found.into_iter().filter_map(|row| {
                 let engine_ref = row.0.engine_ref.clone()?;
                 Some((FaceKey::Ref { library, engine_ref }, row))

@@ -9,7 +9,7 @@ mod rules;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use aicp_store::{AccountGraph, Other, RelatedFilter, Store};
+use aicp_store::{AccountGraph, Other, RelatedFilter, Store, Tx};
 use aicp_types::UnixMillis;
 
 pub use aicp_store::{
@@ -176,7 +176,10 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::Store`].
     pub async fn import_accounts(&self, accounts: Vec<NewAccount>) -> Result<()> {
-        Ok(self.store.import_accounts(self.app_id, accounts, self.now).await?)
+        let (app_id, now) = (self.app_id.to_owned(), self.now);
+        let imported =
+            self.store.write(move |tx| Box::pin(async move { Ok(tx.import_accounts(&app_id, accounts, now).await?) }));
+        imported.await
     }
 
     /// Returns which of these names are accounts.
@@ -184,7 +187,8 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::Store`].
     pub async fn known_accounts(&self, user_ids: &[String]) -> Result<HashSet<String>> {
-        Ok(self.store.known_accounts(self.app_id, user_ids).await?.into_iter().collect())
+        let known = self.store.rows().await?.accounts_named(self.app_id, user_ids).await?;
+        Ok(known.into_iter().map(|(_, user_id)| user_id).collect())
     }
 
     /// Deletes accounts with all their data, and removes them from other accounts' friends. Returns the names of those
@@ -193,7 +197,8 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::Store`].
     pub async fn delete_accounts(&self, user_ids: Vec<String>) -> Result<HashSet<String>> {
-        Ok(self.store.delete_accounts(self.app_id, user_ids).await?.into_iter().collect())
+        let app_id = self.app_id.to_owned();
+        self.store.remove(move |tx| Box::pin(delete_accounts(tx, app_id, user_ids))).await
     }
 
     /// Returns all groups of an account, in order of creation.
@@ -205,7 +210,13 @@ impl Social<'_> {
             Ok(groups) => return Ok(groups),
             Err(before) => before,
         };
-        let groups = self.store.friend_groups(self.app_id, user_id, None, members).await?.ok_or(Error::NoAccount)?;
+        let groups = self
+            .store
+            .rows()
+            .await?
+            .friend_groups(self.app_id, user_id, None, members)
+            .await?
+            .ok_or(Error::NoAccount)?;
         let groups = Arc::new(groups);
         self.remembered.insert(self.app_id, user_id, members, before, &groups);
         Ok(groups)
@@ -216,7 +227,7 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn named_friend_groups(&self, user_id: &str, names: &[String]) -> Result<FriendGroups> {
-        let groups = self.store.friend_groups(self.app_id, user_id, Some(names), Members::Named).await?;
+        let groups = self.store.rows().await?.friend_groups(self.app_id, user_id, Some(names), Members::Named).await?;
         groups.ok_or(Error::NoAccount)
     }
 
@@ -352,7 +363,7 @@ impl Social<'_> {
     }
 
     async fn circle(&self, user_id: &str, around: RelatedFilter) -> Result<AccountGraph> {
-        self.store.circle(self.app_id, user_id, around).await?.ok_or(Error::NoAccount)
+        self.store.snapshot().await?.account_graph(self.app_id, user_id, around).await?.ok_or(Error::NoAccount)
     }
 
     async fn change<T: Send + 'static>(
@@ -361,8 +372,27 @@ impl Social<'_> {
         around: RelatedFilter,
         work: impl FnOnce(&AccountGraph) -> (AccountGraph, T) + Send + 'static,
     ) -> Result<T> {
-        self.store.update_account_graph(self.app_id, user_id, around, work).await?.ok_or(Error::NoAccount)
+        let (app_id, user_id) = (self.app_id.to_owned(), user_id.to_owned());
+        let changed = self.store.write(move |tx| {
+            Box::pin(async move {
+                let before = tx.account_graph(&app_id, &user_id, around).await?.ok_or(Error::NoAccount)?;
+                let (after, outcome) = work(&before);
+                tx.write_account_graph(&app_id, &before, &after).await?;
+                Ok(outcome)
+            })
+        });
+        changed.await
     }
+}
+
+/// Deletes accounts, also from the friends of others; returns the names of those that existed.
+async fn delete_accounts(tx: &mut Tx, app_id: String, user_ids: Vec<String>) -> Result<HashSet<String>> {
+    let deleted = tx.accounts_named(&app_id, &user_ids).await?;
+    let losing = tx.accounts_losing_friends(&deleted).await?;
+    let losing: Vec<Account> = losing.into_iter().map(rules::without_lost_friends).collect();
+    tx.set_account_counters(&app_id, &losing).await?;
+    tx.delete_accounts(&app_id, &deleted).await?;
+    Ok(deleted.into_iter().map(|(_, user_id)| user_id).collect())
 }
 
 fn around(friends: &[FriendFields]) -> RelatedFilter {

@@ -1,5 +1,7 @@
 //! Call statistics: numbers and durations of calls.
 
+pub(crate) mod calendar;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,7 +103,8 @@ impl Platform {
     /// [`crate::Error::Store`], [`crate::Error::Busy`].
     pub async fn call_totals(&self, app: &App, filter: &CallFilter) -> Result<Vec<CallTotal>> {
         self.flush_calls().await?;
-        Ok(self.inner.store.call_totals(scope(app, filter)).await?)
+        let parts = calendar::parts(self.zone(), filter.from, filter.to);
+        Ok(self.inner.store.rows().await?.call_totals(scope(app, filter), &parts).await?)
     }
 
     /// Returns the totals of each method in each bucket with calls, ordered by method, then time. Counts only calls
@@ -111,10 +114,11 @@ impl Platform {
     /// [`crate::Error::Store`], [`crate::Error::Busy`].
     pub async fn call_buckets(&self, app: &App, filter: &CallFilter, bucket: Bucket) -> Result<Vec<BucketTotal>> {
         self.flush_calls().await?;
-        let days = self.inner.store.call_days(scope(app, filter)).await?;
+        let parts = calendar::parts(self.zone(), filter.from, filter.to);
+        let days = self.inner.store.rows().await?.call_days(scope(app, filter), &parts).await?;
         let mut buckets: Vec<BucketTotal> = Vec::new();
         for DayTotal { day, total } in days {
-            let (first, last) = bucket.bounds(day);
+            let (first, last) = bucket.bounds(calendar::date_of(day));
             match buckets.last_mut().filter(|b| b.first == first && b.total.method == total.method) {
                 // Days ascend, so the latest call of the later day is the latest of both.
                 Some(known) => {
@@ -136,7 +140,7 @@ impl Platform {
         let turn = timeout(WAIT_FOR_TURN, turn).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
         self.flush_calls().await?;
         let limit = u64::from(self.inner.settings.max_call_rows);
-        let rows = self.inner.store.calls(scope(app, filter), limit).await?;
+        let rows = self.inner.store.snapshot().await?.calls(scope(app, filter), limit).await?;
         Ok(SingleCalls { rows, _turn: turn })
     }
 }

@@ -1,6 +1,6 @@
 //! Groups of a library's users, and operations on groups of any kind.
 
-use aicp_store::Page;
+use aicp_store::{Page, Tx};
 use aicp_types::GroupId;
 use futures_util::future::join_all;
 
@@ -18,7 +18,13 @@ impl Platform {
     /// # Errors
     /// [`Error::GroupExists`] if the library has a group of this kind and name; [`Error::NoLibrary`].
     pub async fn make_group(&self, library: &Library, kind: GroupKind, name: &str) -> Result<Group> {
-        self.inner.store.create_group(kind, library.id, name, self.now()).await.map_err(|e| match e {
+        let (library_id, name, now) = (library.id, name.to_owned(), self.now());
+        let made = self
+            .inner
+            .store
+            .write(move |tx| Box::pin(async move { tx.insert_group(kind, library_id, &name, now).await }))
+            .await;
+        made.map_err(|e| match e {
             aicp_store::Error::Exists => Error::GroupExists,
             other => Error::or_no_library(other),
         })
@@ -29,7 +35,7 @@ impl Platform {
     /// # Errors
     /// [`Error::NoGroup`].
     pub async fn group(&self, library: &Library, kind: GroupKind, id: GroupId) -> Result<Group> {
-        self.inner.store.group(kind, library.id, id).await?.ok_or(Error::NoGroup)
+        self.inner.store.rows().await?.group(kind, library.id, id).await?.ok_or(Error::NoGroup)
     }
 
     /// Returns the number of groups of a kind in a library and a page of them, in order of creation.
@@ -37,7 +43,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn groups(&self, library: &Library, kind: GroupKind, page: Page) -> Result<(u64, Vec<Group>)> {
-        Ok(self.inner.store.groups(kind, library.id, page).await?)
+        Ok(self.inner.store.snapshot().await?.groups(kind, library.id, page).await?)
     }
 
     /// Deletes a group of users with its relations and with all its users and their pictures. Can be repeated after a
@@ -50,8 +56,8 @@ impl Platform {
         run_detached(async move {
             let store = &platform.inner.store;
             // Other calls may add users meanwhile.
-            while !store.delete_empty_user_group(group).await.map_err(Error::or_no_group)? {
-                let (_, people) = store.people_of_group(group, Page::first(USERS_PER_READ)).await?;
+            while !store.remove(move |tx| Box::pin(delete_if_empty(tx, group))).await? {
+                let (_, people) = store.snapshot().await?.people_of_group(group, Page::first(USERS_PER_READ)).await?;
                 for some in people.chunks(MAX_CONCURRENT_REMOVALS) {
                     // Concurrent removals share commits.
                     let mut removals = Vec::with_capacity(some.len());
@@ -77,7 +83,13 @@ impl Platform {
     /// # Errors
     /// [`Error::NoGroup`] if the group or the user no longer exists.
     pub async fn put_into_user_group(&self, group: &Group, person: &Person) -> Result<()> {
-        self.inner.store.add_to_user_group(group.id, person.id).await.map_err(Error::or_no_group)
+        let (group, person_id) = (group.id, person.id);
+        let put = self
+            .inner
+            .store
+            .write(move |tx| Box::pin(async move { tx.add_to_user_group(group, person_id).await }))
+            .await;
+        put.map_err(Error::or_no_group)
     }
 
     /// Removes a user from a group.
@@ -85,7 +97,13 @@ impl Platform {
     /// # Errors
     /// [`Error::NotInGroup`].
     pub async fn take_out_of_user_group(&self, group: &Group, person: &Person) -> Result<()> {
-        self.inner.store.remove_from_user_group(group.id, person.id).await.map_err(Error::or_not_in_group)
+        let (group, person_id) = (group.id, person.id);
+        let removed = self
+            .inner
+            .store
+            .remove(move |tx| Box::pin(async move { tx.remove_from_user_group(group, person_id).await }))
+            .await;
+        removed.map_err(Error::or_not_in_group)
     }
 
     /// Returns the number of groups of a user and a page of them, in order of creation.
@@ -93,7 +111,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn groups_of_user(&self, person: &Person, page: Page) -> Result<(u64, Vec<Group>)> {
-        Ok(self.inner.store.groups_of_person(person.id, page).await?)
+        Ok(self.inner.store.snapshot().await?.groups_of_person(person.id, page).await?)
     }
 
     /// Returns the number of users in a group and a page of them, in the order of addition to the library.
@@ -101,6 +119,15 @@ impl Platform {
     /// # Errors
     /// [`Error::Store`].
     pub async fn users_of_group(&self, group: &Group, page: Page) -> Result<(u64, Vec<Person>)> {
-        Ok(self.inner.store.people_of_group(group.id, page).await?)
+        Ok(self.inner.store.snapshot().await?.people_of_group(group.id, page).await?)
     }
+}
+
+/// Deletes a group of users unless it has users; returns whether it did.
+async fn delete_if_empty(tx: &mut Tx, group: GroupId) -> Result<bool> {
+    if tx.people_of_group(group, Page::first(0)).await?.0 > 0 {
+        return Ok(false);
+    }
+    tx.delete_group(GroupKind::Users, group).await.map_err(Error::or_no_group)?;
+    Ok(true)
 }

@@ -3,15 +3,16 @@
 use std::collections::HashSet;
 
 use aicp_engines::FaceStorage;
-use aicp_store::{CopiedFace, Page, picture_key};
-use aicp_types::LibraryId;
+use aicp_store::{CopiedFace, NewPerson, Page, PersonChanges, Tx, picture_key};
+use aicp_types::{LibraryId, PersonId};
 use bytes::Bytes;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::background::run_detached;
 use crate::engines::library_ref;
 use crate::locks::Digest;
-use crate::people::{EnrolledPerson, MissingLibrary, NewUser};
+use crate::names::{people_known_as, people_of_app_known_as};
+use crate::people::{self, EnrolledPerson, MissingLibrary, NewUser};
 use crate::recognition::{Match, Threshold};
 use crate::{App, Error, Face, Gates, Library, Person, Platform, Result};
 
@@ -103,7 +104,7 @@ impl Platform {
         // Serialises calls with one picture or for one user: the second must see the face of the first.
         let _same_picture = self.inner.identity_locks.lock(Digest::of(&(library.id, &token))).await;
         let _same_user = self.lock_user_name(library.id, &user_id).await;
-        let known = store.people_by_user(library.id, &user_id).await?.into_iter().next();
+        let known = people_known_as(&mut store.rows().await?, library.id, &user_id).await?.into_iter().next();
         if known.is_none() && missing == MissingUser::Refuse {
             return Err(Error::NoPerson);
         }
@@ -112,11 +113,11 @@ impl Platform {
             None => None,
         };
         let is_own = match &known {
-            Some(person) => store.face_of_person_by_token(person.id, &token).await?.is_some(),
+            Some(person) => store.rows().await?.face_of_person_by_token(person.id, &token).await?.is_some(),
             None => false,
         };
         let may_stay = is_own && old == ExistingFaces::Replace;
-        if !may_stay && store.has_picture_in_library(library.id, &token).await? {
+        if !may_stay && store.rows().await?.has_picture_in_library(library.id, &token).await? {
             return Err(Error::FaceExists);
         }
         let Some(person) = known else {
@@ -126,13 +127,11 @@ impl Platform {
         let enrolled = match old {
             ExistingFaces::Keep => {
                 let limit = self.inner.settings.max_faces_a_user;
-                if limit > 0 && store.faces_of(person.id).await?.len() >= limit {
+                if limit > 0 && store.rows().await?.faces_of(person.id).await?.len() >= limit {
                     return Err(Error::TooManyFaces);
                 }
                 let enrolled = self.add_face(app, &library, person, picture).await?;
-                if info.is_some() {
-                    store.set_info(enrolled.person.id, info).await.map_err(Error::or_no_person)?;
-                }
+                self.set_info(&enrolled.person, info).await?;
                 enrolled
             }
             ExistingFaces::Replace => self.replace_faces(app, &library, person, info, picture).await?,
@@ -155,12 +154,21 @@ impl Platform {
                 let added =
                     engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
-                let face = self.new_face(added);
-                let face = store.replace_faces(person.id, info, face, picture).await;
-                Ok(EnrolledPerson { person, face: face.map_err(Error::or_no_person)?, rotation })
+                let (id, face, now) = (person.id, self.new_face(added), self.now());
+                let replaced = store.write_with_picture(picture, move |tx, picture| {
+                    Box::pin(async move {
+                        let face = people::replace_faces(tx, id, face, picture, now).await?;
+                        if info.is_some() {
+                            let changes = PersonChanges { info, ..PersonChanges::default() };
+                            people::change_person(tx, id, changes, now).await?;
+                        }
+                        Ok::<_, Error>(face)
+                    })
+                });
+                Ok(EnrolledPerson { person, face: replaced.await?, rotation })
             }
             FaceStorage::Faces => {
-                let before = store.faces_of(person.id).await?;
+                let before = store.rows().await?.faces_of(person.id).await?;
                 let enrolled = self.add_face(app, library, person, picture).await?;
                 for face in before {
                     match self.drop_face(app, library, &face).await {
@@ -168,12 +176,20 @@ impl Platform {
                         Err(e) => return Err(e),
                     }
                 }
-                if info.is_some() {
-                    store.set_info(enrolled.person.id, info).await.map_err(Error::or_no_person)?;
-                }
+                self.set_info(&enrolled.person, info).await?;
                 Ok(enrolled)
             }
         }
+    }
+
+    /// Sets the free text of a person, if one is given.
+    async fn set_info(&self, person: &Person, info: Option<String>) -> Result<()> {
+        if info.is_none() {
+            return Ok(());
+        }
+        let (id, now) = (person.id, self.now());
+        let changes = PersonChanges { info, ..PersonChanges::default() };
+        self.inner.store.write(move |tx| Box::pin(people::change_person(tx, id, changes, now))).await
     }
 
     /// Returns the faces of a user, the oldest first.
@@ -182,7 +198,7 @@ impl Platform {
     /// [`Error::NoLibrary`], [`Error::NoPerson`].
     pub async fn user_faces(&self, app: &App, library: &str, user_id: &str) -> Result<Vec<Face>> {
         let (_, person) = self.user_of(app, library, user_id).await?;
-        let mut faces = self.inner.store.faces_of(person.id).await?;
+        let mut faces = self.inner.store.rows().await?.faces_of(person.id).await?;
         faces.reverse();
         Ok(faces)
     }
@@ -196,8 +212,8 @@ impl Platform {
         // Concurrent removals of the last two faces must not leave a user without faces.
         let _same_person = self.lock_person(&person).await;
         let store = &self.inner.store;
-        let face = store.face_of_person_by_token(person.id, token).await?.ok_or(Error::NoSuchFace)?;
-        if store.faces_of(person.id).await?.len() > 1 {
+        let face = store.rows().await?.face_of_person_by_token(person.id, token).await?.ok_or(Error::NoSuchFace)?;
+        if store.rows().await?.faces_of(person.id).await?.len() > 1 {
             self.drop_face(app, &library, &face).await
         } else {
             self.drop_person(app, &library, &person).await
@@ -237,12 +253,13 @@ impl Platform {
         match library {
             Some(library) => {
                 let library = self.library(app, library).await?;
-                let people = store.people_by_user(library.id, user_id).await?;
+                let people = people_known_as(&mut store.rows().await?, library.id, user_id).await?;
                 users.extend(people.into_iter().map(|person| (library.clone(), person)));
             }
             None => {
-                for person in store.people_of_app_by_user(app.id(), user_id).await? {
-                    if let Some(library) = store.library_by_id(person.library_id).await? {
+                let mut rows = store.rows().await?;
+                for person in people_of_app_known_as(&mut rows, app.id(), user_id).await? {
+                    if let Some(library) = rows.library_by_id(person.library_id).await? {
                         users.push((library, person));
                     }
                 }
@@ -276,9 +293,13 @@ impl Platform {
 
     async fn copy_user_to(&self, app: &App, from: &Library, to: &Library, user_id: &str) -> Result<()> {
         let store = &self.inner.store;
-        let person = store.people_by_user(from.id, user_id).await?.into_iter().next().ok_or(Error::NoPerson)?;
+        let person = people_known_as(&mut store.rows().await?, from.id, user_id)
+            .await?
+            .into_iter()
+            .next()
+            .ok_or(Error::NoPerson)?;
         let _same_user = self.lock_user_name(to.id, user_id).await;
-        if !store.people_by_user(to.id, user_id).await?.is_empty() {
+        if !people_known_as(&mut store.rows().await?, to.id, user_id).await?.is_empty() {
             return Err(Error::PersonExists);
         }
         let new = NewUser {
@@ -287,21 +308,18 @@ impl Platform {
             profile: person.profile.clone(),
             at_most: None,
         };
-        let mut faces = store.faces_of(person.id).await?;
+        let mut faces = store.rows().await?.faces_of(person.id).await?;
         faces.reverse();
         let keeps_templates = self.engine_of(app, from)?.face_storage() == FaceStorage::Templates;
         if keeps_templates && from.engine == to.engine {
             let copies = faces.iter().map(|face| CopiedFace { face_id: face.id, file_id: self.inner.ids.file() });
-            let copied = store.copy_person(person.id, to.id, self.new_person(new)?, copies.collect()).await;
-            return copied.map(drop).map_err(|e| match e {
-                aicp_store::Error::Exists => Error::PersonExists,
-                other => Error::or_no_person(other),
-            });
+            let (from, to, new, copies) = (person.id, to.id, self.new_person(new)?, copies.collect());
+            return store.write(move |tx| Box::pin(copy_person(tx, from, to, new, copies))).await;
         }
         // A different engine needs the pictures.
         let mut copy: Option<Person> = None;
         for face in faces {
-            let picture = Bytes::from(store.picture(&face.picture_key).await.map_err(Error::or_no_face)?);
+            let picture = store.picture(&face.picture_key).await.map_err(Error::or_no_face)?;
             let added = match copy.clone() {
                 None => self.add_person(app, to, new.clone(), picture).await,
                 Some(person) => self.add_face(app, to, person, picture).await,
@@ -340,16 +358,16 @@ impl Platform {
         let photo = self.photo(app, picture);
         for library in libraries {
             let engine = self.engine_of(app, library)?;
-            for person in store.people_by_user(library.id, user_id).await? {
+            for person in people_known_as(&mut store.rows().await?, library.id, user_id).await? {
                 if engine.face_storage() == FaceStorage::Templates {
                     here.push(library.id);
                     people.insert(person.id);
                     continue;
                 }
                 let mut best: Option<Match> = None;
-                for face in store.faces_of(person.id).await?.into_iter().take(comparisons_left) {
+                for face in store.rows().await?.faces_of(person.id).await?.into_iter().take(comparisons_left) {
                     comparisons_left -= 1;
-                    let enrolled = Bytes::from(store.picture(&face.picture_key).await.map_err(Error::or_no_face)?);
+                    let enrolled = store.picture(&face.picture_key).await.map_err(Error::or_no_face)?;
                     let similarity = engine.compare(photo.clone(), photo.with(enrolled)).await?;
                     if best.as_ref().is_none_or(|best| similarity > best.similarity) {
                         best = Some(Match { person: person.clone(), face, similarity });
@@ -374,9 +392,8 @@ impl Platform {
     /// # Errors
     /// [`Error::NoSuchFace`].
     pub async fn picture_by_token(&self, app: &App, token: &str) -> Result<Bytes> {
-        let face = self.inner.store.face_by_token(app.id(), token).await?.ok_or(Error::NoSuchFace)?;
-        let picture = self.inner.store.picture(&face.picture_key).await.map_err(Error::or_no_face)?;
-        Ok(picture.into())
+        let face = self.inner.store.rows().await?.face_by_token(app.id(), token).await?.ok_or(Error::NoSuchFace)?;
+        self.inner.store.picture(&face.picture_key).await.map_err(Error::or_no_face)
     }
 
     /// Locks a user name of a library, for the creation of the user. If the [lock of the person](Self::lock_person) is
@@ -394,4 +411,13 @@ impl Platform {
         let mut users = self.users_named(app, Some(library), user_id).await?;
         Ok(users.swap_remove(0))
     }
+}
+
+/// Copies a person with some faces into a library.
+async fn copy_person(tx: &mut Tx, from: PersonId, to: LibraryId, new: NewPerson, faces: Vec<CopiedFace>) -> Result<()> {
+    let person = tx.insert_person(to, new).await.map_err(|e| match e {
+        aicp_store::Error::Exists => Error::PersonExists,
+        other => Error::or_no_person(other),
+    })?;
+    tx.copy_faces(from, person.id, faces).await.map_err(Error::or_no_person)
 }

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use aicp_types::{FaceId, LibraryId, PersonId};
+use aicp_types::{FaceId, KeyId, LibraryId, PersonId};
 
 use crate::NewTemplate;
 
-/// Observer of all committed changes of libraries, faces and friend groups.
+/// Observer of all committed changes.
 ///
 /// Calls arrive one at a time, in commit order, after the commit is durable and before the write returns. They block
-/// the only writer: an observer must be quick, must not panic, and must not wait for the store.
+/// the writer: an observer must be quick, must not panic, and must not wait for the store.
 pub trait Observer: Send + Sync {
     /// Receives a change.
     fn committed(&self, change: &Change);
 }
 
-/// A committed change of libraries, faces or friend groups.
+/// A committed change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// A face was stored.
@@ -52,6 +52,23 @@ pub enum Change {
     LibraryRemoved {
         /// The library.
         library_id: LibraryId,
+    },
+    /// A person was changed or removed, or a face of theirs.
+    PersonChanged {
+        /// The library.
+        library_id: LibraryId,
+        /// The person.
+        person_id: PersonId,
+    },
+    /// The grant of an app was made, changed or revoked.
+    GrantChanged {
+        /// The app.
+        app_id: String,
+    },
+    /// An access key was made or revoked.
+    KeyChanged {
+        /// The key.
+        key_id: KeyId,
     },
     /// An account's friend groups changed, or the account was deleted.
     FriendGroupsChanged {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use aicp_types::FaceId;
 
-use crate::{Error, Result, objects::md5_hex, pictures::Pictures, sqlite::Database};
+use crate::{Error, Result, Store, md5_hex};
 
 /// Rows per transaction.
 const BATCH: u64 = 500;
@@ -33,41 +33,60 @@ impl Progress {
     }
 }
 
-/// Backfills every missing digest. A face whose picture can't be read stays without one, which does not fail the start.
-pub(crate) async fn backfill(database: &Database, pictures: &Pictures) -> Result<()> {
-    let (templates, faces) = database.count_missing_md5s().await?;
-    let mut progress = Progress::new(templates + faces, Instant::now());
-    if progress.left > 0 {
-        tracing::info!(templates, faces, "fingerprints of older rows are being filled in before anything is served");
-    }
-    let tell = |left| tracing::info!(left, "fingerprints of older rows are being filled in");
-    let mut on_progress = |rows| progress.less(rows, Instant::now()).map_or((), tell);
-    let templates = database.backfill_template_md5s(BATCH, &mut on_progress).await?;
-    let (mut faces, mut unread) = (0, 0);
-    let mut last = FaceId::new(i64::MIN);
-    loop {
-        let batch = database.faces_without_md5(last, BATCH).await?;
-        let Some((id, _)) = batch.last() else { break };
-        last = *id;
-        let mut md5s = Vec::with_capacity(batch.len());
-        for (face_id, key) in batch {
-            match pictures.read(&key).await {
-                Ok(picture) => md5s.push((face_id, md5_hex(&picture))),
-                Err(Error::NotFound | Error::Corrupt { .. } | Error::Io { .. }) => unread += 1,
-                Err(error) => return Err(error),
-            }
-            on_progress(1);
+impl Store {
+    /// Stores the digests that rows of older versions lack. A face whose picture can't be read stays without one.
+    ///
+    /// # Errors
+    /// Errors of the database.
+    pub async fn backfill_digests(&self) -> Result<()> {
+        let (templates, faces) = self.rows().await?.count_missing_md5s().await?;
+        if templates + faces == 0 {
+            return Ok(());
         }
-        faces += md5s.len();
-        database.set_picture_md5s(md5s).await?;
-    }
-    if templates > 0 || faces > 0 {
+        let mut progress = Progress::new(templates + faces, Instant::now());
+        tracing::info!(templates, faces, "fingerprints of older rows are being filled in before anything is served");
+        let tell = |left| tracing::info!(left, "fingerprints of older rows are being filled in");
+        let mut on_progress = |rows| progress.less(rows, Instant::now()).map_or((), tell);
+        let templates = self.backfill_template_digests(&mut on_progress).await?;
+        let (mut faces, mut unread) = (0, 0);
+        let mut last = FaceId::new(i64::MIN);
+        loop {
+            let batch = self.rows().await?.faces_without_md5(last, BATCH).await?;
+            let Some((id, _)) = batch.last() else { break };
+            last = *id;
+            let mut md5s = Vec::with_capacity(batch.len());
+            for (face_id, key) in batch {
+                match self.picture(&key).await {
+                    Ok(picture) => md5s.push((face_id, md5_hex(&picture))),
+                    Err(Error::NotFound | Error::Blobs(_)) => unread += 1,
+                    Err(error) => return Err(error),
+                }
+                on_progress(1);
+            }
+            faces += md5s.len();
+            self.write(move |tx| Box::pin(async move { tx.set_picture_md5s(md5s).await })).await?;
+        }
         tracing::info!(templates, faces, "fingerprints of older rows are filled in");
+        if unread > 0 {
+            tracing::warn!(faces = unread, "pictures that can't be read have no fingerprint");
+        }
+        Ok(())
     }
-    if unread > 0 {
-        tracing::warn!(faces = unread, "pictures that can't be read have no fingerprint");
+
+    async fn backfill_template_digests(&self, on_progress: &mut (impl FnMut(u64) + Send)) -> Result<u64> {
+        let mut filled = 0;
+        loop {
+            let batch = self.rows().await?.templates_without_md5(BATCH).await?;
+            if batch.is_empty() {
+                return Ok(filled);
+            }
+            let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+            let md5s = batch.into_iter().map(|(face_id, vector)| (face_id, md5_hex(&vector))).collect();
+            self.write(move |tx| Box::pin(async move { tx.set_template_md5s(md5s).await })).await?;
+            filled += rows;
+            on_progress(rows);
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]

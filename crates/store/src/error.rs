@@ -17,9 +17,6 @@ pub enum Error {
     /// user's name, a group's name, or a key's name inside its kind. Also returned if the app has a grant already.
     #[error("already exists")]
     Exists,
-    /// Limit reached.
-    #[error("there is room for no more")]
-    Full,
     /// The store was closed, or its writer ended abnormally.
     #[error("the store is closed")]
     Closed,
@@ -44,12 +41,12 @@ pub enum Error {
         /// Path that the file had.
         path: PathBuf,
     },
-    /// The picture's file differs from the stored bytes.
-    #[error("picture {key} is damaged")]
-    Corrupt {
-        /// The picture's key.
-        key: String,
-    },
+    /// A picture could not be stored, read or deleted.
+    #[error(transparent)]
+    Blobs(#[from] aicp_blobs::Error),
+    /// A picture was deleted again and again while it was being stored.
+    #[error("an equal picture is being deleted all the time")]
+    Contended,
     /// The database refused a statement. Nothing was written.
     #[error("database: {0}")]
     Database(DatabaseError),
@@ -82,11 +79,6 @@ impl Error {
     pub fn is_database_error(&self) -> bool {
         matches!(self, Self::Database(_) | Self::RolledBack(_) | Self::InDoubt(_))
     }
-
-    /// Returns whether a write with this error may nevertheless be found committed later.
-    pub(crate) fn may_be_committed(&self) -> bool {
-        matches!(self, Self::Closed | Self::InDoubt(_))
-    }
 }
 
 impl From<DatabaseError> for Error {
@@ -95,14 +87,8 @@ impl From<DatabaseError> for Error {
     }
 }
 
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Self {
-        DatabaseError::from(error).into()
-    }
-}
-
 /// Adds the path to an I/O error; for `map_err`.
-pub(crate) fn at(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+pub fn at(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.into();
     move |source| Error::Io { path, source }
 }

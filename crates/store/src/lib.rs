@@ -1,44 +1,71 @@
-//! Persistent data of the server. A relational schema holds apps and grants, libraries, people, faces and templates,
-//! the outbox of writes to engines, console users, accounts and friends, and the call log with its statistics. An
-//! object store holds the pictures.
+//! Persistent data of the server: rows in a database, and pictures beside it.
 //!
-//! [`Store`] is the entry point. A data directory contains `aicp.db` (SQLite), `objects/` (pictures, named by content),
-//! `reserve` (disk space set aside for removals) and `lock` (held while the store is open).
+//! [`Store`] is the entry point. [`Rows`] reads, and a [`Tx`] writes, row by row; a job of [`Store::write`] combines
+//! them into one transaction, with the decisions of the caller in between:
+//!
+//! ```no_run
+//! # use aicp_store::{Error, NewPerson, Person, Result, Store};
+//! # use aicp_types::LibraryId;
+//! # async fn add(store: &Store, library: LibraryId, new: NewPerson) -> Result<Person> {
+//! store
+//!     .write(move |tx| {
+//!         Box::pin(async move {
+//!             if tx.person_count(library).await? >= 1000 {
+//!                 return Err(Error::Exists);
+//!             }
+//!             tx.insert_person(library, new).await
+//!         })
+//!     })
+//!     .await
+//! # }
+//! ```
+//!
+//! The seam below is [`Database`]: it has connections, and runs the jobs. The statements are the same for all databases
+//! ([`sql`]). Pictures are [blobs](aicp_blobs), put before the rows that refer to them are committed, and deleted after
+//! the last such row is gone.
 //!
 //! Guarantees, also across `kill -9` and power loss:
 //! - a write that returned `Ok` is durable, and so is its picture;
-//! - a write that returned an error left nothing behind ([`Error::InDoubt`] is the one exception);
+//! - a write that returned an error left no row behind ([`Error::InDoubt`] is the one exception);
 //! - the file of a removed picture is deleted, at the latest when the store is next opened;
-//! - a write that has begun completes even if the caller drops the future.
+//! - a picture without a row is deleted, at the latest by the sweep after the next start.
 //!
-//! The store knows no permissions and no words of a wire protocol. It enforces uniqueness and the limits that a caller
-//! passes ([`NewLibrary::at_most`], [`NewPerson::at_most`]).
+//! The store decides nothing: no permissions, no limits, no words of a wire protocol.
 
 mod blocking;
 mod change;
-mod check;
+mod collector;
+mod database;
 mod digests;
-mod disk;
 mod error;
+mod links;
 mod model;
-mod objects;
 mod pictures;
-mod sql;
-mod sqlite;
+mod rows;
+pub mod sql;
+mod statements;
 mod store;
+mod tx;
 
+pub use aicp_blobs::BlobKey;
+pub use blocking::run_blocking;
 pub use bytes::Bytes;
 pub use change::{AddedFace, Change, Observer};
-pub use check::{Finding, Report, check};
-pub use error::{Error, Result};
+pub use database::{Database, Job, Space, TemplateSink};
+pub use error::{Error, Result, at};
 pub use model::{
-    Account, AccountGraph, Algorithm, BulkPerson, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, CustomValue,
-    DayTotal, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Face, Friend, FriendGroup,
-    FriendGroups, FriendRequest, Grant, Group, GroupKind, Key, KeyUsage, LastIds, Library, LibraryCounts, LoggedCall,
-    Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOutboxRow, NewPerson, NewTemplate, Other,
-    OutboxAction, OutboxFilter, OutboxRow, Page, Person, PersonChanges, Profile, RelatedFilter, Sequences, Solution,
-    SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds,
+    Account, AccountGraph, Algorithm, BulkPerson, CallKind, CallScope, CallSums, CallTotal, ConsoleUser, CopiedFace,
+    Counts, CustomValue, DayTotal, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Face,
+    Friend, FriendGroup, FriendGroups, FriendRequest, Grant, Group, GroupKind, Key, KeyUsage, LastIds, Library,
+    LibraryCounts, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary,
+    NewPerson, NewTemplate, OffsetPeriod, Other, OutboxAction, OutboxFilter, OutboxRow, Page, Person, PersonChanges,
+    PersonKeys, Profile, RangePart, RelatedFilter, Sequences, Solution, SumUnit, SyncRelation, TemplateRow,
+    TemplatesRead, UnjudgedFace, UsedSignature, UserIds,
 };
-pub use objects::{md5_hex, picture_key};
+pub use pictures::{PictureName, md5_hex, picture_key};
+pub use rows::Rows;
 pub use sql::DatabaseError;
+pub(crate) use statements::PictureClaim;
+pub use statements::vector_from_blob;
 pub use store::Store;
+pub use tx::{Effects, Tx};

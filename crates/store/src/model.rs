@@ -14,16 +14,16 @@ use std::fmt;
 use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, TraceId, UnixMillis};
 
 pub use self::{
-    calls::{CallScope, CallTotal, DayTotal, LoggedCall},
+    calls::{CallKind, CallScope, CallSums, CallTotal, DayTotal, LoggedCall, OffsetPeriod, RangePart, SumUnit},
     console::{ConsoleUser, NewConsoleUser},
     directory::{DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, PersonChanges},
     grants::Grant,
     groups::{DeviceName, Group, GroupKind, SyncRelation},
     keys::{Key, KeyUsage, NewKey, UsedSignature},
-    outbox::{NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Solution},
+    outbox::{OutboxAction, OutboxFilter, OutboxRow, Solution},
     social::{
-        Account, AccountGraph, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, Members, NewAccount,
-        Other, RelatedFilter, Sequences, UserIds,
+        Account, AccountGraph, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, LostFriends, Members,
+        NewAccount, Other, RelatedFilter, Sequences, UserIds,
     },
 };
 
@@ -48,16 +48,16 @@ pub struct Library {
     pub created_at: UnixMillis,
     /// When a face was last added or removed; until then [`created_at`](Self::created_at).
     pub updated_at: UnixMillis,
-    /// Lowest number from 1 that no other library of the app had at creation; `None` for hidden libraries.
+    /// Number of the library in the app, from 1; `None` for hidden libraries.
     pub slot: Option<i64>,
-    /// Hidden: returned only by [`Store::hidden_library`](crate::Store::hidden_library) and by row id.
+    /// Hidden: returned only by [`hidden_library`](crate::Rows::hidden_library) and by row id.
     pub hidden: bool,
 }
 
 /// A library to create.
 #[derive(Clone, Debug)]
 pub struct NewLibrary {
-    /// App that owns it; created before by [`Store::ensure_app`](crate::Store::ensure_app).
+    /// App that owns it; created before by [`ensure_app`](crate::Tx::ensure_app).
     pub app_id: String,
     /// Id chosen by the app, unique in it.
     pub external_id: String,
@@ -71,9 +71,9 @@ pub struct NewLibrary {
     pub engine: String,
     /// When it is created.
     pub created_at: UnixMillis,
-    /// Maximum number of the app's libraries, hidden ones not counted, with this one; `None`: no limit.
-    pub at_most: Option<u64>,
-    /// Hidden: returned only by [`Store::hidden_library`](crate::Store::hidden_library) and by row id.
+    /// Number of the library in the app, from 1; `None` for hidden libraries.
+    pub slot: Option<i64>,
+    /// Hidden: returned only by [`hidden_library`](crate::Rows::hidden_library) and by row id.
     pub hidden: bool,
 }
 
@@ -175,8 +175,17 @@ pub struct NewPerson {
     pub profile: Profile,
     /// When it is created.
     pub created_at: UnixMillis,
-    /// Maximum number of people in the library with this one; `None`: no limit.
-    pub at_most: Option<u64>,
+}
+
+/// Keys of a person; a missing key matches nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PersonKeys<'a> {
+    /// [`Person::public_id`].
+    pub public_id: Option<PublicId>,
+    /// [`Person::number`].
+    pub number: Option<&'a str>,
+    /// [`Person::external_id`].
+    pub external_id: Option<&'a str>,
 }
 
 /// A stored face.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use aicp_store::{Algorithm, BulkPerson, Bytes, NewFace, NewLibrary, NewPerson, NewTemplate, Profile, Store};
 use aicp_types::{Clock, Node, PersonId, Snowflakes, SystemClock, UnixMillis};
 use aicp_vision::{Effort, ModelPaths, Picture, PoolSize, Purpose, Vision};
-use jiff::tz::TimeZone;
 
 use crate::machine::Threads;
 use crate::random::Random;
@@ -33,7 +32,7 @@ pub(super) fn fill(folder: &Path, people: usize, picture: &[u8], models: &ModelP
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let face = embed_largest_face(picture, models).await?;
-        let store = Store::open(folder, Arc::new(SystemClock), None, TimeZone::UTC).await?;
+        let store = aicp_store_sqlite::open(folder, Arc::new(SystemClock)).await?;
         let filled = add(&store, people, picture, &face).await;
         store.close().await?;
         filled
@@ -59,7 +58,6 @@ async fn add(store: &Store, people: usize, picture: &[u8], face: &Face) -> Resul
     // Older than any that the server will make.
     let now = SystemClock.now().saturating_sub(Duration::from_hours(1));
     let ids = Snowflakes::new(Node::default());
-    store.ensure_app(APP, now).await?;
     let library = NewLibrary {
         app_id: APP.to_owned(),
         external_id: LIBRARY.to_owned(),
@@ -68,10 +66,16 @@ async fn add(store: &Store, people: usize, picture: &[u8], face: &Face) -> Resul
         engine_key: format!("{:032x}", 1),
         engine: "builtin".to_owned(),
         created_at: now,
-        at_most: None,
+        slot: Some(1),
         hidden: false,
     };
-    let library = store.create_library(library).await?.id;
+    let made = store.write(move |tx| {
+        Box::pin(async move {
+            tx.ensure_app(APP, now).await?;
+            tx.insert_library(library).await
+        })
+    });
+    let library = made.await.map_err(Error::Store)?.id;
     let picture = Bytes::copy_from_slice(picture);
     let mut random = Random(SEED);
     let mut under_way = None;
@@ -112,7 +116,6 @@ fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random:
         info: None,
         profile: Profile { name: Some(format!("Person {number}")), ..Profile::default() },
         created_at: now,
-        at_most: None,
     };
     BulkPerson { person, faces: vec![(face, 0)] }
 }

@@ -2,12 +2,10 @@
 //! line.
 
 use std::num::NonZeroU32;
-use std::path::Path;
 use std::sync::Arc;
 
 use aicp_store::{Key, Store};
 use aicp_types::{Clock, UnixMillis};
-use jiff::tz::TimeZone;
 
 use super::{DRAWS, KeyInfo, KeyOptions, KeyScheme, NewKey, seal_name};
 use crate::apps::check_id;
@@ -22,13 +20,9 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Opens the data folder. `zone` is the zone of the statistics.
-    ///
-    /// # Errors
-    /// [`Error::Store`]; [`aicp_store::Error::InUse`] in it if a server has the folder open.
-    pub async fn open(data_dir: &Path, key: &MasterKey, zone: TimeZone, clock: Arc<dyn Clock>) -> Result<Self> {
-        let store = Store::open(data_dir, Arc::clone(&clock), None, zone).await?;
-        Ok(Self { store, vault: Vault::new(key), clock })
+    /// Manages the keys of a store that no server has open.
+    pub fn new(store: Store, key: &MasterKey, clock: Arc<dyn Clock>) -> Self {
+        Self { store, vault: Vault::new(key), clock }
     }
 
     /// As [`crate::Platform::app_ids`].
@@ -36,7 +30,7 @@ impl Keyring {
     /// # Errors
     /// [`Error::Store`].
     pub async fn app_ids(&self) -> Result<Vec<String>> {
-        Ok(self.store.app_ids().await?)
+        Ok(self.store.rows().await?.app_ids().await?)
     }
 
     /// As [`crate::Platform::make_key`].
@@ -96,7 +90,9 @@ pub(super) async fn make(
             created_at: now,
         };
         draws += 1;
-        match store.create_key(row).await {
+        let made: aicp_store::Result<Key> =
+            store.write(move |tx| Box::pin(async move { tx.create_key(row).await })).await;
+        match made {
             Ok(made) => return Ok((drawn, made)),
             Err(aicp_store::Error::Exists) if draws < DRAWS => {}
             Err(e) => return Err(e.into()),
@@ -105,9 +101,10 @@ pub(super) async fn make(
 }
 
 pub(super) async fn list(store: &Store, app_id: &str) -> Result<Vec<KeyInfo>> {
-    let keys = store.keys().await?.into_iter().filter(|key| key.made.app_id == app_id);
+    let mut rows = store.rows().await?;
+    let keys = rows.keys().await?.into_iter().filter(|key| key.made.app_id == app_id);
     let keys: Vec<KeyInfo> = keys.map(KeyInfo::of).collect();
-    if keys.is_empty() && !store.app_ids().await?.iter().any(|id| id == app_id) {
+    if keys.is_empty() && !rows.app_ids().await?.iter().any(|id| id == app_id) {
         return Err(Error::NoApp);
     }
     Ok(keys)
@@ -115,7 +112,9 @@ pub(super) async fn list(store: &Store, app_id: &str) -> Result<Vec<KeyInfo>> {
 
 pub(super) async fn revoke(store: &Store, app_id: &str, id: &str, now: UnixMillis) -> Result<KeyInfo> {
     let key = list(store, app_id).await?.into_iter().find(|key| key.id == id).ok_or(Error::NoKey)?;
-    store.revoke_key(key.row, now).await.map_err(|e| match e {
+    let row = key.row;
+    let revoked = store.write(move |tx| Box::pin(async move { tx.revoke_key(row, now).await }));
+    revoked.await.map_err(|e| match e {
         aicp_store::Error::NotFound => Error::NoKey,
         other => other.into(),
     })?;

@@ -1,7 +1,6 @@
 use super::*;
 use crate::secrets::MasterKey;
 use aicp_types::{ManualClock, SystemClock};
-use jiff::tz::TimeZone;
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -19,7 +18,7 @@ const NOW: UnixMillis = UnixMillis::new(1);
 
 async fn open(folder: &Path, clock: &Arc<ManualClock>) -> (Store, Vault, Arc<Keys>) {
     let clock: Arc<dyn Clock> = clock.clone();
-    let store = Store::open(folder, Arc::clone(&clock), None, TimeZone::UTC).await.expect("opens");
+    let store = aicp_store_sqlite::open(folder, Arc::clone(&clock)).await.expect("opens");
     let vault = Vault::new(&MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits"));
     let keys = Arc::new(Keys::load(&store, &vault, clock).await.expect("loads"));
     keys.start(store.clone()).await;

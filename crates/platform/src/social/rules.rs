@@ -1,13 +1,12 @@
 //! Rules for changes of an account and related accounts. A rule is a pure function from a circle, which is an account
 //! together with some other accounts, to the changed circle.
 //!
-//! One rule lives elsewhere, because a deletion affects more accounts than a circle holds: `delete_accounts` in the
-//! store's `sqlite/social.rs` increments the sequences of all accounts that lose a friend, in the same way as
-//! [`Changed`]. The model in the tests checks both.
+//! A deletion of accounts affects more accounts than a circle holds: [`without_lost_friends`] is its rule, for each of
+//! them alone.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use aicp_store::{AccountGraph, CustomValue, Friend, FriendRequest, Other, Sequences};
+use aicp_store::{Account, AccountGraph, CustomValue, Friend, FriendRequest, LostFriends, Other, Sequences};
 use aicp_types::UnixMillis;
 
 use super::{FriendError, FriendFields, FriendOutcome, FriendRequests, Sides, SocialLimits};
@@ -335,4 +334,15 @@ impl Changed {
 fn standard_fields(friend: &Friend) -> (&str, &str, &str, i64, &BTreeSet<String>) {
     let Friend { remark, source, wording, added_s, groups, custom: _ } = friend;
     (remark, source, wording, *added_s, groups)
+}
+
+/// Returns an account without the friends that it loses. Each sequence whose data changes increases by one, however many
+/// friends are lost.
+pub(super) fn without_lost_friends(lost: LostFriends) -> Account {
+    let LostFriends { mut account, friends, in_groups, with_custom } = lost;
+    account.friends = account.friends.saturating_sub(friends);
+    account.sequences.friends += 1;
+    account.sequences.groups += u64::from(in_groups);
+    account.sequences.custom += u64::from(with_custom);
+    account
 }

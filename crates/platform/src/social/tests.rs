@@ -327,11 +327,10 @@ impl Fixture {
         let dir = tempfile::tempdir().expect("a temp dir");
         let remembered = Arc::<FriendGroupCache>::default();
         let feed: Arc<dyn Observer> = Arc::new(ChangeObserver(Arc::clone(&remembered)));
-        let store = Store::open(dir.path(), Arc::new(SystemClock), Some(feed), jiff::tz::TimeZone::UTC)
-            .await
-            .expect("it opens");
+        let store = aicp_store_sqlite::open(dir.path(), Arc::new(SystemClock)).await.expect("it opens");
+        store.observe(feed);
         for app in [APP, "other"] {
-            store.ensure_app(app, UnixMillis::new(1)).await.expect("it is written");
+            crate::apps::ensure_app(&store, app.to_owned(), UnixMillis::new(1)).await.expect("it is written");
         }
         Self { store, remembered, dir, requests }
     }
@@ -349,8 +348,7 @@ impl Fixture {
 
     async fn reopen(self) -> Self {
         self.store.close().await.expect("it closes");
-        let store =
-            Store::open(self.dir.path(), Arc::new(SystemClock), None, jiff::tz::TimeZone::UTC).await.expect("it opens");
+        let store = aicp_store_sqlite::open(self.dir.path(), Arc::new(SystemClock)).await.expect("it opens");
         Self { store, remembered: Arc::default(), ..self }
     }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::async_runtime;
+use super::{async_runtime, open_store};
 use crate::config::Config;
 use crate::{Error, Result, control, data_dir};
 
@@ -86,10 +86,11 @@ fn on_keys(
 ) -> Result<Value> {
     let outcome = async_runtime()?.block_on(async {
         let key = data_dir::master_key(config)?;
-        let keys = match Keyring::open(&config.data_dir, &key, config.zone()?, Arc::new(SystemClock)).await {
-            Err(e) if e.is_in_use() => return Ok::<_, Error>(None),
+        let store = match open_store(config).await {
+            Err(Error::Platform(e)) if e.is_in_use() => return Ok::<_, Error>(None),
             opened => opened?,
         };
+        let keys = Keyring::new(store, &key, Arc::new(SystemClock));
         let outcome = here(&keys).await;
         keys.close().await?;
         outcome.map(Some)

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use aicp_platform::{CheckReport, check};
+use aicp_store_sqlite::{Report, check};
 use serde_json::json;
 
 use crate::config::Config;
@@ -10,8 +10,8 @@ use crate::{Error, Result};
 
 /// Checks the integrity of the data folder and prints the findings.
 pub(crate) fn run(config: &Config, as_json: bool) -> Result<()> {
-    let report = check(&config.data_dir)?;
-    let CheckReport { templates, pictures, findings, more } = &report;
+    let report = check(&config.data_dir).map_err(aicp_platform::Error::from)?;
+    let Report { templates, pictures, findings, more } = &report;
     let mut out = std::io::stdout().lock();
     if as_json {
         let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();

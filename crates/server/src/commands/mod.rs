@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aicp_platform::{Platform, Settings};
+use aicp_store::Store;
 use aicp_types::SystemClock;
 use aicp_vision::{FaceModels, Inference, ModelPaths, Picture, PoolSize, RuntimeInfo, StartingPool, Vision};
 use tokio::runtime::{Builder, Runtime};
@@ -81,15 +82,21 @@ async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Re
     };
     let builtin = aicp_engines::Builtin::new(vision).map_err(aicp_platform::Error::from)?;
     let engines = config.engines.open(builtin)?;
-    Platform::open(&config.data_dir, engines, &key, admin_token, settings, Arc::new(SystemClock)).await.map_err(
-        |source| {
-            if source.is_database_error() {
-                Error::Database { path: config.data_dir.join(data_dir::DATABASE), source }
-            } else {
-                source.into()
-            }
-        },
-    )
+    let store = open_store(config).await?;
+    Ok(Platform::open(store, engines, &key, admin_token, settings, Arc::new(SystemClock)).await?)
+}
+
+/// Opens the store of the data folder.
+async fn open_store(config: &Config) -> Result<Store> {
+    let opened = aicp_store_sqlite::open(&config.data_dir, Arc::new(SystemClock)).await;
+    opened.map_err(|source| {
+        let is_database_error = source.is_database_error();
+        let source = aicp_platform::Error::from(source);
+        match is_database_error {
+            true => Error::Database { path: config.data_dir.join(data_dir::DATABASE), source },
+            false => source.into(),
+        }
+    })
 }
 
 fn async_runtime() -> Result<Runtime> {

@@ -10,7 +10,6 @@ use aicp_store::{
     TemplateRow,
 };
 use aicp_types::{FileId, PublicId, SystemClock, UnixMillis};
-use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::fixture::{Server, Setup, wait_until};
@@ -29,10 +28,12 @@ async fn library(store: &Store, group_id: &str, number: u8) -> Library {
         engine_key: format!("{number:032x}"),
         engine: "builtin".to_owned(),
         created_at: UnixMillis::new(1),
-        at_most: None,
+        slot: None,
         hidden: false,
     };
-    store.create_library(new).await.expect("a library")
+    let made: aicp_store::Result<Library> =
+        store.write(move |tx| Box::pin(async move { tx.insert_library(new).await })).await;
+    made.expect("a library")
 }
 
 /// Builds people with these numbers, each with one template.
@@ -46,7 +47,6 @@ fn people(templates: impl IntoIterator<Item = (u16, NewTemplate)>) -> Vec<BulkPe
             info: None,
             profile: Profile::default(),
             created_at: UnixMillis::new(1),
-            at_most: None,
         };
         let face = NewFace {
             file_id: FileId::new(id),
@@ -71,8 +71,9 @@ fn stranger(number: usize) -> Vec<f32> {
 
 /// Returns the only template of a store.
 async fn only_template(store: &Store, library: &Library) -> NewTemplate {
-    let person = store.people(library.id, Page::first(1)).await.expect("a read").remove(0);
-    let mut entry = store.directory_entries(library.id, &[person.public_id]).await.expect("a read").remove(0);
+    let mut rows = store.rows().await.expect("a connection");
+    let person = rows.people(library.id, Page::first(1)).await.expect("a read").remove(0);
+    let mut entry = rows.directory_entries(library.id, &[person.public_id]).await.expect("a read").remove(0).1;
     let algorithm = entry.faces.remove(0).template.expect("a template").algorithm;
     let (sender, vectors) = mpsc::channel();
     let take = move |rows: Vec<TemplateRow>| {
@@ -86,8 +87,15 @@ async fn only_template(store: &Store, library: &Library) -> NewTemplate {
 
 /// Adds the folder's only template among those of many people, in two libraries with two algorithms.
 async fn fill(data_dir: &Path) {
-    let store = Store::open(data_dir, Arc::new(SystemClock), None, TimeZone::UTC).await.expect("the store opens");
-    let enrolled = store.library("admin", "enrolled").await.expect("a read").expect("the library");
+    let store = aicp_store_sqlite::open(data_dir, Arc::new(SystemClock)).await.expect("the store opens");
+    let enrolled = store
+        .rows()
+        .await
+        .expect("a connection")
+        .library("admin", "enrolled")
+        .await
+        .expect("a read")
+        .expect("the library");
     let NewTemplate { algorithm, vector, .. } = only_template(&store, &enrolled).await;
 
     let template =
@@ -144,8 +152,15 @@ fn every_stored_template_of_its_algorithm_is_found_after_a_start() {
 /// Writes three faces with the same template, enrolled before recognisability was stored: with a good, a bad and no
 /// picture.
 async fn fill_unjudged(data_dir: &Path) {
-    let store = Store::open(data_dir, Arc::new(SystemClock), None, TimeZone::UTC).await.expect("the store opens");
-    let enrolled = store.library("admin", "enrolled").await.expect("a read").expect("the library");
+    let store = aicp_store_sqlite::open(data_dir, Arc::new(SystemClock)).await.expect("the store opens");
+    let enrolled = store
+        .rows()
+        .await
+        .expect("a connection")
+        .library("admin", "enrolled")
+        .await
+        .expect("a read")
+        .expect("the library");
     let template = NewTemplate { recognisability: None, ..only_template(&store, &enrolled).await };
     let old = library(&store, "old", 1).await;
     let mut spoilt = decode(&obama());

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use aicp_store::{CallScope, LoggedCall, Store};
+use aicp_platform::{append_calls, set_statistics_zone};
+use aicp_store::{CallScope, LoggedCall};
 use aicp_types::{Clock, SystemClock, TraceId, UnixMillis};
 use jiff::civil::{Date, DateTime, Time, date};
 use jiff::tz::TimeZone;
@@ -132,8 +133,15 @@ fn runtime() -> tokio::runtime::Runtime {
 /// Writes calls into a data folder while no server runs on it.
 fn write_calls(data_dir: &Path, zone: &str, calls: &[LoggedCall]) {
     runtime().block_on(async {
-        let store = Store::open(data_dir, Arc::new(SystemClock), None, zone_of(zone)).await.expect("the store opens");
-        store.append_calls(calls.to_vec()).await.expect("they are written");
+        let store = aicp_store_sqlite::open(data_dir, Arc::new(SystemClock)).await.expect("the store opens");
+        let (zone, calls) = (zone_of(zone), calls.to_vec());
+        let written = store.write(move |tx| {
+            Box::pin(async move {
+                set_statistics_zone(tx, &zone).await?;
+                append_calls(tx, &zone, calls).await
+            })
+        });
+        written.await.expect("they are written");
         store.close().await.expect("the store closes");
     });
 }
@@ -141,9 +149,10 @@ fn write_calls(data_dir: &Path, zone: &str, calls: &[LoggedCall]) {
 /// Reads the call log of a data folder while no server runs on it.
 pub fn read_calls(data_dir: &Path) -> Vec<LoggedCall> {
     runtime().block_on(async {
-        let store =
-            Store::open(data_dir, Arc::new(SystemClock), None, zone_of(SHANGHAI)).await.expect("the store opens");
-        let calls = store.calls(CallScope::default(), 1_000_000).await.expect("they are read");
+        let store = aicp_store_sqlite::open(data_dir, Arc::new(SystemClock)).await.expect("the store opens");
+        let mut rows = store.rows().await.expect("a connection");
+        let calls = rows.calls(CallScope::default(), 1_000_000).await.expect("they are read");
+        drop(rows);
         store.close().await.expect("the store closes");
         calls
     })

@@ -1,6 +1,7 @@
 //! Answered calls, and their totals.
 
 use aicp_types::{TraceId, UnixMillis};
+
 /// A call of the call log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedCall {
@@ -65,8 +66,69 @@ pub struct CallTotal {
 /// Totals of the calls of a method on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayTotal {
-    /// The day, in the zone that the store was opened with.
-    pub day: jiff::civil::Date,
+    /// The day, in days since 1970-01-01, in the zone of the sums of days.
+    pub day: i64,
     /// The totals.
     pub total: CallTotal,
+}
+
+/// What calls that are summed together have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallKind {
+    /// App that made the calls.
+    pub app_id: String,
+    /// Name of the called method.
+    pub method: String,
+    /// Display name of the method.
+    pub label: String,
+    /// Origin of the answers.
+    pub source: String,
+    /// URL of the calls.
+    pub url: String,
+}
+
+/// Sums of some calls of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallSums {
+    /// Number of calls; at least one.
+    pub count: i64,
+    /// Total duration in milliseconds.
+    pub cost_ms: i64,
+    /// Time of the latest call, by time, then trace id.
+    pub last_time: UnixMillis,
+    /// Trace id of the latest call.
+    pub last_trace: TraceId,
+    /// Duration of the latest call in milliseconds.
+    pub last_cost_ms: i64,
+}
+
+/// Unit of time in which calls are summed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SumUnit {
+    /// A quarter of an hour: time divided by 900,000 ms.
+    Quarter,
+    /// A day, in days since 1970-01-01, in the zone of the sums of days.
+    Day,
+}
+
+/// A part of a range of time, and the sums that answer it. Bounds are inclusive, then exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RangePart {
+    /// Whole days: first, end; `None` is unbounded.
+    Days(Option<i64>, Option<i64>),
+    /// Whole quarters of one day: first, end, day.
+    Quarters(i64, i64, i64),
+    /// Milliseconds within one quarter, from the log: first, end, day.
+    Log(i64, i64, i64),
+}
+
+/// Quarters of an hour at which a zone has the same offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetPeriod {
+    /// First quarter.
+    pub first_quarter: i64,
+    /// Last quarter.
+    pub last_quarter: i64,
+    /// Offset from UTC in seconds.
+    pub offset_s: i64,
 }

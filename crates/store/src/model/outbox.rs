@@ -19,7 +19,7 @@ pub enum OutboxAction {
 /// A stored outbox row: a write that an engine has to do, or has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxRow {
-    /// Snowflake. The rows of a library are replayed by ascending id.
+    /// Snowflake, which the caller generates unique over all rows and ascending in each library.
     pub id: OutboxId,
     /// The library; it may be deleted.
     pub library_id: LibraryId,
@@ -44,14 +44,16 @@ pub struct OutboxRow {
     pub picture_key: Option<String>,
     /// Whether the person was created together with the row.
     pub made_person: bool,
-    /// Endpoint; see [`NewOutboxRow::endpoint`].
+    /// Base address of the engine, for information; free text of the caller.
     pub endpoint: String,
-    /// Operation; see [`NewOutboxRow::operation`].
+    /// Path of the write at the engine, for information; free text of the caller.
     pub operation: String,
     /// When the row was created.
     pub created_at: UnixMillis,
     /// An attempt may have reached the engine, but its answer did not arrive.
     pub in_doubt: bool,
+    /// Value of [`in_doubt`](Self::in_doubt) before the latest attempt.
+    pub was_in_doubt: bool,
     /// Shown in lists; `false` while the first attempt is in progress.
     pub listed: bool,
     /// The engine refused the write permanently; the row no longer blocks its library.
@@ -64,21 +66,6 @@ pub struct OutboxRow {
     pub solved_at: Option<UnixMillis>,
     /// Caller that triggered the successful attempt; `None` if it was automatic.
     pub solved_by: Option<String>,
-}
-
-/// An outbox row to insert together with the change it belongs to, which determines the other columns.
-#[derive(Clone, Debug)]
-pub struct NewOutboxRow {
-    /// Snowflake, which the caller generates unique over all rows and ascending in each library.
-    pub id: OutboxId,
-    /// Name of the engine.
-    pub engine: String,
-    /// Base address of the engine, for information; free text of the caller.
-    pub endpoint: String,
-    /// Path of the write at the engine, for information; free text of the caller.
-    pub operation: String,
-    /// When the row is created.
-    pub created_at: UnixMillis,
 }
 
 /// Filter of listed rows. The default matches all.

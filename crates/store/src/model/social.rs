@@ -95,6 +95,19 @@ pub struct Other {
     pub requests: u64,
 }
 
+/// What an account loses when friends of it are deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostFriends {
+    /// The account.
+    pub account: Account,
+    /// Number of lost friends; at least one.
+    pub friends: u64,
+    /// Whether one of them is in a friend group.
+    pub in_groups: bool,
+    /// Whether one of them has custom values.
+    pub with_custom: bool,
+}
+
 /// Part of the social graph: an account, its friend groups, and a selection of other accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountGraph {

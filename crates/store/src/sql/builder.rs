@@ -7,7 +7,7 @@ use super::{FromRow, FromValue, Row, Statement, Value};
 
 /// Builder of a statement's text and parameters. Values never become text.
 #[derive(Default)]
-pub(crate) struct QueryBuilder {
+pub struct QueryBuilder {
     sql: String,
     parameters: Vec<Value>,
 }
@@ -72,7 +72,7 @@ impl QueryBuilder {
 }
 
 /// Builder of the values of one row.
-pub(crate) struct Values<'a> {
+pub struct Values<'a> {
     builder: &'a mut QueryBuilder,
     is_first: bool,
 }

@@ -11,7 +11,7 @@ pub struct DatabaseError {
 
 /// Kind of a database error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A foreign key names a row that does not exist.
     MissingParent,
     /// A unique value exists already.
@@ -30,17 +30,17 @@ pub(crate) enum Kind {
 
 impl DatabaseError {
     /// Creates an error with a message.
-    pub(crate) fn new(kind: Kind, message: impl fmt::Display) -> Self {
+    pub fn new(kind: Kind, message: impl fmt::Display) -> Self {
         Self { kind, message: message.to_string() }
     }
 
     /// Creates a [`Kind::Decode`] error.
-    pub(crate) fn decode(message: impl fmt::Display) -> Self {
+    pub fn decode(message: impl fmt::Display) -> Self {
         Self::new(Kind::Decode, message)
     }
 
     /// Returns the kind of the error.
-    pub(crate) fn kind(&self) -> Kind {
+    pub fn kind(&self) -> Kind {
         self.kind
     }
 }

@@ -13,22 +13,24 @@ use std::borrow::Cow;
 
 use futures_util::future::BoxFuture;
 
-pub(crate) use self::{
+pub use self::{
     builder::QueryBuilder,
-    query::{query, query_as, query_scalar},
+    query::{Query, query, query_as, query_scalar},
     row::{FromRow, Row},
     value::{FromValue, Value},
 };
 pub use error::DatabaseError;
-pub(crate) use error::Kind;
+pub use error::Kind;
 
 /// Result of a statement.
-pub(crate) type Result<T, E = DatabaseError> = std::result::Result<T, E>;
+pub type Result<T, E = DatabaseError> = std::result::Result<T, E>;
 
 /// A statement with its parameters.
 #[derive(Debug)]
-pub(crate) struct Statement {
+pub struct Statement {
+    /// Text, with `$1`, `$2`, ... for the parameters.
     pub sql: Cow<'static, str>,
+    /// Values of the parameters, in order.
     pub parameters: Vec<Value>,
     /// Whether to cache the prepared statement: not for texts that differ each time.
     pub is_cached: bool,
@@ -36,7 +38,8 @@ pub(crate) struct Statement {
 
 /// Rows that a statement returned, and number of rows that it changed.
 #[derive(Debug, Default)]
-pub(crate) struct QueryResult {
+pub struct QueryResult {
+    /// The rows; empty for a statement that returns none.
     pub rows: Vec<Row>,
     /// Number of rows that were inserted, updated or deleted.
     pub affected: u64,
@@ -50,7 +53,7 @@ impl QueryResult {
 }
 
 /// A connection that runs statements one after the other.
-pub(crate) trait Connection: Send {
+pub trait Connection: Send {
     /// Runs a statement to completion and returns all rows.
     fn run(&mut self, statement: Statement) -> BoxFuture<'_, Result<QueryResult>>;
 }

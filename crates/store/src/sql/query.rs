@@ -6,24 +6,24 @@ use std::marker::PhantomData;
 use super::{Connection, DatabaseError, FromRow, FromValue, Kind, QueryResult, Result, Row, Statement, Value};
 
 /// A statement whose rows are read as `T`.
-pub(crate) struct Query<T> {
+pub struct Query<T> {
     statement: Statement,
     decode: fn(&Row) -> Result<T>,
     of: PhantomData<T>,
 }
 
 /// Returns a statement whose rows are read column by column.
-pub(crate) fn query(sql: impl Into<Cow<'static, str>>) -> Query<Row> {
+pub fn query(sql: impl Into<Cow<'static, str>>) -> Query<Row> {
     Query::new(sql.into(), |row| Ok(row.clone()))
 }
 
 /// Returns a statement whose rows are read as a type.
-pub(crate) fn query_as<T: FromRow>(sql: impl Into<Cow<'static, str>>) -> Query<T> {
+pub fn query_as<T: FromRow>(sql: impl Into<Cow<'static, str>>) -> Query<T> {
     Query::new(sql.into(), T::from_row)
 }
 
 /// Returns a statement of whose rows only the first column is read.
-pub(crate) fn query_scalar<T: for<'r> FromValue<'r>>(sql: impl Into<Cow<'static, str>>) -> Query<T> {
+pub fn query_scalar<T: for<'r> FromValue<'r>>(sql: impl Into<Cow<'static, str>>) -> Query<T> {
     Query::new(sql.into(), |row| row.try_get(0))
 }
 

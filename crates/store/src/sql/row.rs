@@ -6,13 +6,13 @@ use super::{DatabaseError, FromValue, Result, Value};
 
 /// A row: values with the names of their columns.
 #[derive(Debug, Clone)]
-pub(crate) struct Row {
+pub struct Row {
     columns: Arc<[String]>,
     values: Vec<Value>,
 }
 
 /// A column, by position from 0 or by name.
-pub(crate) trait Column: Copy + std::fmt::Display {
+pub trait Column: Copy + std::fmt::Display {
     fn position(self, columns: &[String]) -> Option<usize>;
 }
 
@@ -29,6 +29,7 @@ impl Column for &str {
 }
 
 impl Row {
+    /// Makes a row of values, in the order of the columns.
     pub fn new(columns: Arc<[String]>, values: Vec<Value>) -> Self {
         Self { columns, values }
     }
@@ -46,7 +47,7 @@ impl Row {
 }
 
 /// A type that can be read from a row.
-pub(crate) trait FromRow: Sized {
+pub trait FromRow: Sized {
     /// Reads the columns.
     ///
     /// # Errors

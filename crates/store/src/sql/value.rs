@@ -7,11 +7,16 @@ use aicp_types::{
 
 /// A value of one of the types that every database has.
 #[derive(Clone, PartialEq)]
-pub(crate) enum Value {
+pub enum Value {
+    /// No value.
     Null,
+    /// A whole number; also a flag, an id or a time.
     Integer(i64),
+    /// A number.
     Real(f64),
+    /// A text.
     Text(String),
+    /// Bytes.
     Blob(Vec<u8>),
 }
 
@@ -66,7 +71,8 @@ parameter!(Blob(bytes => bytes.to_vec()): &[u8], &Vec<u8>, &[u8; 16], &[u8; 32],
 parameter!(Blob(bytes => bytes): Vec<u8>);
 
 /// A type that a column can be read as. `None` if the value is of another type or out of range.
-pub(crate) trait FromValue<'r>: Sized {
+pub trait FromValue<'r>: Sized {
+    /// Reads a value.
     fn from_value(value: &'r Value) -> Option<Self>;
 }
 

@@ -1,0 +1,256 @@
+//! Offline check of a data folder: reads everything and reports what differs from what was stored. Changes nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aicp_types::{FaceId, LibraryId};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
+
+use aicp_blobs::LocalBlobs;
+use aicp_store::{BlobKey, Result, at, md5_hex, vector_from_blob};
+
+use crate::{DATABASE, OBJECTS, take_lock};
+
+/// Maximum number of findings that are reported one by one; further ones are only counted.
+const MAX_FINDINGS: usize = 1000;
+/// Tolerated deviation of a template's length from 1.
+const LENGTH_TOLERANCE: f32 = 1e-3;
+
+/// Result of a check.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Templates that were read.
+    pub templates: u64,
+    /// Pictures that were read.
+    pub pictures: u64,
+    /// Findings, at most a thousand.
+    pub findings: Vec<Finding>,
+    /// Number of further findings.
+    pub more: u64,
+}
+
+/// A deviation from what was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// Message of SQLite about the database file.
+    Database(String),
+    /// A row refers to a missing row.
+    Reference {
+        /// The table of the row.
+        table: String,
+        /// The row's id.
+        row: i64,
+        /// The table of the missing row.
+        parent: String,
+    },
+    /// A template is missing or damaged.
+    Template {
+        /// The library.
+        library: LibraryId,
+        /// The face.
+        face: FaceId,
+        /// Description of the fault.
+        fault: &'static str,
+    },
+    /// A picture is missing or damaged.
+    Picture {
+        /// Key of the picture.
+        key: String,
+        /// A face with this picture; `None` for the picture of a write that waits for an engine.
+        face: Option<FaceId>,
+        /// Description of the fault.
+        fault: &'static str,
+    },
+    /// A file that no row refers to.
+    Orphan(PathBuf),
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(said) => write!(f, "database: {said}"),
+            Self::Reference { table, row, parent } => write!(f, "row {row} of {table} refers to no {parent}"),
+            Self::Template { library, face, fault } => {
+                write!(f, "template of face {face} in library {library}: {fault}")
+            }
+            Self::Picture { key, face: Some(face), fault } => write!(f, "picture {key} of face {face}: {fault}"),
+            Self::Picture { key, face: None, fault } => write!(f, "picture {key} of a waiting write: {fault}"),
+            Self::Orphan(path) => write!(f, "{}: nothing refers to it", path.display()),
+        }
+    }
+}
+
+/// Checks the store in `data_dir`, which no process may have open. Blocks until all of it is read.
+///
+/// # Errors
+/// [`Error::InUse`](crate::Error::InUse) if the store is open, or an I/O error. Faults of the store are no errors but
+/// in the report.
+pub fn check(data_dir: &Path) -> Result<Report> {
+    let database = data_dir.join(DATABASE);
+    fs::metadata(&database).map_err(at(&database))?;
+    let _lock = take_lock(data_dir.join("lock"))?;
+    let mut report = Report::default();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let read = Connection::open_with_flags(&database, flags).and_then(|connection| {
+        report.check_pages(&connection)?;
+        report.check_templates(&connection)?;
+        known_pictures(&connection)
+    });
+    match read {
+        Ok(known) => report.check_pictures(&data_dir.join(OBJECTS), known)?,
+        // Without the rows, pictures can't be distinguished from orphans.
+        Err(e) => report.note(Finding::Database(e.to_string())),
+    }
+    Ok(report)
+}
+
+impl Report {
+    /// Returns whether there are no findings.
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    fn note(&mut self, finding: Finding) {
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push(finding);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Checks every page of the database and every foreign key.
+    fn check_pages(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut pragma = connection.prepare("PRAGMA integrity_check(100)")?;
+        let mut said = pragma.query([])?;
+        while let Some(row) = said.next()? {
+            let line: String = row.get(0)?;
+            if line != "ok" {
+                self.note(Finding::Database(line));
+            }
+        }
+        let mut pragma = connection.prepare("PRAGMA foreign_key_check")?;
+        let mut broken = pragma.query([])?;
+        while let Some(row) = broken.next()? {
+            let row_id: Option<i64> = row.get(1)?;
+            self.note(Finding::Reference { table: row.get(0)?, row: row_id.unwrap_or_default(), parent: row.get(2)? });
+        }
+        Ok(())
+    }
+
+    fn check_templates(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut select = connection.prepare(
+            // Remote engines store the templates of their libraries themselves.
+            "SELECT face.id, person.library_id, template.vector, template.md5
+             FROM face JOIN person ON person.id = face.person_id JOIN library ON library.id = person.library_id
+             LEFT JOIN template ON template.face_id = face.id
+             WHERE template.face_id IS NOT NULL OR library.engine = 'builtin'",
+        )?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            if row.get_ref(2)? == ValueRef::Null {
+                self.note(Finding::Template {
+                    library: LibraryId::new(row.get(1)?),
+                    face: FaceId::new(row.get(0)?),
+                    fault: "it is not there",
+                });
+                continue;
+            }
+            let blob = row.get_ref(2)?.as_bytes().unwrap_or_default();
+            self.templates += 1;
+            let digest: Option<String> = row.get(3)?;
+            let fault = match vector_from_blob(blob) {
+                Ok(vector) if is_unit_vector(&vector) => digest
+                    .filter(|digest| *digest != md5_hex(blob))
+                    .map(|_| "it is not the one whose digest was stored"),
+                Ok(_) => Some("its length is not 1"),
+                Err(_) => Some("it is no list of numbers"),
+            };
+            if let Some(fault) = fault {
+                self.note(Finding::Template {
+                    library: LibraryId::new(row.get(1)?),
+                    face: FaceId::new(row.get(0)?),
+                    fault,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks every picture against its name, and every file of the folder against the rows.
+    fn check_pictures(&mut self, objects: &Path, known: KnownPictures) -> Result<()> {
+        let KnownPictures { mut used, released } = known;
+        for entry in fs::read_dir(objects).map_err(at(objects))? {
+            let shard = entry.map_err(at(objects))?.path();
+            if shard.ends_with(LocalBlobs::INCOMING) {
+                // The next start cleans up what an interrupted run left there.
+                continue;
+            }
+            if !shard.is_dir() {
+                self.note(Finding::Orphan(shard));
+                continue;
+            }
+            for entry in fs::read_dir(&shard).map_err(at(&shard))? {
+                let path = entry.map_err(at(&shard))?.path();
+                let key = LocalBlobs::key_of(&path);
+                // The next start deletes it.
+                if key.as_ref().is_some_and(|key| released.contains(key)) {
+                    continue;
+                }
+                let Some((key, face)) = key.and_then(|key| used.remove_entry(&key)) else {
+                    self.note(Finding::Orphan(path));
+                    continue;
+                };
+                self.pictures += 1;
+                let fault = match fs::read(&path) {
+                    Ok(bytes) if BlobKey::of(&bytes) == key => continue,
+                    Ok(_) => "its bytes are not those that were stored",
+                    Err(_) => "it can't be read",
+                };
+                self.note(Finding::Picture { key: key.into(), face, fault });
+            }
+        }
+        let mut missing: Vec<_> = used.into_iter().collect();
+        missing.sort_unstable();
+        for (key, face) in missing {
+            self.note(Finding::Picture { key: key.into(), face, fault: "it is not there" });
+        }
+        Ok(())
+    }
+}
+
+/// Pictures that the rows know.
+struct KnownPictures {
+    /// Those that rows refer to, each with a face that has the picture, if any has.
+    used: HashMap<BlobKey, Option<FaceId>>,
+    /// Those that are yet to be deleted.
+    released: HashSet<BlobKey>,
+}
+
+fn known_pictures(connection: &Connection) -> rusqlite::Result<KnownPictures> {
+    let mut select = connection.prepare(
+        "SELECT picture_key, id FROM face
+         UNION ALL SELECT picture_key, NULL FROM outbox WHERE picture_key IS NOT NULL AND solved IS NULL",
+    )?;
+    let rows =
+        select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?.map(FaceId::new))))?;
+    let mut used: HashMap<BlobKey, Option<FaceId>> = HashMap::new();
+    for row in rows {
+        let (key, face) = row?;
+        if let Some(key) = BlobKey::parse(&key) {
+            let known = used.entry(key).or_default();
+            *known = known.or(face);
+        }
+    }
+    let mut select = connection.prepare("SELECT picture_key FROM picture_tombstone WHERE deleted IS NULL")?;
+    let released = select.query_map([], |row| row.get::<_, String>(0))?;
+    let released = released.filter_map(|key| key.map(|key| BlobKey::parse(&key)).transpose());
+    Ok(KnownPictures { used, released: released.collect::<rusqlite::Result<_>>()? })
+}
+
+fn is_unit_vector(vector: &[f32]) -> bool {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    (length - 1.0).abs() <= LENGTH_TOLERANCE
+}

@@ -1,0 +1,125 @@
+//! The database: readers and the writer.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use aicp_store::sql::Connection;
+use aicp_store::{
+    Algorithm, Database, Effects, Job, Observer, Result, Space, TemplateSink, TemplatesRead, at, run_blocking,
+};
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use crate::DATABASE;
+use crate::connection::Local;
+use crate::disk::Disk;
+use crate::readers::Readers;
+use crate::schema;
+use crate::templates;
+use crate::writer::Writer;
+
+const READERS: usize = 4;
+/// Page size in bytes of a new file; an existing file keeps its own. Three templates of 2 KiB fit a page, whereas in
+/// the default of 4 KiB half stays empty. The file is smaller and read faster, and a commit still writes few bytes.
+const PAGE_BYTES: u32 = 8192;
+/// Size in bytes to which the write-ahead log is truncated after a checkpoint, however far one large write let it grow.
+const JOURNAL_BYTES: &str = "67108864";
+
+/// SQLite, in a file of this machine.
+pub struct Sqlite {
+    path: PathBuf,
+    readers: Readers,
+    writer: Writer,
+    disk: Arc<Disk>,
+    observer: Arc<OnceLock<Arc<dyn Observer>>>,
+    /// Lock of the data folder; `None` once closed.
+    lock: Mutex<Option<File>>,
+}
+
+impl Sqlite {
+    /// Opens the database of a data folder, creating it where missing, migrates its schema and starts the writer. Holds
+    /// the lock of the folder until it is closed.
+    pub(crate) async fn open(data_dir: &Path, lock: File) -> Result<Self> {
+        let path = data_dir.join(DATABASE);
+        let (file, folder) = (path.clone(), data_dir.to_owned());
+        let (connection, disk) = run_blocking(move || {
+            // Created here, as SQLite would let others read it; its companion files inherit the mode.
+            OpenOptions::new().append(true).create(true).mode(0o600).open(&file).map(drop).map_err(at(&file))?;
+            let connection = Local::open(&file, false)?;
+            prepare(&connection).map_err(crate::connection::error)?;
+            schema::migrate(&connection, schema::VERSIONS.len() as i64)?;
+            connection.raw().pragma_update(None, "foreign_keys", true).map_err(crate::connection::error)?;
+            Ok((connection, Disk::of(&folder, &file)?))
+        })
+        .await?;
+        let readers = Readers::open(&path, READERS)?;
+        let observer = Arc::<OnceLock<_>>::default();
+        let writer = Writer::start(connection, Arc::clone(&observer)).map_err(at(&path))?;
+        Ok(Self { path, readers, writer, disk: Arc::new(disk), observer, lock: Mutex::new(Some(lock)) })
+    }
+}
+
+/// Sets what a connection that writes needs.
+fn prepare(connection: &Local) -> rusqlite::Result<()> {
+    let db = connection.raw();
+    // Takes effect for a new file only.
+    db.pragma_update(None, "page_size", PAGE_BYTES)?;
+    let _: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    // Deleted data is biometric: free pages are overwritten, not just released.
+    db.pragma_update(None, "secure_delete", "ON")?;
+    db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
+    // Some versions build a table anew, which must not remove the rows that refer to it.
+    db.pragma_update(None, "foreign_keys", false)
+}
+
+#[async_trait]
+impl Database for Sqlite {
+    async fn reader(&self) -> Result<Box<dyn Connection + '_>> {
+        Ok(Box::new(self.readers.get().await?))
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Connection + '_>> {
+        Ok(Box::new(self.readers.get().await?.begin().await?))
+    }
+
+    async fn write(&self, job: Job, space: Space) -> Result<Effects> {
+        match space {
+            Space::Needed => self.disk.require_free_space()?,
+            Space::Freed => self.disk.release_reserve()?,
+            Space::Ignored => {}
+        }
+        self.writer.run(job).await
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        // A second observer is a mistake of the caller, who is told so by its silence.
+        let _ = self.observer.set(observer);
+    }
+
+    async fn read_templates(&self, algorithm: &Algorithm, take: TemplateSink) -> Result<TemplatesRead> {
+        templates::read(&self.path, &self.writer, algorithm, take).await
+    }
+
+    async fn check(&self) -> Result<()> {
+        let disk = Arc::clone(&self.disk);
+        run_blocking(move || disk.check()).await
+    }
+
+    fn release_reserve(&self) -> Result<()> {
+        self.disk.release_reserve()
+    }
+
+    async fn close(&self) -> Result<()> {
+        let mut lock = self.lock.lock().await;
+        if lock.is_none() {
+            return Ok(());
+        }
+        self.readers.close().await;
+        let closed = self.writer.close().await;
+        *lock = None;
+        closed
+    }
+}

@@ -1,0 +1,86 @@
+//! The seam below the store: what a database has to do.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+
+use crate::sql::Connection;
+use crate::{Algorithm, Effects, Observer, Result, TemplateRow, TemplatesRead, Tx};
+
+/// A job that writes. It returns whether to commit what it wrote; its result goes where its creator wants.
+pub type Job = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, bool> + Send>;
+
+/// Makes a job of work whose result goes to `keep`; an error is not committed.
+pub(crate) fn job_of<T, E, W>(work: W, keep: impl FnOnce(Result<T, E>) + Send + 'static) -> Job
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    W: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+{
+    fn typed<J: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, bool>>(job: J) -> J {
+        job
+    }
+    Box::new(typed(move |tx| {
+        Box::pin(async move {
+            let done = work(tx).await;
+            let commits = done.is_ok();
+            keep(done);
+            commits
+        })
+    }))
+}
+
+/// Receiver of templates, called by several threads; `Break` ends the reading.
+pub type TemplateSink = Arc<dyn Fn(Vec<TemplateRow>) -> ControlFlow<()> + Send + Sync>;
+
+/// Disk space that a write may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Space {
+    /// The write adds data: it is refused when the disk is full.
+    Needed,
+    /// The write frees space: on a full disk it gets what is set aside.
+    Freed,
+    /// The write needs next to nothing and must not fail for want of space.
+    Ignored,
+}
+
+/// A database. Statements are shared by all databases and run over its connections.
+#[async_trait]
+pub trait Database: Send + Sync + 'static {
+    /// Waits for a connection to read from. Each statement sees what is committed when it begins.
+    async fn reader(&self) -> Result<Box<dyn Connection + '_>>;
+
+    /// Waits for a connection to read from, whose statements all see the state at the first one.
+    async fn snapshot(&self) -> Result<Box<dyn Connection + '_>>;
+
+    /// Runs a job in a transaction; returns when it is committed and announced to the observer, or rolled back. A job
+    /// that was begun is completed, even if the caller drops the future.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`](crate::Error::DiskFull); [`Error::RolledBack`](crate::Error::RolledBack) and
+    /// [`Error::InDoubt`](crate::Error::InDoubt) if the job could not be committed.
+    async fn write(&self, job: Job, space: Space) -> Result<Effects>;
+
+    /// Announces every change from now on to this observer. At most one observer is set, once.
+    fn observe(&self, observer: Arc<dyn Observer>);
+
+    /// Passes every template of an algorithm to `take`, in batches, all from one state of the database.
+    async fn read_templates(&self, algorithm: &Algorithm, take: TemplateSink) -> Result<TemplatesRead>;
+
+    /// Checks that the database is the one that was opened, and that its disk has space.
+    ///
+    /// # Errors
+    /// [`Error::FileReplaced`](crate::Error::FileReplaced), [`Error::DiskFull`](crate::Error::DiskFull).
+    async fn check(&self) -> Result<()>;
+
+    /// Gives disk space up that was set aside, if almost nothing is free, for a write that must not wait for space.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io).
+    fn release_reserve(&self) -> Result<()>;
+
+    /// Completes the writes under way and closes all connections. A second call does nothing.
+    async fn close(&self) -> Result<()>;
+}

@@ -1,0 +1,83 @@
+//! Links: files under which pictures of the outbox have a second name.
+
+use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::Result;
+use crate::error::at;
+
+/// Folder of the links. All functions block.
+#[derive(Debug, Clone)]
+pub(crate) struct Links {
+    folder: PathBuf,
+}
+
+impl Links {
+    /// Uses this folder, which is created with the first link, and removes its empty subfolders.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let folder = std::path::absolute(folder).map_err(at(folder))?;
+        remove_empty_dirs(&folder)?;
+        Ok(Self { folder })
+    }
+
+    /// Returns the path of a link that exists.
+    pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
+        Some(self.folder.join(name)).filter(|link| link.exists())
+    }
+
+    /// Links a file under `name`, a relative path. Returns `None` if the file system has no hard links.
+    pub(crate) fn link(&self, file: &Path, name: &str) -> Result<Option<PathBuf>> {
+        let link = self.place(name)?;
+        match fs::hard_link(file, &link) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Ok(None),
+            _ => Ok(Some(link)),
+        }
+    }
+
+    /// Writes a picture under `name`, a relative path.
+    pub(crate) fn write(&self, bytes: &Bytes, name: &str) -> Result<PathBuf> {
+        let link = self.place(name)?;
+        let part = link.with_extension("part");
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&part);
+        file.and_then(|mut file| std::io::Write::write_all(&mut file, bytes))
+            .and_then(|()| fs::rename(&part, &link))
+            .map_err(at(&link))?;
+        Ok(link)
+    }
+
+    /// Removes links; missing ones are ignored.
+    pub(crate) fn remove(&self, names: &[String]) -> Result<()> {
+        names.iter().try_for_each(|name| {
+            let link = self.folder.join(name);
+            match fs::remove_file(&link) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(at(link)(error)),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn place(&self, name: &str) -> Result<PathBuf> {
+        let link = self.folder.join(name);
+        let parent = link.parent().unwrap_or(&self.folder);
+        DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(at(parent))?;
+        Ok(link)
+    }
+}
+
+/// Removes the empty folders in `path`, if it exists.
+fn remove_empty_dirs(path: &Path) -> Result<()> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(at(path))?,
+    };
+    for entry in entries {
+        // Fails for a folder that is not empty.
+        drop(fs::remove_dir(entry.map_err(at(path))?.path()));
+    }
+    Ok(())
+}

@@ -1,0 +1,291 @@
+//! Call log and statistics.
+//!
+//! Sums are stored per quarter of an hour, which is valid in every time zone, and per day of one zone, so that long
+//! ranges are quick. What the days are, and which sums answer a range of time, is the caller's decision.
+
+use std::collections::BTreeMap;
+
+use aicp_types::UnixMillis;
+
+use super::convert::saturating_i64;
+use crate::sql::{self, Connection, QueryBuilder, Row};
+use crate::{
+    CallKind, CallScope, CallSums, CallTotal, DayTotal, LoggedCall, OffsetPeriod, RangePart, Result, Rows, SumUnit, Tx,
+};
+
+/// Rows per insert statement; SQLite accepts 32766 parameters.
+const ROWS_PER_STATEMENT: usize = 1000;
+
+impl Rows<'_> {
+    /// Returns the totals of each method in parts of time, by method in byte order. Equal methods of several apps count
+    /// as one.
+    pub async fn call_totals(&mut self, scope: CallScope<'_>, parts: &[RangePart]) -> Result<Vec<CallTotal>> {
+        let rows = totals_query(scope, parts, false).build().fetch_all(&mut *self.db).await?;
+        Ok(rows.iter().map(total_from_row).collect::<sql::Result<_>>()?)
+    }
+
+    /// Returns the totals of each method on each day with calls, by method in byte order, then day.
+    pub async fn call_days(&mut self, scope: CallScope<'_>, parts: &[RangePart]) -> Result<Vec<DayTotal>> {
+        let rows = totals_query(scope, parts, true).build().fetch_all(&mut *self.db).await?;
+        let day_total = |row: &Row| Ok(DayTotal { day: row.try_get("day")?, total: total_from_row(row)? });
+        Ok(rows.iter().map(day_total).collect::<sql::Result<_>>()?)
+    }
+
+    /// Returns the latest `limit` calls of the log, by method, time and trace id, all ascending.
+    pub async fn calls(&mut self, scope: CallScope<'_>, limit: u64) -> Result<Vec<LoggedCall>> {
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let mut kinds = QueryBuilder::new("");
+        push_kinds(&mut kinds, scope);
+        let kinds: Vec<i64> = kinds.build_query_scalar().fetch_all(&mut *self.db).await?;
+        let mut latest = Vec::<LoggedCall>::new();
+        let mut from = scope.from.unwrap_or(UnixMillis::new(i64::MIN));
+        for kind in kinds {
+            let found: Vec<LoggedCall> = sql::query_as(
+                "SELECT call_kind.*, call_log.* FROM call_kind CROSS JOIN call_log
+                 WHERE call_kind.id = $1 AND call_log.kind_id = $1 AND call_log.time >= $2 AND call_log.time < $3
+                 ORDER BY call_log.time DESC, call_log.trace_id DESC LIMIT $4",
+            )
+            .bind(kind)
+            .bind(from)
+            .bind(scope.to.unwrap_or(UnixMillis::new(i64::MAX)))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&mut *self.db)
+            .await?;
+            latest.extend(found);
+            latest.sort_unstable_by_key(|call| std::cmp::Reverse((call.time, call.trace_id)));
+            latest.truncate(limit);
+            // Calls older than the oldest of these `limit` can't be among the latest.
+            if let (true, Some(oldest)) = (latest.len() == limit, latest.last()) {
+                from = oldest.time;
+            }
+        }
+        latest.sort_unstable_by(|a, b| (&a.method, a.time, a.trace_id).cmp(&(&b.method, b.time, b.trace_id)));
+        Ok(latest)
+    }
+
+    /// Returns the name of the time zone of the sums of days; `None` if there are none yet.
+    pub async fn statistics_zone(&mut self) -> Result<Option<String>> {
+        Ok(sql::query_scalar("SELECT name FROM statistics_zone").fetch_optional(&mut *self.db).await?)
+    }
+
+    /// Returns the first and the last quarter of an hour with calls; `None` if there are no calls.
+    pub async fn first_and_last_quarter(&mut self) -> Result<Option<(i64, i64)>> {
+        let query = sql::query_as("SELECT MIN(quarter), MAX(quarter) FROM call_quarter");
+        let (first, last): (Option<i64>, Option<i64>) = query.fetch_one(&mut *self.db).await?;
+        Ok(first.zip(last))
+    }
+}
+
+impl Tx {
+    /// Returns the id of a kind of calls; inserts the kind if it is new.
+    pub async fn call_kind(&mut self, kind: &CallKind) -> Result<i64> {
+        let known = sql::query_scalar(
+            "SELECT id FROM call_kind WHERE app_id = $1 AND method = $2 AND label = $3 AND source = $4 AND url = $5",
+        );
+        let parts = [&kind.app_id, &kind.method, &kind.label, &kind.source, &kind.url];
+        let known = parts.into_iter().fold(known, |query, part| query.bind(part)).fetch_optional(&mut *self.db).await?;
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        let new = sql::query_scalar(
+            "INSERT INTO call_kind (app_id, method, label, source, url) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+        );
+        Ok(parts.into_iter().fold(new, |query, part| query.bind(part)).fetch_one(&mut *self.db).await?)
+    }
+
+    /// Appends calls to the log, each with the id of its kind; all or none.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) if a call is in the log already.
+    pub async fn insert_calls(&mut self, mut calls: Vec<(i64, LoggedCall)>) -> Result<()> {
+        // In the order of the table's key, which is the fastest to insert.
+        calls.sort_unstable_by_key(|(kind_id, call)| (*kind_id, call.time, call.trace_id));
+        for calls in calls.chunks(ROWS_PER_STATEMENT) {
+            let mut query = QueryBuilder::new(
+                "INSERT INTO call_log (kind_id, time, trace_id, ip, cost_ms, result, code, message) ",
+            );
+            query.push_values(calls, |mut row, (kind_id, call)| {
+                row.push_bind(kind_id).push_bind(call.time).push_bind(call.trace_id).push_bind(&call.ip);
+                row.push_bind(call.cost_ms).push_bind(!call.ok).push_bind(call.code).push_bind(&call.message);
+            });
+            query.build().uncached().execute(&mut *self.db).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds sums to those of a unit of time, keyed by the id of the kind and the number of the unit.
+    pub async fn add_call_sums(&mut self, unit: SumUnit, sums: &BTreeMap<(i64, i64), CallSums>) -> Result<()> {
+        let (table, unit) = match unit {
+            SumUnit::Quarter => ("call_quarter", "quarter"),
+            SumUnit::Day => ("call_day", "day"),
+        };
+        upsert_sums(&mut *self.db, table, unit, sums).await
+    }
+
+    /// Recomputes the sums of all days from those of the quarters, with the offsets of a zone, and records its name.
+    pub async fn rebuild_call_days(&mut self, periods: Vec<OffsetPeriod>, zone: &str) -> Result<()> {
+        let db = &mut *self.db;
+        sql::query("DELETE FROM call_day").execute(&mut *db).await?;
+        if !periods.is_empty() {
+            // Numbers as text, as there may be more of them than parameters.
+            let mut query = QueryBuilder::new("WITH period (first, last, shift) AS (");
+            query.push_values(periods, |mut row, period| {
+                row.push(period.first_quarter).push(period.last_quarter).push(period.offset_s);
+            });
+            // Division rounds towards zero, so the dividend is made positive. Quarters don't overlap, hence no two of a
+            // kind have the same last time.
+            query.push(
+                ") INSERT INTO call_day (kind_id, day, count, cost_ms, last_time, last_trace, last_cost)
+                 SELECT kind_id, (quarter * 900 + shift + 86400000000) / 86400 - 1000000 AS day,
+                        SUM(count), SUM(cost_ms), MAX(last_time), last_trace, last_cost
+                 FROM call_quarter CROSS JOIN period WHERE quarter BETWEEN first AND last
+                 GROUP BY kind_id, day",
+            );
+            query.build().execute(&mut *db).await?;
+        }
+        sql::query("INSERT INTO statistics_zone (id, name) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET name = $1")
+            .bind(zone)
+            .execute(db)
+            .await?;
+        Ok(())
+    }
+
+    /// Deletes up to `at_most` rows of the log that are older than `time`, and returns their number. The totals stay.
+    pub async fn delete_calls_before(&mut self, time: UnixMillis, at_most: u64) -> Result<u64> {
+        let kinds: Vec<i64> = sql::query_scalar(
+            "SELECT id FROM call_kind
+             WHERE EXISTS (SELECT 1 FROM call_log WHERE call_log.kind_id = call_kind.id AND call_log.time < $1)",
+        )
+        .bind(time)
+        .fetch_all(&mut *self.db)
+        .await?;
+        let mut deleted = 0;
+        for kind in kinds {
+            let left = at_most.saturating_sub(deleted);
+            if left == 0 {
+                break;
+            }
+            let query = sql::query(
+                "DELETE FROM call_log WHERE (kind_id, time, trace_id) IN (
+                    SELECT kind_id, time, trace_id FROM call_log WHERE kind_id = $1 AND time < $2
+                    ORDER BY time, trace_id LIMIT $3)",
+            );
+            deleted +=
+                query.bind(kind).bind(time).bind(saturating_i64(left)).execute(&mut *self.db).await?.rows_affected();
+        }
+        Ok(deleted)
+    }
+}
+
+/// Adds sums, keyed by kind and `unit`, to those in `table`.
+async fn upsert_sums(
+    db: &mut dyn Connection,
+    table: &'static str,
+    unit: &'static str,
+    sums: &BTreeMap<(i64, i64), CallSums>,
+) -> Result<()> {
+    let sums: Vec<_> = sums.iter().collect();
+    for sums in sums.chunks(ROWS_PER_STATEMENT) {
+        let mut query = QueryBuilder::new(format!(
+            "INSERT INTO {table} (kind_id, {unit}, count, cost_ms, last_time, last_trace, last_cost) "
+        ));
+        query.push_values(sums, |mut row, ((kind_id, place), sums)| {
+            row.push_bind(kind_id).push_bind(place).push_bind(sums.count).push_bind(sums.cost_ms);
+            row.push_bind(sums.last_time).push_bind(sums.last_trace).push_bind(sums.last_cost_ms);
+        });
+        let later = format!("(excluded.last_time, excluded.last_trace) > ({table}.last_time, {table}.last_trace)");
+        query.push(format!(" ON CONFLICT (kind_id, {unit}) DO UPDATE SET count = {table}.count + excluded.count"));
+        query.push(format!(", cost_ms = {table}.cost_ms + excluded.cost_ms"));
+        for column in ["last_time", "last_trace", "last_cost"] {
+            let new = format!("CASE WHEN {later} THEN excluded.{column} ELSE {table}.{column} END");
+            query.push(format!(", {column} = {new}"));
+        }
+        query.build().uncached().execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Pushes a query for the ids of the kinds that match `scope`.
+fn push_kinds(query: &mut QueryBuilder, scope: CallScope<'_>) {
+    query.push("SELECT id FROM call_kind WHERE TRUE");
+    if let Some(app_id) = scope.app_id {
+        query.push(" AND app_id = ").push_bind(app_id);
+    }
+    if let Some(name) = scope.name {
+        query.push(" AND (label = ").push_bind(name);
+        // SQLite's `LOWER` changes ASCII letters only.
+        query.push(" OR LOWER(method) = LOWER(").push_bind(name).push("))");
+    }
+}
+
+/// Builds the query for the sums by method, or by method and day.
+fn totals_query(scope: CallScope<'_>, parts: &[RangePart], by_day: bool) -> QueryBuilder {
+    let mut query = QueryBuilder::new("WITH kind AS (");
+    push_kinds(&mut query, scope);
+    query.push(
+        "), part (kind_id, day, count, cost_ms, last_time, last_trace, last_cost) AS (
+            SELECT 0, 0, 0, 0, 0, 0, 0 WHERE FALSE",
+    );
+    for part in parts {
+        push_part(&mut query, part, by_day);
+    }
+    query.push(
+        ") SELECT method, label, source, day, count, cost_ms, last_time, last_cost FROM (
+            SELECT call_kind.method, call_kind.label, call_kind.source, part.day, part.last_time, part.last_cost,
+                   SUM(part.count) OVER method_day AS count, SUM(part.cost_ms) OVER method_day AS cost_ms,
+                   ROW_NUMBER() OVER (PARTITION BY call_kind.method, part.day
+                                      ORDER BY part.last_time DESC, part.last_trace DESC) AS place
+            FROM part JOIN call_kind ON call_kind.id = part.kind_id
+            WINDOW method_day AS (PARTITION BY call_kind.method, part.day)
+         ) AS summed WHERE place = 1 ORDER BY method, day",
+    );
+    query
+}
+
+/// Pushes the query for the sums of a part: by kind, and by day if `by_day`.
+fn push_part(query: &mut QueryBuilder, part: &RangePart, by_day: bool) {
+    // Neither days nor quarters overlap, so the last times of a kind are distinct, and the columns beside MAX come from
+    // exactly one row.
+    const SUMS: &str = "SUM(count), SUM(cost_ms), MAX(last_time), last_trace, last_cost";
+    query.push(" UNION ALL SELECT kind_id, ");
+    match *part {
+        RangePart::Days(first, end) => {
+            match by_day {
+                true => query.push("day, count, cost_ms, last_time, last_trace, last_cost"),
+                false => query.push("0, ").push(SUMS),
+            };
+            query.push(" FROM kind CROSS JOIN call_day WHERE kind_id = kind.id");
+            if let Some(first) = first {
+                query.push(" AND day >= ").push_bind(first);
+            }
+            if let Some(end) = end {
+                query.push(" AND day < ").push_bind(end);
+            }
+            if !by_day {
+                query.push(" GROUP BY kind_id");
+            }
+        }
+        RangePart::Quarters(first, end, day) => {
+            query.push_bind(if by_day { day } else { 0 }).push(", ").push(SUMS);
+            query.push(" FROM kind CROSS JOIN call_quarter WHERE kind_id = kind.id AND quarter >= ").push_bind(first);
+            query.push(" AND quarter < ").push_bind(end).push(" GROUP BY kind_id");
+        }
+        RangePart::Log(from, to, day) => {
+            query.push_bind(if by_day { day } else { 0 }).push(", 1, cost_ms, time, trace_id, cost_ms");
+            query.push(" FROM kind CROSS JOIN call_log WHERE kind_id = kind.id AND time >= ").push_bind(from);
+            query.push(" AND time < ").push_bind(to);
+        }
+    }
+}
+
+fn total_from_row(row: &Row) -> sql::Result<CallTotal> {
+    Ok(CallTotal {
+        method: row.try_get("method")?,
+        label: row.try_get("label")?,
+        source: row.try_get("source")?,
+        count: row.try_get("count")?,
+        cost_ms: row.try_get("cost_ms")?,
+        last_time: row.try_get("last_time")?,
+        last_cost_ms: row.try_get("last_cost")?,
+    })
+}

@@ -1,0 +1,182 @@
+//! Outbox: writes to engines that store faces themselves.
+
+use aicp_types::{FaceId, LibraryId, OutboxId, UnixMillis};
+
+use super::convert::action_name;
+use super::pictures::OF_OUTBOX_ROW;
+use crate::sql::{self, QueryBuilder};
+use crate::{Error, OutboxAction, OutboxFilter, OutboxRow, Page, Result, Rows, Tx};
+
+impl Rows<'_> {
+    /// Returns a row by id.
+    pub async fn outbox_row(&mut self, id: OutboxId) -> Result<Option<OutboxRow>> {
+        let query = sql::query_as("SELECT * FROM outbox WHERE id = $1");
+        Ok(query.bind(id).fetch_optional(&mut *self.db).await?)
+    }
+
+    /// Returns the next row to replay in a library: that of lowest id that is neither solved nor rejected.
+    pub async fn outbox_head(&mut self, library_id: LibraryId) -> Result<Option<OutboxRow>> {
+        let query = sql::query_as(
+            "SELECT * FROM outbox WHERE library_id = $1 AND solved IS NULL AND rejected = 0 ORDER BY id LIMIT 1",
+        );
+        Ok(query.bind(library_id).fetch_optional(&mut *self.db).await?)
+    }
+
+    /// Returns the libraries that have a [head](Self::outbox_head), by row id; of one engine or of all.
+    pub async fn outbox_libraries(&mut self, engine: Option<&str>) -> Result<Vec<LibraryId>> {
+        let query = match engine {
+            Some(engine) => sql::query_scalar(
+                "SELECT DISTINCT library_id FROM outbox
+                 WHERE engine = $1 AND solved IS NULL AND rejected = 0 ORDER BY library_id",
+            )
+            .bind(engine),
+            None => sql::query_scalar(
+                "SELECT DISTINCT library_id FROM outbox WHERE solved IS NULL AND rejected = 0 ORDER BY library_id",
+            ),
+        };
+        Ok(query.fetch_all(&mut *self.db).await?)
+    }
+
+    /// Returns the number of listed rows and a page of them: latest created first, then by id descending.
+    pub async fn outbox_page(&mut self, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxRow>)> {
+        let mut count = QueryBuilder::new("SELECT COUNT(*) FROM outbox");
+        push_filter(&mut count, filter);
+        let count = count.build_query_scalar().fetch_one(&mut *self.db).await?;
+        let mut rows = QueryBuilder::new("SELECT * FROM outbox");
+        push_filter(&mut rows, filter);
+        rows.push(" ORDER BY created DESC, id DESC LIMIT ").push_bind(page.limit());
+        rows.push(" OFFSET ").push_bind(page.offset());
+        let rows = rows.build_query_as().fetch_all(&mut *self.db).await?;
+        Ok((count, rows))
+    }
+
+    /// Returns the unsolved rows about a face, by id.
+    pub async fn unsolved_outbox_of_face(&mut self, face_id: FaceId) -> Result<Vec<OutboxRow>> {
+        let query = sql::query_as("SELECT * FROM outbox WHERE face_id = $1 AND solved IS NULL ORDER BY id");
+        Ok(query.bind(face_id).fetch_all(&mut *self.db).await?)
+    }
+
+    /// Returns the unsolved rows of a library with an action, by id.
+    pub async fn unsolved_outbox_of_library(
+        &mut self,
+        library_id: LibraryId,
+        action: OutboxAction,
+    ) -> Result<Vec<OutboxRow>> {
+        let query =
+            sql::query_as("SELECT * FROM outbox WHERE library_id = $1 AND action = $2 AND solved IS NULL ORDER BY id");
+        Ok(query.bind(library_id).bind(action_name(action)).fetch_all(&mut *self.db).await?)
+    }
+}
+
+impl Tx {
+    /// Inserts a row.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if its id is taken.
+    pub async fn insert_outbox(&mut self, row: OutboxRow) -> Result<()> {
+        sql::query(
+            "INSERT INTO outbox (
+                id, library_id, app_id, engine, action, engine_key, public_id, number, face_id, engine_ref, picture_key,
+                made_person, endpoint, operation, created, in_doubt, was_in_doubt, listed, rejected, attempts,
+                last_error, solved, solved_by)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                $22, $23)",
+        )
+        .bind(row.id)
+        .bind(row.library_id)
+        .bind(row.app_id)
+        .bind(row.engine)
+        .bind(action_name(row.action))
+        .bind(row.engine_key)
+        .bind(row.public_id)
+        .bind(row.number)
+        .bind(row.face_id)
+        .bind(row.engine_ref)
+        .bind(row.picture_key)
+        .bind(row.made_person)
+        .bind(row.endpoint)
+        .bind(row.operation)
+        .bind(row.created_at)
+        .bind(row.in_doubt)
+        .bind(row.was_in_doubt)
+        .bind(row.listed)
+        .bind(row.rejected)
+        .bind(row.attempts)
+        .bind(row.last_error)
+        .bind(row.solved_at)
+        .bind(row.solved_by)
+        .execute(&mut *self.db)
+        .await?;
+        Ok(())
+    }
+
+    /// Updates a row. What it says about library, person and face can't change.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the row does not exist.
+    pub async fn update_outbox(&mut self, row: &OutboxRow) -> Result<()> {
+        let updated = sql::query(
+            "UPDATE outbox SET
+                action = $2, engine_ref = $3, picture_key = $4, endpoint = $5, operation = $6, in_doubt = $7,
+                was_in_doubt = $8, listed = $9, rejected = $10, attempts = $11, last_error = $12, solved = $13,
+                solved_by = $14
+             WHERE id = $1",
+        )
+        .bind(row.id)
+        .bind(action_name(row.action))
+        .bind(&row.engine_ref)
+        .bind(&row.picture_key)
+        .bind(&row.endpoint)
+        .bind(&row.operation)
+        .bind(row.in_doubt)
+        .bind(row.was_in_doubt)
+        .bind(row.listed)
+        .bind(row.rejected)
+        .bind(row.attempts)
+        .bind(&row.last_error)
+        .bind(row.solved_at)
+        .bind(&row.solved_by)
+        .execute(&mut *self.db)
+        .await?;
+        if updated.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+    }
+
+    /// Updates a row that no longer needs its picture; see [`update_outbox`](Self::update_outbox).
+    ///
+    /// # Errors
+    /// As [`update_outbox`](Self::update_outbox).
+    pub async fn update_outbox_and_release_picture(&mut self, row: &OutboxRow, at: UnixMillis) -> Result<()> {
+        self.release_links(row.id).await?;
+        self.suspect_pictures(OF_OUTBOX_ROW, row.id, at).await?;
+        self.update_outbox(row).await?;
+        self.acquit_used_pictures().await
+    }
+
+    /// Deletes a row and releases its picture; a missing row is ignored.
+    pub async fn delete_outbox(&mut self, id: OutboxId, at: UnixMillis) -> Result<()> {
+        self.suspect_pictures(OF_OUTBOX_ROW, id, at).await?;
+        sql::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(&mut *self.db).await?;
+        self.acquit_used_pictures().await
+    }
+
+    /// Lists the rows that are not listed: their first attempt was interrupted by the end of the last run.
+    pub async fn list_interrupted_outbox(&mut self) -> Result<()> {
+        sql::query("UPDATE outbox SET listed = 1 WHERE listed = 0").execute(&mut *self.db).await?;
+        Ok(())
+    }
+}
+
+fn push_filter(query: &mut QueryBuilder, filter: OutboxFilter) {
+    query.push(" WHERE listed = 1");
+    match filter.solved {
+        Some(true) => query.push(" AND solved IS NOT NULL"),
+        Some(false) => query.push(" AND solved IS NULL"),
+        None => query,
+    };
+    if let Some(from) = filter.from {
+        query.push(" AND created >= ").push_bind(from);
+    }
+    if let Some(to) = filter.to {
+        query.push(" AND created < ").push_bind(to);
+    }
+}

@@ -1,0 +1,99 @@
+//! Templates, and what rows of older versions lack: recognisability and digests.
+
+use aicp_types::{FaceId, LibraryId};
+
+use super::convert::{blob_from_vector, saturating_i64};
+use crate::pictures::md5_hex;
+use crate::sql;
+use crate::{Algorithm, NewTemplate, Result, Rows, Tx, UnjudgedFace};
+
+impl Rows<'_> {
+    /// Returns faces with a template of this algorithm and without a judged recognisability, by ascending row id: the
+    /// first `limit` after `after`.
+    pub async fn unjudged_faces(
+        &mut self,
+        algorithm: &Algorithm,
+        after: FaceId,
+        limit: u64,
+    ) -> Result<Vec<UnjudgedFace>> {
+        let query = sql::query_as(
+            "SELECT face.id, person.library_id, face.picture_key
+             FROM template JOIN face ON face.id = template.face_id JOIN person ON person.id = face.person_id
+             WHERE template.recognisability IS NULL AND template.face_id > $1
+                 AND template.algorithm = $2 AND template.provider = $3 AND template.version = $4
+             ORDER BY template.face_id LIMIT $5",
+        );
+        let query = query.bind(after).bind(&algorithm.name).bind(&algorithm.provider).bind(&algorithm.version);
+        let rows: Vec<(FaceId, LibraryId, String)> = query.bind(saturating_i64(limit)).fetch_all(&mut *self.db).await?;
+        let face = |(face_id, library_id, picture_key)| UnjudgedFace { face_id, library_id, picture_key };
+        Ok(rows.into_iter().map(face).collect())
+    }
+
+    /// Counts the templates and the faces without a digest.
+    pub(crate) async fn count_missing_md5s(&mut self) -> Result<(u64, u64)> {
+        let query = sql::query_as(
+            "SELECT (SELECT COUNT(*) FROM template WHERE md5 IS NULL),
+                (SELECT COUNT(*) FROM face WHERE picture_md5 IS NULL)",
+        );
+        Ok(query.fetch_one(&mut *self.db).await?)
+    }
+
+    /// Returns templates without a digest: face and stored bytes.
+    pub(crate) async fn templates_without_md5(&mut self, limit: u64) -> Result<Vec<(FaceId, Vec<u8>)>> {
+        let query = sql::query_as("SELECT face_id, vector FROM template WHERE md5 IS NULL ORDER BY face_id LIMIT $1");
+        Ok(query.bind(saturating_i64(limit)).fetch_all(&mut *self.db).await?)
+    }
+
+    /// Returns faces whose picture has no digest, with the picture's key: up to `limit` after a row id, ascending.
+    pub(crate) async fn faces_without_md5(&mut self, after: FaceId, limit: u64) -> Result<Vec<(FaceId, String)>> {
+        let query = sql::query_as(
+            "SELECT id, picture_key FROM face WHERE picture_md5 IS NULL AND id > $1 ORDER BY id LIMIT $2",
+        );
+        Ok(query.bind(after).bind(saturating_i64(limit)).fetch_all(&mut *self.db).await?)
+    }
+}
+
+impl Tx {
+    pub(super) async fn insert_template(&mut self, face_id: FaceId, template: &NewTemplate) -> Result<()> {
+        let algorithm = &template.algorithm;
+        let blob = blob_from_vector(&template.vector);
+        sql::query(
+            "INSERT INTO template (face_id, algorithm, provider, version, md5, vector, recognisability)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(face_id)
+        .bind(&algorithm.name)
+        .bind(&algorithm.provider)
+        .bind(&algorithm.version)
+        .bind(md5_hex(&blob))
+        .bind(blob)
+        .bind(template.recognisability)
+        .execute(&mut *self.db)
+        .await?;
+        Ok(())
+    }
+
+    /// Stores the recognisability, 0..1, of a face's template. A missing face is ignored.
+    pub async fn set_recognisability(&mut self, face_id: FaceId, recognisability: f32) -> Result<()> {
+        let query = sql::query("UPDATE template SET recognisability = $2 WHERE face_id = $1");
+        query.bind(face_id).bind(recognisability).execute(&mut *self.db).await?;
+        Ok(())
+    }
+
+    /// Stores the digests of templates.
+    pub(crate) async fn set_template_md5s(&mut self, md5s: Vec<(FaceId, String)>) -> Result<()> {
+        self.set_md5s("UPDATE template SET md5 = $2 WHERE face_id = $1", md5s).await
+    }
+
+    /// Stores the digests of faces' pictures.
+    pub(crate) async fn set_picture_md5s(&mut self, md5s: Vec<(FaceId, String)>) -> Result<()> {
+        self.set_md5s("UPDATE face SET picture_md5 = $2 WHERE id = $1", md5s).await
+    }
+
+    async fn set_md5s(&mut self, update: &'static str, md5s: Vec<(FaceId, String)>) -> Result<()> {
+        for (id, md5) in md5s {
+            sql::query(update).bind(id).bind(md5).execute(&mut *self.db).await?;
+        }
+        Ok(())
+    }
+}
