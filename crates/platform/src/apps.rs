@@ -324,13 +324,14 @@ impl Platform {
     /// Reads the grants. The caller must hold `changes`, except at start.
     pub(crate) async fn load_grants(&self) -> Result<()> {
         let mut grants = Grants::default();
-        for grant in self.inner.store.rows().await?.grants().await? {
+        let mut rows = self.inner.store.rows().await?;
+        for grant in rows.grants().await? {
             let areas = self.inner.settings.capabilities.areas(&grant.capabilities);
             let active = Arc::new(ActiveGrant { app_id: grant.app_id.clone(), areas, due_at: grant.due_at });
             grants.by_token.insert(TokenHash::from(grant.token_hash), Arc::clone(&active));
             grants.by_app.insert(grant.app_id, active);
         }
-        grants.revoked.extend(self.inner.store.rows().await?.apps_with_revoked_grant().await?);
+        grants.revoked.extend(rows.apps_with_revoked_grant().await?);
         self.inner.tokens.grants.store(Arc::new(grants));
         Ok(())
     }

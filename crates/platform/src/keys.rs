@@ -172,14 +172,15 @@ impl Keys {
     /// Loads the keys from the store. A key whose secret can't be decrypted is skipped and logged.
     pub async fn load(store: &Store, vault: &Vault, clock: Arc<dyn Clock>) -> Result<Self> {
         let mut known: HashMap<String, HashMap<String, Arc<AccessKey>>> = HashMap::new();
-        for key in store.rows().await?.keys().await? {
+        let mut rows = store.rows().await?;
+        for key in rows.keys().await? {
             let (app, id) = (key.made.app_id.clone(), key.made.name.clone());
             match AccessKey::of(key, vault) {
                 Ok((kind, key)) => drop(known.entry(kind).or_default().insert(key.id.clone(), Arc::new(key))),
                 Err(e) => tracing::error!(app, id, error = %e, "a key can't be used"),
             }
         }
-        let used = store.rows().await?.used_signatures(clock.now()).await?;
+        let used = rows.used_signatures(clock.now()).await?;
         Ok(Self {
             clock,
             known: RwLock::new(known),

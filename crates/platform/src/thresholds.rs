@@ -56,9 +56,9 @@ impl Platform {
     /// # Errors
     /// [`Error::NoApp`], [`Error::NoEngine`].
     pub async fn thresholds(&self, app_id: &str) -> Result<Vec<LibraryThreshold>> {
-        let store = &self.inner.store;
-        let libraries = store.rows().await?.libraries(app_id, Page::first(MAX_LIBRARIES)).await?;
-        if libraries.is_empty() && !store.rows().await?.app_ids().await?.iter().any(|id| id == app_id) {
+        let mut rows = self.inner.store.rows().await?;
+        let libraries = rows.libraries(app_id, Page::first(MAX_LIBRARIES)).await?;
+        if libraries.is_empty() && !rows.app_ids().await?.iter().any(|id| id == app_id) {
             return Err(Error::NoApp);
         }
         libraries.into_iter().map(|library| self.threshold_of_library(library)).collect()

@@ -358,14 +358,16 @@ impl Platform {
         let photo = self.photo(app, picture);
         for library in libraries {
             let engine = self.engine_of(app, library)?;
-            for person in people_known_as(&mut store.rows().await?, library.id, user_id).await? {
+            let known = people_known_as(&mut store.rows().await?, library.id, user_id).await?;
+            for person in known {
                 if engine.face_storage() == FaceStorage::Templates {
                     here.push(library.id);
                     people.insert(person.id);
                     continue;
                 }
                 let mut best: Option<Match> = None;
-                for face in store.rows().await?.faces_of(person.id).await?.into_iter().take(comparisons_left) {
+                let faces = store.rows().await?.faces_of(person.id).await?;
+                for face in faces.into_iter().take(comparisons_left) {
                     comparisons_left -= 1;
                     let enrolled = store.picture(&face.picture_key).await.map_err(Error::or_no_face)?;
                     let similarity = engine.compare(photo.clone(), photo.with(enrolled)).await?;

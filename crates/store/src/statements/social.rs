@@ -159,6 +159,7 @@ impl Tx {
         if is_regrouped {
             changed.push(groups_changed(&before.account.user_id));
         }
+        self.effects.changes.extend(changed);
         Ok(())
     }
 
