@@ -31,6 +31,8 @@ use crate::{Database, Error, PictureClaim, PictureName, Result, Rows, Space, Tx}
 const RETENTION: Duration = Duration::from_secs(3600);
 /// Time after which a put is repeated if it was not committed yet.
 const MAX_PUT_AGE: Duration = Duration::from_secs(600);
+/// Maximum time that a start waits for the first sweep.
+const MAX_SWEEP_WAIT: Duration = Duration::from_secs(1);
 /// Interval between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 /// Maximum number of tombstones, and of pictures of a sweep, handled at a time.
@@ -85,10 +87,14 @@ impl Collector {
         }
     }
 
-    /// Starts to look for abandoned pictures, now and once a day.
-    pub(crate) fn sweep(&self) {
-        let sweep = tokio::spawn(sweep(Arc::clone(&self.parts), self.requests.clone()));
+    /// Starts to look for abandoned pictures, now and once a day. Waits for the first time, but not longer than
+    /// [`MAX_SWEEP_WAIT`]: a start must not depend on the number of pictures.
+    pub(crate) async fn sweep(&self) {
+        let (done, first) = oneshot::channel();
+        let sweep = tokio::spawn(sweep(Arc::clone(&self.parts), self.requests.clone(), done));
         *self.sweep.lock().unwrap_or_else(PoisonError::into_inner) = Some(sweep);
+        // If it takes longer, it goes on in the background.
+        let _ = tokio::time::timeout(MAX_SWEEP_WAIT, first).await;
     }
 
     /// Stores pictures durably. Unless they are [kept](Put::keep), those without a row are deleted.
@@ -289,7 +295,8 @@ impl Parts {
     }
 }
 
-async fn sweep(parts: Arc<Parts>, requests: mpsc::UnboundedSender<Request>) {
+async fn sweep(parts: Arc<Parts>, requests: mpsc::UnboundedSender<Request>, done: oneshot::Sender<()>) {
+    let mut done = Some(done);
     loop {
         match sweep_once(&parts, &requests).await {
             Ok(0) => {}
@@ -297,6 +304,8 @@ async fn sweep(parts: Arc<Parts>, requests: mpsc::UnboundedSender<Request>) {
             Err(Error::Closed) => return,
             Err(error) => tracing::warn!(%error, "abandoned pictures were not looked for"),
         }
+        // Answered after the deletions.
+        let _ = done.take().map(|done| requests.send(Request::Collect(done)));
         tokio::time::sleep(SWEEP_INTERVAL).await;
     }
 }

@@ -45,8 +45,8 @@ pub(crate) struct Shared {
 
 impl Store {
     /// Composes a store of a database and a place for pictures. `links` is the folder of
-    /// [`outbox_picture_file`](Self::outbox_picture_file). Deletes what removed rows have left, and looks in the
-    /// background for pictures that no row refers to.
+    /// [`outbox_picture_file`](Self::outbox_picture_file). Deletes what removed rows have left, and pictures
+    /// that no row refers to: if there are many pictures, in the background.
     ///
     /// # Errors
     /// Errors of database and pictures.
@@ -63,7 +63,7 @@ impl Store {
         let shared =
             Shared { database, blobs, clock, links, writes, probed_at: tokio::sync::Mutex::default(), collector };
         shared.collector.collect().await;
-        shared.collector.sweep();
+        shared.collector.sweep().await;
         Ok(Self { shared: Arc::new(shared) })
     }
 
