@@ -21,14 +21,21 @@ DEPENDENCIES = {
     "store": {"types", "blobs"},
     "store-sqlite": {"types", "blobs", "store"},
     "store-tests": {"types", "blobs", "store"},
-    "engines": {"types", "gallery", "vision"},
-    "platform": {"types", "engines", "fetch", "store"},
+    "index": {"types", "gallery"},
+    "engines": {"types", "vision"},
+    "backends": {"types", "vision", "index", "engines"},
+    "platform": {"types", "backends", "fetch", "store"},
     "dialects": {"types", "platform"},
     "measure": {"types", "gallery", "store", "store-sqlite", "vision"},
-    "server": {"types", "dialects", "engines", "measure", "platform", "store", "store-sqlite", "vision"},
+    "server": {
+        "types", "backends", "dialects", "engines", "measure", "platform", "store", "store-sqlite", "vision",
+    },
 }
 # Crates that know no interface: neither its vendor nor its words.
-CORE = ["types", "vision", "fetch", "gallery", "blobs", "store", "store-sqlite", "store-tests", "engines", "platform"]
+CORE = [
+    "types", "vision", "fetch", "gallery", "index", "blobs", "store", "store-sqlite", "store-tests", "engines",
+    "backends", "platform",
+]
 VENDORS = re.compile(r"tencent|jdcloud|jd cloud|linkvisual|baidu|alibaba|aliyun", re.IGNORECASE)
 WIRE_WORDS = re.compile(r"\b(db_name|person_db_lib|id_iccid|cust_id|operate_type|engine_url|db_desc|ext_user_id)\b")
 # The test of the migration that renamed them.

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use aicp_engines::{Inference, ModelPaths, PoolSize, RuntimeChoice, Vision};
+use aicp_vision::{Inference, ModelPaths, PoolSize, RuntimeChoice, Vision};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 

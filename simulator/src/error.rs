@@ -20,7 +20,7 @@ pub enum Error {
     Listen(std::net::SocketAddr, #[source] io::Error),
     /// Models, runtime library or templates are not usable.
     #[error(transparent)]
-    Engine(#[from] aicp_engines::Error),
+    Engine(#[from] aicp_backends::Error),
 }
 
 /// Result type of this crate.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aicp_engines::Rect;
+use aicp_vision::Rect;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
-use aicp_engines::Vision;
+use aicp_vision::Vision;
 
 use crate::faults::{FaultInjector, Faults, Outcome};
 use crate::world::{Refusal, World};
@@ -81,7 +81,7 @@ struct CloseConnection;
 /// # Errors
 /// If the journal can't be read or the address can't be bound.
 pub async fn start(options: Options, vision: Vision) -> Result<Running> {
-    let world = Arc::new(World::open(&options.data_dir, options.any_library, vision)?);
+    let world = Arc::new(World::open(&options.data_dir, options.any_library, vision).await?);
     let failed = |e| Error::Listen(options.listen, e);
     let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;

@@ -10,8 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
 
-use aicp_engines::{Assessment, Builtin, Candidate, Engine, LibraryRef, Rect, TemplateRow, Vision};
+use aicp_backends::{
+    Assessment, Biometrics, Builtin, Candidate, FaceKey, IndexChange, IndexedFace, LocalIndex, TemplateRow,
+};
+use aicp_vision::{Rect, Vision};
 
 use crate::Result;
 use crate::journal::{Journal, Op};
@@ -30,10 +34,10 @@ pub(crate) enum Refusal {
     Broken,
 }
 
-impl From<aicp_engines::Error> for Refusal {
-    fn from(e: aicp_engines::Error) -> Self {
+impl From<aicp_backends::Error> for Refusal {
+    fn from(e: aicp_backends::Error) -> Self {
         match e {
-            aicp_engines::Error::BadPicture(_) | aicp_engines::Error::NoFace => Self::BadPicture,
+            aicp_backends::Error::BadPicture(_) | aicp_backends::Error::NoFace => Self::BadPicture,
             _ => Self::Broken,
         }
     }
@@ -124,27 +128,26 @@ impl WorldState {
 
 impl World {
     /// Restores the state from the journal of a folder.
-    pub fn open(folder: &Path, any_library: bool, vision: Vision) -> Result<Self> {
+    pub async fn open(folder: &Path, any_library: bool, vision: Vision) -> Result<Self> {
         let (journal, ops) = Journal::open(folder)?;
         let mut state = WorldState { journal, libraries: BTreeMap::new(), by_row: HashMap::new(), last_row: 0 };
         let mut templates = HashMap::new();
         for op in &ops {
             if let (Some((library, row)), Op::Add { template, .. }) = (state.apply(op), op) {
-                // An invalid template becomes an empty vector, which the gallery refuses.
+                // An invalid template becomes an empty vector, which the index refuses.
                 templates.insert(row, (library, floats(&STANDARD.decode(template).unwrap_or_default())));
             }
         }
         templates.retain(|row, _| state.by_row.contains_key(row));
-        let engine = Builtin::new(vision)?;
+        let index = LocalIndex::start(vision.dimensions()).map_err(aicp_backends::Error::from)?;
+        let engine = Builtin::new(Arc::new(vision), Arc::new(index));
         let rows = templates.into_iter();
         let rows = rows.map(|(face, (library, vector))| TemplateRow {
             library,
-            person: PersonId::new(face.get()),
-            face,
-            vector,
+            face: indexed(face, vector),
             recognisability: Some(1.0),
         });
-        engine.admit_all(rows.collect(), 0.0)?;
+        engine.load(rows.collect(), 0.0).await?;
         Ok(Self { engine, any_library, state: Mutex::new(state) })
     }
 
@@ -162,6 +165,13 @@ impl World {
         written.await.unwrap_or(Err(Refusal::Broken))
     }
 
+    /// Applies a change to the index. Must run on a blocking thread, under the lock of the state, which keeps the
+    /// changes in order.
+    fn apply(&self, change: IndexChange) -> Result<(), Refusal> {
+        let damaged = Handle::current().block_on(self.engine.apply(&[change]))?;
+        if damaged.is_empty() { Ok(()) } else { Err(Refusal::Broken) }
+    }
+
     pub async fn create_library(self: &Arc<Self>, library: String, name: String) -> Result<(), Refusal> {
         self.write(move |_, state| {
             if state.libraries.contains_key(&library) {
@@ -176,8 +186,7 @@ impl World {
         self.write(move |world, state| {
             let row = state.libraries.get(&library).ok_or(Refusal::LibraryMissing)?.row;
             record(state, &Op::DeleteLibrary { library })?;
-            world.engine.forget_library(row);
-            Ok(())
+            world.apply(IndexChange::LibraryRemoved { library: row })
         })
         .await
     }
@@ -210,8 +219,8 @@ impl World {
             let template = STANDARD.encode(vector.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
             let rows = record(state, &Op::Add { library, face, tag, sha256, template })?;
             let (library, row) = rows.ok_or(Refusal::Broken)?;
-            world.engine.admit(library, PersonId::new(row.get()), row, &vector)?;
-            Ok(())
+            let faces = vec![indexed(row, vector)];
+            world.apply(IndexChange::FacesAdded { library, faces })
         })
         .await?;
         Ok(area)
@@ -222,8 +231,7 @@ impl World {
             let known = state.libraries.get(&library).ok_or(Refusal::LibraryMissing)?;
             let (into, row) = (known.row, known.faces.get(&face).ok_or(Refusal::FaceMissing)?.row);
             record(state, &Op::Remove { library, face })?;
-            world.engine.forget(into, &[row]);
-            Ok(())
+            world.apply(IndexChange::FacesRemoved { library: into, faces: vec![row] })
         })
         .await
     }
@@ -278,17 +286,15 @@ impl World {
         Ok(library.faces.get(face).ok_or(Refusal::FaceMissing)?.tag.clone())
     }
 
-    fn library(&self, id: &str) -> Result<LibraryRef, Refusal> {
-        let state = self.state();
-        let library = state.libraries.get(id).ok_or(Refusal::LibraryMissing)?;
-        Ok(LibraryRef { row: library.row, engine_id: id.to_owned(), name: library.name.clone(), description: None })
+    fn library(&self, id: &str) -> Result<LibraryId, Refusal> {
+        Ok(self.state().libraries.get(id).ok_or(Refusal::LibraryMissing)?.row)
     }
 
     /// Returns the hits for those candidates that still exist.
     fn hits(&self, found: Vec<Candidate>) -> Vec<Hit> {
         let state = self.state();
         let hits = found.into_iter().filter_map(|candidate| {
-            let aicp_engines::FaceKey::Row(row) = candidate.face else { return None };
+            let FaceKey::Row(row) = candidate.face else { return None };
             let (library, face) = state.by_row.get(&row)?;
             let tag = state.libraries.get(library)?.faces.get(face)?.tag.clone();
             Some(Hit { face: face.clone(), tag, score: f64::from(candidate.similarity) })
@@ -301,6 +307,11 @@ impl World {
 fn record(state: &mut WorldState, op: &Op) -> Result<Option<(LibraryId, FaceId)>, Refusal> {
     state.journal.append(op).map_err(|_| Refusal::Broken)?;
     Ok(state.apply(op))
+}
+
+/// Makes a face of the index; the simulator knows no people, so each face is a person.
+fn indexed(face: FaceId, template: Vec<f32>) -> IndexedFace {
+    IndexedFace { person: PersonId::new(face.get()), face, template }
 }
 
 /// Decodes little-endian floats.

@@ -12,15 +12,16 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::future::try_join;
 use serde_json::Value;
 
+use aicp_vision::{SeenFace, Similarity};
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::engine::{
-    Assessment, Candidate, ClaimLookup, Engine, EnrolledFace, FaceCandidates, FaceKey, FaceStorage, LibraryRef, Photo,
-    SeenFace, Target, Write,
+    Assessment, Candidate, ClaimLookup, FaceCandidates, LibraryRef, RemoteEngine, RemoteFace, Target, Write,
 };
 use crate::ranked::{MergedFaces, best, by_area};
 use crate::remote::{self, Body, Object, Remote, RemoteSettings, RetryPolicy, missing_key};
-use crate::{Error, Result, Similarity};
+use crate::{Error, Result};
 
 const GROUP_CREATE: &str = "face/clustering/group/create";
 const GROUP_DELETE: &str = "face/clustering/group/delete";
@@ -240,7 +241,7 @@ fn is_answer(answer: &Object) -> bool {
 fn hit(library: &LibraryRef, face: &Value) -> Result<Option<Candidate>> {
     let Some(engine_ref) = remote::reference(face.get("faceId")) else { return Ok(None) };
     let similarity = score(face.get("score"))?;
-    Ok(Some(Candidate { face: FaceKey::Ref { library: library.row, engine_ref }, similarity }))
+    Ok(Some(Candidate { library: library.row, engine_ref, similarity }))
 }
 
 /// Parses a score, 0..1.
@@ -254,13 +255,9 @@ fn truncate_tag(name: &str) -> &str {
 }
 
 #[async_trait]
-impl Engine for Cloudwalk {
+impl RemoteEngine for Cloudwalk {
     fn name(&self) -> &str {
         "cloudwalk"
-    }
-
-    fn face_storage(&self) -> FaceStorage {
-        FaceStorage::Faces
     }
 
     fn threshold(&self) -> Option<Similarity> {
@@ -309,22 +306,22 @@ impl Engine for Cloudwalk {
         }
     }
 
-    async fn add_face(&self, library: &LibraryRef, tag: &str, picture: Photo) -> Result<EnrolledFace> {
+    async fn add_face(&self, library: &LibraryRef, tag: &str, picture: Bytes) -> Result<RemoteFace> {
         let picture = STANDARD.encode(picture);
         let fields = [("groupId", library.engine_id.as_str()), ("faceId", tag), ("tag", tag), ("img", &picture)];
         let answer = self.call(FACE_CREATE, &fields, RetryPolicy::Never).await?;
         let engine_ref = remote::reference(answer.get("faceId")).unwrap_or_else(|| tag.to_owned());
-        Ok(EnrolledFace { engine_ref: Some(engine_ref), ..EnrolledFace::default() })
+        Ok(RemoteFace { engine_ref, seen: None })
     }
 
     async fn find_added(
         &self,
         library: &LibraryRef,
         tag: &str,
-        picture: Photo,
+        picture: Bytes,
         claimed: &dyn ClaimLookup,
-    ) -> Result<Option<EnrolledFace>> {
-        let found = |engine_ref| Ok(Some(EnrolledFace { engine_ref: Some(engine_ref), ..EnrolledFace::default() }));
+    ) -> Result<Option<RemoteFace>> {
+        let found = |engine_ref| Ok(Some(RemoteFace { engine_ref, seen: None }));
         if self.has_face(library, tag).await? == Presence::Yes {
             let tag = tag.to_owned();
             if !claimed.claimed(std::slice::from_ref(&tag)).await.map_err(Error::Claims)?.contains(&tag) {
@@ -340,7 +337,7 @@ impl Engine for Cloudwalk {
                 hits => hits?,
             };
             let ours = hits.iter().filter(|(_, answered)| answered.as_deref() == Some(tag));
-            let ours: Vec<String> = ours.filter_map(|(hit, _)| hit.face.engine_ref().map(str::to_owned)).collect();
+            let ours: Vec<String> = ours.map(|(hit, _)| hit.engine_ref.clone()).collect();
             if !ours.is_empty() {
                 let known = claimed.claimed(&ours).await.map_err(Error::Claims)?;
                 if let Some(engine_ref) = ours.into_iter().find(|engine_ref| !known.contains(engine_ref)) {
@@ -372,7 +369,7 @@ impl Engine for Cloudwalk {
         }
     }
 
-    async fn identify(&self, libraries: &[LibraryRef], picture: Photo, top_n: usize) -> Result<Vec<Candidate>> {
+    async fn identify(&self, libraries: &[LibraryRef], picture: Bytes, top_n: usize) -> Result<Vec<Candidate>> {
         let picture = STANDARD.encode(picture);
         let hits = self
             .remote
@@ -385,7 +382,7 @@ impl Engine for Cloudwalk {
     async fn identify_many(
         &self,
         libraries: &[LibraryRef],
-        picture: Photo,
+        picture: Bytes,
         top_n: usize,
     ) -> Result<Vec<FaceCandidates>> {
         let picture = STANDARD.encode(picture);
@@ -399,18 +396,18 @@ impl Engine for Cloudwalk {
         crowd.ranked(top_n)
     }
 
-    async fn compare(&self, a: Photo, b: Photo) -> Result<Similarity> {
+    async fn compare(&self, a: Bytes, b: Bytes) -> Result<Similarity> {
         let (a, b) = (STANDARD.encode(a), STANDARD.encode(b));
         let answer = self.call(COMPARE, &[("imgA", &a), ("imgB", &b)], RetryPolicy::Safe).await?;
         score(answer.get("score"))
     }
 
-    async fn detect(&self, picture: Photo) -> Result<Vec<SeenFace>> {
+    async fn detect(&self, picture: Bytes) -> Result<Vec<SeenFace>> {
         self.boxes(&STANDARD.encode(picture)).await
     }
 
     /// The score may be in the answer itself or in its first face.
-    async fn assess(&self, picture: Photo) -> Result<Assessment> {
+    async fn assess(&self, picture: Bytes) -> Result<Assessment> {
         let picture = STANDARD.encode(picture);
         let fields = [("img", picture.as_str())];
         let (quality, feature) =
@@ -420,15 +417,10 @@ impl Engine for Cloudwalk {
         let in_face = || remote::list(quality.get("faces")).first()?.get(key);
         let score = score(quality.get(key).or_else(in_face))?;
         let feature = remote::text(feature.get("feature")).and_then(|text| STANDARD.decode(text).ok());
-        Ok(Assessment {
-            score,
-            grades: None,
-            is_recognisable: None,
-            feature: feature.ok_or_else(|| missing_key("feature"))?,
-        })
+        Ok(Assessment { score, grades: None, feature: feature.ok_or_else(|| missing_key("feature"))? })
     }
 
-    async fn require_face(&self, picture: Photo) -> Result<()> {
+    async fn require_face(&self, picture: Bytes) -> Result<()> {
         if self.detect(picture).await?.is_empty() { Err(Error::NoFace) } else { Ok(()) }
     }
 

@@ -26,17 +26,16 @@ use futures_util::future::{OptionFuture, try_join};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use aicp_vision::{Grade, SeenFace, Similarity};
 use async_trait::async_trait;
-
-use aicp_vision::Grade;
+use bytes::Bytes;
 
 use crate::engine::{
-    Assessment, Candidate, ClaimLookup, Engine, EnrolledFace, FaceCandidates, FaceKey, FaceStorage, LibraryRef, Photo,
-    SeenFace, Target, Write,
+    Assessment, Candidate, ClaimLookup, FaceCandidates, LibraryRef, RemoteEngine, RemoteFace, Target, Write,
 };
 use crate::ranked::{MergedFaces, best, by_area};
 use crate::remote::{self, Body, Object, Remote, RemoteSettings, RetryPolicy, missing_key};
-use crate::{Error, Result, Similarity};
+use crate::{Error, Result};
 
 /// Path of the one known call.
 const ADD: &str = "business/api/v1/repository/personDb";
@@ -209,7 +208,7 @@ fn hits(library: &LibraryRef, records: &[Value]) -> Result<Vec<Candidate>> {
     let hits = records.iter().map(|record| {
         let engine_ref = person_no(record).ok_or_else(|| missing_key("personNo"))?;
         let score = remote::number(record.get("score")).ok_or_else(|| missing_key("score"))?;
-        Ok(Candidate { face: FaceKey::Ref { library: library.row, engine_ref }, similarity: similarity(score) })
+        Ok(Candidate { library: library.row, engine_ref, similarity: similarity(score) })
     });
     hits.collect()
 }
@@ -243,13 +242,9 @@ fn grades(value: Option<&Value>) -> Option<[Grade; 5]> {
 }
 
 #[async_trait]
-impl Engine for Koala {
+impl RemoteEngine for Koala {
     fn name(&self) -> &str {
         "koala"
-    }
-
-    fn face_storage(&self) -> FaceStorage {
-        FaceStorage::Faces
     }
 
     fn threshold(&self) -> Option<Similarity> {
@@ -294,21 +289,21 @@ impl Engine for Koala {
         }
     }
 
-    async fn add_face(&self, library: &LibraryRef, _: &str, picture: Photo) -> Result<EnrolledFace> {
+    async fn add_face(&self, library: &LibraryRef, _: &str, picture: Bytes) -> Result<RemoteFace> {
         let body = json!({"personLibId": library.engine_id, "baseLs": STANDARD.encode(picture)});
         let data = self.call("add", ADD, &body, RetryPolicy::Never).await?;
         let engine_ref = person_no(&data).ok_or_else(|| missing_key("personNo"))?;
         let face = remote::area(&data).map(|area| SeenFace { area, ..SeenFace::default() });
-        Ok(EnrolledFace { engine_ref: Some(engine_ref), face, ..EnrolledFace::default() })
+        Ok(RemoteFace { engine_ref, seen: face })
     }
 
     async fn find_added(
         &self,
         library: &LibraryRef,
         _: &str,
-        picture: Photo,
+        picture: Bytes,
         claimed: &dyn ClaimLookup,
-    ) -> Result<Option<EnrolledFace>> {
+    ) -> Result<Option<RemoteFace>> {
         let picture = STANDARD.encode(picture);
         let mut top_n = INITIAL_TOP_N;
         loop {
@@ -318,11 +313,11 @@ impl Engine for Koala {
                 hits => best(hits?, top_n),
             };
             let same = hits.iter().take_while(|hit| hit.similarity >= SAME_PICTURE_SIMILARITY);
-            let same: Vec<String> = same.filter_map(|hit| hit.face.engine_ref().map(str::to_owned)).collect();
+            let same: Vec<String> = same.map(|hit| hit.engine_ref.clone()).collect();
             let known = claimed.claimed(&same).await.map_err(Error::Claims)?;
             let all_the_same = same.len() == top_n;
             if let Some(found) = same.into_iter().find(|engine_ref| !known.contains(engine_ref)) {
-                return Ok(Some(EnrolledFace { engine_ref: Some(found), ..EnrolledFace::default() }));
+                return Ok(Some(RemoteFace { engine_ref: found, seen: None }));
             }
             if !all_the_same || top_n >= MAX_TOP_N {
                 return Ok(None);
@@ -340,7 +335,7 @@ impl Engine for Koala {
         }
     }
 
-    async fn identify(&self, libraries: &[LibraryRef], picture: Photo, top_n: usize) -> Result<Vec<Candidate>> {
+    async fn identify(&self, libraries: &[LibraryRef], picture: Bytes, top_n: usize) -> Result<Vec<Candidate>> {
         let picture = STANDARD.encode(picture);
         let hits = self
             .remote
@@ -352,7 +347,7 @@ impl Engine for Koala {
     async fn identify_many(
         &self,
         libraries: &[LibraryRef],
-        picture: Photo,
+        picture: Bytes,
         top_n: usize,
     ) -> Result<Vec<FaceCandidates>> {
         let picture = STANDARD.encode(picture);
@@ -379,18 +374,18 @@ impl Engine for Koala {
         crowd.ranked(top_n)
     }
 
-    async fn compare(&self, a: Photo, b: Photo) -> Result<Similarity> {
+    async fn compare(&self, a: Bytes, b: Bytes) -> Result<Similarity> {
         let body = json!({"baseLsA": STANDARD.encode(a), "baseLsB": STANDARD.encode(b)});
         let data = self.call("compare", &self.settings.paths.compare, &body, RetryPolicy::Safe).await?;
         remote::number(data.get("score")).map(similarity).ok_or_else(|| missing_key("score"))
     }
 
-    async fn detect(&self, picture: Photo) -> Result<Vec<SeenFace>> {
+    async fn detect(&self, picture: Bytes) -> Result<Vec<SeenFace>> {
         self.boxes(&STANDARD.encode(picture)).await
     }
 
     /// Without a `score`, the score is the mean of the five grades: 1, 0.5 or 0 each.
-    async fn assess(&self, picture: Photo) -> Result<Assessment> {
+    async fn assess(&self, picture: Bytes) -> Result<Assessment> {
         let body = json!({"baseLs": STANDARD.encode(picture)});
         let data = self.call("quality", &self.settings.paths.quality, &body, RetryPolicy::Safe).await?;
         let grades = grades(data.get("qualities"));
@@ -400,10 +395,10 @@ impl Engine for Koala {
             remote::number(data.get("score")).or(grades.map(of_grades)).ok_or_else(|| missing_key("qualities"))?;
         let feature = remote::text(data.get("feature")).unwrap_or_default();
         let feature = STANDARD.decode(feature).map_err(|_| missing_key("a feature in base64"))?;
-        Ok(Assessment { score: score.clamp(0.0, 1.0), grades, is_recognisable: None, feature })
+        Ok(Assessment { score: score.clamp(0.0, 1.0), grades, feature })
     }
 
-    async fn require_face(&self, picture: Photo) -> Result<()> {
+    async fn require_face(&self, picture: Bytes) -> Result<()> {
         if self.settings.paths.detect.is_empty() {
             return self.assess(picture).await.map(drop);
         }

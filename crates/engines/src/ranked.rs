@@ -1,8 +1,8 @@
 //! Ranking of vendors' answers.
 
-use aicp_vision::Rect;
+use aicp_vision::{Rect, SeenFace};
 
-use crate::engine::{Candidate, FaceCandidates, SeenFace};
+use crate::engine::{Candidate, FaceCandidates};
 use crate::{Error, Result};
 
 /// Least overlap of two boxes of the same face.
@@ -66,13 +66,12 @@ impl MergedFaces {
 
 #[cfg(test)]
 mod tests {
-    use aicp_types::FaceId;
+    use aicp_types::LibraryId;
 
     use super::*;
-    use crate::engine::FaceKey;
 
     fn candidate(row: i64, similarity: f32) -> Candidate {
-        Candidate { face: FaceKey::Row(FaceId::new(row)), similarity }
+        Candidate { library: LibraryId::new(1), engine_ref: row.to_string(), similarity }
     }
 
     fn square(x: f32, side: f32) -> Rect {

@@ -6,6 +6,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use aicp_vision::Rect;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use reqwest::header::CONTENT_TYPE;
@@ -14,7 +15,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use crate::breaker::Breaker;
-use crate::{Error, Rect, Result};
+use crate::{Error, Result};
 
 /// Idle timeout of pooled connections. It is shorter than common server timeouts, because a call on a connection that
 /// the server is closing is in doubt.

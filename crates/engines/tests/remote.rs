@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aicp_engines::{
-    BoxError, ClaimLookup, Cloudwalk, CloudwalkSettings, Engine, Error, FaceKey, FaceStorage, Koala, KoalaPaths,
-    KoalaSettings, LibraryRef, Photo, RemoteSettings, Write,
+    BoxError, Candidate, ClaimLookup, Cloudwalk, CloudwalkSettings, Error, Koala, KoalaPaths, KoalaSettings,
+    LibraryRef, RemoteEngine, RemoteSettings, Write,
 };
 use aicp_types::LibraryId;
 use async_trait::async_trait;
@@ -157,12 +157,13 @@ fn library(row: i64) -> LibraryRef {
     }
 }
 
-fn picture() -> Photo {
-    Bytes::from_static(b"picture").into()
+fn picture() -> Bytes {
+    Bytes::from_static(b"picture")
 }
 
-fn key(library: LibraryId, engine_ref: &str) -> FaceKey {
-    FaceKey::Ref { library, engine_ref: engine_ref.to_owned() }
+/// Returns library and reference of a candidate.
+fn key(candidate: &Candidate) -> (i64, &str) {
+    (candidate.library.get(), &candidate.engine_ref)
 }
 
 /// Claims these refs.
@@ -193,7 +194,7 @@ fn doubt<T>(result: Result<T, Error>) -> bool {
 /// Adds, compares and removes with both vendors at an engine that reacts like this; checks whether they are in doubt.
 async fn both_fail(then: Then, in_doubt: bool) {
     let fake = Fake::start(move |_, _, _| then.clone()).await;
-    for engine in [Box::new(fake.cloudwalk()) as Box<dyn Engine>, Box::new(fake.koala())] {
+    for engine in [Box::new(fake.cloudwalk()) as Box<dyn RemoteEngine>, Box::new(fake.koala())] {
         let before = fake.calls();
         assert_eq!(doubt(engine.add_face(&library(1), TAG, picture()).await), in_doubt, "{}", engine.name());
         if in_doubt {
@@ -220,7 +221,7 @@ async fn answers_of_something_else_leave_doubt_but_for_refusals() {
 #[tokio::test]
 async fn a_refusal_by_status_is_an_answer() {
     let fake = Fake::start(move |_, _, _| Then::Send(http("404 Not Found", "<html>"))).await;
-    for engine in [Box::new(fake.cloudwalk()) as Box<dyn Engine>, Box::new(fake.koala())] {
+    for engine in [Box::new(fake.cloudwalk()) as Box<dyn RemoteEngine>, Box::new(fake.koala())] {
         // More often than needed to open the circuit breaker.
         for _ in 0..10 {
             let before = fake.calls();
@@ -278,7 +279,7 @@ async fn an_engine_that_is_down_leaves_no_doubt() {
     let url = format!("http://{}/", listener.local_addr().expect("an address"));
     drop(listener);
     for engine in [
-        Box::new(Cloudwalk::new(cloudwalk(&url)).expect("sound settings")) as Box<dyn Engine>,
+        Box::new(Cloudwalk::new(cloudwalk(&url)).expect("sound settings")) as Box<dyn RemoteEngine>,
         Box::new(Koala::new(koala(&url)).expect("sound settings")),
     ] {
         assert!(!doubt(engine.add_face(&library(1), TAG, picture()).await));
@@ -380,7 +381,7 @@ async fn refusals_are_told_apart_and_tell_no_secret() {
 
     let fake =
         Fake::start(|_, _, _| ok(r#"{"result":80018,"info":"no face","status":80018,"message":"no face"}"#)).await;
-    for engine in [Box::new(fake.cloudwalk()) as Box<dyn Engine>, Box::new(fake.koala())] {
+    for engine in [Box::new(fake.cloudwalk()) as Box<dyn RemoteEngine>, Box::new(fake.koala())] {
         assert!(matches!(engine.add_face(&library(1), TAG, picture()).await, Err(Error::BadPicture(_))));
         let found = engine.find_added(&library(1), TAG, picture(), &Known(Vec::new())).await.expect("an answer");
         assert!(found.is_none(), "what is refused was not added");
@@ -398,9 +399,8 @@ async fn secrets_travel_in_the_body_alone() {
         ok(r#"{"result":0,"faceId":"f"}"#)
     })
     .await;
-    let added =
-        fake.cloudwalk().add_face(&library(1), TAG, Bytes::from_static(b"\xfb\xff").into()).await.expect("an answer");
-    assert_eq!(added.engine_ref.as_deref(), Some("f"));
+    let added = fake.cloudwalk().add_face(&library(1), TAG, Bytes::from_static(b"\xfb\xff")).await.expect("an answer");
+    assert_eq!(added.engine_ref, "f");
     // Base64 has characters that a form must escape.
     assert!(
         fake.bodies.lock().expect("nobody panicked")[0].ends_with(&format!("faceId={TAG}&tag={TAG}&img=%2B%2F8%3D"))
@@ -447,11 +447,11 @@ async fn koala_without_paths_does_what_it_can() {
     assert_eq!((target.url, target.operation.as_str()), (fake.url.clone(), "business/api/v1/repository/personDb"));
     assert_eq!(fake.calls(), 0);
     let added = engine.add_face(&library(1), TAG, picture()).await.expect("an answer");
-    assert_eq!(added.engine_ref.as_deref(), Some("0f"));
+    assert_eq!(added.engine_ref, "0f");
     assert!(matches!(engine.identify(&[library(1)], picture(), 1).await, Err(Error::Unsupported("search"))));
     assert!(matches!(engine.health().await, Err(Error::Unsupported("health"))));
     assert!(matches!(engine.require_face(picture()).await, Err(Error::Unsupported("quality"))));
-    assert_eq!((engine.face_storage(), engine.threshold()), (FaceStorage::Faces, None));
+    assert_eq!(engine.threshold(), None);
     let mut settings = KoalaSettings::new("http://example.com/");
     settings.paths.search = "/search".to_owned();
     assert!(matches!(Koala::new(settings), Err(Error::Settings(_))));
@@ -474,17 +474,11 @@ async fn hits_of_all_libraries_are_ranked_together() {
     let engine = fake.koala();
     let libraries = [library(1), library(2)];
     let found = engine.identify(&libraries, picture(), 2).await.expect("an answer");
-    assert_eq!(
-        found.iter().map(|c| c.face.clone()).collect::<Vec<_>>(),
-        [key(LibraryId::new(1), "a"), key(LibraryId::new(2), "c0")]
-    );
+    assert_eq!(found.iter().map(key).collect::<Vec<_>>(), [(1, "a"), (2, "c0")]);
     assert_eq!(found[1].similarity, 0.805);
     let faces = engine.identify_many(&libraries, picture(), 2).await.expect("an answer");
-    let keys: Vec<Vec<FaceKey>> = faces.iter().map(|f| f.candidates.iter().map(|c| c.face.clone()).collect()).collect();
-    assert_eq!(
-        keys,
-        [vec![key(LibraryId::new(2), "c"), key(LibraryId::new(1), "a")], vec![key(LibraryId::new(2), "d")]]
-    );
+    let keys: Vec<Vec<_>> = faces.iter().map(|f| f.candidates.iter().map(key).collect()).collect();
+    assert_eq!(keys, [vec![(2, "c"), (1, "a")], vec![(2, "d")]]);
     assert_eq!(faces[0].face.area.width, 30.0, "the box of the larger face");
 }
 
@@ -498,8 +492,8 @@ async fn hits_with_boxes_find_their_faces() {
     settings.paths.detect = String::new();
     let engine = Koala::new(settings).expect("sound settings");
     let faces = engine.identify_many(&[library(1), library(2)], picture(), 1).await.expect("an answer");
-    let keys: Vec<&FaceKey> = faces.iter().map(|f| &f.candidates[0].face).collect();
-    assert_eq!(keys, [&key(LibraryId::new(1), "l"), &key(LibraryId::new(1), "s")]);
+    let keys: Vec<_> = faces.iter().map(|f| key(&f.candidates[0])).collect();
+    assert_eq!(keys, [(1, "l"), (1, "s")]);
 
     // Only the detector reports faces without a hit.
     let fake = Fake::start(|_, path, _| match path {
@@ -511,7 +505,7 @@ async fn hits_with_boxes_find_their_faces() {
     .await;
     let faces = fake.cloudwalk().identify_many(&[library(1)], picture(), 5).await.expect("an answer");
     assert!(faces.len() == 2 && faces[0].candidates.is_empty());
-    assert_eq!(faces[1].candidates[0].face, key(LibraryId::new(1), "f"));
+    assert_eq!(key(&faces[1].candidates[0]), (1, "f"));
 }
 
 #[tokio::test]
@@ -528,10 +522,10 @@ async fn koala_looks_wider_while_all_are_known() {
     let known = |n| Known((0..n).map(|i| format!("p{i}")).collect());
     let find =
         async |known: &Known| fake.koala().find_added(&library(1), TAG, picture(), known).await.expect("an answer");
-    assert_eq!(find(&known(24)).await.expect("found").engine_ref.as_deref(), Some("p24"));
+    assert_eq!(find(&known(24)).await.expect("found").engine_ref, "p24");
     assert_eq!(fake.calls(), 3);
     assert!(find(&known(25)).await.is_none());
-    assert_eq!(find(&known(0)).await.expect("found").engine_ref.as_deref(), Some("p0"));
+    assert_eq!(find(&known(0)).await.expect("found").engine_ref, "p0");
 }
 
 #[tokio::test]
@@ -558,6 +552,6 @@ async fn cloudwalk_finds_the_lost_face_by_its_tag() {
     .await;
     let find =
         async |known: &Known| fake.cloudwalk().find_added(&library(1), TAG, picture(), known).await.expect("an answer");
-    assert_eq!(find(&Known(Vec::new())).await.expect("found").engine_ref.as_deref(), Some("12"));
+    assert_eq!(find(&Known(Vec::new())).await.expect("found").engine_ref, "12");
     assert!(find(&Known(vec!["12".to_owned()])).await.is_none());
 }

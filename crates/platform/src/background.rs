@@ -1,7 +1,12 @@
 //! Background tasks.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
 use tokio::sync::{Mutex, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, unconstrained};
 
 use crate::{Error, Result};
 
@@ -31,6 +36,30 @@ impl Background {
     pub async fn finished(&self) {
         if let Some(task) = self.task.lock().await.take() {
             let _ = task.await;
+        }
+    }
+}
+
+/// Wakes a parked thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Drives a future to completion on this thread, which must not be one that the runtime needs. Unlike the runtime's own
+/// function this may run inside another driven future, as on the writer's thread of the store.
+pub(crate) fn drive<T>(future: impl Future<Output = T>) -> T {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    // Unconstrained, because the budget of the outer future is not renewed meanwhile.
+    let mut future = pin!(unconstrained(future));
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(done) => return done,
+            Poll::Pending => thread::park(),
         }
     }
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::Semaphore;
 
-use crate::engines::{BUILTIN, library_ref};
+use crate::engines::BUILTIN;
 use crate::libraries::insert_library;
 use crate::network::network_of;
 use crate::people::{self, EnrolledPerson, NewUser};
@@ -112,13 +112,14 @@ impl Platform {
         }
         let app = self.console_app();
         let library = self.login_library().await?;
-        let engine = self.engine_of(&app, &library)?;
+        self.engine_of(&app, &library)?;
         let new = NewUser {
             profile: Profile { name: Some(registration.username.clone()), ..Profile::default() },
             ..NewUser::default()
         };
         let person = self.new_person(new)?;
-        let added = engine.add_face(&library_ref(&library), &person.number, self.photo(&app, picture.clone())).await?;
+        // The library of the console users is the built-in engine's.
+        let added = self.inner.engines.builtin().enrol(self.photo(&app, picture.clone())).await?;
         let rotation = added.face.map_or(0.0, |seen| seen.rotation);
         let user = NewConsoleUser {
             username: registration.username,

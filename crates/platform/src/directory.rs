@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use aicp_engines::FaceStorage;
+use aicp_backends::Engine;
 use aicp_store::{Page, md5_hex, picture_key};
 use aicp_types::PublicId;
 use bytes::Bytes;
 
 use crate::background::run_detached;
-use crate::engines::library_ref;
 use crate::names::people_known_as;
 use crate::people::{MissingLibrary, NewUser, change_person, replace_faces};
 use crate::{App, DirectoryEntry, DirectoryFilter, Error, Library, Person, PersonChanges, Platform, Profile, Result};
@@ -111,19 +110,21 @@ impl Platform {
             let (id, now) = (person.id, self.now());
             return store.write(move |tx| Box::pin(change_person(tx, id, changes, now))).await;
         };
-        if engine.face_storage() == FaceStorage::Templates {
-            let added =
-                engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
-            let (id, face, now) = (person.id, self.new_face(added), self.now());
-            return store
-                .write_with_picture(picture, move |tx, picture| {
-                    Box::pin(async move {
-                        change_person(tx, id, changes, now).await?;
-                        replace_faces(tx, id, face, picture, now).await.map(drop)
+        let remote = match engine {
+            Engine::Builtin(builtin) => {
+                let added = builtin.enrol(self.photo(app, picture.clone())).await?;
+                let (id, face, now) = (person.id, self.new_face(added), self.now());
+                return store
+                    .write_with_picture(picture, move |tx, picture| {
+                        Box::pin(async move {
+                            change_person(tx, id, changes, now).await?;
+                            replace_faces(tx, id, face, picture, now).await.map(drop)
+                        })
                     })
-                })
-                .await;
-        }
+                    .await;
+            }
+            Engine::Remote(remote) => remote,
+        };
         // The engine is not part of the transaction, so it gets the new face first: it may refuse it.
         if let Some(user_id) = &changes.external_id {
             let named = people_known_as(&mut store.rows().await?, library.id, user_id).await?;
@@ -138,7 +139,7 @@ impl Platform {
             Some(face) => face,
             None => self.add_face(app, library, person.clone(), picture).await?.face,
         };
-        let updated = self.update_remotely(engine.clone(), person, changes, kept.id).await;
+        let updated = self.update_remotely(remote.clone(), person, changes, kept.id).await;
         if updated.is_err() && is_new {
             self.drop_face(app, library, &kept).await?;
         }

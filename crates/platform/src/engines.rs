@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use aicp_engines::{Builtin, Engine, LibraryRef};
+pub use aicp_backends::BUILTIN;
+
+use aicp_backends::{Builtin, Engine, LibraryRef, RemoteEngine};
 use aicp_store::Algorithm;
 
 use crate::{App, Error, Library, Platform, Result};
 
-/// Name of the built-in engine, as libraries store it.
-pub const BUILTIN: &str = "builtin";
-
 /// The configured engines.
 pub struct Engines {
     builtin: Builtin,
-    all: Vec<Arc<dyn Engine>>,
+    remote: Vec<Arc<dyn RemoteEngine>>,
+    all: Vec<Engine>,
     default: usize,
 }
 
@@ -23,11 +23,11 @@ impl Engines {
     ///
     /// # Errors
     /// [`Error::NoEngine`] if no engine is called `default`.
-    pub fn new(builtin: Builtin, remote: Vec<Arc<dyn Engine>>, default: &str) -> Result<Self> {
-        let here: Arc<dyn Engine> = Arc::new(builtin.clone());
-        let all: Vec<_> = std::iter::once(here).chain(remote).collect();
+    pub fn new(builtin: Builtin, remote: Vec<Arc<dyn RemoteEngine>>, default: &str) -> Result<Self> {
+        let here = Engine::Builtin(builtin.clone());
+        let all: Vec<Engine> = std::iter::once(here).chain(remote.iter().cloned().map(Engine::Remote)).collect();
         let default = all.iter().position(|engine| engine.name() == default).ok_or(Error::NoEngine)?;
-        Ok(Self { builtin, all, default })
+        Ok(Self { builtin, remote, all, default })
     }
 
     pub(crate) fn builtin(&self) -> &Builtin {
@@ -44,30 +44,35 @@ impl Engines {
         }
     }
 
-    pub(crate) fn default(&self) -> &Arc<dyn Engine> {
+    pub(crate) fn default(&self) -> &Engine {
         &self.all[self.default]
     }
 
-    pub(crate) fn named(&self, name: &str) -> Result<&Arc<dyn Engine>> {
+    pub(crate) fn named(&self, name: &str) -> Result<&Engine> {
         self.all.iter().find(|engine| engine.name() == name).ok_or(Error::NoEngine)
     }
 
     /// Returns the remote engines.
-    pub(crate) fn remote(&self) -> &[Arc<dyn Engine>] {
-        &self.all[1..]
+    pub(crate) fn remote(&self) -> &[Arc<dyn RemoteEngine>] {
+        &self.remote
+    }
+
+    /// Returns the remote engine of this name.
+    pub(crate) fn remote_named(&self, name: &str) -> Result<&Arc<dyn RemoteEngine>> {
+        self.remote.iter().find(|engine| engine.name() == name).ok_or(Error::NoEngine)
     }
 }
 
 impl From<Builtin> for Engines {
     /// The built-in engine alone.
     fn from(builtin: Builtin) -> Self {
-        Self { all: vec![Arc::new(builtin.clone())], builtin, default: 0 }
+        Self { all: vec![Engine::Builtin(builtin.clone())], remote: Vec::new(), builtin, default: 0 }
     }
 }
 
 impl Platform {
     /// Returns the engine of a library and records it for the call.
-    pub(crate) fn engine_of(&self, app: &App, library: &Library) -> Result<&Arc<dyn Engine>> {
+    pub(crate) fn engine_of(&self, app: &App, library: &Library) -> Result<&Engine> {
         let engine = self.inner.engines.named(&library.engine)?;
         app.note_engine(engine.name());
         Ok(engine)
@@ -83,7 +88,7 @@ impl Platform {
     }
 
     /// Returns the default engine, for a call without a library, and records it for the call.
-    pub(crate) fn default_engine(&self, app: &App) -> &Arc<dyn Engine> {
+    pub(crate) fn default_engine(&self, app: &App) -> &Engine {
         let engine = self.inner.engines.default();
         app.note_engine(engine.name());
         engine

@@ -82,7 +82,7 @@ pub enum Error {
     TooTight,
     /// The face is not recognisable, or not certain enough to be a face; it was not enrolled.
     #[error("the face is not recognisable: {0}")]
-    NotRecognisable(aicp_engines::Unrecognisable),
+    NotRecognisable(aicp_backends::Unrecognisable),
     /// The library's engine is not configured.
     #[error("no such engine")]
     NoEngine,
@@ -117,7 +117,7 @@ pub enum Error {
     Busy,
     /// The engine failed; the fault is not the caller's.
     #[error(transparent)]
-    Engine(aicp_engines::Error),
+    Engine(aicp_backends::Error),
     /// The store failed; the fault is not the caller's.
     #[error(transparent)]
     Store(#[from] aicp_store::Error),
@@ -150,21 +150,28 @@ pub enum Error {
     Random(getrandom::Error),
 }
 
-impl From<aicp_engines::Error> for Error {
-    fn from(e: aicp_engines::Error) -> Self {
+impl From<aicp_backends::Error> for Error {
+    fn from(e: aicp_backends::Error) -> Self {
+        use aicp_backends::{Error as Engine, RemoteError};
         match e {
-            aicp_engines::Error::BadPicture(reason) => Self::BadPicture(reason),
-            aicp_engines::Error::Unavailable { reason, .. } => Self::EngineUnavailable(reason),
-            aicp_engines::Error::Refused { status } => {
+            Engine::BadPicture(reason) => Self::BadPicture(reason),
+            Engine::NoFace => Self::NoFace,
+            Engine::NotRecognisable(why) => Self::NotRecognisable(why),
+            Engine::Busy => Self::Busy,
+            Engine::Remote(RemoteError::Unavailable { reason, .. }) => Self::EngineUnavailable(reason),
+            Engine::Remote(RemoteError::Refused { status }) => {
                 Self::EngineUnavailable(format!("refused by HTTP status {status}"))
             }
-            aicp_engines::Error::Claims(e) => Self::Claims(e.to_string()),
-            aicp_engines::Error::Rejected { code, text } => Self::Rejected { code, text },
-            aicp_engines::Error::NoFace => Self::NoFace,
-            aicp_engines::Error::NotRecognisable(why) => Self::NotRecognisable(why),
-            aicp_engines::Error::Busy => Self::Busy,
+            Engine::Remote(RemoteError::Claims(e)) => Self::Claims(e.to_string()),
+            Engine::Remote(RemoteError::Rejected { code, text }) => Self::Rejected { code, text },
             other => Self::Engine(other),
         }
+    }
+}
+
+impl From<aicp_backends::RemoteError> for Error {
+    fn from(e: aicp_backends::RemoteError) -> Self {
+        aicp_backends::Error::from(e).into()
     }
 }
 

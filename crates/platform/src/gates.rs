@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aicp_engines::{Cover, DescribedFace, Engine, Examination, ExaminedFace, Quality, RECOGNISABLE};
+use aicp_backends::{BUILTIN, Cover, DescribedFace, Examination, ExaminedFace, Quality, RECOGNISABLE};
 use bytes::Bytes;
 
 use crate::{App, Error, Platform, Result};
@@ -141,8 +141,7 @@ impl Platform {
         most: usize,
         wanted: Examination,
     ) -> Result<Vec<ExaminedFace>> {
-        let builtin: &dyn Engine = self.inner.engines.builtin();
-        app.note_engine(builtin.name());
+        app.note_engine(BUILTIN);
         Ok(self.inner.engines.builtin().examine(self.photo(app, picture), most, wanted).await?)
     }
 
@@ -152,8 +151,7 @@ impl Platform {
     /// # Errors
     /// [`Error::BadPicture`], [`Error::Busy`].
     pub async fn describe(&self, app: &App, picture: Bytes) -> Result<Vec<DescribedFace>> {
-        let builtin: &dyn Engine = self.inner.engines.builtin();
-        app.note_engine(builtin.name());
+        app.note_engine(BUILTIN);
         Ok(self.inner.engines.builtin().describe(self.photo(app, picture)).await?)
     }
 

@@ -78,7 +78,7 @@ impl Platform {
         stored.await.map_err(Error::Store)?;
         let is_recognisable = recognisability >= self.inner.settings.loosest_gate().least();
         if !is_recognisable {
-            builtin.forget(face.library_id, &[face.face_id]);
+            builtin.forget(face.library_id, face.face_id).await?;
             tracing::info!(
                 face = face.face_id.get(),
                 recognisability,

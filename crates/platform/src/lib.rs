@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub use aicp_engines::{
+pub use aicp_backends::{
     Assessment, Components, Cover, DescribedFace, Dimensions, Examination, ExaminedFace, FacePredicate, Format, Grade,
     HeadPose, Liveness, Point, Quality, Rect, SeenFace, Similarity, Unrecognisable,
 };
@@ -77,11 +77,12 @@ pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use thresholds::{LibraryThreshold, threshold_for};
 pub use users::{ExistingFaces, MissingUser, UserFace, face_token, token_of_face};
 
-use aicp_engines::{Builtin, TemplateRow};
+use aicp_backends::{Builtin, IndexChange, IndexedFace, TemplateRow};
 use aicp_fetch::Fetcher;
 use aicp_store::{AddedFace, Algorithm, Change, NewTemplate, Observer, Store, TemplateRow as StoredTemplate};
-use aicp_types::{Clock, LibraryId, Node, PersonId, UnixMillis};
+use aicp_types::{Clock, FaceId, LibraryId, Node, PersonId, UnixMillis};
 use apps::Tokens;
+use background::drive;
 use calls::CallLog;
 use console::LoginThrottle;
 use ids::Ids;
@@ -369,16 +370,16 @@ impl Inner {
         let left_out = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&left_out);
         let admit = move |rows: Vec<StoredTemplate>| {
-            let left_out = engine.admit_all(rows.into_iter().map(template_row).collect(), least)?;
+            let left_out = drive(engine.load(rows.into_iter().map(template_row).collect(), least))?;
             counted.fetch_add(left_out.not_recognisable, Ordering::Relaxed);
-            for (library, face) in left_out.damaged {
+            for damaged in left_out.damaged {
                 tracing::warn!(
-                    library = library.get(),
-                    face = face.get(),
+                    library = damaged.library.get(),
+                    face = damaged.face.get(),
                     "the template of a face is damaged: the face matches nobody until it is enrolled anew"
                 );
             }
-            Ok::<_, aicp_engines::Error>(())
+            Ok::<_, aicp_backends::Error>(())
         };
         let read = self.store.read_templates(&algorithm, admit).await??;
         let left_out = left_out.load(Ordering::Relaxed);
@@ -403,9 +404,7 @@ impl Inner {
 fn template_row(stored: StoredTemplate) -> TemplateRow {
     TemplateRow {
         library: stored.library_id,
-        person: stored.person_id,
-        face: stored.face_id,
-        vector: stored.vector,
+        face: IndexedFace { person: stored.person_id, face: stored.face_id, template: stored.vector },
         recognisability: stored.recognisability,
     }
 }
@@ -420,9 +419,37 @@ struct ChangeObserver {
 }
 
 impl ChangeObserver {
-    /// Whether a template was computed by the engine's algorithm. Copied templates may come from another one.
-    fn is_comparable(&self, template: &NewTemplate) -> bool {
-        template.algorithm == self.algorithm
+    /// Returns the face for the index, if it has a template of the engine's algorithm. Copied templates may come from
+    /// another one.
+    fn indexed(&self, person: PersonId, face: FaceId, template: Option<&NewTemplate>) -> Option<IndexedFace> {
+        let template = template.filter(|template| template.algorithm == self.algorithm)?;
+        Some(IndexedFace { person, face, template: template.vector.clone() })
+    }
+
+    /// Returns the change of the index, if there is one.
+    fn index_change(&self, change: &Change) -> Option<IndexChange> {
+        match change {
+            Change::FaceAdded { library_id, person_id, face_id, template } => {
+                let face = self.indexed(*person_id, *face_id, template.as_deref())?;
+                Some(IndexChange::FacesAdded { library: *library_id, faces: vec![face] })
+            }
+            // The enrolment has checked the gate of the app.
+            Change::FacesAdded { library_id, faces } => {
+                let faces = faces.iter().filter_map(|AddedFace { person_id, face_id, template }| {
+                    self.indexed(*person_id, *face_id, template.as_deref())
+                });
+                Some(IndexChange::FacesAdded { library: *library_id, faces: faces.collect() })
+            }
+            Change::FacesRemoved { library_id, face_ids } => {
+                Some(IndexChange::FacesRemoved { library: *library_id, faces: face_ids.clone() })
+            }
+            Change::LibraryRemoved { library_id } => Some(IndexChange::LibraryRemoved { library: *library_id }),
+            Change::LibraryChanged { .. }
+            | Change::PersonChanged { .. }
+            | Change::GrantChanged { .. }
+            | Change::KeyChanged { .. }
+            | Change::FriendGroupsChanged { .. } => None,
+        }
     }
 }
 
@@ -436,41 +463,20 @@ impl Observer for ChangeObserver {
         {
             self.oldest.forget();
         }
-        match change {
-            Change::FaceAdded { library_id, person_id, face_id, template } => {
-                if let Some(template) = template.as_deref().filter(|template| self.is_comparable(template))
-                    && let Err(e) = self.engine.admit(*library_id, *person_id, *face_id, &template.vector)
-                {
-                    tracing::error!(face = face_id.get(), error = %e, "a stored face can't be found");
+        if let Change::FriendGroupsChanged { app_id, user_id } = change {
+            self.friend_groups.forget(app_id, user_id);
+        }
+        let Some(change) = self.index_change(change) else { return };
+        match drive(self.engine.apply(std::slice::from_ref(&change))) {
+            Ok(damaged) => {
+                for damaged in damaged {
+                    tracing::error!(
+                        face = damaged.face.get(),
+                        "the template of a stored face is damaged: it can't be found"
+                    );
                 }
             }
-            Change::FacesAdded { library_id, faces } => {
-                let rows = faces.iter().filter_map(|AddedFace { person_id, face_id, template }| {
-                    let template = template.as_deref().filter(|template| self.is_comparable(template))?;
-                    let vector = template.vector.clone();
-                    let recognisability = template.recognisability;
-                    Some(TemplateRow {
-                        library: *library_id,
-                        person: *person_id,
-                        face: *face_id,
-                        vector,
-                        recognisability,
-                    })
-                });
-                // The enrolment has checked the gate of the app.
-                match self.engine.admit_all(rows.collect(), 0.0) {
-                    Ok(left_out) if left_out.damaged.is_empty() => {}
-                    Ok(left_out) => tracing::error!(faces = left_out.damaged.len(), "stored faces can't be found"),
-                    Err(e) => tracing::error!(faces = faces.len(), error = %e, "stored faces can't be found"),
-                }
-            }
-            Change::FacesRemoved { library_id, face_ids } => self.engine.forget(*library_id, face_ids),
-            Change::LibraryRemoved { library_id } => self.engine.forget_library(*library_id),
-            Change::FriendGroupsChanged { app_id, user_id } => self.friend_groups.forget(app_id, user_id),
-            Change::LibraryChanged { .. }
-            | Change::PersonChanged { .. }
-            | Change::GrantChanged { .. }
-            | Change::KeyChanged { .. } => {}
+            Err(e) => tracing::error!(error = %e, "a change did not reach the index"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aicp_engines::FaceStorage;
+use aicp_backends::Engine;
 use aicp_store::{LibraryCounts, NewLibrary, Page, Tx};
 use aicp_types::LibraryId;
 
@@ -65,11 +65,9 @@ impl Platform {
             slot: None,
             hidden: false,
         };
-        match engine.face_storage() {
-            FaceStorage::Faces => self.create_remotely(engine.clone(), new, at_most).await,
-            FaceStorage::Templates => {
-                self.inner.store.write(move |tx| Box::pin(insert_library(tx, new, at_most))).await
-            }
+        match engine {
+            Engine::Remote(remote) => self.create_remotely(remote.clone(), new, at_most).await,
+            Engine::Builtin(_) => self.inner.store.write(move |tx| Box::pin(insert_library(tx, new, at_most))).await,
         }
     }
 
@@ -94,9 +92,9 @@ impl Platform {
     /// [`Error::NoLibrary`].
     pub async fn delete_library(&self, app: &App, library: &Library) -> Result<()> {
         let engine = self.engine_of(app, library)?;
-        match engine.face_storage() {
-            FaceStorage::Faces => self.delete_remotely(engine.clone(), library.id).await,
-            FaceStorage::Templates => {
+        match engine {
+            Engine::Remote(remote) => self.delete_remotely(remote.clone(), library.id).await,
+            Engine::Builtin(_) => {
                 let (id, now) = (library.id, self.now());
                 let deleted =
                     self.inner.store.remove(move |tx| Box::pin(async move { tx.delete_library(id, now).await }));
@@ -280,17 +278,17 @@ mod tests {
     use aicp_types::SystemClock;
 
     use super::*;
-    use std::num::NonZeroUsize;
     use std::path::Path;
 
     use crate::people::NewUser;
     use crate::{MasterKey, Settings};
-    use aicp_engines::{Builtin, EnrolledFace, ModelPaths, PoolSize, Vision};
+    use aicp_backends::{Biometrics, Builtin, EnrolledFace, LocalIndex};
+    use aicp_vision::FakeBiometrics;
 
     async fn open(folder: &Path) -> Platform {
-        let models = ModelPaths { folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models"), runtime: None };
-        let size = PoolSize { workers: NonZeroUsize::MIN, queue: NonZeroUsize::MIN };
-        let engine = Builtin::new(Vision::start(&models, size).expect("it starts")).expect("threads start");
+        let biometrics = Arc::new(FakeBiometrics::default());
+        let index = LocalIndex::start(biometrics.dimensions()).expect("threads start");
+        let engine = Builtin::new(biometrics, Arc::new(index));
         let key = MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits");
         let clock = Arc::new(SystemClock);
         let store = aicp_store_sqlite::open(folder, clock.clone()).await.expect("it opens");

@@ -1,7 +1,7 @@
 //! People as members of a group, with one face each and addressed by person number; and uses of pictures whose largest
 //! face must first be accepted by a predicate.
 
-use aicp_engines::{FaceStorage, Similarity};
+use aicp_backends::{Engine, Similarity};
 use aicp_store::Page;
 use bytes::Bytes;
 
@@ -54,10 +54,9 @@ impl Platform {
             };
             let at_most = Some(at_most);
             let new = NewUser { user_id, at_most, ..NewUser::default() };
-            let builtin = platform.inner.engines.builtin();
-            if platform.engine_of(&app, &library)?.face_storage() == FaceStorage::Templates {
+            if let Engine::Builtin(builtin) = platform.engine_of(&app, &library)? {
                 let (face, added) =
-                    builtin.add_examined(platform.photo(&app, picture.clone()), wanted, accepts).await?;
+                    builtin.enrol_examined(platform.photo(&app, picture.clone()), wanted, accepts).await?;
                 let Some(added) = added else { return Ok((face, None)) };
                 let person = platform.new_person(new)?;
                 return Ok((face, Some(platform.store_person(&library, person, at_most, added, picture).await?)));
@@ -85,8 +84,7 @@ impl Platform {
         accepts: FacePredicate,
     ) -> Result<(ExaminedFace, Vec<Match>)> {
         let engine = self.engine_of(app, library)?;
-        if engine.face_storage() == FaceStorage::Templates {
-            let builtin = self.inner.engines.builtin();
+        if let Engine::Builtin(builtin) = engine {
             let picture = self.photo(app, picture);
             // A person takes one place per face.
             let (face, found) = builtin
@@ -120,9 +118,9 @@ impl Platform {
         accepts: FacePredicate,
     ) -> Result<([ExaminedFace; 2], Option<Similarity>)> {
         let engine = self.default_engine(app);
-        if engine.face_storage() == FaceStorage::Templates {
+        if let Engine::Builtin(builtin) = engine {
             let (a, b) = (self.photo(app, a), self.photo(app, b));
-            return Ok(self.inner.engines.builtin().compare_examined(a, b, wanted, accepts).await?);
+            return Ok(builtin.compare_examined(a, b, wanted, accepts).await?);
         }
         let face_a = self.largest_face(app, a.clone(), wanted).await?;
         let both = [face_a, self.largest_face(app, b.clone(), wanted).await?];

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aicp_engines::{Engine, Write};
+use aicp_backends::{RemoteEngine, Write};
 use aicp_store::{NewFace, NewLibrary, NewPerson, OutboxFilter, OutboxRow, Page};
 use aicp_types::{FaceId, LibraryId, OutboxId};
 use bytes::Bytes;
@@ -113,7 +113,7 @@ impl Platform {
     /// Creates a library, also at its engine.
     pub(crate) async fn create_remotely(
         &self,
-        engine: Arc<dyn Engine>,
+        engine: Arc<dyn RemoteEngine>,
         new: NewLibrary,
         at_most: Option<u64>,
     ) -> Result<Library> {
@@ -132,7 +132,7 @@ impl Platform {
     }
 
     /// Deletes a library here at once, and at its engine as soon as the engine is reachable.
-    pub(crate) async fn delete_remotely(&self, engine: Arc<dyn Engine>, library_id: LibraryId) -> Result<()> {
+    pub(crate) async fn delete_remotely(&self, engine: Arc<dyn RemoteEngine>, library_id: LibraryId) -> Result<()> {
         let platform = self.clone();
         run_detached(async move {
             let _lock = platform.inner.library_writes.lock(library_id).await;
@@ -150,7 +150,7 @@ impl Platform {
     /// Enrols a new person at the library's engine.
     pub(crate) async fn enrol_remotely(
         &self,
-        engine: Arc<dyn Engine>,
+        engine: Arc<dyn RemoteEngine>,
         library: &Library,
         person: NewPerson,
         face: NewFace,
@@ -175,7 +175,7 @@ impl Platform {
     /// Adds a face to a person, also at the library's engine.
     pub(crate) async fn add_face_remotely(
         &self,
-        engine: Arc<dyn Engine>,
+        engine: Arc<dyn RemoteEngine>,
         person: &Person,
         face: NewFace,
         picture: Bytes,
@@ -197,7 +197,7 @@ impl Platform {
     }
 
     /// Removes a person here at once, and at the engine as soon as the engine is reachable.
-    pub(crate) async fn remove_remotely(&self, engine: Arc<dyn Engine>, person: &Person) -> Result<()> {
+    pub(crate) async fn remove_remotely(&self, engine: Arc<dyn RemoteEngine>, person: &Person) -> Result<()> {
         let (platform, library_id, person_id) = (self.clone(), person.library_id, person.id);
         run_detached(async move {
             let _lock = platform.inner.library_writes.lock(library_id).await;
@@ -213,7 +213,7 @@ impl Platform {
     /// Removes one face of a person here at once, and at the engine as soon as the engine is reachable.
     pub(crate) async fn remove_face_remotely(
         &self,
-        engine: Arc<dyn Engine>,
+        engine: Arc<dyn RemoteEngine>,
         library_id: LibraryId,
         face_id: FaceId,
     ) -> Result<()> {
@@ -232,7 +232,7 @@ impl Platform {
     /// Changes a person and removes all faces but one: here at once, at the engine as soon as the engine is reachable.
     pub(crate) async fn update_remotely(
         &self,
-        engine: Arc<dyn Engine>,
+        engine: Arc<dyn RemoteEngine>,
         person: &Person,
         changes: PersonChanges,
         kept_face: FaceId,
@@ -262,7 +262,7 @@ impl Platform {
         Ok(())
     }
 
-    fn new_row(&self, engine: &dyn Engine, write: Write) -> NewWrite {
+    fn new_row(&self, engine: &dyn RemoteEngine, write: Write) -> NewWrite {
         let (endpoint, operation) =
             engine.target(write).map(|target| (target.url, target.operation)).unwrap_or_default();
         NewWrite {

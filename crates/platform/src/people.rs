@@ -2,12 +2,11 @@
 
 use bytes::Bytes;
 
-use aicp_engines::{EnrolledFace, FaceStorage};
+use aicp_backends::{Engine, EnrolledFace};
 use aicp_store::{NewFace, NewPerson, NewTemplate, PersonChanges, PictureName, Tx, picture_key};
 use aicp_types::{LibraryId, PersonId, UnixMillis};
 
 use crate::apps::App;
-use crate::engines::library_ref;
 use crate::locks::Digest;
 use crate::names::{people_known_as, person_named};
 use crate::random::random_hex32;
@@ -158,15 +157,14 @@ impl Platform {
         let engine = self.engine_of(app, library)?;
         let at_most = user.at_most;
         let person = self.new_person(user)?;
-        match engine.face_storage() {
-            FaceStorage::Templates => {
-                let added =
-                    engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
+        match engine {
+            Engine::Builtin(builtin) => {
+                let added = builtin.enrol(self.photo(app, picture.clone())).await?;
                 self.store_person(library, person, at_most, added, picture).await
             }
-            FaceStorage::Faces => {
+            Engine::Remote(remote) => {
                 let face = self.new_face(EnrolledFace::default());
-                let (person, face) = self.enrol_remotely(engine.clone(), library, person, face, picture).await?;
+                let (person, face) = self.enrol_remotely(remote.clone(), library, person, face, picture).await?;
                 Ok(EnrolledPerson { person, face, rotation: 0.0 })
             }
         }
@@ -199,10 +197,9 @@ impl Platform {
         picture: Bytes,
     ) -> Result<EnrolledPerson> {
         let engine = self.engine_of(app, library)?;
-        let (face, rotation) = match engine.face_storage() {
-            FaceStorage::Templates => {
-                let added =
-                    engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
+        let (face, rotation) = match engine {
+            Engine::Builtin(builtin) => {
+                let added = builtin.enrol(self.photo(app, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
                 let (person_id, face, now) = (person.id, self.new_face(added), self.now());
                 let added = self.inner.store.write_with_picture(picture, move |tx, picture| {
@@ -210,9 +207,9 @@ impl Platform {
                 });
                 (added.await?, rotation)
             }
-            FaceStorage::Faces => {
+            Engine::Remote(remote) => {
                 let face = self.new_face(EnrolledFace::default());
-                (self.add_face_remotely(engine.clone(), &person, face, picture).await?, 0.0)
+                (self.add_face_remotely(remote.clone(), &person, face, picture).await?, 0.0)
             }
         };
         Ok(EnrolledPerson { person, face, rotation })
@@ -221,27 +218,27 @@ impl Platform {
     /// Removes a person of a library.
     pub(crate) async fn drop_person(&self, app: &App, library: &Library, person: &Person) -> Result<()> {
         let engine = self.engine_of(app, library)?;
-        match engine.face_storage() {
-            FaceStorage::Templates => {
+        match engine {
+            Engine::Builtin(_) => {
                 let (id, now) = (person.id, self.now());
                 let removed =
                     self.inner.store.remove(move |tx| Box::pin(async move { tx.remove_person(id, now).await }));
                 removed.await.map_err(Error::or_no_person)
             }
-            FaceStorage::Faces => self.remove_remotely(engine.clone(), person).await,
+            Engine::Remote(remote) => self.remove_remotely(remote.clone(), person).await,
         }
     }
 
     /// Removes a face of a person of a library.
     pub(crate) async fn drop_face(&self, app: &App, library: &Library, face: &Face) -> Result<()> {
         let engine = self.engine_of(app, library)?;
-        match engine.face_storage() {
-            FaceStorage::Templates => {
+        match engine {
+            Engine::Builtin(_) => {
                 let (id, now) = (face.id, self.now());
                 let removed = self.inner.store.remove(move |tx| Box::pin(async move { tx.remove_face(id, now).await }));
                 removed.await.map_err(Error::or_no_face)
             }
-            FaceStorage::Faces => self.remove_face_remotely(engine.clone(), library.id, face.id).await,
+            Engine::Remote(remote) => self.remove_face_remotely(remote.clone(), library.id, face.id).await,
         }
     }
 
@@ -269,7 +266,7 @@ impl Platform {
                 vector,
                 recognisability: added.recognisability,
             }),
-            engine_ref: added.engine_ref,
+            engine_ref: None,
         }
     }
 }

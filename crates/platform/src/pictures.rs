@@ -1,6 +1,6 @@
 //! Enrolled pictures, served to holders of a signed link.
 
-use aicp_engines::Format;
+use aicp_backends::Format;
 use aicp_types::{FaceId, FileId};
 use bytes::Bytes;
 

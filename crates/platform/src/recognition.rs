@@ -1,12 +1,11 @@
 //! Read-only recognition: identification, comparison, detection and quality.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use aicp_types::LibraryId;
 use bytes::Bytes;
 
-use aicp_engines::{
+use aicp_backends::{
     Assessment, Caller, Candidate, Engine, FaceKey, Grade, LibraryRef, Photo, SeenFace, Similarity, Terms,
 };
 use aicp_store::{Page, picture_key};
@@ -56,7 +55,7 @@ pub struct FaceMatches {
 const MIN_SAME_FILE_SIMILARITY: Similarity = 0.80;
 
 /// An engine with those of the requested libraries that belong to it.
-type EngineLibraries = (Arc<dyn Engine>, Vec<LibraryRef>);
+type EngineLibraries = (Engine, Vec<LibraryRef>);
 
 /// Minimum similarity of a match.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -141,7 +140,7 @@ impl Platform {
         let mut group_by_engine = self.group_by_engine(app, libraries)?;
         if group_by_engine.is_empty() {
             // No search is possible, but the faces are returned.
-            group_by_engine.push((Arc::clone(self.default_engine(app)), Vec::new()));
+            group_by_engine.push((self.default_engine(app).clone(), Vec::new()));
         }
         for (engine, libraries) in group_by_engine {
             let of_engine = self.threshold_of(&engine, &libraries, threshold);
@@ -195,8 +194,7 @@ impl Platform {
         let picture = self.photo(app, picture);
         let mut assessed = self.default_engine(app).assess(picture.clone()).await?;
         if assessed.grades.is_none() {
-            let builtin: &dyn Engine = self.inner.engines.builtin();
-            let ours = builtin.assess(picture).await?;
+            let ours = self.inner.engines.builtin().assess(picture).await?;
             (assessed.grades, assessed.is_recognisable) = (ours.grades, ours.is_recognisable);
         }
         Ok(assessed)
@@ -226,12 +224,14 @@ impl Platform {
     /// Returns a library for an operation on a picture. If the library is unknown and the picture bad, reports the
     /// picture.
     pub(crate) async fn library_for(&self, app: &App, library: &str, picture: &Bytes) -> Result<Library> {
+        use aicp_backends::Error::Remote as RemoteFailure;
+        use aicp_backends::RemoteError::Unsupported;
         match self.library(app, library).await {
             Err(Error::NoLibrary) => {
                 match self.default_engine(app).require_face(self.photo(app, picture.clone())).await.map_err(Error::from)
                 {
                     // An engine that is unreachable or can't check makes no objection to the picture.
-                    Ok(()) | Err(Error::EngineUnavailable(_) | Error::Engine(aicp_engines::Error::Unsupported(_))) => {
+                    Ok(()) | Err(Error::EngineUnavailable(_) | Error::Engine(RemoteFailure(Unsupported(_)))) => {
                         Err(Error::NoLibrary)
                     }
                     Err(e) => Err(e),
@@ -248,7 +248,7 @@ impl Platform {
             let engine = self.engine_of(app, library)?;
             match engines.iter_mut().find(|(known, _)| known.name() == engine.name()) {
                 Some((_, of_it)) => of_it.push(library_ref(library)),
-                None => engines.push((Arc::clone(engine), vec![library_ref(library)])),
+                None => engines.push((engine.clone(), vec![library_ref(library)])),
             }
         }
         Ok(engines)

@@ -2,12 +2,11 @@
 
 use aicp_store::Page;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use aicp_engines::{Engine, FaceStorage, LibraryRef, Similarity, similarity_of_false_match_rate};
+use aicp_backends::{Engine, LibraryRef, Similarity, similarity_of_false_match_rate};
 use aicp_types::LibraryId;
 
-use crate::engines::library_ref;
 use crate::recognition::MAX_LIBRARIES;
 use crate::{Error, Library, Platform, Result, Threshold};
 
@@ -67,11 +66,11 @@ impl Platform {
     fn threshold_of_library(&self, library: Library) -> Result<LibraryThreshold> {
         let engine = self.inner.engines.named(&library.engine)?;
         let usual = self.inner.settings.threshold;
-        if engine.face_storage() == FaceStorage::Faces {
+        let Engine::Builtin(builtin) = engine else {
             let threshold = engine.threshold().unwrap_or(usual);
             return Ok(LibraryThreshold { library, faces: None, threshold, recommended: None });
-        }
-        let faces = self.inner.engines.builtin().faces(&[library_ref(&library)]);
+        };
+        let faces = builtin.faces(&[library.id]);
         let threshold = self.threshold_by_size(faces).unwrap_or(usual);
         let recommended = Some(threshold_for(faces, self.target_fpir()));
         Ok(LibraryThreshold { library, faces: Some(faces), threshold, recommended })
@@ -88,14 +87,15 @@ impl Platform {
     /// more faces than the threshold suits, logs a warning once per library.
     pub(crate) fn threshold_of(
         &self,
-        engine: &Arc<dyn Engine>,
+        engine: &Engine,
         libraries: &[LibraryRef],
         threshold: Threshold,
     ) -> Option<Similarity> {
-        if engine.face_storage() == FaceStorage::Faces || threshold != Threshold::Default {
-            return engine.threshold();
+        let Engine::Builtin(builtin) = engine else { return engine.threshold() };
+        if threshold != Threshold::Default {
+            return None;
         }
-        let faces = self.inner.engines.builtin().faces(libraries);
+        let faces = builtin.faces(&libraries.iter().map(|library| library.row).collect::<Vec<_>>());
         let by_size = self.threshold_by_size(faces);
         let usual = self.inner.settings.threshold;
         let recommended = threshold_for(faces, DEFAULT_FPIR);

@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 
-use aicp_engines::FaceStorage;
+use aicp_backends::Engine;
 use aicp_store::{CopiedFace, NewPerson, Page, PersonChanges, Tx, picture_key};
 use aicp_types::{LibraryId, PersonId};
 use bytes::Bytes;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::background::run_detached;
-use crate::engines::library_ref;
 use crate::locks::Digest;
 use crate::names::{people_known_as, people_of_app_known_as};
 use crate::people::{self, EnrolledPerson, MissingLibrary, NewUser};
@@ -149,10 +148,9 @@ impl Platform {
     ) -> Result<EnrolledPerson> {
         let store = &self.inner.store;
         let engine = self.engine_of(app, library)?;
-        match engine.face_storage() {
-            FaceStorage::Templates => {
-                let added =
-                    engine.add_face(&library_ref(library), &person.number, self.photo(app, picture.clone())).await?;
+        match engine {
+            Engine::Builtin(builtin) => {
+                let added = builtin.enrol(self.photo(app, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
                 let (id, face, now) = (person.id, self.new_face(added), self.now());
                 let replaced = store.write_with_picture(picture, move |tx, picture| {
@@ -167,7 +165,7 @@ impl Platform {
                 });
                 Ok(EnrolledPerson { person, face: replaced.await?, rotation })
             }
-            FaceStorage::Faces => {
+            Engine::Remote(_) => {
                 let before = store.rows().await?.faces_of(person.id).await?;
                 let enrolled = self.add_face(app, library, person, picture).await?;
                 for face in before {
@@ -310,7 +308,7 @@ impl Platform {
         };
         let mut faces = store.rows().await?.faces_of(person.id).await?;
         faces.reverse();
-        let keeps_templates = self.engine_of(app, from)?.face_storage() == FaceStorage::Templates;
+        let keeps_templates = matches!(self.engine_of(app, from)?, Engine::Builtin(_));
         if keeps_templates && from.engine == to.engine {
             let copies = faces.iter().map(|face| CopiedFace { face_id: face.id, file_id: self.inner.ids.file() });
             let (from, to, new, copies) = (person.id, to.id, self.new_person(new)?, copies.collect());
@@ -360,7 +358,7 @@ impl Platform {
             let engine = self.engine_of(app, library)?;
             let known = people_known_as(&mut store.rows().await?, library.id, user_id).await?;
             for person in known {
-                if engine.face_storage() == FaceStorage::Templates {
+                if matches!(engine, Engine::Builtin(_)) {
                     here.push(library.id);
                     people.insert(person.id);
                     continue;
@@ -380,7 +378,7 @@ impl Platform {
         }
         if !people.is_empty() {
             let top_n = people.len();
-            let candidates = self.inner.engines.builtin().identify_among(here, people, photo.clone(), top_n).await?;
+            let candidates = self.inner.engines.builtin().identify_among(&here, people, photo.clone(), top_n).await?;
             let candidates = candidates.into_iter().map(|candidate| (candidate, None)).collect();
             let mut matches = self.matches(&photo, vec![candidates], top_n, Threshold::AtLeast(0.0)).await?;
             found.append(&mut matches.pop().unwrap_or_default());

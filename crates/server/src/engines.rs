@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_engines::{Builtin, Cloudwalk, CloudwalkSettings, Engine, Koala, KoalaPaths, KoalaSettings, RemoteSettings};
+use aicp_backends::Builtin;
+use aicp_engines::{Cloudwalk, CloudwalkSettings, Koala, KoalaPaths, KoalaSettings, RemoteEngine, RemoteSettings};
 use aicp_platform::BUILTIN;
 use serde::{Deserialize, Serialize};
 
@@ -160,8 +161,8 @@ impl Engines {
         Ok(aicp_platform::Engines::new(builtin, self.remote()?, &self.default)?)
     }
 
-    fn remote(&self) -> Result<Vec<Arc<dyn Engine>>> {
-        let mut engines: Vec<Arc<dyn Engine>> = Vec::new();
+    fn remote(&self) -> Result<Vec<Arc<dyn RemoteEngine>>> {
+        let mut engines: Vec<Arc<dyn RemoteEngine>> = Vec::new();
         let wrong = |name: &'static str| move |e: aicp_engines::Error| Error::Config(format!("engines.{name}: {e}"));
         if let Some(url) = self.koala.url.as_ref().filter(|url| !url.is_empty()) {
             let remote = &self.koala.remote;

@@ -1,4 +1,4 @@
-//! Typed ids, times and the clock, shared by all other crates.
+//! Typed ids, times, versions and the clock, shared by all other crates.
 //!
 //! ```
 //! use aicp_types::{Clock, ManualClock, Node, PublicId, Snowflakes, UnixMillis};
@@ -12,6 +12,7 @@
 
 mod clock;
 mod ids;
+mod sequence;
 mod snowflake;
 mod time;
 
@@ -20,5 +21,6 @@ pub use ids::{
     AccountId, ConsoleUserId, DeviceId, FaceId, FileId, FriendGroupId, GroupId, KeyId, LibraryId, OutboxId, PersonId,
     PublicId, SyncRelationId, TraceId,
 };
+pub use sequence::Sequence;
 pub use snowflake::{Node, Snowflake, Snowflakes};
 pub use time::UnixMillis;

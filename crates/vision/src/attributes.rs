@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::embedder::TARGET;
-use crate::geometry::{Point, Rect, Similarity};
+use crate::geometry::{Point, Rect, SimilarityTransform};
 use crate::manifest::Role;
 use crate::onnx::Shapes;
 use crate::picture::Picture;
@@ -99,7 +99,7 @@ impl Frame {
         let (sin, cos) = (-self.roll).to_radians().sin_cos();
         let (a, b) = (scale * cos, scale * sin);
         let centre = self.area.centre();
-        let place = Similarity {
+        let place = SimilarityTransform {
             a,
             b,
             tx: w / 2.0 - 0.5 - a * (centre.x - 0.5) + b * (centre.y - 0.5),
@@ -126,7 +126,7 @@ fn turned(p: Point, centre: Point, degrees: f32) -> Point {
 
 /// The roll of a face with these landmarks in the picture, in degrees clockwise, -180..180.
 pub(crate) fn roll(landmarks: &[Point; 5]) -> f32 {
-    let upright = Similarity::fit(landmarks, &TARGET);
+    let upright = SimilarityTransform::fit(landmarks, &TARGET);
     -upright.b.atan2(upright.a).to_degrees()
 }
 

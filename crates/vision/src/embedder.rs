@@ -5,12 +5,14 @@ use std::sync::Arc;
 use image::RgbImage;
 
 use crate::Result;
-use crate::geometry::{Point, Similarity};
+use crate::geometry::{Point, SimilarityTransform};
 use crate::manifest::Role;
 use crate::onnx::Shapes;
 use crate::picture::Picture;
 use crate::runtime::{Model, Runtime};
 
+/// Numbers of an embedding.
+pub(crate) const DIMENSIONS: usize = 512;
 /// Side of the aligned face in pixels.
 const SIDE: u32 = 112;
 
@@ -136,14 +138,14 @@ fn length(numbers: &[f32]) -> f32 {
 /// The root mean squared distance of five landmarks from the ArcFace points after the best fit, in eye distances of the
 /// ArcFace points. A frontal face stays under 0.1.
 pub(crate) fn misfit(landmarks: &[Point; 5]) -> f32 {
-    let place = Similarity::fit(landmarks, &TARGET);
+    let place = SimilarityTransform::fit(landmarks, &TARGET);
     let squares: f32 = landmarks.iter().zip(&TARGET).map(|(p, q)| place.apply(*p).distance(*q).powi(2)).sum();
     (squares / 5.0).sqrt() / TARGET[0].distance(TARGET[1])
 }
 
 /// Aligns the face to the ArcFace points, 112x112 pixels.
 pub(crate) fn align(picture: &Picture, landmarks: &[Point; 5]) -> Result<RgbImage> {
-    picture.draw_transformed(&Similarity::fit(landmarks, &TARGET), SIDE, SIDE)
+    picture.draw_transformed(&SimilarityTransform::fit(landmarks, &TARGET), SIDE, SIDE)
 }
 
 #[cfg(test)]

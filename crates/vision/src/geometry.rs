@@ -186,7 +186,7 @@ impl Turn {
 
 /// A rotation, a uniform scale and a shift: `x' = a x - b y + tx`, `y' = b x + a y + ty`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Similarity {
+pub struct SimilarityTransform {
     /// Scale times cosine.
     pub a: f32,
     /// Scale times sine.
@@ -197,7 +197,7 @@ pub struct Similarity {
     pub ty: f32,
 }
 
-impl Similarity {
+impl SimilarityTransform {
     /// The transform without reflection that maps `from` to `to` with the least squared error (Umeyama 1991; closed
     /// form in two dimensions). Coincident points give a pure shift.
     pub fn fit(from: &[Point; 5], to: &[Point; 5]) -> Self {
@@ -250,13 +250,13 @@ mod tests {
         fn fit_recovers_a_similarity(
             angle in -3.1f32..3.1, scale in 0.05f32..20.0, tx in -500f32..500.0, ty in -500f32..500.0,
         ) {
-            let truth = Similarity { a: scale * angle.cos(), b: scale * angle.sin(), tx, ty };
+            let truth = SimilarityTransform { a: scale * angle.cos(), b: scale * angle.sin(), tx, ty };
             let from = [
                 Point::new(30.0, 40.0), Point::new(70.0, 42.0), Point::new(50.0, 60.0),
                 Point::new(35.0, 80.0), Point::new(66.0, 81.0),
             ];
             let to = from.map(|p| truth.apply(p));
-            let found = Similarity::fit(&from, &to);
+            let found = SimilarityTransform::fit(&from, &to);
             for p in from {
                 prop_assert!(found.apply(p).distance(truth.apply(p)) < 0.01 * scale.max(1.0));
                 prop_assert!(found.inverse().apply(found.apply(p)).distance(p) < 0.05);

@@ -46,7 +46,7 @@ pub(crate) struct ModelFiles {
     pub runtime: Runtime,
     files: Vec<(Role, String, Arc<[u8]>)>,
     pub algorithm: Algorithm,
-    judge: Arc<Option<Judge>>,
+    pub judge: Arc<Option<Judge>>,
 }
 
 impl ModelFiles {

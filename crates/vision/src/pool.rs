@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::models::{Algorithm, FaceModels, ModelFiles, ModelPaths};
+use crate::recognisability::Judge;
 use crate::runtime::{Inference, RuntimeChoice, RuntimeInfo};
 use crate::{Error, Result};
 
@@ -59,6 +60,7 @@ pub struct Vision {
     handle: Arc<Handle>,
     algorithm: Arc<Algorithm>,
     runtime: Arc<RwLock<RuntimeInfo>>,
+    judge: Arc<Option<Judge>>,
     limits: Option<TimeLimits>,
 }
 
@@ -101,6 +103,7 @@ impl Vision {
         let vision = Self {
             algorithm: Arc::new(files.algorithm.clone()),
             runtime: Arc::new(RwLock::new(files.runtime.info().clone())),
+            judge: Arc::clone(&files.judge),
             handle: Arc::new(Handle(queue)),
             limits: None,
         };
@@ -116,6 +119,11 @@ impl Vision {
     /// The algorithm of the embeddings.
     pub fn algorithm(&self) -> &Algorithm {
         &self.algorithm
+    }
+
+    /// The judge of recognisability; `None` for another embedder than the manifest's.
+    pub(crate) fn judge(&self) -> Option<&Judge> {
+        self.judge.as_ref().as_ref()
     }
 
     /// Number of jobs waiting for a worker.

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use aicp_backends::{Biometrics, Builtin, LocalIndex};
 use aicp_engine_simulator::{Faults, Options, Running, Vendor, cloudwalk_settings, koala_settings, start};
-use aicp_engines::{
-    BoxError, Builtin, ClaimLookup, Cloudwalk, CloudwalkSettings, Engine, Inference, Koala, LibraryRef, ModelPaths,
-    Photo, PoolSize, RuntimeChoice, Vision,
-};
+use aicp_engines::{BoxError, ClaimLookup, Cloudwalk, CloudwalkSettings, Koala, LibraryRef, RemoteEngine, Write};
 use aicp_types::LibraryId;
+use aicp_vision::{Inference, ModelPaths, PoolSize, RuntimeChoice, Vision};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
@@ -23,25 +22,25 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-pub fn picture(name: &str) -> Photo {
-    Bytes::from(std::fs::read(root().join("samples").join(name)).expect("a file")).into()
+pub fn picture(name: &str) -> Bytes {
+    Bytes::from(std::fs::read(root().join("samples").join(name)).expect("a file"))
 }
 
-pub fn obama() -> Photo {
+pub fn obama() -> Bytes {
     picture("people/obama/obama.jpg")
 }
 
-pub fn biden() -> Photo {
+pub fn biden() -> Bytes {
     picture("people/biden/biden.jpg")
 }
 
 /// A picture without a face.
-pub fn faceless() -> Photo {
+pub fn faceless() -> Bytes {
     // A grey bitmap of 64x64 pixels, 24 bits each.
     let mut bytes = b"BM\x36\x30\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x40\0\0\0\x40\0\0\0\x01\0\x18\0".to_vec();
     bytes.resize(54, 0);
     bytes.resize(54 + 64 * 64 * 3, 128);
-    Bytes::from(bytes).into()
+    Bytes::from(bytes)
 }
 
 pub fn vision() -> Vision {
@@ -57,7 +56,8 @@ pub fn vision() -> Vision {
 }
 
 pub fn builtin() -> Builtin {
-    Builtin::new(vision()).expect("threads start")
+    let index = LocalIndex::start(vision().dimensions()).expect("threads start");
+    Builtin::new(Arc::new(vision()), Arc::new(index))
 }
 
 pub fn library(row: i64) -> LibraryRef {
@@ -76,7 +76,7 @@ pub fn tag(n: u32) -> String {
 
 /// A simulator and an engine connected to it.
 pub struct Fixture {
-    pub engine: Box<dyn Engine>,
+    pub engine: Box<dyn RemoteEngine>,
     pub running: Running,
     _folder: TempDir,
 }
@@ -123,11 +123,11 @@ impl Fixture {
 
     /// Returns the path of the call that adds a face.
     pub fn add_path(&self) -> String {
-        self.engine.target(aicp_engines::Write::AddFace).expect("there").operation
+        self.engine.target(Write::AddFace).expect("there").operation
     }
 }
 
-pub fn engine(speak: Vendor, url: &str) -> Box<dyn Engine> {
+pub fn engine(speak: Vendor, url: &str) -> Box<dyn RemoteEngine> {
     match speak {
         Vendor::Koala => Box::new(Koala::new(koala_settings(url)).expect("sound settings")),
         Vendor::Cloudwalk => {

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
+use aicp_backends::{Examination, FaceKey, IndexChange, IndexedFace};
 use aicp_engine_simulator::{Faults, Vendor, cloudwalk_settings, codes};
-use aicp_engines::{
-    Candidate, Cloudwalk, CloudwalkSettings, Engine, EnrolledFace, Error, FaceKey, FaceStorage, Koala, Similarity,
-};
+use aicp_engines::{Candidate, Cloudwalk, CloudwalkSettings, Error, Koala, RemoteEngine, RemoteFace};
 use aicp_types::{FaceId, LibraryId, PersonId};
+use aicp_vision::Similarity;
 use bytes::Bytes;
 
 use crate::support::*;
 
-fn of(added: EnrolledFace) -> String {
-    assert!(added.template.is_none());
-    added.engine_ref.expect("there")
+fn of(added: RemoteFace) -> String {
+    added.engine_ref
 }
 
 /// Checks that two similarities are nearly equal. A compared face is detected in fewer pixels than an added one, so it
@@ -23,7 +22,7 @@ fn assert_near(a: Similarity, b: Similarity) {
 }
 
 fn refs(candidates: &[Candidate]) -> Vec<&str> {
-    candidates.iter().map(|c| c.face.engine_ref().expect("there")).collect()
+    candidates.iter().map(|c| c.engine_ref.as_str()).collect()
 }
 
 /// Lets the first call of a path do its work and drops its answer.
@@ -44,10 +43,9 @@ fn in_doubt<T>(result: Result<T, Error>) -> bool {
 async fn a_life_of_faces() {
     let home = builtin();
     let probe = picture("people/obama/obama2.jpg");
-    let alike = home.compare(obama(), probe.clone()).await.expect("an answer");
+    let alike = home.compare(obama().into(), probe.clone().into()).await.expect("an answer");
     for rig in Fixture::all().await {
         let engine = &rig.engine;
-        assert_eq!(engine.face_storage(), FaceStorage::Faces);
         engine.health().await.expect("an answer");
         let (one, two) = (library(1), library(2));
         for library in [&one, &two, &one] {
@@ -59,9 +57,9 @@ async fn a_life_of_faces() {
 
         let found = engine.identify(&[two.clone(), one.clone()], probe.clone(), 10).await.expect("an answer");
         assert_eq!(refs(&found), [&obama_, &biden_]);
-        assert_eq!(found[0].face, FaceKey::Ref { library: LibraryId::new(1), engine_ref: obama_.clone() });
+        assert_eq!(found[0].library, LibraryId::new(1));
         assert_near(found[0].similarity, alike);
-        assert_near(found[1].similarity, home.compare(biden(), probe.clone()).await.expect("an answer"));
+        assert_near(found[1].similarity, home.compare(biden().into(), probe.clone().into()).await.expect("an answer"));
         assert_eq!(engine.identify(&[two.clone(), one.clone()], probe.clone(), 1).await.expect("an answer").len(), 1);
         assert_near(engine.compare(obama(), probe.clone()).await.expect("an answer"), alike);
 
@@ -86,9 +84,9 @@ async fn a_life_of_faces() {
 async fn faces_are_seen_as_by_the_builtin_engine() {
     let home = builtin();
     let group = picture("groups/sample1.jpg");
-    let seen = home.detect(group.clone()).await.expect("an answer");
+    let seen = home.detect(group.clone().into()).await.expect("an answer");
     assert!(seen.len() > 1, "a group");
-    let assessed = home.assess(obama()).await.expect("an answer");
+    let assessed = home.assess(obama().into()).await.expect("an answer");
     for rig in Fixture::all().await {
         let engine = &rig.engine;
         let boxes = engine.detect(group.clone()).await.expect("an answer");
@@ -105,7 +103,7 @@ async fn faces_are_seen_as_by_the_builtin_engine() {
         engine.require_face(group.clone()).await.expect("an answer");
     }
     // The built-in engine reports more about the face.
-    let turned = home.detect(obama()).await.expect("an answer");
+    let turned = home.detect(obama().into()).await.expect("an answer");
     assert!(turned[0].confidence > 0.5 && turned[0].rotation.abs() < 20.0);
 }
 
@@ -113,7 +111,7 @@ async fn faces_are_seen_as_by_the_builtin_engine() {
 async fn everybody_in_a_group_is_found() {
     let home = builtin();
     let group = picture("groups/sample1.jpg");
-    let count = home.detect(group.clone()).await.expect("an answer").len();
+    let count = home.detect(group.clone().into()).await.expect("an answer").len();
     for rig in Fixture::all().await {
         let engine = &rig.engine;
         let (one, two) = (library(1), library(2));
@@ -127,7 +125,8 @@ async fn everybody_in_a_group_is_found() {
         assert_eq!(faces.len(), count);
         assert!(faces.windows(2).all(|pair| pair[0].face.area.area() >= pair[1].face.area.area()));
         assert!(faces[0].face.area.width > 0.0);
-        assert_eq!(faces[0].candidates[0].face, FaceKey::Ref { library: LibraryId::new(2), engine_ref: member });
+        let first = &faces[0].candidates[0];
+        assert_eq!((first.library, first.engine_ref.as_str()), (LibraryId::new(2), member.as_str()));
         assert_near(faces[0].candidates[0].similarity, 1.0);
         for face in &faces {
             assert_eq!(face.candidates.len(), 2);
@@ -149,7 +148,7 @@ async fn pictures_that_show_nobody_are_refused() {
     for rig in Fixture::all().await {
         let engine = &rig.engine;
         engine.create_library(&library(1)).await.expect("an answer");
-        for bad in [Bytes::from_static(b"no picture").into(), faceless()] {
+        for bad in [Bytes::from_static(b"no picture"), faceless()] {
             assert!(matches!(engine.add_face(&library(1), &tag(1), bad.clone()).await, Err(Error::BadPicture(_))));
             assert!(matches!(engine.identify(&[library(1)], bad.clone(), 1).await, Err(Error::BadPicture(_))));
             assert!(matches!(engine.identify_many(&[library(1)], bad.clone(), 1).await, Err(Error::BadPicture(_))));
@@ -158,7 +157,7 @@ async fn pictures_that_show_nobody_are_refused() {
             let found = engine.find_added(&library(1), &tag(1), bad, &KnownRefs(Vec::new())).await.expect("an answer");
             assert!(found.is_none());
         }
-        assert!(matches!(engine.detect(Bytes::from_static(b"x").into()).await, Err(Error::BadPicture(_))));
+        assert!(matches!(engine.detect(Bytes::from_static(b"x")).await, Err(Error::BadPicture(_))));
         assert!(engine.detect(faceless()).await.expect("an answer").is_empty());
         assert!(matches!(engine.require_face(faceless()).await, Err(Error::NoFace)));
         assert!(rig.faces(&library(1)).await.is_empty());
@@ -285,33 +284,33 @@ async fn a_search_that_does_not_find_the_call_is_no_answer() {
 
 #[tokio::test]
 async fn the_builtin_engine_examines_every_face() {
-    use aicp_engines::Examination;
     let home = builtin();
     let group = picture("groups/sample1.jpg");
-    let seen = home.detect(group.clone()).await.expect("an answer");
-    let plain = home.examine(group.clone(), usize::MAX, Examination::default()).await.expect("an answer");
+    let seen = home.detect(group.clone().into()).await.expect("an answer");
+    let plain = home.examine(group.clone().into(), usize::MAX, Examination::default()).await.expect("an answer");
     assert_eq!(plain.iter().map(|f| f.face).collect::<Vec<_>>(), seen);
     assert!(plain.iter().all(|f| f.quality.is_none() && f.liveness.is_none()));
     let wanted = Examination { quality: true, liveness: true };
-    let full = home.examine(group.clone(), 2, wanted).await.expect("an answer");
+    let full = home.examine(group.clone().into(), 2, wanted).await.expect("an answer");
     assert_eq!(full.len(), 2);
     for (full, plain) in full.iter().zip(&plain) {
         assert_eq!((full.face, full.landmarks, full.pose), (plain.face, plain.landmarks, plain.pose));
         assert_eq!(full.quality.expect("there").pose, full.pose);
         assert!((0.0..=1.0).contains(&full.liveness.expect("there").probability));
     }
-    assert!(home.examine(faceless(), 9, wanted).await.expect("an answer").is_empty());
-    assert!(matches!(home.examine(Bytes::from_static(b"x").into(), 9, wanted).await, Err(Error::BadPicture(_))));
-    // As one of the engines it stores templates and ignores operations on faces stored elsewhere.
-    let engine: &dyn Engine = &home;
-    assert_eq!(engine.face_storage(), FaceStorage::Templates);
-    let added = engine.add_face(&library(1), &tag(1), obama()).await.expect("an answer");
-    assert!(added.engine_ref.is_none() && added.quality.expect("there") > 0.0 && added.face.is_some());
-    home.admit(LibraryId::new(1), PersonId::new(7), FaceId::new(8), &added.template.expect("there")).expect("there");
-    let found = engine.identify(&[library(1)], obama(), 1).await.expect("an answer");
+    assert!(home.examine(faceless().into(), 9, wanted).await.expect("an answer").is_empty());
+    assert!(matches!(
+        home.examine(Bytes::from_static(b"x").into(), 9, wanted).await,
+        Err(aicp_backends::Error::BadPicture(_))
+    ));
+    let enrolled = home.enrol(obama().into()).await.expect("an answer");
+    assert!(enrolled.quality.expect("there") > 0.0 && enrolled.face.is_some());
+    let face =
+        IndexedFace { person: PersonId::new(7), face: FaceId::new(8), template: enrolled.template.expect("there") };
+    let added = IndexChange::FacesAdded { library: LibraryId::new(1), faces: vec![face] };
+    assert!(home.apply(&[added]).await.expect("it fits").is_empty());
+    let found = home.identify(&[LibraryId::new(1)], obama().into(), 1).await.expect("an answer");
     assert_eq!(found[0].face, FaceKey::Row(FaceId::new(8)));
-    assert!(
-        engine.find_added(&library(1), &tag(1), obama(), &KnownRefs(Vec::new())).await.expect("an answer").is_none()
-    );
-    assert!(matches!(engine.identify(&[library(1)], faceless(), 1).await, Err(Error::NoFace)));
+    let nobody = home.identify(&[LibraryId::new(1)], faceless().into(), 1).await;
+    assert!(matches!(nobody, Err(aicp_backends::Error::NoFace)));
 }

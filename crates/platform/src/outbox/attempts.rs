@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use aicp_engines::{BoxError, ClaimLookup, Engine, EnrolledFace, LibraryRef};
+use aicp_backends::{BoxError, ClaimLookup, LibraryRef, RemoteEngine, RemoteError, RemoteFace};
 use aicp_store::{OutboxAction, OutboxRow, Solution, Store, picture_key};
 use aicp_types::{FaceId, LibraryId, OutboxId};
 use async_trait::async_trait;
@@ -47,7 +47,7 @@ impl Platform {
         // Marks the write as possibly sent.
         let row = store.write_always(move |tx| Box::pin(transactions::begin_attempt(tx, row_id))).await?;
         let mut in_doubt = row.in_doubt;
-        let asked = match self.inner.engines.named(&row.engine) {
+        let asked = match self.inner.engines.remote_named(&row.engine) {
             Ok(engine) => self.execute(engine.as_ref(), &row, &mut in_doubt).await,
             Err(e) => Err(e),
         };
@@ -86,10 +86,10 @@ impl Platform {
 
     /// Executes a write. On entry `in_doubt` says whether an earlier attempt may have been executed; after a failure,
     /// whether this attempt may have been.
-    async fn execute(&self, engine: &dyn Engine, row: &OutboxRow, in_doubt: &mut bool) -> Result<Solution> {
+    async fn execute(&self, engine: &dyn RemoteEngine, row: &OutboxRow, in_doubt: &mut bool) -> Result<Solution> {
         let library = self.library_of(row).await?;
-        let doubtful = |e: aicp_engines::Error, in_doubt: &mut bool| {
-            *in_doubt = matches!(e, aicp_engines::Error::Unavailable { in_doubt: true, .. });
+        let doubtful = |e: RemoteError, in_doubt: &mut bool| {
+            *in_doubt = matches!(e, RemoteError::Unavailable { in_doubt: true, .. });
             Error::from(e)
         };
         let nothing = |()| Solution::default();
@@ -103,13 +103,13 @@ impl Platform {
                     return Ok(solution(added));
                 }
                 *in_doubt = false;
-                engine.add_face(&library, &tag, picture.into()).await.map(solution).map_err(|e| doubtful(e, in_doubt))
+                engine.add_face(&library, &tag, picture).await.map(solution).map_err(|e| doubtful(e, in_doubt))
             }
             OutboxAction::UndoAdd => {
                 let (tag, picture) = self.tag_and_picture(row).await?;
                 let added = self.find_earlier_addition(engine, row, &library, &tag, &picture, true).await?;
-                if let Some(engine_ref) = added.and_then(|added| added.engine_ref) {
-                    engine.remove_face(&library, &engine_ref).await?;
+                if let Some(added) = added {
+                    engine.remove_face(&library, &added.engine_ref).await?;
                 }
                 Ok(Solution::default())
             }
@@ -131,18 +131,18 @@ impl Platform {
     /// doubt.
     async fn find_earlier_addition(
         &self,
-        engine: &dyn Engine,
+        engine: &dyn RemoteEngine,
         row: &OutboxRow,
         library: &LibraryRef,
         tag: &str,
         picture: &Bytes,
         in_doubt: bool,
-    ) -> Result<Option<EnrolledFace>> {
+    ) -> Result<Option<RemoteFace>> {
         if !in_doubt {
             return Ok(None);
         }
         let claims = Claims { store: self.inner.store.clone(), library_id: row.library_id };
-        Ok(engine.find_added(library, tag, picture.clone().into(), &claims).await?)
+        Ok(engine.find_added(library, tag, picture.clone(), &claims).await?)
     }
 
     async fn tag_and_picture(&self, row: &OutboxRow) -> Result<(String, Bytes)> {
@@ -175,7 +175,7 @@ impl Platform {
     }
 
     /// Replays the waiting writes of an engine that answers.
-    pub(super) async fn replay(&self, engine: &dyn Engine) -> Result<()> {
+    pub(super) async fn replay(&self, engine: &dyn RemoteEngine) -> Result<()> {
         let mut failures = 0;
         let waiting = self.inner.store.rows().await?.outbox_libraries(Some(engine.name())).await?;
         for library_id in waiting {
@@ -211,7 +211,8 @@ impl Platform {
 
 /// Whether an error is final: retries would fail too.
 fn is_refusal(e: &Error) -> bool {
-    use aicp_engines::Error::{LibraryMissing, Unsupported};
+    use aicp_backends::Error::Remote;
+    use aicp_backends::RemoteError::{LibraryMissing, Unsupported};
     matches!(
         e,
         Error::Rejected { .. }
@@ -219,7 +220,7 @@ fn is_refusal(e: &Error) -> bool {
             | Error::NoFace
             | Error::NotRecognisable(_)
             | Error::NoPicture
-            | Error::Engine(LibraryMissing | Unsupported(_))
+            | Error::Engine(Remote(LibraryMissing | Unsupported(_)))
     )
 }
 
@@ -232,12 +233,12 @@ fn tag(row: &OutboxRow) -> String {
     tag
 }
 
-fn solution(added: EnrolledFace) -> Solution {
+fn solution(added: RemoteFace) -> Solution {
     Solution {
-        engine_ref: added.engine_ref,
-        bounding_box: added.face.as_ref().map(|f| [f.area.x, f.area.y, f.area.width, f.area.height]),
-        confidence: added.face.as_ref().map(|f| f.confidence),
-        quality: added.quality,
+        engine_ref: Some(added.engine_ref),
+        bounding_box: added.seen.map(|f| [f.area.x, f.area.y, f.area.width, f.area.height]),
+        confidence: added.seen.map(|f| f.confidence),
+        quality: None,
     }
 }
 

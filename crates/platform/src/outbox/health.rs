@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, Weak};
 
-use aicp_engines::Engine;
+use aicp_backends::{RemoteEngine, RemoteError};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
@@ -52,10 +52,10 @@ impl Platform {
         engines.map(|e| EngineHealth { engine: e.name().to_owned(), is_up: up.get(e.name()).copied() }).collect()
     }
 
-    async fn check_engine(&self, engine: &dyn Engine) {
+    async fn check_engine(&self, engine: &dyn RemoteEngine) {
         let is_up = match engine.health().await {
             // The engine has no health call; replay shows whether it answers.
-            Err(aicp_engines::Error::Unsupported(_)) => None,
+            Err(RemoteError::Unsupported(_)) => None,
             asked => Some(asked.is_ok()),
         };
         if let Some(is_up) = is_up {

@@ -4,8 +4,7 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use aicp_engines::similarity_of_cosine;
-use aicp_vision::{Effort, Purpose, RECOGNISABLE, Recognised, Vision};
+use aicp_vision::{Effort, Purpose, RECOGNISABLE, Recognised, Vision, similarity_of_cosine};
 use serde::Serialize;
 
 use super::{on_picture, start_vision};

@@ -14,10 +14,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aicp_backends::{Builtin, LocalIndex};
 use aicp_platform::{Platform, Settings};
 use aicp_store::Store;
 use aicp_types::SystemClock;
-use aicp_vision::{FaceModels, Inference, ModelPaths, Picture, PoolSize, RuntimeInfo, StartingPool, Vision};
+use aicp_vision::{
+    Biometrics, FaceModels, Inference, ModelPaths, Picture, PoolSize, RuntimeInfo, StartingPool, Vision,
+};
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
 
@@ -80,7 +83,9 @@ async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Re
         friend_requests: config.tencent_im.allow_type.into(),
         fetch: config.fetch.limits()?,
     };
-    let builtin = aicp_engines::Builtin::new(vision).map_err(aicp_platform::Error::from)?;
+    let no_index = |e| aicp_platform::Error::from(aicp_backends::Error::from(e));
+    let index = LocalIndex::start(vision.dimensions()).map_err(no_index)?;
+    let builtin = Builtin::new(Arc::new(vision), Arc::new(index));
     let engines = config.engines.open(builtin)?;
     let store = open_store(config).await?;
     Ok(Platform::open(store, engines, &key, admin_token, settings, Arc::new(SystemClock)).await?)

@@ -19,7 +19,7 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
 
-use crate::geometry::{Point, Rect, Similarity, Turn};
+use crate::geometry::{Point, Rect, SimilarityTransform, Turn};
 use crate::{Error, Result};
 pub use format::Format;
 
@@ -212,7 +212,7 @@ impl Picture {
     /// Draws the picture onto a canvas through `place` (picture to canvas), with black outside the picture.
     ///
     /// A picture that shrinks much is first scaled to about twice the canvas's resolution, to avoid aliasing.
-    pub(crate) fn draw_transformed(&self, place: &Similarity, width: u32, height: u32) -> Result<RgbImage> {
+    pub(crate) fn draw_transformed(&self, place: &SimilarityTransform, width: u32, height: u32) -> Result<RgbImage> {
         let scale = place.scale();
         if scale >= MIN_BILINEAR_SCALE {
             return Ok(self.warped(place, width, height));
@@ -230,12 +230,12 @@ impl Picture {
         // From the smaller picture's pixels to the canvas; a pixel's position is its centre.
         let grow = part_width / w as f32;
         let origin = place.apply(Point::new(part.x + 0.5 * grow - 0.5, part.y + 0.5 * grow - 0.5));
-        let place = Similarity { a: place.a * grow, b: place.b * grow, tx: origin.x, ty: origin.y };
+        let place = SimilarityTransform { a: place.a * grow, b: place.b * grow, tx: origin.x, ty: origin.y };
         Ok(smaller.warped(&place, width, height))
     }
 
     /// Draws the picture as [`Picture::draw_transformed`] does, with bilinear sampling at full resolution.
-    pub(crate) fn warped(&self, place: &Similarity, width: u32, height: u32) -> RgbImage {
+    pub(crate) fn warped(&self, place: &SimilarityTransform, width: u32, height: u32) -> RgbImage {
         let back = place.inverse();
         let (w, h) = (self.width() as i64, self.height() as i64);
         let raw = self.pixels.as_raw();

@@ -1,0 +1,22 @@
+//! Who does the biometrics of a library: this process or a vendor's engine.
+//!
+//! [`Builtin`] combines [`Biometrics`] and an [`Index`]: pictures in, ranked faces out. [`Engine`] is either that or a
+//! [`RemoteEngine`], which stores the faces itself. An engine knows libraries, people and faces only as row ids and
+//! refs; the platform knows the people and checks access.
+
+mod builtin;
+mod engine;
+mod error;
+
+pub use aicp_engines::{
+    BoxError, ClaimLookup, Error as RemoteError, LibraryRef, RemoteEngine, RemoteFace, Target, Write,
+};
+pub use aicp_index::{Index, IndexChange, IndexedFace, LocalIndex};
+pub use aicp_vision::{
+    Algorithm, Biometrics, Caller, Components, Cover, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose,
+    Liveness, Photo, Point, Quality, RECOGNISABLE, Rect, SeenFace, Similarity, Terms, Unrecognisable,
+    similarity_of_false_match_rate,
+};
+pub use builtin::{Builtin, DescribedFace, EnrolledFace, FacePredicate, SkippedTemplates, TemplateRow};
+pub use engine::{Assessment, BUILTIN, Candidate, Engine, FaceCandidates, FaceKey};
+pub use error::{Error, Result};

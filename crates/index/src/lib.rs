@@ -1,0 +1,139 @@
+//! Search index: the templates of all libraries, and the people most similar to a probe.
+//!
+//! An [`Index`] follows the committed changes by their [`Sequence`] and answers searches. [`LocalIndex`] holds all
+//! templates in the memory of this process and searches exactly. An index knows people and faces only as row ids.
+
+mod error;
+mod local;
+
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+
+use aicp_types::{FaceId, LibraryId, PersonId, Sequence};
+use async_trait::async_trait;
+
+pub use error::{Error, Result};
+pub use local::LocalIndex;
+
+/// A face of a library. Not `Debug`, because a template must not be logged.
+#[derive(Clone)]
+pub struct IndexedFace {
+    /// The person.
+    pub person: PersonId,
+    /// The face.
+    pub face: FaceId,
+    /// Template, a unit vector.
+    pub template: Vec<f32>,
+}
+
+/// A change of the faces of a library. Not `Debug`, because a template must not be logged.
+#[derive(Clone)]
+pub enum IndexChange {
+    /// Faces were added; they replace those of the same id.
+    FacesAdded {
+        /// The library.
+        library: LibraryId,
+        /// The faces.
+        faces: Vec<IndexedFace>,
+    },
+    /// Faces were removed; unknown ones are ignored.
+    FacesRemoved {
+        /// The library.
+        library: LibraryId,
+        /// The faces.
+        faces: Vec<FaceId>,
+    },
+    /// A library was removed with all its faces.
+    LibraryRemoved {
+        /// The library.
+        library: LibraryId,
+    },
+}
+
+/// A face whose template is damaged: its dimensions are wrong or its length is not 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DamagedFace {
+    /// The library.
+    pub library: LibraryId,
+    /// The face.
+    pub face: FaceId,
+}
+
+/// People among whom a search looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filter {
+    /// All people of the libraries.
+    All,
+    /// Only these people.
+    People(HashSet<PersonId>),
+}
+
+/// Parameters of a search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// Maximum number of people to return for each probe.
+    pub top_n: usize,
+    /// Only cosines strictly above this match; `f32::NEG_INFINITY` for all.
+    pub floor: f32,
+    /// People among whom to search.
+    pub filter: Filter,
+}
+
+/// A person found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hit {
+    /// The person.
+    pub person: PersonId,
+    /// The most similar face of the person.
+    pub face: FaceId,
+    /// Cosine of probe and template, -1..1.
+    pub cosine: f32,
+}
+
+/// Properties of an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Whether a search finds the best people without exception, with cosines in single precision.
+    pub exact: bool,
+    /// Whether each person occurs once in the hits of a probe. Otherwise each face of a person may take a place.
+    pub groups_people: bool,
+    /// Maximum number of probes of a search.
+    pub max_probes: NonZeroUsize,
+}
+
+/// Searchable templates of all libraries.
+#[async_trait]
+pub trait Index: Send + Sync {
+    /// Adds faces of the stored state, at start. Does not change [`Index::applied`]. Concurrent calls are allowed.
+    ///
+    /// Returns the faces that were left out because their templates are damaged.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn load(&self, library: LibraryId, faces: Vec<IndexedFace>) -> Result<Vec<DamagedFace>>;
+
+    /// Applies a batch of committed changes, in order. Searches that begin later see them. Batches must be applied in
+    /// the order of their sequences, and each may be applied again.
+    ///
+    /// Returns the faces that were left out because their templates are damaged.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; the batch must be applied again then.
+    async fn apply(&self, sequence: Sequence, changes: &[IndexChange]) -> Result<Vec<DamagedFace>>;
+
+    /// Returns the highest sequence whose changes all searches see.
+    fn applied(&self) -> Sequence;
+
+    /// Returns the people of all these libraries together that are most similar to each probe (a unit vector), in the
+    /// order of the probes: the most similar first, equal ones by face id.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] at the limit of concurrent searches; [`Error::BadProbe`]; [`Error::Unavailable`].
+    async fn search(&self, libraries: &[LibraryId], probes: Vec<Vec<f32>>, query: Query) -> Result<Vec<Vec<Hit>>>;
+
+    /// Returns the number of searchable faces of these libraries.
+    fn faces(&self, libraries: &[LibraryId]) -> usize;
+
+    /// Returns the properties of the index.
+    fn capabilities(&self) -> Capabilities;
+}

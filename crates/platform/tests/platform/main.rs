@@ -1,0 +1,9 @@
+//! The use cases on fake biometrics: the rules, without models.
+
+mod enrolment;
+mod fixture;
+mod gates;
+mod members;
+mod races;
+mod recognition;
+mod tenants;
