@@ -2,11 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aicp_index::{DamagedFace, Filter, Hit, Index, IndexChange, IndexedFace, Query};
-use aicp_types::{FaceId, LibraryId, PersonId, Sequence};
+use aicp_types::{LibraryId, PersonId, Sequence};
 use aicp_vision::{
     Algorithm, Biometrics, Caller, EmbeddedFace, Examination, ExaminedFace, Look, MAX_FACES, NOT_COMPARABLE, Photo,
     Quality, Rect, Request, Scope, SeenFace, Similarity, Terms, similarity_of_cosine,
@@ -73,15 +72,12 @@ pub struct SkippedTemplates {
 pub struct Builtin {
     biometrics: Arc<dyn Biometrics>,
     index: Arc<dyn Index>,
-    /// Number of batches of changes passed to the index. The store does not number its changes.
-    batches: Arc<AtomicU64>,
 }
 
 impl Builtin {
     /// Creates an engine of these parts.
     pub fn new(biometrics: Arc<dyn Biometrics>, index: Arc<dyn Index>) -> Self {
-        let batches = Arc::new(AtomicU64::new(index.applied().get()));
-        Self { biometrics, index, batches }
+        Self { biometrics, index }
     }
 
     /// Returns how long no job of the biometrics was completed, if that is longer than a job may take.
@@ -337,22 +333,13 @@ impl Builtin {
         Ok(skipped)
     }
 
-    /// Applies a batch of committed changes to the index; searches see them from now on. Returns the faces that were
+    /// Applies the changes of a committed write to the index; searches see them from now on. Returns the faces that were
     /// left out because their templates are damaged.
     ///
     /// # Errors
     /// [`Error::Index`].
-    pub async fn apply(&self, changes: &[IndexChange]) -> Result<Vec<DamagedFace>> {
-        let sequence = Sequence::new(self.batches.fetch_add(1, Ordering::Relaxed) + 1);
+    pub async fn apply(&self, sequence: Sequence, changes: &[IndexChange]) -> Result<Vec<DamagedFace>> {
         Ok(self.index.apply(sequence, changes).await?)
-    }
-
-    /// Removes a face from the index.
-    ///
-    /// # Errors
-    /// [`Error::Index`].
-    pub async fn forget(&self, library: LibraryId, face: FaceId) -> Result<()> {
-        self.apply(&[IndexChange::FacesRemoved { library, faces: vec![face] }]).await.map(drop)
     }
 
     /// Returns the number of searchable faces of these libraries.

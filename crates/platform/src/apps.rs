@@ -2,19 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use aicp_store::{Grant, Store};
 use aicp_types::UnixMillis;
 use arc_swap::ArcSwap;
 
-use crate::background::run_detached;
-use crate::capabilities::{Area, Areas};
+use crate::capabilities::{Area, Areas, Capabilities};
 use crate::secrets::{TokenHash, new_app_token};
 use crate::{ADMIN_APP, Error, Platform, Result};
 
-/// Pause between attempts to read the grants.
-const RELOAD_PAUSE: Duration = Duration::from_secs(1);
 /// Maximum length of an app id in bytes.
 const MAX_APP_ID: usize = 128;
 
@@ -91,12 +87,11 @@ pub enum TokenError {
     NotGranted,
 }
 
-/// Valid tokens. Reads are lock-free; a changed grant replaces the whole table.
+/// Valid tokens, which follow the committed grants. Reads are lock-free; a changed grant replaces the whole table.
 pub(crate) struct Tokens {
     admin: TokenHash,
     grants: ArcSwap<Grants>,
-    /// Serialises changes, so that an older state never replaces a newer one.
-    changes: tokio::sync::Mutex<()>,
+    capabilities: Capabilities,
 }
 
 /// The grants of all apps.
@@ -121,17 +116,35 @@ impl ActiveGrant {
 }
 
 impl Tokens {
-    pub fn new(admin: &str) -> Self {
-        Self { admin: TokenHash::of(admin), grants: ArcSwap::default(), changes: tokio::sync::Mutex::default() }
+    /// Reads the grants.
+    pub async fn load(store: &Store, admin: &str, capabilities: Capabilities) -> Result<Self> {
+        let mut rows = store.rows().await?;
+        let (stored, revoked) = (rows.grants().await?, rows.apps_with_revoked_grant().await?);
+        let mut grants = Grants { revoked: revoked.into_iter().collect(), ..Grants::default() };
+        stored.iter().for_each(|grant| grants.insert(grant, &capabilities));
+        Ok(Self { admin: TokenHash::of(admin), grants: ArcSwap::from_pointee(grants), capabilities })
     }
 
-    /// Marks the grant of an app as revoked.
-    fn forget(&self, app_id: &str) {
+    /// Takes over the grant that an app has now; `None` if it was revoked. Called by one caller at a time.
+    pub fn apply(&self, app_id: &str, grant: Option<&Grant>) {
         let mut grants = Grants::clone(&self.grants.load());
         grants.by_token.retain(|_, grant| grant.app_id != app_id);
         grants.by_app.remove(app_id);
-        grants.revoked.insert(app_id.to_owned());
+        match grant {
+            Some(grant) => grants.insert(grant, &self.capabilities),
+            None => drop(grants.revoked.insert(app_id.to_owned())),
+        }
         self.grants.store(Arc::new(grants));
+    }
+}
+
+impl Grants {
+    fn insert(&mut self, grant: &Grant, capabilities: &Capabilities) {
+        let areas = capabilities.areas(&grant.capabilities);
+        let active = Arc::new(ActiveGrant { app_id: grant.app_id.clone(), areas, due_at: grant.due_at });
+        self.by_token.insert(TokenHash::from(grant.token_hash), Arc::clone(&active));
+        self.by_app.insert(grant.app_id.clone(), active);
+        self.revoked.remove(&grant.app_id);
     }
 }
 
@@ -230,13 +243,12 @@ impl Platform {
             due_at,
             capabilities,
         };
-        let created = |platform: Self| async move {
-            let now = platform.now();
-            platform.inner.store.write(move |tx| Box::pin(async move { tx.create_grant(grant, now).await })).await
-        };
-        self.change_grants(app_id, created).await.map_err(|e| match e {
-            Error::Store(aicp_store::Error::Exists) => Error::AppExists,
-            other => other,
+        let now = self.now();
+        let created =
+            self.inner.store.write(move |tx| Box::pin(async move { tx.create_grant(grant, now).await })).await;
+        created.map_err(|e| match e {
+            aicp_store::Error::Exists => Error::AppExists,
+            other => other.into(),
         })?;
         Ok(token)
     }
@@ -257,12 +269,9 @@ impl Platform {
         // Opened before any change: the answer needs the token.
         let token = self.inner.vault.open(app_id, &before.token_sealed)?;
         let (id, ids) = (app_id.to_owned(), capabilities.clone());
-        let extended = move |platform: Self| async move {
-            let extend =
-                platform.inner.store.write(move |tx| Box::pin(async move { tx.extend_grant(&id, due_at, ids).await }));
-            extend.await
-        };
-        self.change_grants(app_id, extended).await.map_err(Error::no_app_where_missing)?;
+        let extended =
+            self.inner.store.write(move |tx| Box::pin(async move { tx.extend_grant(&id, due_at, ids).await })).await;
+        extended.map_err(Error::or_no_app)?;
         let (held, added) = capabilities.into_iter().partition(|id| before.capabilities.contains(id));
         Ok(ExtendedGrant { held, added, token })
     }
@@ -273,44 +282,8 @@ impl Platform {
     /// [`Error::NoApp`].
     pub async fn revoke(&self, app_id: &str) -> Result<()> {
         let id = app_id.to_owned();
-        let deleted = |platform: Self| async move {
-            platform.inner.store.remove(move |tx| Box::pin(async move { tx.delete_grant(&id).await })).await
-        };
-        self.change_grants(app_id, deleted).await.map_err(Error::no_app_where_missing)
-    }
-
-    /// Changes the grant of an app, one change at a time, then reloads the table of tokens even if the change failed or
-    /// the caller has gone: a token must not outlive its grant. While the grants can't be read, the app has none.
-    async fn change_grants<T, F>(&self, app_id: &str, change: impl FnOnce(Self) -> F + Send + 'static) -> Result<T>
-    where
-        T: Send + 'static,
-        F: Future<Output = aicp_store::Result<T>> + Send,
-    {
-        let (platform, app_id) = (self.clone(), app_id.to_owned());
-        run_detached(async move {
-            let _one = platform.inner.tokens.changes.lock().await;
-            let changed = change(platform.clone()).await;
-            if let Err(e) = platform.load_grants().await {
-                platform.inner.tokens.forget(&app_id);
-                tracing::error!(app = %app_id, error = %e, "the grants can't be read; until they can, the app has none");
-                tokio::spawn(platform.clone().load_grants_when_possible());
-                return Err(e);
-            }
-            Ok(changed?)
-        })
-        .await
-    }
-
-    /// Retries reading the grants until it succeeds.
-    async fn load_grants_when_possible(self) {
-        loop {
-            tokio::time::sleep(RELOAD_PAUSE).await;
-            let _one = self.inner.tokens.changes.lock().await;
-            if self.load_grants().await.is_ok() {
-                tracing::info!("the grants were read again");
-                return;
-            }
-        }
+        let deleted = self.inner.store.remove(move |tx| Box::pin(async move { tx.delete_grant(&id).await })).await;
+        deleted.map_err(Error::or_no_app)
     }
 
     /// Returns the ids of all apps, including those without a grant.
@@ -319,21 +292,6 @@ impl Platform {
     /// [`Error::Store`].
     pub async fn app_ids(&self) -> Result<Vec<String>> {
         Ok(self.inner.store.rows().await?.app_ids().await?)
-    }
-
-    /// Reads the grants. The caller must hold `changes`, except at start.
-    pub(crate) async fn load_grants(&self) -> Result<()> {
-        let mut grants = Grants::default();
-        let mut rows = self.inner.store.rows().await?;
-        for grant in rows.grants().await? {
-            let areas = self.inner.settings.capabilities.areas(&grant.capabilities);
-            let active = Arc::new(ActiveGrant { app_id: grant.app_id.clone(), areas, due_at: grant.due_at });
-            grants.by_token.insert(TokenHash::from(grant.token_hash), Arc::clone(&active));
-            grants.by_app.insert(grant.app_id, active);
-        }
-        grants.revoked.extend(rows.apps_with_revoked_grant().await?);
-        self.inner.tokens.grants.store(Arc::new(grants));
-        Ok(())
     }
 
     fn is_reserved(&self, app_id: &str) -> bool {

@@ -1,15 +1,17 @@
 //! A library as a directory of users, each added and changed as a unit and listed with all faces.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aicp_backends::Engine;
 use aicp_store::{Page, md5_hex, picture_key};
-use aicp_types::PublicId;
+use aicp_types::{LibraryId, PublicId};
 use bytes::Bytes;
 
 use crate::background::run_detached;
 use crate::names::people_known_as;
 use crate::people::{MissingLibrary, NewUser, change_person, replace_faces};
+use crate::versioned::{Version, Versioned};
 use crate::{App, DirectoryEntry, DirectoryFilter, Error, Library, Person, PersonChanges, Platform, Profile, Result};
 
 /// Maximum number of pictures of a user if the settings set no limit: each answer about a user lists them all.
@@ -219,10 +221,19 @@ impl Platform {
     ) -> Result<Vec<DirectoryEntry>> {
         self.engine_of(app, library)?;
         let places: HashMap<PublicId, usize> = public_ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-        let entries = self.inner.store.rows().await?.directory_entries(library.id, public_ids).await?;
-        let mut entries: Vec<DirectoryEntry> = entries.into_iter().map(|(_, entry)| entry).collect();
-        entries.sort_by_key(|entry| places.get(&entry.public_id).copied());
-        Ok(entries)
+        let cache = &self.inner.directory;
+        let (mut known, missing, read_at) = cache.0.get_all(places.keys().map(|id| (library.id, *id)));
+        if !missing.is_empty() {
+            let missing: Vec<PublicId> = missing.into_iter().map(|(_, id)| id).collect();
+            let read = self.inner.store.rows().await?.directory_entries(library.id, &missing).await?;
+            for (_, entry) in read {
+                let entry = Arc::new(entry);
+                cache.insert(library.id, &entry, read_at);
+                known.push(entry);
+            }
+        }
+        known.sort_by_key(|entry| places.get(&entry.public_id).copied());
+        Ok(known.iter().map(|entry| DirectoryEntry::clone(entry)).collect())
     }
 
     /// Returns the number of matching users of a library and a page of them with all their faces, in the order of
@@ -252,5 +263,37 @@ impl Platform {
             Ok(platform.inner.store.snapshot().await?.directory_page(library_id, filter, page).await?)
         })
         .await
+    }
+}
+
+/// Upper bound of the cache's estimated size in bytes.
+const MAX_CACHE_BYTES: usize = 96 << 20;
+
+/// Caches the entries of directories: building one takes several queries, and the same people are requested repeatedly.
+pub(crate) struct DirectoryCache(Versioned<(LibraryId, PublicId), Arc<DirectoryEntry>>);
+
+impl Default for DirectoryCache {
+    fn default() -> Self {
+        Self(Versioned::new(MAX_CACHE_BYTES))
+    }
+}
+
+impl DirectoryCache {
+    fn insert(&self, library_id: LibraryId, entry: &Arc<DirectoryEntry>, read_at: Version) {
+        let texts = [&entry.external_id, &entry.name, &entry.info];
+        let texts: usize = texts.into_iter().flatten().map(String::capacity).sum();
+        // Estimates of what an entry and a face take, with the map.
+        let bytes = 384 + texts + entry.faces.len() * 320;
+        self.0.insert((library_id, entry.public_id), Arc::clone(entry), bytes, read_at);
+    }
+
+    /// Invalidates the entry of a person of a library.
+    pub fn invalidate(&self, library_id: LibraryId, public_id: PublicId) {
+        self.0.invalidate(&(library_id, public_id));
+    }
+
+    /// Invalidates all entries.
+    pub fn invalidate_all(&self) {
+        self.0.invalidate_all();
     }
 }

@@ -212,12 +212,9 @@ impl Error {
         matches!(self, Self::Store(aicp_store::Error::InUse { .. }))
     }
 
-    /// Converts a missing row into a missing app.
-    pub(crate) fn no_app_where_missing(self) -> Self {
-        match self {
-            Self::Store(aicp_store::Error::NotFound) => Self::NoApp,
-            other => other,
-        }
+    /// Converts a store error; a missing row is a missing app.
+    pub(crate) fn or_no_app(e: aicp_store::Error) -> Self {
+        Self::where_missing(e, Self::NoApp)
     }
 
     /// Converts a store error about a new library.

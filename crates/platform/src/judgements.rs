@@ -66,19 +66,17 @@ impl Platform {
         Ok(self.inner.store.rows().await?.unjudged_faces(algorithm, after, BATCH).await?)
     }
 
-    /// Judges one face and stores the judgement. Removes the face from the gallery if it is not recognisable.
+    /// Judges one face and stores the judgement. The index follows: it drops the face if that is not recognisable.
     async fn judge(&self, face: &UnjudgedFace) -> Result<bool> {
         let store = &self.inner.store;
         let picture = store.picture(&face.picture_key).await?;
-        let builtin = self.inner.engines.builtin();
-        let recognisability = builtin.recognisability(picture).await?;
+        let recognisability = self.inner.engines.builtin().recognisability(picture).await?;
         let face_id = face.face_id;
         let stored =
             store.write(move |tx| Box::pin(async move { tx.set_recognisability(face_id, recognisability).await }));
         stored.await.map_err(Error::Store)?;
         let is_recognisable = recognisability >= self.inner.settings.loosest_gate().least();
         if !is_recognisable {
-            builtin.forget(face.library_id, face.face_id).await?;
             tracing::info!(
                 face = face.face_id.get(),
                 recognisability,

@@ -19,7 +19,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::apps::{App, TokenError};
-use crate::background::run_detached;
 use crate::secrets::Vault;
 use crate::{Inner, Platform, Result};
 
@@ -171,24 +170,34 @@ pub(crate) struct Keys {
 impl Keys {
     /// Loads the keys from the store. A key whose secret can't be decrypted is skipped and logged.
     pub async fn load(store: &Store, vault: &Vault, clock: Arc<dyn Clock>) -> Result<Self> {
-        let mut known: HashMap<String, HashMap<String, Arc<AccessKey>>> = HashMap::new();
         let mut rows = store.rows().await?;
-        for key in rows.keys().await? {
-            let (app, id) = (key.made.app_id.clone(), key.made.name.clone());
-            match AccessKey::of(key, vault) {
-                Ok((kind, key)) => drop(known.entry(kind).or_default().insert(key.id.clone(), Arc::new(key))),
-                Err(e) => tracing::error!(app, id, error = %e, "a key can't be used"),
-            }
-        }
+        let stored = rows.keys().await?;
         let used = rows.used_signatures(clock.now()).await?;
-        Ok(Self {
+        drop(rows);
+        let keys = Self {
             clock,
-            known: RwLock::new(known),
+            known: RwLock::default(),
             signatures: Mutex::new(Signatures::new(used)),
             rates: Mutex::default(),
             stop: Arc::default(),
             flusher: tokio::sync::Mutex::default(),
-        })
+        };
+        stored.iter().for_each(|key| keys.apply(key, vault));
+        Ok(keys)
+    }
+
+    /// Takes over a key that was made, or revoked. The usage of a known key is kept.
+    pub fn apply(&self, key: &Key, vault: &Vault) {
+        if let Some(known) = self.find(&key.made.kind, &key.made.name) {
+            known.is_revoked.store(key.revoked_at.is_some(), Ordering::Relaxed);
+            return;
+        }
+        match AccessKey::of(key.clone(), vault) {
+            Ok((kind, key)) => self.insert(kind, key),
+            Err(e) => {
+                tracing::error!(app = key.made.app_id, id = key.made.name, error = %e, "a key can't be used");
+            }
+        }
     }
 
     fn find(&self, kind: &str, id: &str) -> Option<Arc<AccessKey>> {
@@ -278,15 +287,8 @@ impl Platform {
     /// # Errors
     /// [`crate::Error::BadAppId`], [`crate::Error::Store`].
     pub async fn make_key(&self, app_id: &str, kind: &'static KeyScheme, options: KeyOptions) -> Result<NewKey> {
-        let (platform, app_id) = (self.clone(), app_id.to_owned());
-        run_detached(async move {
-            let Inner { store, vault, keys, .. } = &*platform.inner;
-            let (drawn, made) = make(store, vault, &app_id, kind, options, platform.now()).await?;
-            let (kind, key) = AccessKey::of(made, vault)?;
-            keys.insert(kind, key);
-            Ok(drawn)
-        })
-        .await
+        let Inner { store, vault, .. } = &*self.inner;
+        make(store, vault, app_id, kind, options, self.now()).await
     }
 
     /// Lists the keys of an app in order of creation, revoked ones included.
@@ -302,15 +304,7 @@ impl Platform {
     /// # Errors
     /// [`crate::Error::NoApp`], [`crate::Error::NoKey`].
     pub async fn revoke_key(&self, app_id: &str, id: &str) -> Result<()> {
-        let (platform, app_id, id) = (self.clone(), app_id.to_owned(), id.to_owned());
-        run_detached(async move {
-            let revoked = revoke(&platform.inner.store, &app_id, &id, platform.now()).await?;
-            if let Some(key) = platform.inner.keys.find(&revoked.kind, &id) {
-                key.is_revoked.store(true, Ordering::Relaxed);
-            }
-            Ok(())
-        })
-        .await
+        revoke(&self.inner.store, app_id, id, self.now()).await
     }
 
     /// Finds a key by the id that a client sent, revoked ones included.

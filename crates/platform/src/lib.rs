@@ -14,6 +14,7 @@ mod devices;
 mod directory;
 mod engines;
 mod error;
+mod follower;
 mod gates;
 mod ids;
 mod judgements;
@@ -35,6 +36,7 @@ mod statistics;
 mod thresholds;
 mod user_groups;
 mod users;
+mod versioned;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -77,14 +79,16 @@ pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use thresholds::{LibraryThreshold, threshold_for};
 pub use users::{ExistingFaces, MissingUser, UserFace, face_token, token_of_face};
 
-use aicp_backends::{Builtin, IndexChange, IndexedFace, TemplateRow};
+use aicp_backends::{IndexedFace, TemplateRow};
 use aicp_fetch::Fetcher;
-use aicp_store::{AddedFace, Algorithm, Change, NewTemplate, Observer, Store, TemplateRow as StoredTemplate};
-use aicp_types::{Clock, FaceId, LibraryId, Node, PersonId, UnixMillis};
+use aicp_store::{Algorithm, Store, TemplateRow as StoredTemplate};
+use aicp_types::{Clock, LibraryId, Node, PersonId, UnixMillis};
 use apps::Tokens;
 use background::drive;
 use calls::CallLog;
 use console::LoginThrottle;
+use directory::DirectoryCache;
+use follower::Follower;
 use ids::Ids;
 use jiff::tz::TimeZone;
 use keys::Keys;
@@ -207,7 +211,7 @@ struct Inner {
     ids: Ids,
     signer: Signer,
     vault: Vault,
-    tokens: Tokens,
+    tokens: Arc<Tokens>,
     calls: CallLog,
     keys: Arc<Keys>,
     login_throttle: LoginThrottle,
@@ -218,7 +222,8 @@ struct Inner {
     /// Serialises changes of a person.
     person_locks: KeyedLock<PersonId>,
     scans: Scans,
-    oldest: Arc<LibraryCache>,
+    libraries: Arc<LibraryCache>,
+    directory: Arc<DirectoryCache>,
     friend_groups: Arc<FriendGroupCache>,
     outbox_wakeup: Arc<Notify>,
     single_calls: Arc<Semaphore>,
@@ -243,15 +248,6 @@ impl Platform {
     ) -> Result<Self> {
         let engines = engines.into();
         let fetcher = Fetcher::new(settings.fetch.clone()).map_err(Error::Fetching)?;
-        let oldest = Arc::<LibraryCache>::default();
-        let friend_groups = Arc::<FriendGroupCache>::default();
-        let feed: Arc<dyn Observer> = Arc::new(ChangeObserver {
-            engine: engines.builtin().clone(),
-            algorithm: engines.algorithm(),
-            oldest: Arc::clone(&oldest),
-            friend_groups: Arc::clone(&friend_groups),
-        });
-        store.observe(feed);
         let now = clock.now();
         for app in [ADMIN_APP, &settings.legacy_app] {
             apps::ensure_app(&store, app.to_owned(), now).await?;
@@ -276,11 +272,25 @@ impl Platform {
         let vault = Vault::new(key);
         let keys = Arc::new(Keys::load(&store, &vault, Arc::clone(&clock)).await?);
         keys.start(store.clone()).await;
+        let tokens = Arc::new(Tokens::load(&store, admin_token, settings.capabilities.clone()).await?);
+        let (libraries, directory) = (Arc::<LibraryCache>::default(), Arc::<DirectoryCache>::default());
+        let friend_groups = Arc::<FriendGroupCache>::default();
+        store.observe(Arc::new(Follower {
+            engine: engines.builtin().clone(),
+            algorithm: engines.algorithm(),
+            least_recognisability: settings.loosest_gate().least(),
+            vault: Vault::new(key),
+            keys: Arc::clone(&keys),
+            tokens: Arc::clone(&tokens),
+            libraries: Arc::clone(&libraries),
+            directory: Arc::clone(&directory),
+            friend_groups: Arc::clone(&friend_groups),
+        }));
         let inner = Inner {
             ids: Ids::after(last, Node::default(), Arc::clone(&clock)),
             signer: Signer::new(key),
             vault,
-            tokens: Tokens::new(admin_token),
+            tokens,
             calls: CallLog::start(store.clone(), Arc::clone(&clock), settings.zone.clone(), settings.retention_days),
             keys,
             login_throttle: LoginThrottle::new(settings.login_attempts),
@@ -288,7 +298,8 @@ impl Platform {
             identity_locks: KeyedLock::default(),
             person_locks: KeyedLock::default(),
             scans: Scans::default(),
-            oldest,
+            libraries,
+            directory,
             friend_groups,
             outbox_wakeup: Arc::default(),
             single_calls: Arc::new(Semaphore::new(statistics::MAX_CONCURRENT_CALL_QUERIES)),
@@ -301,9 +312,7 @@ impl Platform {
             settings,
         };
         inner.load_templates().await?;
-        let platform = Self { inner: Arc::new(inner) };
-        platform.load_grants().await?;
-        Ok(platform)
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Returns the current time.
@@ -406,77 +415,5 @@ fn template_row(stored: StoredTemplate) -> TemplateRow {
         library: stored.library_id,
         face: IndexedFace { person: stored.person_id, face: stored.face_id, template: stored.vector },
         recognisability: stored.recognisability,
-    }
-}
-
-/// Applies committed changes to the engine's galleries and invalidates the caches of libraries and friend groups, in
-/// commit order and before the caller gets its answer: the next call finds an acknowledged person.
-struct ChangeObserver {
-    engine: Builtin,
-    algorithm: Algorithm,
-    oldest: Arc<LibraryCache>,
-    friend_groups: Arc<FriendGroupCache>,
-}
-
-impl ChangeObserver {
-    /// Returns the face for the index, if it has a template of the engine's algorithm. Copied templates may come from
-    /// another one.
-    fn indexed(&self, person: PersonId, face: FaceId, template: Option<&NewTemplate>) -> Option<IndexedFace> {
-        let template = template.filter(|template| template.algorithm == self.algorithm)?;
-        Some(IndexedFace { person, face, template: template.vector.clone() })
-    }
-
-    /// Returns the change of the index, if there is one.
-    fn index_change(&self, change: &Change) -> Option<IndexChange> {
-        match change {
-            Change::FaceAdded { library_id, person_id, face_id, template } => {
-                let face = self.indexed(*person_id, *face_id, template.as_deref())?;
-                Some(IndexChange::FacesAdded { library: *library_id, faces: vec![face] })
-            }
-            // The enrolment has checked the gate of the app.
-            Change::FacesAdded { library_id, faces } => {
-                let faces = faces.iter().filter_map(|AddedFace { person_id, face_id, template }| {
-                    self.indexed(*person_id, *face_id, template.as_deref())
-                });
-                Some(IndexChange::FacesAdded { library: *library_id, faces: faces.collect() })
-            }
-            Change::FacesRemoved { library_id, face_ids } => {
-                Some(IndexChange::FacesRemoved { library: *library_id, faces: face_ids.clone() })
-            }
-            Change::LibraryRemoved { library_id } => Some(IndexChange::LibraryRemoved { library: *library_id }),
-            Change::LibraryChanged { .. }
-            | Change::PersonChanged { .. }
-            | Change::GrantChanged { .. }
-            | Change::KeyChanged { .. }
-            | Change::FriendGroupsChanged { .. } => None,
-        }
-    }
-}
-
-impl Observer for ChangeObserver {
-    fn committed(&self, change: &Change) {
-        if let Change::LibraryChanged { .. }
-        | Change::LibraryRemoved { .. }
-        | Change::FaceAdded { .. }
-        | Change::FacesAdded { .. }
-        | Change::FacesRemoved { .. } = change
-        {
-            self.oldest.forget();
-        }
-        if let Change::FriendGroupsChanged { app_id, user_id } = change {
-            self.friend_groups.forget(app_id, user_id);
-        }
-        let Some(change) = self.index_change(change) else { return };
-        match drive(self.engine.apply(std::slice::from_ref(&change))) {
-            Ok(damaged) => {
-                for damaged in damaged {
-                    tracing::error!(
-                        face = damaged.face.get(),
-                        "the template of a stored face is damaged: it can't be found"
-                    );
-                }
-            }
-            Err(e) => tracing::error!(error = %e, "a change did not reach the index"),
-        }
     }
 }

@@ -1,8 +1,7 @@
 //! Libraries: create, delete, list, count.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aicp_backends::Engine;
 use aicp_store::{LibraryCounts, NewLibrary, Page, Tx};
@@ -10,6 +9,7 @@ use aicp_types::LibraryId;
 
 use crate::apps::App;
 use crate::random::random_hex32;
+use crate::versioned::{Version, Versioned};
 use crate::{Error, Library, Platform, Result};
 
 /// Number of cached libraries per app.
@@ -119,18 +119,14 @@ impl Platform {
         if page.offset.saturating_add(page.limit) > MAX_CACHED_LIBRARIES {
             return Ok(self.inner.store.rows().await?.libraries_by_age(app.id(), page).await?);
         }
-        let oldest = match self.inner.oldest.of(app.id()) {
+        let cache = &self.inner.libraries;
+        let oldest = match cache.by_app.get(&app.id().to_owned()) {
             Ok(oldest) => oldest,
-            Err(before) => {
-                let read: Arc<[Library]> = self
-                    .inner
-                    .store
-                    .rows()
-                    .await?
-                    .libraries_by_age(app.id(), Page::first(MAX_CACHED_LIBRARIES))
-                    .await?
-                    .into();
-                self.inner.oldest.insert(app.id(), before, Arc::clone(&read));
+            Err(read_at) => {
+                let mut rows = self.inner.store.rows().await?;
+                let read: Arc<[Library]> =
+                    rows.libraries_by_age(app.id(), Page::first(MAX_CACHED_LIBRARIES)).await?.into();
+                cache.insert(app.id(), &read, read_at);
                 read
             }
         };
@@ -233,37 +229,43 @@ fn renamed<'a>(library: &'a Library, external_id: &'a str) -> &'a str {
 }
 
 /// Caches the oldest libraries of each app, which clients request repeatedly.
-#[derive(Default)]
 pub(crate) struct LibraryCache {
-    /// Number of changes of any library. Entries read before the latest change are stale.
-    changes: AtomicU64,
-    known: RwLock<HashMap<String, Remembered>>,
+    by_app: Versioned<String, Arc<[Library]>>,
+    /// Apps of the cached libraries.
+    apps: Mutex<HashMap<LibraryId, String>>,
 }
 
-/// Cached libraries, with the number of changes before they were read.
-type Remembered = (u64, Arc<[Library]>);
+impl Default for LibraryCache {
+    fn default() -> Self {
+        Self { by_app: Versioned::new(MAX_CACHED_APPS), apps: Mutex::default() }
+    }
+}
 
 impl LibraryCache {
-    /// Returns the cached libraries of an app or, on a miss, the current number of changes to pass to
-    /// [`insert`](Self::remember).
-    fn of(&self, app_id: &str) -> Result<Arc<[Library]>, u64> {
-        let changes = self.changes.load(Ordering::SeqCst);
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(app_id).filter(|(at, _)| *at == changes).map(|(_, oldest)| Arc::clone(oldest)).ok_or(changes)
-    }
-
-    /// Caches libraries that were read when the number of changes was `before`.
-    fn insert(&self, app_id: &str, before: u64, oldest: Arc<[Library]>) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_CACHED_APPS {
-            known.clear();
+    fn insert(&self, app_id: &str, oldest: &Arc<[Library]>, read_at: Version) {
+        let mut apps = self.apps();
+        if apps.len() > MAX_CACHED_APPS * oldest.len().max(1) {
+            apps.clear();
+            self.by_app.invalidate_all();
         }
-        known.insert(app_id.to_owned(), (before, oldest));
+        apps.extend(oldest.iter().map(|library| (library.id, app_id.to_owned())));
+        self.by_app.insert(app_id.to_owned(), Arc::clone(oldest), 1, read_at);
     }
 
-    /// Invalidates the cache after a change of any library.
-    pub fn forget(&self) {
-        self.changes.fetch_add(1, Ordering::SeqCst);
+    /// Invalidates the libraries of an app.
+    pub fn invalidate_app(&self, app_id: &str) {
+        self.by_app.invalidate(&app_id.to_owned());
+    }
+
+    /// Invalidates what holds a library.
+    pub fn invalidate_library(&self, library_id: LibraryId) {
+        let app_id = self.apps().get(&library_id).cloned();
+        // A library that is not cached may be about to be.
+        self.by_app.invalidate(&app_id.unwrap_or_default());
+    }
+
+    fn apps(&self) -> MutexGuard<'_, HashMap<LibraryId, String>> {
+        self.apps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

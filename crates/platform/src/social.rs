@@ -206,19 +206,14 @@ impl Social<'_> {
     /// # Errors
     /// [`Error::NoAccount`], [`Error::Store`].
     pub async fn friend_groups(&self, user_id: &str, members: Members) -> Result<Arc<FriendGroups>> {
-        let before = match self.remembered.of(self.app_id, user_id, members) {
+        let read_at = match self.remembered.get(self.app_id, user_id, members) {
             Ok(groups) => return Ok(groups),
-            Err(before) => before,
+            Err(read_at) => read_at,
         };
-        let groups = self
-            .store
-            .rows()
-            .await?
-            .friend_groups(self.app_id, user_id, None, members)
-            .await?
-            .ok_or(Error::NoAccount)?;
+        let mut rows = self.store.rows().await?;
+        let groups = rows.friend_groups(self.app_id, user_id, None, members).await?.ok_or(Error::NoAccount)?;
         let groups = Arc::new(groups);
-        self.remembered.insert(self.app_id, user_id, members, before, &groups);
+        self.remembered.insert(self.app_id, user_id, members, &groups, read_at);
         Ok(groups)
     }
 

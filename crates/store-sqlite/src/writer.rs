@@ -129,7 +129,9 @@ async fn finish_batch(
     match failure {
         None => {
             if let Some(observer) = observer.get() {
-                done.iter().flat_map(|done| &done.effects.changes).for_each(|change| observer.committed(change));
+                for Effects { changes, sequence, .. } in done.iter().map(|done| &done.effects) {
+                    sequence.iter().for_each(|sequence| observer.committed(*sequence, changes));
+                }
             }
             // A caller may have dropped the future.
             done.into_iter().for_each(|done| drop(done.reply.send(Ok(done.effects))));
@@ -165,9 +167,11 @@ async fn run_all(
 async fn run_one(tx: &mut Tx, job: Job, effects: &mut Effects) -> Result<(), DatabaseError> {
     tx.execute("SAVEPOINT job").await?;
     let commits = job(tx).await;
-    *effects = tx.take_effects();
-    if !commits {
-        *effects = Effects::default();
+    if commits {
+        tx.record_changes().await?;
+        *effects = tx.take_effects();
+    } else {
+        drop(tx.take_effects());
         // On a full disk, for example, SQLite rolls back the whole transaction; then this fails, and so does the batch.
         tx.execute("ROLLBACK TO job").await?;
     }

@@ -1,21 +1,23 @@
-//! Notifications of committed changes.
+//! Committed changes, which caches, keys, grants and indexes follow.
 
 use std::sync::Arc;
 
-use aicp_types::{FaceId, KeyId, LibraryId, PersonId};
+use aicp_types::{FaceId, LibraryId, PersonId, PublicId, Sequence};
 
-use crate::NewTemplate;
+use crate::{Grant, Key, NewTemplate};
 
 /// Observer of all committed changes.
 ///
-/// Calls arrive one at a time, in commit order, after the commit is durable and before the write returns. They block
-/// the writer: an observer must be quick, must not panic, and must not wait for the store.
+/// Calls arrive one at a time, in commit order, after the commit is durable and before the write returns: what follows
+/// the changes has applied a write when its caller is told. They block the writer: an observer must be quick, must not
+/// panic, and must not wait for the store.
 pub trait Observer: Send + Sync {
-    /// Receives a change.
-    fn committed(&self, change: &Change);
+    /// Receives the changes of one write, at least one, with the sequence of the last of them.
+    fn committed(&self, sequence: Sequence, changes: &[Change]);
 }
 
-/// A committed change.
+/// A committed change. It carries what a follower in this process needs, so that it has to read nothing; what is
+/// recorded of it in the database is its kind and its ids.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// A face was stored.
@@ -43,8 +45,26 @@ pub enum Change {
         /// The faces; at least one.
         face_ids: Vec<FaceId>,
     },
+    /// The recognisability of a face's template was judged.
+    FaceJudged {
+        /// The library.
+        library_id: LibraryId,
+        /// The face.
+        face_id: FaceId,
+        /// Recognisability, 0..1.
+        recognisability: f32,
+    },
+    /// A person was changed or removed, or a face of theirs was added or removed. Not told of a new person.
+    PersonChanged {
+        /// The library.
+        library_id: LibraryId,
+        /// Public id of the person.
+        public_id: PublicId,
+    },
     /// A library was created or renamed.
     LibraryChanged {
+        /// App that owns the library.
+        app_id: String,
         /// The library.
         library_id: LibraryId,
     },
@@ -53,22 +73,17 @@ pub enum Change {
         /// The library.
         library_id: LibraryId,
     },
-    /// A person was changed or removed, or a face of theirs.
-    PersonChanged {
-        /// The library.
-        library_id: LibraryId,
-        /// The person.
-        person_id: PersonId,
-    },
-    /// The grant of an app was made, changed or revoked.
+    /// The grant of an app was made, changed or, if there is none now, revoked.
     GrantChanged {
         /// The app.
         app_id: String,
+        /// The grant.
+        grant: Option<Arc<Grant>>,
     },
     /// An access key was made or revoked.
     KeyChanged {
         /// The key.
-        key_id: KeyId,
+        key: Arc<Key>,
     },
     /// An account's friend groups changed, or the account was deleted.
     FriendGroupsChanged {
@@ -88,4 +103,93 @@ pub struct AddedFace {
     pub face_id: FaceId,
     /// The template, if the face has one.
     pub template: Option<Arc<NewTemplate>>,
+}
+
+/// A change as it is recorded: enough for another process to read what changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedChange {
+    /// Number of the change; later changes have greater ones.
+    pub sequence: Sequence,
+    /// Kind of the change.
+    pub kind: ChangeKind,
+    /// The app, for libraries, grants and accounts.
+    pub app_id: Option<String>,
+    /// Name of the account, for friend groups.
+    pub user_id: Option<String>,
+    /// Ids: the library, then the public id of a person or the faces; or the key.
+    pub ids: Vec<i64>,
+}
+
+/// Kind of a recorded change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChangeKind {
+    /// [`Change::FaceAdded`] and [`Change::FacesAdded`].
+    FacesAdded,
+    /// [`Change::FacesRemoved`].
+    FacesRemoved,
+    /// [`Change::FaceJudged`].
+    FaceJudged,
+    /// [`Change::PersonChanged`].
+    Person,
+    /// [`Change::LibraryChanged`].
+    Library,
+    /// [`Change::LibraryRemoved`].
+    LibraryRemoved,
+    /// [`Change::GrantChanged`].
+    Grant,
+    /// [`Change::KeyChanged`].
+    Key,
+    /// [`Change::FriendGroupsChanged`].
+    FriendGroups,
+}
+
+impl Change {
+    /// Returns the kind.
+    pub fn kind(&self) -> ChangeKind {
+        match self {
+            Self::FaceAdded { .. } | Self::FacesAdded { .. } => ChangeKind::FacesAdded,
+            Self::FacesRemoved { .. } => ChangeKind::FacesRemoved,
+            Self::FaceJudged { .. } => ChangeKind::FaceJudged,
+            Self::PersonChanged { .. } => ChangeKind::Person,
+            Self::LibraryChanged { .. } => ChangeKind::Library,
+            Self::LibraryRemoved { .. } => ChangeKind::LibraryRemoved,
+            Self::GrantChanged { .. } => ChangeKind::Grant,
+            Self::KeyChanged { .. } => ChangeKind::Key,
+            Self::FriendGroupsChanged { .. } => ChangeKind::FriendGroups,
+        }
+    }
+
+    /// Returns the app, for libraries, grants and accounts.
+    pub fn app_id(&self) -> Option<&str> {
+        match self {
+            Self::LibraryChanged { app_id, .. }
+            | Self::GrantChanged { app_id, .. }
+            | Self::FriendGroupsChanged { app_id, .. } => Some(app_id),
+            _ => None,
+        }
+    }
+
+    /// Returns the name of the account, for friend groups.
+    pub fn user_id(&self) -> Option<&str> {
+        if let Self::FriendGroupsChanged { user_id, .. } = self { Some(user_id) } else { None }
+    }
+
+    /// Returns the ids; see [`RecordedChange::ids`].
+    pub fn ids(&self) -> Vec<i64> {
+        match self {
+            Self::FaceAdded { library_id, face_id, .. } | Self::FaceJudged { library_id, face_id, .. } => {
+                vec![library_id.get(), face_id.get()]
+            }
+            Self::FacesAdded { library_id, faces } => {
+                [library_id.get()].into_iter().chain(faces.iter().map(|face| face.face_id.get())).collect()
+            }
+            Self::FacesRemoved { library_id, face_ids } => {
+                [library_id.get()].into_iter().chain(face_ids.iter().map(|face_id| face_id.get())).collect()
+            }
+            Self::PersonChanged { library_id, public_id } => vec![library_id.get(), public_id.get()],
+            Self::LibraryChanged { library_id, .. } | Self::LibraryRemoved { library_id } => vec![library_id.get()],
+            Self::KeyChanged { key } => vec![key.id.get()],
+            Self::GrantChanged { .. } | Self::FriendGroupsChanged { .. } => Vec::new(),
+        }
+    }
 }

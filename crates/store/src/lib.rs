@@ -50,7 +50,7 @@ mod tx;
 pub use aicp_blobs::BlobKey;
 pub use blocking::run_blocking;
 pub use bytes::Bytes;
-pub use change::{AddedFace, Change, Observer};
+pub use change::{AddedFace, Change, ChangeKind, Observer, RecordedChange};
 pub use database::{Database, Job, Space, TemplateSink};
 pub use error::{Error, Result, at};
 pub use model::{

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use aicp_types::UnixMillis;
+use aicp_types::{Sequence, UnixMillis};
 
 use crate::sql::{self, Connection, DatabaseError};
 use crate::{Change, Rows};
@@ -19,6 +19,8 @@ pub struct Tx {
 pub struct Effects {
     /// Changes to announce once the transaction is committed, in order.
     pub changes: Vec<Change>,
+    /// Sequence of the last change, once recorded.
+    pub sequence: Option<Sequence>,
     /// Whether pictures or links are to be deleted now.
     pub released: bool,
 }

@@ -4,6 +4,8 @@ use aicp_index::{Capabilities, LocalIndex};
 use aicp_vision::{FakeBiometrics, FakeFace, FakePicture, Unrecognisable};
 use async_trait::async_trait;
 
+use aicp_types::FaceId;
+
 use super::*;
 
 const ONE: LibraryId = LibraryId::new(1);
@@ -43,7 +45,7 @@ impl Fixture {
         let enrolled = self.builtin.enrol(photo(identity, 0)).await.expect("it is enrolled");
         let faces = vec![indexed(id, enrolled.template.expect("a template"))];
         let added = IndexChange::FacesAdded { library, faces };
-        assert!(self.builtin.apply(&[added]).await.expect("it fits").is_empty());
+        assert!(self.builtin.apply(Sequence::new(id.unsigned_abs()), &[added]).await.expect("it fits").is_empty());
     }
 }
 
@@ -68,8 +70,11 @@ async fn the_enrolled_are_found_until_they_are_removed() {
     assert_eq!(faces(&builtin.identify(&[TWO], photo("alice", 1), 9).await.expect("an answer")), [2]);
     assert_eq!(builtin.faces(&[ONE, TWO]), 2);
 
-    builtin.forget(ONE, FaceId::new(1)).await.expect("an answer");
-    builtin.apply(&[IndexChange::LibraryRemoved { library: TWO }]).await.expect("an answer");
+    let removed = [
+        IndexChange::FacesRemoved { library: ONE, faces: vec![FaceId::new(1)] },
+        IndexChange::LibraryRemoved { library: TWO },
+    ];
+    builtin.apply(Sequence::new(9), &removed).await.expect("an answer");
     assert!(builtin.identify(&[ONE, TWO], photo("alice", 1), 9).await.expect("an answer").is_empty());
 }
 

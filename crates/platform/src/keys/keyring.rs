@@ -38,7 +38,7 @@ impl Keyring {
     /// # Errors
     /// [`Error::BadAppId`], [`Error::Store`].
     pub async fn make(&self, app_id: &str, kind: &KeyScheme, options: KeyOptions) -> Result<NewKey> {
-        Ok(make(&self.store, &self.vault, app_id, kind, options, self.clock.now()).await?.0)
+        make(&self.store, &self.vault, app_id, kind, options, self.clock.now()).await
     }
 
     /// As [`crate::Platform::keys`].
@@ -54,7 +54,7 @@ impl Keyring {
     /// # Errors
     /// [`Error::NoApp`], [`Error::NoKey`].
     pub async fn revoke(&self, app_id: &str, id: &str) -> Result<()> {
-        revoke(&self.store, app_id, id, self.clock.now()).await.map(drop)
+        revoke(&self.store, app_id, id, self.clock.now()).await
     }
 
     /// Closes the data folder.
@@ -73,7 +73,7 @@ pub(super) async fn make(
     kind: &KeyScheme,
     options: KeyOptions,
     now: UnixMillis,
-) -> Result<(NewKey, Key)> {
+) -> Result<NewKey> {
     check_id(app_id)?;
     let mut draws = 0;
     loop {
@@ -93,7 +93,7 @@ pub(super) async fn make(
         let made: aicp_store::Result<Key> =
             store.write(move |tx| Box::pin(async move { tx.create_key(row).await })).await;
         match made {
-            Ok(made) => return Ok((drawn, made)),
+            Ok(_) => return Ok(drawn),
             Err(aicp_store::Error::Exists) if draws < DRAWS => {}
             Err(e) => return Err(e.into()),
         }
@@ -110,13 +110,12 @@ pub(super) async fn list(store: &Store, app_id: &str) -> Result<Vec<KeyInfo>> {
     Ok(keys)
 }
 
-pub(super) async fn revoke(store: &Store, app_id: &str, id: &str, now: UnixMillis) -> Result<KeyInfo> {
+pub(super) async fn revoke(store: &Store, app_id: &str, id: &str, now: UnixMillis) -> Result<()> {
     let key = list(store, app_id).await?.into_iter().find(|key| key.id == id).ok_or(Error::NoKey)?;
     let row = key.row;
     let revoked = store.write(move |tx| Box::pin(async move { tx.revoke_key(row, now).await }));
     revoked.await.map_err(|e| match e {
         aicp_store::Error::NotFound => Error::NoKey,
         other => other.into(),
-    })?;
-    Ok(key)
+    })
 }

@@ -30,7 +30,8 @@ async fn what_was_signed_with_is_known_after_a_restart() {
     let folder = tempfile::tempdir().expect("a temp dir");
     let clock = Arc::new(ManualClock::at(NOW));
     let (store, vault, keys) = open(folder.path(), &clock).await;
-    let (_, made) = make(&store, &vault, "shop", &LETTERS, KeyOptions::default(), NOW).await.expect("made");
+    make(&store, &vault, "shop", &LETTERS, KeyOptions::default(), NOW).await.expect("made");
+    let made = store.rows().await.expect("a connection").keys().await.expect("read").remove(0);
     let hour = Duration::from_secs(3600);
     assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::First);
     assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::Repeated);
@@ -63,7 +64,7 @@ async fn a_key_opens_nothing_under_another_master_key() {
     let folder = tempfile::tempdir().expect("a temp dir");
     let clock = Arc::new(ManualClock::at(NOW));
     let (store, vault, _) = open(folder.path(), &clock).await;
-    let (drawn, _) = make(&store, &vault, "shop", &NUMBERS, KeyOptions::default(), NOW).await.expect("made");
+    let drawn = make(&store, &vault, "shop", &NUMBERS, KeyOptions::default(), NOW).await.expect("made");
     let right = Keys::load(&store, &vault, Arc::new(SystemClock)).await.expect("loads");
     let key = right.find("numbers", &drawn.id).expect("known");
     assert_eq!(key.secret(), drawn.secret);

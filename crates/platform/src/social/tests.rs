@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aicp_store::{Change, Observer};
-use aicp_types::SystemClock;
+use aicp_types::{Sequence, SystemClock};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -308,9 +308,11 @@ fn sides(both: bool) -> Sides {
 struct ChangeObserver(Arc<FriendGroupCache>);
 
 impl Observer for ChangeObserver {
-    fn committed(&self, change: &Change) {
-        if let Change::FriendGroupsChanged { app_id, user_id } = change {
-            self.0.forget(app_id, user_id);
+    fn committed(&self, _: Sequence, changes: &[Change]) {
+        for change in changes {
+            if let Change::FriendGroupsChanged { app_id, user_id } = change {
+                self.0.invalidate(app_id, user_id);
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Apps and their grants.
 
+use std::sync::Arc;
+
 use aicp_types::UnixMillis;
 
 use crate::sql::{self, Connection, DatabaseError, Row};
@@ -45,8 +47,7 @@ impl Tx {
             return Err(Error::Exists);
         }
         add_capabilities(&mut *self.db, &grant.app_id, grant.capabilities).await?;
-        self.announce(Change::GrantChanged { app_id: grant.app_id });
-        Ok(())
+        self.grant_changed(&grant.app_id).await.map(drop)
     }
 
     /// Sets the expiry of an app's grant and appends those of `capabilities` that it lacks, in order. Returns the new
@@ -60,10 +61,7 @@ impl Tx {
             return Err(Error::NotFound);
         }
         add_capabilities(&mut *self.db, app_id, capabilities).await?;
-        let query = sql::query(select_grants("AND app.app_id = $1"));
-        let rows = query.bind(app_id).fetch_all(&mut *self.db).await?;
-        self.announce(Change::GrantChanged { app_id: app_id.to_owned() });
-        fold_grants(rows)?.pop().ok_or(Error::NotFound)
+        self.grant_changed(app_id).await?.ok_or(Error::NotFound)
     }
 
     /// Revokes an app's grant. The app and its libraries stay.
@@ -79,8 +77,16 @@ impl Tx {
             return Err(Error::NotFound);
         }
         sql::query("DELETE FROM app_capability WHERE app_id = $1").bind(app_id).execute(&mut *self.db).await?;
-        self.announce(Change::GrantChanged { app_id: app_id.to_owned() });
-        Ok(())
+        self.grant_changed(app_id).await.map(drop)
+    }
+
+    /// Announces the grant that an app has now, and returns it.
+    async fn grant_changed(&mut self, app_id: &str) -> Result<Option<Grant>> {
+        let query = sql::query(select_grants("AND app.app_id = $1"));
+        let grant = fold_grants(query.bind(app_id).fetch_all(&mut *self.db).await?)?.pop();
+        let told = grant.clone().map(Arc::new);
+        self.announce(Change::GrantChanged { app_id: app_id.to_owned(), grant: told });
+        Ok(grant)
     }
 }
 

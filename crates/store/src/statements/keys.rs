@@ -1,5 +1,7 @@
 //! Keys with which clients of other interfaces sign requests.
 
+use std::sync::Arc;
+
 use aicp_types::{KeyId, UnixMillis};
 
 use super::convert::saturating_i64;
@@ -50,7 +52,7 @@ impl Tx {
         .fetch_optional(&mut *self.db)
         .await?;
         let key: Key = inserted.ok_or(Error::Exists)?;
-        self.announce(Change::KeyChanged { key_id: key.id });
+        self.announce(Change::KeyChanged { key: Arc::new(key.clone()) });
         Ok(key)
     }
 
@@ -59,12 +61,9 @@ impl Tx {
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) if there is no such key.
     pub async fn revoke_key(&mut self, key_id: KeyId, revoked_at: UnixMillis) -> Result<()> {
-        let query = sql::query("UPDATE access_key SET revoked = COALESCE(revoked, $2) WHERE id = $1");
-        let updated = query.bind(key_id).bind(revoked_at).execute(&mut *self.db).await?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::NotFound);
-        }
-        self.announce(Change::KeyChanged { key_id });
+        let query = sql::query_as("UPDATE access_key SET revoked = COALESCE(revoked, $2) WHERE id = $1 RETURNING *");
+        let key: Option<Key> = query.bind(key_id).bind(revoked_at).fetch_optional(&mut *self.db).await?;
+        self.announce(Change::KeyChanged { key: Arc::new(key.ok_or(Error::NotFound)?) });
         Ok(())
     }
 

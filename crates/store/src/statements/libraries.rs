@@ -118,7 +118,7 @@ impl Tx {
         .fetch_optional(&mut *self.db)
         .await;
         let library: Library = inserted.map_err(missing_parent)?.ok_or(Error::Exists)?;
-        self.announce(Change::LibraryChanged { library_id: library.id });
+        self.announce(Change::LibraryChanged { app_id: library.app_id.clone(), library_id: library.id });
         Ok(library)
     }
 
@@ -127,11 +127,11 @@ impl Tx {
     /// # Errors
     /// [`Error::NotFound`] if it does not exist; [`Error::Exists`] if another library of the app has that `external_id`.
     pub async fn rename_library(&mut self, library_id: LibraryId, external_id: &str, name: &str) -> Result<()> {
-        let query = sql::query("UPDATE library SET external_id = $2, name = $3 WHERE id = $1");
-        match query.bind(library_id).bind(external_id).bind(name).execute(&mut *self.db).await {
-            Ok(done) if done.rows_affected() == 0 => Err(Error::NotFound),
-            Ok(_) => {
-                self.announce(Change::LibraryChanged { library_id });
+        let query = sql::query_scalar("UPDATE library SET external_id = $2, name = $3 WHERE id = $1 RETURNING app_id");
+        match query.bind(library_id).bind(external_id).bind(name).fetch_optional(&mut *self.db).await {
+            Ok(None) => Err(Error::NotFound),
+            Ok(Some(app_id)) => {
+                self.announce(Change::LibraryChanged { app_id, library_id });
                 Ok(())
             }
             Err(error) if error.kind() == Kind::Duplicate => Err(Error::Exists),

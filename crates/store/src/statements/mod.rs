@@ -11,6 +11,7 @@
 mod apps;
 mod bulk;
 mod calls;
+mod changes;
 mod console;
 pub(crate) mod convert;
 mod devices;

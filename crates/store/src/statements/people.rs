@@ -152,26 +152,28 @@ impl Tx {
     /// # Errors
     /// [`Error::NotFound`] if the person does not exist: of concurrent calls for one person, one succeeds.
     pub async fn remove_person(&mut self, person_id: PersonId, at: UnixMillis) -> Result<()> {
-        let library_id = self.library_of_person(person_id).await?.ok_or(Error::NotFound)?;
         self.suspect_pictures(OF_PERSON, person_id, at).await?;
         let face_ids = self.delete_faces_of(person_id, None).await?;
-        sql::query("DELETE FROM person WHERE id = $1").bind(person_id).execute(&mut *self.db).await?;
+        let query = sql::query_as("DELETE FROM person WHERE id = $1 RETURNING library_id, public_id");
+        let removed: Option<(LibraryId, PublicId)> = query.bind(person_id).fetch_optional(&mut *self.db).await?;
+        let (library_id, public_id) = removed.ok_or(Error::NotFound)?;
         self.acquit_used_pictures().await?;
         if !face_ids.is_empty() {
             self.touch_library(library_id, at).await?;
             self.announce(Change::FacesRemoved { library_id, face_ids });
         }
-        self.announce(Change::PersonChanged { library_id, person_id });
+        self.announce(Change::PersonChanged { library_id, public_id });
         Ok(())
     }
 
     /// Updates the modification time of a person, also for a change of one of their faces. The time increases with
     /// every change, whatever the clock says.
     pub async fn touch_person(&mut self, person_id: PersonId, at: UnixMillis) -> Result<()> {
-        let query =
-            sql::query_scalar("UPDATE person SET updated = MAX(updated + 1, $2) WHERE id = $1 RETURNING library_id");
-        if let Some(library_id) = query.bind(person_id).bind(at).fetch_optional(&mut *self.db).await? {
-            self.announce(Change::PersonChanged { library_id, person_id });
+        let query = sql::query_as(
+            "UPDATE person SET updated = MAX(updated + 1, $2) WHERE id = $1 RETURNING library_id, public_id",
+        );
+        if let Some((library_id, public_id)) = query.bind(person_id).bind(at).fetch_optional(&mut *self.db).await? {
+            self.announce(Change::PersonChanged { library_id, public_id });
         }
         Ok(())
     }

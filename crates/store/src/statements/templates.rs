@@ -5,7 +5,7 @@ use aicp_types::{FaceId, LibraryId};
 use super::convert::{blob_from_vector, saturating_i64};
 use crate::pictures::md5_hex;
 use crate::sql;
-use crate::{Algorithm, NewTemplate, Result, Rows, Tx, UnjudgedFace};
+use crate::{Algorithm, Change, NewTemplate, Result, Rows, Tx, UnjudgedFace};
 
 impl Rows<'_> {
     /// Returns faces with a template of this algorithm and without a judged recognisability, by ascending row id: the
@@ -77,6 +77,12 @@ impl Tx {
     pub async fn set_recognisability(&mut self, face_id: FaceId, recognisability: f32) -> Result<()> {
         let query = sql::query("UPDATE template SET recognisability = $2 WHERE face_id = $1");
         query.bind(face_id).bind(recognisability).execute(&mut *self.db).await?;
+        let query = sql::query_scalar(
+            "SELECT person.library_id FROM face JOIN person ON person.id = face.person_id WHERE face.id = $1",
+        );
+        if let Some(library_id) = query.bind(face_id).fetch_optional(&mut *self.db).await? {
+            self.announce(Change::FaceJudged { library_id, face_id, recognisability });
+        }
         Ok(())
     }
 

@@ -1,0 +1,108 @@
+//! What follows the committed changes: the index, keys and grants in memory, and the caches.
+
+use std::sync::Arc;
+
+use aicp_backends::{Builtin, IndexChange, IndexedFace};
+use aicp_store::{AddedFace, Algorithm, Change, NewTemplate, Observer};
+use aicp_types::{FaceId, PersonId, Sequence};
+
+use crate::apps::Tokens;
+use crate::background::drive;
+use crate::directory::DirectoryCache;
+use crate::keys::Keys;
+use crate::libraries::LibraryCache;
+use crate::secrets::Vault;
+use crate::social::FriendGroupCache;
+
+/// Applies committed changes, in commit order and before the caller gets its answer: the next call finds an acknowledged
+/// person, and none accepts a revoked key.
+pub(crate) struct Follower {
+    pub engine: Builtin,
+    /// Algorithm of the engine's templates.
+    pub algorithm: Algorithm,
+    /// Recognisability from which a face is in the index.
+    pub least_recognisability: f32,
+    pub vault: Vault,
+    pub keys: Arc<Keys>,
+    pub tokens: Arc<Tokens>,
+    pub libraries: Arc<LibraryCache>,
+    pub directory: Arc<DirectoryCache>,
+    pub friend_groups: Arc<FriendGroupCache>,
+}
+
+impl Observer for Follower {
+    fn committed(&self, sequence: Sequence, changes: &[Change]) {
+        changes.iter().for_each(|change| self.apply(change));
+        let for_index: Vec<IndexChange> = changes.iter().filter_map(|change| self.index_change(change)).collect();
+        match drive(self.engine.apply(sequence, &for_index)) {
+            Ok(damaged) => {
+                for damaged in damaged {
+                    tracing::error!(
+                        face = damaged.face.get(),
+                        "the template of a stored face is damaged: it can't be found"
+                    );
+                }
+            }
+            Err(e) => tracing::error!(error = %e, "a change did not reach the index"),
+        }
+    }
+}
+
+impl Follower {
+    /// Applies a change to keys, grants and caches.
+    fn apply(&self, change: &Change) {
+        match change {
+            Change::KeyChanged { key } => self.keys.apply(key, &self.vault),
+            Change::GrantChanged { app_id, grant } => self.tokens.apply(app_id, grant.as_deref()),
+            Change::FriendGroupsChanged { app_id, user_id } => self.friend_groups.invalidate(app_id, user_id),
+            Change::PersonChanged { library_id, public_id } => self.directory.invalidate(*library_id, *public_id),
+            Change::LibraryChanged { app_id, .. } => self.libraries.invalidate_app(app_id),
+            Change::LibraryRemoved { library_id } => {
+                self.directory.invalidate_all();
+                self.libraries.invalidate_library(*library_id);
+            }
+            // The modification time of the library changes.
+            Change::FaceAdded { library_id, .. }
+            | Change::FacesAdded { library_id, .. }
+            | Change::FacesRemoved { library_id, .. } => self.libraries.invalidate_library(*library_id),
+            Change::FaceJudged { .. } => {}
+        }
+    }
+
+    /// Returns the face for the index, if it has a template of the engine's algorithm. Copied templates may come from
+    /// another one.
+    fn indexed(&self, person: PersonId, face: FaceId, template: Option<&NewTemplate>) -> Option<IndexedFace> {
+        let template = template.filter(|template| template.algorithm == self.algorithm)?;
+        Some(IndexedFace { person, face, template: template.vector.clone() })
+    }
+
+    /// Returns the change of the index, if there is one.
+    fn index_change(&self, change: &Change) -> Option<IndexChange> {
+        match change {
+            Change::FaceAdded { library_id, person_id, face_id, template } => {
+                let face = self.indexed(*person_id, *face_id, template.as_deref())?;
+                Some(IndexChange::FacesAdded { library: *library_id, faces: vec![face] })
+            }
+            // The enrolment has checked the gate of the app.
+            Change::FacesAdded { library_id, faces } => {
+                let faces = faces.iter().filter_map(|AddedFace { person_id, face_id, template }| {
+                    self.indexed(*person_id, *face_id, template.as_deref())
+                });
+                Some(IndexChange::FacesAdded { library: *library_id, faces: faces.collect() })
+            }
+            Change::FacesRemoved { library_id, face_ids } => {
+                Some(IndexChange::FacesRemoved { library: *library_id, faces: face_ids.clone() })
+            }
+            Change::FaceJudged { library_id, face_id, recognisability } => {
+                let is_out = *recognisability < self.least_recognisability;
+                is_out.then(|| IndexChange::FacesRemoved { library: *library_id, faces: vec![*face_id] })
+            }
+            Change::LibraryRemoved { library_id } => Some(IndexChange::LibraryRemoved { library: *library_id }),
+            Change::PersonChanged { .. }
+            | Change::LibraryChanged { .. }
+            | Change::GrantChanged { .. }
+            | Change::KeyChanged { .. }
+            | Change::FriendGroupsChanged { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The sequence of committed changes.
+
+use aicp_types::Sequence;
+
+use super::convert::{json_array, saturating_i64};
+use crate::sql::{self, DatabaseError, FromRow, QueryBuilder, Row};
+use crate::{ChangeKind, RecordedChange, Result, Rows, Tx};
+
+/// Number of changes that are kept. Who has fallen further behind reads everything anew.
+const KEPT: i64 = 1_000_000;
+/// Changes between two deletions of older ones.
+const DELETION_INTERVAL: i64 = 10_000;
+
+impl Rows<'_> {
+    /// Returns the sequence of the last change; 0 before the first.
+    pub async fn last_sequence(&mut self) -> Result<Sequence> {
+        let query = sql::query_scalar("SELECT COALESCE(MAX(sequence), 0) FROM change");
+        Ok(Sequence::new(query.fetch_one(&mut *self.db).await?))
+    }
+
+    /// Returns the changes after a sequence, in order, at most `limit`. The last million is kept.
+    pub async fn changes_after(&mut self, sequence: Sequence, limit: u64) -> Result<Vec<RecordedChange>> {
+        let query = sql::query_as("SELECT * FROM change WHERE sequence > $1 ORDER BY sequence LIMIT $2");
+        let query = query.bind(saturating_i64(sequence.get())).bind(saturating_i64(limit));
+        Ok(query.fetch_all(&mut *self.db).await?)
+    }
+}
+
+impl Tx {
+    /// Records the changes of the write, for the driver: after the job and before the commit.
+    ///
+    /// # Errors
+    /// Errors of the database.
+    pub async fn record_changes(&mut self) -> Result<(), DatabaseError> {
+        let changes = std::mem::take(&mut self.effects.changes);
+        let mut last = None;
+        for change in &changes {
+            let mut insert = QueryBuilder::new("INSERT INTO change (kind, app_id, user_id, ids) ");
+            insert.push_values([change], |mut row, change| {
+                row.push_bind(kind_name(change.kind())).push_bind(change.app_id()).push_bind(change.user_id());
+                row.push_bind(json_array(change.ids()));
+            });
+            insert.push(" RETURNING sequence");
+            let sequence: i64 = insert.build_query_scalar().fetch_one(&mut *self.db).await?;
+            if sequence % DELETION_INTERVAL == 0 {
+                let query = sql::query("DELETE FROM change WHERE sequence <= $1");
+                query.bind(sequence - KEPT).execute(&mut *self.db).await?;
+            }
+            last = Some(Sequence::new(sequence.unsigned_abs()));
+        }
+        (self.effects.changes, self.effects.sequence) = (changes, last);
+        Ok(())
+    }
+}
+
+const KINDS: [(ChangeKind, &str); 9] = [
+    (ChangeKind::FacesAdded, "faces_added"),
+    (ChangeKind::FacesRemoved, "faces_removed"),
+    (ChangeKind::FaceJudged, "face_judged"),
+    (ChangeKind::Person, "person"),
+    (ChangeKind::Library, "library"),
+    (ChangeKind::LibraryRemoved, "library_removed"),
+    (ChangeKind::Grant, "grant"),
+    (ChangeKind::Key, "key"),
+    (ChangeKind::FriendGroups, "friend_groups"),
+];
+
+/// Returns the name of a kind in the table.
+fn kind_name(kind: ChangeKind) -> &'static str {
+    KINDS.iter().find(|(known, _)| *known == kind).map_or("", |(_, name)| name)
+}
+
+impl FromRow for RecordedChange {
+    fn from_row(row: &Row) -> sql::Result<Self> {
+        let kind: &str = row.try_get("kind")?;
+        let known = KINDS.iter().find(|(_, name)| *name == kind);
+        let (kind, _) = known.ok_or_else(|| DatabaseError::decode(format!("{kind} is no kind of change")))?;
+        Ok(Self {
+            sequence: Sequence::new(row.try_get("sequence")?),
+            kind: *kind,
+            app_id: row.try_get("app_id")?,
+            user_id: row.try_get("user_id")?,
+            ids: serde_json::from_str(row.try_get("ids")?).map_err(DatabaseError::decode)?,
+        })
+    }
+}
