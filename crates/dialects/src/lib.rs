@@ -19,12 +19,15 @@ mod field_name;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod jdcloud;
+mod life;
 mod links;
 pub mod linkvisual;
+mod media_type;
 pub mod native;
 mod percent;
 mod query;
 mod record;
+mod request;
 mod shanghai;
 pub mod tencent_im;
 
@@ -34,8 +37,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aicp_platform::Platform;
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::http::request::Parts;
 
 pub use answers::AnswerBudget;
 pub use body::BodyBudget;
@@ -44,6 +46,12 @@ pub use links::Site;
 /// Client address of a request; the server puts it into the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client(pub IpAddr);
+
+impl Client {
+    fn of(parts: &Parts) -> Option<IpAddr> {
+        parts.extensions.get::<Self>().map(|client| client.0)
+    }
+}
 
 /// State of a connection: whether it has carried an authenticated call, and whether a body is being read from it. The
 /// server puts it into the extensions of each of its requests. Clones share it.
@@ -110,20 +118,5 @@ struct Context {
 /// Returns the router of all dialects, which handles every path.
 pub fn router(platform: Platform, options: Options, budget: BodyBudget, answers: AnswerBudget) -> Router {
     let context = Context { platform, options: Arc::new(options), budget, answers, im_callers: Arc::default() };
-    Router::new().nest("/api/v1", native::routes(context.clone())).fallback(handle).with_state(context)
-}
-
-async fn handle(State(context): State<Context>, request: Request) -> Response {
-    let path = request.uri().path();
-    if path.starts_with("/jdai/") {
-        jdcloud::handle(&context, request).await
-    } else if path == "/v4" || path.starts_with("/v4/") {
-        tencent_im::handle(&context, request).await
-    } else if path.starts_with("/api/v1/") {
-        native::nothing()
-    } else if path == "/" && linkvisual::matches_request(&request) {
-        linkvisual::handle(&context, request).await
-    } else {
-        aicp::handle(&context, request).await
-    }
+    Router::new().fallback(request::handle).with_state(context)
 }

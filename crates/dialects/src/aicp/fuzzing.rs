@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::face_api::read_all;
 use super::fields::{Fields, Input};
-use super::{form_as_json, is_cross_site, may_be_rebound, outbox, pages, routes, times};
+use super::origin::is_of_other_site;
+use super::{form_as_json, outbox, pages, routes, times};
 use crate::links::Site;
 use crate::query::Query;
 use crate::{links, shanghai};
@@ -85,7 +86,7 @@ pub fn parameter(uri: &Uri, name: &str) -> (Option<String>, Option<String>) {
 
 /// Whether a page that sends these headers may act without a token.
 pub fn is_our_page(headers: &HeaderMap, site: &Site) -> bool {
-    !is_cross_site(headers, site) && !may_be_rebound(headers, site)
+    !is_of_other_site(headers, site)
 }
 
 /// Returns the session token in the cookies.

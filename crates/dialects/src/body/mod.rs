@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::header;
 use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
@@ -47,6 +47,22 @@ pub(crate) enum BodyError {
     Broken,
     /// No memory available in the budget.
     Busy,
+}
+
+/// Size limits of a body, in bytes once decompressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BodyLimits {
+    /// Longest body that is read.
+    pub longest: usize,
+    /// Longest body that is kept in memory; a longer one is read to its end and dropped.
+    pub kept: usize,
+}
+
+impl BodyLimits {
+    /// Limits of a body that is kept whenever it is read.
+    pub fn of(longest: usize) -> Self {
+        Self { longest, kept: longest }
+    }
 }
 
 /// Memory budget of all request bodies. Unauthenticated callers get at most half of it, and each of their addresses at
@@ -93,43 +109,43 @@ impl BodyBudget {
     /// Reads a body of at most `limit` bytes, decompressed and as UTF-8. Its shares of the budget are held until the
     /// returned body is dropped.
     pub(crate) async fn read(&self, body: &mut UnreadBody, limit: usize) -> Result<HeldBody, BodyError> {
-        self.read_through(body, limit, limit, |_| ()).await?.ok_or(BodyError::TooLarge)
+        self.read_through(body, BodyLimits::of(limit), |_| ()).await
     }
 
-    /// Reads a body of at most `limit` bytes to its end and passes each part to `see` as it arrives. Returns `None` for
-    /// a body of more than `kept` bytes, which is not kept in memory.
+    /// Reads a body to its end and passes each part to `see` as it arrives.
     pub(crate) async fn read_through(
         &self,
         body: &mut UnreadBody,
-        limit: usize,
-        kept: usize,
+        limits: BodyLimits,
         see: impl FnMut(&[u8]),
-    ) -> Result<Option<HeldBody>, BodyError> {
-        if body.declared.is_some_and(|length| length > limit) {
+    ) -> Result<HeldBody, BodyError> {
+        if body.declared.is_some_and(|length| length > limits.longest) {
             return Err(BodyError::TooLarge);
         }
         let standing = body.standing.clone().unwrap_or_default();
         standing.set_awaits_body(true);
-        let read = timeout(READ_TIME, self.gather(body, limit, kept, see)).await;
+        let read = timeout(READ_TIME, self.gather(body, limits, see)).await;
         standing.set_awaits_body(false);
         body.is_broken |= read.is_err();
-        let Some(held) = read.unwrap_or(Err(BodyError::Broken))? else { return Ok(None) };
+        let held = read.unwrap_or(Err(BodyError::Broken))?;
+        if !held.is_kept {
+            return Ok(held);
+        }
         let bytes = body.encoding.plain(held.bytes).ok_or(BodyError::Broken)?;
-        Ok(Some(HeldBody { bytes, ..held }))
+        Ok(HeldBody { bytes, ..held })
     }
 
     /// Reads a body and takes shares as its bytes arrive, so that a declared length alone reserves no memory.
     async fn gather(
         &self,
         body: &mut UnreadBody,
-        limit: usize,
-        kept: usize,
+        limits: BodyLimits,
         mut see: impl FnMut(&[u8]),
-    ) -> Result<Option<HeldBody>, BodyError> {
+    ) -> Result<HeldBody, BodyError> {
         body.expects_continue = false;
-        let is_kept = body.declared.is_none_or(|length| length <= kept);
+        let is_kept = body.declared.is_none_or(|length| length <= limits.kept);
         let held = is_kept.then(|| (BytesMut::new(), Shares::of(self.pools(body))));
-        let mut gathered = BodyProgress { length: 0, limit, kept, held };
+        let mut gathered = BodyProgress { length: 0, limits, held };
         let mut unpacker = body.encoding.unpacker();
         let mut rested = 0;
         let mut pace = MinimumRate::begin();
@@ -150,7 +166,10 @@ impl BodyBudget {
         let plain = unpacker.finish()?;
         see(&plain);
         Self::take(&mut gathered, &plain).await?;
-        Ok(gathered.held.map(|(bytes, shares)| HeldBody { bytes: bytes.freeze(), _shares: shares }))
+        Ok(match gathered.held {
+            Some((bytes, shares)) => HeldBody { bytes: bytes.freeze(), is_kept: true, _shares: shares },
+            None => HeldBody { is_kept: false, ..HeldBody::empty() },
+        })
     }
 
     /// Returns the semaphores that a body is charged to, the most restricted first.
@@ -167,10 +186,10 @@ impl BodyBudget {
     /// Counts bytes against the limits, takes shares for them and appends them.
     async fn take(gathered: &mut BodyProgress, bytes: &[u8]) -> Result<(), BodyError> {
         gathered.length += bytes.len();
-        if gathered.length > gathered.limit {
+        if gathered.length > gathered.limits.longest {
             return Err(BodyError::TooLarge);
         }
-        if gathered.length > gathered.kept {
+        if gathered.length > gathered.limits.kept {
             // Frees the bytes and their shares at once.
             gathered.held = None;
         }
@@ -215,8 +234,7 @@ impl Shares {
 struct BodyProgress {
     /// Decompressed bytes so far.
     length: usize,
-    limit: usize,
-    kept: usize,
+    limits: BodyLimits,
     /// Bytes and their shares; `None` if the body is too long to keep.
     held: Option<(BytesMut, Shares)>,
 }
@@ -251,12 +269,17 @@ impl UnreadBody {
             body,
             encoding,
             declared,
-            client: parts.extensions.get::<Client>().map(|client| client.0),
+            client: Client::of(parts),
             is_authenticated_caller: false,
             standing: parts.extensions.get::<ConnectionState>().cloned(),
             expects_continue: headers.contains_key(header::EXPECT),
             is_broken: false,
         }
+    }
+
+    /// Whether the request has no body.
+    pub fn is_empty(&self) -> bool {
+        self.body.is_end_stream()
     }
 
     /// Marks the caller as authenticated.
@@ -277,11 +300,19 @@ impl UnreadBody {
 
 /// Body in memory, with its shares of the budget.
 pub(crate) struct HeldBody {
+    /// The body, decompressed and as UTF-8; empty unless `is_kept`.
     pub bytes: Bytes,
+    /// Whether the body was short enough to keep.
+    pub is_kept: bool,
     _shares: Shares,
 }
 
 impl HeldBody {
+    /// Returns the body of a request that has none.
+    pub fn empty() -> Self {
+        Self { bytes: Bytes::new(), is_kept: true, _shares: Shares::of(Vec::new()) }
+    }
+
     /// Replaces the bytes and keeps the shares.
     pub fn map(self, to: impl FnOnce(Bytes) -> Bytes) -> Self {
         Self { bytes: to(self.bytes), ..self }
@@ -445,14 +476,16 @@ mod tests {
         };
         for (mut body, length) in [(body(8 * MIB, true), 8 * MIB), (declared(8 * MIB), 8 * MIB)] {
             let mut seen = 0;
-            let read = budget.read_through(&mut body, 8 * MIB, MIB, |part| seen += part.len()).await;
-            assert!(read.is_ok_and(|held| held.is_none()));
+            let limits = BodyLimits { longest: 8 * MIB, kept: MIB };
+            let read = budget.read_through(&mut body, limits, |part| seen += part.len()).await;
+            assert!(read.is_ok_and(|held| !held.is_kept && held.bytes.is_empty()));
             assert_eq!(seen, length);
         }
         let mut seen = Vec::new();
-        let read = budget.read_through(&mut declared(MIB), 8 * MIB, MIB, |part| seen.extend_from_slice(part)).await;
-        assert!(read.is_ok_and(|held| held.is_some_and(|held| held.bytes == seen && seen.len() == MIB)));
-        let read = budget.read_through(&mut body(9 * MIB, false), 8 * MIB, MIB, |_| ()).await;
+        let limits = BodyLimits { longest: 8 * MIB, kept: MIB };
+        let read = budget.read_through(&mut declared(MIB), limits, |part| seen.extend_from_slice(part)).await;
+        assert!(read.is_ok_and(|held| held.is_kept && held.bytes == seen && seen.len() == MIB));
+        let read = budget.read_through(&mut body(9 * MIB, false), limits, |_| ()).await;
         assert_eq!(read.err(), Some(BodyError::TooLarge));
     }
 
@@ -460,8 +493,9 @@ mod tests {
     async fn a_body_that_grew_too_large_to_keep_gives_its_shares_back_before_it_ends() {
         let budget = BodyBudget::new(4 * MIB);
         let (mut open, mut sent) = (body(3 * MIB, false), body(4 * MIB, true));
+        let limits = BodyLimits { longest: 8 * MIB, kept: 2 * MIB };
         let (never, other) =
-            tokio::join!(budget.read_through(&mut open, 8 * MIB, 2 * MIB, |_| ()), budget.read(&mut sent, 8 * MIB));
+            tokio::join!(budget.read_through(&mut open, limits, |_| ()), budget.read(&mut sent, 8 * MIB));
         assert!(other.is_ok());
         assert_eq!(never.err(), Some(BodyError::Broken), "it took too long");
     }

@@ -1,6 +1,6 @@
 //! JD Cloud face calls: `/jdai/...`.
 //!
-//! `handle` checks a request in this order: path and method, access key, body, signature, replay, granted areas, rate
+//! A request is checked in this order: path and method, access key, body, signature, replay, granted areas, rate
 //! limit, parameters, and then executes the call. A signature in the query does not cover the body, so it is verified
 //! before the body is read.
 //!
@@ -9,6 +9,7 @@
 //! in the query, no memory for the body, and every error after a valid signature.
 
 mod answers;
+mod callers;
 mod calls;
 mod codes;
 mod envelope;
@@ -20,6 +21,7 @@ mod looks;
 mod md5;
 mod params;
 mod pictures;
+mod refusal;
 mod routes;
 mod score;
 mod signature;
@@ -28,22 +30,22 @@ mod stored_v1;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aicp_platform::{AccessKey, KeyScheme, KeyText, QuotaError, SignatureUse};
-use axum::extract::Request;
-use axum::http::header;
+use aicp_platform::{AccessKey, App, KeyScheme, KeyText};
 use axum::http::request::Parts;
 use axum::response::Response;
-use sha2::{Digest, Sha256};
 
-use crate::body::{BodyError, UnreadBody};
-use crate::record::{CallInfo, CallOutcome, Record};
+use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
+use crate::life::{Claim, Wire, serve};
+use crate::record::CallInfo;
+use crate::request::name_operation;
 use crate::{Client, Context};
+use callers::{Caller, Claimed};
 use calls::Call;
-use codes::{Gateway, System};
-use envelope::{CallsLeft, Failure, RequestStamp};
+use codes::Gateway;
+use envelope::{Answer, RequestStamp};
 use params::{Params, Query};
+use refusal::Refusal;
 use routes::{Api, Entry};
-use signature::Signed;
 
 /// Keys of this interface: access key and secret key.
 pub(super) const KEYS: KeyScheme = KeyScheme {
@@ -76,73 +78,17 @@ pub struct Options {
     pub max_faces: u64,
 }
 
-/// Reasons to refuse a request before its call starts.
-enum Refusal {
-    /// Reported by the HTTP status.
-    Gateway(Gateway),
-    /// Reported by the envelope.
-    System(System),
-}
-
-impl From<Gateway> for Refusal {
-    fn from(gateway: Gateway) -> Self {
-        Self::Gateway(gateway)
-    }
-}
-
-impl From<System> for Refusal {
-    fn from(system: System) -> Self {
-        Self::System(system)
-    }
-}
-
-impl From<signature::Refusal> for Refusal {
-    fn from(refusal: signature::Refusal) -> Self {
-        Self::Gateway(Gateway::denied(refusal.text()))
-    }
-}
-
-impl From<md5::Refusal> for Refusal {
-    fn from(refusal: md5::Refusal) -> Self {
-        Self::System(match refusal {
-            md5::Refusal::NoKey => codes::NO_KEY,
-            md5::Refusal::NoTime => codes::NO_TIME,
-            md5::Refusal::NoSign => codes::NO_SIGN,
-            md5::Refusal::BadTime => codes::BAD_TIME,
-            md5::Refusal::OtherTime => codes::OTHER_TIME,
-            md5::Refusal::UnknownKey => codes::UNKNOWN_KEY,
-            md5::Refusal::Mismatch => codes::WRONG_SIGN,
-        })
-    }
-}
-
-/// Handles requests whose path begins with `/jdai/`.
-pub(crate) async fn handle(context: &Context, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let mut body = UnreadBody::new(&parts, body);
-    let response = match aicp_platform::new_token() {
-        Ok(id) => {
-            respond(
-                context,
-                &parts,
-                &mut body,
-                RequestStamp { id, received: context.platform.now(), begun: Instant::now() },
-            )
-            .await
-        }
+/// Answers requests whose path begins with `/jdai/`.
+pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
+    let (received, begun) = (context.platform.now(), Instant::now());
+    let id = match aicp_platform::new_token() {
+        Ok(id) => id,
         Err(e) => {
             tracing::error!(error = %e, "a request can't be numbered");
-            envelope::render_gateway(
-                Gateway::FAILED,
-                &RequestStamp { id: String::new(), received: context.platform.now(), begun: Instant::now() },
-            )
+            return envelope::render_gateway(Gateway::FAILED, &RequestStamp { id: String::new(), received, begun });
         }
     };
-    body.discard().await;
-    response
-}
-
-async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody, stamp: RequestStamp) -> Response {
+    let stamp = RequestStamp { id, received, begun };
     let query = parts.uri.query().unwrap_or_default();
     if parts.uri.path().len() + query.len() >= MAX_ADDRESS {
         return envelope::render_gateway(Gateway::ADDRESS_TOO_LONG, &stamp);
@@ -150,120 +96,113 @@ async fn respond(context: &Context, parts: &Parts, body: &mut UnreadBody, stamp:
     let Some(entry) = routes::find(parts.uri.path(), &parts.method) else {
         return envelope::render_gateway(Gateway::NOT_FOUND, &stamp);
     };
-    match run(context, entry, parts, Query::of(query), body, &stamp).await {
-        Ok(response) => response,
-        Err(Refusal::Gateway(gateway)) => envelope::render_gateway(gateway, &stamp),
-        Err(Refusal::System(system)) => {
-            envelope::render(entry.api, entry.family, None, &Err(Failure::System(system)), &stamp)
-        }
-    }
+    name_operation(entry.name);
+    serve(context, Exchange { context, parts, query: Query::of(query), stamp, entry, key: None }, body).await
 }
 
-async fn run(
-    context: &Context,
-    entry: &'static Entry,
-    parts: &Parts,
-    query: Query<'_>,
-    body: &mut UnreadBody,
-    stamp: &RequestStamp,
-) -> Result<Response, Refusal> {
-    let platform = &context.platform;
-    let options = &context.options.jdcloud;
-    let (claim, key) = claim(context, parts, query)?;
-    let kept = if entry.takes_get { MAX_KEPT } else { MAX_KEPT_PICTURES };
-    let mut hash = Sha256::new();
-    let see = |part: &[u8]| {
-        if claim.is_some() {
-            hash.update(part);
-        }
-    };
-    let held = context.budget.read_through(body, MAX_BODY, kept, see).await.map_err(|e| match e {
-        BodyError::TooLarge => Refusal::Gateway(Gateway::BODY_TOO_LARGE),
-        BodyError::Broken => Refusal::Gateway(Gateway::BROKEN_BODY),
-        BodyError::Busy => Refusal::System(codes::BUSY),
-    })?;
-    let mut unique = None;
-    if let Some(claim) = claim {
-        let verified = claim.verify(&Signed::of(parts), &hash.finalize().into(), key.secret())?;
-        // A signature without a nonce may legitimately repeat within a second.
-        let must_be_new = verified.binds_nonce && !key.options().allow_replay;
-        if must_be_new && platform.was_used(&key, &verified.signature) {
-            return Err(Gateway::REPEATED.into());
-        }
-        unique = must_be_new.then_some(verified.signature);
-    }
-    body.mark_authenticated();
-
-    let unquoted = held.as_ref().and_then(|held| params::unquoted(&held.bytes));
-    let params = match &held {
-        Some(_) => Params::of(query, unquoted.as_deref()),
-        None => Params::of_too_large(query),
-    };
-    let deletes_face = entry.api == Api::GroupDelete && params.has("outerId");
-    let entry = if deletes_face { routes::face_deletion() } else { entry };
-    let left = || platform.calls_left(&key);
-    let refused = |system: System, left: CallsLeft| {
-        envelope::render(entry.api, entry.family, left, &Err(Failure::System(system)), stamp)
-    };
-    let Ok(app) = platform.app_of_key(&key) else { return Ok(refused(codes::DISABLED, left())) };
-    // No model here detects masks.
-    if app.require(entry.area).is_err() || entry.api == Api::MaskDetect {
-        return Ok(refused(codes::NOT_GRANTED, left()));
-    }
-    let subject = CallInfo {
-        method: entry.name,
-        label: entry.label,
-        category: CATEGORY,
-        has_engine: true,
-        path: parts.uri.path(),
-        client: parts.extensions.get::<Client>().map(|client| client.0),
-        code_if_disconnected: codes::BROKEN.0.into(),
-    };
-    let record = Record::begin(platform, &app, subject);
-    // A signature can be replayed until its date leaves the window, which spans twice the skew.
-    let keep = options.clock_skew.saturating_mul(2);
-    let note = |signature: &String| platform.note_use(&key, signature, keep);
-    let outcome = match platform.count_call(&key).map(|()| unique.as_ref().map(note)) {
-        Ok(None | Some(SignatureUse::First)) => {
-            Call { platform, options, app: &app, entry, params: &params, stamp }.make().await
-        }
-        // A concurrent request used the same signature.
-        Ok(Some(SignatureUse::Repeated)) => {
-            record.discard();
-            return Err(Gateway::REPEATED.into());
-        }
-        Ok(Some(SignatureUse::TooMany)) | Err(QuotaError::Second) => Err(codes::TOO_FAST.into()),
-        Err(QuotaError::Day) => Err(codes::DAILY_QUOTA_EXCEEDED.into()),
-    };
-    record.end(ending(outcome.as_ref().err().copied()));
-    Ok(envelope::render(entry.api, entry.family, left(), &outcome, stamp))
-}
-
-/// Converts the outcome of a call to its log entry.
-fn ending(failure: Option<Failure>) -> CallOutcome {
-    match failure.map(Failure::code_and_text) {
-        None => CallOutcome { ok: true, code: Some(0), message: None },
-        Some((code, text)) => CallOutcome { ok: false, code: Some(code), message: Some(text.to_owned()) },
-    }
-}
-
-/// Returns the access key that a request claims, and the claim to verify once the body is read; `None` if the signature
-/// does not cover the body.
-fn claim<'a>(
-    context: &Context,
+/// Request for a call, and its answer.
+struct Exchange<'a> {
+    context: &'a Context,
     parts: &'a Parts,
-    query: Query<'_>,
-) -> Result<(Option<signature::Claim<'a>>, Arc<AccessKey>), Refusal> {
-    let key = |id: &str| context.platform.access_key(&KEYS, id);
-    let (now, skew) = (context.platform.now(), context.options.jdcloud.clock_skew);
-    if !parts.headers.contains_key(header::AUTHORIZATION) && md5::matches_request(&query) {
-        let claim = md5::Claim::read(&query, now, skew)?;
-        let key = key(claim.access_key()).filter(|key| key.options().allow_md5).ok_or(md5::Refusal::UnknownKey)?;
-        claim.verify(key.secret())?;
-        return Ok((None, key));
+    query: Query<'a>,
+    stamp: RequestStamp,
+    entry: &'static Entry,
+    /// Key of the caller, once verified.
+    key: Option<Arc<AccessKey>>,
+}
+
+/// Call that the app of a caller may make.
+struct Admitted {
+    app: App,
+    caller: Caller,
+}
+
+impl<'a> Exchange<'a> {
+    /// Returns the parameters in the query and in a body from [`params::unquoted`].
+    fn params<'b>(&'b self, is_kept: bool, unquoted: Option<&'b [u8]>) -> Params<'b> {
+        if is_kept { Params::of(self.query, unquoted) } else { Params::of_too_large(self.query) }
     }
-    let claim = signature::Claim::read(&parts.headers)?;
-    let key = key(claim.access_key()).ok_or(signature::Refusal::UnknownKey)?;
-    claim.require_timely(now, skew)?;
-    Ok((Some(claim), key))
+}
+
+impl<'a> Wire for Exchange<'a> {
+    type Signature = Claimed<'a>;
+    type Caller = Caller;
+    type Call = Admitted;
+    type Answer = Answer;
+    type Failure = Refusal;
+
+    fn claim(&mut self) -> Result<Claim<Self>, Refusal> {
+        callers::claim(self.context, self.parts, self.query).map(Claim::Signed)
+    }
+
+    fn limits(&self) -> Option<BodyLimits> {
+        let kept = if self.entry.takes_get { MAX_KEPT } else { MAX_KEPT_PICTURES };
+        Some(BodyLimits { longest: MAX_BODY, kept })
+    }
+
+    fn unreadable(&self, e: BodyError) -> Refusal {
+        match e {
+            BodyError::TooLarge => Gateway::BODY_TOO_LARGE.into(),
+            BodyError::Broken => Gateway::BROKEN_BODY.into(),
+            BodyError::Busy => codes::BUSY.into(),
+        }
+    }
+
+    fn admit(&mut self, caller: Caller) -> Result<Admitted, Refusal> {
+        let app = self.context.platform.app_of_key(&caller.key).map_err(|_| codes::DISABLED)?;
+        // No model here detects masks.
+        if app.require(self.entry.area).is_err() || self.entry.api == Api::MaskDetect {
+            return Err(codes::NOT_GRANTED.into());
+        }
+        Ok(Admitted { app, caller })
+    }
+
+    fn app<'c>(&self, call: &'c Admitted) -> Option<&'c App> {
+        Some(&call.app)
+    }
+
+    fn log_entry<'c>(&'c self, _: &'c Admitted) -> Option<CallInfo<'c>> {
+        Some(CallInfo {
+            method: self.entry.name,
+            label: self.entry.label,
+            category: CATEGORY,
+            has_engine: true,
+            path: self.parts.uri.path(),
+            client: Client::of(self.parts),
+            code_if_disconnected: codes::BROKEN.0.into(),
+        })
+    }
+
+    async fn run(&self, Admitted { app, caller }: &Admitted, body: HeldBody) -> Result<Answer, Refusal> {
+        caller.count(&self.context.platform, self.context.options.jdcloud.clock_skew)?;
+        let unquoted = params::unquoted(&body.bytes);
+        let params = self.params(body.is_kept, unquoted.as_deref());
+        let Self { context, entry, stamp, .. } = self;
+        let (platform, options) = (&context.platform, &context.options.jdcloud);
+        Ok(Call { platform, options, app, entry, params: &params, stamp }.make().await?)
+    }
+
+    fn code_and_message(&self, refusal: &Refusal) -> (i64, String) {
+        match refusal {
+            Refusal::Gateway(gateway) => (gateway.status.as_u16().into(), gateway.name.to_owned()),
+            Refusal::Call(failure) => {
+                let (code, text) = failure.code_and_text();
+                (code, text.to_owned())
+            }
+        }
+    }
+
+    fn is_refusal(&self, refusal: &Refusal) -> bool {
+        matches!(refusal, Refusal::Gateway(_))
+    }
+
+    fn render(&self, result: Result<Answer, Refusal>) -> Response {
+        let outcome = match result {
+            Ok(answer) => Ok(answer),
+            Err(Refusal::Call(failure)) => Err(failure),
+            Err(Refusal::Gateway(gateway)) => return envelope::render_gateway(gateway, &self.stamp),
+        };
+        let left = self.key.as_ref().and_then(|key| self.context.platform.calls_left(key));
+        envelope::render(self.entry.api, self.entry.family, left, &outcome, &self.stamp)
+    }
 }

@@ -84,8 +84,8 @@ pub(super) struct Envelope {
 
 impl Envelope {
     /// Builds a success response.
-    pub fn success(self, data: Option<Node>) -> Response {
-        let mut fields = vec![("RequestId", Node::text(self.request_id))];
+    pub fn success(&self, data: Option<Node>) -> Response {
+        let mut fields = vec![("RequestId", self.request_id())];
         fields.extend(data.map(|data| ("Data", data)));
         fields.extend([("Code", Node::text("200")), ("Success", Node::Flag(true))]);
         let root = [self.action, "Response"].concat();
@@ -93,12 +93,12 @@ impl Envelope {
     }
 
     /// Builds a failure response.
-    pub fn failure(self, failure: Failure) -> Response {
+    pub fn failure(&self, failure: Failure) -> Response {
         match failure {
             Failure::Gateway { status, code, message, retry_after_ms } => {
                 let fields = vec![
-                    ("RequestId", Node::text(self.request_id)),
-                    ("HostId", Node::text(self.host)),
+                    ("RequestId", self.request_id()),
+                    ("HostId", Node::text(self.host.clone())),
                     ("Code", Node::text(code)),
                     ("Message", Node::text(message)),
                 ];
@@ -110,7 +110,7 @@ impl Envelope {
             }
             Failure::Business { code, message } => {
                 let fields = vec![
-                    ("RequestId", Node::text(self.request_id)),
+                    ("RequestId", self.request_id()),
                     ("Code", Node::text(code)),
                     ("ErrorMessage", Node::text(message)),
                     ("Success", Node::Flag(false)),
@@ -119,6 +119,10 @@ impl Envelope {
                 response(StatusCode::OK, self.format, &root, &Node::Fields(fields))
             }
         }
+    }
+
+    fn request_id(&self) -> Node {
+        Node::text(self.request_id.clone())
     }
 }
 

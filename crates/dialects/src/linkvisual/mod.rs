@@ -1,10 +1,12 @@
 //! The face library of Alibaba Cloud LinkVisual: `/?Action=...`, signed with an access key of an app.
 //!
-//! `handle` checks a request in the order of the interface: public parameters, version and action, method, key, time,
-//! signature, nonce, grant, rate, and then the parameters of the action. The response format is determined before any
-//! check can fail. A call whose action has started is written to the call log.
+//! A request is checked in the order of the interface: public parameters, version and action, method, key, time,
+//! signature, nonce, grant, rate, and then the parameters of the action. The parameters may be in the body, which is
+//! therefore read first. The response format is determined before any check can fail. A call whose action has started
+//! is written to the call log.
 
 mod actions;
+mod callers;
 mod calls;
 mod detect;
 mod devices;
@@ -18,24 +20,21 @@ mod params;
 mod signature;
 mod users;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use aicp_platform::{AccessKey, App, KeyScheme, KeyText, QuotaError, SignatureUse};
+use aicp_platform::{App, KeyScheme, KeyText};
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 
-use self::actions::Entry;
+use self::callers::{Caller, Unverified};
 use self::calls::{Call, Outcome};
 use self::errors::Failure;
-use self::format::{Envelope, Format};
+use self::format::{Envelope, Format, Node};
 use self::params::Params;
-use self::signature::Claim;
-use crate::body::{BodyError, UnreadBody};
+use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
+use crate::life::{Claim, Wire, serve};
 use crate::links::Links;
-use crate::record::{CallInfo, CallOutcome, Record};
+use crate::record::CallInfo;
 use crate::{Client, Context};
 
 /// Keys of this interface: access key id and access key secret.
@@ -48,12 +47,8 @@ const LETTERS_AND_DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 
 /// Maximum size of a request body in bytes.
 const MAX_BODY: usize = 1 << 20;
-/// The only version of the interface.
-const VERSION: &str = "2018-01-20";
 /// Category in the call log.
 const CATEGORY: &str = "LinkVisual";
-/// Call log code of a success.
-const SUCCESS: i64 = 200;
 /// Call log code of a call whose client disconnected.
 const CALLER_LEFT: i64 = 499;
 
@@ -81,132 +76,89 @@ fn speaks(headers: &HeaderMap, query: &str) -> bool {
         || form_urlencoded::parse(query.as_bytes()).any(|(name, _)| is_public(&name))
 }
 
-pub(crate) async fn handle(context: &Context, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let mut body = UnreadBody::new(&parts, body);
-    let response = respond(context, &parts, &mut body).await;
-    body.discard().await;
-    response
-}
-
-async fn respond(context: &Context, parts: &Parts, unread: &mut UnreadBody) -> Response {
+/// Answers a request that [`matches_request`].
+pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
     let query = parts.uri.query().unwrap_or_default();
-    let held = context.budget.read(unread, MAX_BODY).await;
-    let body = held.as_ref().map_or(&[][..], |held| &held.bytes);
-    let form = is_form(&parts.headers).then_some(body);
-    let (params, read) = Params::read(query, form);
-    let (format, is_format) = Format::wanted(&params, signature::is_v3(&parts.headers));
-    let mut envelope = Envelope { format, action: "", request_id: request_id(), host: format::host_of(&parts.headers) };
-    let is_body = held.as_ref().map(|_| ()).map_err(|e| match e {
-        BodyError::TooLarge => Failure::BODY_TOO_LARGE,
-        BodyError::Broken => Failure::BODY_BROKEN,
-        BodyError::Busy => Failure::UNAVAILABLE,
-    });
-    let asked = is_body.and(read).and_then(|()| {
-        let is_ours = matches!(parts.method, Method::GET | Method::POST) || speaks(&parts.headers, query);
-        if is_ours { AuthenticatedCall::read(context, parts, &params, body, is_format) } else { Err(Failure::METHOD) }
-    });
-    // Release the memory budget: downloading a picture may take long.
-    drop(held);
-    let asked = match asked {
-        Ok(asked) => asked,
-        Err(failure) => return envelope.failure(failure),
-    };
-    unread.mark_authenticated();
-    envelope.action = asked.entry.name;
-    match asked.answer(context, parts, &params).await {
-        Ok(data) => envelope.success(data),
-        Err(failure) => envelope.failure(failure),
-    }
+    // The format of a failure to read the body, which may name another.
+    let (format, _) = Format::wanted(&Params::read(query, None).0, signature::is_v3(&parts.headers));
+    let envelope = Envelope { format, action: "", request_id: request_id(), host: format::host_of(&parts.headers) };
+    serve(context, Exchange { context, parts, query, envelope }, body).await
 }
 
-/// Authenticated call.
-struct AuthenticatedCall {
-    entry: &'static Entry,
-    app: App,
-    key: Arc<AccessKey>,
-    /// The nonce and how long to remember it; `None` if the key allows replays.
-    nonce: Option<(String, Duration)>,
+/// Request for an action, and its answer.
+struct Exchange<'a> {
+    context: &'a Context,
+    parts: &'a Parts,
+    query: &'a str,
+    envelope: Envelope,
 }
 
-impl AuthenticatedCall {
-    /// Identifies the action and authenticates the caller.
-    fn read(context: &Context, parts: &Parts, params: &Params, body: &[u8], is_format: bool) -> Result<Self, Failure> {
-        let claim = Claim::read(&parts.headers, params)?;
-        if !is_format {
-            return Err(Failure::FORMAT);
-        }
-        if claim.version != VERSION {
-            return Err(Failure::invalid("Version"));
-        }
-        let entry = actions::find(claim.action).ok_or(Failure::ACTION_NOT_FOUND)?;
-        if !matches!(parts.method, Method::GET | Method::POST) {
-            return Err(Failure::METHOD);
-        }
-        let platform = &context.platform;
-        let key = platform.access_key(&KEYS, claim.key_id).ok_or(Failure::KEY_NOT_FOUND)?;
-        if key.is_revoked() {
-            return Err(Failure::KEY_INACTIVE);
-        }
-        // We issue no temporary keys, so no security token is valid.
-        if params.text("SecurityToken").is_some() || parts.headers.contains_key("x-acs-security-token") {
-            return Err(Failure::SECURITY_TOKEN);
-        }
-        claim.check_time(platform.now().timestamp())?;
-        let signed = signature::Parts { method: parts.method.as_str(), headers: &parts.headers, params, body };
-        claim.verify(&signed, key.secret())?;
-        let keep = Duration::try_from(claim.window().saturating_mul(2)).unwrap_or(Duration::MAX);
-        let nonce = (!key.options().allow_replay).then(|| (claim.nonce.to_owned(), keep));
-        if nonce.as_ref().is_some_and(|(nonce, _)| platform.was_used(&key, nonce)) {
-            return Err(Failure::NONCE_USED);
-        }
-        let app = platform.app_of_key(&key).map_err(|_| Failure::KEY_INACTIVE)?;
-        Ok(Self { entry, app, key, nonce })
+impl Wire for Exchange<'_> {
+    type Signature = Unverified;
+    type Caller = Caller;
+    type Call = Caller;
+    type Answer = Option<Node>;
+    type Failure = Failure;
+
+    const SUCCESS: i64 = 200;
+
+    fn claim(&mut self) -> Result<Claim<Self>, Failure> {
+        Ok(Claim::Signed(Unverified))
     }
 
-    /// Makes the call, if grant, rate, quota and nonce allow it.
-    async fn answer(&self, context: &Context, parts: &Parts, params: &Params) -> Outcome {
-        let Self { entry, app, key, nonce } = self;
-        let platform = &context.platform;
-        app.require(entry.area).map_err(|_| Failure::FORBIDDEN)?;
-        if !platform.is_within_rate(app, entry.name, context.options.linkvisual.calls_per_second) {
-            return Err(Failure::THROTTLED);
+    fn limits(&self) -> Option<BodyLimits> {
+        Some(BodyLimits::of(MAX_BODY))
+    }
+
+    fn unreadable(&self, e: BodyError) -> Failure {
+        match e {
+            BodyError::TooLarge => Failure::BODY_TOO_LARGE,
+            BodyError::Broken => Failure::BODY_BROKEN,
+            BodyError::Busy => Failure::UNAVAILABLE,
         }
-        platform.count_call(key).map_err(|e| match e {
-            QuotaError::Second => Failure::THROTTLED,
-            QuotaError::Day => Failure::DAILY_QUOTA_EXCEEDED,
-        })?;
-        match nonce.as_ref().map(|(nonce, keep)| platform.note_use(key, nonce, *keep)) {
-            None | Some(SignatureUse::First) => {}
-            // A concurrent request used the same nonce.
-            Some(SignatureUse::Repeated) => return Err(Failure::NONCE_USED),
-            Some(SignatureUse::TooMany) => return Err(Failure::THROTTLED),
-        }
-        let links = Links::new(platform, &context.options.site, &parts.headers);
-        let subject = CallInfo {
-            method: entry.name,
-            label: entry.label,
+    }
+
+    fn admit(&mut self, caller: Caller) -> Result<Caller, Failure> {
+        self.envelope.action = caller.entry.name;
+        caller.admit(&self.context.platform, self.context.options.linkvisual.calls_per_second)?;
+        Ok(caller)
+    }
+
+    fn app<'c>(&self, caller: &'c Caller) -> Option<&'c App> {
+        Some(&caller.app)
+    }
+
+    fn log_entry<'c>(&'c self, caller: &'c Caller) -> Option<CallInfo<'c>> {
+        Some(CallInfo {
+            method: caller.entry.name,
+            label: caller.entry.label,
             category: CATEGORY,
             has_engine: true,
             path: "/",
-            client: parts.extensions.get::<Client>().map(|client| client.0),
+            client: Client::of(self.parts),
             code_if_disconnected: CALLER_LEFT,
-        };
-        let record = Record::begin(platform, app, subject);
-        let outcome = Call { platform, links: &links, app, params }.make(entry.action).await;
-        record.end(match &outcome {
-            Ok(_) => CallOutcome { ok: true, code: Some(SUCCESS), message: None },
-            Err(failure) => CallOutcome { ok: false, code: Some(failure.number()), message: Some(failure.text()) },
-        });
-        outcome
+        })
     }
-}
 
-/// Returns whether the body is declared as a form, in any charset.
-fn is_form(headers: &HeaderMap) -> bool {
-    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = declared.split(';').next().unwrap_or_default().trim();
-    media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    async fn run(&self, caller: &Caller, body: HeldBody) -> Outcome {
+        // Release the memory budget: downloading a picture may take long.
+        drop(body);
+        let Self { context, parts, .. } = self;
+        let links = Links::new(&context.platform, &context.options.site, &parts.headers);
+        let call = Call { platform: &context.platform, links: &links, app: &caller.app, params: &caller.params };
+        call.make(caller.entry.action).await
+    }
+
+    fn code_and_message(&self, failure: &Failure) -> (i64, String) {
+        (failure.number(), failure.text())
+    }
+
+    fn render(&self, result: Outcome) -> Response {
+        match result {
+            Ok(data) => self.envelope.success(data),
+            Err(failure) => self.envelope.failure(failure),
+        }
+    }
 }
 
 /// Generates a random UUID (RFC 9562, version 4) in upper case.

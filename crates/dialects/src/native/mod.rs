@@ -11,62 +11,119 @@
 //! Errors: an HTTP status and `{"error":{"code","message"}}`.
 
 mod answers;
+mod calls;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod keys;
-mod libraries;
+mod routes;
 mod wire;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use std::convert::Infallible;
 
+use aicp_platform::TokenError;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
+use crate::life::{Claim, Wire, serve};
+use crate::request::name_operation;
 use crate::{Context, Operator};
 use answers::Failure;
+use routes::{NoRoute, Operation, Route};
 pub use wire::{
     CreatedKey, KeyKind, KeyRequest, ShownApp, ShownApps, ShownKey, ShownKeys, ShownLibraries, ShownLibrary,
 };
 
-/// Returns the routes below `/api/v1`.
-pub(crate) fn routes(context: Context) -> Router<Context> {
-    Router::new()
-        .route("/apps", get(keys::apps))
-        .route("/apps/{app_id}/keys", get(keys::list).post(keys::make))
-        .route("/apps/{app_id}/keys/{id}", delete(keys::revoke))
-        .route("/apps/{app_id}/libraries", get(libraries::list))
-        .fallback(async || Failure::no_path())
-        .method_not_allowed_fallback(async || {
-            Failure::new(StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed", "the path knows other methods")
-        })
-        .layer(from_fn_with_state(context, require_administrator))
-}
+/// Maximum length of a body in bytes.
+const MAX_BODY: usize = 16 << 10;
 
-/// Answers `/api/v1/` with 404; the nested router does not match this path.
-pub(crate) fn nothing() -> Response {
-    Failure::no_path().into_response()
-}
-
-/// Rejects a request unless it carries the admin token or comes from the operator.
-async fn require_administrator(State(context): State<Context>, request: Request, next: Next) -> Response {
-    if request.extensions().get::<Operator>().is_some() {
-        return next.run(request).await;
+/// Answers requests whose path begins with `/api/v1`.
+pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
+    if parts.uri.path() == "/api/v1/" {
+        return Failure::no_path().into_response();
     }
-    let app = match bearer(request.headers()) {
-        Some(token) => context.platform.app_of_token(token),
-        None => Err(aicp_platform::TokenError::Missing),
-    };
-    match app {
-        Ok(app) if app.is_admin() => next.run(request).await,
-        Ok(_) => Failure::new(StatusCode::FORBIDDEN, "forbidden", "the admin token is wanted").into_response(),
-        Err(e) => {
-            let mut response = Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", e.to_string()).into_response();
-            let challenge = header::HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-            response
+    let route = routes::find(&parts.method, parts.uri.path());
+    if let Ok(route) = &route {
+        name_operation(route.operation.name());
+    }
+    serve(context, Exchange { context, parts, route }, body).await
+}
+
+/// Request of the administrator, and its answer.
+struct Exchange<'a> {
+    context: &'a Context,
+    parts: &'a Parts,
+    route: Result<Route<'a>, NoRoute>,
+}
+
+impl<'a> Wire for Exchange<'a> {
+    type Signature = Infallible;
+    type Caller = ();
+    type Call = routes::Call<'a>;
+    type Answer = Response;
+    type Failure = Failure;
+
+    const SUCCESS: i64 = 200;
+
+    /// Accepts the admin token, and the operator without one.
+    fn claim(&mut self) -> Result<Claim<Self>, Failure> {
+        if self.parts.extensions.get::<Operator>().is_some() {
+            return Ok(Claim::Proven(()));
         }
+        let app = match bearer(&self.parts.headers) {
+            Some(token) => self.context.platform.app_of_token(token),
+            None => Err(TokenError::Missing),
+        };
+        match app {
+            Ok(app) if app.is_admin() => Ok(Claim::Proven(())),
+            Ok(_) => Err(Failure::forbidden()),
+            Err(e) => Err(Failure::unauthorized(e)),
+        }
+    }
+
+    fn limits(&self) -> Option<BodyLimits> {
+        let takes_body = self.route.is_ok_and(|route| route.operation == Operation::MakeKey);
+        takes_body.then(|| BodyLimits::of(MAX_BODY))
+    }
+
+    fn unreadable(&self, e: BodyError) -> Failure {
+        match e {
+            BodyError::TooLarge => Failure::too_large(),
+            BodyError::Broken => Failure::bad_request("the body broke off"),
+            BodyError::Busy => Failure::from(aicp_platform::Error::Busy),
+        }
+    }
+
+    fn admit(&mut self, (): ()) -> Result<routes::Call<'a>, Failure> {
+        let route = self.route.map_err(|e| match e {
+            NoRoute::NoPath => Failure::no_path(),
+            NoRoute::WrongMethod(_) => Failure::wrong_method(),
+        })?;
+        route.call().map_err(|_| Failure::bad_request("the path can't be read"))
+    }
+
+    async fn run(&self, call: &routes::Call<'a>, body: HeldBody) -> Result<Response, Failure> {
+        let platform = &self.context.platform;
+        let routes::Call { operation, app_id, key_id } = call;
+        match operation {
+            Operation::ListApps => calls::apps(platform).await,
+            Operation::ListKeys => calls::keys(platform, app_id).await,
+            Operation::MakeKey => calls::make_key(platform, app_id, &body.bytes).await,
+            Operation::RevokeKey => calls::revoke_key(platform, app_id, key_id).await,
+            Operation::ListLibraries => calls::libraries(platform, app_id).await,
+        }
+    }
+
+    fn code_and_message(&self, failure: &Failure) -> (i64, String) {
+        failure.status_and_message()
+    }
+
+    fn render(&self, result: Result<Response, Failure>) -> Response {
+        let mut response = result.unwrap_or_else(IntoResponse::into_response);
+        if let Err(NoRoute::WrongMethod(allowed)) = self.route {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+        }
+        response
     }
 }
 

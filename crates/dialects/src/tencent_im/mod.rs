@@ -1,9 +1,10 @@
 //! Friends, friend groups and accounts of Tencent Cloud IM: `/v4/...`.
 //!
-//! `handle` checks a request in the order that the interface's codes suggest: path, command, app, caller, UserSig,
-//! grant, rate, and then the body. The HTTP status is always 200.
+//! A request is checked in the order that the interface's codes suggest: path, command, app, caller, UserSig, grant,
+//! rate, and then the body, which is part of the logged call. The HTTP status is always 200.
 
 mod accounts;
+mod callers;
 mod codes;
 mod commands;
 mod envelope;
@@ -17,28 +18,25 @@ mod json;
 mod usersig;
 mod verified;
 
-use std::net::IpAddr;
+use std::convert::Infallible;
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::time::Instant;
 
-use aicp_platform::{AccessKey, App, Area, Error, KeyScheme, KeyText, Social, SocialLimits, TokenError};
-use axum::body::HttpBody;
-use axum::extract::Request;
+use aicp_platform::{App, Error, KeyScheme, KeyText, Social, SocialLimits};
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use crate::body::{BodyError, UnreadBody};
-use crate::query::Query;
-use crate::record::{CallInfo, CallOutcome, Record};
+use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
+use crate::life::{Claim, Wire, serve};
+use crate::record::CallInfo;
+use crate::request::name_operation;
 use crate::{Client, Context};
+use callers::Caller;
 use codes::GatewayError;
 use commands::{Action, Command};
 use envelope::{Answer, Failure};
-use failures::{Caller, SignatureThrottle};
+use failures::SignatureThrottle;
 use fields::Fields;
-use usersig::UserSigError;
 use verified::VerifiedCache;
 
 /// Limits that Tencent Cloud IM documents.
@@ -74,58 +72,29 @@ pub(crate) struct CallerState {
     failures: SignatureThrottle,
 }
 
-pub(crate) async fn handle(context: &Context, request: Request) -> Response {
-    if request.method() == Method::OPTIONS {
+/// Answers requests whose path begins with `/v4`.
+pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
+    if parts.method == Method::OPTIONS {
         return envelope::preflight();
     }
-    let (parts, body) = request.into_parts();
-    let has_body = !body.is_end_stream();
-    let mut body = UnreadBody::new(&parts, body);
-    let answer = run(context, &parts, has_body, &mut body).await;
-    body.discard().await;
-    match answer {
-        Ok(answer) => envelope::respond(answer),
-        Err(failure) => failure.told_by(parts.uri.path()).render(),
+    match find(parts, !body.is_empty()) {
+        Ok(command) => {
+            name_operation(command.name);
+            serve(context, Exchange { context, parts, command }, body).await
+        }
+        Err(e) => Failure::from(e).told_by(parts.uri.path()).render(),
     }
 }
 
-async fn run(context: &Context, parts: &Parts, has_body: bool, body: &mut UnreadBody) -> Result<Answer, Failure> {
+/// Finds the command of a request.
+fn find(parts: &Parts, has_body: bool) -> Result<&'static Command, GatewayError> {
     let path = parts.uri.path();
     // Some clients send a body with GET.
     let is_callable = parts.method == Method::POST || (parts.method == Method::GET && has_body);
     if !is_callable || !is_parsable(path) {
-        return Err(GatewayError::NotParsable.into());
+        return Err(GatewayError::NotParsable);
     }
-    let command = commands::find(path).ok_or(GatewayError::NoCommand)?;
-    let client = parts.extensions.get::<Client>().map(|client| client.0);
-    let (app, key) = authenticate(context, &Query::parse(parts.uri.query().unwrap_or_default().as_bytes()), client)?;
-    let options = &context.options.tencent_im;
-    let half = NonZeroU32::new(options.calls_per_second.get() / 2).unwrap_or(NonZeroU32::MIN);
-    let rate = if command.is_half_rate { half } else { options.calls_per_second };
-    if !context.platform.is_within_rate(&app, command.name, rate) {
-        return Err(GatewayError::CommandTooOften.into());
-    }
-    context.platform.count_call(&key).map_err(|_| GatewayError::AppTooOften)?;
-
-    let subject = CallInfo {
-        method: command.name,
-        label: command.label,
-        category: CATEGORY,
-        has_engine: false,
-        path: command.path,
-        client,
-        code_if_disconnected: GatewayError::BodyNotRead.code_and_message().0.into(),
-    };
-    let record = Record::begin(&context.platform, &app, subject);
-    body.mark_authenticated();
-    let outcome = Call { context, options, app: &app, command }.answer(body).await;
-    let failure = outcome.as_ref().err();
-    record.end(CallOutcome {
-        ok: failure.is_none(),
-        code: Some(failure.map_or(0, |failure| failure.code().into())),
-        message: failure.map(|failure| failure.info().to_owned()),
-    });
-    outcome
+    commands::find(path).ok_or(GatewayError::NoCommand)
 }
 
 /// Returns whether a path has a service and a command.
@@ -137,58 +106,84 @@ fn is_parsable(path: &str) -> bool {
         && parts.next().is_none()
 }
 
-/// Authenticates a request; returns its app and the app's key.
-fn authenticate(
-    context: &Context,
-    query: &Query,
-    client: Option<IpAddr>,
-) -> Result<(App, Arc<AccessKey>), GatewayError> {
-    let platform = &context.platform;
-    let sdk_app_id = query.get("sdkappid").filter(|id| !id.is_empty()).ok_or(GatewayError::NoSdkAppId)?;
-    let sdk_app_id = usersig::number(sdk_app_id).ok_or(GatewayError::UnknownSdkAppId)?;
-    let key = platform.access_key(&KEYS, &sdk_app_id.to_string()).ok_or(GatewayError::UnknownSdkAppId)?;
-    let identifier = query.get("identifier").filter(|identifier| !identifier.is_empty());
-    let identifier = identifier.ok_or(GatewayError::NoCaller)?;
-    let text = query.get("usersig").ok_or(GatewayError::NoCaller)?;
+/// Request for a command, and its answer.
+struct Exchange<'a> {
+    context: &'a Context,
+    parts: &'a Parts,
+    command: &'static Command,
+}
 
-    let app = platform.app_of_key(&key);
-    let known = if key.is_revoked() {
-        usersig::Key::Revoked
-    } else if matches!(app, Err(TokenError::Unknown)) {
-        usersig::Key::WithoutApp
-    } else {
-        usersig::Key::Good(key.secret().as_bytes())
-    };
-    let now_s = u64::try_from(context.platform.now().seconds()).unwrap_or(0);
-    let callers = &context.im_callers;
-    let is_good_key = matches!(known, usersig::Key::Good(_));
-    let verified = if is_good_key && callers.verified.is_cached_valid(text, sdk_app_id, identifier, now_s) {
-        Ok(())
-    } else {
-        usersig::verify(text, sdk_app_id, identifier, known, now_s)
-            .map(|validity| callers.verified.remember(text, sdk_app_id, identifier, validity))
-    };
-    let is_admin = context.options.tencent_im.admins.iter().any(|admin| admin == identifier);
-    // Only failed signatures are throttled: an attacker behind the same proxy must not lock out a valid caller. Callers
-    // who are not admins are refused anyway.
-    if is_admin && verified == Err(UserSigError::WrongSignature) {
-        let caller = Caller::new(sdk_app_id, identifier, client);
-        let now = Instant::now();
-        if callers.failures.is_throttled(&caller, now) {
-            return Err(GatewayError::TooManyFailures);
+impl Wire for Exchange<'_> {
+    type Signature = Infallible;
+    type Caller = Caller;
+    type Call = Caller;
+    type Answer = Answer;
+    type Failure = Failure;
+
+    const LOGS_UPLOAD: bool = true;
+
+    fn claim(&mut self) -> Result<Claim<Self>, Failure> {
+        Ok(Claim::Proven(callers::authenticate(self.context, self.parts)?))
+    }
+
+    fn limits(&self) -> Option<BodyLimits> {
+        Some(BodyLimits::of(MAX_BODY))
+    }
+
+    fn unreadable(&self, e: BodyError) -> Failure {
+        match e {
+            BodyError::TooLarge | BodyError::Broken => GatewayError::BodyNotRead.into(),
+            BodyError::Busy => Failure::busy(self.command.service),
         }
-        callers.failures.note(&caller, now);
     }
-    verified.map_err(GatewayError::UserSig)?;
-    if !is_admin {
-        return Err(GatewayError::NotAnAdmin);
+
+    fn admit(&mut self, caller: Caller) -> Result<Caller, Failure> {
+        let rate = self.context.options.tencent_im.calls_per_second;
+        let half = NonZeroU32::new(rate.get() / 2).unwrap_or(NonZeroU32::MIN);
+        let rate = if self.command.is_half_rate { half } else { rate };
+        let platform = &self.context.platform;
+        if !platform.is_within_rate(&caller.app, self.command.name, rate) {
+            return Err(GatewayError::CommandTooOften.into());
+        }
+        platform.count_call(&caller.key).map_err(|_| GatewayError::AppTooOften)?;
+        Ok(caller)
     }
-    let app = app.map_err(|e| match e {
-        TokenError::Expired => GatewayError::GrantEnded,
-        TokenError::Missing | TokenError::Unknown | TokenError::NotGranted => GatewayError::NotGranted,
-    })?;
-    app.require(Area::Social).map_err(|_| GatewayError::NotGranted)?;
-    Ok((app, key))
+
+    fn app<'c>(&self, caller: &'c Caller) -> Option<&'c App> {
+        Some(&caller.app)
+    }
+
+    fn log_entry<'c>(&'c self, _: &'c Caller) -> Option<CallInfo<'c>> {
+        Some(CallInfo {
+            method: self.command.name,
+            label: self.command.label,
+            category: CATEGORY,
+            has_engine: false,
+            path: self.command.path,
+            client: Client::of(self.parts),
+            code_if_disconnected: GatewayError::BodyNotRead.code_and_message().0.into(),
+        })
+    }
+
+    async fn run(&self, caller: &Caller, body: HeldBody) -> Result<Answer, Failure> {
+        let Self { context, command, .. } = self;
+        let body = fields::parse(&body.bytes, command.service)?;
+        let fields = fields::fields(&body, command.service)?;
+        let options = &context.options.tencent_im;
+        Call { context, options, app: &caller.app, command }.dispatch(fields).await
+    }
+
+    fn code_and_message(&self, failure: &Failure) -> (i64, String) {
+        let told = failure.clone().told_by(self.parts.uri.path());
+        (told.code().into(), told.info().to_owned())
+    }
+
+    fn render(&self, result: Result<Answer, Failure>) -> Response {
+        match result {
+            Ok(answer) => envelope::respond(answer),
+            Err(failure) => failure.told_by(self.parts.uri.path()).render(),
+        }
+    }
 }
 
 /// Authenticated and authorised call.
@@ -200,16 +195,6 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    async fn answer(&self, body: &mut UnreadBody) -> Result<Answer, Failure> {
-        let service = self.command.service;
-        let held = self.context.budget.read(body, MAX_BODY).await.map_err(|e| match e {
-            BodyError::TooLarge | BodyError::Broken => GatewayError::BodyNotRead.into(),
-            BodyError::Busy => Failure::busy(service),
-        })?;
-        let body = fields::parse(&held.bytes, service)?;
-        self.dispatch(fields::fields(&body, service)?).await
-    }
-
     async fn dispatch(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         match self.command.action {
             Action::GroupGet => self.group_get(fields).await,

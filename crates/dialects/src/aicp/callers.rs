@@ -1,0 +1,107 @@
+//! Callers: the app that a request acts for, by its token or without one.
+
+use std::borrow::Cow;
+use std::str::Utf8Error;
+
+use aicp_platform::{App, TokenError};
+use axum::http::{HeaderMap, StatusCode};
+
+use super::envelope::Failure;
+use super::origin::is_of_other_site;
+use super::routes::{Dialect, Entry, Operation, StatisticsCall, UserCall};
+use super::{Registration, codes, literals};
+use crate::Context;
+use crate::query::Query;
+
+/// Returns the app that a request acts for. A missing token is accepted where the manual has none, or where the options
+/// allow it. A token that is sent is always verified.
+pub(super) fn authenticate(
+    context: &Context,
+    entry: &Entry,
+    dialect: Dialect,
+    headers: &HeaderMap,
+    query: &Query,
+) -> Result<App, Failure> {
+    let platform = &context.platform;
+    let is_of_other_site = is_of_other_site(headers, &context.options.site);
+    if let Operation::User(call) = entry.operation {
+        if is_of_other_site {
+            return Err(refusal(dialect, TokenError::Missing));
+        }
+        if call == UserCall::Register {
+            let sent = sent_token(dialect, headers, query);
+            may_register(context, sent.and_then(Result::ok).as_deref())?;
+        }
+        // No user is logged in yet, so these calls belong to the administrator's log.
+        return Ok(platform.console_app());
+    }
+    let open = context.options.aicp.open;
+    let is_open = match entry.operation {
+        Operation::FaceApi(_) => open.face_api,
+        Operation::Outbox(_) => open.high_availability,
+        Operation::Statistics(StatisticsCall::All) => open.all_calls,
+        _ => false,
+    };
+    let may_go_without = is_open || matches!(dialect, Dialect::Old | Dialect::New);
+    let app = match sent_token(dialect, headers, query) {
+        Some(Ok(token)) => platform.app_of_token(&token),
+        Some(Err(_)) => Err(TokenError::Unknown),
+        None => Err(TokenError::Missing),
+    };
+    let app = match app {
+        Err(TokenError::Missing) if may_go_without && !is_of_other_site => {
+            if is_open {
+                Ok(platform.legacy_app())
+            } else {
+                platform.anonymous_app()
+            }
+        }
+        other => other,
+    };
+    let app = app.map_err(|e| refusal(dialect, e))?;
+    let granted = match entry.area {
+        Some(area) => app.require(area),
+        // Sections 6 and 11 are reserved for the administrator, unless opened by the options.
+        None if app.is_admin() || app.is_anonymous() => Ok(()),
+        None => Err(TokenError::NotGranted),
+    };
+    granted.map_err(|e| refusal(dialect, e))?;
+    Ok(app)
+}
+
+/// Rejects a registration (10.1) that the policy forbids.
+fn may_register(context: &Context, token: Option<&str>) -> Result<(), Failure> {
+    let is_administrator =
+        || token.is_some_and(|token| context.platform.app_of_token(token).is_ok_and(|app| app.is_admin()));
+    match context.options.aicp.registration {
+        Registration::Open => Ok(()),
+        Registration::Admin if is_administrator() => Ok(()),
+        Registration::Admin => Err(Failure::message(literals::REGISTRATION_OF_ADMIN)),
+        Registration::Off => Err(Failure::message(literals::NO_REGISTRATION)),
+    }
+}
+
+/// Returns the token from the header or, in section 9, from the query, where its SDKs put it.
+fn sent_token<'a>(dialect: Dialect, headers: &'a HeaderMap, query: &Query) -> Option<Result<Cow<'a, str>, Utf8Error>> {
+    let in_header = headers.get("token").map(|token| str::from_utf8(token.as_bytes()).map(Cow::Borrowed));
+    let in_query = || query.token("access_token").map(|token| Ok(Cow::Owned(token)));
+    in_header.or_else(|| if dialect == Dialect::FaceApi { in_query() } else { None })
+}
+
+/// Converts a token error to the failure of a dialect.
+fn refusal(dialect: Dialect, e: TokenError) -> Failure {
+    if dialect == Dialect::FaceApi {
+        return Failure::code(match e {
+            TokenError::Missing | TokenError::Unknown => codes::INVALID_TOKEN,
+            TokenError::Expired => codes::EXPIRED_TOKEN,
+            TokenError::NotGranted => codes::NO_PERMISSION,
+        });
+    }
+    let (status, message) = match e {
+        TokenError::Missing => (StatusCode::UNAUTHORIZED, literals::NO_TOKEN),
+        TokenError::Unknown => (StatusCode::UNAUTHORIZED, literals::UNKNOWN_TOKEN),
+        TokenError::Expired => (StatusCode::UNAUTHORIZED, literals::EXPIRED_TOKEN),
+        TokenError::NotGranted => (StatusCode::FORBIDDEN, literals::NOT_GRANTED),
+    };
+    Failure::status(status, message)
+}

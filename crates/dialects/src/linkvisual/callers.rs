@@ -1,0 +1,111 @@
+//! Callers: the access key that signs a request, and what may keep it from the action.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aicp_platform::{AccessKey, App, Platform, QuotaError, SignatureUse};
+use axum::http::Method;
+
+use super::actions::{self, Entry};
+use super::errors::Failure;
+use super::format::Format;
+use super::params::Params;
+use super::signature::{self, Claim};
+use super::{Exchange, KEYS, speaks};
+use crate::body::HeldBody;
+use crate::life::Signature;
+use crate::media_type;
+use crate::request::name_operation;
+
+/// The only version of the interface.
+const VERSION: &str = "2018-01-20";
+
+/// Request whose signature may be among the parameters in the body.
+pub(super) struct Unverified;
+
+/// App that signed the request for an action.
+pub(super) struct Caller {
+    pub entry: &'static Entry,
+    pub app: App,
+    pub params: Params,
+    key: Arc<AccessKey>,
+    /// The nonce and how long to remember it; `None` if the key allows replays.
+    nonce: Option<(String, Duration)>,
+}
+
+impl<'a> Signature<Exchange<'a>> for Unverified {
+    fn verify(self, wire: &mut Exchange<'a>, body: &HeldBody) -> Result<Caller, Failure> {
+        let headers = &wire.parts.headers;
+        let form = media_type::is_form(headers).then_some(&body.bytes[..]);
+        let (params, read) = Params::read(wire.query, form);
+        let (format, is_format) = Format::wanted(&params, signature::is_v3(headers));
+        wire.envelope.format = format;
+        read?;
+        if !is_method(&wire.parts.method) && !speaks(headers, wire.query) {
+            return Err(Failure::METHOD);
+        }
+        Caller::read(wire, params, &body.bytes, is_format)
+    }
+}
+
+fn is_method(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::POST)
+}
+
+impl Caller {
+    /// Identifies the action and authenticates the caller.
+    fn read(wire: &Exchange<'_>, params: Params, body: &[u8], is_format: bool) -> Result<Self, Failure> {
+        let Exchange { context, parts, .. } = wire;
+        let claim = Claim::read(&parts.headers, &params)?;
+        if !is_format {
+            return Err(Failure::FORMAT);
+        }
+        if claim.version != VERSION {
+            return Err(Failure::invalid("Version"));
+        }
+        let entry = actions::find(claim.action).ok_or(Failure::ACTION_NOT_FOUND)?;
+        name_operation(entry.name);
+        if !is_method(&parts.method) {
+            return Err(Failure::METHOD);
+        }
+        let platform = &context.platform;
+        let key = platform.access_key(&KEYS, claim.key_id).ok_or(Failure::KEY_NOT_FOUND)?;
+        if key.is_revoked() {
+            return Err(Failure::KEY_INACTIVE);
+        }
+        // We issue no temporary keys, so no security token is valid.
+        if params.text("SecurityToken").is_some() || parts.headers.contains_key("x-acs-security-token") {
+            return Err(Failure::SECURITY_TOKEN);
+        }
+        claim.check_time(platform.now().timestamp())?;
+        let signed = signature::Parts { method: parts.method.as_str(), headers: &parts.headers, params: &params, body };
+        claim.verify(&signed, key.secret())?;
+        let keep = Duration::try_from(claim.window().saturating_mul(2)).unwrap_or(Duration::MAX);
+        let nonce = (!key.options().allow_replay).then(|| (claim.nonce.to_owned(), keep));
+        if nonce.as_ref().is_some_and(|(nonce, _)| platform.was_used(&key, nonce)) {
+            return Err(Failure::NONCE_USED);
+        }
+        let app = platform.app_of_key(&key).map_err(|_| Failure::KEY_INACTIVE)?;
+        Ok(Self { entry, app, params, key, nonce })
+    }
+
+    /// Checks grant, rate, quota and nonce.
+    pub fn admit(&self, platform: &Platform, calls_per_second: NonZeroU32) -> Result<(), Failure> {
+        let Self { entry, app, key, nonce, .. } = self;
+        app.require(entry.area).map_err(|_| Failure::FORBIDDEN)?;
+        if !platform.is_within_rate(app, entry.name, calls_per_second) {
+            return Err(Failure::THROTTLED);
+        }
+        platform.count_call(key).map_err(|e| match e {
+            QuotaError::Second => Failure::THROTTLED,
+            QuotaError::Day => Failure::DAILY_QUOTA_EXCEEDED,
+        })?;
+        match nonce.as_ref().map(|(nonce, keep)| platform.note_use(key, nonce, *keep)) {
+            None | Some(SignatureUse::First) => Ok(()),
+            // A concurrent request used the same nonce.
+            Some(SignatureUse::Repeated) => Err(Failure::NONCE_USED),
+            Some(SignatureUse::TooMany) => Err(Failure::THROTTLED),
+        }
+    }
+}
