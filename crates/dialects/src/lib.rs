@@ -30,6 +30,7 @@ mod record;
 mod request;
 mod shanghai;
 pub mod tencent_im;
+mod trouble;
 
 use std::net::IpAddr;
 use std::sync::Arc;

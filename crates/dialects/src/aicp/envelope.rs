@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::codes::{self, Code};
 use super::{json_response, literals};
-use crate::shanghai;
+use crate::{shanghai, trouble};
 
 /// Envelope format of a dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub(super) struct Answer {
 impl Answer {
     pub fn new(message: &'static str, data: &impl Serialize) -> Result<Self, Failure> {
         let data = serde_json::value::to_raw_value(data).map_err(|e| {
-            tracing::error!(error = %e, "an answer can't be written");
+            trouble::log_unwritable(&e);
             Failure::message(literals::SERVER_ERROR)
         })?;
         Ok(Self { message, data, is_bare: false, cookie: None })

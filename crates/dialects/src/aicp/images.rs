@@ -11,7 +11,7 @@ use super::envelope::{Failure, Shape};
 use super::literals;
 use super::routes::ImageLink;
 use crate::query::Query;
-use crate::{Context, links};
+use crate::{Context, links, trouble};
 
 pub(super) async fn answer(context: &Context, link: ImageLink, method: &Method, uri: &Uri) -> Response {
     if !matches!(*method, Method::GET | Method::HEAD) {
@@ -23,7 +23,7 @@ pub(super) async fn answer(context: &Context, link: ImageLink, method: &Method, 
         Err(Error::NoPicture) => Failure::status(StatusCode::NOT_FOUND, literals::NO_SUCH_PICTURE)
             .render(Shape::Plain, context.platform.now()),
         Err(e) => {
-            tracing::error!(error = %e, "a picture can't be read");
+            trouble::log(&e);
             Failure::status(StatusCode::INTERNAL_SERVER_ERROR, literals::SERVER_ERROR)
                 .render(Shape::Plain, context.platform.now())
         }

@@ -12,6 +12,7 @@ use super::fields::{Fields, Input, PictureError};
 use super::routes::{Dialect, FaceCall};
 use super::{Options, literals};
 use crate::links::Links;
+use crate::trouble;
 use std::net::IpAddr;
 
 use aicp_platform::{App, Error, Grade, MissingLibrary, Page, Platform, Profile};
@@ -321,8 +322,7 @@ pub(super) fn our_failure(e: &Error) -> Failure {
         | Error::NoCapability
         | Error::BadLibraryId
         | Error::TooManyLibraries => {}
-        Error::EngineUnavailable(reason) => tracing::warn!(reason, "an engine is not to be reached"),
-        e => tracing::error!(error = %e, "a call failed"),
+        e => trouble::log(e),
     }
     Failure::message(literals::SERVER_ERROR)
 }

@@ -18,7 +18,7 @@ use super::envelope::{Answer, Failure};
 use super::fields::Fields;
 use super::operations::{Call, our_failure};
 use super::{literals, times};
-use crate::shanghai;
+use crate::{shanghai, trouble};
 
 /// Default and maximum number of records on a page; each carries a picture.
 const PAGE_SIZE: u64 = 100;
@@ -276,7 +276,7 @@ impl Call<'_> {
         let ids =
             tokio::task::spawn_blocking(move || ids_of(&body)).await.map_err(|_| failed())??.ok_or_else(failed)?;
         let resumed = self.platform.resume(self.app, ids).await.map_err(|e| {
-            tracing::error!(error = %e, "records can't be resumed");
+            trouble::log(&e);
             failed()
         })?;
         if resumed { Answer::null(literals::RESUMED) } else { Err(failed()) }
@@ -289,7 +289,7 @@ fn item(OutboxEntry { row, picture }: OutboxEntry, data_image_address: String) -
         base_ls: picture.map(|bytes| BASE64.encode(bytes)).unwrap_or_default(),
     };
     let json_param = serde_json::to_string(&param).map_err(|e| {
-        tracing::error!(error = %e, "a record can't be written");
+        trouble::log_unwritable(&e);
         Failure::message(literals::SERVER_ERROR)
     })?;
     Ok(Item {

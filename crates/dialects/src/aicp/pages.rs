@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::envelope::{Failure, Shape};
 use super::literals;
-use crate::Context;
+use crate::{Context, trouble};
 
 /// Page after a login.
 pub(super) const INDEX: &str = "/pages/index.html";
@@ -54,7 +54,7 @@ pub(super) async fn answer(context: &Context, page: Page, method: &Method, heade
                 Ok(Some(name)) => html(include_str!("pages/index.html").replace("{{username}}", &escaped(&name))),
                 Ok(None) => redirect(LOGIN),
                 Err(e) => {
-                    tracing::error!(error = %e, "a session can't be read");
+                    trouble::log(&e);
                     let failure = Failure::status(StatusCode::INTERNAL_SERVER_ERROR, literals::SERVER_ERROR);
                     failure.render(Shape::Plain, context.platform.now())
                 }

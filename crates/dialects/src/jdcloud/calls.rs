@@ -13,6 +13,7 @@ use super::envelope::{Answer, Failure, RequestStamp};
 use super::params::Params;
 use super::pictures::{self, PictureError};
 use super::routes::{Api, Entry, Family};
+use crate::trouble;
 
 /// Time limit of the analysis of a picture.
 const ANALYSIS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -180,7 +181,7 @@ impl Call<'_> {
             Error::BadPicture(_) => pictures::fault(api, family, PictureError::NoPicture),
             Error::Busy => return codes::BUSY.into(),
             other => {
-                tracing::error!(error = %other, call = self.entry.name, "a call failed");
+                trouble::log(&other);
                 return codes::BROKEN.into();
             }
         };

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::codes::{self, Fault, Gateway, System};
 use super::routes::{Api, Family};
+use crate::trouble;
 
 /// Calls that a key has left today; `None` means unlimited.
 pub(super) type CallsLeft = Option<u64>;
@@ -61,7 +62,7 @@ impl Answer {
     /// [`codes::BROKEN`] if it can't be serialised.
     pub fn new(result: &impl Serialize) -> Result<Self, Failure> {
         let result = serde_json::value::to_raw_value(result).map_err(|e| {
-            tracing::error!(error = %e, "an answer can't be written");
+            trouble::log_unwritable(&e);
             Failure::System(codes::BROKEN)
         })?;
         Ok(Self { result, copied: None })
@@ -79,7 +80,7 @@ impl Answer {
 /// [`codes::BROKEN`] if it can't be serialised.
 pub(super) fn inner_text(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|e| {
-        tracing::error!(error = %e, "an answer can't be written");
+        trouble::log_unwritable(&e);
         Failure::System(codes::BROKEN)
     })
 }

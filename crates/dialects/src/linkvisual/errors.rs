@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use aicp_platform::Error;
 use axum::http::StatusCode;
 
+use crate::trouble;
+
 /// Maximum length of a parameter name in an error code, in bytes. Longer names are replaced.
 const MAX_NAME: usize = 64;
 /// Delay that a throttled client is asked to wait before it retries, in milliseconds.
@@ -137,13 +139,13 @@ impl Failure {
             Error::NoSuchFace => Self::PICTURE_NOT_FOUND,
             Error::TooManyLibraries => Self::NOT_ALLOWED,
             Error::TooManyFaces => Self::PICTURE_LIMIT,
-            Error::Rejected { code, text } => {
-                tracing::warn!(code, text, "an engine refused");
+            Error::Rejected { .. } => {
+                trouble::log(e);
                 Self::SYSTEM
             }
             Error::Busy | Error::EngineUnavailable(_) => Self::UNAVAILABLE,
             other => {
-                tracing::error!(error = %other, "a call failed");
+                trouble::log(other);
                 Self::INTERNAL
             }
         }

@@ -8,6 +8,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::trouble;
+
 /// Error answer: the HTTP status, and `{"error":{"code","message"}}` as its body.
 #[derive(Debug, Serialize)]
 pub(super) struct Failure {
@@ -64,7 +66,7 @@ impl From<Error> for Failure {
             Error::BadAppId => Self::bad_request(e.to_string()),
             Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", e.to_string()),
             e => {
-                tracing::error!(error = %e, "a call failed");
+                trouble::log(&e);
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", "the server failed")
             }
         }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::codes::{GatewayError, SNS_DECODE, SNS_NOT_AN_ADMIN};
 use super::commands::{Command, Service};
+use crate::trouble;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -132,7 +133,7 @@ pub(super) fn ok(service: Service, own: &impl Serialize) -> Result<Answer, Failu
     let error_display = (service == Service::Sns).then_some("");
     let envelope = Envelope { action_status: "OK", error_code: 0, error_info: "", error_display };
     serde_json::to_vec(&Whole { own, envelope }).map_err(|e| {
-        tracing::error!(error = %e, "an answer can't be written");
+        trouble::log_unwritable(&e);
         Failure::internal(service)
     })
 }

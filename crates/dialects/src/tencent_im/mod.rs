@@ -30,7 +30,7 @@ use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
 use crate::life::{Claim, Wire, serve};
 use crate::record::CallInfo;
 use crate::request::name_operation;
-use crate::{Client, Context};
+use crate::{Client, Context, trouble};
 use callers::Caller;
 use codes::GatewayError;
 use commands::{Action, Command};
@@ -226,7 +226,7 @@ impl Call<'_> {
             Error::TooManyFriendGroups => Failure::sns(self.command, 30011, "Group_Num_Exceed_Threshold"),
             Error::Busy => Failure::busy(self.command.service),
             e => {
-                tracing::error!(error = %e, command = self.command.name, "a call failed");
+                trouble::log(&e);
                 Failure::internal(self.command.service)
             }
         }

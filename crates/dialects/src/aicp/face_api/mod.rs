@@ -15,7 +15,7 @@ use super::fields::{Fields, Input, PictureError};
 use super::literals;
 use super::operations::Call;
 use super::routes::FaceApiCall;
-use crate::shanghai;
+use crate::{shanghai, trouble};
 use answers::{
     AddedFace, AppIds, AppStat, FaceList, FaceRow, GroupIds, GroupStat, Keyed, Location, Token, UserIdList, UserList,
     UserRow,
@@ -56,17 +56,17 @@ fn failure(e: Error) -> Failure {
         Error::Quality(QualityFault::Light) => codes::BAD_LIGHT,
         Error::Quality(QualityFault::Incomplete) => codes::INCOMPLETE,
         Error::Quality(QualityFault::Other) => codes::BAD_QUALITY,
-        Error::EngineUnavailable(reason) => {
-            tracing::warn!(reason, "an engine is not to be reached");
+        Error::NoEngine => codes::NO_ENGINE,
+        Error::EngineUnavailable(_) => {
+            trouble::log(&e);
             codes::NO_ENGINE
         }
-        Error::NoEngine => codes::NO_ENGINE,
-        Error::Rejected { code, text } => {
-            tracing::warn!(code, text, "an engine refused");
+        Error::Rejected { .. } => {
+            trouble::log(&e);
             codes::ENGINE_REFUSED
         }
-        other => {
-            tracing::error!(error = %other, "a call failed");
+        _ => {
+            trouble::log(&e);
             codes::SYSTEM_ERROR
         }
     })
