@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tracing::callsite::Identifier;
 use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
@@ -26,13 +28,23 @@ static LIMIT: LazyLock<LogLimiter> = LazyLock::new(LogLimiter::default);
 /// Starts logging; later calls have no effect.
 pub(crate) fn start(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(&log.level).map_err(|e| Error::Config(format!("log.level: {e}")))?;
-    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    let lines = match log.format {
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().boxed(),
-    };
+    let lines = lines(log.format, std::io::stderr, std::io::stderr().is_terminal());
     let _ = tracing_subscriber::registry().with(filter).with(lines.with_filter(&*LIMIT)).try_init();
     Ok(())
+}
+
+/// Returns the layer that writes lines. Each line carries the fields of the span that it is in.
+fn lines<S, W>(format: LogFormat, writer: W, is_coloured: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer).with_ansi(is_coloured);
+    match format {
+        LogFormat::Text => lines.boxed(),
+        // The list would repeat the one span that there is.
+        LogFormat::Json => lines.json().with_span_list(false).boxed(),
+    }
 }
 
 /// Logs how many lines were suppressed, until the returned task is aborted.
@@ -134,5 +146,46 @@ mod tests {
         assert_eq!(ended.iter().map(|(_, lines)| *lines).collect::<Vec<_>>(), [7]);
         assert!(ended[0].0.contains("logging.rs"), "{}", ended[0].0);
         assert_eq!(limit.end_windows(later + WINDOW), []);
+    }
+
+    /// Writer into memory.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("no panic").write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_carry_the_fields_of_their_span_as_soon_as_these_are_known() {
+        let written_as = |format| {
+            let written = Written::default();
+            let writer = written.clone();
+            let subscriber = tracing_subscriber::registry().with(lines(format, move || writer.clone(), false));
+            tracing::subscriber::with_default(subscriber, || {
+                let span = tracing::error_span!("request", request_id = "a\" b", app = tracing::field::Empty);
+                let _entered = span.enter();
+                tracing::warn!("first");
+                span.record("app", "shop");
+                tracing::warn!("second");
+            });
+            let bytes = written.0.lock().expect("no panic").clone();
+            let text = String::from_utf8(bytes).expect("UTF-8");
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let text = written_as(LogFormat::Text);
+        assert!(text[0].contains(r#"request{request_id="a\" b"}: "#), "{}", text[0]);
+        assert!(text[1].contains(r#"request{request_id="a\" b" app="shop"}: "#), "{}", text[1]);
+        let json: Vec<serde_json::Value> =
+            written_as(LogFormat::Json).iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(json[0]["span"], serde_json::json!({"name": "request", "request_id": "a\" b"}));
+        assert_eq!(json[1]["span"], serde_json::json!({"name": "request", "request_id": "a\" b", "app": "shop"}));
+        assert_eq!(json[1].get("spans"), None);
     }
 }

@@ -32,6 +32,7 @@ mod keys;
 mod linkvisual;
 mod literals;
 mod recognition;
+mod requests;
 mod start;
 mod statistics;
 mod store;
