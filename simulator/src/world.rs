@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aicp_types::{FaceId, LibraryId, PersonId};
+use aicp_types::{FaceId, LibraryId, PersonId, Sequence};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -63,6 +64,8 @@ pub(crate) struct FaceListing {
 /// The state of the simulator.
 pub(crate) struct World {
     engine: Builtin,
+    /// Number of changes of the index.
+    changes: AtomicU64,
     any_library: bool,
     state: Mutex<WorldState>,
 }
@@ -148,7 +151,7 @@ impl World {
             recognisability: Some(1.0),
         });
         engine.load(rows.collect(), 0.0).await?;
-        Ok(Self { engine, any_library, state: Mutex::new(state) })
+        Ok(Self { engine, changes: AtomicU64::new(0), any_library, state: Mutex::new(state) })
     }
 
     fn state(&self) -> MutexGuard<'_, WorldState> {
@@ -168,7 +171,8 @@ impl World {
     /// Applies a change to the index. Must run on a blocking thread, under the lock of the state, which keeps the
     /// changes in order.
     fn apply(&self, change: IndexChange) -> Result<(), Refusal> {
-        let damaged = Handle::current().block_on(self.engine.apply(&[change]))?;
+        let sequence = Sequence::new(self.changes.fetch_add(1, Ordering::Relaxed) + 1);
+        let damaged = Handle::current().block_on(self.engine.apply(sequence, &[change]))?;
         if damaged.is_empty() { Ok(()) } else { Err(Refusal::Broken) }
     }
 
