@@ -19,6 +19,7 @@ mod field_name;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod jdcloud;
+mod lenient;
 mod life;
 mod links;
 pub mod linkvisual;

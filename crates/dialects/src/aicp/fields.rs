@@ -6,13 +6,14 @@ use std::fmt;
 
 use axum::http::StatusCode;
 use bytes::Bytes;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess};
 use serde_json::Number;
 
 use super::envelope::Failure;
 use super::literals;
 use crate::base64_text;
 use crate::field_name::FieldName;
+use crate::lenient::{Lenient, Reader, Text};
 
 /// Maximum length of a picture's base64 text in characters.
 const MAX_BASE64: usize = 2 << 20;
@@ -105,48 +106,32 @@ enum Node<'a> {
 
 impl<'de> Deserialize<'de> for Node<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
+        Lenient(NodeReader).deserialize(deserializer)
     }
 }
 
-struct NodeVisitor;
+struct NodeReader;
 
-impl<'de> Visitor<'de> for NodeVisitor {
+impl<'de> Reader<'de> for NodeReader {
     type Value = Node<'de>;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+    fn other(self) -> Node<'de> {
+        Node::Scalar(Scalar::Other)
     }
 
-    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
-        Ok(Node::Scalar(Scalar::Null))
+    fn null(self) -> Node<'de> {
+        Node::Scalar(Scalar::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Node<'de>, E> {
-        Ok(Node::Scalar(Scalar::Other))
+    fn number(self, number: Number) -> Node<'de> {
+        Node::Scalar(Scalar::Number(number))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Node<'de>, E> {
-        Ok(Node::Scalar(Scalar::Number(value.into())))
+    fn text(self, text: Text<'de, '_>) -> Node<'de> {
+        Node::Scalar(Scalar::Text(text.kept()))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Node<'de>, E> {
-        Ok(Node::Scalar(Scalar::Number(value.into())))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Node<'de>, E> {
-        Ok(Node::Scalar(Number::from_f64(value).map_or(Scalar::Other, Scalar::Number)))
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
-        Ok(Node::Scalar(Scalar::Text(Cow::Borrowed(text))))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
-        Ok(Node::Scalar(Scalar::Text(Cow::Owned(text.to_owned()))))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node<'de>, A::Error> {
+    fn list<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node<'de>, A::Error> {
         let (mut items, mut count) = (Vec::new(), 0);
         let mut scalars = Some(Vec::new());
         while let Some(node) = seq.next_element::<Node<'de>>()? {
@@ -174,7 +159,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Array { items, count, scalars })
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
+    fn object<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
         let mut fields = HashMap::new();
         while let Some((name, node)) = map.next_entry::<FieldName<'de>, Node<'de>>()? {
             if fields.len() < MAX_FIELDS || fields.contains_key(&name.0) {

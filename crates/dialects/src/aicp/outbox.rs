@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::marker::PhantomData;
 
 use aicp_platform::{OutboxEntry, OutboxFilter};
 use aicp_types::OutboxId;
@@ -11,13 +10,15 @@ use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
 
 use super::envelope::{Answer, Failure};
 use super::fields::Fields;
 use super::operations::{Call, our_failure};
 use super::{literals, times};
+use crate::lenient::{Lenient, Reader, Text};
 use crate::{shanghai, trouble};
 
 /// Default and maximum number of records on a page; each carries a picture.
@@ -65,59 +66,28 @@ struct JsonParam<'a> {
 #[derive(Default)]
 struct Records(Option<BTreeSet<OutboxId>>);
 
-/// Id of a record; `None` if it is invalid. The last of repeated keys wins.
-struct Record(Option<i64>);
+/// Reads the id of a record; `None` if it is invalid. The last of repeated keys wins.
+struct RecordId;
 
-/// Id, as a number or as its text.
-struct Id(Option<i64>);
+/// Reads an id, as a number or as its text.
+struct Id;
 
 impl<'de> Deserialize<'de> for Records {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Lenient(PhantomData))
+        Lenient(Self(None)).deserialize(deserializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Record {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Lenient(PhantomData))
-    }
-}
+impl<'de> Reader<'de> for Records {
+    type Value = Self;
 
-impl<'de> Deserialize<'de> for Id {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Lenient(PhantomData))
-    }
-}
-
-/// Lenient deserialisation: a value of the wrong type is consumed and becomes `INVALID`.
-trait Part<'de>: Sized {
-    const INVALID: Self;
-
-    fn of_number(_: i64) -> Self {
-        Self::INVALID
+    fn other(self) -> Self {
+        self
     }
 
-    fn of_text(_: &str) -> Self {
-        Self::INVALID
-    }
-
-    fn of_list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Self::INVALID)
-    }
-
-    fn of_object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
-        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Self::INVALID)
-    }
-}
-
-impl<'de> Part<'de> for Records {
-    const INVALID: Self = Self(None);
-
-    fn of_list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self, A::Error> {
         let mut ids = Some(BTreeSet::new());
-        while let Some(Record(id)) = list.next_element()? {
+        while let Some(id) = list.next_element_seed(Lenient(RecordId))? {
             ids = ids.filter(|ids| ids.len() < MAX_RECORDS).zip(id).map(|(mut ids, id)| {
                 ids.insert(OutboxId::new(id));
                 ids
@@ -127,72 +97,38 @@ impl<'de> Part<'de> for Records {
     }
 }
 
-impl<'de> Part<'de> for Record {
-    const INVALID: Self = Self(None);
+impl<'de> Reader<'de> for RecordId {
+    type Value = Option<i64>;
 
-    fn of_object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
+    fn other(self) -> Option<i64> {
+        None
+    }
+
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<i64>, A::Error> {
         let mut id = None;
         while let Some(key) = object.next_key::<Cow<'_, str>>()? {
             match key.as_ref() {
-                "id" => Id(id) = object.next_value()?,
+                "id" => id = object.next_value_seed(Lenient(Id))?,
                 _ => drop(object.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(Self(id))
+        Ok(id)
     }
 }
 
-impl Part<'_> for Id {
-    const INVALID: Self = Self(None);
+impl<'de> Reader<'de> for Id {
+    type Value = Option<i64>;
 
-    fn of_number(number: i64) -> Self {
-        Self(Some(number))
+    fn other(self) -> Option<i64> {
+        None
     }
 
-    fn of_text(text: &str) -> Self {
-        Self(Some(text).filter(|text| text.len() <= MAX_ID).and_then(|text| text.parse().ok()))
-    }
-}
-
-struct Lenient<T>(PhantomData<T>);
-
-impl<'de, T: Part<'de>> Visitor<'de> for Lenient<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+    fn number(self, number: Number) -> Option<i64> {
+        number.as_i64()
     }
 
-    fn visit_unit<E>(self) -> Result<T, E> {
-        Ok(T::INVALID)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
-        Ok(T::INVALID)
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<T, E> {
-        Ok(T::of_number(number))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<T, E> {
-        Ok(i64::try_from(number).map_or(T::INVALID, T::of_number))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<T, E> {
-        Ok(T::INVALID)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<T, E> {
-        Ok(T::of_text(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<T, A::Error> {
-        T::of_list(list)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<T, A::Error> {
-        T::of_object(object)
+    fn text(self, text: Text<'de, '_>) -> Option<i64> {
+        Some(text.get()).filter(|text| text.len() <= MAX_ID).and_then(|text| text.parse().ok())
     }
 }
 

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use std::fmt;
 
 use percent_encoding::percent_decode;
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Number;
 
 use crate::field_name::FieldName;
+use crate::lenient::{Lenient, Reader, Text};
 
 /// Maximum length in bytes of texts other than pictures, which are stored and come back in answers.
 const MAX_TEXT: usize = 4096;
@@ -332,53 +333,33 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
 impl<'de> Deserialize<'de> for Value<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ValueVisitor;
-        impl<'de> Visitor<'de> for ValueVisitor {
-            type Value = Value<'de>;
+        Lenient(ValueReader).deserialize(deserializer)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
-            }
+struct ValueReader;
 
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
-                Ok(Value::Text(Cow::Borrowed(text)))
-            }
+impl<'de> Reader<'de> for ValueReader {
+    type Value = Value<'de>;
 
-            fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
-                Ok(Value::Text(Cow::Owned(text.to_owned())))
-            }
+    fn other(self) -> Value<'de> {
+        Value::Other
+    }
 
-            fn visit_u64<E>(self, number: u64) -> Result<Value<'de>, E> {
-                Ok(Value::Number(number.into()))
-            }
+    fn null(self) -> Value<'de> {
+        Value::Null
+    }
 
-            fn visit_i64<E>(self, number: i64) -> Result<Value<'de>, E> {
-                Ok(Value::Number(number.into()))
-            }
+    fn boolean(self, boolean: bool) -> Value<'de> {
+        Value::Boolean(boolean)
+    }
 
-            fn visit_f64<E>(self, number: f64) -> Result<Value<'de>, E> {
-                Ok(Number::from_f64(number).map_or(Value::Other, Value::Number))
-            }
+    fn number(self, number: Number) -> Value<'de> {
+        Value::Number(number)
+    }
 
-            fn visit_bool<E>(self, boolean: bool) -> Result<Value<'de>, E> {
-                Ok(Value::Boolean(boolean))
-            }
-
-            fn visit_unit<E>(self) -> Result<Value<'de>, E> {
-                Ok(Value::Null)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value<'de>, A::Error> {
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Value::Other)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Value::Other)
-            }
-        }
-        deserializer.deserialize_any(ValueVisitor)
+    fn text(self, text: Text<'de, '_>) -> Value<'de> {
+        Value::Text(text.kept())
     }
 }
 

@@ -7,6 +7,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Deserializer as Parser, Number};
 
+use crate::lenient::{Lenient, Reader, Text};
+
 /// Names of all fields that commands read.
 pub(super) const NAMES: [&str; 31] = [
     "AccountList",
@@ -79,7 +81,7 @@ pub(super) enum BodyParseError {
 pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, BodyParseError> {
     let mut room = ValueBudget { left: MAX_VALUES, is_over: false };
     let mut parser = Parser::from_slice(body);
-    let value = Reader(Some(&mut room)).deserialize(&mut parser).map_err(|_| BodyParseError::NotJson)?;
+    let value = Lenient(ValueReader(Some(&mut room))).deserialize(&mut parser).map_err(|_| BodyParseError::NotJson)?;
     parser.end().map_err(|_| BodyParseError::NotJson)?;
     if room.is_over { Err(BodyParseError::TooMany) } else { Ok(value) }
 }
@@ -132,54 +134,30 @@ impl ValueBudget {
 }
 
 /// Reads a value. Without room it validates the JSON and returns [`Value::Other`].
-struct Reader<'r>(Option<&'r mut ValueBudget>);
+struct ValueReader<'r>(Option<&'r mut ValueBudget>);
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de> Reader<'de> for ValueReader<'_> {
     type Value = Value<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Reader<'_> {
-    type Value = Value<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
+    fn other(self) -> Self::Value {
+        Value::Other
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Value::Null)
+    fn null(self) -> Self::Value {
+        Value::Null
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Value::Other)
+    fn number(self, number: Number) -> Self::Value {
+        if number.is_f64() { Value::Other } else { Value::Number(number) }
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Value::Number(number.into()))
+    fn text(self, text: Text<'de, '_>) -> Self::Value {
+        if self.0.is_some() { Value::Text(text.kept()) } else { Value::Other }
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Value::Number(number.into()))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Value::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(if self.0.is_some() { Value::Text(Cow::Owned(text.to_owned())) } else { Value::Other })
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut members: A) -> Result<Self::Value, A::Error> {
+    fn list<A: SeqAccess<'de>>(mut self, mut members: A) -> Result<Self::Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(member) = members.next_element_seed(Reader(self.0.as_deref_mut()))? {
+        while let Some(member) = members.next_element_seed(Lenient(ValueReader(self.0.as_deref_mut())))? {
             if self.0.as_mut().is_some_and(|room| room.take()) {
                 list.push(member);
             }
@@ -188,11 +166,11 @@ impl<'de> Visitor<'de> for Reader<'_> {
         Ok(if self.0.is_some() { Value::List(list) } else { Value::Other })
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Self::Value, A::Error> {
+    fn object<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Self::Value, A::Error> {
         let mut object = Object::default();
         while let Some(name) = fields.next_key_seed(NameReader)? {
             let room = self.0.as_deref_mut().filter(|_| name.is_some());
-            let value = fields.next_value_seed(Reader(room))?;
+            let value = fields.next_value_seed(Lenient(ValueReader(room)))?;
             if let Some(name) = name
                 && self.0.as_mut().is_some_and(|room| room.take())
             {
