@@ -308,7 +308,7 @@ async fn the_builtin_engine_examines_every_face() {
     let face =
         IndexedFace { person: PersonId::new(7), face: FaceId::new(8), template: enrolled.template.expect("there") };
     let added = IndexChange::FacesAdded { library: LibraryId::new(1), faces: vec![face] };
-    assert!(home.apply(&[added]).await.expect("it fits").is_empty());
+    assert!(home.apply(aicp_types::Sequence::new(1), &[added]).await.expect("it fits").is_empty());
     let found = home.identify(&[LibraryId::new(1)], obama().into(), 1).await.expect("an answer");
     assert_eq!(found[0].face, FaceKey::Row(FaceId::new(8)));
     let nobody = home.identify(&[LibraryId::new(1)], faceless().into(), 1).await;
