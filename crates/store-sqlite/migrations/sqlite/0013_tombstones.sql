@@ -2,7 +2,7 @@
 
 CREATE TABLE picture_tombstone (
     picture_key TEXT PRIMARY KEY NOT NULL,
-    generation  INTEGER NOT NULL,               -- increases with each removal of the picture
+    generation  INTEGER NOT NULL,               -- another number with each removal of the picture
     removed     INTEGER NOT NULL,               -- milliseconds since the epoch
     deleted     INTEGER                         -- milliseconds since the epoch; NULL: the picture is yet to be deleted
 );

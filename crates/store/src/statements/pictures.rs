@@ -1,6 +1,7 @@
 //! Names of pictures, tombstones of pictures that lost their last row, and links to pictures of the outbox.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::time::Instant;
 
 use aicp_blobs::BlobKey;
@@ -127,12 +128,12 @@ impl Tx {
         // `WHERE TRUE` tells `ON CONFLICT` from the `ON` of a join.
         let sql = format!(
             "INSERT INTO picture_tombstone (picture_key, generation, removed)
-             SELECT picture_key, 1, $2 FROM (SELECT NULL AS picture_key WHERE FALSE UNION ALL SELECT * FROM ({keys}))
+             SELECT picture_key, $3, $2 FROM (SELECT NULL AS picture_key WHERE FALSE UNION ALL SELECT * FROM ({keys}))
              WHERE TRUE
              ON CONFLICT (picture_key) DO UPDATE
-             SET generation = generation + 1, removed = excluded.removed, deleted = NULL"
+             SET generation = excluded.generation, removed = excluded.removed, deleted = NULL"
         );
-        sql::query(sql).bind(parameter).bind(at).execute(&mut *self.db).await?;
+        sql::query(sql).bind(parameter).bind(at).bind(new_generation()).execute(&mut *self.db).await?;
         Ok(())
     }
 
@@ -198,4 +199,11 @@ impl Tx {
         query.bind(json_strings(&names)).execute(&mut *self.db).await?;
         Ok(())
     }
+}
+
+/// Returns a generation that no tombstone had before, as it is random. Counting would repeat generations, as a
+/// tombstone goes when its picture is claimed: a claim could then take a later deletion for one that it has seen.
+fn new_generation() -> i64 {
+    // The keys of each `RandomState` are random.
+    RandomState::new().hash_one(()).cast_signed()
 }
