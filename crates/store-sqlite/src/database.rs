@@ -12,13 +12,13 @@ use aicp_store::{
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use crate::DATABASE;
 use crate::connection::Local;
 use crate::disk::Disk;
 use crate::readers::Readers;
 use crate::schema;
 use crate::templates;
 use crate::writer::Writer;
+use crate::{DATABASE, lock_data_dir};
 
 const READERS: usize = 4;
 /// Page size in bytes of a new file; an existing file keeps its own. Three templates of 2 KiB fit a page, whereas in
@@ -39,9 +39,19 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
+    /// Opens the database of a data folder without the pictures beside it; else as [`open`](crate::open).
+    ///
+    /// # Errors
+    /// As [`open`](crate::open).
+    pub async fn open(data_dir: &Path) -> Result<Self> {
+        let dir = data_dir.to_owned();
+        let lock = run_blocking(move || lock_data_dir(&dir)).await?;
+        Self::open_locked(data_dir, lock).await
+    }
+
     /// Opens the database of a data folder, creating it where missing, migrates its schema and starts the writer. Holds
     /// the lock of the folder until it is closed.
-    pub(crate) async fn open(data_dir: &Path, lock: File) -> Result<Self> {
+    pub(crate) async fn open_locked(data_dir: &Path, lock: File) -> Result<Self> {
         let path = data_dir.join(DATABASE);
         let (file, folder) = (path.clone(), data_dir.to_owned());
         let (connection, disk) = run_blocking(move || {

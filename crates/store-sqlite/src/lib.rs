@@ -51,20 +51,26 @@ pub async fn open(data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
 async fn open_inner(data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
     let dir = data_dir.to_owned();
     let (lock, blobs) = run_blocking(move || {
-        create_data_dir(&dir)?;
-        let lock = take_lock(dir.join("lock"))?;
-        // SQLite can't even read without space for the files beside the database.
-        disk::release_reserve(&dir)?;
+        let lock = lock_data_dir(&dir)?;
         // The folder of pictures comes first: if a database exists, so does the folder.
         Ok((lock, LocalBlobs::open(&dir.join(OBJECTS))?))
     })
     .await?;
-    let database = Sqlite::open(data_dir, lock).await?;
+    let database = Sqlite::open_locked(data_dir, lock).await?;
     let dir = data_dir.to_owned();
     run_blocking(move || sync_dir(&dir)).await?;
     let store = Store::open(Arc::new(database), Arc::new(blobs), &data_dir.join(LINKS), clock).await?;
     store.backfill_digests().await?;
     Ok(store)
+}
+
+/// Creates the data folder where missing and locks it.
+fn lock_data_dir(path: &Path) -> Result<File> {
+    create_data_dir(path)?;
+    let lock = take_lock(path.join("lock"))?;
+    // SQLite can't even read without space for the files beside the database.
+    disk::release_reserve(path)?;
+    Ok(lock)
 }
 
 /// Creates the data folder for this user only. An existing one that is open to others is restricted.
