@@ -1,34 +1,32 @@
 //! `kill -9` during writes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    env, fs,
-    io::Write,
-    os::unix::process::ExitStatusExt,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::{Arc, Mutex},
-    thread,
-    time::{Duration, Instant},
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use aicp_store::{CopiedFace, Error, Library, OutboxFilter, OutboxRow, Page};
+use aicp_store_tests::fixture::{
+    APP, PATIENCE, bytes, names, new_face, new_library, new_outbox_row, new_person, next_id,
 };
-
-use aicp_store::{CopiedFace, NewOutboxRow, OutboxFilter, Page, Solution, Store};
-use aicp_types::{FaceId, LibraryId, OutboxId, SystemClock, UnixMillis};
-use jiff::tz::TimeZone;
-
-use crate::fixture::{APP, bytes, names, new_face, new_library, new_person, next_id, picture_files};
+use aicp_store_tests::handle::Handle;
+use aicp_types::{FaceId, SystemClock, UnixMillis};
 
 const DATA_DIR: &str = "AICP_STORE_CRASH_TEST_DIR";
 
 /// Work of the process to kill: records each acknowledged write in a journal, until it is killed.
 async fn enrol_and_remove_for_ever(dir: &Path) {
-    let store = Store::open(&dir.join("data"), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("open");
+    let store = open(&dir.join("data")).await;
     store.ensure_app(APP, UnixMillis::new(1)).await.expect("app");
-    let library = store.create_library(new_library("g")).await.expect("library");
+    let library = store.insert_library(new_library("g")).await.expect("library");
     let journal = Arc::new(Mutex::new(fs::File::create(dir.join("journal")).expect("journal")));
     let mut workers = tokio::task::JoinSet::new();
     for worker in 0..8 {
-        let (store, journal) = (store.clone(), journal.clone());
+        let (store, journal, library) = (store.clone(), journal.clone(), library.clone());
         let note = move |line: String| journal.lock().expect("lock").write_all(line.as_bytes()).expect("note");
         workers.spawn(async move {
             for n in 0.. {
@@ -45,10 +43,10 @@ async fn enrol_and_remove_for_ever(dir: &Path) {
                     2 => {
                         note(format!("removing {}\n", face.id));
                         let other = bytes(&format!("{worker} {n} replaced"));
-                        store.replace_faces(person.id, None, new_face(), other).await.expect("replace");
+                        store.replace_faces(person.id, new_face(), other).await.expect("replace");
                         note(format!("removed {}\n", face.id));
                     }
-                    3 => add_and_undo(&store, library.id, &picture).await,
+                    3 => queue_and_forget(&store, &library, &picture).await,
                     _ => {}
                 }
                 if n % 3 != 0 {
@@ -62,27 +60,35 @@ async fn enrol_and_remove_for_ever(dir: &Path) {
     workers.join_all().await;
 }
 
-/// Leaves an outbox row that is the only reference to its picture.
-async fn add_and_undo(store: &Store, library_id: LibraryId, picture: &str) {
-    let row = |id| NewOutboxRow {
-        id,
-        engine: "remote".into(),
-        endpoint: "url".into(),
-        operation: "add".into(),
-        created_at: UnixMillis::new(1),
-    };
-    let id: OutboxId = next_id();
-    let picture = bytes(&format!("{picture} queued"));
-    let enqueued = store.enqueue_person(library_id, new_person(), new_face(), picture, row(id)).await;
-    store.outbox_attempt(id).await.expect("attempt");
-    store
-        .enqueue_removal(enqueued.expect("enqueue").0.id, row(OutboxId::new(0)), Box::new(next_id))
-        .await
-        .expect("remove");
-    if id.get() % 2 == 0 {
-        store.outbox_postpone(id, true, "no answer").await.expect("postpone");
-        store.outbox_solve(id, Solution::default(), None, UnixMillis::new(1)).await.expect("solve");
+/// Leaves an outbox row that is the only reference to its picture; every second one releases it.
+async fn queue_and_forget(store: &Handle, library: &Library, picture: &str) {
+    let (of, picture) = (library.clone(), bytes(&format!("{picture} queued")));
+    let queued = store.write_with_picture::<_, Error, _>(picture, move |tx, picture| {
+        Box::pin(async move {
+            let person = tx.insert_person(of.id, new_person()).await?;
+            let face = tx.insert_face(person.id, new_face(), picture, true).await?;
+            let row = OutboxRow { listed: true, ..new_outbox_row(&of, &person, &face) };
+            tx.insert_outbox(row.clone()).await?;
+            Ok((person, row))
+        })
+    });
+    let (person, row) = queued.await.expect("queue");
+    store.remove_person(person.id).await.expect("remove");
+    if row.id.get() % 2 == 0 {
+        let solved = OutboxRow { solved_at: Some(UnixMillis::new(1)), ..row };
+        store.update_outbox_and_release_picture(solved).await.expect("solve");
     }
+}
+
+async fn open(data_dir: &Path) -> Handle {
+    Handle(aicp_store_sqlite::open(data_dir, Arc::new(SystemClock)).await.expect("open"))
+}
+
+/// Returns the keys of all pictures.
+fn picture_files(data_dir: &Path) -> BTreeSet<String> {
+    let objects = data_dir.join("objects");
+    let shards = names(&objects).into_iter().filter(|name| name != "incoming");
+    shards.flat_map(|shard| names(&objects.join(&shard)).into_iter().map(move |rest| format!("{shard}{rest}"))).collect()
 }
 
 /// Starts this test again, with [`DATA_DIR`] set, as the process to kill.
@@ -101,7 +107,7 @@ async fn acknowledged_writes_survive_a_kill() {
             last_note.insert(id.parse::<i64>().expect("id"), what.to_owned());
         }
         let data_dir = dir.path().join("data");
-        let store = Store::open(&data_dir, Arc::new(SystemClock), None, TimeZone::UTC).await.expect("open");
+        let store = open(&data_dir).await;
         let mut used = BTreeSet::new();
         for id in 1..=last_note.keys().max().expect("some work was done") + 1_000 {
             let face = store.face(FaceId::new(id)).await.expect("read");
@@ -121,7 +127,11 @@ async fn acknowledged_writes_survive_a_kill() {
             store.picture(&key).await.expect("a row has its picture");
             used.insert(key);
         }
-        assert_eq!(picture_files(&data_dir), used, "no other picture is left");
+        let deadline = Instant::now() + PATIENCE;
+        while picture_files(&data_dir) != used {
+            assert!(Instant::now() < deadline, "other pictures are left");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         assert!(names(&data_dir.join("objects/incoming")).is_empty());
         store.close().await.expect("close");
     }
@@ -130,7 +140,7 @@ async fn acknowledged_writes_survive_a_kill() {
 /// Starts the victim and kills it `after` its first acknowledgement.
 fn kill_at_work(dir: &Path, after: Duration) {
     let mut victim = Command::new(env::current_exe().expect("own path"))
-        .args(["--exact", "crash::acknowledged_writes_survive_a_kill"])
+        .args(["--exact", "acknowledged_writes_survive_a_kill"])
         .env(DATA_DIR, dir)
         .stdout(Stdio::null())
         .spawn()

@@ -1,23 +1,24 @@
-//! A store in a temporary folder, and test data.
+//! The store of a case, and test data.
+#![allow(missing_docs, reason = "test data, named by what it is")]
 
-use std::{
-    collections::BTreeSet,
-    convert::Infallible,
-    fs,
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use aicp_blobs::{Blobs, MemoryBlobs, SHARDS};
 use aicp_store::{
-    Algorithm, BulkPerson, Bytes, Change, Face, Library, NewFace, NewLibrary, NewOutboxRow, NewPerson, NewTemplate,
-    Observer, Person, Profile, Store, TemplateRow, TemplatesRead,
+    Algorithm, BulkPerson, Bytes, Change, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Observer,
+    OutboxAction, OutboxRow, Person, Profile, Store, TemplateRow, TemplatesRead,
 };
-use aicp_types::{FaceId, LibraryId, PersonId, PublicId, Snowflake, SystemClock, UnixMillis};
-use jiff::tz::TimeZone;
+use aicp_types::{Clock, FaceId, LibraryId, PersonId, PublicId, Snowflake, SystemClock, UnixMillis};
 use tempfile::TempDir;
+
+use crate::Harness;
+use crate::handle::Handle;
 
 pub const APP: &str = "app";
 
@@ -32,31 +33,46 @@ pub fn next_id<Id: From<Snowflake>>() -> Id {
     Snowflake::new(next_number()).into()
 }
 
+/// The store of a case, with its pictures and the folder of its links.
 pub struct Fixture {
-    pub store: Store,
+    pub store: Handle,
+    pub blobs: Arc<dyn Blobs>,
     pub dir: TempDir,
+    pub harness: Box<dyn Harness>,
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Fixture {
-    pub async fn new() -> Self {
-        Self::observed(None).await
+    /// Opens a new store with pictures in memory, and creates the app [`APP`].
+    pub async fn new(harness: Box<dyn Harness>) -> Self {
+        Self::with_blobs(harness, Arc::new(MemoryBlobs::default())).await
     }
 
-    pub async fn observed(observer: Option<Arc<dyn Observer>>) -> Self {
+    pub async fn with_blobs(harness: Box<dyn Harness>, blobs: Arc<dyn Blobs>) -> Self {
+        Self::with_clock(harness, blobs, Arc::new(SystemClock)).await
+    }
+
+    pub async fn with_clock(harness: Box<dyn Harness>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let store = Store::open(dir.path(), Arc::new(SystemClock), observer, TimeZone::UTC).await.expect("open");
+        let store = open(&*harness, &blobs, &dir, &clock).await;
         store.ensure_app(APP, UnixMillis::new(1)).await.expect("app");
-        Self { store, dir }
+        Self { store, blobs, dir, harness, clock }
+    }
+
+    pub async fn observed(harness: Box<dyn Harness>, observer: Arc<dyn Observer>) -> Self {
+        let f = Self::new(harness).await;
+        f.store.observe(observer);
+        f
     }
 
     pub async fn reopen(self) -> Self {
         self.store.close().await.expect("close");
-        let store = Store::open(self.dir.path(), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("reopen");
-        Self { store, dir: self.dir }
+        let store = open(&*self.harness, &self.blobs, &self.dir, &self.clock).await;
+        Self { store, ..self }
     }
 
     pub async fn library(&self, external_id: &str) -> Library {
-        self.store.create_library(new_library(external_id)).await.expect("library")
+        self.store.insert_library(new_library(external_id)).await.expect("library")
     }
 
     pub async fn enrol(&self, library: &Library, picture: &str) -> (Person, Face) {
@@ -84,22 +100,42 @@ impl Fixture {
         (read, found)
     }
 
-    pub fn picture_files(&self) -> BTreeSet<String> {
-        picture_files(self.dir.path())
+    /// Returns the keys of the stored pictures.
+    pub async fn pictures(&self) -> BTreeSet<String> {
+        stored(&*self.blobs).await
     }
 
-    pub fn incoming(&self) -> PathBuf {
-        self.dir.path().join("objects/incoming")
+    /// Waits until exactly these pictures are stored.
+    pub async fn wait_for_pictures(&self, pictures: &[&str]) {
+        let wanted: BTreeSet<String> = pictures.iter().map(|picture| key(picture)).collect();
+        let deadline = Instant::now() + PATIENCE;
+        while self.pictures().await != wanted {
+            assert!(Instant::now() < deadline, "{:?} instead of {wanted:?}", self.pictures().await);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Returns the folder of the links.
+    pub fn links(&self) -> PathBuf {
+        self.dir.path().join("links")
     }
 }
 
-/// Returns the keys of all published pictures.
-pub fn picture_files(data_dir: &Path) -> BTreeSet<String> {
+/// How long a case waits for what must happen soon.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn open(harness: &dyn Harness, blobs: &Arc<dyn Blobs>, dir: &TempDir, clock: &Arc<dyn Clock>) -> Handle {
+    let database = harness.open().await.expect("database");
+    let opened = Store::open(database, Arc::clone(blobs), &dir.path().join("links"), Arc::clone(clock)).await;
+    Handle(opened.expect("open"))
+}
+
+/// Returns the keys of all blobs.
+pub async fn stored(blobs: &dyn Blobs) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
-    for shard in names(&data_dir.join("objects")).into_iter().filter(|name| name != "incoming") {
-        for rest in names(&data_dir.join("objects").join(&shard)) {
-            keys.insert(format!("{shard}{rest}"));
-        }
+    for shard in 0..SHARDS {
+        let shard = u8::try_from(shard).expect("256 shards");
+        keys.extend(blobs.list(shard).await.expect("list").into_iter().map(String::from));
     }
     keys
 }
@@ -117,14 +153,32 @@ pub fn key(picture: &str) -> String {
     aicp_store::picture_key(picture.as_bytes())
 }
 
-/// An outbox row with its own id.
-pub fn new_outbox_row() -> NewOutboxRow {
-    NewOutboxRow {
+/// A row that adds a face of a person to the engine of a library.
+pub fn new_outbox_row(library: &Library, person: &Person, face: &Face) -> OutboxRow {
+    OutboxRow {
         id: next_id(),
+        library_id: library.id,
+        app_id: library.app_id.clone(),
         engine: "remote".into(),
+        action: OutboxAction::AddFace,
+        engine_key: library.engine_key.clone(),
+        public_id: Some(person.public_id),
+        number: Some(person.number.clone()),
+        face_id: Some(face.id),
+        engine_ref: None,
+        picture_key: Some(face.picture_key.clone()),
+        made_person: true,
         endpoint: "url".into(),
         operation: "add".into(),
         created_at: UnixMillis::new(10),
+        in_doubt: false,
+        was_in_doubt: false,
+        listed: false,
+        rejected: false,
+        attempts: 0,
+        last_error: None,
+        solved_at: None,
+        solved_by: None,
     }
 }
 
@@ -137,7 +191,7 @@ pub fn new_library(external_id: &str) -> NewLibrary {
         engine_key: format!("{:032x}", next_number()),
         engine: "cpu".into(),
         created_at: UnixMillis::new(2),
-        at_most: None,
+        slot: None,
         hidden: false,
     }
 }
@@ -151,7 +205,6 @@ pub fn new_person() -> NewPerson {
         info: None,
         profile: Profile::default(),
         created_at: UnixMillis::new(3),
-        at_most: None,
     }
 }
 
@@ -184,7 +237,7 @@ pub fn ready(faces: impl IntoIterator<Item = NewFace>) -> BulkPerson {
     BulkPerson { person: new_person(), faces: faces.into_iter().map(|face| (face, 0)).collect() }
 }
 
-/// Records all changes except `LibraryChanged`.
+/// Records all changes except `LibraryChanged` and `PersonChanged`.
 #[derive(Default)]
 pub struct Log(pub Mutex<Vec<Change>>);
 
@@ -192,11 +245,16 @@ impl Log {
     pub fn changes(&self) -> Vec<Change> {
         self.0.lock().expect("not poisoned").clone()
     }
+
+    /// Returns the changes so far, and forgets them.
+    pub fn take(&self) -> Vec<Change> {
+        std::mem::take(&mut *self.0.lock().expect("not poisoned"))
+    }
 }
 
 impl Observer for Log {
     fn committed(&self, change: &Change) {
-        if !matches!(change, Change::LibraryChanged { .. }) {
+        if !matches!(change, Change::LibraryChanged { .. } | Change::PersonChanged { .. }) {
             self.0.lock().expect("not poisoned").push(change.clone());
         }
     }

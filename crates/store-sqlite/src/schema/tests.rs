@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use aicp_store::{BlobKey, Error, NewFace, OutboxFilter, Page, PersonKeys, PictureName};
 use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, SystemClock};
-use jiff::tz::TimeZone;
 use std::sync::Arc;
 
-use crate::sqlite::{connection::Local, schema};
-use crate::{Bytes, Error, NewFace, OutboxFilter, Page, Store};
+use crate::connection::Local;
+use crate::schema;
 
 /// Last version of the schema whose columns were named after the interfaces.
 const LAST_BEFORE_RENAME: i64 = 10;
@@ -54,32 +54,34 @@ fn create_old_database(path: &Path) {
 async fn rows_of_before_are_found_under_the_names_of_today() {
     let temp = tempfile::tempdir().expect("a temp dir");
     create_old_database(&temp.path().join("aicp.db"));
-    let store = Store::open(temp.path(), Arc::new(SystemClock), None, TimeZone::UTC).await.expect("opens");
+    let store = crate::open(temp.path(), Arc::new(SystemClock)).await.expect("opens");
 
-    let library = store.library("app", "shop").await.expect("read").expect("there");
+    let mut rows = store.rows().await.expect("reads");
+    let library = rows.library("app", "shop").await.expect("read").expect("there");
     assert_eq!((library.id, library.external_id.as_str(), library.name.as_str()), (LibraryId::new(3), "shop", "Shop"));
     assert_eq!(library.description.as_deref(), Some("of shoes"));
     assert_eq!(library.engine_key, "0123456789abcdef0123456789abcdef");
 
-    let person = store.find_person(library.id, "u1").await.expect("read").expect("there");
+    let keys = PersonKeys { external_id: Some("u1"), ..PersonKeys::default() };
+    let person = rows.people_with_keys(library.id, keys).await.expect("read").swap_remove(0);
     assert_eq!((person.id, person.public_id), (PersonId::new(5), PUBLIC_ID));
     assert_eq!(person.number, "fedcba9876543210fedcba9876543210");
     assert_eq!((person.external_id.as_deref(), person.info.as_deref()), (Some("u1"), Some("a note")));
     assert_eq!(person.profile.name.as_deref(), Some("Ada"));
     assert_eq!(person.profile.document_number.as_deref(), Some("11010"));
     assert_eq!(person.profile.customer_number.as_deref(), Some("c7"));
-    assert_eq!(store.last_ids().await.expect("read").person, Some(PUBLIC_ID));
+    assert_eq!(rows.last_ids().await.expect("read").person, Some(PUBLIC_ID));
 
-    let faces = store.faces_of(person.id).await.expect("read");
+    let faces = rows.faces_of(person.id).await.expect("read");
     let [face] = &faces[..] else { panic!("{faces:?}") };
     assert_eq!(
         (face.id, face.file_id.get(), face.bounding_box),
         (FaceId::new(9), PUBLIC_ID.get() + 1, [1.0, 2.0, 3.0, 4.0])
     );
     assert_eq!((face.picture_key.as_str(), face.quality), ("aa", Some(0.25)));
-    let entries = store.directory_entries(library.id, &[PUBLIC_ID]).await.expect("read");
-    assert_eq!(entries[0].faces[0].template.as_ref().map(|template| template.md5.as_str()), Some("cc"));
-    let (_, groups) = store.groups_of_person(person.id, Page::first(9)).await.expect("read");
+    let entries = rows.directory_entries(library.id, &[PUBLIC_ID]).await.expect("read");
+    assert_eq!(entries[0].1.faces[0].template.as_ref().map(|template| template.md5.as_str()), Some("cc"));
+    let (_, groups) = rows.groups_of_person(person.id, Page::first(9)).await.expect("read");
     assert_eq!(groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["gang"]);
     let new = NewFace {
         file_id: FileId::new(1),
@@ -89,17 +91,22 @@ async fn rows_of_before_are_found_under_the_names_of_today() {
         template: None,
         engine_ref: None,
     };
-    let new = store.add_face(person.id, new, Bytes::from_static(b"p")).await.expect("added");
+    let picture = PictureName::of(b"p");
+    let new = store.write::<_, Error, _>(move |tx| {
+        Box::pin(async move { tx.insert_face(PersonId::new(5), new, picture, false).await })
+    });
+    let new = new.await.expect("added");
     assert!(new.id > FaceId::new(12), "ids of removed faces are not used again");
 
-    let (_, rows) = store.outbox_page(OutboxFilter::default(), Page::first(10)).await.expect("read");
-    let [row] = &rows[..] else { panic!("one row") };
+    let (_, listed) = rows.outbox_page(OutboxFilter::default(), Page::first(10)).await.expect("read");
+    let [row] = &listed[..] else { panic!("one row") };
     assert_eq!((row.id, row.public_id), (OutboxId::new(7), Some(PUBLIC_ID)));
     assert_eq!((row.endpoint.as_str(), row.operation.as_str()), ("http://127.0.0.1:9", "business/add"));
     assert_eq!(row.engine_key, "0123456789abcdef0123456789abcdef");
 
-    let user = store.user_by_name("joe").await.expect("read").expect("there");
+    let user = rows.user_by_name("joe").await.expect("read").expect("there");
     assert_eq!((user.department.as_str(), user.person_id), ("12", Some(PersonId::new(5))));
+    drop(rows);
     store.close().await.expect("closed");
     let database = rusqlite::Connection::open(temp.path().join("aicp.db")).expect("opens");
     let mut check = database.prepare("PRAGMA foreign_key_check").expect("prepared");
@@ -109,12 +116,49 @@ async fn rows_of_before_are_found_under_the_names_of_today() {
 #[tokio::test]
 async fn a_database_of_a_newer_program_is_refused_and_left_alone() {
     let temp = tempfile::tempdir().expect("a temp dir");
-    let open = async || Store::open(temp.path(), Arc::new(SystemClock), None, TimeZone::UTC).await;
+    let open = async || crate::open(temp.path(), Arc::new(SystemClock)).await;
     open().await.expect("opens").close().await.expect("closes");
     let database = rusqlite::Connection::open(temp.path().join("aicp.db")).expect("opens");
     database.pragma_update(None, "user_version", 99).expect("set");
     let refused = open().await.map(drop);
-    assert!(matches!(refused, Err(Error::NewerSchema { found: 99, known: 12 })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::NewerSchema { found: 99, known: 13 })), "{refused:?}");
     let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("read");
     assert_eq!(version, 99);
+}
+
+#[tokio::test]
+async fn pictures_that_the_version_of_before_had_yet_to_delete_are_deleted() {
+    let temp = tempfile::tempdir().expect("a temp dir");
+    let used = |name: &str| BlobKey::of(name.as_bytes()).to_string();
+    let connection = Local::new(rusqlite::Connection::open(temp.path().join("aicp.db")).expect("opens"));
+    schema::migrate(&connection, 12).expect("migrates");
+    let rows = format!(
+        "INSERT INTO app (app_id, created) VALUES ('app', 1);
+         INSERT INTO library (id, app_id, external_id, name, engine_key, engine, created, updated)
+             VALUES (3, 'app', 'shop', 'Shop', '0123456789abcdef0123456789abcdef', 'koala', 2, 2);
+         INSERT INTO person (id, library_id, public_id, number, created, updated)
+             VALUES (5, 3, 7, 'fedcba9876543210fedcba9876543210', 4, 4);
+         INSERT INTO face (person_id, file_id, picture_key, box_x, box_y, box_w, box_h, confidence)
+             VALUES (5, 8, '{face}', 1, 2, 3, 4, 0.5);
+         INSERT INTO outbox (id, library_id, app_id, engine, action, engine_key, picture_key, endpoint, operation, created)
+             VALUES (9, 3, 'app', 'koala', 'add_face', '0', '{waiting}', '', '', 6);
+         INSERT INTO removed_picture (picture_key) VALUES ('{face}'), ('{waiting}'), ('{gone}'), ('{gone}')",
+        face = used("face"),
+        waiting = used("waiting"),
+        gone = used("gone")
+    );
+    connection.raw().execute_batch(&rows).expect("inserted");
+    connection.close().expect("closed");
+    let objects = temp.path().join("objects");
+    for name in ["face", "waiting", "gone"] {
+        let key = used(name);
+        let (shard, rest) = key.split_at(2);
+        std::fs::create_dir_all(objects.join(shard)).expect("a folder");
+        std::fs::write(objects.join(shard).join(rest), name).expect("a picture");
+    }
+    let store = crate::open(temp.path(), Arc::new(SystemClock)).await.expect("opens");
+    for (name, is_there) in [("face", true), ("waiting", true), ("gone", false)] {
+        assert_eq!(store.picture(&used(name)).await.is_ok(), is_there, "{name}");
+    }
+    store.close().await.expect("closed");
 }

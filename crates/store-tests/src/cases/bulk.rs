@@ -5,12 +5,12 @@ use std::sync::Arc;
 use aicp_store::{AddedFace, BulkPerson, Change, Counts, Error, LastIds, NewFace, NewPerson};
 use aicp_types::LibraryId;
 
+use crate::Harness;
 use crate::fixture::{Fixture, Log, bytes, face_with, key, named, new_face, new_person, ready};
 
-#[tokio::test]
-async fn people_added_at_once_are_as_those_enrolled_one_by_one() {
+pub async fn people_added_at_once_are_as_those_enrolled_one_by_one(harness: Box<dyn Harness>) {
     let log = Arc::new(Log::default());
-    let f = Fixture::observed(Some(log.clone())).await;
+    let f = Fixture::observed(harness, log.clone()).await;
     let library = f.library("g").await;
     let ada = NewPerson { info: Some("i".into()), ..named("ada") };
     let faces = [face_with(&[1.0, -0.0], "1"), NewFace { quality: Some(0.25), ..new_face() }, face_with(&[2.0], "2")];
@@ -28,9 +28,9 @@ async fn people_added_at_once_are_as_those_enrolled_one_by_one() {
     let ids = f.store.add_people(library.id, people, pictures).await.expect("add");
     assert_eq!(f.store.counts().await.expect("counts"), Counts { libraries: 1, people: 3, faces: 4 });
     assert_eq!(f.store.last_ids().await.expect("ids"), expected_ids);
-    assert_eq!(f.picture_files(), [key("p"), key("q")].into());
+    assert_eq!(f.pictures().await, [key("p"), key("q")].into());
 
-    let found = f.store.find_person(library.id, "ada").await.expect("read").expect("ada");
+    let found = f.store.person(ids[0]).await.expect("read").expect("ada");
     assert_eq!((found.id, found.public_id, &found.info), (ids[0], ada.public_id, &ada.info));
     let mut stored = f.store.faces_of(ids[0]).await.expect("faces");
     stored.sort_by_key(|face| face.file_id);
@@ -68,20 +68,15 @@ fn faces_like(face: &NewFace) -> NewFace {
     NewFace { template: face.template.clone(), ..new_face() }
 }
 
-#[tokio::test]
-async fn all_are_added_or_none() {
+pub async fn all_are_added_or_none(harness: Box<dyn Harness>) {
     let log = Arc::new(Log::default());
-    let f = Fixture::observed(Some(log.clone())).await;
+    let f = Fixture::observed(harness, log.clone()).await;
     let library = f.library("g").await;
     let (_, there) = f.store.enrol(library.id, named("ada"), new_face(), bytes("p")).await.expect("enrol");
     let before = (f.store.counts().await.expect("counts"), log.changes().len());
     let many = || (0..300).map(|_| ready([face_with(&[1.0], "1")]));
     let with = |last: BulkPerson| many().chain([last]).collect::<Vec<_>>();
     let ready_named = |name| BulkPerson { person: named(name), faces: Vec::new() };
-    let at_most = |at_most| {
-        let person = NewPerson { at_most: Some(at_most), ..new_person() };
-        with(BulkPerson { person, faces: Vec::new() })
-    };
     let twice = NewFace { file_id: there.file_id, ..new_face() };
 
     let refused = f.store.add_people(library.id, with(ready_named("ada")), vec![bytes("q")]).await;
@@ -96,25 +91,21 @@ async fn all_are_added_or_none() {
     assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
     let refused = f.store.add_people(library.id, with(ready([twice])), vec![bytes("q")]).await;
     assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
-    let refused = f.store.add_people(library.id, at_most(301), vec![bytes("q")]).await;
-    assert!(matches!(refused, Err(Error::Full)), "{refused:?}");
 
     assert_eq!((f.store.counts().await.expect("counts"), log.changes().len()), before);
-    assert_eq!(f.picture_files(), [key("p")].into());
-    assert!(std::fs::read_dir(f.incoming()).expect("folder").next().is_none(), "no picture is left");
-    f.store.add_people(library.id, at_most(302), vec![bytes("q")]).await.expect("room for the last");
+    assert_eq!(f.pictures().await, [key("p")].into());
+    f.store.add_people(library.id, with(ready([])), vec![bytes("q")]).await.expect("nothing is in the way");
     f.store.add_people(library.id, Vec::new(), vec![bytes("r")]).await.expect("nothing to do");
-    assert_eq!(f.picture_files(), [key("p"), key("q")].into());
+    assert_eq!(f.pictures().await, [key("p"), key("q")].into());
 }
 
-#[tokio::test]
-async fn a_shared_picture_goes_with_the_last_face_in_it() {
-    let f = Fixture::new().await;
+pub async fn a_shared_picture_goes_with_the_last_face_in_it(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let library = f.library("g").await;
     let people = vec![ready([new_face()]), ready([new_face()])];
     let ids = f.store.add_people(library.id, people, vec![bytes("p")]).await.expect("add");
     f.store.remove_person(ids[0]).await.expect("remove");
-    assert_eq!(f.picture_files(), [key("p")].into());
+    assert_eq!(f.pictures().await, [key("p")].into());
     f.store.remove_person(ids[1]).await.expect("remove");
-    assert!(f.picture_files().is_empty());
+    assert!(f.pictures().await.is_empty());
 }

@@ -3,6 +3,7 @@
 use aicp_store::{ConsoleUser, Counts, Error, Library, NewConsoleUser};
 use aicp_types::{ConsoleUserId, LibraryId, UnixMillis};
 
+use crate::Harness;
 use crate::fixture::{Fixture, bytes, key, named, new_face, new_person};
 
 fn new_user(username: &str) -> NewConsoleUser {
@@ -21,9 +22,8 @@ async fn register(f: &Fixture, library: &Library, username: &str) -> ConsoleUser
     register.await.expect("register").0
 }
 
-#[tokio::test]
-async fn a_user_comes_with_a_person_and_survives_it() {
-    let f = Fixture::new().await;
+pub async fn a_user_comes_with_a_person_and_survives_it(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let library = f.library("g").await;
     let (user, person, face) =
         f.store.register_user(new_user("ann"), library.id, named("u"), new_face(), bytes("p")).await.expect("register");
@@ -45,9 +45,8 @@ async fn a_user_comes_with_a_person_and_survives_it() {
     assert_eq!(f.store.user_by_person(person.id).await.expect("read"), None);
 }
 
-#[tokio::test]
-async fn a_refused_registration_leaves_nothing_behind() {
-    let f = Fixture::new().await;
+pub async fn a_refused_registration_leaves_nothing_behind(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let library = f.library("g").await;
     register(&f, &library, "ann").await;
     f.store.enrol(library.id, named("taken"), new_face(), bytes("q")).await.expect("enrol");
@@ -62,13 +61,13 @@ async fn a_refused_registration_leaves_nothing_behind() {
         f.store.register_user(new_user("bob"), LibraryId::new(99), new_person(), new_face(), bytes("r")).await;
     assert!(matches!(nowhere, Err(Error::NotFound)), "{nowhere:?}");
     assert_eq!(f.store.user_by_name("bob").await.expect("read"), None);
+    assert_eq!(f.store.user_count().await.expect("count"), 1);
     assert_eq!(f.store.counts().await.expect("counts"), Counts { libraries: 1, people: 2, faces: 2 });
-    assert_eq!(f.picture_files(), [key("ann"), key("q")].into());
+    assert_eq!(f.pictures().await, [key("ann"), key("q")].into());
 }
 
-#[tokio::test]
-async fn sessions_end_when_they_expire_or_are_closed() {
-    let f = Fixture::new().await;
+pub async fn sessions_end_when_they_expire_or_are_closed(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let library = f.library("g").await;
     let (ann, bob) = (register(&f, &library, "ann").await, register(&f, &library, "bob").await);
     f.store.open_session([1; 32], ann.id, UnixMillis::new(100), UnixMillis::new(0)).await.expect("open");

@@ -4,25 +4,31 @@ use std::sync::Arc;
 
 use aicp_store::{
     Change, CopiedFace, Counts, Error, Face, Library, LibraryCounts, NewFace, NewLibrary, NewPerson, Page,
+    PersonKeys,
 };
 use aicp_types::{FaceId, LibraryId, PersonId};
 use tokio::task::JoinSet;
 
+use crate::Harness;
 use crate::fixture::{APP, Fixture, Log, bytes, face_with, key, named, new_face, new_library, new_person, next_id};
 
 fn copy_of(face: &Face) -> CopiedFace {
     CopiedFace { face_id: face.id, file_id: next_id() }
 }
 
-async fn hidden(f: &Fixture, external_id: &str) -> Library {
-    let new = NewLibrary { hidden: true, ..new_library(external_id) };
-    f.store.create_library(new).await.expect("hidden library")
+/// The keys of a person by their external id.
+fn called(external_id: &str) -> PersonKeys<'_> {
+    PersonKeys { external_id: Some(external_id), ..PersonKeys::default() }
 }
 
-#[tokio::test]
-async fn a_copy_has_pictures_and_templates_of_its_own_accord() {
+async fn hidden(f: &Fixture, external_id: &str) -> Library {
+    let new = NewLibrary { hidden: true, ..new_library(external_id) };
+    f.store.insert_library(new).await.expect("hidden library")
+}
+
+pub async fn a_copy_has_pictures_and_templates_of_its_own_accord(harness: Box<dyn Harness>) {
     let log = Arc::new(Log::default());
-    let f = Fixture::observed(Some(log.clone())).await;
+    let f = Fixture::observed(harness, log.clone()).await;
     let (from, to) = (f.library("g").await, f.library("h").await);
     let new = NewFace { engine_ref: Some("r".into()), quality: Some(0.25), ..face_with(&[1.0, -0.0], "1") };
     let template = new.template.clone().map(Arc::new);
@@ -47,14 +53,13 @@ async fn a_copy_has_pictures_and_templates_of_its_own_accord() {
     assert_eq!(log.changes()[2..], [added(&copies[0], None), added(&copies[1], template)]);
 
     f.store.delete_library(from.id).await.expect("delete");
-    assert_eq!(f.picture_files(), [key("p"), key("q")].into());
+    assert_eq!(f.pictures().await, [key("p"), key("q")].into());
     f.store.remove_person(copy.id).await.expect("remove");
-    assert!(f.picture_files().is_empty());
+    assert!(f.pictures().await.is_empty());
 }
 
-#[tokio::test]
-async fn a_copy_is_made_as_a_whole_or_not_at_all() {
-    let f = Fixture::new().await;
+pub async fn a_copy_is_made_as_a_whole_or_not_at_all(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let (from, to) = (f.library("g").await, f.library("h").await);
     let (source, face) = f.enrol(&from, "p").await;
     let (_, foreign) = f.enrol(&from, "q").await;
@@ -81,9 +86,8 @@ async fn a_copy_is_made_as_a_whole_or_not_at_all() {
     assert_eq!(f.store.last_ids().await.expect("read").person, Some(faceless.public_id));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_keeps_its_picture_while_the_source_goes() {
-    let f = Fixture::new().await;
+pub async fn a_copy_keeps_its_picture_while_the_source_goes(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let (from, to) = (f.library("g").await, f.library("h").await);
     let mut calls = JoinSet::new();
     for _ in 0..16 {
@@ -97,7 +101,7 @@ async fn a_copy_keeps_its_picture_while_the_source_goes() {
                 removed.expect("remove");
                 match copied {
                     Ok(copy) => {
-                        assert_eq!(store.picture(&face.picture_key).await.expect("picture"), b"shared");
+                        assert_eq!(store.picture(&face.picture_key).await.expect("picture"), "shared");
                         store.remove_person(copy.id).await.expect("remove the copy");
                     }
                     Err(error) => assert!(matches!(error, Error::NotFound), "{error}"),
@@ -106,21 +110,19 @@ async fn a_copy_keeps_its_picture_while_the_source_goes() {
         });
     }
     calls.join_all().await;
-    assert!(f.picture_files().is_empty());
+    assert!(f.pictures().await.is_empty());
 }
 
-#[tokio::test]
-async fn a_face_replaces_all_others() {
+pub async fn a_face_replaces_all_others(harness: Box<dyn Harness>) {
     let log = Arc::new(Log::default());
-    let f = Fixture::observed(Some(log.clone())).await;
+    let f = Fixture::observed(harness, log.clone()).await;
     let library = f.library("g").await;
-    let new = NewPerson { info: Some("old".into()), ..new_person() };
-    let (person, first) = f.store.enrol(library.id, new, new_face(), bytes("p")).await.expect("enrol");
+    let (person, first) = f.store.enrol(library.id, new_person(), new_face(), bytes("p")).await.expect("enrol");
     let second = f.store.add_face(person.id, new_face(), bytes("q")).await.expect("face");
-    let third = f.store.replace_faces(person.id, None, new_face(), bytes("p")).await.expect("replace");
+    let third = f.store.replace_faces(person.id, new_face(), bytes("p")).await.expect("replace");
     assert_eq!(f.store.faces_of(person.id).await.expect("read"), std::slice::from_ref(&third));
-    assert_eq!(f.store.person(person.id).await.expect("read"), Some(person.clone()), "nothing given, nothing set");
-    assert_eq!(f.picture_files(), [key("p")].into());
+    assert_eq!(f.store.person(person.id).await.expect("read"), Some(person.clone()));
+    assert_eq!(f.pictures().await, [key("p")].into());
     let removed = |face_ids| Change::FacesRemoved { library_id: library.id, face_ids };
     let added = |face: &Face| Change::FaceAdded {
         library_id: library.id,
@@ -133,30 +135,18 @@ async fn a_face_replaces_all_others() {
     let clash = NewFace { file_id: third.file_id, ..new_face() };
     let (_, other) = f.enrol(&library, "r").await;
     let taken = NewFace { file_id: other.file_id, ..new_face() };
-    let refused = f.store.replace_faces(person.id, Some("x".into()), taken, bytes("s")).await;
+    let refused = f.store.replace_faces(person.id, taken, bytes("s")).await;
     assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
     assert_eq!(f.store.faces_of(person.id).await.expect("read"), [third]);
-    assert_eq!(f.picture_files(), [key("p"), key("r")].into());
-    f.store
-        .replace_faces(person.id, Some("new".into()), clash, bytes("t"))
-        .await
-        .expect("the old face is gone by then");
-    let stored = f.store.person(person.id).await.expect("read").expect("person");
-    assert_eq!(stored.info.as_deref(), Some("new"));
-    assert_eq!(f.picture_files(), [key("r"), key("t")].into());
-    assert!(matches!(
-        f.store.replace_faces(PersonId::new(99), None, new_face(), bytes("u")).await,
-        Err(Error::NotFound)
-    ));
-
-    f.store.set_info(person.id, None).await.expect("set");
-    assert_eq!(f.store.person(person.id).await.expect("read").expect("person").info, None);
-    assert!(matches!(f.store.set_info(PersonId::new(99), None).await, Err(Error::NotFound)));
+    assert_eq!(f.pictures().await, [key("p"), key("r")].into());
+    f.store.replace_faces(person.id, clash, bytes("t")).await.expect("the old face is gone by then");
+    assert_eq!(f.pictures().await, [key("r"), key("t")].into());
+    let nobody = f.store.replace_faces(PersonId::new(99), new_face(), bytes("u")).await;
+    assert!(matches!(nobody, Err(Error::NotFound)), "{nobody:?}");
 }
 
-#[tokio::test]
-async fn hidden_libraries_are_found_by_their_own_way_and_by_row_id() {
-    let f = Fixture::new().await;
+pub async fn hidden_libraries_are_found_by_their_own_way_and_by_row_id(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let (open, secret) = (f.library("g").await, hidden(&f, "s").await);
     assert!(!open.hidden && secret.hidden);
     assert_eq!(f.store.hidden_library(APP, "s").await.expect("read").as_ref(), Some(&secret));
@@ -171,17 +161,16 @@ async fn hidden_libraries_are_found_by_their_own_way_and_by_row_id() {
 
     let (person, face) = f.store.enrol(secret.id, named("u"), new_face(), bytes("p")).await.expect("enrol");
     assert_eq!(f.store.face_in_library(APP, "s", face.id).await.expect("read"), None);
-    assert_eq!(f.store.people_of_app_by_user(APP, "u").await.expect("read"), []);
-    assert_eq!(f.store.people_by_user(secret.id, "u").await.expect("read"), std::slice::from_ref(&person));
+    assert_eq!(f.store.people_of_app_with_keys(APP, called("u")).await.expect("read"), []);
+    assert_eq!(f.store.people_with_keys(secret.id, called("u")).await.expect("read"), std::slice::from_ref(&person));
     let token = &key("p")[..32];
     assert_eq!(f.store.face_by_token(APP, token).await.expect("read"), None);
     assert!(f.store.has_picture_in_library(secret.id, token).await.expect("read"));
     assert_eq!(f.store.face_of_person_by_token(person.id, token).await.expect("read"), Some(face));
 }
 
-#[tokio::test]
-async fn people_come_in_pages_and_by_user() {
-    let f = Fixture::new().await;
+pub async fn people_come_in_pages_and_by_their_keys_in_an_app(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let (library, other) = (f.library("g").await, f.library("h").await);
     let mut people = Vec::new();
     let (first, _) = f.enrol(&library, "p").await;
@@ -204,23 +193,20 @@ async fn people_come_in_pages_and_by_user() {
     assert_eq!(page(Page::first(0)).await, []);
     let counts = f.store.library_counts(library.id).await.expect("counts");
     assert_eq!(counts, LibraryCounts { users: 3, faces: 5 });
+    assert_eq!(f.store.person_count(library.id).await.expect("count"), 4);
     assert_eq!(f.store.library_counts(LibraryId::new(99)).await.expect("counts"), LibraryCounts::default());
     assert_eq!(f.store.counts().await.expect("counts"), Counts { libraries: 2, people: 8, faces: 9 });
 
-    let by_user = async |user: &str| f.store.people_by_user(library.id, user).await.expect("read");
-    assert_eq!(by_user("u").await, people[1..2]);
-    assert_eq!(by_user(&first.public_id.to_string()).await, [people[0].clone(), people[2].clone()]);
-    assert_eq!(by_user(&format!("+{}", first.public_id)).await, []);
-    assert_eq!(by_user(&people[1].public_id.to_string()).await, [], "who has a name is not called by number");
-    let of_app = async |app: &str, user: &str| f.store.people_of_app_by_user(app, user).await.expect("read");
-    assert_eq!(of_app(APP, "u").await, [people[1].clone(), elsewhere]);
-    assert_eq!(of_app(APP, &first.public_id.to_string()).await, [people[0].clone(), people[2].clone()]);
-    assert_eq!(of_app("nobody", "u").await, []);
+    let of_app = async |app: &str, keys| f.store.people_of_app_with_keys(app, keys).await.expect("read");
+    assert_eq!(of_app(APP, called("u")).await, [people[1].clone(), elsewhere]);
+    let id = first.public_id.to_string();
+    let by_id = PersonKeys { public_id: Some(first.public_id), ..called(&id) };
+    assert_eq!(of_app(APP, by_id).await, [people[0].clone(), people[2].clone()]);
+    assert_eq!(of_app("nobody", called("u")).await, []);
 }
 
-#[tokio::test]
-async fn faces_are_found_by_the_beginning_of_their_picture_key() {
-    let f = Fixture::new().await;
+pub async fn faces_are_found_by_the_beginning_of_their_picture_key(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let (library, other) = (f.library("g").await, f.library("h").await);
     let (person, _) = f.enrol(&library, "p").await;
     let newer = f.store.add_face(person.id, new_face(), bytes("p")).await.expect("face");
@@ -242,9 +228,8 @@ async fn faces_are_found_by_the_beginning_of_their_picture_key() {
     }
 }
 
-#[tokio::test]
-async fn faces_are_found_by_what_the_engine_calls_them() {
-    let f = Fixture::new().await;
+pub async fn faces_are_found_by_what_the_engine_calls_them(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let (library, other) = (f.library("g").await, f.library("h").await);
     let odd = "a\"b\\c\n\u{1}é";
     let mut expected = Vec::new();

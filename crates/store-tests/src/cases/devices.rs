@@ -3,15 +3,15 @@
 use aicp_store::{DeviceName, Error, GroupKind, Page};
 use aicp_types::{GroupId, LibraryId, SyncRelationId, UnixMillis};
 
+use crate::Harness;
 use crate::fixture::{Fixture, bytes, new_face};
 
 fn device(name: &str, instance_id: &str) -> DeviceName {
     DeviceName { product_key: "p".into(), device_name: name.into(), instance_id: instance_id.into() }
 }
 
-#[tokio::test]
-async fn a_device_is_known_once_it_was_in_a_group() {
-    let f = Fixture::new().await;
+pub async fn a_device_is_known_once_it_was_in_a_group(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let (library, other) = (f.library("g").await, f.library("h").await);
     let group = f.group(GroupKind::Devices, library.id, "1").await;
     let second = f.group(GroupKind::Devices, library.id, "2").await;
@@ -42,16 +42,15 @@ async fn a_device_is_known_once_it_was_in_a_group() {
     assert_eq!(known(library.id, &device("d", "")).await, Some(id), "it stays known");
 }
 
-#[tokio::test]
-async fn relations_bind_groups_of_one_library() {
-    let f = Fixture::new().await;
+pub async fn relations_bind_groups_of_one_library(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let (library, other) = (f.library("g").await, f.library("h").await);
     let users = f.group(GroupKind::Users, library.id, "u").await;
     let devices = f.group(GroupKind::Devices, library.id, "d").await;
     let more = f.group(GroupKind::Devices, library.id, "e").await;
     let relate = async |devices: GroupId, kind: &str, now| {
         let now = UnixMillis::new(now);
-        f.store.create_sync_relation(library.id, users.id, devices, kind, now).await
+        f.store.put_sync_relation(library.id, users.id, devices, kind, now).await
     };
     let relation = relate(devices.id, "k", 1).await.expect("relation");
     let again = relate(devices.id, "l", 2).await.expect("again");
@@ -80,9 +79,8 @@ async fn relations_bind_groups_of_one_library() {
     assert_eq!(read(library.id, SyncRelationId::new(second.id.get())).await, None, "a relation goes with its group");
 }
 
-#[tokio::test]
-async fn a_person_with_a_face_is_on_the_devices_of_related_groups() {
-    let f = Fixture::new().await;
+pub async fn a_person_with_a_face_is_on_the_devices_of_related_groups(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let library = f.library("g").await;
     let users = f.group(GroupKind::Users, library.id, "u").await;
     let devices = f.group(GroupKind::Devices, library.id, "d").await;
@@ -95,7 +93,7 @@ async fn a_person_with_a_face_is_on_the_devices_of_related_groups() {
     assert!(!is_there().await);
     let relation = f
         .store
-        .create_sync_relation(library.id, users.id, devices.id, "k", UnixMillis::new(1))
+        .put_sync_relation(library.id, users.id, devices.id, "k", UnixMillis::new(1))
         .await
         .expect("relation");
     assert!(is_there().await);

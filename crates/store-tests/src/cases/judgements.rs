@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use aicp_store::{NewFace, NewTemplate, TemplateRow, UnjudgedFace};
 use aicp_types::FaceId;
 
+use crate::Harness;
 use crate::fixture::{Fixture, algorithm, bytes, face_with, key, new_person, ready};
 
 fn face(vector: &[f32], recognisability: Option<f32>) -> NewFace {
@@ -26,9 +27,8 @@ async fn stored(f: &Fixture) -> Vec<(u32, Option<f32>)> {
     rows
 }
 
-#[tokio::test]
-async fn recognisability_is_kept_with_a_template_however_it_is_stored() {
-    let f = Fixture::new().await;
+pub async fn recognisability_is_kept_with_a_template_however_it_is_stored(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let library = f.library("g").await;
     f.store.enrol(library.id, new_person(), face(&[1.0, 0.0], Some(0.5)), bytes("p")).await.expect("enrol");
     let people = vec![ready([face(&[2.0, 0.0], Some(0.25)), face(&[3.0, 0.0], None)])];
@@ -37,9 +37,8 @@ async fn recognisability_is_kept_with_a_template_however_it_is_stored() {
     assert_eq!(stored(&f).await, [(1, Some(0.5)), (2, Some(0.25)), (3, None)]);
 }
 
-#[tokio::test]
-async fn what_is_not_judged_is_told_page_by_page_until_it_is() {
-    let f = Fixture::new().await;
+pub async fn what_is_not_judged_is_told_page_by_page_until_it_is(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let library = f.library("g").await;
     let mut unjudged = Vec::new();
     for (i, picture) in ["p", "q", "r"].into_iter().enumerate() {

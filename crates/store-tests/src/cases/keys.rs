@@ -3,9 +3,10 @@
 use aicp_store::{Error, Grant, KeyUsage, NewKey, UsedSignature};
 use aicp_types::{KeyId, UnixMillis};
 
+use crate::Harness;
 use crate::fixture::Fixture;
 
-fn new_key(app_id: &str, kind: &str, name: &str) -> NewKey {
+pub(super) fn new_key(app_id: &str, kind: &str, name: &str) -> NewKey {
     NewKey {
         app_id: app_id.into(),
         kind: kind.into(),
@@ -19,9 +20,8 @@ fn new_key(app_id: &str, kind: &str, name: &str) -> NewKey {
     }
 }
 
-#[tokio::test]
-async fn keys_round_trip_with_what_was_counted_of_them() {
-    let f = Fixture::new().await;
+pub async fn keys_round_trip_with_what_was_counted_of_them(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let first = f.store.create_key(new_key("shop", "jd", "a")).await.expect("makes the app known");
     let second = f.store.create_key(new_key("shop", "ali", "a")).await.expect("names are of a kind");
     let taken = f.store.create_key(new_key("other", "jd", "a")).await;
@@ -49,9 +49,8 @@ async fn keys_round_trip_with_what_was_counted_of_them() {
     assert_eq!((keys[0].usage, keys[1].usage), (usage, KeyUsage::default()));
 }
 
-#[tokio::test]
-async fn signatures_are_kept_until_they_expire() {
-    let f = Fixture::new().await;
+pub async fn signatures_are_kept_until_they_expire(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let key = f.store.create_key(new_key("shop", "jd", "a")).await.expect("key").id;
     let used = |digest, expires_at| UsedSignature { key_id: key, digest: [digest; 16], expires_at };
     let of_no_key = UsedSignature { key_id: KeyId::new(key.get() + 1), ..used(9, UnixMillis::new(100)) };
@@ -72,9 +71,8 @@ async fn signatures_are_kept_until_they_expire() {
     assert_eq!(f.store.used_signatures(UnixMillis::new(0)).await.expect("read"), [used(1, UnixMillis::new(100))]);
 }
 
-#[tokio::test]
-async fn a_grant_that_was_taken_away_is_remembered_until_there_is_another() {
-    let f = Fixture::new().await;
+pub async fn a_grant_that_was_taken_away_is_remembered_until_there_is_another(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let grant = Grant {
         app_id: "shop".into(),
         token_hash: [1; 32],

@@ -2,47 +2,41 @@
 
 use std::collections::BTreeSet;
 
-use aicp_store::NewPerson;
-use aicp_types::{FaceId, FileId};
+use aicp_store::PersonKeys;
+use aicp_types::{FaceId, FileId, LibraryId, PublicId};
 
-use crate::fixture::{Fixture, bytes, key, named, new_face, new_person};
+use crate::Harness;
+use crate::fixture::{Fixture, bytes, key, named, new_face};
 
-#[tokio::test]
-async fn an_id_is_tried_as_person_id_then_person_no_then_ext_user_id() {
-    let f = Fixture::new().await;
-    let library = f.library("g").await;
-    let enrol =
-        async |library_id, person| f.store.enrol(library_id, person, new_face(), bytes("p")).await.expect("enrol").0;
-    let by_id = enrol(library.id, new_person()).await;
-    let id = by_id.public_id.to_string();
-    let by_ext = enrol(library.id, named(&by_id.number)).await;
-    enrol(library.id, NewPerson { number: id.clone(), external_id: Some(id.clone()), ..new_person() }).await;
-
-    let find = async |user_id: &str| f.store.find_person(library.id, user_id).await.expect("read");
-    assert_eq!(find(&id).await, Some(by_id.clone()));
-    assert_eq!(find(&by_id.number).await, Some(by_id.clone()), "number goes before external_id");
-    f.store.remove_person(by_id.id).await.expect("remove");
-    assert_eq!(find(&by_id.number).await, Some(by_ext), "then external_id is left");
-
-    for none in ["", "nobody", "\0", &format!("+{id}"), &format!("0{id}"), "99999999999999999999999999"] {
-        assert_eq!(find(none).await, None, "{none}");
-    }
-}
-
-#[tokio::test]
-async fn people_are_found_inside_their_library_only() {
-    let f = Fixture::new().await;
+pub async fn people_are_found_by_any_of_their_keys_inside_their_library_only(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let (library, other) = (f.library("g").await, f.library("h").await);
     let (person, _) = f.store.enrol(library.id, named("u"), new_face(), bytes("p")).await.expect("enrol");
-    for user_id in [&*person.public_id.to_string(), &*person.number, "u"] {
-        assert_eq!(f.store.find_person(library.id, user_id).await.expect("read"), Some(person.clone()));
-        assert_eq!(f.store.find_person(other.id, user_id).await.expect("read"), None);
+    // The keys of one person may be those of another in another column.
+    let (namesake, _) =
+        f.store.enrol(library.id, named(&person.number), new_face(), bytes("p")).await.expect("enrol");
+    let find = async |library: LibraryId, keys| f.store.people_with_keys(library, keys).await.expect("read");
+    let none = PersonKeys::default();
+    let by_id = PersonKeys { public_id: Some(person.public_id), ..none };
+    let by_number = PersonKeys { number: Some(&person.number), ..none };
+    let by_external_id = PersonKeys { external_id: Some("u"), ..none };
+    for keys in [by_id, by_number, by_external_id] {
+        assert_eq!(find(library.id, keys).await, std::slice::from_ref(&person), "{keys:?}");
+        assert_eq!(find(other.id, keys).await, [], "{keys:?}");
     }
+    let any = PersonKeys { number: Some(&person.number), external_id: Some(&person.number), ..by_id };
+    assert_eq!(find(library.id, any).await, [person.clone(), namesake], "each once");
+    let others = PersonKeys {
+        public_id: Some(PublicId::new(-1)),
+        number: Some("u"),
+        external_id: Some(""),
+    };
+    assert_eq!(find(library.id, others).await, []);
+    assert_eq!(find(library.id, none).await, []);
 }
 
-#[tokio::test]
-async fn faces_come_newest_first() {
-    let f = Fixture::new().await;
+pub async fn faces_come_newest_first(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let library = f.library("g").await;
     let (person, first) = f.enrol(&library, "p").await;
     // Stored later, but with an earlier snowflake.
@@ -52,9 +46,8 @@ async fn faces_come_newest_first() {
     assert_eq!(f.store.faces_of(person.id).await.expect("read"), [newest, first, oldest]);
 }
 
-#[tokio::test]
-async fn a_person_has_the_pictures_of_its_faces() {
-    let f = Fixture::new().await;
+pub async fn a_person_has_the_pictures_of_its_faces(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let library = f.library("g").await;
     let (person, _) = f.enrol(&library, "p").await;
     let (other, _) = f.enrol(&library, "q").await;
@@ -63,9 +56,8 @@ async fn a_person_has_the_pictures_of_its_faces() {
     assert!(!f.store.has_picture(other.id, &key("p")).await.expect("read"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn more_than_five_thousand_ids_can_be_asked_at_once() {
-    let f = Fixture::new().await;
+pub async fn more_than_five_thousand_ids_can_be_asked_at_once(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let library = f.library("g").await;
     let mut people = Vec::new();
     for _ in 0..20 {

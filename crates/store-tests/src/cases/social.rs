@@ -1,16 +1,20 @@
 //! Accounts, friends and friend groups.
 
-use aicp_store::{AccountGraph, Error, Friend, FriendGroup, Members, NewAccount, RelatedFilter, Store};
+use std::sync::Arc;
+
+use aicp_store::{AccountGraph, Change, Error, Friend, FriendGroup, Members, NewAccount, RelatedFilter};
 use aicp_types::UnixMillis;
 
-use crate::fixture::{APP, Fixture};
+use crate::Harness;
+use crate::fixture::{APP, Fixture, Log};
+use crate::handle::Handle;
 
 fn account(user_id: &str) -> NewAccount {
     NewAccount { user_id: user_id.into(), nick: None, face_url: None }
 }
 
-async fn fixture(user_ids: &[&str]) -> Fixture {
-    let f = Fixture::new().await;
+async fn fixture(harness: Box<dyn Harness>, user_ids: &[&str]) -> Fixture {
+    let f = Fixture::new(harness).await;
     let accounts = user_ids.iter().map(|user_id| account(user_id)).collect();
     f.store.import_accounts(APP, accounts, UnixMillis::new(1)).await.expect("import");
     f
@@ -20,25 +24,24 @@ fn named(user_ids: &[&str]) -> RelatedFilter {
     RelatedFilter::Named(user_ids.iter().map(|&user_id| user_id.into()).collect())
 }
 
-async fn circle(store: &Store, user_id: &str, around: RelatedFilter) -> AccountGraph {
-    store.circle(APP, user_id, around).await.expect("read").expect("it is there")
+async fn circle(store: &Handle, user_id: &str, around: RelatedFilter) -> AccountGraph {
+    store.account_graph(APP, user_id, around).await.expect("read").expect("it is there")
 }
 
 /// Makes all selected accounts friends, in these groups.
-async fn befriend(store: &Store, user_id: &str, around: RelatedFilter, groups: &[&str]) {
+async fn befriend(store: &Handle, user_id: &str, around: RelatedFilter, groups: &[&str]) {
     let groups: Vec<String> = groups.iter().map(|&group| group.into()).collect();
-    let work = move |before: &AccountGraph| {
-        let mut after = before.clone();
-        after.groups.extend(groups.iter().filter(|group| !before.groups.contains(group)).cloned());
-        for other in &mut after.others {
+    let work = move |circle: &mut AccountGraph| {
+        let new: Vec<String> = groups.iter().filter(|group| !circle.groups.contains(group)).cloned().collect();
+        circle.groups.extend(new);
+        for other in &mut circle.others {
             other.friend.get_or_insert_default().groups.extend(groups.iter().cloned());
         }
-        (after, ())
     };
     store.update_account_graph(APP, user_id, around, work).await.expect("write").expect("it is there");
 }
 
-async fn groups(store: &Store, user_id: &str, names: Option<&[String]>) -> Vec<FriendGroup> {
+async fn groups(store: &Handle, user_id: &str, names: Option<&[String]>) -> Vec<FriendGroup> {
     store.friend_groups(APP, user_id, names, Members::Named).await.expect("read").expect("it is there").groups
 }
 
@@ -46,9 +49,8 @@ fn group(name: &str, members: &[&str]) -> FriendGroup {
     FriendGroup { name: name.into(), count: members.len() as u64, members: members.iter().collect() }
 }
 
-#[tokio::test]
-async fn members_come_in_the_order_of_the_request_and_groups_in_that_of_making() {
-    let f = fixture(&["a", "b", "c", "d", "me"]).await;
+pub async fn members_come_in_the_order_of_the_request_and_groups_in_that_of_making(harness: Box<dyn Harness>) {
+    let f = fixture(harness, &["a", "b", "c", "d", "me"]).await;
     befriend(&f.store, "me", named(&["c", "a", "nobody", "me", "d", "a"]), &["z", "y"]).await;
     befriend(&f.store, "me", named(&["b"]), &["y"]).await;
     let f = f.reopen().await;
@@ -62,15 +64,12 @@ async fn members_come_in_the_order_of_the_request_and_groups_in_that_of_making()
     assert_eq!(grouped.others.len(), 3);
 }
 
-#[tokio::test]
-async fn pages_go_by_time_then_name() {
-    let f = fixture(&["a", "b", "c", "d", "me"]).await;
-    let add = |before: &AccountGraph| {
-        let mut after = before.clone();
-        for (other, added_s) in after.others.iter_mut().zip([9, 5, 9, 1]) {
+pub async fn pages_go_by_time_then_name(harness: Box<dyn Harness>) {
+    let f = fixture(harness, &["a", "b", "c", "d", "me"]).await;
+    let add = |circle: &mut AccountGraph| {
+        for (other, added_s) in circle.others.iter_mut().zip([9, 5, 9, 1]) {
             other.friend = Some(Friend { added_s, ..Friend::default() });
         }
-        (after, ())
     };
     f.store
         .update_account_graph(APP, "me", named(&["a", "c", "b", "d"]), add)
@@ -92,9 +91,8 @@ async fn pages_go_by_time_then_name() {
     }
 }
 
-#[tokio::test]
-async fn a_name_with_a_zero_character_is_no_other_name() {
-    let f = fixture(&["a", "me"]).await;
+pub async fn a_name_with_a_zero_character_is_no_other_name(harness: Box<dyn Harness>) {
+    let f = fixture(harness, &["a", "me"]).await;
     befriend(&f.store, "me", named(&["a"]), &["x", "x\0y"]).await;
     for name in ["x", "x\0y"] {
         assert_eq!(groups(&f.store, "me", Some(&[name.into()])).await, [group(name, &["a"])]);
@@ -104,36 +102,57 @@ async fn a_name_with_a_zero_character_is_no_other_name() {
     assert_eq!(circle(&f.store, "me", RelatedFilter::Friends).await.account.friends, 1);
 }
 
-#[tokio::test]
-async fn a_deleted_account_is_gone_from_everywhere() {
-    let f = fixture(&["a", "b", "c", "me"]).await;
+pub async fn a_deleted_account_is_gone_from_everywhere(harness: Box<dyn Harness>) {
+    let f = fixture(harness, &["a", "b", "c", "me"]).await;
     befriend(&f.store, "me", named(&["a", "b"]), &["g"]).await;
     befriend(&f.store, "a", named(&["me", "b"]), &["h"]).await;
     befriend(&f.store, "c", named(&["me"]), &[]).await;
+    let doomed = f.store.accounts_named(APP, &["a", "nobody", "b", "a"].map(String::from)).await.expect("read");
+    let losing = f.store.accounts_losing_friends(&doomed).await.expect("read");
+    let lost = losing.iter().map(|lost| (&*lost.account.user_id, lost.friends, lost.in_groups, lost.with_custom));
+    assert_eq!(lost.collect::<Vec<_>>(), [("me", 2, true, false)], "the counters are the caller's to set");
     let mut deleted = f.store.delete_accounts(APP, ["a", "nobody", "b", "a"].map(Into::into).to_vec()).await;
     deleted.as_mut().expect("write").sort();
     assert_eq!(deleted.expect("write"), ["a", "b"]);
     let me = circle(&f.store, "me", RelatedFilter::Friends).await;
-    assert_eq!((me.account.friends, me.others.len()), (0, 0));
-    let sequences = me.account.sequences;
-    assert_eq!((sequences.friends, sequences.groups, sequences.custom), (1, 1, 0), "once for both");
+    assert_eq!(me.others.len(), 0);
     assert_eq!(groups(&f.store, "me", None).await, [group("g", &[])]);
-    let c = circle(&f.store, "c", named(&["me"])).await;
-    assert_eq!((c.account.sequences.friends, c.account.friends), (0, 1), "nothing changed");
     f.store.import_accounts(APP, vec![account("a")], UnixMillis::new(2)).await.expect("import");
     let anew = circle(&f.store, "a", RelatedFilter::Friends).await;
     assert_eq!((anew.groups.len(), anew.others.len(), anew.account.friends), (0, 0, 0));
 }
 
-#[tokio::test]
-async fn accounts_belong_to_a_known_app() {
-    let f = fixture(&["a"]).await;
+pub async fn accounts_belong_to_a_known_app(harness: Box<dyn Harness>) {
+    let f = fixture(harness, &["a"]).await;
     let strange = f.store.import_accounts("strange", vec![account("a")], UnixMillis::new(1)).await;
     assert!(matches!(strange, Err(Error::Database(_))), "{strange:?}");
     f.store.ensure_app("other", UnixMillis::new(1)).await.expect("app");
     assert_eq!(f.store.known_accounts("other", &["a".into()]).await.expect("read"), Vec::<String>::new());
-    assert_eq!(f.store.circle("other", "a", RelatedFilter::Friends).await.expect("read"), None);
-    let never = f.store.update_account_graph("other", "a", RelatedFilter::Friends, |before| (before.clone(), 1)).await;
+    assert_eq!(f.store.account_graph("other", "a", RelatedFilter::Friends).await.expect("read"), None);
+    let never = f.store.update_account_graph("other", "a", RelatedFilter::Friends, |_| ()).await;
     assert_eq!(never.expect("read"), None);
     assert_eq!(f.store.friend_groups("other", "a", None, Members::Counted).await.expect("read"), None);
+}
+
+pub async fn whose_friend_groups_a_change_affects_is_announced(harness: Box<dyn Harness>) {
+    let f = fixture(harness, &["a", "b", "me"]).await;
+    let log = Arc::new(Log::default());
+    f.store.observe(log.clone());
+    let regrouped = |user_id: &str| Change::FriendGroupsChanged { app_id: APP.into(), user_id: user_id.into() };
+    befriend(&f.store, "me", named(&["a"]), &[]).await;
+    assert_eq!(log.changes(), [], "no group");
+    befriend(&f.store, "me", named(&["a"]), &["g"]).await;
+    assert_eq!(log.take(), [regrouped("me")]);
+    let work = |circle: &mut AccountGraph| {
+        circle.others[0].account.sequences.groups += 1;
+        circle.account.sequences.groups += 1;
+    };
+    f.store.update_account_graph(APP, "me", named(&["b"]), work).await.expect("write").expect("it is there");
+    assert_eq!(log.take(), [regrouped("b"), regrouped("me")]);
+    let mut counted = circle(&f.store, "me", RelatedFilter::Friends).await.account;
+    (counted.friends, counted.sequences.custom) = (7, 3);
+    f.store.set_account_counters(APP, vec![counted.clone()]).await.expect("write");
+    assert_eq!(circle(&f.store, "me", RelatedFilter::Friends).await.account, counted);
+    f.store.delete_accounts(APP, vec!["a".into()]).await.expect("write");
+    assert_eq!(log.take(), [regrouped("me"), regrouped("a")]);
 }

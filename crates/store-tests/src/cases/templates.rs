@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use aicp_store::{Error, TemplatesRead};
 
+use crate::Harness;
 use crate::fixture::{Fixture, algorithm, bytes, face_with, new_face, new_person, ready};
 
-#[tokio::test]
-async fn templates_come_back_bit_for_bit_for_the_asked_algorithm() {
-    let f = Fixture::new().await;
+pub async fn templates_come_back_bit_for_bit_for_the_asked_algorithm(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let (library, other) = (f.library("g").await, f.library("h").await);
     let odd = [0.0, -0.0, 0.1, f32::MIN_POSITIVE / 3.0, f32::MAX, f32::NEG_INFINITY, f32::from_bits(0x7fc0_1234)];
     let mut expected = Vec::new();
@@ -32,9 +32,8 @@ async fn templates_come_back_bit_for_bit_for_the_asked_algorithm() {
     assert_eq!((read, found.len()), (TemplatesRead { templates: 0, others: 5 }, 0));
 }
 
-#[tokio::test]
-async fn every_template_comes_once_whatever_is_missing_between_them() {
-    let f = Fixture::new().await;
+pub async fn every_template_comes_once_whatever_is_missing_between_them(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let libraries = [f.library("g").await, f.library("h").await];
     let people = |count: u16| (0..count).map(|n| ready([face_with(&[f32::from(n)], "1")])).collect::<Vec<_>>();
     let mut kept = BTreeSet::new();
@@ -60,9 +59,8 @@ async fn every_template_comes_once_whatever_is_missing_between_them() {
     assert_eq!(found.into_iter().map(|(library, person, ..)| (library, person)).collect::<BTreeSet<_>>(), kept);
 }
 
-#[tokio::test]
-async fn whoever_takes_templates_can_end_it() {
-    let f = Fixture::new().await;
+pub async fn whoever_takes_templates_can_end_it(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
     let library = f.library("g").await;
     let people = (0..1000).map(|_| ready([face_with(&[1.0], "1")])).collect();
     f.store.add_people(library.id, people, vec![bytes("p")]).await.expect("add");

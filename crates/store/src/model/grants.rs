@@ -33,3 +33,21 @@ impl fmt::Debug for Grant {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_tells_no_token() {
+        let grant = Grant {
+            app_id: "shop".to_owned(),
+            token_hash: [77; 32],
+            token_sealed: vec![77, 0],
+            due_at: UnixMillis::new(1_000),
+            capabilities: vec!["a".to_owned()],
+        };
+        let shown = format!("{grant:?}");
+        assert!(shown.contains("shop") && !shown.contains("77"), "{shown}");
+    }
+}

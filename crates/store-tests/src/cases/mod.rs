@@ -1,0 +1,24 @@
+//! The cases, by what they are about.
+#![allow(missing_docs, reason = "the name of a case says what it proves")]
+
+pub mod bulk;
+pub mod calls;
+pub mod changes;
+pub mod collector;
+pub mod concurrency;
+pub mod console;
+pub mod copies;
+pub mod devices;
+pub mod directory;
+pub mod grants;
+pub mod groups;
+pub mod judgements;
+pub mod keys;
+pub mod libraries;
+pub mod links;
+pub mod outbox;
+pub mod people;
+pub mod pictures;
+pub mod rows;
+pub mod social;
+pub mod templates;
