@@ -138,7 +138,7 @@ impl Tx {
     }
 
     /// Drops the tombstones of pictures that other rows refer to. No other picture with a tombstone has a row.
-    pub(super) async fn acquit_used_pictures(&mut self) -> Result<()> {
+    pub(crate) async fn acquit_used_pictures(&mut self) -> Result<()> {
         self.effects.released = true;
         sql::query(
             "DELETE FROM picture_tombstone
