@@ -220,6 +220,7 @@ impl Tx {
     /// [`Error::NotFound`] if a person does not exist, or a face is not that person's; [`Error::Database`] if an id is
     /// taken.
     pub async fn copy_faces(&mut self, from: PersonId, to: PersonId, faces: Vec<CopiedFace>) -> Result<()> {
+        self.library_of_person(from).await?.ok_or(Error::NotFound)?;
         let library_id = self.library_of_person(to).await?.ok_or(Error::NotFound)?;
         for copied in faces {
             let face: Option<Face> = sql::query_as(
