@@ -68,6 +68,7 @@ macro_rules! suite {
                 a_picture_that_is_swept_while_an_equal_one_is_stored_is_not_lost
                 opening_finishes_the_removals_of_before
                 a_picture_stays_if_its_row_may_be_committed
+                a_picture_that_a_write_removes_and_stores_again_is_kept
             }
             concurrency {
                 all_are_acknowledged_and_failures_hurt_nobody_else

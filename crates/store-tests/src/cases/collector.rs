@@ -442,3 +442,11 @@ pub async fn a_picture_stays_if_its_row_may_be_committed(harness: Box<dyn Harnes
     let person = only_person(&f, &library).await;
     f.assert_kept(&person, "committed").await;
 }
+
+pub async fn a_picture_that_a_write_removes_and_stores_again_is_kept(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
+    let library = f.library("g").await;
+    let (person, _) = f.enrol(&library, "p").await;
+    f.store.replace_faces(person.id, new_face(), bytes("p")).await.expect("replace");
+    f.assert_kept(&person, "p").await;
+}
