@@ -168,7 +168,7 @@ async fn run_one(tx: &mut Tx, job: Job, effects: &mut Effects) -> Result<(), Dat
     tx.execute("SAVEPOINT job").await?;
     let commits = job(tx).await;
     if commits {
-        tx.record_changes().await?;
+        tx.finish().await?;
         *effects = tx.take_effects();
     } else {
         drop(tx.take_effects());

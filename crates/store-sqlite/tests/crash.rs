@@ -88,7 +88,9 @@ async fn open(data_dir: &Path) -> Handle {
 fn picture_files(data_dir: &Path) -> BTreeSet<String> {
     let objects = data_dir.join("objects");
     let shards = names(&objects).into_iter().filter(|name| name != "incoming");
-    shards.flat_map(|shard| names(&objects.join(&shard)).into_iter().map(move |rest| format!("{shard}{rest}"))).collect()
+    shards
+        .flat_map(|shard| names(&objects.join(&shard)).into_iter().map(move |rest| format!("{shard}{rest}")))
+        .collect()
 }
 
 /// Starts this test again, with [`DATA_DIR`] set, as the process to kill.

@@ -60,7 +60,9 @@ async fn open(dir: &Path) -> aicp_store::Result<Handle> {
 fn picture_files(data_dir: &Path) -> BTreeSet<String> {
     let objects = data_dir.join("objects");
     let shards = names(&objects).into_iter().filter(|name| name != LocalBlobs::INCOMING);
-    shards.flat_map(|shard| names(&objects.join(&shard)).into_iter().map(move |rest| format!("{shard}{rest}"))).collect()
+    shards
+        .flat_map(|shard| names(&objects.join(&shard)).into_iter().map(move |rest| format!("{shard}{rest}")))
+        .collect()
 }
 
 #[tokio::test]
@@ -162,7 +164,8 @@ async fn a_damaged_picture_is_told_and_mended_by_an_equal_one() {
     enrol().await;
     fs::write(f.file_of("p"), "q").expect("damage");
     let damaged = f.store.picture(&key("p")).await;
-    let is_told = matches!(&damaged, Err(Error::Blobs(aicp_blobs::Error::Corrupt { key })) if *key == BlobKey::of(b"p"));
+    let is_told =
+        matches!(&damaged, Err(Error::Blobs(aicp_blobs::Error::Corrupt { key })) if *key == BlobKey::of(b"p"));
     assert!(is_told, "{damaged:?}");
     enrol().await;
     assert_eq!(f.store.picture(&key("p")).await.expect("picture"), "p");
@@ -172,7 +175,8 @@ async fn a_damaged_picture_is_told_and_mended_by_an_equal_one() {
 async fn removals_of_before_are_finished() {
     let f = Folder::new().await;
     let library = f.library().await;
-    let enrol = async |picture| f.store.enrol(library.id, new_person(), new_face(), bytes(picture)).await.expect("enrol");
+    let enrol =
+        async |picture| f.store.enrol(library.id, new_person(), new_face(), bytes(picture)).await.expect("enrol");
     enrol("kept").await;
     let (_, face) = enrol("removed").await;
     f.store.close().await.expect("close");
@@ -244,7 +248,8 @@ async fn fingerprints_of_older_rows_are_filled_in_and_a_missing_picture_stops_no
 async fn a_check_reports_what_differs_from_what_was_stored() {
     let f = Folder::new().await;
     let library = f.library().await;
-    let enrol = async |picture| f.store.enrol(library.id, new_person(), new_face(), bytes(picture)).await.expect("enrol");
+    let enrol =
+        async |picture| f.store.enrol(library.id, new_person(), new_face(), bytes(picture)).await.expect("enrol");
     let (sound, damaged, lost) = (enrol("sound").await.1, enrol("damaged").await.1, enrol("lost").await.1);
     f.store.close().await.expect("close");
     let report = check(f.dir.path()).expect("check");
@@ -254,11 +259,8 @@ async fn a_check_reports_what_differs_from_what_was_stored() {
     fs::remove_file(f.file_of("lost")).expect("remove");
     fs::write(f.file_of("orphan"), "orphan").expect("write");
     let report = check(f.dir.path()).expect("check");
-    let of_face = |face: &aicp_store::Face, fault| Finding::Picture {
-        key: face.picture_key.clone(),
-        face: Some(face.id),
-        fault,
-    };
+    let of_face =
+        |face: &aicp_store::Face, fault| Finding::Picture { key: face.picture_key.clone(), face: Some(face.id), fault };
     let expected = [
         of_face(&damaged, "its bytes are not those that were stored"),
         of_face(&lost, "it is not there"),

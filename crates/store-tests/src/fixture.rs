@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use aicp_blobs::{Blobs, MemoryBlobs, SHARDS};
 use aicp_store::{
-    Algorithm, BulkPerson, Bytes, Change, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate, Observer,
-    OutboxAction, OutboxRow, Person, Profile, Store, TemplateRow, TemplatesRead,
+    Algorithm, BulkPerson, Bytes, Change, ChangeKind, Face, Library, NewFace, NewLibrary, NewPerson, NewTemplate,
+    Observer, OutboxAction, OutboxRow, Person, Profile, Store, TemplateRow, TemplatesRead,
 };
-use aicp_types::{Clock, FaceId, LibraryId, PersonId, PublicId, Snowflake, SystemClock, UnixMillis};
+use aicp_types::{Clock, FaceId, LibraryId, PersonId, PublicId, Sequence, Snowflake, SystemClock, UnixMillis};
 use tempfile::TempDir;
 
 use crate::Harness;
@@ -253,9 +253,8 @@ impl Log {
 }
 
 impl Observer for Log {
-    fn committed(&self, change: &Change) {
-        if !matches!(change, Change::LibraryChanged { .. } | Change::PersonChanged { .. }) {
-            self.0.lock().expect("not poisoned").push(change.clone());
-        }
+    fn committed(&self, _: Sequence, changes: &[Change]) {
+        let is_logged = |change: &&Change| !matches!(change.kind(), ChangeKind::Library | ChangeKind::Person);
+        self.0.lock().expect("not poisoned").extend(changes.iter().filter(is_logged).cloned());
     }
 }

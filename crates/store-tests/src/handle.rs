@@ -275,9 +275,9 @@ impl Handle {
         at: UnixMillis,
     ) -> Result<SyncRelation> {
         let kind = kind.to_owned();
-        let put = self.0.write(move |tx| {
-            Box::pin(async move { tx.put_sync_relation(library, users, devices, &kind, at).await })
-        });
+        let put = self
+            .0
+            .write(move |tx| Box::pin(async move { tx.put_sync_relation(library, users, devices, &kind, at).await }));
         put.await
     }
 
@@ -326,9 +326,7 @@ impl Handle {
     /// Updates an outbox row that no longer needs its picture.
     pub async fn update_outbox_and_release_picture(&self, row: OutboxRow) -> Result<()> {
         let now = SystemClock.now();
-        self.0
-            .remove(move |tx| Box::pin(async move { tx.update_outbox_and_release_picture(&row, now).await }))
-            .await
+        self.0.remove(move |tx| Box::pin(async move { tx.update_outbox_and_release_picture(&row, now).await })).await
     }
 
     /// Deletes an outbox row, now.

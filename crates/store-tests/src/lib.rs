@@ -52,6 +52,7 @@ macro_rules! suite {
             changes {
                 changed_libraries_and_people_are_announced
                 changed_grants_and_keys_are_announced
+                changes_are_recorded_in_order_with_their_ids
                 changes_of_a_failed_job_are_not_announced
             }
             collector {

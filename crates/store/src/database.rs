@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
 use crate::sql::Connection;
-use crate::{Algorithm, Effects, Error, Observer, Result, TemplateRow, TemplatesRead, Tx};
+use crate::{Algorithm, Effects, Observer, Result, TemplateRow, TemplatesRead, Tx};
 
 /// A job that writes. It returns whether to commit what it wrote; its result goes where its creator wants.
 pub type Job = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, bool> + Send>;
@@ -16,7 +16,7 @@ pub type Job = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, bool> + Send>
 pub(crate) fn job_of<T, E, W>(work: W, keep: impl FnOnce(Result<T, E>) + Send + 'static) -> Job
 where
     T: Send + 'static,
-    E: From<Error> + Send + 'static,
+    E: Send + 'static,
     W: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
 {
     fn typed<J: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, bool>>(job: J) -> J {
@@ -24,14 +24,7 @@ where
     }
     Box::new(typed(move |tx| {
         Box::pin(async move {
-            let mut done = work(tx).await;
-            // The work may have inserted a row that refers to a picture whose last row it had removed.
-            if done.is_ok()
-                && tx.effects.released
-                && let Err(error) = tx.acquit_used_pictures().await
-            {
-                done = Err(error.into());
-            }
+            let done = work(tx).await;
             let commits = done.is_ok();
             keep(done);
             commits

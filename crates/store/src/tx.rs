@@ -56,6 +56,17 @@ impl Tx {
         Ok(())
     }
 
+    /// Completes what a job wrote, for the driver: after the job and before the commit.
+    ///
+    /// # Errors
+    /// Errors of the database.
+    pub async fn finish(&mut self) -> Result<(), DatabaseError> {
+        if self.effects.released {
+            self.acquit_used_pictures().await?;
+        }
+        self.record_changes().await
+    }
+
     /// Takes the effects of a job out, for the driver.
     pub fn take_effects(&mut self) -> Effects {
         std::mem::take(&mut self.effects)

@@ -257,11 +257,8 @@ pub async fn days_are_recomputed_with_the_offsets_of_a_zone(harness: Box<dyn Har
         [-DAY - 1, -1, 0, DAY - 1, DAY, 40_000 * DAY].into_iter().zip(1..).map(|(time, id)| call(id, time)).collect();
     f.append(&calls).await.expect("append");
     // Eight hours east at first, and from day 1 an hour west.
-    let period = |first_quarter, last_quarter, hours: i64| OffsetPeriod {
-        first_quarter,
-        last_quarter,
-        offset_s: hours * 3600,
-    };
+    let period =
+        |first_quarter, last_quarter, hours: i64| OffsetPeriod { first_quarter, last_quarter, offset_s: hours * 3600 };
     let (first, last) = f.store.first_and_last_quarter().await.expect("read").expect("calls");
     f.store.rebuild_call_days(vec![period(first, 95, 8), period(96, last, -1)], "A/B").await.expect("rebuild");
     let f = f.reopen().await;

@@ -2,35 +2,46 @@
 
 use std::sync::{Arc, Mutex};
 
-use aicp_store::{Change, Error, NewPerson, Observer, PersonChanges};
-use aicp_types::UnixMillis;
+use aicp_store::{Change, ChangeKind, Error, NewPerson, Observer, PersonChanges};
+use aicp_types::{Sequence, UnixMillis};
 
 use crate::Harness;
 use crate::fixture::{APP, Fixture, bytes, new_face, new_library, new_person, ready};
 
-/// Records the changes of libraries and people.
-#[derive(Default)]
-struct Touched(Mutex<Vec<Change>>);
-
-impl Observer for Touched {
-    fn committed(&self, change: &Change) {
-        if matches!(change, Change::LibraryChanged { .. } | Change::PersonChanged { .. }) {
-            self.0.lock().expect("not poisoned").push(change.clone());
-        }
-    }
+/// Records the changes of some kinds, with the sequence of the write.
+struct Told {
+    kinds: &'static [ChangeKind],
+    changes: Mutex<Vec<Change>>,
+    last: Mutex<Sequence>,
 }
 
-impl Touched {
+impl Told {
+    fn of(kinds: &'static [ChangeKind]) -> Arc<Self> {
+        Arc::new(Self { kinds, changes: Mutex::default(), last: Mutex::default() })
+    }
+
     fn take(&self) -> Vec<Change> {
-        std::mem::take(&mut *self.0.lock().expect("not poisoned"))
+        std::mem::take(&mut *self.changes.lock().expect("not poisoned"))
     }
 }
+
+impl Observer for Told {
+    fn committed(&self, sequence: Sequence, changes: &[Change]) {
+        let mut last = self.last.lock().expect("not poisoned");
+        assert!(*last < sequence && !changes.is_empty());
+        *last = sequence;
+        let of_kinds = changes.iter().filter(|change| self.kinds.contains(&change.kind()));
+        self.changes.lock().expect("not poisoned").extend(of_kinds.cloned());
+    }
+}
+
+const LIBRARIES_AND_PEOPLE: &[ChangeKind] = &[ChangeKind::Library, ChangeKind::Person];
 
 pub async fn changed_libraries_and_people_are_announced(harness: Box<dyn Harness>) {
-    let told = Arc::new(Touched::default());
+    let told = Told::of(LIBRARIES_AND_PEOPLE);
     let f = Fixture::observed(harness, told.clone()).await;
     let library = f.library("g").await;
-    let renamed = Change::LibraryChanged { library_id: library.id };
+    let renamed = Change::LibraryChanged { app_id: APP.to_owned(), library_id: library.id };
     assert_eq!(told.take(), [renamed.clone()]);
     f.store.rename_library(library.id, "h", "h").await.expect("rename");
     assert_eq!(told.take(), [renamed]);
@@ -38,7 +49,7 @@ pub async fn changed_libraries_and_people_are_announced(harness: Box<dyn Harness
     let (person, face) = f.enrol(&library, "p").await;
     f.store.add_people(library.id, vec![ready([new_face()])], vec![bytes("q")]).await.expect("add");
     assert_eq!(told.take(), [], "those who are new were known to nobody");
-    let changed = [Change::PersonChanged { library_id: library.id, person_id: person.id }];
+    let changed = [Change::PersonChanged { library_id: library.id, public_id: person.public_id }];
     f.store.update_person(person.id, PersonChanges::default()).await.expect("update");
     assert_eq!(told.take(), changed);
     f.store.remove_face(face.id).await.expect("remove");
@@ -51,20 +62,8 @@ pub async fn changed_libraries_and_people_are_announced(harness: Box<dyn Harness
     assert_eq!(told.take(), []);
 }
 
-/// Records the changes of grants and keys.
-#[derive(Default)]
-struct Permits(Mutex<Vec<Change>>);
-
-impl Observer for Permits {
-    fn committed(&self, change: &Change) {
-        if matches!(change, Change::GrantChanged { .. } | Change::KeyChanged { .. }) {
-            self.0.lock().expect("not poisoned").push(change.clone());
-        }
-    }
-}
-
 pub async fn changed_grants_and_keys_are_announced(harness: Box<dyn Harness>) {
-    let told = Arc::new(Permits::default());
+    let told = Told::of(&[ChangeKind::Grant, ChangeKind::Key]);
     let f = Fixture::observed(harness, told.clone()).await;
     let now = UnixMillis::new(1);
     f.store.create_grant(super::grants::grant(APP, 1, &["a"]), now).await.expect("grant");
@@ -73,14 +72,20 @@ pub async fn changed_grants_and_keys_are_announced(harness: Box<dyn Harness>) {
     f.store.delete_grant(APP).await.expect("delete");
     let key = f.store.create_key(super::keys::new_key(APP, "k", "n")).await.expect("key");
     f.store.revoke_key(key.id, now).await.expect("revoke");
-    let grant = Change::GrantChanged { app_id: APP.into() };
-    let key = Change::KeyChanged { key_id: key.id };
-    let told = std::mem::take(&mut *told.0.lock().expect("not poisoned"));
-    assert_eq!(told, [grant.clone(), grant.clone(), grant, key.clone(), key]);
+    let told = told.take();
+    let [made, extended, revoked, key_made, key_revoked] = &told[..] else { panic!("{told:?}") };
+    for (change, has_grant) in [(made, true), (extended, true), (revoked, false)] {
+        let Change::GrantChanged { app_id, grant } = change else { panic!("{change:?}") };
+        assert_eq!((app_id.as_str(), grant.is_some()), (APP, has_grant));
+    }
+    for (change, revoked_at) in [(key_made, None), (key_revoked, Some(now))] {
+        let Change::KeyChanged { key: told } = change else { panic!("{change:?}") };
+        assert_eq!((told.id, told.revoked_at), (key.id, revoked_at));
+    }
 }
 
 pub async fn changes_of_a_failed_job_are_not_announced(harness: Box<dyn Harness>) {
-    let told = Arc::new(Touched::default());
+    let told = Told::of(LIBRARIES_AND_PEOPLE);
     let f = Fixture::observed(harness, told.clone()).await;
     let mut made = Vec::new();
     for (external_id, fails) in [("a", false), ("b", true), ("c", false)] {
@@ -91,10 +96,39 @@ pub async fn changes_of_a_failed_job_are_not_announced(harness: Box<dyn Harness>
             })
         });
         match created.await {
-            Ok(library_id) => made.push(Change::LibraryChanged { library_id }),
+            Ok(library_id) => made.push(Change::LibraryChanged { app_id: APP.to_owned(), library_id }),
             Err(error) => assert!(fails && matches!(error, Error::NotFound), "{error}"),
         }
     }
     assert_eq!(told.take(), made);
     assert_eq!(f.store.library_count(APP).await.expect("count"), 2);
+}
+
+pub async fn changes_are_recorded_in_order_with_their_ids(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
+    let recorded = async |f: &Fixture, after| {
+        let mut rows = f.store.rows().await.expect("a connection");
+        let changes = rows.changes_after(after, 100).await.expect("read");
+        assert!(changes.is_sorted_by(|a, b| a.sequence < b.sequence));
+        let last = changes.last().map_or(after, |change| change.sequence);
+        assert_eq!(rows.last_sequence().await.expect("read"), last);
+        (changes, last)
+    };
+    let library = f.library("g").await;
+    let (changes, after_library) = recorded(&f, Sequence::default()).await;
+    let [change] = &changes[..] else { panic!("{changes:?}") };
+    assert_eq!((change.kind, change.app_id.as_deref()), (ChangeKind::Library, Some(APP)));
+    assert_eq!(change.ids, [library.id.get()]);
+
+    let (person, face) = f.enrol(&library, "p").await;
+    f.store.remove_person(person.id).await.expect("remove");
+    f.store.remove_person(person.id).await.expect_err("gone");
+    let f = f.reopen().await;
+    let (changes, last) = recorded(&f, after_library).await;
+    let told: Vec<_> = changes.iter().map(|change| (change.kind, change.ids.as_slice())).collect();
+    let (faces, of_person) = ([library.id.get(), face.id.get()], [library.id.get(), person.public_id.get()]);
+    let wanted =
+        [(ChangeKind::FacesAdded, &faces), (ChangeKind::FacesRemoved, &faces), (ChangeKind::Person, &of_person)];
+    assert_eq!(told, wanted.map(|(kind, ids)| (kind, ids.as_slice())));
+    assert_eq!(recorded(&f, last).await.0, []);
 }

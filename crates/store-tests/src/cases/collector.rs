@@ -8,8 +8,8 @@ use std::time::Duration;
 use aicp_blobs::{BlobKey, BlobStream, Blobs, Error as BlobError, MemoryBlobs};
 use aicp_store::sql::{Connection, Kind};
 use aicp_store::{
-    Algorithm, Bytes, Database, DatabaseError, Effects, Error, Face, Job, Library, Observer, Page, Person, Result, Space, TemplateSink,
-    TemplatesRead,
+    Algorithm, Bytes, Database, DatabaseError, Effects, Error, Face, Job, Library, Observer, Page, Person, Result,
+    Space, TemplateSink, TemplatesRead,
 };
 use aicp_types::{Clock, ManualClock, UnixMillis};
 use async_trait::async_trait;
@@ -160,7 +160,10 @@ pub async fn a_refused_write_leaves_no_picture(harness: Box<dyn Harness>) {
     let refused: Result<()> = f
         .store
         .write_with_pictures(vec![bytes("1"), bytes("used"), bytes("1")], |_, names| {
-            assert_eq!(names.iter().map(|name| name.key.as_str()).collect::<Vec<_>>(), [key("1"), key("used"), key("1")]);
+            assert_eq!(
+                names.iter().map(|name| name.key.as_str()).collect::<Vec<_>>(),
+                [key("1"), key("used"), key("1")]
+            );
             Box::pin(std::future::ready(Err(Error::NotFound)))
         })
         .await;
@@ -345,9 +348,8 @@ pub async fn opening_finishes_the_removals_of_before(harness: Box<dyn Harness>) 
     // As if killed between the commit and the deletion of the pictures.
     let database = f.harness.open().await.expect("database");
     for id in [removed.id, shared.id] {
-        let removal: Job = Box::new(move |tx| {
-            Box::pin(async move { tx.remove_person(id, UnixMillis::new(1)).await.is_ok() })
-        });
+        let removal: Job =
+            Box::new(move |tx| Box::pin(async move { tx.remove_person(id, UnixMillis::new(1)).await.is_ok() }));
         assert!(database.write(removal, Space::Freed).await.expect("write").released);
     }
     database.close().await.expect("close");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aicp_store::{Change, Counts, Error, Observer, Page};
-use aicp_types::{FaceId, UnixMillis};
+use aicp_types::{FaceId, Sequence, UnixMillis};
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
 
@@ -84,9 +84,11 @@ pub async fn an_equal_picture_may_come_and_go_at_once(harness: Box<dyn Harness>)
 struct Forward(std::sync::mpsc::Sender<i64>);
 
 impl Observer for Forward {
-    fn committed(&self, change: &Change) {
-        if let Change::FaceAdded { face_id, .. } = change {
-            self.0.send((*face_id).get()).ok();
+    fn committed(&self, _: Sequence, changes: &[Change]) {
+        for change in changes {
+            if let Change::FaceAdded { face_id, .. } = change {
+                self.0.send((*face_id).get()).ok();
+            }
         }
     }
 }

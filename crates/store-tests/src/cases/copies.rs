@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use aicp_store::{
-    Change, CopiedFace, Counts, Error, Face, Library, LibraryCounts, NewFace, NewLibrary, NewPerson, Page,
-    PersonKeys,
+    Change, CopiedFace, Counts, Error, Face, Library, LibraryCounts, NewFace, NewLibrary, NewPerson, Page, PersonKeys,
 };
 use aicp_types::{FaceId, LibraryId, PersonId};
 use tokio::task::JoinSet;

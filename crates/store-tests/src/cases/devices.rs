@@ -91,11 +91,8 @@ pub async fn a_person_with_a_face_is_on_the_devices_of_related_groups(harness: B
     assert!(!is_there().await);
     f.store.add_to_user_group(users.id, person.id).await.expect("add");
     assert!(!is_there().await);
-    let relation = f
-        .store
-        .put_sync_relation(library.id, users.id, devices.id, "k", UnixMillis::new(1))
-        .await
-        .expect("relation");
+    let relation =
+        f.store.put_sync_relation(library.id, users.id, devices.id, "k", UnixMillis::new(1)).await.expect("relation");
     assert!(is_there().await);
     f.store.remove_face(face.id).await.expect("remove");
     assert!(!is_there().await, "without a face there is nothing to know");

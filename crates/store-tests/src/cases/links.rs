@@ -138,9 +138,8 @@ pub async fn opening_takes_away_the_links_that_a_broken_off_run_left(harness: Bo
     // As if killed before the link was removed.
     let database = f.harness.open().await.expect("database");
     let id = waiting.row.id;
-    let deletion: Job = Box::new(move |tx| {
-        Box::pin(async move { tx.delete_outbox(id, UnixMillis::new(1)).await.is_ok() })
-    });
+    let deletion: Job =
+        Box::new(move |tx| Box::pin(async move { tx.delete_outbox(id, UnixMillis::new(1)).await.is_ok() }));
     database.write(deletion, Space::Freed).await.expect("write");
     database.close().await.expect("close");
     assert!(path.exists());

@@ -13,8 +13,7 @@ pub async fn people_are_found_by_any_of_their_keys_inside_their_library_only(har
     let (library, other) = (f.library("g").await, f.library("h").await);
     let (person, _) = f.store.enrol(library.id, named("u"), new_face(), bytes("p")).await.expect("enrol");
     // The keys of one person may be those of another in another column.
-    let (namesake, _) =
-        f.store.enrol(library.id, named(&person.number), new_face(), bytes("p")).await.expect("enrol");
+    let (namesake, _) = f.store.enrol(library.id, named(&person.number), new_face(), bytes("p")).await.expect("enrol");
     let find = async |library: LibraryId, keys| f.store.people_with_keys(library, keys).await.expect("read");
     let none = PersonKeys::default();
     let by_id = PersonKeys { public_id: Some(person.public_id), ..none };
@@ -26,11 +25,7 @@ pub async fn people_are_found_by_any_of_their_keys_inside_their_library_only(har
     }
     let any = PersonKeys { number: Some(&person.number), external_id: Some(&person.number), ..by_id };
     assert_eq!(find(library.id, any).await, [person.clone(), namesake], "each once");
-    let others = PersonKeys {
-        public_id: Some(PublicId::new(-1)),
-        number: Some("u"),
-        external_id: Some(""),
-    };
+    let others = PersonKeys { public_id: Some(PublicId::new(-1)), number: Some("u"), external_id: Some("") };
     assert_eq!(find(library.id, others).await, []);
     assert_eq!(find(library.id, none).await, []);
 }

@@ -1,8 +1,8 @@
 //! Removing rows removes their templates and pictures, and nothing else.
 
-use aicp_store::{Counts, Error};
 use crate::Harness;
 use crate::fixture::{Fixture, bytes, face_with, key, new_face, new_person};
+use aicp_store::{Counts, Error};
 
 async fn templates(f: &Fixture) -> u64 {
     f.templates("1").await.0.templates
@@ -66,4 +66,3 @@ pub async fn an_empty_picture_is_a_picture(harness: Box<dyn Harness>) {
     f.enrol(&library, "").await;
     assert_eq!(f.store.picture(&key("")).await.expect("picture"), "");
 }
-

@@ -27,11 +27,8 @@ impl Rows<'_> {
 }
 
 impl Tx {
-    /// Records the changes of the write, for the driver: after the job and before the commit.
-    ///
-    /// # Errors
-    /// Errors of the database.
-    pub async fn record_changes(&mut self) -> Result<(), DatabaseError> {
+    /// Records the changes of the write.
+    pub(crate) async fn record_changes(&mut self) -> Result<(), DatabaseError> {
         let changes = std::mem::take(&mut self.effects.changes);
         let mut last = None;
         for change in &changes {

@@ -275,7 +275,6 @@ impl Tx {
         self.suspect_pictures(OF_FACE, face_id, at).await?;
         let query = sql::query_scalar("DELETE FROM face WHERE id = $1 RETURNING person_id");
         let person_id: Option<PersonId> = query.bind(face_id).fetch_optional(&mut *self.db).await?;
-        self.acquit_used_pictures().await?;
         let person_id = person_id.ok_or(Error::NotFound)?;
         self.faces_were_removed(person_id, vec![face_id], at).await?;
         self.touch_person(person_id, at).await
@@ -289,7 +288,6 @@ impl Tx {
     pub async fn remove_faces(&mut self, person_id: PersonId, but: Option<FaceId>, at: UnixMillis) -> Result<()> {
         self.suspect_pictures(OF_PERSON, person_id, at).await?;
         let face_ids = self.delete_faces_of(person_id, but).await?;
-        self.acquit_used_pictures().await?;
         self.faces_were_removed(person_id, face_ids, at).await
     }
 

@@ -151,7 +151,6 @@ impl Tx {
         if deleted.rows_affected() == 0 {
             return Err(Error::NotFound);
         }
-        self.acquit_used_pictures().await?;
         self.announce(Change::LibraryRemoved { library_id });
         Ok(())
     }

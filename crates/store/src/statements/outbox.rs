@@ -148,15 +148,14 @@ impl Tx {
     pub async fn update_outbox_and_release_picture(&mut self, row: &OutboxRow, at: UnixMillis) -> Result<()> {
         self.release_links(row.id).await?;
         self.suspect_pictures(OF_OUTBOX_ROW, row.id, at).await?;
-        self.update_outbox(row).await?;
-        self.acquit_used_pictures().await
+        self.update_outbox(row).await
     }
 
     /// Deletes a row and releases its picture; a missing row is ignored.
     pub async fn delete_outbox(&mut self, id: OutboxId, at: UnixMillis) -> Result<()> {
         self.suspect_pictures(OF_OUTBOX_ROW, id, at).await?;
         sql::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(&mut *self.db).await?;
-        self.acquit_used_pictures().await
+        Ok(())
     }
 
     /// Lists the rows that are not listed: their first attempt was interrupted by the end of the last run.

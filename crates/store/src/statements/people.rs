@@ -157,7 +157,6 @@ impl Tx {
         let query = sql::query_as("DELETE FROM person WHERE id = $1 RETURNING library_id, public_id");
         let removed: Option<(LibraryId, PublicId)> = query.bind(person_id).fetch_optional(&mut *self.db).await?;
         let (library_id, public_id) = removed.ok_or(Error::NotFound)?;
-        self.acquit_used_pictures().await?;
         if !face_ids.is_empty() {
             self.touch_library(library_id, at).await?;
             self.announce(Change::FacesRemoved { library_id, face_ids });

@@ -113,18 +113,18 @@ impl Tx {
 
     /// Leaves tombstones for those of some pictures that no row refers to.
     pub(crate) async fn release_pictures(&mut self, keys: &[BlobKey], at: UnixMillis) -> Result<()> {
-        self.suspect_pictures("SELECT value FROM json_each($1)", json_strings(keys), at).await?;
-        self.acquit_used_pictures().await
+        self.suspect_pictures("SELECT value FROM json_each($1)", json_strings(keys), at).await
     }
 
     /// Leaves tombstones for the pictures that a query selects, before the rows that refer to them are removed. The
-    /// removal ends with [`acquit_used_pictures`](Self::acquit_used_pictures).
+    /// write ends with [`acquit_used_pictures`](Self::acquit_used_pictures).
     pub(super) async fn suspect_pictures(
         &mut self,
         keys: &'static str,
         parameter: impl Into<Value>,
         at: UnixMillis,
     ) -> Result<()> {
+        self.effects.released = true;
         // `WHERE TRUE` tells `ON CONFLICT` from the `ON` of a join.
         let sql = format!(
             "INSERT INTO picture_tombstone (picture_key, generation, removed)
@@ -137,9 +137,9 @@ impl Tx {
         Ok(())
     }
 
-    /// Drops the tombstones of pictures that other rows refer to. No other picture with a tombstone has a row.
-    pub(crate) async fn acquit_used_pictures(&mut self) -> Result<()> {
-        self.effects.released = true;
+    /// Drops the tombstones of pictures that rows refer to, at the end of a write: another row may, or one that the write
+    /// inserted later. No other picture with a tombstone has a row.
+    pub(crate) async fn acquit_used_pictures(&mut self) -> sql::Result<()> {
         sql::query(
             "DELETE FROM picture_tombstone
              WHERE deleted IS NULL AND (
