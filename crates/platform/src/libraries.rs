@@ -277,7 +277,9 @@ fn require_library_id(external_id: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use aicp_types::SystemClock;
+    use aicp_store_tests::fixture::{APP, new_library};
+    use aicp_store_tests::handle::Handle;
+    use aicp_types::{SystemClock, UnixMillis};
 
     use super::*;
     use std::path::Path;
@@ -334,5 +336,91 @@ mod tests {
         assert!(matches!(platform.library(&app, "b").await, Err(Error::NoLibrary)));
         assert!(matches!(platform.delete_library(&app, &found).await, Err(Error::NoLibrary)));
         platform.close().await.expect("it closes");
+    }
+
+    async fn store(folder: &Path) -> Handle {
+        let store = Handle(aicp_store_sqlite::open(folder, Arc::new(SystemClock)).await.expect("it opens"));
+        for app in [APP, "other"] {
+            store.ensure_app(app, UnixMillis::new(1)).await.expect("app");
+        }
+        store
+    }
+
+    async fn insert(store: &Handle, new: NewLibrary, at_most: Option<u64>) -> Result<Library> {
+        store.write(move |tx| Box::pin(insert_library(tx, new, at_most))).await
+    }
+
+    #[tokio::test]
+    async fn a_library_has_the_lowest_free_slot_for_life() {
+        let folder = tempfile::tempdir().expect("a temp dir");
+        let store = store(folder.path()).await;
+        let mut all = Vec::new();
+        for (external_id, slot) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+            let library = insert(&store, new_library(external_id), None).await.expect("library");
+            assert_eq!(library.slot, Some(slot), "{external_id}");
+            all.push(library);
+        }
+        store.delete_library(all[0].id).await.expect("deleted");
+        store.delete_library(all[2].id).await.expect("deleted");
+        let hidden = NewLibrary { hidden: true, ..new_library("hidden") };
+        assert_eq!(insert(&store, hidden, None).await.expect("library").slot, None);
+        for slot in [1, 3, 5] {
+            let again = insert(&store, new_library(&format!("again {slot}")), None).await;
+            assert_eq!(again.expect("library").slot, Some(slot));
+        }
+        for kept in [&all[1], &all[3]] {
+            let read = store.library_by_id(kept.id).await.expect("read").expect("library");
+            assert_eq!(read.slot, kept.slot);
+        }
+        let other = NewLibrary { app_id: "other".into(), ..new_library("a") };
+        assert_eq!(insert(&store, other, None).await.expect("library").slot, Some(1), "each app has its own");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn concurrent_creations_do_not_pass_a_limit() {
+        let folder = tempfile::tempdir().expect("a temp dir");
+        let store = store(folder.path()).await;
+        insert(&store, new_library("g"), None).await.expect("library");
+        let hidden = NewLibrary { hidden: true, ..new_library("hidden") };
+        insert(&store, hidden, None).await.expect("library");
+        let creations = (0..10).map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { insert(&store, new_library(&n.to_string()), Some(3)).await })
+        });
+        let mut made = 0;
+        for task in creations.collect::<Vec<_>>() {
+            match task.await.expect("no panic") {
+                Ok(_) => made += 1,
+                Err(e) => assert!(matches!(e, Error::TooManyLibraries), "{e}"),
+            }
+        }
+        assert_eq!((made, store.library_count(APP).await.expect("read")), (2, 3));
+        let taken = insert(&store, new_library("g"), Some(3)).await;
+        assert!(matches!(taken, Err(Error::LibraryExists)), "a taken name goes before the limit: {taken:?}");
+    }
+
+    #[tokio::test]
+    async fn a_display_name_that_was_the_id_follows_it() {
+        let folder = tempfile::tempdir().expect("a temp dir");
+        let store = store(folder.path()).await;
+        let same = NewLibrary { name: "a".into(), ..new_library("a") };
+        let same = insert(&store, same, None).await.expect("library");
+        let other = insert(&store, new_library("b"), None).await.expect("library");
+        let rename = async |id: LibraryId, to: &str| {
+            let to = to.to_owned();
+            store.write(move |tx| Box::pin(rename_library(tx, id, to))).await
+        };
+        let names = async |library: &Library| {
+            let read = store.library_by_id(library.id).await.expect("read").expect("library");
+            (read.external_id, read.name)
+        };
+        rename(same.id, "c").await.expect("renamed");
+        assert_eq!(names(&same).await, ("c".to_owned(), "c".to_owned()));
+        rename(other.id, "d").await.expect("renamed");
+        assert_eq!(names(&other).await, ("d".to_owned(), other.name.clone()), "a display name of its own stays");
+        assert!(matches!(rename(other.id, "c").await, Err(Error::LibraryExists)));
+        assert_eq!(names(&other).await.0, "d");
+        rename(other.id, "d").await.expect("to its own name");
+        assert!(matches!(rename(LibraryId::new(9999), "e").await, Err(Error::NoLibrary)));
     }
 }

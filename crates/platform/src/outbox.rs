@@ -279,3 +279,6 @@ impl Platform {
         Box::new(move || platform.inner.ids.outbox())
     }
 }
+
+#[cfg(test)]
+mod tests;

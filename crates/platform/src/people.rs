@@ -351,3 +351,6 @@ pub(crate) struct NewUser {
     /// Limit of people in the library, including this one; `None`: unlimited.
     pub at_most: Option<u64>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,21 +155,4 @@ fn scope<'a>(app: &'a App, filter: &'a CallFilter) -> CallScope<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use jiff::civil::date;
-
-    #[test]
-    fn buckets_are_those_of_the_calendar() {
-        // Examples of the manual: 2020-03-23~~~2020-03-29, 2020-03-01~~~2020-03-31.
-        let day = date(2020, 3, 26);
-        assert_eq!(Bucket::Day.bounds(day), (day, day));
-        assert_eq!(Bucket::Week.bounds(day), (date(2020, 3, 23), date(2020, 3, 29)));
-        assert_eq!(Bucket::Month.bounds(day), (date(2020, 3, 1), date(2020, 3, 31)));
-        for day in [date(2020, 3, 23), date(2020, 3, 29)] {
-            assert_eq!(Bucket::Week.bounds(day), (date(2020, 3, 23), date(2020, 3, 29)));
-        }
-        assert_eq!(Bucket::Week.bounds(date(2021, 1, 1)), (date(2020, 12, 28), date(2021, 1, 3)));
-        assert_eq!(Bucket::Month.bounds(date(2024, 2, 5)), (date(2024, 2, 1), date(2024, 2, 29)));
-    }
-}
+mod tests;

@@ -131,3 +131,6 @@ async fn delete_if_empty(tx: &mut Tx, group: GroupId) -> Result<bool> {
     tx.delete_group(GroupKind::Users, group).await.map_err(Error::or_no_group)?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

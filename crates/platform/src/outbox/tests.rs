@@ -1,22 +1,126 @@
-//! Outbox: writes to engines that store faces themselves.
+//! Changes with their outbox rows, on a real store.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use aicp_store::{
-    Change, Counts, Error, Face, Library, NewFace, NewOutboxRow, OutboxAction, OutboxFilter, OutboxRow, Page, Person,
-    Solution,
-};
-use aicp_types::{FaceId, LibraryId, OutboxId, PersonId, UnixMillis};
+use aicp_blobs::{Blobs, MemoryBlobs};
+use aicp_store::{Change, Counts, Database, OutboxFilter, Page, Store};
+use aicp_store_sqlite::Sqlite;
+use aicp_store_tests::fixture::{APP, Log, bytes, key, new_face, new_library, new_person, next_id, stored};
+use aicp_store_tests::handle::Handle;
+use aicp_types::{Clock, OutboxId, PersonId, SystemClock, UnixMillis};
+use tempfile::TempDir;
 
-use crate::fixture::{
-    APP, Fixture, Log, bytes, key, new_face, new_library, new_outbox_row as row, new_person, next_id,
-};
+use super::*;
 
-fn removal() -> NewOutboxRow {
-    NewOutboxRow { id: OutboxId::new(0), endpoint: "removal url".into(), operation: "remove".into(), ..row() }
+fn row() -> NewWrite {
+    NewWrite {
+        id: next_id(),
+        engine: "remote".into(),
+        endpoint: "url".into(),
+        operation: "add".into(),
+        created_at: UnixMillis::new(10),
+    }
+}
+
+/// A store, with writes of the outbox under short names.
+struct Fixture {
+    store: Handle,
+    blobs: Arc<dyn Blobs>,
+    dir: TempDir,
+}
+
+async fn open(dir: &TempDir, blobs: &Arc<dyn Blobs>) -> Handle {
+    let database: Arc<dyn Database> = Arc::new(Sqlite::open(dir.path()).await.expect("database"));
+    let links = dir.path().join("links");
+    Handle(Store::open(database, Arc::clone(blobs), &links, Arc::new(SystemClock)).await.expect("open"))
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let (dir, blobs) = (tempfile::tempdir().expect("a temp dir"), Arc::<MemoryBlobs>::default() as Arc<dyn Blobs>);
+        let store = open(&dir, &blobs).await;
+        store.ensure_app(APP, UnixMillis::new(1)).await.expect("app");
+        Self { store, blobs, dir }
+    }
+
+    /// Opens the store again, as the platform does: what was interrupted is listed.
+    async fn reopen(self) -> Self {
+        self.store.close().await.expect("close");
+        let store = open(&self.dir, &self.blobs).await;
+        store.list_interrupted_outbox().await.expect("list");
+        Self { store, ..self }
+    }
+
+    async fn library(&self, external_id: &str) -> Library {
+        self.store.insert_library(new_library(external_id)).await.expect("library")
+    }
+
+    async fn pictures(&self) -> BTreeSet<String> {
+        stored(&*self.blobs).await
+    }
+
+    async fn enqueue_person(&self, library: LibraryId, picture: &str, row: NewWrite) -> Result<(Person, Face)> {
+        let enrol = self.store.write_with_picture(bytes(picture), move |tx, picture| {
+            Box::pin(transactions::enrol(tx, library, new_person(), new_face(), picture, row))
+        });
+        enrol.await
+    }
+
+    async fn enqueue_face(&self, person: PersonId, picture: &str, row: NewWrite) -> Result<Face> {
+        let add = self.store.write_with_picture(bytes(picture), move |tx, picture| {
+            Box::pin(transactions::add_face(tx, person, new_face(), picture, row))
+        });
+        add.await
+    }
+
+    async fn enqueue_library(&self, external_id: &str, row: NewWrite) -> Result<Library> {
+        let new = new_library(external_id);
+        self.store.write(move |tx| Box::pin(transactions::create_library(tx, new, None, row))).await
+    }
+
+    async fn enqueue_library_removal(&self, library: LibraryId, row: NewWrite) -> Result<Option<OutboxId>> {
+        self.store.remove(move |tx| Box::pin(transactions::remove_library(tx, library, row))).await
+    }
+
+    async fn enqueue_removal(&self, person: PersonId) -> Result<Vec<OutboxId>> {
+        self.store.remove(move |tx| Box::pin(transactions::remove_person(tx, person, removal(), ids()))).await
+    }
+
+    async fn enqueue_face_removal(&self, face: FaceId) -> Result<Vec<OutboxId>> {
+        self.store.remove(move |tx| Box::pin(transactions::remove_face(tx, face, removal(), ids()))).await
+    }
+
+    async fn enqueue_update(&self, person: PersonId, changes: PersonChanges, kept: FaceId) -> Result<Vec<OutboxId>> {
+        let update = self
+            .store
+            .write(move |tx| Box::pin(transactions::update_person(tx, person, changes, kept, removal(), ids())));
+        update.await
+    }
+
+    async fn try_attempt(&self, id: OutboxId) -> Result<OutboxRow> {
+        self.store.write(move |tx| Box::pin(transactions::begin_attempt(tx, id))).await
+    }
+
+    async fn try_postpone(&self, id: OutboxId, in_doubt: bool) -> Result<()> {
+        let error = "no answer".to_owned();
+        self.store.write(move |tx| Box::pin(transactions::postpone(tx, id, in_doubt, error))).await
+    }
+
+    async fn try_solve(&self, id: OutboxId, solution: Solution, solved_by: Option<&str>) -> Result<()> {
+        let (solved_by, at) = (solved_by.map(str::to_owned), UnixMillis::new(77));
+        self.store.write(move |tx| Box::pin(transactions::solve(tx, id, solution, solved_by, at))).await
+    }
+
+    async fn try_reject(&self, id: OutboxId) -> Result<()> {
+        let (error, now) = ("refused".to_owned(), SystemClock.now());
+        self.store.write(move |tx| Box::pin(transactions::reject(tx, id, error, now))).await
+    }
+}
+
+fn removal() -> NewWrite {
+    NewWrite { id: OutboxId::new(0), endpoint: "removal url".into(), operation: "remove".into(), ..row() }
 }
 
 fn ids() -> Box<dyn FnMut() -> OutboxId + Send> {
@@ -35,8 +139,7 @@ impl Fixture {
     async fn enqueue(&self, library: &Library, picture: &str) -> (Person, Face, OutboxId) {
         let row = row();
         let id = row.id;
-        let enqueued = self.store.enqueue_person(library.id, new_person(), new_face(), bytes(picture), row).await;
-        let (person, face) = enqueued.expect("enqueue");
+        let (person, face) = self.enqueue_person(library.id, picture, row).await.expect("enqueue");
         (person, face, id)
     }
 
@@ -58,19 +161,19 @@ impl Fixture {
     }
 
     async fn attempt(&self, id: OutboxId) -> OutboxRow {
-        self.store.outbox_attempt(id).await.expect("attempt")
+        self.try_attempt(id).await.expect("attempt")
     }
 
     async fn postpone(&self, id: OutboxId, in_doubt: bool) {
-        self.store.outbox_postpone(id, in_doubt, "no answer").await.expect("postpone");
+        self.try_postpone(id, in_doubt).await.expect("postpone");
     }
 
     async fn solve(&self, id: OutboxId, solution: Solution) {
-        self.store.outbox_solve(id, solution, None, UnixMillis::new(77)).await.expect("solve");
+        self.try_solve(id, solution, None).await.expect("solve");
     }
 
     async fn reject(&self, id: OutboxId) {
-        self.store.outbox_reject(id, "refused").await.expect("reject");
+        self.try_reject(id).await.expect("reject");
     }
 
     async fn assert_gone(&self, id: OutboxId) {
@@ -81,13 +184,13 @@ impl Fixture {
     /// Asserts that a row is gone or solved: every operation on it is refused.
     async fn assert_done(&self, id: OutboxId) {
         let refused = [
-            self.store.outbox_attempt(id).await.map(drop),
-            self.store.outbox_postpone(id, true, "e").await,
-            self.store.outbox_solve(id, Solution::default(), None, UnixMillis::new(1)).await,
-            self.store.outbox_reject(id, "e").await,
+            self.try_attempt(id).await.map(drop),
+            self.try_postpone(id, true).await,
+            self.try_solve(id, Solution::default(), None).await,
+            self.try_reject(id).await,
         ];
         for refused in refused {
-            assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+            assert!(matches!(refused, Err(Error::Store(aicp_store::Error::NotFound))), "{refused:?}");
         }
     }
 }
@@ -115,6 +218,7 @@ async fn a_face_is_pending_until_the_engine_has_it() {
         operation: "add".into(),
         created_at: UnixMillis::new(10),
         in_doubt: false,
+        was_in_doubt: false,
         listed: false,
         rejected: false,
         attempts: 0,
@@ -144,11 +248,11 @@ async fn a_face_is_pending_until_the_engine_has_it() {
         ..face
     };
     assert_eq!(f.store.face(taken_in.id).await.expect("read"), Some(taken_in.clone()));
-    assert_eq!(f.store.picture(&key("p")).await.expect("picture"), b"p");
+    assert_eq!(f.store.picture(&key("p")).await.expect("picture"), "p");
 
-    let (more, id) = (row(), next_id());
-    let more = NewOutboxRow { id, ..more };
-    let second = f.store.enqueue_face(person.id, new_face(), bytes("q"), more).await.expect("enqueue");
+    let more = row();
+    let id = more.id;
+    let second = f.enqueue_face(person.id, "q", more).await.expect("enqueue");
     f.solve(id, Solution::default()).await;
     let second = Face { pending: false, ..second };
     assert_eq!(f.store.faces_of(person.id).await.expect("read"), [second, taken_in]);
@@ -169,7 +273,7 @@ async fn a_listed_row_stays_as_solved() {
     assert!(!f.attempt(id).await.in_doubt);
     f.postpone(id, true).await;
     assert!(f.attempt(id).await.in_doubt);
-    f.store.outbox_solve(id, known_as("r"), Some("ann"), UnixMillis::new(77)).await.expect("solve");
+    f.try_solve(id, known_as("r"), Some("ann")).await.expect("solve");
     let solved = f.outbox(id).await.expect("row");
     assert_eq!(
         (solved.solved_at, solved.solved_by.as_deref(), solved.attempts),
@@ -180,7 +284,7 @@ async fn a_listed_row_stays_as_solved() {
     let face = f.store.face(face.id).await.expect("read").expect("face");
     assert_eq!((face.pending, face.engine_ref.as_deref()), (false, Some("r")));
     f.store.remove_face(face.id).await.expect("remove");
-    assert!(f.picture_files().is_empty(), "a solved row needs no picture");
+    assert!(f.pictures().await.is_empty(), "a solved row needs no picture");
     assert!(f.outbox(id).await.is_some());
 }
 
@@ -189,24 +293,24 @@ async fn enqueuing_fails_as_a_whole() {
     let f = Fixture::new().await;
     let library = f.library("g").await;
     let (person, _, id) = f.enqueue(&library, "p").await;
-    let taken = || NewOutboxRow { id, ..row() };
-    let refused = f.store.enqueue_person(library.id, new_person(), new_face(), bytes("q"), taken()).await;
-    assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
-    let refused = f.store.enqueue_face(person.id, new_face(), bytes("q"), taken()).await;
-    assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
-    let refused = f.store.enqueue_library(new_library("h"), Some(taken())).await;
-    assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
-    let refused = f.store.enqueue_library(new_library("g"), Some(row())).await;
-    assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
-    let refused = f.store.enqueue_person(LibraryId::new(99), new_person(), new_face(), bytes("q"), row()).await;
-    assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
-    let refused = f.store.enqueue_face(PersonId::new(99), new_face(), bytes("q"), row()).await;
-    assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
-    assert!(matches!(f.store.enqueue_removal(PersonId::new(99), removal(), ids()).await, Err(Error::NotFound)));
-    assert!(matches!(f.store.enqueue_face_removal(FaceId::new(99), removal(), ids()).await, Err(Error::NotFound)));
-    assert!(matches!(f.store.enqueue_library_removal(LibraryId::new(99), removal()).await, Err(Error::NotFound)));
+    let taken = || NewWrite { id, ..row() };
+    let refused = f.enqueue_person(library.id, "q", taken()).await;
+    assert!(matches!(refused, Err(Error::Store(aicp_store::Error::Database(_)))), "{refused:?}");
+    let refused = f.enqueue_face(person.id, "q", taken()).await;
+    assert!(matches!(refused, Err(Error::Store(aicp_store::Error::Database(_)))), "{refused:?}");
+    let refused = f.enqueue_library("h", taken()).await;
+    assert!(matches!(refused, Err(Error::Store(aicp_store::Error::Database(_)))), "{refused:?}");
+    let refused = f.enqueue_library("g", row()).await;
+    assert!(matches!(refused, Err(Error::LibraryExists)), "{refused:?}");
+    let refused = f.enqueue_person(LibraryId::new(99), "q", row()).await;
+    assert!(matches!(refused, Err(Error::NoLibrary)), "{refused:?}");
+    let refused = f.enqueue_face(PersonId::new(99), "q", row()).await;
+    assert!(matches!(refused, Err(Error::NoPerson)), "{refused:?}");
+    assert!(matches!(f.enqueue_removal(PersonId::new(99)).await, Err(Error::NoPerson)));
+    assert!(matches!(f.enqueue_face_removal(FaceId::new(99)).await, Err(Error::NoSuchFace)));
+    assert!(matches!(f.enqueue_library_removal(LibraryId::new(99), removal()).await, Err(Error::NoLibrary)));
     assert_eq!(f.store.counts().await.expect("counts"), Counts { libraries: 1, people: 1, faces: 1 });
-    assert_eq!(f.picture_files(), [key("p")].into());
+    assert_eq!(f.pictures().await, [key("p")].into());
     f.assert_gone(OutboxId::new(99)).await;
 }
 
@@ -215,15 +319,15 @@ async fn heads_are_the_oldest_rows_of_each_library() {
     let f = Fixture::new().await;
     let create = row();
     let create_id = create.id;
-    let library = f.store.enqueue_library(new_library("g"), Some(create)).await.expect("library");
-    let plain = f.store.enqueue_library(new_library("h"), None).await.expect("library");
+    let library = f.enqueue_library("g", create).await.expect("library");
+    let plain = f.store.insert_library(new_library("h")).await.expect("library");
     assert_eq!(f.store.outbox_libraries(None).await.expect("read"), [library.id]);
     let (_, _, first) = f.enqueue(&library, "p").await;
     let (_, _, second) = f.enqueue(&library, "q").await;
     // The order is by id, not by creation time or order of insertion.
-    let early = NewOutboxRow { id: OutboxId::new(5), engine: "other".into(), created_at: UnixMillis::new(99), ..row() };
-    f.store.enqueue_person(plain.id, new_person(), new_face(), bytes("r"), row()).await.expect("enqueue");
-    f.store.enqueue_person(plain.id, new_person(), new_face(), bytes("r"), early).await.expect("enqueue");
+    let early = NewWrite { id: OutboxId::new(5), engine: "other".into(), created_at: UnixMillis::new(99), ..row() };
+    f.enqueue_person(plain.id, "r", row()).await.expect("enqueue");
+    f.enqueue_person(plain.id, "r", early).await.expect("enqueue");
     assert_eq!(f.head(&plain).await, Some(OutboxId::new(5)));
     assert_eq!(f.store.outbox_libraries(None).await.expect("read"), [library.id, plain.id]);
     assert_eq!(f.store.outbox_libraries(Some("remote")).await.expect("read"), [library.id, plain.id]);
@@ -246,62 +350,60 @@ async fn heads_are_the_oldest_rows_of_each_library() {
     f.solve(second, known_as("s")).await;
     assert_eq!(f.head(&library).await, None);
     assert_eq!(f.store.outbox_libraries(None).await.expect("read"), [plain.id]);
-    f.store
-        .outbox_solve(OutboxId::new(first.get()), known_as("r"), Some("ann"), UnixMillis::new(78))
-        .await
-        .expect("by hand");
+    f.try_solve(first, known_as("r"), Some("ann")).await.expect("by hand");
     assert!(f.store.claimed_engine_refs(library.id, &refs(["r"])).await.expect("read").contains("r"));
 }
 
 #[tokio::test]
 async fn a_first_attempt_that_is_refused_leaves_nothing_behind() {
     let log = Arc::new(Log::default());
-    let f = Fixture::observed(Some(log.clone())).await;
+    let f = Fixture::new().await;
+    f.store.observe(log.clone());
     let library = f.library("g").await;
     let (person, face, id) = f.enqueue(&library, "p").await;
     f.attempt(id).await;
     f.reject(id).await;
     f.assert_gone(id).await;
     assert_eq!(f.store.person(person.id).await.expect("read"), None);
-    assert!(f.picture_files().is_empty());
+    assert!(f.pictures().await.is_empty());
     let removed = |face_ids| Change::FacesRemoved { library_id: library.id, face_ids };
     assert_eq!(log.changes()[1..], [removed(vec![face.id])]);
 
     let (person, kept, _) = f.enqueue(&library, "p").await;
     let more = row();
     let id = more.id;
-    let refused = f.store.enqueue_face(person.id, new_face(), bytes("q"), more).await.expect("enqueue");
+    let refused = f.enqueue_face(person.id, "q", more).await.expect("enqueue");
     f.reject(id).await;
     assert_eq!(
         f.store.faces_of(person.id).await.expect("read"),
         std::slice::from_ref(&kept),
         "the person has another face"
     );
-    assert_eq!(f.picture_files(), [key("p")].into());
+    assert_eq!(f.pictures().await, [key("p")].into());
     assert_eq!(log.changes().last(), Some(&removed(vec![refused.id])));
 
     // A person who existed before the row stays, even without a face.
-    f.store.remove_face(kept.id).await.expect("remove");
+    f.enqueue_face_removal(kept.id).await.expect("remove");
     let more = row();
     let id = more.id;
-    let refused = f.store.enqueue_face(person.id, new_face(), bytes("s"), more).await.expect("enqueue");
+    let refused = f.enqueue_face(person.id, "s", more).await.expect("enqueue");
     f.attempt(id).await;
     f.reject(id).await;
     f.assert_gone(id).await;
     assert_eq!(f.store.person(person.id).await.expect("read").map(|kept| kept.id), Some(person.id));
     assert_eq!(f.store.faces_of(person.id).await.expect("read"), []);
     assert_eq!(f.store.face(refused.id).await.expect("read"), None);
-    assert!(f.picture_files().is_empty());
+    assert!(f.pictures().await.is_empty());
 
     let create = row();
     let id = create.id;
-    let unwanted = f.store.enqueue_library(new_library("h"), Some(create)).await.expect("library");
+    let unwanted = f.enqueue_library("h", create).await.expect("library");
     let (_, _, waiting) = f.enqueue(&unwanted, "r").await;
     f.reject(id).await;
     f.assert_gone(id).await;
     f.assert_gone(waiting).await;
     assert_eq!(f.store.library_by_id(unwanted.id).await.expect("read"), None);
-    assert!(f.picture_files().is_empty());
+    assert!(f.pictures().await.is_empty());
 }
 
 #[tokio::test]
@@ -309,7 +411,7 @@ async fn a_removal_that_is_refused_at_once_is_listed() {
     let f = Fixture::new().await;
     let library = f.library("g").await;
     let (person, _) = f.enqueue_and_solve(&library, "p", "r").await;
-    let id = f.store.enqueue_removal(person.id, removal(), ids()).await.expect("remove")[0];
+    let id = f.enqueue_removal(person.id).await.expect("remove")[0];
     f.attempt(id).await;
     f.reject(id).await;
     let rejected = f.outbox(id).await.expect("row");
@@ -322,11 +424,12 @@ async fn removing_a_person_leaves_what_the_engine_must_do() {
     let f = Fixture::new().await;
     let library = f.library("g").await;
     let (person, known) = f.enqueue_and_solve(&library, "known", "r").await;
+    let person_id = person.id;
     let mut pending = Vec::new();
     for picture in ["never asked", "surely not", "in doubt", "on its way"] {
         let row = row();
         pending.push(row.id);
-        f.store.enqueue_face(person.id, new_face(), bytes(picture), row).await.expect("enqueue");
+        f.enqueue_face(person.id, picture, row).await.expect("enqueue");
     }
     f.attempt(pending[1]).await;
     f.postpone(pending[1], false).await;
@@ -335,15 +438,13 @@ async fn removing_a_person_leaves_what_the_engine_must_do() {
     f.attempt(pending[3]).await;
     let given = Arc::new(AtomicI64::new(1_000_000));
     let next = given.clone();
-    let ids = f
-        .store
-        .enqueue_removal(person.id, removal(), Box::new(move || OutboxId::new(next.fetch_add(1, Ordering::Relaxed))))
-        .await
-        .expect("remove");
+    let next_id = Box::new(move || OutboxId::new(next.fetch_add(1, Ordering::Relaxed)));
+    let remove = f.store.remove(move |tx| Box::pin(transactions::remove_person(tx, person_id, removal(), next_id)));
+    let ids = remove.await.expect("remove");
     assert_eq!(ids, [OutboxId::new(1_000_000)], "one new row");
     assert_eq!(given.load(Ordering::Relaxed), 1_000_001);
     assert_eq!(f.store.person(person.id).await.expect("read"), None);
-    assert_eq!(f.picture_files(), [key("in doubt"), key("on its way")].into());
+    assert_eq!(f.pictures().await, [key("in doubt"), key("on its way")].into());
 
     let row = f.outbox(ids[0]).await.expect("row");
     assert_eq!((row.action, row.engine_ref.as_deref()), (OutboxAction::RemoveFace, Some("r")));
@@ -359,18 +460,18 @@ async fn removing_a_person_leaves_what_the_engine_must_do() {
         assert_eq!((row.action, row.picture_key), (OutboxAction::UndoAdd, Some(key(picture))));
         assert!(row.in_doubt);
         assert_eq!(row.operation, "remove");
-        assert_eq!(f.store.picture(&key(picture)).await.expect("picture"), picture.as_bytes());
+        assert_eq!(f.store.picture(&key(picture)).await.expect("picture"), picture);
     }
 
     let f = f.reopen().await;
-    assert_eq!(f.picture_files(), [key("in doubt"), key("on its way")].into());
+    assert_eq!(f.pictures().await, [key("in doubt"), key("on its way")].into());
     for &id in &pending[2..] {
         assert_eq!(f.head(&library).await, Some(id), "they keep their places");
         f.attempt(id).await;
         f.solve(id, Solution::default()).await;
         assert_eq!(f.outbox(id).await.expect("listed").solved_at, Some(UnixMillis::new(77)));
     }
-    assert!(f.picture_files().is_empty());
+    assert!(f.pictures().await.is_empty());
     f.attempt(ids[0]).await;
     f.solve(ids[0], Solution::default()).await;
     assert_eq!(f.outbox(ids[0]).await.map(|row| row.listed), Some(true), "listed when the store was opened again");
@@ -383,21 +484,21 @@ async fn removing_a_face_leaves_what_the_engine_must_do() {
     let f = Fixture::new().await;
     let library = f.library("g").await;
     let (person, known) = f.enqueue_and_solve(&library, "known", "r").await;
-    let made = f.store.enqueue_face_removal(known.id, removal(), ids()).await.expect("remove");
+    let made = f.enqueue_face_removal(known.id).await.expect("remove");
     assert_eq!(f.outbox(made[0]).await.expect("row").engine_ref.as_deref(), Some("r"));
     assert_eq!(f.store.faces_of(person.id).await.expect("read"), []);
-    assert!(f.picture_files().is_empty());
+    assert!(f.pictures().await.is_empty());
     f.solve(made[0], Solution::default()).await;
     f.assert_gone(made[0]).await;
 
     let (_, fresh, id) = f.enqueue(&library, "p").await;
-    assert_eq!(f.store.enqueue_face_removal(fresh.id, removal(), ids()).await.expect("remove"), Vec::new());
+    assert_eq!(f.enqueue_face_removal(fresh.id).await.expect("remove"), Vec::new());
     f.assert_gone(id).await;
     let (_, doubtful, id) = f.enqueue(&library, "p").await;
     f.attempt(id).await;
-    assert_eq!(f.store.enqueue_face_removal(doubtful.id, removal(), ids()).await.expect("remove"), Vec::new());
+    assert_eq!(f.enqueue_face_removal(doubtful.id).await.expect("remove"), Vec::new());
     assert_eq!(f.outbox(id).await.expect("row").action, OutboxAction::UndoAdd);
-    assert_eq!(f.picture_files(), [key("p")].into());
+    assert_eq!(f.pictures().await, [key("p")].into());
 }
 
 #[tokio::test]
@@ -411,7 +512,7 @@ async fn a_face_removed_while_it_is_taken_in_is_removed_there_too() {
                 f.postpone(id, false).await;
             }
             f.attempt(id).await;
-            f.store.enqueue_removal(person.id, removal(), ids()).await.expect("remove");
+            f.enqueue_removal(person.id).await.expect("remove");
             id
         };
         // The engine confirms the enrolment, with its id of the face.
@@ -420,7 +521,7 @@ async fn a_face_removed_while_it_is_taken_in_is_removed_there_too() {
         let row = f.outbox(id).await.expect("row");
         assert_eq!((row.action, row.engine_ref.as_deref()), (OutboxAction::RemoveFace, Some("r")));
         assert_eq!((row.picture_key, row.solved_at, row.listed, row.in_doubt), (None, None, true, false));
-        assert!(f.picture_files().is_empty());
+        assert!(f.pictures().await.is_empty());
         assert!(f.store.claimed_engine_refs(library.id, &refs(["r"])).await.expect("read").contains("r"));
         f.attempt(id).await;
         f.solve(id, Solution::default()).await;
@@ -435,7 +536,7 @@ async fn a_face_removed_while_it_is_taken_in_is_removed_there_too() {
         f.attempt(id).await;
         f.solve(id, Solution::default()).await;
         f.assert_done(id).await;
-        assert!(f.picture_files().is_empty());
+        assert!(f.pictures().await.is_empty());
 
         // The engine refuses it, so there is nothing to undo.
         let id = enqueue("p").await;
@@ -445,16 +546,16 @@ async fn a_face_removed_while_it_is_taken_in_is_removed_there_too() {
         if listed {
             f.solve(id, Solution::default()).await;
         }
-        assert!(f.picture_files().is_empty());
+        assert!(f.pictures().await.is_empty());
     }
 
     // The engine confirms the enrolment, but without its id of the face.
     let (person, _, id) = f.enqueue(&library, "p").await;
     f.attempt(id).await;
-    f.store.enqueue_removal(person.id, removal(), ids()).await.expect("remove");
+    f.enqueue_removal(person.id).await.expect("remove");
     f.solve(id, Solution::default()).await;
     assert_eq!(f.head(&library).await, Some(id), "still to be undone");
-    assert_eq!(f.picture_files(), [key("p")].into());
+    assert_eq!(f.pictures().await, [key("p")].into());
 }
 
 #[tokio::test]
@@ -467,11 +568,11 @@ async fn rejected_faces_can_be_removed() {
         f.postpone(id, doubt).await;
         f.attempt(id).await;
         f.reject(id).await;
-        assert_eq!(f.picture_files(), [key("p")].into());
-        f.store.enqueue_removal(person.id, removal(), ids()).await.expect("remove");
+        assert_eq!(f.pictures().await, [key("p")].into());
+        f.enqueue_removal(person.id).await.expect("remove");
         if !doubt {
             f.assert_gone(id).await;
-            assert!(f.picture_files().is_empty());
+            assert!(f.pictures().await.is_empty());
         } else {
             let row = f.outbox(id).await.expect("row");
             assert_eq!((row.action, row.rejected), (OutboxAction::UndoAdd, false));
@@ -481,58 +582,27 @@ async fn rejected_faces_can_be_removed() {
 }
 
 #[tokio::test]
-async fn plain_removals_leave_no_row_that_cannot_be_worked_on() {
-    let f = Fixture::new().await;
-    let library = f.library("g").await;
-    let mut rows = Vec::new();
-    for attempted in [false, true] {
-        let (person, _, by_person) = f.enqueue(&library, "p").await;
-        let (_, face, by_face) = f.enqueue(&library, "p").await;
-        let (replaced, _, by_other) = f.enqueue(&library, "p").await;
-        if attempted {
-            for id in [by_person, by_face, by_other] {
-                f.attempt(id).await;
-            }
-        }
-        f.store.remove_person(person.id).await.expect("remove");
-        f.store.remove_face(face.id).await.expect("remove");
-        f.store.replace_faces(replaced.id, None, new_face(), bytes("q")).await.expect("replace");
-        for id in [by_person, by_face, by_other] {
-            let action = f.outbox(id).await.map(|row| (row.action, row.operation));
-            assert_eq!(action, attempted.then(|| (OutboxAction::UndoAdd, "add".to_owned())));
-            rows.push(id);
-        }
-    }
-    assert_eq!(f.picture_files(), [key("p"), key("q")].into());
-    f.store.delete_library(library.id).await.expect("delete");
-    for id in rows {
-        f.assert_gone(id).await;
-    }
-    assert!(f.picture_files().is_empty());
-}
-
-#[tokio::test]
 async fn removing_a_library_drops_what_was_to_be_done_in_it() {
     let f = Fixture::new().await;
     let create = row();
     let create_id = create.id;
-    let library = f.store.enqueue_library(new_library("g"), Some(create)).await.expect("library");
+    let library = f.enqueue_library("g", create).await.expect("library");
     let (_, _, add) = f.enqueue(&library, "p").await;
-    assert_eq!(f.store.enqueue_library_removal(library.id, row()).await.expect("remove"), None, "never asked");
+    assert_eq!(f.enqueue_library_removal(library.id, row()).await.expect("remove"), None, "never asked");
     f.assert_gone(create_id).await;
     f.assert_gone(add).await;
-    assert!(f.picture_files().is_empty());
+    assert!(f.pictures().await.is_empty());
     assert_eq!(f.store.outbox_libraries(None).await.expect("read"), Vec::new());
 
     for doubt in [false, true] {
         let create = row();
         let create_id = create.id;
-        let library = f.store.enqueue_library(new_library("g"), Some(create)).await.expect("library");
+        let library = f.enqueue_library("g", create).await.expect("library");
         f.attempt(create_id).await;
         f.postpone(create_id, doubt).await;
         let delete = row();
         let delete_id = delete.id;
-        let made = f.store.enqueue_library_removal(library.id, delete).await.expect("remove");
+        let made = f.enqueue_library_removal(library.id, delete).await.expect("remove");
         assert_eq!(made, Some(delete_id));
         f.assert_gone(create_id).await;
         f.solve(delete_id, Solution::default()).await;
@@ -542,13 +612,13 @@ async fn removing_a_library_drops_what_was_to_be_done_in_it() {
     let (_, _) = f.enqueue_and_solve(&library, "p", "r").await;
     let (person, _, undo) = f.enqueue(&library, "q").await;
     f.attempt(undo).await;
-    f.store.enqueue_removal(person.id, removal(), ids()).await.expect("remove");
-    assert_eq!(f.picture_files(), [key("p"), key("q")].into());
+    f.enqueue_removal(person.id).await.expect("remove");
+    assert_eq!(f.pictures().await, [key("p"), key("q")].into());
     let delete = row();
     let delete_id = delete.id;
-    f.store.enqueue_library_removal(library.id, delete).await.expect("remove");
+    f.enqueue_library_removal(library.id, delete).await.expect("remove");
     f.assert_gone(undo).await;
-    assert!(f.picture_files().is_empty(), "also those of the outbox");
+    assert!(f.pictures().await.is_empty(), "also those of the outbox");
     assert_eq!(f.store.library_by_id(library.id).await.expect("read"), None);
     let f = f.reopen().await;
     let row = f.outbox(delete_id).await.expect("row");
@@ -566,51 +636,18 @@ async fn opening_lists_what_was_broken_off() {
     f.attempt(asked).await;
     let (person, _, undone) = f.enqueue(&library, "r").await;
     f.attempt(undone).await;
-    f.store.enqueue_removal(person.id, removal(), ids()).await.expect("remove");
+    f.enqueue_removal(person.id).await.expect("remove");
     assert_eq!(f.store.outbox_page(OutboxFilter::default(), Page::first(9)).await.expect("page"), (0, Vec::new()));
     let f = f.reopen().await;
     let (count, rows) = f.store.outbox_page(OutboxFilter::default(), Page::first(9)).await.expect("page");
     assert_eq!(count, 3);
     let told: Vec<_> = rows.iter().map(|row| (row.id, row.in_doubt)).collect();
     assert_eq!(told, [(undone, true), (asked, true), (fresh, false)]);
-    assert_eq!(f.picture_files(), [key("p"), key("q"), key("r")].into());
+    assert_eq!(f.pictures().await, [key("p"), key("q"), key("r")].into());
     assert!(f.store.face(rows[1].face_id.expect("face")).await.expect("read").expect("face").pending);
     // A listed row stays listed when refused.
     f.reject(fresh).await;
     assert!(f.outbox(fresh).await.expect("row").rejected);
-}
-
-#[tokio::test]
-async fn rows_are_listed_latest_first() {
-    let f = Fixture::new().await;
-    let library = f.library("g").await;
-    let mut ids = Vec::new();
-    for created_at in [30, 10, 20, 20, 40] {
-        let row = NewOutboxRow { created_at: UnixMillis::new(created_at), ..row() };
-        ids.push(row.id);
-        f.store.enqueue_person(library.id, new_person(), new_face(), bytes("p"), row).await.expect("enqueue");
-    }
-    for &id in &ids[..4] {
-        f.postpone(id, false).await;
-    }
-    f.solve(ids[2], Solution::default()).await;
-    f.reject(ids[0]).await;
-    let page = async |filter, page| {
-        let (count, rows) = f.store.outbox_page(filter, page).await.expect("page");
-        (count, rows.into_iter().map(|row| row.id).collect::<Vec<_>>())
-    };
-    let all = OutboxFilter::default();
-    assert_eq!(page(all, Page::first(9)).await, (4, vec![ids[0], ids[3], ids[2], ids[1]]));
-    assert_eq!(page(all, Page { offset: 1, limit: 2 }).await, (4, vec![ids[3], ids[2]]));
-    assert_eq!(page(all, Page::first(0)).await, (4, Vec::new()));
-    assert_eq!(page(OutboxFilter { solved: Some(true), ..all }, Page::first(9)).await, (1, vec![ids[2]]));
-    assert_eq!(
-        page(OutboxFilter { solved: Some(false), ..all }, Page::first(9)).await,
-        (3, vec![ids[0], ids[3], ids[1]])
-    );
-    let range = OutboxFilter { from: Some(UnixMillis::new(20)), to: Some(UnixMillis::new(30)), ..all };
-    assert_eq!(page(range, Page::first(9)).await, (2, vec![ids[3], ids[2]]));
-    assert_eq!(page(OutboxFilter { solved: Some(false), ..range }, Page::first(9)).await, (1, vec![ids[3]]));
 }
 
 #[tokio::test]
@@ -619,13 +656,47 @@ async fn shared_pictures_stay_while_anybody_needs_them() {
     let library = f.library("g").await;
     let (person, _, id) = f.enqueue(&library, "p").await;
     f.attempt(id).await;
-    f.store.enqueue_removal(person.id, removal(), ids()).await.expect("remove");
-    let (other, _) = f.enrol(&library, "p").await;
-    f.store.remove_person(other.id).await.expect("remove");
-    assert_eq!(f.store.picture(&key("p")).await.expect("the row still needs it"), b"p");
-    let face = NewFace { engine_ref: Some("x".into()), ..new_face() };
-    f.store.enrol(library.id, new_person(), face, bytes("p")).await.expect("enrol");
+    f.enqueue_removal(person.id).await.expect("remove");
+    let enrol = async || f.store.enrol(library.id, new_person(), new_face(), bytes("p")).await.expect("enrol").0;
+    f.store.remove_person(enrol().await.id).await.expect("remove");
+    assert_eq!(f.store.picture(&key("p")).await.expect("the row still needs it"), "p");
+    enrol().await;
     f.attempt(id).await;
     f.solve(id, Solution::default()).await;
-    assert_eq!(f.store.picture(&key("p")).await.expect("the face still needs it"), b"p");
+    assert_eq!(f.store.picture(&key("p")).await.expect("the face still needs it"), "p");
+}
+
+#[tokio::test]
+async fn a_change_leaves_the_engine_the_old_faces_to_remove() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let (person, _) = f.enqueue_and_solve(&library, "p", "1").await;
+    let mut faces = Vec::new();
+    for (picture, engine_ref) in [("q", "2"), ("r", "3")] {
+        let row = row();
+        let id = row.id;
+        faces.push(f.enqueue_face(person.id, picture, row).await.expect("enqueue"));
+        f.solve(id, known_as(engine_ref)).await;
+    }
+    let (taken, _) = f.enqueue_and_solve(&library, "s", "4").await;
+    let kept = faces[1].id;
+    let changes = |id: String| PersonChanges { external_id: Some(id), ..PersonChanges::default() };
+    let refused = f.enqueue_update(person.id, changes(taken.public_id.to_string()), kept).await;
+    assert!(matches!(refused, Err(Error::PersonExists)), "{refused:?}");
+    assert_eq!(f.store.faces_of(person.id).await.expect("read").len(), 3);
+    assert_eq!(f.head(&library).await, None);
+
+    let rows = f.enqueue_update(person.id, changes("u".to_owned()), kept).await.expect("update");
+    let left = f.store.faces_of(person.id).await.expect("read");
+    assert_eq!(left.iter().map(|face| face.id).collect::<Vec<_>>(), [kept]);
+    let mut removed = Vec::new();
+    for id in rows {
+        let row = f.outbox(id).await.expect("a row");
+        assert_eq!(row.action, OutboxAction::RemoveFace);
+        removed.push(row.engine_ref.expect("a ref"));
+    }
+    assert_eq!(removed, ["1", "2"]);
+    let after = f.store.person(person.id).await.expect("read").expect("person");
+    assert_eq!(after.external_id.as_deref(), Some("u"));
+    assert_eq!(f.pictures().await, [key("r"), key("s")].into());
 }

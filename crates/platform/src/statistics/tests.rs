@@ -1,17 +1,18 @@
 //! Call log and statistics, compared with a naive fold over the same calls.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
 
-use aicp_store::{CallScope, CallTotal, DayTotal, Error, LoggedCall, Store};
-use aicp_types::{SystemClock, TraceId, UnixMillis};
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use proptest::{prelude::*, sample::select};
+use aicp_store_tests::handle::Handle;
+use aicp_types::{SystemClock, TraceId};
+use jiff::Timestamp;
+use jiff::civil::date;
+use proptest::prelude::*;
+use proptest::sample::select;
 
-use crate::fixture::Fixture;
+use super::calendar::{append_calls, date_of, parts, set_zone};
+use super::*;
 
 const QUARTER: i64 = 900_000;
 const DAY: i64 = 86_400_000;
@@ -51,14 +52,40 @@ fn call(trace_id: TraceId, time: UnixMillis) -> LoggedCall {
     }
 }
 
-fn row(call: &LoggedCall) -> LoggedCall {
-    let LoggedCall { trace_id, app_id, method, label, source, url, time, ip, cost_ms, ok, code, message } =
-        call.clone();
-    LoggedCall { trace_id, app_id, method, label, source, url, time, ip, cost_ms, ok, code, message }
+/// A store with the zone of its days.
+struct Log {
+    store: Handle,
+    zone: TimeZone,
 }
 
-async fn open(dir: &Path, zone: &TimeZone) -> Store {
-    Store::open(dir, Arc::new(SystemClock), None, zone.clone()).await.expect("open")
+async fn open(dir: &Path, zone: &TimeZone) -> Log {
+    let store = Handle(aicp_store_sqlite::open(dir, Arc::new(SystemClock)).await.expect("open"));
+    let days = zone.clone();
+    let set = store.write(move |tx| Box::pin(async move { set_zone(tx, &days).await }));
+    set.await.expect("the days of the zone");
+    Log { store, zone: zone.clone() }
+}
+
+impl Log {
+    async fn append(&self, calls: &[LoggedCall]) -> Result<()> {
+        let (zone, calls) = (self.zone.clone(), calls.to_vec());
+        self.store.write(move |tx| Box::pin(async move { append_calls(tx, &zone, calls).await })).await
+    }
+
+    async fn totals(&self, scope: CallScope<'_>) -> Vec<CallTotal> {
+        let parts = parts(&self.zone, scope.from, scope.to);
+        self.store.call_totals(scope, &parts).await.expect("totals")
+    }
+
+    async fn days(&self, scope: CallScope<'_>) -> Vec<(Date, CallTotal)> {
+        let parts = parts(&self.zone, scope.from, scope.to);
+        let days = self.store.call_days(scope, &parts).await.expect("days");
+        days.into_iter().map(|DayTotal { day, total }| (date_of(day), total)).collect()
+    }
+
+    async fn close(self) {
+        self.store.close().await.expect("close");
+    }
 }
 
 fn is_in(call: &LoggedCall, scope: CallScope<'_>) -> bool {
@@ -73,7 +100,7 @@ fn date_at(zone: &TimeZone, time: UnixMillis) -> Date {
 }
 
 /// Returns the day on which the quarter of a call begins. It differs from the day of the call only in the odd zone.
-fn date_of(zone: &TimeZone, call: &LoggedCall) -> Date {
+fn date_of_call(zone: &TimeZone, call: &LoggedCall) -> Date {
     let date = date_at(zone, UnixMillis::new(call.time.get() - call.time.get().rem_euclid(QUARTER)));
     if zone.iana_name() != Some(ODD_ZONE) {
         assert_eq!(date, date_at(zone, call.time));
@@ -101,24 +128,23 @@ fn naive<K: Ord>(calls: &[&LoggedCall], key: impl Fn(&LoggedCall) -> K) -> BTree
     groups.into_iter().map(|(key, calls)| (key, sum_up(calls))).collect()
 }
 
-async fn assert_sums(store: &Store, zone: &TimeZone, calls: &[LoggedCall], scope: CallScope<'_>) {
+async fn assert_sums(log: &Log, calls: &[LoggedCall], scope: CallScope<'_>) {
     let calls: Vec<_> = calls.iter().filter(|call| is_in(call, scope)).collect();
     let totals: Vec<_> = naive(&calls, |call| call.method.clone()).into_values().collect();
-    assert_eq!(store.call_totals(scope).await.expect("totals"), totals, "{scope:?}");
-    let days: Vec<_> = naive(&calls, |call| (call.method.clone(), date_of(zone, call)))
+    assert_eq!(log.totals(scope).await, totals, "{scope:?}");
+    let days: Vec<_> = naive(&calls, |call| (call.method.clone(), date_of_call(&log.zone, call)))
         .into_iter()
-        .map(|((_, day), total)| DayTotal { day, total })
+        .map(|((_, day), total)| (day, total))
         .collect();
-    assert_eq!(store.call_days(scope).await.expect("days"), days, "{scope:?}");
+    assert_eq!(log.days(scope).await, days, "{scope:?}");
 }
 
-async fn assert_log(store: &Store, calls: &[LoggedCall], scope: CallScope<'_>, limit: u64) {
-    let mut calls: Vec<_> = calls.iter().filter(|call| is_in(call, scope)).collect();
+async fn assert_log(log: &Log, calls: &[LoggedCall], scope: CallScope<'_>, limit: u64) {
+    let mut calls: Vec<_> = calls.iter().filter(|call| is_in(call, scope)).cloned().collect();
     calls.sort_by_key(|call| std::cmp::Reverse((call.time, call.trace_id)));
     calls.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    calls.sort_by_key(|call| (&call.method, call.time, call.trace_id));
-    let expected: Vec<_> = calls.into_iter().map(row).collect();
-    assert_eq!(store.calls(scope, limit).await.expect("calls"), expected, "{scope:?} {limit}");
+    calls.sort_by_key(|call| (call.method.clone(), call.time, call.trace_id));
+    assert_eq!(log.store.calls(scope, limit).await.expect("calls"), calls, "{scope:?} {limit}");
 }
 
 /// Times of changes in a zone: clock changes, ends of days, months and years.
@@ -220,22 +246,22 @@ fn scopes(case: &Case) -> impl Iterator<Item = CallScope<'static>> {
 async fn check(case: Case) {
     let dir = tempfile::tempdir().expect("temporary folder");
     let here = zone(case.zone);
-    let store = open(dir.path(), &here).await;
+    let log = open(dir.path(), &here).await;
     for calls in case.calls.chunks(case.batch) {
-        store.append_calls(calls.to_vec()).await.expect("append");
+        log.append(&calls).await.expect("append");
     }
     for (n, scope) in scopes(&case).enumerate() {
-        assert_sums(&store, &here, &case.calls, scope).await;
-        assert_log(&store, &case.calls, scope, n as u64 * 2).await;
+        assert_sums(&log, &case.calls, scope).await;
+        assert_log(&log, &case.calls, scope, n as u64 * 2).await;
     }
-    assert_sums(&store, &here, &case.calls, CallScope::default()).await;
-    assert_log(&store, &case.calls, CallScope::default(), u64::MAX).await;
-    store.close().await.expect("close");
+    assert_sums(&log, &case.calls, CallScope::default()).await;
+    assert_log(&log, &case.calls, CallScope::default(), u64::MAX).await;
+    log.close().await;
 
     let there = zone(case.next_zone);
-    let store = open(dir.path(), &there).await;
+    let log = open(dir.path(), &there).await;
     for scope in scopes(&case) {
-        assert_sums(&store, &there, &case.calls, scope).await;
+        assert_sums(&log, &case.calls, scope).await;
     }
     // Calls appended after the change of zone add to the recomputed sums.
     let first_id = 200_000;
@@ -244,32 +270,33 @@ async fn check(case: Case) {
         .iter()
         .map(|call| LoggedCall { trace_id: TraceId::new(call.trace_id.get() + first_id), ..call.clone() });
     let again: Vec<_> = again.collect();
-    store.append_calls(again.clone()).await.expect("append");
+    log.append(&again).await.expect("append");
     let all = [case.calls.clone(), again].concat();
-    assert_sums(&store, &there, &all, CallScope::default()).await;
+    assert_sums(&log, &all, CallScope::default()).await;
 
     let old = all.iter().filter(|call| call.time < UnixMillis::new(case.delete_before)).count() as u64;
-    let deleted = store.delete_calls_before(UnixMillis::new(case.delete_before), case.at_most).await.expect("delete");
+    let deleted =
+        log.store.delete_calls_before(UnixMillis::new(case.delete_before), case.at_most).await.expect("delete");
     assert_eq!(deleted, old.min(case.at_most));
-    let kept = store.calls(CallScope::default(), u64::MAX).await.expect("calls");
+    let kept = log.store.calls(CallScope::default(), u64::MAX).await.expect("calls");
     let kept: BTreeSet<_> = kept.iter().map(|call| call.trace_id).collect();
     assert_eq!(kept.len() as u64, all.len() as u64 - deleted);
     assert!(all.iter().all(|call| call.time < UnixMillis::new(case.delete_before) || kept.contains(&call.trace_id)));
-    let deleted = store.delete_calls_before(UnixMillis::new(case.delete_before), u64::MAX).await.expect("delete");
+    let deleted = log.store.delete_calls_before(UnixMillis::new(case.delete_before), u64::MAX).await.expect("delete");
     assert_eq!(deleted, old.saturating_sub(case.at_most));
     let young: Vec<_> = all.iter().filter(|call| call.time >= UnixMillis::new(case.delete_before)).cloned().collect();
-    assert_log(&store, &young, CallScope::default(), u64::MAX).await;
+    assert_log(&log, &young, CallScope::default(), u64::MAX).await;
     for scope in scopes(&case) {
         let whole = |time: UnixMillis| UnixMillis::new(time.get() - time.get().rem_euclid(QUARTER));
         let scope = CallScope { from: scope.from.map(whole), to: scope.to.map(whole), ..scope };
-        assert_sums(&store, &there, &all, scope).await;
+        assert_sums(&log, &all, scope).await;
     }
-    store.close().await.expect("close");
+    log.close().await;
 
     // Days can be recomputed after rows of the log were deleted.
-    let store = open(dir.path(), &here).await;
-    assert_sums(&store, &here, &all, CallScope::default()).await;
-    store.close().await.expect("close");
+    let log = open(dir.path(), &here).await;
+    assert_sums(&log, &all, CallScope::default()).await;
+    log.close().await;
 }
 
 proptest! {
@@ -282,85 +309,33 @@ proptest! {
 }
 
 #[tokio::test]
-async fn a_call_is_put_down_once() {
-    let f = Fixture::new().await;
-    f.store.append_calls(Vec::new()).await.expect("nothing");
-    f.store.append_calls(vec![call(TraceId::new(1), UnixMillis::new(5))]).await.expect("append");
-    let again = f
-        .store
-        .append_calls(vec![call(TraceId::new(2), UnixMillis::new(6)), call(TraceId::new(1), UnixMillis::new(5))])
-        .await;
-    assert!(matches!(again, Err(Error::Database(_))), "{again:?}");
-    let totals = f.store.call_totals(CallScope::default()).await.expect("totals");
-    assert_eq!(totals.iter().map(|total| total.count).collect::<Vec<_>>(), [1]);
-}
-
-#[tokio::test]
-async fn of_calls_at_the_same_time_that_of_the_greater_id_is_the_latest() {
-    let f = Fixture::new().await;
-    let time = 5 * QUARTER + 3;
-    let named = |trace_id, label: &str| LoggedCall {
-        label: label.into(),
-        cost_ms: trace_id,
-        ..call(TraceId::new(trace_id), UnixMillis::new(time))
-    };
-    let calls =
-        [(1, "B"), (5, "B"), (4, "B"), (2, "A"), (9, "B"), (8, "B"), (10, "A")].map(|(id, label)| named(id, label));
-    for (n, batch) in calls.chunks(2).enumerate() {
-        f.store.append_calls(batch.to_vec()).await.expect("append");
-        let calls = &calls[..calls.len().min(n * 2 + 2)];
-        // Answered from days, from quarters, and from the log.
-        for (from, to) in [(0, DAY), (QUARTER, 6 * QUARTER), (time, time + 1)] {
-            let scope =
-                CallScope { from: Some(UnixMillis::new(from)), to: Some(UnixMillis::new(to)), ..CallScope::default() };
-            assert_sums(&f.store, &TimeZone::UTC, calls, scope).await;
-        }
-    }
-}
-
-#[tokio::test]
-async fn many_calls_go_in_at_once() {
-    let f = Fixture::new().await;
-    let calls: Vec<_> = (0..4_500).map(|n| call(TraceId::new(n), UnixMillis::new(n * QUARTER / 2))).collect();
-    f.store.append_calls(calls.clone()).await.expect("append");
-    assert_sums(&f.store, &TimeZone::UTC, &calls, CallScope::default()).await;
-    assert_log(&f.store, &calls, CallScope::default(), 3_000).await;
-    assert_eq!(f.store.delete_calls_before(UnixMillis::new(i64::MAX), 4_000).await.expect("delete"), 4_000);
-    assert_log(&f.store, &calls[4_000..], CallScope::default(), 3_000).await;
-}
-
-#[tokio::test]
 async fn any_time_can_be_asked_for_and_put_down() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let berlin = zone("Europe/Berlin");
-    let store = open(dir.path(), &berlin).await;
+    let log = open(dir.path(), &berlin).await;
     let calls = [
         call(TraceId::new(1), UnixMillis::new(0)),
         call(TraceId::new(2), UnixMillis::new(-1)),
         call(TraceId::new(3), UnixMillis::new(-DAY * 800)),
         call(TraceId::new(4), UnixMillis::new(DAY * 40_000)),
     ];
-    store.append_calls(calls.to_vec()).await.expect("append");
+    log.append(&calls).await.expect("append");
     let bounds = [None, Some(i64::MIN), Some(i64::MAX), Some(0), Some(-1), Some(1)].map(|ms| ms.map(UnixMillis::new));
     for from in bounds {
         for to in bounds {
             let scope = CallScope { from, to, ..CallScope::default() };
-            assert_sums(&store, &berlin, &calls, scope).await;
+            assert_sums(&log, &calls, scope).await;
         }
     }
-    store
-        .append_calls(vec![
-            call(TraceId::new(5), UnixMillis::new(i64::MAX)),
-            call(TraceId::new(6), UnixMillis::new(i64::MIN)),
-        ])
+    log.append(&[call(TraceId::new(5), UnixMillis::new(i64::MAX)), call(TraceId::new(6), UnixMillis::new(i64::MIN))])
         .await
         .expect("a clock gone mad");
-    assert_eq!(store.call_totals(CallScope::default()).await.expect("totals")[0].count, 6);
-    store.call_days(CallScope::default()).await.expect("days");
-    store.close().await.expect("close");
-    let store = open(dir.path(), &zone("Asia/Kathmandu")).await;
-    assert_eq!(store.call_totals(CallScope::default()).await.expect("totals")[0].count, 6);
-    store.close().await.expect("close");
+    assert_eq!(log.totals(CallScope::default()).await[0].count, 6);
+    log.days(CallScope::default()).await;
+    log.close().await;
+    let log = open(dir.path(), &zone("Asia/Kathmandu")).await;
+    assert_eq!(log.totals(CallScope::default()).await[0].count, 6);
+    log.close().await;
 }
 
 #[tokio::test]
@@ -369,11 +344,25 @@ async fn zones_without_a_name_are_told_apart() {
     let calls = [call(TraceId::new(1), UnixMillis::new(0)), call(TraceId::new(2), UnixMillis::new(DAY - 1))];
     for hours in [0, 5, -5] {
         let zone = TimeZone::posix(&format!("<XYZ>{hours}")).expect("zone");
-        let store = open(dir.path(), &zone).await;
+        let log = open(dir.path(), &zone).await;
         if hours == 0 {
-            store.append_calls(calls.to_vec()).await.expect("append");
+            log.append(&calls).await.expect("append");
         }
-        assert_sums(&store, &zone, &calls, CallScope::default()).await;
-        store.close().await.expect("close");
+        assert_sums(&log, &calls, CallScope::default()).await;
+        log.close().await;
     }
+}
+
+#[test]
+fn buckets_are_those_of_the_calendar() {
+    // Examples of the manual: 2020-03-23~~~2020-03-29, 2020-03-01~~~2020-03-31.
+    let day = date(2020, 3, 26);
+    assert_eq!(Bucket::Day.bounds(day), (day, day));
+    assert_eq!(Bucket::Week.bounds(day), (date(2020, 3, 23), date(2020, 3, 29)));
+    assert_eq!(Bucket::Month.bounds(day), (date(2020, 3, 1), date(2020, 3, 31)));
+    for day in [date(2020, 3, 23), date(2020, 3, 29)] {
+        assert_eq!(Bucket::Week.bounds(day), (date(2020, 3, 23), date(2020, 3, 29)));
+    }
+    assert_eq!(Bucket::Week.bounds(date(2021, 1, 1)), (date(2020, 12, 28), date(2021, 1, 3)));
+    assert_eq!(Bucket::Month.bounds(date(2024, 2, 5)), (date(2024, 2, 1), date(2024, 2, 29)));
 }
