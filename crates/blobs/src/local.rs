@@ -36,8 +36,8 @@ impl LocalBlobs {
     /// Subfolder of files that are being written.
     pub const INCOMING: &str = "incoming";
 
-    /// Opens the folder, which is created where missing, with its shards, for this user only. Deletes what an earlier
-    /// process was still writing. Blocks.
+    /// Opens the folder, which is created where missing, with its shards, for this user only. Blobs that an earlier
+    /// process has written in full get their places, and others that it was still writing are deleted. Blocks.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -49,8 +49,8 @@ impl LocalBlobs {
             create_dir(&root.join(hex::encode([shard])))?;
         }
         sync_dir(root)?;
-        remove_files(&incoming)?;
         let folder = Folder { root: root.to_owned(), incoming, next_number: AtomicU64::new(0) };
+        folder.settle_incoming()?;
         Ok(Self { folder: Arc::new(folder) })
     }
 
@@ -150,6 +150,30 @@ impl Folder {
         self.sync_shards(blobs.iter().map(|(key, _)| key))
     }
 
+    /// Moves complete files under `incoming` to their places, as rows may refer to them: earlier versions of the store
+    /// committed the rows first. Deletes other files.
+    fn settle_incoming(&self) -> Result<()> {
+        let mut completed = Vec::new();
+        for entry in fs::read_dir(&self.incoming).map_err(at(&self.incoming))? {
+            let entry = entry.map_err(at(&self.incoming))?;
+            let path = entry.path();
+            if !entry.file_type().map_err(at(&path))?.is_file() {
+                tracing::warn!(path = %path.display(), "this is no picture of the store and is left alone");
+                continue;
+            }
+            let named = path.file_stem().and_then(|name| BlobKey::parse(name.to_str()?));
+            let bytes = fs::read(&path).map_err(at(&path))?;
+            match named.filter(|key| BlobKey::of(&bytes) == *key) {
+                Some(key) => {
+                    fs::rename(&path, self.place(&key)).map_err(at(&path))?;
+                    completed.push(key);
+                }
+                None => fs::remove_file(&path).map_err(at(&path))?,
+            }
+        }
+        self.sync_shards(completed.iter())
+    }
+
     fn open(&self, key: &BlobKey) -> Result<(OpenFile, Bytes)> {
         let path = self.place(key);
         let file = match File::open(&path) {
@@ -203,18 +227,4 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-/// Deletes the files of a folder; anything else in it is left alone.
-fn remove_files(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder).map_err(at(folder))? {
-        let entry = entry.map_err(at(folder))?;
-        let path = entry.path();
-        if entry.file_type().map_err(at(&path))?.is_file() {
-            fs::remove_file(&path).map_err(at(&path))?;
-        } else {
-            tracing::warn!(path = %path.display(), "this is no picture of the store and is left alone");
-        }
-    }
-    Ok(())
 }

@@ -64,18 +64,21 @@ async fn a_damaged_file_is_told_and_mended_by_an_equal_blob() {
 }
 
 #[tokio::test]
-async fn what_was_being_written_is_deleted_at_the_next_open() {
+async fn what_was_being_written_is_completed_or_deleted_at_the_next_open() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let blobs = LocalBlobs::open(folder.path()).expect("it opens");
     let (key, bytes) = blob("p");
     blobs.put(&[(key.clone(), bytes)]).await.expect("it is put");
     let incoming = folder.path().join("incoming");
     fs::write(incoming.join(format!("{key}.9")), "half").expect("as if killed while writing");
+    let (whole, bytes) = blob("whole");
+    fs::write(incoming.join(format!("{whole}.10")), bytes).expect("as if killed before the move");
     fs::create_dir(incoming.join("no file")).expect("a folder");
     let blobs = LocalBlobs::open(folder.path()).expect("it opens");
     let left: Vec<_> =
         fs::read_dir(&incoming).expect("a folder").map(|entry| entry.expect("entry").file_name()).collect();
     assert_eq!(left, ["no file"]);
+    assert_eq!(read_all(&blobs, &whole).await.expect("it is read"), "whole");
     assert_eq!(read_all(&blobs, &key).await.expect("it is read"), "p");
 }
 
