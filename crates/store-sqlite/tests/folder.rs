@@ -138,9 +138,13 @@ async fn a_database_that_was_replaced_is_noticed() {
 async fn what_was_being_written_goes_at_the_next_open_and_what_was_committed_stays() {
     let f = Folder::new().await;
     let library = f.library().await;
-    f.store.enrol(library.id, new_person(), new_face(), bytes("in place")).await.expect("enrol");
+    for picture in ["in place", "committed"] {
+        f.store.enrol(library.id, new_person(), new_face(), bytes(picture)).await.expect("enrol");
+    }
     f.store.close().await.expect("close");
     let incoming = f.dir.path().join("objects/incoming");
+    let moved = incoming.join(format!("{}.7", key("committed")));
+    fs::rename(f.file_of("committed"), moved).expect("as if the version of before was killed before the move");
     fs::write(incoming.join(format!("{}.8", key("uncommitted"))), "uncommitted").expect("write");
     fs::write(incoming.join(format!("{}.9", key("in place"))), "in pl").expect("a write cut short");
     fs::write(incoming.join("what is this"), "?").expect("write");
@@ -149,11 +153,13 @@ async fn what_was_being_written_goes_at_the_next_open_and_what_was_committed_sta
     let f = f.reopen().await;
     assert!(names(&incoming).is_empty());
     let deadline = Instant::now() + PATIENCE;
-    while f.pictures() != [key("in place")].into() {
+    while f.pictures() != [key("committed"), key("in place")].into() {
         assert!(Instant::now() < deadline, "{:?}", f.pictures());
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    assert_eq!(f.store.picture(&key("in place")).await.expect("picture"), "in place");
+    for picture in ["in place", "committed"] {
+        assert_eq!(f.store.picture(&key(picture)).await.expect("picture"), picture);
+    }
 }
 
 #[tokio::test]
