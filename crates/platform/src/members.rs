@@ -215,6 +215,6 @@ impl Platform {
     /// # Errors
     /// [`Error::NoSuchFace`].
     pub async fn picture_of_face(&self, face: &Face) -> Result<Bytes> {
-        Ok(self.inner.store.picture(&face.picture_key).await.map_err(Error::or_no_face)?)
+        self.inner.store.picture(&face.picture_key).await.map_err(Error::or_no_face)
     }
 }

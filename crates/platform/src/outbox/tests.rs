@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use aicp_blobs::{Blobs, MemoryBlobs};
-use aicp_store::{Change, Counts, Database, OutboxFilter, Page, Store};
+use aicp_store::{Change, Counts, Database, OutboxAction, OutboxFilter, Page, Solution, Store};
 use aicp_store_sqlite::Sqlite;
 use aicp_store_tests::fixture::{APP, Log, bytes, key, new_face, new_library, new_person, next_id, stored};
 use aicp_store_tests::handle::Handle;
@@ -13,6 +13,7 @@ use aicp_types::{Clock, OutboxId, PersonId, SystemClock, UnixMillis};
 use tempfile::TempDir;
 
 use super::*;
+use crate::error::{Error, Result};
 
 fn row() -> NewWrite {
     NewWrite {
