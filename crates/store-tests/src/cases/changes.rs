@@ -42,7 +42,7 @@ pub async fn changed_libraries_and_people_are_announced(harness: Box<dyn Harness
     let f = Fixture::observed(harness, told.clone()).await;
     let library = f.library("g").await;
     let renamed = Change::LibraryChanged { app_id: APP.to_owned(), library_id: library.id };
-    assert_eq!(told.take(), [renamed.clone()]);
+    assert_eq!(told.take(), std::slice::from_ref(&renamed));
     f.store.rename_library(library.id, "h", "h").await.expect("rename");
     assert_eq!(told.take(), [renamed]);
 
