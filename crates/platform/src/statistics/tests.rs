@@ -248,7 +248,7 @@ async fn check(case: Case) {
     let here = zone(case.zone);
     let log = open(dir.path(), &here).await;
     for calls in case.calls.chunks(case.batch) {
-        log.append(&calls).await.expect("append");
+        log.append(calls).await.expect("append");
     }
     for (n, scope) in scopes(&case).enumerate() {
         assert_sums(&log, &case.calls, scope).await;
