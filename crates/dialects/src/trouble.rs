@@ -1,13 +1,13 @@
 //! Log lines of the troubles that callers see only as a failure of the server. The span of the request says whose call
 //! it was.
 
-use aicp_platform::Error;
+use aicp_platform::{Error, Refusal};
 
 /// Logs the platform error of a call that fails for a reason that is not the caller's.
 pub(crate) fn log(e: &Error) {
     match e {
-        Error::EngineUnavailable(reason) => tracing::warn!(reason, "an engine is not to be reached"),
-        Error::Rejected { code, text } => tracing::warn!(code, text, "an engine refused"),
+        Error::Unavailable(reason) => tracing::warn!(reason, "an engine is not to be reached"),
+        Error::Refused(Refusal::Engine { code, text }) => tracing::warn!(code, text, "an engine refused"),
         e => tracing::error!(error = %e, "a call failed"),
     }
 }

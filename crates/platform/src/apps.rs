@@ -8,8 +8,9 @@ use aicp_types::UnixMillis;
 use arc_swap::ArcSwap;
 
 use crate::capabilities::{Area, Areas, Capabilities};
+use crate::error::or_missing;
 use crate::secrets::{TokenHash, new_app_token};
-use crate::{ADMIN_APP, Error, Platform, Result};
+use crate::{ADMIN_APP, BadInput, Error, Existing, Missing, Platform, Result};
 
 /// Maximum length of an app id in bytes.
 const MAX_APP_ID: usize = 128;
@@ -194,7 +195,7 @@ impl Platform {
     /// it does not exist.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn app_for_operator(&self, id: &str) -> Result<App> {
         let (app_id, now) = (id.to_owned(), self.now());
         ensure_app(&self.inner.store, app_id, now).await?;
@@ -228,10 +229,10 @@ impl Platform {
     /// Grants capabilities to a new app and returns its token. `due_at` may lie in the past.
     ///
     /// # Errors
-    /// [`Error::AppExists`] if the app has a grant or its id is reserved; [`Error::BadAppId`]; [`Error::NoCapability`].
+    /// [`Existing::App`] if the app has a grant or its id is reserved; [`BadInput::AppId`]; [`Missing::Capability`].
     pub async fn grant(&self, app_id: &str, due_at: UnixMillis, capabilities: Vec<String>) -> Result<String> {
         if self.is_reserved(app_id) {
-            return Err(Error::AppExists);
+            return Err(Error::Exists(Existing::App));
         }
         check_id(app_id)?;
         self.require_known(&capabilities)?;
@@ -247,7 +248,7 @@ impl Platform {
         let created =
             self.inner.store.write(move |tx| Box::pin(async move { tx.create_grant(grant, now).await })).await;
         created.map_err(|e| match e {
-            aicp_store::Error::Exists => Error::AppExists,
+            aicp_store::Error::Exists => Error::Exists(Existing::App),
             other => other.into(),
         })?;
         Ok(token)
@@ -256,7 +257,7 @@ impl Platform {
     /// Sets the due time of a grant and adds capabilities to it. It removes none.
     ///
     /// # Errors
-    /// [`Error::NoApp`] if the app has no grant; [`Error::NoCapability`].
+    /// [`Missing::App`] if the app has no grant; [`Missing::Capability`].
     pub async fn extend_grant(
         &self,
         app_id: &str,
@@ -265,13 +266,13 @@ impl Platform {
     ) -> Result<ExtendedGrant> {
         self.require_known(&capabilities)?;
         let before = self.inner.store.rows().await?.grants().await?;
-        let before = before.into_iter().find(|grant| grant.app_id == app_id).ok_or(Error::NoApp)?;
+        let before = before.into_iter().find(|grant| grant.app_id == app_id).ok_or(Missing::App)?;
         // Opened before any change: the answer needs the token.
         let token = self.inner.vault.open(app_id, &before.token_sealed)?;
         let (id, ids) = (app_id.to_owned(), capabilities.clone());
         let extended =
             self.inner.store.write(move |tx| Box::pin(async move { tx.extend_grant(&id, due_at, ids).await })).await;
-        extended.map_err(Error::or_no_app)?;
+        extended.map_err(or_missing(Missing::App))?;
         let (held, added) = capabilities.into_iter().partition(|id| before.capabilities.contains(id));
         Ok(ExtendedGrant { held, added, token })
     }
@@ -279,17 +280,17 @@ impl Platform {
     /// Revokes the grant of an app. On return its token is invalid; its libraries stay.
     ///
     /// # Errors
-    /// [`Error::NoApp`].
+    /// [`Missing::App`].
     pub async fn revoke(&self, app_id: &str) -> Result<()> {
         let id = app_id.to_owned();
         let deleted = self.inner.store.remove(move |tx| Box::pin(async move { tx.delete_grant(&id).await })).await;
-        deleted.map_err(Error::or_no_app)
+        deleted.map_err(or_missing(Missing::App))
     }
 
     /// Returns the ids of all apps, including those without a grant.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn app_ids(&self) -> Result<Vec<String>> {
         Ok(self.inner.store.rows().await?.app_ids().await?)
     }
@@ -300,14 +301,14 @@ impl Platform {
 
     fn require_known(&self, capabilities: &[String]) -> Result<()> {
         let known = |id: &String| self.inner.settings.capabilities.knows(id);
-        if capabilities.iter().all(known) { Ok(()) } else { Err(Error::NoCapability) }
+        if capabilities.iter().all(known) { Ok(()) } else { Err(Error::Missing(Missing::Capability)) }
     }
 }
 
 /// Checks that a text is valid as the id of an app.
 pub(crate) fn check_id(app_id: &str) -> Result<()> {
     let is_id = !app_id.is_empty() && app_id.len() <= MAX_APP_ID && !app_id.chars().any(char::is_control);
-    if is_id { Ok(()) } else { Err(Error::BadAppId) }
+    if is_id { Ok(()) } else { Err(Error::BadInput(BadInput::AppId)) }
 }
 
 /// Creates an app, unless it exists. Possible on a full disk: every start does it, and the app mostly exists.

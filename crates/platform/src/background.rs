@@ -8,7 +8,7 @@ use std::thread::{self, Thread};
 use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, unconstrained};
 
-use crate::{Error, Result};
+use crate::{Error, Internal, Result};
 
 /// A background task that runs until it is done or told to stop.
 pub struct Background {
@@ -67,9 +67,9 @@ pub(crate) fn drive<T>(future: impl Future<Output = T>) -> T {
 /// Runs work to completion even if the caller is dropped: the answer of an engine must be stored.
 ///
 /// # Errors
-/// Those of the work; [`Error::Store`] if it was aborted or panicked.
+/// Those of the work; [`Internal::Store`] if it was aborted or panicked.
 pub(crate) async fn run_detached<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    tokio::spawn(work).await.unwrap_or(Err(Error::Store(aicp_store::Error::Closed)))
+    tokio::spawn(work).await.unwrap_or(Err(Error::Internal(Internal::Store(aicp_store::Error::Closed))))
 }

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::statistics::calendar::append_calls;
-use crate::{Error, Platform, Result};
+use crate::{Error, Internal, Platform, Result};
 
 /// Maximum delay between a call and the write of its record.
 const MAX_FLUSH_DELAY: Duration = Duration::from_millis(500);
@@ -185,7 +185,7 @@ impl Writer {
         let zone = self.zone.clone();
         let append = self.store.write(move |tx| Box::pin(async move { append_calls(tx, &zone, calls).await }));
         append.await.map_err(|e| match e {
-            Error::Store(e) => e,
+            Error::Internal(Internal::Store(e)) => e,
             // The job has no other errors.
             _ => aicp_store::Error::Closed,
         })

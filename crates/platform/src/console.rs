@@ -18,7 +18,7 @@ use crate::network::network_of;
 use crate::people::{self, EnrolledPerson, NewUser};
 use crate::random::random_hex32;
 use crate::secrets::{TokenHash, new_token};
-use crate::{Error, Gates, Library, Platform, Profile, Result, Threshold};
+use crate::{Error, Existing, Gates, Internal, Library, Limit, Missing, Platform, Profile, Refusal, Result, Threshold};
 
 /// Library of the console users' faces. It is hidden: callers can neither list it nor open it by name.
 const LOGIN_LIBRARY: &str = "\u{1}console";
@@ -86,7 +86,7 @@ impl Throttle {
         if self.0.len() > MAX_IDLE_KEYS {
             self.0.retain_recent();
         }
-        self.0.check_key(&key).map_err(|_| Error::TooManyAttempts)
+        self.0.check_key(&key).map_err(|_| Error::Refused(Refusal::TooManyAttempts))
     }
 }
 
@@ -94,7 +94,7 @@ impl Platform {
     /// Registers a console user with the largest face of a picture.
     ///
     /// # Errors
-    /// [`Error::TooManyAttempts`], [`Error::UserExists`], [`Error::TooManyUsers`], [`Error::BadPicture`], [`Error::NoFace`],
+    /// [`Refusal::TooManyAttempts`], [`Existing::User`], [`Limit::Users`], [`crate::BadInput::Picture`], [`Refusal::NoFace`],
     /// [`Error::Busy`].
     pub async fn register(
         &self,
@@ -105,10 +105,10 @@ impl Platform {
         self.admit_address(client)?;
         let store = &self.inner.store;
         if store.rows().await?.user_by_name(&registration.username).await?.is_some() {
-            return Err(Error::UserExists);
+            return Err(Error::Exists(Existing::User));
         }
         if store.rows().await?.user_count().await? >= self.inner.settings.max_users {
-            return Err(Error::TooManyUsers);
+            return Err(Error::Full(Limit::Users));
         }
         let app = self.console_app();
         let library = self.login_library().await?;
@@ -134,7 +134,7 @@ impl Platform {
             Box::pin(async move {
                 let (person, face) = people::enrol(tx, library_id, person, None, face, picture).await?;
                 tx.insert_user(user, person.id).await.map_err(|e| match e {
-                    aicp_store::Error::Exists => Error::UserExists,
+                    aicp_store::Error::Exists => Error::Exists(Existing::User),
                     other => other.into(),
                 })?;
                 Ok::<_, Error>((person, face))
@@ -147,8 +147,8 @@ impl Platform {
     /// Logs in the user whose face a picture shows, if the face passes the liveness control.
     ///
     /// # Errors
-    /// [`Error::TooManyAttempts`], [`Error::NotRecognised`], [`Error::NotLive`], [`Error::BadPicture`],
-    /// [`Error::NoFace`], [`Error::Busy`].
+    /// [`Refusal::TooManyAttempts`], [`Refusal::Login`], [`Refusal::NotLive`], [`crate::BadInput::Picture`],
+    /// [`Refusal::NoFace`], [`Error::Busy`].
     pub async fn login_with_face(&self, picture: Bytes, client: Option<IpAddr>) -> Result<Session> {
         self.admit_address(client)?;
         let gates = Gates { liveness: self.inner.settings.login_liveness, ..Gates::default() };
@@ -156,15 +156,15 @@ impl Platform {
         self.require(&app, gates, &picture).await?;
         let library = self.login_library().await?;
         let found = self.identify_in(&app, &[library], picture, 1, Threshold::Default).await?;
-        let person = found.matches.first().ok_or(Error::NotRecognised)?.person.id;
-        let user = self.inner.store.rows().await?.user_by_person(person).await?.ok_or(Error::NotRecognised)?;
+        let person = found.matches.first().ok_or(Refusal::Login)?.person.id;
+        let user = self.inner.store.rows().await?.user_by_person(person).await?.ok_or(Refusal::Login)?;
         self.open_session(user).await
     }
 
     /// Logs in a user by name and password. An unknown name takes as long as a wrong password.
     ///
     /// # Errors
-    /// [`Error::TooManyAttempts`], [`Error::NotRecognised`].
+    /// [`Refusal::TooManyAttempts`], [`Refusal::Login`].
     pub async fn login_with_password(
         &self,
         username: &str,
@@ -177,14 +177,14 @@ impl Platform {
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         match (self.check_password(password, hash).await?, user) {
             (true, Some(user)) => self.open_session(user).await,
-            _ => Err(Error::NotRecognised),
+            _ => Err(Error::Refused(Refusal::Login)),
         }
     }
 
     /// Returns the name of the user whose session a token belongs to, if any.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Internal::Store`].
     pub async fn session(&self, token: &str) -> Result<Option<String>> {
         let user = self.inner.store.rows().await?.session_user(&TokenHash::of(token).bytes(), self.now()).await?;
         Ok(user.map(|user| user.username))
@@ -193,7 +193,7 @@ impl Platform {
     /// Ends a session.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Internal::Store`].
     pub async fn log_out(&self, token: &str) -> Result<()> {
         let hash = TokenHash::of(token).bytes();
         self.inner.store.remove(move |tx| Box::pin(async move { Ok(tx.close_session(&hash).await?) })).await
@@ -238,9 +238,9 @@ impl Platform {
             hidden: true,
         };
         match store.write(move |tx| Box::pin(insert_library(tx, new, None))).await {
-            Err(Error::LibraryExists) => {
+            Err(Error::Exists(Existing::Library)) => {
                 let made = store.rows().await?.hidden_library(app.id(), LOGIN_LIBRARY).await?;
-                made.ok_or(Error::NoLibrary)
+                made.ok_or(Missing::Library.into())
             }
             made => made,
         }
@@ -272,7 +272,7 @@ impl Platform {
 
     async fn run_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let _permit = self.inner.login_throttle.hashing.acquire().await.map_err(|_| Error::Busy)?;
-        tokio::task::spawn_blocking(work).await.map_err(|e| Error::PasswordHash(e.to_string()))?
+        tokio::task::spawn_blocking(work).await.map_err(|e| Error::Internal(Internal::PasswordHash(e.to_string())))?
     }
 }
 
@@ -281,7 +281,7 @@ fn argon2() -> Argon2<'static> {
 }
 
 fn hash_error(e: impl std::fmt::Display) -> Error {
-    Error::PasswordHash(e.to_string())
+    Error::Internal(Internal::PasswordHash(e.to_string()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! The platform never contacts a device; callers query what it should hold.
 
-use crate::{DeviceName, Error, Group, GroupKind, Library, Person, Platform, Result, SyncRelation};
+use crate::error::or_missing;
+use crate::{DeviceName, Group, GroupKind, Library, Missing, Person, Platform, Result, SyncRelation};
 use aicp_store::Page;
 use aicp_types::{DeviceId, SyncRelationId};
 
@@ -10,7 +11,7 @@ impl Platform {
     /// Deletes a group of devices with its relations. The library still knows the devices.
     ///
     /// # Errors
-    /// [`Error::NoGroup`].
+    /// [`Missing::Group`].
     pub async fn remove_device_group(&self, group: &Group) -> Result<()> {
         let id = group.id;
         let deleted = self
@@ -18,13 +19,13 @@ impl Platform {
             .store
             .remove(move |tx| Box::pin(async move { tx.delete_group(GroupKind::Devices, id).await }))
             .await;
-        deleted.map_err(Error::or_no_group)
+        deleted.map_err(or_missing(Missing::Group))
     }
 
     /// Adds a device to a group and makes it known to the library. Does nothing if it is in the group already.
     ///
     /// # Errors
-    /// [`Error::NoGroup`].
+    /// [`Missing::Group`].
     pub async fn put_into_device_group(&self, group: &Group, device: DeviceName) -> Result<()> {
         let (library_id, group) = (group.library_id, group.id);
         let put = self.inner.store.write(move |tx| {
@@ -33,13 +34,13 @@ impl Platform {
                 tx.add_to_device_group(group, device_id).await
             })
         });
-        put.await.map_err(Error::or_no_group)
+        put.await.map_err(or_missing(Missing::Group))
     }
 
     /// Removes a device from a group. The library still knows it.
     ///
     /// # Errors
-    /// [`Error::NoDevice`], [`Error::NotInGroup`].
+    /// [`Missing::Device`], [`Missing::Membership`].
     pub async fn take_out_of_device_group(&self, library: &Library, group: &Group, device: &DeviceName) -> Result<()> {
         let device_id = self.device(library, device).await?;
         let group = group.id;
@@ -48,14 +49,14 @@ impl Platform {
             .store
             .remove(move |tx| Box::pin(async move { tx.remove_from_device_group(group, device_id).await }))
             .await;
-        removed.map_err(Error::or_not_in_group)
+        removed.map_err(or_missing(Missing::Membership))
     }
 
     /// Returns the row id of a device of a library. An instance without a device of its own falls back to the device
     /// that was registered without an instance.
     ///
     /// # Errors
-    /// [`Error::NoDevice`].
+    /// [`Missing::Device`].
     pub async fn device(&self, library: &Library, device: &DeviceName) -> Result<DeviceId> {
         let store = &self.inner.store;
         let mut rows = store.rows().await?;
@@ -63,13 +64,13 @@ impl Platform {
             return Ok(id);
         }
         let anywhere = DeviceName { instance_id: String::new(), ..device.clone() };
-        rows.device(library.id, &anywhere).await?.ok_or(Error::NoDevice)
+        rows.device(library.id, &anywhere).await?.ok_or(Missing::Device.into())
     }
 
     /// Returns the number of groups of a device and a page of them, in order of creation.
     ///
     /// # Errors
-    /// [`Error::NoDevice`].
+    /// [`Missing::Device`].
     pub async fn groups_of_device(
         &self,
         library: &Library,
@@ -84,7 +85,7 @@ impl Platform {
     /// the device's groups.
     ///
     /// # Errors
-    /// [`Error::NoDevice`].
+    /// [`Missing::Device`].
     pub async fn is_on_device(&self, library: &Library, person: &Person, device: &DeviceName) -> Result<bool> {
         let device_id = self.device(library, device).await?;
         Ok(self.inner.store.rows().await?.is_on_device(person.id, device_id).await?)
@@ -93,28 +94,28 @@ impl Platform {
     /// Relates a group of users to a group of devices. Updates the relation if there is one.
     ///
     /// # Errors
-    /// [`Error::NoGroup`] if either group no longer exists.
+    /// [`Missing::Group`] if either group no longer exists.
     pub async fn relate(&self, users: &Group, devices: &Group, kind: &str) -> Result<SyncRelation> {
         let (library_id, users, devices) = (users.library_id, users.id, devices.id);
         let (kind, now) = (kind.to_owned(), self.now());
         let related = self.inner.store.write(move |tx| {
             Box::pin(async move { tx.put_sync_relation(library_id, users, devices, &kind, now).await })
         });
-        related.await.map_err(Error::or_no_group)
+        related.await.map_err(or_missing(Missing::Group))
     }
 
     /// Returns a relation of a library by its id.
     ///
     /// # Errors
-    /// [`Error::NoRelation`].
+    /// [`Missing::Relation`].
     pub async fn relation(&self, library: &Library, id: SyncRelationId) -> Result<SyncRelation> {
-        self.inner.store.rows().await?.sync_relation(library.id, id).await?.ok_or(Error::NoRelation)
+        self.inner.store.rows().await?.sync_relation(library.id, id).await?.ok_or(Missing::Relation.into())
     }
 
     /// Returns the number of relations of a library and a page of them, in order of creation.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn relations(&self, library: &Library, page: Page) -> Result<(u64, Vec<SyncRelation>)> {
         Ok(self.inner.store.snapshot().await?.sync_relations(library.id, page).await?)
     }
@@ -122,7 +123,7 @@ impl Platform {
     /// Changes a relation and returns the new state.
     ///
     /// # Errors
-    /// [`Error::NoRelation`].
+    /// [`Missing::Relation`].
     pub async fn change_relation(&self, relation: SyncRelation, kind: &str) -> Result<SyncRelation> {
         let modified_at = self.now();
         let (id, new_kind) = (relation.id, kind.to_owned());
@@ -130,17 +131,17 @@ impl Platform {
             .inner
             .store
             .write(move |tx| Box::pin(async move { tx.update_sync_relation(id, &new_kind, modified_at).await }));
-        changed.await.map_err(Error::or_no_relation)?;
+        changed.await.map_err(or_missing(Missing::Relation))?;
         Ok(SyncRelation { kind: kind.to_owned(), modified_at, ..relation })
     }
 
     /// Deletes a relation; the groups remain.
     ///
     /// # Errors
-    /// [`Error::NoRelation`].
+    /// [`Missing::Relation`].
     pub async fn remove_relation(&self, relation: &SyncRelation) -> Result<()> {
         let id = relation.id;
         let deleted = self.inner.store.remove(move |tx| Box::pin(async move { tx.delete_sync_relation(id).await }));
-        deleted.await.map_err(Error::or_no_relation)
+        deleted.await.map_err(or_missing(Missing::Relation))
     }
 }

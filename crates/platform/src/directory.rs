@@ -12,7 +12,10 @@ use crate::background::run_detached;
 use crate::names::people_known_as;
 use crate::people::{MissingLibrary, NewUser, change_person, replace_faces};
 use crate::versioned::{Version, Versioned};
-use crate::{App, DirectoryEntry, DirectoryFilter, Error, Library, Person, PersonChanges, Platform, Profile, Result};
+use crate::{
+    App, DirectoryEntry, DirectoryFilter, Error, Existing, Library, Limit, Missing, Person, PersonChanges, Platform,
+    Profile, Result,
+};
 
 /// Maximum number of pictures of a user if the settings set no limit: each answer about a user lists them all.
 const MAX_PICTURES: usize = 100;
@@ -41,7 +44,7 @@ impl Platform {
     /// Adds a user with a first picture.
     ///
     /// # Errors
-    /// [`Error::PersonExists`], and as [`Platform::enrol`].
+    /// [`Existing::Person`], and as [`Platform::enrol`].
     pub async fn add_user(&self, app: &App, user: NewDirectoryUser) -> Result<Person> {
         let (platform, app) = (self.clone(), app.clone());
         run_detached(async move {
@@ -49,7 +52,7 @@ impl Platform {
             let library = platform.library_to_enrol_into(&app, &library, &picture, MissingLibrary::Create).await?;
             let _same_user = platform.lock_user_name(library.id, &user_id).await;
             if !people_known_as(&mut platform.inner.store.rows().await?, library.id, &user_id).await?.is_empty() {
-                return Err(Error::PersonExists);
+                return Err(Error::Exists(Existing::Person));
             }
             let profile = Profile { name, ..Profile::default() };
             let new = NewUser { user_id: Some(user_id), info, profile, ..NewUser::default() };
@@ -61,26 +64,26 @@ impl Platform {
     /// Returns the user of a library with this public id.
     ///
     /// # Errors
-    /// [`Error::NoPerson`].
+    /// [`Missing::Person`].
     pub async fn user_by_public_id(&self, library: &Library, public_id: PublicId) -> Result<Person> {
-        self.inner.store.rows().await?.person_with_id(library.id, public_id).await?.ok_or(Error::NoPerson)
+        self.inner.store.rows().await?.person_with_id(library.id, public_id).await?.ok_or(Missing::Person.into())
     }
 
     /// Returns the user of a library by the user id that callers see, as [`user_id_of`] defines it.
     ///
     /// # Errors
-    /// [`Error::NoPerson`].
+    /// [`Missing::Person`].
     pub async fn user_by_id(&self, library: &Library, user_id: &str) -> Result<Person> {
         let mut named = people_known_as(&mut self.inner.store.rows().await?, library.id, user_id).await?;
         // A caller's own id takes precedence over an equal public id.
         let given = named.iter().position(|person| person.external_id.is_some()).unwrap_or(0);
-        if named.is_empty() { Err(Error::NoPerson) } else { Ok(named.swap_remove(given)) }
+        if named.is_empty() { Err(Error::Missing(Missing::Person)) } else { Ok(named.swap_remove(given)) }
     }
 
     /// Changes a user. A given picture replaces all pictures of the user by its largest face. All or nothing.
     ///
     /// # Errors
-    /// [`Error::NoPerson`]; [`Error::PersonExists`] if another user of the library has the id; as [`Platform::enrol`]
+    /// [`Missing::Person`]; [`Existing::Person`] if another user of the library has the id; as [`Platform::enrol`]
     /// about the picture.
     pub async fn update_user(
         &self,
@@ -131,7 +134,7 @@ impl Platform {
         if let Some(user_id) = &changes.external_id {
             let named = people_known_as(&mut store.rows().await?, library.id, user_id).await?;
             if named.iter().any(|other| other.id != person.id) {
-                return Err(Error::PersonExists);
+                return Err(Error::Exists(Existing::Person));
             }
         }
         let key = picture_key(&picture);
@@ -152,7 +155,7 @@ impl Platform {
     /// picture already.
     ///
     /// # Errors
-    /// [`Error::NoPerson`]; [`Error::TooManyFaces`] at the limit of pictures; as [`Platform::enrol`] about the picture.
+    /// [`Missing::Person`]; [`Limit::Faces`] at the limit of pictures; as [`Platform::enrol`] about the picture.
     pub async fn add_user_picture(
         &self,
         app: &App,
@@ -168,7 +171,7 @@ impl Platform {
             if !store.rows().await?.has_picture(person.id, &picture_key(&picture)).await? {
                 let limit = Some(platform.inner.settings.max_faces_a_user).filter(|limit| *limit > 0);
                 if store.rows().await?.faces_of(person.id).await?.len() >= limit.unwrap_or(MAX_PICTURES) {
-                    return Err(Error::TooManyFaces);
+                    return Err(Error::Full(Limit::Faces));
                 }
                 platform.add_face(&app, &library, person, picture).await?;
             }
@@ -180,7 +183,7 @@ impl Platform {
     /// Removes a picture, named by its MD5, from a user. The user remains even without pictures.
     ///
     /// # Errors
-    /// [`Error::NoSuchFace`].
+    /// [`Missing::Face`].
     pub async fn remove_user_picture(&self, app: &App, library: &Library, person: &Person, md5: &str) -> Result<()> {
         let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
         let md5 = md5.to_owned();
@@ -188,7 +191,7 @@ impl Platform {
             let _same_person = platform.lock_person(&person).await;
             let ids = platform.inner.store.rows().await?.faces_with_md5(person.id, &md5).await?;
             if ids.is_empty() {
-                return Err(Error::NoSuchFace);
+                return Err(Error::Missing(Missing::Face));
             }
             for id in ids {
                 let face = platform.inner.store.rows().await?.face(id).await?;
@@ -204,7 +207,7 @@ impl Platform {
     /// Removes a user with all their pictures.
     ///
     /// # Errors
-    /// [`Error::NoPerson`].
+    /// [`Missing::Person`].
     pub async fn remove_directory_user(&self, app: &App, library: &Library, person: &Person) -> Result<()> {
         self.drop_person(app, library, person).await
     }
@@ -212,7 +215,7 @@ impl Platform {
     /// Returns the users with these public ids and all their faces, in this order. Ids without a user are left out.
     ///
     /// # Errors
-    /// [`Error::NoEngine`], [`Error::Store`].
+    /// [`Missing::Engine`], [`crate::Internal::Store`].
     pub async fn directory_entries(
         &self,
         app: &App,
@@ -241,7 +244,7 @@ impl Platform {
     /// others wait.
     ///
     /// # Errors
-    /// [`Error::NoEngine`], [`Error::Store`]; [`Error::Busy`] if the wait for a scan times out.
+    /// [`Missing::Engine`], [`crate::Internal::Store`]; [`Error::Busy`] if the wait for a scan times out.
     pub async fn directory_page(
         &self,
         app: &App,

@@ -7,7 +7,7 @@ pub use aicp_backends::BUILTIN;
 use aicp_backends::{Builtin, Engine, LibraryRef, RemoteEngine};
 use aicp_store::Algorithm;
 
-use crate::{App, Error, Library, Platform, Result};
+use crate::{App, Library, Missing, Platform, Result};
 
 /// The configured engines.
 pub struct Engines {
@@ -22,11 +22,11 @@ impl Engines {
     /// `default`.
     ///
     /// # Errors
-    /// [`Error::NoEngine`] if no engine is called `default`.
+    /// [`Missing::Engine`] if no engine is called `default`.
     pub fn new(builtin: Builtin, remote: Vec<Arc<dyn RemoteEngine>>, default: &str) -> Result<Self> {
         let here = Engine::Builtin(builtin.clone());
         let all: Vec<Engine> = std::iter::once(here).chain(remote.iter().cloned().map(Engine::Remote)).collect();
-        let default = all.iter().position(|engine| engine.name() == default).ok_or(Error::NoEngine)?;
+        let default = all.iter().position(|engine| engine.name() == default).ok_or(Missing::Engine)?;
         Ok(Self { builtin, remote, all, default })
     }
 
@@ -49,7 +49,7 @@ impl Engines {
     }
 
     pub(crate) fn named(&self, name: &str) -> Result<&Engine> {
-        self.all.iter().find(|engine| engine.name() == name).ok_or(Error::NoEngine)
+        self.all.iter().find(|engine| engine.name() == name).ok_or(Missing::Engine.into())
     }
 
     /// Returns the remote engines.
@@ -59,7 +59,7 @@ impl Engines {
 
     /// Returns the remote engine of this name.
     pub(crate) fn remote_named(&self, name: &str) -> Result<&Arc<dyn RemoteEngine>> {
-        self.remote.iter().find(|engine| engine.name() == name).ok_or(Error::NoEngine)
+        self.remote.iter().find(|engine| engine.name() == name).ok_or(Missing::Engine.into())
     }
 }
 
@@ -82,7 +82,7 @@ impl Platform {
     /// one counts.
     ///
     /// # Errors
-    /// [`Error::NoEngine`] if the engine is not configured.
+    /// [`Missing::Engine`] if the engine is not configured.
     pub fn note_engine_of(&self, app: &App, library: &Library) -> Result<()> {
         self.engine_of(app, library).map(drop)
     }

@@ -1,170 +1,224 @@
-//! Errors of the use cases.
+//! Errors of the use cases: few kinds, each with what it is about.
 
 use crate::gates::QualityFault;
 
 /// An error of a use case. Each dialect maps it to its own codes.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The app has no such library.
-    #[error("no such library")]
-    NoLibrary,
-    /// The id is not valid for a library.
-    #[error("a library's id is wanted")]
-    BadLibraryId,
-    /// The app has a library with this id.
-    #[error("the library exists")]
-    LibraryExists,
-    /// The library has no such person.
-    #[error("no such person")]
-    NoPerson,
-    /// The library has a person with this id.
-    #[error("the person exists")]
-    PersonExists,
-    /// There is no such picture, or its link is not valid.
-    #[error("no such picture")]
-    NoPicture,
-    /// The face does not exist or belongs to another person.
-    #[error("no such face")]
-    NoSuchFace,
-    /// The library contains this picture already.
-    #[error("the face exists")]
-    FaceExists,
-    /// The app has reached the limit of libraries.
-    #[error("no more libraries are allowed")]
-    TooManyLibraries,
-    /// The library has reached the limit of people.
-    #[error("no more people are allowed")]
-    TooManyPeople,
-    /// The person has reached the limit of faces.
-    #[error("no more faces are allowed")]
-    TooManyFaces,
-    /// The app has no such account.
-    #[error("no such account")]
-    NoAccount,
-    /// The account would exceed the limit of friend groups.
-    #[error("no more friend groups are allowed")]
-    TooManyFriendGroups,
-    /// No app with this id has a grant.
-    #[error("no such app")]
-    NoApp,
-    /// The app has no such key.
-    #[error("no such key")]
-    NoKey,
-    /// An app with this id has a grant already, or the id is reserved.
-    #[error("the app exists")]
-    AppExists,
-    /// The id is not valid for an app.
-    #[error("an app's id is wanted")]
-    BadAppId,
-    /// The capability does not exist.
-    #[error("no such capability")]
-    NoCapability,
-    /// A console user has this name already.
-    #[error("the user exists")]
-    UserExists,
-    /// The limit of console users is reached.
-    #[error("there are too many users")]
-    TooManyUsers,
-    /// The login failed.
-    #[error("not recognised")]
-    NotRecognised,
-    /// Too many login attempts from one address or for one name in a short time.
-    #[error("too many attempts")]
-    TooManyAttempts,
-    /// The picture fails the quality control.
-    #[error("the picture is not good enough: {0}")]
-    Quality(QualityFault),
-    /// The face fails the liveness control.
-    #[error("not a live face")]
-    NotLive,
-    /// The picture shows too little around the face to judge liveness.
-    #[error("too little around the face to tell whether it is live")]
-    TooTight,
-    /// The face is not recognisable, or not certain enough to be a face; it was not enrolled.
-    #[error("the face is not recognisable: {0}")]
-    NotRecognisable(aicp_backends::Unrecognisable),
-    /// The library's engine is not configured.
-    #[error("no such engine")]
-    NoEngine,
-    /// The engine does not answer.
+    /// What the caller named does not exist, or belongs to another app.
+    #[error("no such {0}")]
+    Missing(#[from] Missing),
+    /// What the caller would create exists.
+    #[error("the {0} exists")]
+    Exists(#[from] Existing),
+    /// A limit is reached.
+    #[error("no more {0} are allowed")]
+    Full(#[from] Limit),
+    /// The request is well formed, and a rule forbids it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The request contains something that is not valid.
+    #[error(transparent)]
+    BadInput(#[from] BadInput),
+    /// Overloaded; try again later.
+    #[error("busy")]
+    Busy,
+    /// A vendor's engine does not answer.
     #[error("the engine is unavailable: {0}")]
-    EngineUnavailable(String),
-    /// The store could not tell which faces of an engine are known.
-    #[error("the store does not tell which faces are known: {0}")]
-    Claims(String),
+    Unavailable(String),
+    /// The fault is not the caller's.
+    #[error(transparent)]
+    Internal(#[from] Internal),
+}
+
+/// What does not exist. The text of a variant is its noun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// The app has no such account.
+    #[error("account")]
+    Account,
+    /// No app with this id has a grant.
+    #[error("app")]
+    App,
+    /// The capability does not exist.
+    #[error("capability")]
+    Capability,
+    /// The library knows no such device.
+    #[error("device")]
+    Device,
+    /// The library's engine is not configured.
+    #[error("engine")]
+    Engine,
+    /// The face does not exist or belongs to another person.
+    #[error("face")]
+    Face,
+    /// The library has no such group.
+    #[error("group")]
+    Group,
+    /// The app has no such key.
+    #[error("key")]
+    Key,
+    /// The app has no such library.
+    #[error("library")]
+    Library,
+    /// The person or device is not in the group.
+    #[error("membership")]
+    Membership,
+    /// The library has no such person.
+    #[error("person")]
+    Person,
+    /// There is no such picture, or its link is not valid.
+    #[error("picture")]
+    Picture,
+    /// The library has no such relation of groups.
+    #[error("relation")]
+    Relation,
+}
+
+/// What exists already. The text of a variant is its noun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Existing {
+    /// An app with this id has a grant already, or the id is reserved.
+    #[error("app")]
+    App,
+    /// The library contains this picture.
+    #[error("face")]
+    Face,
+    /// The library has a group of this kind and name.
+    #[error("group")]
+    Group,
+    /// The app has a library with this id.
+    #[error("library")]
+    Library,
+    /// The library has a person with this id.
+    #[error("person")]
+    Person,
+    /// A console user has this name.
+    #[error("user")]
+    User,
+}
+
+/// A limit that is reached. The text of a variant is what is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Limit {
+    /// Faces of a person.
+    #[error("faces")]
+    Faces,
+    /// Friend groups of an account.
+    #[error("friend groups")]
+    FriendGroups,
+    /// Libraries of an app.
+    #[error("libraries")]
+    Libraries,
+    /// People of a library.
+    #[error("people")]
+    People,
+    /// Users of the console.
+    #[error("users")]
+    Users,
+}
+
+/// The rule that forbids a request.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
     /// The engine understood the request and refused it.
     #[error("the engine refused: {code},{text}")]
-    Rejected {
+    Engine {
         /// The engine's code.
         code: String,
         /// The engine's message.
         text: String,
     },
-    /// A sealed secret can't be opened: it was changed, or `secret.key` is a different key.
-    #[error("a sealed secret can't be opened")]
-    Sealed,
-    /// A password can't be hashed, or a stored hash can't be parsed.
-    #[error("password hash: {0}")]
-    PasswordHash(String),
-    /// The bytes can't be decoded as a picture, or the picture is too large.
-    #[error("bad picture: {0}")]
-    BadPicture(String),
+    /// The login failed.
+    #[error("not recognised")]
+    Login,
     /// The picture shows no face.
     #[error("the picture shows no face")]
     NoFace,
-    /// Overloaded; try again later.
-    #[error("busy")]
-    Busy,
-    /// The engine failed; the fault is not the caller's.
-    #[error(transparent)]
-    Engine(aicp_backends::Error),
-    /// The store failed; the fault is not the caller's.
-    #[error(transparent)]
-    Store(#[from] aicp_store::Error),
-    /// The library has no such group.
-    #[error("no such group")]
-    NoGroup,
-    /// The library has a group of this kind and name.
-    #[error("the group exists")]
-    GroupExists,
-    /// The person or device is not in the group.
-    #[error("not in the group")]
-    NotInGroup,
-    /// The library knows no such device.
-    #[error("no such device")]
-    NoDevice,
-    /// The library has no such relation of groups.
-    #[error("no such relation")]
-    NoRelation,
+    /// The face fails the liveness control.
+    #[error("not a live face")]
+    NotLive,
+    /// The face is not recognisable, or not certain enough to be a face; it was not enrolled.
+    #[error("the face is not recognisable: {0}")]
+    NotRecognisable(aicp_backends::Unrecognisable),
+    /// The picture fails the quality control.
+    #[error("the picture is not good enough: {0}")]
+    Quality(QualityFault),
+    /// The picture shows too little around the face to judge liveness.
+    #[error("too little around the face to tell whether it is live")]
+    TooTight,
+    /// Too many login attempts from one address or for one name in a short time.
+    #[error("too many attempts")]
+    TooManyAttempts,
+}
+
+/// What is not valid in a request.
+#[derive(Debug, thiserror::Error)]
+pub enum BadInput {
     /// The address of a picture is not valid.
     #[error("not the address of a picture")]
-    BadAddress,
+    Address,
+    /// The id is not valid for an app.
+    #[error("an app's id is wanted")]
+    AppId,
+    /// The id is not valid for a library.
+    #[error("a library's id is wanted")]
+    LibraryId,
     /// The picture behind an address could not be fetched.
     #[error("a picture could not be fetched: {0}")]
     NotFetched(aicp_fetch::Error),
+    /// The bytes can't be decoded as a picture, or the picture is too large.
+    #[error("bad picture: {0}")]
+    Picture(String),
+}
+
+/// A fault of this server or of what it depends on.
+#[derive(Debug, thiserror::Error)]
+pub enum Internal {
+    /// The store could not tell which faces of an engine are known.
+    #[error("the store does not tell which faces are known: {0}")]
+    Claims(String),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(aicp_backends::Error),
     /// The settings of fetching are not valid.
     #[error(transparent)]
     Fetching(aicp_fetch::Error),
+    /// A password can't be hashed, or a stored hash can't be parsed.
+    #[error("password hash: {0}")]
+    PasswordHash(String),
     /// The operating system failed to supply random numbers.
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),
+    /// A sealed secret can't be opened: it was changed, or `secret.key` is a different key.
+    #[error("a sealed secret can't be opened")]
+    Sealed,
+    /// The store failed.
+    #[error(transparent)]
+    Store(aicp_store::Error),
+}
+
+impl From<aicp_store::Error> for Error {
+    fn from(e: aicp_store::Error) -> Self {
+        Internal::Store(e).into()
+    }
 }
 
 impl From<aicp_backends::Error> for Error {
     fn from(e: aicp_backends::Error) -> Self {
         use aicp_backends::{Error as Engine, RemoteError};
         match e {
-            Engine::BadPicture(reason) => Self::BadPicture(reason),
-            Engine::NoFace => Self::NoFace,
-            Engine::NotRecognisable(why) => Self::NotRecognisable(why),
+            Engine::BadPicture(reason) => BadInput::Picture(reason).into(),
+            Engine::NoFace => Refusal::NoFace.into(),
+            Engine::NotRecognisable(why) => Refusal::NotRecognisable(why).into(),
             Engine::Busy => Self::Busy,
-            Engine::Remote(RemoteError::Unavailable { reason, .. }) => Self::EngineUnavailable(reason),
+            Engine::Remote(RemoteError::Unavailable { reason, .. }) => Self::Unavailable(reason),
             Engine::Remote(RemoteError::Refused { status }) => {
-                Self::EngineUnavailable(format!("refused by HTTP status {status}"))
+                Self::Unavailable(format!("refused by HTTP status {status}"))
             }
-            Engine::Remote(RemoteError::Claims(e)) => Self::Claims(e.to_string()),
-            Engine::Remote(RemoteError::Rejected { code, text }) => Self::Rejected { code, text },
-            other => Self::Engine(other),
+            Engine::Remote(RemoteError::Claims(e)) => Internal::Claims(e.to_string()).into(),
+            Engine::Remote(RemoteError::Rejected { code, text }) => Refusal::Engine { code, text }.into(),
+            other => Internal::Engine(other).into(),
         }
     }
 }
@@ -176,91 +230,49 @@ impl From<aicp_backends::RemoteError> for Error {
 }
 
 impl Error {
+    /// Returns the store's error, if the store failed.
+    fn of_store(&self) -> Option<&aicp_store::Error> {
+        match self {
+            Self::Internal(Internal::Store(e)) => Some(e),
+            _ => None,
+        }
+    }
+
     /// Returns why the store is not ready, without paths: the text is safe to publish.
     pub fn readiness_message(&self) -> String {
-        match self {
-            Self::Store(aicp_store::Error::DiskFull { free, .. }) => format!("the disk is full, {free} bytes are free"),
-            Self::Store(aicp_store::Error::FileReplaced { .. }) => {
+        match self.of_store() {
+            Some(aicp_store::Error::DiskFull { free, .. }) => format!("the disk is full, {free} bytes are free"),
+            Some(aicp_store::Error::FileReplaced { .. }) => {
                 "the database file was moved, removed, replaced or cut short".to_owned()
             }
             _ => "it does not answer".to_owned(),
         }
     }
 
-    /// Converts a store error; a missing row is a missing library.
-    pub(crate) fn or_no_library(e: aicp_store::Error) -> Self {
-        Self::where_missing(e, Self::NoLibrary)
-    }
-
-    /// Converts a store error; a missing row is a missing person.
-    pub(crate) fn or_no_person(e: aicp_store::Error) -> Self {
-        Self::where_missing(e, Self::NoPerson)
-    }
-
-    /// Converts a store error; a missing row is a missing face.
-    pub(crate) fn or_no_face(e: aicp_store::Error) -> Self {
-        Self::where_missing(e, Self::NoSuchFace)
-    }
-
     /// Whether the database is damaged, or can't be read or written.
     pub fn is_database_error(&self) -> bool {
-        matches!(self, Self::Store(e) if e.is_database_error())
+        self.of_store().is_some_and(aicp_store::Error::is_database_error)
     }
 
     /// Whether another process has the data folder open.
     pub fn is_in_use(&self) -> bool {
-        matches!(self, Self::Store(aicp_store::Error::InUse { .. }))
+        matches!(self.of_store(), Some(aicp_store::Error::InUse { .. }))
     }
+}
 
-    /// Converts a store error; a missing row is a missing app.
-    pub(crate) fn or_no_app(e: aicp_store::Error) -> Self {
-        Self::where_missing(e, Self::NoApp)
+/// Converts a store error; a row that the store did not find is `missing`.
+pub(crate) fn or_missing(missing: Missing) -> impl FnOnce(aicp_store::Error) -> Error {
+    move |e| match e {
+        aicp_store::Error::NotFound => missing.into(),
+        other => other.into(),
     }
+}
 
-    /// Converts a store error about a new library.
-    pub(crate) fn of_new_library(e: aicp_store::Error) -> Self {
-        match e {
-            aicp_store::Error::Exists => Self::LibraryExists,
-            other => other.into(),
-        }
-    }
-
-    /// Converts a store error about a new person.
-    pub(crate) fn of_enrolment(e: aicp_store::Error) -> Self {
-        match e {
-            aicp_store::Error::Exists => Self::PersonExists,
-            other => Self::or_no_library(other),
-        }
-    }
-
-    /// Converts a store error about changes of a person.
-    pub(crate) fn of_changed_person(e: aicp_store::Error) -> Self {
-        match e {
-            aicp_store::Error::Exists => Self::PersonExists,
-            other => Self::or_no_person(other),
-        }
-    }
-
-    /// Converts a store error; a missing row is a missing group.
-    pub(crate) fn or_no_group(e: aicp_store::Error) -> Self {
-        Self::where_missing(e, Self::NoGroup)
-    }
-
-    /// Converts a store error; a missing row is a missing membership.
-    pub(crate) fn or_not_in_group(e: aicp_store::Error) -> Self {
-        Self::where_missing(e, Self::NotInGroup)
-    }
-
-    /// Converts a store error; a missing row is a missing relation.
-    pub(crate) fn or_no_relation(e: aicp_store::Error) -> Self {
-        Self::where_missing(e, Self::NoRelation)
-    }
-
-    fn where_missing(e: aicp_store::Error, missing: Self) -> Self {
-        match e {
-            aicp_store::Error::NotFound => missing,
-            other => other.into(),
-        }
+/// Converts a store error: a row that exists is `existing`, one that the store did not find is `missing`.
+pub(crate) fn or_existing(existing: Existing, missing: Missing) -> impl FnOnce(aicp_store::Error) -> Error {
+    move |e| match e {
+        aicp_store::Error::Exists => existing.into(),
+        other => or_missing(missing)(other),
     }
 }
 

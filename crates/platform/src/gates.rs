@@ -5,7 +5,7 @@ use std::fmt;
 use aicp_backends::{BUILTIN, Cover, DescribedFace, Examination, ExaminedFace, Quality, RECOGNISABLE};
 use bytes::Bytes;
 
-use crate::{App, Error, Platform, Result};
+use crate::{App, Error, Platform, Refusal, Result};
 
 /// Strictness of a quality or liveness control.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -133,7 +133,7 @@ impl Platform {
     /// error.
     ///
     /// # Errors
-    /// [`Error::BadPicture`], [`Error::Busy`].
+    /// [`crate::BadInput::Picture`], [`Error::Busy`].
     pub async fn examine(
         &self,
         app: &App,
@@ -149,7 +149,7 @@ impl Platform {
     /// error.
     ///
     /// # Errors
-    /// [`Error::BadPicture`], [`Error::Busy`].
+    /// [`crate::BadInput::Picture`], [`Error::Busy`].
     pub async fn describe(&self, app: &App, picture: Bytes) -> Result<Vec<DescribedFace>> {
         app.note_engine(BUILTIN);
         Ok(self.inner.engines.builtin().describe(self.photo(app, picture)).await?)
@@ -158,14 +158,14 @@ impl Platform {
     /// Checks that the largest face of a picture passes the controls.
     ///
     /// # Errors
-    /// [`Error::Quality`], [`Error::NotLive`], [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`].
+    /// [`Refusal::Quality`], [`Refusal::NotLive`], [`crate::BadInput::Picture`], [`Refusal::NoFace`], [`Error::Busy`].
     pub async fn require(&self, app: &App, gates: Gates, picture: &Bytes) -> Result<()> {
         if gates == Gates::default() {
             return Ok(());
         }
         let wanted = Examination { quality: gates.quality != Control::None, liveness: gates.liveness != Control::None };
         let faces = self.inner.engines.builtin().examine(self.photo(app, picture.clone()), 1, wanted).await?;
-        gates.check(faces.first().ok_or(Error::NoFace)?)
+        gates.check(faces.first().ok_or(Refusal::NoFace)?)
     }
 }
 
@@ -173,14 +173,14 @@ impl Gates {
     /// Checks that a face passes the controls.
     ///
     /// # Errors
-    /// [`Error::Quality`], [`Error::TooTight`], [`Error::NotLive`].
+    /// [`Refusal::Quality`], [`Refusal::TooTight`], [`Refusal::NotLive`].
     pub fn check(&self, face: &ExaminedFace) -> Result<()> {
         if let Some(fault) = face.quality.as_ref().and_then(|quality| fault(quality, self.quality)) {
-            return Err(Error::Quality(fault));
+            return Err(Error::Refused(Refusal::Quality(fault)));
         }
         match (self.liveness.liveness_threshold(), face.liveness) {
-            (Some(_), Some(live)) if live.is_too_tight => Err(Error::TooTight),
-            (Some(least), Some(live)) if live.probability < least => Err(Error::NotLive),
+            (Some(_), Some(live)) if live.is_too_tight => Err(Error::Refused(Refusal::TooTight)),
+            (Some(least), Some(live)) if live.probability < least => Err(Error::Refused(Refusal::NotLive)),
             _ => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ use aicp_store::{Algorithm, UnjudgedFace};
 use aicp_types::FaceId;
 use tokio::sync::watch;
 
-use crate::{Error, Inner, Platform, Result};
+use crate::{Error, Inner, Internal, Platform, Result};
 
 /// Number of rows read at a time.
 const BATCH: u64 = 256;
@@ -74,7 +74,7 @@ impl Platform {
         let face_id = face.face_id;
         let stored =
             store.write(move |tx| Box::pin(async move { tx.set_recognisability(face_id, recognisability).await }));
-        stored.await.map_err(Error::Store)?;
+        stored.await.map_err(|e| Error::Internal(Internal::Store(e)))?;
         let is_recognisable = recognisability >= self.inner.settings.loosest_gate().least();
         if !is_recognisable {
             tracing::info!(

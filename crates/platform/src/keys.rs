@@ -285,7 +285,7 @@ impl Platform {
     /// grant was revoked can't call at all.
     ///
     /// # Errors
-    /// [`crate::Error::BadAppId`], [`crate::Error::Store`].
+    /// [`crate::BadInput::AppId`], [`crate::Internal::Store`].
     pub async fn make_key(&self, app_id: &str, kind: &'static KeyScheme, options: KeyOptions) -> Result<NewKey> {
         let Inner { store, vault, .. } = &*self.inner;
         make(store, vault, app_id, kind, options, self.now()).await
@@ -294,7 +294,7 @@ impl Platform {
     /// Lists the keys of an app in order of creation, revoked ones included.
     ///
     /// # Errors
-    /// [`crate::Error::NoApp`].
+    /// [`crate::Missing::App`].
     pub async fn keys(&self, app_id: &str) -> Result<Vec<KeyInfo>> {
         list(&self.inner.store, app_id).await
     }
@@ -302,7 +302,7 @@ impl Platform {
     /// Revokes a key of an app, effective immediately. Revoking it again is no error.
     ///
     /// # Errors
-    /// [`crate::Error::NoApp`], [`crate::Error::NoKey`].
+    /// [`crate::Missing::App`], [`crate::Missing::Key`].
     pub async fn revoke_key(&self, app_id: &str, id: &str) -> Result<()> {
         revoke(&self.inner.store, app_id, id, self.now()).await
     }

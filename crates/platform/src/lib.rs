@@ -60,7 +60,7 @@ pub use capabilities::{Area, Capabilities};
 pub use console::{Registration, Session};
 pub use directory::{NewDirectoryUser, user_id_of};
 pub use engines::{BUILTIN, Engines};
-pub use error::{Error, Result};
+pub use error::{BadInput, Error, Existing, Internal, Limit, Missing, Refusal, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
 pub use keys::{AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyText, Keyring, NewKey, QuotaError, SignatureUse};
 pub use members::NewMember;
@@ -237,7 +237,7 @@ impl Platform {
     /// kept in memory.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Internal::Store`].
     pub async fn open(
         store: Store,
         engines: impl Into<Engines>,
@@ -247,7 +247,7 @@ impl Platform {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let engines = engines.into();
-        let fetcher = Fetcher::new(settings.fetch.clone()).map_err(Error::Fetching)?;
+        let fetcher = Fetcher::new(settings.fetch.clone()).map_err(|e| Error::Internal(Internal::Fetching(e)))?;
         let now = clock.now();
         for app in [ADMIN_APP, &settings.legacy_app] {
             apps::ensure_app(&store, app.to_owned(), now).await?;
@@ -328,7 +328,7 @@ impl Platform {
     /// Counts the stored objects.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Internal::Store`].
     pub async fn counts(&self) -> Result<Counts> {
         Ok(self.inner.store.rows().await?.counts().await?)
     }
@@ -336,7 +336,7 @@ impl Platform {
     /// Checks that the store answers reads and that its writer is alive.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Internal::Store`].
     pub async fn ping(&self) -> Result<()> {
         Ok(self.inner.store.ping().await?)
     }
@@ -363,7 +363,7 @@ impl Platform {
     /// Finishes pending writes, including those of the call log and of signatures, and closes the store.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Internal::Store`].
     pub async fn close(&self) -> Result<()> {
         self.inner.calls.close().await;
         self.inner.keys.close().await;

@@ -8,9 +8,11 @@ use aicp_store::{LibraryCounts, NewLibrary, Page, Tx};
 use aicp_types::LibraryId;
 
 use crate::apps::App;
+use crate::error::or_existing;
+use crate::error::or_missing;
 use crate::random::random_hex32;
 use crate::versioned::{Version, Versioned};
-use crate::{Error, Library, Platform, Result};
+use crate::{BadInput, Error, Existing, Library, Limit, Missing, Platform, Result};
 
 /// Number of cached libraries per app.
 const MAX_CACHED_LIBRARIES: u64 = 128;
@@ -22,8 +24,8 @@ impl Platform {
     /// default the default engine.
     ///
     /// # Errors
-    /// [`Error::LibraryExists`] if the app has a library with this id; [`Error::BadLibraryId`]; [`Error::NoEngine`];
-    /// [`Error::TooManyLibraries`] at the limit of libraries; the engine's error if it refuses.
+    /// [`Existing::Library`] if the app has a library with this id; [`BadInput::LibraryId`]; [`Missing::Engine`];
+    /// [`Limit::Libraries`] at the limit of libraries; the engine's error if it refuses.
     pub async fn create_library(
         &self,
         app: &App,
@@ -74,13 +76,13 @@ impl Platform {
     /// Deletes a library named by its external id or, if no library has that, by its engine key.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`].
+    /// [`Missing::Library`].
     pub async fn delete_library_named(&self, app: &App, key: &str) -> Result<()> {
         let store = &self.inner.store;
         let mut rows = store.rows().await?;
         let library = match rows.library(app.id(), key).await? {
             Some(library) => library,
-            None => rows.library_by_engine_key(app.id(), key).await?.ok_or(Error::NoLibrary)?,
+            None => rows.library_by_engine_key(app.id(), key).await?.ok_or(Missing::Library)?,
         };
         drop(rows);
         self.delete_library(app, &library).await
@@ -89,7 +91,7 @@ impl Platform {
     /// Deletes a library of the app with its people, faces and pictures, even if it was renamed meanwhile.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`].
+    /// [`Missing::Library`].
     pub async fn delete_library(&self, app: &App, library: &Library) -> Result<()> {
         let engine = self.engine_of(app, library)?;
         match engine {
@@ -98,7 +100,7 @@ impl Platform {
                 let (id, now) = (library.id, self.now());
                 let deleted =
                     self.inner.store.remove(move |tx| Box::pin(async move { tx.delete_library(id, now).await }));
-                deleted.await.map_err(Error::or_no_library)
+                deleted.await.map_err(or_missing(Missing::Library))
             }
         }
     }
@@ -106,7 +108,7 @@ impl Platform {
     /// Returns a page of the app's libraries in order of creation.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn libraries(&self, app: &App, page: Page) -> Result<Vec<Library>> {
         Ok(self.inner.store.rows().await?.libraries(app.id(), page).await?)
     }
@@ -114,7 +116,7 @@ impl Platform {
     /// Returns a page of the app's libraries, ordered by time of creation, then engine key.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn libraries_by_age(&self, app: &App, page: Page) -> Result<Vec<Library>> {
         if page.offset.saturating_add(page.limit) > MAX_CACHED_LIBRARIES {
             return Ok(self.inner.store.rows().await?.libraries_by_age(app.id(), page).await?);
@@ -137,16 +139,16 @@ impl Platform {
     /// Returns a library of the app by its engine key or a prefix of it, in lower-case hex digits.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`].
+    /// [`Missing::Library`].
     pub async fn library_by_number(&self, app: &App, digits: &str) -> Result<Library> {
         let store = &self.inner.store;
-        store.rows().await?.library_by_engine_key_prefix(app.id(), digits).await?.ok_or(Error::NoLibrary)
+        store.rows().await?.library_by_engine_key_prefix(app.id(), digits).await?.ok_or(Missing::Library.into())
     }
 
     /// Changes the external id of a library of the app.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`], [`Error::BadLibraryId`], [`Error::LibraryExists`] if another library of the app has this
+    /// [`Missing::Library`], [`BadInput::LibraryId`], [`Existing::Library`] if another library of the app has this
     /// id.
     pub async fn rename_library(&self, app: &App, library: &Library, external_id: &str) -> Result<()> {
         require_library_id(external_id)?;
@@ -158,7 +160,7 @@ impl Platform {
     /// Returns the number of libraries of an app; 0 if the app does not exist.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn library_count(&self, app_id: &str) -> Result<u64> {
         Ok(self.inner.store.rows().await?.library_count(app_id).await?)
     }
@@ -166,15 +168,15 @@ impl Platform {
     /// Returns a library by its external id.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`].
+    /// [`Missing::Library`].
     pub async fn library(&self, app: &App, external_id: &str) -> Result<Library> {
-        self.inner.store.rows().await?.library(app.id(), external_id).await?.ok_or(Error::NoLibrary)
+        self.inner.store.rows().await?.library(app.id(), external_id).await?.ok_or(Missing::Library.into())
     }
 
     /// Counts the people and faces of a library.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn library_counts(&self, library: &Library) -> Result<LibraryCounts> {
         Ok(self.inner.store.rows().await?.library_counts(library.id).await?)
     }
@@ -185,12 +187,12 @@ impl Platform {
     /// As [`Platform::create_library`].
     pub async fn open_library(&self, app: &App, external_id: &str) -> Result<Library> {
         match self.library(app, external_id).await {
-            Err(Error::NoLibrary) => {}
+            Err(Error::Missing(Missing::Library)) => {}
             found => return found,
         }
         match self.create_library(app, external_id, external_id, None, None).await {
             // Another call created it meanwhile.
-            Err(Error::LibraryExists) => self.library(app, external_id).await,
+            Err(Error::Exists(Existing::Library)) => self.library(app, external_id).await,
             made => made,
         }
     }
@@ -199,27 +201,27 @@ impl Platform {
 /// Inserts a library, with the lowest free number in its app unless it is hidden.
 ///
 /// # Errors
-/// [`Error::LibraryExists`]; [`Error::TooManyLibraries`] if the app had more than `at_most` with it.
+/// [`Existing::Library`]; [`Limit::Libraries`] if the app had more than `at_most` with it.
 pub(crate) async fn insert_library(tx: &mut Tx, mut new: NewLibrary, at_most: Option<u64>) -> Result<Library> {
     let app_id = new.app_id.clone();
     if !new.hidden {
         new.slot = Some(tx.lowest_free_slot(&app_id).await?);
     }
-    let library = tx.insert_library(new).await.map_err(Error::of_new_library)?;
+    let library = tx.insert_library(new).await.map_err(or_existing(Existing::Library, Missing::App))?;
     if let Some(at_most) = at_most
         && tx.library_count(&app_id).await? > at_most
     {
-        return Err(Error::TooManyLibraries);
+        return Err(Error::Full(Limit::Libraries));
     }
     Ok(library)
 }
 
 async fn rename_library(tx: &mut Tx, library_id: LibraryId, external_id: String) -> Result<()> {
-    let library = tx.library_by_id(library_id).await?.ok_or(Error::NoLibrary)?;
+    let library = tx.library_by_id(library_id).await?.ok_or(Missing::Library)?;
     let name = renamed(&library, &external_id).to_owned();
     tx.rename_library(library_id, &external_id, &name).await.map_err(|e| match e {
-        aicp_store::Error::Exists => Error::LibraryExists,
-        other => Error::or_no_library(other),
+        aicp_store::Error::Exists => Error::Exists(Existing::Library),
+        other => or_missing(Missing::Library)(other),
     })
 }
 
@@ -272,7 +274,7 @@ impl LibraryCache {
 /// Checks an external id. Ids with control characters are reserved.
 fn require_library_id(external_id: &str) -> Result<()> {
     let is_good = !external_id.is_empty() && !external_id.chars().any(char::is_control);
-    if is_good { Ok(()) } else { Err(Error::BadLibraryId) }
+    if is_good { Ok(()) } else { Err(Error::BadInput(BadInput::LibraryId)) }
 }
 
 #[cfg(test)]
@@ -327,14 +329,14 @@ mod tests {
             async |library: &Library| platform.members(&app, library, Page::first(10)).await.expect("it is read").len();
         assert_eq!(count(&found).await, 1);
         platform.remove_members(&app, &found, "same").await.expect("it is removed");
-        assert!(matches!(platform.remove_members(&app, &found, "same").await, Err(Error::NoPerson)));
+        assert!(matches!(platform.remove_members(&app, &found, "same").await, Err(Error::Missing(Missing::Person))));
         assert_eq!(count(&found).await, 0);
         platform.delete_library(&app, &found).await.expect("it is deleted");
 
         assert_eq!(platform.library(&app, "a").await.expect("it is there").id, other.id);
         assert_eq!(count(&other).await, 1);
-        assert!(matches!(platform.library(&app, "b").await, Err(Error::NoLibrary)));
-        assert!(matches!(platform.delete_library(&app, &found).await, Err(Error::NoLibrary)));
+        assert!(matches!(platform.library(&app, "b").await, Err(Error::Missing(Missing::Library))));
+        assert!(matches!(platform.delete_library(&app, &found).await, Err(Error::Missing(Missing::Library))));
         platform.close().await.expect("it closes");
     }
 
@@ -391,12 +393,15 @@ mod tests {
         for task in creations.collect::<Vec<_>>() {
             match task.await.expect("no panic") {
                 Ok(_) => made += 1,
-                Err(e) => assert!(matches!(e, Error::TooManyLibraries), "{e}"),
+                Err(e) => assert!(matches!(e, Error::Full(Limit::Libraries)), "{e}"),
             }
         }
         assert_eq!((made, store.library_count(APP).await.expect("read")), (2, 3));
         let taken = insert(&store, new_library("g"), Some(3)).await;
-        assert!(matches!(taken, Err(Error::LibraryExists)), "a taken name goes before the limit: {taken:?}");
+        assert!(
+            matches!(taken, Err(Error::Exists(Existing::Library))),
+            "a taken name goes before the limit: {taken:?}"
+        );
     }
 
     #[tokio::test]
@@ -418,9 +423,9 @@ mod tests {
         assert_eq!(names(&same).await, ("c".to_owned(), "c".to_owned()));
         rename(other.id, "d").await.expect("renamed");
         assert_eq!(names(&other).await, ("d".to_owned(), other.name.clone()), "a display name of its own stays");
-        assert!(matches!(rename(other.id, "c").await, Err(Error::LibraryExists)));
+        assert!(matches!(rename(other.id, "c").await, Err(Error::Exists(Existing::Library))));
         assert_eq!(names(&other).await.0, "d");
         rename(other.id, "d").await.expect("to its own name");
-        assert!(matches!(rename(LibraryId::new(9999), "e").await, Err(Error::NoLibrary)));
+        assert!(matches!(rename(LibraryId::new(9999), "e").await, Err(Error::Missing(Missing::Library))));
     }
 }

@@ -7,11 +7,13 @@ use bytes::Bytes;
 
 use crate::background::run_detached;
 use crate::engines::library_ref;
+use crate::error::or_missing;
 use crate::names::people_known_as;
 use crate::people::{EnrolledPerson, NewUser};
 use crate::recognition::CANDIDATES_PER_PERSON;
 use crate::{
-    App, Error, Examination, ExaminedFace, Face, FacePredicate, Library, Match, Person, Platform, Result, Threshold,
+    App, Error, Examination, ExaminedFace, Existing, Face, FacePredicate, Library, Match, Missing, Person, Platform,
+    Refusal, Result, Threshold,
 };
 
 /// A person to enrol as a member of a group.
@@ -29,8 +31,8 @@ impl Platform {
     /// Enrols the largest face of a picture as a new person of a library; enrols nobody if `accepts` rejects the face.
     ///
     /// # Errors
-    /// As [`Platform::enrol`]; [`Error::PersonExists`] if a person of the library has this id;
-    /// [`Error::TooManyPeople`].
+    /// As [`Platform::enrol`]; [`Existing::Person`] if a person of the library has this id;
+    /// [`crate::Limit::People`].
     pub async fn enrol_member(
         &self,
         app: &App,
@@ -46,7 +48,7 @@ impl Platform {
                 Some(user_id) => {
                     let turn = platform.lock_user_name(library.id, user_id).await;
                     if platform.has_member(&library, user_id).await? {
-                        return Err(Error::PersonExists);
+                        return Err(Error::Exists(Existing::Person));
                     }
                     Some(turn)
                 }
@@ -134,13 +136,13 @@ impl Platform {
     /// Examines the largest face of a picture with the built-in engine.
     async fn largest_face(&self, app: &App, picture: Bytes, wanted: Examination) -> Result<ExaminedFace> {
         let faces = self.inner.engines.builtin().examine(self.photo(app, picture), 1, wanted).await?;
-        faces.into_iter().next().ok_or(Error::NoFace)
+        faces.into_iter().next().ok_or(Refusal::NoFace.into())
     }
 
     /// Whether a person of a library has this user id: the caller's own id or, without one, the public id.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn has_member(&self, library: &Library, user_id: &str) -> Result<bool> {
         Ok(!people_known_as(&mut self.inner.store.rows().await?, library.id, user_id).await?.is_empty())
     }
@@ -148,19 +150,19 @@ impl Platform {
     /// Returns a person of the app, with the library, by the person number or a prefix of it, in lower-case hex digits.
     ///
     /// # Errors
-    /// [`Error::NoPerson`].
+    /// [`Missing::Person`].
     pub async fn member_by_number(&self, app: &App, digits: &str) -> Result<(Library, Person)> {
         let store = &self.inner.store;
         let mut rows = store.rows().await?;
-        let person = rows.person_by_number_prefix(app.id(), digits).await?.ok_or(Error::NoPerson)?;
-        let library = rows.library_by_id(person.library_id).await?.ok_or(Error::NoPerson)?;
+        let person = rows.person_by_number_prefix(app.id(), digits).await?.ok_or(Missing::Person)?;
+        let library = rows.library_by_id(person.library_id).await?.ok_or(Missing::Person)?;
         Ok((library, person))
     }
 
     /// Returns a page of the people of a library in order of creation.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn members(&self, app: &App, library: &Library, page: Page) -> Result<Vec<Person>> {
         self.engine_of(app, library)?;
         Ok(self.inner.store.rows().await?.people(library.id, page).await?)
@@ -169,7 +171,7 @@ impl Platform {
     /// Removes the people of a library with this user id: the caller's own id or, without one, the public id.
     ///
     /// # Errors
-    /// [`Error::NoPerson`].
+    /// [`Missing::Person`].
     pub async fn remove_members(&self, app: &App, library: &Library, user_id: &str) -> Result<()> {
         let people = people_known_as(&mut self.inner.store.rows().await?, library.id, user_id).await?;
         self.drop_users(app, people.into_iter().map(|person| (library.clone(), person)).collect()).await
@@ -178,7 +180,7 @@ impl Platform {
     /// Removes a person with all faces and pictures. On return searches no longer find the person.
     ///
     /// # Errors
-    /// [`Error::NoPerson`].
+    /// [`Missing::Person`].
     pub async fn remove_member(&self, app: &App, library: &Library, person: &Person) -> Result<()> {
         self.drop_person(app, library, person).await
     }
@@ -186,7 +188,7 @@ impl Platform {
     /// Replaces all faces of a person by the largest face of a picture.
     ///
     /// # Errors
-    /// As [`Platform::enrol`]; [`Error::NoPerson`].
+    /// As [`Platform::enrol`]; [`Missing::Person`].
     pub async fn replace_member_face(
         &self,
         app: &App,
@@ -205,7 +207,7 @@ impl Platform {
     /// Returns the newest face of a person, if there is one.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn newest_face(&self, person: &Person) -> Result<Option<Face>> {
         Ok(self.inner.store.rows().await?.faces_of(person.id).await?.into_iter().next())
     }
@@ -213,8 +215,8 @@ impl Platform {
     /// Returns the picture of a face.
     ///
     /// # Errors
-    /// [`Error::NoSuchFace`].
+    /// [`Missing::Face`].
     pub async fn picture_of_face(&self, face: &Face) -> Result<Bytes> {
-        self.inner.store.picture(&face.picture_key).await.map_err(Error::or_no_face)
+        self.inner.store.picture(&face.picture_key).await.map_err(or_missing(Missing::Face))
     }
 }

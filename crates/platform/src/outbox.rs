@@ -44,7 +44,7 @@ impl Platform {
     /// Returns the number of writes that were not done at once and a page of them, newest first.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn outbox(&self, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxEntry>)> {
         let (total, rows) = self.inner.store.snapshot().await?.outbox_page(filter, page).await?;
         let mut entries = Vec::with_capacity(rows.len());
@@ -59,7 +59,7 @@ impl Platform {
     /// a path inside the folder of such files. `None` if the write has no picture.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn outbox_file(&self, entry: &OutboxEntry, name: String) -> Result<Option<PathBuf>> {
         match &entry.picture {
             Some(_) => match &entry.row.picture_key {
@@ -74,7 +74,7 @@ impl Platform {
     /// whether all are done; an unknown id counts as not done.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn resume(&self, app: &App, ids: BTreeSet<OutboxId>) -> Result<bool> {
         let (platform, solved_by) = (self.clone(), app.id().to_owned());
         run_detached(async move {

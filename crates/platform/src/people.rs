@@ -7,15 +7,17 @@ use aicp_store::{NewFace, NewPerson, NewTemplate, PersonChanges, PictureName, Tx
 use aicp_types::{LibraryId, PersonId, UnixMillis};
 
 use crate::apps::App;
+use crate::error::or_existing;
+use crate::error::or_missing;
 use crate::locks::Digest;
 use crate::names::{people_known_as, person_named};
 use crate::random::random_hex32;
-use crate::{Error, Face, Library, Person, Platform, Profile, Result};
+use crate::{Error, Existing, Face, Library, Limit, Missing, Person, Platform, Profile, Result};
 
 /// What to do if the library of an enrolment does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MissingLibrary {
-    /// Refuse with [`Error::NoLibrary`].
+    /// Refuse with [`Missing::Library`].
     Refuse,
     /// Create it.
     Create,
@@ -48,7 +50,7 @@ impl Platform {
     /// library's engine is unreachable, once it is back.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`], [`Error::BadPicture`], [`Error::NoFace`], [`Error::Busy`], and the engine's error if it
+    /// [`Missing::Library`], [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`Error::Busy`], and the engine's error if it
     /// refuses.
     pub async fn enrol(
         &self,
@@ -66,7 +68,7 @@ impl Platform {
     /// Idempotent, so an import can be repeated until it completes. Concurrent calls are allowed.
     ///
     /// # Errors
-    /// As [`Platform::enrol`]; [`Error::PersonExists`] if another call created the person meanwhile.
+    /// As [`Platform::enrol`]; [`Existing::Person`] if another call created the person meanwhile.
     pub async fn import(
         &self,
         app: &App,
@@ -109,25 +111,25 @@ impl Platform {
     /// Removes a person with all faces and pictures. On return searches no longer find the person.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`] or [`Error::NoPerson`].
+    /// [`Missing::Library`] or [`Missing::Person`].
     pub async fn remove_person(&self, app: &App, library: &str, user_id: &str) -> Result<()> {
         let library = self.library(app, library).await?;
         let person =
-            person_named(&mut self.inner.store.rows().await?, library.id, user_id).await?.ok_or(Error::NoPerson)?;
+            person_named(&mut self.inner.store.rows().await?, library.id, user_id).await?.ok_or(Missing::Person)?;
         self.drop_person(app, &library, &person).await
     }
 
     /// Returns a person, with the newest face, by any of three ids: public id, person number, the caller's own id.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`] or [`Error::NoPerson`].
+    /// [`Missing::Library`] or [`Missing::Person`].
     pub async fn find_person(&self, app: &App, library: &str, user_id: &str) -> Result<EnrolledPerson> {
         let library = self.library(app, library).await?;
         self.engine_of(app, &library)?;
         let person =
-            person_named(&mut self.inner.store.rows().await?, library.id, user_id).await?.ok_or(Error::NoPerson)?;
+            person_named(&mut self.inner.store.rows().await?, library.id, user_id).await?.ok_or(Missing::Person)?;
         let newest = self.inner.store.rows().await?.faces_of(person.id).await?.into_iter().next();
-        let face = newest.ok_or(Error::NoPerson)?;
+        let face = newest.ok_or(Missing::Person)?;
         Ok(EnrolledPerson { person, face, rotation: 0.0 })
     }
 
@@ -141,7 +143,9 @@ impl Platform {
         missing: MissingLibrary,
     ) -> Result<Library> {
         match self.library_for(app, library, picture).await {
-            Err(Error::NoLibrary) if missing == MissingLibrary::Create => self.open_library(app, library).await,
+            Err(Error::Missing(Missing::Library)) if missing == MissingLibrary::Create => {
+                self.open_library(app, library).await
+            }
             found => found,
         }
     }
@@ -223,7 +227,7 @@ impl Platform {
                 let (id, now) = (person.id, self.now());
                 let removed =
                     self.inner.store.remove(move |tx| Box::pin(async move { tx.remove_person(id, now).await }));
-                removed.await.map_err(Error::or_no_person)
+                removed.await.map_err(or_missing(Missing::Person))
             }
             Engine::Remote(remote) => self.remove_remotely(remote.clone(), person).await,
         }
@@ -236,7 +240,7 @@ impl Platform {
             Engine::Builtin(_) => {
                 let (id, now) = (face.id, self.now());
                 let removed = self.inner.store.remove(move |tx| Box::pin(async move { tx.remove_face(id, now).await }));
-                removed.await.map_err(Error::or_no_face)
+                removed.await.map_err(or_missing(Missing::Face))
             }
             Engine::Remote(remote) => self.remove_face_remotely(remote.clone(), library.id, face.id).await,
         }
@@ -274,7 +278,7 @@ impl Platform {
 /// Inserts a person with a face.
 ///
 /// # Errors
-/// [`Error::NoLibrary`], [`Error::PersonExists`]; [`Error::TooManyPeople`] if the library had more than `at_most` people
+/// [`Missing::Library`], [`Existing::Person`]; [`Limit::People`] if the library had more than `at_most` people
 /// with this one.
 pub(crate) async fn enrol(
     tx: &mut Tx,
@@ -284,13 +288,13 @@ pub(crate) async fn enrol(
     face: NewFace,
     picture: PictureName,
 ) -> Result<(Person, Face)> {
-    let person = tx.insert_person(library_id, new).await.map_err(Error::of_enrolment)?;
+    let person = tx.insert_person(library_id, new).await.map_err(or_existing(Existing::Person, Missing::Library))?;
     if let Some(at_most) = at_most
         && tx.person_count(library_id).await? > at_most
     {
-        return Err(Error::TooManyPeople);
+        return Err(Error::Full(Limit::People));
     }
-    let face = tx.insert_face(person.id, face, picture, false).await.map_err(Error::or_no_person)?;
+    let face = tx.insert_face(person.id, face, picture, false).await.map_err(or_missing(Missing::Person))?;
     Ok((person, face))
 }
 
@@ -302,7 +306,7 @@ pub(crate) async fn add_face(
     picture: PictureName,
     at: UnixMillis,
 ) -> Result<Face> {
-    let face = tx.insert_face(person_id, face, picture, false).await.map_err(Error::or_no_person)?;
+    let face = tx.insert_face(person_id, face, picture, false).await.map_err(or_missing(Missing::Person))?;
     tx.touch_person(person_id, at).await?;
     Ok(face)
 }
@@ -315,14 +319,14 @@ pub(crate) async fn replace_faces(
     picture: PictureName,
     at: UnixMillis,
 ) -> Result<Face> {
-    tx.remove_faces(person_id, None, at).await.map_err(Error::or_no_person)?;
+    tx.remove_faces(person_id, None, at).await.map_err(or_missing(Missing::Person))?;
     add_face(tx, person_id, face, picture, at).await
 }
 
 /// Changes a person.
 ///
 /// # Errors
-/// [`Error::NoPerson`]; [`Error::PersonExists`] if another person of the library is known by the new user id.
+/// [`Missing::Person`]; [`Existing::Person`] if another person of the library is known by the new user id.
 pub(crate) async fn change_person(
     tx: &mut Tx,
     person_id: PersonId,
@@ -330,13 +334,13 @@ pub(crate) async fn change_person(
     at: UnixMillis,
 ) -> Result<()> {
     if let Some(user_id) = &changes.external_id {
-        let library_id = tx.library_of_person(person_id).await?.ok_or(Error::NoPerson)?;
+        let library_id = tx.library_of_person(person_id).await?.ok_or(Missing::Person)?;
         let known = people_known_as(tx, library_id, user_id).await?;
         if known.iter().any(|other| other.id != person_id) {
-            return Err(Error::PersonExists);
+            return Err(Error::Exists(Existing::Person));
         }
     }
-    tx.update_person(person_id, changes, at).await.map_err(Error::of_changed_person)
+    tx.update_person(person_id, changes, at).await.map_err(or_existing(Existing::Person, Missing::Person))
 }
 
 /// The caller's data of a new person.

@@ -4,7 +4,7 @@ use aicp_backends::Format;
 use aicp_types::{FaceId, FileId};
 use bytes::Bytes;
 
-use crate::{App, Error, Face, Platform, Result};
+use crate::{App, BadInput, Error, Face, Missing, Platform, Result};
 
 /// An enrolled picture, as uploaded.
 #[derive(Clone)]
@@ -30,19 +30,19 @@ impl Platform {
     /// are a picture.
     ///
     /// # Errors
-    /// [`Error::BadAddress`], [`Error::NotFetched`], [`Error::Busy`].
+    /// [`BadInput::Address`], [`BadInput::NotFetched`], [`Error::Busy`].
     pub async fn fetch_picture(&self, app: &App, address: &str) -> Result<Bytes> {
         self.inner.fetcher.fetch(app.id(), address).await.map_err(|e| match e {
-            aicp_fetch::Error::BadUrl => Error::BadAddress,
+            aicp_fetch::Error::BadUrl => Error::BadInput(BadInput::Address),
             aicp_fetch::Error::Busy => Error::Busy,
-            other => Error::NotFetched(other),
+            other => Error::BadInput(BadInput::NotFetched(other)),
         })
     }
 
     /// Returns the picture with this file id.
     ///
     /// # Errors
-    /// [`Error::NoPicture`].
+    /// [`Missing::Picture`].
     pub async fn picture_by_file(&self, file_id: FileId) -> Result<StoredPicture> {
         let face = self.inner.store.rows().await?.face_by_file_id(file_id).await?;
         self.picture_of(face).await
@@ -51,18 +51,18 @@ impl Platform {
     /// Returns the picture of a face of a library.
     ///
     /// # Errors
-    /// [`Error::NoPicture`].
+    /// [`Missing::Picture`].
     pub async fn picture_in_library(&self, app_id: &str, library: &str, face_id: FaceId) -> Result<StoredPicture> {
         let face = self.inner.store.rows().await?.face_in_library(app_id, library, face_id).await?;
         self.picture_of(face).await
     }
 
     async fn picture_of(&self, face: Option<Face>) -> Result<StoredPicture> {
-        let face = face.ok_or(Error::NoPicture)?;
+        let face = face.ok_or(Missing::Picture)?;
         let bytes = self.inner.store.picture(&face.picture_key).await.map_err(|e| match e {
             aicp_store::Error::NotFound => {
                 tracing::warn!(face = face.id.get(), key = face.picture_key, "the picture of a face is not there");
-                Error::NoPicture
+                Error::Missing(Missing::Picture)
             }
             other => other.into(),
         })?;

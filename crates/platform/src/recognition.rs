@@ -12,7 +12,7 @@ use aicp_store::{Page, picture_key};
 
 use crate::apps::App;
 use crate::engines::library_ref;
-use crate::{Error, Face, Library, MAX_TOP_N, Person, Platform, Result};
+use crate::{Error, Face, Internal, Library, MAX_TOP_N, Missing, Person, Platform, Result};
 
 /// Maximum number of libraries in a search over all libraries of an app.
 pub(crate) const MAX_LIBRARIES: u64 = 100_000;
@@ -70,8 +70,8 @@ impl Platform {
     /// Identifies the largest face of a picture in a library (1:N). Returns at most `top_n` people.
     ///
     /// # Errors
-    /// [`crate::Error::NoLibrary`], [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
-    /// [`crate::Error::EngineUnavailable`].
+    /// [`crate::Missing::Library`], [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
+    /// [`Error::Unavailable`].
     pub async fn identify(&self, app: &App, library: &str, picture: Bytes, top_n: usize) -> Result<Identification> {
         let library = self.library_for(app, library, &picture).await?;
         self.identify_in(app, &[library], picture, top_n, Threshold::Default).await
@@ -165,8 +165,8 @@ impl Platform {
     /// Returns the similarity of the largest faces of two pictures (1:1), 0..1.
     ///
     /// # Errors
-    /// [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
-    /// [`crate::Error::EngineUnavailable`].
+    /// [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
+    /// [`Error::Unavailable`].
     pub async fn compare(&self, app: &App, a: Bytes, b: Bytes) -> Result<Similarity> {
         Ok(self.default_engine(app).compare(self.photo(app, a), self.photo(app, b)).await?)
     }
@@ -179,7 +179,7 @@ impl Platform {
     /// Detects the faces of a picture, the largest first. No face is not an error.
     ///
     /// # Errors
-    /// [`crate::Error::BadPicture`], [`crate::Error::Busy`], [`crate::Error::EngineUnavailable`].
+    /// [`crate::BadInput::Picture`], [`crate::Error::Busy`], [`Error::Unavailable`].
     pub async fn detect(&self, app: &App, picture: Bytes) -> Result<Vec<SeenFace>> {
         Ok(self.default_engine(app).detect(self.photo(app, picture)).await?)
     }
@@ -188,8 +188,8 @@ impl Platform {
     /// engine are returned.
     ///
     /// # Errors
-    /// [`crate::Error::BadPicture`], [`crate::Error::NoFace`], [`crate::Error::Busy`],
-    /// [`crate::Error::EngineUnavailable`].
+    /// [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
+    /// [`Error::Unavailable`].
     pub async fn assess(&self, app: &App, picture: Bytes) -> Result<Assessment> {
         let picture = self.photo(app, picture);
         let mut assessed = self.default_engine(app).assess(picture.clone()).await?;
@@ -227,12 +227,13 @@ impl Platform {
         use aicp_backends::Error::Remote as RemoteFailure;
         use aicp_backends::RemoteError::Unsupported;
         match self.library(app, library).await {
-            Err(Error::NoLibrary) => {
+            Err(Error::Missing(Missing::Library)) => {
                 match self.default_engine(app).require_face(self.photo(app, picture.clone())).await.map_err(Error::from)
                 {
                     // An engine that is unreachable or can't check makes no objection to the picture.
-                    Ok(()) | Err(Error::EngineUnavailable(_) | Error::Engine(RemoteFailure(Unsupported(_)))) => {
-                        Err(Error::NoLibrary)
+                    Ok(())
+                    | Err(Error::Unavailable(_) | Error::Internal(Internal::Engine(RemoteFailure(Unsupported(_))))) => {
+                        Err(Error::Missing(Missing::Library))
                     }
                     Err(e) => Err(e),
                 }

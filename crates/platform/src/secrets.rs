@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::{Error, Result};
+use crate::{Error, Internal, Result};
 
 /// 32 random bytes, stored in a file that only its owner can read.
 pub struct MasterKey([u8; 32]);
@@ -17,10 +17,10 @@ impl MasterKey {
     /// Generates a key.
     ///
     /// # Errors
-    /// [`Error::Random`].
+    /// [`Internal::Random`].
     pub fn generate() -> Result<Self> {
         let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(Error::Random)?;
+        getrandom::fill(&mut bytes).map_err(|e| Error::Internal(Internal::Random(e)))?;
         Ok(Self(bytes))
     }
 
@@ -80,19 +80,19 @@ impl Vault {
     /// Encrypts a secret; it can only be decrypted for the same owner.
     pub fn seal(&self, owner: &str, secret: &str) -> Result<Vec<u8>> {
         let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(Error::Random)?;
+        getrandom::fill(&mut nonce).map_err(|e| Error::Internal(Internal::Random(e)))?;
         let payload = Payload { msg: secret.as_bytes(), aad: owner.as_bytes() };
-        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).map_err(|_| Error::Sealed)?;
+        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).map_err(|_| Error::Internal(Internal::Sealed))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
     /// # Errors
-    /// [`Error::Sealed`] if the secret was sealed with another key or for another owner, or was changed since.
+    /// [`Internal::Sealed`] if the secret was sealed with another key or for another owner, or was changed since.
     pub fn open(&self, owner: &str, sealed: &[u8]) -> Result<String> {
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(Error::Sealed)?;
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(Internal::Sealed)?;
         let payload = Payload { msg: sealed, aad: owner.as_bytes() };
-        let secret = self.0.decrypt(&XNonce::from(*nonce), payload).map_err(|_| Error::Sealed)?;
-        String::from_utf8(secret).map_err(|_| Error::Sealed)
+        let secret = self.0.decrypt(&XNonce::from(*nonce), payload).map_err(|_| Error::Internal(Internal::Sealed))?;
+        String::from_utf8(secret).map_err(|_| Error::Internal(Internal::Sealed))
     }
 }
 
@@ -126,7 +126,7 @@ impl From<[u8; 32]> for TokenHash {
 pub(crate) fn new_app_token() -> Result<String> {
     loop {
         let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(Error::Random)?;
+        getrandom::fill(&mut bytes).map_err(|e| Error::Internal(Internal::Random(e)))?;
         let token = BASE64.encode(bytes);
         if !token.contains(['+', '/']) {
             return Ok(token);
@@ -137,7 +137,7 @@ pub(crate) fn new_app_token() -> Result<String> {
 /// Generates a token: 16 random bytes as 32 hex digits.
 ///
 /// # Errors
-/// [`Error::Random`].
+/// [`Internal::Random`].
 pub fn new_token() -> Result<String> {
     crate::random::random_hex32()
 }
@@ -149,7 +149,7 @@ pub(crate) fn random_text(alphabet: &[u8], length: usize) -> Result<String> {
     let mut text = String::with_capacity(length);
     let mut bytes = [0; 64];
     while text.len() < length {
-        getrandom::fill(&mut bytes).map_err(Error::Random)?;
+        getrandom::fill(&mut bytes).map_err(|e| Error::Internal(Internal::Random(e)))?;
         let drawn = bytes.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < fair);
         let drawn = drawn.filter_map(|byte| alphabet.get(byte % alphabet.len().max(1)));
         text.extend(drawn.take(length - text.len()).map(|byte| char::from(*byte)));

@@ -18,7 +18,7 @@ pub use aicp_store::{
 pub(crate) use friend_group_cache::FriendGroupCache;
 
 use crate::apps::App;
-use crate::{Error, Inner, Platform, Result};
+use crate::{Inner, Missing, Platform, Result};
 
 /// Limits of an account. The interface that offers accounts sets them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,7 @@ pub struct FriendPage {
 
 /// Operations of an app on the accounts of its users.
 ///
-/// Operations on one account fail with [`Error::NoAccount`] if the app has no account of that name. Names of accounts
+/// Operations on one account fail with [`Missing::Account`] if the app has no account of that name. Names of accounts
 /// contain no line ends. Only the first occurrence of a repeated name takes effect, but each has an outcome.
 #[derive(Clone, Copy)]
 pub struct Social<'a> {
@@ -174,7 +174,7 @@ impl Social<'_> {
     /// Creates accounts; updates the given fields of existing ones.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn import_accounts(&self, accounts: Vec<NewAccount>) -> Result<()> {
         let (app_id, now) = (self.app_id.to_owned(), self.now);
         let imported =
@@ -185,7 +185,7 @@ impl Social<'_> {
     /// Returns which of these names are accounts.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn known_accounts(&self, user_ids: &[String]) -> Result<HashSet<String>> {
         let known = self.store.rows().await?.accounts_named(self.app_id, user_ids).await?;
         Ok(known.into_iter().map(|(_, user_id)| user_id).collect())
@@ -195,7 +195,7 @@ impl Social<'_> {
     /// that existed.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn delete_accounts(&self, user_ids: Vec<String>) -> Result<HashSet<String>> {
         let app_id = self.app_id.to_owned();
         self.store.remove(move |tx| Box::pin(delete_accounts(tx, app_id, user_ids))).await
@@ -204,14 +204,14 @@ impl Social<'_> {
     /// Returns all groups of an account, in order of creation.
     ///
     /// # Errors
-    /// [`Error::NoAccount`], [`Error::Store`].
+    /// [`Missing::Account`], [`crate::Internal::Store`].
     pub async fn friend_groups(&self, user_id: &str, members: Members) -> Result<Arc<FriendGroups>> {
         let read_at = match self.remembered.get(self.app_id, user_id, members) {
             Ok(groups) => return Ok(groups),
             Err(read_at) => read_at,
         };
         let mut rows = self.store.rows().await?;
-        let groups = rows.friend_groups(self.app_id, user_id, None, members).await?.ok_or(Error::NoAccount)?;
+        let groups = rows.friend_groups(self.app_id, user_id, None, members).await?.ok_or(Missing::Account)?;
         let groups = Arc::new(groups);
         self.remembered.insert(self.app_id, user_id, members, &groups, read_at);
         Ok(groups)
@@ -220,17 +220,17 @@ impl Social<'_> {
     /// Returns those of these groups that an account has, with their members, in order of creation.
     ///
     /// # Errors
-    /// [`Error::NoAccount`], [`Error::Store`].
+    /// [`Missing::Account`], [`crate::Internal::Store`].
     pub async fn named_friend_groups(&self, user_id: &str, names: &[String]) -> Result<FriendGroups> {
         let groups = self.store.rows().await?.friend_groups(self.app_id, user_id, Some(names), Members::Named).await?;
-        groups.ok_or(Error::NoAccount)
+        groups.ok_or(Missing::Account.into())
     }
 
     /// Creates missing groups and adds friends to all named groups. Returns the sequence of the groups and the outcome
     /// for each friend.
     ///
     /// # Errors
-    /// [`Error::TooManyFriendGroups`], in which case nothing changes; [`Error::NoAccount`], [`Error::Store`].
+    /// [`crate::Limit::FriendGroups`], in which case nothing changes; [`Missing::Account`], [`crate::Internal::Store`].
     pub async fn add_friend_groups(
         &self,
         user_id: &str,
@@ -245,7 +245,7 @@ impl Social<'_> {
     /// Deletes groups, ignoring unknown ones; their members stay friends. Returns the sequence of the groups.
     ///
     /// # Errors
-    /// [`Error::NoAccount`], [`Error::Store`].
+    /// [`Missing::Account`], [`crate::Internal::Store`].
     pub async fn delete_friend_groups(&self, user_id: &str, names: Vec<String>) -> Result<u64> {
         let around = RelatedFilter::InGroups(names.clone());
         let limits = self.limits;
@@ -256,7 +256,7 @@ impl Social<'_> {
     /// and custom values are set on the account's side only.
     ///
     /// # Errors
-    /// [`Error::NoAccount`], [`Error::Store`].
+    /// [`Missing::Account`], [`crate::Internal::Store`].
     pub async fn add_friends(
         &self,
         user_id: &str,
@@ -275,7 +275,7 @@ impl Social<'_> {
     /// Adds friends on the account's side, without requests; updates the given fields of existing friends.
     ///
     /// # Errors
-    /// [`Error::NoAccount`], [`Error::Store`].
+    /// [`Missing::Account`], [`crate::Internal::Store`].
     pub async fn import_friends(&self, user_id: &str, friends: Vec<FriendFields>) -> Result<Vec<FriendOutcome>> {
         let now = self.now;
         let around = around(&friends);
@@ -286,7 +286,7 @@ impl Social<'_> {
     /// Updates the given fields of friends.
     ///
     /// # Errors
-    /// [`Error::NoAccount`], [`Error::Store`].
+    /// [`Missing::Account`], [`crate::Internal::Store`].
     pub async fn update_friends(&self, user_id: &str, friends: Vec<FriendFields>) -> Result<Vec<FriendOutcome>> {
         let around = around(&friends);
         let limits = self.limits;
@@ -296,7 +296,7 @@ impl Social<'_> {
     /// Removes friends with all their data, on one or both sides.
     ///
     /// # Errors
-    /// [`Error::NoAccount`], [`Error::Store`].
+    /// [`Missing::Account`], [`crate::Internal::Store`].
     pub async fn delete_friends(
         &self,
         user_id: &str,
@@ -311,7 +311,7 @@ impl Social<'_> {
     /// Removes all friends, on one or both sides. The groups remain, empty.
     ///
     /// # Errors
-    /// [`Error::NoAccount`], [`Error::Store`].
+    /// [`Missing::Account`], [`crate::Internal::Store`].
     pub async fn delete_all_friends(&self, user_id: &str, sides: Sides) -> Result<()> {
         let limits = self.limits;
         self.change(user_id, RelatedFilter::Friends, move |circle| rules::delete_all_friends(circle, limits, sides))
@@ -321,7 +321,7 @@ impl Social<'_> {
     /// Returns the relation of an account to each of some others; `None` for unknown accounts.
     ///
     /// # Errors
-    /// [`Error::NoAccount`], [`Error::Store`].
+    /// [`Missing::Account`], [`crate::Internal::Store`].
     pub async fn relations(&self, user_id: &str, others: &[String]) -> Result<Vec<Option<Relation>>> {
         let circle = self.circle(user_id, RelatedFilter::Named(others.to_vec())).await?;
         let relation = |other: &Other| Relation { has: other.friend.is_some(), has_reverse: other.reverse.is_some() };
@@ -336,7 +336,7 @@ impl Social<'_> {
     /// Returns a page of the friends of an account, after the first `start` friends.
     ///
     /// # Errors
-    /// [`Error::NoAccount`], [`Error::Store`].
+    /// [`Missing::Account`], [`crate::Internal::Store`].
     pub async fn friend_page(&self, user_id: &str, start: u64) -> Result<FriendPage> {
         let mut circle = self.circle(user_id, RelatedFilter::Page { offset: start, limit: self.limits.page }).await?;
         let others = std::mem::take(&mut circle.others);
@@ -347,7 +347,7 @@ impl Social<'_> {
     /// Returns each of these friends of an account.
     ///
     /// # Errors
-    /// [`Error::NoAccount`], [`Error::Store`].
+    /// [`Missing::Account`], [`crate::Internal::Store`].
     pub async fn friends(&self, user_id: &str, friends: &[String]) -> Result<Vec<Result<KnownFriend, FriendError>>> {
         let circle = self.circle(user_id, RelatedFilter::Named(friends.to_vec())).await?;
         let known = |found: Result<&Other, FriendError>| {
@@ -358,7 +358,7 @@ impl Social<'_> {
     }
 
     async fn circle(&self, user_id: &str, around: RelatedFilter) -> Result<AccountGraph> {
-        self.store.snapshot().await?.account_graph(self.app_id, user_id, around).await?.ok_or(Error::NoAccount)
+        self.store.snapshot().await?.account_graph(self.app_id, user_id, around).await?.ok_or(Missing::Account.into())
     }
 
     async fn change<T: Send + 'static>(
@@ -370,7 +370,7 @@ impl Social<'_> {
         let (app_id, user_id) = (self.app_id.to_owned(), user_id.to_owned());
         let changed = self.store.write(move |tx| {
             Box::pin(async move {
-                let before = tx.account_graph(&app_id, &user_id, around).await?.ok_or(Error::NoAccount)?;
+                let before = tx.account_graph(&app_id, &user_id, around).await?.ok_or(Missing::Account)?;
                 let (after, outcome) = work(&before);
                 tx.write_account_graph(&app_id, &before, &after).await?;
                 Ok(outcome)

@@ -100,7 +100,7 @@ impl Platform {
     /// apps.
     ///
     /// # Errors
-    /// [`crate::Error::Store`], [`crate::Error::Busy`].
+    /// [`crate::Internal::Store`], [`crate::Error::Busy`].
     pub async fn call_totals(&self, app: &App, filter: &CallFilter) -> Result<Vec<CallTotal>> {
         self.flush_calls().await?;
         let parts = calendar::parts(self.zone(), filter.from, filter.to);
@@ -111,7 +111,7 @@ impl Platform {
     /// inside the filter's range, but names full buckets.
     ///
     /// # Errors
-    /// [`crate::Error::Store`], [`crate::Error::Busy`].
+    /// [`crate::Internal::Store`], [`crate::Error::Busy`].
     pub async fn call_buckets(&self, app: &App, filter: &CallFilter, bucket: Bucket) -> Result<Vec<BucketTotal>> {
         self.flush_calls().await?;
         let parts = calendar::parts(self.zone(), filter.from, filter.to);
@@ -134,7 +134,7 @@ impl Platform {
     /// Returns single calls, ordered by method, then time: the latest ones, up to the limit of the settings.
     ///
     /// # Errors
-    /// [`crate::Error::Store`], [`crate::Error::Busy`].
+    /// [`crate::Internal::Store`], [`crate::Error::Busy`].
     pub async fn calls(&self, app: &App, filter: &CallFilter) -> Result<SingleCalls> {
         let turn = Arc::clone(&self.inner.single_calls).acquire_owned();
         let turn = timeout(WAIT_FOR_TURN, turn).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;

@@ -8,7 +8,7 @@ use aicp_backends::{Engine, LibraryRef, Similarity, similarity_of_false_match_ra
 use aicp_types::LibraryId;
 
 use crate::recognition::MAX_LIBRARIES;
-use crate::{Error, Library, Platform, Result, Threshold};
+use crate::{Error, Library, Missing, Platform, Result, Threshold};
 
 /// Default target of the false-positive identification rate: the share of strangers that a search may name.
 const DEFAULT_FPIR: f64 = 0.01;
@@ -53,12 +53,12 @@ impl Platform {
     /// Returns the thresholds of an app's libraries, in order of creation.
     ///
     /// # Errors
-    /// [`Error::NoApp`], [`Error::NoEngine`].
+    /// [`Missing::App`], [`Missing::Engine`].
     pub async fn thresholds(&self, app_id: &str) -> Result<Vec<LibraryThreshold>> {
         let mut rows = self.inner.store.rows().await?;
         let libraries = rows.libraries(app_id, Page::first(MAX_LIBRARIES)).await?;
         if libraries.is_empty() && !rows.app_ids().await?.iter().any(|id| id == app_id) {
-            return Err(Error::NoApp);
+            return Err(Error::Missing(Missing::App));
         }
         libraries.into_iter().map(|library| self.threshold_of_library(library)).collect()
     }

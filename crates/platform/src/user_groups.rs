@@ -5,7 +5,8 @@ use aicp_types::GroupId;
 use futures_util::future::join_all;
 
 use crate::background::run_detached;
-use crate::{App, Error, Group, GroupKind, Library, Person, Platform, Result};
+use crate::error::or_missing;
+use crate::{App, Error, Existing, Group, GroupKind, Library, Missing, Person, Platform, Result};
 
 /// Number of users removed concurrently when a group is deleted.
 const MAX_CONCURRENT_REMOVALS: usize = 64;
@@ -16,7 +17,7 @@ impl Platform {
     /// Creates a group in a library.
     ///
     /// # Errors
-    /// [`Error::GroupExists`] if the library has a group of this kind and name; [`Error::NoLibrary`].
+    /// [`Existing::Group`] if the library has a group of this kind and name; [`Missing::Library`].
     pub async fn make_group(&self, library: &Library, kind: GroupKind, name: &str) -> Result<Group> {
         let (library_id, name, now) = (library.id, name.to_owned(), self.now());
         let made = self
@@ -25,23 +26,23 @@ impl Platform {
             .write(move |tx| Box::pin(async move { tx.insert_group(kind, library_id, &name, now).await }))
             .await;
         made.map_err(|e| match e {
-            aicp_store::Error::Exists => Error::GroupExists,
-            other => Error::or_no_library(other),
+            aicp_store::Error::Exists => Error::Exists(Existing::Group),
+            other => or_missing(Missing::Library)(other),
         })
     }
 
     /// Returns a group of a library by its id.
     ///
     /// # Errors
-    /// [`Error::NoGroup`].
+    /// [`Missing::Group`].
     pub async fn group(&self, library: &Library, kind: GroupKind, id: GroupId) -> Result<Group> {
-        self.inner.store.rows().await?.group(kind, library.id, id).await?.ok_or(Error::NoGroup)
+        self.inner.store.rows().await?.group(kind, library.id, id).await?.ok_or(Missing::Group.into())
     }
 
     /// Returns the number of groups of a kind in a library and a page of them, in order of creation.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn groups(&self, library: &Library, kind: GroupKind, page: Page) -> Result<(u64, Vec<Group>)> {
         Ok(self.inner.store.snapshot().await?.groups(kind, library.id, page).await?)
     }
@@ -50,7 +51,7 @@ impl Platform {
     /// failure.
     ///
     /// # Errors
-    /// [`Error::NoGroup`]; the engine's error if it refuses.
+    /// [`Missing::Group`]; the engine's error if it refuses.
     pub async fn remove_user_group(&self, app: &App, library: &Library, group: &Group) -> Result<()> {
         let (platform, app, library, group) = (self.clone(), app.clone(), library.clone(), group.id);
         run_detached(async move {
@@ -67,7 +68,7 @@ impl Platform {
                     for removed in join_all(removals).await {
                         match removed {
                             // Another call removed the user meanwhile.
-                            Ok(()) | Err(Error::NoPerson) => {}
+                            Ok(()) | Err(Error::Missing(Missing::Person)) => {}
                             Err(e) => return Err(e),
                         }
                     }
@@ -81,7 +82,7 @@ impl Platform {
     /// Adds a user to a group. Does nothing if the user is in the group already.
     ///
     /// # Errors
-    /// [`Error::NoGroup`] if the group or the user no longer exists.
+    /// [`Missing::Group`] if the group or the user no longer exists.
     pub async fn put_into_user_group(&self, group: &Group, person: &Person) -> Result<()> {
         let (group, person_id) = (group.id, person.id);
         let put = self
@@ -89,13 +90,13 @@ impl Platform {
             .store
             .write(move |tx| Box::pin(async move { tx.add_to_user_group(group, person_id).await }))
             .await;
-        put.map_err(Error::or_no_group)
+        put.map_err(or_missing(Missing::Group))
     }
 
     /// Removes a user from a group.
     ///
     /// # Errors
-    /// [`Error::NotInGroup`].
+    /// [`Missing::Membership`].
     pub async fn take_out_of_user_group(&self, group: &Group, person: &Person) -> Result<()> {
         let (group, person_id) = (group.id, person.id);
         let removed = self
@@ -103,13 +104,13 @@ impl Platform {
             .store
             .remove(move |tx| Box::pin(async move { tx.remove_from_user_group(group, person_id).await }))
             .await;
-        removed.map_err(Error::or_not_in_group)
+        removed.map_err(or_missing(Missing::Membership))
     }
 
     /// Returns the number of groups of a user and a page of them, in order of creation.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn groups_of_user(&self, person: &Person, page: Page) -> Result<(u64, Vec<Group>)> {
         Ok(self.inner.store.snapshot().await?.groups_of_person(person.id, page).await?)
     }
@@ -117,7 +118,7 @@ impl Platform {
     /// Returns the number of users in a group and a page of them, in the order of addition to the library.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn users_of_group(&self, group: &Group, page: Page) -> Result<(u64, Vec<Person>)> {
         Ok(self.inner.store.snapshot().await?.people_of_group(group.id, page).await?)
     }
@@ -128,7 +129,7 @@ async fn delete_if_empty(tx: &mut Tx, group: GroupId) -> Result<bool> {
     if tx.people_of_group(group, Page::first(0)).await?.0 > 0 {
         return Ok(false);
     }
-    tx.delete_group(GroupKind::Users, group).await.map_err(Error::or_no_group)?;
+    tx.delete_group(GroupKind::Users, group).await.map_err(or_missing(Missing::Group))?;
     Ok(true)
 }
 

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::background::run_detached;
+use crate::error::or_missing;
 use crate::locks::Digest;
 use crate::names::{people_known_as, people_of_app_known_as};
 use crate::people::{self, EnrolledPerson, MissingLibrary, NewUser};
 use crate::recognition::{Match, Threshold};
-use crate::{App, Error, Face, Gates, Library, Person, Platform, Result};
+use crate::{App, Error, Existing, Face, Gates, Library, Limit, Missing, Person, Platform, Result};
 
 /// Length of a face token in hex digits.
 const TOKEN_DIGITS: usize = 32;
@@ -47,7 +48,7 @@ pub enum ExistingFaces {
 /// What happens if the user does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MissingUser {
-    /// Refuse with [`Error::NoPerson`], or with [`Error::NoLibrary`] if the library does not exist.
+    /// Refuse with [`Missing::Person`], or with [`Missing::Library`] if the library does not exist.
     Refuse,
     /// Create the user and, if needed, the library.
     Create,
@@ -72,8 +73,8 @@ impl Platform {
     /// Adds a face to a user.
     ///
     /// # Errors
-    /// As [`Platform::enrol`] and [`Platform::require`]; [`Error::NoPerson`]; [`Error::FaceExists`] if the library has
-    /// this picture already; [`Error::TooManyFaces`] at the limit of faces.
+    /// As [`Platform::enrol`] and [`Platform::require`]; [`Missing::Person`]; [`Existing::Face`] if the library has
+    /// this picture already; [`Limit::Faces`] at the limit of faces.
     pub async fn add_user_face(
         &self,
         app: &App,
@@ -105,7 +106,7 @@ impl Platform {
         let _same_user = self.lock_user_name(library.id, &user_id).await;
         let known = people_known_as(&mut store.rows().await?, library.id, &user_id).await?.into_iter().next();
         if known.is_none() && missing == MissingUser::Refuse {
-            return Err(Error::NoPerson);
+            return Err(Error::Missing(Missing::Person));
         }
         let _same_person = match &known {
             Some(person) => Some(self.lock_person(person).await),
@@ -117,7 +118,7 @@ impl Platform {
         };
         let may_stay = is_own && old == ExistingFaces::Replace;
         if !may_stay && store.rows().await?.has_picture_in_library(library.id, &token).await? {
-            return Err(Error::FaceExists);
+            return Err(Error::Exists(Existing::Face));
         }
         let Some(person) = known else {
             let new = NewUser { user_id: Some(user_id), info, ..NewUser::default() };
@@ -127,7 +128,7 @@ impl Platform {
             ExistingFaces::Keep => {
                 let limit = self.inner.settings.max_faces_a_user;
                 if limit > 0 && store.rows().await?.faces_of(person.id).await?.len() >= limit {
-                    return Err(Error::TooManyFaces);
+                    return Err(Error::Full(Limit::Faces));
                 }
                 let enrolled = self.add_face(app, &library, person, picture).await?;
                 self.set_info(&enrolled.person, info).await?;
@@ -170,7 +171,7 @@ impl Platform {
                 let enrolled = self.add_face(app, library, person, picture).await?;
                 for face in before {
                     match self.drop_face(app, library, &face).await {
-                        Ok(()) | Err(Error::NoSuchFace) => {}
+                        Ok(()) | Err(Error::Missing(Missing::Face)) => {}
                         Err(e) => return Err(e),
                     }
                 }
@@ -193,7 +194,7 @@ impl Platform {
     /// Returns the faces of a user, the oldest first.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`], [`Error::NoPerson`].
+    /// [`Missing::Library`], [`Missing::Person`].
     pub async fn user_faces(&self, app: &App, library: &str, user_id: &str) -> Result<Vec<Face>> {
         let (_, person) = self.user_of(app, library, user_id).await?;
         let mut faces = self.inner.store.rows().await?.faces_of(person.id).await?;
@@ -204,13 +205,13 @@ impl Platform {
     /// Removes a face from a user. Removes the user with the last face.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`], [`Error::NoPerson`], [`Error::NoSuchFace`].
+    /// [`Missing::Library`], [`Missing::Person`], [`Missing::Face`].
     pub async fn remove_user_face(&self, app: &App, library: &str, user_id: &str, token: &str) -> Result<()> {
         let (library, person) = self.user_of(app, library, user_id).await?;
         // Concurrent removals of the last two faces must not leave a user without faces.
         let _same_person = self.lock_person(&person).await;
         let store = &self.inner.store;
-        let face = store.rows().await?.face_of_person_by_token(person.id, token).await?.ok_or(Error::NoSuchFace)?;
+        let face = store.rows().await?.face_of_person_by_token(person.id, token).await?.ok_or(Missing::Face)?;
         if store.rows().await?.faces_of(person.id).await?.len() > 1 {
             self.drop_face(app, &library, &face).await
         } else {
@@ -221,30 +222,30 @@ impl Platform {
     /// Removes a user from a library or, if none is named, from all libraries of the app.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`], [`Error::NoPerson`].
+    /// [`Missing::Library`], [`Missing::Person`].
     pub async fn remove_user(&self, app: &App, library: Option<&str>, user_id: &str) -> Result<()> {
         let users = self.users_named(app, library, user_id).await?;
         self.drop_users(app, users).await
     }
 
-    /// Removes people. [`Error::NoPerson`] if none of them exists.
+    /// Removes people. [`Missing::Person`] if none of them exists.
     pub(crate) async fn drop_users(&self, app: &App, users: Vec<(Library, Person)>) -> Result<()> {
         let mut removed = false;
         for (library, person) in users {
             match self.drop_person(app, &library, &person).await {
                 Ok(()) => removed = true,
-                Err(Error::NoPerson) => {}
+                Err(Error::Missing(Missing::Person)) => {}
                 Err(e) => return Err(e),
             }
         }
-        if removed { Ok(()) } else { Err(Error::NoPerson) }
+        if removed { Ok(()) } else { Err(Error::Missing(Missing::Person)) }
     }
 
     /// Returns a user with the library or, if none is named, the users of this id in all libraries of the app; at least
     /// one.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`], [`Error::NoPerson`].
+    /// [`Missing::Library`], [`Missing::Person`].
     pub async fn users_named(&self, app: &App, library: Option<&str>, user_id: &str) -> Result<Vec<(Library, Person)>> {
         let store = &self.inner.store;
         let mut users = Vec::new();
@@ -266,13 +267,13 @@ impl Platform {
         if let Some((library, _)) = users.first() {
             self.engine_of(app, library)?;
         }
-        if users.is_empty() { Err(Error::NoPerson) } else { Ok(users) }
+        if users.is_empty() { Err(Error::Missing(Missing::Person)) } else { Ok(users) }
     }
 
     /// Returns a page of the users of a library in order of creation.
     ///
     /// # Errors
-    /// [`Error::NoLibrary`].
+    /// [`Missing::Library`].
     pub async fn users(&self, app: &App, library: &str, page: Page) -> Result<Vec<Person>> {
         let library = self.library(app, library).await?;
         self.members(app, &library, page).await
@@ -281,7 +282,7 @@ impl Platform {
     /// Copies a user with all faces into another library; the original remains.
     ///
     /// # Errors
-    /// [`Error::NoPerson`], [`Error::PersonExists`], [`Error::NoSuchFace`]; the errors of the target's engine if it is
+    /// [`Missing::Person`], [`Existing::Person`], [`Missing::Face`]; the errors of the target's engine if it is
     /// a different one.
     pub async fn copy_user(&self, app: &App, from: &Library, to: &Library, user_id: &str) -> Result<()> {
         let (platform, app, from, to) = (self.clone(), app.clone(), from.clone(), to.clone());
@@ -295,10 +296,10 @@ impl Platform {
             .await?
             .into_iter()
             .next()
-            .ok_or(Error::NoPerson)?;
+            .ok_or(Missing::Person)?;
         let _same_user = self.lock_user_name(to.id, user_id).await;
         if !people_known_as(&mut store.rows().await?, to.id, user_id).await?.is_empty() {
-            return Err(Error::PersonExists);
+            return Err(Error::Exists(Existing::Person));
         }
         let new = NewUser {
             user_id: Some(user_id.to_owned()),
@@ -317,7 +318,7 @@ impl Platform {
         // A different engine needs the pictures.
         let mut copy: Option<Person> = None;
         for face in faces {
-            let picture = store.picture(&face.picture_key).await.map_err(Error::or_no_face)?;
+            let picture = store.picture(&face.picture_key).await.map_err(or_missing(Missing::Face))?;
             let added = match copy.clone() {
                 None => self.add_person(app, to, new.clone(), picture).await,
                 Some(person) => self.add_face(app, to, person, picture).await,
@@ -332,14 +333,14 @@ impl Platform {
             }
         }
         // A person without faces can't be enrolled at another engine.
-        copy.map(drop).ok_or(Error::NoSuchFace)
+        copy.map(drop).ok_or(Missing::Face.into())
     }
 
     /// Compares the largest face of a picture with one user of some libraries (1:1). Returns the user's most similar
     /// face in each library; leaves out libraries without the user.
     ///
     /// # Errors
-    /// [`Error::NoPerson`] if none of the libraries has the user; as [`Platform::compare`].
+    /// [`Missing::Person`] if none of the libraries has the user; as [`Platform::compare`].
     pub async fn compare_with_user(
         &self,
         app: &App,
@@ -367,7 +368,7 @@ impl Platform {
                 let faces = store.rows().await?.faces_of(person.id).await?;
                 for face in faces.into_iter().take(comparisons_left) {
                     comparisons_left -= 1;
-                    let enrolled = store.picture(&face.picture_key).await.map_err(Error::or_no_face)?;
+                    let enrolled = store.picture(&face.picture_key).await.map_err(or_missing(Missing::Face))?;
                     let similarity = engine.compare(photo.clone(), photo.with(enrolled)).await?;
                     if best.as_ref().is_none_or(|best| similarity > best.similarity) {
                         best = Some(Match { person: person.clone(), face, similarity });
@@ -384,16 +385,16 @@ impl Platform {
             found.append(&mut matches.pop().unwrap_or_default());
         }
         found.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.person.id.cmp(&b.person.id)));
-        if found.is_empty() { Err(Error::NoPerson) } else { Ok(found) }
+        if found.is_empty() { Err(Error::Missing(Missing::Person)) } else { Ok(found) }
     }
 
     /// Returns the picture of an enrolled face of the app by its token.
     ///
     /// # Errors
-    /// [`Error::NoSuchFace`].
+    /// [`Missing::Face`].
     pub async fn picture_by_token(&self, app: &App, token: &str) -> Result<Bytes> {
-        let face = self.inner.store.rows().await?.face_by_token(app.id(), token).await?.ok_or(Error::NoSuchFace)?;
-        self.inner.store.picture(&face.picture_key).await.map_err(Error::or_no_face)
+        let face = self.inner.store.rows().await?.face_by_token(app.id(), token).await?.ok_or(Missing::Face)?;
+        self.inner.store.picture(&face.picture_key).await.map_err(or_missing(Missing::Face))
     }
 
     /// Locks a user name of a library, for the creation of the user. If the [lock of the person](Self::lock_person) is
@@ -416,8 +417,8 @@ impl Platform {
 /// Copies a person with some faces into a library.
 async fn copy_person(tx: &mut Tx, from: PersonId, to: LibraryId, new: NewPerson, faces: Vec<CopiedFace>) -> Result<()> {
     let person = tx.insert_person(to, new).await.map_err(|e| match e {
-        aicp_store::Error::Exists => Error::PersonExists,
-        other => Error::or_no_person(other),
+        aicp_store::Error::Exists => Error::Exists(Existing::Person),
+        other => or_missing(Missing::Person)(other),
     })?;
-    tx.copy_faces(from, person.id, faces).await.map_err(Error::or_no_person)
+    tx.copy_faces(from, person.id, faces).await.map_err(or_missing(Missing::Person))
 }

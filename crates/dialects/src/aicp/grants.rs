@@ -1,6 +1,6 @@
 //! Section 6: grants of capabilities to apps.
 
-use aicp_platform::Error;
+use aicp_platform::{BadInput, Error, Existing, Missing};
 use aicp_types::UnixMillis;
 use serde::Serialize;
 
@@ -88,9 +88,9 @@ impl Call<'_> {
     async fn grant(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let Request { app_id, due_time, due_at, capabilities } = Request::read(fields)?;
         let token = self.platform.grant(&app_id, due_at, capabilities).await.map_err(|e| match e {
-            Error::AppExists => Failure::spring(literals::APP_EXISTS, self.path),
-            Error::NoCapability => Failure::message(literals::RUNTIME_ERROR),
-            Error::BadAppId => Failure::message(literals::wrong_format("appId")),
+            Error::Exists(Existing::App) => Failure::spring(literals::APP_EXISTS, self.path),
+            Error::Missing(Missing::Capability) => Failure::message(literals::RUNTIME_ERROR),
+            Error::BadInput(BadInput::AppId) => Failure::message(literals::wrong_format("appId")),
             other => our_failure(&other).with_message(literals::RUNTIME_ERROR),
         })?;
         Answer::ok(&Granted { app_id, due_time, token })
@@ -112,7 +112,7 @@ impl Call<'_> {
     async fn revoke(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let app_id = fields.required_text(&["appId"])?;
         self.platform.revoke(&app_id).await.map_err(|e| match e {
-            Error::NoApp => Failure::message(literals::NO_APP),
+            Error::Missing(Missing::App) => Failure::message(literals::NO_APP),
             other => our_failure(&other),
         })?;
         Answer::ok(&Revoked { app_id })

@@ -1,7 +1,7 @@
 //! Picture links, answered with the uploaded bytes. They need no token: the signature in the link authorises the
 //! request.
 
-use aicp_platform::{Error, StoredPicture};
+use aicp_platform::{Error, Missing, StoredPicture};
 use aicp_types::FaceId;
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -20,7 +20,7 @@ pub(super) async fn answer(context: &Context, link: ImageLink, method: &Method, 
     let query = Query::of(uri);
     match find(context, &link, &query).await {
         Ok(picture) => picture_response(picture, query.get("download") == Some("1")),
-        Err(Error::NoPicture) => Failure::status(StatusCode::NOT_FOUND, literals::NO_SUCH_PICTURE)
+        Err(Error::Missing(Missing::Picture)) => Failure::status(StatusCode::NOT_FOUND, literals::NO_SUCH_PICTURE)
             .render(Shape::Plain, context.platform.now()),
         Err(e) => {
             trouble::log(&e);
@@ -35,21 +35,21 @@ async fn find(context: &Context, link: &ImageLink, query: &Query) -> Result<Stor
     let is_signed = |path: &str| query.get("sig").is_some_and(|sig| platform.is_signed(path, sig));
     match link {
         ImageLink::Moment(path) if is_signed(path) => {
-            platform.picture_by_file(links::file_of_moment_path(path).ok_or(Error::NoPicture)?).await
+            platform.picture_by_file(links::file_of_moment_path(path).ok_or(Missing::Picture)?).await
         }
         ImageLink::File(path) if is_signed(path) => {
-            platform.picture_by_file(links::file_of_path(path).ok_or(Error::NoPicture)?).await
+            platform.picture_by_file(links::file_of_path(path).ok_or(Missing::Picture)?).await
         }
         ImageLink::Face => {
-            let parameter = |name| query.get(name).ok_or(Error::NoPicture);
+            let parameter = |name| query.get(name).ok_or(Missing::Picture);
             let (app_id, group_id) = (parameter("app_id")?, parameter("groupId")?);
-            let face_id = FaceId::parse(parameter("faceId")?).ok_or(Error::NoPicture)?;
+            let face_id = FaceId::parse(parameter("faceId")?).ok_or(Missing::Picture)?;
             if !links::is_getimage_secret(platform, parameter("app_secret")?, app_id, group_id, face_id) {
-                return Err(Error::NoPicture);
+                return Err(Error::Missing(Missing::Picture));
             }
             platform.picture_in_library(app_id, group_id, face_id).await
         }
-        ImageLink::Moment(_) | ImageLink::File(_) => Err(Error::NoPicture),
+        ImageLink::Moment(_) | ImageLink::File(_) => Err(Error::Missing(Missing::Picture)),
     }
 }
 

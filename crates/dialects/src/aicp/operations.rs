@@ -15,7 +15,9 @@ use crate::links::Links;
 use crate::trouble;
 use std::net::IpAddr;
 
-use aicp_platform::{App, Error, Grade, MissingLibrary, Page, Platform, Profile};
+use aicp_platform::{
+    App, BadInput, Error, Existing, Grade, Limit, Missing, MissingLibrary, Page, Platform, Profile, Refusal,
+};
 use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -154,7 +156,9 @@ impl Call<'_> {
         let group_id = fields.required_text(GROUP_ID)?;
         let user_id = fields.required_text(USER_ID)?;
         self.platform.remove_person(self.app, &group_id, &user_id).await.map_err(|e| match e {
-            Error::NoLibrary | Error::NoPerson => Failure::message(literals::not_removed(&group_id, &user_id)),
+            Error::Missing(Missing::Library | Missing::Person) => {
+                Failure::message(literals::not_removed(&group_id, &user_id))
+            }
             other => our_failure(&other),
         })?;
         if self.dialect == Dialect::Micro {
@@ -169,7 +173,7 @@ impl Call<'_> {
         let group_id = fields.required_text(GROUP_ID)?;
         let user_id = fields.required_text(USER_ID)?;
         let found = self.platform.find_person(self.app, &group_id, &user_id).await.map_err(|e| match e {
-            Error::NoLibrary | Error::NoPerson => Failure::message(literals::NOT_FOUND_PERSON),
+            Error::Missing(Missing::Library | Missing::Person) => Failure::message(literals::NOT_FOUND_PERSON),
             other => our_failure(&other),
         })?;
         Answer::ok(&FaceUrl {
@@ -300,10 +304,10 @@ fn profile(fields: &Fields<'_>) -> Result<Profile, Failure> {
 /// Converts a platform error of an operation on a picture; `bad_picture` is its message for an unusable picture.
 fn picture_failure(e: Error, bad_picture: &'static str, group_id: &str) -> Failure {
     match e {
-        Error::BadPicture(_) | Error::NoFace => Failure::message(bad_picture),
-        Error::NotRecognisable(_) => Failure::message(literals::NO_FEATURE),
-        Error::NoLibrary => Failure::message(literals::no_library(group_id)),
-        Error::BadLibraryId => Failure::message(literals::wrong_format("groupId")),
+        Error::BadInput(BadInput::Picture(_)) | Error::Refused(Refusal::NoFace) => Failure::message(bad_picture),
+        Error::Refused(Refusal::NotRecognisable(_)) => Failure::message(literals::NO_FEATURE),
+        Error::Missing(Missing::Library) => Failure::message(literals::no_library(group_id)),
+        Error::BadInput(BadInput::LibraryId) => Failure::message(literals::wrong_format("groupId")),
         other => our_failure(&other),
     }
 }
@@ -313,16 +317,19 @@ pub(super) fn our_failure(e: &Error) -> Failure {
     match e {
         Error::Busy => return Failure::busy(),
         // The manual's format for a refusal by an engine.
-        Error::Rejected { code, text } => return Failure::message(format!("{code},{text}")),
-        Error::NoLibrary
-        | Error::LibraryExists
-        | Error::NoPerson
-        | Error::PersonExists
-        | Error::NoApp
-        | Error::NoCapability
-        | Error::BadLibraryId
-        | Error::TooManyLibraries => {}
-        e => trouble::log(e),
+        Error::Refused(Refusal::Engine { code, text }) => return Failure::message(format!("{code},{text}")),
+        // The caller's faults that have no message of their own at this operation.
+        Error::Missing(Missing::Library | Missing::Person | Missing::App | Missing::Capability)
+        | Error::Exists(Existing::Library | Existing::Person)
+        | Error::BadInput(BadInput::LibraryId)
+        | Error::Full(Limit::Libraries) => {}
+        Error::Missing(_)
+        | Error::Exists(_)
+        | Error::Full(_)
+        | Error::Refused(_)
+        | Error::BadInput(_)
+        | Error::Unavailable(_)
+        | Error::Internal(_) => trouble::log(e),
     }
     Failure::message(literals::SERVER_ERROR)
 }

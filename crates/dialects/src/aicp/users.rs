@@ -1,6 +1,6 @@
 //! Section 10: console users. They register with a face and log in by face or password. A cookie holds the session.
 
-use aicp_platform::{Error, Registration, Session};
+use aicp_platform::{BadInput, Error, Existing, Limit, Refusal, Registration, Session};
 use axum::http::HeaderValue;
 
 use super::answers::EnrolledFace;
@@ -44,10 +44,12 @@ impl Call<'_> {
         };
         let picture = picture(fields, "image", literals::NO_FEATURE)?;
         let registered = self.platform.register(registration, picture, self.client).await.map_err(|e| match e {
-            Error::UserExists => Failure::message(literals::USER_EXISTS),
-            Error::TooManyUsers => Failure::message(literals::TOO_MANY_USERS),
-            Error::BadPicture(_) | Error::NoFace | Error::NotRecognisable(_) => Failure::message(literals::NO_FEATURE),
-            Error::TooManyAttempts => Failure::too_many_attempts(),
+            Error::Exists(Existing::User) => Failure::message(literals::USER_EXISTS),
+            Error::Full(Limit::Users) => Failure::message(literals::TOO_MANY_USERS),
+            Error::BadInput(BadInput::Picture(_)) | Error::Refused(Refusal::NoFace | Refusal::NotRecognisable(_)) => {
+                Failure::message(literals::NO_FEATURE)
+            }
+            Error::Refused(Refusal::TooManyAttempts) => Failure::too_many_attempts(),
             other => our_failure(&other),
         })?;
         let url = self.links.by_moment(&registered.face);
@@ -63,10 +65,10 @@ impl Call<'_> {
             PictureError::Unusable => not_recognised(),
         })?;
         let session = self.platform.login_with_face(picture, self.client).await.map_err(|e| match e {
-            Error::TooManyAttempts => Failure::too_many_attempts(),
-            Error::NotRecognised | Error::NotLive | Error::TooTight | Error::BadPicture(_) | Error::NoFace => {
-                not_recognised()
-            }
+            Error::Refused(Refusal::TooManyAttempts) => Failure::too_many_attempts(),
+            Error::Refused(Refusal::Login | Refusal::NotLive | Refusal::TooTight)
+            | Error::BadInput(BadInput::Picture(_))
+            | Error::Refused(Refusal::NoFace) => not_recognised(),
             other => our_failure(&other),
         })?;
         self.logged_in(&session)
@@ -78,8 +80,8 @@ impl Call<'_> {
         let password = password(fields)?;
         let session = self.platform.login_with_password(&username, password, self.client).await;
         let session = session.map_err(|e| match e {
-            Error::TooManyAttempts => Failure::too_many_attempts(),
-            Error::NotRecognised => Failure::message(literals::WRONG_PASSWORD),
+            Error::Refused(Refusal::TooManyAttempts) => Failure::too_many_attempts(),
+            Error::Refused(Refusal::Login) => Failure::message(literals::WRONG_PASSWORD),
             other => our_failure(&other),
         })?;
         self.logged_in(&session)

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use aicp_platform::{App, Error, Examination, ExaminedFace, Library, Platform};
+use aicp_platform::{
+    App, BadInput, Error, Examination, ExaminedFace, Existing, Library, Limit, Missing, Platform, Refusal,
+};
 use bytes::Bytes;
 use tokio::time::timeout;
 
@@ -134,7 +136,7 @@ impl Call<'_> {
     /// Returns the largest face of a picture, or fails if it has none.
     pub async fn largest_face(&self, picture: Bytes, wanted: Examination) -> Result<ExaminedFace, Failure> {
         let faces = self.detect_faces(picture, 1, wanted).await?;
-        faces.into_iter().next().ok_or_else(|| self.failure(Error::NoFace))
+        faces.into_iter().next().ok_or_else(|| self.failure(Error::Refused(Refusal::NoFace)))
     }
 
     /// Returns the failure for a head pose that is not frontal.
@@ -161,27 +163,33 @@ impl Call<'_> {
     pub fn failure(&self, e: Error) -> Failure {
         let Entry { api, family, .. } = *self.entry;
         let fault = match e {
-            Error::NoLibrary => codes::NO_GROUP,
-            Error::LibraryExists => codes::GROUP_EXISTS,
-            Error::BadLibraryId => codes::BAD_GROUP_NAME,
-            Error::TooManyLibraries => codes::TOO_MANY_GROUPS,
-            Error::NoPerson => codes::NO_OUTER_ID,
-            Error::PersonExists => codes::OUTER_ID_EXISTS,
-            Error::TooManyPeople | Error::TooManyFaces => codes::TOO_MANY_FACES,
-            Error::NoFace => match (family, api) {
+            Error::Missing(Missing::Library) => codes::NO_GROUP,
+            Error::Exists(Existing::Library) => codes::GROUP_EXISTS,
+            Error::BadInput(BadInput::LibraryId) => codes::BAD_GROUP_NAME,
+            Error::Full(Limit::Libraries) => codes::TOO_MANY_GROUPS,
+            Error::Missing(Missing::Person) => codes::NO_OUTER_ID,
+            Error::Exists(Existing::Person) => codes::OUTER_ID_EXISTS,
+            Error::Full(Limit::People | Limit::Faces) => codes::TOO_MANY_FACES,
+            Error::Refused(Refusal::NoFace) => match (family, api) {
                 (Family::V1, _) => codes::V1_NO_FACE,
                 (Family::Search, _) | (_, Api::AntiSpoof) => codes::NO_FACE,
                 (Family::Plain, _) => codes::NO_FACE_SEEN,
             },
             // The head pose is checked before, so only the quality is at fault.
-            Error::NotRecognisable(_) | Error::TooTight => match family {
+            Error::Refused(Refusal::NotRecognisable(_) | Refusal::TooTight) => match family {
                 Family::V1 => codes::V1_BAD_QUALITY,
                 Family::Search | Family::Plain => codes::BAD_IMAGE_QUALITY,
             },
-            Error::BadPicture(_) => pictures::fault(api, family, PictureError::NoPicture),
+            Error::BadInput(BadInput::Picture(_)) => pictures::fault(api, family, PictureError::NoPicture),
             Error::Busy => return codes::BUSY.into(),
-            other => {
-                trouble::log(&other);
+            Error::Missing(_)
+            | Error::Exists(_)
+            | Error::Full(_)
+            | Error::Refused(_)
+            | Error::BadInput(_)
+            | Error::Unavailable(_)
+            | Error::Internal(_) => {
+                trouble::log(&e);
                 return codes::BROKEN.into();
             }
         };

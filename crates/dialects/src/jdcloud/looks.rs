@@ -1,6 +1,6 @@
 //! Stateless calls on pictures: comparison, detection, liveness.
 
-use aicp_platform::{Error, Examination, ExaminedFace};
+use aicp_platform::{Error, Examination, ExaminedFace, Refusal};
 
 use super::answers::{
     AntiSpoof, Attributes, Compared, ComparedV1, Detected, DetectedFace, Item, LivenessV1, PropertiesV1, is_frontal,
@@ -119,7 +119,7 @@ impl Call<'_> {
     /// Returns the probability that a face is live.
     fn live(&self, face: &ExaminedFace) -> Result<f32, Failure> {
         let live = face.liveness.unwrap_or_default();
-        if live.is_too_tight { Err(self.failure(Error::TooTight)) } else { Ok(live.probability) }
+        if live.is_too_tight { Err(self.failure(Error::Refused(Refusal::TooTight))) } else { Ok(live.probability) }
     }
 
     pub async fn anti_spoof(&self) -> Result<Answer, Failure> {

@@ -1,6 +1,6 @@
 //! An authenticated call: the dispatch to its handler, and the parameters that handlers share.
 
-use aicp_platform::{App, Error, Format as PictureFormat, Library, Person, Platform};
+use aicp_platform::{App, BadInput, Error, Format as PictureFormat, Library, Missing, Person, Platform};
 use aicp_types::{PublicId, UnixMillis};
 use bytes::Bytes;
 
@@ -116,7 +116,7 @@ impl Call<'_> {
     pub async fn known_library(&self, isolation: &str) -> Result<Option<Library>, Failure> {
         match self.platform.library(self.app, isolation).await {
             Ok(library) => Ok(Some(library)),
-            Err(Error::NoLibrary) => Ok(None),
+            Err(Error::Missing(Missing::Library)) => Ok(None),
             Err(e) => Err(Failure::of_platform(&e)),
         }
     }
@@ -155,8 +155,8 @@ impl Call<'_> {
     /// Downloads the picture at an address. Only JPEG is accepted.
     pub async fn fetch(&self, address: &str) -> Result<Bytes, Failure> {
         let picture = self.platform.fetch_picture(self.app, address).await.map_err(|e| match e {
-            Error::BadAddress => Failure::invalid("FacePicUrl"),
-            Error::NotFetched(reason) => {
+            Error::BadInput(BadInput::Address) => Failure::invalid("FacePicUrl"),
+            Error::BadInput(BadInput::NotFetched(reason)) => {
                 tracing::debug!(%reason, "a picture was not fetched");
                 Failure::DOWNLOAD
             }

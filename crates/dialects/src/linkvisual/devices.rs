@@ -1,6 +1,6 @@
 //! Device groups, their devices, and the relations that say which users a device should know.
 
-use aicp_platform::{DeviceName, Error, GroupKind, SyncRelation};
+use aicp_platform::{DeviceName, Error, GroupKind, Missing, SyncRelation};
 use aicp_types::SyncRelationId;
 
 use super::calls::{Call, Outcome};
@@ -75,7 +75,7 @@ impl Call<'_> {
         let page = self.page(None)?;
         let (total, groups) = match self.known_library(isolation).await? {
             Some(library) => match self.platform.groups_of_device(&library, &device, page.rows()).await {
-                Err(Error::NoDevice) => (0, Vec::new()),
+                Err(Error::Missing(Missing::Device)) => (0, Vec::new()),
                 found => found.map_err(of_device)?,
             },
             None => (0, Vec::new()),
@@ -102,7 +102,7 @@ impl Call<'_> {
         let device = self.device()?;
         let library = self.library(isolation, Failure::DEVICE_NOT_FOUND).await?;
         self.platform.device(&library, &device).await.map_err(|e| match e {
-            Error::NoDevice => Failure::DEVICE_NOT_FOUND,
+            Error::Missing(Missing::Device) => Failure::DEVICE_NOT_FOUND,
             other => Failure::of_platform(&other),
         })?;
         Ok(Some(Node::text("")))
@@ -185,16 +185,16 @@ impl Call<'_> {
 
 fn of_device(e: Error) -> Failure {
     match e {
-        Error::NoGroup => Failure::DEVICE_GROUP_NOT_FOUND,
-        Error::NoDevice | Error::NotInGroup => Failure::DEVICE_NOT_EXIST,
+        Error::Missing(Missing::Group) => Failure::DEVICE_GROUP_NOT_FOUND,
+        Error::Missing(Missing::Device | Missing::Membership) => Failure::DEVICE_NOT_EXIST,
         other => Failure::of_platform(&other),
     }
 }
 
 fn of_relation(e: Error) -> Failure {
     match e {
-        Error::NoGroup => Failure::USER_GROUP_NOT_FOUND,
-        Error::NoRelation => Failure::RELATION_NOT_FOUND,
+        Error::Missing(Missing::Group) => Failure::USER_GROUP_NOT_FOUND,
+        Error::Missing(Missing::Relation) => Failure::RELATION_NOT_FOUND,
         other => Failure::of_platform(&other),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use aicp_platform::Error;
+use aicp_platform::{BadInput, Error, Existing, Limit, Missing, Refusal};
 use axum::http::StatusCode;
 
 use crate::trouble;
@@ -132,20 +132,25 @@ impl Failure {
     /// Maps a platform error to its usual failure. Actions map the errors for which they have codes of their own.
     pub fn of_platform(e: &Error) -> Self {
         match e {
-            Error::NoPerson => Self::USER_NOT_FOUND,
-            Error::PersonExists => Self::USER_EXISTS,
-            Error::BadPicture(_) => Self::PICTURE_TYPE,
-            Error::NoFace | Error::NotRecognisable(_) => Self::NO_FACE,
-            Error::NoSuchFace => Self::PICTURE_NOT_FOUND,
-            Error::TooManyLibraries => Self::NOT_ALLOWED,
-            Error::TooManyFaces => Self::PICTURE_LIMIT,
-            Error::Rejected { .. } => {
+            Error::Missing(Missing::Person) => Self::USER_NOT_FOUND,
+            Error::Exists(Existing::Person) => Self::USER_EXISTS,
+            Error::BadInput(BadInput::Picture(_)) => Self::PICTURE_TYPE,
+            Error::Refused(Refusal::NoFace | Refusal::NotRecognisable(_)) => Self::NO_FACE,
+            Error::Missing(Missing::Face) => Self::PICTURE_NOT_FOUND,
+            Error::Full(Limit::Libraries) => Self::NOT_ALLOWED,
+            Error::Full(Limit::Faces) => Self::PICTURE_LIMIT,
+            Error::Refused(Refusal::Engine { .. }) => {
                 trouble::log(e);
                 Self::SYSTEM
             }
-            Error::Busy | Error::EngineUnavailable(_) => Self::UNAVAILABLE,
-            other => {
-                trouble::log(other);
+            Error::Busy | Error::Unavailable(_) => Self::UNAVAILABLE,
+            Error::Missing(_)
+            | Error::Exists(_)
+            | Error::Full(_)
+            | Error::Refused(_)
+            | Error::BadInput(_)
+            | Error::Internal(_) => {
+                trouble::log(e);
                 Self::INTERNAL
             }
         }

@@ -1,6 +1,6 @@
 //! User groups, and the operations that user groups and device groups share.
 
-use aicp_platform::{Error, Group, GroupKind, Library};
+use aicp_platform::{Error, Existing, Group, GroupKind, Library, Missing};
 use aicp_types::GroupId;
 
 use super::calls::{Call, Outcome};
@@ -117,7 +117,7 @@ impl Call<'_> {
         let name = self.params.required_short(naming.name, MAX_NAME)?;
         let library = self.open_library(isolation).await?;
         let group = self.platform.make_group(&library, naming.kind, name).await.map_err(|e| match e {
-            Error::GroupExists => Failure::GROUP_EXISTS,
+            Error::Exists(Existing::Group) => Failure::GROUP_EXISTS,
             other => Failure::of_platform(&other),
         })?;
         Ok(Some(naming.to_node(group)))
@@ -127,7 +127,7 @@ impl Call<'_> {
     pub async fn group(&self, library: &Library, naming: &GroupNames, id: &str) -> Result<Group, Failure> {
         let id = naming.ids.number(id).map(GroupId::new).ok_or_else(|| naming.missing.clone())?;
         self.platform.group(library, naming.kind, id).await.map_err(|e| match e {
-            Error::NoGroup => naming.missing.clone(),
+            Error::Missing(Missing::Group) => naming.missing.clone(),
             other => Failure::of_platform(&other),
         })
     }
@@ -155,8 +155,8 @@ impl Call<'_> {
 
 fn of_user_group(e: Error) -> Failure {
     match e {
-        Error::NoGroup => Failure::USER_GROUP_NOT_FOUND,
-        Error::NotInGroup => Failure::USER_NOT_FOUND,
+        Error::Missing(Missing::Group) => Failure::USER_GROUP_NOT_FOUND,
+        Error::Missing(Missing::Membership) => Failure::USER_NOT_FOUND,
         other => Failure::of_platform(&other),
     }
 }

@@ -137,7 +137,7 @@ impl Call<'_> {
         let custom_id = self.params.required_short("CustomUserId", MAX_CUSTOM_ID)?;
         let library = self.library(isolation, Failure::CUSTOM_ID_NOT_FOUND).await?;
         let person = self.platform.user_by_id(&library, custom_id).await.map_err(|e| match e {
-            aicp_platform::Error::NoPerson => Failure::CUSTOM_ID_NOT_FOUND,
+            aicp_platform::Error::Missing(aicp_platform::Missing::Person) => Failure::CUSTOM_ID_NOT_FOUND,
             other => Failure::of_platform(&other),
         })?;
         Ok(Some(short(person)))

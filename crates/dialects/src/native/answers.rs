@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use aicp_platform::{Error, TokenError};
+use aicp_platform::{BadInput, Error, Missing, TokenError};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -62,10 +62,16 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(e: Error) -> Self {
         match e {
-            Error::NoApp | Error::NoKey => Self::new(StatusCode::NOT_FOUND, "notFound", e.to_string()),
-            Error::BadAppId => Self::bad_request(e.to_string()),
+            Error::Missing(Missing::App | Missing::Key) => Self::new(StatusCode::NOT_FOUND, "notFound", e.to_string()),
+            Error::BadInput(BadInput::AppId) => Self::bad_request(e.to_string()),
             Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", e.to_string()),
-            e => {
+            Error::Missing(_)
+            | Error::Exists(_)
+            | Error::Full(_)
+            | Error::Refused(_)
+            | Error::BadInput(_)
+            | Error::Unavailable(_)
+            | Error::Internal(_) => {
                 trouble::log(&e);
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", "the server failed")
             }

@@ -21,7 +21,7 @@ mod verified;
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 
-use aicp_platform::{App, Error, KeyScheme, KeyText, Social, SocialLimits};
+use aicp_platform::{App, Error, KeyScheme, KeyText, Limit, Missing, Social, SocialLimits};
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -222,10 +222,16 @@ impl Call<'_> {
     /// Maps a platform error to the failure of the whole command.
     fn failure(&self, e: Error) -> Failure {
         match e {
-            Error::NoAccount => Failure::sns(self.command, 30003, "Account_Not_Exist"),
-            Error::TooManyFriendGroups => Failure::sns(self.command, 30011, "Group_Num_Exceed_Threshold"),
+            Error::Missing(Missing::Account) => Failure::sns(self.command, 30003, "Account_Not_Exist"),
+            Error::Full(Limit::FriendGroups) => Failure::sns(self.command, 30011, "Group_Num_Exceed_Threshold"),
             Error::Busy => Failure::busy(self.command.service),
-            e => {
+            Error::Missing(_)
+            | Error::Exists(_)
+            | Error::Full(_)
+            | Error::Refused(_)
+            | Error::BadInput(_)
+            | Error::Unavailable(_)
+            | Error::Internal(_) => {
                 trouble::log(&e);
                 Failure::internal(self.command.service)
             }

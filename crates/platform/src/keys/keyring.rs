@@ -10,7 +10,7 @@ use aicp_types::{Clock, UnixMillis};
 use super::{DRAWS, KeyInfo, KeyOptions, KeyScheme, NewKey, seal_name};
 use crate::apps::check_id;
 use crate::secrets::{MasterKey, Vault};
-use crate::{Error, Result};
+use crate::{Error, Missing, Result};
 
 /// Keys of a data folder that no server has open.
 pub struct Keyring {
@@ -28,7 +28,7 @@ impl Keyring {
     /// As [`crate::Platform::app_ids`].
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn app_ids(&self) -> Result<Vec<String>> {
         Ok(self.store.rows().await?.app_ids().await?)
     }
@@ -36,7 +36,7 @@ impl Keyring {
     /// As [`crate::Platform::make_key`].
     ///
     /// # Errors
-    /// [`Error::BadAppId`], [`Error::Store`].
+    /// [`crate::BadInput::AppId`], [`crate::Internal::Store`].
     pub async fn make(&self, app_id: &str, kind: &KeyScheme, options: KeyOptions) -> Result<NewKey> {
         make(&self.store, &self.vault, app_id, kind, options, self.clock.now()).await
     }
@@ -44,7 +44,7 @@ impl Keyring {
     /// As [`crate::Platform::keys`].
     ///
     /// # Errors
-    /// [`Error::NoApp`].
+    /// [`Missing::App`].
     pub async fn list(&self, app_id: &str) -> Result<Vec<KeyInfo>> {
         list(&self.store, app_id).await
     }
@@ -52,7 +52,7 @@ impl Keyring {
     /// As [`crate::Platform::revoke_key`].
     ///
     /// # Errors
-    /// [`Error::NoApp`], [`Error::NoKey`].
+    /// [`Missing::App`], [`Missing::Key`].
     pub async fn revoke(&self, app_id: &str, id: &str) -> Result<()> {
         revoke(&self.store, app_id, id, self.clock.now()).await
     }
@@ -60,7 +60,7 @@ impl Keyring {
     /// Closes the data folder.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Internal::Store`].
     pub async fn close(self) -> Result<()> {
         Ok(self.store.close().await?)
     }
@@ -105,17 +105,17 @@ pub(super) async fn list(store: &Store, app_id: &str) -> Result<Vec<KeyInfo>> {
     let keys = rows.keys().await?.into_iter().filter(|key| key.made.app_id == app_id);
     let keys: Vec<KeyInfo> = keys.map(KeyInfo::of).collect();
     if keys.is_empty() && !rows.app_ids().await?.iter().any(|id| id == app_id) {
-        return Err(Error::NoApp);
+        return Err(Error::Missing(Missing::App));
     }
     Ok(keys)
 }
 
 pub(super) async fn revoke(store: &Store, app_id: &str, id: &str, now: UnixMillis) -> Result<()> {
-    let key = list(store, app_id).await?.into_iter().find(|key| key.id == id).ok_or(Error::NoKey)?;
+    let key = list(store, app_id).await?.into_iter().find(|key| key.id == id).ok_or(Missing::Key)?;
     let row = key.row;
     let revoked = store.write(move |tx| Box::pin(async move { tx.revoke_key(row, now).await }));
     revoked.await.map_err(|e| match e {
-        aicp_store::Error::NotFound => Error::NoKey,
+        aicp_store::Error::NotFound => Error::Missing(Missing::Key),
         other => other.into(),
     })
 }

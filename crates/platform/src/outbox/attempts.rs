@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::transactions;
 use crate::engines::library_ref;
-use crate::{Error, Platform, Result};
+use crate::{BadInput, Error, Internal, Missing, Platform, Refusal, Result};
 
 /// After this many failed libraries in a row, replay pauses until the next health check.
 const MAX_CONSECUTIVE_FAILURES: u32 = 8;
@@ -59,7 +59,7 @@ impl Platform {
                 solve.await?;
                 Ok(Outcome::Done)
             }
-            Err(Error::EngineUnavailable(reason)) => {
+            Err(Error::Unavailable(reason)) => {
                 tracing::warn!(row = row_id.get(), engine = row.engine, reason, "a write waits for its engine");
                 self.postpone(row_id, in_doubt, &reason).await?;
                 Ok(Outcome::Waits)
@@ -146,7 +146,7 @@ impl Platform {
     }
 
     async fn tag_and_picture(&self, row: &OutboxRow) -> Result<(String, Bytes)> {
-        let picture = self.outbox_picture(row).await?.ok_or(Error::NoPicture)?;
+        let picture = self.outbox_picture(row).await?.ok_or(Missing::Picture)?;
         Ok((tag(row), picture))
     }
 
@@ -215,12 +215,11 @@ fn is_refusal(e: &Error) -> bool {
     use aicp_backends::RemoteError::{LibraryMissing, Unsupported};
     matches!(
         e,
-        Error::Rejected { .. }
-            | Error::BadPicture(_)
-            | Error::NoFace
-            | Error::NotRecognisable(_)
-            | Error::NoPicture
-            | Error::Engine(Remote(LibraryMissing | Unsupported(_)))
+        Error::Refused(Refusal::Engine { .. })
+            | Error::BadInput(BadInput::Picture(_))
+            | Error::Refused(Refusal::NoFace | Refusal::NotRecognisable(_))
+            | Error::Missing(Missing::Picture)
+            | Error::Internal(Internal::Engine(Remote(LibraryMissing | Unsupported(_))))
     )
 }
 

@@ -13,7 +13,7 @@ use aicp_types::{Clock, OutboxId, PersonId, SystemClock, UnixMillis};
 use tempfile::TempDir;
 
 use super::*;
-use crate::error::{Error, Result};
+use crate::{Error, Existing, Internal, Missing, Result};
 
 fn row() -> NewWrite {
     NewWrite {
@@ -191,7 +191,10 @@ impl Fixture {
             self.try_reject(id).await,
         ];
         for refused in refused {
-            assert!(matches!(refused, Err(Error::Store(aicp_store::Error::NotFound))), "{refused:?}");
+            assert!(
+                matches!(refused, Err(Error::Internal(Internal::Store(aicp_store::Error::NotFound)))),
+                "{refused:?}"
+            );
         }
     }
 }
@@ -296,20 +299,23 @@ async fn enqueuing_fails_as_a_whole() {
     let (person, _, id) = f.enqueue(&library, "p").await;
     let taken = || NewWrite { id, ..row() };
     let refused = f.enqueue_person(library.id, "q", taken()).await;
-    assert!(matches!(refused, Err(Error::Store(aicp_store::Error::Database(_)))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Internal(Internal::Store(aicp_store::Error::Database(_))))), "{refused:?}");
     let refused = f.enqueue_face(person.id, "q", taken()).await;
-    assert!(matches!(refused, Err(Error::Store(aicp_store::Error::Database(_)))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Internal(Internal::Store(aicp_store::Error::Database(_))))), "{refused:?}");
     let refused = f.enqueue_library("h", taken()).await;
-    assert!(matches!(refused, Err(Error::Store(aicp_store::Error::Database(_)))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Internal(Internal::Store(aicp_store::Error::Database(_))))), "{refused:?}");
     let refused = f.enqueue_library("g", row()).await;
-    assert!(matches!(refused, Err(Error::LibraryExists)), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Exists(Existing::Library))), "{refused:?}");
     let refused = f.enqueue_person(LibraryId::new(99), "q", row()).await;
-    assert!(matches!(refused, Err(Error::NoLibrary)), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Missing(Missing::Library))), "{refused:?}");
     let refused = f.enqueue_face(PersonId::new(99), "q", row()).await;
-    assert!(matches!(refused, Err(Error::NoPerson)), "{refused:?}");
-    assert!(matches!(f.enqueue_removal(PersonId::new(99)).await, Err(Error::NoPerson)));
-    assert!(matches!(f.enqueue_face_removal(FaceId::new(99)).await, Err(Error::NoSuchFace)));
-    assert!(matches!(f.enqueue_library_removal(LibraryId::new(99), removal()).await, Err(Error::NoLibrary)));
+    assert!(matches!(refused, Err(Error::Missing(Missing::Person))), "{refused:?}");
+    assert!(matches!(f.enqueue_removal(PersonId::new(99)).await, Err(Error::Missing(Missing::Person))));
+    assert!(matches!(f.enqueue_face_removal(FaceId::new(99)).await, Err(Error::Missing(Missing::Face))));
+    assert!(matches!(
+        f.enqueue_library_removal(LibraryId::new(99), removal()).await,
+        Err(Error::Missing(Missing::Library))
+    ));
     assert_eq!(f.store.counts().await.expect("counts"), Counts { libraries: 1, people: 1, faces: 1 });
     assert_eq!(f.pictures().await, [key("p")].into());
     f.assert_gone(OutboxId::new(99)).await;
@@ -683,7 +689,7 @@ async fn a_change_leaves_the_engine_the_old_faces_to_remove() {
     let kept = faces[1].id;
     let changes = |id: String| PersonChanges { external_id: Some(id), ..PersonChanges::default() };
     let refused = f.enqueue_update(person.id, changes(taken.public_id.to_string()), kept).await;
-    assert!(matches!(refused, Err(Error::PersonExists)), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Exists(Existing::Person))), "{refused:?}");
     assert_eq!(f.store.faces_of(person.id).await.expect("read").len(), 3);
     assert_eq!(f.head(&library).await, None);
 

@@ -6,8 +6,10 @@ use aicp_store::{
 use aicp_types::{FaceId, LibraryId, OutboxId, PersonId, UnixMillis};
 
 use super::rules::{self, Fate, NewWrite, Subject, Undo};
+use crate::error::or_existing;
+use crate::error::or_missing;
 use crate::libraries::insert_library;
-use crate::{Error, PersonChanges, Result};
+use crate::{Error, Existing, Internal, Missing, PersonChanges, Result};
 
 /// Makes the ids of further rows.
 pub(super) type IdGenerator = Box<dyn FnMut() -> OutboxId + Send>;
@@ -27,7 +29,7 @@ pub(super) async fn create_library(
 /// Removes a library with its contents. Returns the row that deletes it at its engine, unless the engine was never asked
 /// to create it.
 pub(super) async fn remove_library(tx: &mut Tx, library_id: LibraryId, write: NewWrite) -> Result<Option<OutboxId>> {
-    let library = tx.library_by_id(library_id).await?.ok_or(Error::NoLibrary)?;
+    let library = tx.library_by_id(library_id).await?.ok_or(Missing::Library)?;
     let creations = tx.unsolved_outbox_of_library(library_id, OutboxAction::CreateLibrary).await?;
     tx.delete_library(library_id, write.created_at).await?;
     if rules::was_never_asked(&creations) {
@@ -47,7 +49,7 @@ pub(super) async fn enrol(
     picture: PictureName,
     write: NewWrite,
 ) -> Result<(Person, Face)> {
-    let person = tx.insert_person(library_id, new).await.map_err(Error::of_enrolment)?;
+    let person = tx.insert_person(library_id, new).await.map_err(or_existing(Existing::Person, Missing::Library))?;
     let face = insert_pending_face(tx, &person, true, face, picture, write).await?;
     Ok((person, face))
 }
@@ -60,7 +62,7 @@ pub(super) async fn add_face(
     picture: PictureName,
     write: NewWrite,
 ) -> Result<Face> {
-    let person = tx.person(person_id).await?.ok_or(Error::NoPerson)?;
+    let person = tx.person(person_id).await?.ok_or(Missing::Person)?;
     let at = write.created_at;
     let face = insert_pending_face(tx, &person, false, face, picture, write).await?;
     tx.touch_person(person_id, at).await?;
@@ -75,8 +77,8 @@ async fn insert_pending_face(
     picture: PictureName,
     write: NewWrite,
 ) -> Result<Face> {
-    let face = tx.insert_face(person.id, face, picture, true).await.map_err(Error::or_no_person)?;
-    let library = tx.library_by_id(person.library_id).await?.ok_or(Error::NoLibrary)?;
+    let face = tx.insert_face(person.id, face, picture, true).await.map_err(or_missing(Missing::Person))?;
+    let library = tx.library_by_id(person.library_id).await?.ok_or(Missing::Library)?;
     let about = Subject {
         person: Some(person),
         made_person,
@@ -95,14 +97,14 @@ pub(super) async fn remove_person(
     write: NewWrite,
     mut next_id: IdGenerator,
 ) -> Result<Vec<OutboxId>> {
-    let person = tx.person(person_id).await?.ok_or(Error::NoPerson)?;
+    let person = tx.person(person_id).await?.ok_or(Missing::Person)?;
     let mut faces = tx.faces_of(person_id).await?;
     faces.sort_by_key(|face| face.id);
     let mut ids = Vec::new();
     for face in &faces {
         ids.extend(withdraw_or_remove(tx, &person, face, &write, &mut next_id).await?);
     }
-    tx.remove_person(person_id, write.created_at).await.map_err(Error::or_no_person)?;
+    tx.remove_person(person_id, write.created_at).await.map_err(or_missing(Missing::Person))?;
     Ok(ids)
 }
 
@@ -141,10 +143,10 @@ async fn remove_one_face(
     write: &NewWrite,
     next_id: &mut IdGenerator,
 ) -> Result<Vec<OutboxId>> {
-    let face = tx.face(face_id).await?.ok_or(Error::NoSuchFace)?;
-    let person = tx.person(face.person_id).await?.ok_or(Error::NoPerson)?;
+    let face = tx.face(face_id).await?.ok_or(Missing::Face)?;
+    let person = tx.person(face.person_id).await?.ok_or(Missing::Person)?;
     let ids = withdraw_or_remove(tx, &person, &face, write, next_id).await?;
-    tx.remove_face(face_id, write.created_at).await.map_err(Error::or_no_face)?;
+    tx.remove_face(face_id, write.created_at).await.map_err(or_missing(Missing::Face))?;
     Ok(ids.into_iter().collect())
 }
 
@@ -164,7 +166,7 @@ async fn withdraw_or_remove(
         }
         return Ok(None);
     }
-    let library = tx.library_by_id(person.library_id).await?.ok_or(Error::NoLibrary)?;
+    let library = tx.library_by_id(person.library_id).await?.ok_or(Missing::Library)?;
     let write = NewWrite { id: next_id(), ..write.clone() };
     let id = write.id;
     let engine_ref = face.engine_ref.as_deref();
@@ -234,5 +236,5 @@ async fn settle(tx: &mut Tx, id: OutboxId, fate: Fate, at: UnixMillis) -> Result
 
 async fn unsolved(tx: &mut Tx, id: OutboxId) -> Result<OutboxRow> {
     let row = tx.outbox_row(id).await?.filter(|row| row.solved_at.is_none());
-    row.ok_or(Error::Store(aicp_store::Error::NotFound))
+    row.ok_or(Error::Internal(Internal::Store(aicp_store::Error::NotFound)))
 }

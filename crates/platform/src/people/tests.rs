@@ -1,5 +1,6 @@
 //! Rules of people, on a real store.
 
+use crate::{Existing, Limit, Missing};
 use std::sync::Arc;
 
 use aicp_store_tests::fixture::{APP, bytes, named, new_face, new_library, new_person};
@@ -55,7 +56,7 @@ async fn concurrent_enrolments_do_not_pass_a_limit() {
     for task in enrolments.collect::<Vec<_>>() {
         match task.await.expect("no panic") {
             Ok(_) => enrolled += 1,
-            Err(e) => assert!(matches!(e, Error::TooManyPeople), "{e}"),
+            Err(e) => assert!(matches!(e, Error::Full(Limit::People)), "{e}"),
         }
     }
     let counts = f.store.library_counts(f.library).await.expect("read");
@@ -67,11 +68,11 @@ async fn a_refused_enrolment_says_why() {
     let f = Fixture::new().await;
     f.enrol(named("u"), None).await.expect("enrol");
     let taken = f.enrol(named("u"), Some(1)).await;
-    assert!(matches!(taken, Err(Error::PersonExists)), "a taken id goes before the limit: {taken:?}");
+    assert!(matches!(taken, Err(Error::Exists(Existing::Person))), "a taken id goes before the limit: {taken:?}");
     let full = f.enrol(named("v"), Some(1)).await;
-    assert!(matches!(full, Err(Error::TooManyPeople)), "{full:?}");
+    assert!(matches!(full, Err(Error::Full(Limit::People))), "{full:?}");
     let nowhere = Fixture { library: LibraryId::new(99), ..f }.enrol(named("v"), None).await;
-    assert!(matches!(nowhere, Err(Error::NoLibrary)), "{nowhere:?}");
+    assert!(matches!(nowhere, Err(Error::Missing(Missing::Library))), "{nowhere:?}");
 }
 
 #[tokio::test]
@@ -119,7 +120,7 @@ async fn a_user_id_is_changed_to_one_by_which_nobody_is_known() {
     };
     for user_id in ["taken", &unnamed.public_id.to_string()] {
         let refused = f.change(&person, to(user_id)).await;
-        assert!(matches!(refused, Err(Error::PersonExists)), "{refused:?}");
+        assert!(matches!(refused, Err(Error::Exists(Existing::Person))), "{refused:?}");
         assert_eq!(f.store.person(person.id).await.expect("read"), Some(person.clone()));
     }
     f.change(&person, to("u")).await.expect("one's own id is free");
@@ -133,7 +134,7 @@ async fn a_user_id_is_changed_to_one_by_which_nobody_is_known() {
     f.store.remove_person(person.id).await.expect("remove");
     for changes in [PersonChanges::default(), to("v")] {
         let gone = f.change(&person, changes).await;
-        assert!(matches!(gone, Err(Error::NoPerson)), "{gone:?}");
+        assert!(matches!(gone, Err(Error::Missing(Missing::Person))), "{gone:?}");
     }
 }
 
@@ -162,5 +163,5 @@ async fn every_new_face_moves_the_time_of_the_last_change() {
     let gone = f
         .store
         .write_with_picture(bytes("q"), move |tx, picture| Box::pin(replace_faces(tx, id, new_face(), picture, now)));
-    assert!(matches!(gone.await, Err(Error::NoPerson)));
+    assert!(matches!(gone.await, Err(Error::Missing(Missing::Person))));
 }

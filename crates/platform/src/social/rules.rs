@@ -10,7 +10,7 @@ use aicp_store::{Account, AccountGraph, CustomValue, Friend, FriendRequest, Lost
 use aicp_types::UnixMillis;
 
 use super::{FriendError, FriendFields, FriendOutcome, FriendRequests, Sides, SocialLimits};
-use crate::{Error, Result};
+use crate::{Error, Limit, Result};
 
 /// Returns the named other accounts of a circle.
 pub(super) fn find_each<'a>(circle: &'a AccountGraph, user_ids: &[String]) -> Vec<Result<&'a Other, FriendError>> {
@@ -38,7 +38,7 @@ pub(super) fn add_groups(
 ) -> (AccountGraph, Result<(u64, Vec<FriendOutcome>)>) {
     let mut edit = Edit::of(before, limits);
     if edit.make_groups(names).is_err() {
-        return (before.clone(), Err(Error::TooManyFriendGroups));
+        return (before.clone(), Err(Error::Full(Limit::FriendGroups)));
     }
     let names: BTreeSet<&String> = names.iter().collect();
     let outcomes = edit.each(friends, String::as_str, |edit, place, _| {

@@ -1,5 +1,6 @@
 //! Random series of commands on a real store, compared with a naive model.
 
+use crate::{Error, Limit, Missing};
 use std::collections::{BTreeMap, BTreeSet};
 
 use aicp_store::{Change, Observer};
@@ -403,7 +404,7 @@ impl Fixture {
         for user in USERS {
             let groups = social.friend_groups(user, Members::Named).await;
             let Some(person) = model.people.get(user) else {
-                assert!(matches!(groups, Err(Error::NoAccount)), "{user}");
+                assert!(matches!(groups, Err(Error::Missing(Missing::Account))), "{user}");
                 continue;
             };
             let groups = groups.expect("it is read");
@@ -473,7 +474,7 @@ proptest! {
                 let expected = model.run(command);
                 match f.run(command).await {
                     Ok(outcomes) => assert_eq!(outcomes, expected, "{command:?}"),
-                    Err(e) => assert!(matches!(e, Error::NoAccount), "{command:?}: {e}"),
+                    Err(e) => assert!(matches!(e, Error::Missing(Missing::Account)), "{command:?}: {e}"),
                 }
                 f.assert_like(&model).await;
             }
@@ -533,7 +534,7 @@ async fn groups_are_made_up_to_the_limit_or_not_at_all() {
         social.add_friend_groups("ada", (0..31).map(group).collect(), Vec::new()).await.expect("it is written");
     assert_eq!(sequence, 1);
     let refused = social.add_friend_groups("ada", vec![group(0), group(31), group(32)], Vec::new()).await;
-    assert!(matches!(refused, Err(Error::TooManyFriendGroups)));
+    assert!(matches!(refused, Err(Error::Full(Limit::FriendGroups))));
     let grouped = |user_id: &str, groups: &[usize]| FriendFields {
         user_id: user_id.to_owned(),
         groups: Some(groups.iter().map(|number| group(*number)).collect()),
@@ -564,7 +565,7 @@ async fn endless_lists_of_groups_hold_nobody_up() {
     let outcomes = social.update_friends(&user(0), vec![grouped]).await.expect("it is written");
     assert_eq!(outcomes, [Err(FriendError::TooManyGroups)]);
     let refused = social.add_friend_groups(&user(0), names.clone(), vec![user(1)]).await;
-    assert!(matches!(refused, Err(Error::TooManyFriendGroups)));
+    assert!(matches!(refused, Err(Error::Full(Limit::FriendGroups))));
     let repeated = (0..300_000).map(|number| format!("group {}", number % 32)).collect();
     let (sequence, outcomes) =
         social.add_friend_groups(&user(0), repeated, (1..101).map(user).collect()).await.expect("it is written");
@@ -583,7 +584,7 @@ async fn two_writers_together_pass_no_limit() {
     let outcomes = futures_util::future::join_all(writes).await;
     let sequences: BTreeSet<u64> = outcomes.iter().flatten().map(|(sequence, _)| *sequence).collect();
     assert_eq!(sequences, (1..=32).collect());
-    assert_eq!(outcomes.iter().filter(|o| matches!(o, Err(Error::TooManyFriendGroups))).count(), 8);
+    assert_eq!(outcomes.iter().filter(|o| matches!(o, Err(Error::Full(Limit::FriendGroups)))).count(), 8);
     let groups = social.friend_groups("ada", Members::Counted).await.expect("it is read");
     assert_eq!((groups.sequence, groups.groups.len()), (32, 32));
 }

@@ -25,7 +25,7 @@ type Sums<K> = BTreeMap<(K, i64), CallSums>;
 /// Appends calls to the log and adds them to the sums, those of days by the days of a zone.
 ///
 /// # Errors
-/// [`Error::Store`](crate::Error::Store), also if a call is in the log already.
+/// [`Internal::Store`](crate::Internal::Store), also if a call is in the log already.
 pub async fn append_calls(tx: &mut Tx, zone: &TimeZone, calls: Vec<LoggedCall>) -> Result<()> {
     let mut kinds = HashMap::new();
     let mut rows = Vec::with_capacity(calls.len());
@@ -50,7 +50,7 @@ pub async fn append_calls(tx: &mut Tx, zone: &TimeZone, calls: Vec<LoggedCall>) 
 /// Recomputes the sums of days if they are not those of a zone.
 ///
 /// # Errors
-/// [`Error::Store`](crate::Error::Store).
+/// [`Internal::Store`](crate::Internal::Store).
 pub async fn set_zone(tx: &mut Tx, zone: &TimeZone) -> Result<()> {
     let stored = tx.statistics_zone().await?;
     // A zone without a name may differ from the stored one.

@@ -1,5 +1,6 @@
 //! Removal of groups, on a real store.
 
+use crate::Missing;
 use aicp_store_tests::fixture::{APP, bytes, new_face, new_library, new_person};
 use aicp_store_tests::handle::Handle;
 use aicp_types::{SystemClock, UnixMillis};
@@ -24,5 +25,5 @@ async fn a_group_with_somebody_in_it_is_not_taken_for_empty() {
     store.remove_person(person.id).await.expect("remove");
     assert!(delete().await.expect("delete"));
     assert_eq!(store.group(GroupKind::Users, library.id, id).await.expect("read"), None);
-    assert!(matches!(delete().await, Err(Error::NoGroup)));
+    assert!(matches!(delete().await, Err(Error::Missing(Missing::Group))));
 }

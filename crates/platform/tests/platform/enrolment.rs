@@ -1,6 +1,9 @@
 //! Enrolment and removal.
 
-use aicp_platform::{Error, ExistingFaces, Imported, MissingLibrary, MissingUser, Page, Profile, Settings};
+use aicp_platform::{
+    BadInput, Error, Existing, ExistingFaces, Imported, Limit, Missing, MissingLibrary, MissingUser, Page, Profile,
+    Refusal, Settings,
+};
 use aicp_vision::FakeFace;
 
 use crate::fixture::{Fixture, LIBRARY, group, no_picture, nobody, picture, picture_of, user_face};
@@ -15,7 +18,7 @@ async fn people_are_found_until_they_are_removed() {
     assert!(fixture.matches(picture("alice", 2)).await.is_empty());
     assert_eq!(fixture.matches(picture("bob", 2)).await, [bob.as_str()]);
     let again = fixture.platform.remove_person(&fixture.app, LIBRARY, &alice).await;
-    assert!(matches!(again, Err(Error::NoPerson)));
+    assert!(matches!(again, Err(Error::Missing(Missing::Person))));
     fixture.platform.remove_person(&fixture.app, LIBRARY, &bob).await.expect("it is removed");
     assert_eq!(fixture.platform.counts().await.expect("an answer").people, 0);
 }
@@ -43,7 +46,7 @@ async fn a_person_is_found_by_each_of_the_ids() {
         assert_eq!(found.person.id, person.id, "{id}");
     }
     let other = fixture.platform.find_person(&fixture.app, LIBRARY, "a-2").await;
-    assert!(matches!(other, Err(Error::NoPerson)));
+    assert!(matches!(other, Err(Error::Missing(Missing::Person))));
 }
 
 #[tokio::test]
@@ -58,8 +61,8 @@ async fn the_largest_face_is_enrolled() {
 #[tokio::test]
 async fn a_bad_picture_enrols_nobody_and_leaves_no_library() {
     let fixture = Fixture::start().await;
-    assert!(matches!(fixture.try_enrol(no_picture()).await, Err(Error::BadPicture(_))));
-    assert!(matches!(fixture.try_enrol(nobody()).await, Err(Error::NoFace)));
+    assert!(matches!(fixture.try_enrol(no_picture()).await, Err(Error::BadInput(BadInput::Picture(_)))));
+    assert!(matches!(fixture.try_enrol(nobody()).await, Err(Error::Refused(Refusal::NoFace))));
     fixture.biometrics.set_busy(true);
     assert!(matches!(fixture.try_enrol(picture("alice", 1)).await, Err(Error::Busy)));
     fixture.biometrics.set_busy(false);
@@ -71,8 +74,11 @@ async fn a_missing_library_is_created_only_on_request() {
     let fixture = Fixture::start().await;
     let enrol =
         |picture| fixture.platform.enrol(&fixture.app, "new", Profile::default(), picture, MissingLibrary::Refuse);
-    assert!(matches!(enrol(picture("alice", 1)).await, Err(Error::NoLibrary)));
-    assert!(matches!(enrol(no_picture()).await, Err(Error::BadPicture(_))), "the picture takes precedence");
+    assert!(matches!(enrol(picture("alice", 1)).await, Err(Error::Missing(Missing::Library))));
+    assert!(
+        matches!(enrol(no_picture()).await, Err(Error::BadInput(BadInput::Picture(_)))),
+        "the picture takes precedence"
+    );
     fixture.platform.open_library(&fixture.app, "new").await.expect("a library");
     enrol(picture("alice", 1)).await.expect("it is enrolled");
 }
@@ -81,9 +87,9 @@ async fn a_missing_library_is_created_only_on_request() {
 async fn an_unrecognisable_face_is_not_enrolled() {
     let fixture = Fixture::start().await;
     let dark = FakeFace { recognisability: 0.4, ..FakeFace::of("alice") };
-    assert!(matches!(fixture.try_enrol(picture_of(dark)).await, Err(Error::NotRecognisable(_))));
+    assert!(matches!(fixture.try_enrol(picture_of(dark)).await, Err(Error::Refused(Refusal::NotRecognisable(_)))));
     let doubtful = FakeFace { confidence: 0.55, ..FakeFace::of("alice") };
-    assert!(matches!(fixture.try_enrol(picture_of(doubtful)).await, Err(Error::NotRecognisable(_))));
+    assert!(matches!(fixture.try_enrol(picture_of(doubtful)).await, Err(Error::Refused(Refusal::NotRecognisable(_)))));
 }
 
 #[tokio::test]
@@ -108,11 +114,11 @@ async fn a_picture_is_in_a_library_once() {
     let keep = ExistingFaces::Keep;
     add("alice", picture("alice", 1), keep, MissingUser::Create).await.expect("it is enrolled");
     let again = add("alice", picture("alice", 1), keep, MissingUser::Create).await;
-    assert!(matches!(again, Err(Error::FaceExists)));
+    assert!(matches!(again, Err(Error::Exists(Existing::Face))));
     let other = add("bob", picture("alice", 1), keep, MissingUser::Create).await;
-    assert!(matches!(other, Err(Error::FaceExists)));
+    assert!(matches!(other, Err(Error::Exists(Existing::Face))));
     let unknown = add("carol", picture("carol", 1), keep, MissingUser::Refuse).await;
-    assert!(matches!(unknown, Err(Error::NoPerson)));
+    assert!(matches!(unknown, Err(Error::Missing(Missing::Person))));
     // Replacing a picture by itself changes nothing.
     add("alice", picture("alice", 1), ExistingFaces::Replace, MissingUser::Refuse).await.expect("it is enrolled");
     assert_eq!(fixture.platform.user_faces(&fixture.app, LIBRARY, "alice").await.expect("an answer").len(), 1);
@@ -156,14 +162,14 @@ async fn limits_hold() {
     let fixture = Fixture::with(settings).await;
     fixture.library().await;
     let second = fixture.platform.open_library(&fixture.app, "second").await;
-    assert!(matches!(second, Err(Error::TooManyLibraries)));
+    assert!(matches!(second, Err(Error::Full(Limit::Libraries))));
     let add = |number| {
         let face = user_face("alice", picture("alice", number));
         fixture.platform.add_user_face(&fixture.app, face, ExistingFaces::Keep, MissingUser::Create)
     };
     add(1).await.expect("it is enrolled");
     add(2).await.expect("it is enrolled");
-    assert!(matches!(add(3).await, Err(Error::TooManyFaces)));
+    assert!(matches!(add(3).await, Err(Error::Full(Limit::Faces))));
 }
 
 #[tokio::test]
@@ -173,7 +179,7 @@ async fn a_deleted_library_is_gone_with_its_people() {
     let library = fixture.library().await;
     fixture.platform.delete_library(&fixture.app, &library).await.expect("it is deleted");
     let found = fixture.platform.identify(&fixture.app, LIBRARY, picture("alice", 2), 1).await;
-    assert!(matches!(found, Err(Error::NoLibrary)));
+    assert!(matches!(found, Err(Error::Missing(Missing::Library))));
     fixture.library().await;
     assert!(fixture.matches(picture("alice", 2)).await.is_empty());
 }
@@ -192,7 +198,7 @@ async fn a_copied_user_is_found_in_both_libraries() {
         assert_eq!(found.matches.len(), 1, "{library}");
     }
     let again = fixture.platform.copy_user(&fixture.app, &from, &to, "alice").await;
-    assert!(matches!(again, Err(Error::PersonExists)));
+    assert!(matches!(again, Err(Error::Exists(Existing::Person))));
     let nobody = fixture.platform.copy_user(&fixture.app, &from, &to, "bob").await;
-    assert!(matches!(nobody, Err(Error::NoPerson)));
+    assert!(matches!(nobody, Err(Error::Missing(Missing::Person))));
 }

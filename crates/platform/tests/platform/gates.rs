@@ -1,6 +1,6 @@
 //! Quality and liveness.
 
-use aicp_platform::{Control, Error, Examination, ExistingFaces, Gates, MissingUser, QualityFault};
+use aicp_platform::{Control, Error, Examination, ExistingFaces, Gates, MissingUser, QualityFault, Refusal};
 use aicp_vision::FakeFace;
 
 use crate::fixture::{Fixture, group, nobody, picture, picture_of, user_face};
@@ -29,7 +29,7 @@ async fn each_control_has_its_threshold_of_quality() {
         let gates = Gates { quality, ..Gates::default() };
         let checked = fixture.platform.require(&fixture.app, gates, &picture_of(of_quality(of_face))).await;
         assert_eq!(checked.is_ok(), passes, "{quality:?} {of_face}");
-        assert!(passes || matches!(checked, Err(Error::Quality(QualityFault::Incomplete))));
+        assert!(passes || matches!(checked, Err(Error::Refused(Refusal::Quality(QualityFault::Incomplete)))));
     }
 }
 
@@ -49,7 +49,7 @@ async fn each_control_has_its_threshold_of_liveness() {
         let gates = Gates { liveness, ..Gates::default() };
         let checked = fixture.platform.require(&fixture.app, gates, &picture_of(live(of_face))).await;
         assert_eq!(checked.is_ok(), passes, "{liveness:?} {of_face}");
-        assert!(passes || matches!(checked, Err(Error::NotLive)));
+        assert!(passes || matches!(checked, Err(Error::Refused(Refusal::NotLive))));
     }
 }
 
@@ -59,9 +59,9 @@ async fn a_face_turned_away_fails_the_quality() {
     let gates = Gates { quality: Control::High, ..Gates::default() };
     let turned = picture_of(FakeFace { yaw: 60.0, ..FakeFace::of("alice") });
     let checked = fixture.platform.require(&fixture.app, gates, &turned).await;
-    assert!(matches!(checked, Err(Error::Quality(QualityFault::Other))));
+    assert!(matches!(checked, Err(Error::Refused(Refusal::Quality(QualityFault::Other)))));
     let checked = fixture.platform.require(&fixture.app, gates, &nobody()).await;
-    assert!(matches!(checked, Err(Error::NoFace)));
+    assert!(matches!(checked, Err(Error::Refused(Refusal::NoFace))));
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_picture_that_fails_enrols_nobody() {
     let mut face = user_face("alice", picture_of(live(0.1)));
     face.gates = Gates { liveness: Control::Normal, ..Gates::default() };
     let refused = fixture.platform.add_user_face(&fixture.app, face, ExistingFaces::Keep, MissingUser::Create).await;
-    assert!(matches!(refused, Err(Error::NotLive)));
+    assert!(matches!(refused, Err(Error::Refused(Refusal::NotLive))));
     assert_eq!(fixture.platform.library_count(fixture.app.id()).await.expect("an answer"), 0);
 }
 
@@ -103,5 +103,5 @@ async fn the_quality_of_a_picture_is_assessed() {
     let poor = fixture.platform.assess(&fixture.app, picture_of(of_quality(0.2))).await.expect("an answer");
     assert!(!fixture.platform.is_good(poor.score, poor.grades, true));
     assert!(!fixture.platform.is_good(good.score, good.grades, false));
-    assert!(matches!(fixture.platform.assess(&fixture.app, nobody()).await, Err(Error::NoFace)));
+    assert!(matches!(fixture.platform.assess(&fixture.app, nobody()).await, Err(Error::Refused(Refusal::NoFace))));
 }

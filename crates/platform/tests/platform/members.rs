@@ -1,6 +1,6 @@
 //! Members of a group, and uses of pictures behind a predicate.
 
-use aicp_platform::{Error, Examination, ExaminedFace, NewMember, Page};
+use aicp_platform::{Error, Examination, ExaminedFace, Existing, Limit, NewMember, Page};
 use aicp_vision::FakeFace;
 use bytes::Bytes;
 
@@ -47,9 +47,9 @@ async fn a_group_has_a_limit_and_unique_ids() {
     let library = fixture.library().await;
     let enrol = |member| fixture.platform.enrol_member(&fixture.app, &library, member, LIVENESS, is_live);
     enrol(member("a", picture("a", 1))).await.expect("it is enrolled");
-    assert!(matches!(enrol(member("a", picture("other", 1))).await, Err(Error::PersonExists)));
+    assert!(matches!(enrol(member("a", picture("other", 1))).await, Err(Error::Exists(Existing::Person))));
     enrol(member("b", picture("b", 1))).await.expect("it is enrolled");
-    assert!(matches!(enrol(member("c", picture("c", 1))).await, Err(Error::TooManyPeople)));
+    assert!(matches!(enrol(member("c", picture("c", 1))).await, Err(Error::Full(Limit::People))));
     fixture.platform.remove_members(&fixture.app, &library, "a").await.expect("it is removed");
     enrol(member("c", picture("c", 1))).await.expect("it is enrolled");
     assert_eq!(fixture.platform.members(&fixture.app, &library, Page::ALL).await.expect("an answer").len(), 2);

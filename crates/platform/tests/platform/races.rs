@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aicp_platform::{Error, ExistingFaces, Imported, MissingUser, Profile};
+use aicp_platform::{Error, Existing, ExistingFaces, Imported, Missing, MissingUser, Profile};
 
 use crate::fixture::{Fixture, LIBRARY, picture, user_face};
 
@@ -29,7 +29,7 @@ async fn one_picture_is_enrolled_once() {
     };
     let (a, b) = concurrently(&fixture, add("alice"), add("bob")).await;
     let refused = [a.err(), b.err()].into_iter().flatten().collect::<Vec<_>>();
-    assert!(matches!(refused.as_slice(), [Error::FaceExists]), "{refused:?}");
+    assert!(matches!(refused.as_slice(), [Error::Exists(Existing::Face)]), "{refused:?}");
     assert_eq!(fixture.matches(picture("alice", 2)).await.len(), 1);
 }
 
@@ -79,7 +79,7 @@ async fn a_library_deleted_meanwhile_takes_nobody() {
         delete.await.expect("it is deleted");
         drop(hold);
     });
-    assert!(matches!(enrolled, Err(Error::NoLibrary)));
+    assert!(matches!(enrolled, Err(Error::Missing(Missing::Library))));
     assert_eq!(fixture.platform.counts().await.expect("an answer").faces, 0);
 }
 
@@ -100,6 +100,6 @@ async fn an_enrolment_whose_caller_has_gone_is_complete_or_absent() {
     // The call goes on without its caller; a second one waits for it.
     let again = user_face("alice", picture("alice", 1));
     let again = fixture.platform.add_user_face(&fixture.app, again, ExistingFaces::Keep, MissingUser::Create).await;
-    assert!(matches!(again, Err(Error::FaceExists)));
+    assert!(matches!(again, Err(Error::Exists(Existing::Face))));
     assert_eq!(fixture.matches(picture("alice", 2)).await.len(), 1);
 }

@@ -1,6 +1,6 @@
 //! Identification, comparison and thresholds.
 
-use aicp_platform::{Error, RecognitionGate, Settings, Threshold};
+use aicp_platform::{BadInput, Error, Missing, RecognitionGate, Refusal, Settings, Threshold};
 use aicp_vision::FakeFace;
 
 use crate::fixture::{Fixture, LIBRARY, group, no_picture, nobody, picture, picture_of};
@@ -75,16 +75,16 @@ async fn everybody_in_a_group_is_identified() {
     assert_eq!(faces.iter().map(|face| face.matches.len()).collect::<Vec<_>>(), [1, 0, 1], "in all libraries");
     assert!(faces.windows(2).all(|pair| pair[0].face.area.area() >= pair[1].face.area.area()));
     let none = fixture.platform.identify_many(&fixture.app, None, nobody(), 3).await;
-    assert!(matches!(none, Err(Error::NoFace)));
+    assert!(matches!(none, Err(Error::Refused(Refusal::NoFace))));
 }
 
 #[tokio::test]
 async fn a_bad_picture_takes_precedence_over_a_missing_library() {
     let fixture = Fixture::start().await;
     let search = |photo| fixture.platform.identify(&fixture.app, "missing", photo, 1);
-    assert!(matches!(search(no_picture()).await, Err(Error::BadPicture(_))));
-    assert!(matches!(search(nobody()).await, Err(Error::NoFace)));
-    assert!(matches!(search(picture("alice", 1)).await, Err(Error::NoLibrary)));
+    assert!(matches!(search(no_picture()).await, Err(Error::BadInput(BadInput::Picture(_)))));
+    assert!(matches!(search(nobody()).await, Err(Error::Refused(Refusal::NoFace))));
+    assert!(matches!(search(picture("alice", 1)).await, Err(Error::Missing(Missing::Library))));
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn two_pictures_are_compared() {
     let same = compare(picture("alice", 1), picture("alice", 2)).await.expect("an answer");
     let different = compare(picture("alice", 1), picture("bob", 1)).await.expect("an answer");
     assert!(fixture.platform.is_match(same) && !fixture.platform.is_match(different));
-    assert!(matches!(compare(picture("alice", 1), nobody()).await, Err(Error::NoFace)));
+    assert!(matches!(compare(picture("alice", 1), nobody()).await, Err(Error::Refused(Refusal::NoFace))));
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_user_is_compared_with_a_picture() {
     assert!(verify("bob", picture("alice", 2)).await.expect("an answer")[0].similarity < 0.6);
     let spoilt = picture_of(FakeFace { recognisability: 0.1, ..FakeFace::of("alice") });
     assert_eq!(verify("alice", spoilt).await.expect("an answer")[0].similarity, 0.0);
-    assert!(matches!(verify("carol", picture("alice", 2)).await, Err(Error::NoPerson)));
+    assert!(matches!(verify("carol", picture("alice", 2)).await, Err(Error::Missing(Missing::Person))));
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn the_threshold_rises_with_the_number_of_faces_if_told_to() {
     assert_eq!(thresholds[0].faces, Some(20));
     assert!(thresholds[0].threshold > 0.80 && thresholds[0].recommended == Some(thresholds[0].threshold));
     assert_eq!(fixture.matches(picture("p7", 2)).await.len(), 1);
-    assert!(matches!(fixture.platform.thresholds("nobody").await, Err(Error::NoApp)));
+    assert!(matches!(fixture.platform.thresholds("nobody").await, Err(Error::Missing(Missing::App))));
 }
 
 #[tokio::test]

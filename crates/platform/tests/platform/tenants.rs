@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aicp_platform::{Area, Call, CallFilter, Error, Registration, TokenError};
+use aicp_platform::{Area, BadInput, Call, CallFilter, Error, Existing, Missing, Refusal, Registration, TokenError};
 use aicp_types::Clock;
 
 use crate::fixture::{ADMIN_TOKEN, Fixture, LIBRARY, START, picture};
@@ -42,7 +42,7 @@ async fn a_revoked_token_is_unknown_even_after_a_restart() {
     assert_eq!(fixture.platform.app_of_token(&token).err(), Some(TokenError::Unknown));
     assert!(fixture.platform.app_of_token(&kept).is_ok());
     assert!(fixture.platform.app_of_token(ADMIN_TOKEN).expect("the administrator").is_admin());
-    assert!(matches!(fixture.platform.revoke("kiosk").await, Err(Error::NoApp)));
+    assert!(matches!(fixture.platform.revoke("kiosk").await, Err(Error::Missing(Missing::App))));
 }
 
 #[tokio::test]
@@ -51,10 +51,10 @@ async fn grants_have_rules() {
     let due = START.saturating_add(HOUR);
     let grant = |app: &'static str, id: &str| fixture.platform.grant(app, due, vec![id.to_owned()]);
     grant("kiosk", RECOGNITION).await.expect("a token");
-    assert!(matches!(grant("kiosk", RECOGNITION).await, Err(Error::AppExists)));
-    assert!(matches!(grant("admin", RECOGNITION).await, Err(Error::AppExists)));
-    assert!(matches!(grant("", RECOGNITION).await, Err(Error::BadAppId)));
-    assert!(matches!(grant("other", "C99").await, Err(Error::NoCapability)));
+    assert!(matches!(grant("kiosk", RECOGNITION).await, Err(Error::Exists(Existing::App))));
+    assert!(matches!(grant("admin", RECOGNITION).await, Err(Error::Exists(Existing::App))));
+    assert!(matches!(grant("", RECOGNITION).await, Err(Error::BadInput(BadInput::AppId))));
+    assert!(matches!(grant("other", "C99").await, Err(Error::Missing(Missing::Capability))));
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn an_app_sees_its_own_libraries_alone() {
     fixture.enrol(picture("alice", 1)).await;
     let other = fixture.platform.app_for_operator("other").await.expect("an app");
     let found = fixture.platform.identify(&other, LIBRARY, picture("alice", 2), 1).await;
-    assert!(matches!(found, Err(Error::NoLibrary)));
+    assert!(matches!(found, Err(Error::Missing(Missing::Library))));
     fixture.platform.open_library(&other, LIBRARY).await.expect("a library of the same id");
     let found = fixture.platform.identify(&other, LIBRARY, picture("alice", 2), 1).await.expect("an answer");
     assert!(found.matches.is_empty());
@@ -117,11 +117,11 @@ async fn a_console_user_logs_in_by_face() {
     };
     fixture.platform.register(registration(), picture("ann", 1), None).await.expect("it is registered");
     let again = fixture.platform.register(registration(), picture("ann", 1), None).await;
-    assert!(matches!(again, Err(Error::UserExists)));
+    assert!(matches!(again, Err(Error::Exists(Existing::User))));
     let session = fixture.platform.login_with_face(picture("ann", 2), None).await.expect("a session");
     assert_eq!(fixture.platform.session(&session.token).await.expect("an answer").as_deref(), Some("ann"));
     fixture.platform.log_out(&session.token).await.expect("an answer");
     assert_eq!(fixture.platform.session(&session.token).await.expect("an answer"), None);
     let stranger = fixture.platform.login_with_face(picture("mallory", 1), None).await;
-    assert!(matches!(stranger, Err(Error::NotRecognised)));
+    assert!(matches!(stranger, Err(Error::Refused(Refusal::Login))));
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_platform::{App, Format, Imported, Library, Platform, Profile};
+use aicp_platform::{App, BadInput, Format, Imported, Library, Platform, Profile, Refusal};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -185,7 +185,12 @@ fn is_about_the_picture(e: &Error) -> bool {
     use aicp_platform::Error as Platform;
     matches!(
         e,
-        Error::Io { .. } | Error::Platform(Platform::BadPicture(_) | Platform::NoFace | Platform::NotRecognisable(_))
+        Error::Io { .. }
+            | Error::Platform(
+                Platform::BadInput(BadInput::Picture(_))
+                    | Platform::Refused(Refusal::NoFace)
+                    | Platform::Refused(Refusal::NotRecognisable(_))
+            )
     )
 }
 

@@ -6,7 +6,10 @@ mod answers;
 mod recognition;
 mod request;
 
-use aicp_platform::{Cover, Error, ExistingFaces, Library, MissingUser, QualityFault, Rect, UserFace, face_token};
+use aicp_platform::{
+    BadInput, Cover, Error, Existing, ExistingFaces, Library, Limit, Missing, MissingUser, QualityFault, Rect, Refusal,
+    UserFace, face_token,
+};
 use bytes::Bytes;
 
 use super::codes;
@@ -36,36 +39,43 @@ const MAX_APPS: usize = 20;
 fn failure(e: Error) -> Failure {
     Failure::code(match e {
         Error::Busy => return Failure::busy(),
-        Error::NoLibrary => codes::NO_GROUP,
-        Error::LibraryExists => codes::GROUP_EXISTS,
-        Error::TooManyLibraries => codes::TOO_MANY_GROUPS,
-        Error::TooManyFaces => codes::NOT_ADDED,
-        Error::PersonExists => codes::USER_EXISTS,
-        Error::NoPerson => codes::NO_USER,
-        Error::FaceExists => codes::FACE_EXISTS,
-        Error::NoSuchFace => codes::NO_SUCH_FACE,
-        Error::BadPicture(_) => codes::BAD_IMAGE,
-        Error::NoFace => codes::NO_FACE,
-        Error::NotLive => codes::NOT_LIVE,
-        Error::TooTight => codes::INCOMPLETE,
-        Error::NotRecognisable(_) => codes::BAD_QUALITY,
-        Error::Quality(QualityFault::Covered(Some(Cover::Mouth))) => codes::MOUTH_COVERED,
-        Error::Quality(QualityFault::Covered(Some(Cover::Eyes))) => codes::LEFT_EYE_COVERED,
-        Error::Quality(QualityFault::Covered(_)) => codes::COVERED,
-        Error::Quality(QualityFault::Blurred) => codes::FUZZY,
-        Error::Quality(QualityFault::Light) => codes::BAD_LIGHT,
-        Error::Quality(QualityFault::Incomplete) => codes::INCOMPLETE,
-        Error::Quality(QualityFault::Other) => codes::BAD_QUALITY,
-        Error::NoEngine => codes::NO_ENGINE,
-        Error::EngineUnavailable(_) => {
+        Error::Missing(Missing::Library) => codes::NO_GROUP,
+        Error::Exists(Existing::Library) => codes::GROUP_EXISTS,
+        Error::Full(Limit::Libraries) => codes::TOO_MANY_GROUPS,
+        Error::Full(Limit::Faces) => codes::NOT_ADDED,
+        Error::Exists(Existing::Person) => codes::USER_EXISTS,
+        Error::Missing(Missing::Person) => codes::NO_USER,
+        Error::Exists(Existing::Face) => codes::FACE_EXISTS,
+        Error::Missing(Missing::Face) => codes::NO_SUCH_FACE,
+        Error::BadInput(BadInput::Picture(_)) => codes::BAD_IMAGE,
+        Error::Refused(Refusal::NoFace) => codes::NO_FACE,
+        Error::Refused(Refusal::NotLive) => codes::NOT_LIVE,
+        Error::Refused(Refusal::TooTight) => codes::INCOMPLETE,
+        Error::Refused(Refusal::NotRecognisable(_)) => codes::BAD_QUALITY,
+        Error::Refused(Refusal::Quality(fault)) => match fault {
+            QualityFault::Covered(Some(Cover::Mouth)) => codes::MOUTH_COVERED,
+            QualityFault::Covered(Some(Cover::Eyes)) => codes::LEFT_EYE_COVERED,
+            QualityFault::Covered(_) => codes::COVERED,
+            QualityFault::Blurred => codes::FUZZY,
+            QualityFault::Light => codes::BAD_LIGHT,
+            QualityFault::Incomplete => codes::INCOMPLETE,
+            QualityFault::Other => codes::BAD_QUALITY,
+        },
+        Error::Missing(Missing::Engine) => codes::NO_ENGINE,
+        Error::Unavailable(_) => {
             trouble::log(&e);
             codes::NO_ENGINE
         }
-        Error::Rejected { .. } => {
+        Error::Refused(Refusal::Engine { .. }) => {
             trouble::log(&e);
             codes::ENGINE_REFUSED
         }
-        _ => {
+        Error::Missing(_)
+        | Error::Exists(_)
+        | Error::Full(_)
+        | Error::Refused(_)
+        | Error::BadInput(_)
+        | Error::Internal(_) => {
             trouble::log(&e);
             codes::SYSTEM_ERROR
         }
@@ -325,7 +335,7 @@ impl Call<'_> {
             "FACE_TOKEN" => {
                 let token = required(fields, "image", codes::FACE_TOKEN)?;
                 self.platform.picture_by_token(self.app, &token).await.map_err(|e| match e {
-                    Error::NoSuchFace => Failure::code(codes::NO_SUCH_TOKEN),
+                    Error::Missing(Missing::Face) => Failure::code(codes::NO_SUCH_TOKEN),
                     other => failure(other),
                 })
             }
@@ -338,7 +348,7 @@ impl Call<'_> {
 fn found(library: Result<Library, Error>) -> Result<Option<Library>, Failure> {
     match library {
         Ok(library) => Ok(Some(library)),
-        Err(Error::NoLibrary) => Ok(None),
+        Err(Error::Missing(Missing::Library)) => Ok(None),
         Err(e) => Err(failure(e)),
     }
 }

@@ -1,6 +1,6 @@
 //! Detection, comparison, search and liveness of 9.3.
 
-use aicp_platform::{Control, Error, Examination, Gates, LIVENESS_THRESHOLDS, Library, token_of_face};
+use aicp_platform::{Control, Error, Examination, Gates, LIVENESS_THRESHOLDS, Library, Refusal, token_of_face};
 use bytes::Bytes;
 
 use super::super::answers::percent;
@@ -152,7 +152,7 @@ impl Call<'_> {
             let face = faces.first().ok_or_else(|| Failure::code(codes::NO_FACE))?;
             let live = face.liveness.unwrap_or_default();
             if live.is_too_tight {
-                return Err(failure(Error::TooTight));
+                return Err(failure(Error::Refused(Refusal::TooTight)));
             }
             sum += live.probability;
             face_list.push(DetectedFace::new(&picture, 0, face, &wanted));
