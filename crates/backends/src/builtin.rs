@@ -7,7 +7,7 @@ use std::time::Duration;
 use aicp_index::{DamagedFace, Filter, Hit, Index, IndexChange, IndexedFace, Query};
 use aicp_types::{LibraryId, PersonId, Sequence};
 use aicp_vision::{
-    Algorithm, Biometrics, Caller, EmbeddedFace, Examination, ExaminedFace, Look, MAX_FACES, NOT_COMPARABLE, Photo,
+    Algorithm, Biometrics, EmbeddedFace, Examination, ExaminedFace, Look, MAX_FACES, NOT_COMPARABLE, Photo, Priority,
     Quality, Rect, Request, Scope, SeenFace, Similarity, Terms, similarity_of_cosine,
 };
 use bytes::Bytes;
@@ -308,7 +308,7 @@ impl Builtin {
     /// # Errors
     /// As [`Builtin::require_face`].
     pub async fn recognisability(&self, picture: Bytes) -> Result<f32> {
-        let terms = Terms { caller: Caller::Own, ..Terms::default() };
+        let terms = Terms { priority: Priority::Own, ..Terms::default() };
         let face = self.largest(Photo { bytes: picture, terms }, Request::ENROLMENT).await?;
         Ok(face.recognisability)
     }

@@ -13,8 +13,8 @@ pub use aicp_engines::{
 };
 pub use aicp_index::{Index, IndexChange, IndexedFace, LocalIndex};
 pub use aicp_vision::{
-    Algorithm, Biometrics, Caller, Components, Cover, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose,
-    Liveness, Photo, Point, Quality, RECOGNISABLE, Rect, SeenFace, Similarity, Terms, Unrecognisable,
+    Algorithm, Biometrics, Components, Cover, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose, Liveness,
+    Photo, Point, Priority, Quality, RECOGNISABLE, Rect, SeenFace, Similarity, Terms, Unrecognisable,
     similarity_of_false_match_rate,
 };
 pub use builtin::{Builtin, DescribedFace, EnrolledFace, FacePredicate, SkippedTemplates, TemplateRow};

@@ -17,7 +17,7 @@
 
 use std::convert::Infallible;
 
-use aicp_platform::App;
+use aicp_platform::Caller;
 use axum::response::Response;
 use tracing::Span;
 
@@ -62,7 +62,7 @@ pub(crate) trait Wire: Sized + Send + Sync {
     fn admit(&mut self, caller: Self::Caller) -> Result<Self::Call, Self::Failure>;
 
     /// Returns the app that the call acts for, if any.
-    fn app<'c>(&self, _: &'c Self::Call) -> Option<&'c App> {
+    fn caller<'c>(&self, _: &'c Self::Call) -> Option<&'c Caller> {
         None
     }
 
@@ -153,11 +153,11 @@ async fn live<W: Wire>(context: &Context, wire: &mut W, unread: &mut UnreadBody)
     };
     let call = wire.admit(caller)?;
     let wire = &*wire;
-    let app = wire.app(&call);
-    if let Some(app) = app {
-        Span::current().record("app", app.id());
+    let caller = wire.caller(&call);
+    if let Some(caller) = caller {
+        Span::current().record("app", caller.app_id());
     }
-    let begin = || Some(Record::begin(&context.platform, app?, wire.log_entry(&call)?));
+    let begin = || Some(Record::begin(&context.platform, caller?, wire.log_entry(&call)?));
     let mut record = if W::LOGS_UPLOAD { begin() } else { None };
     let body = match signed {
         Some(body) => Ok(body),
@@ -172,7 +172,7 @@ async fn live<W: Wire>(context: &Context, wire: &mut W, unread: &mut UnreadBody)
         }
         Err(failure) => Err(failure),
     };
-    if let Some(engine) = app.and_then(App::engine) {
+    if let Some(engine) = caller.and_then(Caller::engine) {
         Span::current().record("engine", engine);
     }
     match (record, &result) {

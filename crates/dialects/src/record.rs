@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use aicp_platform::{App, Platform};
+use aicp_platform::{Caller, Platform};
 use aicp_types::UnixMillis;
 
 /// Logged message of a call whose client disconnected before the answer.
@@ -42,7 +42,7 @@ pub(crate) struct CallOutcome {
 /// Log entry of a running call. If it is dropped before [`Record::end`], it logs that the client disconnected.
 pub(crate) struct Record<'a> {
     platform: &'a Platform,
-    app: &'a App,
+    caller: &'a Caller,
     subject: CallInfo<'a>,
     at: UnixMillis,
     begun: Instant,
@@ -51,8 +51,8 @@ pub(crate) struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// Starts the entry of a call, now.
-    pub fn begin(platform: &'a Platform, app: &'a App, subject: CallInfo<'a>) -> Self {
-        Self { platform, app, subject, at: platform.now(), begun: Instant::now(), is_finished: false }
+    pub fn begin(platform: &'a Platform, caller: &'a Caller, subject: CallInfo<'a>) -> Self {
+        Self { platform, caller, subject, at: platform.now(), begun: Instant::now(), is_finished: false }
     }
 
     /// Logs the outcome of the call.
@@ -68,9 +68,9 @@ impl<'a> Record<'a> {
     fn write(&mut self, ending: CallOutcome) {
         self.is_finished = true;
         let CallInfo { method, label, category, has_engine, path, client, .. } = self.subject;
-        let engine = || engine_label(self.app.engine().unwrap_or_else(|| self.platform.default_engine_name()));
+        let engine = || engine_label(self.caller.engine().unwrap_or_else(|| self.platform.default_engine_name()));
         self.platform.record(aicp_platform::Call {
-            app_id: self.app.id().to_owned(),
+            app_id: self.caller.app_id().to_owned(),
             method: method.to_owned(),
             label,
             source: if has_engine { format!("{category}({})", engine()) } else { category.to_owned() },

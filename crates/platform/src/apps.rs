@@ -1,92 +1,20 @@
 //! Apps, their grants and their tokens.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use aicp_store::{Grant, Store};
 use aicp_types::UnixMillis;
 use arc_swap::ArcSwap;
 
-use crate::capabilities::{Area, Areas, Capabilities};
+use crate::caller::{Caller, TokenError};
+use crate::capabilities::{Areas, Capabilities};
 use crate::error::or_missing;
 use crate::secrets::{TokenHash, new_app_token};
 use crate::{ADMIN_APP, BadInput, Error, Existing, Missing, Platform, Result};
 
 /// Maximum length of an app id in bytes.
 const MAX_APP_ID: usize = 128;
-
-/// The tenant that a call acts for. A value proves that a token was verified, that calls without a token are allowed,
-/// or that an operator works on the machine itself.
-#[derive(Debug, Clone)]
-pub struct App {
-    id: String,
-    areas: Areas,
-    is_admin: bool,
-    is_anonymous: bool,
-    engine: Arc<OnceLock<String>>,
-}
-
-impl App {
-    fn new(id: &str, areas: Areas) -> Self {
-        Self { id: id.to_owned(), areas, is_admin: false, is_anonymous: false, engine: Arc::default() }
-    }
-
-    /// Returns the administrator, who acts on the libraries of the app [`ADMIN_APP`]. Other callers may act for that
-    /// app without being the administrator.
-    fn administrator() -> Self {
-        Self { is_admin: true, ..Self::new(ADMIN_APP, Areas::ALL) }
-    }
-
-    /// Returns the id of the app.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Whether this is the administrator, who sees the calls of all apps.
-    pub fn is_admin(&self) -> bool {
-        self.is_admin
-    }
-
-    /// Whether the call came without credentials.
-    pub fn is_anonymous(&self) -> bool {
-        self.is_anonymous
-    }
-
-    /// Checks that the app was granted an area.
-    ///
-    /// # Errors
-    /// [`TokenError::NotGranted`].
-    pub fn require(&self, area: Area) -> Result<(), TokenError> {
-        if self.areas.contains(area) { Ok(()) } else { Err(TokenError::NotGranted) }
-    }
-
-    /// Records the engine that the call is about. Only the first one counts.
-    pub(crate) fn note_engine(&self, name: &str) {
-        let _ = self.engine.set(name.to_owned());
-    }
-
-    /// Returns the label of the engine that the call was about, if one was recorded.
-    pub fn engine(&self) -> Option<&str> {
-        self.engine.get().map(String::as_str)
-    }
-}
-
-/// Why a token is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    /// No token was sent, or a blank one.
-    #[error("no token")]
-    Missing,
-    /// The token belongs to no app.
-    #[error("unknown token")]
-    Unknown,
-    /// The grant has expired.
-    #[error("expired token")]
-    Expired,
-    /// The grant does not cover the area.
-    #[error("not granted")]
-    NotGranted,
-}
 
 /// Valid tokens, which follow the committed grants. Reads are lock-free; a changed grant replaces the whole table.
 pub(crate) struct Tokens {
@@ -111,8 +39,8 @@ struct ActiveGrant {
 }
 
 impl ActiveGrant {
-    fn app(&self, now: UnixMillis) -> Result<App, TokenError> {
-        if self.due_at < now { Err(TokenError::Expired) } else { Ok(App::new(&self.app_id, self.areas)) }
+    fn caller(&self, now: UnixMillis) -> Result<Caller, TokenError> {
+        if self.due_at < now { Err(TokenError::Expired) } else { Ok(Caller::app(&self.app_id, self.areas)) }
     }
 }
 
@@ -161,12 +89,12 @@ pub struct ExtendedGrant {
 }
 
 impl Platform {
-    /// Returns the app that a token belongs to. Check its permissions with [`App::require`].
+    /// Returns the app that a token belongs to. Check its permissions with [`Caller::require`].
     ///
     /// # Errors
     /// [`TokenError::Missing`] for a blank token, [`TokenError::Unknown`] if it belongs to no app,
     /// [`TokenError::Expired`] after the due time of the grant.
-    pub fn app_of_token(&self, token: &str) -> Result<App, TokenError> {
+    pub fn caller_of_token(&self, token: &str) -> Result<Caller, TokenError> {
         let token = token.trim();
         if token.is_empty() {
             return Err(TokenError::Missing);
@@ -174,20 +102,20 @@ impl Platform {
         let hash = TokenHash::of(token);
         let tokens = &self.inner.tokens;
         if tokens.admin.is(&hash) {
-            return Ok(App::administrator());
+            return Ok(Caller::administrator());
         }
         // The timing of a lookup by hash does not reveal the token.
-        tokens.grants.load().by_token.get(&hash).ok_or(TokenError::Unknown)?.app(self.now())
+        tokens.grants.load().by_token.get(&hash).ok_or(TokenError::Unknown)?.caller(self.now())
     }
 
     /// Returns an app with the areas of its grant. An app that never had a grant gets all areas: its access is
     /// controlled by other credentials.
-    pub(crate) fn app_by_grant(&self, app_id: &str) -> Result<App, TokenError> {
+    pub(crate) fn caller_by_grant(&self, app_id: &str) -> Result<Caller, TokenError> {
         let grants = self.inner.tokens.grants.load();
         match grants.by_app.get(app_id) {
-            Some(grant) => grant.app(self.now()),
+            Some(grant) => grant.caller(self.now()),
             None if grants.revoked.contains(app_id) => Err(TokenError::Unknown),
-            None => Ok(App::new(app_id, Areas::ALL)),
+            None => Ok(Caller::app(app_id, Areas::ALL)),
         }
     }
 
@@ -196,34 +124,34 @@ impl Platform {
     ///
     /// # Errors
     /// [`crate::Internal::Store`].
-    pub async fn app_for_operator(&self, id: &str) -> Result<App> {
+    pub async fn operator_for(&self, id: &str) -> Result<Caller> {
         let (app_id, now) = (id.to_owned(), self.now());
         ensure_app(&self.inner.store, app_id, now).await?;
-        Ok(App::new(id, Areas::ALL))
+        Ok(Caller::operator(id))
     }
 
     /// Returns the app of calls without a token, if such calls are allowed.
     ///
     /// # Errors
     /// [`TokenError::Missing`] if such calls are not allowed.
-    pub fn anonymous_app(&self) -> Result<App, TokenError> {
+    pub fn anonymous_caller(&self) -> Result<Caller, TokenError> {
         let settings = &self.inner.settings;
-        if settings.anonymous { Ok(self.legacy_app()) } else { Err(TokenError::Missing) }
+        if settings.anonymous { Ok(self.legacy_caller()) } else { Err(TokenError::Missing) }
     }
 
     /// Returns the app that calls without a token act for.
-    pub fn legacy_app(&self) -> App {
-        App { is_anonymous: true, ..App::new(&self.inner.settings.legacy_app, Areas::ALL) }
+    pub fn legacy_caller(&self) -> Caller {
+        Caller::anonymous(&self.inner.settings.legacy_app)
     }
 
     /// Returns the app with this id if `app` may manage it: an app manages itself, the administrator any app.
-    pub fn act_as(&self, app: &App, id: &str) -> Option<App> {
-        (app.is_admin() || app.id() == id).then(|| App::new(id, app.areas))
+    pub fn act_as(&self, caller: &Caller, id: &str) -> Option<Caller> {
+        caller.acting_for(id)
     }
 
     /// Returns the app that console users belong to and that their calls count for: the administrator's.
-    pub fn console_app(&self) -> App {
-        App { is_anonymous: true, ..App::new(ADMIN_APP, Areas::ALL) }
+    pub fn console_caller(&self) -> Caller {
+        Caller::anonymous(ADMIN_APP)
     }
 
     /// Grants capabilities to a new app and returns its token. `due_at` may lie in the past.

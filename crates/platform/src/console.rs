@@ -110,16 +110,16 @@ impl Platform {
         if store.rows().await?.user_count().await? >= self.inner.settings.max_users {
             return Err(Error::Full(Limit::Users));
         }
-        let app = self.console_app();
+        let caller = self.console_caller();
         let library = self.login_library().await?;
-        self.engine_of(&app, &library)?;
+        self.engine_of(&caller, &library)?;
         let new = NewUser {
             profile: Profile { name: Some(registration.username.clone()), ..Profile::default() },
             ..NewUser::default()
         };
         let person = self.new_person(new)?;
         // The library of the console users is the built-in engine's.
-        let added = self.inner.engines.builtin().enrol(self.photo(&app, picture.clone())).await?;
+        let added = self.inner.engines.builtin().enrol(self.photo(&caller, picture.clone())).await?;
         let rotation = added.face.map_or(0.0, |seen| seen.rotation);
         let user = NewConsoleUser {
             username: registration.username,
@@ -152,10 +152,10 @@ impl Platform {
     pub async fn login_with_face(&self, picture: Bytes, client: Option<IpAddr>) -> Result<Session> {
         self.admit_address(client)?;
         let gates = Gates { liveness: self.inner.settings.login_liveness, ..Gates::default() };
-        let app = self.console_app();
-        self.require(&app, gates, &picture).await?;
+        let caller = self.console_caller();
+        self.require(&caller, gates, &picture).await?;
         let library = self.login_library().await?;
-        let found = self.identify_in(&app, &[library], picture, 1, Threshold::Default).await?;
+        let found = self.identify_in(&caller, &[library], picture, 1, Threshold::Default).await?;
         let person = found.matches.first().ok_or(Refusal::Login)?.person.id;
         let user = self.inner.store.rows().await?.user_by_person(person).await?.ok_or(Refusal::Login)?;
         self.open_session(user).await
@@ -220,13 +220,13 @@ impl Platform {
 
     async fn login_library(&self) -> Result<Library> {
         let store = &self.inner.store;
-        let app = self.console_app();
-        let known = store.rows().await?.hidden_library(app.id(), LOGIN_LIBRARY).await?;
+        let caller = self.console_caller();
+        let known = store.rows().await?.hidden_library(caller.app_id(), LOGIN_LIBRARY).await?;
         if let Some(library) = known {
             return Ok(library);
         }
         let new = NewLibrary {
-            app_id: app.id().to_owned(),
+            app_id: caller.app_id().to_owned(),
             external_id: LOGIN_LIBRARY.to_owned(),
             name: LOGIN_LIBRARY.to_owned(),
             description: None,
@@ -239,7 +239,7 @@ impl Platform {
         };
         match store.write(move |tx| Box::pin(insert_library(tx, new, None))).await {
             Err(Error::Exists(Existing::Library)) => {
-                let made = store.rows().await?.hidden_library(app.id(), LOGIN_LIBRARY).await?;
+                let made = store.rows().await?.hidden_library(caller.app_id(), LOGIN_LIBRARY).await?;
                 made.ok_or(Missing::Library.into())
             }
             made => made,

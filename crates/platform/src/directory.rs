@@ -13,7 +13,7 @@ use crate::names::people_known_as;
 use crate::people::{MissingLibrary, NewUser, change_person, replace_faces};
 use crate::versioned::{Version, Versioned};
 use crate::{
-    App, DirectoryEntry, DirectoryFilter, Error, Existing, Library, Limit, Missing, Person, PersonChanges, Platform,
+    Caller, DirectoryEntry, DirectoryFilter, Error, Existing, Library, Limit, Missing, Person, PersonChanges, Platform,
     Profile, Result,
 };
 
@@ -45,18 +45,18 @@ impl Platform {
     ///
     /// # Errors
     /// [`Existing::Person`], and as [`Platform::enrol`].
-    pub async fn add_user(&self, app: &App, user: NewDirectoryUser) -> Result<Person> {
-        let (platform, app) = (self.clone(), app.clone());
+    pub async fn add_user(&self, caller: &Caller, user: NewDirectoryUser) -> Result<Person> {
+        let (platform, caller) = (self.clone(), caller.clone());
         run_detached(async move {
             let NewDirectoryUser { library, user_id, name, info, picture } = user;
-            let library = platform.library_to_enrol_into(&app, &library, &picture, MissingLibrary::Create).await?;
+            let library = platform.library_to_enrol_into(&caller, &library, &picture, MissingLibrary::Create).await?;
             let _same_user = platform.lock_user_name(library.id, &user_id).await;
             if !people_known_as(&mut platform.inner.store.rows().await?, library.id, &user_id).await?.is_empty() {
                 return Err(Error::Exists(Existing::Person));
             }
             let profile = Profile { name, ..Profile::default() };
             let new = NewUser { user_id: Some(user_id), info, profile, ..NewUser::default() };
-            Ok(platform.add_person(&app, &library, new, picture).await?.person)
+            Ok(platform.add_person(&caller, &library, new, picture).await?.person)
         })
         .await
     }
@@ -87,37 +87,37 @@ impl Platform {
     /// about the picture.
     pub async fn update_user(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &Library,
         person: &Person,
         changes: PersonChanges,
         picture: Option<Bytes>,
     ) -> Result<()> {
-        let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
+        let (platform, caller, library, person) = (self.clone(), caller.clone(), library.clone(), person.clone());
         run_detached(async move {
             let _same_person = platform.lock_person(&person).await;
-            platform.change_user(&app, &library, &person, changes, picture).await
+            platform.change_user(&caller, &library, &person, changes, picture).await
         })
         .await
     }
 
     async fn change_user(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &Library,
         person: &Person,
         changes: PersonChanges,
         picture: Option<Bytes>,
     ) -> Result<()> {
         let store = &self.inner.store;
-        let engine = self.engine_of(app, library)?;
+        let engine = self.engine_of(caller, library)?;
         let Some(picture) = picture else {
             let (id, now) = (person.id, self.now());
             return store.write(move |tx| Box::pin(change_person(tx, id, changes, now))).await;
         };
         let remote = match engine {
             Engine::Builtin(builtin) => {
-                let added = builtin.enrol(self.photo(app, picture.clone())).await?;
+                let added = builtin.enrol(self.photo(caller, picture.clone())).await?;
                 let (id, face, now) = (person.id, self.new_face(added), self.now());
                 return store
                     .write_with_picture(picture, move |tx, picture| {
@@ -142,11 +142,11 @@ impl Platform {
         let is_new = known.is_none();
         let kept = match known {
             Some(face) => face,
-            None => self.add_face(app, library, person.clone(), picture).await?.face,
+            None => self.add_face(caller, library, person.clone(), picture).await?.face,
         };
         let updated = self.update_remotely(remote.clone(), person, changes, kept.id).await;
         if updated.is_err() && is_new {
-            self.drop_face(app, library, &kept).await?;
+            self.drop_face(caller, library, &kept).await?;
         }
         updated
     }
@@ -158,12 +158,12 @@ impl Platform {
     /// [`Missing::Person`]; [`Limit::Faces`] at the limit of pictures; as [`Platform::enrol`] about the picture.
     pub async fn add_user_picture(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &Library,
         person: &Person,
         picture: Bytes,
     ) -> Result<String> {
-        let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
+        let (platform, caller, library, person) = (self.clone(), caller.clone(), library.clone(), person.clone());
         run_detached(async move {
             let md5 = md5_hex(&picture);
             let _same_person = platform.lock_person(&person).await;
@@ -173,7 +173,7 @@ impl Platform {
                 if store.rows().await?.faces_of(person.id).await?.len() >= limit.unwrap_or(MAX_PICTURES) {
                     return Err(Error::Full(Limit::Faces));
                 }
-                platform.add_face(&app, &library, person, picture).await?;
+                platform.add_face(&caller, &library, person, picture).await?;
             }
             Ok(md5)
         })
@@ -184,8 +184,14 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Face`].
-    pub async fn remove_user_picture(&self, app: &App, library: &Library, person: &Person, md5: &str) -> Result<()> {
-        let (platform, app, library, person) = (self.clone(), app.clone(), library.clone(), person.clone());
+    pub async fn remove_user_picture(
+        &self,
+        caller: &Caller,
+        library: &Library,
+        person: &Person,
+        md5: &str,
+    ) -> Result<()> {
+        let (platform, caller, library, person) = (self.clone(), caller.clone(), library.clone(), person.clone());
         let md5 = md5.to_owned();
         run_detached(async move {
             let _same_person = platform.lock_person(&person).await;
@@ -196,7 +202,7 @@ impl Platform {
             for id in ids {
                 let face = platform.inner.store.rows().await?.face(id).await?;
                 if let Some(face) = face {
-                    platform.drop_face(&app, &library, &face).await?;
+                    platform.drop_face(&caller, &library, &face).await?;
                 }
             }
             Ok(())
@@ -208,8 +214,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Person`].
-    pub async fn remove_directory_user(&self, app: &App, library: &Library, person: &Person) -> Result<()> {
-        self.drop_person(app, library, person).await
+    pub async fn remove_directory_user(&self, caller: &Caller, library: &Library, person: &Person) -> Result<()> {
+        self.drop_person(caller, library, person).await
     }
 
     /// Returns the users with these public ids and all their faces, in this order. Ids without a user are left out.
@@ -218,11 +224,11 @@ impl Platform {
     /// [`Missing::Engine`], [`crate::Internal::Store`].
     pub async fn directory_entries(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &Library,
         public_ids: &[PublicId],
     ) -> Result<Vec<DirectoryEntry>> {
-        self.engine_of(app, library)?;
+        self.engine_of(caller, library)?;
         let places: HashMap<PublicId, usize> = public_ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
         let cache = &self.inner.directory;
         let (mut known, missing, read_at) = cache.0.get_all(places.keys().map(|id| (library.id, *id)));
@@ -247,13 +253,13 @@ impl Platform {
     /// [`Missing::Engine`], [`crate::Internal::Store`]; [`Error::Busy`] if the wait for a scan times out.
     pub async fn directory_page(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &Library,
         filter: DirectoryFilter<'_>,
         page: Page,
     ) -> Result<(u64, Vec<DirectoryEntry>)> {
-        self.engine_of(app, library)?;
-        let (platform, app_id, library_id) = (self.clone(), app.id().to_owned(), library.id);
+        self.engine_of(caller, library)?;
+        let (platform, app_id, library_id) = (self.clone(), caller.app_id().to_owned(), library.id);
         let DirectoryFilter { name_part, info } = filter;
         let (name_part, info) = (name_part.map(str::to_owned), info.map(str::to_owned));
         // A scan continues after its caller has gone, and holds its permit until it ends.

@@ -7,7 +7,7 @@ pub use aicp_backends::BUILTIN;
 use aicp_backends::{Builtin, Engine, LibraryRef, RemoteEngine};
 use aicp_store::Algorithm;
 
-use crate::{App, Library, Missing, Platform, Result};
+use crate::{Caller, Library, Missing, Platform, Result};
 
 /// The configured engines.
 pub struct Engines {
@@ -72,9 +72,9 @@ impl From<Builtin> for Engines {
 
 impl Platform {
     /// Returns the engine of a library and records it for the call.
-    pub(crate) fn engine_of(&self, app: &App, library: &Library) -> Result<&Engine> {
+    pub(crate) fn engine_of(&self, caller: &Caller, library: &Library) -> Result<&Engine> {
         let engine = self.inner.engines.named(&library.engine)?;
-        app.note_engine(engine.name());
+        caller.note_engine(engine.name());
         Ok(engine)
     }
 
@@ -83,14 +83,14 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Engine`] if the engine is not configured.
-    pub fn note_engine_of(&self, app: &App, library: &Library) -> Result<()> {
-        self.engine_of(app, library).map(drop)
+    pub fn note_engine_of(&self, caller: &Caller, library: &Library) -> Result<()> {
+        self.engine_of(caller, library).map(drop)
     }
 
     /// Returns the default engine, for a call without a library, and records it for the call.
-    pub(crate) fn default_engine(&self, app: &App) -> &Engine {
+    pub(crate) fn default_engine(&self, caller: &Caller) -> &Engine {
         let engine = self.inner.engines.default();
-        app.note_engine(engine.name());
+        caller.note_engine(engine.name());
         engine
     }
 

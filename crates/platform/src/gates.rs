@@ -5,7 +5,7 @@ use std::fmt;
 use aicp_backends::{BUILTIN, Cover, DescribedFace, Examination, ExaminedFace, Quality, RECOGNISABLE};
 use bytes::Bytes;
 
-use crate::{App, Error, Platform, Refusal, Result};
+use crate::{Caller, Error, Platform, Refusal, Result};
 
 /// Strictness of a quality or liveness control.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -136,13 +136,13 @@ impl Platform {
     /// [`crate::BadInput::Picture`], [`Error::Busy`].
     pub async fn examine(
         &self,
-        app: &App,
+        caller: &Caller,
         picture: Bytes,
         most: usize,
         wanted: Examination,
     ) -> Result<Vec<ExaminedFace>> {
-        app.note_engine(BUILTIN);
-        Ok(self.inner.engines.builtin().examine(self.photo(app, picture), most, wanted).await?)
+        caller.note_engine(BUILTIN);
+        Ok(self.inner.engines.builtin().examine(self.photo(caller, picture), most, wanted).await?)
     }
 
     /// Returns the faces of a picture, the largest first, each with the built-in engine's feature. No face is not an
@@ -150,21 +150,21 @@ impl Platform {
     ///
     /// # Errors
     /// [`crate::BadInput::Picture`], [`Error::Busy`].
-    pub async fn describe(&self, app: &App, picture: Bytes) -> Result<Vec<DescribedFace>> {
-        app.note_engine(BUILTIN);
-        Ok(self.inner.engines.builtin().describe(self.photo(app, picture)).await?)
+    pub async fn describe(&self, caller: &Caller, picture: Bytes) -> Result<Vec<DescribedFace>> {
+        caller.note_engine(BUILTIN);
+        Ok(self.inner.engines.builtin().describe(self.photo(caller, picture)).await?)
     }
 
     /// Checks that the largest face of a picture passes the controls.
     ///
     /// # Errors
     /// [`Refusal::Quality`], [`Refusal::NotLive`], [`crate::BadInput::Picture`], [`Refusal::NoFace`], [`Error::Busy`].
-    pub async fn require(&self, app: &App, gates: Gates, picture: &Bytes) -> Result<()> {
+    pub async fn require(&self, caller: &Caller, gates: Gates, picture: &Bytes) -> Result<()> {
         if gates == Gates::default() {
             return Ok(());
         }
         let wanted = Examination { quality: gates.quality != Control::None, liveness: gates.liveness != Control::None };
-        let faces = self.inner.engines.builtin().examine(self.photo(app, picture.clone()), 1, wanted).await?;
+        let faces = self.inner.engines.builtin().examine(self.photo(caller, picture.clone()), 1, wanted).await?;
         gates.check(faces.first().ok_or(Refusal::NoFace)?)
     }
 }

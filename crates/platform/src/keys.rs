@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::apps::{App, TokenError};
+use crate::caller::{Caller, TokenError};
 use crate::secrets::Vault;
 use crate::{Inner, Platform, Result};
 
@@ -313,13 +313,13 @@ impl Platform {
     }
 
     /// Returns the app that a key acts for. Call it after the signature was verified, then check permissions with
-    /// [`App::require`].
+    /// [`Caller::require`].
     ///
     /// # Errors
     /// [`TokenError::Unknown`] if the key or the app's grant was revoked, [`TokenError::Expired`] if the grant
     /// has expired.
-    pub fn app_of_key(&self, key: &AccessKey) -> Result<App, TokenError> {
-        if key.is_revoked() { Err(TokenError::Unknown) } else { self.app_by_grant(&key.app_id) }
+    pub fn caller_of_key(&self, key: &AccessKey) -> Result<Caller, TokenError> {
+        if key.is_revoked() { Err(TokenError::Unknown) } else { self.caller_by_grant(&key.app_id) }
     }
 
     /// Returns whether a nonce or signature was already used with a key and has not expired.
@@ -364,15 +364,15 @@ impl Platform {
     }
 
     /// Counts a call of an app against a rate per second. Returns false if the rate is exceeded.
-    pub fn is_within_rate(&self, app: &App, call: &'static str, per_second: NonZeroU32) -> bool {
+    pub fn is_within_rate(&self, caller: &Caller, call: &'static str, per_second: NonZeroU32) -> bool {
         let rate = {
             let mut rates = locked(&self.inner.keys.rates);
             let of_call = rates.entry(call).or_default();
-            match of_call.get(app.id()) {
+            match of_call.get(caller.app_id()) {
                 Some(rate) => Arc::clone(rate),
                 None => {
                     let rate = Arc::new(RateLimiter::direct(Quota::per_second(per_second)));
-                    of_call.insert(app.id().to_owned(), Arc::clone(&rate));
+                    of_call.insert(caller.app_id().to_owned(), Arc::clone(&rate));
                     rate
                 }
             }

@@ -1,12 +1,13 @@
 //! The use cases as async functions: libraries, people, recognition, pictures, apps and their grants, the call log and
 //! its statistics, console users, accounts and their friends, and the outbox of writes that wait for an engine.
 //!
-//! The crate holds the rules: permissions, uniqueness and the order of writes. A use case takes the calling [`App`] and
+//! The crate holds the rules: permissions, uniqueness and the order of writes. A use case takes the calling [`Caller`] and
 //! returns rows of the store and similarities of the engine. It knows no HTTP status and no field name of any wire
 //! protocol.
 
 mod apps;
 mod background;
+mod caller;
 mod calls;
 mod capabilities;
 mod console;
@@ -53,8 +54,9 @@ pub use aicp_store::{
     CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face, Group, GroupKind, Library,
     LibraryCounts, LoggedCall, OutboxFilter, Page, Person, PersonChanges, Profile, SyncRelation,
 };
-pub use apps::{App, ExtendedGrant, TokenError};
+pub use apps::ExtendedGrant;
 pub use background::Background;
+pub use caller::{Caller, TokenError};
 pub use calls::Call;
 pub use capabilities::{Area, Capabilities};
 pub use console::{Registration, Session};

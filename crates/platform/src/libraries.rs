@@ -7,7 +7,7 @@ use aicp_backends::Engine;
 use aicp_store::{LibraryCounts, NewLibrary, Page, Tx};
 use aicp_types::LibraryId;
 
-use crate::apps::App;
+use crate::caller::Caller;
 use crate::error::or_existing;
 use crate::error::or_missing;
 use crate::random::random_hex32;
@@ -28,13 +28,13 @@ impl Platform {
     /// [`Limit::Libraries`] at the limit of libraries; the engine's error if it refuses.
     pub async fn create_library(
         &self,
-        app: &App,
+        caller: &Caller,
         external_id: &str,
         name: &str,
         description: Option<&str>,
         engine: Option<&str>,
     ) -> Result<Library> {
-        self.create_library_within(app, external_id, name, description, engine, None).await
+        self.create_library_within(caller, external_id, name, description, engine, None).await
     }
 
     /// As [`Platform::create_library`], with a limit of `at_most` libraries for the app.
@@ -43,7 +43,7 @@ impl Platform {
     /// As [`Platform::create_library`].
     pub async fn create_library_within(
         &self,
-        app: &App,
+        caller: &Caller,
         external_id: &str,
         name: &str,
         description: Option<&str>,
@@ -53,11 +53,11 @@ impl Platform {
         require_library_id(external_id)?;
         let engines = &self.inner.engines;
         let engine = engine.map_or(Ok(engines.default()), |name| engines.named(name))?;
-        app.note_engine(engine.name());
+        caller.note_engine(engine.name());
         let of_all = Some(self.inner.settings.max_libraries).filter(|limit| *limit > 0);
         let at_most = at_most.into_iter().chain(of_all).min();
         let new = NewLibrary {
-            app_id: app.id().to_owned(),
+            app_id: caller.app_id().to_owned(),
             external_id: external_id.to_owned(),
             name: name.to_owned(),
             description: description.map(str::to_owned),
@@ -77,23 +77,23 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Library`].
-    pub async fn delete_library_named(&self, app: &App, key: &str) -> Result<()> {
+    pub async fn delete_library_named(&self, caller: &Caller, key: &str) -> Result<()> {
         let store = &self.inner.store;
         let mut rows = store.rows().await?;
-        let library = match rows.library(app.id(), key).await? {
+        let library = match rows.library(caller.app_id(), key).await? {
             Some(library) => library,
-            None => rows.library_by_engine_key(app.id(), key).await?.ok_or(Missing::Library)?,
+            None => rows.library_by_engine_key(caller.app_id(), key).await?.ok_or(Missing::Library)?,
         };
         drop(rows);
-        self.delete_library(app, &library).await
+        self.delete_library(caller, &library).await
     }
 
     /// Deletes a library of the app with its people, faces and pictures, even if it was renamed meanwhile.
     ///
     /// # Errors
     /// [`Missing::Library`].
-    pub async fn delete_library(&self, app: &App, library: &Library) -> Result<()> {
-        let engine = self.engine_of(app, library)?;
+    pub async fn delete_library(&self, caller: &Caller, library: &Library) -> Result<()> {
+        let engine = self.engine_of(caller, library)?;
         match engine {
             Engine::Remote(remote) => self.delete_remotely(remote.clone(), library.id).await,
             Engine::Builtin(_) => {
@@ -109,26 +109,26 @@ impl Platform {
     ///
     /// # Errors
     /// [`crate::Internal::Store`].
-    pub async fn libraries(&self, app: &App, page: Page) -> Result<Vec<Library>> {
-        Ok(self.inner.store.rows().await?.libraries(app.id(), page).await?)
+    pub async fn libraries(&self, caller: &Caller, page: Page) -> Result<Vec<Library>> {
+        Ok(self.inner.store.rows().await?.libraries(caller.app_id(), page).await?)
     }
 
     /// Returns a page of the app's libraries, ordered by time of creation, then engine key.
     ///
     /// # Errors
     /// [`crate::Internal::Store`].
-    pub async fn libraries_by_age(&self, app: &App, page: Page) -> Result<Vec<Library>> {
+    pub async fn libraries_by_age(&self, caller: &Caller, page: Page) -> Result<Vec<Library>> {
         if page.offset.saturating_add(page.limit) > MAX_CACHED_LIBRARIES {
-            return Ok(self.inner.store.rows().await?.libraries_by_age(app.id(), page).await?);
+            return Ok(self.inner.store.rows().await?.libraries_by_age(caller.app_id(), page).await?);
         }
         let cache = &self.inner.libraries;
-        let oldest = match cache.by_app.get(&app.id().to_owned()) {
+        let oldest = match cache.by_app.get(&caller.app_id().to_owned()) {
             Ok(oldest) => oldest,
             Err(read_at) => {
                 let mut rows = self.inner.store.rows().await?;
                 let read: Arc<[Library]> =
-                    rows.libraries_by_age(app.id(), Page::first(MAX_CACHED_LIBRARIES)).await?.into();
-                cache.insert(app.id(), &read, read_at);
+                    rows.libraries_by_age(caller.app_id(), Page::first(MAX_CACHED_LIBRARIES)).await?.into();
+                cache.insert(caller.app_id(), &read, read_at);
                 read
             }
         };
@@ -140,9 +140,9 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Library`].
-    pub async fn library_by_number(&self, app: &App, digits: &str) -> Result<Library> {
+    pub async fn library_by_number(&self, caller: &Caller, digits: &str) -> Result<Library> {
         let store = &self.inner.store;
-        store.rows().await?.library_by_engine_key_prefix(app.id(), digits).await?.ok_or(Missing::Library.into())
+        store.rows().await?.library_by_engine_key_prefix(caller.app_id(), digits).await?.ok_or(Missing::Library.into())
     }
 
     /// Changes the external id of a library of the app.
@@ -150,9 +150,9 @@ impl Platform {
     /// # Errors
     /// [`Missing::Library`], [`BadInput::LibraryId`], [`Existing::Library`] if another library of the app has this
     /// id.
-    pub async fn rename_library(&self, app: &App, library: &Library, external_id: &str) -> Result<()> {
+    pub async fn rename_library(&self, caller: &Caller, library: &Library, external_id: &str) -> Result<()> {
         require_library_id(external_id)?;
-        self.engine_of(app, library)?;
+        self.engine_of(caller, library)?;
         let (id, external_id) = (library.id, external_id.to_owned());
         self.inner.store.write(move |tx| Box::pin(rename_library(tx, id, external_id))).await
     }
@@ -169,8 +169,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Library`].
-    pub async fn library(&self, app: &App, external_id: &str) -> Result<Library> {
-        self.inner.store.rows().await?.library(app.id(), external_id).await?.ok_or(Missing::Library.into())
+    pub async fn library(&self, caller: &Caller, external_id: &str) -> Result<Library> {
+        self.inner.store.rows().await?.library(caller.app_id(), external_id).await?.ok_or(Missing::Library.into())
     }
 
     /// Counts the people and faces of a library.
@@ -185,14 +185,14 @@ impl Platform {
     ///
     /// # Errors
     /// As [`Platform::create_library`].
-    pub async fn open_library(&self, app: &App, external_id: &str) -> Result<Library> {
-        match self.library(app, external_id).await {
+    pub async fn open_library(&self, caller: &Caller, external_id: &str) -> Result<Library> {
+        match self.library(caller, external_id).await {
             Err(Error::Missing(Missing::Library)) => {}
             found => return found,
         }
-        match self.create_library(app, external_id, external_id, None, None).await {
+        match self.create_library(caller, external_id, external_id, None, None).await {
             // Another call created it meanwhile.
-            Err(Error::Exists(Existing::Library)) => self.library(app, external_id).await,
+            Err(Error::Exists(Existing::Library)) => self.library(caller, external_id).await,
             made => made,
         }
     }
@@ -302,8 +302,8 @@ mod tests {
     }
 
     /// Creates a library with one person, who has the same id in each library.
-    async fn make(platform: &Platform, app: &App, name: &str) -> Library {
-        let library = platform.create_library(app, name, name, None, None).await.expect("it is made");
+    async fn make(platform: &Platform, caller: &Caller, name: &str) -> Library {
+        let library = platform.create_library(caller, name, name, None, None).await.expect("it is made");
         let user = NewUser { user_id: Some("same".to_owned()), ..NewUser::default() };
         let person = platform.new_person(user).expect("random");
         let face = platform.new_face(EnrolledFace::default());
@@ -319,24 +319,25 @@ mod tests {
     async fn what_was_found_is_acted_on_whatever_it_is_called_by_now() {
         let folder = tempfile::tempdir().expect("a temp dir");
         let platform = open(folder.path()).await;
-        let app = platform.app_for_operator("shop").await.expect("an app");
+        let caller = platform.operator_for("shop").await.expect("an app");
         // A caller holds the first library; it is renamed, and another one takes its id.
-        let found = make(&platform, &app, "a").await;
-        platform.rename_library(&app, &found, "b").await.expect("it is renamed");
-        let other = make(&platform, &app, "a").await;
+        let found = make(&platform, &caller, "a").await;
+        platform.rename_library(&caller, &found, "b").await.expect("it is renamed");
+        let other = make(&platform, &caller, "a").await;
 
-        let count =
-            async |library: &Library| platform.members(&app, library, Page::first(10)).await.expect("it is read").len();
+        let count = async |library: &Library| {
+            platform.members(&caller, library, Page::first(10)).await.expect("it is read").len()
+        };
         assert_eq!(count(&found).await, 1);
-        platform.remove_members(&app, &found, "same").await.expect("it is removed");
-        assert!(matches!(platform.remove_members(&app, &found, "same").await, Err(Error::Missing(Missing::Person))));
+        platform.remove_members(&caller, &found, "same").await.expect("it is removed");
+        assert!(matches!(platform.remove_members(&caller, &found, "same").await, Err(Error::Missing(Missing::Person))));
         assert_eq!(count(&found).await, 0);
-        platform.delete_library(&app, &found).await.expect("it is deleted");
+        platform.delete_library(&caller, &found).await.expect("it is deleted");
 
-        assert_eq!(platform.library(&app, "a").await.expect("it is there").id, other.id);
+        assert_eq!(platform.library(&caller, "a").await.expect("it is there").id, other.id);
         assert_eq!(count(&other).await, 1);
-        assert!(matches!(platform.library(&app, "b").await, Err(Error::Missing(Missing::Library))));
-        assert!(matches!(platform.delete_library(&app, &found).await, Err(Error::Missing(Missing::Library))));
+        assert!(matches!(platform.library(&caller, "b").await, Err(Error::Missing(Missing::Library))));
+        assert!(matches!(platform.delete_library(&caller, &found).await, Err(Error::Missing(Missing::Library))));
         platform.close().await.expect("it closes");
     }
 

@@ -12,7 +12,7 @@ use crate::names::people_known_as;
 use crate::people::{EnrolledPerson, NewUser};
 use crate::recognition::CANDIDATES_PER_PERSON;
 use crate::{
-    App, Error, Examination, ExaminedFace, Existing, Face, FacePredicate, Library, Match, Missing, Person, Platform,
+    Caller, Error, Examination, ExaminedFace, Existing, Face, FacePredicate, Library, Match, Missing, Person, Platform,
     Refusal, Result, Threshold,
 };
 
@@ -35,13 +35,13 @@ impl Platform {
     /// [`crate::Limit::People`].
     pub async fn enrol_member(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &Library,
         member: NewMember,
         wanted: Examination,
         accepts: FacePredicate,
     ) -> Result<(ExaminedFace, Option<EnrolledPerson>)> {
-        let (platform, app, library) = (self.clone(), app.clone(), library.clone());
+        let (platform, caller, library) = (self.clone(), caller.clone(), library.clone());
         run_detached(async move {
             let NewMember { user_id, picture, at_most } = member;
             let _same_user = match &user_id {
@@ -56,16 +56,16 @@ impl Platform {
             };
             let at_most = Some(at_most);
             let new = NewUser { user_id, at_most, ..NewUser::default() };
-            if let Engine::Builtin(builtin) = platform.engine_of(&app, &library)? {
+            if let Engine::Builtin(builtin) = platform.engine_of(&caller, &library)? {
                 let (face, added) =
-                    builtin.enrol_examined(platform.photo(&app, picture.clone()), wanted, accepts).await?;
+                    builtin.enrol_examined(platform.photo(&caller, picture.clone()), wanted, accepts).await?;
                 let Some(added) = added else { return Ok((face, None)) };
                 let person = platform.new_person(new)?;
                 return Ok((face, Some(platform.store_person(&library, person, at_most, added, picture).await?)));
             }
-            let face = platform.largest_face(&app, picture.clone(), wanted).await?;
+            let face = platform.largest_face(&caller, picture.clone(), wanted).await?;
             let enrolled =
-                if accepts(&face) { Some(platform.add_person(&app, &library, new, picture).await?) } else { None };
+                if accepts(&face) { Some(platform.add_person(&caller, &library, new, picture).await?) } else { None };
             Ok((face, enrolled))
         })
         .await
@@ -78,16 +78,16 @@ impl Platform {
     /// As [`Platform::identify`].
     pub async fn identify_member(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &Library,
         picture: Bytes,
         top_n: usize,
         wanted: Examination,
         accepts: FacePredicate,
     ) -> Result<(ExaminedFace, Vec<Match>)> {
-        let engine = self.engine_of(app, library)?;
+        let engine = self.engine_of(caller, library)?;
         if let Engine::Builtin(builtin) = engine {
-            let picture = self.photo(app, picture);
+            let picture = self.photo(caller, picture);
             // A person takes one place per face.
             let (face, found) = builtin
                 .identify_examined(library.id, picture.clone(), top_n * CANDIDATES_PER_PERSON, wanted, accepts)
@@ -98,11 +98,11 @@ impl Platform {
             let mut matches = self.matches(&picture, vec![found], top_n, Threshold::Default).await?;
             return Ok((face, matches.pop().unwrap_or_default()));
         }
-        let face = self.largest_face(app, picture.clone(), wanted).await?;
+        let face = self.largest_face(caller, picture.clone(), wanted).await?;
         if !accepts(&face) {
             return Ok((face, Vec::new()));
         }
-        let found = self.identify_in(app, std::slice::from_ref(library), picture, top_n, Threshold::Default).await?;
+        let found = self.identify_in(caller, std::slice::from_ref(library), picture, top_n, Threshold::Default).await?;
         Ok((face, found.matches))
     }
 
@@ -113,29 +113,29 @@ impl Platform {
     /// As [`Platform::compare`].
     pub async fn compare_examined(
         &self,
-        app: &App,
+        caller: &Caller,
         a: Bytes,
         b: Bytes,
         wanted: Examination,
         accepts: FacePredicate,
     ) -> Result<([ExaminedFace; 2], Option<Similarity>)> {
-        let engine = self.default_engine(app);
+        let engine = self.default_engine(caller);
         if let Engine::Builtin(builtin) = engine {
-            let (a, b) = (self.photo(app, a), self.photo(app, b));
+            let (a, b) = (self.photo(caller, a), self.photo(caller, b));
             return Ok(builtin.compare_examined(a, b, wanted, accepts).await?);
         }
-        let face_a = self.largest_face(app, a.clone(), wanted).await?;
-        let both = [face_a, self.largest_face(app, b.clone(), wanted).await?];
+        let face_a = self.largest_face(caller, a.clone(), wanted).await?;
+        let both = [face_a, self.largest_face(caller, b.clone(), wanted).await?];
         if !both.iter().all(accepts) {
             return Ok((both, None));
         }
-        let similarity = Some(engine.compare(self.photo(app, a), self.photo(app, b)).await?);
+        let similarity = Some(engine.compare(self.photo(caller, a), self.photo(caller, b)).await?);
         Ok((both, similarity))
     }
 
     /// Examines the largest face of a picture with the built-in engine.
-    async fn largest_face(&self, app: &App, picture: Bytes, wanted: Examination) -> Result<ExaminedFace> {
-        let faces = self.inner.engines.builtin().examine(self.photo(app, picture), 1, wanted).await?;
+    async fn largest_face(&self, caller: &Caller, picture: Bytes, wanted: Examination) -> Result<ExaminedFace> {
+        let faces = self.inner.engines.builtin().examine(self.photo(caller, picture), 1, wanted).await?;
         faces.into_iter().next().ok_or(Refusal::NoFace.into())
     }
 
@@ -151,10 +151,10 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Person`].
-    pub async fn member_by_number(&self, app: &App, digits: &str) -> Result<(Library, Person)> {
+    pub async fn member_by_number(&self, caller: &Caller, digits: &str) -> Result<(Library, Person)> {
         let store = &self.inner.store;
         let mut rows = store.rows().await?;
-        let person = rows.person_by_number_prefix(app.id(), digits).await?.ok_or(Missing::Person)?;
+        let person = rows.person_by_number_prefix(caller.app_id(), digits).await?.ok_or(Missing::Person)?;
         let library = rows.library_by_id(person.library_id).await?.ok_or(Missing::Person)?;
         Ok((library, person))
     }
@@ -163,8 +163,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`crate::Internal::Store`].
-    pub async fn members(&self, app: &App, library: &Library, page: Page) -> Result<Vec<Person>> {
-        self.engine_of(app, library)?;
+    pub async fn members(&self, caller: &Caller, library: &Library, page: Page) -> Result<Vec<Person>> {
+        self.engine_of(caller, library)?;
         Ok(self.inner.store.rows().await?.people(library.id, page).await?)
     }
 
@@ -172,17 +172,17 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Person`].
-    pub async fn remove_members(&self, app: &App, library: &Library, user_id: &str) -> Result<()> {
+    pub async fn remove_members(&self, caller: &Caller, library: &Library, user_id: &str) -> Result<()> {
         let people = people_known_as(&mut self.inner.store.rows().await?, library.id, user_id).await?;
-        self.drop_users(app, people.into_iter().map(|person| (library.clone(), person)).collect()).await
+        self.drop_users(caller, people.into_iter().map(|person| (library.clone(), person)).collect()).await
     }
 
     /// Removes a person with all faces and pictures. On return searches no longer find the person.
     ///
     /// # Errors
     /// [`Missing::Person`].
-    pub async fn remove_member(&self, app: &App, library: &Library, person: &Person) -> Result<()> {
-        self.drop_person(app, library, person).await
+    pub async fn remove_member(&self, caller: &Caller, library: &Library, person: &Person) -> Result<()> {
+        self.drop_person(caller, library, person).await
     }
 
     /// Replaces all faces of a person by the largest face of a picture.
@@ -191,15 +191,15 @@ impl Platform {
     /// As [`Platform::enrol`]; [`Missing::Person`].
     pub async fn replace_member_face(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &Library,
         person: Person,
         picture: Bytes,
     ) -> Result<EnrolledPerson> {
-        let (platform, app, library) = (self.clone(), app.clone(), library.clone());
+        let (platform, caller, library) = (self.clone(), caller.clone(), library.clone());
         run_detached(async move {
             let _same_person = platform.lock_person(&person).await;
-            platform.replace_faces(&app, &library, person, None, picture).await
+            platform.replace_faces(&caller, &library, person, None, picture).await
         })
         .await
     }

@@ -26,7 +26,7 @@ use attempts::Outcome;
 use rules::NewWrite;
 
 use crate::background::run_detached;
-use crate::{App, Face, Library, Person, PersonChanges, Platform, Result};
+use crate::{Caller, Face, Library, Person, PersonChanges, Platform, Result};
 
 pub use health::EngineHealth;
 pub(crate) use health::monitor_engines;
@@ -75,8 +75,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`crate::Internal::Store`].
-    pub async fn resume(&self, app: &App, ids: BTreeSet<OutboxId>) -> Result<bool> {
-        let (platform, solved_by) = (self.clone(), app.id().to_owned());
+    pub async fn resume(&self, caller: &Caller, ids: BTreeSet<OutboxId>) -> Result<bool> {
+        let (platform, solved_by) = (self.clone(), caller.app_id().to_owned());
         run_detached(async move {
             let mut all_done = true;
             for id in ids {

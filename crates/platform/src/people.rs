@@ -6,7 +6,7 @@ use aicp_backends::{Engine, EnrolledFace};
 use aicp_store::{NewFace, NewPerson, NewTemplate, PersonChanges, PictureName, Tx, picture_key};
 use aicp_types::{LibraryId, PersonId, UnixMillis};
 
-use crate::apps::App;
+use crate::caller::Caller;
 use crate::error::or_existing;
 use crate::error::or_missing;
 use crate::locks::Digest;
@@ -54,14 +54,14 @@ impl Platform {
     /// refuses.
     pub async fn enrol(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &str,
         profile: Profile,
         picture: Bytes,
         missing: MissingLibrary,
     ) -> Result<EnrolledPerson> {
-        let library = self.library_to_enrol_into(app, library, &picture, missing).await?;
-        self.add_person(app, &library, NewUser { profile, ..NewUser::default() }, picture).await
+        let library = self.library_to_enrol_into(caller, library, &picture, missing).await?;
+        self.add_person(caller, &library, NewUser { profile, ..NewUser::default() }, picture).await
     }
 
     /// Adds a picture to the person with the caller's own id `user_id`; creates the person if there is none.
@@ -71,7 +71,7 @@ impl Platform {
     /// As [`Platform::enrol`]; [`Existing::Person`] if another call created the person meanwhile.
     pub async fn import(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &Library,
         user_id: &str,
         profile: Profile,
@@ -89,7 +89,7 @@ impl Platform {
                     Some(known) => known,
                     None => {
                         let new = NewUser { user_id: Some(user_id.to_owned()), profile, ..NewUser::default() };
-                        self.add_person(app, library, new, picture).await?;
+                        self.add_person(caller, library, new, picture).await?;
                         return Ok(Imported::NewPerson);
                     }
                 }
@@ -98,7 +98,7 @@ impl Platform {
         if self.inner.store.rows().await?.has_picture(known.id, &key).await? {
             return Ok(Imported::Known);
         }
-        self.add_face(app, library, known, picture).await?;
+        self.add_face(caller, library, known, picture).await?;
         Ok(Imported::NewFace)
     }
 
@@ -112,20 +112,20 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Library`] or [`Missing::Person`].
-    pub async fn remove_person(&self, app: &App, library: &str, user_id: &str) -> Result<()> {
-        let library = self.library(app, library).await?;
+    pub async fn remove_person(&self, caller: &Caller, library: &str, user_id: &str) -> Result<()> {
+        let library = self.library(caller, library).await?;
         let person =
             person_named(&mut self.inner.store.rows().await?, library.id, user_id).await?.ok_or(Missing::Person)?;
-        self.drop_person(app, &library, &person).await
+        self.drop_person(caller, &library, &person).await
     }
 
     /// Returns a person, with the newest face, by any of three ids: public id, person number, the caller's own id.
     ///
     /// # Errors
     /// [`Missing::Library`] or [`Missing::Person`].
-    pub async fn find_person(&self, app: &App, library: &str, user_id: &str) -> Result<EnrolledPerson> {
-        let library = self.library(app, library).await?;
-        self.engine_of(app, &library)?;
+    pub async fn find_person(&self, caller: &Caller, library: &str, user_id: &str) -> Result<EnrolledPerson> {
+        let library = self.library(caller, library).await?;
+        self.engine_of(caller, &library)?;
         let person =
             person_named(&mut self.inner.store.rows().await?, library.id, user_id).await?.ok_or(Missing::Person)?;
         let newest = self.inner.store.rows().await?.faces_of(person.id).await?.into_iter().next();
@@ -137,14 +137,14 @@ impl Platform {
     /// is reported in preference to an unknown library and leaves no empty library behind.
     pub(crate) async fn library_to_enrol_into(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &str,
         picture: &Bytes,
         missing: MissingLibrary,
     ) -> Result<Library> {
-        match self.library_for(app, library, picture).await {
+        match self.library_for(caller, library, picture).await {
             Err(Error::Missing(Missing::Library)) if missing == MissingLibrary::Create => {
-                self.open_library(app, library).await
+                self.open_library(caller, library).await
             }
             found => found,
         }
@@ -153,17 +153,17 @@ impl Platform {
     /// Adds a person with the largest face of a picture.
     pub(crate) async fn add_person(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &Library,
         user: NewUser,
         picture: Bytes,
     ) -> Result<EnrolledPerson> {
-        let engine = self.engine_of(app, library)?;
+        let engine = self.engine_of(caller, library)?;
         let at_most = user.at_most;
         let person = self.new_person(user)?;
         match engine {
             Engine::Builtin(builtin) => {
-                let added = builtin.enrol(self.photo(app, picture.clone())).await?;
+                let added = builtin.enrol(self.photo(caller, picture.clone())).await?;
                 self.store_person(library, person, at_most, added, picture).await
             }
             Engine::Remote(remote) => {
@@ -195,15 +195,15 @@ impl Platform {
     /// Adds the largest face of a picture to a person.
     pub(crate) async fn add_face(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &Library,
         person: Person,
         picture: Bytes,
     ) -> Result<EnrolledPerson> {
-        let engine = self.engine_of(app, library)?;
+        let engine = self.engine_of(caller, library)?;
         let (face, rotation) = match engine {
             Engine::Builtin(builtin) => {
-                let added = builtin.enrol(self.photo(app, picture.clone())).await?;
+                let added = builtin.enrol(self.photo(caller, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
                 let (person_id, face, now) = (person.id, self.new_face(added), self.now());
                 let added = self.inner.store.write_with_picture(picture, move |tx, picture| {
@@ -220,8 +220,8 @@ impl Platform {
     }
 
     /// Removes a person of a library.
-    pub(crate) async fn drop_person(&self, app: &App, library: &Library, person: &Person) -> Result<()> {
-        let engine = self.engine_of(app, library)?;
+    pub(crate) async fn drop_person(&self, caller: &Caller, library: &Library, person: &Person) -> Result<()> {
+        let engine = self.engine_of(caller, library)?;
         match engine {
             Engine::Builtin(_) => {
                 let (id, now) = (person.id, self.now());
@@ -234,8 +234,8 @@ impl Platform {
     }
 
     /// Removes a face of a person of a library.
-    pub(crate) async fn drop_face(&self, app: &App, library: &Library, face: &Face) -> Result<()> {
-        let engine = self.engine_of(app, library)?;
+    pub(crate) async fn drop_face(&self, caller: &Caller, library: &Library, face: &Face) -> Result<()> {
+        let engine = self.engine_of(caller, library)?;
         match engine {
             Engine::Builtin(_) => {
                 let (id, now) = (face.id, self.now());

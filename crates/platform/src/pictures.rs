@@ -4,7 +4,7 @@ use aicp_backends::Format;
 use aicp_types::{FaceId, FileId};
 use bytes::Bytes;
 
-use crate::{App, BadInput, Error, Face, Missing, Platform, Result};
+use crate::{BadInput, Caller, Error, Face, Missing, Platform, Result};
 
 /// An enrolled picture, as uploaded.
 #[derive(Clone)]
@@ -31,8 +31,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`BadInput::Address`], [`BadInput::NotFetched`], [`Error::Busy`].
-    pub async fn fetch_picture(&self, app: &App, address: &str) -> Result<Bytes> {
-        self.inner.fetcher.fetch(app.id(), address).await.map_err(|e| match e {
+    pub async fn fetch_picture(&self, caller: &Caller, address: &str) -> Result<Bytes> {
+        self.inner.fetcher.fetch(caller.app_id(), address).await.map_err(|e| match e {
             aicp_fetch::Error::BadUrl => Error::BadInput(BadInput::Address),
             aicp_fetch::Error::Busy => Error::Busy,
             other => Error::BadInput(BadInput::NotFetched(other)),

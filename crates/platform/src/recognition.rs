@@ -6,11 +6,11 @@ use aicp_types::LibraryId;
 use bytes::Bytes;
 
 use aicp_backends::{
-    Assessment, Caller, Candidate, Engine, FaceKey, Grade, LibraryRef, Photo, SeenFace, Similarity, Terms,
+    Assessment, Candidate, Engine, FaceKey, Grade, LibraryRef, Photo, Priority, SeenFace, Similarity, Terms,
 };
 use aicp_store::{Page, picture_key};
 
-use crate::apps::App;
+use crate::caller::Caller;
 use crate::engines::library_ref;
 use crate::{Error, Face, Internal, Library, MAX_TOP_N, Missing, Person, Platform, Result};
 
@@ -72,9 +72,15 @@ impl Platform {
     /// # Errors
     /// [`crate::Missing::Library`], [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
     /// [`Error::Unavailable`].
-    pub async fn identify(&self, app: &App, library: &str, picture: Bytes, top_n: usize) -> Result<Identification> {
-        let library = self.library_for(app, library, &picture).await?;
-        self.identify_in(app, &[library], picture, top_n, Threshold::Default).await
+    pub async fn identify(
+        &self,
+        caller: &Caller,
+        library: &str,
+        picture: Bytes,
+        top_n: usize,
+    ) -> Result<Identification> {
+        let library = self.library_for(caller, library, &picture).await?;
+        self.identify_in(caller, &[library], picture, top_n, Threshold::Default).await
     }
 
     /// As [`Platform::identify`], in several libraries at once.
@@ -83,16 +89,16 @@ impl Platform {
     /// As [`Platform::identify`].
     pub async fn identify_in(
         &self,
-        app: &App,
+        caller: &Caller,
         libraries: &[Library],
         picture: Bytes,
         top_n: usize,
         threshold: Threshold,
     ) -> Result<Identification> {
         let top_n = top_n.clamp(1, MAX_TOP_N);
-        let picture = self.photo(app, picture);
+        let picture = self.photo(caller, picture);
         let mut found = Vec::new();
-        for (engine, libraries) in self.group_by_engine(app, libraries)? {
+        for (engine, libraries) in self.group_by_engine(caller, libraries)? {
             let candidates = engine.identify(&libraries, picture.clone(), top_n * CANDIDATES_PER_PERSON).await?;
             let of_engine = self.threshold_of(&engine, &libraries, threshold);
             found.extend(candidates.into_iter().map(|candidate| (candidate, of_engine)));
@@ -109,16 +115,16 @@ impl Platform {
     /// As [`Platform::identify`].
     pub async fn identify_many(
         &self,
-        app: &App,
+        caller: &Caller,
         library: Option<&str>,
         picture: Bytes,
         top_n: usize,
     ) -> Result<Vec<FaceMatches>> {
         let libraries = match library {
-            Some(library) => vec![self.library_for(app, library, &picture).await?],
-            None => self.inner.store.rows().await?.libraries(app.id(), Page::first(MAX_LIBRARIES)).await?,
+            Some(library) => vec![self.library_for(caller, library, &picture).await?],
+            None => self.inner.store.rows().await?.libraries(caller.app_id(), Page::first(MAX_LIBRARIES)).await?,
         };
-        self.identify_many_in(app, &libraries, picture, top_n, Threshold::Default).await
+        self.identify_many_in(caller, &libraries, picture, top_n, Threshold::Default).await
     }
 
     /// As [`Platform::identify_many`], in some libraries.
@@ -127,7 +133,7 @@ impl Platform {
     /// As [`Platform::identify`].
     pub async fn identify_many_in(
         &self,
-        app: &App,
+        caller: &Caller,
         libraries: &[Library],
         picture: Bytes,
         top_n: usize,
@@ -136,11 +142,11 @@ impl Platform {
         let top_n = top_n.clamp(1, MAX_TOP_N);
         let mut faces: Vec<SeenFace> = Vec::new();
         let mut found: Vec<Vec<(Candidate, Option<Similarity>)>> = Vec::new();
-        let picture = self.photo(app, picture);
-        let mut group_by_engine = self.group_by_engine(app, libraries)?;
+        let picture = self.photo(caller, picture);
+        let mut group_by_engine = self.group_by_engine(caller, libraries)?;
         if group_by_engine.is_empty() {
             // No search is possible, but the faces are returned.
-            group_by_engine.push((self.default_engine(app).clone(), Vec::new()));
+            group_by_engine.push((self.default_engine(caller).clone(), Vec::new()));
         }
         for (engine, libraries) in group_by_engine {
             let of_engine = self.threshold_of(&engine, &libraries, threshold);
@@ -167,8 +173,8 @@ impl Platform {
     /// # Errors
     /// [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
     /// [`Error::Unavailable`].
-    pub async fn compare(&self, app: &App, a: Bytes, b: Bytes) -> Result<Similarity> {
-        Ok(self.default_engine(app).compare(self.photo(app, a), self.photo(app, b)).await?)
+    pub async fn compare(&self, caller: &Caller, a: Bytes, b: Bytes) -> Result<Similarity> {
+        Ok(self.default_engine(caller).compare(self.photo(caller, a), self.photo(caller, b)).await?)
     }
 
     /// Whether a similarity from [`Platform::compare`] is a match.
@@ -180,8 +186,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`crate::BadInput::Picture`], [`crate::Error::Busy`], [`Error::Unavailable`].
-    pub async fn detect(&self, app: &App, picture: Bytes) -> Result<Vec<SeenFace>> {
-        Ok(self.default_engine(app).detect(self.photo(app, picture)).await?)
+    pub async fn detect(&self, caller: &Caller, picture: Bytes) -> Result<Vec<SeenFace>> {
+        Ok(self.default_engine(caller).detect(self.photo(caller, picture)).await?)
     }
 
     /// Assesses the quality of the largest face of a picture. If the engine gives no grades, those of the built-in
@@ -190,9 +196,9 @@ impl Platform {
     /// # Errors
     /// [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
     /// [`Error::Unavailable`].
-    pub async fn assess(&self, app: &App, picture: Bytes) -> Result<Assessment> {
-        let picture = self.photo(app, picture);
-        let mut assessed = self.default_engine(app).assess(picture.clone()).await?;
+    pub async fn assess(&self, caller: &Caller, picture: Bytes) -> Result<Assessment> {
+        let picture = self.photo(caller, picture);
+        let mut assessed = self.default_engine(caller).assess(picture.clone()).await?;
         if assessed.grades.is_none() {
             let ours = self.inner.engines.builtin().assess(picture).await?;
             (assessed.grades, assessed.is_recognisable) = (ours.grades, ours.is_recognisable);
@@ -209,9 +215,12 @@ impl Platform {
 
     /// Combines a picture with the terms of an app: callers without credentials have lower priority and get fewer
     /// detector passes; the minimum recognisability is a setting of each app.
-    pub(crate) fn photo(&self, app: &App, bytes: Bytes) -> Photo {
-        let caller = if app.is_anonymous() { Caller::Unknown } else { Caller::Known };
-        Photo { bytes, terms: Terms { caller, least_recognisability: self.inner.settings.gate_of(app.id()).least() } }
+    pub(crate) fn photo(&self, caller: &Caller, bytes: Bytes) -> Photo {
+        let priority = if caller.is_anonymous() { Priority::Unknown } else { Priority::Known };
+        Photo {
+            bytes,
+            terms: Terms { priority, least_recognisability: self.inner.settings.gate_of(caller.app_id()).least() },
+        }
     }
 
     fn meets_threshold(&self, similarity: Similarity, engine: Option<Similarity>, threshold: Threshold) -> bool {
@@ -223,12 +232,16 @@ impl Platform {
 
     /// Returns a library for an operation on a picture. If the library is unknown and the picture bad, reports the
     /// picture.
-    pub(crate) async fn library_for(&self, app: &App, library: &str, picture: &Bytes) -> Result<Library> {
+    pub(crate) async fn library_for(&self, caller: &Caller, library: &str, picture: &Bytes) -> Result<Library> {
         use aicp_backends::Error::Remote as RemoteFailure;
         use aicp_backends::RemoteError::Unsupported;
-        match self.library(app, library).await {
+        match self.library(caller, library).await {
             Err(Error::Missing(Missing::Library)) => {
-                match self.default_engine(app).require_face(self.photo(app, picture.clone())).await.map_err(Error::from)
+                match self
+                    .default_engine(caller)
+                    .require_face(self.photo(caller, picture.clone()))
+                    .await
+                    .map_err(Error::from)
                 {
                     // An engine that is unreachable or can't check makes no objection to the picture.
                     Ok(())
@@ -243,10 +256,10 @@ impl Platform {
     }
 
     /// Groups libraries by engine, in the order in which the engines first occur.
-    fn group_by_engine(&self, app: &App, libraries: &[Library]) -> Result<Vec<EngineLibraries>> {
+    fn group_by_engine(&self, caller: &Caller, libraries: &[Library]) -> Result<Vec<EngineLibraries>> {
         let mut engines: Vec<EngineLibraries> = Vec::new();
         for library in libraries {
-            let engine = self.engine_of(app, library)?;
+            let engine = self.engine_of(caller, library)?;
             match engines.iter_mut().find(|(known, _)| known.name() == engine.name()) {
                 Some((_, of_it)) => of_it.push(library_ref(library)),
                 None => engines.push((engine.clone(), vec![library_ref(library)])),

@@ -17,7 +17,7 @@ pub use aicp_store::{
 };
 pub(crate) use friend_group_cache::FriendGroupCache;
 
-use crate::apps::App;
+use crate::caller::Caller;
 use crate::{Inner, Missing, Platform, Result};
 
 /// Limits of an account. The interface that offers accounts sets them.
@@ -163,10 +163,10 @@ pub struct Social<'a> {
 
 impl Platform {
     /// Returns the social operations of an app, at the current time.
-    pub fn social<'a>(&'a self, app: &'a App, limits: SocialLimits) -> Social<'a> {
+    pub fn social<'a>(&'a self, caller: &'a Caller, limits: SocialLimits) -> Social<'a> {
         let requests = self.inner.settings.friend_requests;
         let Inner { store, friend_groups: remembered, .. } = &*self.inner;
-        Social { store, remembered, app_id: app.id(), requests, limits, now: self.now() }
+        Social { store, remembered, app_id: caller.app_id(), requests, limits, now: self.now() }
     }
 }
 

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use crate::{App, Error, LoggedCall, Platform, Result};
+use crate::{Caller, Error, LoggedCall, Platform, Result};
 
 /// Filter of calls.
 #[derive(Debug, Clone, Default)]
@@ -101,10 +101,10 @@ impl Platform {
     ///
     /// # Errors
     /// [`crate::Internal::Store`], [`crate::Error::Busy`].
-    pub async fn call_totals(&self, app: &App, filter: &CallFilter) -> Result<Vec<CallTotal>> {
+    pub async fn call_totals(&self, caller: &Caller, filter: &CallFilter) -> Result<Vec<CallTotal>> {
         self.flush_calls().await?;
         let parts = calendar::parts(self.zone(), filter.from, filter.to);
-        Ok(self.inner.store.rows().await?.call_totals(scope(app, filter), &parts).await?)
+        Ok(self.inner.store.rows().await?.call_totals(scope(caller, filter), &parts).await?)
     }
 
     /// Returns the totals of each method in each bucket with calls, ordered by method, then time. Counts only calls
@@ -112,10 +112,10 @@ impl Platform {
     ///
     /// # Errors
     /// [`crate::Internal::Store`], [`crate::Error::Busy`].
-    pub async fn call_buckets(&self, app: &App, filter: &CallFilter, bucket: Bucket) -> Result<Vec<BucketTotal>> {
+    pub async fn call_buckets(&self, caller: &Caller, filter: &CallFilter, bucket: Bucket) -> Result<Vec<BucketTotal>> {
         self.flush_calls().await?;
         let parts = calendar::parts(self.zone(), filter.from, filter.to);
-        let days = self.inner.store.rows().await?.call_days(scope(app, filter), &parts).await?;
+        let days = self.inner.store.rows().await?.call_days(scope(caller, filter), &parts).await?;
         let mut buckets: Vec<BucketTotal> = Vec::new();
         for DayTotal { day, total } in days {
             let (first, last) = bucket.bounds(calendar::date_of(day));
@@ -135,19 +135,19 @@ impl Platform {
     ///
     /// # Errors
     /// [`crate::Internal::Store`], [`crate::Error::Busy`].
-    pub async fn calls(&self, app: &App, filter: &CallFilter) -> Result<SingleCalls> {
+    pub async fn calls(&self, caller: &Caller, filter: &CallFilter) -> Result<SingleCalls> {
         let turn = Arc::clone(&self.inner.single_calls).acquire_owned();
         let turn = timeout(WAIT_FOR_TURN, turn).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
         self.flush_calls().await?;
         let limit = u64::from(self.inner.settings.max_call_rows);
-        let rows = self.inner.store.snapshot().await?.calls(scope(app, filter), limit).await?;
+        let rows = self.inner.store.snapshot().await?.calls(scope(caller, filter), limit).await?;
         Ok(SingleCalls { rows, _turn: turn })
     }
 }
 
-fn scope<'a>(app: &'a App, filter: &'a CallFilter) -> CallScope<'a> {
+fn scope<'a>(caller: &'a Caller, filter: &'a CallFilter) -> CallScope<'a> {
     CallScope {
-        app_id: (!app.is_admin()).then_some(app.id()),
+        app_id: (!caller.is_admin()).then_some(caller.app_id()),
         name: filter.name.as_deref(),
         from: filter.from,
         to: filter.to,

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use crate::background::run_detached;
 use crate::error::or_missing;
-use crate::{App, Error, Existing, Group, GroupKind, Library, Missing, Person, Platform, Result};
+use crate::{Caller, Error, Existing, Group, GroupKind, Library, Missing, Person, Platform, Result};
 
 /// Number of users removed concurrently when a group is deleted.
 const MAX_CONCURRENT_REMOVALS: usize = 64;
@@ -52,8 +52,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Group`]; the engine's error if it refuses.
-    pub async fn remove_user_group(&self, app: &App, library: &Library, group: &Group) -> Result<()> {
-        let (platform, app, library, group) = (self.clone(), app.clone(), library.clone(), group.id);
+    pub async fn remove_user_group(&self, caller: &Caller, library: &Library, group: &Group) -> Result<()> {
+        let (platform, caller, library, group) = (self.clone(), caller.clone(), library.clone(), group.id);
         run_detached(async move {
             let store = &platform.inner.store;
             // Other calls may add users meanwhile.
@@ -63,7 +63,7 @@ impl Platform {
                     // Concurrent removals share commits.
                     let mut removals = Vec::with_capacity(some.len());
                     for person in some {
-                        removals.push(platform.drop_person(&app, &library, person));
+                        removals.push(platform.drop_person(&caller, &library, person));
                     }
                     for removed in join_all(removals).await {
                         match removed {

@@ -14,7 +14,7 @@ use crate::locks::Digest;
 use crate::names::{people_known_as, people_of_app_known_as};
 use crate::people::{self, EnrolledPerson, MissingLibrary, NewUser};
 use crate::recognition::{Match, Threshold};
-use crate::{App, Error, Existing, Face, Gates, Library, Limit, Missing, Person, Platform, Result};
+use crate::{Caller, Error, Existing, Face, Gates, Library, Limit, Missing, Person, Platform, Result};
 
 /// Length of a face token in hex digits.
 const TOKEN_DIGITS: usize = 32;
@@ -77,27 +77,29 @@ impl Platform {
     /// this picture already; [`Limit::Faces`] at the limit of faces.
     pub async fn add_user_face(
         &self,
-        app: &App,
+        caller: &Caller,
         face: UserFace,
         old: ExistingFaces,
         missing: MissingUser,
     ) -> Result<EnrolledPerson> {
-        let (platform, app) = (self.clone(), app.clone());
-        run_detached(async move { platform.put_user_face(&app, face, old, missing).await }).await
+        let (platform, caller) = (self.clone(), caller.clone());
+        run_detached(async move { platform.put_user_face(&caller, face, old, missing).await }).await
     }
 
     async fn put_user_face(
         &self,
-        app: &App,
+        caller: &Caller,
         face: UserFace,
         old: ExistingFaces,
         missing: MissingUser,
     ) -> Result<EnrolledPerson> {
         let UserFace { library, user_id, info, picture, gates } = face;
-        self.require(app, gates, &picture).await?;
+        self.require(caller, gates, &picture).await?;
         let library = match missing {
-            MissingUser::Create => self.library_to_enrol_into(app, &library, &picture, MissingLibrary::Create).await?,
-            MissingUser::Refuse => self.library(app, &library).await?,
+            MissingUser::Create => {
+                self.library_to_enrol_into(caller, &library, &picture, MissingLibrary::Create).await?
+            }
+            MissingUser::Refuse => self.library(caller, &library).await?,
         };
         let store = &self.inner.store;
         let token = token_of_face(&picture, 0);
@@ -122,7 +124,7 @@ impl Platform {
         }
         let Some(person) = known else {
             let new = NewUser { user_id: Some(user_id), info, ..NewUser::default() };
-            return self.add_person(app, &library, new, picture).await;
+            return self.add_person(caller, &library, new, picture).await;
         };
         let enrolled = match old {
             ExistingFaces::Keep => {
@@ -130,28 +132,28 @@ impl Platform {
                 if limit > 0 && store.rows().await?.faces_of(person.id).await?.len() >= limit {
                     return Err(Error::Full(Limit::Faces));
                 }
-                let enrolled = self.add_face(app, &library, person, picture).await?;
+                let enrolled = self.add_face(caller, &library, person, picture).await?;
                 self.set_info(&enrolled.person, info).await?;
                 enrolled
             }
-            ExistingFaces::Replace => self.replace_faces(app, &library, person, info, picture).await?,
+            ExistingFaces::Replace => self.replace_faces(caller, &library, person, info, picture).await?,
         };
         Ok(enrolled)
     }
 
     pub(crate) async fn replace_faces(
         &self,
-        app: &App,
+        caller: &Caller,
         library: &Library,
         person: Person,
         info: Option<String>,
         picture: Bytes,
     ) -> Result<EnrolledPerson> {
         let store = &self.inner.store;
-        let engine = self.engine_of(app, library)?;
+        let engine = self.engine_of(caller, library)?;
         match engine {
             Engine::Builtin(builtin) => {
-                let added = builtin.enrol(self.photo(app, picture.clone())).await?;
+                let added = builtin.enrol(self.photo(caller, picture.clone())).await?;
                 let rotation = added.face.map_or(0.0, |seen| seen.rotation);
                 let (id, face, now) = (person.id, self.new_face(added), self.now());
                 let replaced = store.write_with_picture(picture, move |tx, picture| {
@@ -168,9 +170,9 @@ impl Platform {
             }
             Engine::Remote(_) => {
                 let before = store.rows().await?.faces_of(person.id).await?;
-                let enrolled = self.add_face(app, library, person, picture).await?;
+                let enrolled = self.add_face(caller, library, person, picture).await?;
                 for face in before {
-                    match self.drop_face(app, library, &face).await {
+                    match self.drop_face(caller, library, &face).await {
                         Ok(()) | Err(Error::Missing(Missing::Face)) => {}
                         Err(e) => return Err(e),
                     }
@@ -195,8 +197,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Library`], [`Missing::Person`].
-    pub async fn user_faces(&self, app: &App, library: &str, user_id: &str) -> Result<Vec<Face>> {
-        let (_, person) = self.user_of(app, library, user_id).await?;
+    pub async fn user_faces(&self, caller: &Caller, library: &str, user_id: &str) -> Result<Vec<Face>> {
+        let (_, person) = self.user_of(caller, library, user_id).await?;
         let mut faces = self.inner.store.rows().await?.faces_of(person.id).await?;
         faces.reverse();
         Ok(faces)
@@ -206,16 +208,16 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Library`], [`Missing::Person`], [`Missing::Face`].
-    pub async fn remove_user_face(&self, app: &App, library: &str, user_id: &str, token: &str) -> Result<()> {
-        let (library, person) = self.user_of(app, library, user_id).await?;
+    pub async fn remove_user_face(&self, caller: &Caller, library: &str, user_id: &str, token: &str) -> Result<()> {
+        let (library, person) = self.user_of(caller, library, user_id).await?;
         // Concurrent removals of the last two faces must not leave a user without faces.
         let _same_person = self.lock_person(&person).await;
         let store = &self.inner.store;
         let face = store.rows().await?.face_of_person_by_token(person.id, token).await?.ok_or(Missing::Face)?;
         if store.rows().await?.faces_of(person.id).await?.len() > 1 {
-            self.drop_face(app, &library, &face).await
+            self.drop_face(caller, &library, &face).await
         } else {
-            self.drop_person(app, &library, &person).await
+            self.drop_person(caller, &library, &person).await
         }
     }
 
@@ -223,16 +225,16 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Library`], [`Missing::Person`].
-    pub async fn remove_user(&self, app: &App, library: Option<&str>, user_id: &str) -> Result<()> {
-        let users = self.users_named(app, library, user_id).await?;
-        self.drop_users(app, users).await
+    pub async fn remove_user(&self, caller: &Caller, library: Option<&str>, user_id: &str) -> Result<()> {
+        let users = self.users_named(caller, library, user_id).await?;
+        self.drop_users(caller, users).await
     }
 
     /// Removes people. [`Missing::Person`] if none of them exists.
-    pub(crate) async fn drop_users(&self, app: &App, users: Vec<(Library, Person)>) -> Result<()> {
+    pub(crate) async fn drop_users(&self, caller: &Caller, users: Vec<(Library, Person)>) -> Result<()> {
         let mut removed = false;
         for (library, person) in users {
-            match self.drop_person(app, &library, &person).await {
+            match self.drop_person(caller, &library, &person).await {
                 Ok(()) => removed = true,
                 Err(Error::Missing(Missing::Person)) => {}
                 Err(e) => return Err(e),
@@ -246,18 +248,23 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Library`], [`Missing::Person`].
-    pub async fn users_named(&self, app: &App, library: Option<&str>, user_id: &str) -> Result<Vec<(Library, Person)>> {
+    pub async fn users_named(
+        &self,
+        caller: &Caller,
+        library: Option<&str>,
+        user_id: &str,
+    ) -> Result<Vec<(Library, Person)>> {
         let store = &self.inner.store;
         let mut users = Vec::new();
         match library {
             Some(library) => {
-                let library = self.library(app, library).await?;
+                let library = self.library(caller, library).await?;
                 let people = people_known_as(&mut store.rows().await?, library.id, user_id).await?;
                 users.extend(people.into_iter().map(|person| (library.clone(), person)));
             }
             None => {
                 let mut rows = store.rows().await?;
-                for person in people_of_app_known_as(&mut rows, app.id(), user_id).await? {
+                for person in people_of_app_known_as(&mut rows, caller.app_id(), user_id).await? {
                     if let Some(library) = rows.library_by_id(person.library_id).await? {
                         users.push((library, person));
                     }
@@ -265,7 +272,7 @@ impl Platform {
             }
         }
         if let Some((library, _)) = users.first() {
-            self.engine_of(app, library)?;
+            self.engine_of(caller, library)?;
         }
         if users.is_empty() { Err(Error::Missing(Missing::Person)) } else { Ok(users) }
     }
@@ -274,9 +281,9 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Library`].
-    pub async fn users(&self, app: &App, library: &str, page: Page) -> Result<Vec<Person>> {
-        let library = self.library(app, library).await?;
-        self.members(app, &library, page).await
+    pub async fn users(&self, caller: &Caller, library: &str, page: Page) -> Result<Vec<Person>> {
+        let library = self.library(caller, library).await?;
+        self.members(caller, &library, page).await
     }
 
     /// Copies a user with all faces into another library; the original remains.
@@ -284,13 +291,13 @@ impl Platform {
     /// # Errors
     /// [`Missing::Person`], [`Existing::Person`], [`Missing::Face`]; the errors of the target's engine if it is
     /// a different one.
-    pub async fn copy_user(&self, app: &App, from: &Library, to: &Library, user_id: &str) -> Result<()> {
-        let (platform, app, from, to) = (self.clone(), app.clone(), from.clone(), to.clone());
+    pub async fn copy_user(&self, caller: &Caller, from: &Library, to: &Library, user_id: &str) -> Result<()> {
+        let (platform, caller, from, to) = (self.clone(), caller.clone(), from.clone(), to.clone());
         let user_id = user_id.to_owned();
-        run_detached(async move { platform.copy_user_to(&app, &from, &to, &user_id).await }).await
+        run_detached(async move { platform.copy_user_to(&caller, &from, &to, &user_id).await }).await
     }
 
-    async fn copy_user_to(&self, app: &App, from: &Library, to: &Library, user_id: &str) -> Result<()> {
+    async fn copy_user_to(&self, caller: &Caller, from: &Library, to: &Library, user_id: &str) -> Result<()> {
         let store = &self.inner.store;
         let person = people_known_as(&mut store.rows().await?, from.id, user_id)
             .await?
@@ -309,7 +316,7 @@ impl Platform {
         };
         let mut faces = store.rows().await?.faces_of(person.id).await?;
         faces.reverse();
-        let keeps_templates = matches!(self.engine_of(app, from)?, Engine::Builtin(_));
+        let keeps_templates = matches!(self.engine_of(caller, from)?, Engine::Builtin(_));
         if keeps_templates && from.engine == to.engine {
             let copies = faces.iter().map(|face| CopiedFace { face_id: face.id, file_id: self.inner.ids.file() });
             let (from, to, new, copies) = (person.id, to.id, self.new_person(new)?, copies.collect());
@@ -320,14 +327,14 @@ impl Platform {
         for face in faces {
             let picture = store.picture(&face.picture_key).await.map_err(or_missing(Missing::Face))?;
             let added = match copy.clone() {
-                None => self.add_person(app, to, new.clone(), picture).await,
-                Some(person) => self.add_face(app, to, person, picture).await,
+                None => self.add_person(caller, to, new.clone(), picture).await,
+                Some(person) => self.add_face(caller, to, person, picture).await,
             };
             match (added, &copy) {
                 (Ok(enrolled), _) => copy = Some(enrolled.person),
                 (Err(e), None) => return Err(e),
                 (Err(e), Some(person)) => {
-                    self.drop_person(app, to, person).await?;
+                    self.drop_person(caller, to, person).await?;
                     return Err(e);
                 }
             }
@@ -343,7 +350,7 @@ impl Platform {
     /// [`Missing::Person`] if none of the libraries has the user; as [`Platform::compare`].
     pub async fn compare_with_user(
         &self,
-        app: &App,
+        caller: &Caller,
         libraries: &[Library],
         user_id: &str,
         picture: Bytes,
@@ -354,9 +361,9 @@ impl Platform {
         let mut here = Vec::new();
         let mut people = HashSet::new();
         let mut comparisons_left = MAX_COMPARED_PICTURES;
-        let photo = self.photo(app, picture);
+        let photo = self.photo(caller, picture);
         for library in libraries {
-            let engine = self.engine_of(app, library)?;
+            let engine = self.engine_of(caller, library)?;
             let known = people_known_as(&mut store.rows().await?, library.id, user_id).await?;
             for person in known {
                 if matches!(engine, Engine::Builtin(_)) {
@@ -392,8 +399,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Face`].
-    pub async fn picture_by_token(&self, app: &App, token: &str) -> Result<Bytes> {
-        let face = self.inner.store.rows().await?.face_by_token(app.id(), token).await?.ok_or(Missing::Face)?;
+    pub async fn picture_by_token(&self, caller: &Caller, token: &str) -> Result<Bytes> {
+        let face = self.inner.store.rows().await?.face_by_token(caller.app_id(), token).await?.ok_or(Missing::Face)?;
         self.inner.store.picture(&face.picture_key).await.map_err(or_missing(Missing::Face))
     }
 
@@ -408,8 +415,8 @@ impl Platform {
         self.inner.person_locks.lock(person.id).await
     }
 
-    async fn user_of(&self, app: &App, library: &str, user_id: &str) -> Result<(Library, Person)> {
-        let mut users = self.users_named(app, Some(library), user_id).await?;
+    async fn user_of(&self, caller: &Caller, library: &str, user_id: &str) -> Result<(Library, Person)> {
+        let mut users = self.users_named(caller, Some(library), user_id).await?;
         Ok(users.swap_remove(0))
     }
 }

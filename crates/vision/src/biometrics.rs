@@ -13,7 +13,7 @@ use crate::detector::Effort;
 use crate::embedder::{Embedding, Purpose};
 use crate::geometry::{Point, Rect};
 use crate::models::Algorithm;
-use crate::pool::Caller;
+use crate::pool::Priority;
 use crate::quality::Quality;
 use crate::recognisability::RECOGNISABLE;
 use crate::similarity::{Similarity, similarity_of_cosine};
@@ -57,22 +57,22 @@ impl From<Bytes> for Photo {
 /// Terms of the processing of a picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Terms {
-    /// Caller: decides the priority, the maximum size of a picture, and the effort spent if no face is found at first.
-    pub caller: Caller,
+    /// Priority of the caller: also decides the maximum size of a picture, and the effort spent if no face is found at first.
+    pub priority: Priority,
     /// Least recognisability: a face below is not enrolled and matches nobody; 0 accepts every face.
     pub least_recognisability: f32,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { caller: Caller::Known, least_recognisability: RECOGNISABLE }
+        Self { priority: Priority::Known, least_recognisability: RECOGNISABLE }
     }
 }
 
 impl Terms {
     /// Returns the effort of face detection.
     pub fn effort(&self) -> Effort {
-        if self.caller == Caller::Unknown { Effort::Limited } else { Effort::Full }
+        if self.priority == Priority::Unknown { Effort::Limited } else { Effort::Full }
     }
 
     /// Returns whether a face of this recognisability, 0..1, is recognisable enough.
@@ -85,7 +85,8 @@ impl Terms {
     /// # Errors
     /// [`Error::TooManyPixels`] if it exceeds the limit for callers without credentials.
     pub(crate) fn check_size(&self, width: u32, height: u32) -> Result<()> {
-        let is_allowed = self.caller != Caller::Unknown || u64::from(width) * u64::from(height) <= UNKNOWN_MAX_PIXELS;
+        let is_allowed =
+            self.priority != Priority::Unknown || u64::from(width) * u64::from(height) <= UNKNOWN_MAX_PIXELS;
         if is_allowed { Ok(()) } else { Err(Error::TooManyPixels { width, height, limit: UNKNOWN_MAX_PIXELS }) }
     }
 }

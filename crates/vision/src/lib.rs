@@ -42,7 +42,7 @@ pub use models::{Algorithm, FaceModels, MIN_REDUCED_PIXELS, ModelPaths, Recognis
 #[doc(hidden)]
 pub use picture::fuzzing;
 pub use picture::{Dimensions, Format, MAX_PIXELS, Picture};
-pub use pool::{Caller, PoolSize, StartingPool, TimeLimits, Vision};
+pub use pool::{PoolSize, Priority, StartingPool, TimeLimits, Vision};
 pub use quality::{Components, Grade, Quality};
 pub use recognisability::{Cover, CoverDetector, CoverEvidence, Evidence, Judge, RECOGNISABLE, Weights};
 pub use runtime::{Inference, Precision, PrecisionChoice, RuntimeChoice, RuntimeInfo};

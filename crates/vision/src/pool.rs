@@ -19,7 +19,7 @@ use crate::{Error, Result};
 
 use queue::Refused;
 
-pub use queue::Caller;
+pub use queue::Priority;
 
 type Job = Box<dyn FnOnce(&mut FaceModels) + Send>;
 type Queue = queue::Queue<Job>;
@@ -150,11 +150,11 @@ impl Vision {
         &self,
         job: impl FnOnce(&mut FaceModels) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (_queued, answered) = self.put(Caller::Known, None, job)?;
+        let (_queued, answered) = self.put(Priority::Known, None, job)?;
         answered.await.map_err(|_| Error::Worker("no answer".to_owned()))?
     }
 
-    /// Runs `job` on a worker on behalf of a caller, within the time limits, if any; [`Caller::Own`] has none. An
+    /// Runs `job` on a worker on behalf of a caller, within the time limits, if any; [`Priority::Own`] has none. An
     /// overdue job ends at its next detector pass or embedding.
     ///
     /// # Errors
@@ -162,17 +162,17 @@ impl Vision {
     /// done in time.
     pub async fn run_for<T: Send + 'static>(
         &self,
-        caller: Caller,
+        priority: Priority,
         job: impl FnOnce(&mut FaceModels) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let lost = |_| Error::Worker("no answer".to_owned());
-        let limits = self.limits.filter(|_| caller != Caller::Own);
+        let limits = self.limits.filter(|_| priority != Priority::Own);
         let Some(TimeLimits { wait, job: at_work }) = limits else {
-            let (_queued, answered) = self.put(caller, None, job)?;
+            let (_queued, answered) = self.put(priority, None, job)?;
             return answered.await.map_err(lost)?;
         };
         let (begun, has_begun) = oneshot::channel();
-        let (queued, answered) = self.put(caller, Some(at_work), move |models| {
+        let (queued, answered) = self.put(priority, Some(at_work), move |models| {
             let _ = begun.send(());
             job(models)
         })?;
@@ -185,7 +185,7 @@ impl Vision {
 
     fn put<T: Send + 'static>(
         &self,
-        caller: Caller,
+        priority: Priority,
         time: Option<Duration>,
         job: impl FnOnce(&mut FaceModels) -> Result<T> + Send + 'static,
     ) -> Result<(Queued, oneshot::Receiver<Result<T>>)> {
@@ -202,7 +202,7 @@ impl Vision {
             let _ = answer.send(result);
         });
         let queue = Arc::clone(&self.handle.0);
-        let ticket = queue.put(caller, job).map_err(|refused| match refused {
+        let ticket = queue.put(priority, job).map_err(|refused| match refused {
             Refused::Full => Error::Busy,
             Refused::Closed => Error::Worker("no worker is left".to_owned()),
         })?;
@@ -311,9 +311,9 @@ impl Loading {
 
 fn work(mut models: FaceModels, queue: &Queue) {
     let mut done = None;
-    while let Some((caller, job)) = queue.take(done) {
+    while let Some((priority, job)) = queue.take(done) {
         job(&mut models);
-        done = Some(caller);
+        done = Some(priority);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use aicp_vision::{
-    Caller, DetectedFace, Effort, Embedding, Error, FaceModels, ModelPaths, Picture, PoolSize, Purpose, Quality,
+    DetectedFace, Effort, Embedding, Error, FaceModels, ModelPaths, Picture, PoolSize, Priority, Purpose, Quality,
     TimeLimits, Vision,
 };
 use image::{DynamicImage, RgbImage, imageops};
@@ -320,18 +320,18 @@ fn a_caller_waits_so_long_and_a_job_takes_so_long() {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime");
     runtime.block_on(async {
         let release = occupied(&vision).await;
-        let refused = limited(SHORT, LONG).run_for(Caller::Known, |_| Ok(())).await;
+        let refused = limited(SHORT, LONG).run_for(Priority::Known, |_| Ok(())).await;
         assert!(matches!(refused, Err(Error::Busy)), "{refused:?}");
         assert_eq!(vision.waiting(), 0, "it is taken back");
 
         // A caller that hangs up leaves the queue; the program's own jobs have no time limit.
         let own = tokio::spawn({
             let vision = limited(SHORT, SHORT);
-            async move { vision.run_for(Caller::Own, |_| Ok(7)).await }
+            async move { vision.run_for(Priority::Own, |_| Ok(7)).await }
         });
         let leaves = tokio::spawn({
             let vision = limited(LONG, LONG);
-            async move { vision.run_for(Caller::Unknown, |_| Ok(())).await }
+            async move { vision.run_for(Priority::Unknown, |_| Ok(())).await }
         });
         while vision.waiting() < 2 {
             tokio::task::yield_now().await;
@@ -345,7 +345,7 @@ fn a_caller_waits_so_long_and_a_job_takes_so_long() {
 
         let picture = read(PORTRAIT);
         let late = limited(LONG, Duration::ZERO);
-        let overdue = late.run_for(Caller::Known, move |models| models.detect(&picture, Effort::Full)).await;
+        let overdue = late.run_for(Priority::Known, move |models| models.detect(&picture, Effort::Full)).await;
         assert!(matches!(overdue, Err(Error::Overdue)), "{overdue:?}");
         let picture = read(PORTRAIT);
         let found = vision.run(move |models| models.detect(&picture, Effort::Full)).await.expect("no limit is left");

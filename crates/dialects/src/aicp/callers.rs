@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::str::Utf8Error;
 
-use aicp_platform::{App, TokenError};
+use aicp_platform::{Caller, TokenError};
 use axum::http::{HeaderMap, StatusCode};
 
 use super::envelope::Failure;
@@ -21,7 +21,7 @@ pub(super) fn authenticate(
     dialect: Dialect,
     headers: &HeaderMap,
     query: &Query,
-) -> Result<App, Failure> {
+) -> Result<Caller, Failure> {
     let platform = &context.platform;
     let is_of_other_site = is_of_other_site(headers, &context.options.site);
     if let Operation::User(call) = entry.operation {
@@ -33,7 +33,7 @@ pub(super) fn authenticate(
             may_register(context, sent.and_then(Result::ok).as_deref())?;
         }
         // No user is logged in yet, so these calls belong to the administrator's log.
-        return Ok(platform.console_app());
+        return Ok(platform.console_caller());
     }
     let open = context.options.aicp.open;
     let is_open = match entry.operation {
@@ -43,36 +43,36 @@ pub(super) fn authenticate(
         _ => false,
     };
     let may_go_without = is_open || matches!(dialect, Dialect::Old | Dialect::New);
-    let app = match sent_token(dialect, headers, query) {
-        Some(Ok(token)) => platform.app_of_token(&token),
+    let caller = match sent_token(dialect, headers, query) {
+        Some(Ok(token)) => platform.caller_of_token(&token),
         Some(Err(_)) => Err(TokenError::Unknown),
         None => Err(TokenError::Missing),
     };
-    let app = match app {
+    let caller = match caller {
         Err(TokenError::Missing) if may_go_without && !is_of_other_site => {
             if is_open {
-                Ok(platform.legacy_app())
+                Ok(platform.legacy_caller())
             } else {
-                platform.anonymous_app()
+                platform.anonymous_caller()
             }
         }
         other => other,
     };
-    let app = app.map_err(|e| refusal(dialect, e))?;
+    let caller = caller.map_err(|e| refusal(dialect, e))?;
     let granted = match entry.area {
-        Some(area) => app.require(area),
+        Some(area) => caller.require(area),
         // Sections 6 and 11 are reserved for the administrator, unless opened by the options.
-        None if app.is_admin() || app.is_anonymous() => Ok(()),
+        None if caller.is_admin() || caller.is_anonymous() => Ok(()),
         None => Err(TokenError::NotGranted),
     };
     granted.map_err(|e| refusal(dialect, e))?;
-    Ok(app)
+    Ok(caller)
 }
 
 /// Rejects a registration (10.1) that the policy forbids.
 fn may_register(context: &Context, token: Option<&str>) -> Result<(), Failure> {
     let is_administrator =
-        || token.is_some_and(|token| context.platform.app_of_token(token).is_ok_and(|app| app.is_admin()));
+        || token.is_some_and(|token| context.platform.caller_of_token(token).is_ok_and(|caller| caller.is_admin()));
     match context.options.aicp.registration {
         Registration::Open => Ok(()),
         Registration::Admin if is_administrator() => Ok(()),

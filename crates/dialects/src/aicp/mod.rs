@@ -31,7 +31,7 @@ pub use envelope::TimeUnit;
 
 use std::convert::Infallible;
 
-use aicp_platform::App;
+use aicp_platform::Caller;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -158,8 +158,8 @@ impl<'a> Exchange<'a> {
 
 impl Wire for Exchange<'_> {
     type Signature = Infallible;
-    type Caller = App;
-    type Call = App;
+    type Caller = Caller;
+    type Call = Caller;
     type Answer = Answer;
     type Failure = Failure;
 
@@ -167,8 +167,8 @@ impl Wire for Exchange<'_> {
         if self.parts.method != Method::POST {
             return Err(Failure::wrong_method("POST"));
         }
-        let app = callers::authenticate(self.context, self.entry, self.dialect, &self.parts.headers, &self.query)?;
-        Ok(if app.is_anonymous() { Claim::Anonymous(app) } else { Claim::Proven(app) })
+        let caller = callers::authenticate(self.context, self.entry, self.dialect, &self.parts.headers, &self.query)?;
+        Ok(if caller.is_anonymous() { Claim::Anonymous(caller) } else { Claim::Proven(caller) })
     }
 
     fn limits(&self) -> Option<BodyLimits> {
@@ -184,19 +184,19 @@ impl Wire for Exchange<'_> {
         }
     }
 
-    fn admit(&mut self, app: App) -> Result<App, Failure> {
+    fn admit(&mut self, caller: Caller) -> Result<Caller, Failure> {
         if self.is_form || media_type::is_json_or_none(&self.parts.headers) {
-            Ok(app)
+            Ok(caller)
         } else {
             Err(Failure::status(StatusCode::UNSUPPORTED_MEDIA_TYPE, literals::WRONG_CONTENT_TYPE))
         }
     }
 
-    fn app<'c>(&self, app: &'c App) -> Option<&'c App> {
-        Some(app)
+    fn caller<'c>(&self, caller: &'c Caller) -> Option<&'c Caller> {
+        Some(caller)
     }
 
-    fn log_entry<'c>(&'c self, _: &'c App) -> Option<CallInfo<'c>> {
+    fn log_entry<'c>(&'c self, _: &'c Caller) -> Option<CallInfo<'c>> {
         let name = self.entry.log?;
         Some(CallInfo {
             method: name.method,
@@ -209,14 +209,14 @@ impl Wire for Exchange<'_> {
         })
     }
 
-    async fn run(&self, app: &App, body: HeldBody) -> Result<Answer, Failure> {
+    async fn run(&self, caller: &Caller, body: HeldBody) -> Result<Answer, Failure> {
         let Self { context, parts, .. } = self;
         let body = if self.is_form { body.map(form_as_json) } else { body };
         let call = Call {
             platform: &context.platform,
             options: &context.options.aicp,
             links: &Links::new(&context.platform, &context.options.site, &parts.headers),
-            app,
+            caller,
             dialect: self.dialect,
             path: parts.uri.path(),
             headers: &parts.headers,

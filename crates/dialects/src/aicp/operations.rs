@@ -16,7 +16,7 @@ use crate::trouble;
 use std::net::IpAddr;
 
 use aicp_platform::{
-    App, BadInput, Error, Existing, Grade, Limit, Missing, MissingLibrary, Page, Platform, Profile, Refusal,
+    BadInput, Caller, Error, Existing, Grade, Limit, Missing, MissingLibrary, Page, Platform, Profile, Refusal,
 };
 use axum::http::HeaderMap;
 use base64::Engine;
@@ -37,7 +37,7 @@ pub(super) struct Call<'a> {
     pub platform: &'a Platform,
     pub options: &'a Options,
     pub links: &'a Links<'a>,
-    pub app: &'a App,
+    pub caller: &'a Caller,
     pub dialect: Dialect,
     /// The path as it was requested.
     pub path: &'a str,
@@ -78,7 +78,7 @@ impl Call<'_> {
         };
         let enrolled = self
             .platform
-            .enrol(self.app, &group_id, profile, picture, missing)
+            .enrol(self.caller, &group_id, profile, picture, missing)
             .await
             .map_err(|e| picture_failure(e, literals::NO_FEATURE, &group_id))?;
         if self.dialect == Dialect::Micro {
@@ -97,7 +97,7 @@ impl Call<'_> {
         let top_n = if self.dialect == Dialect::Micro { self.platform.settings().top_n } else { 1 };
         let mut found = self
             .platform
-            .identify(self.app, &group_id, picture, top_n)
+            .identify(self.caller, &group_id, picture, top_n)
             .await
             .map_err(|e| picture_failure(e, literals::UNUSABLE_PICTURE, &group_id))?;
         if self.dialect == Dialect::Micro {
@@ -139,7 +139,7 @@ impl Call<'_> {
         };
         let similarity = self
             .platform
-            .compare(self.app, a, b)
+            .compare(self.caller, a, b)
             .await
             .map_err(|e| picture_failure(e, literals::UNUSABLE_PICTURE, ""))?;
         let same = self.platform.is_match(similarity);
@@ -155,7 +155,7 @@ impl Call<'_> {
     async fn remove(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
         let user_id = fields.required_text(USER_ID)?;
-        self.platform.remove_person(self.app, &group_id, &user_id).await.map_err(|e| match e {
+        self.platform.remove_person(self.caller, &group_id, &user_id).await.map_err(|e| match e {
             Error::Missing(Missing::Library | Missing::Person) => {
                 Failure::message(literals::not_removed(&group_id, &user_id))
             }
@@ -172,12 +172,12 @@ impl Call<'_> {
     async fn query(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
         let user_id = fields.required_text(USER_ID)?;
-        let found = self.platform.find_person(self.app, &group_id, &user_id).await.map_err(|e| match e {
+        let found = self.platform.find_person(self.caller, &group_id, &user_id).await.map_err(|e| match e {
             Error::Missing(Missing::Library | Missing::Person) => Failure::message(literals::NOT_FOUND_PERSON),
             other => our_failure(&other),
         })?;
         Answer::ok(&FaceUrl {
-            face_db_url: self.links.by_face(self.app.id(), &group_id, found.face.id),
+            face_db_url: self.links.by_face(self.caller.app_id(), &group_id, found.face.id),
             person_id: user_id,
             face_id: found.face.id.to_string(),
         })
@@ -186,8 +186,11 @@ impl Call<'_> {
     /// Handles 3.6 and 7.9.
     async fn quality(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
-        let assessed =
-            self.platform.assess(self.app, picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
+        let assessed = self
+            .platform
+            .assess(self.caller, picture)
+            .await
+            .map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
         let is_recognisable = assessed.is_recognisable.unwrap_or(true);
         let is_good = self.platform.is_good(assessed.score, assessed.grades, is_recognisable);
         let quality_flag = if is_good { "Y" } else { "N" };
@@ -205,8 +208,11 @@ impl Call<'_> {
     /// Handles 7.10. Answers a list of pictures, here one, each a list of faces.
     async fn detect(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
-        let faces =
-            self.platform.detect(self.app, picture).await.map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
+        let faces = self
+            .platform
+            .detect(self.caller, picture)
+            .await
+            .map_err(|e| picture_failure(e, literals::NO_FEATURE, ""))?;
         let faces: Vec<FaceBox> = faces.iter().map(FaceBox::from).collect();
         Answer::ok(&Records { records: vec![faces] })
     }
@@ -217,7 +223,7 @@ impl Call<'_> {
         let group_id = fields.text(GROUP_ID)?.filter(|id| !id.trim().is_empty());
         let faces = self
             .platform
-            .identify_many(self.app, group_id.as_deref(), picture, self.platform.settings().top_n)
+            .identify_many(self.caller, group_id.as_deref(), picture, self.platform.settings().top_n)
             .await
             .map_err(|e| picture_failure(e, literals::NO_FEATURE, group_id.as_deref().unwrap_or_default()))?;
         let records =
@@ -234,7 +240,7 @@ impl Call<'_> {
         let engine = fields.text(&["engine"])?.filter(|engine| !engine.is_empty());
         let library = self
             .platform
-            .create_library(self.app, &group_id, &name, description.as_deref(), engine.as_deref())
+            .create_library(self.caller, &group_id, &name, description.as_deref(), engine.as_deref())
             .await
             .map_err(|e| our_failure(&e))?;
         Answer::ok(&MadeLibrary::from(library))
@@ -243,14 +249,14 @@ impl Call<'_> {
     /// Handles 7.2.
     async fn delete_library(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
-        self.platform.delete_library_named(self.app, &group_id).await.map_err(|e| our_failure(&e))?;
+        self.platform.delete_library_named(self.caller, &group_id).await.map_err(|e| our_failure(&e))?;
         Answer::ok(&Deleted { message: "ok" })
     }
 
     /// Handles 7.3.
     async fn list_libraries(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let page = self.page(&fields, PAGE_SIZE, MAX_PAGE_SIZE)?;
-        let libraries = self.platform.libraries(self.app, page).await.map_err(|e| our_failure(&e))?;
+        let libraries = self.platform.libraries(self.caller, page).await.map_err(|e| our_failure(&e))?;
         Answer::ok(&Records { records: libraries.into_iter().map(LibraryRow::from).collect() })
     }
 

@@ -211,7 +211,7 @@ impl Call<'_> {
         // Parsing a page with pictures takes long, so it must not block the async worker.
         let ids =
             tokio::task::spawn_blocking(move || ids_of(&body)).await.map_err(|_| failed())??.ok_or_else(failed)?;
-        let resumed = self.platform.resume(self.app, ids).await.map_err(|e| {
+        let resumed = self.platform.resume(self.caller, ids).await.map_err(|e| {
             trouble::log(&e);
             failed()
         })?;

@@ -107,7 +107,8 @@ impl Call<'_> {
 
     /// Answers 5.1 and 8.1. Day and cost are those of a method's latest call.
     async fn totals(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
-        let totals = self.platform.call_totals(self.app, &self.filter(fields)?).await.map_err(|e| our_failure(&e))?;
+        let totals =
+            self.platform.call_totals(self.caller, &self.filter(fields)?).await.map_err(|e| our_failure(&e))?;
         let rows = totals.into_iter().map(|total| {
             let (day, cost_ms) = (self.date_time(total.last_time), total.last_cost_ms);
             Row { cost_ms, ..self.row(total, day) }
@@ -118,7 +119,7 @@ impl Call<'_> {
     /// Answers 5.2 to 5.4 and 8.2 to 8.4. A day ends with the next date; weeks and months end with their last day.
     async fn buckets(&self, fields: &Fields<'_>, bucket: Bucket) -> Result<Answer, Failure> {
         let filter = self.filter(fields)?;
-        let buckets = self.platform.call_buckets(self.app, &filter, bucket);
+        let buckets = self.platform.call_buckets(self.caller, &filter, bucket);
         let rows = buckets.await.map_err(|e| our_failure(&e))?.into_iter().map(|BucketTotal { first, last, total }| {
             let end = if bucket == Bucket::Day { last.tomorrow().unwrap_or(last) } else { last };
             let row = self.row(total, format!("{first}{TO}{end}"));
@@ -160,12 +161,12 @@ impl Call<'_> {
             from: Some(midnight(first).ok_or_else(|| wrong("time"))?),
             to: Some(last.tomorrow().ok().and_then(midnight).ok_or_else(|| wrong("time"))?),
         };
-        self.platform.call_buckets(self.app, &filter, bucket).await.map_err(|e| our_failure(&e))
+        self.platform.call_buckets(self.caller, &filter, bucket).await.map_err(|e| our_failure(&e))
     }
 
     /// Answers 5.7 and 8.7: single calls.
     async fn all_calls(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
-        let calls = self.platform.calls(self.app, &self.filter(fields)?).await.map_err(|e| our_failure(&e))?;
+        let calls = self.platform.calls(self.caller, &self.filter(fields)?).await.map_err(|e| our_failure(&e))?;
         // Borrows the rows, so that `calls` lives until the answer is serialised: it may be large.
         let SingleCalls { rows, .. } = &calls;
         let rows = rows.iter().map(|call: &LoggedCall| Row {

@@ -51,8 +51,8 @@ pub(super) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBo
     }
     let id = query.get("client_id").unwrap_or_default();
     let token = query.token("client_secret").unwrap_or_default();
-    match context.platform.app_of_token(&token) {
-        Ok(app) if app.id() == id => {
+    match context.platform.caller_of_token(&token) {
+        Ok(caller) if caller.app_id() == id => {
             let body = Token { access_token: &token, expires_in: LIFE, scope: SCOPE };
             json_response(StatusCode::OK, serde_json::to_vec(&body).unwrap_or_default())
         }

@@ -25,7 +25,7 @@ pub(super) struct Claimed<'a> {
 }
 
 /// Key with a verified signature.
-pub(super) struct Caller {
+pub(super) struct Verified {
     pub key: Arc<AccessKey>,
     /// Signature that must not be used again; `None` if it may.
     unique: Option<String>,
@@ -54,7 +54,7 @@ impl<'a> Signature<Exchange<'a>> for Claimed<'a> {
         }
     }
 
-    fn verify(self, wire: &mut Exchange<'a>, body: &HeldBody) -> Result<Caller, Refusal> {
+    fn verify(self, wire: &mut Exchange<'a>, body: &HeldBody) -> Result<Verified, Refusal> {
         let Self { key, signature } = self;
         let mut unique = None;
         if let Some((claim, hash)) = signature {
@@ -73,11 +73,11 @@ impl<'a> Signature<Exchange<'a>> for Claimed<'a> {
                 wire.entry = routes::face_deletion();
             }
         }
-        Ok(Caller { key, unique })
+        Ok(Verified { key, unique })
     }
 }
 
-impl Caller {
+impl Verified {
     /// Counts the call, and the use of its signature.
     ///
     /// # Errors

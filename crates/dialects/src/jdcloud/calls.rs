@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aicp_platform::{
-    App, BadInput, Error, Examination, ExaminedFace, Existing, Library, Limit, Missing, Platform, Refusal,
+    BadInput, Caller, Error, Examination, ExaminedFace, Existing, Library, Limit, Missing, Platform, Refusal,
 };
 use bytes::Bytes;
 use tokio::time::timeout;
@@ -26,7 +26,7 @@ const MAX_GROUP_NAME: usize = 64;
 pub(super) struct Call<'a> {
     pub platform: &'a Platform,
     pub options: &'a Options,
-    pub app: &'a App,
+    pub caller: &'a Caller,
     pub entry: &'static Entry,
     pub params: &'a Params<'a>,
     pub stamp: &'a RequestStamp,
@@ -114,12 +114,12 @@ impl Call<'_> {
         let found = match key {
             GroupKey::Id(id) => {
                 let digits = digits(id).ok_or(codes::NO_GROUP)?;
-                self.platform.library_by_number(self.app, &digits).await
+                self.platform.library_by_number(self.caller, &digits).await
             }
-            GroupKey::Name(name) => self.platform.library(self.app, name).await,
+            GroupKey::Name(name) => self.platform.library(self.caller, name).await,
         };
         let library = found.map_err(|e| self.failure(e))?;
-        self.platform.note_engine_of(self.app, &library).map_err(|e| self.failure(e))?;
+        self.platform.note_engine_of(self.caller, &library).map_err(|e| self.failure(e))?;
         Ok(library)
     }
 
@@ -130,7 +130,7 @@ impl Call<'_> {
         most: usize,
         wanted: Examination,
     ) -> Result<Vec<ExaminedFace>, Failure> {
-        self.with_timeout(self.platform.examine(self.app, picture, most, wanted)).await
+        self.with_timeout(self.platform.examine(self.caller, picture, most, wanted)).await
     }
 
     /// Returns the largest face of a picture, or fails if it has none.

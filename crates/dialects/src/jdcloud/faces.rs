@@ -24,7 +24,7 @@ impl Call<'_> {
         }
         let member = NewMember { user_id: Some(outer_id), picture, at_most: self.options.max_faces };
         let nothing_more = Examination::default();
-        let enrolled = self.platform.enrol_member(self.app, &library, member, nothing_more, is_frontal).await;
+        let enrolled = self.platform.enrol_member(self.caller, &library, member, nothing_more, is_frontal).await;
         let enrolled = enrolled.map_err(|e| self.failure(e))?.1.ok_or_else(|| self.not_frontal())?;
         let result = inner_text(&FaceId { face_id: &enrolled.person.number })?;
         Answer::new(&MessageResult { requestid: &self.stamp.id, message: SUCCESS, status: 0, result: Some(&result) })
@@ -34,7 +34,7 @@ impl Call<'_> {
         let key = self.group_key(codes::NO_GROUP_OR_OUTER_ID)?;
         let outer_id = self.required_text("outerId", codes::NO_GROUP_OR_OUTER_ID)?;
         let library = self.library(&key).await?;
-        self.platform.remove_members(self.app, &library, &outer_id).await.map_err(|e| self.failure(e))?;
+        self.platform.remove_members(self.caller, &library, &outer_id).await.map_err(|e| self.failure(e))?;
         self.told(SUCCESS)
     }
 
@@ -43,7 +43,7 @@ impl Call<'_> {
         let picture = self.picture("imageBase64")?;
         let library = self.library(&key).await?;
         let nothing_more = Examination::default();
-        let search = self.platform.identify_member(self.app, &library, picture, MAX_FOUND, nothing_more, is_frontal);
+        let search = self.platform.identify_member(self.caller, &library, picture, MAX_FOUND, nothing_more, is_frontal);
         let (face, found) = self.with_timeout(search).await?;
         if !is_frontal(&face) {
             return Err(self.not_frontal());

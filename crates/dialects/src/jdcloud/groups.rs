@@ -22,7 +22,7 @@ impl Call<'_> {
             return Err(codes::BAD_RANGE.into());
         }
         let page = Page { offset: u64::from(start.unsigned_abs()), limit: u64::from(length.unsigned_abs()) };
-        let libraries = self.platform.libraries_by_age(self.app, page).await;
+        let libraries = self.platform.libraries_by_age(self.caller, page).await;
         let libraries = libraries.map_err(|e| self.failure(e))?;
         let groups: Vec<Group<'_>> = libraries.iter().map(Group::new).collect();
         self.listed(&inner_text(&groups)?)
@@ -32,14 +32,14 @@ impl Call<'_> {
         let name = self.new_group_name(codes::MISSING_PARAM)?;
         let info = self.text("groupInfo")?;
         let at_most = Some(self.options.max_groups);
-        let made = self.platform.create_library_within(self.app, &name, &name, info.as_deref(), None, at_most).await;
+        let made = self.platform.create_library_within(self.caller, &name, &name, info.as_deref(), None, at_most).await;
         self.told(&dashed(&made.map_err(|e| self.failure(e))?.engine_key))
     }
 
     pub async fn group_delete(&self) -> Result<Answer, Failure> {
         let key = self.group_key(codes::NO_GROUP_TO_DELETE)?;
         let library = self.library(&key).await?;
-        self.platform.delete_library(self.app, &library).await.map_err(|e| self.failure(e))?;
+        self.platform.delete_library(self.caller, &library).await.map_err(|e| self.failure(e))?;
         self.told(&dashed(&library.engine_key))
     }
 

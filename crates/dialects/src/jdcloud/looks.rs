@@ -21,7 +21,8 @@ const QUALITY: Examination = Examination { quality: true, liveness: false };
 impl Call<'_> {
     pub async fn compare_v1(&self) -> Result<Answer, Failure> {
         let (a, b) = (self.picture("imgBase64A")?, self.picture("imgBase64B")?);
-        let compared = self.with_timeout(self.platform.compare_examined(self.app, a, b, QUALITY, is_frontal)).await?;
+        let compared =
+            self.with_timeout(self.platform.compare_examined(self.caller, a, b, QUALITY, is_frontal)).await?;
         let ([face_a, face_b], Some(similarity)) = compared else { return Err(self.not_frontal()) };
         let Fault(code, msg) = codes::ACCEPTED;
         Answer::new(&ComparedV1 {
@@ -39,7 +40,7 @@ impl Call<'_> {
         let (a, b) = (self.picture("imageBase64_1")?, self.picture("imageBase64_2")?);
         let nothing_more = Examination::default();
         let compared =
-            self.with_timeout(self.platform.compare_examined(self.app, a, b, nothing_more, is_frontal)).await?;
+            self.with_timeout(self.platform.compare_examined(self.caller, a, b, nothing_more, is_frontal)).await?;
         let similarity = compared.1.ok_or_else(|| self.not_frontal())?;
         let requestid = &self.stamp.id;
         Answer::new(&Compared { status: 0, message: SUCCESS, requestid, score: score(similarity) })

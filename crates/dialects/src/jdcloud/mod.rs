@@ -30,7 +30,7 @@ mod stored_v1;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aicp_platform::{AccessKey, App, KeyScheme, KeyText};
+use aicp_platform::{AccessKey, Caller, KeyScheme, KeyText};
 use axum::http::request::Parts;
 use axum::response::Response;
 
@@ -39,7 +39,7 @@ use crate::life::{Claim, Wire, serve};
 use crate::record::CallInfo;
 use crate::request::name_operation;
 use crate::{Client, Context};
-use callers::{Caller, Claimed};
+use callers::{Claimed, Verified};
 use calls::Call;
 use codes::Gateway;
 use envelope::{Answer, RequestStamp};
@@ -113,8 +113,8 @@ struct Exchange<'a> {
 
 /// Call that the app of a caller may make.
 struct Admitted {
-    app: App,
     caller: Caller,
+    verified: Verified,
 }
 
 impl<'a> Exchange<'a> {
@@ -126,7 +126,7 @@ impl<'a> Exchange<'a> {
 
 impl<'a> Wire for Exchange<'a> {
     type Signature = Claimed<'a>;
-    type Caller = Caller;
+    type Caller = Verified;
     type Call = Admitted;
     type Answer = Answer;
     type Failure = Refusal;
@@ -148,17 +148,17 @@ impl<'a> Wire for Exchange<'a> {
         }
     }
 
-    fn admit(&mut self, caller: Caller) -> Result<Admitted, Refusal> {
-        let app = self.context.platform.app_of_key(&caller.key).map_err(|_| codes::DISABLED)?;
+    fn admit(&mut self, verified: Verified) -> Result<Admitted, Refusal> {
+        let caller = self.context.platform.caller_of_key(&verified.key).map_err(|_| codes::DISABLED)?;
         // No model here detects masks.
-        if app.require(self.entry.area).is_err() || self.entry.api == Api::MaskDetect {
+        if caller.require(self.entry.area).is_err() || self.entry.api == Api::MaskDetect {
             return Err(codes::NOT_GRANTED.into());
         }
-        Ok(Admitted { app, caller })
+        Ok(Admitted { caller, verified })
     }
 
-    fn app<'c>(&self, call: &'c Admitted) -> Option<&'c App> {
-        Some(&call.app)
+    fn caller<'c>(&self, call: &'c Admitted) -> Option<&'c Caller> {
+        Some(&call.caller)
     }
 
     fn log_entry<'c>(&'c self, _: &'c Admitted) -> Option<CallInfo<'c>> {
@@ -173,13 +173,13 @@ impl<'a> Wire for Exchange<'a> {
         })
     }
 
-    async fn run(&self, Admitted { app, caller }: &Admitted, body: HeldBody) -> Result<Answer, Refusal> {
-        caller.count(&self.context.platform, self.context.options.jdcloud.clock_skew)?;
+    async fn run(&self, Admitted { caller, verified }: &Admitted, body: HeldBody) -> Result<Answer, Refusal> {
+        verified.count(&self.context.platform, self.context.options.jdcloud.clock_skew)?;
         let unquoted = params::unquoted(&body.bytes);
         let params = self.params(body.is_kept, unquoted.as_deref());
         let Self { context, entry, stamp, .. } = self;
         let (platform, options) = (&context.platform, &context.options.jdcloud);
-        Ok(Call { platform, options, app, entry, params: &params, stamp }.make().await?)
+        Ok(Call { platform, options, caller, entry, params: &params, stamp }.make().await?)
     }
 
     fn code_and_message(&self, refusal: &Refusal) -> (i64, String) {

@@ -36,22 +36,22 @@ impl Call<'_> {
     async fn member_v1(&self) -> Result<(Library, Person), Failure> {
         let id = self.required_text("faceId", codes::V1_MISSING)?;
         let digits = digits(&id).ok_or(codes::NO_OUTER_ID)?;
-        let found = self.platform.member_by_number(self.app, &digits).await.map_err(|e| self.failure(e))?;
-        self.platform.note_engine_of(self.app, &found.0).map_err(|e| self.failure(e))?;
+        let found = self.platform.member_by_number(self.caller, &digits).await.map_err(|e| self.failure(e))?;
+        self.platform.note_engine_of(self.caller, &found.0).map_err(|e| self.failure(e))?;
         Ok(found)
     }
 
     pub async fn group_create_v1(&self) -> Result<Answer, Failure> {
         let name = self.new_group_name(codes::V1_MISSING)?;
         let at_most = Some(self.options.max_groups);
-        let made = self.platform.create_library_within(self.app, &name, &name, None, None, at_most).await;
+        let made = self.platform.create_library_within(self.caller, &name, &name, None, None, at_most).await;
         let made = made.map_err(|e| self.failure(e))?;
         Answer::new(&StoredV1 { group_id: Some(short(&made.engine_key)), ..self.accepted() })
     }
 
     pub async fn group_fetch_v1(&self) -> Result<Answer, Failure> {
         let libraries =
-            self.platform.libraries_by_age(self.app, Page::first(MAX_GROUPS)).await.map_err(|e| self.failure(e))?;
+            self.platform.libraries_by_age(self.caller, Page::first(MAX_GROUPS)).await.map_err(|e| self.failure(e))?;
         let groups = libraries.into_iter().map(GroupV1::new).collect();
         Answer::new(&StoredV1 { groups: Some(groups), ..self.accepted() })
     }
@@ -59,13 +59,13 @@ impl Call<'_> {
     pub async fn group_update_v1(&self) -> Result<Answer, Failure> {
         let name = self.new_group_name(codes::V1_MISSING)?;
         let library = self.group_v1().await?;
-        self.platform.rename_library(self.app, &library, &name).await.map_err(|e| self.failure(e))?;
+        self.platform.rename_library(self.caller, &library, &name).await.map_err(|e| self.failure(e))?;
         Answer::new(&StoredV1 { group_id: Some(short(&library.engine_key)), ..self.accepted() })
     }
 
     pub async fn group_delete_v1(&self) -> Result<Answer, Failure> {
         let library = self.group_v1().await?;
-        self.platform.delete_library(self.app, &library).await.map_err(|e| self.failure(e))?;
+        self.platform.delete_library(self.caller, &library).await.map_err(|e| self.failure(e))?;
         Answer::new(&self.accepted())
     }
 
@@ -78,7 +78,7 @@ impl Call<'_> {
         let library = self.group_v1().await?;
         let (page, size) = (u64::from(page.unsigned_abs()), u64::from(size.unsigned_abs()));
         let page = Page { offset: page * size, limit: size };
-        let people = self.platform.members(self.app, &library, page).await;
+        let people = self.platform.members(self.caller, &library, page).await;
         let mut faces = Vec::new();
         for person in people.map_err(|e| self.failure(e))? {
             let newest = self.platform.newest_face(&person).await.map_err(|e| self.failure(e))?;
@@ -89,7 +89,7 @@ impl Call<'_> {
 
     pub async fn face_delete_v1(&self) -> Result<Answer, Failure> {
         let (library, person) = self.member_v1().await?;
-        self.platform.remove_member(self.app, &library, &person).await.map_err(|e| self.failure(e))?;
+        self.platform.remove_member(self.caller, &library, &person).await.map_err(|e| self.failure(e))?;
         Answer::new(&self.accepted())
     }
 
@@ -98,7 +98,7 @@ impl Call<'_> {
         let picture = self.picture("imgBase64")?;
         let library = self.library(&GroupKey::Id(id)).await?;
         let member = NewMember { user_id: None, picture, at_most: self.options.max_faces };
-        let enrolled = self.platform.enrol_member(self.app, &library, member, QUALITY, is_frontal).await;
+        let enrolled = self.platform.enrol_member(self.caller, &library, member, QUALITY, is_frontal).await;
         let (face, enrolled) = enrolled.map_err(|e| self.failure(e))?;
         let enrolled = enrolled.ok_or_else(|| self.not_frontal())?;
         Answer::new(&StoredV1 {
@@ -113,7 +113,7 @@ impl Call<'_> {
         let id = self.required_text("groupId", codes::V1_MISSING)?;
         let picture = self.picture("imgBase64")?;
         let library = self.library(&GroupKey::Id(id)).await?;
-        let search = self.platform.identify_member(self.app, &library, picture, MAX_FOUND, QUALITY, is_frontal);
+        let search = self.platform.identify_member(self.caller, &library, picture, MAX_FOUND, QUALITY, is_frontal);
         let (face, found) = self.with_timeout(search).await?;
         if !is_frontal(&face) {
             return Err(self.not_frontal());
@@ -146,7 +146,7 @@ impl Call<'_> {
         if !is_frontal(&face) {
             return Err(self.not_frontal());
         }
-        let replaced = self.platform.replace_member_face(self.app, &library, person, picture).await;
+        let replaced = self.platform.replace_member_face(self.caller, &library, person, picture).await;
         let replaced = replaced.map_err(|e| self.failure(e))?;
         Answer::new(&StoredV1 {
             face_id: Some(short(&replaced.person.number)),

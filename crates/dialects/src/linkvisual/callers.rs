@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_platform::{AccessKey, App, Platform, QuotaError, SignatureUse};
+use aicp_platform::{AccessKey, Caller, Platform, QuotaError, SignatureUse};
 use axum::http::Method;
 
 use super::actions::{self, Entry};
@@ -25,9 +25,9 @@ const VERSION: &str = "2018-01-20";
 pub(super) struct Unverified;
 
 /// App that signed the request for an action.
-pub(super) struct Caller {
+pub(super) struct Verified {
     pub entry: &'static Entry,
-    pub app: App,
+    pub caller: Caller,
     pub params: Params,
     key: Arc<AccessKey>,
     /// The nonce and how long to remember it; `None` if the key allows replays.
@@ -35,7 +35,7 @@ pub(super) struct Caller {
 }
 
 impl<'a> Signature<Exchange<'a>> for Unverified {
-    fn verify(self, wire: &mut Exchange<'a>, body: &HeldBody) -> Result<Caller, Failure> {
+    fn verify(self, wire: &mut Exchange<'a>, body: &HeldBody) -> Result<Verified, Failure> {
         let headers = &wire.parts.headers;
         let form = media_type::is_form(headers).then_some(&body.bytes[..]);
         let (params, read) = Params::read(wire.query, form);
@@ -45,7 +45,7 @@ impl<'a> Signature<Exchange<'a>> for Unverified {
         if !is_method(&wire.parts.method) && !speaks(headers, wire.query) {
             return Err(Failure::METHOD);
         }
-        Caller::read(wire, params, &body.bytes, is_format)
+        Verified::read(wire, params, &body.bytes, is_format)
     }
 }
 
@@ -53,7 +53,7 @@ fn is_method(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::POST)
 }
 
-impl Caller {
+impl Verified {
     /// Identifies the action and authenticates the caller.
     fn read(wire: &Exchange<'_>, params: Params, body: &[u8], is_format: bool) -> Result<Self, Failure> {
         let Exchange { context, parts, .. } = wire;
@@ -86,15 +86,15 @@ impl Caller {
         if nonce.as_ref().is_some_and(|(nonce, _)| platform.was_used(&key, nonce)) {
             return Err(Failure::NONCE_USED);
         }
-        let app = platform.app_of_key(&key).map_err(|_| Failure::KEY_INACTIVE)?;
-        Ok(Self { entry, app, params, key, nonce })
+        let caller = platform.caller_of_key(&key).map_err(|_| Failure::KEY_INACTIVE)?;
+        Ok(Self { entry, caller, params, key, nonce })
     }
 
     /// Checks grant, rate, quota and nonce.
     pub fn admit(&self, platform: &Platform, calls_per_second: NonZeroU32) -> Result<(), Failure> {
-        let Self { entry, app, key, nonce, .. } = self;
-        app.require(entry.area).map_err(|_| Failure::FORBIDDEN)?;
-        if !platform.is_within_rate(app, entry.name, calls_per_second) {
+        let Self { entry, caller, key, nonce, .. } = self;
+        caller.require(entry.area).map_err(|_| Failure::FORBIDDEN)?;
+        if !platform.is_within_rate(caller, entry.name, calls_per_second) {
             return Err(Failure::THROTTLED);
         }
         platform.count_call(key).map_err(|e| match e {

@@ -1,6 +1,6 @@
 //! An authenticated call: the dispatch to its handler, and the parameters that handlers share.
 
-use aicp_platform::{App, BadInput, Error, Format as PictureFormat, Library, Missing, Person, Platform};
+use aicp_platform::{BadInput, Caller, Error, Format as PictureFormat, Library, Missing, Person, Platform};
 use aicp_types::{PublicId, UnixMillis};
 use bytes::Bytes;
 
@@ -30,7 +30,7 @@ pub(super) type Outcome = Result<Option<Node>, Failure>;
 pub(super) struct Call<'a> {
     pub platform: &'a Platform,
     pub links: &'a Links<'a>,
-    pub app: &'a App,
+    pub caller: &'a Caller,
     pub params: &'a Params,
 }
 
@@ -114,7 +114,7 @@ impl Call<'_> {
 
     /// Returns the library of an isolation, if it exists.
     pub async fn known_library(&self, isolation: &str) -> Result<Option<Library>, Failure> {
-        match self.platform.library(self.app, isolation).await {
+        match self.platform.library(self.caller, isolation).await {
             Ok(library) => Ok(Some(library)),
             Err(Error::Missing(Missing::Library)) => Ok(None),
             Err(e) => Err(Failure::of_platform(&e)),
@@ -128,7 +128,7 @@ impl Call<'_> {
 
     /// Returns the library of an isolation, created on first use.
     pub async fn open_library(&self, isolation: &str) -> Result<Library, Failure> {
-        self.platform.open_library(self.app, isolation).await.map_err(|e| Failure::of_platform(&e))
+        self.platform.open_library(self.caller, isolation).await.map_err(|e| Failure::of_platform(&e))
     }
 
     /// Returns the user of a library by user id.
@@ -154,7 +154,7 @@ impl Call<'_> {
 
     /// Downloads the picture at an address. Only JPEG is accepted.
     pub async fn fetch(&self, address: &str) -> Result<Bytes, Failure> {
-        let picture = self.platform.fetch_picture(self.app, address).await.map_err(|e| match e {
+        let picture = self.platform.fetch_picture(self.caller, address).await.map_err(|e| match e {
             Error::BadInput(BadInput::Address) => Failure::invalid("FacePicUrl"),
             Error::BadInput(BadInput::NotFetched(reason)) => {
                 tracing::debug!(%reason, "a picture was not fetched");

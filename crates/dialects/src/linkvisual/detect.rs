@@ -10,7 +10,7 @@ impl Call<'_> {
     /// `DetectUserFaceByUrl`. No model estimates age and sex, so both are reported as unknown.
     pub async fn detect(&self) -> Outcome {
         let picture = self.fetch(self.required_picture_address()?).await?;
-        let faces = self.platform.describe(self.app, picture).await.map_err(|e| Failure::of_platform(&e))?;
+        let faces = self.platform.describe(self.caller, picture).await.map_err(|e| Failure::of_platform(&e))?;
         if faces.is_empty() {
             return Err(Failure::NO_FACE);
         }

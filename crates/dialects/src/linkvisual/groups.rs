@@ -56,7 +56,7 @@ impl Call<'_> {
         let group_id = self.params.required(USERS.id)?;
         let library = self.library(isolation, USERS.missing).await?;
         let group = self.group(&library, &USERS, group_id).await?;
-        let removed = self.platform.remove_user_group(self.app, &library, &group).await;
+        let removed = self.platform.remove_user_group(self.caller, &library, &group).await;
         removed.map_err(of_user_group)?;
         Ok(None)
     }

@@ -20,13 +20,13 @@ mod params;
 mod signature;
 mod users;
 
-use aicp_platform::{App, KeyScheme, KeyText};
+use aicp_platform::{Caller, KeyScheme, KeyText};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 
-use self::callers::{Caller, Unverified};
+use self::callers::{Unverified, Verified};
 use self::calls::{Call, Outcome};
 use self::errors::Failure;
 use self::format::{Envelope, Format, Node};
@@ -95,8 +95,8 @@ struct Exchange<'a> {
 
 impl Wire for Exchange<'_> {
     type Signature = Unverified;
-    type Caller = Caller;
-    type Call = Caller;
+    type Caller = Verified;
+    type Call = Verified;
     type Answer = Option<Node>;
     type Failure = Failure;
 
@@ -118,20 +118,20 @@ impl Wire for Exchange<'_> {
         }
     }
 
-    fn admit(&mut self, caller: Caller) -> Result<Caller, Failure> {
-        self.envelope.action = caller.entry.name;
-        caller.admit(&self.context.platform, self.context.options.linkvisual.calls_per_second)?;
-        Ok(caller)
+    fn admit(&mut self, verified: Verified) -> Result<Verified, Failure> {
+        self.envelope.action = verified.entry.name;
+        verified.admit(&self.context.platform, self.context.options.linkvisual.calls_per_second)?;
+        Ok(verified)
     }
 
-    fn app<'c>(&self, caller: &'c Caller) -> Option<&'c App> {
-        Some(&caller.app)
+    fn caller<'c>(&self, verified: &'c Verified) -> Option<&'c Caller> {
+        Some(&verified.caller)
     }
 
-    fn log_entry<'c>(&'c self, caller: &'c Caller) -> Option<CallInfo<'c>> {
+    fn log_entry<'c>(&'c self, verified: &'c Verified) -> Option<CallInfo<'c>> {
         Some(CallInfo {
-            method: caller.entry.name,
-            label: caller.entry.label,
+            method: verified.entry.name,
+            label: verified.entry.label,
             category: CATEGORY,
             has_engine: true,
             path: "/",
@@ -140,13 +140,14 @@ impl Wire for Exchange<'_> {
         })
     }
 
-    async fn run(&self, caller: &Caller, body: HeldBody) -> Outcome {
+    async fn run(&self, verified: &Verified, body: HeldBody) -> Outcome {
         // Release the memory budget: downloading a picture may take long.
         drop(body);
         let Self { context, parts, .. } = self;
         let links = Links::new(&context.platform, &context.options.site, &parts.headers);
-        let call = Call { platform: &context.platform, links: &links, app: &caller.app, params: &caller.params };
-        call.make(caller.entry.action).await
+        let call =
+            Call { platform: &context.platform, links: &links, caller: &verified.caller, params: &verified.params };
+        call.make(verified.entry.action).await
     }
 
     fn code_and_message(&self, failure: &Failure) -> (i64, String) {

@@ -46,7 +46,7 @@ impl Call<'_> {
             info: params.map(str::to_owned),
             picture: self.fetch(address).await?,
         };
-        let person = self.platform.add_user(self.app, new).await.map_err(|e| Failure::of_platform(&e))?;
+        let person = self.platform.add_user(self.caller, new).await.map_err(|e| Failure::of_platform(&e))?;
         Ok(Some(short(person)))
     }
 
@@ -67,7 +67,7 @@ impl Call<'_> {
             None => None,
         };
         if picture.is_some() || changes != PersonChanges::default() {
-            let updated = self.platform.update_user(self.app, &library, &person, changes, picture).await;
+            let updated = self.platform.update_user(self.caller, &library, &person, changes, picture).await;
             updated.map_err(|e| Failure::of_platform(&e))?;
         }
         Ok(None)
@@ -79,7 +79,7 @@ impl Call<'_> {
         let user_id = self.params.required("UserId")?;
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
         let person = self.user(&library, user_id).await?;
-        let removed = self.platform.remove_directory_user(self.app, &library, &person).await;
+        let removed = self.platform.remove_directory_user(self.caller, &library, &person).await;
         removed.map_err(|e| Failure::of_platform(&e))?;
         Ok(None)
     }
@@ -122,7 +122,7 @@ impl Call<'_> {
         let filter = DirectoryFilter { name_part, info: self.free_text()? };
         let (total, entries) = match self.known_library(isolation).await? {
             Some(library) => {
-                let found = self.platform.directory_page(self.app, &library, filter, page.rows()).await;
+                let found = self.platform.directory_page(self.caller, &library, filter, page.rows()).await;
                 found.map_err(|e| Failure::of_platform(&e))?
             }
             None => (0, Vec::new()),
@@ -160,7 +160,7 @@ impl Call<'_> {
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
         let person = self.user(&library, user_id).await?;
         let picture = self.fetch(address).await?;
-        let md5 = self.platform.add_user_picture(self.app, &library, &person, picture).await;
+        let md5 = self.platform.add_user_picture(self.caller, &library, &person, picture).await;
         Ok(Some(Node::text(md5.map_err(|e| Failure::of_platform(&e))?)))
     }
 
@@ -171,7 +171,7 @@ impl Call<'_> {
         let md5 = self.params.required("FacePicMd5")?;
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
         let person = self.user(&library, user_id).await?;
-        let removed = self.platform.remove_user_picture(self.app, &library, &person, md5).await;
+        let removed = self.platform.remove_user_picture(self.caller, &library, &person, md5).await;
         removed.map_err(|e| Failure::of_platform(&e))?;
         Ok(None)
     }
@@ -190,7 +190,7 @@ impl Call<'_> {
         let numbers = user_ids.iter().filter_map(|user_id| ids::USER.number(user_id));
         let public_ids: Vec<_> = numbers.map(PublicId::new).collect();
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
-        let entries = self.platform.directory_entries(self.app, &library, &public_ids).await;
+        let entries = self.platform.directory_entries(self.caller, &library, &public_ids).await;
         entries.map_err(|e| Failure::of_platform(&e))
     }
 

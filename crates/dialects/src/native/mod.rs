@@ -70,12 +70,12 @@ impl<'a> Wire for Exchange<'a> {
         if self.parts.extensions.get::<Operator>().is_some() {
             return Ok(Claim::Proven(()));
         }
-        let app = match bearer(&self.parts.headers) {
-            Some(token) => self.context.platform.app_of_token(token),
+        let caller = match bearer(&self.parts.headers) {
+            Some(token) => self.context.platform.caller_of_token(token),
             None => Err(TokenError::Missing),
         };
-        match app {
-            Ok(app) if app.is_admin() => Ok(Claim::Proven(())),
+        match caller {
+            Ok(caller) if caller.is_admin() => Ok(Claim::Proven(())),
             Ok(_) => Err(Failure::forbidden()),
             Err(e) => Err(Failure::unauthorized(e)),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use aicp_platform::{AccessKey, App, Area, TokenError};
+use aicp_platform::{AccessKey, Area, Caller, TokenError};
 use axum::http::request::Parts;
 
 use super::codes::GatewayError;
@@ -13,13 +13,13 @@ use crate::query::Query;
 use crate::{Client, Context};
 
 /// App whose admin calls, and its key.
-pub(super) struct Caller {
-    pub app: App,
+pub(super) struct Verified {
+    pub caller: Caller,
     pub key: Arc<AccessKey>,
 }
 
 /// Authenticates a request by the UserSig in its query, and checks the grant of its app.
-pub(super) fn authenticate(context: &Context, parts: &Parts) -> Result<Caller, GatewayError> {
+pub(super) fn authenticate(context: &Context, parts: &Parts) -> Result<Verified, GatewayError> {
     let platform = &context.platform;
     let query = Query::parse(parts.uri.query().unwrap_or_default().as_bytes());
     let sdk_app_id = query.get("sdkappid").filter(|id| !id.is_empty()).ok_or(GatewayError::NoSdkAppId)?;
@@ -29,10 +29,10 @@ pub(super) fn authenticate(context: &Context, parts: &Parts) -> Result<Caller, G
     let identifier = identifier.ok_or(GatewayError::NoCaller)?;
     let text = query.get("usersig").ok_or(GatewayError::NoCaller)?;
 
-    let app = platform.app_of_key(&key);
+    let caller = platform.caller_of_key(&key);
     let known = if key.is_revoked() {
         usersig::Key::Revoked
-    } else if matches!(app, Err(TokenError::Unknown)) {
+    } else if matches!(caller, Err(TokenError::Unknown)) {
         usersig::Key::WithoutApp
     } else {
         usersig::Key::Good(key.secret().as_bytes())
@@ -61,10 +61,10 @@ pub(super) fn authenticate(context: &Context, parts: &Parts) -> Result<Caller, G
     if !is_admin {
         return Err(GatewayError::NotAnAdmin);
     }
-    let app = app.map_err(|e| match e {
+    let caller = caller.map_err(|e| match e {
         TokenError::Expired => GatewayError::GrantEnded,
         TokenError::Missing | TokenError::Unknown | TokenError::NotGranted => GatewayError::NotGranted,
     })?;
-    app.require(Area::Social).map_err(|_| GatewayError::NotGranted)?;
-    Ok(Caller { app, key })
+    caller.require(Area::Social).map_err(|_| GatewayError::NotGranted)?;
+    Ok(Verified { caller, key })
 }

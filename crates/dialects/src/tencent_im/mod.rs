@@ -21,7 +21,7 @@ mod verified;
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 
-use aicp_platform::{App, Error, KeyScheme, KeyText, Limit, Missing, Social, SocialLimits};
+use aicp_platform::{Caller, Error, KeyScheme, KeyText, Limit, Missing, Social, SocialLimits};
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -31,7 +31,7 @@ use crate::life::{Claim, Wire, serve};
 use crate::record::CallInfo;
 use crate::request::name_operation;
 use crate::{Client, Context, trouble};
-use callers::Caller;
+use callers::Verified;
 use codes::GatewayError;
 use commands::{Action, Command};
 use envelope::{Answer, Failure};
@@ -115,8 +115,8 @@ struct Exchange<'a> {
 
 impl Wire for Exchange<'_> {
     type Signature = Infallible;
-    type Caller = Caller;
-    type Call = Caller;
+    type Caller = Verified;
+    type Call = Verified;
     type Answer = Answer;
     type Failure = Failure;
 
@@ -137,23 +137,23 @@ impl Wire for Exchange<'_> {
         }
     }
 
-    fn admit(&mut self, caller: Caller) -> Result<Caller, Failure> {
+    fn admit(&mut self, verified: Verified) -> Result<Verified, Failure> {
         let rate = self.context.options.tencent_im.calls_per_second;
         let half = NonZeroU32::new(rate.get() / 2).unwrap_or(NonZeroU32::MIN);
         let rate = if self.command.is_half_rate { half } else { rate };
         let platform = &self.context.platform;
-        if !platform.is_within_rate(&caller.app, self.command.name, rate) {
+        if !platform.is_within_rate(&verified.caller, self.command.name, rate) {
             return Err(GatewayError::CommandTooOften.into());
         }
-        platform.count_call(&caller.key).map_err(|_| GatewayError::AppTooOften)?;
-        Ok(caller)
+        platform.count_call(&verified.key).map_err(|_| GatewayError::AppTooOften)?;
+        Ok(verified)
     }
 
-    fn app<'c>(&self, caller: &'c Caller) -> Option<&'c App> {
-        Some(&caller.app)
+    fn caller<'c>(&self, verified: &'c Verified) -> Option<&'c Caller> {
+        Some(&verified.caller)
     }
 
-    fn log_entry<'c>(&'c self, _: &'c Caller) -> Option<CallInfo<'c>> {
+    fn log_entry<'c>(&'c self, _: &'c Verified) -> Option<CallInfo<'c>> {
         Some(CallInfo {
             method: self.command.name,
             label: self.command.label,
@@ -165,12 +165,12 @@ impl Wire for Exchange<'_> {
         })
     }
 
-    async fn run(&self, caller: &Caller, body: HeldBody) -> Result<Answer, Failure> {
+    async fn run(&self, verified: &Verified, body: HeldBody) -> Result<Answer, Failure> {
         let Self { context, command, .. } = self;
         let body = fields::parse(&body.bytes, command.service)?;
         let fields = fields::fields(&body, command.service)?;
         let options = &context.options.tencent_im;
-        Call { context, options, app: &caller.app, command }.dispatch(fields).await
+        Call { context, options, caller: &verified.caller, command }.dispatch(fields).await
     }
 
     fn code_and_message(&self, failure: &Failure) -> (i64, String) {
@@ -190,7 +190,7 @@ impl Wire for Exchange<'_> {
 struct Call<'a> {
     context: &'a Context,
     options: &'a Options,
-    app: &'a App,
+    caller: &'a Caller,
     command: &'static Command,
 }
 
@@ -216,7 +216,7 @@ impl Call<'_> {
     }
 
     fn social(&self) -> Social<'_> {
-        self.context.platform.social(self.app, LIMITS)
+        self.context.platform.social(self.caller, LIMITS)
     }
 
     /// Maps a platform error to the failure of the whole command.

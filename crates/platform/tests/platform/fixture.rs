@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aicp_backends::{Biometrics, Builtin, LocalIndex};
 use aicp_platform::{
-    App, EnrolledPerson, Gates, Library, MasterKey, MissingLibrary, Platform, Profile, Settings, UserFace,
+    Caller, EnrolledPerson, Gates, Library, MasterKey, MissingLibrary, Platform, Profile, Settings, UserFace,
 };
 use aicp_types::{ManualClock, UnixMillis};
 use aicp_vision::{FakeBiometrics, FakeFace, FakePicture};
@@ -23,7 +23,7 @@ pub struct Fixture {
     pub biometrics: FakeBiometrics,
     pub clock: Arc<ManualClock>,
     /// An app with all permissions.
-    pub app: App,
+    pub app: Caller,
     folder: TempDir,
 }
 
@@ -36,7 +36,7 @@ impl Fixture {
         let (folder, biometrics) = (tempfile::tempdir().expect("a folder"), FakeBiometrics::default());
         let clock = Arc::new(ManualClock::at(START));
         let platform = open(&folder, &biometrics, &clock, settings).await;
-        let app = platform.app_for_operator("shop").await.expect("an app");
+        let app = platform.operator_for("shop").await.expect("an app");
         Self { platform, biometrics, clock, app, folder }
     }
 

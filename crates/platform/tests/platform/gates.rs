@@ -71,7 +71,7 @@ async fn a_picture_that_fails_enrols_nobody() {
     face.gates = Gates { liveness: Control::Normal, ..Gates::default() };
     let refused = fixture.platform.add_user_face(&fixture.app, face, ExistingFaces::Keep, MissingUser::Create).await;
     assert!(matches!(refused, Err(Error::Refused(Refusal::NotLive))));
-    assert_eq!(fixture.platform.library_count(fixture.app.id()).await.expect("an answer"), 0);
+    assert_eq!(fixture.platform.library_count(fixture.app.app_id()).await.expect("an answer"), 0);
 }
 
 #[tokio::test]

@@ -121,7 +121,7 @@ async fn the_gate_of_an_app_decides_who_is_recognisable() {
     let spoilt = || picture_of(FakeFace { recognisability: 0.1, ..FakeFace::of("alice") });
     let enrolled = fixture.enrol(spoilt()).await.person.public_id.to_string();
     assert_eq!(fixture.matches(spoilt()).await, [enrolled.as_str()]);
-    let strict = fixture.platform.app_for_operator("strict").await.expect("an app");
+    let strict = fixture.platform.operator_for("strict").await.expect("an app");
     fixture.platform.open_library(&strict, LIBRARY).await.expect("a library");
     let found = fixture.platform.identify(&strict, LIBRARY, spoilt(), 1).await.expect("an answer");
     assert!(found.matches.is_empty() && found.best.is_none());
@@ -135,7 +135,7 @@ async fn the_threshold_rises_with_the_number_of_faces_if_told_to() {
     for person in 0..20 {
         fixture.enrol(picture(&format!("p{person}"), 1)).await;
     }
-    let thresholds = fixture.platform.thresholds(fixture.app.id()).await.expect("an answer");
+    let thresholds = fixture.platform.thresholds(fixture.app.app_id()).await.expect("an answer");
     assert_eq!(thresholds[0].faces, Some(20));
     assert!(thresholds[0].threshold > 0.80 && thresholds[0].recommended == Some(thresholds[0].threshold));
     assert_eq!(fixture.matches(picture("p7", 2)).await.len(), 1);

@@ -16,18 +16,18 @@ async fn a_grant_opens_its_areas_until_it_expires() {
     let fixture = Fixture::start().await;
     let due = START.saturating_add(HOUR);
     let token = fixture.platform.grant("kiosk", due, vec![RECOGNITION.to_owned()]).await.expect("a token");
-    let app = fixture.platform.app_of_token(&token).expect("an app");
-    assert_eq!(app.id(), "kiosk");
+    let app = fixture.platform.caller_of_token(&token).expect("an app");
+    assert_eq!(app.app_id(), "kiosk");
     assert!(app.require(Area::Recognition).is_ok());
     assert_eq!(app.require(Area::Quality), Err(TokenError::NotGranted));
     fixture.clock.advance(HOUR);
-    assert!(fixture.platform.app_of_token(&token).is_ok());
+    assert!(fixture.platform.caller_of_token(&token).is_ok());
     fixture.clock.advance(Duration::from_millis(1));
-    assert_eq!(fixture.platform.app_of_token(&token).err(), Some(TokenError::Expired));
+    assert_eq!(fixture.platform.caller_of_token(&token).err(), Some(TokenError::Expired));
     let later = fixture.clock.now().saturating_add(HOUR);
     let extended = fixture.platform.extend_grant("kiosk", later, vec![QUALITY.to_owned()]).await.expect("a grant");
     assert!(extended.token == token && extended.added == [QUALITY] && extended.held.is_empty());
-    assert!(fixture.platform.app_of_token(&token).expect("an app").require(Area::Quality).is_ok());
+    assert!(fixture.platform.caller_of_token(&token).expect("an app").require(Area::Quality).is_ok());
 }
 
 #[tokio::test]
@@ -37,11 +37,11 @@ async fn a_revoked_token_is_unknown_even_after_a_restart() {
     let token = fixture.platform.grant("kiosk", due, vec![RECOGNITION.to_owned()]).await.expect("a token");
     let kept = fixture.platform.grant("gate", due, vec![RECOGNITION.to_owned()]).await.expect("a token");
     fixture.platform.revoke("kiosk").await.expect("it is revoked");
-    assert_eq!(fixture.platform.app_of_token(&token).err(), Some(TokenError::Unknown));
+    assert_eq!(fixture.platform.caller_of_token(&token).err(), Some(TokenError::Unknown));
     let fixture = fixture.reopened().await;
-    assert_eq!(fixture.platform.app_of_token(&token).err(), Some(TokenError::Unknown));
-    assert!(fixture.platform.app_of_token(&kept).is_ok());
-    assert!(fixture.platform.app_of_token(ADMIN_TOKEN).expect("the administrator").is_admin());
+    assert_eq!(fixture.platform.caller_of_token(&token).err(), Some(TokenError::Unknown));
+    assert!(fixture.platform.caller_of_token(&kept).is_ok());
+    assert!(fixture.platform.caller_of_token(ADMIN_TOKEN).expect("the administrator").is_admin());
     assert!(matches!(fixture.platform.revoke("kiosk").await, Err(Error::Missing(Missing::App))));
 }
 
@@ -61,7 +61,7 @@ async fn grants_have_rules() {
 async fn an_app_sees_its_own_libraries_alone() {
     let fixture = Fixture::start().await;
     fixture.enrol(picture("alice", 1)).await;
-    let other = fixture.platform.app_for_operator("other").await.expect("an app");
+    let other = fixture.platform.operator_for("other").await.expect("an app");
     let found = fixture.platform.identify(&other, LIBRARY, picture("alice", 2), 1).await;
     assert!(matches!(found, Err(Error::Missing(Missing::Library))));
     fixture.platform.open_library(&other, LIBRARY).await.expect("a library of the same id");
@@ -98,7 +98,7 @@ async fn calls_are_counted_by_app_and_method() {
     };
     let total = |method: &str, count, cost_ms| (method.to_owned(), count, cost_ms);
     assert_eq!(totals(&fixture.app).await, [total("enrol", 1, 1), total("search", 2, 7)]);
-    let admin = fixture.platform.app_of_token(ADMIN_TOKEN).expect("the administrator");
+    let admin = fixture.platform.caller_of_token(ADMIN_TOKEN).expect("the administrator");
     assert_eq!(totals(&admin).await, [total("enrol", 1, 1), total("search", 3, 12)]);
     let later = CallFilter { from: Some(START.saturating_add(HOUR)), ..CallFilter::default() };
     assert!(fixture.platform.call_totals(&fixture.app, &later).await.expect("an answer").is_empty());

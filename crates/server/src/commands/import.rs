@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_platform::{App, BadInput, Format, Imported, Library, Platform, Profile, Refusal};
+use aicp_platform::{BadInput, Caller, Format, Imported, Library, Platform, Profile, Refusal};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -53,7 +53,7 @@ struct Summary {
 }
 
 /// Enrols a folder that has a folder of pictures per person. A repeated run continues where the last one stopped.
-pub(crate) fn run(config: &Config, dir: &Path, app: &str, library: &str, json: bool) -> Result<()> {
+pub(crate) fn run(config: &Config, dir: &Path, caller: &str, library: &str, json: bool) -> Result<()> {
     let (people, mut rejects) = list(dir)?;
     let runtime = async_runtime()?;
     // The import limits its own concurrency; a short queue configured for the server must not make it fail as busy.
@@ -65,9 +65,9 @@ pub(crate) fn run(config: &Config, dir: &Path, app: &str, library: &str, json: b
         let token = data_dir::admin_token(config)?.token;
         data_dir::check_parts(config, false)?;
         let platform = open_platform(config, vision, &token).await?;
-        let app = platform.app_for_operator(app).await?;
-        let library = platform.open_library(&app, library).await?;
-        let target = Target { platform: platform.clone(), app, library };
+        let caller = platform.operator_for(caller).await?;
+        let library = platform.open_library(&caller, library).await?;
+        let target = Target { platform: platform.clone(), caller, library };
         let outcome = enrol_all(target, people).await;
         platform.close().await?;
         Ok::<_, Error>(outcome)
@@ -81,7 +81,7 @@ pub(crate) fn run(config: &Config, dir: &Path, app: &str, library: &str, json: b
 /// Library that an import writes to.
 struct Target {
     platform: Platform,
-    app: App,
+    caller: Caller,
     library: Library,
 }
 
@@ -154,8 +154,8 @@ async fn enrol_picture(target: &Target, person: &str, path: &Path) -> Result<Imp
         .await
         .map_err(|e| Error::Runtime(std::io::Error::other(e)))??;
     let profile = Profile { name: Some(person.to_owned()), ..Profile::default() };
-    let Target { platform, app, library } = target;
-    Ok(platform.import(app, library, person, profile, bytes.into()).await?)
+    let Target { platform, caller, library } = target;
+    Ok(platform.import(caller, library, person, profile, bytes.into()).await?)
 }
 
 /// Reads a file if it is regular, within the size limit and starts like a picture.

@@ -14,7 +14,7 @@ use crate::detector::DetectedFace;
 use crate::embedder::{DIMENSIONS, Purpose};
 use crate::models::{Algorithm, FaceModels, Recognised};
 use crate::picture::{Dimensions, Picture};
-use crate::pool::{Caller, Vision};
+use crate::pool::{Priority, Vision};
 
 #[async_trait]
 impl Biometrics for Vision {
@@ -44,7 +44,7 @@ impl Biometrics for Vision {
                 Ok(faces.iter().take(at_most).map(|face| seen(&picture, face)).collect())
             }
         };
-        self.run_for(terms.caller, detect).await
+        self.run_for(terms.priority, detect).await
     }
 
     async fn look(&self, picture: Photo, request: Request) -> Result<Look> {
@@ -66,7 +66,7 @@ impl Biometrics for Vision {
             let side = |pixels: u32| pixels as f32 * picture.stored_per_pixel();
             Ok(Look { width: side(picture.width()), height: side(picture.height()), faces })
         };
-        self.run_for(terms.caller, look).await
+        self.run_for(terms.priority, look).await
     }
 
     async fn compare(&self, a: Photo, b: Photo, examination: Option<Examination>) -> Result<Option<Comparison>> {
@@ -82,7 +82,7 @@ impl Biometrics for Vision {
             let face_b = embedded(models, &picture_b, face_b, examination, terms)?;
             Ok(Some(Comparison::new(face_a, face_b, terms)))
         };
-        self.run_for(terms.caller, compare).await
+        self.run_for(terms.priority, compare).await
     }
 
     fn accepts_template(&self, template: &[f32]) -> bool {
@@ -92,7 +92,7 @@ impl Biometrics for Vision {
 
 /// Refuses a picture that exceeds the pixel limit of the terms, by its header.
 fn check_size(terms: Terms, bytes: &Bytes) -> Result<()> {
-    if terms.caller != Caller::Unknown {
+    if terms.priority != Priority::Unknown {
         return Ok(());
     }
     let Dimensions { width, height, .. } = Dimensions::of(bytes)?;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::pool::Caller;
+use crate::pool::Priority;
 
 fn photo(picture: &FakePicture) -> Photo {
     picture.bytes().into()
@@ -96,7 +96,7 @@ async fn a_bad_picture_is_refused() {
         assert!(refused.is_err_and(|e| e.is_bad_picture()), "{bytes}");
     }
     let huge = FakePicture { width: 6000, height: 5000, ..FakePicture::of("alice", 1) };
-    let unknown = Terms { caller: Caller::Unknown, ..Terms::default() };
+    let unknown = Terms { priority: Priority::Unknown, ..Terms::default() };
     assert!(fake.detect(photo(&huge), Scope::Largest).await.is_ok());
     let refused = fake.detect(Photo { terms: unknown, ..photo(&huge) }, Scope::Largest).await;
     assert!(matches!(refused, Err(Error::TooManyPixels { .. })));

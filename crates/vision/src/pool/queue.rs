@@ -5,9 +5,9 @@ use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The caller on whose behalf a job runs.
+/// The priority of a job, by the caller on whose behalf it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caller {
+pub enum Priority {
     /// A caller with credentials.
     Known,
     /// A caller without credentials. Its jobs have a lower priority and a smaller queue, and leave a worker free while
@@ -17,8 +17,8 @@ pub enum Caller {
     Own,
 }
 
-/// All kinds of callers, by descending priority.
-const CALLERS: [Caller; 3] = [Caller::Known, Caller::Unknown, Caller::Own];
+/// All priorities, the highest first.
+const PRIORITIES: [Priority; 3] = [Priority::Known, Priority::Unknown, Priority::Own];
 /// Time after the last job of a known caller for which one worker stays reserved for known callers.
 const RESERVED: Duration = Duration::from_secs(60);
 
@@ -41,11 +41,11 @@ pub(super) struct Queue<J> {
 
 struct State<J> {
     /// Waiting jobs with their tickets, indexed as [`CALLERS`].
-    waiting: [VecDeque<(u64, J)>; CALLERS.len()],
+    waiting: [VecDeque<(u64, J)>; PRIORITIES.len()],
     /// Numbers of running jobs, indexed as [`CALLERS`].
-    running: [usize; CALLERS.len()],
+    running: [usize; PRIORITIES.len()],
     /// One sender per idle worker, the most recent last.
-    idle: Vec<SyncSender<(Caller, J)>>,
+    idle: Vec<SyncSender<(Priority, J)>>,
     next_ticket: u64,
     last_known: Option<Instant>,
     /// Time of the last progress: a job was completed, or started while none was running.
@@ -59,7 +59,7 @@ impl<J> Queue<J> {
     pub fn new(workers: usize, capacity: usize) -> Self {
         let state = State {
             waiting: Default::default(),
-            running: [0; CALLERS.len()],
+            running: [0; PRIORITIES.len()],
             idle: Vec::new(),
             next_ticket: 0,
             last_known: None,
@@ -85,22 +85,22 @@ impl<J> Queue<J> {
     }
 
     /// Gives a job to an idle worker or queues it. Returns the ticket for [`Queue::withdraw`].
-    pub fn put(&self, caller: Caller, job: J) -> Result<u64, Refused> {
+    pub fn put(&self, priority: Priority, job: J) -> Result<u64, Refused> {
         let mut state = self.lock();
         if state.closed {
             return Err(Refused::Closed);
         }
-        let capacity = if caller == Caller::Known { self.capacity } else { self.capacity.div_ceil(2) };
-        let is_served = !state.idle.is_empty() && self.may_run(&state, caller);
-        if !is_served && state.waiting[caller as usize].len() >= capacity {
+        let capacity = if priority == Priority::Known { self.capacity } else { self.capacity.div_ceil(2) };
+        let is_served = !state.idle.is_empty() && self.may_run(&state, priority);
+        if !is_served && state.waiting[priority as usize].len() >= capacity {
             return Err(Refused::Full);
         }
-        if caller == Caller::Known {
+        if priority == Priority::Known {
             state.last_known = Some(Instant::now());
         }
         let ticket = state.next_ticket;
         state.next_ticket += 1;
-        state.waiting[caller as usize].push_back((ticket, job));
+        state.waiting[priority as usize].push_back((ticket, job));
         self.hand_out(&mut state);
         Ok(ticket)
     }
@@ -114,11 +114,11 @@ impl<J> Queue<J> {
         })
     }
 
-    /// Reports the job of this caller as done and waits for the next one; `None` once the queue is closed and empty.
-    pub fn take(&self, done: Option<Caller>) -> Option<(Caller, J)> {
+    /// Reports the job of this priority as done and waits for the next one; `None` once the queue is closed and empty.
+    pub fn take(&self, done: Option<Priority>) -> Option<(Priority, J)> {
         let mut state = self.lock();
-        if let Some(caller) = done {
-            state.running[caller as usize] -= 1;
+        if let Some(priority) = done {
+            state.running[priority as usize] -= 1;
             state.moved = Instant::now();
         }
         if let Some(job) = self.next(&mut state) {
@@ -152,23 +152,23 @@ impl<J> Queue<J> {
     }
 
     /// Removes the next job from the queue and counts it as running.
-    fn next(&self, state: &mut State<J>) -> Option<(Caller, J)> {
-        let caller = CALLERS.into_iter().find(|caller| {
-            !state.waiting[*caller as usize].is_empty() && (state.closed || self.may_run(state, *caller))
+    fn next(&self, state: &mut State<J>) -> Option<(Priority, J)> {
+        let priority = PRIORITIES.into_iter().find(|priority| {
+            !state.waiting[*priority as usize].is_empty() && (state.closed || self.may_run(state, *priority))
         })?;
-        let (_, job) = state.waiting[caller as usize].pop_front()?;
+        let (_, job) = state.waiting[priority as usize].pop_front()?;
         if state.running.iter().sum::<usize>() == 0 {
             state.moved = Instant::now();
         }
-        state.running[caller as usize] += 1;
-        Some((caller, job))
+        state.running[priority as usize] += 1;
+        Some((priority, job))
     }
 
     /// Whether one more job of this kind may run now.
-    fn may_run(&self, state: &State<J>, caller: Caller) -> bool {
-        let others = state.running[Caller::Unknown as usize] + state.running[Caller::Own as usize];
+    fn may_run(&self, state: &State<J>, priority: Priority) -> bool {
+        let others = state.running[Priority::Unknown as usize] + state.running[Priority::Own as usize];
         let is_reserved = state.last_known.is_some_and(|last| last.elapsed() < RESERVED);
-        caller == Caller::Known || !is_reserved || others < (self.workers - 1).max(1)
+        priority == Priority::Known || !is_reserved || others < (self.workers - 1).max(1)
     }
 }
 
@@ -186,26 +186,27 @@ mod tests {
     #[test]
     fn known_callers_come_first_and_this_program_last() {
         let queue = Queue::new(2, 8);
-        for (caller, job) in [(Caller::Own, 1), (Caller::Unknown, 2), (Caller::Known, 3), (Caller::Known, 4)] {
-            queue.put(caller, job).expect("room");
+        for (priority, job) in [(Priority::Own, 1), (Priority::Unknown, 2), (Priority::Known, 3), (Priority::Known, 4)]
+        {
+            queue.put(priority, job).expect("room");
         }
         queue.close();
         assert_eq!([taken(&queue), taken(&queue), taken(&queue), taken(&queue)], [Some(3), Some(4), Some(2), Some(1)]);
         assert_eq!(taken(&queue), None);
-        assert_eq!(queue.put(Caller::Known, 5), Err(Refused::Closed));
+        assert_eq!(queue.put(Priority::Known, 5), Err(Refused::Closed));
     }
 
     #[test]
     fn known_callers_have_twice_the_room_and_others_can_not_take_it() {
         let queue = Queue::new(2, 4);
         for job in 0..2 {
-            queue.put(Caller::Unknown, job).expect("room");
+            queue.put(Priority::Unknown, job).expect("room");
         }
-        assert_eq!(queue.put(Caller::Unknown, 9), Err(Refused::Full));
+        assert_eq!(queue.put(Priority::Unknown, 9), Err(Refused::Full));
         for job in 0..4 {
-            queue.put(Caller::Known, job).expect("room");
+            queue.put(Priority::Known, job).expect("room");
         }
-        assert_eq!(queue.put(Caller::Known, 9), Err(Refused::Full));
+        assert_eq!(queue.put(Priority::Known, 9), Err(Refused::Full));
         assert_eq!(queue.waiting(), 6);
     }
 
@@ -214,31 +215,31 @@ mod tests {
         for (workers, comes_known, at_once) in [(3, false, 3), (3, true, 2), (1, true, 1)] {
             let queue = Queue::new(workers, 16);
             if comes_known {
-                queue.put(Caller::Known, 0).expect("room");
-                let (caller, _) = queue.take(None).expect("a job");
-                queue.put(Caller::Unknown, 1).expect("room");
-                assert_eq!(queue.take(Some(caller)), Some((Caller::Unknown, 1)), "nobody else is at work");
+                queue.put(Priority::Known, 0).expect("room");
+                let (priority, _) = queue.take(None).expect("a job");
+                queue.put(Priority::Unknown, 1).expect("room");
+                assert_eq!(queue.take(Some(priority)), Some((Priority::Unknown, 1)), "nobody else is at work");
             } else {
-                queue.put(Caller::Unknown, 1).expect("room");
+                queue.put(Priority::Unknown, 1).expect("room");
                 queue.take(None).expect("a job");
             }
             for job in 0..4 {
-                queue.put(Caller::Unknown, job).expect("room");
+                queue.put(Priority::Unknown, job).expect("room");
             }
             let mut running = 1;
             while running < workers && queue.next(&mut queue.lock()).is_some() {
                 running += 1;
             }
             assert_eq!(running, at_once, "{workers} workers");
-            queue.put(Caller::Known, 7).expect("room");
-            assert_eq!(queue.next(&mut queue.lock()), Some((Caller::Known, 7)));
+            queue.put(Priority::Known, 7).expect("room");
+            assert_eq!(queue.next(&mut queue.lock()), Some((Priority::Known, 7)));
         }
     }
 
     #[test]
     fn a_job_that_waits_can_be_taken_back() {
         let queue = Queue::new(1, 4);
-        let tickets: Vec<u64> = (0..3).map(|job| queue.put(Caller::Known, job).expect("room")).collect();
+        let tickets: Vec<u64> = (0..3).map(|job| queue.put(Priority::Known, job).expect("room")).collect();
         assert!(queue.withdraw(tickets[1]));
         assert!(!queue.withdraw(tickets[1]), "it is gone");
         queue.close();
@@ -247,7 +248,7 @@ mod tests {
     }
 
     proptest! {
-        /// In any order of steps each job runs once or is withdrawn, and the jobs of a caller run in their order.
+        /// In any order of steps each job runs once or is withdrawn, and the jobs of a priority run in their order.
         #[test]
         fn nothing_is_lost_or_done_twice(steps in prop::collection::vec((0u8..4, 0usize..3), 0..60)) {
             let queue = Queue::new(2, 1000);
@@ -257,8 +258,8 @@ mod tests {
             for (what, at) in steps {
                 match what {
                     0 | 1 => {
-                        let caller = CALLERS[at];
-                        tickets.push((queue.put(caller, number).expect("room"), number));
+                        let priority = PRIORITIES[at];
+                        tickets.push((queue.put(priority, number).expect("room"), number));
                         expected.push(number);
                         number += 1;
                     }
@@ -271,22 +272,22 @@ mod tests {
                     }
                     _ => {
                         let mut state = queue.lock();
-                        if let Some((caller, job)) = queue.next(&mut state) {
-                            running.push(caller);
-                            ran.push((caller, job));
+                        if let Some((priority, job)) = queue.next(&mut state) {
+                            running.push(priority);
+                            ran.push((priority, job));
                         }
-                        if let Some(caller) = running.pop() {
-                            state.running[caller as usize] -= 1;
+                        if let Some(priority) = running.pop() {
+                            state.running[priority as usize] -= 1;
                         }
                     }
                 }
             }
             queue.close();
-            while let Some((caller, job)) = queue.take(None) {
-                ran.push((caller, job));
+            while let Some((priority, job)) = queue.take(None) {
+                ran.push((priority, job));
             }
-            for caller in CALLERS {
-                let of: Vec<u32> = ran.iter().filter(|(by, _)| *by == caller).map(|(_, job)| *job).collect();
+            for priority in PRIORITIES {
+                let of: Vec<u32> = ran.iter().filter(|(by, _)| *by == priority).map(|(_, job)| *job).collect();
                 prop_assert!(of.is_sorted(), "{of:?}");
             }
             let mut ran: Vec<u32> = ran.into_iter().map(|(_, job)| job).collect();

@@ -122,7 +122,7 @@ impl Call<'_> {
     fn require_own_app(&self, fields: &Fields<'_>) -> Result<(), Failure> {
         let in_body = text(fields, "appid", codes::APP_ID)?;
         let named = in_body.iter().chain(&self.query_app);
-        if named.into_iter().all(|id| id.is_empty() || id == self.app.id()) {
+        if named.into_iter().all(|id| id.is_empty() || id == self.caller.app_id()) {
             Ok(())
         } else {
             Err(Failure::code(codes::NO_PERMISSION))
@@ -133,7 +133,10 @@ impl Call<'_> {
     async fn group_add(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let group_id = group_id(fields, "group_id")?;
         let engine = text(fields, "engine", codes::INVALID_PARAMETER)?.filter(|engine| !engine.is_empty());
-        self.platform.create_library(self.app, &group_id, &group_id, None, engine.as_deref()).await.map_err(failure)?;
+        self.platform
+            .create_library(self.caller, &group_id, &group_id, None, engine.as_deref())
+            .await
+            .map_err(failure)?;
         null()
     }
 
@@ -141,14 +144,14 @@ impl Call<'_> {
     async fn group_delete(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let group_id = group_id(fields, "group_id")?;
         // Looks up the group's id alone: an engine key is not accepted here.
-        let library = self.platform.library(self.app, &group_id).await.map_err(failure)?;
-        self.platform.delete_library(self.app, &library).await.map_err(failure)?;
+        let library = self.platform.library(self.caller, &group_id).await.map_err(failure)?;
+        self.platform.delete_library(self.caller, &library).await.map_err(failure)?;
         null()
     }
 
     /// Handles 9.1.3.
     async fn group_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
-        let libraries = self.platform.libraries(self.app, page(fields)?).await.map_err(failure)?;
+        let libraries = self.platform.libraries(self.caller, page(fields)?).await.map_err(failure)?;
         Answer::ok(&GroupIds { group_id_list: libraries.into_iter().map(|library| library.external_id).collect() })
     }
 
@@ -159,7 +162,7 @@ impl Call<'_> {
             return Err(Failure::code(codes::TOO_MANY_APPS));
         }
         let known = self.visible_apps().await?;
-        if ids.iter().any(|id| !self.app.is_admin() && id != self.app.id()) {
+        if ids.iter().any(|id| !self.caller.is_admin() && id != self.caller.app_id()) {
             return Err(Failure::code(codes::NO_PERMISSION));
         }
         let ids = if ids.is_empty() { known } else { ids.into_iter().filter(|id| known.contains(id)).collect() };
@@ -188,9 +191,9 @@ impl Call<'_> {
             return Err(Failure::code(codes::TOO_MANY_APPS));
         }
         if apps.is_empty() {
-            apps.push(self.app.id().to_owned());
+            apps.push(self.caller.app_id().to_owned());
         }
-        let apps: Option<Vec<_>> = apps.iter().map(|id| self.platform.act_as(self.app, id)).collect();
+        let apps: Option<Vec<_>> = apps.iter().map(|id| self.platform.act_as(self.caller, id)).collect();
         let apps = apps.ok_or_else(|| Failure::code(codes::NO_PERMISSION))?;
         let mut stats = Vec::with_capacity(groups.len());
         for group_id in groups {
@@ -210,10 +213,10 @@ impl Call<'_> {
         let user_id = user_id(fields)?;
         let from = group_id(fields, "src_group_id")?;
         let to = group_id(fields, "dst_group_id")?;
-        let from = self.platform.library(self.app, &from).await.map_err(failure)?;
-        let to = found(self.platform.library(self.app, &to).await)?;
+        let from = self.platform.library(self.caller, &from).await.map_err(failure)?;
+        let to = found(self.platform.library(self.caller, &to).await)?;
         let to = to.ok_or_else(|| Failure::code(codes::NO_TARGET_GROUP))?;
-        self.platform.copy_user(self.app, &from, &to, &user_id).await.map_err(failure)?;
+        self.platform.copy_user(self.caller, &from, &to, &user_id).await.map_err(failure)?;
         null()
     }
 
@@ -221,7 +224,7 @@ impl Call<'_> {
     async fn user_get(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let user_id = user_id(fields)?;
         let group = group_or_all(fields)?;
-        let users = self.platform.users_named(self.app, group.as_deref(), &user_id).await.map_err(failure)?;
+        let users = self.platform.users_named(self.caller, group.as_deref(), &user_id).await.map_err(failure)?;
         let user_list = users.into_iter().map(|(library, person)| UserRow::new(&library.external_id, person)).collect();
         Answer::ok(&UserList { user_list })
     }
@@ -230,7 +233,7 @@ impl Call<'_> {
     async fn user_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let group_id = group_id(fields, "group_id")?;
         let page = page(fields)?;
-        let users = self.platform.users(self.app, &group_id, page).await.map_err(failure)?;
+        let users = self.platform.users(self.caller, &group_id, page).await.map_err(failure)?;
         let user_id_list = users.into_iter().map(|person| UserRow::new(&group_id, person)).collect();
         Answer::ok(&UserIdList { user_id_list })
     }
@@ -238,7 +241,7 @@ impl Call<'_> {
     async fn user_delete(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let user_id = user_id(fields)?;
         let group = group_or_all(fields)?;
-        self.platform.remove_user(self.app, group.as_deref(), &user_id).await.map_err(failure)?;
+        self.platform.remove_user(self.caller, group.as_deref(), &user_id).await.map_err(failure)?;
         null()
     }
 
@@ -248,10 +251,10 @@ impl Call<'_> {
 
     /// Returns the app ids that the caller may see: its own, or all for the administrator.
     async fn visible_apps(&self) -> Result<Vec<String>, Failure> {
-        if self.app.is_admin() {
+        if self.caller.is_admin() {
             self.platform.app_ids().await.map_err(failure)
         } else {
-            Ok(vec![self.app.id().to_owned()])
+            Ok(vec![self.caller.app_id().to_owned()])
         }
     }
 
@@ -293,7 +296,7 @@ impl Call<'_> {
             gates: gates(fields)?,
             picture: self.picture_of(fields).await?,
         };
-        let enrolled = self.platform.add_user_face(self.app, face, old, missing).await.map_err(failure)?;
+        let enrolled = self.platform.add_user_face(self.caller, face, old, missing).await.map_err(failure)?;
         let [x, y, width, height] = enrolled.face.bounding_box;
         Ok(AddedFace {
             face_token: face_token(&enrolled.face),
@@ -303,7 +306,7 @@ impl Call<'_> {
 
     async fn face_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let (user_id, group_id) = (user_id(fields)?, group_id(fields, "group_id")?);
-        let faces = self.platform.user_faces(self.app, &group_id, &user_id).await.map_err(failure)?;
+        let faces = self.platform.user_faces(self.caller, &group_id, &user_id).await.map_err(failure)?;
         let row = |face: &aicp_platform::Face| FaceRow {
             face_token: face_token(face),
             ctime: shanghai::text(face.file_id.created()),
@@ -317,7 +320,7 @@ impl Call<'_> {
         if token.len() > 64 {
             return Err(Failure::code(codes::FACE_TOKEN));
         }
-        self.platform.remove_user_face(self.app, &group_id, &user_id, &token).await.map_err(failure)?;
+        self.platform.remove_user_face(self.caller, &group_id, &user_id, &token).await.map_err(failure)?;
         null()
     }
 
@@ -334,7 +337,7 @@ impl Call<'_> {
             }),
             "FACE_TOKEN" => {
                 let token = required(fields, "image", codes::FACE_TOKEN)?;
-                self.platform.picture_by_token(self.app, &token).await.map_err(|e| match e {
+                self.platform.picture_by_token(self.caller, &token).await.map_err(|e| match e {
                     Error::Missing(Missing::Face) => Failure::code(codes::NO_SUCH_TOKEN),
                     other => failure(other),
                 })

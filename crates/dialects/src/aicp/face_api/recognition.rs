@@ -38,7 +38,7 @@ impl Call<'_> {
         let picture = self.picture_of(fields).await?;
         let examination =
             Examination { quality: wanted.quality, liveness: wanted.liveness || gates.liveness != Control::None };
-        let faces = self.platform.examine(self.app, picture.clone(), most, examination).await.map_err(failure)?;
+        let faces = self.platform.examine(self.caller, picture.clone(), most, examination).await.map_err(failure)?;
         let largest = faces.first().ok_or_else(|| Failure::code(codes::NO_FACE))?;
         gates.check(largest).map_err(failure)?;
         let face_list: Vec<_> =
@@ -57,12 +57,12 @@ impl Call<'_> {
             face_type(&fields)?;
             let gates = gates(&fields)?;
             let picture = self.picture_of(&fields).await?;
-            self.platform.require(self.app, gates, &picture).await.map_err(failure)?;
+            self.platform.require(self.caller, gates, &picture).await.map_err(failure)?;
             pictures.push(picture);
         }
         let [a, b]: [Bytes; 2] = pictures.try_into().map_err(|_| wrong_number())?;
         let face_list = [&a, &b].map(|picture| Token { face_token: token_of_face(picture, 0) });
-        let similarity = self.platform.compare(self.app, a, b).await.map_err(failure)?;
+        let similarity = self.platform.compare(self.caller, a, b).await.map_err(failure)?;
         Answer::ok(&Matched { score: percent(similarity), face_list })
     }
 
@@ -73,17 +73,17 @@ impl Call<'_> {
         let gates = gates(fields)?;
         let user = if has_text(fields, "user_id") { Some(user_id(fields)?) } else { None };
         let picture = self.picture_of(fields).await?;
-        self.platform.require(self.app, gates, &picture).await.map_err(failure)?;
+        self.platform.require(self.caller, gates, &picture).await.map_err(failure)?;
         let face_token = token_of_face(&picture, 0);
         let mut matches = match user {
             Some(user_id) => {
-                let found = self.platform.compare_with_user(self.app, &libraries, &user_id, picture).await;
+                let found = self.platform.compare_with_user(self.caller, &libraries, &user_id, picture).await;
                 found.map_err(failure)?
             }
             None => {
                 let found = self
                     .platform
-                    .identify_in(self.app, &libraries, picture, most, similarity_threshold(threshold))
+                    .identify_in(self.caller, &libraries, picture, most, similarity_threshold(threshold))
                     .await;
                 found.map_err(failure)?.matches
             }
@@ -104,10 +104,10 @@ impl Call<'_> {
         let users = count(fields, "max_user_num", 1, MAX_USERS_A_FACE, codes::MAX_USERS)?;
         let gates = gates(fields)?;
         let picture = self.picture_of(fields).await?;
-        self.platform.require(self.app, gates, &picture).await.map_err(failure)?;
+        self.platform.require(self.caller, gates, &picture).await.map_err(failure)?;
         let found = self
             .platform
-            .identify_many_in(self.app, &libraries, picture.clone(), users, similarity_threshold(threshold))
+            .identify_many_in(self.caller, &libraries, picture.clone(), users, similarity_threshold(threshold))
             .await;
         let face_list: Vec<FoundFace> = found
             .map_err(failure)?
@@ -148,7 +148,7 @@ impl Call<'_> {
             let wanted = Wanted { liveness: true, ..wanted(fields)? };
             let picture = self.picture_of(fields).await?;
             let examination = Examination { quality: wanted.quality, liveness: true };
-            let faces = self.platform.examine(self.app, picture.clone(), 1, examination).await.map_err(failure)?;
+            let faces = self.platform.examine(self.caller, picture.clone(), 1, examination).await.map_err(failure)?;
             let face = faces.first().ok_or_else(|| Failure::code(codes::NO_FACE))?;
             let live = face.liveness.unwrap_or_default();
             if live.is_too_tight {
@@ -176,7 +176,7 @@ impl Call<'_> {
         }
         let mut libraries = Vec::with_capacity(groups.len());
         for group_id in groups {
-            libraries.push(self.platform.library(self.app, &group_id).await.map_err(failure)?);
+            libraries.push(self.platform.library(self.caller, &group_id).await.map_err(failure)?);
         }
         Ok(libraries)
     }
