@@ -1,12 +1,12 @@
 //! Who does the biometrics of a library: this process or a vendor's engine.
 //!
-//! [`Builtin`] combines [`Biometrics`] and an [`Index`]: pictures in, ranked faces out. [`Engine`] is either that or a
-//! [`RemoteEngine`], which stores the faces itself. An engine knows libraries, people and faces only as row ids and
-//! refs; the platform knows the people and checks access.
+//! [`Builtin`] combines [`Biometrics`] and an [`Index`]: pictures in, ranked faces out. A [`RemoteEngine`] stores the
+//! faces itself. An engine knows libraries, people and faces only as row ids and refs; the platform knows the people,
+//! checks access, and makes of each engine the backend of a library.
 
 mod builtin;
-mod engine;
 mod error;
+mod results;
 
 pub use aicp_engines::{
     BoxError, ClaimLookup, Error as RemoteError, LibraryRef, RemoteEngine, RemoteFace, Target, Write,
@@ -18,5 +18,5 @@ pub use aicp_vision::{
     similarity_of_false_match_rate,
 };
 pub use builtin::{Builtin, DescribedFace, EnrolledFace, FacePredicate, SkippedTemplates, TemplateRow};
-pub use engine::{Assessment, BUILTIN, Candidate, Engine, FaceCandidates, FaceKey};
 pub use error::{Error, Result};
+pub use results::{Assessment, BUILTIN, Candidate, FaceCandidates, FaceKey};

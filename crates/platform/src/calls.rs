@@ -251,7 +251,7 @@ impl Platform {
     /// Appends a call to the log. Never waits; the statistics include it from now on.
     pub fn record(&self, call: Call) {
         self.inner.calls.push(LoggedCall {
-            trace_id: self.inner.ids.call(),
+            trace_id: self.inner.shared.ids.call(),
             app_id: call.app_id,
             method: call.method,
             label: call.label.to_owned(),

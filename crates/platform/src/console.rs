@@ -12,10 +12,11 @@ use bytes::Bytes;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::Semaphore;
 
+use crate::backend::AddedFace;
 use crate::engines::BUILTIN;
 use crate::libraries::insert_library;
 use crate::network::network_of;
-use crate::people::{self, EnrolledPerson, NewUser};
+use crate::people::{Enrolled, PersonData, transactions};
 use crate::random::random_hex32;
 use crate::secrets::{TokenHash, new_token};
 use crate::{Error, Existing, Gates, Internal, Library, Limit, Missing, Platform, Profile, Refusal, Result, Threshold};
@@ -101,7 +102,7 @@ impl Platform {
         registration: Registration,
         picture: Bytes,
         client: Option<IpAddr>,
-    ) -> Result<EnrolledPerson> {
+    ) -> Result<Enrolled> {
         self.admit_address(client)?;
         let store = &self.inner.store;
         if store.rows().await?.user_by_name(&registration.username).await?.is_some() {
@@ -112,14 +113,14 @@ impl Platform {
         }
         let caller = self.console_caller();
         let library = self.login_library().await?;
-        self.engine_of(&caller, &library)?;
-        let new = NewUser {
+        self.backend_of(&caller, &library)?;
+        let new = PersonData {
             profile: Profile { name: Some(registration.username.clone()), ..Profile::default() },
-            ..NewUser::default()
+            ..PersonData::default()
         };
-        let person = self.new_person(new)?;
+        let person = self.inner.shared.new_person(new)?;
         // The library of the console users is the built-in engine's.
-        let added = self.inner.engines.builtin().enrol(self.photo(&caller, picture.clone())).await?;
+        let added = self.inner.builtin.enrol(self.photo(&caller, picture.clone())).await?;
         let rotation = added.face.map_or(0.0, |seen| seen.rotation);
         let user = NewConsoleUser {
             username: registration.username,
@@ -129,10 +130,10 @@ impl Platform {
             department: registration.department,
             created_at: self.now(),
         };
-        let (library_id, face) = (library.id, self.new_face(added));
+        let (library_id, face) = (library.id, self.inner.shared.new_face(added));
         let registered = store.write_with_picture(picture, move |tx, picture| {
             Box::pin(async move {
-                let (person, face) = people::enrol(tx, library_id, person, None, face, picture).await?;
+                let (person, face) = transactions::enrol(tx, library_id, person, None, face, picture).await?;
                 tx.insert_user(user, person.id).await.map_err(|e| match e {
                     aicp_store::Error::Exists => Error::Exists(Existing::User),
                     other => other.into(),
@@ -141,7 +142,7 @@ impl Platform {
             })
         });
         let (person, face) = registered.await?;
-        Ok(EnrolledPerson { person, face, rotation })
+        Ok(Enrolled::of_new(person, AddedFace { face, rotation }))
     }
 
     /// Logs in the user whose face a picture shows, if the face passes the liveness control.

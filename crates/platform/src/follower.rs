@@ -8,9 +8,9 @@ use aicp_types::{FaceId, PersonId, Sequence};
 
 use crate::apps::Tokens;
 use crate::background::drive;
-use crate::directory::DirectoryCache;
 use crate::keys::Keys;
 use crate::libraries::LibraryCache;
+use crate::people::DirectoryCache;
 use crate::secrets::Vault;
 use crate::social::FriendGroupCache;
 

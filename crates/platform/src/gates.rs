@@ -142,7 +142,7 @@ impl Platform {
         wanted: Examination,
     ) -> Result<Vec<ExaminedFace>> {
         caller.note_engine(BUILTIN);
-        Ok(self.inner.engines.builtin().examine(self.photo(caller, picture), most, wanted).await?)
+        Ok(self.inner.builtin.examine(self.photo(caller, picture), most, wanted).await?)
     }
 
     /// Returns the faces of a picture, the largest first, each with the built-in engine's feature. No face is not an
@@ -152,7 +152,7 @@ impl Platform {
     /// [`crate::BadInput::Picture`], [`Error::Busy`].
     pub async fn describe(&self, caller: &Caller, picture: Bytes) -> Result<Vec<DescribedFace>> {
         caller.note_engine(BUILTIN);
-        Ok(self.inner.engines.builtin().describe(self.photo(caller, picture)).await?)
+        Ok(self.inner.builtin.describe(self.photo(caller, picture)).await?)
     }
 
     /// Checks that the largest face of a picture passes the controls.
@@ -164,7 +164,7 @@ impl Platform {
             return Ok(());
         }
         let wanted = Examination { quality: gates.quality != Control::None, liveness: gates.liveness != Control::None };
-        let faces = self.inner.engines.builtin().examine(self.photo(caller, picture.clone()), 1, wanted).await?;
+        let faces = self.inner.builtin.examine(self.photo(caller, picture.clone()), 1, wanted).await?;
         gates.check(faces.first().ok_or(Refusal::NoFace)?)
     }
 }

@@ -21,7 +21,7 @@ pub(crate) async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool
         // Holds the platform for one batch at most, so that it can shut down.
         let Some(inner) = inner.upgrade() else { return };
         let platform = Platform { inner };
-        let algorithm = platform.inner.algorithm();
+        let algorithm = platform.inner.shared.algorithm.clone();
         let faces = match platform.unjudged_faces(&algorithm, after).await {
             Ok(faces) => faces,
             Err(e) => {
@@ -70,7 +70,7 @@ impl Platform {
     async fn judge(&self, face: &UnjudgedFace) -> Result<bool> {
         let store = &self.inner.store;
         let picture = store.picture(&face.picture_key).await?;
-        let recognisability = self.inner.engines.builtin().recognisability(picture).await?;
+        let recognisability = self.inner.builtin.recognisability(picture).await?;
         let face_id = face.face_id;
         let stored =
             store.write(move |tx| Box::pin(async move { tx.set_recognisability(face_id, recognisability).await }));

@@ -6,13 +6,13 @@
 //! protocol.
 
 mod apps;
+mod backend;
 mod background;
 mod caller;
 mod calls;
 mod capabilities;
 mod console;
 mod devices;
-mod directory;
 mod engines;
 mod error;
 mod follower;
@@ -22,7 +22,6 @@ mod judgements;
 mod keys;
 mod libraries;
 mod locks;
-mod members;
 mod names;
 mod network;
 mod outbox;
@@ -32,17 +31,17 @@ mod random;
 mod recognition;
 mod scans;
 mod secrets;
+mod shared;
 mod social;
 mod statistics;
 mod thresholds;
 mod user_groups;
-mod users;
 mod versioned;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use aicp_backends::{
@@ -52,23 +51,25 @@ pub use aicp_backends::{
 pub use aicp_fetch::{Limits as FetchLimits, Network};
 pub use aicp_store::{
     CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face, Group, GroupKind, Library,
-    LibraryCounts, LoggedCall, OutboxFilter, Page, Person, PersonChanges, Profile, SyncRelation,
+    LibraryCounts, LoggedCall, OutboxFilter, Page, Person, PersonChanges, Profile, SyncRelation, md5_hex,
 };
 pub use apps::ExtendedGrant;
+pub use backend::FaceCheck;
 pub use background::Background;
 pub use caller::{Caller, TokenError};
 pub use calls::Call;
 pub use capabilities::{Area, Capabilities};
 pub use console::{Registration, Session};
-pub use directory::{NewDirectoryUser, user_id_of};
 pub use engines::{BUILTIN, Engines};
 pub use error::{BadInput, Error, Existing, Internal, Limit, Missing, Refusal, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
 pub use keys::{AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyText, Keyring, NewKey, QuotaError, SignatureUse};
-pub use members::NewMember;
 pub use network::network_of;
 pub use outbox::{EngineHealth, OutboxEntry};
-pub use people::{EnrolledPerson, Imported, MissingLibrary};
+pub use people::{
+    EnrolOptions, Enrolled, Enrolment, FaceKey, KnownPerson, LastFace, LibraryKey, MissingLibrary, MissingPerson,
+    PersonData, PersonKey, SamePicture, face_token, token_of_face, user_id_of,
+};
 pub use pictures::StoredPicture;
 pub use recognition::{FaceMatches, Identification, Match, Threshold};
 pub use secrets::{MasterKey, new_token};
@@ -79,28 +80,30 @@ pub use social::{
 pub use statistics::calendar::{append_calls, set_zone as set_statistics_zone};
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use thresholds::{LibraryThreshold, threshold_for};
-pub use users::{ExistingFaces, MissingUser, UserFace, face_token, token_of_face};
 
-use aicp_backends::{IndexedFace, TemplateRow};
+use aicp_backends::{Builtin, IndexedFace, TemplateRow};
 use aicp_fetch::Fetcher;
-use aicp_store::{Algorithm, Store, TemplateRow as StoredTemplate};
-use aicp_types::{Clock, LibraryId, Node, PersonId, UnixMillis};
+use aicp_store::{Store, TemplateRow as StoredTemplate};
+use aicp_types::{Clock, Node, PersonId, UnixMillis};
 use apps::Tokens;
 use background::drive;
 use calls::CallLog;
 use console::LoginThrottle;
-use directory::DirectoryCache;
+use engines::Backends;
 use follower::Follower;
 use ids::Ids;
 use jiff::tz::TimeZone;
 use keys::Keys;
 use libraries::LibraryCache;
 use locks::{Digest, KeyedLock};
+use outbox::Outbox;
+use people::DirectoryCache;
 use scans::Scans;
 use secrets::{Signer, Vault};
+use shared::Shared;
 use social::FriendGroupCache;
 use thresholds::WarnedLibraries;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 /// Upper bound of [`Settings::top_n`]: people that one recognition returns.
 pub const MAX_TOP_N: usize = 100;
@@ -207,18 +210,17 @@ pub struct Platform {
 
 struct Inner {
     store: Store,
-    engines: Engines,
+    shared: Arc<Shared>,
+    builtin: Builtin,
+    backends: Backends,
+    outbox: Arc<Outbox>,
     fetcher: Fetcher,
-    clock: Arc<dyn Clock>,
-    ids: Ids,
     signer: Signer,
     vault: Vault,
     tokens: Arc<Tokens>,
     calls: CallLog,
     keys: Arc<Keys>,
     login_throttle: LoginThrottle,
-    /// Serialises the engine writes of a library.
-    library_writes: KeyedLock<LibraryId>,
     /// Serialises enrolments under one user name or of one picture, which prevents duplicates.
     identity_locks: KeyedLock<Digest>,
     /// Serialises changes of a person.
@@ -227,9 +229,7 @@ struct Inner {
     libraries: Arc<LibraryCache>,
     directory: Arc<DirectoryCache>,
     friend_groups: Arc<FriendGroupCache>,
-    outbox_wakeup: Arc<Notify>,
     single_calls: Arc<Semaphore>,
-    health: Mutex<HashMap<String, bool>>,
     warned_libraries: WarnedLibraries,
     settings: Settings,
 }
@@ -278,7 +278,7 @@ impl Platform {
         let (libraries, directory) = (Arc::<LibraryCache>::default(), Arc::<DirectoryCache>::default());
         let friend_groups = Arc::<FriendGroupCache>::default();
         store.observe(Arc::new(Follower {
-            engine: engines.builtin().clone(),
+            engine: engines.builtin.clone(),
             algorithm: engines.algorithm(),
             least_recognisability: settings.loosest_gate().least(),
             vault: Vault::new(key),
@@ -288,28 +288,33 @@ impl Platform {
             directory: Arc::clone(&directory),
             friend_groups: Arc::clone(&friend_groups),
         }));
-        let inner = Inner {
+        let shared = Arc::new(Shared {
+            store: store.clone(),
             ids: Ids::after(last, Node::default(), Arc::clone(&clock)),
+            clock: Arc::clone(&clock),
+            algorithm: engines.algorithm(),
+        });
+        let outbox = Arc::new(Outbox::new(Arc::clone(&shared), engines.remote.clone(), settings.auto_replay));
+        let inner = Inner {
+            backends: Backends::new(&engines, &shared, &outbox)?,
             signer: Signer::new(key),
             vault,
             tokens,
             calls: CallLog::start(store.clone(), Arc::clone(&clock), settings.zone.clone(), settings.retention_days),
             keys,
             login_throttle: LoginThrottle::new(settings.login_attempts),
-            library_writes: KeyedLock::default(),
             identity_locks: KeyedLock::default(),
             person_locks: KeyedLock::default(),
             scans: Scans::default(),
             libraries,
             directory,
             friend_groups,
-            outbox_wakeup: Arc::default(),
             single_calls: Arc::new(Semaphore::new(statistics::MAX_CONCURRENT_CALL_QUERIES)),
-            health: Mutex::default(),
             warned_libraries: WarnedLibraries::default(),
             store,
-            clock,
-            engines,
+            shared,
+            builtin: engines.builtin,
+            outbox,
             fetcher,
             settings,
         };
@@ -319,7 +324,7 @@ impl Platform {
 
     /// Returns the current time.
     pub fn now(&self) -> UnixMillis {
-        self.inner.clock.now()
+        self.inner.shared.now()
     }
 
     /// Returns the settings.
@@ -346,13 +351,13 @@ impl Platform {
     /// Returns the time since the built-in engine last finished a job, if jobs are running and it exceeds the limit of
     /// a job.
     pub fn recognition_stuck_for(&self) -> Option<Duration> {
-        self.inner.engines.builtin().stuck_for()
+        self.inner.builtin.stuck_for()
     }
 
     /// Starts the health checks of remote engines; they run until the returned task is closed.
     pub fn start_engine_monitor(&self) -> Background {
-        let inner = Arc::downgrade(&self.inner);
-        Background::start(|stop| outbox::monitor_engines(inner, stop))
+        let (outbox, interval) = (Arc::downgrade(&self.inner.outbox), self.inner.settings.outbox_interval);
+        Background::start(move |stop| outbox::monitor_engines(outbox, interval, stop))
     }
 
     /// Starts to compute the missing recognisability of faces enrolled by older versions; runs until all are done or
@@ -375,8 +380,8 @@ impl Platform {
 
 impl Inner {
     async fn load_templates(&self) -> Result<()> {
-        let algorithm = self.algorithm();
-        let engine = self.engines.builtin().clone();
+        let algorithm = &self.shared.algorithm;
+        let engine = self.builtin.clone();
         let least = self.settings.loosest_gate().least();
         let left_out = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&left_out);
@@ -392,7 +397,7 @@ impl Inner {
             }
             Ok::<_, aicp_backends::Error>(())
         };
-        let read = self.store.read_templates(&algorithm, admit).await??;
+        let read = self.store.read_templates(algorithm, admit).await??;
         let left_out = left_out.load(Ordering::Relaxed);
         if left_out > 0 {
             tracing::warn!(faces = left_out, "enrolled faces that are not recognisable match nobody");
@@ -405,10 +410,6 @@ impl Inner {
             );
         }
         Ok(())
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.engines.algorithm()
     }
 }
 

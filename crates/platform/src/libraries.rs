@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aicp_backends::Engine;
 use aicp_store::{LibraryCounts, NewLibrary, Page, Tx};
 use aicp_types::LibraryId;
 
@@ -18,6 +17,8 @@ use crate::{BadInput, Error, Existing, Library, Limit, Missing, Platform, Result
 const MAX_CACHED_LIBRARIES: u64 = 128;
 /// Maximum number of apps in the cache.
 const MAX_CACHED_APPS: usize = 256;
+/// Number of libraries whose apps are remembered.
+const MAX_KNOWN_APPS: usize = MAX_CACHED_APPS * 128;
 
 impl Platform {
     /// Creates a library. `external_id` is the app's own id for it; `engine` names the engine of its biometrics, by
@@ -51,9 +52,9 @@ impl Platform {
         at_most: Option<u64>,
     ) -> Result<Library> {
         require_library_id(external_id)?;
-        let engines = &self.inner.engines;
-        let engine = engine.map_or(Ok(engines.default()), |name| engines.named(name))?;
-        caller.note_engine(engine.name());
+        let backends = &self.inner.backends;
+        let backend = engine.map_or(Ok(backends.default()), |name| backends.named(name))?;
+        caller.note_engine(backend.name());
         let of_all = Some(self.inner.settings.max_libraries).filter(|limit| *limit > 0);
         let at_most = at_most.into_iter().chain(of_all).min();
         let new = NewLibrary {
@@ -62,15 +63,12 @@ impl Platform {
             name: name.to_owned(),
             description: description.map(str::to_owned),
             engine_key: random_hex32()?,
-            engine: engine.name().to_owned(),
+            engine: backend.name().to_owned(),
             created_at: self.now(),
             slot: None,
             hidden: false,
         };
-        match engine {
-            Engine::Remote(remote) => self.create_remotely(remote.clone(), new, at_most).await,
-            Engine::Builtin(_) => self.inner.store.write(move |tx| Box::pin(insert_library(tx, new, at_most))).await,
-        }
+        backend.create_library(new, at_most).await
     }
 
     /// Deletes a library named by its external id or, if no library has that, by its engine key.
@@ -93,16 +91,7 @@ impl Platform {
     /// # Errors
     /// [`Missing::Library`].
     pub async fn delete_library(&self, caller: &Caller, library: &Library) -> Result<()> {
-        let engine = self.engine_of(caller, library)?;
-        match engine {
-            Engine::Remote(remote) => self.delete_remotely(remote.clone(), library.id).await,
-            Engine::Builtin(_) => {
-                let (id, now) = (library.id, self.now());
-                let deleted =
-                    self.inner.store.remove(move |tx| Box::pin(async move { tx.delete_library(id, now).await }));
-                deleted.await.map_err(or_missing(Missing::Library))
-            }
-        }
+        self.backend_of(caller, library)?.delete_library(library.id).await
     }
 
     /// Returns a page of the app's libraries in order of creation.
@@ -152,7 +141,7 @@ impl Platform {
     /// id.
     pub async fn rename_library(&self, caller: &Caller, library: &Library, external_id: &str) -> Result<()> {
         require_library_id(external_id)?;
-        self.engine_of(caller, library)?;
+        self.backend_of(caller, library)?;
         let (id, external_id) = (library.id, external_id.to_owned());
         self.inner.store.write(move |tx| Box::pin(rename_library(tx, id, external_id))).await
     }
@@ -246,7 +235,7 @@ impl Default for LibraryCache {
 impl LibraryCache {
     fn insert(&self, app_id: &str, oldest: &Arc<[Library]>, read_at: Version) {
         let mut apps = self.apps();
-        if apps.len() > MAX_CACHED_APPS * oldest.len().max(1) {
+        if apps.len() > MAX_KNOWN_APPS {
             apps.clear();
             self.by_app.invalidate_all();
         }
@@ -261,9 +250,10 @@ impl LibraryCache {
 
     /// Invalidates what holds a library.
     pub fn invalidate_library(&self, library_id: LibraryId) {
-        let app_id = self.apps().get(&library_id).cloned();
+        // Held until the end: a list that is read meanwhile is cached before, and found, or after, and then refused.
+        let apps = self.apps();
         // A library that is not cached may be about to be.
-        self.by_app.invalidate(&app_id.unwrap_or_default());
+        self.by_app.invalidate(&apps.get(&library_id).cloned().unwrap_or_default());
     }
 
     fn apps(&self) -> MutexGuard<'_, HashMap<LibraryId, String>> {
@@ -286,8 +276,8 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    use crate::people::NewUser;
     use crate::{MasterKey, Settings};
+    use crate::{PersonData, PersonKey};
     use aicp_backends::{Biometrics, Builtin, EnrolledFace, LocalIndex};
     use aicp_vision::FakeBiometrics;
 
@@ -304,12 +294,12 @@ mod tests {
     /// Creates a library with one person, who has the same id in each library.
     async fn make(platform: &Platform, caller: &Caller, name: &str) -> Library {
         let library = platform.create_library(caller, name, name, None, None).await.expect("it is made");
-        let user = NewUser { user_id: Some("same".to_owned()), ..NewUser::default() };
-        let person = platform.new_person(user).expect("random");
-        let face = platform.new_face(EnrolledFace::default());
+        let user = PersonData { user_id: Some("same".to_owned()), ..PersonData::default() };
+        let person = platform.inner.shared.new_person(user).expect("random");
+        let face = platform.inner.shared.new_face(EnrolledFace::default());
         let (id, picture) = (library.id, name.as_bytes().to_vec().into());
         let written = platform.inner.store.write_with_picture(picture, move |tx, picture| {
-            Box::pin(crate::people::enrol(tx, id, person, None, face, picture))
+            Box::pin(crate::people::transactions::enrol(tx, id, person, None, face, picture))
         });
         written.await.expect("it is written");
         library
@@ -326,11 +316,13 @@ mod tests {
         let other = make(&platform, &caller, "a").await;
 
         let count = async |library: &Library| {
-            platform.members(&caller, library, Page::first(10)).await.expect("it is read").len()
+            platform.people(&caller, library, Page::first(10)).await.expect("it is read").len()
         };
         assert_eq!(count(&found).await, 1);
-        platform.remove_members(&caller, &found, "same").await.expect("it is removed");
-        assert!(matches!(platform.remove_members(&caller, &found, "same").await, Err(Error::Missing(Missing::Person))));
+        let person = platform.find(&caller, &found, PersonKey::UserId("same")).await.expect("a person");
+        platform.remove_person(&caller, &found, &person).await.expect("it is removed");
+        let again = platform.remove_person(&caller, &found, &person).await;
+        assert!(matches!(again, Err(Error::Missing(Missing::Person))));
         assert_eq!(count(&found).await, 0);
         platform.delete_library(&caller, &found).await.expect("it is deleted");
 

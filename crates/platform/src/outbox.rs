@@ -13,19 +13,22 @@ mod health;
 mod rules;
 mod transactions;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use aicp_backends::{RemoteEngine, Write};
-use aicp_store::{NewFace, NewLibrary, NewPerson, OutboxFilter, OutboxRow, Page};
+use aicp_backends::{EnrolledFace, RemoteEngine, Write};
+use aicp_store::{NewLibrary, NewPerson, OutboxFilter, OutboxRow, Page, Store};
 use aicp_types::{FaceId, LibraryId, OutboxId};
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use attempts::Outcome;
 use rules::NewWrite;
 
 use crate::background::run_detached;
+use crate::locks::KeyedLock;
+use crate::shared::Shared;
 use crate::{Caller, Face, Library, Person, PersonChanges, Platform, Result};
 
 pub use health::EngineHealth;
@@ -49,7 +52,7 @@ impl Platform {
         let (total, rows) = self.inner.store.snapshot().await?.outbox_page(filter, page).await?;
         let mut entries = Vec::with_capacity(rows.len());
         for row in rows {
-            let picture = self.outbox_picture(&row).await?;
+            let picture = self.inner.outbox.picture(&row).await?;
             entries.push(OutboxEntry { row, picture });
         }
         Ok((total, entries))
@@ -76,22 +79,58 @@ impl Platform {
     /// # Errors
     /// [`crate::Internal::Store`].
     pub async fn resume(&self, caller: &Caller, ids: BTreeSet<OutboxId>) -> Result<bool> {
-        let (platform, solved_by) = (self.clone(), caller.app_id().to_owned());
+        let (outbox, solved_by) = (Arc::clone(&self.inner.outbox), caller.app_id().to_owned());
         run_detached(async move {
             let mut all_done = true;
             for id in ids {
-                all_done &= platform.resume_one(id, &solved_by).await?;
+                all_done &= outbox.resume_one(id, &solved_by).await?;
             }
             Ok(all_done)
         })
         .await
     }
 
+    /// Returns the health of each remote engine.
+    pub fn engine_health(&self) -> Vec<EngineHealth> {
+        self.inner.outbox.engine_health()
+    }
+}
+
+/// The writes to remote engines, and what they need.
+pub(crate) struct Outbox {
+    shared: Arc<Shared>,
+    engines: Vec<Arc<dyn RemoteEngine>>,
+    /// Whether waiting writes are replayed once their engine answers again.
+    auto_replay: bool,
+    /// Serialises the writes of a library.
+    library_writes: KeyedLock<LibraryId>,
+    /// Tells the monitor that a write waits.
+    wakeup: Arc<Notify>,
+    health: Mutex<HashMap<String, bool>>,
+}
+
+impl Outbox {
+    pub fn new(shared: Arc<Shared>, engines: Vec<Arc<dyn RemoteEngine>>, auto_replay: bool) -> Self {
+        Self {
+            shared,
+            engines,
+            auto_replay,
+            library_writes: KeyedLock::default(),
+            wakeup: Arc::default(),
+            health: Mutex::default(),
+        }
+    }
+
+    /// Returns the store, which holds the rows of the queue.
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
     async fn resume_one(&self, id: OutboxId, solved_by: &str) -> Result<bool> {
-        let store = &self.inner.store;
+        let store = &self.shared.store;
         loop {
             let Some(row) = store.rows().await?.outbox_row(id).await? else { return Ok(false) };
-            let _lock = self.inner.library_writes.lock(row.library_id).await;
+            let _lock = self.library_writes.lock(row.library_id).await;
             // The write may have been done while this waited for the lock.
             let Some(row) = store.rows().await?.outbox_row(id).await? else { return Ok(false) };
             if row.solved_at.is_some() {
@@ -111,36 +150,36 @@ impl Platform {
     }
 
     /// Creates a library, also at its engine.
-    pub(crate) async fn create_remotely(
-        &self,
+    pub async fn create_library(
+        self: &Arc<Self>,
         engine: Arc<dyn RemoteEngine>,
         new: NewLibrary,
         at_most: Option<u64>,
     ) -> Result<Library> {
-        let platform = self.clone();
+        let outbox = Arc::clone(self);
         run_detached(async move {
-            let row = platform.new_row(engine.as_ref(), Write::CreateLibrary);
+            let row = outbox.new_row(engine.as_ref(), Write::CreateLibrary);
             let row_id = row.id;
             // No lock needed before the row exists: nobody else knows the library.
-            let store = &platform.inner.store;
+            let store = &outbox.shared.store;
             let library = store.write(move |tx| Box::pin(transactions::create_library(tx, new, at_most, row))).await?;
-            let _lock = platform.inner.library_writes.lock(library.id).await;
-            platform.first_attempt(row_id, library.id).await?;
+            let _lock = outbox.library_writes.lock(library.id).await;
+            outbox.first_attempt(row_id, library.id).await?;
             Ok(library)
         })
         .await
     }
 
     /// Deletes a library here at once, and at its engine as soon as the engine is reachable.
-    pub(crate) async fn delete_remotely(&self, engine: Arc<dyn RemoteEngine>, library_id: LibraryId) -> Result<()> {
-        let platform = self.clone();
+    pub async fn delete_library(self: &Arc<Self>, engine: Arc<dyn RemoteEngine>, library_id: LibraryId) -> Result<()> {
+        let outbox = Arc::clone(self);
         run_detached(async move {
-            let _lock = platform.inner.library_writes.lock(library_id).await;
-            let row = platform.new_row(engine.as_ref(), Write::DeleteLibrary);
-            let store = &platform.inner.store;
+            let _lock = outbox.library_writes.lock(library_id).await;
+            let row = outbox.new_row(engine.as_ref(), Write::DeleteLibrary);
+            let store = &outbox.shared.store;
             match store.remove(move |tx| Box::pin(transactions::remove_library(tx, library_id, row))).await? {
                 // Here the library is deleted whatever the engine answers.
-                Some(row_id) => platform.attempt_removals(vec![row_id], library_id).await,
+                Some(row_id) => outbox.attempt_removals(vec![row_id], library_id).await,
                 None => Ok(()),
             }
         })
@@ -148,105 +187,107 @@ impl Platform {
     }
 
     /// Enrols a new person at the library's engine.
-    pub(crate) async fn enrol_remotely(
-        &self,
+    pub async fn enrol(
+        self: &Arc<Self>,
         engine: Arc<dyn RemoteEngine>,
-        library: &Library,
+        library_id: LibraryId,
         person: NewPerson,
-        face: NewFace,
+        at_most: Option<u64>,
         picture: Bytes,
     ) -> Result<(Person, Face)> {
-        let (platform, library_id) = (self.clone(), library.id);
+        let outbox = Arc::clone(self);
         run_detached(async move {
-            let store = &platform.inner.store;
-            let _lock = platform.inner.library_writes.lock(library_id).await;
-            let row = platform.new_row(engine.as_ref(), Write::AddFace);
+            let store = &outbox.shared.store;
+            let _lock = outbox.library_writes.lock(library_id).await;
+            let row = outbox.new_row(engine.as_ref(), Write::AddFace);
             let row_id = row.id;
+            let face = outbox.shared.new_face(EnrolledFace::default());
             let enqueued = store.write_with_picture(picture, move |tx, picture| {
-                Box::pin(transactions::enrol(tx, library_id, person, face, picture, row))
+                Box::pin(transactions::enrol(tx, library_id, person, at_most, face, picture, row))
             });
             let (person, face) = enqueued.await?;
-            platform.first_attempt(row_id, library_id).await?;
+            outbox.first_attempt(row_id, library_id).await?;
             Ok((person, store.rows().await?.face(face.id).await?.unwrap_or(face)))
         })
         .await
     }
 
-    /// Adds a face to a person, also at the library's engine.
-    pub(crate) async fn add_face_remotely(
-        &self,
+    /// Changes a person and adds a face, also at the library's engine.
+    pub async fn add_face(
+        self: &Arc<Self>,
         engine: Arc<dyn RemoteEngine>,
         person: &Person,
-        face: NewFace,
+        changes: PersonChanges,
         picture: Bytes,
     ) -> Result<Face> {
-        let (platform, library_id, person_id) = (self.clone(), person.library_id, person.id);
+        let (outbox, library_id, person_id) = (Arc::clone(self), person.library_id, person.id);
         run_detached(async move {
-            let store = &platform.inner.store;
-            let _lock = platform.inner.library_writes.lock(library_id).await;
-            let row = platform.new_row(engine.as_ref(), Write::AddFace);
+            let store = &outbox.shared.store;
+            let _lock = outbox.library_writes.lock(library_id).await;
+            let row = outbox.new_row(engine.as_ref(), Write::AddFace);
             let row_id = row.id;
+            let face = outbox.shared.new_face(EnrolledFace::default());
             let enqueued = store.write_with_picture(picture, move |tx, picture| {
-                Box::pin(transactions::add_face(tx, person_id, face, picture, row))
+                Box::pin(transactions::add_face(tx, person_id, changes, face, picture, row))
             });
             let face = enqueued.await?;
-            platform.first_attempt(row_id, library_id).await?;
+            outbox.first_attempt(row_id, library_id).await?;
             Ok(store.rows().await?.face(face.id).await?.unwrap_or(face))
         })
         .await
     }
 
     /// Removes a person here at once, and at the engine as soon as the engine is reachable.
-    pub(crate) async fn remove_remotely(&self, engine: Arc<dyn RemoteEngine>, person: &Person) -> Result<()> {
-        let (platform, library_id, person_id) = (self.clone(), person.library_id, person.id);
+    pub async fn remove_person(self: &Arc<Self>, engine: Arc<dyn RemoteEngine>, person: &Person) -> Result<()> {
+        let (outbox, library_id, person_id) = (Arc::clone(self), person.library_id, person.id);
         run_detached(async move {
-            let _lock = platform.inner.library_writes.lock(library_id).await;
-            let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
-            let ids = platform.row_ids();
-            let store = &platform.inner.store;
+            let _lock = outbox.library_writes.lock(library_id).await;
+            let row = outbox.new_row(engine.as_ref(), Write::RemoveFace);
+            let ids = outbox.row_ids();
+            let store = &outbox.shared.store;
             let rows = store.remove(move |tx| Box::pin(transactions::remove_person(tx, person_id, row, ids))).await?;
-            platform.attempt_removals(rows, library_id).await
+            outbox.attempt_removals(rows, library_id).await
         })
         .await
     }
 
     /// Removes one face of a person here at once, and at the engine as soon as the engine is reachable.
-    pub(crate) async fn remove_face_remotely(
-        &self,
+    pub async fn remove_face(
+        self: &Arc<Self>,
         engine: Arc<dyn RemoteEngine>,
         library_id: LibraryId,
         face_id: FaceId,
     ) -> Result<()> {
-        let platform = self.clone();
+        let outbox = Arc::clone(self);
         run_detached(async move {
-            let _lock = platform.inner.library_writes.lock(library_id).await;
-            let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
-            let ids = platform.row_ids();
-            let store = &platform.inner.store;
+            let _lock = outbox.library_writes.lock(library_id).await;
+            let row = outbox.new_row(engine.as_ref(), Write::RemoveFace);
+            let ids = outbox.row_ids();
+            let store = &outbox.shared.store;
             let rows = store.remove(move |tx| Box::pin(transactions::remove_face(tx, face_id, row, ids))).await?;
-            platform.attempt_removals(rows, library_id).await
+            outbox.attempt_removals(rows, library_id).await
         })
         .await
     }
 
     /// Changes a person and removes all faces but one: here at once, at the engine as soon as the engine is reachable.
-    pub(crate) async fn update_remotely(
-        &self,
+    pub async fn keep_one_face(
+        self: &Arc<Self>,
         engine: Arc<dyn RemoteEngine>,
         person: &Person,
         changes: PersonChanges,
         kept_face: FaceId,
     ) -> Result<()> {
-        let (platform, library_id, person_id) = (self.clone(), person.library_id, person.id);
+        let (outbox, library_id, person_id) = (Arc::clone(self), person.library_id, person.id);
         run_detached(async move {
-            let _lock = platform.inner.library_writes.lock(library_id).await;
-            let row = platform.new_row(engine.as_ref(), Write::RemoveFace);
-            let ids = platform.row_ids();
-            let update = platform
-                .inner
+            let _lock = outbox.library_writes.lock(library_id).await;
+            let row = outbox.new_row(engine.as_ref(), Write::RemoveFace);
+            let ids = outbox.row_ids();
+            let update = outbox
+                .shared
                 .store
                 .write(move |tx| Box::pin(transactions::update_person(tx, person_id, changes, kept_face, row, ids)));
-            platform.attempt_removals(update.await?, library_id).await
+            outbox.attempt_removals(update.await?, library_id).await
         })
         .await
     }
@@ -266,17 +307,17 @@ impl Platform {
         let (endpoint, operation) =
             engine.target(write).map(|target| (target.url, target.operation)).unwrap_or_default();
         NewWrite {
-            id: self.inner.ids.outbox(),
+            id: self.shared.ids.outbox(),
             engine: engine.name().to_owned(),
             endpoint,
             operation,
-            created_at: self.now(),
+            created_at: self.shared.now(),
         }
     }
 
-    fn row_ids(&self) -> Box<dyn FnMut() -> OutboxId + Send> {
-        let platform = self.clone();
-        Box::new(move || platform.inner.ids.outbox())
+    fn row_ids(self: &Arc<Self>) -> Box<dyn FnMut() -> OutboxId + Send> {
+        let outbox = Arc::clone(self);
+        Box::new(move || outbox.shared.ids.outbox())
     }
 }
 

@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 use aicp_types::LibraryId;
 use bytes::Bytes;
 
-use aicp_backends::{
-    Assessment, Candidate, Engine, FaceKey, Grade, LibraryRef, Photo, Priority, SeenFace, Similarity, Terms,
-};
+use aicp_backends::{Assessment, Candidate, FaceKey, Grade, LibraryRef, Photo, Priority, SeenFace, Similarity, Terms};
 use aicp_store::{Page, picture_key};
 
+use crate::backend::{FaceCheck, LibraryBackend, Scale};
 use crate::caller::Caller;
 use crate::engines::library_ref;
-use crate::{Error, Face, Internal, Library, MAX_TOP_N, Missing, Person, Platform, Result};
+use crate::names::people_known_as;
+use crate::{Error, ExaminedFace, Face, Library, MAX_TOP_N, Missing, Person, Platform, Result};
 
 /// Maximum number of libraries in a search over all libraries of an app.
 pub(crate) const MAX_LIBRARIES: u64 = 100_000;
@@ -54,8 +54,8 @@ pub struct FaceMatches {
 /// cosine is below 1, because the template is made of the face and its mirror image, the probe of the face alone.
 const MIN_SAME_FILE_SIMILARITY: Similarity = 0.80;
 
-/// An engine with those of the requested libraries that belong to it.
-type EngineLibraries = (Engine, Vec<LibraryRef>);
+/// A backend with those of the requested libraries that belong to it.
+type BackendLibraries<'a> = (&'a dyn LibraryBackend, Vec<LibraryRef>);
 
 /// Minimum similarity of a match.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,6 +83,31 @@ impl Platform {
         self.identify_in(caller, &[library], picture, top_n, Threshold::Default).await
     }
 
+    /// As [`Platform::identify`] in one library, and returns the examination of the face. Does not search if `check`
+    /// rejects the face.
+    ///
+    /// # Errors
+    /// As [`Platform::identify`].
+    pub async fn identify_checked(
+        &self,
+        caller: &Caller,
+        library: &Library,
+        picture: Bytes,
+        top_n: usize,
+        check: FaceCheck,
+    ) -> Result<(ExaminedFace, Vec<Match>)> {
+        let backend = self.backend_of(caller, library)?;
+        let picture = self.photo(caller, picture);
+        let library = library_ref(library);
+        // A person takes one place per face.
+        let places = top_n * CANDIDATES_PER_PERSON;
+        let (face, found) = backend.identify_checked(&library, picture.clone(), places, check).await?;
+        let threshold = self.threshold_of(backend, &[library], Threshold::Default);
+        let found = found.into_iter().map(|candidate| (candidate, threshold)).collect();
+        let mut matches = self.matches(&picture, vec![found], top_n, Threshold::Default).await?;
+        Ok((face, matches.pop().unwrap_or_default()))
+    }
+
     /// As [`Platform::identify`], in several libraries at once.
     ///
     /// # Errors
@@ -98,9 +123,9 @@ impl Platform {
         let top_n = top_n.clamp(1, MAX_TOP_N);
         let picture = self.photo(caller, picture);
         let mut found = Vec::new();
-        for (engine, libraries) in self.group_by_engine(caller, libraries)? {
-            let candidates = engine.identify(&libraries, picture.clone(), top_n * CANDIDATES_PER_PERSON).await?;
-            let of_engine = self.threshold_of(&engine, &libraries, threshold);
+        for (backend, libraries) in self.group_by_backend(caller, libraries)? {
+            let candidates = backend.identify(&libraries, picture.clone(), top_n * CANDIDATES_PER_PERSON).await?;
+            let of_engine = self.threshold_of(backend, &libraries, threshold);
             found.extend(candidates.into_iter().map(|candidate| (candidate, of_engine)));
         }
         let best = found.iter().map(|(c, _)| c.similarity).max_by(f32::total_cmp);
@@ -143,14 +168,14 @@ impl Platform {
         let mut faces: Vec<SeenFace> = Vec::new();
         let mut found: Vec<Vec<(Candidate, Option<Similarity>)>> = Vec::new();
         let picture = self.photo(caller, picture);
-        let mut group_by_engine = self.group_by_engine(caller, libraries)?;
-        if group_by_engine.is_empty() {
+        let mut by_backend = self.group_by_backend(caller, libraries)?;
+        if by_backend.is_empty() {
             // No search is possible, but the faces are returned.
-            group_by_engine.push((self.default_engine(caller).clone(), Vec::new()));
+            by_backend.push((self.default_backend(caller), Vec::new()));
         }
-        for (engine, libraries) in group_by_engine {
-            let of_engine = self.threshold_of(&engine, &libraries, threshold);
-            for seen in engine.identify_many(&libraries, picture.clone(), top_n * CANDIDATES_PER_PERSON).await? {
+        for (backend, libraries) in by_backend {
+            let of_engine = self.threshold_of(backend, &libraries, threshold);
+            for seen in backend.identify_many(&libraries, picture.clone(), top_n * CANDIDATES_PER_PERSON).await? {
                 let candidates = seen.candidates.into_iter().map(|candidate| (candidate, of_engine));
                 match faces.iter().position(|known| known.area.overlap(&seen.face.area) > MIN_SAME_FACE_OVERLAP) {
                     Some(same) if !libraries.is_empty() => found[same].extend(candidates),
@@ -174,12 +199,63 @@ impl Platform {
     /// [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
     /// [`Error::Unavailable`].
     pub async fn compare(&self, caller: &Caller, a: Bytes, b: Bytes) -> Result<Similarity> {
-        Ok(self.default_engine(caller).compare(self.photo(caller, a), self.photo(caller, b)).await?)
+        self.default_backend(caller).compare(self.photo(caller, a), self.photo(caller, b)).await
+    }
+
+    /// As [`Platform::compare`], and returns the examinations of both faces. Does not compare them if `check` rejects
+    /// one.
+    ///
+    /// # Errors
+    /// As [`Platform::compare`].
+    pub async fn compare_checked(
+        &self,
+        caller: &Caller,
+        a: Bytes,
+        b: Bytes,
+        check: FaceCheck,
+    ) -> Result<([ExaminedFace; 2], Option<Similarity>)> {
+        self.default_backend(caller).compare_checked(self.photo(caller, a), self.photo(caller, b), check).await
+    }
+
+    /// Compares the largest face of a picture with one user of some libraries (1:1). Returns the user's most similar
+    /// face in each library; leaves out libraries without the user.
+    ///
+    /// # Errors
+    /// [`Missing::Person`] if none of the libraries has the user; as [`Platform::compare`].
+    pub async fn compare_with_user(
+        &self,
+        caller: &Caller,
+        libraries: &[Library],
+        user_id: &str,
+        picture: Bytes,
+    ) -> Result<Vec<Match>> {
+        let photo = self.photo(caller, picture);
+        let mut found = Vec::new();
+        let mut searched = 0;
+        for (backend, libraries) in self.group_by_backend(caller, libraries)? {
+            let mut people = Vec::new();
+            for library in &libraries {
+                people.append(&mut people_known_as(&mut self.inner.store.rows().await?, library.row, user_id).await?);
+            }
+            if !people.is_empty() {
+                searched += people.len();
+                found.append(&mut backend.compare_with_people(&people, photo.clone()).await?);
+            }
+        }
+        let found = found.into_iter().map(|candidate| (candidate, None)).collect();
+        let matches = self.matches(&photo, vec![found], searched, Threshold::AtLeast(0.0)).await?.pop();
+        let mut matches = matches.unwrap_or_default();
+        matches.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.person.id.cmp(&b.person.id)));
+        if matches.is_empty() { Err(Missing::Person.into()) } else { Ok(matches) }
     }
 
     /// Whether a similarity from [`Platform::compare`] is a match.
     pub fn is_match(&self, similarity: Similarity) -> bool {
-        self.meets_threshold(similarity, self.inner.engines.default().threshold(), Threshold::Default)
+        let threshold = match self.inner.backends.default().scale(&[]) {
+            Scale::Ours { .. } => None,
+            Scale::Vendor { threshold } => threshold,
+        };
+        self.meets_threshold(similarity, threshold, Threshold::Default)
     }
 
     /// Detects the faces of a picture, the largest first. No face is not an error.
@@ -187,23 +263,17 @@ impl Platform {
     /// # Errors
     /// [`crate::BadInput::Picture`], [`crate::Error::Busy`], [`Error::Unavailable`].
     pub async fn detect(&self, caller: &Caller, picture: Bytes) -> Result<Vec<SeenFace>> {
-        Ok(self.default_engine(caller).detect(self.photo(caller, picture)).await?)
+        self.default_backend(caller).detect(self.photo(caller, picture)).await
     }
 
-    /// Assesses the quality of the largest face of a picture. If the engine gives no grades, those of the built-in
-    /// engine are returned.
+    /// Assesses the quality of the largest face of a picture. If the default engine gives no grades, those of the
+    /// built-in engine are returned.
     ///
     /// # Errors
     /// [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
     /// [`Error::Unavailable`].
     pub async fn assess(&self, caller: &Caller, picture: Bytes) -> Result<Assessment> {
-        let picture = self.photo(caller, picture);
-        let mut assessed = self.default_engine(caller).assess(picture.clone()).await?;
-        if assessed.grades.is_none() {
-            let ours = self.inner.engines.builtin().assess(picture).await?;
-            (assessed.grades, assessed.is_recognisable) = (ours.grades, ours.is_recognisable);
-        }
-        Ok(assessed)
+        self.default_backend(caller).assess(self.photo(caller, picture)).await
     }
 
     /// Whether a face is good enough: its score reaches the threshold, no grade is the worst one, and it is
@@ -233,39 +303,26 @@ impl Platform {
     /// Returns a library for an operation on a picture. If the library is unknown and the picture bad, reports the
     /// picture.
     pub(crate) async fn library_for(&self, caller: &Caller, library: &str, picture: &Bytes) -> Result<Library> {
-        use aicp_backends::Error::Remote as RemoteFailure;
-        use aicp_backends::RemoteError::Unsupported;
         match self.library(caller, library).await {
             Err(Error::Missing(Missing::Library)) => {
-                match self
-                    .default_engine(caller)
-                    .require_face(self.photo(caller, picture.clone()))
-                    .await
-                    .map_err(Error::from)
-                {
-                    // An engine that is unreachable or can't check makes no objection to the picture.
-                    Ok(())
-                    | Err(Error::Unavailable(_) | Error::Internal(Internal::Engine(RemoteFailure(Unsupported(_))))) => {
-                        Err(Error::Missing(Missing::Library))
-                    }
-                    Err(e) => Err(e),
-                }
+                self.default_backend(caller).require_face(self.photo(caller, picture.clone())).await?;
+                Err(Missing::Library.into())
             }
             found => found,
         }
     }
 
-    /// Groups libraries by engine, in the order in which the engines first occur.
-    fn group_by_engine(&self, caller: &Caller, libraries: &[Library]) -> Result<Vec<EngineLibraries>> {
-        let mut engines: Vec<EngineLibraries> = Vec::new();
+    /// Groups libraries by backend, in the order in which the backends first occur.
+    fn group_by_backend(&self, caller: &Caller, libraries: &[Library]) -> Result<Vec<BackendLibraries<'_>>> {
+        let mut groups: Vec<BackendLibraries<'_>> = Vec::new();
         for library in libraries {
-            let engine = self.engine_of(caller, library)?;
-            match engines.iter_mut().find(|(known, _)| known.name() == engine.name()) {
+            let backend = self.backend_of(caller, library)?;
+            match groups.iter_mut().find(|(known, _)| known.name() == backend.name()) {
                 Some((_, of_it)) => of_it.push(library_ref(library)),
-                None => engines.push((engine.clone(), vec![library_ref(library)])),
+                None => groups.push((backend, vec![library_ref(library)])),
             }
         }
-        Ok(engines)
+        Ok(groups)
     }
 
     /// Loads the faces and people of the candidates that reach the threshold: each person once, most similar first,

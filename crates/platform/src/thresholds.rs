@@ -4,9 +4,10 @@ use aicp_store::Page;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use aicp_backends::{Engine, LibraryRef, Similarity, similarity_of_false_match_rate};
+use aicp_backends::{LibraryRef, Similarity, similarity_of_false_match_rate};
 use aicp_types::LibraryId;
 
+use crate::backend::{LibraryBackend, Scale};
 use crate::recognition::MAX_LIBRARIES;
 use crate::{Error, Library, Missing, Platform, Result, Threshold};
 
@@ -64,13 +65,14 @@ impl Platform {
     }
 
     fn threshold_of_library(&self, library: Library) -> Result<LibraryThreshold> {
-        let engine = self.inner.engines.named(&library.engine)?;
         let usual = self.inner.settings.threshold;
-        let Engine::Builtin(builtin) = engine else {
-            let threshold = engine.threshold().unwrap_or(usual);
-            return Ok(LibraryThreshold { library, faces: None, threshold, recommended: None });
+        let faces = match self.inner.backends.named(&library.engine)?.scale(&[library.id]) {
+            Scale::Ours { faces } => faces,
+            Scale::Vendor { threshold } => {
+                let threshold = threshold.unwrap_or(usual);
+                return Ok(LibraryThreshold { library, faces: None, threshold, recommended: None });
+            }
         };
-        let faces = builtin.faces(&[library.id]);
         let threshold = self.threshold_by_size(faces).unwrap_or(usual);
         let recommended = Some(threshold_for(faces, self.target_fpir()));
         Ok(LibraryThreshold { library, faces: Some(faces), threshold, recommended })
@@ -87,15 +89,16 @@ impl Platform {
     /// more faces than the threshold suits, logs a warning once per library.
     pub(crate) fn threshold_of(
         &self,
-        engine: &Engine,
+        backend: &dyn LibraryBackend,
         libraries: &[LibraryRef],
         threshold: Threshold,
     ) -> Option<Similarity> {
-        let Engine::Builtin(builtin) = engine else { return engine.threshold() };
-        if threshold != Threshold::Default {
-            return None;
-        }
-        let faces = builtin.faces(&libraries.iter().map(|library| library.row).collect::<Vec<_>>());
+        let rows: Vec<LibraryId> = libraries.iter().map(|library| library.row).collect();
+        let faces = match backend.scale(&rows) {
+            Scale::Vendor { threshold } => return threshold,
+            Scale::Ours { .. } if threshold != Threshold::Default => return None,
+            Scale::Ours { faces } => faces,
+        };
         let by_size = self.threshold_by_size(faces);
         let usual = self.inner.settings.threshold;
         let recommended = threshold_for(faces, DEFAULT_FPIR);

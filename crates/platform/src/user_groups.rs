@@ -63,7 +63,7 @@ impl Platform {
                     // Concurrent removals share commits.
                     let mut removals = Vec::with_capacity(some.len());
                     for person in some {
-                        removals.push(platform.drop_person(&caller, &library, person));
+                        removals.push(platform.remove_person(&caller, &library, person));
                     }
                     for removed in join_all(removals).await {
                         match removed {

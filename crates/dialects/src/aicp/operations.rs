@@ -16,7 +16,8 @@ use crate::trouble;
 use std::net::IpAddr;
 
 use aicp_platform::{
-    BadInput, Caller, Error, Existing, Grade, Limit, Missing, MissingLibrary, Page, Platform, Profile, Refusal,
+    BadInput, Caller, EnrolOptions, Enrolment, Error, Existing, Face, Grade, LibraryKey, Limit, Missing,
+    MissingLibrary, Page, PersonData, PersonKey, Platform, Profile, Refusal,
 };
 use axum::http::HeaderMap;
 use base64::Engine;
@@ -71,16 +72,16 @@ impl Call<'_> {
         let picture = picture(&fields, "image", literals::NO_FEATURE)?;
         let group_id = fields.required_text(GROUP_ID)?;
         let profile = profile(&fields)?;
-        let missing = if self.dialect != Dialect::Micro && self.options.autocreate_library {
-            MissingLibrary::Create
-        } else {
-            MissingLibrary::Refuse
+        let creates = self.dialect != Dialect::Micro && self.options.autocreate_library;
+        let missing_library = if creates { MissingLibrary::Create } else { MissingLibrary::Refuse };
+        let enrolment = Enrolment {
+            library: LibraryKey::Id(group_id.clone()),
+            person: PersonData { profile, ..PersonData::default() },
+            picture,
+            options: EnrolOptions { missing_library, ..EnrolOptions::default() },
         };
-        let enrolled = self
-            .platform
-            .enrol(self.caller, &group_id, profile, picture, missing)
-            .await
-            .map_err(|e| picture_failure(e, literals::NO_FEATURE, &group_id))?;
+        let enrolled = self.platform.enrol(self.caller, enrolment).await;
+        let enrolled = enrolled.map_err(|e| picture_failure(e, literals::NO_FEATURE, &group_id))?;
         if self.dialect == Dialect::Micro {
             let url = self.links.by_moment(&enrolled.face);
             Answer::ok(&EnrolledFace { person_no: enrolled.person.number, url })
@@ -155,7 +156,7 @@ impl Call<'_> {
     async fn remove(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
         let user_id = fields.required_text(USER_ID)?;
-        self.platform.remove_person(self.caller, &group_id, &user_id).await.map_err(|e| match e {
+        self.remove_person(&group_id, &user_id).await.map_err(|e| match e {
             Error::Missing(Missing::Library | Missing::Person) => {
                 Failure::message(literals::not_removed(&group_id, &user_id))
             }
@@ -168,18 +169,30 @@ impl Call<'_> {
         }
     }
 
+    async fn remove_person(&self, group_id: &str, user_id: &str) -> aicp_platform::Result<()> {
+        let library = self.platform.library(self.caller, group_id).await?;
+        let person = self.platform.find(self.caller, &library, PersonKey::Any(user_id)).await?;
+        self.platform.remove_person(self.caller, &library, &person).await
+    }
+
+    async fn newest_face(&self, group_id: &str, user_id: &str) -> aicp_platform::Result<Face> {
+        let library = self.platform.library(self.caller, group_id).await?;
+        let person = self.platform.find(self.caller, &library, PersonKey::Any(user_id)).await?;
+        self.platform.faces(&person).await?.into_iter().next().ok_or(Missing::Person.into())
+    }
+
     /// Handles 3.5 and 7.8.
     async fn query(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let group_id = fields.required_text(GROUP_ID)?;
         let user_id = fields.required_text(USER_ID)?;
-        let found = self.platform.find_person(self.caller, &group_id, &user_id).await.map_err(|e| match e {
+        let face = self.newest_face(&group_id, &user_id).await.map_err(|e| match e {
             Error::Missing(Missing::Library | Missing::Person) => Failure::message(literals::NOT_FOUND_PERSON),
             other => our_failure(&other),
         })?;
         Answer::ok(&FaceUrl {
-            face_db_url: self.links.by_face(self.caller.app_id(), &group_id, found.face.id),
+            face_db_url: self.links.by_face(self.caller.app_id(), &group_id, face.id),
             person_id: user_id,
-            face_id: found.face.id.to_string(),
+            face_id: face.id.to_string(),
         })
     }
 

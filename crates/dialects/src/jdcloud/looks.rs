@@ -3,12 +3,12 @@
 use aicp_platform::{Error, Examination, ExaminedFace, Refusal};
 
 use super::answers::{
-    AntiSpoof, Attributes, Compared, ComparedV1, Detected, DetectedFace, Item, LivenessV1, PropertiesV1, is_frontal,
-    measure,
+    AntiSpoof, Attributes, Compared, ComparedV1, Detected, DetectedFace, Item, LivenessV1, PropertiesV1, measure,
 };
 use super::calls::Call;
 use super::codes::{self, Fault};
 use super::envelope::{Answer, Failure};
+use super::faces::{FRONTAL, FRONTAL_AND_QUALITY};
 use super::groups::SUCCESS;
 use super::score::score;
 
@@ -21,8 +21,7 @@ const QUALITY: Examination = Examination { quality: true, liveness: false };
 impl Call<'_> {
     pub async fn compare_v1(&self) -> Result<Answer, Failure> {
         let (a, b) = (self.picture("imgBase64A")?, self.picture("imgBase64B")?);
-        let compared =
-            self.with_timeout(self.platform.compare_examined(self.caller, a, b, QUALITY, is_frontal)).await?;
+        let compared = self.with_timeout(self.platform.compare_checked(self.caller, a, b, FRONTAL_AND_QUALITY)).await?;
         let ([face_a, face_b], Some(similarity)) = compared else { return Err(self.not_frontal()) };
         let Fault(code, msg) = codes::ACCEPTED;
         Answer::new(&ComparedV1 {
@@ -38,9 +37,7 @@ impl Call<'_> {
 
     pub async fn compare(&self) -> Result<Answer, Failure> {
         let (a, b) = (self.picture("imageBase64_1")?, self.picture("imageBase64_2")?);
-        let nothing_more = Examination::default();
-        let compared =
-            self.with_timeout(self.platform.compare_examined(self.caller, a, b, nothing_more, is_frontal)).await?;
+        let compared = self.with_timeout(self.platform.compare_checked(self.caller, a, b, FRONTAL)).await?;
         let similarity = compared.1.ok_or_else(|| self.not_frontal())?;
         let requestid = &self.stamp.id;
         Answer::new(&Compared { status: 0, message: SUCCESS, requestid, score: score(similarity) })

@@ -2,7 +2,7 @@
 //! is the result of the search alone; the other results follow its shape. Errors without a `V1` code use the code of
 //! face search.
 
-use aicp_platform::{Face, Library, NewMember, Page, Person};
+use aicp_platform::{Examination, Face, Library, Page, Person, PersonChanges, PersonData};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -10,7 +10,7 @@ use super::answers::{FaceV1, GroupV1, Item, StoredV1, digits, is_frontal, short}
 use super::calls::{Call, GroupKey};
 use super::codes::{self, Fault};
 use super::envelope::{Answer, Failure};
-use super::faces::MAX_FOUND;
+use super::faces::{FRONTAL_AND_QUALITY, MAX_FOUND};
 use super::score::score;
 
 /// Maximum number of groups listed.
@@ -19,7 +19,7 @@ const MAX_GROUPS: u64 = 1000;
 const DEFAULT_PAGE_SIZE: i32 = 10;
 /// Maximum number of faces on a page.
 const MAX_PAGE: i32 = 100;
-const QUALITY: aicp_platform::Examination = aicp_platform::Examination { quality: true, liveness: false };
+const QUALITY: Examination = Examination { quality: true, liveness: false };
 
 impl Call<'_> {
     fn accepted(&self) -> StoredV1 {
@@ -36,7 +36,7 @@ impl Call<'_> {
     async fn member_v1(&self) -> Result<(Library, Person), Failure> {
         let id = self.required_text("faceId", codes::V1_MISSING)?;
         let digits = digits(&id).ok_or(codes::NO_OUTER_ID)?;
-        let found = self.platform.member_by_number(self.caller, &digits).await.map_err(|e| self.failure(e))?;
+        let found = self.platform.find_by_number(self.caller, &digits).await.map_err(|e| self.failure(e))?;
         self.platform.note_engine_of(self.caller, &found.0).map_err(|e| self.failure(e))?;
         Ok(found)
     }
@@ -78,18 +78,18 @@ impl Call<'_> {
         let library = self.group_v1().await?;
         let (page, size) = (u64::from(page.unsigned_abs()), u64::from(size.unsigned_abs()));
         let page = Page { offset: page * size, limit: size };
-        let people = self.platform.members(self.caller, &library, page).await;
+        let people = self.platform.people(self.caller, &library, page).await;
         let mut faces = Vec::new();
         for person in people.map_err(|e| self.failure(e))? {
-            let newest = self.platform.newest_face(&person).await.map_err(|e| self.failure(e))?;
-            faces.push(face_v1(&library, &person, newest.as_ref()));
+            let of_person = self.platform.faces(&person).await.map_err(|e| self.failure(e))?;
+            faces.push(face_v1(&library, &person, of_person.first()));
         }
         Answer::new(&StoredV1 { faces: Some(faces), ..self.accepted() })
     }
 
     pub async fn face_delete_v1(&self) -> Result<Answer, Failure> {
         let (library, person) = self.member_v1().await?;
-        self.platform.remove_member(self.caller, &library, &person).await.map_err(|e| self.failure(e))?;
+        self.platform.remove_person(self.caller, &library, &person).await.map_err(|e| self.failure(e))?;
         Answer::new(&self.accepted())
     }
 
@@ -97,9 +97,7 @@ impl Call<'_> {
         let id = self.required_text("groupId", codes::V1_MISSING)?;
         let picture = self.picture("imgBase64")?;
         let library = self.library(&GroupKey::Id(id)).await?;
-        let member = NewMember { user_id: None, picture, at_most: self.options.max_faces };
-        let enrolled = self.platform.enrol_member(self.caller, &library, member, QUALITY, is_frontal).await;
-        let (face, enrolled) = enrolled.map_err(|e| self.failure(e))?;
+        let (face, enrolled) = self.enrol(&library, PersonData::default(), picture, FRONTAL_AND_QUALITY).await?;
         let enrolled = enrolled.ok_or_else(|| self.not_frontal())?;
         Answer::new(&StoredV1 {
             face_id: Some(short(&enrolled.person.number)),
@@ -113,7 +111,7 @@ impl Call<'_> {
         let id = self.required_text("groupId", codes::V1_MISSING)?;
         let picture = self.picture("imgBase64")?;
         let library = self.library(&GroupKey::Id(id)).await?;
-        let search = self.platform.identify_member(self.caller, &library, picture, MAX_FOUND, QUALITY, is_frontal);
+        let search = self.platform.identify_checked(self.caller, &library, picture, MAX_FOUND, FRONTAL_AND_QUALITY);
         let (face, found) = self.with_timeout(search).await?;
         if !is_frontal(&face) {
             return Err(self.not_frontal());
@@ -146,10 +144,11 @@ impl Call<'_> {
         if !is_frontal(&face) {
             return Err(self.not_frontal());
         }
-        let replaced = self.platform.replace_member_face(self.caller, &library, person, picture).await;
-        let replaced = replaced.map_err(|e| self.failure(e))?;
+        let changes = PersonChanges::default();
+        let replaced = self.platform.change(self.caller, &library, &person, changes, Some(picture)).await;
+        replaced.map_err(|e| self.failure(e))?;
         Answer::new(&StoredV1 {
-            face_id: Some(short(&replaced.person.number)),
+            face_id: Some(short(&person.number)),
             face_items: Some(vec![Item::new(&face)]),
             group_id: Some(short(&library.engine_key)),
             ..self.accepted()

@@ -1,6 +1,6 @@
 //! An authenticated call: the dispatch to its handler, and the parameters that handlers share.
 
-use aicp_platform::{BadInput, Caller, Error, Format as PictureFormat, Library, Missing, Person, Platform};
+use aicp_platform::{BadInput, Caller, Error, Format as PictureFormat, Library, Missing, Person, PersonKey, Platform};
 use aicp_types::{PublicId, UnixMillis};
 use bytes::Bytes;
 
@@ -134,7 +134,10 @@ impl Call<'_> {
     /// Returns the user of a library by user id.
     pub async fn user(&self, library: &Library, user_id: &str) -> Result<Person, Failure> {
         let public_id = ids::USER.number(user_id).map(PublicId::new).ok_or(Failure::USER_NOT_FOUND)?;
-        self.platform.user_by_public_id(library, public_id).await.map_err(|e| Failure::of_platform(&e))
+        self.platform
+            .find(self.caller, library, PersonKey::PublicId(public_id))
+            .await
+            .map_err(|e| Failure::of_platform(&e))
     }
 
     /// Parses the picture address, if one was sent.

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use aicp_platform::{
-    DirectoryEntry, DirectoryFace, DirectoryFilter, NewDirectoryUser, Person, PersonChanges, user_id_of,
+    DirectoryEntry, DirectoryFace, DirectoryFilter, EnrolOptions, Enrolment, FaceKey, KnownPerson, LastFace,
+    LibraryKey, MissingLibrary, Person, PersonChanges, PersonData, PersonKey, Profile, SamePicture, md5_hex,
+    user_id_of,
 };
 use aicp_types::PublicId;
 
@@ -20,6 +22,8 @@ const MAX_CUSTOM_ID: usize = 128;
 const MAX_PARAMS: usize = 16_384;
 /// Maximum number of users in a batch query.
 const MAX_USERS: usize = 50;
+/// Maximum number of pictures of a user if the settings set no limit: each answer about a user lists them all.
+const MAX_PICTURES: usize = 100;
 /// Largest page number of a search by name.
 const LAST_PAGE: u64 = 1_000_000;
 /// Largest page size of a search by name.
@@ -33,21 +37,25 @@ impl Call<'_> {
         let address = self.required_picture_address()?;
         let name = self.params.short("Name", MAX_NAME)?;
         let params = self.free_text()?;
-        // `add_user` checks this again; checking it first saves the download.
-        if let Some(library) = self.known_library(isolation).await?
-            && self.platform.user_by_id(&library, custom_id).await.is_ok()
+        let known = self.known_library(isolation).await?;
+        // The enrolment checks this again; checking it first saves the download.
+        if let Some(library) = &known
+            && self.platform.find(self.caller, library, PersonKey::UserId(custom_id)).await.is_ok()
         {
             return Err(Failure::USER_EXISTS);
         }
-        let new = NewDirectoryUser {
-            library: isolation.to_owned(),
-            user_id: custom_id.to_owned(),
-            name: name.map(str::to_owned),
-            info: params.map(str::to_owned),
+        let enrolment = Enrolment {
+            library: known.map_or_else(|| LibraryKey::Id(isolation.to_owned()), LibraryKey::Row),
+            person: PersonData {
+                user_id: Some(custom_id.to_owned()),
+                info: params.map(str::to_owned),
+                profile: Profile { name: name.map(str::to_owned), ..Profile::default() },
+            },
             picture: self.fetch(address).await?,
+            options: EnrolOptions { missing_library: MissingLibrary::Create, ..EnrolOptions::default() },
         };
-        let person = self.platform.add_user(self.caller, new).await.map_err(|e| Failure::of_platform(&e))?;
-        Ok(Some(short(person)))
+        let enrolled = self.platform.enrol(self.caller, enrolment).await.map_err(|e| Failure::of_platform(&e))?;
+        Ok(Some(short(enrolled.person)))
     }
 
     /// `UpdateFaceUser`.
@@ -67,7 +75,7 @@ impl Call<'_> {
             None => None,
         };
         if picture.is_some() || changes != PersonChanges::default() {
-            let updated = self.platform.update_user(self.caller, &library, &person, changes, picture).await;
+            let updated = self.platform.change(self.caller, &library, &person, changes, picture).await;
             updated.map_err(|e| Failure::of_platform(&e))?;
         }
         Ok(None)
@@ -79,7 +87,7 @@ impl Call<'_> {
         let user_id = self.params.required("UserId")?;
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
         let person = self.user(&library, user_id).await?;
-        let removed = self.platform.remove_directory_user(self.caller, &library, &person).await;
+        let removed = self.platform.remove_person(self.caller, &library, &person).await;
         removed.map_err(|e| Failure::of_platform(&e))?;
         Ok(None)
     }
@@ -136,7 +144,8 @@ impl Call<'_> {
         let isolation = self.isolation()?;
         let custom_id = self.params.required_short("CustomUserId", MAX_CUSTOM_ID)?;
         let library = self.library(isolation, Failure::CUSTOM_ID_NOT_FOUND).await?;
-        let person = self.platform.user_by_id(&library, custom_id).await.map_err(|e| match e {
+        let found = self.platform.find(self.caller, &library, PersonKey::UserId(custom_id)).await;
+        let person = found.map_err(|e| match e {
             aicp_platform::Error::Missing(aicp_platform::Missing::Person) => Failure::CUSTOM_ID_NOT_FOUND,
             other => Failure::of_platform(&other),
         })?;
@@ -160,8 +169,16 @@ impl Call<'_> {
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
         let person = self.user(&library, user_id).await?;
         let picture = self.fetch(address).await?;
-        let md5 = self.platform.add_user_picture(self.caller, &library, &person, picture).await;
-        Ok(Some(Node::text(md5.map_err(|e| Failure::of_platform(&e))?)))
+        let md5 = md5_hex(&picture);
+        let options = EnrolOptions {
+            known_person: KnownPerson::AddFace,
+            same_picture: SamePicture::KeepOfPerson,
+            max_faces: Some(MAX_PICTURES),
+            ..EnrolOptions::default()
+        };
+        let added = self.platform.add_face(self.caller, &library, &person, picture, options).await;
+        added.map_err(|e| Failure::of_platform(&e))?;
+        Ok(Some(Node::text(md5)))
     }
 
     /// `DeleteFaceUserPicture`.
@@ -171,7 +188,8 @@ impl Call<'_> {
         let md5 = self.params.required("FacePicMd5")?;
         let library = self.library(isolation, Failure::USER_NOT_FOUND).await?;
         let person = self.user(&library, user_id).await?;
-        let removed = self.platform.remove_user_picture(self.caller, &library, &person, md5).await;
+        let (face, last) = (FaceKey::Md5(md5.to_owned()), LastFace::KeepsPerson);
+        let removed = self.platform.remove_face(self.caller, &library, &person, face, last).await;
         removed.map_err(|e| Failure::of_platform(&e))?;
         Ok(None)
     }

@@ -1,6 +1,7 @@
 //! Attempts at the writes of the outbox.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use aicp_backends::{BoxError, ClaimLookup, LibraryRef, RemoteEngine, RemoteError, RemoteFace};
 use aicp_store::{OutboxAction, OutboxRow, Solution, Store, picture_key};
@@ -8,9 +9,9 @@ use aicp_types::{FaceId, LibraryId, OutboxId};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::transactions;
+use super::{Outbox, transactions};
 use crate::engines::library_ref;
-use crate::{BadInput, Error, Internal, Missing, Platform, Refusal, Result};
+use crate::{BadInput, Error, Internal, Missing, Refusal, Result};
 
 /// After this many failed libraries in a row, replay pauses until the next health check.
 const MAX_CONSECUTIVE_FAILURES: u32 = 8;
@@ -25,14 +26,14 @@ pub(super) enum Outcome {
     Refused(Error),
 }
 
-impl Platform {
+impl Outbox {
     /// Makes the first attempt at a write, unless earlier writes of the library wait. The caller must hold the
     /// library's lock.
     pub(super) async fn first_attempt(&self, row_id: OutboxId, library_id: LibraryId) -> Result<()> {
-        let head = self.inner.store.rows().await?.outbox_head(library_id).await?;
+        let head = self.shared.store.rows().await?.outbox_head(library_id).await?;
         if head.is_some_and(|head| head.id != row_id) {
             self.postpone(row_id, false, "earlier writes of this library wait").await?;
-            self.inner.outbox_wakeup.notify_one();
+            self.wakeup.notify_one();
             return Ok(());
         }
         match self.attempt(row_id, None).await? {
@@ -43,17 +44,17 @@ impl Platform {
 
     /// Makes one attempt at a write and stores the result. The caller must hold the library's lock.
     pub(super) async fn attempt(&self, row_id: OutboxId, solved_by: Option<&str>) -> Result<Outcome> {
-        let store = &self.inner.store;
+        let store = &self.shared.store;
         // Marks the write as possibly sent.
         let row = store.write_always(move |tx| Box::pin(transactions::begin_attempt(tx, row_id))).await?;
         let mut in_doubt = row.in_doubt;
-        let asked = match self.inner.engines.remote_named(&row.engine) {
+        let asked = match self.engine_named(&row.engine) {
             Ok(engine) => self.execute(engine.as_ref(), &row, &mut in_doubt).await,
             Err(e) => Err(e),
         };
         match asked {
             Ok(solution) => {
-                let (solved_by, now) = (solved_by.map(str::to_owned), self.now());
+                let (solved_by, now) = (solved_by.map(str::to_owned), self.shared.now());
                 let solve =
                     store.write_always(move |tx| Box::pin(transactions::solve(tx, row_id, solution, solved_by, now)));
                 solve.await?;
@@ -65,7 +66,7 @@ impl Platform {
                 Ok(Outcome::Waits)
             }
             Err(e) if is_refusal(&e) => {
-                let (error, now) = (e.to_string(), self.now());
+                let (error, now) = (e.to_string(), self.shared.now());
                 store.remove(move |tx| Box::pin(transactions::reject(tx, row_id, error, now))).await?;
                 Ok(Outcome::Refused(e))
             }
@@ -78,9 +79,13 @@ impl Platform {
         }
     }
 
+    fn engine_named(&self, name: &str) -> Result<&Arc<dyn RemoteEngine>> {
+        self.engines.iter().find(|engine| engine.name() == name).ok_or(Missing::Engine.into())
+    }
+
     async fn postpone(&self, row_id: OutboxId, in_doubt: bool, error: &str) -> Result<()> {
         let error = error.to_owned();
-        let store = &self.inner.store;
+        let store = &self.shared.store;
         store.write_always(move |tx| Box::pin(transactions::postpone(tx, row_id, in_doubt, error))).await
     }
 
@@ -141,18 +146,18 @@ impl Platform {
         if !in_doubt {
             return Ok(None);
         }
-        let claims = Claims { store: self.inner.store.clone(), library_id: row.library_id };
+        let claims = Claims { store: self.shared.store.clone(), library_id: row.library_id };
         Ok(engine.find_added(library, tag, picture.clone(), &claims).await?)
     }
 
     async fn tag_and_picture(&self, row: &OutboxRow) -> Result<(String, Bytes)> {
-        let picture = self.outbox_picture(row).await?.ok_or(Missing::Picture)?;
+        let picture = self.picture(row).await?.ok_or(Missing::Picture)?;
         Ok((tag(row), picture))
     }
 
-    pub(super) async fn outbox_picture(&self, row: &OutboxRow) -> Result<Option<Bytes>> {
+    pub(super) async fn picture(&self, row: &OutboxRow) -> Result<Option<Bytes>> {
         let Some(key) = &row.picture_key else { return Ok(None) };
-        match self.inner.store.picture(key).await {
+        match self.shared.store.picture(key).await {
             Ok(picture) => Ok(Some(picture)),
             // The person was removed meanwhile.
             Err(aicp_store::Error::NotFound) => Ok(None),
@@ -162,7 +167,7 @@ impl Platform {
 
     async fn library_of(&self, row: &OutboxRow) -> Result<LibraryRef> {
         // A library under deletion has no row any more; its engine key is enough.
-        let known = self.inner.store.rows().await?.library_by_id(row.library_id).await?;
+        let known = self.shared.store.rows().await?.library_by_id(row.library_id).await?;
         Ok(known.as_ref().map_or_else(
             || LibraryRef {
                 row: row.library_id,
@@ -177,7 +182,7 @@ impl Platform {
     /// Replays the waiting writes of an engine that answers.
     pub(super) async fn replay(&self, engine: &dyn RemoteEngine) -> Result<()> {
         let mut failures = 0;
-        let waiting = self.inner.store.rows().await?.outbox_libraries(Some(engine.name())).await?;
+        let waiting = self.shared.store.rows().await?.outbox_libraries(Some(engine.name())).await?;
         for library_id in waiting {
             // A write that the engine can't process delays its own library only. An engine that accepts nothing gets a
             // pause.
@@ -200,8 +205,8 @@ impl Platform {
     /// so that callers can write in between.
     async fn replay_library(&self, library_id: LibraryId) -> Result<bool> {
         loop {
-            let _lock = self.inner.library_writes.lock(library_id).await;
-            let Some(head) = self.inner.store.rows().await?.outbox_head(library_id).await? else { return Ok(true) };
+            let _lock = self.library_writes.lock(library_id).await;
+            let Some(head) = self.shared.store.rows().await?.outbox_head(library_id).await? else { return Ok(true) };
             if let Outcome::Waits = self.attempt(head.id, None).await? {
                 return Ok(false);
             }

@@ -1,12 +1,13 @@
 //! Health checks of remote engines, and the replay of their waiting writes.
 
 use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
 
 use aicp_backends::{RemoteEngine, RemoteError};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use crate::{Inner, Platform};
+use super::Outbox;
 
 /// Result of the latest health check of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,36 +20,35 @@ pub struct EngineHealth {
 
 /// Checks the health of every remote engine at an interval and, if the settings say so, replays the writes that wait
 /// for it.
-pub(crate) async fn monitor_engines(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
-    if inner.upgrade().is_none_or(|inner| inner.engines.remote().is_empty()) {
+pub(crate) async fn monitor_engines(outbox: Weak<Outbox>, interval: Duration, mut stop: watch::Receiver<bool>) {
+    if outbox.upgrade().is_none_or(|outbox| outbox.engines.is_empty()) {
         return;
     }
     loop {
-        // The platform must be able to shut down during the pause.
-        let Some(inner) = inner.upgrade() else { return };
-        let platform = Platform { inner };
+        let Some(outbox) = outbox.upgrade() else { return };
         // Concurrent, so that an engine that hangs does not delay the others. Writes interrupted by shut-down are in
         // doubt and resolved later.
-        let looks = platform.inner.engines.remote().iter().map(|engine| platform.check_engine(engine.as_ref()));
+        let looks = outbox.engines.iter().map(|engine| outbox.check_engine(engine.as_ref()));
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
             _ = join_all(looks) => {}
         }
-        let (pause, news) = (platform.inner.settings.outbox_interval, Arc::clone(&platform.inner.outbox_wakeup));
-        drop(platform);
+        // The platform must be able to shut down during the pause.
+        let wakeup = Arc::clone(&outbox.wakeup);
+        drop(outbox);
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(pause) => {}
-            () = news.notified() => {}
+            () = tokio::time::sleep(interval) => {}
+            () = wakeup.notified() => {}
         }
     }
 }
 
-impl Platform {
-    /// Returns the health of each remote engine.
+impl Outbox {
+    /// Returns the health of each engine.
     pub fn engine_health(&self) -> Vec<EngineHealth> {
-        let up = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let engines = self.inner.engines.remote().iter();
+        let up = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let engines = self.engines.iter();
         engines.map(|e| EngineHealth { engine: e.name().to_owned(), is_up: up.get(e.name()).copied() }).collect()
     }
 
@@ -60,7 +60,7 @@ impl Platform {
         };
         if let Some(is_up) = is_up {
             let before = {
-                let mut health = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
                 health.insert(engine.name().to_owned(), is_up)
             };
             if before != Some(is_up) {
@@ -68,7 +68,7 @@ impl Platform {
             }
         }
         if is_up != Some(false)
-            && self.inner.settings.auto_replay
+            && self.auto_replay
             && let Err(e) = self.replay(engine).await
         {
             tracing::error!(error = %e, engine = engine.name(), "waiting writes can't be worked off");

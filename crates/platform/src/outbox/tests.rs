@@ -64,14 +64,14 @@ impl Fixture {
 
     async fn enqueue_person(&self, library: LibraryId, picture: &str, row: NewWrite) -> Result<(Person, Face)> {
         let enrol = self.store.write_with_picture(bytes(picture), move |tx, picture| {
-            Box::pin(transactions::enrol(tx, library, new_person(), new_face(), picture, row))
+            Box::pin(transactions::enrol(tx, library, new_person(), None, new_face(), picture, row))
         });
         enrol.await
     }
 
     async fn enqueue_face(&self, person: PersonId, picture: &str, row: NewWrite) -> Result<Face> {
         let add = self.store.write_with_picture(bytes(picture), move |tx, picture| {
-            Box::pin(transactions::add_face(tx, person, new_face(), picture, row))
+            Box::pin(transactions::add_face(tx, person, PersonChanges::default(), new_face(), picture, row))
         });
         add.await
     }

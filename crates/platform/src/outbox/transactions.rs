@@ -6,10 +6,10 @@ use aicp_store::{
 use aicp_types::{FaceId, LibraryId, OutboxId, PersonId, UnixMillis};
 
 use super::rules::{self, Fate, NewWrite, Subject, Undo};
-use crate::error::or_existing;
 use crate::error::or_missing;
 use crate::libraries::insert_library;
-use crate::{Error, Existing, Internal, Missing, PersonChanges, Result};
+use crate::people::transactions::{change, insert_person};
+use crate::{Error, Internal, Missing, PersonChanges, Result};
 
 /// Makes the ids of further rows.
 pub(super) type IdGenerator = Box<dyn FnMut() -> OutboxId + Send>;
@@ -45,28 +45,28 @@ pub(super) async fn enrol(
     tx: &mut Tx,
     library_id: LibraryId,
     new: NewPerson,
+    at_most: Option<u64>,
     face: NewFace,
     picture: PictureName,
     write: NewWrite,
 ) -> Result<(Person, Face)> {
-    let person = tx.insert_person(library_id, new).await.map_err(or_existing(Existing::Person, Missing::Library))?;
+    let person = insert_person(tx, library_id, new, at_most).await?;
     let face = insert_pending_face(tx, &person, true, face, picture, write).await?;
     Ok((person, face))
 }
 
-/// Adds a pending face to a person, and the write that adds it at the engine.
+/// Changes a person and adds a pending face, and the write that adds it at the engine.
 pub(super) async fn add_face(
     tx: &mut Tx,
     person_id: PersonId,
+    changes: PersonChanges,
     face: NewFace,
     picture: PictureName,
     write: NewWrite,
 ) -> Result<Face> {
     let person = tx.person(person_id).await?.ok_or(Missing::Person)?;
-    let at = write.created_at;
-    let face = insert_pending_face(tx, &person, false, face, picture, write).await?;
-    tx.touch_person(person_id, at).await?;
-    Ok(face)
+    change(tx, person_id, changes, write.created_at).await?;
+    insert_pending_face(tx, &person, false, face, picture, write).await
 }
 
 async fn insert_pending_face(
@@ -127,7 +127,7 @@ pub(super) async fn update_person(
     write: NewWrite,
     mut next_id: IdGenerator,
 ) -> Result<Vec<OutboxId>> {
-    crate::people::change_person(tx, person_id, changes, write.created_at).await?;
+    change(tx, person_id, changes, write.created_at).await?;
     let mut faces = tx.faces_of(person_id).await?;
     faces.sort_by_key(|face| face.id);
     let mut ids = Vec::new();

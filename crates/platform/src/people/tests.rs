@@ -1,15 +1,20 @@
 //! Rules of people, on a real store.
 
-use crate::{Existing, Limit, Missing};
 use std::sync::Arc;
 
+use aicp_store::NewPerson;
 use aicp_store_tests::fixture::{APP, bytes, named, new_face, new_library, new_person};
 use aicp_store_tests::handle::Handle;
-use aicp_types::{SystemClock, UnixMillis};
+use aicp_types::{LibraryId, SystemClock, UnixMillis};
 use tempfile::TempDir;
 
-use super::*;
-use crate::names::people_of_app_known_as;
+use super::transactions::{add_face, change, enrol, replace_faces};
+use crate::names::{people_known_as, people_of_app_known_as, person_named};
+use crate::{Error, Existing, Face, Limit, Missing, Person, PersonChanges, Result};
+
+fn same() -> PersonChanges {
+    PersonChanges::default()
+}
 
 struct Fixture {
     store: Handle,
@@ -36,7 +41,7 @@ impl Fixture {
 
     async fn change(&self, person: &Person, changes: PersonChanges) -> Result<()> {
         let id = person.id;
-        self.store.write(move |tx| Box::pin(change_person(tx, id, changes, UnixMillis::new(9)))).await
+        self.store.write(move |tx| Box::pin(change(tx, id, changes, UnixMillis::new(9)))).await
     }
 
     async fn updated_at(&self, person: &Person) -> UnixMillis {
@@ -145,23 +150,24 @@ async fn every_new_face_moves_the_time_of_the_last_change() {
     let (id, now) = (person.id, UnixMillis::new(0));
     let enrolled = f.updated_at(&person).await;
     assert_eq!(enrolled, person.created_at);
-    let added =
-        f.store.write_with_picture(bytes("q"), move |tx, picture| Box::pin(add_face(tx, id, new_face(), picture, now)));
+    let added = f.store.write_with_picture(bytes("q"), move |tx, picture| {
+        Box::pin(add_face(tx, id, same(), new_face(), picture, now))
+    });
     let second = added.await.expect("added");
     let after = f.updated_at(&person).await;
     assert!(after > enrolled);
     assert_eq!(f.store.faces_of(id).await.expect("read"), [second, first]);
     // With the picture of a face that goes.
-    let replaced = f
-        .store
-        .write_with_picture(bytes("q"), move |tx, picture| Box::pin(replace_faces(tx, id, new_face(), picture, now)));
+    let replaced = f.store.write_with_picture(bytes("q"), move |tx, picture| {
+        Box::pin(replace_faces(tx, id, same(), new_face(), picture, now))
+    });
     let third = replaced.await.expect("replaced");
     assert!(f.updated_at(&person).await > after);
     assert_eq!(f.store.picture(&third.picture_key).await.expect("picture"), "q");
     assert_eq!(f.store.faces_of(id).await.expect("read"), [third]);
     f.store.remove_person(id).await.expect("remove");
-    let gone = f
-        .store
-        .write_with_picture(bytes("q"), move |tx, picture| Box::pin(replace_faces(tx, id, new_face(), picture, now)));
+    let gone = f.store.write_with_picture(bytes("q"), move |tx, picture| {
+        Box::pin(replace_faces(tx, id, same(), new_face(), picture, now))
+    });
     assert!(matches!(gone.await, Err(Error::Missing(Missing::Person))));
 }

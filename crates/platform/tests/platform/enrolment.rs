@@ -1,12 +1,12 @@
 //! Enrolment and removal.
 
 use aicp_platform::{
-    BadInput, Error, Existing, ExistingFaces, Imported, Limit, Missing, MissingLibrary, MissingUser, Page, Profile,
-    Refusal, Settings,
+    BadInput, EnrolOptions, Enrolment, Error, Existing, FaceKey, KnownPerson, LastFace, Limit, Missing, MissingPerson,
+    Page, PersonData, Refusal, Settings, face_token,
 };
 use aicp_vision::FakeFace;
 
-use crate::fixture::{Fixture, LIBRARY, group, no_picture, nobody, picture, picture_of, user_face};
+use crate::fixture::{Fixture, LIBRARY, group, key, no_picture, nobody, once, picture, picture_of};
 
 #[tokio::test]
 async fn people_are_found_until_they_are_removed() {
@@ -14,12 +14,12 @@ async fn people_are_found_until_they_are_removed() {
     let alice = fixture.enrol(picture("alice", 1)).await.person.public_id.to_string();
     let bob = fixture.enrol(picture("bob", 1)).await.person.public_id.to_string();
     assert_eq!(fixture.matches(picture("alice", 2)).await, [alice.as_str()]);
-    fixture.platform.remove_person(&fixture.app, LIBRARY, &alice).await.expect("it is removed");
+    fixture.remove(&alice).await.expect("it is removed");
     assert!(fixture.matches(picture("alice", 2)).await.is_empty());
     assert_eq!(fixture.matches(picture("bob", 2)).await, [bob.as_str()]);
-    let again = fixture.platform.remove_person(&fixture.app, LIBRARY, &alice).await;
+    let again = fixture.remove(&alice).await;
     assert!(matches!(again, Err(Error::Missing(Missing::Person))));
-    fixture.platform.remove_person(&fixture.app, LIBRARY, &bob).await.expect("it is removed");
+    fixture.remove(&bob).await.expect("it is removed");
     assert_eq!(fixture.platform.counts().await.expect("an answer").people, 0);
 }
 
@@ -28,7 +28,7 @@ async fn people_are_found_after_a_restart() {
     let fixture = Fixture::start().await;
     let alice = fixture.enrol(picture("alice", 1)).await.person.public_id.to_string();
     let bob = fixture.enrol(picture("bob", 1)).await.person.public_id.to_string();
-    fixture.platform.remove_person(&fixture.app, LIBRARY, &bob).await.expect("it is removed");
+    fixture.remove(&bob).await.expect("it is removed");
     let fixture = fixture.reopened().await;
     assert_eq!(fixture.matches(picture("alice", 2)).await, [alice]);
     assert!(fixture.matches(picture("bob", 2)).await.is_empty());
@@ -38,14 +38,12 @@ async fn people_are_found_after_a_restart() {
 async fn a_person_is_found_by_each_of_the_ids() {
     let fixture = Fixture::start().await;
     let library = fixture.library().await;
-    let (profile, photo) = (Profile::default(), picture("alice", 1));
-    fixture.platform.import(&fixture.app, &library, "a-1", profile, photo).await.expect("it is enrolled");
-    let person = fixture.platform.find_person(&fixture.app, LIBRARY, "a-1").await.expect("a person").person;
+    fixture.import(&library, "a-1", picture("alice", 1)).await.expect("it is enrolled");
+    let person = fixture.find("a-1").await.expect("a person");
     for id in [person.public_id.to_string(), person.number.clone()] {
-        let found = fixture.platform.find_person(&fixture.app, LIBRARY, &id).await.expect("a person");
-        assert_eq!(found.person.id, person.id, "{id}");
+        assert_eq!(fixture.find(&id).await.expect("a person").id, person.id, "{id}");
     }
-    let other = fixture.platform.find_person(&fixture.app, LIBRARY, "a-2").await;
+    let other = fixture.find("a-2").await;
     assert!(matches!(other, Err(Error::Missing(Missing::Person))));
 }
 
@@ -72,8 +70,10 @@ async fn a_bad_picture_enrols_nobody_and_leaves_no_library() {
 #[tokio::test]
 async fn a_missing_library_is_created_only_on_request() {
     let fixture = Fixture::start().await;
-    let enrol =
-        |picture| fixture.platform.enrol(&fixture.app, "new", Profile::default(), picture, MissingLibrary::Refuse);
+    let enrol = |picture| {
+        let (person, options) = (PersonData::default(), EnrolOptions::default());
+        fixture.platform.enrol(&fixture.app, Enrolment { library: key("new"), person, picture, options })
+    };
     assert!(matches!(enrol(picture("alice", 1)).await, Err(Error::Missing(Missing::Library))));
     assert!(
         matches!(enrol(no_picture()).await, Err(Error::BadInput(BadInput::Picture(_)))),
@@ -96,12 +96,14 @@ async fn an_unrecognisable_face_is_not_enrolled() {
 async fn an_import_can_be_repeated() {
     let fixture = Fixture::start().await;
     let library = fixture.library().await;
-    let import =
-        |user: &'static str, photo| fixture.platform.import(&fixture.app, &library, user, Profile::default(), photo);
-    assert_eq!(import("a", picture("alice", 1)).await.expect("an answer"), Imported::NewPerson);
-    assert_eq!(import("a", picture("alice", 1)).await.expect("an answer"), Imported::Known);
-    assert_eq!(import("a", picture("alice", 2)).await.expect("an answer"), Imported::NewFace);
-    assert_eq!(import("b", picture("alice", 2)).await.expect("an answer"), Imported::NewPerson);
+    let import = async |user, photo| {
+        let enrolled = fixture.import(&library, user, photo).await.expect("an answer");
+        (enrolled.is_new_person, enrolled.is_new_face)
+    };
+    assert_eq!(import("a", picture("alice", 1)).await, (true, true));
+    assert_eq!(import("a", picture("alice", 1)).await, (false, false));
+    assert_eq!(import("a", picture("alice", 2)).await, (false, true));
+    assert_eq!(import("b", picture("alice", 2)).await, (true, true));
     let counts = fixture.platform.library_counts(&library).await.expect("an answer");
     assert_eq!((counts.users, counts.faces), (2, 3));
 }
@@ -109,28 +111,24 @@ async fn an_import_can_be_repeated() {
 #[tokio::test]
 async fn a_picture_is_in_a_library_once() {
     let fixture = Fixture::start().await;
-    let add =
-        |user, photo, old, missing| fixture.platform.add_user_face(&fixture.app, user_face(user, photo), old, missing);
-    let keep = ExistingFaces::Keep;
-    add("alice", picture("alice", 1), keep, MissingUser::Create).await.expect("it is enrolled");
-    let again = add("alice", picture("alice", 1), keep, MissingUser::Create).await;
+    let add = |user, photo| fixture.add_face(user, photo, once(KnownPerson::AddFace, MissingPerson::Create));
+    add("alice", picture("alice", 1)).await.expect("it is enrolled");
+    let again = add("alice", picture("alice", 1)).await;
     assert!(matches!(again, Err(Error::Exists(Existing::Face))));
-    let other = add("bob", picture("alice", 1), keep, MissingUser::Create).await;
+    let other = add("bob", picture("alice", 1)).await;
     assert!(matches!(other, Err(Error::Exists(Existing::Face))));
-    let unknown = add("carol", picture("carol", 1), keep, MissingUser::Refuse).await;
+    let known = once(KnownPerson::ReplaceFaces, MissingPerson::Refuse);
+    let unknown = fixture.add_face("carol", picture("carol", 1), known.clone()).await;
     assert!(matches!(unknown, Err(Error::Missing(Missing::Person))));
     // Replacing a picture by itself changes nothing.
-    add("alice", picture("alice", 1), ExistingFaces::Replace, MissingUser::Refuse).await.expect("it is enrolled");
-    assert_eq!(fixture.platform.user_faces(&fixture.app, LIBRARY, "alice").await.expect("an answer").len(), 1);
+    fixture.add_face("alice", picture("alice", 1), known).await.expect("it is enrolled");
+    assert_eq!(fixture.faces("alice").await.len(), 1);
 }
 
 #[tokio::test]
 async fn replaced_faces_are_no_longer_found() {
     let fixture = Fixture::start().await;
-    let replace = |photo| {
-        let face = user_face("alice", photo);
-        fixture.platform.add_user_face(&fixture.app, face, ExistingFaces::Replace, MissingUser::Create)
-    };
+    let replace = |photo| fixture.add_face("alice", photo, once(KnownPerson::ReplaceFaces, MissingPerson::Create));
     replace(picture("before", 1)).await.expect("it is enrolled");
     replace(picture("after", 1)).await.expect("it is enrolled");
     assert!(fixture.matches(picture("before", 2)).await.is_empty());
@@ -141,19 +139,21 @@ async fn replaced_faces_are_no_longer_found() {
 async fn the_last_face_takes_the_user_with_it() {
     let fixture = Fixture::start().await;
     for number in 1..=2 {
-        let face = user_face("alice", picture("alice", number));
-        let added = fixture.platform.add_user_face(&fixture.app, face, ExistingFaces::Keep, MissingUser::Create).await;
+        let added = fixture
+            .add_face("alice", picture("alice", number), once(KnownPerson::AddFace, MissingPerson::Create))
+            .await;
         added.expect("it is enrolled");
     }
     for left in [1, 0] {
-        let faces = fixture.platform.user_faces(&fixture.app, LIBRARY, "alice").await.expect("an answer");
-        let token = aicp_platform::face_token(&faces[0]);
-        let removed = fixture.platform.remove_user_face(&fixture.app, LIBRARY, "alice", &token).await;
+        let token = FaceKey::Token(face_token(&fixture.faces("alice").await[0]));
+        let (library, person) = (fixture.library().await, fixture.find("alice").await.expect("a person"));
+        let last = LastFace::RemovesPerson;
+        let removed = fixture.platform.remove_face(&fixture.app, &library, &person, token, last).await;
         removed.expect("it is removed");
         assert_eq!(fixture.matches(picture("alice", 3)).await.len(), left);
     }
-    let users = fixture.platform.users(&fixture.app, LIBRARY, Page::ALL).await.expect("an answer");
-    assert!(users.is_empty());
+    let people = fixture.platform.people(&fixture.app, &fixture.library().await, Page::ALL).await;
+    assert!(people.expect("an answer").is_empty());
 }
 
 #[tokio::test]
@@ -163,10 +163,8 @@ async fn limits_hold() {
     fixture.library().await;
     let second = fixture.platform.open_library(&fixture.app, "second").await;
     assert!(matches!(second, Err(Error::Full(Limit::Libraries))));
-    let add = |number| {
-        let face = user_face("alice", picture("alice", number));
-        fixture.platform.add_user_face(&fixture.app, face, ExistingFaces::Keep, MissingUser::Create)
-    };
+    let add =
+        |number| fixture.add_face("alice", picture("alice", number), once(KnownPerson::AddFace, MissingPerson::Create));
     add(1).await.expect("it is enrolled");
     add(2).await.expect("it is enrolled");
     assert!(matches!(add(3).await, Err(Error::Full(Limit::Faces))));
@@ -187,18 +185,17 @@ async fn a_deleted_library_is_gone_with_its_people() {
 #[tokio::test]
 async fn a_copied_user_is_found_in_both_libraries() {
     let fixture = Fixture::start().await;
-    let face = user_face("alice", picture("alice", 1));
-    let added = fixture.platform.add_user_face(&fixture.app, face, ExistingFaces::Keep, MissingUser::Create).await;
+    let added = fixture.add_face("alice", picture("alice", 1), once(KnownPerson::AddFace, MissingPerson::Create)).await;
     added.expect("it is enrolled");
     let (from, to) =
         (fixture.library().await, fixture.platform.open_library(&fixture.app, "other").await.expect("a library"));
-    fixture.platform.copy_user(&fixture.app, &from, &to, "alice").await.expect("it is copied");
+    fixture.platform.copy_person(&fixture.app, &from, &to, "alice").await.expect("it is copied");
     for library in [LIBRARY, "other"] {
         let found = fixture.platform.identify(&fixture.app, library, picture("alice", 2), 1).await.expect("an answer");
         assert_eq!(found.matches.len(), 1, "{library}");
     }
-    let again = fixture.platform.copy_user(&fixture.app, &from, &to, "alice").await;
+    let again = fixture.platform.copy_person(&fixture.app, &from, &to, "alice").await;
     assert!(matches!(again, Err(Error::Exists(Existing::Person))));
-    let nobody = fixture.platform.copy_user(&fixture.app, &from, &to, "bob").await;
+    let nobody = fixture.platform.copy_person(&fixture.app, &from, &to, "bob").await;
     assert!(matches!(nobody, Err(Error::Missing(Missing::Person))));
 }

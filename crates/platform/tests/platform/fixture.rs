@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use aicp_backends::{Biometrics, Builtin, LocalIndex};
 use aicp_platform::{
-    Caller, EnrolledPerson, Gates, Library, MasterKey, MissingLibrary, Platform, Profile, Settings, UserFace,
+    Caller, EnrolOptions, Enrolled, Enrolment, Face, KnownPerson, Library, LibraryKey, MasterKey, MissingLibrary,
+    MissingPerson, Person, PersonData, PersonKey, Platform, Result, SamePicture, Settings,
 };
 use aicp_types::{ManualClock, UnixMillis};
 use aicp_vision::{FakeBiometrics, FakeFace, FakePicture};
@@ -55,12 +56,50 @@ impl Fixture {
     }
 
     /// Enrols the largest face of a picture as a new person of the library of the tests.
-    pub async fn enrol(&self, picture: Bytes) -> EnrolledPerson {
+    pub async fn enrol(&self, picture: Bytes) -> Enrolled {
         self.try_enrol(picture).await.expect("it is enrolled")
     }
 
-    pub async fn try_enrol(&self, picture: Bytes) -> aicp_platform::Result<EnrolledPerson> {
-        self.platform.enrol(&self.app, LIBRARY, Profile::default(), picture, MissingLibrary::Create).await
+    pub async fn try_enrol(&self, picture: Bytes) -> Result<Enrolled> {
+        let options = EnrolOptions { missing_library: MissingLibrary::Create, ..EnrolOptions::default() };
+        let enrolment = Enrolment { library: key(LIBRARY), person: PersonData::default(), picture, options };
+        self.platform.enrol(&self.app, enrolment).await
+    }
+
+    /// Enrols a picture of the person with a user id, unless it is enrolled.
+    pub async fn import(&self, library: &Library, user_id: &str, picture: Bytes) -> Result<Enrolled> {
+        let options = EnrolOptions {
+            known_person: KnownPerson::AddFace,
+            same_picture: SamePicture::KeepOfPerson,
+            ..EnrolOptions::default()
+        };
+        let enrolment = Enrolment { library: library.into(), person: person(user_id), picture, options };
+        self.platform.enrol(&self.app, enrolment).await
+    }
+
+    /// Adds a face to a user of the library of the tests.
+    pub async fn add_face(&self, user_id: &str, picture: Bytes, options: EnrolOptions) -> Result<Enrolled> {
+        let enrolment = Enrolment { library: key(LIBRARY), person: person(user_id), picture, options };
+        self.platform.enrol(&self.app, enrolment).await
+    }
+
+    /// Returns a person of the library of the tests.
+    pub async fn find(&self, id: &str) -> Result<Person> {
+        let library = self.platform.library(&self.app, LIBRARY).await?;
+        self.platform.find(&self.app, &library, PersonKey::Any(id)).await
+    }
+
+    /// Removes a person of the library of the tests.
+    pub async fn remove(&self, id: &str) -> Result<()> {
+        let library = self.platform.library(&self.app, LIBRARY).await?;
+        let person = self.platform.find(&self.app, &library, PersonKey::Any(id)).await?;
+        self.platform.remove_person(&self.app, &library, &person).await
+    }
+
+    /// Returns the faces of a user of the library of the tests.
+    pub async fn faces(&self, user_id: &str) -> Vec<Face> {
+        let person = self.find(user_id).await.expect("a person");
+        self.platform.faces(&person).await.expect("faces")
     }
 
     /// Returns the public ids of the people that the largest face of a picture matches.
@@ -108,7 +147,23 @@ pub fn no_picture() -> Bytes {
     Bytes::from_static(b"no picture")
 }
 
-/// A face of a user of the library of the tests.
-pub fn user_face(user_id: &str, picture: Bytes) -> UserFace {
-    UserFace { library: LIBRARY.to_owned(), user_id: user_id.to_owned(), info: None, picture, gates: Gates::default() }
+/// A library by the app's own id.
+pub fn key(library: &str) -> LibraryKey {
+    LibraryKey::Id(library.to_owned())
+}
+
+/// A person with a user id.
+pub fn person(user_id: &str) -> PersonData {
+    PersonData { user_id: Some(user_id.to_owned()), ..PersonData::default() }
+}
+
+/// The rules of face libraries that know a picture once.
+pub fn once(known_person: KnownPerson, missing_person: MissingPerson) -> EnrolOptions {
+    EnrolOptions {
+        missing_library: MissingLibrary::Create,
+        missing_person,
+        known_person,
+        same_picture: SamePicture::RefuseInLibrary,
+        ..EnrolOptions::default()
+    }
 }

@@ -1,9 +1,11 @@
 //! Quality and liveness.
 
-use aicp_platform::{Control, Error, Examination, ExistingFaces, Gates, MissingUser, QualityFault, Refusal};
+use aicp_platform::{
+    Control, EnrolOptions, Error, Examination, Gates, KnownPerson, MissingPerson, QualityFault, Refusal,
+};
 use aicp_vision::FakeFace;
 
-use crate::fixture::{Fixture, group, nobody, picture, picture_of, user_face};
+use crate::fixture::{Fixture, group, nobody, once, picture, picture_of};
 
 fn of_quality(quality: f32) -> FakeFace {
     FakeFace { quality, ..FakeFace::of("alice") }
@@ -67,9 +69,9 @@ async fn a_face_turned_away_fails_the_quality() {
 #[tokio::test]
 async fn a_picture_that_fails_enrols_nobody() {
     let fixture = Fixture::start().await;
-    let mut face = user_face("alice", picture_of(live(0.1)));
-    face.gates = Gates { liveness: Control::Normal, ..Gates::default() };
-    let refused = fixture.platform.add_user_face(&fixture.app, face, ExistingFaces::Keep, MissingUser::Create).await;
+    let gates = Gates { liveness: Control::Normal, ..Gates::default() };
+    let options = EnrolOptions { gates, ..once(KnownPerson::AddFace, MissingPerson::Create) };
+    let refused = fixture.add_face("alice", picture_of(live(0.1)), options).await;
     assert!(matches!(refused, Err(Error::Refused(Refusal::NotLive))));
     assert_eq!(fixture.platform.library_count(fixture.app.app_id()).await.expect("an answer"), 0);
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use aicp_platform::{Error, Existing, ExistingFaces, Imported, Missing, MissingUser, Profile};
+use aicp_platform::{Error, Existing, KnownPerson, Missing, MissingPerson};
 
-use crate::fixture::{Fixture, LIBRARY, picture, user_face};
+use crate::fixture::{Fixture, once, picture};
 
 /// Runs two calls of which the first to reach the biometrics stays there until the other had time to reach them, or a
 /// lock.
@@ -23,10 +23,7 @@ async fn concurrently<A: Future, B: Future>(fixture: &Fixture, a: A, b: B) -> (A
 async fn one_picture_is_enrolled_once() {
     let fixture = Fixture::start().await;
     fixture.library().await;
-    let add = |user| {
-        let face = user_face(user, picture("alice", 1));
-        fixture.platform.add_user_face(&fixture.app, face, ExistingFaces::Keep, MissingUser::Create)
-    };
+    let add = |user| fixture.add_face(user, picture("alice", 1), once(KnownPerson::AddFace, MissingPerson::Create));
     let (a, b) = concurrently(&fixture, add("alice"), add("bob")).await;
     let refused = [a.err(), b.err()].into_iter().flatten().collect::<Vec<_>>();
     assert!(matches!(refused.as_slice(), [Error::Exists(Existing::Face)]), "{refused:?}");
@@ -37,24 +34,22 @@ async fn one_picture_is_enrolled_once() {
 async fn two_pictures_of_a_new_user_make_one_user() {
     let fixture = Fixture::start().await;
     fixture.library().await;
-    let add = |number| {
-        let face = user_face("alice", picture("alice", number));
-        fixture.platform.add_user_face(&fixture.app, face, ExistingFaces::Keep, MissingUser::Create)
-    };
+    let add =
+        |number| fixture.add_face("alice", picture("alice", number), once(KnownPerson::AddFace, MissingPerson::Create));
     let (a, b) = concurrently(&fixture, add(1), add(2)).await;
     assert_eq!(a.expect("it is enrolled").person.id, b.expect("it is enrolled").person.id);
-    assert_eq!(fixture.platform.user_faces(&fixture.app, LIBRARY, "alice").await.expect("an answer").len(), 2);
+    assert_eq!(fixture.faces("alice").await.len(), 2);
 }
 
 #[tokio::test]
 async fn concurrent_imports_of_a_picture_enrol_it_once() {
     let fixture = Fixture::start().await;
     let library = fixture.library().await;
-    let import = || fixture.platform.import(&fixture.app, &library, "alice", Profile::default(), picture("alice", 1));
+    let import = || fixture.import(&library, "alice", picture("alice", 1));
     let (a, b) = concurrently(&fixture, import(), import()).await;
-    let mut results = [a.expect("an answer"), b.expect("an answer")];
-    results.sort_by_key(|result| *result == Imported::Known);
-    assert_eq!(results, [Imported::NewPerson, Imported::Known]);
+    let mut are_new = [a, b].map(|enrolled| enrolled.expect("an answer").is_new_face);
+    are_new.sort_unstable();
+    assert_eq!(are_new, [false, true]);
 }
 
 #[tokio::test]
@@ -87,10 +82,10 @@ async fn a_library_deleted_meanwhile_takes_nobody() {
 async fn an_enrolment_whose_caller_has_gone_is_complete_or_absent() {
     let fixture = Fixture::start().await;
     fixture.library().await;
-    let face = user_face("alice", picture("alice", 1));
     let hold = fixture.biometrics.hold();
+    let add = || fixture.add_face("alice", picture("alice", 1), once(KnownPerson::AddFace, MissingPerson::Create));
     {
-        let call = fixture.platform.add_user_face(&fixture.app, face, ExistingFaces::Keep, MissingUser::Create);
+        let call = add();
         tokio::select! {
             _ = call => panic!("it is held"),
             () = fixture.biometrics.wait_for_calls(1) => {}
@@ -98,8 +93,7 @@ async fn an_enrolment_whose_caller_has_gone_is_complete_or_absent() {
     }
     drop(hold);
     // The call goes on without its caller; a second one waits for it.
-    let again = user_face("alice", picture("alice", 1));
-    let again = fixture.platform.add_user_face(&fixture.app, again, ExistingFaces::Keep, MissingUser::Create).await;
+    let again = add().await;
     assert!(matches!(again, Err(Error::Exists(Existing::Face))));
     assert_eq!(fixture.matches(picture("alice", 2)).await.len(), 1);
 }

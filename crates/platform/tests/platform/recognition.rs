@@ -50,7 +50,7 @@ async fn a_person_with_many_faces_takes_one_place() {
     for (user, count) in [("alice", 3), ("alice-too", 1)] {
         for number in 0..count {
             let photo = picture("alice", 10 * number + user.len() as u32);
-            let imported = fixture.platform.import(&fixture.app, &library, user, Default::default(), photo).await;
+            let imported = fixture.import(&library, user, photo).await;
             imported.expect("it is enrolled");
         }
     }
@@ -64,7 +64,7 @@ async fn everybody_in_a_group_is_identified() {
     let fixture = Fixture::start().await;
     let alice = fixture.enrol(picture("alice", 1)).await.person.id;
     let other = fixture.platform.open_library(&fixture.app, "other").await.expect("a library");
-    let bob = fixture.platform.import(&fixture.app, &other, "bob", Default::default(), picture("bob", 1)).await;
+    let bob = fixture.import(&other, "bob", picture("bob", 1)).await;
     bob.expect("it is enrolled");
     let photo = group(&["bob", "stranger", "alice"]);
     let search = |library| fixture.platform.identify_many(&fixture.app, library, photo.clone(), 3);
@@ -103,7 +103,7 @@ async fn a_user_is_compared_with_a_picture() {
     let library = fixture.library().await;
     for user in ["alice", "bob"] {
         let photo = picture(user, 1);
-        fixture.platform.import(&fixture.app, &library, user, Default::default(), photo).await.expect("it is enrolled");
+        fixture.import(&library, user, photo).await.expect("it is enrolled");
     }
     let libraries = [library];
     let verify = |user, photo| fixture.platform.compare_with_user(&fixture.app, &libraries, user, photo);

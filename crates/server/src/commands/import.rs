@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_platform::{BadInput, Caller, Format, Imported, Library, Platform, Profile, Refusal};
+use aicp_platform::{
+    BadInput, Caller, EnrolOptions, Enrolled, Enrolment, Format, KnownPerson, Library, PersonData, Platform, Profile,
+    Refusal, SamePicture,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -120,12 +123,11 @@ async fn enrol_all(target: Target, people: Vec<Pictures>) -> Outcome {
             });
         }
         match under_way.join_next().await {
-            Some(Ok((_, Ok(Imported::NewPerson)))) => {
-                summary.people += 1;
-                summary.faces += 1;
+            Some(Ok((_, Ok(enrolled)))) => {
+                summary.people += usize::from(enrolled.is_new_person);
+                summary.faces += usize::from(enrolled.is_new_face);
+                summary.known += usize::from(!enrolled.is_new_face);
             }
-            Some(Ok((_, Ok(Imported::NewFace)))) => summary.faces += 1,
-            Some(Ok((_, Ok(Imported::Known)))) => summary.known += 1,
             Some(Ok((path, Err(e)))) if is_about_the_picture(&e) => {
                 summary.rejects.push(Reject::new(&path, e.to_string()));
             }
@@ -148,14 +150,22 @@ async fn enrol_all(target: Target, people: Vec<Pictures>) -> Outcome {
     Outcome { summary, failure }
 }
 
-async fn enrol_picture(target: &Target, person: &str, path: &Path) -> Result<Imported> {
+async fn enrol_picture(target: &Target, person: &str, path: &Path) -> Result<Enrolled> {
     let file = path.to_owned();
     let bytes = tokio::task::spawn_blocking(move || read_picture(&file).map_err(Error::io(&file)))
         .await
         .map_err(|e| Error::Runtime(std::io::Error::other(e)))??;
     let profile = Profile { name: Some(person.to_owned()), ..Profile::default() };
     let Target { platform, caller, library } = target;
-    Ok(platform.import(caller, library, person, profile, bytes.into()).await?)
+    // A repeated import enrols what is missing.
+    let options = EnrolOptions {
+        known_person: KnownPerson::AddFace,
+        same_picture: SamePicture::KeepOfPerson,
+        ..EnrolOptions::default()
+    };
+    let person = PersonData { user_id: Some(person.to_owned()), profile, ..PersonData::default() };
+    let enrolment = Enrolment { library: library.into(), person, picture: bytes.into(), options };
+    Ok(platform.enrol(caller, enrolment).await?)
 }
 
 /// Reads a file if it is regular, within the size limit and starts like a picture.

@@ -7,8 +7,9 @@ mod recognition;
 mod request;
 
 use aicp_platform::{
-    BadInput, Cover, Error, Existing, ExistingFaces, Library, Limit, Missing, MissingUser, QualityFault, Rect, Refusal,
-    UserFace, face_token,
+    BadInput, Cover, EnrolOptions, Enrolment, Error, Existing, FaceKey, KnownPerson, LastFace, Library, LibraryKey,
+    Limit, Missing, MissingLibrary, MissingPerson, Person, PersonData, PersonKey, QualityFault, Rect, Refusal,
+    SamePicture, face_token,
 };
 use bytes::Bytes;
 
@@ -216,7 +217,7 @@ impl Call<'_> {
         let from = self.platform.library(self.caller, &from).await.map_err(failure)?;
         let to = found(self.platform.library(self.caller, &to).await)?;
         let to = to.ok_or_else(|| Failure::code(codes::NO_TARGET_GROUP))?;
-        self.platform.copy_user(self.caller, &from, &to, &user_id).await.map_err(failure)?;
+        self.platform.copy_person(self.caller, &from, &to, &user_id).await.map_err(failure)?;
         null()
     }
 
@@ -224,7 +225,7 @@ impl Call<'_> {
     async fn user_get(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let user_id = user_id(fields)?;
         let group = group_or_all(fields)?;
-        let users = self.platform.users_named(self.caller, group.as_deref(), &user_id).await.map_err(failure)?;
+        let users = self.users_named(group.as_deref(), &user_id).await.map_err(failure)?;
         let user_list = users.into_iter().map(|(library, person)| UserRow::new(&library.external_id, person)).collect();
         Answer::ok(&UserList { user_list })
     }
@@ -233,7 +234,8 @@ impl Call<'_> {
     async fn user_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let group_id = group_id(fields, "group_id")?;
         let page = page(fields)?;
-        let users = self.platform.users(self.caller, &group_id, page).await.map_err(failure)?;
+        let library = self.platform.library(self.caller, &group_id).await.map_err(failure)?;
+        let users = self.platform.people(self.caller, &library, page).await.map_err(failure)?;
         let user_id_list = users.into_iter().map(|person| UserRow::new(&group_id, person)).collect();
         Answer::ok(&UserIdList { user_id_list })
     }
@@ -241,8 +243,26 @@ impl Call<'_> {
     async fn user_delete(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let user_id = user_id(fields)?;
         let group = group_or_all(fields)?;
-        self.platform.remove_user(self.caller, group.as_deref(), &user_id).await.map_err(failure)?;
+        let users = self.users_named(group.as_deref(), &user_id).await.map_err(failure)?;
+        self.platform.remove_people(self.caller, &users).await.map_err(failure)?;
         null()
+    }
+
+    /// Returns a user with the library or, if none is named, the users of this id in all libraries of the app.
+    async fn users_named(&self, group: Option<&str>, user_id: &str) -> aicp_platform::Result<Vec<(Library, Person)>> {
+        let library = match group {
+            Some(group) => Some(self.platform.library(self.caller, group).await?),
+            None => None,
+        };
+        self.platform.find_all(self.caller, library.as_ref(), user_id).await
+    }
+
+    /// Returns a user of a group.
+    async fn user(&self, fields: &Fields<'_>) -> Result<(Library, Person), Failure> {
+        let (user_id, group_id) = (user_id(fields)?, group_id(fields, "group_id")?);
+        let library = self.platform.library(self.caller, &group_id).await.map_err(failure)?;
+        let found = self.platform.find(self.caller, &library, PersonKey::UserId(&user_id)).await;
+        Ok((library, found.map_err(failure)?))
     }
 
     async fn app_list(&self) -> Result<Answer, Failure> {
@@ -260,43 +280,49 @@ impl Call<'_> {
 
     async fn face_add(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let old = match action(fields)?.as_deref() {
-            None | Some("APPEND") => ExistingFaces::Keep,
-            Some("REPLACE") => ExistingFaces::Replace,
+            None | Some("APPEND") => KnownPerson::AddFace,
+            Some("REPLACE") => KnownPerson::ReplaceFaces,
             Some(_) => return Err(Failure::code(codes::INVALID_PARAMETER)),
         };
-        Answer::ok(&self.put_face(fields, old, MissingUser::Create).await?)
+        Answer::ok(&self.put_face(fields, old, MissingPerson::Create).await?)
     }
 
     /// Detects the face anyway, as recognition needs its landmarks, but does not report its location.
     async fn face_add_no_detect(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
-        let AddedFace { face_token, .. } = self.put_face(fields, ExistingFaces::Keep, MissingUser::Create).await?;
+        let AddedFace { face_token, .. } = self.put_face(fields, KnownPerson::AddFace, MissingPerson::Create).await?;
         Answer::ok(&Token { face_token })
     }
 
     /// Requires an existing user with `UPDATE`; `REPLACE` creates a missing one.
     async fn face_update(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let missing = match action(fields)?.as_deref() {
-            None | Some("UPDATE") => MissingUser::Refuse,
-            Some("REPLACE") => MissingUser::Create,
+            None | Some("UPDATE") => MissingPerson::Refuse,
+            Some("REPLACE") => MissingPerson::Create,
             Some(_) => return Err(Failure::code(codes::INVALID_PARAMETER)),
         };
-        Answer::ok(&self.put_face(fields, ExistingFaces::Replace, missing).await?)
+        Answer::ok(&self.put_face(fields, KnownPerson::ReplaceFaces, missing).await?)
     }
 
     async fn put_face(
         &self,
         fields: &Fields<'_>,
-        old: ExistingFaces,
-        missing: MissingUser,
+        known_person: KnownPerson,
+        missing_person: MissingPerson,
     ) -> Result<AddedFace, Failure> {
-        let face = UserFace {
-            library: group_id(fields, "group_id")?,
-            user_id: user_id(fields)?,
-            info: user_info(fields)?,
-            gates: gates(fields)?,
-            picture: self.picture_of(fields).await?,
+        let (library, user_id) = (LibraryKey::Id(group_id(fields, "group_id")?), user_id(fields)?);
+        let (info, gates) = (user_info(fields)?, gates(fields)?);
+        let options = EnrolOptions {
+            missing_library: MissingLibrary::Create,
+            missing_person,
+            known_person,
+            same_picture: SamePicture::RefuseInLibrary,
+            gates,
+            ..EnrolOptions::default()
         };
-        let enrolled = self.platform.add_user_face(self.caller, face, old, missing).await.map_err(failure)?;
+        let picture = self.picture_of(fields).await?;
+        let person = PersonData { user_id: Some(user_id), info, ..PersonData::default() };
+        let enrolment = Enrolment { library, person, picture, options };
+        let enrolled = self.platform.enrol(self.caller, enrolment).await.map_err(failure)?;
         let [x, y, width, height] = enrolled.face.bounding_box;
         Ok(AddedFace {
             face_token: face_token(&enrolled.face),
@@ -305,13 +331,13 @@ impl Call<'_> {
     }
 
     async fn face_list(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
-        let (user_id, group_id) = (user_id(fields)?, group_id(fields, "group_id")?);
-        let faces = self.platform.user_faces(self.caller, &group_id, &user_id).await.map_err(failure)?;
+        let (_, person) = self.user(fields).await?;
+        let faces = self.platform.faces(&person).await.map_err(failure)?;
         let row = |face: &aicp_platform::Face| FaceRow {
             face_token: face_token(face),
             ctime: shanghai::text(face.file_id.created()),
         };
-        Answer::ok(&FaceList { face_list: faces.iter().map(row).collect() })
+        Answer::ok(&FaceList { face_list: faces.iter().rev().map(row).collect() })
     }
 
     async fn face_delete(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
@@ -320,7 +346,10 @@ impl Call<'_> {
         if token.len() > 64 {
             return Err(Failure::code(codes::FACE_TOKEN));
         }
-        self.platform.remove_user_face(self.caller, &group_id, &user_id, &token).await.map_err(failure)?;
+        let library = self.platform.library(self.caller, &group_id).await.map_err(failure)?;
+        let person = self.platform.find(self.caller, &library, PersonKey::UserId(&user_id)).await.map_err(failure)?;
+        let (face, last) = (FaceKey::Token(token), LastFace::RemovesPerson);
+        self.platform.remove_face(self.caller, &library, &person, face, last).await.map_err(failure)?;
         null()
     }
 
