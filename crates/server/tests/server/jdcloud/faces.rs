@@ -327,3 +327,18 @@ fn a_group_at_a_vendors_engine_is_a_group_like_any_other() {
     let sources: BTreeSet<&str> = calls.iter().map(|call| call.source.as_str()).collect();
     assert_eq!(sources, BTreeSet::from(["京东云(考拉悠然)"]));
 }
+
+#[test]
+fn a_group_at_a_vendors_engine_has_the_same_limit_of_faces() {
+    let koala = Engine::start(Vendor::Koala);
+    let limits = [("AICP_ENGINES__DEFAULT", "koala"), ("AICP_JDCLOUD__MAX_FACES", "1")];
+    let server = limits.into_iter().fold(koala.known_to(Setup::new(&["auto"])), |setup, (name, value)| setup.env(name, value));
+    let server = server.start();
+    let jd = Jd::new(&server);
+    let group = jd.create_group("g1");
+    jd.create_face("g1", "a", &jpeg(&portrait()));
+    let full = jd.call("faceCreate", "groupName=g1&outerId=b", &form(&obama2()));
+    assert_fault(&full, 13329, "face num exceed limit");
+    let at_engine = koala.pictures(&group.replace('-', ""));
+    assert_eq!(at_engine.map(|pictures| pictures.len()), Some(1), "the engine was not asked");
+}
