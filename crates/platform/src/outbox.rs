@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 
 use aicp_backends::{EnrolledFace, RemoteEngine, Write};
 use aicp_store::{NewLibrary, NewPerson, OutboxFilter, OutboxRow, Page, Store};
-use aicp_types::{FaceId, LibraryId, OutboxId};
+use aicp_types::{FaceId, LibraryId, OutboxId, UnixMillis};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
@@ -121,6 +121,10 @@ impl Outbox {
         }
     }
 
+    pub fn now(&self) -> UnixMillis {
+        self.shared.now()
+    }
+
     /// Returns the store, which holds the rows of the queue.
     pub fn store(&self) -> &Store {
         &self.shared.store
@@ -212,12 +216,11 @@ impl Outbox {
         .await
     }
 
-    /// Changes a person and adds a face, also at the library's engine.
+    /// Adds a face to a person, also at the library's engine.
     pub async fn add_face(
         self: &Arc<Self>,
         engine: Arc<dyn RemoteEngine>,
         person: &Person,
-        changes: PersonChanges,
         picture: Bytes,
     ) -> Result<Face> {
         let (outbox, library_id, person_id) = (Arc::clone(self), person.library_id, person.id);
@@ -228,7 +231,7 @@ impl Outbox {
             let row_id = row.id;
             let face = outbox.shared.new_face(EnrolledFace::default());
             let enqueued = store.write_with_picture(picture, move |tx, picture| {
-                Box::pin(transactions::add_face(tx, person_id, changes, face, picture, row))
+                Box::pin(transactions::add_face(tx, person_id, face, picture, row))
             });
             let face = enqueued.await?;
             outbox.first_attempt(row_id, library_id).await?;

@@ -13,6 +13,7 @@ use super::{AddedFace, FaceCheck, LibraryBackend, Scale};
 use crate::error::or_missing;
 use crate::names::people_known_as;
 use crate::outbox::Outbox;
+use crate::people::transactions;
 use crate::{
     Error, ExaminedFace, Existing, Face, Internal, Library, Missing, Person, PersonChanges, Refusal, Result, Similarity,
 };
@@ -89,7 +90,12 @@ impl LibraryBackend for Remote {
     }
 
     async fn add_face(&self, person: &Person, changes: PersonChanges, photo: Photo) -> Result<AddedFace> {
-        let face = self.outbox.add_face(self.engine.clone(), person, changes, photo.bytes).await?;
+        let face = self.outbox.add_face(self.engine.clone(), person, photo.bytes).await?;
+        // The engine is not part of a transaction, so it gets the face first: it may refuse it.
+        if changes != PersonChanges::default() {
+            let (id, at) = (person.id, self.outbox.now());
+            self.outbox.store().write(move |tx| Box::pin(transactions::change(tx, id, changes, at))).await?;
+        }
         Ok(AddedFace { face, rotation: 0.0 })
     }
 

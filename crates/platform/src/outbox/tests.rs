@@ -71,7 +71,7 @@ impl Fixture {
 
     async fn enqueue_face(&self, person: PersonId, picture: &str, row: NewWrite) -> Result<Face> {
         let add = self.store.write_with_picture(bytes(picture), move |tx, picture| {
-            Box::pin(transactions::add_face(tx, person, PersonChanges::default(), new_face(), picture, row))
+            Box::pin(transactions::add_face(tx, person, new_face(), picture, row))
         });
         add.await
     }

@@ -55,18 +55,19 @@ pub(super) async fn enrol(
     Ok((person, face))
 }
 
-/// Changes a person and adds a pending face, and the write that adds it at the engine.
+/// Adds a pending face to a person, and the write that adds it at the engine.
 pub(super) async fn add_face(
     tx: &mut Tx,
     person_id: PersonId,
-    changes: PersonChanges,
     face: NewFace,
     picture: PictureName,
     write: NewWrite,
 ) -> Result<Face> {
     let person = tx.person(person_id).await?.ok_or(Missing::Person)?;
-    change(tx, person_id, changes, write.created_at).await?;
-    insert_pending_face(tx, &person, false, face, picture, write).await
+    let at = write.created_at;
+    let face = insert_pending_face(tx, &person, false, face, picture, write).await?;
+    tx.touch_person(person_id, at).await?;
+    Ok(face)
 }
 
 async fn insert_pending_face(

@@ -14,7 +14,7 @@ impl Platform {
     /// Returns the users with these public ids and all their faces, in this order. Ids without a user are left out.
     ///
     /// # Errors
-    /// [`Missing::Engine`], [`crate::Internal::Store`].
+    /// [`crate::Missing::Engine`], [`crate::Internal::Store`].
     pub async fn directory_entries(
         &self,
         caller: &Caller,
@@ -43,7 +43,7 @@ impl Platform {
     /// others wait.
     ///
     /// # Errors
-    /// [`Missing::Engine`], [`crate::Internal::Store`]; [`Error::Busy`] if the wait for a scan times out.
+    /// [`crate::Missing::Engine`], [`crate::Internal::Store`]; [`crate::Error::Busy`] if the wait for a scan times out.
     pub async fn directory_page(
         &self,
         caller: &Caller,

@@ -332,7 +332,8 @@ fn a_group_at_a_vendors_engine_is_a_group_like_any_other() {
 fn a_group_at_a_vendors_engine_has_the_same_limit_of_faces() {
     let koala = Engine::start(Vendor::Koala);
     let limits = [("AICP_ENGINES__DEFAULT", "koala"), ("AICP_JDCLOUD__MAX_FACES", "1")];
-    let server = limits.into_iter().fold(koala.known_to(Setup::new(&["auto"])), |setup, (name, value)| setup.env(name, value));
+    let server =
+        limits.into_iter().fold(koala.known_to(Setup::new(&["auto"])), |setup, (name, value)| setup.env(name, value));
     let server = server.start();
     let jd = Jd::new(&server);
     let group = jd.create_group("g1");
