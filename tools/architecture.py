@@ -14,27 +14,29 @@ MAX_LINES = 500
 # A crate may depend on these crates of the workspace and no others.
 DEPENDENCIES = {
     "types": set(),
-    "vision": set(),
-    "fetch": set(),
+    "settings": set(),
+    "vision": {"settings"},
+    "fetch": {"settings"},
     "gallery": {"types"},
     "blobs": set(),
     "store": {"types", "blobs"},
     "store-sqlite": {"types", "blobs", "store"},
     "store-tests": {"types", "blobs", "store"},
     "index": {"types", "gallery"},
-    "engines": {"types", "vision"},
+    "engines": {"types", "settings", "vision"},
     "backends": {"types", "vision", "index", "engines"},
-    "platform": {"types", "backends", "fetch", "store"},
-    "dialects": {"types", "platform"},
+    "platform": {"types", "settings", "backends", "fetch", "store"},
+    "dialects": {"types", "settings", "platform"},
     "measure": {"types", "gallery", "store", "store-sqlite", "vision"},
     "server": {
-        "types", "backends", "dialects", "engines", "measure", "platform", "store", "store-sqlite", "vision",
+        "types", "settings", "backends", "dialects", "engines", "measure", "platform", "store", "store-sqlite",
+        "vision",
     },
 }
 # Crates that know no interface: neither its vendor nor its words.
 CORE = [
-    "types", "vision", "fetch", "gallery", "index", "blobs", "store", "store-sqlite", "store-tests", "engines",
-    "backends", "platform",
+    "types", "settings", "vision", "fetch", "gallery", "index", "blobs", "store", "store-sqlite", "store-tests",
+    "engines", "backends", "platform",
 ]
 VENDORS = re.compile(r"tencent|jdcloud|jd cloud|linkvisual|baidu|alibaba|aliyun", re.IGNORECASE)
 WIRE_WORDS = re.compile(r"\b(db_name|person_db_lib|id_iccid|cust_id|operate_type|engine_url|db_desc|ext_user_id)\b")

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Error, Network, Result};
+use crate::{Error, Network, Result, Settings};
 
 /// Limits of what is fetched and from where.
 #[derive(Debug, Clone)]
@@ -28,15 +28,9 @@ pub struct Limits {
 const MAX_TOTAL_TIME: Duration = Duration::from_secs(3600);
 
 impl Default for Limits {
+    /// The limits of default settings.
     fn default() -> Self {
-        Self {
-            max_bytes: 8 << 20,
-            total_time: Duration::from_secs(15),
-            max_redirects: 3,
-            at_once: 32,
-            allowed_networks: Vec::new(),
-            extra_roots: Vec::new(),
-        }
+        Settings::default().limits_without_roots()
     }
 }
 

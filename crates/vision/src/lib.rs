@@ -23,6 +23,7 @@ mod pool;
 mod quality;
 mod recognisability;
 mod runtime;
+mod settings;
 mod similarity;
 mod single_model;
 
@@ -46,5 +47,6 @@ pub use pool::{PoolSize, Priority, StartingPool, TimeLimits, Vision};
 pub use quality::{Components, Grade, Quality};
 pub use recognisability::{Cover, CoverDetector, CoverEvidence, Evidence, Judge, RECOGNISABLE, Weights};
 pub use runtime::{Inference, Precision, PrecisionChoice, RuntimeChoice, RuntimeInfo};
+pub use settings::Settings;
 pub use similarity::{Similarity, similarity_of_cosine, similarity_of_false_match_rate};
 pub use single_model::SingleModel;
