@@ -8,7 +8,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build run engine nextest test conformance pictures torture torture-short cargo-fuzz fuzz lint fmt demo bench bench-10m bench-statistics bench-dialects clean
+.PHONY: help tools setup build run engine nextest test conformance pictures torture torture-short cargo-fuzz fuzz lint settings-table fmt demo bench bench-10m bench-statistics bench-dialects clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -93,6 +93,11 @@ lint: tools ## Check format, lints and the architecture
 	@# Outside tests nothing may panic on purpose.
 	$(CARGO) clippy --workspace --lib --bins --locked -- -D warnings \
 		-D clippy::unwrap_used -D clippy::expect_used -D clippy::panic -D clippy::unreachable
+
+settings-table: ## Write the table of settings into docs/operations.md
+	$(CARGO) build --locked -p aicp-server
+	$(DEBUG)/aicp config default --markdown | \
+		sed -i -e '/^<!-- `aicp config default/,/^<!-- end -->/{/^|/d}' -e '/^<!-- `aicp config default/r /dev/stdin' docs/operations.md
 
 fmt: ## Format the code
 	$(CARGO) fmt --all

@@ -33,7 +33,7 @@ mod world;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use aicp_engines::{CloudwalkSettings, KoalaPaths, KoalaSettings};
+use aicp_engines::{CloudwalkSettings, KoalaPaths, KoalaSettings, RemoteSettings};
 
 pub use error::{Error, Result};
 pub use faults::Faults;
@@ -112,23 +112,22 @@ pub fn koala_paths() -> KoalaPaths {
     }
 }
 
-/// Returns client settings for a simulator of Koala.
-pub fn koala_settings(url: impl Into<String>) -> KoalaSettings {
-    KoalaSettings {
-        paths: koala_paths(),
+/// Returns connection settings with the simulator's error codes.
+fn remote_settings() -> RemoteSettings {
+    RemoteSettings {
         library_missing_codes: vec![codes::LIBRARY_MISSING],
         library_exists_codes: vec![codes::LIBRARY_EXISTS],
         face_missing_codes: vec![codes::FACE_MISSING],
-        ..KoalaSettings::new(url)
+        ..RemoteSettings::default()
     }
+}
+
+/// Returns client settings for a simulator of Koala.
+pub fn koala_settings(url: impl Into<String>) -> KoalaSettings {
+    KoalaSettings { paths: koala_paths(), remote: remote_settings(), ..KoalaSettings::new(url) }
 }
 
 /// Returns client settings for a simulator of Cloudwalk.
 pub fn cloudwalk_settings(url: impl Into<String>) -> CloudwalkSettings {
-    CloudwalkSettings {
-        library_missing_codes: vec![codes::LIBRARY_MISSING],
-        library_exists_codes: vec![codes::LIBRARY_EXISTS],
-        face_missing_codes: vec![codes::FACE_MISSING],
-        ..CloudwalkSettings::new(url)
-    }
+    CloudwalkSettings { remote: remote_settings(), ..CloudwalkSettings::new(url) }
 }

@@ -43,7 +43,7 @@ use axum::http::request::Parts;
 
 pub use answers::AnswerBudget;
 pub use body::BodyBudget;
-pub use links::Site;
+pub use links::{LinkSettings, Site};
 
 /// Client address of a request; the server puts it into the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,11 +100,11 @@ pub struct Options {
     /// The AICP manual's interfaces.
     pub aicp: aicp::Options,
     /// The face calls of JD Cloud.
-    pub jdcloud: jdcloud::Options,
+    pub jdcloud: jdcloud::Settings,
     /// The face library of LinkVisual.
-    pub linkvisual: linkvisual::Options,
+    pub linkvisual: linkvisual::Settings,
     /// Friends, friend groups and accounts of Tencent IM.
-    pub tencent_im: tencent_im::Options,
+    pub tencent_im: tencent_im::Settings,
 }
 
 /// Shared state of the request handlers.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use aicp_platform::{Face, Platform};
+use aicp_settings::settings;
 use aicp_types::{FaceId, FileId, Snowflake, UnixMillis};
 use axum::http::{HeaderMap, header};
 
@@ -12,6 +13,21 @@ use crate::shanghai;
 
 /// Expiry of a link that never expires: the end of the year 9999, in seconds since the Unix epoch.
 const NEVER: u64 = 253_402_300_799;
+
+settings! {
+    /// Links to pictures in answers.
+    pub struct LinkSettings {
+        /// Seconds for which the links of sections 3.5 and 7.8 (`faceDBURL`) are valid; 0: forever.
+        face_url_seconds: u64 = 3600,
+    }
+}
+
+impl LinkSettings {
+    /// Returns the lifetime of the links; zero means that they never expire.
+    pub fn lifetime(&self) -> Duration {
+        Duration::from_secs(self.face_url_seconds)
+    }
+}
 
 /// Addresses under which clients reach a listener.
 #[derive(Debug, Clone)]

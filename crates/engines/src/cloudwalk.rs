@@ -5,13 +5,12 @@
 //! person number as its tag, by which it is found again. Older servers keep the face id that the caller chose, newer
 //! ones return their own: the returned one is the ref.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::try_join;
 use serde_json::Value;
 
+use aicp_settings::Secret;
 use aicp_vision::{SeenFace, Similarity};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,8 +19,8 @@ use crate::engine::{
     Assessment, Candidate, ClaimLookup, FaceCandidates, LibraryRef, RemoteEngine, RemoteFace, Target, Write,
 };
 use crate::ranked::{MergedFaces, best, by_area};
-use crate::remote::{self, Body, Object, Remote, RemoteSettings, RetryPolicy, missing_key};
-use crate::{Error, Result};
+use crate::remote::{self, Body, Object, Remote, RetryPolicy, missing_key};
+use crate::{CloudwalkSettings, Error, Result};
 
 const GROUP_CREATE: &str = "face/clustering/group/create";
 const GROUP_DELETE: &str = "face/clustering/group/delete";
@@ -47,62 +46,6 @@ const INITIAL_TOP_N: usize = 10;
 /// Upper limit of the hits requested in that search.
 const MAX_TOP_N: usize = 640;
 
-/// Settings of a Cloudwalk engine.
-#[derive(Clone, PartialEq)]
-pub struct CloudwalkSettings {
-    /// Connection settings.
-    pub remote: RemoteSettings,
-    /// Match threshold on the engine's own scale, 0..1; `None` for the common default.
-    pub threshold: Option<Similarity>,
-    /// `app_id` of every call, if the engine requires one.
-    pub app_id: Option<String>,
-    /// `app_secret` of every call, if the engine requires one.
-    pub app_secret: Option<String>,
-    /// Key of the quality score, 0..1, in the answer of `/face/tool/quality`.
-    pub quality_key: String,
-    /// Vendor codes meaning that the picture cannot be decoded or shows no face.
-    pub bad_picture_codes: Vec<i64>,
-    /// Vendor codes meaning "group not found".
-    pub library_missing_codes: Vec<i64>,
-    /// Vendor codes meaning "group already exists".
-    pub library_exists_codes: Vec<i64>,
-    /// Vendor codes meaning "face not found".
-    pub face_missing_codes: Vec<i64>,
-}
-
-impl CloudwalkSettings {
-    /// Returns the defaults for an engine at this address.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            remote: RemoteSettings::new(url),
-            threshold: None,
-            app_id: None,
-            app_secret: None,
-            quality_key: "score".to_owned(),
-            bad_picture_codes: vec![80018],
-            library_missing_codes: Vec::new(),
-            library_exists_codes: Vec::new(),
-            face_missing_codes: Vec::new(),
-        }
-    }
-}
-
-impl fmt::Debug for CloudwalkSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CloudwalkSettings")
-            .field("remote", &self.remote)
-            .field("threshold", &self.threshold)
-            .field("app_id", &self.app_id)
-            .field("app_secret", &self.app_secret.as_ref().map(|_| "***"))
-            .field("quality_key", &self.quality_key)
-            .field("bad_picture_codes", &self.bad_picture_codes)
-            .field("library_missing_codes", &self.library_missing_codes)
-            .field("library_exists_codes", &self.library_exists_codes)
-            .field("face_missing_codes", &self.face_missing_codes)
-            .finish()
-    }
-}
-
 /// A Cloudwalk engine.
 pub struct Cloudwalk {
     settings: CloudwalkSettings,
@@ -123,14 +66,15 @@ impl Cloudwalk {
     /// # Errors
     /// [`Error::Settings`] if they are not valid.
     pub fn new(settings: CloudwalkSettings) -> Result<Self> {
-        let remote = Remote::new(settings.remote.clone(), is_answer)?;
+        let remote = Remote::new(settings.url.as_deref().unwrap_or_default(), settings.remote.clone(), is_answer)?;
         Ok(Self { settings, remote })
     }
 
     /// Encodes the form of a call: the common fields, then these.
     fn form(&self, fields: &[(&str, &str)]) -> String {
         let mut form = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [("app_id", &self.settings.app_id), ("app_secret", &self.settings.app_secret)] {
+        let (id, secret) = (self.settings.app_id.as_deref(), self.settings.app_secret.as_ref().map(Secret::reveal));
+        for (name, value) in [("app_id", id), ("app_secret", secret)] {
             if let Some(value) = value {
                 form.append_pair(name, value);
             }
@@ -146,9 +90,9 @@ impl Cloudwalk {
             return Ok(answer);
         }
         let text = self.redact_secret(remote::log_text(answer.get("info")));
-        Err(if remote::is_one_of(&code, &self.settings.bad_picture_codes) {
+        Err(if remote::is_one_of(&code, &self.settings.remote.bad_picture_codes) {
             Error::BadPicture(text)
-        } else if remote::is_one_of(&code, &self.settings.library_missing_codes) {
+        } else if remote::is_one_of(&code, &self.settings.remote.library_missing_codes) {
             Error::LibraryMissing
         } else {
             Error::Rejected { code, text }
@@ -157,7 +101,7 @@ impl Cloudwalk {
 
     /// Redacts the secret, in case the vendor's message repeats the request.
     fn redact_secret(&self, text: String) -> String {
-        match self.settings.app_secret.as_deref() {
+        match self.settings.app_secret.as_ref().map(Secret::reveal) {
             Some(secret) if !secret.is_empty() => text.replace(secret, "***"),
             _ => text,
         }
@@ -261,7 +205,7 @@ impl RemoteEngine for Cloudwalk {
     }
 
     fn threshold(&self) -> Option<Similarity> {
-        self.settings.threshold
+        self.settings.remote.threshold
     }
 
     fn target(&self, write: Write) -> Option<Target> {
@@ -277,7 +221,9 @@ impl RemoteEngine for Cloudwalk {
     async fn create_library(&self, library: &LibraryRef) -> Result<()> {
         let fields = [("groupId", library.engine_id.as_str()), ("tag", truncate_tag(&library.name))];
         match self.call(GROUP_CREATE, &fields, RetryPolicy::Safe).await {
-            Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.library_exists_codes) => {
+            Err(Error::Rejected { code, .. })
+                if remote::is_one_of(&code, &self.settings.remote.library_exists_codes) =>
+            {
                 Ok(())
             }
             // The vendor may use a code that is not configured.
@@ -357,7 +303,9 @@ impl RemoteEngine for Cloudwalk {
         let fields = [("groupId", library.engine_id.as_str()), ("faceId", engine_ref)];
         match self.call(FACE_DELETE, &fields, RetryPolicy::Safe).await {
             Err(Error::LibraryMissing) => Ok(()),
-            Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.face_missing_codes) => Ok(()),
+            Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.remote.face_missing_codes) => {
+                Ok(())
+            }
             Err(e @ Error::Rejected { .. }) => {
                 if self.has_face(library, engine_ref).await? == Presence::No {
                     Ok(())
@@ -444,7 +392,7 @@ mod tests {
     #[test]
     fn settings_keep_their_secret() {
         let mut settings = CloudwalkSettings::new("http://example.com/");
-        settings.app_secret = Some("hush".to_owned());
+        settings.app_secret = Some("hush".to_owned().into());
         assert!(!format!("{settings:?}").contains("hush"));
     }
 }

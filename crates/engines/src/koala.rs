@@ -23,7 +23,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::{OptionFuture, try_join};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use aicp_vision::{Grade, SeenFace, Similarity};
@@ -34,8 +33,8 @@ use crate::engine::{
     Assessment, Candidate, ClaimLookup, FaceCandidates, LibraryRef, RemoteEngine, RemoteFace, Target, Write,
 };
 use crate::ranked::{MergedFaces, best, by_area};
-use crate::remote::{self, Body, Object, Remote, RemoteSettings, RetryPolicy, missing_key};
-use crate::{Error, Result};
+use crate::remote::{self, Body, Object, Remote, RetryPolicy, missing_key};
+use crate::{Error, KoalaPaths, KoalaSettings, Result};
 
 /// Path of the one known call.
 const ADD: &str = "business/api/v1/repository/personDb";
@@ -47,65 +46,6 @@ const SAME_PICTURE_SIMILARITY: Similarity = 0.98;
 const INITIAL_TOP_N: usize = 10;
 /// Upper limit of the hits requested in that search.
 const MAX_TOP_N: usize = 640;
-
-/// Paths of the calls that the vendor has not published, without a leading `/`. An empty path means that the call does
-/// not exist. Without the first two, libraries must be created and deleted at the engine by hand.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct KoalaPaths {
-    /// Creates a library.
-    pub create_library: String,
-    /// Deletes a library.
-    pub delete_library: String,
-    /// Removes a face.
-    pub remove: String,
-    /// Searches a library for the largest face of a picture.
-    pub search: String,
-    /// Searches a library for every face of a picture.
-    pub search_many: String,
-    /// Compares two pictures.
-    pub compare: String,
-    /// Detects the faces of a picture.
-    pub detect: String,
-    /// Assesses the quality of a picture.
-    pub quality: String,
-    /// Checks the health of the engine.
-    pub health: String,
-}
-
-/// Settings of a Koala engine.
-#[derive(Debug, Clone, PartialEq)]
-pub struct KoalaSettings {
-    /// Connection settings.
-    pub remote: RemoteSettings,
-    /// Match threshold on the engine's own scale, 0..1; `None` for the common default.
-    pub threshold: Option<Similarity>,
-    /// Paths of the calls.
-    pub paths: KoalaPaths,
-    /// Vendor codes meaning that the picture cannot be decoded or shows no face.
-    pub bad_picture_codes: Vec<i64>,
-    /// Vendor codes meaning "library not found".
-    pub library_missing_codes: Vec<i64>,
-    /// Vendor codes meaning "library already exists".
-    pub library_exists_codes: Vec<i64>,
-    /// Vendor codes meaning "person not found".
-    pub face_missing_codes: Vec<i64>,
-}
-
-impl KoalaSettings {
-    /// Returns the defaults for an engine at this address.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            remote: RemoteSettings::new(url),
-            threshold: None,
-            paths: KoalaPaths::default(),
-            bad_picture_codes: vec![80018],
-            library_missing_codes: Vec::new(),
-            library_exists_codes: Vec::new(),
-            face_missing_codes: Vec::new(),
-        }
-    }
-}
 
 /// A Koala engine.
 pub struct Koala {
@@ -119,7 +59,7 @@ impl Koala {
     /// # Errors
     /// [`Error::Settings`] if they are not valid.
     pub fn new(settings: KoalaSettings) -> Result<Self> {
-        let remote = Remote::new(settings.remote.clone(), is_answer)?;
+        let remote = Remote::new(settings.url.as_deref().unwrap_or_default(), settings.remote.clone(), is_answer)?;
         let KoalaPaths {
             create_library,
             delete_library,
@@ -152,9 +92,9 @@ impl Koala {
             return Ok(answer.remove("data").unwrap_or_default());
         }
         let text = remote::log_text(answer.get("message"));
-        Err(if remote::is_one_of(&code, &self.settings.bad_picture_codes) {
+        Err(if remote::is_one_of(&code, &self.settings.remote.bad_picture_codes) {
             Error::BadPicture(text)
-        } else if remote::is_one_of(&code, &self.settings.library_missing_codes) {
+        } else if remote::is_one_of(&code, &self.settings.remote.library_missing_codes) {
             Error::LibraryMissing
         } else {
             Error::Rejected { code, text }
@@ -248,7 +188,7 @@ impl RemoteEngine for Koala {
     }
 
     fn threshold(&self) -> Option<Similarity> {
-        self.settings.threshold
+        self.settings.remote.threshold
     }
 
     fn target(&self, write: Write) -> Option<Target> {
@@ -271,7 +211,9 @@ impl RemoteEngine for Koala {
         }
         let body = json!({"personLibId": library.engine_id, "name": library.name, "desc": library.description});
         match self.call("create library", path, &body, RetryPolicy::Safe).await {
-            Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.library_exists_codes) => {
+            Err(Error::Rejected { code, .. })
+                if remote::is_one_of(&code, &self.settings.remote.library_exists_codes) =>
+            {
                 Ok(())
             }
             other => other.map(drop),
@@ -330,7 +272,9 @@ impl RemoteEngine for Koala {
         let body = json!({"personLibId": library.engine_id, "personNo": engine_ref});
         match self.call("remove", &self.settings.paths.remove, &body, RetryPolicy::Safe).await {
             Err(Error::LibraryMissing) => Ok(()),
-            Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.face_missing_codes) => Ok(()),
+            Err(Error::Rejected { code, .. }) if remote::is_one_of(&code, &self.settings.remote.face_missing_codes) => {
+                Ok(())
+            }
             other => other.map(drop),
         }
     }

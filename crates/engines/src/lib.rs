@@ -11,11 +11,12 @@ mod error;
 mod koala;
 mod ranked;
 mod remote;
+mod settings;
 
-pub use cloudwalk::{Cloudwalk, CloudwalkSettings};
+pub use cloudwalk::Cloudwalk;
 pub use engine::{
     Assessment, Candidate, ClaimLookup, FaceCandidates, LibraryRef, RemoteEngine, RemoteFace, Target, Write,
 };
 pub use error::{BoxError, Error, Result};
-pub use koala::{Koala, KoalaPaths, KoalaSettings};
-pub use remote::RemoteSettings;
+pub use koala::Koala;
+pub use settings::{CloudwalkSettings, EngineSettings, KoalaPaths, KoalaSettings, RemoteSettings};

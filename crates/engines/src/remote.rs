@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use crate::breaker::Breaker;
-use crate::{Error, Result};
+use crate::{Error, RemoteSettings, Result};
 
 /// Idle timeout of pooled connections. It is shorter than common server timeouts, because a call on a connection that
 /// the server is closing is in doubt.
@@ -28,40 +28,6 @@ const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_TEXT_CHARS: usize = 200;
 /// Maximum length of a vendor's id in bytes.
 const MAX_REF_BYTES: usize = 256;
-
-/// Connection settings of a remote engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RemoteSettings {
-    /// Base address, such as `http://127.0.0.1:39081/`, without user, query or fragment.
-    pub url: String,
-    /// Timeout of connecting.
-    pub connect_timeout: Duration,
-    /// Timeout of one attempt; also of the wait for a slot before it.
-    pub timeout: Duration,
-    /// Maximum number of retries of a repeatable call.
-    pub retries: u32,
-    /// Maximum number of concurrent calls.
-    pub concurrency: usize,
-    /// Consecutive failures that open the circuit breaker.
-    pub breaker_failures: u32,
-    /// Time for which the circuit breaker stays open.
-    pub breaker_pause: Duration,
-}
-
-impl RemoteSettings {
-    /// Returns the defaults for an engine at this address.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            connect_timeout: Duration::from_secs(2),
-            timeout: Duration::from_secs(10),
-            retries: 2,
-            concurrency: 16,
-            breaker_failures: 5,
-            breaker_pause: Duration::from_secs(5),
-        }
-    }
-}
 
 /// Whether a call may be retried when it may have been carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +60,8 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    pub fn new(settings: RemoteSettings, is_answer: fn(&Object) -> bool) -> Result<Self> {
-        let base = base_address(&settings.url)?;
+    pub fn new(url: &str, settings: RemoteSettings, is_answer: fn(&Object) -> bool) -> Result<Self> {
+        let base = base_address(url)?;
         let client = Client::builder()
             .http1_only()
             .no_proxy()
@@ -103,12 +69,12 @@ impl Remote {
             // Retries are made only in this module.
             .retry(reqwest::retry::never())
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .connect_timeout(settings.connect_timeout)
-            .timeout(settings.timeout)
+            .connect_timeout(settings.connect_timeout_ms.duration())
+            .timeout(settings.timeout_ms.duration())
             .build()
             .map_err(|e| Error::Settings(e.without_url().to_string()))?;
         let slots = Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS));
-        let breaker = Breaker::new(settings.breaker_failures, settings.breaker_pause);
+        let breaker = Breaker::new(settings.breaker_failures, settings.breaker_pause_ms.duration());
         Ok(Self { base, settings, client, slots, breaker, is_answer })
     }
 
@@ -203,7 +169,7 @@ impl Remote {
         if !self.breaker.would_admit() {
             return Err(open());
         }
-        let place = tokio::time::timeout(self.settings.timeout, self.slots.acquire()).await;
+        let place = tokio::time::timeout(self.settings.timeout_ms.duration(), self.slots.acquire()).await;
         let Ok(Ok(_place)) = place else { return Err(Error::Busy) };
         let pass = self.breaker.enter().ok_or_else(open)?;
         let result = match self.exchange(request).await {

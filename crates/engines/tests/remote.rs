@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use aicp_engines::{
     BoxError, Candidate, ClaimLookup, Cloudwalk, CloudwalkSettings, Error, Koala, KoalaPaths, KoalaSettings,
@@ -112,15 +111,15 @@ fn ok(body: &str) -> Then {
     Then::Send(http("200 OK", body))
 }
 
-fn remote(url: &str) -> RemoteSettings {
-    RemoteSettings { breaker_failures: 100, ..RemoteSettings::new(url) }
+fn remote() -> RemoteSettings {
+    RemoteSettings { breaker_failures: 100, ..RemoteSettings::default() }
 }
 
 fn cloudwalk(url: &str) -> CloudwalkSettings {
     CloudwalkSettings {
-        remote: remote(url),
+        remote: remote(),
         app_id: Some("app".to_owned()),
-        app_secret: Some(SECRET.to_owned()),
+        app_secret: Some(SECRET.to_owned().into()),
         ..CloudwalkSettings::new(url)
     }
 }
@@ -138,14 +137,13 @@ fn koala(url: &str) -> KoalaSettings {
         quality: path("quality"),
         health: path("health"),
     };
-    KoalaSettings {
-        remote: remote(url),
-        paths,
+    let remote = RemoteSettings {
         library_missing_codes: vec![404],
         library_exists_codes: vec![409],
         face_missing_codes: vec![405],
-        ..KoalaSettings::new(url)
-    }
+        ..remote()
+    };
+    KoalaSettings { remote, paths, ..KoalaSettings::new(url) }
 }
 
 fn library(row: i64) -> LibraryRef {
@@ -293,7 +291,7 @@ async fn an_engine_that_is_down_leaves_no_doubt() {
 async fn an_engine_that_never_answers_leaves_doubt() {
     let fake = Fake::start(|_, _, _| Then::Hang).await;
     let mut settings = cloudwalk(&fake.url);
-    settings.remote.timeout = Duration::from_millis(100);
+    settings.remote.timeout_ms = 100.into();
     let engine = Cloudwalk::new(settings).expect("sound settings");
     assert!(doubt(engine.add_face(&library(1), TAG, picture()).await));
     assert_eq!(fake.calls(), 1);
@@ -307,7 +305,7 @@ async fn one_call_more_than_there_are_places_waits_and_is_refused() {
     let mut settings = cloudwalk(&fake.url);
     settings.remote.concurrency = 1;
     settings.remote.retries = 0;
-    settings.remote.timeout = Duration::from_millis(200);
+    settings.remote.timeout_ms = 200.into();
     let engine = Cloudwalk::new(settings).expect("sound settings");
     // Both timeouts are equal: the call without a slot gives up no later than the slot becomes free.
     let calls = [(); 3].map(|()| engine.compare(picture(), picture()));
@@ -329,7 +327,7 @@ async fn the_breaker_opens_and_closes() {
     let fake = Fake::start(|n, _, _| if n < 5 { Then::Close } else { ok(r#"{"result":0,"score":1}"#) }).await;
     let mut settings = cloudwalk(&fake.url);
     settings.remote.breaker_failures = 5;
-    settings.remote.breaker_pause = Duration::from_secs(3600);
+    settings.remote.breaker_pause_ms = 3_600_000.into();
     let engine = Cloudwalk::new(settings.clone()).expect("sound settings");
     assert!(doubt(engine.compare(picture(), picture()).await));
     assert!(doubt(engine.compare(picture(), picture()).await));
@@ -344,12 +342,8 @@ async fn the_breaker_opens_and_closes() {
 
     let fake = Fake::start(|n, _, _| if n < 5 { Then::Close } else { ok(r#"{"result":0,"score":1}"#) }).await;
     let settings = CloudwalkSettings {
-        remote: RemoteSettings {
-            url: fake.url.clone(),
-            breaker_pause: Duration::ZERO,
-            retries: 0,
-            ..settings.remote.clone()
-        },
+        url: Some(fake.url.clone()),
+        remote: RemoteSettings { breaker_pause_ms: 0.into(), retries: 0, ..settings.remote.clone() },
         ..settings
     };
     let engine = Cloudwalk::new(settings).expect("sound settings");

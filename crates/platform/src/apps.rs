@@ -228,7 +228,7 @@ impl Platform {
     }
 
     fn require_known(&self, capabilities: &[String]) -> Result<()> {
-        let known = |id: &String| self.inner.settings.capabilities.knows(id);
+        let known = |id: &String| self.inner.settings.authorization.capabilities.knows(id);
         if capabilities.iter().all(known) { Ok(()) } else { Err(Error::Missing(Missing::Capability)) }
     }
 }

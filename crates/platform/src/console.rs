@@ -108,7 +108,7 @@ impl Platform {
         if store.rows().await?.user_by_name(&registration.username).await?.is_some() {
             return Err(Error::Exists(Existing::User));
         }
-        if store.rows().await?.user_count().await? >= self.inner.settings.max_users {
+        if store.rows().await?.user_count().await? >= self.inner.settings.console.max_users {
             return Err(Error::Full(Limit::Users));
         }
         let caller = self.console_caller();
@@ -152,7 +152,7 @@ impl Platform {
     /// [`Refusal::NoFace`], [`Error::Busy`].
     pub async fn login_with_face(&self, picture: Bytes, client: Option<IpAddr>) -> Result<Session> {
         self.admit_address(client)?;
-        let gates = Gates { liveness: self.inner.settings.login_liveness, ..Gates::default() };
+        let gates = Gates { liveness: self.inner.settings.console.login_liveness, ..Gates::default() };
         let caller = self.console_caller();
         self.require(&caller, gates, &picture).await?;
         let library = self.login_library().await?;

@@ -4,11 +4,13 @@ use std::fmt;
 
 use aicp_backends::{BUILTIN, Cover, DescribedFace, Examination, ExaminedFace, Quality, RECOGNISABLE};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::{Caller, Error, Platform, Refusal, Result};
 
 /// Strictness of a quality or liveness control.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Control {
     /// No control.
     #[default]
@@ -22,7 +24,8 @@ pub enum Control {
 }
 
 /// Minimum recognisability for a face to be enrolled and to match.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RecognitionGate {
     /// The embedding carries an identity: the false-match rate of the threshold holds.
     #[default]

@@ -75,7 +75,7 @@ impl Platform {
         let stored =
             store.write(move |tx| Box::pin(async move { tx.set_recognisability(face_id, recognisability).await }));
         stored.await.map_err(|e| Error::Internal(Internal::Store(e)))?;
-        let is_recognisable = recognisability >= self.inner.settings.loosest_gate().least();
+        let is_recognisable = recognisability >= self.inner.settings.recognition.loosest_gate().least();
         if !is_recognisable {
             tracing::info!(
                 face = face.face_id.get(),

@@ -31,6 +31,7 @@ mod random;
 mod recognition;
 mod scans;
 mod secrets;
+pub mod settings;
 mod shared;
 mod social;
 mod statistics;
@@ -38,8 +39,6 @@ mod thresholds;
 mod user_groups;
 mod versioned;
 
-use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -48,7 +47,6 @@ pub use aicp_backends::{
     Assessment, Components, Cover, DescribedFace, Dimensions, Examination, ExaminedFace, FacePredicate, Format, Grade,
     HeadPose, Liveness, Point, Quality, Rect, SeenFace, Similarity, Unrecognisable,
 };
-pub use aicp_fetch::{Limits as FetchLimits, Network};
 pub use aicp_store::{
     CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face, Group, GroupKind, Library,
     LibraryCounts, LoggedCall, OutboxFilter, Page, Person, PersonChanges, Profile, SyncRelation, md5_hex,
@@ -73,6 +71,7 @@ pub use people::{
 pub use pictures::StoredPicture;
 pub use recognition::{FaceMatches, Identification, Match, Threshold};
 pub use secrets::{MasterKey, new_token};
+pub use settings::Settings;
 pub use social::{
     Account, CustomValue, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome, FriendPage,
     FriendRequests, KnownFriend, Members, NewAccount, Relation, Sequences, Sides, Social, SocialLimits, UserIds,
@@ -92,7 +91,6 @@ use console::LoginThrottle;
 use engines::Backends;
 use follower::Follower;
 use ids::Ids;
-use jiff::tz::TimeZone;
 use keys::Keys;
 use libraries::LibraryCache;
 use locks::{Digest, KeyedLock};
@@ -105,102 +103,10 @@ use social::FriendGroupCache;
 use thresholds::WarnedLibraries;
 use tokio::sync::Semaphore;
 
-/// Upper bound of [`Settings::top_n`]: people that one recognition returns.
-pub const MAX_TOP_N: usize = 100;
 /// Lead of the newest face over the clock from which the start warns of a wrong clock.
 const MAX_CLOCK_LEAD: Duration = Duration::from_secs(60);
 /// App that the admin token acts for; reserved.
 pub const ADMIN_APP: &str = "admin";
-
-/// Settings of the platform.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Similarity above which two faces match, 0..1. An engine may have a threshold of its own.
-    pub threshold: Similarity,
-    /// Maximum number of people that a recognition returns, 1..=[`MAX_TOP_N`].
-    pub top_n: usize,
-    /// Minimum quality score of a good picture, 0..1.
-    pub quality_threshold: f32,
-    /// Target false-positive identification rate, 0..1: the share of strangers that a search may name. If set, the
-    /// threshold rises with the number of faces searched.
-    pub fpir: Option<f64>,
-    /// Minimum recognisability of faces.
-    pub gate: RecognitionGate,
-    /// Gates of single apps, by app id; they override `gate`.
-    pub app_gates: HashMap<String, RecognitionGate>,
-    /// App that calls without a token act for, if they are allowed; reserved.
-    pub legacy_app: String,
-    /// Whether calls without a token are allowed.
-    pub anonymous: bool,
-    /// Areas that each capability opens.
-    pub capabilities: Capabilities,
-    /// Time zone that defines the days of the statistics.
-    pub zone: TimeZone,
-    /// Retention of single calls in days; 0: unlimited. The statistics are kept.
-    pub retention_days: u32,
-    /// Maximum number of single calls that one query returns, the latest ones.
-    pub max_call_rows: u32,
-    /// Whether waiting writes are replayed once their engine answers again.
-    pub auto_replay: bool,
-    /// Interval between health checks of the engines.
-    pub outbox_interval: Duration,
-    /// Liveness control of logins by face.
-    pub login_liveness: Control,
-    /// Maximum login and registration attempts per minute, for each address and each user name.
-    pub login_attempts: NonZeroU32,
-    /// Maximum number of console users.
-    pub max_users: u64,
-    /// Maximum number of libraries of an app; 0: unlimited.
-    pub max_libraries: u64,
-    /// Maximum number of faces of a user; 0: unlimited.
-    pub max_faces_a_user: usize,
-    /// Handling of friend requests.
-    pub friend_requests: FriendRequests,
-    /// Limits on fetching pictures from addresses that callers name.
-    pub fetch: FetchLimits,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            threshold: 0.80,
-            top_n: 1,
-            quality_threshold: 0.5,
-            fpir: None,
-            gate: RecognitionGate::On,
-            app_gates: HashMap::new(),
-            legacy_app: "legacy".to_owned(),
-            anonymous: true,
-            capabilities: Capabilities::default(),
-            zone: TimeZone::fixed(jiff::tz::offset(8)),
-            retention_days: 0,
-            max_call_rows: 50_000,
-            auto_replay: true,
-            outbox_interval: Duration::from_secs(5),
-            login_liveness: Control::Normal,
-            // Evaluated by the compiler: zero would not compile.
-            login_attempts: const { NonZeroU32::new(30).unwrap() },
-            max_users: 10_000,
-            max_libraries: 0,
-            max_faces_a_user: 0,
-            friend_requests: FriendRequests::Granted,
-            fetch: FetchLimits::default(),
-        }
-    }
-}
-
-impl Settings {
-    /// Returns the recognition gate of an app.
-    pub fn gate_of(&self, app: &str) -> RecognitionGate {
-        self.app_gates.get(app).copied().unwrap_or(self.gate)
-    }
-
-    /// Returns the loosest gate of all apps. The galleries hold every face that it admits.
-    pub(crate) fn loosest_gate(&self) -> RecognitionGate {
-        let gates = self.app_gates.values().copied().chain([self.gate]);
-        gates.min_by(|a, b| a.least().total_cmp(&b.least())).unwrap_or_default()
-    }
-}
 
 /// The use cases. Clones share everything.
 #[derive(Clone)]
@@ -249,12 +155,13 @@ impl Platform {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let engines = engines.into();
-        let fetcher = Fetcher::new(settings.fetch.clone()).map_err(|e| Error::Internal(Internal::Fetching(e)))?;
+        let fetcher =
+            settings.fetch.limits().and_then(Fetcher::new).map_err(|e| Error::Internal(Internal::Fetching(e)))?;
         let now = clock.now();
         for app in [ADMIN_APP, &settings.legacy_app] {
             apps::ensure_app(&store, app.to_owned(), now).await?;
         }
-        let zone = settings.zone.clone();
+        let zone = settings.statistics.zone.time_zone().clone();
         let prepare = store.write_always(move |tx| {
             Box::pin(async move {
                 // Nobody else writes: a first attempt that did not end was interrupted by the end of the last run.
@@ -274,13 +181,13 @@ impl Platform {
         let vault = Vault::new(key);
         let keys = Arc::new(Keys::load(&store, &vault, Arc::clone(&clock)).await?);
         keys.start(store.clone()).await;
-        let tokens = Arc::new(Tokens::load(&store, admin_token, settings.capabilities.clone()).await?);
+        let tokens = Arc::new(Tokens::load(&store, admin_token, settings.authorization.capabilities.clone()).await?);
         let (libraries, directory) = (Arc::<LibraryCache>::default(), Arc::<DirectoryCache>::default());
         let friend_groups = Arc::<FriendGroupCache>::default();
         store.observe(Arc::new(Follower {
             engine: engines.builtin.clone(),
             algorithm: engines.algorithm(),
-            least_recognisability: settings.loosest_gate().least(),
+            least_recognisability: settings.recognition.loosest_gate().least(),
             vault: Vault::new(key),
             keys: Arc::clone(&keys),
             tokens: Arc::clone(&tokens),
@@ -294,15 +201,20 @@ impl Platform {
             clock: Arc::clone(&clock),
             algorithm: engines.algorithm(),
         });
-        let outbox = Arc::new(Outbox::new(Arc::clone(&shared), engines.remote.clone(), settings.auto_replay));
+        let outbox = Arc::new(Outbox::new(Arc::clone(&shared), engines.remote.clone(), settings.outbox.auto_replay));
         let inner = Inner {
             backends: Backends::new(&engines, &shared, &outbox)?,
             signer: Signer::new(key),
             vault,
             tokens,
-            calls: CallLog::start(store.clone(), Arc::clone(&clock), settings.zone.clone(), settings.retention_days),
+            calls: CallLog::start(
+                store.clone(),
+                Arc::clone(&clock),
+                settings.statistics.zone.time_zone().clone(),
+                settings.statistics.retention_days,
+            ),
             keys,
-            login_throttle: LoginThrottle::new(settings.login_attempts),
+            login_throttle: LoginThrottle::new(settings.console.attempts_per_minute),
             identity_locks: KeyedLock::default(),
             person_locks: KeyedLock::default(),
             scans: Scans::default(),
@@ -356,7 +268,7 @@ impl Platform {
 
     /// Starts the health checks of remote engines; they run until the returned task is closed.
     pub fn start_engine_monitor(&self) -> Background {
-        let (outbox, interval) = (Arc::downgrade(&self.inner.outbox), self.inner.settings.outbox_interval);
+        let (outbox, interval) = (Arc::downgrade(&self.inner.outbox), self.inner.settings.outbox.interval_s.duration());
         Background::start(move |stop| outbox::monitor_engines(outbox, interval, stop))
     }
 
@@ -382,7 +294,7 @@ impl Inner {
     async fn load_templates(&self) -> Result<()> {
         let algorithm = &self.shared.algorithm;
         let engine = self.builtin.clone();
-        let least = self.settings.loosest_gate().least();
+        let least = self.settings.recognition.loosest_gate().least();
         let left_out = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&left_out);
         let admit = move |rows: Vec<StoredTemplate>| {

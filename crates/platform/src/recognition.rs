@@ -12,7 +12,8 @@ use crate::backend::{FaceCheck, LibraryBackend, Scale};
 use crate::caller::Caller;
 use crate::engines::library_ref;
 use crate::names::people_known_as;
-use crate::{Error, ExaminedFace, Face, Library, MAX_TOP_N, Missing, Person, Platform, Result};
+use crate::settings::MAX_TOP_N;
+use crate::{Error, ExaminedFace, Face, Library, Missing, Person, Platform, Result};
 
 /// Maximum number of libraries in a search over all libraries of an app.
 pub(crate) const MAX_LIBRARIES: u64 = 100_000;
@@ -280,7 +281,7 @@ impl Platform {
     /// recognisable.
     pub fn is_good(&self, score: f32, grades: Option<[Grade; 5]>, is_recognisable: bool) -> bool {
         let is_poor = grades.is_some_and(|grades| grades.contains(&Grade::Poor));
-        score >= self.inner.settings.quality_threshold && !is_poor && is_recognisable
+        score >= self.inner.settings.quality.threshold && !is_poor && is_recognisable
     }
 
     /// Combines a picture with the terms of an app: callers without credentials have lower priority and get fewer
@@ -289,13 +290,16 @@ impl Platform {
         let priority = if caller.is_anonymous() { Priority::Unknown } else { Priority::Known };
         Photo {
             bytes,
-            terms: Terms { priority, least_recognisability: self.inner.settings.gate_of(caller.app_id()).least() },
+            terms: Terms {
+                priority,
+                least_recognisability: self.inner.settings.recognition.gate_of(caller.app_id()).least(),
+            },
         }
     }
 
     fn meets_threshold(&self, similarity: Similarity, engine: Option<Similarity>, threshold: Threshold) -> bool {
         match threshold {
-            Threshold::Default => similarity > engine.unwrap_or(self.inner.settings.threshold),
+            Threshold::Default => similarity > engine.unwrap_or(self.inner.settings.recognition.threshold),
             Threshold::AtLeast(least) => similarity >= least,
         }
     }

@@ -77,7 +77,7 @@ const WAIT_FOR_TURN: Duration = Duration::from_secs(10);
 impl Platform {
     /// Returns the time zone that defines the days of the statistics.
     pub fn zone(&self) -> &TimeZone {
-        &self.inner.settings.zone
+        self.inner.settings.statistics.zone.time_zone()
     }
 
     /// Converts a local date and time to a moment. A time skipped by a change of clocks moves later by the length of
@@ -139,7 +139,7 @@ impl Platform {
         let turn = Arc::clone(&self.inner.single_calls).acquire_owned();
         let turn = timeout(WAIT_FOR_TURN, turn).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
         self.flush_calls().await?;
-        let limit = u64::from(self.inner.settings.max_call_rows);
+        let limit = u64::from(self.inner.settings.statistics.max_rows);
         let rows = self.inner.store.snapshot().await?.calls(scope(caller, filter), limit).await?;
         Ok(SingleCalls { rows, _turn: turn })
     }

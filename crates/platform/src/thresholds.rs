@@ -48,7 +48,7 @@ pub fn threshold_for(faces: usize, fpir: f64) -> Similarity {
 impl Platform {
     /// Returns the target share of strangers that a search may name (FPIR).
     pub fn target_fpir(&self) -> f64 {
-        self.inner.settings.fpir.unwrap_or(DEFAULT_FPIR)
+        self.inner.settings.recognition.fpir.unwrap_or(DEFAULT_FPIR)
     }
 
     /// Returns the thresholds of an app's libraries, in order of creation.
@@ -65,7 +65,7 @@ impl Platform {
     }
 
     fn threshold_of_library(&self, library: Library) -> Result<LibraryThreshold> {
-        let usual = self.inner.settings.threshold;
+        let usual = self.inner.settings.recognition.threshold;
         let faces = match self.inner.backends.named(&library.engine)?.scale(&[library.id]) {
             Scale::Ours { faces } => faces,
             Scale::Vendor { threshold } => {
@@ -81,7 +81,7 @@ impl Platform {
     /// Returns the threshold of a search of this number of faces, if thresholds follow the size.
     fn threshold_by_size(&self, faces: usize) -> Option<Similarity> {
         let settings = &self.inner.settings;
-        settings.fpir.map(|fpir| threshold_for(faces, fpir).max(settings.threshold))
+        settings.recognition.fpir.map(|fpir| threshold_for(faces, fpir).max(settings.recognition.threshold))
     }
 
     /// Returns the threshold of a search, if it is not that of the settings. A vendor's engine may have its own; that
@@ -100,7 +100,7 @@ impl Platform {
             Scale::Ours { faces } => faces,
         };
         let by_size = self.threshold_by_size(faces);
-        let usual = self.inner.settings.threshold;
+        let usual = self.inner.settings.recognition.threshold;
         let recommended = threshold_for(faces, DEFAULT_FPIR);
         if by_size.is_none()
             && recommended > usual

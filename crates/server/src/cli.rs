@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{app, bench, check, compare, detect, import, models, serve};
 use crate::config::{Config, Flags, Listen};
-use crate::{Result, logging};
+use crate::{Error, Result, config, logging};
 
 /// AICP, a self-hosted face-identity platform.
 #[derive(Debug, Parser)]
@@ -175,22 +175,42 @@ enum ModelsCommand {
 enum ConfigCommand {
     /// Print every setting and where it came from, secrets masked
     Show,
+    /// Check the settings for serving, and end with 2 if one is wrong
+    Check,
+    /// Print a settings file with every setting, its meaning and its default
+    Default {
+        /// Print the table of docs/operations.md instead
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Print the settings that differ from their defaults, secrets masked
+    Diff,
 }
 
-/// Runs the program. Exit codes: 0 success, 1 failure, 2 wrong usage.
+/// Runs the program. Exit codes: 0 success, 1 failure, 2 wrong usage, or wrong settings that `config check` finds.
 pub fn main() -> ExitCode {
     // Wrong arguments end the process with code 2 and a message.
     let cli = Cli::parse();
+    let failure = match cli.command {
+        Command::Config { command: ConfigCommand::Check } => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    };
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             let _ = writeln!(std::io::stderr(), "error: {e}");
-            ExitCode::FAILURE
+            failure
         }
     }
 }
 
 fn run(cli: Cli) -> Result<()> {
+    if let Command::Config { command: ConfigCommand::Default { markdown } } = cli.command {
+        // Wrong settings must not stand in the way of the right ones.
+        let list = if markdown { config::markdown_table() } else { config::default_file() };
+        write!(std::io::stdout(), "{}", list?)?;
+        return Ok(());
+    }
     let mut flags = Flags { data_dir: cli.common.data_dir, listen: Vec::new() };
     if let Command::Serve { listen, .. } = &cli.command {
         flags.listen.clone_from(listen);
@@ -219,8 +239,17 @@ fn run(cli: Cli) -> Result<()> {
             BenchCommand::Service(request) => bench::service(&config, &request),
         },
         Command::Models { command: ModelsCommand::Verify } => models::verify(&config),
-        Command::Config { command: ConfigCommand::Show } => {
-            writeln!(std::io::stdout(), "{}", loaded.describe()?)?;
+        Command::Config { command } => {
+            match command {
+                ConfigCommand::Show => writeln!(std::io::stdout(), "{}", loaded.describe()?)?,
+                ConfigCommand::Diff => writeln!(std::io::stdout(), "{}", loaded.differences()?)?,
+                ConfigCommand::Check => {
+                    config.refuse_open_network()?;
+                    config.fetch.limits().map_err(|e| Error::Config(format!("fetch.extra_roots_file: {e}")))?;
+                }
+                // Printed above.
+                ConfigCommand::Default { .. } => {}
+            }
             Ok(())
         }
     }

@@ -62,6 +62,12 @@ impl fmt::Display for Seconds {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Millis(u64);
 
+impl From<u64> for Millis {
+    fn from(milliseconds: u64) -> Self {
+        Self(milliseconds)
+    }
+}
+
 impl Millis {
     /// Returns so many milliseconds.
     pub const fn new(milliseconds: u64) -> Self {

@@ -133,7 +133,7 @@ pub fn engine(speak: Vendor, url: &str) -> Box<dyn RemoteEngine> {
         Vendor::Cloudwalk => {
             let settings = CloudwalkSettings {
                 app_id: Some(ID.to_owned()),
-                app_secret: Some(SECRET.to_owned()),
+                app_secret: Some(SECRET.to_owned().into()),
                 ..cloudwalk_settings(url)
             };
             Box::new(Cloudwalk::new(settings).expect("sound settings"))

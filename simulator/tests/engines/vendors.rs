@@ -1,7 +1,5 @@
 //! Tests of both vendors' calls, with and without faults.
 
-use std::time::Duration;
-
 use aicp_backends::{Examination, FaceKey, IndexChange, IndexedFace};
 use aicp_engine_simulator::{Faults, Vendor, cloudwalk_settings, codes};
 use aicp_engines::{Candidate, Cloudwalk, CloudwalkSettings, Error, Koala, RemoteEngine, RemoteFace};
@@ -221,8 +219,8 @@ async fn an_answer_too_late_may_have_been_work() {
     rig.engine.create_library(&library(1)).await.expect("an answer");
     rig.faults(Faults { delay_ms: 3_600_000, paths: vec![rig.add_path()], ..Faults::default() }).await;
     let mut settings = cloudwalk_settings(rig.running.url());
-    (settings.app_id, settings.app_secret) = (Some(ID.to_owned()), Some(SECRET.to_owned()));
-    settings.remote.timeout = Duration::from_secs(1);
+    (settings.app_id, settings.app_secret) = (Some(ID.to_owned()), Some(SECRET.to_owned().into()));
+    settings.remote.timeout_ms = 1_000.into();
     let hasty = Cloudwalk::new(settings).expect("sound settings");
     assert!(in_doubt(hasty.add_face(&library(1), &tag(1), obama()).await));
     // The simulator completes its work after the client has gone.
@@ -238,7 +236,7 @@ async fn a_stranger_is_refused_without_a_word_of_the_secret() {
     let rig = Fixture::start(Vendor::Cloudwalk, true).await;
     let settings = CloudwalkSettings {
         app_id: Some(ID.to_owned()),
-        app_secret: Some("wrong-secret".to_owned()),
+        app_secret: Some("wrong-secret".to_owned().into()),
         ..cloudwalk_settings(rig.running.url())
     };
     let stranger = Cloudwalk::new(settings).expect("sound settings");
@@ -258,7 +256,7 @@ async fn codes_need_not_be_known_to_tell_what_is_gone() {
     let rig = Fixture::start(Vendor::Cloudwalk, true).await;
     let settings = CloudwalkSettings {
         app_id: Some(ID.to_owned()),
-        app_secret: Some(SECRET.to_owned()),
+        app_secret: Some(SECRET.to_owned().into()),
         ..CloudwalkSettings::new(rig.running.url())
     };
     let engine = Cloudwalk::new(settings).expect("sound settings");

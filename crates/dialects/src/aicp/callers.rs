@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use super::envelope::Failure;
 use super::origin::is_of_other_site;
 use super::routes::{Dialect, Entry, Operation, StatisticsCall, UserCall};
-use super::{Registration, codes, literals};
+use super::{Chapter, Registration, codes, literals};
 use crate::Context;
 use crate::query::Query;
 
@@ -35,11 +35,11 @@ pub(super) fn authenticate(
         // No user is logged in yet, so these calls belong to the administrator's log.
         return Ok(platform.console_caller());
     }
-    let open = context.options.aicp.open;
+    let options = &context.options.aicp;
     let is_open = match entry.operation {
-        Operation::FaceApi(_) => open.face_api,
-        Operation::Outbox(_) => open.high_availability,
-        Operation::Statistics(StatisticsCall::All) => open.all_calls,
+        Operation::FaceApi(_) => options.opens(Chapter::FaceApi),
+        Operation::Outbox(_) => options.opens(Chapter::HighAvailability),
+        Operation::Statistics(StatisticsCall::All) => options.opens(Chapter::AllCalls),
         _ => false,
     };
     let may_go_without = is_open || matches!(dialect, Dialect::Old | Dialect::New);

@@ -22,12 +22,14 @@ mod origin;
 mod outbox;
 mod pages;
 mod routes;
+mod settings;
 mod statistics;
 mod times;
 mod token_exchange;
 mod users;
 
-pub use envelope::TimeUnit;
+pub use aicp_platform::settings::RegistrationPolicy as Registration;
+pub use settings::{Chapter, FaceApi, Legacy, Options};
 
 use std::convert::Infallible;
 
@@ -45,7 +47,7 @@ use crate::query::Query;
 use crate::record::CallInfo;
 use crate::request::name_operation;
 use crate::{Client, Context, media_type};
-use envelope::{Answer, Failure, Shape};
+use envelope::{Answer, Failure, Shape, TimeUnit};
 use fields::Input;
 use operations::Call;
 use routes::{Dialect, Entry, FaceCall, Operation, OutboxCall, Route};
@@ -66,47 +68,9 @@ pub enum Listener {
     Auto,
 }
 
-/// Policy for registering console users (10.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Registration {
-    /// Nobody.
-    Off,
-    /// Callers with the admin token.
-    Admin,
-    /// Anybody.
-    Open,
-}
-
-/// Settings of the AICP dialect for one listener.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Dialect on shared paths.
-    pub listener: Listener,
-    /// Whether enrolments of sections 2 and 3 create a missing library. These sections have no call that creates one.
-    pub autocreate_library: bool,
-    /// Policy for registering console users.
-    pub registration: Registration,
-    /// Further calls that need no token.
-    pub open: OpenChapters,
-    /// Unit of `timestamp` in section 9.
-    pub face_api_timestamp: TimeUnit,
-}
-
-/// Chapters that require a token although the manual shows none, each with a switch that waives it. Calls without a
-/// token act for the app of sections 2 and 3, under the same cross-site rules.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct OpenChapters {
-    /// 8.7.
-    pub all_calls: bool,
-    /// Section 9.
-    pub face_api: bool,
-    /// Section 11, otherwise reserved for the administrator.
-    pub high_availability: bool,
-}
-
 /// Answers the paths of no other dialect.
 pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
-    let shape_of = |dialect: Dialect| dialect.shape(context.options.aicp.face_api_timestamp);
+    let shape_of = |dialect: Dialect| dialect.shape(context.options.aicp.face_api.time_unit());
     let Some(path) = routes::normalise(parts.uri.path()) else {
         return Failure::not_found().render(Shape::Plain, context.platform.now());
     };
@@ -148,7 +112,7 @@ impl<'a> Exchange<'a> {
         let shape = match entry.operation {
             // 7.8 is the only call of its section without `resultCode`.
             Operation::Face(FaceCall::Query) => Shape::Plain,
-            _ => dialect.shape(context.options.aicp.face_api_timestamp),
+            _ => dialect.shape(context.options.aicp.face_api.time_unit()),
         };
         // SDKs of section 9 send forms, and also JSON that they declare as a form.
         let is_form = dialect == Dialect::FaceApi && media_type::is_form(&parts.headers);

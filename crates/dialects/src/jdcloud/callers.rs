@@ -34,7 +34,7 @@ pub(super) struct Verified {
 /// Reads the access key that a request claims. A signature in the query does not cover the body, so it is verified here.
 pub(super) fn claim<'a>(context: &Context, parts: &'a Parts, query: Query<'_>) -> Result<Claimed<'a>, Refusal> {
     let key = |id: &str| context.platform.access_key(&KEYS, id);
-    let (now, skew) = (context.platform.now(), context.options.jdcloud.clock_skew);
+    let (now, skew) = (context.platform.now(), context.options.jdcloud.clock_skew_s.duration());
     if !parts.headers.contains_key(header::AUTHORIZATION) && md5::matches_request(&query) {
         let claim = md5::Claim::read(&query, now, skew)?;
         let key = key(claim.access_key()).filter(|key| key.options().allow_md5).ok_or(md5::Refusal::UnknownKey)?;

@@ -8,7 +8,7 @@ use aicp_platform::{
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::Options;
+use super::Settings;
 use super::answers::digits;
 use super::codes::{self, Fault};
 use super::envelope::{Answer, Failure, RequestStamp};
@@ -25,7 +25,7 @@ const MAX_GROUP_NAME: usize = 64;
 /// Authorised call with its context.
 pub(super) struct Call<'a> {
     pub platform: &'a Platform,
-    pub options: &'a Options,
+    pub options: &'a Settings,
     pub caller: &'a Caller,
     pub entry: &'static Entry,
     pub params: &'a Params<'a>,

@@ -24,11 +24,12 @@ mod pictures;
 mod refusal;
 mod routes;
 mod score;
+mod settings;
 mod signature;
 mod stored_v1;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aicp_platform::{AccessKey, Caller, KeyScheme, KeyText};
 use axum::http::request::Parts;
@@ -46,6 +47,8 @@ use envelope::{Answer, RequestStamp};
 use params::{Params, Query};
 use refusal::Refusal;
 use routes::{Api, Entry};
+
+pub use settings::Settings;
 
 /// Keys of this interface: access key and secret key.
 pub(super) const KEYS: KeyScheme = KeyScheme {
@@ -66,17 +69,6 @@ const MAX_KEPT_PICTURES: usize = 12 << 20;
 const MAX_ADDRESS: usize = 8 << 10;
 /// Category of calls in the log; the engine follows in parentheses.
 const CATEGORY: &str = "京东云";
-
-/// Settings of the JD Cloud dialect.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Maximum difference between the clocks of client and server.
-    pub clock_skew: Duration,
-    /// Maximum number of groups (libraries) per app, enforced when a group is created by this dialect.
-    pub max_groups: u64,
-    /// Maximum number of faces (people, with one face each) per group, enforced when a face is added by this dialect.
-    pub max_faces: u64,
-}
 
 /// Answers requests whose path begins with `/jdai/`.
 pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
@@ -174,7 +166,7 @@ impl<'a> Wire for Exchange<'a> {
     }
 
     async fn run(&self, Admitted { caller, verified }: &Admitted, body: HeldBody) -> Result<Answer, Refusal> {
-        verified.count(&self.context.platform, self.context.options.jdcloud.clock_skew)?;
+        verified.count(&self.context.platform, self.context.options.jdcloud.clock_skew_s.duration())?;
         let unquoted = params::unquoted(&body.bytes);
         let params = self.params(body.is_kept, unquoted.as_deref());
         let Self { context, entry, stamp, .. } = self;

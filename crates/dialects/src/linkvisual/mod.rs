@@ -17,6 +17,7 @@ pub mod fuzzing;
 mod groups;
 mod ids;
 mod params;
+mod settings;
 mod signature;
 mod users;
 
@@ -37,6 +38,8 @@ use crate::links::Links;
 use crate::record::CallInfo;
 use crate::{Client, Context};
 
+pub use settings::Settings;
+
 /// Keys of this interface: access key id and access key secret.
 pub(super) const KEYS: KeyScheme = KeyScheme {
     name: "alibaba",
@@ -51,13 +54,6 @@ const MAX_BODY: usize = 1 << 20;
 const CATEGORY: &str = "LinkVisual";
 /// Call log code of a call whose client disconnected.
 const CALLER_LEFT: i64 = 499;
-
-/// Settings of the dialect.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Calls per second for each app and action.
-    pub calls_per_second: std::num::NonZeroU32,
-}
 
 /// Returns whether a request for `/` belongs to this dialect; the console gets the others.
 pub(crate) fn matches_request(request: &Request) -> bool {

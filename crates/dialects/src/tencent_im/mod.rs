@@ -15,6 +15,7 @@ mod friends;
 pub mod fuzzing;
 mod groups;
 mod json;
+mod settings;
 mod usersig;
 mod verified;
 
@@ -39,6 +40,8 @@ use failures::SignatureThrottle;
 use fields::Fields;
 use verified::VerifiedCache;
 
+pub use settings::{AllowType, Settings};
+
 /// Limits that Tencent Cloud IM documents.
 const LIMITS: SocialLimits = SocialLimits { groups: 32, friends: 3000, requests: 100, custom_values: 20, page: 100 };
 
@@ -53,17 +56,6 @@ pub(super) const KEYS: KeyScheme = KeyScheme {
 const MAX_BODY: usize = 4 << 20;
 /// Category in the call log.
 const CATEGORY: &str = "即时通信";
-
-/// Settings of the dialect.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Calls per second for each app and command. Account commands other than `account_import` get half of it.
-    pub calls_per_second: NonZeroU32,
-    /// User ids that may call on behalf of their app.
-    pub admins: Vec<String>,
-    /// Whether `group_get` answers in full even if the caller's sequence is the current one.
-    pub always_full_list: bool,
-}
 
 /// Cached UserSigs, and the counts of failed ones.
 #[derive(Default)]
@@ -189,7 +181,7 @@ impl Wire for Exchange<'_> {
 /// Authenticated and authorised call.
 struct Call<'a> {
     context: &'a Context,
-    options: &'a Options,
+    options: &'a Settings,
     caller: &'a Caller,
     command: &'static Command,
 }

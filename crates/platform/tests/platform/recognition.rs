@@ -1,5 +1,6 @@
 //! Identification, comparison and thresholds.
 
+use aicp_platform::settings::Recognition;
 use aicp_platform::{BadInput, Error, Missing, RecognitionGate, Refusal, Settings, Threshold};
 use aicp_vision::FakeFace;
 
@@ -117,7 +118,8 @@ async fn a_user_is_compared_with_a_picture() {
 #[tokio::test]
 async fn the_gate_of_an_app_decides_who_is_recognisable() {
     let loose = [("shop".to_owned(), RecognitionGate::Off)].into();
-    let fixture = Fixture::with(Settings { app_gates: loose, ..Settings::default() }).await;
+    let recognition = Recognition { app_gates: loose, ..Recognition::default() };
+    let fixture = Fixture::with(Settings { recognition, ..Settings::default() }).await;
     let spoilt = || picture_of(FakeFace { recognisability: 0.1, ..FakeFace::of("alice") });
     let enrolled = fixture.enrol(spoilt()).await.person.public_id.to_string();
     assert_eq!(fixture.matches(spoilt()).await, [enrolled.as_str()]);
@@ -131,7 +133,8 @@ async fn the_gate_of_an_app_decides_who_is_recognisable() {
 
 #[tokio::test]
 async fn the_threshold_rises_with_the_number_of_faces_if_told_to() {
-    let fixture = Fixture::with(Settings { fpir: Some(0.001), ..Settings::default() }).await;
+    let recognition = Recognition { fpir: Some(0.001), ..Recognition::default() };
+    let fixture = Fixture::with(Settings { recognition, ..Settings::default() }).await;
     for person in 0..20 {
         fixture.enrol(picture(&format!("p{person}"), 1)).await;
     }

@@ -1,6 +1,6 @@
 //! `aicp bench`
 
-use super::{inference, model_paths};
+use super::model_paths;
 use crate::Result;
 use crate::config::Config;
 
@@ -11,7 +11,12 @@ pub(crate) fn gallery(config: &Config, request: &aicp_measure::gallery::Request)
 
 /// Measures the stages of picture processing.
 pub(crate) fn vision(config: &Config, request: &aicp_measure::vision::Request) -> Result<()> {
-    Ok(aicp_measure::vision::run(request, &model_paths(config), inference(config), &mut std::io::stdout().lock())?)
+    Ok(aicp_measure::vision::run(
+        request,
+        &model_paths(config),
+        config.vision.inference(),
+        &mut std::io::stdout().lock(),
+    )?)
 }
 
 /// Measures recognition over HTTP.

@@ -12,20 +12,17 @@ pub(crate) mod serve;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aicp_backends::{Builtin, LocalIndex};
-use aicp_platform::{Platform, Settings};
+use aicp_platform::Platform;
 use aicp_store::Store;
 use aicp_types::SystemClock;
-use aicp_vision::{
-    Biometrics, FaceModels, Inference, ModelPaths, Picture, PoolSize, RuntimeInfo, StartingPool, Vision,
-};
+use aicp_vision::{Biometrics, FaceModels, ModelPaths, Picture, RuntimeInfo, StartingPool, Vision};
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
 
 use crate::config::Config;
-use crate::{Error, Result, data_dir};
+use crate::{Error, Result, data_dir, engines};
 
 /// Starts inference as configured, and waits until the networks are loaded.
 fn start_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Vision> {
@@ -34,10 +31,11 @@ fn start_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Vision
 
 /// Starts loading the networks.
 fn begin_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<StartingPool> {
-    let defaults = PoolSize::for_this_machine();
-    let workers = workers.or(NonZeroUsize::new(config.vision.workers)).unwrap_or(defaults.workers);
-    let queue = NonZeroUsize::new(config.vision.queue).unwrap_or(defaults.queue);
-    Ok(Vision::begin(&model_paths(config), PoolSize { workers, queue }, inference(config))?)
+    let mut size = config.vision.pool_size();
+    if let Some(workers) = workers {
+        size.workers = workers;
+    }
+    Ok(Vision::begin(&model_paths(config), size, config.vision.inference())?)
 }
 
 fn wait_for_vision(starting: StartingPool) -> Result<Vision> {
@@ -53,42 +51,15 @@ fn model_paths(config: &Config) -> ModelPaths {
     ModelPaths { folder: config.models_dir.clone(), runtime: config.ort_lib.clone() }
 }
 
-fn inference(config: &Config) -> Inference {
-    Inference { runtime: config.vision.runtime, precision: config.vision.precision }
-}
-
 /// Opens the platform on the data folder.
 async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Result<Platform> {
     let key = data_dir::master_key(config)?;
-    let settings = Settings {
-        threshold: config.recognition.threshold,
-        top_n: config.recognition.top_n,
-        fpir: config.recognition.fpir,
-        gate: config.recognition.gate.into(),
-        app_gates: config.recognition.app_gates.iter().map(|(app, gate)| (app.clone(), (*gate).into())).collect(),
-        quality_threshold: config.quality.threshold,
-        legacy_app: config.legacy.app_id.clone(),
-        anonymous: config.is_anonymous(),
-        capabilities: config.capabilities()?,
-        zone: config.zone()?,
-        retention_days: config.statistics.retention_days,
-        max_call_rows: config.statistics.max_rows,
-        auto_replay: config.outbox.auto_replay,
-        outbox_interval: Duration::from_secs(config.outbox.interval_s.into()),
-        login_liveness: config.console.login_liveness.into(),
-        login_attempts: config.console.attempts_per_minute,
-        max_users: config.console.max_users,
-        max_libraries: config.face_api.max_groups,
-        max_faces_a_user: config.face_api.max_faces_per_user,
-        friend_requests: config.tencent_im.allow_type.into(),
-        fetch: config.fetch.limits()?,
-    };
     let no_index = |e| aicp_platform::Error::from(aicp_backends::Error::from(e));
     let index = LocalIndex::start(vision.dimensions()).map_err(no_index)?;
     let builtin = Builtin::new(Arc::new(vision), Arc::new(index));
-    let engines = config.engines.open(builtin)?;
+    let engines = engines::open(&config.engines, builtin)?;
     let store = open_store(config).await?;
-    Ok(Platform::open(store, engines, &key, admin_token, settings, Arc::new(SystemClock)).await?)
+    Ok(Platform::open(store, engines, &key, admin_token, config.platform(), Arc::new(SystemClock)).await?)
 }
 
 /// Opens the store of the data folder.

@@ -2,12 +2,10 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use aicp_dialects::aicp::{self, OpenChapters, TimeUnit};
-use aicp_dialects::{AnswerBudget, BodyBudget, Options, Site, jdcloud, linkvisual, tencent_im};
+use aicp_dialects::{AnswerBudget, BodyBudget, Options, Site, aicp};
 use aicp_platform::Platform;
-use aicp_vision::TimeLimits;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -15,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::{async_runtime, begin_vision, open_platform, wait_for_vision};
 use crate::clock;
-use crate::config::{Chapter, Config, Listen};
+use crate::config::{Config, Listen};
 use crate::connections::Connections;
 use crate::control::ControlSocket;
 use crate::http::{self, RequestHandler};
@@ -41,11 +39,7 @@ pub(crate) fn run(config: Config, force_new: bool) -> Result<()> {
 async fn load(config: &Config, admin_token: &str) -> Result<Platform> {
     let for_vision = config.clone();
     let starting = on_blocking_thread(move || begin_vision(&for_vision, None)).await?;
-    let limits = TimeLimits {
-        wait: Duration::from_secs(config.vision.wait_seconds),
-        job: Duration::from_secs(config.vision.job_seconds),
-    };
-    let opened = open_platform(config, starting.vision().with_limits(limits), admin_token).await;
+    let opened = open_platform(config, starting.vision().with_limits(config.vision.time_limits()), admin_token).await;
     // Awaited even on failure: the process must not end while libraries are being loaded.
     let loaded = on_blocking_thread(move || wait_for_vision(starting)).await;
     let platform = opened?;
@@ -90,46 +84,28 @@ fn listener_at(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Builds the dialect options of one listener.
 fn options(config: &Config, address: SocketAddr, listen: Listen) -> Options {
-    let is_open = |chapter| config.legacy.open_chapters.contains(&chapter);
     Options {
         site: Site {
             public_url: config.public_url.clone(),
             local_address: address,
-            face_url_lifetime: Duration::from_secs(config.links.face_url_seconds),
+            face_url_lifetime: config.links.lifetime(),
         },
         aicp: aicp::Options {
-            listener: listen.dialect.into(),
-            autocreate_library: config.legacy.autocreate_library,
+            listener: listen.dialect,
             registration: config.registration(),
-            open: OpenChapters {
-                all_calls: is_open(Chapter::AllCalls),
-                face_api: is_open(Chapter::FaceApi) || config.face_api.anonymous,
-                high_availability: is_open(Chapter::HighAvailability),
-            },
-            face_api_timestamp: if config.face_api.timestamp_in_seconds {
-                TimeUnit::Seconds
-            } else {
-                TimeUnit::Milliseconds
-            },
+            legacy: config.legacy.clone(),
+            face_api: config.face_api.clone(),
         },
-        jdcloud: jdcloud::Options {
-            clock_skew: Duration::from_secs(config.jdcloud.clock_skew_s.into()),
-            max_groups: config.jdcloud.max_groups,
-            max_faces: config.jdcloud.max_faces,
-        },
-        linkvisual: linkvisual::Options { calls_per_second: config.linkvisual.calls_per_second },
-        tencent_im: tencent_im::Options {
-            calls_per_second: config.tencent_im.calls_per_second,
-            admins: config.tencent_im.admins.clone(),
-            always_full_list: config.tencent_im.always_full_list,
-        },
+        jdcloud: config.jdcloud.clone(),
+        linkvisual: config.linkvisual.clone(),
+        tencent_im: config.tencent_im.clone(),
     }
 }
 
 async fn serve(config: Config) -> Result<()> {
     config.refuse_open_network()?;
     let begun = Instant::now();
-    let idle = Duration::from_secs(config.http.idle_seconds);
+    let idle = config.http.idle_seconds.duration();
     let most = connections_within_file_limit(config.http.max_connections)?;
     let max_per_address = match config.http.max_connections_per_address {
         0 => most.div_ceil(4),

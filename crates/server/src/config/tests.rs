@@ -1,11 +1,13 @@
+use aicp_dialects::aicp::Chapter;
+
 use super::*;
 
 #[test]
 fn listeners_are_read_with_and_without_a_dialect() {
     let listen: Listen = "127.0.0.1:9012".parse().expect("an address");
-    assert_eq!(listen.dialect, Dialect::Auto);
+    assert_eq!(listen.dialect, Listener::Auto);
     let listen: Listen = "[::1]:8090=legacy".parse().expect("an address");
-    assert_eq!((listen.address.port(), listen.dialect), (8090, Dialect::Legacy));
+    assert_eq!((listen.address.port(), listen.dialect), (8090, Listener::Legacy));
     assert_eq!(listen.to_string(), "[::1]:8090=legacy");
     for wrong in ["", "9012", "localhost:9012", "127.0.0.1:9012=old"] {
         assert!(wrong.parse::<Listen>().is_err(), "{wrong}");
@@ -53,10 +55,10 @@ fn anonymous_calls_from_the_network_must_be_set_explicitly() {
     let unset = load(open).expect("only serving is refused");
     assert!(matches!(unset.config.refuse_open_network(), Err(Error::AnonymousOnNetwork(_))));
     let on = load(&format!("{open}[legacy]\nanonymous = true\n")).expect("set on purpose");
-    assert!(on.config.is_anonymous());
+    assert!(on.config.legacy.is_anonymous());
     assert!(on.config.refuse_open_network().is_ok());
     let off = load(&format!("{open}[legacy]\nanonymous = false\n")).expect("switched off");
-    assert!(!off.config.is_anonymous());
+    assert!(!off.config.legacy.is_anonymous());
 }
 
 #[test]
@@ -90,4 +92,36 @@ fn secrets_are_masked() {
     assert!(shown.contains("admin_token = \"***\""), "{shown}");
     assert!(!shown.contains("a-very-secret-token"));
     assert!(!format!("{:?}", loaded.config).contains("a-very-secret-token"));
+}
+
+#[test]
+fn the_default_file_holds_every_setting_and_changes_none() {
+    let file = default_file().expect("a file");
+    let loaded = load(&file).expect("loads");
+    assert_eq!(loaded.differences().expect("a list"), "");
+    for setting in Config::list() {
+        let name = setting.name.rsplit('.').next().expect("a name");
+        let (value, unset) = (format!("\n{name} = "), format!("\n# {name} is unset."));
+        assert!(file.contains(&value) || file.contains(&unset), "{}", setting.name);
+        assert!(!setting.doc.is_empty(), "{}", setting.name);
+    }
+}
+
+#[test]
+fn differences_are_listed_with_their_source() {
+    let toml = "admin_token = \"a-very-secret-token\"\n[recognition]\ntop_n = 5\nthreshold = 0.8\n";
+    let shown = load(toml).expect("loads").differences().expect("a list");
+    let names: Vec<_> = shown.lines().filter_map(|line| line.split(" = ").next()).collect();
+    assert_eq!(names, ["admin_token", "recognition.top_n"], "{shown}");
+    assert!(!shown.contains("a-very-secret-token"));
+}
+
+#[test]
+fn the_documentation_has_the_table_of_the_program() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let text = std::fs::read_to_string(page).expect("the page");
+    let (begin, end) = ("<!-- `aicp config default --markdown` -->\n", "<!-- end -->\n");
+    let (_, rest) = text.split_once(begin).expect("the begin of the table");
+    let (table, _) = rest.split_once(end).expect("the end of the table");
+    assert_eq!(table, markdown_table().expect("a table"), "write it anew: `make settings-table`");
 }

@@ -326,6 +326,28 @@ fn settings_are_shown_with_their_source_and_without_secrets() {
 }
 
 #[test]
+fn wrong_settings_are_told_before_a_start() {
+    let temp = tempfile::tempdir().expect("a temp dir");
+    let file = temp.path().join("aicp.toml");
+    let missing = format!("[fetch]\nextra_roots_file = \"{}\"\n", temp.path().join("none.pem").display());
+    for (settings, wrong) in [
+        ("[recognition]\ntop_n = 1\n", None),
+        ("[recognition]\ntop_n = 0\n", Some("recognition.top_n")),
+        ("[http]\nsize = 1\n", Some("size")),
+        ("listen = [\"0.0.0.0:0\"]\n", Some("legacy.anonymous")),
+        (missing.as_str(), Some("fetch.extra_roots_file")),
+    ] {
+        fs::write(&file, settings).expect("written");
+        let ran = Ran::of(aicp(["config", "check", "--config"]).arg(&file));
+        assert_eq!(ran.code, Some(if wrong.is_some() { 2 } else { 0 }), "{settings}: {}", ran.stderr);
+        assert!(ran.stderr.contains(wrong.unwrap_or_default()), "{settings}: {}", ran.stderr);
+        // The settings that are at hand do not matter to those that could be.
+        let list = Ran::successful(aicp(["config", "default", "--config"]).arg(&file));
+        assert!(list.stdout.contains("\n[recognition]\n"), "{}", list.stdout);
+    }
+}
+
+#[test]
 fn a_data_folder_has_one_server() {
     let server = Setup::new(&["auto"]).start();
     let person = json!({"groupId": "g", "image": base64(&obama())});

@@ -1,0 +1,242 @@
+//! Settings of the use cases, in sections.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use aicp_settings::{Seconds, at_least, if_set, settings, when, within};
+use jiff::tz::{Offset, TimeZone};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use aicp_fetch::Settings as Fetch;
+
+use crate::{Area, Capabilities, Control, FriendRequests, RecognitionGate, Similarity};
+
+/// Maximum number of people that one recognition returns.
+pub const MAX_TOP_N: usize = 100;
+
+/// Settings of the platform.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Face recognition.
+    pub recognition: Recognition,
+    /// Picture quality.
+    pub quality: Quality,
+    /// Capabilities that apps can be granted.
+    pub authorization: Authorization,
+    /// Call log and statistics.
+    pub statistics: Statistics,
+    /// Console users.
+    pub console: Console,
+    /// Writes that wait for their engine.
+    pub outbox: Outbox,
+    /// Downloads from addresses that callers name.
+    pub fetch: Fetch,
+    /// App that calls without a token act for, if they are allowed; reserved.
+    pub legacy_app: String,
+    /// Whether calls without a token are allowed.
+    pub anonymous: bool,
+    /// Maximum number of libraries of an app; 0: unlimited.
+    pub max_libraries: u64,
+    /// Maximum number of faces of a user; 0: unlimited.
+    pub max_faces_a_user: usize,
+    /// Handling of friend requests.
+    pub friend_requests: FriendRequests,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            recognition: Recognition::default(),
+            quality: Quality::default(),
+            authorization: Authorization::default(),
+            statistics: Statistics::default(),
+            console: Console::default(),
+            outbox: Outbox::default(),
+            fetch: Fetch::default(),
+            legacy_app: "legacy".to_owned(),
+            anonymous: true,
+            max_libraries: 0,
+            max_faces_a_user: 0,
+            friend_requests: FriendRequests::Granted,
+        }
+    }
+}
+
+settings! {
+    /// Thresholds of face recognition.
+    pub struct Recognition {
+        /// Similarity above which two faces match; 0.80 corresponds to a false-match rate of 1e-4. An engine may have a
+        /// threshold of its own.
+        threshold: Similarity = 0.80 => when("in 0..1", |share| (0.0..=1.0).contains(share)),
+        /// Maximum number of people in a 1:N answer of section 7.
+        top_n: usize = 1 => within(1..=MAX_TOP_N),
+        /// Target false-positive identification rate: the share of searches for strangers that may return a person. The
+        /// threshold then rises with the number of faces searched (docs/recognition.md). Unset: the threshold is always
+        /// `recognition.threshold`.
+        fpir: Option<f64> = None => if_set(when("above 0 and at most 1", |fpir| *fpir > 0.0 && *fpir <= 1.0)),
+        /// Minimum recognisability of faces to be enrolled and to match: `on`, `loose` or `off` (docs/recognition.md).
+        gate: RecognitionGate = RecognitionGate::On,
+        /// Gates of single apps, by app id, such as `{ kiosk = "loose" }`; they override `recognition.gate`.
+        app_gates: HashMap<String, RecognitionGate> = HashMap::new(),
+    }
+}
+
+settings! {
+    /// Thresholds of picture quality.
+    pub struct Quality {
+        /// Quality score from which a picture counts as good.
+        threshold: f32 = 0.5 => when("in 0..1", |share| (0.0..=1.0).contains(share)),
+    }
+}
+
+settings! {
+    /// Capabilities that apps can be granted.
+    pub struct Authorization {
+        /// Areas that each capability id opens: `libraries`, `people`, `recognition`, `compare`, `quality`, `detect`,
+        /// `groups`, `faces`, `statistics`, `social` (docs/aicp-dialect.md). A settings file overrides the ids that it
+        /// names.
+        capabilities: Capabilities = Capabilities::default(),
+    }
+}
+
+settings! {
+    /// Call log and statistics.
+    pub struct Statistics {
+        /// IANA name of the time zone that defines days, weeks and months.
+        zone: Zone = Zone::shanghai(),
+        /// Days after which single calls are deleted; 0: never. The counts that were made from them remain.
+        retention_days: u32 = 365,
+        /// Maximum number of single calls in one answer; the latest are returned.
+        max_rows: u32 = 50_000 => at_least(1),
+    }
+}
+
+settings! {
+    /// Console users.
+    pub struct Console {
+        /// Liveness check of faces at login: `none`, `low`, `normal` or `high`.
+        login_liveness: Control = Control::Normal,
+        /// Login and registration attempts per minute, for each address (IPv6: for each /64) and for each user name.
+        // Evaluated by the compiler: zero would not compile.
+        attempts_per_minute: NonZeroU32 = const { NonZeroU32::new(30).unwrap() },
+        /// Who may register (10.1): `off`, `admin` (with the admin token in the header `token`) or `open`. Unset: `open`
+        /// if all listeners are on loopback, else `admin`.
+        registration: Option<RegistrationPolicy> = None,
+        /// Maximum number of console users.
+        max_users: u64 = 10_000,
+    }
+}
+
+settings! {
+    /// Outbox: writes that wait for their engine.
+    pub struct Outbox {
+        /// Whether waiting writes are replayed automatically once the engine answers again.
+        auto_replay: bool = true,
+        /// Seconds between health checks of the engines.
+        interval_s: Seconds = Seconds::new(5) => at_least(Seconds::new(1)),
+    }
+}
+
+impl Recognition {
+    /// Returns the gate of an app.
+    pub fn gate_of(&self, app: &str) -> RecognitionGate {
+        self.app_gates.get(app).copied().unwrap_or(self.gate)
+    }
+
+    /// Returns the loosest gate of all apps. The galleries hold every face that it admits.
+    pub(crate) fn loosest_gate(&self) -> RecognitionGate {
+        let gates = self.app_gates.values().copied().chain([self.gate]);
+        gates.min_by(|a, b| a.least().total_cmp(&b.least())).unwrap_or_default()
+    }
+}
+
+/// Who may register console users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistrationPolicy {
+    /// Nobody.
+    Off,
+    /// Holders of the admin token.
+    Admin,
+    /// Anybody.
+    Open,
+}
+
+/// Time zone with an IANA name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone {
+    name: String,
+    zone: TimeZone,
+}
+
+impl Zone {
+    /// Asia/Shanghai, the zone of the manuals.
+    fn shanghai() -> Self {
+        let name = "Asia/Shanghai";
+        // Without a database of zones: the offset that it has had since 1991, before any call was logged.
+        let zone = TimeZone::get(name).unwrap_or_else(|_| TimeZone::fixed(Offset::constant(8)));
+        Self { name: name.to_owned(), zone }
+    }
+
+    /// Returns the time zone.
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.zone
+    }
+}
+
+impl FromStr for Zone {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match TimeZone::get(name) {
+            Ok(zone) => Ok(Self { name: name.to_owned(), zone }),
+            Err(_) => Err(format!("{name:?} is no IANA time zone")),
+        }
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Serialize for Zone {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Zone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for Area {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Area {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::named(&name).ok_or_else(|| D::Error::custom(format!("there is no area {name:?}")))
+    }
+}
+
+impl Serialize for Capabilities {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Capabilities {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(Self::new)
+    }
+}
