@@ -4,11 +4,13 @@ CARGO ?= cargo
 PYTHON ?= python3
 NEXTEST_VERSION := 0.9.143
 CARGO_FUZZ_VERSION := 0.13.2
+CARGO_DENY_VERSION := 0.20.2
+CARGO_MACHETE_VERSION := 0.9.2
 # The sets of packages in conformance/requirements.
 SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build run engine nextest test conformance pictures torture torture-short cargo-fuzz fuzz lint settings-table fmt demo bench bench-10m bench-statistics bench-dialects clean
+.PHONY: help tools setup build run engine nextest test conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint settings-table fmt demo bench bench-10m bench-statistics bench-dialects clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -85,13 +87,25 @@ cargo-fuzz:
 fuzz: tools cargo-fuzz ## Feed the parsers random input, each for FUZZ_SECONDS (60) seconds
 	fuzz/run.sh $(FUZZ_TARGETS)
 
-lint: tools ## Check format, lints and the architecture
+# Built to compile fast: a run takes seconds anyway, and the release profile of cargo-deny asks for fat LTO in one unit.
+LINT_TOOLS_PROFILE := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1
+
+lint-tools:
+	@$(CARGO) deny --version >/dev/null 2>&1 || \
+		$(LINT_TOOLS_PROFILE) $(CARGO) install --locked cargo-deny --version $(CARGO_DENY_VERSION)
+	@$(CARGO) machete --version >/dev/null 2>&1 || \
+		$(LINT_TOOLS_PROFILE) $(CARGO) install --locked cargo-machete --version $(CARGO_MACHETE_VERSION)
+
+lint: tools lint-tools ## Check format, lints, the architecture, and licences and use of the dependencies
 	$(PYTHON) tools/architecture.py
+	$(CARGO) deny --locked check bans licenses sources
+	@# With the manifests of the dependencies: md-5 is `md5` in code.
+	$(CARGO) machete --with-metadata
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
-	@# Outside tests nothing may panic on purpose.
-	$(CARGO) clippy --workspace --lib --bins --locked -- -D warnings \
+	@# Outside tests nothing may panic on purpose. aicp-store-tests is a library of tests.
+	$(CARGO) clippy --workspace --exclude aicp-store-tests --lib --bins --locked -- -D warnings \
 		-D clippy::unwrap_used -D clippy::expect_used -D clippy::panic -D clippy::unreachable
 
 settings-table: ## Write the table of settings into docs/operations.md
