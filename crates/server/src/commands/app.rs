@@ -84,6 +84,7 @@ fn on_keys(
     here: impl AsyncFnOnce(&Keyring) -> Result<Value>,
     there: impl FnOnce(&Server) -> Result<Value>,
 ) -> Result<Value> {
+    data_dir::check_parts(config, false)?;
     let outcome = async_runtime()?.block_on(async {
         let key = data_dir::master_key(config)?;
         let store = match open_store(config).await {
@@ -138,4 +139,21 @@ fn as_json(value: &impl Serialize) -> Value {
 
 fn from_json<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|e| Error::Server(format!("the server answers something else: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_without_their_database_are_left_alone() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+        let picture = folder.path().join("objects/00/picture");
+        std::fs::create_dir_all(folder.path().join("objects/00")).expect("made");
+        std::fs::write(&picture, "x").expect("written");
+        assert!(matches!(list(&config, false), Err(Error::MissingPart { .. })));
+        assert!(matches!(revoke_key(&config, "app", "key"), Err(Error::MissingPart { .. })));
+        assert!(picture.exists() && !folder.path().join(data_dir::DATABASE).exists());
+    }
 }
