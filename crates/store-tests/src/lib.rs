@@ -65,7 +65,8 @@ macro_rules! suite {
                 a_picture_is_not_lost_if_an_equal_one_comes_and_goes_before_its_row
                 the_picture_of_a_write_that_was_given_up_is_deleted
                 tombstones_are_forgotten_in_time
-                opening_deletes_pictures_that_no_row_refers_to_and_no_others
+                a_sweep_deletes_pictures_that_no_row_refers_to_and_no_others
+                a_sweep_deletes_nothing_if_the_database_may_be_another_one
                 a_picture_that_is_swept_while_an_equal_one_is_stored_is_not_lost
                 opening_finishes_the_removals_of_before
                 a_picture_stays_if_its_row_may_be_committed

@@ -9,7 +9,8 @@
 //! began before the deletion always finds the tombstone, as none takes as long as the retention.
 //!
 //! If a process ends between a put and its commit, a picture without a row and without a tombstone stays. A sweep over
-//! all pictures finds them, after every start and once a day.
+//! all pictures finds them. It deletes none if they are more than interrupted puts can leave, or if no row has a picture:
+//! then the database may be a new or an older one, and these pictures may be all that is left of the other.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,14 +26,13 @@ use tokio::task::JoinHandle;
 use crate::blocking::run_blocking;
 use crate::database::job_of;
 use crate::links::Links;
+use crate::store::MAX_CONCURRENT_WRITES;
 use crate::{Database, Error, PictureClaim, PictureName, Result, Rows, Space, Tx};
 
 /// How long tombstones are kept: far longer than any put takes until its commit.
 const RETENTION: Duration = Duration::from_secs(3600);
 /// Time after which a put is repeated if it was not committed yet.
 const MAX_PUT_AGE: Duration = Duration::from_secs(600);
-/// Maximum time that a start waits for the first sweep.
-const MAX_SWEEP_WAIT: Duration = Duration::from_secs(1);
 /// Interval between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 /// Maximum number of tombstones, and of pictures of a sweep, handled at a time.
@@ -44,7 +44,7 @@ const MAX_PUTS: usize = 100;
 pub(crate) struct Collector {
     requests: mpsc::UnboundedSender<Request>,
     task: Mutex<Option<JoinHandle<()>>>,
-    sweep: Mutex<Option<JoinHandle<()>>>,
+    sweeps: Mutex<Option<JoinHandle<()>>>,
     parts: Arc<Parts>,
 }
 
@@ -74,7 +74,7 @@ impl Collector {
         let (requests, received) = mpsc::unbounded_channel();
         let parts = Arc::new(Parts { database, blobs, links, clock });
         let task = tokio::spawn(run(Arc::clone(&parts), received));
-        Self { requests, task: Mutex::new(Some(task)), sweep: Mutex::default(), parts }
+        Self { requests, task: Mutex::new(Some(task)), sweeps: Mutex::default(), parts }
     }
 
     /// Deletes the pictures of all tombstones; returns when that is done. Failures are logged, as the writes that left
@@ -87,14 +87,16 @@ impl Collector {
         }
     }
 
-    /// Starts to look for abandoned pictures, now and once a day. Waits for the first time, but not longer than
-    /// [`MAX_SWEEP_WAIT`]: a start must not depend on the number of pictures.
-    pub(crate) async fn sweep(&self) {
-        let (done, first) = oneshot::channel();
-        let sweep = tokio::spawn(sweep(Arc::clone(&self.parts), self.requests.clone(), done));
-        *self.sweep.lock().unwrap_or_else(PoisonError::into_inner) = Some(sweep);
-        // If it takes longer, it goes on in the background.
-        let _ = tokio::time::timeout(MAX_SWEEP_WAIT, first).await;
+    /// Deletes abandoned pictures; returns their number.
+    pub(crate) async fn sweep(&self) -> Result<usize> {
+        sweep(&self.parts, &self.requests).await
+    }
+
+    /// Starts to delete abandoned pictures, now and once a day.
+    pub(crate) fn keep_sweeping(&self) {
+        let sweeps = tokio::spawn(keep_sweeping(Arc::clone(&self.parts), self.requests.clone()));
+        let earlier = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner).replace(sweeps);
+        earlier.iter().for_each(JoinHandle::abort);
     }
 
     /// Stores pictures durably. Unless they are [kept](Put::keep), those without a row are deleted.
@@ -121,10 +123,10 @@ impl Collector {
 
     /// Ends the task once it has done what was requested.
     pub(crate) async fn close(&self) {
-        let sweep = self.sweep.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(sweep) = sweep {
-            sweep.abort();
-            let _ = sweep.await;
+        let sweeps = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(sweeps) = sweeps {
+            sweeps.abort();
+            let _ = sweeps.await;
         }
         let _ = self.requests.send(Request::Close);
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -288,41 +290,52 @@ impl Parts {
         self.collect().await
     }
 
-    /// Returns those of some pictures that no row refers to.
-    async fn unused(&self, keys: Vec<BlobKey>) -> Result<Vec<BlobKey>> {
-        let used: HashSet<BlobKey> = self.rows().await?.used_pictures(&keys).await?;
-        Ok(keys.into_iter().filter(|key| !used.contains(key)).collect())
+    /// Returns those of some pictures that no row refers to, and that are not about to be deleted.
+    async fn abandoned(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>> {
+        let known: HashSet<BlobKey> = self.rows().await?.known_pictures(keys).await?;
+        Ok(keys.iter().filter(|key| !known.contains(*key)).cloned().collect())
     }
 }
 
-async fn sweep(parts: Arc<Parts>, requests: mpsc::UnboundedSender<Request>, done: oneshot::Sender<()>) {
-    let mut done = Some(done);
+async fn keep_sweeping(parts: Arc<Parts>, requests: mpsc::UnboundedSender<Request>) {
     loop {
-        match sweep_once(&parts, &requests).await {
+        match sweep(&parts, &requests).await {
             Ok(0) => {}
             Ok(found) => tracing::info!(pictures = found, "abandoned pictures are deleted"),
             Err(Error::Closed) => return,
             Err(error) => tracing::warn!(%error, "abandoned pictures were not looked for"),
         }
-        // Answered after the deletions.
-        let _ = done.take().map(|done| requests.send(Request::Collect(done)));
         tokio::time::sleep(SWEEP_INTERVAL).await;
     }
 }
 
 /// Looks through all pictures, and has those deleted that no row refers to; returns their number. The picture of a write
 /// under way may be among them, which then puts it again.
-async fn sweep_once(parts: &Parts, requests: &mpsc::UnboundedSender<Request>) -> Result<usize> {
-    let mut found = 0;
+async fn sweep(parts: &Parts, requests: &mpsc::UnboundedSender<Request>) -> Result<usize> {
+    let (mut found, mut abandoned) = (0, Vec::new());
     for shard in 0..SHARDS {
         let keys = parts.blobs.list(u8::try_from(shard).unwrap_or_default()).await?;
         for keys in keys.chunks(BATCH) {
-            let unused = parts.unused(keys.to_vec()).await?;
-            if !unused.is_empty() {
-                found += unused.len();
-                requests.send(Request::Release(unused, None)).map_err(|_| Error::Closed)?;
+            let keys = parts.abandoned(keys).await?;
+            found += keys.len();
+            if found <= MAX_CONCURRENT_WRITES as usize {
+                abandoned.extend(keys);
             }
         }
     }
+    if found == 0 {
+        return Ok(0);
+    }
+    if found > MAX_CONCURRENT_WRITES as usize || !parts.rows().await?.has_pictures().await? {
+        tracing::error!(
+            pictures = found,
+            "no row refers to these pictures, and they are more than interrupted writes leave, or no row has a picture \
+             at all: the database may not be the one of these pictures, so none of them is deleted"
+        );
+        return Ok(0);
+    }
+    let (done, waiting) = oneshot::channel();
+    requests.send(Request::Release(abandoned, Some(done))).map_err(|_| Error::Closed)?;
+    waiting.await.map_err(|_| Error::Closed)?;
     Ok(found)
 }

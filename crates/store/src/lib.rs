@@ -28,7 +28,7 @@
 //! - a write that returned `Ok` is durable, and so is its picture;
 //! - a write that returned an error left no row behind ([`Error::InDoubt`] is the one exception);
 //! - the file of a removed picture is deleted, at the latest when the store is next opened;
-//! - a picture without a row is deleted, at the latest by the sweep after the next start.
+//! - a picture without a row is deleted, at the latest by the next [sweep](Store::sweep).
 //!
 //! The store decides nothing: no permissions, no limits, no words of a wire protocol.
 

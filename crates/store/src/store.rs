@@ -18,8 +18,9 @@ use crate::{
     blocking::run_blocking, database::job_of, statements::PreparedPeople,
 };
 
-/// Maximum number of concurrent writes, whose pictures are in memory; further ones wait.
-const MAX_CONCURRENT_WRITES: u32 = 1024;
+/// Maximum number of concurrent writes, whose pictures are in memory; further ones wait. An interrupted run leaves no
+/// more pictures without a row, as each write but an import of many people has one picture.
+pub(crate) const MAX_CONCURRENT_WRITES: u32 = 1024;
 
 /// Minimum time between two probes of [`Store::ping`].
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
@@ -45,8 +46,7 @@ pub(crate) struct Shared {
 
 impl Store {
     /// Composes a store of a database and a place for pictures. `links` is the folder of
-    /// [`outbox_picture_file`](Self::outbox_picture_file). Deletes what removed rows have left, and pictures
-    /// that no row refers to: if there are many pictures, in the background.
+    /// [`outbox_picture_file`](Self::outbox_picture_file). Deletes what removed rows have left.
     ///
     /// # Errors
     /// Errors of database and pictures.
@@ -63,8 +63,22 @@ impl Store {
         let shared =
             Shared { database, blobs, clock, links, writes, probed_at: tokio::sync::Mutex::default(), collector };
         shared.collector.collect().await;
-        shared.collector.sweep().await;
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Looks through all pictures and deletes those that no row refers to; returns their number. If they are more than
+    /// interrupted writes can have left, or no row at all has a picture, the database may not be the one of these
+    /// pictures: then none is deleted, and an error is logged.
+    ///
+    /// # Errors
+    /// Errors of database and pictures.
+    pub async fn sweep(&self) -> Result<usize> {
+        self.shared.collector.sweep().await
+    }
+
+    /// [Sweeps](Self::sweep) in the background until the store is closed: now and once a day.
+    pub fn keep_sweeping(&self) {
+        self.shared.collector.keep_sweeping();
     }
 
     /// Waits for a connection to read rows. Each statement sees what is committed when it begins.

@@ -67,7 +67,7 @@ pub(crate) fn run(config: &Config, dir: &Path, caller: &str, library: &str, json
     let mut outcome = runtime.block_on(async {
         let token = data_dir::admin_token(config)?.token;
         data_dir::check_parts(config, false)?;
-        let platform = open_platform(config, vision, &token).await?;
+        let platform = open_platform(config, vision, &token, false).await?;
         let caller = platform.operator_for(caller).await?;
         let library = platform.open_library(&caller, library).await?;
         let target = Target { platform: platform.clone(), caller, library };

@@ -51,14 +51,17 @@ fn model_paths(config: &Config) -> ModelPaths {
     ModelPaths { folder: config.models_dir.clone(), runtime: config.ort_lib.clone() }
 }
 
-/// Opens the platform on the data folder.
-async fn open_platform(config: &Config, vision: Vision, admin_token: &str) -> Result<Platform> {
+/// Opens the platform on the data folder. `sweeps` tells whether abandoned pictures are looked for, which is for a server.
+async fn open_platform(config: &Config, vision: Vision, admin_token: &str, sweeps: bool) -> Result<Platform> {
     let key = data_dir::master_key(config)?;
     let no_index = |e| aicp_platform::Error::from(aicp_backends::Error::from(e));
     let index = LocalIndex::start(vision.dimensions()).map_err(no_index)?;
     let builtin = Builtin::new(Arc::new(vision), Arc::new(index));
     let engines = engines::open(&config.engines, builtin)?;
     let store = open_store(config).await?;
+    if sweeps {
+        store.keep_sweeping();
+    }
     Ok(Platform::open(store, engines, &key, admin_token, config.platform(), Arc::new(SystemClock)).await?)
 }
 

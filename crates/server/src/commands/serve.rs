@@ -39,7 +39,8 @@ pub(crate) fn run(config: Config, force_new: bool) -> Result<()> {
 async fn load(config: &Config, admin_token: &str) -> Result<Platform> {
     let for_vision = config.clone();
     let starting = on_blocking_thread(move || begin_vision(&for_vision, None)).await?;
-    let opened = open_platform(config, starting.vision().with_limits(config.vision.time_limits()), admin_token).await;
+    let vision = starting.vision().with_limits(config.vision.time_limits());
+    let opened = open_platform(config, vision, admin_token, true).await;
     // Awaited even on failure: the process must not end while libraries are being loaded.
     let loaded = on_blocking_thread(move || wait_for_vision(starting)).await;
     let platform = opened?;

@@ -34,17 +34,29 @@ pub(crate) struct PictureClaim {
 }
 
 impl Rows<'_> {
-    /// Returns those of `keys` that a face or an unsolved outbox row refers to.
-    pub async fn used_pictures(&mut self, keys: &[BlobKey]) -> Result<HashSet<BlobKey>> {
+    /// Returns those of `keys` that a face or an unsolved outbox row refers to, or that are to be deleted.
+    pub(crate) async fn known_pictures(&mut self, keys: &[BlobKey]) -> Result<HashSet<BlobKey>> {
         // One statement, so that a key that moves from a face to the outbox meanwhile is not missed.
         let query = sql::query_scalar(
             "SELECT picture_key FROM face WHERE picture_key IN (SELECT value FROM json_each($1))
              UNION
              SELECT picture_key FROM outbox
-             WHERE picture_key IN (SELECT value FROM json_each($1)) AND solved IS NULL",
+             WHERE picture_key IN (SELECT value FROM json_each($1)) AND solved IS NULL
+             UNION
+             SELECT picture_key FROM picture_tombstone
+             WHERE picture_key IN (SELECT value FROM json_each($1)) AND deleted IS NULL",
         );
-        let used: Vec<String> = query.bind(json_strings(keys)).fetch_all(&mut *self.db).await?;
-        Ok(used.iter().filter_map(|key| BlobKey::parse(key)).collect())
+        let known: Vec<String> = query.bind(json_strings(keys)).fetch_all(&mut *self.db).await?;
+        Ok(known.iter().filter_map(|key| BlobKey::parse(key)).collect())
+    }
+
+    /// Returns whether any row refers to a picture.
+    pub(crate) async fn has_pictures(&mut self) -> Result<bool> {
+        let query = sql::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM face)
+                OR EXISTS (SELECT 1 FROM outbox WHERE solved IS NULL AND picture_key IS NOT NULL)",
+        );
+        Ok(query.fetch_one(&mut *self.db).await?)
     }
 
     /// Returns the keys of pictures that are to be deleted.
