@@ -165,6 +165,8 @@ async fn run_all(
 }
 
 async fn run_one(tx: &mut Tx, job: Job, effects: &mut Effects) -> Result<(), DatabaseError> {
+    // Effects of a job that could not be completed must not become those of this one.
+    drop(tx.take_effects());
     tx.execute("SAVEPOINT job").await?;
     let commits = job(tx).await;
     if commits {

@@ -1,6 +1,7 @@
 //! Batches in which a job, the commit or the transaction fails.
 
 use super::*;
+use aicp_types::{OutboxId, UnixMillis};
 use tokio::task::JoinHandle;
 
 fn in_memory() -> Local {
@@ -119,4 +120,25 @@ async fn closing_finishes_the_queue_and_refuses_what_comes_later() {
     let late = queue(&writer, "INSERT INTO parent (id) VALUES (2)").await.expect("join");
     assert!(matches!(late, Err(Error::Closed)), "{late:?}");
     writer.close().await.expect("close again");
+}
+
+#[tokio::test]
+async fn effects_of_a_job_that_is_not_completed_are_not_those_of_the_next() {
+    let connection = in_memory();
+    let before = "CREATE TABLE outbox (id INTEGER PRIMARY KEY, picture_key TEXT, solved INTEGER);
+        CREATE TABLE face (picture_key TEXT);
+        CREATE TABLE parent (id INTEGER PRIMARY KEY);
+        CREATE TABLE removed_picture (picture_key TEXT);
+        INSERT INTO outbox (id, picture_key) VALUES (1, 'p');";
+    // Without the table of faces, a job that removes pictures can't be completed.
+    for script in [before, include_str!("../../migrations/sqlite/0013_tombstones.sql"), "DROP TABLE face"] {
+        connection.raw().execute_batch(script).expect("schema");
+    }
+    let writer = Writer::start(connection, Arc::default()).expect("a thread");
+    let removal: Job =
+        Box::new(|tx| Box::pin(async move { tx.delete_outbox(OutboxId::new(1), UnixMillis::new(1)).await.is_ok() }));
+    let removed = writer.run(removal).await;
+    assert!(matches!(removed, Err(Error::RolledBack(_))), "{removed:?}");
+    let next: Job = Box::new(|tx| Box::pin(async move { tx.execute("DELETE FROM parent").await.is_ok() }));
+    writer.run(next).await.expect("it has nothing to do with the removal");
 }
