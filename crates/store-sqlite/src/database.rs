@@ -104,6 +104,10 @@ impl Database for Sqlite {
         self.writer.run(job).await
     }
 
+    fn require_space(&self) -> Result<()> {
+        self.disk.require_free_space()
+    }
+
     fn observe(&self, observer: Arc<dyn Observer>) {
         // A second observer is a mistake of the caller, who is told so by its silence.
         let _ = self.observer.set(observer);

@@ -63,6 +63,13 @@ pub trait Database: Send + Sync + 'static {
     /// [`Error::InDoubt`](crate::Error::InDoubt) if the job could not be committed.
     async fn write(&self, job: Job, space: Space) -> Result<Effects>;
 
+    /// Refuses data that is to be added, as [`write`](Self::write) does, when the disk is full: a picture comes before its
+    /// write.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`](crate::Error::DiskFull).
+    fn require_space(&self) -> Result<()>;
+
     /// Announces every change from now on to this observer. At most one observer is set, once.
     fn observe(&self, observer: Arc<dyn Observer>);
 

@@ -158,6 +158,7 @@ impl Store {
         W: for<'t> FnOnce(&'t mut Tx, Vec<PictureName>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
         let _permit = self.permit().await?;
+        self.shared.database.require_space()?;
         let mut put = self.shared.collector.put(pictures).await?;
         let mut job = Some(job);
         loop {

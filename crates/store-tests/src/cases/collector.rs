@@ -417,6 +417,10 @@ impl Database for Doubtful {
         Err(Error::InDoubt(DatabaseError::new(Kind::Disk, "the disk failed")))
     }
 
+    fn require_space(&self) -> Result<()> {
+        self.database.require_space()
+    }
+
     fn observe(&self, observer: Arc<dyn Observer>) {
         self.database.observe(observer);
     }
