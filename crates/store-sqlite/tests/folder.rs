@@ -5,11 +5,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use aicp_blobs::LocalBlobs;
 use aicp_store::{BlobKey, Error, Library};
 use aicp_store_sqlite::{Finding, check};
-use aicp_store_tests::fixture::{APP, bytes, face_with, key, names, new_face, new_library, new_person};
+use aicp_store_tests::fixture::{APP, PATIENCE, bytes, face_with, key, names, new_face, new_library, new_person};
 use aicp_store_tests::handle::Handle;
 use aicp_types::{SystemClock, UnixMillis};
 use rusqlite::Connection;
@@ -74,6 +75,22 @@ async fn a_second_open_is_refused_until_the_first_is_closed() {
     assert!(matches!(alone, Err(Error::InUse { path }) if path == in_use));
     f.store.close().await.expect("close");
     open(f.dir.path()).await.expect("free").close().await.expect("close");
+}
+
+#[tokio::test]
+async fn a_store_that_is_dropped_lets_go_of_its_folder() {
+    let f = Folder::new().await;
+    f.store.keep_sweeping();
+    let Folder { store, dir } = f;
+    drop(store);
+    let deadline = Instant::now() + PATIENCE;
+    let store = loop {
+        match open(dir.path()).await {
+            Err(Error::InUse { .. }) if Instant::now() < deadline => tokio::task::yield_now().await,
+            opened => break opened.expect("open"),
+        }
+    };
+    store.close().await.expect("close");
 }
 
 #[tokio::test]
@@ -197,7 +214,7 @@ async fn removals_of_before_are_finished() {
     let f = Folder { store, ..f };
     assert_eq!(f.pictures(), [key("kept")].into());
     f.store.close().await.expect("close");
-    let pending = "SELECT COUNT(*) FROM picture_tombstone WHERE deleted IS NULL";
+    let pending = "SELECT COUNT(*) FROM picture_tombstone WHERE deletion IS NULL";
     assert_eq!(f.database().query_row(pending, [], |row| row.get::<_, i64>(0)).expect("count"), 0);
 }
 

@@ -18,6 +18,7 @@ use aicp_types::{Clock, FaceId, LibraryId, PersonId, PublicId, Sequence, Snowfla
 use tempfile::TempDir;
 
 use crate::Harness;
+use crate::control::{Control, ControlledHarness};
 use crate::handle::Handle;
 
 pub const APP: &str = "app";
@@ -57,6 +58,13 @@ impl Fixture {
         let store = open(&*harness, &blobs, &dir, &clock).await;
         store.ensure_app(APP, UnixMillis::new(1)).await.expect("app");
         Self { store, blobs, dir, harness, clock }
+    }
+
+    /// Opens a new store on a database that can be made to fail.
+    pub async fn on_controlled_database(harness: Box<dyn Harness>) -> (Self, Arc<Control>) {
+        let control = Arc::<Control>::default();
+        let harness = ControlledHarness { harness, control: Arc::clone(&control) };
+        (Self::new(Box::new(harness)).await, control)
     }
 
     pub async fn observed(harness: Box<dyn Harness>, observer: Arc<dyn Observer>) -> Self {

@@ -9,6 +9,7 @@
 //! Pictures are [in memory](aicp_blobs::MemoryBlobs), unless a case is about something else.
 
 pub mod cases;
+pub mod control;
 pub mod fixture;
 pub mod handle;
 
@@ -59,12 +60,17 @@ macro_rules! suite {
                 a_refused_write_leaves_no_picture
                 a_picture_that_cannot_be_stored_is_an_error
                 a_deletion_that_fails_is_made_up_for_by_the_next_removal
+                a_picture_that_cannot_be_deleted_holds_up_no_other
+                a_small_removal_does_not_wait_for_a_large_one
+                a_removal_that_releases_no_picture_waits_for_no_other
+                the_picture_of_a_removal_that_nobody_waits_for_is_deleted
                 a_picture_stored_before_an_equal_one_is_deleted_is_stored_again
                 a_picture_stored_while_an_equal_one_is_deleted_is_stored_again
                 a_picture_stored_after_an_equal_one_is_deleted_needs_the_mark_of_that
                 a_picture_is_not_lost_if_an_equal_one_comes_and_goes_before_its_row
                 the_picture_of_a_write_that_was_given_up_is_deleted
-                tombstones_are_forgotten_in_time
+                a_tombstone_lasts_as_long_as_a_write_that_needs_it_whatever_the_clock_says
+                tombstones_that_no_write_needs_are_forgotten
                 a_sweep_deletes_pictures_that_no_row_refers_to_and_no_others
                 a_sweep_deletes_nothing_if_the_database_may_be_another_one
                 a_picture_that_is_swept_while_an_equal_one_is_stored_is_not_lost

@@ -6,14 +6,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
+use crate::collector::Requests;
 use crate::sql::Connection;
 use crate::{Algorithm, Effects, Observer, Result, TemplateRow, TemplatesRead, Tx};
 
 /// A job that writes. It returns whether to commit what it wrote; its result goes where its creator wants.
 pub type Job = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, bool> + Send>;
 
-/// Makes a job of work whose result goes to `keep`; an error is not committed.
-pub(crate) fn job_of<T, E, W>(work: W, keep: impl FnOnce(Result<T, E>) + Send + 'static) -> Job
+/// Makes a job of work whose result goes to `keep`; an error is not committed. What the job releases goes to `collector`.
+pub(crate) fn job_of<T, E, W>(
+    work: W,
+    collector: Option<Requests>,
+    keep: impl FnOnce(Result<T, E>) + Send + 'static,
+) -> Job
 where
     T: Send + 'static,
     E: Send + 'static,
@@ -23,6 +28,7 @@ where
         job
     }
     Box::new(typed(move |tx| {
+        tx.effects.released.requests = collector;
         Box::pin(async move {
             let done = work(tx).await;
             let commits = done.is_ok();

@@ -50,15 +50,13 @@ impl Links {
         Ok(link)
     }
 
-    /// Removes links; missing ones are ignored.
-    pub(crate) fn remove(&self, names: &[String]) -> Result<()> {
-        names.iter().try_for_each(|name| {
-            let link = self.folder.join(name);
-            match fs::remove_file(&link) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(at(link)(error)),
-                _ => Ok(()),
-            }
-        })
+    /// Removes a link; a missing one is ignored.
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        let link = self.folder.join(name);
+        match fs::remove_file(&link) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(at(link)(error)),
+            _ => Ok(()),
+        }
     }
 
     fn place(&self, name: &str) -> Result<PathBuf> {

@@ -9,7 +9,7 @@ use aicp_blobs::{BlobKey, Blobs, read_all};
 use aicp_types::{Clock, LibraryId, OutboxId, PersonId};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::collector::Collector;
 use crate::links::Links;
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) clock: Arc<dyn Clock>,
     links: Links,
-    writes: Semaphore,
+    writes: Arc<Semaphore>,
     /// When the last probe of the database succeeded.
     probed_at: tokio::sync::Mutex<Option<Instant>>,
     pub(crate) collector: Collector,
@@ -59,10 +59,10 @@ impl Store {
         let folder = links.to_owned();
         let links = run_blocking(move || Links::open(&folder)).await?;
         let collector = Collector::start(Arc::clone(&database), Arc::clone(&blobs), links.clone(), Arc::clone(&clock));
-        let writes = Semaphore::new(MAX_CONCURRENT_WRITES as usize);
+        let writes = Arc::new(Semaphore::new(MAX_CONCURRENT_WRITES as usize));
         let shared =
             Shared { database, blobs, clock, links, writes, probed_at: tokio::sync::Mutex::default(), collector };
-        shared.collector.collect().await;
+        shared.collector.collect_all().await;
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -157,9 +157,9 @@ impl Store {
         E: From<Error> + Send + 'static,
         W: for<'t> FnOnce(&'t mut Tx, Vec<PictureName>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        let _permit = self.permit().await?;
+        let permit = self.permit().await?;
         self.shared.database.require_space()?;
-        let mut put = self.shared.collector.put(pictures).await?;
+        let mut put = self.shared.collector.put(pictures, permit).await?;
         let mut job = Some(job);
         loop {
             let Some(unused) = job.take() else { return Err(Error::Closed.into()) };
@@ -180,7 +180,7 @@ impl Store {
                 }
                 // An equal picture was just deleted: put it again.
                 Ok(Ok(Err(unused))) => {
-                    put.repeat().await?;
+                    put = put.repeat().await?;
                     job = Some(unused);
                 }
                 Ok(Err(refused)) => {
@@ -261,17 +261,16 @@ impl Store {
     {
         let result = Arc::new(Mutex::new(None));
         let kept = Arc::clone(&result);
-        let job = job_of(job, move |done| *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(done));
+        let collector = Some(self.shared.collector.requests());
+        let job = job_of(job, collector, move |done| *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(done));
         let effects = self.shared.database.write(job, space).await?;
         let done = result.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or(Error::Closed)?;
-        if effects.released {
-            self.shared.collector.collect().await;
-        }
+        effects.released.collect().await;
         Ok(done)
     }
 
-    async fn permit(&self) -> Result<SemaphorePermit<'_>> {
-        self.shared.writes.acquire().await.map_err(|_| Error::Closed)
+    async fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.shared.writes).acquire_owned().await.map_err(|_| Error::Closed)
     }
 
     /// Returns the bytes of a picture.

@@ -4,6 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use aicp_types::{Sequence, UnixMillis};
 
+use crate::collector::Released;
 use crate::sql::{self, Connection, DatabaseError};
 use crate::{Change, Rows};
 
@@ -21,8 +22,8 @@ pub struct Effects {
     pub changes: Vec<Change>,
     /// Sequence of the last change, once recorded.
     pub sequence: Option<Sequence>,
-    /// Whether pictures or links are to be deleted now.
-    pub released: bool,
+    /// What is to be deleted now.
+    pub(crate) released: Released,
 }
 
 impl Tx {
@@ -61,8 +62,12 @@ impl Tx {
     /// # Errors
     /// Errors of the database.
     pub async fn finish(&mut self) -> Result<(), DatabaseError> {
-        if self.effects.released {
-            self.acquit_used_pictures().await?;
+        if self.effects.released.is_any() {
+            let generation = self.effects.released.generation;
+            self.acquit_used_pictures(generation).await?;
+            if !self.has_released(generation).await? {
+                self.effects.released.clear();
+            }
         }
         self.record_changes().await
     }

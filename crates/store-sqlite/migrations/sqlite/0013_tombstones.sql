@@ -2,12 +2,12 @@
 
 CREATE TABLE picture_tombstone (
     picture_key TEXT PRIMARY KEY NOT NULL,
-    generation  INTEGER NOT NULL,               -- another number with each removal of the picture
+    generation  INTEGER NOT NULL,               -- another number with each write that removes the picture
     removed     INTEGER NOT NULL,               -- milliseconds since the epoch
-    deleted     INTEGER                         -- milliseconds since the epoch; NULL: the picture is yet to be deleted
+    deletion    INTEGER                         -- number of the deletion of the picture; NULL: it is yet to come
 );
-CREATE INDEX picture_tombstone_open ON picture_tombstone (picture_key) WHERE deleted IS NULL;
-CREATE INDEX picture_tombstone_by_age ON picture_tombstone (deleted) WHERE deleted IS NOT NULL;
+CREATE INDEX picture_tombstone_open ON picture_tombstone (generation, picture_key) WHERE deletion IS NULL;
+CREATE INDEX picture_tombstone_by_deletion ON picture_tombstone (deletion) WHERE deletion IS NOT NULL;
 
 INSERT INTO picture_tombstone (picture_key, generation, removed)
 SELECT DISTINCT picture_key, 1, 0 FROM removed_picture AS gone

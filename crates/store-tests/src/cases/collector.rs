@@ -1,118 +1,18 @@
 //! Deletion of pictures, also while equal ones are stored.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aicp_blobs::{BlobKey, BlobStream, Blobs, Error as BlobError, MemoryBlobs};
-use aicp_store::sql::{Connection, Kind};
-use aicp_store::{
-    Algorithm, Bytes, Database, DatabaseError, Effects, Error, Face, Job, Library, Observer, Page, Person, Result,
-    Space, TemplateSink, TemplatesRead,
-};
-use aicp_types::{Clock, ManualClock, UnixMillis};
-use async_trait::async_trait;
-use tokio::sync::Semaphore;
+use aicp_blobs::BlobKey;
+use aicp_store::{BulkPerson, Error, Face, Job, Library, Page, Person, Result, Space};
+use aicp_types::{Clock, ManualClock, SystemClock, UnixMillis};
+use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 
 use crate::Harness;
+use crate::control::Controlled;
 use crate::fixture::{APP, Fixture, PATIENCE, bytes, key, named, new_face, new_person, stored};
-
-/// A point that operations pass while it is open. While it is closed, they wait until they are let go one by one, or
-/// until it opens.
-struct Gate {
-    is_closed: AtomicBool,
-    arrivals: Semaphore,
-    passes: Semaphore,
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self { is_closed: AtomicBool::new(false), arrivals: Semaphore::new(0), passes: Semaphore::new(0) }
-    }
-}
-
-impl Gate {
-    async fn pass(&self) {
-        if self.is_closed.load(Ordering::SeqCst) {
-            self.arrivals.add_permits(1);
-            self.passes.acquire().await.expect("not closed").forget();
-        }
-    }
-
-    fn close(&self) {
-        self.is_closed.store(true, Ordering::SeqCst);
-    }
-
-    /// Waits until an operation waits here.
-    async fn arrival(&self) {
-        let arrival = tokio::time::timeout(PATIENCE, self.arrivals.acquire()).await;
-        arrival.expect("an operation comes").expect("not closed").forget();
-    }
-
-    fn let_one_go(&self) {
-        self.passes.add_permits(1);
-    }
-
-    /// Opens, and lets one operation go that waits.
-    fn open(&self) {
-        self.is_closed.store(false, Ordering::SeqCst);
-        self.let_one_go();
-    }
-}
-
-/// Blobs in memory that can be stopped and made to fail.
-#[derive(Default)]
-struct Controlled {
-    blobs: MemoryBlobs,
-    puts: AtomicUsize,
-    after_put: Gate,
-    before_delete: Gate,
-    after_delete: Gate,
-    fails: AtomicBool,
-}
-
-impl Controlled {
-    fn refuse(&self) -> aicp_blobs::Result<()> {
-        if self.fails.load(Ordering::SeqCst) { Err(BlobError::Unavailable) } else { Ok(()) }
-    }
-
-    fn puts(&self) -> usize {
-        self.puts.load(Ordering::SeqCst)
-    }
-}
-
-#[async_trait]
-impl Blobs for Controlled {
-    async fn put(&self, blobs: &[(BlobKey, Bytes)]) -> aicp_blobs::Result<()> {
-        self.refuse()?;
-        self.puts.fetch_add(1, Ordering::SeqCst);
-        self.blobs.put(blobs).await?;
-        self.after_put.pass().await;
-        Ok(())
-    }
-
-    async fn get(&self, key: &BlobKey) -> aicp_blobs::Result<BlobStream> {
-        self.blobs.get(key).await
-    }
-
-    async fn delete(&self, keys: &[BlobKey]) -> aicp_blobs::Result<()> {
-        self.refuse()?;
-        self.before_delete.pass().await;
-        self.blobs.delete(keys).await?;
-        self.after_delete.pass().await;
-        Ok(())
-    }
-
-    async fn list(&self, shard: u8) -> aicp_blobs::Result<Vec<BlobKey>> {
-        self.blobs.list(shard).await
-    }
-
-    fn path(&self, _: &BlobKey) -> Option<PathBuf> {
-        None
-    }
-}
 
 async fn controlled(harness: Box<dyn Harness>) -> (Fixture, Arc<Controlled>) {
     let blobs = Arc::new(Controlled::default());
@@ -191,7 +91,90 @@ pub async fn a_deletion_that_fails_is_made_up_for_by_the_next_removal(harness: B
     assert_eq!(f.pictures().await, [key("p"), key("q")].into());
     blobs.fails.store(false, Ordering::SeqCst);
     f.store.remove_person(second.id).await.expect("remove");
+    f.wait_for_pictures(&[]).await;
+}
+
+pub async fn a_picture_that_cannot_be_deleted_holds_up_no_other(harness: Box<dyn Harness>) {
+    let (f, blobs) = controlled(harness).await;
+    let library = f.library("g").await;
+    let people = ["a", "b", "c", "d"].map(|picture| async { f.enrol(&library, picture).await.0 });
+    let [a, b, c, d] = join_all(people).await.try_into().expect("four");
+    blobs.stick(&["b"]);
+    let (removed, now) = ([a.id, b.id, c.id], SystemClock.now());
+    let remove = f.store.remove(move |tx| {
+        Box::pin(async move {
+            for id in removed {
+                tx.remove_person(id, now).await?;
+            }
+            Ok(())
+        })
+    });
+    remove.await.map_err(|error: Error| error).expect("remove");
+    assert_eq!(f.pictures().await, [key("b"), key("d")].into());
+    blobs.stick(&[]);
+    f.store.remove_person(d.id).await.expect("remove");
+    f.wait_for_pictures(&[]).await;
+}
+
+pub async fn a_small_removal_does_not_wait_for_a_large_one(harness: Box<dyn Harness>) {
+    let (f, blobs) = controlled(harness).await;
+    let (large, small) = (f.library("large").await, f.library("small").await);
+    let (person, _) = f.enrol(&small, "small").await;
+    let faces = (0..2500).map(|number| (new_face(), number)).collect();
+    let many = (0..2500).map(|number: usize| bytes(&number.to_string())).collect();
+    let crowd = BulkPerson { person: new_person(), faces };
+    f.store.add_people(large.id, vec![crowd], many).await.expect("add");
+    blobs.before_delete.close();
+    let store = f.store.clone();
+    let removing_all = tokio::spawn(async move { store.delete_library(large.id).await });
+    blobs.before_delete.arrival().await;
+    let removing_one = f.removing(&person);
+    while f.store.person(person.id).await.expect("read").is_some() {
+        tokio::task::yield_now().await;
+    }
+    // Its request comes after the commit.
+    for _ in 0..2 {
+        blobs.before_delete.let_one_go();
+        blobs.before_delete.arrival().await;
+    }
+    assert!(!f.pictures().await.contains(&key("small")) || !removing_one.is_finished());
+    blobs.before_delete.let_one_go();
+    finished(removing_one).await;
+    let left = f.pictures().await;
+    assert!(
+        !left.contains(&key("small")) && !left.is_empty() && !removing_all.is_finished(),
+        "{} are left",
+        left.len()
+    );
+    blobs.before_delete.open();
+    finished(removing_all).await;
     assert!(f.pictures().await.is_empty());
+}
+
+pub async fn a_removal_that_releases_no_picture_waits_for_no_other(harness: Box<dyn Harness>) {
+    let (f, blobs) = controlled(harness).await;
+    let library = f.library("g").await;
+    let (first, other) = (f.enrol(&library, "p").await.0, f.enrol(&library, "q").await.0);
+    f.enrol(&library, "p").await;
+    blobs.before_delete.close();
+    let removing = f.removing(&other);
+    blobs.before_delete.arrival().await;
+    finished(f.removing(&first)).await;
+    blobs.before_delete.open();
+    finished(removing).await;
+    assert_eq!(f.pictures().await, [key("p")].into());
+}
+
+pub async fn the_picture_of_a_removal_that_nobody_waits_for_is_deleted(harness: Box<dyn Harness>) {
+    let (f, control) = Fixture::on_controlled_database(harness).await;
+    let library = f.library("g").await;
+    let (person, _) = f.enrol(&library, "p").await;
+    control.after_write.close();
+    let removing = f.removing(&person);
+    control.after_write.arrival().await;
+    removing.abort();
+    removing.await.expect_err("it was given up after the commit");
+    f.wait_for_pictures(&[]).await;
 }
 
 pub async fn a_picture_stored_before_an_equal_one_is_deleted_is_stored_again(harness: Box<dyn Harness>) {
@@ -268,39 +251,49 @@ pub async fn a_picture_is_not_lost_if_an_equal_one_comes_and_goes_before_its_row
 pub async fn the_picture_of_a_write_that_was_given_up_is_deleted(harness: Box<dyn Harness>) {
     let (f, blobs) = controlled(harness).await;
     f.library("g").await;
-    blobs.after_put.close();
+    blobs.before_put.close();
     let enrolling = f.enrolling("p").await;
-    blobs.after_put.arrival().await;
-    assert_eq!(f.pictures().await, [key("p")].into());
+    blobs.before_put.arrival().await;
     enrolling.abort();
+    enrolling.await.expect_err("it was given up");
+    blobs.before_put.open();
+    while blobs.puts() == 0 {
+        tokio::task::yield_now().await;
+    }
     f.wait_for_pictures(&[]).await;
     assert_eq!(f.store.counts().await.expect("counts").people, 0);
 }
 
-pub async fn tombstones_are_forgotten_in_time(harness: Box<dyn Harness>) {
+pub async fn a_tombstone_lasts_as_long_as_a_write_that_needs_it_whatever_the_clock_says(harness: Box<dyn Harness>) {
     let (blobs, clock) = (Arc::new(Controlled::default()), Arc::new(ManualClock::at(UnixMillis::new(1_000_000))));
     let f = Fixture::with_clock(harness, blobs.clone(), clock.clone()).await;
     let library = f.library("g").await;
-    let gone = async |picture: &str| {
-        let (person, _) = f.enrol(&library, picture).await;
-        let now = clock.now();
-        let removed: Result<()> =
-            f.store.remove(move |tx| Box::pin(async move { tx.remove_person(person.id, now).await })).await;
-        removed.expect("remove");
-    };
-    let puts = async |picture: &str| {
-        let before = blobs.puts();
-        f.enrol(&library, picture).await;
-        blobs.puts() - before
-    };
-    gone("p").await;
-    assert_eq!(puts("p").await, 2, "the write has not seen the deletion");
-    assert_eq!(puts("p").await, 1, "until the next one is deleted");
-    gone("q").await;
+    let (first, _) = f.enrol(&library, "p").await;
+    let (second, _) = f.enrol(&library, "q").await;
+    blobs.after_put.close();
+    let held_up = f.enrolling("p").await;
+    blobs.after_put.arrival().await;
+    f.store.remove_person(first.id).await.expect("remove");
+    // Later deletions do not make the store forget that one.
     clock.advance(Duration::from_secs(7200));
-    gone("r").await;
-    assert_eq!(puts("q").await, 1, "every write has long ended that did not see it");
-    assert_eq!(puts("r").await, 2);
+    f.store.remove_person(second.id).await.expect("remove");
+    assert!(f.pictures().await.is_empty());
+    let before = blobs.puts();
+    blobs.after_put.open();
+    let (person, _) = finished(held_up).await;
+    assert_eq!(blobs.puts(), before + 1, "it has seen the deletion and was stored again");
+    f.assert_kept(&person, "p").await;
+}
+
+pub async fn tombstones_that_no_write_needs_are_forgotten(harness: Box<dyn Harness>) {
+    let (f, blobs) = controlled(harness).await;
+    let library = f.library("g").await;
+    let (person, _) = f.enrol(&library, "p").await;
+    f.store.remove_person(person.id).await.expect("remove");
+    let before = blobs.puts();
+    let (person, _) = f.enrol(&library, "p").await;
+    assert_eq!(blobs.puts(), before + 1);
+    f.assert_kept(&person, "p").await;
 }
 
 pub async fn a_sweep_deletes_pictures_that_no_row_refers_to_and_no_others(harness: Box<dyn Harness>) {
@@ -374,7 +367,7 @@ pub async fn opening_finishes_the_removals_of_before(harness: Box<dyn Harness>) 
     for id in [removed.id, shared.id] {
         let removal: Job =
             Box::new(move |tx| Box::pin(async move { tx.remove_person(id, UnixMillis::new(1)).await.is_ok() }));
-        assert!(database.write(removal, Space::Freed).await.expect("write").released);
+        database.write(removal, Space::Freed).await.expect("write");
     }
     database.close().await.expect("close");
     assert_eq!(stored(&*f.blobs).await, [key("removed"), key("shared")].into());
@@ -385,79 +378,8 @@ pub async fn opening_finishes_the_removals_of_before(harness: Box<dyn Harness>) 
     f.assert_kept(&person, "shared").await;
 }
 
-/// A database that tells of a write that it is unknown whether it was committed.
-struct Doubtful {
-    database: Arc<dyn Database>,
-    doubts: Arc<Doubts>,
-}
-
-#[derive(Default)]
-struct Doubts {
-    is_in_doubt: AtomicBool,
-    commits: AtomicBool,
-}
-
-#[async_trait]
-impl Database for Doubtful {
-    async fn reader(&self) -> Result<Box<dyn Connection + '_>> {
-        self.database.reader().await
-    }
-
-    async fn snapshot(&self) -> Result<Box<dyn Connection + '_>> {
-        self.database.snapshot().await
-    }
-
-    async fn write(&self, job: Job, space: Space) -> Result<Effects> {
-        if !self.doubts.is_in_doubt.load(Ordering::SeqCst) {
-            return self.database.write(job, space).await;
-        }
-        if self.doubts.commits.load(Ordering::SeqCst) {
-            self.database.write(job, space).await?;
-        }
-        Err(Error::InDoubt(DatabaseError::new(Kind::Disk, "the disk failed")))
-    }
-
-    fn require_space(&self) -> Result<()> {
-        self.database.require_space()
-    }
-
-    fn observe(&self, observer: Arc<dyn Observer>) {
-        self.database.observe(observer);
-    }
-
-    async fn read_templates(&self, algorithm: &Algorithm, take: TemplateSink) -> Result<TemplatesRead> {
-        self.database.read_templates(algorithm, take).await
-    }
-
-    async fn check(&self) -> Result<()> {
-        self.database.check().await
-    }
-
-    fn release_reserve(&self) -> Result<()> {
-        self.database.release_reserve()
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.database.close().await
-    }
-}
-
-struct DoubtfulHarness {
-    harness: Box<dyn Harness>,
-    doubts: Arc<Doubts>,
-}
-
-#[async_trait]
-impl Harness for DoubtfulHarness {
-    async fn open(&self) -> Result<Arc<dyn Database>> {
-        let database = self.harness.open().await?;
-        Ok(Arc::new(Doubtful { database, doubts: Arc::clone(&self.doubts) }))
-    }
-}
-
 pub async fn a_picture_stays_if_its_row_may_be_committed(harness: Box<dyn Harness>) {
-    let doubts = Arc::<Doubts>::default();
-    let f = Fixture::new(Box::new(DoubtfulHarness { harness, doubts: Arc::clone(&doubts) })).await;
+    let (f, doubts) = Fixture::on_controlled_database(harness).await;
     let library = f.library("g").await;
     doubts.is_in_doubt.store(true, Ordering::SeqCst);
     for (commits, picture) in [(true, "committed"), (false, "lost")] {

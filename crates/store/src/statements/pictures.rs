@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
-use std::time::Instant;
+use std::sync::Arc;
 
 use aicp_blobs::BlobKey;
 use aicp_types::{OutboxId, UnixMillis};
 
-use super::convert::json_strings;
+use super::convert::{json_strings, saturating_i64};
+use crate::collector::UnderWay;
 use crate::sql::{self, Value};
 use crate::{Result, Rows, Tx};
 
@@ -29,8 +30,8 @@ pub(crate) struct PictureClaim {
     pub(crate) keys: Vec<BlobKey>,
     /// Generations of the tombstones that were marked before the pictures were put.
     pub(crate) seen: HashMap<BlobKey, i64>,
-    /// When the pictures count as not put.
-    pub(crate) expires: Instant,
+    /// The put is under way until the job has run.
+    pub(crate) _under_way: Arc<UnderWay>,
 }
 
 impl Rows<'_> {
@@ -44,7 +45,7 @@ impl Rows<'_> {
              WHERE picture_key IN (SELECT value FROM json_each($1)) AND solved IS NULL
              UNION
              SELECT picture_key FROM picture_tombstone
-             WHERE picture_key IN (SELECT value FROM json_each($1)) AND deleted IS NULL",
+             WHERE picture_key IN (SELECT value FROM json_each($1)) AND deletion IS NULL",
         );
         let known: Vec<String> = query.bind(json_strings(keys)).fetch_all(&mut *self.db).await?;
         Ok(known.iter().filter_map(|key| BlobKey::parse(key)).collect())
@@ -59,18 +60,46 @@ impl Rows<'_> {
         Ok(query.fetch_one(&mut *self.db).await?)
     }
 
-    /// Returns the keys of pictures that are to be deleted.
-    pub(crate) async fn open_tombstones(&mut self, limit: usize) -> Result<Vec<BlobKey>> {
-        let query = sql::query_scalar("SELECT picture_key FROM picture_tombstone WHERE deleted IS NULL LIMIT $1");
-        let keys: Vec<String> = query.bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(&mut *self.db).await?;
-        Ok(keys.iter().filter_map(|key| BlobKey::parse(key)).collect())
+    /// Returns generations and keys of pictures that are to be deleted, of one generation or of all, after a position.
+    pub(crate) async fn open_tombstones(
+        &mut self,
+        generation: Option<i64>,
+        after: (i64, String),
+        limit: usize,
+    ) -> Result<Vec<(i64, String)>> {
+        let of_generation =
+            if generation.is_some() { "generation = $1 AND picture_key" } else { "(generation, picture_key)" };
+        let position = if generation.is_some() { "$2" } else { "($1, $2)" };
+        let query = sql::query_as(format!(
+            "SELECT generation, picture_key FROM picture_tombstone
+             WHERE deletion IS NULL AND {of_generation} > {position} ORDER BY generation, picture_key LIMIT $3"
+        ));
+        let query = query.bind(after.0).bind(after.1).bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        Ok(query.fetch_all(&mut *self.db).await?)
+    }
+
+    /// Returns those of some pictures that are to be deleted.
+    pub(crate) async fn pictures_with_open_tombstones(&mut self, keys: &[BlobKey]) -> Result<Vec<BlobKey>> {
+        let query = sql::query_scalar(
+            "SELECT picture_key FROM picture_tombstone
+             WHERE deletion IS NULL AND picture_key IN (SELECT value FROM json_each($1))",
+        );
+        let found: Vec<String> = query.bind(json_strings(keys)).fetch_all(&mut *self.db).await?;
+        Ok(found.iter().filter_map(|key| BlobKey::parse(key)).collect())
+    }
+
+    /// Returns the number of the latest deletion that marked a tombstone; 0 if there is none.
+    pub(crate) async fn latest_deletion(&mut self) -> Result<i64> {
+        let query =
+            sql::query_scalar("SELECT COALESCE(MAX(deletion), 0) FROM picture_tombstone WHERE deletion IS NOT NULL");
+        Ok(query.fetch_one(&mut *self.db).await?)
     }
 
     /// Returns the generations of those tombstones whose pictures are deleted.
     pub(crate) async fn marked_tombstones(&mut self, keys: &[BlobKey]) -> Result<HashMap<BlobKey, i64>> {
         let query = sql::query_as(
             "SELECT picture_key, generation FROM picture_tombstone
-             WHERE deleted IS NOT NULL AND picture_key IN (SELECT value FROM json_each($1))",
+             WHERE deletion IS NOT NULL AND picture_key IN (SELECT value FROM json_each($1))",
         );
         let found: Vec<(String, i64)> = query.bind(json_strings(keys)).fetch_all(&mut *self.db).await?;
         Ok(found.into_iter().filter_map(|(key, generation)| Some((BlobKey::parse(&key)?, generation))).collect())
@@ -82,16 +111,19 @@ impl Rows<'_> {
         Ok(query.bind(name).bind(row_id).fetch_one(&mut *self.db).await?)
     }
 
-    /// Returns the names of the links whose rows are gone or have released their picture.
-    pub(crate) async fn dead_links(&mut self) -> Result<Vec<String>> {
-        let query = sql::query_scalar("SELECT name FROM outbox_link WHERE row_id IS NULL");
+    /// Returns the names of the links whose rows are gone or have released their picture, after a name.
+    pub(crate) async fn dead_links(&mut self, after: &str, limit: usize) -> Result<Vec<String>> {
+        let query =
+            sql::query_scalar("SELECT name FROM outbox_link WHERE row_id IS NULL AND name > $1 ORDER BY name LIMIT $2");
+        let query = query.bind(after).bind(i64::try_from(limit).unwrap_or(i64::MAX));
         Ok(query.fetch_all(&mut *self.db).await?)
     }
 
-    /// Returns the names of the links to pictures.
-    pub(crate) async fn links_to(&mut self, keys: &[BlobKey]) -> Result<Vec<String>> {
-        let query =
-            sql::query_scalar("SELECT name FROM outbox_link WHERE picture_key IN (SELECT value FROM json_each($1))");
+    /// Returns the names and keys of the links to pictures.
+    pub(crate) async fn links_to(&mut self, keys: &[BlobKey]) -> Result<Vec<(String, String)>> {
+        let query = sql::query_as(
+            "SELECT name, picture_key FROM outbox_link WHERE picture_key IN (SELECT value FROM json_each($1))",
+        );
         Ok(query.bind(json_strings(keys)).fetch_all(&mut *self.db).await?)
     }
 }
@@ -100,11 +132,8 @@ impl Tx {
     /// Claims pictures that were put: rows may refer to them from now on. Returns `false` if one must be put again, as
     /// it was or is being deleted since.
     pub(crate) async fn claim_pictures(&mut self, claim: PictureClaim) -> Result<bool> {
-        if Instant::now() > claim.expires {
-            return Ok(false);
-        }
         let query = sql::query_as(
-            "SELECT picture_key, generation, deleted IS NOT NULL FROM picture_tombstone
+            "SELECT picture_key, generation, deletion IS NOT NULL FROM picture_tombstone
              WHERE picture_key IN (SELECT value FROM json_each($1))",
         );
         let keys = json_strings(&claim.keys);
@@ -123,9 +152,20 @@ impl Tx {
         Ok(true)
     }
 
-    /// Leaves tombstones for those of some pictures that no row refers to.
+    /// Leaves tombstones for those of some pictures that no row refers to. Those of an earlier write stay its own, as its
+    /// caller waits for them.
     pub(crate) async fn release_pictures(&mut self, keys: &[BlobKey], at: UnixMillis) -> Result<()> {
-        self.suspect_pictures("SELECT value FROM json_each($1)", json_strings(keys), at).await
+        let query = sql::query(
+            "INSERT INTO picture_tombstone (picture_key, generation, removed)
+             SELECT value, $3, $2 FROM json_each($1)
+             WHERE NOT EXISTS (SELECT 1 FROM face WHERE face.picture_key = value)
+                AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.picture_key = value AND outbox.solved IS NULL)
+             ON CONFLICT (picture_key) DO UPDATE
+             SET generation = excluded.generation, removed = excluded.removed, deletion = NULL
+             WHERE picture_tombstone.deletion IS NOT NULL",
+        );
+        query.bind(json_strings(keys)).bind(at).bind(new_generation()).execute(&mut *self.db).await?;
+        Ok(())
     }
 
     /// Leaves tombstones for the pictures that a query selects, before the rows that refer to them are removed. The
@@ -136,50 +176,64 @@ impl Tx {
         parameter: impl Into<Value>,
         at: UnixMillis,
     ) -> Result<()> {
-        self.effects.released = true;
+        let generation = *self.effects.released.generation.get_or_insert_with(new_generation);
         // `WHERE TRUE` tells `ON CONFLICT` from the `ON` of a join.
         let sql = format!(
             "INSERT INTO picture_tombstone (picture_key, generation, removed)
              SELECT picture_key, $3, $2 FROM (SELECT NULL AS picture_key WHERE FALSE UNION ALL SELECT * FROM ({keys}))
              WHERE TRUE
              ON CONFLICT (picture_key) DO UPDATE
-             SET generation = excluded.generation, removed = excluded.removed, deleted = NULL"
+             SET generation = excluded.generation, removed = excluded.removed, deletion = NULL"
         );
-        sql::query(sql).bind(parameter).bind(at).bind(new_generation()).execute(&mut *self.db).await?;
+        sql::query(sql).bind(parameter).bind(at).bind(generation).execute(&mut *self.db).await?;
         Ok(())
     }
 
-    /// Drops the tombstones of pictures that rows refer to, at the end of a write: another row may, or one that the write
+    /// Drops the tombstones of the write whose pictures rows refer to, at its end: another row may, or one that the write
     /// inserted later. No other picture with a tombstone has a row.
-    pub(crate) async fn acquit_used_pictures(&mut self) -> sql::Result<()> {
+    pub(crate) async fn acquit_used_pictures(&mut self, generation: Option<i64>) -> sql::Result<()> {
         sql::query(
             "DELETE FROM picture_tombstone
-             WHERE deleted IS NULL AND (
+             WHERE generation = $1 AND deletion IS NULL AND (
                 EXISTS (SELECT 1 FROM face WHERE face.picture_key = picture_tombstone.picture_key)
                 OR EXISTS (
                     SELECT 1 FROM outbox
                     WHERE outbox.picture_key = picture_tombstone.picture_key AND outbox.solved IS NULL))",
         )
+        .bind(generation)
         .execute(&mut *self.db)
         .await?;
         Ok(())
     }
 
-    /// Marks tombstones: their pictures are deleted.
-    pub(crate) async fn mark_tombstones(&mut self, keys: &[BlobKey], at: UnixMillis) -> Result<()> {
-        let query = sql::query(
-            "UPDATE picture_tombstone SET deleted = $2
-             WHERE deleted IS NULL AND picture_key IN (SELECT value FROM json_each($1))",
+    /// Returns whether the write leaves a tombstone, or a link without its row.
+    pub(crate) async fn has_released(&mut self, generation: Option<i64>) -> sql::Result<bool> {
+        let query = sql::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM picture_tombstone WHERE generation = $1 AND deletion IS NULL)
+                OR EXISTS (SELECT 1 FROM outbox_link WHERE row_id IS NULL)",
         );
-        query.bind(json_strings(keys)).bind(at).execute(&mut *self.db).await?;
+        query.bind(generation).fetch_one(&mut *self.db).await
+    }
+
+    /// Marks tombstones with the number of the deletion of their pictures.
+    pub(crate) async fn mark_tombstones(&mut self, keys: &[BlobKey], deletion: i64) -> Result<()> {
+        let query = sql::query(
+            "UPDATE picture_tombstone SET deletion = $2
+             WHERE deletion IS NULL AND picture_key IN (SELECT value FROM json_each($1))",
+        );
+        query.bind(json_strings(keys)).bind(deletion).execute(&mut *self.db).await?;
         Ok(())
     }
 
-    /// Deletes the tombstones of pictures that were deleted before a time.
-    pub(crate) async fn delete_tombstones_before(&mut self, time: UnixMillis) -> Result<()> {
-        let query = sql::query("DELETE FROM picture_tombstone WHERE deleted < $1");
-        query.bind(time).execute(&mut *self.db).await?;
-        Ok(())
+    /// Deletes marked tombstones up to a deletion, at most `limit`; returns whether there may be more.
+    pub(crate) async fn forget_tombstones(&mut self, up_to: i64, limit: usize) -> Result<bool> {
+        let query = sql::query(
+            "DELETE FROM picture_tombstone WHERE picture_key IN (
+                SELECT picture_key FROM picture_tombstone WHERE deletion <= $1 LIMIT $2)",
+        );
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let forgotten = query.bind(up_to).bind(saturating_i64(limit)).execute(&mut *self.db).await?;
+        Ok(forgotten.rows_affected() == limit)
     }
 
     /// Records a link to the picture of an outbox row. Returns `false` if there is no such row, or its picture is not
@@ -198,17 +252,17 @@ impl Tx {
     pub(super) async fn release_links(&mut self, row_id: OutboxId) -> Result<()> {
         let query = sql::query("UPDATE outbox_link SET row_id = NULL WHERE row_id = $1");
         let released = query.bind(row_id).execute(&mut *self.db).await?;
-        self.effects.released |= released.rows_affected() > 0;
+        self.effects.released.links |= released.rows_affected() > 0;
         Ok(())
     }
 
     /// Deletes the records of removed links.
-    pub(crate) async fn delete_links(&mut self, names: Vec<String>) -> Result<()> {
+    pub(crate) async fn delete_links(&mut self, names: &[String]) -> Result<()> {
         if names.is_empty() {
             return Ok(());
         }
         let query = sql::query("DELETE FROM outbox_link WHERE name IN (SELECT value FROM json_each($1))");
-        query.bind(json_strings(&names)).execute(&mut *self.db).await?;
+        query.bind(json_strings(names)).execute(&mut *self.db).await?;
         Ok(())
     }
 }

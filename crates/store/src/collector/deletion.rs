@@ -1,0 +1,270 @@
+//! Deletion of pictures and links, in turns.
+
+use std::collections::{HashSet, VecDeque};
+use std::slice;
+use std::sync::Arc;
+
+use aicp_blobs::BlobKey;
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::{BATCH, Parts};
+use crate::blocking::run_blocking;
+use crate::database::job_of;
+use crate::{Error, Result, Space, Tx};
+
+/// Maximum number of tombstones that a write forgets.
+const FORGOTTEN_PER_WRITE: usize = 2 * BATCH;
+
+/// Work that may take several turns.
+#[derive(Debug)]
+pub(super) struct Task {
+    step: Step,
+    is_removal: bool,
+}
+
+#[derive(Debug)]
+enum Step {
+    /// Deletes the pictures of the tombstones of a generation, or of all, after a position; then links that lost their
+    /// rows.
+    Tombstones { generation: Option<i64>, after: (i64, String) },
+    /// Deletes links that lost their rows, after a name.
+    Links { after: String },
+    /// Leaves tombstones for those of these pictures that no row refers to, and deletes them.
+    Release(Vec<BlobKey>),
+    /// Deletes those of these pictures that have tombstones.
+    Pictures(Vec<BlobKey>, Space),
+    /// Forgets tombstones that nobody needs any more.
+    Forget,
+}
+
+impl Task {
+    /// Deletes the pictures of the tombstones of a generation, if there is one, and links that lost their rows.
+    pub(super) fn collect(generation: Option<i64>) -> Self {
+        let of = |generation| Step::Tombstones { generation: Some(generation), after: (generation, String::new()) };
+        Self { step: generation.map_or(Step::Links { after: String::new() }, of), is_removal: true }
+    }
+
+    /// Deletes the pictures of all tombstones, and links that lost their rows.
+    pub(super) fn collect_all() -> Self {
+        Self { step: Step::Tombstones { generation: None, after: (i64::MIN, String::new()) }, is_removal: false }
+    }
+
+    /// Deletes those of some pictures that no row refers to.
+    pub(super) fn release(keys: Vec<BlobKey>) -> Self {
+        Self { step: Step::Release(keys), is_removal: false }
+    }
+
+    /// Returns whether it came of a removal, after which earlier failures are made up for.
+    pub(super) fn is_removal(&self) -> bool {
+        self.is_removal
+    }
+
+    /// Deletes those of some pictures that have tombstones.
+    pub(super) fn pictures(keys: Vec<BlobKey>) -> Self {
+        Self { step: Step::Pictures(keys, Space::Freed), is_removal: false }
+    }
+}
+
+/// Deletes pictures and links.
+pub(super) struct Deleter {
+    parts: Arc<Parts>,
+    /// Number of the latest deletion, with which its tombstones are marked.
+    deletion: i64,
+    /// Deletions whose tombstones are kept, each with the latest put that had begun then.
+    kept: VecDeque<(i64, u64)>,
+    /// The tombstones up to this deletion may be forgotten.
+    forgettable: i64,
+    /// Whether there may be more of them than a write has forgotten.
+    is_behind: bool,
+    /// Whether something could not be deleted.
+    has_failed: bool,
+}
+
+impl Deleter {
+    pub(super) fn new(parts: Arc<Parts>) -> Self {
+        Self { parts, deletion: 0, kept: VecDeque::new(), forgettable: 0, is_behind: false, has_failed: false }
+    }
+
+    /// Continues the numbers of an earlier process, of which no put is under way.
+    pub(super) async fn begin(&mut self) {
+        let latest = async { self.parts.rows().await?.latest_deletion().await };
+        match latest.await {
+            Ok(latest) => (self.deletion, self.forgettable, self.is_behind) = (latest, latest, latest > 0),
+            Err(error) => log(&error),
+        }
+    }
+
+    /// Does one batch of a task; returns what is left of it. Failures are logged.
+    pub(super) async fn turn(&mut self, task: Task) -> Option<Task> {
+        let Task { step, is_removal } = task;
+        let rest = match self.try_turn(step).await {
+            // There are few links, if any.
+            Ok(Some(links @ Step::Links { .. })) => self.try_turn(links).await,
+            rest => rest,
+        };
+        match rest {
+            Ok(rest) => rest.map(|step| Task { step, is_removal }),
+            Err(error) => {
+                log(&error);
+                self.has_failed = true;
+                None
+            }
+        }
+    }
+
+    /// Returns a task that makes up for earlier failures, if there are any.
+    pub(super) fn next_attempt(&mut self) -> Option<Task> {
+        std::mem::take(&mut self.has_failed).then(Task::collect_all)
+    }
+
+    async fn try_turn(&mut self, step: Step) -> Result<Option<Step>> {
+        match step {
+            Step::Tombstones { generation, after } => {
+                let found = self.parts.rows().await?.open_tombstones(generation, after, BATCH).await?;
+                let rest = match found.last() {
+                    Some(last) if found.len() == BATCH => Step::Tombstones { generation, after: last.clone() },
+                    _ => Step::Links { after: String::new() },
+                };
+                let keys = found.iter().filter_map(|(_, key)| BlobKey::parse(key)).collect();
+                self.delete_pictures(keys, Space::Freed).await?;
+                Ok(Some(rest))
+            }
+            Step::Links { after } => {
+                let names = self.parts.rows().await?.dead_links(&after, BATCH).await?;
+                let rest = names.last().filter(|_| names.len() == BATCH).cloned().map(|after| Step::Links { after });
+                let deleted = self.delete_links(names).await?;
+                if !deleted.is_empty() {
+                    self.write(Space::Freed, move |tx| Box::pin(async move { tx.delete_links(&deleted).await }))
+                        .await?;
+                }
+                Ok(rest.or(self.is_behind.then_some(Step::Forget)))
+            }
+            Step::Release(keys) => {
+                let (released, now) = (keys.clone(), self.parts.clock.now());
+                // On a full disk, a write that was refused must not use up what is set aside for removals.
+                let release = self.write(Space::Ignored, move |tx| {
+                    Box::pin(async move { tx.release_pictures(&released, now).await })
+                });
+                release.await?;
+                Ok(Some(Step::Pictures(keys, Space::Ignored)))
+            }
+            Step::Pictures(mut keys, space) => {
+                let batch = keys.split_off(keys.len().saturating_sub(BATCH));
+                let batch = self.parts.rows().await?.pictures_with_open_tombstones(&batch).await?;
+                self.delete_pictures(batch, space).await?;
+                Ok((!keys.is_empty()).then_some(Step::Pictures(keys, space)))
+            }
+            Step::Forget => {
+                let up_to = self.forgettable;
+                let forget = self.write(Space::Freed, move |tx| {
+                    Box::pin(async move { tx.forget_tombstones(up_to, FORGOTTEN_PER_WRITE).await })
+                });
+                self.is_behind = forget.await?;
+                Ok(self.is_behind.then_some(Step::Forget))
+            }
+        }
+    }
+
+    /// Deletes pictures that have tombstones, and links to them, and marks the tombstones. What can't be deleted is
+    /// skipped.
+    async fn delete_pictures(&mut self, keys: Vec<BlobKey>, space: Space) -> Result<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut keys = self.delete_blobs(keys).await;
+        let links = self.parts.rows().await?.links_to(&keys).await?;
+        let names = links.iter().map(|(name, _)| name.clone()).collect();
+        let deleted = self.delete_links(names).await?;
+        if deleted.len() < links.len() {
+            let deleted: HashSet<&String> = deleted.iter().collect();
+            let left = links.iter().filter(|(name, _)| !deleted.contains(name));
+            let left: HashSet<&str> = left.map(|(_, key)| key.as_str()).collect();
+            keys.retain(|key| !left.contains(key.as_str()));
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.deletion += 1;
+        self.kept.push_back((self.deletion, self.parts.puts.latest()));
+        let oldest = self.parts.puts.oldest();
+        while let Some((deletion, _)) = self.kept.pop_front_if(|(_, latest)| oldest.is_none_or(|put| *latest < put)) {
+            self.forgettable = deletion;
+        }
+        let (deletion, up_to) = (self.deletion, self.forgettable);
+        let mark = self.write(space, move |tx| {
+            Box::pin(async move {
+                tx.mark_tombstones(&keys, deletion).await?;
+                tx.delete_links(&deleted).await?;
+                tx.forget_tombstones(up_to, FORGOTTEN_PER_WRITE).await
+            })
+        });
+        self.is_behind = mark.await?;
+        Ok(())
+    }
+
+    /// Deletes blobs, one by one if that fails for all of them together; returns those that are deleted.
+    async fn delete_blobs(&mut self, keys: Vec<BlobKey>) -> Vec<BlobKey> {
+        if self.parts.blobs.delete(&keys).await.is_ok() {
+            return keys;
+        }
+        let mut deleted = Vec::with_capacity(keys.len());
+        let mut failures = Vec::new();
+        for key in keys {
+            match self.parts.blobs.delete(slice::from_ref(&key)).await {
+                Ok(()) => deleted.push(key),
+                Err(error) => failures.push(error.into()),
+            }
+        }
+        self.note(&failures);
+        deleted
+    }
+
+    /// Deletes links; returns those that are deleted.
+    async fn delete_links(&mut self, names: Vec<String>) -> Result<Vec<String>> {
+        if names.is_empty() {
+            return Ok(names);
+        }
+        let folder = self.parts.links.clone();
+        let (deleted, failures) = run_blocking(move || {
+            let mut failures = Vec::new();
+            let mut deleted = Vec::with_capacity(names.len());
+            for name in names {
+                match folder.remove(&name) {
+                    Ok(()) => deleted.push(name),
+                    Err(error) => failures.push(error),
+                }
+            }
+            Ok((deleted, failures))
+        })
+        .await?;
+        self.note(&failures);
+        Ok(deleted)
+    }
+
+    fn note(&mut self, failures: &[Error]) {
+        if let Some(error) = failures.first() {
+            self.has_failed = true;
+            tracing::error!(%error, files = failures.len(), "{STAY}");
+        }
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        space: Space,
+        job: impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, mut result) = oneshot::channel();
+        let job = job_of(job, None, |done| drop(sender.send(done)));
+        self.parts.database.write(job, space).await?;
+        result.try_recv().unwrap_or(Err(Error::Closed))
+    }
+}
+
+const STAY: &str = "removed pictures stay; they are tried again after the next removal and at the next start";
+
+fn log(error: &Error) {
+    if !matches!(error, Error::Closed) {
+        tracing::error!(%error, "{STAY}");
+    }
+}
