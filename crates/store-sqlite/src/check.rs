@@ -244,7 +244,12 @@ fn known_pictures(connection: &Connection) -> rusqlite::Result<KnownPictures> {
             *known = known.or(face);
         }
     }
-    let mut select = connection.prepare("SELECT picture_key FROM picture_tombstone WHERE deleted IS NULL")?;
+    // A folder may have been written by an earlier version, and not been opened since.
+    let has_tombstones = connection.table_exists(None, "picture_tombstone")?;
+    let mut select = connection.prepare(match has_tombstones {
+        true => "SELECT picture_key FROM picture_tombstone WHERE deletion IS NULL",
+        false => "SELECT picture_key FROM removed_picture",
+    })?;
     let released = select.query_map([], |row| row.get::<_, String>(0))?;
     let released = released.filter_map(|key| key.map(|key| BlobKey::parse(&key)).transpose());
     Ok(KnownPictures { used, released: released.collect::<rusqlite::Result<_>>()? })
@@ -253,4 +258,33 @@ fn known_pictures(connection: &Connection) -> rusqlite::Result<KnownPictures> {
 fn is_unit_vector(vector: &[f32]) -> bool {
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     (length - 1.0).abs() <= LENGTH_TOLERANCE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Local;
+    use crate::schema;
+
+    #[test]
+    fn a_folder_of_an_earlier_version_is_checked_as_it_is() {
+        for version in 9..=schema::VERSIONS.len() as i64 {
+            let folder = tempfile::tempdir().expect("temporary folder");
+            let database = folder.path().join(DATABASE);
+            let connection = Local::new(Connection::open(database).expect("database"));
+            schema::migrate(&connection, version).expect("migrated");
+            if version < 13 {
+                let key = BlobKey::of(b"removed");
+                let removed = "INSERT INTO removed_picture (picture_key) VALUES (?1)";
+                connection.raw().execute(removed, [key.as_str()]).expect("insert");
+                let shard = folder.path().join(OBJECTS).join(key.split().0);
+                fs::create_dir_all(&shard).expect("folder");
+                fs::write(shard.join(key.split().1), "removed").expect("write");
+            } else {
+                fs::create_dir(folder.path().join(OBJECTS)).expect("folder");
+            }
+            connection.close().expect("close");
+            assert_eq!(check(folder.path()).expect("check").findings, [], "{version}");
+        }
+    }
 }
