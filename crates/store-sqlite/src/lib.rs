@@ -60,7 +60,11 @@ async fn open_inner(data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
     let dir = data_dir.to_owned();
     run_blocking(move || sync_dir(&dir)).await?;
     let store = Store::open(Arc::new(database), Arc::new(blobs), &data_dir.join(LINKS), clock).await?;
-    store.backfill_digests().await?;
+    if let Err(error) = store.backfill_digests().await {
+        // The first error is returned.
+        store.close().await.ok();
+        return Err(error);
+    }
     Ok(store)
 }
 
