@@ -151,6 +151,8 @@ macro_rules! suite {
                 the_link_of_a_solved_row_lives_as_long_as_the_picture
                 the_link_of_a_row_stays_until_the_row_releases_its_picture
                 opening_takes_away_the_links_that_a_broken_off_run_left
+                a_link_that_is_made_while_its_row_goes_does_not_stay
+                a_link_that_cannot_be_removed_holds_up_no_other
             }
             outbox {
                 rows_round_trip

@@ -305,6 +305,18 @@ impl Store {
         if let Some(link) = run_blocking(move || Ok(links.find(&found))).await? {
             return Ok(Some(link));
         }
+        let Some(link) = self.make_link(key, name.clone()).await? else { return Ok(None) };
+        if self.rows().await?.has_link(&name, row_id).await? {
+            return Ok(Some(link));
+        }
+        // The record went while the link was made, so nobody else removes it.
+        let links = self.shared.links.clone();
+        run_blocking(move || links.remove(&name)).await?;
+        Ok(None)
+    }
+
+    /// Makes a link to a picture; `None` if the picture is gone.
+    async fn make_link(&self, key: &str, name: String) -> Result<Option<PathBuf>> {
         let file = BlobKey::parse(key).and_then(|key| self.shared.blobs.path(&key)).filter(|file| file.exists());
         if let Some(file) = file {
             let (links, name) = (self.shared.links.clone(), name.clone());

@@ -10,6 +10,7 @@ use aicp_store::{BlobKey, Error, Face, Job, Library, OutboxRow, Person, Space};
 use aicp_types::UnixMillis;
 
 use crate::Harness;
+use crate::control::Controlled;
 use crate::fixture::{Fixture, bytes, key, names, new_face, new_outbox_row, new_person};
 
 /// A person whose only face is pending, with its outbox row.
@@ -149,4 +150,39 @@ pub async fn opening_takes_away_the_links_that_a_broken_off_run_left(harness: Bo
     let f = f.reopen().await;
     assert!(names(&f.links()).is_empty(), "empty folders go");
     assert!(!f.pictures().await.contains(&key("p")));
+}
+
+pub async fn a_link_that_is_made_while_its_row_goes_does_not_stay(harness: Box<dyn Harness>) {
+    let blobs = Arc::new(Controlled::default());
+    let f = Fixture::with_blobs(harness, blobs.clone()).await;
+    let library = f.library("g").await;
+    let waiting = f.waiting(&library, "p").await;
+    blobs.after_get.close();
+    let (store, id) = (f.store.clone(), waiting.row.id);
+    let linking = tokio::spawn(async move { store.outbox_picture_file(id, &key("p"), "d/1.jpg".to_owned()).await });
+    blobs.after_get.arrival().await;
+    f.store.delete_outbox(id).await.expect("delete");
+    blobs.after_get.open();
+    assert_eq!(linking.await.expect("no panic").expect("link"), None);
+    assert!(!f.links().join("d/1.jpg").exists());
+}
+
+pub async fn a_link_that_cannot_be_removed_holds_up_no_other(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
+    let library = f.library("g").await;
+    let (first, second) = (f.waiting(&library, "p").await, f.waiting(&library, "q").await);
+    let stuck = f.link(&first.row, "d/1.jpg").await.expect("a file");
+    let gone = f.link(&second.row, "d/2.jpg").await.expect("a file");
+    fs::remove_file(&stuck).expect("remove");
+    fs::create_dir(&stuck).expect("a folder can't be removed as a file");
+    for row in [&first.row, &second.row] {
+        f.store.delete_outbox(row.id).await.expect("delete");
+    }
+    assert!(stuck.exists() && !gone.exists());
+    let f = f.reopen().await;
+    fs::remove_dir(&stuck).expect("remove");
+    fs::write(&stuck, "p").expect("write");
+    let f = f.reopen().await;
+    assert!(!stuck.exists(), "it was not forgotten");
+    drop(f);
 }
