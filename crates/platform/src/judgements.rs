@@ -73,7 +73,7 @@ impl Platform {
         let recognisability = self.inner.builtin.recognisability(picture).await?;
         let face_id = face.face_id;
         let stored =
-            store.write(move |tx| Box::pin(async move { tx.set_recognisability(face_id, recognisability).await }));
+            store.write_always(move |tx| Box::pin(async move { tx.set_recognisability(face_id, recognisability).await }));
         stored.await.map_err(|e| Error::Internal(Internal::Store(e)))?;
         let is_recognisable = recognisability >= self.inner.settings.recognition.loosest_gate().least();
         if !is_recognisable {

@@ -186,6 +186,11 @@ macro_rules! suite {
                 row_ids_are_not_reused_and_the_highest_ids_are_told
                 debug_output_tells_no_secrets
             }
+            space {
+                an_enrolment_on_a_full_disk_stores_no_picture
+                a_refused_write_does_not_use_up_what_is_set_aside_for_removals
+                digests_are_filled_in_on_a_full_disk
+            }
             social {
                 members_come_in_the_order_of_the_request_and_groups_in_that_of_making
                 pages_go_by_time_then_name

@@ -64,7 +64,10 @@ impl Store {
                 on_progress(1);
             }
             faces += md5s.len();
-            self.write(move |tx| Box::pin(async move { tx.set_picture_md5s(md5s).await })).await?;
+            if !md5s.is_empty() {
+                // A start on a full disk must be possible, to make room.
+                self.write_always(move |tx| Box::pin(async move { tx.set_picture_md5s(md5s).await })).await?;
+            }
         }
         tracing::info!(templates, faces, "fingerprints of older rows are filled in");
         if unread > 0 {
@@ -82,7 +85,7 @@ impl Store {
             }
             let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
             let md5s = batch.into_iter().map(|(face_id, vector)| (face_id, md5_hex(&vector))).collect();
-            self.write(move |tx| Box::pin(async move { tx.set_template_md5s(md5s).await })).await?;
+            self.write_always(move |tx| Box::pin(async move { tx.set_template_md5s(md5s).await })).await?;
             filled += rows;
             on_progress(rows);
         }

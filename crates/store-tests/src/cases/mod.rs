@@ -21,4 +21,5 @@ pub mod people;
 pub mod pictures;
 pub mod rows;
 pub mod social;
+pub mod space;
 pub mod templates;
