@@ -113,9 +113,46 @@ pub(super) async fn list(store: &Store, app_id: &str) -> Result<Vec<KeyInfo>> {
 pub(super) async fn revoke(store: &Store, app_id: &str, id: &str, now: UnixMillis) -> Result<()> {
     let key = list(store, app_id).await?.into_iter().find(|key| key.id == id).ok_or(Missing::Key)?;
     let row = key.row;
-    let revoked = store.write(move |tx| Box::pin(async move { tx.revoke_key(row, now).await }));
+    // As a removal: it must be possible on a full disk.
+    let revoked = store.remove(move |tx| Box::pin(async move { tx.revoke_key(row, now).await }));
     revoked.await.map_err(|e| match e {
         aicp_store::Error::NotFound => Error::Missing(Missing::Key),
         other => other.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use aicp_blobs::MemoryBlobs;
+    use aicp_store_sqlite::Sqlite;
+    use aicp_store_tests::control::{Control, ControlledDatabase};
+    use aicp_types::SystemClock;
+
+    use super::*;
+    use crate::keys::KeyText;
+
+    const SCHEME: KeyScheme = KeyScheme {
+        name: "letters",
+        id: KeyText::Random { prefix: "K-", alphabet: "ABC", length: 6 },
+        secret: KeyText::Random { prefix: "", alphabet: "0123456789abcdef", length: 32 },
+    };
+
+    #[tokio::test]
+    async fn a_key_can_be_revoked_on_a_full_disk() {
+        let folder = tempfile::tempdir().expect("a temp dir");
+        let control = Arc::<Control>::default();
+        let database = Arc::new(Sqlite::open(folder.path()).await.expect("database"));
+        let database = Arc::new(ControlledDatabase { database, control: Arc::clone(&control) });
+        let links = folder.path().join("links");
+        let store = Store::open(database, Arc::new(MemoryBlobs::default()), &links, Arc::new(SystemClock)).await;
+        let key = MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits");
+        let keys = Keyring::new(store.expect("open"), &key, Arc::new(SystemClock));
+        let made = keys.make("app", &SCHEME, KeyOptions::default()).await.expect("made");
+        control.is_full.store(true, Ordering::SeqCst);
+        assert!(keys.make("app", &SCHEME, KeyOptions::default()).await.is_err(), "the disk is full");
+        keys.revoke("app", &made.id).await.expect("revoked");
+        assert!(keys.list("app").await.expect("read")[0].revoked_at.is_some());
+    }
 }
