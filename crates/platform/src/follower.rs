@@ -1,10 +1,14 @@
 //! What follows the committed changes: the index, keys and grants in memory, and the caches.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aicp_backends::{Builtin, IndexChange, IndexedFace};
 use aicp_store::{AddedFace, Algorithm, Change, NewTemplate, Observer};
 use aicp_types::{FaceId, PersonId, Sequence};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 
 use crate::apps::Tokens;
 use crate::background::drive;
@@ -14,10 +18,15 @@ use crate::people::DirectoryCache;
 use crate::secrets::Vault;
 use crate::social::FriendGroupCache;
 
+/// Interval between two attempts at changes that did not reach the index.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Applies committed changes, in commit order and before the caller gets its answer: the next call finds an acknowledged
 /// person, and none accepts a revoked key.
 pub(crate) struct Follower {
     pub engine: Builtin,
+    /// What the index of the engine has yet to apply.
+    pub backlog: Arc<Mutex<Backlog>>,
     /// Algorithm of the engine's templates.
     pub algorithm: Algorithm,
     /// Recognisability from which a face is in the index.
@@ -34,17 +43,70 @@ impl Observer for Follower {
     fn committed(&self, sequence: Sequence, changes: &[Change]) {
         changes.iter().for_each(|change| self.apply(change));
         let for_index: Vec<IndexChange> = changes.iter().filter_map(|change| self.index_change(change)).collect();
-        match drive(self.engine.apply(sequence, &for_index)) {
-            Ok(damaged) => {
-                for damaged in damaged {
-                    tracing::error!(
-                        face = damaged.face.get(),
-                        "the template of a stored face is damaged: it can't be found"
-                    );
+        let is_new_failure = drive(async {
+            let mut backlog = self.backlog.lock().await;
+            let was_behind = backlog.is_behind();
+            backlog.add(sequence, for_index);
+            !backlog.catch_up(&self.engine).await && !was_behind
+        });
+        // Without a runtime, it is tried again with the next change.
+        if is_new_failure && let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(catch_up(Arc::clone(&self.backlog), self.engine.clone()));
+        }
+    }
+}
+
+/// Tries again until the index has applied all changes.
+async fn catch_up(backlog: Arc<Mutex<Backlog>>, engine: Builtin) {
+    loop {
+        tokio::time::sleep(RETRY_INTERVAL).await;
+        if backlog.lock().await.catch_up(&engine).await {
+            tracing::info!("the index has applied the changes that it had not");
+            return;
+        }
+    }
+}
+
+/// Applies a batch of changes; returns the faces whose templates are damaged.
+trait Apply {
+    async fn apply(&self, sequence: Sequence, changes: &[IndexChange]) -> aicp_backends::Result<Vec<FaceId>>;
+}
+
+impl Apply for Builtin {
+    async fn apply(&self, sequence: Sequence, changes: &[IndexChange]) -> aicp_backends::Result<Vec<FaceId>> {
+        let damaged = Builtin::apply(self, sequence, changes).await?;
+        Ok(damaged.into_iter().map(|damaged| damaged.face).collect())
+    }
+}
+
+/// Batches of changes that an index has yet to apply, in order.
+#[derive(Default)]
+pub(crate) struct Backlog(VecDeque<(Sequence, Vec<IndexChange>)>);
+
+impl Backlog {
+    fn is_behind(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    fn add(&mut self, sequence: Sequence, changes: Vec<IndexChange>) {
+        self.0.push_back((sequence, changes));
+    }
+
+    /// Applies the batches, in order; returns whether none is left. After a failure, that batch and the later ones are.
+    async fn catch_up(&mut self, index: &impl Apply) -> bool {
+        while let Some((sequence, changes)) = self.0.front() {
+            match index.apply(*sequence, changes).await {
+                Ok(damaged) => damaged.iter().for_each(|face| {
+                    tracing::error!(face = face.get(), "the template of a stored face is damaged: it can't be found");
+                }),
+                Err(error) => {
+                    tracing::error!(%error, batches = self.0.len(), "changes did not reach the index; it is tried again");
+                    return false;
                 }
             }
-            Err(e) => tracing::error!(error = %e, "a change did not reach the index"),
+            self.0.pop_front();
         }
+        true
     }
 }
 
@@ -54,7 +116,7 @@ impl Follower {
         match change {
             Change::KeyChanged { key } => self.keys.apply(key, &self.vault),
             Change::GrantChanged { app_id, grant } => self.tokens.apply(app_id, grant.as_deref()),
-            Change::FriendGroupsChanged { app_id, user_id } => self.friend_groups.invalidate(app_id, user_id),
+            Change::FriendGroupsChanged { app_id, user_id, .. } => self.friend_groups.invalidate(app_id, user_id),
             Change::PersonChanged { library_id, public_id } => self.directory.invalidate(*library_id, *public_id),
             Change::LibraryChanged { app_id, .. } => self.libraries.invalidate_app(app_id),
             Change::LibraryRemoved { library_id } => {
@@ -104,5 +166,42 @@ impl Follower {
             | Change::KeyChanged { .. }
             | Change::FriendGroupsChanged { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// An index that can fail.
+    #[derive(Default)]
+    struct Fails {
+        fails: AtomicBool,
+        applied: Mutex<Vec<u64>>,
+    }
+
+    impl Apply for Fails {
+        async fn apply(&self, sequence: Sequence, _: &[IndexChange]) -> aicp_backends::Result<Vec<FaceId>> {
+            if self.fails.load(Ordering::SeqCst) {
+                return Err(aicp_backends::Error::Busy);
+            }
+            self.applied.lock().expect("not poisoned").push(sequence.get());
+            Ok(Vec::new())
+        }
+    }
+
+    #[tokio::test]
+    async fn changes_that_did_not_reach_the_index_reach_it_later_in_order() {
+        let (index, mut backlog) = (Fails::default(), Backlog::default());
+        for (sequence, fails) in [(1, false), (2, true), (3, true), (4, false)] {
+            index.fails.store(fails, Ordering::SeqCst);
+            backlog.add(Sequence::new(sequence), Vec::new());
+            assert_eq!(backlog.catch_up(&index).await, !fails);
+            assert_eq!(backlog.is_behind(), fails);
+        }
+        assert_eq!(*index.applied.lock().expect("not poisoned"), [1, 2, 3, 4]);
     }
 }

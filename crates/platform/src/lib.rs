@@ -186,6 +186,7 @@ impl Platform {
         let friend_groups = Arc::<FriendGroupCache>::default();
         store.observe(Arc::new(Follower {
             engine: engines.builtin.clone(),
+            backlog: Arc::default(),
             algorithm: engines.algorithm(),
             least_recognisability: settings.recognition.loosest_gate().least(),
             vault: Vault::new(key),
