@@ -283,8 +283,8 @@ impl Edit {
         Ok(())
     }
 
-    /// Returns the changed circle. Increments by one each sequence whose data changed, for every account; the store
-    /// does the same when accounts are deleted.
+    /// Returns the changed circle. Increments by one each sequence whose data changed, for every account;
+    /// [`without_lost_friends`] does the same when accounts are deleted.
     fn finish(mut self, before: &AccountGraph) -> AccountGraph {
         let mut own = Changed { groups: self.circle.groups != before.groups, ..Changed::default() };
         for (old, new) in before.others.iter().zip(&mut self.circle.others) {
