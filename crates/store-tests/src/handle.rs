@@ -111,7 +111,6 @@ reads! {
     calls(scope: CallScope<'_>, limit: u64) -> Vec<LoggedCall>;
     statistics_zone() -> Option<String>;
     first_and_last_quarter() -> Option<(i64, i64)>;
-    known_accounts(app_id: &str, user_ids: &[String]) -> Vec<String>;
     accounts_named(app_id: &str, user_ids: &[String]) -> Vec<(AccountId, String)>;
     accounts_losing_friends(deleted: &[(AccountId, String)]) -> Vec<LostFriends>;
     account_graph(app_id: &str, user_id: &str, around: RelatedFilter) -> Option<AccountGraph>;

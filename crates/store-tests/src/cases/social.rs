@@ -127,7 +127,7 @@ pub async fn accounts_belong_to_a_known_app(harness: Box<dyn Harness>) {
     let strange = f.store.import_accounts("strange", vec![account("a")], UnixMillis::new(1)).await;
     assert!(matches!(strange, Err(Error::Database(_))), "{strange:?}");
     f.store.ensure_app("other", UnixMillis::new(1)).await.expect("app");
-    assert_eq!(f.store.known_accounts("other", &["a".into()]).await.expect("read"), Vec::<String>::new());
+    assert_eq!(f.store.accounts_named("other", &["a".into()]).await.expect("read"), []);
     assert_eq!(f.store.account_graph("other", "a", RelatedFilter::Friends).await.expect("read"), None);
     let never = f.store.update_account_graph("other", "a", RelatedFilter::Friends, |_| ()).await;
     assert_eq!(never.expect("read"), None);

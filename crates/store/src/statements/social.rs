@@ -16,15 +16,6 @@ use crate::{
 use read::read_account_graph;
 
 impl Rows<'_> {
-    /// Returns those of the user ids that are accounts of an app, in any order.
-    pub async fn known_accounts(&mut self, app_id: &str, user_ids: &[String]) -> Result<Vec<String>> {
-        let query = sql::query_scalar(
-            "SELECT user_id FROM social_account
-             WHERE app_id = $1 AND user_id IN (SELECT value FROM json_each($2))",
-        );
-        Ok(query.bind(app_id).bind(json_strings(user_ids)).fetch_all(&mut *self.db).await?)
-    }
-
     /// Returns the friend groups of an account, all or those with these names; `None` if there is no such account.
     pub async fn friend_groups(
         &mut self,
