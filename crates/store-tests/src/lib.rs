@@ -54,6 +54,7 @@ macro_rules! suite {
                 changed_libraries_and_people_are_announced
                 changed_grants_and_keys_are_announced
                 changes_are_recorded_in_order_with_their_ids
+                nothing_but_the_row_id_is_recorded_of_an_account
                 changes_of_a_failed_job_are_not_announced
             }
             collector {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aicp_types::{FaceId, LibraryId, PersonId, PublicId, Sequence};
+use aicp_types::{AccountId, FaceId, LibraryId, PersonId, PublicId, Sequence};
 
 use crate::{Grant, Key, NewTemplate};
 
@@ -89,6 +89,8 @@ pub enum Change {
     FriendGroupsChanged {
         /// The app.
         app_id: String,
+        /// The account.
+        account_id: AccountId,
         /// Name of the account.
         user_id: String,
     },
@@ -105,7 +107,8 @@ pub struct AddedFace {
     pub template: Option<Arc<NewTemplate>>,
 }
 
-/// A change as it is recorded: enough for another process to read what changed.
+/// A change as it is recorded. It tells another process what to read anew, and nothing of a person but ids: it outlives
+/// who is deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedChange {
     /// Number of the change; later changes have greater ones.
@@ -114,9 +117,7 @@ pub struct RecordedChange {
     pub kind: ChangeKind,
     /// The app, for libraries, grants and accounts.
     pub app_id: Option<String>,
-    /// Name of the account, for friend groups.
-    pub user_id: Option<String>,
-    /// Ids: the library, then the public id of a person or the faces; or the key.
+    /// Ids: the library, then the public id of a person or the faces; or the key, or the account.
     pub ids: Vec<i64>,
 }
 
@@ -169,11 +170,6 @@ impl Change {
         }
     }
 
-    /// Returns the name of the account, for friend groups.
-    pub fn user_id(&self) -> Option<&str> {
-        if let Self::FriendGroupsChanged { user_id, .. } = self { Some(user_id) } else { None }
-    }
-
     /// Returns the ids; see [`RecordedChange::ids`].
     pub fn ids(&self) -> Vec<i64> {
         match self {
@@ -189,7 +185,8 @@ impl Change {
             Self::PersonChanged { library_id, public_id } => vec![library_id.get(), public_id.get()],
             Self::LibraryChanged { library_id, .. } | Self::LibraryRemoved { library_id } => vec![library_id.get()],
             Self::KeyChanged { key } => vec![key.id.get()],
-            Self::GrantChanged { .. } | Self::FriendGroupsChanged { .. } => Vec::new(),
+            Self::FriendGroupsChanged { account_id, .. } => vec![account_id.get()],
+            Self::GrantChanged { .. } => Vec::new(),
         }
     }
 }

@@ -4,6 +4,5 @@ CREATE TABLE change (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     kind     TEXT NOT NULL,
     app_id   TEXT,
-    user_id  TEXT,
     ids      TEXT NOT NULL                      -- JSON array of numbers
 );

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use aicp_store::{Change, ChangeKind, Error, NewPerson, Observer, PersonChanges};
+use aicp_store::{Change, ChangeKind, Error, NewAccount, NewPerson, Observer, PersonChanges};
 use aicp_types::{Sequence, UnixMillis};
 
 use crate::Harness;
@@ -131,4 +131,16 @@ pub async fn changes_are_recorded_in_order_with_their_ids(harness: Box<dyn Harne
         [(ChangeKind::FacesAdded, &faces), (ChangeKind::FacesRemoved, &faces), (ChangeKind::Person, &of_person)];
     assert_eq!(told, wanted.map(|(kind, ids)| (kind, ids.as_slice())));
     assert_eq!(recorded(&f, last).await.0, []);
+}
+
+pub async fn nothing_but_the_row_id_is_recorded_of_an_account(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
+    let new = NewAccount { user_id: "ada".into(), nick: None, face_url: None };
+    f.store.import_accounts(APP, vec![new], UnixMillis::new(1)).await.expect("import");
+    let named = f.store.accounts_named(APP, &["ada".into()]).await.expect("read");
+    f.store.delete_accounts(APP, vec!["ada".into()]).await.expect("delete");
+    let changes = f.store.rows().await.expect("a connection").changes_after(Sequence::default(), 10).await;
+    let changes = changes.expect("read");
+    assert_eq!(changes[0].ids, [named[0].0.get()]);
+    assert!(!format!("{changes:?}").contains("ada"));
 }

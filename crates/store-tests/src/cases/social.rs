@@ -138,7 +138,11 @@ pub async fn whose_friend_groups_a_change_affects_is_announced(harness: Box<dyn 
     let f = fixture(harness, &["a", "b", "me"]).await;
     let log = Arc::new(Log::default());
     f.store.observe(log.clone());
-    let regrouped = |user_id: &str| Change::FriendGroupsChanged { app_id: APP.into(), user_id: user_id.into() };
+    let known = f.store.accounts_named(APP, &["a", "b", "me"].map(String::from)).await.expect("read");
+    let regrouped = |name: &str| {
+        let (account_id, user_id) = known.iter().find(|(_, user_id)| user_id == name).expect("known").clone();
+        Change::FriendGroupsChanged { app_id: APP.into(), account_id, user_id }
+    };
     befriend(&f.store, "me", named(&["a"]), &[]).await;
     assert_eq!(log.changes(), [], "no group");
     befriend(&f.store, "me", named(&["a"]), &["g"]).await;

@@ -5,15 +5,11 @@ use std::{collections::HashMap, sync::Arc};
 use aicp_types::{FaceId, FileId, LibraryId, PersonId, PublicId};
 use bytes::Bytes;
 
-use super::convert::blob_from_vector;
+use super::convert::{ROWS_PER_STATEMENT, blob_from_vector};
 use super::libraries::missing_parent;
 use crate::pictures::md5_hex;
 use crate::sql::{Connection, QueryBuilder};
 use crate::{AddedFace, BulkPerson, Change, Error, NewFace, NewPerson, NewTemplate, PictureName, Result, Tx};
-
-/// Rows per statement: enough that the cost per statement is negligible, few enough that the statement of every length
-/// can be cached.
-const ROWS_PER_STATEMENT: usize = 128;
 
 /// People, faces and templates in the form in which they are inserted. The expensive conversions run before the writer
 /// is occupied.

@@ -6,6 +6,10 @@ use crate::{
     Profile,
 };
 
+/// Rows per statement: enough that the cost per statement is negligible, few enough that the statement of every length
+/// can be cached.
+pub(super) const ROWS_PER_STATEMENT: usize = 128;
+
 impl FromRow for Library {
     fn from_row(row: &Row) -> sql::Result<Self> {
         Ok(Self {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aicp_types::{AccountId, UnixMillis};
 
-use super::convert::{json_array, json_strings, saturating_i64};
-use crate::sql::{self, Connection};
+use super::convert::{ROWS_PER_STATEMENT, json_array, json_strings, saturating_i64};
+use crate::sql::{self, Connection, QueryBuilder};
 use crate::{
     Account, AccountGraph, Change, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, LostFriends, Members,
     NewAccount, Other, RelatedFilter, Result, Rows, Sequences, Tx, UserIds,
@@ -122,8 +122,7 @@ impl Tx {
             query.bind(id).bind(name).execute(&mut *db).await?;
         }
         let has_other_sequence = |old: &Account, new: &Account| old.sequences.groups != new.sequences.groups;
-        let groups_changed =
-            |user_id: &str| Change::FriendGroupsChanged { app_id: app_id.into(), user_id: user_id.into() };
+        let groups_changed = |account: &Account| groups_changed(app_id, account.id, &account.user_id);
         let afters: HashMap<AccountId, &Other> = after.others.iter().map(|other| (other.account.id, other)).collect();
         let mut is_regrouped = before.groups != after.groups || has_other_sequence(&before.account, &after.account);
         let mut changed = Vec::<Change>::new();
@@ -143,12 +142,12 @@ impl Tx {
             if groups_of(old.reverse.as_ref()) != groups_of(new.reverse.as_ref())
                 || has_other_sequence(&old.account, &new.account)
             {
-                changed.push(groups_changed(&old.account.user_id));
+                changed.push(groups_changed(&old.account));
             }
         }
         update_counters(db, &before.account, after.account.sequences, gained).await?;
         if is_regrouped {
-            changed.push(groups_changed(&before.account.user_id));
+            changed.push(groups_changed(&before.account));
         }
         self.effects.changes.extend(changed);
         Ok(())
@@ -186,29 +185,34 @@ impl Tx {
     pub async fn delete_accounts(&mut self, app_id: &str, accounts: &[(AccountId, String)]) -> Result<()> {
         let query = sql::query("DELETE FROM social_account WHERE id IN (SELECT value FROM json_each($1))");
         query.bind(json_array(accounts.iter().map(|(id, _)| id))).execute(&mut *self.db).await?;
-        for (_, user_id) in accounts {
-            self.announce(Change::FriendGroupsChanged { app_id: app_id.to_owned(), user_id: user_id.clone() });
+        for (account_id, user_id) in accounts {
+            self.announce(groups_changed(app_id, *account_id, user_id));
         }
         Ok(())
     }
 
     /// Sets sequences and number of friends of accounts of an app.
     pub async fn set_account_counters(&mut self, app_id: &str, accounts: &[Account]) -> Result<()> {
-        for account in accounts {
-            let query = sql::query(
-                "UPDATE social_account
-                 SET group_sequence = $2, friend_sequence = $3, custom_sequence = $4, friends = $5 WHERE id = $1",
+        for accounts in accounts.chunks(ROWS_PER_STATEMENT) {
+            let mut update =
+                QueryBuilder::new("WITH new (id, group_sequence, friend_sequence, custom_sequence, friends) AS (");
+            update.push_values(accounts, |mut row, account| {
+                let Sequences { groups, friends, custom } = account.sequences;
+                row.push_bind(account.id);
+                for number in [groups, friends, custom, account.friends] {
+                    row.push_bind(saturating_i64(number));
+                }
+            });
+            update.push(
+                ") UPDATE social_account
+                 SET group_sequence = new.group_sequence, friend_sequence = new.friend_sequence,
+                     custom_sequence = new.custom_sequence, friends = new.friends
+                 FROM new WHERE social_account.id = new.id",
             );
-            query
-                .bind(account.id)
-                .bind(saturating_i64(account.sequences.groups))
-                .bind(saturating_i64(account.sequences.friends))
-                .bind(saturating_i64(account.sequences.custom))
-                .bind(saturating_i64(account.friends))
-                .execute(&mut *self.db)
-                .await?;
-            let user_id = account.user_id.clone();
-            self.announce(Change::FriendGroupsChanged { app_id: app_id.to_owned(), user_id });
+            update.build().execute(&mut *self.db).await?;
+        }
+        for account in accounts {
+            self.announce(groups_changed(app_id, account.id, &account.user_id));
         }
         Ok(())
     }
@@ -216,6 +220,10 @@ impl Tx {
 
 /// Separator of user ids in an aggregated text; no user id contains it.
 const USER_ID_SEPARATOR: char = '\n';
+
+fn groups_changed(app_id: &str, account_id: AccountId, user_id: &str) -> Change {
+    Change::FriendGroupsChanged { app_id: app_id.to_owned(), account_id, user_id: user_id.to_owned() }
+}
 
 /// Returns the groups that a friend is in; `None` if there is no friend, or the friend is in no group.
 fn groups_of(friend: Option<&Friend>) -> Option<&BTreeSet<String>> {
