@@ -7,7 +7,6 @@ mod error;
 mod local;
 
 use std::collections::HashSet;
-use std::num::NonZeroUsize;
 
 use aicp_types::{FaceId, LibraryId, PersonId, Sequence};
 use async_trait::async_trait;
@@ -90,17 +89,6 @@ pub struct Hit {
     pub cosine: f32,
 }
 
-/// Properties of an index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capabilities {
-    /// Whether a search finds the best people without exception, with cosines in single precision.
-    pub exact: bool,
-    /// Whether each person occurs once in the hits of a probe. Otherwise each face of a person may take a place.
-    pub groups_people: bool,
-    /// Maximum number of probes of a search.
-    pub max_probes: NonZeroUsize,
-}
-
 /// Searchable templates of all libraries.
 #[async_trait]
 pub trait Index: Send + Sync {
@@ -133,7 +121,4 @@ pub trait Index: Send + Sync {
 
     /// Returns the number of searchable faces of these libraries.
     fn faces(&self, libraries: &[LibraryId]) -> usize;
-
-    /// Returns the properties of the index.
-    fn capabilities(&self) -> Capabilities;
 }

@@ -9,7 +9,7 @@ use aicp_types::{LibraryId, Sequence};
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::{Capabilities, DamagedFace, Error, Filter, Hit, Index, IndexChange, IndexedFace, Query, Result};
+use crate::{DamagedFace, Error, Filter, Hit, Index, IndexChange, IndexedFace, Query, Result};
 
 /// Maximum deviation of a template's length from 1.
 const LENGTH_TOLERANCE: f32 = 1e-3;
@@ -113,10 +113,6 @@ impl Index for LocalIndex {
 
     fn faces(&self, libraries: &[LibraryId]) -> usize {
         libraries.iter().filter_map(|&library| self.galleries.find(library)).map(|gallery| gallery.len()).sum()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { exact: true, groups_people: true, max_probes: NonZeroUsize::MAX }
     }
 }
 

@@ -1,12 +1,9 @@
 //! The local index against a naive one.
 
 use std::collections::{HashMap, HashSet};
-use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
-use aicp_index::{
-    Capabilities, DamagedFace, Error, Filter, Hit, Index, IndexChange, IndexedFace, LocalIndex, Query, Result,
-};
+use aicp_index::{DamagedFace, Error, Filter, Hit, Index, IndexChange, IndexedFace, LocalIndex, Query, Result};
 use aicp_types::{FaceId, LibraryId, PersonId, Sequence};
 use async_trait::async_trait;
 use proptest::prelude::*;
@@ -90,10 +87,6 @@ impl Index for NaiveIndex {
     fn faces(&self, libraries: &[LibraryId]) -> usize {
         let state = self.0.lock().expect("nobody panicked");
         state.faces.values().filter(|(library, ..)| libraries.contains(library)).count()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { exact: true, groups_people: true, max_probes: NonZeroUsize::MAX }
     }
 }
 

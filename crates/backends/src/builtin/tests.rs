@@ -1,6 +1,4 @@
-use std::num::NonZeroUsize;
-
-use aicp_index::{Capabilities, LocalIndex};
+use aicp_index::LocalIndex;
 use aicp_vision::{FakeBiometrics, FakeFace, FakePicture, Unrecognisable};
 use async_trait::async_trait;
 
@@ -190,10 +188,6 @@ impl Index for Overloaded {
 
     fn faces(&self, _: &[LibraryId]) -> usize {
         0
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { exact: true, groups_people: true, max_probes: NonZeroUsize::MIN }
     }
 }
 
