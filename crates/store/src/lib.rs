@@ -27,7 +27,8 @@
 //! Guarantees, also across `kill -9` and power loss:
 //! - a write that returned `Ok` is durable, and so is its picture;
 //! - a write that returned an error left no row behind ([`Error::InDoubt`] is the one exception);
-//! - the file of a removed picture is deleted, at the latest when the store is next opened;
+//! - the file of a removed picture is deleted before the removal returns; if that fails, it is tried again after the next
+//!   removal and when the store is next opened;
 //! - a picture without a row is deleted, at the latest by the next [sweep](Store::sweep).
 //!
 //! The store decides nothing: no permissions, no limits, no words of a wire protocol.

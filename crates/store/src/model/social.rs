@@ -28,7 +28,7 @@ pub struct Account {
     pub face_url: Option<String>,
     /// Version counters.
     pub sequences: Sequences,
-    /// Number of friends. The store counts them: a change of this field has no effect.
+    /// Number of friends. [`Tx::write_account_graph`](crate::Tx::write_account_graph) counts them itself.
     pub friends: u64,
 }
 
