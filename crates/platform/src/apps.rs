@@ -119,8 +119,12 @@ impl Platform {
         }
     }
 
-    /// Returns an app by its id for an operator on this machine, who has access to its files anyway. Creates the app if
-    /// it does not exist.
+    /// Returns an operator on this machine, who acts for the app of the administrator.
+    pub fn operator(&self) -> Caller {
+        Caller::operator(ADMIN_APP)
+    }
+
+    /// Returns an operator on this machine, who acts for the app with this id. Creates the app if it does not exist.
     ///
     /// # Errors
     /// [`crate::Internal::Store`].
@@ -144,8 +148,11 @@ impl Platform {
         Caller::anonymous(&self.inner.settings.legacy_app)
     }
 
-    /// Returns the app with this id if `app` may manage it: an app manages itself, the administrator any app.
-    pub fn act_as(&self, caller: &Caller, id: &str) -> Option<Caller> {
+    /// Returns the app with this id, whether or not it exists: an app may act as itself, a caller who sees all apps as any.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::Forbidden`].
+    pub fn act_as(&self, caller: &Caller, id: &str) -> Result<Caller> {
         caller.acting_for(id)
     }
 
@@ -157,8 +164,16 @@ impl Platform {
     /// Grants capabilities to a new app and returns its token. `due_at` may lie in the past.
     ///
     /// # Errors
-    /// [`Existing::App`] if the app has a grant or its id is reserved; [`BadInput::AppId`]; [`Missing::Capability`].
-    pub async fn grant(&self, app_id: &str, due_at: UnixMillis, capabilities: Vec<String>) -> Result<String> {
+    /// [`crate::Refusal::Forbidden`]; [`Existing::App`] if the app has a grant or its id is reserved;
+    /// [`BadInput::AppId`]; [`Missing::Capability`].
+    pub async fn grant(
+        &self,
+        caller: &Caller,
+        app_id: &str,
+        due_at: UnixMillis,
+        capabilities: Vec<String>,
+    ) -> Result<String> {
+        caller.require_administration()?;
         if self.is_reserved(app_id) {
             return Err(Error::Exists(Existing::App));
         }
@@ -185,13 +200,15 @@ impl Platform {
     /// Sets the due time of a grant and adds capabilities to it. It removes none.
     ///
     /// # Errors
-    /// [`Missing::App`] if the app has no grant; [`Missing::Capability`].
+    /// [`crate::Refusal::Forbidden`]; [`Missing::App`] if the app has no grant; [`Missing::Capability`].
     pub async fn extend_grant(
         &self,
+        caller: &Caller,
         app_id: &str,
         due_at: UnixMillis,
         capabilities: Vec<String>,
     ) -> Result<ExtendedGrant> {
+        caller.require_administration()?;
         self.require_known(&capabilities)?;
         let before = self.inner.store.rows().await?.grants().await?;
         let before = before.into_iter().find(|grant| grant.app_id == app_id).ok_or(Missing::App)?;
@@ -208,18 +225,22 @@ impl Platform {
     /// Revokes the grant of an app. On return its token is invalid; its libraries stay.
     ///
     /// # Errors
-    /// [`Missing::App`].
-    pub async fn revoke(&self, app_id: &str) -> Result<()> {
+    /// [`crate::Refusal::Forbidden`], [`Missing::App`].
+    pub async fn revoke(&self, caller: &Caller, app_id: &str) -> Result<()> {
+        caller.require_administration()?;
         let id = app_id.to_owned();
         let deleted = self.inner.store.remove(move |tx| Box::pin(async move { tx.delete_grant(&id).await })).await;
         deleted.map_err(or_missing(Missing::App))
     }
 
-    /// Returns the ids of all apps, including those without a grant.
+    /// Returns the ids of the apps that the caller sees, including those without a grant.
     ///
     /// # Errors
     /// [`crate::Internal::Store`].
-    pub async fn app_ids(&self) -> Result<Vec<String>> {
+    pub async fn app_ids(&self, caller: &Caller) -> Result<Vec<String>> {
+        if !caller.sees_all_apps() {
+            return Ok(vec![caller.app_id().to_owned()]);
+        }
         Ok(self.inner.store.rows().await?.app_ids().await?)
     }
 

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::ADMIN_APP;
 use crate::capabilities::{Area, Areas};
+use crate::{ADMIN_APP, Refusal, Result};
 
 /// Who makes a call: for which app, with which role and areas. A value proves that a token or a signature was verified,
 /// that calls without credentials are allowed, or that an operator works on the machine itself. Made for one call: it
@@ -60,19 +60,52 @@ impl Caller {
         &self.app_id
     }
 
-    /// Whether this is the administrator, who sees the calls of all apps.
-    pub fn is_admin(&self) -> bool {
-        self.role == Role::Administrator
-    }
-
     /// Whether the call came without credentials.
     pub fn is_anonymous(&self) -> bool {
         self.role == Role::Anonymous
     }
 
-    /// Returns the same caller for another app, if it may act for it: an app acts for itself, the administrator for any.
-    pub(crate) fn acting_for(&self, app_id: &str) -> Option<Self> {
-        (self.is_admin() || self.app_id == app_id).then(|| Self::app(app_id, self.areas))
+    /// Whether this may manage grants, keys and the outbox: the administrator, an operator on this machine, and a
+    /// caller without credentials. An interface that wants credentials for these calls admits no caller without them.
+    pub fn may_administer(&self) -> bool {
+        match self.role {
+            Role::Administrator | Role::Operator | Role::Anonymous => true,
+            Role::App => false,
+        }
+    }
+
+    /// Whether this sees the libraries and calls of all apps: the administrator and an operator on this machine. Others
+    /// see those of their own app.
+    pub fn sees_all_apps(&self) -> bool {
+        match self.role {
+            Role::Administrator | Role::Operator => true,
+            Role::App | Role::Anonymous => false,
+        }
+    }
+
+    /// Checks that the caller may administer.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`].
+    pub(crate) fn require_administration(&self) -> Result<()> {
+        if self.may_administer() { Ok(()) } else { Err(Refusal::Forbidden.into()) }
+    }
+
+    /// Checks that the caller sees an app.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`].
+    pub(crate) fn require_app(&self, app_id: &str) -> Result<()> {
+        if self.sees_all_apps() || self.app_id == app_id { Ok(()) } else { Err(Refusal::Forbidden.into()) }
+    }
+
+    /// Returns an app that this caller sees, with the caller's areas.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`].
+    pub(crate) fn acting_for(&self, app_id: &str) -> Result<Self> {
+        self.require_app(app_id)?;
+        Ok(Self::app(app_id, self.areas))
     }
 
     /// Checks that the app was granted an area.

@@ -129,6 +129,9 @@ pub enum Refusal {
         /// The engine's message.
         text: String,
     },
+    /// The role of the caller does not allow it.
+    #[error("only the administrator may do this")]
+    Forbidden,
     /// The login failed.
     #[error("not recognised")]
     Login,

@@ -285,8 +285,15 @@ impl Platform {
     /// grant was revoked can't call at all.
     ///
     /// # Errors
-    /// [`crate::BadInput::AppId`], [`crate::Internal::Store`].
-    pub async fn make_key(&self, app_id: &str, kind: &'static KeyScheme, options: KeyOptions) -> Result<NewKey> {
+    /// [`crate::Refusal::Forbidden`], [`crate::BadInput::AppId`], [`crate::Internal::Store`].
+    pub async fn make_key(
+        &self,
+        caller: &Caller,
+        app_id: &str,
+        kind: &'static KeyScheme,
+        options: KeyOptions,
+    ) -> Result<NewKey> {
+        caller.require_administration()?;
         let Inner { store, vault, .. } = &*self.inner;
         make(store, vault, app_id, kind, options, self.now()).await
     }
@@ -294,16 +301,18 @@ impl Platform {
     /// Lists the keys of an app in order of creation, revoked ones included.
     ///
     /// # Errors
-    /// [`crate::Missing::App`].
-    pub async fn keys(&self, app_id: &str) -> Result<Vec<KeyInfo>> {
+    /// [`crate::Refusal::Forbidden`], [`crate::Missing::App`].
+    pub async fn keys(&self, caller: &Caller, app_id: &str) -> Result<Vec<KeyInfo>> {
+        caller.require_administration()?;
         list(&self.inner.store, app_id).await
     }
 
     /// Revokes a key of an app, effective immediately. Revoking it again is no error.
     ///
     /// # Errors
-    /// [`crate::Missing::App`], [`crate::Missing::Key`].
-    pub async fn revoke_key(&self, app_id: &str, id: &str) -> Result<()> {
+    /// [`crate::Refusal::Forbidden`], [`crate::Missing::App`], [`crate::Missing::Key`].
+    pub async fn revoke_key(&self, caller: &Caller, app_id: &str, id: &str) -> Result<()> {
+        caller.require_administration()?;
         revoke(&self.inner.store, app_id, id, self.now()).await
     }
 

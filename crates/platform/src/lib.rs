@@ -1,9 +1,9 @@
 //! The use cases as async functions: libraries, people, recognition, pictures, apps and their grants, the call log and
 //! its statistics, console users, accounts and their friends, and the outbox of writes that wait for an engine.
 //!
-//! The crate holds the rules: permissions, uniqueness and the order of writes. A use case takes the calling [`Caller`] and
-//! returns rows of the store and similarities of the engine. It knows no HTTP status and no field name of any wire
-//! protocol.
+//! The crate holds the rules: permissions, uniqueness and the order of writes. A use case takes the [`Caller`] first,
+//! decides what its role may, and returns rows of the store and similarities of the engine. It knows no HTTP status and
+//! no field name of any wire protocol.
 
 mod apps;
 mod backend;

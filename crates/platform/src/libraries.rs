@@ -149,8 +149,9 @@ impl Platform {
     /// Returns the number of libraries of an app; 0 if the app does not exist.
     ///
     /// # Errors
-    /// [`crate::Internal::Store`].
-    pub async fn library_count(&self, app_id: &str) -> Result<u64> {
+    /// [`crate::Refusal::Forbidden`] if the caller does not see the app; [`crate::Internal::Store`].
+    pub async fn library_count(&self, caller: &Caller, app_id: &str) -> Result<u64> {
+        caller.require_app(app_id)?;
         Ok(self.inner.store.rows().await?.library_count(app_id).await?)
     }
 

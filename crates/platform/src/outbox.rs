@@ -47,8 +47,9 @@ impl Platform {
     /// Returns the number of writes that were not done at once and a page of them, newest first.
     ///
     /// # Errors
-    /// [`crate::Internal::Store`].
-    pub async fn outbox(&self, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxEntry>)> {
+    /// [`crate::Refusal::Forbidden`], [`crate::Internal::Store`].
+    pub async fn outbox(&self, caller: &Caller, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxEntry>)> {
+        caller.require_administration()?;
         let (total, rows) = self.inner.store.snapshot().await?.outbox_page(filter, page).await?;
         let mut entries = Vec::with_capacity(rows.len());
         for row in rows {
@@ -62,8 +63,9 @@ impl Platform {
     /// a path inside the folder of such files. `None` if the write has no picture.
     ///
     /// # Errors
-    /// [`crate::Internal::Store`].
-    pub async fn outbox_file(&self, entry: &OutboxEntry, name: String) -> Result<Option<PathBuf>> {
+    /// [`crate::Refusal::Forbidden`], [`crate::Internal::Store`].
+    pub async fn outbox_file(&self, caller: &Caller, entry: &OutboxEntry, name: String) -> Result<Option<PathBuf>> {
+        caller.require_administration()?;
         match &entry.picture {
             Some(_) => match &entry.row.picture_key {
                 Some(key) => Ok(self.inner.store.outbox_picture_file(entry.row.id, key, name).await?),
@@ -77,8 +79,9 @@ impl Platform {
     /// whether all are done; an unknown id counts as not done.
     ///
     /// # Errors
-    /// [`crate::Internal::Store`].
+    /// [`crate::Refusal::Forbidden`], [`crate::Internal::Store`].
     pub async fn resume(&self, caller: &Caller, ids: BTreeSet<OutboxId>) -> Result<bool> {
+        caller.require_administration()?;
         let (outbox, solved_by) = (Arc::clone(&self.inner.outbox), caller.app_id().to_owned());
         run_detached(async move {
             let mut all_done = true;

@@ -9,7 +9,7 @@ use aicp_types::LibraryId;
 
 use crate::backend::{LibraryBackend, Scale};
 use crate::recognition::MAX_LIBRARIES;
-use crate::{Error, Library, Missing, Platform, Result, Threshold};
+use crate::{Caller, Error, Library, Missing, Platform, Result, Threshold};
 
 /// Default target of the false-positive identification rate: the share of strangers that a search may name.
 const DEFAULT_FPIR: f64 = 0.01;
@@ -54,8 +54,9 @@ impl Platform {
     /// Returns the thresholds of an app's libraries, in order of creation.
     ///
     /// # Errors
-    /// [`Missing::App`], [`Missing::Engine`].
-    pub async fn thresholds(&self, app_id: &str) -> Result<Vec<LibraryThreshold>> {
+    /// [`crate::Refusal::Forbidden`], [`Missing::App`], [`Missing::Engine`].
+    pub async fn thresholds(&self, caller: &Caller, app_id: &str) -> Result<Vec<LibraryThreshold>> {
+        caller.require_administration()?;
         let mut rows = self.inner.store.rows().await?;
         let libraries = rows.libraries(app_id, Page::first(MAX_LIBRARIES)).await?;
         if libraries.is_empty() && !rows.app_ids().await?.iter().any(|id| id == app_id) {

@@ -62,7 +62,7 @@ pub(super) fn authenticate(
     let granted = match entry.area {
         Some(area) => caller.require(area),
         // Sections 6 and 11 are reserved for the administrator, unless opened by the options.
-        None if caller.is_admin() || caller.is_anonymous() => Ok(()),
+        None if caller.may_administer() => Ok(()),
         None => Err(TokenError::NotGranted),
     };
     granted.map_err(|e| refusal(dialect, e))?;
@@ -71,8 +71,9 @@ pub(super) fn authenticate(
 
 /// Rejects a registration (10.1) that the policy forbids.
 fn may_register(context: &Context, token: Option<&str>) -> Result<(), Failure> {
-    let is_administrator =
-        || token.is_some_and(|token| context.platform.caller_of_token(token).is_ok_and(|caller| caller.is_admin()));
+    let is_administrator = || {
+        token.is_some_and(|token| context.platform.caller_of_token(token).is_ok_and(|caller| caller.may_administer()))
+    };
     match context.options.aicp.registration {
         Registration::Open => Ok(()),
         Registration::Admin if is_administrator() => Ok(()),

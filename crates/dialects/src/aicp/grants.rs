@@ -87,7 +87,7 @@ impl Call<'_> {
     /// 6.1.
     async fn grant(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let Request { app_id, due_time, due_at, capabilities } = Request::read(fields)?;
-        let token = self.platform.grant(&app_id, due_at, capabilities).await.map_err(|e| match e {
+        let token = self.platform.grant(self.caller, &app_id, due_at, capabilities).await.map_err(|e| match e {
             Error::Exists(Existing::App) => Failure::spring(literals::APP_EXISTS, self.path),
             Error::Missing(Missing::Capability) => Failure::message(literals::RUNTIME_ERROR),
             Error::BadInput(BadInput::AppId) => Failure::message(literals::wrong_format("appId")),
@@ -99,7 +99,8 @@ impl Call<'_> {
     /// 6.2.
     async fn extend(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let Request { app_id, due_at, capabilities, .. } = Request::read(fields)?;
-        let extended = self.platform.extend_grant(&app_id, due_at, capabilities).await.map_err(|e| our_failure(&e))?;
+        let extended = self.platform.extend_grant(self.caller, &app_id, due_at, capabilities).await;
+        let extended = extended.map_err(|e| our_failure(&e))?;
         Answer::ok(&Extended {
             exist_authorize: java_list(&extended.held),
             add_authorize: java_list(&extended.added),
@@ -111,7 +112,7 @@ impl Call<'_> {
     /// 6.3.
     async fn revoke(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let app_id = fields.required_text(&["appId"])?;
-        self.platform.revoke(&app_id).await.map_err(|e| match e {
+        self.platform.revoke(self.caller, &app_id).await.map_err(|e| match e {
             Error::Missing(Missing::App) => Failure::message(literals::NO_APP),
             other => our_failure(&other),
         })?;

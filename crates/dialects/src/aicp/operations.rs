@@ -19,7 +19,7 @@ use aicp_platform::{
     BadInput, Caller, EnrolOptions, Enrolment, Error, Existing, Face, Grade, LibraryKey, Limit, Missing,
     MissingLibrary, Page, PersonData, PersonKey, Platform, Profile, Refusal,
 };
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
@@ -335,6 +335,9 @@ fn picture_failure(e: Error, bad_picture: &'static str, group_id: &str) -> Failu
 pub(super) fn our_failure(e: &Error) -> Failure {
     match e {
         Error::Busy => return Failure::busy(),
+        Error::Refused(Refusal::Forbidden) => {
+            return Failure::status(StatusCode::FORBIDDEN, literals::NOT_GRANTED);
+        }
         // The manual's format for a refusal by an engine.
         Error::Refused(Refusal::Engine { code, text }) => return Failure::message(format!("{code},{text}")),
         // The caller's faults that have no message of their own at this operation.

@@ -181,7 +181,7 @@ impl Call<'_> {
         let (from, to) = times::range(&fields, shanghai::moment)?;
         let page = self.page(&fields, PAGE_SIZE, PAGE_SIZE)?;
         let filter = OutboxFilter { solved, from, to };
-        let (total, entries) = self.platform.outbox(filter, page).await.map_err(|e| our_failure(&e))?;
+        let (total, entries) = self.platform.outbox(self.caller, filter, page).await.map_err(|e| our_failure(&e))?;
         let mut items = Vec::with_capacity(entries.len());
         for entry in entries {
             let address = self.picture_address(&entry).await?;
@@ -201,7 +201,7 @@ impl Call<'_> {
         } else {
             format!("{day}/{person_id}_{}.jpg", row.id)
         };
-        let path = self.platform.outbox_file(entry, name).await.map_err(|e| our_failure(&e))?;
+        let path = self.platform.outbox_file(self.caller, entry, name).await.map_err(|e| our_failure(&e))?;
         Ok(path.map(|path| path.display().to_string()).unwrap_or_default())
     }
 

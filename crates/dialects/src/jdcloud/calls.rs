@@ -181,6 +181,7 @@ impl Call<'_> {
                 Family::Search | Family::Plain => codes::BAD_IMAGE_QUALITY,
             },
             Error::BadInput(BadInput::Picture(_)) => pictures::fault(api, family, PictureError::NoPicture),
+            Error::Refused(Refusal::Forbidden) => return codes::NOT_GRANTED.into(),
             Error::Busy => return codes::BUSY.into(),
             Error::Missing(_)
             | Error::Exists(_)

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use aicp_platform::{BadInput, Error, Missing, TokenError};
+use aicp_platform::{BadInput, Error, Missing, Refusal, TokenError};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -63,6 +63,7 @@ impl From<Error> for Failure {
     fn from(e: Error) -> Self {
         match e {
             Error::Missing(Missing::App | Missing::Key) => Self::new(StatusCode::NOT_FOUND, "notFound", e.to_string()),
+            Error::Refused(Refusal::Forbidden) => Self::forbidden(),
             Error::BadInput(BadInput::AppId) => Self::bad_request(e.to_string()),
             Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", e.to_string()),
             Error::Missing(_)

@@ -1,34 +1,44 @@
 //! Calls on apps, their keys and their libraries.
 
-use aicp_platform::Platform;
+use aicp_platform::{Caller, Platform};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::answers::{Failure, json};
 use super::wire::{CreatedKey, KeyRequest, ShownApps, ShownKeys, ShownLibraries};
 
-pub(super) async fn apps(platform: &Platform) -> Result<Response, Failure> {
-    Ok(json(StatusCode::OK, &ShownApps::new(platform.app_ids().await?)))
+pub(super) async fn apps(platform: &Platform, caller: &Caller) -> Result<Response, Failure> {
+    Ok(json(StatusCode::OK, &ShownApps::new(platform.app_ids(caller).await?)))
 }
 
-pub(super) async fn keys(platform: &Platform, app_id: &str) -> Result<Response, Failure> {
-    Ok(json(StatusCode::OK, &ShownKeys::new(platform.keys(app_id).await?)))
+pub(super) async fn keys(platform: &Platform, caller: &Caller, app_id: &str) -> Result<Response, Failure> {
+    Ok(json(StatusCode::OK, &ShownKeys::new(platform.keys(caller, app_id).await?)))
 }
 
-pub(super) async fn make_key(platform: &Platform, app_id: &str, body: &[u8]) -> Result<Response, Failure> {
+pub(super) async fn make_key(
+    platform: &Platform,
+    caller: &Caller,
+    app_id: &str,
+    body: &[u8],
+) -> Result<Response, Failure> {
     let wanted: KeyRequest =
         serde_json::from_slice(body).map_err(|e| Failure::bad_request(format!("the body is not as wanted: {e}")))?;
     let (kind, options) = wanted.check().map_err(Failure::bad_request)?;
-    let made = platform.make_key(app_id, kind.scheme(), options).await?;
+    let made = platform.make_key(caller, app_id, kind.scheme(), options).await?;
     Ok(json(StatusCode::CREATED, &CreatedKey::new(kind, made)))
 }
 
-pub(super) async fn revoke_key(platform: &Platform, app_id: &str, key_id: &str) -> Result<Response, Failure> {
-    platform.revoke_key(app_id, key_id).await?;
+pub(super) async fn revoke_key(
+    platform: &Platform,
+    caller: &Caller,
+    app_id: &str,
+    key_id: &str,
+) -> Result<Response, Failure> {
+    platform.revoke_key(caller, app_id, key_id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-pub(super) async fn libraries(platform: &Platform, app_id: &str) -> Result<Response, Failure> {
-    let thresholds = platform.thresholds(app_id).await?;
+pub(super) async fn libraries(platform: &Platform, caller: &Caller, app_id: &str) -> Result<Response, Failure> {
+    let thresholds = platform.thresholds(caller, app_id).await?;
     Ok(json(StatusCode::OK, &ShownLibraries::new(platform.target_fpir(), thresholds)))
 }

@@ -19,7 +19,7 @@ mod wire;
 
 use std::convert::Infallible;
 
-use aicp_platform::TokenError;
+use aicp_platform::{Caller, TokenError};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -49,6 +49,12 @@ pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBo
     serve(context, Exchange { context, parts, route }, body).await
 }
 
+/// Call of the administrator or of an operator.
+struct Admitted<'a> {
+    caller: Caller,
+    call: routes::Call<'a>,
+}
+
 /// Request of the administrator, and its answer.
 struct Exchange<'a> {
     context: &'a Context,
@@ -58,8 +64,8 @@ struct Exchange<'a> {
 
 impl<'a> Wire for Exchange<'a> {
     type Signature = Infallible;
-    type Caller = ();
-    type Call = routes::Call<'a>;
+    type Caller = Caller;
+    type Call = Admitted<'a>;
     type Answer = Response;
     type Failure = Failure;
 
@@ -68,14 +74,14 @@ impl<'a> Wire for Exchange<'a> {
     /// Accepts the admin token, and the operator without one.
     fn claim(&mut self) -> Result<Claim<Self>, Failure> {
         if self.parts.extensions.get::<Operator>().is_some() {
-            return Ok(Claim::Proven(()));
+            return Ok(Claim::Proven(self.context.platform.operator()));
         }
         let caller = match bearer(&self.parts.headers) {
             Some(token) => self.context.platform.caller_of_token(token),
             None => Err(TokenError::Missing),
         };
         match caller {
-            Ok(caller) if caller.is_admin() => Ok(Claim::Proven(())),
+            Ok(caller) if caller.may_administer() => Ok(Claim::Proven(caller)),
             Ok(_) => Err(Failure::forbidden()),
             Err(e) => Err(Failure::unauthorized(e)),
         }
@@ -94,23 +100,24 @@ impl<'a> Wire for Exchange<'a> {
         }
     }
 
-    fn admit(&mut self, (): ()) -> Result<routes::Call<'a>, Failure> {
+    fn admit(&mut self, caller: Caller) -> Result<Admitted<'a>, Failure> {
         let route = self.route.map_err(|e| match e {
             NoRoute::NoPath => Failure::no_path(),
             NoRoute::WrongMethod(_) => Failure::wrong_method(),
         })?;
-        route.call().map_err(|_| Failure::bad_request("the path can't be read"))
+        let call = route.call().map_err(|_| Failure::bad_request("the path can't be read"))?;
+        Ok(Admitted { caller, call })
     }
 
-    async fn run(&self, call: &routes::Call<'a>, body: HeldBody) -> Result<Response, Failure> {
+    async fn run(&self, admitted: &Admitted<'a>, body: HeldBody) -> Result<Response, Failure> {
         let platform = &self.context.platform;
-        let routes::Call { operation, app_id, key_id } = call;
+        let Admitted { caller, call: routes::Call { operation, app_id, key_id } } = admitted;
         match operation {
-            Operation::ListApps => calls::apps(platform).await,
-            Operation::ListKeys => calls::keys(platform, app_id).await,
-            Operation::MakeKey => calls::make_key(platform, app_id, &body.bytes).await,
-            Operation::RevokeKey => calls::revoke_key(platform, app_id, key_id).await,
-            Operation::ListLibraries => calls::libraries(platform, app_id).await,
+            Operation::ListApps => calls::apps(platform, caller).await,
+            Operation::ListKeys => calls::keys(platform, caller, app_id).await,
+            Operation::MakeKey => calls::make_key(platform, caller, app_id, &body.bytes).await,
+            Operation::RevokeKey => calls::revoke_key(platform, caller, app_id, key_id).await,
+            Operation::ListLibraries => calls::libraries(platform, caller, app_id).await,
         }
     }
 

@@ -64,7 +64,7 @@ async fn a_bad_picture_enrols_nobody_and_leaves_no_library() {
     fixture.biometrics.set_busy(true);
     assert!(matches!(fixture.try_enrol(picture("alice", 1)).await, Err(Error::Busy)));
     fixture.biometrics.set_busy(false);
-    assert_eq!(fixture.platform.library_count(fixture.app.app_id()).await.expect("an answer"), 0);
+    assert_eq!(fixture.platform.library_count(&fixture.app, fixture.app.app_id()).await.expect("an answer"), 0);
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ async fn a_picture_that_fails_enrols_nobody() {
     let options = EnrolOptions { gates, ..once(KnownPerson::AddFace, MissingPerson::Create) };
     let refused = fixture.add_face("alice", picture_of(live(0.1)), options).await;
     assert!(matches!(refused, Err(Error::Refused(Refusal::NotLive))));
-    assert_eq!(fixture.platform.library_count(fixture.app.app_id()).await.expect("an answer"), 0);
+    assert_eq!(fixture.platform.library_count(&fixture.app, fixture.app.app_id()).await.expect("an answer"), 0);
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn two_callers_create_one_library() {
     let (alice, bob) = (fixture.try_enrol(picture("alice", 1)), fixture.try_enrol(picture("bob", 1)));
     let (a, b) = concurrently(&fixture, alice, bob).await;
     assert_eq!(a.expect("it is enrolled").person.library_id, b.expect("it is enrolled").person.library_id);
-    assert_eq!(fixture.platform.library_count(fixture.app.app_id()).await.expect("an answer"), 1);
+    assert_eq!(fixture.platform.library_count(&fixture.app, fixture.app.app_id()).await.expect("an answer"), 1);
 }
 
 #[tokio::test]

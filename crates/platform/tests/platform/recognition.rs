@@ -138,11 +138,11 @@ async fn the_threshold_rises_with_the_number_of_faces_if_told_to() {
     for person in 0..20 {
         fixture.enrol(picture(&format!("p{person}"), 1)).await;
     }
-    let thresholds = fixture.platform.thresholds(fixture.app.app_id()).await.expect("an answer");
+    let thresholds = fixture.platform.thresholds(&fixture.app, fixture.app.app_id()).await.expect("an answer");
     assert_eq!(thresholds[0].faces, Some(20));
     assert!(thresholds[0].threshold > 0.80 && thresholds[0].recommended == Some(thresholds[0].threshold));
     assert_eq!(fixture.matches(picture("p7", 2)).await.len(), 1);
-    assert!(matches!(fixture.platform.thresholds("nobody").await, Err(Error::Missing(Missing::App))));
+    assert!(matches!(fixture.platform.thresholds(&fixture.app, "nobody").await, Err(Error::Missing(Missing::App))));
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ fn failure(e: Error) -> Failure {
         Error::Exists(Existing::Face) => codes::FACE_EXISTS,
         Error::Missing(Missing::Face) => codes::NO_SUCH_FACE,
         Error::BadInput(BadInput::Picture(_)) => codes::BAD_IMAGE,
+        Error::Refused(Refusal::Forbidden) => codes::NO_PERMISSION,
         Error::Refused(Refusal::NoFace) => codes::NO_FACE,
         Error::Refused(Refusal::NotLive) => codes::NOT_LIVE,
         Error::Refused(Refusal::TooTight) => codes::INCOMPLETE,
@@ -162,15 +163,14 @@ impl Call<'_> {
         if ids.len() > MAX_APPS {
             return Err(Failure::code(codes::TOO_MANY_APPS));
         }
-        let known = self.visible_apps().await?;
-        if ids.iter().any(|id| !self.caller.is_admin() && id != self.caller.app_id()) {
-            return Err(Failure::code(codes::NO_PERMISSION));
-        }
-        let ids = if ids.is_empty() { known } else { ids.into_iter().filter(|id| known.contains(id)).collect() };
+        let known = self.platform.app_ids(self.caller).await.map_err(failure)?;
+        let ids = if ids.is_empty() { known.clone() } else { ids };
         let mut stats = Vec::with_capacity(ids.len());
         for id in ids {
-            let group_num = self.platform.library_count(&id).await.map_err(failure)?;
-            stats.push((id, AppStat { group_num }));
+            let group_num = self.platform.library_count(self.caller, &id).await.map_err(failure)?;
+            if known.contains(&id) {
+                stats.push((id, AppStat { group_num }));
+            }
         }
         Answer::bare(&Keyed(stats))
     }
@@ -194,8 +194,8 @@ impl Call<'_> {
         if apps.is_empty() {
             apps.push(self.caller.app_id().to_owned());
         }
-        let apps: Option<Vec<_>> = apps.iter().map(|id| self.platform.act_as(self.caller, id)).collect();
-        let apps = apps.ok_or_else(|| Failure::code(codes::NO_PERMISSION))?;
+        let apps: Result<Vec<_>, _> = apps.iter().map(|id| self.platform.act_as(self.caller, id)).collect();
+        let apps = apps.map_err(failure)?;
         let mut stats = Vec::with_capacity(groups.len());
         for group_id in groups {
             for app in &apps {
@@ -266,16 +266,7 @@ impl Call<'_> {
     }
 
     async fn app_list(&self) -> Result<Answer, Failure> {
-        Answer::ok(&AppIds { app_id_list: self.visible_apps().await? })
-    }
-
-    /// Returns the app ids that the caller may see: its own, or all for the administrator.
-    async fn visible_apps(&self) -> Result<Vec<String>, Failure> {
-        if self.caller.is_admin() {
-            self.platform.app_ids().await.map_err(failure)
-        } else {
-            Ok(vec![self.caller.app_id().to_owned()])
-        }
+        Answer::ok(&AppIds { app_id_list: self.platform.app_ids(self.caller).await.map_err(failure)? })
     }
 
     async fn face_add(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
