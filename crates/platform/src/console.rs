@@ -19,7 +19,10 @@ use crate::network::network_of;
 use crate::people::{Enrolled, PersonData, transactions};
 use crate::random::random_hex32;
 use crate::secrets::{TokenHash, new_token};
-use crate::{Error, Existing, Gates, Internal, Library, Limit, Missing, Platform, Profile, Refusal, Result, Threshold};
+use crate::settings::RegistrationPolicy;
+use crate::{
+    Caller, Error, Existing, Gates, Internal, Library, Limit, Missing, Platform, Profile, Refusal, Result, Threshold,
+};
 
 /// Library of the console users' faces. It is hidden: callers can neither list it nor open it by name.
 const LOGIN_LIBRARY: &str = "\u{1}console";
@@ -92,17 +95,32 @@ impl Throttle {
 }
 
 impl Platform {
+    /// Checks that a caller may register console users, as the settings say.
+    ///
+    /// # Errors
+    /// [`Refusal::NoRegistration`] if nobody may, [`Refusal::Forbidden`] if only the administrator may.
+    pub fn may_register(&self, caller: &Caller) -> Result<()> {
+        match self.inner.settings.console.registration.unwrap_or(RegistrationPolicy::Admin) {
+            RegistrationPolicy::Open => Ok(()),
+            RegistrationPolicy::Admin if caller.may_administer() && !caller.is_anonymous() => Ok(()),
+            RegistrationPolicy::Admin => Err(Refusal::Forbidden.into()),
+            RegistrationPolicy::Off => Err(Refusal::NoRegistration.into()),
+        }
+    }
+
     /// Registers a console user with the largest face of a picture.
     ///
     /// # Errors
-    /// [`Refusal::TooManyAttempts`], [`Existing::User`], [`Limit::Users`], [`crate::BadInput::Picture`], [`Refusal::NoFace`],
-    /// [`Error::Busy`].
+    /// As [`Platform::may_register`]; [`Refusal::TooManyAttempts`], [`Existing::User`], [`Limit::Users`],
+    /// [`crate::BadInput::Picture`], [`Refusal::NoFace`], [`Error::Busy`].
     pub async fn register(
         &self,
+        caller: &Caller,
         registration: Registration,
         picture: Bytes,
         client: Option<IpAddr>,
     ) -> Result<Enrolled> {
+        self.may_register(caller)?;
         self.admit_address(client)?;
         let store = &self.inner.store;
         if store.rows().await?.user_by_name(&registration.username).await?.is_some() {
@@ -111,16 +129,17 @@ impl Platform {
         if store.rows().await?.user_count().await? >= self.inner.settings.console.max_users {
             return Err(Error::Full(Limit::Users));
         }
-        let caller = self.console_caller();
+        // Whoever registers a user, the user belongs to the app of the console.
+        let console = self.console_caller();
         let library = self.login_library().await?;
-        self.backend_of(&caller, &library)?;
+        self.backend_of(&console, &library)?;
         let new = PersonData {
             profile: Profile { name: Some(registration.username.clone()), ..Profile::default() },
             ..PersonData::default()
         };
         let person = self.inner.shared.new_person(new)?;
         // The library of the console users is the built-in engine's.
-        let added = self.inner.builtin.enrol(self.photo(&caller, picture.clone())).await?;
+        let added = self.inner.builtin.enrol(self.photo(&console, picture.clone())).await?;
         let rotation = added.face.map_or(0.0, |seen| seen.rotation);
         let user = NewConsoleUser {
             username: registration.username,

@@ -138,6 +138,9 @@ pub enum Refusal {
     /// The picture shows no face.
     #[error("the picture shows no face")]
     NoFace,
+    /// The settings let nobody register.
+    #[error("nobody may register")]
+    NoRegistration,
     /// The face fails the liveness control.
     #[error("not a live face")]
     NotLive,

@@ -72,8 +72,8 @@ impl Platform {
         let picture = store.picture(&face.picture_key).await?;
         let recognisability = self.inner.builtin.recognisability(picture).await?;
         let face_id = face.face_id;
-        let stored =
-            store.write_always(move |tx| Box::pin(async move { tx.set_recognisability(face_id, recognisability).await }));
+        let stored = store
+            .write_always(move |tx| Box::pin(async move { tx.set_recognisability(face_id, recognisability).await }));
         stored.await.map_err(|e| Error::Internal(Internal::Store(e)))?;
         let is_recognisable = recognisability >= self.inner.settings.recognition.loosest_gate().least();
         if !is_recognisable {

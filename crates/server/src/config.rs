@@ -10,10 +10,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use aicp_dialects::aicp::{FaceApi, Legacy, Listener, Registration};
+use aicp_dialects::aicp::{FaceApi, Legacy, Listener};
 use aicp_dialects::{LinkSettings, jdcloud, linkvisual, tencent_im};
 use aicp_engines::EngineSettings;
-use aicp_platform::settings::{Authorization, Console, Fetch, Outbox, Quality, Recognition, Settings, Statistics};
+use aicp_platform::settings::{
+    Authorization, Console, Fetch, Outbox, Quality, Recognition, RegistrationPolicy, Settings, Statistics,
+};
 use aicp_settings::{Secret, Section, if_set, list, settings, when};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -159,9 +161,9 @@ impl Config {
     }
 
     /// Returns who may register console users. Default: everybody if all listeners are on loopback, else the admin.
-    pub fn registration(&self) -> Registration {
+    fn registration(&self) -> RegistrationPolicy {
         let is_local = self.listen.iter().all(|listen| listen.address.ip().is_loopback());
-        let default = if is_local { Registration::Open } else { Registration::Admin };
+        let default = if is_local { RegistrationPolicy::Open } else { RegistrationPolicy::Admin };
         self.console.registration.unwrap_or(default)
     }
 
@@ -172,7 +174,7 @@ impl Config {
             quality: self.quality.clone(),
             authorization: self.authorization.clone(),
             statistics: self.statistics.clone(),
-            console: self.console.clone(),
+            console: Console { registration: Some(self.registration()), ..self.console.clone() },
             outbox: self.outbox.clone(),
             fetch: self.fetch.clone(),
             legacy_app: self.legacy.app_id.clone(),

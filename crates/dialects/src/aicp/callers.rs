@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::str::Utf8Error;
 
-use aicp_platform::{Caller, TokenError};
+use aicp_platform::{Caller, Platform, TokenError};
 use axum::http::{HeaderMap, StatusCode};
 
 use super::envelope::Failure;
 use super::origin::is_of_other_site;
 use super::routes::{Dialect, Entry, Operation, StatisticsCall, UserCall};
-use super::{Chapter, Registration, codes, literals};
+use super::users::registration_failure;
+use super::{Chapter, codes, literals};
 use crate::Context;
 use crate::query::Query;
 
@@ -28,12 +29,14 @@ pub(super) fn authenticate(
         if is_of_other_site {
             return Err(refusal(dialect, TokenError::Missing));
         }
-        if call == UserCall::Register {
-            let sent = sent_token(dialect, headers, query);
-            may_register(context, sent.and_then(Result::ok).as_deref())?;
-        }
         // No user is logged in yet, so these calls belong to the administrator's log.
-        return Ok(platform.console_caller());
+        if call != UserCall::Register {
+            return Ok(platform.console_caller());
+        }
+        let sent = sent_token(dialect, headers, query);
+        let caller = registrar(platform, sent.and_then(Result::ok).as_deref());
+        platform.may_register(&caller).map_err(registration_failure)?;
+        return Ok(caller);
     }
     let options = &context.options.aicp;
     let is_open = match entry.operation {
@@ -69,17 +72,11 @@ pub(super) fn authenticate(
     Ok(caller)
 }
 
-/// Rejects a registration (10.1) that the policy forbids.
-fn may_register(context: &Context, token: Option<&str>) -> Result<(), Failure> {
-    let is_administrator = || {
-        token.is_some_and(|token| context.platform.caller_of_token(token).is_ok_and(|caller| caller.may_administer()))
-    };
-    match context.options.aicp.registration {
-        Registration::Open => Ok(()),
-        Registration::Admin if is_administrator() => Ok(()),
-        Registration::Admin => Err(Failure::message(literals::REGISTRATION_OF_ADMIN)),
-        Registration::Off => Err(Failure::message(literals::NO_REGISTRATION)),
-    }
+/// Returns who makes a registration (10.1): the administrator, if the token is theirs, otherwise a caller without
+/// credentials, whatever the token.
+fn registrar(platform: &Platform, token: Option<&str>) -> Caller {
+    let caller = token.and_then(|token| platform.caller_of_token(token).ok());
+    caller.filter(Caller::may_administer).unwrap_or_else(|| platform.console_caller())
 }
 
 /// Returns the token from the header or, in section 9, from the query, where its SDKs put it.

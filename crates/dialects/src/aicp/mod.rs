@@ -28,7 +28,6 @@ mod times;
 mod token_exchange;
 mod users;
 
-pub use aicp_platform::settings::RegistrationPolicy as Registration;
 pub use settings::{Chapter, FaceApi, Legacy, Options};
 
 use std::convert::Infallible;

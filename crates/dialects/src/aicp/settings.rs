@@ -6,15 +6,13 @@ use aicp_platform::ADMIN_APP;
 use aicp_settings::{list, settings, text_or_number, when};
 use serde::Serialize;
 
-use super::{Listener, Registration, TimeUnit};
+use super::{Listener, TimeUnit};
 
 /// Settings of the AICP dialect for one listener.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Dialect on shared paths.
     pub listener: Listener,
-    /// Policy for registering console users.
-    pub registration: Registration,
     /// Sections 2 and 3, and calls without a token.
     pub legacy: Legacy,
     /// Section 9.

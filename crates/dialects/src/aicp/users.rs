@@ -43,15 +43,8 @@ impl Call<'_> {
             department: short("deptId")?,
         };
         let picture = picture(fields, "image", literals::NO_FEATURE)?;
-        let registered = self.platform.register(registration, picture, self.client).await.map_err(|e| match e {
-            Error::Exists(Existing::User) => Failure::message(literals::USER_EXISTS),
-            Error::Full(Limit::Users) => Failure::message(literals::TOO_MANY_USERS),
-            Error::BadInput(BadInput::Picture(_)) | Error::Refused(Refusal::NoFace | Refusal::NotRecognisable(_)) => {
-                Failure::message(literals::NO_FEATURE)
-            }
-            Error::Refused(Refusal::TooManyAttempts) => Failure::too_many_attempts(),
-            other => our_failure(&other),
-        })?;
+        let registered = self.platform.register(self.caller, registration, picture, self.client).await;
+        let registered = registered.map_err(registration_failure)?;
         let url = self.links.by_moment(&registered.face);
         Answer::ok(&EnrolledFace { person_no: registered.person.number, url })
     }
@@ -106,6 +99,21 @@ impl Call<'_> {
         let secure = if self.links.is_https() { "; Secure" } else { "" };
         let cookie = format!("{}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}", pages::COOKIE);
         HeaderValue::from_str(&cookie).ok()
+    }
+}
+
+/// Converts a platform error of a registration (10.1).
+pub(super) fn registration_failure(e: Error) -> Failure {
+    match e {
+        Error::Refused(Refusal::NoRegistration) => Failure::message(literals::NO_REGISTRATION),
+        Error::Refused(Refusal::Forbidden) => Failure::message(literals::REGISTRATION_OF_ADMIN),
+        Error::Exists(Existing::User) => Failure::message(literals::USER_EXISTS),
+        Error::Full(Limit::Users) => Failure::message(literals::TOO_MANY_USERS),
+        Error::BadInput(BadInput::Picture(_)) | Error::Refused(Refusal::NoFace | Refusal::NotRecognisable(_)) => {
+            Failure::message(literals::NO_FEATURE)
+        }
+        Error::Refused(Refusal::TooManyAttempts) => Failure::too_many_attempts(),
+        other => our_failure(&other),
     }
 }
 

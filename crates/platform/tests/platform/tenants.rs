@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use aicp_platform::settings::{Console, RegistrationPolicy};
 use aicp_platform::{
     Area, BadInput, Call, CallFilter, Caller, Error, Existing, KeyOptions, KeyScheme, KeyText, Missing, OutboxEntry,
-    OutboxFilter, Page, Refusal, Registration, TokenError,
+    OutboxFilter, Page, Refusal, Registration, Settings, TokenError,
 };
 use aicp_store::{OutboxAction, OutboxRow};
 use aicp_types::{Clock, LibraryId, OutboxId};
@@ -181,8 +182,9 @@ async fn calls_are_counted_by_app_and_method() {
 #[tokio::test]
 async fn a_console_user_logs_in_by_face() {
     let fixture = Fixture::start().await;
-    fixture.platform.register(registration(), picture("ann", 1), None).await.expect("it is registered");
-    let again = fixture.platform.register(registration(), picture("ann", 1), None).await;
+    let admin = administrator(&fixture);
+    fixture.platform.register(&admin, registration(), picture("ann", 1), None).await.expect("it is registered");
+    let again = fixture.platform.register(&admin, registration(), picture("ann", 1), None).await;
     assert!(matches!(again, Err(Error::Exists(Existing::User))));
     let session = fixture.platform.login_with_face(picture("ann", 2), None).await.expect("a session");
     assert_eq!(fixture.platform.session(&session.token).await.expect("an answer").as_deref(), Some("ann"));
@@ -301,5 +303,39 @@ async fn an_app_sees_no_other_app() {
         assert_eq!(platform.act_as(caller, id).expect("an app").app_id(), id);
         assert_forbidden(platform.library_count(caller, "shop").await);
         assert_forbidden(platform.act_as(caller, "shop"));
+    }
+}
+
+#[tokio::test]
+async fn who_may_register_is_a_setting() {
+    for policy in [RegistrationPolicy::Off, RegistrationPolicy::Admin, RegistrationPolicy::Open] {
+        let fixture = Fixture::with(Settings {
+            console: Console { registration: Some(policy), ..Console::default() },
+            ..Settings::default()
+        })
+        .await;
+        let roles = Roles::of(&fixture).await;
+        for (role, caller) in [
+            ("administrator", &roles.administrator),
+            ("operator", &roles.operator),
+            ("anonymous", &roles.anonymous),
+            ("console", &fixture.platform.console_caller()),
+            ("app", &roles.app),
+        ] {
+            let new = Registration { username: role.to_owned(), ..registration() };
+            let registered = fixture.platform.register(caller, new, picture(role, 1), None).await;
+            let session = fixture.platform.login_with_face(picture(role, 2), None).await;
+            let is_known = session.is_ok_and(|session| session.username == role);
+            let with_credentials = matches!(role, "administrator" | "operator");
+            match (policy, registered) {
+                (RegistrationPolicy::Open, Ok(_)) => assert!(is_known, "{role}"),
+                (RegistrationPolicy::Admin, Ok(_)) => assert!(with_credentials && is_known, "{role}"),
+                (RegistrationPolicy::Admin, Err(Error::Refused(Refusal::Forbidden))) => {
+                    assert!(!with_credentials && !is_known, "{role}");
+                }
+                (RegistrationPolicy::Off, Err(Error::Refused(Refusal::NoRegistration))) => assert!(!is_known, "{role}"),
+                (policy, registered) => panic!("{policy:?}, {role}: {:?}", registered.err()),
+            }
+        }
     }
 }

@@ -93,7 +93,6 @@ fn options(config: &Config, address: SocketAddr, listen: Listen) -> Options {
         },
         aicp: aicp::Options {
             listener: listen.dialect,
-            registration: config.registration(),
             legacy: config.legacy.clone(),
             face_api: config.face_api.clone(),
         },

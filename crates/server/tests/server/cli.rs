@@ -210,7 +210,8 @@ fn import_that_is_killed_is_resumed_to_the_same_end() {
     let before = objects_so_far(&resumed) as u64;
     assert!((24..48).contains(&before), "killed while under way: {before}");
     let database = rusqlite::Connection::open(resumed.join("aicp.db")).expect("opens");
-    let enrolled: u64 = database.query_row("SELECT count(*) FROM face", [], |row| row.get(0)).expect("a number");
+    let enrolled: i64 = database.query_row("SELECT count(*) FROM face", [], |row| row.get(0)).expect("a number");
+    let enrolled = u64::try_from(enrolled).expect("a count");
     drop(database);
     assert!(enrolled <= before, "each face has its picture: {enrolled} of {before}");
     let rest = Ran::successful(&mut import(&dir, &resumed)).json();
