@@ -81,7 +81,7 @@ pub(crate) async fn handle(State(context): State<Context>, request: Request) -> 
         request_id = id.to_str().unwrap_or_default(),
         dialect = dialect.name(),
         operation = Empty,
-        caller = Empty,
+        app = Empty,
         engine = Empty,
         result = Empty,
     );

@@ -6,8 +6,8 @@ use std::fmt;
 use crate::sql::{self, Connection, FromRow, Value};
 use crate::{Page, Result};
 
-/// Reads of rows, through a connection of the database. The methods are in [`statements`](crate::statements), by
-/// aggregate.
+/// Reads of rows, through a connection of the database. The methods are in `statements`,
+/// by aggregate.
 ///
 /// Every method that returns one row returns `None` if there is none.
 pub struct Rows<'c> {
