@@ -65,6 +65,38 @@ impl Tokens {
         }
         self.grants.store(Arc::new(grants));
     }
+
+    /// Returns the holder of a token, which must not be blank.
+    ///
+    /// # Errors
+    /// [`TokenError::Unknown`], [`TokenError::Expired`].
+    pub fn caller_of_token(&self, token: &str, now: UnixMillis) -> Result<Caller, TokenError> {
+        let hash = TokenHash::of(token);
+        if self.admin.is(&hash) {
+            return Ok(Caller::administrator());
+        }
+        // The timing of a lookup by hash does not reveal the token.
+        self.grants.load().by_token.get(&hash).ok_or(TokenError::Unknown)?.caller(now)
+    }
+
+    /// Returns an app with the areas of its grant. An app that never had a grant gets all areas: its access is
+    /// controlled by other credentials.
+    ///
+    /// # Errors
+    /// [`TokenError::Unknown`] if the grant was revoked, [`TokenError::Expired`].
+    pub fn caller_of_app(&self, app_id: &str, now: UnixMillis) -> Result<Caller, TokenError> {
+        let grants = self.grants.load();
+        match grants.by_app.get(app_id) {
+            Some(grant) => grant.caller(now),
+            None if grants.revoked.contains(app_id) => Err(TokenError::Unknown),
+            None => Ok(Caller::app(app_id, Areas::ALL)),
+        }
+    }
+
+    /// Returns whether the grant of an app was revoked.
+    pub fn is_revoked(&self, app_id: &str) -> bool {
+        self.grants.load().revoked.contains(app_id)
+    }
 }
 
 impl Grants {
@@ -89,78 +121,6 @@ pub struct ExtendedGrant {
 }
 
 impl Platform {
-    /// Returns the app that a token belongs to. Check its permissions with [`Caller::require`].
-    ///
-    /// # Errors
-    /// [`TokenError::Missing`] for a blank token, [`TokenError::Unknown`] if it belongs to no app,
-    /// [`TokenError::Expired`] after the due time of the grant.
-    pub fn caller_of_token(&self, token: &str) -> Result<Caller, TokenError> {
-        let token = token.trim();
-        if token.is_empty() {
-            return Err(TokenError::Missing);
-        }
-        let hash = TokenHash::of(token);
-        let tokens = &self.inner.tokens;
-        if tokens.admin.is(&hash) {
-            return Ok(Caller::administrator());
-        }
-        // The timing of a lookup by hash does not reveal the token.
-        tokens.grants.load().by_token.get(&hash).ok_or(TokenError::Unknown)?.caller(self.now())
-    }
-
-    /// Returns an app with the areas of its grant. An app that never had a grant gets all areas: its access is
-    /// controlled by other credentials.
-    pub(crate) fn caller_by_grant(&self, app_id: &str) -> Result<Caller, TokenError> {
-        let grants = self.inner.tokens.grants.load();
-        match grants.by_app.get(app_id) {
-            Some(grant) => grant.caller(self.now()),
-            None if grants.revoked.contains(app_id) => Err(TokenError::Unknown),
-            None => Ok(Caller::app(app_id, Areas::ALL)),
-        }
-    }
-
-    /// Returns an operator on this machine, who acts for the app of the administrator.
-    pub fn operator(&self) -> Caller {
-        Caller::operator(ADMIN_APP)
-    }
-
-    /// Returns an operator on this machine, who acts for the app with this id. Creates the app if it does not exist.
-    ///
-    /// # Errors
-    /// [`crate::Internal::Store`].
-    pub async fn operator_for(&self, id: &str) -> Result<Caller> {
-        let (app_id, now) = (id.to_owned(), self.now());
-        ensure_app(&self.inner.store, app_id, now).await?;
-        Ok(Caller::operator(id))
-    }
-
-    /// Returns the app of calls without a token, if such calls are allowed.
-    ///
-    /// # Errors
-    /// [`TokenError::Missing`] if such calls are not allowed.
-    pub fn anonymous_caller(&self) -> Result<Caller, TokenError> {
-        let settings = &self.inner.settings;
-        if settings.anonymous { Ok(self.legacy_caller()) } else { Err(TokenError::Missing) }
-    }
-
-    /// Returns the app that calls without a token act for.
-    pub fn legacy_caller(&self) -> Caller {
-        Caller::anonymous(&self.inner.settings.legacy_app)
-    }
-
-    /// Returns the app with this id, whether or not it exists: an app may act as itself, a caller who sees all apps as any.
-    ///
-    /// # Errors
-    /// [`crate::Refusal::Forbidden`].
-    pub fn act_as(&self, caller: &Caller, id: &str) -> Result<Caller> {
-        caller.acting_for(id)
-    }
-
-    /// Returns the app that console users belong to and that their calls count for: the administrator's.
-    pub fn console_caller(&self) -> Caller {
-        Caller::anonymous(ADMIN_APP)
-    }
-
     /// Grants capabilities to a new app and returns its token. `due_at` may lie in the past.
     ///
     /// # Errors
@@ -238,7 +198,7 @@ impl Platform {
     /// # Errors
     /// [`crate::Internal::Store`].
     pub async fn app_ids(&self, caller: &Caller) -> Result<Vec<String>> {
-        if !caller.sees_all_apps() {
+        if !caller.is_administrator() {
             return Ok(vec![caller.app_id().to_owned()]);
         }
         Ok(self.inner.store.rows().await?.app_ids().await?)

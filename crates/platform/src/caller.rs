@@ -1,9 +1,10 @@
-//! Who makes a call.
+//! Who makes a call: what a caller may do, and the only places that make one.
 
 use std::sync::{Arc, OnceLock};
 
+use crate::apps::ensure_app;
 use crate::capabilities::{Area, Areas};
-use crate::{ADMIN_APP, Refusal, Result};
+use crate::{ADMIN_APP, AccessKey, KeyState, Platform, Refusal, Result};
 
 /// Who makes a call: for which app, with which role and areas. A value proves that a token or a signature was verified,
 /// that calls without credentials are allowed, or that an operator works on the machine itself. Made for one call: it
@@ -30,23 +31,23 @@ enum Role {
 }
 
 impl Caller {
-    /// Returns an app with credentials for these areas.
+    /// Makes the caller of an app with credentials for these areas.
     pub(crate) fn app(app_id: &str, areas: Areas) -> Self {
         Self::new(app_id, areas, Role::App)
     }
 
-    /// Returns the administrator, who acts on the libraries of the app [`ADMIN_APP`]. Other callers may act for that
+    /// Makes the administrator, who acts on the libraries of the app [`ADMIN_APP`]. Other callers may act for that
     /// app without being the administrator.
     pub(crate) fn administrator() -> Self {
         Self::new(ADMIN_APP, Areas::ALL, Role::Administrator)
     }
 
-    /// Returns a caller without credentials, who acts for an app.
+    /// Makes a caller without credentials, who acts for an app.
     pub(crate) fn anonymous(app_id: &str) -> Self {
         Self::new(app_id, Areas::ALL, Role::Anonymous)
     }
 
-    /// Returns an operator on this machine, who acts for an app.
+    /// Makes an operator on this machine, who acts for an app.
     pub(crate) fn operator(app_id: &str) -> Self {
         Self::new(app_id, Areas::ALL, Role::Operator)
     }
@@ -65,22 +66,19 @@ impl Caller {
         self.role == Role::Anonymous
     }
 
-    /// Whether this may manage grants, keys and the outbox: the administrator, an operator on this machine, and a
-    /// caller without credentials. An interface that wants credentials for these calls admits no caller without them.
-    pub fn may_administer(&self) -> bool {
-        match self.role {
-            Role::Administrator | Role::Operator | Role::Anonymous => true,
-            Role::App => false,
-        }
-    }
-
-    /// Whether this sees the libraries and calls of all apps: the administrator and an operator on this machine. Others
-    /// see those of their own app.
-    pub fn sees_all_apps(&self) -> bool {
+    /// Whether this is the administrator or an operator on this machine. Such a caller sees the libraries and calls of
+    /// all apps; others see those of their own app.
+    pub fn is_administrator(&self) -> bool {
         match self.role {
             Role::Administrator | Role::Operator => true,
             Role::App | Role::Anonymous => false,
         }
+    }
+
+    /// Whether this may manage grants, keys and the outbox: an administrator, or a caller without credentials where an
+    /// interface admits such a caller to these calls.
+    pub fn may_administer(&self) -> bool {
+        self.is_administrator() || self.is_anonymous()
     }
 
     /// Checks that the caller may administer.
@@ -96,10 +94,10 @@ impl Caller {
     /// # Errors
     /// [`Refusal::Forbidden`].
     pub(crate) fn require_app(&self, app_id: &str) -> Result<()> {
-        if self.sees_all_apps() || self.app_id == app_id { Ok(()) } else { Err(Refusal::Forbidden.into()) }
+        if self.is_administrator() || self.app_id == app_id { Ok(()) } else { Err(Refusal::Forbidden.into()) }
     }
 
-    /// Returns an app that this caller sees, with the caller's areas.
+    /// Makes a caller for an app that this caller sees, with the same areas.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`].
@@ -124,6 +122,76 @@ impl Caller {
     /// Returns the label of the engine that the call was about, if one was recorded.
     pub fn engine(&self) -> Option<&str> {
         self.engine.get().map(String::as_str)
+    }
+}
+
+impl Platform {
+    /// Returns the holder of a token. Check its permissions with [`Caller::require`].
+    ///
+    /// # Errors
+    /// [`TokenError::Missing`] for a blank token, [`TokenError::Unknown`] if nobody holds it,
+    /// [`TokenError::Expired`] after the due time of the grant.
+    pub fn caller_of_token(&self, token: &str) -> Result<Caller, TokenError> {
+        match token.trim() {
+            "" => Err(TokenError::Missing),
+            token => self.inner.tokens.caller_of_token(token, self.now()),
+        }
+    }
+
+    /// Returns the caller that a key acts for. Call it after the signature was verified, then check permissions with
+    /// [`Caller::require`].
+    ///
+    /// # Errors
+    /// [`TokenError::Unknown`] if the key or the app's grant was revoked, [`TokenError::Expired`] if the grant
+    /// has expired.
+    pub fn caller_of_key(&self, key: &AccessKey) -> Result<Caller, TokenError> {
+        match self.state_of_key(key) {
+            KeyState::Good => self.inner.tokens.caller_of_app(key.app_id(), self.now()),
+            KeyState::Revoked | KeyState::WithoutApp => Err(TokenError::Unknown),
+        }
+    }
+
+    /// Returns a caller without a token, if such calls are allowed.
+    ///
+    /// # Errors
+    /// [`TokenError::Missing`] if such calls are not allowed.
+    pub fn anonymous_caller(&self) -> Result<Caller, TokenError> {
+        let settings = &self.inner.settings;
+        if settings.anonymous { Ok(self.legacy_caller()) } else { Err(TokenError::Missing) }
+    }
+
+    /// Returns a caller without a token, for calls that a setting of their own opens.
+    pub fn legacy_caller(&self) -> Caller {
+        Caller::anonymous(&self.inner.settings.legacy_app)
+    }
+
+    /// Returns the caller of the console's calls before a login. They count for the app of the administrator.
+    pub fn console_caller(&self) -> Caller {
+        Caller::anonymous(ADMIN_APP)
+    }
+
+    /// Returns an operator on this machine, who acts for the app of the administrator.
+    pub fn operator(&self) -> Caller {
+        Caller::operator(ADMIN_APP)
+    }
+
+    /// Returns an operator on this machine, who acts for the app with this id. Creates the app if it does not exist.
+    ///
+    /// # Errors
+    /// [`crate::Internal::Store`].
+    pub async fn operator_for(&self, id: &str) -> Result<Caller> {
+        let (app_id, now) = (id.to_owned(), self.now());
+        ensure_app(&self.inner.store, app_id, now).await?;
+        Ok(Caller::operator(id))
+    }
+
+    /// Returns a caller for the app with this id, whether or not it exists: an app may act as itself, an administrator
+    /// as any.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::Forbidden`].
+    pub fn act_as(&self, caller: &Caller, id: &str) -> Result<Caller> {
+        caller.acting_for(id)
     }
 }
 

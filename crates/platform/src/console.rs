@@ -102,7 +102,7 @@ impl Platform {
     pub fn may_register(&self, caller: &Caller) -> Result<()> {
         match self.inner.settings.console.registration.unwrap_or(RegistrationPolicy::Admin) {
             RegistrationPolicy::Open => Ok(()),
-            RegistrationPolicy::Admin if caller.may_administer() && !caller.is_anonymous() => Ok(()),
+            RegistrationPolicy::Admin if caller.is_administrator() => Ok(()),
             RegistrationPolicy::Admin => Err(Refusal::Forbidden.into()),
             RegistrationPolicy::Off => Err(Refusal::NoRegistration.into()),
         }

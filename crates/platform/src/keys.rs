@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::caller::{Caller, TokenError};
+use crate::caller::Caller;
 use crate::secrets::Vault;
 use crate::{Inner, Platform, Result};
 
@@ -140,10 +140,20 @@ impl AccessKey {
         self.options
     }
 
-    /// Returns whether the key was revoked.
-    pub fn is_revoked(&self) -> bool {
+    fn is_revoked(&self) -> bool {
         self.is_revoked.load(Ordering::Relaxed)
     }
+}
+
+/// Whether a key works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// A valid signature makes a caller.
+    Good,
+    /// The key was revoked.
+    Revoked,
+    /// The grant of its app was revoked.
+    WithoutApp,
 }
 
 /// Reason for rejecting a call with a valid key.
@@ -321,14 +331,16 @@ impl Platform {
         self.inner.keys.find(kind.name, id)
     }
 
-    /// Returns the app that a key acts for. Call it after the signature was verified, then check permissions with
-    /// [`Caller::require`].
-    ///
-    /// # Errors
-    /// [`TokenError::Unknown`] if the key or the app's grant was revoked, [`TokenError::Expired`] if the grant
-    /// has expired.
-    pub fn caller_of_key(&self, key: &AccessKey) -> Result<Caller, TokenError> {
-        if key.is_revoked() { Err(TokenError::Unknown) } else { self.caller_by_grant(&key.app_id) }
+    /// Returns whether a key works at this moment. Nothing else decides it: [`Platform::caller_of_key`] makes no caller for
+    /// a key that does not.
+    pub fn state_of_key(&self, key: &AccessKey) -> KeyState {
+        if key.is_revoked() {
+            KeyState::Revoked
+        } else if self.inner.tokens.is_revoked(&key.app_id) {
+            KeyState::WithoutApp
+        } else {
+            KeyState::Good
+        }
     }
 
     /// Returns whether a nonce or signature was already used with a key and has not expired.

@@ -61,7 +61,9 @@ pub use console::{Registration, Session};
 pub use engines::{BUILTIN, Engines};
 pub use error::{BadInput, Error, Existing, Internal, Limit, Missing, Refusal, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
-pub use keys::{AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyText, Keyring, NewKey, QuotaError, SignatureUse};
+pub use keys::{
+    AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyState, KeyText, Keyring, NewKey, QuotaError, SignatureUse,
+};
 pub use network::network_of;
 pub use outbox::{EngineHealth, OutboxEntry};
 pub use people::{

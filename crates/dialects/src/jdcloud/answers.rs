@@ -30,19 +30,20 @@ pub(super) struct Group<'a> {
     group_id: String,
     group_info: &'a str,
     group_name: &'a str,
-    max_num_user: u32,
+    max_num_user: u64,
     sub_index: i64,
     update_time: i64,
 }
 
 impl<'a> Group<'a> {
-    pub fn new(library: &'a Library) -> Self {
+    /// Describes a library that may have `max_faces`.
+    pub fn new(library: &'a Library, max_faces: u64) -> Self {
         Self {
             create_time: library.created_at.get(),
             group_id: dashed(&library.engine_key),
             group_info: library.description.as_deref().unwrap_or_default(),
             group_name: &library.external_id,
-            max_num_user: 100_000,
+            max_num_user: max_faces,
             sub_index: library.slot.unwrap_or_default(),
             update_time: library.updated_at.get(),
         }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use aicp_platform::{
-    BadInput, Caller, Error, Examination, ExaminedFace, Existing, Library, Limit, Missing, Platform, Refusal,
-};
+use aicp_platform::{Caller, Error, Examination, ExaminedFace, Library, Platform, Refusal};
 use bytes::Bytes;
 use tokio::time::timeout;
 
@@ -15,7 +13,6 @@ use super::envelope::{Answer, Failure, RequestStamp};
 use super::params::Params;
 use super::pictures::{self, PictureError};
 use super::routes::{Api, Entry, Family};
-use crate::trouble;
 
 /// Time limit of the analysis of a picture.
 const ANALYSIS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,15 +64,15 @@ impl Call<'_> {
 
     /// Refuses an unreadable body. It may have asked for another call: deleting a face can use the path of its group.
     fn require_readable(&self) -> Result<(), Fault> {
-        let Entry { api, family, takes_get, .. } = *self.entry;
+        let Entry { family, takes_get, .. } = *self.entry;
         if self.params.is_too_large() && !takes_get {
-            return Err(pictures::fault(api, family, PictureError::TooLong));
+            return Err(codes::of_picture(self.entry, PictureError::TooLong));
         }
-        match family {
-            Family::V1 if !self.params.is_json() => Err(codes::V1_NO_JSON),
-            Family::Search | Family::Plain if self.params.is_broken() => Err(codes::UNREADABLE),
-            Family::V1 | Family::Search | Family::Plain => Ok(()),
-        }
+        let is_readable = match family {
+            Family::V1 => self.params.is_json(),
+            Family::Search | Family::Plain => !self.params.is_broken(),
+        };
+        if is_readable { Ok(()) } else { Err(codes::of_unreadable_body(family)) }
     }
 
     /// Returns a text, or fails with `missing`.
@@ -85,7 +82,7 @@ impl Call<'_> {
 
     /// Returns a text; `None` if it is missing.
     pub fn text(&self, name: &str) -> Result<Option<String>, Failure> {
-        Ok(self.params.text(name).map_err(|_| self.entry.family.unreadable())?)
+        Ok(self.params.text(name).map_err(|_| codes::of_unreadable_param(self.entry.family))?)
     }
 
     /// Returns a valid name for a new group, or fails with `missing` if there is none.
@@ -97,8 +94,8 @@ impl Call<'_> {
 
     /// Returns a picture within the size limits of the call.
     pub fn picture(&self, name: &str) -> Result<Bytes, Failure> {
-        let Entry { api, family, .. } = *self.entry;
-        Ok(pictures::picture(self.params, name, family).map_err(|e| pictures::fault(api, family, e))?)
+        let picture = pictures::picture(self.params, name, self.entry.family);
+        Ok(picture.map_err(|e| codes::of_picture(self.entry, e))?)
     }
 
     /// Returns the group's id or, without one, its name. Fails with `missing` if there is neither.
@@ -141,8 +138,7 @@ impl Call<'_> {
 
     /// Returns the failure for a head pose that is not frontal.
     pub fn not_frontal(&self) -> Failure {
-        let fault = if self.entry.family == Family::V1 { codes::V1_BAD_POSTURE } else { codes::BAD_POSTURE };
-        fault.into()
+        codes::of_posture(self.entry.family).into()
     }
 
     /// Runs read-only work of the platform with a time limit. The work may continue after the timeout, so it must not
@@ -150,51 +146,13 @@ impl Call<'_> {
     pub async fn with_timeout<T>(&self, work: impl Future<Output = aicp_platform::Result<T>>) -> Result<T, Failure> {
         match timeout(ANALYSIS_TIMEOUT, work).await {
             Ok(found) => found.map_err(|e| self.failure(e)),
-            Err(_) => Err(match (self.entry.family, self.entry.api) {
-                (Family::V1, _) => codes::V1_TIMED_OUT,
-                (Family::Search, _) | (_, Api::AntiSpoof) => codes::TIMED_OUT,
-                (Family::Plain, _) => codes::TOOK_TOO_LONG,
-            }
-            .into()),
+            Err(_) => Err(codes::of_timeout(self.entry).into()),
         }
     }
 
     /// Converts a platform error to the vendor's codes.
     pub fn failure(&self, e: Error) -> Failure {
-        let Entry { api, family, .. } = *self.entry;
-        let fault = match e {
-            Error::Missing(Missing::Library) => codes::NO_GROUP,
-            Error::Exists(Existing::Library) => codes::GROUP_EXISTS,
-            Error::BadInput(BadInput::LibraryId) => codes::BAD_GROUP_NAME,
-            Error::Full(Limit::Libraries) => codes::TOO_MANY_GROUPS,
-            Error::Missing(Missing::Person) => codes::NO_OUTER_ID,
-            Error::Exists(Existing::Person) => codes::OUTER_ID_EXISTS,
-            Error::Full(Limit::People | Limit::Faces) => codes::TOO_MANY_FACES,
-            Error::Refused(Refusal::NoFace) => match (family, api) {
-                (Family::V1, _) => codes::V1_NO_FACE,
-                (Family::Search, _) | (_, Api::AntiSpoof) => codes::NO_FACE,
-                (Family::Plain, _) => codes::NO_FACE_SEEN,
-            },
-            // The head pose is checked before, so only the quality is at fault.
-            Error::Refused(Refusal::NotRecognisable(_) | Refusal::TooTight) => match family {
-                Family::V1 => codes::V1_BAD_QUALITY,
-                Family::Search | Family::Plain => codes::BAD_IMAGE_QUALITY,
-            },
-            Error::BadInput(BadInput::Picture(_)) => pictures::fault(api, family, PictureError::NoPicture),
-            Error::Refused(Refusal::Forbidden) => return codes::NOT_GRANTED.into(),
-            Error::Busy => return codes::BUSY.into(),
-            Error::Missing(_)
-            | Error::Exists(_)
-            | Error::Full(_)
-            | Error::Refused(_)
-            | Error::BadInput(_)
-            | Error::Unavailable(_)
-            | Error::Internal(_) => {
-                trouble::log(&e);
-                return codes::BROKEN.into();
-            }
-        };
-        fault.into()
+        codes::of_error(self.entry, e)
     }
 }
 

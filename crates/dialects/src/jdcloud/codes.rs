@@ -1,6 +1,12 @@
-//! The vendor's codes and messages, verbatim.
+//! The vendor's codes and messages, verbatim, and which error gets which of them.
 
+use aicp_platform::{BadInput, Error, Existing, Limit, Missing, Refusal};
 use axum::http::StatusCode;
+
+use super::envelope::Failure;
+use super::pictures::PictureError;
+use super::routes::{Api, Entry, Family};
+use crate::trouble;
 
 /// Error reported by the envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,5 +111,98 @@ impl Gateway {
     /// Returns the error for a request that can't be authenticated.
     pub fn denied(message: &'static str) -> Self {
         Self { status: StatusCode::UNAUTHORIZED, name: "ACCESS_ERROR", message }
+    }
+}
+
+/// Returns the error of a call that failed in the platform.
+pub(super) fn of_error(entry: &Entry, e: Error) -> Failure {
+    let Entry { api, family, .. } = *entry;
+    let fault = match e {
+        Error::Missing(Missing::Library) => NO_GROUP,
+        Error::Exists(Existing::Library) => GROUP_EXISTS,
+        Error::BadInput(BadInput::LibraryId) => BAD_GROUP_NAME,
+        Error::Full(Limit::Libraries) => TOO_MANY_GROUPS,
+        Error::Missing(Missing::Person) => NO_OUTER_ID,
+        Error::Exists(Existing::Person) => OUTER_ID_EXISTS,
+        Error::Full(Limit::People | Limit::Faces) => TOO_MANY_FACES,
+        Error::Refused(Refusal::NoFace) => match (family, api) {
+            (Family::V1, _) => V1_NO_FACE,
+            (Family::Search, _) | (_, Api::AntiSpoof) => NO_FACE,
+            (Family::Plain, _) => NO_FACE_SEEN,
+        },
+        // The head pose is checked before, so only the quality is at fault.
+        Error::Refused(Refusal::NotRecognisable(_) | Refusal::TooTight) => match family {
+            Family::V1 => V1_BAD_QUALITY,
+            Family::Search | Family::Plain => BAD_IMAGE_QUALITY,
+        },
+        Error::BadInput(BadInput::Picture(_)) => of_picture(entry, PictureError::NoPicture),
+        Error::Refused(Refusal::Forbidden) => return NOT_GRANTED.into(),
+        Error::Busy => return BUSY.into(),
+        Error::Missing(_)
+        | Error::Exists(_)
+        | Error::Full(_)
+        | Error::Refused(_)
+        | Error::BadInput(_)
+        | Error::Unavailable(_)
+        | Error::Internal(_) => {
+            trouble::log(&e);
+            return BROKEN.into();
+        }
+    };
+    fault.into()
+}
+
+/// Returns the error of a call for a rejected picture.
+pub(super) fn of_picture(entry: &Entry, e: PictureError) -> Fault {
+    use PictureError::{Missing, NoBase64, NoPicture, TooLarge, TooLong, TooSmall};
+    let Entry { api, family, .. } = *entry;
+    match (family, e) {
+        (Family::V1, Missing) => V1_MISSING,
+        (Family::V1, NoBase64 | NoPicture) => V1_BAD_BASE64,
+        (Family::V1, TooLong) => V1_BASE64_TOO_LARGE,
+        (Family::V1, TooSmall) => V1_TOO_SMALL,
+        (Family::V1, TooLarge) => V1_TOO_LARGE,
+        // The call's message about missing parameters names other ones.
+        (Family::Search, Missing) if api == Api::FaceCreate => BAD_IMAGE,
+        (Family::Search, Missing) => MISSING_PARAM,
+        (Family::Plain, Missing) if api == Api::AntiSpoof => MISSING_PARAM,
+        (Family::Plain, Missing) => MISSING,
+        (Family::Plain, NoBase64 | NoPicture) if api != Api::AntiSpoof => UNREADABLE,
+        (Family::Plain, TooLong | TooLarge) if api != Api::AntiSpoof => IMAGE_TOO_LARGE,
+        (_, NoBase64 | NoPicture) => BAD_IMAGE,
+        (_, TooLong | TooSmall | TooLarge) => BAD_IMAGE_QUALITY,
+    }
+}
+
+/// Returns the error for a body without the call's format.
+pub(super) fn of_unreadable_body(family: Family) -> Fault {
+    match family {
+        Family::Search | Family::Plain => UNREADABLE,
+        Family::V1 => V1_NO_JSON,
+    }
+}
+
+/// Returns the error for an invalid parameter.
+pub(super) fn of_unreadable_param(family: Family) -> Fault {
+    match family {
+        Family::Search | Family::Plain => UNREADABLE,
+        Family::V1 => V1_MISSING,
+    }
+}
+
+/// Returns the error of a call whose analysis took too long.
+pub(super) fn of_timeout(entry: &Entry) -> Fault {
+    match (entry.family, entry.api) {
+        (Family::V1, _) => V1_TIMED_OUT,
+        (Family::Search, _) | (_, Api::AntiSpoof) => TIMED_OUT,
+        (Family::Plain, _) => TOOK_TOO_LONG,
+    }
+}
+
+/// Returns the error for a head pose that is not frontal.
+pub(super) fn of_posture(family: Family) -> Fault {
+    match family {
+        Family::Search | Family::Plain => BAD_POSTURE,
+        Family::V1 => V1_BAD_POSTURE,
     }
 }

@@ -24,7 +24,8 @@ impl Call<'_> {
         let page = Page { offset: u64::from(start.unsigned_abs()), limit: u64::from(length.unsigned_abs()) };
         let libraries = self.platform.libraries_by_age(self.caller, page).await;
         let libraries = libraries.map_err(|e| self.failure(e))?;
-        let groups: Vec<Group<'_>> = libraries.iter().map(Group::new).collect();
+        let groups: Vec<Group<'_>> =
+            libraries.iter().map(|library| Group::new(library, self.options.max_faces)).collect();
         self.listed(&inner_text(&groups)?)
     }
 

@@ -3,9 +3,8 @@
 use aicp_platform::{Dimensions, Format};
 use bytes::Bytes;
 
-use super::codes::{self, Fault};
 use super::params::Params;
-use super::routes::{Api, Family};
+use super::routes::Family;
 use crate::base64_text;
 
 /// Minimum side of a picture in pixels.
@@ -63,27 +62,6 @@ fn decode(text: &str, family: Family) -> Result<Bytes, PictureError> {
         return Err(refusal);
     }
     base64_text::decode(&data).ok_or(PictureError::NoBase64)
-}
-
-/// Returns the error of a call for a rejected picture.
-pub(super) fn fault(api: Api, family: Family, e: PictureError) -> Fault {
-    use PictureError::{Missing, NoBase64, NoPicture, TooLarge, TooLong, TooSmall};
-    match (family, e) {
-        (Family::V1, Missing) => codes::V1_MISSING,
-        (Family::V1, NoBase64 | NoPicture) => codes::V1_BAD_BASE64,
-        (Family::V1, TooLong) => codes::V1_BASE64_TOO_LARGE,
-        (Family::V1, TooSmall) => codes::V1_TOO_SMALL,
-        (Family::V1, TooLarge) => codes::V1_TOO_LARGE,
-        // The call's message about missing parameters names other ones.
-        (Family::Search, Missing) if api == Api::FaceCreate => codes::BAD_IMAGE,
-        (Family::Search, Missing) => codes::MISSING_PARAM,
-        (Family::Plain, Missing) if api == Api::AntiSpoof => codes::MISSING_PARAM,
-        (Family::Plain, Missing) => codes::MISSING,
-        (Family::Plain, NoBase64 | NoPicture) if api != Api::AntiSpoof => codes::UNREADABLE,
-        (Family::Plain, TooLong | TooLarge) if api != Api::AntiSpoof => codes::IMAGE_TOO_LARGE,
-        (_, NoBase64 | NoPicture) => codes::BAD_IMAGE,
-        (_, TooLong | TooSmall | TooLarge) => codes::BAD_IMAGE_QUALITY,
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 use aicp_platform::Area;
 use axum::http::Method;
 
-use super::codes::{self, Fault};
-
 /// Calls of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Api {
@@ -113,16 +111,6 @@ pub(super) fn find(path: &str, method: &Method) -> Option<&'static Entry> {
 pub(super) fn face_deletion() -> &'static Entry {
     const ENTRY: Entry = ENTRIES[4];
     &ENTRY
-}
-
-impl Family {
-    /// Returns the error for an invalid parameter.
-    pub fn unreadable(self) -> Fault {
-        match self {
-            Self::Search | Self::Plain => codes::UNREADABLE,
-            Self::V1 => codes::V1_MISSING,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_platform::{AccessKey, Caller, Platform, QuotaError, SignatureUse};
+use aicp_platform::{AccessKey, Caller, KeyState, Platform, QuotaError, SignatureUse};
 use axum::http::Method;
 
 use super::actions::{self, Entry};
@@ -71,7 +71,7 @@ impl Verified {
         }
         let platform = &context.platform;
         let key = platform.access_key(&KEYS, claim.key_id).ok_or(Failure::KEY_NOT_FOUND)?;
-        if key.is_revoked() {
+        if platform.state_of_key(&key) == KeyState::Revoked {
             return Err(Failure::KEY_INACTIVE);
         }
         // We issue no temporary keys, so no security token is valid.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use aicp_platform::{AccessKey, Area, Caller, TokenError};
+use aicp_platform::{AccessKey, Area, Caller, KeyState, TokenError};
 use axum::http::request::Parts;
 
 use super::codes::GatewayError;
@@ -29,13 +29,10 @@ pub(super) fn authenticate(context: &Context, parts: &Parts) -> Result<Verified,
     let identifier = identifier.ok_or(GatewayError::NoCaller)?;
     let text = query.get("usersig").ok_or(GatewayError::NoCaller)?;
 
-    let caller = platform.caller_of_key(&key);
-    let known = if key.is_revoked() {
-        usersig::Key::Revoked
-    } else if matches!(caller, Err(TokenError::Unknown)) {
-        usersig::Key::WithoutApp
-    } else {
-        usersig::Key::Good(key.secret().as_bytes())
+    let known = match platform.state_of_key(&key) {
+        KeyState::Good => usersig::Key::Good(key.secret().as_bytes()),
+        KeyState::Revoked => usersig::Key::Revoked,
+        KeyState::WithoutApp => usersig::Key::WithoutApp,
     };
     let now_s = u64::try_from(platform.now().seconds()).unwrap_or(0);
     let callers = &context.im_callers;
@@ -61,7 +58,7 @@ pub(super) fn authenticate(context: &Context, parts: &Parts) -> Result<Verified,
     if !is_admin {
         return Err(GatewayError::NotAnAdmin);
     }
-    let caller = caller.map_err(|e| match e {
+    let caller = platform.caller_of_key(&key).map_err(|e| match e {
         TokenError::Expired => GatewayError::GrantEnded,
         TokenError::Missing | TokenError::Unknown | TokenError::NotGranted => GatewayError::NotGranted,
     })?;

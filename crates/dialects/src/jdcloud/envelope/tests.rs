@@ -50,7 +50,7 @@ fn library() -> Library {
 
 #[test]
 fn the_list_of_groups_is_the_contracts() {
-    let groups = inner_text(&[Group::new(&library())]).expect("serialises");
+    let groups = inner_text(&[Group::new(&library(), 100_000)]).expect("serialises");
     let answer = Answer::new(&ListResult { result: &groups, requestid: ID, message: "success", status: 0 });
     assert_eq!(
         success(Api::GroupList, Family::Search, Some(97), answer),
@@ -62,8 +62,8 @@ fn the_list_of_groups_is_the_contracts() {
     );
     let bare = Library { description: None, ..library() };
     assert_eq!(
-        inner_text(&[Group::new(&bare)]).expect("serialises"),
-        r#"[{"createTime":1543415835000,"groupId":"31270059-7698-4af1-82d5-7fd66ce772e1","groupInfo":"","groupName":"test","maxNumUser":100000,"subIndex":1,"updateTime":1543415835000}]"#
+        inner_text(&[Group::new(&bare, 7)]).expect("serialises"),
+        r#"[{"createTime":1543415835000,"groupId":"31270059-7698-4af1-82d5-7fd66ce772e1","groupInfo":"","groupName":"test","maxNumUser":7,"subIndex":1,"updateTime":1543415835000}]"#
     );
 }
 
