@@ -141,11 +141,12 @@ impl Follower {
     /// Returns the change of the index, if there is one.
     fn index_change(&self, change: &Change) -> Option<IndexChange> {
         match change {
+            // The enrolment has checked the gate of the app. A copied template is not judged again.
             Change::FaceAdded { library_id, person_id, face_id, template } => {
                 let face = self.indexed(*person_id, *face_id, template.as_deref())?;
                 Some(IndexChange::FacesAdded { library: *library_id, faces: vec![face] })
             }
-            // The enrolment has checked the gate of the app.
+            // An import of finished templates passes no gate. The next start leaves out those that are not recognisable.
             Change::FacesAdded { library_id, faces } => {
                 let faces = faces.iter().filter_map(|AddedFace { person_id, face_id, template }| {
                     self.indexed(*person_id, *face_id, template.as_deref())
