@@ -115,7 +115,7 @@ fn moment_path(file_id: FileId) -> String {
     format!("/group1/default/{minute}/{number}/{}", file_id.created())
 }
 
-/// Parses a path made by [`moment_path`] and returns its creation time in nanoseconds since the Unix epoch.
+/// Parses a path that [`moment_path`] made.
 pub(crate) fn file_of_moment_path(path: &str) -> Option<FileId> {
     let mut parts = path.rsplit('/');
     let created = UnixMillis::new(parts.next()?.parse().ok()?);
