@@ -40,9 +40,9 @@ pub(super) struct Queue<J> {
 }
 
 struct State<J> {
-    /// Waiting jobs with their tickets, indexed as [`CALLERS`].
+    /// Waiting jobs with their tickets, indexed as [`PRIORITIES`].
     waiting: [VecDeque<(u64, J)>; PRIORITIES.len()],
-    /// Numbers of running jobs, indexed as [`CALLERS`].
+    /// Numbers of running jobs, indexed as [`PRIORITIES`].
     running: [usize; PRIORITIES.len()],
     /// One sender per idle worker, the most recent last.
     idle: Vec<SyncSender<(Priority, J)>>,
