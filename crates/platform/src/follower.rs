@@ -1,6 +1,7 @@
 //! What follows the committed changes: the index, keys and grants in memory, and the caches.
 
-use std::collections::VecDeque;
+mod backlog;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::libraries::LibraryCache;
 use crate::people::DirectoryCache;
 use crate::secrets::Vault;
 use crate::social::FriendGroupCache;
+use backlog::Backlog;
 
 /// Interval between two attempts at changes that did not reach the index.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -64,49 +66,6 @@ async fn catch_up(backlog: Arc<Mutex<Backlog>>, engine: Builtin) {
             tracing::info!("the index has applied the changes that it had not");
             return;
         }
-    }
-}
-
-/// Applies a batch of changes; returns the faces whose templates are damaged.
-trait Apply {
-    async fn apply(&self, sequence: Sequence, changes: &[IndexChange]) -> aicp_backends::Result<Vec<FaceId>>;
-}
-
-impl Apply for Builtin {
-    async fn apply(&self, sequence: Sequence, changes: &[IndexChange]) -> aicp_backends::Result<Vec<FaceId>> {
-        let damaged = Builtin::apply(self, sequence, changes).await?;
-        Ok(damaged.into_iter().map(|damaged| damaged.face).collect())
-    }
-}
-
-/// Batches of changes that an index has yet to apply, in order.
-#[derive(Default)]
-pub(crate) struct Backlog(VecDeque<(Sequence, Vec<IndexChange>)>);
-
-impl Backlog {
-    fn is_behind(&self) -> bool {
-        !self.0.is_empty()
-    }
-
-    fn add(&mut self, sequence: Sequence, changes: Vec<IndexChange>) {
-        self.0.push_back((sequence, changes));
-    }
-
-    /// Applies the batches, in order; returns whether none is left. After a failure, that batch and the later ones are.
-    async fn catch_up(&mut self, index: &impl Apply) -> bool {
-        while let Some((sequence, changes)) = self.0.front() {
-            match index.apply(*sequence, changes).await {
-                Ok(damaged) => damaged.iter().for_each(|face| {
-                    tracing::error!(face = face.get(), "the template of a stored face is damaged: it can't be found");
-                }),
-                Err(error) => {
-                    tracing::error!(%error, batches = self.0.len(), "changes did not reach the index; it is tried again");
-                    return false;
-                }
-            }
-            self.0.pop_front();
-        }
-        true
     }
 }
 
@@ -167,42 +126,5 @@ impl Follower {
             | Change::KeyChanged { .. }
             | Change::FriendGroupsChanged { .. } => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use super::*;
-
-    /// An index that can fail.
-    #[derive(Default)]
-    struct Fails {
-        fails: AtomicBool,
-        applied: Mutex<Vec<u64>>,
-    }
-
-    impl Apply for Fails {
-        async fn apply(&self, sequence: Sequence, _: &[IndexChange]) -> aicp_backends::Result<Vec<FaceId>> {
-            if self.fails.load(Ordering::SeqCst) {
-                return Err(aicp_backends::Error::Busy);
-            }
-            self.applied.lock().expect("not poisoned").push(sequence.get());
-            Ok(Vec::new())
-        }
-    }
-
-    #[tokio::test]
-    async fn changes_that_did_not_reach_the_index_reach_it_later_in_order() {
-        let (index, mut backlog) = (Fails::default(), Backlog::default());
-        for (sequence, fails) in [(1, false), (2, true), (3, true), (4, false)] {
-            index.fails.store(fails, Ordering::SeqCst);
-            backlog.add(Sequence::new(sequence), Vec::new());
-            assert_eq!(backlog.catch_up(&index).await, !fails);
-            assert_eq!(backlog.is_behind(), fails);
-        }
-        assert_eq!(*index.applied.lock().expect("not poisoned"), [1, 2, 3, 4]);
     }
 }
