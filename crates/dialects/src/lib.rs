@@ -11,7 +11,7 @@
 //! the rest of the request.
 
 pub mod aicp;
-mod answers;
+mod answer_budget;
 mod base64_text;
 mod body;
 mod field_name;
@@ -41,7 +41,7 @@ use aicp_platform::Platform;
 use axum::Router;
 use axum::http::request::Parts;
 
-pub use answers::AnswerBudget;
+pub use answer_budget::AnswerBudget;
 pub use body::BodyBudget;
 pub use links::{LinkSettings, Site};
 
