@@ -6,9 +6,10 @@ use std::time::Instant;
 use aicp_platform::{AccessKey, Area, Caller, KeyState, TokenError};
 use axum::http::request::Parts;
 
+use super::KEYS;
 use super::codes::GatewayError;
+use super::throttle::ThrottleKey;
 use super::usersig::{self, UserSigError};
-use super::{KEYS, failures};
 use crate::query::Query;
 use crate::{Client, Context};
 
@@ -47,12 +48,12 @@ pub(super) fn authenticate(context: &Context, parts: &Parts) -> Result<Verified,
     // Only failed signatures are throttled: an attacker behind the same proxy must not lock out a valid caller. Callers
     // who are not admins are refused anyway.
     if is_admin && verified == Err(UserSigError::WrongSignature) {
-        let caller = failures::Caller::new(sdk_app_id, identifier, Client::of(parts));
+        let throttle_key = ThrottleKey::new(sdk_app_id, identifier, Client::of(parts));
         let now = Instant::now();
-        if callers.failures.is_throttled(&caller, now) {
+        if callers.throttle.is_throttled(&throttle_key, now) {
             return Err(GatewayError::TooManyFailures);
         }
-        callers.failures.note(&caller, now);
+        callers.throttle.note(&throttle_key, now);
     }
     verified.map_err(GatewayError::UserSig)?;
     if !is_admin {

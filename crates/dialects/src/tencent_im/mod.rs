@@ -8,7 +8,6 @@ mod callers;
 mod codes;
 mod commands;
 mod envelope;
-mod failures;
 mod fields;
 mod friends;
 #[cfg(fuzzing)]
@@ -16,6 +15,7 @@ pub mod fuzzing;
 mod groups;
 mod json;
 mod settings;
+mod throttle;
 mod usersig;
 mod verified;
 
@@ -36,8 +36,8 @@ use callers::Verified;
 use codes::GatewayError;
 use commands::{Action, Command};
 use envelope::{Answer, Failure};
-use failures::SignatureThrottle;
 use fields::Fields;
+use throttle::SignatureThrottle;
 use verified::VerifiedCache;
 
 pub use settings::{AllowType, Settings};
@@ -57,11 +57,11 @@ const MAX_BODY: usize = 4 << 20;
 /// Category in the call log.
 const CATEGORY: &str = "即时通信";
 
-/// Cached UserSigs, and the counts of failed ones.
+/// Cached UserSigs, and the throttle of failed ones.
 #[derive(Default)]
 pub(crate) struct CallerState {
     verified: VerifiedCache,
-    failures: SignatureThrottle,
+    throttle: SignatureThrottle,
 }
 
 /// Answers requests whose path begins with `/v4`.
