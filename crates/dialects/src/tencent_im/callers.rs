@@ -38,11 +38,11 @@ pub(super) fn authenticate(context: &Context, parts: &Parts) -> Result<Verified,
     let now_s = u64::try_from(platform.now().seconds()).unwrap_or(0);
     let callers = &context.im_callers;
     let is_good_key = matches!(known, usersig::Key::Good(_));
-    let verified = if is_good_key && callers.verified.is_cached_valid(text, sdk_app_id, identifier, now_s) {
+    let verified = if is_good_key && callers.usersigs.is_cached_valid(text, sdk_app_id, identifier, now_s) {
         Ok(())
     } else {
         usersig::verify(text, sdk_app_id, identifier, known, now_s)
-            .map(|validity| callers.verified.remember(text, sdk_app_id, identifier, validity))
+            .map(|validity| callers.usersigs.remember(text, sdk_app_id, identifier, validity))
     };
     let is_admin = context.options.tencent_im.admins.iter().any(|admin| admin == identifier);
     // Only failed signatures are throttled: an attacker behind the same proxy must not lock out a valid caller. Callers

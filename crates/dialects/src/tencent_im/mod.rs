@@ -17,7 +17,7 @@ mod json;
 mod settings;
 mod throttle;
 mod usersig;
-mod verified;
+mod usersig_cache;
 
 use std::convert::Infallible;
 use std::num::NonZeroU32;
@@ -38,7 +38,7 @@ use commands::{Action, Command};
 use envelope::{Answer, Failure};
 use fields::Fields;
 use throttle::SignatureThrottle;
-use verified::VerifiedCache;
+use usersig_cache::UserSigCache;
 
 pub use settings::{AllowType, Settings};
 
@@ -60,7 +60,7 @@ const CATEGORY: &str = "即时通信";
 /// Cached UserSigs, and the throttle of failed ones.
 #[derive(Default)]
 pub(crate) struct CallerState {
-    verified: VerifiedCache,
+    usersigs: UserSigCache,
     throttle: SignatureThrottle,
 }
 

@@ -13,7 +13,7 @@ const MAX_TEXTS: usize = 4096;
 
 /// Cache of texts whose signature was verified with the key of their app.
 #[derive(Default)]
-pub(super) struct VerifiedCache(Mutex<HashMap<String, Known>>);
+pub(super) struct UserSigCache(Mutex<HashMap<String, Known>>);
 
 struct Known {
     sdk_app_id: u64,
@@ -21,7 +21,7 @@ struct Known {
     validity: Validity,
 }
 
-impl VerifiedCache {
+impl UserSigCache {
     /// Returns whether a text is cached as valid for this user of this app at this time, in Unix seconds. The caller
     /// checks that the app's key is valid.
     pub fn is_cached_valid(&self, text: &str, sdk_app_id: u64, identifier: &str, now_s: u64) -> bool {
@@ -57,11 +57,11 @@ mod tests {
 
     #[test]
     fn what_is_known_is_bound_to_app_user_and_time() {
-        let verified = VerifiedCache::default();
+        let cache = UserSigCache::default();
         let (name, now_s) = ("user_张三", 1_700_000_000);
         let validity = verify(TEXT, APP, name, KEY, now_s).expect("it is good");
-        assert!(!verified.is_cached_valid(TEXT, APP, name, now_s), "not known yet");
-        verified.remember(TEXT, APP, name, validity);
+        assert!(!cache.is_cached_valid(TEXT, APP, name, now_s), "not known yet");
+        cache.remember(TEXT, APP, name, validity);
         for (text, app, identifier, now_s, is_let_in) in [
             (TEXT, APP, name, now_s, true),
             (TEXT, APP, name, now_s - 300, true),
@@ -72,11 +72,11 @@ mod tests {
             (TEXT, APP, "administrator", now_s, false),
             (&TEXT[1..], APP, name, now_s, false),
         ] {
-            assert_eq!(verified.is_cached_valid(text, app, identifier, now_s), is_let_in, "{app} {identifier} {now_s}");
+            assert_eq!(cache.is_cached_valid(text, app, identifier, now_s), is_let_in, "{app} {identifier} {now_s}");
         }
         for number in 0..2 * MAX_TEXTS {
-            verified.remember(&number.to_string(), APP, name, validity);
-            assert!(verified.texts().len() <= MAX_TEXTS);
+            cache.remember(&number.to_string(), APP, name, validity);
+            assert!(cache.texts().len() <= MAX_TEXTS);
         }
     }
 }
