@@ -8,7 +8,7 @@ use aicp_platform::{AccessKey, Caller, KeyState, Platform, QuotaError, Signature
 use axum::http::Method;
 
 use super::actions::{self, Entry};
-use super::errors::Failure;
+use super::failure::Failure;
 use super::format::Format;
 use super::params::Params;
 use super::signature::{self, Claim};

@@ -5,7 +5,7 @@ use aicp_types::{PublicId, UnixMillis};
 use bytes::Bytes;
 
 use super::actions::Action;
-use super::errors::Failure;
+use super::failure::Failure;
 use super::format::Node;
 use super::ids;
 use super::params::Params;

@@ -3,7 +3,7 @@
 use aicp_platform::DescribedFace;
 
 use super::calls::{Call, Outcome};
-use super::errors::Failure;
+use super::failure::Failure;
 use super::format::Node;
 
 impl Call<'_> {

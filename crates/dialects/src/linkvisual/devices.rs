@@ -4,7 +4,7 @@ use aicp_platform::{DeviceName, Error, GroupKind, Missing, SyncRelation};
 use aicp_types::SyncRelationId;
 
 use super::calls::{Call, Outcome};
-use super::errors::Failure;
+use super::failure::Failure;
 use super::format::Node;
 use super::groups::GroupNames;
 use super::ids;

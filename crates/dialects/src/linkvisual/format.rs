@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::{Serialize, Serializer};
 
-use super::errors::Failure;
+use super::failure::Failure;
 use super::params::Params;
 
 /// Tree of values that make up a response.

@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use jiff::Timestamp;
 
-use super::errors::Failure;
+use super::failure::Failure;
 use super::format::Format;
 use super::params::Params;
 use super::signature::{self, Claim, Parts};

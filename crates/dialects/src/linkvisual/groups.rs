@@ -4,7 +4,7 @@ use aicp_platform::{Error, Existing, Group, GroupKind, Library, Missing};
 use aicp_types::GroupId;
 
 use super::calls::{Call, Outcome};
-use super::errors::Failure;
+use super::failure::Failure;
 use super::format::Node;
 use super::ids::{self, IdCodec};
 use super::users::short;

@@ -10,7 +10,7 @@ mod callers;
 mod calls;
 mod detect;
 mod devices;
-mod errors;
+mod failure;
 mod format;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -29,7 +29,7 @@ use axum::response::Response;
 
 use self::callers::{Unverified, Verified};
 use self::calls::{Call, Outcome};
-use self::errors::Failure;
+use self::failure::Failure;
 use self::format::{Envelope, Format, Node};
 use self::params::Params;
 use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};

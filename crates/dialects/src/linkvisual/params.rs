@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use percent_encoding::percent_decode;
 
-use super::errors::Failure;
+use super::failure::Failure;
 
 /// Maximum number of parameters of a request. The largest request of the interface has about sixty.
 const MAX_PARAMS: usize = 1000;

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::errors::Failure;
+use super::failure::Failure;
 use super::params::Params;
 use crate::percent::encoded;
 

@@ -10,7 +10,7 @@ use aicp_platform::{
 use aicp_types::PublicId;
 
 use super::calls::{Call, Outcome, Page};
-use super::errors::Failure;
+use super::failure::Failure;
 use super::format::Node;
 use super::ids;
 
