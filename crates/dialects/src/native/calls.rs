@@ -4,7 +4,8 @@ use aicp_platform::{Caller, Platform};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::answers::{Failure, json};
+use super::answers::json;
+use super::failure::Failure;
 use super::wire::{CreatedKey, KeyRequest, ShownApps, ShownKeys, ShownLibraries};
 
 pub(super) async fn apps(platform: &Platform, caller: &Caller) -> Result<Response, Failure> {

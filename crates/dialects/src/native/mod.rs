@@ -12,6 +12,7 @@
 
 mod answers;
 mod calls;
+mod failure;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod routes;
@@ -28,7 +29,7 @@ use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
 use crate::life::{Claim, Wire, serve};
 use crate::request::name_operation;
 use crate::{Context, Operator};
-use answers::Failure;
+use failure::Failure;
 use routes::{NoRoute, Operation, Route};
 pub use wire::{
     CreatedKey, KeyKind, KeyRequest, ShownApp, ShownApps, ShownKey, ShownKeys, ShownLibraries, ShownLibrary,
