@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::Call;
 use super::codes::ACCOUNT_NOT_EXIST;
 use super::commands::Service;
-use super::envelope::{Answer, Failure, Nothing, ok};
+use super::envelope::{Answer, Nothing, ok};
+use super::failure::Failure;
 use super::fields::Fields;
 
 /// Maximum number of accounts in one call.

@@ -5,7 +5,7 @@
 
 use super::codes::GatewayError;
 use super::commands::{Command, Service};
-use super::envelope::Failure;
+use super::failure::Failure;
 use super::json::{self, BodyParseError, Object, Value};
 
 /// Maximum bytes of a group name.

@@ -9,7 +9,8 @@ use super::Call;
 use super::LIMITS;
 use super::codes::ItemError;
 use super::commands::Command;
-use super::envelope::{Answer, Failure, Nothing, ok};
+use super::envelope::{Answer, Nothing, ok};
+use super::failure::Failure;
 use super::fields::{Fields, is_group_name};
 use super::json::Value;
 

@@ -6,7 +6,8 @@ use aicp_platform::{FriendGroup, Members, UserIds};
 use serde::{Serialize, Serializer};
 
 use super::LIMITS;
-use super::envelope::{Answer, Failure, ok};
+use super::envelope::{Answer, ok};
+use super::failure::Failure;
 use super::fields::{Fields, is_group_name};
 use super::friends::{ItemOut, MAX_ITEMS, items_out};
 use super::{Call, codes::ItemError};

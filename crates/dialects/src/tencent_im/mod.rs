@@ -8,6 +8,7 @@ mod callers;
 mod codes;
 mod commands;
 mod envelope;
+mod failure;
 mod fields;
 mod friends;
 #[cfg(fuzzing)]
@@ -35,7 +36,8 @@ use crate::{Client, Context, trouble};
 use callers::Verified;
 use codes::GatewayError;
 use commands::{Action, Command};
-use envelope::{Answer, Failure};
+use envelope::Answer;
+use failure::Failure;
 use fields::Fields;
 use throttle::SignatureThrottle;
 use usersig_cache::UserSigCache;
