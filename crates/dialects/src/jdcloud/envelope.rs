@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::codes::{self, Fault, Gateway, System};
+use super::failure::Failure;
 use super::routes::{Api, Family};
 use crate::trouble;
 
@@ -22,37 +23,6 @@ pub(super) struct Answer {
     result: Box<RawValue>,
     /// Message to repeat outside the result, together with the request id.
     copied: Option<String>,
-}
-
-/// Error of a call that was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// Reported by the envelope.
-    System(System),
-    /// Reported by the result.
-    Fault(Fault),
-}
-
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<System> for Failure {
-    fn from(system: System) -> Self {
-        Self::System(system)
-    }
-}
-
-impl Failure {
-    /// Returns code and message for the call log.
-    pub fn code_and_text(self) -> (i64, &'static str) {
-        match self {
-            Self::System(System(code, text)) => (code.into(), text),
-            Self::Fault(Fault(code, text)) => (code.into(), text),
-        }
-    }
 }
 
 impl Answer {

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use super::answers::{FaceId, FoundFace, MessageResult, SearchResult, SearchResults, is_frontal, outer_id};
 use super::calls::Call;
 use super::codes;
-use super::envelope::{Answer, Failure, inner_text};
+use super::envelope::{Answer, inner_text};
+use super::failure::Failure;
 use super::groups::SUCCESS;
 use super::score::score;
 

@@ -3,7 +3,8 @@
 use super::answers::{Group, ListResult, MessageResult, dashed};
 use super::calls::Call;
 use super::codes;
-use super::envelope::{Answer, Failure, inner_text};
+use super::envelope::{Answer, inner_text};
+use super::failure::Failure;
 use aicp_platform::Page;
 
 /// Allowed start of a page.

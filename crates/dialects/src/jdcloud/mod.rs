@@ -14,6 +14,7 @@ mod calls;
 mod codes;
 mod envelope;
 mod faces;
+mod failure;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod groups;

@@ -1,7 +1,7 @@
 //! Reasons to fail a request, in the two ways that the interface reports them.
 
 use super::codes::{self, Gateway, System};
-use super::envelope::Failure;
+use super::failure::Failure;
 use super::{md5, signature};
 
 /// Reasons to fail a request.

@@ -9,8 +9,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::answers::{FaceV1, GroupV1, Item, StoredV1, digits, is_frontal, short};
 use super::calls::{Call, GroupKey};
 use super::codes::{self, Fault};
-use super::envelope::{Answer, Failure};
+use super::envelope::Answer;
 use super::faces::{FRONTAL_AND_QUALITY, MAX_FOUND};
+use super::failure::Failure;
 use super::score::score;
 
 /// Maximum number of groups listed.
