@@ -6,7 +6,7 @@ use std::str::Utf8Error;
 use aicp_platform::{Caller, Platform, TokenError};
 use axum::http::{HeaderMap, StatusCode};
 
-use super::envelope::Failure;
+use super::failure::Failure;
 use super::origin::is_of_other_site;
 use super::routes::{Dialect, Entry, Operation, StatisticsCall, UserCall};
 use super::users::registration_failure;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess};
 use serde_json::Number;
 
-use super::envelope::Failure;
+use super::failure::Failure;
 use super::literals;
 use crate::base64_text;
 use crate::field_name::FieldName;

@@ -4,7 +4,8 @@ use aicp_platform::{BadInput, Error, Existing, Missing};
 use aicp_types::UnixMillis;
 use serde::Serialize;
 
-use super::envelope::{Answer, Failure};
+use super::envelope::Answer;
+use super::failure::Failure;
 use super::fields::Fields;
 use super::operations::{Call, our_failure};
 use super::routes::GrantCall;

@@ -7,7 +7,8 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 
-use super::envelope::{Failure, Shape};
+use super::envelope::Shape;
+use super::failure::Failure;
 use super::literals;
 use super::routes::ImageLink;
 use crate::query::Query;

@@ -11,6 +11,7 @@ mod callers;
 mod codes;
 mod envelope;
 mod face_api;
+mod failure;
 mod fields;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -46,7 +47,8 @@ use crate::query::Query;
 use crate::record::CallInfo;
 use crate::request::name_operation;
 use crate::{Client, Context, media_type};
-use envelope::{Answer, Failure, Shape, TimeUnit};
+use envelope::{Answer, Shape, TimeUnit};
+use failure::Failure;
 use fields::Input;
 use operations::Call;
 use routes::{Dialect, Entry, FaceCall, Operation, OutboxCall, Route};

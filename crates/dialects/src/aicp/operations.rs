@@ -7,7 +7,8 @@ use super::answers::{
     Compared, Deleted, EnrolledFace, FaceBox, FaceUrl, Hit, LibraryRow, MadeLibrary, OnePerson, PersonId, PersonInfo,
     QualityGrades, QualityScore, Records, Requested, TopHit, decimal, percent,
 };
-use super::envelope::{Answer, Failure};
+use super::envelope::Answer;
+use super::failure::Failure;
 use super::fields::{Fields, Input, PictureError};
 use super::routes::{Dialect, FaceCall};
 use super::{Options, literals};

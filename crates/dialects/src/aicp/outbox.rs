@@ -14,7 +14,8 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 
-use super::envelope::{Answer, Failure};
+use super::envelope::Answer;
+use super::failure::Failure;
 use super::fields::Fields;
 use super::operations::{Call, our_failure};
 use super::{literals, times};

@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-use super::envelope::{Failure, Shape};
+use super::envelope::Shape;
+use super::failure::Failure;
 use super::literals;
 use crate::{Context, trouble};
 

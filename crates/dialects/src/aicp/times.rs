@@ -3,7 +3,7 @@
 use aicp_types::UnixMillis;
 use jiff::civil::{Date, DateTime, Time};
 
-use super::envelope::Failure;
+use super::failure::Failure;
 use super::fields::Fields;
 use super::literals;
 

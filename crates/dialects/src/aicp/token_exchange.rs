@@ -7,7 +7,8 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::envelope::{Failure, Shape};
+use super::envelope::Shape;
+use super::failure::Failure;
 use super::json_response;
 use crate::Context;
 use crate::body::{BodyError, UnreadBody};

@@ -4,7 +4,8 @@ use aicp_platform::{BadInput, Error, Existing, Limit, Refusal, Registration, Ses
 use axum::http::HeaderValue;
 
 use super::answers::EnrolledFace;
-use super::envelope::{Answer, Failure};
+use super::envelope::Answer;
+use super::failure::Failure;
 use super::fields::{Fields, PictureError};
 use super::literals;
 use super::operations::{Call, our_failure, picture};

@@ -14,7 +14,8 @@ use aicp_platform::{
 use bytes::Bytes;
 
 use super::codes;
-use super::envelope::{Answer, Failure};
+use super::envelope::Answer;
+use super::failure::Failure;
 use super::fields::{Fields, Input, PictureError};
 use super::literals;
 use super::operations::Call;

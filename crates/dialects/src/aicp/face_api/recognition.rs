@@ -5,7 +5,8 @@ use bytes::Bytes;
 
 use super::super::answers::percent;
 use super::super::codes;
-use super::super::envelope::{Answer, Failure};
+use super::super::envelope::Answer;
+use super::super::failure::Failure;
 use super::super::fields::{Fields, Input};
 use super::super::operations::Call;
 use super::answers::{

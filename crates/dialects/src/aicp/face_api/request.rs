@@ -4,7 +4,7 @@ use aicp_platform::{Control, Gates, Match, Page, Threshold};
 
 use super::super::answers::percent;
 use super::super::codes::{self, Code};
-use super::super::envelope::Failure;
+use super::super::failure::Failure;
 use super::super::fields::Fields;
 
 /// Maximum length of group and user ids in bytes.
