@@ -69,7 +69,7 @@ impl<'a> Record<'a> {
         self.is_finished = true;
         let CallInfo { method, label, category, has_engine, path, client, .. } = self.subject;
         let engine = || engine_label(self.caller.engine().unwrap_or_else(|| self.platform.default_engine_name()));
-        self.platform.record(aicp_platform::Call {
+        self.platform.record(aicp_platform::CallRecord {
             app_id: self.caller.app_id().to_owned(),
             method: method.to_owned(),
             label,

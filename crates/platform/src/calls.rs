@@ -39,9 +39,9 @@ const DAY: Duration = Duration::from_hours(24);
 /// Maximum length of a message in bytes; longer ones are truncated.
 const MAX_MESSAGE_BYTES: usize = 500;
 
-/// A completed call.
+/// What the call log records of a completed call.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub struct CallRecord {
     /// App that the call acted for.
     pub app_id: String,
     /// Name of the operation, such as `faceQuery`.
@@ -249,7 +249,7 @@ async fn collect_batch(
 
 impl Platform {
     /// Appends a call to the log. Never waits; the statistics include it from now on.
-    pub fn record(&self, call: Call) {
+    pub fn record(&self, call: CallRecord) {
         self.inner.calls.push(LoggedCall {
             trace_id: self.inner.shared.ids.call(),
             app_id: call.app_id,

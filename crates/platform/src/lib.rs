@@ -55,7 +55,7 @@ pub use apps::ExtendedGrant;
 pub use backend::FaceCheck;
 pub use background::Background;
 pub use caller::{Caller, TokenError};
-pub use calls::Call;
+pub use calls::CallRecord;
 pub use capabilities::{Area, Capabilities};
 pub use console::{Registration, Session};
 pub use engines::{BUILTIN, Engines};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aicp_platform::settings::{Console, RegistrationPolicy};
 use aicp_platform::{
-    Area, BadInput, Call, CallFilter, Caller, Error, Existing, KeyOptions, KeyScheme, KeyState, KeyText, Missing,
+    Area, BadInput, CallFilter, CallRecord, Caller, Error, Existing, KeyOptions, KeyScheme, KeyState, KeyText, Missing,
     OutboxEntry, OutboxFilter, Page, Refusal, Registration, Settings, TokenError,
 };
 use aicp_store::{OutboxAction, OutboxRow};
@@ -147,7 +147,7 @@ async fn an_app_sees_its_own_libraries_alone() {
 async fn calls_are_counted_by_app_and_method() {
     let fixture = Fixture::start().await;
     let shop = app(&fixture, "shop").await;
-    let call = |app: &str, method: &str, cost_ms| Call {
+    let call = |app: &str, method: &str, cost_ms| CallRecord {
         app_id: app.to_owned(),
         method: method.to_owned(),
         label: "a label",
