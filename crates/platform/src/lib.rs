@@ -8,8 +8,8 @@
 mod apps;
 mod backend;
 mod background;
+mod call_log;
 mod caller;
-mod calls;
 mod capabilities;
 mod console;
 mod devices;
@@ -54,8 +54,8 @@ pub use aicp_store::{
 pub use apps::ExtendedGrant;
 pub use backend::FaceCheck;
 pub use background::Background;
+pub use call_log::CallRecord;
 pub use caller::{Caller, TokenError};
-pub use calls::CallRecord;
 pub use capabilities::{Area, Capabilities};
 pub use console::{Registration, Session};
 pub use engines::{BUILTIN, Engines};
@@ -88,7 +88,7 @@ use aicp_store::{Store, TemplateRow as StoredTemplate};
 use aicp_types::{Clock, Node, PersonId, UnixMillis};
 use apps::Tokens;
 use background::drive;
-use calls::CallLog;
+use call_log::CallLog;
 use console::LoginThrottle;
 use engines::Backends;
 use follower::Follower;
@@ -126,7 +126,7 @@ struct Inner {
     signer: Signer,
     vault: Vault,
     tokens: Arc<Tokens>,
-    calls: CallLog,
+    call_log: CallLog,
     keys: Arc<Keys>,
     login_throttle: LoginThrottle,
     /// Serialises enrolments under one user name or of one picture, which prevents duplicates.
@@ -210,7 +210,7 @@ impl Platform {
             signer: Signer::new(key),
             vault,
             tokens,
-            calls: CallLog::start(
+            call_log: CallLog::start(
                 store.clone(),
                 Arc::clone(&clock),
                 settings.statistics.zone.time_zone().clone(),
@@ -287,7 +287,7 @@ impl Platform {
     /// # Errors
     /// [`Internal::Store`].
     pub async fn close(&self) -> Result<()> {
-        self.inner.calls.close().await;
+        self.inner.call_log.close().await;
         self.inner.keys.close().await;
         Ok(self.inner.store.close().await?)
     }

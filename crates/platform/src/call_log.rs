@@ -66,8 +66,9 @@ pub struct CallRecord {
     pub message: Option<String>,
 }
 
-enum Record {
-    Call(Box<LoggedCall>),
+/// What the buffer holds.
+enum Message {
+    Record(Box<LoggedCall>),
     /// Signalled when all earlier records are written.
     Flush(oneshot::Sender<()>),
     Close,
@@ -75,7 +76,7 @@ enum Record {
 
 /// Handle of the writer task.
 pub(crate) struct CallLog {
-    buffer: mpsc::Sender<Record>,
+    buffer: mpsc::Sender<Message>,
     dropped: Arc<AtomicU64>,
     closing: Arc<AtomicBool>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -83,16 +84,16 @@ pub(crate) struct CallLog {
 
 impl CallLog {
     pub fn start(store: Store, clock: Arc<dyn Clock>, zone: TimeZone, retention_days: u32) -> Self {
-        let (buffer, records) = mpsc::channel(BUFFER_RECORDS);
+        let (buffer, messages) = mpsc::channel(BUFFER_RECORDS);
         let dropped = Arc::new(AtomicU64::new(0));
         let closing = Arc::new(AtomicBool::new(false));
         let (of_writer, is_closing) = (Arc::clone(&dropped), Arc::clone(&closing));
         let writer = Writer { store, clock, zone, dropped: of_writer, closing: is_closing, retention_days };
-        Self { buffer, dropped, closing, task: Mutex::new(Some(tokio::spawn(writer.run(records)))) }
+        Self { buffer, dropped, closing, task: Mutex::new(Some(tokio::spawn(writer.run(messages)))) }
     }
 
     fn push(&self, call: LoggedCall) {
-        if self.buffer.try_send(Record::Call(Box::new(call))).is_err() {
+        if self.buffer.try_send(Message::Record(Box::new(call))).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -104,7 +105,7 @@ impl CallLog {
     async fn flush(&self) -> Result<()> {
         let (done, written) = oneshot::channel();
         let flushed = async {
-            if self.buffer.send(Record::Flush(done)).await.is_ok() {
+            if self.buffer.send(Message::Flush(done)).await.is_ok() {
                 let _ = written.await;
             }
         };
@@ -116,7 +117,7 @@ impl CallLog {
         let task = self.task.lock().await.take();
         if let Some(task) = task {
             self.closing.store(true, Ordering::Relaxed);
-            let _ = self.buffer.send(Record::Close).await;
+            let _ = self.buffer.send(Message::Close).await;
             let _ = task.await;
         }
     }
@@ -134,12 +135,12 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(self, mut records: mpsc::Receiver<Record>) {
+    async fn run(self, mut messages: mpsc::Receiver<Message>) {
         let mut received = Vec::with_capacity(BATCH);
         let mut next_deletion = Instant::now();
         loop {
             let wake = next_deletion.min(Instant::now() + DELETE_INTERVAL);
-            let (calls, waiting, closing) = collect_batch(&mut records, &mut received, wake).await;
+            let (calls, waiting, closing) = collect_batch(&mut messages, &mut received, wake).await;
             self.write(calls).await;
             for done in waiting {
                 let _ = done.send(());
@@ -221,8 +222,8 @@ impl Writer {
 /// Collects records until the batch is full, [`MAX_FLUSH_DELAY`] has passed since the first one, or a flush or close
 /// arrives. Waits for the first record until `wake`.
 async fn collect_batch(
-    records: &mut mpsc::Receiver<Record>,
-    received: &mut Vec<Record>,
+    messages: &mut mpsc::Receiver<Message>,
+    received: &mut Vec<Message>,
     wake: Instant,
 ) -> (Vec<LoggedCall>, Vec<oneshot::Sender<()>>, bool) {
     let mut calls = Vec::new();
@@ -231,16 +232,16 @@ async fn collect_batch(
     let mut until = None;
     while calls.len() < BATCH && waiting.is_empty() && !closing {
         let room = BATCH - calls.len();
-        let more = records.recv_many(received, room);
+        let more = messages.recv_many(received, room);
         let Ok(count) = timeout_at(until.unwrap_or(wake), more).await else { break };
         // Zero means that all senders are dropped.
         closing |= count == 0;
         until = until.or_else(|| Some(Instant::now() + MAX_FLUSH_DELAY));
-        for record in received.drain(..) {
-            match record {
-                Record::Call(call) => calls.push(*call),
-                Record::Flush(done) => waiting.push(done),
-                Record::Close => closing = true,
+        for message in received.drain(..) {
+            match message {
+                Message::Record(call) => calls.push(*call),
+                Message::Flush(done) => waiting.push(done),
+                Message::Close => closing = true,
             }
         }
     }
@@ -250,7 +251,7 @@ async fn collect_batch(
 impl Platform {
     /// Appends a call to the log. Never waits; the statistics include it from now on.
     pub fn record(&self, call: CallRecord) {
-        self.inner.calls.push(LoggedCall {
+        self.inner.call_log.push(LoggedCall {
             trace_id: self.inner.shared.ids.call(),
             app_id: call.app_id,
             method: call.method,
@@ -268,7 +269,7 @@ impl Platform {
 
     /// Waits until all calls recorded so far are written.
     pub(crate) async fn flush_calls(&self) -> Result<()> {
-        self.inner.calls.flush().await
+        self.inner.call_log.flush().await
     }
 }
 
