@@ -9,10 +9,11 @@ use axum::http::request::Parts;
 use sha2::{Digest, Sha256};
 
 use super::codes::{self, Gateway};
+use super::md5::Md5Error;
 use super::params::{self, Query};
 use super::refusal::Refusal;
 use super::routes::{self, Api};
-use super::signature::Signed;
+use super::signature::{SignatureError, Signed};
 use super::{Exchange, KEYS, md5, signature};
 use crate::Context;
 use crate::body::HeldBody;
@@ -37,12 +38,12 @@ pub(super) fn claim<'a>(context: &Context, parts: &'a Parts, query: Query<'_>) -
     let (now, skew) = (context.platform.now(), context.options.jdcloud.clock_skew_s.duration());
     if !parts.headers.contains_key(header::AUTHORIZATION) && md5::matches_request(&query) {
         let claim = md5::Claim::read(&query, now, skew)?;
-        let key = key(claim.access_key()).filter(|key| key.options().allow_md5).ok_or(md5::Refusal::UnknownKey)?;
+        let key = key(claim.access_key()).filter(|key| key.options().allow_md5).ok_or(Md5Error::UnknownKey)?;
         claim.verify(key.secret())?;
         return Ok(Claimed { key, signature: None });
     }
     let claim = signature::Claim::read(&parts.headers)?;
-    let key = key(claim.access_key()).ok_or(signature::Refusal::UnknownKey)?;
+    let key = key(claim.access_key()).ok_or(SignatureError::UnknownKey)?;
     claim.require_timely(now, skew)?;
     Ok(Claimed { key, signature: Some((claim, Sha256::new())) })
 }

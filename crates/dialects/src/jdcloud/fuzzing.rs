@@ -9,7 +9,7 @@ use super::md5;
 use super::params::{Params, Query, unquoted};
 use super::pictures::picture;
 use super::routes::{self, Family};
-use super::signature::{self, Signed};
+use super::signature::{self, SignatureError, Signed};
 
 /// Parsed views of a parameter; `Err` where it is rejected.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub fn verify(request: &Request, secret: &str, now: i64) -> Result<(), &'static 
         claim.require_timely(UnixMillis::new(now), SKEW)?;
         claim.verify(&Signed { method, path, query, headers }, body_hash, secret)
     });
-    checked.map(|_| ()).map_err(signature::Refusal::text)
+    checked.map(|_| ()).map_err(SignatureError::text)
 }
 
 /// Whether a query has a valid MD5 signature with this secret, whatever its timestamp.

@@ -9,9 +9,9 @@ use subtle::ConstantTimeEq;
 
 use super::params::Query;
 
-/// Reasons to refuse a request, in the order of the checks.
+/// Why a request is refused, in the order of the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum Md5Error {
     NoKey,
     NoTime,
     NoSign,
@@ -37,15 +37,15 @@ impl Claim {
     /// Parses a claim from the query. Times are in milliseconds since the Unix epoch.
     ///
     /// # Errors
-    /// [`Refusal`], up to [`Refusal::OtherTime`].
-    pub fn read(query: &Query<'_>, now: UnixMillis, skew: Duration) -> Result<Self, Refusal> {
-        let access_key = query.text("appkey").ok_or(Refusal::NoKey)?;
-        let time = query.text("timestamp").ok_or(Refusal::NoTime)?;
-        let sign = query.text("sign").ok_or(Refusal::NoSign)?;
+    /// [`Md5Error`], up to [`Md5Error::OtherTime`].
+    pub fn read(query: &Query<'_>, now: UnixMillis, skew: Duration) -> Result<Self, Md5Error> {
+        let access_key = query.text("appkey").ok_or(Md5Error::NoKey)?;
+        let time = query.text("timestamp").ok_or(Md5Error::NoTime)?;
+        let sign = query.text("sign").ok_or(Md5Error::NoSign)?;
         let moment = if time.bytes().all(|byte| byte.is_ascii_digit()) { time.parse::<i64>().ok() } else { None };
-        let moment = moment.ok_or(Refusal::BadTime)?;
+        let moment = moment.ok_or(Md5Error::BadTime)?;
         if now.distance(UnixMillis::new(moment)) > skew {
-            return Err(Refusal::OtherTime);
+            return Err(Md5Error::OtherTime);
         }
         Ok(Self { access_key, time, sign })
     }
@@ -58,11 +58,11 @@ impl Claim {
     /// Verifies the signature.
     ///
     /// # Errors
-    /// [`Refusal::Mismatch`].
-    pub fn verify(&self, secret: &str) -> Result<(), Refusal> {
+    /// [`Md5Error::Mismatch`].
+    pub fn verify(&self, secret: &str) -> Result<(), Md5Error> {
         let expected = hex::encode(Md5::new().chain_update(secret).chain_update(&self.time).finalize());
         let is_same = bool::from(expected.as_bytes().ct_eq(self.sign.to_ascii_lowercase().as_bytes()));
-        if is_same { Ok(()) } else { Err(Refusal::Mismatch) }
+        if is_same { Ok(()) } else { Err(Md5Error::Mismatch) }
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
     const SKEW: Duration = Duration::from_millis(300_000);
     const GOOD: &str = "appkey=K&timestamp=1541491668060&sign=e58e726a4783ae6db9756d4df8ed0605";
 
-    fn check(query: &str, now: i64) -> Result<(), Refusal> {
+    fn check(query: &str, now: i64) -> Result<(), Md5Error> {
         Claim::read(&Query::of(query), UnixMillis::new(now), SKEW)?.verify("SECRET1")
     }
 
@@ -91,30 +91,30 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_in_order() {
         let cases = [
-            ("", Refusal::NoKey),
-            ("appkey=&timestamp=x", Refusal::NoKey),
-            ("timestamp=1541491668060&sign=x", Refusal::NoKey),
-            ("appkey=K&sign=x", Refusal::NoTime),
-            ("appkey=K&secretkey=SECRET1", Refusal::NoTime),
-            ("appkey=K&timestamp=x", Refusal::NoSign),
-            ("appkey=K&timestamp=x&sign=", Refusal::NoSign),
-            ("appkey=K&timestamp=x&sign=x", Refusal::BadTime),
-            ("appkey=K&timestamp=-1&sign=x", Refusal::BadTime),
-            ("appkey=K&timestamp=1541491668060.0&sign=x", Refusal::BadTime),
-            ("appkey=K&timestamp=99999999999999999999&sign=x", Refusal::BadTime),
-            ("appkey=K&timestamp=9223372036854775807&sign=x", Refusal::OtherTime),
-            ("appkey=K&timestamp=1541491668&sign=x", Refusal::OtherTime),
-            ("appkey=K&timestamp=1541491668060&sign=x", Refusal::Mismatch),
-            ("appkey=K&timestamp=1541491668061&sign=e58e726a4783ae6db9756d4df8ed0605", Refusal::Mismatch),
+            ("", Md5Error::NoKey),
+            ("appkey=&timestamp=x", Md5Error::NoKey),
+            ("timestamp=1541491668060&sign=x", Md5Error::NoKey),
+            ("appkey=K&sign=x", Md5Error::NoTime),
+            ("appkey=K&secretkey=SECRET1", Md5Error::NoTime),
+            ("appkey=K&timestamp=x", Md5Error::NoSign),
+            ("appkey=K&timestamp=x&sign=", Md5Error::NoSign),
+            ("appkey=K&timestamp=x&sign=x", Md5Error::BadTime),
+            ("appkey=K&timestamp=-1&sign=x", Md5Error::BadTime),
+            ("appkey=K&timestamp=1541491668060.0&sign=x", Md5Error::BadTime),
+            ("appkey=K&timestamp=99999999999999999999&sign=x", Md5Error::BadTime),
+            ("appkey=K&timestamp=9223372036854775807&sign=x", Md5Error::OtherTime),
+            ("appkey=K&timestamp=1541491668&sign=x", Md5Error::OtherTime),
+            ("appkey=K&timestamp=1541491668060&sign=x", Md5Error::Mismatch),
+            ("appkey=K&timestamp=1541491668061&sign=e58e726a4783ae6db9756d4df8ed0605", Md5Error::Mismatch),
         ];
-        for (query, refusal) in cases {
-            assert_eq!(check(query, NOW), Err(refusal), "{query}");
+        for (query, error) in cases {
+            assert_eq!(check(query, NOW), Err(error), "{query}");
         }
         for outside in [NOW - SKEW_MS - 1, NOW + SKEW_MS + 1] {
-            assert_eq!(check(GOOD, outside), Err(Refusal::OtherTime));
+            assert_eq!(check(GOOD, outside), Err(Md5Error::OtherTime));
         }
         let claim = Claim::read(&Query::of(GOOD), UnixMillis::new(NOW), SKEW);
-        assert_eq!(claim.map(|claim| claim.verify("SECRET2")), Ok(Err(Refusal::Mismatch)));
+        assert_eq!(claim.map(|claim| claim.verify("SECRET2")), Ok(Err(Md5Error::Mismatch)));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::codes::{self, Gateway, System};
 use super::failure::Failure;
-use super::{md5, signature};
+use super::md5::Md5Error;
+use super::signature::SignatureError;
 
 /// Reasons to fail a request.
 pub(super) enum Refusal {
@@ -30,22 +31,22 @@ impl From<System> for Refusal {
     }
 }
 
-impl From<signature::Refusal> for Refusal {
-    fn from(refusal: signature::Refusal) -> Self {
-        Self::Gateway(Gateway::denied(refusal.text()))
+impl From<SignatureError> for Refusal {
+    fn from(e: SignatureError) -> Self {
+        Self::Gateway(Gateway::denied(e.text()))
     }
 }
 
-impl From<md5::Refusal> for Refusal {
-    fn from(refusal: md5::Refusal) -> Self {
-        Self::from(match refusal {
-            md5::Refusal::NoKey => codes::NO_KEY,
-            md5::Refusal::NoTime => codes::NO_TIME,
-            md5::Refusal::NoSign => codes::NO_SIGN,
-            md5::Refusal::BadTime => codes::BAD_TIME,
-            md5::Refusal::OtherTime => codes::OTHER_TIME,
-            md5::Refusal::UnknownKey => codes::UNKNOWN_KEY,
-            md5::Refusal::Mismatch => codes::WRONG_SIGN,
+impl From<Md5Error> for Refusal {
+    fn from(e: Md5Error) -> Self {
+        Self::from(match e {
+            Md5Error::NoKey => codes::NO_KEY,
+            Md5Error::NoTime => codes::NO_TIME,
+            Md5Error::NoSign => codes::NO_SIGN,
+            Md5Error::BadTime => codes::BAD_TIME,
+            Md5Error::OtherTime => codes::OTHER_TIME,
+            Md5Error::UnknownKey => codes::UNKNOWN_KEY,
+            Md5Error::Mismatch => codes::WRONG_SIGN,
         })
     }
 }

@@ -33,9 +33,9 @@ const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 const DATE_LENGTH: usize = 16;
 const DAY_LENGTH: usize = 8;
 
-/// Reasons to refuse a request, in the order of the checks.
+/// Why a request is refused, in the order of the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum SignatureError {
     NoAuthorization,
     NoCredential,
     NoSignedHeaders,
@@ -45,7 +45,7 @@ pub(super) enum Refusal {
     Mismatch,
 }
 
-impl Refusal {
+impl SignatureError {
     /// Returns the vendor's message.
     pub fn text(self) -> &'static str {
         match self {
@@ -137,12 +137,12 @@ impl<'a> Claim<'a> {
     /// Parses a claim from the headers.
     ///
     /// # Errors
-    /// [`Refusal`], up to [`Refusal::NoDate`].
-    pub fn read(headers: &'a HeaderMap) -> Result<Self, Refusal> {
-        let header = headers.get(header::AUTHORIZATION).ok_or(Refusal::NoAuthorization)?;
-        let text = std::str::from_utf8(header.as_bytes()).map_err(|_| Refusal::NoCredential)?;
+    /// [`SignatureError`], up to [`SignatureError::NoDate`].
+    pub fn read(headers: &'a HeaderMap) -> Result<Self, SignatureError> {
+        let header = headers.get(header::AUTHORIZATION).ok_or(SignatureError::NoAuthorization)?;
+        let text = std::str::from_utf8(header.as_bytes()).map_err(|_| SignatureError::NoCredential)?;
         let authorization = Authorization::parse(text.trim())?;
-        let date = headers.get(DATE).ok_or(Refusal::NoDate)?;
+        let date = headers.get(DATE).ok_or(SignatureError::NoDate)?;
         let date = std::str::from_utf8(date.as_bytes()).map(str::trim).unwrap_or_default();
         Ok(Self { authorization, date })
     }
@@ -156,29 +156,34 @@ impl<'a> Claim<'a> {
     /// milliseconds since the Unix epoch.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`].
-    pub fn require_timely(&self, now: UnixMillis, skew: Duration) -> Result<(), Refusal> {
-        let moment = moment(self.date).ok_or(Refusal::Invalid)?;
+    /// [`SignatureError::Invalid`].
+    pub fn require_timely(&self, now: UnixMillis, skew: Duration) -> Result<(), SignatureError> {
+        let moment = moment(self.date).ok_or(SignatureError::Invalid)?;
         let is_of_the_day = self.date.get(..DAY_LENGTH) == Some(self.authorization.day);
         let is_near = now.distance(moment) <= skew;
         let has_signature = self.authorization.signature.is_some();
-        if is_of_the_day && is_near && has_signature { Ok(()) } else { Err(Refusal::Invalid) }
+        if is_of_the_day && is_near && has_signature { Ok(()) } else { Err(SignatureError::Invalid) }
     }
 
     /// Verifies the signature. `body_hash` is the SHA-256 of the body.
     ///
     /// # Errors
-    /// [`Refusal::Mismatch`].
-    pub fn verify(&self, signed: &Signed<'_>, body_hash: &[u8; 32], secret: &str) -> Result<Verified, Refusal> {
+    /// [`SignatureError::Mismatch`].
+    pub fn verify(
+        &self,
+        signed: &Signed<'_>,
+        body_hash: &[u8; 32],
+        secret: &str,
+    ) -> Result<ValidSignature, SignatureError> {
         let claimed = self.authorization.signature.unwrap_or_default();
         let mut signature = [0; 32];
-        hex::decode_to_slice(claimed, &mut signature).map_err(|_| Refusal::Mismatch)?;
-        let headers = SignedHeaders::of(signed, self.authorization.signed_headers).ok_or(Refusal::Mismatch)?;
+        hex::decode_to_slice(claimed, &mut signature).map_err(|_| SignatureError::Mismatch)?;
+        let headers = SignedHeaders::of(signed, self.authorization.signed_headers).ok_or(SignatureError::Mismatch)?;
         let body_hash = hex::encode(body_hash);
         if headers.has(BODY_HASH) && !signed.value(BODY_HASH).eq_ignore_ascii_case(body_hash.as_bytes()) {
-            return Err(Refusal::Mismatch);
+            return Err(SignatureError::Mismatch);
         }
-        let key = self.authorization.key(secret).ok_or(Refusal::Mismatch)?;
+        let key = self.authorization.key(secret).ok_or(SignatureError::Mismatch)?;
         let path = canonical_path(signed.path);
         let matches = |query: &str, headers: &[u8]| {
             let request = [
@@ -198,16 +203,16 @@ impl<'a> Claim<'a> {
         lines.dedup();
         queries.dedup();
         if queries.iter().any(|query| lines.iter().any(|lines| matches(query, lines))) {
-            Ok(Verified { signature: hex::encode(signature), binds_nonce: headers.has(NONCE) })
+            Ok(ValidSignature { signature: hex::encode(signature), binds_nonce: headers.has(NONCE) })
         } else {
-            Err(Refusal::Mismatch)
+            Err(SignatureError::Mismatch)
         }
     }
 }
 
 /// Valid signature.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Verified {
+pub(super) struct ValidSignature {
     /// Signature as 64 lower-case hex digits.
     pub signature: String,
     /// Whether a nonce is signed, so that the signature should be unique.
@@ -215,26 +220,26 @@ pub(super) struct Verified {
 }
 
 impl<'a> Authorization<'a> {
-    fn parse(text: &'a str) -> Result<Self, Refusal> {
+    fn parse(text: &'a str) -> Result<Self, SignatureError> {
         let (scheme, fields) = SCHEMES
             .into_iter()
             .find_map(|scheme| Some((scheme, text.strip_prefix(scheme.name)?)))
-            .ok_or(Refusal::NoCredential)?;
+            .ok_or(SignatureError::NoCredential)?;
         let field = |wanted: &str| {
             let mut fields = fields.split(',').filter_map(|field| field.trim().split_once('='));
             fields.find(|(name, _)| *name == wanted).map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
         };
         // Splits from the right, as the format of key ids is unknown.
-        let mut parts = field("Credential").ok_or(Refusal::NoCredential)?.rsplitn(5, '/');
+        let mut parts = field("Credential").ok_or(SignatureError::NoCredential)?.rsplitn(5, '/');
         let (Some(terminator), Some(service), Some(region), Some(day), Some(access_key)) =
             (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(Refusal::NoCredential);
+            return Err(SignatureError::NoCredential);
         };
         if terminator != scheme.terminator || access_key.is_empty() {
-            return Err(Refusal::NoCredential);
+            return Err(SignatureError::NoCredential);
         }
-        let signed_headers = field("SignedHeaders").ok_or(Refusal::NoSignedHeaders)?;
+        let signed_headers = field("SignedHeaders").ok_or(SignatureError::NoSignedHeaders)?;
         Ok(Self { scheme, access_key, day, region, service, signed_headers, signature: field("Signature") })
     }
 

@@ -42,14 +42,14 @@ impl Sent {
         self.with("authorization", &value)
     }
 
-    fn check(&self) -> Result<Verified, Refusal> {
+    fn check(&self) -> Result<ValidSignature, SignatureError> {
         self.check_at(NOW, SECRET)
     }
 
-    fn check_at(&self, now: i64, secret: &str) -> Result<Verified, Refusal> {
+    fn check_at(&self, now: i64, secret: &str) -> Result<ValidSignature, SignatureError> {
         let claim = Claim::read(&self.headers)?;
         if claim.access_key() != "TESTAK" {
-            return Err(Refusal::UnknownKey);
+            return Err(SignatureError::UnknownKey);
         }
         claim.require_timely(UnixMillis::new(now), Duration::from_millis(SKEW_MS.unsigned_abs()))?;
         let signed = Signed { method: &self.method, path: &self.path, query: &self.query, headers: &self.headers };
@@ -185,12 +185,12 @@ fn what_was_changed_on_the_way_is_refused() {
     for (what, change) in changes {
         let mut sent = second();
         change(&mut sent);
-        assert_eq!(sent.check(), Err(Refusal::Mismatch), "{what}");
+        assert_eq!(sent.check(), Err(SignatureError::Mismatch), "{what}");
     }
-    assert_eq!(second().check_at(NOW, "OTHER"), Err(Refusal::Mismatch));
+    assert_eq!(second().check_at(NOW, "OTHER"), Err(SignatureError::Mismatch));
     for signature in ["", "0", &SECOND[1..], &SECOND.replace('2', "g"), &"0".repeat(64), &format!("{SECOND}00")] {
         let sent = second().authorized("JDCLOUD2-HMAC-SHA256", USUAL_SCOPE, USUAL_HEADERS, signature);
-        let expected = if signature.is_empty() { Refusal::Invalid } else { Refusal::Mismatch };
+        let expected = if signature.is_empty() { SignatureError::Invalid } else { SignatureError::Mismatch };
         assert_eq!(sent.check(), Err(expected), "{signature}");
     }
 }
@@ -230,34 +230,34 @@ fn what_is_missing_is_said_in_order() {
     let other_day = format!("Credential={}", USUAL_SCOPE.replace("20190214", "20190213"));
     let scheme = "JDCLOUD2-HMAC-SHA256";
     let cases = [
-        (String::new(), Refusal::NoCredential),
-        ("Basic dTpw".to_owned(), Refusal::NoCredential),
-        ("jdcloud2-hmac-sha256 Credential=a".to_owned(), Refusal::NoCredential),
-        (format!("{scheme} {signed}, Signature={SECOND}"), Refusal::NoCredential),
-        (format!("{scheme} Credential=, {signed}"), Refusal::NoCredential),
-        (format!("{scheme} Credential=TESTAK/20190214/a/jdcloud2_request, {signed}"), Refusal::NoCredential),
-        (format!("{scheme} Credential=/20190214/a/b/jdcloud2_request, {signed}"), Refusal::NoCredential),
-        (format!("{scheme} Credential=TESTAK/20190214/a/b/jdcloud3_request, {signed}"), Refusal::NoCredential),
-        (format!("{scheme} {credential}, Signature={SECOND}"), Refusal::NoSignedHeaders),
-        (format!("{scheme} {credential}, SignedHeaders=, Signature={SECOND}"), Refusal::NoSignedHeaders),
-        (format!("{scheme} {other_key}, {signed}"), Refusal::UnknownKey),
-        (format!("{scheme} {credential}, {signed}"), Refusal::Invalid),
-        (format!("{scheme} {other_day}, {signed}, Signature={SECOND}"), Refusal::Invalid),
-        (format!("{scheme} {credential}, {signed}, Signature=xyz"), Refusal::Mismatch),
+        (String::new(), SignatureError::NoCredential),
+        ("Basic dTpw".to_owned(), SignatureError::NoCredential),
+        ("jdcloud2-hmac-sha256 Credential=a".to_owned(), SignatureError::NoCredential),
+        (format!("{scheme} {signed}, Signature={SECOND}"), SignatureError::NoCredential),
+        (format!("{scheme} Credential=, {signed}"), SignatureError::NoCredential),
+        (format!("{scheme} Credential=TESTAK/20190214/a/jdcloud2_request, {signed}"), SignatureError::NoCredential),
+        (format!("{scheme} Credential=/20190214/a/b/jdcloud2_request, {signed}"), SignatureError::NoCredential),
+        (format!("{scheme} Credential=TESTAK/20190214/a/b/jdcloud3_request, {signed}"), SignatureError::NoCredential),
+        (format!("{scheme} {credential}, Signature={SECOND}"), SignatureError::NoSignedHeaders),
+        (format!("{scheme} {credential}, SignedHeaders=, Signature={SECOND}"), SignatureError::NoSignedHeaders),
+        (format!("{scheme} {other_key}, {signed}"), SignatureError::UnknownKey),
+        (format!("{scheme} {credential}, {signed}"), SignatureError::Invalid),
+        (format!("{scheme} {other_day}, {signed}, Signature={SECOND}"), SignatureError::Invalid),
+        (format!("{scheme} {credential}, {signed}, Signature=xyz"), SignatureError::Mismatch),
     ];
-    for (text, refusal) in cases {
-        assert_eq!(second().with("authorization", &text).check(), Err(refusal), "{text}");
+    for (text, error) in cases {
+        assert_eq!(second().with("authorization", &text).check(), Err(error), "{text}");
     }
     let mut bare = second();
     bare.headers.remove("authorization");
-    assert_eq!(bare.check(), Err(Refusal::NoAuthorization));
+    assert_eq!(bare.check(), Err(SignatureError::NoAuthorization));
     let mut dateless = second();
     dateless.headers.remove(DATE);
-    assert_eq!(dateless.check(), Err(Refusal::NoDate));
+    assert_eq!(dateless.check(), Err(SignatureError::NoDate));
     let mut neither = dateless.with("authorization", &format!("{scheme} {credential}"));
-    assert_eq!(neither.check(), Err(Refusal::NoSignedHeaders));
+    assert_eq!(neither.check(), Err(SignatureError::NoSignedHeaders));
     neither.headers.remove("authorization");
-    assert_eq!(neither.check(), Err(Refusal::NoAuthorization));
+    assert_eq!(neither.check(), Err(SignatureError::NoAuthorization));
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn a_request_of_another_time_is_refused() {
         assert!(second().check_at(now, SECRET).is_ok(), "{now}");
     }
     for now in [NOW - SKEW_MS - 1, NOW + SKEW_MS + 1, 0, i64::MIN, i64::MAX] {
-        assert_eq!(second().check_at(now, SECRET), Err(Refusal::Invalid), "{now}");
+        assert_eq!(second().check_at(now, SECRET), Err(SignatureError::Invalid), "{now}");
     }
     for date in [
         "",
@@ -281,7 +281,7 @@ fn a_request_of_another_time_is_refused() {
         "201902140104514Z",
         "Thu, 14 Feb 2019 10:45:14 GMT",
     ] {
-        assert_eq!(second().with(DATE, date).check(), Err(Refusal::Invalid), "{date}");
+        assert_eq!(second().with(DATE, date).check(), Err(SignatureError::Invalid), "{date}");
     }
 }
 
@@ -315,7 +315,7 @@ fn a_nonce_is_bound_only_if_it_is_signed() {
     // The date is covered even if it is not among the signed headers.
     let sent = Sent::new("/jdai/getFaceGroupList", "", EMPTY).with("content-type", "a/b").with("host", "a");
     let sent = signed_by_the_book(sent, "content-type;host", &hash).with(DATE, "20190214T104515Z");
-    assert_eq!(sent.check(), Err(Refusal::Mismatch));
+    assert_eq!(sent.check(), Err(SignatureError::Mismatch));
 }
 
 #[test]
@@ -423,15 +423,15 @@ proptest! {
         let sent = Sent::new(&path, &query, &body).with("host", "a").with("x-note", &note);
         let sent = signed_by_the_book(sent, "host;x-jdcloud-date;x-jdcloud-nonce;x-note", &hash);
         prop_assert!(sent.check().is_ok());
-        prop_assert_eq!(sent.check_at(NOW, &format!("{SECRET}{secret_tail}")), Err(Refusal::Mismatch));
+        prop_assert_eq!(sent.check_at(NOW, &format!("{SECRET}{secret_tail}")), Err(SignatureError::Mismatch));
         let mut changed = sent.clone();
         changed.body.push(0);
-        prop_assert_eq!(changed.check(), Err(Refusal::Mismatch));
+        prop_assert_eq!(changed.check(), Err(SignatureError::Mismatch));
         let mut changed = sent.clone().with("x-note", &format!("{note}x"));
-        prop_assert_eq!(changed.check(), Err(Refusal::Mismatch));
+        prop_assert_eq!(changed.check(), Err(SignatureError::Mismatch));
         changed = sent.clone();
         changed.query.push_str("&zz=1");
-        prop_assert_eq!(changed.check(), Err(Refusal::Mismatch));
+        prop_assert_eq!(changed.check(), Err(SignatureError::Mismatch));
     }
 
     #[test]
