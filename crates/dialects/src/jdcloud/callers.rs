@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::codes::{self, Gateway};
 use super::md5::Md5Error;
-use super::params::{self, Query};
+use super::params::{self, RawQuery};
 use super::refusal::Refusal;
 use super::routes::{self, Api};
 use super::signature::{SignatureError, Signed};
@@ -33,7 +33,7 @@ pub(super) struct Verified {
 }
 
 /// Reads the access key that a request claims. A signature in the query does not cover the body, so it is verified here.
-pub(super) fn claim<'a>(context: &Context, parts: &'a Parts, query: Query<'_>) -> Result<Claimed<'a>, Refusal> {
+pub(super) fn claim<'a>(context: &Context, parts: &'a Parts, query: RawQuery<'_>) -> Result<Claimed<'a>, Refusal> {
     let key = |id: &str| context.platform.access_key(&KEYS, id);
     let (now, skew) = (context.platform.now(), context.options.jdcloud.clock_skew_s.duration());
     if !parts.headers.contains_key(header::AUTHORIZATION) && md5::matches_request(&query) {

@@ -6,7 +6,7 @@ use aicp_types::UnixMillis;
 use axum::http::{HeaderMap, Method};
 
 use super::md5;
-use super::params::{Params, Query, unquoted};
+use super::params::{Params, RawQuery, unquoted};
 use super::pictures::picture;
 use super::routes::{self, Family};
 use super::signature::{self, SignatureError, Signed};
@@ -24,7 +24,7 @@ pub struct Seen {
 /// Parses the parameters of the given names; `None` if the body can't be read.
 pub fn params(query: &str, body: &[u8], names: &[&str]) -> Option<Vec<Seen>> {
     let body = unquoted(body);
-    let params = Params::of(Query::of(query), body.as_deref());
+    let params = Params::of(RawQuery::of(query), body.as_deref());
     let seen = names.iter().map(|name| {
         let _ = (params.long_text(name), picture(&params, name, Family::V1), picture(&params, name, Family::Plain));
         Seen {
@@ -66,6 +66,6 @@ pub fn verify(request: &Request, secret: &str, now: i64) -> Result<(), &'static 
 
 /// Whether a query has a valid MD5 signature with this secret, whatever its timestamp.
 pub fn is_signed_by_md5(query: &str, secret: &str) -> bool {
-    let claim = md5::Claim::read(&Query::of(query), UnixMillis::default(), Duration::MAX);
+    let claim = md5::Claim::read(&RawQuery::of(query), UnixMillis::default(), Duration::MAX);
     claim.is_ok_and(|claim| claim.verify(secret).is_ok())
 }

@@ -7,7 +7,7 @@ use aicp_types::UnixMillis;
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
-use super::params::Query;
+use super::params::RawQuery;
 
 /// Why a request is refused, in the order of the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) struct Claim {
 }
 
 /// Whether a query uses this scheme, validly or not.
-pub(super) fn matches_request(query: &Query<'_>) -> bool {
+pub(super) fn matches_request(query: &RawQuery<'_>) -> bool {
     ["appkey", "timestamp", "sign"].into_iter().any(|name| query.has(name))
 }
 
@@ -38,7 +38,7 @@ impl Claim {
     ///
     /// # Errors
     /// [`Md5Error`], up to [`Md5Error::OtherTime`].
-    pub fn read(query: &Query<'_>, now: UnixMillis, skew: Duration) -> Result<Self, Md5Error> {
+    pub fn read(query: &RawQuery<'_>, now: UnixMillis, skew: Duration) -> Result<Self, Md5Error> {
         let access_key = query.text("appkey").ok_or(Md5Error::NoKey)?;
         let time = query.text("timestamp").ok_or(Md5Error::NoTime)?;
         let sign = query.text("sign").ok_or(Md5Error::NoSign)?;
@@ -76,7 +76,7 @@ mod tests {
     const GOOD: &str = "appkey=K&timestamp=1541491668060&sign=e58e726a4783ae6db9756d4df8ed0605";
 
     fn check(query: &str, now: i64) -> Result<(), Md5Error> {
-        Claim::read(&Query::of(query), UnixMillis::new(now), SKEW)?.verify("SECRET1")
+        Claim::read(&RawQuery::of(query), UnixMillis::new(now), SKEW)?.verify("SECRET1")
     }
 
     #[test]
@@ -113,17 +113,17 @@ mod tests {
         for outside in [NOW - SKEW_MS - 1, NOW + SKEW_MS + 1] {
             assert_eq!(check(GOOD, outside), Err(Md5Error::OtherTime));
         }
-        let claim = Claim::read(&Query::of(GOOD), UnixMillis::new(NOW), SKEW);
+        let claim = Claim::read(&RawQuery::of(GOOD), UnixMillis::new(NOW), SKEW);
         assert_eq!(claim.map(|claim| claim.verify("SECRET2")), Ok(Err(Md5Error::Mismatch)));
     }
 
     #[test]
     fn any_of_its_parameters_means_it() {
         for query in ["appkey", "timestamp=", "a=b&sign=x", "%73ign=x"] {
-            assert!(matches_request(&Query::of(query)), "{query}");
+            assert!(matches_request(&RawQuery::of(query)), "{query}");
         }
         for query in ["", "start=0&length=5", "Sign=x", "secretkey=x"] {
-            assert!(!matches_request(&Query::of(query)), "{query}");
+            assert!(!matches_request(&RawQuery::of(query)), "{query}");
         }
     }
 }

@@ -45,7 +45,7 @@ use callers::{Claimed, Verified};
 use calls::Call;
 use codes::Gateway;
 use envelope::{Answer, RequestStamp};
-use params::{Params, Query};
+use params::{Params, RawQuery};
 use refusal::Refusal;
 use routes::{Api, Entry};
 
@@ -90,14 +90,14 @@ pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBo
         return envelope::render_gateway(Gateway::NOT_FOUND, &stamp);
     };
     name_operation(entry.name);
-    serve(context, Exchange { context, parts, query: Query::of(query), stamp, entry, key: None }, body).await
+    serve(context, Exchange { context, parts, query: RawQuery::of(query), stamp, entry, key: None }, body).await
 }
 
 /// Request for a call, and its answer.
 struct Exchange<'a> {
     context: &'a Context,
     parts: &'a Parts,
-    query: Query<'a>,
+    query: RawQuery<'a>,
     stamp: RequestStamp,
     entry: &'static Entry,
     /// Key of the caller, once verified.

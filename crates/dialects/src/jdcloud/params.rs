@@ -67,9 +67,9 @@ impl<'a> Value<'a> {
 
 /// Query string as sent. Not `Debug`, as it may hold a secret that a client put there.
 #[derive(Clone, Copy)]
-pub(super) struct Query<'a>(&'a str);
+pub(super) struct RawQuery<'a>(&'a str);
 
-impl<'a> Query<'a> {
+impl<'a> RawQuery<'a> {
     pub fn of(query: &'a str) -> Self {
         Self(query)
     }
@@ -170,7 +170,7 @@ enum Content<'a> {
 
 /// Parameters of a call.
 pub(super) struct Params<'a> {
-    query: Query<'a>,
+    query: RawQuery<'a>,
     content: Content<'a>,
 }
 
@@ -195,7 +195,7 @@ pub(super) fn unquoted(body: &[u8]) -> Option<Cow<'_, [u8]>> {
 
 impl<'a> Params<'a> {
     /// Parses a query and a body from [`unquoted`].
-    pub fn of(query: Query<'a>, body: Option<&'a [u8]>) -> Self {
+    pub fn of(query: RawQuery<'a>, body: Option<&'a [u8]>) -> Self {
         let content = match body {
             None => Content::Broken,
             Some(b"" | b"null" | b"{}") => Content::Empty,
@@ -209,7 +209,7 @@ impl<'a> Params<'a> {
     }
 
     /// Parses a query whose body is too large for the call.
-    pub fn of_too_large(query: Query<'a>) -> Self {
+    pub fn of_too_large(query: RawQuery<'a>) -> Self {
         Self { query, content: Content::TooLarge }
     }
 

@@ -67,7 +67,7 @@ fn decode(text: &str, family: Family) -> Result<Bytes, PictureError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jdcloud::params::{Query, unquoted};
+    use crate::jdcloud::params::{RawQuery, unquoted};
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD as PLAIN;
 
@@ -89,7 +89,7 @@ mod tests {
     fn read(text: &str, family: Family) -> Result<usize, PictureError> {
         let body = format!("image={text}");
         let body = unquoted(body.as_bytes());
-        picture(&Params::of(Query::of(""), body.as_deref()), "image", family).map(|bytes| bytes.len())
+        picture(&Params::of(RawQuery::of(""), body.as_deref()), "image", family).map(|bytes| bytes.len())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 /// Returns a text parameter as a call reads it.
 fn seen(query: &str, body: &str, name: &str) -> Result<Option<String>, Unreadable> {
     let body = unquoted(body.as_bytes());
-    Params::of(Query::of(query), body.as_deref()).text(name)
+    Params::of(RawQuery::of(query), body.as_deref()).text(name)
 }
 
 fn some(text: &str) -> Result<Option<String>, Unreadable> {
@@ -71,7 +71,7 @@ fn a_body_is_what_it_looks_like() {
 #[track_caller]
 fn assert_broken(body: &[u8]) {
     let unquoted = unquoted(body);
-    let params = Params::of(Query::of(""), unquoted.as_deref());
+    let params = Params::of(RawQuery::of(""), unquoted.as_deref());
     let is_broken = params.is_broken() && !params.is_json() && !params.has("a");
     assert!(is_broken, "{}", String::from_utf8_lossy(body));
 }
@@ -84,7 +84,7 @@ fn what_is_json_is_told_from_forms() {
             .chain([("a=1", false), ("[]", false), ("\"a=1\"", false), ("{", false), ("5", false)])
     {
         let unquoted = unquoted(body.as_bytes());
-        assert_eq!(Params::of(Query::of(""), unquoted.as_deref()).is_json(), is_json, "{body}");
+        assert_eq!(Params::of(RawQuery::of(""), unquoted.as_deref()).is_json(), is_json, "{body}");
     }
 }
 
@@ -121,7 +121,7 @@ fn the_query_wins_then_the_first_that_is_not_empty() {
 fn what_is_empty_is_there_all_the_same() {
     let has = |query: &str, body: &str| {
         let body = unquoted(body.as_bytes());
-        Params::of(Query::of(query), body.as_deref()).has("a")
+        Params::of(RawQuery::of(query), body.as_deref()).has("a")
     };
     for (query, body) in [
         ("a", ""),
@@ -147,7 +147,7 @@ fn what_is_empty_is_there_all_the_same() {
 fn numbers_and_texts_stand_for_each_other() {
     let integer = |body: &str| {
         let body = unquoted(body.as_bytes());
-        Params::of(Query::of(""), body.as_deref()).integer("a")
+        Params::of(RawQuery::of(""), body.as_deref()).integer("a")
     };
     for (body, number) in [
         ("a=5", 5),
@@ -186,11 +186,11 @@ fn numbers_and_texts_stand_for_each_other() {
     }
     for (body, boolean) in [("{\"a\":true}", true), ("{\"a\":\"False\"}", false), ("a=true", true)] {
         let unquoted = unquoted(body.as_bytes());
-        assert_eq!(Params::of(Query::of(""), unquoted.as_deref()).boolean("a"), Ok(Some(boolean)), "{body}");
+        assert_eq!(Params::of(RawQuery::of(""), unquoted.as_deref()).boolean("a"), Ok(Some(boolean)), "{body}");
     }
     for body in ["{\"a\":1}", "a=1", "a=yes", "{\"a\":[]}"] {
         let unquoted = unquoted(body.as_bytes());
-        assert_eq!(Params::of(Query::of(""), unquoted.as_deref()).boolean("a"), Err(Unreadable), "{body}");
+        assert_eq!(Params::of(RawQuery::of(""), unquoted.as_deref()).boolean("a"), Err(Unreadable), "{body}");
     }
 }
 
@@ -232,7 +232,7 @@ proptest! {
     fn forms_read_as_a_form_parser_reads_them_but_for_the_plus(form in "(a|b|=|&|[+]|%61|%4|%zz){0,12}") {
         let expected = naive(&form.replace('+', "%2B"), "a");
         let body = unquoted(form.as_bytes());
-        let params = Params::of(Query::of(""), body.as_deref());
+        let params = Params::of(RawQuery::of(""), body.as_deref());
         prop_assert_eq!(params.text("a"), Ok(expected));
         let is_there = form_urlencoded::parse(form.replace('+', "%2B").as_bytes()).any(|(key, _)| key == "a");
         prop_assert_eq!(params.has("a"), is_there);
@@ -252,7 +252,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(query in ".{0,40}", body in proptest::collection::vec(any::<u8>(), 0..64)) {
         let body = unquoted(&body);
-        let params = Params::of(Query::of(&query), body.as_deref());
+        let params = Params::of(RawQuery::of(&query), body.as_deref());
         let _ = (params.text("a"), params.integer("a"), params.boolean("a"), params.long_text("a").is_ok());
     }
 }
