@@ -23,7 +23,7 @@ const ID_WITHOUT_RANDOM: HeaderValue = HeaderValue::from_static("000000000000000
 
 /// Wire protocols, as a request's path selects them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
+enum Interface {
     Aicp,
     JdCloud,
     LinkVisual,
@@ -31,8 +31,8 @@ enum Dialect {
     Native,
 }
 
-impl Dialect {
-    /// Selects the dialect by the path as sent; for `/` also by the rest of the head.
+impl Interface {
+    /// Selects the interface by the path as sent; for `/` also by the rest of the head.
     fn of(request: &Request) -> Self {
         let path = request.uri().path();
         let is_below =
@@ -73,13 +73,13 @@ impl Dialect {
 
 /// Answers a request of any interface.
 pub(crate) async fn handle(State(context): State<Context>, request: Request) -> Response {
-    let dialect = Dialect::of(&request);
+    let interface = Interface::of(&request);
     let id = request_id(request.headers());
     // As an error, the span exists at every log level.
     let span = tracing::error_span!(
         "request",
         request_id = id.to_str().unwrap_or_default(),
-        dialect = dialect.name(),
+        dialect = interface.name(),
         operation = Empty,
         app = Empty,
         engine = Empty,
@@ -88,7 +88,7 @@ pub(crate) async fn handle(State(context): State<Context>, request: Request) -> 
     let answered = async {
         let (parts, body) = request.into_parts();
         let mut body = UnreadBody::new(&parts, body);
-        let mut response = dialect.answer(&context, &parts, &mut body).await;
+        let mut response = interface.answer(&context, &parts, &mut body).await;
         body.discard().await;
         tracing::debug!(status = response.status().as_u16(), "answered");
         response.headers_mut().insert(REQUEST_ID, id);
@@ -136,22 +136,22 @@ mod tests {
     }
 
     #[test]
-    fn the_path_selects_the_dialect() {
-        for (path, dialect) in [
-            ("/jdai/faceSearch", Dialect::JdCloud),
-            ("/jdai", Dialect::Aicp),
-            ("/v4", Dialect::TencentIm),
-            ("/v4/sns/friend_add", Dialect::TencentIm),
-            ("/v42", Dialect::Aicp),
-            ("/api/v1", Dialect::Native),
-            ("/api/v1/", Dialect::Native),
-            ("/api/v1x", Dialect::Aicp),
-            ("/?Action=x", Dialect::LinkVisual),
-            ("/", Dialect::Aicp),
-            ("/aicp/face/add", Dialect::Aicp),
+    fn the_path_selects_the_interface() {
+        for (path, interface) in [
+            ("/jdai/faceSearch", Interface::JdCloud),
+            ("/jdai", Interface::Aicp),
+            ("/v4", Interface::TencentIm),
+            ("/v4/sns/friend_add", Interface::TencentIm),
+            ("/v42", Interface::Aicp),
+            ("/api/v1", Interface::Native),
+            ("/api/v1/", Interface::Native),
+            ("/api/v1x", Interface::Aicp),
+            ("/?Action=x", Interface::LinkVisual),
+            ("/", Interface::Aicp),
+            ("/aicp/face/add", Interface::Aicp),
         ] {
             let request = Request::get(path).body(axum::body::Body::empty()).expect("a request");
-            assert_eq!(Dialect::of(&request), dialect, "{path}");
+            assert_eq!(Interface::of(&request), interface, "{path}");
         }
     }
 }
