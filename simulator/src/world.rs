@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use aicp_backends::{
-    Assessment, Biometrics, Builtin, Candidate, FaceKey, IndexChange, IndexedFace, LocalIndex, TemplateRow,
+    Assessment, Biometrics, Builtin, Candidate, CandidateKey, IndexChange, IndexedFace, LocalIndex, TemplateRow,
 };
 use aicp_vision::{Rect, Vision};
 
@@ -298,7 +298,7 @@ impl World {
     fn hits(&self, found: Vec<Candidate>) -> Vec<Hit> {
         let state = self.state();
         let hits = found.into_iter().filter_map(|candidate| {
-            let FaceKey::Row(row) = candidate.face else { return None };
+            let CandidateKey::Row(row) = candidate.face else { return None };
             let (library, face) = state.by_row.get(&row)?;
             let tag = state.libraries.get(library)?.faces.get(face)?.tag.clone();
             Some(Hit { face: face.clone(), tag, score: f64::from(candidate.similarity) })

@@ -12,7 +12,7 @@ use aicp_vision::{
 };
 use bytes::Bytes;
 
-use crate::{Assessment, Candidate, Error, FaceCandidates, FaceKey, Result};
+use crate::{Assessment, Candidate, CandidateKey, Error, FaceCandidates, Result};
 
 /// Examination of the quality alone.
 const QUALITY: Examination = Examination { quality: true, liveness: false };
@@ -411,7 +411,7 @@ fn split(mut face: EmbeddedFace) -> Result<(EmbeddedFace, ExaminedFace)> {
 }
 
 fn candidate(hit: Hit) -> Candidate {
-    Candidate { face: FaceKey::Row(hit.face), similarity: similarity_of_cosine(hit.cosine) }
+    Candidate { face: CandidateKey::Row(hit.face), similarity: similarity_of_cosine(hit.cosine) }
 }
 
 /// Clips a box to a picture of this size and returns left, top, width and height as fractions of the picture.

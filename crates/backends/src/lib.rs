@@ -19,4 +19,4 @@ pub use aicp_vision::{
 };
 pub use builtin::{Builtin, DescribedFace, EnrolledFace, FacePredicate, SkippedTemplates, TemplateRow};
 pub use error::{Error, Result};
-pub use results::{Assessment, BUILTIN, Candidate, FaceCandidates, FaceKey};
+pub use results::{Assessment, BUILTIN, Candidate, CandidateKey, FaceCandidates};

@@ -6,9 +6,9 @@ use aicp_vision::{Grade, SeenFace, Similarity};
 /// Name of the built-in engine, as libraries store it.
 pub const BUILTIN: &str = "builtin";
 
-/// Identifier of a candidate's face.
+/// By what the face of a candidate is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum FaceKey {
+pub enum CandidateKey {
     /// Row id of the face here.
     Row(FaceId),
     /// The engine's id of the face, unique within a library.
@@ -23,8 +23,8 @@ pub enum FaceKey {
 /// A face of a library that may show the person in the picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// Identifier of the face.
-    pub face: FaceKey,
+    /// The face.
+    pub face: CandidateKey,
     /// Similarity, 0..1, on the engine's own scale.
     pub similarity: Similarity,
 }
@@ -32,7 +32,7 @@ pub struct Candidate {
 impl From<aicp_engines::Candidate> for Candidate {
     fn from(candidate: aicp_engines::Candidate) -> Self {
         let aicp_engines::Candidate { library, engine_ref, similarity } = candidate;
-        Self { face: FaceKey::Ref { library, engine_ref }, similarity }
+        Self { face: CandidateKey::Ref { library, engine_ref }, similarity }
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use aicp_types::LibraryId;
 use bytes::Bytes;
 
-use aicp_backends::{Assessment, Candidate, FaceKey, Grade, LibraryRef, Photo, Priority, SeenFace, Similarity, Terms};
+use aicp_backends::{
+    Assessment, Candidate, CandidateKey, Grade, LibraryRef, Photo, Priority, SeenFace, Similarity, Terms,
+};
 use aicp_store::{Page, picture_key};
 
 use crate::backend::{FaceCheck, LibraryBackend, Scale};
@@ -372,25 +374,30 @@ impl Platform {
         Ok(found.collect())
     }
 
-    async fn load_rows<'a>(&self, keys: impl Iterator<Item = &'a FaceKey>) -> Result<HashMap<FaceKey, (Face, Person)>> {
+    async fn load_rows<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a CandidateKey>,
+    ) -> Result<HashMap<CandidateKey, (Face, Person)>> {
         let mut here = Vec::new();
         let mut elsewhere: HashMap<LibraryId, Vec<String>> = HashMap::new();
         for key in keys {
             match key {
-                FaceKey::Row(face) => here.push(*face),
-                FaceKey::Ref { library, engine_ref } => elsewhere.entry(*library).or_default().push(engine_ref.clone()),
+                CandidateKey::Row(face) => here.push(*face),
+                CandidateKey::Ref { library, engine_ref } => {
+                    elsewhere.entry(*library).or_default().push(engine_ref.clone())
+                }
             }
         }
         let mut rows = HashMap::new();
         if !here.is_empty() {
             let found = self.inner.store.rows().await?.people_with_faces(&here).await?;
-            rows.extend(found.into_iter().map(|row| (FaceKey::Row(row.0.id), row)));
+            rows.extend(found.into_iter().map(|row| (CandidateKey::Row(row.0.id), row)));
         }
         for (library, engine_refs) in elsewhere {
             let found = self.inner.store.rows().await?.faces_by_engine_ref(library, &engine_refs).await?;
             rows.extend(found.into_iter().filter_map(|row| {
                 let engine_ref = row.0.engine_ref.clone()?;
-                Some((FaceKey::Ref { library, engine_ref }, row))
+                Some((CandidateKey::Ref { library, engine_ref }, row))
             }));
         }
         Ok(rows)

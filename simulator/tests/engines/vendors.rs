@@ -1,6 +1,6 @@
 //! Tests of both vendors' calls, with and without faults.
 
-use aicp_backends::{Examination, FaceKey, IndexChange, IndexedFace};
+use aicp_backends::{CandidateKey, Examination, IndexChange, IndexedFace};
 use aicp_engine_simulator::{Faults, Vendor, cloudwalk_settings, codes};
 use aicp_engines::{Candidate, Cloudwalk, CloudwalkSettings, Error, Koala, RemoteEngine, RemoteFace};
 use aicp_types::{FaceId, LibraryId, PersonId};
@@ -308,7 +308,7 @@ async fn the_builtin_engine_examines_every_face() {
     let added = IndexChange::FacesAdded { library: LibraryId::new(1), faces: vec![face] };
     assert!(home.apply(aicp_types::Sequence::new(1), &[added]).await.expect("it fits").is_empty());
     let found = home.identify(&[LibraryId::new(1)], obama().into(), 1).await.expect("an answer");
-    assert_eq!(found[0].face, FaceKey::Row(FaceId::new(8)));
+    assert_eq!(found[0].face, CandidateKey::Row(FaceId::new(8)));
     let nobody = home.identify(&[LibraryId::new(1)], faceless().into(), 1).await;
     assert!(matches!(nobody, Err(aicp_backends::Error::NoFace)));
 }

@@ -50,8 +50,8 @@ impl Fixture {
 /// Returns the row ids of candidates.
 fn faces(candidates: &[Candidate]) -> Vec<i64> {
     let row = |candidate: &Candidate| match &candidate.face {
-        FaceKey::Row(face) => face.get(),
-        FaceKey::Ref { .. } => panic!("a face stored elsewhere"),
+        CandidateKey::Row(face) => face.get(),
+        CandidateKey::Ref { .. } => panic!("a face stored elsewhere"),
     };
     candidates.iter().map(row).collect()
 }

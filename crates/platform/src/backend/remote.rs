@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aicp_backends::{
-    Assessment, Builtin, Candidate, FaceCandidates, FaceKey, LibraryRef, Photo, RemoteEngine, SeenFace,
+    Assessment, Builtin, Candidate, CandidateKey, FaceCandidates, LibraryRef, Photo, RemoteEngine, SeenFace,
 };
 use aicp_store::{NewLibrary, NewPerson, picture_key};
 use aicp_types::{LibraryId, PersonId};
@@ -174,7 +174,7 @@ impl LibraryBackend for Remote {
                     self.outbox.store().picture(&face.picture_key).await.map_err(or_missing(Missing::Face))?;
                 let similarity = self.engine.compare(photo.bytes.clone(), enrolled).await?;
                 if best.as_ref().is_none_or(|best| similarity > best.similarity) {
-                    best = Some(Candidate { face: FaceKey::Row(face.id), similarity });
+                    best = Some(Candidate { face: CandidateKey::Row(face.id), similarity });
                 }
             }
             found.extend(best);
