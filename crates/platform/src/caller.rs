@@ -110,7 +110,7 @@ impl Caller {
     ///
     /// # Errors
     /// [`TokenError::NotGranted`].
-    pub fn require(&self, area: Area) -> Result<(), TokenError> {
+    pub fn require_area(&self, area: Area) -> Result<(), TokenError> {
         if self.areas.contains(area) { Ok(()) } else { Err(TokenError::NotGranted) }
     }
 
@@ -126,7 +126,7 @@ impl Caller {
 }
 
 impl Platform {
-    /// Returns the holder of a token. Check its permissions with [`Caller::require`].
+    /// Returns the holder of a token. Check its permissions with [`Caller::require_area`].
     ///
     /// # Errors
     /// [`TokenError::Missing`] for a blank token, [`TokenError::Unknown`] if nobody holds it,
@@ -139,7 +139,7 @@ impl Platform {
     }
 
     /// Returns the caller that a key acts for. Call it after the signature was verified, then check permissions with
-    /// [`Caller::require`].
+    /// [`Caller::require_area`].
     ///
     /// # Errors
     /// [`TokenError::Unknown`] if the key or the app's grant was revoked, [`TokenError::Expired`] if the grant

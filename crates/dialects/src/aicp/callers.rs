@@ -63,7 +63,7 @@ pub(super) fn authenticate(
     };
     let caller = caller.map_err(|e| refusal(dialect, e))?;
     let granted = match entry.area {
-        Some(area) => caller.require(area),
+        Some(area) => caller.require_area(area),
         // Sections 6 and 11 are reserved for the administrator, unless opened by the options.
         None if caller.may_administer() => Ok(()),
         None => Err(TokenError::NotGranted),

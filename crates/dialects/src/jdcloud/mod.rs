@@ -144,7 +144,7 @@ impl<'a> Wire for Exchange<'a> {
     fn admit(&mut self, verified: Verified) -> Result<Admitted, Refusal> {
         let caller = self.context.platform.caller_of_key(&verified.key).map_err(|_| codes::DISABLED)?;
         // No model here detects masks.
-        if caller.require(self.entry.area).is_err() || self.entry.api == Api::MaskDetect {
+        if caller.require_area(self.entry.area).is_err() || self.entry.api == Api::MaskDetect {
             return Err(codes::NOT_GRANTED.into());
         }
         Ok(Admitted { caller, verified })

@@ -93,7 +93,7 @@ impl Verified {
     /// Checks grant, rate, quota and nonce.
     pub fn admit(&self, platform: &Platform, calls_per_second: NonZeroU32) -> Result<(), Failure> {
         let Self { entry, caller, key, nonce, .. } = self;
-        caller.require(entry.area).map_err(|_| Failure::FORBIDDEN)?;
+        caller.require_area(entry.area).map_err(|_| Failure::FORBIDDEN)?;
         if !platform.is_within_rate(caller, entry.name, calls_per_second) {
             return Err(Failure::THROTTLED);
         }

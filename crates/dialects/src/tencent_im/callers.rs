@@ -63,6 +63,6 @@ pub(super) fn authenticate(context: &Context, parts: &Parts) -> Result<Verified,
         TokenError::Expired => GatewayError::GrantEnded,
         TokenError::Missing | TokenError::Unknown | TokenError::NotGranted => GatewayError::NotGranted,
     })?;
-    caller.require(Area::Social).map_err(|_| GatewayError::NotGranted)?;
+    caller.require_area(Area::Social).map_err(|_| GatewayError::NotGranted)?;
     Ok(Verified { caller, key })
 }

@@ -87,8 +87,8 @@ async fn a_grant_opens_its_areas_until_it_expires() {
     let token = fixture.platform.grant(&admin, "kiosk", due, vec![RECOGNITION.to_owned()]).await.expect("a token");
     let app = fixture.platform.caller_of_token(&token).expect("an app");
     assert_eq!(app.app_id(), "kiosk");
-    assert!(app.require(Area::Recognition).is_ok());
-    assert_eq!(app.require(Area::Quality), Err(TokenError::NotGranted));
+    assert!(app.require_area(Area::Recognition).is_ok());
+    assert_eq!(app.require_area(Area::Quality), Err(TokenError::NotGranted));
     fixture.clock.advance(HOUR);
     assert!(fixture.platform.caller_of_token(&token).is_ok());
     fixture.clock.advance(Duration::from_millis(1));
@@ -97,7 +97,7 @@ async fn a_grant_opens_its_areas_until_it_expires() {
     let extended =
         fixture.platform.extend_grant(&admin, "kiosk", later, vec![QUALITY.to_owned()]).await.expect("a grant");
     assert!(extended.token == token && extended.added == [QUALITY] && extended.held.is_empty());
-    assert!(fixture.platform.caller_of_token(&token).expect("an app").require(Area::Quality).is_ok());
+    assert!(fixture.platform.caller_of_token(&token).expect("an app").require_area(Area::Quality).is_ok());
 }
 
 #[tokio::test]
