@@ -162,7 +162,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`Refusal::Quality`], [`Refusal::NotLive`], [`crate::BadInput::Picture`], [`Refusal::NoFace`], [`Error::Busy`].
-    pub async fn require(&self, caller: &Caller, gates: Gates, picture: &Bytes) -> Result<()> {
+    pub async fn pass_gates(&self, caller: &Caller, gates: Gates, picture: &Bytes) -> Result<()> {
         if gates == Gates::default() {
             return Ok(());
         }

@@ -121,7 +121,7 @@ impl Platform {
     ///
     /// # Errors
     /// Those that the options name; [`Limit::People`]; [`Limit::Faces`] at the limit of faces of a person; as
-    /// [`Platform::require`] for the gates; [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`],
+    /// [`Platform::pass_gates`] for the gates; [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`],
     /// [`crate::Refusal::NotRecognisable`], [`Error::Busy`], and the engine's error if it refuses.
     pub async fn enrol(&self, caller: &Caller, enrolment: Enrolment) -> Result<Enrolled> {
         let (platform, caller) = (self.clone(), caller.clone());
@@ -134,7 +134,7 @@ impl Platform {
 
     async fn enrol_attached(&self, caller: &Caller, enrolment: Enrolment) -> Result<Enrolled> {
         let Enrolment { library, person, picture, options } = enrolment;
-        self.require(caller, options.gates, &picture).await?;
+        self.pass_gates(caller, options.gates, &picture).await?;
         let library = self.library_to_enrol_into(caller, library, &picture, &options).await?;
         let Some(user_id) = person.user_id.clone() else {
             return self.enrol_new(caller, &library, person, &options, picture).await;

@@ -29,7 +29,7 @@ async fn each_control_has_its_threshold_of_quality() {
     ];
     for (quality, of_face, passes) in cases {
         let gates = Gates { quality, ..Gates::default() };
-        let checked = fixture.platform.require(&fixture.app, gates, &picture_of(of_quality(of_face))).await;
+        let checked = fixture.platform.pass_gates(&fixture.app, gates, &picture_of(of_quality(of_face))).await;
         assert_eq!(checked.is_ok(), passes, "{quality:?} {of_face}");
         assert!(passes || matches!(checked, Err(Error::Refused(Refusal::Quality(QualityFault::Incomplete)))));
     }
@@ -49,7 +49,7 @@ async fn each_control_has_its_threshold_of_liveness() {
     ];
     for (liveness, of_face, passes) in cases {
         let gates = Gates { liveness, ..Gates::default() };
-        let checked = fixture.platform.require(&fixture.app, gates, &picture_of(live(of_face))).await;
+        let checked = fixture.platform.pass_gates(&fixture.app, gates, &picture_of(live(of_face))).await;
         assert_eq!(checked.is_ok(), passes, "{liveness:?} {of_face}");
         assert!(passes || matches!(checked, Err(Error::Refused(Refusal::NotLive))));
     }
@@ -60,9 +60,9 @@ async fn a_face_turned_away_fails_the_quality() {
     let fixture = Fixture::start().await;
     let gates = Gates { quality: Control::High, ..Gates::default() };
     let turned = picture_of(FakeFace { yaw: 60.0, ..FakeFace::of("alice") });
-    let checked = fixture.platform.require(&fixture.app, gates, &turned).await;
+    let checked = fixture.platform.pass_gates(&fixture.app, gates, &turned).await;
     assert!(matches!(checked, Err(Error::Refused(Refusal::Quality(QualityFault::Other)))));
-    let checked = fixture.platform.require(&fixture.app, gates, &nobody()).await;
+    let checked = fixture.platform.pass_gates(&fixture.app, gates, &nobody()).await;
     assert!(matches!(checked, Err(Error::Refused(Refusal::NoFace))));
 }
 
@@ -79,7 +79,7 @@ async fn a_picture_that_fails_enrols_nobody() {
 #[tokio::test]
 async fn no_control_costs_nothing() {
     let fixture = Fixture::start().await;
-    fixture.platform.require(&fixture.app, Gates::default(), &nobody()).await.expect("no control");
+    fixture.platform.pass_gates(&fixture.app, Gates::default(), &nobody()).await.expect("no control");
     assert_eq!(fixture.biometrics.calls(), 0);
 }
 

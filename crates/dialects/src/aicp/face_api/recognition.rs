@@ -58,7 +58,7 @@ impl Call<'_> {
             face_type(&fields)?;
             let gates = gates(&fields)?;
             let picture = self.picture_of(&fields).await?;
-            self.platform.require(self.caller, gates, &picture).await.map_err(failure)?;
+            self.platform.pass_gates(self.caller, gates, &picture).await.map_err(failure)?;
             pictures.push(picture);
         }
         let [a, b]: [Bytes; 2] = pictures.try_into().map_err(|_| wrong_number())?;
@@ -74,7 +74,7 @@ impl Call<'_> {
         let gates = gates(fields)?;
         let user = if has_text(fields, "user_id") { Some(user_id(fields)?) } else { None };
         let picture = self.picture_of(fields).await?;
-        self.platform.require(self.caller, gates, &picture).await.map_err(failure)?;
+        self.platform.pass_gates(self.caller, gates, &picture).await.map_err(failure)?;
         let face_token = token_of_face(&picture, 0);
         let mut matches = match user {
             Some(user_id) => {
@@ -105,7 +105,7 @@ impl Call<'_> {
         let users = count(fields, "max_user_num", 1, MAX_USERS_A_FACE, codes::MAX_USERS)?;
         let gates = gates(fields)?;
         let picture = self.picture_of(fields).await?;
-        self.platform.require(self.caller, gates, &picture).await.map_err(failure)?;
+        self.platform.pass_gates(self.caller, gates, &picture).await.map_err(failure)?;
         let found = self
             .platform
             .identify_many_in(self.caller, &libraries, picture.clone(), users, similarity_threshold(threshold))
