@@ -4,10 +4,10 @@ use aicp_platform::{BadInput, Error, Existing, Missing};
 use aicp_types::UnixMillis;
 use serde::Serialize;
 
+use super::call::{Call, our_failure};
 use super::envelope::Answer;
 use super::failure::Failure;
 use super::fields::Fields;
-use super::operations::{Call, our_failure};
 use super::routes::GrantCall;
 use super::{literals, times};
 use crate::shanghai;

@@ -7,10 +7,12 @@
 //! entry.
 
 mod answers;
+mod call;
 mod callers;
 mod codes;
 mod envelope;
 mod face_api;
+mod faces;
 mod failure;
 mod fields;
 #[cfg(fuzzing)]
@@ -18,7 +20,6 @@ pub mod fuzzing;
 mod grants;
 mod images;
 mod literals;
-mod operations;
 mod origin;
 mod outbox;
 mod pages;
@@ -47,10 +48,10 @@ use crate::query::Query;
 use crate::record::CallInfo;
 use crate::request::name_operation;
 use crate::{Client, Context, media_type};
+use call::Call;
 use envelope::{Answer, Shape, TimeUnit};
 use failure::Failure;
 use fields::Input;
-use operations::Call;
 use routes::{Dialect, Entry, FaceCall, Operation, OutboxCall, Route};
 
 /// Maximum length of a request body in bytes.

@@ -14,10 +14,10 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 
+use super::call::{Call, our_failure};
 use super::envelope::Answer;
 use super::failure::Failure;
 use super::fields::Fields;
-use super::operations::{Call, our_failure};
 use super::{literals, times};
 use crate::lenient::{Lenient, Reader, Text};
 use crate::{shanghai, trouble};

@@ -5,10 +5,10 @@ use aicp_types::UnixMillis;
 use jiff::civil::{Date, DateTime};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::call::{Call, our_failure};
 use super::envelope::Answer;
 use super::failure::Failure;
 use super::fields::Fields;
-use super::operations::{Call, our_failure};
 use super::routes::{Dialect, StatisticsCall};
 use super::{literals, times};
 

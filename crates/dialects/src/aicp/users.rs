@@ -4,11 +4,11 @@ use aicp_platform::{BadInput, Error, Existing, Limit, Refusal, Registration, Ses
 use axum::http::HeaderValue;
 
 use super::answers::EnrolledFace;
+use super::call::{Call, our_failure, picture};
 use super::envelope::Answer;
 use super::failure::Failure;
 use super::fields::{Fields, PictureError};
 use super::literals;
-use super::operations::{Call, our_failure, picture};
 use super::pages;
 use super::routes::UserCall;
 

@@ -13,12 +13,12 @@ use aicp_platform::{
 };
 use bytes::Bytes;
 
+use super::call::Call;
 use super::codes;
 use super::envelope::Answer;
 use super::failure::Failure;
 use super::fields::{Fields, Input, PictureError};
 use super::literals;
-use super::operations::Call;
 use super::routes::FaceApiCall;
 use crate::{shanghai, trouble};
 use answers::{

@@ -4,11 +4,11 @@ use aicp_platform::{Control, Error, Examination, Gates, LIVENESS_THRESHOLDS, Lib
 use bytes::Bytes;
 
 use super::super::answers::percent;
+use super::super::call::Call;
 use super::super::codes;
 use super::super::envelope::Answer;
 use super::super::failure::Failure;
 use super::super::fields::{Fields, Input};
-use super::super::operations::Call;
 use super::answers::{
     DetectedFace, Found, FoundFace, FoundFaces, FoundUser, LivenessAnswer, Location, Matched, Thresholds, Token,
 };

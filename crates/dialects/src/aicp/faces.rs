@@ -1,29 +1,25 @@
-//! Operations: translate fields to platform calls and results to the manual's data.
+//! Sections 2, 3 and 7: faces and libraries. Translates fields to platform calls and results to the manual's data.
 //!
 //! Pictures are checked before other fields. If both are wrong, the manual's own message about the picture takes
 //! precedence over ours.
+
+use aicp_platform::{
+    BadInput, EnrolOptions, Enrolment, Error, Face, Grade, LibraryKey, Missing, MissingLibrary, PersonData, PersonKey,
+    Profile, Refusal,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::answers::{
     Compared, Deleted, EnrolledFace, FaceBox, FaceUrl, Hit, LibraryRow, MadeLibrary, OnePerson, PersonId, PersonInfo,
     QualityGrades, QualityScore, Records, Requested, TopHit, decimal, percent,
 };
+use super::call::{Call, our_failure, picture};
 use super::envelope::Answer;
 use super::failure::Failure;
-use super::fields::{Fields, Input, PictureError};
+use super::fields::{Fields, Input};
+use super::literals;
 use super::routes::{Dialect, FaceCall};
-use super::{Options, literals};
-use crate::links::Links;
-use crate::trouble;
-use std::net::IpAddr;
-
-use aicp_platform::{
-    BadInput, Caller, EnrolOptions, Enrolment, Error, Existing, Face, Grade, LibraryKey, Limit, Missing,
-    MissingLibrary, Page, PersonData, PersonKey, Platform, Profile, Refusal,
-};
-use axum::http::{HeaderMap, StatusCode};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
 
 /// Field names of the library id.
 const GROUP_ID: &[&str] = &["groupId", "group_id"];
@@ -33,22 +29,6 @@ const USER_ID: &[&str] = &["userId", "user_id", "personID", "personId", "personN
 const PAGE_SIZE: u64 = 20;
 /// Maximum number of libraries on a page.
 const MAX_PAGE_SIZE: u64 = 1000;
-
-/// Authenticated call.
-pub(super) struct Call<'a> {
-    pub platform: &'a Platform,
-    pub options: &'a Options,
-    pub links: &'a Links<'a>,
-    pub caller: &'a Caller,
-    pub dialect: Dialect,
-    /// The path as it was requested.
-    pub path: &'a str,
-    pub headers: &'a HeaderMap,
-    /// App id in the query.
-    pub query_app: Option<String>,
-    /// Client address.
-    pub client: Option<IpAddr>,
-}
 
 impl Call<'_> {
     pub async fn face(&self, call: FaceCall, input: Input<'_>) -> Result<Answer, Failure> {
@@ -273,35 +253,12 @@ impl Call<'_> {
         let libraries = self.platform.libraries(self.caller, page).await.map_err(|e| our_failure(&e))?;
         Answer::ok(&Records { records: libraries.into_iter().map(LibraryRow::from).collect() })
     }
-
-    /// Parses `pageNo` (from 1) and `pageSize`, capped at `most`.
-    pub fn page(&self, fields: &Fields<'_>, default_size: u64, most: u64) -> Result<Page, Failure> {
-        let positive = |name: &'static str, default: u64| match fields.integer(&[name])? {
-            None => Ok(default),
-            Some(number) => u64::try_from(number)
-                .ok()
-                .filter(|&number| number > 0)
-                .ok_or_else(|| Failure::message(literals::wrong_format(name))),
-        };
-        let (number, limit) = (positive("pageNo", 1)?, positive("pageSize", default_size)?.min(most));
-        Ok(Page { offset: (number - 1).saturating_mul(limit), limit })
-    }
 }
 
 /// Replaces the message of every failure in 7.1 to 7.3 by the manual's single one. An unreadable body keeps its HTTP
 /// status.
 fn all_one(result: Result<Answer, Failure>) -> Result<Answer, Failure> {
     result.map_err(|failure| failure.with_message(literals::SERVER_ERROR))
-}
-
-/// Decodes the picture in a field; `unusable` is the operation's message for one that can't be used.
-pub(super) fn picture(fields: &Fields<'_>, name: &str, unusable: &'static str) -> Result<Bytes, Failure> {
-    fields.picture(name).map_err(|e| {
-        Failure::message(match e {
-            PictureError::Unusable => unusable,
-            PictureError::TooLarge => literals::PICTURE_TOO_LARGE,
-        })
-    })
 }
 
 /// Parses the optional fields of an enrolment.
@@ -330,29 +287,4 @@ fn picture_failure(e: Error, bad_picture: &'static str, group_id: &str) -> Failu
         Error::BadInput(BadInput::LibraryId) => Failure::message(literals::wrong_format("groupId")),
         other => our_failure(&other),
     }
-}
-
-/// Converts any other platform error: the manual's generic server error, except for busy and for refusals by an engine.
-pub(super) fn our_failure(e: &Error) -> Failure {
-    match e {
-        Error::Busy => return Failure::busy(),
-        Error::Refused(Refusal::Forbidden) => {
-            return Failure::status(StatusCode::FORBIDDEN, literals::NOT_GRANTED);
-        }
-        // The manual's format for a refusal by an engine.
-        Error::Refused(Refusal::Engine { code, text }) => return Failure::message(format!("{code},{text}")),
-        // The caller's faults that have no message of their own at this operation.
-        Error::Missing(Missing::Library | Missing::Person | Missing::App | Missing::Capability)
-        | Error::Exists(Existing::Library | Existing::Person)
-        | Error::BadInput(BadInput::LibraryId)
-        | Error::Full(Limit::Libraries) => {}
-        Error::Missing(_)
-        | Error::Exists(_)
-        | Error::Full(_)
-        | Error::Refused(_)
-        | Error::BadInput(_)
-        | Error::Unavailable(_)
-        | Error::Internal(_) => trouble::log(e),
-    }
-    Failure::message(literals::SERVER_ERROR)
 }
