@@ -10,10 +10,14 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::answers::{ListResult, MessageResult};
 use super::codes::{self, Fault, Gateway, System};
 use super::failure::Failure;
 use super::routes::{Api, Family};
 use crate::trouble;
+
+/// Message of a success that has nothing else to tell.
+pub(super) const SUCCESS: &str = "success";
 
 /// Calls that a key has left today; `None` means unlimited.
 pub(super) type CallsLeft = Option<u64>;
@@ -36,6 +40,22 @@ impl Answer {
             Failure::System(codes::BROKEN)
         })?;
         Ok(Self { result, copied: None })
+    }
+
+    /// Creates an answer of face search with a message and without a list.
+    ///
+    /// # Errors
+    /// As [`Answer::new`].
+    pub fn told(message: &str, stamp: &RequestStamp) -> Result<Self, Failure> {
+        Self::new(&MessageResult { requestid: &stamp.id, message, status: 0, result: None })
+    }
+
+    /// Creates an answer of face search with a list, which is JSON text.
+    ///
+    /// # Errors
+    /// As [`Answer::new`].
+    pub fn listed(result: &str, stamp: &RequestStamp) -> Result<Self, Failure> {
+        Self::new(&ListResult { result, requestid: &stamp.id, message: SUCCESS, status: 0 })
     }
 
     /// Repeats the message outside the result.

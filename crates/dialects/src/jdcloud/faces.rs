@@ -6,9 +6,8 @@ use bytes::Bytes;
 use super::answers::{FaceId, FoundFace, MessageResult, SearchResult, SearchResults, is_frontal, outer_id};
 use super::calls::Call;
 use super::codes;
-use super::envelope::{Answer, inner_text};
+use super::envelope::{Answer, SUCCESS, inner_text};
 use super::failure::Failure;
-use super::groups::SUCCESS;
 use super::score::score;
 
 /// Maximum number of faces found by a search.
@@ -46,7 +45,7 @@ impl Call<'_> {
         let people = self.platform.find_all(self.caller, Some(&library), &outer_id).await;
         let people = people.map_err(|e| self.failure(e))?;
         self.platform.remove_people(self.caller, &people).await.map_err(|e| self.failure(e))?;
-        self.told(SUCCESS)
+        Answer::told(SUCCESS, self.stamp)
     }
 
     /// Enrols the largest face of a picture, within the limit of a group. Nobody if `check` rejects the face.
@@ -86,6 +85,6 @@ impl Call<'_> {
             width: probe.area.width,
         });
         let result = inner_text(&SearchResults { face_search_results: results.collect() })?;
-        Ok(self.listed(&result)?.copied_outside(SUCCESS))
+        Ok(Answer::listed(&result, self.stamp)?.copied_outside(SUCCESS))
     }
 }

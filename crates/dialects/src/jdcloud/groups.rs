@@ -1,6 +1,6 @@
 //! Groups of face search. A group is any library of the app, whichever dialect created it.
 
-use super::answers::{Group, ListResult, MessageResult, dashed};
+use super::answers::{Group, dashed};
 use super::calls::Call;
 use super::codes;
 use super::envelope::{Answer, inner_text};
@@ -13,7 +13,6 @@ const STARTS: std::ops::RangeInclusive<i32> = 0..=100;
 const LENGTHS: std::ops::RangeInclusive<i32> = 1..=5;
 /// Default length of a page.
 const DEFAULT_LENGTH: i32 = 5;
-pub(super) const SUCCESS: &str = "success";
 
 impl Call<'_> {
     pub async fn group_list(&self) -> Result<Answer, Failure> {
@@ -27,7 +26,7 @@ impl Call<'_> {
         let libraries = libraries.map_err(|e| self.failure(e))?;
         let groups: Vec<Group<'_>> =
             libraries.iter().map(|library| Group::new(library, self.options.max_faces)).collect();
-        self.listed(&inner_text(&groups)?)
+        Answer::listed(&inner_text(&groups)?, self.stamp)
     }
 
     pub async fn group_create(&self) -> Result<Answer, Failure> {
@@ -35,23 +34,13 @@ impl Call<'_> {
         let info = self.text("groupInfo")?;
         let at_most = Some(self.options.max_groups);
         let made = self.platform.create_library_within(self.caller, &name, &name, info.as_deref(), None, at_most).await;
-        self.told(&dashed(&made.map_err(|e| self.failure(e))?.engine_key))
+        Answer::told(&dashed(&made.map_err(|e| self.failure(e))?.engine_key), self.stamp)
     }
 
     pub async fn group_delete(&self) -> Result<Answer, Failure> {
         let key = self.group_key(codes::NO_GROUP_TO_DELETE)?;
         let library = self.library(&key).await?;
         self.platform.delete_library(self.caller, &library).await.map_err(|e| self.failure(e))?;
-        self.told(&dashed(&library.engine_key))
-    }
-
-    /// Creates a success with a message and without a list.
-    pub fn told(&self, message: &str) -> Result<Answer, Failure> {
-        Answer::new(&MessageResult { requestid: &self.stamp.id, message, status: 0, result: None })
-    }
-
-    /// Creates a success with a list.
-    pub fn listed(&self, result: &str) -> Result<Answer, Failure> {
-        Answer::new(&ListResult { result, requestid: &self.stamp.id, message: SUCCESS, status: 0 })
+        Answer::told(&dashed(&library.engine_key), self.stamp)
     }
 }

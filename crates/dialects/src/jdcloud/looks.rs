@@ -7,10 +7,9 @@ use super::answers::{
 };
 use super::calls::Call;
 use super::codes::{self, Fault};
-use super::envelope::Answer;
+use super::envelope::{Answer, SUCCESS};
 use super::faces::{FRONTAL, FRONTAL_AND_QUALITY};
 use super::failure::Failure;
-use super::groups::SUCCESS;
 use super::score::score;
 
 /// Maximum number of faces reported for a picture.

@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 use serde_json::json;
 
 use super::*;
-use crate::jdcloud::answers::{Compared, FaceId, Group, ListResult, MessageResult, SearchResults};
+use crate::jdcloud::answers::{Compared, FaceId, Group, SearchResults};
 use aicp_platform::Library;
 
 const ID: &str = "081b1c5fe6dc465a9a54d75cedf78051";
