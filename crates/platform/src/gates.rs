@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aicp_backends::{BUILTIN, Cover, DescribedFace, Examination, ExaminedFace, Quality, RECOGNISABLE};
+use aicp_backends::{Cover, Examination, ExaminedFace, Quality, RECOGNISABLE};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -132,32 +132,6 @@ fn fault(quality: &Quality, control: Control) -> Option<QualityFault> {
 }
 
 impl Platform {
-    /// Examines the faces of a picture with the built-in engine: at most `most`, the largest first. No face is not an
-    /// error.
-    ///
-    /// # Errors
-    /// [`crate::BadInput::Picture`], [`Error::Busy`].
-    pub async fn examine(
-        &self,
-        caller: &Caller,
-        picture: Bytes,
-        most: usize,
-        wanted: Examination,
-    ) -> Result<Vec<ExaminedFace>> {
-        caller.note_engine(BUILTIN);
-        Ok(self.inner.builtin.examine(self.photo(caller, picture), most, wanted).await?)
-    }
-
-    /// Returns the faces of a picture, the largest first, each with the built-in engine's feature. No face is not an
-    /// error.
-    ///
-    /// # Errors
-    /// [`crate::BadInput::Picture`], [`Error::Busy`].
-    pub async fn describe(&self, caller: &Caller, picture: Bytes) -> Result<Vec<DescribedFace>> {
-        caller.note_engine(BUILTIN);
-        Ok(self.inner.builtin.describe(self.photo(caller, picture)).await?)
-    }
-
     /// Checks that the largest face of a picture passes the controls.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Read-only recognition: identification, comparison, detection and quality.
+//! Read-only recognition: identification, comparison, detection, examination and quality.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,7 +6,8 @@ use aicp_types::LibraryId;
 use bytes::Bytes;
 
 use aicp_backends::{
-    Assessment, Candidate, CandidateKey, Grade, LibraryRef, Photo, Priority, SeenFace, Similarity, Terms,
+    Assessment, BUILTIN, Candidate, CandidateKey, DescribedFace, Examination, Grade, LibraryRef, Photo, Priority,
+    SeenFace, Similarity, Terms,
 };
 use aicp_store::{Page, picture_key};
 
@@ -277,6 +278,32 @@ impl Platform {
     /// [`Error::Unavailable`].
     pub async fn assess(&self, caller: &Caller, picture: Bytes) -> Result<Assessment> {
         self.default_backend(caller).assess(self.photo(caller, picture)).await
+    }
+
+    /// Examines the faces of a picture with the built-in engine: at most `most`, the largest first. No face is not an
+    /// error.
+    ///
+    /// # Errors
+    /// [`crate::BadInput::Picture`], [`Error::Busy`].
+    pub async fn examine(
+        &self,
+        caller: &Caller,
+        picture: Bytes,
+        most: usize,
+        wanted: Examination,
+    ) -> Result<Vec<ExaminedFace>> {
+        caller.note_engine(BUILTIN);
+        Ok(self.inner.builtin.examine(self.photo(caller, picture), most, wanted).await?)
+    }
+
+    /// Returns the faces of a picture, the largest first, each with the built-in engine's feature. No face is not an
+    /// error.
+    ///
+    /// # Errors
+    /// [`crate::BadInput::Picture`], [`Error::Busy`].
+    pub async fn describe(&self, caller: &Caller, picture: Bytes) -> Result<Vec<DescribedFace>> {
+        caller.note_engine(BUILTIN);
+        Ok(self.inner.builtin.describe(self.photo(caller, picture)).await?)
     }
 
     /// Whether a face is good enough: its score reaches the threshold, no grade is the worst one, and it is
