@@ -17,6 +17,7 @@ mod engines;
 mod error;
 mod follower;
 mod gates;
+mod groups;
 mod ids;
 mod judgements;
 mod keys;
@@ -36,7 +37,6 @@ mod shared;
 mod social;
 mod statistics;
 mod thresholds;
-mod user_groups;
 mod versioned;
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Groups of a library's users, and operations on groups of any kind.
+//! Groups of a library: operations on groups of any kind, and on groups of users. Those on groups of devices alone are in
+//! [`crate::devices`].
 
 use aicp_store::{Page, Tx};
 use aicp_types::GroupId;
