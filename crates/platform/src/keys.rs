@@ -172,7 +172,6 @@ pub(crate) struct Keys {
     clock: Arc<dyn Clock>,
     known: RwLock<HashMap<String, HashMap<String, Arc<AccessKey>>>>,
     signatures: Mutex<Signatures>,
-    rates: Mutex<HashMap<&'static str, HashMap<String, Arc<DefaultDirectRateLimiter>>>>,
     stop: Arc<Notify>,
     flusher: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -188,7 +187,6 @@ impl Keys {
             clock,
             known: RwLock::default(),
             signatures: Mutex::new(Signatures::new(used)),
-            rates: Mutex::default(),
             stop: Arc::default(),
             flusher: tokio::sync::Mutex::default(),
         };
@@ -382,23 +380,6 @@ impl Platform {
         let usage = locked(&key.usage);
         let made = if usage.today.day == self.day_number() { usage.today.calls } else { 0 };
         Some(allowed.saturating_sub(u64::try_from(made).unwrap_or(0)))
-    }
-
-    /// Counts a call of an app against a rate per second. Returns false if the rate is exceeded.
-    pub fn is_within_rate(&self, caller: &Caller, call: &'static str, per_second: NonZeroU32) -> bool {
-        let rate = {
-            let mut rates = locked(&self.inner.keys.rates);
-            let of_call = rates.entry(call).or_default();
-            match of_call.get(caller.app_id()) {
-                Some(rate) => Arc::clone(rate),
-                None => {
-                    let rate = Arc::new(RateLimiter::direct(Quota::per_second(per_second)));
-                    of_call.insert(caller.app_id().to_owned(), Arc::clone(&rate));
-                    rate
-                }
-            }
-        };
-        rate.check().is_ok()
     }
 
     /// Returns today's date as days since 1970-01-01, in the zone of the statistics.

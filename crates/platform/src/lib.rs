@@ -29,6 +29,7 @@ mod outbox;
 mod people;
 mod pictures;
 mod random;
+mod rates;
 mod recognition;
 mod scans;
 mod secrets;
@@ -98,6 +99,7 @@ use libraries::LibraryCache;
 use locks::{Digest, KeyedLock};
 use outbox::Outbox;
 use people::DirectoryCache;
+use rates::AppRates;
 use scans::Scans;
 use secrets::{Signer, Vault};
 use shared::Shared;
@@ -128,6 +130,7 @@ struct Inner {
     tokens: Arc<Tokens>,
     call_log: CallLog,
     keys: Arc<Keys>,
+    rates: AppRates,
     login_throttle: LoginThrottle,
     /// Serialises enrolments under one user name or of one picture, which prevents duplicates.
     identity_locks: KeyedLock<Digest>,
@@ -217,6 +220,7 @@ impl Platform {
                 settings.statistics.retention_days,
             ),
             keys,
+            rates: AppRates::default(),
             login_throttle: LoginThrottle::new(settings.console.attempts_per_minute),
             identity_locks: KeyedLock::default(),
             person_locks: KeyedLock::default(),
