@@ -1,10 +1,10 @@
-//! Enrolled pictures, served to holders of a signed link.
+//! Enrolled pictures, as uploaded.
 
 use aicp_backends::Format;
 use aicp_types::{FaceId, FileId};
 use bytes::Bytes;
 
-use crate::{BadInput, Caller, Error, Face, Missing, Platform, Result};
+use crate::{Error, Face, Missing, Platform, Result};
 
 /// An enrolled picture, as uploaded.
 #[derive(Clone)]
@@ -16,29 +16,6 @@ pub struct StoredPicture {
 }
 
 impl Platform {
-    /// Signs a link. [`Platform::is_signed`] verifies the signature.
-    pub fn sign(&self, link: &str) -> String {
-        self.inner.signer.sign(link)
-    }
-
-    /// Verifies the signature of a link.
-    pub fn is_signed(&self, link: &str, signature: &str) -> bool {
-        self.inner.signer.verify(link, signature)
-    }
-
-    /// Fetches the bytes at an address that an app names, within the limits of the settings. Does not check that they
-    /// are a picture.
-    ///
-    /// # Errors
-    /// [`BadInput::Address`], [`BadInput::NotFetched`], [`Error::Busy`].
-    pub async fn fetch_picture(&self, caller: &Caller, address: &str) -> Result<Bytes> {
-        self.inner.fetcher.fetch(caller.app_id(), address).await.map_err(|e| match e {
-            aicp_fetch::Error::BadUrl => Error::BadInput(BadInput::Address),
-            aicp_fetch::Error::Busy => Error::Busy,
-            other => Error::BadInput(BadInput::NotFetched(other)),
-        })
-    }
-
     /// Returns the picture with this file id.
     ///
     /// # Errors
