@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::statistics::calendar::append_calls;
+use crate::statistics::sums::append_calls;
 use crate::{Error, Internal, Platform, Result};
 
 /// Maximum delay between a call and the write of its record.

@@ -81,7 +81,7 @@ pub use social::{
     Account, CustomValue, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome, FriendPage,
     FriendRequests, KnownFriend, Members, NewAccount, Relation, Sequences, Sides, Social, SocialLimits, UserIds,
 };
-pub use statistics::calendar::{append_calls, set_zone as set_statistics_zone};
+pub use statistics::sums::{append_calls, set_zone as set_statistics_zone};
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use thresholds::{LibraryThreshold, threshold_for};
 
@@ -173,7 +173,7 @@ impl Platform {
             Box::pin(async move {
                 // Nobody else writes: a first attempt that did not end was interrupted by the end of the last run.
                 tx.list_interrupted_outbox().await?;
-                statistics::calendar::set_zone(tx, &zone).await
+                statistics::sums::set_zone(tx, &zone).await
             })
         });
         prepare.await?;

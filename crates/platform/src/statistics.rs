@@ -1,6 +1,7 @@
 //! Call statistics: numbers and durations of calls.
 
-pub(crate) mod calendar;
+mod calendar;
+pub(crate) mod sums;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,7 +11,8 @@ use jiff::civil::date;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::calendar::{append_calls, date_of, parts, set_zone};
+use super::calendar::{date_of, parts};
+use super::sums::{append_calls, set_zone};
 use super::*;
 
 const QUARTER: i64 = 900_000;
