@@ -4,7 +4,8 @@ use aicp_store::picture_key;
 use bytes::Bytes;
 use tokio::sync::OwnedMutexGuard;
 
-use super::{LibraryKey, PersonData, TOKEN_DIGITS, token_of_face};
+use super::face_token::TOKEN_DIGITS;
+use super::{LibraryKey, PersonData, token_of_face};
 use crate::backend::{AddedFace, FaceCheck};
 use crate::background::run_detached;
 use crate::locks::Digest;
