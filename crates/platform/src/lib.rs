@@ -134,7 +134,7 @@ struct Inner {
     keys: Arc<Keys>,
     rates: AppRates,
     login_throttle: LoginThrottle,
-    /// Serialises enrolments under one user name or of one picture, which prevents duplicates.
+    /// Serialises enrolments under one user id or of one picture, which prevents duplicates.
     identity_locks: KeyedLock<Digest>,
     /// Serialises changes of a person.
     person_locks: KeyedLock<PersonId>,

@@ -38,13 +38,13 @@ pub fn user_id_of(external_id: Option<&str>, public_id: PublicId) -> String {
 }
 
 impl Platform {
-    /// Locks a user name of a library, for the creation of the user. If the [lock of the person](Self::lock_person) is
+    /// Locks a user id of a library, for the creation of the user. If the [lock of the person](Self::lock_person) is
     /// needed too, take it second.
-    async fn lock_user_name(&self, library_id: LibraryId, user_id: &str) -> OwnedMutexGuard<()> {
+    async fn lock_user_id(&self, library_id: LibraryId, user_id: &str) -> OwnedMutexGuard<()> {
         self.inner.identity_locks.lock(Digest::of(&(library_id, user_id, "user"))).await
     }
 
-    /// Locks a person for changes; does not depend on the user name, which may change.
+    /// Locks a person for changes; does not depend on the user id, which may change.
     async fn lock_person(&self, person: &Person) -> OwnedMutexGuard<()> {
         self.inner.person_locks.lock(person.id).await
     }

@@ -142,7 +142,7 @@ impl Platform {
         };
         // Concurrent enrolments of one picture see each other's faces.
         let _same_picture = self.lock_picture(&library, &user_id, &picture, options.same_picture).await;
-        let same_user = self.lock_user_name(library.id, &user_id).await;
+        let same_user = self.lock_user_id(library.id, &user_id).await;
         let known = people_known_as(&mut self.inner.store.rows().await?, library.id, &user_id).await?;
         let Some(known) = known.into_iter().next() else {
             if options.missing_person == MissingPerson::Refuse {
@@ -192,7 +192,7 @@ impl Platform {
         let backend = self.backend_of(caller, library)?;
         let _same_user = match &person.user_id {
             Some(user_id) => {
-                let turn = self.lock_user_name(library.id, user_id).await;
+                let turn = self.lock_user_id(library.id, user_id).await;
                 let known = people_known_as(&mut self.inner.store.rows().await?, library.id, user_id).await?;
                 if !known.is_empty() {
                     return Err(Existing::Person.into());
