@@ -25,7 +25,6 @@ mod keys;
 mod libraries;
 mod links;
 mod locks;
-mod names;
 mod network;
 mod outbox;
 mod people;
@@ -40,6 +39,7 @@ mod shared;
 mod social;
 mod statistics;
 mod thresholds;
+mod user_ids;
 mod versioned;
 
 use std::sync::Arc;
@@ -71,7 +71,7 @@ pub use network::network_of;
 pub use outbox::{EngineHealth, OutboxEntry};
 pub use people::{
     EnrolOptions, Enrolled, Enrolment, FaceKey, KnownPerson, LastFace, LibraryKey, MissingLibrary, MissingPerson,
-    PersonData, PersonKey, SamePicture, face_token, token_of_face, user_id_of,
+    PersonData, PersonKey, SamePicture, face_token, token_of_face,
 };
 pub use pictures::StoredPicture;
 pub use recognition::{FaceMatches, Identification, Match, Threshold};
@@ -84,6 +84,7 @@ pub use social::{
 pub use statistics::sums::{append_calls, set_zone as set_statistics_zone};
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use thresholds::{LibraryThreshold, threshold_for};
+pub use user_ids::user_id_of;
 
 use aicp_backends::{Builtin, IndexedFace, TemplateRow};
 use aicp_fetch::Fetcher;

@@ -9,7 +9,7 @@ mod find;
 mod remove;
 pub(crate) mod transactions;
 
-use aicp_types::{LibraryId, PublicId};
+use aicp_types::LibraryId;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::locks::Digest;
@@ -30,11 +30,6 @@ pub struct PersonData {
     pub info: Option<String>,
     /// Further data.
     pub profile: Profile,
-}
-
-/// Returns the user id that callers see: the caller's own id or, without one, the public id in decimal.
-pub fn user_id_of(external_id: Option<&str>, public_id: PublicId) -> String {
-    external_id.map_or_else(|| public_id.to_string(), str::to_owned)
 }
 
 impl Platform {

@@ -14,8 +14,8 @@ use aicp_store::{Page, picture_key};
 use crate::backend::{FaceCheck, LibraryBackend, Scale};
 use crate::caller::Caller;
 use crate::engines::library_ref;
-use crate::names::people_known_as;
 use crate::settings::MAX_TOP_N;
+use crate::user_ids::people_known_as;
 use crate::{Error, ExaminedFace, Face, Library, Missing, Person, Platform, Result};
 
 /// Maximum number of libraries in a search over all libraries of an app.

@@ -11,9 +11,9 @@ use async_trait::async_trait;
 
 use super::{AddedFace, FaceCheck, LibraryBackend, Scale};
 use crate::error::or_missing;
-use crate::names::people_known_as;
 use crate::outbox::Outbox;
 use crate::people::transactions;
+use crate::user_ids::people_known_as;
 use crate::{
     Error, ExaminedFace, Existing, Face, Internal, Library, Missing, Person, PersonChanges, Refusal, Result, Similarity,
 };

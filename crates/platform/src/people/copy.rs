@@ -2,7 +2,7 @@
 
 use super::PersonData;
 use crate::background::run_detached;
-use crate::names::people_known_as;
+use crate::user_ids::people_known_as;
 use crate::{Caller, Existing, Library, Missing, PersonChanges, Platform, Result};
 
 impl Platform {

@@ -9,7 +9,7 @@ use super::{LibraryKey, PersonData, token_of_face};
 use crate::backend::{AddedFace, FaceCheck};
 use crate::background::run_detached;
 use crate::locks::Digest;
-use crate::names::people_known_as;
+use crate::user_ids::people_known_as;
 use crate::{
     Caller, Error, ExaminedFace, Existing, Face, Gates, Library, Limit, Missing, Person, PersonChanges, Platform,
     Result,

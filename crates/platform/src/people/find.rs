@@ -5,7 +5,7 @@ use aicp_types::PublicId;
 use bytes::Bytes;
 
 use crate::error::or_missing;
-use crate::names::{people_known_as, people_of_app_known_as, person_named};
+use crate::user_ids::{people_known_as, people_of_app_known_as, person_named};
 use crate::{Caller, Face, Library, Missing, Person, Platform, Result};
 
 /// A library of the caller's app.

@@ -9,7 +9,7 @@ use aicp_types::{LibraryId, SystemClock, UnixMillis};
 use tempfile::TempDir;
 
 use super::transactions::{add_face, change, enrol, replace_faces};
-use crate::names::{people_known_as, people_of_app_known_as, person_named};
+use crate::user_ids::{people_known_as, people_of_app_known_as, person_named};
 use crate::{Error, Existing, Face, Limit, Missing, Person, PersonChanges, Result};
 
 fn same() -> PersonChanges {

@@ -4,7 +4,7 @@ use aicp_store::{CopiedFace, NewFace, NewPerson, PersonChanges, PictureName, Tx}
 use aicp_types::{LibraryId, PersonId, UnixMillis};
 
 use crate::error::{or_existing, or_missing};
-use crate::names::people_known_as;
+use crate::user_ids::people_known_as;
 use crate::{Error, Existing, Face, Limit, Missing, Person, Result};
 
 /// Inserts a person without a face.

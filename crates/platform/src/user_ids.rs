@@ -5,6 +5,11 @@ use aicp_types::{LibraryId, PublicId};
 
 use crate::{Person, Result};
 
+/// Returns the user id that callers see: the caller's own id or, without one, the public id in decimal.
+pub fn user_id_of(external_id: Option<&str>, public_id: PublicId) -> String {
+    external_id.map_or_else(|| public_id.to_string(), str::to_owned)
+}
+
 /// Returns whether a person is known by a user id: their own id or, without one, the public id in decimal.
 pub(crate) fn is_known_as(person: &Person, user_id: &str) -> bool {
     match &person.external_id {
