@@ -15,11 +15,11 @@ use tokio::sync::Semaphore;
 use crate::backend::AddedFace;
 use crate::engines::BUILTIN;
 use crate::libraries::insert_library;
-use crate::network::network_of;
 use crate::people::{Enrolled, PersonData, transactions};
 use crate::random::random_hex32;
 use crate::secrets::{TokenHash, new_token};
 use crate::settings::RegistrationPolicy;
+use crate::throttle_key::throttle_key;
 use crate::{
     Caller, Error, Existing, Gates, Internal, Library, Limit, Missing, Platform, Profile, Refusal, Result, Threshold,
 };
@@ -235,7 +235,7 @@ impl Platform {
         self.inner
             .login_throttle
             .by_address
-            .admit(client.map_or_else(String::new, |client| network_of(client).to_string()))
+            .admit(client.map_or_else(String::new, |client| throttle_key(client).to_string()))
     }
 
     async fn login_library(&self) -> Result<Library> {
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_client_count_together() {
-        let network = |text: &str| network_of(text.parse().expect("an address")).to_string();
+        let network = |text: &str| throttle_key(text.parse().expect("an address")).to_string();
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::1"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));

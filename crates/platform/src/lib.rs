@@ -25,7 +25,6 @@ mod keys;
 mod libraries;
 mod links;
 mod locks;
-mod network;
 mod outbox;
 mod people;
 mod pictures;
@@ -39,6 +38,7 @@ mod shared;
 mod social;
 mod statistics;
 mod thresholds;
+mod throttle_key;
 mod user_ids;
 mod versioned;
 
@@ -67,7 +67,6 @@ pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGa
 pub use keys::{
     AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyState, KeyText, Keyring, NewKey, QuotaError, SignatureUse,
 };
-pub use network::network_of;
 pub use outbox::{EngineHealth, OutboxEntry};
 pub use people::{
     EnrolOptions, Enrolled, Enrolment, FaceKey, KnownPerson, LastFace, LibraryKey, MissingLibrary, MissingPerson,
@@ -84,6 +83,7 @@ pub use social::{
 pub use statistics::sums::{append_calls, set_zone as set_statistics_zone};
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use thresholds::{LibraryThreshold, threshold_for};
+pub use throttle_key::throttle_key;
 pub use user_ids::user_id_of;
 
 use aicp_backends::{Builtin, IndexedFace, TemplateRow};

@@ -1,6 +1,6 @@
 //! Throttle for UserSigs with a wrong signature.
 
-use aicp_platform::network_of;
+use aicp_platform::throttle_key;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,7 +24,7 @@ pub(super) struct ThrottleKey {
 
 impl ThrottleKey {
     pub fn new(sdk_app_id: u64, identifier: &str, client: Option<IpAddr>) -> Self {
-        Self { sdk_app_id, identifier: identifier.to_owned(), network: client.map(network_of) }
+        Self { sdk_app_id, identifier: identifier.to_owned(), network: client.map(throttle_key) }
     }
 }
 
