@@ -129,7 +129,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`Missing::Library`].
-    pub async fn library_by_number(&self, caller: &Caller, digits: &str) -> Result<Library> {
+    pub async fn library_by_engine_key_prefix(&self, caller: &Caller, digits: &str) -> Result<Library> {
         let store = &self.inner.store;
         store.rows().await?.library_by_engine_key_prefix(caller.app_id(), digits).await?.ok_or(Missing::Library.into())
     }

@@ -112,7 +112,7 @@ impl Call<'_> {
         let found = match key {
             GroupKey::Id(id) => {
                 let digits = digits(id).ok_or(codes::NO_GROUP)?;
-                self.platform.library_by_number(self.caller, &digits).await
+                self.platform.library_by_engine_key_prefix(self.caller, &digits).await
             }
             GroupKey::Name(name) => self.platform.library(self.caller, name).await,
         };
