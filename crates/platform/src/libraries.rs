@@ -13,12 +13,12 @@ use crate::random::random_hex32;
 use crate::versioned::{Version, Versioned};
 use crate::{BadInput, Error, Existing, Library, Limit, Missing, Platform, Result};
 
-/// Number of cached libraries per app.
+/// Maximum number of cached libraries of an app.
 const MAX_CACHED_LIBRARIES: u64 = 128;
 /// Maximum number of apps in the cache.
 const MAX_CACHED_APPS: usize = 256;
-/// Number of libraries whose apps are remembered.
-const MAX_KNOWN_APPS: usize = MAX_CACHED_APPS * 128;
+/// Maximum number of libraries whose apps are remembered: as many as the cache can hold.
+const MAX_KNOWN_LIBRARIES: usize = MAX_CACHED_APPS * MAX_CACHED_LIBRARIES as usize;
 
 impl Platform {
     /// Creates a library. `external_id` is the app's own id for it; `engine` names the engine of its biometrics, by
@@ -236,7 +236,7 @@ impl Default for LibraryCache {
 impl LibraryCache {
     fn insert(&self, app_id: &str, oldest: &Arc<[Library]>, read_at: Version) {
         let mut apps = self.apps();
-        if apps.len() > MAX_KNOWN_APPS {
+        if apps.len() > MAX_KNOWN_LIBRARIES {
             apps.clear();
             self.by_app.invalidate_all();
         }
