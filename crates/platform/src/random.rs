@@ -1,10 +1,21 @@
-//! Random texts.
+//! Random bytes and texts.
 
-use crate::{Error, Internal, Result};
+use crate::{Internal, Result};
+
+/// Returns random bytes of the operating system.
+///
+/// # Errors
+/// [`Internal::Random`].
+pub(crate) fn bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(Internal::Random)?;
+    Ok(bytes)
+}
 
 /// Returns 32 random lower-case hex digits.
+///
+/// # Errors
+/// [`Internal::Random`].
 pub(crate) fn random_hex32() -> Result<String> {
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes).map_err(|e| Error::Internal(Internal::Random(e)))?;
-    Ok(hex::encode(bytes))
+    Ok(hex::encode(bytes::<16>()?))
 }

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::{Error, Internal, Result};
+use crate::{Error, Internal, Result, random};
 
 /// 32 random bytes, stored in a file that only its owner can read.
 pub struct MasterKey([u8; 32]);
@@ -19,9 +19,7 @@ impl MasterKey {
     /// # Errors
     /// [`Internal::Random`].
     pub fn generate() -> Result<Self> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|e| Error::Internal(Internal::Random(e)))?;
-        Ok(Self(bytes))
+        Ok(Self(random::bytes()?))
     }
 
     /// Parses a key of 64 hex digits; ignores surrounding white space. `None` if the text is not valid.
@@ -79,8 +77,7 @@ impl Vault {
 
     /// Encrypts a secret; it can only be decrypted for the same owner.
     pub fn seal(&self, owner: &str, secret: &str) -> Result<Vec<u8>> {
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|e| Error::Internal(Internal::Random(e)))?;
+        let nonce = random::bytes::<NONCE>()?;
         let payload = Payload { msg: secret.as_bytes(), aad: owner.as_bytes() };
         let sealed = self.0.encrypt(&XNonce::from(nonce), payload).map_err(|_| Error::Internal(Internal::Sealed))?;
         Ok([nonce.as_slice(), &sealed].concat())
@@ -125,9 +122,7 @@ impl From<[u8; 32]> for TokenHash {
 /// no character with a special meaning in an address.
 pub(crate) fn new_app_token() -> Result<String> {
     loop {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(|e| Error::Internal(Internal::Random(e)))?;
-        let token = BASE64.encode(bytes);
+        let token = BASE64.encode(random::bytes::<16>()?);
         if !token.contains(['+', '/']) {
             return Ok(token);
         }
@@ -139,7 +134,7 @@ pub(crate) fn new_app_token() -> Result<String> {
 /// # Errors
 /// [`Internal::Random`].
 pub fn new_token() -> Result<String> {
-    crate::random::random_hex32()
+    random::random_hex32()
 }
 
 /// Generates a text of `length` characters drawn uniformly from `alphabet`, which has at most 256.
@@ -147,9 +142,8 @@ pub(crate) fn random_text(alphabet: &[u8], length: usize) -> Result<String> {
     // Rejects bytes that would favour the first characters.
     let fair = 256 - 256 % alphabet.len().clamp(1, 256);
     let mut text = String::with_capacity(length);
-    let mut bytes = [0; 64];
     while text.len() < length {
-        getrandom::fill(&mut bytes).map_err(|e| Error::Internal(Internal::Random(e)))?;
+        let bytes = random::bytes::<64>()?;
         let drawn = bytes.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < fair);
         let drawn = drawn.filter_map(|byte| alphabet.get(byte % alphabet.len().max(1)));
         text.extend(drawn.take(length - text.len()).map(|byte| char::from(*byte)));

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::NewKey;
 use crate::secrets::random_text;
-use crate::{Error, Internal, Result};
+use crate::{Result, random};
 
 /// Kind of keys of one interface: its name, and the shapes that its clients accept. A key opens the interface of its kind alone.
 ///
@@ -62,10 +62,8 @@ impl KeyText {
                 Ok(format!("{prefix}{}", random_text(alphabet.as_bytes(), *length)?))
             }
             Self::Number(range) => {
-                let mut bytes = [0; 8];
-                getrandom::fill(&mut bytes).map_err(|e| Error::Internal(Internal::Random(e)))?;
                 let count = u64::from(range.end.saturating_sub(range.start)).max(1);
-                Ok((u64::from(range.start) + u64::from_le_bytes(bytes) % count).to_string())
+                Ok((u64::from(range.start) + u64::from_le_bytes(random::bytes()?) % count).to_string())
             }
         }
     }
