@@ -13,7 +13,6 @@ use std::time::Duration;
 use aicp_store::{Key, KeyUsage, Store};
 use aicp_types::{Clock, KeyId, UnixMillis};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use jiff::civil::Date;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -380,12 +379,6 @@ impl Platform {
         let usage = locked(&key.usage);
         let made = if usage.today.day == self.day_number() { usage.today.calls } else { 0 };
         Some(allowed.saturating_sub(u64::try_from(made).unwrap_or(0)))
-    }
-
-    /// Returns today's date as days since 1970-01-01, in the zone of the statistics.
-    fn day_number(&self) -> i64 {
-        let since_epoch = self.today().since(Date::constant(1970, 1, 1));
-        since_epoch.map_or(0, |span| i64::from(span.get_days()))
     }
 }
 

@@ -97,6 +97,11 @@ impl Platform {
         self.now().timestamp().to_zoned(self.zone().clone()).date()
     }
 
+    /// Returns today's local date, in days since 1970-01-01.
+    pub(crate) fn day_number(&self) -> i64 {
+        calendar::day_of_date(self.today())
+    }
+
     /// Returns the totals of each method, ordered by method. An app sees its own calls, the administrator those of all
     /// apps.
     ///

@@ -10,6 +10,8 @@ const QUARTER_MS: i64 = 900_000;
 const QUARTER_S: i64 = 900;
 /// Seconds in a day.
 const DAY_S: i64 = 86_400;
+/// Date of day 0.
+const EPOCH: Date = Date::constant(1970, 1, 1);
 /// Maximum number of quarters by which clocks are set back, with a margin.
 const MAX_SET_BACK_QUARTERS: i64 = 16;
 
@@ -117,8 +119,12 @@ fn offset_at(zone: &TimeZone, quarter: i64) -> i64 {
 
 /// Returns the date of a day, in days since 1970-01-01.
 pub(super) fn date_of(day: i64) -> Date {
-    let epoch = Date::constant(1970, 1, 1);
-    Span::new().try_days(day).map_or(epoch, |days| epoch.saturating_add(days))
+    Span::new().try_days(day).map_or(EPOCH, |days| EPOCH.saturating_add(days))
+}
+
+/// Returns the day of a date, in days since 1970-01-01.
+pub(super) fn day_of_date(date: Date) -> i64 {
+    date.since(EPOCH).map_or(0, |span| i64::from(span.get_days()))
 }
 
 fn ceil_div(a: i64, b: i64) -> i64 {
