@@ -73,7 +73,7 @@ pub use people::{
     PersonData, PersonKey, SamePicture, face_token, token_of_face,
 };
 pub use pictures::StoredPicture;
-pub use recognition::{FaceMatches, Identification, Match, Threshold};
+pub use recognition::{FaceMatches, Identification, Match};
 pub use secrets::{MasterKey, new_token};
 pub use settings::Settings;
 pub use social::{
@@ -82,7 +82,7 @@ pub use social::{
 };
 pub use statistics::sums::{append_calls, set_zone as set_statistics_zone};
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
-pub use thresholds::{LibraryThreshold, threshold_for};
+pub use thresholds::{LibraryThreshold, Threshold, threshold_for};
 pub use throttle_key::throttle_key;
 pub use user_ids::user_id_of;
 

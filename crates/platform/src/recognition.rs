@@ -11,12 +11,12 @@ use aicp_backends::{
 };
 use aicp_store::{Page, picture_key};
 
-use crate::backend::{FaceCheck, LibraryBackend, Scale};
+use crate::backend::{FaceCheck, LibraryBackend};
 use crate::caller::Caller;
 use crate::engines::library_ref;
 use crate::settings::MAX_TOP_N;
 use crate::user_ids::people_known_as;
-use crate::{Error, ExaminedFace, Face, Library, Missing, Person, Platform, Result};
+use crate::{Error, ExaminedFace, Face, Library, Missing, Person, Platform, Result, Threshold};
 
 /// Maximum number of libraries in a search over all libraries of an app.
 pub(crate) const MAX_LIBRARIES: u64 = 100_000;
@@ -60,15 +60,6 @@ const MIN_SAME_FILE_SIMILARITY: Similarity = 0.80;
 
 /// A backend with those of the requested libraries that belong to it.
 type BackendLibraries<'a> = (&'a dyn LibraryBackend, Vec<LibraryRef>);
-
-/// Minimum similarity of a match.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Threshold {
-    /// Above the threshold of the library's engine or, if the engine has none, of the settings.
-    Default,
-    /// At least this similarity.
-    AtLeast(Similarity),
-}
 
 impl Platform {
     /// Identifies the largest face of a picture in a library (1:N). Returns at most `top_n` people.
@@ -253,15 +244,6 @@ impl Platform {
         if matches.is_empty() { Err(Missing::Person.into()) } else { Ok(matches) }
     }
 
-    /// Whether a similarity from [`Platform::compare`] is a match.
-    pub fn is_match(&self, similarity: Similarity) -> bool {
-        let threshold = match self.inner.backends.default().scale(&[]) {
-            Scale::Ours { .. } => None,
-            Scale::Vendor { threshold } => threshold,
-        };
-        self.meets_threshold(similarity, threshold, Threshold::Default)
-    }
-
     /// Detects the faces of a picture, the largest first. No face is not an error.
     ///
     /// # Errors
@@ -323,13 +305,6 @@ impl Platform {
                 priority,
                 least_recognisability: self.inner.settings.recognition.gate_of(caller.app_id()).least(),
             },
-        }
-    }
-
-    fn meets_threshold(&self, similarity: Similarity, engine: Option<Similarity>, threshold: Threshold) -> bool {
-        match threshold {
-            Threshold::Default => similarity > engine.unwrap_or(self.inner.settings.recognition.threshold),
-            Threshold::AtLeast(least) => similarity >= least,
         }
     }
 

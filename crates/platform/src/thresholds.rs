@@ -9,7 +9,7 @@ use aicp_types::LibraryId;
 
 use crate::backend::{LibraryBackend, Scale};
 use crate::recognition::MAX_LIBRARIES;
-use crate::{Caller, Error, Library, Missing, Platform, Result, Threshold};
+use crate::{Caller, Error, Library, Missing, Platform, Result};
 
 /// Default target of the false-positive identification rate: the share of strangers that a search may name.
 const DEFAULT_FPIR: f64 = 0.01;
@@ -23,6 +23,15 @@ impl WarnedLibraries {
     fn insert(&self, library: LibraryId) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(library)
     }
+}
+
+/// Minimum similarity of a match.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Threshold {
+    /// Above the threshold of the library's engine or, if the engine has none, of the settings.
+    Default,
+    /// At least this similarity.
+    AtLeast(Similarity),
 }
 
 /// The threshold of a library and the one recommended for its size.
@@ -117,5 +126,28 @@ impl Platform {
             );
         }
         by_size
+    }
+
+    /// Whether a similarity from [`Platform::compare`] is a match.
+    pub fn is_match(&self, similarity: Similarity) -> bool {
+        let threshold = match self.inner.backends.default().scale(&[]) {
+            Scale::Ours { .. } => None,
+            Scale::Vendor { threshold } => threshold,
+        };
+        self.meets_threshold(similarity, threshold, Threshold::Default)
+    }
+
+    /// Whether a similarity reaches a threshold; `engine` is that of the library's engine, from
+    /// [`threshold_of`](Self::threshold_of).
+    pub(crate) fn meets_threshold(
+        &self,
+        similarity: Similarity,
+        engine: Option<Similarity>,
+        threshold: Threshold,
+    ) -> bool {
+        match threshold {
+            Threshold::Default => similarity > engine.unwrap_or(self.inner.settings.recognition.threshold),
+            Threshold::AtLeast(least) => similarity >= least,
+        }
     }
 }
