@@ -8,7 +8,7 @@ use aicp_index::{DamagedFace, Filter, Hit, Index, IndexChange, IndexedFace, Quer
 use aicp_types::{LibraryId, PersonId, Sequence};
 use aicp_vision::{
     Algorithm, Biometrics, EmbeddedFace, Examination, ExaminedFace, Look, MAX_FACES, NOT_COMPARABLE, Photo, Priority,
-    Quality, Rect, Request, Scope, SeenFace, Similarity, Terms, similarity_of_cosine,
+    Quality, Rect, Request, Scope, SeenFace, Similarity, Terms, is_recognisable_enough, similarity_of_cosine,
 };
 use bytes::Bytes;
 
@@ -351,7 +351,7 @@ impl Builtin {
     /// template alone.
     fn may_be_found(&self, row: &TemplateRow, least_recognisability: f32) -> bool {
         match row.recognisability {
-            Some(recognisability) => recognisability >= least_recognisability,
+            Some(recognisability) => is_recognisable_enough(recognisability, least_recognisability),
             None => least_recognisability == 0.0 || self.biometrics.accepts_template(&row.face.template),
         }
     }

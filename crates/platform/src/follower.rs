@@ -5,7 +5,7 @@ mod backlog;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_backends::{Builtin, IndexChange, IndexedFace};
+use aicp_backends::{Builtin, IndexChange, IndexedFace, is_recognisable_enough};
 use aicp_store::{AddedFace, Algorithm, Change, NewTemplate, Observer};
 use aicp_types::{FaceId, PersonId, Sequence};
 use tokio::runtime::Handle;
@@ -116,8 +116,8 @@ impl Follower {
                 Some(IndexChange::FacesRemoved { library: *library_id, faces: face_ids.clone() })
             }
             Change::FaceJudged { library_id, face_id, recognisability } => {
-                let is_out = *recognisability < self.least_recognisability;
-                is_out.then(|| IndexChange::FacesRemoved { library: *library_id, faces: vec![*face_id] })
+                let is_recognisable = is_recognisable_enough(*recognisability, self.least_recognisability);
+                (!is_recognisable).then(|| IndexChange::FacesRemoved { library: *library_id, faces: vec![*face_id] })
             }
             Change::LibraryRemoved { library_id } => Some(IndexChange::LibraryRemoved { library: *library_id }),
             Change::PersonChanged { .. }

@@ -3,6 +3,7 @@
 use std::sync::Weak;
 use std::time::Duration;
 
+use aicp_backends::is_recognisable_enough;
 use aicp_store::{Algorithm, UnjudgedFace};
 use aicp_types::FaceId;
 use tokio::sync::watch;
@@ -75,7 +76,8 @@ impl Platform {
         let stored = store
             .write_always(move |tx| Box::pin(async move { tx.set_recognisability(face_id, recognisability).await }));
         stored.await.map_err(|e| Error::Internal(Internal::Store(e)))?;
-        let is_recognisable = recognisability >= self.inner.settings.recognition.loosest_gate().least();
+        let least = self.inner.settings.recognition.loosest_gate().least();
+        let is_recognisable = is_recognisable_enough(recognisability, least);
         if !is_recognisable {
             tracing::info!(
                 face = face.face_id.get(),

@@ -15,7 +15,7 @@ use crate::geometry::{Point, Rect};
 use crate::models::Algorithm;
 use crate::pool::Priority;
 use crate::quality::Quality;
-use crate::recognisability::RECOGNISABLE;
+use crate::recognisability::{RECOGNISABLE, is_recognisable_enough};
 use crate::similarity::{Similarity, similarity_of_cosine};
 use crate::{Error, Result};
 
@@ -77,7 +77,7 @@ impl Terms {
 
     /// Returns whether a face of this recognisability, 0..1, is recognisable enough.
     pub fn accept(&self, recognisability: f32) -> bool {
-        recognisability >= self.least_recognisability
+        is_recognisable_enough(recognisability, self.least_recognisability)
     }
 
     /// Checks the declared size of a picture, in pixels.

@@ -45,7 +45,9 @@ pub use picture::fuzzing;
 pub use picture::{Dimensions, Format, MAX_PIXELS, Picture};
 pub use pool::{PoolSize, Priority, StartingPool, TimeLimits, Vision};
 pub use quality::{Components, Grade, Quality};
-pub use recognisability::{Cover, CoverDetector, CoverEvidence, Evidence, Judge, RECOGNISABLE, Weights};
+pub use recognisability::{
+    Cover, CoverDetector, CoverEvidence, Evidence, Judge, RECOGNISABLE, Weights, is_recognisable_enough,
+};
 pub use runtime::{Inference, Precision, PrecisionChoice, RuntimeChoice, RuntimeInfo};
 pub use settings::Settings;
 pub use similarity::{Similarity, similarity_of_cosine, similarity_of_false_match_rate};

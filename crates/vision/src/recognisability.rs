@@ -28,6 +28,12 @@ const CLEANED: f32 = 0.88;
 /// Maximum cosine of a template to a mean of spoilt faces for it to carry an identity, if nothing else is known of it.
 const SPOILT_TEMPLATE: f32 = 0.45;
 
+/// Returns whether a face of this recognisability, 0..1, is recognisable enough where `least` is wanted; 0 accepts every
+/// face.
+pub fn is_recognisable_enough(recognisability: f32, least: f32) -> bool {
+    recognisability >= least
+}
+
 /// Measurements of a face and its embedding from which its recognisability is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Evidence {
