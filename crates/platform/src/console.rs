@@ -33,7 +33,7 @@ const MAX_CONCURRENT_HASHES: usize = 2;
 /// Number of keys of a throttle above which idle ones are evicted.
 const MAX_IDLE_KEYS: usize = 10_000;
 /// Maximum length of a password in bytes.
-const MAX_PASSWORD_BYTES: usize = 512;
+pub const MAX_PASSWORD_BYTES: usize = 512;
 
 /// A request to register a console user.
 #[derive(Clone)]

@@ -60,7 +60,7 @@ pub use background::Background;
 pub use call_log::CallRecord;
 pub use caller::{Caller, TokenError};
 pub use capabilities::{Area, Capabilities};
-pub use console::{Registration, Session};
+pub use console::{MAX_PASSWORD_BYTES, Registration, Session};
 pub use engines::{BUILTIN, Engines};
 pub use error::{BadInput, Error, Existing, Internal, Limit, Missing, Refusal, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};

@@ -1,6 +1,6 @@
 //! Section 10: console users. They register with a face and log in by face or password. A cookie holds the session.
 
-use aicp_platform::{BadInput, Error, Existing, Limit, Refusal, Registration, Session};
+use aicp_platform::{BadInput, Error, Existing, Limit, MAX_PASSWORD_BYTES, Refusal, Registration, Session};
 use axum::http::HeaderValue;
 
 use super::answers::EnrolledFace;
@@ -14,8 +14,6 @@ use super::routes::UserCall;
 
 /// Maximum number of characters in names and other short texts.
 const MAX_CHARACTERS: usize = 64;
-/// Maximum length of a password in bytes.
-const MAX_PASSWORD: usize = 512;
 
 impl Call<'_> {
     pub async fn users(&self, call: UserCall, fields: Fields<'_>) -> Result<Answer, Failure> {
@@ -120,7 +118,7 @@ pub(super) fn registration_failure(e: Error) -> Failure {
 
 fn password(fields: &Fields<'_>) -> Result<String, Failure> {
     let password = fields.required_text(&["password"])?;
-    if password.len() > MAX_PASSWORD {
+    if password.len() > MAX_PASSWORD_BYTES {
         return Err(Failure::message(literals::wrong_format("password")));
     }
     Ok(password)
