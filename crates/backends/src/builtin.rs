@@ -14,9 +14,6 @@ use bytes::Bytes;
 
 use crate::{Assessment, Candidate, CandidateKey, Error, FaceCandidates, Result};
 
-/// Examination of the quality alone.
-const QUALITY: Examination = Examination { quality: true, liveness: false };
-
 /// Result of enrolling a face; the default is a face of which nothing is known yet. Not `Debug`, because a template
 /// must not be logged.
 #[derive(Clone, Default)]
@@ -96,7 +93,7 @@ impl Builtin {
     /// As [`Builtin::identify`]; [`Error::NotRecognisable`].
     pub async fn enrol(&self, picture: Photo) -> Result<EnrolledFace> {
         let terms = picture.terms;
-        let (face, examined) = split(self.largest(picture, Request::ENROLMENT.examined(QUALITY)).await?)?;
+        let (face, examined) = split(self.largest(picture, Request::ENROLMENT.examined(Examination::QUALITY)).await?)?;
         enrolled(face, examined.quality, terms)
     }
 
@@ -273,7 +270,7 @@ impl Builtin {
     /// # Errors
     /// As [`Builtin::detect`].
     pub async fn describe(&self, picture: Photo) -> Result<Vec<DescribedFace>> {
-        let look = self.biometrics.look(picture, Request::probes(MAX_FACES).examined(QUALITY)).await?;
+        let look = self.biometrics.look(picture, Request::probes(MAX_FACES).examined(Examination::QUALITY)).await?;
         let Look { width, height, faces } = look;
         let described = faces.into_iter().map(|face| {
             let (face, examined) = split(face)?;
@@ -292,7 +289,7 @@ impl Builtin {
     /// # Errors
     /// As [`Builtin::require_face`].
     pub async fn assess(&self, picture: Photo) -> Result<Assessment> {
-        let (face, examined) = split(self.largest(picture, Request::PROBE.examined(QUALITY)).await?)?;
+        let (face, examined) = split(self.largest(picture, Request::PROBE.examined(Examination::QUALITY)).await?)?;
         let quality = examined.quality.ok_or_else(not_examined)?;
         let feature = face.embedding.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect();
         Ok(Assessment {

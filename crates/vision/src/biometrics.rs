@@ -109,6 +109,11 @@ pub struct Examination {
     pub liveness: bool,
 }
 
+impl Examination {
+    /// Examination of the quality alone.
+    pub const QUALITY: Self = Self { quality: true, liveness: false };
+}
+
 /// What [`Biometrics::look`] does with a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {

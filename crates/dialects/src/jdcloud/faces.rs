@@ -16,8 +16,7 @@ pub(super) const MAX_FOUND: usize = 5;
 pub(super) const FRONTAL: FaceCheck =
     FaceCheck { wanted: Examination { quality: false, liveness: false }, accepts: is_frontal };
 /// As [`FRONTAL`], for answers that report the quality.
-pub(super) const FRONTAL_AND_QUALITY: FaceCheck =
-    FaceCheck { wanted: Examination { quality: true, liveness: false }, accepts: is_frontal };
+pub(super) const FRONTAL_AND_QUALITY: FaceCheck = FaceCheck { wanted: Examination::QUALITY, accepts: is_frontal };
 
 impl Call<'_> {
     pub async fn face_create(&self) -> Result<Answer, Failure> {

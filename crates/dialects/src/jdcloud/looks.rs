@@ -16,7 +16,6 @@ use super::score::score;
 const MAX_FACES: i32 = 100;
 /// Default number of faces reported.
 const DEFAULT_FACES: i32 = 5;
-const QUALITY: Examination = Examination { quality: true, liveness: false };
 
 impl Call<'_> {
     pub async fn compare_v1(&self) -> Result<Answer, Failure> {
@@ -49,7 +48,7 @@ impl Call<'_> {
         if !(1..=MAX_FACES).contains(&most) {
             return Err(codes::V1_BAD_TYPE.into());
         }
-        let faces = self.detect_faces(picture, usize::try_from(most).unwrap_or(1), QUALITY).await?;
+        let faces = self.detect_faces(picture, usize::try_from(most).unwrap_or(1), Examination::QUALITY).await?;
         if faces.is_empty() {
             return Err(codes::V1_NO_FACE.into());
         }
@@ -99,7 +98,7 @@ impl Call<'_> {
         let face = self.largest_face(visual, Examination { quality: true, liveness: true }).await?;
         // The liveness model is trained for visible light. The near-infrared picture only needs to show a face.
         let face_items_nir = match near_infrared {
-            Some(picture) => vec![Item::new(&self.largest_face(picture, QUALITY).await?)],
+            Some(picture) => vec![Item::new(&self.largest_face(picture, Examination::QUALITY).await?)],
             None => Vec::new(),
         };
         let Fault(code, msg) = codes::ACCEPTED;

@@ -20,7 +20,6 @@ const MAX_GROUPS: u64 = 1000;
 const DEFAULT_PAGE_SIZE: i32 = 10;
 /// Maximum number of faces on a page.
 const MAX_PAGE: i32 = 100;
-const QUALITY: Examination = Examination { quality: true, liveness: false };
 
 impl Call<'_> {
     fn accepted(&self) -> StoredV1 {
@@ -141,7 +140,7 @@ impl Call<'_> {
                 return Err(codes::NO_OUTER_ID.into());
             }
         }
-        let face = self.largest_face(picture.clone(), QUALITY).await?;
+        let face = self.largest_face(picture.clone(), Examination::QUALITY).await?;
         if !is_frontal(&face) {
             return Err(self.not_frontal());
         }

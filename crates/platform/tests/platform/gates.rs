@@ -86,7 +86,7 @@ async fn no_control_costs_nothing() {
 #[tokio::test]
 async fn faces_are_examined_as_requested() {
     let fixture = Fixture::start().await;
-    let wanted = Examination { quality: true, liveness: false };
+    let wanted = Examination::QUALITY;
     let photo = group(&["a", "b", "c"]);
     let faces = fixture.platform.examine(&fixture.app, photo.clone(), 2, wanted).await.expect("an answer");
     assert_eq!(faces.len(), 2);
