@@ -67,6 +67,8 @@ const fn entry(
     Entry { api, name, label, family, area, takes_get }
 }
 
+const FACE_DELETION: Entry = entry(Api::FaceDelete, "faceDelete", "删除人脸", Family::Search, Area::People, true);
+
 const ENTRIES: [Entry; 22] = {
     use Area::{Compare, Detect, Libraries, People, Recognition};
     use Family::{Plain, Search, V1};
@@ -75,7 +77,7 @@ const ENTRIES: [Entry; 22] = {
         entry(Api::GroupCreate, "faceGroupCreate", "创建分组", Search, Libraries, true),
         entry(Api::GroupDelete, "faceGroupDelete", "删除分组", Search, Libraries, true),
         entry(Api::FaceCreate, "faceCreate", "添加人脸", Search, People, false),
-        entry(Api::FaceDelete, "faceDelete", "删除人脸", Search, People, true),
+        FACE_DELETION,
         entry(Api::FaceSearch, "faceSearch", "人脸搜索", Search, Recognition, false),
         entry(Api::CompareV1, "faceCompareV1", "人脸对比", V1, Compare, false),
         entry(Api::Compare, "face_compare", "人脸对比", Plain, Compare, false),
@@ -109,8 +111,7 @@ pub(super) fn find(path: &str, method: &Method) -> Option<&'static Entry> {
 /// Returns the deletion of a face. One of the vendor's pages prints the path of group deletion for it, and a client
 /// that follows that page must not lose a group.
 pub(super) fn face_deletion() -> &'static Entry {
-    const ENTRY: Entry = ENTRIES[4];
-    &ENTRY
+    &FACE_DELETION
 }
 
 #[cfg(test)]
