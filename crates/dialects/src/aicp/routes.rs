@@ -65,6 +65,15 @@ pub(super) enum GrantCall {
 /// Calls of section 9, with those that later documents of the same interface add.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FaceApiCall {
+    /// Takes an object.
+    Fields(FieldsCall),
+    /// Takes an array of objects, one for each picture.
+    Pictures(PicturesCall),
+}
+
+/// Calls of section 9 that take an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FieldsCall {
     GroupAdd,
     GroupDelete,
     GroupList,
@@ -81,9 +90,14 @@ pub(super) enum FaceApiCall {
     FaceList,
     FaceDelete,
     FaceDetect,
-    FaceMatch,
     FaceIdentify,
     FaceIdentifyMany,
+}
+
+/// Calls of section 9 that take an array of objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PicturesCall {
+    FaceMatch,
     FaceLiveness,
 }
 
@@ -201,6 +215,16 @@ const fn entry(
     Entry { path, operation, section, area, log }
 }
 
+/// Returns the operation of a call of section 9 on an object.
+const fn on_fields(call: FieldsCall) -> Operation {
+    Operation::FaceApi(FaceApiCall::Fields(call))
+}
+
+/// Returns the operation of a call of section 9 on an array of objects.
+const fn on_pictures(call: PicturesCall) -> Operation {
+    Operation::FaceApi(FaceApiCall::Pictures(call))
+}
+
 const ENROL: Option<(&str, &str)> = Some(("faceEntry", "人脸录入"));
 const RECOGNISE: Option<(&str, &str)> = Some(("faceRecognition", "人脸识别"));
 const COMPARE: Option<(&str, &str)> = Some(("personWitnessRatio", "人证对比"));
@@ -224,8 +248,8 @@ const USER_DELETE: Option<(&str, &str)> = Some(("faceApiUserDelete", "user/delet
 const GROUPS: Option<Area> = Some(Area::Groups);
 const FACES: Option<Area> = Some(Area::Faces);
 
-use FaceApiCall as Api;
-use Operation::{Face, FaceApi, Grant, Outbox, Statistics, User};
+use FieldsCall as Api;
+use Operation::{Face, Grant, Outbox, Statistics, User};
 use Section::{Common, FaceApi as Nine, Micro, Old, Shared};
 
 static ENTRIES: &[Entry] = &[
@@ -314,57 +338,63 @@ static ENTRIES: &[Entry] = &[
     entry("/user/logout", User(UserCall::LogOut), Common, None, None),
     entry("/asynchrony/getall", Outbox(OutboxCall::List), Common, None, None),
     entry("/asynchrony/resumedata", Outbox(OutboxCall::Resume), Common, None, None),
-    entry("/face-api/v3/group/add", FaceApi(Api::GroupAdd), Nine, GROUPS, GROUP_ADD),
-    entry("/face-api/v3/group/delete", FaceApi(Api::GroupDelete), Nine, GROUPS, GROUP_DELETE),
-    entry("/face-api/v3/group/list", FaceApi(Api::GroupList), Nine, GROUPS, GROUP_LIST),
-    entry("/face-api/facehub/statapp", FaceApi(Api::StatApp), Nine, GROUPS, Some(("faceApiStatApp", "查询人脸组数量"))),
+    entry("/face-api/v3/group/add", on_fields(Api::GroupAdd), Nine, GROUPS, GROUP_ADD),
+    entry("/face-api/v3/group/delete", on_fields(Api::GroupDelete), Nine, GROUPS, GROUP_DELETE),
+    entry("/face-api/v3/group/list", on_fields(Api::GroupList), Nine, GROUPS, GROUP_LIST),
+    entry(
+        "/face-api/facehub/statapp",
+        on_fields(Api::StatApp),
+        Nine,
+        GROUPS,
+        Some(("faceApiStatApp", "查询人脸组数量")),
+    ),
     entry(
         "/face-api/facehub/statgroup",
-        FaceApi(Api::StatGroup),
+        on_fields(Api::StatGroup),
         Nine,
         GROUPS,
         Some(("faceApiStatGroup", "批量获取组统计信息")),
     ),
-    entry("/face-api/v3/user/copy", FaceApi(Api::UserCopy), Nine, GROUPS, USER_COPY),
-    entry("/face-api/v3/user/get", FaceApi(Api::UserGet), Nine, GROUPS, USER_GET),
-    entry("/face-api/v3/user/list", FaceApi(Api::UserList), Nine, GROUPS, USER_LIST),
-    entry("/face-api/v3/user/delete", FaceApi(Api::UserDelete), Nine, GROUPS, USER_DELETE),
-    entry("/face-api/v3/app/list", FaceApi(Api::AppList), Nine, FACES, Some(("faceApiAppList", "app/list"))),
-    entry("/face-api/v3/face/add", FaceApi(Api::FaceAdd), Nine, FACES, FACE_ADD),
+    entry("/face-api/v3/user/copy", on_fields(Api::UserCopy), Nine, GROUPS, USER_COPY),
+    entry("/face-api/v3/user/get", on_fields(Api::UserGet), Nine, GROUPS, USER_GET),
+    entry("/face-api/v3/user/list", on_fields(Api::UserList), Nine, GROUPS, USER_LIST),
+    entry("/face-api/v3/user/delete", on_fields(Api::UserDelete), Nine, GROUPS, USER_DELETE),
+    entry("/face-api/v3/app/list", on_fields(Api::AppList), Nine, FACES, Some(("faceApiAppList", "app/list"))),
+    entry("/face-api/v3/face/add", on_fields(Api::FaceAdd), Nine, FACES, FACE_ADD),
     entry(
         "/face-api/v3/face/addNoDetect",
-        FaceApi(Api::FaceAddNoDetect),
+        on_fields(Api::FaceAddNoDetect),
         Nine,
         FACES,
         Some(("faceApiFaceAddNoDetect", "face/addNoDetect")),
     ),
-    entry("/face-api/v3/face/update", FaceApi(Api::FaceUpdate), Nine, FACES, FACE_UPDATE),
-    entry("/face-api/v3/face/list", FaceApi(Api::FaceList), Nine, FACES, FACE_LIST),
-    entry("/face-api/v3/face/delete", FaceApi(Api::FaceDelete), Nine, FACES, FACE_DELETE),
-    entry("/face-api/v3/face/detect", FaceApi(Api::FaceDetect), Nine, FACES, FACE_DETECT),
-    entry("/face-api/v3/face/match", FaceApi(Api::FaceMatch), Nine, FACES, FACE_MATCH),
-    entry("/face-api/v3/face/identify", FaceApi(Api::FaceIdentify), Nine, FACES, FACE_IDENTIFY),
-    entry("/face-api/v3/face/search", FaceApi(Api::FaceIdentify), Nine, FACES, FACE_IDENTIFY),
-    entry("/face-api/v3/face/midentify", FaceApi(Api::FaceIdentifyMany), Nine, FACES, FACE_MIDENTIFY),
-    entry("/face-api/v3/face/multi-search", FaceApi(Api::FaceIdentifyMany), Nine, FACES, FACE_MIDENTIFY),
-    entry("/face-api/v3/face/liveness", FaceApi(Api::FaceLiveness), Nine, FACES, FACE_LIVENESS),
+    entry("/face-api/v3/face/update", on_fields(Api::FaceUpdate), Nine, FACES, FACE_UPDATE),
+    entry("/face-api/v3/face/list", on_fields(Api::FaceList), Nine, FACES, FACE_LIST),
+    entry("/face-api/v3/face/delete", on_fields(Api::FaceDelete), Nine, FACES, FACE_DELETE),
+    entry("/face-api/v3/face/detect", on_fields(Api::FaceDetect), Nine, FACES, FACE_DETECT),
+    entry("/face-api/v3/face/match", on_pictures(PicturesCall::FaceMatch), Nine, FACES, FACE_MATCH),
+    entry("/face-api/v3/face/identify", on_fields(Api::FaceIdentify), Nine, FACES, FACE_IDENTIFY),
+    entry("/face-api/v3/face/search", on_fields(Api::FaceIdentify), Nine, FACES, FACE_IDENTIFY),
+    entry("/face-api/v3/face/midentify", on_fields(Api::FaceIdentifyMany), Nine, FACES, FACE_MIDENTIFY),
+    entry("/face-api/v3/face/multi-search", on_fields(Api::FaceIdentifyMany), Nine, FACES, FACE_MIDENTIFY),
+    entry("/face-api/v3/face/liveness", on_pictures(PicturesCall::FaceLiveness), Nine, FACES, FACE_LIVENESS),
     // The same calls under the paths of the public cloud's official SDKs.
-    entry("/rest/2.0/face/v3/detect", FaceApi(Api::FaceDetect), Nine, FACES, FACE_DETECT),
-    entry("/rest/2.0/face/v3/search", FaceApi(Api::FaceIdentify), Nine, FACES, FACE_IDENTIFY),
-    entry("/rest/2.0/face/v3/multi-search", FaceApi(Api::FaceIdentifyMany), Nine, FACES, FACE_MIDENTIFY),
-    entry("/rest/2.0/face/v3/match", FaceApi(Api::FaceMatch), Nine, FACES, FACE_MATCH),
-    entry("/rest/2.0/face/v3/faceverify", FaceApi(Api::FaceLiveness), Nine, FACES, FACE_LIVENESS),
-    entry("/rest/2.0/face/v3/faceset/user/add", FaceApi(Api::FaceAdd), Nine, FACES, FACE_ADD),
-    entry("/rest/2.0/face/v3/faceset/user/update", FaceApi(Api::FaceUpdate), Nine, FACES, FACE_UPDATE),
-    entry("/rest/2.0/face/v3/faceset/user/get", FaceApi(Api::UserGet), Nine, GROUPS, USER_GET),
-    entry("/rest/2.0/face/v3/faceset/user/copy", FaceApi(Api::UserCopy), Nine, GROUPS, USER_COPY),
-    entry("/rest/2.0/face/v3/faceset/user/delete", FaceApi(Api::UserDelete), Nine, GROUPS, USER_DELETE),
-    entry("/rest/2.0/face/v3/faceset/face/getlist", FaceApi(Api::FaceList), Nine, FACES, FACE_LIST),
-    entry("/rest/2.0/face/v3/faceset/face/delete", FaceApi(Api::FaceDelete), Nine, FACES, FACE_DELETE),
-    entry("/rest/2.0/face/v3/faceset/group/getusers", FaceApi(Api::UserList), Nine, GROUPS, USER_LIST),
-    entry("/rest/2.0/face/v3/faceset/group/add", FaceApi(Api::GroupAdd), Nine, GROUPS, GROUP_ADD),
-    entry("/rest/2.0/face/v3/faceset/group/delete", FaceApi(Api::GroupDelete), Nine, GROUPS, GROUP_DELETE),
-    entry("/rest/2.0/face/v3/faceset/group/getlist", FaceApi(Api::GroupList), Nine, GROUPS, GROUP_LIST),
+    entry("/rest/2.0/face/v3/detect", on_fields(Api::FaceDetect), Nine, FACES, FACE_DETECT),
+    entry("/rest/2.0/face/v3/search", on_fields(Api::FaceIdentify), Nine, FACES, FACE_IDENTIFY),
+    entry("/rest/2.0/face/v3/multi-search", on_fields(Api::FaceIdentifyMany), Nine, FACES, FACE_MIDENTIFY),
+    entry("/rest/2.0/face/v3/match", on_pictures(PicturesCall::FaceMatch), Nine, FACES, FACE_MATCH),
+    entry("/rest/2.0/face/v3/faceverify", on_pictures(PicturesCall::FaceLiveness), Nine, FACES, FACE_LIVENESS),
+    entry("/rest/2.0/face/v3/faceset/user/add", on_fields(Api::FaceAdd), Nine, FACES, FACE_ADD),
+    entry("/rest/2.0/face/v3/faceset/user/update", on_fields(Api::FaceUpdate), Nine, FACES, FACE_UPDATE),
+    entry("/rest/2.0/face/v3/faceset/user/get", on_fields(Api::UserGet), Nine, GROUPS, USER_GET),
+    entry("/rest/2.0/face/v3/faceset/user/copy", on_fields(Api::UserCopy), Nine, GROUPS, USER_COPY),
+    entry("/rest/2.0/face/v3/faceset/user/delete", on_fields(Api::UserDelete), Nine, GROUPS, USER_DELETE),
+    entry("/rest/2.0/face/v3/faceset/face/getlist", on_fields(Api::FaceList), Nine, FACES, FACE_LIST),
+    entry("/rest/2.0/face/v3/faceset/face/delete", on_fields(Api::FaceDelete), Nine, FACES, FACE_DELETE),
+    entry("/rest/2.0/face/v3/faceset/group/getusers", on_fields(Api::UserList), Nine, GROUPS, USER_LIST),
+    entry("/rest/2.0/face/v3/faceset/group/add", on_fields(Api::GroupAdd), Nine, GROUPS, GROUP_ADD),
+    entry("/rest/2.0/face/v3/faceset/group/delete", on_fields(Api::GroupDelete), Nine, GROUPS, GROUP_DELETE),
+    entry("/rest/2.0/face/v3/faceset/group/getlist", on_fields(Api::GroupList), Nine, GROUPS, GROUP_LIST),
 ];
 
 /// Normalises a path: decodes percent-escapes, then strips trailing spaces and one trailing slash. `None` if it is not

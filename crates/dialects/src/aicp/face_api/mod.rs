@@ -19,7 +19,7 @@ use super::envelope::Answer;
 use super::failure::Failure;
 use super::fields::{Fields, Input, PictureError};
 use super::literals;
-use super::routes::FaceApiCall;
+use super::routes::{FaceApiCall, FieldsCall, PicturesCall};
 use crate::{shanghai, trouble};
 use answers::{
     AddedFace, AppIds, AppStat, FaceList, FaceRow, GroupIds, GroupStat, Keyed, Location, Token, UserIdList, UserList,
@@ -92,32 +92,33 @@ fn null() -> Result<Answer, Failure> {
 impl Call<'_> {
     pub async fn face_api(&self, call: FaceApiCall, input: Input<'_>) -> Result<Answer, Failure> {
         match call {
-            FaceApiCall::FaceMatch => return self.face_match(input).await,
-            FaceApiCall::FaceLiveness => return self.face_liveness(input).await,
-            _ => {}
+            FaceApiCall::Fields(call) => self.on_fields(call, &input.object_or_empty()?).await,
+            FaceApiCall::Pictures(PicturesCall::FaceMatch) => self.face_match(input).await,
+            FaceApiCall::Pictures(PicturesCall::FaceLiveness) => self.face_liveness(input).await,
         }
-        let fields = input.object_or_empty()?;
-        self.require_own_app(&fields)?;
+    }
+
+    async fn on_fields(&self, call: FieldsCall, fields: &Fields<'_>) -> Result<Answer, Failure> {
+        self.require_own_app(fields)?;
         match call {
-            FaceApiCall::GroupAdd => self.group_add(&fields).await,
-            FaceApiCall::GroupDelete => self.group_delete(&fields).await,
-            FaceApiCall::GroupList => self.group_list(&fields).await,
-            FaceApiCall::StatApp => self.stat_app(&fields).await,
-            FaceApiCall::StatGroup => self.stat_group(&fields).await,
-            FaceApiCall::UserCopy => self.user_copy(&fields).await,
-            FaceApiCall::UserGet => self.user_get(&fields).await,
-            FaceApiCall::UserList => self.user_list(&fields).await,
-            FaceApiCall::UserDelete => self.user_delete(&fields).await,
-            FaceApiCall::AppList => self.app_list().await,
-            FaceApiCall::FaceAdd => self.face_add(&fields).await,
-            FaceApiCall::FaceAddNoDetect => self.face_add_no_detect(&fields).await,
-            FaceApiCall::FaceUpdate => self.face_update(&fields).await,
-            FaceApiCall::FaceList => self.face_list(&fields).await,
-            FaceApiCall::FaceDelete => self.face_delete(&fields).await,
-            FaceApiCall::FaceDetect => self.face_detect(&fields).await,
-            FaceApiCall::FaceIdentify => self.face_identify(&fields).await,
-            FaceApiCall::FaceIdentifyMany => self.face_identify_many(&fields).await,
-            FaceApiCall::FaceMatch | FaceApiCall::FaceLiveness => Err(Failure::code(codes::INVALID_PARAMETER)),
+            FieldsCall::GroupAdd => self.group_add(fields).await,
+            FieldsCall::GroupDelete => self.group_delete(fields).await,
+            FieldsCall::GroupList => self.group_list(fields).await,
+            FieldsCall::StatApp => self.stat_app(fields).await,
+            FieldsCall::StatGroup => self.stat_group(fields).await,
+            FieldsCall::UserCopy => self.user_copy(fields).await,
+            FieldsCall::UserGet => self.user_get(fields).await,
+            FieldsCall::UserList => self.user_list(fields).await,
+            FieldsCall::UserDelete => self.user_delete(fields).await,
+            FieldsCall::AppList => self.app_list().await,
+            FieldsCall::FaceAdd => self.face_add(fields).await,
+            FieldsCall::FaceAddNoDetect => self.face_add_no_detect(fields).await,
+            FieldsCall::FaceUpdate => self.face_update(fields).await,
+            FieldsCall::FaceList => self.face_list(fields).await,
+            FieldsCall::FaceDelete => self.face_delete(fields).await,
+            FieldsCall::FaceDetect => self.face_detect(fields).await,
+            FieldsCall::FaceIdentify => self.face_identify(fields).await,
+            FieldsCall::FaceIdentifyMany => self.face_identify_many(fields).await,
         }
     }
 
