@@ -3,7 +3,7 @@
 use aicp_platform::{BadInput, Error, Existing, Limit, Missing, Refusal};
 use axum::http::StatusCode;
 
-use super::envelope::Failure;
+use super::failure::Failure;
 use super::pictures::PictureError;
 use super::routes::{Api, Entry, Family};
 use crate::trouble;
