@@ -90,22 +90,23 @@ impl Follower {
         }
     }
 
-    /// Returns the face for the index, if it has a template of the engine's algorithm. Copied templates may come from
-    /// another one.
+    /// Returns the face for the index, if it has a template of the engine's algorithm and was not judged unrecognisable.
+    /// Copied templates may come from another algorithm, and copied and imported ones passed no gate.
     fn indexed(&self, person: PersonId, face: FaceId, template: Option<&NewTemplate>) -> Option<IndexedFace> {
         let template = template.filter(|template| template.algorithm == self.algorithm)?;
+        if template.recognisability.is_some_and(|judged| !is_recognisable_enough(judged, self.least_recognisability)) {
+            return None;
+        }
         Some(IndexedFace { person, face, template: template.vector.clone() })
     }
 
     /// Returns the change of the index, if there is one.
     fn index_change(&self, change: &Change) -> Option<IndexChange> {
         match change {
-            // The enrolment has checked the gate of the app. A copied template is not judged again.
             Change::FaceAdded { library_id, person_id, face_id, template } => {
                 let face = self.indexed(*person_id, *face_id, template.as_deref())?;
                 Some(IndexChange::FacesAdded { library: *library_id, faces: vec![face] })
             }
-            // An import of finished templates passes no gate. The next start leaves out those that are not recognisable.
             Change::FacesAdded { library_id, faces } => {
                 let faces = faces.iter().filter_map(|AddedFace { person_id, face_id, template }| {
                     self.indexed(*person_id, *face_id, template.as_deref())

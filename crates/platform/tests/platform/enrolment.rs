@@ -1,8 +1,9 @@
 //! Enrolment and removal.
 
+use aicp_platform::settings::Recognition;
 use aicp_platform::{
     BadInput, EnrolOptions, Enrolment, Error, Existing, FaceKey, KnownPerson, LastFace, Limit, Missing, MissingPerson,
-    Page, PersonData, Refusal, Settings, face_token,
+    Page, PersonData, RecognitionGate, Refusal, Settings, face_token,
 };
 use aicp_vision::FakeFace;
 
@@ -180,6 +181,27 @@ async fn a_deleted_library_is_gone_with_its_people() {
     assert!(matches!(found, Err(Error::Missing(Missing::Library))));
     fixture.library().await;
     assert!(fixture.matches(picture("alice", 2)).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_copy_of_an_unrecognisable_face_matches_nobody_either() {
+    let gated = |gate| {
+        let recognition = Recognition { gate, ..Recognition::default() };
+        Settings { recognition, ..Settings::default() }
+    };
+    let fixture = Fixture::with(gated(RecognitionGate::Off)).await;
+    let spoilt = picture_of(FakeFace { recognisability: 0.1, ..FakeFace::of("alice") });
+    let added = fixture.add_face("alice", spoilt, once(KnownPerson::AddFace, MissingPerson::Create)).await;
+    added.expect("it is enrolled");
+    assert_eq!(fixture.matches(picture("alice", 2)).await.len(), 1);
+    let fixture = fixture.reopened_with(gated(RecognitionGate::On)).await;
+    let (from, to) =
+        (fixture.library().await, fixture.platform.open_library(&fixture.app, "other").await.expect("a library"));
+    fixture.platform.copy_person(&fixture.app, &from, &to, "alice").await.expect("it is copied");
+    for library in [LIBRARY, "other"] {
+        let found = fixture.platform.identify(&fixture.app, library, picture("alice", 2), 1).await.expect("an answer");
+        assert!(found.matches.is_empty(), "{library}");
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,11 @@ impl Fixture {
     /// Closes the platform and opens it again on the same folder.
     pub async fn reopened(self) -> Self {
         let settings = self.platform.settings().clone();
+        self.reopened_with(settings).await
+    }
+
+    /// Closes the platform and opens it again on the same folder, with other settings.
+    pub async fn reopened_with(self, settings: Settings) -> Self {
         self.platform.close().await.expect("it closes");
         drop(self.platform);
         let platform = open(&self.folder, &self.biometrics, &self.clock, settings).await;
