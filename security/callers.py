@@ -81,7 +81,7 @@ class App:
         return outcome_of(answer, lambda json: (json["flag"], json["data"]))
 
     def own(self, method: str, path: str, **body) -> Outcome:
-        """Makes a call of the native interface for this app."""
+        """Makes a call of our own API for this app."""
         sent = json.dumps(body).encode() if body else None
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {ADMIN_TOKEN}"}
         answer = self.server.call(method, f"/api/v1/apps/{self.name}{path}", sent, **headers)

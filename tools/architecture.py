@@ -26,11 +26,13 @@ DEPENDENCIES = {
     "engines": {"types", "settings", "vision"},
     "backends": {"types", "vision", "index", "engines"},
     "platform": {"types", "settings", "backends", "fetch", "store"},
-    "dialects": {"types", "settings", "platform"},
+    "requests": {"types", "platform"},
+    "dialects": {"types", "settings", "platform", "requests"},
+    "api": {"types", "platform", "requests", "dialects"},
     "measure": {"types", "gallery", "store", "store-sqlite", "vision"},
     "server": {
-        "types", "settings", "backends", "dialects", "engines", "measure", "platform", "store", "store-sqlite",
-        "vision",
+        "types", "settings", "api", "backends", "dialects", "engines", "measure", "platform", "requests", "store",
+        "store-sqlite", "vision",
     },
 }
 # Crates that know no interface: neither its vendor nor its words.

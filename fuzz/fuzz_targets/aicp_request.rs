@@ -4,10 +4,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use aicp_api::fuzzing::bearer;
 use aicp_dialects::Site;
 use aicp_dialects::fuzzing::aicp::{Seen, Shape, body, form, is_our_page};
-use aicp_dialects::fuzzing::native;
-use aicp_dialects::native::KeyRequest;
+use aicp_dialects::KeyRequest;
 use aicp_fuzz::{headers, naive_json};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -28,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = key.check();
     }
     let sent = headers(bytes);
-    assert!(native::bearer(&sent).is_none_or(|token| token.trim() == token));
+    assert!(bearer(&sent).is_none_or(|token| token.trim() == token));
     let site = Site {
         public_url: None,
         local_address: SocketAddr::from(([127, 0, 0, 1], 9012)),

@@ -4,8 +4,8 @@
 use std::convert::Infallible;
 use std::io::Read;
 
-use aicp_dialects::fuzzing::body;
 use aicp_fuzz::{headers, parts};
+use aicp_requests::{BodyBudget, UnreadBody};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request};
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
@@ -37,7 +37,9 @@ fn read(headers: &HeaderMap, sent: &[u8], piece: usize) -> Option<Vec<u8>> {
     parts.headers = headers.clone();
     let pieces: Vec<_> = sent.chunks(piece).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    runtime.block_on(body(&parts, Body::from_stream(stream::iter(pieces)), LIMIT))
+    let mut body = UnreadBody::new(&parts, Body::from_stream(stream::iter(pieces)));
+    let held = runtime.block_on(BodyBudget::new(LIMIT << 4).read(&mut body, LIMIT));
+    held.ok().map(|held| held.bytes.to_vec())
 }
 
 fn unpacked(packing: &str, sent: &[u8]) -> Option<Vec<u8>> {

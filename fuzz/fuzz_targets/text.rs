@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use aicp_dialects::fuzzing::{aicp, base64, jdcloud, linkvisual, percent_decoded, percent_encoded};
+use aicp_dialects::fuzzing::{aicp, jdcloud, linkvisual};
 use aicp_fuzz::{escaped, headers};
+use aicp_requests::{base64_text, percent};
 use axum::http::Uri;
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -29,9 +30,9 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// Encoded bytes decode to the same bytes.
 fn check_bytes(bytes: &[u8]) {
-    let written = percent_encoded(bytes);
+    let written = percent::encoded(bytes).to_string();
     assert_eq!(written, escaped(bytes));
-    assert_eq!(percent_decoded(&written), String::from_utf8_lossy(bytes));
+    assert_eq!(percent::decode(&written), String::from_utf8_lossy(bytes));
     let plain = LENIENT.encode(bytes);
     let forms = [
         plain.replace('+', "-").replace('/', "_"),
@@ -40,12 +41,13 @@ fn check_bytes(bytes: &[u8]) {
         plain,
     ];
     for form in forms {
-        assert_eq!(base64(&form).1.as_deref(), Some(bytes), "{form}");
+        assert_eq!(base64_text::decode(&base64_text::cleaned(&form)).as_deref(), Some(bytes), "{form}");
     }
 }
 
 fn check_base64(text: &str) {
-    let (cleaned, ours) = base64(text);
+    let cleaned = base64_text::cleaned(text);
+    let ours = base64_text::decode(&cleaned).map(Vec::from);
     if let Some(bytes) = &ours {
         let again = LENIENT.encode(bytes);
         let (again, kept) = (again.trim_end_matches('='), cleaned.trim_end_matches('='));
@@ -62,7 +64,7 @@ fn check_base64(text: &str) {
 
 fn check_percent(text: &str) {
     let decoded = naive(text.as_bytes());
-    assert_eq!(percent_decoded(text), String::from_utf8_lossy(&decoded));
+    assert_eq!(percent::decode(text), String::from_utf8_lossy(&decoded));
     let path = aicp::path(text);
     assert_eq!(path.is_some(), str::from_utf8(&decoded).is_ok());
     if let Some(path) = &path {

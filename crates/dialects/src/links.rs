@@ -8,8 +8,8 @@ use aicp_settings::settings;
 use aicp_types::{FaceId, FileId, Snowflake, UnixMillis};
 use axum::http::{HeaderMap, header};
 
-use crate::percent::encoded;
 use crate::shanghai;
+use aicp_requests::percent::encoded;
 
 /// Expiry of a link that never expires: the end of the year 9999, in seconds since the Unix epoch.
 const NEVER: u64 = 253_402_300_799;

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use aicp_dialects::native::KeyRequest;
+use aicp_dialects::KeyRequest;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{app, bench, check, compare, detect, import, models, serve};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use aicp_dialects::ConnectionState;
+use aicp_requests::ConnectionState;
 use tokio::sync::Notify;
 
 /// Minimum interval between warnings about closed and rejected connections.

@@ -9,8 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aicp_dialects::Operator;
-use axum::Router;
+use aicp_requests::{Interfaces, Operator};
 use axum::body::Body;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -20,7 +19,6 @@ use hyper::{Request, StatusCode, client::conn::http1 as client};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
-use tower::ServiceExt;
 
 /// Maximum number of concurrent commands; further ones wait to be accepted.
 const MAX_CONCURRENT_COMMANDS: usize = 16;
@@ -40,13 +38,13 @@ pub(crate) struct ControlSocket {
 impl ControlSocket {
     /// Opens the socket and replaces a leftover of an earlier server. The caller must hold the lock of the data folder.
     /// If it fails, the server runs without taking commands.
-    pub fn open(path: PathBuf, router: Router) -> Option<Self> {
+    pub fn open(path: PathBuf, interfaces: Interfaces) -> Option<Self> {
         let opened = match std::fs::remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
             _ => bind_for_owner(&path),
         };
         match opened {
-            Ok(listener) => Some(Self { path, task: tokio::spawn(serve(listener, router)) }),
+            Ok(listener) => Some(Self { path, task: tokio::spawn(serve(listener, interfaces)) }),
             Err(e) => {
                 tracing::warn!(path = %path.display(), error = %e, "commands can't be taken while the server runs");
                 None
@@ -69,7 +67,7 @@ impl Drop for ControlSocket {
     }
 }
 
-async fn serve(listener: UnixListener, router: Router) {
+async fn serve(listener: UnixListener, interfaces: Interfaces) {
     let places = std::sync::Arc::new(tokio::sync::Semaphore::new(MAX_CONCURRENT_COMMANDS));
     loop {
         let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { return };
@@ -81,14 +79,13 @@ async fn serve(listener: UnixListener, router: Router) {
                 continue;
             }
         };
-        let router = router.clone();
+        let interfaces = interfaces.clone();
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let router = router.clone();
+            let interfaces = interfaces.clone();
             async move {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(Operator);
-                let Ok(response) = router.oneshot(request).await;
-                Ok::<_, Infallible>(response)
+                Ok::<_, Infallible>(interfaces.answer(request).await)
             }
         });
         tokio::spawn(async move {

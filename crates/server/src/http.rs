@@ -5,9 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aicp_dialects::{Client, ConnectionState};
 use aicp_platform::Platform;
-use axum::Router;
+use aicp_requests::{Client, ConnectionState, Interfaces};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
@@ -18,7 +17,6 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
-use tower::ServiceExt;
 
 use crate::connections::{ActivityRecorder, AdmissionError, Connections};
 use crate::idle::{IdleTimeoutStream, ReadTimeouts, RequestTracker};
@@ -46,7 +44,7 @@ pub(crate) struct RequestHandler {
 
 struct Ready {
     platform: Platform,
-    routers: Vec<(SocketAddr, Router)>,
+    interfaces: Vec<(SocketAddr, Interfaces)>,
 }
 
 impl RequestHandler {
@@ -54,9 +52,9 @@ impl RequestHandler {
         Self { ready: Arc::new(OnceLock::new()), proxies: Arc::new(proxies), connections }
     }
 
-    /// Starts answering requests, on each address by its router.
-    pub fn open(&self, platform: Platform, routers: Vec<(SocketAddr, Router)>) {
-        let _ = self.ready.set(Ready { platform, routers });
+    /// Starts answering requests, on each address by its interfaces.
+    pub fn open(&self, platform: Platform, interfaces: Vec<(SocketAddr, Interfaces)>) {
+        let _ = self.ready.set(Ready { platform, interfaces });
     }
 
     async fn answer(
@@ -87,11 +85,8 @@ impl RequestHandler {
             ("/healthz", _) => plain(StatusCode::OK, "ok\n"),
             ("/readyz", Some(ready)) => readyz(&ready.platform).await,
             (_, None) => later("loading\n"),
-            (_, Some(ready)) => match ready.routers.iter().find(|(known, _)| *known == address) {
-                Some((_, router)) => match router.clone().oneshot(request).await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
-                },
+            (_, Some(ready)) => match ready.interfaces.iter().find(|(known, _)| *known == address) {
+                Some((_, interfaces)) => interfaces.answer(request).await,
                 None => plain(StatusCode::NOT_FOUND, "no such listener\n"),
             },
         }

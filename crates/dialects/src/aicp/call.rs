@@ -11,7 +11,7 @@ use super::fields::{Fields, PictureError};
 use super::routes::Dialect;
 use super::{Options, literals};
 use crate::links::Links;
-use crate::trouble;
+use aicp_requests::trouble;
 
 /// Authenticated call.
 pub(super) struct Call<'a> {

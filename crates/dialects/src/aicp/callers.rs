@@ -23,7 +23,7 @@ pub(super) fn authenticate(
     headers: &HeaderMap,
     query: &Query,
 ) -> Result<Caller, Failure> {
-    let platform = &context.platform;
+    let platform = &context.shared.platform;
     let is_of_other_site = is_of_other_site(headers, &context.options.site);
     if let Operation::User(call) = entry.operation {
         if is_of_other_site {

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::codes;
 use super::failure::Failure;
 use super::{json_response, literals};
-use crate::trouble;
+use aicp_requests::trouble;
 
 /// Envelope format of a dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,9 +11,9 @@ use serde_json::Number;
 
 use super::failure::Failure;
 use super::literals;
-use crate::base64_text;
 use crate::field_name::FieldName;
 use crate::lenient::{Lenient, Reader, Text};
+use aicp_requests::base64_text;
 
 /// Maximum length of a picture's base64 text in characters.
 const MAX_BASE64: usize = 2 << 20;

@@ -12,27 +12,28 @@ use super::failure::Failure;
 use super::literals;
 use super::routes::ImageLink;
 use crate::query::Query;
-use crate::{Context, links, trouble};
+use crate::{Context, links};
+use aicp_requests::trouble;
 
 pub(super) async fn answer(context: &Context, link: ImageLink, method: &Method, uri: &Uri) -> Response {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        return Failure::wrong_method("GET, HEAD").render(Shape::Plain, context.platform.now());
+        return Failure::wrong_method("GET, HEAD").render(Shape::Plain, context.shared.platform.now());
     }
     let query = Query::of(uri);
     match find(context, &link, &query).await {
         Ok(picture) => picture_response(picture, query.get("download") == Some("1")),
         Err(Error::Missing(Missing::Picture)) => Failure::status(StatusCode::NOT_FOUND, literals::NO_SUCH_PICTURE)
-            .render(Shape::Plain, context.platform.now()),
+            .render(Shape::Plain, context.shared.platform.now()),
         Err(e) => {
             trouble::log(&e);
             Failure::status(StatusCode::INTERNAL_SERVER_ERROR, literals::SERVER_ERROR)
-                .render(Shape::Plain, context.platform.now())
+                .render(Shape::Plain, context.shared.platform.now())
         }
     }
 }
 
 async fn find(context: &Context, link: &ImageLink, query: &Query) -> Result<StoredPicture, Error> {
-    let platform = &context.platform;
+    let platform = &context.shared.platform;
     let is_signed = |path: &str| query.get("sig").is_some_and(|sig| platform.is_signed(path, sig));
     match link {
         ImageLink::Moment(path) if is_signed(path) => {

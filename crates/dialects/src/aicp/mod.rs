@@ -33,21 +33,25 @@ mod users;
 pub use settings::{Chapter, FaceApi, Legacy, Options};
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use aicp_platform::Caller;
+use async_trait::async_trait;
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 
-use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
-use crate::life::{Claim, Wire, serve};
+use crate::Context;
 use crate::links::Links;
 use crate::query::Query;
-use crate::record::CallInfo;
-use crate::request::name_operation;
-use crate::{Client, Context, media_type};
+use aicp_requests::CallInfo;
+use aicp_requests::life::{Claim, Wire, serve};
+use aicp_requests::name_operation;
+use aicp_requests::{BodyError, BodyLimits, HeldBody, Interface, UnreadBody};
+use aicp_requests::{Client, media_type};
 use call::Call;
 use envelope::{Answer, Shape, TimeUnit};
 use failure::Failure;
@@ -70,30 +74,44 @@ pub enum Listener {
     Auto,
 }
 
-/// Answers the paths of no other dialect.
-pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
-    let shape_of = |dialect: Dialect| dialect.shape(context.options.aicp.face_api.time_unit());
-    let Some(path) = routes::normalise(parts.uri.path()) else {
-        return Failure::not_found().render(Shape::Plain, context.platform.now());
-    };
-    match routes::find(&path) {
-        Route::Image(link) => {
-            name_operation("picture");
-            images::answer(context, link, &parts.method, &parts.uri).await
+/// The AICP manual's interfaces, on the paths of no other interface.
+pub(crate) struct Aicp(pub Arc<Context>);
+
+#[async_trait]
+impl Interface for Aicp {
+    fn name(&self) -> &'static str {
+        "aicp"
+    }
+
+    fn claims(&self, _: &Request) -> bool {
+        true
+    }
+
+    async fn answer(&self, parts: &Parts, body: &mut UnreadBody) -> Response {
+        let context = &*self.0;
+        let shape_of = |dialect: Dialect| dialect.shape(context.options.aicp.face_api.time_unit());
+        let Some(path) = routes::normalise(parts.uri.path()) else {
+            return Failure::not_found().render(Shape::Plain, context.shared.platform.now());
+        };
+        match routes::find(&path) {
+            Route::Image(link) => {
+                name_operation("picture");
+                images::answer(context, link, &parts.method, &parts.uri).await
+            }
+            Route::Page(page) => {
+                name_operation("page");
+                pages::answer(context, page, &parts.method, &parts.headers).await
+            }
+            Route::TokenExchange => {
+                name_operation("token");
+                token_exchange::answer(context, parts, body).await
+            }
+            Route::Operation(entry) => {
+                name_operation(entry.path);
+                serve(&context.shared, Exchange::new(context, parts, entry), body).await
+            }
+            Route::Unknown(dialect) => Failure::not_found().render(shape_of(dialect), context.shared.platform.now()),
         }
-        Route::Page(page) => {
-            name_operation("page");
-            pages::answer(context, page, &parts.method, &parts.headers).await
-        }
-        Route::TokenExchange => {
-            name_operation("token");
-            token_exchange::answer(context, parts, body).await
-        }
-        Route::Operation(entry) => {
-            name_operation(entry.path);
-            serve(context, Exchange::new(context, parts, entry), body).await
-        }
-        Route::Unknown(dialect) => Failure::not_found().render(shape_of(dialect), context.platform.now()),
     }
 }
 
@@ -179,9 +197,9 @@ impl Wire for Exchange<'_> {
         let Self { context, parts, .. } = self;
         let body = if self.is_form { body.map(form_as_json) } else { body };
         let call = Call {
-            platform: &context.platform,
+            platform: &context.shared.platform,
             options: &context.options.aicp,
-            links: &Links::new(&context.platform, &context.options.site, &parts.headers),
+            links: &Links::new(&context.shared.platform, &context.options.site, &parts.headers),
             caller,
             dialect: self.dialect,
             path: parts.uri.path(),
@@ -201,7 +219,7 @@ impl Wire for Exchange<'_> {
     }
 
     fn render(&self, result: Result<Answer, Failure>) -> Response {
-        let now = self.context.platform.now();
+        let now = self.context.shared.platform.now();
         match result {
             Ok(answer) => answer.render(self.shape, now),
             Err(failure) => failure.render(self.shape, now),

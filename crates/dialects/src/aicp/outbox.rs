@@ -20,7 +20,8 @@ use super::failure::Failure;
 use super::fields::Fields;
 use super::{literals, times};
 use crate::lenient::{Lenient, Reader, Text};
-use crate::{shanghai, trouble};
+use crate::shanghai;
+use aicp_requests::trouble;
 
 /// Default and maximum number of records on a page; each carries a picture.
 const PAGE_SIZE: u64 = 100;

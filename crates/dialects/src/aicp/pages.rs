@@ -7,7 +7,8 @@ use axum::response::Response;
 use super::envelope::Shape;
 use super::failure::Failure;
 use super::literals;
-use crate::{Context, trouble};
+use crate::Context;
+use aicp_requests::trouble;
 
 /// Page after a login.
 pub(super) const INDEX: &str = "/pages/index.html";
@@ -40,7 +41,7 @@ impl Page {
 /// Answers a page. Redirects to the login if there is no session.
 pub(super) async fn answer(context: &Context, page: Page, method: &Method, headers: &HeaderMap) -> Response {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        return Failure::wrong_method("GET, HEAD").render(Shape::Plain, context.platform.now());
+        return Failure::wrong_method("GET, HEAD").render(Shape::Plain, context.shared.platform.now());
     }
     match page {
         Page::Login => html(include_str!("pages/login.html").to_owned()),
@@ -48,7 +49,7 @@ pub(super) async fn answer(context: &Context, page: Page, method: &Method, heade
         Page::Style => text(include_str!("pages/console.css").to_owned(), "text/css; charset=utf-8"),
         Page::Index => {
             let user = match session_token(headers) {
-                Some(token) => context.platform.session(&token).await,
+                Some(token) => context.shared.platform.session(&token).await,
                 None => Ok(None),
             };
             match user {
@@ -57,7 +58,7 @@ pub(super) async fn answer(context: &Context, page: Page, method: &Method, heade
                 Err(e) => {
                     trouble::log(&e);
                     let failure = Failure::status(StatusCode::INTERNAL_SERVER_ERROR, literals::SERVER_ERROR);
-                    failure.render(Shape::Plain, context.platform.now())
+                    failure.render(Shape::Plain, context.shared.platform.now())
                 }
             }
         }

@@ -11,8 +11,8 @@ use super::envelope::Shape;
 use super::failure::Failure;
 use super::json_response;
 use crate::Context;
-use crate::body::{BodyError, UnreadBody};
 use crate::query::Query;
+use aicp_requests::{BodyError, UnreadBody};
 
 /// Maximum length of a request body in bytes.
 const MAX_BODY: usize = 16 << 10;
@@ -37,13 +37,13 @@ struct Refused {
 
 pub(super) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
     if !matches!(parts.method, Method::GET | Method::POST) {
-        return Failure::wrong_method("GET, POST").render(Shape::Plain, context.platform.now());
+        return Failure::wrong_method("GET, POST").render(Shape::Plain, context.shared.platform.now());
     }
     let mut query = Query::of(&parts.uri);
     if query.get("client_id").is_none() && parts.method == Method::POST {
-        query = match context.budget.read(body, MAX_BODY).await {
+        query = match context.shared.bodies.read(body, MAX_BODY).await {
             Ok(held) => Query::parse(&held.bytes),
-            Err(BodyError::Busy) => return Failure::busy().render(Shape::Plain, context.platform.now()),
+            Err(BodyError::Busy) => return Failure::busy().render(Shape::Plain, context.shared.platform.now()),
             Err(_) => return refused("invalid_request", "the body can't be read"),
         };
     }
@@ -52,7 +52,7 @@ pub(super) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBo
     }
     let id = query.get("client_id").unwrap_or_default();
     let token = query.token("client_secret").unwrap_or_default();
-    match context.platform.caller_of_token(&token) {
+    match context.shared.platform.caller_of_token(&token) {
         Ok(caller) if caller.app_id() == id => {
             let body = Token { access_token: &token, expires_in: LIFE, scope: SCOPE };
             json_response(StatusCode::OK, serde_json::to_vec(&body).unwrap_or_default())

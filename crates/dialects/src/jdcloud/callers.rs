@@ -16,8 +16,8 @@ use super::routes::{self, Api};
 use super::signature::{SignatureError, Signed};
 use super::{Exchange, KEYS, md5, signature};
 use crate::Context;
-use crate::body::HeldBody;
-use crate::life::Signature;
+use aicp_requests::HeldBody;
+use aicp_requests::life::Signature;
 
 /// Claimed access key and, unless it is verified already, the signature over head and body.
 pub(super) struct Claimed<'a> {
@@ -34,8 +34,8 @@ pub(super) struct Verified {
 
 /// Reads the access key that a request claims. A signature in the query does not cover the body, so it is verified here.
 pub(super) fn claim<'a>(context: &Context, parts: &'a Parts, query: RawQuery<'_>) -> Result<Claimed<'a>, Refusal> {
-    let key = |id: &str| context.platform.access_key(&KEYS, id);
-    let (now, skew) = (context.platform.now(), context.options.jdcloud.clock_skew_s.duration());
+    let key = |id: &str| context.shared.platform.access_key(&KEYS, id);
+    let (now, skew) = (context.shared.platform.now(), context.options.jdcloud.clock_skew_s.duration());
     if !parts.headers.contains_key(header::AUTHORIZATION) && md5::matches_request(&query) {
         let claim = md5::Claim::read(&query, now, skew)?;
         let key = key(claim.access_key()).filter(|key| key.options().allow_md5).ok_or(Md5Error::UnknownKey)?;
@@ -62,7 +62,7 @@ impl<'a> Signature<Exchange<'a>> for Claimed<'a> {
             let verified = claim.verify(&Signed::of(wire.parts), &hash.finalize().into(), key.secret())?;
             // A signature without a nonce may legitimately repeat within a second.
             let must_be_new = verified.binds_nonce && !key.options().allow_replay;
-            if must_be_new && wire.context.platform.was_used(&key, &verified.signature) {
+            if must_be_new && wire.context.shared.platform.was_used(&key, &verified.signature) {
                 return Err(Gateway::REPEATED.into());
             }
             unique = must_be_new.then_some(verified.signature);

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use super::failure::Failure;
 use super::pictures::PictureError;
 use super::routes::{Api, Entry, Family};
-use crate::trouble;
+use aicp_requests::trouble;
 
 /// Error reported by the envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

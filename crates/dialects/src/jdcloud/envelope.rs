@@ -14,7 +14,7 @@ use super::answers::{ListResult, MessageResult};
 use super::codes::{self, Fault, Gateway, System};
 use super::failure::Failure;
 use super::routes::{Api, Family};
-use crate::trouble;
+use aicp_requests::trouble;
 
 /// Message of a success that has nothing else to tell.
 pub(super) const SUCCESS: &str = "success";

@@ -33,14 +33,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aicp_platform::{AccessKey, Caller, KeyScheme, KeyText};
+use async_trait::async_trait;
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
-use crate::life::{Claim, Wire, serve};
-use crate::record::CallInfo;
-use crate::request::name_operation;
-use crate::{Client, Context};
+use crate::Context;
+use aicp_requests::CallInfo;
+use aicp_requests::Client;
+use aicp_requests::life::{Claim, Wire, serve};
+use aicp_requests::name_operation;
+use aicp_requests::{BodyError, BodyLimits, HeldBody, Interface, UnreadBody};
 use callers::{Claimed, Verified};
 use calls::Call;
 use codes::Gateway;
@@ -71,26 +74,41 @@ const MAX_ADDRESS: usize = 8 << 10;
 /// Category of calls in the log; the engine follows in parentheses.
 const CATEGORY: &str = "京东云";
 
-/// Answers requests whose path begins with `/jdai/`.
-pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
-    let (received, begun) = (context.platform.now(), Instant::now());
-    let id = match aicp_platform::new_token() {
-        Ok(id) => id,
-        Err(e) => {
-            tracing::error!(error = %e, "a request can't be numbered");
-            return envelope::render_gateway(Gateway::FAILED, &RequestStamp { id: String::new(), received, begun });
-        }
-    };
-    let stamp = RequestStamp { id, received, begun };
-    let query = parts.uri.query().unwrap_or_default();
-    if parts.uri.path().len() + query.len() >= MAX_ADDRESS {
-        return envelope::render_gateway(Gateway::ADDRESS_TOO_LONG, &stamp);
+/// Face calls of JD Cloud, below `/jdai/`.
+pub(crate) struct JdCloud(pub Arc<Context>);
+
+#[async_trait]
+impl Interface for JdCloud {
+    fn name(&self) -> &'static str {
+        "jdcloud"
     }
-    let Some(entry) = routes::find(parts.uri.path(), &parts.method) else {
-        return envelope::render_gateway(Gateway::NOT_FOUND, &stamp);
-    };
-    name_operation(entry.name);
-    serve(context, Exchange { context, parts, query: RawQuery::of(query), stamp, entry, key: None }, body).await
+
+    fn claims(&self, request: &Request) -> bool {
+        request.uri().path().starts_with("/jdai/")
+    }
+
+    async fn answer(&self, parts: &Parts, body: &mut UnreadBody) -> Response {
+        let context = &*self.0;
+        let (received, begun) = (context.shared.platform.now(), Instant::now());
+        let id = match aicp_platform::new_token() {
+            Ok(id) => id,
+            Err(e) => {
+                tracing::error!(error = %e, "a request can't be numbered");
+                return envelope::render_gateway(Gateway::FAILED, &RequestStamp { id: String::new(), received, begun });
+            }
+        };
+        let stamp = RequestStamp { id, received, begun };
+        let query = parts.uri.query().unwrap_or_default();
+        if parts.uri.path().len() + query.len() >= MAX_ADDRESS {
+            return envelope::render_gateway(Gateway::ADDRESS_TOO_LONG, &stamp);
+        }
+        let Some(entry) = routes::find(parts.uri.path(), &parts.method) else {
+            return envelope::render_gateway(Gateway::NOT_FOUND, &stamp);
+        };
+        name_operation(entry.name);
+        serve(&context.shared, Exchange { context, parts, query: RawQuery::of(query), stamp, entry, key: None }, body)
+            .await
+    }
 }
 
 /// Request for a call, and its answer.
@@ -142,7 +160,7 @@ impl<'a> Wire for Exchange<'a> {
     }
 
     fn admit(&mut self, verified: Verified) -> Result<Admitted, Refusal> {
-        let caller = self.context.platform.caller_of_key(&verified.key).map_err(|_| codes::DISABLED)?;
+        let caller = self.context.shared.platform.caller_of_key(&verified.key).map_err(|_| codes::DISABLED)?;
         // No model here detects masks.
         if caller.require_area(self.entry.area).is_err() || self.entry.api == Api::MaskDetect {
             return Err(codes::NOT_GRANTED.into());
@@ -167,11 +185,11 @@ impl<'a> Wire for Exchange<'a> {
     }
 
     async fn run(&self, Admitted { caller, verified }: &Admitted, body: HeldBody) -> Result<Answer, Refusal> {
-        verified.count(&self.context.platform, self.context.options.jdcloud.clock_skew_s.duration())?;
+        verified.count(&self.context.shared.platform, self.context.options.jdcloud.clock_skew_s.duration())?;
         let unquoted = params::unquoted(&body.bytes);
         let params = self.params(body.is_kept, unquoted.as_deref());
         let Self { context, entry, stamp, .. } = self;
-        let (platform, options) = (&context.platform, &context.options.jdcloud);
+        let (platform, options) = (&context.shared.platform, &context.options.jdcloud);
         Ok(Call { platform, options, caller, entry, params: &params, stamp }.make().await?)
     }
 
@@ -195,7 +213,7 @@ impl<'a> Wire for Exchange<'a> {
             Err(Refusal::Call(failure)) => Err(failure),
             Err(Refusal::Gateway(gateway)) => return envelope::render_gateway(gateway, &self.stamp),
         };
-        let left = self.key.as_ref().and_then(|key| self.context.platform.calls_left(key));
+        let left = self.key.as_ref().and_then(|key| self.context.shared.platform.calls_left(key));
         envelope::render(self.entry.api, self.entry.family, left, &outcome, &self.stamp)
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::params::Params;
 use super::routes::Family;
-use crate::base64_text;
+use aicp_requests::base64_text;
 
 /// Minimum side of a picture in pixels.
 const MIN_SIDE: u32 = 48;

@@ -18,7 +18,7 @@ use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::percent::encoded;
+use aicp_requests::percent::encoded;
 
 /// Maximum number of signed headers. A request with more is refused before any hashing, as its sender is not
 /// authenticated yet.

@@ -13,10 +13,10 @@ use super::format::Format;
 use super::params::Params;
 use super::signature::{self, Claim};
 use super::{Exchange, KEYS, speaks};
-use crate::body::HeldBody;
-use crate::life::Signature;
-use crate::media_type;
-use crate::request::name_operation;
+use aicp_requests::HeldBody;
+use aicp_requests::life::Signature;
+use aicp_requests::media_type;
+use aicp_requests::name_operation;
 
 /// The only version of the interface.
 const VERSION: &str = "2018-01-20";
@@ -39,7 +39,7 @@ impl<'a> Signature<Exchange<'a>> for Unverified {
         let headers = &wire.parts.headers;
         let form = media_type::is_form(headers).then_some(&body.bytes[..]);
         let (params, read) = Params::read(wire.query, form);
-        let (format, is_format) = Format::wanted(&params, signature::is_v3(headers));
+        let (format, is_format) = Format::wanted(params.text("Format"), signature::is_v3(headers));
         wire.envelope.format = format;
         read?;
         if !is_method(&wire.parts.method) && !speaks(headers, wire.query) {
@@ -69,7 +69,7 @@ impl Verified {
         if !is_method(&parts.method) {
             return Err(Failure::METHOD);
         }
-        let platform = &context.platform;
+        let platform = &context.shared.platform;
         let key = platform.access_key(&KEYS, claim.key_id).ok_or(Failure::KEY_NOT_FOUND)?;
         if platform.state_of_key(&key) == KeyState::Revoked {
             return Err(Failure::KEY_INACTIVE);

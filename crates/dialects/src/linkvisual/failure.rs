@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use aicp_platform::{BadInput, Error, Existing, Limit, Missing, Refusal};
 use axum::http::StatusCode;
 
-use crate::trouble;
+use aicp_requests::trouble;
 
 /// Maximum length of a parameter name in an error code, in bytes. Longer names are replaced.
 const MAX_NAME: usize = 64;

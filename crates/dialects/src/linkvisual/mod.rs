@@ -21,7 +21,10 @@ mod settings;
 mod signature;
 mod users;
 
+use std::sync::Arc;
+
 use aicp_platform::{Caller, KeyScheme, KeyText};
+use async_trait::async_trait;
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
@@ -32,11 +35,12 @@ use self::calls::{Call, Outcome};
 use self::failure::Failure;
 use self::format::{Envelope, Format, Node};
 use self::params::Params;
-use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
-use crate::life::{Claim, Wire, serve};
+use crate::Context;
 use crate::links::Links;
-use crate::record::CallInfo;
-use crate::{Client, Context};
+use aicp_requests::CallInfo;
+use aicp_requests::Client;
+use aicp_requests::life::{Claim, Wire, serve};
+use aicp_requests::{BodyError, BodyLimits, HeldBody, Interface, UnreadBody};
 
 pub use settings::Settings;
 
@@ -56,7 +60,7 @@ const CATEGORY: &str = "LinkVisual";
 const CALLER_LEFT: i64 = 499;
 
 /// Returns whether a request for `/` belongs to this dialect; the console gets the others.
-pub(crate) fn matches_request(request: &Request) -> bool {
+fn is_ours(request: &Request) -> bool {
     match *request.method() {
         Method::GET => speaks(request.headers(), request.uri().query().unwrap_or_default()),
         Method::HEAD => false,
@@ -72,13 +76,27 @@ fn speaks(headers: &HeaderMap, query: &str) -> bool {
         || form_urlencoded::parse(query.as_bytes()).any(|(name, _)| is_public(&name))
 }
 
-/// Answers a request that [`matches_request`].
-pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
-    let query = parts.uri.query().unwrap_or_default();
-    // The format of a failure to read the body, which may name another.
-    let (format, _) = Format::wanted(&Params::read(query, None).0, signature::is_v3(&parts.headers));
-    let envelope = Envelope { format, action: "", request_id: request_id(), host: format::host_of(&parts.headers) };
-    serve(context, Exchange { context, parts, query, envelope }, body).await
+/// Face library of LinkVisual, at `/`.
+pub(crate) struct LinkVisual(pub Arc<Context>);
+
+#[async_trait]
+impl Interface for LinkVisual {
+    fn name(&self) -> &'static str {
+        "linkvisual"
+    }
+
+    fn claims(&self, request: &Request) -> bool {
+        request.uri().path() == "/" && is_ours(request)
+    }
+
+    async fn answer(&self, parts: &Parts, body: &mut UnreadBody) -> Response {
+        let context = &*self.0;
+        let query = parts.uri.query().unwrap_or_default();
+        // The format of a failure to read the body, which may name another.
+        let (format, _) = Format::wanted(Params::first(query, "Format").as_deref(), signature::is_v3(&parts.headers));
+        let envelope = Envelope { format, action: "", request_id: request_id(), host: format::host_of(&parts.headers) };
+        serve(&context.shared, Exchange { context, parts, query, envelope }, body).await
+    }
 }
 
 /// Request for an action, and its answer.
@@ -116,7 +134,7 @@ impl Wire for Exchange<'_> {
 
     fn admit(&mut self, verified: Verified) -> Result<Verified, Failure> {
         self.envelope.action = verified.entry.name;
-        verified.admit(&self.context.platform, self.context.options.linkvisual.calls_per_second)?;
+        verified.admit(&self.context.shared.platform, self.context.options.linkvisual.calls_per_second)?;
         Ok(verified)
     }
 
@@ -140,9 +158,13 @@ impl Wire for Exchange<'_> {
         // Release the memory budget: downloading a picture may take long.
         drop(body);
         let Self { context, parts, .. } = self;
-        let links = Links::new(&context.platform, &context.options.site, &parts.headers);
-        let call =
-            Call { platform: &context.platform, links: &links, caller: &verified.caller, params: &verified.params };
+        let links = Links::new(&context.shared.platform, &context.options.site, &parts.headers);
+        let call = Call {
+            platform: &context.shared.platform,
+            links: &links,
+            caller: &verified.caller,
+            params: &verified.params,
+        };
         call.make(verified.entry.action).await
     }
 
@@ -172,12 +194,12 @@ mod tests {
 
     #[test]
     fn requests_for_the_root_are_told_from_the_consoles() {
-        let is_ours = |method: &str, target: &str, headers: &[(&str, &str)]| {
+        let belongs = |method: &str, target: &str, headers: &[(&str, &str)]| {
             let mut request = Request::builder().method(method).uri(target);
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
-            matches_request(&request.body(Body::empty()).expect("a request"))
+            is_ours(&request.body(Body::empty()).expect("a request"))
         };
         for (method, target, headers, expected) in [
             ("GET", "/", &[][..], false),
@@ -193,7 +215,7 @@ mod tests {
             ("PUT", "/", &[], true),
             ("DELETE", "/", &[], true),
         ] {
-            assert_eq!(is_ours(method, target, headers), expected, "{method} {target} {headers:?}");
+            assert_eq!(belongs(method, target, headers), expected, "{method} {target} {headers:?}");
         }
     }
 

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::failure::Failure;
 use super::params::Params;
-use crate::percent::encoded;
+use aicp_requests::percent::encoded;
 
 /// Allowed clock difference of version 1 requests, in either direction.
 const WINDOW_V1: SignedDuration = SignedDuration::from_mins(31);

@@ -10,8 +10,9 @@ use super::KEYS;
 use super::codes::GatewayError;
 use super::throttle::ThrottleKey;
 use super::usersig::{self, UserSigError};
+use crate::Context;
 use crate::query::Query;
-use crate::{Client, Context};
+use aicp_requests::Client;
 
 /// App whose admin calls, and its key.
 pub(super) struct Verified {
@@ -21,7 +22,7 @@ pub(super) struct Verified {
 
 /// Authenticates a request by the UserSig in its query, and checks the grant of its app.
 pub(super) fn authenticate(context: &Context, parts: &Parts) -> Result<Verified, GatewayError> {
-    let platform = &context.platform;
+    let platform = &context.shared.platform;
     let query = Query::parse(parts.uri.query().unwrap_or_default().as_bytes());
     let sdk_app_id = query.get("sdkappid").filter(|id| !id.is_empty()).ok_or(GatewayError::NoSdkAppId)?;
     let sdk_app_id = usersig::number(sdk_app_id).ok_or(GatewayError::UnknownSdkAppId)?;

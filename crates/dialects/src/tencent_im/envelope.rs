@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::commands::Service;
 use super::failure::Failure;
-use crate::trouble;
+use aicp_requests::trouble;
 
 /// What every response has.
 #[derive(Serialize)]

@@ -22,17 +22,21 @@ mod usersig_cache;
 
 use std::convert::Infallible;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use aicp_platform::{Caller, Error, KeyScheme, KeyText, Limit, Missing, Social, SocialLimits};
+use async_trait::async_trait;
+use axum::extract::Request;
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
-use crate::life::{Claim, Wire, serve};
-use crate::record::CallInfo;
-use crate::request::name_operation;
-use crate::{Client, Context, trouble};
+use crate::Context;
+use aicp_requests::CallInfo;
+use aicp_requests::life::{Claim, Wire, serve};
+use aicp_requests::name_operation;
+use aicp_requests::{BodyError, BodyLimits, HeldBody, Interface, UnreadBody, is_below};
+use aicp_requests::{Client, trouble};
 use callers::Verified;
 use codes::GatewayError;
 use commands::{Action, Command};
@@ -66,17 +70,31 @@ pub(crate) struct CallerState {
     throttle: SignatureThrottle,
 }
 
-/// Answers requests whose path begins with `/v4`.
-pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
-    if parts.method == Method::OPTIONS {
-        return envelope::preflight();
+/// Friends, friend groups and accounts of Tencent Cloud IM, below `/v4`.
+pub(crate) struct TencentIm(pub Arc<Context>);
+
+#[async_trait]
+impl Interface for TencentIm {
+    fn name(&self) -> &'static str {
+        "tencent-im"
     }
-    match find(parts, !body.is_empty()) {
-        Ok(command) => {
-            name_operation(command.name);
-            serve(context, Exchange { context, parts, command }, body).await
+
+    fn claims(&self, request: &Request) -> bool {
+        is_below(request.uri().path(), "/v4")
+    }
+
+    async fn answer(&self, parts: &Parts, body: &mut UnreadBody) -> Response {
+        let context = &*self.0;
+        if parts.method == Method::OPTIONS {
+            return envelope::preflight();
         }
-        Err(e) => Failure::from(e).told_by(parts.uri.path()).render(),
+        match find(parts, !body.is_empty()) {
+            Ok(command) => {
+                name_operation(command.name);
+                serve(&context.shared, Exchange { context, parts, command }, body).await
+            }
+            Err(e) => Failure::from(e).told_by(parts.uri.path()).render(),
+        }
     }
 }
 
@@ -135,7 +153,7 @@ impl Wire for Exchange<'_> {
         let rate = self.context.options.tencent_im.calls_per_second;
         let half = NonZeroU32::new(rate.get() / 2).unwrap_or(NonZeroU32::MIN);
         let rate = if self.command.is_half_rate { half } else { rate };
-        let platform = &self.context.platform;
+        let platform = &self.context.shared.platform;
         if !platform.is_within_rate(&verified.caller, self.command.name, rate) {
             return Err(GatewayError::CommandTooOften.into());
         }
@@ -210,7 +228,7 @@ impl Call<'_> {
     }
 
     fn social(&self) -> Social<'_> {
-        self.context.platform.social(self.caller, LIMITS)
+        self.context.shared.platform.social(self.caller, LIMITS)
     }
 
     /// Maps a platform error to the failure of the whole command.

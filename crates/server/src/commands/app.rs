@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aicp_dialects::native::{CreatedKey, KeyRequest, ShownApps, ShownKeys};
+use aicp_api::{ShownApps, ShownKeys};
+use aicp_dialects::{CreatedKey, KeyRequest};
 use aicp_platform::Keyring;
 use aicp_types::SystemClock;
 use serde::Serialize;

@@ -4,8 +4,10 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use aicp_dialects::{AnswerBudget, BodyBudget, Options, Site, aicp};
+use aicp_api::Api;
+use aicp_dialects::{Options, Site, aicp};
 use aicp_platform::Platform;
+use aicp_requests::{AnswerBudget, BodyBudget, Interface, Interfaces, Shared};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -133,16 +135,20 @@ async fn serve(config: Config) -> Result<()> {
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
-    let budget = BodyBudget::new(config.http.body_memory_mib * MIB);
-    let answers = AnswerBudget::default();
-    let routers = bound.iter().map(|&(address, listen)| {
-        let options = options(&config, address, listen);
-        (address, aicp_dialects::router(platform.clone(), options, budget.clone(), answers.clone()))
+    let shared = Shared {
+        platform: platform.clone(),
+        bodies: BodyBudget::new(config.http.body_memory_mib * MIB),
+        answers: AnswerBudget::default(),
+    };
+    let interfaces = bound.iter().map(|&(address, listen)| {
+        let mut all: Vec<Box<dyn Interface>> = vec![Box::new(Api(shared.clone()))];
+        all.extend(aicp_dialects::interfaces(shared.clone(), options(&config, address, listen)));
+        (address, Interfaces::new(all))
     });
-    let routers: Vec<_> = routers.collect();
-    let control_router = routers.first().map(|(_, router)| router.clone()).unwrap_or_default();
-    front.open(platform.clone(), routers);
-    let control = ControlSocket::open(data_dir::control_socket(&config), control_router);
+    let interfaces: Vec<_> = interfaces.collect();
+    let for_control = interfaces.first().map(|(_, interfaces)| interfaces.clone()).unwrap_or_default();
+    front.open(platform.clone(), interfaces);
+    let control = ControlSocket::open(data_dir::control_socket(&config), for_control);
 
     let caretaker = platform.start_engine_monitor();
     let judging = platform.start_judging_faces();

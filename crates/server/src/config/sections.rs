@@ -29,7 +29,7 @@ settings! {
     pub struct Log {
         /// Format of the lines: `text` or `json`.
         format: LogFormat = LogFormat::Text,
-        /// Filter in the syntax of `tracing-subscriber`, such as `info` or `aicp_dialects=debug,info`.
+        /// Filter in the syntax of `tracing-subscriber`, such as `info` or `aicp_requests=debug,info`.
         level: String = "info".to_owned(),
     }
 }

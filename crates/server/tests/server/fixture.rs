@@ -225,7 +225,7 @@ impl Server {
         self.admin(0).post("/authorize/grantAuthorize", &grant).data_text("token")
     }
 
-    /// Creates a key of an app through the native API. `body` is that API's request, such as `{"kind":"jdcloud"}`.
+    /// Creates a key of an app through our own API. `body` is that API's request, such as `{"kind":"jdcloud"}`.
     #[track_caller]
     pub fn key(&self, app_id: &str, body: &Value) -> Value {
         let target = format!("/api/v1/apps/{app_id}/keys");

@@ -1,4 +1,4 @@
-//! Keys of apps: created, listed and revoked through the native API and the command line.
+//! Keys of apps: created, listed and revoked through our own API and the command line.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -8,7 +8,7 @@ use crate::fixture::{Ran, Server, Setup, TOKEN, aicp};
 use crate::http::{Answer, send};
 use crate::pictures::{base64, obama};
 
-/// Calls the native API with a token.
+/// Calls our own API with a token.
 fn call(server: &Server, method: &str, path: &str, token: &str, body: &str) -> Answer {
     let bearer = format!("Bearer {token}");
     let target = format!("/api/v1{path}");

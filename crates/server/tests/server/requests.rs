@@ -8,7 +8,7 @@ use crate::http::{Answer, coded, send};
 use crate::pictures::{base64, obama};
 
 /// A request of each interface, and of what else the interfaces answer.
-const REQUESTS: [(&str, &str); 10] = [
+const REQUESTS: [(&str, &str); 14] = [
     ("POST", "/aicp/face/couple"),
     ("GET", "/nothing"),
     ("GET", "/pages/login.html"),
@@ -19,6 +19,10 @@ const REQUESTS: [(&str, &str); 10] = [
     ("POST", "/v4/sns/friend_add"),
     ("OPTIONS", "/v4/sns/friend_add"),
     ("GET", "/api/v1/apps"),
+    ("GET", "/api/v1/"),
+    ("GET", "/api/v1x"),
+    ("GET", "/jdai"),
+    ("POST", "/v42/sns/friend_add"),
 ];
 
 fn id_of(answer: &Answer) -> String {
@@ -86,7 +90,7 @@ fn the_log_line_of_a_failing_call_names_the_request() {
 
 #[test]
 fn a_detailed_log_has_a_line_for_every_request_with_its_result() {
-    let server = Setup::new(&["auto"]).env("AICP_LOG__LEVEL", "info,aicp_dialects=debug").start();
+    let server = Setup::new(&["auto"]).env("AICP_LOG__LEVEL", "info,aicp_requests=debug").start();
     let address = server.addresses()[0];
     let mut ids = Vec::new();
     for (number, (method, target)) in REQUESTS.into_iter().enumerate() {
@@ -116,7 +120,11 @@ fn a_detailed_log_has_a_line_for_every_request_with_its_result() {
         json!([400, "linkvisual", null, null, 400]),
         json!([200, "tencent-im", "friend_add", null, 60012]),
         json!([204, "tencent-im", null, null, null]),
-        json!([401, "native", "listApps", null, 401]),
+        json!([401, "api", "listApps", null, 401]),
+        json!([404, "api", null, null, null]),
+        json!([404, "aicp", null, null, null]),
+        json!([404, "aicp", null, null, null]),
+        json!([404, "aicp", null, null, null]),
     ];
     for (id, expected) in ids.iter().zip(expected) {
         assert_eq!(answered(id), expected, "{id}");

@@ -20,7 +20,8 @@ use super::failure::Failure;
 use super::fields::{Fields, Input, PictureError};
 use super::literals;
 use super::routes::{FaceApiCall, FieldsCall, PicturesCall};
-use crate::{shanghai, trouble};
+use crate::shanghai;
+use aicp_requests::trouble;
 use answers::{
     AddedFace, AppIds, AppStat, FaceList, FaceRow, GroupIds, GroupStat, Keyed, Location, Token, UserIdList, UserList,
     UserRow,

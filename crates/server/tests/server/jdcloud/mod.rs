@@ -32,7 +32,7 @@ struct Jd {
 }
 
 impl Jd {
-    /// Creates a client with a new key of an app; `options` as in the native API.
+    /// Creates a client with a new key of an app; `options` as in our own API.
     #[track_caller]
     fn of_app(server: &Server, app: &str, options: &Value) -> Self {
         let mut body = json!({"kind": "jdcloud"});

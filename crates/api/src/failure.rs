@@ -1,4 +1,4 @@
-//! Failures of the native interface.
+//! Failures of the interface.
 
 use std::borrow::Cow;
 
@@ -7,12 +7,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::answers::json;
-use crate::trouble;
+use crate::answers::json;
+use aicp_requests::trouble;
 
 /// Error answer: the HTTP status, and `{"error":{"code","message"}}` as its body.
 #[derive(Debug, Serialize)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     #[serde(skip)]
     status: StatusCode,
     error: Reason,

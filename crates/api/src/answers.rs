@@ -1,4 +1,4 @@
-//! Answers of the native interface.
+//! Answers of the interface.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 /// Builds a JSON answer that must not be cached, as it may hold a secret.
-pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
     *response.status_mut() = status;
     let headers = response.headers_mut();

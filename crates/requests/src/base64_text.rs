@@ -21,7 +21,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 const MAX_PREFIX: usize = 256;
 
 /// Returns the text in the standard alphabet, without white space, prefix and surplus padding.
-pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
+pub fn cleaned(text: &str) -> Cow<'_, str> {
     let data = without_prefix(text);
     let is_clean = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let (body, padding) = data.split_at(data.trim_end_matches('=').len());
@@ -44,7 +44,7 @@ pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
 }
 
 /// Decodes a text that [`cleaned`] returned; `None` if it is not base64.
-pub(crate) fn decode(cleaned: &str) -> Option<Bytes> {
+pub fn decode(cleaned: &str) -> Option<Bytes> {
     BASE64.decode(cleaned).ok().map(Bytes::from)
 }
 

@@ -4,7 +4,7 @@
 use aicp_platform::{Error, Refusal};
 
 /// Logs the platform error of a call that fails for a reason that is not the caller's.
-pub(crate) fn log(e: &Error) {
+pub fn log(e: &Error) {
     match e {
         Error::Unavailable(reason) => tracing::warn!(reason, "an engine is not to be reached"),
         Error::Refused(Refusal::Engine { code, text }) => tracing::warn!(code, text, "an engine refused"),
@@ -13,6 +13,6 @@ pub(crate) fn log(e: &Error) {
 }
 
 /// Logs that an answer can't be serialised.
-pub(crate) fn log_unwritable(e: &serde_json::Error) {
+pub fn log_unwritable(e: &serde_json::Error) {
     tracing::error!(error = %e, "an answer can't be written");
 }

@@ -11,7 +11,7 @@ const CALLER_LEFT: &str = "调用方已断开";
 
 /// Static part of a call's log entry.
 #[derive(Debug, Clone)]
-pub(crate) struct CallInfo<'a> {
+pub struct CallInfo<'a> {
     /// Operation name of the interface.
     pub method: &'a str,
     /// Short label of the operation, for people.
@@ -30,7 +30,7 @@ pub(crate) struct CallInfo<'a> {
 
 /// Outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CallOutcome {
+pub struct CallOutcome {
     /// Whether it succeeded.
     pub ok: bool,
     /// Answered code, if the interface has codes.
@@ -40,7 +40,7 @@ pub(crate) struct CallOutcome {
 }
 
 /// Log entry of a running call. If it is dropped before [`Record::end`], it logs that the client disconnected.
-pub(crate) struct Record<'a> {
+pub struct Record<'a> {
     platform: &'a Platform,
     caller: &'a Caller,
     subject: CallInfo<'a>,

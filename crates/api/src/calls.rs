@@ -4,19 +4,20 @@ use aicp_platform::{Caller, Platform};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::answers::json;
-use super::failure::Failure;
-use super::wire::{CreatedKey, KeyRequest, ShownApps, ShownKeys, ShownLibraries};
+use crate::answers::json;
+use crate::failure::Failure;
+use crate::wire::{ShownApps, ShownKeys, ShownLibraries};
+use aicp_dialects::{CreatedKey, KeyRequest};
 
-pub(super) async fn apps(platform: &Platform, caller: &Caller) -> Result<Response, Failure> {
+pub(crate) async fn apps(platform: &Platform, caller: &Caller) -> Result<Response, Failure> {
     Ok(json(StatusCode::OK, &ShownApps::new(platform.app_ids(caller).await?)))
 }
 
-pub(super) async fn keys(platform: &Platform, caller: &Caller, app_id: &str) -> Result<Response, Failure> {
+pub(crate) async fn keys(platform: &Platform, caller: &Caller, app_id: &str) -> Result<Response, Failure> {
     Ok(json(StatusCode::OK, &ShownKeys::new(platform.keys(caller, app_id).await?)))
 }
 
-pub(super) async fn make_key(
+pub(crate) async fn make_key(
     platform: &Platform,
     caller: &Caller,
     app_id: &str,
@@ -29,7 +30,7 @@ pub(super) async fn make_key(
     Ok(json(StatusCode::CREATED, &CreatedKey::new(kind, made)))
 }
 
-pub(super) async fn revoke_key(
+pub(crate) async fn revoke_key(
     platform: &Platform,
     caller: &Caller,
     app_id: &str,
@@ -39,7 +40,7 @@ pub(super) async fn revoke_key(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-pub(super) async fn libraries(platform: &Platform, caller: &Caller, app_id: &str) -> Result<Response, Failure> {
+pub(crate) async fn libraries(platform: &Platform, caller: &Caller, app_id: &str) -> Result<Response, Failure> {
     let thresholds = platform.thresholds(caller, app_id).await?;
     Ok(json(StatusCode::OK, &ShownLibraries::new(platform.target_fpir(), thresholds)))
 }

@@ -28,7 +28,7 @@ impl Default for AnswerBudget {
 impl AnswerBudget {
     /// Charges a response to the budget until it is sent or dropped; `None` if there is no room for it now. A response
     /// larger than the budget takes all of it.
-    pub(crate) fn hold(&self, response: Response) -> Option<Response> {
+    pub fn hold(&self, response: Response) -> Option<Response> {
         let Some(length) = response.body().size_hint().exact().filter(|length| *length > UNCOUNTED_BYTES) else {
             return Some(response);
         };

@@ -3,12 +3,12 @@
 use axum::http::{HeaderMap, header};
 
 /// Whether the body is declared as a form, in any charset.
-pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+pub fn is_form(headers: &HeaderMap) -> bool {
     is(headers, "application/x-www-form-urlencoded")
 }
 
 /// Whether the body is declared as JSON, in any charset, or not at all.
-pub(crate) fn is_json_or_none(headers: &HeaderMap) -> bool {
+pub fn is_json_or_none(headers: &HeaderMap) -> bool {
     !headers.contains_key(header::CONTENT_TYPE) || is(headers, "") || is(headers, "application/json")
 }
 

@@ -8,12 +8,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Escapes each byte as `%` and two upper-case hex digits, except ASCII letters, digits, `-`, `_`, `.` and `~`.
-pub(crate) fn encoded<T: AsRef<[u8]> + ?Sized>(text: &T) -> PercentEncode<'_> {
+pub fn encoded<T: AsRef<[u8]> + ?Sized>(text: &T) -> PercentEncode<'_> {
     percent_encode(text.as_ref(), RESERVED)
 }
 
 /// Undoes the escapes of a text; invalid UTF-8 becomes U+FFFD.
-pub(crate) fn decode(text: &str) -> Cow<'_, str> {
+pub fn decode(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 

@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 
 /// Operation of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     ListApps,
     ListKeys,
     MakeKey,
@@ -31,7 +31,7 @@ impl Operation {
 
 /// Operation and the ids in its path, as sent; empty where the path has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Route<'a> {
+pub(crate) struct Route<'a> {
     pub operation: Operation,
     app_id: &'a str,
     key_id: &'a str,
@@ -39,7 +39,7 @@ pub(super) struct Route<'a> {
 
 /// Operation and the ids in its path, decoded.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Call<'a> {
+pub(crate) struct Call<'a> {
     pub operation: Operation,
     pub app_id: Cow<'a, str>,
     pub key_id: Cow<'a, str>,
@@ -58,7 +58,7 @@ impl<'a> Route<'a> {
 
 /// Reason why a request has no route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoRoute {
+pub(crate) enum NoRoute {
     NoPath,
     /// The path knows these methods only.
     WrongMethod(&'static str),
@@ -68,7 +68,7 @@ pub(super) enum NoRoute {
 ///
 /// # Errors
 /// [`NoRoute`].
-pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, NoRoute> {
+pub(crate) fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, NoRoute> {
     let segments: Vec<&str> = path.split('/').collect();
     let ["", "api", "v1", segments @ ..] = &segments[..] else { return Err(NoRoute::NoPath) };
     let is_get = matches!(*method, Method::GET | Method::HEAD);

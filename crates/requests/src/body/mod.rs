@@ -40,7 +40,7 @@ const YIELD_INTERVAL_BYTES: usize = 1 << 20;
 
 /// Reasons why a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BodyError {
+pub enum BodyError {
     /// Larger than the limit of the call.
     TooLarge,
     /// Aborted, too slow, or not compressed or encoded as its headers say.
@@ -51,7 +51,7 @@ pub(crate) enum BodyError {
 
 /// Size limits of a body, in bytes once decompressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BodyLimits {
+pub struct BodyLimits {
     /// Longest body that is read.
     pub longest: usize,
     /// Longest body that is kept in memory; a longer one is read to its end and dropped.
@@ -108,12 +108,12 @@ impl BodyBudget {
 
     /// Reads a body of at most `limit` bytes, decompressed and as UTF-8. Its shares of the budget are held until the
     /// returned body is dropped.
-    pub(crate) async fn read(&self, body: &mut UnreadBody, limit: usize) -> Result<HeldBody, BodyError> {
+    pub async fn read(&self, body: &mut UnreadBody, limit: usize) -> Result<HeldBody, BodyError> {
         self.read_through(body, BodyLimits::of(limit), |_| ()).await
     }
 
     /// Reads a body to its end and passes each part to `see` as it arrives.
-    pub(crate) async fn read_through(
+    pub async fn read_through(
         &self,
         body: &mut UnreadBody,
         limits: BodyLimits,
@@ -240,7 +240,7 @@ struct BodyProgress {
 }
 
 /// Request body that may not be read yet, or only in part.
-pub(crate) struct UnreadBody {
+pub struct UnreadBody {
     body: Body,
     encoding: Encoding,
     /// Value of `Content-Length`.
@@ -299,7 +299,7 @@ impl UnreadBody {
 }
 
 /// Body in memory, with its shares of the budget.
-pub(crate) struct HeldBody {
+pub struct HeldBody {
     /// The body, decompressed and as UTF-8; empty unless `is_kept`.
     pub bytes: Bytes,
     /// Whether the body was short enough to keep.

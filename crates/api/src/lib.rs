@@ -1,4 +1,4 @@
-//! Native interface, for the administrator: `/api/v1/...` with JSON in both directions.
+//! Our own interface, for the administrator: `/api/v1/...` with JSON in both directions.
 //!
 //! | call | answer |
 //! |---|---|
@@ -14,40 +14,54 @@ mod answers;
 mod calls;
 mod failure;
 #[cfg(fuzzing)]
+#[doc(hidden)]
 pub mod fuzzing;
 mod routes;
 mod wire;
 
 use std::convert::Infallible;
 
-use aicp_platform::{Caller, TokenError};
+use aicp_platform::{Caller, Platform, TokenError};
+use aicp_requests::life::{Claim, Wire, serve};
+use aicp_requests::{
+    BodyError, BodyLimits, HeldBody, Interface, Operator, Shared, UnreadBody, is_below, name_operation,
+};
+use async_trait::async_trait;
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
-use crate::life::{Claim, Wire, serve};
-use crate::request::name_operation;
-use crate::{Context, Operator};
 use failure::Failure;
 use routes::{NoRoute, Operation, Route};
-pub use wire::{
-    CreatedKey, KeyKind, KeyRequest, ShownApp, ShownApps, ShownKey, ShownKeys, ShownLibraries, ShownLibrary,
-};
+pub use wire::{ShownApp, ShownApps, ShownKey, ShownKeys, ShownLibraries, ShownLibrary};
 
 /// Maximum length of a body in bytes.
 const MAX_BODY: usize = 16 << 10;
 
-/// Answers requests whose path begins with `/api/v1`.
-pub(crate) async fn answer(context: &Context, parts: &Parts, body: &mut UnreadBody) -> Response {
-    if parts.uri.path() == "/api/v1/" {
-        return Failure::no_path().into_response();
+/// Our own interface, below `/api/v1`.
+pub struct Api(pub Shared);
+
+#[async_trait]
+impl Interface for Api {
+    fn name(&self) -> &'static str {
+        "api"
     }
-    let route = routes::find(&parts.method, parts.uri.path());
-    if let Ok(route) = &route {
-        name_operation(route.operation.name());
+
+    fn claims(&self, request: &Request) -> bool {
+        is_below(request.uri().path(), "/api/v1")
     }
-    serve(context, Exchange { context, parts, route }, body).await
+
+    async fn answer(&self, parts: &Parts, body: &mut UnreadBody) -> Response {
+        if parts.uri.path() == "/api/v1/" {
+            return Failure::no_path().into_response();
+        }
+        let route = routes::find(&parts.method, parts.uri.path());
+        if let Ok(route) = &route {
+            name_operation(route.operation.name());
+        }
+        serve(&self.0, Exchange { platform: &self.0.platform, parts, route }, body).await
+    }
 }
 
 /// Call of the administrator or of an operator.
@@ -58,7 +72,7 @@ struct Admitted<'a> {
 
 /// Request of the administrator, and its answer.
 struct Exchange<'a> {
-    context: &'a Context,
+    platform: &'a Platform,
     parts: &'a Parts,
     route: Result<Route<'a>, NoRoute>,
 }
@@ -75,10 +89,10 @@ impl<'a> Wire for Exchange<'a> {
     /// Accepts the admin token, and the operator without one.
     fn claim(&mut self) -> Result<Claim<Self>, Failure> {
         if self.parts.extensions.get::<Operator>().is_some() {
-            return Ok(Claim::Proven(self.context.platform.operator()));
+            return Ok(Claim::Proven(self.platform.operator()));
         }
         let caller = match bearer(&self.parts.headers) {
-            Some(token) => self.context.platform.caller_of_token(token),
+            Some(token) => self.platform.caller_of_token(token),
             None => Err(TokenError::Missing),
         };
         match caller {
@@ -111,7 +125,7 @@ impl<'a> Wire for Exchange<'a> {
     }
 
     async fn run(&self, admitted: &Admitted<'a>, body: HeldBody) -> Result<Response, Failure> {
-        let platform = &self.context.platform;
+        let platform = self.platform;
         let Admitted { caller, call: routes::Call { operation, app_id, key_id } } = admitted;
         match operation {
             Operation::ListApps => calls::apps(platform, caller).await,

@@ -13,7 +13,7 @@
 //!
 //! A failure of any step skips to the last. Finding the operation is no step of its own: one interface names it in the
 //! path, another in the signed body, a third shows its paths only to callers who are known. Whoever finds it calls
-//! [`crate::request::name_operation`].
+//! [`crate::name_operation`].
 
 use std::convert::Infallible;
 
@@ -21,12 +21,12 @@ use aicp_platform::Caller;
 use axum::response::Response;
 use tracing::Span;
 
-use crate::Context;
+use crate::Shared;
 use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
 use crate::record::{CallInfo, CallOutcome, Record};
 
 /// Request of one interface, from its head to its answer.
-pub(crate) trait Wire: Sized + Send + Sync {
+pub trait Wire: Sized + Send + Sync {
     /// Claim that the body must confirm; [`Infallible`] if heads prove their callers.
     type Signature: Signature<Self>;
     /// Caller who is known.
@@ -97,7 +97,7 @@ pub(crate) trait Wire: Sized + Send + Sync {
 }
 
 /// What the head of a request says of its caller.
-pub(crate) enum Claim<W: Wire> {
+pub enum Claim<W: Wire> {
     /// The call needs no credentials. Its body counts as that of an unknown caller.
     Anonymous(W::Caller),
     /// The head proves the caller.
@@ -107,7 +107,7 @@ pub(crate) enum Claim<W: Wire> {
 }
 
 /// Claim that the body must confirm.
-pub(crate) trait Signature<W: Wire>: Send {
+pub trait Signature<W: Wire>: Send {
     /// Sees a part of the body as it arrives, also of one that is too long to keep.
     fn see(&mut self, _: &[u8]) {}
 
@@ -125,19 +125,19 @@ impl<W: Wire> Signature<W> for Infallible {
 }
 
 /// Takes a request from its head to its answer.
-pub(crate) async fn serve<W: Wire>(context: &Context, mut wire: W, body: &mut UnreadBody) -> Response {
-    let result = live(context, &mut wire, body).await;
+pub async fn serve<W: Wire>(shared: &Shared, mut wire: W, body: &mut UnreadBody) -> Response {
+    let result = live(shared, &mut wire, body).await;
     let code = result.as_ref().map_or_else(|failure| wire.code_and_message(failure).0, |_| W::SUCCESS);
     Span::current().record("result", code);
     let is_answer = result.is_ok();
     let response = wire.render(result);
     match wire.no_room_for_answer() {
-        Some(failure) if is_answer => context.answers.hold(response).unwrap_or_else(|| wire.render(Err(failure))),
+        Some(failure) if is_answer => shared.answers.hold(response).unwrap_or_else(|| wire.render(Err(failure))),
         _ => response,
     }
 }
 
-async fn live<W: Wire>(context: &Context, wire: &mut W, unread: &mut UnreadBody) -> Result<W::Answer, W::Failure> {
+async fn live<W: Wire>(shared: &Shared, wire: &mut W, unread: &mut UnreadBody) -> Result<W::Answer, W::Failure> {
     let (caller, signed) = match wire.claim()? {
         Claim::Anonymous(caller) => (caller, None),
         Claim::Proven(caller) => {
@@ -145,7 +145,7 @@ async fn live<W: Wire>(context: &Context, wire: &mut W, unread: &mut UnreadBody)
             (caller, None)
         }
         Claim::Signed(mut signature) => {
-            let body = read(context, wire, unread, |part| signature.see(part)).await?;
+            let body = read(shared, wire, unread, |part| signature.see(part)).await?;
             let caller = signature.verify(wire, &body)?;
             unread.mark_authenticated();
             (caller, Some(body))
@@ -157,11 +157,11 @@ async fn live<W: Wire>(context: &Context, wire: &mut W, unread: &mut UnreadBody)
     if let Some(caller) = caller {
         Span::current().record("app", caller.app_id());
     }
-    let begin = || Some(Record::begin(&context.platform, caller?, wire.log_entry(&call)?));
+    let begin = || Some(Record::begin(&shared.platform, caller?, wire.log_entry(&call)?));
     let mut record = if W::LOGS_UPLOAD { begin() } else { None };
     let body = match signed {
         Some(body) => Ok(body),
-        None => read(context, wire, unread, |_| ()).await,
+        None => read(shared, wire, unread, |_| ()).await,
     };
     let result = match body {
         Ok(body) => {
@@ -189,13 +189,13 @@ async fn live<W: Wire>(context: &Context, wire: &mut W, unread: &mut UnreadBody)
 
 /// Reads the body, if the call takes one.
 async fn read<W: Wire>(
-    context: &Context,
+    shared: &Shared,
     wire: &W,
     unread: &mut UnreadBody,
     see: impl FnMut(&[u8]),
 ) -> Result<HeldBody, W::Failure> {
     match wire.limits() {
-        Some(limits) => context.budget.read_through(unread, limits, see).await.map_err(|e| wire.unreadable(e)),
+        Some(limits) => shared.bodies.read_through(unread, limits, see).await.map_err(|e| wire.unreadable(e)),
         None => Ok(HeldBody::empty()),
     }
 }
