@@ -1,5 +1,7 @@
 //! Logging to stderr, rate-limited for each call site.
 
+mod span_fields;
+
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -7,15 +9,17 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 use tracing::callsite::Identifier;
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
+use tracing_subscriber::fmt::writer::OptionalWriter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::config::{Log, LogFormat};
 use crate::{Error, Result};
+use span_fields::JsonSpanFields;
 
 /// Maximum warnings and errors of one call site per [`WINDOW`]. A fault that every call meets, such as a full disk,
 /// would otherwise fill the disk of the log.
@@ -28,8 +32,8 @@ static LIMIT: LazyLock<LogLimiter> = LazyLock::new(LogLimiter::default);
 /// Starts logging; later calls have no effect.
 pub(crate) fn start(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(&log.level).map_err(|e| Error::Config(format!("log.level: {e}")))?;
-    let lines = lines(log.format, std::io::stderr, std::io::stderr().is_terminal());
-    let _ = tracing_subscriber::registry().with(filter).with(lines.with_filter(&*LIMIT)).try_init();
+    let lines = lines(log.format, Limited(std::io::stderr, &LIMIT), std::io::stderr().is_terminal());
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
     Ok(())
 }
 
@@ -43,7 +47,7 @@ where
     match format {
         LogFormat::Text => lines.boxed(),
         // The list would repeat the one span that there is.
-        LogFormat::Json => lines.json().with_span_list(false).boxed(),
+        LogFormat::Json => lines.json().with_span_list(false).fmt_fields(JsonSpanFields).boxed(),
     }
 }
 
@@ -71,7 +75,7 @@ struct Window {
 
 impl LogLimiter {
     /// Counts a line; returns whether it may be written.
-    fn admit(&self, metadata: &Metadata<'static>, now: Instant) -> bool {
+    fn admit(&self, metadata: &Metadata<'_>, now: Instant) -> bool {
         if *metadata.level() > Level::WARN {
             return true;
         }
@@ -96,13 +100,22 @@ impl LogLimiter {
     }
 }
 
-impl<S: Subscriber> Filter<S> for &'static LogLimiter {
-    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        true
+/// Writer of the lines that the limit admits. (A filter of the layer would cost every span, whatever is written.)
+struct Limited<W>(W, &'static LogLimiter);
+
+impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Limited<W> {
+    type Writer = OptionalWriter<W::Writer>;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        OptionalWriter::some(self.0.make_writer())
     }
 
-    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
-        self.admit(event.metadata(), Instant::now())
+    fn make_writer_for(&'w self, line: &Metadata<'_>) -> Self::Writer {
+        if self.1.admit(line, Instant::now()) {
+            OptionalWriter::some(self.0.make_writer_for(line))
+        } else {
+            OptionalWriter::none()
+        }
     }
 }
 
@@ -112,45 +125,15 @@ mod tests {
 
     use super::*;
 
-    /// Layer that collects the levels of admitted events.
-    #[derive(Clone, Default)]
-    struct Taken(Arc<Mutex<Vec<Level>>>);
-
-    impl<S: Subscriber> Layer<S> for Taken {
-        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-            self.0.lock().expect("no panic").push(*event.metadata().level());
-        }
-    }
-
-    #[test]
-    fn a_place_writes_so_many_warnings_and_its_notes_without_a_limit() {
-        let limit: &'static LogLimiter = Box::leak(Box::default());
-        let taken = Taken::default();
-        let subscriber = tracing_subscriber::registry().with(taken.clone().with_filter(limit));
-        tracing::subscriber::with_default(subscriber, || {
-            for _ in 0..MAX_LINES_PER_WINDOW + 7 {
-                tracing::warn!("of one place");
-                tracing::info!("a note");
-            }
-            tracing::error!("of another place");
-        });
-        let count = |level| taken.0.lock().expect("no panic").iter().filter(|&&taken| taken == level).count() as u64;
-        assert_eq!(
-            (count(Level::WARN), count(Level::INFO), count(Level::ERROR)),
-            (MAX_LINES_PER_WINDOW, MAX_LINES_PER_WINDOW + 7, 1)
-        );
-
-        assert_eq!(limit.end_windows(Instant::now()), [], "their time is not over");
-        let later = Instant::now() + WINDOW;
-        let ended = limit.end_windows(later);
-        assert_eq!(ended.iter().map(|(_, lines)| *lines).collect::<Vec<_>>(), [7]);
-        assert!(ended[0].0.contains("logging.rs"), "{}", ended[0].0);
-        assert_eq!(limit.end_windows(later + WINDOW), []);
-    }
-
     /// Writer into memory.
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Written {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().expect("no panic").clone()).expect("UTF-8")
+        }
+    }
 
     impl std::io::Write for Written {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -163,29 +146,68 @@ mod tests {
     }
 
     #[test]
+    fn a_place_writes_so_many_warnings_and_its_notes_without_a_limit() {
+        let limit: &'static LogLimiter = Box::leak(Box::default());
+        let written = Written::default();
+        let writer = written.clone();
+        let lines = lines(LogFormat::Text, Limited(move || writer.clone(), limit), false);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+            for _ in 0..MAX_LINES_PER_WINDOW + 7 {
+                tracing::warn!("of one place");
+                tracing::info!("a note");
+            }
+            tracing::error!("of another place");
+        });
+        let text = written.text();
+        let count = |level| text.lines().filter(|line| line.contains(level)).count() as u64;
+        assert_eq!(
+            (count(" WARN "), count(" INFO "), count("ERROR ")),
+            (MAX_LINES_PER_WINDOW, MAX_LINES_PER_WINDOW + 7, 1)
+        );
+
+        assert_eq!(limit.end_windows(Instant::now()), [], "their time is not over");
+        let later = Instant::now() + WINDOW;
+        let ended = limit.end_windows(later);
+        assert_eq!(ended.iter().map(|(_, lines)| *lines).collect::<Vec<_>>(), [7]);
+        assert!(ended[0].0.contains("logging.rs"), "{}", ended[0].0);
+        assert_eq!(limit.end_windows(later + WINDOW), []);
+    }
+
+    #[test]
     fn lines_carry_the_fields_of_their_span_as_soon_as_these_are_known() {
         let written_as = |format| {
             let written = Written::default();
             let writer = written.clone();
             let subscriber = tracing_subscriber::registry().with(lines(format, move || writer.clone(), false));
             tracing::subscriber::with_default(subscriber, || {
-                let span = tracing::error_span!("request", request_id = "a\" b", app = tracing::field::Empty);
+                let span = tracing::error_span!(
+                    "request",
+                    request_id = "a\" b",
+                    app = tracing::field::Empty,
+                    result = tracing::field::Empty
+                );
                 let _entered = span.enter();
                 tracing::warn!("first");
                 span.record("app", "shop");
+                span.record("result", -7);
                 tracing::warn!("second");
+                let plain = tracing::error_span!("plain", app = tracing::field::Empty);
+                plain.record("app", "a");
+                plain.in_scope(|| tracing::warn!("third"));
             });
-            let bytes = written.0.lock().expect("no panic").clone();
-            let text = String::from_utf8(bytes).expect("UTF-8");
-            text.lines().map(str::to_owned).collect::<Vec<_>>()
+            written.text().lines().map(str::to_owned).collect::<Vec<_>>()
         };
         let text = written_as(LogFormat::Text);
         assert!(text[0].contains(r#"request{request_id="a\" b"}: "#), "{}", text[0]);
-        assert!(text[1].contains(r#"request{request_id="a\" b" app="shop"}: "#), "{}", text[1]);
+        assert!(text[1].contains(r#"request{request_id="a\" b" app="shop" result=-7}: "#), "{}", text[1]);
         let json: Vec<serde_json::Value> =
             written_as(LogFormat::Json).iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(json[0]["span"], serde_json::json!({"name": "request", "request_id": "a\" b"}));
-        assert_eq!(json[1]["span"], serde_json::json!({"name": "request", "request_id": "a\" b", "app": "shop"}));
+        assert_eq!(
+            json[1]["span"],
+            serde_json::json!({"name": "request", "request_id": "a\" b", "app": "shop", "result": -7})
+        );
+        assert_eq!(json[2]["span"], serde_json::json!({"name": "plain", "app": "a"}));
         assert_eq!(json[1].get("spans"), None);
     }
 }
