@@ -77,7 +77,7 @@ impl Follower {
             Change::GrantChanged { app_id, grant } => self.tokens.apply(app_id, grant.as_deref()),
             Change::FriendGroupsChanged { app_id, user_id, .. } => self.friend_groups.invalidate(app_id, user_id),
             Change::PersonChanged { library_id, public_id } => self.directory.invalidate(*library_id, *public_id),
-            Change::LibraryChanged { app_id, .. } => self.libraries.invalidate_app(app_id),
+            Change::LibraryChanged { app_id, library_id } => self.libraries.invalidate_names(app_id, *library_id),
             Change::LibraryRemoved { library_id } => {
                 self.directory.invalidate_all();
                 self.libraries.invalidate_library(*library_id);

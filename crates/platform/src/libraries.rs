@@ -111,13 +111,13 @@ impl Platform {
             return Ok(self.inner.store.rows().await?.libraries_by_age(caller.app_id(), page).await?);
         }
         let cache = &self.inner.libraries;
-        let oldest = match cache.by_app.get(&caller.app_id().to_owned()) {
+        let oldest = match cache.oldest.get(&caller.app_id().to_owned()) {
             Ok(oldest) => oldest,
             Err(read_at) => {
                 let mut rows = self.inner.store.rows().await?;
                 let read: Arc<[Library]> =
                     rows.libraries_by_age(caller.app_id(), Page::first(MAX_CACHED_LIBRARIES)).await?.into();
-                cache.insert(caller.app_id(), &read, read_at);
+                cache.insert_oldest(caller.app_id(), &read, read_at);
                 read
             }
         };
@@ -160,7 +160,14 @@ impl Platform {
     /// # Errors
     /// [`Missing::Library`].
     pub async fn library(&self, caller: &Caller, external_id: &str) -> Result<Library> {
-        self.inner.store.rows().await?.library(caller.app_id(), external_id).await?.ok_or(Missing::Library.into())
+        let (cache, app_id) = (&self.inner.libraries, caller.app_id());
+        let read_at = match cache.find(app_id, external_id) {
+            Ok(library) => return Ok(library),
+            Err(read_at) => read_at,
+        };
+        let library = self.inner.store.rows().await?.library(app_id, external_id).await?.ok_or(Missing::Library)?;
+        cache.insert(&library, read_at);
+        Ok(library)
     }
 
     /// Counts the people and faces of a library.
@@ -220,45 +227,79 @@ fn renamed<'a>(library: &'a Library, external_id: &'a str) -> &'a str {
     if library.name == library.external_id { external_id } else { &library.name }
 }
 
-/// Caches the oldest libraries of each app, which clients request repeatedly.
+/// Caches libraries, which nearly every call looks up: single ones, and the oldest of each app.
 pub(crate) struct LibraryCache {
-    by_app: Versioned<String, Arc<[Library]>>,
-    /// Apps of the cached libraries.
+    oldest: Versioned<String, Arc<[Library]>>,
+    /// Apps of the libraries in `oldest`.
     apps: Mutex<HashMap<LibraryId, String>>,
+    single: Versioned<LibraryId, Library>,
+    /// By app and external id, the libraries that were found so. One may have another name by now, or be gone.
+    ids: Mutex<HashMap<String, HashMap<String, LibraryId>>>,
 }
 
 impl Default for LibraryCache {
     fn default() -> Self {
-        Self { by_app: Versioned::new(MAX_CACHED_APPS), apps: Mutex::default() }
+        Self {
+            oldest: Versioned::new(MAX_CACHED_APPS),
+            apps: Mutex::default(),
+            single: Versioned::new(MAX_KNOWN_LIBRARIES),
+            ids: Mutex::default(),
+        }
     }
 }
 
 impl LibraryCache {
-    fn insert(&self, app_id: &str, oldest: &Arc<[Library]>, read_at: Version) {
+    /// Returns a library or, on a miss, the version for [`insert`](Self::insert).
+    fn find(&self, app_id: &str, external_id: &str) -> Result<Library, Version> {
+        let id = self.ids().get(app_id).and_then(|ids| ids.get(external_id).copied());
+        match id.map(|id| self.single.get(&id)) {
+            Some(Ok(library)) if library.external_id == external_id => Ok(library),
+            Some(Err(version)) => Err(version),
+            _ => Err(self.single.version()),
+        }
+    }
+
+    fn insert(&self, library: &Library, read_at: Version) {
+        let mut ids = self.ids();
+        if ids.len() > MAX_CACHED_APPS || ids.get(&library.app_id).is_some_and(|ids| ids.len() > MAX_KNOWN_LIBRARIES) {
+            ids.clear();
+        }
+        ids.entry(library.app_id.clone()).or_default().insert(library.external_id.clone(), library.id);
+        drop(ids);
+        self.single.insert(library.id, library.clone(), 1, read_at);
+    }
+
+    fn insert_oldest(&self, app_id: &str, oldest: &Arc<[Library]>, read_at: Version) {
         let mut apps = self.apps();
         if apps.len() > MAX_KNOWN_LIBRARIES {
             apps.clear();
-            self.by_app.invalidate_all();
+            self.oldest.invalidate_all();
         }
         apps.extend(oldest.iter().map(|library| (library.id, app_id.to_owned())));
-        self.by_app.insert(app_id.to_owned(), Arc::clone(oldest), 1, read_at);
+        self.oldest.insert(app_id.to_owned(), Arc::clone(oldest), 1, read_at);
     }
 
-    /// Invalidates the libraries of an app.
-    pub fn invalidate_app(&self, app_id: &str) {
-        self.by_app.invalidate(&app_id.to_owned());
+    /// Invalidates a library whose names changed, or that is new, and the list of its app.
+    pub fn invalidate_names(&self, app_id: &str, library_id: LibraryId) {
+        self.oldest.invalidate(&app_id.to_owned());
+        self.single.invalidate(&library_id);
     }
 
     /// Invalidates what holds a library.
     pub fn invalidate_library(&self, library_id: LibraryId) {
+        self.single.invalidate(&library_id);
         // Held until the end: a list that is read meanwhile is cached before, and found, or after, and then refused.
         let apps = self.apps();
         // A library that is not cached may be about to be.
-        self.by_app.invalidate(&apps.get(&library_id).cloned().unwrap_or_default());
+        self.oldest.invalidate(&apps.get(&library_id).cloned().unwrap_or_default());
     }
 
     fn apps(&self) -> MutexGuard<'_, HashMap<LibraryId, String>> {
         self.apps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ids(&self) -> MutexGuard<'_, HashMap<String, HashMap<String, LibraryId>>> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -43,6 +43,11 @@ impl<K: Eq + Hash, V: Clone> Versioned<K, V> {
         state.values.get(key).map(|known| known.value.clone()).ok_or(Version(state.version))
     }
 
+    /// Returns the version for [`insert`](Self::insert).
+    pub fn version(&self) -> Version {
+        Version(self.state().version)
+    }
+
     /// Returns the values of some keys, those without a value, and the version for [`insert`](Self::insert).
     pub fn get_all(&self, keys: impl IntoIterator<Item = K>) -> (Vec<V>, Vec<K>, Version) {
         let state = self.state();

@@ -1,6 +1,6 @@
 //! People of a library together with all their faces.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use aicp_store::Page;
@@ -11,7 +11,7 @@ use crate::versioned::{Version, Versioned};
 use crate::{Caller, DirectoryEntry, DirectoryFilter, Library, Platform, Result};
 
 impl Platform {
-    /// Returns the users with these public ids and all their faces, in this order. Ids without a user are left out.
+    /// Returns the users with these public ids and all their faces, each once and in this order. Ids without a user are left out.
     ///
     /// # Errors
     /// [`crate::Missing::Engine`], [`crate::Internal::Store`].
@@ -22,9 +22,8 @@ impl Platform {
         public_ids: &[PublicId],
     ) -> Result<Vec<DirectoryEntry>> {
         self.backend_of(caller, library)?;
-        let places: HashMap<PublicId, usize> = public_ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
         let cache = &self.inner.directory;
-        let (mut known, missing, read_at) = cache.0.get_all(places.keys().map(|id| (library.id, *id)));
+        let (mut known, missing, read_at) = cache.0.get_all(distinct(public_ids).map(|id| (library.id, id)));
         if !missing.is_empty() {
             let missing: Vec<PublicId> = missing.into_iter().map(|(_, id)| id).collect();
             let read = self.inner.store.rows().await?.directory_entries(library.id, &missing).await?;
@@ -33,8 +32,10 @@ impl Platform {
                 cache.insert(library.id, &entry, read_at);
                 known.push(entry);
             }
+            let places: HashMap<PublicId, usize> =
+                public_ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+            known.sort_by_key(|entry| places.get(&entry.public_id).copied());
         }
-        known.sort_by_key(|entry| places.get(&entry.public_id).copied());
         Ok(known.iter().map(|entry| DirectoryEntry::clone(entry)).collect())
     }
 
@@ -66,6 +67,12 @@ impl Platform {
         })
         .await
     }
+}
+
+/// Returns the ids once each, in order of their first places.
+fn distinct(ids: &[PublicId]) -> impl Iterator<Item = PublicId> {
+    let mut seen = HashSet::with_capacity(ids.len());
+    ids.iter().copied().filter(move |id| seen.insert(*id))
 }
 
 /// Upper bound of the cache's estimated size in bytes.
