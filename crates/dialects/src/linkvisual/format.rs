@@ -8,7 +8,6 @@ use axum::response::Response;
 use serde::{Serialize, Serializer};
 
 use super::failure::Failure;
-use super::params::Params;
 
 /// Tree of values that make up a response.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,11 +49,11 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// Returns the requested format, and whether it is supported; an unsupported one falls back to XML.
+    /// Returns the format of the parameter `Format`, and whether it is supported; an unsupported one falls back to XML.
     ///
     /// The default is JSON for requests with a version 3 signature, otherwise XML.
-    pub fn wanted(params: &Params, is_v3: bool) -> (Self, bool) {
-        match params.text("Format") {
+    pub fn wanted(named: Option<&str>, is_v3: bool) -> (Self, bool) {
+        match named {
             None if is_v3 => (Self::Json, true),
             None => (Self::Xml, true),
             Some(format) if format.eq_ignore_ascii_case("JSON") => (Self::Json, true),
@@ -199,6 +198,7 @@ fn write_scalar(out: &mut String, node: &Node) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::params::Params;
     use super::*;
     use proptest::prelude::*;
 
@@ -246,8 +246,8 @@ mod tests {
             ("Format=YAML", (Format::Xml, false), (Format::Xml, false)),
         ] {
             let (params, _) = Params::read(query, None);
-            assert_eq!(Format::wanted(&params, false), v1, "{query}");
-            assert_eq!(Format::wanted(&params, true), v3, "{query}");
+            assert_eq!(Format::wanted(params.text("Format"), false), v1, "{query}");
+            assert_eq!(Format::wanted(params.text("Format"), true), v3, "{query}");
         }
     }
 

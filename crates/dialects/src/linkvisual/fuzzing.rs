@@ -38,7 +38,7 @@ pub fn verify(request: &Request, secret: &str, now_s: i64) -> Result<(), String>
     let Request { method, query, headers, form, body } = request;
     let _ = speaks(headers, query);
     let (params, read) = Params::read(query, form.as_deref());
-    let _ = Format::wanted(&params, signature::is_v3(headers));
+    let _ = Format::wanted(params.text("Format"), signature::is_v3(headers));
     let checked = read.and_then(|()| {
         let claim = Claim::read(headers, &params)?;
         claim.check_time(Timestamp::from_second(now_s).unwrap_or_default())?;

@@ -44,6 +44,19 @@ impl Params {
         (params, outcome)
     }
 
+    /// Returns the first parameter of a query with this name; an empty one counts as absent. Others are not decoded.
+    pub fn first(query: &str, name: &str) -> Option<String> {
+        let pairs = query.as_bytes().split(|&b| b == b'&').filter(|pair| !pair.is_empty());
+        let mut values = pairs.filter_map(|pair| {
+            let mut halves = pair.splitn(2, |&b| b == b'=');
+            let raw = halves.next()?;
+            let may_be_escaped = raw.iter().any(|b| matches!(b, b'%' | b'+'));
+            let is_named = raw == name.as_bytes() || may_be_escaped && decoded(raw).is_ok_and(|raw| raw == name);
+            is_named.then(|| decoded(halves.next().unwrap_or_default()).ok()).flatten()
+        });
+        values.next().filter(|value| !value.is_empty())
+    }
+
     fn add(&mut self, pair: &[u8], in_query: bool) -> Result<(), Failure> {
         let mut halves = pair.splitn(2, |&b| b == b'=');
         let mut half = || decoded(halves.next().unwrap_or_default());
@@ -154,6 +167,9 @@ fn spliced(element: &str) -> Vec<String> {
 
 /// Decodes a name or value of a form: `+` and percent escapes.
 fn decoded(text: &[u8]) -> Result<String, std::string::FromUtf8Error> {
+    if !text.iter().any(|b| matches!(b, b'%' | b'+')) {
+        return String::from_utf8(text.to_vec());
+    }
     let spaced: Vec<u8> = text.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
     String::from_utf8(percent_decode(&spaced).collect())
 }
@@ -252,6 +268,10 @@ mod tests {
         #[test]
         fn reading_agrees_with_the_usual_decoder(query in "[a-c=&%+0-9A-F~*é -]{0,40}") {
             let (params, outcome) = Params::read(&query, None);
+            for name in ["a", "b", "", "a c"] {
+                let first = Params::first(&query, name);
+                prop_assert_eq!(first.as_deref(), params.text(name), "{}", name);
+            }
             let usual: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
             let names: HashSet<&String> = usual.iter().map(|(name, _)| name).collect();
             let is_lossless = usual.iter().all(|(name, value)| !format!("{name}{value}").contains('\u{fffd}'));
