@@ -142,7 +142,8 @@ fn strangers_do_not_match_for_being_spoilt_alike() {
     let (mut matches, mut pairs) = (0, 0);
     for kind in kinds {
         let (found, of) = false_matches(&strangers(kind));
-        assert!(found * 500 <= of.max(500), "{kind}: {found} of {of}");
+        // A pair counts in both directions. One near the threshold may match, by the rounding of the processor.
+        assert!(found <= 2.max(of / 500), "{kind}: {found} of {of}");
         (matches, pairs) = (matches + found, pairs + of);
     }
     assert!(pairs > 8_000, "there are faces to be mixed up: {pairs}");
