@@ -193,6 +193,20 @@ impl Platform {
         deleted.map_err(or_missing(Missing::App))
     }
 
+    /// Returns the grant of an app; `None` if the app exists without one.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::Forbidden`], [`Missing::App`].
+    pub async fn grant_of(&self, caller: &Caller, app_id: &str) -> Result<Option<Grant>> {
+        caller.require_administration()?;
+        let mut rows = self.inner.store.rows().await?;
+        let grant = rows.grants().await?.into_iter().find(|grant| grant.app_id == app_id);
+        if grant.is_none() && !rows.app_ids().await?.iter().any(|id| id == app_id) {
+            return Err(Missing::App.into());
+        }
+        Ok(grant)
+    }
+
     /// Returns the ids of the apps that the caller sees, including those without a grant.
     ///
     /// # Errors

@@ -73,6 +73,9 @@ pub enum Missing {
     /// The library has no such relation of groups.
     #[error("relation")]
     Relation,
+    /// The outbox has no such write.
+    #[error("write")]
+    Write,
 }
 
 /// What exists already. The text of a variant is its noun.

@@ -24,6 +24,7 @@ mod judgements;
 mod keys;
 mod libraries;
 mod links;
+mod lists;
 mod locks;
 mod outbox;
 mod people;
@@ -52,7 +53,8 @@ pub use aicp_backends::{
 };
 pub use aicp_store::{
     CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face, Group, GroupKind, Library,
-    LibraryCounts, LoggedCall, OutboxFilter, Page, Person, PersonChanges, Profile, SyncRelation, md5_hex,
+    LibraryCounts, LibraryFilter, LoggedCall, OutboxFilter, Page, Person, PersonChanges, PersonFilter, Profile,
+    SyncRelation, md5_hex,
 };
 pub use apps::ExtendedGrant;
 pub use backend::FaceCheck;

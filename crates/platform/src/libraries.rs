@@ -8,7 +8,6 @@ use aicp_types::LibraryId;
 
 use crate::caller::Caller;
 use crate::error::or_existing;
-use crate::error::or_missing;
 use crate::random::random_hex32;
 use crate::versioned::{Version, Versioned};
 use crate::{BadInput, Error, Existing, Library, Limit, Missing, Platform, Result};
@@ -137,13 +136,27 @@ impl Platform {
     /// Changes the external id of a library of the app.
     ///
     /// # Errors
+    /// As [`Platform::update_library`].
+    pub async fn rename_library(&self, caller: &Caller, library: &Library, external_id: &str) -> Result<()> {
+        let external_id = external_id.to_owned();
+        self.update_library(caller, library, move |library| rename(library, external_id)).await.map(drop)
+    }
+
+    /// Changes external id, name and description of a library of the app by a function of its row. If the function
+    /// returns false, nothing changes and the result is `None`.
+    ///
+    /// # Errors
     /// [`Missing::Library`], [`BadInput::LibraryId`], [`Existing::Library`] if another library of the app has this
     /// id.
-    pub async fn rename_library(&self, caller: &Caller, library: &Library, external_id: &str) -> Result<()> {
-        require_library_id(external_id)?;
+    pub async fn update_library(
+        &self,
+        caller: &Caller,
+        library: &Library,
+        change: impl FnOnce(&mut Library) -> bool + Send + 'static,
+    ) -> Result<Option<Library>> {
         self.backend_of(caller, library)?;
-        let (id, external_id) = (library.id, external_id.to_owned());
-        self.inner.store.write(move |tx| Box::pin(rename_library(tx, id, external_id))).await
+        let id = library.id;
+        self.inner.store.write(move |tx| Box::pin(update_library(tx, id, change))).await
     }
 
     /// Returns the number of libraries of an app; 0 if the app does not exist.
@@ -213,18 +226,29 @@ pub(crate) async fn insert_library(tx: &mut Tx, mut new: NewLibrary, at_most: Op
     Ok(library)
 }
 
-async fn rename_library(tx: &mut Tx, library_id: LibraryId, external_id: String) -> Result<()> {
-    let library = tx.library_by_id(library_id).await?.ok_or(Missing::Library)?;
-    let name = renamed(&library, &external_id).to_owned();
-    tx.rename_library(library_id, &external_id, &name).await.map_err(|e| match e {
-        aicp_store::Error::Exists => Error::Exists(Existing::Library),
-        other => or_missing(Missing::Library)(other),
-    })
+async fn update_library(
+    tx: &mut Tx,
+    library_id: LibraryId,
+    change: impl FnOnce(&mut Library) -> bool,
+) -> Result<Option<Library>> {
+    let mut library = tx.library_by_id(library_id).await?.ok_or(Missing::Library)?;
+    if !change(&mut library) {
+        return Ok(None);
+    }
+    require_library_id(&library.external_id)?;
+    let (external_id, name) = (&library.external_id, &library.name);
+    let written = tx.update_library(library_id, external_id, name, library.description.as_deref()).await;
+    written.map_err(or_existing(Existing::Library, Missing::Library))?;
+    Ok(Some(library))
 }
 
-/// Returns the display name of a library under a new id: one that was equal to the old id follows it.
-fn renamed<'a>(library: &'a Library, external_id: &'a str) -> &'a str {
-    if library.name == library.external_id { external_id } else { &library.name }
+/// Gives a library another external id. A name that was equal to the old one follows.
+fn rename(library: &mut Library, external_id: String) -> bool {
+    if library.name == library.external_id {
+        library.name.clone_from(&external_id);
+    }
+    library.external_id = external_id;
+    true
 }
 
 /// Caches libraries, which nearly every call looks up: single ones, and the oldest of each app.
@@ -446,21 +470,21 @@ mod tests {
         let same = NewLibrary { name: "a".into(), ..new_library("a") };
         let same = insert(&store, same, None).await.expect("library");
         let other = insert(&store, new_library("b"), None).await.expect("library");
-        let rename = async |id: LibraryId, to: &str| {
+        let give_id = async |id: LibraryId, to: &str| {
             let to = to.to_owned();
-            store.write(move |tx| Box::pin(rename_library(tx, id, to))).await
+            store.write(move |tx| Box::pin(update_library(tx, id, move |library| rename(library, to)))).await
         };
         let names = async |library: &Library| {
             let read = store.library_by_id(library.id).await.expect("read").expect("library");
             (read.external_id, read.name)
         };
-        rename(same.id, "c").await.expect("renamed");
+        give_id(same.id, "c").await.expect("renamed");
         assert_eq!(names(&same).await, ("c".to_owned(), "c".to_owned()));
-        rename(other.id, "d").await.expect("renamed");
+        give_id(other.id, "d").await.expect("renamed");
         assert_eq!(names(&other).await, ("d".to_owned(), other.name.clone()), "a display name of its own stays");
-        assert!(matches!(rename(other.id, "c").await, Err(Error::Exists(Existing::Library))));
+        assert!(matches!(give_id(other.id, "c").await, Err(Error::Exists(Existing::Library))));
         assert_eq!(names(&other).await.0, "d");
-        rename(other.id, "d").await.expect("to its own name");
-        assert!(matches!(rename(LibraryId::new(9999), "e").await, Err(Error::Missing(Missing::Library))));
+        give_id(other.id, "d").await.expect("to its own name");
+        assert!(matches!(give_id(LibraryId::new(9999), "e").await, Err(Error::Missing(Missing::Library))));
     }
 }

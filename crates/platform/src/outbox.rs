@@ -29,7 +29,7 @@ use rules::NewWrite;
 use crate::background::run_detached;
 use crate::locks::KeyedLock;
 use crate::shared::Shared;
-use crate::{Caller, Face, Library, Person, PersonChanges, Platform, Result};
+use crate::{Caller, Face, Library, Missing, Person, PersonChanges, Platform, Result};
 
 pub use health::EngineHealth;
 pub(crate) use health::monitor_engines;
@@ -57,6 +57,18 @@ impl Platform {
             entries.push(OutboxEntry { row, picture });
         }
         Ok((total, entries))
+    }
+
+    /// Returns a write that was not done at once.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::Forbidden`]; [`crate::Missing::Write`].
+    pub async fn outbox_entry(&self, caller: &Caller, id: OutboxId) -> Result<OutboxEntry> {
+        caller.require_administration()?;
+        let row = self.inner.store.rows().await?.outbox_row(id).await?;
+        let row = row.filter(|row| row.listed).ok_or(Missing::Write)?;
+        let picture = self.inner.outbox.picture(&row).await?;
+        Ok(OutboxEntry { row, picture })
     }
 
     /// Returns the picture of a write as a separate file, which exists as long as the write has the picture. `name` is

@@ -71,10 +71,14 @@ impl Platform {
         if libraries.is_empty() && !rows.app_ids().await?.iter().any(|id| id == app_id) {
             return Err(Error::Missing(Missing::App));
         }
-        libraries.into_iter().map(|library| self.threshold_of_library(library)).collect()
+        libraries.into_iter().map(|library| self.library_threshold(library)).collect()
     }
 
-    fn threshold_of_library(&self, library: Library) -> Result<LibraryThreshold> {
+    /// Returns the thresholds of a library.
+    ///
+    /// # Errors
+    /// [`Missing::Engine`].
+    pub fn library_threshold(&self, library: Library) -> Result<LibraryThreshold> {
         let usual = self.inner.settings.recognition.threshold;
         let faces = match self.inner.backends.named(&library.engine)?.scale(&[library.id]) {
             Scale::Ours { faces } => faces,

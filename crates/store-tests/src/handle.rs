@@ -5,9 +5,10 @@ use std::ops::Deref;
 use aicp_store::{
     Account, AccountGraph, Algorithm, Bytes, CallKind, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal,
     DeviceName, DirectoryEntry, DirectoryFilter, Face, FriendGroups, Grant, Group, GroupKind, Key, KeyUsage, LastIds,
-    Library, LibraryCounts, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary,
-    NewPerson, OffsetPeriod, OutboxAction, OutboxFilter, OutboxRow, Page, Person, PersonChanges, PersonKeys, RangePart,
-    RelatedFilter, Result, Solution, Store, SyncRelation, UnjudgedFace, UsedSignature,
+    Library, LibraryCounts, LibraryFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewFace,
+    NewKey, NewLibrary, NewPerson, OffsetPeriod, OutboxAction, OutboxFilter, OutboxRow, Page, Person, PersonChanges,
+    PersonFilter, PersonKeys, RangePart, RelatedFilter, Result, Solution, Store, SyncRelation, UnjudgedFace,
+    UsedSignature,
 };
 use aicp_types::{
     AccountId, Clock, ConsoleUserId, DeviceId, FaceId, FileId, GroupId, KeyId, LibraryId, OutboxId, PersonId, PublicId,
@@ -68,6 +69,8 @@ reads! {
     lowest_free_slot(app_id: &str) -> i64;
     person(id: PersonId) -> Option<Person>;
     person_with_id(library: LibraryId, public_id: PublicId) -> Option<Person>;
+    libraries_after(filter: LibraryFilter<'_>, after: Option<LibraryId>, limit: u64) -> Vec<Library>;
+    people_after(library: LibraryId, filter: PersonFilter<'_>, after: Option<PersonId>, limit: u64) -> Vec<Person>;
     people_with_keys(library: LibraryId, keys: PersonKeys<'_>) -> Vec<Person>;
     people_of_app_with_keys(app_id: &str, keys: PersonKeys<'_>) -> Vec<Person>;
     person_by_number_prefix(app_id: &str, prefix: &str) -> Option<Person>;
@@ -161,10 +164,17 @@ impl Handle {
         self.0.remove(move |tx| Box::pin(async move { tx.delete_grant(&app_id).await })).await
     }
 
+    /// Writes a person as a whole.
+    pub async fn write_person(&self, person: Person, at: UnixMillis) -> Result<()> {
+        self.0.write(move |tx| Box::pin(async move { tx.write_person(&person, at).await })).await
+    }
+
     /// Changes the names of a library.
     pub async fn rename_library(&self, library: LibraryId, external_id: &str, name: &str) -> Result<()> {
         let (external_id, name) = (external_id.to_owned(), name.to_owned());
-        self.0.write(move |tx| Box::pin(async move { tx.rename_library(library, &external_id, &name).await })).await
+        self.0
+            .write(move |tx| Box::pin(async move { tx.update_library(library, &external_id, &name, None).await }))
+            .await
     }
 
     /// Removes a library, now.

@@ -145,6 +145,11 @@ macro_rules! suite {
                 heads_of_ids_find_what_is_the_apps_own
                 a_library_can_be_given_another_name
             }
+            lists {
+                libraries_come_after_the_one_that_was_seen
+                people_come_after_the_one_that_was_seen
+                a_person_is_written_as_a_whole
+            }
             links {
                 a_picture_gets_a_second_name_when_it_is_asked_for
                 a_picture_that_is_no_file_is_copied

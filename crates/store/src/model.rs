@@ -6,6 +6,7 @@ mod directory;
 mod grants;
 mod groups;
 mod keys;
+mod lists;
 mod outbox;
 mod social;
 
@@ -20,6 +21,7 @@ pub use self::{
     grants::Grant,
     groups::{DeviceName, Group, GroupKind, SyncRelation},
     keys::{Key, KeyUsage, NewKey, UsedSignature},
+    lists::{LibraryFilter, PersonFilter},
     outbox::{OutboxAction, OutboxFilter, OutboxRow, Solution},
     social::{
         Account, AccountGraph, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, LostFriends, Members,

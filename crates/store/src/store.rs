@@ -102,7 +102,7 @@ impl Store {
     ///
     /// ```no_run
     /// # async fn rename(store: aicp_store::Store, id: aicp_types::LibraryId) -> aicp_store::Result<()> {
-    /// store.write(move |tx| Box::pin(async move { tx.rename_library(id, "hall", "the hall").await })).await
+    /// store.write(move |tx| Box::pin(async move { tx.update_library(id, "hall", "the hall", None).await })).await
     /// # }
     /// ```
     ///

@@ -48,8 +48,9 @@ use usersig_cache::UserSigCache;
 
 pub use settings::{AllowType, Settings};
 
-/// Limits that Tencent Cloud IM documents.
-const LIMITS: SocialLimits = SocialLimits { groups: 32, friends: 3000, requests: 100, custom_values: 20, page: 100 };
+/// Limits that Tencent Cloud IM documents. They hold for the accounts of every interface.
+pub const LIMITS: SocialLimits =
+    SocialLimits { groups: 32, friends: 3000, requests: 100, custom_values: 20, page: 100 };
 
 /// Keys of this interface: `sdkappid`, which clients hold in 32 bits, signed or not, and key.
 pub(super) const KEYS: KeyScheme = KeyScheme {

@@ -34,4 +34,23 @@ impl Platform {
         })
         .await
     }
+
+    /// Changes user id, free text and profile of a person by a function of the row. If the function returns false, nothing
+    /// changes and the result is `None`.
+    ///
+    /// # Errors
+    /// [`Missing::Person`](crate::Missing::Person); [`Existing::Person`](crate::Existing::Person) if another person of the
+    /// library has the new user id.
+    pub async fn update_person(
+        &self,
+        caller: &Caller,
+        library: &Library,
+        person: &Person,
+        change: impl FnOnce(&mut Person) -> bool + Send + 'static,
+    ) -> Result<Option<Person>> {
+        self.backend_of(caller, library)?;
+        let (id, now) = (person.id, self.now());
+        let _same_person = self.lock_person(person).await;
+        self.inner.store.write(move |tx| Box::pin(transactions::update(tx, id, change, now))).await
+    }
 }

@@ -1,11 +1,15 @@
 //! Removal of people and faces.
 
+use aicp_types::FaceId;
+
 use crate::background::run_detached;
 use crate::{Caller, Error, Library, Missing, Person, Platform, Result};
 
 /// By what the faces of a person are named for removal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaceKey {
+    /// The row id of the face.
+    Id(FaceId),
     /// The token of the face.
     Token(String),
     /// The MD5 of the picture in lower-case hex; names all faces with this picture.
@@ -77,6 +81,7 @@ impl Platform {
         let mut rows = self.inner.store.rows().await?;
         let mut removed = Vec::new();
         match &face {
+            FaceKey::Id(id) => removed.extend(rows.face(*id).await?.filter(|face| face.person_id == person.id)),
             FaceKey::Token(token) => removed.extend(rows.face_of_person_by_token(person.id, token).await?),
             FaceKey::Md5(md5) => {
                 for id in rows.faces_with_md5(person.id, md5).await? {

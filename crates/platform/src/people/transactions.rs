@@ -4,7 +4,7 @@ use aicp_store::{CopiedFace, NewFace, NewPerson, PersonChanges, PictureName, Tx}
 use aicp_types::{LibraryId, PersonId, UnixMillis};
 
 use crate::error::{or_existing, or_missing};
-use crate::user_ids::people_known_as;
+use crate::user_ids::{people_known_as, user_id_of};
 use crate::{Error, Existing, Face, Limit, Missing, Person, Result};
 
 /// Inserts a person without a face.
@@ -94,6 +94,29 @@ pub(crate) async fn change(tx: &mut Tx, person_id: PersonId, changes: PersonChan
         }
     }
     tx.update_person(person_id, changes, at).await.map_err(or_existing(Existing::Person, Missing::Person))
+}
+
+/// Changes a person by a function of the row, unless the function returns false.
+///
+/// # Errors
+/// As [`change`].
+pub(crate) async fn update(
+    tx: &mut Tx,
+    person_id: PersonId,
+    change: impl FnOnce(&mut Person) -> bool,
+    at: UnixMillis,
+) -> Result<Option<Person>> {
+    let mut person = tx.person(person_id).await?.ok_or(Missing::Person)?;
+    if !change(&mut person) {
+        return Ok(None);
+    }
+    let user_id = user_id_of(person.external_id.as_deref(), person.public_id);
+    let known = people_known_as(tx, person.library_id, &user_id).await?;
+    if known.iter().any(|other| other.id != person_id) {
+        return Err(Error::Exists(Existing::Person));
+    }
+    tx.write_person(&person, at).await.map_err(or_existing(Existing::Person, Missing::Person))?;
+    Ok(Some(person))
 }
 
 /// Copies a person with some faces into a library.

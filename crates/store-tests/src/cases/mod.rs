@@ -16,6 +16,7 @@ pub mod judgements;
 pub mod keys;
 pub mod libraries;
 pub mod links;
+pub mod lists;
 pub mod outbox;
 pub mod people;
 pub mod pictures;

@@ -164,6 +164,8 @@ pub async fn rows_are_listed_latest_first(harness: Box<dyn Harness>) {
     assert_eq!(page(range, Page::first(9)).await, (2, vec![ids[3], ids[2]]));
     assert_eq!(page(OutboxFilter { solved: Some(false), ..range }, Page::first(9)).await, (1, vec![ids[3]]));
 
+    assert_eq!(page(OutboxFilter { below: Some(ids[2]), ..all }, Page::first(9)).await, (2, vec![ids[0], ids[1]]));
+
     f.store.list_interrupted_outbox().await.expect("list");
     assert_eq!(page(all, Page::first(1)).await, (5, vec![ids[4]]));
 }

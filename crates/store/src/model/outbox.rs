@@ -77,6 +77,8 @@ pub struct OutboxFilter {
     pub from: Option<UnixMillis>,
     /// Only rows created before this time.
     pub to: Option<UnixMillis>,
+    /// Only rows with a lower id.
+    pub below: Option<OutboxId>,
 }
 
 /// The engine's answer to a write. `None` leaves the face's value unchanged.

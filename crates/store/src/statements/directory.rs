@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aicp_types::{FileId, LibraryId, PersonId, PublicId, UnixMillis};
 
 use super::convert::json_array;
+use super::names::push_name_part;
 use crate::sql::{self, DatabaseError, QueryBuilder};
 use crate::{Algorithm, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Error, Page, Result, Rows};
 
@@ -64,16 +65,11 @@ fn select_entries(condition: &str) -> String {
 fn push_filter(query: &mut QueryBuilder, library_id: LibraryId, filter: DirectoryFilter<'_>) {
     query.push(" WHERE library_id = ").push_bind(library_id);
     if let Some(part) = filter.name_part {
-        query.push(" AND name LIKE ").push_bind(format!("%{}%", literal_like(part))).push(" ESCAPE '!'");
+        push_name_part(query, part);
     }
     if let Some(info) = filter.info {
         query.push(" AND info = ").push_bind(info);
     }
-}
-
-/// Escapes a text for `LIKE`, with `!` as the escape character.
-fn literal_like(text: &str) -> String {
-    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }
 
 /// Decodes the result of [`select_entries`]: people with their row ids, ascending; their faces oldest first.

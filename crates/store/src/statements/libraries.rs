@@ -2,10 +2,11 @@
 
 use aicp_types::{LibraryId, UnixMillis};
 
+use super::names::push_name_part;
 use super::pictures::OF_LIBRARY;
 use super::prefixes::hex_range;
-use crate::sql::{self, DatabaseError, Kind};
-use crate::{Change, Error, Library, LibraryCounts, NewLibrary, Page, Result, Rows, Tx};
+use crate::sql::{self, DatabaseError, Kind, QueryBuilder};
+use crate::{Change, Error, Library, LibraryCounts, LibraryFilter, NewLibrary, Page, Result, Rows, Tx};
 
 impl Rows<'_> {
     /// Returns an app's library by `external_id`.
@@ -58,6 +59,29 @@ impl Rows<'_> {
             "SELECT * FROM library WHERE app_id = $1 AND hidden = 0 ORDER BY created, engine_key LIMIT $2 OFFSET $3",
         );
         Ok(query.bind(app_id).bind(page.limit()).bind(page.offset()).fetch_all(&mut *self.db).await?)
+    }
+
+    /// Returns the libraries of a filter, at most `limit`, after the one with this row id; hidden ones are omitted.
+    pub async fn libraries_after(
+        &mut self,
+        filter: LibraryFilter<'_>,
+        after: Option<LibraryId>,
+        limit: u64,
+    ) -> Result<Vec<Library>> {
+        let LibraryFilter { app_id, external_id, name_part } = filter;
+        let mut query = QueryBuilder::new("SELECT * FROM library WHERE hidden = 0 AND id > ");
+        query.push_bind(after.map_or(i64::MIN, LibraryId::get));
+        if let Some(app_id) = app_id {
+            query.push(" AND app_id = ").push_bind(app_id);
+        }
+        if let Some(external_id) = external_id {
+            query.push(" AND external_id = ").push_bind(external_id);
+        }
+        if let Some(part) = name_part {
+            push_name_part(&mut query, part);
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(Page::first(limit).limit());
+        Ok(query.build_query_as().fetch_all(&mut *self.db).await?)
     }
 
     /// Counts an app's libraries; hidden ones are omitted.
@@ -122,13 +146,22 @@ impl Tx {
         Ok(library)
     }
 
-    /// Changes the names of a library.
+    /// Changes names and description of a library.
     ///
     /// # Errors
     /// [`Error::NotFound`] if it does not exist; [`Error::Exists`] if another library of the app has that `external_id`.
-    pub async fn rename_library(&mut self, library_id: LibraryId, external_id: &str, name: &str) -> Result<()> {
-        let query = sql::query_scalar("UPDATE library SET external_id = $2, name = $3 WHERE id = $1 RETURNING app_id");
-        match query.bind(library_id).bind(external_id).bind(name).fetch_optional(&mut *self.db).await {
+    pub async fn update_library(
+        &mut self,
+        library_id: LibraryId,
+        external_id: &str,
+        name: &str,
+        description: Option<&str>,
+    ) -> Result<()> {
+        let query = sql::query_scalar(
+            "UPDATE library SET external_id = $2, name = $3, description = $4 WHERE id = $1 RETURNING app_id",
+        );
+        let query = query.bind(library_id).bind(external_id).bind(name).bind(description);
+        match query.fetch_optional(&mut *self.db).await {
             Ok(None) => Err(Error::NotFound),
             Ok(Some(app_id)) => {
                 self.announce(Change::LibraryChanged { app_id, library_id });

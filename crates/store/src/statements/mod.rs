@@ -20,6 +20,7 @@ mod faces;
 mod groups;
 mod keys;
 mod libraries;
+mod names;
 mod outbox;
 mod people;
 mod pictures;

@@ -178,4 +178,7 @@ fn push_filter(query: &mut QueryBuilder, filter: OutboxFilter) {
     if let Some(to) = filter.to {
         query.push(" AND created < ").push_bind(to);
     }
+    if let Some(below) = filter.below {
+        query.push(" AND id < ").push_bind(below);
+    }
 }

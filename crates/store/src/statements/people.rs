@@ -3,10 +3,11 @@
 use aicp_types::{LibraryId, PersonId, PublicId, UnixMillis};
 
 use super::libraries::missing_parent;
+use super::names::push_name_part;
 use super::pictures::OF_PERSON;
 use super::prefixes::hex_range;
-use crate::sql;
-use crate::{Change, Error, NewPerson, Page, Person, PersonChanges, PersonKeys, Result, Rows, Tx};
+use crate::sql::{self, QueryBuilder};
+use crate::{Change, Error, NewPerson, Page, Person, PersonChanges, PersonFilter, PersonKeys, Result, Rows, Tx};
 
 impl Rows<'_> {
     /// Returns a person by row id.
@@ -75,6 +76,35 @@ impl Rows<'_> {
         Ok(query.bind(library_id).bind(page.limit()).bind(page.offset()).fetch_all(&mut *self.db).await?)
     }
 
+    /// Returns the people of a library that a filter admits, at most `limit`, after the one with this row id.
+    pub async fn people_after(
+        &mut self,
+        library_id: LibraryId,
+        filter: PersonFilter<'_>,
+        after: Option<PersonId>,
+        limit: u64,
+    ) -> Result<Vec<Person>> {
+        let PersonFilter { external_id, name_part, customer_number, from, to } = filter;
+        let mut query = QueryBuilder::new("SELECT * FROM person WHERE library_id = ");
+        query.push_bind(library_id).push(" AND id > ").push_bind(after.map_or(i64::MIN, PersonId::get));
+        for (column, value) in [("external_id", external_id), ("customer_number", customer_number)] {
+            if let Some(value) = value {
+                query.push(format_args!(" AND {column} = ")).push_bind(value);
+            }
+        }
+        if let Some(part) = name_part {
+            push_name_part(&mut query, part);
+        }
+        if let Some(from) = from {
+            query.push(" AND created >= ").push_bind(from);
+        }
+        if let Some(to) = to {
+            query.push(" AND created < ").push_bind(to);
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(Page::first(limit).limit());
+        Ok(query.build_query_as().fetch_all(&mut *self.db).await?)
+    }
+
     /// Counts the people of a library.
     pub async fn person_count(&mut self, library_id: LibraryId) -> Result<u64> {
         let query = sql::query_scalar("SELECT COUNT(*) FROM person WHERE library_id = $1");
@@ -137,7 +167,18 @@ impl Tx {
              WHERE id = $1",
         );
         let query = query.bind(person_id).bind(changes.external_id).bind(changes.name).bind(changes.info);
-        match query.execute(&mut *self.db).await {
+        let written = query.execute(&mut *self.db).await;
+        self.finish_update(written, person_id, at).await
+    }
+
+    /// Converts the result of an update of a person, and moves the modification time.
+    async fn finish_update(
+        &mut self,
+        written: sql::Result<sql::QueryResult>,
+        person_id: PersonId,
+        at: UnixMillis,
+    ) -> Result<()> {
+        match written {
             Ok(done) if done.rows_affected() == 0 => Err(Error::NotFound),
             Err(error) if error.kind() == sql::Kind::Duplicate => Err(Error::Exists),
             done => {
@@ -145,6 +186,35 @@ impl Tx {
                 self.touch_person(person_id, at).await
             }
         }
+    }
+
+    /// Writes user id, free text and profile of a person as they are in `person`.
+    ///
+    /// # Errors
+    /// As [`update_person`](Self::update_person).
+    pub async fn write_person(&mut self, person: &Person, at: UnixMillis) -> Result<()> {
+        let profile = &person.profile;
+        let query = sql::query(
+            "UPDATE person SET external_id = $2, info = $3, name = $4, sex = $5, birthday = $6, document_number = $7,
+                customer_number = $8, company = $9, duty = $10, province = $11, kind = $12, remark = $13, source_url = $14
+             WHERE id = $1",
+        )
+        .bind(person.id)
+        .bind(person.external_id.as_deref())
+        .bind(person.info.as_deref())
+        .bind(profile.name.as_deref())
+        .bind(profile.sex)
+        .bind(profile.birthday)
+        .bind(profile.document_number.as_deref())
+        .bind(profile.customer_number.as_deref())
+        .bind(profile.company.as_deref())
+        .bind(profile.duty.as_deref())
+        .bind(profile.province.as_deref())
+        .bind(profile.kind)
+        .bind(profile.remark.as_deref())
+        .bind(profile.source_url.as_deref());
+        let written = query.execute(&mut *self.db).await;
+        self.finish_update(written, person.id, at).await
     }
 
     /// Removes a person with all faces, templates and pictures. The outbox rows of pending faces are not touched.

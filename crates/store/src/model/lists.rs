@@ -1,0 +1,29 @@
+//! Filters of lists. The default of each admits everything.
+
+use aicp_types::UnixMillis;
+
+/// Filter of libraries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LibraryFilter<'a> {
+    /// Only libraries of this app.
+    pub app_id: Option<&'a str>,
+    /// Only libraries with this external id.
+    pub external_id: Option<&'a str>,
+    /// Only libraries whose name contains this, ASCII letters in any case.
+    pub name_part: Option<&'a str>,
+}
+
+/// Filter of the people of a library.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PersonFilter<'a> {
+    /// Only the person with this external id.
+    pub external_id: Option<&'a str>,
+    /// Only people whose name contains this, ASCII letters in any case.
+    pub name_part: Option<&'a str>,
+    /// Only people with this customer number.
+    pub customer_number: Option<&'a str>,
+    /// Only people created at this time or later.
+    pub from: Option<UnixMillis>,
+    /// Only people created before this time.
+    pub to: Option<UnixMillis>,
+}

@@ -1,0 +1,13 @@
+//! Searches for a part of a name.
+
+use crate::sql::QueryBuilder;
+
+/// Appends the condition that the column `name` contains a text, ASCII letters in any case.
+pub(super) fn push_name_part(query: &mut QueryBuilder, part: &str) {
+    query.push(" AND name LIKE ").push_bind(format!("%{}%", literal_like(part))).push(" ESCAPE '!'");
+}
+
+/// Escapes a text for `LIKE`, with `!` as the escape character.
+fn literal_like(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}
