@@ -7,10 +7,10 @@ CARGO_FUZZ_VERSION := 0.13.2
 CARGO_DENY_VERSION := 0.20.2
 CARGO_MACHETE_VERSION := 0.9.2
 # The sets of packages in conformance/requirements.
-SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow
+SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow schemathesis
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build run engine nextest test conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint settings-table fmt demo bench bench-10m bench-statistics bench-dialects clean
+.PHONY: help tools setup build run engine nextest test conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -43,6 +43,8 @@ test: setup nextest ## Run every test
 
 conformance: setup $(SDK_SETS:%=conformance/.packages/%.installed) conformance/node_modules/installed pictures ## Drive a server with the vendors' official SDKs, compare decoded pictures
 	$(PYTHON) conformance/run.py $(DEBUG)/aicp
+	PYTHONPATH=conformance/.packages/schemathesis:conformance/.packages/base $(PYTHON) conformance/api.py $(DEBUG)/aicp
+	PYTHONPATH=conformance/.packages/base $(PYTHON) conformance/examples.py $(DEBUG)/aicp
 
 pictures: setup conformance/.packages/pillow-source.installed ## Compare decoded pictures with Pillow's
 	@# As the tests are built, so that after them nothing is left to build.
@@ -107,6 +109,9 @@ lint: tools lint-tools ## Check format, lints, the architecture, and licences an
 	@# Outside tests nothing may panic on purpose. aicp-store-tests is a library of tests.
 	$(CARGO) clippy --workspace --exclude aicp-store-tests --lib --bins --locked -- -D warnings \
 		-D clippy::unwrap_used -D clippy::expect_used -D clippy::panic -D clippy::unreachable
+
+openapi: ## Write the contract of the REST API into docs/openapi.json
+	$(CARGO) run --quiet --locked -p aicp-api --example openapi > docs/openapi.json
 
 settings-table: ## Write the table of settings into docs/operations.md
 	$(CARGO) build --locked -p aicp-server

@@ -28,7 +28,7 @@ DEPENDENCIES = {
     "platform": {"types", "settings", "backends", "fetch", "store"},
     "requests": {"types", "platform"},
     "dialects": {"types", "settings", "platform", "requests"},
-    "api": {"types", "platform", "requests", "dialects"},
+    "api": {"types", "settings", "platform", "requests", "dialects"},
     "measure": {"types", "gallery", "store", "store-sqlite", "vision"},
     "server": {
         "types", "settings", "api", "backends", "dialects", "engines", "measure", "platform", "requests", "store",

@@ -1,46 +1,93 @@
-//! Our own interface, for the administrator: `/api/v1/...` with JSON in both directions.
+//! Our own REST API: `/api/v1/...`, described by OpenAPI.
 //!
-//! | call | answer |
-//! |---|---|
-//! | `GET /apps` | `{"apps":[{"appId"}]}` |
-//! | `GET /apps/{appId}/keys` | `{"keys":[{"id","kind","allowMd5","allowReplay","callsPerSecond","callsPerDay","createdAt","revokedAt"}]}` |
-//! | `POST /apps/{appId}/keys` | 201 and the key with its secret, this once |
-//! | `DELETE /apps/{appId}/keys/{id}` | 204; the key is revoked |
-//! | `GET /apps/{appId}/libraries` | `{"fpir","libraries":[{"id","name","engine","faces","threshold","recommendedThreshold"}]}` |
-//!
-//! Errors: an HTTP status and `{"error":{"code","message"}}`.
+//! `docs/openapi.json` has the contract, which is made from this code, and `docs/api.md` its rules. Each module has the
+//! operations on one kind of resource. The OpenAPI document also decides which operation a request means and who may call
+//! it ([`access`]), so that no operation can be without an entry.
+#![allow(unused_qualifications, reason = "utoipa writes paths into what it makes of `params`")]
 
-mod answers;
-mod calls;
-mod failure;
+mod access;
+mod accounts;
+mod apps;
+mod docs;
+mod engines;
+mod faces;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-mod routes;
-mod wire;
+mod identification;
+mod input;
+mod keys;
+mod libraries;
+mod pages;
+mod people;
+mod person_data;
+mod problem;
+mod recognition;
+mod reports;
+mod revision;
+mod settings;
+mod statistics;
+mod system;
+mod tags;
+mod times;
 
 use std::convert::Infallible;
+use std::sync::LazyLock;
 
 use aicp_platform::{Caller, Platform, TokenError};
 use aicp_requests::life::{Claim, Wire, serve};
 use aicp_requests::{
-    BodyError, BodyLimits, HeldBody, Interface, Operator, Shared, UnreadBody, is_below, name_operation,
+    BodyError, BodyLimits, CallInfo, Client, HeldBody, Interface, Operator, Shared, UnreadBody, is_below,
+    name_operation,
 };
 use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
+use tower::ServiceExt;
 
-use failure::Failure;
-use routes::{NoRoute, Operation, Route};
-pub use wire::{ShownApp, ShownApps, ShownKey, ShownKeys, ShownLibraries, ShownLibrary};
+use access::{Access, NoOperation, Operation, Operations};
+use input::MaxPicture;
+use problem::Problem;
 
-/// Maximum length of a body in bytes.
-const MAX_BODY: usize = 16 << 10;
+pub use docs::openapi;
+pub use keys::{ShownApp, ShownApps, ShownKey, ShownKeys};
+pub use settings::Settings;
 
-/// Our own interface, below `/api/v1`.
-pub struct Api(pub Shared);
+/// Path below which the operations are.
+const BASE: &str = "/api/v1";
+/// Path of the page that describes the operations.
+const DOCS: &str = "/api/docs";
+/// Maximum length of a body without pictures, in bytes.
+const MAX_BODY: usize = 1 << 20;
+/// Length of what stands around the pictures of a body, in bytes.
+const AROUND_PICTURES: usize = 64 << 10;
+/// Number of pictures of the maximum length that a body may have.
+const PICTURES_IN_BODY: usize = 2;
+/// Category of calls in the call log.
+const CATEGORY: &str = "API";
+/// Logged code of a call whose client disconnected.
+const CALLER_LEFT: i64 = 499;
+
+static OPERATIONS: LazyLock<Operations> = LazyLock::new(|| Operations::of(&docs::ROUTES.1));
+
+/// Our own REST API.
+pub struct Api {
+    shared: Shared,
+    router: Router,
+    max_picture: usize,
+}
+
+impl Api {
+    /// Creates the interface.
+    pub fn new(shared: Shared, settings: &Settings) -> Self {
+        let router = docs::ROUTES.0.clone().with_state(shared.platform.clone());
+        Self { shared, router, max_picture: settings.max_picture_mib << 20 }
+    }
+}
 
 #[async_trait]
 impl Interface for Api {
@@ -49,104 +96,145 @@ impl Interface for Api {
     }
 
     fn claims(&self, request: &Request) -> bool {
-        is_below(request.uri().path(), "/api/v1")
+        let path = request.uri().path();
+        is_below(path, BASE) || is_below(path, DOCS)
     }
 
     async fn answer(&self, parts: &Parts, body: &mut UnreadBody) -> Response {
-        if parts.uri.path() == "/api/v1/" {
-            return Failure::no_path().into_response();
+        if let Some(page) = docs::page(&parts.method, parts.uri.path()) {
+            return page;
         }
-        let route = routes::find(&parts.method, parts.uri.path());
-        if let Ok(route) = &route {
-            name_operation(route.operation.name());
+        let path = parts.uri.path().strip_prefix(BASE).unwrap_or_default();
+        let operation = OPERATIONS.find(&parts.method, path);
+        if let Ok(operation) = operation {
+            name_operation(&operation.id);
         }
-        serve(&self.0, Exchange { platform: &self.0.platform, parts, route }, body).await
+        serve(&self.shared, Exchange { api: self, parts, operation }, body).await
     }
 }
 
-/// Call of the administrator or of an operator.
-struct Admitted<'a> {
-    caller: Caller,
-    call: routes::Call<'a>,
-}
-
-/// Request of the administrator, and its answer.
+/// Request for an operation, and its answer.
 struct Exchange<'a> {
-    platform: &'a Platform,
+    api: &'a Api,
     parts: &'a Parts,
-    route: Result<Route<'a>, NoRoute>,
+    operation: Result<&'static Operation, NoOperation<'static>>,
 }
 
-impl<'a> Wire for Exchange<'a> {
+/// Operation, and its caller unless everybody may call it.
+struct Admitted {
+    operation: &'static Operation,
+    caller: Option<Caller>,
+}
+
+impl Wire for Exchange<'_> {
     type Signature = Infallible;
-    type Caller = Caller;
-    type Call = Admitted<'a>;
+    type Caller = Option<Caller>;
+    type Call = Admitted;
     type Answer = Response;
-    type Failure = Failure;
+    type Failure = Problem;
 
     const SUCCESS: i64 = 200;
 
-    /// Accepts the admin token, and the operator without one.
-    fn claim(&mut self) -> Result<Claim<Self>, Failure> {
+    /// Accepts the admin token, the tokens of apps, and the operator without a token.
+    fn claim(&mut self) -> Result<Claim<Self>, Problem> {
+        if self.operation.is_ok_and(|operation| operation.access == Access::Public) {
+            return Ok(Claim::Anonymous(None));
+        }
+        let platform = self.platform();
         if self.parts.extensions.get::<Operator>().is_some() {
-            return Ok(Claim::Proven(self.platform.operator()));
+            return Ok(Claim::Proven(Some(platform.operator())));
         }
-        let caller = match bearer(&self.parts.headers) {
-            Some(token) => self.platform.caller_of_token(token),
-            None => Err(TokenError::Missing),
-        };
-        match caller {
-            Ok(caller) if caller.may_administer() => Ok(Claim::Proven(caller)),
-            Ok(_) => Err(Failure::forbidden()),
-            Err(e) => Err(Failure::unauthorized(e)),
-        }
+        let token = bearer(&self.parts.headers).ok_or(TokenError::Missing)?;
+        Ok(Claim::Proven(Some(platform.caller_of_token(token)?)))
     }
 
     fn limits(&self) -> Option<BodyLimits> {
-        let takes_body = self.route.is_ok_and(|route| route.operation == Operation::MakeKey);
-        takes_body.then(|| BodyLimits::of(MAX_BODY))
+        let takes_pictures = self.operation.is_ok_and(|operation| operation.takes_pictures);
+        // Base64 takes four bytes for three.
+        let pictures = PICTURES_IN_BODY * self.api.max_picture.div_ceil(3) * 4;
+        Some(BodyLimits::of(if takes_pictures { pictures + AROUND_PICTURES } else { MAX_BODY }))
     }
 
-    fn unreadable(&self, e: BodyError) -> Failure {
-        match e {
-            BodyError::TooLarge => Failure::too_large(),
-            BodyError::Broken => Failure::bad_request("the body broke off"),
-            BodyError::Busy => Failure::from(aicp_platform::Error::Busy),
-        }
+    fn unreadable(&self, e: BodyError) -> Problem {
+        e.into()
     }
 
-    fn admit(&mut self, caller: Caller) -> Result<Admitted<'a>, Failure> {
-        let route = self.route.map_err(|e| match e {
-            NoRoute::NoPath => Failure::no_path(),
-            NoRoute::WrongMethod(_) => Failure::wrong_method(),
+    fn admit(&mut self, caller: Option<Caller>) -> Result<Admitted, Problem> {
+        let operation = self.operation.map_err(|e| match e {
+            NoOperation::NoPath => Problem::no_path(),
+            NoOperation::WrongMethod(_) => Problem::wrong_method(),
         })?;
-        let call = route.call().map_err(|_| Failure::bad_request("the path can't be read"))?;
-        Ok(Admitted { caller, call })
+        if let Some(caller) = &caller {
+            operation.access.check(caller)?;
+        }
+        Ok(Admitted { operation, caller })
     }
 
-    async fn run(&self, admitted: &Admitted<'a>, body: HeldBody) -> Result<Response, Failure> {
-        let platform = self.platform;
-        let Admitted { caller, call: routes::Call { operation, app_id, key_id } } = admitted;
-        match operation {
-            Operation::ListApps => calls::apps(platform, caller).await,
-            Operation::ListKeys => calls::keys(platform, caller, app_id).await,
-            Operation::MakeKey => calls::make_key(platform, caller, app_id, &body.bytes).await,
-            Operation::RevokeKey => calls::revoke_key(platform, caller, app_id, key_id).await,
-            Operation::ListLibraries => calls::libraries(platform, caller, app_id).await,
+    fn caller<'c>(&self, call: &'c Admitted) -> Option<&'c Caller> {
+        call.caller.as_ref()
+    }
+
+    fn log_entry<'c>(&'c self, call: &'c Admitted) -> Option<CallInfo<'c>> {
+        call.operation.is_logged.then(|| CallInfo {
+            method: &call.operation.id,
+            label: &call.operation.summary,
+            category: CATEGORY,
+            has_engine: true,
+            path: &call.operation.path,
+            client: Client::of(self.parts),
+            code_if_disconnected: CALLER_LEFT,
+        })
+    }
+
+    async fn run(&self, call: &Admitted, body: HeldBody) -> Result<Response, Problem> {
+        let mut parts = self.parts.clone();
+        parts.uri = below_base(&parts.uri);
+        let mut request = Request::from_parts(parts, Body::from(body.bytes.clone()));
+        let extensions = request.extensions_mut();
+        extensions.insert(MaxPicture(self.api.max_picture));
+        if let Some(caller) = &call.caller {
+            extensions.insert(caller.clone());
+        }
+        let Ok(mut response) = self.api.router.clone().oneshot(request).await;
+        match response.extensions_mut().remove::<Problem>() {
+            Some(problem) => Err(problem),
+            None => Ok(response),
         }
     }
 
-    fn code_and_message(&self, failure: &Failure) -> (i64, String) {
-        failure.status_and_message()
+    fn code_and_message(&self, problem: &Problem) -> (i64, String) {
+        problem.status_and_message()
     }
 
-    fn render(&self, result: Result<Response, Failure>) -> Response {
+    fn render(&self, result: Result<Response, Problem>) -> Response {
         let mut response = result.unwrap_or_else(IntoResponse::into_response);
-        if let Err(NoRoute::WrongMethod(allowed)) = self.route {
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+        let headers = response.headers_mut();
+        if let Err(NoOperation::WrongMethod(allowed)) = self.operation
+            && let Ok(allowed) = HeaderValue::from_str(allowed)
+        {
+            headers.insert(header::ALLOW, allowed);
         }
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // An answer may hold a secret or a face.
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         response
     }
+
+    fn no_room_for_answer(&self) -> Option<Problem> {
+        Some(aicp_platform::Error::Busy.into())
+    }
+}
+
+impl Exchange<'_> {
+    fn platform(&self) -> &Platform {
+        &self.api.shared.platform
+    }
+}
+
+/// Returns an address below [`BASE`] without that.
+fn below_base(uri: &Uri) -> Uri {
+    let rest = uri.path_and_query().and_then(|rest| rest.as_str().strip_prefix(BASE)).unwrap_or_default();
+    rest.parse().unwrap_or_default()
 }
 
 /// Returns the token of `Authorization: Bearer ...` (RFC 6750 section 2.1).

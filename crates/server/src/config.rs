@@ -95,6 +95,8 @@ settings! {
         linkvisual: linkvisual::Settings,
         /// Friends, friend groups and accounts of Tencent IM.
         tencent_im: tencent_im::Settings,
+        /// Our own REST API.
+        api: aicp_api::Settings,
     }
 }
 

@@ -119,7 +119,8 @@ impl Server {
         if status.is_success() {
             return Ok(answer);
         }
-        let reason = answer["error"]["message"].as_str().unwrap_or("it gives no reason");
+        let reason =
+            answer["fields"][0]["reason"].as_str().or(answer["title"].as_str()).unwrap_or("it gives no reason");
         Err(Error::Server(format!("the server refused ({status}): {reason}")))
     }
 }

@@ -141,7 +141,7 @@ async fn serve(config: Config) -> Result<()> {
         answers: AnswerBudget::default(),
     };
     let interfaces = bound.iter().map(|&(address, listen)| {
-        let mut all: Vec<Box<dyn Interface>> = vec![Box::new(Api(shared.clone()))];
+        let mut all: Vec<Box<dyn Interface>> = vec![Box::new(Api::new(shared.clone(), &config.api))];
         all.extend(aicp_dialects::interfaces(shared.clone(), options(&config, address, listen)));
         (address, Interfaces::new(all))
     });

@@ -27,8 +27,9 @@ fn keys_of(object: &Value) -> Vec<&str> {
 
 #[track_caller]
 fn assert_refused(answer: &Answer, status: u16, code: &str) {
-    assert_eq!((answer.status, &answer.json()["error"]["code"]), (status, &json!(code)), "{}", answer.text());
-    assert!(answer.json()["error"]["message"].as_str().is_some_and(|message| !message.is_empty()));
+    assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(code)), "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert!(answer.json()["title"].as_str().is_some_and(|title| !title.is_empty()));
 }
 
 #[test]
@@ -68,8 +69,8 @@ fn a_revoked_key_stays_listed_and_only_its_own_app_has_it() {
     let id = server.key("shop", &json!({"kind": "jdcloud"}))["accessKey"].as_str().expect("a text").to_owned();
     server.key("other", &json!({"kind": "jdcloud"}));
     let revoke = |app: &str, id: &str| call(&server, "DELETE", &format!("/apps/{app}/keys/{id}"), TOKEN, "");
-    assert_refused(&revoke("other", &id), 404, "notFound");
-    assert_refused(&revoke("shop", "nothing"), 404, "notFound");
+    assert_refused(&revoke("other", &id), 404, "keyNotFound");
+    assert_refused(&revoke("shop", "nothing"), 404, "keyNotFound");
     assert_eq!(list(&server, "shop")[0]["revokedAt"], Value::Null);
     assert_eq!(revoke("shop", &id).status, 204);
     let revoked_at = list(&server, "shop")[0]["revokedAt"].clone();
@@ -81,7 +82,7 @@ fn a_revoked_key_stays_listed_and_only_its_own_app_has_it() {
     for app in ["shop", "other", "admin", "legacy"] {
         assert!(apps["apps"].as_array().expect("a list").contains(&json!({"appId": app})), "{apps}");
     }
-    assert_refused(&call(&server, "GET", "/apps/nobody/keys", TOKEN, ""), 404, "notFound");
+    assert_refused(&call(&server, "GET", "/apps/nobody/keys", TOKEN, ""), 404, "appNotFound");
 }
 
 #[test]
@@ -89,33 +90,34 @@ fn nobody_but_the_administrator_makes_keys_and_only_sensible_ones() {
     let server = Server::auto();
     let token = server.grant("shop", &["C10000000001"]);
     let make = |token: &str, body: &str| call(&server, "POST", "/apps/shop/keys", token, body);
-    assert_refused(&make("wrong", r#"{"kind":"jdcloud"}"#), 401, "unauthorized");
-    assert_refused(&make("", r#"{"kind":"jdcloud"}"#), 401, "unauthorized");
+    assert_refused(&make("wrong", r#"{"kind":"jdcloud"}"#), 401, "tokenUnknown");
+    assert_refused(&make("", r#"{"kind":"jdcloud"}"#), 401, "tokenMissing");
     assert_refused(&make(&token, r#"{"kind":"jdcloud"}"#), 403, "forbidden");
     let anonymous = send(server.addresses()[0], "POST", "/api/v1/apps/shop/keys", &[], b"{}").expect("an answer");
-    assert_refused(&anonymous, 401, "unauthorized");
+    assert_refused(&anonymous, 401, "tokenMissing");
     assert_eq!(anonymous.header("www-authenticate"), Some("Bearer"));
-    for body in [
-        "",
-        "[]",
-        "{}",
-        r#"{"kind":"baidu"}"#,
-        r#"{"kind":7}"#,
-        r#"{"kind":"jdcloud","callsPerSecond":0}"#,
-        r#"{"kind":"jdcloud","callsPerDay":-1}"#,
-        r#"{"kind":"jdcloud","allowmd5":true}"#,
-        r#"{"kind":"alibaba","allowMd5":true}"#,
-        r#"{"kind":"tencent-im","allowReplay":true}"#,
+    for (body, code, field) in [
+        ("", "bodyNotReadable", None),
+        ("[]", "bodyNotReadable", None),
+        ("{}", "bodyNotReadable", None),
+        (r#"{"kind":"baidu"}"#, "badField", Some("kind")),
+        (r#"{"kind":7}"#, "badField", Some("kind")),
+        (r#"{"kind":"jdcloud","callsPerSecond":0}"#, "badField", Some("callsPerSecond")),
+        (r#"{"kind":"jdcloud","callsPerDay":-1}"#, "badField", Some("callsPerDay")),
+        (r#"{"kind":"jdcloud","allowmd5":true}"#, "badField", Some("allowmd5")),
+        (r#"{"kind":"alibaba","allowMd5":true}"#, "badField", Some("kind")),
+        (r#"{"kind":"tencent-im","allowReplay":true}"#, "badField", Some("kind")),
     ] {
-        assert_refused(&make(TOKEN, body), 400, "badRequest");
+        let refused = make(TOKEN, body);
+        assert_refused(&refused, 400, code);
+        assert_eq!(refused.json()["fields"][0]["name"].as_str(), field, "{body}");
     }
-    assert_refused(&make(TOKEN, &" ".repeat(20_000)), 413, "tooLarge");
-    assert_refused(&call(&server, "POST", "/apps/%01/keys", TOKEN, r#"{"kind":"jdcloud"}"#), 400, "badRequest");
+    assert_refused(&make(TOKEN, &" ".repeat(2 << 20)), 413, "tooLarge");
+    assert_refused(&call(&server, "POST", "/apps/%01/keys", TOKEN, r#"{"kind":"jdcloud"}"#), 400, "appIdNotValid");
     assert_refused(&call(&server, "PUT", "/apps/shop/keys", TOKEN, ""), 405, "methodNotAllowed");
-    for path in ["/nothing", "/", "", "/apps/shop"] {
-        assert_refused(&call(&server, "GET", path, TOKEN, ""), 404, "notFound");
+    for path in ["/nothing", "/", "", "/apps/shop/nothing", "/apps/%FF/keys"] {
+        assert_refused(&call(&server, "GET", path, TOKEN, ""), 404, "pathNotFound");
     }
-    assert_refused(&call(&server, "GET", "/apps/%FF/keys", TOKEN, ""), 400, "badRequest");
     assert_eq!(list(&server, "shop"), Vec::<Value>::new());
 }
 
@@ -190,7 +192,7 @@ fn the_threshold_that_a_librarys_size_asks_for_is_told() {
         api.post("/aicp/face/add", &json!({"groupId": "staff", "image": base64(&obama())})).data();
         let answer = call(&server, "GET", "/apps/admin/libraries", TOKEN, "");
         assert_eq!(answer.status, 200, "{}", answer.text());
-        assert_refused(&call(&server, "GET", "/apps/nobody/libraries", TOKEN, ""), 404, "notFound");
+        assert_refused(&call(&server, "GET", "/apps/nobody/libraries", TOKEN, ""), 404, "appNotFound");
         answer.json()
     };
     // One face and 1 stranger in 100: a false-match rate of 1 in 100. The default threshold is far above it.

@@ -9,6 +9,7 @@ mod pictures;
 mod random;
 mod template;
 
+mod api;
 mod attacks;
 mod bad_input;
 mod bench;

@@ -121,7 +121,7 @@ fn a_detailed_log_has_a_line_for_every_request_with_its_result() {
         json!([200, "tencent-im", "friend_add", null, 60012]),
         json!([204, "tencent-im", null, null, null]),
         json!([401, "api", "listApps", null, 401]),
-        json!([404, "api", null, null, null]),
+        json!([401, "api", null, null, 401]),
         json!([404, "aicp", null, null, null]),
         json!([404, "aicp", null, null, null]),
         json!([404, "aicp", null, null, null]),

@@ -1,0 +1,152 @@
+//! Operations: which one a request means, and who may call it. Both are read from the OpenAPI document.
+
+use std::collections::BTreeMap;
+
+use aicp_platform::{Area, Caller};
+use axum::http::Method;
+use utoipa::openapi::path::Operation as Described;
+use utoipa::openapi::{HttpMethod, OpenApi, RefOr};
+
+use crate::problem::{Problem, Result};
+
+/// Scope of operations that only an administrator may call.
+pub(crate) const ADMINISTRATOR: &str = "administrator";
+
+/// Media type of bodies with pictures.
+const FORM: &str = "multipart/form-data";
+
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody, without a token.
+    Public,
+    /// Every holder of a token.
+    Token,
+    /// Apps that were granted an area, and administrators.
+    Area(Area),
+    /// Administrators.
+    Administrator,
+}
+
+impl Access {
+    fn of(operation: &Described) -> Option<Self> {
+        let Some(requirements) = &operation.security else { return Some(Self::Public) };
+        let scopes = requirements.first().and_then(|requirement| serde_json::to_value(requirement).ok())?;
+        let scopes: Vec<&str> =
+            scopes.as_object()?.values().next()?.as_array()?.iter().filter_map(|s| s.as_str()).collect();
+        match scopes[..] {
+            [] => Some(Self::Token),
+            [ADMINISTRATOR] => Some(Self::Administrator),
+            [area] => Area::named(area).map(Self::Area),
+            _ => None,
+        }
+    }
+
+    /// Checks that a caller may call the operation.
+    ///
+    /// # Errors
+    /// The caller may not.
+    pub fn check(self, caller: &Caller) -> Result<()> {
+        match self {
+            Self::Public | Self::Token => Ok(()),
+            Self::Area(area) => caller.require_area(area).map_err(Problem::from),
+            Self::Administrator if caller.is_administrator() => Ok(()),
+            Self::Administrator => Err(Problem::forbidden()),
+        }
+    }
+}
+
+/// An operation of the interface.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Operation {
+    /// Name, such as `listLibraries`.
+    pub id: String,
+    /// Short description.
+    pub summary: String,
+    /// Path with the names of its parameters.
+    pub path: String,
+    pub access: Access,
+    /// Whether the body may hold pictures.
+    pub takes_pictures: bool,
+    /// Whether the call is in the call log: what an app is granted is.
+    pub is_logged: bool,
+}
+
+/// The operations by path and method.
+pub(crate) struct Operations {
+    paths: matchit::Router<Methods>,
+}
+
+struct Methods {
+    /// Value of the header `Allow`.
+    allowed: String,
+    operations: BTreeMap<String, Operation>,
+}
+
+/// Why a request means no operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoOperation<'a> {
+    NoPath,
+    /// The path has these methods.
+    WrongMethod(&'a str),
+}
+
+impl Operations {
+    /// Reads the operations of a document. Paths that can't be routed, and operations whose access can't be read, are left
+    /// out; a test shows that there are none.
+    pub fn of(document: &OpenApi) -> Self {
+        let mut paths = matchit::Router::new();
+        for (path, item) in &document.paths.paths {
+            let mut operations = BTreeMap::new();
+            let methods = [
+                (HttpMethod::Get, &item.get),
+                (HttpMethod::Post, &item.post),
+                (HttpMethod::Put, &item.put),
+                (HttpMethod::Patch, &item.patch),
+                (HttpMethod::Delete, &item.delete),
+            ];
+            for (method, described) in methods {
+                let Some(described) = described else { continue };
+                let Some(access) = Access::of(described) else { continue };
+                let name = match method {
+                    HttpMethod::Get => "GET",
+                    HttpMethod::Post => "POST",
+                    HttpMethod::Put => "PUT",
+                    HttpMethod::Patch => "PATCH",
+                    _ => "DELETE",
+                };
+                let takes_pictures = match &described.request_body {
+                    Some(RefOr::T(body)) => body.content.contains_key(FORM),
+                    Some(RefOr::Ref(_)) | None => false,
+                };
+                let operation = Operation {
+                    id: described.operation_id.clone().unwrap_or_default(),
+                    summary: described.summary.clone().unwrap_or_default(),
+                    path: path.clone(),
+                    access,
+                    takes_pictures,
+                    is_logged: matches!(access, Access::Area(area) if area != Area::Statistics),
+                };
+                operations.insert(name.to_owned(), operation);
+            }
+            let mut allowed: Vec<&str> = operations.keys().map(String::as_str).collect();
+            if allowed.contains(&"GET") {
+                allowed.push("HEAD");
+            }
+            let allowed = allowed.join(", ");
+            // A path that conflicts with another would make a router of axum panic, in every test.
+            let _ = paths.insert(path.clone(), Methods { allowed, operations });
+        }
+        Self { paths }
+    }
+
+    /// Returns the operation of a request. `HEAD` counts as `GET`.
+    ///
+    /// # Errors
+    /// [`NoOperation`].
+    pub fn find(&self, method: &Method, path: &str) -> Result<&Operation, NoOperation<'_>> {
+        let found = self.paths.at(path).map_err(|_| NoOperation::NoPath)?.value;
+        let name = if method == Method::HEAD { "GET" } else { method.as_str() };
+        found.operations.get(name).ok_or(NoOperation::WrongMethod(&found.allowed))
+    }
+}

@@ -1,0 +1,83 @@
+//! Pages of lists, and their cursors.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::problem::{Problem, Result};
+
+/// Rows of a page, unless the request says otherwise.
+const DEFAULT_LIMIT: u64 = 100;
+/// Maximum number of rows of a page.
+pub(crate) const MAX_LIMIT: u64 = 1000;
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Page<T> {
+    /// Rows of the page.
+    pub items: Vec<T>,
+    /// Cursor of the next page; `null` on the last page.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Makes a page of at most `limit` rows out of one more than that. `id` is the number by which rows are ordered.
+    pub fn of<R>(mut rows: Vec<R>, limit: u64, id: impl Fn(&R) -> i64, row: impl FnMut(R) -> T) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| has_more).map(|last| cursor(id(last)));
+        Self { items: rows.into_iter().map(row).collect(), next }
+    }
+
+    /// Makes the only page of a list.
+    pub fn whole(items: Vec<T>) -> Self {
+        Self { items, next: None }
+    }
+}
+
+/// Returns the number of rows of a page that a request wants.
+pub(crate) fn limit(wanted: Option<u64>) -> Result<u64> {
+    match wanted.unwrap_or(DEFAULT_LIMIT) {
+        limit @ 1..=MAX_LIMIT => Ok(limit),
+        _ => Err(Problem::field("limit", format!("must be in 1..={MAX_LIMIT}"))),
+    }
+}
+
+/// Returns the cursor of the page after a row.
+pub(crate) fn cursor(last: i64) -> String {
+    URL_SAFE_NO_PAD.encode(last.to_be_bytes())
+}
+
+/// Returns the row after which a page begins; `None` for the first page.
+pub(crate) fn after(cursor: Option<&str>) -> Result<Option<i64>> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.map(|bytes| Some(i64::from_be_bytes(bytes))).ok_or_else(|| Problem::field("cursor", "must come from a page"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_leads_to_the_row_that_it_was_made_of() {
+        for id in [0, 1, -1, i64::MAX, i64::MIN] {
+            assert_eq!(after(Some(&cursor(id))).expect("ours"), Some(id));
+        }
+        assert_eq!(after(None).expect("none"), None);
+        for other in ["", "1", "AAAAAAAAAA", "AAAAAAAAAAAAAAAA", "ä"] {
+            assert_eq!(after(Some(other)).expect_err("not ours").code(), "badField", "{other}");
+        }
+    }
+
+    #[test]
+    fn the_last_page_has_no_cursor() {
+        let page = |rows: Vec<i64>| Page::of(rows, 2, |id| *id, |id| id);
+        assert_eq!((page(vec![]).items, page(vec![]).next), (vec![], None));
+        assert_eq!((page(vec![1, 2]).items, page(vec![1, 2]).next), (vec![1, 2], None));
+        let first = page(vec![1, 2, 3]);
+        assert_eq!((first.items, after(first.next.as_deref()).expect("ours")), (vec![1, 2], Some(2)));
+    }
+}

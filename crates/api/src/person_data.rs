@@ -1,0 +1,192 @@
+//! Data of a person: of a new one, and changes.
+
+use aicp_platform::{Person, PersonData, Profile};
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+
+use crate::input::Image;
+use crate::libraries::check_text;
+use crate::problem::Result;
+
+/// A person to create.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewPerson {
+    /// The app's own id of the person, unique in the library.
+    #[schema(min_length = 1, max_length = 128)]
+    external_id: Option<String>,
+    /// Name.
+    #[schema(max_length = 256)]
+    name: Option<String>,
+    /// Number of the person as a customer.
+    #[schema(max_length = 256)]
+    customer_number: Option<String>,
+    /// Number of an identity document.
+    #[schema(max_length = 256)]
+    document_number: Option<String>,
+    /// Employer.
+    #[schema(max_length = 256)]
+    company: Option<String>,
+    /// Job title.
+    #[schema(max_length = 256)]
+    duty: Option<String>,
+    /// Province.
+    #[schema(max_length = 256)]
+    province: Option<String>,
+    /// Free text.
+    #[schema(max_length = 4096)]
+    remark: Option<String>,
+    /// Free text of the app, such as JSON of its own.
+    #[schema(max_length = 16384)]
+    info: Option<String>,
+    /// A picture in base64.
+    pub image: Option<String>,
+    /// Address of a picture.
+    pub image_url: Option<String>,
+    /// Pictures. The first that shows a face makes the person; each is told of in `pictures`.
+    #[serde(default)]
+    pub images: Vec<Image>,
+}
+
+/// As [`NewPerson`], as a form.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes a form, whose fields are read as `NewPerson`")]
+pub(crate) struct NewPersonForm {
+    /// The app's own id of the person, unique in the library.
+    external_id: Option<String>,
+    /// Name.
+    name: Option<String>,
+    /// Number of the person as a customer.
+    customer_number: Option<String>,
+    /// Free text.
+    remark: Option<String>,
+    /// Free text of the app.
+    info: Option<String>,
+    /// Pictures; several fields of this name may be sent.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+impl NewPerson {
+    /// Checks the texts.
+    pub fn check(&self) -> Result<()> {
+        check_text("externalId", self.external_id.as_deref(), 1..=128)?;
+        for (name, text) in [
+            ("name", &self.name),
+            ("customerNumber", &self.customer_number),
+            ("documentNumber", &self.document_number),
+            ("company", &self.company),
+            ("duty", &self.duty),
+            ("province", &self.province),
+        ] {
+            check_text(name, text.as_deref(), 0..=256)?;
+        }
+        check_text("remark", self.remark.as_deref(), 0..=4096)?;
+        check_text("info", self.info.as_deref(), 0..=16_384)?;
+        Ok(())
+    }
+
+    pub fn data(&self) -> PersonData {
+        PersonData {
+            user_id: self.external_id.clone(),
+            info: self.info.clone(),
+            profile: Profile {
+                name: self.name.clone(),
+                customer_number: self.customer_number.clone(),
+                document_number: self.document_number.clone(),
+                company: self.company.clone(),
+                duty: self.duty.clone(),
+                province: self.province.clone(),
+                remark: self.remark.clone(),
+                ..Profile::default()
+            },
+        }
+    }
+}
+
+/// Changes of a person. What is left out stays, `null` removes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"name": "Ada King", "company": null}))]
+pub(crate) struct PersonUpdate {
+    /// The app's own id of the person, unique in the library.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
+    external_id: Option<Option<String>>,
+    /// Name.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 256)]
+    name: Option<Option<String>>,
+    /// Number of the person as a customer.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 256)]
+    customer_number: Option<Option<String>>,
+    /// Number of an identity document.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 256)]
+    document_number: Option<Option<String>>,
+    /// Employer.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 256)]
+    company: Option<Option<String>>,
+    /// Job title.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 256)]
+    duty: Option<Option<String>>,
+    /// Province.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 256)]
+    province: Option<Option<String>>,
+    /// Free text.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 4096)]
+    remark: Option<Option<String>>,
+    /// Free text of the app, such as JSON of its own.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 16384)]
+    info: Option<Option<String>>,
+}
+
+/// Tells a field that is `null` from one that is left out.
+fn present<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}
+
+impl PersonUpdate {
+    pub fn check(&self) -> Result<()> {
+        check_text("externalId", self.external_id.as_ref().and_then(Option::as_deref), 1..=128)?;
+        for (name, text, most) in [
+            ("name", &self.name, 256),
+            ("customerNumber", &self.customer_number, 256),
+            ("documentNumber", &self.document_number, 256),
+            ("company", &self.company, 256),
+            ("duty", &self.duty, 256),
+            ("province", &self.province, 256),
+            ("remark", &self.remark, 4096),
+            ("info", &self.info, 16_384),
+        ] {
+            check_text(name, text.as_ref().and_then(Option::as_deref), 0..=most)?;
+        }
+        Ok(())
+    }
+
+    pub fn apply(self, person: &mut Person) {
+        let profile = &mut person.profile;
+        for (field, change) in [
+            (&mut person.external_id, self.external_id),
+            (&mut person.info, self.info),
+            (&mut profile.name, self.name),
+            (&mut profile.customer_number, self.customer_number),
+            (&mut profile.document_number, self.document_number),
+            (&mut profile.company, self.company),
+            (&mut profile.duty, self.duty),
+            (&mut profile.province, self.province),
+            (&mut profile.remark, self.remark),
+        ] {
+            if let Some(value) = change {
+                *field = value;
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Who may call what: every operation by every kind of caller.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::{Rest, text};
+use crate::fixture::{Server, TOKEN};
+use crate::pictures::obama;
+
+/// An operation, and the status for a caller without a token, with a wrong one, with an expired one, of an app without the
+/// area, of another app with all areas, of the app itself, and of the administrator. The ids in the paths are those of
+/// [`prepare`]. Bodies are `{}`, so a caller who may call may still be told that something is missing.
+const MATRIX: [(&str, &str, &str, [u16; 7]); 55] = [
+    ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200]),
+    ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200]),
+    ("listApps", "GET", "/apps", [401, 401, 401, 403, 403, 403, 200]),
+    ("createApp", "POST", "/apps", [401, 401, 401, 403, 403, 403, 400]),
+    ("getApp", "GET", "/apps/shop", [401, 401, 401, 403, 403, 403, 200]),
+    ("updateApp", "PATCH", "/apps/shop", [401, 401, 401, 403, 403, 403, 400]),
+    ("deleteApp", "DELETE", "/apps/nobody", [401, 401, 401, 403, 403, 403, 404]),
+    ("listCapabilities", "GET", "/capabilities", [401, 401, 401, 403, 403, 403, 200]),
+    ("listKeys", "GET", "/apps/shop/keys", [401, 401, 401, 403, 403, 403, 200]),
+    ("createKey", "POST", "/apps/shop/keys", [401, 401, 401, 403, 403, 403, 400]),
+    ("revokeKey", "DELETE", "/apps/shop/keys/none", [401, 401, 401, 403, 403, 403, 404]),
+    ("listThresholds", "GET", "/apps/shop/libraries", [401, 401, 401, 403, 403, 403, 200]),
+    ("listEngines", "GET", "/engines", [401, 401, 401, 403, 403, 403, 200]),
+    ("listOutbox", "GET", "/outbox", [401, 401, 401, 403, 403, 403, 200]),
+    ("getOutboxEntry", "GET", "/outbox/1", [401, 401, 401, 403, 403, 403, 404]),
+    ("getOutboxPicture", "GET", "/outbox/1/picture", [401, 401, 401, 403, 403, 403, 404]),
+    ("retryOutboxEntry", "POST", "/outbox/1/retry", [401, 401, 401, 403, 403, 403, 404]),
+    ("getCallTotals", "GET", "/statistics/totals", [401, 401, 401, 403, 200, 200, 200]),
+    ("getCallSeries", "GET", "/statistics/series", [401, 401, 401, 403, 200, 200, 200]),
+    ("listCalls", "GET", "/calls", [401, 401, 401, 403, 200, 200, 200]),
+    ("listLibraries", "GET", "/libraries", [401, 401, 401, 403, 200, 200, 200]),
+    ("createLibrary", "POST", "/libraries", [401, 401, 401, 403, 400, 400, 400]),
+    ("getLibrary", "GET", "/libraries/{library}", [401, 401, 401, 403, 404, 200, 200]),
+    ("updateLibrary", "PATCH", "/libraries/{library}", [401, 401, 401, 403, 404, 200, 200]),
+    ("getLibraryStatistics", "GET", "/libraries/{library}/statistics", [401, 401, 401, 403, 404, 200, 200]),
+    ("listPeople", "GET", "/libraries/{library}/people", [401, 401, 401, 403, 404, 200, 200]),
+    ("createPerson", "POST", "/libraries/{library}/people", [401, 401, 401, 403, 404, 400, 400]),
+    ("getPerson", "GET", "/libraries/{library}/people/{person}", [401, 401, 401, 403, 404, 200, 200]),
+    ("updatePerson", "PATCH", "/libraries/{library}/people/{person}", [401, 401, 401, 403, 404, 200, 200]),
+    ("copyPerson", "POST", "/libraries/{library}/people/{person}/copy", [401, 401, 401, 403, 400, 400, 400]),
+    ("listFaces", "GET", "/libraries/{library}/people/{person}/faces", [401, 401, 401, 403, 404, 200, 200]),
+    ("addFace", "POST", "/libraries/{library}/people/{person}/faces", [401, 401, 401, 403, 404, 400, 400]),
+    ("replaceFaces", "PUT", "/libraries/{library}/people/{person}/faces", [401, 401, 401, 403, 404, 400, 400]),
+    ("getFace", "GET", "/libraries/{library}/people/{person}/faces/{face}", [401, 401, 401, 403, 404, 200, 200]),
+    (
+        "getFacePicture",
+        "GET",
+        "/libraries/{library}/people/{person}/faces/{face}/picture",
+        [401, 401, 401, 403, 404, 200, 200],
+    ),
+    (
+        "getFaceQuality",
+        "GET",
+        "/libraries/{library}/people/{person}/faces/{face}/quality",
+        [401, 401, 401, 403, 404, 200, 200],
+    ),
+    ("verify", "POST", "/libraries/{library}/people/{person}/verify", [401, 401, 401, 403, 404, 400, 400]),
+    ("identifyInLibrary", "POST", "/libraries/{library}/identify", [401, 401, 401, 403, 404, 400, 400]),
+    ("identify", "POST", "/identify", [401, 401, 401, 403, 400, 400, 400]),
+    ("detect", "POST", "/detect", [401, 401, 401, 403, 400, 400, 400]),
+    ("assessQuality", "POST", "/quality", [401, 401, 401, 403, 400, 400, 400]),
+    ("assessLiveness", "POST", "/liveness", [401, 401, 401, 403, 400, 400, 400]),
+    ("compare", "POST", "/compare", [401, 401, 401, 403, 400, 400, 400]),
+    ("putAccount", "PUT", "/apps/shop/accounts/ada", [401, 401, 401, 403, 404, 204, 204]),
+    ("getAccount", "GET", "/apps/shop/accounts/ada", [401, 401, 401, 403, 404, 200, 200]),
+    ("listFriends", "GET", "/apps/shop/accounts/ada/friends", [401, 401, 401, 403, 404, 200, 200]),
+    ("putFriend", "PUT", "/apps/shop/accounts/ada/friends/nobody", [401, 401, 401, 403, 404, 404, 404]),
+    ("deleteFriend", "DELETE", "/apps/shop/accounts/ada/friends/nobody", [401, 401, 401, 403, 404, 404, 404]),
+    ("listFriendGroups", "GET", "/apps/shop/accounts/ada/friend-groups", [401, 401, 401, 403, 404, 200, 200]),
+    ("putFriendGroup", "PUT", "/apps/shop/accounts/ada/friend-groups/work", [401, 401, 401, 403, 404, 204, 204]),
+    ("deleteFriendGroup", "DELETE", "/apps/shop/accounts/ada/friend-groups/work", [401, 401, 401, 403, 404, 204, 404]),
+    ("deleteAccount", "DELETE", "/apps/shop/accounts/nobody", [401, 401, 401, 403, 404, 404, 404]),
+    ("deleteFace", "DELETE", "/libraries/{library}/people/{person}/faces/9999", [401, 401, 401, 403, 404, 404, 404]),
+    ("deletePerson", "DELETE", "/libraries/{library}/people/9999", [401, 401, 401, 403, 404, 404, 404]),
+    ("deleteLibrary", "DELETE", "/libraries/9999", [401, 401, 401, 403, 404, 404, 404]),
+];
+
+const ALL: [&str; 5] = ["C10000000001", "C10000000002", "C10000000003", "C10000000006", "C10000000008"];
+
+#[test]
+fn every_operation_answers_every_caller_as_written_down() {
+    let server = Server::auto();
+    let admin = Rest::admin(&server);
+    let described = admin.get("/openapi.json").json();
+    let described: BTreeSet<String> = described["paths"]
+        .as_object()
+        .expect("paths")
+        .values()
+        .flat_map(|item| item.as_object().expect("methods").values().map(|operation| text(&operation["operationId"])))
+        .collect();
+    let known: BTreeSet<String> = MATRIX.iter().map(|(id, ..)| (*id).to_owned()).collect();
+    assert_eq!(known, described, "every operation has a row");
+
+    let token = server.grant("shop", &ALL);
+    let make = |app: &str, due_at: &str, capabilities: &[&str]| {
+        let app = json!({"appId": app, "dueAt": due_at, "capabilities": capabilities});
+        text(&admin.json("POST", "/apps", &app).json()["token"])
+    };
+    let callers = [
+        Rest::new(&server, "wrong"),
+        Rest::new(&server, &make("late", "2020-01-01T00:00:00Z", &ALL)),
+        Rest::new(&server, &make("poor", "2099-01-01T00:00:00Z", &[])),
+        Rest::new(&server, &server.grant("other", &ALL)),
+        Rest::new(&server, &token),
+        Rest::admin(&server),
+    ];
+    let app = Rest::new(&server, &token);
+    let library = app.library("staff");
+    let person = app.person(&library, &[("name", "Ada")], &obama());
+    let (face, person) = (text(&person["faces"][0]["id"]), text(&person["id"]));
+    let mut wrong = Vec::new();
+    for (id, method, path, expected) in MATRIX {
+        let path = path.replace("{library}", &library).replace("{person}", &person).replace("{face}", &face);
+        let body: &[u8] = if matches!(method, "GET" | "DELETE") { b"" } else { b"{}" };
+        let target = format!("/api/v1{path}");
+        let without = crate::http::send(server.addresses()[0], method, &target, &[], body).expect("an answer");
+        let mut got = vec![without.status];
+        got.extend(callers.iter().map(|caller| caller.send(method, &path, &[], body).status));
+        if got != expected {
+            wrong.push(format!("{id}: {got:?} instead of {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_token_is_in_its_own_header() {
+    let server = Server::auto();
+    let headers = [("token", TOKEN)];
+    let answer = crate::http::send(server.addresses()[0], "GET", "/api/v1/apps", &headers, b"").expect("an answer");
+    assert_eq!(answer.status, 401, "the header of the manual is not ours");
+    let lower = format!("bearer {TOKEN}");
+    let headers = [("Authorization", lower.as_str())];
+    let answer = crate::http::send(server.addresses()[0], "GET", "/api/v1/apps", &headers, b"").expect("an answer");
+    assert_eq!(answer.status, 200, "the scheme is written in any case");
+}

@@ -1,0 +1,97 @@
+//! Recognition.
+
+use serde_json::json;
+
+use super::{Rest, assert_problem, text};
+use crate::fixture::Server;
+use crate::pictures::{base64, biden, no_face, obama, obama2};
+
+#[test]
+fn faces_are_found_compared_and_verified_in_each_form_of_a_picture() {
+    let server = Server::auto();
+    let admin = Rest::admin(&server);
+    let library = admin.library("staff");
+    let person = text(&admin.person(&library, &[("name", "Barack")], &obama())["id"]);
+    admin.person(&library, &[("name", "Joe")], &biden());
+
+    let path = format!("/libraries/{library}/identify");
+    for answer in [
+        admin.form("POST", &path, &[], &[("file", &obama2())]),
+        admin.json("POST", &path, &json!({"image": base64(&obama2())})),
+        admin.json("POST", "/identify", &json!({"image": base64(&obama2()), "libraryIds": [library]})),
+        admin.form("POST", "/identify", &[("libraryIds", &library), ("faces", "all")], &[("file", &obama2())]),
+    ] {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let faces = answer.json()["faces"].clone();
+        assert_eq!(faces.as_array().map(Vec::len), Some(1), "{faces}");
+        assert_eq!(faces[0]["matches"].as_array().map(Vec::len), Some(1), "{faces}");
+        assert_eq!(faces[0]["matches"][0]["person"]["id"], person);
+        assert!(faces[0]["box"]["width"].as_f64().is_some_and(|width| width > 50.0), "{faces}");
+    }
+    let all = admin.form("POST", &path, &[("threshold", "0"), ("top", "9")], &[("file", &obama2())]).json();
+    assert_eq!(all["faces"][0]["matches"].as_array().map(Vec::len), Some(2), "{all}");
+    let none = admin.form("POST", &path, &[("threshold", "1")], &[("file", &obama2())]).json();
+    assert_eq!(none["faces"][0]["matches"], json!([]));
+
+    let compare =
+        |a: &[u8], b: &[u8], texts: &[(&str, &str)]| admin.form("POST", "/compare", texts, &[("a", a), ("b", b)]);
+    assert_eq!(compare(&obama(), &obama2(), &[]).json()["match"], true);
+    assert_eq!(compare(&obama(), &biden(), &[]).json()["match"], false);
+    assert_eq!(compare(&obama(), &biden(), &[("threshold", "0")]).json()["match"], true);
+    let verify = format!("/libraries/{library}/people/{person}/verify");
+    assert_eq!(admin.form("POST", &verify, &[], &[("file", &obama2())]).json()["match"], true);
+    assert_eq!(admin.form("POST", &verify, &[], &[("file", &biden())]).json()["match"], false);
+
+    let detected = admin.form("POST", "/detect", &[("details", "landmarks")], &[("file", &obama())]).json();
+    let face = &detected["faces"][0];
+    assert!(face["landmarks"]["nose"]["x"].is_number() && face["quality"].is_null(), "{detected}");
+    let live = admin.form("POST", "/liveness", &[], &[("file", &obama())]).json();
+    assert!(live["probability"].as_f64().is_some_and(|p| p > 0.9), "{live}");
+    let quality = admin.form("POST", "/quality", &[], &[("file", &obama())]).json();
+    assert!(quality["score"].as_f64().is_some_and(|score| score > 0.5), "{quality}");
+}
+
+#[test]
+fn what_is_wrong_with_a_request_is_told_with_its_field() {
+    let server = Server::auto();
+    let admin = Rest::admin(&server);
+    let library = admin.library("staff");
+    let path = format!("/libraries/{library}/identify");
+    let image = base64(&obama());
+    for (body, code, field) in [
+        (json!({}), "badField", "image"),
+        (json!({"image": ""}), "badField", "image"),
+        (json!({"image": "%%%"}), "badField", "image"),
+        (json!({"image": image, "top": 0}), "badField", "top"),
+        (json!({"image": image, "top": "5"}), "badField", "top"),
+        (json!({"image": image, "threshold": 1.5}), "badField", "threshold"),
+        (json!({"image": image, "faces": "some"}), "badField", "faces"),
+        (json!({"image": image, "libraryIds": ["1"]}), "badField", "libraryIds"),
+        (json!({"image": image, "nothing": 1}), "badField", "nothing"),
+    ] {
+        let answer = admin.json("POST", &path, &body);
+        assert_problem(&answer, 400, code);
+        assert_eq!(answer.json()["fields"][0]["name"], field, "{}", answer.text());
+    }
+    assert_problem(&admin.json("POST", &path, &json!({"image": base64(b"text")})), 400, "pictureNotReadable");
+    let faceless = admin.form("POST", &path, &[], &[("file", &no_face())]);
+    assert_problem(&faceless, 422, "noFace");
+    assert_problem(
+        &admin.json("POST", &path, &json!({"imageUrl": "http://127.0.0.1/x.jpg"})),
+        400,
+        "pictureNotFetched",
+    );
+    assert_problem(&admin.json("POST", &path, &json!({"imageUrl": "file:///etc/passwd"})), 400, "addressNotValid");
+    assert_problem(&admin.json("POST", "/identify", &json!({"image": image})), 400, "bodyNotReadable");
+    assert_problem(&admin.json("POST", "/identify", &json!({"image": image, "libraryIds": []})), 400, "badField");
+    assert_problem(
+        &admin.json("POST", "/identify", &json!({"image": image, "libraryIds": ["9"]})),
+        404,
+        "libraryNotFound",
+    );
+    let text = admin.send("POST", &path, &[("Content-Type", "text/plain")], b"{}");
+    assert_problem(&text, 415, "mediaTypeNotSupported");
+    let broken = admin.send("POST", &path, &[("Content-Type", "multipart/form-data; boundary=x")], b"--x\r\nbroken");
+    assert_problem(&broken, 400, "bodyNotReadable");
+    assert_problem(&admin.send("POST", &path, &[], b"{\"image\":"), 400, "bodyNotReadable");
+}
