@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Start a server, and make requests from the OpenAPI document of its REST API.
+
+Usage: conformance/api.py PATH_OF_THE_AICP_BINARY
+
+Schemathesis makes valid and invalid requests for every operation of the document. It compares each answer with the
+document: status, content type, headers and body. First, the server gets data of every kind. Most requests then use the
+ids of that data, and pictures with a face. The others keep what was made up. Prints one line of counts, and before it
+a report with a curl command for each failure. Ends with 1 if an answer failed, or if an operation never succeeded.
+"""
+
+import base64
+import contextlib
+import json
+import pathlib
+import random
+import re
+import sys
+import tempfile
+from typing import NamedTuple
+
+import click.testing
+import requests
+import schemathesis
+from schemathesis.cli import schemathesis as command_line
+from schemathesis.transport.serialization import Binary
+
+from run import ADMIN_TOKEN, ROOT, SECONDS, Server
+
+PICTURES = [path.read_bytes() for path in sorted((ROOT / "samples/people/obama").glob("*.jpg"))]
+# Share of the ids and pictures that are real.
+REAL = 0.85
+# Number of things of each kind that requests may remove.
+SPARE = 10
+# Fields of requests, by the name of the parameter with the same ids.
+ALIASES = {"appId": "app", "libraryIds": "library", "libraryId": "spare target", "capabilities": "capability"}
+ALIASES |= {"groups": "group", "members": "friend", "image": "picture", "a": "picture", "b": "picture"}
+# Operations that remove something, with the parameter that names it.
+REMOVES = re.compile(r"DELETE .*\{(\w+)\}|PUT .*\{(\w+)\}/faces")
+BEARER = f"Bearer {ADMIN_TOKEN}"
+
+# Values come from the document and from the data alone, so that each run makes the same requests.
+CONFIG = """
+phases.examples.extra-data-sources.responses = false
+phases.coverage.extra-data-sources.responses = false
+phases.fuzzing.extra-data-sources.responses = false
+checks.response_schema_conformance.validate-formats = true
+"""
+OPTIONS = [
+    "--checks=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
+    "response_schema_conformance",
+    # Random requests for each operation, besides those for each limit in the document.
+    "--max-examples=25",
+    "--generation-deterministic",
+    "--no-shrink",
+    "--continue-on-failure",
+    "--suppress-health-check=all",
+    "--warnings=off",
+    "--no-color",
+    "--report=json",
+    "--report-json-path=report.json",
+]
+
+# Ids by the name of their parameter. Requests may remove those named `spare`.
+Ids = dict[str, list[str]]
+
+
+class ApiServer(Server):
+    """With an engine that never answers, so that writes wait in the outbox."""
+
+    SETTINGS = {"AICP_ENGINES__CLOUDWALK__URL": "http://127.0.0.1:9/"}
+
+    def call(self, method: str, path: str, **content: object) -> dict:
+        """Returns the body of the answer."""
+        url = f"{self.base}/api/v1{path}"
+        answer = requests.request(method, url, headers={"Authorization": BEARER}, timeout=SECONDS, **content)
+        answer.raise_for_status()
+        return answer.json() if answer.content else {}
+
+
+def create(server: ApiServer, kind: str, name: str, ids: Ids) -> str:
+    """Creates one thing of a kind, inside the first of the kinds before. Returns its id."""
+    first = {known: values[0] for known, values in ids.items()}
+    app, library = f"/apps/{first.get('app')}", f"/libraries/{first.get('library')}"
+    account = f"{app}/accounts/{first.get('account')}"
+    match kind:
+        case "app":
+            body = {"appId": name, "capabilities": ids["capability"], "dueAt": "2099-12-31T00:00:00Z"}
+            server.call("POST", "/apps", json=body)
+        case "key":
+            return server.call("POST", f"{app}/keys", json={"kind": "jdcloud"})["accessKey"]
+        case "library" | "target":
+            return server.call("POST", "/libraries", json={"appId": first["app"], "name": name})["id"]
+        case "person":
+            data, files = {"name": name, "externalId": name}, {"file": PICTURES[0]}
+            return server.call("POST", f"{library}/people", data=data, files=files)["id"]
+        case "face":
+            # The name makes it another file.
+            files = {"file": PICTURES[0] + name.encode()}
+            return server.call("POST", f"{library}/people/{first['person']}/faces", files=files)["id"]
+        case "account" | "friend":
+            server.call("PUT", f"{app}/accounts/{name}", json={"nick": name})
+            if kind == "friend":
+                server.call("PUT", f"{account}/friends/{name}", json={"remark": name})
+        case "group":
+            server.call("PUT", f"{account}/friend-groups/{name}", json={"members": ids["friend"]})
+    return name
+
+
+def create_waiting(server: ApiServer) -> str:
+    """Makes writes wait in the outbox. Returns the library with the engine that never answers."""
+    library = server.call("POST", "/libraries", json={"name": "remote", "engine": "cloudwalk"})["id"]
+    server.call("POST", f"/libraries/{library}/people", files={"file": PICTURES[0]})
+    return library
+
+
+def prepare(server: ApiServer) -> Ids:
+    """Creates data of every kind. All but the first of a kind are spare."""
+    ids = {"If-Match": ["*"], "picture": [base64.b64encode(picture).decode() for picture in PICTURES]}
+    ids["capability"] = [row["id"] for row in server.call("GET", "/capabilities")["items"]]
+    for kind in ("app", "key", "library", "target", "person", "face", "account", "friend", "group"):
+        created = [create(server, kind, f"{kind}-{number}", ids) for number in range(1 + SPARE)]
+        ids |= {kind: created[:1], f"spare {kind}": created[1:]}
+    ids["remote"] = [create_waiting(server)]
+    ids["write"] = [row["id"] for row in server.call("GET", "/outbox")["items"]]
+    return ids
+
+
+def with_real(name: str, value: object, ids: Ids, choice: random.Random) -> object:
+    """The value of a field or parameter, with most of its ids and pictures replaced by real ones."""
+    real = ids.get(ALIASES.get(name, name), [])
+    if isinstance(value, dict):
+        return {key: with_real(key, one, ids, choice) for key, one in value.items()}
+    if isinstance(value, list):
+        return [with_real(name, one, ids, choice) for one in value or real[:1]]
+    # Recognition rightly fails while an engine does not answer.
+    if value not in ids["remote"] and choice.random() >= REAL:
+        return value
+    if isinstance(value, Binary):
+        return Binary(choice.choice(PICTURES))
+    return choice.choice(real) if real and (value is None or isinstance(value, str)) else value
+
+
+def insert_real(case: schemathesis.Case, ids: Ids) -> None:
+    """Replaces ids and pictures of a request. The same request gets the same ones each time."""
+    body = case.body if isinstance(case.body, dict) else {}
+    choice = random.Random(f"{case.operation.label} {case.path_parameters} {case.query} {body}")
+    if found := REMOVES.fullmatch(case.operation.label):
+        removed = found[found.lastindex]
+        ids = ids | {removed: ids[f"spare {removed}"]}
+    if case.path == "/apps":
+        # A new app needs a new id.
+        ids = ids | {"app": []}
+    case.path_parameters = with_real("", case.path_parameters, ids, choice)
+    case.headers.update(with_real("", dict(case.headers), ids, choice))
+    case.query = with_real("", case.query, ids, choice)
+    case.body = with_real("", case.body, ids, choice)
+
+
+class Result(NamedTuple):
+    """What Schemathesis found."""
+
+    is_fine: bool
+    # For people, with a curl command for each failure.
+    text: str
+    # Its counts.
+    report: dict
+    # Operations that never succeeded.
+    failed: list[str]
+
+
+def examine(server: ApiServer, ids: Ids) -> Result:
+    """Runs Schemathesis."""
+    succeeded = set()
+
+    @schemathesis.hook
+    def before_call(_: schemathesis.HookContext, case: schemathesis.Case, _kwargs: dict) -> None:
+        insert_real(case, ids)
+
+    @schemathesis.hook
+    def after_call(_: schemathesis.HookContext, case: schemathesis.Case, response: schemathesis.Response) -> None:
+        if response.status_code < 300:
+            succeeded.add(case.operation.label)
+
+    document = server.call("GET", "/openapi.json")
+    operations = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+    # Schemathesis reads and writes files where it runs.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        pathlib.Path("schemathesis.toml").write_text(CONFIG)
+        pathlib.Path("openapi.json").write_text(json.dumps(document))
+        arguments = ["run", "openapi.json", "--url", f"{server.base}/api/v1", "--header", f"Authorization: {BEARER}"]
+        ran = click.testing.CliRunner().invoke(command_line, [*arguments, *OPTIONS])
+        if ran.exit_code not in (0, 1):
+            raise SystemExit(f"error: Schemathesis did not run: {ran.output}")
+        report = json.loads(pathlib.Path("report.json").read_text())
+    return Result(ran.exit_code == 0, ran.output, report, sorted(operations - succeeded))
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
+    with ApiServer(sys.argv[1]) as server:
+        result = examine(server, prepare(server))
+    if not result.is_fine:
+        print(result.text)
+        print("the end of the server's log:", *server.log, sep="\n", file=sys.stderr)
+    operations, cases = result.report["operations"], result.report["test_cases"]
+    print(
+        f"REST API: {operations['tested']} of {operations['total']} operations, {cases['generated']} cases, "
+        f"{cases['with_failures']} failures, {cases['errored']} errors, {len(result.failed)} operations without success"
+    )
+    if result.failed:
+        print("without success:", *result.failed, sep="\n  ")
+    return 0 if result.is_fine and not result.failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
