@@ -56,6 +56,11 @@ impl Access {
     }
 }
 
+/// Whether an operation creates something: it is answered by 201.
+pub(crate) fn creates(operation: &Described) -> bool {
+    operation.responses.responses.contains_key("201")
+}
+
 /// An operation of the interface.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Operation {
@@ -68,6 +73,8 @@ pub(crate) struct Operation {
     pub access: Access,
     /// Whether the body may hold pictures.
     pub takes_pictures: bool,
+    /// Whether it creates something, so that it must not be done twice.
+    pub creates: bool,
     /// Whether the call is in the call log: what an app is granted is.
     pub is_logged: bool,
 }
@@ -125,6 +132,7 @@ impl Operations {
                     path: path.clone(),
                     access,
                     takes_pictures,
+                    creates: creates(described),
                     is_logged: matches!(access, Access::Area(area) if area != Area::Statistics),
                 };
                 operations.insert(name.to_owned(), operation);

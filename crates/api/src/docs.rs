@@ -8,13 +8,17 @@ use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use utoipa::openapi::path::PathItem;
+use utoipa::PartialSchema;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{ComponentsBuilder, ContentBuilder, Info, OpenApi, Paths, Ref, RefOr, ResponseBuilder, Server};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::Config;
 
+use crate::access::creates;
 use crate::problem::{FieldFault, Problem};
+use crate::tags::TAGS;
 use crate::{
     BASE, DOCS, accounts, apps, engines, faces, identification, libraries, people, recognition, statistics, system,
 };
@@ -53,6 +57,7 @@ pub fn openapi() -> &'static OpenApi {
 
 /// Adds what all operations have in common.
 fn complete(document: &mut OpenApi) {
+    document.tags = Some(TAGS.map(|(name, text)| Tag::builder().name(name).description(Some(text)).build()).to_vec());
     document.servers = Some(vec![Server::new(BASE)]);
     let scheme = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).build());
     let common = ComponentsBuilder::new()
@@ -65,6 +70,17 @@ fn complete(document: &mut OpenApi) {
     components.security_schemes.extend(common.security_schemes);
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
+            if creates(operation) {
+                let description = "Name of the request, chosen by the client. A repeat within a day is not done again and \
+                     gets the same answer.";
+                let key = ParameterBuilder::new()
+                    .name("Idempotency-Key")
+                    .parameter_in(ParameterIn::Header)
+                    .description(Some(description))
+                    .schema(Some(String::schema()))
+                    .build();
+                operation.parameters.get_or_insert_default().push(RefOr::T(key));
+            }
             operation.operation_id = operation.operation_id.take().map(|id| camel_case(&id));
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
             let problem = ResponseBuilder::new().description("Error").content("application/problem+json", content);

@@ -2,7 +2,7 @@
 //!
 //! `docs/openapi.json` has the contract, which is made from this code, and `docs/api.md` its rules. Each module has the
 //! operations on one kind of resource. The OpenAPI document also decides which operation a request means and who may call
-//! it ([`access`]), so that no operation can be without an entry.
+//! it (`access`), so that no operation can be without an entry.
 #![allow(unused_qualifications, reason = "utoipa writes paths into what it makes of `params`")]
 
 mod access;
@@ -14,6 +14,7 @@ mod faces;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod idempotency;
 mod identification;
 mod input;
 mod keys;
@@ -50,6 +51,7 @@ use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
 
 use access::{Access, NoOperation, Operation, Operations};
+use idempotency::Step;
 use input::MaxPicture;
 use problem::Problem;
 
@@ -187,18 +189,19 @@ impl Wire for Exchange<'_> {
     }
 
     async fn run(&self, call: &Admitted, body: HeldBody) -> Result<Response, Problem> {
-        let mut parts = self.parts.clone();
-        parts.uri = below_base(&parts.uri);
-        let mut request = Request::from_parts(parts, Body::from(body.bytes.clone()));
-        let extensions = request.extensions_mut();
-        extensions.insert(MaxPicture(self.api.max_picture));
-        if let Some(caller) = &call.caller {
-            extensions.insert(caller.clone());
-        }
-        let Ok(mut response) = self.api.router.clone().oneshot(request).await;
-        match response.extensions_mut().remove::<Problem>() {
-            Some(problem) => Err(problem),
-            None => Ok(response),
+        let claimed = match &call.caller {
+            Some(caller) if call.operation.creates => {
+                match idempotency::begin(self.platform(), caller, self.parts, &body.bytes).await? {
+                    Step::Answer(response) => return Ok(response),
+                    Step::Do(claimed) => claimed,
+                }
+            }
+            _ => None,
+        };
+        let done = perform(self.api.router.clone(), self.request(call, &body), body);
+        match claimed {
+            Some(claimed) => claimed.complete(done).await,
+            None => done.await,
         }
     }
 
@@ -228,6 +231,28 @@ impl Wire for Exchange<'_> {
 impl Exchange<'_> {
     fn platform(&self) -> &Platform {
         &self.api.shared.platform
+    }
+
+    /// Returns the request as the handlers get it.
+    fn request(&self, call: &Admitted, body: &HeldBody) -> Request {
+        let mut parts = self.parts.clone();
+        parts.uri = below_base(&parts.uri);
+        let mut request = Request::from_parts(parts, Body::from(body.bytes.clone()));
+        let extensions = request.extensions_mut();
+        extensions.insert(MaxPicture(self.api.max_picture));
+        if let Some(caller) = &call.caller {
+            extensions.insert(caller.clone());
+        }
+        request
+    }
+}
+
+/// Lets a handler answer a request, whose body is held until then.
+async fn perform(router: Router, request: Request, _body: HeldBody) -> Result<Response, Problem> {
+    let Ok(mut response) = router.oneshot(request).await;
+    match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => Err(problem),
+        None => Ok(response),
     }
 }
 

@@ -94,6 +94,12 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, title)
     }
 
+    /// An idempotency key belongs to another request.
+    pub fn key_reused() -> Self {
+        let title = "the idempotency key belongs to another request";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotencyKeyReused", title)
+    }
+
     pub fn friend_not_found(title: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "friendNotFound", title)
     }

@@ -9,3 +9,16 @@ pub(crate) const STATISTICS: &str = "statistics";
 pub(crate) const ENGINES: &str = "engines";
 pub(crate) const ACCOUNTS: &str = "accounts";
 pub(crate) const SYSTEM: &str = "system";
+
+/// The names, in the order in which the document shows them, with what they group.
+pub(crate) const TAGS: [(&str, &str); 9] = [
+    (LIBRARIES, "Libraries of people"),
+    (PEOPLE, "People of a library"),
+    (FACES, "Faces of a person"),
+    (RECOGNITION, "Detection, quality, liveness, comparison, identification"),
+    (APPS, "Apps: grants, tokens, keys"),
+    (ACCOUNTS, "Accounts of an app's users, friends, friend groups"),
+    (STATISTICS, "Call statistics"),
+    (ENGINES, "Engines, and writes that wait for them"),
+    (SYSTEM, "The contract, and what the platform is"),
+];

@@ -19,6 +19,7 @@ mod error;
 mod follower;
 mod gates;
 mod groups;
+mod idempotency;
 mod ids;
 mod judgements;
 mod keys;
@@ -66,6 +67,7 @@ pub use console::{MAX_PASSWORD_BYTES, Registration, Session};
 pub use engines::{BUILTIN, Engines};
 pub use error::{BadInput, Error, Existing, Internal, Limit, Missing, Refusal, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
+pub use idempotency::KnownRequest;
 pub use keys::{
     AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyState, KeyText, Keyring, NewKey, QuotaError, SignatureUse,
 };

@@ -4,11 +4,11 @@ use std::ops::Deref;
 
 use aicp_store::{
     Account, AccountGraph, Algorithm, Bytes, CallKind, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal,
-    DeviceName, DirectoryEntry, DirectoryFilter, Face, FriendGroups, Grant, Group, GroupKind, Key, KeyUsage, LastIds,
-    Library, LibraryCounts, LibraryFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewFace,
-    NewKey, NewLibrary, NewPerson, OffsetPeriod, OutboxAction, OutboxFilter, OutboxRow, Page, Person, PersonChanges,
-    PersonFilter, PersonKeys, RangePart, RelatedFilter, Result, Solution, Store, SyncRelation, UnjudgedFace,
-    UsedSignature,
+    DeviceName, DirectoryEntry, DirectoryFilter, Face, FriendGroups, Grant, Group, GroupKind, Key, KeyUsage,
+    KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter, LoggedCall, LostFriends, Members, NewAccount,
+    NewConsoleUser, NewFace, NewKey, NewLibrary, NewPerson, OffsetPeriod, OutboxAction, OutboxFilter, OutboxRow, Page,
+    Person, PersonChanges, PersonFilter, PersonKeys, RangePart, RelatedFilter, Result, Solution, Store, SyncRelation,
+    UnjudgedFace, UsedSignature,
 };
 use aicp_types::{
     AccountId, Clock, ConsoleUserId, DeviceId, FaceId, FileId, GroupId, KeyId, LibraryId, OutboxId, PersonId, PublicId,
@@ -121,6 +121,7 @@ reads! {
 }
 
 writes! {
+    write forget_idempotency_keys(before: UnixMillis, limit: u64) -> ();
     write create_grant(grant: Grant, created_at: UnixMillis) -> ();
     write create_key(key: NewKey) -> Key;
     write revoke_key(id: KeyId, at: UnixMillis) -> ();
@@ -167,6 +168,21 @@ impl Handle {
     /// Writes a person as a whole.
     pub async fn write_person(&self, person: Person, at: UnixMillis) -> Result<()> {
         self.0.write(move |tx| Box::pin(async move { tx.write_person(&person, at).await })).await
+    }
+
+    /// Claims an idempotency key.
+    pub async fn claim_key(&self, app: &str, key: &str, request: &[u8], at: i64) -> Result<Option<KeyedRequest>> {
+        let (app, key, request) = (app.to_owned(), key.to_owned(), request.to_vec());
+        let claim = self.0.write(move |tx| {
+            Box::pin(async move { tx.claim_idempotency_key(&app, &key, &request, UnixMillis::new(at)).await })
+        });
+        claim.await
+    }
+
+    /// Records an answer under an idempotency key.
+    pub async fn finish_key(&self, app: &str, key: &str, answer: Option<Vec<u8>>) -> Result<()> {
+        let (app, key) = (app.to_owned(), key.to_owned());
+        self.0.write(move |tx| Box::pin(async move { tx.finish_idempotency_key(&app, &key, answer).await })).await
     }
 
     /// Changes the names of a library.

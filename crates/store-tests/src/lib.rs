@@ -129,6 +129,9 @@ macro_rules! suite {
                 groups_come_in_pages
                 people_are_in_any_number_of_groups
             }
+            idempotency {
+                a_key_is_claimed_once_and_keeps_the_answer
+            }
             judgements {
                 recognisability_is_kept_with_a_template_however_it_is_stored
                 what_is_not_judged_is_told_page_by_page_until_it_is

@@ -5,6 +5,7 @@ mod console;
 mod directory;
 mod grants;
 mod groups;
+mod idempotency;
 mod keys;
 mod lists;
 mod outbox;
@@ -20,6 +21,7 @@ pub use self::{
     directory::{DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, PersonChanges},
     grants::Grant,
     groups::{DeviceName, Group, GroupKind, SyncRelation},
+    idempotency::KeyedRequest,
     keys::{Key, KeyUsage, NewKey, UsedSignature},
     lists::{LibraryFilter, PersonFilter},
     outbox::{OutboxAction, OutboxFilter, OutboxRow, Solution},

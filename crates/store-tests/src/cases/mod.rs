@@ -12,6 +12,7 @@ pub mod devices;
 pub mod directory;
 pub mod grants;
 pub mod groups;
+pub mod idempotency;
 pub mod judgements;
 pub mod keys;
 pub mod libraries;

@@ -18,6 +18,7 @@ mod devices;
 mod directory;
 mod faces;
 mod groups;
+mod idempotency;
 mod keys;
 mod libraries;
 mod names;

@@ -2,6 +2,7 @@
 
 mod access;
 mod contract;
+mod idempotency;
 mod lists;
 mod people;
 mod recognition;
