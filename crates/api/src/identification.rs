@@ -1,16 +1,18 @@
 //! Identification: who is in a picture (1:N, M:N).
 
 use aicp_platform::settings::MAX_TOP_N;
-use aicp_platform::{Caller, Error, FaceMatches, Library, Match, Platform, Refusal};
+use aicp_platform::{Caller, Error, FaceMatches, Library, Match, Missing, Platform, Refusal, Threshold, threshold_for};
 use axum::extract::State;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::input::{FILE, Form, Ids, Who, required};
+use crate::input::{FILE, Form, Ids, Query, Who, required};
 use crate::libraries::find as find_library;
+use crate::pages::Page;
+use crate::people::find as find_person;
 use crate::problem::{Problem, Result};
 use crate::recognition::threshold;
 use crate::reports::Area;
@@ -19,8 +21,14 @@ use crate::tags;
 /// Maximum number of libraries of a search.
 const MAX_LIBRARIES: usize = 1000;
 
+/// Number of people that an explanation adds.
+const NEXT_BEST: usize = 5;
+
 pub(crate) fn routes() -> OpenApiRouter<Platform> {
-    OpenApiRouter::new().routes(routes!(identify_in_library)).routes(routes!(identify))
+    OpenApiRouter::new()
+        .routes(routes!(identify_in_library))
+        .routes(routes!(identify))
+        .routes(routes!(list_similar_people))
 }
 
 /// The faces of a picture that are identified.
@@ -51,6 +59,13 @@ struct IdentifyRequest {
     /// Similarity from which somebody matches, 0..1; by default that of the library.
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
+    /// Rate of false matches, instead of a threshold: somebody matches from the similarity on at which two different people
+    /// match so often. Holds for the built-in engine.
+    #[schema(minimum = 1e-9, maximum = 0.5)]
+    fmr: Option<f64>,
+    /// Whether the next best people are told of, too.
+    #[serde(default)]
+    explain: bool,
 }
 
 /// As [`IdentifyRequest`], as a form.
@@ -69,6 +84,11 @@ struct IdentifyForm {
     /// Similarity from which somebody matches, 0..1.
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
+    /// Rate of false matches, instead of a threshold.
+    #[schema(minimum = 1e-9, maximum = 0.5)]
+    fmr: Option<f64>,
+    /// Whether the next best people are told of, too.
+    explain: Option<bool>,
 }
 
 /// A picture to identify in several libraries.
@@ -88,6 +108,12 @@ struct IdentifyInRequest {
     /// Similarity from which somebody matches, 0..1; by default that of the library.
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
+    /// Rate of false matches, instead of a threshold.
+    #[schema(minimum = 1e-9, maximum = 0.5)]
+    fmr: Option<f64>,
+    /// Whether the next best people are told of, too.
+    #[serde(default)]
+    explain: bool,
     /// Ids of the libraries to search.
     #[schema(min_items = 1, max_items = 1000)]
     library_ids: Vec<String>,
@@ -109,6 +135,11 @@ struct IdentifyInForm {
     /// Similarity from which somebody matches, 0..1.
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
+    /// Rate of false matches, instead of a threshold.
+    #[schema(minimum = 1e-9, maximum = 0.5)]
+    fmr: Option<f64>,
+    /// Whether the next best people are told of, too.
+    explain: Option<bool>,
     /// Id of a library to search; several fields of this name may be sent.
     library_ids: String,
 }
@@ -133,6 +164,9 @@ struct IdentifiedFace {
     rotation: f32,
     /// People from the threshold on, the most similar first.
     matches: Vec<FoundPerson>,
+    /// The next best people, whatever their similarity, if the request wants to know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    next_best: Vec<FoundPerson>,
 }
 
 /// A person who matches a face.
@@ -178,12 +212,13 @@ impl From<Match> for FoundPerson {
 }
 
 impl From<FaceMatches> for IdentifiedFace {
-    fn from(FaceMatches { face, matches }: FaceMatches) -> Self {
+    fn from(FaceMatches { face, matches, next_best }: FaceMatches) -> Self {
         Self {
             area: face.area.into(),
             confidence: face.confidence,
             rotation: face.rotation,
             matches: matches.into_iter().map(FoundPerson::from).collect(),
+            next_best: next_best.into_iter().map(FoundPerson::from).collect(),
         }
     }
 }
@@ -202,8 +237,8 @@ async fn identify_in_library(
     form: Form<IdentifyRequest>,
 ) -> Result<axum::Json<Identified>> {
     let (acting, library) = find_library(&platform, &caller, &library).await?;
-    let IdentifyRequest { image, image_url, faces, top, threshold } = &form.fields;
-    let terms = SearchTerms { faces: *faces, top: *top, threshold: *threshold };
+    let IdentifyRequest { image, image_url, faces, top, threshold, fmr, explain } = &form.fields;
+    let terms = SearchTerms { faces: *faces, top: *top, threshold: *threshold, fmr: *fmr, explain: *explain };
     let picture = form.picture(&platform, &acting, FILE, (image, image_url)).await?;
     search(&platform, &acting, &[library], picture, terms).await
 }
@@ -228,8 +263,8 @@ async fn identify(
         libraries.push(library);
     }
     let acting = acting.unwrap_or(caller);
-    let IdentifyInRequest { image, image_url, faces, top, threshold, .. } = &form.fields;
-    let terms = SearchTerms { faces: *faces, top: *top, threshold: *threshold };
+    let IdentifyInRequest { image, image_url, faces, top, threshold, fmr, explain, .. } = &form.fields;
+    let terms = SearchTerms { faces: *faces, top: *top, threshold: *threshold, fmr: *fmr, explain: *explain };
     let picture = form.picture(&platform, &acting, FILE, (image, image_url)).await?;
     search(&platform, &acting, &libraries, picture, terms).await
 }
@@ -239,6 +274,8 @@ struct SearchTerms {
     faces: Faces,
     top: Option<usize>,
     threshold: Option<f32>,
+    fmr: Option<f64>,
+    explain: bool,
 }
 
 async fn search(
@@ -248,13 +285,16 @@ async fn search(
     picture: Option<Bytes>,
     terms: SearchTerms,
 ) -> Result<axum::Json<Identified>> {
-    let least = threshold(terms.threshold)?;
-    let top = match terms.top.unwrap_or(5) {
-        top @ 1..=MAX_TOP_N => top,
-        _ => return Err(Problem::field("top", format!("must be in 1..={MAX_TOP_N}"))),
+    let least = match (terms.threshold, terms.fmr) {
+        (wanted, None) => threshold(wanted)?,
+        (None, Some(rate)) if (1e-9..=0.5).contains(&rate) => Threshold::AtLeast(threshold_for(1, rate)),
+        (None, Some(_)) => return Err(Problem::field("fmr", "must be in 1e-9..=0.5")),
+        (Some(_), Some(_)) => return Err(Problem::field("fmr", "must be left out if there is a threshold")),
     };
+    let top = top(terms.top)?;
     let picture = required(picture, "image")?;
-    let mut faces = platform.identify_many_in(caller, libraries, picture, top, least).await?;
+    let next = if terms.explain { NEXT_BEST } else { 0 };
+    let mut faces = platform.identify_explained(caller, libraries, picture, top, least, next).await?;
     if terms.faces == Faces::Largest {
         faces.truncate(1);
         if faces.is_empty() {
@@ -262,4 +302,48 @@ async fn search(
         }
     }
     Ok(axum::Json(Identified { faces: faces.into_iter().map(IdentifiedFace::from).collect() }))
+}
+
+/// How similar people must be.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct SimilarQuery {
+    /// Maximum number of people.
+    #[param(minimum = 1, maximum = 100, default = 5)]
+    top: Option<usize>,
+    /// Similarity from which people are listed, 0..1; by default any.
+    #[param(minimum = 0, maximum = 1)]
+    threshold: Option<f32>,
+}
+
+/// List people who are similar to a person
+///
+/// People of the same library, the most similar first, by the newest face of the person: to find one who is enrolled twice.
+#[utoipa::path(get, path = "/libraries/{library}/people/{person}/similar", tag = tags::RECOGNITION, security(("token" = ["recognition"])),
+    params(("library" = String, Path, description = "Id of the library"), ("person" = String, Path, description = "Id of the person"),
+        SimilarQuery),
+    responses((status = OK, description = "The people", body = Page<FoundPerson>)))]
+async fn list_similar_people(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(ids): Ids<(String, String)>,
+    Query(query): Query<SimilarQuery>,
+) -> Result<axum::Json<Page<FoundPerson>>> {
+    let least = threshold(Some(query.threshold.unwrap_or(0.0)))?;
+    let top = top(query.top)?;
+    let (acting, library, person) = find_person(&platform, &caller, &ids).await?;
+    let newest = platform.faces(&person).await?.into_iter().next().ok_or(Error::from(Missing::Face))?;
+    let picture = platform.picture_of_face(&newest).await?;
+    let found = platform.identify_in(&acting, &[library], picture, (top + 1).min(MAX_TOP_N), least).await?;
+    let others = found.matches.into_iter().filter(|other| other.person.id != person.id).take(top);
+    Ok(axum::Json(Page::whole(others.map(FoundPerson::from).collect())))
+}
+
+/// Returns the number of people that a request wants.
+fn top(wanted: Option<usize>) -> Result<usize> {
+    match wanted.unwrap_or(5) {
+        top @ 1..=MAX_TOP_N => Ok(top),
+        _ => Err(Problem::field("top", format!("must be in 1..={MAX_TOP_N}"))),
+    }
 }

@@ -52,6 +52,8 @@ pub struct FaceMatches {
     pub face: SeenFace,
     /// People above the threshold, most similar first.
     pub matches: Vec<Match>,
+    /// The next best people, whatever their similarity, if they were asked for.
+    pub next_best: Vec<Match>,
 }
 
 /// Similarity from which a match is checked for being the very file of the probe; such a match gets similarity 1. Its
@@ -159,7 +161,24 @@ impl Platform {
         top_n: usize,
         threshold: Threshold,
     ) -> Result<Vec<FaceMatches>> {
+        self.identify_explained(caller, libraries, picture, top_n, threshold, 0).await
+    }
+
+    /// As [`Platform::identify_many_in`], and returns for each face the `next` best people after the matches.
+    ///
+    /// # Errors
+    /// As [`Platform::identify`].
+    pub async fn identify_explained(
+        &self,
+        caller: &Caller,
+        libraries: &[Library],
+        picture: Bytes,
+        top_n: usize,
+        threshold: Threshold,
+        next: usize,
+    ) -> Result<Vec<FaceMatches>> {
         let top_n = top_n.clamp(1, MAX_TOP_N);
+        let places = (top_n + next) * CANDIDATES_PER_PERSON;
         let mut faces: Vec<SeenFace> = Vec::new();
         let mut found: Vec<Vec<(Candidate, Option<Similarity>)>> = Vec::new();
         let picture = self.photo(caller, picture);
@@ -170,7 +189,7 @@ impl Platform {
         }
         for (backend, libraries) in by_backend {
             let of_engine = self.threshold_of(backend, &libraries, threshold);
-            for seen in backend.identify_many(&libraries, picture.clone(), top_n * CANDIDATES_PER_PERSON).await? {
+            for seen in backend.identify_many(&libraries, picture.clone(), places).await? {
                 let candidates = seen.candidates.into_iter().map(|candidate| (candidate, of_engine));
                 match faces.iter().position(|known| known.area.overlap(&seen.face.area) > MIN_SAME_FACE_OVERLAP) {
                     Some(same) if !libraries.is_empty() => found[same].extend(candidates),
@@ -181,9 +200,17 @@ impl Platform {
                 }
             }
         }
+        let all = match next {
+            0 => vec![Vec::new(); faces.len()],
+            next => self.matches(&picture, found.clone(), top_n + next, Threshold::AtLeast(0.0)).await?,
+        };
         let matches = self.matches(&picture, found, top_n, threshold).await?;
-        let mut faces: Vec<FaceMatches> =
-            faces.into_iter().zip(matches).map(|(face, matches)| FaceMatches { face, matches }).collect();
+        let explained = faces.into_iter().zip(matches).zip(all).map(|((face, matches), mut next_best)| {
+            next_best.retain(|other| !matches.iter().any(|known| known.person.id == other.person.id));
+            next_best.truncate(next);
+            FaceMatches { face, matches, next_best }
+        });
+        let mut faces: Vec<FaceMatches> = explained.collect();
         faces.sort_by(|a, b| b.face.area.area().total_cmp(&a.face.area.area()));
         Ok(faces)
     }

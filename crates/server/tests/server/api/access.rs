@@ -11,7 +11,7 @@ use crate::pictures::obama;
 /// An operation, and the status for a caller without a token, with a wrong one, with an expired one, of an app without the
 /// area, of another app with all areas, of the app itself, and of the administrator. The ids in the paths are those of
 /// [`prepare`]. Bodies are `{}`, so a caller who may call may still be told that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 7]); 55] = [
+const MATRIX: [(&str, &str, &str, [u16; 7]); 56] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200]),
     ("listApps", "GET", "/apps", [401, 401, 401, 403, 403, 403, 200]),
@@ -59,6 +59,7 @@ const MATRIX: [(&str, &str, &str, [u16; 7]); 55] = [
         [401, 401, 401, 403, 404, 200, 200],
     ),
     ("verify", "POST", "/libraries/{library}/people/{person}/verify", [401, 401, 401, 403, 404, 400, 400]),
+    ("listSimilarPeople", "GET", "/libraries/{library}/people/{person}/similar", [401, 401, 401, 403, 404, 200, 200]),
     ("identifyInLibrary", "POST", "/libraries/{library}/identify", [401, 401, 401, 403, 404, 400, 400]),
     ("identify", "POST", "/identify", [401, 401, 401, 403, 400, 400, 400]),
     ("detect", "POST", "/detect", [401, 401, 401, 403, 400, 400, 400]),

@@ -65,6 +65,8 @@ fn what_is_wrong_with_a_request_is_told_with_its_field() {
         (json!({"image": image, "top": 0}), "badField", "top"),
         (json!({"image": image, "top": "5"}), "badField", "top"),
         (json!({"image": image, "threshold": 1.5}), "badField", "threshold"),
+        (json!({"image": image, "fmr": 2.0}), "badField", "fmr"),
+        (json!({"image": image, "fmr": 0.1, "threshold": 0.5}), "badField", "fmr"),
         (json!({"image": image, "faces": "some"}), "badField", "faces"),
         (json!({"image": image, "libraryIds": ["1"]}), "badField", "libraryIds"),
         (json!({"image": image, "nothing": 1}), "badField", "nothing"),
