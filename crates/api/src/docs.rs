@@ -30,6 +30,10 @@ const DESCRIPTION: &str = "Everything that the platform can do. Ids are texts, t
      `next` of a page is the `cursor` of the next one. Errors are problem details (RFC 9457); `code` tells programs what \
      went wrong. A picture is a file of a form, base64 in JSON, or an address.";
 
+/// What the page may load: its own files, and pictures that are part of its style sheet.
+const POLICY: &str =
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+
 /// The handlers by path below [`BASE`], and the document that describes them.
 pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(|| {
     let info = Info::builder().title("AICP").version(env!("CARGO_PKG_VERSION")).description(Some(DESCRIPTION)).build();
@@ -124,6 +128,7 @@ pub(crate) fn page(method: &Method, path: &str) -> Option<Response> {
     headers.insert(header::CONTENT_TYPE, content_type.unwrap_or(HeaderValue::from_static("application/octet-stream")));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     if file.gzpipped {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }

@@ -156,6 +156,10 @@ impl From<Error> for Problem {
                 trouble::log(&e);
                 Self::new(StatusCode::BAD_GATEWAY, "engineUnavailable", "the engine of the library does not answer")
             }
+            Error::Internal(_) if e.is_not_offered() => {
+                let title = "the engine of the library does not offer this";
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "engineCannot", title)
+            }
             Error::Internal(_) => {
                 trouble::log(&e);
                 Self::internal()

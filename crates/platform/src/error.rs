@@ -263,6 +263,12 @@ impl Error {
         self.of_store().is_some_and(aicp_store::Error::is_database_error)
     }
 
+    /// Whether a vendor's engine does not offer what was asked of it.
+    pub fn is_not_offered(&self) -> bool {
+        use aicp_backends::{Error as Engine, RemoteError};
+        matches!(self, Self::Internal(Internal::Engine(Engine::Remote(RemoteError::Unsupported(_)))))
+    }
+
     /// Whether another process has the data folder open.
     pub fn is_in_use(&self) -> bool {
         matches!(self.of_store(), Some(aicp_store::Error::InUse { .. }))

@@ -22,6 +22,7 @@ fn the_page_is_complete_without_another_server() {
     let page = get("/api/docs/");
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html")));
     assert_eq!(page.header("x-frame-options"), Some("DENY"));
+    assert!(page.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'self';")));
     let html = page.text();
     assert!(!html.contains("//") || !html.contains("src=\"http"), "{html}");
     let links =

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Rest, assert_problem, text};
-use crate::fixture::Server;
+use crate::fixture::{Server, Setup};
 use crate::pictures::{base64, biden, no_face, obama, obama2};
 
 #[test]
@@ -96,4 +96,15 @@ fn what_is_wrong_with_a_request_is_told_with_its_field() {
     let broken = admin.send("POST", &path, &[("Content-Type", "multipart/form-data; boundary=x")], b"--x\r\nbroken");
     assert_problem(&broken, 400, "bodyNotReadable");
     assert_problem(&admin.send("POST", &path, &[], b"{\"image\":"), 400, "bodyNotReadable");
+}
+
+#[test]
+fn what_an_engine_does_not_offer_is_no_failure_of_the_server() {
+    // A vendor's engine without the path of a search.
+    let server = Setup::new(&["auto"]).env("AICP_ENGINES__KOALA__URL", "http://127.0.0.1:9").start();
+    let admin = Rest::admin(&server);
+    let made = admin.json("POST", "/libraries", &json!({"name": "k", "engine": "koala"}));
+    assert_eq!(made.status, 201, "{}", made.text());
+    let path = format!("/libraries/{}/identify", text(&made.json()["id"]));
+    assert_problem(&admin.form("POST", &path, &[], &[("file", &obama())]), 422, "engineCannot");
 }
