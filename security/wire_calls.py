@@ -105,7 +105,7 @@ def im(answer: Answer) -> str | None:
 def own(answer: Answer) -> str | None:
     if answer.status in (201, 204) or answer.status == 200:
         return None
-    return judged(answer, lambda one: isinstance(one["error"]["code"], str) and isinstance(one["error"]["message"], str))
+    return judged(answer, lambda one: one["status"] == answer.status and all(isinstance(one[name], str) for name in ("code", "title")))
 
 
 class Caller:
