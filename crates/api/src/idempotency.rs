@@ -89,7 +89,8 @@ impl ClaimedRequest {
         task.await.unwrap_or_else(|_| Err(Problem::internal()))
     }
 
-    /// Records a success, so that a repeat gets the same answer. A request that failed may be repeated.
+    /// Records a success, so that a repeat gets the same answer. A refused request may be repeated; after a failure of
+    /// the server it is unknown whether it was done.
     ///
     /// # Errors
     /// The answer can't be recorded; the request may have been done.
@@ -105,7 +106,9 @@ impl ClaimedRequest {
                 Ok(Response::from_parts(parts, Body::from(body)))
             }
             Err(problem) => {
-                platform.finish_request(&caller, &key, None).await?;
+                if problem.is_refusal() {
+                    platform.finish_request(&caller, &key, None).await?;
+                }
                 Err(problem)
             }
         }

@@ -108,6 +108,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", "the server failed")
     }
 
+    /// Whether the request was refused, so that nothing was done.
+    pub fn is_refusal(&self) -> bool {
+        self.status < 500 || self.status == StatusCode::SERVICE_UNAVAILABLE.as_u16()
+    }
+
     /// Returns status and message for the call log.
     pub fn status_and_message(&self) -> (i64, String) {
         (self.status.into(), self.title.to_string())

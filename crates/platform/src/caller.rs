@@ -97,13 +97,13 @@ impl Caller {
         if self.is_administrator() || self.app_id == app_id { Ok(()) } else { Err(Refusal::Forbidden.into()) }
     }
 
-    /// Makes a caller for an app that this caller sees, with the same areas.
+    /// Makes a caller for an app that this caller sees, with the same areas. Both know which engine the call is about.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`].
     pub(crate) fn acting_for(&self, app_id: &str) -> Result<Self> {
         self.require_app(app_id)?;
-        Ok(Self::app(app_id, self.areas))
+        Ok(Self { engine: Arc::clone(&self.engine), ..Self::app(app_id, self.areas) })
     }
 
     /// Checks that the app was granted an area.

@@ -3,6 +3,7 @@
 use aicp_store::{LibraryFilter, PersonFilter};
 use aicp_types::{LibraryId, PersonId};
 
+use crate::background::run_detached;
 use crate::{Caller, Library, Missing, Person, Platform, Result};
 
 impl Platform {
@@ -42,10 +43,10 @@ impl Platform {
     }
 
     /// Returns the people of a library that the filter admits, at most `limit`, after the one with this id in the order of
-    /// creation.
+    /// creation. A filter by more than the external id requires a scan, as in [`Platform::directory_page`].
     ///
     /// # Errors
-    /// [`Missing::Engine`].
+    /// [`Missing::Engine`]; [`crate::Error::Busy`] if the wait for a scan times out.
     pub async fn list_people(
         &self,
         caller: &Caller,
@@ -55,6 +56,17 @@ impl Platform {
         limit: u64,
     ) -> Result<Vec<Person>> {
         self.backend_of(caller, library)?;
-        Ok(self.inner.store.rows().await?.people_after(library.id, filter, after, limit).await?)
+        let needs_scan = PersonFilter { external_id: None, ..filter } != PersonFilter::default();
+        let (platform, app_id, library_id) = (self.clone(), caller.app_id().to_owned(), library.id);
+        let PersonFilter { external_id, name_part, customer_number, from, to } = filter;
+        let texts = [external_id, name_part, customer_number].map(|text| text.map(str::to_owned));
+        // A scan continues after its caller has gone, and holds its permit until it ends.
+        run_detached(async move {
+            let [external_id, name_part, customer_number] = texts.each_ref().map(Option::as_deref);
+            let filter = PersonFilter { external_id, name_part, customer_number, from, to };
+            let _turn = if needs_scan { Some(platform.inner.scans.acquire(&app_id).await?) } else { None };
+            Ok(platform.inner.store.rows().await?.people_after(library_id, filter, after, limit).await?)
+        })
+        .await
     }
 }

@@ -214,7 +214,7 @@ mod tests {
             engine_ref: None,
             picture_key: Some("ab".to_owned()),
             made_person: true,
-            endpoint: "http://engine/".to_owned(),
+            endpoint: "http://127.0.0.1:9/".to_owned(),
             operation: "add".to_owned(),
             created_at: UnixMillis::new(1),
             in_doubt: false,
