@@ -41,19 +41,6 @@ impl Access {
             _ => None,
         }
     }
-
-    /// Checks that a caller may call the operation.
-    ///
-    /// # Errors
-    /// The caller may not.
-    pub fn check(self, caller: &Caller) -> Result<()> {
-        match self {
-            Self::Public | Self::Token => Ok(()),
-            Self::Area(area) => caller.require_area(area).map_err(Problem::from),
-            Self::Administrator if caller.is_administrator() => Ok(()),
-            Self::Administrator => Err(Problem::forbidden()),
-        }
-    }
 }
 
 /// Whether an operation creates something: it is answered by 201.
@@ -71,12 +58,31 @@ pub(crate) struct Operation {
     /// Path with the names of its parameters.
     pub path: String,
     pub access: Access,
+    /// Whether the method tells that it changes nothing.
+    pub is_safe: bool,
     /// Whether the body may hold pictures.
     pub takes_pictures: bool,
     /// Whether it creates something, so that it must not be done twice.
     pub creates: bool,
     /// Whether the call is in the call log: what an app is granted is.
     pub is_logged: bool,
+}
+
+impl Operation {
+    /// Checks that a caller may call the operation. A viewer may call what changes nothing, and what every holder of a
+    /// token may.
+    ///
+    /// # Errors
+    /// The caller may not.
+    pub fn check(&self, caller: &Caller) -> Result<()> {
+        match self.access {
+            Access::Public | Access::Token => Ok(()),
+            Access::Area(_) if caller.is_viewer() && !self.is_safe => Err(Problem::viewer()),
+            Access::Area(area) => caller.require_area(area).map_err(Problem::from),
+            Access::Administrator if caller.is_administrator() => Ok(()),
+            Access::Administrator => Err(Problem::forbidden()),
+        }
+    }
 }
 
 /// The operations by path and method.
@@ -131,6 +137,7 @@ impl Operations {
                     summary: described.summary.clone().unwrap_or_default(),
                     path: path.clone(),
                     access,
+                    is_safe: name == "GET",
                     takes_pictures,
                     creates: creates(described),
                     is_logged: matches!(access, Access::Area(area) if area != Area::Statistics),

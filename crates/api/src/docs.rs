@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn, PathItem};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{ComponentsBuilder, ContentBuilder, Info, OpenApi, Paths, Ref, RefOr, ResponseBuilder, Server};
 use utoipa_axum::router::OpenApiRouter;
@@ -20,11 +20,14 @@ use crate::access::creates;
 use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
-    BASE, DOCS, accounts, apps, engines, faces, identification, libraries, people, recognition, statistics, system,
+    BASE, DOCS, accounts, apps, audit, engines, faces, identification, libraries, operators, people, recognition,
+    session, statistics, system,
 };
 
 /// Name of the security scheme in the document.
 pub(crate) const TOKEN: &str = "token";
+/// Name of the security scheme of sessions.
+const SESSION: &str = "session";
 
 const DESCRIPTION: &str = "Everything that the platform can do. Ids are texts, times are RFC 3339 in UTC. Lists are pages: \
      `next` of a page is the `cursor` of the next one. Errors are problem details (RFC 9457); `code` tells programs what \
@@ -44,6 +47,9 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(recognition::routes())
         .merge(identification::routes())
         .merge(apps::routes())
+        .merge(operators::routes())
+        .merge(session::routes())
+        .merge(audit::routes())
         .merge(statistics::routes())
         .merge(engines::routes())
         .merge(accounts::routes())
@@ -68,6 +74,7 @@ fn complete(document: &mut OpenApi) {
         .schema_from::<Problem>()
         .schema_from::<FieldFault>()
         .security_scheme(TOKEN, scheme)
+        .security_scheme(SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(session::COOKIE))))
         .build();
     let components = document.components.get_or_insert_default();
     components.schemas.extend(common.schemas);
@@ -84,6 +91,9 @@ fn complete(document: &mut OpenApi) {
                     .schema(Some(String::schema()))
                     .build();
                 operation.parameters.get_or_insert_default().push(RefOr::T(key));
+            }
+            if let Some(security) = &mut operation.security {
+                security.push(SecurityRequirement::new::<_, _, String>(SESSION, []));
             }
             operation.operation_id = operation.operation_id.take().map(|id| camel_case(&id));
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();

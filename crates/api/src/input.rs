@@ -32,6 +32,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
     }
 }
 
+/// What the interface passes to its handlers.
+pub(crate) struct Extension<T>(pub T);
+
+impl<S: Send + Sync, T: Clone + Send + Sync + 'static> FromRequestParts<S> for Extension<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        parts.extensions.get::<T>().cloned().map(Self).ok_or_else(Problem::internal)
+    }
+}
+
 /// Maximum length of a picture in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MaxPicture(pub usize);

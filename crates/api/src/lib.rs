@@ -8,6 +8,7 @@
 mod access;
 mod accounts;
 mod apps;
+mod audit;
 mod docs;
 mod engines;
 mod faces;
@@ -19,6 +20,7 @@ mod identification;
 mod input;
 mod keys;
 mod libraries;
+mod operators;
 mod pages;
 mod people;
 mod person_data;
@@ -26,6 +28,7 @@ mod problem;
 mod recognition;
 mod reports;
 mod revision;
+mod session;
 mod settings;
 mod statistics;
 mod system;
@@ -34,8 +37,9 @@ mod times;
 
 use std::convert::Infallible;
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use aicp_platform::{Caller, Platform, TokenError};
+use aicp_platform::{Caller, OperatorTokenKind, Platform, TokenError};
 use aicp_requests::life::{Claim, Wire, serve};
 use aicp_requests::{
     BodyError, BodyLimits, CallInfo, Client, HeldBody, Interface, Operator, Shared, UnreadBody, is_below,
@@ -54,6 +58,7 @@ use access::{Access, NoOperation, Operation, Operations};
 use idempotency::Step;
 use input::MaxPicture;
 use problem::Problem;
+use session::SessionRules;
 
 pub use docs::openapi;
 pub use keys::{ShownApp, ShownApps, ShownKey, ShownKeys};
@@ -81,13 +86,16 @@ pub struct Api {
     shared: Shared,
     router: Router,
     max_picture: usize,
+    sessions: SessionRules,
 }
 
 impl Api {
-    /// Creates the interface.
-    pub fn new(shared: Shared, settings: &Settings) -> Self {
+    /// Creates the interface. `is_secure`: whether browsers reach it over TLS.
+    pub fn new(shared: Shared, settings: &Settings, is_secure: bool) -> Self {
         let router = docs::ROUTES.0.clone().with_state(shared.platform.clone());
-        Self { shared, router, max_picture: settings.max_picture_mib << 20 }
+        let life = Duration::from_secs(u64::from(settings.session_hours) * 3600);
+        let sessions = SessionRules { life, is_secure };
+        Self { shared, router, max_picture: settings.max_picture_mib << 20, sessions }
     }
 }
 
@@ -137,7 +145,11 @@ impl Wire for Exchange<'_> {
 
     const SUCCESS: i64 = 200;
 
-    /// Accepts the admin token, the tokens of apps, and the operator without a token.
+    fn head(&self) -> &Parts {
+        self.parts
+    }
+
+    /// Accepts the admin token, the tokens of apps and operators, sessions, and commands on this machine without a token.
     fn claim(&mut self) -> Result<Claim<Self>, Problem> {
         if self.operation.is_ok_and(|operation| operation.access == Access::Public) {
             return Ok(Claim::Anonymous(None));
@@ -146,8 +158,16 @@ impl Wire for Exchange<'_> {
         if self.parts.extensions.get::<Operator>().is_some() {
             return Ok(Claim::Proven(Some(platform.operator())));
         }
-        let token = bearer(&self.parts.headers).ok_or(TokenError::Missing)?;
-        Ok(Claim::Proven(Some(platform.caller_of_token(token)?)))
+        let Parts { method, headers, .. } = self.parts;
+        let caller = match (bearer(headers), session::cookie(headers)) {
+            (Some(token), _) => match platform.caller_of_token(token) {
+                Err(TokenError::Unknown) => platform.caller_of_operator_token(OperatorTokenKind::Token, token)?,
+                known => known?,
+            },
+            (None, Some(secret)) => session::caller(platform, method, headers, secret)?,
+            (None, None) => return Err(TokenError::Missing.into()),
+        };
+        Ok(Claim::Proven(Some(caller)))
     }
 
     fn limits(&self) -> Option<BodyLimits> {
@@ -167,7 +187,7 @@ impl Wire for Exchange<'_> {
             NoOperation::WrongMethod(_) => Problem::wrong_method(),
         })?;
         if let Some(caller) = &caller {
-            operation.access.check(caller)?;
+            operation.check(caller)?;
         }
         Ok(Admitted { operation, caller })
     }
@@ -240,6 +260,8 @@ impl Exchange<'_> {
         let mut request = Request::from_parts(parts, Body::from(body.bytes.clone()));
         let extensions = request.extensions_mut();
         extensions.insert(MaxPicture(self.api.max_picture));
+        extensions.insert(self.api.sessions);
+        extensions.insert(aicp_requests::origin(self.parts));
         if let Some(caller) = &call.caller {
             extensions.insert(caller.clone());
         }

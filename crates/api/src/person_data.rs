@@ -149,7 +149,7 @@ pub(crate) struct PersonUpdate {
 }
 
 /// Tells a field that is `null` from one that is left out.
-fn present<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<Option<String>>, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<Option<String>>, D::Error> {
     Option::deserialize(value).map(Some)
 }
 

@@ -86,6 +86,17 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "only an administrator may do this")
     }
 
+    /// A viewer may change nothing.
+    pub fn viewer() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "a viewer may look, and change nothing")
+    }
+
+    /// A request by cookie does not show that it comes from the page that signed in.
+    pub fn no_csrf_token() -> Self {
+        let title = "a request by cookie must send the session's csrfToken in X-CSRF-Token";
+        Self::new(StatusCode::FORBIDDEN, "csrfTokenMissing", title)
+    }
+
     pub fn precondition_failed() -> Self {
         Self::new(StatusCode::PRECONDITION_FAILED, "changedMeanwhile", "it was changed since it was read")
     }
@@ -185,9 +196,11 @@ fn of_missing(missing: Missing) -> &'static str {
         Missing::Key => "keyNotFound",
         Missing::Library => "libraryNotFound",
         Missing::Membership => "membershipNotFound",
+        Missing::Operator => "operatorNotFound",
         Missing::Person => "personNotFound",
         Missing::Picture => "pictureNotFound",
         Missing::Relation => "relationNotFound",
+        Missing::Session => "sessionNotFound",
         Missing::Write => "writeNotFound",
     }
 }
@@ -198,6 +211,7 @@ fn of_existing(existing: Existing) -> &'static str {
         Existing::Face => "faceExists",
         Existing::Group => "groupExists",
         Existing::Library => "libraryExists",
+        Existing::Operator => "operatorExists",
         Existing::Person => "personExists",
         Existing::User => "userExists",
     }
@@ -209,6 +223,7 @@ fn of_limit(limit: Limit) -> &'static str {
         Limit::FriendGroups => "tooManyFriendGroups",
         Limit::Libraries => "tooManyLibraries",
         Limit::People => "tooManyPeople",
+        Limit::Tokens => "tooManyTokens",
         Limit::Users => "tooManyUsers",
     }
 }
@@ -225,13 +240,14 @@ fn of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::Quality(_) => "qualityTooLow",
         Refusal::TooTight => "faceTooTight",
         Refusal::TooManyAttempts => "tooManyAttempts",
+        Refusal::WrongPassword => "wrongPassword",
     }
 }
 
 fn status_of_refusal(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Login => StatusCode::UNAUTHORIZED,
-        Refusal::Forbidden | Refusal::NoRegistration => StatusCode::FORBIDDEN,
+        Refusal::Forbidden | Refusal::NoRegistration | Refusal::WrongPassword => StatusCode::FORBIDDEN,
         Refusal::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Engine { .. }
         | Refusal::NoFace
@@ -245,9 +261,12 @@ fn status_of_refusal(refusal: &Refusal) -> StatusCode {
 fn of_input(input: &BadInput) -> &'static str {
     match input {
         BadInput::Address => "addressNotValid",
+        BadInput::AdminOfApp => "adminOfApp",
         BadInput::AppId => "appIdNotValid",
         BadInput::LibraryId => "groupIdNotValid",
         BadInput::NotFetched(_) => "pictureNotFetched",
+        BadInput::OperatorName { .. } => "nameNotValid",
+        BadInput::Password { .. } => "passwordNotValid",
         BadInput::Picture(_) => "pictureNotReadable",
     }
 }

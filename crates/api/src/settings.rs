@@ -7,5 +7,7 @@ settings! {
     pub struct Settings {
         /// Maximum size of a picture in MiB.
         max_picture_mib: usize = 20 => within(1..=100),
+        /// Hours after which an operator has to sign in again.
+        session_hours: u32 = 12 => within(1..=24 * 30),
     }
 }

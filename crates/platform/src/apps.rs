@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use aicp_store::{Grant, Store};
+use aicp_store::{Act, Grant, Rows, Store};
 use aicp_types::UnixMillis;
 use arc_swap::ArcSwap;
+use serde::Serialize;
 
+use crate::audit::state;
 use crate::caller::{Caller, TokenError};
 use crate::capabilities::{Areas, Capabilities};
 use crate::error::or_missing;
@@ -93,6 +95,11 @@ impl Tokens {
         }
     }
 
+    /// Whether this is the admin token.
+    pub fn is_admin(&self, token: &str) -> bool {
+        self.admin.is(&TokenHash::of(token))
+    }
+
     /// Returns whether the grant of an app was revoked.
     pub fn is_revoked(&self, app_id: &str) -> bool {
         self.grants.load().revoked.contains(app_id)
@@ -148,9 +155,15 @@ impl Platform {
             capabilities,
         };
         let now = self.now();
-        let created =
-            self.inner.store.write(move |tx| Box::pin(async move { tx.create_grant(grant, now).await })).await;
-        created.map_err(|e| match e {
+        let act = caller.act(now, "app.grant", format!("app {app_id}"));
+        let created = self.inner.store.write(move |tx| {
+            Box::pin(async move {
+                let after = state(&AuditedGrant::of(&grant));
+                tx.create_grant(grant, now).await?;
+                tx.append_act(Act { after, ..act }).await
+            })
+        });
+        created.await.map_err(|e| match e {
             aicp_store::Error::Exists => Error::Exists(Existing::App),
             other => other.into(),
         })?;
@@ -175,9 +188,16 @@ impl Platform {
         // Opened before any change: the answer needs the token.
         let token = self.inner.vault.open(app_id, &before.token_sealed)?;
         let (id, ids) = (app_id.to_owned(), capabilities.clone());
-        let extended =
-            self.inner.store.write(move |tx| Box::pin(async move { tx.extend_grant(&id, due_at, ids).await })).await;
-        extended.map_err(or_missing(Missing::App))?;
+        let act = caller.act(self.now(), "app.extend", format!("app {app_id}"));
+        let extended = self.inner.store.write(move |tx| {
+            Box::pin(async move {
+                let before = grant_of(tx, &id).await?.ok_or(aicp_store::Error::NotFound)?;
+                let after = tx.extend_grant(&id, due_at, ids).await?;
+                let (before, after) = (state(&AuditedGrant::of(&before)), state(&AuditedGrant::of(&after)));
+                tx.append_act(Act { before, after, ..act }).await
+            })
+        });
+        extended.await.map_err(or_missing(Missing::App))?;
         let (held, added) = capabilities.into_iter().partition(|id| before.capabilities.contains(id));
         Ok(ExtendedGrant { held, added, token })
     }
@@ -189,8 +209,15 @@ impl Platform {
     pub async fn revoke(&self, caller: &Caller, app_id: &str) -> Result<()> {
         caller.require_administration()?;
         let id = app_id.to_owned();
-        let deleted = self.inner.store.remove(move |tx| Box::pin(async move { tx.delete_grant(&id).await })).await;
-        deleted.map_err(or_missing(Missing::App))
+        let act = caller.act(self.now(), "app.revoke", format!("app {app_id}"));
+        let deleted = self.inner.store.remove(move |tx| {
+            Box::pin(async move {
+                let before = grant_of(tx, &id).await?.ok_or(aicp_store::Error::NotFound)?;
+                tx.delete_grant(&id).await?;
+                tx.append_act(Act { before: state(&AuditedGrant::of(&before)), ..act }).await
+            })
+        });
+        deleted.await.map_err(or_missing(Missing::App))
     }
 
     /// Returns the grant of an app; `None` if the app exists without one.
@@ -200,7 +227,7 @@ impl Platform {
     pub async fn grant_of(&self, caller: &Caller, app_id: &str) -> Result<Option<Grant>> {
         caller.require_administration()?;
         let mut rows = self.inner.store.rows().await?;
-        let grant = rows.grants().await?.into_iter().find(|grant| grant.app_id == app_id);
+        let grant = grant_of(&mut rows, app_id).await?;
         if grant.is_none() && !rows.app_ids().await?.iter().any(|id| id == app_id) {
             return Err(Missing::App.into());
         }
@@ -212,7 +239,7 @@ impl Platform {
     /// # Errors
     /// [`crate::Internal::Store`].
     pub async fn app_ids(&self, caller: &Caller) -> Result<Vec<String>> {
-        if !caller.is_administrator() {
+        if !caller.sees_all_apps() {
             return Ok(vec![caller.app_id().to_owned()]);
         }
         Ok(self.inner.store.rows().await?.app_ids().await?)
@@ -225,6 +252,25 @@ impl Platform {
     fn require_known(&self, capabilities: &[String]) -> Result<()> {
         let known = |id: &String| self.inner.settings.authorization.capabilities.knows(id);
         if capabilities.iter().all(known) { Ok(()) } else { Err(Error::Missing(Missing::Capability)) }
+    }
+}
+
+async fn grant_of(rows: &mut Rows<'_>, app_id: &str) -> aicp_store::Result<Option<Grant>> {
+    Ok(rows.grants().await?.into_iter().find(|grant| grant.app_id == app_id))
+}
+
+/// The state of a grant that the audit log shows.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AuditedGrant<'a> {
+    capabilities: &'a [String],
+    /// Milliseconds since the epoch.
+    due_at: i64,
+}
+
+impl<'a> AuditedGrant<'a> {
+    fn of(grant: &'a Grant) -> Self {
+        Self { capabilities: &grant.capabilities, due_at: grant.due_at.get() }
     }
 }
 

@@ -4,7 +4,7 @@ mod local;
 mod remote;
 
 use aicp_backends::{Assessment, Candidate, FaceCandidates, LibraryRef, Photo, SeenFace, Similarity};
-use aicp_store::{NewLibrary, NewPerson};
+use aicp_store::{Act, NewLibrary, NewPerson};
 use aicp_types::{LibraryId, PersonId};
 use async_trait::async_trait;
 
@@ -55,12 +55,12 @@ pub(crate) trait LibraryBackend: Send + Sync {
     /// Returns the scale of similarities of a search in these libraries.
     fn scale(&self, libraries: &[LibraryId]) -> Scale;
 
-    /// Creates a library.
+    /// Creates a library, and logs the act.
     ///
     /// # Errors
     /// [`Existing::Library`](crate::Existing::Library); [`Limit::Libraries`](crate::Limit::Libraries) if the app had more
     /// than `at_most` with it.
-    async fn create_library(&self, new: NewLibrary, at_most: Option<u64>) -> Result<Library>;
+    async fn create_library(&self, new: NewLibrary, at_most: Option<u64>, act: Act) -> Result<Library>;
 
     /// Deletes a library with its contents.
     ///

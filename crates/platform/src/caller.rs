@@ -2,19 +2,25 @@
 
 use std::sync::{Arc, OnceLock};
 
+use aicp_types::{OperatorId, OperatorTokenId};
+
 use crate::apps::ensure_app;
+use crate::audit::Origin;
 use crate::capabilities::{Area, Areas};
+use crate::operators::OperatorRole;
 use crate::{ADMIN_APP, AccessKey, KeyState, Platform, Refusal, Result};
 
 /// Who makes a call: for which app, with which role and areas. A value proves that a token or a signature was verified,
 /// that calls without credentials are allowed, or that an operator works on the machine itself. Made for one call: it
-/// also keeps which engine the call was about.
+/// also keeps where the call came from and which engine it was about.
 #[derive(Debug, Clone)]
 pub struct Caller {
     app_id: String,
     areas: Areas,
     role: Role,
-    engine: Arc<OnceLock<String>>,
+    name: Arc<str>,
+    sign_in: Option<SignIn>,
+    call: Arc<Call>,
 }
 
 /// What a caller is, beyond its app.
@@ -26,34 +32,91 @@ enum Role {
     App,
     /// A caller without credentials.
     Anonymous,
-    /// An operator on this machine, who has access to its files anyway.
-    Operator,
+    /// Who works on this machine, and has access to its files anyway.
+    Local,
+    /// An operator who signed in.
+    Operator {
+        role: OperatorRole,
+        /// Whether the operator sees all apps, not one alone.
+        sees_all: bool,
+    },
+}
+
+/// The session or token by which an operator, or the holder of the admin token, calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SignIn {
+    /// `None`: the holder of the admin token.
+    pub operator_id: Option<OperatorId>,
+    pub token_id: OperatorTokenId,
+}
+
+/// What is known of a call, shared by all callers that are made for it.
+#[derive(Debug, Default)]
+struct Call {
+    engine: OnceLock<String>,
+    origin: OnceLock<Origin>,
 }
 
 impl Caller {
     /// Makes the caller of an app with credentials for these areas.
     pub(crate) fn app(app_id: &str, areas: Areas) -> Self {
-        Self::new(app_id, areas, Role::App)
+        Self::new(app_id, areas, Role::App, &format!("app:{app_id}"))
     }
 
     /// Makes the administrator, who acts on the libraries of the app [`ADMIN_APP`]. Other callers may act for that
     /// app without being the administrator.
     pub(crate) fn administrator() -> Self {
-        Self::new(ADMIN_APP, Areas::ALL, Role::Administrator)
+        Self::new(ADMIN_APP, Areas::ALL, Role::Administrator, "admin-token")
     }
 
     /// Makes a caller without credentials, who acts for an app.
     pub(crate) fn anonymous(app_id: &str) -> Self {
-        Self::new(app_id, Areas::ALL, Role::Anonymous)
+        Self::new(app_id, Areas::ALL, Role::Anonymous, "anonymous")
     }
 
     /// Makes an operator on this machine, who acts for an app.
-    pub(crate) fn operator(app_id: &str) -> Self {
-        Self::new(app_id, Areas::ALL, Role::Operator)
+    pub(crate) fn local(app_id: &str) -> Self {
+        Self::new(app_id, Areas::ALL, Role::Local, "command-line")
     }
 
-    fn new(app_id: &str, areas: Areas, role: Role) -> Self {
-        Self { app_id: app_id.to_owned(), areas, role, engine: Arc::default() }
+    /// Makes an operator who signed in. Without an app of their own they act for [`ADMIN_APP`] and see all apps.
+    pub(crate) fn signed_in(name: &str, role: OperatorRole, app_id: Option<&str>, sign_in: SignIn) -> Self {
+        let role = Role::Operator { role, sees_all: app_id.is_none() };
+        let caller = Self::new(app_id.unwrap_or(ADMIN_APP), Areas::ALL, role, &format!("operator:{name}"));
+        Self { sign_in: Some(sign_in), ..caller }
+    }
+
+    /// Makes the holder of the admin token, who signed in with it.
+    pub(crate) fn signed_in_administrator(sign_in: SignIn) -> Self {
+        Self { sign_in: Some(sign_in), ..Self::administrator() }
+    }
+
+    fn new(app_id: &str, areas: Areas, role: Role, name: &str) -> Self {
+        let (app_id, name) = (app_id.to_owned(), name.into());
+        Self { app_id, areas, role, name, sign_in: None, call: Arc::default() }
+    }
+
+    /// Returns the name by which logs know who calls, such as `operator:ada`, `app:shop` or `admin-token`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the session or token of an operator.
+    pub(crate) fn sign_in(&self) -> Option<SignIn> {
+        self.sign_in
+    }
+
+    /// Whether the call is made by this session or token of an operator.
+    pub fn calls_by(&self, token_id: OperatorTokenId) -> bool {
+        self.sign_in.is_some_and(|sign_in| sign_in.token_id == token_id)
+    }
+
+    /// Returns the role of an operator who signed in.
+    pub fn operator_role(&self) -> Option<OperatorRole> {
+        match self.role {
+            Role::Operator { role, .. } => Some(role),
+            Role::Administrator | Role::App | Role::Anonymous | Role::Local => None,
+        }
     }
 
     /// Returns the id of the app.
@@ -66,13 +129,23 @@ impl Caller {
         self.role == Role::Anonymous
     }
 
-    /// Whether this is the administrator or an operator on this machine. Such a caller sees the libraries and calls of
-    /// all apps; others see those of their own app.
+    /// Whether this is the holder of the admin token, an operator with the role admin, or who works on this machine.
     pub fn is_administrator(&self) -> bool {
         match self.role {
-            Role::Administrator | Role::Operator => true,
-            Role::App | Role::Anonymous => false,
+            Role::Administrator | Role::Local | Role::Operator { role: OperatorRole::Admin, .. } => true,
+            Role::App | Role::Anonymous | Role::Operator { .. } => false,
         }
+    }
+
+    /// Whether the caller sees the libraries and calls of all apps: an administrator, or an operator without an app of
+    /// their own. Others see those of their own app.
+    pub fn sees_all_apps(&self) -> bool {
+        self.is_administrator() || matches!(self.role, Role::Operator { sees_all: true, .. })
+    }
+
+    /// Whether the caller may look at everything and change nothing.
+    pub fn is_viewer(&self) -> bool {
+        self.operator_role() == Some(OperatorRole::Viewer)
     }
 
     /// Whether this may manage grants, keys and the outbox: an administrator, or a caller without credentials where an
@@ -89,21 +162,30 @@ impl Caller {
         if self.may_administer() { Ok(()) } else { Err(Refusal::Forbidden.into()) }
     }
 
+    /// Checks that the caller is an administrator, whatever an interface admits.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`].
+    pub(crate) fn require_administrator(&self) -> Result<()> {
+        if self.is_administrator() { Ok(()) } else { Err(Refusal::Forbidden.into()) }
+    }
+
     /// Checks that the caller sees an app.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`].
     pub(crate) fn require_app(&self, app_id: &str) -> Result<()> {
-        if self.is_administrator() || self.app_id == app_id { Ok(()) } else { Err(Refusal::Forbidden.into()) }
+        if self.sees_all_apps() || self.app_id == app_id { Ok(()) } else { Err(Refusal::Forbidden.into()) }
     }
 
-    /// Makes a caller for an app that this caller sees, with the same areas. Both know which engine the call is about.
+    /// Makes a caller for an app that this caller sees, with the same areas and name. Both know what the call is about.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`].
     pub(crate) fn acting_for(&self, app_id: &str) -> Result<Self> {
         self.require_app(app_id)?;
-        Ok(Self { engine: Arc::clone(&self.engine), ..Self::app(app_id, self.areas) })
+        let name = Arc::clone(&self.name);
+        Ok(Self { name, call: Arc::clone(&self.call), ..Self::app(app_id, self.areas) })
     }
 
     /// Checks that the app was granted an area.
@@ -116,12 +198,22 @@ impl Caller {
 
     /// Records the engine that the call is about. Only the first one counts.
     pub(crate) fn note_engine(&self, name: &str) {
-        let _ = self.engine.set(name.to_owned());
+        let _ = self.call.engine.set(name.to_owned());
     }
 
     /// Returns the label of the engine that the call was about, if one was recorded.
     pub fn engine(&self) -> Option<&str> {
-        self.engine.get().map(String::as_str)
+        self.call.engine.get().map(String::as_str)
+    }
+
+    /// Records where the call came from. Only the first origin counts.
+    pub fn note_origin(&self, origin: Origin) {
+        let _ = self.call.origin.set(origin);
+    }
+
+    /// Returns where the call came from, if that was recorded.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.call.origin.get()
     }
 }
 
@@ -172,7 +264,7 @@ impl Platform {
 
     /// Returns an operator on this machine, who acts for the app of the administrator.
     pub fn operator(&self) -> Caller {
-        Caller::operator(ADMIN_APP)
+        Caller::local(ADMIN_APP)
     }
 
     /// Returns an operator on this machine, who acts for the app with this id. Creates the app if it does not exist.
@@ -182,7 +274,7 @@ impl Platform {
     pub async fn operator_for(&self, id: &str) -> Result<Caller> {
         let (app_id, now) = (id.to_owned(), self.now());
         ensure_app(&self.inner.store, app_id, now).await?;
-        Ok(Caller::operator(id))
+        Ok(Caller::local(id))
     }
 
     /// Returns a caller for the app with this id, whether or not it exists: an app may act as itself, an administrator

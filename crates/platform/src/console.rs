@@ -192,7 +192,7 @@ impl Platform {
         client: Option<IpAddr>,
     ) -> Result<Session> {
         self.admit_address(client)?;
-        self.inner.login_throttle.by_name.admit(username.to_owned())?;
+        self.admit_name(username.to_owned())?;
         let user = self.inner.store.rows().await?.user_by_name(username).await?;
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         match (self.check_password(password, hash).await?, user) {
@@ -231,7 +231,13 @@ impl Platform {
         Ok(Session { token, username: user.username, life: SESSION_LIFETIME })
     }
 
-    fn admit_address(&self, client: Option<IpAddr>) -> Result<()> {
+    /// Counts an attempt to log in under a name.
+    pub(crate) fn admit_name(&self, name: String) -> Result<()> {
+        self.inner.login_throttle.by_name.admit(name)
+    }
+
+    /// Counts an attempt to log in from an address.
+    pub(crate) fn admit_address(&self, client: Option<IpAddr>) -> Result<()> {
         self.inner
             .login_throttle
             .by_address
@@ -266,7 +272,8 @@ impl Platform {
         }
     }
 
-    async fn hash(&self, password: String) -> Result<String> {
+    /// Hashes a password.
+    pub(crate) async fn hash(&self, password: String) -> Result<String> {
         self.run_blocking(move || {
             let hash = argon2().hash_password(password.as_bytes()).map_err(hash_error)?;
             Ok(hash.to_string())
@@ -276,7 +283,7 @@ impl Platform {
 
     /// Verifies a password. Without a stored hash it does the same work and returns false, so that timing does not
     /// reveal whether the user exists.
-    async fn check_password(&self, password: String, hash: Option<String>) -> Result<bool> {
+    pub(crate) async fn check_password(&self, password: String, hash: Option<String>) -> Result<bool> {
         if password.len() > MAX_PASSWORD_BYTES {
             return Ok(false);
         }

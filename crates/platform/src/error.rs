@@ -64,6 +64,9 @@ pub enum Missing {
     /// The person or device is not in the group.
     #[error("membership")]
     Membership,
+    /// There is no such operator.
+    #[error("operator")]
+    Operator,
     /// The library has no such person.
     #[error("person")]
     Person,
@@ -73,6 +76,9 @@ pub enum Missing {
     /// The library has no such relation of groups.
     #[error("relation")]
     Relation,
+    /// The operator has no such session or token.
+    #[error("session")]
+    Session,
     /// The outbox has no such write.
     #[error("write")]
     Write,
@@ -93,6 +99,9 @@ pub enum Existing {
     /// The app has a library with this id.
     #[error("library")]
     Library,
+    /// An operator has this name.
+    #[error("operator")]
+    Operator,
     /// The library has a person with this id.
     #[error("person")]
     Person,
@@ -116,6 +125,9 @@ pub enum Limit {
     /// People of a library.
     #[error("people")]
     People,
+    /// Tokens of an operator.
+    #[error("tokens")]
+    Tokens,
     /// Users of the console.
     #[error("users")]
     Users,
@@ -159,6 +171,9 @@ pub enum Refusal {
     /// Too many login attempts from one address or for one name in a short time.
     #[error("too many attempts")]
     TooManyAttempts,
+    /// The present password is another one.
+    #[error("the present password is another one")]
+    WrongPassword,
 }
 
 /// What is not valid in a request.
@@ -167,6 +182,9 @@ pub enum BadInput {
     /// The address of a picture is not valid.
     #[error("not the address of a picture")]
     Address,
+    /// An administrator was bound to an app.
+    #[error("an administrator administers all apps")]
+    AdminOfApp,
     /// The id is not valid for an app.
     #[error("an app's id is wanted")]
     AppId,
@@ -176,6 +194,20 @@ pub enum BadInput {
     /// The picture behind an address could not be fetched.
     #[error("a picture could not be fetched: {0}")]
     NotFetched(aicp_fetch::Error),
+    /// The name is not valid for an operator or a token.
+    #[error("a name has 1 to {most} characters, without control characters and spaces around it")]
+    OperatorName {
+        /// Maximum length in characters.
+        most: usize,
+    },
+    /// The password is too short, too long, or the name.
+    #[error("a password has at least {least} characters, at most {most} bytes, and is not the name")]
+    Password {
+        /// Minimum length in characters.
+        least: usize,
+        /// Maximum length in bytes.
+        most: usize,
+    },
     /// The bytes can't be decoded as a picture, or the picture is too large.
     #[error("bad picture: {0}")]
     Picture(String),

@@ -15,6 +15,7 @@ use crate::apps::Tokens;
 use crate::background::drive;
 use crate::keys::Keys;
 use crate::libraries::LibraryCache;
+use crate::operators::OperatorDirectory;
 use crate::people::DirectoryCache;
 use crate::secrets::Vault;
 use crate::social::FriendGroupCache;
@@ -36,6 +37,7 @@ pub(crate) struct Follower {
     pub vault: Vault,
     pub keys: Arc<Keys>,
     pub tokens: Arc<Tokens>,
+    pub operators: Arc<OperatorDirectory>,
     pub libraries: Arc<LibraryCache>,
     pub directory: Arc<DirectoryCache>,
     pub friend_groups: Arc<FriendGroupCache>,
@@ -75,6 +77,10 @@ impl Follower {
         match change {
             Change::KeyChanged { key } => self.keys.apply(key, &self.vault),
             Change::GrantChanged { app_id, grant } => self.tokens.apply(app_id, grant.as_deref()),
+            Change::OperatorChanged { operator_id, operator } => {
+                self.operators.apply_operator(*operator_id, operator.as_ref());
+            }
+            Change::OperatorTokenChanged { token_id, token } => self.operators.apply_token(*token_id, token.as_ref()),
             Change::FriendGroupsChanged { app_id, user_id, .. } => self.friend_groups.invalidate(app_id, user_id),
             Change::PersonChanged { library_id, public_id } => self.directory.invalidate(*library_id, *public_id),
             Change::LibraryChanged { app_id, library_id } => self.libraries.invalidate_names(app_id, *library_id),
@@ -125,6 +131,8 @@ impl Follower {
             | Change::LibraryChanged { .. }
             | Change::GrantChanged { .. }
             | Change::KeyChanged { .. }
+            | Change::OperatorChanged { .. }
+            | Change::OperatorTokenChanged { .. }
             | Change::FriendGroupsChanged { .. } => None,
         }
     }

@@ -33,14 +33,14 @@ impl Platform {
     /// # Errors
     /// [`crate::Internal::Store`], [`crate::Internal::Sealed`].
     pub async fn claim_request(&self, caller: &Caller, key: &str, digest: [u8; 32]) -> Result<KnownRequest> {
-        let (app_id, name, now) = (caller.app_id().to_owned(), key.to_owned(), self.now());
+        let (owner, name, now) = (caller.name().to_owned(), key.to_owned(), self.now());
         let known: Option<KeyedRequest> = self
             .inner
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     tx.forget_idempotency_keys(now.saturating_sub(KEPT), FORGOTTEN_AT_ONCE).await?;
-                    tx.claim_idempotency_key(&app_id, &name, &digest, now).await
+                    tx.claim_idempotency_key(&owner, &name, &digest, now).await
                 })
             })
             .await?;
@@ -49,7 +49,7 @@ impl Platform {
             Some(known) if known.request != digest => Ok(KnownRequest::Other),
             Some(KeyedRequest { answer: None, .. }) => Ok(KnownRequest::NotAnswered),
             Some(KeyedRequest { answer: Some(sealed), .. }) => {
-                Ok(KnownRequest::Answered(self.inner.vault.open(&owner(caller, key), &sealed)?))
+                Ok(KnownRequest::Answered(self.inner.vault.open(&sealed_for(caller, key), &sealed)?))
             }
         }
     }
@@ -59,17 +59,17 @@ impl Platform {
     /// # Errors
     /// [`crate::Internal::Store`], [`crate::Internal::Random`].
     pub async fn finish_request(&self, caller: &Caller, key: &str, answer: Option<&str>) -> Result<()> {
-        let sealed = answer.map(|answer| self.inner.vault.seal(&owner(caller, key), answer)).transpose()?;
-        let (app_id, name) = (caller.app_id().to_owned(), key.to_owned());
+        let sealed = answer.map(|answer| self.inner.vault.seal(&sealed_for(caller, key), answer)).transpose()?;
+        let (owner, name) = (caller.name().to_owned(), key.to_owned());
         let finished = self
             .inner
             .store
-            .write_always(move |tx| Box::pin(async move { tx.finish_idempotency_key(&app_id, &name, sealed).await }));
+            .write_always(move |tx| Box::pin(async move { tx.finish_idempotency_key(&owner, &name, sealed).await }));
         Ok(finished.await?)
     }
 }
 
 /// What an answer is sealed for.
-fn owner(caller: &Caller, key: &str) -> String {
-    format!("answer {} {key}", caller.app_id())
+fn sealed_for(caller: &Caller, key: &str) -> String {
+    format!("answer {} {key}", caller.name())
 }

@@ -302,7 +302,7 @@ impl Platform {
     ) -> Result<NewKey> {
         caller.require_administration()?;
         let Inner { store, vault, .. } = &*self.inner;
-        make(store, vault, app_id, kind, options, self.now()).await
+        make(store, vault, app_id, kind, options, caller.act(self.now(), "key.create", "")).await
     }
 
     /// Lists the keys of an app in order of creation, revoked ones included.
@@ -320,7 +320,7 @@ impl Platform {
     /// [`crate::Refusal::Forbidden`], [`crate::Missing::App`], [`crate::Missing::Key`].
     pub async fn revoke_key(&self, caller: &Caller, app_id: &str, id: &str) -> Result<()> {
         caller.require_administration()?;
-        revoke(&self.inner.store, app_id, id, self.now()).await
+        revoke(&self.inner.store, app_id, id, caller.act(self.now(), "key.revoke", "")).await
     }
 
     /// Finds a key by the id that a client sent, revoked ones included.

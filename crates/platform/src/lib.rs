@@ -6,6 +6,7 @@
 //! no field name of any wire protocol.
 
 mod apps;
+mod audit;
 mod backend;
 mod background;
 mod call_log;
@@ -27,6 +28,7 @@ mod libraries;
 mod links;
 mod lists;
 mod locks;
+mod operators;
 mod outbox;
 mod people;
 mod pictures;
@@ -53,11 +55,12 @@ pub use aicp_backends::{
     HeadPose, Liveness, Point, Quality, Rect, SeenFace, Similarity, Unrecognisable,
 };
 pub use aicp_store::{
-    CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face, Group, GroupKind, Library,
-    LibraryCounts, LibraryFilter, LoggedCall, OutboxFilter, Page, Person, PersonChanges, PersonFilter, Profile,
-    SyncRelation, md5_hex,
+    Act, AuditEntry, AuditFilter, CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face,
+    Group, GroupKind, Library, LibraryCounts, LibraryFilter, LoggedCall, OperatorToken, OperatorTokenKind,
+    OutboxFilter, Page, Person, PersonChanges, PersonFilter, Profile, SyncRelation, md5_hex,
 };
 pub use apps::ExtendedGrant;
+pub use audit::{AuditCheck, Origin};
 pub use backend::FaceCheck;
 pub use background::Background;
 pub use call_log::CallRecord;
@@ -71,6 +74,7 @@ pub use idempotency::KnownRequest;
 pub use keys::{
     AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyState, KeyText, Keyring, NewKey, QuotaError, SignatureUse,
 };
+pub use operators::{NewOperator, NewSecret, OperatorChanges, OperatorInfo, OperatorRole};
 pub use outbox::{EngineHealth, OutboxEntry};
 pub use people::{
     EnrolOptions, Enrolled, Enrolment, FaceKey, KnownPerson, LastFace, LibraryKey, MissingLibrary, MissingPerson,
@@ -104,6 +108,7 @@ use ids::Ids;
 use keys::Keys;
 use libraries::LibraryCache;
 use locks::{Digest, KeyedLock};
+use operators::OperatorDirectory;
 use outbox::Outbox;
 use people::DirectoryCache;
 use rates::AppRates;
@@ -135,6 +140,7 @@ struct Inner {
     signer: Signer,
     vault: Vault,
     tokens: Arc<Tokens>,
+    operators: Arc<OperatorDirectory>,
     call_log: CallLog,
     keys: Arc<Keys>,
     rates: AppRates,
@@ -194,6 +200,7 @@ impl Platform {
         let keys = Arc::new(Keys::load(&store, &vault, Arc::clone(&clock)).await?);
         keys.start(store.clone()).await;
         let tokens = Arc::new(Tokens::load(&store, admin_token, settings.authorization.capabilities.clone()).await?);
+        let operators = Arc::new(OperatorDirectory::load(&store, admin_token, now).await?);
         let (libraries, directory) = (Arc::<LibraryCache>::default(), Arc::<DirectoryCache>::default());
         let friend_groups = Arc::<FriendGroupCache>::default();
         store.observe(Arc::new(Follower {
@@ -204,6 +211,7 @@ impl Platform {
             vault: Vault::new(key),
             keys: Arc::clone(&keys),
             tokens: Arc::clone(&tokens),
+            operators: Arc::clone(&operators),
             libraries: Arc::clone(&libraries),
             directory: Arc::clone(&directory),
             friend_groups: Arc::clone(&friend_groups),
@@ -220,6 +228,7 @@ impl Platform {
             signer: Signer::new(key),
             vault,
             tokens,
+            operators,
             call_log: CallLog::start(
                 store.clone(),
                 Arc::clone(&clock),

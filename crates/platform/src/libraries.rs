@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aicp_store::{LibraryCounts, NewLibrary, Page, Tx};
+use aicp_store::{Act, LibraryCounts, NewLibrary, Page, Tx};
 use aicp_types::LibraryId;
+use serde::Serialize;
 
+use crate::audit::state;
 use crate::caller::Caller;
 use crate::error::or_existing;
 use crate::random::random_hex32;
@@ -67,7 +69,8 @@ impl Platform {
             slot: None,
             hidden: false,
         };
-        backend.create_library(new, at_most).await
+        let act = caller.act(new.created_at, "library.create", "");
+        backend.create_library(new, at_most, act).await
     }
 
     /// Deletes a library named by its external id or, if no library has that, by its engine key.
@@ -156,7 +159,8 @@ impl Platform {
     ) -> Result<Option<Library>> {
         self.backend_of(caller, library)?;
         let id = library.id;
-        self.inner.store.write(move |tx| Box::pin(update_library(tx, id, change))).await
+        let act = caller.act(self.now(), "library.update", library_target(library));
+        self.inner.store.write(move |tx| Box::pin(update_library(tx, id, change, act))).await
     }
 
     /// Returns the number of libraries of an app; 0 if the app does not exist.
@@ -226,12 +230,46 @@ pub(crate) async fn insert_library(tx: &mut Tx, mut new: NewLibrary, at_most: Op
     Ok(library)
 }
 
+/// Inserts a library as [`insert_library`] does, and logs the act.
+///
+/// # Errors
+/// As [`insert_library`].
+pub(crate) async fn create_library(tx: &mut Tx, new: NewLibrary, at_most: Option<u64>, act: Act) -> Result<Library> {
+    let library = insert_library(tx, new, at_most).await?;
+    let (target, after) = (library_target(&library), state(&AuditedLibrary::of(&library)));
+    tx.append_act(Act { target, after, ..act }).await?;
+    Ok(library)
+}
+
+fn library_target(library: &Library) -> String {
+    format!("library {}", library.id)
+}
+
+/// The state of a library that the audit log shows.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AuditedLibrary<'a> {
+    group_id: &'a str,
+    name: &'a str,
+    description: Option<&'a str>,
+    engine: &'a str,
+}
+
+impl<'a> AuditedLibrary<'a> {
+    fn of(library: &'a Library) -> Self {
+        let Library { external_id: group_id, name, description, engine, .. } = library;
+        Self { group_id, name, description: description.as_deref(), engine }
+    }
+}
+
 async fn update_library(
     tx: &mut Tx,
     library_id: LibraryId,
     change: impl FnOnce(&mut Library) -> bool,
+    act: Act,
 ) -> Result<Option<Library>> {
     let mut library = tx.library_by_id(library_id).await?.ok_or(Missing::Library)?;
+    let before = state(&AuditedLibrary::of(&library));
     if !change(&mut library) {
         return Ok(None);
     }
@@ -239,6 +277,7 @@ async fn update_library(
     let (external_id, name) = (&library.external_id, &library.name);
     let written = tx.update_library(library_id, external_id, name, library.description.as_deref()).await;
     written.map_err(or_existing(Existing::Library, Missing::Library))?;
+    tx.append_act(Act { before, after: state(&AuditedLibrary::of(&library)), ..act }).await?;
     Ok(Some(library))
 }
 
@@ -472,7 +511,8 @@ mod tests {
         let other = insert(&store, new_library("b"), None).await.expect("library");
         let give_id = async |id: LibraryId, to: &str| {
             let to = to.to_owned();
-            store.write(move |tx| Box::pin(update_library(tx, id, move |library| rename(library, to)))).await
+            let act = Caller::local(APP).act(UnixMillis::new(5), "library.update", "");
+            store.write(move |tx| Box::pin(update_library(tx, id, move |library| rename(library, to), act))).await
         };
         let names = async |library: &Library| {
             let read = store.library_by_id(library.id).await.expect("read").expect("library");

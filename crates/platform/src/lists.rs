@@ -24,7 +24,7 @@ impl Platform {
                 caller.require_app(app_id)?;
                 Some(app_id)
             }
-            None if caller.is_administrator() => None,
+            None if caller.sees_all_apps() => None,
             None => Some(caller.app_id()),
         };
         let filter = LibraryFilter { app_id, ..filter };

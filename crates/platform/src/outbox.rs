@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use aicp_backends::{EnrolledFace, RemoteEngine, Write};
-use aicp_store::{NewLibrary, NewPerson, OutboxFilter, OutboxRow, Page, Store};
+use aicp_store::{Act, NewLibrary, NewPerson, OutboxFilter, OutboxRow, Page, Store};
 use aicp_types::{FaceId, LibraryId, OutboxId, UnixMillis};
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -95,9 +95,12 @@ impl Platform {
     pub async fn resume(&self, caller: &Caller, ids: BTreeSet<OutboxId>) -> Result<bool> {
         caller.require_administration()?;
         let (outbox, solved_by) = (Arc::clone(&self.inner.outbox), caller.app_id().to_owned());
+        let act = caller.act(self.now(), "outbox.retry", "");
         run_detached(async move {
             let mut all_done = true;
             for id in ids {
+                let act = Act { target: format!("write {id}"), ..act.clone() };
+                outbox.store().write_always(move |tx| Box::pin(async move { tx.append_act(act).await })).await?;
                 all_done &= outbox.resume_one(id, &solved_by).await?;
             }
             Ok(all_done)
@@ -174,6 +177,7 @@ impl Outbox {
         engine: Arc<dyn RemoteEngine>,
         new: NewLibrary,
         at_most: Option<u64>,
+        act: Act,
     ) -> Result<Library> {
         let outbox = Arc::clone(self);
         run_detached(async move {
@@ -181,7 +185,8 @@ impl Outbox {
             let row_id = row.id;
             // No lock needed before the row exists: nobody else knows the library.
             let store = &outbox.shared.store;
-            let library = store.write(move |tx| Box::pin(transactions::create_library(tx, new, at_most, row))).await?;
+            let created = store.write(move |tx| Box::pin(transactions::create_library(tx, new, at_most, act, row)));
+            let library = created.await?;
             let _lock = outbox.library_writes.lock(library.id).await;
             outbox.first_attempt(row_id, library.id).await?;
             Ok(library)

@@ -153,7 +153,7 @@ impl Platform {
 
 fn scope<'a>(caller: &'a Caller, filter: &'a CallFilter) -> CallScope<'a> {
     CallScope {
-        app_id: (!caller.is_administrator()).then_some(caller.app_id()),
+        app_id: (!caller.sees_all_apps()).then_some(caller.app_id()),
         name: filter.name.as_deref(),
         from: filter.from,
         to: filter.to,

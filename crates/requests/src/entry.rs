@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
+use aicp_platform::Origin;
 use async_trait::async_trait;
 use axum::extract::Request;
 use axum::http::request::Parts;
@@ -15,7 +16,18 @@ use axum::response::{IntoResponse, Response};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
+use crate::Client;
 use crate::body::UnreadBody;
+
+/// Id of a request, in its extensions.
+#[derive(Clone)]
+struct RequestId(HeaderValue);
+
+/// Returns where a request came from.
+pub fn origin(parts: &Parts) -> Origin {
+    let id = parts.extensions.get::<RequestId>().and_then(|RequestId(id)| id.to_str().ok());
+    Origin { address: Client::of(parts), request_id: id.map(str::to_owned) }
+}
 
 /// Header that carries the id of a request, in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -71,7 +83,8 @@ impl Interfaces {
             result = Empty,
         );
         let answered = async {
-            let (parts, body) = request.into_parts();
+            let (mut parts, body) = request.into_parts();
+            parts.extensions.insert(RequestId(id.clone()));
             let mut body = UnreadBody::new(&parts, body);
             let mut response = interface.answer(&parts, &mut body).await;
             body.discard().await;

@@ -22,7 +22,7 @@ use axum::http::request::Parts;
 
 pub use answer_budget::AnswerBudget;
 pub use body::{BodyBudget, BodyError, BodyLimits, HeldBody, UnreadBody};
-pub use entry::{Interface, Interfaces, is_below, name_operation};
+pub use entry::{Interface, Interfaces, is_below, name_operation, origin};
 pub use record::CallInfo;
 
 /// What all interfaces share. Clones share the budgets.

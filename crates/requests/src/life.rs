@@ -18,11 +18,13 @@
 use std::convert::Infallible;
 
 use aicp_platform::Caller;
+use axum::http::request::Parts;
 use axum::response::Response;
 use tracing::Span;
 
 use crate::Shared;
 use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
+use crate::entry::origin;
 use crate::record::{CallInfo, CallOutcome, Record};
 
 /// Request of one interface, from its head to its answer.
@@ -42,6 +44,9 @@ pub trait Wire: Sized + Send + Sync {
     const LOGS_UPLOAD: bool = false;
     /// Code of a success in the call log.
     const SUCCESS: i64 = 0;
+
+    /// Returns the head of the request.
+    fn head(&self) -> &Parts;
 
     /// Reads from the head who calls.
     ///
@@ -156,6 +161,7 @@ async fn live<W: Wire>(shared: &Shared, wire: &mut W, unread: &mut UnreadBody) -
     let caller = wire.caller(&call);
     if let Some(caller) = caller {
         Span::current().record("app", caller.app_id());
+        caller.note_origin(origin(wire.head()));
     }
     let begin = || Some(Record::begin(&shared.platform, caller?, wire.log_entry(&call)?));
     let mut record = if W::LOGS_UPLOAD { begin() } else { None };

@@ -3,15 +3,15 @@
 use std::ops::Deref;
 
 use aicp_store::{
-    Account, AccountGraph, Algorithm, Bytes, CallKind, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal,
+    Account, AccountGraph, Act, Algorithm, AuditEntry, AuditFilter, Bytes, CallKind, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal,
     DeviceName, DirectoryEntry, DirectoryFilter, Face, FriendGroups, Grant, Group, GroupKind, Key, KeyUsage,
     KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter, LoggedCall, LostFriends, Members, NewAccount,
-    NewConsoleUser, NewFace, NewKey, NewLibrary, NewPerson, OffsetPeriod, OutboxAction, OutboxFilter, OutboxRow, Page,
+    NewConsoleUser, NewFace, NewKey, NewLibrary, NewOperatorToken, NewPerson, OffsetPeriod, Operator, OperatorToken, OutboxAction, OutboxFilter, OutboxRow, Page,
     Person, PersonChanges, PersonFilter, PersonKeys, RangePart, RelatedFilter, Result, Solution, Store, SyncRelation,
     UnjudgedFace, UsedSignature,
 };
 use aicp_types::{
-    AccountId, Clock, ConsoleUserId, DeviceId, FaceId, FileId, GroupId, KeyId, LibraryId, OutboxId, PersonId, PublicId,
+    AccountId, AuditId, Clock, ConsoleUserId, DeviceId, FaceId, FileId, GroupId, KeyId, LibraryId, OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId,
     SyncRelationId, SystemClock, UnixMillis,
 };
 
@@ -51,6 +51,12 @@ macro_rules! writes {
 
 reads! {
     app_ids() -> Vec<String>;
+    audit_entries(filter: AuditFilter<'_>, below: Option<AuditId>, limit: u64) -> Vec<AuditEntry>;
+    audit_after(after: AuditId, limit: u64) -> Vec<AuditEntry>;
+    operators() -> Vec<Operator>;
+    operator(id: OperatorId) -> Option<Operator>;
+    operator_named(name: &str) -> Option<Operator>;
+    operator_tokens(now: UnixMillis) -> Vec<OperatorToken>;
     grants() -> Vec<Grant>;
     keys() -> Vec<Key>;
     apps_with_revoked_grant() -> Vec<String>;
@@ -121,6 +127,11 @@ reads! {
 }
 
 writes! {
+    write append_act(act: Act) -> ();
+    write create_operator(new: Operator) -> Operator;
+    remove delete_operator(id: OperatorId) -> ();
+    write create_operator_token(new: NewOperatorToken) -> OperatorToken;
+    remove delete_operator_token(id: OperatorTokenId) -> ();
     write forget_idempotency_keys(before: UnixMillis, limit: u64) -> ();
     write create_grant(grant: Grant, created_at: UnixMillis) -> ();
     write create_key(key: NewKey) -> Key;
@@ -145,6 +156,11 @@ impl Handle {
     pub async fn directory_entries(&self, library: LibraryId, public_ids: &[PublicId]) -> Result<Vec<DirectoryEntry>> {
         let entries = self.0.rows().await?.directory_entries(library, public_ids).await?;
         Ok(entries.into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    /// Writes an operator as a whole.
+    pub async fn write_operator(&self, operator: Operator) -> Result<()> {
+        self.0.write(move |tx| Box::pin(async move { tx.write_operator(&operator).await })).await
     }
 
     /// Creates an app, unless it exists.

@@ -163,6 +163,11 @@ macro_rules! suite {
                 a_link_that_is_made_while_its_row_goes_does_not_stay
                 a_link_that_cannot_be_removed_holds_up_no_other
             }
+            operators {
+                operators_are_kept_and_have_names_of_their_own
+                tokens_end_with_their_operator_and_their_time
+                acts_are_chained_and_found
+            }
             outbox {
                 rows_round_trip
                 heads_are_the_oldest_rows_of_each_library

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use aicp_types::{AccountId, FaceId, LibraryId, PersonId, PublicId, Sequence};
+use aicp_types::{AccountId, FaceId, LibraryId, OperatorId, OperatorTokenId, PersonId, PublicId, Sequence};
 
-use crate::{Grant, Key, NewTemplate};
+use crate::{Grant, Key, NewTemplate, Operator, OperatorToken};
 
 /// Observer of all committed changes.
 ///
@@ -85,6 +85,20 @@ pub enum Change {
         /// The key.
         key: Arc<Key>,
     },
+    /// An operator was created, changed or, if there is none now, deleted with all sessions and tokens.
+    OperatorChanged {
+        /// The operator.
+        operator_id: OperatorId,
+        /// The operator as it is now.
+        operator: Option<Arc<Operator>>,
+    },
+    /// A session or token of an operator was made or, if there is none now, ended.
+    OperatorTokenChanged {
+        /// The session or token.
+        token_id: OperatorTokenId,
+        /// The session or token as it is now.
+        token: Option<Arc<OperatorToken>>,
+    },
     /// An account's friend groups changed, or the account was deleted.
     FriendGroupsChanged {
         /// The app.
@@ -117,7 +131,7 @@ pub struct RecordedChange {
     pub kind: ChangeKind,
     /// The app, for libraries, grants and accounts.
     pub app_id: Option<String>,
-    /// Ids: the library, then the public id of a person or the faces; or the key, or the account.
+    /// Ids: the library, then the public id of a person or the faces; or the key, the operator, the token or the account.
     pub ids: Vec<i64>,
 }
 
@@ -140,6 +154,10 @@ pub enum ChangeKind {
     Grant,
     /// [`Change::KeyChanged`].
     Key,
+    /// [`Change::OperatorChanged`].
+    Operator,
+    /// [`Change::OperatorTokenChanged`].
+    OperatorToken,
     /// [`Change::FriendGroupsChanged`].
     FriendGroups,
 }
@@ -156,6 +174,8 @@ impl Change {
             Self::LibraryRemoved { .. } => ChangeKind::LibraryRemoved,
             Self::GrantChanged { .. } => ChangeKind::Grant,
             Self::KeyChanged { .. } => ChangeKind::Key,
+            Self::OperatorChanged { .. } => ChangeKind::Operator,
+            Self::OperatorTokenChanged { .. } => ChangeKind::OperatorToken,
             Self::FriendGroupsChanged { .. } => ChangeKind::FriendGroups,
         }
     }
@@ -185,6 +205,8 @@ impl Change {
             Self::PersonChanged { library_id, public_id } => vec![library_id.get(), public_id.get()],
             Self::LibraryChanged { library_id, .. } | Self::LibraryRemoved { library_id } => vec![library_id.get()],
             Self::KeyChanged { key } => vec![key.id.get()],
+            Self::OperatorChanged { operator_id, .. } => vec![operator_id.get()],
+            Self::OperatorTokenChanged { token_id, .. } => vec![token_id.get()],
             Self::FriendGroupsChanged { account_id, .. } => vec![account_id.get()],
             Self::GrantChanged { .. } => Vec::new(),
         }

@@ -55,13 +55,14 @@ pub use change::{AddedFace, Change, ChangeKind, Observer, RecordedChange};
 pub use database::{Database, Job, Space, TemplateSink};
 pub use error::{Error, Result, at};
 pub use model::{
-    Account, AccountGraph, Algorithm, BulkPerson, CallKind, CallScope, CallSums, CallTotal, ConsoleUser, CopiedFace,
-    Counts, CustomValue, DayTotal, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Face,
-    Friend, FriendGroup, FriendGroups, FriendRequest, Grant, Group, GroupKind, Key, KeyUsage, KeyedRequest, LastIds,
-    Library, LibraryCounts, LibraryFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewFace,
-    NewKey, NewLibrary, NewPerson, NewTemplate, OffsetPeriod, Other, OutboxAction, OutboxFilter, OutboxRow, Page,
-    Person, PersonChanges, PersonFilter, PersonKeys, Profile, RangePart, RelatedFilter, Sequences, Solution, SumUnit,
-    SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds,
+    Account, AccountGraph, Act, Algorithm, AuditEntry, AuditFilter, BulkPerson, CallKind, CallScope, CallSums,
+    CallTotal, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal, DeviceName, DirectoryEntry, DirectoryFace,
+    DirectoryFilter, DirectoryTemplate, FIRST_AUDIT_HASH, Face, Friend, FriendGroup, FriendGroups, FriendRequest,
+    Grant, Group, GroupKind, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter, LoggedCall,
+    LostFriends, Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOperatorToken, NewPerson,
+    NewTemplate, OffsetPeriod, Operator, OperatorToken, OperatorTokenKind, Other, OutboxAction, OutboxFilter,
+    OutboxRow, Page, Person, PersonChanges, PersonFilter, PersonKeys, Profile, RangePart, RelatedFilter, Sequences,
+    Solution, SumUnit, SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds,
 };
 pub use pictures::{PictureName, md5_hex, picture_key};
 pub use rows::Rows;

@@ -1,5 +1,6 @@
 //! Rows as plain data.
 
+mod audit;
 mod calls;
 mod console;
 mod directory;
@@ -8,6 +9,7 @@ mod groups;
 mod idempotency;
 mod keys;
 mod lists;
+mod operators;
 mod outbox;
 mod social;
 
@@ -16,6 +18,7 @@ use std::fmt;
 use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, TraceId, UnixMillis};
 
 pub use self::{
+    audit::{Act, AuditEntry, AuditFilter, FIRST_AUDIT_HASH},
     calls::{CallKind, CallScope, CallSums, CallTotal, DayTotal, LoggedCall, OffsetPeriod, RangePart, SumUnit},
     console::{ConsoleUser, NewConsoleUser},
     directory::{DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, PersonChanges},
@@ -24,6 +27,7 @@ pub use self::{
     idempotency::KeyedRequest,
     keys::{Key, KeyUsage, NewKey, UsedSignature},
     lists::{LibraryFilter, PersonFilter},
+    operators::{NewOperatorToken, Operator, OperatorToken, OperatorTokenKind},
     outbox::{OutboxAction, OutboxFilter, OutboxRow, Solution},
     social::{
         Account, AccountGraph, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, LostFriends, Members,

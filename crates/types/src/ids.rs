@@ -104,6 +104,18 @@ id!(
     /// Row id of a console user; never reused.
     ConsoleUserId
 );
+id!(
+    /// Row id of an operator; never reused.
+    OperatorId
+);
+id!(
+    /// Row id of a session or token of an operator; never reused.
+    OperatorTokenId
+);
+id!(
+    /// Number of an entry of the audit log, from 1 without a gap.
+    AuditId
+);
 snowflake!(
     /// Public id of a person: 19 digits, unique over all libraries.
     PublicId

@@ -147,6 +147,10 @@ impl Wire for Exchange<'_> {
     type Answer = Answer;
     type Failure = Failure;
 
+    fn head(&self) -> &Parts {
+        self.parts
+    }
+
     fn claim(&mut self) -> Result<Claim<Self>, Failure> {
         if self.parts.method != Method::POST {
             return Err(Failure::wrong_method("POST"));

@@ -142,6 +142,10 @@ impl<'a> Wire for Exchange<'a> {
     type Answer = Answer;
     type Failure = Refusal;
 
+    fn head(&self) -> &Parts {
+        self.parts
+    }
+
     fn claim(&mut self) -> Result<Claim<Self>, Refusal> {
         callers::claim(self.context, self.parts, self.query).map(Claim::Signed)
     }

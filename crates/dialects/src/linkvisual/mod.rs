@@ -116,6 +116,10 @@ impl Wire for Exchange<'_> {
 
     const SUCCESS: i64 = 200;
 
+    fn head(&self) -> &Parts {
+        self.parts
+    }
+
     fn claim(&mut self) -> Result<Claim<Self>, Failure> {
         Ok(Claim::Signed(Unverified))
     }

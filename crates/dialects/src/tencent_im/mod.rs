@@ -135,6 +135,10 @@ impl Wire for Exchange<'_> {
 
     const LOGS_UPLOAD: bool = true;
 
+    fn head(&self) -> &Parts {
+        self.parts
+    }
+
     fn claim(&mut self) -> Result<Claim<Self>, Failure> {
         Ok(Claim::Proven(callers::authenticate(self.context, self.parts)?))
     }

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use aicp_backends::{Assessment, Builtin, Candidate, EnrolledFace, FaceCandidates, LibraryRef, Photo, SeenFace};
-use aicp_store::{CopiedFace, NewLibrary, NewPerson};
+use aicp_store::{Act, CopiedFace, NewLibrary, NewPerson};
 use aicp_types::{LibraryId, PersonId};
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{AddedFace, FaceCheck, LibraryBackend, Scale};
 use crate::error::or_missing;
-use crate::libraries::insert_library;
+use crate::libraries::create_library;
 use crate::people::transactions;
 use crate::shared::Shared;
 use crate::{BUILTIN, ExaminedFace, Face, Library, Missing, Person, PersonChanges, Result, Similarity};
@@ -55,8 +55,8 @@ impl LibraryBackend for Local {
         Scale::Ours { faces: self.builtin.faces(libraries) }
     }
 
-    async fn create_library(&self, new: NewLibrary, at_most: Option<u64>) -> Result<Library> {
-        self.shared.store.write(move |tx| Box::pin(insert_library(tx, new, at_most))).await
+    async fn create_library(&self, new: NewLibrary, at_most: Option<u64>, act: Act) -> Result<Library> {
+        self.shared.store.write(move |tx| Box::pin(create_library(tx, new, at_most, act))).await
     }
 
     async fn delete_library(&self, library_id: LibraryId) -> Result<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aicp_backends::{
     Assessment, Builtin, Candidate, CandidateKey, FaceCandidates, LibraryRef, Photo, RemoteEngine, SeenFace,
 };
-use aicp_store::{NewLibrary, NewPerson, picture_key};
+use aicp_store::{Act, NewLibrary, NewPerson, picture_key};
 use aicp_types::{LibraryId, PersonId};
 use async_trait::async_trait;
 
@@ -54,8 +54,8 @@ impl LibraryBackend for Remote {
         Scale::Vendor { threshold: self.engine.threshold() }
     }
 
-    async fn create_library(&self, new: NewLibrary, at_most: Option<u64>) -> Result<Library> {
-        self.outbox.create_library(self.engine.clone(), new, at_most).await
+    async fn create_library(&self, new: NewLibrary, at_most: Option<u64>, act: Act) -> Result<Library> {
+        self.outbox.create_library(self.engine.clone(), new, at_most, act).await
     }
 
     async fn delete_library(&self, library_id: LibraryId) -> Result<()> {

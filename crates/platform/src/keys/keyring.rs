@@ -4,13 +4,13 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use aicp_store::{Key, Store};
-use aicp_types::{Clock, UnixMillis};
+use aicp_store::{Act, Key, Store};
+use aicp_types::Clock;
 
 use super::{DRAWS, KeyInfo, KeyOptions, KeyScheme, NewKey, seal_name};
 use crate::apps::check_id;
 use crate::secrets::{MasterKey, Vault};
-use crate::{Error, Missing, Result};
+use crate::{Caller, Error, Missing, Result};
 
 /// Keys of a data folder that no server has open. Only an operator on this machine can open one.
 pub struct Keyring {
@@ -38,7 +38,8 @@ impl Keyring {
     /// # Errors
     /// [`crate::BadInput::AppId`], [`crate::Internal::Store`].
     pub async fn make(&self, app_id: &str, kind: &KeyScheme, options: KeyOptions) -> Result<NewKey> {
-        make(&self.store, &self.vault, app_id, kind, options, self.clock.now()).await
+        let act = Caller::local(app_id).act(self.clock.now(), "key.create", "");
+        make(&self.store, &self.vault, app_id, kind, options, act).await
     }
 
     /// As [`crate::Platform::keys`].
@@ -54,7 +55,8 @@ impl Keyring {
     /// # Errors
     /// [`Missing::App`], [`Missing::Key`].
     pub async fn revoke(&self, app_id: &str, id: &str) -> Result<()> {
-        revoke(&self.store, app_id, id, self.clock.now()).await
+        let act = Caller::local(app_id).act(self.clock.now(), "key.revoke", "");
+        revoke(&self.store, app_id, id, act).await
     }
 
     /// Closes the data folder.
@@ -72,7 +74,7 @@ pub(super) async fn make(
     app_id: &str,
     kind: &KeyScheme,
     options: KeyOptions,
-    now: UnixMillis,
+    act: Act,
 ) -> Result<NewKey> {
     check_id(app_id)?;
     let mut draws = 0;
@@ -87,11 +89,19 @@ pub(super) async fn make(
             allow_replay: options.allow_replay,
             calls_per_second: options.calls_per_second.map(NonZeroU32::get),
             calls_per_day: options.calls_per_day,
-            created_at: now,
+            created_at: act.at,
         };
         draws += 1;
-        let made: aicp_store::Result<Key> =
-            store.write(move |tx| Box::pin(async move { tx.create_key(row).await })).await;
+        let act = act_on_key(&act, app_id, kind.name, &drawn.id);
+        let made: aicp_store::Result<Key> = store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let key = tx.create_key(row).await?;
+                    tx.append_act(act).await?;
+                    Ok(key)
+                })
+            })
+            .await;
         match made {
             Ok(_) => return Ok(drawn),
             Err(aicp_store::Error::Exists) if draws < DRAWS => {}
@@ -110,11 +120,20 @@ pub(super) async fn list(store: &Store, app_id: &str) -> Result<Vec<KeyInfo>> {
     Ok(keys)
 }
 
-pub(super) async fn revoke(store: &Store, app_id: &str, id: &str, now: UnixMillis) -> Result<()> {
+fn act_on_key(act: &Act, app_id: &str, kind: &str, id: &str) -> Act {
+    Act { app_id: Some(app_id.to_owned()), target: format!("{kind} key {id} of app {app_id}"), ..act.clone() }
+}
+
+pub(super) async fn revoke(store: &Store, app_id: &str, id: &str, act: Act) -> Result<()> {
     let key = list(store, app_id).await?.into_iter().find(|key| key.id == id).ok_or(Missing::Key)?;
-    let row = key.row;
+    let (row, act) = (key.row, act_on_key(&act, app_id, &key.kind, id));
     // As a removal: it must be possible on a full disk.
-    let revoked = store.remove(move |tx| Box::pin(async move { tx.revoke_key(row, now).await }));
+    let revoked = store.remove(move |tx| {
+        Box::pin(async move {
+            tx.revoke_key(row, act.at).await?;
+            tx.append_act(act).await
+        })
+    });
     revoked.await.map_err(|e| match e {
         aicp_store::Error::NotFound => Error::Missing(Missing::Key),
         other => other.into(),

@@ -1,13 +1,13 @@
 //! Changes together with the outbox rows that belong to them, each in one transaction.
 
 use aicp_store::{
-    Face, Library, NewFace, NewLibrary, NewPerson, OutboxAction, OutboxRow, Person, PictureName, Solution, Tx,
+    Act, Face, Library, NewFace, NewLibrary, NewPerson, OutboxAction, OutboxRow, Person, PictureName, Solution, Tx,
 };
 use aicp_types::{FaceId, LibraryId, OutboxId, PersonId, UnixMillis};
 
 use super::rules::{self, Fate, NewWrite, Subject, Undo};
 use crate::error::or_missing;
-use crate::libraries::insert_library;
+use crate::libraries;
 use crate::people::transactions::{change, insert_person};
 use crate::{Error, Internal, Missing, PersonChanges, Result};
 
@@ -19,9 +19,10 @@ pub(super) async fn create_library(
     tx: &mut Tx,
     new: NewLibrary,
     at_most: Option<u64>,
+    act: Act,
     write: NewWrite,
 ) -> Result<Library> {
-    let library = insert_library(tx, new, at_most).await?;
+    let library = libraries::create_library(tx, new, at_most, act).await?;
     tx.insert_outbox(rules::row_of(write, OutboxAction::CreateLibrary, &library, Subject::default())).await?;
     Ok(library)
 }

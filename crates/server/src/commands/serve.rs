@@ -140,8 +140,9 @@ async fn serve(config: Config) -> Result<()> {
         bodies: BodyBudget::new(config.http.body_memory_mib * MIB),
         answers: AnswerBudget::default(),
     };
+    let is_secure = config.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
     let interfaces = bound.iter().map(|&(address, listen)| {
-        let mut all: Vec<Box<dyn Interface>> = vec![Box::new(Api::new(shared.clone(), &config.api))];
+        let mut all: Vec<Box<dyn Interface>> = vec![Box::new(Api::new(shared.clone(), &config.api, is_secure))];
         all.extend(aicp_dialects::interfaces(shared.clone(), options(&config, address, listen)));
         (address, Interfaces::new(all))
     });

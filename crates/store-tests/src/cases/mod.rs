@@ -18,6 +18,7 @@ pub mod keys;
 pub mod libraries;
 pub mod links;
 pub mod lists;
+pub mod operators;
 pub mod outbox;
 pub mod people;
 pub mod pictures;

@@ -1,8 +1,8 @@
 //! Values of columns and parameters.
 
 use aicp_types::{
-    AccountId, ConsoleUserId, DeviceId, FaceId, FileId, FriendGroupId, GroupId, KeyId, LibraryId, OutboxId, PersonId,
-    PublicId, SyncRelationId, TraceId, UnixMillis,
+    AccountId, AuditId, ConsoleUserId, DeviceId, FaceId, FileId, FriendGroupId, GroupId, KeyId, LibraryId, OperatorId,
+    OperatorTokenId, OutboxId, PersonId, PublicId, SyncRelationId, TraceId, UnixMillis,
 };
 
 /// A value of one of the types that every database has.
@@ -136,6 +136,7 @@ macro_rules! typed {
 
 typed!(
     AccountId,
+    AuditId,
     ConsoleUserId,
     DeviceId,
     FaceId,
@@ -144,6 +145,8 @@ typed!(
     GroupId,
     KeyId,
     LibraryId,
+    OperatorId,
+    OperatorTokenId,
     OutboxId,
     PersonId,
     PublicId,

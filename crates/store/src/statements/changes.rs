@@ -51,7 +51,7 @@ impl Tx {
     }
 }
 
-const KINDS: [(ChangeKind, &str); 9] = [
+const KINDS: [(ChangeKind, &str); 11] = [
     (ChangeKind::FacesAdded, "faces_added"),
     (ChangeKind::FacesRemoved, "faces_removed"),
     (ChangeKind::FaceJudged, "face_judged"),
@@ -60,6 +60,8 @@ const KINDS: [(ChangeKind, &str); 9] = [
     (ChangeKind::LibraryRemoved, "library_removed"),
     (ChangeKind::Grant, "grant"),
     (ChangeKind::Key, "key"),
+    (ChangeKind::Operator, "operator"),
+    (ChangeKind::OperatorToken, "operator_token"),
     (ChangeKind::FriendGroups, "friend_groups"),
 ];
 

@@ -6,33 +6,33 @@ use crate::sql;
 use crate::{KeyedRequest, Result, Tx};
 
 impl Tx {
-    /// Records a request of an app under a key. If there is one under that key, nothing changes and it is returned.
+    /// Records a request of a caller under a key. If there is one under that key, nothing changes and it is returned.
     pub async fn claim_idempotency_key(
         &mut self,
-        app_id: &str,
+        owner: &str,
         key: &str,
         request: &[u8],
         at: UnixMillis,
     ) -> Result<Option<KeyedRequest>> {
-        let known = sql::query_as("SELECT request, answer FROM idempotency_key WHERE app_id = $1 AND key = $2");
+        let known = sql::query_as("SELECT request, answer FROM idempotency_key WHERE owner = $1 AND key = $2");
         let known: Option<(Vec<u8>, Option<Vec<u8>>)> =
-            known.bind(app_id).bind(key).fetch_optional(&mut *self.db).await?;
+            known.bind(owner).bind(key).fetch_optional(&mut *self.db).await?;
         if let Some((request, answer)) = known {
             return Ok(Some(KeyedRequest { request, answer }));
         }
-        let query = sql::query("INSERT INTO idempotency_key (app_id, key, request, created) VALUES ($1, $2, $3, $4)");
-        query.bind(app_id).bind(key).bind(request).bind(at).execute(&mut *self.db).await?;
+        let query = sql::query("INSERT INTO idempotency_key (owner, key, request, created) VALUES ($1, $2, $3, $4)");
+        query.bind(owner).bind(key).bind(request).bind(at).execute(&mut *self.db).await?;
         Ok(None)
     }
 
     /// Stores the answer to a request; without one, forgets the request.
-    pub async fn finish_idempotency_key(&mut self, app_id: &str, key: &str, answer: Option<Vec<u8>>) -> Result<()> {
+    pub async fn finish_idempotency_key(&mut self, owner: &str, key: &str, answer: Option<Vec<u8>>) -> Result<()> {
         let query = match answer {
-            Some(answer) => sql::query("UPDATE idempotency_key SET answer = $3 WHERE app_id = $1 AND key = $2")
-                .bind(app_id)
+            Some(answer) => sql::query("UPDATE idempotency_key SET answer = $3 WHERE owner = $1 AND key = $2")
+                .bind(owner)
                 .bind(key)
                 .bind(answer),
-            None => sql::query("DELETE FROM idempotency_key WHERE app_id = $1 AND key = $2").bind(app_id).bind(key),
+            None => sql::query("DELETE FROM idempotency_key WHERE owner = $1 AND key = $2").bind(owner).bind(key),
         };
         query.execute(&mut *self.db).await?;
         Ok(())
@@ -41,8 +41,8 @@ impl Tx {
     /// Forgets the requests from before a time, at most `limit`, the oldest first.
     pub async fn forget_idempotency_keys(&mut self, before: UnixMillis, limit: u64) -> Result<()> {
         let query = sql::query(
-            "DELETE FROM idempotency_key WHERE (app_id, key) IN (
-                SELECT app_id, key FROM idempotency_key WHERE created < $1 ORDER BY created LIMIT $2)",
+            "DELETE FROM idempotency_key WHERE (owner, key) IN (
+                SELECT owner, key FROM idempotency_key WHERE created < $1 ORDER BY created LIMIT $2)",
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         query.bind(before).bind(limit).execute(&mut *self.db).await?;

@@ -9,6 +9,7 @@
 //! columns in `DO UPDATE SET`, and `CROSS JOIN` and unary plus as planner hints.
 
 mod apps;
+mod audit;
 mod bulk;
 mod calls;
 mod changes;
@@ -22,6 +23,7 @@ mod idempotency;
 mod keys;
 mod libraries;
 mod names;
+mod operators;
 mod outbox;
 mod people;
 mod pictures;

@@ -11,7 +11,7 @@ use crate::pictures::obama;
 /// An operation, and the status for a caller without a token, with a wrong one, with an expired one, of an app without the
 /// area, of another app with all areas, of the app itself, and of the administrator. The ids in the paths are those of
 /// [`prepare`]. Bodies are `{}`, so a caller who may call may still be told that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 7]); 56] = [
+const MATRIX: [(&str, &str, &str, [u16; 7]); 73] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200]),
     ("listApps", "GET", "/apps", [401, 401, 401, 403, 403, 403, 200]),
@@ -78,6 +78,23 @@ const MATRIX: [(&str, &str, &str, [u16; 7]); 56] = [
     ("deleteFace", "DELETE", "/libraries/{library}/people/{person}/faces/9999", [401, 401, 401, 403, 404, 404, 404]),
     ("deletePerson", "DELETE", "/libraries/{library}/people/9999", [401, 401, 401, 403, 404, 404, 404]),
     ("deleteLibrary", "DELETE", "/libraries/9999", [401, 401, 401, 403, 404, 404, 404]),
+    ("signIn", "POST", "/session", [400, 400, 400, 400, 400, 400, 400]),
+    ("getSession", "GET", "/session", [401, 401, 401, 200, 200, 200, 200]),
+    ("changePassword", "PUT", "/session/password", [401, 401, 401, 400, 400, 400, 400]),
+    ("listSessions", "GET", "/sessions", [401, 401, 401, 403, 403, 403, 200]),
+    ("endSession", "DELETE", "/sessions/9999", [401, 401, 401, 403, 403, 403, 404]),
+    ("listTokens", "GET", "/tokens", [401, 401, 401, 403, 403, 403, 200]),
+    ("createToken", "POST", "/tokens", [401, 401, 401, 400, 400, 400, 400]),
+    ("deleteToken", "DELETE", "/tokens/9999", [401, 401, 401, 403, 403, 403, 404]),
+    ("listOperators", "GET", "/operators", [401, 401, 401, 403, 403, 403, 200]),
+    ("createOperator", "POST", "/operators", [401, 401, 401, 403, 403, 403, 400]),
+    ("getOperator", "GET", "/operators/9999", [401, 401, 401, 403, 403, 403, 404]),
+    ("updateOperator", "PATCH", "/operators/9999", [401, 401, 401, 403, 403, 403, 404]),
+    ("deleteOperator", "DELETE", "/operators/9999", [401, 401, 401, 403, 403, 403, 404]),
+    ("listAuditLog", "GET", "/audit", [401, 401, 401, 403, 403, 403, 200]),
+    ("exportAuditLog", "GET", "/audit/export", [401, 401, 401, 403, 403, 403, 200]),
+    ("checkAuditLog", "GET", "/audit/check", [401, 401, 401, 403, 403, 403, 200]),
+    ("signOut", "DELETE", "/session", [401, 401, 401, 404, 404, 404, 404]),
 ];
 
 const ALL: [&str; 5] = ["C10000000001", "C10000000002", "C10000000003", "C10000000006", "C10000000008"];

@@ -4,6 +4,7 @@ mod access;
 mod contract;
 mod idempotency;
 mod lists;
+mod operators;
 mod people;
 mod recognition;
 
