@@ -3,16 +3,16 @@
 use std::ops::Deref;
 
 use aicp_store::{
-    Account, AccountGraph, Act, Algorithm, AuditEntry, AuditFilter, Bytes, CallKind, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal,
-    DeviceName, DirectoryEntry, DirectoryFilter, Face, FriendGroups, Grant, Group, GroupKind, Key, KeyUsage,
-    KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter, LoggedCall, LostFriends, Members, NewAccount,
-    NewConsoleUser, NewFace, NewKey, NewLibrary, NewOperatorToken, NewPerson, OffsetPeriod, Operator, OperatorToken, OutboxAction, OutboxFilter, OutboxRow, Page,
-    Person, PersonChanges, PersonFilter, PersonKeys, RangePart, RelatedFilter, Result, Solution, Store, SyncRelation,
-    UnjudgedFace, UsedSignature,
+    Account, AccountGraph, Act, Algorithm, AuditEntry, AuditFilter, Bytes, CallKind, CallScope, CallTotal, ConsoleUser,
+    CopiedFace, Counts, DayTotal, DeviceName, DirectoryEntry, DirectoryFilter, Face, FriendGroups, Grant, Group,
+    GroupKind, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter, LoggedCall, LostFriends,
+    Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOperatorToken, NewPerson, OffsetPeriod,
+    Operator, OperatorToken, OutboxAction, OutboxFilter, OutboxRow, Page, Person, PersonChanges, PersonFilter,
+    PersonKeys, RangePart, RelatedFilter, Result, Solution, Store, SyncRelation, UnjudgedFace, UsedSignature,
 };
 use aicp_types::{
-    AccountId, AuditId, Clock, ConsoleUserId, DeviceId, FaceId, FileId, GroupId, KeyId, LibraryId, OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId,
-    SyncRelationId, SystemClock, UnixMillis,
+    AccountId, AuditId, Clock, ConsoleUserId, DeviceId, FaceId, FileId, GroupId, KeyId, LibraryId, OperatorId,
+    OperatorTokenId, OutboxId, PersonId, PublicId, SyncRelationId, SystemClock, UnixMillis,
 };
 
 /// A store whose methods are single reads, and single writes in a transaction each.
