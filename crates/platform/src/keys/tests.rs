@@ -1,5 +1,6 @@
 use super::*;
 use crate::secrets::MasterKey;
+use aicp_store::Act;
 use aicp_types::{ManualClock, SystemClock};
 use std::collections::HashSet;
 use std::path::Path;
@@ -25,12 +26,16 @@ async fn open(folder: &Path, clock: &Arc<ManualClock>) -> (Store, Vault, Arc<Key
     (store, vault, keys)
 }
 
+fn act() -> Act {
+    Caller::local("shop").act(NOW, "key.create", "")
+}
+
 #[tokio::test]
 async fn what_was_signed_with_is_known_after_a_restart() {
     let folder = tempfile::tempdir().expect("a temp dir");
     let clock = Arc::new(ManualClock::at(NOW));
     let (store, vault, keys) = open(folder.path(), &clock).await;
-    make(&store, &vault, "shop", &LETTERS, KeyOptions::default(), NOW).await.expect("made");
+    make(&store, &vault, "shop", &LETTERS, KeyOptions::default(), act()).await.expect("made");
     let made = store.rows().await.expect("a connection").keys().await.expect("read").remove(0);
     let hour = Duration::from_secs(3600);
     assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::First);
@@ -64,7 +69,7 @@ async fn a_key_opens_nothing_under_another_master_key() {
     let folder = tempfile::tempdir().expect("a temp dir");
     let clock = Arc::new(ManualClock::at(NOW));
     let (store, vault, _) = open(folder.path(), &clock).await;
-    let drawn = make(&store, &vault, "shop", &NUMBERS, KeyOptions::default(), NOW).await.expect("made");
+    let drawn = make(&store, &vault, "shop", &NUMBERS, KeyOptions::default(), act()).await.expect("made");
     let right = Keys::load(&store, &vault, Arc::new(SystemClock)).await.expect("loads");
     let key = right.find("numbers", &drawn.id).expect("known");
     assert_eq!(key.secret(), drawn.secret);

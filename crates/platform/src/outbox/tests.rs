@@ -13,7 +13,7 @@ use aicp_types::{Clock, OutboxId, PersonId, SystemClock, UnixMillis};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Error, Existing, Internal, Missing, Result};
+use crate::{Caller, Error, Existing, Internal, Missing, Result};
 
 fn row() -> NewWrite {
     NewWrite {
@@ -77,8 +77,8 @@ impl Fixture {
     }
 
     async fn enqueue_library(&self, external_id: &str, row: NewWrite) -> Result<Library> {
-        let new = new_library(external_id);
-        self.store.write(move |tx| Box::pin(transactions::create_library(tx, new, None, row))).await
+        let (new, act) = (new_library(external_id), Caller::local(APP).act(row.created_at, "library.create", ""));
+        self.store.write(move |tx| Box::pin(transactions::create_library(tx, new, None, act, row))).await
     }
 
     async fn enqueue_library_removal(&self, library: LibraryId, row: NewWrite) -> Result<Option<OutboxId>> {
