@@ -5,13 +5,14 @@ use std::ops::Deref;
 use aicp_store::{
     Account, AccountGraph, Act, Algorithm, AuditEntry, AuditFilter, Bytes, CallKind, CallScope, CallTotal, ConsoleUser,
     CopiedFace, Counts, DayTotal, DeviceName, DirectoryEntry, DirectoryFilter, Face, FriendGroups, Grant, Group,
-    GroupKind, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter, LoggedCall, LostFriends,
-    Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOperatorToken, NewPerson, OffsetPeriod,
-    Operator, OperatorToken, OutboxAction, OutboxFilter, OutboxRow, Page, Person, PersonChanges, PersonFilter,
-    PersonKeys, RangePart, RelatedFilter, Result, Solution, Store, SyncRelation, UnjudgedFace, UsedSignature,
+    GroupKind, JobFilter, JobItem, JobItemState, JobRow, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts,
+    LibraryFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewFace, NewJob, NewKey, NewLibrary,
+    NewOperatorToken, NewPerson, OffsetPeriod, Operator, OperatorToken, OutboxAction, OutboxFilter, OutboxRow, Page,
+    Person, PersonChanges, PersonFilter, PersonKeys, RangePart, RelatedFilter, Result, Solution, Store, SyncRelation,
+    UnjudgedFace, UsedSignature,
 };
 use aicp_types::{
-    AccountId, AuditId, Clock, ConsoleUserId, DeviceId, FaceId, FileId, GroupId, KeyId, LibraryId, OperatorId,
+    AccountId, AuditId, Clock, ConsoleUserId, DeviceId, FaceId, FileId, GroupId, JobId, KeyId, LibraryId, OperatorId,
     OperatorTokenId, OutboxId, PersonId, PublicId, SyncRelationId, SystemClock, UnixMillis,
 };
 
@@ -118,6 +119,13 @@ reads! {
     call_totals(scope: CallScope<'_>, parts: &[RangePart]) -> Vec<CallTotal>;
     call_days(scope: CallScope<'_>, parts: &[RangePart]) -> Vec<DayTotal>;
     calls(scope: CallScope<'_>, limit: u64) -> Vec<LoggedCall>;
+    job(id: JobId) -> Option<JobRow>;
+    jobs_after(filter: JobFilter<'_>, after: Option<JobId>, limit: u64) -> Vec<JobRow>;
+    due_jobs(limit: u64) -> Vec<JobRow>;
+    open_job_count(app_id: &str) -> u64;
+    jobs_ended_before(time: UnixMillis, limit: u64) -> Vec<JobId>;
+    job_items_after(id: JobId, state: Option<JobItemState>, after: i64, limit: u64) -> Vec<JobItem>;
+    job_codes(id: JobId) -> Vec<(String, u64)>;
     statistics_zone() -> Option<String>;
     first_and_last_quarter() -> Option<(i64, i64)>;
     accounts_named(app_id: &str, user_ids: &[String]) -> Vec<(AccountId, String)>;
@@ -137,6 +145,10 @@ writes! {
     write create_key(key: NewKey) -> Key;
     write revoke_key(id: KeyId, at: UnixMillis) -> ();
     write store_key_usage(usage: Vec<(KeyId, KeyUsage)>, used: Vec<UsedSignature>, now: UnixMillis) -> ();
+    write insert_job(job: NewJob) -> JobRow;
+    write insert_job_items(id: JobId, items: Vec<JobItem>) -> ();
+    write delete_job_items(id: JobId) -> ();
+    remove delete_job(id: JobId) -> ();
     write insert_library(library: NewLibrary) -> Library;
     write insert_person(library: LibraryId, person: NewPerson) -> Person;
     write set_recognisability(face: FaceId, recognisability: f32) -> ();
@@ -184,6 +196,27 @@ impl Handle {
     /// Writes a person as a whole.
     pub async fn write_person(&self, person: Person, at: UnixMillis) -> Result<()> {
         self.0.write(move |tx| Box::pin(async move { tx.write_person(&person, at).await })).await
+    }
+
+    /// Updates a job.
+    pub async fn update_job(&self, job: &JobRow) -> Result<()> {
+        let job = job.clone();
+        self.0.write(move |tx| Box::pin(async move { tx.update_job(&job).await })).await
+    }
+
+    /// Records what became of an item of a job.
+    pub async fn finish_job_item(&self, id: JobId, number: i64, state: JobItemState, code: &str) -> Result<bool> {
+        let code = code.to_owned();
+        let finish = self
+            .0
+            .write(move |tx| Box::pin(async move { tx.finish_job_item(id, number, state, &code, Some("{}")).await }));
+        finish.await
+    }
+
+    /// Takes a library out of sight.
+    pub async fn withdraw_library(&self, library: LibraryId, external_id: &str) -> Result<()> {
+        let external_id = external_id.to_owned();
+        self.0.write(move |tx| Box::pin(async move { tx.withdraw_library(library, &external_id).await })).await
     }
 
     /// Claims an idempotency key.

@@ -132,6 +132,11 @@ macro_rules! suite {
             idempotency {
                 a_key_is_claimed_once_and_keeps_the_answer
             }
+            jobs {
+                jobs_round_trip_and_come_in_the_order_of_creation
+                an_item_is_finished_once
+                a_withdrawn_library_is_out_of_sight_and_its_name_is_free
+            }
             judgements {
                 recognisability_is_kept_with_a_template_however_it_is_stored
                 what_is_not_judged_is_told_page_by_page_until_it_is

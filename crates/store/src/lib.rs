@@ -58,11 +58,12 @@ pub use model::{
     Account, AccountGraph, Act, Algorithm, AuditEntry, AuditFilter, BulkPerson, CallKind, CallScope, CallSums,
     CallTotal, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal, DeviceName, DirectoryEntry, DirectoryFace,
     DirectoryFilter, DirectoryTemplate, FIRST_AUDIT_HASH, Face, Friend, FriendGroup, FriendGroups, FriendRequest,
-    Grant, Group, GroupKind, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter, LoggedCall,
-    LostFriends, Members, NewAccount, NewConsoleUser, NewFace, NewKey, NewLibrary, NewOperatorToken, NewPerson,
-    NewTemplate, OffsetPeriod, Operator, OperatorToken, OperatorTokenKind, Other, OutboxAction, OutboxFilter,
-    OutboxRow, Page, Person, PersonChanges, PersonFilter, PersonKeys, Profile, RangePart, RelatedFilter, Sequences,
-    Solution, SumUnit, SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds,
+    Grant, Group, GroupKind, JobFilter, JobItem, JobItemState, JobRow, JobState, Key, KeyUsage, KeyedRequest, LastIds,
+    Library, LibraryCounts, LibraryFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewFace,
+    NewJob, NewKey, NewLibrary, NewOperatorToken, NewPerson, NewTemplate, OffsetPeriod, Operator, OperatorToken,
+    OperatorTokenKind, Other, OutboxAction, OutboxFilter, OutboxRow, Page, Person, PersonChanges, PersonFilter,
+    PersonKeys, Profile, RangePart, RelatedFilter, Sequences, Solution, SumUnit, SyncRelation, TemplateRow,
+    TemplatesRead, UnjudgedFace, UsedSignature, UserIds,
 };
 pub use pictures::{PictureName, md5_hex, picture_key};
 pub use rows::Rows;

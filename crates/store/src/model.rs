@@ -7,6 +7,7 @@ mod directory;
 mod grants;
 mod groups;
 mod idempotency;
+mod jobs;
 mod keys;
 mod lists;
 mod operators;
@@ -25,6 +26,7 @@ pub use self::{
     grants::Grant,
     groups::{DeviceName, Group, GroupKind, SyncRelation},
     idempotency::KeyedRequest,
+    jobs::{JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob},
     keys::{Key, KeyUsage, NewKey, UsedSignature},
     lists::{LibraryFilter, PersonFilter},
     operators::{NewOperatorToken, Operator, OperatorToken, OperatorTokenKind},

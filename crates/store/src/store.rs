@@ -364,6 +364,14 @@ impl Store {
         Ok(failure.map_or(Ok(read), Err))
     }
 
+    /// Refuses what is to be stored beside the rows when the disk is full.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`].
+    pub fn require_space(&self) -> Result<()> {
+        self.shared.database.require_space()
+    }
+
     /// Deletes the disk's reserve if almost nothing is free, for a write that must not wait for space.
     ///
     /// # Errors

@@ -116,6 +116,10 @@ id!(
     /// Number of an entry of the audit log, from 1 without a gap.
     AuditId
 );
+id!(
+    /// Row id of a job; never reused.
+    JobId
+);
 snowflake!(
     /// Public id of a person: 19 digits, unique over all libraries.
     PublicId

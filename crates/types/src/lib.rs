@@ -18,8 +18,8 @@ mod time;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use ids::{
-    AccountId, AuditId, ConsoleUserId, DeviceId, FaceId, FileId, FriendGroupId, GroupId, KeyId, LibraryId, OperatorId,
-    OperatorTokenId, OutboxId, PersonId, PublicId, SyncRelationId, TraceId,
+    AccountId, AuditId, ConsoleUserId, DeviceId, FaceId, FileId, FriendGroupId, GroupId, JobId, KeyId, LibraryId,
+    OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId, SyncRelationId, TraceId,
 };
 pub use sequence::Sequence;
 pub use snowflake::{Node, Snowflake, Snowflakes};

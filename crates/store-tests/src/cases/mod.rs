@@ -13,6 +13,7 @@ pub mod directory;
 pub mod grants;
 pub mod groups;
 pub mod idempotency;
+pub mod jobs;
 pub mod judgements;
 pub mod keys;
 pub mod libraries;

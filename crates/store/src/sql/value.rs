@@ -1,8 +1,8 @@
 //! Values of columns and parameters.
 
 use aicp_types::{
-    AccountId, AuditId, ConsoleUserId, DeviceId, FaceId, FileId, FriendGroupId, GroupId, KeyId, LibraryId, OperatorId,
-    OperatorTokenId, OutboxId, PersonId, PublicId, SyncRelationId, TraceId, UnixMillis,
+    AccountId, AuditId, ConsoleUserId, DeviceId, FaceId, FileId, FriendGroupId, GroupId, JobId, KeyId, LibraryId,
+    OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId, SyncRelationId, TraceId, UnixMillis,
 };
 
 /// A value of one of the types that every database has.
@@ -143,6 +143,7 @@ typed!(
     FileId,
     FriendGroupId,
     GroupId,
+    JobId,
     KeyId,
     LibraryId,
     OperatorId,

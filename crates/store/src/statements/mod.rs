@@ -20,6 +20,7 @@ mod directory;
 mod faces;
 mod groups;
 mod idempotency;
+mod jobs;
 mod keys;
 mod libraries;
 mod names;
