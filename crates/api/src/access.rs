@@ -14,6 +14,8 @@ pub(crate) const ADMINISTRATOR: &str = "administrator";
 
 /// Media type of bodies with pictures.
 const FORM: &str = "multipart/form-data";
+/// Media type of archives.
+pub(crate) const ARCHIVE: &str = "application/zip";
 
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub(crate) struct Operation {
     pub is_safe: bool,
     /// Whether the body may hold pictures.
     pub takes_pictures: bool,
+    /// Whether the body is an archive, which is received into a file.
+    pub takes_archive: bool,
     /// Whether it creates something, so that it must not be done twice.
     pub creates: bool,
     /// Whether the call is in the call log: what an app is granted is.
@@ -128,8 +132,8 @@ impl Operations {
                     HttpMethod::Patch => "PATCH",
                     _ => "DELETE",
                 };
-                let takes_pictures = match &described.request_body {
-                    Some(RefOr::T(body)) => body.content.contains_key(FORM),
+                let takes = |media_type| match &described.request_body {
+                    Some(RefOr::T(body)) => body.content.contains_key(media_type),
                     Some(RefOr::Ref(_)) | None => false,
                 };
                 let operation = Operation {
@@ -138,7 +142,8 @@ impl Operations {
                     path: path.clone(),
                     access,
                     is_safe: name == "GET",
-                    takes_pictures,
+                    takes_pictures: takes(FORM),
+                    takes_archive: takes(ARCHIVE),
                     creates: creates(described),
                     is_logged: matches!(access, Access::Area(area) if area != Area::Statistics),
                 };

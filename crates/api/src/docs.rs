@@ -20,7 +20,7 @@ use crate::access::creates;
 use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
-    BASE, DOCS, accounts, apps, audit, engines, faces, identification, libraries, operators, people, recognition,
+    BASE, DOCS, accounts, apps, audit, engines, faces, identification, jobs, libraries, operators, people, recognition,
     session, statistics, system,
 };
 
@@ -52,6 +52,7 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(audit::routes())
         .merge(statistics::routes())
         .merge(engines::routes())
+        .merge(jobs::routes())
         .merge(accounts::routes())
         .merge(system::routes());
     let (router, mut document) = routes.split_for_parts();

@@ -18,6 +18,7 @@ pub mod fuzzing;
 mod idempotency;
 mod identification;
 mod input;
+mod jobs;
 mod keys;
 mod libraries;
 mod operators;
@@ -34,6 +35,7 @@ mod statistics;
 mod system;
 mod tags;
 mod times;
+mod uploads;
 
 use std::convert::Infallible;
 use std::sync::LazyLock;
@@ -59,6 +61,7 @@ use idempotency::Step;
 use input::MaxPicture;
 use problem::Problem;
 use session::SessionRules;
+use uploads::Received;
 
 pub use docs::openapi;
 pub use keys::{ShownApp, ShownApps, ShownKey, ShownKeys};
@@ -134,6 +137,8 @@ struct Exchange<'a> {
 struct Admitted {
     operation: &'static Operation,
     caller: Option<Caller>,
+    /// Archive that the request carries.
+    received: Received,
 }
 
 impl Wire for Exchange<'_> {
@@ -171,6 +176,9 @@ impl Wire for Exchange<'_> {
     }
 
     fn limits(&self) -> Option<BodyLimits> {
+        if self.operation.is_ok_and(|operation| operation.takes_archive) {
+            return None;
+        }
         let takes_pictures = self.operation.is_ok_and(|operation| operation.takes_pictures);
         // Base64 takes four bytes for three.
         let pictures = PICTURES_IN_BODY * self.api.max_picture.div_ceil(3) * 4;
@@ -189,7 +197,7 @@ impl Wire for Exchange<'_> {
         if let Some(caller) = &caller {
             operation.check(caller)?;
         }
-        Ok(Admitted { operation, caller })
+        Ok(Admitted { operation, caller, received: Received::default() })
     }
 
     fn caller<'c>(&self, call: &'c Admitted) -> Option<&'c Caller> {
@@ -208,10 +216,21 @@ impl Wire for Exchange<'_> {
         })
     }
 
+    async fn receive(&self, call: &Admitted, body: &mut UnreadBody) -> Result<(), Problem> {
+        match &call.caller {
+            Some(caller) if call.operation.takes_archive => {
+                uploads::receive(self.platform(), caller, self.parts, body, &call.received).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn run(&self, call: &Admitted, body: HeldBody) -> Result<Response, Problem> {
         let claimed = match &call.caller {
             Some(caller) if call.operation.creates => {
-                match idempotency::begin(self.platform(), caller, self.parts, &body.bytes).await? {
+                let digest = call.received.digest();
+                let content = digest.as_ref().map_or(&body.bytes[..], |digest| &digest[..]);
+                match idempotency::begin(self.platform(), caller, self.parts, content).await? {
                     Step::Answer(response) => return Ok(response),
                     Step::Do(claimed) => claimed,
                 }
@@ -262,6 +281,7 @@ impl Exchange<'_> {
         extensions.insert(MaxPicture(self.api.max_picture));
         extensions.insert(self.api.sessions);
         extensions.insert(aicp_requests::origin(self.parts));
+        extensions.insert(call.received.clone());
         if let Some(caller) = &call.caller {
             extensions.insert(caller.clone());
         }

@@ -193,6 +193,7 @@ fn of_missing(missing: Missing) -> &'static str {
         Missing::Engine => "engineNotFound",
         Missing::Face => "faceNotFound",
         Missing::Group => "groupNotFound",
+        Missing::Job => "jobNotFound",
         Missing::Key => "keyNotFound",
         Missing::Library => "libraryNotFound",
         Missing::Membership => "membershipNotFound",
@@ -221,6 +222,7 @@ fn of_limit(limit: Limit) -> &'static str {
     match limit {
         Limit::Faces => "tooManyFaces",
         Limit::FriendGroups => "tooManyFriendGroups",
+        Limit::Jobs => "tooManyJobs",
         Limit::Libraries => "tooManyLibraries",
         Limit::People => "tooManyPeople",
         Limit::Tokens => "tooManyTokens",
@@ -232,6 +234,7 @@ fn of_refusal(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Engine { .. } => "engineRefused",
         Refusal::Forbidden => "forbidden",
+        Refusal::JobState => "jobStateConflict",
         Refusal::Login => "loginFailed",
         Refusal::NoFace => "noFace",
         Refusal::NoRegistration => "registrationClosed",
@@ -248,6 +251,7 @@ fn status_of_refusal(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Login => StatusCode::UNAUTHORIZED,
         Refusal::Forbidden | Refusal::NoRegistration | Refusal::WrongPassword => StatusCode::FORBIDDEN,
+        Refusal::JobState => StatusCode::CONFLICT,
         Refusal::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Engine { .. }
         | Refusal::NoFace
@@ -263,6 +267,7 @@ fn of_input(input: &BadInput) -> &'static str {
         BadInput::Address => "addressNotValid",
         BadInput::AdminOfApp => "adminOfApp",
         BadInput::AppId => "appIdNotValid",
+        BadInput::Import(_) => "importRefused",
         BadInput::LibraryId => "groupIdNotValid",
         BadInput::NotFetched(_) => "pictureNotFetched",
         BadInput::OperatorName { .. } => "nameNotValid",

@@ -9,15 +9,17 @@ pub(crate) const OPERATORS: &str = "operators";
 pub(crate) const AUDIT: &str = "audit";
 pub(crate) const STATISTICS: &str = "statistics";
 pub(crate) const ENGINES: &str = "engines";
+pub(crate) const JOBS: &str = "jobs";
 pub(crate) const ACCOUNTS: &str = "accounts";
 pub(crate) const SYSTEM: &str = "system";
 
 /// The names, in the order in which the document shows them, with what they group.
-pub(crate) const TAGS: [(&str, &str); 11] = [
+pub(crate) const TAGS: [(&str, &str); 12] = [
     (LIBRARIES, "Libraries of people"),
     (PEOPLE, "People of a library"),
     (FACES, "Faces of a person"),
     (RECOGNITION, "Detection, quality, liveness, comparison, identification"),
+    (JOBS, "Long work: imports, its progress and its reports"),
     (APPS, "Apps: grants, tokens, keys"),
     (OPERATORS, "People who run the platform: their sessions and tokens"),
     (AUDIT, "The log of administrative acts"),

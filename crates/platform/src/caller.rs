@@ -34,6 +34,8 @@ enum Role {
     Anonymous,
     /// Who works on this machine, and has access to its files anyway.
     Local,
+    /// A job of an app. Calls take precedence.
+    Job,
     /// An operator who signed in.
     Operator {
         role: OperatorRole,
@@ -91,6 +93,11 @@ impl Caller {
         Self { sign_in: Some(sign_in), ..Self::administrator() }
     }
 
+    /// Makes the caller of a job, which an app was allowed to create.
+    pub(crate) fn job(app_id: &str) -> Self {
+        Self::new(app_id, Areas::ALL, Role::Job, &format!("job:{app_id}"))
+    }
+
     fn new(app_id: &str, areas: Areas, role: Role, name: &str) -> Self {
         let (app_id, name) = (app_id.to_owned(), name.into());
         Self { app_id, areas, role, name, sign_in: None, call: Arc::default() }
@@ -115,7 +122,7 @@ impl Caller {
     pub fn operator_role(&self) -> Option<OperatorRole> {
         match self.role {
             Role::Operator { role, .. } => Some(role),
-            Role::Administrator | Role::App | Role::Anonymous | Role::Local => None,
+            Role::Administrator | Role::App | Role::Anonymous | Role::Local | Role::Job => None,
         }
     }
 
@@ -129,11 +136,21 @@ impl Caller {
         self.role == Role::Anonymous
     }
 
+    /// Whether this is a job.
+    pub(crate) fn is_job(&self) -> bool {
+        self.role == Role::Job
+    }
+
+    /// Whether this is who works on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.role == Role::Local
+    }
+
     /// Whether this is the holder of the admin token, an operator with the role admin, or who works on this machine.
     pub fn is_administrator(&self) -> bool {
         match self.role {
             Role::Administrator | Role::Local | Role::Operator { role: OperatorRole::Admin, .. } => true,
-            Role::App | Role::Anonymous | Role::Operator { .. } => false,
+            Role::App | Role::Anonymous | Role::Job | Role::Operator { .. } => false,
         }
     }
 

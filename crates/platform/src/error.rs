@@ -55,6 +55,9 @@ pub enum Missing {
     /// The library has no such group.
     #[error("group")]
     Group,
+    /// The app has no such job.
+    #[error("job")]
+    Job,
     /// The app has no such key.
     #[error("key")]
     Key,
@@ -119,6 +122,9 @@ pub enum Limit {
     /// Friend groups of an account.
     #[error("friend groups")]
     FriendGroups,
+    /// Jobs of an app that have not ended.
+    #[error("unfinished jobs")]
+    Jobs,
     /// Libraries of an app.
     #[error("libraries")]
     Libraries,
@@ -147,6 +153,9 @@ pub enum Refusal {
     /// The role of the caller does not allow it.
     #[error("only the administrator may do this")]
     Forbidden,
+    /// The state of the job does not allow it.
+    #[error("the state of the job does not allow this")]
+    JobState,
     /// The login failed.
     #[error("not recognised")]
     Login,
@@ -188,6 +197,9 @@ pub enum BadInput {
     /// The id is not valid for an app.
     #[error("an app's id is wanted")]
     AppId,
+    /// What is to be imported can't be.
+    #[error("{0}")]
+    Import(String),
     /// The id is not valid for a library.
     #[error("a library's id is wanted")]
     LibraryId,

@@ -22,6 +22,7 @@ mod gates;
 mod groups;
 mod idempotency;
 mod ids;
+mod jobs;
 mod judgements;
 mod keys;
 mod libraries;
@@ -56,8 +57,8 @@ pub use aicp_backends::{
 };
 pub use aicp_store::{
     Act, AuditEntry, AuditFilter, CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face,
-    Group, GroupKind, Library, LibraryCounts, LibraryFilter, LoggedCall, OperatorToken, OperatorTokenKind,
-    OutboxFilter, Page, Person, PersonChanges, PersonFilter, Profile, SyncRelation, md5_hex,
+    Group, GroupKind, JobItemState, JobState, Library, LibraryCounts, LibraryFilter, LoggedCall, OperatorToken,
+    OperatorTokenKind, OutboxFilter, Page, Person, PersonChanges, PersonFilter, Profile, SyncRelation, md5_hex,
 };
 pub use apps::ExtendedGrant;
 pub use audit::{AuditCheck, Origin};
@@ -71,6 +72,7 @@ pub use engines::{BUILTIN, Engines};
 pub use error::{BadInput, Error, Existing, Internal, Limit, Missing, Refusal, Result};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
 pub use idempotency::KnownRequest;
+pub use jobs::{ImportSource, Item, ItemDetail, Job, JobKind, JobQuery, Upload, folder_of_jobs};
 pub use keys::{
     AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyState, KeyText, Keyring, NewKey, QuotaError, SignatureUse,
 };
@@ -105,6 +107,7 @@ use console::LoginThrottle;
 use engines::Backends;
 use follower::Follower;
 use ids::Ids;
+use jobs::Jobs;
 use keys::Keys;
 use libraries::LibraryCache;
 use locks::{Digest, KeyedLock};
@@ -155,6 +158,7 @@ struct Inner {
     friend_groups: Arc<FriendGroupCache>,
     single_calls: Arc<Semaphore>,
     warned_libraries: WarnedLibraries,
+    jobs: Jobs,
     settings: Settings,
 }
 
@@ -246,6 +250,7 @@ impl Platform {
             friend_groups,
             single_calls: Arc::new(Semaphore::new(statistics::MAX_CONCURRENT_CALL_QUERIES)),
             warned_libraries: WarnedLibraries::default(),
+            jobs: Jobs::new(settings.jobs_folder.clone()),
             store,
             shared,
             builtin: engines.builtin,

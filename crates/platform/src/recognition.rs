@@ -325,7 +325,11 @@ impl Platform {
     /// Combines a picture with the terms of an app: callers without credentials have lower priority and get fewer
     /// detector passes; the minimum recognisability is a setting of each app.
     pub(crate) fn photo(&self, caller: &Caller, bytes: Bytes) -> Photo {
-        let priority = if caller.is_anonymous() { Priority::Unknown } else { Priority::Known };
+        let priority = match caller {
+            caller if caller.is_job() => Priority::Own,
+            caller if caller.is_anonymous() => Priority::Unknown,
+            _ => Priority::Known,
+        };
         Photo {
             bytes,
             terms: Terms {

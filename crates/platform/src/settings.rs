@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use aicp_settings::{Seconds, at_least, if_set, settings, when, within};
+use aicp_settings::{Seconds, at_least, if_set, list, settings, when, within};
 use jiff::tz::{Offset, TimeZone};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -32,6 +33,10 @@ pub struct Settings {
     pub console: Console,
     /// Writes that wait for their engine.
     pub outbox: Outbox,
+    /// Jobs.
+    pub jobs: Jobs,
+    /// Folder of the files of jobs.
+    pub jobs_folder: PathBuf,
     /// Downloads from addresses that callers name.
     pub fetch: Fetch,
     /// App that calls without a token act for, if they are allowed; reserved.
@@ -55,6 +60,8 @@ impl Default for Settings {
             statistics: Statistics::default(),
             console: Console::default(),
             outbox: Outbox::default(),
+            jobs: Jobs::default(),
+            jobs_folder: PathBuf::from("data/jobs"),
             fetch: Fetch::default(),
             legacy_app: "legacy".to_owned(),
             anonymous: true,
@@ -137,6 +144,27 @@ settings! {
         auto_replay: bool = true,
         /// Seconds between health checks of the engines.
         interval_s: Seconds = Seconds::new(5) => at_least(Seconds::new(1)),
+    }
+}
+
+settings! {
+    /// Jobs: long work, such as imports.
+    pub struct Jobs {
+        /// Maximum number of jobs that run at a time; others wait.
+        concurrent: usize = 2 => within(1..=16),
+        /// Maximum number of jobs of an app that have not ended.
+        max_open: u64 = 32 => within(1..=10_000),
+        /// Maximum size of an uploaded archive in MiB.
+        max_upload_mib: usize = 4096 => within(1..=1 << 20),
+        /// Maximum number of files of an import.
+        max_files: u64 = 200_000 => within(1..=2_000_000),
+        /// Maximum size of all files of an archive together, unpacked, in MiB.
+        max_unpacked_mib: usize = 16_384 => within(1..=1 << 22),
+        /// Folders of this machine below which imports may read, such as `["/srv/faces"]`. Empty: none.
+        #[serde(deserialize_with = "list")]
+        import_roots: Vec<PathBuf> = Vec::new(),
+        /// Days after which jobs that have ended are deleted, with their reports.
+        retention_days: u32 = 30 => within(1..=3650),
     }
 }
 

@@ -21,7 +21,7 @@ use aicp_platform::Platform;
 use axum::http::request::Parts;
 
 pub use answer_budget::AnswerBudget;
-pub use body::{BodyBudget, BodyError, BodyLimits, HeldBody, UnreadBody};
+pub use body::{BodyBudget, BodyError, BodyLimits, BodyParts, HeldBody, UnreadBody};
 pub use entry::{Interface, Interfaces, is_below, name_operation, origin};
 pub use record::CallInfo;
 

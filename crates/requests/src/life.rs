@@ -76,6 +76,15 @@ pub trait Wire: Sized + Send + Sync {
         None
     }
 
+    /// Receives the body of a call whose [limits](Self::limits) are `None`, if the call takes one: it is too large to hold in
+    /// memory.
+    ///
+    /// # Errors
+    /// The body can't be received.
+    fn receive(&self, _: &Self::Call, _: &mut UnreadBody) -> impl Future<Output = Result<(), Self::Failure>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Makes the call.
     fn run(
         &self,
@@ -167,7 +176,10 @@ async fn live<W: Wire>(shared: &Shared, wire: &mut W, unread: &mut UnreadBody) -
     let mut record = if W::LOGS_UPLOAD { begin() } else { None };
     let body = match signed {
         Some(body) => Ok(body),
-        None => read(shared, wire, unread, |_| ()).await,
+        None => match read(shared, wire, unread, |_| ()).await {
+            Ok(body) => wire.receive(&call, unread).await.map(|()| body),
+            failed => failed,
+        },
     };
     let result = match body {
         Ok(body) => {

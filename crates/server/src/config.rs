@@ -14,7 +14,7 @@ use aicp_dialects::aicp::{FaceApi, Legacy, Listener};
 use aicp_dialects::{LinkSettings, jdcloud, linkvisual, tencent_im};
 use aicp_engines::EngineSettings;
 use aicp_platform::settings::{
-    Authorization, Console, Fetch, Outbox, Quality, Recognition, RegistrationPolicy, Settings, Statistics,
+    Authorization, Console, Fetch, Jobs, Outbox, Quality, Recognition, RegistrationPolicy, Settings, Statistics,
 };
 use aicp_settings::{Secret, Section, if_set, list, settings, when};
 use figment::Figment;
@@ -87,6 +87,8 @@ settings! {
         engines: EngineSettings,
         /// Outbox: writes that wait for their engine.
         outbox: Outbox,
+        /// Jobs: long work, such as imports.
+        jobs: Jobs,
         /// Downloads from addresses that callers name.
         fetch: Fetch,
         /// The face calls of JD Cloud.
@@ -178,6 +180,8 @@ impl Config {
             statistics: self.statistics.clone(),
             console: Console { registration: Some(self.registration()), ..self.console.clone() },
             outbox: self.outbox.clone(),
+            jobs: self.jobs.clone(),
+            jobs_folder: aicp_platform::folder_of_jobs(&self.data_dir),
             fetch: self.fetch.clone(),
             legacy_app: self.legacy.app_id.clone(),
             anonymous: self.legacy.is_anonymous(),

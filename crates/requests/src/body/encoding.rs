@@ -17,12 +17,12 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Encoding of a body according to its headers.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Encoding {
-    packing: ContentCoding,
+    pub packing: ContentCoding,
     charset: Option<&'static encoding_rs::Encoding>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum ContentCoding {
+pub(super) enum ContentCoding {
     #[default]
     None,
     Gzip,

@@ -1,6 +1,7 @@
 //! Request bodies, read within limits of size, time and memory.
 
 mod encoding;
+mod parts;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,6 +18,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{Client, ConnectionState};
 use encoding::Encoding;
+
+pub use parts::BodyParts;
 
 /// Time limit for reading a whole body.
 const READ_TIME: Duration = Duration::from_secs(60);
@@ -334,11 +337,16 @@ async fn drain(mut body: Body, at_most: usize) {
 struct MinimumRate {
     /// Time by which the bytes so far would have arrived at the minimum rate.
     deadline: Instant,
+    bytes_per_second: u32,
 }
 
 impl MinimumRate {
     fn begin() -> Self {
-        Self { deadline: Instant::now() + RATE_GRACE }
+        Self::of(MIN_BYTES_PER_SECOND)
+    }
+
+    fn of(bytes_per_second: u32) -> Self {
+        Self { deadline: Instant::now() + RATE_GRACE, bytes_per_second }
     }
 
     /// Returns the next bytes of a body, or `None` at its end. Fails if they arrive too late or the connection breaks.
@@ -350,7 +358,7 @@ impl MinimumRate {
                     // A frame without data holds trailers.
                     let Ok(data) = frame.into_data() else { continue };
                     let came = u32::try_from(data.len()).unwrap_or(u32::MAX);
-                    self.deadline += Duration::from_secs(1) * came / MIN_BYTES_PER_SECOND;
+                    self.deadline += Duration::from_secs(1) * came / self.bytes_per_second;
                     return Ok(Some(data));
                 }
                 Ok(Some(Err(_))) | Err(_) => return Err(BodyError::Broken),

@@ -104,12 +104,19 @@ fn on_keys(
 }
 
 /// Running server on the same data folder.
-struct Server {
+pub(super) struct Server {
     socket: PathBuf,
 }
 
 impl Server {
-    fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value> {
+    /// Returns the server that has the data folder open, if one does.
+    pub fn running(config: &Config) -> Option<Self> {
+        let socket = data_dir::control_socket(config);
+        std::os::unix::net::UnixStream::connect(&socket).is_ok().then_some(Self { socket })
+    }
+
+    /// Calls an operation of the API.
+    pub fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value> {
         let body = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
         let path = format!("/api/v1{path}");
         let answer = async_runtime()?.block_on(control::ask(&self.socket, method, &path, body));
@@ -126,7 +133,7 @@ impl Server {
 }
 
 /// Percent-encodes a path segment.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let kept = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
     text.bytes().map(|b| if kept(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }

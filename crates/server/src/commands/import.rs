@@ -1,37 +1,25 @@
 //! `aicp import`
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
-use aicp_platform::{
-    BadInput, Caller, EnrolOptions, Enrolled, Enrolment, Format, KnownPerson, Library, PersonData, Platform, Profile,
-    Refusal, SamePicture,
-};
+use aicp_platform::{Caller, Item, Job, Platform};
+use aicp_types::JobId;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use tokio::task::JoinSet;
-use unicode_normalization::UnicodeNormalization;
+use serde_json::{Value, json};
 
+use super::app::{Server, escaped};
 use super::{async_runtime, open_platform, start_vision};
 use crate::config::Config;
 use crate::{Error, Result, data_dir};
 
-/// Pictures in progress per worker. All but one are being read or written, so that a slow disk does not idle a worker.
-const PICTURES_PER_WORKER: usize = 8;
-
-/// Bytes that are read to detect the format of a file.
-const FORMAT_PREFIX_BYTES: u64 = 4096;
-/// Maximum size of a file in bytes. The largest bitmap that can be decoded has twice as many, photographs have a tenth.
-const MAX_FILE: u64 = 64 << 20;
-
-/// The pictures of one person.
-struct Pictures {
-    /// Folder name: the person's name and external id.
-    name: String,
-    paths: Vec<PathBuf>,
-}
+/// Interval between two looks at the progress.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// Items that are read at a time.
+const BATCH: u64 = 1000;
 
 /// A picture that was not enrolled.
 #[derive(Debug, Serialize)]
@@ -39,12 +27,6 @@ struct Reject {
     /// Path as text; replacement characters stand for bytes that are not UTF-8.
     path: String,
     reason: String,
-}
-
-impl Reject {
-    fn new(path: &Path, reason: impl Into<String>) -> Self {
-        Self { path: path.to_string_lossy().into_owned(), reason: reason.into() }
-    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -55,187 +37,149 @@ struct Summary {
     rejects: Vec<Reject>,
 }
 
-/// Enrols a folder that has a folder of pictures per person. A repeated run continues where the last one stopped.
+impl Summary {
+    /// Counts an item.
+    fn add(&mut self, dir: &Path, name: &str, code: &str, reason: Option<String>) {
+        match code {
+            "newPerson" => (self.people, self.faces) = (self.people + 1, self.faces + 1),
+            "newFace" => self.faces += 1,
+            "known" => self.known += 1,
+            _ => self.rejects.push(Reject {
+                path: dir.join(name).to_string_lossy().into_owned(),
+                reason: reason.unwrap_or_default(),
+            }),
+        }
+    }
+}
+
+/// Enrols a folder that has a folder of pictures per person, as a job: of the server that has the data folder open, or of
+/// this process. A repeated run continues where the last one stopped.
 pub(crate) fn run(config: &Config, dir: &Path, caller: &str, library: &str, json: bool) -> Result<()> {
-    let (people, mut rejects) = list(dir)?;
+    std::fs::read_dir(dir).map_err(Error::io(dir))?;
+    let (summary, failure) = match Server::running(config) {
+        Some(server) => on_server(&server, dir, caller, library)?,
+        None => here(config, dir, caller, library)?,
+    };
+    report(&summary, json)?;
+    failure.map_or(Ok(()), Err)
+}
+
+/// Runs the import in this process. Returns what was done, and the error that ended it early.
+fn here(config: &Config, dir: &Path, caller: &str, library: &str) -> Result<(Summary, Option<Error>)> {
     let runtime = async_runtime()?;
-    // The import limits its own concurrency; a short queue configured for the server must not make it fail as busy.
+    // The import limits its own concurrency; a short queue configured for the server must not slow it down.
     let mut config = config.clone();
     config.vision.queue = 0;
     let config = &config;
     let vision = start_vision(config, None)?;
-    let mut outcome = runtime.block_on(async {
+    runtime.block_on(async {
         let token = data_dir::admin_token(config)?.token;
         data_dir::check_parts(config, false)?;
         let platform = open_platform(config, vision, &token, false).await?;
         let caller = platform.operator_for(caller).await?;
         let library = platform.open_library(&caller, library).await?;
-        let target = Target { platform: platform.clone(), caller, library };
-        let outcome = enrol_all(target, people).await;
+        let job = platform.import_folder(&caller, &library, dir.to_owned()).await?;
+        // A server that is started after this process was killed leaves it alone, unless somebody resumes it.
+        platform.pause_job(&caller, job.id).await?;
+        let outcome = complete(&platform, &caller, job.id, dir).await;
         platform.close().await?;
-        Ok::<_, Error>(outcome)
-    })?;
-    rejects.append(&mut outcome.summary.rejects);
-    outcome.summary.rejects = rejects;
-    report(&outcome.summary, json)?;
-    outcome.failure.map_or(Ok(()), Err)
+        outcome
+    })
 }
 
-/// Library that an import writes to.
-struct Target {
-    platform: Platform,
-    caller: Caller,
-    library: Library,
+async fn complete(platform: &Platform, caller: &Caller, id: JobId, dir: &Path) -> Result<(Summary, Option<Error>)> {
+    let progress = bar();
+    let look = async {
+        loop {
+            let Job { total, done, failed, .. } = platform.job(caller, id).await?;
+            show(&progress, total, done, failed);
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    };
+    let ended = tokio::select! {
+        ended = platform.complete_job(id) => ended,
+        looked = look => looked,
+    };
+    progress.finish_and_clear();
+    let (mut summary, mut after) = (Summary::default(), 0);
+    loop {
+        let items = platform.job_items(caller, id, None, after, BATCH).await?;
+        let Some(last) = items.last() else { break };
+        after = last.number;
+        for Item { name, code, detail, .. } in items {
+            // Without a code it still waits.
+            let Some(code) = code else { continue };
+            summary.add(dir, &name, &code, detail.reason);
+        }
+    }
+    if ended.is_ok() {
+        platform.delete_job(caller, id).await?;
+    }
+    Ok((summary, ended.err().map(Error::from)))
 }
 
-/// Result of an import.
-struct Outcome {
-    summary: Summary,
-    /// Error that ended the import early.
-    failure: Option<Error>,
+/// Lets a server run the import. Returns what was done, and the error that ended it early.
+fn on_server(server: &Server, dir: &Path, app: &str, library: &str) -> Result<(Summary, Option<Error>)> {
+    let dir = std::path::absolute(dir).map_err(Error::io(dir))?;
+    let folder = dir.to_str().ok_or_else(|| Error::Server("the path of the folder is not UTF-8".to_owned()))?;
+    let known = server.call("GET", &format!("/libraries?appId={}&groupId={}", escaped(app), escaped(library)), None)?;
+    let id = match known["items"][0]["id"].as_str() {
+        Some(id) => id.to_owned(),
+        None => {
+            let new = json!({"name": library, "appId": app});
+            text(&server.call("POST", "/libraries", Some(new))?["id"])?
+        }
+    };
+    let new = json!({ "folder": folder });
+    let job = server.call("POST", &format!("/libraries/{id}/folder-imports"), Some(new))?;
+    let path = format!("/jobs/{}", text(&job["id"])?);
+    let progress = bar();
+    let ended = loop {
+        let job = server.call("GET", &path, None)?;
+        let number = |name: &str| job[name].as_u64();
+        show(&progress, number("total"), number("done").unwrap_or(0), number("failed").unwrap_or(0));
+        if matches!(job["state"].as_str(), Some("done" | "failed" | "cancelled" | "paused")) {
+            break job;
+        }
+        thread::sleep(LOOK_INTERVAL);
+    };
+    progress.finish_and_clear();
+    let mut summary = Summary::default();
+    let mut cursor = String::new();
+    loop {
+        let page = server.call("GET", &format!("{path}/items?limit={BATCH}{cursor}"), None)?;
+        for item in page["items"].as_array().into_iter().flatten().filter(|item| item["code"].is_string()) {
+            let field = |name: &str| item[name].as_str().unwrap_or_default();
+            summary.add(&dir, field("name"), field("code"), item["reason"].as_str().map(str::to_owned));
+        }
+        let Some(next) = page["next"].as_str() else { break };
+        cursor = format!("&cursor={}", escaped(next));
+    }
+    let failure = match ended["state"].as_str() {
+        Some("done") => None,
+        Some("failed") => Some(ended["error"].as_str().unwrap_or("it failed").to_owned()),
+        state => Some(format!("the job of the import is {}", state.unwrap_or("unknown"))),
+    };
+    Ok((summary, failure.map(Error::Server)))
 }
 
-/// Enrols the pictures, several at once.
-async fn enrol_all(target: Target, people: Vec<Pictures>) -> Outcome {
-    let pictures = people.iter().map(|person| person.paths.len() as u64).sum();
-    let progress = ProgressBar::new(pictures);
+fn text(value: &Value) -> Result<String> {
+    value.as_str().map(str::to_owned).ok_or_else(|| Error::Server("the server answers something else".to_owned()))
+}
+
+fn bar() -> ProgressBar {
+    let progress = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta} {msg}") {
         progress.set_style(style);
     }
-    progress.enable_steady_tick(Duration::from_millis(200));
-    let depth = PICTURES_PER_WORKER * std::thread::available_parallelism().map_or(1, usize::from);
-    let target = Arc::new(target);
-    let mut waiting = people.into_iter().flat_map(|Pictures { name, paths }| {
-        let name: Arc<str> = name.into();
-        paths.into_iter().map(move |path| (Arc::clone(&name), path))
-    });
-    let mut under_way = JoinSet::new();
-    let mut summary = Summary::default();
-    let mut failure = None;
-    loop {
-        while under_way.len() < depth
-            && let Some((person, path)) = waiting.next()
-        {
-            let target = Arc::clone(&target);
-            under_way.spawn(async move {
-                let outcome = enrol_picture(&target, &person, &path).await;
-                (path, outcome)
-            });
-        }
-        match under_way.join_next().await {
-            Some(Ok((_, Ok(enrolled)))) => {
-                summary.people += usize::from(enrolled.is_new_person);
-                summary.faces += usize::from(enrolled.is_new_face);
-                summary.known += usize::from(!enrolled.is_new_face);
-            }
-            Some(Ok((path, Err(e)))) if is_about_the_picture(&e) => {
-                summary.rejects.push(Reject::new(&path, e.to_string()));
-            }
-            // Other errors, such as a full disk, would affect every further picture.
-            Some(Ok((_, Err(e)))) => {
-                failure = Some(e);
-                break;
-            }
-            Some(Err(e)) => {
-                failure = Some(Error::Runtime(std::io::Error::other(e)));
-                break;
-            }
-            None => break,
-        }
-        progress.set_message(format!("{} rejected", summary.rejects.len()));
-        progress.inc(1);
-    }
-    progress.finish_and_clear();
-    summary.rejects.sort_by(|a, b| a.path.cmp(&b.path));
-    Outcome { summary, failure }
+    progress.enable_steady_tick(LOOK_INTERVAL);
+    progress
 }
 
-async fn enrol_picture(target: &Target, person: &str, path: &Path) -> Result<Enrolled> {
-    let file = path.to_owned();
-    let bytes = tokio::task::spawn_blocking(move || read_picture(&file).map_err(Error::io(&file)))
-        .await
-        .map_err(|e| Error::Runtime(std::io::Error::other(e)))??;
-    let profile = Profile { name: Some(person.to_owned()), ..Profile::default() };
-    let Target { platform, caller, library } = target;
-    // A repeated import enrols what is missing.
-    let options = EnrolOptions {
-        known_person: KnownPerson::AddFace,
-        same_picture: SamePicture::KeepOfPerson,
-        ..EnrolOptions::default()
-    };
-    let person = PersonData { user_id: Some(person.to_owned()), profile, ..PersonData::default() };
-    let enrolment = Enrolment { library: library.into(), person, picture: bytes.into(), options };
-    Ok(platform.enrol(caller, enrolment).await?)
-}
-
-/// Reads a file if it is regular, within the size limit and starts like a picture.
-fn read_picture(file: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::{Error, Read};
-    // Opening a pipe or a device may block forever.
-    if !std::fs::metadata(file)?.is_file() {
-        return Err(Error::other("not a regular file"));
-    }
-    let mut opened = std::fs::File::open(file)?;
-    if opened.metadata()?.len() > MAX_FILE {
-        return Err(Error::other("larger than 64 MiB"));
-    }
-    let mut bytes = Vec::new();
-    (&mut opened).take(FORMAT_PREFIX_BYTES).read_to_end(&mut bytes)?;
-    if Format::of(&bytes).is_none() {
-        // The first bytes suffice for the error that names the format.
-        return Ok(bytes);
-    }
-    // The limit also covers a file that grows meanwhile.
-    opened.take(MAX_FILE).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Returns whether an error concerns only the picture, so that the import can continue.
-fn is_about_the_picture(e: &Error) -> bool {
-    use aicp_platform::Error as Platform;
-    matches!(
-        e,
-        Error::Io { .. }
-            | Error::Platform(
-                Platform::BadInput(BadInput::Picture(_))
-                    | Platform::Refused(Refusal::NoFace)
-                    | Platform::Refused(Refusal::NotRecognisable(_))
-            )
-    )
-}
-
-/// Lists the people of a folder, sorted by name. Misplaced files and folders are rejected.
-fn list(dir: &Path) -> Result<(Vec<Pictures>, Vec<Reject>)> {
-    let (mut people, mut rejects) = (Vec::new(), Vec::new());
-    for folder in entries(dir)? {
-        if !folder.is_dir() {
-            rejects.push(Reject::new(&folder, "not in a person's folder"));
-            continue;
-        }
-        let Some(name) = folder.file_name().and_then(|name| name.to_str()) else {
-            rejects.push(Reject::new(&folder, "the folder's name is not UTF-8"));
-            continue;
-        };
-        // Some systems decompose accents; NFC makes the names equal.
-        let name: String = name.nfc().collect();
-        let (folders, paths): (Vec<_>, Vec<_>) = entries(&folder)?.into_iter().partition(|path| path.is_dir());
-        for path in folders {
-            rejects.push(Reject::new(&path, "a folder within a person's folder"));
-        }
-        people.push(Pictures { name, paths });
-    }
-    Ok((people, rejects))
-}
-
-/// Lists the entries of a folder, sorted by name, without hidden ones.
-fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut paths = std::fs::read_dir(dir)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>())
-        .map_err(Error::io(dir))?;
-    let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
-    paths.retain(|path| !is_hidden(path));
-    paths.sort();
-    Ok(paths)
+fn show(progress: &ProgressBar, total: Option<u64>, done: u64, failed: u64) {
+    progress.set_length(total.unwrap_or(0));
+    progress.set_position(done + failed);
+    progress.set_message(format!("{failed} rejected"));
 }
 
 fn report(summary: &Summary, json: bool) -> Result<()> {

@@ -153,6 +153,7 @@ async fn serve(config: Config) -> Result<()> {
 
     let caretaker = platform.start_engine_monitor();
     let judging = platform.start_judging_faces();
+    let jobs = platform.start_jobs();
     for (address, listen) in &bound {
         tracing::info!(%address, dialect = %listen, "listening");
     }
@@ -182,6 +183,7 @@ async fn serve(config: Config) -> Result<()> {
     drop(control);
     caretaker.close().await;
     judging.close().await;
+    jobs.close().await;
     platform.close().await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::pictures::{base64, biden, decode, jpeg, obama, obama2};
 const NOT_ENROLLED: &str = "80018,extract feature decode pictrue! get feature failed";
 
 /// Darkens a picture so much that its face carries no identity.
-fn dark(picture: &[u8]) -> Vec<u8> {
+pub fn dark(picture: &[u8]) -> Vec<u8> {
     let mut picture = decode(picture);
     for value in picture.iter_mut() {
         *value = (f32::from(*value) * 0.045) as u8;

@@ -11,7 +11,7 @@ use crate::pictures::obama;
 /// An operation, and the status for a caller without a token, with a wrong one, with an expired one, of an app without the
 /// area, of another app with all areas, of the app itself, and of the administrator. The ids in the paths are those of
 /// [`prepare`]. Bodies are `{}`, so a caller who may call may still be told that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 7]); 73] = [
+const MATRIX: [(&str, &str, &str, [u16; 7]); 83] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200]),
     ("listApps", "GET", "/apps", [401, 401, 401, 403, 403, 403, 200]),
@@ -62,6 +62,16 @@ const MATRIX: [(&str, &str, &str, [u16; 7]); 73] = [
     ("listSimilarPeople", "GET", "/libraries/{library}/people/{person}/similar", [401, 401, 401, 403, 404, 200, 200]),
     ("identifyInLibrary", "POST", "/libraries/{library}/identify", [401, 401, 401, 403, 404, 400, 400]),
     ("identify", "POST", "/identify", [401, 401, 401, 403, 400, 400, 400]),
+    ("importArchive", "POST", "/libraries/{library}/imports", [401, 401, 401, 403, 415, 415, 415]),
+    ("importFolder", "POST", "/libraries/{library}/folder-imports", [401, 401, 401, 403, 404, 400, 400]),
+    ("listJobs", "GET", "/jobs", [401, 401, 401, 403, 200, 200, 200]),
+    ("getJob", "GET", "/jobs/{job}", [401, 401, 401, 403, 404, 200, 200]),
+    ("listJobItems", "GET", "/jobs/{job}/items", [401, 401, 401, 403, 404, 200, 200]),
+    ("getJobReport", "GET", "/jobs/{job}/report", [401, 401, 401, 403, 404, 200, 200]),
+    ("pauseJob", "POST", "/jobs/{job}/pause", [401, 401, 401, 403, 404, 409, 409]),
+    ("resumeJob", "POST", "/jobs/{job}/resume", [401, 401, 401, 403, 404, 409, 409]),
+    ("cancelJob", "POST", "/jobs/{job}/cancel", [401, 401, 401, 403, 404, 409, 409]),
+    ("deleteJob", "DELETE", "/jobs/9999", [401, 401, 401, 403, 404, 404, 404]),
     ("detect", "POST", "/detect", [401, 401, 401, 403, 400, 400, 400]),
     ("assessQuality", "POST", "/quality", [401, 401, 401, 403, 400, 400, 400]),
     ("assessLiveness", "POST", "/liveness", [401, 401, 401, 403, 400, 400, 400]),
@@ -130,9 +140,11 @@ fn every_operation_answers_every_caller_as_written_down() {
     let library = app.library("staff");
     let person = app.person(&library, &[("name", "Ada")], &obama());
     let (face, person) = (text(&person["faces"][0]["id"]), text(&person["id"]));
+    let job = app.finished_import(&library, &[("Ada/1.jpg", &obama())]);
     let mut wrong = Vec::new();
     for (id, method, path, expected) in MATRIX {
         let path = path.replace("{library}", &library).replace("{person}", &person).replace("{face}", &face);
+        let path = path.replace("{job}", &job);
         let body: &[u8] = if matches!(method, "GET" | "DELETE") { b"" } else { b"{}" };
         let target = format!("/api/v1{path}");
         let without = crate::http::send(server.addresses()[0], method, &target, &[], body).expect("an answer");

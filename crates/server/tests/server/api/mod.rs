@@ -3,10 +3,12 @@
 mod access;
 mod contract;
 mod idempotency;
+mod jobs;
 mod lists;
 mod operators;
 mod people;
 mod recognition;
+mod zip;
 
 use std::net::SocketAddr;
 

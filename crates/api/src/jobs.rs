@@ -1,0 +1,487 @@
+//! Jobs: long work, its progress and its reports.
+
+use std::path::PathBuf;
+
+use aicp_platform::{Caller, Error, Item, Job, JobItemState, JobKind, JobQuery, JobState, Missing, Platform};
+use aicp_types::{JobId, LibraryId};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::input::{Ids, Json, Query, Who};
+use crate::libraries::find as find_library;
+use crate::pages::{self, Page};
+use crate::problem::Result;
+use crate::tags;
+use crate::times::rfc3339;
+use crate::uploads::Archive;
+
+pub(crate) fn routes() -> OpenApiRouter<Platform> {
+    OpenApiRouter::new()
+        .routes(routes!(import_archive))
+        .routes(routes!(import_folder))
+        .routes(routes!(list_jobs))
+        .routes(routes!(get_job, delete_job))
+        .routes(routes!(pause_job))
+        .routes(routes!(resume_job))
+        .routes(routes!(cancel_job))
+        .routes(routes!(list_job_items))
+        .routes(routes!(get_job_report))
+}
+
+/// State of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+enum ShownState {
+    /// It waits for its turn.
+    Queued,
+    /// It runs; after a restart it goes on.
+    Running,
+    /// It was stopped and can be resumed.
+    Paused,
+    /// It was stopped for good.
+    Cancelled,
+    /// It has ended. Single items may have failed.
+    Done,
+    /// It could not go on, and can be resumed once the cause is gone.
+    Failed,
+}
+
+const STATES: [(ShownState, JobState); 6] = [
+    (ShownState::Queued, JobState::Queued),
+    (ShownState::Running, JobState::Running),
+    (ShownState::Paused, JobState::Paused),
+    (ShownState::Cancelled, JobState::Cancelled),
+    (ShownState::Done, JobState::Done),
+    (ShownState::Failed, JobState::Failed),
+];
+
+/// A job.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownJob {
+    /// Id.
+    #[schema(example = "1")]
+    id: String,
+    /// App whose job it is.
+    #[schema(example = "shop")]
+    app_id: String,
+    /// Library that it is about; it may be deleted by now.
+    library_id: Option<String>,
+    /// Kind.
+    #[schema(example = "import")]
+    kind: String,
+    /// State.
+    state: ShownState,
+    /// Number of items; `null` until it is known.
+    total: Option<u64>,
+    /// Number of items that are done.
+    done: u64,
+    /// Number of items that can't be done. The report has the reasons.
+    failed: u64,
+    /// Why the job failed.
+    error: Option<String>,
+    /// When it was created.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// When it first ran.
+    #[schema(format = DateTime)]
+    started_at: Option<String>,
+    /// When it ended.
+    #[schema(format = DateTime)]
+    ended_at: Option<String>,
+}
+
+impl From<Job> for ShownJob {
+    fn from(job: Job) -> Self {
+        let state =
+            STATES.iter().find(|(_, state)| *state == job.state).map_or(ShownState::Failed, |(shown, _)| *shown);
+        Self {
+            id: job.id.to_string(),
+            app_id: job.app_id,
+            library_id: job.library_id.map(|id| id.to_string()),
+            kind: job.kind.map_or("unknown", JobKind::name).to_owned(),
+            state,
+            total: job.total,
+            done: job.done,
+            failed: job.failed,
+            error: job.error,
+            created_at: rfc3339(job.created_at),
+            started_at: job.started_at.map(rfc3339),
+            ended_at: job.ended_at.map(rfc3339),
+        }
+    }
+}
+
+/// State of an item of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+enum ItemState {
+    /// It is still to be done.
+    Waiting,
+    /// It is done.
+    Done,
+    /// It can't be done.
+    Failed,
+}
+
+impl From<JobItemState> for ItemState {
+    fn from(state: JobItemState) -> Self {
+        match state {
+            JobItemState::Waiting => Self::Waiting,
+            JobItemState::Done => Self::Done,
+            JobItemState::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<ItemState> for JobItemState {
+    fn from(state: ItemState) -> Self {
+        match state {
+            ItemState::Waiting => Self::Waiting,
+            ItemState::Done => Self::Done,
+            ItemState::Failed => Self::Failed,
+        }
+    }
+}
+
+/// An item of a job.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ShownItem {
+    /// Number in the job, from 1.
+    number: i64,
+    /// What it is about: for an import, the path of the picture.
+    #[schema(example = "Ada Lovelace/1.jpg")]
+    name: String,
+    /// State.
+    state: ItemState,
+    /// What became of it, for programs: `newPerson`, `newFace` and `known` are done, others tell why it can't be done.
+    #[schema(example = "newPerson")]
+    code: Option<String>,
+    /// Why it can't be done, for people.
+    reason: Option<String>,
+    /// Person that it is about.
+    person_id: Option<String>,
+    /// Face that it is about.
+    face_id: Option<String>,
+}
+
+impl From<Item> for ShownItem {
+    fn from(item: Item) -> Self {
+        Self {
+            number: item.number,
+            name: item.name,
+            state: item.state.into(),
+            code: item.code,
+            reason: item.detail.reason,
+            person_id: item.detail.person.map(|id| id.to_string()),
+            face_id: item.detail.face.map(|id| id.to_string()),
+        }
+    }
+}
+
+/// Builds the answer to the creation of a job.
+fn created(job: Job) -> Response {
+    let location = format!("/api/v1/jobs/{}", job.id);
+    let mut response = (StatusCode::CREATED, axum::Json(ShownJob::from(job))).into_response();
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// Import an archive of pictures
+///
+/// A zip archive with a folder per person, whose name is the person's name and external id, or with a `manifest.csv` that has a
+/// row per picture and the columns `file`, `name`, `externalId`, `customerNumber`, `documentNumber`, `company`, `duty`,
+/// `province`, `remark`, `info`; others are ignored. A picture that the person has is not enrolled again. The job reports on
+/// each picture.
+#[utoipa::path(post, path = "/libraries/{library}/imports", tag = tags::JOBS, security(("token" = ["people"])),
+    params(("library" = String, Path, description = "Id of the library")),
+    request_body(content = String, content_type = "application/zip", description = "The archive"),
+    responses((status = CREATED, description = "The job", body = ShownJob, headers(("Location" = String)))))]
+async fn import_archive(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(library): Ids<String>,
+    Archive(upload): Archive,
+) -> Result<Response> {
+    let (acting, library) = find_library(&platform, &caller, &library).await?;
+    Ok(created(platform.import_archive(&acting, &library, upload).await?))
+}
+
+/// A folder to import.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"folder": "/srv/faces/staff"}))]
+struct NewFolderImport {
+    /// Path of the folder on the server, below one of the setting `jobs.import_roots`.
+    #[schema(min_length = 1)]
+    folder: String,
+}
+
+/// Import a folder of the server
+///
+/// It has a folder per person, whose name is the person's name and external id. Symbolic links are refused.
+#[utoipa::path(post, path = "/libraries/{library}/folder-imports", tag = tags::JOBS, security(("token" = ["people"])),
+    params(("library" = String, Path, description = "Id of the library")),
+    request_body = NewFolderImport,
+    responses((status = CREATED, description = "The job", body = ShownJob, headers(("Location" = String)))))]
+async fn import_folder(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(library): Ids<String>,
+    Json(new): Json<NewFolderImport>,
+) -> Result<Response> {
+    let (_, library) = find_library(&platform, &caller, &library).await?;
+    Ok(created(platform.import_folder(&caller, &library, PathBuf::from(new.folder)).await?))
+}
+
+/// Which jobs to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct JobsQuery {
+    /// Only jobs in this state.
+    #[param(inline)]
+    state: Option<ShownState>,
+    /// Only jobs of this kind, such as `import`.
+    kind: Option<String>,
+    /// Only jobs about this library.
+    library_id: Option<String>,
+    /// Number of jobs of a page.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u64>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// List jobs
+///
+/// In the order of creation. An app sees its own jobs, an administrator those of all apps.
+#[utoipa::path(get, path = "/jobs", tag = tags::JOBS, security(("token" = ["libraries"])), params(JobsQuery),
+    responses((status = OK, description = "A page", body = Page<ShownJob>)))]
+async fn list_jobs(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Query(query): Query<JobsQuery>,
+) -> Result<axum::Json<Page<ShownJob>>> {
+    let limit = pages::limit(query.limit)?;
+    let after = pages::after(query.cursor.as_deref())?.map(JobId::new);
+    let kind = query.kind.as_deref().map(JobKind::named);
+    let library_id = query.library_id.as_deref().map(LibraryId::parse);
+    if matches!(kind, Some(None)) || matches!(library_id, Some(None)) {
+        // There is no job of such a kind or library.
+        return Ok(axum::Json(Page::whole(Vec::new())));
+    }
+    let state = query.state.and_then(|wanted| STATES.iter().find(|(shown, _)| *shown == wanted));
+    let wanted =
+        JobQuery { state: state.map(|(_, state)| *state), kind: kind.flatten(), library_id: library_id.flatten() };
+    let jobs = platform.jobs(&caller, wanted, after, limit + 1).await?;
+    Ok(axum::Json(Page::of(jobs, limit, |job| job.id.get(), ShownJob::from)))
+}
+
+fn id_of(text: &str) -> Result<JobId> {
+    Ok(JobId::parse(text).ok_or(Error::from(Missing::Job))?)
+}
+
+/// Get a job
+#[utoipa::path(get, path = "/jobs/{job}", tag = tags::JOBS, security(("token" = ["libraries"])),
+    params(("job" = String, Path, description = "Id of the job")),
+    responses((status = OK, description = "The job", body = ShownJob)))]
+async fn get_job(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(id): Ids<String>,
+) -> Result<axum::Json<ShownJob>> {
+    Ok(axum::Json(platform.job(&caller, id_of(&id)?).await?.into()))
+}
+
+/// Delete a job that has ended
+///
+/// With its report. What it has done stays.
+#[utoipa::path(delete, path = "/jobs/{job}", tag = tags::JOBS, security(("token" = ["libraries"])),
+    params(("job" = String, Path, description = "Id of the job")),
+    responses((status = NO_CONTENT, description = "It is deleted")))]
+async fn delete_job(State(platform): State<Platform>, Who(caller): Who, Ids(id): Ids<String>) -> Result<StatusCode> {
+    platform.delete_job(&caller, id_of(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Pause a job
+///
+/// The items that it is at are completed.
+#[utoipa::path(post, path = "/jobs/{job}/pause", tag = tags::JOBS, security(("token" = ["libraries"])),
+    params(("job" = String, Path, description = "Id of the job")),
+    responses((status = OK, description = "The job", body = ShownJob)))]
+async fn pause_job(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(id): Ids<String>,
+) -> Result<axum::Json<ShownJob>> {
+    Ok(axum::Json(platform.pause_job(&caller, id_of(&id)?).await?.into()))
+}
+
+/// Resume a job
+///
+/// One that is paused or has failed goes on where it stopped.
+#[utoipa::path(post, path = "/jobs/{job}/resume", tag = tags::JOBS, security(("token" = ["libraries"])),
+    params(("job" = String, Path, description = "Id of the job")),
+    responses((status = OK, description = "The job", body = ShownJob)))]
+async fn resume_job(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(id): Ids<String>,
+) -> Result<axum::Json<ShownJob>> {
+    Ok(axum::Json(platform.resume_job(&caller, id_of(&id)?).await?.into()))
+}
+
+/// Cancel a job
+///
+/// For good. What it has done stays.
+#[utoipa::path(post, path = "/jobs/{job}/cancel", tag = tags::JOBS, security(("token" = ["libraries"])),
+    params(("job" = String, Path, description = "Id of the job")),
+    responses((status = OK, description = "The job", body = ShownJob)))]
+async fn cancel_job(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(id): Ids<String>,
+) -> Result<axum::Json<ShownJob>> {
+    Ok(axum::Json(platform.cancel_job(&caller, id_of(&id)?).await?.into()))
+}
+
+/// Which items of a job to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ItemsQuery {
+    /// Only items in this state.
+    #[param(inline)]
+    state: Option<ItemState>,
+    /// Number of items of a page.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u64>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// List the items of a job
+///
+/// By number.
+#[utoipa::path(get, path = "/jobs/{job}/items", tag = tags::JOBS, security(("token" = ["people"])),
+    params(("job" = String, Path, description = "Id of the job"), ItemsQuery),
+    responses((status = OK, description = "A page", body = Page<ShownItem>)))]
+async fn list_job_items(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(id): Ids<String>,
+    Query(query): Query<ItemsQuery>,
+) -> Result<axum::Json<Page<ShownItem>>> {
+    let limit = pages::limit(query.limit)?;
+    let after = pages::after(query.cursor.as_deref())?.unwrap_or(0);
+    let state = query.state.map(JobItemState::from);
+    let items = platform.job_items(&caller, id_of(&id)?, state, after, limit + 1).await?;
+    Ok(axum::Json(Page::of(items, limit, |item| item.number, ShownItem::from)))
+}
+
+/// Which items of a job to report.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ReportQuery {
+    /// Only items in this state.
+    #[param(inline)]
+    state: Option<ItemState>,
+}
+
+/// Get the report of a job
+///
+/// All items as CSV. A text that a spreadsheet would take for a formula has an apostrophe before it.
+#[utoipa::path(get, path = "/jobs/{job}/report", tag = tags::JOBS, security(("token" = ["people"])),
+    params(("job" = String, Path, description = "Id of the job"), ReportQuery),
+    responses((status = OK, description = "The report", body = String, content_type = "text/csv")))]
+async fn get_job_report(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(id): Ids<String>,
+    Query(query): Query<ReportQuery>,
+) -> Result<Response> {
+    let id = id_of(&id)?;
+    let state = query.state.map(JobItemState::from);
+    let first = platform.job_items(&caller, id, state, 0, pages::MAX_LIMIT).await?;
+    let head = "number,name,state,code,reason,personId,faceId\r\n".to_owned();
+    let report = Report { platform, caller, id, state };
+    // The rest is read as the client takes it.
+    let rows = stream::unfold(Some((report, head, first)), async |part| {
+        let (report, mut text, items) = part?;
+        let last = items.last().map(|item| item.number).filter(|_| items.len() as u64 == pages::MAX_LIMIT);
+        items.into_iter().for_each(|item| push_row(&mut text, item));
+        let next = match last {
+            Some(last) => report.after(last).await,
+            None => Ok(None),
+        };
+        match next {
+            Ok(next) => Some((Ok(text), next.map(|items| (report, String::new(), items)))),
+            // A report that ends early must not look complete: the connection is cut.
+            Err(e) => Some((Err(e), None)),
+        }
+    });
+    let disposition = format!("attachment; filename=\"job-{id}.csv\"");
+    let mut response = Body::from_stream(rows).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    if let Ok(disposition) = HeaderValue::from_str(&disposition) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    Ok(response)
+}
+
+/// The report of a job.
+struct Report {
+    platform: Platform,
+    caller: Caller,
+    id: JobId,
+    state: Option<JobItemState>,
+}
+
+impl Report {
+    /// Returns the items after one; `None` if there are no more.
+    async fn after(&self, last: i64) -> std::result::Result<Option<Vec<Item>>, Error> {
+        let items = self.platform.job_items(&self.caller, self.id, self.state, last, pages::MAX_LIMIT).await?;
+        Ok(Some(items).filter(|items| !items.is_empty()))
+    }
+}
+
+fn push_row(text: &mut String, item: Item) {
+    let item = ShownItem::from(item);
+    let state = match item.state {
+        ItemState::Waiting => "waiting",
+        ItemState::Done => "done",
+        ItemState::Failed => "failed",
+    };
+    let fields = [
+        Some(item.number.to_string()),
+        Some(item.name),
+        Some(state.to_owned()),
+        item.code,
+        item.reason,
+        item.person_id,
+        item.face_id,
+    ];
+    let fields = fields.map(|field| csv_field(field.unwrap_or_default()));
+    text.push_str(&fields.join(","));
+    text.push_str("\r\n");
+}
+
+/// Writes a field of CSV (RFC 4180). Names of files come from anybody, and spreadsheets run formulas.
+fn csv_field(text: String) -> String {
+    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text };
+    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}

@@ -1,0 +1,358 @@
+//! Jobs: long work that is a row, survives a restart, and can be paused, resumed and cancelled.
+//!
+//! A job goes on where it stopped. What it has done is recorded item by item, or with a position that is written in the
+//! same transaction as the work. An item may be begun twice, after a crash in between; the work on it is idempotent.
+
+mod import;
+mod listing;
+mod manifest;
+mod runner;
+mod uploads;
+mod zip;
+
+use std::path::PathBuf;
+
+use aicp_store::{JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob, Tx};
+use aicp_types::{JobId, LibraryId, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+pub use import::ImportSource;
+pub(crate) use runner::Jobs;
+pub use uploads::Upload;
+
+use crate::error::or_missing;
+use crate::{BadInput, Caller, Error, Library, Limit, Missing, Platform, Refusal, Result};
+
+/// Kind of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobKind {
+    /// Enrols the pictures of an archive or a folder.
+    Import,
+}
+
+impl JobKind {
+    /// All kinds with their names in the store.
+    pub const ALL: [(Self, &'static str); 1] = [(Self::Import, "import")];
+
+    /// Returns the name in the store.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    }
+
+    /// Returns the kind with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+    }
+}
+
+/// What a job has to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Task {
+    Import(ImportSource),
+}
+
+impl Task {
+    fn kind(&self) -> JobKind {
+        match self {
+            Self::Import(_) => JobKind::Import,
+        }
+    }
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Id.
+    pub id: JobId,
+    /// App whose job it is.
+    pub app_id: String,
+    /// Library that it is about; it may be deleted.
+    pub library_id: Option<LibraryId>,
+    /// Kind; `None` if this program does not know it.
+    pub kind: Option<JobKind>,
+    /// State.
+    pub state: JobState,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Number of items; `None` until it is known.
+    pub total: Option<u64>,
+    /// Number of items that are done.
+    pub done: u64,
+    /// Number of items that can't be done.
+    pub failed: u64,
+    /// When it was created.
+    pub created_at: UnixMillis,
+    /// When it first ran.
+    pub started_at: Option<UnixMillis>,
+    /// When it ended.
+    pub ended_at: Option<UnixMillis>,
+}
+
+impl From<JobRow> for Job {
+    fn from(row: JobRow) -> Self {
+        Self {
+            kind: JobKind::named(&row.kind),
+            id: row.id,
+            app_id: row.app_id,
+            library_id: row.library_id,
+            state: row.state,
+            error: row.error,
+            total: row.total,
+            done: row.done,
+            failed: row.failed,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+        }
+    }
+}
+
+/// Which jobs to list. The default matches all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct JobQuery {
+    /// Only jobs in this state.
+    pub state: Option<JobState>,
+    /// Only jobs of this kind.
+    pub kind: Option<JobKind>,
+    /// Only jobs about this library.
+    pub library_id: Option<LibraryId>,
+}
+
+/// What became of an item.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ItemDetail {
+    /// Why it can't be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Public id of the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<i64>,
+    /// Row id of the face.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub face: Option<i64>,
+}
+
+/// An item of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// Number in the job, from 1.
+    pub number: i64,
+    /// What it is about, such as a path in an archive.
+    pub name: String,
+    /// State.
+    pub state: JobItemState,
+    /// What became of it, for programs.
+    pub code: Option<String>,
+    /// What became of it.
+    pub detail: ItemDetail,
+}
+
+impl From<JobItem> for Item {
+    fn from(item: JobItem) -> Self {
+        let detail = item.detail.and_then(|text| serde_json::from_str(&text).ok());
+        Self {
+            number: item.number,
+            name: item.name,
+            state: item.state,
+            code: item.code,
+            detail: detail.unwrap_or_default(),
+        }
+    }
+}
+
+/// Whether a job in this state has ended for good.
+fn has_ended(state: JobState) -> bool {
+    match state {
+        JobState::Cancelled | JobState::Done => true,
+        // One that failed can be resumed: the disk was full, say.
+        JobState::Failed | JobState::Queued | JobState::Running | JobState::Paused => false,
+    }
+}
+
+impl Platform {
+    /// Returns the jobs that the caller sees and the query admits, at most `limit`, after the one with this id in the order
+    /// of creation. An administrator sees those of all apps.
+    ///
+    /// # Errors
+    /// [`crate::Internal::Store`].
+    pub async fn jobs(&self, caller: &Caller, query: JobQuery, after: Option<JobId>, limit: u64) -> Result<Vec<Job>> {
+        let filter = JobFilter {
+            app_id: if caller.is_administrator() { None } else { Some(caller.app_id()) },
+            state: query.state,
+            kind: query.kind.map(JobKind::name),
+            library_id: query.library_id,
+        };
+        let rows = self.inner.store.rows().await?.jobs_after(filter, after, limit).await?;
+        Ok(rows.into_iter().map(Job::from).collect())
+    }
+
+    /// Returns a job.
+    ///
+    /// # Errors
+    /// [`Missing::Job`], also for a job of another app.
+    pub async fn job(&self, caller: &Caller, id: JobId) -> Result<Job> {
+        Ok(self.job_row(caller, id).await?.into())
+    }
+
+    async fn job_row(&self, caller: &Caller, id: JobId) -> Result<JobRow> {
+        let row = self.inner.store.rows().await?.job(id).await?.ok_or(Missing::Job)?;
+        caller.require_app(&row.app_id).map_err(|_| Missing::Job)?;
+        Ok(row)
+    }
+
+    /// Returns the items of a job, at most `limit`, after the one with this number. With a state, only items in it.
+    ///
+    /// # Errors
+    /// [`Missing::Job`].
+    pub async fn job_items(
+        &self,
+        caller: &Caller,
+        id: JobId,
+        state: Option<JobItemState>,
+        after: i64,
+        limit: u64,
+    ) -> Result<Vec<Item>> {
+        self.job_row(caller, id).await?;
+        let items = self.inner.store.rows().await?.job_items_after(id, state, after, limit).await?;
+        Ok(items.into_iter().map(Item::from).collect())
+    }
+
+    /// Counts the items of a job by what became of them. Items that wait are left out.
+    ///
+    /// # Errors
+    /// [`Missing::Job`].
+    pub async fn job_codes(&self, caller: &Caller, id: JobId) -> Result<Vec<(String, u64)>> {
+        self.job_row(caller, id).await?;
+        Ok(self.inner.store.rows().await?.job_codes(id).await?)
+    }
+
+    /// Stops a job; what it is at is completed. A job that is paused stays so.
+    ///
+    /// # Errors
+    /// [`Missing::Job`]; [`Refusal::JobState`] if it has ended.
+    pub async fn pause_job(&self, caller: &Caller, id: JobId) -> Result<Job> {
+        let paused = self.change_job(caller, id, |job| {
+            if !matches!(job.state, JobState::Queued | JobState::Running | JobState::Paused) {
+                return Err(Refusal::JobState.into());
+            }
+            job.state = JobState::Paused;
+            Ok(())
+        });
+        let job = paused.await?;
+        self.inner.jobs.stop(id);
+        Ok(job)
+    }
+
+    /// Lets a job go on that is paused or has failed. One that is queued or runs goes on anyway.
+    ///
+    /// # Errors
+    /// [`Missing::Job`]; [`Refusal::JobState`] if it is done or cancelled.
+    pub async fn resume_job(&self, caller: &Caller, id: JobId) -> Result<Job> {
+        let resumed = self.change_job(caller, id, |job| {
+            match job.state {
+                JobState::Paused | JobState::Failed => job.state = JobState::Queued,
+                JobState::Queued | JobState::Running => {}
+                JobState::Cancelled | JobState::Done => return Err(Refusal::JobState.into()),
+            }
+            (job.error, job.ended_at) = (None, None);
+            Ok(())
+        });
+        let job = resumed.await?;
+        self.inner.jobs.wake();
+        Ok(job)
+    }
+
+    /// Stops a job for good. What it has done stays. A job that is cancelled stays so.
+    ///
+    /// # Errors
+    /// [`Missing::Job`]; [`Refusal::JobState`] if it is done.
+    pub async fn cancel_job(&self, caller: &Caller, id: JobId) -> Result<Job> {
+        let now = self.now();
+        let cancelled = self.change_job(caller, id, move |job| {
+            match job.state {
+                JobState::Done => return Err(Refusal::JobState.into()),
+                JobState::Cancelled => {}
+                _ => (job.state, job.ended_at) = (JobState::Cancelled, Some(now)),
+            }
+            Ok(())
+        });
+        let job = cancelled.await?;
+        if !self.inner.jobs.stop(id) {
+            self.discard_files(id).await;
+        }
+        Ok(job)
+    }
+
+    /// Deletes a job that has ended, with its report.
+    ///
+    /// # Errors
+    /// [`Missing::Job`]; [`Refusal::JobState`] if it has not ended.
+    pub async fn delete_job(&self, caller: &Caller, id: JobId) -> Result<()> {
+        let row = self.job_row(caller, id).await?;
+        let is_active = self.inner.jobs.is_active(id);
+        let delete = self.inner.store.remove(move |tx| {
+            Box::pin(async move {
+                let job = tx.job(id).await?.ok_or(Missing::Job)?;
+                if is_active || !(has_ended(job.state) || job.state == JobState::Failed) {
+                    return Err(Error::from(Refusal::JobState));
+                }
+                tx.delete_job(id).await.map_err(or_missing(Missing::Job))
+            })
+        });
+        delete.await?;
+        self.inner.jobs.folder.discard(&row.input).await;
+        Ok(())
+    }
+
+    /// Changes a job by a function of its row.
+    async fn change_job(
+        &self,
+        caller: &Caller,
+        id: JobId,
+        change: impl FnOnce(&mut JobRow) -> Result<()> + Send + 'static,
+    ) -> Result<Job> {
+        self.job_row(caller, id).await?;
+        let changed = self.inner.store.write_always(move |tx| {
+            Box::pin(async move {
+                let mut job = tx.job(id).await?.ok_or(Missing::Job)?;
+                change(&mut job)?;
+                tx.update_job(&job).await?;
+                Ok::<_, Error>(job)
+            })
+        });
+        Ok(changed.await?.into())
+    }
+
+    /// Creates a job of the caller's app about a library, unless the app has `most` that have not ended.
+    ///
+    /// # Errors
+    /// [`Limit::Jobs`] at the limit of jobs that have not ended.
+    async fn create_job(&self, caller: &Caller, library: &Library, task: Task, most: u64) -> Result<Job> {
+        let input = serde_json::to_string(&task).map_err(|e| BadInput::Import(e.to_string()))?;
+        let new = NewJob {
+            app_id: caller.app_id().to_owned(),
+            library_id: Some(library.id),
+            kind: task.kind().name().to_owned(),
+            input,
+            total: None,
+            created_at: self.now(),
+        };
+        let create = self.inner.store.write(move |tx| Box::pin(insert(tx, new, most)));
+        let job = create.await?;
+        self.inner.jobs.wake();
+        Ok(job.into())
+    }
+}
+
+async fn insert(tx: &mut Tx, new: NewJob, most: u64) -> Result<JobRow> {
+    if tx.open_job_count(&new.app_id).await? >= most {
+        return Err(Limit::Jobs.into());
+    }
+    Ok(tx.insert_job(new).await?)
+}
+
+/// Returns the folder of the jobs below a data folder.
+pub fn folder_of_jobs(data_dir: &std::path::Path) -> PathBuf {
+    data_dir.join("jobs")
+}

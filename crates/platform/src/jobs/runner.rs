@@ -1,0 +1,320 @@
+//! Runs jobs, a few at a time.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use aicp_store::{JobFilter, JobItem, JobItemState, JobRow, JobState};
+use aicp_types::JobId;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use super::uploads::{Folder, file_of};
+use super::{ItemDetail, Task, has_ended, import};
+use crate::background::Background;
+use crate::{Caller, Error, Inner, Library, Missing, Platform, Result};
+
+/// Interval at which the runner looks for jobs that nobody told it of, and for old ones.
+const LOOK_INTERVAL: Duration = Duration::from_secs(60);
+/// Old jobs that are deleted in one transaction each, at one look.
+const MAX_FORGOTTEN: u64 = 100;
+/// Jobs that are read at a time.
+const BATCH: u64 = 256;
+
+/// The jobs that run in this process.
+pub(crate) struct Jobs {
+    pub folder: Folder,
+    /// How to stop each.
+    active: Mutex<HashMap<JobId, watch::Sender<bool>>>,
+    wake: Notify,
+}
+
+impl Jobs {
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder: Folder::new(folder), active: Mutex::default(), wake: Notify::new() }
+    }
+
+    fn active(&self) -> MutexGuard<'_, HashMap<JobId, watch::Sender<bool>>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the runner that a job may be due.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Stops a job; returns whether it was running.
+    pub fn stop(&self, id: JobId) -> bool {
+        self.active().get(&id).is_some_and(|stop| stop.send(true).is_ok())
+    }
+
+    pub fn is_active(&self, id: JobId) -> bool {
+        self.active().contains_key(&id)
+    }
+}
+
+/// Whether a job is complete or was stopped.
+pub(super) enum End {
+    Complete,
+    Stopped,
+}
+
+/// A job that runs.
+#[derive(Clone)]
+pub(super) struct Running {
+    pub platform: Platform,
+    pub id: JobId,
+    pub caller: Caller,
+    /// Turns true if it must stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+impl Running {
+    pub fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Waits; returns early if the job must stop.
+    pub async fn pause(&mut self, time: Duration) {
+        let _ = tokio::time::timeout(time, self.stop.wait_for(|stop| *stop)).await;
+    }
+
+    /// Changes the row by a function.
+    pub async fn update(&self, change: impl FnOnce(&mut JobRow) + Send + 'static) -> Result<()> {
+        let id = self.id;
+        let update = self.platform.inner.store.write_always(move |tx| {
+            Box::pin(async move {
+                let mut job = tx.job(id).await?.ok_or(Missing::Job)?;
+                change(&mut job);
+                Ok::<_, Error>(tx.update_job(&job).await?)
+            })
+        });
+        update.await
+    }
+
+    /// Records what became of an item, and counts it, once.
+    pub async fn finish(&self, number: i64, state: JobItemState, code: &'static str, detail: ItemDetail) -> Result<()> {
+        let id = self.id;
+        let detail = serde_json::to_string(&detail).ok();
+        let finish = self.platform.inner.store.write_always(move |tx| {
+            Box::pin(async move {
+                if tx.finish_job_item(id, number, state, code, detail.as_deref()).await? {
+                    let mut job = tx.job(id).await?.ok_or(Missing::Job)?;
+                    match state {
+                        JobItemState::Failed => job.failed += 1,
+                        JobItemState::Done | JobItemState::Waiting => job.done += 1,
+                    }
+                    tx.update_job(&job).await?;
+                }
+                Ok::<_, Error>(())
+            })
+        });
+        finish.await
+    }
+
+    /// Adds items, and counts those that are finished.
+    pub async fn insert(&self, items: Vec<JobItem>, position: Option<String>) -> Result<()> {
+        let id = self.id;
+        let count = |state| items.iter().filter(|item| item.state == state).count() as u64;
+        let (done, failed) = (count(JobItemState::Done), count(JobItemState::Failed));
+        let insert = self.platform.inner.store.write(move |tx| {
+            Box::pin(async move {
+                let mut job = tx.job(id).await?.ok_or(Missing::Job)?;
+                tx.insert_job_items(id, items).await?;
+                job.done += done;
+                job.failed += failed;
+                job.position = position.or(job.position);
+                Ok::<_, Error>(tx.update_job(&job).await?)
+            })
+        });
+        insert.await
+    }
+
+    /// Returns the library of the job.
+    pub async fn library(&self, job: &JobRow) -> Result<Library> {
+        let id = job.library_id.ok_or(Missing::Library)?;
+        let library = self.platform.inner.store.rows().await?.library_by_id(id).await?;
+        library.filter(|library| !library.hidden).ok_or(Missing::Library.into())
+    }
+}
+
+impl Platform {
+    /// Starts to run jobs: those that ran when the program ended, and those that are queued. Runs until the returned task
+    /// is closed; then jobs stop where they are, and go on at the next start.
+    pub fn start_jobs(&self) -> Background {
+        let inner = std::sync::Arc::downgrade(&self.inner);
+        Background::start(|stop| run(inner, stop))
+    }
+
+    /// Runs a job to its end in this task, whatever its state. For a command that runs no others.
+    ///
+    /// # Errors
+    /// [`Missing::Job`], and what made the job fail.
+    pub async fn complete_job(&self, id: JobId) -> Result<()> {
+        let job = self.inner.store.rows().await?.job(id).await?.ok_or(Missing::Job)?;
+        let (stop, stopped) = watch::channel(false);
+        self.inner.jobs.active().insert(id, stop);
+        let running = Running { platform: self.clone(), id, caller: Caller::job(&job.app_id), stop: stopped };
+        running.complete(job).await
+    }
+
+    async fn start_due(&self, tasks: &mut JoinSet<()>) -> Result<()> {
+        let most = self.inner.settings.jobs.concurrent;
+        let active: HashSet<JobId> = self.inner.jobs.active().keys().copied().collect();
+        let mut room = most.saturating_sub(active.len());
+        if room == 0 {
+            return Ok(());
+        }
+        let due = self.inner.store.rows().await?.due_jobs((most + active.len()) as u64).await?;
+        for job in due.into_iter().filter(|job| !active.contains(&job.id)) {
+            if room == 0 {
+                break;
+            }
+            let (id, now) = (job.id, self.now());
+            let begin = self.inner.store.write_always(move |tx| {
+                Box::pin(async move {
+                    let mut job = tx.job(id).await?.ok_or(Missing::Job)?;
+                    if !matches!(job.state, JobState::Queued | JobState::Running) {
+                        return Ok(None);
+                    }
+                    job.state = JobState::Running;
+                    job.started_at = job.started_at.or(Some(now));
+                    tx.update_job(&job).await?;
+                    Ok::<_, Error>(Some(job))
+                })
+            });
+            // Registered first: a pause that comes now must find it.
+            let (stop, stopped) = watch::channel(false);
+            self.inner.jobs.active().insert(id, stop);
+            match begin.await {
+                Ok(Some(job)) => {
+                    room -= 1;
+                    let caller = Caller::job(&job.app_id);
+                    let running = Running { platform: self.clone(), id, caller, stop: stopped };
+                    tasks.spawn(async move { drop(running.complete(job).await) });
+                }
+                Ok(None) => drop(self.inner.jobs.active().remove(&id)),
+                Err(e) => {
+                    self.inner.jobs.active().remove(&id);
+                    return Err(e);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the files of a job that has ended.
+    pub(super) async fn discard_files(&self, id: JobId) {
+        let job = async { Ok::<_, Error>(self.inner.store.rows().await?.job(id).await?) };
+        match job.await {
+            Ok(Some(job)) if has_ended(job.state) => self.inner.jobs.folder.discard(&job.input).await,
+            Ok(_) => {}
+            Err(e) => tracing::warn!(job = id.get(), error = %e, "the file of a job can't be deleted"),
+        }
+    }
+
+    /// Deletes the files that no job needs: what the end of the last run left.
+    async fn sweep_files(&self) -> Result<()> {
+        let (mut kept, mut after) = (HashSet::new(), None);
+        loop {
+            let jobs = self.inner.store.rows().await?.jobs_after(JobFilter::default(), after, BATCH).await?;
+            let Some(last) = jobs.last() else { break };
+            after = Some(last.id);
+            kept.extend(jobs.iter().filter(|job| !has_ended(job.state)).filter_map(|job| file_of(&job.input)));
+        }
+        Ok(self.inner.jobs.folder.sweep(kept).await?)
+    }
+
+    /// Deletes jobs that ended long ago.
+    async fn forget_old_jobs(&self) -> Result<()> {
+        let age = Duration::from_secs(86_400) * self.inner.settings.jobs.retention_days;
+        let old =
+            self.inner.store.rows().await?.jobs_ended_before(self.now().saturating_sub(age), MAX_FORGOTTEN).await?;
+        for id in old {
+            self.delete_job(&Caller::administrator(), id).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Running {
+    /// Runs the job and records how it ended.
+    ///
+    /// # Errors
+    /// What made it fail; it is recorded, too.
+    async fn complete(self, job: JobRow) -> Result<()> {
+        let (platform, id) = (self.platform.clone(), self.id);
+        let ended = match serde_json::from_str(&job.input) {
+            Ok(Task::Import(source)) => import::run(self.clone(), job, source).await,
+            Err(e) => Err(Error::BadInput(crate::BadInput::Import(format!("another program wrote the job: {e}")))),
+        };
+        let now = platform.now();
+        let recorded = match &ended {
+            Ok(End::Stopped) => Ok(()),
+            Ok(End::Complete) => {
+                let done = self.update(move |job| {
+                    // It may have been paused or cancelled at the last moment; nothing is left to do.
+                    if job.state != JobState::Cancelled {
+                        (job.state, job.ended_at) = (JobState::Done, Some(now));
+                    }
+                });
+                done.await
+            }
+            Err(e) => {
+                tracing::warn!(job = id.get(), error = %e, "a job failed");
+                let reason = e.to_string();
+                let failed = self.update(move |job| {
+                    if !has_ended(job.state) {
+                        (job.state, job.error, job.ended_at) = (JobState::Failed, Some(reason), Some(now));
+                    }
+                });
+                failed.await
+            }
+        };
+        if let Err(e) = recorded {
+            tracing::error!(job = id.get(), error = %e, "the end of a job can't be recorded; the next start repeats it");
+        }
+        platform.discard_files(id).await;
+        platform.inner.jobs.active().remove(&id);
+        ended.map(drop)
+    }
+}
+
+async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
+    let mut tasks = JoinSet::new();
+    if let Some(inner) = inner.upgrade()
+        && let Err(e) = (Platform { inner }).sweep_files().await
+    {
+        tracing::warn!(error = %e, "files of jobs that have ended can't be deleted");
+    }
+    loop {
+        // Holds the platform only while it is needed, so that it can shut down.
+        let Some(inner) = inner.upgrade() else { return };
+        let platform = Platform { inner };
+        if let Err(e) = platform.start_due(&mut tasks).await {
+            tracing::error!(error = %e, "jobs can't be started; the next look tries again");
+        }
+        let wake = async {
+            tokio::select! {
+                () = platform.inner.jobs.wake.notified() => {}
+                Some(_) = tasks.join_next() => {}
+                () = tokio::time::sleep(LOOK_INTERVAL) => {
+                    if let Err(e) = platform.forget_old_jobs().await {
+                        tracing::warn!(error = %e, "old jobs can't be deleted");
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => {
+                for stop in platform.inner.jobs.active().values() {
+                    let _ = stop.send(true);
+                }
+                break;
+            }
+            () = wake => {}
+        }
+    }
+    while tasks.join_next().await.is_some() {}
+}

@@ -1,0 +1,190 @@
+//! Files of jobs: uploaded archives. Their names are made here.
+
+use std::collections::HashSet;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aicp_store::{at, run_blocking};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Task;
+use crate::random::random_hex32;
+use crate::{Caller, Error, Platform, Result};
+
+/// Maximum number of archives that are received at a time.
+const MAX_UPLOADS: usize = 4;
+/// Extension of a file that is not complete.
+const PART: &str = "part";
+/// Extension of a complete archive.
+const ARCHIVE: &str = "zip";
+/// Bytes between two looks at the free space.
+const SPACE_INTERVAL_BYTES: u64 = 16 << 20;
+
+/// Folder of the files of jobs.
+pub(crate) struct Folder {
+    path: PathBuf,
+    turns: Arc<Semaphore>,
+}
+
+impl Folder {
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, turns: Arc::new(Semaphore::new(MAX_UPLOADS)) }
+    }
+
+    /// Returns the path of an archive. `name` was made by [`Upload::keep`].
+    pub fn archive(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Deletes the files of a job.
+    pub async fn discard(&self, input: &str) {
+        let Some(name) = file_of(input) else { return };
+        let path = self.path.join(name);
+        let removed = run_blocking(move || match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(at(path)(e)),
+            _ => Ok(()),
+        });
+        if let Err(e) = removed.await {
+            tracing::warn!(error = %e, "the file of a job can't be deleted; the next start tries again");
+        }
+    }
+
+    /// Deletes every file but these.
+    pub async fn sweep(&self, kept: HashSet<String>) -> aicp_store::Result<()> {
+        let folder = self.path.clone();
+        run_blocking(move || {
+            let entries = match std::fs::read_dir(&folder) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+                entries => entries.map_err(at(&folder))?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(at(&folder))?;
+                if entry.file_name().to_str().is_none_or(|name| !kept.contains(name)) {
+                    std::fs::remove_file(entry.path()).map_err(at(entry.path()))?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Returns the name of the file that a job needs.
+pub(crate) fn file_of(input: &str) -> Option<String> {
+    let task: Task = serde_json::from_str(input).ok()?;
+    let Task::Import(source) = task;
+    source.archive().map(str::to_owned)
+}
+
+/// An archive that is being received. Dropping it deletes the file.
+pub struct Upload {
+    path: PathBuf,
+    file: Option<File>,
+    length: u64,
+    /// Length at which the free space was last looked at.
+    looked_at: u64,
+    most: u64,
+    digest: Sha256,
+    platform: Platform,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Platform {
+    /// Begins to receive an archive.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if too many are being received; the store's error if the disk is full.
+    pub async fn begin_upload(&self, _: &Caller) -> Result<Upload> {
+        let folder = &self.inner.jobs.folder;
+        let turn = Arc::clone(&folder.turns).try_acquire_owned().map_err(|_| Error::Busy)?;
+        self.inner.store.require_space()?;
+        let path = folder.path.join(format!("{}.{PART}", random_hex32()?));
+        let file = {
+            let (folder, path) = (folder.path.clone(), path.clone());
+            run_blocking(move || {
+                DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(at(&folder))?;
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(at(path))
+            })
+            .await?
+        };
+        let most = (self.inner.settings.jobs.max_upload_mib as u64) << 20;
+        let digest = Sha256::new();
+        Ok(Upload {
+            path,
+            file: Some(file),
+            length: 0,
+            looked_at: 0,
+            most,
+            digest,
+            platform: self.clone(),
+            _turn: turn,
+        })
+    }
+}
+
+impl Upload {
+    /// Returns the number of bytes that it may still take.
+    pub fn room(&self) -> u64 {
+        self.most - self.length
+    }
+
+    /// Appends bytes, at most as many as there is [room](Self::room) for.
+    ///
+    /// # Errors
+    /// The store's error if the disk is full or can't be written.
+    pub async fn append(&mut self, bytes: Bytes) -> Result<()> {
+        let Some(mut file) = self.file.take() else { return Err(Error::Busy) };
+        self.length += bytes.len() as u64;
+        if self.length - self.looked_at > SPACE_INTERVAL_BYTES {
+            self.looked_at = self.length;
+            self.platform.inner.store.require_space()?;
+        }
+        self.digest.update(&bytes);
+        let path = self.path.clone();
+        self.file = Some(
+            run_blocking(move || {
+                file.write_all(&bytes).map_err(at(path))?;
+                Ok(file)
+            })
+            .await?,
+        );
+        Ok(())
+    }
+
+    /// Returns the SHA-256 of what was received.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest.clone().finalize().into()
+    }
+
+    /// Returns the path of the file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the file durable and keeps it. Returns its name.
+    pub(crate) async fn keep(mut self) -> Result<String> {
+        let Some(file) = self.file.take() else { return Err(Error::Busy) };
+        let (from, to) = (self.path.clone(), self.path.with_extension(ARCHIVE));
+        let name = to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        run_blocking(move || {
+            file.sync_all().map_err(at(&from))?;
+            std::fs::rename(&from, &to).map_err(at(&to))?;
+            let folder = to.parent().unwrap_or(&to);
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
+        })
+        .await?;
+        // Nothing is left under the old name.
+        Ok(name)
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
