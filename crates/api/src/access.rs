@@ -11,6 +11,8 @@ use crate::problem::{Problem, Result};
 
 /// Scope of operations that only an administrator may call.
 pub(crate) const ADMINISTRATOR: &str = "administrator";
+/// Scope of operations that every caller may call who sees events.
+pub(crate) const EVENTS: &str = "events";
 
 /// Media type of bodies with pictures.
 const FORM: &str = "multipart/form-data";
@@ -26,6 +28,8 @@ pub(crate) enum Access {
     Token,
     /// Apps that were granted an area, and administrators.
     Area(Area),
+    /// Apps that were granted an area with events, and administrators.
+    Events,
     /// Administrators.
     Administrator,
 }
@@ -39,6 +43,7 @@ impl Access {
         match scopes[..] {
             [] => Some(Self::Token),
             [ADMINISTRATOR] => Some(Self::Administrator),
+            [EVENTS] => Some(Self::Events),
             [area] => Area::named(area).map(Self::Area),
             _ => None,
         }
@@ -81,7 +86,9 @@ impl Operation {
     pub fn check(&self, caller: &Caller) -> Result<()> {
         match self.access {
             Access::Public | Access::Token => Ok(()),
-            Access::Area(_) if caller.is_viewer() && !self.is_safe => Err(Problem::viewer()),
+            Access::Area(_) | Access::Events if caller.is_viewer() && !self.is_safe => Err(Problem::viewer()),
+            Access::Events if caller.event_kinds().is_empty() => Err(Problem::not_granted()),
+            Access::Events => Ok(()),
             Access::Area(area) => caller.require_area(area).map_err(Problem::from),
             Access::Administrator if caller.is_administrator() => Ok(()),
             Access::Administrator => Err(Problem::forbidden()),

@@ -20,8 +20,8 @@ use crate::access::creates;
 use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
-    BASE, DOCS, accounts, apps, audit, engines, faces, identification, jobs, libraries, operators, people, recognition,
-    session, statistics, system,
+    BASE, DOCS, accounts, apps, audit, engines, events, faces, identification, jobs, libraries, operators, people,
+    recognition, recognition_log, session, statistics, system, webhooks,
 };
 
 /// Name of the security scheme in the document.
@@ -46,6 +46,7 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(faces::routes())
         .merge(recognition::routes())
         .merge(identification::routes())
+        .merge(recognition_log::routes())
         .merge(apps::routes())
         .merge(operators::routes())
         .merge(session::routes())
@@ -54,6 +55,8 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(engines::routes())
         .merge(jobs::routes())
         .merge(accounts::routes())
+        .merge(events::routes())
+        .merge(webhooks::routes())
         .merge(system::routes());
     let (router, mut document) = routes.split_for_parts();
     complete(&mut document);

@@ -294,13 +294,14 @@ async fn search(
     let top = top(terms.top)?;
     let picture = required(picture, "image")?;
     let next = if terms.explain { NEXT_BEST } else { 0 };
-    let mut faces = platform.identify_explained(caller, libraries, picture, top, least, next).await?;
+    let mut faces = platform.identify_explained(caller, libraries, picture.clone(), top, least, next).await?;
     if terms.faces == Faces::Largest {
         faces.truncate(1);
         if faces.is_empty() {
             return Err(Error::from(Refusal::NoFace).into());
         }
     }
+    platform.note_faces(caller, libraries, picture, &faces);
     Ok(axum::Json(Identified { faces: faces.into_iter().map(IdentifiedFace::from).collect() }))
 }
 
@@ -335,7 +336,7 @@ async fn list_similar_people(
     let (acting, library, person) = find_person(&platform, &caller, &ids).await?;
     let newest = platform.faces(&person).await?.into_iter().next().ok_or(Error::from(Missing::Face))?;
     let picture = platform.picture_of_face(&newest).await?;
-    let found = platform.identify_in(&acting, &[library], picture, (top + 1).min(MAX_TOP_N), least).await?;
+    let found = platform.search_in(&acting, &[library], picture, (top + 1).min(MAX_TOP_N), least).await?;
     let others = found.matches.into_iter().filter(|other| other.person.id != person.id).take(top);
     Ok(axum::Json(Page::whole(others.map(FoundPerson::from).collect())))
 }

@@ -11,6 +11,7 @@ mod apps;
 mod audit;
 mod docs;
 mod engines;
+mod events;
 mod faces;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -27,6 +28,7 @@ mod people;
 mod person_data;
 mod problem;
 mod recognition;
+mod recognition_log;
 mod reports;
 mod revision;
 mod session;
@@ -36,6 +38,7 @@ mod system;
 mod tags;
 mod times;
 mod uploads;
+mod webhooks;
 
 use std::convert::Infallible;
 use std::sync::LazyLock;
@@ -64,6 +67,7 @@ use session::SessionRules;
 use uploads::Received;
 
 pub use docs::openapi;
+pub use events::event_json;
 pub use keys::{ShownApp, ShownApps, ShownKey, ShownKeys};
 pub use settings::Settings;
 
@@ -159,20 +163,7 @@ impl Wire for Exchange<'_> {
         if self.operation.is_ok_and(|operation| operation.access == Access::Public) {
             return Ok(Claim::Anonymous(None));
         }
-        let platform = self.platform();
-        if self.parts.extensions.get::<Operator>().is_some() {
-            return Ok(Claim::Proven(Some(platform.operator())));
-        }
-        let Parts { method, headers, .. } = self.parts;
-        let caller = match (bearer(headers), session::cookie(headers)) {
-            (Some(token), _) => match platform.caller_of_token(token) {
-                Err(TokenError::Unknown) => platform.caller_of_operator_token(OperatorTokenKind::Token, token)?,
-                known => known?,
-            },
-            (None, Some(secret)) => session::caller(platform, method, headers, secret)?,
-            (None, None) => return Err(TokenError::Missing.into()),
-        };
-        Ok(Claim::Proven(Some(caller)))
+        Ok(Claim::Proven(Some(authenticate(self.platform(), self.parts)?)))
     }
 
     fn limits(&self) -> Option<BodyLimits> {
@@ -302,6 +293,25 @@ async fn perform(router: Router, request: Request, _body: HeldBody) -> Result<Re
 fn below_base(uri: &Uri) -> Uri {
     let rest = uri.path_and_query().and_then(|rest| rest.as_str().strip_prefix(BASE)).unwrap_or_default();
     rest.parse().unwrap_or_default()
+}
+
+/// Returns who makes a request. A request that is answered for long asks again and again.
+///
+/// # Errors
+/// It has no credentials, or wrong ones.
+pub(crate) fn authenticate(platform: &Platform, parts: &Parts) -> problem::Result<Caller> {
+    if parts.extensions.get::<Operator>().is_some() {
+        return Ok(platform.operator());
+    }
+    let Parts { method, headers, .. } = parts;
+    match (bearer(headers), session::cookie(headers)) {
+        (Some(token), _) => match platform.caller_of_token(token) {
+            Err(TokenError::Unknown) => Ok(platform.caller_of_operator_token(OperatorTokenKind::Token, token)?),
+            known => Ok(known?),
+        },
+        (None, Some(secret)) => session::caller(platform, method, headers, secret),
+        (None, None) => Err(TokenError::Missing.into()),
+    }
 }
 
 /// Returns the token of `Authorization: Bearer ...` (RFC 6750 section 2.1).

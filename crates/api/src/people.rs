@@ -90,7 +90,7 @@ impl ShownPerson {
 }
 
 /// Returns the revision of what an update can change.
-fn revision(person: &Person) -> Revision {
+pub(crate) fn revision(person: &Person) -> Revision {
     let Profile { name, customer_number, document_number, company, duty, province, remark, .. } = &person.profile;
     let texts = [name, customer_number, document_number, company, duty, province, remark];
     Revision::of(&(&person.external_id, &person.info, texts))

@@ -189,8 +189,11 @@ fn of_missing(missing: Missing) -> &'static str {
         Missing::Account => "accountNotFound",
         Missing::App => "appNotFound",
         Missing::Capability => "capabilityNotFound",
+        Missing::Delivery => "deliveryNotFound",
         Missing::Device => "deviceNotFound",
         Missing::Engine => "engineNotFound",
+        Missing::Entry => "entryNotFound",
+        Missing::Event => "eventNotFound",
         Missing::Face => "faceNotFound",
         Missing::Group => "groupNotFound",
         Missing::Job => "jobNotFound",
@@ -202,6 +205,7 @@ fn of_missing(missing: Missing) -> &'static str {
         Missing::Picture => "pictureNotFound",
         Missing::Relation => "relationNotFound",
         Missing::Session => "sessionNotFound",
+        Missing::Webhook => "webhookNotFound",
         Missing::Write => "writeNotFound",
     }
 }
@@ -226,7 +230,9 @@ fn of_limit(limit: Limit) -> &'static str {
         Limit::Libraries => "tooManyLibraries",
         Limit::People => "tooManyPeople",
         Limit::Tokens => "tooManyTokens",
+        Limit::Replays => "tooManyReplays",
         Limit::Users => "tooManyUsers",
+        Limit::Webhooks => "tooManyWebhooks",
     }
 }
 
@@ -272,6 +278,7 @@ fn of_input(input: &BadInput) -> &'static str {
         BadInput::NotFetched(_) => "pictureNotFetched",
         BadInput::OperatorName { .. } => "nameNotValid",
         BadInput::Password { .. } => "passwordNotValid",
+        BadInput::Target(_) => "targetNotValid",
         BadInput::Picture(_) => "pictureNotReadable",
     }
 }

@@ -11,10 +11,11 @@ pub(crate) const STATISTICS: &str = "statistics";
 pub(crate) const ENGINES: &str = "engines";
 pub(crate) const JOBS: &str = "jobs";
 pub(crate) const ACCOUNTS: &str = "accounts";
+pub(crate) const EVENTS: &str = "events";
 pub(crate) const SYSTEM: &str = "system";
 
 /// The names, in the order in which the document shows them, with what they group.
-pub(crate) const TAGS: [(&str, &str); 12] = [
+pub(crate) const TAGS: [(&str, &str); 13] = [
     (LIBRARIES, "Libraries of people"),
     (PEOPLE, "People of a library"),
     (FACES, "Faces of a person"),
@@ -26,5 +27,6 @@ pub(crate) const TAGS: [(&str, &str); 12] = [
     (ACCOUNTS, "Accounts of an app's users, friends, friend groups"),
     (STATISTICS, "Call statistics"),
     (ENGINES, "Engines, and writes that wait for them"),
+    (EVENTS, "Events as they happen, as a log, and sent to webhooks"),
     (SYSTEM, "The contract, and what the platform is"),
 ];

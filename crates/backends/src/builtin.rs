@@ -310,6 +310,15 @@ impl Builtin {
         Ok(face.recognisability)
     }
 
+    /// Cuts faces out of a picture: those in `areas`, or without areas the largest that is found, each as a JPEG of at most
+    /// `max_side` pixels. Gives way to all callers.
+    ///
+    /// # Errors
+    /// As [`Builtin::detect`].
+    pub async fn crop(&self, picture: Bytes, areas: Option<Vec<Rect>>, max_side: u32) -> Result<Vec<Bytes>> {
+        Ok(self.biometrics.crop(picture, areas, max_side).await?)
+    }
+
     /// Loads stored templates into the index, except damaged ones and those of lower recognisability.
     ///
     /// # Errors

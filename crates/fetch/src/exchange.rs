@@ -3,11 +3,11 @@
 use std::pin::pin;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
-use hyper::http::header::{ACCEPT, HOST, LOCATION, USER_AGENT};
-use hyper::http::{HeaderValue, Request, Response, StatusCode};
+use hyper::http::header::{ACCEPT, CONNECTION, HOST, LOCATION, USER_AGENT};
+use hyper::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -49,6 +49,36 @@ pub(crate) async fn send_and_read(
     let mut answer =
         pin!(async { read(sender.send_request(request).await.map_err(transport_error)?, max_bytes).await });
     // The connection makes progress while it is polled. It may end before the whole body is read.
+    tokio::select! {
+        answer = &mut answer => answer,
+        _ = connection => answer.await,
+    }
+}
+
+/// Posts a body to a target and returns the status of the answer, whose body is not read.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub(crate) async fn post_and_read_status(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    target: &Target,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<u16> {
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(READ_BUFFER_BYTES)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(transport_error)?;
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = target.path.clone();
+    *request.headers_mut() = headers;
+    let headers = request.headers_mut();
+    headers.insert(HOST, target.authority.clone());
+    headers.insert(USER_AGENT, HeaderValue::from_static("aicp"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    let mut answer = pin!(async { Ok(sender.send_request(request).await.map_err(transport_error)?.status().as_u16()) });
     tokio::select! {
         answer = &mut answer => answer,
         _ = connection => answer.await,

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hyper::http::HeaderMap;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use url::Host;
 
-use crate::exchange::{Outcome, send_and_read};
+use crate::exchange::{Outcome, post_and_read_status, send_and_read};
 use crate::route::{Lookup, Routes, system_lookup};
 use crate::slots::{FetchSlot, FetchSlots};
 use crate::target::Target;
@@ -62,6 +64,35 @@ impl Fetcher {
     }
 }
 
+impl Fetcher {
+    /// Checks what can be known of a URL without connecting: that it is well formed, and that its host, if it is an
+    /// address, may be reached. What a name stands for is only known once it is used.
+    ///
+    /// # Errors
+    /// [`Error::BadUrl`], [`Error::Forbidden`].
+    pub fn check(&self, url: &str) -> Result<()> {
+        self.inner.routes.check_host(&Target::parse(url)?)
+    }
+
+    /// Sends bytes to an http or https URL by POST on behalf of `owner`, and returns the status of the answer. Its body is
+    /// not read, and no redirect is followed.
+    ///
+    /// # Errors
+    /// [`Error::BadUrl`], [`Error::Forbidden`], [`Error::Busy`], [`Error::TimedOut`], [`Error::Failed`].
+    pub async fn post(&self, owner: &str, url: &str, headers: HeaderMap, body: Bytes) -> Result<u16> {
+        let target = Target::parse(url)?;
+        let (now, total_time) = (Instant::now(), self.inner.limits.total_time);
+        let place =
+            timeout_at(now + total_time / 2, self.inner.places.take(owner)).await.unwrap_or(Err(Error::Busy))?;
+        let (place, deadline) = (Arc::new(place), now + total_time);
+        let post = async {
+            let stream = self.inner.connect(&target, &place, deadline).await?;
+            post_and_read_status(stream, &target, headers, body).await
+        };
+        timeout_at(deadline, post).await.unwrap_or(Err(Error::TimedOut))
+    }
+}
+
 /// Body together with the slot that it holds.
 struct Fetched {
     bytes: Bytes,
@@ -93,9 +124,14 @@ impl Inner {
 
     /// Requests a target over a connection of its own. Every redirect repeats all checks.
     async fn request_once(&self, target: &Target, place: &Arc<FetchSlot>, deadline: Instant) -> Result<Outcome> {
+        send_and_read(self.connect(target, place, deadline).await?, target, self.limits.max_bytes).await
+    }
+
+    /// Connects to a target, with encryption if its URL says so.
+    async fn connect(&self, target: &Target, place: &Arc<FetchSlot>, deadline: Instant) -> Result<Box<dyn Stream>> {
         let stream = self.routes.connect(target, place, deadline).await?;
         if !target.is_https() {
-            return send_and_read(stream, target, self.limits.max_bytes).await;
+            return Ok(Box::new(stream));
         }
         let name = match &target.host {
             Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| Error::BadUrl)?,
@@ -103,9 +139,14 @@ impl Inner {
             Host::Ipv6(address) => ServerName::IpAddress((*address).into()),
         };
         let stream = self.tls.connect(name, stream).await.map_err(|e| Error::Failed(trust::reason(&e)))?;
-        send_and_read(stream, target, self.limits.max_bytes).await
+        Ok(Box::new(stream))
     }
 }
+
+/// A connection, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 #[cfg(test)]
 mod tests {

@@ -25,6 +25,7 @@ mod trust;
 
 pub use error::{Error, Result};
 pub use fetcher::Fetcher;
+pub use hyper::http::{HeaderMap, HeaderName, HeaderValue};
 pub use limits::Limits;
 pub use network::{BadNetwork, Network};
 pub use settings::Settings;

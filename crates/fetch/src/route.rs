@@ -78,6 +78,18 @@ impl Routes {
         }
     }
 
+    /// Checks the host of a target if it is an address.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn check_host(&self, target: &Target) -> Result<()> {
+        match &target.host {
+            Host::Ipv4(address) => self.check_addresses(&[IpAddr::V4(*address)]),
+            Host::Ipv6(address) => self.check_addresses(&[IpAddr::V6(*address)]),
+            Host::Domain(_) => Ok(()),
+        }
+    }
+
     /// Refuses if any address is forbidden. Filtering would not help: a name that points both outside and inside is a
     /// mistake or an attack, and the result must not depend on which address happens to respond.
     fn check_addresses(&self, addresses: &[IpAddr]) -> Result<()> {

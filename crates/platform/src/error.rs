@@ -43,12 +43,21 @@ pub enum Missing {
     /// The capability does not exist.
     #[error("capability")]
     Capability,
+    /// The webhook has no such delivery.
+    #[error("delivery")]
+    Delivery,
     /// The library knows no such device.
     #[error("device")]
     Device,
     /// The library's engine is not configured.
     #[error("engine")]
     Engine,
+    /// The log of recognitions has no such entry.
+    #[error("entry")]
+    Entry,
+    /// There is no such event, or it was deleted by age.
+    #[error("event")]
+    Event,
     /// The face does not exist or belongs to another person.
     #[error("face")]
     Face,
@@ -82,6 +91,9 @@ pub enum Missing {
     /// The operator has no such session or token.
     #[error("session")]
     Session,
+    /// The app has no such webhook.
+    #[error("webhook")]
+    Webhook,
     /// The outbox has no such write.
     #[error("write")]
     Write,
@@ -134,9 +146,15 @@ pub enum Limit {
     /// Tokens of an operator.
     #[error("tokens")]
     Tokens,
+    /// Deliveries of a webhook that were asked for and wait.
+    #[error("deliveries out of turn")]
+    Replays,
     /// Users of the console.
     #[error("users")]
     Users,
+    /// Webhooks.
+    #[error("webhooks")]
+    Webhooks,
 }
 
 /// The rule that forbids a request.
@@ -220,6 +238,9 @@ pub enum BadInput {
         /// Maximum length in bytes.
         most: usize,
     },
+    /// Nothing can be posted to the target of a webhook.
+    #[error("not a target: {0}")]
+    Target(aicp_fetch::Error),
     /// The bytes can't be decoded as a picture, or the picture is too large.
     #[error("bad picture: {0}")]
     Picture(String),

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::apps::Tokens;
 use crate::background::drive;
+use crate::events::EventLog;
 use crate::keys::Keys;
 use crate::libraries::LibraryCache;
 use crate::operators::OperatorDirectory;
@@ -41,6 +42,7 @@ pub(crate) struct Follower {
     pub libraries: Arc<LibraryCache>,
     pub directory: Arc<DirectoryCache>,
     pub friend_groups: Arc<FriendGroupCache>,
+    pub events: EventLog,
 }
 
 impl Observer for Follower {
@@ -57,6 +59,10 @@ impl Observer for Follower {
         if is_new_failure && let Ok(runtime) = Handle::try_current() {
             runtime.spawn(catch_up(Arc::clone(&self.backlog), self.engine.clone()));
         }
+    }
+
+    fn recorded_events(&self) {
+        self.events.notify();
     }
 }
 

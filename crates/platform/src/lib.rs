@@ -17,6 +17,7 @@ mod devices;
 mod downloads;
 mod engines;
 mod error;
+mod events;
 mod follower;
 mod gates;
 mod groups;
@@ -36,6 +37,7 @@ mod pictures;
 mod random;
 mod rates;
 mod recognition;
+mod recognition_log;
 mod scans;
 mod secrets;
 pub mod settings;
@@ -46,6 +48,7 @@ mod thresholds;
 mod throttle_key;
 mod user_ids;
 mod versioned;
+mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,9 +59,11 @@ pub use aicp_backends::{
     HeadPose, Liveness, Point, Quality, Rect, SeenFace, Similarity, Unrecognisable,
 };
 pub use aicp_store::{
-    Act, AuditEntry, AuditFilter, CallTotal, Counts, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Face,
-    Group, GroupKind, JobItemState, JobState, Library, LibraryCounts, LibraryFilter, LoggedCall, OperatorToken,
-    OperatorTokenKind, OutboxFilter, Page, Person, PersonChanges, PersonFilter, Profile, SyncRelation, md5_hex,
+    Act, AuditEntry, AuditFilter, CallTotal, Counts, Delivery, DeliveryAttempt, DeliveryState, DeviceName,
+    DirectoryEntry, DirectoryFace, DirectoryFilter, Event, EventData, EventFilter, EventKind, Face, Group, GroupKind,
+    JobItemState, JobState, Library, LibraryCounts, LibraryFilter, LoggedCall, NewEvent, OperatorToken,
+    OperatorTokenKind, OutboxFilter, Page, Person, PersonChanges, PersonFilter, Profile, RecognisedFace,
+    RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, SyncRelation, Webhook, md5_hex,
 };
 pub use apps::ExtendedGrant;
 pub use audit::{AuditCheck, Origin};
@@ -70,6 +75,7 @@ pub use capabilities::{Area, Capabilities};
 pub use console::{MAX_PASSWORD_BYTES, Registration, Session};
 pub use engines::{BUILTIN, Engines};
 pub use error::{BadInput, Error, Existing, Internal, Limit, Missing, Refusal, Result};
+pub use events::{EventBatch, EventStream, Woken};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
 pub use idempotency::KnownRequest;
 pub use jobs::{ImportSource, Item, ItemDetail, Job, JobKind, JobQuery, Upload, folder_of_jobs};
@@ -84,6 +90,7 @@ pub use people::{
 };
 pub use pictures::StoredPicture;
 pub use recognition::{FaceMatches, Identification, Match};
+pub use recognition_log::{DEFAULT_KEEP_DAYS, MAX_ENTRY_SIDE, MAX_KEEP_DAYS};
 pub use secrets::{MasterKey, new_token};
 pub use settings::Settings;
 pub use social::{
@@ -95,6 +102,7 @@ pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
 pub use thresholds::{LibraryThreshold, Threshold, threshold_for};
 pub use throttle_key::throttle_key;
 pub use user_ids::user_id_of;
+pub use webhooks::{DeliveryReport, RenderEvent, WebhookData};
 
 use aicp_backends::{Builtin, IndexedFace, TemplateRow};
 use aicp_fetch::Fetcher;
@@ -105,6 +113,7 @@ use background::drive;
 use call_log::CallLog;
 use console::LoginThrottle;
 use engines::Backends;
+use events::EventLog;
 use follower::Follower;
 use ids::Ids;
 use jobs::Jobs;
@@ -115,12 +124,13 @@ use operators::OperatorDirectory;
 use outbox::Outbox;
 use people::DirectoryCache;
 use rates::AppRates;
+use recognition_log::RecognitionLog;
 use scans::Scans;
 use secrets::{Signer, Vault};
 use shared::Shared;
 use social::FriendGroupCache;
 use thresholds::WarnedLibraries;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// Lead of the newest face over the clock from which the start warns of a wrong clock.
 const MAX_CLOCK_LEAD: Duration = Duration::from_secs(60);
@@ -140,11 +150,17 @@ struct Inner {
     backends: Backends,
     outbox: Arc<Outbox>,
     fetcher: Fetcher,
+    /// Posts events to the targets of webhooks.
+    poster: Fetcher,
+    /// Told when a webhook was changed, or is asked for a delivery.
+    webhooks_changed: Notify,
     signer: Signer,
     vault: Vault,
     tokens: Arc<Tokens>,
     operators: Arc<OperatorDirectory>,
     call_log: CallLog,
+    events: EventLog,
+    recognition_log: RecognitionLog,
     keys: Arc<Keys>,
     rates: AppRates,
     login_throttle: LoginThrottle,
@@ -179,6 +195,7 @@ impl Platform {
         let engines = engines.into();
         let fetcher =
             settings.fetch.limits().and_then(Fetcher::new).map_err(|e| Error::Internal(Internal::Fetching(e)))?;
+        let poster = webhooks::poster(&settings.fetch, &settings.webhooks)?;
         let now = clock.now();
         for app in [ADMIN_APP, &settings.legacy_app] {
             apps::ensure_app(&store, app.to_owned(), now).await?;
@@ -207,6 +224,7 @@ impl Platform {
         let operators = Arc::new(OperatorDirectory::load(&store, admin_token, now).await?);
         let (libraries, directory) = (Arc::<LibraryCache>::default(), Arc::<DirectoryCache>::default());
         let friend_groups = Arc::<FriendGroupCache>::default();
+        let events = EventLog::start(store.clone(), Arc::clone(&clock), &settings.events);
         store.observe(Arc::new(Follower {
             engine: engines.builtin.clone(),
             backlog: Arc::default(),
@@ -219,6 +237,7 @@ impl Platform {
             libraries: Arc::clone(&libraries),
             directory: Arc::clone(&directory),
             friend_groups: Arc::clone(&friend_groups),
+            events: events.clone(),
         }));
         let shared = Arc::new(Shared {
             store: store.clone(),
@@ -239,6 +258,14 @@ impl Platform {
                 settings.statistics.zone.time_zone().clone(),
                 settings.statistics.retention_days,
             ),
+            events,
+            recognition_log: RecognitionLog::start(
+                store.clone(),
+                engines.builtin.clone(),
+                Arc::clone(&clock),
+                &settings.recognition_log,
+            )
+            .await?,
             keys,
             rates: AppRates::default(),
             login_throttle: LoginThrottle::new(settings.console.attempts_per_minute),
@@ -256,6 +283,8 @@ impl Platform {
             builtin: engines.builtin,
             outbox,
             fetcher,
+            poster,
+            webhooks_changed: Notify::new(),
             settings,
         };
         inner.load_templates().await?;
@@ -297,7 +326,8 @@ impl Platform {
     /// Starts the health checks of remote engines; they run until the returned task is closed.
     pub fn start_engine_monitor(&self) -> Background {
         let (outbox, interval) = (Arc::downgrade(&self.inner.outbox), self.inner.settings.outbox.interval_s.duration());
-        Background::start(move |stop| outbox::monitor_engines(outbox, interval, stop))
+        let events = self.inner.events.clone();
+        Background::start(move |stop| outbox::monitor_engines(outbox, interval, events, stop))
     }
 
     /// Starts to compute the missing recognisability of faces enrolled by older versions; runs until all are done or
@@ -307,12 +337,14 @@ impl Platform {
         Background::start(|stop| judgements::judge_all(inner, stop))
     }
 
-    /// Finishes pending writes, including those of the call log and of signatures, and closes the store.
+    /// Finishes pending writes, including those of the call log, of events and of signatures, and closes the store.
     ///
     /// # Errors
     /// [`Internal::Store`].
     pub async fn close(&self) -> Result<()> {
         self.inner.call_log.close().await;
+        self.inner.recognition_log.close().await;
+        self.inner.events.close().await;
         self.inner.keys.close().await;
         Ok(self.inner.store.close().await?)
     }

@@ -94,15 +94,19 @@ impl Platform {
         check: FaceCheck,
     ) -> Result<(ExaminedFace, Vec<Match>)> {
         let backend = self.backend_of(caller, library)?;
-        let picture = self.photo(caller, picture);
-        let library = library_ref(library);
+        let photo = self.photo(caller, picture);
+        let searched = library_ref(library);
         // A person takes one place per face.
         let places = top_n * CANDIDATES_PER_PERSON;
-        let (face, found) = backend.identify_checked(&library, picture.clone(), places, check).await?;
-        let threshold = self.threshold_of(backend, &[library], Threshold::Default);
+        let (face, found) = backend.identify_checked(&searched, photo.clone(), places, check).await?;
+        let threshold = self.threshold_of(backend, &[searched], Threshold::Default);
         let found = found.into_iter().map(|candidate| (candidate, threshold)).collect();
-        let mut matches = self.matches(&picture, vec![found], top_n, Threshold::Default).await?;
-        Ok((face, matches.pop().unwrap_or_default()))
+        let matches = self.matches(&photo, vec![found], top_n, Threshold::Default).await?.pop().unwrap_or_default();
+        let is_searched = (check.accepts)(&face);
+        if is_searched {
+            self.note_recognition(caller, std::slice::from_ref(library), &photo, &[(Some(face.face), &matches)]);
+        }
+        Ok((face, matches))
     }
 
     /// As [`Platform::identify`], in several libraries at once.
@@ -110,6 +114,23 @@ impl Platform {
     /// # Errors
     /// As [`Platform::identify`].
     pub async fn identify_in(
+        &self,
+        caller: &Caller,
+        libraries: &[Library],
+        picture: Bytes,
+        top_n: usize,
+        threshold: Threshold,
+    ) -> Result<Identification> {
+        let found = self.search_in(caller, libraries, picture.clone(), top_n, threshold).await?;
+        self.note_recognition(caller, libraries, &self.photo(caller, picture), &[(None, &found.matches)]);
+        Ok(found)
+    }
+
+    /// As [`Platform::identify_in`], for a picture of somebody who is enrolled: it is no event.
+    ///
+    /// # Errors
+    /// As [`Platform::identify`].
+    pub async fn search_in(
         &self,
         caller: &Caller,
         libraries: &[Library],
@@ -161,10 +182,13 @@ impl Platform {
         top_n: usize,
         threshold: Threshold,
     ) -> Result<Vec<FaceMatches>> {
-        self.identify_explained(caller, libraries, picture, top_n, threshold, 0).await
+        let faces = self.identify_explained(caller, libraries, picture.clone(), top_n, threshold, 0).await?;
+        self.note_faces(caller, libraries, picture, &faces);
+        Ok(faces)
     }
 
-    /// As [`Platform::identify_many_in`], and returns for each face the `next` best people after the matches.
+    /// As [`Platform::identify_many_in`], and returns for each face the `next` best people after the matches. The caller
+    /// [notes](Platform::note_faces) the faces that count.
     ///
     /// # Errors
     /// As [`Platform::identify`].
@@ -213,6 +237,26 @@ impl Platform {
         let mut faces: Vec<FaceMatches> = explained.collect();
         faces.sort_by(|a, b| b.face.area.area().total_cmp(&a.face.area.area()));
         Ok(faces)
+    }
+
+    /// Records in the log of events, and in recognition logs, which faces of a picture were identified. Never waits.
+    pub fn note_faces(&self, caller: &Caller, libraries: &[Library], picture: Bytes, faces: &[FaceMatches]) {
+        if !libraries.is_empty() {
+            let faces: Vec<_> = faces.iter().map(|face| (Some(face.face), face.matches.as_slice())).collect();
+            self.note_recognition(caller, libraries, &self.photo(caller, picture), &faces);
+        }
+    }
+
+    /// Records who was found where. Never waits.
+    fn note_recognition(
+        &self,
+        caller: &Caller,
+        libraries: &[Library],
+        picture: &Photo,
+        faces: &[(Option<SeenFace>, &[Match])],
+    ) {
+        self.inner.recognition_log.push(libraries, picture, faces);
+        self.inner.events.push_recognition(caller, libraries, faces.iter().map(|(_, matches)| *matches));
     }
 
     /// Returns the similarity of the largest faces of two pictures (1:1), 0..1.

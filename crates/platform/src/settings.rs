@@ -39,6 +39,12 @@ pub struct Settings {
     pub jobs_folder: PathBuf,
     /// Downloads from addresses that callers name.
     pub fetch: Fetch,
+    /// Log of events.
+    pub events: Events,
+    /// Webhooks.
+    pub webhooks: Webhooks,
+    /// Logs of recognitions.
+    pub recognition_log: RecognitionLog,
     /// App that calls without a token act for, if they are allowed; reserved.
     pub legacy_app: String,
     /// Whether calls without a token are allowed.
@@ -63,6 +69,9 @@ impl Default for Settings {
             jobs: Jobs::default(),
             jobs_folder: PathBuf::from("data/jobs"),
             fetch: Fetch::default(),
+            events: Events::default(),
+            webhooks: Webhooks::default(),
+            recognition_log: RecognitionLog::default(),
             legacy_app: "legacy".to_owned(),
             anonymous: true,
             max_libraries: 0,
@@ -165,6 +174,51 @@ settings! {
         import_roots: Vec<PathBuf> = Vec::new(),
         /// Days after which jobs that have ended are deleted, with their reports.
         retention_days: u32 = 30 => within(1..=3650),
+    }
+}
+
+settings! {
+    /// Log of events, and the streams that follow it.
+    pub struct Events {
+        /// Days after which events are deleted; 0: only for want of room.
+        retention_days: u32 = 30,
+        /// Maximum number of events that are kept.
+        max_events: u64 = 1_000_000 => at_least(1),
+        /// Maximum number of streams at once.
+        max_streams: usize = 256,
+        /// Maximum number of streams of one app at once.
+        max_streams_per_app: usize = 32,
+        /// Seconds between two signs of life in a stream.
+        heartbeat_s: Seconds = Seconds::new(15) => within(Seconds::new(1)..=Seconds::new(3600)),
+    }
+}
+
+settings! {
+    /// Webhooks: events that are posted to targets of apps.
+    pub struct Webhooks {
+        /// Whether targets may be in private networks, and on this machine.
+        allow_private: bool = false,
+        /// Maximum duration of an attempt in seconds.
+        timeout_s: Seconds = Seconds::new(10) => within(Seconds::new(1)..=Seconds::new(60)),
+        /// Maximum number of attempts at once; each app may have a quarter of them, and at least one.
+        at_once: usize = 64 => within(1..=1024),
+        /// Seconds between the first attempt of a delivery and the second. Each later pause is twice as long, up to an
+        /// hour.
+        retry_s: Seconds = Seconds::new(5) => within(Seconds::new(1)..=Seconds::new(3600)),
+        /// Seconds after which a delivery is not attempted again and has failed.
+        give_up_after_s: Seconds = Seconds::new(86_400) => within(Seconds::new(1)..=Seconds::new(604_800)),
+        /// Number of failed deliveries in a row after which a webhook is disabled.
+        max_failures: u32 = 3 => at_least(1),
+        /// Number of finished deliveries of a webhook that are kept.
+        keep_deliveries: u64 = 1000,
+    }
+}
+
+settings! {
+    /// Logs of recognitions, which apps switch on per library.
+    pub struct RecognitionLog {
+        /// Maximum number of entries of a library; each has a picture of about 20 KB. The oldest make room.
+        max_entries: u64 = 100_000 => at_least(1),
     }
 }
 

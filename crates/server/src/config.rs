@@ -14,7 +14,8 @@ use aicp_dialects::aicp::{FaceApi, Legacy, Listener};
 use aicp_dialects::{LinkSettings, jdcloud, linkvisual, tencent_im};
 use aicp_engines::EngineSettings;
 use aicp_platform::settings::{
-    Authorization, Console, Fetch, Jobs, Outbox, Quality, Recognition, RegistrationPolicy, Settings, Statistics,
+    Authorization, Console, Events, Fetch, Jobs, Outbox, Quality, Recognition, RecognitionLog, RegistrationPolicy,
+    Settings, Statistics, Webhooks,
 };
 use aicp_settings::{Secret, Section, if_set, list, settings, when};
 use figment::Figment;
@@ -91,6 +92,12 @@ settings! {
         jobs: Jobs,
         /// Downloads from addresses that callers name.
         fetch: Fetch,
+        /// Log of events, and the streams that follow it.
+        events: Events,
+        /// Webhooks: events that are posted to targets of apps.
+        webhooks: Webhooks,
+        /// Logs of recognitions, which apps switch on per library.
+        recognition_log: RecognitionLog,
         /// The face calls of JD Cloud.
         jdcloud: jdcloud::Settings,
         /// The face library of LinkVisual.
@@ -183,6 +190,9 @@ impl Config {
             jobs: self.jobs.clone(),
             jobs_folder: aicp_platform::folder_of_jobs(&self.data_dir),
             fetch: self.fetch.clone(),
+            events: self.events.clone(),
+            webhooks: self.webhooks.clone(),
+            recognition_log: self.recognition_log.clone(),
             legacy_app: self.legacy.app_id.clone(),
             anonymous: self.legacy.is_anonymous(),
             max_libraries: self.face_api.max_groups,

@@ -2,14 +2,16 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aicp_platform::Platform;
 use aicp_requests::{Client, ConnectionState, Interfaces};
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -168,8 +170,11 @@ fn connection(
         let (front, under_way, asked) = (front.clone(), answering.begin(), activity_recorder.begin());
         async move {
             let response = front.answer(address, peer, asked.standing(), request).await;
-            drop((under_way, asked));
-            Ok::<_, Infallible>(response)
+            // The answer is under way as long as a stream of unknown length is.
+            Ok::<_, Infallible>(match response.body().size_hint().exact() {
+                Some(_) => response,
+                None => response.map(|body| Body::new(Held { body, _guards: (under_way, asked) })),
+            })
         }
     });
     http1::Builder::new()
@@ -178,6 +183,29 @@ fn connection(
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service)
+}
+
+/// Body that keeps its guards until it is sent or dropped.
+struct Held<G> {
+    body: Body,
+    _guards: G,
+}
+
+impl<G: Unpin> HttpBody for Held<G> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// Returns the fault of a request that a proxy and this server might read differently (RFC 9112, sections 3.2 and 6.1).

@@ -230,10 +230,15 @@ struct KnownPictures {
 }
 
 fn known_pictures(connection: &Connection) -> rusqlite::Result<KnownPictures> {
-    let mut select = connection.prepare(
+    // A folder may have been written by an earlier version, and not been opened since.
+    let logged = match connection.table_exists(None, "recognition_entry")? {
+        true => " UNION ALL SELECT picture_key, NULL FROM recognition_entry",
+        false => "",
+    };
+    let mut select = connection.prepare(&format!(
         "SELECT picture_key, id FROM face
-         UNION ALL SELECT picture_key, NULL FROM outbox WHERE picture_key IS NOT NULL AND solved IS NULL",
-    )?;
+         UNION ALL SELECT picture_key, NULL FROM outbox WHERE picture_key IS NOT NULL AND solved IS NULL{logged}",
+    ))?;
     let rows =
         select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?.map(FaceId::new))))?;
     let mut used: HashMap<BlobKey, Option<FaceId>> = HashMap::new();
@@ -244,7 +249,6 @@ fn known_pictures(connection: &Connection) -> rusqlite::Result<KnownPictures> {
             *known = known.or(face);
         }
     }
-    // A folder may have been written by an earlier version, and not been opened since.
     let has_tombstones = connection.table_exists(None, "picture_tombstone")?;
     let mut select = connection.prepare(match has_tombstones {
         true => "SELECT picture_key FROM picture_tombstone WHERE deletion IS NULL",

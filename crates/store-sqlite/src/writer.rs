@@ -132,6 +132,9 @@ async fn finish_batch(
                 for Effects { changes, sequence, .. } in done.iter().map(|done| &done.effects) {
                     sequence.iter().for_each(|sequence| observer.committed(*sequence, changes));
                 }
+                if done.iter().any(|done| done.effects.has_events) {
+                    observer.recorded_events();
+                }
             }
             // A caller may have dropped the future.
             done.into_iter().for_each(|done| drop(done.reply.send(Ok(done.effects))));

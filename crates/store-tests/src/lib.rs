@@ -118,6 +118,12 @@ macro_rules! suite {
                 who_is_gone_is_listed_no_more
                 an_acknowledged_change_is_in_every_later_answer
             }
+            events {
+                enrolments_and_removals_are_events_of_the_app
+                an_event_is_recorded_with_the_write_or_not_at_all
+                old_events_go_but_never_the_last
+                webhooks_and_their_deliveries_round_trip
+            }
             grants {
                 grants_round_trip_by_app
                 an_app_has_one_grant_and_a_token_one_app
@@ -193,6 +199,12 @@ macro_rules! suite {
                 removing_a_face_leaves_the_person
                 equal_pictures_share_a_file_until_the_last_is_removed
                 an_empty_picture_is_a_picture
+            }
+            recognitions {
+                entries_have_pictures_and_are_filtered
+                deleted_entries_delete_their_pictures
+                entries_go_with_whom_they_name_and_with_their_library
+                old_entries_are_told_by_age_and_number
             }
             rows {
                 libraries_round_trip

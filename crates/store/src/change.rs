@@ -14,6 +14,9 @@ use crate::{Grant, Key, NewTemplate, Operator, OperatorToken};
 pub trait Observer: Send + Sync {
     /// Receives the changes of one write, at least one, with the sequence of the last of them.
     fn committed(&self, sequence: Sequence, changes: &[Change]);
+
+    /// Hears that events were recorded. Called after the changes of the same writes were announced.
+    fn recorded_events(&self) {}
 }
 
 /// A committed change. It carries what a follower in this process needs, so that it has to read nothing; what is

@@ -56,14 +56,16 @@ pub use database::{Database, Job, Space, TemplateSink};
 pub use error::{Error, Result, at};
 pub use model::{
     Account, AccountGraph, Act, Algorithm, AuditEntry, AuditFilter, BulkPerson, CallKind, CallScope, CallSums,
-    CallTotal, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal, DeviceName, DirectoryEntry, DirectoryFace,
-    DirectoryFilter, DirectoryTemplate, FIRST_AUDIT_HASH, Face, Friend, FriendGroup, FriendGroups, FriendRequest,
-    Grant, Group, GroupKind, JobFilter, JobItem, JobItemState, JobRow, JobState, Key, KeyUsage, KeyedRequest, LastIds,
-    Library, LibraryCounts, LibraryFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewFace,
-    NewJob, NewKey, NewLibrary, NewOperatorToken, NewPerson, NewTemplate, OffsetPeriod, Operator, OperatorToken,
-    OperatorTokenKind, Other, OutboxAction, OutboxFilter, OutboxRow, Page, Person, PersonChanges, PersonFilter,
-    PersonKeys, Profile, RangePart, RelatedFilter, Sequences, Solution, SumUnit, SyncRelation, TemplateRow,
-    TemplatesRead, UnjudgedFace, UsedSignature, UserIds,
+    CallTotal, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal, Delivery, DeliveryAttempt, DeliveryState,
+    DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Event, EventData, EventFilter,
+    EventKind, FIRST_AUDIT_HASH, Face, Friend, FriendGroup, FriendGroups, FriendRequest, Grant, Group, GroupKind,
+    JobFilter, JobItem, JobItemState, JobRow, JobState, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts,
+    LibraryFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewDelivery, NewEvent, NewFace,
+    NewJob, NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch, NewTemplate,
+    NewWebhook, OffsetPeriod, Operator, OperatorToken, OperatorTokenKind, Other, OutboxAction, OutboxFilter, OutboxRow,
+    Page, Person, PersonChanges, PersonFilter, PersonKeys, Profile, RangePart, RecognisedFace, RecognisedPerson,
+    Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch, RelatedFilter, Sequences, Solution, SumUnit,
+    SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds, Webhook,
 };
 pub use pictures::{PictureName, md5_hex, picture_key};
 pub use rows::Rows;

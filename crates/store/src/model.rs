@@ -4,6 +4,7 @@ mod audit;
 mod calls;
 mod console;
 mod directory;
+mod events;
 mod grants;
 mod groups;
 mod idempotency;
@@ -12,7 +13,9 @@ mod keys;
 mod lists;
 mod operators;
 mod outbox;
+mod recognitions;
 mod social;
+mod webhooks;
 
 use std::fmt;
 
@@ -23,6 +26,7 @@ pub use self::{
     calls::{CallKind, CallScope, CallSums, CallTotal, DayTotal, LoggedCall, OffsetPeriod, RangePart, SumUnit},
     console::{ConsoleUser, NewConsoleUser},
     directory::{DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, PersonChanges},
+    events::{Event, EventData, EventFilter, EventKind, NewEvent, RecognisedFace, RecognisedPerson},
     grants::Grant,
     groups::{DeviceName, Group, GroupKind, SyncRelation},
     idempotency::KeyedRequest,
@@ -31,10 +35,14 @@ pub use self::{
     lists::{LibraryFilter, PersonFilter},
     operators::{NewOperatorToken, Operator, OperatorToken, OperatorTokenKind},
     outbox::{OutboxAction, OutboxFilter, OutboxRow, Solution},
+    recognitions::{
+        NewRecognition, NewRecognitionMatch, Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch,
+    },
     social::{
         Account, AccountGraph, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, LostFriends, Members,
         NewAccount, Other, RelatedFilter, Sequences, UserIds,
     },
+    webhooks::{Delivery, DeliveryAttempt, DeliveryState, NewDelivery, NewWebhook, Webhook},
 };
 
 /// A stored library of people.

@@ -6,7 +6,7 @@ use aicp_types::{Sequence, UnixMillis};
 
 use crate::collector::Released;
 use crate::sql::{self, Connection, DatabaseError};
-use crate::{Change, Rows};
+use crate::{Change, NewEvent, Rows};
 
 /// A transaction that writes, and reads what it has written. What a write did beside its rows is in its [`Effects`].
 #[derive(Debug)]
@@ -22,6 +22,10 @@ pub struct Effects {
     pub changes: Vec<Change>,
     /// Sequence of the last change, once recorded.
     pub sequence: Option<Sequence>,
+    /// Events to record, in order.
+    pub(crate) events: Vec<NewEvent>,
+    /// Whether events were recorded.
+    pub has_events: bool,
     /// What is to be deleted now.
     pub(crate) released: Released,
 }
@@ -69,6 +73,7 @@ impl Tx {
                 self.effects.released.clear();
             }
         }
+        self.write_events().await?;
         self.record_changes().await
     }
 

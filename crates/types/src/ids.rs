@@ -120,6 +120,22 @@ id!(
     /// Row id of a job; never reused.
     JobId
 );
+id!(
+    /// Id of an event: later events have greater ones.
+    EventId
+);
+id!(
+    /// Row id of a webhook; never reused.
+    WebhookId
+);
+id!(
+    /// Row id of a delivery to a webhook; never reused.
+    DeliveryId
+);
+id!(
+    /// Row id of an entry of a recognition log; never reused.
+    RecognitionEntryId
+);
 snowflake!(
     /// Public id of a person: 19 digits, unique over all libraries.
     PublicId

@@ -280,6 +280,11 @@ pub trait Biometrics: Send + Sync {
     /// `None` if one of the pictures shows no face.
     async fn compare(&self, a: Photo, b: Photo, examination: Option<Examination>) -> Result<Option<Comparison>>;
 
+    /// Cuts faces out of a picture: those in `areas`, or without areas the largest that is found. Each becomes a JPEG with a
+    /// margin of half the face on each side, upright as the picture, and at most `max_side` pixels wide and high. Gives way
+    /// to all callers.
+    async fn crop(&self, picture: Bytes, areas: Option<Vec<Rect>>, max_side: u32) -> Result<Vec<Bytes>>;
+
     /// Returns whether a stored template carries an identity, if nothing else is known of it.
     fn accepts_template(&self, template: &[f32]) -> bool;
 }

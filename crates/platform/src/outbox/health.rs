@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 
 use super::Outbox;
+use crate::events::EventLog;
 
 /// Result of the latest health check of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +21,12 @@ pub struct EngineHealth {
 
 /// Checks the health of every remote engine at an interval and, if the settings say so, replays the writes that wait
 /// for it.
-pub(crate) async fn monitor_engines(outbox: Weak<Outbox>, interval: Duration, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn monitor_engines(
+    outbox: Weak<Outbox>,
+    interval: Duration,
+    events: EventLog,
+    mut stop: watch::Receiver<bool>,
+) {
     if outbox.upgrade().is_none_or(|outbox| outbox.engines.is_empty()) {
         return;
     }
@@ -28,7 +34,7 @@ pub(crate) async fn monitor_engines(outbox: Weak<Outbox>, interval: Duration, mu
         let Some(outbox) = outbox.upgrade() else { return };
         // Concurrent, so that an engine that hangs does not delay the others. Writes interrupted by shut-down are in
         // doubt and resolved later.
-        let looks = outbox.engines.iter().map(|engine| outbox.check_engine(engine.as_ref()));
+        let looks = outbox.engines.iter().map(|engine| outbox.check_engine(engine.as_ref(), &events));
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
             _ = join_all(looks) => {}
@@ -52,7 +58,7 @@ impl Outbox {
         engines.map(|e| EngineHealth { engine: e.name().to_owned(), is_up: up.get(e.name()).copied() }).collect()
     }
 
-    async fn check_engine(&self, engine: &dyn RemoteEngine) {
+    async fn check_engine(&self, engine: &dyn RemoteEngine, events: &EventLog) {
         let is_up = match engine.health().await {
             // The engine has no health call; replay shows whether it answers.
             Err(RemoteError::Unsupported(_)) => None,
@@ -65,6 +71,10 @@ impl Outbox {
             };
             if before != Some(is_up) {
                 tracing::info!(engine = engine.name(), is_up, "an engine's health");
+                // That it answers is no news after the start.
+                if before.is_some() || !is_up {
+                    events.push_engine_health(engine.name(), is_up);
+                }
             }
         }
         if is_up != Some(false)

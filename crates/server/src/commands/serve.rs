@@ -154,6 +154,7 @@ async fn serve(config: Config) -> Result<()> {
     let caretaker = platform.start_engine_monitor();
     let judging = platform.start_judging_faces();
     let jobs = platform.start_jobs();
+    let webhooks = platform.start_webhooks(aicp_api::event_json);
     for (address, listen) in &bound {
         tracing::info!(%address, dialect = %listen, "listening");
     }
@@ -179,11 +180,13 @@ async fn serve(config: Config) -> Result<()> {
     watches.iter().for_each(JoinHandle::abort);
     tracing::info!("stopping");
     let _ = stop.send(true);
+    platform.end_event_streams();
     while listeners.join_next().await.is_some() {}
     drop(control);
     caretaker.close().await;
     judging.close().await;
     jobs.close().await;
+    webhooks.close().await;
     platform.close().await?;
     Ok(())
 }

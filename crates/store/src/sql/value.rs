@@ -1,8 +1,9 @@
 //! Values of columns and parameters.
 
 use aicp_types::{
-    AccountId, AuditId, ConsoleUserId, DeviceId, FaceId, FileId, FriendGroupId, GroupId, JobId, KeyId, LibraryId,
-    OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId, SyncRelationId, TraceId, UnixMillis,
+    AccountId, AuditId, ConsoleUserId, DeliveryId, DeviceId, EventId, FaceId, FileId, FriendGroupId, GroupId, JobId,
+    KeyId, LibraryId, OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId, RecognitionEntryId, SyncRelationId,
+    TraceId, UnixMillis, WebhookId,
 };
 
 /// A value of one of the types that every database has.
@@ -138,7 +139,9 @@ typed!(
     AccountId,
     AuditId,
     ConsoleUserId,
+    DeliveryId,
     DeviceId,
+    EventId,
     FaceId,
     FileId,
     FriendGroupId,
@@ -151,9 +154,11 @@ typed!(
     OutboxId,
     PersonId,
     PublicId,
+    RecognitionEntryId,
     SyncRelationId,
     TraceId,
     UnixMillis,
+    WebhookId,
 );
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ use super::convert::{ROWS_PER_STATEMENT, blob_from_vector};
 use super::libraries::missing_parent;
 use crate::pictures::md5_hex;
 use crate::sql::{Connection, QueryBuilder};
-use crate::{AddedFace, BulkPerson, Change, Error, NewFace, NewPerson, NewTemplate, PictureName, Result, Tx};
+use crate::{
+    AddedFace, BulkPerson, Change, Error, EventData, NewEvent, NewFace, NewPerson, NewTemplate, PictureName, Result, Tx,
+};
 
 /// People, faces and templates in the form in which they are inserted. The expensive conversions run before the writer
 /// is occupied.
@@ -90,6 +92,12 @@ impl Tx {
         insert_templates(db, &faces, &face_ids).await?;
         if let Some(last) = faces.iter().map(|face| face.new.file_id).max() {
             self.touch_library(library_id, last.created()).await?;
+        }
+        for (face, &face_id) in faces.iter().zip(&face_ids) {
+            let Some(person) = people.get(face.person) else { continue };
+            let data = EventData::FaceEnrolled { person: person.public_id, face: face_id };
+            let time = face.new.file_id.created();
+            self.record_event(NewEvent { time, app_id: None, library_id: Some(library_id), data });
         }
         if !faces.is_empty() {
             self.announce(Change::FacesAdded { library_id, faces: added_faces(faces, &face_ids, &people_ids) });

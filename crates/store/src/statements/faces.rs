@@ -3,15 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use aicp_types::{FaceId, FileId, LibraryId, PersonId, UnixMillis};
+use aicp_types::{FaceId, FileId, LibraryId, PersonId, PublicId, UnixMillis};
 
 use super::convert::{json_array, json_strings, vector_from_blob};
 use super::pictures::{OF_FACE, OF_PERSON};
 use super::prefixes::hex_range;
 use crate::sql;
 use crate::{
-    Algorithm, Change, CopiedFace, Counts, Error, Face, LastIds, NewFace, NewTemplate, Person, PictureName, Result,
-    Rows, Solution, Tx,
+    Algorithm, Change, CopiedFace, Counts, Error, EventData, Face, LastIds, NewEvent, NewFace, NewTemplate, Person,
+    PictureName, Result, Rows, Solution, Tx,
 };
 
 /// Length in hex digits of a face token: a prefix of the picture key.
@@ -187,7 +187,7 @@ impl Tx {
         picture: PictureName,
         pending: bool,
     ) -> Result<Face> {
-        let library_id = self.library_of_person(person_id).await?.ok_or(Error::NotFound)?;
+        let place = self.place_of_person(person_id).await?.ok_or(Error::NotFound)?;
         let [x, y, width, height] = new.bounding_box;
         let face: Face = sql::query_as(
             "INSERT INTO face (
@@ -209,7 +209,7 @@ impl Tx {
         .bind(picture.md5)
         .fetch_one(&mut *self.db)
         .await?;
-        self.complete_face(library_id, &face, new.template).await?;
+        self.complete_face(place, &face, new.template).await?;
         Ok(face)
     }
 
@@ -221,7 +221,7 @@ impl Tx {
     /// taken.
     pub async fn copy_faces(&mut self, from: PersonId, to: PersonId, faces: Vec<CopiedFace>) -> Result<()> {
         self.library_of_person(from).await?.ok_or(Error::NotFound)?;
-        let library_id = self.library_of_person(to).await?.ok_or(Error::NotFound)?;
+        let place = self.place_of_person(to).await?.ok_or(Error::NotFound)?;
         for copied in faces {
             let face: Option<Face> = sql::query_as(
                 "INSERT INTO face (
@@ -238,19 +238,26 @@ impl Tx {
             .await?;
             let face = face.ok_or(Error::NotFound)?;
             let template = self.template_of(copied.face_id).await?;
-            self.complete_face(library_id, &face, template).await?;
+            self.complete_face(place, &face, template).await?;
         }
         Ok(())
     }
 
     /// Inserts the template of a new face and announces the face.
-    async fn complete_face(&mut self, library_id: LibraryId, face: &Face, template: Option<NewTemplate>) -> Result<()> {
+    async fn complete_face(
+        &mut self,
+        (library_id, person): (LibraryId, PublicId),
+        face: &Face,
+        template: Option<NewTemplate>,
+    ) -> Result<()> {
         if let Some(template) = &template {
             self.insert_template(face.id, template).await?;
         }
         self.touch_library(library_id, face.file_id.created()).await?;
         let (person_id, face_id) = (face.person_id, face.id);
         self.announce(Change::FaceAdded { library_id, person_id, face_id, template: template.map(Arc::new) });
+        let (time, data) = (face.file_id.created(), EventData::FaceEnrolled { person, face: face_id });
+        self.record_event(NewEvent { time, app_id: None, library_id: Some(library_id), data });
         Ok(())
     }
 
@@ -292,9 +299,11 @@ impl Tx {
     }
 
     async fn faces_were_removed(&mut self, person_id: PersonId, face_ids: Vec<FaceId>, at: UnixMillis) -> Result<()> {
-        let library_id = self.library_of_person(person_id).await?.ok_or(Error::NotFound)?;
+        let (library_id, person) = self.place_of_person(person_id).await?.ok_or(Error::NotFound)?;
         if !face_ids.is_empty() {
             self.touch_library(library_id, at).await?;
+            let data = EventData::FacesRemoved { person, faces: face_ids.clone() };
+            self.record_event(NewEvent { time: at, app_id: None, library_id: Some(library_id), data });
             self.announce(Change::FacesRemoved { library_id, face_ids });
         }
         Ok(())

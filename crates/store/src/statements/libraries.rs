@@ -6,7 +6,9 @@ use super::names::push_name_part;
 use super::pictures::OF_LIBRARY;
 use super::prefixes::hex_range;
 use crate::sql::{self, DatabaseError, Kind, QueryBuilder};
-use crate::{Change, Error, Library, LibraryCounts, LibraryFilter, NewLibrary, Page, Result, Rows, Tx};
+use crate::{
+    Change, Error, EventData, Library, LibraryCounts, LibraryFilter, NewEvent, NewLibrary, Page, Result, Rows, Tx,
+};
 
 impl Rows<'_> {
     /// Returns an app's library by `external_id`.
@@ -180,11 +182,14 @@ impl Tx {
         self.suspect_pictures(OF_LIBRARY, library_id, at).await?;
         let query = sql::query("DELETE FROM outbox WHERE library_id = $1 AND solved IS NULL");
         query.bind(library_id).execute(&mut *self.db).await?;
-        let deleted = sql::query("DELETE FROM library WHERE id = $1").bind(library_id).execute(&mut *self.db).await?;
-        if deleted.rows_affected() == 0 {
-            return Err(Error::NotFound);
-        }
+        let query = sql::query_as("DELETE FROM library WHERE id = $1 RETURNING app_id, hidden");
+        let deleted: Option<(String, bool)> = query.bind(library_id).fetch_optional(&mut *self.db).await?;
+        let (app_id, is_hidden) = deleted.ok_or(Error::NotFound)?;
         self.announce(Change::LibraryRemoved { library_id });
+        if !is_hidden {
+            let data = EventData::LibraryRemoved;
+            self.record_event(NewEvent { time: at, app_id: Some(app_id), library_id: Some(library_id), data });
+        }
         Ok(())
     }
 

@@ -17,6 +17,7 @@ mod console;
 pub(crate) mod convert;
 mod devices;
 mod directory;
+mod events;
 mod faces;
 mod groups;
 mod idempotency;
@@ -29,8 +30,10 @@ mod outbox;
 mod people;
 mod pictures;
 mod prefixes;
+mod recognitions;
 mod social;
 mod templates;
+mod webhooks;
 
 pub(crate) use bulk::PreparedPeople;
 pub use convert::vector_from_blob;

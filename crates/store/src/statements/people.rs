@@ -4,10 +4,13 @@ use aicp_types::{LibraryId, PersonId, PublicId, UnixMillis};
 
 use super::libraries::missing_parent;
 use super::names::push_name_part;
-use super::pictures::OF_PERSON;
+use super::pictures::OF_NAMED_PERSON;
 use super::prefixes::hex_range;
 use crate::sql::{self, QueryBuilder};
-use crate::{Change, Error, NewPerson, Page, Person, PersonChanges, PersonFilter, PersonKeys, Result, Rows, Tx};
+use crate::{
+    Change, Error, EventData, NewEvent, NewPerson, Page, Person, PersonChanges, PersonFilter, PersonKeys, Result, Rows,
+    Tx,
+};
 
 impl Rows<'_> {
     /// Returns a person by row id.
@@ -109,6 +112,12 @@ impl Rows<'_> {
     pub async fn person_count(&mut self, library_id: LibraryId) -> Result<u64> {
         let query = sql::query_scalar("SELECT COUNT(*) FROM person WHERE library_id = $1");
         Ok(query.bind(library_id).fetch_one(&mut *self.db).await?)
+    }
+
+    /// Returns the library and the public id of a person.
+    pub(super) async fn place_of_person(&mut self, person_id: PersonId) -> Result<Option<(LibraryId, PublicId)>> {
+        let query = sql::query_as("SELECT library_id, public_id FROM person WHERE id = $1");
+        Ok(query.bind(person_id).fetch_optional(&mut *self.db).await?)
     }
 
     /// Returns the library of a person.
@@ -217,12 +226,17 @@ impl Tx {
         self.finish_update(written, person.id, at).await
     }
 
-    /// Removes a person with all faces, templates and pictures. The outbox rows of pending faces are not touched.
+    /// Removes a person with all faces, templates and pictures, and the entries of recognition logs that name them. The
+    /// outbox rows of pending faces are not touched.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the person does not exist: of concurrent calls for one person, one succeeds.
     pub async fn remove_person(&mut self, person_id: PersonId, at: UnixMillis) -> Result<()> {
-        self.suspect_pictures(OF_PERSON, person_id, at).await?;
+        self.suspect_pictures(OF_NAMED_PERSON, person_id, at).await?;
+        let query = sql::query(
+            "DELETE FROM recognition_entry WHERE id IN (SELECT entry_id FROM recognition_match WHERE person_id = $1)",
+        );
+        query.bind(person_id).execute(&mut *self.db).await?;
         let face_ids = self.delete_faces_of(person_id, None).await?;
         let query = sql::query_as("DELETE FROM person WHERE id = $1 RETURNING library_id, public_id");
         let removed: Option<(LibraryId, PublicId)> = query.bind(person_id).fetch_optional(&mut *self.db).await?;
@@ -232,6 +246,8 @@ impl Tx {
             self.announce(Change::FacesRemoved { library_id, face_ids });
         }
         self.announce(Change::PersonChanged { library_id, public_id });
+        let data = EventData::PersonRemoved { person: public_id };
+        self.record_event(NewEvent { time: at, app_id: None, library_id: Some(library_id), data });
         Ok(())
     }
 

@@ -16,9 +16,20 @@ use crate::{Result, Rows, Tx};
 pub(super) const OF_LIBRARY: &str = "
     SELECT face.picture_key FROM face JOIN person ON person.id = face.person_id WHERE person.library_id = $1
     UNION
-    SELECT picture_key FROM outbox WHERE library_id = $1 AND solved IS NULL AND picture_key IS NOT NULL";
+    SELECT picture_key FROM outbox WHERE library_id = $1 AND solved IS NULL AND picture_key IS NOT NULL
+    UNION
+    SELECT picture_key FROM recognition_entry WHERE library_id = $1";
 /// Selects the keys of the pictures of a person.
 pub(super) const OF_PERSON: &str = "SELECT DISTINCT picture_key FROM face WHERE person_id = $1";
+/// Selects the keys of the pictures of a person, and of the entries of recognition logs that name them.
+pub(super) const OF_NAMED_PERSON: &str = "
+    SELECT picture_key FROM face WHERE person_id = $1
+    UNION
+    SELECT picture_key FROM recognition_entry
+    WHERE id IN (SELECT entry_id FROM recognition_match WHERE person_id = $1)";
+/// Selects the keys of the pictures of entries of recognition logs.
+pub(super) const OF_RECOGNITIONS: &str =
+    "SELECT DISTINCT picture_key FROM recognition_entry WHERE id IN (SELECT value FROM json_each($1))";
 /// Selects the key of the picture of a face.
 pub(super) const OF_FACE: &str = "SELECT picture_key FROM face WHERE id = $1";
 /// Selects the key of the picture of an unsolved outbox row.
@@ -35,7 +46,7 @@ pub(crate) struct PictureClaim {
 }
 
 impl Rows<'_> {
-    /// Returns those of `keys` that a face or an unsolved outbox row refers to, or that are to be deleted.
+    /// Returns those of `keys` that a face, an unsolved outbox row or an entry of a recognition log refers to, or that are to be deleted.
     pub(crate) async fn known_pictures(&mut self, keys: &[BlobKey]) -> Result<HashSet<BlobKey>> {
         // One statement, so that a key that moves from a face to the outbox meanwhile is not missed.
         let query = sql::query_scalar(
@@ -43,6 +54,9 @@ impl Rows<'_> {
              UNION
              SELECT picture_key FROM outbox
              WHERE picture_key IN (SELECT value FROM json_each($1)) AND solved IS NULL
+             UNION
+             SELECT picture_key FROM recognition_entry
+             WHERE picture_key IN (SELECT value FROM json_each($1))
              UNION
              SELECT picture_key FROM picture_tombstone
              WHERE picture_key IN (SELECT value FROM json_each($1)) AND deletion IS NULL",
@@ -55,7 +69,8 @@ impl Rows<'_> {
     pub(crate) async fn has_pictures(&mut self) -> Result<bool> {
         let query = sql::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM face)
-                OR EXISTS (SELECT 1 FROM outbox WHERE solved IS NULL AND picture_key IS NOT NULL)",
+                OR EXISTS (SELECT 1 FROM outbox WHERE solved IS NULL AND picture_key IS NOT NULL)
+                OR EXISTS (SELECT 1 FROM recognition_entry)",
         );
         Ok(query.fetch_one(&mut *self.db).await?)
     }
@@ -160,6 +175,7 @@ impl Tx {
              SELECT value, $3, $2 FROM json_each($1)
              WHERE NOT EXISTS (SELECT 1 FROM face WHERE face.picture_key = value)
                 AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.picture_key = value AND outbox.solved IS NULL)
+                AND NOT EXISTS (SELECT 1 FROM recognition_entry WHERE recognition_entry.picture_key = value)
              ON CONFLICT (picture_key) DO UPDATE
              SET generation = excluded.generation, removed = excluded.removed, deletion = NULL
              WHERE picture_tombstone.deletion IS NOT NULL",
@@ -198,7 +214,10 @@ impl Tx {
                 EXISTS (SELECT 1 FROM face WHERE face.picture_key = picture_tombstone.picture_key)
                 OR EXISTS (
                     SELECT 1 FROM outbox
-                    WHERE outbox.picture_key = picture_tombstone.picture_key AND outbox.solved IS NULL))",
+                    WHERE outbox.picture_key = picture_tombstone.picture_key AND outbox.solved IS NULL)
+                OR EXISTS (
+                    SELECT 1 FROM recognition_entry
+                    WHERE recognition_entry.picture_key = picture_tombstone.picture_key))",
         )
         .bind(generation)
         .execute(&mut *self.db)

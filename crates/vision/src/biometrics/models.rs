@@ -4,17 +4,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::{self, FilterType};
 
 use super::{
     Biometrics, Comparison, EmbeddedFace, Examination, ExaminedFace, Look, MAX_FACES, Photo, Request, Scope, SeenFace,
     Terms,
 };
-use crate::Result;
-use crate::detector::DetectedFace;
+use crate::detector::{DetectedFace, Effort};
 use crate::embedder::{DIMENSIONS, Purpose};
+use crate::geometry::Rect;
 use crate::models::{Algorithm, FaceModels, Recognised};
 use crate::picture::{Dimensions, Picture};
 use crate::pool::{Priority, Vision};
+use crate::{Error, Result};
+
+/// Size of a crop, as a multiple of the face in it.
+const CROP_SCALE: f32 = 2.0;
+/// JPEG quality of a crop.
+const CROP_QUALITY: u8 = 88;
 
 #[async_trait]
 impl Biometrics for Vision {
@@ -85,9 +93,41 @@ impl Biometrics for Vision {
         self.run_for(terms.priority, compare).await
     }
 
+    async fn crop(&self, picture: Bytes, areas: Option<Vec<Rect>>, max_side: u32) -> Result<Vec<Bytes>> {
+        let crop = move |models: &mut FaceModels| {
+            let picture = Picture::decode(&picture)?;
+            let areas = match areas {
+                Some(areas) => areas,
+                None => models.detect(&picture, Effort::Full)?.iter().take(1).map(|face| face.area).collect(),
+            };
+            areas.iter().map(|area| cut_out(&picture, area, max_side)).collect()
+        };
+        self.run_for(Priority::Own, crop).await
+    }
+
     fn accepts_template(&self, template: &[f32]) -> bool {
         self.judge().is_none_or(|judge| judge.accepts_template(template))
     }
+}
+
+/// Cuts a face with a margin out of a picture, as a JPEG.
+fn cut_out(picture: &Picture, area: &Rect, max_side: u32) -> Result<Bytes> {
+    let (width, height) = (picture.width(), picture.height());
+    let part = area.grown(CROP_SCALE).clamped(width, height);
+    let (x, y) = ((part.x as u32).min(width - 1), (part.y as u32).min(height - 1));
+    let side = |length: f32, most: u32| (length.ceil() as u32).clamp(1, most);
+    let (w, h) = (side(part.width, width - x), side(part.height, height - y));
+    let mut cut = imageops::crop_imm(picture.rgb(), x, y, w, h).to_image();
+    let longest = w.max(h);
+    if longest > max_side {
+        let shrunk = |side: u32| (u64::from(side) * u64::from(max_side) / u64::from(longest)).max(1) as u32;
+        cut = imageops::resize(&cut, shrunk(w), shrunk(h), FilterType::Triangle);
+    }
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, CROP_QUALITY)
+        .encode_image(&cut)
+        .map_err(|e| Error::Worker(format!("a crop can't be written: {e}")))?;
+    Ok(bytes.into())
 }
 
 /// Refuses a picture that exceeds the pixel limit of the terms, by its header.

@@ -11,7 +11,7 @@ use crate::pictures::obama;
 /// An operation, and the status for a caller without a token, with a wrong one, with an expired one, of an app without the
 /// area, of another app with all areas, of the app itself, and of the administrator. The ids in the paths are those of
 /// [`prepare`]. Bodies are `{}`, so a caller who may call may still be told that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 7]); 83] = [
+const MATRIX: [(&str, &str, &str, [u16; 7]); 101] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200]),
     ("listApps", "GET", "/apps", [401, 401, 401, 403, 403, 403, 200]),
@@ -105,6 +105,29 @@ const MATRIX: [(&str, &str, &str, [u16; 7]); 83] = [
     ("exportAuditLog", "GET", "/audit/export", [401, 401, 401, 403, 403, 403, 200]),
     ("checkAuditLog", "GET", "/audit/check", [401, 401, 401, 403, 403, 403, 200]),
     ("signOut", "DELETE", "/session", [401, 401, 401, 404, 404, 404, 404]),
+    ("getRecognitionLog", "GET", "/libraries/{library}/recognition-log", [401, 401, 401, 403, 404, 200, 200]),
+    ("updateRecognitionLog", "PATCH", "/libraries/{library}/recognition-log", [401, 401, 401, 403, 404, 200, 200]),
+    ("listRecognitions", "GET", "/libraries/{library}/recognitions", [401, 401, 401, 403, 404, 200, 200]),
+    ("getRecognition", "GET", "/libraries/{library}/recognitions/9999", [401, 401, 401, 403, 404, 404, 404]),
+    (
+        "getRecognitionPicture",
+        "GET",
+        "/libraries/{library}/recognitions/9999/picture",
+        [401, 401, 401, 403, 404, 404, 404],
+    ),
+    ("enrolRecognition", "POST", "/libraries/{library}/recognitions/9999/person", [401, 401, 401, 403, 404, 404, 404]),
+    ("deleteRecognition", "DELETE", "/libraries/{library}/recognitions/9999", [401, 401, 401, 403, 404, 404, 404]),
+    ("streamEvents", "HEAD", "/events", [401, 401, 401, 403, 200, 200, 200]),
+    ("listEvents", "GET", "/events/log", [401, 401, 401, 403, 200, 200, 200]),
+    ("listWebhooks", "GET", "/webhooks", [401, 401, 401, 403, 200, 200, 200]),
+    ("createWebhook", "POST", "/webhooks", [401, 401, 401, 403, 400, 400, 400]),
+    ("getWebhook", "GET", "/webhooks/{webhook}", [401, 401, 401, 403, 404, 200, 200]),
+    ("updateWebhook", "PATCH", "/webhooks/{webhook}", [401, 401, 401, 403, 404, 200, 200]),
+    ("listDeliveries", "GET", "/webhooks/{webhook}/deliveries", [401, 401, 401, 403, 404, 200, 200]),
+    ("replayDelivery", "POST", "/webhooks/{webhook}/deliveries/9999/replay", [401, 401, 401, 403, 404, 404, 404]),
+    ("replayEvents", "POST", "/webhooks/{webhook}/replay", [401, 401, 401, 403, 400, 400, 400]),
+    ("testWebhook", "POST", "/webhooks/{webhook}/test", [401, 401, 401, 403, 404, 201, 201]),
+    ("deleteWebhook", "DELETE", "/webhooks/9999", [401, 401, 401, 403, 404, 404, 404]),
 ];
 
 const ALL: [&str; 5] = ["C10000000001", "C10000000002", "C10000000003", "C10000000006", "C10000000008"];
@@ -139,13 +162,15 @@ fn every_operation_answers_every_caller_as_written_down() {
     let app = Rest::new(&server, &token);
     let library = app.library("staff");
     let person = app.person(&library, &[("name", "Ada")], &obama());
+    let webhook = app.json("POST", "/webhooks", &json!({"url": "https://webhook.invalid/"}));
+    let webhook = text(&webhook.json()["id"]);
     let (face, person) = (text(&person["faces"][0]["id"]), text(&person["id"]));
     let job = app.finished_import(&library, &[("Ada/1.jpg", &obama())]);
     let mut wrong = Vec::new();
     for (id, method, path, expected) in MATRIX {
         let path = path.replace("{library}", &library).replace("{person}", &person).replace("{face}", &face);
-        let path = path.replace("{job}", &job);
-        let body: &[u8] = if matches!(method, "GET" | "DELETE") { b"" } else { b"{}" };
+        let path = path.replace("{job}", &job).replace("{webhook}", &webhook);
+        let body: &[u8] = if matches!(method, "GET" | "HEAD" | "DELETE") { b"" } else { b"{}" };
         let target = format!("/api/v1{path}");
         let without = crate::http::send(server.addresses()[0], method, &target, &[], body).expect("an answer");
         let mut got = vec![without.status];

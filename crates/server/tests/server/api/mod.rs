@@ -2,12 +2,15 @@
 
 mod access;
 mod contract;
+mod events;
 mod idempotency;
 mod jobs;
 mod lists;
 mod operators;
 mod people;
 mod recognition;
+mod recognition_log;
+mod webhooks;
 mod zip;
 
 use std::net::SocketAddr;
