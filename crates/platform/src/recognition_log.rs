@@ -25,7 +25,7 @@ use crate::{
     Platform, Rect, Result, SeenFace,
 };
 
-/// Maximum width and height of the picture of an entry, in pixels. The face takes half of it: about 90 pixels between the
+/// Maximum width and height of the picture of an entry, in pixels. The face takes half of it: about 60 pixels between the
 /// eyes, enough to enrol it.
 pub const MAX_ENTRY_SIDE: u32 = 384;
 /// Days for which entries are kept, unless the app says otherwise.

@@ -217,7 +217,7 @@ settings! {
 settings! {
     /// Logs of recognitions, which apps switch on per library.
     pub struct RecognitionLog {
-        /// Maximum number of entries of a library; each has a picture of about 20 KB. The oldest make room.
+        /// Maximum number of entries of a library; each has a picture of about 30 KB. The oldest make room.
         max_entries: u64 = 100_000 => at_least(1),
     }
 }
