@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aicp_platform::{Caller, Event, EventData, EventFilter, EventKind, EventStream, Platform, Woken};
 use aicp_requests::trouble;
-use aicp_types::{EventId, LibraryId};
+use aicp_types::{EventId, FaceId, LibraryId, PublicId};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::request::Parts;
@@ -183,8 +183,8 @@ impl From<Event> for ShownEvent {
 
 impl From<EventData> for EventDetails {
     fn from(data: EventData) -> Self {
-        let of_person = |person: aicp_types::PublicId| Self { person_id: Some(person.to_string()), ..Self::default() };
-        let texts = |faces: Vec<aicp_types::FaceId>| Some(faces.iter().map(ToString::to_string).collect());
+        let of_person = |person: PublicId| Self { person_id: Some(person.to_string()), ..Self::default() };
+        let texts = |faces: Vec<FaceId>| Some(faces.iter().map(ToString::to_string).collect());
         match data {
             EventData::FaceEnrolled { person, face } => Self { face_ids: texts(vec![face]), ..of_person(person) },
             EventData::FacesRemoved { person, faces } => Self { face_ids: texts(faces), ..of_person(person) },

@@ -8,6 +8,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use super::{Rest, assert_problem, text};
+use crate::engine::{Engine, Vendor};
 use crate::fixture::{Server, Setup, TOKEN, wait_until};
 use crate::http::connect;
 use crate::pictures::{biden, obama, obama2, with_comment};
@@ -319,4 +320,26 @@ fn events_that_were_deleted_are_told_as_lost() {
     follower.expect("lost");
     follower.expect("faceEnrolled");
     follower.expect("faceEnrolled");
+}
+
+#[test]
+fn administrators_see_how_engines_are() {
+    let engine = Engine::start(Vendor::Koala);
+    let setup = Setup::new(&["auto"]).env("AICP_OUTBOX__INTERVAL_S", "1");
+    let server = engine.known_to(setup).start();
+    let admin = Rest::admin(&server);
+    let is_up = |up: bool| {
+        let engines = admin.get("/engines").json();
+        engines["items"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == "koala" && one["isUp"] == up))
+    };
+    wait_until("it was looked at", || is_up(true));
+    let mut follower = Follower::admin(&server);
+    engine.kill();
+    let event = follower.expect("engineHealth");
+    assert_eq!(event["data"], json!({"engine": "koala", "isUp": false}));
+    assert_eq!((&event["appId"], &event["libraryId"]), (&Value::Null, &Value::Null));
+    engine.restart();
+    assert_eq!(follower.expect("engineHealth")["data"]["isUp"], true);
+    let shop = Rest::new(&server, &server.grant("shop", &["C10000000001", "C10000000002"]));
+    assert_eq!(shop.get("/events/log").json()["items"], json!([]));
 }
