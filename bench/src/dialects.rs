@@ -221,6 +221,7 @@ async fn copy_people(data: &Path, rows: usize) -> Outcome<()> {
             external_id: Some(custom_id(number)),
             info: Some(r#"{"key1":"value1", "key2":"value2"}"#.to_owned()),
             profile: Profile { name: Some(format!("Tony {number}")), ..Profile::default() },
+            tags: Vec::new(),
             created_at: now,
         };
         let copied = CopiedFace { face_id: face.id, file_id: ids.next(now).into() };

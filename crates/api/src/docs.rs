@@ -20,8 +20,8 @@ use crate::access::creates;
 use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
-    BASE, DOCS, accounts, apps, audit, engines, events, faces, identification, jobs, libraries, operators, people,
-    recognition, recognition_log, session, statistics, system, webhooks,
+    BASE, DOCS, accounts, apps, audit, bulk, engines, events, faces, identification, jobs, libraries, library_tags,
+    moves, operators, people, recognition, recognition_log, session, statistics, system, webhooks,
 };
 
 /// Name of the security scheme in the document.
@@ -42,7 +42,10 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
     let info = Info::builder().title("AICP").version(env!("CARGO_PKG_VERSION")).description(Some(DESCRIPTION)).build();
     let routes = OpenApiRouter::with_openapi(OpenApi::new(info, Paths::new()))
         .merge(libraries::routes())
+        .merge(library_tags::routes())
         .merge(people::routes())
+        .merge(bulk::routes())
+        .merge(moves::routes())
         .merge(faces::routes())
         .merge(recognition::routes())
         .merge(identification::routes())

@@ -1,7 +1,8 @@
 //! Identification: who is in a picture (1:N, M:N).
 
 use aicp_platform::settings::MAX_TOP_N;
-use aicp_platform::{Caller, Error, FaceMatches, Library, Match, Missing, Platform, Refusal, Threshold, threshold_for};
+use aicp_platform::{Among, Caller, Error, FaceMatches, Library, Match, Missing, Platform, Refusal, Threshold};
+use aicp_types::PublicId;
 use axum::extract::State;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -13,13 +14,17 @@ use crate::input::{FILE, Form, Ids, Query, Who, required};
 use crate::libraries::find as find_library;
 use crate::pages::Page;
 use crate::people::find as find_person;
+use crate::person_data;
 use crate::problem::{Problem, Result};
-use crate::recognition::threshold;
+use crate::recognition::{threshold, threshold_or_fmr};
 use crate::reports::Area;
 use crate::tags;
 
 /// Maximum number of libraries of a search.
 const MAX_LIBRARIES: usize = 1000;
+
+/// Maximum number of people among whom a search looks by their ids.
+const MAX_PEOPLE: usize = 1000;
 
 /// Number of people that an explanation adds.
 const NEXT_BEST: usize = 5;
@@ -53,8 +58,8 @@ struct IdentifyRequest {
     /// Which faces of the picture.
     #[serde(default)]
     faces: Faces,
-    /// Maximum number of people for each face.
-    #[schema(minimum = 1, maximum = 100, default = 5)]
+    /// Maximum number of people for each face; by default the `topN` of the library, or 5.
+    #[schema(minimum = 1, maximum = 100)]
     top: Option<usize>,
     /// Similarity from which somebody matches, 0..1; by default that of the library.
     #[schema(minimum = 0, maximum = 1)]
@@ -66,6 +71,13 @@ struct IdentifyRequest {
     /// Whether the next best people are told of, too.
     #[serde(default)]
     explain: bool,
+    /// Only people with all these tags.
+    #[serde(default)]
+    #[schema(max_items = 50, example = json!(["vip"]))]
+    tags: Vec<String>,
+    /// Only these people, by their ids; unknown ones are ignored.
+    #[schema(max_items = 1000)]
+    person_ids: Option<Vec<String>>,
 }
 
 /// As [`IdentifyRequest`], as a form.
@@ -89,6 +101,10 @@ struct IdentifyForm {
     fmr: Option<f64>,
     /// Whether the next best people are told of, too.
     explain: Option<bool>,
+    /// A tag that people must have; several fields of this name may be sent.
+    tags: Option<String>,
+    /// Id of a person among whom to search; several fields of this name may be sent.
+    person_ids: Option<String>,
 }
 
 /// A picture to identify in several libraries.
@@ -102,8 +118,8 @@ struct IdentifyInRequest {
     /// Which faces of the picture.
     #[serde(default)]
     faces: Faces,
-    /// Maximum number of people for each face.
-    #[schema(minimum = 1, maximum = 100, default = 5)]
+    /// Maximum number of people for each face; by default the `topN` of the library, or 5.
+    #[schema(minimum = 1, maximum = 100)]
     top: Option<usize>,
     /// Similarity from which somebody matches, 0..1; by default that of the library.
     #[schema(minimum = 0, maximum = 1)]
@@ -114,6 +130,13 @@ struct IdentifyInRequest {
     /// Whether the next best people are told of, too.
     #[serde(default)]
     explain: bool,
+    /// Only people with all these tags.
+    #[serde(default)]
+    #[schema(max_items = 50, example = json!(["vip"]))]
+    tags: Vec<String>,
+    /// Only these people, by their ids; unknown ones are ignored.
+    #[schema(max_items = 1000)]
+    person_ids: Option<Vec<String>>,
     /// Ids of the libraries to search.
     #[schema(min_items = 1, max_items = 1000)]
     library_ids: Vec<String>,
@@ -140,6 +163,10 @@ struct IdentifyInForm {
     fmr: Option<f64>,
     /// Whether the next best people are told of, too.
     explain: Option<bool>,
+    /// A tag that people must have; several fields of this name may be sent.
+    tags: Option<String>,
+    /// Id of a person among whom to search; several fields of this name may be sent.
+    person_ids: Option<String>,
     /// Id of a library to search; several fields of this name may be sent.
     library_ids: String,
 }
@@ -225,7 +252,8 @@ impl From<FaceMatches> for IdentifiedFace {
 
 /// Identify faces in a library
 ///
-/// The largest face of a picture (1:N), or all (M:N).
+/// The largest face of a picture (1:N), or all (M:N); among all people, or those with some tags or ids, which the built-in
+/// engine alone can do.
 #[utoipa::path(post, path = "/libraries/{library}/identify", tag = tags::RECOGNITION, security(("token" = ["recognition"])),
     params(("library" = String, Path, description = "Id of the library")),
     request_body(content((IdentifyRequest = "application/json"), (IdentifyForm = "multipart/form-data"))),
@@ -237,8 +265,10 @@ async fn identify_in_library(
     form: Form<IdentifyRequest>,
 ) -> Result<axum::Json<Identified>> {
     let (acting, library) = find_library(&platform, &caller, &library).await?;
-    let IdentifyRequest { image, image_url, faces, top, threshold, fmr, explain } = &form.fields;
-    let terms = SearchTerms { faces: *faces, top: *top, threshold: *threshold, fmr: *fmr, explain: *explain };
+    let IdentifyRequest { image, image_url, faces, top, threshold, fmr, explain, tags, person_ids } = &form.fields;
+    let among = among(tags, person_ids.as_deref())?;
+    let terms =
+        SearchTerms { faces: *faces, top: *top, least: threshold_or_fmr(*threshold, *fmr)?, explain: *explain, among };
     let picture = form.picture(&platform, &acting, FILE, (image, image_url)).await?;
     search(&platform, &acting, &[library], picture, terms).await
 }
@@ -263,8 +293,11 @@ async fn identify(
         libraries.push(library);
     }
     let acting = acting.unwrap_or(caller);
-    let IdentifyInRequest { image, image_url, faces, top, threshold, fmr, explain, .. } = &form.fields;
-    let terms = SearchTerms { faces: *faces, top: *top, threshold: *threshold, fmr: *fmr, explain: *explain };
+    let IdentifyInRequest { image, image_url, faces, top, threshold, fmr, explain, tags, person_ids, .. } =
+        &form.fields;
+    let among = among(tags, person_ids.as_deref())?;
+    let terms =
+        SearchTerms { faces: *faces, top: *top, least: threshold_or_fmr(*threshold, *fmr)?, explain: *explain, among };
     let picture = form.picture(&platform, &acting, FILE, (image, image_url)).await?;
     search(&platform, &acting, &libraries, picture, terms).await
 }
@@ -273,9 +306,20 @@ async fn identify(
 struct SearchTerms {
     faces: Faces,
     top: Option<usize>,
-    threshold: Option<f32>,
-    fmr: Option<f64>,
+    least: Threshold,
     explain: bool,
+    among: Among,
+}
+
+/// Reads among whom a request searches.
+fn among(tags: &[String], person_ids: Option<&[String]>) -> Result<Among> {
+    let tags = person_data::tags("tags", tags)?;
+    let Some(ids) = person_ids else { return Ok(Among { tags, people: None }) };
+    if ids.is_empty() || ids.len() > MAX_PEOPLE {
+        return Err(Problem::field("personIds", format!("must be 1 to {MAX_PEOPLE} ids of people")));
+    }
+    let read = |id: &String| PublicId::parse(id).ok_or_else(|| Problem::field("personIds", "must be ids of people"));
+    Ok(Among { tags, people: Some(ids.iter().map(read).collect::<Result<_>>()?) })
 }
 
 async fn search(
@@ -285,16 +329,11 @@ async fn search(
     picture: Option<Bytes>,
     terms: SearchTerms,
 ) -> Result<axum::Json<Identified>> {
-    let least = match (terms.threshold, terms.fmr) {
-        (wanted, None) => threshold(wanted)?,
-        (None, Some(rate)) if (1e-9..=0.5).contains(&rate) => Threshold::AtLeast(threshold_for(1, rate)),
-        (None, Some(_)) => return Err(Problem::field("fmr", "must be in 1e-9..=0.5")),
-        (Some(_), Some(_)) => return Err(Problem::field("fmr", "must be left out if there is a threshold")),
-    };
-    let top = top(terms.top)?;
+    let top = top(terms.top.or_else(|| platform.own_top_n(libraries)))?;
     let picture = required(picture, "image")?;
     let next = if terms.explain { NEXT_BEST } else { 0 };
-    let mut faces = platform.identify_explained(caller, libraries, picture.clone(), top, least, next).await?;
+    let mut faces =
+        platform.identify_explained(caller, libraries, &terms.among, picture.clone(), top, terms.least, next).await?;
     if terms.faces == Faces::Largest {
         faces.truncate(1);
         if faces.is_empty() {

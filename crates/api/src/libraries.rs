@@ -1,6 +1,7 @@
 //! Libraries.
 
-use aicp_platform::{Caller, Library, LibraryFilter, Platform};
+use aicp_platform::settings::MAX_TOP_N;
+use aicp_platform::{BUILTIN, Caller, Library, LibraryFilter, Platform};
 use aicp_types::LibraryId;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -12,7 +13,9 @@ use utoipa_axum::routes;
 
 use crate::input::{Ids, Json, Query, Who};
 use crate::pages::{self, Page};
+use crate::person_data::present;
 use crate::problem::{Problem, Result};
+use crate::recognition::threshold_of_fmr;
 use crate::revision::{self, Revision};
 use crate::tags;
 use crate::times::rfc3339;
@@ -45,6 +48,10 @@ pub(crate) struct ShownLibrary {
     /// Engine of its biometrics.
     #[schema(example = "builtin")]
     engine: String,
+    /// Similarity, 0..1, above which a search finds somebody unless the request says otherwise; `null`: that of the settings.
+    threshold: Option<f32>,
+    /// Number of people that a search finds at most unless the request says otherwise; `null`: what the interface says.
+    top_n: Option<i64>,
     /// When it was created.
     #[schema(format = DateTime)]
     created_at: String,
@@ -62,6 +69,8 @@ impl From<Library> for ShownLibrary {
             name: library.name,
             description: library.description,
             engine: library.engine,
+            threshold: library.threshold,
+            top_n: library.top_n,
             created_at: rfc3339(library.created_at),
             updated_at: rfc3339(library.updated_at),
         }
@@ -70,7 +79,7 @@ impl From<Library> for ShownLibrary {
 
 /// Returns the revision of what an update can change.
 fn revision(library: &Library) -> Revision {
-    Revision::of(&(&library.external_id, &library.name, &library.description))
+    Revision::of(&(&library.external_id, &library.name, &library.description, library.threshold, library.top_n))
 }
 
 /// Looks a library up by the id in the path.
@@ -191,6 +200,35 @@ struct LibraryUpdate {
     /// Description; an empty one removes it.
     #[schema(max_length = 4096)]
     description: Option<String>,
+    /// Similarity, 0..1, above which a search finds somebody unless the request says otherwise; `null` for that of the settings.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<f32>, minimum = 0, maximum = 1)]
+    threshold: Option<Option<f32>>,
+    /// Rate of false matches, instead of a threshold: the threshold that it stands for. Only for the built-in engine.
+    #[schema(minimum = 1e-9, maximum = 0.5)]
+    fmr: Option<f64>,
+    /// Number of people that a search finds at most unless the request says otherwise; `null` for what the interface says.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 100)]
+    top_n: Option<Option<i64>>,
+}
+
+impl LibraryUpdate {
+    /// Returns the threshold to set; the inner `None` removes it.
+    fn threshold(&self, library: &Library) -> Result<Option<Option<f32>>> {
+        match (self.threshold, self.fmr) {
+            (None, None) => Ok(None),
+            (Some(Some(share)), None) if !(0.0..=1.0).contains(&share) => {
+                Err(Problem::field("threshold", "must be in 0..=1"))
+            }
+            (Some(threshold), None) => Ok(Some(threshold)),
+            (None, Some(_)) if library.engine != BUILTIN => {
+                Err(Problem::field("fmr", "must be left out: the engine of the library has a scale of its own"))
+            }
+            (None, Some(rate)) => threshold_of_fmr(rate).map(|threshold| Some(Some(threshold))),
+            (Some(_), Some(_)) => Err(Problem::field("fmr", "must be left out if there is a threshold")),
+        }
+    }
 }
 
 /// Change a library
@@ -211,7 +249,13 @@ async fn update_library(
     check_text("name", update.name.as_deref(), 1..=256)?;
     check_text("groupId", update.group_id.as_deref(), 1..=256)?;
     check_text("description", update.description.as_deref(), 0..=4096)?;
+    if let Some(Some(top_n)) = update.top_n
+        && !(1..=MAX_TOP_N as i64).contains(&top_n)
+    {
+        return Err(Problem::field("topN", format!("must be in 1..={MAX_TOP_N}")));
+    }
     let (acting, library) = find(&platform, &caller, &id).await?;
+    let threshold = update.threshold(&library)?;
     let wanted = revision::wanted(&headers)?;
     let changed = platform
         .update_library(&acting, &library, move |library| {
@@ -220,6 +264,8 @@ async fn update_library(
             }
             library.name = update.name.clone().unwrap_or_else(|| library.name.clone());
             library.external_id = update.group_id.clone().unwrap_or_else(|| library.external_id.clone());
+            library.threshold = threshold.unwrap_or(library.threshold);
+            library.top_n = update.top_n.unwrap_or(library.top_n);
             if let Some(description) = &update.description {
                 library.description = Some(description.clone()).filter(|text| !text.is_empty());
             }
@@ -254,6 +300,9 @@ struct LibraryStatistics {
     searchable_faces: Option<u64>,
     /// Similarity above which a search finds somebody, 0..1.
     threshold: f32,
+    /// Rate at which two different people reach the threshold, 0..1; `null` for an engine with a scale of its own. Below 1e-7
+    /// it is not known.
+    false_match_rate: Option<f64>,
     /// Threshold at which a search names at most the share `fpir` of strangers; `null` for an engine with a scale of its own.
     recommended_threshold: Option<f32>,
     /// Target of the false-positive identification rate, 0..1.
@@ -277,6 +326,7 @@ async fn get_library_statistics(
         faces: counts.faces,
         searchable_faces: threshold.faces.map(|faces| faces as u64),
         threshold: threshold.threshold,
+        false_match_rate: threshold.false_match_rate,
         recommended_threshold: threshold.recommended,
         fpir: platform.target_fpir(),
     }))

@@ -24,10 +24,7 @@ pub(crate) struct Page<T> {
 impl<T> Page<T> {
     /// Makes a page of at most `limit` rows out of one more than that. `id` is the number by which rows are ordered.
     pub fn of<R>(mut rows: Vec<R>, limit: u64, id: impl Fn(&R) -> i64, row: impl FnMut(R) -> T) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let has_more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| has_more).map(|last| cursor(id(last)));
+        let next = cut(&mut rows, limit).map(|last| cursor(id(last)));
         Self { items: rows.into_iter().map(row).collect(), next }
     }
 
@@ -35,6 +32,14 @@ impl<T> Page<T> {
     pub fn whole(items: Vec<T>) -> Self {
         Self { items, next: None }
     }
+}
+
+/// Reduces the rows of a page to `limit`. Returns the last one if there were more.
+pub(crate) fn cut<R>(rows: &mut Vec<R>, limit: u64) -> Option<&R> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    rows.last().filter(|_| has_more)
 }
 
 /// Returns the number of rows of a page that a request wants.
@@ -57,6 +62,21 @@ pub(crate) fn after(cursor: Option<&str>) -> Result<Option<i64>> {
     bytes.map(|bytes| Some(i64::from_be_bytes(bytes))).ok_or_else(|| Problem::field("cursor", "must come from a page"))
 }
 
+/// Returns the cursor of the page after a row in an order of its own: of rows with equal texts, the greater id is later.
+pub(crate) fn text_cursor(kind: u8, text: &str, last: i64) -> String {
+    URL_SAFE_NO_PAD.encode([&[kind][..], &last.to_be_bytes(), text.as_bytes()].concat())
+}
+
+/// Returns text and id of the row after which a page of an order begins; `None` for the first page.
+pub(crate) fn text_after(kind: u8, cursor: Option<&str>) -> Result<Option<(String, i64)>> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let wrong = || Problem::field("cursor", "must come from a page in the same order");
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
+    let (head, text) = bytes.split_at_checked(9).filter(|(head, _)| head[0] == kind).ok_or_else(wrong)?;
+    let id = head[1..].try_into().map(i64::from_be_bytes).map_err(|_| wrong())?;
+    Ok(Some((String::from_utf8(text.to_vec()).map_err(|_| wrong())?, id)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +89,20 @@ mod tests {
         assert_eq!(after(None).expect("none"), None);
         for other in ["", "1", "AAAAAAAAAA", "AAAAAAAAAAAAAAAA", "ä"] {
             assert_eq!(after(Some(other)).expect_err("not ours").code(), "badField", "{other}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_belongs_to_its_order() {
+        for (text, id) in [("", 0), ("Ada", i64::MIN), ("ä\u{1f600}", i64::MAX)] {
+            let made = text_cursor(b'n', text, id);
+            assert_eq!(text_after(b'n', Some(&made)).expect("ours"), Some((text.to_owned(), id)));
+            assert!(text_after(b'd', Some(&made)).is_err() && after(Some(&made)).is_err(), "of another order");
+        }
+        assert_eq!(text_after(b'n', None).expect("none"), None);
+        let broken = URL_SAFE_NO_PAD.encode(b"n12345678\xff");
+        for other in ["", "bg", &cursor(7), &broken] {
+            assert_eq!(text_after(b'n', Some(other)).expect_err("not ours").code(), "badField", "{other}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use aicp_platform::{
     EnrolOptions, Enrolment, Error, Face, KnownPerson, Library, LibraryKey, Missing, Person, PersonFilter, PersonKey,
-    Platform, Profile, SamePicture, user_id_of,
+    PersonOrder, Platform, Profile, SamePicture, Tags, user_id_of,
 };
 use aicp_types::{PersonId, PublicId};
 use axum::extract::State;
@@ -17,7 +17,7 @@ use crate::faces::ShownFace;
 use crate::input::{Form, Ids, Json, Query, Who};
 use crate::libraries::find as find_library;
 use crate::pages::{self, Page};
-use crate::person_data::{NewPerson, NewPersonForm, PersonUpdate};
+use crate::person_data::{self, NewPerson, NewPersonForm, PersonUpdate};
 use crate::problem::{Problem, Result};
 use crate::revision::{self, Revision};
 use crate::tags;
@@ -60,15 +60,21 @@ pub(crate) struct ShownPerson {
     remark: Option<String>,
     /// Free text of the app, such as JSON of its own.
     info: Option<String>,
+    /// Tags.
+    #[schema(example = json!(["vip"]))]
+    tags: Vec<String>,
     /// When the person was created.
     #[schema(format = DateTime)]
     created_at: String,
+    /// When the person, or a face of the person, was last changed.
+    #[schema(format = DateTime)]
+    updated_at: String,
     /// Faces, the newest first; in lists `null`.
     faces: Option<Vec<ShownFace>>,
 }
 
 impl ShownPerson {
-    pub fn new(person: Person, faces: Option<Vec<Face>>) -> Self {
+    pub fn new(person: Person, tags: Tags, faces: Option<Vec<Face>>) -> Self {
         let (library, id) = (person.library_id, person.public_id);
         let Profile { name, customer_number, document_number, company, duty, province, remark, .. } = person.profile;
         Self {
@@ -83,17 +89,19 @@ impl ShownPerson {
             province,
             remark,
             info: person.info,
+            tags: tags.into_vec(),
             created_at: rfc3339(person.created_at),
+            updated_at: rfc3339(person.updated_at),
             faces: faces.map(|faces| faces.into_iter().map(|face| ShownFace::new(library, id, face)).collect()),
         }
     }
 }
 
 /// Returns the revision of what an update can change.
-pub(crate) fn revision(person: &Person) -> Revision {
+pub(crate) fn revision(person: &Person, tags: &Tags) -> Revision {
     let Profile { name, customer_number, document_number, company, duty, province, remark, .. } = &person.profile;
     let texts = [name, customer_number, document_number, company, duty, province, remark];
-    Revision::of(&(&person.external_id, &person.info, texts))
+    Revision::of(&(&person.external_id, &person.info, texts, tags.as_slice()))
 }
 
 /// Looks a library and a person of it up by the ids in the path.
@@ -107,6 +115,23 @@ pub(crate) async fn find(
     let person = platform.find(&acting, &library, PersonKey::PublicId(id)).await?;
     Ok((acting, library, person))
 }
+
+/// Order of a list of people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+enum PersonSort {
+    /// By creation.
+    #[default]
+    Oldest,
+    /// By creation, the newest first.
+    Newest,
+    /// By name in the order of code points, those without a name first.
+    Name,
+}
+
+/// Marks of the cursors of the orders.
+const BY_NEWEST: u8 = b'd';
+const BY_NAME: u8 = b'n';
 
 /// Which people to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -125,6 +150,20 @@ struct PersonQuery {
     /// Only people created before this time.
     #[param(format = DateTime)]
     created_to: Option<String>,
+    /// Only people changed at this time or later; a face that comes or goes is a change.
+    #[param(format = DateTime)]
+    updated_from: Option<String>,
+    /// Only people changed before this time.
+    #[param(format = DateTime)]
+    updated_to: Option<String>,
+    /// Only people with this tag; several may be sent, of which people must have all.
+    #[serde(default)]
+    #[param(required = false)]
+    tag: Vec<String>,
+    /// Order of the list.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    sort: PersonSort,
     /// Number of people of a page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u64>,
@@ -134,7 +173,8 @@ struct PersonQuery {
 
 /// List people
 ///
-/// In the order of creation.
+/// In the order of creation, unless `sort` says otherwise. Who is renamed while a list by name is read may be missing in it or
+/// appear twice.
 #[utoipa::path(get, path = "/libraries/{library}/people", tag = tags::PEOPLE, security(("token" = ["people"])),
     params(("library" = String, Path, description = "Id of the library"), PersonQuery),
     responses((status = OK, description = "A page", body = Page<ShownPerson>)))]
@@ -145,17 +185,45 @@ async fn list_people(
     Query(query): Query<PersonQuery>,
 ) -> Result<axum::Json<Page<ShownPerson>>> {
     let limit = pages::limit(query.limit)?;
-    let after = pages::after(query.cursor.as_deref())?.map(PersonId::new);
+    let cursor = query.cursor.as_deref();
+    let (mut oldest, mut other) = (None, None);
+    match query.sort {
+        PersonSort::Oldest => oldest = pages::after(cursor)?.map(PersonId::new),
+        PersonSort::Newest => other = pages::text_after(BY_NEWEST, cursor)?,
+        PersonSort::Name => other = pages::text_after(BY_NAME, cursor)?,
+    }
+    let other = other.as_ref().map(|(name, id)| (name.as_str(), PersonId::new(*id)));
+    let order = match query.sort {
+        PersonSort::Oldest => PersonOrder::Oldest(oldest),
+        PersonSort::Newest => PersonOrder::Newest(other.map(|(_, id)| id)),
+        PersonSort::Name => PersonOrder::Name(other),
+    };
+    let tags = person_data::tags("tag", &query.tag)?;
     let filter = PersonFilter {
         external_id: query.external_id.as_deref(),
         name_part: query.name.as_deref(),
         customer_number: query.customer_number.as_deref(),
         from: moment("createdFrom", query.created_from.as_deref())?,
         to: moment("createdTo", query.created_to.as_deref())?,
+        updated_from: moment("updatedFrom", query.updated_from.as_deref())?,
+        updated_to: moment("updatedTo", query.updated_to.as_deref())?,
+        tags: tags.as_slice(),
     };
     let (acting, library) = find_library(&platform, &caller, &library).await?;
-    let rows = platform.list_people(&acting, &library, filter, after, limit + 1).await?;
-    Ok(axum::Json(Page::of(rows, limit, |person| person.id.get(), |person| ShownPerson::new(person, None))))
+    let mut rows = platform.list_people(&acting, &library, filter, order, limit + 1).await?;
+    let next = pages::cut(&mut rows, limit).map(|last| match query.sort {
+        PersonSort::Oldest => pages::cursor(last.id.get()),
+        PersonSort::Newest => pages::text_cursor(BY_NEWEST, "", last.id.get()),
+        PersonSort::Name => {
+            pages::text_cursor(BY_NAME, last.profile.name.as_deref().unwrap_or_default(), last.id.get())
+        }
+    });
+    let mut tags = platform.tags_of(&rows).await?;
+    let shown = rows.into_iter().map(|person| {
+        let tags = tags.remove(&person.id).unwrap_or_default();
+        ShownPerson::new(person, tags, None)
+    });
+    Ok(axum::Json(Page { items: shown.collect(), next }))
 }
 
 /// A person who was created, and what became of the pictures.
@@ -199,7 +267,7 @@ async fn create_person(
     if pictures.is_empty() {
         return Err(Problem::field("image", "must be a picture: a file, base64 or an address"));
     }
-    let data = new.data();
+    let data = new.data()?;
     let mut person: Option<Person> = None;
     let mut verdicts = Vec::with_capacity(pictures.len());
     for picture in pictures {
@@ -241,8 +309,8 @@ async fn create_person(
     };
     let faces = platform.faces(&person).await?;
     let location = format!("/api/v1/libraries/{}/people/{}", library.id, person.public_id);
-    let revision = revision(&person);
-    let body = CreatedPerson { person: ShownPerson::new(person, Some(faces)), pictures: verdicts };
+    let revision = revision(&person, &data.tags);
+    let body = CreatedPerson { person: ShownPerson::new(person, data.tags, Some(faces)), pictures: verdicts };
     Ok(revision::created(&location, revision, body))
 }
 
@@ -256,12 +324,15 @@ async fn get_person(
     Ids(ids): Ids<(String, String)>,
 ) -> Result<Response> {
     let (_, _, person) = find(&platform, &caller, &ids).await?;
-    show(&platform, person).await
+    let tags = platform.tags(&person).await?;
+    show(&platform, person, tags).await
 }
 
-async fn show(platform: &Platform, person: Person) -> Result<Response> {
+/// Builds an answer that shows a person with all faces.
+pub(crate) async fn show(platform: &Platform, person: Person, tags: Tags) -> Result<Response> {
     let faces = platform.faces(&person).await?;
-    Ok(revision::tagged(StatusCode::OK, revision(&person), ShownPerson::new(person, Some(faces))))
+    let revision = revision(&person, &tags);
+    Ok(revision::tagged(StatusCode::OK, revision, ShownPerson::new(person, tags, Some(faces))))
 }
 
 /// Change a person
@@ -279,19 +350,20 @@ async fn update_person(
     headers: HeaderMap,
     Json(update): Json<PersonUpdate>,
 ) -> Result<Response> {
-    update.check()?;
+    let change = update.checked()?;
     let wanted = revision::wanted(&headers)?;
     let (acting, library, person) = find(&platform, &caller, &ids).await?;
     let changed = platform
-        .update_person(&acting, &library, &person, move |person| {
-            let is_wanted = wanted.admits(&revision(person));
+        .update_person(&acting, &library, &person, move |person, tags| {
+            let is_wanted = wanted.admits(&revision(person, tags));
             if is_wanted {
-                update.apply(person);
+                change.apply(person, tags);
             }
             is_wanted
         })
         .await?;
-    show(&platform, changed.ok_or_else(Problem::precondition_failed)?).await
+    let (person, tags) = changed.ok_or_else(Problem::precondition_failed)?;
+    show(&platform, person, tags).await
 }
 
 /// Delete a person
@@ -340,6 +412,7 @@ async fn copy_person(
     let copied = platform.find(&acting, &to, PersonKey::UserId(&user_id)).await?;
     let faces = platform.faces(&copied).await?;
     let location = format!("/api/v1/libraries/{}/people/{}", to.id, copied.public_id);
-    let revision = revision(&copied);
-    Ok(revision::created(&location, revision, ShownPerson::new(copied, Some(faces))))
+    let tags = platform.tags(&copied).await?;
+    let revision = revision(&copied, &tags);
+    Ok(revision::created(&location, revision, ShownPerson::new(copied, tags, Some(faces))))
 }

@@ -1,12 +1,12 @@
 //! Data of a person: of a new one, and changes.
 
-use aicp_platform::{Person, PersonData, Profile};
+use aicp_platform::{Person, PersonData, Profile, Tags};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use crate::input::Image;
 use crate::libraries::check_text;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 
 /// A person to create.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -39,6 +39,10 @@ pub(crate) struct NewPerson {
     /// Free text of the app, such as JSON of its own.
     #[schema(max_length = 16384)]
     info: Option<String>,
+    /// Tags. Case and white space make no difference.
+    #[serde(default)]
+    #[schema(max_items = 50, example = json!(["vip"]))]
+    tags: Vec<String>,
     /// A picture in base64.
     pub image: Option<String>,
     /// Address of a picture.
@@ -63,6 +67,8 @@ pub(crate) struct NewPersonForm {
     remark: Option<String>,
     /// Free text of the app.
     info: Option<String>,
+    /// A tag; several fields of this name may be sent.
+    tags: Option<String>,
     /// Pictures; several fields of this name may be sent.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
@@ -87,8 +93,13 @@ impl NewPerson {
         Ok(())
     }
 
-    pub fn data(&self) -> PersonData {
-        PersonData {
+    /// Returns the data of the person.
+    ///
+    /// # Errors
+    /// The tags can't be tags.
+    pub fn data(&self) -> Result<PersonData> {
+        Ok(PersonData {
+            tags: tags("tags", &self.tags)?,
             user_id: self.external_id.clone(),
             info: self.info.clone(),
             profile: Profile {
@@ -101,14 +112,14 @@ impl NewPerson {
                 remark: self.remark.clone(),
                 ..Profile::default()
             },
-        }
+        })
     }
 }
 
 /// Changes of a person. What is left out stays, `null` removes.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(example = json!({"name": "Ada King", "company": null}))]
+#[schema(example = json!({"name": "Ada King", "company": null, "tags": ["vip"]}))]
 pub(crate) struct PersonUpdate {
     /// The app's own id of the person, unique in the library.
     #[serde(default, deserialize_with = "present")]
@@ -146,15 +157,33 @@ pub(crate) struct PersonUpdate {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, max_length = 16384)]
     info: Option<Option<String>>,
+    /// Tags, in place of those of before.
+    #[schema(max_items = 50)]
+    tags: Option<Vec<String>>,
+}
+
+/// Reads the tags in a field.
+pub(crate) fn tags(name: &str, texts: &[String]) -> Result<Tags> {
+    Tags::new(texts).map_err(|e| Problem::field(name, e.to_string()))
 }
 
 /// Tells a field that is `null` from one that is left out.
-pub(crate) fn present<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<Option<String>>, D::Error> {
+pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    value: D,
+) -> std::result::Result<Option<Option<T>>, D::Error> {
     Option::deserialize(value).map(Some)
 }
 
+/// Changes of a person, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct PersonChange {
+    update: PersonUpdate,
+    tags: Option<Tags>,
+}
+
 impl PersonUpdate {
-    pub fn check(&self) -> Result<()> {
+    /// Checks the texts and the tags.
+    pub fn checked(self) -> Result<PersonChange> {
         check_text("externalId", self.external_id.as_ref().and_then(Option::as_deref), 1..=128)?;
         for (name, text, most) in [
             ("name", &self.name, 256),
@@ -168,21 +197,27 @@ impl PersonUpdate {
         ] {
             check_text(name, text.as_ref().and_then(Option::as_deref), 0..=most)?;
         }
-        Ok(())
+        let tags = self.tags.as_deref().map(|texts| tags("tags", texts)).transpose()?;
+        Ok(PersonChange { update: self, tags })
     }
+}
 
-    pub fn apply(self, person: &mut Person) {
-        let profile = &mut person.profile;
+impl PersonChange {
+    pub fn apply(self, person: &mut Person, tags: &mut Tags) {
+        if let Some(changed) = self.tags {
+            *tags = changed;
+        }
+        let (update, profile) = (self.update, &mut person.profile);
         for (field, change) in [
-            (&mut person.external_id, self.external_id),
-            (&mut person.info, self.info),
-            (&mut profile.name, self.name),
-            (&mut profile.customer_number, self.customer_number),
-            (&mut profile.document_number, self.document_number),
-            (&mut profile.company, self.company),
-            (&mut profile.duty, self.duty),
-            (&mut profile.province, self.province),
-            (&mut profile.remark, self.remark),
+            (&mut person.external_id, update.external_id),
+            (&mut person.info, update.info),
+            (&mut profile.name, update.name),
+            (&mut profile.customer_number, update.customer_number),
+            (&mut profile.document_number, update.document_number),
+            (&mut profile.company, update.company),
+            (&mut profile.duty, update.duty),
+            (&mut profile.province, update.province),
+            (&mut profile.remark, update.remark),
         ] {
             if let Some(value) = change {
                 *field = value;

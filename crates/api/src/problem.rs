@@ -231,6 +231,7 @@ fn of_limit(limit: Limit) -> &'static str {
         Limit::People => "tooManyPeople",
         Limit::Tokens => "tooManyTokens",
         Limit::Replays => "tooManyReplays",
+        Limit::Tags => "tooManyTags",
         Limit::Users => "tooManyUsers",
         Limit::Webhooks => "tooManyWebhooks",
     }

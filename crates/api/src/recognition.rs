@@ -1,6 +1,8 @@
 //! Detection, quality, liveness and comparison.
 
-use aicp_platform::{Caller, Error, Examination, ExaminedFace, Platform, Refusal, Threshold, user_id_of};
+use aicp_platform::{
+    Caller, Error, Examination, ExaminedFace, Platform, Refusal, Threshold, threshold_for, user_id_of,
+};
 use axum::extract::State;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -152,6 +154,9 @@ struct CompareRequest {
     /// Similarity from which the faces match, 0..1; by default that of the settings.
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
+    /// Rate of false matches, instead of a threshold. Holds for the built-in engine.
+    #[schema(minimum = 1e-9, maximum = 0.5)]
+    fmr: Option<f64>,
 }
 
 /// As [`CompareRequest`], as a form.
@@ -167,6 +172,9 @@ struct CompareForm {
     /// Similarity from which the faces match, 0..1.
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
+    /// Rate of false matches, instead of a threshold.
+    #[schema(minimum = 1e-9, maximum = 0.5)]
+    fmr: Option<f64>,
 }
 
 /// How similar two faces are.
@@ -192,7 +200,7 @@ async fn compare(
     form: Form<CompareRequest>,
 ) -> Result<axum::Json<Comparison>> {
     let fields = &form.fields;
-    let least = threshold(fields.threshold)?;
+    let least = threshold_or_fmr(fields.threshold, fields.fmr)?;
     let a = required(form.picture(&platform, &caller, "a", (&fields.a, &fields.a_url)).await?, "a")?;
     let b = required(form.picture(&platform, &caller, "b", (&fields.b, &fields.b_url)).await?, "b")?;
     let similarity = platform.compare(&caller, a, b).await?;
@@ -202,7 +210,7 @@ async fn compare(
 fn reaches(platform: &Platform, similarity: f32, least: Threshold) -> bool {
     match least {
         Threshold::Default => platform.is_match(similarity),
-        Threshold::AtLeast(least) => similarity >= least,
+        Threshold::AtLeast(least) | Threshold::OwnOr(least) => similarity >= least,
     }
 }
 
@@ -215,6 +223,21 @@ pub(crate) fn threshold(wanted: Option<f32>) -> Result<Threshold> {
     }
 }
 
+/// Reads the threshold of a request, or the rate of false matches in its place.
+pub(crate) fn threshold_or_fmr(wanted: Option<f32>, fmr: Option<f64>) -> Result<Threshold> {
+    match (wanted, fmr) {
+        (wanted, None) => threshold(wanted),
+        (None, Some(rate)) => Ok(Threshold::AtLeast(threshold_of_fmr(rate)?)),
+        (Some(_), Some(_)) => Err(Problem::field("fmr", "must be left out if there is a threshold")),
+    }
+}
+
+/// Returns the threshold that a rate of false matches stands for.
+pub(crate) fn threshold_of_fmr(rate: f64) -> Result<f32> {
+    let is_rate = (1e-9..=0.5).contains(&rate);
+    if is_rate { Ok(threshold_for(1, rate)) } else { Err(Problem::field("fmr", "must be in 1e-9..=0.5")) }
+}
+
 /// A picture of a person to verify.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -223,9 +246,12 @@ struct VerifyRequest {
     image: Option<String>,
     /// Address of the picture.
     image_url: Option<String>,
-    /// Similarity from which it is the person, 0..1; by default that of the settings.
+    /// Similarity from which it is the person, 0..1; by default that of the library.
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
+    /// Rate of false matches, instead of a threshold. Holds for the built-in engine.
+    #[schema(minimum = 1e-9, maximum = 0.5)]
+    fmr: Option<f64>,
 }
 
 /// As [`VerifyRequest`], as a form.
@@ -238,6 +264,9 @@ struct VerifyForm {
     /// Similarity from which it is the person, 0..1.
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
+    /// Rate of false matches, instead of a threshold.
+    #[schema(minimum = 1e-9, maximum = 0.5)]
+    fmr: Option<f64>,
 }
 
 /// How similar a face is to a person.
@@ -266,16 +295,16 @@ async fn verify(
     Ids(ids): Ids<(String, String)>,
     form: Form<VerifyRequest>,
 ) -> Result<axum::Json<Verification>> {
-    let least = threshold(form.fields.threshold)?;
+    let least = threshold_or_fmr(form.fields.threshold, form.fields.fmr)?;
     let (acting, library, person) = find_person(&platform, &caller, &ids).await?;
     let source = (&form.fields.image, &form.fields.image_url);
     let picture = required(form.picture(&platform, &acting, FILE, source).await?, "image")?;
     let user_id = user_id_of(person.external_id.as_deref(), person.public_id);
-    let found = platform.compare_with_user(&acting, &[library], &user_id, picture).await?;
+    let found = platform.compare_with_user(&acting, std::slice::from_ref(&library), &user_id, picture).await?;
     let best = found.into_iter().next().ok_or(Error::from(aicp_platform::Missing::Face))?;
     Ok(axum::Json(Verification {
         similarity: best.similarity,
-        is_match: reaches(&platform, best.similarity, least),
+        is_match: platform.is_match_in(&library, best.similarity, least)?,
         face_id: best.face.id.to_string(),
     }))
 }

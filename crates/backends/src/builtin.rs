@@ -178,16 +178,21 @@ impl Builtin {
         Ok(candidates)
     }
 
-    /// Returns every face of a picture, the largest first, each with at most `top_n` candidates over all libraries.
+    /// Returns every face of a picture, the largest first, each with at most `top_n` candidates over all libraries, or
+    /// those among some people of them.
     ///
     /// # Errors
     /// As [`Builtin::identify`].
     pub async fn identify_many(
         &self,
         libraries: &[LibraryId],
+        people: Option<HashSet<PersonId>>,
         picture: Photo,
         top_n: usize,
     ) -> Result<Vec<FaceCandidates>> {
+        // Nobody is in no library; a search would look at each row in vain.
+        let libraries = if people.as_ref().is_some_and(HashSet::is_empty) { &[] } else { libraries };
+        let filter = people.map_or(Filter::All, Filter::People);
         let terms = picture.terms;
         let look = self.biometrics.look(picture, Request::probes(MAX_FACES)).await?;
         if look.faces.is_empty() {
@@ -203,7 +208,7 @@ impl Builtin {
             }
             faces.push(FaceCandidates { face: found.face, candidates: Vec::new() });
         }
-        for (i, candidates) in searched.into_iter().zip(self.search_all(libraries, probes, top_n, Filter::All).await?) {
+        for (i, candidates) in searched.into_iter().zip(self.search_all(libraries, probes, top_n, filter).await?) {
             faces[i].candidates = candidates;
         }
         Ok(faces)

@@ -3,6 +3,8 @@
 mod local;
 mod remote;
 
+use std::collections::HashSet;
+
 use aicp_backends::{Assessment, Candidate, FaceCandidates, LibraryRef, Photo, SeenFace, Similarity};
 use aicp_store::{Act, NewLibrary, NewPerson};
 use aicp_types::{LibraryId, PersonId};
@@ -11,7 +13,12 @@ use async_trait::async_trait;
 pub(crate) use local::Local;
 pub(crate) use remote::Remote;
 
-use crate::{Examination, ExaminedFace, Face, FacePredicate, Library, Person, PersonChanges, Result};
+use crate::{Error, Examination, ExaminedFace, Face, FacePredicate, Library, Person, PersonChanges, Result};
+
+/// Makes the error of what a backend does not offer.
+pub(crate) fn not_offered(what: &'static str) -> Error {
+    aicp_backends::RemoteError::Unsupported(what).into()
+}
 
 /// A condition on the largest face of a picture, checked before the picture is used.
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +133,19 @@ pub(crate) trait LibraryBackend: Send + Sync {
     /// [`Existing::Person`](crate::Existing::Person), [`Missing::Person`](crate::Missing::Person).
     async fn copy_person(&self, from: PersonId, faces: &[Face], to: LibraryId, new: NewPerson) -> Result<bool>;
 
+    /// Moves a person to another library of this backend.
+    ///
+    /// # Errors
+    /// [`Missing::Person`](crate::Missing::Person), [`Existing::Person`](crate::Existing::Person).
+    async fn move_person(&self, person: &Person, to: LibraryId) -> Result<Person>;
+
+    /// Gives faces, tags and groups of another person of the library to a person, and removes the other.
+    ///
+    /// # Errors
+    /// [`Missing::Person`](crate::Missing::Person); [`Limit::Faces`](crate::Limit::Faces) if the person had more than
+    /// `max_faces`; [`Limit::Tags`](crate::Limit::Tags).
+    async fn merge_people(&self, person: &Person, other: &Person, max_faces: Option<usize>) -> Result<Person>;
+
     /// Returns the faces most like that of a picture, at most `top_n`, best first over all libraries.
     async fn identify(&self, libraries: &[LibraryRef], photo: Photo, top_n: usize) -> Result<Vec<Candidate>>;
 
@@ -138,8 +158,15 @@ pub(crate) trait LibraryBackend: Send + Sync {
         check: FaceCheck,
     ) -> Result<(ExaminedFace, Vec<Candidate>)>;
 
-    /// Returns every face of a picture, the largest first, each with at most `top_n` candidates over all libraries.
-    async fn identify_many(&self, libraries: &[LibraryRef], photo: Photo, top_n: usize) -> Result<Vec<FaceCandidates>>;
+    /// Returns every face of a picture, the largest first, each with at most `top_n` candidates over all libraries, or
+    /// those among some people of them. A backend that can't search among people refuses that.
+    async fn identify_many(
+        &self,
+        libraries: &[LibraryRef],
+        people: Option<HashSet<PersonId>>,
+        photo: Photo,
+        top_n: usize,
+    ) -> Result<Vec<FaceCandidates>>;
 
     /// Returns the most similar face of each person (1:1).
     async fn compare_with_people(&self, people: &[Person], photo: Photo) -> Result<Vec<Candidate>>;

@@ -149,6 +149,9 @@ pub enum Limit {
     /// Deliveries of a webhook that were asked for and wait.
     #[error("deliveries out of turn")]
     Replays,
+    /// Tags of a person.
+    #[error("tags")]
+    Tags,
     /// Users of the console.
     #[error("users")]
     Users,

@@ -5,6 +5,7 @@
 //! decides what its role may, and returns rows of the store and similarities of the engine. It knows no HTTP status and
 //! no field name of any wire protocol.
 
+mod admission;
 mod apps;
 mod audit;
 mod backend;
@@ -44,6 +45,7 @@ pub mod settings;
 mod shared;
 mod social;
 mod statistics;
+mod tags;
 mod thresholds;
 mod throttle_key;
 mod user_ids;
@@ -54,6 +56,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+pub use admission::Among;
 pub use aicp_backends::{
     Assessment, Components, Cover, DescribedFace, Dimensions, Examination, ExaminedFace, FacePredicate, Format, Grade,
     HeadPose, Liveness, Point, Quality, Rect, SeenFace, Similarity, Unrecognisable,
@@ -62,7 +65,7 @@ pub use aicp_store::{
     Act, AuditEntry, AuditFilter, CallTotal, Counts, Delivery, DeliveryAttempt, DeliveryState, DeviceName,
     DirectoryEntry, DirectoryFace, DirectoryFilter, Event, EventData, EventFilter, EventKind, Face, Group, GroupKind,
     JobItemState, JobState, Library, LibraryCounts, LibraryFilter, LoggedCall, NewEvent, OperatorToken,
-    OperatorTokenKind, OutboxFilter, Page, Person, PersonChanges, PersonFilter, Profile, RecognisedFace,
+    OperatorTokenKind, OutboxFilter, Page, Person, PersonChanges, PersonFilter, PersonOrder, Profile, RecognisedFace,
     RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, SyncRelation, Webhook, md5_hex,
 };
 pub use apps::ExtendedGrant;
@@ -99,6 +102,7 @@ pub use social::{
 };
 pub use statistics::sums::{append_calls, set_zone as set_statistics_zone};
 pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
+pub use tags::{MAX_TAG_LENGTH, MAX_TAGS, TagError, Tags};
 pub use thresholds::{LibraryThreshold, Threshold, threshold_for};
 pub use throttle_key::throttle_key;
 pub use user_ids::user_id_of;

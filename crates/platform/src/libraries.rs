@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::audit::state;
 use crate::caller::Caller;
-use crate::error::or_existing;
+use crate::error::{or_existing, or_missing};
 use crate::random::random_hex32;
 use crate::versioned::{Version, Versioned};
 use crate::{BadInput, Error, Existing, Library, Limit, Missing, Platform, Result};
@@ -145,7 +145,7 @@ impl Platform {
         self.update_library(caller, library, move |library| rename(library, external_id)).await.map(drop)
     }
 
-    /// Changes external id, name and description of a library of the app by a function of its row. If the function
+    /// Changes external id, name, description, threshold and top-N of a library of the app by a function of its row. If the function
     /// returns false, nothing changes and the result is `None`.
     ///
     /// # Errors
@@ -253,12 +253,15 @@ struct AuditedLibrary<'a> {
     name: &'a str,
     description: Option<&'a str>,
     engine: &'a str,
+    threshold: Option<f32>,
+    top_n: Option<u32>,
 }
 
 impl<'a> AuditedLibrary<'a> {
     fn of(library: &'a Library) -> Self {
-        let Library { external_id: group_id, name, description, engine, .. } = library;
-        Self { group_id, name, description: description.as_deref(), engine }
+        let Library { external_id: group_id, name, description, engine, threshold, top_n, .. } = library;
+        let (threshold, top_n) = (*threshold, *top_n);
+        Self { group_id, name, description: description.as_deref(), engine, threshold, top_n }
     }
 }
 
@@ -270,6 +273,7 @@ async fn update_library(
 ) -> Result<Option<Library>> {
     let mut library = tx.library_by_id(library_id).await?.ok_or(Missing::Library)?;
     let before = state(&AuditedLibrary::of(&library));
+    let defaults = (library.threshold, library.top_n);
     if !change(&mut library) {
         return Ok(None);
     }
@@ -277,6 +281,10 @@ async fn update_library(
     let (external_id, name) = (&library.external_id, &library.name);
     let written = tx.update_library(library_id, external_id, name, library.description.as_deref()).await;
     written.map_err(or_existing(Existing::Library, Missing::Library))?;
+    if (library.threshold, library.top_n) != defaults {
+        let written = tx.set_search_defaults(library_id, library.threshold, library.top_n).await;
+        written.map_err(or_missing(Missing::Library))?;
+    }
     tx.append_act(Act { before, after: state(&AuditedLibrary::of(&library)), ..act }).await?;
     Ok(Some(library))
 }

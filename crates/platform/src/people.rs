@@ -6,6 +6,7 @@ mod directory;
 mod enrol;
 mod face_token;
 mod find;
+mod moves;
 mod remove;
 pub(crate) mod transactions;
 
@@ -13,7 +14,7 @@ use aicp_types::LibraryId;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::locks::Digest;
-use crate::{Person, Platform, Profile};
+use crate::{Person, Platform, Profile, Tags};
 
 pub(crate) use directory::DirectoryCache;
 pub use enrol::{EnrolOptions, Enrolled, Enrolment, KnownPerson, MissingLibrary, MissingPerson, SamePicture};
@@ -30,6 +31,8 @@ pub struct PersonData {
     pub info: Option<String>,
     /// Further data.
     pub profile: Profile,
+    /// Tags.
+    pub tags: Tags,
 }
 
 impl Platform {

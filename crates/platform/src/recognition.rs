@@ -15,8 +15,9 @@ use crate::backend::{FaceCheck, LibraryBackend};
 use crate::caller::Caller;
 use crate::engines::library_ref;
 use crate::settings::MAX_TOP_N;
+use crate::thresholds::Searched;
 use crate::user_ids::people_known_as;
-use crate::{Error, ExaminedFace, Face, Library, Missing, Person, Platform, Result, Threshold};
+use crate::{Among, Error, ExaminedFace, Face, Library, Missing, Person, Platform, Result, Threshold};
 
 /// Maximum number of libraries in a search over all libraries of an app.
 pub(crate) const MAX_LIBRARIES: u64 = 100_000;
@@ -64,7 +65,8 @@ const MIN_SAME_FILE_SIMILARITY: Similarity = 0.80;
 type BackendLibraries<'a> = (&'a dyn LibraryBackend, Vec<LibraryRef>);
 
 impl Platform {
-    /// Identifies the largest face of a picture in a library (1:N). Returns at most `top_n` people.
+    /// Identifies the largest face of a picture in a library (1:N). Returns at most `top_n` people, by default as many as
+    /// the library or the settings say.
     ///
     /// # Errors
     /// [`crate::Missing::Library`], [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
@@ -74,10 +76,11 @@ impl Platform {
         caller: &Caller,
         library: &str,
         picture: Bytes,
-        top_n: usize,
+        top_n: Option<usize>,
     ) -> Result<Identification> {
-        let library = self.library_for(caller, library, &picture).await?;
-        self.identify_in(caller, &[library], picture, top_n, Threshold::Default).await
+        let libraries = [self.library_for(caller, library, &picture).await?];
+        let top_n = top_n.unwrap_or_else(|| self.usual_top_n(&libraries));
+        self.identify_in(caller, &libraries, picture, top_n, Threshold::Default).await
     }
 
     /// As [`Platform::identify`] in one library, and returns the examination of the face. Does not search if `check`
@@ -95,13 +98,15 @@ impl Platform {
     ) -> Result<(ExaminedFace, Vec<Match>)> {
         let backend = self.backend_of(caller, library)?;
         let photo = self.photo(caller, picture);
-        let searched = library_ref(library);
+        let searched = Searched::of(std::slice::from_ref(library));
+        let found_in = library_ref(library);
         // A person takes one place per face.
         let places = top_n * CANDIDATES_PER_PERSON;
-        let (face, found) = backend.identify_checked(&searched, photo.clone(), places, check).await?;
-        let threshold = self.threshold_of(backend, &[searched], Threshold::Default);
+        let (face, found) = backend.identify_checked(&found_in, photo.clone(), places, check).await?;
+        let threshold = self.threshold_of(backend, &[found_in], Threshold::Default, &searched);
         let found = found.into_iter().map(|candidate| (candidate, threshold)).collect();
-        let matches = self.matches(&photo, vec![found], top_n, Threshold::Default).await?.pop().unwrap_or_default();
+        let mut matches = self.matches(&photo, vec![found], top_n, Threshold::Default, &searched).await?;
+        let matches = matches.pop().unwrap_or_default();
         let is_searched = (check.accepts)(&face);
         if is_searched {
             self.note_recognition(caller, std::slice::from_ref(library), &photo, &[(Some(face.face), &matches)]);
@@ -140,14 +145,15 @@ impl Platform {
     ) -> Result<Identification> {
         let top_n = top_n.clamp(1, MAX_TOP_N);
         let picture = self.photo(caller, picture);
+        let searched = Searched::of(libraries);
         let mut found = Vec::new();
         for (backend, libraries) in self.group_by_backend(caller, libraries)? {
             let candidates = backend.identify(&libraries, picture.clone(), top_n * CANDIDATES_PER_PERSON).await?;
-            let of_engine = self.threshold_of(backend, &libraries, threshold);
+            let of_engine = self.threshold_of(backend, &libraries, threshold, &searched);
             found.extend(candidates.into_iter().map(|candidate| (candidate, of_engine)));
         }
         let best = found.iter().map(|(c, _)| c.similarity).max_by(f32::total_cmp);
-        let mut matches = self.matches(&picture, vec![found], top_n, threshold).await?;
+        let mut matches = self.matches(&picture, vec![found], top_n, threshold, &searched).await?;
         Ok(Identification { matches: matches.pop().unwrap_or_default(), best })
     }
 
@@ -161,12 +167,13 @@ impl Platform {
         caller: &Caller,
         library: Option<&str>,
         picture: Bytes,
-        top_n: usize,
+        top_n: Option<usize>,
     ) -> Result<Vec<FaceMatches>> {
         let libraries = match library {
             Some(library) => vec![self.library_for(caller, library, &picture).await?],
             None => self.inner.store.rows().await?.libraries(caller.app_id(), Page::first(MAX_LIBRARIES)).await?,
         };
+        let top_n = top_n.unwrap_or_else(|| self.usual_top_n(&libraries));
         self.identify_many_in(caller, &libraries, picture, top_n, Threshold::Default).await
     }
 
@@ -182,20 +189,23 @@ impl Platform {
         top_n: usize,
         threshold: Threshold,
     ) -> Result<Vec<FaceMatches>> {
-        let faces = self.identify_explained(caller, libraries, picture.clone(), top_n, threshold, 0).await?;
+        let faces =
+            self.identify_explained(caller, libraries, &Among::default(), picture.clone(), top_n, threshold, 0).await?;
         self.note_faces(caller, libraries, picture, &faces);
         Ok(faces)
     }
 
-    /// As [`Platform::identify_many_in`], and returns for each face the `next` best people after the matches. The caller
-    /// [notes](Platform::note_faces) the faces that count.
+    /// As [`Platform::identify_many_in`] among some people, and returns for each face the `next` best of them after the
+    /// matches. The caller [notes](Platform::note_faces) the faces that count.
     ///
     /// # Errors
-    /// As [`Platform::identify`].
+    /// As [`Platform::identify`]; an error that [is not offered](Error::is_not_offered) by the engine of a library.
+    #[allow(clippy::too_many_arguments, reason = "a search has that many terms")]
     pub async fn identify_explained(
         &self,
         caller: &Caller,
         libraries: &[Library],
+        among: &Among,
         picture: Bytes,
         top_n: usize,
         threshold: Threshold,
@@ -206,14 +216,17 @@ impl Platform {
         let mut faces: Vec<SeenFace> = Vec::new();
         let mut found: Vec<Vec<(Candidate, Option<Similarity>)>> = Vec::new();
         let picture = self.photo(caller, picture);
+        let searched = Searched::of(libraries);
+        let admitted = self.admitted(caller, libraries, among).await?;
         let mut by_backend = self.group_by_backend(caller, libraries)?;
         if by_backend.is_empty() {
             // No search is possible, but the faces are returned.
             by_backend.push((self.default_backend(caller), Vec::new()));
         }
         for (backend, libraries) in by_backend {
-            let of_engine = self.threshold_of(backend, &libraries, threshold);
-            for seen in backend.identify_many(&libraries, picture.clone(), places).await? {
+            let of_engine = self.threshold_of(backend, &libraries, threshold, &searched);
+            let people = admitted.as_ref().map(|admitted| admitted.people.clone());
+            for seen in backend.identify_many(&libraries, people, picture.clone(), places).await? {
                 let candidates = seen.candidates.into_iter().map(|candidate| (candidate, of_engine));
                 match faces.iter().position(|known| known.area.overlap(&seen.face.area) > MIN_SAME_FACE_OVERLAP) {
                     Some(same) if !libraries.is_empty() => found[same].extend(candidates),
@@ -226,9 +239,9 @@ impl Platform {
         }
         let all = match next {
             0 => vec![Vec::new(); faces.len()],
-            next => self.matches(&picture, found.clone(), top_n + next, Threshold::AtLeast(0.0)).await?,
+            next => self.matches(&picture, found.clone(), top_n + next, Threshold::AtLeast(0.0), &searched).await?,
         };
-        let matches = self.matches(&picture, found, top_n, threshold).await?;
+        let matches = self.matches(&picture, found, top_n, threshold, &searched).await?;
         let explained = faces.into_iter().zip(matches).zip(all).map(|((face, matches), mut next_best)| {
             next_best.retain(|other| !matches.iter().any(|known| known.person.id == other.person.id));
             next_best.truncate(next);
@@ -297,19 +310,19 @@ impl Platform {
     ) -> Result<Vec<Match>> {
         let photo = self.photo(caller, picture);
         let mut found = Vec::new();
-        let mut searched = 0;
+        let (mut places, searched) = (0, Searched::of(libraries));
         for (backend, libraries) in self.group_by_backend(caller, libraries)? {
             let mut people = Vec::new();
             for library in &libraries {
                 people.append(&mut people_known_as(&mut self.inner.store.rows().await?, library.row, user_id).await?);
             }
             if !people.is_empty() {
-                searched += people.len();
+                places += people.len();
                 found.append(&mut backend.compare_with_people(&people, photo.clone()).await?);
             }
         }
         let found = found.into_iter().map(|candidate| (candidate, None)).collect();
-        let matches = self.matches(&photo, vec![found], searched, Threshold::AtLeast(0.0)).await?.pop();
+        let matches = self.matches(&photo, vec![found], places, Threshold::AtLeast(0.0), &searched).await?.pop();
         let mut matches = matches.unwrap_or_default();
         matches.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.person.id.cmp(&b.person.id)));
         if matches.is_empty() { Err(Missing::Person.into()) } else { Ok(matches) }
@@ -395,6 +408,11 @@ impl Platform {
         }
     }
 
+    /// Returns the number of people that a search in these libraries finds, if the request names none.
+    fn usual_top_n(&self, libraries: &[Library]) -> usize {
+        self.own_top_n(libraries).unwrap_or(self.inner.settings.recognition.top_n)
+    }
+
     /// Groups libraries by backend, in the order in which the backends first occur.
     fn group_by_backend(&self, caller: &Caller, libraries: &[Library]) -> Result<Vec<BackendLibraries<'_>>> {
         let mut groups: Vec<BackendLibraries<'_>> = Vec::new();
@@ -419,23 +437,32 @@ impl Platform {
         found: Vec<Vec<(Candidate, Option<Similarity>)>>,
         top_n: usize,
         threshold: Threshold,
+        searched: &Searched,
     ) -> Result<Vec<Vec<Match>>> {
-        let wanted: Vec<Vec<Candidate>> = found
+        // The rows tell the library of a candidate: until then, the least threshold of a library counts.
+        let may_reach = |similarity, engine| {
+            self.meets_threshold(similarity, threshold, None, engine)
+                || searched.least().is_some_and(|own| self.meets_threshold(similarity, threshold, Some(own), engine))
+        };
+        let wanted: Vec<Vec<(Candidate, Option<Similarity>)>> = found
             .into_iter()
-            .map(|candidates| {
-                let reaching =
-                    candidates.into_iter().filter(|(c, engine)| self.meets_threshold(c.similarity, *engine, threshold));
-                reaching.map(|(candidate, _)| candidate).collect()
-            })
+            .map(|candidates| candidates.into_iter().filter(|(c, engine)| may_reach(c.similarity, *engine)).collect())
             .collect();
-        let rows = self.load_rows(wanted.iter().flatten().map(|candidate| &candidate.face)).await?;
-        let is_close = wanted.iter().flatten().any(|candidate| candidate.similarity >= MIN_SAME_FILE_SIMILARITY);
+        let rows = self.load_rows(wanted.iter().flatten().map(|(candidate, _)| &candidate.face)).await?;
+        let is_close = wanted.iter().flatten().any(|(candidate, _)| candidate.similarity >= MIN_SAME_FILE_SIMILARITY);
         let key = is_close.then(|| picture_key(&picture.bytes));
         let found = wanted.into_iter().map(|candidates| {
             let mut matches: Vec<Match> = candidates
                 .into_iter()
-                .filter_map(|c| {
+                .filter_map(|(c, engine)| {
                     let (face, person) = rows.get(&c.face)?.clone();
+                    // The person may have moved to another library since the search.
+                    let own = searched.threshold(person.library_id);
+                    if !searched.contains(person.library_id)
+                        || !self.meets_threshold(c.similarity, threshold, own, engine)
+                    {
+                        return None;
+                    }
                     let is_same_file =
                         c.similarity >= MIN_SAME_FILE_SIMILARITY && key.as_ref() == Some(&face.picture_key);
                     let similarity = if is_same_file { 1.0 } else { c.similarity };

@@ -32,6 +32,7 @@ impl Shared {
             external_id: person.user_id,
             info: person.info,
             profile: person.profile,
+            tags: person.tags.into_vec(),
             created_at: self.now(),
         })
     }

@@ -1,14 +1,15 @@
 //! Similarity thresholds, and their dependence on the number of faces searched.
 
 use aicp_store::Page;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use aicp_backends::{LibraryRef, Similarity, similarity_of_false_match_rate};
+use aicp_backends::{LibraryRef, Similarity, false_match_rate_of_similarity, similarity_of_false_match_rate};
 use aicp_types::LibraryId;
 
 use crate::backend::{LibraryBackend, Scale};
 use crate::recognition::MAX_LIBRARIES;
+use crate::settings::MAX_TOP_N;
 use crate::{Caller, Error, Library, Missing, Platform, Result};
 
 /// Default target of the false-positive identification rate: the share of strangers that a search may name.
@@ -28,10 +29,37 @@ impl WarnedLibraries {
 /// Minimum similarity of a match.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Threshold {
-    /// Above the threshold of the library's engine or, if the engine has none, of the settings.
+    /// Above the threshold of the library, else of its engine, else of the settings.
     Default,
     /// At least this similarity.
     AtLeast(Similarity),
+    /// As [`Threshold::Default`] in a library with a threshold of its own, at least this similarity in others.
+    OwnOr(Similarity),
+}
+
+/// The libraries of a search, with the thresholds of their own.
+#[derive(Debug)]
+pub(crate) struct Searched(HashMap<LibraryId, Option<Similarity>>);
+
+impl Searched {
+    pub fn of(libraries: &[Library]) -> Self {
+        Self(libraries.iter().map(|library| (library.id, library.threshold)).collect())
+    }
+
+    /// Whether the library is searched.
+    pub fn contains(&self, library: LibraryId) -> bool {
+        self.0.contains_key(&library)
+    }
+
+    /// Returns the threshold of a library, if it has one of its own.
+    pub fn threshold(&self, library: LibraryId) -> Option<Similarity> {
+        self.0.get(&library).copied().flatten()
+    }
+
+    /// Returns the least of the thresholds.
+    pub fn least(&self) -> Option<Similarity> {
+        self.0.values().copied().flatten().min_by(f32::total_cmp)
+    }
 }
 
 /// The threshold of a library and the one recommended for its size.
@@ -43,6 +71,8 @@ pub struct LibraryThreshold {
     pub faces: Option<usize>,
     /// Threshold of a search without an explicit one, 0..1.
     pub threshold: Similarity,
+    /// Rate at which two strangers reach the threshold, 0..1; `None` for an engine with its own scale.
+    pub false_match_rate: Option<f64>,
     /// Lowest threshold at which a search names at most the target share of strangers, 0..1. `None` for an engine with
     /// its own scale of similarities.
     pub recommended: Option<Similarity>,
@@ -83,13 +113,20 @@ impl Platform {
         let faces = match self.inner.backends.named(&library.engine)?.scale(&[library.id]) {
             Scale::Ours { faces } => faces,
             Scale::Vendor { threshold } => {
-                let threshold = threshold.unwrap_or(usual);
-                return Ok(LibraryThreshold { library, faces: None, threshold, recommended: None });
+                let threshold = library.threshold.or(threshold).unwrap_or(usual);
+                return Ok(LibraryThreshold {
+                    library,
+                    faces: None,
+                    threshold,
+                    false_match_rate: None,
+                    recommended: None,
+                });
             }
         };
-        let threshold = self.threshold_by_size(faces).unwrap_or(usual);
+        let threshold = library.threshold.or(self.threshold_by_size(faces)).unwrap_or(usual);
         let recommended = Some(threshold_for(faces, self.target_fpir()));
-        Ok(LibraryThreshold { library, faces: Some(faces), threshold, recommended })
+        let false_match_rate = Some(false_match_rate_of_similarity(threshold));
+        Ok(LibraryThreshold { library, faces: Some(faces), threshold, false_match_rate, recommended })
     }
 
     /// Returns the threshold of a search of this number of faces, if thresholds follow the size.
@@ -106,6 +143,7 @@ impl Platform {
         backend: &dyn LibraryBackend,
         libraries: &[LibraryRef],
         threshold: Threshold,
+        searched: &Searched,
     ) -> Option<Similarity> {
         let rows: Vec<LibraryId> = libraries.iter().map(|library| library.row).collect();
         let faces = match backend.scale(&rows) {
@@ -119,6 +157,7 @@ impl Platform {
         if by_size.is_none()
             && recommended > usual
             && let [library] = libraries
+            && searched.threshold(library.row).is_none()
             && self.inner.warned_libraries.insert(library.row)
         {
             tracing::warn!(
@@ -138,20 +177,42 @@ impl Platform {
             Scale::Ours { .. } => None,
             Scale::Vendor { threshold } => threshold,
         };
-        self.meets_threshold(similarity, threshold, Threshold::Default)
+        self.meets_threshold(similarity, Threshold::Default, None, threshold)
     }
 
-    /// Whether a similarity reaches a threshold; `engine` is that of the library's engine, from
+    /// Whether a similarity to a person of a library is a match.
+    ///
+    /// # Errors
+    /// [`Missing::Engine`].
+    pub fn is_match_in(&self, library: &Library, similarity: Similarity, threshold: Threshold) -> Result<bool> {
+        let engine = match self.inner.backends.named(&library.engine)?.scale(&[]) {
+            Scale::Ours { .. } => None,
+            Scale::Vendor { threshold } => threshold,
+        };
+        Ok(self.meets_threshold(similarity, threshold, library.threshold, engine))
+    }
+
+    /// Whether a similarity reaches a threshold; `own` is that of the library, `engine` that of its engine, from
     /// [`threshold_of`](Self::threshold_of).
     pub(crate) fn meets_threshold(
         &self,
         similarity: Similarity,
-        engine: Option<Similarity>,
         threshold: Threshold,
+        own: Option<Similarity>,
+        engine: Option<Similarity>,
     ) -> bool {
-        match threshold {
-            Threshold::Default => similarity > engine.unwrap_or(self.inner.settings.recognition.threshold),
-            Threshold::AtLeast(least) => similarity >= least,
+        let usual = self.inner.settings.recognition.threshold;
+        match (threshold, own) {
+            (Threshold::Default, own) => similarity > own.or(engine).unwrap_or(usual),
+            (Threshold::OwnOr(_), Some(own)) => similarity > own,
+            (Threshold::AtLeast(least), _) | (Threshold::OwnOr(least), None) => similarity >= least,
         }
+    }
+
+    /// Returns the maximum number of people that a search in these libraries finds, if the request names none and a library
+    /// has a number of its own; of several the greatest.
+    pub fn own_top_n(&self, libraries: &[Library]) -> Option<usize> {
+        let own = libraries.iter().filter_map(|library| usize::try_from(library.top_n?).ok());
+        own.max().map(|top_n| top_n.clamp(1, MAX_TOP_N))
     }
 }

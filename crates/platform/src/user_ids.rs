@@ -69,6 +69,7 @@ mod tests {
             info: None,
             profile: Profile::default(),
             created_at: UnixMillis::new(1),
+            updated_at: UnixMillis::new(1),
         }
     }
 

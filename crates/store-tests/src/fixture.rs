@@ -212,6 +212,7 @@ pub fn new_person() -> NewPerson {
         external_id: None,
         info: None,
         profile: Profile::default(),
+        tags: Vec::new(),
         created_at: UnixMillis::new(3),
     }
 }

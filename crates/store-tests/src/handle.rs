@@ -1,5 +1,6 @@
 //! A store with a method per statement, for short cases.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 
 use aicp_store::{
@@ -8,8 +9,8 @@ use aicp_store::{
     GroupKind, JobFilter, JobItem, JobItemState, JobRow, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts,
     LibraryFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewFace, NewJob, NewKey, NewLibrary,
     NewOperatorToken, NewPerson, OffsetPeriod, Operator, OperatorToken, OutboxAction, OutboxFilter, OutboxRow, Page,
-    Person, PersonChanges, PersonFilter, PersonKeys, RangePart, RelatedFilter, Result, Solution, Store, SyncRelation,
-    UnjudgedFace, UsedSignature,
+    Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder, RangePart, RelatedFilter, Result, Solution, Store,
+    SyncRelation, UnjudgedFace, UsedSignature,
 };
 use aicp_types::{
     AccountId, AuditId, Clock, ConsoleUserId, DeviceId, FaceId, FileId, GroupId, JobId, KeyId, LibraryId, OperatorId,
@@ -77,7 +78,10 @@ reads! {
     person(id: PersonId) -> Option<Person>;
     person_with_id(library: LibraryId, public_id: PublicId) -> Option<Person>;
     libraries_after(filter: LibraryFilter<'_>, after: Option<LibraryId>, limit: u64) -> Vec<Library>;
-    people_after(library: LibraryId, filter: PersonFilter<'_>, after: Option<PersonId>, limit: u64) -> Vec<Person>;
+    people_after(library: LibraryId, filter: PersonFilter<'_>, order: PersonOrder<'_>, limit: u64) -> Vec<Person>;
+    tags_of(people: &[PersonId]) -> HashMap<PersonId, Vec<String>>;
+    tags_of_library(library: LibraryId, after: Option<&str>, limit: u64) -> Vec<(String, u64)>;
+    people_with_tags(libraries: &[LibraryId], tags: &[String], limit: u64) -> Vec<PersonId>;
     people_with_keys(library: LibraryId, keys: PersonKeys<'_>) -> Vec<Person>;
     people_of_app_with_keys(app_id: &str, keys: PersonKeys<'_>) -> Vec<Person>;
     person_by_number_prefix(app_id: &str, prefix: &str) -> Option<Person>;

@@ -230,6 +230,15 @@ macro_rules! suite {
                 accounts_belong_to_a_known_app
                 whose_friend_groups_a_change_affects_is_announced
             }
+            moves {
+                a_person_moves_with_faces_templates_and_tags
+                faces_and_groups_of_merged_people_are_of_one
+            }
+            tags {
+                people_are_found_by_their_tags
+                people_are_listed_in_each_order
+                people_are_found_by_their_latest_change
+            }
             templates {
                 templates_come_back_bit_for_bit_for_the_asked_algorithm
                 every_template_comes_once_whatever_is_missing_between_them

@@ -63,9 +63,9 @@ pub use model::{
     LibraryFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewDelivery, NewEvent, NewFace,
     NewJob, NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch, NewTemplate,
     NewWebhook, OffsetPeriod, Operator, OperatorToken, OperatorTokenKind, Other, OutboxAction, OutboxFilter, OutboxRow,
-    Page, Person, PersonChanges, PersonFilter, PersonKeys, Profile, RangePart, RecognisedFace, RecognisedPerson,
-    Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch, RelatedFilter, Sequences, Solution, SumUnit,
-    SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds, Webhook,
+    Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder, Profile, RangePart, RecognisedFace,
+    RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch, RelatedFilter, Sequences,
+    Solution, SumUnit, SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds, Webhook,
 };
 pub use pictures::{PictureName, md5_hex, picture_key};
 pub use rows::Rows;

@@ -32,7 +32,7 @@ pub use self::{
     idempotency::KeyedRequest,
     jobs::{JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob},
     keys::{Key, KeyUsage, NewKey, UsedSignature},
-    lists::{LibraryFilter, PersonFilter},
+    lists::{LibraryFilter, PersonFilter, PersonOrder},
     operators::{NewOperatorToken, Operator, OperatorToken, OperatorTokenKind},
     outbox::{OutboxAction, OutboxFilter, OutboxRow, Solution},
     recognitions::{
@@ -46,7 +46,7 @@ pub use self::{
 };
 
 /// A stored library of people.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Library {
     /// Row id; never reused.
     pub id: LibraryId,
@@ -66,6 +66,10 @@ pub struct Library {
     pub created_at: UnixMillis,
     /// When a face was last added or removed; until then [`created_at`](Self::created_at).
     pub updated_at: UnixMillis,
+    /// Similarity, 0..1, above which a search finds somebody, if the request names none; `None`: that of the settings.
+    pub threshold: Option<f32>,
+    /// Maximum number of people that a search finds, if the request names none; `None`: that of the settings.
+    pub top_n: Option<i64>,
     /// Number of the library in the app, from 1; `None` for hidden libraries.
     pub slot: Option<i64>,
     /// Hidden: returned only by [`hidden_library`](crate::Rows::hidden_library) and by row id.
@@ -176,6 +180,8 @@ pub struct Person {
     pub profile: Profile,
     /// When it was created.
     pub created_at: UnixMillis,
+    /// When it, or a face of it, was last changed.
+    pub updated_at: UnixMillis,
 }
 
 /// A person to enrol.
@@ -191,6 +197,8 @@ pub struct NewPerson {
     pub info: Option<String>,
     /// Attributes, as the caller states them.
     pub profile: Profile,
+    /// Tags, each once.
+    pub tags: Vec<String>,
     /// When it is created.
     pub created_at: UnixMillis,
 }

@@ -50,5 +50,7 @@ pub use recognisability::{
 };
 pub use runtime::{Inference, Precision, PrecisionChoice, RuntimeChoice, RuntimeInfo};
 pub use settings::Settings;
-pub use similarity::{Similarity, similarity_of_cosine, similarity_of_false_match_rate};
+pub use similarity::{
+    Similarity, false_match_rate_of_similarity, similarity_of_cosine, similarity_of_false_match_rate,
+};
 pub use single_model::SingleModel;

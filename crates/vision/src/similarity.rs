@@ -62,6 +62,17 @@ pub fn similarity_of_false_match_rate(rate: f64) -> Similarity {
         .unwrap_or(0.95)
 }
 
+/// Returns the rate at which two strangers reach a similarity, 0..1: the inverse of [`similarity_of_false_match_rate`].
+/// Similarities above 0.95 count as 0.95, for which 1e-7 is an estimate.
+pub fn false_match_rate_of_similarity(similarity: Similarity) -> f64 {
+    let wanted = similarity.clamp(0.30, 0.95);
+    let exponent = FALSE_MATCH_RATES.windows(2).find(|pair| wanted <= pair[1].0).map_or(-7.0, |pair| {
+        let ((y0, x0), (y1, x1)) = (pair[0], pair[1]);
+        x0 + (x1 - x0) * ((wanted - y0) / (y1 - y0))
+    });
+    10f64.powf(f64::from(exponent))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +97,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_similarity_stands_for_the_rate_that_leads_to_it(exponent in -7.0f64..0.0) {
+            let rate = 10f64.powf(exponent);
+            let back = false_match_rate_of_similarity(similarity_of_false_match_rate(rate));
+            prop_assert!((back.log10() - exponent).abs() < 1e-3, "{} {}", rate, back);
+        }
+
         #[test]
         fn higher_cosines_are_more_similar(a in -1.0f32..1.0, step in 1e-4f32..1.0) {
             let b = (a + step).min(1.0);

@@ -85,7 +85,7 @@ async fn each_call_is_one_job() {
     let people = HashSet::from([PersonId::new(1)]);
     let before = fixture.biometrics.calls();
     builtin.identify(&[ONE], photo("alice", 1), 1).await.expect("an answer");
-    builtin.identify_many(&[ONE], photo("alice", 1), 1).await.expect("an answer");
+    builtin.identify_many(&[ONE], None, photo("alice", 1), 1).await.expect("an answer");
     builtin.identify_examined(ONE, photo("alice", 1), 1, wanted, |_| true).await.expect("an answer");
     builtin.identify_among(&[ONE], people, photo("alice", 1), 1).await.expect("an answer");
     builtin.enrol_examined(photo("alice", 1), wanted, |_| true).await.expect("an answer");
@@ -107,7 +107,7 @@ async fn what_is_not_recognisable_is_not_enrolled_and_matches_nobody() {
     let refused = builtin.enrol(spoilt("alice")).await;
     assert!(matches!(refused, Err(Error::NotRecognisable(Unrecognisable::Recognisability(0.2)))));
     assert!(builtin.identify(&[ONE], spoilt("alice"), 1).await.expect("an answer").is_empty());
-    let all = builtin.identify_many(&[ONE], spoilt("alice"), 1).await.expect("an answer");
+    let all = builtin.identify_many(&[ONE], None, spoilt("alice"), 1).await.expect("an answer");
     assert!(all.len() == 1 && all[0].candidates.is_empty());
     let wanted = Examination::default();
     let (face, found) = builtin.identify_examined(ONE, spoilt("alice"), 1, wanted, |_| true).await.expect("an answer");
@@ -142,7 +142,7 @@ async fn a_picture_without_a_face_is_told_from_a_bad_one() {
     assert!(builtin.describe(nobody()).await.expect("an answer").is_empty());
     assert!(matches!(builtin.require_face(nobody()).await, Err(Error::NoFace)));
     assert!(matches!(builtin.identify(&[ONE], nobody(), 1).await, Err(Error::NoFace)));
-    assert!(matches!(builtin.identify_many(&[ONE], nobody(), 1).await, Err(Error::NoFace)));
+    assert!(matches!(builtin.identify_many(&[ONE], None, nobody(), 1).await, Err(Error::NoFace)));
     assert!(matches!(builtin.compare(photo("alice", 1), nobody()).await, Err(Error::NoFace)));
     assert!(matches!(builtin.compare(nobody(), bad()).await, Err(Error::BadPicture(_))));
     assert!(matches!(builtin.enrol(bad()).await, Err(Error::BadPicture(_))));

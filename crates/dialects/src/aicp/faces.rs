@@ -76,7 +76,7 @@ impl Call<'_> {
     async fn recognise(&self, fields: Fields<'_>) -> Result<Answer, Failure> {
         let picture = picture(&fields, "image", literals::UNUSABLE_PICTURE)?;
         let group_id = fields.required_text(GROUP_ID)?;
-        let top_n = if self.dialect == Dialect::Micro { self.platform.settings().recognition.top_n } else { 1 };
+        let top_n = if self.dialect == Dialect::Micro { None } else { Some(1) };
         let mut found = self
             .platform
             .identify(self.caller, &group_id, picture, top_n)
@@ -217,7 +217,7 @@ impl Call<'_> {
         let group_id = fields.text(GROUP_ID)?.filter(|id| !id.trim().is_empty());
         let faces = self
             .platform
-            .identify_many(self.caller, group_id.as_deref(), picture, self.platform.settings().recognition.top_n)
+            .identify_many(self.caller, group_id.as_deref(), picture, None)
             .await
             .map_err(|e| picture_failure(e, literals::NO_FEATURE, group_id.as_deref().unwrap_or_default()))?;
         let records =

@@ -64,7 +64,8 @@ impl Call<'_> {
         let key = self.group_key(codes::NO_GROUP_TO_SEARCH)?;
         let picture = self.picture("imageBase64")?;
         let library = self.library(&key).await?;
-        let search = self.platform.identify_checked(self.caller, &library, picture, MAX_FOUND, FRONTAL);
+        let most = self.platform.own_top_n(std::slice::from_ref(&library)).unwrap_or(MAX_FOUND);
+        let search = self.platform.identify_checked(self.caller, &library, picture, most, FRONTAL);
         let (face, found) = self.with_timeout(search).await?;
         if !is_frontal(&face) {
             return Err(self.not_frontal());

@@ -111,7 +111,8 @@ impl Call<'_> {
         let id = self.required_text("groupId", codes::V1_MISSING)?;
         let picture = self.picture("imgBase64")?;
         let library = self.library(&GroupKey::Id(id)).await?;
-        let search = self.platform.identify_checked(self.caller, &library, picture, MAX_FOUND, FRONTAL_AND_QUALITY);
+        let most = self.platform.own_top_n(std::slice::from_ref(&library)).unwrap_or(MAX_FOUND);
+        let search = self.platform.identify_checked(self.caller, &library, picture, most, FRONTAL_AND_QUALITY);
         let (face, found) = self.with_timeout(search).await?;
         if !is_frontal(&face) {
             return Err(self.not_frontal());

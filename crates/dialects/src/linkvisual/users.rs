@@ -50,6 +50,7 @@ impl Call<'_> {
                 user_id: Some(custom_id.to_owned()),
                 info: params.map(str::to_owned),
                 profile: Profile { name: name.map(str::to_owned), ..Profile::default() },
+                ..PersonData::default()
             },
             picture: self.fetch(address).await?,
             options: EnrolOptions { missing_library: MissingLibrary::Create, ..EnrolOptions::default() },

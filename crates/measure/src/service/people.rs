@@ -115,6 +115,7 @@ fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random:
         external_id: Some(format!("user-{number}")),
         info: None,
         profile: Profile { name: Some(format!("Person {number}")), ..Profile::default() },
+        tags: Vec::new(),
         created_at: now,
     };
     BulkPerson { person, faces: vec![(face, 0)] }

@@ -118,9 +118,9 @@ impl LibraryBackend for Local {
     }
 
     async fn remove_person(&self, person: &Person) -> Result<()> {
-        let (id, now) = (person.id, self.shared.now());
-        let remove = self.shared.store.remove(move |tx| Box::pin(async move { tx.remove_person(id, now).await }));
-        remove.await.map_err(or_missing(Missing::Person))
+        let (id, library_id, now) = (person.id, person.library_id, self.shared.now());
+        let remove = self.shared.store.remove(move |tx| Box::pin(transactions::remove(tx, library_id, id, now)));
+        remove.await
     }
 
     async fn remove_face(&self, _: LibraryId, face: &Face) -> Result<()> {
@@ -134,6 +134,16 @@ impl LibraryBackend for Local {
             faces.iter().map(|face| CopiedFace { face_id: face.id, file_id: self.shared.ids.file() }).collect();
         let copy = self.shared.store.write(move |tx| Box::pin(transactions::copy(tx, from, to, new, copies)));
         copy.await.map(|()| true)
+    }
+
+    async fn move_person(&self, person: &Person, to: LibraryId) -> Result<Person> {
+        let (person, now) = (person.clone(), self.shared.now());
+        self.shared.store.write(move |tx| Box::pin(transactions::move_person(tx, person, to, now))).await
+    }
+
+    async fn merge_people(&self, person: &Person, other: &Person, max_faces: Option<usize>) -> Result<Person> {
+        let (person, other, now) = (person.clone(), other.clone(), self.shared.now());
+        self.shared.store.write(move |tx| Box::pin(transactions::merge(tx, person, other, max_faces, now))).await
     }
 
     async fn identify(&self, libraries: &[LibraryRef], photo: Photo, top_n: usize) -> Result<Vec<Candidate>> {
@@ -150,8 +160,14 @@ impl LibraryBackend for Local {
         Ok(self.builtin.identify_examined(library.row, photo, top_n, wanted, accepts).await?)
     }
 
-    async fn identify_many(&self, libraries: &[LibraryRef], photo: Photo, top_n: usize) -> Result<Vec<FaceCandidates>> {
-        Ok(self.builtin.identify_many(&rows(libraries), photo, top_n).await?)
+    async fn identify_many(
+        &self,
+        libraries: &[LibraryRef],
+        people: Option<HashSet<PersonId>>,
+        photo: Photo,
+        top_n: usize,
+    ) -> Result<Vec<FaceCandidates>> {
+        Ok(self.builtin.identify_many(&rows(libraries), people, photo, top_n).await?)
     }
 
     /// The picture is embedded once, whatever the number of faces.

@@ -1,5 +1,6 @@
 //! The backend of a vendor's engine: the engine stores the faces, writes to it pass through the outbox.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use aicp_backends::{
@@ -9,7 +10,7 @@ use aicp_store::{Act, NewLibrary, NewPerson, picture_key};
 use aicp_types::{LibraryId, PersonId};
 use async_trait::async_trait;
 
-use super::{AddedFace, FaceCheck, LibraryBackend, Scale};
+use super::{AddedFace, FaceCheck, LibraryBackend, Scale, not_offered};
 use crate::error::or_missing;
 use crate::outbox::Outbox;
 use crate::people::transactions;
@@ -137,6 +138,14 @@ impl LibraryBackend for Remote {
         Ok(false)
     }
 
+    async fn move_person(&self, _: &Person, _: LibraryId) -> Result<Person> {
+        Err(not_offered("moving a person"))
+    }
+
+    async fn merge_people(&self, _: &Person, _: &Person, _: Option<usize>) -> Result<Person> {
+        Err(not_offered("merging people"))
+    }
+
     async fn identify(&self, libraries: &[LibraryRef], photo: Photo, top_n: usize) -> Result<Vec<Candidate>> {
         let found = self.engine.identify(libraries, photo.bytes, top_n).await?;
         Ok(found.into_iter().map(Candidate::from).collect())
@@ -158,7 +167,17 @@ impl LibraryBackend for Remote {
         Ok((face, found))
     }
 
-    async fn identify_many(&self, libraries: &[LibraryRef], photo: Photo, top_n: usize) -> Result<Vec<FaceCandidates>> {
+    async fn identify_many(
+        &self,
+        libraries: &[LibraryRef],
+        people: Option<HashSet<PersonId>>,
+        photo: Photo,
+        top_n: usize,
+    ) -> Result<Vec<FaceCandidates>> {
+        if people.is_some() {
+            // The engine ranks everybody: the best few need not contain any of them.
+            return Err(not_offered("a search among some people"));
+        }
         let found = self.engine.identify_many(libraries, photo.bytes, top_n).await?;
         Ok(found.into_iter().map(FaceCandidates::from).collect())
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::transactions;
 use crate::background::run_detached;
-use crate::{Caller, Face, Library, Person, PersonChanges, Platform, Result};
+use crate::{Caller, Face, Library, Person, PersonChanges, Platform, Result, Tags};
 
 impl Platform {
     /// Changes a person. A given picture replaces all pictures by its largest face, which is returned. All or nothing.
@@ -35,8 +35,8 @@ impl Platform {
         .await
     }
 
-    /// Changes user id, free text and profile of a person by a function of the row. If the function returns false, nothing
-    /// changes and the result is `None`.
+    /// Changes user id, free text, profile and tags of a person by a function of them. If the function returns false,
+    /// nothing changes and the result is `None`.
     ///
     /// # Errors
     /// [`Missing::Person`](crate::Missing::Person); [`Existing::Person`](crate::Existing::Person) if another person of the
@@ -46,11 +46,11 @@ impl Platform {
         caller: &Caller,
         library: &Library,
         person: &Person,
-        change: impl FnOnce(&mut Person) -> bool + Send + 'static,
-    ) -> Result<Option<Person>> {
+        change: impl FnOnce(&mut Person, &mut Tags) -> bool + Send + 'static,
+    ) -> Result<Option<(Person, Tags)>> {
         self.backend_of(caller, library)?;
-        let (id, now) = (person.id, self.now());
+        let (id, library_id, now) = (person.id, library.id, self.now());
         let _same_person = self.lock_person(person).await;
-        self.inner.store.write(move |tx| Box::pin(transactions::update(tx, id, change, now))).await
+        self.inner.store.write(move |tx| Box::pin(transactions::update(tx, library_id, id, change, now))).await
     }
 }

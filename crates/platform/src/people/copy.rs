@@ -29,6 +29,7 @@ impl Platform {
             user_id: Some(user_id.to_owned()),
             info: person.info.clone(),
             profile: person.profile.clone(),
+            tags: self.tags(&person).await?,
         };
         let mut faces = store.rows().await?.faces_of(person.id).await?;
         faces.reverse();

@@ -5,7 +5,7 @@ use aicp_types::{LibraryId, PersonId, UnixMillis};
 
 use crate::error::{or_existing, or_missing};
 use crate::user_ids::{people_known_as, user_id_of};
-use crate::{Error, Existing, Face, Limit, Missing, Person, Result};
+use crate::{Error, Existing, Face, Limit, Missing, Person, Result, Tags};
 
 /// Inserts a person without a face.
 ///
@@ -96,18 +96,22 @@ pub(crate) async fn change(tx: &mut Tx, person_id: PersonId, changes: PersonChan
     tx.update_person(person_id, changes, at).await.map_err(or_existing(Existing::Person, Missing::Person))
 }
 
-/// Changes a person by a function of the row, unless the function returns false.
+/// Changes a person of a library by a function of the row and the tags, unless the function returns false.
 ///
 /// # Errors
-/// As [`change`].
+/// As [`change`]; [`Missing::Person`] also if the person is in another library by now.
 pub(crate) async fn update(
     tx: &mut Tx,
+    library_id: LibraryId,
     person_id: PersonId,
-    change: impl FnOnce(&mut Person) -> bool,
+    change: impl FnOnce(&mut Person, &mut Tags) -> bool,
     at: UnixMillis,
-) -> Result<Option<Person>> {
-    let mut person = tx.person(person_id).await?.ok_or(Missing::Person)?;
-    if !change(&mut person) {
+) -> Result<Option<(Person, Tags)>> {
+    let person = tx.person(person_id).await?.filter(|person| person.library_id == library_id);
+    let mut person = person.ok_or(Missing::Person)?;
+    let before = Tags::stored(tx.tags_of(&[person_id]).await?.remove(&person_id).unwrap_or_default());
+    let mut tags = before.clone();
+    if !change(&mut person, &mut tags) {
         return Ok(None);
     }
     let user_id = user_id_of(person.external_id.as_deref(), person.public_id);
@@ -116,7 +120,11 @@ pub(crate) async fn update(
         return Err(Error::Exists(Existing::Person));
     }
     tx.write_person(&person, at).await.map_err(or_existing(Existing::Person, Missing::Person))?;
-    Ok(Some(person))
+    if tags != before {
+        tx.set_tags(person_id, tags.as_slice()).await?;
+    }
+    let person = tx.person(person_id).await?.ok_or(Missing::Person)?;
+    Ok(Some((person, tags)))
 }
 
 /// Copies a person with some faces into a library.
@@ -132,4 +140,64 @@ pub(crate) async fn copy(
 ) -> Result<()> {
     let copy = tx.insert_person(to, new).await.map_err(or_existing(Existing::Person, Missing::Person))?;
     tx.copy_faces(from, copy.id, faces).await.map_err(or_missing(Missing::Person))
+}
+
+/// Removes a person of a library.
+///
+/// # Errors
+/// [`Missing::Person`], also if the person is in another library by now.
+pub(crate) async fn remove(tx: &mut Tx, library_id: LibraryId, person_id: PersonId, at: UnixMillis) -> Result<()> {
+    require_in(tx, library_id, person_id).await?;
+    tx.remove_person(person_id, at).await.map_err(or_missing(Missing::Person))
+}
+
+/// Checks that a person is in a library.
+async fn require_in(tx: &mut Tx, library_id: LibraryId, person_id: PersonId) -> Result<()> {
+    if tx.library_of_person(person_id).await? == Some(library_id) { Ok(()) } else { Err(Missing::Person.into()) }
+}
+
+/// Moves a person to another library.
+///
+/// # Errors
+/// [`Missing::Person`], also if the person is in another library than it was; [`Missing::Library`]; [`Existing::Person`] if
+/// a person of the library is known by the same user id.
+pub(crate) async fn move_person(tx: &mut Tx, person: Person, to: LibraryId, at: UnixMillis) -> Result<Person> {
+    require_in(tx, person.library_id, person.id).await?;
+    let person = tx.person(person.id).await?.ok_or(Missing::Person)?;
+    let user_id = user_id_of(person.external_id.as_deref(), person.public_id);
+    let known = people_known_as(tx, to, &user_id).await?;
+    if known.iter().any(|other| other.id != person.id) {
+        return Err(Error::Exists(Existing::Person));
+    }
+    tx.move_person(person.id, to, at).await.map_err(or_existing(Existing::Person, Missing::Library))?;
+    tx.person(person.id).await?.ok_or(Missing::Person.into())
+}
+
+/// Merges another person of a library into a person.
+///
+/// # Errors
+/// [`Missing::Person`]; [`Limit::Faces`] if the person had more than `max_faces`; [`Limit::Tags`].
+pub(crate) async fn merge(
+    tx: &mut Tx,
+    person: Person,
+    other: Person,
+    max_faces: Option<usize>,
+    at: UnixMillis,
+) -> Result<Person> {
+    require_in(tx, person.library_id, person.id).await?;
+    require_in(tx, person.library_id, other.id).await?;
+    if let Some(max_faces) = max_faces
+        && tx.faces_of(person.id).await?.len() + tx.faces_of(other.id).await?.len() > max_faces
+    {
+        return Err(Limit::Faces.into());
+    }
+    let mut known = tx.tags_of(&[person.id, other.id]).await?;
+    let mut tags_of = |id| Tags::stored(known.remove(&id).unwrap_or_default());
+    let (own, theirs) = (tags_of(person.id), tags_of(other.id));
+    let tags = own.with(&theirs).map_err(|_| Limit::Tags)?;
+    tx.merge_people(person.id, other.id, at).await.map_err(or_missing(Missing::Person))?;
+    if tags != own {
+        tx.set_tags(person.id, tags.as_slice()).await?;
+    }
+    tx.person(person.id).await?.ok_or(Missing::Person.into())
 }

@@ -177,7 +177,7 @@ async fn a_deleted_library_is_gone_with_its_people() {
     fixture.enrol(picture("alice", 1)).await;
     let library = fixture.library().await;
     fixture.platform.delete_library(&fixture.app, &library).await.expect("it is deleted");
-    let found = fixture.platform.identify(&fixture.app, LIBRARY, picture("alice", 2), 1).await;
+    let found = fixture.platform.identify(&fixture.app, LIBRARY, picture("alice", 2), Some(1)).await;
     assert!(matches!(found, Err(Error::Missing(Missing::Library))));
     fixture.library().await;
     assert!(fixture.matches(picture("alice", 2)).await.is_empty());
@@ -199,7 +199,8 @@ async fn a_copy_of_an_unrecognisable_face_matches_nobody_either() {
         (fixture.library().await, fixture.platform.open_library(&fixture.app, "other").await.expect("a library"));
     fixture.platform.copy_person(&fixture.app, &from, &to, "alice").await.expect("it is copied");
     for library in [LIBRARY, "other"] {
-        let found = fixture.platform.identify(&fixture.app, library, picture("alice", 2), 1).await.expect("an answer");
+        let found =
+            fixture.platform.identify(&fixture.app, library, picture("alice", 2), Some(1)).await.expect("an answer");
         assert!(found.matches.is_empty(), "{library}");
     }
 }
@@ -213,7 +214,8 @@ async fn a_copied_user_is_found_in_both_libraries() {
         (fixture.library().await, fixture.platform.open_library(&fixture.app, "other").await.expect("a library"));
     fixture.platform.copy_person(&fixture.app, &from, &to, "alice").await.expect("it is copied");
     for library in [LIBRARY, "other"] {
-        let found = fixture.platform.identify(&fixture.app, library, picture("alice", 2), 1).await.expect("an answer");
+        let found =
+            fixture.platform.identify(&fixture.app, library, picture("alice", 2), Some(1)).await.expect("an answer");
         assert_eq!(found.matches.len(), 1, "{library}");
     }
     let again = fixture.platform.copy_person(&fixture.app, &from, &to, "alice").await;

@@ -109,7 +109,7 @@ impl Fixture {
 
     /// Returns the public ids of the people that the largest face of a picture matches.
     pub async fn matches(&self, picture: Bytes) -> Vec<String> {
-        let found = self.platform.identify(&self.app, LIBRARY, picture, 10).await.expect("an answer");
+        let found = self.platform.identify(&self.app, LIBRARY, picture, Some(10)).await.expect("an answer");
         found.matches.iter().map(|found| found.person.public_id.to_string()).collect()
     }
 }

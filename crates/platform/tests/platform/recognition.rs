@@ -10,7 +10,7 @@ use crate::fixture::{Fixture, LIBRARY, group, no_picture, nobody, picture, pictu
 async fn only_people_above_the_threshold_match() {
     let fixture = Fixture::start().await;
     fixture.enrol(picture("alice", 1)).await;
-    let search = |photo| fixture.platform.identify(&fixture.app, LIBRARY, photo, 5);
+    let search = |photo| fixture.platform.identify(&fixture.app, LIBRARY, photo, Some(5));
     let known = search(picture("alice", 2)).await.expect("an answer");
     assert!(known.matches[0].similarity > 0.9 && known.best == Some(known.matches[0].similarity));
     let stranger = search(picture("mallory", 1)).await.expect("an answer");
@@ -38,7 +38,7 @@ async fn the_picture_that_was_enrolled_has_similarity_1() {
     let fixture = Fixture::start().await;
     fixture.enrol(picture("alice", 1)).await;
     let similarity = async |photo| {
-        fixture.platform.identify(&fixture.app, LIBRARY, photo, 1).await.expect("an answer").matches[0].similarity
+        fixture.platform.identify(&fixture.app, LIBRARY, photo, Some(1)).await.expect("an answer").matches[0].similarity
     };
     assert_eq!(similarity(picture("alice", 1)).await, 1.0);
     assert!(similarity(picture("alice", 2)).await < 1.0);
@@ -56,7 +56,8 @@ async fn a_person_with_many_faces_takes_one_place() {
         }
     }
     assert_eq!(fixture.matches(picture("alice", 99)).await.len(), 2);
-    let first = fixture.platform.identify(&fixture.app, LIBRARY, picture("alice", 99), 1).await.expect("an answer");
+    let first =
+        fixture.platform.identify(&fixture.app, LIBRARY, picture("alice", 99), Some(1)).await.expect("an answer");
     assert_eq!(first.matches.len(), 1);
 }
 
@@ -68,21 +69,21 @@ async fn everybody_in_a_group_is_identified() {
     let bob = fixture.import(&other, "bob", picture("bob", 1)).await;
     bob.expect("it is enrolled");
     let photo = group(&["bob", "stranger", "alice"]);
-    let search = |library| fixture.platform.identify_many(&fixture.app, library, photo.clone(), 3);
+    let search = |library| fixture.platform.identify_many(&fixture.app, library, photo.clone(), Some(3));
     let faces = search(Some(LIBRARY)).await.expect("an answer");
     assert_eq!(faces.iter().map(|face| face.matches.len()).collect::<Vec<_>>(), [0, 0, 1]);
     assert_eq!(faces[2].matches[0].person.id, alice);
     let faces = search(None).await.expect("an answer");
     assert_eq!(faces.iter().map(|face| face.matches.len()).collect::<Vec<_>>(), [1, 0, 1], "in all libraries");
     assert!(faces.windows(2).all(|pair| pair[0].face.area.area() >= pair[1].face.area.area()));
-    let none = fixture.platform.identify_many(&fixture.app, None, nobody(), 3).await;
+    let none = fixture.platform.identify_many(&fixture.app, None, nobody(), Some(3)).await;
     assert!(matches!(none, Err(Error::Refused(Refusal::NoFace))));
 }
 
 #[tokio::test]
 async fn a_bad_picture_takes_precedence_over_a_missing_library() {
     let fixture = Fixture::start().await;
-    let search = |photo| fixture.platform.identify(&fixture.app, "missing", photo, 1);
+    let search = |photo| fixture.platform.identify(&fixture.app, "missing", photo, Some(1));
     assert!(matches!(search(no_picture()).await, Err(Error::BadInput(BadInput::Picture(_)))));
     assert!(matches!(search(nobody()).await, Err(Error::Refused(Refusal::NoFace))));
     assert!(matches!(search(picture("alice", 1)).await, Err(Error::Missing(Missing::Library))));
@@ -125,7 +126,7 @@ async fn the_gate_of_an_app_decides_who_is_recognisable() {
     assert_eq!(fixture.matches(spoilt()).await, [enrolled.as_str()]);
     let strict = fixture.platform.operator_for("strict").await.expect("an app");
     fixture.platform.open_library(&strict, LIBRARY).await.expect("a library");
-    let found = fixture.platform.identify(&strict, LIBRARY, spoilt(), 1).await.expect("an answer");
+    let found = fixture.platform.identify(&strict, LIBRARY, spoilt(), Some(1)).await.expect("an answer");
     assert!(found.matches.is_empty() && found.best.is_none());
     let fixture = fixture.reopened().await;
     assert_eq!(fixture.matches(spoilt()).await, [enrolled], "the index holds what the loosest gate admits");
@@ -151,6 +152,6 @@ async fn busy_biometrics_are_reported() {
     fixture.library().await;
     fixture.biometrics.set_busy(true);
     assert!(matches!(fixture.platform.detect(&fixture.app, picture("alice", 1)).await, Err(Error::Busy)));
-    let found = fixture.platform.identify(&fixture.app, LIBRARY, picture("alice", 1), 1).await;
+    let found = fixture.platform.identify(&fixture.app, LIBRARY, picture("alice", 1), Some(1)).await;
     assert!(matches!(found, Err(Error::Busy)));
 }

@@ -134,12 +134,12 @@ async fn an_app_sees_its_own_libraries_alone() {
     let fixture = Fixture::start().await;
     fixture.enrol(picture("alice", 1)).await;
     let other = fixture.platform.operator_for("other").await.expect("an app");
-    let found = fixture.platform.identify(&other, LIBRARY, picture("alice", 2), 1).await;
+    let found = fixture.platform.identify(&other, LIBRARY, picture("alice", 2), Some(1)).await;
     assert!(matches!(found, Err(Error::Missing(Missing::Library))));
     fixture.platform.open_library(&other, LIBRARY).await.expect("a library of the same id");
-    let found = fixture.platform.identify(&other, LIBRARY, picture("alice", 2), 1).await.expect("an answer");
+    let found = fixture.platform.identify(&other, LIBRARY, picture("alice", 2), Some(1)).await.expect("an answer");
     assert!(found.matches.is_empty());
-    let found = fixture.platform.identify_many(&other, None, picture("alice", 2), 1).await.expect("an answer");
+    let found = fixture.platform.identify_many(&other, None, picture("alice", 2), Some(1)).await.expect("an answer");
     assert!(found[0].matches.is_empty());
 }
 

@@ -46,6 +46,7 @@ fn people(templates: impl IntoIterator<Item = (u16, NewTemplate)>) -> Vec<BulkPe
             external_id: None,
             info: None,
             profile: Profile::default(),
+            tags: Vec::new(),
             created_at: UnixMillis::new(1),
         };
         let face = NewFace {

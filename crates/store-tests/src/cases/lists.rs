@@ -1,6 +1,6 @@
 //! Lists by the last row that was seen, with filters; rows as a whole.
 
-use aicp_store::{Error, LibraryFilter, NewPerson, PersonFilter, Profile};
+use aicp_store::{Error, LibraryFilter, NewPerson, PersonFilter, PersonOrder, Profile};
 use aicp_types::{LibraryId, PersonId, UnixMillis};
 
 use crate::Harness;
@@ -50,7 +50,7 @@ pub async fn people_come_after_the_one_that_was_seen(harness: Box<dyn Harness>) 
     }
     f.enrol(&other, "p").await;
     let list = async |filter, after: Option<PersonId>, limit| -> Vec<PersonId> {
-        let found = f.store.people_after(library.id, filter, after, limit).await.expect("read");
+        let found = f.store.people_after(library.id, filter, PersonOrder::Oldest(after), limit).await.expect("read");
         found.into_iter().map(|person| person.id).collect()
     };
     let all = PersonFilter::default();
@@ -86,10 +86,12 @@ pub async fn a_person_is_written_as_a_whole(harness: Box<dyn Harness>) {
         source_url: text("s"),
     };
     f.store.write_person(person.clone(), UnixMillis::new(99)).await.expect("written");
+    person.updated_at = UnixMillis::new(99);
     assert_eq!(f.store.person(person.id).await.expect("read").as_ref(), Some(&person));
     person.profile = Profile::default();
     (person.external_id, person.info) = (None, None);
     f.store.write_person(person.clone(), UnixMillis::new(100)).await.expect("written");
+    person.updated_at = UnixMillis::new(100);
     assert_eq!(f.store.person(person.id).await.expect("read").as_ref(), Some(&person), "nothing is kept");
     let taken = aicp_store::Person { external_id: Some("taken".into()), ..person.clone() };
     assert!(matches!(f.store.write_person(taken, UnixMillis::new(101)).await, Err(Error::Exists)));

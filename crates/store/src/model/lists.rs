@@ -1,6 +1,6 @@
 //! Filters of lists. The default of each admits everything.
 
-use aicp_types::UnixMillis;
+use aicp_types::{PersonId, UnixMillis};
 
 /// Filter of libraries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,4 +26,27 @@ pub struct PersonFilter<'a> {
     pub from: Option<UnixMillis>,
     /// Only people created before this time.
     pub to: Option<UnixMillis>,
+    /// Only people changed at this time or later.
+    pub updated_from: Option<UnixMillis>,
+    /// Only people changed before this time.
+    pub updated_to: Option<UnixMillis>,
+    /// Only people with all these tags.
+    pub tags: &'a [String],
+}
+
+/// Order of people, and the person after whom a list begins; `None`: the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PersonOrder<'a> {
+    /// By creation.
+    Oldest(Option<PersonId>),
+    /// By creation, the newest first.
+    Newest(Option<PersonId>),
+    /// By name in the order of code points, equal ones by creation. People without a name count as named by an empty text.
+    Name(Option<(&'a str, PersonId)>),
+}
+
+impl Default for PersonOrder<'_> {
+    fn default() -> Self {
+        Self::Oldest(None)
+    }
 }

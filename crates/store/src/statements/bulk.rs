@@ -90,6 +90,10 @@ impl Tx {
         let people_ids = insert_people(db, library_id, &people).await?;
         let face_ids = insert_faces(db, &faces, &people_ids, &pictures).await?;
         insert_templates(db, &faces, &face_ids).await?;
+        let tagged = people.iter().zip(&people_ids);
+        let tags: Vec<(PersonId, &str)> =
+            tagged.flat_map(|(new, id)| new.tags.iter().map(|tag| (*id, tag.as_str()))).collect();
+        self.insert_tags(library_id, &tags).await?;
         if let Some(last) = faces.iter().map(|face| face.new.file_id).max() {
             self.touch_library(library_id, last.created()).await?;
         }

@@ -22,6 +22,8 @@ impl FromRow for Library {
             engine: row.try_get("engine")?,
             created_at: row.try_get("created")?,
             updated_at: row.try_get("updated")?,
+            threshold: row.try_get("threshold")?,
+            top_n: row.try_get("top_n")?,
             slot: row.try_get("slot")?,
             hidden: row.try_get("hidden")?,
         })
@@ -39,6 +41,7 @@ impl FromRow for Person {
             info: row.try_get("info")?,
             profile: Profile::from_row(row)?,
             created_at: row.try_get("created")?,
+            updated_at: row.try_get("updated")?,
         })
     }
 }

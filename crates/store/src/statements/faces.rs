@@ -44,6 +44,20 @@ impl Rows<'_> {
         Ok(query.bind(face_id).bind(app_id).bind(external_id).fetch_optional(&mut *self.db).await?)
     }
 
+    /// Returns the template of a face.
+    pub async fn template_of(&mut self, face_id: FaceId) -> Result<Option<NewTemplate>> {
+        let query =
+            sql::query("SELECT algorithm, provider, version, vector, recognisability FROM template WHERE face_id = $1");
+        let Some(row) = query.bind(face_id).fetch_optional(&mut *self.db).await? else { return Ok(None) };
+        let algorithm = Algorithm {
+            name: row.try_get("algorithm")?,
+            provider: row.try_get("provider")?,
+            version: row.try_get("version")?,
+        };
+        let vector = vector_from_blob(row.try_get("vector")?)?;
+        Ok(Some(NewTemplate { algorithm, vector, recognisability: row.try_get("recognisability")? }))
+    }
+
     /// Returns the faces of a person, newest first.
     pub async fn faces_of(&mut self, person_id: PersonId) -> Result<Vec<Face>> {
         let query = sql::query_as("SELECT * FROM face WHERE person_id = $1 ORDER BY file_id DESC");
@@ -259,19 +273,6 @@ impl Tx {
         let (time, data) = (face.file_id.created(), EventData::FaceEnrolled { person, face: face_id });
         self.record_event(NewEvent { time, app_id: None, library_id: Some(library_id), data });
         Ok(())
-    }
-
-    async fn template_of(&mut self, face_id: FaceId) -> Result<Option<NewTemplate>> {
-        let query =
-            sql::query("SELECT algorithm, provider, version, vector, recognisability FROM template WHERE face_id = $1");
-        let Some(row) = query.bind(face_id).fetch_optional(&mut *self.db).await? else { return Ok(None) };
-        let algorithm = Algorithm {
-            name: row.try_get("algorithm")?,
-            provider: row.try_get("provider")?,
-            version: row.try_get("version")?,
-        };
-        let vector = vector_from_blob(row.try_get("vector")?)?;
-        Ok(Some(NewTemplate { algorithm, vector, recognisability: row.try_get("recognisability")? }))
     }
 
     /// Removes a face with its template and picture. The person stays, even without a face.

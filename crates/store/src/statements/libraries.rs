@@ -174,6 +174,22 @@ impl Tx {
         }
     }
 
+    /// Changes what a search in a library uses if the request does not say. The caller announces it by
+    /// [`update_library`](Self::update_library) in the same transaction.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it does not exist.
+    pub async fn set_search_defaults(
+        &mut self,
+        library_id: LibraryId,
+        threshold: Option<f32>,
+        top_n: Option<i64>,
+    ) -> Result<()> {
+        let query = sql::query("UPDATE library SET threshold = $2, top_n = $3 WHERE id = $1");
+        let done = query.bind(library_id).bind(threshold).bind(top_n).execute(&mut *self.db).await?;
+        if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+    }
+
     /// Removes a library with its people, faces, templates and pictures, and its unsolved outbox rows.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ mod idempotency;
 mod jobs;
 mod keys;
 mod libraries;
+mod moves;
 mod names;
 mod operators;
 mod outbox;
@@ -32,6 +33,7 @@ mod pictures;
 mod prefixes;
 mod recognitions;
 mod social;
+mod tags;
 mod templates;
 mod webhooks;
 

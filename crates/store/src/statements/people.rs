@@ -2,14 +2,15 @@
 
 use aicp_types::{LibraryId, PersonId, PublicId, UnixMillis};
 
+use super::convert::json_array;
 use super::libraries::missing_parent;
 use super::names::push_name_part;
 use super::pictures::OF_NAMED_PERSON;
 use super::prefixes::hex_range;
 use crate::sql::{self, QueryBuilder};
 use crate::{
-    Change, Error, EventData, NewEvent, NewPerson, Page, Person, PersonChanges, PersonFilter, PersonKeys, Result, Rows,
-    Tx,
+    Change, Error, EventData, NewEvent, NewPerson, Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder,
+    Result, Rows, Tx,
 };
 
 impl Rows<'_> {
@@ -23,6 +24,21 @@ impl Rows<'_> {
     pub async fn person_with_id(&mut self, library_id: LibraryId, public_id: PublicId) -> Result<Option<Person>> {
         let query = sql::query_as("SELECT * FROM person WHERE public_id = $2 AND library_id = $1");
         Ok(query.bind(library_id).bind(public_id).fetch_optional(&mut *self.db).await?)
+    }
+
+    /// Returns the row ids of the people of libraries with these `public_id`s, by row id. Missing ids are omitted.
+    pub async fn people_of_libraries(
+        &mut self,
+        libraries: &[LibraryId],
+        public_ids: &[PublicId],
+    ) -> Result<Vec<PersonId>> {
+        let query = sql::query_scalar(
+            "SELECT id FROM person
+             WHERE public_id IN (SELECT value FROM json_each($2)) AND +library_id IN (SELECT value FROM json_each($1))
+             ORDER BY id",
+        );
+        let query = query.bind(json_array(libraries)).bind(json_array(public_ids));
+        Ok(query.fetch_all(&mut *self.db).await?)
     }
 
     /// Returns the people of a library with one of these keys, by row id.
@@ -79,32 +95,64 @@ impl Rows<'_> {
         Ok(query.bind(library_id).bind(page.limit()).bind(page.offset()).fetch_all(&mut *self.db).await?)
     }
 
-    /// Returns the people of a library that a filter admits, at most `limit`, after the one with this row id.
+    /// Returns the people of a library that a filter admits, at most `limit`, in an order.
     pub async fn people_after(
         &mut self,
         library_id: LibraryId,
         filter: PersonFilter<'_>,
-        after: Option<PersonId>,
+        order: PersonOrder<'_>,
         limit: u64,
     ) -> Result<Vec<Person>> {
-        let PersonFilter { external_id, name_part, customer_number, from, to } = filter;
-        let mut query = QueryBuilder::new("SELECT * FROM person WHERE library_id = ");
-        query.push_bind(library_id).push(" AND id > ").push_bind(after.map_or(i64::MIN, PersonId::get));
+        let PersonFilter { external_id, name_part, customer_number, from, to, updated_from, updated_to, tags } = filter;
+        // The people with a tag lie together, by row id.
+        let (first_tag, other_tags) = tags.split_first().map_or((None, tags), |(first, others)| (Some(first), others));
+        let id = if first_tag.is_some() { "tagged.person_id" } else { "person.id" };
+        let tagged = if first_tag.is_some() { "person_tag AS tagged CROSS JOIN " } else { "" };
+        let mut query = QueryBuilder::new(format!("SELECT person.* FROM {tagged}person WHERE person.library_id = "));
+        query.push_bind(library_id);
+        if let Some(tag) = first_tag {
+            query.push(" AND tagged.library_id = ").push_bind(library_id).push(" AND tagged.tag = ").push_bind(tag);
+            query.push(" AND person.id = tagged.person_id");
+        }
+        for tag in other_tags {
+            query
+                .push(" AND EXISTS (SELECT 1 FROM person_tag AS other WHERE other.library_id = ")
+                .push_bind(library_id);
+            query.push(" AND other.tag = ").push_bind(tag).push(" AND other.person_id = person.id)");
+        }
         for (column, value) in [("external_id", external_id), ("customer_number", customer_number)] {
             if let Some(value) = value {
-                query.push(format_args!(" AND {column} = ")).push_bind(value);
+                query.push(format_args!(" AND person.{column} = ")).push_bind(value);
             }
         }
         if let Some(part) = name_part {
             push_name_part(&mut query, part);
         }
-        if let Some(from) = from {
-            query.push(" AND created >= ").push_bind(from);
+        for (condition, time) in
+            [("created >=", from), ("created <", to), ("updated >=", updated_from), ("updated <", updated_to)]
+        {
+            if let Some(time) = time {
+                query.push(format_args!(" AND person.{condition} ")).push_bind(time);
+            }
         }
-        if let Some(to) = to {
-            query.push(" AND created < ").push_bind(to);
+        match order {
+            PersonOrder::Oldest(after) => {
+                let after = after.map_or(i64::MIN, PersonId::get);
+                query.push(format_args!(" AND {id} > ")).push_bind(after).push(format_args!(" ORDER BY {id}"));
+            }
+            PersonOrder::Newest(before) => {
+                let before = before.map_or(i64::MAX, PersonId::get);
+                query.push(format_args!(" AND {id} < ")).push_bind(before).push(format_args!(" ORDER BY {id} DESC"));
+            }
+            PersonOrder::Name(after) => {
+                if let Some((name, after)) = after {
+                    query.push(" AND (COALESCE(person.name, ''), person.id) > (").push_bind(name).push(", ");
+                    query.push_bind(after).push(")");
+                }
+                query.push(" ORDER BY COALESCE(person.name, ''), person.id");
+            }
         }
-        query.push(" ORDER BY id LIMIT ").push_bind(Page::first(limit).limit());
+        query.push(" LIMIT ").push_bind(Page::first(limit).limit());
         Ok(query.build_query_as().fetch_all(&mut *self.db).await?)
     }
 
@@ -134,7 +182,7 @@ impl Tx {
     /// [`Error::NotFound`] if the library does not exist; [`Error::Exists`] if it has a person of that `external_id`;
     /// [`Error::Database`] if another id is taken.
     pub async fn insert_person(&mut self, library_id: LibraryId, new: NewPerson) -> Result<Person> {
-        let profile = new.profile;
+        let (profile, tags) = (new.profile, new.tags);
         let inserted = sql::query_as(
             "INSERT INTO person (
                 library_id, public_id, number, external_id, info, name, sex, birthday, document_number, customer_number,
@@ -161,7 +209,10 @@ impl Tx {
         .bind(new.created_at)
         .fetch_optional(&mut *self.db)
         .await;
-        inserted.map_err(missing_parent)?.ok_or(Error::Exists)
+        let person: Person = inserted.map_err(missing_parent)?.ok_or(Error::Exists)?;
+        let tags: Vec<(PersonId, &str)> = tags.iter().map(|tag| (person.id, tag.as_str())).collect();
+        self.insert_tags(library_id, &tags).await?;
+        Ok(person)
     }
 
     /// Updates a person.

@@ -1,6 +1,8 @@
 //! Detection, comparison, search and liveness of 9.3.
 
-use aicp_platform::{Control, Error, Examination, Gates, LIVENESS_THRESHOLDS, Library, Refusal, token_of_face};
+use aicp_platform::{
+    Control, Error, Examination, Gates, LIVENESS_THRESHOLDS, Library, Refusal, Threshold, token_of_face,
+};
 use bytes::Bytes;
 
 use super::super::answers::percent;
@@ -14,7 +16,7 @@ use super::answers::{
 };
 use super::failure;
 use super::request::{
-    Wanted, control, count, face_type, gates, has_text, is_id, list, missing, retain_above, similarity_threshold, text,
+    Wanted, control, count, face_type, gates, has_text, is_id, list, missing, retain_above, search_threshold, text,
     threshold, user_id, wanted,
 };
 
@@ -67,10 +69,15 @@ impl Call<'_> {
         Answer::ok(&Matched { score: percent(similarity), face_list })
     }
 
+    /// Returns the number of users found in these libraries, if the request names none: 1, unless a library has its own.
+    fn usual_users(&self, libraries: &[Library], most: usize) -> usize {
+        self.platform.own_top_n(libraries).unwrap_or(1).min(most)
+    }
+
     pub async fn face_identify(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let libraries = self.searched(fields).await?;
-        let threshold = threshold(fields, 0.0)?;
-        let most = count(fields, "max_user_num", 1, MAX_USERS, codes::MAX_USERS)?;
+        let (threshold, least) = (threshold(fields, 0.0)?, search_threshold(fields, 0.0)?);
+        let most = count(fields, "max_user_num", self.usual_users(&libraries, MAX_USERS), MAX_USERS, codes::MAX_USERS)?;
         let gates = gates(fields)?;
         let user = if has_text(fields, "user_id") { Some(user_id(fields)?) } else { None };
         let picture = self.picture_of(fields).await?;
@@ -82,14 +89,13 @@ impl Call<'_> {
                 found.map_err(failure)?
             }
             None => {
-                let found = self
-                    .platform
-                    .identify_in(self.caller, &libraries, picture, most, similarity_threshold(threshold))
-                    .await;
+                let found = self.platform.identify_in(self.caller, &libraries, picture, most, least).await;
                 found.map_err(failure)?.matches
             }
         };
-        retain_above(threshold, &mut matches);
+        if matches!(least, Threshold::AtLeast(_)) {
+            retain_above(threshold, &mut matches);
+        }
         matches.truncate(most);
         if matches.is_empty() {
             return Err(Failure::code(codes::NO_MATCH));
@@ -100,23 +106,23 @@ impl Call<'_> {
 
     pub async fn face_identify_many(&self, fields: &Fields<'_>) -> Result<Answer, Failure> {
         let libraries = self.searched(fields).await?;
-        let threshold = threshold(fields, MANY_THRESHOLD)?;
+        let (threshold, least) = (threshold(fields, MANY_THRESHOLD)?, search_threshold(fields, MANY_THRESHOLD)?);
         let faces = count(fields, "max_face_num", 1, MAX_FACES, codes::MAX_FACES)?;
-        let users = count(fields, "max_user_num", 1, MAX_USERS_A_FACE, codes::MAX_USERS)?;
+        let usual = self.usual_users(&libraries, MAX_USERS_A_FACE);
+        let users = count(fields, "max_user_num", usual, MAX_USERS_A_FACE, codes::MAX_USERS)?;
         let gates = gates(fields)?;
         let picture = self.picture_of(fields).await?;
         self.platform.pass_gates(self.caller, gates, &picture).await.map_err(failure)?;
-        let found = self
-            .platform
-            .identify_many_in(self.caller, &libraries, picture.clone(), users, similarity_threshold(threshold))
-            .await;
+        let found = self.platform.identify_many_in(self.caller, &libraries, picture.clone(), users, least).await;
         let face_list: Vec<FoundFace> = found
             .map_err(failure)?
             .into_iter()
             .take(faces)
             .enumerate()
             .map(|(index, mut face)| {
-                retain_above(threshold, &mut face.matches);
+                if matches!(least, Threshold::AtLeast(_)) {
+                    retain_above(threshold, &mut face.matches);
+                }
                 FoundFace {
                     face_token: token_of_face(&picture, index),
                     location: Location::from(&face.face),

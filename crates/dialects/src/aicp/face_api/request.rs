@@ -160,6 +160,16 @@ pub(super) fn similarity_threshold(threshold: f32) -> Threshold {
     Threshold::AtLeast((threshold / 100.0).next_down())
 }
 
+/// Returns the similarity threshold of a search: without `match_threshold`, that of each library, and `default`, 0..100, for
+/// libraries that have none.
+pub(super) fn search_threshold(fields: &Fields<'_>, default: f32) -> Result<Threshold, Failure> {
+    let named = similarity_threshold(threshold(fields, default)?);
+    Ok(match named {
+        Threshold::AtLeast(least) if !has_text(fields, "match_threshold") => Threshold::OwnOr(least),
+        named => named,
+    })
+}
+
 /// Removes matches whose answered score is below `threshold`.
 pub(super) fn retain_above(threshold: f32, matches: &mut Vec<Match>) {
     matches.retain(|found| percent(found.similarity) >= threshold);

@@ -43,6 +43,8 @@ fn library() -> Library {
         engine: "builtin".into(),
         created_at: UnixMillis::new(1_543_415_835_000),
         updated_at: UnixMillis::new(1_543_415_835_000),
+        threshold: None,
+        top_n: None,
         slot: Some(1),
         hidden: false,
     }

@@ -11,7 +11,7 @@ use crate::pictures::obama;
 /// An operation, and the status for a caller without a token, with a wrong one, with an expired one, of an app without the
 /// area, of another app with all areas, of the app itself, and of the administrator. The ids in the paths are those of
 /// [`prepare`]. Bodies are `{}`, so a caller who may call may still be told that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 7]); 101] = [
+const MATRIX: [(&str, &str, &str, [u16; 7]); 106] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200]),
     ("listApps", "GET", "/apps", [401, 401, 401, 403, 403, 403, 200]),
@@ -37,11 +37,16 @@ const MATRIX: [(&str, &str, &str, [u16; 7]); 101] = [
     ("getLibrary", "GET", "/libraries/{library}", [401, 401, 401, 403, 404, 200, 200]),
     ("updateLibrary", "PATCH", "/libraries/{library}", [401, 401, 401, 403, 404, 200, 200]),
     ("getLibraryStatistics", "GET", "/libraries/{library}/statistics", [401, 401, 401, 403, 404, 200, 200]),
+    ("listTags", "GET", "/libraries/{library}/tags", [401, 401, 401, 403, 404, 200, 200]),
     ("listPeople", "GET", "/libraries/{library}/people", [401, 401, 401, 403, 404, 200, 200]),
     ("createPerson", "POST", "/libraries/{library}/people", [401, 401, 401, 403, 404, 400, 400]),
     ("getPerson", "GET", "/libraries/{library}/people/{person}", [401, 401, 401, 403, 404, 200, 200]),
     ("updatePerson", "PATCH", "/libraries/{library}/people/{person}", [401, 401, 401, 403, 404, 200, 200]),
     ("copyPerson", "POST", "/libraries/{library}/people/{person}/copy", [401, 401, 401, 403, 400, 400, 400]),
+    ("movePerson", "POST", "/libraries/{library}/people/{person}/move", [401, 401, 401, 403, 400, 400, 400]),
+    ("mergePeople", "POST", "/libraries/{library}/people/{person}/merge", [401, 401, 401, 403, 400, 400, 400]),
+    ("bulkUpdatePeople", "POST", "/libraries/{library}/people/bulk-update", [401, 401, 401, 403, 400, 400, 400]),
+    ("bulkDeletePeople", "POST", "/libraries/{library}/people/bulk-delete", [401, 401, 401, 403, 400, 400, 400]),
     ("listFaces", "GET", "/libraries/{library}/people/{person}/faces", [401, 401, 401, 403, 404, 200, 200]),
     ("addFace", "POST", "/libraries/{library}/people/{person}/faces", [401, 401, 401, 403, 404, 400, 400]),
     ("replaceFaces", "PUT", "/libraries/{library}/people/{person}/faces", [401, 401, 401, 403, 404, 400, 400]),

@@ -7,6 +7,7 @@ mod idempotency;
 mod jobs;
 mod lists;
 mod operators;
+mod organise;
 mod people;
 mod recognition;
 mod recognition_log;

@@ -16,7 +16,7 @@ fn a_library_is_made_seen_changed_and_deleted() {
     assert!(text(&library["createdAt"].take()).ends_with('Z') && text(&library["updatedAt"].take()).ends_with('Z'));
     let expected = json!({
         "id": "1", "appId": "admin", "groupId": "staff", "name": "staff", "description": "of the north",
-        "engine": "builtin", "createdAt": null, "updatedAt": null,
+        "engine": "builtin", "threshold": null, "topN": null, "createdAt": null, "updatedAt": null,
     });
     assert_eq!(library, expected);
     // The name is the id of the other interfaces, too.
