@@ -254,7 +254,7 @@ struct AuditedLibrary<'a> {
     description: Option<&'a str>,
     engine: &'a str,
     threshold: Option<f32>,
-    top_n: Option<u32>,
+    top_n: Option<i64>,
 }
 
 impl<'a> AuditedLibrary<'a> {
