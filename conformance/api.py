@@ -39,8 +39,8 @@ ALIASES |= {"groups": "group", "members": "friend", "image": "picture", "a": "pi
 ALIASES |= {"fromEventId": "event", "personId": "person"}
 # Kinds of data, each made of those before.
 KINDS = ["app", "key", "library", "target", "person", "face", "account", "friend", "group", "webhook", "delivery", "entry"]
-# Operations that remove something, with the parameter that names it.
-REMOVES = re.compile(r"DELETE .*\{(\w+)\}|PUT .*\{(\w+)\}/faces")
+# Operations that remove something, or forbid more of it, with the parameter that names it.
+REMOVES = re.compile(r"DELETE .*\{(\w+)\}|PUT .*\{(\w+)\}/(?:faces|quota)|POST .*\{(\w+)\}/drop")
 BEARER = f"Bearer {ADMIN_TOKEN}"
 
 # Values come from the document and from the data alone, so that each run makes the same requests.
@@ -132,9 +132,9 @@ def create_entry(server: ApiServer, library: str) -> str:
     return items[0]["id"]
 
 
-def create_waiting(server: ApiServer) -> str:
+def create_waiting(server: ApiServer, name: str = "remote") -> str:
     """Makes writes wait in the outbox. Returns the library with the engine that never answers."""
-    library = server.call("POST", "/libraries", json={"name": "remote", "engine": "cloudwalk"})["id"]
+    library = server.call("POST", "/libraries", json={"name": name, "engine": "cloudwalk"})["id"]
     server.call("POST", f"/libraries/{library}/people", files={"file": PICTURES[0]})
     return library
 
@@ -149,6 +149,8 @@ def prepare(server: ApiServer) -> Ids:
     ids["remote"] = [create_waiting(server)]
     ids["event"] = [row["id"] for row in server.call("GET", "/events/log")["items"]]
     ids["write"] = [row["id"] for row in server.call("GET", "/outbox")["items"]]
+    create_waiting(server, "spare")
+    ids["spare write"] = [row["id"] for row in server.call("GET", "/outbox")["items"] if row["id"] not in ids["write"]]
     return ids
 
 

@@ -150,7 +150,7 @@ class Observer:
                 self.found[key] = value
 
     def app_list(self) -> list:
-        return self.app.server.call("GET", "/api/v1/apps", Authorization=f"Bearer {ADMIN_TOKEN}").json()["apps"]
+        return self.app.server.call("GET", "/api/v1/apps", Authorization=f"Bearer {ADMIN_TOKEN}").json()["items"]
 
     def spot_check(self) -> list[str]:
         """Samples people: each must be found by number and by face, with the picture that was sent. Returns the

@@ -20,8 +20,8 @@ use crate::access::creates;
 use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
-    BASE, DOCS, accounts, apps, audit, bulk, engines, events, faces, identification, jobs, libraries, library_tags,
-    moves, operators, people, recognition, recognition_log, session, statistics, system, webhooks,
+    BASE, DOCS, about, accounts, apps, audit, bulk, engines, events, faces, identification, jobs, libraries,
+    library_tags, moves, operators, people, recognition, recognition_log, session, statistics, system, webhooks,
 };
 
 /// Name of the security scheme in the document.
@@ -60,7 +60,8 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(accounts::routes())
         .merge(events::routes())
         .merge(webhooks::routes())
-        .merge(system::routes());
+        .merge(system::routes())
+        .merge(about::routes());
     let (router, mut document) = routes.split_for_parts();
     complete(&mut document);
     // The life of a request has bounded the body.

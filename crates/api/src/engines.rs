@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aicp_platform::{BUILTIN, Error, Format, Missing, OutboxEntry, OutboxFilter, Page as Rows, Platform};
+use aicp_platform::{
+    BUILTIN, EngineHealth, Error, Existing, Format, Missing, OutboxAction, OutboxCount, OutboxEntry, OutboxFilter,
+    Page as Rows, Platform,
+};
 use aicp_types::OutboxId;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -12,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::input::{Ids, Query, Who};
+use crate::input::{Ids, Json, Query, Who};
 use crate::pages::{self, Page};
 use crate::problem::{Problem, Result};
 use crate::tags;
@@ -25,6 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<Platform> {
         .routes(routes!(get_outbox_entry))
         .routes(routes!(get_outbox_picture))
         .routes(routes!(retry_outbox_entry))
+        .routes(routes!(drop_outbox_entry))
 }
 
 /// An engine of biometrics.
@@ -36,22 +40,87 @@ struct ShownEngine {
     name: String,
     /// Whether new libraries get it unless they name another.
     is_default: bool,
-    /// Whether it answered the last check; `null` if it was not checked.
+    /// Whether it answered the last check; `null` if it was not checked, or can't be.
     is_up: Option<bool>,
+    /// Address of a vendor's engine.
+    address: Option<String>,
+    /// The last check of a vendor's engine; `null` as for `isUp`.
+    check: Option<Check>,
+    /// Writes of a vendor's engine that are not done.
+    writes: Option<Writes>,
+}
+
+/// A check of an engine.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Check {
+    /// When it was asked.
+    #[schema(format = DateTime)]
+    at: String,
+    /// Since when it has answered so.
+    #[schema(format = DateTime)]
+    since: String,
+    /// Time until the answer, in milliseconds.
+    took_ms: u64,
+    /// Why it did not answer.
+    error: Option<String>,
+}
+
+/// Writes of an engine that are not done.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Writes {
+    /// Number of writes that wait.
+    waiting: u64,
+    /// Number of writes that it refused.
+    refused: u64,
+    /// When the oldest of them was made.
+    #[schema(format = DateTime)]
+    oldest_at: Option<String>,
+}
+
+impl ShownEngine {
+    fn remote(health: EngineHealth, default: &str, counts: &[OutboxCount]) -> Self {
+        let count = counts.iter().find(|count| count.engine == health.engine);
+        let writes = count.map_or_else(Writes::default, |count| Writes {
+            waiting: count.waiting,
+            refused: count.refused,
+            oldest_at: Some(rfc3339(count.oldest)),
+        });
+        Self {
+            is_default: health.engine == default,
+            name: health.engine,
+            is_up: health.is_up,
+            address: health.address,
+            check: health.check.map(|check| Check {
+                at: rfc3339(check.at),
+                since: rfc3339(check.since),
+                took_ms: check.took_ms,
+                error: check.error,
+            }),
+            writes: Some(writes),
+        }
+    }
 }
 
 /// List engines
+///
+/// With the health of vendors' engines and their writes that are not done.
 #[utoipa::path(get, path = "/engines", tag = tags::ENGINES, security(("token" = ["administrator"])),
     responses((status = OK, description = "The engines", body = Page<ShownEngine>)))]
-async fn list_engines(State(platform): State<Platform>, Who(_): Who) -> Result<axum::Json<Page<ShownEngine>>> {
+async fn list_engines(State(platform): State<Platform>, Who(caller): Who) -> Result<axum::Json<Page<ShownEngine>>> {
     let default = platform.default_engine_name();
-    let builtin = (BUILTIN.to_owned(), Some(true));
-    let others = platform.engine_health().into_iter().map(|health| (health.engine, health.is_up));
-    let engines = std::iter::once(builtin).chain(others).map(|(name, is_up)| {
-        let is_default = name == default;
-        ShownEngine { name, is_default, is_up }
-    });
-    Ok(axum::Json(Page::whole(engines.collect())))
+    let counts = platform.outbox_counts(&caller).await?;
+    let builtin = ShownEngine {
+        name: BUILTIN.to_owned(),
+        is_default: default == BUILTIN,
+        is_up: Some(platform.recognition_stuck_for().is_none()),
+        address: None,
+        check: None,
+        writes: None,
+    };
+    let others = platform.engine_health().into_iter().map(|health| ShownEngine::remote(health, default, &counts));
+    Ok(axum::Json(Page::whole(std::iter::once(builtin).chain(others).collect())))
 }
 
 /// State of a write.
@@ -64,6 +133,8 @@ enum WriteState {
     Refused,
     /// It is done.
     Done,
+    /// An operator dropped it.
+    Dropped,
 }
 
 /// A write that an engine did not do at once.
@@ -80,12 +151,16 @@ struct ShownWrite {
     library_id: String,
     /// Engine.
     engine: String,
+    /// What is to be done at the engine.
+    action: WriteAction,
     /// Operation of the engine.
     operation: String,
     /// Person that it is about.
     person_id: Option<String>,
     /// Whether it has a picture.
     has_picture: bool,
+    /// Whether an attempt may have reached the engine without an answer.
+    may_be_done: bool,
     /// Number of attempts.
     attempts: i64,
     /// Error of the last failed attempt.
@@ -93,14 +168,47 @@ struct ShownWrite {
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
-    /// When it was done.
+    /// When it was done, or dropped.
     #[schema(format = DateTime)]
     done_at: Option<String>,
+    /// Who made the attempt that succeeded, or dropped it; `null` if the server did it by itself.
+    done_by: Option<String>,
+    /// Why an operator dropped it. While it waits, it is the removal of an addition that was dropped.
+    drop_reason: Option<String>,
+}
+
+/// What is to be done at an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+enum WriteAction {
+    /// Add a face.
+    AddFace,
+    /// Remove a face.
+    RemoveFace,
+    /// Create a library.
+    CreateLibrary,
+    /// Delete a library.
+    DeleteLibrary,
+    /// Remove a face that may have been added.
+    UndoAdd,
+}
+
+impl From<OutboxAction> for WriteAction {
+    fn from(action: OutboxAction) -> Self {
+        match action {
+            OutboxAction::AddFace => Self::AddFace,
+            OutboxAction::RemoveFace => Self::RemoveFace,
+            OutboxAction::CreateLibrary => Self::CreateLibrary,
+            OutboxAction::DeleteLibrary => Self::DeleteLibrary,
+            OutboxAction::UndoAdd => Self::UndoAdd,
+        }
+    }
 }
 
 impl From<OutboxEntry> for ShownWrite {
     fn from(OutboxEntry { row, picture }: OutboxEntry) -> Self {
         let state = match (row.solved_at, row.rejected) {
+            (Some(_), _) if row.dropped.is_some() => WriteState::Dropped,
             (Some(_), _) => WriteState::Done,
             (None, true) => WriteState::Refused,
             (None, false) => WriteState::Waiting,
@@ -111,13 +219,17 @@ impl From<OutboxEntry> for ShownWrite {
             app_id: row.app_id,
             library_id: row.library_id.to_string(),
             engine: row.engine,
+            action: row.action.into(),
             operation: row.operation,
             person_id: row.public_id.map(|id| id.to_string()),
             has_picture: picture.is_some(),
+            may_be_done: row.in_doubt && row.solved_at.is_none(),
             attempts: row.attempts,
             last_error: row.last_error,
             created_at: rfc3339(row.created_at),
             done_at: row.solved_at.map(rfc3339),
+            done_by: row.solved_by,
+            drop_reason: row.dropped,
         }
     }
 }
@@ -214,7 +326,45 @@ async fn retry_outbox_entry(
     Ids(id): Ids<String>,
 ) -> Result<axum::Json<Retried>> {
     let id = id_of(&id)?;
-    platform.outbox_entry(&caller, id).await?;
+    let row = platform.outbox_entry(&caller, id).await?.row;
+    if row.dropped.is_some() && row.solved_at.is_some() {
+        return Err(Error::from(Existing::DoneWrite).into());
+    }
     let is_done = platform.resume(&caller, BTreeSet::from([id])).await.map_err(Problem::from)?;
     Ok(axum::Json(Retried { is_done }))
+}
+
+/// Maximum length of a reason in characters.
+const MAX_REASON: usize = 500;
+
+/// Why a write is dropped.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"reason": "the picture is of somebody else"}))]
+struct DropReason {
+    /// For those who look at the write later.
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+/// Drop a write
+///
+/// It is not tried again. A person or face that waited for it is removed, and a library without people. An addition that may
+/// have reached the engine first becomes its removal there (`undoAdd`), which waits; dropped again, that is given up, and the
+/// engine may keep the face.
+#[utoipa::path(post, path = "/outbox/{write}/drop", tag = tags::ENGINES, security(("token" = ["administrator"])),
+    params(("write" = String, Path, description = "Id of the write")), request_body = DropReason,
+    responses((status = OK, description = "The write", body = ShownWrite)))]
+async fn drop_outbox_entry(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(id): Ids<String>,
+    Json(drop): Json<DropReason>,
+) -> Result<axum::Json<ShownWrite>> {
+    let id = id_of(&id)?;
+    let reason = drop.reason.trim();
+    if reason.is_empty() || reason.chars().count() > MAX_REASON {
+        return Err(Problem::field("reason", format!("must have 1 to {MAX_REASON} characters")));
+    }
+    Ok(axum::Json(platform.drop_write(&caller, id, reason.to_owned()).await?.into()))
 }

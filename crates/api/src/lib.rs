@@ -5,11 +5,14 @@
 //! it (`access`), so that no operation can be without an entry.
 #![allow(unused_qualifications, reason = "utoipa writes paths into what it makes of `params`")]
 
+mod about;
 mod access;
 mod accounts;
 mod apps;
 mod audit;
 mod bulk;
+mod cors;
+mod csv;
 mod docs;
 mod engines;
 mod events;
@@ -30,6 +33,7 @@ mod pages;
 mod people;
 mod person_data;
 mod problem;
+mod rate_limit;
 mod recognition;
 mod recognition_log;
 mod reports;
@@ -44,7 +48,7 @@ mod uploads;
 mod webhooks;
 
 use std::convert::Infallible;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aicp_platform::{Caller, OperatorTokenKind, Platform, TokenError};
@@ -63,12 +67,16 @@ use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
 
 use access::{Access, NoOperation, Operation, Operations};
+use cors::Cors;
 use idempotency::Step;
 use input::MaxPicture;
 use problem::Problem;
+use rate_limit::Limits;
 use session::SessionRules;
 use uploads::Received;
 
+pub use about::{About, SettingSource, ShownModel, ShownSetting};
+pub use cors::Origin;
 pub use docs::openapi;
 pub use events::event_json;
 pub use keys::{ShownApp, ShownApps, ShownKey, ShownKeys};
@@ -97,15 +105,18 @@ pub struct Api {
     router: Router,
     max_picture: usize,
     sessions: SessionRules,
+    cors: Cors,
+    about: Arc<About>,
 }
 
 impl Api {
     /// Creates the interface. `is_secure`: whether browsers reach it over TLS.
-    pub fn new(shared: Shared, settings: &Settings, is_secure: bool) -> Self {
+    pub fn new(shared: Shared, settings: &Settings, is_secure: bool, about: Arc<About>) -> Self {
         let router = docs::ROUTES.0.clone().with_state(shared.platform.clone());
         let life = Duration::from_secs(u64::from(settings.session_hours) * 3600);
         let sessions = SessionRules { life, is_secure };
-        Self { shared, router, max_picture: settings.max_picture_mib << 20, sessions }
+        let cors = Cors::new(settings.cors_origins.clone());
+        Self { shared, router, max_picture: settings.max_picture_mib << 20, sessions, cors, about }
     }
 }
 
@@ -124,12 +135,15 @@ impl Interface for Api {
         if let Some(page) = docs::page(&parts.method, parts.uri.path()) {
             return page;
         }
+        if let Some(answer) = self.cors.preflight(parts) {
+            return answer;
+        }
         let path = parts.uri.path().strip_prefix(BASE).unwrap_or_default();
         let operation = OPERATIONS.find(&parts.method, path);
         if let Ok(operation) = operation {
             name_operation(&operation.id);
         }
-        serve(&self.shared, Exchange { api: self, parts, operation }, body).await
+        serve(&self.shared, Exchange { api: self, parts, operation, limits: Limits::default() }, body).await
     }
 }
 
@@ -138,6 +152,8 @@ struct Exchange<'a> {
     api: &'a Api,
     parts: &'a Parts,
     operation: Result<&'static Operation, NoOperation<'static>>,
+    /// Limits of the caller, once the call was counted.
+    limits: Limits,
 }
 
 /// Operation, and its caller unless everybody may call it.
@@ -190,6 +206,8 @@ impl Wire for Exchange<'_> {
         })?;
         if let Some(caller) = &caller {
             operation.check(caller)?;
+            let platform = &self.api.shared.platform;
+            self.limits.count(platform, caller)?;
         }
         Ok(Admitted { operation, caller, received: Received::default() })
     }
@@ -250,6 +268,8 @@ impl Wire for Exchange<'_> {
         {
             headers.insert(header::ALLOW, allowed);
         }
+        self.limits.tell(headers);
+        self.api.cors.tell(self.parts, headers);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         // An answer may hold a secret or a face.
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -276,6 +296,7 @@ impl Exchange<'_> {
         extensions.insert(self.api.sessions);
         extensions.insert(aicp_requests::origin(self.parts));
         extensions.insert(call.received.clone());
+        extensions.insert(Arc::clone(&self.api.about));
         if let Some(caller) = &call.caller {
             extensions.insert(caller.clone());
         }

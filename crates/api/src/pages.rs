@@ -23,8 +23,13 @@ pub(crate) struct Page<T> {
 
 impl<T> Page<T> {
     /// Makes a page of at most `limit` rows out of one more than that. `id` is the number by which rows are ordered.
-    pub fn of<R>(mut rows: Vec<R>, limit: u64, id: impl Fn(&R) -> i64, row: impl FnMut(R) -> T) -> Self {
-        let next = cut(&mut rows, limit).map(|last| cursor(id(last)));
+    pub fn of<R>(rows: Vec<R>, limit: u64, id: impl Fn(&R) -> i64, row: impl FnMut(R) -> T) -> Self {
+        Self::by(rows, limit, |last| cursor(id(last)), row)
+    }
+
+    /// Makes a page of at most `limit` rows out of one more than that. `cursor` makes the cursor after a row.
+    pub fn by<R>(mut rows: Vec<R>, limit: u64, cursor: impl Fn(&R) -> String, row: impl FnMut(R) -> T) -> Self {
+        let next = cut(&mut rows, limit).map(cursor);
         Self { items: rows.into_iter().map(row).collect(), next }
     }
 
@@ -53,6 +58,38 @@ pub(crate) fn limit(wanted: Option<u64>) -> Result<u64> {
 /// Returns the cursor of the page after a row.
 pub(crate) fn cursor(last: i64) -> String {
     URL_SAFE_NO_PAD.encode(last.to_be_bytes())
+}
+
+/// Returns the cursor of the page after a row that is named by two numbers.
+pub(crate) fn cursor_of_pair(first: i64, second: i64) -> String {
+    URL_SAFE_NO_PAD.encode([first.to_be_bytes(), second.to_be_bytes()].concat())
+}
+
+/// Returns the numbers of the row after which a page begins; `None` for the first page.
+pub(crate) fn after_pair(cursor: Option<&str>) -> Result<Option<(i64, i64)>> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let pair = || {
+        let bytes: [u8; 16] = URL_SAFE_NO_PAD.decode(cursor).ok()?.try_into().ok()?;
+        let (first, second) = bytes.split_first_chunk()?;
+        Some((i64::from_be_bytes(*first), i64::from_be_bytes(second.try_into().ok()?)))
+    };
+    pair().map(Some).ok_or_else(|| Problem::field("cursor", "must come from a page"))
+}
+
+/// Returns the cursor of the page after a row that is named by a number and a text.
+pub(crate) fn cursor_of_text(number: i64, text: &str) -> String {
+    URL_SAFE_NO_PAD.encode([&number.to_be_bytes()[..], text.as_bytes()].concat())
+}
+
+/// Returns number and text of the row after which a page begins; `None` for the first page.
+pub(crate) fn after_text(cursor: Option<&str>) -> Result<Option<(i64, String)>> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let row = || {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (number, text) = bytes.split_first_chunk()?;
+        Some((i64::from_be_bytes(*number), String::from_utf8(text.to_vec()).ok()?))
+    };
+    row().map(Some).ok_or_else(|| Problem::field("cursor", "must come from a page"))
 }
 
 /// Returns the row after which a page begins; `None` for the first page.
@@ -85,6 +122,17 @@ mod tests {
     fn a_cursor_leads_to_the_row_that_it_was_made_of() {
         for id in [0, 1, -1, i64::MAX, i64::MIN] {
             assert_eq!(after(Some(&cursor(id))).expect("ours"), Some(id));
+        }
+        for pair in [(0, 0), (i64::MIN, i64::MAX), (-1, 7)] {
+            assert_eq!(after_pair(Some(&cursor_of_pair(pair.0, pair.1))).expect("ours"), Some(pair));
+        }
+        assert_eq!(after_pair(Some("AAAAAAAAAAA")).expect_err("not ours").code(), "badField");
+        for text in ["", "shop", "商店"] {
+            let read = after_text(Some(&cursor_of_text(-7, text))).expect("ours");
+            assert_eq!(read, Some((-7, text.to_owned())));
+        }
+        for other in ["", "1", "AAAAAAAAAA", "AAAAAAAAAAD_", "ä"] {
+            assert_eq!(after_text(Some(other)).expect_err("not ours").code(), "badField", "{other}");
         }
         assert_eq!(after(None).expect("none"), None);
         for other in ["", "1", "AAAAAAAAAA", "AAAAAAAAAAAAAAAA", "ä"] {

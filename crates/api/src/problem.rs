@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use aicp_platform::{BadInput, Error, Existing, Limit, Missing, Refusal, TokenError};
+use aicp_platform::{BadInput, Error, Existing, Limit, Missing, QuotaError, Refusal, TokenError};
 use aicp_requests::{BodyError, trouble};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -103,6 +103,11 @@ impl Problem {
 
     pub fn conflict(code: &'static str, title: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, code, title)
+    }
+
+    /// The app has made too many calls.
+    pub fn too_many_calls(limit: QuotaError) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "tooManyCalls", limit.to_string())
     }
 
     /// An idempotency key belongs to another request.
@@ -213,10 +218,12 @@ fn of_missing(missing: Missing) -> &'static str {
 fn of_existing(existing: Existing) -> &'static str {
     match existing {
         Existing::App => "appExists",
+        Existing::DoneWrite => "writeDone",
         Existing::Face => "faceExists",
         Existing::Group => "groupExists",
         Existing::Library => "libraryExists",
         Existing::Operator => "operatorExists",
+        Existing::People => "libraryNotEmpty",
         Existing::Person => "personExists",
         Existing::User => "userExists",
     }

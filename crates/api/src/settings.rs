@@ -1,6 +1,8 @@
 //! Settings of the REST API.
 
-use aicp_settings::{settings, within};
+use aicp_settings::{list, settings, within};
+
+use crate::Origin;
 
 settings! {
     /// Our own REST API.
@@ -9,5 +11,9 @@ settings! {
         max_picture_mib: usize = 20 => within(1..=100),
         /// Hours after which an operator has to sign in again.
         session_hours: u32 = 12 => within(1..=24 * 30),
+        /// Origins of pages that may call the API from a browser, such as `https://console.example.com`; none by default.
+        /// Each is compared exactly. Cookies are never admitted.
+        #[serde(deserialize_with = "list")]
+        cors_origins: Vec<Origin> = Vec::new(),
     }
 }

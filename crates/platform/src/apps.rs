@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use aicp_store::{Act, Grant, Rows, Store};
+use aicp_store::{Act, AppFilter, Grant, Rows, Store, StoredApp};
 use aicp_types::UnixMillis;
 use arc_swap::ArcSwap;
 use serde::Serialize;
@@ -202,6 +202,60 @@ impl Platform {
         Ok(ExtendedGrant { held, added, token })
     }
 
+    /// Sets the due time of a grant and its capabilities, each if it is there: those that are not named are taken away.
+    /// Returns the new grant.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::Forbidden`]; [`Missing::App`] if the app has no grant; [`Missing::Capability`].
+    pub async fn change_grant(
+        &self,
+        caller: &Caller,
+        app_id: &str,
+        due_at: Option<UnixMillis>,
+        capabilities: Option<Vec<String>>,
+    ) -> Result<Grant> {
+        caller.require_administration()?;
+        self.require_known(capabilities.as_deref().unwrap_or_default())?;
+        let id = app_id.to_owned();
+        // A change may take capabilities away, which must be possible on a full disk.
+        let changed = self
+            .inner
+            .store
+            .write_always(move |tx| Box::pin(async move { tx.set_grant(&id, due_at, capabilities).await }));
+        changed.await.map_err(or_missing(Missing::App))
+    }
+
+    /// Gives an app another token and returns it. On return the old one is invalid.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::Forbidden`]; [`Missing::App`] if the app has no grant; [`crate::Internal::Random`].
+    pub async fn replace_token(&self, caller: &Caller, app_id: &str) -> Result<String> {
+        caller.require_administration()?;
+        let token = new_app_token()?;
+        let (hash, sealed) = (TokenHash::of(&token).bytes(), self.inner.vault.seal(app_id, &token)?);
+        let id = app_id.to_owned();
+        let store = &self.inner.store;
+        let replaced = store.write_always(move |tx| Box::pin(async move { tx.replace_token(&id, hash, sealed).await }));
+        replaced.await.map_err(or_missing(Missing::App))?;
+        Ok(token)
+    }
+
+    /// Returns up to `limit` apps with their grants after a place in the list, which is a time of creation and an id: by
+    /// time of creation, then by id.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::Forbidden`].
+    pub async fn apps(
+        &self,
+        caller: &Caller,
+        filter: AppFilter<'_>,
+        after: Option<(UnixMillis, &str)>,
+        limit: u64,
+    ) -> Result<Vec<StoredApp>> {
+        caller.require_administration()?;
+        Ok(self.inner.store.rows().await?.apps(filter, after, limit).await?)
+    }
+
     /// Revokes the grant of an app. On return its token is invalid; its libraries stay.
     ///
     /// # Errors
@@ -220,18 +274,13 @@ impl Platform {
         deleted.await.map_err(or_missing(Missing::App))
     }
 
-    /// Returns the grant of an app; `None` if the app exists without one.
+    /// Returns an app with its grant.
     ///
     /// # Errors
     /// [`crate::Refusal::Forbidden`], [`Missing::App`].
-    pub async fn grant_of(&self, caller: &Caller, app_id: &str) -> Result<Option<Grant>> {
-        caller.require_administration()?;
-        let mut rows = self.inner.store.rows().await?;
-        let grant = grant_of(&mut rows, app_id).await?;
-        if grant.is_none() && !rows.app_ids().await?.iter().any(|id| id == app_id) {
-            return Err(Missing::App.into());
-        }
-        Ok(grant)
+    pub async fn app(&self, caller: &Caller, app_id: &str) -> Result<StoredApp> {
+        let filter = AppFilter { app_id: Some(app_id), ..AppFilter::default() };
+        self.apps(caller, filter, None, 1).await?.pop().ok_or(Missing::App.into())
     }
 
     /// Returns the ids of the apps that the caller sees, including those without a grant.

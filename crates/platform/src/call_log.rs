@@ -50,6 +50,8 @@ pub struct CallRecord {
     pub label: &'static str,
     /// Kind of call and engine, such as `人脸识别(云从)`.
     pub source: String,
+    /// Name of the engine that the call was about, if any.
+    pub engine: Option<String>,
     /// Path of the call, as the interface spells it.
     pub url: String,
     /// When the call began.
@@ -257,6 +259,7 @@ impl Platform {
             method: call.method,
             label: call.label.to_owned(),
             source: call.source,
+            engine: call.engine,
             url: call.url,
             time: call.began_at,
             ip: call.client.map(|ip| ip.to_string()),
@@ -291,6 +294,7 @@ mod tests {
             method: "faceQuery".into(),
             label: "人脸查询".into(),
             source: "人脸识别(内置)".into(),
+            engine: Some("builtin".into()),
             url: "/aicp/face/query".into(),
             time: UnixMillis::new(number),
             ip: None,

@@ -105,6 +105,9 @@ pub enum Existing {
     /// An app with this id has a grant already, or the id is reserved.
     #[error("app")]
     App,
+    /// The write was done, or dropped.
+    #[error("done write")]
+    DoneWrite,
     /// The library contains this picture.
     #[error("face")]
     Face,
@@ -117,6 +120,9 @@ pub enum Existing {
     /// An operator has this name.
     #[error("operator")]
     Operator,
+    /// The library has people.
+    #[error("people")]
+    People,
     /// The library has a person with this id.
     #[error("person")]
     Person,

@@ -18,6 +18,7 @@ use crate::keys::Keys;
 use crate::libraries::LibraryCache;
 use crate::operators::OperatorDirectory;
 use crate::people::DirectoryCache;
+use crate::quotas::Quotas;
 use crate::secrets::Vault;
 use crate::social::FriendGroupCache;
 use backlog::Backlog;
@@ -39,6 +40,7 @@ pub(crate) struct Follower {
     pub keys: Arc<Keys>,
     pub tokens: Arc<Tokens>,
     pub operators: Arc<OperatorDirectory>,
+    pub quotas: Arc<Quotas>,
     pub libraries: Arc<LibraryCache>,
     pub directory: Arc<DirectoryCache>,
     pub friend_groups: Arc<FriendGroupCache>,
@@ -87,6 +89,7 @@ impl Follower {
                 self.operators.apply_operator(*operator_id, operator.as_ref());
             }
             Change::OperatorTokenChanged { token_id, token } => self.operators.apply_token(*token_id, token.as_ref()),
+            Change::QuotaChanged { quota } => self.quotas.apply(quota),
             Change::FriendGroupsChanged { app_id, user_id, .. } => self.friend_groups.invalidate(app_id, user_id),
             Change::PersonChanged { library_id, public_id } => self.directory.invalidate(*library_id, *public_id),
             Change::LibraryChanged { app_id, library_id } => self.libraries.invalidate_names(app_id, *library_id),
@@ -136,6 +139,7 @@ impl Follower {
             Change::PersonChanged { .. }
             | Change::LibraryChanged { .. }
             | Change::GrantChanged { .. }
+            | Change::QuotaChanged { .. }
             | Change::KeyChanged { .. }
             | Change::OperatorChanged { .. }
             | Change::OperatorTokenChanged { .. }

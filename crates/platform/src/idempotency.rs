@@ -9,8 +9,8 @@ use aicp_store::KeyedRequest;
 
 use crate::{Caller, Platform, Result};
 
-/// Time for which a request is remembered.
-const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Time for which a request with an idempotency key is remembered.
+pub const IDEMPOTENCY_KEYS_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Number of old requests that a new one forgets.
 const FORGOTTEN_AT_ONCE: u64 = 10;
 
@@ -39,7 +39,7 @@ impl Platform {
             .store
             .write(move |tx| {
                 Box::pin(async move {
-                    tx.forget_idempotency_keys(now.saturating_sub(KEPT), FORGOTTEN_AT_ONCE).await?;
+                    tx.forget_idempotency_keys(now.saturating_sub(IDEMPOTENCY_KEYS_KEPT), FORGOTTEN_AT_ONCE).await?;
                     tx.claim_idempotency_key(&owner, &name, &digest, now).await
                 })
             })

@@ -96,9 +96,27 @@ pub struct AccessKey {
     usage: Mutex<Usage>,
 }
 
-struct Usage {
-    today: KeyUsage,
-    is_saved: bool,
+/// Calls of one day, and whether their number is on disk.
+pub(crate) struct Usage {
+    pub today: KeyUsage,
+    pub is_saved: bool,
+}
+
+impl Usage {
+    /// Returns how many of the allowed calls of a day are left.
+    pub fn calls_left(&self, allowed: u64, day: i64) -> u64 {
+        let made = if self.today.day == day { self.today.calls } else { 0 };
+        allowed.saturating_sub(u64::try_from(made).unwrap_or(0))
+    }
+
+    /// Adds a call on a day.
+    pub fn add_call(&mut self, day: i64) {
+        if self.today.day != day {
+            self.today = KeyUsage { day, calls: 0 };
+        }
+        self.today.calls = self.today.calls.saturating_add(1);
+        self.is_saved = false;
+    }
 }
 
 impl AccessKey {
@@ -351,34 +369,34 @@ impl Platform {
         self.inner.keys.note_signature(key.row, text, keep)
     }
 
-    /// Counts a call against the limits of a key.
+    /// Counts a call against the limits of a key and of its app. A call that one of the limits per day refuses counts for
+    /// neither.
     ///
     /// # Errors
     /// [`QuotaError`].
     pub fn count_call(&self, key: &AccessKey) -> Result<(), QuotaError> {
+        let today = self.day_number();
         if key.rate.as_ref().is_some_and(|rate| rate.check().is_err()) {
             return Err(QuotaError::Second);
         }
-        let Some(allowed) = key.options.calls_per_day else { return Ok(()) };
-        let today = self.day_number();
         let mut usage = locked(&key.usage);
-        if usage.today.day != today {
-            usage.today = KeyUsage { day: today, calls: 0 };
-        }
-        if u64::try_from(usage.today.calls).unwrap_or(0) >= allowed {
+        if let Some(allowed) = key.options.calls_per_day
+            && usage.calls_left(allowed, today) == 0
+        {
             return Err(QuotaError::Day);
         }
-        usage.today.calls += 1;
-        usage.is_saved = false;
+        self.inner.quotas.count(&key.app_id, today)?;
+        if key.options.calls_per_day.is_some() {
+            usage.add_call(today);
+        }
         Ok(())
     }
 
-    /// Returns the number of calls left today; `None`: unlimited.
+    /// Returns the number of calls left today for a key and its app; `None`: unlimited.
     pub fn calls_left(&self, key: &AccessKey) -> Option<u64> {
-        let allowed = key.options.calls_per_day?;
-        let usage = locked(&key.usage);
-        let made = if usage.today.day == self.day_number() { usage.today.calls } else { 0 };
-        Some(allowed.saturating_sub(u64::try_from(made).unwrap_or(0)))
+        let today = self.day_number();
+        let of_key = key.options.calls_per_day.map(|allowed| locked(&key.usage).calls_left(allowed, today));
+        of_key.into_iter().chain(self.inner.quotas.calls_left(&key.app_id, today)).min()
     }
 }
 
@@ -396,7 +414,7 @@ impl KeyInfo {
 }
 
 /// Locks a mutex. Poisoning is ignored: no holder leaves the data half changed.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -35,6 +35,7 @@ mod operators;
 mod outbox;
 mod people;
 mod pictures;
+mod quotas;
 mod random;
 mod rates;
 mod recognition;
@@ -62,11 +63,12 @@ pub use aicp_backends::{
     HeadPose, Liveness, Point, Quality, Rect, SeenFace, Similarity, Unrecognisable,
 };
 pub use aicp_store::{
-    Act, AuditEntry, AuditFilter, CallTotal, Counts, Delivery, DeliveryAttempt, DeliveryState, DeviceName,
-    DirectoryEntry, DirectoryFace, DirectoryFilter, Event, EventData, EventFilter, EventKind, Face, Group, GroupKind,
-    JobItemState, JobState, Library, LibraryCounts, LibraryFilter, LoggedCall, NewEvent, OperatorToken,
-    OperatorTokenKind, OutboxFilter, Page, Person, PersonChanges, PersonFilter, PersonOrder, Profile, RecognisedFace,
-    RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, SyncRelation, Webhook, md5_hex,
+    Act, Algorithm, AppFilter, AuditEntry, AuditFilter, CallGroup, CallTotal, Counts, DatabaseUsage, Delivery,
+    DeliveryAttempt, DeliveryState, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Event, EventData,
+    EventFilter, EventKind, Face, Grant, GrantState, Group, GroupKind, JobItemState, JobState, Library, LibraryCounts,
+    LibraryFilter, LogFilter, LoggedCall, NewEvent, OperatorToken, OperatorTokenKind, OutboxAction, OutboxCount,
+    OutboxFilter, Page, Person, PersonChanges, PersonFilter, PersonOrder, Profile, Quota, RecognisedFace,
+    RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, StoredApp, SyncRelation, Webhook, md5_hex,
 };
 pub use apps::ExtendedGrant;
 pub use audit::{AuditCheck, Origin};
@@ -80,18 +82,19 @@ pub use engines::{BUILTIN, Engines};
 pub use error::{BadInput, Error, Existing, Internal, Limit, Missing, Refusal, Result};
 pub use events::{EventBatch, EventStream, Woken};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
-pub use idempotency::KnownRequest;
+pub use idempotency::{IDEMPOTENCY_KEYS_KEPT, KnownRequest};
 pub use jobs::{ImportSource, Item, ItemDetail, Job, JobKind, JobQuery, Upload, folder_of_jobs};
 pub use keys::{
     AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyState, KeyText, Keyring, NewKey, QuotaError, SignatureUse,
 };
 pub use operators::{NewOperator, NewSecret, OperatorChanges, OperatorInfo, OperatorRole};
-pub use outbox::{EngineHealth, OutboxEntry};
+pub use outbox::{EngineHealth, HealthCheck, OutboxEntry};
 pub use people::{
     EnrolOptions, Enrolled, Enrolment, FaceKey, KnownPerson, LastFace, LibraryKey, MissingLibrary, MissingPerson,
     PersonData, PersonKey, SamePicture, face_token, token_of_face,
 };
 pub use pictures::StoredPicture;
+pub use quotas::{LimitState, QuotaExceeded, QuotaUsage, Window};
 pub use recognition::{FaceMatches, Identification, Match};
 pub use recognition_log::{DEFAULT_KEEP_DAYS, MAX_ENTRY_SIDE, MAX_KEEP_DAYS};
 pub use secrets::{MasterKey, new_token};
@@ -101,7 +104,7 @@ pub use social::{
     FriendRequests, KnownFriend, Members, NewAccount, Relation, Sequences, Sides, Social, SocialLimits, UserIds,
 };
 pub use statistics::sums::{append_calls, set_zone as set_statistics_zone};
-pub use statistics::{Bucket, BucketTotal, CallFilter, SingleCalls};
+pub use statistics::{Bucket, BucketTotal, CallFilter, GroupStatistics, Percentiles, SingleCalls};
 pub use tags::{MAX_TAG_LENGTH, MAX_TAGS, TagError, Tags};
 pub use thresholds::{LibraryThreshold, Threshold, threshold_for};
 pub use throttle_key::throttle_key;
@@ -127,6 +130,7 @@ use locks::{Digest, KeyedLock};
 use operators::OperatorDirectory;
 use outbox::Outbox;
 use people::DirectoryCache;
+use quotas::Quotas;
 use rates::AppRates;
 use recognition_log::RecognitionLog;
 use scans::Scans;
@@ -166,6 +170,7 @@ struct Inner {
     events: EventLog,
     recognition_log: RecognitionLog,
     keys: Arc<Keys>,
+    quotas: Arc<Quotas>,
     rates: AppRates,
     login_throttle: LoginThrottle,
     /// Serialises enrolments under one user id or of one picture, which prevents duplicates.
@@ -224,6 +229,8 @@ impl Platform {
         let vault = Vault::new(key);
         let keys = Arc::new(Keys::load(&store, &vault, Arc::clone(&clock)).await?);
         keys.start(store.clone()).await;
+        let quotas = Arc::new(Quotas::load(&store).await?);
+        quotas.start(store.clone()).await;
         let tokens = Arc::new(Tokens::load(&store, admin_token, settings.authorization.capabilities.clone()).await?);
         let operators = Arc::new(OperatorDirectory::load(&store, admin_token, now).await?);
         let (libraries, directory) = (Arc::<LibraryCache>::default(), Arc::<DirectoryCache>::default());
@@ -238,6 +245,7 @@ impl Platform {
             keys: Arc::clone(&keys),
             tokens: Arc::clone(&tokens),
             operators: Arc::clone(&operators),
+            quotas: Arc::clone(&quotas),
             libraries: Arc::clone(&libraries),
             directory: Arc::clone(&directory),
             friend_groups: Arc::clone(&friend_groups),
@@ -271,6 +279,7 @@ impl Platform {
             )
             .await?,
             keys,
+            quotas,
             rates: AppRates::default(),
             login_throttle: LoginThrottle::new(settings.console.attempts_per_minute),
             identity_locks: KeyedLock::default(),
@@ -303,6 +312,25 @@ impl Platform {
     /// Returns the settings.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// Returns the algorithm of the templates of the built-in engine.
+    pub fn algorithm(&self) -> &Algorithm {
+        &self.inner.shared.algorithm
+    }
+
+    /// Returns the names of all engines, the built-in one first.
+    pub fn engine_names(&self) -> Vec<String> {
+        let remote = self.engine_health().into_iter().map(|health| health.engine);
+        std::iter::once(BUILTIN.to_owned()).chain(remote).collect()
+    }
+
+    /// Tells how much space the database takes.
+    ///
+    /// # Errors
+    /// [`Internal::Store`].
+    pub async fn database_usage(&self) -> Result<DatabaseUsage> {
+        Ok(self.inner.store.database_usage().await?)
     }
 
     /// Counts the stored objects.
@@ -350,6 +378,7 @@ impl Platform {
         self.inner.recognition_log.close().await;
         self.inner.events.close().await;
         self.inner.keys.close().await;
+        self.inner.quotas.close().await;
         Ok(self.inner.store.close().await?)
     }
 }

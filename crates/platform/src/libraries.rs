@@ -57,7 +57,8 @@ impl Platform {
         let backend = engine.map_or(Ok(backends.default()), |name| backends.named(name))?;
         caller.note_engine(backend.name());
         let of_all = Some(self.inner.settings.max_libraries).filter(|limit| *limit > 0);
-        let at_most = at_most.into_iter().chain(of_all).min();
+        let of_app = self.max_libraries_of(caller.app_id());
+        let at_most = at_most.into_iter().chain(of_all).chain(of_app).min();
         let new = NewLibrary {
             app_id: caller.app_id().to_owned(),
             external_id: external_id.to_owned(),

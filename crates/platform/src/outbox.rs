@@ -18,21 +18,21 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use aicp_backends::{EnrolledFace, RemoteEngine, Write};
-use aicp_store::{Act, NewLibrary, NewPerson, OutboxFilter, OutboxRow, Page, Store};
+use aicp_store::{Act, NewLibrary, NewPerson, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Page, Store};
 use aicp_types::{FaceId, LibraryId, OutboxId, UnixMillis};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
 use attempts::Outcome;
-use rules::NewWrite;
+use rules::{DropRequest, NewWrite};
 
 use crate::background::run_detached;
 use crate::locks::KeyedLock;
 use crate::shared::Shared;
 use crate::{Caller, Face, Library, Missing, Person, PersonChanges, Platform, Result};
 
-pub use health::EngineHealth;
 pub(crate) use health::monitor_engines;
+pub use health::{EngineHealth, HealthCheck};
 
 /// A write that waits for its engine, or waited. Not `Debug`: pictures must not be logged.
 #[derive(Clone)]
@@ -108,6 +108,29 @@ impl Platform {
         .await
     }
 
+    /// Drops a write that waits or was refused, for a reason that stays with it. What an addition has made here is taken
+    /// back. If it may have reached the engine, it first becomes a removal that waits for the engine; dropped again, that is
+    /// given up. Returns the write.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::Forbidden`]; [`Missing::Write`]; [`Existing::DoneWrite`]; [`Existing::People`] if the write creates a
+    /// library that has people by now.
+    pub async fn drop_write(&self, caller: &Caller, id: OutboxId, reason: String) -> Result<OutboxEntry> {
+        caller.require_administration()?;
+        let (outbox, by) = (Arc::clone(&self.inner.outbox), caller.app_id().to_owned());
+        run_detached(async move { outbox.drop_one(id, DropRequest { reason, by, at: outbox.now() }).await }).await?;
+        self.outbox_entry(caller, id).await
+    }
+
+    /// Counts the writes that are not done, by engine.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::Forbidden`], [`crate::Internal::Store`].
+    pub async fn outbox_counts(&self, caller: &Caller) -> Result<Vec<OutboxCount>> {
+        caller.require_administration()?;
+        Ok(self.inner.store.rows().await?.outbox_counts().await?)
+    }
+
     /// Returns the health of each remote engine.
     pub fn engine_health(&self) -> Vec<EngineHealth> {
         self.inner.outbox.engine_health()
@@ -124,7 +147,7 @@ pub(crate) struct Outbox {
     library_writes: KeyedLock<LibraryId>,
     /// Tells the monitor that a write waits.
     wakeup: Arc<Notify>,
-    health: Mutex<HashMap<String, bool>>,
+    health: Mutex<HashMap<String, HealthCheck>>,
 }
 
 impl Outbox {
@@ -169,6 +192,33 @@ impl Outbox {
                 Outcome::Done | Outcome::Refused(_) => {}
             }
         }
+    }
+
+    async fn drop_one(&self, id: OutboxId, drop: DropRequest) -> Result<()> {
+        let store = &self.shared.store;
+        let row = store.rows().await?.outbox_row(id).await?.filter(|row| row.listed).ok_or(Missing::Write)?;
+        // An attempt that is under way ends first.
+        let _lock = self.library_writes.lock(row.library_id).await;
+        let write = match row.action {
+            OutboxAction::CreateLibrary | OutboxAction::DeleteLibrary => Write::DeleteLibrary,
+            OutboxAction::AddFace | OutboxAction::RemoveFace | OutboxAction::UndoAdd => Write::RemoveFace,
+        };
+        let removal = match self.engine_named(&row.engine) {
+            Ok(engine) => self.new_row(engine.as_ref(), write),
+            // An engine that is no longer configured.
+            Err(_) => NewWrite {
+                id: self.shared.ids.outbox(),
+                engine: row.engine,
+                endpoint: row.endpoint,
+                operation: row.operation,
+                created_at: drop.at,
+            },
+        };
+        tracing::warn!(row = id.get(), by = drop.by, "a write is dropped");
+        if !store.remove(move |tx| Box::pin(transactions::drop_write(tx, id, drop, removal))).await? {
+            self.wakeup.notify_one();
+        }
+        Ok(())
     }
 
     /// Creates a library, also at its engine.

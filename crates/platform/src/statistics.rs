@@ -1,12 +1,14 @@
 //! Call statistics: numbers and durations of calls.
 
 mod calendar;
+mod histogram;
 pub(crate) mod sums;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aicp_store::{CallScope, CallTotal, DayTotal};
+use aicp_store::{CallGroup, CallScope, CallTotal, DayTotal, DurationCount, GroupTotal, LogFilter};
 use aicp_types::UnixMillis;
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
@@ -14,13 +16,20 @@ use jiff::tz::TimeZone;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use crate::{Caller, Error, LoggedCall, Platform, Result};
+use crate::{Caller, Error, LoggedCall, Missing, Platform, Result};
+use histogram::{Histogram, bucket_of};
+
+pub use histogram::Percentiles;
 
 /// Filter of calls.
 #[derive(Debug, Clone, Default)]
 pub struct CallFilter {
     /// Exact label of the calls, or name of their method in any case.
     pub name: Option<String>,
+    /// App that made the calls.
+    pub app_id: Option<String>,
+    /// Engine that the calls were about.
+    pub engine: Option<String>,
     /// Start of the range, inclusive.
     pub from: Option<UnixMillis>,
     /// End of the range, exclusive.
@@ -61,6 +70,19 @@ pub struct BucketTotal {
     pub last: Date,
     /// Number and duration of the calls.
     pub total: CallTotal,
+}
+
+/// Numbers and durations of a group of calls, in all or in one bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupStatistics {
+    /// Method, app or engine; the empty text for calls about no engine.
+    pub group: String,
+    /// First and last day of the bucket.
+    pub days: Option<(Date, Date)>,
+    /// Number and duration of the calls; method, label and source are those of the latest one.
+    pub total: CallTotal,
+    /// Percentiles of their durations; `None` if no durations are known.
+    pub percentiles: Option<Percentiles>,
 }
 
 /// Single calls. The rows may be many, so only a few values exist at a time.
@@ -110,7 +132,7 @@ impl Platform {
     pub async fn call_totals(&self, caller: &Caller, filter: &CallFilter) -> Result<Vec<CallTotal>> {
         self.flush_calls().await?;
         let parts = calendar::parts(self.zone(), filter.from, filter.to);
-        Ok(self.inner.store.rows().await?.call_totals(scope(caller, filter), &parts).await?)
+        Ok(self.inner.store.rows().await?.call_totals(scope(caller, filter)?, &parts).await?)
     }
 
     /// Returns the totals of each method in each bucket with calls, ordered by method, then time. Counts only calls
@@ -121,7 +143,7 @@ impl Platform {
     pub async fn call_buckets(&self, caller: &Caller, filter: &CallFilter, bucket: Bucket) -> Result<Vec<BucketTotal>> {
         self.flush_calls().await?;
         let parts = calendar::parts(self.zone(), filter.from, filter.to);
-        let days = self.inner.store.rows().await?.call_days(scope(caller, filter), &parts).await?;
+        let days = self.inner.store.rows().await?.call_days(scope(caller, filter)?, &parts).await?;
         let mut buckets: Vec<BucketTotal> = Vec::new();
         for DayTotal { day, total } in days {
             let (first, last) = bucket.bounds(calendar::date_of(day));
@@ -137,27 +159,105 @@ impl Platform {
         Ok(buckets)
     }
 
+    /// Returns numbers and durations of the calls of each group, or of each group in each bucket with calls: ordered by
+    /// group, then time. Counts only calls inside the filter's range, but names full buckets. An app sees its own calls, the
+    /// administrator those of all apps.
+    ///
+    /// # Errors
+    /// [`Missing::App`] if the filter names an app that the caller does not see; [`crate::Error::Busy`].
+    pub async fn call_statistics(
+        &self,
+        caller: &Caller,
+        filter: &CallFilter,
+        group: CallGroup,
+        bucket: Option<Bucket>,
+    ) -> Result<Vec<GroupStatistics>> {
+        let scope = scope(caller, filter)?;
+        self.flush_calls().await?;
+        let parts = calendar::parts(self.zone(), filter.from, filter.to);
+        let mut rows = self.inner.store.snapshot().await?;
+        let by_day = bucket.is_some();
+        let totals = rows.call_groups(scope, &parts, group, by_day).await?;
+        let durations = rows.call_durations(scope, &parts, group, by_day).await?;
+        drop(rows);
+        let days_of = |day| bucket.map(|bucket| bucket.bounds(calendar::date_of(day)));
+        let mut histograms = HashMap::<(String, Option<(Date, Date)>), Histogram>::new();
+        let by_bucket = durations.by_bucket.into_iter();
+        let by_ms = durations.by_ms.into_iter();
+        let by_ms = by_ms.map(|count| DurationCount { duration: bucket_of(count.duration), ..count });
+        for DurationCount { group, day, duration, count } in by_bucket.chain(by_ms) {
+            histograms.entry((group, days_of(day))).or_default().add(duration, count);
+        }
+        let mut statistics = Vec::<GroupStatistics>::new();
+        for GroupTotal { group, day, total } in totals {
+            let days = days_of(day);
+            match statistics.last_mut().filter(|known| known.group == group && known.days == days) {
+                // Days ascend, so the latest call of the later day is the latest of both.
+                Some(known) => {
+                    let count = known.total.count.saturating_add(total.count);
+                    let cost_ms = known.total.cost_ms.saturating_add(total.cost_ms);
+                    known.total = CallTotal { count, cost_ms, ..total };
+                }
+                None => statistics.push(GroupStatistics { group, days, total, percentiles: None }),
+            }
+        }
+        for known in &mut statistics {
+            let histogram = histograms.get(&(known.group.clone(), known.days));
+            known.percentiles = histogram.and_then(Histogram::percentiles);
+        }
+        Ok(statistics)
+    }
+
     /// Returns single calls, ordered by method, then time: the latest ones, up to the limit of the settings.
     ///
     /// # Errors
     /// [`crate::Internal::Store`], [`crate::Error::Busy`].
     pub async fn calls(&self, caller: &Caller, filter: &CallFilter) -> Result<SingleCalls> {
+        let scope = scope(caller, filter)?;
+        let turn = self.turn().await?;
+        let limit = u64::from(self.inner.settings.statistics.max_rows);
+        let rows = self.inner.store.snapshot().await?.calls(scope, limit).await?;
+        Ok(SingleCalls { rows, _turn: turn })
+    }
+
+    /// Returns the latest `limit` single calls, the latest first.
+    ///
+    /// # Errors
+    /// [`Missing::App`] if the filter names an app that the caller does not see; [`crate::Error::Busy`].
+    pub async fn latest_calls(
+        &self,
+        caller: &Caller,
+        filter: &CallFilter,
+        of_log: LogFilter,
+        limit: u64,
+    ) -> Result<SingleCalls> {
+        let scope = scope(caller, filter)?;
+        let turn = self.turn().await?;
+        let rows = self.inner.store.snapshot().await?.latest_calls(scope, of_log, limit).await?;
+        Ok(SingleCalls { rows, _turn: turn })
+    }
+
+    /// Waits for the permit of a query of single calls, and until all calls so far are written.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
         let turn = Arc::clone(&self.inner.single_calls).acquire_owned();
         let turn = timeout(WAIT_FOR_TURN, turn).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
         self.flush_calls().await?;
-        let limit = u64::from(self.inner.settings.statistics.max_rows);
-        let rows = self.inner.store.snapshot().await?.calls(scope(caller, filter), limit).await?;
-        Ok(SingleCalls { rows, _turn: turn })
+        Ok(turn)
     }
 }
 
-fn scope<'a>(caller: &'a Caller, filter: &'a CallFilter) -> CallScope<'a> {
-    CallScope {
-        app_id: (!caller.sees_all_apps()).then_some(caller.app_id()),
+fn scope<'a>(caller: &'a Caller, filter: &'a CallFilter) -> Result<CallScope<'a>> {
+    let named = filter.app_id.as_deref();
+    if named.is_some_and(|app_id| caller.require_app(app_id).is_err()) {
+        return Err(Missing::App.into());
+    }
+    Ok(CallScope {
+        app_id: named.or((!caller.sees_all_apps()).then_some(caller.app_id())),
+        engine: filter.engine.as_deref(),
         name: filter.name.as_deref(),
         from: filter.from,
         to: filter.to,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -68,12 +68,13 @@ impl<'a> Record<'a> {
     fn write(&mut self, ending: CallOutcome) {
         self.is_finished = true;
         let CallInfo { method, label, category, has_engine, path, client, .. } = self.subject;
-        let engine = || engine_label(self.caller.engine().unwrap_or_else(|| self.platform.default_engine_name()));
+        let engine = || self.caller.engine().unwrap_or_else(|| self.platform.default_engine_name());
         self.platform.record(aicp_platform::CallRecord {
             app_id: self.caller.app_id().to_owned(),
             method: method.to_owned(),
             label,
-            source: if has_engine { format!("{category}({})", engine()) } else { category.to_owned() },
+            source: if has_engine { format!("{category}({})", engine_label(engine())) } else { category.to_owned() },
+            engine: has_engine.then(|| engine().to_owned()),
             url: path.to_owned(),
             began_at: self.at,
             cost_ms: i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX),

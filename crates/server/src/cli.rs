@@ -219,7 +219,7 @@ fn run(cli: Cli) -> Result<()> {
     logging::start(&loaded.config.log)?;
     let config = loaded.config.clone();
     match cli.command {
-        Command::Serve { new, .. } => serve::run(config, new),
+        Command::Serve { new, .. } => serve::run(config, loaded.in_force()?, new),
         Command::Detect { picture, out, json } => detect::run(&config, &picture, out.as_deref(), json),
         Command::Compare { a, b, json } => compare::run(&config, &a, &b, json),
         Command::Import { dir, library, app, json } => import::run(&config, &dir, &app, &library, json),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use aicp_api::{SettingSource, ShownSetting};
 use aicp_dialects::aicp::{FaceApi, Legacy, Listener};
 use aicp_dialects::{LinkSettings, jdcloud, linkvisual, tencent_im};
 use aicp_engines::EngineSettings;
@@ -225,6 +226,20 @@ impl Loaded {
         Ok(lines.into_values().collect::<Vec<_>>().join("\n"))
     }
 
+    /// Lists every setting in force with its default and source, with secrets redacted.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a value can't be serialized.
+    pub fn in_force(&self) -> Result<Vec<ShownSetting>> {
+        list::in_force(&self.config, |name| match self.source(name).as_str() {
+            "default" => SettingSource::Default,
+            "environment" => SettingSource::Environment,
+            "flag" => SettingSource::CommandLine,
+            // The path of the file.
+            _ => SettingSource::File,
+        })
+    }
+
     /// Returns the line of each setting, by its name.
     fn lines(&self) -> Result<BTreeMap<String, String>> {
         let mut settings = BTreeMap::new();
@@ -243,11 +258,17 @@ impl Loaded {
                 m.source.as_ref().map_or_else(|| "file".to_owned(), ToString::to_string)
             }
             Some(m) if m.name.contains("environment") || m.name.contains("Env") => "environment".to_owned(),
-            _ if name == "admin_token" && std::env::var_os("AICP_ADMIN_TOKEN").is_some() => "environment".to_owned(),
+            _ if is_set_verbatim(name) => "environment".to_owned(),
             Some(m) if m.name.contains("Flags") => "flag".to_owned(),
             _ => "default".to_owned(),
         }
     }
+}
+
+/// Whether a setting has its value from a variable of [`VERBATIM`].
+fn is_set_verbatim(name: &str) -> bool {
+    let is_set = |variable| std::env::var(variable).is_ok_and(|text| !text.trim().is_empty());
+    VERBATIM.iter().any(|(variable, known)| *known == name && is_set(variable))
 }
 
 /// Collects the values of settings by their dotted names.

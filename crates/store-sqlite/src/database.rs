@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use aicp_store::sql::Connection;
 use aicp_store::{
-    Algorithm, Database, Effects, Job, Observer, Result, Space, TemplateSink, TemplatesRead, at, run_blocking,
+    Algorithm, Database, DatabaseUsage, Effects, Job, Observer, Result, Space, TemplateSink, TemplatesRead, at,
+    run_blocking,
 };
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -120,6 +121,11 @@ impl Database for Sqlite {
     async fn check(&self) -> Result<()> {
         let disk = Arc::clone(&self.disk);
         run_blocking(move || disk.check()).await
+    }
+
+    async fn usage(&self) -> Result<DatabaseUsage> {
+        let disk = Arc::clone(&self.disk);
+        run_blocking(move || disk.usage()).await
     }
 
     fn release_reserve(&self) -> Result<()> {

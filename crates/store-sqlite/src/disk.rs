@@ -13,7 +13,7 @@ use std::{
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
-use aicp_store::{Error, Result, at};
+use aicp_store::{DatabaseUsage, Error, Result, at};
 
 /// Size of the reserve file in bytes.
 const RESERVE_BYTES: u64 = 4 << 20;
@@ -43,6 +43,16 @@ impl Disk {
         };
         disk.allocate_reserve();
         Ok(disk)
+    }
+
+    /// Tells how much space the database takes, and how much is free.
+    pub fn usage(&self) -> Result<DatabaseUsage> {
+        let mut bytes = fs::metadata(&self.database).map_err(at(&self.database))?.len();
+        let mut log = self.database.clone().into_os_string();
+        log.push("-wal");
+        // Without a log of writes there is nothing to merge.
+        bytes += fs::metadata(log).map_or(0, |log| log.len());
+        Ok(DatabaseUsage { kind: "sqlite", bytes, free_bytes: Some(free(&self.folder)?) })
     }
 
     /// Refuses a write other than a removal when the disk is full.

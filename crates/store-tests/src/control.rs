@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use aicp_blobs::{BlobKey, BlobStream, Blobs, Error as BlobError, MemoryBlobs};
 use aicp_store::sql::{Connection, Kind};
 use aicp_store::{
-    Algorithm, Bytes, Database, DatabaseError, Effects, Error, Job, Observer, Result, Space, TemplateSink,
-    TemplatesRead,
+    Algorithm, Bytes, Database, DatabaseError, DatabaseUsage, Effects, Error, Job, Observer, Result, Space,
+    TemplateSink, TemplatesRead,
 };
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
@@ -206,6 +206,10 @@ impl Database for ControlledDatabase {
 
     async fn check(&self) -> Result<()> {
         self.database.check().await
+    }
+
+    async fn usage(&self) -> Result<DatabaseUsage> {
+        self.database.usage().await
     }
 
     fn release_reserve(&self) -> Result<()> {

@@ -187,6 +187,7 @@ pub fn new_outbox_row(library: &Library, person: &Person, face: &Face) -> Outbox
         last_error: None,
         solved_at: None,
         solved_by: None,
+        dropped: None,
     }
 }
 

@@ -1,16 +1,18 @@
 //! A store with a method per statement, for short cases.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::ops::Deref;
 
 use aicp_store::{
-    Account, AccountGraph, Act, Algorithm, AuditEntry, AuditFilter, Bytes, CallKind, CallScope, CallTotal, ConsoleUser,
-    CopiedFace, Counts, DayTotal, DeviceName, DirectoryEntry, DirectoryFilter, Face, FriendGroups, Grant, Group,
-    GroupKind, JobFilter, JobItem, JobItemState, JobRow, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts,
-    LibraryFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewFace, NewJob, NewKey, NewLibrary,
-    NewOperatorToken, NewPerson, OffsetPeriod, Operator, OperatorToken, OutboxAction, OutboxFilter, OutboxRow, Page,
-    Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder, RangePart, RelatedFilter, Result, Solution, Store,
-    SyncRelation, UnjudgedFace, UsedSignature,
+    Account, AccountGraph, Act, Algorithm, AppFilter, AppQuota, AuditEntry, AuditFilter, Bytes, CallDurations,
+    CallGroup, CallKind, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal, DeviceName, DirectoryEntry,
+    DirectoryFilter, Face, FriendGroups, Grant, Group, GroupKind, GroupTotal, JobFilter, JobItem, JobItemState, JobRow,
+    Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter, LogFilter, LoggedCall, LostFriends,
+    Members, NewAccount, NewConsoleUser, NewFace, NewJob, NewKey, NewLibrary, NewOperatorToken, NewPerson,
+    OffsetPeriod, Operator, OperatorToken, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Page, Person,
+    PersonChanges, PersonFilter, PersonKeys, PersonOrder, Quota, RangePart, RelatedFilter, Result, Solution, Store,
+    StoredApp, SumUnit, SyncRelation, UnjudgedFace, UsedSignature,
 };
 use aicp_types::{
     AccountId, AuditId, Clock, ConsoleUserId, DeviceId, FaceId, FileId, GroupId, JobId, KeyId, LibraryId, OperatorId,
@@ -132,6 +134,15 @@ reads! {
     job_codes(id: JobId) -> Vec<(String, u64)>;
     statistics_zone() -> Option<String>;
     first_and_last_quarter() -> Option<(i64, i64)>;
+    latest_calls(scope: CallScope<'_>, filter: LogFilter, limit: u64) -> Vec<LoggedCall>;
+    call_groups(scope: CallScope<'_>, parts: &[RangePart], group: CallGroup, by_day: bool) -> Vec<GroupTotal>;
+    call_durations(scope: CallScope<'_>, parts: &[RangePart], group: CallGroup, by_day: bool) -> CallDurations;
+    quotas() -> Vec<AppQuota>;
+    max_people_of_owner(library: LibraryId) -> Option<u64>;
+    people_of_owner(library: LibraryId, at_most: u64) -> u64;
+    people_of_app(app_id: &str) -> u64;
+    apps(filter: AppFilter<'_>, after: Option<(UnixMillis, &str)>, limit: u64) -> Vec<StoredApp>;
+    outbox_counts() -> Vec<OutboxCount>;
     accounts_named(app_id: &str, user_ids: &[String]) -> Vec<(AccountId, String)>;
     accounts_losing_friends(deleted: &[(AccountId, String)]) -> Vec<LostFriends>;
     account_graph(app_id: &str, user_id: &str, around: RelatedFilter) -> Option<AccountGraph>;
@@ -146,6 +157,7 @@ writes! {
     remove delete_operator_token(id: OperatorTokenId) -> ();
     write forget_idempotency_keys(before: UnixMillis, limit: u64) -> ();
     write create_grant(grant: Grant, created_at: UnixMillis) -> ();
+    write store_app_usage(usage: Vec<(String, KeyUsage)>) -> ();
     write create_key(key: NewKey) -> Key;
     write revoke_key(id: KeyId, at: UnixMillis) -> ();
     write store_key_usage(usage: Vec<(KeyId, KeyUsage)>, used: Vec<UsedSignature>, now: UnixMillis) -> ();
@@ -189,6 +201,34 @@ impl Handle {
     pub async fn extend_grant(&self, app_id: &str, due_at: UnixMillis, capabilities: Vec<String>) -> Result<Grant> {
         let app_id = app_id.to_owned();
         self.0.write(move |tx| Box::pin(async move { tx.extend_grant(&app_id, due_at, capabilities).await })).await
+    }
+
+    /// Sets the grant of an app.
+    pub async fn set_grant(
+        &self,
+        app_id: &str,
+        due_at: Option<UnixMillis>,
+        capabilities: Option<Vec<String>>,
+    ) -> Result<Grant> {
+        let app_id = app_id.to_owned();
+        self.0.write(move |tx| Box::pin(async move { tx.set_grant(&app_id, due_at, capabilities).await })).await
+    }
+
+    /// Replaces the token of an app.
+    pub async fn replace_token(&self, app_id: &str, hash: [u8; 32], sealed: Vec<u8>) -> Result<()> {
+        let app_id = app_id.to_owned();
+        self.0.write(move |tx| Box::pin(async move { tx.replace_token(&app_id, hash, sealed).await })).await
+    }
+
+    /// Sets the limits of an app.
+    pub async fn set_quota(&self, app_id: &str, quota: Quota) -> Result<()> {
+        let app_id = app_id.to_owned();
+        self.0.write(move |tx| Box::pin(async move { tx.set_quota(&app_id, quota).await })).await
+    }
+
+    /// Adds numbers of calls by their durations.
+    pub async fn add_call_durations(&self, unit: SumUnit, counts: BTreeMap<(i64, i64, i64), i64>) -> Result<()> {
+        self.0.write(move |tx| Box::pin(async move { tx.add_call_durations(unit, &counts).await })).await
     }
 
     /// Revokes the grant of an app.

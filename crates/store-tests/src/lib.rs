@@ -49,6 +49,8 @@ macro_rules! suite {
                 many_calls_go_in_at_once
                 old_calls_go_and_their_sums_stay
                 days_are_recomputed_with_the_offsets_of_a_zone
+                totals_and_durations_come_by_method_app_and_engine
+                the_latest_calls_come_page_by_page_and_by_every_filter
             }
             changes {
                 changed_libraries_and_people_are_announced
@@ -129,6 +131,9 @@ macro_rules! suite {
                 an_app_has_one_grant_and_a_token_one_app
                 extending_adds_what_is_not_held_and_moves_the_end
                 a_deleted_grant_leaves_the_app_and_its_libraries
+                setting_a_grant_takes_capabilities_away
+                a_replaced_token_is_the_only_one
+                apps_come_page_by_page_and_by_every_filter
             }
             groups {
                 names_are_unique_per_kind_and_library
@@ -186,6 +191,7 @@ macro_rules! suite {
                 rows_are_listed_latest_first
                 a_confirmed_face_takes_what_the_engine_said
                 an_unsolved_row_keeps_its_picture
+                unsolved_rows_are_counted_by_engine
             }
             people {
                 people_are_found_by_any_of_their_keys_inside_their_library_only
@@ -205,6 +211,10 @@ macro_rules! suite {
                 deleted_entries_delete_their_pictures
                 entries_go_with_whom_they_name_and_with_their_library
                 old_entries_are_told_by_age_and_number
+            }
+            quotas {
+                quotas_round_trip_with_the_calls_that_were_counted
+                people_are_counted_in_all_libraries_of_an_app
             }
             rows {
                 libraries_round_trip

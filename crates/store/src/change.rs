@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aicp_types::{AccountId, FaceId, LibraryId, OperatorId, OperatorTokenId, PersonId, PublicId, Sequence};
 
-use crate::{Grant, Key, NewTemplate, Operator, OperatorToken};
+use crate::{AppQuota, Grant, Key, NewTemplate, Operator, OperatorToken};
 
 /// Observer of all committed changes.
 ///
@@ -83,6 +83,11 @@ pub enum Change {
         /// The grant.
         grant: Option<Arc<Grant>>,
     },
+    /// The limits of an app were set.
+    QuotaChanged {
+        /// The limits.
+        quota: Arc<AppQuota>,
+    },
     /// An access key was made or revoked.
     KeyChanged {
         /// The key.
@@ -132,7 +137,7 @@ pub struct RecordedChange {
     pub sequence: Sequence,
     /// Kind of the change.
     pub kind: ChangeKind,
-    /// The app, for libraries, grants and accounts.
+    /// The app, for libraries, grants, quotas and accounts.
     pub app_id: Option<String>,
     /// Ids: the library, then the public id of a person or the faces; or the key, the operator, the token or the account.
     pub ids: Vec<i64>,
@@ -155,6 +160,8 @@ pub enum ChangeKind {
     LibraryRemoved,
     /// [`Change::GrantChanged`].
     Grant,
+    /// [`Change::QuotaChanged`].
+    Quota,
     /// [`Change::KeyChanged`].
     Key,
     /// [`Change::OperatorChanged`].
@@ -176,6 +183,7 @@ impl Change {
             Self::LibraryChanged { .. } => ChangeKind::Library,
             Self::LibraryRemoved { .. } => ChangeKind::LibraryRemoved,
             Self::GrantChanged { .. } => ChangeKind::Grant,
+            Self::QuotaChanged { .. } => ChangeKind::Quota,
             Self::KeyChanged { .. } => ChangeKind::Key,
             Self::OperatorChanged { .. } => ChangeKind::Operator,
             Self::OperatorTokenChanged { .. } => ChangeKind::OperatorToken,
@@ -183,12 +191,13 @@ impl Change {
         }
     }
 
-    /// Returns the app, for libraries, grants and accounts.
+    /// Returns the app, for libraries, grants, quotas and accounts.
     pub fn app_id(&self) -> Option<&str> {
         match self {
             Self::LibraryChanged { app_id, .. }
             | Self::GrantChanged { app_id, .. }
             | Self::FriendGroupsChanged { app_id, .. } => Some(app_id),
+            Self::QuotaChanged { quota } => Some(&quota.app_id),
             _ => None,
         }
     }
@@ -211,7 +220,7 @@ impl Change {
             Self::OperatorChanged { operator_id, .. } => vec![operator_id.get()],
             Self::OperatorTokenChanged { token_id, .. } => vec![token_id.get()],
             Self::FriendGroupsChanged { account_id, .. } => vec![account_id.get()],
-            Self::GrantChanged { .. } => Vec::new(),
+            Self::GrantChanged { .. } | Self::QuotaChanged { .. } => Vec::new(),
         }
     }
 }

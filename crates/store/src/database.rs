@@ -41,6 +41,17 @@ where
 /// Receiver of templates, called by several threads; `Break` ends the reading.
 pub type TemplateSink = Arc<dyn Fn(Vec<TemplateRow>) -> ControlFlow<()> + Send + Sync>;
 
+/// Space that a database takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseUsage {
+    /// Name of the kind of database, such as `sqlite`.
+    pub kind: &'static str,
+    /// Size in bytes, with what is yet to be merged into it.
+    pub bytes: u64,
+    /// Bytes that are free on its disk; `None` if that is elsewhere.
+    pub free_bytes: Option<u64>,
+}
+
 /// Disk space that a write may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Space {
@@ -87,6 +98,12 @@ pub trait Database: Send + Sync + 'static {
     /// # Errors
     /// [`Error::FileReplaced`](crate::Error::FileReplaced), [`Error::DiskFull`](crate::Error::DiskFull).
     async fn check(&self) -> Result<()>;
+
+    /// Tells how much space the database takes, and what it is called.
+    ///
+    /// # Errors
+    /// Errors of the file system, or of the database.
+    async fn usage(&self) -> Result<DatabaseUsage>;
 
     /// Gives disk space up that was set aside, if almost nothing is free, for a write that must not wait for space.
     ///

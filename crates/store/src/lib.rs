@@ -52,20 +52,22 @@ pub use aicp_blobs::BlobKey;
 pub use blocking::run_blocking;
 pub use bytes::Bytes;
 pub use change::{AddedFace, Change, ChangeKind, Observer, RecordedChange};
-pub use database::{Database, Job, Space, TemplateSink};
+pub use database::{Database, DatabaseUsage, Job, Space, TemplateSink};
 pub use error::{Error, Result, at};
 pub use model::{
-    Account, AccountGraph, Act, Algorithm, AuditEntry, AuditFilter, BulkPerson, CallKind, CallScope, CallSums,
-    CallTotal, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal, Delivery, DeliveryAttempt, DeliveryState,
-    DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Event, EventData, EventFilter,
-    EventKind, FIRST_AUDIT_HASH, Face, Friend, FriendGroup, FriendGroups, FriendRequest, Grant, Group, GroupKind,
-    JobFilter, JobItem, JobItemState, JobRow, JobState, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts,
-    LibraryFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewDelivery, NewEvent, NewFace,
-    NewJob, NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch, NewTemplate,
-    NewWebhook, OffsetPeriod, Operator, OperatorToken, OperatorTokenKind, Other, OutboxAction, OutboxFilter, OutboxRow,
-    Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder, Profile, RangePart, RecognisedFace,
-    RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch, RelatedFilter, Sequences,
-    Solution, SumUnit, SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds, Webhook,
+    Account, AccountGraph, Act, Algorithm, AppFilter, AppQuota, AuditEntry, AuditFilter, BulkPerson, CallDurations,
+    CallGroup, CallKind, CallScope, CallSums, CallTotal, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal,
+    Delivery, DeliveryAttempt, DeliveryState, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter,
+    DirectoryTemplate, DurationCount, Event, EventData, EventFilter, EventKind, FIRST_AUDIT_HASH, Face, Friend,
+    FriendGroup, FriendGroups, FriendRequest, Grant, GrantState, Group, GroupKind, GroupTotal, JobFilter, JobItem,
+    JobItemState, JobRow, JobState, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter,
+    LogFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewDelivery, NewEvent, NewFace, NewJob,
+    NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch, NewTemplate, NewWebhook,
+    OffsetPeriod, Operator, OperatorToken, OperatorTokenKind, Other, OutboxAction, OutboxCount, OutboxFilter,
+    OutboxRow, Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder, Profile, Quota, RangePart,
+    RecognisedFace, RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch,
+    RelatedFilter, Sequences, Solution, StoredApp, SumUnit, SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace,
+    UsedSignature, UserIds, Webhook,
 };
 pub use pictures::{PictureName, md5_hex, picture_key};
 pub use rows::Rows;

@@ -13,6 +13,7 @@ mod keys;
 mod lists;
 mod operators;
 mod outbox;
+mod quotas;
 mod recognitions;
 mod social;
 mod webhooks;
@@ -23,18 +24,23 @@ use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, TraceI
 
 pub use self::{
     audit::{Act, AuditEntry, AuditFilter, FIRST_AUDIT_HASH},
-    calls::{CallKind, CallScope, CallSums, CallTotal, DayTotal, LoggedCall, OffsetPeriod, RangePart, SumUnit},
+    calls::{
+        CallDurations, CallGroup, CallKind, CallScope, CallSums, CallTotal, DayTotal, DurationCount, GroupTotal,
+        LogFilter, LoggedCall, OffsetPeriod, RangePart, SumUnit,
+    },
     console::{ConsoleUser, NewConsoleUser},
     directory::{DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, PersonChanges},
     events::{Event, EventData, EventFilter, EventKind, NewEvent, RecognisedFace, RecognisedPerson},
-    grants::Grant,
+    grants::{Grant, StoredApp},
     groups::{DeviceName, Group, GroupKind, SyncRelation},
     idempotency::KeyedRequest,
     jobs::{JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob},
     keys::{Key, KeyUsage, NewKey, UsedSignature},
+    lists::{AppFilter, GrantState, LibraryFilter, PersonFilter},
     lists::{LibraryFilter, PersonFilter, PersonOrder},
     operators::{NewOperatorToken, Operator, OperatorToken, OperatorTokenKind},
-    outbox::{OutboxAction, OutboxFilter, OutboxRow, Solution},
+    outbox::{OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Solution},
+    quotas::{AppQuota, Quota},
     recognitions::{
         NewRecognition, NewRecognitionMatch, Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch,
     },

@@ -14,8 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::collector::Collector;
 use crate::links::Links;
 use crate::{
-    Algorithm, BulkPerson, Database, Error, Observer, PictureName, Result, Rows, Space, TemplateRow, TemplatesRead, Tx,
-    blocking::run_blocking, database::job_of, statements::PreparedPeople,
+    Algorithm, BulkPerson, Database, DatabaseUsage, Error, Observer, PictureName, Result, Rows, Space, TemplateRow,
+    TemplatesRead, Tx, blocking::run_blocking, database::job_of, statements::PreparedPeople,
 };
 
 /// Maximum number of concurrent writes, whose pictures are in memory; further ones wait. An interrupted run leaves no
@@ -370,6 +370,14 @@ impl Store {
     /// [`Error::DiskFull`].
     pub fn require_space(&self) -> Result<()> {
         self.shared.database.require_space()
+    }
+
+    /// Tells how much space the database takes.
+    ///
+    /// # Errors
+    /// Errors of the database.
+    pub async fn database_usage(&self) -> Result<DatabaseUsage> {
+        self.shared.database.usage().await
     }
 
     /// Deletes the disk's reserve if almost nothing is free, for a write that must not wait for space.

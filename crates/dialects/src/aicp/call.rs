@@ -68,7 +68,7 @@ pub(super) fn our_failure(e: &Error) -> Failure {
         Error::Missing(Missing::Library | Missing::Person | Missing::App | Missing::Capability)
         | Error::Exists(Existing::Library | Existing::Person)
         | Error::BadInput(BadInput::LibraryId)
-        | Error::Full(Limit::Libraries) => {}
+        | Error::Full(Limit::Libraries | Limit::People) => {}
         Error::Missing(_)
         | Error::Exists(_)
         | Error::Full(_)

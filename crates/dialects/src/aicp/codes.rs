@@ -8,6 +8,8 @@ pub(super) struct Code(pub u32, pub &'static str);
 pub const SUCCESS: &str = "SUCCESS";
 
 pub const NO_PERMISSION: Code = Code(6, "no permission to access data");
+pub const DAILY_LIMIT: Code = Code(17, "Open api daily request limit reached");
+pub const QPS_LIMIT: Code = Code(18, "Open api qps request limit reached");
 pub const INVALID_PARAMETER: Code = Code(100, "Invalid parameter");
 pub const INVALID_TOKEN: Code = Code(110, "Access token invalid or no longer valid");
 pub const EXPIRED_TOKEN: Code = Code(111, "Access token expired");

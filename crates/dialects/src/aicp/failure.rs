@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use aicp_platform::{QuotaError, QuotaExceeded};
 use aicp_types::UnixMillis;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use super::codes::{self, Code};
 use super::envelope::{Shape, render};
+use super::routes::Dialect;
 use super::{json_response, literals};
 use crate::shanghai;
 
@@ -16,7 +18,7 @@ use crate::shanghai;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hint {
     Allow(&'static str),
-    RetryAfterSeconds(u16),
+    RetryAfterSeconds(u32),
 }
 
 /// Failed call: HTTP 200 unless the contract names another status.
@@ -94,6 +96,21 @@ impl Failure {
             hint: Some(Hint::RetryAfterSeconds(60)),
             ..Self::status(StatusCode::TOO_MANY_REQUESTS, literals::TOO_MANY_ATTEMPTS)
         }
+    }
+
+    /// Creates the failure of an app that has made too many calls: in section 9 a code, elsewhere HTTP 429.
+    pub fn quota(exceeded: &QuotaExceeded, dialect: Dialect) -> Self {
+        let (code, message) = match exceeded.limit {
+            QuotaError::Second => (codes::QPS_LIMIT, literals::TOO_MANY_CALLS),
+            QuotaError::Day => (codes::DAILY_LIMIT, literals::TOO_MANY_CALLS_TODAY),
+        };
+        let seconds = exceeded.retry_after.as_millis().div_ceil(1000).max(1);
+        let hint = Hint::RetryAfterSeconds(u32::try_from(seconds).unwrap_or(u32::MAX));
+        let failure = match dialect {
+            Dialect::FaceApi => Self::code(code),
+            _ => Self::status(StatusCode::TOO_MANY_REQUESTS, message),
+        };
+        Self { hint: Some(hint), ..failure }
     }
 
     /// Creates a Spring error: HTTP 500, with a body that names the path as requested.

@@ -36,6 +36,10 @@ pub const EXPIRED_TOKEN: &str = "授权已过期";
 pub const NOT_GRANTED: &str = "未授权该能力";
 /// HTTP 429.
 pub const TOO_MANY_ATTEMPTS: &str = "尝试过于频繁";
+/// HTTP 429 when the app's limit per second is reached.
+pub const TOO_MANY_CALLS: &str = "调用过于频繁";
+/// HTTP 429 when the app's limit per day is reached.
+pub const TOO_MANY_CALLS_TODAY: &str = "今日调用次数已达上限";
 /// Any failure of 5.x, 8.x and 6.2; the exclamation mark is ASCII.
 pub const RUNTIME_ERROR: &str = "运行时出错!";
 /// 6.1 for an app that already has a grant.

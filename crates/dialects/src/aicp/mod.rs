@@ -173,11 +173,11 @@ impl Wire for Exchange<'_> {
     }
 
     fn admit(&mut self, caller: Caller) -> Result<Caller, Failure> {
-        if self.is_form || media_type::is_json_or_none(&self.parts.headers) {
-            Ok(caller)
-        } else {
-            Err(Failure::status(StatusCode::UNSUPPORTED_MEDIA_TYPE, literals::WRONG_CONTENT_TYPE))
+        if !self.is_form && !media_type::is_json_or_none(&self.parts.headers) {
+            return Err(Failure::status(StatusCode::UNSUPPORTED_MEDIA_TYPE, literals::WRONG_CONTENT_TYPE));
         }
+        self.context.shared.platform.count_call_of(&caller).map_err(|e| Failure::quota(&e, self.dialect))?;
+        Ok(caller)
     }
 
     fn caller<'c>(&self, caller: &'c Caller) -> Option<&'c Caller> {

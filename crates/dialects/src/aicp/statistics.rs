@@ -158,9 +158,9 @@ impl Call<'_> {
     async fn chart(&self, first: Date, last: Date, bucket: Bucket) -> Result<Vec<BucketTotal>, Failure> {
         let midnight = |day: Date| self.platform.moment(day.to_datetime(jiff::civil::Time::midnight()));
         let filter = CallFilter {
-            name: None,
             from: Some(midnight(first).ok_or_else(|| wrong("time"))?),
             to: Some(last.tomorrow().ok().and_then(midnight).ok_or_else(|| wrong("time"))?),
+            ..CallFilter::default()
         };
         self.platform.call_buckets(self.caller, &filter, bucket).await.map_err(|e| our_failure(&e))
     }
@@ -187,7 +187,7 @@ impl Call<'_> {
 
     fn filter(&self, fields: &Fields<'_>) -> Result<CallFilter, Failure> {
         let (from, to) = times::range(fields, |local: DateTime| self.platform.moment(local))?;
-        Ok(CallFilter { name: self.optional(fields, "call_Name")?, from, to })
+        Ok(CallFilter { name: self.optional(fields, "call_Name")?, from, to, ..CallFilter::default() })
     }
 
     fn optional(&self, fields: &Fields<'_>, name: &'static str) -> Result<Option<String>, Failure> {

@@ -138,7 +138,7 @@ impl Failure {
             Error::Refused(Refusal::Forbidden) => Self::FORBIDDEN,
             Error::Refused(Refusal::NoFace | Refusal::NotRecognisable(_)) => Self::NO_FACE,
             Error::Missing(Missing::Face) => Self::PICTURE_NOT_FOUND,
-            Error::Full(Limit::Libraries) => Self::NOT_ALLOWED,
+            Error::Full(Limit::Libraries | Limit::People) => Self::NOT_ALLOWED,
             Error::Full(Limit::Faces) => Self::PICTURE_LIMIT,
             Error::Refused(Refusal::Engine { .. }) => {
                 trouble::log(e);

@@ -79,7 +79,7 @@ impl Outbox {
         }
     }
 
-    fn engine_named(&self, name: &str) -> Result<&Arc<dyn RemoteEngine>> {
+    pub(super) fn engine_named(&self, name: &str) -> Result<&Arc<dyn RemoteEngine>> {
         self.engines.iter().find(|engine| engine.name() == name).ok_or(Missing::Engine.into())
     }
 

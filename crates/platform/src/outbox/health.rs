@@ -1,22 +1,42 @@
 //! Health checks of remote engines, and the replay of their waiting writes.
 
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use aicp_backends::{RemoteEngine, RemoteError};
+use aicp_backends::{RemoteEngine, RemoteError, Write};
+use aicp_types::UnixMillis;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
 use super::Outbox;
 use crate::events::EventLog;
 
-/// Result of the latest health check of an engine.
+/// Health of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineHealth {
     /// Name of the engine.
     pub engine: String,
+    /// Base address of the engine, if it has one.
+    pub address: Option<String>,
     /// Whether the engine answered; `None` before the first check, or if the engine has no call for it.
     pub is_up: Option<bool>,
+    /// The latest check; `None` as for `is_up`.
+    pub check: Option<HealthCheck>,
+}
+
+/// Result of a health check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Whether the engine answered.
+    pub is_up: bool,
+    /// When it was asked.
+    pub at: UnixMillis,
+    /// Since when it has been so.
+    pub since: UnixMillis,
+    /// Time until the answer, in milliseconds.
+    pub took_ms: u64,
+    /// Why it did not answer.
+    pub error: Option<String>,
 }
 
 /// Checks the health of every remote engine at an interval and, if the settings say so, replays the writes that wait
@@ -53,26 +73,39 @@ pub(crate) async fn monitor_engines(
 impl Outbox {
     /// Returns the health of each engine.
     pub fn engine_health(&self) -> Vec<EngineHealth> {
-        let up = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let engines = self.engines.iter();
-        engines.map(|e| EngineHealth { engine: e.name().to_owned(), is_up: up.get(e.name()).copied() }).collect()
+        let known = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let health_of = |engine: &Arc<dyn RemoteEngine>| {
+            let check = known.get(engine.name()).cloned();
+            let address = engine.target(Write::AddFace).map(|target| target.url);
+            let is_up = check.as_ref().map(|check| check.is_up);
+            EngineHealth { engine: engine.name().to_owned(), address, is_up, check }
+        };
+        self.engines.iter().map(health_of).collect()
     }
 
     async fn check_engine(&self, engine: &dyn RemoteEngine, events: &EventLog) {
-        let is_up = match engine.health().await {
+        let (at, begun) = (self.now(), Instant::now());
+        let asked = engine.health().await;
+        let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let is_up = match &asked {
             // The engine has no health call; replay shows whether it answers.
             Err(RemoteError::Unsupported(_)) => None,
             asked => Some(asked.is_ok()),
         };
         if let Some(is_up) = is_up {
-            let before = {
+            let error = asked.err().map(|e| e.to_string());
+            let was_up = {
                 let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-                health.insert(engine.name().to_owned(), is_up)
+                let before = health.get(engine.name());
+                let was_up = before.map(|before| before.is_up);
+                let since = before.filter(|before| before.is_up == is_up).map_or(at, |before| before.since);
+                health.insert(engine.name().to_owned(), HealthCheck { is_up, at, since, took_ms, error });
+                was_up
             };
-            if before != Some(is_up) {
+            if was_up != Some(is_up) {
                 tracing::info!(engine = engine.name(), is_up, "an engine's health");
                 // That it answers is no news after the start.
-                if before.is_some() || !is_up {
+                if was_up.is_some() || !is_up {
                     events.push_engine_health(engine.name(), is_up);
                 }
             }

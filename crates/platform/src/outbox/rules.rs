@@ -90,6 +90,7 @@ pub(crate) fn row_of(new: NewWrite, action: OutboxAction, library: &Library, abo
         last_error: None,
         solved_at: None,
         solved_by: None,
+        dropped: None,
     }
 }
 
@@ -190,6 +191,39 @@ pub(crate) fn withdraw(row: &OutboxRow, removal: &NewWrite) -> Option<Fate> {
     }))
 }
 
+/// The wish of an operator to drop a write.
+#[derive(Debug, Clone)]
+pub(crate) struct DropRequest {
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// Drops a write. An addition that may have reached the engine becomes an `UndoAdd`, which waits; any other row is solved,
+/// and what an addition has made here is taken back. An `UndoAdd` that is dropped is given up: the engine may keep the face.
+pub(crate) fn drop_write(row: &OutboxRow, drop: &DropRequest, removal: &NewWrite) -> (Fate, Undo) {
+    let dropped = OutboxRow { dropped: Some(drop.reason.clone()), ..row.clone() };
+    let undo = match (row.action, row.face_id) {
+        (OutboxAction::AddFace, Some(face_id)) => Undo::Face { face_id, made_person: row.made_person },
+        (OutboxAction::CreateLibrary, _) => Undo::Library,
+        _ => Undo::Nothing,
+    };
+    if let Some(Fate::Keeps(undoing)) = withdraw(&dropped, removal) {
+        return (Fate::Keeps(undoing), undo);
+    }
+    let solved = OutboxRow {
+        in_doubt: false,
+        rejected: false,
+        solved_at: Some(drop.at),
+        solved_by: Some(drop.by.clone()),
+        ..dropped
+    };
+    (Fate::ReleasesPicture(solved), undo)
+}
+
 /// Returns whether the engine was never asked to create a library, given the rows that create it.
 pub(crate) fn was_never_asked(creations: &[OutboxRow]) -> bool {
     creations.iter().any(|row| !row.in_doubt && row.attempts == 0)
@@ -225,6 +259,7 @@ mod tests {
             last_error: None,
             solved_at: None,
             solved_by: None,
+            dropped: None,
         }
     }
 
@@ -304,6 +339,47 @@ mod tests {
         assert!(listed.listed && listed.solved_at.is_none());
         let asked = begin_attempt(&listed);
         assert!(matches!(solve(&asked, &Solution::default(), None, NOW), (Fate::ReleasesPicture(_), false)));
+    }
+
+    #[test]
+    fn a_dropped_addition_is_undone_at_the_engine_if_it_may_be_there() {
+        let removal = NewWrite {
+            id: OutboxId::new(8),
+            engine: "remote".to_owned(),
+            endpoint: "http://new/".to_owned(),
+            operation: "remove".to_owned(),
+            created_at: NOW,
+        };
+        let drop = DropRequest { reason: "wrong person".to_owned(), by: "admin".to_owned(), at: NOW };
+        let take_back = Undo::Face { face_id: FaceId::new(3), made_person: true };
+        let never_sent = postpone(&begin_attempt(&row(OutboxAction::AddFace)), false, "no answer".to_owned());
+        let (Fate::ReleasesPicture(solved), undo) = drop_write(&never_sent, &drop, &removal) else {
+            panic!("the engine has nothing")
+        };
+        assert_eq!((undo, solved.solved_at, solved.dropped.as_deref()), (take_back, Some(NOW), Some("wrong person")));
+        let doubtful = postpone(&begin_attempt(&row(OutboxAction::AddFace)), true, "no answer".to_owned());
+        let refused = OutboxRow { rejected: true, ..doubtful.clone() };
+        for in_doubt in [doubtful, refused] {
+            let (Fate::Keeps(undoing), undo) = drop_write(&in_doubt, &drop, &removal) else { panic!("it waits") };
+            assert_eq!((undo, undoing.action, undoing.solved_at), (take_back, OutboxAction::UndoAdd, None));
+            assert!(!undoing.rejected && undoing.dropped.is_some() && undoing.picture_key.is_some());
+            // Dropped again, it is given up.
+            let (Fate::ReleasesPicture(given_up), Undo::Nothing) = drop_write(&undoing, &drop, &removal) else {
+                panic!("it ends")
+            };
+            assert_eq!((given_up.solved_at, given_up.solved_by.as_deref()), (Some(NOW), Some("admin")));
+        }
+        for (action, undo) in [
+            (OutboxAction::RemoveFace, Undo::Nothing),
+            (OutboxAction::DeleteLibrary, Undo::Nothing),
+            (OutboxAction::CreateLibrary, Undo::Library),
+        ] {
+            let (Fate::ReleasesPicture(solved), taken) = drop_write(&begin_attempt(&row(action)), &drop, &removal)
+            else {
+                panic!("{action:?} ends")
+            };
+            assert_eq!((taken, solved.solved_at.is_some()), (undo, true));
+        }
     }
 
     #[test]

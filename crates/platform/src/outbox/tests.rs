@@ -229,6 +229,7 @@ async fn a_face_is_pending_until_the_engine_has_it() {
         last_error: None,
         solved_at: None,
         solved_by: None,
+        dropped: None,
     };
     assert_eq!(f.outbox(id).await.as_ref(), Some(&born));
     assert_eq!(f.attempt(id).await, born, "as it was before");

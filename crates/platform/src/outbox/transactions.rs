@@ -9,7 +9,7 @@ use super::rules::{self, Fate, NewWrite, Subject, Undo};
 use crate::error::or_missing;
 use crate::libraries;
 use crate::people::transactions::{change, insert_person};
-use crate::{Error, Internal, Missing, PersonChanges, Result};
+use crate::{Error, Existing, Internal, Missing, PersonChanges, Result};
 
 /// Makes the ids of further rows.
 pub(super) type IdGenerator = Box<dyn FnMut() -> OutboxId + Send>;
@@ -214,17 +214,51 @@ pub(super) async fn reject(tx: &mut Tx, id: OutboxId, error: String, at: UnixMil
     match undo {
         Undo::Nothing => Ok(()),
         Undo::Library => Ok(tx.delete_library(row.library_id, at).await?),
-        Undo::Face { face_id, made_person } => {
-            // A face that was removed meanwhile needs no undoing.
-            let Some(face) = tx.face(face_id).await? else { return Ok(()) };
-            let is_only_face = tx.faces_of(face.person_id).await?.len() == 1;
-            if made_person && is_only_face {
-                Ok(tx.remove_person(face.person_id, at).await?)
-            } else {
-                Ok(tx.remove_face(face_id, at).await?)
+        Undo::Face { face_id, made_person } => take_back_face(tx, face_id, made_person, at).await,
+    }
+}
+
+/// Removes a pending face, and its person if the face was their only one and `made_person` is set.
+async fn take_back_face(tx: &mut Tx, face_id: FaceId, made_person: bool, at: UnixMillis) -> Result<()> {
+    // A face that was removed meanwhile needs no undoing.
+    let Some(face) = tx.face(face_id).await? else { return Ok(()) };
+    let is_only_face = tx.faces_of(face.person_id).await?.len() == 1;
+    if made_person && is_only_face {
+        Ok(tx.remove_person(face.person_id, at).await?)
+    } else {
+        Ok(tx.remove_face(face_id, at).await?)
+    }
+}
+
+/// Drops a write for an operator, and takes back what belongs to it, as after a refusal. Returns whether the write ended: if
+/// not, what the engine may have done is yet to be undone there. `write` is the removal at the engine.
+pub(super) async fn drop_write(tx: &mut Tx, id: OutboxId, drop: rules::DropRequest, write: NewWrite) -> Result<bool> {
+    let row = tx.outbox_row(id).await?.filter(|row| row.listed).ok_or(Missing::Write)?;
+    if row.solved_at.is_some() {
+        return Err(Error::Exists(Existing::DoneWrite));
+    }
+    let (fate, undo) = rules::drop_write(&row, &drop, &write);
+    let has_ended = !matches!(fate, Fate::Keeps(_));
+    settle(tx, id, fate, drop.at).await?;
+    match undo {
+        Undo::Nothing => {}
+        Undo::Face { face_id, made_person } => take_back_face(tx, face_id, made_person, drop.at).await?,
+        // Nothing is left to create if the library was deleted.
+        Undo::Library if tx.library_by_id(row.library_id).await?.is_none() => {}
+        Undo::Library => {
+            if tx.person_count(row.library_id).await? > 0 {
+                return Err(Error::Exists(Existing::People));
+            }
+            // The row, which is solved by now, stays.
+            let library = tx.library_by_id(row.library_id).await?.ok_or(Missing::Library)?;
+            tx.delete_library(row.library_id, drop.at).await?;
+            if row.in_doubt {
+                let deletion = rules::row_of(write, OutboxAction::DeleteLibrary, &library, Subject::default());
+                tx.insert_outbox(OutboxRow { listed: true, ..deletion }).await?;
             }
         }
     }
+    Ok(has_ended)
 }
 
 async fn settle(tx: &mut Tx, id: OutboxId, fate: Fate, at: UnixMillis) -> Result<()> {

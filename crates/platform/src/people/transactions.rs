@@ -4,14 +4,15 @@ use aicp_store::{CopiedFace, NewFace, NewPerson, PersonChanges, PictureName, Tx}
 use aicp_types::{LibraryId, PersonId, UnixMillis};
 
 use crate::error::{or_existing, or_missing};
+use crate::quotas::require_people_within_quota;
 use crate::user_ids::{people_known_as, user_id_of};
 use crate::{Error, Existing, Face, Limit, Missing, Person, Result, Tags};
 
 /// Inserts a person without a face.
 ///
 /// # Errors
-/// [`Missing::Library`], [`Existing::Person`]; [`Limit::People`] if the library had more than `at_most` people with this
-/// one.
+/// [`Missing::Library`], [`Existing::Person`]; [`Limit::People`] if with this one the library had more than `at_most`
+/// people, or the app more than its quota.
 pub(crate) async fn insert_person(
     tx: &mut Tx,
     library_id: LibraryId,
@@ -24,6 +25,7 @@ pub(crate) async fn insert_person(
     {
         return Err(Limit::People.into());
     }
+    require_people_within_quota(tx, library_id).await?;
     Ok(person)
 }
 
@@ -130,7 +132,7 @@ pub(crate) async fn update(
 /// Copies a person with some faces into a library.
 ///
 /// # Errors
-/// [`Existing::Person`]; [`Missing::Person`] if the person or the library is gone.
+/// [`Existing::Person`]; [`Missing::Person`] if the person or the library is gone; [`Limit::People`].
 pub(crate) async fn copy(
     tx: &mut Tx,
     from: PersonId,
@@ -139,6 +141,7 @@ pub(crate) async fn copy(
     faces: Vec<CopiedFace>,
 ) -> Result<()> {
     let copy = tx.insert_person(to, new).await.map_err(or_existing(Existing::Person, Missing::Person))?;
+    require_people_within_quota(tx, to).await?;
     tx.copy_faces(from, copy.id, faces).await.map_err(or_missing(Missing::Person))
 }
 

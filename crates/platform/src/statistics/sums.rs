@@ -8,6 +8,7 @@ use aicp_store::{CallKind, CallSums, LoggedCall, SumUnit, Tx};
 use jiff::tz::TimeZone;
 
 use super::calendar::{day_of, periods, quarter_of};
+use super::histogram::bucket_of;
 use crate::Result;
 
 /// Sums by kind of calls and number of a unit of time.
@@ -33,7 +34,15 @@ pub async fn append_calls(tx: &mut Tx, zone: &TimeZone, calls: Vec<LoggedCall>) 
     }
     let quarters = sum(rows.iter().map(|(kind, call)| ((*kind, quarter_of(call.time)), sums_of(call))));
     let days = sum(quarters.iter().map(|((kind, quarter), sums)| ((*kind, day_of(zone, *quarter)), *sums)));
+    let (mut quarter_durations, mut day_durations) = (BTreeMap::new(), BTreeMap::new());
+    for (kind, call) in &rows {
+        let (quarter, bucket) = (quarter_of(call.time), bucket_of(call.cost_ms));
+        *quarter_durations.entry((*kind, quarter, bucket)).or_insert(0) += 1;
+        *day_durations.entry((*kind, day_of(zone, quarter), bucket)).or_insert(0) += 1;
+    }
     tx.insert_calls(rows).await?;
+    tx.add_call_durations(SumUnit::Quarter, &quarter_durations).await?;
+    tx.add_call_durations(SumUnit::Day, &day_durations).await?;
     tx.add_call_sums(SumUnit::Quarter, &quarters).await?;
     Ok(tx.add_call_sums(SumUnit::Day, &days).await?)
 }
@@ -54,8 +63,8 @@ pub async fn set_zone(tx: &mut Tx, zone: &TimeZone) -> Result<()> {
 }
 
 fn kind_of(call: &LoggedCall) -> CallKind {
-    let LoggedCall { app_id, method, label, source, url, .. } = call.clone();
-    CallKind { app_id, method, label, source, url }
+    let LoggedCall { app_id, method, label, source, engine, url, .. } = call.clone();
+    CallKind { app_id, method, label, source, engine, url }
 }
 
 fn sums_of(call: &LoggedCall) -> CallSums {

@@ -43,6 +43,7 @@ fn call(trace_id: TraceId, time: UnixMillis) -> LoggedCall {
         method: "detect".into(),
         label: "Detection".into(),
         source: "cpu".into(),
+        engine: Some("builtin".into()),
         url: "/detect".into(),
         time,
         ip: None,
@@ -91,6 +92,7 @@ impl Log {
 
 fn is_in(call: &LoggedCall, scope: CallScope<'_>) -> bool {
     scope.app_id.is_none_or(|app_id| call.app_id == app_id)
+        && scope.engine.is_none_or(|engine| call.engine.as_deref() == Some(engine))
         && scope.name.is_none_or(|name| call.label == name || call.method.eq_ignore_ascii_case(name))
         && scope.from.is_none_or(|from| call.time >= from)
         && scope.to.is_none_or(|to| call.time < to)
@@ -138,6 +140,24 @@ async fn assert_sums(log: &Log, calls: &[LoggedCall], scope: CallScope<'_>) {
         .map(|((_, day), total)| (day, total))
         .collect();
     assert_eq!(log.days(scope).await, days, "{scope:?}");
+    assert_durations(log, &calls, scope).await;
+}
+
+/// Compares the durations of each app on each day.
+async fn assert_durations(log: &Log, calls: &[&LoggedCall], scope: CallScope<'_>) {
+    let parts = parts(&log.zone, scope.from, scope.to);
+    let found = log.store.call_durations(scope, &parts, CallGroup::App, true).await.expect("durations");
+    let mut told = BTreeMap::new();
+    let by_ms = found.by_ms.into_iter().map(|count| DurationCount { duration: bucket_of(count.duration), ..count });
+    for count in found.by_bucket.into_iter().chain(by_ms) {
+        *told.entry((count.group, date_of(count.day), count.duration)).or_insert(0) += count.count;
+    }
+    let mut expected = BTreeMap::new();
+    for call in calls {
+        let key = (call.app_id.clone(), date_of_call(&log.zone, call), bucket_of(call.cost_ms));
+        *expected.entry(key).or_insert(0) += 1;
+    }
+    assert_eq!(told, expected, "{scope:?}");
 }
 
 async fn assert_log(log: &Log, calls: &[LoggedCall], scope: CallScope<'_>, limit: u64) {
@@ -209,6 +229,7 @@ fn case() -> impl Strategy<Value = Case> {
                 // One label is also a method's name.
                 label: ["Find", "compare", "Check"][usize::from(label)].into(),
                 source: format!("source {source}"),
+                engine: Some(format!("engine {source}")),
                 url: format!("/{method}/{url}"),
                 time: UnixMillis::new(at(time)),
                 ip: code.map(|code| format!("10.0.0.{code}")),

@@ -152,6 +152,7 @@ async fn calls_are_counted_by_app_and_method() {
         method: method.to_owned(),
         label: "a label",
         source: "a source".to_owned(),
+        engine: None,
         url: "/a/path".to_owned(),
         began_at: fixture.clock.now(),
         cost_ms,
@@ -279,6 +280,7 @@ async fn only_who_administers_manages_the_outbox() {
         last_error: None,
         solved_at: None,
         solved_by: None,
+        dropped: None,
     };
     let entry = OutboxEntry { row, picture: None };
     let file = async |caller: &Caller| platform.outbox_file(caller, &entry, "a.jpg".to_owned()).await;

@@ -18,11 +18,7 @@ use crate::{Error, Result, control, data_dir};
 
 /// Prints every app.
 pub(crate) fn list(config: &Config, json: bool) -> Result<()> {
-    let apps = on_keys(
-        config,
-        async |keys| Ok(as_json(&ShownApps::new(keys.app_ids().await?))),
-        |server| server.call("GET", "/apps", None),
-    )?;
+    let apps = on_keys(config, async |keys| Ok(as_json(&ShownApps::new(keys.app_ids().await?))), Server::apps)?;
     if json {
         return print(&apps);
     }
@@ -113,6 +109,21 @@ impl Server {
     pub fn running(config: &Config) -> Option<Self> {
         let socket = data_dir::control_socket(config);
         std::os::unix::net::UnixStream::connect(&socket).is_ok().then_some(Self { socket })
+    }
+
+    /// Lists the apps, page by page.
+    fn apps(&self) -> Result<Value> {
+        let mut apps = Vec::new();
+        let mut path = "/apps?limit=1000".to_owned();
+        loop {
+            let page = self.call("GET", &path, None)?;
+            let items = page["items"].as_array().into_iter().flatten();
+            apps.extend(items.filter_map(|app| app["appId"].as_str().map(str::to_owned)));
+            match page["next"].as_str() {
+                Some(next) => path = format!("/apps?limit=1000&cursor={next}"),
+                None => return Ok(as_json(&ShownApps::new(apps))),
+            }
+        }
     }
 
     /// Calls an operation of the API.

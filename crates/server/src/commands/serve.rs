@@ -2,9 +2,10 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
-use aicp_api::Api;
+use aicp_api::{About, Api, ShownSetting};
 use aicp_dialects::{Options, Site, aicp};
 use aicp_platform::Platform;
 use aicp_requests::{AnswerBudget, BodyBudget, Interface, Interfaces, Shared};
@@ -13,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{async_runtime, begin_vision, open_platform, wait_for_vision};
+use super::{async_runtime, begin_vision, models, open_platform, wait_for_vision};
 use crate::clock;
 use crate::config::{Config, Listen};
 use crate::connections::Connections;
@@ -32,9 +33,10 @@ const RESERVED_FILES: usize = 256;
 const FEWEST_FILES: usize = 1024;
 
 /// Runs the server until SIGTERM or SIGINT, then finishes the calls in progress.
-pub(crate) fn run(config: Config, force_new: bool) -> Result<()> {
+pub(crate) fn run(config: Config, settings: Vec<ShownSetting>, force_new: bool) -> Result<()> {
     data_dir::check_parts(&config, force_new)?;
-    async_runtime()?.block_on(serve(config))
+    let about = About { settings, models: models::shown()? };
+    async_runtime()?.block_on(serve(config, Arc::new(about)))
 }
 
 /// Opens the store and fills the galleries while the networks are loaded.
@@ -104,7 +106,7 @@ fn options(config: &Config, address: SocketAddr, listen: Listen) -> Options {
     }
 }
 
-async fn serve(config: Config) -> Result<()> {
+async fn serve(config: Config, about: Arc<About>) -> Result<()> {
     config.refuse_open_network()?;
     let begun = Instant::now();
     let idle = config.http.idle_seconds.duration();
@@ -142,7 +144,8 @@ async fn serve(config: Config) -> Result<()> {
     };
     let is_secure = config.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
     let interfaces = bound.iter().map(|&(address, listen)| {
-        let mut all: Vec<Box<dyn Interface>> = vec![Box::new(Api::new(shared.clone(), &config.api, is_secure))];
+        let api = Api::new(shared.clone(), &config.api, is_secure, Arc::clone(&about));
+        let mut all: Vec<Box<dyn Interface>> = vec![Box::new(api)];
         all.extend(aicp_dialects::interfaces(shared.clone(), options(&config, address, listen)));
         (address, Interfaces::new(all))
     });

@@ -131,7 +131,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Writes calls into a data folder while no server runs on it.
-fn write_calls(data_dir: &Path, zone: &str, calls: &[LoggedCall]) {
+pub fn write_calls(data_dir: &Path, zone: &str, calls: &[LoggedCall]) {
     runtime().block_on(async {
         let store = aicp_store_sqlite::open(data_dir, Arc::new(SystemClock)).await.expect("the store opens");
         let (zone, calls) = (zone_of(zone), calls.to_vec());
@@ -165,6 +165,7 @@ fn call(trace_id: i64, app: &str, method: &str, label: &str, engine: &str, time:
         method: method.to_owned(),
         label: label.to_owned(),
         source: format!("人脸识别({engine})"),
+        engine: Some(engine.to_owned()),
         url: format!("/aicp/face/{method}"),
         time: UnixMillis::new(time),
         ip: Some("127.0.0.1".to_owned()),

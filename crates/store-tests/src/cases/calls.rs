@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use aicp_store::{
-    CallKind, CallScope, CallSums, CallTotal, DayTotal, Error, LoggedCall, OffsetPeriod, RangePart, Result, SumUnit,
+    CallDurations, CallGroup, CallKind, CallScope, CallSums, CallTotal, DayTotal, DurationCount, Error, GroupTotal,
+    LogFilter, LoggedCall, OffsetPeriod, RangePart, Result, SumUnit,
 };
 use aicp_types::{TraceId, UnixMillis};
 
@@ -20,6 +21,7 @@ fn call(trace_id: i64, time: i64) -> LoggedCall {
         method: "detect".into(),
         label: "Detection".into(),
         source: "cpu".into(),
+        engine: Some("builtin".into()),
         url: "/detect".into(),
         time: UnixMillis::new(time),
         ip: Some("10.0.0.1".into()),
@@ -31,8 +33,8 @@ fn call(trace_id: i64, time: i64) -> LoggedCall {
 }
 
 fn kind_of(call: &LoggedCall) -> CallKind {
-    let LoggedCall { app_id, method, label, source, url, .. } = call.clone();
-    CallKind { app_id, method, label, source, url }
+    let LoggedCall { app_id, method, label, source, engine, url, .. } = call.clone();
+    CallKind { app_id, method, label, source, engine, url }
 }
 
 fn sums_of(calls: &[&LoggedCall]) -> CallSums {
@@ -271,4 +273,104 @@ pub async fn days_are_recomputed_with_the_offsets_of_a_zone(harness: Box<dyn Har
         of(39_999, &[&calls[5]]),
     ];
     assert_eq!(f.days(&[RangePart::Days(None, None)]).await, expected);
+}
+
+pub async fn totals_and_durations_come_by_method_app_and_engine(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
+    let of = |trace_id, time, app: &str, engine: Option<&str>| LoggedCall {
+        app_id: app.into(),
+        engine: engine.map(Into::into),
+        source: format!("source {engine:?}"),
+        ..call(trace_id, time)
+    };
+    let calls = [of(1, 0, "a", Some("x")), of(2, QUARTER, "b", Some("x")), of(3, DAY, "b", None)];
+    f.append(&calls).await.expect("append");
+    let mut quarters = BTreeMap::new();
+    let mut days = BTreeMap::new();
+    for call in &calls {
+        let kind = f.store.call_kind(kind_of(call)).await.expect("kind");
+        let bucket = call.trace_id.get() * 100;
+        quarters.insert((kind, call.time.get() / QUARTER, bucket), 1);
+        days.insert((kind, call.time.get() / DAY, bucket), 1);
+    }
+    for _ in 0..2 {
+        f.store.add_call_durations(SumUnit::Quarter, quarters.clone()).await.expect("add");
+        f.store.add_call_durations(SumUnit::Day, days.clone()).await.expect("add");
+    }
+    let f = f.reopen().await;
+    let whole = [RangePart::Days(None, None)];
+    let total =
+        |group: &str, day, calls: &[&LoggedCall]| GroupTotal { group: group.into(), day, total: total_of(calls) };
+    let count = |group: &str, day, duration, count| DurationCount { group: group.into(), day, duration, count };
+    let [one, two, three] = &calls;
+    let by_bucket = |mut counts: Vec<DurationCount>| {
+        counts.sort_by_key(|count| (count.group.clone(), count.day, count.duration));
+        counts
+    };
+    let all = CallScope::default();
+    for (scope, group, by_day, totals, durations) in [
+        (
+            all,
+            CallGroup::App,
+            false,
+            vec![total("a", 0, &[one]), total("b", 0, &[two, three])],
+            vec![count("a", 0, 100, 2), count("b", 0, 200, 2), count("b", 0, 300, 2)],
+        ),
+        (
+            all,
+            CallGroup::Engine,
+            true,
+            vec![total("", 1, &[three]), total("x", 0, &[one, two])],
+            vec![count("", 1, 300, 2), count("x", 0, 100, 2), count("x", 0, 200, 2)],
+        ),
+        (
+            CallScope { engine: Some("x"), ..all },
+            CallGroup::Method,
+            false,
+            vec![total("detect", 0, &[one, two])],
+            vec![count("detect", 0, 100, 2), count("detect", 0, 200, 2)],
+        ),
+    ] {
+        assert_eq!(f.store.call_groups(scope, &whole, group, by_day).await.expect("totals"), totals, "{group:?}");
+        let found = f.store.call_durations(scope, &whole, group, by_day).await.expect("durations");
+        assert_eq!((by_bucket(found.by_bucket), found.by_ms), (durations, Vec::new()), "{group:?}");
+    }
+    // A quarter from its counts, and a call from the log.
+    let parts = [RangePart::Quarters(1, 2, 0), RangePart::Log(DAY, DAY + 1, 1)];
+    let found = f.store.call_durations(all, &parts, CallGroup::App, true).await.expect("durations");
+    let expected =
+        CallDurations { by_bucket: vec![count("b", 0, 200, 2)], by_ms: vec![count("b", 1, three.cost_ms, 1)] };
+    assert_eq!(found, expected);
+    assert_eq!(f.store.call_durations(all, &[], CallGroup::App, true).await.expect("none"), CallDurations::default());
+    // Days are recomputed from quarters.
+    let later = OffsetPeriod { first_quarter: 0, last_quarter: DAY / QUARTER, offset_s: 86_400 };
+    f.store.rebuild_call_days(vec![later], "A/B").await.expect("rebuild");
+    let found = f.store.call_durations(all, &whole, CallGroup::Method, true).await.expect("durations");
+    let expected = vec![count("detect", 1, 100, 2), count("detect", 1, 200, 2), count("detect", 2, 300, 2)];
+    assert_eq!(by_bucket(found.by_bucket), expected);
+}
+
+pub async fn the_latest_calls_come_page_by_page_and_by_every_filter(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
+    let other = |trace_id, time| LoggedCall { method: "other".into(), engine: None, ..call(trace_id, time) };
+    let calls = [call(1, 10), other(2, 10), call(3, 10), call(4, 30), other(5, 20)];
+    f.append(&calls).await.expect("append");
+    let all = LogFilter::default();
+    let ids = async |scope, filter, limit| {
+        let found = f.store.latest_calls(scope, filter, limit).await.expect("calls");
+        found.iter().map(|call| call.trace_id.get()).collect::<Vec<_>>()
+    };
+    let scope = CallScope::default();
+    assert_eq!(ids(scope, all, 9).await, [4, 5, 3, 2, 1]);
+    assert_eq!(ids(scope, all, 2).await, [4, 5]);
+    for (time, trace_id, expected) in
+        [(30, 4, &[5, 3, 2, 1][..]), (10, 3, &[2, 1]), (10, 2, &[1]), (10, 1, &[]), (9, 9, &[])]
+    {
+        let before = Some((UnixMillis::new(time), TraceId::new(trace_id)));
+        assert_eq!(ids(scope, LogFilter { before, ..all }, 9).await, expected, "{time} {trace_id}");
+    }
+    assert_eq!(ids(scope, LogFilter { ok: Some(true), ..all }, 9).await, [4, 2]);
+    assert_eq!(ids(scope, LogFilter { ok: Some(false), ..all }, 9).await, [5, 3, 1]);
+    assert_eq!(ids(scope, LogFilter { min_cost_ms: Some(30), ..all }, 9).await, [4, 5, 3]);
+    assert_eq!(ids(CallScope { engine: Some("builtin"), ..scope }, all, 9).await, [4, 3, 1]);
 }

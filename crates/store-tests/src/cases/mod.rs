@@ -25,6 +25,7 @@ pub mod operators;
 pub mod outbox;
 pub mod people;
 pub mod pictures;
+pub mod quotas;
 pub mod recognitions;
 pub mod rows;
 pub mod social;

@@ -1,6 +1,6 @@
 //! Rows of the outbox. What becomes of a row is the caller's decision.
 
-use aicp_store::{Error, Face, Library, OutboxAction, OutboxFilter, OutboxRow, Page, Person, Solution};
+use aicp_store::{Error, Face, Library, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Page, Person, Solution};
 use aicp_types::{FaceId, LibraryId, OutboxId, UnixMillis};
 
 use crate::Harness;
@@ -236,4 +236,22 @@ pub async fn an_unsolved_row_keeps_its_picture(harness: Box<dyn Harness>) {
     assert_eq!(f.store.outbox_row(row.id).await.expect("read"), None);
     assert_eq!(f.store.outbox_row(solved.id).await.expect("read"), Some(solved));
     assert!(f.pictures().await.is_empty());
+}
+
+pub async fn unsolved_rows_are_counted_by_engine(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
+    assert_eq!(f.store.outbox_counts().await.expect("read"), []);
+    let library = f.library("g").await;
+    f.pending(&library, "p", |row| (row.listed, row.created_at) = (true, UnixMillis::new(7))).await;
+    f.pending(&library, "q", |row| (row.listed, row.rejected, row.created_at) = (true, true, UnixMillis::new(5))).await;
+    f.pending(&library, "r", |row| (row.listed, row.solved_at) = (true, Some(UnixMillis::new(1)))).await;
+    f.pending(&library, "s", |_| ()).await;
+    f.pending(&library, "t", |row| {
+        (row.listed, row.engine, row.created_at) = (true, "another".into(), UnixMillis::new(9))
+    })
+    .await;
+    let count =
+        |engine: &str, waiting, refused, oldest| OutboxCount { engine: engine.into(), waiting, refused, oldest };
+    let expected = [count("another", 1, 0, UnixMillis::new(9)), count("remote", 1, 1, UnixMillis::new(5))];
+    assert_eq!(f.store.outbox_counts().await.expect("read"), expected);
 }

@@ -15,6 +15,8 @@ pub struct LoggedCall {
     pub label: String,
     /// Origin of the answer.
     pub source: String,
+    /// Name of the engine that the call was about, if any.
+    pub engine: Option<String>,
     /// URL of the call.
     pub url: String,
     /// When the call was made.
@@ -36,12 +38,70 @@ pub struct LoggedCall {
 pub struct CallScope<'a> {
     /// Only calls of this app.
     pub app_id: Option<&'a str>,
+    /// Only calls about this engine.
+    pub engine: Option<&'a str>,
     /// Only calls with exactly this label, or with this method in any ASCII case.
     pub name: Option<&'a str>,
     /// Only calls at this time or later.
     pub from: Option<UnixMillis>,
     /// Only calls before this time.
     pub to: Option<UnixMillis>,
+}
+
+/// Filter of single calls, besides their [`CallScope`]. The default matches all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    /// Only calls that succeeded, or only those that failed.
+    pub ok: Option<bool>,
+    /// Only calls that took at least this long, in milliseconds.
+    pub min_cost_ms: Option<i64>,
+    /// Only calls that come after this one in the list of the latest: time and trace id.
+    pub before: Option<(UnixMillis, TraceId)>,
+}
+
+/// What the calls of one total have in common.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallGroup {
+    /// The method.
+    #[default]
+    Method,
+    /// The app.
+    App,
+    /// The engine; the empty text for calls about none.
+    Engine,
+}
+
+/// Totals of a group of calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupTotal {
+    /// Method, app or engine of the group.
+    pub group: String,
+    /// The day, as in [`DayTotal`]; 0 if the total is not of a day.
+    pub day: i64,
+    /// The totals; method, label and source are those of the latest call.
+    pub total: CallTotal,
+}
+
+/// Number of calls of a group that took equally long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DurationCount {
+    /// Method, app or engine of the group.
+    pub group: String,
+    /// The day, as in [`GroupTotal`].
+    pub day: i64,
+    /// Bucket of durations, or milliseconds.
+    pub duration: i64,
+    /// Number of calls.
+    pub count: u64,
+}
+
+/// Durations of calls: of some the bucket is known, of others the milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallDurations {
+    /// Calls by the bucket of their duration, which the caller chose when they were added.
+    pub by_bucket: Vec<DurationCount>,
+    /// Calls by their duration in milliseconds.
+    pub by_ms: Vec<DurationCount>,
 }
 
 /// Totals of the calls of a method.
@@ -81,8 +141,10 @@ pub struct CallKind {
     pub method: String,
     /// Display name of the method.
     pub label: String,
-    /// Origin of the answers.
+    /// Origin of the answers; it determines the engine.
     pub source: String,
+    /// Name of the engine, if the calls are about one.
+    pub engine: Option<String>,
     /// URL of the calls.
     pub url: String,
 }

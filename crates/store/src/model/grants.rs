@@ -34,6 +34,19 @@ impl fmt::Debug for Grant {
     }
 }
 
+/// An app, with its grant if it has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredApp {
+    /// Id.
+    pub app_id: String,
+    /// When the app was first made known.
+    pub created_at: UnixMillis,
+    /// The grant.
+    pub grant: Option<Grant>,
+    /// Whether the app has no grant because it was revoked.
+    pub grant_revoked: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,32 @@
 
 use aicp_types::{PersonId, UnixMillis};
 
+/// State of an app's grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantState {
+    /// It holds at this time.
+    Active(UnixMillis),
+    /// It expired before this time.
+    Expired(UnixMillis),
+    /// It was revoked.
+    Revoked,
+    /// There never was one.
+    None,
+}
+
+/// Filter of apps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AppFilter<'a> {
+    /// Only the app with this id.
+    pub app_id: Option<&'a str>,
+    /// Only apps whose id contains this, ASCII letters in any case.
+    pub id_part: Option<&'a str>,
+    /// Only apps that were granted this capability.
+    pub capability: Option<&'a str>,
+    /// Only apps whose grant is in this state.
+    pub state: Option<GrantState>,
+}
+
 /// Filter of libraries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LibraryFilter<'a> {

@@ -66,6 +66,9 @@ pub struct OutboxRow {
     pub solved_at: Option<UnixMillis>,
     /// Caller that triggered the successful attempt; `None` if it was automatic.
     pub solved_by: Option<String>,
+    /// Why an operator dropped the write. A dropped row is solved; a dropped addition that may be at the engine is not until
+    /// it was undone there.
+    pub dropped: Option<String>,
 }
 
 /// Filter of listed rows. The default matches all.
@@ -92,4 +95,17 @@ pub struct Solution {
     pub confidence: Option<f32>,
     /// Quality, 0..1.
     pub quality: Option<f32>,
+}
+
+/// Numbers of the listed rows of an engine that are not solved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxCount {
+    /// Name of the engine.
+    pub engine: String,
+    /// Rows that wait.
+    pub waiting: u64,
+    /// Rows that the engine refused.
+    pub refused: u64,
+    /// When the oldest of them was created.
+    pub oldest: UnixMillis,
 }

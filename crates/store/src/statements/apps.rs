@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use aicp_types::UnixMillis;
 
-use crate::sql::{self, Connection, DatabaseError, Row};
-use crate::{Change, Error, Grant, Result, Rows, Tx};
+use super::convert::saturating_i64;
+use super::names::push_part;
+use crate::sql::{self, Connection, DatabaseError, QueryBuilder, Row};
+use crate::{AppFilter, Change, Error, Grant, GrantState, Result, Rows, StoredApp, Tx};
 
 impl Rows<'_> {
     /// Returns the ids of all apps, by time of creation, then by id.
@@ -17,6 +19,73 @@ impl Rows<'_> {
     pub async fn grants(&mut self) -> Result<Vec<Grant>> {
         let rows = sql::query(select_grants("")).fetch_all(&mut *self.db).await?;
         Ok(fold_grants(rows)?)
+    }
+
+    /// Returns up to `limit` apps after a place in the list, which is a time of creation and an id: by time of creation,
+    /// then by id.
+    pub async fn apps(
+        &mut self,
+        filter: AppFilter<'_>,
+        after: Option<(UnixMillis, &str)>,
+        limit: u64,
+    ) -> Result<Vec<StoredApp>> {
+        let mut query = QueryBuilder::new(
+            "SELECT page.*, capability FROM (
+                SELECT app_id, created, token_hash, token_sealed, due, grant_revoked FROM app WHERE TRUE",
+        );
+        push_filter(&mut query, filter);
+        if let Some((created_at, app_id)) = after {
+            query.push(" AND (created > ").push_bind(created_at).push(" OR (created = ").push_bind(created_at);
+            query.push(" AND app_id > ").push_bind(app_id).push("))");
+        }
+        query.push(" ORDER BY created, app_id LIMIT ").push_bind(saturating_i64(limit));
+        query.push(
+            ") AS page LEFT JOIN app_capability ON app_capability.app_id = page.app_id
+             ORDER BY page.created, page.app_id, position",
+        );
+        let rows = query.build().fetch_all(&mut *self.db).await?;
+        let mut apps = Vec::<StoredApp>::new();
+        for row in &rows {
+            let app_id: String = row.try_get("app_id")?;
+            if apps.last().is_none_or(|app| app.app_id != app_id) {
+                let has_grant = row.try_get::<Option<&[u8]>, _>("token_hash")?.is_some();
+                apps.push(StoredApp {
+                    grant: if has_grant { Some(grant_from_row(row)?) } else { None },
+                    app_id,
+                    created_at: row.try_get("created")?,
+                    grant_revoked: row.try_get("grant_revoked")?,
+                });
+            }
+            let grant = apps.last_mut().and_then(|app| app.grant.as_mut());
+            if let (Some(grant), Some(capability)) = (grant, row.try_get("capability")?) {
+                grant.capabilities.push(capability);
+            }
+        }
+        Ok(apps)
+    }
+}
+
+fn push_filter(query: &mut QueryBuilder, filter: AppFilter<'_>) {
+    if let Some(app_id) = filter.app_id {
+        query.push(" AND app_id = ").push_bind(app_id);
+    }
+    if let Some(part) = filter.id_part {
+        push_part(query, "app_id", part);
+    }
+    if let Some(capability) = filter.capability {
+        query.push(" AND token_hash IS NOT NULL AND app_id IN (SELECT app_id FROM app_capability WHERE capability = ");
+        query.push_bind(capability).push(")");
+    }
+    match filter.state {
+        None => {}
+        Some(GrantState::Active(now)) => {
+            query.push(" AND token_hash IS NOT NULL AND due >= ").push_bind(now);
+        }
+        Some(GrantState::Expired(now)) => {
+            query.push(" AND token_hash IS NOT NULL AND due < ").push_bind(now);
+        }
+        Some(GrantState::Revoked) => drop(query.push(" AND token_hash IS NULL AND grant_revoked = 1")),
+        Some(GrantState::None) => drop(query.push(" AND token_hash IS NULL AND grant_revoked = 0")),
     }
 }
 
@@ -64,6 +133,42 @@ impl Tx {
         self.grant_changed(app_id).await?.ok_or(Error::NotFound)
     }
 
+    /// Sets the expiry of an app's grant and its capabilities, each if it is there. Returns the new grant.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if the app has no grant.
+    pub async fn set_grant(
+        &mut self,
+        app_id: &str,
+        due_at: Option<UnixMillis>,
+        capabilities: Option<Vec<String>>,
+    ) -> Result<Grant> {
+        let query = sql::query("UPDATE app SET due = COALESCE($2, due) WHERE app_id = $1 AND token_hash IS NOT NULL");
+        if query.bind(app_id).bind(due_at).execute(&mut *self.db).await?.rows_affected() == 0 {
+            return Err(Error::NotFound);
+        }
+        if let Some(capabilities) = capabilities {
+            sql::query("DELETE FROM app_capability WHERE app_id = $1").bind(app_id).execute(&mut *self.db).await?;
+            add_capabilities(&mut *self.db, app_id, capabilities).await?;
+        }
+        self.grant_changed(app_id).await?.ok_or(Error::NotFound)
+    }
+
+    /// Replaces the token of an app's grant, by its hash and its encrypted copy.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if the app has no grant; [`Error::Database`](crate::Error::Database)
+    /// if another app has that token.
+    pub async fn replace_token(&mut self, app_id: &str, hash: [u8; 32], sealed: Vec<u8>) -> Result<()> {
+        let query = sql::query(
+            "UPDATE app SET token_hash = $2, token_sealed = $3 WHERE app_id = $1 AND token_hash IS NOT NULL",
+        );
+        if query.bind(app_id).bind(&hash[..]).bind(sealed).execute(&mut *self.db).await?.rows_affected() == 0 {
+            return Err(Error::NotFound);
+        }
+        self.grant_changed(app_id).await.map(drop)
+    }
+
     /// Revokes an app's grant. The app and its libraries stay.
     ///
     /// # Errors
@@ -105,20 +210,25 @@ fn fold_grants(rows: Vec<Row>) -> sql::Result<Vec<Grant>> {
     for row in rows {
         let app_id: String = row.try_get("app_id")?;
         if grants.last().is_none_or(|grant| grant.app_id != app_id) {
-            let hash: &[u8] = row.try_get("token_hash")?;
-            grants.push(Grant {
-                app_id,
-                token_hash: hash.try_into().map_err(|_| DatabaseError::decode("a hash is not 32 bytes long"))?,
-                token_sealed: row.try_get("token_sealed")?,
-                due_at: row.try_get("due")?,
-                capabilities: Vec::new(),
-            });
+            grants.push(grant_from_row(&row)?);
         }
         if let (Some(grant), Some(capability)) = (grants.last_mut(), row.try_get("capability")?) {
             grant.capabilities.push(capability);
         }
     }
     Ok(grants)
+}
+
+/// Reads a grant without its capabilities.
+fn grant_from_row(row: &Row) -> sql::Result<Grant> {
+    let hash: &[u8] = row.try_get("token_hash")?;
+    Ok(Grant {
+        app_id: row.try_get("app_id")?,
+        token_hash: hash.try_into().map_err(|_| DatabaseError::decode("a hash is not 32 bytes long"))?,
+        token_sealed: row.try_get("token_sealed")?,
+        due_at: row.try_get("due")?,
+        capabilities: Vec::new(),
+    })
 }
 
 /// Appends the capabilities that the app lacks.

@@ -10,7 +10,8 @@ use aicp_types::UnixMillis;
 use super::convert::saturating_i64;
 use crate::sql::{self, Connection, QueryBuilder, Row};
 use crate::{
-    CallKind, CallScope, CallSums, CallTotal, DayTotal, LoggedCall, OffsetPeriod, RangePart, Result, Rows, SumUnit, Tx,
+    CallDurations, CallGroup, CallKind, CallScope, CallSums, CallTotal, DayTotal, DurationCount, GroupTotal, LogFilter,
+    LoggedCall, OffsetPeriod, RangePart, Result, Rows, SumUnit, Tx,
 };
 
 /// Rows per insert statement; SQLite accepts 32766 parameters.
@@ -20,19 +21,74 @@ impl Rows<'_> {
     /// Returns the totals of each method in parts of time, by method in byte order. Equal methods of several apps count
     /// as one.
     pub async fn call_totals(&mut self, scope: CallScope<'_>, parts: &[RangePart]) -> Result<Vec<CallTotal>> {
-        let rows = totals_query(scope, parts, false).build().fetch_all(&mut *self.db).await?;
-        Ok(rows.iter().map(total_from_row).collect::<sql::Result<_>>()?)
+        let totals = self.call_groups(scope, parts, CallGroup::Method, false).await?;
+        Ok(totals.into_iter().map(|total| total.total).collect())
+    }
+
+    /// Returns the totals of each group in parts of time, or of each group on each day with calls: by group in byte order,
+    /// then day.
+    pub async fn call_groups(
+        &mut self,
+        scope: CallScope<'_>,
+        parts: &[RangePart],
+        group: CallGroup,
+        by_day: bool,
+    ) -> Result<Vec<GroupTotal>> {
+        let rows = totals_query(scope, parts, group, by_day).build().fetch_all(&mut *self.db).await?;
+        let total = |row: &Row| {
+            Ok(GroupTotal { group: row.try_get("grouped")?, day: row.try_get("day")?, total: total_from_row(row)? })
+        };
+        Ok(rows.iter().map(total).collect::<sql::Result<_>>()?)
+    }
+
+    /// Returns how long the calls of each group took in parts of time, or on each day, in no certain order.
+    pub async fn call_durations(
+        &mut self,
+        scope: CallScope<'_>,
+        parts: &[RangePart],
+        group: CallGroup,
+        by_day: bool,
+    ) -> Result<CallDurations> {
+        let (single, summed): (Vec<_>, Vec<_>) = parts.iter().partition(|part| matches!(part, RangePart::Log(..)));
+        let mut durations = CallDurations::default();
+        for (parts, counts) in [(summed, &mut durations.by_bucket), (single, &mut durations.by_ms)] {
+            if parts.is_empty() {
+                continue;
+            }
+            let rows = durations_query(scope, &parts, group, by_day).build().fetch_all(&mut *self.db).await?;
+            let count = |row: &Row| {
+                Ok(DurationCount {
+                    group: row.try_get("grouped")?,
+                    day: row.try_get("day")?,
+                    duration: row.try_get("duration")?,
+                    count: row.try_get("count")?,
+                })
+            };
+            *counts = rows.iter().map(count).collect::<sql::Result<_>>()?;
+        }
+        Ok(durations)
     }
 
     /// Returns the totals of each method on each day with calls, by method in byte order, then day.
     pub async fn call_days(&mut self, scope: CallScope<'_>, parts: &[RangePart]) -> Result<Vec<DayTotal>> {
-        let rows = totals_query(scope, parts, true).build().fetch_all(&mut *self.db).await?;
-        let day_total = |row: &Row| Ok(DayTotal { day: row.try_get("day")?, total: total_from_row(row)? });
-        Ok(rows.iter().map(day_total).collect::<sql::Result<_>>()?)
+        let totals = self.call_groups(scope, parts, CallGroup::Method, true).await?;
+        Ok(totals.into_iter().map(|GroupTotal { day, total, .. }| DayTotal { day, total }).collect())
     }
 
     /// Returns the latest `limit` calls of the log, by method, time and trace id, all ascending.
     pub async fn calls(&mut self, scope: CallScope<'_>, limit: u64) -> Result<Vec<LoggedCall>> {
+        let mut calls = self.latest_calls(scope, LogFilter::default(), limit).await?;
+        calls.sort_unstable_by(|a, b| (&a.method, a.time, a.trace_id).cmp(&(&b.method, b.time, b.trace_id)));
+        Ok(calls)
+    }
+
+    /// Returns the latest `limit` calls of the log, by time and trace id, both descending.
+    pub async fn latest_calls(
+        &mut self,
+        scope: CallScope<'_>,
+        filter: LogFilter,
+        limit: u64,
+    ) -> Result<Vec<LoggedCall>> {
         let limit = usize::try_from(limit).unwrap_or(0);
         let mut kinds = QueryBuilder::new("");
         push_kinds(&mut kinds, scope);
@@ -40,17 +96,27 @@ impl Rows<'_> {
         let mut latest = Vec::<LoggedCall>::new();
         let mut from = scope.from.unwrap_or(UnixMillis::new(i64::MIN));
         for kind in kinds {
-            let found: Vec<LoggedCall> = sql::query_as(
-                "SELECT call_kind.*, call_log.* FROM call_kind CROSS JOIN call_log
-                 WHERE call_kind.id = $1 AND call_log.kind_id = $1 AND call_log.time >= $2 AND call_log.time < $3
-                 ORDER BY call_log.time DESC, call_log.trace_id DESC LIMIT $4",
-            )
-            .bind(kind)
-            .bind(from)
-            .bind(scope.to.unwrap_or(UnixMillis::new(i64::MAX)))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&mut *self.db)
-            .await?;
+            let mut query = QueryBuilder::new(
+                "SELECT call_kind.*, call_log.* FROM call_kind CROSS JOIN call_log WHERE call_kind.id = ",
+            );
+            query.push_bind(kind).push(" AND call_log.kind_id = ").push_bind(kind);
+            query.push(" AND call_log.time >= ").push_bind(from);
+            query.push(" AND call_log.time < ").push_bind(scope.to.unwrap_or(UnixMillis::new(i64::MAX)));
+            if let Some((time, trace_id)) = filter.before {
+                // The first condition is for the index.
+                query.push(" AND call_log.time <= ").push_bind(time);
+                query.push(" AND (call_log.time < ").push_bind(time);
+                query.push(" OR call_log.trace_id < ").push_bind(trace_id).push(")");
+            }
+            if let Some(ok) = filter.ok {
+                query.push(" AND call_log.result = ").push_bind(!ok);
+            }
+            if let Some(min_cost_ms) = filter.min_cost_ms {
+                query.push(" AND call_log.cost_ms >= ").push_bind(min_cost_ms);
+            }
+            query.push(" ORDER BY call_log.time DESC, call_log.trace_id DESC LIMIT ");
+            query.push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
+            let found: Vec<LoggedCall> = query.build_query_as().fetch_all(&mut *self.db).await?;
             latest.extend(found);
             latest.sort_unstable_by_key(|call| std::cmp::Reverse((call.time, call.trace_id)));
             latest.truncate(limit);
@@ -59,7 +125,6 @@ impl Rows<'_> {
                 from = oldest.time;
             }
         }
-        latest.sort_unstable_by(|a, b| (&a.method, a.time, a.trace_id).cmp(&(&b.method, b.time, b.trace_id)));
         Ok(latest)
     }
 
@@ -88,9 +153,11 @@ impl Tx {
             return Ok(id);
         }
         let new = sql::query_scalar(
-            "INSERT INTO call_kind (app_id, method, label, source, url) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+            "INSERT INTO call_kind (app_id, method, label, source, url, engine)
+             VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
         );
-        Ok(parts.into_iter().fold(new, |query, part| query.bind(part)).fetch_one(&mut *self.db).await?)
+        let new = parts.into_iter().fold(new, |query, part| query.bind(part)).bind(&kind.engine);
+        Ok(new.fetch_one(&mut *self.db).await?)
     }
 
     /// Appends calls to the log, each with the id of its kind; all or none.
@@ -122,26 +189,57 @@ impl Tx {
         upsert_sums(&mut *self.db, table, unit, sums).await
     }
 
+    /// Adds numbers of calls to those of a unit of time, keyed by the id of the kind, the number of the unit and the bucket of
+    /// their duration.
+    pub async fn add_call_durations(&mut self, unit: SumUnit, counts: &BTreeMap<(i64, i64, i64), i64>) -> Result<()> {
+        let (table, unit) = match unit {
+            SumUnit::Quarter => ("call_quarter_duration", "quarter"),
+            SumUnit::Day => ("call_day_duration", "day"),
+        };
+        let counts: Vec<_> = counts.iter().collect();
+        for counts in counts.chunks(ROWS_PER_STATEMENT) {
+            let mut query = QueryBuilder::new(format!("INSERT INTO {table} (kind_id, {unit}, bucket, count) "));
+            query.push_values(counts, |mut row, ((kind_id, place, bucket), count)| {
+                row.push_bind(kind_id).push_bind(place).push_bind(bucket).push_bind(*count);
+            });
+            query.push(format!(" ON CONFLICT (kind_id, {unit}, bucket) DO UPDATE SET"));
+            query.push(format!(" count = {table}.count + excluded.count"));
+            query.build().uncached().execute(&mut *self.db).await?;
+        }
+        Ok(())
+    }
+
     /// Recomputes the sums of all days from those of the quarters, with the offsets of a zone, and records its name.
     pub async fn rebuild_call_days(&mut self, periods: Vec<OffsetPeriod>, zone: &str) -> Result<()> {
         let db = &mut *self.db;
-        sql::query("DELETE FROM call_day").execute(&mut *db).await?;
+        for table in ["DELETE FROM call_day", "DELETE FROM call_day_duration"] {
+            sql::query(table).execute(&mut *db).await?;
+        }
+        // Division rounds towards zero, so the dividend is made positive. Quarters don't overlap, hence no two of a kind
+        // have the same last time.
+        const DAY: &str = "(quarter * 900 + shift + 86400000000) / 86400 - 1000000 AS day";
+        let sums = format!(
+            ") INSERT INTO call_day (kind_id, day, count, cost_ms, last_time, last_trace, last_cost)
+             SELECT kind_id, {DAY}, SUM(count), SUM(cost_ms), MAX(last_time), last_trace, last_cost
+             FROM call_quarter CROSS JOIN period WHERE quarter BETWEEN first AND last
+             GROUP BY kind_id, day"
+        );
+        let durations = format!(
+            ") INSERT INTO call_day_duration (kind_id, day, bucket, count)
+             SELECT kind_id, {DAY}, bucket, SUM(count)
+             FROM call_quarter_duration CROSS JOIN period WHERE quarter BETWEEN first AND last
+             GROUP BY kind_id, day, bucket"
+        );
         if !periods.is_empty() {
-            // Numbers as text, as there may be more of them than parameters.
-            let mut query = QueryBuilder::new("WITH period (first, last, shift) AS (");
-            query.push_values(periods, |mut row, period| {
-                row.push(period.first_quarter).push(period.last_quarter).push(period.offset_s);
-            });
-            // Division rounds towards zero, so the dividend is made positive. Quarters don't overlap, hence no two of a
-            // kind have the same last time.
-            query.push(
-                ") INSERT INTO call_day (kind_id, day, count, cost_ms, last_time, last_trace, last_cost)
-                 SELECT kind_id, (quarter * 900 + shift + 86400000000) / 86400 - 1000000 AS day,
-                        SUM(count), SUM(cost_ms), MAX(last_time), last_trace, last_cost
-                 FROM call_quarter CROSS JOIN period WHERE quarter BETWEEN first AND last
-                 GROUP BY kind_id, day",
-            );
-            query.build().execute(&mut *db).await?;
+            for insert in [sums, durations] {
+                // Numbers as text, as there may be more of them than parameters.
+                let mut query = QueryBuilder::new("WITH period (first, last, shift) AS (");
+                query.push_values(&periods, |mut row, period| {
+                    row.push(period.first_quarter).push(period.last_quarter).push(period.offset_s);
+                });
+                query.push(insert);
+                query.build().execute(&mut *db).await?;
+            }
         }
         sql::query("INSERT INTO statistics_zone (id, name) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET name = $1")
             .bind(zone)
@@ -211,6 +309,9 @@ fn push_kinds(query: &mut QueryBuilder, scope: CallScope<'_>) {
     if let Some(app_id) = scope.app_id {
         query.push(" AND app_id = ").push_bind(app_id);
     }
+    if let Some(engine) = scope.engine {
+        query.push(" AND engine = ").push_bind(engine);
+    }
     if let Some(name) = scope.name {
         query.push(" AND (label = ").push_bind(name);
         // SQLite's `LOWER` changes ASCII letters only.
@@ -218,8 +319,18 @@ fn push_kinds(query: &mut QueryBuilder, scope: CallScope<'_>) {
     }
 }
 
-/// Builds the query for the sums by method, or by method and day.
-fn totals_query(scope: CallScope<'_>, parts: &[RangePart], by_day: bool) -> QueryBuilder {
+/// Returns the expression of a group.
+fn expression(group: CallGroup) -> &'static str {
+    match group {
+        CallGroup::Method => "call_kind.method",
+        CallGroup::App => "call_kind.app_id",
+        CallGroup::Engine => "COALESCE(call_kind.engine, '')",
+    }
+}
+
+/// Builds the query for the sums by group, or by group and day.
+fn totals_query(scope: CallScope<'_>, parts: &[RangePart], group: CallGroup, by_day: bool) -> QueryBuilder {
+    let group = expression(group);
     let mut query = QueryBuilder::new("WITH kind AS (");
     push_kinds(&mut query, scope);
     query.push(
@@ -229,16 +340,55 @@ fn totals_query(scope: CallScope<'_>, parts: &[RangePart], by_day: bool) -> Quer
     for part in parts {
         push_part(&mut query, part, by_day);
     }
-    query.push(
-        ") SELECT method, label, source, day, count, cost_ms, last_time, last_cost FROM (
-            SELECT call_kind.method, call_kind.label, call_kind.source, part.day, part.last_time, part.last_cost,
-                   SUM(part.count) OVER method_day AS count, SUM(part.cost_ms) OVER method_day AS cost_ms,
-                   ROW_NUMBER() OVER (PARTITION BY call_kind.method, part.day
+    query.push(format!(
+        ") SELECT grouped, method, label, source, day, count, cost_ms, last_time, last_cost FROM (
+            SELECT {group} AS grouped, call_kind.method, call_kind.label, call_kind.source, part.day, part.last_time,
+                   part.last_cost,
+                   SUM(part.count) OVER group_day AS count, SUM(part.cost_ms) OVER group_day AS cost_ms,
+                   ROW_NUMBER() OVER (PARTITION BY {group}, part.day
                                       ORDER BY part.last_time DESC, part.last_trace DESC) AS place
             FROM part JOIN call_kind ON call_kind.id = part.kind_id
-            WINDOW method_day AS (PARTITION BY call_kind.method, part.day)
-         ) AS summed WHERE place = 1 ORDER BY method, day",
-    );
+            WINDOW group_day AS (PARTITION BY {group}, part.day)
+         ) AS summed WHERE place = 1 ORDER BY grouped, day"
+    ));
+    query
+}
+
+/// Builds the query for the numbers of calls by group, day and duration. The parts are all of the log, or none.
+fn durations_query(scope: CallScope<'_>, parts: &[&RangePart], group: CallGroup, by_day: bool) -> QueryBuilder {
+    let mut query = QueryBuilder::new("WITH kind AS (");
+    push_kinds(&mut query, scope);
+    query.push("), part (kind_id, day, duration, count) AS (SELECT 0, 0, 0, 0 WHERE FALSE");
+    for part in parts {
+        query.push(" UNION ALL SELECT kind_id, ");
+        match **part {
+            RangePart::Days(first, end) => {
+                query.push(if by_day { "day" } else { "0" }).push(", bucket, count");
+                query.push(" FROM kind CROSS JOIN call_day_duration WHERE kind_id = kind.id");
+                if let Some(first) = first {
+                    query.push(" AND day >= ").push_bind(first);
+                }
+                if let Some(end) = end {
+                    query.push(" AND day < ").push_bind(end);
+                }
+            }
+            RangePart::Quarters(first, end, day) => {
+                query.push_bind(if by_day { day } else { 0 }).push(", bucket, count");
+                query.push(" FROM kind CROSS JOIN call_quarter_duration WHERE kind_id = kind.id");
+                query.push(" AND quarter >= ").push_bind(first).push(" AND quarter < ").push_bind(end);
+            }
+            RangePart::Log(from, to, day) => {
+                query.push_bind(if by_day { day } else { 0 }).push(", cost_ms, 1");
+                query.push(" FROM kind CROSS JOIN call_log WHERE kind_id = kind.id");
+                query.push(" AND time >= ").push_bind(from).push(" AND time < ").push_bind(to);
+            }
+        }
+    }
+    query.push(format!(
+        ") SELECT {} AS grouped, part.day, part.duration, SUM(part.count) AS count
+         FROM part JOIN call_kind ON call_kind.id = part.kind_id GROUP BY grouped, part.day, part.duration",
+        expression(group)
+    ));
     query
 }
 

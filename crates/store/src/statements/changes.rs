@@ -51,7 +51,7 @@ impl Tx {
     }
 }
 
-const KINDS: [(ChangeKind, &str); 11] = [
+const KINDS: [(ChangeKind, &str); 12] = [
     (ChangeKind::FacesAdded, "faces_added"),
     (ChangeKind::FacesRemoved, "faces_removed"),
     (ChangeKind::FaceJudged, "face_judged"),
@@ -59,6 +59,7 @@ const KINDS: [(ChangeKind, &str); 11] = [
     (ChangeKind::Library, "library"),
     (ChangeKind::LibraryRemoved, "library_removed"),
     (ChangeKind::Grant, "grant"),
+    (ChangeKind::Quota, "quota"),
     (ChangeKind::Key, "key"),
     (ChangeKind::Operator, "operator"),
     (ChangeKind::OperatorToken, "operator_token"),

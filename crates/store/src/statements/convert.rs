@@ -118,6 +118,7 @@ impl FromRow for OutboxRow {
             last_error: row.try_get("last_error")?,
             solved_at: row.try_get("solved")?,
             solved_by: row.try_get("solved_by")?,
+            dropped: row.try_get("dropped")?,
         })
     }
 }
@@ -145,6 +146,7 @@ impl FromRow for LoggedCall {
             method: row.try_get("method")?,
             label: row.try_get("label")?,
             source: row.try_get("source")?,
+            engine: row.try_get("engine")?,
             url: row.try_get("url")?,
             time: row.try_get("time")?,
             ip: row.try_get("ip")?,

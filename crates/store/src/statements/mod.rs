@@ -31,6 +31,7 @@ mod outbox;
 mod people;
 mod pictures;
 mod prefixes;
+mod quotas;
 mod recognitions;
 mod social;
 mod tags;

@@ -4,7 +4,12 @@ use crate::sql::QueryBuilder;
 
 /// Appends the condition that the column `name` contains a text, ASCII letters in any case.
 pub(super) fn push_name_part(query: &mut QueryBuilder, part: &str) {
-    query.push(" AND name LIKE ").push_bind(format!("%{}%", literal_like(part))).push(" ESCAPE '!'");
+    push_part(query, "name", part);
+}
+
+/// As [`push_name_part`], for any column.
+pub(super) fn push_part(query: &mut QueryBuilder, column: &'static str, part: &str) {
+    query.push(" AND ").push(column).push(" LIKE ").push_bind(format!("%{}%", literal_like(part))).push(" ESCAPE '!'");
 }
 
 /// Escapes a text for `LIKE`, with `!` as the escape character.

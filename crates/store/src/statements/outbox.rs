@@ -4,8 +4,8 @@ use aicp_types::{FaceId, LibraryId, OutboxId, UnixMillis};
 
 use super::convert::action_name;
 use super::pictures::OF_OUTBOX_ROW;
-use crate::sql::{self, QueryBuilder};
-use crate::{Error, OutboxAction, OutboxFilter, OutboxRow, Page, Result, Rows, Tx};
+use crate::sql::{self, FromRow, QueryBuilder, Row};
+use crate::{Error, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Page, Result, Rows, Tx};
 
 impl Rows<'_> {
     /// Returns a row by id.
@@ -50,6 +50,15 @@ impl Rows<'_> {
         Ok((count, rows))
     }
 
+    /// Counts the rows of each engine that wait, and those that it refused: by engine.
+    pub async fn outbox_counts(&mut self) -> Result<Vec<OutboxCount>> {
+        let query = sql::query_as(
+            "SELECT engine, COUNT(*) - SUM(rejected) AS waiting, SUM(rejected) AS refused, MIN(created) AS oldest
+             FROM outbox WHERE solved IS NULL AND listed = 1 GROUP BY engine ORDER BY engine",
+        );
+        Ok(query.fetch_all(&mut *self.db).await?)
+    }
+
     /// Returns the unsolved rows about a face, by id.
     pub async fn unsolved_outbox_of_face(&mut self, face_id: FaceId) -> Result<Vec<OutboxRow>> {
         let query = sql::query_as("SELECT * FROM outbox WHERE face_id = $1 AND solved IS NULL ORDER BY id");
@@ -78,9 +87,9 @@ impl Tx {
             "INSERT INTO outbox (
                 id, library_id, app_id, engine, action, engine_key, public_id, number, face_id, engine_ref, picture_key,
                 made_person, endpoint, operation, created, in_doubt, was_in_doubt, listed, rejected, attempts,
-                last_error, solved, solved_by)
+                last_error, solved, solved_by, dropped)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                $22, $23)",
+                $22, $23, $24)",
         )
         .bind(row.id)
         .bind(row.library_id)
@@ -105,6 +114,7 @@ impl Tx {
         .bind(row.last_error)
         .bind(row.solved_at)
         .bind(row.solved_by)
+        .bind(row.dropped)
         .execute(&mut *self.db)
         .await?;
         Ok(())
@@ -119,7 +129,7 @@ impl Tx {
             "UPDATE outbox SET
                 action = $2, engine_ref = $3, picture_key = $4, endpoint = $5, operation = $6, in_doubt = $7,
                 was_in_doubt = $8, listed = $9, rejected = $10, attempts = $11, last_error = $12, solved = $13,
-                solved_by = $14
+                solved_by = $14, dropped = $15
              WHERE id = $1",
         )
         .bind(row.id)
@@ -136,6 +146,7 @@ impl Tx {
         .bind(&row.last_error)
         .bind(row.solved_at)
         .bind(&row.solved_by)
+        .bind(&row.dropped)
         .execute(&mut *self.db)
         .await?;
         if updated.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
@@ -162,6 +173,17 @@ impl Tx {
     pub async fn list_interrupted_outbox(&mut self) -> Result<()> {
         sql::query("UPDATE outbox SET listed = 1 WHERE listed = 0").execute(&mut *self.db).await?;
         Ok(())
+    }
+}
+
+impl FromRow for OutboxCount {
+    fn from_row(row: &Row) -> sql::Result<Self> {
+        Ok(Self {
+            engine: row.try_get("engine")?,
+            waiting: row.try_get("waiting")?,
+            refused: row.try_get("refused")?,
+            oldest: row.try_get("oldest")?,
+        })
     }
 }
 

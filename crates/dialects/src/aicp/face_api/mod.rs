@@ -45,7 +45,7 @@ fn failure(e: Error) -> Failure {
         Error::Missing(Missing::Library) => codes::NO_GROUP,
         Error::Exists(Existing::Library) => codes::GROUP_EXISTS,
         Error::Full(Limit::Libraries) => codes::TOO_MANY_GROUPS,
-        Error::Full(Limit::Faces) => codes::NOT_ADDED,
+        Error::Full(Limit::Faces | Limit::People) => codes::NOT_ADDED,
         Error::Exists(Existing::Person) => codes::USER_EXISTS,
         Error::Missing(Missing::Person) => codes::NO_USER,
         Error::Exists(Existing::Face) => codes::FACE_EXISTS,

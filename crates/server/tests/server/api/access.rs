@@ -11,14 +11,22 @@ use crate::pictures::obama;
 /// An operation, and the status for a caller without a token, with a wrong one, with an expired one, of an app without the
 /// area, of another app with all areas, of the app itself, and of the administrator. The ids in the paths are those of
 /// [`prepare`]. Bodies are `{}`, so a caller who may call may still be told that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 7]); 106] = [
+const MATRIX: [(&str, &str, &str, [u16; 7]); 115] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200]),
+    ("listSettings", "GET", "/settings", [401, 401, 401, 403, 403, 403, 200]),
+    ("listModels", "GET", "/models", [401, 401, 401, 403, 403, 403, 200]),
+    ("getVersion", "GET", "/version", [401, 401, 401, 200, 200, 200, 200]),
+    ("getStorage", "GET", "/storage", [401, 401, 401, 403, 403, 403, 200]),
+    ("listRetention", "GET", "/retention", [401, 401, 401, 403, 403, 403, 200]),
     ("listApps", "GET", "/apps", [401, 401, 401, 403, 403, 403, 200]),
     ("createApp", "POST", "/apps", [401, 401, 401, 403, 403, 403, 400]),
     ("getApp", "GET", "/apps/shop", [401, 401, 401, 403, 403, 403, 200]),
-    ("updateApp", "PATCH", "/apps/shop", [401, 401, 401, 403, 403, 403, 400]),
+    ("updateApp", "PATCH", "/apps/shop", [401, 401, 401, 403, 403, 403, 200]),
     ("deleteApp", "DELETE", "/apps/nobody", [401, 401, 401, 403, 403, 403, 404]),
+    ("replaceToken", "POST", "/apps/nobody/token", [401, 401, 401, 403, 403, 403, 404]),
+    ("getQuota", "GET", "/apps/shop/quota", [401, 401, 401, 404, 404, 200, 200]),
+    ("putQuota", "PUT", "/apps/other/quota", [401, 401, 401, 403, 403, 403, 200]),
     ("listCapabilities", "GET", "/capabilities", [401, 401, 401, 403, 403, 403, 200]),
     ("listKeys", "GET", "/apps/shop/keys", [401, 401, 401, 403, 403, 403, 200]),
     ("createKey", "POST", "/apps/shop/keys", [401, 401, 401, 403, 403, 403, 400]),
@@ -29,6 +37,7 @@ const MATRIX: [(&str, &str, &str, [u16; 7]); 106] = [
     ("getOutboxEntry", "GET", "/outbox/1", [401, 401, 401, 403, 403, 403, 404]),
     ("getOutboxPicture", "GET", "/outbox/1/picture", [401, 401, 401, 403, 403, 403, 404]),
     ("retryOutboxEntry", "POST", "/outbox/1/retry", [401, 401, 401, 403, 403, 403, 404]),
+    ("dropOutboxEntry", "POST", "/outbox/1/drop", [401, 401, 401, 403, 403, 403, 400]),
     ("getCallTotals", "GET", "/statistics/totals", [401, 401, 401, 403, 200, 200, 200]),
     ("getCallSeries", "GET", "/statistics/series", [401, 401, 401, 403, 200, 200, 200]),
     ("listCalls", "GET", "/calls", [401, 401, 401, 403, 200, 200, 200]),

@@ -1,16 +1,21 @@
 //! Our own REST API.
 
 mod access;
+mod apps;
 mod contract;
+mod cors;
 mod events;
 mod idempotency;
 mod jobs;
 mod lists;
+mod operation;
 mod operators;
 mod organise;
 mod people;
+pub mod quotas;
 mod recognition;
 mod recognition_log;
+mod statistics;
 mod webhooks;
 mod zip;
 
@@ -76,6 +81,14 @@ impl Rest {
         body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
         self.send(method, path, &[("Content-Type", &content_type)], &body)
+    }
+
+    /// Creates an app with capabilities, or none, and returns a client with its token.
+    pub fn app(&self, app: &str, capabilities: &[&str]) -> Self {
+        let body = serde_json::json!({"appId": app, "dueAt": "2099-01-01T00:00:00Z", "capabilities": capabilities});
+        let answer = self.json("POST", "/apps", &body);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        Self { address: self.address, token: text(&answer.json()["token"]) }
     }
 
     /// Creates a library and returns its id.

@@ -249,6 +249,24 @@ fn quotas_count_down_and_are_said() {
 }
 
 #[test]
+fn the_quota_of_an_app_holds_for_all_its_keys() {
+    let server = Server::auto();
+    let (one, two) = (Jd::of_app(&server, "shop", &json!({})), Jd::of_app(&server, "shop", &json!({"callsPerDay": 2})));
+    crate::api::quotas::set(&server, "shop", &json!({"callsPerDay": 4}));
+    assert_eq!(one.call(LIST, "", "").json()["remain"], 3);
+    assert_eq!(two.call(LIST, "", "").json()["remain"], 1, "the key has fewer left");
+    assert_eq!(two.call(LIST, "", "").json()["remain"], 0);
+    // What the key refuses does not count for the app.
+    assert_system(&two.call(LIST, "", ""), "10040", "超过每天限量，请明天继续");
+    assert_eq!(one.call(LIST, "", "").json()["remain"], 0);
+    assert_system(&one.call(LIST, "", ""), "10040", "超过每天限量，请明天继续");
+    crate::api::quotas::set(&server, "shop", &json!({"callsPerSecond": 1}));
+    let codes: Vec<Value> = (0..20).map(|_| one.call(LIST, "", "").json()["code"].take()).collect();
+    assert_eq!(codes[0], "10000");
+    assert!(codes.contains(&json!("10043")), "{codes:?}");
+}
+
+#[test]
 fn what_an_app_was_not_granted_is_refused() {
     let server = Server::auto();
     server.grant("groups", &["C10000000001"]);

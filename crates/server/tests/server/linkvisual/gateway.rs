@@ -251,6 +251,8 @@ fn too_many_calls_of_one_action_are_refused() {
     let limited = Client::with_key(&server, &server.key("few", &json!({"kind": "alibaba", "callsPerDay": 1})));
     assert_eq!(limited.ask(LIST, &[FIRST]).status, 200);
     limited.refused(400, "Throttling.User", "QueryFaceAllDeviceGroup", &[FIRST]);
+    crate::api::quotas::set(&server, "another", &json!({"callsPerDay": 0}));
+    Client::new(&server, "another").refused(400, "Throttling.User", LIST, &[FIRST]);
 }
 
 #[test]

@@ -351,6 +351,9 @@ fn calls_are_counted_by_command_and_by_key() {
     let few = Im { query: few.signed("admin"), ..few };
     few.import(&["ada"]);
     assert_fails(&few.sns("group_get", &json!({"From_Account": "ada"})), 60011);
+    let third = Im::of_app(&server, "third");
+    crate::api::quotas::set(&server, "third", &json!({"callsPerDay": 0}));
+    assert_fails(&third.sns("group_get", &json!({"From_Account": "ada"})), 60011);
     drop(server);
 
     let server = Server::auto();
