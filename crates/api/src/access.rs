@@ -48,6 +48,23 @@ impl Access {
             _ => None,
         }
     }
+
+    /// Checks that a caller may call an operation with this access. A viewer may call what is safe, which changes nothing,
+    /// and what every holder of a token may.
+    ///
+    /// # Errors
+    /// The caller may not.
+    pub fn check(self, caller: &Caller, is_safe: bool) -> Result<()> {
+        match self {
+            Self::Public | Self::Token => Ok(()),
+            Self::Area(_) | Self::Events if caller.is_viewer() && !is_safe => Err(Problem::viewer()),
+            Self::Area(area) => caller.require_area(area).map_err(Problem::from),
+            Self::Events if caller.event_kinds().is_empty() => Err(Problem::not_granted()),
+            Self::Events => Ok(()),
+            Self::Administrator if caller.is_administrator() => Ok(()),
+            Self::Administrator => Err(Problem::forbidden()),
+        }
+    }
 }
 
 /// Whether an operation creates something: it is answered by 201.
@@ -78,21 +95,12 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// Checks that a caller may call the operation. A viewer may call what changes nothing, and what every holder of a
-    /// token may.
+    /// Checks that a caller may call the operation.
     ///
     /// # Errors
-    /// The caller may not.
+    /// As [`Access::check`].
     pub fn check(&self, caller: &Caller) -> Result<()> {
-        match self.access {
-            Access::Public | Access::Token => Ok(()),
-            Access::Area(_) | Access::Events if caller.is_viewer() && !self.is_safe => Err(Problem::viewer()),
-            Access::Events if caller.event_kinds().is_empty() => Err(Problem::not_granted()),
-            Access::Events => Ok(()),
-            Access::Area(area) => caller.require_area(area).map_err(Problem::from),
-            Access::Administrator if caller.is_administrator() => Ok(()),
-            Access::Administrator => Err(Problem::forbidden()),
-        }
+        self.access.check(caller, self.is_safe)
     }
 }
 
@@ -148,7 +156,7 @@ impl Operations {
                     summary: described.summary.clone().unwrap_or_default(),
                     path: path.clone(),
                     access,
-                    is_safe: name == "GET",
+                    is_safe: matches!(name, "GET" | "HEAD"),
                     takes_pictures: takes(FORM),
                     takes_archive: takes(ARCHIVE),
                     creates: creates(described),

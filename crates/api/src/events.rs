@@ -327,7 +327,7 @@ impl Feed {
         loop {
             if self.checked_at.elapsed() >= RECHECK_INTERVAL {
                 self.caller = authenticate(&self.platform, &self.parts).ok()?;
-                Access::Events.check(&self.caller).ok()?;
+                Access::Events.check(&self.caller, true).ok()?;
                 self.checked_at = Instant::now();
             }
             if self.is_behind {

@@ -201,8 +201,8 @@ fn created(job: Job) -> Response {
 ///
 /// A zip archive with a folder per person, whose name is the person's name and external id, or with a `manifest.csv` that has a
 /// row per picture and the columns `file`, `name`, `externalId`, `customerNumber`, `documentNumber`, `company`, `duty`,
-/// `province`, `remark`, `info`; others are ignored. A picture that the person has is not enrolled again. The job reports on
-/// each picture.
+/// `province`, `remark`, `info`, `tags` (separated by `;`); others are ignored. A picture that the person has is not enrolled
+/// again. The job reports on each picture.
 #[utoipa::path(post, path = "/libraries/{library}/imports", tag = tags::JOBS, security(("token" = ["people"])),
     params(("library" = String, Path, description = "Id of the library")),
     request_body(content = String, content_type = "application/zip", description = "The archive"),

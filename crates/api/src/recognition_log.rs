@@ -285,9 +285,11 @@ async fn enrol_recognition(
         return Err(Problem::field("image", "must be left out: the picture is that of the recognition"));
     }
     let (acting, library, entry) = find(&platform, &caller, &ids).await?;
-    let enrolled = platform.enrol_recognition(&acting, &library, entry.id, new.data()).await?;
+    let data = new.data()?;
+    let tags = data.tags.clone();
+    let enrolled = platform.enrol_recognition(&acting, &library, entry.id, data).await?;
     let faces = platform.faces(&enrolled.person).await?;
     let location = format!("/api/v1/libraries/{}/people/{}", library.id, enrolled.person.public_id);
-    let revision = people::revision(&enrolled.person);
-    Ok(revision::created(&location, revision, ShownPerson::new(enrolled.person, Some(faces))))
+    let revision = people::revision(&enrolled.person, &tags);
+    Ok(revision::created(&location, revision, ShownPerson::new(enrolled.person, tags, Some(faces))))
 }

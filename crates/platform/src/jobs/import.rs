@@ -19,7 +19,7 @@ use super::zip::{Limits, Refused, read_entry, too_large};
 use super::{ItemDetail, Job, Task, Upload};
 use crate::{
     BadInput, Caller, EnrolOptions, Enrolment, Error, Format, KnownPerson, Library, Limit, PersonData, Platform,
-    Profile, Refusal, Result, SamePicture,
+    Profile, Refusal, Result, SamePicture, Tags,
 };
 
 /// Maximum size of a picture in bytes. The largest bitmap that can be decoded has twice as many, photographs have a tenth.
@@ -302,6 +302,8 @@ async fn enrol(
                     remark: person.remark.clone(),
                     ..Profile::default()
                 },
+                // The listing has checked them.
+                tags: Tags::new(&person.tags).unwrap_or_default(),
             },
             picture: bytes.clone(),
             // What was enrolled before a crash is not enrolled again.

@@ -8,6 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::manifest::{self, MANIFEST, Row};
 use super::zip::{Archive, Entry, Limits, Place, Refused, ZipError, read_entry};
+use crate::Tags;
 
 /// Maximum depth of a path in an archive.
 const MAX_DEPTH: usize = 16;
@@ -33,6 +34,7 @@ pub(crate) struct PersonRow {
     pub province: Option<String>,
     pub remark: Option<String>,
     pub info: Option<String>,
+    pub tags: Vec<String>,
 }
 
 impl PersonRow {
@@ -68,6 +70,8 @@ impl PersonRow {
                 return Err(wrong(format!("the {what} has control characters")));
             }
         }
+        let tags = Tags::new(&self.tags).map_err(|e| wrong(format!("tags {e}")))?;
+        self.tags = tags.into_vec();
         Ok(self)
     }
 }

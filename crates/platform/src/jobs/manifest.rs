@@ -11,6 +11,9 @@ use super::zip::Refused;
 /// Name of the file.
 pub(crate) const MANIFEST: &str = "manifest.csv";
 
+/// What separates the tags of a person, also as Chinese keyboards write it.
+const TAG_SEPARATORS: [char; 4] = [';', '；', ',', '，'];
+
 /// A row of the manifest.
 pub(crate) struct Row {
     /// Path of the picture in the archive.
@@ -54,6 +57,11 @@ pub(crate) fn read(
                     file = value;
                     continue;
                 }
+                Some(Column::Tags) => {
+                    let tags = value.split(TAG_SEPARATORS).filter(|tag| !tag.trim().is_empty());
+                    person.tags = tags.map(str::to_owned).collect();
+                    continue;
+                }
                 None => continue,
                 Some(Column::ExternalId) => &mut person.external_id,
                 Some(Column::Name) => &mut person.name,
@@ -85,6 +93,7 @@ enum Column {
     Province,
     Remark,
     Info,
+    Tags,
 }
 
 impl Column {
@@ -102,6 +111,7 @@ impl Column {
             "province" => Self::Province,
             "remark" => Self::Remark,
             "info" => Self::Info,
+            "tags" => Self::Tags,
             _ => return None,
         })
     }
