@@ -20,7 +20,7 @@ use crate::access::creates;
 use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
-    BASE, DOCS, about, accounts, apps, audit, bulk, engines, events, faces, identification, jobs, libraries,
+    BASE, DOCS, about, accounts, apps, audit, bulk, engines, events, faces, identification, job_items, jobs, libraries,
     library_tags, moves, operators, people, recognition, recognition_log, session, statistics, system, webhooks,
 };
 
@@ -57,6 +57,7 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(statistics::routes())
         .merge(engines::routes())
         .merge(jobs::routes())
+        .merge(job_items::routes())
         .merge(accounts::routes())
         .merge(events::routes())
         .merge(webhooks::routes())

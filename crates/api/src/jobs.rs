@@ -1,19 +1,18 @@
-//! Jobs: long work, its progress and its reports.
+//! Jobs: long work, and its progress.
 
 use std::path::PathBuf;
 
-use aicp_platform::{Caller, Error, Item, Job, JobItemState, JobKind, JobQuery, JobState, Missing, Platform};
+use aicp_platform::{Error, Job, JobKind, JobQuery, JobState, Missing, Platform};
 use aicp_types::{JobId, LibraryId};
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::identification::threshold_of;
 use crate::input::{Ids, Json, Query, Who};
 use crate::libraries::find as find_library;
 use crate::pages::{self, Page};
@@ -26,13 +25,12 @@ pub(crate) fn routes() -> OpenApiRouter<Platform> {
     OpenApiRouter::new()
         .routes(routes!(import_archive))
         .routes(routes!(import_folder))
+        .routes(routes!(scan_for_duplicates))
         .routes(routes!(list_jobs))
         .routes(routes!(get_job, delete_job))
         .routes(routes!(pause_job))
         .routes(routes!(resume_job))
         .routes(routes!(cancel_job))
-        .routes(routes!(list_job_items))
-        .routes(routes!(get_job_report))
 }
 
 /// State of a job.
@@ -119,78 +117,15 @@ impl From<Job> for ShownJob {
     }
 }
 
-/// State of an item of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-enum ItemState {
-    /// It is still to be done.
-    Waiting,
-    /// It is done.
-    Done,
-    /// It can't be done.
-    Failed,
-}
-
-impl From<JobItemState> for ItemState {
-    fn from(state: JobItemState) -> Self {
-        match state {
-            JobItemState::Waiting => Self::Waiting,
-            JobItemState::Done => Self::Done,
-            JobItemState::Failed => Self::Failed,
-        }
-    }
-}
-
-impl From<ItemState> for JobItemState {
-    fn from(state: ItemState) -> Self {
-        match state {
-            ItemState::Waiting => Self::Waiting,
-            ItemState::Done => Self::Done,
-            ItemState::Failed => Self::Failed,
-        }
-    }
-}
-
-/// An item of a job.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct ShownItem {
-    /// Number in the job, from 1.
-    number: i64,
-    /// What it is about: for an import, the path of the picture.
-    #[schema(example = "Ada Lovelace/1.jpg")]
-    name: String,
-    /// State.
-    state: ItemState,
-    /// What became of it, for programs: `newPerson`, `newFace` and `known` are done, others tell why it can't be done.
-    #[schema(example = "newPerson")]
-    code: Option<String>,
-    /// Why it can't be done, for people.
-    reason: Option<String>,
-    /// Person that it is about.
-    person_id: Option<String>,
-    /// Face that it is about.
-    face_id: Option<String>,
-}
-
-impl From<Item> for ShownItem {
-    fn from(item: Item) -> Self {
-        Self {
-            number: item.number,
-            name: item.name,
-            state: item.state.into(),
-            code: item.code,
-            reason: item.detail.reason,
-            person_id: item.detail.person.map(|id| id.to_string()),
-            face_id: item.detail.face.map(|id| id.to_string()),
-        }
-    }
-}
-
 /// Builds the answer to the creation of a job.
 fn created(job: Job) -> Response {
+    with_job(StatusCode::CREATED, job)
+}
+
+/// Builds an answer that shows a job.
+pub(crate) fn with_job(status: StatusCode, job: Job) -> Response {
     let location = format!("/api/v1/jobs/{}", job.id);
-    let mut response = (StatusCode::CREATED, axum::Json(ShownJob::from(job))).into_response();
+    let mut response = (status, axum::Json(ShownJob::from(job))).into_response();
     if let Ok(location) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -244,6 +179,38 @@ async fn import_folder(
     Ok(created(platform.import_folder(&caller, &library, PathBuf::from(new.folder)).await?))
 }
 
+/// Which people are reported.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"fmr": 1e-6}))]
+struct NewDuplicateScan {
+    /// Similarity from which two people are reported, 0..1; that of the library if it is left out.
+    #[schema(minimum = 0, maximum = 1)]
+    threshold: Option<f32>,
+    /// Rate of false matches, instead of a threshold.
+    #[schema(minimum = 1e-9, maximum = 0.5)]
+    fmr: Option<f64>,
+}
+
+/// Scan a library for duplicates
+///
+/// A job that reports the pairs of people whose most similar faces reach a threshold: each with both people, both faces and
+/// their similarity. For each face, the 100 most similar people are looked at.
+#[utoipa::path(post, path = "/libraries/{library}/duplicate-scans", tag = tags::JOBS, security(("token" = ["recognition"])),
+    params(("library" = String, Path, description = "Id of the library")),
+    request_body = NewDuplicateScan,
+    responses((status = CREATED, description = "The job", body = ShownJob, headers(("Location" = String)))))]
+async fn scan_for_duplicates(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(library): Ids<String>,
+    Json(new): Json<NewDuplicateScan>,
+) -> Result<Response> {
+    let least = threshold_of(new.threshold, new.fmr)?;
+    let (acting, library) = find_library(&platform, &caller, &library).await?;
+    Ok(created(platform.scan_for_duplicates(&acting, &library, least).await?))
+}
+
 /// Which jobs to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -288,7 +255,7 @@ async fn list_jobs(
     Ok(axum::Json(Page::of(jobs, limit, |job| job.id.get(), ShownJob::from)))
 }
 
-fn id_of(text: &str) -> Result<JobId> {
+pub(crate) fn id_of(text: &str) -> Result<JobId> {
     Ok(JobId::parse(text).ok_or(Error::from(Missing::Job))?)
 }
 
@@ -355,133 +322,4 @@ async fn cancel_job(
     Ids(id): Ids<String>,
 ) -> Result<axum::Json<ShownJob>> {
     Ok(axum::Json(platform.cancel_job(&caller, id_of(&id)?).await?.into()))
-}
-
-/// Which items of a job to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ItemsQuery {
-    /// Only items in this state.
-    #[param(inline)]
-    state: Option<ItemState>,
-    /// Number of items of a page.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<u64>,
-    /// `next` of the page before.
-    cursor: Option<String>,
-}
-
-/// List the items of a job
-///
-/// By number.
-#[utoipa::path(get, path = "/jobs/{job}/items", tag = tags::JOBS, security(("token" = ["people"])),
-    params(("job" = String, Path, description = "Id of the job"), ItemsQuery),
-    responses((status = OK, description = "A page", body = Page<ShownItem>)))]
-async fn list_job_items(
-    State(platform): State<Platform>,
-    Who(caller): Who,
-    Ids(id): Ids<String>,
-    Query(query): Query<ItemsQuery>,
-) -> Result<axum::Json<Page<ShownItem>>> {
-    let limit = pages::limit(query.limit)?;
-    let after = pages::after(query.cursor.as_deref())?.unwrap_or(0);
-    let state = query.state.map(JobItemState::from);
-    let items = platform.job_items(&caller, id_of(&id)?, state, after, limit + 1).await?;
-    Ok(axum::Json(Page::of(items, limit, |item| item.number, ShownItem::from)))
-}
-
-/// Which items of a job to report.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ReportQuery {
-    /// Only items in this state.
-    #[param(inline)]
-    state: Option<ItemState>,
-}
-
-/// Get the report of a job
-///
-/// All items as CSV. A text that a spreadsheet would take for a formula has an apostrophe before it.
-#[utoipa::path(get, path = "/jobs/{job}/report", tag = tags::JOBS, security(("token" = ["people"])),
-    params(("job" = String, Path, description = "Id of the job"), ReportQuery),
-    responses((status = OK, description = "The report", body = String, content_type = "text/csv")))]
-async fn get_job_report(
-    State(platform): State<Platform>,
-    Who(caller): Who,
-    Ids(id): Ids<String>,
-    Query(query): Query<ReportQuery>,
-) -> Result<Response> {
-    let id = id_of(&id)?;
-    let state = query.state.map(JobItemState::from);
-    let first = platform.job_items(&caller, id, state, 0, pages::MAX_LIMIT).await?;
-    let head = "number,name,state,code,reason,personId,faceId\r\n".to_owned();
-    let report = Report { platform, caller, id, state };
-    // The rest is read as the client takes it.
-    let rows = stream::unfold(Some((report, head, first)), async |part| {
-        let (report, mut text, items) = part?;
-        let last = items.last().map(|item| item.number).filter(|_| items.len() as u64 == pages::MAX_LIMIT);
-        items.into_iter().for_each(|item| push_row(&mut text, item));
-        let next = match last {
-            Some(last) => report.after(last).await,
-            None => Ok(None),
-        };
-        match next {
-            Ok(next) => Some((Ok(text), next.map(|items| (report, String::new(), items)))),
-            // A report that ends early must not look complete: the connection is cut.
-            Err(e) => Some((Err(e), None)),
-        }
-    });
-    let disposition = format!("attachment; filename=\"job-{id}.csv\"");
-    let mut response = Body::from_stream(rows).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    if let Ok(disposition) = HeaderValue::from_str(&disposition) {
-        headers.insert(header::CONTENT_DISPOSITION, disposition);
-    }
-    Ok(response)
-}
-
-/// The report of a job.
-struct Report {
-    platform: Platform,
-    caller: Caller,
-    id: JobId,
-    state: Option<JobItemState>,
-}
-
-impl Report {
-    /// Returns the items after one; `None` if there are no more.
-    async fn after(&self, last: i64) -> std::result::Result<Option<Vec<Item>>, Error> {
-        let items = self.platform.job_items(&self.caller, self.id, self.state, last, pages::MAX_LIMIT).await?;
-        Ok(Some(items).filter(|items| !items.is_empty()))
-    }
-}
-
-fn push_row(text: &mut String, item: Item) {
-    let item = ShownItem::from(item);
-    let state = match item.state {
-        ItemState::Waiting => "waiting",
-        ItemState::Done => "done",
-        ItemState::Failed => "failed",
-    };
-    let fields = [
-        Some(item.number.to_string()),
-        Some(item.name),
-        Some(state.to_owned()),
-        item.code,
-        item.reason,
-        item.person_id,
-        item.face_id,
-    ];
-    let fields = fields.map(|field| csv_field(field.unwrap_or_default()));
-    text.push_str(&fields.join(","));
-    text.push_str("\r\n");
-}
-
-/// Writes a field of CSV (RFC 4180). Names of files come from anybody, and spreadsheets run formulas.
-fn csv_field(text: String) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text };
-    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }

@@ -23,6 +23,7 @@ pub mod fuzzing;
 mod idempotency;
 mod identification;
 mod input;
+mod job_items;
 mod jobs;
 mod keys;
 mod libraries;

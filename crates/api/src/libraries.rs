@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::input::{Ids, Json, Query, Who};
+use crate::jobs::{ShownJob, with_job};
 use crate::pages::{self, Page};
 use crate::person_data::present;
 use crate::problem::{Problem, Result};
@@ -278,14 +279,17 @@ async fn update_library(
 
 /// Delete a library
 ///
-/// With its people, faces and pictures.
+/// With its people, faces and pictures. One of more than 1,000 people is out of sight at once, and a job deletes the people.
 #[utoipa::path(delete, path = "/libraries/{library}", tag = tags::LIBRARIES, security(("token" = ["libraries"])),
     params(("library" = String, Path, description = "Id of the library")),
-    responses((status = NO_CONTENT, description = "It is deleted")))]
+    responses((status = NO_CONTENT, description = "It is deleted"),
+        (status = ACCEPTED, description = "It is being deleted by this job", body = ShownJob, headers(("Location" = String)))))]
 async fn delete_library(State(platform): State<Platform>, Who(caller): Who, Ids(id): Ids<String>) -> Result<Response> {
     let (acting, library) = find(&platform, &caller, &id).await?;
-    platform.delete_library(&acting, &library).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    match platform.delete_library_in_parts(&acting, &library).await? {
+        None => Ok(StatusCode::NO_CONTENT.into_response()),
+        Some(job) => Ok(with_job(StatusCode::ACCEPTED, job)),
+    }
 }
 
 /// Numbers of a library.

@@ -353,6 +353,20 @@ impl Builtin {
         Ok(self.index.apply(sequence, changes).await?)
     }
 
+    /// Returns the people of a library most like stored templates, at most `top_n` for each, each with the best of their
+    /// faces.
+    ///
+    /// # Errors
+    /// [`Error::Index`], [`Error::Busy`].
+    pub async fn search_templates(
+        &self,
+        library: LibraryId,
+        templates: Vec<Vec<f32>>,
+        top_n: usize,
+    ) -> Result<Vec<Vec<Candidate>>> {
+        self.search_all(&[library], templates, top_n, Filter::All).await
+    }
+
     /// Returns the number of searchable faces of these libraries.
     pub fn faces(&self, libraries: &[LibraryId]) -> usize {
         self.index.faces(libraries)

@@ -3,6 +3,8 @@
 //! A job goes on where it stopped. What it has done is recorded item by item, or with a position that is written in the
 //! same transaction as the work. An item may be begun twice, after a crash in between; the work on it is idempotent.
 
+mod deletion;
+mod duplicates;
 mod import;
 mod listing;
 mod manifest;
@@ -21,18 +23,23 @@ pub(crate) use runner::Jobs;
 pub use uploads::Upload;
 
 use crate::error::or_missing;
-use crate::{BadInput, Caller, Error, Library, Limit, Missing, Platform, Refusal, Result};
+use crate::{BadInput, Caller, Error, Library, Limit, Missing, Platform, Refusal, Result, Similarity};
 
 /// Kind of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobKind {
     /// Enrols the pictures of an archive or a folder.
     Import,
+    /// Deletes a large library.
+    LibraryDeletion,
+    /// Looks for people of a library who may be the same person.
+    DuplicateScan,
 }
 
 impl JobKind {
     /// All kinds with their names in the store.
-    pub const ALL: [(Self, &'static str); 1] = [(Self::Import, "import")];
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::Import, "import"), (Self::LibraryDeletion, "libraryDeletion"), (Self::DuplicateScan, "duplicateScan")];
 
     /// Returns the name in the store.
     pub fn name(self) -> &'static str {
@@ -46,15 +53,19 @@ impl JobKind {
 }
 
 /// What a job has to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Task {
     Import(ImportSource),
+    Deletion,
+    Duplicates { threshold: Similarity },
 }
 
 impl Task {
     fn kind(&self) -> JobKind {
         match self {
             Self::Import(_) => JobKind::Import,
+            Self::Deletion => JobKind::LibraryDeletion,
+            Self::Duplicates { .. } => JobKind::DuplicateScan,
         }
     }
 }
@@ -131,6 +142,15 @@ pub struct ItemDetail {
     /// Row id of the face.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub face: Option<i64>,
+    /// Public id of the other person of a pair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_person: Option<i64>,
+    /// Row id of the face of the other person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_face: Option<i64>,
+    /// Similarity of the faces, 0..1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub similarity: Option<Similarity>,
 }
 
 /// An item of a job.
@@ -263,15 +283,17 @@ impl Platform {
         Ok(job)
     }
 
-    /// Stops a job for good. What it has done stays. A job that is cancelled stays so.
+    /// Stops a job for good. What it has done stays. A job that is cancelled stays so. The deletion of a library can't be
+    /// cancelled.
     ///
     /// # Errors
-    /// [`Missing::Job`]; [`Refusal::JobState`] if it is done.
+    /// [`Missing::Job`]; [`Refusal::JobState`] if it is done, or can't be cancelled.
     pub async fn cancel_job(&self, caller: &Caller, id: JobId) -> Result<Job> {
         let now = self.now();
         let cancelled = self.change_job(caller, id, move |job| {
             match job.state {
                 JobState::Done => return Err(Refusal::JobState.into()),
+                _ if job.kind == JobKind::LibraryDeletion.name() => return Err(Refusal::JobState.into()),
                 JobState::Cancelled => {}
                 _ => (job.state, job.ended_at) = (JobState::Cancelled, Some(now)),
             }
@@ -294,7 +316,9 @@ impl Platform {
         let delete = self.inner.store.remove(move |tx| {
             Box::pin(async move {
                 let job = tx.job(id).await?.ok_or(Missing::Job)?;
-                if is_active || !(has_ended(job.state) || job.state == JobState::Failed) {
+                let must_end = job.kind == JobKind::LibraryDeletion.name();
+                let has_ended = has_ended(job.state) || (job.state == JobState::Failed && !must_end);
+                if is_active || !has_ended {
                     return Err(Error::from(Refusal::JobState));
                 }
                 tx.delete_job(id).await.map_err(or_missing(Missing::Job))

@@ -56,8 +56,7 @@ impl Platform {
 /// Runs a scan. Each pair is found by the person who was enrolled first.
 pub(super) async fn run(running: Running, job: JobRow, threshold: Similarity) -> Result<End> {
     let library = running.library(&job).await?;
-    let mut at: Position =
-        job.position.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut at: Position = job.position.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     if job.total.is_none() {
         let people = running.platform.inner.store.rows().await?.person_count(library.id).await?;
         running.update(move |job| job.total = Some(people)).await?;

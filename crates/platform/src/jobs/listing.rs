@@ -374,3 +374,68 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, ListError> {
     paths.sort();
     Ok(paths)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { entries: 10, unpacked: 1 << 20, file: 1 << 16 };
+
+    /// Returns an archive of two stored entries without checksums.
+    fn archive() -> Vec<u8> {
+        let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+        for name in [b"Ada/1.jpg", b"Joe/2.jpg"] {
+            let offset = u32::try_from(bytes.len()).expect("small").to_le_bytes();
+            let common =
+                [&[20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 9, 0, 0, 0][..]].concat();
+            bytes.extend([b"PK\x03\x04", &common[..], name, b"abc"].concat());
+            directory.extend([b"PK\x01\x02\x14\x03", &common[..], &[0; 10], &offset[..], name].concat());
+        }
+        let (at, size) = (bytes.len() as u32, directory.len() as u32);
+        bytes.extend(directory);
+        bytes.extend(b"PK\x05\x06\0\0\0\0\x02\0\x02\0");
+        bytes.extend([size.to_le_bytes(), at.to_le_bytes()].concat());
+        bytes.extend([0; 2]);
+        bytes
+    }
+
+    fn list(bytes: &[u8]) -> Result<Vec<Listed>, ListError> {
+        let file = tempfile::NamedTempFile::new().expect("a temp file");
+        std::fs::write(file.path(), bytes).expect("written");
+        let mut all = Vec::new();
+        list_archive(file.path(), LIMITS, |listed| {
+            if let Ok(Picture { source: Source::Entry(place), .. }) = &listed.1 {
+                // Whatever the directory says, reading ends.
+                drop(read_entry(file.path(), *place, |_| true));
+            }
+            all.push(listed);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    #[test]
+    fn an_archive_with_any_byte_changed_or_its_end_cut_off_is_read_or_refused() {
+        let whole = archive();
+        let names: Vec<String> = list(&whole).expect("it is good").into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["Ada/1.jpg", "Joe/2.jpg"]);
+        for at in 0..whole.len() {
+            assert!(list(&whole[..at]).is_err(), "cut at {at}");
+            for value in [0, 1, 0x7f, 0xff, whole[at] ^ 0x20] {
+                let mut changed = whole.clone();
+                changed[at] = value;
+                if let Ok(listed) = list(&changed) {
+                    assert!(listed.len() <= 2, "{at} {value}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_is_split_at_both_separators_and_never_leads_out() {
+        assert_eq!(components("./a//b\\c.jpg").expect("good"), ["a", "b", "c.jpg"]);
+        for path in ["", "/", "/a/b", "\\a", "a/../../b", "..", "C:/a", "a/\0b", &"a/".repeat(17), &"a".repeat(1025)] {
+            assert_eq!(components(path).expect_err("refused").code, "pathRefused", "{path:?}");
+        }
+    }
+}

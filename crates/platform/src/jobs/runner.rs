@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::uploads::{Folder, file_of};
-use super::{ItemDetail, Task, has_ended, import};
+use super::{ItemDetail, Task, deletion, duplicates, has_ended, import};
 use crate::background::Background;
 use crate::{Caller, Error, Inner, Library, Missing, Platform, Result};
 
@@ -247,6 +247,8 @@ impl Running {
         let (platform, id) = (self.platform.clone(), self.id);
         let ended = match serde_json::from_str(&job.input) {
             Ok(Task::Import(source)) => import::run(self.clone(), job, source).await,
+            Ok(Task::Deletion) => deletion::run(self.clone(), job).await,
+            Ok(Task::Duplicates { threshold }) => duplicates::run(self.clone(), job, threshold).await,
             Err(e) => Err(Error::BadInput(crate::BadInput::Import(format!("another program wrote the job: {e}")))),
         };
         let now = platform.now();

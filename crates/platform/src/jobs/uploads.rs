@@ -77,8 +77,10 @@ impl Folder {
 /// Returns the name of the file that a job needs.
 pub(crate) fn file_of(input: &str) -> Option<String> {
     let task: Task = serde_json::from_str(input).ok()?;
-    let Task::Import(source) = task;
-    source.archive().map(str::to_owned)
+    match task {
+        Task::Import(source) => source.archive().map(str::to_owned),
+        Task::Deletion | Task::Duplicates { .. } => None,
+    }
 }
 
 /// An archive that is being received. Dropping it deletes the file.

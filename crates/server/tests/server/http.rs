@@ -120,11 +120,30 @@ pub fn read_answer(mut stream: TcpStream, method: &str) -> io::Result<Answer> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let broken = || io::Error::new(ErrorKind::UnexpectedEof, format!("{:?}", String::from_utf8_lossy(&bytes)));
-    let answer = Answer::parse(&bytes).ok_or_else(broken)?;
+    let mut answer = Answer::parse(&bytes).ok_or_else(broken)?;
+    if answer.header("transfer-encoding") == Some("chunked") {
+        answer.body = unchunked(&answer.body).ok_or_else(broken)?;
+        return Ok(answer);
+    }
     let length = answer.header("content-length").and_then(|length| length.parse::<usize>().ok());
     let has_none = method == "HEAD" || (answer.status == 204 && answer.body.is_empty());
     let whole = has_none || length == Some(answer.body.len());
     if whole { Ok(answer) } else { Err(broken()) }
+}
+
+/// Joins the chunks of a body (RFC 9112 section 7.1); `None` if it does not end as it should.
+fn unchunked(mut rest: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
+        let length = usize::from_str_radix(std::str::from_utf8(&rest[..end]).ok()?, 16).ok()?;
+        let chunk = rest.get(end + 2..end + 2 + length)?;
+        rest = rest.get(end + 2 + length..)?.strip_prefix(b"\r\n")?;
+        if length == 0 {
+            return rest.is_empty().then_some(body);
+        }
+        body.extend(chunk);
+    }
 }
 
 /// Client of one listener.

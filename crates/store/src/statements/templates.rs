@@ -1,11 +1,11 @@
 //! Templates, and what rows of older versions lack: recognisability and digests.
 
-use aicp_types::{FaceId, LibraryId};
+use aicp_types::{FaceId, LibraryId, PersonId};
 
-use super::convert::{blob_from_vector, saturating_i64};
+use super::convert::{blob_from_vector, saturating_i64, vector_from_blob};
 use crate::pictures::md5_hex;
 use crate::sql;
-use crate::{Algorithm, Change, NewTemplate, Result, Rows, Tx, UnjudgedFace};
+use crate::{Algorithm, Change, NewTemplate, Result, Rows, TemplateRow, Tx, UnjudgedFace};
 
 impl Rows<'_> {
     /// Returns faces with a template of this algorithm and without a judged recognisability, by ascending row id: the
@@ -27,6 +27,32 @@ impl Rows<'_> {
         let rows: Vec<(FaceId, LibraryId, String)> = query.bind(saturating_i64(limit)).fetch_all(&mut *self.db).await?;
         let face = |(face_id, library_id, picture_key)| UnjudgedFace { face_id, library_id, picture_key };
         Ok(rows.into_iter().map(face).collect())
+    }
+
+    /// Returns the templates of an algorithm of the people of a library from one row id to another, by person.
+    pub async fn templates_of_people(
+        &mut self,
+        library_id: LibraryId,
+        algorithm: &Algorithm,
+        first: PersonId,
+        last: PersonId,
+    ) -> Result<Vec<TemplateRow>> {
+        let query = sql::query_as(
+            "SELECT person.id, face.id, template.vector, template.recognisability
+             FROM person JOIN face ON face.person_id = person.id JOIN template ON template.face_id = face.id
+             WHERE person.library_id = $1 AND person.id >= $2 AND person.id <= $3
+                 AND template.algorithm = $4 AND template.provider = $5 AND template.version = $6
+             ORDER BY person.id, face.id",
+        );
+        let query = query.bind(library_id).bind(first).bind(last);
+        let query = query.bind(&algorithm.name).bind(&algorithm.provider).bind(&algorithm.version);
+        let rows: Vec<(PersonId, FaceId, Vec<u8>, Option<f32>)> = query.fetch_all(&mut *self.db).await?;
+        let row = |(person_id, face_id, vector, recognisability): (_, _, Vec<u8>, _)| {
+            let vector = vector_from_blob(&vector).ok()?;
+            Some(TemplateRow { library_id, person_id, face_id, vector, recognisability })
+        };
+        // A damaged template matches nobody.
+        Ok(rows.into_iter().filter_map(row).collect())
     }
 
     /// Counts the templates and the faces without a digest.

@@ -11,7 +11,7 @@ use crate::pictures::obama;
 /// An operation, and the status for a caller without a token, with a wrong one, with an expired one, of an app without the
 /// area, of another app with all areas, of the app itself, and of the administrator. The ids in the paths are those of
 /// [`prepare`]. Bodies are `{}`, so a caller who may call may still be told that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 7]); 115] = [
+const MATRIX: [(&str, &str, &str, [u16; 7]); 116] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200]),
     ("listSettings", "GET", "/settings", [401, 401, 401, 403, 403, 403, 200]),
@@ -77,7 +77,8 @@ const MATRIX: [(&str, &str, &str, [u16; 7]); 115] = [
     ("identifyInLibrary", "POST", "/libraries/{library}/identify", [401, 401, 401, 403, 404, 400, 400]),
     ("identify", "POST", "/identify", [401, 401, 401, 403, 400, 400, 400]),
     ("importArchive", "POST", "/libraries/{library}/imports", [401, 401, 401, 403, 415, 415, 415]),
-    ("importFolder", "POST", "/libraries/{library}/folder-imports", [401, 401, 401, 403, 404, 400, 400]),
+    ("importFolder", "POST", "/libraries/{library}/folder-imports", [401, 401, 401, 403, 400, 400, 400]),
+    ("scanForDuplicates", "POST", "/libraries/{library}/duplicate-scans", [401, 401, 401, 403, 404, 201, 201]),
     ("listJobs", "GET", "/jobs", [401, 401, 401, 403, 200, 200, 200]),
     ("getJob", "GET", "/jobs/{job}", [401, 401, 401, 403, 404, 200, 200]),
     ("listJobItems", "GET", "/jobs/{job}/items", [401, 401, 401, 403, 404, 200, 200]),

@@ -145,13 +145,16 @@ fn an_archive_is_imported_and_every_reject_named() {
     names.sort();
     assert_eq!(names, ["Ada", "Joe", "张三"]);
     assert_eq!(rest.faces(&library), 4);
-    assert_eq!(files_of_jobs(server.data_dir()), [String::new(); 0], "the archive is not kept");
+    wait_until("the archive is deleted", || files_of_jobs(server.data_dir()).is_empty());
 
     let report = rest.get(&format!("/jobs/{id}/report?state=failed"));
     assert_eq!(report.header("content-type"), Some("text/csv; charset=utf-8"));
     let lines: Vec<&str> = report.text().lines().collect();
-    assert_eq!((lines.len(), lines[0]), (6, "number,name,state,code,reason,personId,faceId"));
-    assert!(lines.iter().any(|line| line.contains(",stray.jpg,failed,notInFolder,not in a person's folder,,")));
+    assert_eq!(
+        (lines.len(), lines[0]),
+        (6, "number,name,state,code,reason,personId,faceId,otherPersonId,otherFaceId,similarity")
+    );
+    assert!(lines.iter().any(|line| line.contains(",stray.jpg,failed,notInFolder,not in a person's folder,,,,,")));
 
     // The same once more changes nothing.
     let again = rest.import(&library, &archive);
@@ -218,7 +221,7 @@ fn bombs_and_paths_that_lead_out_are_refused_with_their_reasons() {
     let server = Setup::new(&["auto"])
         .env("AICP_JOBS__MAX_FILES", "20")
         .env("AICP_JOBS__MAX_UNPACKED_MIB", "200")
-        .env("AICP_JOBS__MAX_UPLOAD_MIB", "2")
+        .env("AICP_JOBS__MAX_UPLOAD_MIB", "16")
         .start();
     let rest = app(&server, "shop");
     let library = rest.library("staff");
@@ -279,7 +282,7 @@ fn bombs_and_paths_that_lead_out_are_refused_with_their_reasons() {
     let whole = zip_of(&[("a/1.jpg", &obama())]);
     refused(&whole[..whole.len() - 30], 400, "importRefused", "not readable");
     refused(&whole[10..], 400, "importRefused", "not readable");
-    refused(&vec![7; (2 << 20) + 1], 413, "tooLarge", "too large");
+    refused(&vec![7; (16 << 20) + 1], 413, "tooLarge", "too large");
     // The end record says more than there is.
     let mut lying = zip_of(&[("a/1.jpg", &obama())]);
     let count = lying.len() - 12;
@@ -287,7 +290,7 @@ fn bombs_and_paths_that_lead_out_are_refused_with_their_reasons() {
     refused(&lying, 400, "importRefused", "not readable");
     let answer = rest.json("POST", &format!("/libraries/{library}/imports"), &json!({}));
     assert_problem(&answer, 415, "mediaTypeNotSupported");
-    assert_eq!(files_of_jobs(server.data_dir()), [String::new(); 0], "nothing is left of what was refused");
+    wait_until("nothing is left of what was refused", || files_of_jobs(server.data_dir()).is_empty());
 }
 
 #[test]
@@ -373,7 +376,7 @@ fn a_killed_import_goes_on_and_enrols_each_picture_once() {
     let numbers: Vec<u64> = items.iter().map(|item| item["number"].as_u64().expect("a number")).collect();
     assert_eq!(numbers, (1..=241).collect::<Vec<_>>(), "each item is reported once");
     assert!(items.iter().all(|item| item["code"].is_string()));
-    assert_eq!(files_of_jobs(temp.path()), [String::new(); 0]);
+    wait_until("the archive is deleted", || files_of_jobs(temp.path()).is_empty());
 }
 
 /// Begins an upload and returns its connection.
@@ -510,4 +513,79 @@ fn jobs_that_have_not_ended_are_limited() {
     let cancelled = rest.json("POST", &format!("/jobs/{first}/cancel"), &json!({}));
     assert_eq!(cancelled.status, 200);
     rest.import(&library, &zip_of(&[("Ada/1.jpg", &obama())]));
+}
+
+#[test]
+fn a_large_library_is_out_of_sight_at_once_and_deleted_by_a_job() {
+    let server = Server::auto();
+    let rest = app(&server, "shop");
+    let (library, other) = (rest.library("staff"), rest.library("small"));
+    rest.person(&library, &[("name", "Ada")], &obama());
+    rest.person(&other, &[("name", "Ada")], &obama2());
+    server.stop();
+    let database = rusqlite::Connection::open(server.data_dir().join("aicp.db")).expect("opens");
+    let insert = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
+        INSERT INTO person (library_id, public_id, number, external_id, created, updated)
+        SELECT ?1, i, printf('%032x', i), 'p' || i, 1, 1 FROM n";
+    assert_eq!(database.execute(insert, [&library]).expect("inserted"), 1500);
+    drop(database);
+
+    let server = Setup::new(&["auto"]).data_dir(server.data_dir()).start();
+    let rest = app_again(&server, &rest);
+    let deleted = rest.delete(&format!("/libraries/{library}"));
+    assert_eq!(deleted.status, 202, "{}", deleted.text());
+    let job = deleted.json();
+    let id = text(&job["id"]);
+    assert_eq!((&job["kind"], &job["total"]), (&json!("libraryDeletion"), &json!(1501)));
+    assert_problem(&rest.get(&format!("/libraries/{library}")), 404, "libraryNotFound");
+    assert_problem(&rest.delete(&format!("/libraries/{library}")), 404, "libraryNotFound");
+    let again = rest.library("staff");
+    assert_ne!(again, library, "the name is free at once");
+    let cancelled = rest.json("POST", &format!("/jobs/{id}/cancel"), &json!({}));
+    assert_problem(&cancelled, 409, "jobStateConflict");
+    // Killed in the middle or not, all people go.
+    server.kill();
+    let server = Setup::new(&["auto"]).data_dir(server.data_dir()).start();
+    let rest = app_again(&server, &rest);
+    let done = rest.wait_for_job(&id, "done");
+    assert_eq!((&done["total"], &done["done"], &done["failed"]), (&json!(1501), &json!(1501), &json!(0)), "{done}");
+    assert_eq!(rest.delete(&format!("/libraries/{again}")).status, 204, "a small one goes at once");
+    assert_eq!(objects(server.data_dir()).len(), 1, "its pictures are gone, and no other");
+    let database = rusqlite::Connection::open(server.data_dir().join("aicp.db")).expect("opens");
+    let count: i64 = database.query_row("SELECT count(*) FROM person", [], |row| row.get(0)).expect("a number");
+    assert_eq!(count, 1);
+}
+
+#[test]
+fn a_scan_reports_people_who_are_there_twice() {
+    let server = Server::auto();
+    let rest = app(&server, "shop");
+    let library = rest.library("staff");
+    let ada = rest.person(&library, &[("name", "Ada")], &obama());
+    rest.person(&library, &[("name", "Joe")], &biden());
+    let twin = rest.person(&library, &[("name", "Lovelace")], &obama2());
+    let scan = |terms: &Value| {
+        let answer = rest.json("POST", &format!("/libraries/{library}/duplicate-scans"), terms);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        let id = text(&answer.json()["id"]);
+        let job = rest.wait_for_job(&id, "done");
+        assert_eq!((&job["kind"], &job["total"], &job["done"]), (&json!("duplicateScan"), &json!(3), &json!(3)));
+        rest.items(&id)
+    };
+    for terms in [json!({}), json!({"fmr": 1e-4}), json!({"threshold": 0.7})] {
+        let items = scan(&terms);
+        let [pair] = &items[..] else { panic!("{items:?}") };
+        assert_eq!(
+            (&pair["code"], &pair["personId"], &pair["otherPersonId"]),
+            (&json!("similar"), &ada["id"], &twin["id"])
+        );
+        assert_eq!(pair["name"], "Ada / Lovelace");
+        assert_eq!((&pair["faceId"], &pair["otherFaceId"]), (&ada["faces"][0]["id"], &twin["faces"][0]["id"]));
+        assert!(pair["similarity"].as_f64() > Some(0.7), "{pair}");
+    }
+    assert_eq!(scan(&json!({"threshold": 1})), [Value::Null; 0]);
+    assert_eq!(scan(&json!({"threshold": 0})).len(), 3, "all pairs, each once");
+    let wrong =
+        rest.json("POST", &format!("/libraries/{library}/duplicate-scans"), &json!({"fmr": 1, "threshold": 0.5}));
+    assert_problem(&wrong, 400, "badField");
 }
