@@ -253,7 +253,7 @@ impl World {
         top_n: usize,
     ) -> Result<Vec<(Rect, Vec<Hit>)>, Refusal> {
         let library = self.library(library)?;
-        let found = self.engine.identify_many(&[library], picture.into(), top_n).await?;
+        let found = self.engine.identify_many(&[library], None, picture.into(), top_n).await?;
         Ok(found.into_iter().map(|found| (found.face.area, self.hits(found.candidates))).collect())
     }
 

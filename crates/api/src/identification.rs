@@ -268,7 +268,7 @@ async fn identify_in_library(
     let IdentifyRequest { image, image_url, faces, top, threshold, fmr, explain, tags, person_ids } = &form.fields;
     let among = among(tags, person_ids.as_deref())?;
     let terms =
-        SearchTerms { faces: *faces, top: *top, least: threshold_of(*threshold, *fmr)?, explain: *explain, among };
+        SearchTerms { faces: *faces, top: *top, least: threshold_or_fmr(*threshold, *fmr)?, explain: *explain, among };
     let picture = form.picture(&platform, &acting, FILE, (image, image_url)).await?;
     search(&platform, &acting, &[library], picture, terms).await
 }
@@ -297,7 +297,7 @@ async fn identify(
         &form.fields;
     let among = among(tags, person_ids.as_deref())?;
     let terms =
-        SearchTerms { faces: *faces, top: *top, least: threshold_of(*threshold, *fmr)?, explain: *explain, among };
+        SearchTerms { faces: *faces, top: *top, least: threshold_or_fmr(*threshold, *fmr)?, explain: *explain, among };
     let picture = form.picture(&platform, &acting, FILE, (image, image_url)).await?;
     search(&platform, &acting, &libraries, picture, terms).await
 }
@@ -342,16 +342,6 @@ async fn search(
     }
     platform.note_faces(caller, libraries, picture, &faces);
     Ok(axum::Json(Identified { faces: faces.into_iter().map(IdentifiedFace::from).collect() }))
-}
-
-/// Returns the threshold that a request wants, as a similarity or as a rate of false matches.
-pub(crate) fn threshold_of(wanted: Option<f32>, fmr: Option<f64>) -> Result<Threshold> {
-    match (wanted, fmr) {
-        (wanted, None) => threshold(wanted),
-        (None, Some(rate)) if (1e-9..=0.5).contains(&rate) => Ok(Threshold::AtLeast(threshold_for(1, rate))),
-        (None, Some(_)) => Err(Problem::field("fmr", "must be in 1e-9..=0.5")),
-        (Some(_), Some(_)) => Err(Problem::field("fmr", "must be left out if there is a threshold")),
-    }
 }
 
 /// How similar people must be.

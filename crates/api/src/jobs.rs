@@ -12,11 +12,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::identification::threshold_of;
 use crate::input::{Ids, Json, Query, Who};
 use crate::libraries::find as find_library;
 use crate::pages::{self, Page};
 use crate::problem::Result;
+use crate::recognition::threshold_or_fmr;
 use crate::tags;
 use crate::times::rfc3339;
 use crate::uploads::Archive;
@@ -206,7 +206,7 @@ async fn scan_for_duplicates(
     Ids(library): Ids<String>,
     Json(new): Json<NewDuplicateScan>,
 ) -> Result<Response> {
-    let least = threshold_of(new.threshold, new.fmr)?;
+    let least = threshold_or_fmr(new.threshold, new.fmr)?;
     let (acting, library) = find_library(&platform, &caller, &library).await?;
     Ok(created(platform.scan_for_duplicates(&acting, &library, least).await?))
 }

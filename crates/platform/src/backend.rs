@@ -69,11 +69,11 @@ pub(crate) trait LibraryBackend: Send + Sync {
     /// than `at_most` with it.
     async fn create_library(&self, new: NewLibrary, at_most: Option<u64>, act: Act) -> Result<Library>;
 
-    /// Deletes a library with its contents.
+    /// Deletes a library with its contents, and logs the act.
     ///
     /// # Errors
     /// [`Missing::Library`](crate::Missing::Library).
-    async fn delete_library(&self, library_id: LibraryId) -> Result<()>;
+    async fn delete_library(&self, library_id: LibraryId, act: Act) -> Result<()>;
 
     /// Enrols a person.
     ///

@@ -94,7 +94,8 @@ impl Platform {
     /// # Errors
     /// [`Missing::Library`].
     pub async fn delete_library(&self, caller: &Caller, library: &Library) -> Result<()> {
-        self.backend_of(caller, library)?.delete_library(library.id).await
+        let act = caller.act(self.now(), "library.delete", library_target(library));
+        self.backend_of(caller, library)?.delete_library(library.id, act).await
     }
 
     /// Returns a page of the app's libraries in order of creation.
@@ -242,7 +243,16 @@ pub(crate) async fn create_library(tx: &mut Tx, new: NewLibrary, at_most: Option
     Ok(library)
 }
 
-fn library_target(library: &Library) -> String {
+/// Logs the deletion of a library, before it is done.
+///
+/// # Errors
+/// [`Missing::Library`].
+pub(crate) async fn log_deletion(tx: &mut Tx, library_id: LibraryId, act: Act) -> Result<()> {
+    let library = tx.library_by_id(library_id).await?.ok_or(Missing::Library)?;
+    Ok(tx.append_act(Act { before: state(&AuditedLibrary::of(&library)), ..act }).await?)
+}
+
+pub(crate) fn library_target(library: &Library) -> String {
     format!("library {}", library.id)
 }
 

@@ -245,13 +245,18 @@ impl Outbox {
     }
 
     /// Deletes a library here at once, and at its engine as soon as the engine is reachable.
-    pub async fn delete_library(self: &Arc<Self>, engine: Arc<dyn RemoteEngine>, library_id: LibraryId) -> Result<()> {
+    pub async fn delete_library(
+        self: &Arc<Self>,
+        engine: Arc<dyn RemoteEngine>,
+        library_id: LibraryId,
+        act: Act,
+    ) -> Result<()> {
         let outbox = Arc::clone(self);
         run_detached(async move {
             let _lock = outbox.library_writes.lock(library_id).await;
             let row = outbox.new_row(engine.as_ref(), Write::DeleteLibrary);
             let store = &outbox.shared.store;
-            match store.remove(move |tx| Box::pin(transactions::remove_library(tx, library_id, row))).await? {
+            match store.remove(move |tx| Box::pin(transactions::remove_library(tx, library_id, act, row))).await? {
                 // Here the library is deleted whatever the engine answers.
                 Some(row_id) => outbox.attempt_removals(vec![row_id], library_id).await,
                 None => Ok(()),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::{AddedFace, FaceCheck, LibraryBackend, Scale};
 use crate::error::or_missing;
-use crate::libraries::create_library;
+use crate::libraries::{create_library, log_deletion};
 use crate::people::transactions;
 use crate::shared::Shared;
 use crate::{BUILTIN, ExaminedFace, Face, Library, Missing, Person, PersonChanges, Result, Similarity};
@@ -59,11 +59,15 @@ impl LibraryBackend for Local {
         self.shared.store.write(move |tx| Box::pin(create_library(tx, new, at_most, act))).await
     }
 
-    async fn delete_library(&self, library_id: LibraryId) -> Result<()> {
+    async fn delete_library(&self, library_id: LibraryId, act: Act) -> Result<()> {
         let now = self.shared.now();
-        let delete =
-            self.shared.store.remove(move |tx| Box::pin(async move { tx.delete_library(library_id, now).await }));
-        delete.await.map_err(or_missing(Missing::Library))
+        let delete = self.shared.store.remove(move |tx| {
+            Box::pin(async move {
+                log_deletion(tx, library_id, act).await?;
+                tx.delete_library(library_id, now).await.map_err(or_missing(Missing::Library))
+            })
+        });
+        delete.await
     }
 
     async fn enrol(

@@ -59,8 +59,8 @@ impl LibraryBackend for Remote {
         self.outbox.create_library(self.engine.clone(), new, at_most, act).await
     }
 
-    async fn delete_library(&self, library_id: LibraryId) -> Result<()> {
-        self.outbox.delete_library(self.engine.clone(), library_id).await
+    async fn delete_library(&self, library_id: LibraryId, act: Act) -> Result<()> {
+        self.outbox.delete_library(self.engine.clone(), library_id, act).await
     }
 
     async fn enrol(

@@ -1,11 +1,12 @@
 //! Deletion of a large library: its people go in transactions of a bounded size.
 
-use aicp_store::{JobRow, NewJob, PersonFilter};
+use aicp_store::{JobRow, NewJob, PersonFilter, PersonOrder};
 use aicp_types::LibraryId;
 
 use super::runner::{End, Running};
 use super::{Job, JobKind, Task};
 use crate::error::or_missing;
+use crate::libraries::{library_target, log_deletion};
 use crate::{BUILTIN, BadInput, Caller, Error, Library, Missing, Platform, Result};
 
 /// Maximum number of people of a library that is deleted at once.
@@ -23,9 +24,10 @@ impl Platform {
     pub async fn delete_library_in_parts(&self, caller: &Caller, library: &Library) -> Result<Option<Job>> {
         let backend = self.backend_of(caller, library)?;
         let id = library.id;
+        let act = caller.act(self.now(), "library.delete", library_target(library));
         let people = self.inner.store.rows().await?.person_count(id).await?;
         if people <= MAX_AT_ONCE || backend.name() != BUILTIN {
-            backend.delete_library(id).await?;
+            backend.delete_library(id, act).await?;
             return Ok(None);
         }
         let input = serde_json::to_string(&Task::Deletion).map_err(|e| BadInput::Import(e.to_string()))?;
@@ -39,6 +41,7 @@ impl Platform {
         };
         let withdraw = self.inner.store.remove(move |tx| {
             Box::pin(async move {
+                log_deletion(tx, id, act).await?;
                 // Ids with control characters are reserved.
                 tx.withdraw_library(id, &format!("\u{1}{id}")).await.map_err(or_missing(Missing::Library))?;
                 Ok::<_, Error>(tx.insert_job(new).await?)
@@ -66,7 +69,7 @@ async fn delete_some(running: &Running, library: LibraryId) -> Result<bool> {
     let (id, now) = (running.id, running.platform.now());
     let delete = running.platform.inner.store.remove(move |tx| {
         Box::pin(async move {
-            let people = tx.people_after(library, PersonFilter::default(), None, BATCH).await?;
+            let people = tx.people_after(library, PersonFilter::default(), PersonOrder::default(), BATCH).await?;
             for person in &people {
                 tx.remove_person(person.id, now).await?;
             }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aicp_backends::{CandidateKey, Error as EngineError, RemoteError, Similarity, is_recognisable_enough};
-use aicp_store::{JobItem, JobItemState, JobRow, PersonFilter};
+use aicp_store::{JobItem, JobItemState, JobRow, PersonFilter, PersonOrder};
 use aicp_types::{FaceId, PersonId};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,7 @@ impl Platform {
         }
         let threshold = match threshold {
             Threshold::AtLeast(similarity) => similarity,
+            Threshold::OwnOr(similarity) => library.threshold.unwrap_or(similarity),
             Threshold::Default => self.library_threshold(library.clone())?.threshold,
         };
         let most = self.inner.settings.jobs.max_open;
@@ -63,8 +64,8 @@ pub(super) async fn run(running: Running, job: JobRow, threshold: Similarity) ->
     }
     while !running.is_stopped() {
         let mut rows = running.platform.inner.store.rows().await?;
-        let after = Some(PersonId::new(at.person));
-        let people = rows.people_after(library.id, PersonFilter::default(), after, BATCH).await?;
+        let order = PersonOrder::Oldest(Some(PersonId::new(at.person)));
+        let people = rows.people_after(library.id, PersonFilter::default(), order, BATCH).await?;
         drop(rows);
         let Some(last) = people.last() else { return Ok(End::Complete) };
         at.person = last.id.get();

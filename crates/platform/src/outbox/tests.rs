@@ -82,7 +82,8 @@ impl Fixture {
     }
 
     async fn enqueue_library_removal(&self, library: LibraryId, row: NewWrite) -> Result<Option<OutboxId>> {
-        self.store.remove(move |tx| Box::pin(transactions::remove_library(tx, library, row))).await
+        let act = Caller::local(APP).act(row.created_at, "library.delete", "");
+        self.store.remove(move |tx| Box::pin(transactions::remove_library(tx, library, act, row))).await
     }
 
     async fn enqueue_removal(&self, person: PersonId) -> Result<Vec<OutboxId>> {

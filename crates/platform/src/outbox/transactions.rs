@@ -29,9 +29,15 @@ pub(super) async fn create_library(
 
 /// Removes a library with its contents. Returns the row that deletes it at its engine, unless the engine was never asked
 /// to create it.
-pub(super) async fn remove_library(tx: &mut Tx, library_id: LibraryId, write: NewWrite) -> Result<Option<OutboxId>> {
+pub(super) async fn remove_library(
+    tx: &mut Tx,
+    library_id: LibraryId,
+    act: Act,
+    write: NewWrite,
+) -> Result<Option<OutboxId>> {
     let library = tx.library_by_id(library_id).await?.ok_or(Missing::Library)?;
     let creations = tx.unsolved_outbox_of_library(library_id, OutboxAction::CreateLibrary).await?;
+    libraries::log_deletion(tx, library_id, act).await?;
     tx.delete_library(library_id, write.created_at).await?;
     if rules::was_never_asked(&creations) {
         return Ok(None);
