@@ -1,6 +1,7 @@
 //! The log of events.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use aicp_types::{EventId, LibraryId, UnixMillis};
 
@@ -87,11 +88,14 @@ impl Tx {
         let mut complete = Vec::with_capacity(events.len());
         for mut event in events {
             if let (None, Some(library_id)) = (&event.app_id, event.library_id) {
-                if !apps.contains_key(&library_id) {
-                    let query = sql::query_scalar("SELECT app_id FROM library WHERE id = $1 AND hidden = 0");
-                    apps.insert(library_id, query.bind(library_id).fetch_optional(&mut *self.db).await?);
-                }
-                let Some(app_id) = apps.get(&library_id).cloned().flatten() else { continue };
+                let app_id = match apps.entry(library_id) {
+                    Entry::Occupied(known) => known.get().clone(),
+                    Entry::Vacant(unknown) => {
+                        let query = sql::query_scalar("SELECT app_id FROM library WHERE id = $1 AND hidden = 0");
+                        unknown.insert(query.bind(library_id).fetch_optional(&mut *self.db).await?).clone()
+                    }
+                };
+                let Some(app_id) = app_id else { continue };
                 event.app_id = Some(app_id);
             }
             complete.push(event);
