@@ -214,8 +214,11 @@ impl Platform {
         }
     }
 
-    /// Deletes the files that no job needs: what the end of the last run left.
-    async fn sweep_files(&self) -> Result<()> {
+    /// Deletes the files that no job needs: what the end of the last run left. Call it before archives are received.
+    ///
+    /// # Errors
+    /// [`crate::Internal::Store`].
+    pub async fn sweep_job_files(&self) -> Result<()> {
         let (mut kept, mut after) = (HashSet::new(), None);
         loop {
             let jobs = self.inner.store.rows().await?.jobs_after(JobFilter::default(), after, BATCH).await?;
@@ -285,11 +288,6 @@ impl Running {
 
 async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
-    if let Some(inner) = inner.upgrade()
-        && let Err(e) = (Platform { inner }).sweep_files().await
-    {
-        tracing::warn!(error = %e, "files of jobs that have ended can't be deleted");
-    }
     loop {
         // Holds the platform only while it is needed, so that it can shut down.
         let Some(inner) = inner.upgrade() else { return };

@@ -137,6 +137,9 @@ async fn serve(config: Config, about: Arc<About>) -> Result<()> {
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
+    if let Err(e) = platform.sweep_job_files().await {
+        tracing::warn!(error = %e, "files of jobs that have ended can't be deleted");
+    }
     let shared = Shared {
         platform: platform.clone(),
         bodies: BodyBudget::new(config.http.body_memory_mib * MIB),

@@ -70,7 +70,7 @@ pub async fn jobs_round_trip_and_come_in_the_order_of_creation(harness: Box<dyn 
     ] {
         assert_eq!(list(filter, None, 9).await, [expected], "{filter:?}");
     }
-    assert_eq!(f.store.due_jobs(9).await.expect("read"), [second.clone()]);
+    assert_eq!(f.store.due_jobs(9).await.expect("read"), std::slice::from_ref(&second));
     assert_eq!(f.store.open_job_count(APP).await.expect("read"), 0);
     assert_eq!(f.store.open_job_count("other").await.expect("read"), 1);
     assert_eq!(f.store.jobs_ended_before(UnixMillis::new(9), 9).await.expect("read"), []);
