@@ -11,6 +11,7 @@ a report with a curl command for each failure. Ends with 1 if an answer failed, 
 
 import base64
 import contextlib
+import io
 import json
 import pathlib
 import random
@@ -18,6 +19,8 @@ import re
 import sys
 import tempfile
 import time
+import time
+import zipfile
 from typing import NamedTuple
 
 import click.testing
@@ -65,6 +68,11 @@ OPTIONS = [
     "--report-json-path=report.json",
 ]
 
+# Operations on a job, and the kind of job that they need.
+JOBS = {"POST /jobs/{job}/pause": "paused", "POST /jobs/{job}/resume": "resumed", "POST /jobs/{job}/cancel": "cancelled"}
+# Folder that the server may import.
+FOLDER = tempfile.TemporaryDirectory()
+
 # Ids by the name of their parameter. Requests may remove those named `spare`.
 Ids = dict[str, list[str]]
 
@@ -72,7 +80,11 @@ Ids = dict[str, list[str]]
 class ApiServer(Server):
     """With an engine that never answers, so that writes wait in the outbox."""
 
-    SETTINGS = {"AICP_ENGINES__CLOUDWALK__URL": "http://127.0.0.1:9/"}
+    SETTINGS = {
+        "AICP_ENGINES__CLOUDWALK__URL": "http://127.0.0.1:9/",
+        "AICP_JOBS__IMPORT_ROOTS": FOLDER.name,
+        "AICP_JOBS__MAX_OPEN": "10000",
+    }
 
     def call(self, method: str, path: str, **content: object) -> dict:
         """Returns the body of the answer."""
@@ -80,6 +92,34 @@ class ApiServer(Server):
         answer = requests.request(method, url, headers={"Authorization": BEARER}, timeout=SECONDS, **content)
         answer.raise_for_status()
         return answer.json() if answer.content else {}
+
+
+def archive(name: str) -> bytes:
+    """An archive with one picture of a person."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as written:
+        written.writestr(f"{name}/1.jpg", PICTURES[0] + name.encode())
+    return content.getvalue()
+
+
+@schemathesis.serializer("application/zip")
+def serialize_archive(_: object, value: object) -> bytes:
+    """Writes what was made up as it is. Most requests get an archive in its place."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def create_job(server: ApiServer, library: str, name: str, action: str | None) -> str:
+    """Imports a picture. Without an action, the job is done on return."""
+    url, headers = f"{server.base}/api/v1{library}/imports", {"Authorization": BEARER, "Content-Type": "application/zip"}
+    answer = requests.post(url, archive(name), headers=headers, timeout=SECONDS)
+    answer.raise_for_status()
+    job = answer.json()["id"]
+    if action:
+        server.call("POST", f"/jobs/{job}/{action}")
+    else:
+        while server.call("GET", f"/jobs/{job}")["state"] not in ("done", "failed"):
+            time.sleep(0.05)
+    return job
 
 
 def create(server: ApiServer, kind: str, name: str, ids: Ids) -> str:
@@ -146,6 +186,13 @@ def prepare(server: ApiServer) -> Ids:
     for kind in KINDS:
         created = [create(server, kind, f"{kind}-{number}", ids) for number in range(1 + SPARE)]
         ids |= {kind: created[:1], f"spare {kind}": created[1:]}
+    library = f"/libraries/{ids['library'][0]}"
+    done = [create_job(server, library, f"job-{number}", None) for number in range(1 + SPARE)]
+    ids |= {"job": done[:1], "spare job": done[1:], "folder": [FOLDER.name]}
+    for kind in JOBS.values():
+        # What was cancelled can be cancelled once more; a job that goes on ends sooner or later.
+        action = "cancel" if kind == "cancelled" else "pause"
+        ids[kind] = [create_job(server, library, f"{kind}-{number}", action) for number in range(SPARE)]
     ids["remote"] = [create_waiting(server)]
     ids["event"] = [row["id"] for row in server.call("GET", "/events/log")["items"]]
     ids["write"] = [row["id"] for row in server.call("GET", "/outbox")["items"]]
@@ -176,6 +223,8 @@ def insert_real(case: schemathesis.Case, ids: Ids) -> None:
     if found := REMOVES.fullmatch(case.operation.label):
         removed = found[found.lastindex]
         ids = ids | {removed: ids[f"spare {removed}"]}
+    if kind := JOBS.get(case.operation.label):
+        ids = ids | {"job": ids[kind]}
     if case.path == "/apps":
         # A new app needs a new id.
         ids = ids | {"app": []}
@@ -183,6 +232,8 @@ def insert_real(case: schemathesis.Case, ids: Ids) -> None:
     case.headers.update(with_real("", dict(case.headers), ids, choice))
     case.query = with_real("", case.query, ids, choice)
     case.body = with_real("", case.body, ids, choice)
+    if case.operation.path.endswith("/imports") and choice.random() < REAL:
+        case.body = archive("made-up")
 
 
 class Result(NamedTuple):
