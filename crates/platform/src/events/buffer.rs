@@ -282,8 +282,8 @@ mod tests {
     async fn what_was_recorded_is_written_before_the_log_closes_and_old_events_go() {
         let folder = tempfile::tempdir().expect("a temp dir");
         let store = aicp_store_sqlite::open(folder.path(), Arc::new(SystemClock)).await.expect("opens");
-        let settings = Settings { max_events: 100, retention_days: 0, ..Settings::default() };
-        let log = EventLog::start(store.clone(), Arc::new(SystemClock), &settings);
+        let unlimited = Settings { retention_days: 0, ..Settings::default() };
+        let log = EventLog::start(store.clone(), Arc::new(SystemClock), &unlimited);
         (0..1500).for_each(|number| log.push(event(number)));
         log.close().await;
         let mut rows = store.rows().await.expect("reads");
@@ -291,6 +291,7 @@ mod tests {
         let kept = rows.events_after(&EventFilter::default(), EventId::new(0), last, 10_000).await.expect("reads");
         drop(rows);
         assert_eq!((kept.len(), last.get()), (1500, 1500));
+        let settings = Settings { max_events: 100, ..unlimited };
         let log = EventLog::start(store.clone(), Arc::new(SystemClock), &settings);
         // The first thing that a new log does is to delete.
         let mut first = EventId::new(1);
