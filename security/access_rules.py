@@ -15,6 +15,7 @@ CAPABILITIES = {
     "C10000000006": {"groups", "faces"},
     "C10000000007": {"statistics"},
     "C10000000008": {"social"},
+    "C10000000009": {"templates"},
 }
 ADMIN, OPEN = "(admin)", "(open)"
 

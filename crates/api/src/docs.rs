@@ -20,8 +20,9 @@ use crate::access::creates;
 use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
-    BASE, DOCS, about, accounts, apps, audit, bulk, engines, events, faces, identification, job_items, jobs, libraries,
-    library_tags, moves, operators, people, recognition, recognition_log, session, statistics, system, webhooks,
+    BASE, DOCS, about, accounts, apps, audit, bulk, engines, erasures, events, faces, identification, job_items, jobs,
+    libraries, library_tags, moves, operators, people, recognition, recognition_log, session, statistics, system,
+    webhooks,
 };
 
 /// Name of the security scheme in the document.
@@ -46,6 +47,7 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(people::routes())
         .merge(bulk::routes())
         .merge(moves::routes())
+        .merge(erasures::routes())
         .merge(faces::routes())
         .merge(recognition::routes())
         .merge(identification::routes())

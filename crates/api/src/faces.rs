@@ -6,25 +6,32 @@ use aicp_platform::{
 };
 use aicp_types::{FaceId, LibraryId, PublicId};
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::input::{FILE, Form, Ids, Who, required};
+use crate::input::{FILE, Form, Ids, Query, Who, required};
 use crate::people::find;
-use crate::problem::Result;
-use crate::reports::{Area, QualityReport};
+use crate::problem::{Problem, Result};
+use crate::reports::{Area, QualityReport, ShownTemplate};
+use crate::revision::Revision;
 use crate::tags;
 use crate::times::rfc3339;
+
+/// Changes with the look of thumbnails.
+const THUMBNAIL_VERSION: u8 = 1;
 
 pub(crate) fn routes() -> OpenApiRouter<Platform> {
     OpenApiRouter::new()
         .routes(routes!(list_faces, add_face, replace_faces))
         .routes(routes!(get_face, delete_face))
         .routes(routes!(get_face_picture))
+        .routes(routes!(get_face_thumbnail))
+        .routes(routes!(get_face_template))
         .routes(routes!(get_face_quality))
 }
 
@@ -213,6 +220,76 @@ async fn get_face_picture(
     let StoredPicture { bytes, format } = platform.picture_by_file(face.file_id).await?;
     let media_type = format.map_or("application/octet-stream", Format::media_type);
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))], bytes).into_response())
+}
+
+/// Size of a thumbnail.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ThumbnailQuery {
+    /// Maximum width and height in pixels.
+    #[param(minimum = 16, maximum = 512, default = 128)]
+    size: Option<u32>,
+}
+
+/// Get a thumbnail of a face
+///
+/// The face and its surroundings, as JPEG. It can be kept by the client, and asked for again with `If-None-Match`.
+#[utoipa::path(get, path = "/libraries/{library}/people/{person}/faces/{face}/thumbnail", tag = tags::FACES, security(("token" = ["people"])),
+    params(("library" = String, Path, description = "Id of the library"), ("person" = String, Path, description = "Id of the person"),
+        ("face" = String, Path, description = "Id of the face"), ThumbnailQuery,
+        ("If-None-Match" = Option<String>, Header, description = "ETag of the thumbnail that the client has")),
+    responses((status = OK, description = "The thumbnail", content_type = "image/jpeg", headers(("ETag" = String))),
+        (status = NOT_MODIFIED, description = "It is the one that the client has")))]
+async fn get_face_thumbnail(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(ids): Ids<(String, String, String)>,
+    Query(query): Query<ThumbnailQuery>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let size = query.size.unwrap_or(128);
+    if !(16..=512).contains(&size) {
+        return Err(Problem::field("size", "must be in 16..=512"));
+    }
+    let (acting, _, _, face) = find_face(&platform, &caller, ids).await?;
+    let tag = Revision::of(&(THUMBNAIL_VERSION, face.file_id.get(), &face.picture_key, face.bounding_box, size)).tag();
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_known =
+        known.split(',').any(|known| matches!(known.trim(), "*") || known.trim().trim_start_matches("W/") == tag);
+    let (status, body) = if is_known {
+        (StatusCode::NOT_MODIFIED, Bytes::new())
+    } else {
+        (StatusCode::OK, platform.face_thumbnail(&acting, &face, size).await?)
+    };
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    match status {
+        StatusCode::OK => headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
+        _ => headers.remove(header::CONTENT_TYPE),
+    };
+    // A removed face is not shown from a cache for longer than an hour.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// Get the template of a face
+///
+/// Biometric data: needs the area `templates`, which a capability of its own opens. A vendor's engine keeps its templates.
+#[utoipa::path(get, path = "/libraries/{library}/people/{person}/faces/{face}/template", tag = tags::FACES, security(("token" = ["templates"])),
+    params(("library" = String, Path, description = "Id of the library"), ("person" = String, Path, description = "Id of the person"),
+        ("face" = String, Path, description = "Id of the face")),
+    responses((status = OK, description = "The template", body = ShownTemplate)))]
+async fn get_face_template(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(ids): Ids<(String, String, String)>,
+) -> Result<axum::Json<ShownTemplate>> {
+    let (acting, _, _, face) = find_face(&platform, &caller, ids).await?;
+    Ok(axum::Json(platform.template_of_face(&acting, &face).await?.into()))
 }
 
 /// Get the quality of a face

@@ -15,6 +15,7 @@ mod cors;
 mod csv;
 mod docs;
 mod engines;
+mod erasures;
 mod events;
 mod faces;
 #[cfg(fuzzing)]

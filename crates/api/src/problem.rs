@@ -211,6 +211,7 @@ fn of_missing(missing: Missing) -> &'static str {
         Missing::Relation => "relationNotFound",
         Missing::Session => "sessionNotFound",
         Missing::Webhook => "webhookNotFound",
+        Missing::Template => "templateNotFound",
         Missing::Write => "writeNotFound",
     }
 }

@@ -1,7 +1,7 @@
 //! Detection, quality, liveness and comparison.
 
 use aicp_platform::{
-    Caller, Error, Examination, ExaminedFace, Platform, Refusal, Threshold, threshold_for, user_id_of,
+    Area, Caller, Error, Examination, ExaminedFace, Platform, Refusal, Threshold, threshold_for, user_id_of,
 };
 use axum::extract::State;
 use bytes::Bytes;
@@ -78,7 +78,7 @@ struct DetectedFaces {
 
 /// Detect faces
 ///
-/// All of them, the largest first. No face is no error.
+/// All of them, the largest first. No face is no error. The detail `template` needs the area `templates`.
 #[utoipa::path(post, path = "/detect", tag = tags::RECOGNITION, security(("token" = ["detect"])),
     request_body(content((DetectRequest = "application/json"), (DetectForm = "multipart/form-data"))),
     responses((status = OK, description = "The faces", body = DetectedFaces)))]
@@ -95,6 +95,14 @@ async fn detect(
     } else {
         let wanted =
             Examination { quality: details.contains(&Detail::Quality), liveness: details.contains(&Detail::Liveness) };
+        if details.contains(&Detail::Template) {
+            caller.require_area(Area::Templates)?;
+            let examined = platform.examine_with_templates(&caller, picture, MAX_FACES, wanted).await?;
+            let faces = examined
+                .into_iter()
+                .map(|(face, template)| DetectedFace::examined(&face, details).with_template(template));
+            return Ok(axum::Json(DetectedFaces { faces: faces.collect() }));
+        }
         let examined = platform.examine(&caller, picture, MAX_FACES, wanted).await?;
         examined.iter().map(|face| DetectedFace::examined(face, details)).collect()
     };

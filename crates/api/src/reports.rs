@@ -1,6 +1,10 @@
 //! What is told of a face.
 
-use aicp_platform::{Components, Cover, ExaminedFace, HeadPose, Liveness, Point, Rect, SeenFace};
+use std::fmt;
+
+use aicp_platform::{Components, Cover, ExaminedFace, HeadPose, Liveness, NewTemplate, Point, Rect, SeenFace};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -184,6 +188,45 @@ pub(crate) enum Detail {
     Quality,
     /// Liveness.
     Liveness,
+    /// Template: biometric data, which needs the area `templates`.
+    Template,
+}
+
+/// Template of a face: biometric data. `Debug` omits the vector.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownTemplate {
+    /// Name of the networks. Only templates of the same algorithm, provider and version can be compared.
+    algorithm: String,
+    /// Provider of the networks.
+    provider: String,
+    /// Version of the networks.
+    version: String,
+    /// The vector in base64: 32-bit floating-point numbers, little-endian, of length 1 together.
+    vector: String,
+}
+
+impl fmt::Debug for ShownTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { algorithm, provider, version, vector: _ } = self;
+        f.debug_struct("ShownTemplate")
+            .field("algorithm", algorithm)
+            .field("provider", provider)
+            .field("version", version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<NewTemplate> for ShownTemplate {
+    fn from(NewTemplate { algorithm, vector, .. }: NewTemplate) -> Self {
+        let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self {
+            algorithm: algorithm.name,
+            provider: algorithm.provider,
+            version: algorithm.version,
+            vector: STANDARD.encode(bytes),
+        }
+    }
 }
 
 /// A face in a picture.
@@ -206,6 +249,9 @@ pub(crate) struct DetectedFace {
     /// Liveness, if the request wants it.
     #[serde(skip_serializing_if = "Option::is_none")]
     liveness: Option<LivenessReport>,
+    /// Template, if the request wants it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<ShownTemplate>,
 }
 
 impl DetectedFace {
@@ -217,6 +263,7 @@ impl DetectedFace {
             landmarks: None,
             quality: None,
             liveness: None,
+            template: None,
         }
     }
 
@@ -228,6 +275,10 @@ impl DetectedFace {
             liveness: liveness_of(face),
             ..Self::seen(face.face)
         }
+    }
+
+    pub fn with_template(self, template: NewTemplate) -> Self {
+        Self { template: Some(template.into()), ..self }
     }
 }
 

@@ -17,6 +17,11 @@ impl Revision {
         let digest = Sha256::digest(serde_json::to_vec(state).unwrap_or_default());
         Self(hex::encode(&digest[..12]))
     }
+
+    /// Returns it as the value of `ETag`.
+    pub fn tag(&self) -> String {
+        format!("\"{}\"", self.0)
+    }
 }
 
 /// The revisions that a request accepts.
@@ -57,9 +62,9 @@ pub(crate) fn wanted(headers: &HeaderMap) -> Result<Wanted> {
 }
 
 /// Builds an answer with the revision of what it shows.
-pub(crate) fn tagged(status: StatusCode, Revision(revision): Revision, body: impl Serialize) -> Response {
+pub(crate) fn tagged(status: StatusCode, revision: Revision, body: impl Serialize) -> Response {
     let mut response = (status, Json(body)).into_response();
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{revision}\"")) {
+    if let Ok(tag) = HeaderValue::from_str(&revision.tag()) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response

@@ -269,6 +269,33 @@ impl Builtin {
         look.faces.into_iter().map(|face| Ok(split(face)?.1)).collect()
     }
 
+    /// As [`Builtin::examine`], each face with its template as a probe: a unit vector.
+    ///
+    /// # Errors
+    /// As [`Builtin::detect`].
+    pub async fn examine_with_templates(
+        &self,
+        picture: Photo,
+        max_faces: usize,
+        wanted: Examination,
+    ) -> Result<Vec<(ExaminedFace, Vec<f32>)>> {
+        let look = self.biometrics.look(picture, Request::probes(max_faces).examined(wanted)).await?;
+        let faces = look.faces.into_iter().map(|face| {
+            let (face, examined) = split(face)?;
+            Ok((examined, face.embedding.into_vec()))
+        });
+        faces.collect()
+    }
+
+    /// Returns a JPEG of the surroundings of a face, at most `side` pixels wide and high. `area` is in pixels of the upright
+    /// picture.
+    ///
+    /// # Errors
+    /// As [`Builtin::detect`].
+    pub async fn thumbnail(&self, picture: Photo, area: Rect, side: u32) -> Result<Bytes> {
+        Ok(self.biometrics.thumbnail(picture, area, side).await?)
+    }
+
     /// Returns the faces of a picture with their features, the largest first, at most [`MAX_FACES`]. No face is not an
     /// error.
     ///

@@ -120,6 +120,10 @@ pub(crate) trait LibraryBackend: Send + Sync {
     /// [`Missing::Person`](crate::Missing::Person).
     async fn remove_person(&self, person: &Person) -> Result<()>;
 
+    /// Removes people with all faces; of those who are here, all or none. Returns how many people and faces there were. Those
+    /// who are gone are ignored.
+    async fn remove_people(&self, people: &[Person]) -> Result<(usize, usize)>;
+
     /// Removes a face of a library.
     ///
     /// # Errors

@@ -26,11 +26,13 @@ pub enum Area {
     Statistics,
     /// Accounts, friends and friend groups.
     Social,
+    /// Templates in answers: biometric data.
+    Templates,
 }
 
 impl Area {
     /// All areas with their names in the configuration.
-    pub const ALL: [(Self, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::Libraries, "libraries"),
         (Self::People, "people"),
         (Self::Recognition, "recognition"),
@@ -41,6 +43,7 @@ impl Area {
         (Self::Faces, "faces"),
         (Self::Statistics, "statistics"),
         (Self::Social, "social"),
+        (Self::Templates, "templates"),
     ];
 
     /// Returns the name of the area in the configuration.
@@ -102,8 +105,10 @@ impl Capabilities {
 impl Default for Capabilities {
     /// The manual names three ids without defining them. These three together open all of its sections 7 to 9.
     fn default() -> Self {
-        use Area::{Compare, Detect, Faces, Groups, Libraries, People, Quality, Recognition, Social, Statistics};
-        let areas: [(&str, &[Area]); 8] = [
+        use Area::{
+            Compare, Detect, Faces, Groups, Libraries, People, Quality, Recognition, Social, Statistics, Templates,
+        };
+        let areas: [(&str, &[Area]); 9] = [
             ("C10000000001", &[Libraries, People, Groups, Social]),
             ("C10000000002", &[Recognition]),
             ("C10000000003", &[Compare, Quality, Detect, Statistics]),
@@ -112,6 +117,7 @@ impl Default for Capabilities {
             ("C10000000006", &[Groups, Faces]),
             ("C10000000007", &[Statistics]),
             ("C10000000008", &[Social]),
+            ("C10000000009", &[Templates]),
         ];
         Self(areas.into_iter().map(|(id, areas)| (id.to_owned(), areas.to_vec())).collect())
     }

@@ -94,6 +94,9 @@ pub enum Missing {
     /// The app has no such webhook.
     #[error("webhook")]
     Webhook,
+    /// The face has no template here.
+    #[error("template")]
+    Template,
     /// The outbox has no such write.
     #[error("write")]
     Write,

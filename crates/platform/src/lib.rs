@@ -17,6 +17,7 @@ mod console;
 mod devices;
 mod downloads;
 mod engines;
+mod erasure;
 mod error;
 mod events;
 mod follower;
@@ -47,6 +48,7 @@ mod shared;
 mod social;
 mod statistics;
 mod tags;
+mod templates;
 mod thresholds;
 mod throttle_key;
 mod user_ids;
@@ -66,8 +68,8 @@ pub use aicp_store::{
     Act, Algorithm, AppFilter, AuditEntry, AuditFilter, CallGroup, CallTotal, Counts, DatabaseUsage, Delivery,
     DeliveryAttempt, DeliveryState, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Event, EventData,
     EventFilter, EventKind, Face, Grant, GrantState, Group, GroupKind, JobItemState, JobState, Library, LibraryCounts,
-    LibraryFilter, LogFilter, LoggedCall, NewEvent, OperatorToken, OperatorTokenKind, OutboxAction, OutboxCount,
-    OutboxFilter, Page, Person, PersonChanges, PersonFilter, PersonOrder, Profile, Quota, RecognisedFace,
+    LibraryFilter, LogFilter, LoggedCall, NewEvent, NewTemplate, OperatorToken, OperatorTokenKind, OutboxAction,
+    OutboxCount, OutboxFilter, Page, Person, PersonChanges, PersonFilter, PersonOrder, Profile, Quota, RecognisedFace,
     RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, StoredApp, SyncRelation, Webhook, md5_hex,
 };
 pub use apps::ExtendedGrant;
@@ -79,6 +81,7 @@ pub use caller::{Caller, TokenError};
 pub use capabilities::{Area, Capabilities};
 pub use console::{MAX_PASSWORD_BYTES, Registration, Session};
 pub use engines::{BUILTIN, Engines};
+pub use erasure::{Erasure, ErasureKey};
 pub use error::{BadInput, Error, Existing, Internal, Limit, Missing, Refusal, Result};
 pub use events::{EventBatch, EventStream, Woken};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};

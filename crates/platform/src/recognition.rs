@@ -6,7 +6,7 @@ use aicp_types::LibraryId;
 use bytes::Bytes;
 
 use aicp_backends::{
-    Assessment, BUILTIN, Candidate, CandidateKey, DescribedFace, Examination, Grade, LibraryRef, Photo, Priority,
+    Assessment, BUILTIN, Candidate, CandidateKey, DescribedFace, Examination, Grade, LibraryRef, Photo, Priority, Rect,
     SeenFace, Similarity, Terms,
 };
 use aicp_store::{Page, picture_key};
@@ -360,6 +360,16 @@ impl Platform {
     ) -> Result<Vec<ExaminedFace>> {
         caller.note_engine(BUILTIN);
         Ok(self.inner.builtin.examine(self.photo(caller, picture), most, wanted).await?)
+    }
+
+    /// Returns a JPEG of an enrolled face and its surroundings, at most `side` pixels wide and high.
+    ///
+    /// # Errors
+    /// [`Missing::Face`], [`crate::BadInput::Picture`], [`Error::Busy`].
+    pub async fn face_thumbnail(&self, caller: &Caller, face: &Face, side: u32) -> Result<Bytes> {
+        let picture = self.photo(caller, self.picture_of_face(face).await?);
+        let [x, y, width, height] = face.bounding_box;
+        Ok(self.inner.builtin.thumbnail(picture, Rect { x, y, width, height }, side).await?)
     }
 
     /// Returns the faces of a picture, the largest first, each with the built-in engine's feature. No face is not an

@@ -112,7 +112,7 @@ settings! {
     /// Capabilities that apps can be granted.
     pub struct Authorization {
         /// Areas that each capability id opens: `libraries`, `people`, `recognition`, `compare`, `quality`, `detect`,
-        /// `groups`, `faces`, `statistics`, `social` (docs/aicp-dialect.md). A settings file overrides the ids that it
+        /// `groups`, `faces`, `statistics`, `social`, `templates` (docs/aicp-dialect.md). A settings file overrides the ids that it
         /// names.
         capabilities: Capabilities = Capabilities::default(),
     }

@@ -285,6 +285,10 @@ pub trait Biometrics: Send + Sync {
     /// to all callers.
     async fn crop(&self, picture: Bytes, areas: Option<Vec<Rect>>, max_side: u32) -> Result<Vec<Bytes>>;
 
+    /// Returns a JPEG of the surroundings of a face, at most `side` pixels wide and high. `area` is in pixels of the upright
+    /// picture.
+    async fn thumbnail(&self, picture: Photo, area: Rect, side: u32) -> Result<Bytes>;
+
     /// Returns whether a stored template carries an identity, if nothing else is known of it.
     fn accepts_template(&self, template: &[f32]) -> bool;
 }

@@ -127,6 +127,11 @@ impl LibraryBackend for Local {
         remove.await
     }
 
+    async fn remove_people(&self, people: &[Person]) -> Result<(usize, usize)> {
+        let (people, now) = (people.to_vec(), self.shared.now());
+        self.shared.store.remove(move |tx| Box::pin(transactions::remove_people(tx, people, now))).await
+    }
+
     async fn remove_face(&self, _: LibraryId, face: &Face) -> Result<()> {
         let (id, now) = (face.id, self.shared.now());
         let remove = self.shared.store.remove(move |tx| Box::pin(async move { tx.remove_face(id, now).await }));

@@ -130,6 +130,19 @@ impl LibraryBackend for Remote {
         self.outbox.remove_person(self.engine.clone(), person).await
     }
 
+    async fn remove_people(&self, people: &[Person]) -> Result<(usize, usize)> {
+        let mut removed = (0, 0);
+        for person in people {
+            let faces = self.faces_of(person).await?.len();
+            match self.remove_person(person).await {
+                Ok(()) => removed = (removed.0 + 1, removed.1 + faces),
+                Err(Error::Missing(Missing::Person)) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(removed)
+    }
+
     async fn remove_face(&self, library_id: LibraryId, face: &Face) -> Result<()> {
         self.outbox.remove_face(self.engine.clone(), library_id, face.id).await
     }

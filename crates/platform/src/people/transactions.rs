@@ -154,6 +154,19 @@ pub(crate) async fn remove(tx: &mut Tx, library_id: LibraryId, person_id: Person
     tx.remove_person(person_id, at).await.map_err(or_missing(Missing::Person))
 }
 
+/// Removes people, and returns how many people and faces there were. Those who are gone are ignored.
+pub(crate) async fn remove_people(tx: &mut Tx, people: Vec<Person>, at: UnixMillis) -> Result<(usize, usize)> {
+    let mut removed = (0, 0);
+    for person in people {
+        // Wherever the person is by now.
+        if tx.library_of_person(person.id).await?.is_some() {
+            removed = (removed.0 + 1, removed.1 + tx.faces_of(person.id).await?.len());
+            tx.remove_person(person.id, at).await?;
+        }
+    }
+    Ok(removed)
+}
+
 /// Checks that a person is in a library.
 async fn require_in(tx: &mut Tx, library_id: LibraryId, person_id: PersonId) -> Result<()> {
     if tx.library_of_person(person_id).await? == Some(library_id) { Ok(()) } else { Err(Missing::Person.into()) }

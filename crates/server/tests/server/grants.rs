@@ -25,7 +25,7 @@ const EXPIRED: &str = "授权已过期";
 const UNKNOWN: &str = "token无效";
 const MISSING: &str = "token不能为空";
 /// All capability ids of the default map.
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "C10000000001",
     "C10000000002",
     "C10000000003",
@@ -34,6 +34,7 @@ const ALL: [&str; 8] = [
     "C10000000006",
     "C10000000007",
     "C10000000008",
+    "C10000000009",
 ];
 
 fn request(app: &str, due: &str, capabilities: impl Into<Value>) -> Value {
@@ -152,7 +153,8 @@ fn capability_lists_are_read_however_they_are_packed() {
         admin.post(GRANT, &request(&app, FUTURE, packed.clone())).data();
         let held = admin.post(UPDATE, &request(&app, FUTURE, ALL.to_vec())).data();
         assert_eq!(held["existAuthorize"], "[C10000000001, C10000000003]", "{packed}");
-        let others = "[C10000000002, C10000000004, C10000000005, C10000000006, C10000000007, C10000000008]";
+        let others =
+            "[C10000000002, C10000000004, C10000000005, C10000000006, C10000000007, C10000000008, C10000000009]";
         assert_eq!(held["addAuthorize"], others, "{packed}");
         // Both lists follow the order of the request.
         let held = admin.post(UPDATE, &request(&app, FUTURE, packed)).data();

@@ -38,6 +38,13 @@ impl Tx {
         Ok(())
     }
 
+    /// Forgets the answers to all requests of an app. The requests stay, as if they were not answered.
+    pub async fn forget_answers(&mut self, app_id: &str) -> Result<()> {
+        let query = sql::query("UPDATE idempotency_key SET answer = NULL WHERE app_id = $1");
+        query.bind(app_id).execute(&mut *self.db).await?;
+        Ok(())
+    }
+
     /// Forgets the requests from before a time, at most `limit`, the oldest first.
     pub async fn forget_idempotency_keys(&mut self, before: UnixMillis, limit: u64) -> Result<()> {
         let query = sql::query(

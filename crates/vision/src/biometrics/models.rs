@@ -105,6 +105,13 @@ impl Biometrics for Vision {
         self.run_for(Priority::Own, crop).await
     }
 
+    async fn thumbnail(&self, picture: Photo, area: Rect, side: u32) -> Result<Bytes> {
+        let Photo { bytes, terms } = picture;
+        check_size(terms, &bytes)?;
+        let thumbnail = move |_: &mut FaceModels| Picture::decode(&bytes)?.thumbnail(area, side).map(Bytes::from);
+        self.run_for(terms.priority, thumbnail).await
+    }
+
     fn accepts_template(&self, template: &[f32]) -> bool {
         self.judge().is_none_or(|judge| judge.accepts_template(template))
     }

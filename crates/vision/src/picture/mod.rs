@@ -16,6 +16,7 @@ use std::panic::catch_unwind;
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
 
@@ -29,6 +30,11 @@ pub const MAX_PIXELS: u64 = 40_000_000;
 const MAX_BYTES: u64 = 4 * MAX_PIXELS;
 /// Maximum side of a decoded picture, the limit of JPEG itself. Scaling needs memory for each pixel of a side.
 const MAX_SIDE: u32 = 65_535;
+
+/// Side of a thumbnail, in sides of the face.
+const THUMBNAIL_SIDE: f32 = 1.6;
+/// JPEG quality of thumbnails, 1..100.
+const THUMBNAIL_QUALITY: u8 = 85;
 
 /// Minimum scale (canvas pixels per picture pixel) at which bilinear sampling does not alias visibly.
 const MIN_BILINEAR_SCALE: f32 = 0.6;
@@ -189,6 +195,34 @@ impl Picture {
             ),
         )?;
         Ok(out)
+    }
+
+    /// Encodes the surroundings of a face as JPEG: a square around `area`, in pixels of the stored picture, clipped to the
+    /// picture, and reduced to at most `side` pixels. Without an area, the whole picture.
+    ///
+    /// # Errors
+    /// [`Error::Worker`].
+    pub fn thumbnail(&self, area: Rect, side: u32) -> Result<Vec<u8>> {
+        let (width, height) = (self.width() as f32, self.height() as f32);
+        let per_pixel = self.stored_per_pixel();
+        let half = THUMBNAIL_SIDE / 2.0 * area.width.max(area.height) / per_pixel;
+        let is_area = half.is_finite() && half >= 0.5 && area.x.is_finite() && area.y.is_finite();
+        let part = if is_area {
+            let (x, y) = (area.x + area.width / 2.0, area.y + area.height / 2.0);
+            let (x, y) = ((x / per_pixel).clamp(0.0, width), (y / per_pixel).clamp(0.0, height));
+            let (left, top) = ((x - half).max(0.0), (y - half).max(0.0));
+            Rect { x: left, y: top, width: (x + half).min(width) - left, height: (y + half).min(height) - top }
+        } else {
+            Rect { x: 0.0, y: 0.0, width, height }
+        };
+        let scale = (side as f32 / part.width.max(part.height)).min(1.0);
+        let reduced = |length: f32| ((length * scale).round() as u32).clamp(1, side.max(1));
+        let pixels = self.scaled(part, reduced(part.width), reduced(part.height))?;
+        let mut file = Vec::new();
+        JpegEncoder::new_with_quality(&mut file, THUMBNAIL_QUALITY)
+            .encode_image(&pixels)
+            .map_err(|e| Error::Worker(e.to_string()))?;
+        Ok(file)
     }
 
     /// The picture after a quarter turn.

@@ -11,7 +11,7 @@ use crate::pictures::obama;
 /// An operation, and the status for a caller without a token, with a wrong one, with an expired one, of an app without the
 /// area, of another app with all areas, of the app itself, and of the administrator. The ids in the paths are those of
 /// [`prepare`]. Bodies are `{}`, so a caller who may call may still be told that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 7]); 116] = [
+const MATRIX: [(&str, &str, &str, [u16; 7]); 119] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200]),
     ("listSettings", "GET", "/settings", [401, 401, 401, 403, 403, 403, 200]),
@@ -72,6 +72,19 @@ const MATRIX: [(&str, &str, &str, [u16; 7]); 116] = [
         "/libraries/{library}/people/{person}/faces/{face}/quality",
         [401, 401, 401, 403, 404, 200, 200],
     ),
+    (
+        "getFaceThumbnail",
+        "GET",
+        "/libraries/{library}/people/{person}/faces/{face}/thumbnail",
+        [401, 401, 401, 403, 404, 200, 200],
+    ),
+    (
+        "getFaceTemplate",
+        "GET",
+        "/libraries/{library}/people/{person}/faces/{face}/template",
+        [401, 401, 401, 403, 403, 403, 200],
+    ),
+    ("erasePerson", "POST", "/erasures", [401, 401, 401, 403, 400, 400, 400]),
     ("verify", "POST", "/libraries/{library}/people/{person}/verify", [401, 401, 401, 403, 404, 400, 400]),
     ("listSimilarPeople", "GET", "/libraries/{library}/people/{person}/similar", [401, 401, 401, 403, 404, 200, 200]),
     ("identifyInLibrary", "POST", "/libraries/{library}/identify", [401, 401, 401, 403, 404, 400, 400]),

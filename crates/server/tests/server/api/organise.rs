@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Rest, assert_problem, text};
 use crate::fixture::Server;
-use crate::pictures::{base64, biden, obama, obama2};
+use crate::pictures::{base64, biden, decode, obama, obama2};
 use crate::random::Random;
 
 /// Reads a list of people to its end, in pages of `limit`, and returns the ids.
@@ -307,7 +307,7 @@ fn people_are_where_a_model_says_after_any_calls() {
     let mut model: BTreeMap<String, Vec<Known>> = libraries.iter().map(|id| (id.clone(), Vec::new())).collect();
     let pictures = [obama(), obama2(), biden()];
     let number = |id: &str| id.parse::<i64>().expect("a number");
-    for step in 0..90 {
+    for step in 0..45 {
         let library = &libraries[random.index(libraries.len())];
         let people = format!("/libraries/{library}/people");
         let some = |random: &mut Random, rows: &[Known]| (!rows.is_empty()).then(|| random.index(rows.len()));
@@ -392,7 +392,7 @@ fn people_are_where_a_model_says_after_any_calls() {
         }
         for (library, rows) in &model {
             let path = format!("/libraries/{library}/people");
-            let limit = 1 + random.index(3);
+            let limit = 1 + random.index(9);
             let expected = |keep: &dyn Fn(&Known) -> bool| -> Vec<String> {
                 rows.iter().filter(|row| keep(row)).map(|row| row.id.clone()).collect()
             };
@@ -405,7 +405,7 @@ fn people_are_where_a_model_says_after_any_calls() {
             by_name.sort_by(|a, b| (&a.name, number(&a.id)).cmp(&(&b.name, number(&b.id))));
             let by_name: Vec<String> = by_name.into_iter().map(|row| row.id).collect();
             assert_eq!(ids(&admin, &path, "&sort=name", limit), by_name, "step {step}");
-            if step % 3 == 0 {
+            if step % 5 == 0 {
                 let sorted = |mut ids: Vec<String>| {
                     ids.sort_by_key(|id| number(id));
                     ids
@@ -429,23 +429,15 @@ fn pages_of_people_keep_their_place_while_others_come_move_and_go() {
     let server = Server::auto();
     let admin = Rest::admin(&server);
     let (library, other) = (admin.library("staff"), admin.library("other"));
-    let source = admin.library("source");
-    let first = text(&admin.person(&source, &[("name", "P"), ("tags", "t")], &obama())["id"]);
-    // Copies need no picture to be looked at.
-    let copy = |admin: &Rest, to: &str| {
-        let path = format!("/libraries/{source}/people/{first}");
-        let copied = admin.json("POST", &format!("{path}/copy"), &json!({"libraryId": to}));
-        assert_eq!(copied.status, 201, "{}", copied.text());
-        text(&copied.json()["id"])
-    };
+    let make = |admin: &Rest| text(&admin.person(&library, &[("name", "P"), ("tags", "t")], &obama())["id"]);
     let people = format!("/libraries/{library}/people");
-    let stays: Vec<String> = (0..12).map(|_| copy(&admin, &library)).collect();
+    let stays: Vec<String> = (0..12).map(|_| make(&admin)).collect();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
             let admin = Rest::admin(&server);
             while !is_over.load(Ordering::Relaxed) {
-                let id = copy(&admin, &library);
+                let id = make(&admin);
                 let path = format!("{people}/{id}");
                 let moved = admin.json("POST", &format!("{path}/move"), &json!({"libraryId": other}));
                 assert_eq!(moved.status, 200, "{}", moved.text());
@@ -497,4 +489,93 @@ fn no_update_is_lost_that_was_made_with_if_match() {
     });
     let seen = Rest::admin(&server).get(&person).json();
     assert_eq!((&seen["name"], &seen["tags"]), (&json!("40"), &json!(["40"])));
+}
+
+#[test]
+fn a_face_has_a_thumbnail_and_a_template_for_those_who_may_see_it() {
+    let server = Server::auto();
+    let admin = Rest::admin(&server);
+    let shop = Rest::new(&server, &server.grant("shop", &["C10000000001", "C10000000003"]));
+    let library = shop.library("staff");
+    let person = shop.person(&library, &[], &obama());
+    let face = &person["faces"][0];
+    let path = format!("/libraries/{library}/people/{}/faces/{}", text(&person["id"]), text(&face["id"]));
+
+    let small = shop.get(&format!("{path}/thumbnail?size=64"));
+    assert_eq!((small.status, small.header("content-type")), (200, Some("image/jpeg")), "{}", small.text());
+    assert_eq!(small.header("cache-control"), Some("private, max-age=3600"));
+    let decoded = decode(&small.body);
+    assert!(decoded.width().max(decoded.height()) <= 64 && decoded.width() > 32, "{:?}", decoded.dimensions());
+    // The face is in the middle, and large enough to be found.
+    let large = shop.get(&format!("{path}/thumbnail?size=512"));
+    let seen = shop.form("POST", "/detect", &[], &[("file", &large.body)]).json();
+    let (seen, decoded) = (&seen["faces"][0]["box"], decode(&large.body));
+    let share = seen["width"].as_f64().expect("a face") / f64::from(decoded.width());
+    assert!((0.3..0.9).contains(&share), "{seen} in {:?}", decoded.dimensions());
+    let tag = small.header("etag").expect("a tag");
+    let known = |tag: &str, size: u32| {
+        shop.send("GET", &format!("{path}/thumbnail?size={size}"), &[("If-None-Match", tag)], b"")
+    };
+    assert_eq!((known(tag, 64).status, known(tag, 64).body.len()), (304, 0));
+    assert_eq!((known("\"a\"", 64).status, known(tag, 65).status), (200, 200));
+    for size in ["15", "513", "x", "-1"] {
+        assert_problem(&shop.get(&format!("{path}/thumbnail?size={size}")), 400, "badField");
+    }
+
+    assert_problem(&shop.get(&format!("{path}/template")), 403, "notGranted");
+    let detect = |rest: &Rest| rest.form("POST", "/detect", &[("details", "template")], &[("file", &obama())]);
+    assert_problem(&detect(&shop), 403, "notGranted");
+    let granted = Rest::new(&server, &server.grant("shop", &["C10000000001", "C10000000003", "C10000000009"]));
+    let stored = granted.get(&format!("{path}/template"));
+    assert_eq!(stored.status, 200, "{}", stored.text());
+    let stored = stored.json();
+    let probe = detect(&admin).json()["faces"][0]["template"].clone();
+    for part in ["algorithm", "provider", "version"] {
+        assert!(stored[part] == probe[part] && !text(&probe[part]).is_empty(), "{part}");
+    }
+    let (stored, probe) = (vector(&stored["vector"]), vector(&probe["vector"]));
+    let cosine: f32 = stored.iter().zip(&probe).map(|(a, b)| a * b).sum();
+    assert!(stored.len() == probe.len() && cosine > 0.9 && cosine < 1.01, "{cosine}");
+}
+
+fn vector(text: &Value) -> Vec<f32> {
+    use base64::Engine;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text.as_str().expect("a text")).expect("base64");
+    bytes.chunks_exact(4).map(|value| f32::from_le_bytes(value.try_into().expect("4 bytes"))).collect()
+}
+
+#[test]
+fn a_person_is_erased_everywhere() {
+    let server = Server::auto();
+    let admin = Rest::admin(&server);
+    let shop = Rest::new(&server, &server.grant("shop", &["C10000000001", "C10000000002"]));
+    let (first, second) = (shop.library("first"), shop.library("second"));
+    let secret = [("externalId", "b1"), ("name", "Very Unusual Name")];
+    let made = shop.person(&first, &secret, &obama());
+    let headers = [("Idempotency-Key", "k"), ("Content-Type", "application/json")];
+    let body = json!({"externalId": "b1", "name": "Very Unusual Name", "image": base64(&obama2())}).to_string();
+    let again = shop.send("POST", &format!("/libraries/{second}/people"), &headers, body.as_bytes());
+    assert_eq!(again.status, 201, "{}", again.text());
+    let other = text(&shop.person(&second, &[("externalId", "j1")], &biden())["id"]);
+    admin.person(&admin.library("first"), &secret, &obama());
+
+    assert_problem(&shop.json("POST", "/erasures", &json!({"externalId": "none"})), 404, "personNotFound");
+    let foreign = json!({"externalId": "b1", "appId": "admin"});
+    assert_problem(&shop.json("POST", "/erasures", &foreign), 404, "appNotFound");
+    for body in [json!({}), json!({"externalId": "b1", "personId": made["id"]})] {
+        assert_problem(&shop.json("POST", "/erasures", &body), 400, "badField");
+    }
+    let erased = shop.json("POST", "/erasures", &json!({"personId": made["id"]}));
+    assert_eq!(erased.json(), json!({"libraries": 2, "people": 2, "faces": 2}), "{}", erased.text());
+    assert_eq!(found(&shop, &first, &json!({})), Vec::<String>::new());
+    assert_eq!(found(&shop, &second, &json!({})), [other], "others stay");
+    let repeat = shop.send("POST", &format!("/libraries/{second}/people"), &headers, body.as_bytes());
+    assert_problem(&repeat, 409, "requestNotAnswered");
+    let elsewhere = json!({"externalId": "b1", "appId": "admin"});
+    assert_eq!(
+        admin.json("POST", "/erasures", &elsewhere).json()["people"],
+        1,
+        "the other app keeps its own until then"
+    );
+    assert_problem(&admin.json("POST", "/erasures", &elsewhere), 404, "personNotFound");
 }
