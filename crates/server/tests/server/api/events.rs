@@ -194,7 +194,7 @@ fn a_client_that_comes_back_misses_nothing_and_gets_nothing_twice() {
         while seen.len() < PEOPLE {
             let event = follower.expect("faceEnrolled");
             seen.push((text(&event["id"]), text(&event["data"]["personId"])));
-            if seen.len() % 5 == 0 {
+            if seen.len().is_multiple_of(5) {
                 // The connection is closed in the middle, with events that were sent and not read.
                 let last = follower.last_id.clone();
                 follower = match seen.len() % 2 {
