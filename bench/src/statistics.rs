@@ -142,6 +142,7 @@ async fn fill(data: &std::path::Path, calls: u64) -> Outcome<()> {
             let number = made + i as u64;
             let method = METHODS[(random >> 8) as usize % METHODS.len()];
             LoggedCall {
+                engine: Some("builtin".to_owned()),
                 trace_id: TraceId::new(number as i64),
                 app_id: format!("app{}", (random >> 24) as usize % APPS),
                 method: method.to_owned(),
