@@ -99,9 +99,9 @@ async fn update_recognition_log(
         return Err(Problem::field("keepDays", format!("must be in 1..={MAX_KEEP_DAYS}")));
     }
     let wanted = revision::wanted(&headers)?;
-    let (_, library) = find_library(&platform, &caller, &library).await?;
+    let (acting, library) = find_library(&platform, &caller, &library).await?;
     let changed = platform
-        .update_recognition_logging(&library, move |logging| {
+        .update_recognition_logging(&acting, &library, move |logging| {
             if !wanted.admits(&revision(logging)) {
                 return false;
             }

@@ -217,11 +217,17 @@ impl Platform {
         caller.require_administration()?;
         self.require_known(capabilities.as_deref().unwrap_or_default())?;
         let id = app_id.to_owned();
+        let act = caller.act(self.now(), "app.update", format!("app {app_id}"));
         // A change may take capabilities away, which must be possible on a full disk.
-        let changed = self
-            .inner
-            .store
-            .write_always(move |tx| Box::pin(async move { tx.set_grant(&id, due_at, capabilities).await }));
+        let changed = self.inner.store.write_always(move |tx| {
+            Box::pin(async move {
+                let before = grant_of(tx, &id).await?.ok_or(aicp_store::Error::NotFound)?;
+                let grant = tx.set_grant(&id, due_at, capabilities).await?;
+                let (before, after) = (state(&AuditedGrant::of(&before)), state(&AuditedGrant::of(&grant)));
+                tx.append_act(Act { before, after, ..act }).await?;
+                Ok(grant)
+            })
+        });
         changed.await.map_err(or_missing(Missing::App))
     }
 
@@ -235,7 +241,13 @@ impl Platform {
         let (hash, sealed) = (TokenHash::of(&token).bytes(), self.inner.vault.seal(app_id, &token)?);
         let id = app_id.to_owned();
         let store = &self.inner.store;
-        let replaced = store.write_always(move |tx| Box::pin(async move { tx.replace_token(&id, hash, sealed).await }));
+        let act = caller.act(self.now(), "app.token", format!("app {app_id}"));
+        let replaced = store.write_always(move |tx| {
+            Box::pin(async move {
+                tx.replace_token(&id, hash, sealed).await?;
+                tx.append_act(act).await
+            })
+        });
         replaced.await.map_err(or_missing(Missing::App))?;
         Ok(token)
     }

@@ -10,6 +10,9 @@ use crate::capabilities::{Area, Areas};
 use crate::operators::OperatorRole;
 use crate::{ADMIN_APP, AccessKey, KeyState, Platform, Refusal, Result};
 
+/// What the names of apps as callers begin with.
+pub(crate) const APP_PREFIX: &str = "app:";
+
 /// Who makes a call: for which app, with which role and areas. A value proves that a token or a signature was verified,
 /// that calls without credentials are allowed, or that an operator works on the machine itself. Made for one call: it
 /// also keeps where the call came from and which engine it was about.
@@ -62,7 +65,7 @@ struct Call {
 impl Caller {
     /// Makes the caller of an app with credentials for these areas.
     pub(crate) fn app(app_id: &str, areas: Areas) -> Self {
-        Self::new(app_id, areas, Role::App, &format!("app:{app_id}"))
+        Self::new(app_id, areas, Role::App, &Self::name_of_app(app_id))
     }
 
     /// Makes the administrator, who acts on the libraries of the app [`ADMIN_APP`]. Other callers may act for that
@@ -101,6 +104,11 @@ impl Caller {
     fn new(app_id: &str, areas: Areas, role: Role, name: &str) -> Self {
         let (app_id, name) = (app_id.to_owned(), name.into());
         Self { app_id, areas, role, name, sign_in: None, call: Arc::default() }
+    }
+
+    /// Returns the name of an app as a caller.
+    pub(crate) fn name_of_app(app_id: &str) -> String {
+        format!("{APP_PREFIX}{app_id}")
     }
 
     /// Returns the name by which logs know who calls, such as `operator:ada`, `app:shop` or `admin-token`.

@@ -1,8 +1,12 @@
 //! Erasure of a person from all libraries of an app.
 
+use aicp_store::Act;
 use aicp_types::PublicId;
+use serde::Serialize;
 
+use crate::audit::state;
 use crate::background::run_detached;
+use crate::caller::APP_PREFIX;
 use crate::user_ids::{people_of_app_known_as, user_id_of};
 use crate::{Caller, Missing, Person, Platform, Result};
 
@@ -16,7 +20,7 @@ pub enum ErasureKey {
 }
 
 /// What was erased.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Erasure {
     /// Number of libraries that had the person.
     pub libraries: usize,
@@ -29,7 +33,7 @@ pub struct Erasure {
 impl Platform {
     /// Removes a person from all libraries of the app: everybody who is known by the same user id, with faces, templates,
     /// pictures and tags. Also forgets the answers that are kept for repeated requests of the app, for they may show the
-    /// person. Those of the built-in engine go in one transaction; a vendor's engine is told when it can be reached.
+    /// person, and the items of jobs that are about the person. Those of the built-in engine go in one transaction; a vendor's engine is told when it can be reached.
     ///
     /// # Errors
     /// [`Missing::Person`].
@@ -53,6 +57,7 @@ impl Platform {
         let mut erased = Erasure::default();
         let mut by_backend: Vec<(&dyn crate::backend::LibraryBackend, Vec<Person>)> = Vec::new();
         let mut libraries = std::collections::HashSet::new();
+        let public_ids: Vec<PublicId> = people.iter().map(|person| person.public_id).collect();
         for person in people {
             let Some(library) = rows.library_by_id(person.library_id).await? else { continue };
             let backend = self.backend_of(caller, &library)?;
@@ -69,9 +74,18 @@ impl Platform {
             erased.faces += faces;
         }
         erased.libraries = libraries.len();
-        let app_id = app_id.to_owned();
+        let items = self.inner.store.rows().await?.job_items_with(&crate::jobs::details_of(&public_ids)).await?;
+        let (owner, act) = (Caller::name_of_app(app_id), caller.act(self.now(), "person.erase", "a person"));
+        let act = Act { after: state(&erased), ..act };
         let forget = self.inner.store.write_always(move |tx| {
-            Box::pin(async move { tx.forget_answers(&app_id).await.map_err(crate::Error::from) })
+            Box::pin(async move {
+                // Operators may have been told of the person, too.
+                tx.forget_answers(&owner, APP_PREFIX).await?;
+                for (job, number) in items {
+                    tx.forget_job_item(job, number).await?;
+                }
+                tx.append_act(act).await.map_err(crate::Error::from)
+            })
         });
         forget.await?;
         if erased.people == 0 { Err(Missing::Person.into()) } else { Ok(erased) }

@@ -8,20 +8,22 @@ mod duplicates;
 mod import;
 mod listing;
 mod manifest;
+mod progress;
 mod runner;
 mod uploads;
 mod zip;
 
 use std::path::PathBuf;
 
-use aicp_store::{JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob, Tx};
-use aicp_types::{JobId, LibraryId, UnixMillis};
+use aicp_store::{Act, JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob, Tx};
+use aicp_types::{JobId, LibraryId, PublicId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 pub use import::ImportSource;
 pub(crate) use runner::Jobs;
 pub use uploads::Upload;
 
+use crate::audit::state;
 use crate::error::or_missing;
 use crate::{BadInput, Caller, Error, Library, Limit, Missing, Platform, Refusal, Result, Similarity};
 
@@ -252,7 +254,7 @@ impl Platform {
     /// # Errors
     /// [`Missing::Job`]; [`Refusal::JobState`] if it has ended.
     pub async fn pause_job(&self, caller: &Caller, id: JobId) -> Result<Job> {
-        let paused = self.change_job(caller, id, |job| {
+        let paused = self.change_job(caller, id, "job.pause", |job| {
             if !matches!(job.state, JobState::Queued | JobState::Running | JobState::Paused) {
                 return Err(Refusal::JobState.into());
             }
@@ -269,7 +271,7 @@ impl Platform {
     /// # Errors
     /// [`Missing::Job`]; [`Refusal::JobState`] if it is done or cancelled.
     pub async fn resume_job(&self, caller: &Caller, id: JobId) -> Result<Job> {
-        let resumed = self.change_job(caller, id, |job| {
+        let resumed = self.change_job(caller, id, "job.resume", |job| {
             match job.state {
                 JobState::Paused | JobState::Failed => job.state = JobState::Queued,
                 JobState::Queued | JobState::Running => {}
@@ -290,7 +292,7 @@ impl Platform {
     /// [`Missing::Job`]; [`Refusal::JobState`] if it is done, or can't be cancelled.
     pub async fn cancel_job(&self, caller: &Caller, id: JobId) -> Result<Job> {
         let now = self.now();
-        let cancelled = self.change_job(caller, id, move |job| {
+        let cancelled = self.change_job(caller, id, "job.cancel", move |job| {
             match job.state {
                 JobState::Done => return Err(Refusal::JobState.into()),
                 _ if job.kind == JobKind::LibraryDeletion.name() => return Err(Refusal::JobState.into()),
@@ -329,19 +331,20 @@ impl Platform {
         Ok(())
     }
 
-    /// Changes a job by a function of its row.
+    /// Changes a job by a function of its row, and logs the act.
     async fn change_job(
         &self,
         caller: &Caller,
         id: JobId,
+        action: &str,
         change: impl FnOnce(&mut JobRow) -> Result<()> + Send + 'static,
     ) -> Result<Job> {
         self.job_row(caller, id).await?;
+        let act = caller.act(self.now(), action, format!("job {id}"));
         let changed = self.inner.store.write_always(move |tx| {
             Box::pin(async move {
-                let mut job = tx.job(id).await?.ok_or(Missing::Job)?;
-                change(&mut job)?;
-                tx.update_job(&job).await?;
+                let job = progress::update(tx, id, act.at, change).await?;
+                tx.append_act(Act { app_id: Some(job.app_id.clone()), ..act }).await?;
                 Ok::<_, Error>(job)
             })
         });
@@ -362,18 +365,29 @@ impl Platform {
             total: None,
             created_at: self.now(),
         };
-        let create = self.inner.store.write(move |tx| Box::pin(insert(tx, new, most)));
+        let act = caller.act(new.created_at, "job.create", "");
+        let create = self.inner.store.write(move |tx| Box::pin(insert(tx, new, most, act)));
         let job = create.await?;
         self.inner.jobs.wake();
         Ok(job.into())
     }
 }
 
-async fn insert(tx: &mut Tx, new: NewJob, most: u64) -> Result<JobRow> {
+/// Returns what the details of items contain that are about some people.
+pub(crate) fn details_of(people: &[PublicId]) -> Vec<String> {
+    people.iter().flat_map(|id| [format!("erson\":{id},"), format!("erson\":{id}}}")]).collect()
+}
+
+async fn insert(tx: &mut Tx, new: NewJob, most: u64, act: Act) -> Result<JobRow> {
     if tx.open_job_count(&new.app_id).await? >= most {
         return Err(Limit::Jobs.into());
     }
-    Ok(tx.insert_job(new).await?)
+    let job = tx.insert_job(new).await?;
+    progress::record(tx, &job, act.at);
+    let library = job.library_id.map(|id| id.to_string());
+    let after = state(&serde_json::json!({ "kind": job.kind, "library": library }));
+    tx.append_act(Act { target: format!("job {}", job.id), after, ..act }).await?;
+    Ok(job)
 }
 
 /// Returns the folder of the jobs below a data folder.

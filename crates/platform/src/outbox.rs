@@ -117,8 +117,9 @@ impl Platform {
     /// library that has people by now.
     pub async fn drop_write(&self, caller: &Caller, id: OutboxId, reason: String) -> Result<OutboxEntry> {
         caller.require_administration()?;
-        let (outbox, by) = (Arc::clone(&self.inner.outbox), caller.app_id().to_owned());
-        run_detached(async move { outbox.drop_one(id, DropRequest { reason, by, at: outbox.now() }).await }).await?;
+        let (outbox, by, at) = (Arc::clone(&self.inner.outbox), caller.app_id().to_owned(), self.now());
+        let act = caller.act(at, "outbox.drop", format!("write {id}"));
+        run_detached(async move { outbox.drop_one(id, DropRequest { reason, by, at, act }).await }).await?;
         self.outbox_entry(caller, id).await
     }
 

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use aicp_store::{AppQuota, KeyUsage, Quota, Store, Tx};
+use aicp_store::{Act, AppQuota, KeyUsage, Quota, Store, Tx};
 use aicp_types::LibraryId;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::audit::state;
 use crate::error::or_missing;
 use crate::keys::{Usage, locked};
 use crate::{ADMIN_APP, BadInput, Caller, Error, Limit, Missing, Platform, QuotaError, Result};
@@ -28,6 +29,16 @@ const FLUSH_EVERY: Duration = Duration::from_millis(500);
 const SECOND: Duration = Duration::from_secs(1);
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
+
+/// Returns the state of a quota that the audit log shows.
+fn audited(quota: &Quota) -> Option<String> {
+    state(&serde_json::json!({
+        "callsPerSecond": quota.calls_per_second,
+        "callsPerDay": quota.calls_per_day,
+        "maxLibraries": quota.max_libraries,
+        "maxPeople": quota.max_people,
+    }))
+}
 
 /// Time within which calls are limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -264,8 +275,16 @@ impl Platform {
         }
         let id = app_id.to_owned();
         let store = &self.inner.store;
-        let set = store.write_always(move |tx| Box::pin(async move { tx.set_quota(&id, quota).await })).await;
-        set.map_err(or_missing(Missing::App))
+        let act = caller.act(self.now(), "app.quota", format!("app {app_id}"));
+        let set = store.write_always(move |tx| {
+            Box::pin(async move {
+                let known = tx.quotas().await?.into_iter().find(|known| known.app_id == id);
+                let before = known.and_then(|known| audited(&known.quota));
+                tx.set_quota(&id, quota).await?;
+                tx.append_act(Act { before, after: audited(&quota), ..act }).await
+            })
+        });
+        set.await.map_err(or_missing(Missing::App))
     }
 
     /// Returns the maximum number of libraries of an app.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aicp_backends::{Builtin, Photo};
-use aicp_store::{NewRecognition, NewRecognitionMatch, Recognition, RecognitionFilter, RecognitionLogging, Store};
+use aicp_store::{Act, NewRecognition, NewRecognitionMatch, Recognition, RecognitionFilter, RecognitionLogging, Store};
 use aicp_types::{Clock, LibraryId, RecognitionEntryId};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -18,7 +18,9 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use crate::audit::state;
 use crate::error::{or_existing, or_missing};
+use crate::libraries::library_target;
 use crate::settings::RecognitionLog as Settings;
 use crate::{
     Caller, EnrolOptions, Enrolled, Enrolment, Error, Existing, Library, LibraryKey, Match, Missing, PersonData,
@@ -240,6 +242,11 @@ impl Writer {
     }
 }
 
+/// Returns the state that the audit log shows.
+fn audited(RecognitionLogging { enabled, keep_days }: RecognitionLogging) -> Option<String> {
+    state(&serde_json::json!({ "enabled": enabled, "keepDays": keep_days }))
+}
+
 impl Platform {
     /// Returns how the recognitions of a library are logged.
     ///
@@ -257,10 +264,12 @@ impl Platform {
     /// [`Missing::Library`].
     pub async fn update_recognition_logging(
         &self,
+        caller: &Caller,
         library: &Library,
         change: impl FnOnce(&mut RecognitionLogging) -> bool + Send + 'static,
     ) -> Result<Option<RecognitionLogging>> {
         let (id, log) = (library.id, &self.inner.recognition_log);
+        let act = caller.act(self.now(), "library.recognition-log", library_target(library));
         let _one_at_a_time = log.changes.lock().await;
         let written: Result<Option<RecognitionLogging>> = self
             .inner
@@ -270,10 +279,12 @@ impl Platform {
                     let known = tx.recognition_logging(id).await?;
                     let mut logging =
                         known.unwrap_or(RecognitionLogging { enabled: false, keep_days: DEFAULT_KEEP_DAYS });
+                    let before = audited(logging);
                     if !change(&mut logging) {
                         return Ok(None);
                     }
                     tx.set_recognition_logging(id, logging).await.map_err(or_missing(Missing::Library))?;
+                    tx.append_act(Act { before, after: audited(logging), ..act }).await?;
                     Ok(Some(logging))
                 })
             })

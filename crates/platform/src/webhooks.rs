@@ -9,9 +9,12 @@ mod dispatcher;
 mod rules;
 
 use aicp_fetch::{Fetcher, Limits};
-use aicp_store::{Delivery, DeliveryAttempt, DeliveryState, EventData, NewDelivery, NewEvent, NewWebhook, Webhook};
+use aicp_store::{
+    Act, Delivery, DeliveryAttempt, DeliveryState, EventData, NewDelivery, NewEvent, NewWebhook, Webhook,
+};
 use aicp_types::{DeliveryId, EventId, LibraryId, WebhookId};
 
+use crate::audit::state;
 use crate::background::Background;
 use crate::error::or_missing;
 use crate::secrets::random_text;
@@ -31,6 +34,14 @@ const SECRET_PREFIX: &str = "whsec_";
 const SECRET_CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// Length of a secret without its prefix: 238 bits.
 const SECRET_LENGTH: usize = 40;
+
+/// Returns the state of a webhook that the audit log shows.
+fn audited(webhook: &Webhook) -> Option<String> {
+    let NewWebhook { url, kinds, library_id, enabled, .. } = &webhook.made;
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    let library = library_id.map(|id| id.to_string());
+    state(&serde_json::json!({ "url": url, "kinds": kinds, "library": library, "enabled": enabled }))
+}
 
 /// A webhook to create.
 #[derive(Debug, Clone)]
@@ -94,6 +105,7 @@ impl Platform {
             enabled: true,
             created_at: self.now(),
         };
+        let act = caller.act(new.created_at, "webhook.create", "");
         let inserted: Result<Webhook> = self
             .inner
             .store
@@ -104,7 +116,10 @@ impl Platform {
                         return Err(Limit::Webhooks.into());
                     }
                     let position = tx.last_event().await?;
-                    tx.insert_webhook(new, position).await.map_err(or_missing(Missing::App))
+                    let webhook = tx.insert_webhook(new, position).await.map_err(or_missing(Missing::App))?;
+                    let (target, after) = (format!("webhook {}", webhook.id), audited(&webhook));
+                    tx.append_act(Act { target, after, ..act }).await?;
+                    Ok(webhook)
                 })
             })
             .await;
@@ -162,13 +177,14 @@ impl Platform {
         if wanted.made.library_id != library_id {
             self.require_library(&caller.acting_for(&wanted.made.app_id)?, wanted.made.library_id).await?;
         }
+        let act = caller.act(self.now(), "webhook.update", format!("webhook {id}"));
         let written: Result<Option<Webhook>> = self
             .inner
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     let mut webhook = tx.webhook(id).await?.ok_or(Missing::Webhook)?;
-                    let was_enabled = webhook.made.enabled;
+                    let (was_enabled, before) = (webhook.made.enabled, audited(&webhook));
                     // A concurrent change may have come first; what was checked above is what this call sets.
                     if !change(&mut webhook) {
                         return Ok(None);
@@ -177,6 +193,8 @@ impl Platform {
                         (webhook.failures, webhook.disabled_by) = (0, None);
                     }
                     tx.write_webhook(&webhook).await.map_err(or_missing(Missing::Webhook))?;
+                    let app_id = Some(webhook.made.app_id.clone());
+                    tx.append_act(Act { app_id, before, after: audited(&webhook), ..act }).await?;
                     Ok(Some(webhook))
                 })
             })
@@ -190,9 +208,16 @@ impl Platform {
     /// # Errors
     /// [`Missing::Webhook`].
     pub async fn delete_webhook(&self, caller: &Caller, id: WebhookId) -> Result<()> {
-        self.webhook(caller, id).await?;
-        let deleted = self.inner.store.remove(move |tx| Box::pin(async move { tx.delete_webhook(id).await })).await;
-        deleted.map_err(or_missing(Missing::Webhook))
+        let webhook = self.webhook(caller, id).await?;
+        let act = caller.act(self.now(), "webhook.delete", format!("webhook {id}"));
+        let act = Act { before: audited(&webhook), app_id: Some(webhook.made.app_id), ..act };
+        let deleted = self.inner.store.remove(move |tx| {
+            Box::pin(async move {
+                tx.delete_webhook(id).await?;
+                tx.append_act(act).await
+            })
+        });
+        deleted.await.map_err(or_missing(Missing::Webhook))
     }
 
     /// Lists the deliveries of a webhook, the latest first.

@@ -4,7 +4,7 @@ use aicp_store::{JobRow, NewJob, PersonFilter, PersonOrder};
 use aicp_types::LibraryId;
 
 use super::runner::{End, Running};
-use super::{Job, JobKind, Task};
+use super::{Job, JobKind, Task, progress};
 use crate::error::or_missing;
 use crate::libraries::{library_target, log_deletion};
 use crate::{BUILTIN, BadInput, Caller, Error, Library, Missing, Platform, Result};
@@ -73,11 +73,13 @@ async fn delete_some(running: &Running, library: LibraryId) -> Result<bool> {
             for person in &people {
                 tx.remove_person(person.id, now).await?;
             }
-            let mut job = tx.job(id).await?.ok_or(Missing::Job)?;
-            job.done += people.len() as u64;
-            // Somebody may have been enrolled while the library was withdrawn.
-            job.total = job.total.max(Some(job.done));
-            tx.update_job(&job).await?;
+            let count = |job: &mut JobRow| {
+                job.done += people.len() as u64;
+                // Somebody may have been enrolled while the library was withdrawn.
+                job.total = job.total.max(Some(job.done));
+                Ok(())
+            };
+            progress::update(tx, id, now, count).await?;
             Ok::<_, Error>(!people.is_empty())
         })
     });

@@ -8,8 +8,8 @@ use aicp_types::{FaceId, PersonId};
 use serde::{Deserialize, Serialize};
 
 use super::runner::{End, Running};
-use super::{ItemDetail, Job, Task};
-use crate::{BUILTIN, Caller, Error, Face, Library, Person, Platform, Result, Threshold};
+use super::{ItemDetail, Job, Task, progress};
+use crate::{BUILTIN, Caller, Face, Library, Person, Platform, Result, Threshold};
 
 /// People whose faces are searched for at a time.
 const BATCH: u64 = 32;
@@ -75,15 +75,18 @@ pub(super) async fn run(running: Running, job: JobRow, threshold: Similarity) ->
             items.push(item(at.number, &person, &pair));
         }
         let (id, count, position) = (running.id, people.len() as u64, serde_json::to_string(&at).ok());
+        let now = running.platform.now();
         let record = running.platform.inner.store.write(move |tx| {
             Box::pin(async move {
-                let mut job = tx.job(id).await?.ok_or(crate::Missing::Job)?;
                 tx.insert_job_items(id, items).await?;
-                job.position = position;
-                job.done += count;
-                // People who came meanwhile are searched for, too.
-                job.total = job.total.max(Some(job.done));
-                Ok::<_, Error>(tx.update_job(&job).await?)
+                let advance = |job: &mut JobRow| {
+                    job.position = position;
+                    job.done += count;
+                    // People who came meanwhile are searched for, too.
+                    job.total = job.total.max(Some(job.done));
+                    Ok(())
+                };
+                progress::update(tx, id, now, advance).await.map(drop)
             })
         });
         record.await?;

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::uploads::{Folder, file_of};
-use super::{ItemDetail, Task, deletion, duplicates, has_ended, import};
+use super::{ItemDetail, Task, deletion, duplicates, has_ended, import, progress};
 use crate::background::Background;
 use crate::{Caller, Error, Inner, Library, Missing, Platform, Result};
 
@@ -82,12 +82,14 @@ impl Running {
 
     /// Changes the row by a function.
     pub async fn update(&self, change: impl FnOnce(&mut JobRow) + Send + 'static) -> Result<()> {
-        let id = self.id;
+        let (id, now) = (self.id, self.platform.now());
         let update = self.platform.inner.store.write_always(move |tx| {
             Box::pin(async move {
-                let mut job = tx.job(id).await?.ok_or(Missing::Job)?;
-                change(&mut job);
-                Ok::<_, Error>(tx.update_job(&job).await?)
+                let change = |job: &mut JobRow| {
+                    change(job);
+                    Ok(())
+                };
+                progress::update(tx, id, now, change).await.map(drop)
             })
         });
         update.await
@@ -95,17 +97,19 @@ impl Running {
 
     /// Records what became of an item, and counts it, once.
     pub async fn finish(&self, number: i64, state: JobItemState, code: &'static str, detail: ItemDetail) -> Result<()> {
-        let id = self.id;
+        let (id, now) = (self.id, self.platform.now());
         let detail = serde_json::to_string(&detail).ok();
         let finish = self.platform.inner.store.write_always(move |tx| {
             Box::pin(async move {
                 if tx.finish_job_item(id, number, state, code, detail.as_deref()).await? {
-                    let mut job = tx.job(id).await?.ok_or(Missing::Job)?;
-                    match state {
-                        JobItemState::Failed => job.failed += 1,
-                        JobItemState::Done | JobItemState::Waiting => job.done += 1,
-                    }
-                    tx.update_job(&job).await?;
+                    let count = |job: &mut JobRow| {
+                        match state {
+                            JobItemState::Failed => job.failed += 1,
+                            JobItemState::Done | JobItemState::Waiting => job.done += 1,
+                        }
+                        Ok(())
+                    };
+                    progress::update(tx, id, now, count).await?;
                 }
                 Ok::<_, Error>(())
             })
@@ -115,17 +119,19 @@ impl Running {
 
     /// Adds items, and counts those that are finished.
     pub async fn insert(&self, items: Vec<JobItem>, position: Option<String>) -> Result<()> {
-        let id = self.id;
+        let (id, now) = (self.id, self.platform.now());
         let count = |state| items.iter().filter(|item| item.state == state).count() as u64;
         let (done, failed) = (count(JobItemState::Done), count(JobItemState::Failed));
         let insert = self.platform.inner.store.write(move |tx| {
             Box::pin(async move {
-                let mut job = tx.job(id).await?.ok_or(Missing::Job)?;
                 tx.insert_job_items(id, items).await?;
-                job.done += done;
-                job.failed += failed;
-                job.position = position.or(job.position);
-                Ok::<_, Error>(tx.update_job(&job).await?)
+                let count = |job: &mut JobRow| {
+                    job.done += done;
+                    job.failed += failed;
+                    job.position = position.or(job.position.take());
+                    Ok(())
+                };
+                progress::update(tx, id, now, count).await.map(drop)
             })
         });
         insert.await
@@ -174,14 +180,16 @@ impl Platform {
             let (id, now) = (job.id, self.now());
             let begin = self.inner.store.write_always(move |tx| {
                 Box::pin(async move {
-                    let mut job = tx.job(id).await?.ok_or(Missing::Job)?;
+                    let job = tx.job(id).await?.ok_or(Missing::Job)?;
                     if !matches!(job.state, JobState::Queued | JobState::Running) {
                         return Ok(None);
                     }
-                    job.state = JobState::Running;
-                    job.started_at = job.started_at.or(Some(now));
-                    tx.update_job(&job).await?;
-                    Ok::<_, Error>(Some(job))
+                    let begin = |job: &mut JobRow| {
+                        job.state = JobState::Running;
+                        job.started_at = job.started_at.or(Some(now));
+                        Ok(())
+                    };
+                    progress::update(tx, id, now, begin).await.map(Some)
                 })
             });
             // Registered first: a pause that comes now must find it.

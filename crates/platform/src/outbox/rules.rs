@@ -4,7 +4,7 @@
 //! has answered: the engine may have done the write. It is *listed* for operators once an attempt has failed. A write
 //! that succeeds at once is thus never listed, and its row is deleted.
 
-use aicp_store::{Library, OutboxAction, OutboxRow, Person, Solution};
+use aicp_store::{Act, Library, OutboxAction, OutboxRow, Person, Solution};
 use aicp_types::{FaceId, OutboxId, UnixMillis};
 
 /// A write at an engine that is about to become a row.
@@ -200,6 +200,8 @@ pub(crate) struct DropRequest {
     pub by: String,
     /// When.
     pub at: UnixMillis,
+    /// The act to log.
+    pub act: Act,
 }
 
 /// Drops a write. An addition that may have reached the engine becomes an `UndoAdd`, which waits; any other row is solved,
@@ -350,7 +352,8 @@ mod tests {
             operation: "remove".to_owned(),
             created_at: NOW,
         };
-        let drop = DropRequest { reason: "wrong person".to_owned(), by: "admin".to_owned(), at: NOW };
+        let act = crate::Caller::local("shop").act(NOW, "outbox.drop", "a write");
+        let drop = DropRequest { reason: "wrong person".to_owned(), by: "admin".to_owned(), at: NOW, act };
         let take_back = Undo::Face { face_id: FaceId::new(3), made_person: true };
         let never_sent = postpone(&begin_attempt(&row(OutboxAction::AddFace)), false, "no answer".to_owned());
         let (Fate::ReleasesPicture(solved), undo) = drop_write(&never_sent, &drop, &removal) else {

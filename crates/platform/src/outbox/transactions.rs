@@ -6,6 +6,7 @@ use aicp_store::{
 use aicp_types::{FaceId, LibraryId, OutboxId, PersonId, UnixMillis};
 
 use super::rules::{self, Fate, NewWrite, Subject, Undo};
+use crate::audit::state;
 use crate::error::or_missing;
 use crate::libraries;
 use crate::people::transactions::{change, insert_person};
@@ -245,6 +246,8 @@ pub(super) async fn drop_write(tx: &mut Tx, id: OutboxId, drop: rules::DropReque
     }
     let (fate, undo) = rules::drop_write(&row, &drop, &write);
     let has_ended = !matches!(fate, Fate::Keeps(_));
+    let after = state(&serde_json::json!({ "reason": drop.reason }));
+    tx.append_act(Act { app_id: Some(row.app_id.clone()), after, ..drop.act.clone() }).await?;
     settle(tx, id, fate, drop.at).await?;
     match undo {
         Undo::Nothing => {}

@@ -38,10 +38,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets the answers to all requests of an app. The requests stay, as if they were not answered.
-    pub async fn forget_answers(&mut self, app_id: &str) -> Result<()> {
-        let query = sql::query("UPDATE idempotency_key SET answer = NULL WHERE app_id = $1");
-        query.bind(app_id).execute(&mut *self.db).await?;
+    /// Forgets the answers to all requests of an owner, and of those whose names don't begin with `prefix`. The requests
+    /// stay, as if they were not answered.
+    pub async fn forget_answers(&mut self, owner: &str, prefix: &str) -> Result<()> {
+        let query =
+            sql::query("UPDATE idempotency_key SET answer = NULL WHERE owner = $1 OR SUBSTR(owner, 1, $3) <> $2");
+        let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
+        query.bind(owner).bind(prefix).bind(length).execute(&mut *self.db).await?;
         Ok(())
     }
 

@@ -119,6 +119,17 @@ impl Rows<'_> {
         Ok(query.build_query_as().fetch_all(&mut *self.db).await?)
     }
 
+    /// Returns the items, of any job, whose detail contains one of some texts. Reads all items.
+    pub async fn job_items_with(&mut self, texts: &[String]) -> Result<Vec<(JobId, i64)>> {
+        let mut found = Vec::new();
+        for text in texts {
+            let query = sql::query_as("SELECT job_id, number FROM job_item WHERE INSTR(detail, $1) > 0");
+            let items: Vec<(JobId, i64)> = query.bind(text).fetch_all(&mut *self.db).await?;
+            found.extend(items);
+        }
+        Ok(found)
+    }
+
     /// Returns the number of items of a job by their codes. Items without a code are left out.
     pub async fn job_codes(&mut self, id: JobId) -> Result<Vec<(String, u64)>> {
         let query = sql::query_as(
@@ -166,6 +177,13 @@ impl Tx {
         .execute(&mut *self.db)
         .await?;
         if updated.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+    }
+
+    /// Forgets whom and what an item was about; its number, state and code stay.
+    pub async fn forget_job_item(&mut self, id: JobId, number: i64) -> Result<()> {
+        let query = sql::query("UPDATE job_item SET name = '', detail = NULL WHERE job_id = $1 AND number = $2");
+        query.bind(id).bind(number).execute(&mut *self.db).await?;
+        Ok(())
     }
 
     /// Deletes a job with its items.
